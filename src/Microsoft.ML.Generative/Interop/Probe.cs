@@ -1,0 +1,3 @@
+using Microsoft.ML.Runtime;
+namespace Microsoft.ML.Generative;
+internal static class Probe { public static int? Seed(MLContext ml) => ((IHostEnvironmentInternal)ml).Seed; }
