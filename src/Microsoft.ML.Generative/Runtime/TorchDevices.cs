@@ -1,0 +1,43 @@
+using Microsoft.ML.Runtime;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>Chooses the device that an <see cref="MLContext"/> asks for.</summary>
+internal static class TorchDevices
+{
+    /// <summary>
+    /// The GPU of <see cref="MLContext.GpuDeviceId"/>; the first GPU if none is named; the CPU if there is no GPU.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">
+    /// libtorch cannot be loaded, or the GPU named is not there and <see cref="MLContext.FallbackToCpu"/> is false.
+    /// </exception>
+    public static torch.Device Choose(IHostEnvironment env, IChannel? channel = null)
+    {
+        TorchRuntime.EnsureLoaded();
+        int gpuCount = torch.cuda.is_available() ? torch.cuda.device_count() : 0;
+        var settings = env as IHostEnvironmentInternal;
+        return new torch.Device(Choose(settings?.GpuDeviceId, settings?.FallbackToCpu ?? true, gpuCount, channel));
+    }
+
+    internal static string Choose(int? gpuDeviceId, bool fallbackToCpu, int gpuCount, IChannel? channel)
+    {
+        if (gpuDeviceId is not { } id)
+            return gpuCount > 0 ? "cuda:0" : "cpu";
+        if (id >= 0 && id < gpuCount)
+            return $"cuda:{id}";
+
+        string found = gpuCount switch
+        {
+            0 => "no GPU that libtorch can use was found",
+            1 => "only GPU 0 was found",
+            _ => $"only GPUs 0 to {gpuCount - 1} were found",
+        };
+        if (!fallbackToCpu)
+            throw new InvalidOperationException(
+                $"MLContext.GpuDeviceId is {id}, but {found}. Set MLContext.FallbackToCpu to true to run on the CPU, or reference a CUDA build of libtorch.");
+
+        channel?.Warning($"MLContext.GpuDeviceId is {id}, but {found}: running on the CPU.");
+        return "cpu";
+    }
+}

@@ -1,0 +1,128 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Loader;
+using System.Runtime.Versioning;
+using System.Security.Cryptography;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>
+/// Loads TorchSharp's native library where the system's libstdc++ is older than GCC 13's (Debian 12, Ubuntu 22.04, RHEL 9).
+/// The library names the version GLIBCXX_3.4.32 among its needs although none of its relocations uses it, so a copy in which
+/// that one need is weak loads and runs.
+/// </summary>
+internal static class TorchNativeLoader
+{
+    private const string Library = "LibTorchSharp";
+    private const string FileName = "libLibTorchSharp.so";
+    private const string UnusedNeed = "GLIBCXX_3.4.32";
+
+    [ModuleInitializer]
+    [SuppressMessage("Usage", "CA2255", Justification = "The handler must stand before the first use of TorchSharp, whoever makes it.")]
+    internal static void Register()
+    {
+        if (OperatingSystem.IsLinux())
+            AssemblyLoadContext.Default.ResolvingUnmanagedDll += Resolve;
+    }
+
+    /// <summary>The folders in which the host looks for native libraries, existing ones only.</summary>
+    public static IEnumerable<string> SearchFolders()
+    {
+        string searched = AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "";
+        string[] own = [AppContext.BaseDirectory, Path.Combine(AppContext.BaseDirectory, "runtimes", RuntimeInformation.RuntimeIdentifier, "native")];
+        return searched.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries).Concat(own).Where(Directory.Exists).Distinct();
+    }
+
+    [SupportedOSPlatform("linux")]
+    private static nint Resolve(Assembly assembly, string name)
+    {
+        if (name is not (Library or FileName or "lib" + Library))
+            return 0;
+
+        foreach (string folder in SearchFolders())
+        {
+            string path = Path.Combine(folder, FileName);
+            if (File.Exists(path) && LacksOnlyTheUnusedNeed(path))
+                return LoadPatchedCopy(path);
+        }
+
+        return 0;
+    }
+
+    private static bool LacksOnlyTheUnusedNeed(string path)
+    {
+        // Its dependencies first: otherwise their absence, and not the version, may be what the loader reports.
+        LoadDependencies(Path.GetDirectoryName(path)!);
+        try
+        {
+            NativeLibrary.Free(NativeLibrary.Load(path));
+            return false;
+        }
+        catch (DllNotFoundException e)
+        {
+            return e.Message.Contains(UnusedNeed, StringComparison.Ordinal);
+        }
+    }
+
+    private static void LoadDependencies(string nextToLibrary)
+    {
+        foreach (string dependency in (string[])["libc10.so", "libtorch_cpu.so", "libc10_cuda.so", "libtorch_cuda.so", "libtorch.so"])
+        {
+            string? path = SearchFolders().Prepend(nextToLibrary).Select(f => Path.Combine(f, dependency)).FirstOrDefault(File.Exists);
+            if (path is not null)
+                NativeLibrary.TryLoad(path, out _);
+        }
+    }
+
+    [SupportedOSPlatform("linux")]
+    private static nint LoadPatchedCopy(string path)
+    {
+        byte[] image = File.ReadAllBytes(path);
+        string key = Convert.ToHexStringLower(SHA256.HashData(image))[..32];
+        if (!ElfVersionNeeds.TryMakeWeak(image, UnusedNeed))
+            return 0;
+
+        return NativeLibrary.TryLoad(WriteOnce(key, image), out nint handle) ? handle : 0;
+    }
+
+    /// <summary>Puts the bytes in a folder that only this user can enter, and reuses them only if they are still the same bytes.</summary>
+    [SupportedOSPlatform("linux")]
+    private static string WriteOnce(string key, byte[] image)
+    {
+        const UnixFileMode ownerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+        string folder = OpenFolder(key, ownerOnly);
+        string path = Path.Combine(folder, FileName);
+        if (!File.Exists(path) || !File.ReadAllBytes(path).AsSpan().SequenceEqual(image))
+        {
+            string temporary = Path.Combine(folder, Path.GetRandomFileName());
+            File.WriteAllBytes(temporary, image);
+            File.Move(temporary, path, overwrite: true);
+        }
+
+        return path;
+    }
+
+    [SupportedOSPlatform("linux")]
+    private static string OpenFolder(string key, UnixFileMode ownerOnly)
+    {
+        string cache = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create);
+        try
+        {
+            if (cache.Length > 0)
+            {
+                string folder = Path.Combine(cache, "Microsoft.ML.Generative", "native", key);
+                Directory.CreateDirectory(folder, ownerOnly);
+                File.SetUnixFileMode(folder, ownerOnly);
+                return folder;
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // A read-only or foreign home: a private temporary folder serves as well.
+        }
+
+        return Directory.CreateTempSubdirectory("Microsoft.ML.Generative-").FullName;
+    }
+}
