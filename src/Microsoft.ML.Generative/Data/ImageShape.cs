@@ -11,7 +11,7 @@ internal readonly record struct ImageShape(int Channels, int Height, int Width)
     /// <summary>The kind (name) of the annotation: a vector of three Int32, channels, height, width.</summary>
     public const string AnnotationKind = "ImageShape";
 
-    private static readonly VectorDataViewType s_annotationType = new(NumberDataViewType.Int32, 3);
+    private static readonly VectorDataViewType _annotationType = new(NumberDataViewType.Int32, 3);
 
     /// <summary>Number of values of one image.</summary>
     public int Size => checked(Channels * Height * Width);
@@ -20,7 +20,7 @@ internal readonly record struct ImageShape(int Channels, int Height, int Width)
     public void AddTo(DataViewSchema.Annotations.Builder annotations)
     {
         VBuffer<int> value = new(3, [Channels, Height, Width]);
-        annotations.Add(AnnotationKind, s_annotationType, (ref VBuffer<int> destination) => value.CopyTo(ref destination));
+        annotations.Add(AnnotationKind, _annotationType, (ref VBuffer<int> destination) => value.CopyTo(ref destination));
     }
 
     /// <summary>Annotations that hold this shape alone.</summary>

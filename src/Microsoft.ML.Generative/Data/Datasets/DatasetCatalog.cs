@@ -1,0 +1,116 @@
+namespace Microsoft.ML.Generative;
+
+/// <summary>
+/// Image data sets as rows. Every one has the columns <c>Image</c>, a vector of 784 bytes (28 rows of 28 gray values, 0 black,
+/// 255 white) that knows its shape, and <c>Label</c>, a key of ten classes whose key values are their names; the key of class
+/// 0 is 1, as always in ML.NET. Obtained from <see cref="GenerativeCatalog.Datasets"/>.
+/// </summary>
+/// <remarks>
+/// Files are looked for in the data set's folder within <see cref="GenerativeCatalog.DataDirectory"/>, with or without
+/// <c>.gz</c>, then in the same folder within <c>/usr/share/datasets</c> on Linux, where Debian's packages put them. A file that is in neither
+/// place is downloaded to the first, over HTTPS, and taken only with the size and SHA-256 that its authors' file has; an
+/// interrupted download goes on where it stopped.
+/// </remarks>
+/// <example>
+/// <code>
+/// var ml = new MLContext(seed: 1);
+/// IDataView drawn = ml.Generative().Datasets.Digits(5_000);
+/// DataOperationsCatalog.TrainTestData read = ml.Generative().Datasets.FashionMnist();
+/// Console.WriteLine(read.TrainSet.GetRowCount());   // 60000
+/// </code>
+/// </example>
+public sealed class DatasetCatalog
+{
+    private readonly GenerativeCatalog _owner;
+
+    internal DatasetCatalog(GenerativeCatalog owner) => _owner = owner;
+
+    /// <summary>
+    /// Handwritten digits drawn by the program: strokes of each digit's shape, in several styles, with slant, size, place,
+    /// thickness and wobble at random. Needs no files.
+    /// </summary>
+    /// <param name="count">Number of rows. Any ten rows from a multiple of ten on show each digit once, in random order.</param>
+    /// <param name="seed">
+    /// Decides the pictures: the same seed gives the same bytes on every machine, and the first rows do not depend on
+    /// <paramref name="count"/>. Null takes the seed of the <see cref="MLContext"/>, and if that has none, a new one each time.
+    /// </param>
+    /// <returns>Rows that are drawn when they are read, each pass anew and alike; they take no memory.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is below 1.</exception>
+    /// <example>
+    /// <code>
+    /// IDataView digits = ml.Generative().Datasets.Digits(count: 10_000, seed: 1);
+    /// var split = ml.Data.TrainTestSplit(digits);
+    /// </code>
+    /// </example>
+    public IDataView Digits(int count = 10_000, int? seed = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        return new ByteImageDataView(new DrawnDigits(count, seed ?? DataInterop.SeedOf(_owner.Context) ?? Random.Shared.Next()));
+    }
+
+    /// <summary>
+    /// MNIST: handwritten digits, 60,000 to train on and 10,000 to test with. 11 MB to download.
+    /// </summary>
+    /// <param name="progress">Told, from another thread, how far a download has come; not used when the files are there.</param>
+    /// <param name="cancellationToken">Stops a download; what has arrived is kept for the next.</param>
+    /// <returns>Training and test rows, in memory (47 MB and 8 MB).</returns>
+    /// <exception cref="FileNotFoundException">Files are missing and cannot be downloaded; the message says which and where to put them.</exception>
+    /// <exception cref="InvalidDataException">A file is damaged or another than it should be; the message says which and why.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    /// <remarks>
+    /// Key values "0" to "9". Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document
+    /// recognition", Proceedings of the IEEE, 1998.
+    /// </remarks>
+    /// <example>
+    /// <code>
+    /// var mnist = ml.Generative().Datasets.Mnist();
+    /// Console.WriteLine(mnist.TestSet.GetRowCount());   // 10000
+    /// </code>
+    /// </example>
+    public DataOperationsCatalog.TrainTestData Mnist(IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        Load(ImageDatasetSources.Mnist, progress, cancellationToken);
+
+    /// <summary>
+    /// Fashion-MNIST: pictures of clothes, 60,000 to train on and 10,000 to test with. 31 MB to download; on Debian the package
+    /// <c>dataset-fashion-mnist</c> has it.
+    /// </summary>
+    /// <inheritdoc cref="Mnist" path="/param"/>
+    /// <inheritdoc cref="Mnist" path="/returns"/>
+    /// <inheritdoc cref="Mnist" path="/exception"/>
+    /// <remarks>
+    /// Key values "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot".
+    /// H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms", 2017.
+    /// </remarks>
+    /// <example>
+    /// <code>
+    /// var clothes = ml.Generative().Datasets.FashionMnist(new Progress&lt;DownloadProgress&gt;(Console.WriteLine));
+    /// </code>
+    /// </example>
+    public DataOperationsCatalog.TrainTestData FashionMnist(IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        Load(ImageDatasetSources.FashionMnist, progress, cancellationToken);
+
+    /// <summary>
+    /// Kuzushiji-MNIST: cursive Japanese characters of ten kinds, 60,000 to train on and 10,000 to test with. 21 MB to download.
+    /// </summary>
+    /// <inheritdoc cref="Mnist" path="/param"/>
+    /// <inheritdoc cref="Mnist" path="/returns"/>
+    /// <inheritdoc cref="Mnist" path="/exception"/>
+    /// <remarks>
+    /// Key values are the readings: "o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo".
+    /// T. Clanuwat and others, "Deep learning for classical Japanese literature", 2018; licence CC BY-SA 4.0.
+    /// </remarks>
+    /// <example>
+    /// <code>
+    /// var characters = ml.Generative().Datasets.Kmnist(cancellationToken: stop.Token);
+    /// </code>
+    /// </example>
+    public DataOperationsCatalog.TrainTestData Kmnist(IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        Load(ImageDatasetSources.Kmnist, progress, cancellationToken);
+
+    private DataOperationsCatalog.TrainTestData Load(ImageDatasetSource source, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
+    {
+        ImageDatasetLoader loader = new(_owner.DataDirectory, ImageDatasetLoader.DefaultSystemFolders, DatasetDownloader.Default);
+        var (train, test) = loader.Load(source, progress, cancellationToken);
+        return DataInterop.Pair(new ByteImageDataView(train), new ByteImageDataView(test));
+    }
+}

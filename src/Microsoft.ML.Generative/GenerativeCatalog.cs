@@ -1,0 +1,68 @@
+namespace Microsoft.ML.Generative;
+
+/// <summary>
+/// What belongs to generative models and is not appended to a pipeline. Obtained with
+/// <see cref="GenerativeCatalogExtensions.Generative(MLContext)"/>.
+/// </summary>
+/// <example>
+/// <code>
+/// var ml = new MLContext();
+/// ml.Generative().DataDirectory = "/data";
+/// var mnist = ml.Generative().Datasets.Mnist();   // read from /data/mnist, or downloaded to it
+/// </code>
+/// </example>
+public sealed class GenerativeCatalog
+{
+    /// <summary>The environment variable that names the default data directory.</summary>
+    internal const string DataDirectoryVariable = "GENERATIVE_DATA";
+
+    private string? _dataDirectory;
+
+    internal GenerativeCatalog(MLContext context)
+    {
+        Context = context;
+        Datasets = new DatasetCatalog(this);
+    }
+
+    internal MLContext Context { get; }
+
+    /// <summary>Images to train on: drawn by the program, read from files, or downloaded.</summary>
+    public DatasetCatalog Datasets { get; }
+
+    /// <summary>
+    /// The full path of the folder where data sets are looked for and downloaded to. Each has a folder of its own in it, made
+    /// when first needed. Unless set, it is the environment variable <c>GENERATIVE_DATA</c>, and without that a folder
+    /// <c>Microsoft.ML.Generative</c> in the user's folder for local application data.
+    /// </summary>
+    /// <exception cref="ArgumentException">The value set is empty or blank.</exception>
+    /// <exception cref="InvalidOperationException">Nothing was set and the system knows no folder for the user's data.</exception>
+    /// <example>
+    /// <code>
+    /// ml.Generative().DataDirectory = Path.Combine(AppContext.BaseDirectory, "data");
+    /// </code>
+    /// </example>
+    public string DataDirectory
+    {
+        get => _dataDirectory ?? DefaultDataDirectory(Environment.GetEnvironmentVariable(DataDirectoryVariable));
+        set
+        {
+            ArgumentException.ThrowIfNullOrWhiteSpace(value);
+            _dataDirectory = Path.GetFullPath(value);
+        }
+    }
+
+    /// <summary>The data directory of who sets none, given the value of the environment variable.</summary>
+    internal static string DefaultDataDirectory(string? variable)
+    {
+        if (!string.IsNullOrWhiteSpace(variable))
+            return Path.GetFullPath(variable);
+
+        // Not verified: otherwise the answer is empty for a user whose folder has not been made yet.
+        var local = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
+        return local.Length > 0
+            ? Path.Combine(local, "Microsoft.ML.Generative")
+            : throw new InvalidOperationException(
+                $"There is no folder for this user's data. Set the environment variable {DataDirectoryVariable} "
+                + $"or {nameof(GenerativeCatalog)}.{nameof(DataDirectory)} to a folder that can be written.");
+    }
+}

@@ -1,0 +1,28 @@
+using System.Runtime.CompilerServices;
+using Microsoft.ML.Generative;
+
+namespace Microsoft.ML;
+
+/// <summary>The way from an <see cref="MLContext"/> to the generative models.</summary>
+public static class GenerativeCatalogExtensions
+{
+    private static readonly ConditionalWeakTable<MLContext, GenerativeCatalog> _catalogs = [];
+
+    /// <summary>
+    /// What belongs to generative models and is not appended to a pipeline: data sets, evaluation, settings.
+    /// </summary>
+    /// <param name="mlContext">The context; each has one catalog, so settings made on it last as long as the context.</param>
+    /// <returns>The context's catalog.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="mlContext"/> is null.</exception>
+    /// <example>
+    /// <code>
+    /// var ml = new MLContext(seed: 1);
+    /// IDataView digits = ml.Generative().Datasets.Digits(count: 1_000);
+    /// </code>
+    /// </example>
+    public static GenerativeCatalog Generative(this MLContext mlContext)
+    {
+        ArgumentNullException.ThrowIfNull(mlContext);
+        return _catalogs.GetValue(mlContext, static context => new GenerativeCatalog(context));
+    }
+}
