@@ -51,6 +51,24 @@ public sealed class GenerativeCatalog
         }
     }
 
+    /// <summary>Evaluates a variational autoencoder on rows that it has transformed.</summary>
+    /// <param name="data">What <see cref="BatchTransformer.Transform"/> of a <see cref="VaeTransformer"/> returned.</param>
+    /// <param name="negativeElboColumnName">The column of <see cref="VaeOptions.NegativeElboColumnName"/>.</param>
+    /// <param name="reconstructionErrorColumnName">The column of <see cref="VaeOptions.ReconstructionErrorColumnName"/>.</param>
+    /// <returns>Means over the rows, in nats.</returns>
+    /// <exception cref="ArgumentException">A column is missing or of another type, or the data is empty.</exception>
+    /// <example>
+    /// <code>
+    /// VaeMetrics metrics = ml.Generative().EvaluateVae(model.Transform(testData));
+    /// Console.WriteLine($"-ELBO {metrics.NegativeElbo:F1} nats, KL {metrics.KlDivergence:F1}");
+    /// </code>
+    /// </example>
+    public VaeMetrics EvaluateVae(
+        IDataView data,
+        string negativeElboColumnName = VaeOptions.Defaults.NegativeElboColumnName,
+        string reconstructionErrorColumnName = VaeOptions.Defaults.ReconstructionErrorColumnName) =>
+        VaeMetrics.Evaluate(data, negativeElboColumnName, reconstructionErrorColumnName);
+
     /// <summary>The data directory of who sets none, given the value of the environment variable.</summary>
     internal static string DefaultDataDirectory(string? variable)
     {

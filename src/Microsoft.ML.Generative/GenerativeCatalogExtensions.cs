@@ -3,7 +3,7 @@ using Microsoft.ML.Generative;
 
 namespace Microsoft.ML;
 
-/// <summary>The way from an <see cref="MLContext"/> to the generative models.</summary>
+/// <summary>The ways from an <see cref="MLContext"/> to the generative models.</summary>
 public static class GenerativeCatalogExtensions
 {
     private static readonly ConditionalWeakTable<MLContext, GenerativeCatalog> _catalogs = [];
@@ -24,5 +24,20 @@ public static class GenerativeCatalogExtensions
     {
         ArgumentNullException.ThrowIfNull(mlContext);
         return _catalogs.GetValue(mlContext, static context => new GenerativeCatalog(context));
+    }
+
+    /// <summary>The generative models as estimators, to train or to append to a pipeline.</summary>
+    /// <param name="catalog"><see cref="MLContext.Transforms"/>.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="catalog"/> is null.</exception>
+    /// <example>
+    /// <code>
+    /// var ml = new MLContext(seed: 1);
+    /// VaeTransformer model = ml.Transforms.Generative().Vae("Image").Fit(ml.Generative().Datasets.Digits());
+    /// </code>
+    /// </example>
+    public static GenerativeTransformsCatalog Generative(this TransformsCatalog catalog)
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        return new GenerativeTransformsCatalog(Data.CatalogUtils.GetEnvironment(catalog));
     }
 }

@@ -9,16 +9,19 @@ internal struct RowRandom(long seed, long number)
     private const ulong Golden = 0x9E3779B97F4A7C15;
 
     // Mixed twice, so that neighbours in seed or number share nothing.
-    private ulong _state = Mix(Mix((ulong)seed + Golden) + (ulong)number * Golden);
+    private ulong _state = SeedSequence.Mix(SeedSequence.Mix((ulong)seed + Golden) + (ulong)number * Golden);
 
     /// <summary>64 random bits.</summary>
-    public ulong NextBits() => Mix(_state += Golden);
+    public ulong NextBits() => SeedSequence.Mix(_state += Golden);
 
     /// <summary>A whole number from 0 to <paramref name="bound"/> − 1.</summary>
     public int Next(int bound) => (int)(((NextBits() >> 32) * (ulong)bound) >> 32);
 
     /// <summary>Uniform in 0 (included) to 1 (excluded), a multiple of 2⁻²⁴.</summary>
     public float NextSingle() => (NextBits() >> 40) * (1f / (1 << 24));
+
+    /// <summary>Uniform in 0 (included) to 1 (excluded), a multiple of 2⁻⁵³.</summary>
+    public double NextDouble() => (NextBits() >> 11) * (1.0 / (1L << 53));
 
     /// <summary>Uniform between two numbers.</summary>
     public float Between(float low, float high) => low + (high - low) * NextSingle();
@@ -33,12 +36,5 @@ internal struct RowRandom(long seed, long number)
         var sum = (int)(bits & 0xFFFF) + (int)((bits >> 16) & 0xFFFF) + (int)((bits >> 32) & 0xFFFF) + (int)(bits >> 48);
         // Four uniform numbers on 0..65535 have mean 131070 together, and variance 4·(65536² − 1)/12.
         return (sum - 131070) * (1f / 37837.2f);
-    }
-
-    private static ulong Mix(ulong bits)
-    {
-        bits = (bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9;
-        bits = (bits ^ (bits >> 27)) * 0x94D049BB133111EB;
-        return bits ^ (bits >> 31);
     }
 }

@@ -8,12 +8,12 @@ internal static class TorchRuntime
 {
     private const string LibTorchVersion = "2.10.0";
 
-    private static readonly Lazy<string?> s_problem = new(Load);
+    private static readonly Lazy<string?> _problem = new(Load);
 
     /// <exception cref="InvalidOperationException">libtorch is missing or does not fit; the message says which package to add.</exception>
     public static void EnsureLoaded()
     {
-        if (s_problem.Value is { } problem)
+        if (_problem.Value is { } problem)
             throw new InvalidOperationException(problem);
     }
 

@@ -3,7 +3,7 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.Generative;
 
 /// <summary>
-/// Images and their classes as rows: <c>Image</c>, a vector of bytes that carries its <see cref="ImageShape"/>, and
+/// Images and their classes as rows: <c>Image</c>, a vector of bytes whose dimensions are the <see cref="ImageShape"/>, and
 /// <c>Label</c>, a key with the names of the classes as key values. A row costs one copy of its bytes.
 /// </summary>
 internal sealed class ByteImageDataView : IDataView
@@ -18,7 +18,7 @@ internal sealed class ByteImageDataView : IDataView
     {
         Source = source;
         DataViewSchema.Builder schema = new();
-        schema.AddColumn(ImageColumnName, new VectorDataViewType(NumberDataViewType.Byte, source.Shape.Size), source.Shape.ToAnnotations());
+        schema.AddColumn(ImageColumnName, source.Shape.VectorType(NumberDataViewType.Byte));
         schema.AddColumn(LabelColumnName, new KeyDataViewType(typeof(uint), source.ClassNames.Count), KeyValues(source.ClassNames));
         Schema = schema.ToSchema();
     }

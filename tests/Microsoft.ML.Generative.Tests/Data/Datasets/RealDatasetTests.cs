@@ -38,7 +38,7 @@ public class RealDatasetTests
         VBuffer<ReadOnlyMemory<char>> names = default;
         train.Schema["Label"].GetKeyValues(ref names);
         Assert.Equal(lastClass, names.GetItemOrDefault(9).ToString());
-        Assert.True(ImageShape.TryGet(train.Schema["Image"], out var shape));
+        Assert.True(ImageShape.TryGet(train.Schema["Image"].Type, out var shape));
         Assert.Equal(new ImageShape(1, 28, 28), shape);
     }
 }

@@ -1,0 +1,98 @@
+using System.Runtime.InteropServices;
+using Microsoft.ML.Data;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>Computes float columns from columns that are tensors, many rows at a time.</summary>
+/// <param name="inputs">The columns read.</param>
+/// <param name="row">The row or cursor that they are read from.</param>
+/// <param name="outputs">The columns written: scalars or vectors of Single.</param>
+/// <param name="activeOutput">Whether an output is wanted.</param>
+/// <param name="slots">How many rows are computed at once.</param>
+/// <param name="device">Where they are computed.</param>
+/// <param name="compute">Computes one tensor [rows, values a row] for each output column that is active, in their order.</param>
+internal sealed class TensorRowBatch(
+    IReadOnlyList<TensorColumn> inputs,
+    DataViewRow row,
+    IReadOnlyList<DataViewSchema.DetachedColumn> outputs,
+    Func<int, bool> activeOutput,
+    int slots,
+    torch.Device device,
+    Func<RowInputs, IReadOnlyList<torch.Tensor>> compute) : IRowBatch
+{
+    private readonly RowReader[] _readers = [.. inputs.Select(i => i.Open(row))];
+    private readonly byte[][] _inputs = [.. inputs.Select(i => new byte[checked(i.RowBytes * slots)])];
+    private readonly int[] _widths = [.. outputs.Select(o => o.Type is VectorDataViewType vector ? vector.Size : 1)];
+    private readonly int[] _active = [.. Enumerable.Range(0, outputs.Count).Where(activeOutput)];
+    private readonly float[]?[] _outputs = [.. outputs.Select((o, i) =>
+        activeOutput(i) ? new float[checked(slots * (o.Type is VectorDataViewType vector ? vector.Size : 1))] : null)];
+
+    public void Read(int slot)
+    {
+        for (int i = 0; i < _readers.Length; i++)
+            _readers[i].Read(_inputs[i].AsSpan(slot * inputs[i].RowBytes, inputs[i].RowBytes));
+    }
+
+    public void Run(int count)
+    {
+        using IDisposable noGradient = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+
+        var columns = new torch.Tensor[inputs.Count];
+        for (int i = 0; i < columns.Length; i++)
+        {
+            torch.Tensor rows = torch.empty([count, inputs[i].Elements], dtype: inputs[i].Type);
+            _inputs[i].AsSpan(0, count * inputs[i].RowBytes).CopyTo(rows.bytes);
+            columns[i] = inputs[i].ToNetworkInput(rows, device);
+        }
+
+        IReadOnlyList<torch.Tensor> results = compute(new RowInputs(new TensorBatch(count, columns), inputs, _inputs));
+        for (int i = 0; i < _active.Length; i++)
+        {
+            torch.Tensor values = results[i].cpu().contiguous();
+            MemoryMarshal.Cast<byte, float>(values.bytes).CopyTo(_outputs[_active[i]]);
+        }
+    }
+
+    public Delegate MakeGetter(int output, Func<int> slot)
+    {
+        float[] values = _outputs[output]!;
+        int width = _widths[output];
+        if (outputs[output].Type is not VectorDataViewType)
+            return (ValueGetter<float>)((ref float value) => value = values[slot()]);
+
+        return (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) =>
+        {
+            ReadOnlySpan<float> source = values.AsSpan(slot() * width, width);
+            VBufferEditor<float> editor = VBufferEditor.Create(ref value, width);
+            source.CopyTo(editor.Values);
+            value = editor.Commit();
+        });
+    }
+}
+
+/// <summary>The rows to compute: as tensors, and as the bytes they were read as.</summary>
+internal readonly struct RowInputs(TensorBatch batch, IReadOnlyList<TensorColumn> columns, byte[][] bytes)
+{
+    public TensorBatch Batch { get; } = batch;
+
+    /// <summary>
+    /// Standard normal noise [rows, width] that depends on each row's own content and the seed, so that a row's result does not
+    /// depend on the rows computed with it, nor on how often it is computed.
+    /// </summary>
+    public torch.Tensor Noise(int width, long seed)
+    {
+        torch.Tensor noise = torch.empty([Batch.Rows, width], dtype: torch.ScalarType.Float32);
+        Span<float> values = MemoryMarshal.Cast<byte, float>(noise.bytes);
+        for (int row = 0; row < Batch.Rows; row++)
+        {
+            ulong key = (ulong)seed;
+            for (int i = 0; i < bytes.Length; i++)
+                key = RowNoise.Hash(bytes[i].AsSpan(row * columns[i].RowBytes, columns[i].RowBytes), key);
+            RowNoise.Fill(values.Slice(row * width, width), new RowRandom((long)key, 0));
+        }
+
+        return noise;
+    }
+}

@@ -1,0 +1,55 @@
+using Microsoft.ML.Data;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>How well a variational autoencoder models data: means over the rows, in nats.</summary>
+public sealed class VaeMetrics
+{
+    internal VaeMetrics(long rows, double negativeElbo, double reconstructionError)
+    {
+        Rows = rows;
+        NegativeElbo = negativeElbo;
+        ReconstructionError = reconstructionError;
+    }
+
+    /// <summary>Rows evaluated.</summary>
+    public long Rows { get; }
+
+    /// <summary>−ELBO, an upper bound of −log p(x): lower is better.</summary>
+    public double NegativeElbo { get; }
+
+    /// <summary>−log p(x|z) for z drawn from q(z|x).</summary>
+    public double ReconstructionError { get; }
+
+    /// <summary>KL(q(z|x) ‖ p(z)): the nats that the latent vector carries.</summary>
+    public double KlDivergence => NegativeElbo - ReconstructionError;
+
+    internal static VaeMetrics Evaluate(IDataView data, string negativeElboColumnName, string reconstructionErrorColumnName)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        DataViewSchema.Column negativeElbo = Score(negativeElboColumnName);
+        DataViewSchema.Column reconstructionError = Score(reconstructionErrorColumnName);
+
+        using DataViewRowCursor cursor = data.GetRowCursor([negativeElbo, reconstructionError]);
+        ValueGetter<float> getElbo = cursor.GetGetter<float>(negativeElbo);
+        ValueGetter<float> getError = cursor.GetGetter<float>(reconstructionError);
+        long rows = 0;
+        (double elboSum, double errorSum) = (0, 0);
+        for (float value = 0; cursor.MoveNext(); rows++)
+        {
+            getElbo(ref value);
+            elboSum += value;
+            getError(ref value);
+            errorSum += value;
+        }
+
+        return rows > 0 ? new VaeMetrics(rows, elboSum / rows, errorSum / rows) : throw new ArgumentException("The data is empty: no row to evaluate.");
+
+        DataViewSchema.Column Score(string name)
+        {
+            DataViewSchema.Column column = ColumnTypes.Find(data.Schema, name);
+            return column.Type == NumberDataViewType.Single ? column
+                : throw new ArgumentException($"Column '{name}' has type {column.Type}; expected Single, as VaeTransformer.Transform makes it.");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>The generative models as estimators: what <c>mlContext.Transforms.Generative()</c> offers.</summary>
+public sealed class GenerativeTransformsCatalog
+{
+    private readonly IHostEnvironment _env;
+
+    internal GenerativeTransformsCatalog(IHostEnvironment env)
+    {
+        _env = env;
+    }
+
+    /// <summary>A variational autoencoder: compresses rows, scores how usual they are, and draws new ones.</summary>
+    /// <param name="inputColumnName">The column to learn: images of one size, or a known-size vector of Single or Byte with values in 0..1.</param>
+    /// <param name="latentSize">Dimensions of the latent space; 2 to draw it, 10 to 50 for good pictures.</param>
+    /// <param name="epochs">Passes over the data.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// IDataView digits = mlContext.Generative().Datasets.Digits(10_000);
+    /// VaeTransformer model = mlContext.Transforms.Generative().Vae("Image").Fit(digits);
+    /// IDataView pictures = model.Generate(64);
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public VaeEstimator Vae(
+        string inputColumnName = VaeOptions.Defaults.InputColumnName,
+        int latentSize = VaeOptions.Defaults.LatentSize,
+        int epochs = TrainingOptions.Defaults.Epochs) =>
+        Vae(new VaeOptions { InputColumnName = inputColumnName, LatentSize = latentSize, Epochs = epochs });
+
+    /// <summary>A variational autoencoder with all its options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public VaeEstimator Vae(VaeOptions options) => new(_env, options);
+}

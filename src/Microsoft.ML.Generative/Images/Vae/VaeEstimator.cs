@@ -1,0 +1,116 @@
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>Trains a variational autoencoder: it compresses rows to a few latent values, scores how usual they are, and draws new ones.</summary>
+/// <remarks>
+/// <para>
+/// Create with <see cref="GenerativeTransformsCatalog.Vae(string, int, int)"/> or <see cref="GenerativeTransformsCatalog.Vae(VaeOptions)"/>.
+/// </para>
+/// <list type="table">
+/// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
+/// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte, or Single: what to learn.</description></item>
+/// <item><term>output (Latent)</term><description>vector of Single: the mean of q(z|x), a low-dimensional description of the row.</description></item>
+/// <item><term>output (Reconstruction)</term><description>vector of Single, channels × height × width for pictures: the decoder's mean for it.</description></item>
+/// <item><term>output (ReconstructionError)</term><description>Single: −log p(x|z) in nats.</description></item>
+/// <item><term>output (NegativeElbo)</term><description>Single: −ELBO in nats, an upper bound of −log p(x); high for unusual rows.</description></item>
+/// </list>
+/// <para>
+/// Task: generation, dimensionality reduction, anomaly detection · normalisation: pixels in 0..1 (bytes are scaled) · caching: not
+/// needed (reads once) · GPU: yes · same seed, same weights on the CPU: yes.
+/// </para>
+/// <para>
+/// Kingma, Welling, "Auto-encoding variational Bayes", 2013, <see href="https://arxiv.org/abs/1312.6114"/>; β: Higgins et al.,
+/// "beta-VAE", 2017.
+/// </para>
+/// </remarks>
+/// <seealso cref="VaeTransformer"/>
+public sealed class VaeEstimator : IEstimator<VaeTransformer>
+{
+    private readonly IHostEnvironment _env;
+    private readonly IHost _host;
+    private readonly VaeOptions _options;
+
+    internal VaeEstimator(IHostEnvironment env, VaeOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _options = (VaeOptions)options.Copy();
+        _options.Validate();
+        _env = env;
+        _host = env.Register(nameof(VaeEstimator));
+    }
+
+    /// <summary>Trains on the rows of <paramref name="input"/>.</summary>
+    /// <param name="input">Data with the column <see cref="VaeOptions.InputColumnName"/>.</param>
+    /// <returns>The trained model. Dispose of it to release its memory early.</returns>
+    /// <exception cref="ArgumentException">The column is missing or of another type or size, the data is empty, or an option does not fit it.</exception>
+    /// <exception cref="InvalidDataException">A row cannot be used: an image of another size, a value that is not finite or out of range.</exception>
+    /// <exception cref="InvalidOperationException">libtorch or the GPU asked for is missing, or the loss stopped being finite.</exception>
+    /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
+    public VaeTransformer Fit(IDataView input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        using IChannel channel = _host.Start("Preparing");
+
+        ImageShape? shape = ColumnTypes.FindShape(input, _options.InputColumnName, _options.Channels, _options.Height, _options.Width);
+        if (shape is null && _options.Architecture == VaeArchitecture.Convolutional)
+            throw new ArgumentException(
+                $"{nameof(VaeOptions.Architecture)} is {VaeArchitecture.Convolutional}, but column '{_options.InputColumnName}' does not tell the " +
+                "shape of its images: set Height and Width (and Channels, unless 1), or use VaeArchitecture.Mlp.");
+        TensorColumn column = VaeTransformer.InputColumn(input.Schema, _options, shape);
+        TensorColumn? validationColumn = _options.ValidationData is { } v ? VaeTransformer.InputColumn(v.Schema, _options, shape) : null;
+        torch.Device device = TorchDevices.Choose(_env, channel);
+        long seed = SeedSequence.Choose(_host, _options.Seed);
+
+        using TensorSource data = TensorSource.Read(_host, input, [column], _options.CancellationToken);
+        using TensorSource? validation = validationColumn is null ? null
+            : TensorSource.Read(_host, _options.ValidationData!, [validationColumn], _options.CancellationToken);
+
+        VaeNetwork network = TorchSeed.Initialize(seed, () => new VaeNetwork(_options, shape, column.Elements));
+        try
+        {
+            network.to(device);
+            using var trained = new TrainedNetwork("vae", network, _options);
+            var phase = new TrainingPhase(
+                trained, data.Batches(_options.BatchSize, _options.Shuffle, seed, device), (step, batch) => Losses(network, step, batch));
+            var loop = new TrainingLoop(
+                _host, _options, [phase], validation?.Batches(_options.BatchSize, shuffle: false, seed, device), device, seed);
+            loop.Run();
+            return new VaeTransformer(_host, new VaeConfig(_options, shape, column.Elements, seed), network, device);
+        }
+        catch
+        {
+            network.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema)
+    {
+        ArgumentNullException.ThrowIfNull(inputSchema);
+        ColumnTypes.CheckFeatures(inputSchema, _options.InputColumnName);
+        Dictionary<string, SchemaShape.Column> columns = inputSchema.ToDictionary(c => c.Name);
+        foreach ((string name, bool isVector) in VaeTransformer.OutputColumns(_options))
+            columns[name] = new SchemaShape.Column(
+                name, isVector ? SchemaShape.Column.VectorKind.Vector : SchemaShape.Column.VectorKind.Scalar, NumberDataViewType.Single, isKey: false);
+        return new SchemaShape(columns.Values);
+    }
+
+    // −ELBO of eq. 10 with one draw of z, averaged over the rows.
+    private Losses Losses(VaeNetwork network, StepContext step, TensorBatch batch)
+    {
+        torch.Tensor x = batch[0];
+        (torch.Tensor mean, torch.Tensor logVariance) = network.Encode(x);
+        torch.Tensor noise = torch.randn([batch.Rows, _options.LatentSize], generator: step.Generator).to(step.Device);
+        torch.Tensor decoded = network.Decode(VaeNetwork.Reparameterize(mean, logVariance, noise));
+
+        double perRow = 1.0 / batch.Rows;
+        torch.Tensor reconstruction = network.NegativeLogLikelihood(decoded, x, torch.nn.Reduction.Sum).mul(perRow);
+        torch.Tensor kl = VaeNetwork.KlDivergence(mean, logVariance).sum().mul(perRow);
+        torch.Tensor total = _options.Beta == 1 ? reconstruction + kl : reconstruction.add(kl, _options.Beta);
+        return new Losses(total, ("reconstruction", reconstruction), ("kl", kl));
+    }
+}

@@ -1,0 +1,134 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+using F = TorchSharp.torch.nn.functional;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>Encoder q(z|x) and decoder p(x|z) of a variational autoencoder (Kingma, Welling 2013, section 3).</summary>
+internal sealed class VaeNetwork : nn.Module
+{
+    private readonly Module<Tensor, Tensor> encoder;
+    private readonly Linear posterior;
+    private readonly Module<Tensor, Tensor> decoder;
+
+    private readonly int _latentSize;
+    private readonly bool _isBernoulli;
+    private readonly double _noise;
+
+    /// <param name="options">Checked options.</param>
+    /// <param name="shape">The pictures' shape, or <see langword="null"/> for plain features.</param>
+    /// <param name="inputSize">Values a row.</param>
+    public VaeNetwork(VaeOptions options, ImageShape? shape, int inputSize)
+        : base(nameof(VaeNetwork))
+    {
+        _latentSize = options.LatentSize;
+        _isBernoulli = options.Likelihood == VaeLikelihood.Bernoulli;
+        _noise = options.NoiseStandardDeviation;
+
+        (encoder, int encodedSize, decoder) = options.Architecture == VaeArchitecture.Convolutional
+            ? ConvolutionalLayers(shape!.Value, options.ConvolutionChannels, options.LatentSize)
+            : MlpLayers(inputSize, options.HiddenSizes, options.LatentSize);
+        posterior = Linear(encodedSize, 2 * options.LatentSize);
+        RegisterComponents();
+    }
+
+    /// <summary>The parameters of q(z|x) = N(mean, exp(logVariance)), each [batch, latent].</summary>
+    public (Tensor Mean, Tensor LogVariance) Encode(Tensor x)
+    {
+        Tensor parameters = posterior.call(encoder.call(x)); // [batch, 2 · latent]
+        return (parameters.narrow(1, 0, _latentSize), parameters.narrow(1, _latentSize, _latentSize));
+    }
+
+    /// <summary>The parameters of p(x|z), [batch, values]: logits (Bernoulli) or means (Gaussian).</summary>
+    public Tensor Decode(Tensor z) => decoder.call(z).flatten(1);
+
+    /// <summary>The mean of p(x|z), [batch, values].</summary>
+    public Tensor DecodeMean(Tensor z) => _isBernoulli ? Decode(z).sigmoid() : Decode(z);
+
+    /// <summary>z = mean + exp(logVariance / 2) · noise: a draw from q(z|x) that gradients flow through (eq. 4).</summary>
+    public static Tensor Reparameterize(Tensor mean, Tensor logVariance, Tensor noise) => mean + (logVariance * 0.5f).exp() * noise;
+
+    /// <summary>−log p(x|z) in nats: [batch, values] each, or their sum over everything.</summary>
+    /// <param name="decoded">What <see cref="Decode"/> returned.</param>
+    /// <param name="x">The values, of any shape with the batch first.</param>
+    /// <param name="reduction">Sum, or none.</param>
+    public Tensor NegativeLogLikelihood(Tensor decoded, Tensor x, Reduction reduction)
+    {
+        Tensor target = x.flatten(1);
+        if (_isBernoulli)
+            return F.binary_cross_entropy_with_logits(decoded, target, reduction: reduction);
+
+        double logNormalizer = Math.Log(_noise) + 0.5 * Math.Log(2 * Math.PI);
+        Tensor squares = F.mse_loss(decoded, target, reduction).mul(0.5 / (_noise * _noise));
+        return squares.add(reduction == Reduction.Sum ? logNormalizer * target.numel() : logNormalizer);
+    }
+
+    /// <summary>KL(q(z|x) ‖ N(0, 1)) in nats, [batch, latent] (appendix B): ½ (mean² + variance − logVariance − 1).</summary>
+    public static Tensor KlDivergence(Tensor mean, Tensor logVariance) => (mean.square() + logVariance.exp() - logVariance - 1).mul(0.5f);
+
+    // From [batch, ..row shape] to [batch, encoded size], and from [batch, latent] to the row shape or its flattened form.
+    private static (Module<Tensor, Tensor> Encoder, int EncodedSize, Module<Tensor, Tensor> Decoder) MlpLayers(int inputSize, int[] hiddenSizes, int latentSize)
+    {
+        List<Module<Tensor, Tensor>> encoder = [Flatten()];
+        List<Module<Tensor, Tensor>> decoder = [];
+
+        int[] sizes = [inputSize, .. hiddenSizes];
+        for (int i = 0; i + 1 < sizes.Length; i++)
+        {
+            encoder.Add(Linear(sizes[i], sizes[i + 1]));
+            encoder.Add(ReLU());
+        }
+
+        int size = latentSize;
+        foreach (int next in hiddenSizes.Reverse())
+        {
+            decoder.Add(Linear(size, next));
+            decoder.Add(ReLU());
+            size = next;
+        }
+
+        decoder.Add(Linear(size, inputSize));
+        return (Sequential(encoder), sizes[^1], Sequential(decoder));
+    }
+
+    private static (Module<Tensor, Tensor> Encoder, int EncodedSize, Module<Tensor, Tensor> Decoder) ConvolutionalLayers(ImageShape shape, int[] channels, int latentSize)
+    {
+        // Each convolution (3×3, stride 2, padding 1) makes ceil(size / 2) of a size.
+        var sizes = new List<(int Height, int Width)> { (shape.Height, shape.Width) };
+        List<Module<Tensor, Tensor>> encoder = [];
+        int inputs = shape.Channels;
+        foreach (int outputs in channels)
+        {
+            encoder.Add(Conv2d(inputs, outputs, 3, stride: 2, padding: 1));
+            encoder.Add(ReLU());
+            inputs = outputs;
+            sizes.Add(((sizes[^1].Height + 1) / 2, (sizes[^1].Width + 1) / 2));
+        }
+
+        (int height, int width) = sizes[^1];
+        int encodedSize = inputs * height * width;
+        encoder.Add(Flatten());
+
+        List<Module<Tensor, Tensor>> decoder = [Linear(latentSize, encodedSize), ReLU(), Unflatten(1, [inputs, height, width])];
+        for (int i = channels.Length - 1; i >= 0; i--)
+        {
+            int outputs = i > 0 ? channels[i - 1] : shape.Channels;
+            (int Height, int Width) target = sizes[i];
+            decoder.Add(ConvTranspose2d(inputs, outputs, 3, stride: 2, padding: 1, output_padding: 1));
+            if (target.Height % 2 == 1 || target.Width % 2 == 1)
+                decoder.Add(new Crop(target.Height, target.Width));
+            if (i > 0)
+                decoder.Add(ReLU());
+            inputs = outputs;
+        }
+
+        return (Sequential(encoder), encodedSize, Sequential(decoder));
+    }
+
+    // In place of an output padding that differs between height and width, which TorchSharp 0.107 does not pass on.
+    private sealed class Crop(int height, int width) : Module<Tensor, Tensor>(nameof(Crop))
+    {
+        public override Tensor forward(Tensor input) => input.narrow(2, 0, height).narrow(3, 0, width);
+    }
+}

@@ -1,0 +1,136 @@
+namespace Microsoft.ML.Generative;
+
+/// <summary>The network that a variational autoencoder is made of.</summary>
+public enum VaeArchitecture
+{
+    /// <summary>Fully connected layers of <see cref="VaeOptions.HiddenSizes"/>; for pictures and for plain features.</summary>
+    Mlp,
+
+    /// <summary>Convolutions of <see cref="VaeOptions.ConvolutionChannels"/>, each halving height and width; for pictures.</summary>
+    Convolutional,
+}
+
+/// <summary>What the decoder's output says of a value: p(x|z).</summary>
+public enum VaeLikelihood
+{
+    /// <summary>
+    /// Values 0..1, taken as the probability of a one (Kingma and Welling 2013, appendix C.1). For black and white or grey pictures.
+    /// </summary>
+    Bernoulli,
+
+    /// <summary>
+    /// Real values with normal noise of <see cref="VaeOptions.NoiseStandardDeviation"/> (Kingma and Welling 2013, appendix C.2).
+    /// </summary>
+    Gaussian,
+}
+
+/// <summary>Options of <see cref="VaeEstimator"/>.</summary>
+/// <example>
+/// <code>
+/// var vae = mlContext.Transforms.Generative().Vae(new VaeOptions
+/// {
+///     InputColumnName = "Image",
+///     LatentSize = 2,
+///     Epochs = 20,
+///     Progress = new Progress&lt;TrainingProgress&gt;(p => Console.WriteLine($"{p.Step}/{p.TotalSteps} {p.Loss:F1}")),
+/// });
+/// </code>
+/// </example>
+public sealed class VaeOptions : TrainingOptions
+{
+    internal static new class Defaults
+    {
+        public const string InputColumnName = "Image";
+        public const string LatentColumnName = "Latent";
+        public const string ReconstructionColumnName = "Reconstruction";
+        public const string ReconstructionErrorColumnName = "ReconstructionError";
+        public const string NegativeElboColumnName = "NegativeElbo";
+        public const int LatentSize = 20;
+        public const VaeArchitecture Architecture = VaeArchitecture.Mlp;
+        public const VaeLikelihood Likelihood = VaeLikelihood.Bernoulli;
+        public const double Beta = 1;
+        public const double NoiseStandardDeviation = 0.1;
+        public const int TransformBatchSize = 256;
+    }
+
+    /// <summary>
+    /// The column to learn: images of one size, or a known-size vector of Single or Byte (bytes are scaled to 0..1). Default: Image.
+    /// </summary>
+    public string InputColumnName { get; set; } = Defaults.InputColumnName;
+
+    /// <summary>The output column with the latent mean, a vector of <see cref="LatentSize"/> values. Default: Latent.</summary>
+    public string LatentColumnName { get; set; } = Defaults.LatentColumnName;
+
+    /// <summary>The output column with the decoder's mean for the latent mean, of the input's size. Default: Reconstruction.</summary>
+    public string ReconstructionColumnName { get; set; } = Defaults.ReconstructionColumnName;
+
+    /// <summary>
+    /// The output column with the reconstruction error −log p(x|z), in nats, for one z drawn from q(z|x). Default: ReconstructionError.
+    /// </summary>
+    public string ReconstructionErrorColumnName { get; set; } = Defaults.ReconstructionErrorColumnName;
+
+    /// <summary>
+    /// The output column with the anomaly score −ELBO, in nats: the reconstruction error plus KL(q(z|x) ‖ p(z)). Default: NegativeElbo.
+    /// </summary>
+    public string NegativeElboColumnName { get; set; } = Defaults.NegativeElboColumnName;
+
+    /// <summary>Channels of the pictures, 1 to 4. Default: what the column's type says; 3 for image columns; else 1.</summary>
+    /// <remarks>An image column is read as gray with 1, RGB with 3 and RGBA with 4. Vectors hold one plane a channel.</remarks>
+    public int? Channels { get; set; }
+
+    /// <summary>Height of the pictures in pixels. Default: what the column's type or first image says.</summary>
+    public int? Height { get; set; }
+
+    /// <summary>Width of the pictures in pixels. Default: what the column's type or first image says.</summary>
+    public int? Width { get; set; }
+
+    /// <summary>Dimensions of the latent space, at least 1. Default: 20.</summary>
+    public int LatentSize { get; set; } = Defaults.LatentSize;
+
+    /// <summary>The kind of network. Default: <see cref="VaeArchitecture.Mlp"/>.</summary>
+    public VaeArchitecture Architecture { get; set; } = Defaults.Architecture;
+
+    /// <summary>Sizes of the encoder's hidden layers; the decoder has the same in reverse. Default: 400.</summary>
+    public int[] HiddenSizes { get; set; } = [400];
+
+    /// <summary>Channels of the encoder's convolutions, each halving height and width; the decoder has the same in reverse. Default: 32, 64.</summary>
+    public int[] ConvolutionChannels { get; set; } = [32, 64];
+
+    /// <summary>The likelihood p(x|z). Default: <see cref="VaeLikelihood.Bernoulli"/>.</summary>
+    public VaeLikelihood Likelihood { get; set; } = Defaults.Likelihood;
+
+    /// <summary>The standard deviation of <see cref="VaeLikelihood.Gaussian"/>, in the input's unit, above 0. Default: 0.1.</summary>
+    public double NoiseStandardDeviation { get; set; } = Defaults.NoiseStandardDeviation;
+
+    /// <summary>
+    /// Weight of the KL term while training, at least 0 (β-VAE, Higgins et al. 2017). Scores always have it at 1. Default: 1.
+    /// </summary>
+    public double Beta { get; set; } = Defaults.Beta;
+
+    /// <summary>Rows that a transform computes at once, at least 1. The results do not depend on it. Default: 256.</summary>
+    public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
+
+    internal override void Validate()
+    {
+        base.Validate();
+        OptionChecks.NotEmpty(InputColumnName);
+        string[] outputs = [LatentColumnName, ReconstructionColumnName, ReconstructionErrorColumnName, NegativeElboColumnName];
+        foreach (string output in outputs)
+            OptionChecks.NotEmpty(output, "output column names");
+        if (outputs.Distinct().Count() < outputs.Length)
+            throw new ArgumentException($"The output columns need different names; found {string.Join(", ", outputs)}.");
+
+        OptionChecks.AtLeast(LatentSize, 1);
+        OptionChecks.Positive(NoiseStandardDeviation);
+        OptionChecks.AtLeast(Beta, 0);
+        OptionChecks.AtLeast(TransformBatchSize, 1);
+        OptionChecks.Defined(Architecture);
+        OptionChecks.Defined(Likelihood);
+        OptionChecks.AllAtLeast(HiddenSizes, 1);
+        OptionChecks.AllAtLeast(ConvolutionChannels, 1);
+        if (Architecture == VaeArchitecture.Convolutional && ConvolutionChannels.Length == 0)
+            throw new ArgumentException($"{nameof(ConvolutionChannels)} is empty; expected at least one convolution.");
+        foreach ((int? size, string name) in ((int?, string)[])[(Channels, nameof(Channels)), (Height, nameof(Height)), (Width, nameof(Width))])
+            OptionChecks.AtLeast(size ?? 1, 1, name);
+    }
+}

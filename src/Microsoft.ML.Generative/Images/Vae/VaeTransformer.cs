@@ -1,0 +1,298 @@
+using System.Text.Json.Serialization;
+using Microsoft.ML.Data;
+using Microsoft.ML.Generative;
+using Microsoft.ML;
+using Microsoft.ML.Runtime;
+using TorchSharp;
+
+[assembly: LoadableClass(typeof(VaeTransformer), null, typeof(SignatureLoadModel), "Variational autoencoder", VaeTransformer.LoaderSignature)]
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>A trained variational autoencoder: adds latent means, reconstructions and anomaly scores to rows, and draws new rows.</summary>
+/// <remarks>Its columns are listed at <see cref="VaeEstimator"/>. All methods may be called from several threads.</remarks>
+/// <example>
+/// <code>
+/// VaeTransformer model = mlContext.Transforms.Generative().Vae("Image").Fit(data);
+/// IDataView pictures = model.Generate(64, new() { Seed = 7 });
+/// mlContext.Model.Save(model, data.Schema, "vae.zip");
+/// </code>
+/// </example>
+public sealed class VaeTransformer : BatchTransformer
+{
+    internal const string LoaderSignature = "GenerativeVae";
+    internal const string GeneratedColumnName = "Generated";
+
+    private readonly VaeConfig _config;
+    private readonly VaeNetwork _network;
+    private readonly torch.Device _device;
+
+    internal VaeTransformer(IHost host, VaeConfig config, VaeNetwork network, torch.Device device)
+        : base(host)
+    {
+        _config = config;
+        _network = network;
+        _device = device;
+        _network.eval();
+    }
+
+    /// <summary>Dimensions of the latent space.</summary>
+    public int LatentSize => _config.Options.LatentSize;
+
+    /// <summary>Values in a row: channels × height × width for pictures.</summary>
+    public int RowSize => _config.InputSize;
+
+    /// <summary>Draws new rows: z from the prior N(0, 1), decoded.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="options">Seed and temperature.</param>
+    /// <returns>A column Generated of <see cref="RowSize"/> values a row, the decoder's means; pictures have their shape in the column's type.</returns>
+    /// <remarks>The n-th row depends on the seed and n alone, not on <paramref name="count"/>.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative or the temperature is.</exception>
+    public IDataView Generate(int count, VaeGenerateOptions? options = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        options ??= new VaeGenerateOptions();
+        ArgumentOutOfRangeException.ThrowIfNegative(options.Temperature);
+
+        long seed = SeedSequence.Choose(Host, options.Seed);
+        float[] latents = new float[checked(count * LatentSize)];
+        for (int i = 0; i < count; i++)
+            RowNoise.Fill(latents.AsSpan(i * LatentSize, LatentSize), new RowRandom(seed, i));
+        if (options.Temperature != 1)
+            System.Numerics.Tensors.TensorPrimitives.Multiply(latents, (float)options.Temperature, latents);
+        return DecodeRows(latents);
+    }
+
+    /// <summary>The mean of q(z|x) for one row.</summary>
+    /// <param name="row"><see cref="RowSize"/> values, pixels in 0..1.</param>
+    /// <returns><see cref="LatentSize"/> values.</returns>
+    /// <exception cref="ArgumentException">The row has another size.</exception>
+    public float[] Encode(ReadOnlySpan<float> row)
+    {
+        CheckSize(row, RowSize, nameof(row));
+        ThrowIfDisposed();
+        using IDisposable noGradient = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        torch.Tensor x = torch.tensor(row.ToArray(), [1, .. _config.RowShape], device: _device);
+        return TensorMemory.ToArray<float>(_network.Encode(x).Mean);
+    }
+
+    /// <summary>The decoder's mean for one latent vector.</summary>
+    /// <param name="latent"><see cref="LatentSize"/> values.</param>
+    /// <returns><see cref="RowSize"/> values.</returns>
+    /// <exception cref="ArgumentException">The vector has another size.</exception>
+    public float[] Decode(ReadOnlySpan<float> latent)
+    {
+        CheckSize(latent, LatentSize, nameof(latent));
+        return DecodeValues(latent.ToArray());
+    }
+
+    /// <summary>Rows on the straight line between two rows' latent means, both ends included.</summary>
+    /// <param name="from">The first row, <see cref="RowSize"/> values.</param>
+    /// <param name="to">The last row.</param>
+    /// <param name="count">How many rows, at least 2.</param>
+    /// <returns>A column Generated as <see cref="Generate"/> has.</returns>
+    /// <exception cref="ArgumentException">A row has another size, or <paramref name="count"/> is below 2.</exception>
+    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
+        float[] start = Encode(from);
+        float[] end = Encode(to);
+        float[] latents = new float[checked(count * LatentSize)];
+        for (int i = 0; i < latents.Length; i++)
+            latents[i] = float.Lerp(start[i % LatentSize], end[i % LatentSize], i / LatentSize / (count - 1f));
+        return DecodeRows(latents);
+    }
+
+    /// <summary>
+    /// Rows decoded from a grid over two latent dimensions, at equally probable values of the prior (Kingma and Welling 2013, figure 4).
+    /// The other dimensions are 0.
+    /// </summary>
+    /// <param name="rows">Values along <paramref name="dimensionY"/>.</param>
+    /// <param name="columns">Values along <paramref name="dimensionX"/>.</param>
+    /// <param name="dimensionX">The latent dimension that changes from left to right.</param>
+    /// <param name="dimensionY">The latent dimension that changes from top to bottom.</param>
+    /// <returns>A column Generated as <see cref="Generate"/> has: the grid row by row.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">A size is below 1, or there is no such dimension.</exception>
+    public IDataView LatentGrid(int rows, int columns, int dimensionX = 0, int dimensionY = 1)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(columns, 1);
+        foreach (int dimension in (int[])[dimensionX, dimensionY])
+        {
+            if (dimension < 0 || dimension >= LatentSize)
+                throw new ArgumentOutOfRangeException(nameof(dimensionX), dimension, $"The latent space has dimensions 0 to {LatentSize - 1}.");
+        }
+
+        float[] latents = new float[checked(rows * columns * LatentSize)];
+        float[] x = PriorQuantiles(columns);
+        float[] y = PriorQuantiles(rows);
+        for (int i = 0; i < rows * columns; i++)
+        {
+            latents[i * LatentSize + dimensionX] = x[i % columns];
+            latents[i * LatentSize + dimensionY] = y[i / columns];
+        }
+
+        return DecodeRows(latents);
+    }
+
+    // The middles of equally probable parts of N(0, 1).
+    private static float[] PriorQuantiles(int count)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        torch.Tensor probabilities = (torch.arange(count, torch.float64) + 0.5) / count;
+        return TensorMemory.ToArray<float>(torch.special.ndtri(probabilities).to(torch.float32));
+    }
+
+    private MemoryDataView DecodeRows(float[] latents) =>
+        new(Host, GeneratedColumnName, _config.RowType, DecodeValues(latents));
+
+    private float[] DecodeValues(float[] latents)
+    {
+        ThrowIfDisposed();
+        int count = latents.Length / LatentSize;
+        float[] values = new float[checked(count * RowSize)];
+        using IDisposable noGradient = torch.no_grad();
+        for (int start = 0; start < count; start += RowsAtOnce)
+        {
+            Host.CheckAlive();
+            using DisposeScope scope = torch.NewDisposeScope();
+            int rows = Math.Min(RowsAtOnce, count - start);
+            torch.Tensor z = torch.tensor(latents.AsSpan(start * LatentSize, rows * LatentSize).ToArray(), [rows, LatentSize], device: _device);
+            TensorMemory.ToArray<float>(_network.DecodeMean(z)).CopyTo(values, start * RowSize);
+        }
+
+        return values;
+    }
+
+    private static void CheckSize(ReadOnlySpan<float> values, int expected, string name)
+    {
+        if (values.Length != expected)
+            throw new ArgumentException($"{values.Length} values were given; expected {expected}.", name);
+    }
+
+    // --- rows ---
+
+    private protected override int RowsAtOnce => _config.Options.TransformBatchSize;
+
+    internal override IReadOnlyList<string> InputColumns => [_config.Options.InputColumnName];
+
+    internal static TensorColumn InputColumn(DataViewSchema schema, VaeOptions options, ImageShape? shape) => TensorColumn.Features(
+        schema, options.InputColumnName, shape, options.Likelihood == VaeLikelihood.Bernoulli ? ValueRange.Unit : ValueRange.Finite);
+
+    internal static (string Name, bool IsVector)[] OutputColumns(VaeOptions options) =>
+    [
+        (options.LatentColumnName, true),
+        (options.ReconstructionColumnName, true),
+        (options.ReconstructionErrorColumnName, false),
+        (options.NegativeElboColumnName, false),
+    ];
+
+    internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
+    {
+        ThrowIfDisposed();
+        OpenColumn(inputSchema);
+        DataViewType[] types = [new VectorDataViewType(NumberDataViewType.Single, LatentSize), _config.RowType, NumberDataViewType.Single, NumberDataViewType.Single];
+        return [.. OutputColumns(_config.Options).Zip(types, (column, type) => new DataViewSchema.DetachedColumn(column.Name, type))];
+    }
+
+    internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) => new TensorRowBatch(
+        [OpenColumn(input.Schema)], input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => Compute(rows, activeOutput));
+
+    private TensorColumn OpenColumn(DataViewSchema schema)
+    {
+        TensorColumn column = InputColumn(schema, _config.Options, _config.Shape);
+        return column.Elements == RowSize ? column
+            : throw new ArgumentException($"Column '{column.Name}' has {column.Elements} values a row; the model was trained on {RowSize}.");
+    }
+
+    private List<torch.Tensor> Compute(RowInputs rows, Func<int, bool> active)
+    {
+        ThrowIfDisposed();
+        List<torch.Tensor> results = [];
+        torch.Tensor x = rows.Batch[0];
+        (torch.Tensor mean, torch.Tensor logVariance) = _network.Encode(x);
+        if (active(0))
+            results.Add(mean);
+        if (active(1))
+            results.Add(_network.DecodeMean(mean));
+        if (!active(2) && !active(3))
+            return results;
+
+        torch.Tensor noise = rows.Noise(LatentSize, _config.Seed).to(_device);
+        torch.Tensor decoded = _network.Decode(VaeNetwork.Reparameterize(mean, logVariance, noise));
+        torch.Tensor error = _network.NegativeLogLikelihood(decoded, x, torch.nn.Reduction.None).sum(1);
+        if (active(2))
+            results.Add(error);
+        if (active(3))
+            results.Add(error + VaeNetwork.KlDivergence(mean, logVariance).sum(1));
+        return results;
+    }
+
+    // --- model file ---
+
+    private static VersionInfo Version => new(
+        modelSignature: "GEN VAE ",
+        verWrittenCur: 0x00010001,
+        verReadableCur: 0x00010001,
+        verWeCanReadBack: 0x00010001,
+        loaderSignature: LoaderSignature,
+        loaderAssemblyName: typeof(VaeTransformer).Assembly.FullName);
+
+    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, Version, "Vae", _config, _network);
+
+    // ML.NET finds the loader by this name and signature.
+    private static VaeTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
+    {
+        IHost host = env.Register(LoaderSignature);
+        VaeConfig config = ModelFile.LoadConfig<VaeConfig>(ctx, Version, "Vae");
+        config.Validate();
+        using IChannel channel = host.Start("Loading");
+        torch.Device device = TorchDevices.Choose(host, channel);
+        var network = new VaeNetwork(config.Options, config.Shape, config.InputSize);
+        ModelFile.LoadWeights(ctx, network);
+        network.to(device);
+        return new VaeTransformer(host, config, network, device);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing) => _network.Dispose();
+}
+
+/// <summary>How <see cref="VaeTransformer.Generate"/> draws.</summary>
+public sealed class VaeGenerateOptions
+{
+    /// <summary>The same seed draws the same rows. Default: the context's seed, or a new one each time.</summary>
+    public int? Seed { get; set; }
+
+    /// <summary>Scale of the latent noise, at least 0: below 1 draws more typical rows. Default: 1.</summary>
+    public double Temperature { get; set; } = 1;
+}
+
+/// <summary>What a model file says of the network beside its weights.</summary>
+internal sealed record VaeConfig(VaeOptions Options, ImageShape? Shape, int InputSize, long Seed)
+{
+    [JsonIgnore]
+    public long[] RowShape => Shape is { } s ? [s.Channels, s.Height, s.Width] : [InputSize];
+
+    [JsonIgnore]
+    public VectorDataViewType RowType => Shape?.VectorType(NumberDataViewType.Single) ?? new VectorDataViewType(NumberDataViewType.Single, InputSize);
+
+    /// <exception cref="InvalidDataException">The parts contradict each other.</exception>
+    public void Validate()
+    {
+        try
+        {
+            Options.Validate();
+            OptionChecks.AtLeast(InputSize, 1);
+            if (Shape is { } shape && (shape.Channels is < 1 or > 4 || shape.Height < 1 || shape.Width < 1 || shape.Size != InputSize))
+                throw new ArgumentException($"images of {shape} do not have {InputSize} values");
+            if (Shape is null && Options.Architecture == VaeArchitecture.Convolutional)
+                throw new ArgumentException("a convolutional network needs the shape of its images");
+        }
+        catch (Exception e) when (e is ArgumentException or OverflowException)
+        {
+            throw new InvalidDataException($"config.json of the model is not valid: {e.Message}", e);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>
+/// Base of the library's transformers: adds columns to rows, computing many rows at a time when it transforms an
+/// <see cref="IDataView"/> and single rows in a <see cref="PredictionEngine{TSrc, TDst}"/>.
+/// </summary>
+public abstract class BatchTransformer : ITransformer, IDisposable
+{
+    private protected BatchTransformer(IHost host)
+    {
+        Host = host;
+    }
+
+    private protected IHost Host { get; }
+
+    /// <summary>How many rows a cursor computes at once.</summary>
+    private protected abstract int RowsAtOnce { get; }
+
+    bool ITransformer.IsRowToRowMapper => true;
+
+    /// <inheritdoc/>
+    public IDataView Transform(IDataView input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        return new BatchedDataView(Host, input, new BatchRowMapper(this, input.Schema), RowsAtOnce);
+    }
+
+    /// <inheritdoc/>
+    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema)
+    {
+        ArgumentNullException.ThrowIfNull(inputSchema);
+        return RowToRowMapperTransform.GetOutputSchema(inputSchema, new BatchRowMapper(this, inputSchema));
+    }
+
+    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema)
+    {
+        ArgumentNullException.ThrowIfNull(inputSchema);
+        return new RowToRowMapperTransform(
+            Host, new EmptyDataView(Host, inputSchema), new BatchRowMapper(this, inputSchema), schema => new BatchRowMapper(this, schema));
+    }
+
+    void ICanSaveModel.Save(ModelSaveContext ctx) => SaveModel(ctx);
+
+    internal void SaveModel(ModelSaveContext ctx)
+    {
+        ThrowIfDisposed();
+        Save(ctx);
+    }
+
+    /// <summary>Releases the network's memory.</summary>
+    public void Dispose()
+    {
+        if (IsDisposed)
+            return;
+        IsDisposed = true;
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Whether the transformer has been disposed of.</summary>
+    private protected bool IsDisposed { get; private set; }
+
+    private protected void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(IsDisposed, this);
+
+    /// <summary>Releases what the derived class holds.</summary>
+    /// <param name="disposing">Always <see langword="true"/>: the class has no finalizer.</param>
+    protected abstract void Dispose(bool disposing);
+
+    private protected abstract void Save(ModelSaveContext ctx);
+
+    /// <summary>The columns added. Checks the input columns.</summary>
+    internal abstract DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema);
+
+    /// <summary>The names of the columns read.</summary>
+    internal abstract IReadOnlyList<string> InputColumns { get; }
+
+    internal abstract IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots);
+}

@@ -1,0 +1,80 @@
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>One step's numbers of Adam (Kingma, Ba 2014, algorithm 1) or AdamW (Loshchilov, Hutter 2017, algorithm 2).</summary>
+/// <param name="LearningRate">The step's learning rate.</param>
+/// <param name="Beta1">Decay of the first moment.</param>
+/// <param name="Beta2">Decay of the second moment.</param>
+/// <param name="Epsilon">Added to the denominator.</param>
+/// <param name="WeightDecay">Weight decay.</param>
+/// <param name="IsDecoupled">Whether weights decay by themselves (AdamW) or through the gradient (Adam).</param>
+/// <param name="Step">The step, from 1.</param>
+internal readonly record struct AdamStep(
+    double LearningRate, double Beta1, double Beta2, double Epsilon, double WeightDecay, bool IsDecoupled, long Step)
+{
+    public double StepSize => LearningRate / (1 - Math.Pow(Beta1, Step));
+
+    public double SecondMomentScale => 1 / Math.Sqrt(1 - Math.Pow(Beta2, Step));
+}
+
+/// <summary>One step's numbers of stochastic gradient descent with momentum, as PyTorch defines it.</summary>
+internal readonly record struct SgdStep(double LearningRate, double Momentum, double WeightDecay, long Step);
+
+/// <summary>
+/// Optimizers over flat buffers of floats: one pass in vector instructions on the CPU, a few operations elsewhere.
+/// </summary>
+internal static class OptimizerKernels
+{
+    public static void Adam(torch.Tensor weights, torch.Tensor gradients, torch.Tensor m, torch.Tensor v, in AdamStep step)
+    {
+        if (CpuKernels.CanUse(weights))
+            CpuKernels.Adam(weights, gradients, m, v, step);
+        else
+            AdamByOperations(weights, gradients, m, v, step);
+    }
+
+    public static void Sgd(torch.Tensor weights, torch.Tensor gradients, torch.Tensor momentum, in SgdStep step)
+    {
+        if (CpuKernels.CanUse(weights))
+            CpuKernels.Sgd(weights, gradients, momentum, step);
+        else
+            SgdByOperations(weights, gradients, momentum, step);
+    }
+
+    /// <summary>average += (1 − decay) (weights − average)</summary>
+    public static void Ema(torch.Tensor average, torch.Tensor weights, double decay)
+    {
+        if (CpuKernels.CanUse(weights))
+            CpuKernels.Ema(average, weights, decay);
+        else
+            average.lerp_(weights, (1 - decay).ToScalar());
+    }
+
+    /// <summary>The Euclidean norm.</summary>
+    public static double Norm(torch.Tensor values) => CpuKernels.CanUse(values) ? CpuKernels.Norm(values) : values.norm().ToDouble();
+
+    internal static void AdamByOperations(torch.Tensor weights, torch.Tensor gradients, torch.Tensor m, torch.Tensor v, in AdamStep step)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        torch.Tensor g = gradients;
+        if (step.IsDecoupled)
+            weights.mul_(1 - step.LearningRate * step.WeightDecay);
+        else if (step.WeightDecay != 0)
+            g = g.add(weights, step.WeightDecay);
+        m.lerp_(g, (1 - step.Beta1).ToScalar());
+        v.mul_(step.Beta2).addcmul_(g, g, 1 - step.Beta2);
+        weights.addcdiv_(m, v.sqrt().mul_(step.SecondMomentScale).add_(step.Epsilon), -step.StepSize);
+    }
+
+    internal static void SgdByOperations(torch.Tensor weights, torch.Tensor gradients, torch.Tensor momentum, in SgdStep step)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        torch.Tensor g = step.WeightDecay == 0 ? gradients : gradients.add(weights, step.WeightDecay);
+        if (step.Step == 1)
+            momentum.copy_(g);
+        else
+            momentum.mul_(step.Momentum).add_(g);
+        weights.add_(momentum, -step.LearningRate);
+    }
+}

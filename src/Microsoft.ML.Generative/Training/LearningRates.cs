@@ -1,0 +1,23 @@
+namespace Microsoft.ML.Generative;
+
+/// <summary>The learning rate of each step.</summary>
+internal static class LearningRates
+{
+    /// <param name="options">Peak, warm-up, schedule and end.</param>
+    /// <param name="step">The step, from 1.</param>
+    /// <param name="totalSteps">The steps of the training.</param>
+    public static double At(TrainingOptions options, long step, long totalSteps)
+    {
+        if (step <= options.WarmupSteps)
+            return options.LearningRate * step / options.WarmupSteps;
+
+        double progress = Math.Clamp((double)(step - options.WarmupSteps) / Math.Max(1, totalSteps - options.WarmupSteps), 0, 1);
+        double part = options.LearningRateSchedule switch
+        {
+            LearningRateSchedule.Cosine => 0.5 * (1 + Math.Cos(Math.PI * progress)),
+            LearningRateSchedule.Linear => 1 - progress,
+            _ => 1,
+        };
+        return options.LearningRate * (options.FinalLearningRate + (1 - options.FinalLearningRate) * part);
+    }
+}

@@ -1,0 +1,143 @@
+using TorchSharp;
+using TorchSharp.Modules;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>
+/// A network in training. Its trainable parameters become views of one buffer and their gradients views of another, so that
+/// clearing, clipping, the optimizer and the moving average each take one pass.
+/// </summary>
+internal sealed class TrainedNetwork : IDisposable
+{
+    private readonly TrainingOptions _options;
+    private readonly torch.Tensor _weights;
+    private readonly torch.Tensor _gradients;
+    private readonly torch.Tensor[] _moments;
+    private readonly torch.Tensor? _ema;
+
+    // Weight decay acts on matrices; these come first in the buffers.
+    private readonly (torch.Tensor Weights, torch.Tensor Gradients, torch.Tensor[] Moments, double Decay)[] _segments;
+
+    /// <param name="name">For messages.</param>
+    /// <param name="module">The network, already on its device. The parameters that require no gradient are left alone.</param>
+    /// <param name="options">The optimizer's options.</param>
+    public TrainedNetwork(string name, torch.nn.Module module, TrainingOptions options)
+    {
+        Name = name;
+        Module = module;
+        _options = options;
+
+        Parameter[] trained = [.. module.parameters().Where(p => p.requires_grad).DistinctBy(p => p.Handle)];
+        if (trained.Length == 0)
+            throw new ArgumentException($"The network '{name}' has no parameters to train.");
+        Parameter[] ordered = [.. trained.Where(p => p.dim() >= 2), .. trained.Where(p => p.dim() < 2)];
+        ParameterCount = ordered.Sum(p => p.numel());
+        long decayed = ordered.Where(p => p.dim() >= 2).Sum(p => p.numel());
+
+        using DisposeScope scope = torch.NewDisposeScope();
+        using IDisposable noGradient = torch.no_grad();
+        torch.Device device = ordered[0].device;
+        _weights = torch.empty(ParameterCount, device: device).DetachFromDisposeScope();
+        _gradients = torch.zeros(ParameterCount, device: device).DetachFromDisposeScope();
+        Flatten(ordered);
+
+        int moments = options.Optimizer == OptimizerKind.Sgd ? 1 : 2;
+        _moments = [.. Enumerable.Range(0, moments).Select(_ => torch.zeros(ParameterCount, device: device).DetachFromDisposeScope())];
+        _ema = options.EmaDecay is null ? null : _weights.clone().DetachFromDisposeScope();
+        _segments = options.WeightDecay == 0
+            ? [Segment(0, ParameterCount, 0)]
+            : [Segment(0, decayed, options.WeightDecay), Segment(decayed, ParameterCount - decayed, 0)];
+    }
+
+    public string Name { get; }
+
+    public torch.nn.Module Module { get; }
+
+    /// <summary>Trainable numbers.</summary>
+    public long ParameterCount { get; }
+
+    /// <summary>Optimizer steps done.</summary>
+    public long Steps { get; private set; }
+
+    public void ClearGradients() => _gradients.zero_();
+
+    /// <summary>Scales the gradient down to a norm; returns the norm before.</summary>
+    public double ClipGradients(double maxNorm)
+    {
+        double norm = OptimizerKernels.Norm(_gradients);
+        if (norm > maxNorm)
+            _gradients.mul_(maxNorm / (norm + 1e-6));
+        return norm;
+    }
+
+    /// <summary>One optimizer step along the gradients.</summary>
+    public void Update(double learningRate)
+    {
+        using IDisposable noGradient = torch.no_grad();
+        Steps++;
+        foreach (var (weights, gradients, moments, decay) in _segments)
+        {
+            if (_options.Optimizer == OptimizerKind.Sgd)
+                OptimizerKernels.Sgd(weights, gradients, moments[0], new SgdStep(learningRate, _options.Momentum, decay, Steps));
+            else
+                OptimizerKernels.Adam(weights, gradients, moments[0], moments[1], new AdamStep(
+                    learningRate, _options.Beta1, _options.Beta2, _options.Epsilon, decay, _options.Optimizer == OptimizerKind.AdamW, Steps));
+        }
+
+        if (_ema is not null)
+            OptimizerKernels.Ema(_ema, _weights, Math.Min(_options.EmaDecay!.Value, (1.0 + Steps) / (10.0 + Steps)));
+    }
+
+    /// <summary>Exchanges the weights with their moving average, if there is one; a second call undoes it.</summary>
+    public void SwapEma()
+    {
+        if (_ema is null)
+            return;
+        using IDisposable noGradient = torch.no_grad();
+        using torch.Tensor kept = _weights.clone();
+        _weights.copy_(_ema);
+        _ema.copy_(kept);
+    }
+
+    /// <summary>Releases the training's buffers. The module keeps its weights.</summary>
+    public void Dispose()
+    {
+        foreach (Parameter parameter in Module.parameters())
+            parameter.grad = null;
+        foreach (var segment in _segments)
+        {
+            segment.Weights.Dispose();
+            segment.Gradients.Dispose();
+            foreach (torch.Tensor moment in segment.Moments)
+                moment.Dispose();
+        }
+
+        foreach (torch.Tensor buffer in _moments.Append(_weights).Append(_gradients))
+            buffer.Dispose();
+        _ema?.Dispose();
+    }
+
+    private (torch.Tensor Weights, torch.Tensor Gradients, torch.Tensor[] Moments, double Decay) Segment(long start, long length, double decay)
+    {
+        return (Part(_weights), Part(_gradients), [.. _moments.Select(Part)], decay);
+
+        torch.Tensor Part(torch.Tensor buffer) => buffer.narrow(0, start, length).DetachFromDisposeScope();
+    }
+
+    private void Flatten(Parameter[] parameters)
+    {
+        long start = 0;
+        foreach (Parameter parameter in parameters)
+        {
+            if (parameter.dtype != torch.ScalarType.Float32)
+                throw new ArgumentException($"The network '{Name}' has a parameter of type {parameter.dtype}; expected Float32.");
+            long length = parameter.numel();
+            long[] shape = parameter.shape;
+            torch.Tensor view = _weights.narrow(0, start, length).view(shape);
+            view.copy_(parameter);
+            parameter.set_(view);
+            parameter.grad = _gradients.narrow(0, start, length).view(shape);
+            start += length;
+        }
+    }
+}

@@ -1,0 +1,74 @@
+using System.Diagnostics;
+using System.Globalization;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>Averages losses between reports and measures speed.</summary>
+internal sealed class TrainingMeter(long totalSteps, string device)
+{
+    private readonly Dictionary<string, (double Sum, long Rows)> _terms = [];
+    private readonly long _interval = Math.Clamp(totalSteps / 200, 1, 100);
+    private readonly Stopwatch _watch = new();
+    private double _lossSum;
+    private long _rows;
+    private TimeSpan _lastReport;
+
+    /// <summary>The last step that was measured.</summary>
+    public long Step { get; private set; }
+
+    public void Start() => _watch.Start();
+
+    public bool IsReportDue(long step) => step % _interval == 0;
+
+    /// <summary>Adds a batch's losses; returns the total.</summary>
+    public double Add(Losses losses, int rows, long step)
+    {
+        Step = step;
+        double total = losses.Total.ToDouble();
+        _lossSum += total * rows;
+        _rows += rows;
+        foreach ((string name, torch.Tensor value) in losses.Terms)
+        {
+            (double sum, long count) = _terms.GetValueOrDefault(name);
+            _terms[name] = (sum + value.ToDouble() * rows, count + rows);
+        }
+
+        return total;
+    }
+
+    public TrainingProgress Report(long step, int epoch, double learningRate, double? gradientNorm, double? validationLoss)
+    {
+        TimeSpan elapsed = _watch.Elapsed;
+        var report = new TrainingProgress
+        {
+            Step = step,
+            TotalSteps = totalSteps,
+            Epoch = epoch,
+            Loss = _lossSum / _rows,
+            LossTerms = _terms.ToDictionary(t => t.Key, t => t.Value.Sum / t.Value.Rows),
+            ValidationLoss = validationLoss,
+            LearningRate = learningRate,
+            GradientNorm = gradientNorm,
+            SamplesPerSecond = _rows / Math.Max(1e-9, (elapsed - _lastReport).TotalSeconds),
+            Elapsed = elapsed,
+            Remaining = TimeSpan.FromSeconds(Math.Min(elapsed.TotalSeconds * (totalSteps - step) / step, TimeSpan.MaxValue.TotalSeconds / 2)),
+            Device = device,
+        };
+        _lastReport = elapsed;
+        _lossSum = 0;
+        _rows = 0;
+        _terms.Clear();
+        return report;
+    }
+
+    public static string Describe(TrainingProgress report) => string.Create(CultureInfo.InvariantCulture,
+        $"epoch {report.Epoch}, step {report.Step}/{report.TotalSteps}: loss {report.Loss:G6}{Terms(report)}{Validation(report)}, " +
+        $"{report.SamplesPerSecond:N0} rows/s, {report.Remaining:hh\\:mm\\:ss} left");
+
+    private static string Terms(TrainingProgress report) => report.LossTerms.Count == 0 ? ""
+        : $" ({string.Join(", ", report.LossTerms.Select(t => string.Create(CultureInfo.InvariantCulture, $"{t.Key} {t.Value:G6}")))})";
+
+    private static string Validation(TrainingProgress report) =>
+        report.ValidationLoss is { } loss ? string.Create(CultureInfo.InvariantCulture, $", validation {loss:G6}") : "";
+}

@@ -1,0 +1,142 @@
+using System.Text.Json.Serialization;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>How the gradient becomes a step.</summary>
+public enum OptimizerKind
+{
+    /// <summary>Adam (Kingma, Ba 2014), weight decay added to the gradient.</summary>
+    Adam,
+
+    /// <summary>Adam with decoupled weight decay (Loshchilov, Hutter 2017).</summary>
+    AdamW,
+
+    /// <summary>Stochastic gradient descent with momentum, weight decay added to the gradient.</summary>
+    Sgd,
+}
+
+/// <summary>How the learning rate goes on after the warm-up.</summary>
+public enum LearningRateSchedule
+{
+    /// <summary>It stays.</summary>
+    Constant,
+
+    /// <summary>Half a cosine down to <see cref="TrainingOptions.FinalLearningRate"/> (Loshchilov, Hutter 2016).</summary>
+    Cosine,
+
+    /// <summary>A straight line down to <see cref="TrainingOptions.FinalLearningRate"/>.</summary>
+    Linear,
+}
+
+/// <summary>What the options of every model have in common: how it is trained.</summary>
+public abstract class TrainingOptions
+{
+    internal static class Defaults
+    {
+        public const int Epochs = 20;
+        public const int BatchSize = 128;
+        public const double LearningRate = 1e-3;
+    }
+
+    private protected TrainingOptions()
+    {
+    }
+
+    /// <summary>Passes over the data, at least 1. Default: 20.</summary>
+    public int Epochs { get; set; } = Defaults.Epochs;
+
+    /// <summary>Optimizer steps, at least 1, instead of <see cref="Epochs"/>. Default: none.</summary>
+    public long? MaxSteps { get; set; }
+
+    /// <summary>Rows that go through the network at once, at least 1. Default: 128.</summary>
+    public int BatchSize { get; set; } = Defaults.BatchSize;
+
+    /// <summary>Batches whose gradients make one step, at least 1: a step sees their rows as if in one batch. Default: 1.</summary>
+    public int GradientAccumulationSteps { get; set; } = 1;
+
+    /// <summary>Whether each epoch has its own order of rows. Default: true.</summary>
+    public bool Shuffle { get; set; } = true;
+
+    /// <summary>The optimizer. Default: <see cref="OptimizerKind.Adam"/>.</summary>
+    public OptimizerKind Optimizer { get; set; } = OptimizerKind.Adam;
+
+    /// <summary>The learning rate after the warm-up, above 0. Default: 0.001.</summary>
+    public double LearningRate { get; set; } = Defaults.LearningRate;
+
+    /// <summary>Decay of Adam's first moment, 0 to 1. Default: 0.9.</summary>
+    public double Beta1 { get; set; } = 0.9;
+
+    /// <summary>Decay of Adam's second moment, 0 to 1. Default: 0.999.</summary>
+    public double Beta2 { get; set; } = 0.999;
+
+    /// <summary>Added to Adam's denominator, above 0. Default: 1e-8.</summary>
+    public double Epsilon { get; set; } = 1e-8;
+
+    /// <summary>Weight decay, at least 0; of matrices only, not of biases and gains. Default: 0.</summary>
+    public double WeightDecay { get; set; }
+
+    /// <summary>Momentum of <see cref="OptimizerKind.Sgd"/>, 0 to 1. Default: 0.9.</summary>
+    public double Momentum { get; set; } = 0.9;
+
+    /// <summary>How the learning rate goes on after the warm-up. Default: <see cref="LearningRateSchedule.Constant"/>.</summary>
+    public LearningRateSchedule LearningRateSchedule { get; set; } = LearningRateSchedule.Constant;
+
+    /// <summary>Steps over which the learning rate rises from 0, at least 0. Default: 0.</summary>
+    public long WarmupSteps { get; set; }
+
+    /// <summary>The learning rate at the end of a schedule, as a part of <see cref="LearningRate"/>, 0 to 1. Default: 0.</summary>
+    public double FinalLearningRate { get; set; }
+
+    /// <summary>The norm above which a gradient is scaled down to it, above 0. Default: none.</summary>
+    public double? GradientClipNorm { get; set; }
+
+    /// <summary>
+    /// Decay of the moving average of the weights that becomes the model, 0 to 1, such as 0.999; in step t it is at most (1 + t) / (10 + t).
+    /// Default: none, the model is the last weights.
+    /// </summary>
+    public double? EmaDecay { get; set; }
+
+    /// <summary>Seed of weights, order and noise: the same seed and options train the same model on the CPU. Default: the context's, else a new one.</summary>
+    public int? Seed { get; set; }
+
+    /// <summary>Data scored at the end of each epoch, with the columns of the training data. Default: none.</summary>
+    [JsonIgnore]
+    public IDataView? ValidationData { get; set; }
+
+    /// <summary>Threads that libtorch computes with, at least 1. Default: libtorch's own choice.</summary>
+    [JsonIgnore]
+    public int? Threads { get; set; }
+
+    /// <summary>Receives reports while training, on the training thread. Default: none; messages go to <see cref="MLContext.Log"/> anyway.</summary>
+    [JsonIgnore]
+    public IProgress<TrainingProgress>? Progress { get; set; }
+
+    /// <summary>Stops the training within a step: <c>Fit</c> throws <see cref="OperationCanceledException"/>.</summary>
+    [JsonIgnore]
+    public CancellationToken CancellationToken { get; set; }
+
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    internal virtual void Validate()
+    {
+        OptionChecks.AtLeast(Epochs, 1);
+        OptionChecks.AtLeast(MaxSteps ?? 1, 1, nameof(MaxSteps));
+        OptionChecks.AtLeast(BatchSize, 1);
+        OptionChecks.AtLeast(GradientAccumulationSteps, 1);
+        OptionChecks.Defined(Optimizer);
+        OptionChecks.Positive(LearningRate);
+        OptionChecks.Below(Beta1, 1);
+        OptionChecks.Below(Beta2, 1);
+        OptionChecks.Positive(Epsilon);
+        OptionChecks.AtLeast(WeightDecay, 0);
+        OptionChecks.Below(Momentum, 1);
+        OptionChecks.Defined(LearningRateSchedule);
+        OptionChecks.AtLeast(WarmupSteps, 0);
+        OptionChecks.Between(FinalLearningRate, 0, 1);
+        OptionChecks.Positive(GradientClipNorm ?? 1, nameof(GradientClipNorm));
+        OptionChecks.Below(EmaDecay ?? 0, 1, nameof(EmaDecay));
+        OptionChecks.AtLeast(Threads ?? 1, 1, nameof(Threads));
+    }
+
+    /// <summary>A copy that later changes to this object do not reach.</summary>
+    internal TrainingOptions Copy() => (TrainingOptions)MemberwiseClone();
+}

@@ -1,0 +1,27 @@
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>
+/// One network's part of a training step: which parameters it updates, from which batches, and how a batch becomes losses.
+/// A VAE has one phase; a GAN has one for the discriminator and one for the generator.
+/// </summary>
+/// <param name="Network">The network whose parameters the phase updates.</param>
+/// <param name="Batches">Where the phase's batches come from; two phases may share a source.</param>
+/// <param name="Losses">Computes the losses of one batch; the loop calls <c>backward</c>.</param>
+internal sealed record TrainingPhase(TrainedNetwork Network, IBatchSource Batches, Func<StepContext, TensorBatch, Losses> Losses)
+{
+    /// <summary>How often the phase runs in one step (a Wasserstein critic takes several).</summary>
+    public int Repeats { get; init; } = 1;
+}
+
+/// <summary>What a phase may need to know of the step.</summary>
+/// <param name="Step">The optimizer step, from 1.</param>
+/// <param name="TotalSteps">The steps that the training will take.</param>
+/// <param name="IsTraining">False while validation data is scored.</param>
+/// <param name="Generator">The training's own source of noise, on the CPU.</param>
+/// <param name="Device">The training device.</param>
+internal readonly record struct StepContext(long Step, long TotalSteps, bool IsTraining, torch.Generator Generator, torch.Device Device);
+
+/// <summary>The losses of one batch: the scalar to minimise, averaged over the rows, and its parts for the report.</summary>
+internal readonly record struct Losses(torch.Tensor Total, params (string Name, torch.Tensor Value)[] Terms);

@@ -1,0 +1,43 @@
+using System.Reflection;
+using System.Reflection.Metadata;
+using System.Reflection.Metadata.Ecma335;
+using System.Reflection.PortableExecutable;
+
+namespace Microsoft.ML.Generative.Tests;
+
+public sealed class InternalsOfMlNetTests
+{
+    private static readonly Assembly _library = typeof(GenerativeTransformsCatalog).Assembly;
+
+    [Fact]
+    public void Every_member_of_MlNet_that_the_library_uses_is_where_it_was()
+    {
+        using var pe = new PEReader(File.OpenRead(_library.Location));
+        MetadataReader metadata = pe.GetMetadataReader();
+        Type[] anyArguments = [.. Enumerable.Repeat(typeof(int), 8)];
+
+        List<string> moved = [];
+        foreach (EntityHandle handle in metadata.TypeReferences.Select(h => (EntityHandle)h).Concat(metadata.MemberReferences.Select(h => (EntityHandle)h)))
+        {
+            try
+            {
+                _library.ManifestModule.ResolveMember(MetadataTokens.GetToken(handle), anyArguments, anyArguments);
+            }
+            catch (Exception e) when (e is MissingMemberException or TypeLoadException or FileLoadException)
+            {
+                moved.Add(e.Message);
+            }
+        }
+
+        Assert.True(moved.Count == 0, "This version of ML.NET lacks internals that the library uses:\n" + string.Join("\n", moved));
+        Assert.True(metadata.MemberReferences.Count > 100);
+    }
+
+    [Fact]
+    public void Every_type_that_extends_MlNet_loads()
+    {
+        // A new abstract member or a changed signature shows here.
+        Type[] types = _library.GetTypes();
+        Assert.Contains(types, t => t.BaseType?.Name == "RootCursorBase");
+    }
+}
