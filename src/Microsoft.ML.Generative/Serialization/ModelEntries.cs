@@ -1,0 +1,153 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>
+/// The entries of a saved model, wherever they are kept: <c>config.json</c>, <c>weights.safetensors</c>, further files of the model,
+/// and <c>checksums.json</c>, which tells a damaged entry from a sound one (a flipped bit among the weights is otherwise just another number).
+/// </summary>
+internal static class ModelEntries
+{
+    public const string Config = "config.json";
+    public const string Weights = "weights.safetensors";
+    public const string Checksums = "checksums.json";
+
+    /// <summary>Makes an entry and lets it be filled.</summary>
+    public delegate void Save(string name, Action<Stream> write);
+
+    /// <summary>Opens an entry and lets it be read; false if there is none of the name.</summary>
+    public delegate bool TryLoad(string name, Action<Stream> read);
+
+    /// <exception cref="ArgumentException">A further file has one of the reserved names.</exception>
+    public static void Write<TConfig>(
+        Save save, int format, string model, TConfig config, torch.nn.Module network, IReadOnlyDictionary<string, Action<Stream>>? extraFiles = null)
+    {
+        if (extraFiles?.Keys.FirstOrDefault(name => name is Config or Weights or Checksums) is { } reserved)
+            throw new ArgumentException($"The entry name '{reserved}' is reserved.", nameof(extraFiles));
+
+        var hashes = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        void SaveHashed(string name, Action<Stream> write) => save(name, stream =>
+        {
+            using var hashing = new HashingStream(stream);
+            write(hashing);
+            hashes.Add(name, hashing.Hash);
+        });
+
+        SaveHashed(Config, stream => WriteConfig(stream, format, model, config));
+        SaveHashed(Weights, stream => SafetensorsWriter.Write(stream, ModuleWeights.Of(network)));
+        foreach (var (name, write) in extraFiles ?? new Dictionary<string, Action<Stream>>())
+            SaveHashed(name, write);
+        save(Checksums, stream => JsonSerializer.Serialize(stream, hashes, ModelConfigJson.Options));
+    }
+
+    /// <summary>Reads the configuration of a model of the name given, in a format not newer than the one given.</summary>
+    /// <exception cref="InvalidDataException">The entry is missing, damaged, of another model or newer, or has members that the configuration lacks.</exception>
+    public static TConfig ReadConfig<TConfig>(TryLoad load, int format, string model)
+    {
+        byte[] json = ReadJson(load, Config);
+        using JsonDocument document = ModelConfigJson.ParseDocument(json, Config);
+        JsonElement root = document.RootElement;
+        if (root.ValueKind != JsonValueKind.Object)
+            throw new InvalidDataException($"'{Config}' holds {root.ValueKind} where an object was expected.");
+
+        int found = FormatOf(Member(root, "format"));
+        if (found > format)
+            throw Newer(found, format);
+
+        // Only now: a newer version may keep its checksums elsewhere.
+        if (Convert.ToHexStringLower(SHA256.HashData(json)) != ExpectedHash(load, Config))
+            throw Damaged(Config);
+
+        foreach (JsonProperty member in root.EnumerateObject())
+        {
+            if (member.Name is not ("format" or "model" or "config"))
+                throw new InvalidDataException($"'{Config}' has the unknown member {SafetensorsHeader.Quote(member.Name)}.");
+        }
+
+        JsonElement name = Member(root, "model");
+        if (name.ValueKind != JsonValueKind.String || !name.ValueEquals(model))
+            throw new InvalidDataException($"'{Config}' is of the model {SafetensorsHeader.Quote(name.GetRawText())} where \"{model}\" was expected.");
+        return ModelConfigJson.Deserialize<TConfig>(Member(root, "config"), Config);
+    }
+
+    /// <summary>Copies the weights into a network made from the configuration.</summary>
+    /// <exception cref="InvalidDataException">The entry is missing or damaged, or its tensors are not those of the network.</exception>
+    public static void ReadWeights(TryLoad load, torch.nn.Module network) =>
+        ReadEntry(load, Weights, (stream, length) => ModuleWeights.Load(network, new SafetensorsStream(stream, Weights, length)));
+
+    /// <summary>Reads a further file of the model; the action gets the stream and its length, if that is known.</summary>
+    /// <exception cref="InvalidDataException">The entry is missing or damaged.</exception>
+    public static void ReadEntry(TryLoad load, string name, Action<Stream, long?> read)
+    {
+        string expected = ExpectedHash(load, name);
+        bool found = load(name, stream =>
+        {
+            using var hashing = new HashingStream(stream);
+            bool Differs()
+            {
+                hashing.Drain();
+                return hashing.Hash != expected;
+            }
+
+            try
+            {
+                read(hashing, stream.CanSeek ? stream.Length - stream.Position : null);
+            }
+            catch (Exception e) when (Differs())
+            {
+                throw Damaged(name, e);
+            }
+
+            if (Differs())
+                throw Damaged(name);
+        });
+        if (!found)
+            throw Missing(name);
+    }
+
+    internal static InvalidDataException Newer(long found, long known) =>
+        new($"The model was written by a newer version of Microsoft.ML.Generative (format {found}, this version reads up to {known}); update the package.");
+
+    private static void WriteConfig<TConfig>(Stream stream, int format, string model, TConfig config)
+    {
+        var root = new JsonObject
+        {
+            ["format"] = format,
+            ["model"] = model,
+            ["config"] = JsonSerializer.SerializeToNode(config, ModelConfigJson.Options),
+        };
+        byte[] json = JsonSerializer.SerializeToUtf8Bytes(root, ModelConfigJson.Options);
+        if (json.Length > ModelConfigJson.MaxBytes)
+            throw new ArgumentException($"The configuration of {model} takes {json.Length} bytes of JSON; at most {ModelConfigJson.MaxBytes} can be read back.", nameof(config));
+        stream.Write(json);
+    }
+
+    private static string ExpectedHash(TryLoad load, string name)
+    {
+        using JsonDocument document = ModelConfigJson.ParseDocument(ReadJson(load, Checksums), Checksums);
+        var hashes = ModelConfigJson.Deserialize<Dictionary<string, string>>(document.RootElement, Checksums);
+        return hashes.TryGetValue(name, out string? hash) ? hash : throw new InvalidDataException($"'{Checksums}' does not list '{name}'.");
+    }
+
+    private static byte[] ReadJson(TryLoad load, string name)
+    {
+        byte[]? json = null;
+        return load(name, stream => json = ModelConfigJson.ReadBytes(stream, name)) ? json! : throw Missing(name);
+    }
+
+    private static JsonElement Member(JsonElement root, string name) =>
+        root.TryGetProperty(name, out JsonElement member) ? member : throw new InvalidDataException($"'{Config}' lacks the member '{name}'.");
+
+    private static int FormatOf(JsonElement element) =>
+        element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out int format) && format > 0
+            ? format
+            : throw new InvalidDataException($"'format' in '{Config}' is {SafetensorsHeader.Quote(element.GetRawText())} where a positive whole number was expected.");
+
+    private static InvalidDataException Damaged(string name, Exception? inner = null) =>
+        new($"'{name}' is damaged: its SHA-256 is not the one noted in '{Checksums}'.{(inner is null ? "" : " " + inner.Message)}", inner);
+
+    private static InvalidDataException Missing(string name) => new($"The model file has no entry '{name}'.");
+}

@@ -1,0 +1,57 @@
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>What a network has learnt, as named tensors, and the way back.</summary>
+internal static class ModuleWeights
+{
+    private const int NamesShown = 10;
+
+    /// <summary>The parameters and persistent buffers under their dotted names, each once; a tied tensor stands under its first name.</summary>
+    public static IReadOnlyList<(string Name, torch.Tensor Tensor)> Of(torch.nn.Module module)
+    {
+        TorchRuntime.EnsureLoaded();
+        var seen = new HashSet<nint>();
+        IEnumerable<(string Name, torch.Tensor Tensor)> all =
+        [
+            .. module.named_parameters().Select(p => (p.name, (torch.Tensor)p.parameter)),
+            .. module.named_buffers(include_nonpersistent: false),
+        ];
+        return [.. all.Where(t => seen.Add(t.Tensor.Handle))];
+    }
+
+    /// <summary>
+    /// Copies a file's tensors over those of the network, in place, so that views of a flat parameter buffer stay views.
+    /// The file has to have exactly the network's tensors; nothing is copied unless it has.
+    /// </summary>
+    /// <exception cref="InvalidDataException">Tensors are missing, unexpected or of another type or shape; all kinds are listed.</exception>
+    public static void Load(torch.nn.Module module, ISafetensorsReader file)
+    {
+        Dictionary<string, torch.Tensor> expected = Of(module).ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal);
+        Check(file, expected);
+        file.ReadInto(expected);
+    }
+
+    private static void Check(ISafetensorsReader file, Dictionary<string, torch.Tensor> expected)
+    {
+        SafetensorsHeader header = file.Header;
+        string?[] problems =
+        [
+            List("missing", [.. expected.Keys.Where(name => !header.TryFind(name, out _))]),
+            List("unexpected", [.. header.Tensors.Where(t => !expected.ContainsKey(t.Name)).Select(t => SafetensorsHeader.Quote(t.Name))]),
+            List("of another type or shape", [.. header.Tensors.Select(t => Difference(t, expected)).OfType<string>()]),
+        ];
+
+        if (problems.Any(p => p is not null))
+            throw new InvalidDataException($"The tensors in '{file.Source}' are not those of the network, which has {expected.Count}: {string.Join("; ", problems.OfType<string>())}.");
+    }
+
+    private static string? Difference(SafetensorsInfo found, Dictionary<string, torch.Tensor> expected) =>
+        expected.TryGetValue(found.Name, out torch.Tensor? tensor) && !found.Fits(tensor)
+            ? $"{SafetensorsHeader.Quote(found.Name)} (found {found.Describe()}, expected {SafetensorsTypes.Describe(tensor.dtype, tensor.shape)})"
+            : null;
+
+    private static string? List(string what, List<string> items) => items.Count == 0
+        ? null
+        : $"{items.Count} {what}: {string.Join(", ", items.Take(NamesShown))}{(items.Count > NamesShown ? ", …" : "")}";
+}
