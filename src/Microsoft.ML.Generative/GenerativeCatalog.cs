@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Microsoft.ML.Generative;
 
 /// <summary>
@@ -63,6 +65,7 @@ public sealed class GenerativeCatalog
     /// Console.WriteLine($"-ELBO {metrics.NegativeElbo:F1} nats, KL {metrics.KlDivergence:F1}");
     /// </code>
     /// </example>
+    [SuppressMessage("Performance", "CA1822", Justification = "Catalog methods are called on the catalog.")]
     public VaeMetrics EvaluateVae(
         IDataView data,
         string negativeElboColumnName = VaeOptions.Defaults.NegativeElboColumnName,

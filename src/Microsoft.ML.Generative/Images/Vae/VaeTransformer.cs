@@ -239,18 +239,18 @@ public sealed class VaeTransformer : BatchTransformer
         loaderSignature: LoaderSignature,
         loaderAssemblyName: typeof(VaeTransformer).Assembly.FullName);
 
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, Version, "Vae", _config, _network);
+    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, Version, "vae", _config, _network);
 
     // ML.NET finds the loader by this name and signature.
     private static VaeTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
     {
         IHost host = env.Register(LoaderSignature);
-        VaeConfig config = ModelFile.LoadConfig<VaeConfig>(ctx, Version, "Vae");
+        VaeConfig config = ModelFile.LoadConfig<VaeConfig>(env, ctx, Version, "vae");
         config.Validate();
         using IChannel channel = host.Start("Loading");
         torch.Device device = TorchDevices.Choose(host, channel);
         var network = new VaeNetwork(config.Options, config.Shape, config.InputSize);
-        ModelFile.LoadWeights(ctx, network);
+        ModelFile.LoadWeights(env, ctx, network);
         network.to(device);
         return new VaeTransformer(host, config, network, device);
     }

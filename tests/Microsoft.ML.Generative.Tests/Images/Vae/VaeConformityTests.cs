@@ -17,6 +17,8 @@ public sealed class ConvolutionalVaeOnImagesConformityTests : EstimatorConformit
 {
     protected override string InputColumn => "Picture";
 
+    protected override bool CacheKeepsColumns => false;
+
     protected override IEstimator<VaeTransformer> CreateEstimator(MLContext ml) => ml.Transforms.Generative().Vae(new VaeOptions
     {
         InputColumnName = "Picture",
