@@ -56,6 +56,20 @@ internal static class ModelFile
 
     private static int Format(VersionInfo version) => checked((int)version.VerWrittenCur);
 
-    private static ModelEntries.TryLoad Loader(ModelLoadContext ctx) =>
-        (name, read) => ctx.TryLoadBinaryStream(name, reader => read(reader.BaseStream));
+    private static ModelEntries.TryLoad Loader(ModelLoadContext ctx) => (name, read) =>
+    {
+        bool opened = false;
+        try
+        {
+            return ctx.TryLoadBinaryStream(name, reader =>
+            {
+                opened = true;
+                read(reader.BaseStream);
+            });
+        }
+        catch (InvalidDataException e) when (!opened)
+        {
+            throw new InvalidDataException($"'{name}' in the model file is damaged: {e.Message}", e);
+        }
+    };
 }

@@ -6,7 +6,7 @@ namespace Microsoft.ML.Generative;
 /// <summary>The element types of safetensors that libtorch has under TorchSharp, by their names in the file.</summary>
 internal static class SafetensorsTypes
 {
-    private static readonly FrozenDictionary<string, torch.ScalarType> s_byName = new Dictionary<string, torch.ScalarType>
+    private static readonly FrozenDictionary<string, torch.ScalarType> _byName = new Dictionary<string, torch.ScalarType>
     {
         ["F64"] = torch.ScalarType.Float64,
         ["F32"] = torch.ScalarType.Float32,
@@ -20,14 +20,14 @@ internal static class SafetensorsTypes
         ["BOOL"] = torch.ScalarType.Bool,
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
-    private static readonly FrozenDictionary<torch.ScalarType, string> s_byType = s_byName.ToFrozenDictionary(p => p.Value, p => p.Key);
+    private static readonly FrozenDictionary<torch.ScalarType, string> _byType = _byName.ToFrozenDictionary(p => p.Value, p => p.Key);
 
-    public static string Known { get; } = string.Join(", ", s_byName.Keys.Order(StringComparer.Ordinal));
+    public static string Known { get; } = string.Join(", ", _byName.Keys.Order(StringComparer.Ordinal));
 
-    public static bool TryParse(string name, out torch.ScalarType type) => s_byName.TryGetValue(name, out type);
+    public static bool TryParse(string name, out torch.ScalarType type) => _byName.TryGetValue(name, out type);
 
     /// <summary>The name in the file, or null for a type that the format lacks.</summary>
-    public static string? NameOf(torch.ScalarType type) => s_byType.GetValueOrDefault(type);
+    public static string? NameOf(torch.ScalarType type) => _byType.GetValueOrDefault(type);
 
     /// <summary>The bytes of one element.</summary>
     public static int SizeOf(torch.ScalarType type) => type switch

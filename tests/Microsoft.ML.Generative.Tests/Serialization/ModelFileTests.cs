@@ -1,0 +1,132 @@
+using System.IO.Compression;
+using System.Reflection;
+using TorchSharp;
+using TorchSharp.Modules;
+
+namespace Microsoft.ML.Generative.Tests;
+
+/// <summary>Drives ML.NET's repository by reflection: its contexts are internal, and here is no transformer yet to save.</summary>
+public sealed class ModelFileTests : IDisposable
+{
+    private const BindingFlags Any = BindingFlags.Instance | BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic;
+
+    private static readonly Assembly _core = typeof(ModelSaveContext).Assembly;
+
+    private readonly MLContext _ml = new(seed: 1);
+    private readonly Linear _network;
+
+    public ModelFileTests()
+    {
+        TorchRuntime.EnsureLoaded();
+        _network = torch.nn.Linear(2, 3);
+        using var noGrad = torch.no_grad();
+        using torch.Tensor values = torch.arange(6, torch.float32);
+        _network.weight!.copy_(values.view(3, 2));
+        _network.bias!.zero_();
+    }
+
+    public void Dispose() => _network.Dispose();
+
+    [Fact]
+    public void A_model_saved_in_a_repository_is_loaded_from_it()
+    {
+        byte[] zip = Saved(0x00010002);
+        using (var archive = new ZipArchive(new MemoryStream(zip)))
+            Assert.Superset(new HashSet<string> { "config.json", "weights.safetensors", "checksums.json", "vocab.txt" }, archive.Entries.Select(e => e.Name).ToHashSet());
+
+        AssertSound(zip);
+    }
+
+    [Fact]
+    public void A_model_of_a_newer_version_asks_for_an_update()
+    {
+        var error = Assert.Throws<InvalidDataException>(() => Loaded(Saved(0x00010003), 0x00010002));
+        Assert.Contains("written by a newer version of Microsoft.ML.Generative", error.Message);
+    }
+
+    [Fact]
+    public void A_flipped_bit_is_refused_with_the_name_of_the_entry_or_changes_nothing()
+    {
+        byte[] zip = Saved(0x00010002);
+        var random = new Random(1);
+        int refused = 0;
+        foreach (string name in new[] { "config.json", "weights.safetensors", "vocab.txt" })
+        {
+            var (begin, length) = CompressedData(zip, name);
+            for (int i = 0; i < 10; i++)
+            {
+                byte[] damaged = [.. zip];
+                damaged[begin + random.Next(length)] ^= (byte)(1 << random.Next(8));
+                if (Record.Exception(() => AssertSound(damaged)) is not { } error)
+                    continue;
+
+                Assert.IsType<InvalidDataException>(error);
+                Assert.Contains($"'{name}'", error.Message);
+                refused++;
+            }
+        }
+
+        // A compressed entry ends with bits that mean nothing, so a few flips do no harm.
+        Assert.InRange(refused, 24, 30);
+    }
+
+    private void AssertSound(byte[] zip)
+    {
+        var (config, loaded, file) = Loaded(zip, 0x00010003);
+        using (loaded)
+        {
+            Assert.Equal(11, config.LatentSize);
+            Assert.Equal(_network.weight!.bytes.ToArray(), loaded.weight!.bytes.ToArray());
+            Assert.Equal(_network.bias!.bytes.ToArray(), loaded.bias!.bytes.ToArray());
+            Assert.Equal([1, 2, 3], file);
+        }
+    }
+
+    private byte[] Saved(uint version)
+    {
+        var stream = new MemoryStream();
+        using var repository = (IDisposable)Call(_core.GetType("Microsoft.ML.RepositoryWriter", throwOnError: true)!, null, "CreateNew", stream, _ml, true)!;
+        var context = (ModelSaveContext)Activator.CreateInstance(typeof(ModelSaveContext), Any, null, [repository, "Model", "Model.key"], null)!;
+        var files = new Dictionary<string, Action<Stream>> { ["vocab.txt"] = s => s.Write([1, 2, 3]) };
+        CallGeneric("Save", context, Version(version), "tiny", new TinyConfig { LatentSize = 11 }, _network, files);
+        Call(typeof(ModelSaveContext), context, "Done");
+        Call(repository.GetType(), repository, "Commit");
+        return stream.ToArray();
+    }
+
+    private (TinyConfig Config, Linear Loaded, byte[] File) Loaded(byte[] zip, uint version)
+    {
+        using var repository = (IDisposable)Call(_core.GetType("Microsoft.ML.RepositoryReader", throwOnError: true)!, null, "Open", new MemoryStream(zip), _ml, true)!;
+        using var entry = (IDisposable)repository.GetType().GetMethod("OpenEntry", Any, [typeof(string), typeof(string)])!.Invoke(repository, ["Model", "Model.key"])!;
+        using var context = (IDisposable)Activator.CreateInstance(_core.GetType("Microsoft.ML.ModelLoadContext", throwOnError: true)!, Any, null, [repository, entry, "Model"], null)!;
+
+        var config = (TinyConfig)CallGeneric("LoadConfig", _ml, context, Version(version), "tiny")!;
+        Linear loaded = torch.nn.Linear(2, 3);
+        Call(typeof(ModelFile), null, "LoadWeights", _ml, context, loaded);
+        byte[] file = new byte[3];
+        Call(typeof(ModelFile), null, "LoadFile", _ml, context, "vocab.txt", (Action<Stream>)(s => s.ReadExactly(file)));
+        return (config, loaded, file);
+    }
+
+    private static object Version(uint version) => Activator.CreateInstance(
+        _core.GetType("Microsoft.ML.VersionInfo", throwOnError: true)!, Any, null, ["TINYTEST", version, version, 0x00010001u, "Tests", "TinyTest", null], null)!;
+
+    // Where the zip format puts the bytes: after a local header of 30 bytes, the name and the extra field.
+    private static (int Begin, int Length) CompressedData(byte[] zip, string name)
+    {
+        byte[] path = [.. "Model/"u8, .. System.Text.Encoding.ASCII.GetBytes(name)];
+        int header = zip.AsSpan().IndexOf(path) - 30;
+        using var archive = new ZipArchive(new MemoryStream(zip));
+        ZipArchiveEntry entry = archive.Entries.Single(e => e.Name == name);
+        return (header + 30 + path.Length + BitConverter.ToUInt16(zip, header + 28), (int)entry.CompressedLength);
+    }
+
+    private static object? CallGeneric(string method, params object[] arguments) =>
+        Unwrapped(typeof(ModelFile).GetMethod(method, Any)!.MakeGenericMethod(typeof(TinyConfig)), null, arguments);
+
+    private static object? Call(Type type, object? target, string method, params object[] arguments) =>
+        Unwrapped(type.GetMethods(Any).Single(m => m.Name == method && m.GetParameters().Length == arguments.Length), target, arguments);
+
+    private static object? Unwrapped(MethodInfo method, object? target, object[] arguments) =>
+        method.Invoke(target, BindingFlags.DoNotWrapExceptions, null, arguments, null);
+}
