@@ -138,5 +138,5 @@ public abstract class TrainingOptions
     }
 
     /// <summary>A copy that later changes to this object do not reach.</summary>
-    internal TrainingOptions Copy() => (TrainingOptions)MemberwiseClone();
+    internal virtual TrainingOptions Copy() => (TrainingOptions)MemberwiseClone();
 }

@@ -36,7 +36,7 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
     internal VaeEstimator(IHostEnvironment env, VaeOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        _options = (VaeOptions)options.Copy();
+        _options = options.Copy();
         _options.Validate();
         _env = env;
         _host = env.Register(nameof(VaeEstimator));

@@ -110,6 +110,14 @@ public sealed class VaeOptions : TrainingOptions
     /// <summary>Rows that a transform computes at once, at least 1. The results do not depend on it. Default: 256.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
+    internal override VaeOptions Copy()
+    {
+        var copy = (VaeOptions)base.Copy();
+        copy.HiddenSizes = [.. HiddenSizes ?? []];
+        copy.ConvolutionChannels = [.. ConvolutionChannels ?? []];
+        return copy;
+    }
+
     internal override void Validate()
     {
         base.Validate();
