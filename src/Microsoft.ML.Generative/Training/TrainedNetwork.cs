@@ -14,6 +14,7 @@ internal sealed class TrainedNetwork : IDisposable
     private readonly torch.Tensor _gradients;
     private readonly torch.Tensor[] _moments;
     private readonly torch.Tensor? _ema;
+    private readonly Parameter[] _parameters;
 
     // Weight decay acts on matrices; these come first in the buffers.
     private readonly (torch.Tensor Weights, torch.Tensor Gradients, torch.Tensor[] Moments, double Decay)[] _segments;
@@ -31,8 +32,11 @@ internal sealed class TrainedNetwork : IDisposable
         if (trained.Length == 0)
             throw new ArgumentException($"The network '{name}' has no parameters to train.");
         Parameter[] ordered = [.. trained.Where(p => p.dim() >= 2), .. trained.Where(p => p.dim() < 2)];
+        _parameters = ordered;
         ParameterCount = ordered.Sum(p => p.numel());
         long decayed = ordered.Where(p => p.dim() >= 2).Sum(p => p.numel());
+        if (ordered.FirstOrDefault(p => p.dtype != torch.ScalarType.Float32) is { } other)
+            throw new ArgumentException($"The network '{name}' has a parameter of type {other.dtype}; expected Float32.");
 
         using DisposeScope scope = torch.NewDisposeScope();
         using IDisposable noGradient = torch.no_grad();
@@ -58,6 +62,22 @@ internal sealed class TrainedNetwork : IDisposable
 
     /// <summary>Optimizer steps done.</summary>
     public long Steps { get; private set; }
+
+    /// <summary>
+    /// Everything that a later step depends on beside <see cref="Steps"/>, each one flat buffer: the trainable weights (matrices first), the
+    /// optimizer's moments, the moving average if there is one. The tensors belong to the network.
+    /// </summary>
+    public IEnumerable<(string Name, torch.Tensor Values)> State
+    {
+        get
+        {
+            yield return ("weights", _weights);
+            for (int i = 0; i < _moments.Length; i++)
+                yield return ($"moment{i + 1}", _moments[i]);
+            if (_ema is not null)
+                yield return ("average", _ema);
+        }
+    }
 
     public void ClearGradients() => _gradients.zero_();
 
@@ -102,7 +122,7 @@ internal sealed class TrainedNetwork : IDisposable
     /// <summary>Releases the training's buffers. The module keeps its weights.</summary>
     public void Dispose()
     {
-        foreach (Parameter parameter in Module.parameters())
+        foreach (Parameter parameter in _parameters.Where(p => !p.IsInvalid))
             parameter.grad = null;
         foreach (var segment in _segments)
         {
@@ -129,8 +149,6 @@ internal sealed class TrainedNetwork : IDisposable
         long start = 0;
         foreach (Parameter parameter in parameters)
         {
-            if (parameter.dtype != torch.ScalarType.Float32)
-                throw new ArgumentException($"The network '{Name}' has a parameter of type {parameter.dtype}; expected Float32.");
             long length = parameter.numel();
             long[] shape = parameter.shape;
             torch.Tensor view = _weights.narrow(0, start, length).view(shape);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -15,7 +16,9 @@ internal sealed class TrainingLoop
     private readonly IBatchSource? _validation;
     private readonly torch.Device _device;
     private readonly long _seed;
+    private readonly TrainedNetwork[] _networks;
     private readonly BatchFeed[] _feeds;
+    private readonly BatchFeed[] _feedOfPhase;
     private readonly TrainingMeter _meter;
     private readonly long _stepsPerEpoch;
     private readonly long _totalSteps;
@@ -38,6 +41,8 @@ internal sealed class TrainingLoop
         _seed = seed;
 
         _feeds = [.. phases.Select(p => p.Batches).Distinct().Select(source => new BatchFeed(source))];
+        _feedOfPhase = [.. phases.Select(p => _feeds.First(f => f.Source == p.Batches))];
+        _networks = [.. phases.Select(p => p.Network).Distinct()];
         long drawsPerStep = phases.Where(p => p.Batches == phases[0].Batches).Sum(p => (long)p.Repeats * options.GradientAccumulationSteps);
         _stepsPerEpoch = (phases[0].Batches.BatchesPerEpoch + drawsPerStep - 1) / drawsPerStep;
         _totalSteps = options.MaxSteps ?? checked(options.Epochs * _stepsPerEpoch);
@@ -46,21 +51,22 @@ internal sealed class TrainingLoop
 
     /// <summary>Trains. Afterwards the networks hold their final weights, the moving average if there is one, and are in evaluation mode.</summary>
     /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
-    /// <exception cref="InvalidOperationException">The loss stopped being finite.</exception>
+    /// <exception cref="InvalidOperationException">A loss stopped being finite; its network keeps the weights it had before that step.</exception>
     public void Run()
     {
         using IChannel channel = _host.Start("Training");
         using IProgressChannel progress = _host.StartProgressChannel("Training");
         using IDisposable threads = TorchThreads.Scope(_options.Threads);
+        using IDisposable gradients = torch.enable_grad();
         using IDisposable seeded = TorchSeed.Scope(SeedSequence.Derive(_seed, 1));
         using var generator = new torch.Generator((ulong)SeedSequence.Derive(_seed, 2));
 
         progress.SetHeader(new ProgressHeader(["Loss"], ["steps"]), entry => entry.SetProgress(0, _meter.Step, _totalSteps));
-        foreach (TrainingPhase phase in _phases)
+        foreach (TrainedNetwork network in _networks)
         {
-            phase.Network.Module.train();
+            network.Module.train();
             channel.Info(
-                $"Training '{phase.Network.Name}' on {_device} with {torch.get_num_threads()} threads: {phase.Network.ParameterCount:N0} parameters, {_totalSteps:N0} steps.");
+                $"Training '{network.Name}' on {_device} with {torch.get_num_threads()} threads: {network.ParameterCount:N0} parameters, {_totalSteps:N0} steps.");
         }
 
         foreach (BatchFeed feed in _feeds)
@@ -68,8 +74,7 @@ internal sealed class TrainingLoop
         _meter.Start();
         for (long step = 1; step <= _totalSteps; step++)
         {
-            _host.CheckAlive();
-            _options.CancellationToken.ThrowIfCancellationRequested();
+            StopIfCancelled();
 
             int epoch = (int)((step - 1) / _stepsPerEpoch);
             if (step > 1 && (step - 1) % _stepsPerEpoch == 0)
@@ -89,37 +94,49 @@ internal sealed class TrainingLoop
                 channel.Info(TrainingMeter.Describe(report));
         }
 
-        foreach (TrainingPhase phase in _phases)
+        foreach (TrainedNetwork network in _networks)
         {
-            phase.Network.SwapEma();
-            phase.Network.Module.eval();
+            network.SwapEma();
+            network.Module.eval();
         }
+    }
+
+    private void StopIfCancelled()
+    {
+        _host.CheckAlive();
+        _options.CancellationToken.ThrowIfCancellationRequested();
     }
 
     private void RunStep(StepContext context, double learningRate)
     {
-        foreach (TrainingPhase phase in _phases)
+        for (int i = 0; i < _phases.Count; i++)
         {
-            BatchFeed feed = _feeds.First(f => f.Source == phase.Batches);
-            for (int repeat = 0; repeat < phase.Repeats; repeat++)
+            for (int repeat = 0; repeat < _phases[i].Repeats; repeat++)
             {
                 using DisposeScope scope = torch.NewDisposeScope();
-                RunPhase(phase, feed.Draw(_options.GradientAccumulationSteps), context, learningRate);
+                RunPhase(i, _feedOfPhase[i].Draw(_options.GradientAccumulationSteps), context, learningRate);
             }
         }
     }
 
-    private void RunPhase(TrainingPhase phase, List<TensorBatch> batches, StepContext context, double learningRate)
+    private void RunPhase(int index, List<TensorBatch> batches, StepContext context, double learningRate)
     {
+        TrainingPhase phase = _phases[index];
         TrainedNetwork network = phase.Network;
         network.ClearGradients();
 
-        int rows = batches.Sum(b => b.Rows);
+        long rows = 0;
+        foreach (TensorBatch batch in batches)
+            rows += batch.Rows;
         foreach (TensorBatch batch in batches)
         {
+            // Its own scope, so that only one batch's activations are alive: that is what accumulation is for.
+            using DisposeScope scope = torch.NewDisposeScope();
             Losses losses = phase.Losses(context, batch);
-            if (!double.IsFinite(_meter.Add(losses, batch.Rows, context.Step)))
-                throw Diverged(network, context.Step, learningRate, losses);
+            double total = losses.Total.ToDouble();
+            if (!double.IsFinite(total))
+                throw Diverged(network, context.Step, learningRate, "loss", LossText(losses, total));
+            _meter.Add(losses, total, batch.Rows, context.Step, isFirstPhase: index == 0);
 
             // Each row weighs the same, whatever batch it came in.
             torch.Tensor part = batches.Count == 1 ? losses.Total : losses.Total * ((double)batch.Rows / rows);
@@ -127,19 +144,32 @@ internal sealed class TrainingLoop
         }
 
         if (_options.GradientClipNorm is { } maxNorm)
-            _gradientNorm = network.ClipGradients(maxNorm);
+        {
+            double norm = network.ClipGradients(maxNorm);
+            if (!double.IsFinite(norm))
+                throw Diverged(network, context.Step, learningRate, "gradient", $"norm {Text(norm)}");
+            if (index == 0)
+                _gradientNorm = norm;
+        }
+
         network.Update(learningRate);
     }
 
-    private static InvalidOperationException Diverged(TrainedNetwork network, long step, double learningRate, Losses losses) => new(
-        $"The loss of '{network.Name}' stopped being finite in step {step} ({string.Join(", ", losses.Terms.Select(t => $"{t.Name} {t.Value.ToDouble():G4}"))}), " +
-        $"at learning rate {learningRate:G3}. Lower {nameof(TrainingOptions.LearningRate)}, add {nameof(TrainingOptions.WarmupSteps)} or set " +
-        $"{nameof(TrainingOptions.GradientClipNorm)}.");
+    private InvalidOperationException Diverged(TrainedNetwork network, long step, double learningRate, string what, string values) => new(
+        $"The {what} of '{network.Name}' stopped being finite in step {step} ({values}), at learning rate {Text(learningRate)}. " +
+        $"Lower {nameof(TrainingOptions.LearningRate)}, add {nameof(TrainingOptions.WarmupSteps)} or " +
+        $"{(_options.GradientClipNorm is null ? "set" : "lower")} {nameof(TrainingOptions.GradientClipNorm)}.");
 
-    // The same noise every time, so that two epochs' losses can be compared.
+    private static string LossText(Losses losses, double total) =>
+        string.Join(", ", [$"total {Text(total)}", .. losses.Terms.Select(t => $"{t.Name} {Text(t.Value.ToDouble())}")]);
+
+    private static string Text(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
+
+    // The same noise every time, so that two epochs' losses can be compared; none of the training's, so that validation changes no model.
     private double Validate(long step)
     {
         using IDisposable noGradient = torch.no_grad();
+        using IDisposable seeded = TorchSeed.Scope(SeedSequence.Derive(_seed, 3));
         using var generator = new torch.Generator((ulong)SeedSequence.Derive(_seed, 3));
         SetEvaluation(true);
         try
@@ -149,6 +179,7 @@ internal sealed class TrainingLoop
             _validation!.StartEpoch(0);
             for (long i = 0; i < _validation.BatchesPerEpoch; i++)
             {
+                StopIfCancelled();
                 using DisposeScope scope = torch.NewDisposeScope();
                 TensorBatch batch = _validation.Next();
                 sum += _phases[0].Losses(context, batch).Total.ToDouble() * batch.Rows;
@@ -165,10 +196,10 @@ internal sealed class TrainingLoop
 
     private void SetEvaluation(bool isOn)
     {
-        foreach (TrainingPhase phase in _phases)
+        foreach (TrainedNetwork network in _networks)
         {
-            phase.Network.SwapEma();
-            phase.Network.Module.train(!isOn);
+            network.SwapEma();
+            network.Module.train(!isOn);
         }
     }
 }

@@ -21,20 +21,21 @@ internal sealed class TrainingMeter(long totalSteps, string device)
 
     public bool IsReportDue(long step) => step % _interval == 0;
 
-    /// <summary>Adds a batch's losses; returns the total.</summary>
-    public double Add(Losses losses, int rows, long step)
+    /// <summary>Adds a batch's losses. The first phase's total is the loss that is reported, and its rows are those that are counted.</summary>
+    public void Add(Losses losses, double total, int rows, long step, bool isFirstPhase)
     {
         Step = step;
-        double total = losses.Total.ToDouble();
-        _lossSum += total * rows;
-        _rows += rows;
+        if (isFirstPhase)
+        {
+            _lossSum += total * rows;
+            _rows += rows;
+        }
+
         foreach ((string name, torch.Tensor value) in losses.Terms)
         {
             (double sum, long count) = _terms.GetValueOrDefault(name);
             _terms[name] = (sum + value.ToDouble() * rows, count + rows);
         }
-
-        return total;
     }
 
     public TrainingProgress Report(long step, int epoch, double learningRate, double? gradientNorm, double? validationLoss)
@@ -64,7 +65,7 @@ internal sealed class TrainingMeter(long totalSteps, string device)
 
     public static string Describe(TrainingProgress report) => string.Create(CultureInfo.InvariantCulture,
         $"epoch {report.Epoch}, step {report.Step}/{report.TotalSteps}: loss {report.Loss:G6}{Terms(report)}{Validation(report)}, " +
-        $"{report.SamplesPerSecond:N0} rows/s, {report.Remaining:hh\\:mm\\:ss} left");
+        $"{report.SamplesPerSecond:N0} rows/s, {(long)report.Remaining.TotalHours:00}:{report.Remaining:mm\\:ss} left");
 
     private static string Terms(TrainingProgress report) => report.LossTerms.Count == 0 ? ""
         : $" ({string.Join(", ", report.LossTerms.Select(t => string.Create(CultureInfo.InvariantCulture, $"{t.Key} {t.Value:G6}")))})";

@@ -35,7 +35,18 @@ public abstract class TrainingOptions
     {
         public const int Epochs = 20;
         public const int BatchSize = 128;
+        public const int GradientAccumulationSteps = 1;
+        public const bool Shuffle = true;
+        public const OptimizerKind Optimizer = OptimizerKind.Adam;
         public const double LearningRate = 1e-3;
+        public const double Beta1 = 0.9;
+        public const double Beta2 = 0.999;
+        public const double Epsilon = 1e-8;
+        public const double WeightDecay = 0;
+        public const double Momentum = 0.9;
+        public const LearningRateSchedule Schedule = LearningRateSchedule.Constant;
+        public const long WarmupSteps = 0;
+        public const double FinalLearningRate = 0;
     }
 
     private protected TrainingOptions()
@@ -52,40 +63,40 @@ public abstract class TrainingOptions
     public int BatchSize { get; set; } = Defaults.BatchSize;
 
     /// <summary>Batches whose gradients make one step, at least 1: a step sees their rows as if in one batch. Default: 1.</summary>
-    public int GradientAccumulationSteps { get; set; } = 1;
+    public int GradientAccumulationSteps { get; set; } = Defaults.GradientAccumulationSteps;
 
     /// <summary>Whether each epoch has its own order of rows. Default: true.</summary>
-    public bool Shuffle { get; set; } = true;
+    public bool Shuffle { get; set; } = Defaults.Shuffle;
 
     /// <summary>The optimizer. Default: <see cref="OptimizerKind.Adam"/>.</summary>
-    public OptimizerKind Optimizer { get; set; } = OptimizerKind.Adam;
+    public OptimizerKind Optimizer { get; set; } = Defaults.Optimizer;
 
     /// <summary>The learning rate after the warm-up, above 0. Default: 0.001.</summary>
     public double LearningRate { get; set; } = Defaults.LearningRate;
 
     /// <summary>Decay of Adam's first moment, 0 to 1. Default: 0.9.</summary>
-    public double Beta1 { get; set; } = 0.9;
+    public double Beta1 { get; set; } = Defaults.Beta1;
 
     /// <summary>Decay of Adam's second moment, 0 to 1. Default: 0.999.</summary>
-    public double Beta2 { get; set; } = 0.999;
+    public double Beta2 { get; set; } = Defaults.Beta2;
 
     /// <summary>Added to Adam's denominator, above 0. Default: 1e-8.</summary>
-    public double Epsilon { get; set; } = 1e-8;
+    public double Epsilon { get; set; } = Defaults.Epsilon;
 
     /// <summary>Weight decay, at least 0; of matrices only, not of biases and gains. Default: 0.</summary>
-    public double WeightDecay { get; set; }
+    public double WeightDecay { get; set; } = Defaults.WeightDecay;
 
     /// <summary>Momentum of <see cref="OptimizerKind.Sgd"/>, 0 to 1. Default: 0.9.</summary>
-    public double Momentum { get; set; } = 0.9;
+    public double Momentum { get; set; } = Defaults.Momentum;
 
     /// <summary>How the learning rate goes on after the warm-up. Default: <see cref="LearningRateSchedule.Constant"/>.</summary>
-    public LearningRateSchedule LearningRateSchedule { get; set; } = LearningRateSchedule.Constant;
+    public LearningRateSchedule LearningRateSchedule { get; set; } = Defaults.Schedule;
 
     /// <summary>Steps over which the learning rate rises from 0, at least 0. Default: 0.</summary>
-    public long WarmupSteps { get; set; }
+    public long WarmupSteps { get; set; } = Defaults.WarmupSteps;
 
     /// <summary>The learning rate at the end of a schedule, as a part of <see cref="LearningRate"/>, 0 to 1. Default: 0.</summary>
-    public double FinalLearningRate { get; set; }
+    public double FinalLearningRate { get; set; } = Defaults.FinalLearningRate;
 
     /// <summary>The norm above which a gradient is scaled down to it, above 0. Default: none.</summary>
     public double? GradientClipNorm { get; set; }

@@ -8,7 +8,9 @@ namespace Microsoft.ML.Generative;
 /// </summary>
 /// <param name="Network">The network whose parameters the phase updates.</param>
 /// <param name="Batches">Where the phase's batches come from; two phases may share a source.</param>
-/// <param name="Losses">Computes the losses of one batch; the loop calls <c>backward</c>.</param>
+/// <param name="Losses">
+/// Computes the losses of one batch; the loop calls <c>backward</c>. What it makes lives until then, unless it is detached from its scope.
+/// </param>
 internal sealed record TrainingPhase(TrainedNetwork Network, IBatchSource Batches, Func<StepContext, TensorBatch, Losses> Losses)
 {
     /// <summary>How often the phase runs in one step (a Wasserstein critic takes several).</summary>

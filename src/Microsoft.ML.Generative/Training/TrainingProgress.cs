@@ -12,7 +12,9 @@ public sealed record TrainingProgress
     /// <summary>The epoch of the last step, from 1.</summary>
     public required int Epoch { get; init; }
 
-    /// <summary>The loss, averaged over the rows since the last report; in nats for likelihood models.</summary>
+    /// <summary>
+    /// The loss, averaged over the rows since the last report; in nats for likelihood models. Where several networks are trained, the first one's.
+    /// </summary>
     public required double Loss { get; init; }
 
     /// <summary>The parts of the loss by name, averaged like <see cref="Loss"/>.</summary>
