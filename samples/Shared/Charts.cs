@@ -12,10 +12,10 @@ public static class Charts
     private const int Width = 900;
     private const int Height = 600;
 
-    private static readonly OxyColor Ink = OxyColor.FromRgb(0x33, 0x33, 0x33);
-    private static readonly OxyColor Grid = OxyColor.FromRgb(0xE6, 0xE6, 0xE6);
+    private static readonly OxyColor _ink = OxyColor.FromRgb(0x33, 0x33, 0x33);
+    private static readonly OxyColor _grid = OxyColor.FromRgb(0xE6, 0xE6, 0xE6);
 
-    private static readonly OxyColor[] Palette =
+    private static readonly OxyColor[] _palette =
     [
         OxyColor.FromRgb(0x1F, 0x77, 0xB4), OxyColor.FromRgb(0xFF, 0x7F, 0x0E), OxyColor.FromRgb(0x2C, 0xA0, 0x2C),
         OxyColor.FromRgb(0xD6, 0x27, 0x28), OxyColor.FromRgb(0x94, 0x67, 0xBD), OxyColor.FromRgb(0x8C, 0x56, 0x4B),
@@ -23,7 +23,7 @@ public static class Charts
         OxyColor.FromRgb(0x17, 0xBE, 0xCF),
     ];
 
-    private static readonly MarkerType[] Markers = [MarkerType.Circle, MarkerType.Square, MarkerType.Triangle, MarkerType.Diamond];
+    private static readonly MarkerType[] _markers = [MarkerType.Circle, MarkerType.Square, MarkerType.Triangle, MarkerType.Diamond];
 
     /// <summary>Draws lines, such as losses by step. Points that are not finite leave a gap.</summary>
     /// <exception cref="ArgumentException">No line has a finite point.</exception>
@@ -40,12 +40,12 @@ public static class Charts
             var series = new LineSeries
             {
                 Title = name,
-                Color = Palette[index % Palette.Length],
+                Color = _palette[index % _palette.Length],
                 StrokeThickness = 2,
                 LineJoin = LineJoin.Round,
                 // A line of one point would be invisible.
                 MarkerType = points.Count <= 30 ? MarkerType.Circle : MarkerType.None,
-                MarkerFill = Palette[index % Palette.Length],
+                MarkerFill = _palette[index % _palette.Length],
                 MarkerSize = 3.5,
             };
             series.Points.AddRange(points.Select(p => new DataPoint(p.X, p.Y)));
@@ -138,7 +138,7 @@ public static class Charts
             var counts = new int[bins];
             foreach (var value in values)
                 counts[Math.Min(bins - 1, (int)((value - low) / width))]++;
-            var colour = Palette[index % Palette.Length];
+            var colour = _palette[index % _palette.Length];
             var series = new RectangleBarSeries
             {
                 Title = name,
@@ -165,9 +165,9 @@ public static class Charts
             Title = title,
             TitleFontSize = 20,
             TitleFontWeight = FontWeights.Normal,
-            TitleColor = Ink,
+            TitleColor = _ink,
             TitlePadding = 12,
-            TextColor = Ink,
+            TextColor = _ink,
             PlotAreaBorderColor = OxyColor.FromRgb(0xB0, 0xB0, 0xB0),
             Background = OxyColors.White,
             Padding = new OxyThickness(12, 8, 20, 12),
@@ -185,7 +185,7 @@ public static class Charts
         TitleFontSize = 15,
         AxisTitleDistance = 8,
         MajorGridlineStyle = LineStyle.Solid,
-        MajorGridlineColor = Grid,
+        MajorGridlineColor = _grid,
         TicklineColor = OxyColor.FromRgb(0xB0, 0xB0, 0xB0),
         MinorTickSize = 0,
         MinimumPadding = 0.03,
@@ -194,8 +194,8 @@ public static class Charts
 
     private static ScatterSeries NewScatter(int index, double size, byte alpha) => new()
     {
-        MarkerType = Markers[index / Palette.Length % Markers.Length],
-        MarkerFill = OxyColor.FromAColor(alpha, Palette[index % Palette.Length]),
+        MarkerType = _markers[index / _palette.Length % _markers.Length],
+        MarkerFill = OxyColor.FromAColor(alpha, _palette[index % _palette.Length]),
         MarkerSize = size,
     };
 
@@ -204,9 +204,9 @@ public static class Charts
         LegendPlacement = placement,
         LegendPosition = LegendPosition.RightTop,
         LegendFontSize = 14,
-        LegendTextColor = Ink,
+        LegendTextColor = _ink,
         LegendBackground = OxyColor.FromAColor(220, OxyColors.White),
-        LegendBorder = placement == LegendPlacement.Inside ? Grid : OxyColors.Undefined,
+        LegendBorder = placement == LegendPlacement.Inside ? _grid : OxyColors.Undefined,
         LegendPadding = 8,
         LegendLineSpacing = 3,
     });

@@ -11,7 +11,7 @@ namespace Samples.Shared;
 /// </remarks>
 public sealed class ConsoleProgress : IProgress<TrainingProgress>, IDisposable
 {
-    private static readonly TimeSpan RedrawInterval = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan _redrawInterval = TimeSpan.FromMilliseconds(100);
 
     private readonly Lock _lock = new();
     private readonly List<TrainingProgress> _history = [];
@@ -76,13 +76,17 @@ public sealed class ConsoleProgress : IProgress<TrainingProgress>, IDisposable
     /// <summary>Writes a line of text that does not disturb the bar, such as a message of <c>MLContext.Log</c>.</summary>
     public void WriteLine(string text)
     {
-        lock (_lock)
+        ArgumentNullException.ThrowIfNull(text);
+        if (_terminal is not null)
         {
-            if (_terminal is not null)
-                _terminal.WriteLine(text);
-            else
-                _plain!.WriteLine(text);
+            // Spectre writes over the bar and draws it again below; spaces cover what a shorter text would leave of it.
+            var width = Math.Max(1, _terminal.Profile.Width);
+            foreach (var line in text.ReplaceLineEndings("\n").Split('\n'))
+                _terminal.WriteLine(line.PadRight((line.Length / width + 1) * width - 1));
+            return;
         }
+        lock (_lock)
+            _plain!.WriteLine(text);
     }
 
     /// <summary>Draws the last state and gives the console back.</summary>
@@ -124,7 +128,7 @@ public sealed class ConsoleProgress : IProgress<TrainingProgress>, IDisposable
     {
         _terminal!.Live(Picture()).Overflow(VerticalOverflow.Crop).Start(context =>
         {
-            while (!_stop.Wait(RedrawInterval))
+            while (!_stop.Wait(_redrawInterval))
                 Redraw();
             Redraw();
 

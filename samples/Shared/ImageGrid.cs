@@ -12,7 +12,7 @@ public static class ImageGrid
     private const float SmallestCaption = 7;
     private const int MaximumPixels = 1 << 28;
 
-    private static readonly SKColor CaptionColour = new(0x33, 0x33, 0x33);
+    private static readonly SKColor _captionColour = new(0x33, 0x33, 0x33);
 
     /// <summary>Writes pictures row by row into one PNG; the file appears whole or not at all.</summary>
     /// <param name="path">The file; its folder is made.</param>
@@ -45,7 +45,7 @@ public static class ImageGrid
         columns = Math.Min(columns, pictures.Length);
         var rows = (pictures.Length + columns - 1) / columns;
         var (cellWidth, cellHeight) = (width * scale, height * scale);
-        using var paint = TextPaint.Create(LargestCaption, CaptionColour);
+        using var paint = TextPaint.Create(LargestCaption, _captionColour);
         paint.TextSize = CaptionSize(paint, columnCaptions, cellWidth + padding);
         var left = rowCaptions is { Count: > 0 } ? (int)MathF.Ceiling(rowCaptions.Max(text => paint.MeasureText(text))) + 2 * CaptionGap : 0;
         var top = columnCaptions is { Count: > 0 } ? (int)MathF.Ceiling(paint.FontSpacing) + CaptionGap : 0;

@@ -5,12 +5,12 @@ namespace Samples.Shared;
 /// <summary>The text of all pictures: its font is embedded, so that it looks the same on a machine without fonts.</summary>
 internal static class TextPaint
 {
-    private static readonly Lazy<SKTypeface> Typeface = new(Load);
+    private static readonly Lazy<SKTypeface> _typeface = new(Load);
 
     /// <summary>A paint for text of a size in pixels; the caller disposes it.</summary>
     public static SKPaint Create(float size, SKColor colour, bool bold = false) => new()
     {
-        Typeface = Typeface.Value,
+        Typeface = _typeface.Value,
         TextSize = size,
         Color = colour,
         FakeBoldText = bold,
