@@ -1,0 +1,58 @@
+using System.CommandLine;
+
+namespace Samples.Shared;
+
+/// <summary>The folder into which a sample writes, and the list of what it wrote.</summary>
+public sealed class SampleOutput
+{
+    private readonly List<(string Path, string Description)> _files = [];
+
+    /// <summary>Makes the folder.</summary>
+    /// <param name="folder">The folder; <see langword="null"/> for <c>output</c> in the working directory.</param>
+    /// <exception cref="IOException">The folder cannot be made.</exception>
+    public SampleOutput(string? folder = null)
+    {
+        Folder = Path.GetFullPath(string.IsNullOrWhiteSpace(folder) ? "output" : folder);
+        try
+        {
+            Directory.CreateDirectory(Folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"The folder '{Folder}' cannot be made; choose another with --output. {e.Message}", e);
+        }
+    }
+
+    /// <summary>The folder's full path.</summary>
+    public string Folder { get; }
+
+    /// <summary>The option <c>--output</c> for a sample's command line.</summary>
+    public static Option<string?> NewOption() => new("--output", "-o")
+    {
+        Description = "The folder for the files that the sample writes (default: output in the working directory).",
+        HelpName = "folder",
+    };
+
+    /// <summary>The full path for a file of the folder, which <see cref="PrintFiles"/> will then list.</summary>
+    /// <param name="name">The file's name.</param>
+    /// <param name="description">What it shows, in a few words.</param>
+    public string File(string name, string description)
+    {
+        var path = Path.Combine(Folder, name);
+        _files.Add((path, description));
+        return path;
+    }
+
+    /// <summary>Prints one line for each file that was asked for and exists: what it shows, and its full path.</summary>
+    /// <param name="writer">Where to print; standard output by default.</param>
+    public void PrintFiles(TextWriter? writer = null)
+    {
+        writer ??= Console.Out;
+        var written = _files.Where(f => System.IO.File.Exists(f.Path) || Directory.Exists(f.Path)).ToArray();
+        if (written.Length == 0)
+            return;
+        var widest = written.Max(f => f.Description.Length);
+        foreach (var (path, description) in written)
+            writer.WriteLine($"{description.PadRight(widest)}  {path}");
+    }
+}

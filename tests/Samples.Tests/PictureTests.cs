@@ -1,0 +1,115 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Tests;
+using Samples.Shared;
+using SkiaSharp;
+
+namespace Samples.Tests;
+
+public class PictureTests
+{
+    [Fact]
+    public void A_gray_grid_has_every_pixel_in_its_place()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.File("grid.png");
+        ImageGrid.Save(path, [[0f, 0.2f, 1f, 2f], [1f, 1f, 0f, -1f], [0.6f, 0f, 0f, 0f]], 1, 2, 2, columns: 2, padding: 3, scale: 4);
+
+        using var sheet = SKBitmap.Decode(path);
+        // Two cells of 2·4 pixels and three paddings of 3, in both directions.
+        Assert.Equal((25, 25), (sheet.Width, sheet.Height));
+        Assert.Equal(SKColors.White, sheet.GetPixel(2, 2));
+        Assert.Equal(SKColors.Black, sheet.GetPixel(3, 3));
+        Assert.Equal(SKColors.Black, sheet.GetPixel(6, 6));
+        Assert.Equal(new SKColor(51, 51, 51), sheet.GetPixel(7, 3));
+        Assert.Equal(SKColors.White, sheet.GetPixel(10, 10));
+        Assert.Equal(SKColors.Black, sheet.GetPixel(14, 7));
+        Assert.Equal(SKColors.Black, sheet.GetPixel(21, 10));
+        Assert.Equal(new SKColor(153, 153, 153), sheet.GetPixel(3, 14));
+        Assert.Equal(SKColors.White, sheet.GetPixel(14, 14));
+        Assert.Equal([path], Directory.GetFiles(folder.Path));
+    }
+
+    [Fact]
+    public void Colour_planes_become_red_green_and_blue()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.File("rgb.png");
+        ImageGrid.Save(path, [1f, 0f, 0f, 0.2f, 0f, 0.4f], 3, 1, 2, padding: 0, scale: 1);
+        using var sheet = SKBitmap.Decode(path);
+        Assert.Equal((2, 1), (sheet.Width, sheet.Height));
+        Assert.Equal(new SKColor(255, 0, 0), sheet.GetPixel(0, 0));
+        Assert.Equal(new SKColor(0, 51, 102), sheet.GetPixel(1, 0));
+    }
+
+    [Fact]
+    public void A_picture_of_the_wrong_size_is_named()
+    {
+        var error = Assert.Throws<ArgumentException>(() => ImageGrid.Save("unused.png", [new float[4], new float[5]], 1, 2, 2));
+        Assert.Contains("Picture 1 has 5 values", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Pictures_are_read_from_a_column_and_a_wrong_shape_is_refused()
+    {
+        var data = new MLContext().Data.LoadFromEnumerable(
+            Enumerable.Range(0, 5).Select(i => new Row { Image = [i, i + 0.5f] }));
+        Assert.Equal([[0f, 0.5f], [1f, 1.5f]], ImageGrid.FromColumn(data, "Image", 1, 1, 2, count: 2));
+        Assert.Contains("vector of 3 Single", Assert.Throws<ArgumentException>(() => ImageGrid.FromColumn(data, "Image", 3, 1, 1, 2)).Message, StringComparison.Ordinal);
+        Assert.Contains("'Picture'", Assert.Throws<ArgumentException>(() => ImageGrid.FromColumn(data, "Picture", 1, 1, 2, 2)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Captions_are_drawn_beside_the_pictures()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.File("captions.png");
+        ImageGrid.Save(path, [new float[100]], 1, 10, 10, padding: 0, scale: 2, columnCaptions: ["a"], rowCaptions: ["row"]);
+        using var sheet = SKBitmap.Decode(path);
+        Assert.True(Ink(sheet, new SKRectI(0, sheet.Height - 20, sheet.Width - 20, sheet.Height)) > 10);
+        Assert.True(Ink(sheet, new SKRectI(sheet.Width - 20, 0, sheet.Width, sheet.Height - 20)) > 10);
+    }
+
+    [Fact]
+    public void Charts_hold_their_title_and_their_data()
+    {
+        using var folder = new TemporaryFolder();
+        var title = new SKRectI(200, 0, 700, 40);
+        void Check(string path, SKColor colour)
+        {
+            using var chart = SKBitmap.Decode(path);
+            Assert.Equal((900, 600), (chart.Width, chart.Height));
+            Assert.Equal(SKColors.White, chart.GetPixel(0, 0));
+            Assert.True(Ink(chart, title) > 100, $"{path} has no title");
+            Assert.Contains(colour, chart.Pixels);
+        }
+
+        Charts.Lines(folder.File("lines.png"), "The title", "x", "y", ("a", [(0, 1), (1, 3)]), ("b", [(0, 2), (1, double.NaN)]));
+        Check(folder.File("lines.png"), new SKColor(0x1F, 0x77, 0xB4));
+        Charts.Scatter(folder.File("scatter.png"), "The title", "x", "y", [(0, 0, 0), (1, 1, 1)], ["zero", "one"]);
+        Check(folder.File("scatter.png"), new SKColor(0xFF, 0x7F, 0x0E));
+        Charts.Histogram(folder.File("histogram.png"), "The title", "x", [("low", [1f, 2f, 2f]), ("high", [3f, 4f])], bins: 4);
+        Check(folder.File("histogram.png"), new SKColor(0xFF, 0x7F, 0x0E));
+    }
+
+    [Fact]
+    public void A_point_without_a_class_name_is_refused() =>
+        Assert.Throws<ArgumentOutOfRangeException>(() => Charts.Scatter("unused.png", "t", "x", "y", [(0, 0, 2)], ["zero", "one"]));
+
+    private static int Ink(SKBitmap picture, SKRectI area)
+    {
+        var dark = 0;
+        for (var y = area.Top; y < area.Bottom; y++)
+        {
+            for (var x = area.Left; x < area.Right; x++)
+                dark += picture.GetPixel(x, y).Red < 160 ? 1 : 0;
+        }
+        return dark;
+    }
+
+    private sealed class Row
+    {
+        [VectorType(2)]
+        public float[] Image { get; set; } = [];
+    }
+}
