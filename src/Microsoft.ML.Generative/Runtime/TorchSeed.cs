@@ -7,12 +7,20 @@ namespace Microsoft.ML.Generative;
 /// </summary>
 internal static class TorchSeed
 {
+    // The generator is one for the process.
+    private static readonly Lock s_generator = new();
+
+    /// <summary>Seeds until the scope is disposed. Other threads that draw meanwhile take from the same numbers.</summary>
     public static IDisposable Scope(long seed) => new SeededScope(seed);
 
+    /// <summary>Makes something out of a seed, the same whatever other scopes begin or end meanwhile.</summary>
     public static T Initialize<T>(long seed, Func<T> create)
     {
-        using IDisposable scope = Scope(seed);
-        return create();
+        lock (s_generator)
+        {
+            using IDisposable scope = Scope(seed);
+            return create();
+        }
     }
 
     private sealed class SeededScope : IDisposable
@@ -22,13 +30,17 @@ internal static class TorchSeed
         public SeededScope(long seed)
         {
             TorchRuntime.EnsureLoaded();
-            _state = torch.random.get_rng_state().DetachFromDisposeScope();
-            torch.random.manual_seed(seed);
+            lock (s_generator)
+            {
+                _state = torch.random.get_rng_state().DetachFromDisposeScope();
+                torch.random.manual_seed(seed).Dispose();
+            }
         }
 
         public void Dispose()
         {
-            torch.random.set_rng_state(_state);
+            lock (s_generator)
+                torch.random.set_rng_state(_state);
             _state.Dispose();
         }
     }

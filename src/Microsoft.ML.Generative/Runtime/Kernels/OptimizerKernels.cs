@@ -48,11 +48,11 @@ internal static class OptimizerKernels
         if (CpuKernels.CanUse(weights))
             CpuKernels.Ema(average, weights, decay);
         else
-            average.lerp_(weights, (1 - decay).ToScalar());
+            EmaByOperations(average, weights, decay);
     }
 
     /// <summary>The Euclidean norm.</summary>
-    public static double Norm(torch.Tensor values) => CpuKernels.CanUse(values) ? CpuKernels.Norm(values) : values.norm().ToDouble();
+    public static double Norm(torch.Tensor values) => CpuKernels.CanUse(values) ? CpuKernels.Norm(values) : NormByOperations(values);
 
     internal static void AdamByOperations(torch.Tensor weights, torch.Tensor gradients, torch.Tensor m, torch.Tensor v, in AdamStep step)
     {
@@ -62,7 +62,7 @@ internal static class OptimizerKernels
             weights.mul_(1 - step.LearningRate * step.WeightDecay);
         else if (step.WeightDecay != 0)
             g = g.add(weights, step.WeightDecay);
-        m.lerp_(g, (1 - step.Beta1).ToScalar());
+        m.mul_(step.Beta1).add_(g, 1 - step.Beta1);
         v.mul_(step.Beta2).addcmul_(g, g, 1 - step.Beta2);
         weights.addcdiv_(m, v.sqrt().mul_(step.SecondMomentScale).add_(step.Epsilon), -step.StepSize);
     }
@@ -76,5 +76,17 @@ internal static class OptimizerKernels
         else
             momentum.mul_(step.Momentum).add_(g);
         weights.add_(momentum, -step.LearningRate);
+    }
+
+    internal static void EmaByOperations(torch.Tensor average, torch.Tensor weights, double decay)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        average.mul_(decay).add_(weights, 1 - decay);
+    }
+
+    internal static double NormByOperations(torch.Tensor values)
+    {
+        using torch.Tensor norm = values.norm();
+        return norm.ToDouble();
     }
 }

@@ -1,0 +1,138 @@
+using TorchSharp;
+using TorchSharp.Modules;
+
+namespace Microsoft.ML.Generative.Tests;
+
+internal sealed class ToyOptions : TrainingOptions;
+
+internal sealed class Reports : IProgress<TrainingProgress>
+{
+    public List<TrainingProgress> All { get; } = [];
+
+    public Action<TrainingProgress>? OnReport { get; init; }
+
+    public void Report(TrainingProgress value)
+    {
+        All.Add(value);
+        OnReport?.Invoke(value);
+    }
+}
+
+/// <summary>Rows in their order, in batches.</summary>
+internal sealed class RowBatches(torch.Tensor[] columns, int batchSize) : IBatchSource
+{
+    private readonly long _rows = columns[0].size(0);
+    private long _position;
+
+    public List<int> Epochs { get; } = [];
+
+    public int Drawn { get; private set; }
+
+    public long BatchesPerEpoch => (_rows + batchSize - 1) / batchSize;
+
+    public void StartEpoch(int epoch, long skipBatches = 0)
+    {
+        Epochs.Add(epoch);
+        _position = skipBatches * batchSize;
+    }
+
+    public TensorBatch Next()
+    {
+        long size = Math.Min(batchSize, _rows - _position);
+        Assert.True(size > 0, "The loop drew more batches than the epoch has.");
+        var batch = new TensorBatch((int)size, [.. columns.Select(c => c.narrow(0, _position, size))]);
+        _position += size;
+        Drawn++;
+        return batch;
+    }
+}
+
+/// <summary>Batches made on the spot out of the epoch and the position in it.</summary>
+internal sealed class NoiseBatches(int batchSize, int width, long batchesPerEpoch) : IBatchSource
+{
+    private int _epoch;
+    private long _next;
+
+    public int Drawn { get; private set; }
+
+    public long BatchesPerEpoch => batchesPerEpoch;
+
+    public void StartEpoch(int epoch, long skipBatches = 0) => (_epoch, _next) = (epoch, skipBatches);
+
+    public TensorBatch Next()
+    {
+        using var generator = new torch.Generator((ulong)SeedSequence.Derive(_epoch, _next++));
+        Drawn++;
+        return new TensorBatch(batchSize, torch.randn([batchSize, width], generator: generator));
+    }
+}
+
+/// <summary>A linear regression y = 2 x₁ − 3 x₂ + 0.5, without noise.</summary>
+internal sealed class Regression : IDisposable
+{
+    private readonly DisposeScope _scope = torch.NewDisposeScope();
+
+    public Regression(TrainingOptions options, int rows = 64, int? batchSize = null, double dropout = 0, int seed = 5)
+    {
+        using var generator = new torch.Generator((ulong)seed);
+        X = torch.randn([rows, 2], generator: generator);
+        Y = X.matmul(torch.tensor(new float[] { 2, -3 }).view(2, 1)) + 0.5f;
+        Model = TorchSeed.Initialize(seed, () => torch.nn.Linear(2, 1));
+        Options = options;
+        Network = new TrainedNetwork("regression", Model, options);
+        Batches = new RowBatches([X, Y], batchSize ?? options.BatchSize);
+        Phase = new TrainingPhase(Network, Batches, (_, batch) =>
+        {
+            torch.Tensor x = dropout == 0 ? batch[0] : torch.nn.functional.dropout(batch[0], dropout, Model.training);
+            torch.Tensor squared = (Model.call(x) - batch[1]).square().mean();
+            return new Losses(squared, ("squared", squared), ("bias", Model.bias!.detach().square().mean()));
+        });
+    }
+
+    public TrainingOptions Options { get; }
+
+    public torch.Tensor X { get; }
+
+    public torch.Tensor Y { get; }
+
+    public Linear Model { get; }
+
+    public TrainedNetwork Network { get; }
+
+    public RowBatches Batches { get; }
+
+    public TrainingPhase Phase { get; init; }
+
+    /// <summary>Both weights, then the bias.</summary>
+    public float[] Weights => Toys.Numbers(Model);
+
+    public Regression Train(int seed = 1, MLContext? ml = null, IBatchSource? validation = null)
+    {
+        Toys.Loop(Options, [Phase], seed, ml, validation).Run();
+        return this;
+    }
+
+    public void Dispose()
+    {
+        Network.Dispose();
+        Model.Dispose();
+        _scope.Dispose();
+    }
+}
+
+internal static class Toys
+{
+    public static TrainingLoop Loop(
+        TrainingOptions options, IReadOnlyList<TrainingPhase> phases, int seed = 1, MLContext? ml = null, IBatchSource? validation = null)
+    {
+        options.Validate();
+        return new TrainingLoop(Hosts.Create(ml ?? new MLContext(seed: 1)), options, phases, validation, torch.CPU, seed);
+    }
+
+    /// <summary>All parameters of a module, one after another.</summary>
+    public static float[] Numbers(torch.nn.Module module) => [.. module.parameters().SelectMany(p =>
+    {
+        using torch.Tensor copy = p.detach().clone();
+        return copy.data<float>().ToArray();
+    })];
+}

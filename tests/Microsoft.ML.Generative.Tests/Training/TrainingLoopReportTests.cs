@@ -1,0 +1,136 @@
+using TorchSharp;
+
+namespace Microsoft.ML.Generative.Tests;
+
+[Collection(GlobalTorchState.Name)]
+public sealed class TrainingLoopReportTests
+{
+    [Fact]
+    public void Reports_go_up_to_the_last_step_and_name_the_terms()
+    {
+        var reports = new Reports();
+        using Regression regression = new Regression(new ToyOptions { BatchSize = 1, Epochs = 10, Progress = reports }, rows: 70).Train();
+
+        // 700 steps, a report every third and one at each end of an epoch.
+        Assert.Equal(Enumerable.Range(1, 700).Where(s => s % 3 == 0 || s % 70 == 0).Select(s => (long)s), reports.All.Select(r => r.Step));
+        Assert.All(reports.All, r =>
+        {
+            Assert.Equal(700, r.TotalSteps);
+            Assert.Equal((r.Step - 1) / 70 + 1, r.Epoch);
+            Assert.Equal(["squared", "bias"], r.LossTerms.Keys);
+            Assert.Equal(r.Loss, r.LossTerms["squared"], 1e-6);
+            Assert.Equal("cpu", r.Device);
+            Assert.True(r.SamplesPerSecond > 0 && r.Elapsed > TimeSpan.Zero && r.Remaining >= TimeSpan.Zero);
+            Assert.Null(r.GradientNorm);
+            Assert.Null(r.ValidationLoss);
+        });
+        Assert.Equal(TimeSpan.Zero, reports.All[^1].Remaining);
+        Assert.True(reports.All[^1].Loss < reports.All[0].Loss);
+    }
+
+    [Fact]
+    public void The_loss_of_a_report_is_the_average_over_its_rows()
+    {
+        // The weights hardly move; batches of 4 and 1 rows, so the average over rows is not that over batches.
+        var reports = new Reports();
+        using var regression = new Regression(
+            new ToyOptions { BatchSize = 4, GradientAccumulationSteps = 2, MaxSteps = 1, LearningRate = 1e-12, Progress = reports }, rows: 5);
+        using torch.Tensor expected = (regression.Model.call(regression.X) - regression.Y).square().mean();
+        regression.Train();
+        Assert.Equal(expected.item<float>(), Assert.Single(reports.All).Loss, 1e-5);
+    }
+
+    [Fact]
+    public void With_several_networks_the_loss_is_the_first_ones()
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        var reports = new Reports();
+        var options = new ToyOptions { MaxSteps = 1, Progress = reports };
+        var one = torch.nn.Linear(1, 1);
+        var two = torch.nn.Linear(1, 1);
+        using TrainedNetwork first = new("one", one, options), second = new("two", two, options);
+        var batches = new NoiseBatches(4, 1, 10);
+        Toys.Loop(options,
+        [
+            new TrainingPhase(first, batches, (_, _) => new Losses(one.weight!.sum() * 0 + 2, ("a", torch.tensor(2f)))),
+            new TrainingPhase(second, batches, (_, _) => new Losses(two.weight!.sum() * 0 + 50, ("b", torch.tensor(50f)))),
+        ]).Run();
+        Assert.Equal(2, reports.All[^1].Loss, 1e-6);
+        Assert.Equal(50, reports.All[^1].LossTerms["b"], 1e-6);
+    }
+
+    [Fact]
+    public void Validation_scores_each_epoch_in_evaluation_mode_without_gradients()
+    {
+        var reports = new Reports();
+        var options = new ToyOptions { BatchSize = 16, Epochs = 3, LearningRate = 0.05, Progress = reports };
+        using var regression = new Regression(options);
+        var seen = new List<(bool IsTraining, bool Module, bool Gradients)>();
+        TrainingPhase phase = regression.Phase with
+        {
+            Losses = (step, batch) =>
+            {
+                seen.Add((step.IsTraining, regression.Model.training, torch.is_grad_enabled()));
+                return regression.Phase.Losses(step, batch);
+            },
+        };
+
+        // 5 rows in batches of 4: the mean is over rows.
+        using torch.Tensor x = torch.randn(5, 2), y = torch.randn(5, 1);
+        Toys.Loop(options, [phase], validation: new RowBatches([x, y], 4)).Run();
+
+        Assert.Equal(Enumerable.Repeat(Enumerable.Repeat((true, true, true), 4).Concat(Enumerable.Repeat((false, false, false), 2)), 3).SelectMany(s => s), seen);
+        Assert.All(reports.All, r => Assert.Equal(r.Step % 4 == 0, r.ValidationLoss is not null));
+        using torch.Tensor expected = (regression.Model.call(x) - y).square().mean();
+        Assert.Equal(expected.item<float>(), reports.All[^1].ValidationLoss!.Value, 1e-5);
+    }
+
+    [Fact]
+    public void Validation_scores_the_moving_average_and_changes_no_weights()
+    {
+        var reports = new Reports();
+        ToyOptions Options(Reports? progress) => new() { BatchSize = 16, Epochs = 3, EmaDecay = 0.9, Progress = progress };
+        using Regression without = new Regression(Options(null), dropout: 0.3).Train();
+        using var with = new Regression(Options(reports), dropout: 0.3);
+        with.Train(validation: new RowBatches([with.X, with.Y], 64));
+
+        Assert.Equal(without.Weights, with.Weights);
+        using torch.Tensor expected = (with.Model.call(with.X) - with.Y).square().mean();
+        Assert.Equal(expected.item<float>(), reports.All[^1].ValidationLoss!.Value, 1e-5);
+    }
+
+    [Fact]
+    public void Validation_uses_the_same_noise_in_each_epoch()
+    {
+        var draws = new List<float>();
+        using var regression = new Regression(new ToyOptions { BatchSize = 64, Epochs = 3 });
+        TrainingPhase phase = regression.Phase with
+        {
+            Losses = (step, batch) =>
+            {
+                if (!step.IsTraining)
+                    draws.Add(torch.rand([1], generator: step.Generator).item<float>() + torch.rand(1).item<float>());
+                return regression.Phase.Losses(step, batch);
+            },
+        };
+        Toys.Loop(regression.Options, [phase], validation: new RowBatches([regression.X, regression.Y], 32)).Run();
+        Assert.Equal(6, draws.Count);
+        Assert.Equal(draws[..2], draws[2..4]);
+        Assert.Equal(draws[..2], draws[4..]);
+        Assert.NotEqual(draws[0], draws[1]);
+    }
+
+    [Fact]
+    public void The_log_tells_network_device_and_each_epoch()
+    {
+        var ml = new MLContext(seed: 1);
+        var lines = new List<string>();
+        ml.Log += (_, e) => lines.Add(e.Message);
+        using var regression = new Regression(new ToyOptions { BatchSize = 16, Epochs = 2 });
+        regression.Train(ml: ml, validation: new RowBatches([regression.X, regression.Y], 64));
+
+        Assert.Contains(lines, l => l.Contains("'regression' on cpu") && l.Contains("3 parameters") && l.Contains("8 steps"));
+        Assert.Contains(lines, l => l.Contains("epoch 1, step 4/8") && l.Contains("squared ") && l.Contains("validation ") && l.Contains("rows/s"));
+        Assert.Contains(lines, l => l.Contains("epoch 2, step 8/8") && l.Contains("00:00:00 left"));
+    }
+}

@@ -1,0 +1,55 @@
+using System.Text.Json;
+
+namespace Microsoft.ML.Generative.Tests;
+
+public sealed class TrainingOptionsTests
+{
+    public static TheoryData<string, object, string> Wrong => new()
+    {
+        { nameof(TrainingOptions.Epochs), 0, "1 or more" },
+        { nameof(TrainingOptions.MaxSteps), 0L, "1 or more" },
+        { nameof(TrainingOptions.BatchSize), -3, "1 or more" },
+        { nameof(TrainingOptions.GradientAccumulationSteps), 0, "1 or more" },
+        { nameof(TrainingOptions.Optimizer), (OptimizerKind)9, "Adam, AdamW, Sgd" },
+        { nameof(TrainingOptions.LearningRate), 0.0, "more than 0" },
+        { nameof(TrainingOptions.LearningRate), double.NaN, "more than 0" },
+        { nameof(TrainingOptions.LearningRate), double.PositiveInfinity, "more than 0" },
+        { nameof(TrainingOptions.Beta1), 1.0, "0 to below 1" },
+        { nameof(TrainingOptions.Beta2), -0.1, "0 to below 1" },
+        { nameof(TrainingOptions.Epsilon), 0.0, "more than 0" },
+        { nameof(TrainingOptions.WeightDecay), -1.0, "0 or more" },
+        { nameof(TrainingOptions.WeightDecay), double.NaN, "0 or more" },
+        { nameof(TrainingOptions.Momentum), 1.0, "0 to below 1" },
+        { nameof(TrainingOptions.LearningRateSchedule), (LearningRateSchedule)7, "Constant, Cosine, Linear" },
+        { nameof(TrainingOptions.WarmupSteps), -1L, "0 or more" },
+        { nameof(TrainingOptions.FinalLearningRate), 1.5, "0 to 1" },
+        { nameof(TrainingOptions.GradientClipNorm), 0.0, "more than 0" },
+        { nameof(TrainingOptions.EmaDecay), 1.0, "0 to below 1" },
+        { nameof(TrainingOptions.Threads), 0, "1 or more" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Wrong))]
+    public void A_value_out_of_range_is_refused_by_name_with_the_range(string option, object value, string range)
+    {
+        var options = new ToyOptions();
+        typeof(TrainingOptions).GetProperty(option)!.SetValue(options, value);
+
+        var error = Assert.Throws<ArgumentOutOfRangeException>(options.Validate);
+        Assert.Equal(option, error.ParamName);
+        Assert.StartsWith($"{option} is {value}; expected ", error.Message);
+        Assert.Contains(range, error.Message);
+    }
+
+    [Fact]
+    public void The_defaults_are_in_range() => new ToyOptions().Validate();
+
+    [Fact]
+    public void What_belongs_to_one_run_is_not_part_of_the_config()
+    {
+        string json = JsonSerializer.Serialize(new ToyOptions { Threads = 3, Progress = new Reports() });
+        foreach (string name in (string[])["ValidationData", "Threads", "Progress", "CancellationToken"])
+            Assert.DoesNotContain(name, json);
+        Assert.Contains("\"LearningRate\":0.001", json);
+    }
+}
