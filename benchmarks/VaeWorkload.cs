@@ -21,18 +21,12 @@ internal static class VaeWorkload
         IDataView data = RandomRows.Bytes(ml, Rows);
         var stopping = new CancellationTokenSource();
         var clock = new StepClock(stopping, settings.Seconds);
-        var estimator = ml.Transforms.Generative().Vae(new VaeOptions
-        {
-            InputColumnName = "Image",
-            LatentSize = 20,
-            HiddenSizes = [400],
-            BatchSize = BatchSize,
-            MaxSteps = long.MaxValue / 1000,
-            LearningRate = 1e-3,
-            Threads = settings.Threads,
-            Progress = clock,
-            CancellationToken = stopping.Token,
-        });
+        VaeOptions options = ElboWorkload.Reference();
+        options.MaxSteps = long.MaxValue / 1000;
+        options.Threads = settings.Threads;
+        options.Progress = clock;
+        options.CancellationToken = stopping.Token;
+        VaeEstimator estimator = ml.Transforms.Generative().Vae(options);
 
         double bareBefore = BareStepsPerSecond(settings);
         try

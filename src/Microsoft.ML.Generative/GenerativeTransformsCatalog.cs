@@ -28,7 +28,7 @@ public sealed class GenerativeTransformsCatalog
     public VaeEstimator Vae(
         string inputColumnName = VaeOptions.Defaults.InputColumnName,
         int latentSize = VaeOptions.Defaults.LatentSize,
-        int epochs = TrainingOptions.Defaults.Epochs) =>
+        int epochs = VaeOptions.Defaults.Epochs) =>
         Vae(new VaeOptions { InputColumnName = inputColumnName, LatentSize = latentSize, Epochs = epochs });
 
     /// <summary>A variational autoencoder with all its options.</summary>

@@ -8,10 +8,11 @@ internal static class LearningRates
     /// <param name="totalSteps">The steps of the training.</param>
     public static double At(TrainingOptions options, long step, long totalSteps)
     {
-        if (step <= options.WarmupSteps)
-            return options.LearningRate * step / options.WarmupSteps;
+        long warmupSteps = options.WarmupSteps ?? options.DefaultWarmupSteps(totalSteps);
+        if (step <= warmupSteps)
+            return options.LearningRate * step / warmupSteps;
 
-        double progress = Math.Clamp((double)(step - options.WarmupSteps) / Math.Max(1, totalSteps - options.WarmupSteps), 0, 1);
+        double progress = Math.Clamp((double)(step - warmupSteps) / Math.Max(1, totalSteps - warmupSteps), 0, 1);
         double part = options.LearningRateSchedule switch
         {
             LearningRateSchedule.Cosine => 0.5 * (1 + Math.Cos(Math.PI * progress)),

@@ -45,7 +45,6 @@ public abstract class TrainingOptions
         public const double WeightDecay = 0;
         public const double Momentum = 0.9;
         public const LearningRateSchedule Schedule = LearningRateSchedule.Constant;
-        public const long WarmupSteps = 0;
         public const double FinalLearningRate = 0;
     }
 
@@ -92,8 +91,8 @@ public abstract class TrainingOptions
     /// <summary>How the learning rate goes on after the warm-up. Default: <see cref="LearningRateSchedule.Constant"/>.</summary>
     public LearningRateSchedule LearningRateSchedule { get; set; } = Defaults.Schedule;
 
-    /// <summary>Steps over which the learning rate rises from 0, at least 0. Default: 0.</summary>
-    public long WarmupSteps { get; set; } = Defaults.WarmupSteps;
+    /// <summary>Steps over which the learning rate rises from 0, at least 0. Default: none, unless the model's options say otherwise.</summary>
+    public long? WarmupSteps { get; set; }
 
     /// <summary>The learning rate at the end of a schedule, as a part of <see cref="LearningRate"/>, 0 to 1. Default: 0.</summary>
     public double FinalLearningRate { get; set; } = Defaults.FinalLearningRate;
@@ -126,6 +125,9 @@ public abstract class TrainingOptions
     [JsonIgnore]
     public CancellationToken CancellationToken { get; set; }
 
+    /// <summary>The warm-up of a training whose options name none.</summary>
+    internal virtual long DefaultWarmupSteps(long totalSteps) => 0;
+
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     internal virtual void Validate()
     {
@@ -141,7 +143,7 @@ public abstract class TrainingOptions
         OptionChecks.AtLeast(WeightDecay, 0);
         OptionChecks.Below(Momentum, 1);
         OptionChecks.Defined(LearningRateSchedule);
-        OptionChecks.AtLeast(WarmupSteps, 0);
+        OptionChecks.AtLeast(WarmupSteps ?? 0, 0, nameof(WarmupSteps));
         OptionChecks.Between(FinalLearningRate, 0, 1);
         OptionChecks.Positive(GradientClipNorm ?? 1, nameof(GradientClipNorm));
         OptionChecks.Below(EmaDecay ?? 0, 1, nameof(EmaDecay));

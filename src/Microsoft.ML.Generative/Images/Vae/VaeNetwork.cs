@@ -1,3 +1,4 @@
+using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
@@ -8,6 +9,7 @@ namespace Microsoft.ML.Generative;
 /// <summary>Encoder q(z|x) and decoder p(x|z) of a variational autoencoder (Kingma, Welling 2013, section 3).</summary>
 internal sealed class VaeNetwork : nn.Module
 {
+    private readonly Tensor center;
     private readonly Module<Tensor, Tensor> encoder;
     private readonly Linear posterior;
     private readonly Module<Tensor, Tensor> decoder;
@@ -30,13 +32,29 @@ internal sealed class VaeNetwork : nn.Module
             ? ConvolutionalLayers(shape!.Value, options.ConvolutionChannels, options.LatentSize)
             : MlpLayers(inputSize, options.HiddenSizes, options.LatentSize);
         posterior = Linear(encodedSize, 2 * options.LatentSize);
+        center = zeros(shape is { } s ? [s.Channels, s.Height, s.Width] : [inputSize]);
+        register_buffer(nameof(center), center);
         RegisterComponents();
+    }
+
+    /// <summary>
+    /// Starts where the data is: the encoder sees rows around zero and the decoder's first guess is the mean row (LeCun et al. 1998,
+    /// "Efficient backprop", section 4.3).
+    /// </summary>
+    /// <param name="mean">The mean row, [values].</param>
+    public void StartFrom(Tensor mean)
+    {
+        using IDisposable noGradient = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        center.copy_(mean.view(center.shape));
+        if (decoder.children().Last() is Linear output)
+            output.bias!.copy_(_isBernoulli ? mean.clamp(0.01, 0.99).logit() : mean);
     }
 
     /// <summary>The parameters of q(z|x) = N(mean, exp(logVariance)), each [batch, latent].</summary>
     public (Tensor Mean, Tensor LogVariance) Encode(Tensor x)
     {
-        Tensor parameters = posterior.call(encoder.call(x)); // [batch, 2 · latent]
+        Tensor parameters = posterior.call(encoder.call(x - center)); // [batch, 2 · latent]
         return (parameters.narrow(1, 0, _latentSize), parameters.narrow(1, _latentSize, _latentSize));
     }
 

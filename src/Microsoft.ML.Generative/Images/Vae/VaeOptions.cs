@@ -41,6 +41,7 @@ public sealed class VaeOptions : TrainingOptions
     internal static new class Defaults
     {
         public const string InputColumnName = "Image";
+        public const int Epochs = 10;
         public const string LatentColumnName = "Latent";
         public const string ReconstructionColumnName = "Reconstruction";
         public const string ReconstructionErrorColumnName = "ReconstructionError";
@@ -51,6 +52,15 @@ public sealed class VaeOptions : TrainingOptions
         public const double Beta = 1;
         public const double NoiseStandardDeviation = 0.1;
         public const int TransformBatchSize = 256;
+    }
+
+    /// <summary>Makes the default options: 10 epochs of Adam at a learning rate of 0.007 with beta2 0.99, warm-up and a cosine down to 0.</summary>
+    public VaeOptions()
+    {
+        Epochs = Defaults.Epochs;
+        LearningRate = 7e-3;
+        Beta2 = 0.99;
+        LearningRateSchedule = LearningRateSchedule.Cosine;
     }
 
     /// <summary>
@@ -109,6 +119,8 @@ public sealed class VaeOptions : TrainingOptions
 
     /// <summary>Rows that a transform computes at once, at least 1. The results do not depend on it. Default: 256.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
+
+    internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
 
     internal override VaeOptions Copy()
     {

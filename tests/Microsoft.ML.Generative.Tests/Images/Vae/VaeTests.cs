@@ -40,7 +40,7 @@ public sealed class VaeTests(VaeTests.TrainedModel trained) : IClassFixture<VaeT
         double[] validation = [.. trained.Reports.Select(r => r.ValidationLoss).OfType<double>()];
         Assert.Equal(60, validation.Length);
 
-        // Half bright, half dark: an image costs about 48 · 0.69 nats before and its noise's entropy after.
+        // Before training every pixel costs about 0.69 nats of 48; afterwards the noise's entropy is left.
         Assert.InRange(validation[0], 20, 40);
         Assert.True(validation[^1] < validation[0] - 8, $"{validation[0]} → {validation[^1]}");
         Assert.Equal(trained.Reports[^1].Loss, trained.Reports[^1].LossTerms["reconstruction"] + trained.Reports[^1].LossTerms["kl"], 1e-3);
