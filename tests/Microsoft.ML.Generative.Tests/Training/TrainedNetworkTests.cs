@@ -140,17 +140,17 @@ public sealed class TrainedNetworkTests
 
     private sealed class Pair : torch.nn.Module<torch.Tensor, torch.Tensor>
     {
-        private readonly Linear first;
-        private readonly Linear second;
+        private readonly Linear _first;
+        private readonly Linear _second;
 
         public Pair(Linear first, Linear second)
             : base(nameof(Pair))
         {
-            this.first = first;
-            this.second = second;
+            _first = first;
+            _second = second;
             RegisterComponents();
         }
 
-        public override torch.Tensor forward(torch.Tensor input) => second.call(first.call(input));
+        public override torch.Tensor forward(torch.Tensor input) => _second.call(_first.call(input));
     }
 }
