@@ -12,7 +12,8 @@ internal static class LearningRates
         if (step <= warmupSteps)
             return options.LearningRate * step / warmupSteps;
 
-        double progress = Math.Clamp((double)(step - warmupSteps) / Math.Max(1, totalSteps - warmupSteps), 0, 1);
+        // From the peak in the step after the warm-up; the end of the schedule is one step beyond the last, which still learns.
+        double progress = Math.Clamp((double)(step - 1 - warmupSteps) / Math.Max(1, totalSteps - warmupSteps), 0, 1);
         double part = options.LearningRateSchedule switch
         {
             LearningRateSchedule.Cosine => 0.5 * (1 + Math.Cos(Math.PI * progress)),

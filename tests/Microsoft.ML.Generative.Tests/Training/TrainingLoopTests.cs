@@ -275,7 +275,7 @@ public sealed class TrainingLoopTests
             Progress = rates,
         };
         using Regression regression = new Regression(options).Train();
-        double[] expected = [0.1, 0.2, 0.3, 0.4, 0.3, 0.2, 0.1, 0];
+        double[] expected = [0.1, 0.2, 0.3, 0.4, 0.4, 0.3, 0.2, 0.1];
         Assert.Equal(expected.Length, rates.All.Count);
         Assert.All(expected.Zip(rates.All), pair => Assert.Equal(pair.First, pair.Second.LearningRate, 1e-12));
     }
