@@ -27,7 +27,11 @@ public sealed class TrainingLoopTests
     {
         ToyOptions Options(int batch, int accumulate) => new()
         {
-            Optimizer = optimizer, LearningRate = 0.05, BatchSize = batch, GradientAccumulationSteps = accumulate, Epochs = 3,
+            Optimizer = optimizer,
+            LearningRate = 0.05,
+            BatchSize = batch,
+            GradientAccumulationSteps = accumulate,
+            Epochs = 3,
         };
 
         // 20 rows: the last step of an epoch has four rows, however they are cut.
@@ -224,7 +228,8 @@ public sealed class TrainingLoopTests
             (criticSeen, generatorSeen) = (Toys.Numbers(critic), Toys.Numbers(generator));
             calls.Add("critic");
             return new Losses(critic.call(generator.call(batch[0])).mean() - critic.call(batch[0]).mean());
-        }) { Repeats = 3 };
+        })
+        { Repeats = 3 };
         var generatorPhase = new TrainingPhase(generatorNetwork, noise, (_, batch) =>
         {
             Assert.Equal(generatorSeen, Toys.Numbers(generator));
@@ -262,7 +267,12 @@ public sealed class TrainingLoopTests
         var rates = new Reports();
         var options = new ToyOptions
         {
-            Optimizer = OptimizerKind.Sgd, MaxSteps = 8, LearningRate = 0.4, WarmupSteps = 4, LearningRateSchedule = LearningRateSchedule.Linear, Progress = rates,
+            Optimizer = OptimizerKind.Sgd,
+            MaxSteps = 8,
+            LearningRate = 0.4,
+            WarmupSteps = 4,
+            LearningRateSchedule = LearningRateSchedule.Linear,
+            Progress = rates,
         };
         using Regression regression = new Regression(options).Train();
         double[] expected = [0.1, 0.2, 0.3, 0.4, 0.3, 0.2, 0.1, 0];
