@@ -8,7 +8,7 @@ namespace Microsoft.ML.Generative;
 internal static class TorchSeed
 {
     // The generator is one for the process.
-    private static readonly Lock s_generator = new();
+    private static readonly Lock _generator = new();
 
     /// <summary>Seeds until the scope is disposed. Other threads that draw meanwhile take from the same numbers.</summary>
     public static IDisposable Scope(long seed) => new SeededScope(seed);
@@ -16,7 +16,7 @@ internal static class TorchSeed
     /// <summary>Makes something out of a seed, the same whatever other scopes begin or end meanwhile.</summary>
     public static T Initialize<T>(long seed, Func<T> create)
     {
-        lock (s_generator)
+        lock (_generator)
         {
             using IDisposable scope = Scope(seed);
             return create();
@@ -30,7 +30,7 @@ internal static class TorchSeed
         public SeededScope(long seed)
         {
             TorchRuntime.EnsureLoaded();
-            lock (s_generator)
+            lock (_generator)
             {
                 _state = torch.random.get_rng_state().DetachFromDisposeScope();
                 torch.random.manual_seed(seed).Dispose();
@@ -39,7 +39,7 @@ internal static class TorchSeed
 
         public void Dispose()
         {
-            lock (s_generator)
+            lock (_generator)
                 torch.random.set_rng_state(_state);
             _state.Dispose();
         }

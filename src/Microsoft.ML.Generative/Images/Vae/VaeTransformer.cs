@@ -1,7 +1,7 @@
 using System.Text.Json.Serialization;
+using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
-using Microsoft.ML;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 

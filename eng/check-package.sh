@@ -1,0 +1,164 @@
+#!/usr/bin/env bash
+# Packs the library and uses it as a stranger would: a new console application outside the repository, with the package references
+# that README.md tells users to add. One process trains and saves; a second one only calls
+# MLContext.Model.Load and transforms. Both must give the same scores.
+# Then the same application without libtorch must fail with one sentence that says what to add.
+# Usage: eng/check-package.sh [runtime identifier of libtorch, default linux-x64]
+set -euo pipefail
+
+repository=$(cd "$(dirname "$0")/.." && pwd)
+native=libtorch-cpu-${1:-linux-x64}
+work=$(mktemp -d)
+suffix=ci.$(date -u +%Y%m%d%H%M%S).$$
+cache=${NUGET_PACKAGES:-$HOME/.nuget/packages}/microsoft.ml.generative
+
+clean_up() {
+  rm -rf "$work"
+  # Only the version made here: a developer may have others.
+  rm -rf "$cache"/*-"$suffix"
+}
+trap clean_up EXIT
+
+fail() {
+  echo "check-package: $*" >&2
+  exit 1
+}
+
+# --- the package ---
+
+dotnet pack "$repository/src/Microsoft.ML.Generative" -c Release -o "$work/feed" --version-suffix "$suffix"
+package=$(find "$work/feed" -name "Microsoft.ML.Generative.*-$suffix.nupkg")
+symbols=$(find "$work/feed" -name "Microsoft.ML.Generative.*-$suffix.snupkg")
+[[ -n $package ]] || fail "no package was written to $work/feed"
+[[ -n $symbols ]] || fail "no symbol package was written to $work/feed"
+version=$(basename "$package" .nupkg)
+version=${version#Microsoft.ML.Generative.}
+
+# A .nupkg is a zip archive; the SDK brings nothing to list one with, and neither does Debian's base system. The names of its entries stand in it as they are.
+for entry in README.md lib/net10.0/Microsoft.ML.Generative.dll lib/net10.0/Microsoft.ML.Generative.xml; do
+  grep -aqF "$entry" "$package" || fail "the package lacks $entry"
+done
+grep -aqF "Microsoft.ML.Generative.pdb" "$symbols" || fail "the symbol package lacks Microsoft.ML.Generative.pdb"
+for entry in libtorch FriendAssemblies Microsoft.ML.Core.dll Microsoft.ML.Data.dll; do
+  ! grep -aqF "$entry" "$package" || fail "the package contains $entry"
+done
+
+nuspec=$repository/src/Microsoft.ML.Generative/obj/Release/Microsoft.ML.Generative.$version.nuspec
+dependencies=$(sed -nE 's/.*<dependency id="([^"]+)" version="([^"]+)".*/\1 \2/p' "$nuspec" | LC_ALL=C sort)
+# The four packages that the library references, and the pins of Directory.Packages.props for what these bring along.
+expected='Microsoft.ML [5.0.1, 6.0.0)
+Microsoft.ML.ImageAnalytics [5.0.1, 6.0.0)
+SharpZipLib 1.4.2
+SkiaSharp [2.88.9, 3.0.0)
+SkiaSharp.NativeAssets.Linux.NoDependencies 2.88.9
+System.Numerics.Tensors 9.0.19
+TorchSharp 0.107.0'
+[[ $dependencies == "$expected" ]] || fail "the package depends on
+$dependencies
+but expected was
+$expected"
+rm -f "$nuspec"
+
+# --- the application ---
+
+mkdir "$work/app"
+cd "$work/app"
+cat > nuget.config <<XML
+<configuration>
+  <packageSources>
+    <clear />
+    <add key="local" value="../feed" />
+    <add key="nuget.org" value="https://api.nuget.org/v3/index.json" protocolVersion="3" />
+  </packageSources>
+  <packageSourceMapping>
+    <clear />
+    <packageSource key="local"><package pattern="Microsoft.ML.Generative" /></packageSource>
+    <packageSource key="nuget.org"><package pattern="*" /></packageSource>
+  </packageSourceMapping>
+</configuration>
+XML
+cat > App.csproj <<XML
+<Project Sdk="Microsoft.NET.Sdk">
+  <PropertyGroup>
+    <OutputType>Exe</OutputType>
+    <TargetFramework>net10.0</TargetFramework>
+    <ImplicitUsings>enable</ImplicitUsings>
+    <Nullable>enable</Nullable>
+    <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
+    <CreateHardLinksForCopyLocalIfPossible>true</CreateHardLinksForCopyLocalIfPossible>
+  </PropertyGroup>
+  <ItemGroup>
+    <PackageReference Include="Microsoft.ML.Generative" Version="$version" />
+    <PackageReference Include="$native" Version="2.10.0" Condition="'\$(Native)' != 'false'" />
+  </ItemGroup>
+</Project>
+XML
+cat > Program.cs <<'CS'
+using System.Globalization;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Generative;
+
+try
+{
+    // ML.NET's images work only with the SkiaSharp that the package asks for.
+    using var image = MLImage.CreateFromPixels(1, 1, MLPixelFormat.Rgba32, [1, 2, 3, 255]);
+    if (image.Pixels.Length != 4)
+        throw new InvalidOperationException($"An image of one pixel has {image.Pixels.Length} bytes.");
+
+    if (args[0] == "train")
+        Train();
+    else
+        Load();
+    return 0;
+}
+catch (Exception e)
+{
+    Console.Error.WriteLine($"{e.GetType().Name}: {e.Message}");
+    return 3;
+}
+
+static void Train()
+{
+    var ml = new MLContext();
+    IDataView digits = ml.Generative().Datasets.Digits(500, seed: 1);
+    var options = new VaeOptions { LatentSize = 4, HiddenSizes = [32], Epochs = 2, Seed = 1 };
+    VaeTransformer trained = ml.Transforms.Generative().Vae(options).Fit(digits);
+    ml.Model.Save(trained, digits.Schema, "vae.zip");
+    using (FileStream file = File.Create("digits.idv"))
+        ml.Data.SaveAsBinary(digits, file);
+    Print(trained, digits);
+}
+
+// ML.NET alone: it must find the library's loader by itself.
+static void Load()
+{
+    var ml = new MLContext();
+    Print(ml.Model.Load("vae.zip", out _), ml.Data.LoadFromBinary("digits.idv"));
+}
+
+static void Print(ITransformer model, IDataView data)
+{
+    double sum = model.Transform(data).GetColumn<float>("NegativeElbo").Sum(x => (double)x);
+    Console.WriteLine($"sum {sum.ToString("R", CultureInfo.InvariantCulture)}");
+}
+CS
+
+dotnet build -c Release
+trained=$(dotnet bin/Release/net10.0/App.dll train)
+loaded=$(dotnet bin/Release/net10.0/App.dll load)
+[[ $trained =~ ^sum\ [0-9.]+$ ]] || fail "training printed '$trained'; expected one sum"
+[[ $trained == "$loaded" ]] || fail "the model trained gives '$trained', the model loaded '$loaded'"
+
+# --- without libtorch ---
+
+rm -rf bin obj
+dotnet build -c Release -p:Native=false
+code=0
+message=$(dotnet bin/Release/net10.0/App.dll train 2>&1) || code=$?
+[[ $code == 3 ]] || fail "without libtorch the application ended with $code, printing: $message"
+[[ $(wc -l <<< "$message") == 1 ]] || fail "without libtorch it should print one line; it printed: $message"
+grep -qF "Add the NuGet package $native 2.10.0" <<< "$message" || fail "without libtorch it does not say what to add: $message"
+
+echo "check-package: $(basename "$package"), $(stat -c %s "$package") bytes, symbols $(stat -c %s "$symbols") bytes; trained and loaded: $trained"
+echo "check-package: without libtorch: $message"
