@@ -73,10 +73,33 @@ internal static class ModelEntries
         return ModelConfigJson.Deserialize<TConfig>(Member(root, "config"), Config);
     }
 
-    /// <summary>Copies the weights into a network made from the configuration.</summary>
+    /// <summary>
+    /// Makes the network of the configuration, whose weights take the bytes given, and copies the weights into it. The sizes are
+    /// compared first, so that a configuration cannot ask for more memory than the file is large.
+    /// </summary>
     /// <exception cref="InvalidDataException">The entry is missing or damaged, or its tensors are not those of the network.</exception>
-    public static void ReadWeights(TryLoad load, torch.nn.Module network) =>
-        ReadEntry(load, Weights, (stream, length) => ModuleWeights.Load(network, new SafetensorsStream(stream, Weights, length)));
+    public static TNetwork ReadNetwork<TNetwork>(TryLoad load, long weightBytes, Func<TNetwork> create)
+        where TNetwork : torch.nn.Module
+    {
+        TNetwork? network = null;
+        try
+        {
+            ReadEntry(load, Weights, (stream, length) =>
+            {
+                var file = new SafetensorsStream(stream, Weights, length);
+                if (file.Header.DataLength != weightBytes)
+                    throw new InvalidDataException($"'{Weights}' holds {file.Header.DataLength} bytes of tensors; the network of '{Config}' has {weightBytes}.");
+                network = create();
+                ModuleWeights.Load(network, file);
+            });
+            return network!;
+        }
+        catch
+        {
+            network?.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>Reads a further file of the model; the action gets the stream and its length, if that is known.</summary>
     /// <exception cref="InvalidDataException">The entry is missing or damaged.</exception>

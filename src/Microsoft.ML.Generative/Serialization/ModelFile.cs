@@ -32,12 +32,17 @@ internal static class ModelFile
         return ModelEntries.ReadConfig<TConfig>(Loader(ctx), Format(version), model);
     }
 
-    /// <summary>Copies the weights into a network made from the configuration.</summary>
+    /// <summary>Makes the network of the configuration and copies the weights into it.</summary>
+    /// <param name="env">The environment.</param>
+    /// <param name="ctx">The model file.</param>
+    /// <param name="weightBytes">The size of the network's weights; the file's must have it before the network is made.</param>
+    /// <param name="create">Makes the network.</param>
     /// <exception cref="InvalidDataException">The weights are missing or damaged, or not those of the network.</exception>
-    public static void LoadWeights(IHostEnvironment env, ModelLoadContext ctx, torch.nn.Module network)
+    public static TNetwork LoadNetwork<TNetwork>(IHostEnvironment env, ModelLoadContext ctx, long weightBytes, Func<TNetwork> create)
+        where TNetwork : torch.nn.Module
     {
         Check(env, ctx);
-        ModelEntries.ReadWeights(Loader(ctx), network);
+        return ModelEntries.ReadNetwork(Loader(ctx), weightBytes, create);
     }
 
     /// <summary>Reads one of the further files.</summary>

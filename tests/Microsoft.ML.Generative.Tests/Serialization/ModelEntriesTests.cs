@@ -31,7 +31,7 @@ public sealed class ModelEntriesTests : IDisposable
         Assert.Equal([3, 5], config.HiddenSizes);
 
         using Linear loaded = torch.nn.Linear(2, 3);
-        ModelEntries.ReadWeights(TryLoad, loaded);
+        ModelEntries.ReadNetwork(TryLoad, BytesOf(loaded), () => loaded);
         Assert.Equal(_network.weight!.bytes.ToArray(), loaded.weight!.bytes.ToArray());
         Assert.Equal(_network.bias!.bytes.ToArray(), loaded.bias!.bytes.ToArray());
 
@@ -174,9 +174,18 @@ public sealed class ModelEntriesTests : IDisposable
     {
         Write(new TinyConfig());
         using Linear other = torch.nn.Linear(2, 4);
-        var error = Assert.Throws<InvalidDataException>(() => ModelEntries.ReadWeights(TryLoad, other));
+        var error = Assert.Throws<InvalidDataException>(() => ModelEntries.ReadNetwork(TryLoad, BytesOf(_network), () => other));
         Assert.Contains("'weight' (found F32 [3, 2], expected F32 [4, 2])", error.Message);
         Assert.DoesNotContain("damaged", error.Message);
+    }
+
+    [Fact]
+    public void A_configuration_that_asks_for_more_than_the_file_holds_is_refused_before_the_network_is_made()
+    {
+        Write(new TinyConfig());
+        var error = Assert.Throws<InvalidDataException>(() => ModelEntries.ReadNetwork<Linear>(
+            TryLoad, 1L << 50, () => throw new InvalidOperationException("The network was made.")));
+        Assert.Contains("holds 36 bytes of tensors; the network of 'config.json' has 1125899906842624", error.Message);
     }
 
     [Fact]
@@ -194,9 +203,11 @@ public sealed class ModelEntriesTests : IDisposable
     {
         ReadConfig();
         using Linear loaded = torch.nn.Linear(2, 3);
-        ModelEntries.ReadWeights(TryLoad, loaded);
+        ModelEntries.ReadNetwork(TryLoad, BytesOf(loaded), () => loaded);
         ModelEntries.ReadEntry(TryLoad, "vocab.txt", (_, _) => { });
     }
+
+    private static long BytesOf(torch.nn.Module network) => ModuleWeights.Of(network).Sum(t => t.Tensor.numel() * t.Tensor.ElementSize);
 
     private TinyConfig ReadConfig() => ModelEntries.ReadConfig<TinyConfig>(TryLoad, Format, "tiny");
 

@@ -101,8 +101,8 @@ public sealed class ModelFileTests : IDisposable
         using var context = (IDisposable)Activator.CreateInstance(_core.GetType("Microsoft.ML.ModelLoadContext", throwOnError: true)!, Any, null, [repository, entry, "Model"], null)!;
 
         var config = (TinyConfig)CallGeneric("LoadConfig", _ml, context, Version(version), "tiny")!;
-        Linear loaded = torch.nn.Linear(2, 3);
-        Call(typeof(ModelFile), null, "LoadWeights", _ml, context, loaded);
+        var loaded = (Linear)Unwrapped(typeof(ModelFile).GetMethod("LoadNetwork", Any)!.MakeGenericMethod(typeof(Linear)), null,
+            [_ml, context, 9L * sizeof(float), (Func<Linear>)(() => torch.nn.Linear(2, 3))])!;
         byte[] file = new byte[3];
         Call(typeof(ModelFile), null, "LoadFile", _ml, context, "vocab.txt", (Action<Stream>)(s => s.ReadExactly(file)));
         return (config, loaded, file);

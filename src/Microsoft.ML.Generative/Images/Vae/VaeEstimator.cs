@@ -71,8 +71,6 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
         VaeNetwork network = TorchSeed.Initialize(seed, () => new VaeNetwork(_options, shape, column.Elements));
         try
         {
-            using (torch.Tensor mean = data[0].mean([0], type: torch.ScalarType.Float32))
-                network.StartFrom(column.ToNetworkInput(mean.unsqueeze(0), torch.CPU).flatten());
             network.to(device);
             using var trained = new TrainedNetwork("vae", network, _options);
             var phase = new TrainingPhase(

@@ -1,4 +1,3 @@
-using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
@@ -9,7 +8,6 @@ namespace Microsoft.ML.Generative;
 /// <summary>Encoder q(z|x) and decoder p(x|z) of a variational autoencoder (Kingma, Welling 2013, section 3).</summary>
 internal sealed class VaeNetwork : nn.Module
 {
-    private readonly Tensor center;
     private readonly Module<Tensor, Tensor> encoder;
     private readonly Linear posterior;
     private readonly Module<Tensor, Tensor> decoder;
@@ -32,29 +30,37 @@ internal sealed class VaeNetwork : nn.Module
             ? ConvolutionalLayers(shape!.Value, options.ConvolutionChannels, options.LatentSize)
             : MlpLayers(inputSize, options.HiddenSizes, options.LatentSize);
         posterior = Linear(encodedSize, 2 * options.LatentSize);
-        center = zeros(shape is { } s ? [s.Channels, s.Height, s.Width] : [inputSize]);
-        register_buffer(nameof(center), center);
         RegisterComponents();
     }
 
-    /// <summary>
-    /// Starts where the data is: the encoder sees rows around zero and the decoder's first guess is the mean row (LeCun et al. 1998,
-    /// "Efficient backprop", section 4.3).
-    /// </summary>
-    /// <param name="mean">The mean row, [values].</param>
-    public void StartFrom(Tensor mean)
+    /// <summary>How many numbers such a network has, without making it.</summary>
+    /// <exception cref="OverflowException">More than can be counted.</exception>
+    public static long CountParameters(VaeOptions options, ImageShape? shape, int inputSize)
     {
-        using IDisposable noGradient = no_grad();
-        using DisposeScope scope = NewDisposeScope();
-        center.copy_(mean.view(center.shape));
-        if (decoder.children().Last() is Linear output)
-            output.bias!.copy_(_isBernoulli ? mean.clamp(0.01, 0.99).logit() : mean);
+        int latent = options.LatentSize;
+        if (options.Architecture == VaeArchitecture.Mlp)
+        {
+            int[] sizes = [inputSize, .. options.HiddenSizes];
+            long layers = sizes.Zip(sizes.Skip(1)).Sum(s => Linear(s.First, s.Second));
+            int[] back = [latent, .. options.HiddenSizes.Reverse(), inputSize];
+            return checked(layers + Linear(sizes[^1], 2L * latent) + back.Zip(back.Skip(1)).Sum(s => Linear(s.First, s.Second)));
+        }
+
+        int[] channels = [shape!.Value.Channels, .. options.ConvolutionChannels];
+        (int height, int width) = (shape.Value.Height, shape.Value.Width);
+        for (int i = 1; i < channels.Length; i++)
+            (height, width) = ((height + 1) / 2, (width + 1) / 2);
+        long encoded = checked((long)channels[^1] * height * width);
+        long convolutions = channels.Zip(channels.Skip(1)).Sum(c => checked(18L * c.First * c.Second + c.First + c.Second));
+        return checked(convolutions + Linear(encoded, 2L * latent) + Linear(latent, encoded));
+
+        static long Linear(long inputs, long outputs) => checked(inputs * outputs + outputs);
     }
 
     /// <summary>The parameters of q(z|x) = N(mean, exp(logVariance)), each [batch, latent].</summary>
     public (Tensor Mean, Tensor LogVariance) Encode(Tensor x)
     {
-        Tensor parameters = posterior.call(encoder.call(x - center)); // [batch, 2 · latent]
+        Tensor parameters = posterior.call(encoder.call(x)); // [batch, 2 · latent]
         return (parameters.narrow(1, 0, _latentSize), parameters.narrow(1, _latentSize, _latentSize));
     }
 

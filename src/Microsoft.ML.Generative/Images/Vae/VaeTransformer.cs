@@ -249,8 +249,8 @@ public sealed class VaeTransformer : BatchTransformer
         config.Validate();
         using IChannel channel = host.Start("Loading");
         torch.Device device = TorchDevices.Choose(host, channel);
-        var network = new VaeNetwork(config.Options, config.Shape, config.InputSize);
-        ModelFile.LoadWeights(env, ctx, network);
+        VaeNetwork network = ModelFile.LoadNetwork(
+            env, ctx, config.WeightBytes, () => new VaeNetwork(config.Options, config.Shape, config.InputSize));
         network.to(device);
         return new VaeTransformer(host, config, network, device);
     }
@@ -278,11 +278,16 @@ internal sealed record VaeConfig(VaeOptions Options, ImageShape? Shape, int Inpu
     [JsonIgnore]
     public VectorDataViewType RowType => Shape?.VectorType(NumberDataViewType.Single) ?? new VectorDataViewType(NumberDataViewType.Single, InputSize);
 
+    /// <summary>Size of the network's weights.</summary>
+    [JsonIgnore]
+    public long WeightBytes => checked(sizeof(float) * VaeNetwork.CountParameters(Options, Shape, InputSize));
+
     /// <exception cref="InvalidDataException">The parts contradict each other.</exception>
     public void Validate()
     {
         try
         {
+            _ = WeightBytes;
             Options.Validate();
             OptionChecks.AtLeast(InputSize, 1);
             if (Shape is { } shape && (shape.Channels is < 1 or > 4 || shape.Height < 1 || shape.Width < 1 || shape.Size != InputSize))

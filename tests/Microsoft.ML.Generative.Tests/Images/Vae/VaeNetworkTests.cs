@@ -79,6 +79,24 @@ public sealed class VaeNetworkTests : IDisposable
     }
 
     [Theory]
+    [InlineData(VaeArchitecture.Mlp, new int[0])]
+    [InlineData(VaeArchitecture.Mlp, new[] { 400 })]
+    [InlineData(VaeArchitecture.Mlp, new[] { 30, 20, 10 })]
+    [InlineData(VaeArchitecture.Convolutional, new[] { 5 })]
+    [InlineData(VaeArchitecture.Convolutional, new[] { 4, 6, 8 })]
+    public void Parameters_are_counted_without_making_the_network(VaeArchitecture architecture, int[] sizes)
+    {
+        var shape = new ImageShape(3, 7, 12);
+        var options = new VaeOptions { LatentSize = 5, Architecture = architecture, HiddenSizes = sizes, ConvolutionChannels = sizes };
+        using VaeNetwork network = Network(options, shape, shape.Size);
+        Assert.Equal(network.parameters().Sum(p => p.numel()), VaeNetwork.CountParameters(options, shape, shape.Size));
+    }
+
+    [Fact]
+    public void The_classic_network_has_the_classic_number_of_parameters() =>
+        Assert.Equal(652_824, VaeNetwork.CountParameters(new VaeOptions { LatentSize = 20, HiddenSizes = [400] }, shape: null, 784));
+
+    [Theory]
     [InlineData(VaeArchitecture.Mlp, VaeLikelihood.Bernoulli)]
     [InlineData(VaeArchitecture.Convolutional, VaeLikelihood.Gaussian)]
     public void Gradients_agree_with_finite_differences(VaeArchitecture architecture, VaeLikelihood likelihood)
