@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.ML.Data;
 
 namespace Microsoft.ML.Generative;
@@ -6,6 +7,7 @@ namespace Microsoft.ML.Generative;
 /// <remarks>A column tells it by the dimensions of its vector type, as ML.NET's own <c>ExtractPixels</c> does.</remarks>
 internal readonly record struct ImageShape(int Channels, int Height, int Width)
 {
+    [JsonIgnore]
     public int Size => checked(Channels * Height * Width);
 
     /// <summary>The type of a column of such pictures.</summary>
