@@ -96,11 +96,10 @@ internal sealed class TensorColumn
     public static TensorColumn Label(DataViewSchema schema, string name, long classCount)
     {
         DataViewSchema.Column column = ColumnTypes.Find(schema, name);
-        return new TensorColumn(name, torch.ScalarType.Int64, [], (c, row, index) => LabelRowReader.Open(c, row, index, classCount))
-            .CheckedAs(LabelRowReader.IsLabel(column.Type), $"Column '{name}' has type {column.Type}; expected a key or an integer type. Use MapValueToKey for other labels.");
+        if (!LabelRowReader.IsLabel(column.Type))
+            throw new ArgumentException($"Column '{name}' has type {column.Type}; expected a key or an integer type. Use MapValueToKey for other labels.");
+        return new TensorColumn(name, torch.ScalarType.Int64, [], (c, row, index) => LabelRowReader.Open(c, row, index, classCount));
     }
-
-    private TensorColumn CheckedAs(bool condition, string message) => condition ? this : throw new ArgumentException(message);
 }
 
 /// <summary>The values that a feature column may hold.</summary>

@@ -45,7 +45,7 @@ public sealed class DatasetCatalog
     public IDataView Digits(int count = 10_000, int? seed = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
-        return new ByteImageDataView(new DrawnDigits(count, seed ?? DataInterop.SeedOf(_owner.Context) ?? Random.Shared.Next()));
+        return new ByteImageDataView(new DrawnDigits(count, SeedSequence.Choose(_owner.Context, seed)));
     }
 
     /// <summary>

@@ -1,7 +1,7 @@
 namespace Microsoft.ML.Generative;
 
 /// <summary>Handwritten digits, each drawn when asked for, out of the seed and the number of its row alone.</summary>
-internal sealed class DrawnDigits(int count, int seed) : IByteImageSource
+internal sealed class DrawnDigits(int count, long seed) : IByteImageSource
 {
     private const int Classes = 10;
 

@@ -171,8 +171,6 @@ public sealed class VaeTransformer : BatchTransformer
             throw new ArgumentException($"{values.Length} values were given; expected {expected}.", name);
     }
 
-    // --- rows ---
-
     private protected override int RowsAtOnce => _config.Options.TransformBatchSize;
 
     internal override IReadOnlyList<string> InputColumns => [_config.Options.InputColumnName];
@@ -228,8 +226,6 @@ public sealed class VaeTransformer : BatchTransformer
             results.Add(error + VaeNetwork.KlDivergence(mean, logVariance).sum(1));
         return results;
     }
-
-    // --- model file ---
 
     private static VersionInfo Version => new(
         modelSignature: "GEN VAE ",
