@@ -86,8 +86,10 @@ internal sealed class TrainingLoop
             if (!endsEpoch && !_meter.IsReportDue(step))
                 continue;
 
+            // Taken before validation, which trains nothing.
+            double samplesPerSecond = _meter.SamplesPerSecond();
             double? validationLoss = endsEpoch && _validation is not null ? Validate(step) : null;
-            TrainingProgress report = _meter.Report(step, epoch + 1, learningRate, _gradientNorm, validationLoss);
+            TrainingProgress report = _meter.Report(step, epoch + 1, learningRate, samplesPerSecond, _gradientNorm, validationLoss);
             progress.Checkpoint(report.Loss, step);
             _options.Progress?.Report(report);
             if (endsEpoch)

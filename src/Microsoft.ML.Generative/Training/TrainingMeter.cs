@@ -38,7 +38,10 @@ internal sealed class TrainingMeter(long totalSteps, string device)
         }
     }
 
-    public TrainingProgress Report(long step, int epoch, double learningRate, double? gradientNorm, double? validationLoss)
+    /// <summary>Rows per second since the last report.</summary>
+    public double SamplesPerSecond() => _rows / Math.Max(1e-9, (_watch.Elapsed - _lastReport).TotalSeconds);
+
+    public TrainingProgress Report(long step, int epoch, double learningRate, double samplesPerSecond, double? gradientNorm, double? validationLoss)
     {
         TimeSpan elapsed = _watch.Elapsed;
         var report = new TrainingProgress
@@ -51,7 +54,7 @@ internal sealed class TrainingMeter(long totalSteps, string device)
             ValidationLoss = validationLoss,
             LearningRate = learningRate,
             GradientNorm = gradientNorm,
-            SamplesPerSecond = _rows / Math.Max(1e-9, (elapsed - _lastReport).TotalSeconds),
+            SamplesPerSecond = samplesPerSecond,
             Elapsed = elapsed,
             Remaining = TimeSpan.FromSeconds(Math.Min(elapsed.TotalSeconds * (totalSteps - step) / step, TimeSpan.MaxValue.TotalSeconds / 2)),
             Device = device,
