@@ -11,10 +11,22 @@ dataOption.AcceptOnlyFromAmong("digits", "mnist", "fashion-mnist");
 Option<string?> outputOption = SampleOutput.NewOption();
 
 RootCommand command = new("Trains a VAE on pictures and draws new ones.") { dataOption, outputOption };
-command.SetAction(parsed => Run(parsed.GetValue(dataOption)!, new SampleOutput(parsed.GetValue(outputOption))));
-return command.Parse(args).Invoke();
+command.SetAction((parsed, cancellation) => Task.Run(() =>
+{
+    try
+    {
+        Run(parsed.GetValue(dataOption)!, new SampleOutput(parsed.GetValue(outputOption)), cancellation);
+        return 0;
+    }
+    catch (Exception e) when (e is IOException or InvalidDataException or InvalidOperationException or OperationCanceledException)
+    {
+        Console.Error.WriteLine(e.Message);
+        return 1;
+    }
+}));
+return await command.Parse(args).InvokeAsync();
 
-static void Run(string dataName, SampleOutput output)
+static void Run(string dataName, SampleOutput output, CancellationToken cancellation)
 {
     const int height = 28, width = 28;
     var ml = new MLContext(seed: 1);
@@ -31,6 +43,7 @@ static void Run(string dataName, SampleOutput output)
             Epochs = 15,
             ValidationData = test,
             Progress = progress,
+            CancellationToken = cancellation,
         }).Fit(train);
         Charts.LossCurve(output.File("loss.png", "loss curve"), $"−ELBO of a VAE on {dataName}, nats", progress.History);
     }
@@ -57,8 +70,14 @@ static void Run(string dataName, SampleOutput output)
     // 4. With two latent dimensions the whole latent space fits on a page.
     using (var progress = new ConsoleProgress("VAE with 2 latent dimensions"))
     {
-        using VaeTransformer map = ml.Transforms.Generative().Vae(
-            new VaeOptions { InputColumnName = "Image", LatentSize = 2, Epochs = 15, Progress = progress }).Fit(train);
+        using VaeTransformer map = ml.Transforms.Generative().Vae(new VaeOptions
+        {
+            InputColumnName = "Image",
+            LatentSize = 2,
+            Epochs = 15,
+            Progress = progress,
+            CancellationToken = cancellation,
+        }).Fit(train);
         DrawLatentSpace(map, test, dataName, output.File("latent-space.png", "latent space by class"));
         float[][] grid = ImageGrid.FromColumn(map.LatentGrid(20, 20), "Generated", 1, height, width, 400);
         ImageGrid.Save(output.File("latent-grid.png", "pictures across the latent space"), grid, 1, height, width, columns: 20, padding: 0, scale: 1);
