@@ -19,7 +19,6 @@ internal static class TorchRuntime
 
     private static string? Load()
     {
-        TorchThreads.ShortenWaiting();
         try
         {
             NativeLibrary.Load("LibTorchSharp", typeof(torch).Assembly, null);
