@@ -23,10 +23,12 @@ internal sealed class TensorRowBatch(
 {
     private readonly RowReader[] _readers = [.. inputs.Select(i => i.Open(row))];
     private readonly byte[][] _inputs = [.. inputs.Select(i => new byte[checked(i.RowBytes * slots)])];
-    private readonly int[] _widths = [.. outputs.Select(o => o.Type is VectorDataViewType vector ? vector.Size : 1)];
+    private readonly int[] _widths = [.. outputs.Select(WidthOf)];
     private readonly int[] _active = [.. Enumerable.Range(0, outputs.Count).Where(activeOutput)];
     private readonly float[]?[] _outputs = [.. outputs.Select((o, i) =>
-        activeOutput(i) ? new float[checked(slots * (o.Type is VectorDataViewType vector ? vector.Size : 1))] : null)];
+        activeOutput(i) ? new float[checked(slots * WidthOf(o))] : null)];
+
+    private static int WidthOf(DataViewSchema.DetachedColumn column) => column.Type is VectorDataViewType vector ? vector.Size : 1;
 
     public void Read(int slot)
     {

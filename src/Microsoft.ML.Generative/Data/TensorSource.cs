@@ -12,6 +12,7 @@ internal sealed class TensorSource : IDisposable
 
     private readonly IReadOnlyList<TensorColumn> _columns;
     private readonly torch.Tensor[] _rows;
+    private readonly List<TensorBatches> _batches = [];
 
     private TensorSource(IReadOnlyList<TensorColumn> columns, torch.Tensor[] rows, long count)
     {
@@ -62,11 +63,17 @@ internal sealed class TensorSource : IDisposable
     }
 
     /// <summary>The rows in batches; each epoch in a new order if shuffled, the last batch of an epoch with the rows that are left.</summary>
-    public IBatchSource Batches(int batchSize, bool shuffle, long seed, torch.Device device) =>
-        new TensorBatches(_columns, _rows, Count, batchSize, shuffle ? seed : null, device);
+    public IBatchSource Batches(int batchSize, bool shuffle, long seed, torch.Device device)
+    {
+        var batches = new TensorBatches(_columns, _rows, Count, batchSize, shuffle ? seed : null, device);
+        _batches.Add(batches);
+        return batches;
+    }
 
     public void Dispose()
     {
+        foreach (TensorBatches batches in _batches)
+            batches.Dispose();
         foreach (torch.Tensor rows in _rows)
             rows.Dispose();
     }
