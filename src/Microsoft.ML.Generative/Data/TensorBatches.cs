@@ -11,11 +11,12 @@ internal sealed class TensorBatches : IBatchSource, IDisposable
     private readonly int _batchSize;
     private readonly long? _shuffleSeed;
     private readonly torch.Device _device;
+    private readonly Func<string> _fingerprint;
     private torch.Tensor? _order;
     private long _position;
 
     public TensorBatches(
-        IReadOnlyList<TensorColumn> columns, torch.Tensor[] rows, long count, int batchSize, long? shuffleSeed, torch.Device device)
+        IReadOnlyList<TensorColumn> columns, torch.Tensor[] rows, long count, int batchSize, long? shuffleSeed, torch.Device device, Func<string> fingerprint)
     {
         _columns = columns;
         _rows = rows;
@@ -23,9 +24,12 @@ internal sealed class TensorBatches : IBatchSource, IDisposable
         _batchSize = batchSize;
         _shuffleSeed = shuffleSeed;
         _device = device;
+        _fingerprint = fingerprint;
     }
 
     public long BatchesPerEpoch => (_count + _batchSize - 1) / _batchSize;
+
+    public string Fingerprint => _fingerprint();
 
     public void StartEpoch(int epoch, long skipBatches = 0)
     {

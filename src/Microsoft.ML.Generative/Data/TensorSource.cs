@@ -13,6 +13,7 @@ internal sealed class TensorSource : IDisposable
     private readonly IReadOnlyList<TensorColumn> _columns;
     private readonly torch.Tensor[] _rows;
     private readonly List<TensorBatches> _batches = [];
+    private string? _fingerprint;
 
     private TensorSource(IReadOnlyList<TensorColumn> columns, torch.Tensor[] rows, long count)
     {
@@ -25,6 +26,9 @@ internal sealed class TensorSource : IDisposable
 
     /// <summary>The rows of a column as read: [rows, ..row shape flattened], Byte, Float32 or Int64.</summary>
     public torch.Tensor this[int column] => _rows[column];
+
+    /// <summary>The same for the same rows in the same order: their columns, their number and the hash of their values.</summary>
+    public string Fingerprint => _fingerprint ??= RowFingerprint.Of(_columns, _rows, Count);
 
     /// <exception cref="ArgumentException">The data has no rows.</exception>
     /// <exception cref="InvalidDataException">A value cannot be used; the message names its column and row.</exception>
@@ -65,7 +69,7 @@ internal sealed class TensorSource : IDisposable
     /// <summary>The rows in batches; each epoch in a new order if shuffled, the last batch of an epoch with the rows that are left.</summary>
     public IBatchSource Batches(int batchSize, bool shuffle, long seed, torch.Device device)
     {
-        var batches = new TensorBatches(_columns, _rows, Count, batchSize, shuffle ? seed : null, device);
+        var batches = new TensorBatches(_columns, _rows, Count, batchSize, shuffle ? seed : null, device, () => Fingerprint);
         _batches.Add(batches);
         return batches;
     }

@@ -13,6 +13,13 @@ internal static class TorchSeed
     /// <summary>Seeds until the scope is disposed. Other threads that draw meanwhile take from the same numbers.</summary>
     public static IDisposable Scope(long seed) => new SeededScope(seed);
 
+    /// <summary>Seeds anew within a scope.</summary>
+    public static void Reseed(long seed)
+    {
+        lock (_generator)
+            torch.random.manual_seed(seed).Dispose();
+    }
+
     /// <summary>Makes something out of a seed, the same whatever other scopes begin or end meanwhile.</summary>
     public static T Initialize<T>(long seed, Func<T> create)
     {

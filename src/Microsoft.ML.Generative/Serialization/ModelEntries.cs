@@ -28,18 +28,28 @@ internal static class ModelEntries
         if (extraFiles?.Keys.FirstOrDefault(name => name is Config or Weights or Checksums) is { } reserved)
             throw new ArgumentException($"The entry name '{reserved}' is reserved.", nameof(extraFiles));
 
-        var hashes = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        void SaveHashed(string name, Action<Stream> write) => save(name, stream =>
-        {
-            using var hashing = new HashingStream(stream);
-            write(hashing);
-            hashes.Add(name, hashing.Hash);
-        });
+        WriteAll(save,
+        [
+            (Config, stream => WriteConfig(stream, format, model, config)),
+            (Weights, stream => SafetensorsWriter.Write(stream, ModuleWeights.Of(network))),
+            .. (extraFiles ?? new Dictionary<string, Action<Stream>>()).Select(file => (file.Key, file.Value)),
+        ]);
+    }
 
-        SaveHashed(Config, stream => WriteConfig(stream, format, model, config));
-        SaveHashed(Weights, stream => SafetensorsWriter.Write(stream, ModuleWeights.Of(network)));
-        foreach (var (name, write) in extraFiles ?? new Dictionary<string, Action<Stream>>())
-            SaveHashed(name, write);
+    /// <summary>Writes entries, and their checksums in one more.</summary>
+    public static void WriteAll(Save save, IEnumerable<(string Name, Action<Stream> Write)> entries)
+    {
+        var hashes = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (name, write) in entries)
+        {
+            save(name, stream =>
+            {
+                using var hashing = new HashingStream(stream);
+                write(hashing);
+                hashes.Add(name, hashing.Hash);
+            });
+        }
+
         save(Checksums, stream => JsonSerializer.Serialize(stream, hashes, ModelConfigJson.Options));
     }
 

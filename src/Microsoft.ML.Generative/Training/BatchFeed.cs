@@ -9,18 +9,22 @@ internal sealed class BatchFeed(IBatchSource source)
 
     public IBatchSource Source => source;
 
-    public void Start(int epoch)
+    /// <summary>The batch that comes next; beyond the last of an epoch it is the first of the next.</summary>
+    public FeedPosition Position => new(_epoch, _position);
+
+    public void Start(FeedPosition position)
     {
-        source.StartEpoch(epoch);
-        _epoch = epoch;
-        _position = 0;
+        (_epoch, _position) = position;
+        // At the end of an epoch there is nothing to draw; the next one is started when it is needed.
+        if (_position < source.BatchesPerEpoch)
+            source.StartEpoch(_epoch, _position);
     }
 
     /// <summary>Up to <paramref name="count"/> batches, at least one; fewer where the epoch ends.</summary>
     public List<TensorBatch> Draw(int count)
     {
         if (_position == source.BatchesPerEpoch)
-            Start(_epoch + 1);
+            Start(new FeedPosition(_epoch + 1, 0));
 
         _drawn.Clear();
         while (_drawn.Count < count && _position < source.BatchesPerEpoch)

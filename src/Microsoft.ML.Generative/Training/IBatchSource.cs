@@ -8,6 +8,12 @@ internal interface IBatchSource
     /// <summary>The batches in one pass over the data, or the number that a generating source calls an epoch.</summary>
     long BatchesPerEpoch { get; }
 
+    /// <summary>
+    /// What the batches depend on beside their epoch and the training's seed, such as the rows' hash and their order: a resumed training
+    /// must find the same. Empty for a source that depends on nothing else.
+    /// </summary>
+    string Fingerprint { get; }
+
     /// <summary>Goes to the start of an epoch, or to a later batch of it. The same epoch always has the same batches in the same order.</summary>
     void StartEpoch(int epoch, long skipBatches = 0);
 

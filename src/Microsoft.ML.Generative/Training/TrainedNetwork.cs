@@ -64,8 +64,8 @@ internal sealed class TrainedNetwork : IDisposable
     public long Steps { get; private set; }
 
     /// <summary>
-    /// Everything that a later step depends on beside <see cref="Steps"/>, each one flat buffer: the trainable weights (matrices first), the
-    /// optimizer's moments, the moving average if there is one. The tensors belong to the network.
+    /// Everything that a later step depends on beside <see cref="Steps"/>: the trainable weights (matrices first), the optimizer's moments
+    /// and the moving average if there is one, each one flat buffer, and the module's own buffers. The tensors belong to the network.
     /// </summary>
     public IEnumerable<(string Name, torch.Tensor Values)> State
     {
@@ -76,8 +76,19 @@ internal sealed class TrainedNetwork : IDisposable
                 yield return ($"moment{i + 1}", _moments[i]);
             if (_ema is not null)
                 yield return ("average", _ema);
+            foreach (var buffer in Buffers)
+                yield return buffer;
         }
     }
+
+    /// <summary>What the model is made of: the moving average, or the weights if there is none, and the module's own buffers.</summary>
+    public IEnumerable<(string Name, torch.Tensor Values)> EvaluationState => [("weights", _ema ?? _weights), .. Buffers];
+
+    private IEnumerable<(string Name, torch.Tensor Values)> Buffers =>
+        Module.named_buffers(include_nonpersistent: false).Select(b => ($"buffer.{b.name}", b.buffer));
+
+    /// <summary>Goes on from a state whose tensors have been copied over those of <see cref="State"/>.</summary>
+    public void Resume(long steps) => Steps = steps;
 
     public void ClearGradients() => _gradients.zero_();
 

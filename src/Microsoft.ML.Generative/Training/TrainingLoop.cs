@@ -10,92 +10,119 @@ namespace Microsoft.ML.Generative;
 /// </summary>
 internal sealed class TrainingLoop
 {
-    private readonly IHost _host;
+    private readonly TrainingRun _run;
     private readonly TrainingOptions _options;
     private readonly IReadOnlyList<TrainingPhase> _phases;
     private readonly IBatchSource? _validation;
-    private readonly torch.Device _device;
-    private readonly long _seed;
     private readonly TrainedNetwork[] _networks;
     private readonly BatchFeed[] _feeds;
     private readonly BatchFeed[] _feedOfPhase;
     private readonly TrainingMeter _meter;
+    private readonly CheckpointSession? _checkpoints;
+    private readonly BestWeights? _best;
     private readonly long _stepsPerEpoch;
     private readonly long _totalSteps;
     private double? _gradientNorm;
+    private long _step;
+    private bool _isWholeStep = true;
+    private bool _isFinished;
 
-    /// <param name="host">Receives messages and says when to stop.</param>
-    /// <param name="options">Checked options.</param>
+    /// <param name="run">The call of <c>Fit</c>: device, seed, options, checkpoints.</param>
     /// <param name="phases">What a step does, in order. The first phase's source defines the epoch.</param>
     /// <param name="validation">Batches scored with the first phase's losses at the end of each epoch.</param>
-    /// <param name="device">Where the networks are.</param>
-    /// <param name="seed">Seed of noise and dropout.</param>
-    public TrainingLoop(
-        IHost host, TrainingOptions options, IReadOnlyList<TrainingPhase> phases, IBatchSource? validation, torch.Device device, long seed)
+    /// <param name="stage">The loop's name in checkpoints, where a model is trained in several loops. Default: the first network's.</param>
+    /// <exception cref="InvalidOperationException">The checkpoints are of a training with other data.</exception>
+    public TrainingLoop(TrainingRun run, IReadOnlyList<TrainingPhase> phases, IBatchSource? validation, string? stage = null)
     {
-        _host = host;
-        _options = options;
+        _run = run;
+        _options = run.Options;
         _phases = phases;
         _validation = validation;
-        _device = device;
-        _seed = seed;
 
         _feeds = [.. phases.Select(p => p.Batches).Distinct().Select(source => new BatchFeed(source))];
         _feedOfPhase = [.. phases.Select(p => _feeds.First(f => f.Source == p.Batches))];
         _networks = [.. phases.Select(p => p.Network).Distinct()];
-        long drawsPerStep = phases.Where(p => p.Batches == phases[0].Batches).Sum(p => (long)p.Repeats * options.GradientAccumulationSteps);
+        long drawsPerStep = phases.Where(p => p.Batches == phases[0].Batches).Sum(p => (long)p.Repeats * _options.GradientAccumulationSteps);
         _stepsPerEpoch = (phases[0].Batches.BatchesPerEpoch + drawsPerStep - 1) / drawsPerStep;
-        _totalSteps = options.MaxSteps ?? checked(options.Epochs * _stepsPerEpoch);
-        _meter = new TrainingMeter(_totalSteps, device.ToString());
+        _totalSteps = _options.MaxSteps ?? checked(_options.Epochs * _stepsPerEpoch);
+        _meter = new TrainingMeter(_totalSteps, run.Device.ToString());
+        if (validation is not null && (_options.EarlyStoppingPatience is not null || _options.OnCancel == CancellationBehavior.KeepBest))
+            _best = new BestWeights(_networks);
+        if (run.Checkpoints is { } folder)
+            _checkpoints = new CheckpointSession(run, folder, stage ?? _networks[0].Name, _networks, _feeds, _validation, _meter, _best);
     }
 
-    /// <summary>Trains. Afterwards the networks hold their final weights, the moving average if there is one, and are in evaluation mode.</summary>
+    /// <summary>
+    /// Trains, from the newest checkpoint if there is one. Afterwards the networks hold their final weights (the moving average if there is
+    /// one, the best epoch's if the training stops early) and are in evaluation mode.
+    /// </summary>
     /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
     /// <exception cref="InvalidOperationException">A loss stopped being finite; its network keeps the weights it had before that step.</exception>
     public void Run()
     {
-        using IChannel channel = _host.Start("Training");
-        using IProgressChannel progress = _host.StartProgressChannel("Training");
-        using IDisposable threads = TorchThreads.Scope(_options.Threads);
+        using IChannel channel = _run.Host.Start("Training");
+        using IProgressChannel progress = _run.Host.StartProgressChannel("Training");
         using IDisposable gradients = torch.enable_grad();
-        using IDisposable seeded = TorchSeed.Scope(SeedSequence.Derive(_seed, 1));
-        using var generator = new torch.Generator((ulong)SeedSequence.Derive(_seed, 2));
+        using IDisposable seeded = TorchSeed.Scope(_run.Seed);
+        using var generator = new torch.Generator((ulong)_run.Seed);
+        using BestWeights? best = _best;
 
         progress.SetHeader(new ProgressHeader(["Loss"], ["steps"]), entry => entry.SetProgress(0, _meter.Step, _totalSteps));
+        Start(channel);
+        bool keepsBest = _options.EarlyStoppingPatience is not null;
+        try
+        {
+            while (!_isFinished)
+            {
+                StopIfCancelled();
+                _isWholeStep = false;
+                RunStep(generator, out double learningRate);
+                Report(channel, progress, learningRate);
+                _isWholeStep = true;
+                _checkpoints?.SaveIfDue(channel, _step, _gradientNorm, _isFinished);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // In the middle of a step or a validation there is no state to go on from.
+            if (_isWholeStep)
+                _checkpoints?.Save(channel, _step, _gradientNorm, isFinished: false);
+            if (_options.OnCancel != CancellationBehavior.KeepBest || !_options.CancellationToken.IsCancellationRequested || _step == 0)
+                throw;
+            keepsBest = true;
+            channel.Info($"Cancelled after step {_step}: the model is {(_best?.Score is { } score ? $"that of step {score.Step}, with validation loss {Text(score.Loss)}" : "that of this step")}.");
+        }
+
+        Finish(keepsBest);
+    }
+
+    private void Start(IChannel channel)
+    {
         foreach (TrainedNetwork network in _networks)
         {
             network.Module.train();
             channel.Info(
-                $"Training '{network.Name}' on {_device} with {torch.get_num_threads()} threads: {network.ParameterCount:N0} parameters, {_totalSteps:N0} steps.");
+                $"Training '{network.Name}' on {_run.Device} with {torch.get_num_threads()} threads: {network.ParameterCount:N0} parameters, {_totalSteps:N0} steps.");
         }
 
-        foreach (BatchFeed feed in _feeds)
-            feed.Start(epoch: 0);
-        _meter.Start();
-        for (long step = 1; step <= _totalSteps; step++)
+        if (_checkpoints?.Resume(channel) is { } state)
         {
-            StopIfCancelled();
-
-            int epoch = (int)((step - 1) / _stepsPerEpoch);
-            if (step > 1 && (step - 1) % _stepsPerEpoch == 0)
-                _feeds[0].Start(epoch);
-            double learningRate = LearningRates.At(_options, step, _totalSteps);
-            RunStep(new StepContext(step, _totalSteps, IsTraining: true, generator, _device), learningRate);
-
-            bool endsEpoch = step % _stepsPerEpoch == 0 || step == _totalSteps;
-            if (!endsEpoch && !_meter.IsReportDue(step))
-                continue;
-
-            // Taken before validation, which trains nothing.
-            double samplesPerSecond = _meter.SamplesPerSecond();
-            double? validationLoss = endsEpoch && _validation is not null ? Validate(step) : null;
-            TrainingProgress report = _meter.Report(step, epoch + 1, learningRate, samplesPerSecond, _gradientNorm, validationLoss);
-            progress.Checkpoint(report.Loss, step);
-            _options.Progress?.Report(report);
-            if (endsEpoch)
-                channel.Info(TrainingMeter.Describe(report));
+            (_step, _gradientNorm, _isFinished) = (state.Step, state.GradientNorm, state.IsFinished);
+            channel.Info(_isFinished ? $"The training had finished with step {_step}." : $"The training goes on after step {_step}.");
+        }
+        else
+        {
+            foreach (BatchFeed feed in _feeds)
+                feed.Start(default);
         }
 
+        _meter.Start();
+    }
+
+    private void Finish(bool keepsBest)
+    {
+        if (keepsBest && _best?.Score is not null)
+            _best.Restore();
         foreach (TrainedNetwork network in _networks)
         {
             network.SwapEma();
@@ -103,14 +130,54 @@ internal sealed class TrainingLoop
         }
     }
 
+    private void Report(IChannel channel, IProgressChannel progress, double learningRate)
+    {
+        bool endsEpoch = _step % _stepsPerEpoch == 0 || _step == _totalSteps;
+        _isFinished = _step == _totalSteps;
+        if (!endsEpoch && !_meter.IsReportDue(_step))
+            return;
+
+        // Taken before validation, which trains nothing.
+        double samplesPerSecond = _meter.SamplesPerSecond();
+        double? validationLoss = null;
+        if (endsEpoch && _validation is not null)
+        {
+            validationLoss = Validate();
+            _best?.Offer(validationLoss.Value, _step);
+        }
+
+        TrainingProgress report = _meter.Report(_step, EpochOf(_step) + 1, learningRate, samplesPerSecond, _gradientNorm, validationLoss);
+        progress.Checkpoint(report.Loss, _step);
+        _options.Progress?.Report(report);
+        if (endsEpoch)
+            channel.Info(TrainingMeter.Describe(report));
+
+        if (_best?.Score is { } best && best.EpochsSince >= _options.EarlyStoppingPatience && !_isFinished)
+        {
+            _isFinished = true;
+            channel.Info($"Stopped early: no validation loss below {Text(best.Loss)}, that of step {best.Step}, for {best.EpochsSince} epochs.");
+        }
+    }
+
+    private int EpochOf(long step) => (int)((step - 1) / _stepsPerEpoch);
+
     private void StopIfCancelled()
     {
-        _host.CheckAlive();
+        _run.Host.CheckAlive();
         _options.CancellationToken.ThrowIfCancellationRequested();
     }
 
-    private void RunStep(StepContext context, double learningRate)
+    private void RunStep(torch.Generator generator, out double learningRate)
     {
+        long step = _step + 1;
+        if (step > 1 && (step - 1) % _stepsPerEpoch == 0)
+            _feeds[0].Start(new FeedPosition(EpochOf(step), 0));
+
+        // Each step's noise is a function of the seed and its number, so that no generator's state has to be kept.
+        TorchSeed.Reseed(SeedSequence.Derive(_run.Seed, 2 * step));
+        generator.manual_seed(SeedSequence.Derive(_run.Seed, 2 * step + 1));
+        learningRate = LearningRates.At(_options, step, _totalSteps);
+        var context = new StepContext(step, _totalSteps, IsTraining: true, generator, _run.Device);
         for (int i = 0; i < _phases.Count; i++)
         {
             for (int repeat = 0; repeat < _phases[i].Repeats; repeat++)
@@ -119,6 +186,8 @@ internal sealed class TrainingLoop
                 RunPhase(i, _feedOfPhase[i].Draw(_options.GradientAccumulationSteps), context, learningRate);
             }
         }
+
+        _step = step;
     }
 
     private void RunPhase(int index, List<TensorBatch> batches, StepContext context, double learningRate)
@@ -160,7 +229,8 @@ internal sealed class TrainingLoop
     private InvalidOperationException Diverged(TrainedNetwork network, long step, double learningRate, string what, string values) => new(
         $"The {what} of '{network.Name}' stopped being finite in step {step} ({values}), at learning rate {Text(learningRate)}. " +
         $"Lower {nameof(TrainingOptions.LearningRate)}, add {nameof(TrainingOptions.WarmupSteps)} or " +
-        $"{(_options.GradientClipNorm is null ? "set" : "lower")} {nameof(TrainingOptions.GradientClipNorm)}.");
+        $"{(_options.GradientClipNorm is null ? "set" : "lower")} {nameof(TrainingOptions.GradientClipNorm)}." +
+        (_checkpoints?.LastSaved is { } saved ? $" The last checkpoint is '{saved}'." : ""));
 
     private static string LossText(Losses losses, double total) =>
         string.Join(", ", [$"total {Text(total)}", .. losses.Terms.Select(t => $"{t.Name} {Text(t.Value.ToDouble())}")]);
@@ -168,15 +238,15 @@ internal sealed class TrainingLoop
     private static string Text(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
 
     // The same noise every time, so that two epochs' losses can be compared; none of the training's, so that validation changes no model.
-    private double Validate(long step)
+    private double Validate()
     {
         using IDisposable noGradient = torch.no_grad();
-        using IDisposable seeded = TorchSeed.Scope(SeedSequence.Derive(_seed, 3));
-        using var generator = new torch.Generator((ulong)SeedSequence.Derive(_seed, 3));
+        using IDisposable seeded = TorchSeed.Scope(SeedSequence.Derive(_run.Seed, 0));
+        using var generator = new torch.Generator((ulong)SeedSequence.Derive(_run.Seed, 1));
         SetEvaluation(true);
         try
         {
-            var context = new StepContext(step, _totalSteps, IsTraining: false, generator, _device);
+            var context = new StepContext(_step, _totalSteps, IsTraining: false, generator, _run.Device);
             (double sum, long rows) = (0, 0);
             _validation!.StartEpoch(0);
             for (long i = 0; i < _validation.BatchesPerEpoch; i++)

@@ -7,17 +7,35 @@ namespace Microsoft.ML.Generative;
 /// <summary>Averages losses between reports and measures speed.</summary>
 internal sealed class TrainingMeter(long totalSteps, string device)
 {
-    private readonly Dictionary<string, (double Sum, long Rows)> _terms = [];
+    private readonly Dictionary<string, MeterTerm> _terms = [];
     private readonly long _interval = Math.Clamp(totalSteps / 200, 1, 100);
     private readonly Stopwatch _watch = new();
     private double _lossSum;
     private long _rows;
+    private TimeSpan _before;
     private TimeSpan _lastReport;
+    private long _rowsSinceReport;
 
     /// <summary>The last step that was measured.</summary>
     public long Step { get; private set; }
 
+    /// <summary>Time trained, that before an interruption included.</summary>
+    public TimeSpan Elapsed => _before + _watch.Elapsed;
+
+    /// <summary>The sums since the last report.</summary>
+    public MeterState State => new(_lossSum, _rows, new Dictionary<string, MeterTerm>(_terms), Elapsed.Ticks);
+
     public void Start() => _watch.Start();
+
+    /// <summary>Goes on from a state, after so many steps.</summary>
+    public void Resume(MeterState state, long step)
+    {
+        Step = step;
+        (_lossSum, _rows) = (state.LossSum, state.Rows);
+        foreach (var (name, term) in state.Terms)
+            _terms[name] = term;
+        _before = _lastReport = TimeSpan.FromTicks(state.ElapsedTicks);
+    }
 
     public bool IsReportDue(long step) => step % _interval == 0;
 
@@ -29,21 +47,22 @@ internal sealed class TrainingMeter(long totalSteps, string device)
         {
             _lossSum += total * rows;
             _rows += rows;
+            _rowsSinceReport += rows;
         }
 
         foreach ((string name, torch.Tensor value) in losses.Terms)
         {
-            (double sum, long count) = _terms.GetValueOrDefault(name);
-            _terms[name] = (sum + value.ToDouble() * rows, count + rows);
+            MeterTerm term = _terms.GetValueOrDefault(name);
+            _terms[name] = new MeterTerm(term.Sum + value.ToDouble() * rows, term.Rows + rows);
         }
     }
 
-    /// <summary>Rows per second since the last report.</summary>
-    public double SamplesPerSecond() => _rows / Math.Max(1e-9, (_watch.Elapsed - _lastReport).TotalSeconds);
+    /// <summary>Rows per second since the last report, or since the training went on.</summary>
+    public double SamplesPerSecond() => _rowsSinceReport / Math.Max(1e-9, (Elapsed - _lastReport).TotalSeconds);
 
     public TrainingProgress Report(long step, int epoch, double learningRate, double samplesPerSecond, double? gradientNorm, double? validationLoss)
     {
-        TimeSpan elapsed = _watch.Elapsed;
+        TimeSpan elapsed = Elapsed;
         var report = new TrainingProgress
         {
             Step = step,
@@ -62,6 +81,7 @@ internal sealed class TrainingMeter(long totalSteps, string device)
         _lastReport = elapsed;
         _lossSum = 0;
         _rows = 0;
+        _rowsSinceReport = 0;
         _terms.Clear();
         return report;
     }

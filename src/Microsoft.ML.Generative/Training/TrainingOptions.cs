@@ -28,6 +28,19 @@ public enum LearningRateSchedule
     Linear,
 }
 
+/// <summary>What a training does when its <see cref="TrainingOptions.CancellationToken"/> is cancelled.</summary>
+public enum CancellationBehavior
+{
+    /// <summary><c>Fit</c> throws <see cref="OperationCanceledException"/>.</summary>
+    Throw,
+
+    /// <summary>
+    /// <c>Fit</c> returns the best model so far: that of the epoch with the lowest validation loss, or the one of the last step where there is
+    /// no <see cref="TrainingOptions.ValidationData"/> or no epoch has ended. Before the first step there is none, and it throws.
+    /// </summary>
+    KeepBest,
+}
+
 /// <summary>What the options of every model have in common: how it is trained.</summary>
 public abstract class TrainingOptions
 {
@@ -113,7 +126,20 @@ public abstract class TrainingOptions
     [JsonIgnore]
     public IDataView? ValidationData { get; set; }
 
-    /// <summary>Threads that libtorch computes with, at least 1. Default: libtorch's own choice.</summary>
+    /// <summary>
+    /// Epochs without a lower validation loss after which the training stops, at least 1; the model is that of the best epoch, also where all
+    /// epochs were trained. Needs <see cref="ValidationData"/>. Default: none, the training does all its steps.
+    /// </summary>
+    public int? EarlyStoppingPatience { get; set; }
+
+    /// <summary>Where and how often the training is saved, to go on after an interruption. Default: nowhere.</summary>
+    [JsonIgnore]
+    public CheckpointOptions? Checkpoints { get; set; }
+
+    /// <summary>
+    /// Threads that libtorch computes with, at least 1. Default: where no seed is given, what is measured to be fastest; else libtorch's own
+    /// choice, since with another number of threads the same seed gives slightly different weights.
+    /// </summary>
     [JsonIgnore]
     public int? Threads { get; set; }
 
@@ -121,9 +147,13 @@ public abstract class TrainingOptions
     [JsonIgnore]
     public IProgress<TrainingProgress>? Progress { get; set; }
 
-    /// <summary>Stops the training within a step: <c>Fit</c> throws <see cref="OperationCanceledException"/>.</summary>
+    /// <summary>Stops the training within a step.</summary>
     [JsonIgnore]
     public CancellationToken CancellationToken { get; set; }
+
+    /// <summary>What happens then. Default: <see cref="CancellationBehavior.Throw"/>.</summary>
+    [JsonIgnore]
+    public CancellationBehavior OnCancel { get; set; } = CancellationBehavior.Throw;
 
     /// <summary>The warm-up of a training whose options name none.</summary>
     internal virtual long DefaultWarmupSteps(long totalSteps) => 0;
@@ -148,8 +178,25 @@ public abstract class TrainingOptions
         OptionChecks.Positive(GradientClipNorm ?? 1, nameof(GradientClipNorm));
         OptionChecks.Below(EmaDecay ?? 0, 1, nameof(EmaDecay));
         OptionChecks.AtLeast(Threads ?? 1, 1, nameof(Threads));
+        OptionChecks.Defined(OnCancel);
+        Checkpoints?.Validate();
+        OptionChecks.AtLeast(EarlyStoppingPatience ?? 1, 1, nameof(EarlyStoppingPatience));
+    }
+
+    /// <summary>Checks that concern a training and not the model that came of it.</summary>
+    /// <exception cref="ArgumentException">Options contradict each other; the message names them.</exception>
+    internal void ValidateForTraining()
+    {
+        Validate();
+        if (EarlyStoppingPatience is not null && ValidationData is null)
+            throw new ArgumentException($"{nameof(EarlyStoppingPatience)} is {EarlyStoppingPatience}, but there is no {nameof(ValidationData)} whose loss could tell when to stop.", nameof(ValidationData));
     }
 
     /// <summary>A copy that later changes to this object do not reach.</summary>
-    internal virtual TrainingOptions Copy() => (TrainingOptions)MemberwiseClone();
+    internal virtual TrainingOptions Copy()
+    {
+        var copy = (TrainingOptions)MemberwiseClone();
+        copy.Checkpoints = Checkpoints?.Copy();
+        return copy;
+    }
 }

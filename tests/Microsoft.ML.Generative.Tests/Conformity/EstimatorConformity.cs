@@ -7,11 +7,15 @@ namespace Microsoft.ML.Generative.Tests;
 /// What every estimator of the library promises. A new estimator gets the suite by deriving one class that says how to make it,
 /// its data, and data that it must refuse.
 /// </summary>
-public abstract class EstimatorConformity<TTransformer>
+public abstract partial class EstimatorConformity<TTransformer>
     where TTransformer : class, ITransformer, IDisposable
 {
     /// <summary>A tiny model that trains in about a second.</summary>
-    protected abstract IEstimator<TTransformer> CreateEstimator(MLContext ml);
+    /// <param name="ml">The context.</param>
+    /// <param name="configure">Changes some of the options that the model is made with.</param>
+    protected abstract IEstimator<TTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure);
+
+    private IEstimator<TTransformer> CreateEstimator(MLContext ml) => CreateEstimator(ml, _ => { });
 
     /// <summary>A few dozen rows that the estimator accepts, with at least one column that it does not read.</summary>
     protected abstract IDataView CreateData(MLContext ml);

@@ -30,6 +30,8 @@ internal sealed class RowBatches(torch.Tensor[] columns, int batchSize) : IBatch
 
     public long BatchesPerEpoch => (_rows + batchSize - 1) / batchSize;
 
+    public string Fingerprint { get; init; } = "rows";
+
     public void StartEpoch(int epoch, long skipBatches = 0)
     {
         Epochs.Add(epoch);
@@ -56,6 +58,8 @@ internal sealed class NoiseBatches(int batchSize, int width, long batchesPerEpoc
     public int Drawn { get; private set; }
 
     public long BatchesPerEpoch => batchesPerEpoch;
+
+    public string Fingerprint => "noise";
 
     public void StartEpoch(int epoch, long skipBatches = 0) => (_epoch, _next) = (epoch, skipBatches);
 
@@ -120,14 +124,23 @@ internal sealed class Regression : IDisposable
     }
 }
 
+/// <summary>What an estimator's Fit does with its phases.</summary>
+internal sealed record ToyLoop(TrainingOptions Options, IReadOnlyList<TrainingPhase> Phases, int Seed, MLContext Ml, IBatchSource? Validation)
+{
+    public void Run()
+    {
+        Options.Seed ??= Seed;
+        Options.ValidateForTraining();
+        using TrainingRun run = TrainingRun.Open(Ml, Hosts.Create(Ml), Options);
+        new TrainingLoop(run, Phases, Validation).Run();
+    }
+}
+
 internal static class Toys
 {
-    public static TrainingLoop Loop(
-        TrainingOptions options, IReadOnlyList<TrainingPhase> phases, int seed = 1, MLContext? ml = null, IBatchSource? validation = null)
-    {
-        options.Validate();
-        return new TrainingLoop(Hosts.Create(ml ?? new MLContext(seed: 1)), options, phases, validation, torch.CPU, seed);
-    }
+    public static ToyLoop Loop(
+        TrainingOptions options, IReadOnlyList<TrainingPhase> phases, int seed = 1, MLContext? ml = null, IBatchSource? validation = null) =>
+        new(options, phases, seed, ml ?? new MLContext(), validation);
 
     /// <summary>All parameters of a module, one after another.</summary>
     public static float[] Numbers(torch.nn.Module module) => [.. module.parameters().SelectMany(p =>

@@ -37,7 +37,7 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
     {
         ArgumentNullException.ThrowIfNull(options);
         _options = options.Copy();
-        _options.Validate();
+        _options.ValidateForTraining();
         _env = env;
         _host = env.Register(nameof(VaeEstimator));
     }
@@ -47,13 +47,14 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
     /// <returns>The trained model. Dispose of it to release its memory early.</returns>
     /// <exception cref="ArgumentException">The column is missing or of another type or size, the data is empty, or an option does not fit it.</exception>
     /// <exception cref="InvalidDataException">A row cannot be used: an image of another size, a value that is not finite or out of range.</exception>
-    /// <exception cref="InvalidOperationException">libtorch or the GPU asked for is missing, or the loss stopped being finite.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// libtorch or the GPU asked for is missing, the checkpoints are of another training, or the loss stopped being finite.
+    /// </exception>
+    /// <exception cref="IOException">The checkpoint folder cannot be used.</exception>
     /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
     public VaeTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        using IChannel channel = _host.Start("Preparing");
-
         ImageShape? shape = ColumnTypes.FindShape(input, _options.InputColumnName, _options.Channels, _options.Height, _options.Width);
         if (shape is null && _options.Architecture == VaeArchitecture.Convolutional)
             throw new ArgumentException(
@@ -61,24 +62,21 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
                 "shape of its images: set Height and Width (and Channels, unless 1), or use VaeArchitecture.Mlp.");
         TensorColumn column = VaeTransformer.InputColumn(input.Schema, _options, shape);
         TensorColumn? validationColumn = _options.ValidationData is { } v ? VaeTransformer.InputColumn(v.Schema, _options, shape) : null;
-        torch.Device device = TorchDevices.Choose(_env, channel);
-        long seed = SeedSequence.Choose(_host, _options.Seed);
 
+        using TrainingRun run = TrainingRun.Open(_env, _host, _options);
         using TensorSource data = TensorSource.Read(_host, input, [column], _options.CancellationToken);
         using TensorSource? validation = validationColumn is null ? null
             : TensorSource.Read(_host, _options.ValidationData!, [validationColumn], _options.CancellationToken);
 
-        VaeNetwork network = TorchSeed.Initialize(seed, () => new VaeNetwork(_options, shape, column.Elements));
+        VaeNetwork network = TorchSeed.Initialize(run.Seed, () => new VaeNetwork(_options, shape, column.Elements));
         try
         {
-            network.to(device);
+            network.to(run.Device);
             using var trained = new TrainedNetwork("vae", network, _options);
             var phase = new TrainingPhase(
-                trained, data.Batches(_options.BatchSize, _options.Shuffle, seed, device), (step, batch) => Losses(network, step, batch));
-            var loop = new TrainingLoop(
-                _host, _options, [phase], validation?.Batches(_options.BatchSize, shuffle: false, seed, device), device, seed);
-            loop.Run();
-            return new VaeTransformer(_host, new VaeConfig(_options, shape, column.Elements, seed), network, device);
+                trained, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device), (step, batch) => Losses(network, step, batch));
+            new TrainingLoop(run, [phase], validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device)).Run();
+            return new VaeTransformer(_host, new VaeConfig(_options, shape, column.Elements, run.Seed), network, run.Device);
         }
         catch
         {

@@ -7,8 +7,8 @@ public sealed class VaeConformityTests : EstimatorConformity<VaeTransformer>
 {
     protected override string InputColumn => "Pixels";
 
-    protected override IEstimator<VaeTransformer> CreateEstimator(MLContext ml) => ml.Transforms.Generative().Vae(
-        new VaeOptions { InputColumnName = "Pixels", LatentSize = 3, HiddenSizes = [8], Epochs = 2, BatchSize = 8, TransformBatchSize = 7 });
+    protected override IEstimator<VaeTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) => ml.Transforms.Generative().Vae(
+        new VaeOptions { InputColumnName = "Pixels", LatentSize = 3, HiddenSizes = [8], Epochs = 2, BatchSize = 8, TransformBatchSize = 7 }.With(configure));
 
     protected override IDataView CreateData(MLContext ml) => TinyImages.AsVectors(ml, 40);
 }
@@ -19,7 +19,7 @@ public sealed class ConvolutionalVaeOnImagesConformityTests : EstimatorConformit
 
     protected override bool CacheKeepsColumns => false;
 
-    protected override IEstimator<VaeTransformer> CreateEstimator(MLContext ml) => ml.Transforms.Generative().Vae(new VaeOptions
+    protected override IEstimator<VaeTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) => ml.Transforms.Generative().Vae(new VaeOptions
     {
         InputColumnName = "Picture",
         LatentSize = 3,
@@ -29,7 +29,7 @@ public sealed class ConvolutionalVaeOnImagesConformityTests : EstimatorConformit
         Epochs = 1,
         BatchSize = 8,
         TransformBatchSize = 5,
-    });
+    }.With(configure));
 
     protected override IDataView CreateData(MLContext ml) => TinyImages.AsImages(ml, 23);
 }
@@ -38,7 +38,7 @@ public sealed class VaeOnFeaturesConformityTests : EstimatorConformity<VaeTransf
 {
     protected override string InputColumn => "Features";
 
-    protected override IEstimator<VaeTransformer> CreateEstimator(MLContext ml) => ml.Transforms.Generative().Vae(new VaeOptions
+    protected override IEstimator<VaeTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) => ml.Transforms.Generative().Vae(new VaeOptions
     {
         InputColumnName = "Features",
         Likelihood = VaeLikelihood.Gaussian,
@@ -47,7 +47,7 @@ public sealed class VaeOnFeaturesConformityTests : EstimatorConformity<VaeTransf
         HiddenSizes = [],
         Epochs = 2,
         BatchSize = 16,
-    });
+    }.With(configure));
 
     protected override IDataView CreateData(MLContext ml)
     {

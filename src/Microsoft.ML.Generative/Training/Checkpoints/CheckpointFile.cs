@@ -1,0 +1,77 @@
+using System.IO.Compression;
+using System.Text.Json;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>
+/// One checkpoint: a zip file, not compressed, with <c>state.json</c>, <c>tensors.safetensors</c> and their checksums. It appears under
+/// its name only when it is complete.
+/// </summary>
+internal static class CheckpointFile
+{
+    private const string StateEntry = "state.json";
+    private const string TensorsEntry = "tensors.safetensors";
+
+    public static void Write(string path, CheckpointState state, IEnumerable<(string Name, torch.Tensor Tensor)> tensors) => AtomicFile.Write(path, file =>
+    {
+        using var archive = new ZipArchive(file, ZipArchiveMode.Create, leaveOpen: true);
+        void Save(string name, Action<Stream> write)
+        {
+            using Stream entry = archive.CreateEntry(name, CompressionLevel.NoCompression).Open();
+            write(entry);
+        }
+
+        ModelEntries.WriteAll(Save,
+        [
+            (StateEntry, entry => JsonSerializer.Serialize(entry, state, ModelConfigJson.Options)),
+            (TensorsEntry, entry => SafetensorsWriter.Write(entry, tensors)),
+        ]);
+    });
+
+    /// <summary>Reads the state and makes sure that everything else is sound.</summary>
+    /// <exception cref="InvalidDataException">The file is damaged.</exception>
+    /// <exception cref="NotSupportedException">The file was written by a newer version.</exception>
+    public static CheckpointState ReadState(string path)
+    {
+        CheckpointState? state = null;
+        Open(path, load =>
+        {
+            ModelEntries.ReadEntry(load, StateEntry, (stream, _) =>
+            {
+                using JsonDocument json = ModelConfigJson.ParseDocument(ModelConfigJson.ReadBytes(stream, StateEntry), StateEntry);
+                RefuseNewer(json.RootElement);
+                state = ModelConfigJson.Deserialize<CheckpointState>(json.RootElement, StateEntry);
+            });
+            // Reads to the end and compares the checksum.
+            ModelEntries.ReadEntry(load, TensorsEntry, (_, _) => { });
+        });
+        return state!;
+    }
+
+    /// <summary>Copies the tensors of a file that has been found sound over those given.</summary>
+    /// <exception cref="InvalidDataException">The file has other tensors.</exception>
+    public static void ReadTensors(string path, IReadOnlyDictionary<string, torch.Tensor> destinations) => Open(path, load =>
+        ModelEntries.ReadEntry(load, TensorsEntry, (stream, length) => new SafetensorsStream(stream, path, length).ReadInto(destinations)));
+
+    private static void RefuseNewer(JsonElement state)
+    {
+        if (state.ValueKind == JsonValueKind.Object && state.TryGetProperty("format", out JsonElement member)
+            && member.ValueKind == JsonValueKind.Number && member.TryGetInt64(out long format) && format > CheckpointState.CurrentFormat)
+            throw new NotSupportedException(ModelEntries.Newer(format, CheckpointState.CurrentFormat).Message.Replace("The model", "The checkpoint", StringComparison.Ordinal));
+    }
+
+    private static void Open(string path, Action<ModelEntries.TryLoad> read)
+    {
+        using FileStream file = File.OpenRead(path);
+        using var archive = new ZipArchive(file, ZipArchiveMode.Read);
+        read((name, readEntry) =>
+        {
+            if (archive.GetEntry(name) is not { } entry)
+                return false;
+            using Stream stream = entry.Open();
+            readEntry(stream);
+            return true;
+        });
+    }
+}

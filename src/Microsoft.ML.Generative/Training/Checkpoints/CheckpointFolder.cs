@@ -1,0 +1,75 @@
+using System.Globalization;
+using Microsoft.ML.Runtime;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>The checkpoints of one training. The folder is locked while it is open: two trainings in one would mix theirs up.</summary>
+internal sealed class CheckpointFolder : IDisposable
+{
+    private const string Extension = ".checkpoint";
+    private const string DamagedExtension = ".damaged";
+    private const string LockName = "training.lock";
+
+    private readonly CheckpointOptions _options;
+    private readonly FileStream _lock;
+
+    /// <exception cref="IOException">The folder cannot be written to, or another training uses it.</exception>
+    public CheckpointFolder(CheckpointOptions options)
+    {
+        _options = options;
+        Directory.CreateDirectory(options.Directory);
+        try
+        {
+            _lock = new FileStream(Path.Combine(options.Directory, LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e)
+        {
+            throw new IOException($"The checkpoint folder '{options.Directory}' cannot be used ({e.Message}). Give each training a folder of its own.", e);
+        }
+
+        // A process that was killed while it wrote leaves these.
+        foreach (string left in Directory.EnumerateFiles(options.Directory, $".*{Extension}.*.tmp"))
+            File.Delete(left);
+    }
+
+    /// <summary>
+    /// The newest sound checkpoint: of a stage, or of whichever got farthest last. Damaged ones are set aside, with a warning.
+    /// </summary>
+    public (string Path, CheckpointState State)? FindNewest(IChannel channel, string? stage = null)
+    {
+        foreach (string path in stage is null ? All().OrderByDescending(File.GetLastWriteTimeUtc) : Of(stage))
+        {
+            try
+            {
+                return (path, CheckpointFile.ReadState(path));
+            }
+            catch (Exception e) when (e is InvalidDataException or EndOfStreamException or ArgumentException)
+            {
+                File.Move(path, path + DamagedExtension, overwrite: true);
+                channel.Warning($"The checkpoint '{path}' is not usable and was set aside as '{Path.GetFileName(path)}{DamagedExtension}': {e.Message}");
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Writes a checkpoint, and deletes those that are more than shall be kept of its stage.</summary>
+    public string Save(CheckpointState state, IEnumerable<(string Name, torch.Tensor Tensor)> tensors)
+    {
+        string path = Path.Combine(_options.Directory, string.Create(CultureInfo.InvariantCulture, $"{state.Stage}-{state.Step:D12}{Extension}"));
+        CheckpointFile.Write(path, state, tensors);
+        foreach (string old in Of(state.Stage).Skip(_options.Keep).ToArray())
+            File.Delete(old);
+        return path;
+    }
+
+    public void Dispose() => _lock.Dispose();
+
+    private IEnumerable<string> All() => Directory.EnumerateFiles(_options.Directory, $"*{Extension}");
+
+    // Newest first: the step is written with leading zeros.
+    private IEnumerable<string> Of(string stage) => Directory.EnumerateFiles(_options.Directory, $"{stage}-*{Extension}")
+        .Where(path => Path.GetFileNameWithoutExtension(path)[(stage.Length + 1)..].All(char.IsAsciiDigit))
+        .OrderDescending(StringComparer.Ordinal);
+}

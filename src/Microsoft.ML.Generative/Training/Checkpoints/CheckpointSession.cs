@@ -1,0 +1,126 @@
+using System.Diagnostics;
+using Microsoft.ML.Runtime;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>One loop's checkpoints: gathers its state, decides when to save it, and puts it back.</summary>
+internal sealed class CheckpointSession
+{
+    private readonly TrainingRun _run;
+    private readonly CheckpointFolder _folder;
+    private readonly string _stage;
+    private readonly TrainedNetwork[] _networks;
+    private readonly BatchFeed[] _feeds;
+    private readonly IBatchSource? _validation;
+    private readonly TrainingMeter _meter;
+    private readonly BestWeights? _best;
+    private readonly CheckpointOptions _options;
+    private readonly Stopwatch _sinceSaved = Stopwatch.StartNew();
+    private readonly string[] _data;
+    private readonly (string Path, CheckpointState State)? _newest;
+    private long _savedStep = -1;
+
+    /// <exception cref="InvalidOperationException">The checkpoints are of a training with other data.</exception>
+    public CheckpointSession(
+        TrainingRun run, CheckpointFolder folder, string stage, TrainedNetwork[] networks, BatchFeed[] feeds, IBatchSource? validation, TrainingMeter meter, BestWeights? best)
+    {
+        _run = run;
+        _folder = folder;
+        _stage = stage;
+        _networks = networks;
+        _feeds = feeds;
+        _validation = validation;
+        _meter = meter;
+        _best = best;
+        _options = run.Options.Checkpoints!;
+        _data = [.. feeds.Select(f => f.Source.Fingerprint), validation?.Fingerprint ?? "none"];
+
+        using IChannel channel = run.Host.Start("Checkpoints");
+        _newest = folder.FindNewest(channel, stage);
+        if (_newest is { } newest)
+            CheckData(newest.Path, newest.State);
+    }
+
+    /// <summary>The file saved last, or gone on from.</summary>
+    public string? LastSaved { get; private set; }
+
+    /// <summary>Goes on from the newest checkpoint, if there is one.</summary>
+    /// <exception cref="InvalidDataException">It is of another version's network.</exception>
+    public CheckpointState? Resume(IChannel channel)
+    {
+        if (_newest is not { } newest)
+            return null;
+
+        (string path, CheckpointState state) = newest;
+        if (state.Best is { } score)
+            _best?.Resume(score);
+        CheckpointFile.ReadTensors(path, Tensors().ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal));
+        for (int i = 0; i < _networks.Length; i++)
+            _networks[i].Resume(state.NetworkSteps[i]);
+        // Nothing is drawn any more from a training that has finished.
+        if (!state.IsFinished)
+        {
+            for (int i = 0; i < _feeds.Length; i++)
+                _feeds[i].Start(state.Feeds[i]);
+        }
+
+        _meter.Resume(state.Meter, state.Step);
+        (_savedStep, LastSaved) = (state.Step, path);
+        channel.Info($"Read the checkpoint '{path}'.");
+        return state;
+    }
+
+    public void SaveIfDue(IChannel channel, long step, double? gradientNorm, bool isFinished)
+    {
+        TimeSpan? interval = _options.Interval ?? (_options.Steps is null ? CheckpointOptions.DefaultInterval : null);
+        if (isFinished || step % _options.Steps == 0 || _sinceSaved.Elapsed >= interval)
+            Save(channel, step, gradientNorm, isFinished);
+    }
+
+    public void Save(IChannel channel, long step, double? gradientNorm, bool isFinished)
+    {
+        if (step == 0 || step == _savedStep)
+            return;
+
+        var state = new CheckpointState
+        {
+            Format = CheckpointState.CurrentFormat,
+            Stage = _stage,
+            Step = step,
+            Seed = _run.Seed,
+            Threads = torch.get_num_threads(),
+            Options = TrainingRun.Describe(_run.Options),
+            Data = _data,
+            Feeds = [.. _feeds.Select(f => f.Position)],
+            NetworkSteps = [.. _networks.Select(n => n.Steps)],
+            Meter = _meter.State,
+            GradientNorm = gradientNorm,
+            Best = _best?.Score,
+            IsFinished = isFinished,
+        };
+        LastSaved = _folder.Save(state, Tensors());
+        _savedStep = step;
+        _sinceSaved.Restart();
+        channel.Trace($"Wrote the checkpoint '{LastSaved}'.");
+    }
+
+    private IEnumerable<(string Name, torch.Tensor Tensor)> Tensors() =>
+    [
+        .. _networks.SelectMany(n => n.State.Select(s => ($"{n.Name}.{s.Name}", s.Values))),
+        .. _best?.State ?? [],
+    ];
+
+    private void CheckData(string path, CheckpointState state)
+    {
+        if (state.Data.Length != _data.Length || state.Feeds.Length != _feeds.Length || state.NetworkSteps.Length != _networks.Length)
+            throw TrainingRun.Refuse(path, "it has other sources of data or other networks");
+
+        string[] differences = [.. _data.Zip(state.Data)
+            .Select((pair, i) => (pair.First, pair.Second, What: i == _data.Length - 1 ? nameof(TrainingOptions.ValidationData) : "the data"))
+            .Where(d => d.First != d.Second)
+            .Select(d => TrainingRun.Difference(d.What, $"'{d.Second}'", $"'{d.First}'"))];
+        if (differences.Length > 0)
+            throw TrainingRun.Refuse(path, string.Join("; ", differences));
+    }
+}

@@ -1,0 +1,53 @@
+using System.Text.Json.Nodes;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>What a checkpoint knows beside its tensors. Noise needs no state: each step seeds its own.</summary>
+internal sealed record CheckpointState
+{
+    public const int CurrentFormat = 1;
+
+    public required int Format { get; init; }
+
+    /// <summary>Which loop of the training it is of: a model may be trained in several, one after the other.</summary>
+    public required string Stage { get; init; }
+
+    /// <summary>Steps done and reported.</summary>
+    public required long Step { get; init; }
+
+    public required long Seed { get; init; }
+
+    /// <summary>Threads of libtorch: other numbers round sums differently.</summary>
+    public required int Threads { get; init; }
+
+    /// <summary>The model's options as JSON.</summary>
+    public required JsonObject Options { get; init; }
+
+    /// <summary>What identifies the data of each source, the validation's last.</summary>
+    public required string[] Data { get; init; }
+
+    public required FeedPosition[] Feeds { get; init; }
+
+    /// <summary>Optimizer steps of each network.</summary>
+    public required long[] NetworkSteps { get; init; }
+
+    public required MeterState Meter { get; init; }
+
+    public double? GradientNorm { get; init; }
+
+    public BestScore? Best { get; init; }
+
+    /// <summary>Whether the loop has no step left, because all are done or because it stopped early.</summary>
+    public required bool IsFinished { get; init; }
+}
+
+/// <summary>The batch that a source gives next.</summary>
+internal readonly record struct FeedPosition(int Epoch, long Batch);
+
+/// <summary>Losses summed since the last report, and the time trained.</summary>
+internal sealed record MeterState(double LossSum, long Rows, Dictionary<string, MeterTerm> Terms, long ElapsedTicks);
+
+internal readonly record struct MeterTerm(double Sum, long Rows);
+
+/// <summary>The best validation loss so far.</summary>
+internal sealed record BestScore(double Loss, long Step, int EpochsSince);

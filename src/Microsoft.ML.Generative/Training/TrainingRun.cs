@@ -1,0 +1,111 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.ML.Runtime;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>
+/// One call of <c>Fit</c>, from the checks before it to its end: the device, the seed, the threads, and the checkpoints that it goes on from.
+/// </summary>
+internal sealed class TrainingRun : IDisposable
+{
+    private readonly IDisposable _threads;
+
+    private TrainingRun(IHost host, TrainingOptions options, torch.Device device, long seed, int? threads, CheckpointFolder? checkpoints)
+    {
+        Host = host;
+        Options = options;
+        Device = device;
+        Seed = seed;
+        Checkpoints = checkpoints;
+        _threads = TorchThreads.Scope(threads);
+    }
+
+    public IHost Host { get; }
+
+    public TrainingOptions Options { get; }
+
+    public torch.Device Device { get; }
+
+    /// <summary>The seed of everything that is drawn.</summary>
+    public long Seed { get; }
+
+    public CheckpointFolder? Checkpoints { get; }
+
+    /// <param name="env">The environment of the context, which knows its GPU.</param>
+    /// <param name="host">The estimator's host.</param>
+    /// <param name="options">Checked options.</param>
+    /// <exception cref="InvalidOperationException">libtorch or the GPU asked for is missing, or the checkpoints are of a training with other options.</exception>
+    /// <exception cref="IOException">The checkpoint folder cannot be used.</exception>
+    public static TrainingRun Open(IHostEnvironment env, IHost host, TrainingOptions options)
+    {
+        using IChannel channel = host.Start("Preparing");
+        torch.Device device = TorchDevices.Choose(env, channel);
+        long? seedAskedFor = options.Seed ?? (host as IHostEnvironmentInternal)?.Seed;
+        CheckpointFolder? checkpoints = options.Checkpoints is null ? null : new CheckpointFolder(options.Checkpoints);
+        try
+        {
+            CheckpointState? earlier = null;
+            if (checkpoints?.FindNewest(channel) is { } newest)
+            {
+                earlier = newest.State;
+                CheckOptions(newest.Path, earlier, options, seedAskedFor);
+            }
+
+            int? threads = options.Threads ?? earlier?.Threads;
+            if (earlier is not null && threads != earlier.Threads)
+                channel.Warning($"The training began with {earlier.Threads} threads and goes on with {threads}: sums may be rounded differently than without the interruption.");
+            // Who names a seed expects the same weights again: then the number of threads, which rounds sums, must not follow from a timing.
+            if (threads is null && seedAskedFor is null && device.type == DeviceType.CPU)
+                threads = TorchThreads.Measure();
+            return new TrainingRun(host, options, device, seedAskedFor ?? earlier?.Seed ?? SeedSequence.Choose(host, null), threads, checkpoints);
+        }
+        catch
+        {
+            checkpoints?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The options as a checkpoint keeps them: all that the result depends on, but the seed, which may be the context's.</summary>
+    public static JsonObject Describe(TrainingOptions options)
+    {
+        JsonObject json = JsonSerializer.SerializeToNode(options, options.GetType(), ModelConfigJson.Options)!.AsObject();
+        json.Remove(MemberName(nameof(TrainingOptions.Seed)));
+        return json;
+    }
+
+    public void Dispose()
+    {
+        _threads.Dispose();
+        Checkpoints?.Dispose();
+    }
+
+    private static void CheckOptions(string path, CheckpointState earlier, TrainingOptions options, long? seed)
+    {
+        JsonObject now = Describe(options);
+        List<string> differences = [.. now.Select(m => m.Key).Union(earlier.Options.Select(m => m.Key))
+            .Where(name => !JsonNode.DeepEquals(now[name], earlier.Options[name]))
+            .Select(name => Difference(OptionName(name), Text(earlier.Options, name), Text(now, name)))];
+        if (seed is { } wanted && wanted != earlier.Seed)
+            differences.Insert(0, Difference(nameof(TrainingOptions.Seed), Text(earlier.Seed), Text(wanted)));
+        if (differences.Count > 0)
+            throw Refuse(path, string.Join("; ", differences));
+    }
+
+    /// <summary>The error for checkpoints that this training cannot go on from.</summary>
+    public static InvalidOperationException Refuse(string path, string differences) => new(
+        $"The checkpoint '{path}' is of another training: {differences}. Set what it had, or give this training a folder of its own.");
+
+    public static string Difference(string what, string before, string now) => $"{what} was {before} and is {now}";
+
+    private static string Text(JsonObject json, string name) => json.TryGetPropertyValue(name, out JsonNode? value) ? value?.ToJsonString() ?? "not set" : "not there";
+
+    private static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
+
+    private static string MemberName(string option) => ModelConfigJson.Options.PropertyNamingPolicy!.ConvertName(option);
+
+    private static string OptionName(string member) => char.ToUpperInvariant(member[0]) + member[1..];
+}
