@@ -3,7 +3,7 @@ using TorchSharp;
 namespace Microsoft.ML.Generative;
 
 /// <summary>The networks as they were when the validation loss was best.</summary>
-internal sealed class BestWeights(IReadOnlyList<TrainedNetwork> networks) : IDisposable
+internal sealed class BestWeights(IReadOnlyList<TrainedNetwork> networks)
 {
     private readonly List<(string Name, torch.Tensor Kept)> _kept = [];
 
@@ -45,7 +45,7 @@ internal sealed class BestWeights(IReadOnlyList<TrainedNetwork> networks) : IDis
             live.copy_(kept);
     }
 
-    public void Dispose()
+    public void Release()
     {
         foreach (var (_, kept) in _kept)
             kept.Dispose();

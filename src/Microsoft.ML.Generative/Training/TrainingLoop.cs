@@ -65,11 +65,23 @@ internal sealed class TrainingLoop
         using IDisposable gradients = torch.enable_grad();
         using IDisposable seeded = TorchSeed.Scope(_run.Seed);
         using var generator = new torch.Generator((ulong)_run.Seed);
-        using BestWeights? best = _best;
 
         progress.SetHeader(new ProgressHeader(["Loss"], ["steps"]), entry => entry.SetProgress(0, _meter.Step, _totalSteps));
-        Start(channel);
-        bool keepsBest = _options.EarlyStoppingPatience is not null;
+        try
+        {
+            Start(channel);
+            bool wasCancelled = !RunSteps(channel, progress, generator);
+            Finish(keepsBest: wasCancelled || _options.EarlyStoppingPatience is not null);
+        }
+        finally
+        {
+            _best?.Release();
+        }
+    }
+
+    // False if the training was cancelled and its best model so far is wanted.
+    private bool RunSteps(IChannel channel, IProgressChannel progress, torch.Generator generator)
+    {
         try
         {
             while (!_isFinished)
@@ -81,6 +93,8 @@ internal sealed class TrainingLoop
                 _isWholeStep = true;
                 _checkpoints?.SaveIfDue(channel, _step, _gradientNorm, _isFinished);
             }
+
+            return true;
         }
         catch (OperationCanceledException)
         {
@@ -89,11 +103,9 @@ internal sealed class TrainingLoop
                 _checkpoints?.Save(channel, _step, _gradientNorm, isFinished: false);
             if (_options.OnCancel != CancellationBehavior.KeepBest || !_options.CancellationToken.IsCancellationRequested || _step == 0)
                 throw;
-            keepsBest = true;
             channel.Info($"Cancelled after step {_step}: the model is {(_best?.Score is { } score ? $"that of step {score.Step}, with validation loss {Text(score.Loss)}" : "that of this step")}.");
+            return false;
         }
-
-        Finish(keepsBest);
     }
 
     private void Start(IChannel channel)

@@ -27,7 +27,7 @@ public abstract partial class EstimatorConformity<TTransformer>
                         source.Cancel();
                 },
             };
-            Assert.ThrowsAny<OperationCanceledException>(() => Train(folder, before, source.Token));
+            Assert.ThrowsAny<OperationCanceledException>(() => Train(folder, before, cancellation: source.Token));
             var after = new Reports();
             Rows.AssertEqual(expected, Train(folder, after), tolerance: 0);
 
@@ -78,7 +78,7 @@ public abstract partial class EstimatorConformity<TTransformer>
     }
 
     private List<object?[]> Train(
-        string folder, Reports reports, CancellationToken cancellation = default, Action<TrainingOptions>? change = null, int? rows = null)
+        string folder, Reports reports, Action<TrainingOptions>? change = null, int? rows = null, CancellationToken cancellation = default)
     {
         MLContext ml = new();
         IDataView data = CreateData(ml);

@@ -130,6 +130,26 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
+    public void A_checkpoint_that_cannot_be_written_is_a_warning_and_not_the_end()
+    {
+        var ml = new MLContext();
+        var messages = new List<string>();
+        ml.Log += (_, e) => messages.Add(e.Message);
+        ToyOptions options = Options();
+        options.Checkpoints = new CheckpointOptions(_folder.File("gone")) { Steps = 2 };
+        options.Progress = new Reports { OnReport = _ => DeleteFolder() };
+        void DeleteFolder()
+        {
+            if (Directory.Exists(_folder.File("gone")))
+                Directory.Delete(_folder.File("gone"), recursive: true);
+        }
+
+        using Regression regression = new Regression(options).Train(ml: ml);
+        Assert.Equal(12, regression.Network.Steps);
+        Assert.Contains(messages, m => m.Contains("The checkpoint of step 4 could not be written", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Two_trainings_cannot_share_a_folder()
     {
         using var folder = new CheckpointFolder(new CheckpointOptions(_folder.Path));

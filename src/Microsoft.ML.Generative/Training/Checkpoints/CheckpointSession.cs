@@ -99,10 +99,18 @@ internal sealed class CheckpointSession
             Best = _best?.Score,
             IsFinished = isFinished,
         };
-        LastSaved = _folder.Save(state, Tensors());
-        _savedStep = step;
         _sinceSaved.Restart();
-        channel.Trace($"Wrote the checkpoint '{LastSaved}'.");
+        try
+        {
+            LastSaved = _folder.Save(state, Tensors());
+            _savedStep = step;
+            channel.Trace($"Wrote the checkpoint '{LastSaved}'.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // A full disk must not end a training of days; the next checkpoint may find room.
+            channel.Warning($"The checkpoint of step {step} could not be written, the training goes on without it: {e.Message}");
+        }
     }
 
     private IEnumerable<(string Name, torch.Tensor Tensor)> Tensors() =>

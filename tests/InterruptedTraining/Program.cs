@@ -1,0 +1,44 @@
+// A training for a test to kill: it says each step that it has done, and goes on where an earlier one was killed.
+// Arguments: the file for the model, and optionally the folder for checkpoints.
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Generative;
+
+var ml = new MLContext(seed: 4);
+IDataView rows = ml.Data.LoadFromEnumerable(Enumerable.Range(0, 256).Select(i =>
+{
+    var random = new Random(i);
+    return new Row { Features = [.. Enumerable.Range(0, Row.Size).Select(_ => random.NextSingle())] };
+}).ToArray());
+var options = new VaeOptions
+{
+    InputColumnName = nameof(Row.Features),
+    HiddenSizes = [256, 128],
+    LatentSize = 8,
+    BatchSize = 24,
+    Epochs = 30,
+    EmaDecay = 0.99,
+    Threads = 1,
+    ValidationData = ml.Data.TakeRows(rows, 50),
+    Checkpoints = args.Length > 1 ? new CheckpointOptions(args[1]) { Steps = 1, Keep = 2 } : null,
+    Progress = new StepLines(),
+};
+using VaeTransformer model = ml.Transforms.Generative().Vae(options).Fit(rows);
+ml.Model.Save(model, rows.Schema, args[0]);
+
+internal sealed class Row
+{
+    public const int Size = 96;
+
+    [VectorType(Size)]
+    public float[] Features { get; set; } = [];
+}
+
+internal sealed class StepLines : IProgress<TrainingProgress>
+{
+    public void Report(TrainingProgress value)
+    {
+        Console.WriteLine(FormattableString.Invariant($"{value.Step} {value.Loss:R} {value.ValidationLoss:R}"));
+        Console.Out.Flush();
+    }
+}

@@ -1,0 +1,89 @@
+using System.Diagnostics;
+using System.IO.Compression;
+using Xunit.Abstractions;
+
+namespace Microsoft.ML.Generative.Tests;
+
+/// <summary>A process that trains is killed again and again, as by a crash of the machine's power or an impatient scheduler.</summary>
+public sealed class KilledTrainingTests(ITestOutputHelper output)
+{
+    private const int Kills = 22;
+
+    // Starts two dozen processes: that is what it takes.
+    [Fact]
+    public void A_training_killed_at_random_moments_ends_with_the_model_of_an_undisturbed_one()
+    {
+        using var folder = new TemporaryFolder();
+        string checkpoints = folder.File("checkpoints");
+        Dictionary<long, string> expected = Complete(folder.File("undisturbed.zip"), null);
+
+        var random = new Random(20);
+        var seen = new Dictionary<long, string>();
+        (int killed, int whileWriting) = (0, 0);
+        for (; killed < Kills; killed++)
+        {
+            using Process training = Start(folder.File("killed.zip"), checkpoints);
+            for (int steps = random.Next(1, 9); steps > 0; steps--)
+                Note(seen, training.StandardOutput.ReadLine() ?? throw new InvalidOperationException($"It ended by itself: {training.StandardError.ReadToEnd()}"));
+            // Between two steps most of the time goes into writing the checkpoint.
+            Thread.Sleep(TimeSpan.FromMilliseconds(random.NextDouble() * 12));
+            training.Kill();
+            string rest = training.StandardOutput.ReadToEnd();
+            foreach (string line in rest.Split('\n')[..^1])
+                Note(seen, line);
+            training.WaitForExit();
+            whileWriting += Directory.GetFiles(checkpoints, ".*.tmp").Length;
+        }
+
+        foreach (var (step, line) in Complete(folder.File("killed.zip"), checkpoints))
+            Note(seen, line, step);
+
+        output.WriteLine($"{killed} kills, {whileWriting} of them while a checkpoint was being written.");
+        Assert.True(whileWriting > 0);
+        Assert.Equal(expected.OrderBy(e => e.Key), seen.OrderBy(e => e.Key));
+        Assert.Equal(Weights(folder.File("undisturbed.zip")), Weights(folder.File("killed.zip")));
+        Assert.Empty(Directory.GetFiles(checkpoints, "*.damaged"));
+    }
+
+    // A step that was done again after a kill must report what it reported before.
+    private static void Note(Dictionary<long, string> seen, string line, long? step = null)
+    {
+        step ??= long.Parse(line.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
+        if (!seen.TryAdd(step.Value, line))
+            Assert.Equal(seen[step.Value], line);
+    }
+
+    private static Dictionary<long, string> Complete(string model, string? checkpoints)
+    {
+        using Process training = Start(model, checkpoints);
+        var lines = new Dictionary<long, string>();
+        while (training.StandardOutput.ReadLine() is { } line)
+            Note(lines, line);
+        string errors = training.StandardError.ReadToEnd();
+        training.WaitForExit();
+        Assert.True(training.ExitCode == 0, errors);
+        return lines;
+    }
+
+    private static Process Start(string model, string? checkpoints)
+    {
+        // Built beside this project, in the same configuration and for the same framework.
+        string here = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar);
+        string program = Path.Combine(here.Replace("Microsoft.ML.Generative.Tests", "InterruptedTraining", StringComparison.Ordinal), "InterruptedTraining.dll");
+        var start = new ProcessStartInfo("dotnet", checkpoints is null ? [program, model] : [program, model, checkpoints])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        return Process.Start(start)!;
+    }
+
+    private static byte[] Weights(string model)
+    {
+        using ZipArchive archive = ZipFile.OpenRead(model);
+        using Stream entry = archive.Entries.Single(e => e.Name == "weights.safetensors").Open();
+        using var bytes = new MemoryStream();
+        entry.CopyTo(bytes);
+        return bytes.ToArray();
+    }
+}
