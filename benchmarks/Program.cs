@@ -9,6 +9,7 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["score"] = ScoreWorkload.Run,
     ["matmul"] = MatmulWorkload.Run,
     ["elbo"] = ElboWorkload.Run,
+    ["precision"] = PrecisionWorkload.Run,
 };
 
 Argument<string> workload = new("workload") { Description = $"One of: {string.Join(", ", workloads.Keys)}." };

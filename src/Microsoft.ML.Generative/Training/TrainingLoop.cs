@@ -64,6 +64,7 @@ internal sealed class TrainingLoop
         using IProgressChannel progress = _run.Host.StartProgressChannel("Training");
         using IDisposable gradients = torch.enable_grad();
         using IDisposable seeded = TorchSeed.Scope(_run.Seed);
+        using IDisposable precision = MixedPrecision.Scope(MixedPrecision.Choose(_options.Precision, _run.Device));
         using var generator = new torch.Generator((ulong)_run.Seed);
 
         progress.SetHeader(new ProgressHeader(["Loss"], ["steps"]), entry => entry.SetProgress(0, _meter.Step, _totalSteps));
@@ -114,7 +115,7 @@ internal sealed class TrainingLoop
         {
             network.Module.train();
             channel.Info(
-                $"Training '{network.Name}' on {_run.Device} with {torch.get_num_threads()} threads: {network.ParameterCount:N0} parameters, {_totalSteps:N0} steps.");
+                $"Training '{network.Name}' on {_run.Device} with {torch.get_num_threads()} threads in {MixedPrecision.Current ?? torch.ScalarType.Float32}: {network.ParameterCount:N0} parameters, {_totalSteps:N0} steps.");
         }
 
         if (_checkpoints?.Resume(channel) is { } state)

@@ -1,4 +1,3 @@
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 using F = TorchSharp.torch.nn.functional;
@@ -9,7 +8,7 @@ namespace Microsoft.ML.Generative;
 internal sealed class VaeNetwork : nn.Module
 {
     private readonly Module<Tensor, Tensor> encoder;
-    private readonly Linear posterior;
+    private readonly Module<Tensor, Tensor> posterior;
     private readonly Module<Tensor, Tensor> decoder;
 
     private readonly int _latentSize;
@@ -29,7 +28,7 @@ internal sealed class VaeNetwork : nn.Module
         (encoder, int encodedSize, decoder) = options.Architecture == VaeArchitecture.Convolutional
             ? ConvolutionalLayers(shape!.Value, options.ConvolutionChannels, options.LatentSize)
             : MlpLayers(inputSize, options.HiddenSizes, options.LatentSize);
-        posterior = Linear(encodedSize, 2 * options.LatentSize);
+        posterior = Layer.Linear(encodedSize, 2 * options.LatentSize);
         RegisterComponents();
     }
 
@@ -60,12 +59,12 @@ internal sealed class VaeNetwork : nn.Module
     /// <summary>The parameters of q(z|x) = N(mean, exp(logVariance)), each [batch, latent].</summary>
     public (Tensor Mean, Tensor LogVariance) Encode(Tensor x)
     {
-        Tensor parameters = posterior.call(encoder.call(x)); // [batch, 2 · latent]
+        Tensor parameters = posterior.call(encoder.call(x)).AsFloat32(); // [batch, 2 · latent]
         return (parameters.narrow(1, 0, _latentSize), parameters.narrow(1, _latentSize, _latentSize));
     }
 
     /// <summary>The parameters of p(x|z), [batch, values]: logits (Bernoulli) or means (Gaussian).</summary>
-    public Tensor Decode(Tensor z) => decoder.call(z).flatten(1);
+    public Tensor Decode(Tensor z) => decoder.call(z).flatten(1).AsFloat32();
 
     /// <summary>The mean of p(x|z), [batch, values].</summary>
     public Tensor DecodeMean(Tensor z) => _isBernoulli ? Decode(z).sigmoid() : Decode(z);
@@ -100,19 +99,19 @@ internal sealed class VaeNetwork : nn.Module
         int[] sizes = [inputSize, .. hiddenSizes];
         for (int i = 0; i + 1 < sizes.Length; i++)
         {
-            encoder.Add(Linear(sizes[i], sizes[i + 1]));
+            encoder.Add(Layer.Linear(sizes[i], sizes[i + 1]));
             encoder.Add(ReLU());
         }
 
         int size = latentSize;
         foreach (int next in hiddenSizes.Reverse())
         {
-            decoder.Add(Linear(size, next));
+            decoder.Add(Layer.Linear(size, next));
             decoder.Add(ReLU());
             size = next;
         }
 
-        decoder.Add(Linear(size, inputSize));
+        decoder.Add(Layer.Linear(size, inputSize));
         return (Sequential(encoder), sizes[^1], Sequential(decoder));
     }
 
@@ -124,7 +123,7 @@ internal sealed class VaeNetwork : nn.Module
         int inputs = shape.Channels;
         foreach (int outputs in channels)
         {
-            encoder.Add(Conv2d(inputs, outputs, 3, stride: 2, padding: 1));
+            encoder.Add(Layer.Conv2d(inputs, outputs, 3, stride: 2, padding: 1));
             encoder.Add(ReLU());
             inputs = outputs;
             sizes.Add(((sizes[^1].Height + 1) / 2, (sizes[^1].Width + 1) / 2));
@@ -134,12 +133,12 @@ internal sealed class VaeNetwork : nn.Module
         int encodedSize = inputs * height * width;
         encoder.Add(Flatten());
 
-        List<Module<Tensor, Tensor>> decoder = [Linear(latentSize, encodedSize), ReLU(), Unflatten(1, [inputs, height, width])];
+        List<Module<Tensor, Tensor>> decoder = [Layer.Linear(latentSize, encodedSize), ReLU(), Unflatten(1, [inputs, height, width])];
         for (int i = channels.Length - 1; i >= 0; i--)
         {
             int outputs = i > 0 ? channels[i - 1] : shape.Channels;
             (int Height, int Width) target = sizes[i];
-            decoder.Add(ConvTranspose2d(inputs, outputs, 3, stride: 2, padding: 1, output_padding: 1));
+            decoder.Add(Layer.ConvTranspose2d(inputs, outputs, 3, stride: 2, padding: 1, outputPadding: 1));
             if (target.Height % 2 == 1 || target.Width % 2 == 1)
                 decoder.Add(new Crop(target.Height, target.Width));
             if (i > 0)

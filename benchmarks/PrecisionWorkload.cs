@@ -1,0 +1,59 @@
+namespace Microsoft.ML.Generative.Benchmarks;
+
+/// <summary>Float32 against BFloat16 on real pictures: steps per second and the loss after the same steps, for the MLP VAE and a convolutional one.</summary>
+internal static class PrecisionWorkload
+{
+    private const int Epochs = 2;
+
+    public static object Run(BenchmarkSettings settings)
+    {
+        var ml = new MLContext(seed: 1);
+        DataOperationsCatalog.TrainTestData data = settings.Data == "mnist" ? ml.Generative().Datasets.Mnist() : ml.Generative().Datasets.FashionMnist();
+
+        object Measure(VaeArchitecture architecture)
+        {
+            var results = new Dictionary<ComputePrecision, (double StepsPerSecond, double Elbo)>();
+            foreach (ComputePrecision precision in (ComputePrecision[])[ComputePrecision.Float32, ComputePrecision.BFloat16])
+            {
+                VaeOptions options = ElboWorkload.Reference();
+                options.Architecture = architecture;
+                options.Precision = precision;
+                options.Threads = settings.Threads;
+                options.Epochs = architecture == VaeArchitecture.Mlp ? Epochs : 1;
+                if (architecture == VaeArchitecture.Convolutional)
+                    options.MaxSteps = 200;
+                var last = new LastReport();
+                options.Progress = last;
+                using VaeTransformer model = ml.Transforms.Generative().Vae(options).Fit(data.TrainSet);
+                results[precision] = (last.StepsPerSecond, ml.Generative().EvaluateVae(model.Transform(data.TestSet)).NegativeElbo);
+            }
+
+            (double f32Speed, double f32Elbo) = results[ComputePrecision.Float32];
+            (double bf16Speed, double bf16Elbo) = results[ComputePrecision.BFloat16];
+            return new
+            {
+                f32_steps_per_s = Math.Round(f32Speed, 1),
+                bf16_steps_per_s = Math.Round(bf16Speed, 1),
+                speedup = Math.Round(bf16Speed / f32Speed, 2),
+                f32_test_negative_elbo = Math.Round(f32Elbo, 2),
+                bf16_test_negative_elbo = Math.Round(bf16Elbo, 2),
+            };
+        }
+
+        return new { workload = "precision", data = settings.Data, mlp = Measure(VaeArchitecture.Mlp), convolutional = Measure(VaeArchitecture.Convolutional) };
+    }
+
+    private sealed class LastReport : IProgress<TrainingProgress>
+    {
+        private TrainingProgress? _first;
+        private TrainingProgress? _last;
+
+        public double StepsPerSecond => (_last!.Step - _first!.Step) / (_last.Elapsed - _first.Elapsed).TotalSeconds;
+
+        public void Report(TrainingProgress value)
+        {
+            _first ??= value;
+            _last = value;
+        }
+    }
+}

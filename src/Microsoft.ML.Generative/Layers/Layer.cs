@@ -1,0 +1,61 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>
+/// The layers that multiply: PyTorch's, with its names and its initial weights, that follow <see cref="MixedPrecision"/>.
+/// </summary>
+internal static class Layer
+{
+    /// <summary>[.., inputs] → [.., outputs].</summary>
+    public static nn.Module<Tensor, Tensor> Linear(long inputs, long outputs, bool hasBias = true) =>
+        new Product(nameof(Linear), [outputs, inputs], outputs, hasBias, F.linear);
+
+    /// <summary>[batch, inputs, height, width] → [batch, outputs, ..], with a square kernel.</summary>
+    public static nn.Module<Tensor, Tensor> Conv2d(long inputs, long outputs, long kernelSize, long stride = 1, long padding = 0, bool hasBias = true) =>
+        new Product(nameof(Conv2d), [outputs, inputs, kernelSize, kernelSize], outputs, hasBias, (x, weight, bias) =>
+            F.conv2d(x, weight, bias, [stride, stride], [padding, padding]));
+
+    /// <summary>[batch, inputs, height, width] → [batch, outputs, ..]: what a convolution of the same numbers came from.</summary>
+    public static nn.Module<Tensor, Tensor> ConvTranspose2d(
+        long inputs, long outputs, long kernelSize, long stride = 1, long padding = 0, long outputPadding = 0, bool hasBias = true) =>
+        new Product(nameof(ConvTranspose2d), [inputs, outputs, kernelSize, kernelSize], outputs, hasBias, (x, weight, bias) =>
+            F.conv_transpose2d(x, weight, bias, [stride, stride], [padding, padding], [outputPadding, outputPadding]));
+
+    private sealed class Product : nn.Module<Tensor, Tensor>
+    {
+        private readonly Parameter weight;
+        private readonly Parameter? bias;
+
+        private readonly Func<Tensor, Tensor, Tensor?, Tensor> _multiply;
+
+        public Product(string name, long[] shape, long outputs, bool hasBias, Func<Tensor, Tensor, Tensor?, Tensor> multiply)
+            : base(name)
+        {
+            _multiply = multiply;
+
+            // Kaiming-uniform with a = √5, as PyTorch has it: both uniform in ±1/√fanIn.
+            double bound = 1 / Math.Sqrt(shape[1..].Aggregate(1L, (product, size) => product * size));
+            weight = nn.Parameter(nn.init.uniform_(empty(shape), -bound, bound));
+            if (hasBias)
+                bias = nn.Parameter(nn.init.uniform_(empty(outputs), -bound, bound));
+            RegisterComponents();
+        }
+
+        public override Tensor forward(Tensor input) => _multiply(
+            MixedPrecision.Cast(input), MixedPrecision.Cast(weight), bias is null ? null : MixedPrecision.Cast(bias));
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing)
+            {
+                weight.Dispose();
+                bias?.Dispose();
+            }
+
+            base.Dispose(disposing);
+        }
+    }
+}

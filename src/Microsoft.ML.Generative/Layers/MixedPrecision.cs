@@ -1,0 +1,53 @@
+using System.Runtime.Intrinsics.X86;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>
+/// The type that layers multiply in, by thread, as autocast does it in PyTorch: weights and their gradients stay Float32; the layers of
+/// <see cref="Layer"/> convert what they multiply, and what follows them works on what they return until a network asks for Float32 again.
+/// </summary>
+internal static class MixedPrecision
+{
+    [ThreadStatic]
+    private static torch.ScalarType? _type;
+
+    /// <summary>The type of products, or <see langword="null"/> for that of the weights.</summary>
+    public static torch.ScalarType? Current => _type;
+
+    public static IDisposable Scope(torch.ScalarType? type) => new TypeScope(type);
+
+    /// <summary>The type that a training asks for on a device.</summary>
+    public static torch.ScalarType? Choose(ComputePrecision precision, torch.Device device) => precision switch
+    {
+        ComputePrecision.BFloat16 => torch.ScalarType.BFloat16,
+        ComputePrecision.Auto when device.type == DeviceType.CUDA || HasBFloat16Instructions() => torch.ScalarType.BFloat16,
+        _ => null,
+    };
+
+    /// <summary>The tensor in the type of products.</summary>
+    public static torch.Tensor Cast(torch.Tensor values) => _type is { } type && values.dtype != type ? values.to(type) : values;
+
+    /// <summary>Back to Float32, for sums and losses.</summary>
+    public static torch.Tensor AsFloat32(this torch.Tensor values) => values.dtype == torch.ScalarType.Float32 ? values : values.to(torch.ScalarType.Float32);
+
+    // AVX512-BF16 (leaf 7.1, EAX bit 5) or AMX-BF16 (leaf 7.0, EDX bit 22): without them a processor emulates the products, slowly.
+    private static bool HasBFloat16Instructions()
+    {
+        if (!X86Base.IsSupported || X86Base.CpuId(0, 0).Eax < 7)
+            return false;
+        var leaf = X86Base.CpuId(7, 0);
+        bool hasAmx = (leaf.Edx >> 22 & 1) != 0;
+        bool hasAvx512 = leaf.Eax >= 1 && (X86Base.CpuId(7, 1).Eax >> 5 & 1) != 0;
+        return Avx512F.IsSupported && (hasAmx || hasAvx512);
+    }
+
+    private sealed class TypeScope : IDisposable
+    {
+        private readonly torch.ScalarType? _before = _type;
+
+        public TypeScope(torch.ScalarType? type) => _type = type;
+
+        public void Dispose() => _type = _before;
+    }
+}
