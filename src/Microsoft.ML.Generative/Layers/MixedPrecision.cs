@@ -18,18 +18,18 @@ internal static class MixedPrecision
     public static IDisposable Scope(torch.ScalarType? type) => new TypeScope(type);
 
     /// <summary>The type that a training asks for on a device.</summary>
-    public static torch.ScalarType? Choose(ComputePrecision precision, torch.Device device) => precision switch
+    public static torch.ScalarType? Choose(ComputePrecision precision, DeviceType device) => precision switch
     {
         ComputePrecision.BFloat16 => torch.ScalarType.BFloat16,
-        ComputePrecision.Auto when device.type == DeviceType.CUDA || HasBFloat16Instructions() => torch.ScalarType.BFloat16,
+        ComputePrecision.Auto when device == DeviceType.CUDA || HasBFloat16Instructions() => torch.ScalarType.BFloat16,
         _ => null,
     };
 
     /// <summary>The tensor in the type of products.</summary>
     public static torch.Tensor Cast(torch.Tensor values) => _type is { } type && values.dtype != type ? values.to(type) : values;
 
-    /// <summary>Back to Float32, for sums and losses.</summary>
-    public static torch.Tensor AsFloat32(this torch.Tensor values) => values.dtype == torch.ScalarType.Float32 ? values : values.to(torch.ScalarType.Float32);
+    /// <summary>Back from BFloat16, for sums and losses.</summary>
+    public static torch.Tensor AsFloat32(this torch.Tensor values) => values.dtype == torch.ScalarType.BFloat16 ? values.to(torch.ScalarType.Float32) : values;
 
     // AVX512-BF16 (leaf 7.1, EAX bit 5) or AMX-BF16 (leaf 7.0, EDX bit 22): without them a processor emulates the products, slowly.
     private static bool HasBFloat16Instructions()

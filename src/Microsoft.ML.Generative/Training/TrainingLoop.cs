@@ -64,7 +64,7 @@ internal sealed class TrainingLoop
         using IProgressChannel progress = _run.Host.StartProgressChannel("Training");
         using IDisposable gradients = torch.enable_grad();
         using IDisposable seeded = TorchSeed.Scope(_run.Seed);
-        using IDisposable precision = MixedPrecision.Scope(MixedPrecision.Choose(_options.Precision, _run.Device));
+        using IDisposable precision = MixedPrecision.Scope(MixedPrecision.Choose(_options.Precision, _run.Device.type));
         using var generator = new torch.Generator((ulong)_run.Seed);
 
         progress.SetHeader(new ProgressHeader(["Loss"], ["steps"]), entry => entry.SetProgress(0, _meter.Step, _totalSteps));

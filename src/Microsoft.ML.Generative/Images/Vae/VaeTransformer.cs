@@ -229,8 +229,8 @@ public sealed class VaeTransformer : BatchTransformer
 
     private static VersionInfo Version => new(
         modelSignature: "GEN VAE ",
-        verWrittenCur: 0x00010001,
-        verReadableCur: 0x00010001,
+        verWrittenCur: 0x00010002,
+        verReadableCur: 0x00010002,
         verWeCanReadBack: 0x00010001,
         loaderSignature: LoaderSignature,
         loaderAssemblyName: typeof(VaeTransformer).Assembly.FullName);

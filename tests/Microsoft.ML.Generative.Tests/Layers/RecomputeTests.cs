@@ -1,0 +1,79 @@
+using TorchSharp;
+
+namespace Microsoft.ML.Generative.Tests;
+
+[Collection(GlobalTorchState.Name)]
+public sealed class RecomputeTests
+{
+    [Theory]
+    [InlineData(false, true)]
+    [InlineData(true, true)]
+    [InlineData(false, false)]
+    public void Value_and_gradients_are_those_without_it(bool inBFloat16, bool inputNeedsGradient)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using IDisposable precision = MixedPrecision.Scope(inBFloat16 ? torch.ScalarType.BFloat16 : null);
+        using TorchSharp.Modules.Sequential network = torch.nn.Sequential(Layer.Linear(5, 8), torch.nn.Tanh(), torch.nn.Dropout(0.4), Layer.Linear(8, 3));
+        torch.Tensor x = torch.randn([6, 5], requires_grad: inputNeedsGradient);
+
+        (float[] Value, float[] Gradients, int Calls) Run(bool recompute)
+        {
+            torch.random.manual_seed(8).Dispose();
+            network.zero_grad();
+            x.grad = null;
+            int calls = 0;
+            torch.Tensor Segment(torch.Tensor input)
+            {
+                calls++;
+                return network.call(input);
+            }
+
+            torch.Tensor y = recompute ? Recompute.Call(Segment, x) : Segment(x);
+
+            // What is drawn between the passes must neither change nor be changed.
+            torch.Tensor noise = torch.rand(3);
+            y.AsFloat32().square().sum().backward();
+            torch.Tensor later = torch.rand(3);
+            IEnumerable<float> gradients = network.parameters().SelectMany(p => p.grad!.data<float>().ToArray());
+            if (inputNeedsGradient)
+                gradients = gradients.Concat(x.grad!.data<float>().ToArray());
+            return ([.. y.AsFloat32().detach().data<float>().ToArray(), .. noise.data<float>().ToArray(), .. later.data<float>().ToArray()], [.. gradients], calls);
+        }
+
+        var plain = Run(recompute: false);
+        var again = Run(recompute: true);
+        Assert.Equal(plain.Value, again.Value);
+        Assert.Equal(plain.Gradients, again.Gradients);
+        Assert.Equal((1, 2), (plain.Calls, again.Calls));
+    }
+
+    [Fact]
+    public void Without_gradients_it_is_the_segment_alone()
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using IDisposable noGradient = torch.no_grad();
+        torch.Tensor y = Recompute.Call(x => x * 2, torch.ones(2));
+        Assert.Equal(4, y.sum().item<float>());
+    }
+
+    [Fact]
+    public void Many_steps_leave_no_tensor_behind()
+    {
+        using TorchSharp.Modules.Sequential network = torch.nn.Sequential(Layer.Linear(5, 8), torch.nn.Tanh(), Layer.Linear(8, 3));
+        long LiveAfter(int steps)
+        {
+            for (int i = 0; i < steps; i++)
+            {
+                using DisposeScope scope = torch.NewDisposeScope();
+                Recompute.Call(network.call, torch.randn([6, 5], requires_grad: true)).sum().backward();
+            }
+
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            return torch.Tensor.TotalCount;
+        }
+
+        long before = LiveAfter(10);
+        Assert.InRange(LiveAfter(300) - before, long.MinValue, 20);
+    }
+}
