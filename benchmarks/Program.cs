@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Microsoft.ML.Generative;
 using Microsoft.ML.Generative.Benchmarks;
 
 Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
@@ -9,6 +10,7 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["score"] = ScoreWorkload.Run,
     ["matmul"] = MatmulWorkload.Run,
     ["elbo"] = ElboWorkload.Run,
+    ["mnist-nll"] = MnistLikelihoodWorkload.Run,
     ["precision"] = PrecisionWorkload.Run,
 };
 
@@ -18,14 +20,25 @@ Option<int?> threads = new("--threads") { Description = "Threads of libtorch. De
 Option<double> seconds = new("--seconds") { Description = "How long to measure.", DefaultValueFactory = _ => 10 };
 Option<string> data = new("--data") { Description = "elbo: mnist or fashion-mnist.", DefaultValueFactory = _ => "fashion-mnist" };
 Option<string> preset = new("--preset") { Description = "elbo: reference (784-400-20, Adam 1e-3, 10 epochs) or default (the library's defaults).", DefaultValueFactory = _ => "reference" };
+Option<int> epochs = new("--epochs") { Description = "mnist-nll: epochs.", DefaultValueFactory = _ => 60 };
+Option<double> learningRate = new("--learning-rate") { Description = "mnist-nll: peak learning rate.", DefaultValueFactory = _ => 2e-3 };
+Option<int> batchSize = new("--batch-size") { Description = "mnist-nll: batch size.", DefaultValueFactory = _ => 128 };
+Option<int> samples = new("--importance-samples") { Description = "mnist-nll: draws of z for each row while training.", DefaultValueFactory = _ => 1 };
+Option<ComputePrecision> precision = new("--precision") { Description = "mnist-nll: what is multiplied in.", DefaultValueFactory = _ => ComputePrecision.Auto };
+Option<double?> ema = new("--ema-decay") { Description = "mnist-nll: decay of the moving average of the weights. Default: none." };
 
-RootCommand command = new("Measures the library; each workload prints one line of JSON.") { workload, threads, seconds, data, preset };
+RootCommand command = new("Measures the library; each workload prints one line of JSON.") 
+{
+    workload, threads, seconds, data, preset, epochs, learningRate, batchSize, samples, precision, ema,
+};
 command.SetAction(parsed =>
 {
     BenchmarkSettings settings = new(
-        parsed.GetValue(threads), parsed.GetValue(seconds), parsed.GetValue(data)!, parsed.GetValue(preset)!);
+        parsed.GetValue(threads), parsed.GetValue(seconds), parsed.GetValue(data)!, parsed.GetValue(preset)!,
+        parsed.GetValue(epochs), parsed.GetValue(learningRate), parsed.GetValue(batchSize), parsed.GetValue(samples), parsed.GetValue(precision), parsed.GetValue(ema));
     Console.WriteLine(JsonSerializer.Serialize(workloads[parsed.GetValue(workload)!](settings)));
 });
 return command.Parse(args).Invoke();
 
-internal sealed record BenchmarkSettings(int? Threads, double Seconds, string Data, string Preset);
+internal sealed record BenchmarkSettings(int? Threads, double Seconds, string Data, string Preset,
+    int Epochs, double LearningRate, int BatchSize, int ImportanceSamples, ComputePrecision Precision, double? EmaDecay);

@@ -24,6 +24,15 @@ internal static class ColumnTypes
             throw new ArgumentException($"Column '{name}' has type {column.GetTypeString()}; expected {FeatureTypes}.");
     }
 
+    /// <summary>That a schema promises a column of labels.</summary>
+    public static void CheckLabel(SchemaShape schema, string name)
+    {
+        if (!schema.TryFindColumn(name, out SchemaShape.Column column))
+            throw new ArgumentException($"Column '{name}' is missing. The data has: {string.Join(", ", schema.Select(c => c.Name))}.");
+        if (column.Kind != SchemaShape.Column.VectorKind.Scalar || !(column.IsKey || LabelRowReader.IsLabel(column.ItemType)))
+            throw new ArgumentException($"Column '{name}' has type {column.GetTypeString()}; expected a key or an integer type.");
+    }
+
     public static int FeatureCount(DataViewSchema.Column column) => column.Type switch
     {
         VectorDataViewType { IsKnownSize: true } vector => vector.Size,

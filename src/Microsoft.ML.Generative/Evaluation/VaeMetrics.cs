@@ -21,6 +21,21 @@ public sealed class VaeMetrics
     /// <summary>−log p(x|z) for z drawn from q(z|x).</summary>
     public double ReconstructionError { get; }
 
+    /// <summary>
+    /// −log p(x), estimated by the importance-weighted bound with <see cref="ImportanceSamples"/> draws, which is no lower on average:
+    /// lower is better. <see langword="null"/> where the metrics come from a transform's columns.
+    /// </summary>
+    public double? NegativeLogLikelihood { get; internal init; }
+
+    /// <summary>Draws of z for each row in <see cref="NegativeLogLikelihood"/>.</summary>
+    public int? ImportanceSamples { get; internal init; }
+
+    /// <summary>
+    /// Latent dimensions that the rows differ in: the variance of the posterior mean over the rows is above 0.01 (Burda, Grosse, Salakhutdinov
+    /// 2015, section 5.2). Few of many say that the KL term has switched the others off.
+    /// </summary>
+    public int? ActiveUnits { get; internal init; }
+
     /// <summary>KL(q(z|x) ‖ p(z)): the nats that the latent vector carries.</summary>
     public double KlDivergence => NegativeElbo - ReconstructionError;
 

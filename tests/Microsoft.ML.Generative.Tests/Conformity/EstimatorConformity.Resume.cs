@@ -87,7 +87,6 @@ public abstract partial class EstimatorConformity<TTransformer>
             options.Seed = 3;
             options.EmaDecay = 0.9;
             options.GradientClipNorm = 1;
-            options.Threads = 1;
             options.ValidationData = ml.Data.TakeRows(data, 5);
             options.Progress = reports;
             options.CancellationToken = cancellation;

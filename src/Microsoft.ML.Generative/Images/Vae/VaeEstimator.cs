@@ -12,6 +12,7 @@ namespace Microsoft.ML.Generative;
 /// <list type="table">
 /// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
 /// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte, or Single: what to learn.</description></item>
+/// <item><term>input, optional (none)</term><description>key or integer from 0: the class that the row is conditioned on.</description></item>
 /// <item><term>output (Latent)</term><description>vector of Single: the mean of q(z|x), a low-dimensional description of the row.</description></item>
 /// <item><term>output (Reconstruction)</term><description>vector of Single, channels × height × width for pictures: the decoder's mean for it.</description></item>
 /// <item><term>output (ReconstructionError)</term><description>Single: −log p(x|z) in nats.</description></item>
@@ -19,11 +20,12 @@ namespace Microsoft.ML.Generative;
 /// </list>
 /// <para>
 /// Task: generation, dimensionality reduction, anomaly detection · normalisation: pixels in 0..1 (bytes are scaled) · caching: not
-/// needed (reads once) · GPU: yes · same seed, same weights on the CPU: yes.
+/// needed (reads once) · GPU: yes · same seed, same weights on the CPU: yes · exact resume: yes.
 /// </para>
 /// <para>
 /// Kingma, Welling, "Auto-encoding variational Bayes", 2013, <see href="https://arxiv.org/abs/1312.6114"/>; β: Higgins et al.,
-/// "beta-VAE", 2017.
+/// "beta-VAE", 2017; importance-weighted bound: Burda, Grosse, Salakhutdinov, 2015, <see href="https://arxiv.org/abs/1509.00519"/>; labels: Sohn, Lee,
+/// Yan, 2015.
 /// </para>
 /// </remarks>
 /// <seealso cref="VaeTransformer"/>
@@ -60,23 +62,25 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
             throw new ArgumentException(
                 $"{nameof(VaeOptions.Architecture)} is {VaeArchitecture.Convolutional}, but column '{_options.InputColumnName}' does not tell the " +
                 "shape of its images: set Height and Width (and Channels, unless 1), or use VaeArchitecture.Mlp.");
-        TensorColumn column = VaeTransformer.InputColumn(input.Schema, _options, shape);
-        TensorColumn? validationColumn = _options.ValidationData is { } v ? VaeTransformer.InputColumn(v.Schema, _options, shape) : null;
+        int labelCount = FindLabelCount(input.Schema);
+        TensorColumn[] columns = VaeTransformer.InputTensors(input.Schema, _options, shape, labelCount);
+        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? VaeTransformer.InputTensors(v.Schema, _options, shape, labelCount) : null;
 
         using TrainingRun run = TrainingRun.Open(_env, _host, _options);
-        using TensorSource data = TensorSource.Read(_host, input, [column], _options.CancellationToken);
-        using TensorSource? validation = validationColumn is null ? null
-            : TensorSource.Read(_host, _options.ValidationData!, [validationColumn], _options.CancellationToken);
+        using TensorSource data = TensorSource.Read(_host, input, columns, _options.CancellationToken);
+        using TensorSource? validation = validationColumns is null ? null
+            : TensorSource.Read(_host, _options.ValidationData!, validationColumns, _options.CancellationToken);
 
-        VaeNetwork network = TorchSeed.Initialize(run.Seed, () => new VaeNetwork(_options, shape, column.Elements));
+        int inputSize = columns[0].Elements;
+        VaeNetwork network = TorchSeed.Initialize(run.Seed, () => new VaeNetwork(_options, shape, inputSize, labelCount));
         try
         {
             network.to(run.Device);
             using var trained = new TrainedNetwork("vae", network, _options);
             var phase = new TrainingPhase(
-                trained, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device), (step, batch) => Losses(network, step, batch));
+                trained, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device), new VaeObjective(network, _options).Losses);
             new TrainingLoop(run, [phase], validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device)).Run();
-            return new VaeTransformer(_host, new VaeConfig(_options, shape, column.Elements, run.Seed), network, run.Device);
+            return new VaeTransformer(_host, new VaeConfig(_options, shape, inputSize, run.Seed, labelCount), network, run.Device);
         }
         catch
         {
@@ -90,6 +94,8 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
         ColumnTypes.CheckFeatures(inputSchema, _options.InputColumnName);
+        if (_options.LabelColumnName is { } label)
+            ColumnTypes.CheckLabel(inputSchema, label);
         Dictionary<string, SchemaShape.Column> columns = inputSchema.ToDictionary(c => c.Name);
         foreach ((string name, bool isVector) in VaeTransformer.OutputColumns(_options))
             columns[name] = new SchemaShape.Column(
@@ -97,18 +103,16 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
         return new SchemaShape(columns.Values);
     }
 
-    // −ELBO of eq. 10 with one draw of z, averaged over the rows.
-    private Losses Losses(VaeNetwork network, StepContext step, TensorBatch batch)
+    private int FindLabelCount(DataViewSchema schema)
     {
-        torch.Tensor x = batch[0];
-        (torch.Tensor mean, torch.Tensor logVariance) = network.Encode(x);
-        torch.Tensor noise = torch.randn([batch.Rows, _options.LatentSize], generator: step.Generator).to(step.Device);
-        torch.Tensor decoded = network.Decode(VaeNetwork.Reparameterize(mean, logVariance, noise));
+        if (_options.LabelColumnName is not { } name)
+            return 0;
 
-        double perRow = 1.0 / batch.Rows;
-        torch.Tensor reconstruction = network.NegativeLogLikelihood(decoded, x, torch.nn.Reduction.Sum).mul(perRow);
-        torch.Tensor kl = VaeNetwork.KlDivergence(mean, logVariance).sum().mul(perRow);
-        torch.Tensor total = _options.Beta == 1 ? reconstruction + kl : reconstruction.add(kl, _options.Beta);
-        return new Losses(total, ("reconstruction", reconstruction), ("kl", kl));
+        ulong? count = (ColumnTypes.Find(schema, name).Type as KeyDataViewType)?.Count;
+        if (_options.LabelCount is { } wanted)
+            return count is null || count <= (ulong)wanted ? wanted
+                : throw new ArgumentException($"Column '{name}' has {count} classes; {nameof(VaeOptions.LabelCount)} is {wanted}.");
+        return checked((int)(count ?? throw new ArgumentException(
+            $"Column '{name}' does not tell how many classes it has: set {nameof(VaeOptions.LabelCount)}, or make a key of it with MapValueToKey.")));
     }
 }

@@ -11,38 +11,41 @@ internal sealed class VaeNetwork : nn.Module
     private readonly Module<Tensor, Tensor> posterior;
     private readonly Module<Tensor, Tensor> decoder;
 
+    private readonly VaeDecoderLikelihood likelihood;
+
     private readonly int _latentSize;
-    private readonly bool _isBernoulli;
-    private readonly double _noise;
+    private readonly int _labelCount;
 
     /// <param name="options">Checked options.</param>
     /// <param name="shape">The pictures' shape, or <see langword="null"/> for plain features.</param>
     /// <param name="inputSize">Values a row.</param>
-    public VaeNetwork(VaeOptions options, ImageShape? shape, int inputSize)
+    /// <param name="labelCount">Classes that the rows are conditioned on (Sohn, Lee, Yan 2015); 0 for none.</param>
+    public VaeNetwork(VaeOptions options, ImageShape? shape, int inputSize, int labelCount = 0)
         : base(nameof(VaeNetwork))
     {
         _latentSize = options.LatentSize;
-        _isBernoulli = options.Likelihood == VaeLikelihood.Bernoulli;
-        _noise = options.NoiseStandardDeviation;
+        _labelCount = labelCount;
 
         (encoder, int encodedSize, decoder) = options.Architecture == VaeArchitecture.Convolutional
-            ? ConvolutionalLayers(shape!.Value, options.ConvolutionChannels, options.LatentSize)
-            : MlpLayers(inputSize, options.HiddenSizes, options.LatentSize);
-        posterior = Layer.Linear(encodedSize, 2 * options.LatentSize);
+            ? ConvolutionalLayers(shape!.Value, options.ConvolutionChannels, options.LatentSize + labelCount)
+            : MlpLayers(inputSize, options.HiddenSizes, options.LatentSize + labelCount);
+        posterior = Layer.Linear(encodedSize + labelCount, 2 * options.LatentSize);
+        likelihood = VaeDecoderLikelihood.Create(options, shape?.Channels ?? 1, inputSize);
         RegisterComponents();
     }
 
     /// <summary>How many numbers such a network has, without making it.</summary>
     /// <exception cref="OverflowException">More than can be counted.</exception>
-    public static long CountParameters(VaeOptions options, ImageShape? shape, int inputSize)
+    public static long CountParameters(VaeOptions options, ImageShape? shape, int inputSize, int labelCount = 0)
     {
-        int latent = options.LatentSize;
+        long latent = options.LatentSize;
+        long decoded = checked(latent + labelCount);
+        int ownOfLikelihood = VaeDecoderLikelihood.CountParameters(options.Likelihood, shape?.Channels ?? 1);
         if (options.Architecture == VaeArchitecture.Mlp)
         {
-            int[] sizes = [inputSize, .. options.HiddenSizes];
-            long layers = sizes.Zip(sizes.Skip(1)).Sum(s => Linear(s.First, s.Second));
-            int[] back = [latent, .. options.HiddenSizes.Reverse(), inputSize];
-            return checked(layers + Linear(sizes[^1], 2L * latent) + back.Zip(back.Skip(1)).Sum(s => Linear(s.First, s.Second)));
+            long[] sizes = [inputSize, .. options.HiddenSizes];
+            long[] back = [decoded, .. options.HiddenSizes.Reverse(), inputSize];
+            return checked(Chain(sizes) + Linear(sizes[^1] + labelCount, 2 * latent) + Chain(back) + ownOfLikelihood);
         }
 
         int[] channels = [shape!.Value.Channels, .. options.ConvolutionChannels];
@@ -51,23 +54,26 @@ internal sealed class VaeNetwork : nn.Module
             (height, width) = ((height + 1) / 2, (width + 1) / 2);
         long encoded = checked((long)channels[^1] * height * width);
         long convolutions = channels.Zip(channels.Skip(1)).Sum(c => checked(18L * c.First * c.Second + c.First + c.Second));
-        return checked(convolutions + Linear(encoded, 2L * latent) + Linear(latent, encoded));
+        return checked(convolutions + Linear(encoded + labelCount, 2 * latent) + Linear(decoded, encoded) + ownOfLikelihood);
 
         static long Linear(long inputs, long outputs) => checked(inputs * outputs + outputs);
+        static long Chain(long[] sizes) => sizes.Zip(sizes.Skip(1)).Sum(s => Linear(s.First, s.Second));
     }
 
     /// <summary>The parameters of q(z|x) = N(mean, exp(logVariance)), each [batch, latent].</summary>
-    public (Tensor Mean, Tensor LogVariance) Encode(Tensor x)
+    /// <param name="x">[batch, ..row shape].</param>
+    /// <param name="labels">[batch], classes from 0; for networks with labels only.</param>
+    public (Tensor Mean, Tensor LogVariance) Encode(Tensor x, Tensor? labels = null)
     {
-        Tensor parameters = posterior.call(encoder.call(x)).AsFloat32(); // [batch, 2 · latent]
+        Tensor parameters = posterior.call(WithLabels(encoder.call(x), labels)).AsFloat32(); // [batch, 2 · latent]
         return (parameters.narrow(1, 0, _latentSize), parameters.narrow(1, _latentSize, _latentSize));
     }
 
-    /// <summary>The parameters of p(x|z), [batch, values]: logits (Bernoulli) or means (Gaussian).</summary>
-    public Tensor Decode(Tensor z) => decoder.call(z).flatten(1).AsFloat32();
+    /// <summary>The parameters of p(x|z), [batch, values]: logits or means, as the likelihood takes them.</summary>
+    public Tensor Decode(Tensor z, Tensor? labels = null) => decoder.call(WithLabels(z, labels)).flatten(1).AsFloat32();
 
     /// <summary>The mean of p(x|z), [batch, values].</summary>
-    public Tensor DecodeMean(Tensor z) => _isBernoulli ? Decode(z).sigmoid() : Decode(z);
+    public Tensor DecodeMean(Tensor z, Tensor? labels = null) => likelihood.Mean(Decode(z, labels));
 
     /// <summary>z = mean + exp(logVariance / 2) · noise: a draw from q(z|x) that gradients flow through (eq. 4).</summary>
     public static Tensor Reparameterize(Tensor mean, Tensor logVariance, Tensor noise) => mean + (logVariance * 0.5f).exp() * noise;
@@ -76,21 +82,17 @@ internal sealed class VaeNetwork : nn.Module
     /// <param name="decoded">What <see cref="Decode"/> returned.</param>
     /// <param name="x">The values, of any shape with the batch first.</param>
     /// <param name="reduction">Sum, or none.</param>
-    public Tensor NegativeLogLikelihood(Tensor decoded, Tensor x, Reduction reduction)
-    {
-        Tensor target = x.flatten(1);
-        if (_isBernoulli)
-            return F.binary_cross_entropy_with_logits(decoded, target, reduction: reduction);
-
-        double logNormalizer = Math.Log(_noise) + 0.5 * Math.Log(2 * Math.PI);
-        Tensor squares = F.mse_loss(decoded, target, reduction).mul(0.5 / (_noise * _noise));
-        return squares.add(reduction == Reduction.Sum ? logNormalizer * target.numel() : logNormalizer);
-    }
+    public Tensor NegativeLogLikelihood(Tensor decoded, Tensor x, Reduction reduction) => likelihood.NegativeLog(decoded, x.flatten(1), reduction);
 
     /// <summary>KL(q(z|x) ‖ N(0, 1)) in nats, [batch, latent] (appendix B): ½ (mean² + variance − logVariance − 1).</summary>
     public static Tensor KlDivergence(Tensor mean, Tensor logVariance) => (mean.square() + logVariance.exp() - logVariance - 1).mul(0.5f);
 
-    // From [batch, ..row shape] to [batch, encoded size], and from [batch, latent] to the row shape or its flattened form.
+    // [batch, size] → [batch, size + labels], with a one in the place of the row's class.
+    private Tensor WithLabels(Tensor values, Tensor? labels) => _labelCount == 0
+        ? values
+        : cat([values, F.one_hot(labels!, _labelCount).to(values.dtype)], 1);
+
+    // From [batch, ..row shape] to [batch, encoded size], and from [batch, latent + labels] to the row shape or its flattened form.
     private static (Module<Tensor, Tensor> Encoder, int EncodedSize, Module<Tensor, Tensor> Decoder) MlpLayers(int inputSize, int[] hiddenSizes, int latentSize)
     {
         List<Module<Tensor, Tensor>> encoder = [Flatten()];

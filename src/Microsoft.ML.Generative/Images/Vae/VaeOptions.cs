@@ -22,6 +22,33 @@ public enum VaeLikelihood
     /// Real values with normal noise of <see cref="VaeOptions.NoiseStandardDeviation"/> (Kingma and Welling 2013, appendix C.2).
     /// </summary>
     Gaussian,
+
+    /// <summary>
+    /// Real values with normal noise of one size, which is learnt and begins with <see cref="VaeOptions.NoiseStandardDeviation"/> (Rybkin,
+    /// Daniilidis, Levine 2021). Balances reconstruction and KL by itself.
+    /// </summary>
+    LearnedGaussian,
+
+    /// <summary>
+    /// Values 0..1 in 256 levels, as pixels are: the probability of the level, by a logistic distribution with a learnt scale for each channel
+    /// (Kingma et al. 2016; Salimans et al. 2017). A likelihood that can be compared with other models' bits per pixel; for colour pictures.
+    /// </summary>
+    DiscretizedLogistic,
+}
+
+/// <summary>How the weight of the KL term goes up while training.</summary>
+public enum VaeBetaSchedule
+{
+    /// <summary>It is <see cref="VaeOptions.Beta"/> from the first step.</summary>
+    Constant,
+
+    /// <summary>From 0 in a straight line over <see cref="VaeOptions.BetaWarmup"/> of the training (Bowman et al. 2016; Sønderby et al. 2016).</summary>
+    Linear,
+
+    /// <summary>
+    /// In <see cref="VaeOptions.BetaCycles"/> cycles, each rising from 0 over <see cref="VaeOptions.BetaWarmup"/> of it (Fu et al. 2019).
+    /// </summary>
+    Cyclical,
 }
 
 /// <summary>Options of <see cref="VaeEstimator"/>.</summary>
@@ -51,6 +78,9 @@ public sealed class VaeOptions : TrainingOptions
         public const VaeLikelihood Likelihood = VaeLikelihood.Bernoulli;
         public const double Beta = 1;
         public const double NoiseStandardDeviation = 0.1;
+        public const double BetaWarmup = 0.25;
+        public const int BetaCycles = 4;
+        public const int ImportanceSamples = 1;
         public const int TransformBatchSize = 256;
     }
 
@@ -109,13 +139,54 @@ public sealed class VaeOptions : TrainingOptions
     /// <summary>The likelihood p(x|z). Default: <see cref="VaeLikelihood.Bernoulli"/>.</summary>
     public VaeLikelihood Likelihood { get; set; } = Defaults.Likelihood;
 
-    /// <summary>The standard deviation of <see cref="VaeLikelihood.Gaussian"/>, in the input's unit, above 0. Default: 0.1.</summary>
+    /// <summary>
+    /// The column with each row's class, a key or an integer from 0, that the model is conditioned on: it then draws rows of a class (Sohn, Lee,
+    /// Yan 2015). Default: none.
+    /// </summary>
+    public string? LabelColumnName { get; set; }
+
+    /// <summary>Classes in <see cref="LabelColumnName"/>, at least 1. Default: what a key column's type says; other columns need it.</summary>
+    public int? LabelCount { get; set; }
+
+    /// <summary>
+    /// Whether each training step draws black and white pictures with the pixels as probabilities of white (Salakhutdinov, Murray 2008), so that
+    /// none is seen twice; for <see cref="VaeLikelihood.Bernoulli"/>. Scores take the pixels as they are; a log-likelihood is evaluated on
+    /// pictures drawn once. Default: false.
+    /// </summary>
+    public bool DynamicBinarization { get; set; }
+
+    /// <summary>
+    /// The standard deviation of <see cref="VaeLikelihood.Gaussian"/>, in the input's unit, above 0; where
+    /// <see cref="VaeLikelihood.LearnedGaussian"/> begins. Default: 0.1.
+    /// </summary>
     public double NoiseStandardDeviation { get; set; } = Defaults.NoiseStandardDeviation;
 
     /// <summary>
     /// Weight of the KL term while training, at least 0 (β-VAE, Higgins et al. 2017). Scores always have it at 1. Default: 1.
     /// </summary>
     public double Beta { get; set; } = Defaults.Beta;
+
+    /// <summary>How the weight of the KL term goes up to <see cref="Beta"/> while training. Default: <see cref="VaeBetaSchedule.Constant"/>.</summary>
+    public VaeBetaSchedule BetaSchedule { get; set; } = VaeBetaSchedule.Constant;
+
+    /// <summary>The part of the training, or of each cycle, in which the weight rises, above 0, at most 1. Default: 0.25.</summary>
+    public double BetaWarmup { get; set; } = Defaults.BetaWarmup;
+
+    /// <summary>Cycles of <see cref="VaeBetaSchedule.Cyclical"/>, at least 1. Default: 4.</summary>
+    public int BetaCycles { get; set; } = Defaults.BetaCycles;
+
+    /// <summary>
+    /// Nats that each latent dimension may carry for free while training, at least 0: the KL term counts a dimension, averaged over the batch, as no
+    /// less than this, so that no dimension is given up early (Kingma et al. 2016, appendix C.8). Default: 0.
+    /// </summary>
+    public double FreeBits { get; set; }
+
+    /// <summary>
+    /// Draws of z for each row in training, at least 1. With more than 1 the training follows the importance-weighted bound (Burda, Grosse,
+    /// Salakhutdinov 2015), which is tighter than the ELBO and costs as many times the decoder; then <see cref="Beta"/> is 1, without schedule and
+    /// free bits. Default: 1.
+    /// </summary>
+    public int ImportanceSamples { get; set; } = Defaults.ImportanceSamples;
 
     /// <summary>Rows that a transform computes at once, at least 1. The results do not depend on it. Default: 256.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
@@ -143,9 +214,26 @@ public sealed class VaeOptions : TrainingOptions
         OptionChecks.AtLeast(LatentSize, 1);
         OptionChecks.Positive(NoiseStandardDeviation);
         OptionChecks.AtLeast(Beta, 0);
+        OptionChecks.Defined(BetaSchedule);
+        OptionChecks.Positive(BetaWarmup);
+        OptionChecks.Between(BetaWarmup, 0, 1);
+        OptionChecks.AtLeast(BetaCycles, 1);
+        OptionChecks.AtLeast(FreeBits, 0);
+        OptionChecks.AtLeast(ImportanceSamples, 1);
+        OptionChecks.AtLeast(LabelCount ?? 1, 1, nameof(LabelCount));
         OptionChecks.AtLeast(TransformBatchSize, 1);
         OptionChecks.Defined(Architecture);
         OptionChecks.Defined(Likelihood);
+        if (LabelColumnName is not null)
+            OptionChecks.NotEmpty(LabelColumnName);
+        else if (LabelCount is not null)
+            throw new ArgumentException($"{nameof(LabelCount)} is {LabelCount}, but there is no {nameof(LabelColumnName)}.", nameof(LabelCount));
+        if (DynamicBinarization && Likelihood != VaeLikelihood.Bernoulli)
+            throw new ArgumentException($"{nameof(DynamicBinarization)} is for {nameof(VaeLikelihood.Bernoulli)}, and {nameof(Likelihood)} is {Likelihood}.", nameof(DynamicBinarization));
+        if (ImportanceSamples > 1 && (Beta != 1 || BetaSchedule != VaeBetaSchedule.Constant || FreeBits > 0))
+            throw new ArgumentException(
+                $"{nameof(ImportanceSamples)} is {ImportanceSamples}: with more than 1, {nameof(Beta)} has to be 1, {nameof(BetaSchedule)} {nameof(VaeBetaSchedule.Constant)} and {nameof(FreeBits)} 0.",
+                nameof(ImportanceSamples));
         OptionChecks.AllAtLeast(HiddenSizes, 1);
         OptionChecks.AllAtLeast(ConvolutionChannels, 1);
         if (Architecture == VaeArchitecture.Convolutional && ConvolutionChannels.Length == 0)

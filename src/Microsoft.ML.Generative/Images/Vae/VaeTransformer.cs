@@ -39,6 +39,9 @@ public sealed class VaeTransformer : BatchTransformer
     /// <summary>Dimensions of the latent space.</summary>
     public int LatentSize => _config.Options.LatentSize;
 
+    /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
+    public int LabelCount => _config.LabelCount;
+
     /// <summary>Values in a row: channels × height × width for pictures.</summary>
     public int RowSize => _config.InputSize;
 
@@ -48,6 +51,7 @@ public sealed class VaeTransformer : BatchTransformer
     /// <returns>A column Generated of <see cref="RowSize"/> values a row, the decoder's means; pictures have their shape in the column's type.</returns>
     /// <remarks>The n-th row depends on the seed and n alone, not on <paramref name="count"/>.</remarks>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative or the temperature is.</exception>
+    /// <exception cref="ArgumentException">A label is missing, too high, or given to a model without labels.</exception>
     public IDataView Generate(int count, VaeGenerateOptions? options = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
@@ -60,48 +64,52 @@ public sealed class VaeTransformer : BatchTransformer
             RowNoise.Fill(latents.AsSpan(i * LatentSize, LatentSize), new RowRandom(seed, i));
         if (options.Temperature != 1)
             System.Numerics.Tensors.TensorPrimitives.Multiply(latents, (float)options.Temperature, latents);
-        return DecodeRows(latents);
+        return DecodeRows(latents, options.Label);
     }
 
     /// <summary>The mean of q(z|x) for one row.</summary>
     /// <param name="row"><see cref="RowSize"/> values, pixels in 0..1.</param>
+    /// <param name="label">The class, from 0; for models with labels, which need it.</param>
     /// <returns><see cref="LatentSize"/> values.</returns>
-    /// <exception cref="ArgumentException">The row has another size.</exception>
-    public float[] Encode(ReadOnlySpan<float> row)
+    /// <exception cref="ArgumentException">The row has another size, or the label is missing, too high or not wanted.</exception>
+    public float[] Encode(ReadOnlySpan<float> row, int? label = null)
     {
         CheckSize(row, RowSize, nameof(row));
+        CheckLabel(label);
         ThrowIfDisposed();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         torch.Tensor x = torch.tensor(row.ToArray(), [1, .. _config.RowShape], device: _device);
-        return TensorMemory.ToArray<float>(_network.Encode(x).Mean);
+        return TensorMemory.ToArray<float>(_network.Encode(x, LabelsOf(label, 1)).Mean);
     }
 
     /// <summary>The decoder's mean for one latent vector.</summary>
     /// <param name="latent"><see cref="LatentSize"/> values.</param>
+    /// <param name="label">The class, from 0; for models with labels, which need it.</param>
     /// <returns><see cref="RowSize"/> values.</returns>
-    /// <exception cref="ArgumentException">The vector has another size.</exception>
-    public float[] Decode(ReadOnlySpan<float> latent)
+    /// <exception cref="ArgumentException">The vector has another size, or the label is missing, too high or not wanted.</exception>
+    public float[] Decode(ReadOnlySpan<float> latent, int? label = null)
     {
         CheckSize(latent, LatentSize, nameof(latent));
-        return DecodeValues(latent.ToArray());
+        return DecodeValues(latent.ToArray(), label);
     }
 
     /// <summary>Rows on the straight line between two rows' latent means, both ends included.</summary>
     /// <param name="from">The first row, <see cref="RowSize"/> values.</param>
     /// <param name="to">The last row.</param>
     /// <param name="count">How many rows, at least 2.</param>
+    /// <param name="label">The class of both rows, from 0; for models with labels, which need it.</param>
     /// <returns>A column Generated as <see cref="Generate"/> has.</returns>
-    /// <exception cref="ArgumentException">A row has another size, or <paramref name="count"/> is below 2.</exception>
-    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count)
+    /// <exception cref="ArgumentException">A row has another size, <paramref name="count"/> is below 2, or the label is missing, too high or not wanted.</exception>
+    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, int? label = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
-        float[] start = Encode(from);
-        float[] end = Encode(to);
+        float[] start = Encode(from, label);
+        float[] end = Encode(to, label);
         float[] latents = new float[checked(count * LatentSize)];
         for (int i = 0; i < latents.Length; i++)
             latents[i] = float.Lerp(start[i % LatentSize], end[i % LatentSize], i / LatentSize / (count - 1f));
-        return DecodeRows(latents);
+        return DecodeRows(latents, label);
     }
 
     /// <summary>
@@ -112,9 +120,11 @@ public sealed class VaeTransformer : BatchTransformer
     /// <param name="columns">Values along <paramref name="dimensionX"/>.</param>
     /// <param name="dimensionX">The latent dimension that changes from left to right.</param>
     /// <param name="dimensionY">The latent dimension that changes from top to bottom.</param>
+    /// <param name="label">The class of all rows, from 0; for models with labels, which need it.</param>
     /// <returns>A column Generated as <see cref="Generate"/> has: the grid row by row.</returns>
     /// <exception cref="ArgumentOutOfRangeException">A size is below 1, or there is no such dimension.</exception>
-    public IDataView LatentGrid(int rows, int columns, int dimensionX = 0, int dimensionY = 1)
+    /// <exception cref="ArgumentException">The label is missing, too high or not wanted.</exception>
+    public IDataView LatentGrid(int rows, int columns, int dimensionX = 0, int dimensionY = 1, int? label = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(columns, 1);
@@ -133,7 +143,7 @@ public sealed class VaeTransformer : BatchTransformer
             latents[i * LatentSize + dimensionY] = y[i / columns];
         }
 
-        return DecodeRows(latents);
+        return DecodeRows(latents, label);
     }
 
     // The middles of equally probable parts of N(0, 1).
@@ -144,12 +154,13 @@ public sealed class VaeTransformer : BatchTransformer
         return TensorMemory.ToArray<float>(torch.special.ndtri(probabilities).to(torch.float32));
     }
 
-    private MemoryDataView DecodeRows(float[] latents) =>
-        new(Host, GeneratedColumnName, _config.RowType, DecodeValues(latents));
+    private MemoryDataView DecodeRows(float[] latents, int? label) =>
+        new(Host, GeneratedColumnName, _config.RowType, DecodeValues(latents, label));
 
-    private float[] DecodeValues(float[] latents)
+    private float[] DecodeValues(float[] latents, int? label)
     {
         ThrowIfDisposed();
+        CheckLabel(label);
         int count = latents.Length / LatentSize;
         float[] values = new float[checked(count * RowSize)];
         using IDisposable noGradient = torch.no_grad();
@@ -159,10 +170,25 @@ public sealed class VaeTransformer : BatchTransformer
             using DisposeScope scope = torch.NewDisposeScope();
             int rows = Math.Min(RowsAtOnce, count - start);
             torch.Tensor z = torch.tensor(latents.AsSpan(start * LatentSize, rows * LatentSize).ToArray(), [rows, LatentSize], device: _device);
-            TensorMemory.ToArray<float>(_network.DecodeMean(z)).CopyTo(values, start * RowSize);
+            TensorMemory.ToArray<float>(_network.DecodeMean(z, LabelsOf(label, rows))).CopyTo(values, start * RowSize);
         }
 
         return values;
+    }
+
+    private torch.Tensor? LabelsOf(int? label, long count) => label is { } known ? torch.full([count], known, torch.int64, _device) : null;
+
+    private void CheckLabel(int? label)
+    {
+        string? problem = (label, LabelCount) switch
+        {
+            (null, 0) => null,
+            ({ } given, 0) => $"The label {given} was given, but the model was trained without labels.",
+            (null, _) => $"The model was trained with labels: expected one of 0 to {LabelCount - 1}.",
+            ({ } given, _) => given >= 0 && given < LabelCount ? null : $"The label is {given}; expected 0 to {LabelCount - 1}.",
+        };
+        if (problem is not null)
+            throw new ArgumentException(problem, nameof(label));
     }
 
     private static void CheckSize(ReadOnlySpan<float> values, int expected, string name)
@@ -173,10 +199,23 @@ public sealed class VaeTransformer : BatchTransformer
 
     private protected override int RowsAtOnce => _config.Options.TransformBatchSize;
 
-    internal override IReadOnlyList<string> InputColumns => [_config.Options.InputColumnName];
+    internal override IReadOnlyList<string> InputColumns =>
+        _config.Options.LabelColumnName is { } label ? [_config.Options.InputColumnName, label] : [_config.Options.InputColumnName];
 
-    internal static TensorColumn InputColumn(DataViewSchema schema, VaeOptions options, ImageShape? shape) => TensorColumn.Features(
-        schema, options.InputColumnName, shape, options.Likelihood == VaeLikelihood.Bernoulli ? ValueRange.Unit : ValueRange.Finite);
+    internal VaeConfig Config => _config;
+
+    internal VaeNetwork Network => _network;
+
+    internal torch.Device Device => _device;
+
+    internal IHost TransformerHost => Host;
+
+    /// <summary>The rows, and their labels if there are some.</summary>
+    internal static TensorColumn[] InputTensors(DataViewSchema schema, VaeOptions options, ImageShape? shape, int labelCount)
+    {
+        TensorColumn values = TensorColumn.Features(schema, options.InputColumnName, shape, VaeDecoderLikelihood.RangeOf(options.Likelihood));
+        return options.LabelColumnName is { } label ? [values, TensorColumn.Label(schema, label, labelCount)] : [values];
+    }
 
     internal static (string Name, bool IsVector)[] OutputColumns(VaeOptions options) =>
     [
@@ -189,19 +228,19 @@ public sealed class VaeTransformer : BatchTransformer
     internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
     {
         ThrowIfDisposed();
-        OpenColumn(inputSchema);
+        OpenColumns(inputSchema);
         DataViewType[] types = [new VectorDataViewType(NumberDataViewType.Single, LatentSize), _config.RowType, NumberDataViewType.Single, NumberDataViewType.Single];
         return [.. OutputColumns(_config.Options).Zip(types, (column, type) => new DataViewSchema.DetachedColumn(column.Name, type))];
     }
 
     internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) => new TensorRowBatch(
-        [OpenColumn(input.Schema)], input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => Compute(rows, activeOutput));
+        OpenColumns(input.Schema), input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => Compute(rows, activeOutput));
 
-    private TensorColumn OpenColumn(DataViewSchema schema)
+    internal TensorColumn[] OpenColumns(DataViewSchema schema)
     {
-        TensorColumn column = InputColumn(schema, _config.Options, _config.Shape);
-        return column.Elements == RowSize ? column
-            : throw new ArgumentException($"Column '{column.Name}' has {column.Elements} values a row; the model was trained on {RowSize}.");
+        TensorColumn[] columns = InputTensors(schema, _config.Options, _config.Shape, LabelCount);
+        return columns[0].Elements == RowSize ? columns
+            : throw new ArgumentException($"Column '{columns[0].Name}' has {columns[0].Elements} values a row; the model was trained on {RowSize}.");
     }
 
     private List<torch.Tensor> Compute(RowInputs rows, Func<int, bool> active)
@@ -209,16 +248,17 @@ public sealed class VaeTransformer : BatchTransformer
         ThrowIfDisposed();
         List<torch.Tensor> results = [];
         torch.Tensor x = rows.Batch[0];
-        (torch.Tensor mean, torch.Tensor logVariance) = _network.Encode(x);
+        torch.Tensor? labels = LabelCount == 0 ? null : rows.Batch[1];
+        (torch.Tensor mean, torch.Tensor logVariance) = _network.Encode(x, labels);
         if (active(0))
             results.Add(mean);
         if (active(1))
-            results.Add(_network.DecodeMean(mean));
+            results.Add(_network.DecodeMean(mean, labels));
         if (!active(2) && !active(3))
             return results;
 
         torch.Tensor noise = rows.Noise(LatentSize, _config.Seed).to(_device);
-        torch.Tensor decoded = _network.Decode(VaeNetwork.Reparameterize(mean, logVariance, noise));
+        torch.Tensor decoded = _network.Decode(VaeNetwork.Reparameterize(mean, logVariance, noise), labels);
         torch.Tensor error = _network.NegativeLogLikelihood(decoded, x, torch.nn.Reduction.None).sum(1);
         if (active(2))
             results.Add(error);
@@ -246,7 +286,7 @@ public sealed class VaeTransformer : BatchTransformer
         using IChannel channel = host.Start("Loading");
         torch.Device device = TorchDevices.Choose(host, channel);
         VaeNetwork network = ModelFile.LoadNetwork(
-            env, ctx, config.WeightBytes, () => new VaeNetwork(config.Options, config.Shape, config.InputSize));
+            env, ctx, config.WeightBytes, () => new VaeNetwork(config.Options, config.Shape, config.InputSize, config.LabelCount));
         network.to(device);
         return new VaeTransformer(host, config, network, device);
     }
@@ -263,10 +303,15 @@ public sealed class VaeGenerateOptions
 
     /// <summary>Scale of the latent noise, at least 0: below 1 draws more typical rows. Default: 1.</summary>
     public double Temperature { get; set; } = 1;
+
+    /// <summary>
+    /// The class to draw, from 0 (a key column's values count from 1: the first is 0 here); for models with labels, which need it. Default: none.
+    /// </summary>
+    public int? Label { get; set; }
 }
 
 /// <summary>What a model file says of the network beside its weights.</summary>
-internal sealed record VaeConfig(VaeOptions Options, ImageShape? Shape, int InputSize, long Seed)
+internal sealed record VaeConfig(VaeOptions Options, ImageShape? Shape, int InputSize, long Seed, int LabelCount = 0)
 {
     [JsonIgnore]
     public long[] RowShape => Shape is { } s ? [s.Channels, s.Height, s.Width] : [InputSize];
@@ -276,7 +321,7 @@ internal sealed record VaeConfig(VaeOptions Options, ImageShape? Shape, int Inpu
 
     /// <summary>Size of the network's weights.</summary>
     [JsonIgnore]
-    public long WeightBytes => checked(sizeof(float) * VaeNetwork.CountParameters(Options, Shape, InputSize));
+    public long WeightBytes => checked(sizeof(float) * VaeNetwork.CountParameters(Options, Shape, InputSize, LabelCount));
 
     /// <exception cref="InvalidDataException">The parts contradict each other.</exception>
     public void Validate()
@@ -286,6 +331,8 @@ internal sealed record VaeConfig(VaeOptions Options, ImageShape? Shape, int Inpu
             _ = WeightBytes;
             Options.Validate();
             OptionChecks.AtLeast(InputSize, 1);
+            if (LabelCount < 0 || LabelCount > 0 != Options.LabelColumnName is not null)
+                throw new ArgumentException($"{LabelCount} labels do not go with the label column '{Options.LabelColumnName}'");
             if (Shape is { } shape && (shape.Channels is < 1 or > 4 || shape.Height < 1 || shape.Width < 1 || shape.Size != InputSize))
                 throw new ArgumentException($"images of {shape} do not have {InputSize} values");
             if (Shape is null && Options.Architecture == VaeArchitecture.Convolutional)

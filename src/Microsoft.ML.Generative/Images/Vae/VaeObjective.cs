@@ -1,0 +1,89 @@
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>What the training of a variational autoencoder minimises.</summary>
+internal sealed class VaeObjective(VaeNetwork network, VaeOptions options)
+{
+    /// <summary>The losses of one batch: the rows, and their labels if the network has labels.</summary>
+    public Losses Losses(StepContext step, TensorBatch batch)
+    {
+        Tensor x = options.DynamicBinarization ? Binarize(batch[0], step.Generator) : batch[0];
+        Tensor? labels = options.LabelColumnName is null ? null : batch[1];
+        (Tensor mean, Tensor logVariance) = network.Encode(x, labels);
+        return options.ImportanceSamples == 1
+            ? NegativeElbo(step, x, labels, mean, logVariance)
+            : NegativeImportanceBound(step, x, labels, mean, logVariance);
+    }
+
+    /// <summary>
+    /// log p(x, z) − log q(z|x) for z = mean + exp(logVariance / 2) · noise: their mean is the ELBO, the logarithm of their mean weights
+    /// the importance-weighted bound.
+    /// </summary>
+    /// <param name="network">The network.</param>
+    /// <param name="x">[batch, ..row shape].</param>
+    /// <param name="labels">[batch], or none.</param>
+    /// <param name="mean">[batch, latent].</param>
+    /// <param name="logVariance">[batch, latent].</param>
+    /// <param name="noise">[samples, batch, latent].</param>
+    /// <returns>The logarithms of the weights and log p(x|z), each [samples, batch].</returns>
+    public static (Tensor LogWeights, Tensor LogLikelihood) LogWeights(VaeNetwork network, Tensor x, Tensor? labels, Tensor mean, Tensor logVariance, Tensor noise)
+    {
+        (long samples, long rows) = (noise.size(0), noise.size(1));
+        Tensor z = VaeNetwork.Reparameterize(mean, logVariance, noise); // [samples, batch, latent]
+        Tensor decoded = network.Decode(z.flatten(0, 1), labels?.repeat(samples)); // [samples · batch, values]
+        Tensor logLikelihood = -network.NegativeLogLikelihood(decoded, x.flatten(1).repeat(samples, 1), nn.Reduction.None).sum(1).view(samples, rows);
+
+        // Both densities' constants cancel.
+        Tensor logPriorToPosterior = (noise.square() + logVariance - z.square()).sum(2).mul(0.5f);
+        return (logLikelihood + logPriorToPosterior, logLikelihood);
+    }
+
+    /// <summary>Ones with the values as their probabilities.</summary>
+    public static Tensor Binarize(Tensor x, Generator generator) => rand(x.shape, generator: generator).to(x.device).lt(x).to(x.dtype);
+
+    /// <summary>The weight of the KL term in a step, from 1.</summary>
+    public static double BetaAt(VaeOptions options, long step, long totalSteps)
+    {
+        double done = (double)(step - 1) / totalSteps;
+        return options.Beta * options.BetaSchedule switch
+        {
+            VaeBetaSchedule.Linear => Math.Min(1, done / options.BetaWarmup),
+            VaeBetaSchedule.Cyclical => Math.Min(1, done * options.BetaCycles % 1 / options.BetaWarmup),
+            _ => 1,
+        };
+    }
+
+    // −ELBO of Kingma, Welling, eq. 10, with one draw of z, averaged over the rows.
+    private Losses NegativeElbo(StepContext step, Tensor x, Tensor? labels, Tensor mean, Tensor logVariance)
+    {
+        Tensor noise = randn(mean.shape, generator: step.Generator).to(step.Device);
+        Tensor decoded = network.Decode(VaeNetwork.Reparameterize(mean, logVariance, noise), labels);
+
+        double perRow = 1.0 / x.size(0);
+        Tensor reconstruction = network.NegativeLogLikelihood(decoded, x, nn.Reduction.Sum).mul(perRow);
+        Tensor divergence = VaeNetwork.KlDivergence(mean, logVariance); // [batch, latent]
+        Tensor kl = divergence.sum().mul(perRow);
+
+        // Validation scores what the training is after in the end, so that its losses can be compared.
+        double beta = step.IsTraining ? BetaAt(options, step.Step, step.TotalSteps) : options.Beta;
+        Tensor cost = step.IsTraining && options.FreeBits > 0 ? divergence.mean([0]).clamp_min(options.FreeBits).sum() : kl;
+        Tensor total = beta == 1 ? reconstruction + cost : reconstruction.add(cost, beta);
+        return options.BetaSchedule == VaeBetaSchedule.Constant
+            ? new Losses(total, ("reconstruction", reconstruction), ("kl", kl))
+            : new Losses(total, ("reconstruction", reconstruction), ("kl", kl), ("beta", tensor(beta)));
+    }
+
+    // Burda, Grosse, Salakhutdinov, eq. 8.
+    private Losses NegativeImportanceBound(StepContext step, Tensor x, Tensor? labels, Tensor mean, Tensor logVariance)
+    {
+        int samples = options.ImportanceSamples;
+        Tensor noise = randn([samples, .. mean.shape], generator: step.Generator).to(step.Device);
+        (Tensor logWeights, Tensor logLikelihood) = LogWeights(network, x, labels, mean, logVariance, noise);
+        Tensor bound = logWeights.logsumexp(0) - Math.Log(samples); // [batch]
+        return new Losses(
+            -bound.mean(),
+            ("reconstruction", -logLikelihood.mean()),
+            ("kl", VaeNetwork.KlDivergence(mean, logVariance).sum().div(x.size(0))));
+    }
+}
