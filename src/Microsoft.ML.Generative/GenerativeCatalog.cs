@@ -88,6 +88,31 @@ public sealed class GenerativeCatalog
     public VaeMetrics EvaluateVaeLikelihood(VaeTransformer model, IDataView data, int importanceSamples = 100, int? seed = null) =>
         VaeEvaluator.Evaluate(Context, model, data, importanceSamples, seed);
 
+    /// <summary>Loads a model file, from <c>mlContext.Model.Save</c>, that may come from somebody unknown.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="inputSchema">Names and types of the columns that it was saved with, without annotations, or <see langword="null"/>.</param>
+    /// <returns>The model.</returns>
+    /// <remarks>
+    /// <c>mlContext.Model.Load</c> loads any assembly that a file names and believes whatever sizes it claims. This looks through the
+    /// file first: only the transforms of this library and those of ML.NET for pictures and columns may be in it (chains, CopyColumns, Concatenate,
+    /// SelectColumns, ConvertType, and the transforms of images); names, sizes and depths of its entries have to be those of a model. Other models
+    /// need <c>mlContext.Model.Load</c>, and trust. The transforms do what they always do, such as read images from paths.
+    /// </remarks>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">The file is damaged, not a model, or asks for what is not allowed.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    /// <example>
+    /// <code>
+    /// ITransformer model = ml.Generative().LoadModel("downloaded.zip", out DataViewSchema? schema);
+    /// </code>
+    /// </example>
+    public ITransformer LoadModel(string path, out DataViewSchema? inputSchema)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        using FileStream stream = File.OpenRead(path);
+        return CheckedModelLoading.Load(Context, path, stream, out inputSchema);
+    }
+
     /// <summary>The data directory of who sets none, given the value of the environment variable.</summary>
     internal static string DefaultDataDirectory(string? variable)
     {

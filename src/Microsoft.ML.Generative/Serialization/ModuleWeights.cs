@@ -34,12 +34,11 @@ internal static class ModuleWeights
 
     private static void Check(ISafetensorsReader file, Dictionary<string, torch.Tensor> expected)
     {
-        SafetensorsHeader header = file.Header;
         string?[] problems =
         [
-            List("missing", [.. expected.Keys.Where(name => !header.TryFind(name, out _))]),
-            List("unexpected", [.. header.Tensors.Where(t => !expected.ContainsKey(t.Name)).Select(t => SafetensorsHeader.Quote(t.Name))]),
-            List("of another type or shape", [.. header.Tensors.Select(t => Difference(t, expected)).OfType<string>()]),
+            List("missing", [.. expected.Keys.Where(name => !file.Tensors.ContainsKey(name))]),
+            List("unexpected", [.. file.Tensors.Values.Where(t => !expected.ContainsKey(t.Name)).Select(t => SafetensorsHeader.Quote(t.Name))]),
+            List("of another type or shape", [.. file.Tensors.Values.Select(t => Difference(t, expected)).OfType<string>()]),
         ];
 
         if (problems.Any(p => p is not null))

@@ -82,6 +82,7 @@ public sealed class VaeOptions : TrainingOptions
         public const int BetaCycles = 4;
         public const int ImportanceSamples = 1;
         public const int TransformBatchSize = 256;
+        public const int MaxTransformBatchSize = 65_536;
     }
 
     /// <summary>Makes the default options: 10 epochs of Adam at a learning rate of 0.007 with beta2 0.99, warm-up and a cosine down to 0.</summary>
@@ -188,7 +189,7 @@ public sealed class VaeOptions : TrainingOptions
     /// </summary>
     public int ImportanceSamples { get; set; } = Defaults.ImportanceSamples;
 
-    /// <summary>Rows that a transform computes at once, at least 1. The results do not depend on it. Default: 256.</summary>
+    /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it. Default: 256.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
@@ -221,7 +222,7 @@ public sealed class VaeOptions : TrainingOptions
         OptionChecks.AtLeast(FreeBits, 0);
         OptionChecks.AtLeast(ImportanceSamples, 1);
         OptionChecks.AtLeast(LabelCount ?? 1, 1, nameof(LabelCount));
-        OptionChecks.AtLeast(TransformBatchSize, 1);
+        OptionChecks.Between(TransformBatchSize, 1, Defaults.MaxTransformBatchSize);
         OptionChecks.Defined(Architecture);
         OptionChecks.Defined(Likelihood);
         if (LabelColumnName is not null)

@@ -7,7 +7,8 @@ namespace Microsoft.ML.Generative;
 /// A safetensors file mapped into memory: only the pages of the tensors that are read are loaded, and their bytes go straight to libtorch.
 /// Reading is safe from several threads; disposing while reading is not.
 /// </summary>
-internal sealed class SafetensorsFile : ISafetensorsReader, IDisposable
+/// <remarks>A file that another program shortens while it is mapped ends the process: the system has no other answer to reading what is gone.</remarks>
+internal sealed class SafetensorsFile : ISafetensorsReader
 {
     private readonly MemoryMappedFile _map;
     private readonly MemoryMappedViewAccessor _view;
@@ -21,6 +22,9 @@ internal sealed class SafetensorsFile : ISafetensorsReader, IDisposable
         try
         {
             _view = _map.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
+            // What the system mapped, a whole number of pages: the file may have shrunk since its header was read.
+            if (_view.SafeMemoryMappedViewHandle.ByteLength < (ulong)(header.DataStart + header.DataLength))
+                throw SafetensorsHeader.Bad(header.Source, "it became shorter while it was opened");
             byte* start = null;
             _view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
             _data = (nint)(start + _view.PointerOffset + header.DataStart);
@@ -40,12 +44,19 @@ internal sealed class SafetensorsFile : ISafetensorsReader, IDisposable
     /// <summary>The tensors' names in the order of their data.</summary>
     public IEnumerable<string> Names => Header.Tensors.Select(t => t.Name);
 
+    public IReadOnlyDictionary<string, SafetensorsInfo> Tensors => Header.ByName;
+
     public IReadOnlyDictionary<string, string> Metadata => Header.Metadata;
 
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is not a sound safetensors file.</exception>
     public static SafetensorsFile Open(string path)
     {
+        // Before it is opened, which never ends for a pipe: pipes and devices have no length.
+        long length = LengthOf(path);
+        if (length < SafetensorsHeader.PrefixBytes)
+            throw SafetensorsHeader.Bad(path, $"it has {length} bytes where at least {SafetensorsHeader.PrefixBytes} were expected");
+
         var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
         try
         {
@@ -56,6 +67,14 @@ internal sealed class SafetensorsFile : ISafetensorsReader, IDisposable
             stream.Dispose();
             throw;
         }
+    }
+
+    /// <summary>The bytes of a file, or of the one that a link leads to.</summary>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    internal static long LengthOf(string path)
+    {
+        var file = new FileInfo(path);
+        return ((FileInfo?)file.ResolveLinkTarget(returnFinalTarget: true) ?? file).Length;
     }
 
     /// <exception cref="InvalidDataException">The file has no such tensor.</exception>
@@ -112,6 +131,7 @@ internal sealed class SafetensorsFile : ISafetensorsReader, IDisposable
                 new ReadOnlySpan<byte>((void*)next, bytes.Length).CopyTo(bytes);
             }
 
+            Header.CheckData(info, bytes);
             next += bytes.Length;
         });
     }

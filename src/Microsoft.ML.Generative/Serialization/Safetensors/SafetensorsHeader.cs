@@ -41,6 +41,8 @@ internal sealed class SafetensorsHeader
     /// <summary>The place of the first data byte, counted from the start of the file.</summary>
     public long DataStart { get; }
 
+    public IReadOnlyDictionary<string, SafetensorsInfo> ByName => _byName;
+
     public long DataLength => Tensors.Count == 0 ? 0 : Tensors[^1].End;
 
     public bool TryFind(string name, [NotNullWhen(true)] out SafetensorsInfo? info) => _byName.TryGetValue(name, out info);
@@ -96,6 +98,14 @@ internal sealed class SafetensorsHeader
 
     /// <summary>Names come from files: a message shows their beginning only.</summary>
     internal static string Quote(string name) => name.Length <= 100 ? $"'{name}'" : $"'{name[..100]}…'";
+
+    /// <summary>Throws if bytes of a tensor's data are no values of its type; only BOOL has such.</summary>
+    /// <exception cref="InvalidDataException">A BOOL is neither 0 nor 1, with which libtorch's operations are not defined.</exception>
+    internal void CheckData(SafetensorsInfo info, ReadOnlySpan<byte> bytes)
+    {
+        if (info.Type == torch.ScalarType.Bool && bytes.IndexOfAnyExceptInRange((byte)0, (byte)1) is >= 0 and int at)
+            throw Bad(Source, $"tensor {Quote(info.Name)} of type BOOL has a byte {bytes[at]} where 0 or 1 was expected");
+    }
 
     private static SafetensorsHeader Parse(ReadOnlySpan<byte> json, string source, long? fileLength)
     {

@@ -26,6 +26,10 @@ internal sealed class SafetensorsStream : ISafetensorsReader
 
     public SafetensorsHeader Header { get; }
 
+    public IReadOnlyDictionary<string, SafetensorsInfo> Tensors => Header.ByName;
+
+    public IReadOnlyDictionary<string, string> Metadata => Header.Metadata;
+
     /// <summary>Reads the rest of the file; a second call is an error.</summary>
     public void ReadInto(IReadOnlyDictionary<string, torch.Tensor> destinations)
     {
@@ -40,11 +44,20 @@ internal sealed class SafetensorsStream : ISafetensorsReader
             if (tensor is null)
                 Skip(info);
             else
-                TensorPieces.Read(tensor, bytes => Fill(info, bytes));
+                TensorPieces.Read(tensor, bytes =>
+                {
+                    Fill(info, bytes);
+                    Header.CheckData(info, bytes);
+                });
         }
 
         if (!_lengthKnown && _stream.ReadByte() >= 0)
             throw SafetensorsHeader.Bad(Source, $"it goes on after the {Header.DataLength} bytes of data that its tensors cover");
+    }
+
+    /// <summary>Does nothing: the stream is the caller's.</summary>
+    public void Dispose()
+    {
     }
 
     private void Fill(SafetensorsInfo info, Span<byte> bytes)

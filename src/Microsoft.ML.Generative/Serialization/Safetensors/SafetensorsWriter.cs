@@ -31,7 +31,12 @@ internal static class SafetensorsWriter
         AtomicFile.Write(path, stream => Write(stream, tensors, metadata));
 
     // Wide elements first keeps every tensor aligned to its element, so that a mapped file can be used in place.
-    private static (string Name, torch.Tensor Tensor)[] Order(IEnumerable<(string Name, torch.Tensor Tensor)> tensors)
+    private static (string Name, torch.Tensor Tensor)[] Order(IEnumerable<(string Name, torch.Tensor Tensor)> tensors) =>
+        [.. Check(tensors).OrderByDescending(t => SafetensorsTypes.SizeOf(t.Tensor.dtype)).ThenBy(t => t.Name, StringComparer.Ordinal)];
+
+    /// <summary>The tensors, if all can be written to one file.</summary>
+    /// <inheritdoc cref="Write" path="/exception"/>
+    internal static (string Name, torch.Tensor Tensor)[] Check(IEnumerable<(string Name, torch.Tensor Tensor)> tensors)
     {
         var names = new HashSet<string>(StringComparer.Ordinal) { SafetensorsHeaderParser.MetadataKey };
         (string Name, torch.Tensor Tensor)[] all = [.. tensors];
@@ -45,7 +50,7 @@ internal static class SafetensorsWriter
                 throw new ArgumentException($"Tensor '{name}' is sparse; safetensors files hold dense tensors.", nameof(tensors));
         }
 
-        return [.. all.OrderByDescending(t => SafetensorsTypes.SizeOf(t.Tensor.dtype)).ThenBy(t => t.Name, StringComparer.Ordinal)];
+        return all;
     }
 
     private static ReadOnlySpan<byte> Header((string Name, torch.Tensor Tensor)[] tensors, IReadOnlyDictionary<string, string>? metadata)

@@ -124,66 +124,6 @@ public sealed class SafetensorsReadersTests : IDisposable
         Assert.Throws<ObjectDisposedException>(() => file.Read("w"));
     }
 
-    [Fact]
-    public void Two_thousand_damaged_files_load_or_are_refused_and_never_more()
-    {
-        byte[] sound = SafetensorsBytes.OfEveryType();
-        var random = new Random(2);
-        int loaded = 0;
-        for (int i = 0; i < 2000; i++)
-        {
-            byte[] damaged = [.. sound];
-            for (int flips = random.Next(1, 4); flips > 0; flips--)
-                damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
-            if (random.Next(8) == 0)
-                damaged = damaged[..random.Next(damaged.Length)];
-
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            bool loads = LoadsOrIsRefused(damaged);
-            Assert.Equal(loads, StreamsOrIsRefused(damaged));
-            loaded += loads ? 1 : 0;
-            Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1_000_000);
-        }
-
-        Assert.InRange(loaded, 20, 1000);
-    }
-
-    private bool LoadsOrIsRefused(byte[] bytes)
-    {
-        using var scope = torch.NewDisposeScope();
-        try
-        {
-            using SafetensorsFile file = Open(bytes);
-            long read = file.Names.Sum(name =>
-            {
-                torch.Tensor tensor = file.Read(name);
-                Assert.Equal(file.Info(name).Shape, tensor.shape);
-                Assert.Equal(bytes[(int)(file.Header.DataStart + file.Info(name).Begin)..(int)(file.Header.DataStart + file.Info(name).End)], tensor.bytes.ToArray());
-                return tensor.NumberOfElements * tensor.ElementSize;
-            });
-            Assert.Equal(44, read);
-            return true;
-        }
-        catch (InvalidDataException e)
-        {
-            Assert.Contains("damaged.safetensors", e.Message);
-            return false;
-        }
-    }
-
-    private static bool StreamsOrIsRefused(byte[] bytes)
-    {
-        try
-        {
-            new SafetensorsStream(SafetensorsBytes.Forward(bytes), "x").ReadInto(new Dictionary<string, torch.Tensor>());
-            return true;
-        }
-        catch (InvalidDataException)
-        {
-            return false;
-        }
-    }
-
     private static byte[] SixNumbers()
     {
         float[] numbers = [1, 2, 3, 4, 5, 6];
@@ -192,7 +132,7 @@ public sealed class SafetensorsReadersTests : IDisposable
 
     private SafetensorsFile Open(byte[] bytes)
     {
-        string path = _folder.File("damaged.safetensors");
+        string path = _folder.File("some.safetensors");
         File.WriteAllBytes(path, bytes);
         return SafetensorsFile.Open(path);
     }

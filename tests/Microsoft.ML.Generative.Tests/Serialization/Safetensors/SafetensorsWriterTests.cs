@@ -34,6 +34,25 @@ public sealed class SafetensorsWriterTests : IDisposable
         AssertTensor(tensors["none"], "F32", [0, 3], []);
     }
 
+    public static TheoryData<torch.ScalarType, double, string, byte[]> Layouts => new()
+    {
+        { torch.float64, -2.5, "F64", [0, 0, 0, 0, 0, 0, 0x04, 0xC0] },
+        { torch.float32, 1.5, "F32", [0, 0, 0xC0, 0x3F] },
+        { torch.float16, -2, "F16", [0x00, 0xC0] },
+        { torch.bfloat16, 1, "BF16", [0x80, 0x3F] },
+        { torch.int64, -2, "I64", [0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF] },
+        { torch.int32, 65536, "I32", [0, 0, 1, 0] },
+        { torch.int16, -32768, "I16", [0x00, 0x80] },
+        { torch.int8, -1, "I8", [0xFF] },
+        { torch.uint8, 255, "U8", [0xFF] },
+        { torch.@bool, 1, "BOOL", [1] },
+    };
+
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public void Every_type_is_written_as_the_layout_says(torch.ScalarType type, double value, string name, byte[] data) =>
+        AssertTensor(SafetensorsBytes.Parse(Written([("x", torch.tensor(value).to(type))]), out _)["x"], name, [], data);
+
     [Fact]
     public void The_bytes_do_not_depend_on_the_order_given_and_every_tensor_is_aligned()
     {

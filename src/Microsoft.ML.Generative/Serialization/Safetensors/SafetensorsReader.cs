@@ -1,0 +1,29 @@
+namespace Microsoft.ML.Generative;
+
+/// <summary>Opens what holds a network's tensors, whatever form it has.</summary>
+internal static class SafetensorsReader
+{
+    public const string DefaultName = "model";
+    public const string Extension = ".safetensors";
+    public const string IndexExtension = ".safetensors.index.json";
+
+    /// <summary>
+    /// Opens a safetensors file, an index of shards (<c>*.safetensors.index.json</c>), or a folder with <c>model.safetensors</c> or
+    /// <c>model.safetensors.index.json</c>.
+    /// </summary>
+    /// <exception cref="FileNotFoundException">There is no such file, or the folder has neither of the two.</exception>
+    /// <exception cref="InvalidDataException">A file is not sound.</exception>
+    public static ISafetensorsReader Open(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            string file = Path.Combine(path, DefaultName + Extension);
+            string index = Path.Combine(path, DefaultName + IndexExtension);
+            path = File.Exists(file) ? file
+                : File.Exists(index) ? index
+                : throw new FileNotFoundException($"The folder '{path}' has neither '{DefaultName}{Extension}' nor '{DefaultName}{IndexExtension}'.", file);
+        }
+
+        return path.EndsWith(IndexExtension, StringComparison.OrdinalIgnoreCase) ? SafetensorsIndex.Open(path) : SafetensorsFile.Open(path);
+    }
+}
