@@ -69,7 +69,9 @@ internal sealed class TensorSource : IDisposable
     /// <summary>The rows in batches; each epoch in a new order if shuffled, the last batch of an epoch with the rows that are left.</summary>
     public IBatchSource Batches(int batchSize, bool shuffle, long seed, torch.Device device)
     {
-        var batches = new TensorBatches(_columns, _rows, Count, batchSize, shuffle ? seed : null, device, () => Fingerprint);
+        var batches = new TensorBatches(
+            [.. _columns.Select(c => (Func<torch.Tensor, torch.Tensor>)(rows => c.ToNetworkInput(rows, device)))],
+            _rows, Count, batchSize, shuffle ? seed : null, () => Fingerprint);
         _batches.Add(batches);
         return batches;
     }
