@@ -24,7 +24,7 @@ public static partial class InformationTheory
     /// <param name="unit">The unit of the result.</param>
     /// <returns>Any number: a narrow density has a negative differential entropy.</returns>
     /// <exception cref="ArgumentException">The matrix is not square, symmetric and positive definite.</exception>
-    public static double GaussianEntropy(double[,] covariance, InformationUnit unit = InformationUnit.Nats)
+    public static double MultivariateGaussianEntropy(double[,] covariance, InformationUnit unit = InformationUnit.Nats)
     {
         double scale = PerNat(unit);
         Cholesky factor = new(covariance, nameof(covariance));
@@ -75,7 +75,7 @@ public static partial class InformationTheory
     /// <param name="unit">The unit of the result.</param>
     /// <returns>0 for equal distributions, else above. Not symmetric.</returns>
     /// <exception cref="ArgumentException">The sizes differ, a mean is not finite, or a matrix is not square, symmetric and positive definite.</exception>
-    public static double GaussianKlDivergence(
+    public static double MultivariateGaussianKlDivergence(
         ReadOnlySpan<double> mean0, double[,] covariance0, ReadOnlySpan<double> mean1, double[,] covariance1,
         InformationUnit unit = InformationUnit.Nats)
     {

@@ -91,7 +91,7 @@ internal sealed class VectorQuantizer : nn.Module
         using IDisposable noGradient = no_grad();
         using DisposeScope scope = NewDisposeScope();
         Tensor chosenBy = codes.unsqueeze(1).eq(arange(_codebookSize, device: codes.device)).to(vectors.dtype);
-        usage.mul_(_decay).add_(chosenBy.sum(0), alpha: 1 - _decay);
+        usage.mul_(_decay).add_(chosenBy.sum([0]), alpha: 1 - _decay);
         sums.mul_(_decay).add_(chosenBy.t().mm(vectors), alpha: 1 - _decay);
 
         Tensor total = usage.sum();

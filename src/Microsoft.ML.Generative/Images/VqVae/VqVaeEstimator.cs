@@ -68,9 +68,8 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         TensorColumn? validationColumn = _options.ValidationData is { } v ? VqVaeTransformer.InputColumn(v.Schema, _options, shape) : null;
 
         using TrainingRun run = TrainingRun.Open(_env, _host, _options);
-        using TensorSource data = TensorSource.Read(_host, input, [column], _options.CancellationToken);
-        using TensorSource? validation = validationColumn is null ? null
-            : TensorSource.Read(_host, _options.ValidationData!, [validationColumn], _options.CancellationToken);
+        using TensorSource data = run.ReadData(input, [column]);
+        using TensorSource? validation = validationColumn is null ? null : run.ReadValidationData([validationColumn]);
 
         VqVaeNetwork network = TorchSeed.Initialize(run.Seed, () => new VqVaeNetwork(_options, shape));
         try
