@@ -283,6 +283,19 @@ public sealed class Chart
         return this;
     }
 
+    /// <summary>Adds a thin line without marks or a name, of which many make a net.</summary>
+    /// <param name="points">The points.</param>
+    /// <param name="colour">Its place in the palette.</param>
+    public Chart Path(IReadOnlyList<(double X, double Y)> points, int colour)
+    {
+        ArgumentNullException.ThrowIfNull(points);
+        var series = new LineSeries { Color = OxyColor.FromAColor(200, _palette[colour % _palette.Length]), StrokeThickness = 1.3 };
+        series.Points.AddRange(points.Select(p => new DataPoint(p.X, p.Y)));
+        _hasContent |= points.Any(p => double.IsFinite(p.X) && double.IsFinite(p.Y));
+        _model.Series.Add(series);
+        return this;
+    }
+
     /// <summary>Adds a net: lines through the rows (first colour) and columns (second colour) of a table of points.</summary>
     /// <param name="nodes">The points.</param>
     public Chart Mesh((double X, double Y)[,] nodes)
@@ -290,18 +303,10 @@ public sealed class Chart
         ArgumentNullException.ThrowIfNull(nodes);
         int rows = nodes.GetLength(0), columns = nodes.GetLength(1);
         for (var row = 0; row < rows; row++)
-            Thread([.. Enumerable.Range(0, columns).Select(column => nodes[row, column])], 0);
+            Path([.. Enumerable.Range(0, columns).Select(column => nodes[row, column])], 0);
         for (var column = 0; column < columns; column++)
-            Thread([.. Enumerable.Range(0, rows).Select(row => nodes[row, column])], 1);
+            Path([.. Enumerable.Range(0, rows).Select(row => nodes[row, column])], 1);
         return this;
-
-        void Thread((double X, double Y)[] points, int colour)
-        {
-            var series = new LineSeries { Color = OxyColor.FromAColor(200, _palette[colour]), StrokeThickness = 1.3 };
-            series.Points.AddRange(points.Select(p => new DataPoint(p.X, p.Y)));
-            _hasContent |= points.Length > 0;
-            _model.Series.Add(series);
-        }
     }
 
     /// <summary>Adds a word at a point.</summary>
