@@ -9,7 +9,7 @@ public static partial class InformationTheory
     /// <param name="unit">The unit of the result.</param>
     /// <returns>Any number: a narrow density has a negative differential entropy.</returns>
     /// <exception cref="ArgumentException">There is no dimension, or a variance is not above 0 and finite.</exception>
-    public static double GaussianEntropy(ReadOnlySpan<double> variances, InformationUnit unit = InformationUnit.Nats)
+    public static double DiagonalGaussianEntropy(ReadOnlySpan<double> variances, InformationUnit unit = InformationUnit.Nats)
     {
         double scale = PerNat(unit);
         CheckVariances(variances, nameof(variances));
@@ -24,7 +24,7 @@ public static partial class InformationTheory
     /// <param name="unit">The unit of the result.</param>
     /// <returns>Any number: a narrow density has a negative differential entropy.</returns>
     /// <exception cref="ArgumentException">The matrix is not square, symmetric and positive definite.</exception>
-    public static double MultivariateGaussianEntropy(double[,] covariance, InformationUnit unit = InformationUnit.Nats)
+    public static double GaussianEntropy(double[,] covariance, InformationUnit unit = InformationUnit.Nats)
     {
         double scale = PerNat(unit);
         Cholesky factor = new(covariance, nameof(covariance));
@@ -43,7 +43,7 @@ public static partial class InformationTheory
     /// <returns>0 for equal distributions, else above. Not symmetric.</returns>
     /// <exception cref="ArgumentException">The lengths differ, a mean is not finite, or a variance is not above 0 and finite.</exception>
     /// <remarks>With m₁ = 0 and σ₁ = 1 it is the KL term of a VAE: D. P. Kingma, M. Welling, "Auto-encoding variational Bayes", 2013, appendix B.</remarks>
-    public static double GaussianKlDivergence(
+    public static double DiagonalGaussianKlDivergence(
         ReadOnlySpan<double> mean0, ReadOnlySpan<double> variances0, ReadOnlySpan<double> mean1, ReadOnlySpan<double> variances1,
         InformationUnit unit = InformationUnit.Nats)
     {
@@ -75,7 +75,7 @@ public static partial class InformationTheory
     /// <param name="unit">The unit of the result.</param>
     /// <returns>0 for equal distributions, else above. Not symmetric.</returns>
     /// <exception cref="ArgumentException">The sizes differ, a mean is not finite, or a matrix is not square, symmetric and positive definite.</exception>
-    public static double MultivariateGaussianKlDivergence(
+    public static double GaussianKlDivergence(
         ReadOnlySpan<double> mean0, double[,] covariance0, ReadOnlySpan<double> mean1, double[,] covariance1,
         InformationUnit unit = InformationUnit.Nats)
     {

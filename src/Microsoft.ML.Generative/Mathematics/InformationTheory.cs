@@ -5,7 +5,7 @@ namespace Microsoft.ML.Generative;
 
 /// <summary>
 /// Entropy, divergence and mutual information: of distributions given as probabilities, of normal distributions in closed form,
-/// and of columns of an <see cref="IDataView"/> with discrete values.
+/// and estimated from counts, from samples and from columns of an <see cref="IDataView"/>.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -19,7 +19,7 @@ namespace Microsoft.ML.Generative;
 /// double[] p = [0.5, 0.5], q = [0.75, 0.25];
 /// double bits = InformationTheory.Entropy(p, InformationUnit.Bits);   // 1
 /// double nats = InformationTheory.KlDivergence(p, q);                 // 0.1438
-/// double shared = InformationTheory.ColumnMutualInformation(data, "Shape", "Color");   // of two key or integer columns
+/// double shared = InformationTheory.EstimateMutualInformation(model.Transform(data), "Latent", "Label");
 /// </code>
 /// </example>
 public static partial class InformationTheory
