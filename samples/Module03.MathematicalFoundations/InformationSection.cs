@@ -1,5 +1,5 @@
-using MathNet.Numerics.Optimization;
 using MathNet.Numerics.LinearAlgebra;
+using MathNet.Numerics.Optimization;
 using Microsoft.ML.Generative;
 using Samples.Shared;
 

@@ -143,7 +143,8 @@ internal static class SampleColumns
                     getVector(ref buffer);
                     foreach ((int slot, T value) in buffer.Items(all: true))
                         dimensions[slot].Add(convert(value));
-                });
+                }
+                );
             }
 
             ValueGetter<T> getter = row.GetGetter<T>(row.Schema[name]);
@@ -152,7 +153,8 @@ internal static class SampleColumns
             {
                 getter(ref single);
                 dimensions[0].Add(convert(single));
-            });
+            }
+            );
         }
     }
 }

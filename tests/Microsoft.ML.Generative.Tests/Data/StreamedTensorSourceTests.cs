@@ -163,7 +163,13 @@ public sealed class StreamedTensorSourceTests
             IDataView data = TinyImages.AsVectors(ml, 30_000);
             using VaeTransformer model = ml.Transforms.Generative().Vae(new VaeOptions
             {
-                InputColumnName = "Pixels", LatentSize = 2, HiddenSizes = [4], Epochs = 1, BatchSize = 512, Shuffle = false, MemoryBudget = budget,
+                InputColumnName = "Pixels",
+                LatentSize = 2,
+                HiddenSizes = [4],
+                Epochs = 1,
+                BatchSize = 512,
+                Shuffle = false,
+                MemoryBudget = budget,
             }).Fit(data);
             return Tests.Rows.Read(model.Transform(ml.Data.TakeRows(data, 20)));
         }
