@@ -51,8 +51,8 @@ internal static class GradientSection
             .Line("central, single precision", centralSingle)
             .Line(null, [.. steps.Where(h => h > 1e-7).Select(h => (h, 0.2 * h))], colour: 7, dashed: true)
             .Line(null, [.. steps.Where(h => h > 1e-4).Select(h => (h, 0.05 * h * h))], colour: 7, dashed: true)
-            .Text(1e-2, 6e-3, "~ h")
-            .Text(1e-1, 3e-5, "~ h²")
+            .Text(3e-4, 1.5e-5, "~ h")
+            .Text(3e-2, 2e-6, "~ h²")
             .Range(yLow: 1e-12, yHigh: 1e3)
             .Save(lesson.Output.File("gradient-steps.png", "error of finite differences"));
         return new Result(autogradError, bestForward.X, bestCentral.X, bestCentral.Y);

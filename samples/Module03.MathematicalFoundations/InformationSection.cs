@@ -28,7 +28,7 @@ internal static class InformationSection
     {
         const double q = 0.3;
         double[] ps = [.. Enumerable.Range(0, 201).Select(i => i / 200.0)];
-        new Chart("A coin, and a model that says 0.3", "probability p of heads", "bits", equalScale: false)
+        new Chart("A coin, and a model that says 0.3", "probability p of heads", "bits")
             .Line("entropy H(p)", [.. ps.Select(p => (p, InformationTheory.Entropy([p, 1 - p], InformationUnit.Bits)))])
             .Line("cross-entropy H(p, 0.3)", [.. ps.Select(p => (p, InformationTheory.CrossEntropy([p, 1 - p], [q, 1 - q], InformationUnit.Bits)))])
             .Line("KL(p to 0.3), the gap", [.. ps.Select(p => (p, InformationTheory.KlDivergence([p, 1 - p], [q, 1 - q], InformationUnit.Bits)))])
@@ -127,7 +127,8 @@ internal static class InformationSection
         var neighbours = new Chart("Mutual information at correlation 0.9", "draws", "nats", logX: true)
             .Line("mean of five", [.. sizes.Zip(estimates, (n, values) => ((double)n, values.Average()))])
             .Points("nearest neighbours", [.. sizes.Zip(estimates).SelectMany(p => p.Second.Select(value => ((double)p.First, value)))], size: 3.5)
-            .Line("truth: −½·ln(1 − 0.81)", [.. sizes.Select(n => ((double)n, truth))], colour: 7, dashed: true);
+            .Line("truth: −½·ln(1 − 0.81)", [.. sizes.Select(n => ((double)n, truth))], colour: 7, dashed: true)
+            .Legend(bottom: true);
 
         const double m0 = 0, s0 = 1, m1 = 1, s1 = 2;
         var kl = InformationTheory.DiagonalGaussianKlDivergence([m0], [s0 * s0], [m1], [s1 * s1]);

@@ -64,6 +64,8 @@ internal sealed class Lesson : IDisposable
             InputColumnName = "Image",
             LatentSize = latentSize,
             Epochs = Quick ? 6 : 15,
+            // So that the numbers do not depend on how many cores there are; layers this small gain little from more.
+            Threads = 1,
             Progress = progress,
             CancellationToken = _cancellation,
         }).Fit(_trainData);

@@ -65,7 +65,7 @@ internal static class MatrixSection
                 table[digit, mean] = rows.Average(row => cosines[row, mean]);
         }
 
-        new Chart("Cosine between test digits and the digits' means", "mean of", "test digit", equalScale: true)
+        new Chart("Cosine between test digits and the digits' means", "mean of", "test digit")
             .HeatMap(table, "mean cosine", Lesson.ClassNames, "0.00")
             .Save(lesson.Output.File("matrix-cosines.png", "a batch times ten means"), 820, 700);
         var right = lesson.Test.Labels.Index().Count(pair => cosines.Row(pair.Index).MaximumIndex() == pair.Item);

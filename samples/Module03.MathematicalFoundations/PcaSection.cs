@@ -37,7 +37,7 @@ internal static class PcaSection
         float[][] pictures = [Signed(pca.Mean), .. Enumerable.Range(0, 19).Select(k => Signed(pca.Components.Column(k)))];
         ImageGrid.Save(
             lesson.Output.File("pca-eigendigits.png", "mean and eigenvectors as pictures"), pictures, 3, Lesson.Side, Lesson.Side,
-            columns: 10, padding: 5, scale: 3);
+            columns: 10, padding: 6, scale: 4);
 
         new Chart("Variance along the eigenvectors", "number of components", "share of the variance, %", logX: true)
             .Line("together", [.. Cumulated(pca.Eigenvalues).Select((sum, k) => (k + 1.0, 100 * sum / total))])
@@ -62,7 +62,7 @@ internal static class PcaSection
 
         new Chart("Power iteration finds the first eigenvector", "products with the covariance", "sine of the angle to it", logY: true)
             .Line("measured", angles)
-            .Line("(λ₂/λ₁)ⁿ", [.. angles.Select(p => (p.Item1, Math.Pow(ratio, p.Item1)))], dashed: true)
+            .Line("(λ₂/λ₁)^n", [.. angles.Select(p => (p.Item1, Math.Pow(ratio, p.Item1)))], dashed: true)
             .Save(lesson.Output.File("pca-power-iteration.png", "power iteration"));
         Console.WriteLine($"λ₂/λ₁ is {ratio:0.000}: after 60 products any vector points to the first eigenvector but for {angles[^1].Item2:0.0e+0}.");
     }

@@ -49,23 +49,23 @@ internal static class TransformationSection
     private static void NonLinear(Lesson lesson)
     {
         var random = new Random(6);
-        var w = Matrix<double>.Build.DenseOfArray(new[,] { { 1.2, 0.5 }, { -0.6, 1.1 } });
+        var w = Matrix<double>.Build.DenseOfArray(new[,] { { 1.0, 0.6 }, { -0.5, 1.0 } });
         var b = Vector<double>.Build.Dense([0.2, -0.1]);
-        var w1 = Matrix<double>.Build.Dense(16, 2, (_, _) => 2.4 * (random.NextDouble() - 0.5));
+        var w1 = Matrix<double>.Build.Dense(16, 2, (_, _) => 3.0 * (random.NextDouble() - 0.5));
         var b1 = Vector<double>.Build.Dense(16, _ => random.NextDouble() - 0.5);
-        var w2 = Matrix<double>.Build.Dense(2, 16, (_, _) => 1.3 * (random.NextDouble() - 0.5));
+        var w2 = Matrix<double>.Build.Dense(2, 16, (_, _) => 1.6 * (random.NextDouble() - 0.5));
 
         Chart[] charts =
         [
             Grid("W·x + b", p => w * p + b),
             Grid("tanh(W·x + b)", p => (w * p + b).PointwiseTanh()),
             Grid("ReLU(W·x + b)", p => (w * p + b).PointwiseMaximum(0)),
-            Grid("three tanh layers", p => Enumerable.Repeat(0, 3).Aggregate(p, (x, _) => (1.6 * (w * x) + b).PointwiseTanh())),
+            Grid("three tanh layers", p => Enumerable.Repeat(0, 3).Aggregate(p, (x, _) => (1.2 * (w * x) + b).PointwiseTanh())),
             Grid("2 → 16 → 2 with tanh", p => w2 * (w1 * p + b1).PointwiseTanh()),
-            Grid("2 → 16 → 2 with ReLU", p => w2 * (w1 * p + b1).PointwiseMaximum(0)),
+            Grid("2 → 16 → 2 with ReLU", p => 0.6 * (w2 * (w1 * p + b1).PointwiseMaximum(0))),
         ];
         Chart.SavePanels(lesson.Output.File("transformation-layers.png", "a grid under layers"), charts, columns: 3, panelWidth: 500, panelHeight: 520);
-        Console.WriteLine("tanh bends the plane into a square, ReLU folds it at the axes; layers of both can bend it into any shape, which no product of matrices can.");
+        Console.WriteLine("tanh presses the plane into a square, ReLU presses what is negative onto the axes; two layers of either can come close to any continuous map, products of matrices stay linear.");
     }
 
     // A straight grid of the latent space becomes a curved sheet among the pictures; seen along their first two principal components.
@@ -103,13 +103,13 @@ internal static class TransformationSection
         static double At(int index) => -2.5 + 5.0 * index / (count - 1);
     }
 
-    // Between two digits: mixing pixels shows both at once, mixing latent vectors shows digits all the way.
+    // Between two digits: mixing pixels shows both at once, mixing latent vectors moves the strokes.
     private static (double Mixture, double Path) Between(Lesson lesson)
     {
         const int steps = 10;
         var vae = lesson.Vae(16);
         var digits = lesson.Test.OneOfEach();
-        (int From, int To)[] pairs = [(3, 8), (4, 9), (0, 6)];
+        (int From, int To)[] pairs = [(7, 9), (4, 9), (0, 6)];
         var rows = pairs.SelectMany(pair =>
         {
             float[] from = vae.Decode(vae.Encode(digits[pair.From])), to = vae.Decode(vae.Encode(digits[pair.To]));

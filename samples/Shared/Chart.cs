@@ -1,3 +1,4 @@
+using System.Globalization;
 using OxyPlot;
 using OxyPlot.Annotations;
 using OxyPlot.Axes;
@@ -217,6 +218,7 @@ public sealed class Chart
         {
             axis.MajorGridlineStyle = LineStyle.None;
             (axis.MinimumPadding, axis.MaximumPadding) = (0, 0);
+            (axis.Minimum, axis.Maximum) = (-0.5, (axis.IsHorizontal() ? columns : rows) - 0.5);
             if (labels is null)
                 continue;
             axis.MajorStep = 1;
@@ -225,6 +227,8 @@ public sealed class Chart
 
         var scale = NewAxis<LinearColorAxis>(AxisPosition.Right, valueAxis);
         scale.Palette = OxyPalettes.Viridis(256);
+        scale.MajorGridlineStyle = LineStyle.None;
+        (scale.MinimumPadding, scale.MaximumPadding) = (0, 0);
         _model.Axes.Add(scale);
         _hasContent |= data.Length > 0;
         return this;
@@ -394,8 +398,23 @@ public sealed class Chart
         MarkerSize = size,
     };
 
-    private static Axis NewAxis(AxisPosition position, string title, bool logarithmic) =>
-        logarithmic ? NewAxis<LogarithmicAxis>(position, title) : NewAxis<LinearAxis>(position, title);
+    private static Axis NewAxis(AxisPosition position, string title, bool logarithmic)
+    {
+        if (!logarithmic)
+            return NewAxis<LinearAxis>(position, title);
+        var axis = NewAxis<LogarithmicAxis>(position, title);
+        axis.LabelFormatter = Power;
+        return axis;
+    }
+
+    // Powers of ten far from 1 as such: 10⁻⁶, not 1e-06.
+    private static string Power(double value)
+    {
+        var exponent = Math.Round(Math.Log10(value));
+        return Math.Abs(exponent) < 4 || Math.Abs(Math.Log10(value) - exponent) > 1e-9
+            ? value.ToString("0.######", CultureInfo.InvariantCulture)
+            : "10" + string.Concat(exponent.ToString(CultureInfo.InvariantCulture).Select(c => c == '-' ? '⁻' : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c - '0']));
+    }
 
     private static T NewAxis<T>(AxisPosition position, string title)
         where T : Axis, new() => new()
