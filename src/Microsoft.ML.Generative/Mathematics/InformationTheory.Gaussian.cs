@@ -13,7 +13,7 @@ public static partial class InformationTheory
     {
         double scale = PerNat(unit);
         CheckVariances(variances, nameof(variances));
-        double sum = variances.Length * LogTwoPiE;
+        double sum = variances.Length * _logTwoPiE;
         foreach (double variance in variances)
             sum += Math.Log(variance);
         return scale * sum / 2;
@@ -28,7 +28,7 @@ public static partial class InformationTheory
     {
         double scale = PerNat(unit);
         Cholesky factor = new(covariance, nameof(covariance));
-        return scale * (factor.Size * LogTwoPiE + factor.LogDeterminant) / 2;
+        return scale * (factor.Size * _logTwoPiE + factor.LogDeterminant) / 2;
     }
 
     /// <summary>
@@ -102,7 +102,7 @@ public static partial class InformationTheory
         return scale * sum / 2;
     }
 
-    private static readonly double LogTwoPiE = Math.Log(2 * Math.PI * Math.E);
+    private static readonly double _logTwoPiE = Math.Log(2 * Math.PI * Math.E);
 
     private static void CheckVariances(ReadOnlySpan<double> variances, string name)
     {
