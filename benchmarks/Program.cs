@@ -27,7 +27,7 @@ Option<int> samples = new("--importance-samples") { Description = "mnist-nll: dr
 Option<ComputePrecision> precision = new("--precision") { Description = "mnist-nll: what is multiplied in.", DefaultValueFactory = _ => ComputePrecision.Auto };
 Option<double?> ema = new("--ema-decay") { Description = "mnist-nll: decay of the moving average of the weights. Default: none." };
 
-RootCommand command = new("Measures the library; each workload prints one line of JSON.") 
+RootCommand command = new("Measures the library; each workload prints one line of JSON.")
 {
     workload, threads, seconds, data, preset, epochs, learningRate, batchSize, samples, precision, ema,
 };

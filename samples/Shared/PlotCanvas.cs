@@ -20,21 +20,26 @@ internal sealed class PlotCanvas : SkiaRenderContext, IRenderContext
         UseTextShaping = false;
     }
 
-    /// <summary>Renders the model as PNG.</summary>
-    public static void SavePng(PlotModel model, string path, int width, int height)
+    /// <summary>Renders models side by side, row by row, as one PNG; width and height are those of each.</summary>
+    public static void SavePng(IReadOnlyList<PlotModel> models, int columns, string path, int width, int height)
     {
-        using var bitmap = new SKBitmap(width, height);
+        using var bitmap = new SKBitmap(columns * width, (models.Count + columns - 1) / columns * height);
         using (var canvas = new SKCanvas(bitmap))
         using (var context = new PlotCanvas(canvas))
         {
             canvas.Clear(SKColors.White);
-            ((IPlotModel)model).Update(true);
-            ((IPlotModel)model).Render(context, new OxyRect(0, 0, width, height));
+            foreach (var (index, model) in models.Index())
+            {
+                using var restore = new SKAutoCanvasRestore(canvas);
+                canvas.Translate(index % columns * width, index / columns * height);
+                ((IPlotModel)model).Update(true);
+                ((IPlotModel)model).Render(context, new OxyRect(0, 0, width, height));
+                // OxyPlot paints its exceptions into the picture instead of throwing them.
+                if (model.GetLastPlotException() is { } error)
+                    throw new InvalidOperationException($"The chart '{model.Title}' cannot be drawn: {error.Message}", error);
+            }
         }
 
-        // OxyPlot paints its exceptions into the picture instead of throwing them.
-        if (model.GetLastPlotException() is { } error)
-            throw new InvalidOperationException($"The chart '{model.Title}' cannot be drawn: {error.Message}", error);
         AtomicFile.Write(path, stream => bitmap.Encode(stream, SKEncodedImageFormat.Png, 100));
     }
 

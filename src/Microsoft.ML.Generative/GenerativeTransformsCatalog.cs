@@ -35,4 +35,28 @@ public sealed class GenerativeTransformsCatalog
     /// <param name="options">The options; later changes to the object have no effect.</param>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public VaeEstimator Vae(VaeOptions options) => new(_env, options);
+
+    /// <summary>A vector-quantised autoencoder: turns pictures into small grids of codes, and draws new pictures by drawing codes.</summary>
+    /// <param name="inputColumnName">The column to learn: images of one size, or a known-size vector of Single or Byte with values in 0..1 and a picture's shape.</param>
+    /// <param name="codebookSize">How many codes there are to choose from.</param>
+    /// <param name="epochs">The autoencoder's passes over the data.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// IDataView digits = mlContext.Generative().Datasets.Digits(10_000);
+    /// VqVaeTransformer model = mlContext.Transforms.Generative().VqVae("Image").Fit(digits);
+    /// IDataView pictures = model.Generate(64);
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public VqVaeEstimator VqVae(
+        string inputColumnName = VqVaeOptions.Defaults.InputColumnName,
+        int codebookSize = VqVaeOptions.Defaults.CodebookSize,
+        int epochs = VqVaeOptions.Defaults.Epochs) =>
+        VqVae(new VqVaeOptions { InputColumnName = inputColumnName, CodebookSize = codebookSize, Epochs = epochs });
+
+    /// <summary>A vector-quantised autoencoder with all its options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public VqVaeEstimator VqVae(VqVaeOptions options) => new(_env, options);
 }

@@ -93,6 +93,47 @@ public class PictureTests
     }
 
     [Fact]
+    public void Charts_are_put_together_and_side_by_side()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.File("panels.png");
+        Chart.SavePanels(path,
+        [
+            new Chart("Curves", "x", "y", logX: true, logY: true).Line("a", [(1e-6, 1), (1, 10)]).Points("b", [(0.1, 2)]).Line(null, [(1e-6, 2), (1, 2)], colour: 3, dashed: true),
+            new Chart("Plane", "x", "y", equalScale: true).Arrows("field", [(0, 0, 1, 1)], colour: 3).Mesh(new[,] { { (0.0, 0.0), (1, 0) }, { (0, 1), (1, 1) } }).Text(0.5, 0.5, "here"),
+            new Chart("Valley", "x", "y").Contours((x, y) => x * x + y * y, (-1, 1), (-1, 1), 0.5),
+        ], columns: 2, panelWidth: 400, panelHeight: 300);
+
+        using var sheet = SKBitmap.Decode(path);
+        Assert.Equal((800, 600), (sheet.Width, sheet.Height));
+        for (var panel = 0; panel < 3; panel++)
+            Assert.True(Ink(sheet, SKRectI.Create(panel % 2 * 400 + 100, panel / 2 * 300, 200, 40)) > 30, $"panel {panel} has no title");
+        Assert.All(sheet.Pixels.Where((_, i) => i % 800 >= 400 && i / 800 >= 300), pixel => Assert.Equal(SKColors.White, pixel));
+    }
+
+    [Fact]
+    public void A_heat_map_has_row_0_on_top()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.File("heat.png");
+        new Chart("Heat", "column", "row").HeatMap(new double[,] { { 0, 0 }, { 0, 1 } }, "value").Save(path, 600, 600);
+        using var map = SKBitmap.Decode(path);
+        SKColor topLeft = map.GetPixel(150, 150), bottomRight = map.GetPixel(400, 430);
+        Assert.Equal(topLeft, map.GetPixel(400, 150));
+        Assert.Equal(topLeft, map.GetPixel(150, 430));
+        // Viridis: dark violet is low, yellow is high.
+        Assert.True(topLeft.Blue > topLeft.Green && bottomRight.Red > 200 && bottomRight.Blue < 100);
+    }
+
+    [Fact]
+    public void An_empty_chart_is_refused()
+    {
+        Assert.Contains("'Nothing'", Assert.Throws<ArgumentException>(() => new Chart("Nothing", "x", "y").Save("unused.png")).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => new Chart("Nothing", "x", "y").Line("a", [(double.NaN, 1)]).Save("unused.png"));
+        Assert.Throws<ArgumentException>(() => Chart.SavePanels("unused.png", []));
+    }
+
+    [Fact]
     public void A_point_without_a_class_name_is_refused() =>
         Assert.Throws<ArgumentOutOfRangeException>(() => Charts.Scatter("unused.png", "t", "x", "y", [(0, 0, 2)], ["zero", "one"]));
 

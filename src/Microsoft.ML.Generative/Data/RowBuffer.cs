@@ -10,23 +10,36 @@ internal sealed unsafe class RowBuffer : IDisposable
     private const long BytesAtFirst = 4 << 20;
 
     private readonly TensorColumn _column;
+    private readonly long _maxRows;
     private torch.Tensor _rows;
     private byte* _start;
     private long _capacity;
     private long _count;
 
-    public RowBuffer(TensorColumn column, long? expectedRows)
+    /// <param name="column">The column.</param>
+    /// <param name="expectedRows">The rows to come, if that is known.</param>
+    /// <param name="maxRows">The rows that may be in memory; while the buffer grows, its old and its new memory count.</param>
+    public RowBuffer(TensorColumn column, long? expectedRows, long maxRows)
     {
         _column = column;
-        _capacity = expectedRows is > 0 ? expectedRows.Value : Math.Max(1, BytesAtFirst / column.RowBytes);
+        _maxRows = maxRows;
+        _capacity = expectedRows is > 0 ? expectedRows.Value : Math.Clamp(BytesAtFirst / column.RowBytes, 1, maxRows);
         _rows = Allocate(_capacity, out _start);
     }
 
-    public Span<byte> NextRow()
+    /// <summary>The memory of the next row; false if there may be no more.</summary>
+    public bool TryNextRow(out Span<byte> row)
     {
+        row = default;
         if (_count == _capacity)
+        {
+            if (_capacity > _maxRows / 3)
+                return false;
             Resize(checked(_capacity * 2));
-        return new Span<byte>(_start + _count++ * _column.RowBytes, _column.RowBytes);
+        }
+
+        row = new Span<byte>(_start + _count++ * _column.RowBytes, _column.RowBytes);
+        return true;
     }
 
     /// <summary>The rows read: [rows, elements]. The buffer is empty afterwards.</summary>

@@ -1,22 +1,25 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using TorchSharp;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>What tells one data set from another.</summary>
-internal static class RowFingerprint
+/// <summary>What tells one data set from another: its columns, the number of its rows and the hash of their values, in their order.</summary>
+internal sealed class RowFingerprint(IReadOnlyList<TensorColumn> columns) : IDisposable
 {
-    public static string Of(IReadOnlyList<TensorColumn> columns, IReadOnlyList<torch.Tensor> rows, long count)
-    {
-        var parts = new List<string> { string.Create(CultureInfo.InvariantCulture, $"{count} rows") };
-        for (int i = 0; i < columns.Count; i++)
-        {
-            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-            TensorPieces.Write(rows[i], hash.AppendData);
-            parts.Add($"{columns[i].Name}: {columns[i].Type} [{string.Join('×', columns[i].RowShape)}] {Convert.ToHexStringLower(hash.GetHashAndReset())}");
-        }
+    private readonly IncrementalHash[] _hashes = [.. columns.Select(_ => IncrementalHash.CreateHash(HashAlgorithmName.SHA256))];
 
-        return string.Join("; ", parts);
+    /// <summary>Adds the bytes of a column's next row or rows.</summary>
+    public void Add(int column, ReadOnlySpan<byte> rows) => _hashes[column].AppendData(rows);
+
+    public string Finish(long count) => string.Join("; ",
+    [
+        string.Create(CultureInfo.InvariantCulture, $"{count} rows"),
+        .. columns.Select((c, i) => $"{c.Name}: {c.Type} [{string.Join('×', c.RowShape)}] {Convert.ToHexStringLower(_hashes[i].GetHashAndReset())}"),
+    ]);
+
+    public void Dispose()
+    {
+        foreach (IncrementalHash hash in _hashes)
+            hash.Dispose();
     }
 }

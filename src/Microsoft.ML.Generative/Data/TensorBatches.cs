@@ -5,27 +5,34 @@ namespace Microsoft.ML.Generative;
 /// <summary>Batches out of rows in memory. The order of an epoch depends on the seed and the epoch's number alone.</summary>
 internal sealed class TensorBatches : IBatchSource, IDisposable
 {
-    private readonly IReadOnlyList<TensorColumn> _columns;
+    private readonly IReadOnlyList<Func<torch.Tensor, torch.Tensor>> _toInputs;
     private readonly torch.Tensor[] _rows;
     private readonly long _count;
     private readonly int _batchSize;
     private readonly long? _shuffleSeed;
-    private readonly torch.Device _device;
     private readonly Func<string> _fingerprint;
     private torch.Tensor? _order;
     private long _position;
 
+    /// <param name="toInputs">For each column, what makes the network's input of some of its rows.</param>
+    /// <param name="rows">The columns: [rows, ..].</param>
+    /// <param name="count">The rows.</param>
+    /// <param name="batchSize">Rows in a batch.</param>
+    /// <param name="shuffleSeed">The seed of the order, or <see langword="null"/> for the rows' own.</param>
+    /// <param name="fingerprint">What tells the rows from others.</param>
     public TensorBatches(
-        IReadOnlyList<TensorColumn> columns, torch.Tensor[] rows, long count, int batchSize, long? shuffleSeed, torch.Device device, Func<string> fingerprint)
+        IReadOnlyList<Func<torch.Tensor, torch.Tensor>> toInputs, torch.Tensor[] rows, long count, int batchSize, long? shuffleSeed, Func<string> fingerprint)
     {
-        _columns = columns;
+        _toInputs = toInputs;
         _rows = rows;
         _count = count;
         _batchSize = batchSize;
         _shuffleSeed = shuffleSeed;
-        _device = device;
         _fingerprint = fingerprint;
     }
+
+    /// <summary>Whether the rows are disposed of with the batches.</summary>
+    public bool OwnsRows { get; init; }
 
     public long BatchesPerEpoch => (_count + _batchSize - 1) / _batchSize;
 
@@ -49,16 +56,21 @@ internal sealed class TensorBatches : IBatchSource, IDisposable
 
         long size = Math.Min(_batchSize, _count - _position);
         torch.Tensor? chosen = _order?.narrow(0, _position, size);
-        var columns = new torch.Tensor[_columns.Count];
+        var columns = new torch.Tensor[_rows.Length];
         for (int i = 0; i < columns.Length; i++)
         {
             torch.Tensor rows = chosen is null ? _rows[i].narrow(0, _position, size) : _rows[i].index_select(0, chosen);
-            columns[i] = _columns[i].ToNetworkInput(rows, _device);
+            columns[i] = _toInputs[i](rows);
         }
 
         _position += size;
         return new TensorBatch((int)size, columns);
     }
 
-    public void Dispose() => _order?.Dispose();
+    public void Dispose()
+    {
+        _order?.Dispose();
+        foreach (torch.Tensor rows in OwnsRows ? _rows : [])
+            rows.Dispose();
+    }
 }

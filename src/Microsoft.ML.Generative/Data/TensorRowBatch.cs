@@ -1,13 +1,12 @@
 using System.Runtime.InteropServices;
-using Microsoft.ML.Data;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>Computes float columns from columns that are tensors, many rows at a time.</summary>
+/// <summary>Computes columns from columns that are tensors, many rows at a time.</summary>
 /// <param name="inputs">The columns read.</param>
 /// <param name="row">The row or cursor that they are read from.</param>
-/// <param name="outputs">The columns written: scalars or vectors of Single.</param>
+/// <param name="outputs">The columns written: scalars or vectors of Single or Int32.</param>
 /// <param name="activeOutput">Whether an output is wanted.</param>
 /// <param name="slots">How many rows are computed at once.</param>
 /// <param name="device">Where they are computed.</param>
@@ -23,12 +22,8 @@ internal sealed class TensorRowBatch(
 {
     private readonly RowReader[] _readers = [.. inputs.Select(i => i.Open(row))];
     private readonly byte[][] _inputs = [.. inputs.Select(i => new byte[checked(i.RowBytes * slots)])];
-    private readonly int[] _widths = [.. outputs.Select(WidthOf)];
     private readonly int[] _active = [.. Enumerable.Range(0, outputs.Count).Where(activeOutput)];
-    private readonly float[]?[] _outputs = [.. outputs.Select((o, i) =>
-        activeOutput(i) ? new float[checked(slots * WidthOf(o))] : null)];
-
-    private static int WidthOf(DataViewSchema.DetachedColumn column) => column.Type is VectorDataViewType vector ? vector.Size : 1;
+    private readonly OutputBuffer?[] _outputs = [.. outputs.Select((o, i) => activeOutput(i) ? OutputBuffer.Create(o, slots) : null)];
 
     public void Read(int slot)
     {
@@ -51,27 +46,10 @@ internal sealed class TensorRowBatch(
 
         IReadOnlyList<torch.Tensor> results = compute(new RowInputs(new TensorBatch(count, columns), inputs, _inputs));
         for (int i = 0; i < _active.Length; i++)
-        {
-            torch.Tensor values = results[i].cpu().contiguous();
-            MemoryMarshal.Cast<byte, float>(values.bytes).CopyTo(_outputs[_active[i]]);
-        }
+            _outputs[_active[i]]!.Take(results[i]);
     }
 
-    public Delegate MakeGetter(int output, Func<int> slot)
-    {
-        float[] values = _outputs[output]!;
-        int width = _widths[output];
-        if (outputs[output].Type is not VectorDataViewType)
-            return (ValueGetter<float>)((ref float value) => value = values[slot()]);
-
-        return (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) =>
-        {
-            ReadOnlySpan<float> source = values.AsSpan(slot() * width, width);
-            VBufferEditor<float> editor = VBufferEditor.Create(ref value, width);
-            source.CopyTo(editor.Values);
-            value = editor.Commit();
-        });
-    }
+    public Delegate MakeGetter(int output, Func<int> slot) => _outputs[output]!.MakeGetter(slot);
 }
 
 /// <summary>The rows to compute: as tensors, and as the bytes they were read as.</summary>

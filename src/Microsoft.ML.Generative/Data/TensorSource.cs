@@ -4,81 +4,106 @@ using TorchSharp;
 namespace Microsoft.ML.Generative;
 
 /// <summary>
-/// Rows of an <see cref="IDataView"/> in memory, one tensor a column in its narrowest type, read in one pass.
+/// Rows of an <see cref="IDataView"/> as tensors in the narrowest type: all in memory where they fit a budget, else read anew in each epoch.
 /// </summary>
-internal sealed class TensorSource : IDisposable
+internal abstract class TensorSource : IDisposable
 {
     private const int RowsBetweenChecks = 4096;
 
-    private readonly IReadOnlyList<TensorColumn> _columns;
-    private readonly torch.Tensor[] _rows;
-    private readonly List<TensorBatches> _batches = [];
-    private string? _fingerprint;
+    /// <summary>Rows.</summary>
+    public abstract long Count { get; }
 
-    private TensorSource(IReadOnlyList<TensorColumn> columns, torch.Tensor[] rows, long count)
-    {
-        _columns = columns;
-        _rows = rows;
-        Count = count;
-    }
+    /// <summary>The same for the same rows in the same order, however they are kept.</summary>
+    public abstract string Fingerprint { get; }
 
-    public long Count { get; }
+    /// <summary>The rows in batches; each epoch in a new order if shuffled, the last batch of an epoch with the rows that are left.</summary>
+    public abstract IBatchSource Batches(int batchSize, bool shuffle, long seed, torch.Device device);
 
-    /// <summary>The rows of a column as read: [rows, ..row shape flattened], Byte, Float32 or Int64.</summary>
-    public torch.Tensor this[int column] => _rows[column];
+    /// <inheritdoc/>
+    public abstract void Dispose();
 
-    /// <summary>The same for the same rows in the same order: their columns, their number and the hash of their values.</summary>
-    public string Fingerprint => _fingerprint ??= RowFingerprint.Of(_columns, _rows, Count);
-
+    /// <summary>Reads and checks all rows, and keeps them if they fit.</summary>
+    /// <param name="host">Says when to stop.</param>
+    /// <param name="data">The rows.</param>
+    /// <param name="columns">The columns to read.</param>
+    /// <param name="memoryBudget">Bytes that the rows may take.</param>
+    /// <param name="cancellation">Stops, too.</param>
     /// <exception cref="ArgumentException">The data has no rows.</exception>
     /// <exception cref="InvalidDataException">A value cannot be used; the message names its column and row.</exception>
     /// <exception cref="OperationCanceledException">The context or the token was cancelled.</exception>
-    public static TensorSource Read(IHost host, IDataView data, IReadOnlyList<TensorColumn> columns, CancellationToken cancellation = default)
+    public static TensorSource Read(
+        IHost host, IDataView data, IReadOnlyList<TensorColumn> columns, long memoryBudget = long.MaxValue, CancellationToken cancellation = default)
     {
         TorchRuntime.EnsureLoaded();
-        var buffers = columns.Select(c => new RowBuffer(c, data.GetRowCount())).ToArray();
-        try
-        {
-            using DataViewRowCursor cursor = data.GetRowCursor(columns.Select(c => data.Schema[c.Name]).Distinct());
-            RowReader[] readers = [.. columns.Select(c => c.Open(cursor))];
-            long count = 0;
-            while (cursor.MoveNext())
-            {
-                if (count++ % RowsBetweenChecks == 0)
-                {
-                    host.CheckAlive();
-                    cancellation.ThrowIfCancellationRequested();
-                }
+        long rowBytes = columns.Sum(c => (long)c.RowBytes);
+        long rowsInBudget = memoryBudget / Math.Max(1, rowBytes);
+        return TryReadAll(host, data, columns, rowsInBudget, cancellation) ?? (TensorSource)StreamedTensorSource.Scan(host, data, columns, rowsInBudget, cancellation);
+    }
 
-                for (int i = 0; i < readers.Length; i++)
-                    readers[i].Read(buffers[i].NextRow());
+    /// <summary>Calls for each row, and asks now and then whether to stop.</summary>
+    /// <returns>The number of rows; less than there are if the action returned false.</returns>
+    internal static long ReadRows(IHost host, DataViewRowCursor cursor, Func<bool> readRow, CancellationToken cancellation)
+    {
+        long count = 0;
+        while (cursor.MoveNext())
+        {
+            if (count % RowsBetweenChecks == 0)
+            {
+                host.CheckAlive();
+                cancellation.ThrowIfCancellationRequested();
             }
 
-            if (count == 0)
-                throw new ArgumentException("The data is empty: no row to learn from.");
-            return new TensorSource(columns, [.. buffers.Select(b => b.Finish())], count);
+            if (!readRow())
+                break;
+            count++;
         }
-        catch
+
+        return count;
+    }
+
+    internal static DataViewRowCursor OpenCursor(IDataView data, IReadOnlyList<TensorColumn> columns) =>
+        data.GetRowCursor(columns.Select(c => data.Schema[c.Name]).Distinct());
+
+    internal static ArgumentException Empty() => new("The data is empty: no row to learn from.");
+
+    // Null when the rows turn out to be more than fit. The number that a view tells is a hint, not a promise.
+    private static MemoryTensorSource? TryReadAll(
+        IHost host, IDataView data, IReadOnlyList<TensorColumn> columns, long rowsInBudget, CancellationToken cancellation)
+    {
+        long? expected = data.GetRowCount();
+        if (expected > rowsInBudget || rowsInBudget == 0)
+            return null;
+
+        var buffers = new List<RowBuffer>();
+        bool isKept = false;
+        try
         {
-            foreach (RowBuffer buffer in buffers)
-                buffer.Dispose();
-            throw;
+            buffers.AddRange(columns.Select(c => new RowBuffer(c, expected, rowsInBudget)));
+            using DataViewRowCursor cursor = OpenCursor(data, columns);
+            RowReader[] readers = [.. columns.Select(c => c.Open(cursor))];
+            bool fits = true;
+            long count = ReadRows(host, cursor, () =>
+            {
+                for (int i = 0; i < readers.Length && fits; i++)
+                {
+                    fits = buffers[i].TryNextRow(out Span<byte> row);
+                    if (fits)
+                        readers[i].Read(row);
+                }
+
+                return fits;
+            }, cancellation);
+            if (!fits)
+                return null;
+            if (count == 0)
+                throw Empty();
+            isKept = true;
+            return new MemoryTensorSource(columns, [.. buffers.Select(b => b.Finish())], count);
         }
-    }
-
-    /// <summary>The rows in batches; each epoch in a new order if shuffled, the last batch of an epoch with the rows that are left.</summary>
-    public IBatchSource Batches(int batchSize, bool shuffle, long seed, torch.Device device)
-    {
-        var batches = new TensorBatches(_columns, _rows, Count, batchSize, shuffle ? seed : null, device, () => Fingerprint);
-        _batches.Add(batches);
-        return batches;
-    }
-
-    public void Dispose()
-    {
-        foreach (TensorBatches batches in _batches)
-            batches.Dispose();
-        foreach (torch.Tensor rows in _rows)
-            rows.Dispose();
+        finally
+        {
+            if (!isKept)
+                buffers.ForEach(b => b.Dispose());
+        }
     }
 }

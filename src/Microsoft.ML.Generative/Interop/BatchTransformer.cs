@@ -1,5 +1,6 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
+using TorchSharp;
 
 namespace Microsoft.ML.Generative;
 
@@ -70,6 +71,25 @@ public abstract class BatchTransformer : ITransformer, IDisposable
     protected abstract void Dispose(bool disposing);
 
     private protected abstract void Save(ModelSaveContext ctx);
+
+    /// <summary>Computes rows of values, as many at once as a cursor does.</summary>
+    /// <param name="count">The rows.</param>
+    /// <param name="width">Values in a row.</param>
+    /// <param name="compute">From the first row and the number of rows to [rows, ..values], Float32.</param>
+    private protected float[] ComputeRows(int count, int width, Func<int, int, torch.Tensor> compute)
+    {
+        float[] values = new float[checked(count * width)];
+        using IDisposable noGradient = torch.no_grad();
+        for (int start = 0; start < count; start += RowsAtOnce)
+        {
+            Host.CheckAlive();
+            using DisposeScope scope = torch.NewDisposeScope();
+            int rows = Math.Min(RowsAtOnce, count - start);
+            TensorMemory.ToArray<float>(compute(start, rows)).CopyTo(values, checked(start * width));
+        }
+
+        return values;
+    }
 
     /// <summary>The columns added. Checks the input columns.</summary>
     internal abstract DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema);

@@ -26,6 +26,7 @@ internal sealed class ModelArchive
     // The layout of ML.NET's ModelHeader.
     private const int HeaderBytes = 256;
     private const ulong HeaderSignature = 0x4C45444F4D004C4D;
+    private const int ModelBytesAt = 0x18;
     private const int LoaderAt = 0x50;
     private const int OtherLoaderAt = 0x68;
     private const int LoaderBytes = 24;
@@ -35,6 +36,7 @@ internal sealed class ModelArchive
     private const string ModelEntry = "Model.key";
     private const string SchemaEntry = "Schema";
     private const string ChainLoader = "TransformerChain";
+    private const string ColumnSelector = "SelectColumnsTransform";
 
     /// <summary>Where ML.NET keeps a transformer in a model file, named as a chain even if it is a single one.</summary>
     public const string ModelFolder = ChainLoader;
@@ -43,7 +45,7 @@ internal sealed class ModelArchive
     // file claims, in a loop that does not end with the file, or make objects of classes that it names.
     private static readonly HashSet<string> _loaders = new(
         [
-            ChainLoader, "CopyTransform", "ConcatTransform", "SelectColumnsTransform", "ConvertTransform", "ImageLoaderTransform", "ImageScalerTransform",
+            ChainLoader, "CopyTransform", "ConcatTransform", ColumnSelector, "ConvertTransform", "ImageLoaderTransform", "ImageScalerTransform",
             "ImagePixelExtractor", "ImageGrayscaleTransform", "VectorToImageConverter",
         ],
         StringComparer.OrdinalIgnoreCase);
@@ -131,26 +133,23 @@ internal sealed class ModelArchive
 
     private void CheckHeader(ZipArchiveEntry entry, byte[] header, Stream rest)
     {
-        int at = HeaderBytes;
-        foreach (string loader in (string[])[Loader(header, LoaderAt), Loader(header, OtherLoaderAt)])
+        // Nearly all of ML.NET's models begin with how many of something there are, and make an array of that length.
+        if (BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(ModelBytesAt)) >= sizeof(int))
         {
-            if (loader.Equals(ChainLoader, StringComparison.OrdinalIgnoreCase) && at == HeaderBytes)
-            {
-                int links = BinaryPrimitives.ReadInt32LittleEndian(Read(rest, sizeof(int)));
-                at += sizeof(int);
-                if (links < 0 || links > _archive.Entries.Count)
-                    throw Bad($"its entry {Quote(entry.FullName)} is a chain of {links} models, more than there are entries");
-            }
+            int count = BinaryPrimitives.ReadInt32LittleEndian(Read(rest, sizeof(int)));
+            bool isChain = IsLoader(header, LoaderAt, ChainLoader) || IsLoader(header, OtherLoaderAt, ChainLoader);
+            long most = isChain ? _archive.Entries.Count : entry.Length;
+            if ((count < 0 || count > most) && !IsLoader(header, LoaderAt, ColumnSelector))
+                throw Bad($"its entry {Quote(entry.FullName)} begins with a count of {count} where 0 to {most} were expected");
         }
 
         long place = BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(AssemblyNamePlaceAt));
         if (place != 0)
         {
             uint bytes = BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(AssemblyNameBytesAt));
-            if (place < at || place > entry.Length || bytes > MaxAssemblyNameBytes)
+            if (place < HeaderBytes || place > entry.Length || bytes > MaxAssemblyNameBytes)
                 throw Bad($"its entry {Quote(entry.FullName)} has {bytes} bytes of an assembly's name at byte {place}");
-            Skip(rest, place - at);
-            CheckAssembly(entry, Encoding.Unicode.GetString(Read(rest, (int)bytes)));
+            CheckAssembly(entry, Encoding.Unicode.GetString(ReadAt(entry, place, (int)bytes)));
         }
 
         CheckLoader(entry, Loader(header, LoaderAt));
@@ -202,6 +201,8 @@ internal sealed class ModelArchive
         && name.TrimEnd('/').Split('/') is { Length: <= MaxDepth } parts
         && parts.All(part => part.Length > 0 && !part.Contains("..", StringComparison.Ordinal) && part != ".");
 
+    private static bool IsLoader(byte[] header, int at, string name) => Loader(header, at).Equals(name, StringComparison.OrdinalIgnoreCase);
+
     private static string Loader(byte[] header, int at) => Encoding.Latin1.GetString(header, at, LoaderBytes).TrimEnd('\0');
 
     private static byte[] Read(Stream stream, int count)
@@ -211,15 +212,18 @@ internal sealed class ModelArchive
         return bytes;
     }
 
-    private static void Skip(Stream stream, long count)
+    private static byte[] ReadAt(ZipArchiveEntry entry, long place, int count)
     {
+        using Stream stream = entry.Open();
         Span<byte> buffer = stackalloc byte[4096];
-        while (count > 0)
+        while (place > 0)
         {
-            int part = (int)Math.Min(count, buffer.Length);
+            int part = (int)Math.Min(place, buffer.Length);
             stream.ReadExactly(buffer[..part]);
-            count -= part;
+            place -= part;
         }
+
+        return Read(stream, count);
     }
 
     private static string Quote(string name) => SafetensorsHeader.Quote(name);

@@ -99,7 +99,8 @@ internal static class ModelEntries
                 var file = new SafetensorsStream(stream, Weights, length);
                 if (file.Header.DataLength != weightBytes)
                     throw new InvalidDataException($"'{Weights}' holds {file.Header.DataLength} bytes of tensors; the network of '{Config}' has {weightBytes}.");
-                network = create();
+                // In its own scope: what the layers draw is overwritten, and must not disturb who draws meanwhile.
+                network = TorchSeed.Initialize(0, create);
                 ModuleWeights.Load(network, file);
             });
             return network!;

@@ -28,14 +28,14 @@ internal sealed class TrainingLoop
     private bool _isFinished;
 
     /// <param name="run">The call of <c>Fit</c>: device, seed, options, checkpoints.</param>
-    /// <param name="phases">What a step does, in order. The first phase's source defines the epoch.</param>
+    /// <param name="phases">What a step does, in order. The first phase's source defines the epoch, its network's name the loop's checkpoints.</param>
     /// <param name="validation">Batches scored with the first phase's losses at the end of each epoch.</param>
-    /// <param name="stage">The loop's name in checkpoints, where a model is trained in several loops. Default: the first network's.</param>
+    /// <param name="options">Options of this loop, where a model is trained in several. Default: the run's.</param>
     /// <exception cref="InvalidOperationException">The checkpoints are of a training with other data.</exception>
-    public TrainingLoop(TrainingRun run, IReadOnlyList<TrainingPhase> phases, IBatchSource? validation, string? stage = null)
+    public TrainingLoop(TrainingRun run, IReadOnlyList<TrainingPhase> phases, IBatchSource? validation, TrainingOptions? options = null)
     {
         _run = run;
-        _options = run.Options;
+        _options = options ?? run.Options;
         _phases = phases;
         _validation = validation;
 
@@ -49,7 +49,7 @@ internal sealed class TrainingLoop
         if (validation is not null && (_options.EarlyStoppingPatience is not null || _options.OnCancel == CancellationBehavior.KeepBest))
             _best = new BestWeights(_networks);
         if (run.Checkpoints is { } folder)
-            _checkpoints = new CheckpointSession(run, folder, stage ?? _networks[0].Name, _networks, _feeds, _validation, _meter, _best);
+            _checkpoints = new CheckpointSession(run, folder, _networks[0].Name, _networks, _feeds, _validation, _meter, _best);
     }
 
     /// <summary>

@@ -77,6 +77,8 @@ public abstract class TrainingOptions
         public const double FinalLearningRate = 0;
     }
 
+    private const long LowestMemoryBudget = 1 << 20;
+
     private protected TrainingOptions()
     {
     }
@@ -158,6 +160,14 @@ public abstract class TrainingOptions
     public CheckpointOptions? Checkpoints { get; set; }
 
     /// <summary>
+    /// Bytes of memory that the rows of training and validation data may take, at least 1 MiB. Rows that do not fit are read anew in each epoch,
+    /// while the training computes, and shuffled in a pool of this size instead of all at once. Default: half of the memory that the
+    /// process may use.
+    /// </summary>
+    [JsonIgnore]
+    public long? MemoryBudget { get; set; }
+
+    /// <summary>
     /// Threads that libtorch computes with, at least 1. Default: where no seed is given, what is measured to be fastest; else libtorch's own
     /// choice, since with another number of threads the same seed gives slightly different weights.
     /// </summary>
@@ -201,6 +211,7 @@ public abstract class TrainingOptions
         OptionChecks.AtLeast(Threads ?? 1, 1, nameof(Threads));
         OptionChecks.Defined(Precision);
         OptionChecks.Defined(OnCancel);
+        OptionChecks.AtLeast(MemoryBudget ?? LowestMemoryBudget, LowestMemoryBudget, nameof(MemoryBudget));
         Checkpoints?.Validate();
         OptionChecks.AtLeast(EarlyStoppingPatience ?? 1, 1, nameof(EarlyStoppingPatience));
     }

@@ -16,7 +16,7 @@ public sealed class TensorSourceTests
         TensorColumn column = TensorColumn.Features(data.Schema, "Image", new ImageShape(1, 2, 2), ValueRange.Unit);
         using TensorSource source = TensorSource.Read(_host, data, [column]);
 
-        Assert.Equal(torch.ScalarType.Byte, source[0].dtype);
+        Assert.Equal(torch.ScalarType.Byte, ((MemoryTensorSource)source)[0].dtype);
         torch.Tensor batch = NextBatch(source);
         Assert.Equal([1, 1, 2, 2], batch.shape);
         Assert.Equal([0f, 0.2f, 1f, 0.4f], batch.data<float>().ToArray());
@@ -68,8 +68,8 @@ public sealed class TensorSourceTests
         IDataView data = _ml.Data.LoadFromEnumerable([new Labels { Key = 2, Integer = 2 }, new Labels { Key = 0, Integer = 0 }]);
         using TensorSource source = TensorSource.Read(
             _host, data, [TensorColumn.Label(data.Schema, "Key", 3), TensorColumn.Label(data.Schema, "Integer", 3)]);
-        Assert.Equal([2L, 0L], source[0].data<long>().ToArray());
-        Assert.Equal([2L, 0L], source[1].data<long>().ToArray());
+        Assert.Equal([2L, 0L], ((MemoryTensorSource)source)[0].data<long>().ToArray());
+        Assert.Equal([2L, 0L], ((MemoryTensorSource)source)[1].data<long>().ToArray());
     }
 
     [Theory]
@@ -181,7 +181,7 @@ public sealed class TensorSourceTests
         using TensorSource source = TensorSource.Read(_host, data, [TensorColumn.Features(data.Schema, "Values", null, ValueRange.Finite)]);
 
         Assert.Equal(count - 1, source.Count);
-        using torch.Tensor means = source[0].mean([1]);
+        using torch.Tensor means = ((MemoryTensorSource)source)[0].mean([1]);
         Assert.Equal(Enumerable.Range(1, count - 1).Select(i => (float)i), means.data<float>().ToArray());
     }
 
@@ -190,7 +190,7 @@ public sealed class TensorSourceTests
     {
         IDataView data = _ml.Data.LoadFromEnumerable([new Scalars()]);
         TensorColumn[] columns = [TensorColumn.Features(data.Schema, "Value", null, ValueRange.Finite)];
-        Assert.Throws<OperationCanceledException>(() => TensorSource.Read(_host, data, columns, new CancellationToken(canceled: true)));
+        Assert.Throws<OperationCanceledException>(() => TensorSource.Read(_host, data, columns, cancellation: new CancellationToken(canceled: true)));
     }
 
     private static TensorSource Numbers(int count)

@@ -67,9 +67,8 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
         TensorColumn[]? validationColumns = _options.ValidationData is { } v ? VaeTransformer.InputTensors(v.Schema, _options, shape, labelCount) : null;
 
         using TrainingRun run = TrainingRun.Open(_env, _host, _options);
-        using TensorSource data = TensorSource.Read(_host, input, columns, _options.CancellationToken);
-        using TensorSource? validation = validationColumns is null ? null
-            : TensorSource.Read(_host, _options.ValidationData!, validationColumns, _options.CancellationToken);
+        using TensorSource data = run.ReadData(input, columns);
+        using TensorSource? validation = validationColumns is null ? null : run.ReadValidationData(validationColumns);
 
         int inputSize = columns[0].Elements;
         VaeNetwork network = TorchSeed.Initialize(run.Seed, () => new VaeNetwork(_options, shape, inputSize, labelCount));

@@ -3,6 +3,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Tests;
 
+[Collection(GlobalTorchState.Name)]
 public sealed class VaeObjectiveTests : IDisposable
 {
     private readonly DisposeScope _scope = NewDisposeScope();

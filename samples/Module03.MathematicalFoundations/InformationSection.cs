@@ -1,0 +1,195 @@
+using MathNet.Numerics.LinearAlgebra;
+using MathNet.Numerics.Optimization;
+using Microsoft.ML.Generative;
+using Samples.Shared;
+
+namespace Module03;
+
+/// <summary>Entropy, cross-entropy, KL divergence and mutual information: computed, estimated and drawn.</summary>
+internal static class InformationSection
+{
+    public sealed record Result(double BestPixelBits, Fit Forward, Fit Reverse, double NeighbourEstimate, double NeighbourTruth);
+
+    public sealed record Fit(double Mean, double Deviation, double Forward, double Reverse);
+
+    private static readonly double[] _line = [.. Enumerable.Range(0, 1_200).Select(i => -8 + (i + 0.5) / 75)];
+
+    public static Result Run(Lesson lesson)
+    {
+        Lesson.Title("5. Entropy, cross-entropy, KL divergence, mutual information");
+        Coins(lesson);
+        var (forward, reverse) = FitBothWays(lesson);
+        var best = Pixels(lesson);
+        var (estimate, truth) = Convergence(lesson);
+        return new Result(best, forward, reverse, estimate, truth);
+    }
+
+    private static void Coins(Lesson lesson)
+    {
+        const double q = 0.3;
+        double[] ps = [.. Enumerable.Range(0, 201).Select(i => i / 200.0)];
+        new Chart("A coin, and a model that says 0.3", "probability p of heads", "bits")
+            .Line("entropy H(p)", [.. ps.Select(p => (p, InformationTheory.Entropy([p, 1 - p], InformationUnit.Bits)))])
+            .Line("cross-entropy H(p, 0.3)", [.. ps.Select(p => (p, InformationTheory.CrossEntropy([p, 1 - p], [q, 1 - q], InformationUnit.Bits)))])
+            .Line("KL(p to 0.3), the gap", [.. ps.Select(p => (p, InformationTheory.KlDivergence([p, 1 - p], [q, 1 - q], InformationUnit.Bits)))])
+            .Line("Jensen–Shannon", [.. ps.Select(p => (p, InformationTheory.JensenShannonDivergence([p, 1 - p], [q, 1 - q], InformationUnit.Bits)))], dashed: true)
+            .Legend(left: true)
+            .Save(lesson.Output.File("information-coin.png", "entropy, cross-entropy and KL of a coin"));
+        double[] fair = [0.5, 0.5], biased = [0.9, 0.1];
+        Console.WriteLine($"A fair coin has {InformationTheory.Entropy(fair, InformationUnit.Bits):0.000} bit, one of 9 in 10 has {InformationTheory.Entropy(biased, InformationUnit.Bits):0.000}. "
+            + $"Taking the biased one for fair costs {InformationTheory.KlDivergence(biased, fair, InformationUnit.Bits):0.000} bits a throw, the fair one for biased {InformationTheory.KlDivergence(fair, biased, InformationUnit.Bits):0.000}: KL is not symmetric.");
+    }
+
+    // One normal q for a p with two peaks: the order of the arguments decides what a good fit is.
+    private static (Fit Forward, Fit Reverse) FitBothWays(Lesson lesson)
+    {
+        var p = Probabilities(x => 0.6 * Density(x, -2, 0.7) + 0.4 * Density(x, 2.5, 0.9));
+        var forward = Minimise(q => InformationTheory.KlDivergence(p, q), 0, 1);
+        // The reverse divergence has a minimum at each peak; the deeper one counts.
+        var reverse = new[] { Minimise(q => InformationTheory.KlDivergence(q, p), -2, 1), Minimise(q => InformationTheory.KlDivergence(q, p), 2, 1) }.MinBy(fit => fit.Reverse)!;
+
+        new Chart("One normal distribution for two peaks", "x", "probability density")
+            .Line("p", Curve(p))
+            .Line($"least KL(p to q): covers both", Curve(Normal(forward.Mean, forward.Deviation)))
+            .Line($"least KL(q to p): takes one", Curve(Normal(reverse.Mean, reverse.Deviation)))
+            .Save(lesson.Output.File("information-kl-fits.png", "both directions of KL"));
+
+        var mean = p.Zip(_line, (probability, x) => probability * x).Sum();
+        var deviation = Math.Sqrt(p.Zip(_line, (probability, x) => probability * (x - mean) * (x - mean)).Sum());
+        Console.WriteLine($"Two peaks p, one normal q. Least KL(p to q) = {forward.Forward:0.000} nats at mean {forward.Mean:0.00}, deviation {forward.Deviation:0.00}: p's own mean {mean:0.00} and deviation {deviation:0.00}. "
+            + $"Least KL(q to p) = {reverse.Reverse:0.000} at mean {reverse.Mean:0.00}, deviation {reverse.Deviation:0.00}: one peak.");
+        return (forward, reverse);
+
+        Fit Minimise(Func<double[], double> divergence, double startMean, double startDeviation)
+        {
+            var objective = ObjectiveFunction.Value(v => divergence(Normal(v[0], Math.Exp(v[1]))));
+            var found = NelderMeadSimplex.Minimum(objective, Vector<double>.Build.Dense([startMean, Math.Log(startDeviation)]), convergenceTolerance: 1e-10, maximumIterations: 2_000).MinimizingPoint;
+            var q = Normal(found[0], Math.Exp(found[1]));
+            return new Fit(found[0], Math.Exp(found[1]), InformationTheory.KlDivergence(p, q), InformationTheory.KlDivergence(q, p));
+        }
+    }
+
+    // What each pixel tells of the digit, black or white, and how uncertain it is itself.
+    private static double Pixels(Lesson lesson)
+    {
+        var entropy = new double[Lesson.Side, Lesson.Side];
+        var information = new double[Lesson.Side, Lesson.Side];
+        for (var pixel = 0; pixel < Lesson.Pixels; pixel++)
+        {
+            var counts = new long[2, Lesson.Classes];
+            foreach (var (image, label) in lesson.Train.Images.Zip(lesson.Train.Labels))
+                counts[NaiveBayes.IsWhite(image[pixel]) ? 1 : 0, label]++;
+            var white = Enumerable.Range(0, Lesson.Classes).Sum(digit => counts[1, digit]);
+            var (row, column) = (pixel / Lesson.Side, pixel % Lesson.Side);
+            entropy[row, column] = InformationTheory.EntropyFromCounts([white, lesson.Train.Count - white], unit: InformationUnit.Bits);
+            information[row, column] = InformationTheory.MutualInformationFromCounts(counts, unit: InformationUnit.Bits);
+        }
+
+        Chart.SavePanels(lesson.Output.File("information-pixels.png", "entropy of pixels, and what they tell of the digit"),
+        [
+            new Chart("Entropy of each pixel", "column", "row", equalScale: true).HeatMap(entropy, "bits"),
+            new Chart("Mutual information with the digit", "column", "row", equalScale: true).HeatMap(information, "bits"),
+        ]);
+
+        var labels = lesson.Train.Labels.CountBy(label => label).Select(pair => (long)pair.Value).ToArray();
+        var best = information.Cast<double>().Max();
+        var place = information.Cast<double>().Index().MaxBy(cell => cell.Item).Index;
+        Console.WriteLine($"The digit has {InformationTheory.EntropyFromCounts(labels, unit: InformationUnit.Bits):0.00} bits. The pixel that tells most of it, row {place / Lesson.Side}, column {place % Lesson.Side}, has {entropy[place / Lesson.Side, place % Lesson.Side]:0.00} bits and tells {best:0.00}; the corner tells {information[0, 0]:0.00}.");
+        return best;
+    }
+
+    private static (double Estimate, double Truth) Convergence(Lesson lesson)
+    {
+        const double correlation = 0.9;
+        var random = new Random(5);
+        var repeats = lesson.Quick ? 20 : 100;
+
+        double[] zipf = [.. Enumerable.Range(1, 100).Select(rank => 1.0 / rank)];
+        zipf = Array.ConvertAll(zipf, weight => weight / zipf.Sum());
+        var entropy = InformationTheory.Entropy(zipf);
+        int[] draws = [10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000];
+        var counted = draws.Select(n => Enumerable.Range(0, repeats).Select(_ => Counts(zipf, n, random)).ToArray()).ToArray();
+        var entropies = new Chart("Entropy of 100 words (Zipf)", "draws", "nats, mean of the repeats", logX: true)
+            .Line("relative frequencies", [.. draws.Zip(counted, (n, sets) => ((double)n, sets.Average(c => InformationTheory.EntropyFromCounts(c, correctBias: false))))])
+            .Line("Miller–Madow", [.. draws.Zip(counted, (n, sets) => ((double)n, sets.Average(c => InformationTheory.EntropyFromCounts(c))))])
+            .Line("truth", [.. draws.Select(n => ((double)n, entropy))], colour: 7, dashed: true)
+            .Legend(bottom: true);
+
+        var truth = -0.5 * Math.Log(1 - correlation * correlation);
+        int[] sizes = lesson.Quick ? [20, 50, 100, 200, 500, 1_000] : [20, 50, 100, 200, 500, 1_000, 2_000, 5_000];
+        double Estimate(int n)
+        {
+            var (x, y) = Correlated(n, correlation, random);
+            return InformationTheory.MutualInformationFromSamples(x, y);
+        }
+
+        var estimates = sizes.Select(n => Enumerable.Range(0, 5).Select(_ => Estimate(n)).ToArray()).ToArray();
+        var neighbours = new Chart("Mutual information at correlation 0.9", "draws", "nats", logX: true)
+            .Line("mean of five", [.. sizes.Zip(estimates, (n, values) => ((double)n, values.Average()))])
+            .Points("nearest neighbours", [.. sizes.Zip(estimates).SelectMany(p => p.Second.Select(value => ((double)p.First, value)))], size: 3.5)
+            .Line("truth: −½·ln(1 − 0.81)", [.. sizes.Select(n => ((double)n, truth))], colour: 7, dashed: true)
+            .Legend(bottom: true);
+
+        const double m0 = 0, s0 = 1, m1 = 1, s1 = 2;
+        var kl = InformationTheory.DiagonalGaussianKlDivergence([m0], [s0 * s0], [m1], [s1 * s1]);
+        int[] samples = [10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000];
+        var monteCarlo = new Chart("KL of N(0, 1) to N(1, 4)", "draws", "nats", logX: true);
+        for (var run = 0; run < 3; run++)
+        {
+            var (x, _) = Correlated(samples[^1], 0, random);
+            var ratios = x.Select(value => Math.Log(Density(value, m0, s0)) - Math.Log(Density(value, m1, s1))).ToArray();
+            monteCarlo.Line(run == 0 ? "mean of log p/q" : null, [.. samples.Select(n => ((double)n, ratios.Take(n).Average()))], colour: run);
+        }
+        monteCarlo.Line("closed form", [.. samples.Select(n => ((double)n, kl))], colour: 7, dashed: true);
+        Chart.SavePanels(lesson.Output.File("information-convergence.png", "estimates from samples"), [entropies, neighbours, monteCarlo], columns: 3, panelWidth: 560, panelHeight: 480);
+
+        var (plain, corrected) = (counted[3].Average(c => InformationTheory.EntropyFromCounts(c, correctBias: false)), counted[3].Average(c => InformationTheory.EntropyFromCounts(c)));
+        Console.WriteLine($"Entropy of 100 words, {entropy:0.000} nats: from 100 draws {plain:0.000} by relative frequencies, {corrected:0.000} with Miller's and Madow's correction.");
+        Console.WriteLine($"Mutual information at correlation {correlation}, {truth:0.000} nats: {estimates[^1].Average():0.000} from {sizes[^1]:N0} draws (nearest neighbours). KL of N(0, 1) to N(1, 4): {kl:0.0000} nats in closed form.");
+        return (estimates[^1].Average(), truth);
+    }
+
+    private static long[] Counts(double[] distribution, int draws, Random random)
+    {
+        var counts = new long[distribution.Length];
+        for (var draw = 0; draw < draws; draw++)
+        {
+            var rest = random.NextDouble();
+            var value = 0;
+            while (value < distribution.Length - 1 && (rest -= distribution[value]) >= 0)
+                value++;
+            counts[value]++;
+        }
+
+        return counts;
+    }
+
+    private static (double[] X, double[] Y) Correlated(int count, double correlation, Random random)
+    {
+        var (x, y) = (new double[count], new double[count]);
+        for (var i = 0; i < count; i++)
+        {
+            // Box and Muller: two independent normal numbers from two uniform ones.
+            var (radius, angle) = (Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())), 2 * Math.PI * random.NextDouble());
+            x[i] = radius * Math.Cos(angle);
+            y[i] = correlation * x[i] + Math.Sqrt(1 - correlation * correlation) * radius * Math.Sin(angle);
+        }
+
+        return (x, y);
+    }
+
+    private static double Density(double x, double mean, double deviation) =>
+        Math.Exp(-(x - mean) * (x - mean) / (2 * deviation * deviation)) / (deviation * Math.Sqrt(2 * Math.PI));
+
+    private static double[] Normal(double mean, double deviation) => Probabilities(x => Density(x, mean, deviation));
+
+    // Of small intervals, so that sums stand for integrals; nothing is quite impossible.
+    private static double[] Probabilities(Func<double, double> density)
+    {
+        double[] values = [.. _line.Select(x => Math.Max(density(x), 1e-300))];
+        var sum = values.Sum();
+        return Array.ConvertAll(values, value => value / sum);
+    }
+
+    private static (double, double)[] Curve(double[] probabilities) => [.. _line.Zip(probabilities, (x, p) => (x, p * 75))];
+}

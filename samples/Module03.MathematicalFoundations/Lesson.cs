@@ -1,0 +1,106 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Generative;
+using Samples.Shared;
+
+namespace Module03;
+
+/// <summary>What the sections share: the pictures, and models that more than one section looks at.</summary>
+internal sealed class Lesson : IDisposable
+{
+    public const int Side = 28;
+    public const int Pixels = Side * Side;
+    public const int Classes = 10;
+
+    private readonly MLContext _ml;
+    private readonly IDataView _trainData;
+    private readonly IDataView _testData;
+    private readonly CancellationToken _cancellation;
+    private readonly Dictionary<int, VaeTransformer> _vaes = [];
+    private Pca? _pca;
+
+    private Lesson(MLContext ml, IDataView train, IDataView test, bool quick, SampleOutput output, CancellationToken cancellation)
+    {
+        (_ml, _trainData, _testData, Quick, Output, _cancellation) = (ml, train, test, quick, output, cancellation);
+        Train = LabelledImages.Read(train);
+        Test = LabelledImages.Read(test);
+    }
+
+    /// <summary>Whether everything is smaller, for a first look.</summary>
+    public bool Quick { get; }
+
+    public SampleOutput Output { get; }
+
+    public LabelledImages Train { get; }
+
+    public LabelledImages Test { get; }
+
+    public static string[] ClassNames { get; } = [.. Enumerable.Range(0, Classes).Select(digit => $"{digit}")];
+
+    public Pca Pca => _pca ??= Pca.Fit(Train.Images.Take(Quick ? 1_000 : 10_000).ToArray());
+
+    public static Lesson Load(string data, bool quick, SampleOutput output, CancellationToken cancellation = default)
+    {
+        var ml = new MLContext(seed: 1);
+        var (trainCount, testCount) = quick ? (4_000, 1_000) : (20_000, 2_000);
+        if (data == "auto")
+            data = Directory.Exists(Path.Combine(ml.Generative().DataDirectory, "mnist")) ? "mnist" : "digits";
+        Console.WriteLine($"Pictures: {trainCount:N0} of {data} to learn from, {testCount:N0} others to test with.");
+        if (data == "digits")
+            return new Lesson(ml, ml.Generative().Datasets.Digits(trainCount, seed: 1), ml.Generative().Datasets.Digits(testCount, seed: 2), quick, output, cancellation);
+
+        var mnist = ml.Generative().Datasets.Mnist(cancellationToken: cancellation);
+        return new Lesson(ml, ml.Data.TakeRows(mnist.TrainSet, trainCount), ml.Data.TakeRows(mnist.TestSet, testCount), quick, output, cancellation);
+    }
+
+    /// <summary>A VAE with a number of latent dimensions, trained when first asked for.</summary>
+    public VaeTransformer Vae(int latentSize)
+    {
+        if (_vaes.TryGetValue(latentSize, out var known))
+            return known;
+        using var progress = new ConsoleProgress($"VAE, {latentSize} latent dimensions");
+        return _vaes[latentSize] = _ml.Transforms.Generative().Vae(new VaeOptions
+        {
+            InputColumnName = "Image",
+            LatentSize = latentSize,
+            Epochs = Quick ? 6 : 15,
+            // So that the numbers do not depend on how many cores there are; layers this small gain little from more.
+            Threads = 1,
+            Progress = progress,
+            CancellationToken = _cancellation,
+        }).Fit(_trainData);
+    }
+
+    /// <summary>The test pictures with the columns that a VAE adds.</summary>
+    public IDataView Encode(VaeTransformer vae) => vae.Transform(_testData);
+
+    /// <summary>The first latent means of the training pictures.</summary>
+    public float[][] EncodeTrain(VaeTransformer vae, int count) =>
+        [.. _ml.Data.TakeRows(vae.Transform(_trainData), count).GetColumn<float[]>("Latent")];
+
+    /// <summary>A view of rows made in the program.</summary>
+    public IDataView Rows<T>(IEnumerable<T> rows)
+        where T : class => _ml.Data.LoadFromEnumerable(rows);
+
+    public static void Title(string text) => Console.WriteLine($"\n{text}\n{new string('-', text.Length)}");
+
+    public void Dispose()
+    {
+        foreach (var vae in _vaes.Values)
+            vae.Dispose();
+    }
+}
+
+/// <summary>Pictures of 28×28 values in 0..1, row by row, and the digits that they show.</summary>
+internal sealed record LabelledImages(float[][] Images, int[] Labels)
+{
+    public int Count => Images.Length;
+
+    // The key of class 0 is 1, as always in ML.NET.
+    public static LabelledImages Read(IDataView data) => new(
+        [.. data.GetColumn<byte[]>("Image").Select(image => Array.ConvertAll(image, pixel => pixel / 255f))],
+        [.. data.GetColumn<uint>("Label").Select(key => (int)key - 1)]);
+
+    /// <summary>The first picture of each digit.</summary>
+    public float[][] OneOfEach() => [.. Enumerable.Range(0, Lesson.Classes).Select(digit => Images[Array.IndexOf(Labels, digit)])];
+}

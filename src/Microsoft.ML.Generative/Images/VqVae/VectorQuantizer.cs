@@ -1,0 +1,114 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>
+/// Replaces vectors by the nearest ones of a codebook (van den Oord, Vinyals, Kavukcuoglu 2017, eq. 1), which follows them by
+/// exponential moving averages (appendix A.1) instead of gradients. All its state is in buffers.
+/// </summary>
+internal sealed class VectorQuantizer : nn.Module
+{
+    // The paper's N, m and e: how many vectors a code stands for, their sum, and their mean.
+    private readonly Tensor usage;
+    private readonly Tensor sums;
+    private readonly Tensor codebook;
+
+    private readonly int _codebookSize;
+    private readonly double _decay;
+    private readonly double _deadCodeThreshold;
+
+    // Added to every count (Laplace smoothing), so that a code without vectors is not divided by 0.
+    private const double Smoothing = 1e-5;
+
+    /// <param name="codebookSize">K: how many codes.</param>
+    /// <param name="codeSize">D: dimensions of each.</param>
+    /// <param name="decay">γ: the part of the averages that a batch leaves.</param>
+    /// <param name="deadCodeThreshold">A code used less than this part of the average code is replaced.</param>
+    public VectorQuantizer(int codebookSize, int codeSize, double decay, double deadCodeThreshold)
+        : base(nameof(VectorQuantizer))
+    {
+        _codebookSize = codebookSize;
+        _decay = decay;
+        _deadCodeThreshold = deadCodeThreshold;
+        usage = zeros(codebookSize);
+        sums = zeros(codebookSize, codeSize);
+        codebook = zeros(codebookSize, codeSize);
+        RegisterComponents();
+    }
+
+    /// <summary>How many numbers such a quantizer has.</summary>
+    public static long CountParameters(long codebookSize, long codeSize) => checked(codebookSize * (2 * codeSize + 1));
+
+    /// <summary>The vectors of codes: [..] to [.., size].</summary>
+    public Tensor Vectors(Tensor codes) => codebook.index_select(0, codes.flatten()).view([.. codes.shape, codebook.size(1)]);
+
+    /// <summary>The codes of the nearest vectors: [vectors, size] to [vectors].</summary>
+    public Tensor Nearest(Tensor vectors)
+    {
+        using IDisposable noGradient = no_grad();
+        // |z − e|² without |z|², which is the same for all codes.
+        Tensor squares = codebook.square().sum(1);
+        return addmm(squares, vectors, codebook.t(), beta: 1, alpha: -2).argmin(1);
+    }
+
+    /// <summary>The nearest vectors with the gradient of the vectors themselves: q going forward, z going back (section 3.2).</summary>
+    public static Tensor StraightThrough(Tensor vectors, Tensor quantized) => vectors + (quantized - vectors).detach();
+
+    /// <summary>How many of the codes there are of each: [codes].</summary>
+    public Tensor Count(Tensor codes) => bincount(codes.flatten(), minlength: _codebookSize).to(float32);
+
+    /// <summary>exp of the entropy of the codes' usage: 1 when one code serves for all, the number of codes when all serve alike.</summary>
+    public static Tensor Perplexity(Tensor counts)
+    {
+        Tensor shares = counts / counts.sum();
+        return special.entr(shares).sum().exp();
+    }
+
+    /// <summary>Takes the codes from the first vectors ever seen; later calls do nothing.</summary>
+    public void Initialize(Tensor vectors, Generator generator)
+    {
+        using IDisposable noGradient = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        // Counts are never all 0 again.
+        if (usage.sum().ToDouble() > 0)
+            return;
+
+        long rows = vectors.size(0);
+        Tensor order = randperm(rows, generator: generator);
+        Tensor chosen = order.index_select(0, arange(_codebookSize).remainder(rows)).to(vectors.device);
+        usage.fill_((double)rows / _codebookSize);
+        codebook.copy_(vectors.index_select(0, chosen));
+        sums.copy_(codebook * usage.unsqueeze(1));
+    }
+
+    /// <summary>Moves the codes towards the vectors that chose them (eq. 6 to 8), and replaces those that hardly any vector chooses.</summary>
+    /// <param name="vectors">[vectors, size].</param>
+    /// <param name="codes">Their nearest codes.</param>
+    /// <param name="generator">Draws the vectors that take the places of dead codes.</param>
+    public void Learn(Tensor vectors, Tensor codes, Generator generator)
+    {
+        using IDisposable noGradient = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        Tensor chosenBy = codes.unsqueeze(1).eq(arange(_codebookSize, device: codes.device)).to(vectors.dtype);
+        usage.mul_(_decay).add_(chosenBy.sum([0]), alpha: 1 - _decay);
+        sums.mul_(_decay).add_(chosenBy.t().mm(vectors), alpha: 1 - _decay);
+
+        Tensor total = usage.sum();
+        Tensor smoothed = (usage + Smoothing) / (total + _codebookSize * Smoothing) * total;
+        codebook.copy_(sums / smoothed.unsqueeze(1));
+        ReplaceDeadCodes(vectors, generator);
+    }
+
+    // A new code starts with the usage of an average one, and so has time to find its vectors.
+    private void ReplaceDeadCodes(Tensor vectors, Generator generator)
+    {
+        Tensor average = usage.mean();
+        Tensor isDead = usage < average * _deadCodeThreshold;
+        Tensor chosen = randint(0, vectors.size(0), [_codebookSize], generator: generator, dtype: int64).to(vectors.device);
+        Tensor replacements = vectors.index_select(0, chosen);
+        codebook.copy_(where(isDead.unsqueeze(1), replacements, codebook));
+        sums.copy_(where(isDead.unsqueeze(1), replacements * average, sums));
+        usage.copy_(where(isDead, average, usage));
+    }
+}

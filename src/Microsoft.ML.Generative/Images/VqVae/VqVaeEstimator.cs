@@ -1,0 +1,195 @@
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>
+/// Trains a vector-quantised autoencoder: it turns pictures into small grids of codes, and draws new pictures by drawing codes.
+/// </summary>
+/// <remarks>
+/// <para>
+/// Create with <see cref="GenerativeTransformsCatalog.VqVae(string, int, int)"/> or <see cref="GenerativeTransformsCatalog.VqVae(VqVaeOptions)"/>.
+/// </para>
+/// <list type="table">
+/// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
+/// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte with the shape of a picture: what to learn.</description></item>
+/// <item><term>output (Codes)</term><description>vector of Int32, height × width of the codes: 0 to the size of the codebook less 1.</description></item>
+/// <item><term>output (Reconstruction)</term><description>vector of Single, channels × height × width: the picture decoded from the codes, values in 0..1.</description></item>
+/// <item><term>output (ReconstructionError)</term><description>Single: the mean squared difference between the picture's values and the reconstruction.</description></item>
+/// <item><term>output (NegativeLogPrior)</term><description>Single: −log p(codes) in nats; high for pictures with unusual codes.</description></item>
+/// </list>
+/// <para>
+/// Task: generation, compression, anomaly detection · normalisation: pixels in 0..1 (bytes are scaled) · caching: not needed (reads
+/// once) · GPU: yes · same seed, same weights on the CPU: yes · exact resume: yes.
+/// </para>
+/// <para>
+/// Van den Oord, Vinyals, Kavukcuoglu, "Neural discrete representation learning", 2017, <see href="https://arxiv.org/abs/1711.00937"/>;
+/// codebook by moving averages: appendix A.1; the prior is a transformer (Vaswani et al., "Attention is all you need", 2017) in place
+/// of the paper's PixelCNN.
+/// </para>
+/// </remarks>
+/// <seealso cref="VqVaeTransformer"/>
+public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
+{
+    // Streams of the training's seed, beside those of the loop.
+    private const long PriorStream = 101;
+
+    private readonly IHostEnvironment _env;
+    private readonly IHost _host;
+    private readonly VqVaeOptions _options;
+
+    internal VqVaeEstimator(IHostEnvironment env, VqVaeOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _options = options.Copy();
+        _options.ValidateForTraining();
+        _env = env;
+        _host = env.Register(nameof(VqVaeEstimator));
+    }
+
+    /// <summary>Trains on the rows of <paramref name="input"/>: first the autoencoder, then the prior over its codes.</summary>
+    /// <param name="input">Data with the column <see cref="VqVaeOptions.InputColumnName"/>.</param>
+    /// <returns>The trained model. Dispose of it to release its memory early.</returns>
+    /// <exception cref="ArgumentException">The column is missing or of another type or size, the data is empty, or an option does not fit it.</exception>
+    /// <exception cref="InvalidDataException">A row cannot be used: an image of another size, a value that is not finite or out of 0..1.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// libtorch or the GPU asked for is missing, the checkpoints are of another training, or a loss stopped being finite.
+    /// </exception>
+    /// <exception cref="IOException">The checkpoint folder cannot be used.</exception>
+    /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
+    public VqVaeTransformer Fit(IDataView input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        ImageShape shape = ColumnTypes.FindShape(input, _options.InputColumnName, _options.Channels, _options.Height, _options.Width)
+            ?? throw new ArgumentException(
+                $"Column '{_options.InputColumnName}' does not tell the shape of its images: set Height and Width (and Channels, unless 1).");
+        TensorColumn column = VqVaeTransformer.InputColumn(input.Schema, _options, shape);
+        TensorColumn? validationColumn = _options.ValidationData is { } v ? VqVaeTransformer.InputColumn(v.Schema, _options, shape) : null;
+
+        using TrainingRun run = TrainingRun.Open(_env, _host, _options);
+        using TensorSource data = run.ReadData(input, [column]);
+        using TensorSource? validation = validationColumn is null ? null : run.ReadValidationData([validationColumn]);
+
+        VqVaeNetwork network = TorchSeed.Initialize(run.Seed, () => new VqVaeNetwork(_options, shape));
+        try
+        {
+            network.to(run.Device);
+            TrainAutoencoder(run, network.Autoencoder, CodeGrid.Of(_options, shape), data, validation);
+            TrainPrior(run, network, data, validation);
+            return new VqVaeTransformer(_host, new VqVaeConfig(_options, shape), network, run.Device);
+        }
+        catch
+        {
+            network.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema)
+    {
+        ArgumentNullException.ThrowIfNull(inputSchema);
+        ColumnTypes.CheckFeatures(inputSchema, _options.InputColumnName);
+        Dictionary<string, SchemaShape.Column> columns = inputSchema.ToDictionary(c => c.Name);
+        foreach ((string name, PrimitiveDataViewType type, bool isVector) in VqVaeTransformer.OutputColumns(_options))
+            columns[name] = new SchemaShape.Column(
+                name, isVector ? SchemaShape.Column.VectorKind.Vector : SchemaShape.Column.VectorKind.Scalar, type, isKey: false);
+        return new SchemaShape(columns.Values);
+    }
+
+    private void TrainAutoencoder(TrainingRun run, VqVaeAutoencoder autoencoder, CodeGrid grid, TensorSource data, TensorSource? validation)
+    {
+        double variance = Variance(data.Batches(_options.TransformBatchSize, shuffle: false, run.Seed, run.Device));
+        using var trained = new TrainedNetwork("vqvae", autoencoder, _options);
+        var phase = new TrainingPhase(
+            trained, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device),
+            (step, batch) => Losses(autoencoder, grid, variance, step, batch[0]));
+        new TrainingLoop(run, [phase], validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device)).Run();
+    }
+
+    // Section 3.2, eq. 3 with the codebook learnt by appendix A.1; means over all values, as in the authors' code.
+    private Losses Losses(VqVaeAutoencoder autoencoder, CodeGrid grid, double variance, StepContext step, torch.Tensor x)
+    {
+        VectorQuantizer quantizer = autoencoder.Quantizer;
+        torch.Tensor vectors = autoencoder.Encode(x);
+        if (step.IsTraining)
+            quantizer.Initialize(vectors, step.Generator);
+        torch.Tensor codes = quantizer.Nearest(vectors);
+        torch.Tensor quantized = quantizer.Vectors(codes);
+
+        torch.Tensor decoded = autoencoder.Decode(VectorQuantizer.StraightThrough(vectors, quantized), grid);
+        torch.Tensor reconstruction = torch.nn.functional.mse_loss(decoded, x).div(variance);
+        torch.Tensor commitment = torch.nn.functional.mse_loss(vectors, quantized);
+        torch.Tensor perplexity = VectorQuantizer.Perplexity(quantizer.Count(codes));
+        if (step.IsTraining)
+            quantizer.Learn(vectors, codes, step.Generator);
+        return new Losses(
+            reconstruction.add(commitment, _options.CommitmentCost),
+            ("reconstruction", reconstruction), ("commitment", commitment), ("perplexity", perplexity));
+    }
+
+    // In the latent space of a trained autoencoder, which stays as it is.
+    private void TrainPrior(TrainingRun run, VqVaeNetwork network, TensorSource data, TensorSource? validation)
+    {
+        VqVaeOptions options = _options.ForPrior();
+        using TensorBatches codes = Codes(network.Autoencoder, data, _options.Shuffle ? SeedSequence.Derive(run.Seed, PriorStream) : null, run.Device);
+        using TensorBatches? validationCodes = validation is null ? null : Codes(network.Autoencoder, validation, shuffleSeed: null, run.Device);
+
+        using var trained = new TrainedNetwork("prior", network.Prior, options);
+        var phase = new TrainingPhase(
+            trained, codes, (_, batch) => new Losses(network.Prior.NegativeLogLikelihood(batch[0]).mean()));
+        new TrainingLoop(run, [phase], validationCodes, options).Run();
+    }
+
+    // The codes of all rows, in memory: two bytes each.
+    private TensorBatches Codes(VqVaeAutoencoder autoencoder, TensorSource data, long? shuffleSeed, torch.Device device)
+    {
+        using IDisposable noGradient = torch.no_grad();
+        IBatchSource batches = data.Batches(_options.TransformBatchSize, shuffle: false, seed: 0, device);
+        List<torch.Tensor> parts = [];
+        try
+        {
+            batches.StartEpoch(0);
+            for (long i = 0; i < batches.BatchesPerEpoch; i++)
+            {
+                StopIfCancelled();
+                using DisposeScope scope = torch.NewDisposeScope();
+                parts.Add(autoencoder.EncodeCodes(batches.Next()[0]).to(torch.int16).cpu().DetachFromDisposeScope());
+            }
+
+            torch.Tensor rows = torch.cat(parts, 0).DetachFromDisposeScope();
+            return new TensorBatches([codes => codes.to(device).to(torch.int64)], [rows], data.Count, _options.BatchSize, shuffleSeed, () => data.Fingerprint) { OwnsRows = true };
+        }
+        finally
+        {
+            foreach (torch.Tensor part in parts)
+                part.Dispose();
+        }
+    }
+
+    // Of all values of all rows; 1 for data that never varies.
+    private double Variance(IBatchSource batches)
+    {
+        (double sum, double squares, double count) = (0, 0, 0);
+        batches.StartEpoch(0);
+        for (long i = 0; i < batches.BatchesPerEpoch; i++)
+        {
+            StopIfCancelled();
+            using DisposeScope scope = torch.NewDisposeScope();
+            torch.Tensor x = batches.Next()[0];
+            sum += x.sum(torch.float64).ToDouble();
+            squares += x.square().sum(torch.float64).ToDouble();
+            count += x.numel();
+        }
+
+        double variance = squares / count - sum / count * (sum / count);
+        return variance > 1e-8 ? variance : 1;
+    }
+
+    private void StopIfCancelled()
+    {
+        _host.CheckAlive();
+        _options.CancellationToken.ThrowIfCancellationRequested();
+    }
+}

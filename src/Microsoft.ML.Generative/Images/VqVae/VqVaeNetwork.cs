@@ -1,0 +1,146 @@
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+using F = TorchSharp.torch.nn.functional;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>The two networks of a VQ-VAE, which are trained one after the other and saved together.</summary>
+internal sealed class VqVaeNetwork : nn.Module
+{
+    private readonly VqVaeAutoencoder autoencoder;
+    private readonly CodePriorNetwork prior;
+
+    public VqVaeNetwork(VqVaeOptions options, ImageShape shape)
+        : base(nameof(VqVaeNetwork))
+    {
+        autoencoder = new VqVaeAutoencoder(options, shape);
+        prior = new CodePriorNetwork(options, CodeGrid.Of(options, shape));
+        RegisterComponents();
+    }
+
+    public VqVaeAutoencoder Autoencoder => autoencoder;
+
+    public CodePriorNetwork Prior => prior;
+
+    /// <summary>How many numbers such a network has, codebook included, without making it.</summary>
+    /// <exception cref="OverflowException">More than can be counted.</exception>
+    public static long CountParameters(VqVaeOptions options, ImageShape shape) =>
+        checked(VqVaeAutoencoder.CountParameters(options, shape) + CodePriorNetwork.CountParameters(options, CodeGrid.Of(options, shape)));
+}
+
+/// <summary>Height and width of the codes of a picture.</summary>
+internal readonly record struct CodeGrid(int Height, int Width)
+{
+    public int Size => checked(Height * Width);
+
+    public static CodeGrid Of(VqVaeOptions options, ImageShape shape)
+    {
+        int factor = 1 << options.Downsamplings;
+        return new CodeGrid((shape.Height + factor - 1) / factor, (shape.Width + factor - 1) / factor);
+    }
+}
+
+/// <summary>
+/// Encoder, codebook and decoder (van den Oord et al. 2017, section 4.1): convolutions of stride 2, residual blocks, and back.
+/// </summary>
+internal sealed class VqVaeAutoencoder : nn.Module
+{
+    private readonly Module<Tensor, Tensor> encoder;
+    private readonly VectorQuantizer quantizer;
+    private readonly Module<Tensor, Tensor> decoder;
+
+    private readonly ImageShape _shape;
+    private readonly long[] _padding;
+
+    public VqVaeAutoencoder(VqVaeOptions options, ImageShape shape)
+        : base(nameof(VqVaeAutoencoder))
+    {
+        _shape = shape;
+        CodeGrid grid = CodeGrid.Of(options, shape);
+        // Zeros right and below, so that every halving is even; they are cut off again after decoding.
+        _padding = [0, (grid.Width << options.Downsamplings) - shape.Width, 0, (grid.Height << options.Downsamplings) - shape.Height];
+
+        int hidden = options.HiddenChannels;
+        int[] channels = Channels(options, shape);
+        List<Module<Tensor, Tensor>> down = [];
+        for (int i = 0; i < options.Downsamplings; i++)
+        {
+            down.Add(Layer.Conv2d(channels[i], channels[i + 1], 4, stride: 2, padding: 1));
+            down.Add(ReLU());
+        }
+
+        down.Add(Layer.Conv2d(hidden, hidden, 3, padding: 1));
+        down.AddRange(ResidualBlocks(options));
+        down.Add(Layer.Conv2d(hidden, options.CodeSize, 1));
+
+        List<Module<Tensor, Tensor>> up = [Layer.Conv2d(options.CodeSize, hidden, 3, padding: 1), .. ResidualBlocks(options)];
+        for (int i = options.Downsamplings; i > 0; i--)
+        {
+            up.Add(Layer.ConvTranspose2d(channels[i], channels[i - 1], 4, stride: 2, padding: 1));
+            if (i > 1)
+                up.Add(ReLU());
+        }
+
+        encoder = Sequential(down);
+        quantizer = new VectorQuantizer(options.CodebookSize, options.CodeSize, options.CodebookDecay, options.DeadCodeThreshold);
+        decoder = Sequential(up);
+        RegisterComponents();
+    }
+
+    public VectorQuantizer Quantizer => quantizer;
+
+    /// <inheritdoc cref="VqVaeNetwork.CountParameters"/>
+    public static long CountParameters(VqVaeOptions options, ImageShape shape)
+    {
+        long hidden = options.HiddenChannels;
+        int[] channels = Channels(options, shape);
+        long sampling = channels.Zip(channels.Skip(1)).Sum(c => checked(32L * c.First * c.Second + c.First + c.Second));
+        long block = checked(hidden * options.ResidualChannels * 10 + options.ResidualChannels + hidden);
+        long middle = checked(hidden * hidden * 9 + hidden + hidden * options.CodeSize + options.CodeSize + hidden * options.CodeSize * 9 + hidden);
+        return checked(sampling + 2 * options.ResidualBlocks * block + middle + VectorQuantizer.CountParameters(options.CodebookSize, options.CodeSize));
+    }
+
+    /// <summary>z_e(x): [batch, ..picture] to [batch · height · width of the codes, code size], the codes of a picture row by row.</summary>
+    public Tensor Encode(Tensor pictures)
+    {
+        Tensor padded = _padding.All(p => p == 0) ? pictures : F.pad(pictures, _padding);
+        return encoder.call(padded).permute(0, 2, 3, 1).flatten(0, 2).AsFloat32();
+    }
+
+    /// <summary>The codes of pictures: [batch, height · width of the codes], Int64.</summary>
+    public Tensor EncodeCodes(Tensor pictures) => quantizer.Nearest(Encode(pictures)).view(pictures.size(0), -1);
+
+    /// <summary>The mean of p(x|z) from code vectors in <see cref="Encode"/>'s order: [batch, ..picture].</summary>
+    public Tensor Decode(Tensor vectors, CodeGrid grid)
+    {
+        Tensor maps = vectors.view(-1, grid.Height, grid.Width, vectors.size(-1)).permute(0, 3, 1, 2);
+        return decoder.call(maps).narrow(2, 0, _shape.Height).narrow(3, 0, _shape.Width).AsFloat32();
+    }
+
+    // Half as many channels on each finer level, as the pictures' area doubles in each direction.
+    private static int[] Channels(VqVaeOptions options, ImageShape shape) =>
+        [shape.Channels, .. Enumerable.Range(0, options.Downsamplings).Select(i => Math.Max(1, options.HiddenChannels >> (options.Downsamplings - 1 - i)))];
+
+    private static IEnumerable<Module<Tensor, Tensor>> ResidualBlocks(VqVaeOptions options)
+    {
+        for (int i = 0; i < options.ResidualBlocks; i++)
+            yield return new ResidualBlock(options.HiddenChannels, options.ResidualChannels);
+        yield return ReLU();
+    }
+
+    private sealed class ResidualBlock : Module<Tensor, Tensor>
+    {
+        private readonly Module<Tensor, Tensor> inner;
+        private readonly Module<Tensor, Tensor> outer;
+
+        public ResidualBlock(int channels, int innerChannels)
+            : base(nameof(ResidualBlock))
+        {
+            inner = Layer.Conv2d(channels, innerChannels, 3, padding: 1);
+            outer = Layer.Conv2d(innerChannels, channels, 1);
+            RegisterComponents();
+        }
+
+        public override Tensor forward(Tensor input) => input + outer.call(inner.call(input.relu()).relu());
+    }
+}

@@ -1,0 +1,242 @@
+using System.Text.Json.Serialization;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Generative;
+using Microsoft.ML.Runtime;
+using TorchSharp;
+
+[assembly: LoadableClass(typeof(VqVaeTransformer), null, typeof(SignatureLoadModel), "Vector-quantised autoencoder", VqVaeTransformer.LoaderSignature)]
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>A trained vector-quantised autoencoder: adds codes, reconstructions and scores to pictures, and draws new pictures.</summary>
+/// <remarks>Its columns are listed at <see cref="VqVaeEstimator"/>. All methods may be called from several threads.</remarks>
+/// <example>
+/// <code>
+/// VqVaeTransformer model = mlContext.Transforms.Generative().VqVae("Image").Fit(data);
+/// IDataView pictures = model.Generate(64, new() { Seed = 7 });
+/// mlContext.Model.Save(model, data.Schema, "vq-vae.zip");
+/// </code>
+/// </example>
+public sealed class VqVaeTransformer : BatchTransformer
+{
+    internal const string LoaderSignature = "GenerativeVqVae";
+    internal const string GeneratedColumnName = "Generated";
+
+    private readonly VqVaeConfig _config;
+    private readonly VqVaeNetwork _network;
+    private readonly torch.Device _device;
+    private readonly CodeGrid _grid;
+
+    internal VqVaeTransformer(IHost host, VqVaeConfig config, VqVaeNetwork network, torch.Device device)
+        : base(host)
+    {
+        _config = config;
+        _network = network;
+        _device = device;
+        _grid = config.Grid;
+        _network.eval();
+    }
+
+    /// <summary>How many codes there are to choose from; a code is 0 to this less 1.</summary>
+    public int CodebookSize => _config.Options.CodebookSize;
+
+    /// <summary>Height of a picture's grid of codes.</summary>
+    public int CodesHeight => _grid.Height;
+
+    /// <summary>Width of a picture's grid of codes.</summary>
+    public int CodesWidth => _grid.Width;
+
+    /// <summary>Values in a row: channels × height × width.</summary>
+    public int RowSize => _config.Shape.Size;
+
+    /// <summary>Draws new pictures: codes from the prior, decoded.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="options">Seed and temperature.</param>
+    /// <returns>A column Generated of <see cref="RowSize"/> values in 0..1 a row, with the picture's shape in the column's type.</returns>
+    /// <remarks>The n-th picture depends on the seed and n alone, not on <paramref name="count"/>.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative, or the temperature is negative or no number.</exception>
+    public IDataView Generate(int count, VqVaeGenerateOptions? options = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        options ??= new VqVaeGenerateOptions();
+        OptionChecks.AtLeast(options.Temperature, 0);
+        ThrowIfDisposed();
+
+        long seed = SeedSequence.Choose(Host, options.Seed);
+        return Rows(ComputeRows(count, RowSize, (start, rows) => Decode(CodeSampler.Draw(
+            _network.Prior, _grid, seed, start, rows, options.Temperature, _device, Host.CheckAlive))));
+    }
+
+    /// <summary>The codes of one picture.</summary>
+    /// <param name="row"><see cref="RowSize"/> values in 0..1, plane by plane.</param>
+    /// <returns><see cref="CodesHeight"/> × <see cref="CodesWidth"/> codes, row by row.</returns>
+    /// <exception cref="ArgumentException">The row has another size.</exception>
+    public int[] Encode(ReadOnlySpan<float> row)
+    {
+        if (row.Length != RowSize)
+            throw new ArgumentException($"{row.Length} values were given; expected {RowSize}.", nameof(row));
+        ThrowIfDisposed();
+        using IDisposable noGradient = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        ImageShape shape = _config.Shape;
+        torch.Tensor x = torch.tensor(row.ToArray(), [1, shape.Channels, shape.Height, shape.Width], device: _device);
+        return TensorMemory.ToArray<int>(_network.Autoencoder.EncodeCodes(x).to(torch.int32));
+    }
+
+    /// <summary>The picture of a grid of codes.</summary>
+    /// <param name="codes"><see cref="CodesHeight"/> × <see cref="CodesWidth"/> codes, row by row.</param>
+    /// <returns><see cref="RowSize"/> values in 0..1, plane by plane.</returns>
+    /// <exception cref="ArgumentException">The number of codes is another, or there is no such code.</exception>
+    public float[] Decode(ReadOnlySpan<int> codes) => DecodeValues([codes.ToArray()]);
+
+    /// <summary>The pictures of grids of codes.</summary>
+    /// <param name="codes">Grids of <see cref="CodesHeight"/> × <see cref="CodesWidth"/> codes, row by row.</param>
+    /// <returns>A column Generated as <see cref="Generate"/> has.</returns>
+    /// <exception cref="ArgumentException">A grid has another number of codes, or there is no such code.</exception>
+    public IDataView DecodeCodes(IEnumerable<int[]> codes)
+    {
+        ArgumentNullException.ThrowIfNull(codes);
+        return Rows(DecodeValues([.. codes]));
+    }
+
+    private float[] DecodeValues(int[][] grids)
+    {
+        foreach (int[] grid in grids)
+        {
+            if (grid.Length != _grid.Size)
+                throw new ArgumentException($"{grid.Length} codes were given; expected {_grid.Height} × {_grid.Width}.", nameof(grids));
+            if (grid.Any(code => code < 0 || code >= CodebookSize))
+                throw new ArgumentException($"Code {grid.First(code => code < 0 || code >= CodebookSize)} was given; expected 0 to {CodebookSize - 1}.", nameof(grids));
+        }
+
+        ThrowIfDisposed();
+        return ComputeRows(grids.Length, RowSize, (start, rows) =>
+            Decode([.. grids.AsSpan(start, rows).ToArray().SelectMany(grid => grid).Select(code => (long)code)]));
+    }
+
+    private torch.Tensor Decode(long[] codes) => DecodeMean(torch.tensor(codes, device: _device));
+
+    // Pixels of p(x|z)'s mean; the network may go slightly beyond what a pixel can be.
+    private torch.Tensor DecodeMean(torch.Tensor codes) =>
+        _network.Autoencoder.Decode(_network.Autoencoder.Quantizer.Vectors(codes.flatten()), _grid).clamp(0, 1);
+
+    private MemoryDataView Rows(float[] values) => new(Host, GeneratedColumnName, _config.Shape.VectorType(NumberDataViewType.Single), values);
+
+    private protected override int RowsAtOnce => _config.Options.TransformBatchSize;
+
+    internal override IReadOnlyList<string> InputColumns => [_config.Options.InputColumnName];
+
+    internal static TensorColumn InputColumn(DataViewSchema schema, VqVaeOptions options, ImageShape shape) =>
+        TensorColumn.Features(schema, options.InputColumnName, shape, ValueRange.Unit);
+
+    internal static (string Name, PrimitiveDataViewType Type, bool IsVector)[] OutputColumns(VqVaeOptions options) =>
+    [
+        (options.CodesColumnName, NumberDataViewType.Int32, true),
+        (options.ReconstructionColumnName, NumberDataViewType.Single, true),
+        (options.ReconstructionErrorColumnName, NumberDataViewType.Single, false),
+        (options.NegativeLogPriorColumnName, NumberDataViewType.Single, false),
+    ];
+
+    internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
+    {
+        ThrowIfDisposed();
+        OpenColumn(inputSchema);
+        DataViewType[] types =
+        [
+            new VectorDataViewType(NumberDataViewType.Int32, _grid.Height, _grid.Width),
+            _config.Shape.VectorType(NumberDataViewType.Single),
+            NumberDataViewType.Single,
+            NumberDataViewType.Single,
+        ];
+        return [.. OutputColumns(_config.Options).Zip(types, (column, type) => new DataViewSchema.DetachedColumn(column.Name, type))];
+    }
+
+    internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) => new TensorRowBatch(
+        [OpenColumn(input.Schema)], input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => Compute(rows.Batch[0], activeOutput));
+
+    private TensorColumn OpenColumn(DataViewSchema schema) => InputColumn(schema, _config.Options, _config.Shape);
+
+    private List<torch.Tensor> Compute(torch.Tensor x, Func<int, bool> active)
+    {
+        ThrowIfDisposed();
+        List<torch.Tensor> results = [];
+        torch.Tensor codes = _network.Autoencoder.EncodeCodes(x);
+        torch.Tensor? reconstruction = active(1) || active(2) ? DecodeMean(codes) : null;
+        if (active(0))
+            results.Add(codes);
+        if (active(1))
+            results.Add(reconstruction!);
+        if (active(2))
+            results.Add((reconstruction! - x).square().flatten(1).mean([1]));
+        if (active(3))
+            results.Add(_network.Prior.NegativeLogLikelihood(codes));
+        return results;
+    }
+
+    private static VersionInfo Version => new(
+        modelSignature: "GEN VQVA",
+        verWrittenCur: 0x00010001,
+        verReadableCur: 0x00010001,
+        verWeCanReadBack: 0x00010001,
+        loaderSignature: LoaderSignature,
+        loaderAssemblyName: typeof(VqVaeTransformer).Assembly.FullName);
+
+    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, Version, "vq-vae", _config, _network);
+
+    // ML.NET finds the loader by this name and signature.
+    private static VqVaeTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
+    {
+        IHost host = env.Register(LoaderSignature);
+        VqVaeConfig config = ModelFile.LoadConfig<VqVaeConfig>(env, ctx, Version, "vq-vae");
+        config.Validate();
+        using IChannel channel = host.Start("Loading");
+        torch.Device device = TorchDevices.Choose(host, channel);
+        VqVaeNetwork network = ModelFile.LoadNetwork(env, ctx, config.WeightBytes, () => new VqVaeNetwork(config.Options, config.Shape));
+        network.to(device);
+        return new VqVaeTransformer(host, config, network, device);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing) => _network.Dispose();
+}
+
+/// <summary>How <see cref="VqVaeTransformer.Generate"/> draws.</summary>
+public sealed class VqVaeGenerateOptions
+{
+    /// <summary>The same seed draws the same pictures. Default: the context's seed, or a new one each time.</summary>
+    public int? Seed { get; set; }
+
+    /// <summary>
+    /// What the prior's logits are divided by, at least 0: below 1 draws more typical pictures, 0 always the most probable code. Default: 1.
+    /// </summary>
+    public double Temperature { get; set; } = 1;
+}
+
+/// <summary>What a model file says of the network beside its weights.</summary>
+internal sealed record VqVaeConfig(VqVaeOptions Options, ImageShape Shape)
+{
+    [JsonIgnore]
+    public CodeGrid Grid => CodeGrid.Of(Options, Shape);
+
+    /// <summary>Size of the network's weights and codebook.</summary>
+    [JsonIgnore]
+    public long WeightBytes => checked(sizeof(float) * VqVaeNetwork.CountParameters(Options, Shape));
+
+    /// <exception cref="InvalidDataException">The parts contradict each other.</exception>
+    public void Validate()
+    {
+        try
+        {
+            Options.Validate();
+            if (Shape.Channels is < 1 or > 4 || Shape.Height < 1 || Shape.Width < 1)
+                throw new ArgumentException($"there are no images of {Shape}");
+            _ = Shape.Size;
+            _ = WeightBytes;
+        }
+        catch (Exception e) when (e is ArgumentException or OverflowException)
+        {
+            throw new InvalidDataException($"config.json of the model is not valid: {e.Message}", e);
+        }
+    }
+}

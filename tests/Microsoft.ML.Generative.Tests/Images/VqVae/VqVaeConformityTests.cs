@@ -1,0 +1,25 @@
+namespace Microsoft.ML.Generative.Tests;
+
+public sealed class VqVaeConformityTests : EstimatorConformity<VqVaeTransformer>
+{
+    protected override string InputColumn => "Pixels";
+
+    protected override IEstimator<VqVaeTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) => ml.Transforms.Generative().VqVae(new VqVaeOptions
+    {
+        InputColumnName = "Pixels",
+        CodebookSize = 6,
+        CodeSize = 3,
+        HiddenChannels = 4,
+        ResidualBlocks = 1,
+        ResidualChannels = 2,
+        Epochs = 1,
+        PriorEpochs = 1,
+        PriorLayers = 1,
+        PriorWidth = 8,
+        PriorHeads = 2,
+        BatchSize = 12,
+        TransformBatchSize = 7,
+    }.With(configure));
+
+    protected override IDataView CreateData(MLContext ml) => TinyImages.AsVectors(ml, 40);
+}

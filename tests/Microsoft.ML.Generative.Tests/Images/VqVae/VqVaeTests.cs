@@ -1,0 +1,74 @@
+using Microsoft.ML.Data;
+
+namespace Microsoft.ML.Generative.Tests;
+
+public sealed class VqVaeTests
+{
+    private static VqVaeOptions Options() => new()
+    {
+        CodebookSize = 32,
+        HiddenChannels = 16,
+        ResidualChannels = 8,
+        ResidualBlocks = 1,
+        Epochs = 12,
+        PriorEpochs = 4,
+        PriorLayers = 1,
+        PriorWidth = 32,
+        BatchSize = 64,
+        LearningRate = 4e-3,
+        Seed = 1,
+    };
+
+    [Fact]
+    public void Digits_are_reconstructed_from_a_few_codes_and_drawn_anew()
+    {
+        var ml = new MLContext(seed: 1);
+        var reports = new Reports();
+        VqVaeOptions options = Options();
+        options.Progress = reports;
+        using VqVaeTransformer model = ml.Transforms.Generative().VqVae(options).Fit(ml.Generative().Datasets.Digits(1_500, seed: 1));
+        IDataView test = ml.Generative().Datasets.Digits(100, seed: 2);
+        IDataView output = model.Transform(test);
+
+        // A picture's variance around the mean picture is about 0.07; 7 × 7 codes of 5 bits tell most of it.
+        Assert.InRange(output.GetColumn<float>("ReconstructionError").Average(), 0, 0.035);
+        int[] codes = output.GetColumn<int[]>("Codes").First();
+        Assert.Equal((49, 7, 7), (codes.Length, model.CodesHeight, model.CodesWidth));
+        Assert.True(output.GetColumn<int[]>("Codes").SelectMany(c => c).Distinct().Count() > 8);
+
+        float[] pixels = [.. test.GetColumn<byte[]>("Image").First().Select(p => p / 255f)];
+        Assert.Equal(codes, model.Encode(pixels));
+        float[] decoded = model.Decode(codes);
+        Assert.All(output.GetColumn<float[]>("Reconstruction").First().Zip(decoded), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
+        Assert.Equal(decoded, model.DecodeCodes([codes]).GetColumn<float[]>("Generated").Single());
+
+        float[][] drawn = [.. model.Generate(6, new() { Seed = 4 }).GetColumn<float[]>("Generated")];
+        Assert.Equal(drawn[..3], model.Generate(3, new() { Seed = 4 }).GetColumn<float[]>("Generated"), (a, b) => a.Zip(b).All(p => Math.Abs(p.First - p.Second) < 1e-4));
+        Assert.NotEqual(drawn[0], drawn[1]);
+
+        // What it draws is as likely for its own prior as what it was trained on; noise is not.
+        Assert.Contains(reports.All, r => r.LossTerms.TryGetValue("perplexity", out double p) && p > 5);
+        TrainingProgress prior = reports.All[^1];
+        Assert.InRange(prior.Loss, 0, 0.8 * 49 * Math.Log(32));
+    }
+
+    [Fact]
+    public void Codes_that_do_not_exist_and_options_out_of_range_are_refused()
+    {
+        var ml = new MLContext(seed: 1);
+        VqVaeOptions options = Options();
+        (options.Epochs, options.PriorEpochs) = (1, 1);
+        using VqVaeTransformer model = ml.Transforms.Generative().VqVae(options).Fit(ml.Generative().Datasets.Digits(64, seed: 1));
+        Assert.Contains("Code 32 was given; expected 0 to 31", Assert.ThrowsAny<ArgumentException>(() => model.Decode([.. Enumerable.Repeat(32, 49)])).Message);
+        Assert.Contains("3 codes were given; expected 7 × 7", Assert.ThrowsAny<ArgumentException>(() => model.Decode([1, 2, 3])).Message);
+        Assert.ThrowsAny<ArgumentException>(() => model.Generate(1, new() { Temperature = -1 }));
+        foreach ((string name, Action<VqVaeOptions> change) in ((string, Action<VqVaeOptions>)[])[
+            ("CodebookSize", o => o.CodebookSize = 1), ("Downsamplings", o => o.Downsamplings = 0), ("PriorWidth", o => o.PriorWidth = 30), ("CodebookDecay", o => o.CodebookDecay = 1)])
+        {
+            VqVaeOptions wrong = Options();
+            wrong.PriorHeads = 4;
+            change(wrong);
+            Assert.StartsWith(name, Assert.ThrowsAny<ArgumentException>(() => ml.Transforms.Generative().VqVae(wrong)).Message);
+        }
+    }
+}
