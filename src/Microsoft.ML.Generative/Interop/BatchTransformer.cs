@@ -10,6 +10,9 @@ namespace Microsoft.ML.Generative;
 /// </summary>
 public abstract class BatchTransformer : ITransformer, IDisposable
 {
+    /// <summary>The most rows that options, and with them a model file, may ask to be computed at once.</summary>
+    internal const int MaxRowsAtOnce = 65_536;
+
     private protected BatchTransformer(IHost host)
     {
         Host = host;

@@ -22,6 +22,8 @@ internal sealed class TrainingLoop
     private readonly BestWeights? _best;
     private readonly long _stepsPerEpoch;
     private readonly long _totalSteps;
+    private readonly Func<torch.Generator, IReadOnlyList<TrainingPictures>>? _pictures;
+    private TensorBoardLog? _log;
     private double? _gradientNorm;
     private long _step;
     private bool _isWholeStep = true;
@@ -31,9 +33,16 @@ internal sealed class TrainingLoop
     /// <param name="phases">What a step does, in order. The first phase's source defines the epoch, its network's name the loop's checkpoints.</param>
     /// <param name="validation">Batches scored with the first phase's losses at the end of each epoch.</param>
     /// <param name="options">Options of this loop, where a model is trained in several. Default: the run's.</param>
+    /// <param name="pictures">
+    /// Makes pictures that show what the model has learnt, for <see cref="TrainingOptions.TensorBoardDirectory"/>; called at the end of an epoch,
+    /// without gradients, in evaluation mode, with the same noise every time.
+    /// </param>
     /// <exception cref="InvalidOperationException">The checkpoints are of a training with other data.</exception>
-    public TrainingLoop(TrainingRun run, IReadOnlyList<TrainingPhase> phases, IBatchSource? validation, TrainingOptions? options = null)
+    public TrainingLoop(
+        TrainingRun run, IReadOnlyList<TrainingPhase> phases, IBatchSource? validation, TrainingOptions? options = null,
+        Func<torch.Generator, IReadOnlyList<TrainingPictures>>? pictures = null)
     {
+        _pictures = pictures;
         _run = run;
         _options = options ?? run.Options;
         _phases = phases;
@@ -66,6 +75,9 @@ internal sealed class TrainingLoop
         using IDisposable seeded = TorchSeed.Scope(_run.Seed);
         using IDisposable precision = MixedPrecision.Scope(MixedPrecision.Choose(_options.Precision, _run.Device.type));
         using var generator = new torch.Generator((ulong)_run.Seed);
+
+        using TensorBoardLog? log = TensorBoardLog.Open(_run.Options.TensorBoardDirectory, _networks[0].Name);
+        _log = log;
 
         progress.SetHeader(new ProgressHeader(["Loss"], ["steps"]), entry => entry.SetProgress(0, _meter.Step, _totalSteps));
         try
@@ -121,6 +133,7 @@ internal sealed class TrainingLoop
         if (_checkpoints?.Resume(channel) is { } state)
         {
             (_step, _gradientNorm, _isFinished) = (state.Step, state.GradientNorm, state.IsFinished);
+            _log?.Resume(_step);
             channel.Info(_isFinished ? $"The training had finished with step {_step}." : $"The training goes on after step {_step}.");
         }
         else
@@ -162,8 +175,13 @@ internal sealed class TrainingLoop
         TrainingProgress report = _meter.Report(_step, EpochOf(_step) + 1, learningRate, samplesPerSecond, _gradientNorm, validationLoss);
         progress.Checkpoint(report.Loss, _step);
         _options.Progress?.Report(report);
+        _log?.Write(channel, report);
         if (endsEpoch)
+        {
             channel.Info(TrainingMeter.Describe(report));
+            if (_log is not null && _pictures is not null)
+                WritePictures(channel, _log, _pictures);
+        }
 
         if (_best?.Score is { } best && best.EpochsSince >= _options.EarlyStoppingPatience && !_isFinished)
         {
@@ -250,8 +268,32 @@ internal sealed class TrainingLoop
 
     private static string Text(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
 
-    // The same noise every time, so that two epochs' losses can be compared; none of the training's, so that validation changes no model.
-    private double Validate()
+    private void WritePictures(IChannel channel, TensorBoardLog log, Func<torch.Generator, IReadOnlyList<TrainingPictures>> pictures) => Evaluate(generator =>
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        log.Write(channel, _step, pictures(generator));
+        return true;
+    });
+
+    private double Validate() => Evaluate(generator =>
+    {
+        var context = new StepContext(_step, _totalSteps, IsTraining: false, generator, _run.Device);
+        (double sum, long rows) = (0, 0);
+        _validation!.StartEpoch(0);
+        for (long i = 0; i < _validation.BatchesPerEpoch; i++)
+        {
+            StopIfCancelled();
+            using DisposeScope scope = torch.NewDisposeScope();
+            TensorBatch batch = _validation.Next();
+            sum += _phases[0].Losses(context, batch).Total.ToDouble() * batch.Rows;
+            rows += batch.Rows;
+        }
+
+        return sum / rows;
+    });
+
+    // The same noise every time, so that two epochs' losses can be compared; none of the training's, so that it changes no model.
+    private T Evaluate<T>(Func<torch.Generator, T> evaluate)
     {
         using IDisposable noGradient = torch.no_grad();
         using IDisposable seeded = TorchSeed.Scope(SeedSequence.Derive(_run.Seed, 0));
@@ -259,19 +301,7 @@ internal sealed class TrainingLoop
         SetEvaluation(true);
         try
         {
-            var context = new StepContext(_step, _totalSteps, IsTraining: false, generator, _run.Device);
-            (double sum, long rows) = (0, 0);
-            _validation!.StartEpoch(0);
-            for (long i = 0; i < _validation.BatchesPerEpoch; i++)
-            {
-                StopIfCancelled();
-                using DisposeScope scope = torch.NewDisposeScope();
-                TensorBatch batch = _validation.Next();
-                sum += _phases[0].Losses(context, batch).Total.ToDouble() * batch.Rows;
-                rows += batch.Rows;
-            }
-
-            return sum / rows;
+            return evaluate(generator);
         }
         finally
         {

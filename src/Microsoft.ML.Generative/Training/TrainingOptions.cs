@@ -174,6 +174,14 @@ public abstract class TrainingOptions
     [JsonIgnore]
     public int? Threads { get; set; }
 
+    /// <summary>
+    /// A folder to write reports to for TensorBoard: losses, learning rate, norm of the gradient and speed with each report, and pictures of what an
+    /// image model makes at the end of each epoch. Each network has a folder of its own in it, shown as a run. Default: none.
+    /// </summary>
+    /// <remarks>See them with <c>tensorboard --logdir folder</c>. A resumed training goes on at its step. The trained model does not depend on it.</remarks>
+    [JsonIgnore]
+    public string? TensorBoardDirectory { get; set; }
+
     /// <summary>Receives reports while training, on the training thread. Default: none; messages go to <see cref="MLContext.Log"/> anyway.</summary>
     [JsonIgnore]
     public IProgress<TrainingProgress>? Progress { get; set; }
@@ -214,6 +222,7 @@ public abstract class TrainingOptions
         OptionChecks.AtLeast(MemoryBudget ?? LowestMemoryBudget, LowestMemoryBudget, nameof(MemoryBudget));
         Checkpoints?.Validate();
         OptionChecks.AtLeast(EarlyStoppingPatience ?? 1, 1, nameof(EarlyStoppingPatience));
+        OptionChecks.NotEmpty(TensorBoardDirectory ?? "none", nameof(TensorBoardDirectory));
     }
 
     /// <summary>Checks that concern a training and not the model that came of it.</summary>

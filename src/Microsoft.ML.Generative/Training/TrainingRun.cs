@@ -38,10 +38,12 @@ internal sealed class TrainingRun : IDisposable
     /// <param name="host">The estimator's host.</param>
     /// <param name="options">Checked options.</param>
     /// <exception cref="InvalidOperationException">libtorch or the GPU asked for is missing, or the checkpoints are of a training with other options.</exception>
-    /// <exception cref="IOException">The checkpoint folder cannot be used.</exception>
+    /// <exception cref="IOException">The checkpoint folder or TensorBoard's cannot be used.</exception>
     public static TrainingRun Open(IHostEnvironment env, IHost host, TrainingOptions options)
     {
         using IChannel channel = host.Start("Preparing");
+        if (options.TensorBoardDirectory is { } directory)
+            TensorBoardLog.Prepare(directory);
         torch.Device device = TorchDevices.Choose(env, channel);
         long? seedAskedFor = options.Seed ?? (host as IHostEnvironmentInternal)?.Seed;
         CheckpointFolder? checkpoints = options.Checkpoints is null ? null : new CheckpointFolder(options.Checkpoints);

@@ -52,7 +52,7 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
     /// <exception cref="InvalidOperationException">
     /// libtorch or the GPU asked for is missing, the checkpoints are of another training, or the loss stopped being finite.
     /// </exception>
-    /// <exception cref="IOException">The checkpoint folder cannot be used.</exception>
+    /// <exception cref="IOException">The checkpoint folder or TensorBoard's cannot be used.</exception>
     /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
     public VaeTransformer Fit(IDataView input)
     {
@@ -78,7 +78,9 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
             using var trained = new TrainedNetwork("vae", network, _options);
             var phase = new TrainingPhase(
                 trained, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device), new VaeObjective(network, _options).Losses);
-            new TrainingLoop(run, [phase], validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device)).Run();
+            using VaePictures? pictures = VaePictures.Open(run, network, _options, shape, labelCount, validation ?? data);
+            IBatchSource? validationBatches = validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device);
+            new TrainingLoop(run, [phase], validationBatches, pictures: pictures is null ? null : pictures.Make).Run();
             return new VaeTransformer(_host, new VaeConfig(_options, shape, inputSize, run.Seed, labelCount), network, run.Device);
         }
         catch

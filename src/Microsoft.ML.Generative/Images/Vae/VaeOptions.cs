@@ -82,7 +82,6 @@ public sealed class VaeOptions : TrainingOptions
         public const int BetaCycles = 4;
         public const int ImportanceSamples = 1;
         public const int TransformBatchSize = 256;
-        public const int MaxTransformBatchSize = 65_536;
     }
 
     /// <summary>Makes the default options: 10 epochs of Adam at a learning rate of 0.007 with beta2 0.99, warm-up and a cosine down to 0.</summary>
@@ -222,7 +221,7 @@ public sealed class VaeOptions : TrainingOptions
         OptionChecks.AtLeast(FreeBits, 0);
         OptionChecks.AtLeast(ImportanceSamples, 1);
         OptionChecks.AtLeast(LabelCount ?? 1, 1, nameof(LabelCount));
-        OptionChecks.Between(TransformBatchSize, 1, Defaults.MaxTransformBatchSize);
+        OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
         OptionChecks.Defined(Architecture);
         OptionChecks.Defined(Likelihood);
         if (LabelColumnName is not null)

@@ -56,7 +56,7 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
     /// <exception cref="InvalidOperationException">
     /// libtorch or the GPU asked for is missing, the checkpoints are of another training, or a loss stopped being finite.
     /// </exception>
-    /// <exception cref="IOException">The checkpoint folder cannot be used.</exception>
+    /// <exception cref="IOException">The checkpoint folder or TensorBoard's cannot be used.</exception>
     /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
     public VqVaeTransformer Fit(IDataView input)
     {
@@ -105,7 +105,23 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         var phase = new TrainingPhase(
             trained, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device),
             (step, batch) => Losses(autoencoder, grid, variance, step, batch[0]));
-        new TrainingLoop(run, [phase], validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device)).Run();
+        torch.Tensor? shown = _options.TensorBoardDirectory is null ? null : TrainingPictures.FirstRows(validation ?? data, run.Device)[0];
+        try
+        {
+            IBatchSource? validationBatches = validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device);
+            new TrainingLoop(run, [phase], validationBatches, pictures: shown is null ? null : _ => [Reconstructions(autoencoder, grid, shown)]).Run();
+        }
+        finally
+        {
+            shown?.Dispose();
+        }
+    }
+
+    private static TrainingPictures Reconstructions(VqVaeAutoencoder autoencoder, CodeGrid grid, torch.Tensor pictures)
+    {
+        VectorQuantizer quantizer = autoencoder.Quantizer;
+        torch.Tensor quantized = quantizer.Vectors(quantizer.Nearest(autoencoder.Encode(pictures)));
+        return TrainingPictures.Comparison("reconstructions", pictures, autoencoder.Decode(quantized, grid));
     }
 
     // Section 3.2, eq. 3 with the codebook learnt by appendix A.1; means over all values, as in the authors' code.

@@ -151,7 +151,7 @@ public sealed class VqVaeOptions : TrainingOptions
     /// <summary>Attention heads of the prior's layers, at least 1. Default: 4.</summary>
     public int PriorHeads { get; set; } = Defaults.PriorHeads;
 
-    /// <summary>Rows that a transform computes at once, at least 1. The results do not depend on it, up to rounding. Default: 256.</summary>
+    /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it, up to rounding. Default: 256.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
@@ -193,7 +193,7 @@ public sealed class VqVaeOptions : TrainingOptions
         OptionChecks.AtLeast(PriorWidth, 1);
         if (PriorWidth % PriorHeads != 0)
             throw new ArgumentException($"{nameof(PriorWidth)} is {PriorWidth}; expected a multiple of {nameof(PriorHeads)}, {PriorHeads}.");
-        OptionChecks.AtLeast(TransformBatchSize, 1);
+        OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
         foreach ((int? size, string name) in ((int?, string)[])[(Channels, nameof(Channels)), (Height, nameof(Height)), (Width, nameof(Width))])
             OptionChecks.AtLeast(size ?? 1, 1, name);
     }

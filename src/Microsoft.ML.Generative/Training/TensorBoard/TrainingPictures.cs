@@ -1,0 +1,28 @@
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>Pictures that show how far a training is.</summary>
+/// <param name="Name">What they are, such as "samples".</param>
+/// <param name="Pictures">[n, channels, height, width], 0..1, on any device.</param>
+/// <param name="Columns">Pictures in a row.</param>
+internal readonly record struct TrainingPictures(string Name, torch.Tensor Pictures, int Columns)
+{
+    private const int Compared = 8;
+
+    /// <summary>A batch's first rows, as pictures to be shown beside what the model makes of them.</summary>
+    /// <param name="data">The rows.</param>
+    /// <param name="device">Where they are wanted.</param>
+    /// <returns>The columns of up to eight rows; the caller's to dispose of.</returns>
+    public static torch.Tensor[] FirstRows(TensorSource data, torch.Device device)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        IBatchSource batches = data.Batches(Compared, shuffle: false, seed: 0, device);
+        batches.StartEpoch(0);
+        return [.. batches.Next().Columns.Select(c => c.clone().DetachFromDisposeScope())];
+    }
+
+    /// <summary>Pictures in one row, and those made of them in the next.</summary>
+    public static TrainingPictures Comparison(string name, torch.Tensor originals, torch.Tensor made) =>
+        new(name, torch.cat([originals, made.view(originals.shape)], 0), (int)originals.size(0));
+}
