@@ -4,6 +4,7 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;
 
+[Collection(GlobalTorchState.Name)]
 public sealed partial class SafetensorsShardsTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
