@@ -22,10 +22,10 @@ internal static class PrecisionWorkload
                 options.Epochs = architecture == VaeArchitecture.Mlp ? Epochs : 1;
                 if (architecture == VaeArchitecture.Convolutional)
                     options.MaxSteps = 200;
-                var last = new LastReport();
-                options.Progress = last;
+                var clock = new StepClock();
+                options.Progress = clock;
                 using VaeTransformer model = ml.Transforms.Generative().Vae(options).Fit(data.TrainSet);
-                results[precision] = (last.StepsPerSecond, ml.Generative().EvaluateVae(model.Transform(data.TestSet)).NegativeElbo);
+                results[precision] = (clock.StepsPerSecond, ml.Generative().EvaluateVae(model.Transform(data.TestSet)).NegativeElbo);
             }
 
             (double f32Speed, double f32Elbo) = results[ComputePrecision.Float32];
@@ -41,19 +41,5 @@ internal static class PrecisionWorkload
         }
 
         return new { workload = "precision", data = settings.Data, mlp = Measure(VaeArchitecture.Mlp), convolutional = Measure(VaeArchitecture.Convolutional) };
-    }
-
-    private sealed class LastReport : IProgress<TrainingProgress>
-    {
-        private TrainingProgress? _first;
-        private TrainingProgress? _last;
-
-        public double StepsPerSecond => (_last!.Step - _first!.Step) / (_last.Elapsed - _first.Elapsed).TotalSeconds;
-
-        public void Report(TrainingProgress value)
-        {
-            _first ??= value;
-            _last = value;
-        }
     }
 }

@@ -74,21 +74,4 @@ internal static class VaeWorkload
             Step();
         return steps / watch.Elapsed.TotalSeconds;
     }
-
-    /// <summary>Measures from the second report on, when everything is warm, and stops the training when the time is up.</summary>
-    private sealed class StepClock(CancellationTokenSource stopping, double seconds) : IProgress<TrainingProgress>
-    {
-        private TrainingProgress? _first;
-        private TrainingProgress? _last;
-
-        public double StepsPerSecond => (_last!.Step - _first!.Step) / (_last.Elapsed - _first.Elapsed).TotalSeconds;
-
-        public void Report(TrainingProgress value)
-        {
-            _first ??= value;
-            _last = value;
-            if ((value.Elapsed - _first.Elapsed).TotalSeconds > seconds)
-                stopping.Cancel();
-        }
-    }
 }

@@ -12,12 +12,14 @@ internal static class ColumnTypes
         schema.GetColumnOrNull(name) ?? throw new ArgumentException(
             $"Column '{name}' is missing. The data has: {string.Join(", ", schema.Where(c => !c.IsHidden).Select(c => c.Name))}.");
 
+    private static SchemaShape.Column Find(SchemaShape schema, string name) =>
+        schema.TryFindColumn(name, out SchemaShape.Column column) ? column
+            : throw new ArgumentException($"Column '{name}' is missing. The data has: {string.Join(", ", schema.Select(c => c.Name))}.");
+
     /// <summary>The same check on a schema's promise, before there is data.</summary>
     public static void CheckFeatures(SchemaShape schema, string name)
     {
-        if (!schema.TryFindColumn(name, out SchemaShape.Column column))
-            throw new ArgumentException($"Column '{name}' is missing. The data has: {string.Join(", ", schema.Select(c => c.Name))}.");
-
+        SchemaShape.Column column = Find(schema, name);
         bool isNumber = column.ItemType == NumberDataViewType.Single || (column.ItemType == NumberDataViewType.Byte && column.Kind == SchemaShape.Column.VectorKind.Vector);
         bool isFeature = column.Kind != SchemaShape.Column.VectorKind.VariableVector && !column.IsKey && isNumber;
         if (!isFeature && column.ItemType is not ImageDataViewType)
@@ -27,8 +29,7 @@ internal static class ColumnTypes
     /// <summary>That a schema promises a column of labels.</summary>
     public static void CheckLabel(SchemaShape schema, string name)
     {
-        if (!schema.TryFindColumn(name, out SchemaShape.Column column))
-            throw new ArgumentException($"Column '{name}' is missing. The data has: {string.Join(", ", schema.Select(c => c.Name))}.");
+        SchemaShape.Column column = Find(schema, name);
         if (column.Kind != SchemaShape.Column.VectorKind.Scalar || !(column.IsKey || LabelRowReader.IsLabel(column.ItemType)))
             throw new ArgumentException($"Column '{name}' has type {column.GetTypeString()}; expected a key or an integer type.");
     }

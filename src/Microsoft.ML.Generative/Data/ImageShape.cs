@@ -10,6 +10,10 @@ internal readonly record struct ImageShape(int Channels, int Height, int Width)
     [JsonIgnore]
     public int Size => checked(Channels * Height * Width);
 
+    /// <summary>Whether there can be such pictures: of 1 to 4 channels, and not empty.</summary>
+    [JsonIgnore]
+    public bool IsPossible => Channels is >= 1 and <= 4 && Height >= 1 && Width >= 1;
+
     /// <summary>The type of a column of such pictures.</summary>
     public VectorDataViewType VectorType(PrimitiveDataViewType itemType) => new(itemType, Channels, Height, Width);
 

@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative;
@@ -67,9 +65,7 @@ internal sealed unsafe class RowBuffer : IDisposable
     private torch.Tensor Allocate(long rows, out byte* start)
     {
         torch.Tensor tensor = torch.empty([rows, _column.Elements], dtype: _column.Type).DetachFromDisposeScope();
-        // The first row alone: spans end at 2 GB, the tensor need not.
-        using torch.Tensor first = tensor.narrow(0, 0, Math.Min(1, rows));
-        start = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
+        start = TensorMemory.Start(tensor);
         HugePages.Advise(start, rows * _column.RowBytes);
         return tensor;
     }

@@ -28,11 +28,7 @@ internal sealed class RowPool : IDisposable
         _rows = [.. columns.Select(c => torch.empty([capacity, c.RowBytes], torch.uint8).DetachFromDisposeScope())];
         _start = new byte*[_columns];
         for (int i = 0; i < _columns; i++)
-        {
-            using torch.Tensor first = _rows[i].narrow(0, 0, 1);
-            fixed (byte* start = first.bytes)
-                _start[i] = start;
-        }
+            _start[i] = TensorMemory.Start(_rows[i]);
     }
 
     public bool IsFull => _count == _capacity;

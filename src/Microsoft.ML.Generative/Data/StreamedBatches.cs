@@ -233,10 +233,7 @@ internal sealed class StreamedBatches : IBatchSource, IDisposable
             _filled = 0;
             _batch = [.. columns.Select(c => torch.empty([_size, c.Elements], c.Type).DetachFromDisposeScope())];
             for (int i = 0; i < _start.Length; i++)
-            {
-                fixed (byte* start = _batch[i].bytes)
-                    _start[i] = start;
-            }
+                _start[i] = TensorMemory.Start(_batch[i]);
         }
     }
 

@@ -10,6 +10,7 @@ internal sealed class StreamedTensorSource : TensorSource
     private readonly IDataView _data;
     private readonly IReadOnlyList<TensorColumn> _columns;
     private readonly CancellationToken _cancellation;
+    private readonly long _rowsInBudget;
     private readonly List<StreamedBatches> _batches = [];
 
     private StreamedTensorSource(
@@ -19,7 +20,7 @@ internal sealed class StreamedTensorSource : TensorSource
         _data = data;
         _columns = columns;
         _cancellation = cancellation;
-        RowsInBudget = rowsInBudget;
+        _rowsInBudget = rowsInBudget;
         Count = count;
         Fingerprint = fingerprint;
     }
@@ -27,9 +28,6 @@ internal sealed class StreamedTensorSource : TensorSource
     public override long Count { get; }
 
     public override string Fingerprint { get; }
-
-    /// <summary>Rows that may be in memory at once.</summary>
-    public long RowsInBudget { get; }
 
     /// <inheritdoc cref="TensorSource.Read"/>
     public static StreamedTensorSource Scan(IHost host, IDataView data, IReadOnlyList<TensorColumn> columns, long rowsInBudget, CancellationToken cancellation)
@@ -54,7 +52,7 @@ internal sealed class StreamedTensorSource : TensorSource
     public override IBatchSource Batches(int batchSize, bool shuffle, long seed, torch.Device device)
     {
         // What waits to be trained on counts, too; a pool of less than a batch would hardly shuffle.
-        long pool = Math.Min(Count, Math.Max(batchSize, RowsInBudget - (StreamedBatches.BatchesAhead + 2L) * batchSize));
+        long pool = Math.Min(Count, Math.Max(batchSize, _rowsInBudget - (StreamedBatches.BatchesAhead + 2L) * batchSize));
         var batches = new StreamedBatches(_host, _data, _columns, Count, batchSize, shuffle ? seed : null, checked((int)Math.Min(pool, Array.MaxLength)), device, Fingerprint, _cancellation);
         _batches.Add(batches);
         return batches;

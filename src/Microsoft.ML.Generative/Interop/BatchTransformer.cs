@@ -75,6 +75,12 @@ public abstract class BatchTransformer : ITransformer, IDisposable
 
     private protected abstract void Save(ModelSaveContext ctx);
 
+    private protected static void CheckSize(ReadOnlySpan<float> values, int expected, string name)
+    {
+        if (values.Length != expected)
+            throw new ArgumentException($"{values.Length} values were given; expected {expected}.", name);
+    }
+
     /// <summary>Computes rows of values, as many at once as a cursor does.</summary>
     /// <param name="count">The rows.</param>
     /// <param name="width">Values in a row.</param>

@@ -53,6 +53,20 @@ internal static class ModelFile
         ModelEntries.ReadEntry(Loader(ctx), name, (stream, _) => read(stream));
     }
 
+    /// <summary>Runs a configuration's own checks.</summary>
+    /// <exception cref="InvalidDataException">One of them failed.</exception>
+    public static void CheckConfig(Action check)
+    {
+        try
+        {
+            check();
+        }
+        catch (Exception e) when (e is ArgumentException or OverflowException)
+        {
+            throw new InvalidDataException($"{ModelEntries.Config} of the model is not valid: {e.Message}", e);
+        }
+    }
+
     private static void Check(IHostEnvironment env, ModelLoadContext ctx)
     {
         Contracts.CheckValue(env, nameof(env));

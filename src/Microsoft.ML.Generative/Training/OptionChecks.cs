@@ -45,6 +45,15 @@ internal static class OptionChecks
             throw new ArgumentException($"{name} is empty; expected a name.", name);
     }
 
+    /// <summary>That output columns have names, and different ones.</summary>
+    public static void DifferentNames(params string[] outputs)
+    {
+        foreach (string output in outputs)
+            NotEmpty(output, "output column names");
+        if (outputs.Distinct().Count() < outputs.Length)
+            throw new ArgumentException($"The output columns need different names; found {string.Join(", ", outputs)}.");
+    }
+
     public static void AllAtLeast(int[]? values, int lowest, [CallerArgumentExpression(nameof(values))] string name = "")
     {
         if (values is null || values.Any(v => v < lowest))

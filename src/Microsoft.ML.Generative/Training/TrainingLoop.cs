@@ -99,7 +99,7 @@ internal sealed class TrainingLoop
         {
             while (!_isFinished)
             {
-                StopIfCancelled();
+                _run.StopIfCancelled();
                 _isWholeStep = false;
                 RunStep(generator, out double learningRate);
                 Report(channel, progress, learningRate);
@@ -192,12 +192,6 @@ internal sealed class TrainingLoop
 
     private int EpochOf(long step) => (int)((step - 1) / _stepsPerEpoch);
 
-    private void StopIfCancelled()
-    {
-        _run.Host.CheckAlive();
-        _options.CancellationToken.ThrowIfCancellationRequested();
-    }
-
     private void RunStep(torch.Generator generator, out double learningRate)
     {
         long step = _step + 1;
@@ -279,16 +273,11 @@ internal sealed class TrainingLoop
     {
         var context = new StepContext(_step, _totalSteps, IsTraining: false, generator, _run.Device);
         (double sum, long rows) = (0, 0);
-        _validation!.StartEpoch(0);
-        for (long i = 0; i < _validation.BatchesPerEpoch; i++)
+        _run.ForEachBatch(_validation!, batch =>
         {
-            StopIfCancelled();
-            using DisposeScope scope = torch.NewDisposeScope();
-            TensorBatch batch = _validation.Next();
             sum += _phases[0].Losses(context, batch).Total.ToDouble() * batch.Rows;
             rows += batch.Rows;
-        }
-
+        });
         return sum / rows;
     });
 

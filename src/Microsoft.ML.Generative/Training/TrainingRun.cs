@@ -50,7 +50,7 @@ internal sealed class TrainingRun : IDisposable
         try
         {
             CheckpointState? earlier = null;
-            if (checkpoints?.FindNewest(channel) is { } newest)
+            if (checkpoints?.FindEarlier(channel) is { } newest)
             {
                 earlier = newest.State;
                 CheckOptions(newest.Path, earlier, options, seedAskedFor);
@@ -82,6 +82,26 @@ internal sealed class TrainingRun : IDisposable
         TensorSource.Read(Host, Options.ValidationData!, columns, MemoryBudget / 4, Options.CancellationToken);
 
     private long MemoryBudget => Options.MemoryBudget ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
+
+    /// <exception cref="OperationCanceledException">The context or the token was cancelled.</exception>
+    public void StopIfCancelled()
+    {
+        Host.CheckAlive();
+        Options.CancellationToken.ThrowIfCancellationRequested();
+    }
+
+    /// <summary>Visits a source's batches once, in the order of its first epoch, each in a dispose scope of its own.</summary>
+    /// <exception cref="OperationCanceledException">The context or the token was cancelled.</exception>
+    public void ForEachBatch(IBatchSource batches, Action<TensorBatch> visit)
+    {
+        batches.StartEpoch(0);
+        for (long i = 0; i < batches.BatchesPerEpoch; i++)
+        {
+            StopIfCancelled();
+            using DisposeScope scope = torch.NewDisposeScope();
+            visit(batches.Next());
+        }
+    }
 
     /// <summary>The options as a checkpoint keeps them: all that the result depends on, but the seed, which may be the context's.</summary>
     public static JsonObject Describe(TrainingOptions options)

@@ -110,20 +110,7 @@ public sealed class SavedVqVae
     public SavedVqVae()
     {
         IDataView data = TinyImages.AsVectors(Ml, 16);
-        using VqVaeTransformer model = Ml.Transforms.Generative().VqVae(new VqVaeOptions
-        {
-            InputColumnName = "Pixels",
-            CodebookSize = 6,
-            CodeSize = 3,
-            HiddenChannels = 4,
-            ResidualBlocks = 1,
-            ResidualChannels = 2,
-            Epochs = 1,
-            PriorEpochs = 1,
-            PriorLayers = 1,
-            PriorWidth = 8,
-            PriorHeads = 2,
-        }).Fit(data);
+        using VqVaeTransformer model = Ml.Transforms.Generative().VqVae(TinyVqVae.Options()).Fit(data);
         Expected = Rows(model);
         var stream = new MemoryStream();
         Ml.Model.Save(model, data.Schema, stream);

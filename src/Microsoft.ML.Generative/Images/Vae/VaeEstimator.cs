@@ -97,11 +97,7 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
         ColumnTypes.CheckFeatures(inputSchema, _options.InputColumnName);
         if (_options.LabelColumnName is { } label)
             ColumnTypes.CheckLabel(inputSchema, label);
-        Dictionary<string, SchemaShape.Column> columns = inputSchema.ToDictionary(c => c.Name);
-        foreach ((string name, bool isVector) in VaeTransformer.OutputColumns(_options))
-            columns[name] = new SchemaShape.Column(
-                name, isVector ? SchemaShape.Column.VectorKind.Vector : SchemaShape.Column.VectorKind.Scalar, NumberDataViewType.Single, isKey: false);
-        return new SchemaShape(columns.Values);
+        return OutputColumn.Promise(inputSchema, VaeTransformer.OutputColumns(_options));
     }
 
     private int FindLabelCount(DataViewSchema schema)

@@ -205,11 +205,7 @@ public sealed class VaeOptions : TrainingOptions
     {
         base.Validate();
         OptionChecks.NotEmpty(InputColumnName);
-        string[] outputs = [LatentColumnName, ReconstructionColumnName, ReconstructionErrorColumnName, NegativeElboColumnName];
-        foreach (string output in outputs)
-            OptionChecks.NotEmpty(output, "output column names");
-        if (outputs.Distinct().Count() < outputs.Length)
-            throw new ArgumentException($"The output columns need different names; found {string.Join(", ", outputs)}.");
+        OptionChecks.DifferentNames(LatentColumnName, ReconstructionColumnName, ReconstructionErrorColumnName, NegativeElboColumnName);
 
         OptionChecks.AtLeast(LatentSize, 1);
         OptionChecks.Positive(NoiseStandardDeviation);
@@ -238,7 +234,8 @@ public sealed class VaeOptions : TrainingOptions
         OptionChecks.AllAtLeast(ConvolutionChannels, 1);
         if (Architecture == VaeArchitecture.Convolutional && ConvolutionChannels.Length == 0)
             throw new ArgumentException($"{nameof(ConvolutionChannels)} is empty; expected at least one convolution.");
-        foreach ((int? size, string name) in ((int?, string)[])[(Channels, nameof(Channels)), (Height, nameof(Height)), (Width, nameof(Width))])
-            OptionChecks.AtLeast(size ?? 1, 1, name);
+        OptionChecks.AtLeast(Channels ?? 1, 1, nameof(Channels));
+        OptionChecks.AtLeast(Height ?? 1, 1, nameof(Height));
+        OptionChecks.AtLeast(Width ?? 1, 1, nameof(Width));
     }
 }

@@ -161,19 +161,11 @@ public sealed class VaeTransformer : BatchTransformer
     {
         ThrowIfDisposed();
         CheckLabel(label);
-        int count = latents.Length / LatentSize;
-        float[] values = new float[checked(count * RowSize)];
-        using IDisposable noGradient = torch.no_grad();
-        for (int start = 0; start < count; start += RowsAtOnce)
+        return ComputeRows(latents.Length / LatentSize, RowSize, (start, rows) =>
         {
-            Host.CheckAlive();
-            using DisposeScope scope = torch.NewDisposeScope();
-            int rows = Math.Min(RowsAtOnce, count - start);
             torch.Tensor z = torch.tensor(latents.AsSpan(start * LatentSize, rows * LatentSize).ToArray(), [rows, LatentSize], device: _device);
-            TensorMemory.ToArray<float>(_network.DecodeMean(z, LabelsOf(label, rows))).CopyTo(values, start * RowSize);
-        }
-
-        return values;
+            return _network.DecodeMean(z, LabelsOf(label, rows));
+        });
     }
 
     private torch.Tensor? LabelsOf(int? label, long count) => label is { } known ? torch.full([count], known, torch.int64, _device) : null;
@@ -191,12 +183,6 @@ public sealed class VaeTransformer : BatchTransformer
             throw new ArgumentException(problem, nameof(label));
     }
 
-    private static void CheckSize(ReadOnlySpan<float> values, int expected, string name)
-    {
-        if (values.Length != expected)
-            throw new ArgumentException($"{values.Length} values were given; expected {expected}.", name);
-    }
-
     private protected override int RowsAtOnce => _config.Options.TransformBatchSize;
 
     internal override IReadOnlyList<string> InputColumns =>
@@ -208,8 +194,6 @@ public sealed class VaeTransformer : BatchTransformer
 
     internal torch.Device Device => _device;
 
-    internal IHost TransformerHost => Host;
-
     /// <summary>The rows, and their labels if there are some.</summary>
     internal static TensorColumn[] InputTensors(DataViewSchema schema, VaeOptions options, ImageShape? shape, int labelCount)
     {
@@ -217,12 +201,12 @@ public sealed class VaeTransformer : BatchTransformer
         return options.LabelColumnName is { } label ? [values, TensorColumn.Label(schema, label, labelCount)] : [values];
     }
 
-    internal static (string Name, bool IsVector)[] OutputColumns(VaeOptions options) =>
+    internal static OutputColumn[] OutputColumns(VaeOptions options) =>
     [
-        (options.LatentColumnName, true),
-        (options.ReconstructionColumnName, true),
-        (options.ReconstructionErrorColumnName, false),
-        (options.NegativeElboColumnName, false),
+        new(options.LatentColumnName, NumberDataViewType.Single, IsVector: true),
+        new(options.ReconstructionColumnName, NumberDataViewType.Single, IsVector: true),
+        new(options.ReconstructionErrorColumnName, NumberDataViewType.Single, IsVector: false),
+        new(options.NegativeElboColumnName, NumberDataViewType.Single, IsVector: false),
     ];
 
     internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
@@ -324,23 +308,16 @@ internal sealed record VaeConfig(VaeOptions Options, ImageShape? Shape, int Inpu
     public long WeightBytes => checked(sizeof(float) * VaeNetwork.CountParameters(Options, Shape, InputSize, LabelCount));
 
     /// <exception cref="InvalidDataException">The parts contradict each other.</exception>
-    public void Validate()
+    public void Validate() => ModelFile.CheckConfig(() =>
     {
-        try
-        {
-            _ = WeightBytes;
-            Options.Validate();
-            OptionChecks.AtLeast(InputSize, 1);
-            if (LabelCount < 0 || LabelCount > 0 != Options.LabelColumnName is not null)
-                throw new ArgumentException($"{LabelCount} labels do not go with the label column '{Options.LabelColumnName}'");
-            if (Shape is { } shape && (shape.Channels is < 1 or > 4 || shape.Height < 1 || shape.Width < 1 || shape.Size != InputSize))
-                throw new ArgumentException($"images of {shape} do not have {InputSize} values");
-            if (Shape is null && Options.Architecture == VaeArchitecture.Convolutional)
-                throw new ArgumentException("a convolutional network needs the shape of its images");
-        }
-        catch (Exception e) when (e is ArgumentException or OverflowException)
-        {
-            throw new InvalidDataException($"config.json of the model is not valid: {e.Message}", e);
-        }
-    }
+        _ = WeightBytes;
+        Options.Validate();
+        OptionChecks.AtLeast(InputSize, 1);
+        if (LabelCount < 0 || LabelCount > 0 != Options.LabelColumnName is not null)
+            throw new ArgumentException($"{LabelCount} labels do not go with the label column '{Options.LabelColumnName}'");
+        if (Shape is { } shape && (!shape.IsPossible || shape.Size != InputSize))
+            throw new ArgumentException($"images of {shape} do not have {InputSize} values");
+        if (Shape is null && Options.Architecture == VaeArchitecture.Convolutional)
+            throw new ArgumentException("a convolutional network needs the shape of its images");
+    });
 }

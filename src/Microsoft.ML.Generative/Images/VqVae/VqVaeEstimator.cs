@@ -1,4 +1,3 @@
-using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -91,16 +90,12 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
         ColumnTypes.CheckFeatures(inputSchema, _options.InputColumnName);
-        Dictionary<string, SchemaShape.Column> columns = inputSchema.ToDictionary(c => c.Name);
-        foreach ((string name, PrimitiveDataViewType type, bool isVector) in VqVaeTransformer.OutputColumns(_options))
-            columns[name] = new SchemaShape.Column(
-                name, isVector ? SchemaShape.Column.VectorKind.Vector : SchemaShape.Column.VectorKind.Scalar, type, isKey: false);
-        return new SchemaShape(columns.Values);
+        return OutputColumn.Promise(inputSchema, VqVaeTransformer.OutputColumns(_options));
     }
 
     private void TrainAutoencoder(TrainingRun run, VqVaeAutoencoder autoencoder, CodeGrid grid, TensorSource data, TensorSource? validation)
     {
-        double variance = Variance(data.Batches(_options.TransformBatchSize, shuffle: false, run.Seed, run.Device));
+        double variance = Variance(run, data.Batches(_options.TransformBatchSize, shuffle: false, run.Seed, run.Device));
         using var trained = new TrainedNetwork("vqvae", autoencoder, _options);
         var phase = new TrainingPhase(
             trained, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device),
@@ -149,8 +144,8 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
     private void TrainPrior(TrainingRun run, VqVaeNetwork network, TensorSource data, TensorSource? validation)
     {
         VqVaeOptions options = _options.ForPrior();
-        using TensorBatches codes = Codes(network.Autoencoder, data, _options.Shuffle ? SeedSequence.Derive(run.Seed, PriorStream) : null, run.Device);
-        using TensorBatches? validationCodes = validation is null ? null : Codes(network.Autoencoder, validation, shuffleSeed: null, run.Device);
+        using TensorBatches codes = Codes(run, network.Autoencoder, data, _options.Shuffle ? SeedSequence.Derive(run.Seed, PriorStream) : null);
+        using TensorBatches? validationCodes = validation is null ? null : Codes(run, network.Autoencoder, validation, shuffleSeed: null);
 
         using var trained = new TrainedNetwork("prior", network.Prior, options);
         var phase = new TrainingPhase(
@@ -159,23 +154,17 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
     }
 
     // The codes of all rows, in memory: two bytes each.
-    private TensorBatches Codes(VqVaeAutoencoder autoencoder, TensorSource data, long? shuffleSeed, torch.Device device)
+    private TensorBatches Codes(TrainingRun run, VqVaeAutoencoder autoencoder, TensorSource data, long? shuffleSeed)
     {
         using IDisposable noGradient = torch.no_grad();
-        IBatchSource batches = data.Batches(_options.TransformBatchSize, shuffle: false, seed: 0, device);
         List<torch.Tensor> parts = [];
         try
         {
-            batches.StartEpoch(0);
-            for (long i = 0; i < batches.BatchesPerEpoch; i++)
-            {
-                StopIfCancelled();
-                using DisposeScope scope = torch.NewDisposeScope();
-                parts.Add(autoencoder.EncodeCodes(batches.Next()[0]).to(torch.int16).cpu().DetachFromDisposeScope());
-            }
-
+            run.ForEachBatch(
+                data.Batches(_options.TransformBatchSize, shuffle: false, seed: 0, run.Device),
+                batch => parts.Add(autoencoder.EncodeCodes(batch[0]).to(torch.int16).cpu().DetachFromDisposeScope()));
             torch.Tensor rows = torch.cat(parts, 0).DetachFromDisposeScope();
-            return new TensorBatches([codes => codes.to(device).to(torch.int64)], [rows], data.Count, _options.BatchSize, shuffleSeed, () => data.Fingerprint) { OwnsRows = true };
+            return new TensorBatches([codes => codes.to(run.Device).to(torch.int64)], [rows], data.Count, _options.BatchSize, shuffleSeed, () => data.Fingerprint) { OwnsRows = true };
         }
         finally
         {
@@ -185,27 +174,17 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
     }
 
     // Of all values of all rows; 1 for data that never varies.
-    private double Variance(IBatchSource batches)
+    private static double Variance(TrainingRun run, IBatchSource batches)
     {
         (double sum, double squares, double count) = (0, 0, 0);
-        batches.StartEpoch(0);
-        for (long i = 0; i < batches.BatchesPerEpoch; i++)
+        run.ForEachBatch(batches, batch =>
         {
-            StopIfCancelled();
-            using DisposeScope scope = torch.NewDisposeScope();
-            torch.Tensor x = batches.Next()[0];
-            sum += x.sum(torch.float64).ToDouble();
-            squares += x.square().sum(torch.float64).ToDouble();
-            count += x.numel();
-        }
+            sum += batch[0].sum(torch.float64).ToDouble();
+            squares += batch[0].square().sum(torch.float64).ToDouble();
+            count += batch[0].numel();
+        });
 
         double variance = squares / count - sum / count * (sum / count);
         return variance > 1e-8 ? variance : 1;
-    }
-
-    private void StopIfCancelled()
-    {
-        _host.CheckAlive();
-        _options.CancellationToken.ThrowIfCancellationRequested();
     }
 }

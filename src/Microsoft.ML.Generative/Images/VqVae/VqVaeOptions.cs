@@ -170,11 +170,7 @@ public sealed class VqVaeOptions : TrainingOptions
     {
         base.Validate();
         OptionChecks.NotEmpty(InputColumnName);
-        string[] outputs = [CodesColumnName, ReconstructionColumnName, ReconstructionErrorColumnName, NegativeLogPriorColumnName];
-        foreach (string output in outputs)
-            OptionChecks.NotEmpty(output, "output column names");
-        if (outputs.Distinct().Count() < outputs.Length)
-            throw new ArgumentException($"The output columns need different names; found {string.Join(", ", outputs)}.");
+        OptionChecks.DifferentNames(CodesColumnName, ReconstructionColumnName, ReconstructionErrorColumnName, NegativeLogPriorColumnName);
 
         OptionChecks.Between(CodebookSize, 2, 1 << 15);
         OptionChecks.AtLeast(CodeSize, 1);
@@ -194,7 +190,8 @@ public sealed class VqVaeOptions : TrainingOptions
         if (PriorWidth % PriorHeads != 0)
             throw new ArgumentException($"{nameof(PriorWidth)} is {PriorWidth}; expected a multiple of {nameof(PriorHeads)}, {PriorHeads}.");
         OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
-        foreach ((int? size, string name) in ((int?, string)[])[(Channels, nameof(Channels)), (Height, nameof(Height)), (Width, nameof(Width))])
-            OptionChecks.AtLeast(size ?? 1, 1, name);
+        OptionChecks.AtLeast(Channels ?? 1, 1, nameof(Channels));
+        OptionChecks.AtLeast(Height ?? 1, 1, nameof(Height));
+        OptionChecks.AtLeast(Width ?? 1, 1, nameof(Width));
     }
 }

@@ -74,8 +74,7 @@ public sealed class VqVaeTransformer : BatchTransformer
     /// <exception cref="ArgumentException">The row has another size.</exception>
     public int[] Encode(ReadOnlySpan<float> row)
     {
-        if (row.Length != RowSize)
-            throw new ArgumentException($"{row.Length} values were given; expected {RowSize}.", nameof(row));
+        CheckSize(row, RowSize, nameof(row));
         ThrowIfDisposed();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
@@ -130,12 +129,12 @@ public sealed class VqVaeTransformer : BatchTransformer
     internal static TensorColumn InputColumn(DataViewSchema schema, VqVaeOptions options, ImageShape shape) =>
         TensorColumn.Features(schema, options.InputColumnName, shape, ValueRange.Unit);
 
-    internal static (string Name, PrimitiveDataViewType Type, bool IsVector)[] OutputColumns(VqVaeOptions options) =>
+    internal static OutputColumn[] OutputColumns(VqVaeOptions options) =>
     [
-        (options.CodesColumnName, NumberDataViewType.Int32, true),
-        (options.ReconstructionColumnName, NumberDataViewType.Single, true),
-        (options.ReconstructionErrorColumnName, NumberDataViewType.Single, false),
-        (options.NegativeLogPriorColumnName, NumberDataViewType.Single, false),
+        new(options.CodesColumnName, NumberDataViewType.Int32, IsVector: true),
+        new(options.ReconstructionColumnName, NumberDataViewType.Single, IsVector: true),
+        new(options.ReconstructionErrorColumnName, NumberDataViewType.Single, IsVector: false),
+        new(options.NegativeLogPriorColumnName, NumberDataViewType.Single, IsVector: false),
     ];
 
     internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
@@ -224,19 +223,12 @@ internal sealed record VqVaeConfig(VqVaeOptions Options, ImageShape Shape)
     public long WeightBytes => checked(sizeof(float) * VqVaeNetwork.CountParameters(Options, Shape));
 
     /// <exception cref="InvalidDataException">The parts contradict each other.</exception>
-    public void Validate()
+    public void Validate() => ModelFile.CheckConfig(() =>
     {
-        try
-        {
-            Options.Validate();
-            if (Shape.Channels is < 1 or > 4 || Shape.Height < 1 || Shape.Width < 1)
-                throw new ArgumentException($"there are no images of {Shape}");
-            _ = Shape.Size;
-            _ = WeightBytes;
-        }
-        catch (Exception e) when (e is ArgumentException or OverflowException)
-        {
-            throw new InvalidDataException($"config.json of the model is not valid: {e.Message}", e);
-        }
-    }
+        Options.Validate();
+        if (!Shape.IsPossible)
+            throw new ArgumentException($"there are no images of {Shape}");
+        _ = Shape.Size;
+        _ = WeightBytes;
+    });
 }

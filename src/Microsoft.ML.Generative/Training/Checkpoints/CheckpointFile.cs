@@ -29,23 +29,28 @@ internal static class CheckpointFile
         ]);
     });
 
-    /// <summary>Reads the state and makes sure that everything else is sound.</summary>
+    /// <summary>Reads the state and makes sure that everything else is sound, which takes reading it.</summary>
     /// <exception cref="InvalidDataException">The file is damaged.</exception>
     /// <exception cref="NotSupportedException">The file was written by a newer version.</exception>
     public static CheckpointState ReadState(string path)
     {
+        CheckpointState state = ReadStateOnly(path);
+        // Reads to the end and compares the checksum.
+        Open(path, load => ModelEntries.ReadEntry(load, TensorsEntry, (_, _) => { }));
+        return state;
+    }
+
+    /// <summary>Reads the state, and not the tensors, which may be damaged.</summary>
+    /// <inheritdoc cref="ReadState" path="/exception"/>
+    public static CheckpointState ReadStateOnly(string path)
+    {
         CheckpointState? state = null;
-        Open(path, load =>
+        Open(path, load => ModelEntries.ReadEntry(load, StateEntry, (stream, _) =>
         {
-            ModelEntries.ReadEntry(load, StateEntry, (stream, _) =>
-            {
-                using JsonDocument json = ModelConfigJson.ParseDocument(ModelConfigJson.ReadBytes(stream, StateEntry), StateEntry);
-                RefuseNewer(json.RootElement);
-                state = ModelConfigJson.Deserialize<CheckpointState>(json.RootElement, StateEntry);
-            });
-            // Reads to the end and compares the checksum.
-            ModelEntries.ReadEntry(load, TensorsEntry, (_, _) => { });
-        });
+            using JsonDocument json = ModelConfigJson.ParseDocument(ModelConfigJson.ReadBytes(stream, StateEntry), StateEntry);
+            RefuseNewer(json.RootElement);
+            state = ModelConfigJson.Deserialize<CheckpointState>(json.RootElement, StateEntry);
+        }));
         return state!;
     }
 

@@ -33,16 +33,24 @@ internal sealed class CheckpointFolder : IDisposable
             File.Delete(left);
     }
 
+    /// <summary>The newest sound checkpoint of a stage. Damaged ones are set aside, with a warning.</summary>
+    public (string Path, CheckpointState State)? FindNewest(IChannel channel, string stage) =>
+        FirstUsable(channel, Of(stage), CheckpointFile.ReadState);
+
     /// <summary>
-    /// The newest sound checkpoint: of a stage, or of whichever got farthest last. Damaged ones are set aside, with a warning.
+    /// The state that the training was saved in last, whatever the stage: what it says of options and seed. Whether its tensors are sound
+    /// is left to <see cref="FindNewest"/>, so that they are not read once more. Those whose state is damaged are set aside, with a warning.
     /// </summary>
-    public (string Path, CheckpointState State)? FindNewest(IChannel channel, string? stage = null)
+    public (string Path, CheckpointState State)? FindEarlier(IChannel channel) =>
+        FirstUsable(channel, All().OrderByDescending(File.GetLastWriteTimeUtc), CheckpointFile.ReadStateOnly);
+
+    private static (string Path, CheckpointState State)? FirstUsable(IChannel channel, IEnumerable<string> paths, Func<string, CheckpointState> read)
     {
-        foreach (string path in stage is null ? All().OrderByDescending(File.GetLastWriteTimeUtc) : Of(stage))
+        foreach (string path in paths)
         {
             try
             {
-                return (path, CheckpointFile.ReadState(path));
+                return (path, read(path));
             }
             catch (Exception e) when (e is InvalidDataException or EndOfStreamException or ArgumentException)
             {

@@ -4,7 +4,16 @@ public sealed class VqVaeConformityTests : EstimatorConformity<VqVaeTransformer>
 {
     protected override string InputColumn => "Pixels";
 
-    protected override IEstimator<VqVaeTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) => ml.Transforms.Generative().VqVae(new VqVaeOptions
+    protected override IEstimator<VqVaeTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) =>
+        ml.Transforms.Generative().VqVae(TinyVqVae.Options().With(configure));
+
+    protected override IDataView CreateData(MLContext ml) => TinyImages.AsVectors(ml, 40);
+}
+
+/// <summary>The smallest VQ-VAE for <see cref="TinyImages"/> that has all of its parts.</summary>
+internal static class TinyVqVae
+{
+    public static VqVaeOptions Options() => new()
     {
         InputColumnName = "Pixels",
         CodebookSize = 6,
@@ -19,7 +28,5 @@ public sealed class VqVaeConformityTests : EstimatorConformity<VqVaeTransformer>
         PriorHeads = 2,
         BatchSize = 12,
         TransformBatchSize = 7,
-    }.With(configure));
-
-    protected override IDataView CreateData(MLContext ml) => TinyImages.AsVectors(ml, 40);
+    };
 }
