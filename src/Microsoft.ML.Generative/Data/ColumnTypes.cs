@@ -26,6 +26,14 @@ internal static class ColumnTypes
             throw new ArgumentException($"Column '{name}' has type {column.GetTypeString()}; expected {FeatureTypes}.");
     }
 
+    /// <summary>That a schema promises a column of texts.</summary>
+    public static void CheckText(SchemaShape schema, string name)
+    {
+        SchemaShape.Column column = Find(schema, name);
+        if (column.Kind != SchemaShape.Column.VectorKind.Scalar || column.ItemType != TextDataViewType.Instance)
+            throw new ArgumentException($"Column '{name}' has type {column.GetTypeString()}; expected text.");
+    }
+
     /// <summary>That a schema promises a column of labels.</summary>
     public static void CheckLabel(SchemaShape schema, string name)
     {

@@ -28,27 +28,29 @@ internal static class ModuleWeights
     public static void Load(torch.nn.Module module, ISafetensorsReader file)
     {
         Dictionary<string, torch.Tensor> expected = Of(module).ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal);
-        Check(file, expected);
+        Check(file, expected, (found, tensor) => found.Fits(tensor), _ => false);
         file.ReadInto(expected);
     }
 
-    private static void Check(ISafetensorsReader file, Dictionary<string, torch.Tensor> expected)
+    /// <summary>That a file has the tensors expected and no others but those that are ignored.</summary>
+    /// <exception cref="InvalidDataException">Tensors are missing, unexpected or do not fit; all kinds are listed.</exception>
+    public static void Check(
+        ISafetensorsReader file, IReadOnlyDictionary<string, torch.Tensor> expected, Func<SafetensorsInfo, torch.Tensor, bool> fits, Predicate<string> isIgnored)
     {
         string?[] problems =
         [
             List("missing", [.. expected.Keys.Where(name => !file.Tensors.ContainsKey(name))]),
-            List("unexpected", [.. file.Tensors.Values.Where(t => !expected.ContainsKey(t.Name)).Select(t => SafetensorsHeader.Quote(t.Name))]),
-            List("of another type or shape", [.. file.Tensors.Values.Select(t => Difference(t, expected)).OfType<string>()]),
+            List("unexpected", [.. file.Tensors.Values.Where(t => !expected.ContainsKey(t.Name) && !isIgnored(t.Name)).Select(t => SafetensorsHeader.Quote(t.Name))]),
+            List("of another type or shape", [.. file.Tensors.Values.Select(Difference).OfType<string>()]),
         ];
 
         if (problems.Any(p => p is not null))
             throw new InvalidDataException($"The tensors in '{file.Source}' are not those of the network, which has {expected.Count}: {string.Join("; ", problems.OfType<string>())}.");
-    }
 
-    private static string? Difference(SafetensorsInfo found, Dictionary<string, torch.Tensor> expected) =>
-        expected.TryGetValue(found.Name, out torch.Tensor? tensor) && !found.Fits(tensor)
+        string? Difference(SafetensorsInfo found) => expected.TryGetValue(found.Name, out torch.Tensor? tensor) && !fits(found, tensor)
             ? $"{SafetensorsHeader.Quote(found.Name)} (found {found.Describe()}, expected {SafetensorsTypes.Describe(tensor.dtype, tensor.shape)})"
             : null;
+    }
 
     private static string? List(string what, List<string> items) => items.Count == 0
         ? null

@@ -197,6 +197,9 @@ public abstract class TrainingOptions
     /// <summary>The warm-up of a training whose options name none.</summary>
     internal virtual long DefaultWarmupSteps(long totalSteps) => 0;
 
+    /// <summary>Whether there is something to score the model on that it does not learn.</summary>
+    internal virtual bool HasValidation => ValidationData is not null;
+
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     internal virtual void Validate()
     {
@@ -227,10 +230,10 @@ public abstract class TrainingOptions
 
     /// <summary>Checks that concern a training and not the model that came of it.</summary>
     /// <exception cref="ArgumentException">Options contradict each other; the message names them.</exception>
-    internal void ValidateForTraining()
+    internal virtual void ValidateForTraining()
     {
         Validate();
-        if (EarlyStoppingPatience is not null && ValidationData is null)
+        if (EarlyStoppingPatience is not null && !HasValidation)
             throw new ArgumentException($"{nameof(EarlyStoppingPatience)} is {EarlyStoppingPatience}, but there is no {nameof(ValidationData)} whose loss could tell when to stop.", nameof(ValidationData));
     }
 

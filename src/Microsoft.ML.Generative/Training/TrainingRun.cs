@@ -56,6 +56,7 @@ internal sealed class TrainingRun : IDisposable
                 CheckOptions(newest.Path, earlier, options, seedAskedFor);
             }
 
+            NativeHeap.KeepFreedMemory();
             int? threads = options.Threads ?? earlier?.Threads;
             if (earlier is not null && threads != earlier.Threads)
                 channel.Warning($"The training began with {earlier.Threads} threads and goes on with {threads}: sums may be rounded differently than without the interruption.");
@@ -74,12 +75,18 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Reads the rows to train on, within their part of the memory budget.</summary>
     /// <inheritdoc cref="TensorSource.Read" path="/exception"/>
     public TensorSource ReadData(IDataView data, IReadOnlyList<TensorColumn> columns) =>
-        TensorSource.Read(Host, data, columns, Options.ValidationData is null ? MemoryBudget : MemoryBudget / 4 * 3, Options.CancellationToken);
+        TensorSource.Read(Host, data, columns, DataBudget, Options.CancellationToken);
 
     /// <summary>Reads the rows to validate on, within their part of the memory budget.</summary>
     /// <inheritdoc cref="TensorSource.Read" path="/exception"/>
     public TensorSource ReadValidationData(IReadOnlyList<TensorColumn> columns) =>
-        TensorSource.Read(Host, Options.ValidationData!, columns, MemoryBudget / 4, Options.CancellationToken);
+        TensorSource.Read(Host, Options.ValidationData!, columns, ValidationBudget, Options.CancellationToken);
+
+    /// <summary>Bytes that the rows to train on may take.</summary>
+    public long DataBudget => Options.ValidationData is null ? MemoryBudget : MemoryBudget / 4 * 3;
+
+    /// <summary>Bytes that the rows to validate on may take.</summary>
+    public long ValidationBudget => MemoryBudget / 4;
 
     private long MemoryBudget => Options.MemoryBudget ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
 

@@ -15,7 +15,7 @@ internal sealed class CodePriorNetwork : nn.Module
     private readonly Parameter start;
     private readonly Parameter rows;
     private readonly Parameter columns;
-    private readonly ModuleList<CausalBlock> blocks;
+    private readonly ModuleList<DecoderBlock> blocks;
     private readonly LayerNorm norm;
     private readonly Module<Tensor, Tensor> head;
 
@@ -30,7 +30,8 @@ internal sealed class CodePriorNetwork : nn.Module
         start = new Parameter(zeros(1, 1, width));
         rows = new Parameter(zeros(grid.Height, 1, width));
         columns = new Parameter(zeros(1, grid.Width, width));
-        blocks = new ModuleList<CausalBlock>([.. Enumerable.Range(0, options.PriorLayers).Select(_ => new CausalBlock(width, options.PriorHeads))]);
+        var architecture = new LanguageModelArchitecture { EmbeddingSize = width, Heads = options.PriorHeads, FeedForward = FeedForwardKind.Gelu };
+        blocks = new ModuleList<DecoderBlock>([.. Enumerable.Range(0, options.PriorLayers).Select(_ => new DecoderBlock(architecture))]);
         norm = LayerNorm(width);
         head = Layer.Linear(width, options.CodebookSize);
         RegisterComponents();
@@ -57,7 +58,7 @@ internal sealed class CodePriorNetwork : nn.Module
         Tensor before = codes.call(grid.narrow(1, 0, grid.size(1) - 1));
         Tensor first = start.expand(grid.size(0), 1, -1);
         Tensor x = cat([first, before], 1) + Positions();
-        foreach (CausalBlock block in blocks)
+        foreach (DecoderBlock block in blocks)
             x = block.Forward(x);
         return head.call(norm.call(x)).AsFloat32();
     }
@@ -76,76 +77,17 @@ internal sealed class CodePriorNetwork : nn.Module
         Tensor code = previous is null ? start.expand(batch, 1, -1) : codes.call(previous.unsqueeze(1));
         Tensor x = code + rows[position / _grid.Width] + columns[0, position % _grid.Width];
         for (int i = 0; i < cache.Length; i++)
-            x = blocks[i].Next(x, position, cache[i]);
+            x = blocks[i].Next(x, cache[i], Store);
         return head.call(norm.call(x)).squeeze(1).AsFloat32();
+
+        Tensor Store(Tensor cached, Tensor added)
+        {
+            cached.narrow(2, position, 1).copy_(added);
+            return cached.narrow(2, 0, position + 1);
+        }
     }
 
     public AttentionCache[] NewCache(int batch) => [.. blocks.Select(b => b.NewCache(batch, _grid.Size))];
 
     private Tensor Positions() => (rows + columns).flatten(0, 1);
-}
-
-/// <summary>Keys and values of the positions seen so far, [batch, heads, positions, size].</summary>
-internal readonly record struct AttentionCache(Tensor Keys, Tensor Values);
-
-/// <summary>Causal self-attention and a perceptron, each with its layer normalisation before it and a shortcut around it.</summary>
-internal sealed class CausalBlock : nn.Module
-{
-    private readonly LayerNorm attentionNorm;
-    private readonly Module<Tensor, Tensor> queriesKeysValues;
-    private readonly Module<Tensor, Tensor> attentionOut;
-    private readonly LayerNorm perceptronNorm;
-    private readonly Module<Tensor, Tensor> perceptronIn;
-    private readonly Module<Tensor, Tensor> perceptronOut;
-
-    private readonly int _heads;
-
-    public CausalBlock(int width, int heads)
-        : base(nameof(CausalBlock))
-    {
-        _heads = heads;
-        attentionNorm = LayerNorm(width);
-        queriesKeysValues = Layer.Linear(width, 3 * width);
-        attentionOut = Layer.Linear(width, width);
-        perceptronNorm = LayerNorm(width);
-        perceptronIn = Layer.Linear(width, 4 * width);
-        perceptronOut = Layer.Linear(4 * width, width);
-        RegisterComponents();
-    }
-
-    /// <summary>All positions at once: [batch, positions, width].</summary>
-    public Tensor Forward(Tensor x)
-    {
-        Tensor[] parts = Split(attentionNorm.call(x));
-        Tensor attended = F.scaled_dot_product_attention(parts[0], parts[1], parts[2], is_casual: true);
-        return Finish(x, attended);
-    }
-
-    /// <summary>One more position: [batch, 1, width].</summary>
-    public Tensor Next(Tensor x, int position, AttentionCache cache)
-    {
-        Tensor[] parts = Split(attentionNorm.call(x));
-        cache.Keys.narrow(2, position, 1).copy_(parts[1]);
-        cache.Values.narrow(2, position, 1).copy_(parts[2]);
-        Tensor attended = F.scaled_dot_product_attention(
-            parts[0], cache.Keys.narrow(2, 0, position + 1), cache.Values.narrow(2, 0, position + 1));
-        return Finish(x, attended);
-    }
-
-    public AttentionCache NewCache(int batch, int positions)
-    {
-        Tensor weight = perceptronNorm.weight!;
-        long[] shape = [batch, _heads, positions, weight.size(0) / _heads];
-        return new AttentionCache(empty(shape, device: weight.device, dtype: weight.dtype), empty(shape, device: weight.device, dtype: weight.dtype));
-    }
-
-    // Queries, keys and values, each [batch, heads, positions, size].
-    private Tensor[] Split(Tensor x) =>
-        queriesKeysValues.call(x).view(x.size(0), x.size(1), 3, _heads, -1).permute(2, 0, 3, 1, 4).unbind(0);
-
-    private Tensor Finish(Tensor x, Tensor attended)
-    {
-        x = x + attentionOut.call(attended.transpose(1, 2).flatten(2));
-        return x + perceptronOut.call(F.gelu(perceptronIn.call(perceptronNorm.call(x))));
-    }
 }

@@ -112,8 +112,8 @@ public sealed record LanguageModelArchitecture
     /// <summary>What is added to the variance or mean square in a normalisation, above 0. Default: 1e-5.</summary>
     public double NormEpsilon { get; init; } = 1e-5;
 
-    /// <summary>The feed-forward block. Default: <see cref="FeedForwardKind.GeluTanh"/>.</summary>
-    public FeedForwardKind FeedForward { get; init; } = FeedForwardKind.GeluTanh;
+    /// <summary>The feed-forward block. Default: <see cref="FeedForwardKind.Gelu"/>.</summary>
+    public FeedForwardKind FeedForward { get; init; }
 
     /// <summary>Whether queries, keys and values have a bias. Default: true.</summary>
     public bool HasQueryKeyValueBias { get; init; } = true;
@@ -133,7 +133,7 @@ public sealed record LanguageModelArchitecture
     /// <summary>GPT-2 small: 124 million parameters (Radford et al. 2019).</summary>
     public static LanguageModelArchitecture Gpt2 { get; } = new()
     {
-        VocabularySize = 50_257, ContextLength = 1024, Layers = 12, Heads = 12, EmbeddingSize = 768,
+        VocabularySize = 50_257, ContextLength = 1024, Layers = 12, Heads = 12, EmbeddingSize = 768, FeedForward = FeedForwardKind.GeluTanh,
     };
 
     /// <summary>GPT-2 medium: 355 million parameters.</summary>

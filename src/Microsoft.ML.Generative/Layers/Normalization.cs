@@ -1,0 +1,45 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>Layer normalisation (Ba, Kiros, Hinton 2016) or by the mean square (Zhang, Sennrich 2019), over the last dimension, in Float32.</summary>
+internal sealed class Normalization : nn.Module<Tensor, Tensor>
+{
+    private readonly Parameter weight;
+    private readonly Parameter? bias;
+
+    private readonly NormalizationKind _kind;
+    private readonly long[] _shape;
+    private readonly double _epsilon;
+
+    public Normalization(NormalizationKind kind, int width, double epsilon, bool hasBias)
+        : base(nameof(Normalization))
+    {
+        (_kind, _shape, _epsilon) = (kind, [width], epsilon);
+        weight = nn.Parameter(ones(width));
+        if (hasBias)
+            bias = nn.Parameter(zeros(width));
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor input)
+    {
+        Tensor x = input.AsFloat32();
+        if (_kind == NormalizationKind.LayerNorm)
+            return F.layer_norm(x, _shape, weight, bias, _epsilon);
+        return x * (x.square().mean([-1], keepdim: true) + _epsilon).rsqrt() * weight;
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            weight.Dispose();
+            bias?.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+}

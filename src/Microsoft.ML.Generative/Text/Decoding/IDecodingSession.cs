@@ -1,0 +1,29 @@
+namespace Microsoft.ML.Generative;
+
+/// <summary>Streams of tokens, and what a language model says comes next in each.</summary>
+internal interface IDecodingSession : IDisposable
+{
+    int Streams { get; }
+
+    int VocabularySize { get; }
+
+    /// <summary>Tokens that a stream can hold.</summary>
+    int ContextLength { get; }
+
+    /// <summary>Appends a token to each of the streams named, and writes their logits for the token after it.</summary>
+    /// <param name="streams">Different streams.</param>
+    /// <param name="tokens">A token for each.</param>
+    /// <param name="logits">[streams named, <see cref="VocabularySize"/>].</param>
+    /// <exception cref="InvalidOperationException">A stream is full.</exception>
+    void Append(ReadOnlySpan<int> streams, ReadOnlySpan<int> tokens, Span<float> logits);
+
+    /// <summary>Appends tokens to a stream, and writes the logits for the token after the last.</summary>
+    /// <exception cref="InvalidOperationException">The stream has no room for them.</exception>
+    void Prefill(int stream, ReadOnlySpan<int> tokens, Span<float> logits);
+
+    /// <summary>Makes one stream a copy of another.</summary>
+    void Copy(int from, int to);
+
+    /// <summary>Empties a stream.</summary>
+    void Reset(int stream);
+}

@@ -1,0 +1,109 @@
+using System.Runtime.InteropServices;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>Decoding by tensor operations, on any device.</summary>
+internal sealed class TorchDecodingSession : IDecodingSession
+{
+    private readonly LanguageModelNetwork _network;
+    private readonly torch.Device _device;
+    private readonly AttentionCache[] _caches;
+    private readonly int[] _lengths;
+
+    /// <param name="network">The network, which has to outlive the session.</param>
+    /// <param name="streams">Streams.</param>
+    /// <param name="contextLength">Tokens that a stream can hold, at most those of the network.</param>
+    /// <param name="device">Where the network is.</param>
+    public TorchDecodingSession(LanguageModelNetwork network, int streams, int contextLength, torch.Device device)
+    {
+        (_network, _device, ContextLength) = (network, device, contextLength);
+        _lengths = new int[streams];
+        using DisposeScope scope = torch.NewDisposeScope();
+        _caches = network.NewCaches(streams, contextLength);
+        foreach (AttentionCache cache in _caches)
+        {
+            cache.Keys.DetachFromDisposeScope();
+            cache.Values.DetachFromDisposeScope();
+        }
+    }
+
+    public int Streams => _lengths.Length;
+
+    public int VocabularySize => _network.Architecture.VocabularySize;
+
+    public int ContextLength { get; }
+
+    public void Append(ReadOnlySpan<int> streams, ReadOnlySpan<int> tokens, Span<float> logits)
+    {
+        foreach (int stream in streams)
+            CheckRoom(stream, 1);
+
+        using IDisposable noGradient = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        long[] rows = Array.ConvertAll(streams.ToArray(), s => (long)s);
+        long[] where = Array.ConvertAll(rows, s => (long)_lengths[s]);
+        torch.Tensor index = torch.tensor(rows, device: _device), positions = torch.tensor(where, device: _device);
+        long seen = where.Max() + 1;
+        torch.Tensor mask = Mask(positions, seen);
+        torch.Tensor next = _network.Next(torch.tensor(Array.ConvertAll(tokens.ToArray(), t => (long)t), device: _device), positions, _caches, Store, mask);
+        TensorMemory.ToArray<float>(next.cpu()).CopyTo(logits);
+        foreach (int stream in streams)
+            _lengths[stream]++;
+
+        // Each stream is somewhere else: [rows, key heads, 1, headSize] goes to its own position.
+        torch.Tensor Store(torch.Tensor cached, torch.Tensor added)
+        {
+            for (int i = 0; i < rows.Length; i++)
+                cached[rows[i]].narrow(1, where[i], 1).copy_(added[i]);
+            return cached.narrow(2, 0, seen).index_select(0, index);
+        }
+    }
+
+    public void Prefill(int stream, ReadOnlySpan<int> tokens, Span<float> logits)
+    {
+        CheckRoom(stream, tokens.Length);
+        foreach (int token in tokens)
+            Append([stream], [token], logits);
+    }
+
+    public void Copy(int from, int to)
+    {
+        using IDisposable noGradient = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        foreach (AttentionCache cache in _caches)
+        {
+            cache.Keys[to].copy_(cache.Keys[from]);
+            cache.Values[to].copy_(cache.Values[from]);
+        }
+
+        _lengths[to] = _lengths[from];
+    }
+
+    public void Reset(int stream) => _lengths[stream] = 0;
+
+    public void Dispose()
+    {
+        foreach (AttentionCache cache in _caches)
+        {
+            cache.Keys.Dispose();
+            cache.Values.Dispose();
+        }
+    }
+
+    // [rows, 1, 1, seen]: 0 for positions up to the stream's own and within the window, −∞ elsewhere.
+    private torch.Tensor Mask(torch.Tensor positions, long seen)
+    {
+        torch.Tensor keys = torch.arange(seen, device: _device).unsqueeze(0), own = positions.unsqueeze(1);
+        torch.Tensor isHidden = keys > own;
+        if (_network.Architecture.SlidingWindow is { } window)
+            isHidden = isHidden.logical_or(keys <= own - window);
+        return torch.zeros(isHidden.shape, device: _device).masked_fill(isHidden, float.NegativeInfinity).unsqueeze(1).unsqueeze(1);
+    }
+
+    private void CheckRoom(int stream, int tokens)
+    {
+        if (_lengths[stream] + tokens > ContextLength)
+            throw new InvalidOperationException($"The stream holds {_lengths[stream]} tokens, and {tokens} more do not fit {ContextLength}.");
+    }
+}

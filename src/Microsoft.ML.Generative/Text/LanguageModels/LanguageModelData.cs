@@ -1,0 +1,90 @@
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>The tokens that a training learns and those that it is scored on.</summary>
+internal sealed class LanguageModelData(TrainingRun run, LanguageModelOptions options, TextCodec codec, TextColumns texts)
+{
+    private const int ExamplesNamed = 3;
+
+    private IBatchSource? _training;
+
+    public IBatchSource TrainingBatches => _training ?? throw new InvalidOperationException("Nothing was read.");
+
+    public IBatchSource? ValidationBatches { get; private set; }
+
+    /// <summary>Reads the training data, and the validation data if there is any.</summary>
+    /// <exception cref="ArgumentException">There is too little text.</exception>
+    public void Read(IDataView input)
+    {
+        using IChannel channel = run.Host.Start("Reading");
+        long? seed = options.Shuffle ? run.Seed : null;
+        TokenCorpus corpus = ReadCorpus(channel, input, run.DataBudget);
+        channel.Info($"Read {corpus.Count:N0} tokens of a vocabulary of {codec.VocabularySize:N0}.");
+        if (options.ValidationData is { } data)
+            ValidationBatches = Batches(ReadCorpus(channel, data, run.ValidationBudget), Part.All, null);
+
+        bool isSplit = options.ValidationFraction > 0;
+        _training = Batches(corpus, isSplit ? Part.First : Part.All, seed);
+        if (isSplit)
+            ValidationBatches = Batches(corpus, Part.Last, null);
+    }
+
+    private enum Part
+    {
+        All,
+        First,
+        Last,
+    }
+
+    private TokenBatches Batches(TokenCorpus corpus, Part part, long? shuffleSeed)
+    {
+        bool isExamples = options.PromptColumnName is not null;
+        long all = isExamples ? corpus.Examples.Count : corpus.Count;
+        long last = (long)Math.Ceiling(all * options.ValidationFraction);
+        (long start, long count) = part switch
+        {
+            Part.First => (0, all - last),
+            Part.Last => (all - last, last),
+            _ => (0L, all),
+        };
+        if (count < (isExamples ? 1 : 2))
+            throw new ArgumentException(
+                $"The data has {all} {(isExamples ? "examples" : "tokens")} of text{(part == Part.All ? "" : $", of which {count} are left {(part == Part.First ? "to learn" : "to score")} with {nameof(LanguageModelOptions.ValidationFraction)} {options.ValidationFraction}")}: too few.");
+
+        ITokenSequences sequences = isExamples
+            ? new TokenExamples(corpus, start, count)
+            : new TokenWindows(new TokenRange(start, count), options.Architecture.ContextLength, run.Seed);
+        return new TokenBatches(corpus, sequences, options.BatchSize, shuffleSeed, run.Device);
+    }
+
+    private TokenCorpus ReadCorpus(IChannel channel, IDataView data, long budget)
+    {
+        var corpus = new TokenCorpus(codec.VocabularySize, budget);
+        List<long> tooLong = [];
+        long row = -1;
+        foreach ((string? prompt, string text) in texts.Read(run, data))
+        {
+            row++;
+            if (prompt is null)
+            {
+                corpus.Add(codec.EncodeDocument(text, options.InputColumnName, row));
+                continue;
+            }
+
+            int[] before = codec.EncodePrompt(prompt, options.PromptColumnName!, row);
+            int[] example = [.. before, .. codec.EncodeAnswer(text, options.InputColumnName, row)];
+            if (example.Length - 1 > options.Architecture.ContextLength)
+                tooLong.Add(row);
+            else
+                corpus.AddExample(example, before.Length);
+        }
+
+        if (row < 0)
+            throw TensorSource.Empty();
+        if (tooLong.Count > 0)
+            channel.Warning(
+                $"{tooLong.Count} of {row + 1} examples are left out: they have more tokens than {nameof(LanguageModelOptions.ContextLength)}, {options.Architecture.ContextLength} (rows {string.Join(", ", tooLong.Take(ExamplesNamed))}{(tooLong.Count > ExamplesNamed ? ", …" : "")}).");
+        return corpus;
+    }
+}

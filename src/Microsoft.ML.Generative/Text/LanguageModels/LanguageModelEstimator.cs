@@ -1,0 +1,116 @@
+using Microsoft.ML.Runtime;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>Trains a language model on texts, or goes on training one: it completes prompts, writes, and answers.</summary>
+/// <remarks>
+/// <para>
+/// Create with <see cref="GenerativeTransformsCatalog.LanguageModel(string, int, int)"/> or
+/// <see cref="GenerativeTransformsCatalog.LanguageModel(LanguageModelOptions)"/>.
+/// </para>
+/// <list type="table">
+/// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
+/// <item><term>input (Text)</term><description>text: documents to learn from, one a row; prompts where the model transforms rows.</description></item>
+/// <item><term>input, optional (none)</term><description>text: the prompts that the texts answer, for supervised fine-tuning.</description></item>
+/// <item><term>output (Completion)</term><description>text: what the model adds to the prompt.</description></item>
+/// </list>
+/// <para>
+/// Task: generation of text · normalisation: none needed · caching: not needed (reads once, once more where a tokenizer is made) · GPU: yes · same seed, same
+/// weights on the CPU: yes · exact resume: yes.
+/// </para>
+/// <para>
+/// Radford et al., "Language models are unsupervised multitask learners", 2019; Touvron et al., "LLaMA", 2023,
+/// <see href="https://arxiv.org/abs/2302.13971"/>.
+/// </para>
+/// </remarks>
+/// <seealso cref="LanguageModelTransformer"/>
+public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer>
+{
+    private readonly IHostEnvironment _env;
+    private readonly IHost _host;
+    private readonly LanguageModelOptions _options;
+
+    internal LanguageModelEstimator(IHostEnvironment env, LanguageModelOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _options = options.Copy();
+        _options.ValidateForTraining();
+        _env = env;
+        _host = env.Register(nameof(LanguageModelEstimator));
+    }
+
+    /// <summary>Trains on the rows of <paramref name="input"/>.</summary>
+    /// <param name="input">Data with the text column <see cref="LanguageModelOptions.InputColumnName"/>.</param>
+    /// <returns>The trained model. Dispose of it to release its memory early.</returns>
+    /// <exception cref="ArgumentException">A column is missing or of another type, the data is empty, or an option does not fit it.</exception>
+    /// <exception cref="InvalidDataException">A row cannot be used: a text with characters that the tokenizer does not know.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// libtorch or the GPU asked for is missing, the checkpoints are of another training, the text does not fit the memory budget, or the loss stopped being finite.
+    /// </exception>
+    /// <exception cref="IOException">The checkpoint folder or TensorBoard's cannot be used.</exception>
+    /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
+    public LanguageModelTransformer Fit(IDataView input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        var texts = new TextColumns(_options);
+        texts.Check(input.Schema);
+        if (_options.ValidationData is { } v)
+            texts.Check(v.Schema);
+
+        using TrainingRun run = TrainingRun.Open(_env, _host, _options);
+        LanguageModelOptions options = Resolve(run, texts, input, out TextCodec codec);
+        var data = new LanguageModelData(run, options, codec, texts);
+        data.Read(input);
+
+        LanguageModelNetwork network = TorchSeed.Initialize(run.Seed, () => new LanguageModelNetwork(options.Architecture, options.Dropout)
+        {
+            UsesRecompute = options.GradientCheckpointing,
+        });
+        try
+        {
+            options.BaseModel?.CopyWeightsTo(network);
+            network.to(run.Device);
+            using var trained = new TrainedNetwork("language-model", network, options);
+            var phase = new TrainingPhase(trained, data.TrainingBatches, (_, batch) => new Losses(network.Loss(batch[0], batch[1])));
+            new TrainingLoop(run, [phase], data.ValidationBatches).Run();
+            return new LanguageModelTransformer(_host, new LanguageModelConfig(options), codec, network, run.Device);
+        }
+        catch
+        {
+            network.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema)
+    {
+        ArgumentNullException.ThrowIfNull(inputSchema);
+        new TextColumns(_options).Check(inputSchema);
+        return OutputColumn.Promise(inputSchema, LanguageModelTransformer.OutputColumns(_options));
+    }
+
+    // The options as the model keeps them: with the tokenizer's vocabulary, or the base model's network.
+    private LanguageModelOptions Resolve(TrainingRun run, TextColumns texts, IDataView input, out TextCodec codec)
+    {
+        LanguageModelOptions options = _options.Copy();
+        if (_options.BaseModel is { } model)
+        {
+            codec = model.Codec;
+            options.Architecture = model.Architecture;
+            return options;
+        }
+
+        codec = _options.Tokenizer is { } tokenizer
+            ? TextCodec.Of(tokenizer, _options.Architecture.VocabularySize)
+            : TextCodec.Make(texts.Read(run, input).SelectMany(row => row.Prompt is null ? [row.Text] : new[] { row.Prompt, row.Text }), _options.VocabularySize);
+        LanguageModelArchitecture architecture = _options.Architecture;
+        if (architecture.VocabularySize != 0 && architecture.VocabularySize < codec.VocabularySize)
+            throw new ArgumentException(
+                $"{nameof(LanguageModelArchitecture.VocabularySize)} of {nameof(LanguageModelOptions.Architecture)} is {architecture.VocabularySize}, but the tokenizer has {codec.VocabularySize} tokens.");
+        if (architecture.VocabularySize == 0)
+            options.Architecture = architecture with { VocabularySize = codec.VocabularySize };
+        return options;
+    }
+}

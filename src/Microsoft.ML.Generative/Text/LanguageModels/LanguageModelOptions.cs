@@ -1,0 +1,174 @@
+using System.Text.Json.Serialization;
+using Microsoft.ML.Tokenizers;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>Options of <see cref="LanguageModelEstimator"/>.</summary>
+/// <remarks>
+/// The loss is −log p(token) in nats, averaged over the tokens learnt; a model that knows nothing begins at the logarithm of its vocabulary. Where it falls on
+/// the training data and rises on the validation data, the model learns its text by heart: use more text, <see cref="Dropout"/>, a smaller model or
+/// <see cref="TrainingOptions.EarlyStoppingPatience"/>. The rows of speeds and reports are tokens.
+/// </remarks>
+/// <example>
+/// <code>
+/// var languageModel = mlContext.Transforms.Generative().LanguageModel(new LanguageModelOptions
+/// {
+///     InputColumnName = "Text",
+///     Layers = 4,
+///     Heads = 4,
+///     EmbeddingSize = 128,
+///     ContextLength = 64,
+///     MaxSteps = 2_000,
+///     Progress = new Progress&lt;TrainingProgress&gt;(p => Console.WriteLine($"{p.Step}/{p.TotalSteps} {p.Loss:F3}")),
+/// });
+/// </code>
+/// </example>
+public sealed class LanguageModelOptions : TrainingOptions
+{
+    internal static new class Defaults
+    {
+        public const string InputColumnName = "Text";
+        public const string OutputColumnName = "Completion";
+        public const int BatchSize = 16;
+        public const int MaxTokens = 128;
+        public const int TransformBatchSize = 32;
+    }
+
+    /// <summary>
+    /// Makes the default options: a 6-layer model trained by AdamW at a learning rate of 0.001, decay 0.1 of matrices, warm-up, a cosine down to a tenth and
+    /// gradients clipped to norm 1.
+    /// </summary>
+    public LanguageModelOptions()
+    {
+        Epochs = 10;
+        BatchSize = Defaults.BatchSize;
+        Optimizer = OptimizerKind.AdamW;
+        Beta2 = 0.99;
+        WeightDecay = 0.1;
+        LearningRateSchedule = LearningRateSchedule.Cosine;
+        FinalLearningRate = 0.1;
+        GradientClipNorm = 1;
+        Precision = ComputePrecision.Auto;
+    }
+
+    /// <summary>
+    /// The text column to learn, a document a row; the prompts where the model transforms rows. With <see cref="PromptColumnName"/>: the answers. Default: Text.
+    /// </summary>
+    public string InputColumnName { get; set; } = Defaults.InputColumnName;
+
+    /// <summary>
+    /// The text column of the prompts that <see cref="InputColumnName"/> answers, for supervised fine-tuning: each row is an example of its own, and only its
+    /// answer and the end of the text are learnt. Default: none, all text is learnt.
+    /// </summary>
+    public string? PromptColumnName { get; set; }
+
+    /// <summary>The output column with the text that the model adds to a prompt. Default: Completion.</summary>
+    public string OutputColumnName { get; set; } = Defaults.OutputColumnName;
+
+    /// <summary>The network. Default: <see cref="LanguageModelArchitecture.GptNano"/>.</summary>
+    public LanguageModelArchitecture Architecture { get; set; } = LanguageModelArchitecture.GptNano;
+
+    /// <inheritdoc cref="LanguageModelArchitecture.Layers"/>
+    [JsonIgnore]
+    public int Layers
+    {
+        get => Architecture.Layers;
+        set => Architecture = Architecture with { Layers = value };
+    }
+
+    /// <inheritdoc cref="LanguageModelArchitecture.Heads"/>
+    [JsonIgnore]
+    public int Heads
+    {
+        get => Architecture.Heads;
+        set => Architecture = Architecture with { Heads = value };
+    }
+
+    /// <inheritdoc cref="LanguageModelArchitecture.EmbeddingSize"/>
+    [JsonIgnore]
+    public int EmbeddingSize
+    {
+        get => Architecture.EmbeddingSize;
+        set => Architecture = Architecture with { EmbeddingSize = value };
+    }
+
+    /// <inheritdoc cref="LanguageModelArchitecture.ContextLength"/>
+    [JsonIgnore]
+    public int ContextLength
+    {
+        get => Architecture.ContextLength;
+        set => Architecture = Architecture with { ContextLength = value };
+    }
+
+    /// <summary>What turns text into tokens. Default: made from the data, as <see cref="VocabularySize"/> says.</summary>
+    [JsonIgnore]
+    public Tokenizer? Tokenizer { get; set; }
+
+    /// <summary>
+    /// Tokens of the byte-pair encoding that is made from the data where there is no <see cref="Tokenizer"/>, at least 257. Default: none, each character is a
+    /// token.
+    /// </summary>
+    public int? VocabularySize { get; set; }
+
+    /// <summary>
+    /// A model to go on training, with its network and its tokenizer in place of <see cref="Architecture"/>, <see cref="Tokenizer"/> and
+    /// <see cref="VocabularySize"/>; it stays as it is. Default: none, the training begins with random weights.
+    /// </summary>
+    [JsonIgnore]
+    public LanguageModelTransformer? BaseModel { get; set; }
+
+    /// <summary>The part of the values that is dropped at random while training, 0 to below 1 (Srivastava et al. 2014). Default: 0.</summary>
+    public double Dropout { get; set; }
+
+    /// <summary>
+    /// The part at the end of the text, or of the examples, that is not learnt but scored at the end of each epoch, 0 to below 1; instead of
+    /// <see cref="TrainingOptions.ValidationData"/>. Default: 0.
+    /// </summary>
+    public double ValidationFraction { get; set; }
+
+    /// <summary>
+    /// Whether the training computes each block a second time instead of keeping what happened inside of it: a third more time for a fraction of the
+    /// memory. Default: false.
+    /// </summary>
+    public bool GradientCheckpointing { get; set; }
+
+    /// <summary>Rows that a transform completes at once, 1 to 65,536. The results do not depend on it. Default: 32.</summary>
+    public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
+
+    internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(100, totalSteps / 10);
+
+    internal override bool HasValidation => base.HasValidation || ValidationFraction > 0;
+
+    internal override LanguageModelOptions Copy() => (LanguageModelOptions)base.Copy();
+
+    internal override void Validate()
+    {
+        base.Validate();
+        OptionChecks.NotEmpty(InputColumnName);
+        OptionChecks.NotEmpty(OutputColumnName);
+        OptionChecks.NotEmpty(PromptColumnName ?? "none", nameof(PromptColumnName));
+        ArgumentNullException.ThrowIfNull(Architecture);
+        Architecture.Validate();
+        OptionChecks.AtLeast(VocabularySize ?? 257, 257, nameof(VocabularySize));
+        OptionChecks.Below(Dropout, 1);
+        OptionChecks.Below(ValidationFraction, 1);
+        OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+        if (PromptColumnName == InputColumnName)
+            throw new ArgumentException($"{nameof(PromptColumnName)} and {nameof(InputColumnName)} are both '{InputColumnName}'; expected two columns, or no {nameof(PromptColumnName)}.", nameof(PromptColumnName));
+    }
+
+    internal override void ValidateForTraining()
+    {
+        base.ValidateForTraining();
+        if (ValidationFraction > 0 && ValidationData is not null)
+            throw new ArgumentException($"{nameof(ValidationFraction)} is {ValidationFraction}, but there is {nameof(ValidationData)} too; expected one of them.", nameof(ValidationFraction));
+        if (Tokenizer is not null && VocabularySize is not null)
+            throw new ArgumentException($"{nameof(VocabularySize)} is {VocabularySize}, but the {nameof(Tokenizer)} has a vocabulary already.", nameof(VocabularySize));
+        if (BaseModel is null)
+            return;
+        if (Tokenizer is not null || VocabularySize is not null)
+            throw new ArgumentException($"{nameof(BaseModel)} brings its own tokenizer: set neither {nameof(Tokenizer)} nor {nameof(VocabularySize)}.", nameof(BaseModel));
+        if (Architecture != LanguageModelArchitecture.GptNano && Architecture != BaseModel.Architecture)
+            throw new ArgumentException($"{nameof(BaseModel)} brings its own network: leave {nameof(Architecture)} and its parts as they are.", nameof(BaseModel));
+    }
+}

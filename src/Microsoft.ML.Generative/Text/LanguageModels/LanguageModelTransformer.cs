@@ -1,0 +1,175 @@
+using System.Text.Json.Serialization;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Generative;
+using Microsoft.ML.Runtime;
+using Microsoft.ML.Tokenizers;
+using TorchSharp;
+
+[assembly: LoadableClass(typeof(LanguageModelTransformer), null, typeof(SignatureLoadModel), "Language model", LanguageModelTransformer.LoaderSignature)]
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>A trained language model: completes the prompts of rows, writes texts, and tells how probable they are.</summary>
+/// <remarks>Its columns are listed at <see cref="LanguageModelEstimator"/>. All methods may be called from several threads.</remarks>
+/// <example>
+/// <code>
+/// LanguageModelTransformer model = mlContext.Transforms.Generative().LanguageModel("Text").Fit(data);
+/// foreach (string piece in model.Stream("Once upon a time")) Console.Write(piece);
+/// mlContext.Model.Save(model, data.Schema, "language-model.zip");
+/// </code>
+/// </example>
+public sealed partial class LanguageModelTransformer : BatchTransformer
+{
+    internal const string LoaderSignature = "GenerativeLanguageModel";
+
+    private const string ModelName = "language-model";
+
+    private readonly LanguageModelConfig _config;
+    private readonly LanguageModelNetwork _network;
+    private readonly torch.Device _device;
+
+    internal LanguageModelTransformer(IHost host, LanguageModelConfig config, TextCodec codec, LanguageModelNetwork network, torch.Device device)
+        : base(host)
+    {
+        _config = config;
+        Codec = codec;
+        _network = network;
+        _device = device;
+        _network.eval();
+    }
+
+    /// <summary>The shape of the network.</summary>
+    public LanguageModelArchitecture Architecture => _config.Options.Architecture;
+
+    /// <summary>What turns text into tokens.</summary>
+    public Tokenizer Tokenizer => Codec.Tokenizer;
+
+    internal TextCodec Codec { get; }
+
+    internal LanguageModelNetwork Network => _network;
+
+    internal torch.Device Device => _device;
+
+    /// <summary>The attention of each layer and head to a text's tokens.</summary>
+    /// <param name="text">The text; with the token that begins a text it has at most <see cref="LanguageModelArchitecture.ContextLength"/> tokens.</param>
+    /// <returns>
+    /// For each layer [heads, tokens, tokens]: how much the token of the second index attends to that of the third, which is no later; each row sums
+    /// to 1.
+    /// </returns>
+    /// <exception cref="ArgumentException">The text is too long or has characters that the tokenizer does not know.</exception>
+    public IReadOnlyList<float[,,]> Attention(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        ThrowIfDisposed();
+        int[] tokens = Codec.EncodePrompt(text);
+        if (tokens.Length > Architecture.ContextLength)
+            throw new ArgumentException($"The text has {tokens.Length} tokens; the model sees {Architecture.ContextLength} at once.", nameof(text));
+
+        using IDisposable noGradient = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        return [.. _network.Attention(torch.tensor(Array.ConvertAll(tokens, t => (long)t), [1, tokens.Length], device: _device)).Select(Copy)];
+
+        static float[,,] Copy(torch.Tensor attention)
+        {
+            var copy = new float[attention.size(1), attention.size(2), attention.size(3)];
+            Buffer.BlockCopy(TensorMemory.ToArray<float>(attention.cpu()), 0, copy, 0, copy.Length * sizeof(float));
+            return copy;
+        }
+    }
+
+    internal void CopyWeightsTo(LanguageModelNetwork network)
+    {
+        ThrowIfDisposed();
+        using IDisposable noGradient = torch.no_grad();
+        foreach ((var own, var theirs) in ModuleWeights.Of(_network).Zip(ModuleWeights.Of(network)))
+            theirs.Tensor.copy_(own.Tensor);
+    }
+
+    private protected override int RowsAtOnce => _config.Options.TransformBatchSize;
+
+    internal override IReadOnlyList<string> InputColumns => [PromptColumn(_config.Options)];
+
+    internal static OutputColumn[] OutputColumns(LanguageModelOptions options) => [new(options.OutputColumnName, TextDataViewType.Instance, IsVector: false)];
+
+    internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
+    {
+        ThrowIfDisposed();
+        ColumnTypes.CheckText(SchemaShape.Create(inputSchema), PromptColumn(_config.Options));
+        return [new DataViewSchema.DetachedColumn(_config.Options.OutputColumnName, TextDataViewType.Instance)];
+    }
+
+    internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) =>
+        new TextRowBatch(input, input.Schema[PromptColumn(_config.Options)], slots, Complete);
+
+    // A model that was fine-tuned on answers to prompts reads prompts.
+    private static string PromptColumn(LanguageModelOptions options) => options.PromptColumnName ?? options.InputColumnName;
+
+    private static VersionInfo Version => new(
+        modelSignature: "GEN LANG",
+        verWrittenCur: 0x00010001,
+        verReadableCur: 0x00010001,
+        verWeCanReadBack: 0x00010001,
+        loaderSignature: LoaderSignature,
+        loaderAssemblyName: typeof(LanguageModelTransformer).Assembly.FullName);
+
+    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(
+        ctx, Version, ModelName, _config, _network,
+        TokenizerFiles.Save(Tokenizer).ToDictionary(file => file.Key, file => (Action<Stream>)(stream => stream.Write(file.Value))));
+
+    // ML.NET finds the loader by this name and signature.
+    private static LanguageModelTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
+    {
+        IHost host = env.Register(LoaderSignature);
+        LanguageModelConfig config = ModelFile.LoadConfig<LanguageModelConfig>(env, ctx, Version, ModelName);
+        config.Validate();
+        TextCodec codec = TextCodec.Of(TokenizerFiles.Load(TokenizerFiles.Names.ToDictionary(name => name, name => ReadFile(env, ctx, name))), 0);
+        if (codec.VocabularySize > config.Options.Architecture.VocabularySize)
+            throw new InvalidDataException($"The tokenizer has {codec.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows {config.Options.Architecture.VocabularySize}.");
+        using IChannel channel = host.Start("Loading");
+        torch.Device device = TorchDevices.Choose(host, channel);
+        LanguageModelNetwork network = ModelFile.LoadNetwork(env, ctx, config.WeightBytes, () => new LanguageModelNetwork(config.Options.Architecture));
+        network.to(device);
+        return new LanguageModelTransformer(host, config, codec, network, device);
+    }
+
+    private static byte[] ReadFile(IHostEnvironment env, ModelLoadContext ctx, string name)
+    {
+        byte[] bytes = [];
+        ModelFile.LoadFile(env, ctx, name, stream => bytes = BoundedRead(stream, name));
+        return bytes;
+    }
+
+    private static byte[] BoundedRead(Stream stream, string name)
+    {
+        var bytes = new MemoryStream();
+        byte[] buffer = new byte[1 << 16];
+        while (stream.Read(buffer) is > 0 and int count)
+        {
+            if (bytes.Length + count > TokenizerFiles.MaxTokenizerBytes)
+                throw new InvalidDataException($"'{name}' is longer than the {TokenizerFiles.MaxTokenizerBytes} bytes that are allowed.");
+            bytes.Write(buffer.AsSpan(0, count));
+        }
+
+        return bytes.ToArray();
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing) => _network.Dispose();
+}
+
+/// <summary>What a model file says of the network beside its weights.</summary>
+internal sealed record LanguageModelConfig(LanguageModelOptions Options)
+{
+    /// <summary>Size of the network's weights.</summary>
+    [JsonIgnore]
+    public long WeightBytes => checked(sizeof(float) * Options.Architecture.CountParameters());
+
+    /// <exception cref="InvalidDataException">The parts contradict each other.</exception>
+    public void Validate() => ModelFile.CheckConfig(() =>
+    {
+        Options.Validate();
+        OptionChecks.AtLeast(Options.Architecture.VocabularySize, 1);
+        _ = WeightBytes;
+    });
+}

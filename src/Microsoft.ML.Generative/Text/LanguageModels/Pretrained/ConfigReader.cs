@@ -1,0 +1,59 @@
+using System.Text.Json;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>Members of a foreign configuration, each with the type that it must have; null as if it were not there.</summary>
+internal sealed class ConfigReader(string source, JsonElement json)
+{
+    public InvalidDataException Bad(string problem) => new($"'{source}' is not usable: {problem}.");
+
+    public bool Has(string name) => json.TryGetProperty(name, out _);
+
+    public string? Text(string name) => Find(name, JsonValueKind.String, "a text") is { } value ? value.GetString() : null;
+
+    /// <summary>A whole number from 0 on.</summary>
+    public int? Count(string name)
+    {
+        if (Find(name, JsonValueKind.Number, "a number") is not { } value)
+            return null;
+        return value.TryGetInt32(out int count) && count >= 0 ? count : throw Bad($"'{name}' is {value.GetRawText()}; expected a whole number from 0 on");
+    }
+
+    public double? Number(string name)
+    {
+        if (Find(name, JsonValueKind.Number, "a number") is not { } value)
+            return null;
+        return value.TryGetDouble(out double number) && double.IsFinite(number) ? number : throw Bad($"'{name}' is {value.GetRawText()}; expected a finite number");
+    }
+
+    public bool? Truth(string name)
+    {
+        if (!json.TryGetProperty(name, out JsonElement value) || value.ValueKind == JsonValueKind.Null)
+            return null;
+        return value.ValueKind is JsonValueKind.True or JsonValueKind.False
+            ? value.GetBoolean()
+            : throw Bad($"'{name}' is {SafetensorsHeader.Quote(value.GetRawText())}; expected true or false");
+    }
+
+    public ConfigReader? Object(string name) => Find(name, JsonValueKind.Object, "an object") is { } value ? new ConfigReader(source, value) : null;
+
+    /// <summary>That a member, if it is there, has the only value that is known.</summary>
+    public void Require(string name, bool known)
+    {
+        if ((Truth(name) ?? known) != known)
+            throw Bad($"'{name}' is {(known ? "false" : "true")}, which is not known");
+    }
+
+    public T Choose<T>(string name, string fallback, Dictionary<string, T> known)
+    {
+        string value = Text(name) ?? fallback;
+        return known.TryGetValue(value, out T? chosen) ? chosen : throw Bad($"'{name}' is {SafetensorsHeader.Quote(value)}; known are {string.Join(", ", known.Keys)}");
+    }
+
+    private JsonElement? Find(string name, JsonValueKind kind, string what)
+    {
+        if (!json.TryGetProperty(name, out JsonElement value) || value.ValueKind == JsonValueKind.Null)
+            return null;
+        return value.ValueKind == kind ? value : throw Bad($"'{name}' is {SafetensorsHeader.Quote(value.GetRawText())}; expected {what}");
+    }
+}

@@ -1,0 +1,79 @@
+using Microsoft.ML.Tokenizers;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>A tokenizer as a language model uses it: which tokens stand before and after documents, prompts and answers.</summary>
+/// <param name="Tokenizer">The tokenizer.</param>
+/// <param name="VocabularySize">Its tokens are below this.</param>
+/// <param name="Special">The tokens that begin and end a text.</param>
+internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, SpecialTokenIds Special)
+{
+    private const string EndOfText = "<|endoftext|>";
+
+    /// <summary>The token that ends a text, if there is one.</summary>
+    public int? End => Special.Eos;
+
+    /// <summary>The token that a text begins with: the one made for it, or else the end of another text.</summary>
+    public int? Begin => Special.Bos ?? Special.Eos;
+
+    // Only where the two differ: with GPT-2 the end of a document is the beginning of the next.
+    private bool BeginsDocuments => Special.Bos is { } bos && bos != Special.Eos;
+
+    public static TextCodec Of(Tokenizer tokenizer, int vocabularySize) => tokenizer is GenerativeTokenizer own
+        ? new TextCodec(own, own.VocabularySize, own.SpecialTokens)
+        : vocabularySize > 0 ? new TextCodec(tokenizer, vocabularySize, SpecialTokenIds.None)
+        : throw new ArgumentException(
+            $"A tokenizer of the type {tokenizer.GetType().FullName} does not tell how many tokens it has: set {nameof(LanguageModelArchitecture.VocabularySize)} of {nameof(LanguageModelOptions.Architecture)}.");
+
+    /// <summary>Makes a tokenizer out of texts: of byte pairs, or of characters where no size is given.</summary>
+    public static TextCodec Make(IEnumerable<string> texts, int? vocabularySize)
+    {
+        GenerativeTokenizer tokenizer = vocabularySize is { } size
+            ? GenerativeTokenizers.TrainBytePairEncoding(texts, size)
+            : GenerativeTokenizers.CharacterLevel(texts, new CharacterLevelOptions { EndOfTextToken = EndOfText });
+        return Of(tokenizer, 0);
+    }
+
+    /// <summary>A text to learn, between its beginning and its end.</summary>
+    /// <exception cref="InvalidDataException">The text has characters that the tokenizer does not know.</exception>
+    public int[] EncodeDocument(string text, string column, long row) => Guard(column, row, () => [.. BeginsDocuments ? [Special.Bos!.Value] : Array.Empty<int>(), .. Encode(text), .. Ending()]);
+
+    /// <summary>What stands after a prompt, and its end.</summary>
+    /// <inheritdoc cref="EncodeDocument" path="/exception"/>
+    public int[] EncodeAnswer(string text, string column, long row) => Guard(column, row, () => [.. Encode(text), .. Ending()]);
+
+    /// <summary>A prompt of a row.</summary>
+    /// <inheritdoc cref="EncodeDocument" path="/exception"/>
+    public int[] EncodePrompt(string text, string column, long row) => Guard(column, row, () => EncodePrompt(text));
+
+    /// <summary>What a text goes on from: its beginning, where documents have one or the text is empty, and the text.</summary>
+    /// <exception cref="ArgumentException">The text has characters that the tokenizer does not know, or is empty and no token begins a text.</exception>
+    public int[] EncodePrompt(string text)
+    {
+        IReadOnlyList<int> ids = Encode(text);
+        if (ids.Count > 0)
+            return [.. BeginsDocuments ? [Special.Bos!.Value] : Array.Empty<int>(), .. ids];
+        return Begin is { } begin ? [begin] : throw new ArgumentException("The prompt is empty, and the tokenizer has no token that begins a text.");
+    }
+
+    public IncrementalDecoder NewDecoder(IReadOnlyList<int> context) => IncrementalDecoder.Create(Tokenizer, context);
+
+    // What reads like a special token in a text is text: a document must not end itself.
+    private IReadOnlyList<int> Encode(string text) => Tokenizer is GenerativeTokenizer own
+        ? own.EncodeFragment(text, recognizeSpecialTokens: false)
+        : Tokenizer.EncodeToIds(text);
+
+    private int[] Ending() => End is { } end ? [end] : [];
+
+    private static int[] Guard(string column, long row, Func<int[]> encode)
+    {
+        try
+        {
+            return encode();
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidDataException($"Column '{column}', row {row}: {e.Message}", e);
+        }
+    }
+}
