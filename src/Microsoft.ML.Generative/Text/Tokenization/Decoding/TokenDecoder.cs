@@ -1,0 +1,51 @@
+using System.Text;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>How tokens become text; as the decoder of a tokenizer.json says, in a form that needs no look ahead.</summary>
+internal sealed record DecoderSettings
+{
+    public IReadOnlyList<TokenTextStep> Steps { get; init; } = [];
+
+    /// <summary>Tokens are bytes under the names of <see cref="ByteAlphabet"/>.</summary>
+    public bool ByteLevel { get; init; }
+
+    /// <summary>&lt;0x41&gt; is a byte.</summary>
+    public bool ByteFallback { get; init; }
+
+    /// <summary>So many of the character are taken away where the text begins.</summary>
+    public (char Character, int Count) StripStart { get; init; }
+}
+
+/// <summary>The UTF-8 bytes that each token adds to a text. May be used from several threads.</summary>
+internal sealed class TokenDecoder(DecoderSettings settings, Func<int, (string Token, bool IsAdded, bool IsSpecial)?> find, int size)
+{
+    private readonly byte[]?[] _later = new byte[]?[size];
+
+    public (char Character, int Count) StripStart => settings.StripStart;
+
+    /// <summary>What the token adds; nothing for ids that are not taken.</summary>
+    public byte[] BytesOf(int id, bool first)
+    {
+        if ((uint)id >= (uint)_later.Length)
+            return [];
+        return first ? Make(id, first) : _later[id] ??= Make(id, first);
+    }
+
+    public bool IsSpecial(int id) => find(id) is { IsSpecial: true };
+
+    private byte[] Make(int id, bool first)
+    {
+        if (find(id) is not { } found)
+            return [];
+        if (settings.ByteFallback && !found.IsAdded && ByteTokens.TryGetByte(found.Token, out byte value))
+            return [value];
+        if (settings.ByteLevel && !found.IsAdded && ByteAlphabet.BytesOf(found.Token) is { } bytes)
+            return bytes;
+
+        string text = found.Token;
+        foreach (TokenTextStep step in settings.Steps)
+            text = step.Apply(text, first);
+        return Encoding.UTF8.GetBytes(text);
+    }
+}

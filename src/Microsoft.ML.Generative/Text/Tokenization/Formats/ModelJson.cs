@@ -1,0 +1,121 @@
+using System.Text.Json;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>Reads the model of a tokenizer.json.</summary>
+internal static class ModelJson
+{
+    /// <summary>
+    /// A member of our own in a BPE model, true where merges that make the same token have the same rank, as in SentencePiece's
+    /// and tiktoken's files. Other readers leave it out of account, and differ in rare cases.
+    /// </summary>
+    public const string EqualRanks = "equal_ranks";
+
+    /// <exception cref="InvalidDataException">It is not valid or not supported.</exception>
+    public static TokenModel Read(JsonElement element, string path, bool byteLevel, IReadOnlySet<int> controlIds)
+    {
+        var members = new JsonMembers(element, path);
+        // The oldest files name no type; they are BPE.
+        string type = members.OptionalString("type") ?? "BPE";
+        if (byteLevel && type != "BPE")
+            throw members.Bad($"has the type \"{type}\" where the pre-tokenizer is \"ByteLevel\"; that is supported with \"BPE\" only");
+        TokenModel model = type switch
+        {
+            "BPE" => ReadBpe(members, byteLevel),
+            "Unigram" => ReadUnigram(members, controlIds),
+            "WordPiece" => new WordPieceModel(
+                ReadVocabulary(members), members.String("unk_token"), members.OptionalString("continuing_subword_prefix") ?? "##",
+                members.Int("max_input_chars_per_word")),
+            "WordLevel" => new WordLevelModel(ReadVocabulary(members), members.OptionalString("unk_token")),
+            _ => throw members.Bad($"has the type \"{type}\", which is not supported; supported are BPE, Unigram, WordPiece and WordLevel"),
+        };
+        members.Close();
+        return model;
+    }
+
+    private static BytePairModel ReadBpe(JsonMembers members, bool byteLevel)
+    {
+        if (members.Optional("dropout") is { } dropout && !(dropout.ValueKind == JsonValueKind.Number && dropout.TryGetDouble(out double share) && share == 0))
+            throw members.Bad("has a 'dropout', which is not supported: the same text would have other ids each time");
+
+        TokenVocabulary vocabulary = ReadVocabulary(members);
+        var settings = new BytePairSettings
+        {
+            ByteLevel = byteLevel,
+            UnknownToken = members.OptionalString("unk_token"),
+            FuseUnknown = members.Bool("fuse_unk", missing: false),
+            ByteFallback = members.Bool("byte_fallback", missing: false),
+            IgnoreMerges = members.Bool("ignore_merges", missing: false),
+            Prefix = members.OptionalString("continuing_subword_prefix") ?? "",
+            Suffix = members.OptionalString("end_of_word_suffix") ?? "",
+        };
+        return new BytePairModel(vocabulary, ReadMerges(members, members.Bool(EqualRanks, missing: false)), settings);
+    }
+
+    private static List<TokenMerge> ReadMerges(JsonMembers members, bool equalRanks)
+    {
+        string path = $"{members.Path}.merges";
+        JsonElement array = members.Required("merges");
+        List<TokenMerge> merges = [];
+        int rank = -1;
+        string? last = null;
+        foreach (JsonElement element in JsonMembers.ArrayOf(array, path))
+        {
+            var (left, right) = ReadMerge(element, $"{path}[{merges.Count}]");
+            string merged = left + right;
+            if (!equalRanks || merged != last)
+                rank++;
+            last = merged;
+            merges.Add(new TokenMerge(left, right, rank));
+        }
+
+        return merges;
+    }
+
+    // "left right", or since 2024 ["left", "right"].
+    private static (string Left, string Right) ReadMerge(JsonElement element, string path)
+    {
+        if (element.ValueKind == JsonValueKind.Array)
+        {
+            return element.GetArrayLength() == 2
+                ? (JsonMembers.TextOf(element[0], path), JsonMembers.TextOf(element[1], path))
+                : throw new InvalidDataException($"{path} has {element.GetArrayLength()} elements; expected 2.");
+        }
+
+        string text = JsonMembers.TextOf(element, path);
+        int space = text.IndexOf(' ');
+        return space > 0 && space == text.LastIndexOf(' ') && space < text.Length - 1
+            ? (text[..space], text[(space + 1)..])
+            : throw new InvalidDataException($"{path} is \"{text}\"; expected two tokens with a space between.");
+    }
+
+    private static UnigramModel ReadUnigram(JsonMembers members, IReadOnlySet<int> controlIds)
+    {
+        string path = $"{members.Path}.vocab";
+        List<(string Token, double Score)> pieces = [];
+        foreach (JsonElement element in JsonMembers.ArrayOf(members.Required("vocab"), path))
+        {
+            if (pieces.Count == TokenVocabulary.MaxIds)
+                throw new InvalidDataException($"{path} has more than {TokenVocabulary.MaxIds} tokens.");
+            if (element.ValueKind != JsonValueKind.Array || element.GetArrayLength() != 2
+                || element[1].ValueKind != JsonValueKind.Number || !element[1].TryGetDouble(out double score))
+                throw new InvalidDataException($"{path}[{pieces.Count}] is no pair of token and score.");
+            pieces.Add((JsonMembers.TextOf(element[0], $"{path}[{pieces.Count}]"), score));
+        }
+
+        int? unknown = members.Optional("unk_id") is { } id ? JsonMembers.IntOf(id, $"{members.Path}.unk_id") : null;
+        return new UnigramModel(pieces, unknown, members.Bool("byte_fallback", missing: false), controlIds);
+    }
+
+    private static TokenVocabulary ReadVocabulary(JsonMembers members)
+    {
+        JsonElement vocabulary = members.Required("vocab");
+        string path = $"{members.Path}.vocab";
+        if (vocabulary.ValueKind != JsonValueKind.Object)
+            throw new InvalidDataException($"{path} is {vocabulary.ValueKind} where an object was expected.");
+        List<KeyValuePair<string, int>> tokens = [];
+        foreach (JsonProperty token in vocabulary.EnumerateObject())
+            tokens.Add(KeyValuePair.Create(JsonMembers.NameOf(token), JsonMembers.IntOf(token.Value, path)));
+        return new TokenVocabulary(tokens);
+    }
+}

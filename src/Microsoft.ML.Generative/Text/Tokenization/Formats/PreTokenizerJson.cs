@@ -1,0 +1,118 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>Reads the pre-tokenizer of a tokenizer.json.</summary>
+internal static class PreTokenizerJson
+{
+    /// <returns>The pre-tokenizer, and whether the model is to read the pieces as bytes.</returns>
+    /// <exception cref="InvalidDataException">It is not valid or not supported.</exception>
+    public static (TextPreTokenizer PreTokenizer, bool ByteLevel) Read(JsonElement element, string path)
+    {
+        List<TextPreTokenizer> steps = [];
+        bool byteLevel = false;
+        ReadInto(element, path, steps, ref byteLevel);
+        return (steps.Count == 1 ? steps[0] : new PreTokenizerSequence(steps), byteLevel);
+    }
+
+    /// <summary>The pattern of a Split or a Replace: {"String": "…"}, taken literally, or {"Regex": "…"}.</summary>
+    public static string ReadPattern(JsonElement element, string path)
+    {
+        var members = new JsonMembers(element, path);
+        string? text = members.OptionalString("String");
+        string? regex = members.OptionalString("Regex");
+        members.Close();
+        return (text, regex) switch
+        {
+            ({ Length: > 0 }, null) => Regex.Escape(text),
+            (null, { Length: > 0 }) => PatternTranslator.Translate(regex),
+            _ => throw members.Bad("holds neither one \"String\" nor one \"Regex\" that is not empty"),
+        };
+    }
+
+    private static void ReadInto(JsonElement element, string path, List<TextPreTokenizer> steps, ref bool byteLevel)
+    {
+        var members = new JsonMembers(element, path);
+        string type = members.String("type");
+        if (byteLevel)
+            throw members.Bad($"has the type \"{type}\" after \"ByteLevel\", which is supported as the last one only");
+        if (type == "Sequence")
+        {
+            int index = 0;
+            foreach (JsonElement step in JsonMembers.ArrayOf(members.Required("pretokenizers"), $"{path}.pretokenizers"))
+                ReadInto(step, $"{path}.pretokenizers[{index++}]", steps, ref byteLevel);
+        }
+        else
+        {
+            byteLevel = type == "ByteLevel";
+            steps.AddRange(ReadOne(members, type));
+        }
+
+        members.Close();
+    }
+
+    private static TextPreTokenizer[] ReadOne(JsonMembers members, string type) => type switch
+    {
+        "ByteLevel" => [ReadByteLevel(members)],
+        "Metaspace" => [ReadMetaspace(members)],
+        "Split" => [new PatternPreTokenizer(
+            new UnicodePattern(ReadPattern(members.Required("pattern"), $"{members.Path}.pattern")), Behavior(members, null), members.Bool("invert", missing: false))],
+        "Whitespace" => [new PatternPreTokenizer(new UnicodePattern(PatternTranslator.Translate(@"\w+|[^\w\s]+")), SplitKind.Removed, invert: true)],
+        "WhitespaceSplit" => [new CharacterPreTokenizer(Rune.IsWhiteSpace, SplitKind.Removed)],
+        "BertPreTokenizer" =>
+        [
+            new CharacterPreTokenizer(Rune.IsWhiteSpace, SplitKind.Removed),
+            new CharacterPreTokenizer(CharacterKinds.IsPunctuation, SplitKind.Isolated),
+        ],
+        "Punctuation" => [new CharacterPreTokenizer(CharacterKinds.IsPunctuation, Behavior(members, SplitKind.Isolated))],
+        "Digits" => [new CharacterPreTokenizer(CharacterKinds.IsNumber, members.Bool("individual_digits", missing: false) ? SplitKind.Isolated : SplitKind.Contiguous)],
+        "CharDelimiterSplit" => [ReadDelimiter(members)],
+        _ => throw members.Bad($"has the type \"{type}\", which is not supported; supported are ByteLevel, Metaspace, Split, Whitespace, "
+            + "WhitespaceSplit, BertPreTokenizer, Punctuation, Digits, CharDelimiterSplit and Sequence"),
+    };
+
+    private static ByteLevelPreTokenizer ReadByteLevel(JsonMembers members)
+    {
+        members.Ignore("trim_offsets");
+        return new ByteLevelPreTokenizer(members.Bool("add_prefix_space", missing: true), members.Bool("use_regex", missing: true));
+    }
+
+    private static CharacterPreTokenizer ReadDelimiter(JsonMembers members)
+    {
+        var delimiter = new Rune(members.Char("delimiter"));
+        return new CharacterPreTokenizer(rune => rune == delimiter, SplitKind.Removed);
+    }
+
+    private static MetaspacePreTokenizer ReadMetaspace(JsonMembers members)
+    {
+        members.Ignore("str_rep");
+        return new MetaspacePreTokenizer(members.Char("replacement", '\u2581'), ReadPrependScheme(members), members.Bool("split", missing: true));
+    }
+
+    /// <summary>The scheme, or what older files say of it.</summary>
+    public static PrependScheme ReadPrependScheme(JsonMembers members)
+    {
+        bool? older = members.OptionalBool("add_prefix_space");
+        return members.OptionalString("prepend_scheme") switch
+        {
+            "always" => PrependScheme.Always,
+            "first" => PrependScheme.First,
+            "never" => PrependScheme.Never,
+            null => older == false ? PrependScheme.Never : PrependScheme.Always,
+            var other => throw members.Bad($"has the prepend_scheme \"{other}\"; expected \"always\", \"first\" or \"never\""),
+        };
+    }
+
+    private static SplitKind Behavior(JsonMembers members, SplitKind? missing) => members.OptionalString("behavior") switch
+    {
+        "Removed" => SplitKind.Removed,
+        "Isolated" => SplitKind.Isolated,
+        "MergedWithPrevious" => SplitKind.MergedWithPrevious,
+        "MergedWithNext" => SplitKind.MergedWithNext,
+        "Contiguous" => SplitKind.Contiguous,
+        null when missing is { } kind => kind,
+        var other => throw members.Bad($"has the behavior \"{other}\"; expected Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous"),
+    };
+}

@@ -1,0 +1,99 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>What a tokenizer.json is made of. The writers write the members of the part's object.</summary>
+internal sealed record TokenizerParts
+{
+    public IReadOnlyList<AddedToken> AddedTokens { get; init; } = [];
+
+    public Action<Utf8JsonWriter>? Normalizer { get; init; }
+
+    public Action<Utf8JsonWriter>? PreTokenizer { get; init; }
+
+    public required Action<Utf8JsonWriter> Model { get; init; }
+
+    public Action<Utf8JsonWriter>? PostProcessor { get; init; }
+
+    public Action<Utf8JsonWriter>? Decoder { get; init; }
+}
+
+/// <summary>Writes a tokenizer.json: the form in which all tokenizers are kept, whatever they were made from.</summary>
+internal static class TokenizerJsonWriter
+{
+    public static byte[] Write(TokenizerParts parts)
+    {
+        using var buffer = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("version", "1.0");
+            writer.WriteNull("truncation");
+            writer.WriteNull("padding");
+            WriteAddedTokens(writer, parts.AddedTokens);
+            WritePart(writer, "normalizer", parts.Normalizer);
+            WritePart(writer, "pre_tokenizer", parts.PreTokenizer);
+            WritePart(writer, "post_processor", parts.PostProcessor);
+            WritePart(writer, "decoder", parts.Decoder);
+            WritePart(writer, "model", parts.Model);
+            writer.WriteEndObject();
+        }
+
+        return buffer.ToArray();
+    }
+
+    /// <summary>A pre-tokenizer that makes each match a piece.</summary>
+    public static void WriteSplit(Utf8JsonWriter writer, string pattern)
+    {
+        writer.WriteString("type", "Split");
+        writer.WriteStartObject("pattern");
+        writer.WriteString("Regex", pattern);
+        writer.WriteEndObject();
+        writer.WriteString("behavior", "Isolated");
+        writer.WriteBoolean("invert", false);
+    }
+
+    /// <summary>A decoder that puts tokens together as they are.</summary>
+    public static void WriteFuse(Utf8JsonWriter writer) => writer.WriteString("type", "Fuse");
+
+    public static void WriteVocabulary(Utf8JsonWriter writer, IEnumerable<KeyValuePair<string, int>> vocabulary)
+    {
+        writer.WriteStartObject("vocab");
+        foreach (var (token, id) in vocabulary.OrderBy(entry => entry.Value))
+            writer.WriteNumber(token, id);
+        writer.WriteEndObject();
+    }
+
+    private static void WritePart(Utf8JsonWriter writer, string name, Action<Utf8JsonWriter>? write)
+    {
+        if (write is null)
+        {
+            writer.WriteNull(name);
+            return;
+        }
+
+        writer.WriteStartObject(name);
+        write(writer);
+        writer.WriteEndObject();
+    }
+
+    private static void WriteAddedTokens(Utf8JsonWriter writer, IReadOnlyList<AddedToken> tokens)
+    {
+        writer.WriteStartArray("added_tokens");
+        foreach (AddedToken token in tokens.OrderBy(token => token.Id))
+        {
+            writer.WriteStartObject();
+            writer.WriteNumber("id", token.Id);
+            writer.WriteString("content", token.Content);
+            writer.WriteBoolean("single_word", token.SingleWord);
+            writer.WriteBoolean("lstrip", token.StripLeft);
+            writer.WriteBoolean("rstrip", token.StripRight);
+            writer.WriteBoolean("normalized", token.IsNormalized);
+            writer.WriteBoolean("special", token.IsSpecial);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+    }
+}

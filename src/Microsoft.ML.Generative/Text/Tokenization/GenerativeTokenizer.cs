@@ -1,0 +1,181 @@
+using System.Buffers;
+using Microsoft.ML.Tokenizers;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>
+/// A tokenizer made by <see cref="GenerativeTokenizers"/>: one that is saved with the model that uses it, knows its special tokens
+/// and its size, and gives text token by token without splitting a character.
+/// </summary>
+/// <remarks>
+/// <para>
+/// It works in the steps of Hugging Face's tokenizers: added tokens are cut out of the text, the rest is normalised, cut into words and
+/// encoded by the model (byte pair encoding, unigram, WordPiece or whole words); then come the tokens that begin or end a text, if the
+/// tokenizer has such. Whatever file it was made from, it is kept and saved as a <c>tokenizer.json</c> and a <c>tokenizer_config.json</c>.
+/// </para>
+/// <para>
+/// Half of a surrogate pair, which is no character, counts as U+FFFD. Offsets count the UTF-16 units of the normalised text; the tokens
+/// of a character that is several tokens all have the whole character.
+/// </para>
+/// <para>May be used from several threads at a time.</para>
+/// </remarks>
+public sealed class GenerativeTokenizer : Tokenizer
+{
+    private readonly TokenizerPipeline _pipeline;
+
+    internal GenerativeTokenizer(TokenizerPipeline pipeline, TokenizerConfig config, ReadOnlyMemory<byte> json)
+    {
+        _pipeline = pipeline;
+        Config = config;
+        Json = json;
+        SpecialTokens = new SpecialTokenIds(
+            Find(config.BosToken, TokenizerConfig.BosName), Find(config.EosToken, TokenizerConfig.EosName),
+            config.UnkToken is null ? pipeline.UnknownId : Find(config.UnkToken, TokenizerConfig.UnkName), Find(config.PadToken, TokenizerConfig.PadName));
+    }
+
+    /// <summary>The number of ids: the highest id that a token has, and one.</summary>
+    public int VocabularySize => _pipeline.Size;
+
+    /// <summary>Id of the token that begins a text, or <see langword="null"/>.</summary>
+    public int? BeginningOfTextId => SpecialTokens.Bos;
+
+    /// <summary>Id of the token that ends a text, or <see langword="null"/>.</summary>
+    public int? EndOfTextId => SpecialTokens.Eos;
+
+    /// <summary>Id of the token for what the vocabulary lacks, or <see langword="null"/>.</summary>
+    public int? UnknownId => SpecialTokens.Unk;
+
+    /// <summary>Id of the token that fills batches, or <see langword="null"/>.</summary>
+    public int? PaddingId => SpecialTokens.Pad;
+
+    internal SpecialTokenIds SpecialTokens { get; }
+
+    internal TokenizerConfig Config { get; }
+
+    /// <summary>What it was made of, as a tokenizer.json.</summary>
+    internal ReadOnlyMemory<byte> Json { get; }
+
+    internal TokenDecoder Decoder => _pipeline.Decoder;
+
+    /// <summary>The id of a token, or <see langword="null"/>.</summary>
+    /// <param name="token">The token as the vocabulary has it: of a byte-level tokenizer, "Ġthe" for " the".</param>
+    public int? IdOf(string token)
+    {
+        ArgumentNullException.ThrowIfNull(token);
+        return _pipeline.IdOf(token);
+    }
+
+    /// <summary>The token of an id as the vocabulary has it, or <see langword="null"/>.</summary>
+    /// <param name="id">The id.</param>
+    public string? TokenOf(int id) => _pipeline.Find(id)?.Token;
+
+    /// <summary>Encodes a part of a text, without the tokens that the tokenizer puts at the beginning and the end of a text.</summary>
+    /// <param name="text">The part.</param>
+    /// <param name="recognizeSpecialTokens">
+    /// Whether what reads like a special token is one. Pass <see langword="false"/> for text of strangers: it cannot end a document
+    /// or speak as somebody else then.
+    /// </param>
+    /// <returns>The ids.</returns>
+    /// <exception cref="ArgumentException">The vocabulary lacks a character, and the tokenizer has no token for unknown text.</exception>
+    public IReadOnlyList<int> EncodeFragment(string text, bool recognizeSpecialTokens = true)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var sink = new TokenSink(int.MaxValue, withPlaces: false);
+        _pipeline.Encode(text, sink, new PipelineSettings { RecognizeSpecial = recognizeSpecialTokens });
+        return sink.Ids;
+    }
+
+    /// <summary>The text of tokens, without that of special tokens.</summary>
+    /// <param name="ids">The ids. Those that no token has give no text.</param>
+    /// <returns>The text.</returns>
+    public override string Decode(IEnumerable<int> ids) => Decode(ids, skipSpecialTokens: true);
+
+    /// <summary>The text of tokens.</summary>
+    /// <param name="ids">The ids. Those that no token has give no text.</param>
+    /// <param name="skipSpecialTokens">Whether special tokens, such as the end of a text, are left out.</param>
+    /// <returns>The text.</returns>
+    public string Decode(IEnumerable<int> ids, bool skipSpecialTokens)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        var stream = new TokenTextStream(Decoder, skipSpecialTokens);
+        foreach (int id in ids)
+            stream.Append(id);
+        stream.Flush();
+        return stream.Take();
+    }
+
+    /// <inheritdoc/>
+    public override OperationStatus Decode(IEnumerable<int> ids, Span<char> destination, out int idsConsumed, out int charsWritten)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        var stream = new TokenTextStream(Decoder, skipSpecialTokens: true);
+        idsConsumed = charsWritten = 0;
+        int taken = 0;
+        string held = "";
+        foreach (int id in ids)
+        {
+            stream.Append(id);
+            held += stream.Take();
+            taken++;
+            if (held.Length > destination.Length - charsWritten)
+                return OperationStatus.DestinationTooSmall;
+            if (!stream.IsComplete)
+                continue;
+            held.CopyTo(destination[charsWritten..]);
+            charsWritten += held.Length;
+            held = "";
+            idsConsumed = taken;
+        }
+
+        stream.Flush();
+        held += stream.Take();
+        if (held.Length > destination.Length - charsWritten)
+            return OperationStatus.DestinationTooSmall;
+        held.CopyTo(destination[charsWritten..]);
+        charsWritten += held.Length;
+        idsConsumed = taken;
+        return OperationStatus.Done;
+    }
+
+    /// <inheritdoc/>
+    protected override EncodeResults<EncodedToken> EncodeToTokens(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings)
+    {
+        TokenSink sink = Encode(text ?? textSpan.ToString(), settings, withPlaces: true, out string normalized);
+        var tokens = new EncodedToken[sink.Ids.Count];
+        for (int i = 0; i < tokens.Length; i++)
+        {
+            var (start, end) = sink.Places![i];
+            tokens[i] = new EncodedToken(sink.Ids[i], _pipeline.Find(sink.Ids[i])!.Value.Token, new Range(start, end));
+        }
+
+        return new EncodeResults<EncodedToken> { Tokens = tokens, NormalizedText = normalized, CharsConsumed = sink.Consumed };
+    }
+
+    /// <inheritdoc/>
+    protected override EncodeResults<int> EncodeToIds(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings)
+    {
+        TokenSink sink = Encode(text ?? textSpan.ToString(), settings, withPlaces: false, out string normalized);
+        return new EncodeResults<int> { Tokens = sink.Ids, NormalizedText = normalized, CharsConsumed = sink.Consumed };
+    }
+
+    /// <inheritdoc/>
+    protected override int CountTokens(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings) =>
+        Encode(text ?? textSpan.ToString(), settings, withPlaces: false, out _).Ids.Count;
+
+    private TokenSink Encode(string text, EncodeSettings settings, bool withPlaces, out string normalized)
+    {
+        if (settings.MaxTokenCount <= 0)
+            throw new ArgumentOutOfRangeException(nameof(settings), settings.MaxTokenCount, $"MaxTokenCount is {settings.MaxTokenCount}; expected 1 or more.");
+        var sink = new TokenSink(settings.MaxTokenCount, withPlaces);
+        normalized = _pipeline.Encode(text, sink, new PipelineSettings
+        {
+            Normalize = settings.ConsiderNormalization,
+            PreTokenize = settings.ConsiderPreTokenization,
+            Frame = true,
+        });
+        return sink;
+    }
+
+    private int? Find(string? token, string name) => token is null ? null
+        : _pipeline.IdOf(token) ?? throw new InvalidDataException($"The {name} of the tokenizer is \"{token}\", which its vocabulary lacks.");
+}

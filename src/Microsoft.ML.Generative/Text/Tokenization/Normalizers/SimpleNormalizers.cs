@@ -1,0 +1,29 @@
+namespace Microsoft.ML.Generative;
+
+internal sealed class PrependNormalizer(string prefix) : TextNormalizer
+{
+    public override string Normalize(string text) => text.Length > 0 ? prefix + text : text;
+}
+
+internal sealed class TrimNormalizer(bool start, bool end) : TextNormalizer
+{
+    public override string Normalize(string text)
+    {
+        if (start)
+            text = text.TrimStart();
+        return end ? text.TrimEnd() : text;
+    }
+}
+
+/// <summary>Replaces each match.</summary>
+internal sealed class ReplaceNormalizer(UnicodePattern pattern, string replacement) : TextNormalizer
+{
+    public override string Normalize(string text) => pattern.Replace(text, replacement);
+}
+
+/// <summary>Lower case, character by character.</summary>
+internal sealed class LowercaseNormalizer : TextNormalizer
+{
+    // The one character whose lower case is two, which .NET's simple mapping leaves as it is.
+    public override string Normalize(string text) => text.Replace("\u0130", "i\u0307", StringComparison.Ordinal).ToLowerInvariant();
+}

@@ -1,0 +1,17 @@
+namespace Microsoft.ML.Generative;
+
+/// <summary>Changes a text before it is cut. May be used from several threads at a time.</summary>
+internal abstract class TextNormalizer
+{
+    public abstract string Normalize(string text);
+}
+
+internal sealed class NormalizerSequence(IReadOnlyList<TextNormalizer> steps) : TextNormalizer
+{
+    public override string Normalize(string text)
+    {
+        foreach (TextNormalizer step in steps)
+            text = step.Normalize(text);
+        return text;
+    }
+}

@@ -1,0 +1,7 @@
+namespace Microsoft.ML.Generative;
+
+/// <summary>Cuts where a regular expression matches.</summary>
+internal sealed class PatternPreTokenizer(UnicodePattern pattern, SplitBehavior behavior, bool invert) : TextPreTokenizer
+{
+    public override void Apply(TextPieces pieces) => pieces.Split(pattern.Find, behavior, invert);
+}

@@ -1,0 +1,120 @@
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>
+/// A regular expression over Unicode characters. .NET's are over UTF-16 units: to them, 𝐀 is no letter. So a text with
+/// characters outside the Basic Multilingual Plane is matched in the shape of a shadow, in which each of these is one that is
+/// inside, of the same category.
+/// </summary>
+internal sealed class UnicodePattern
+{
+    // For patterns of strangers, which may be made to take forever.
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
+
+    private readonly Regex _regex;
+
+    /// <param name="pattern">In .NET's syntax.</param>
+    /// <exception cref="InvalidDataException">It is no pattern.</exception>
+    public UnicodePattern(string pattern)
+    {
+        try
+        {
+            _regex = new Regex(pattern, RegexOptions.CultureInvariant | RegexOptions.Compiled, s_patience);
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidDataException($"The pattern \"{pattern}\" is not usable: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Adds the matches in a range of a text, seen as if nothing were around it.</summary>
+    public void Find(string text, int start, int length, List<(int Start, int Length)> matches)
+    {
+        ReadOnlySpan<char> range = text.AsSpan(start, length);
+        if (range.IndexOfAnyInRange('\uD800', '\uDFFF') < 0)
+        {
+            foreach (ValueMatch match in _regex.EnumerateMatches(range))
+                matches.Add((start + match.Index, match.Length));
+            return;
+        }
+
+        string shadow = Shadow(range, out int[] places);
+        foreach (ValueMatch match in _regex.EnumerateMatches(shadow))
+        {
+            int first = places[match.Index];
+            matches.Add((start + first, places[match.Index + match.Length] - first));
+        }
+    }
+
+    /// <summary>The text with each match replaced.</summary>
+    public string Replace(string text, string replacement)
+    {
+        List<(int Start, int Length)> matches = [];
+        Find(text, 0, text.Length, matches);
+        if (matches.Count == 0)
+            return text;
+
+        var changed = new StringBuilder(text.Length);
+        int position = 0;
+        foreach (var (start, length) in matches)
+        {
+            changed.Append(text, position, start - position).Append(replacement);
+            position = start + length;
+        }
+
+        return changed.Append(text, position, text.Length - position).ToString();
+    }
+
+    private static string Shadow(ReadOnlySpan<char> text, out int[] places)
+    {
+        var shadow = new StringBuilder(text.Length);
+        places = new int[text.Length + 1];
+        int position = 0;
+        foreach (Rune rune in text.EnumerateRunes())
+        {
+            places[shadow.Length] = position;
+            shadow.Append(rune.IsBmp ? (char)rune.Value : Representative(Rune.GetUnicodeCategory(rune)));
+            position += rune.Utf16SequenceLength;
+        }
+
+        places[shadow.Length] = position;
+        return shadow.ToString();
+    }
+
+    // Rare characters, so that no pattern names one of them.
+    private static char Representative(UnicodeCategory category) => category switch
+    {
+        UnicodeCategory.UppercaseLetter => '\u03D2',
+        UnicodeCategory.LowercaseLetter => '\u0237',
+        UnicodeCategory.TitlecaseLetter => '\u1F88',
+        UnicodeCategory.ModifierLetter => '\u1D2C',
+        UnicodeCategory.OtherLetter => '\uA000',
+        UnicodeCategory.NonSpacingMark => '\u1AB0',
+        UnicodeCategory.SpacingCombiningMark => '\uA823',
+        UnicodeCategory.EnclosingMark => '\u1ABE',
+        UnicodeCategory.DecimalDigitNumber => '\uA620',
+        UnicodeCategory.LetterNumber => '\uA6E6',
+        UnicodeCategory.OtherNumber => '\uA830',
+        UnicodeCategory.SpaceSeparator => '\u205F',
+        UnicodeCategory.LineSeparator => '\u2028',
+        UnicodeCategory.ParagraphSeparator => '\u2029',
+        UnicodeCategory.Control => '\u0080',
+        UnicodeCategory.Format => '\u2064',
+        UnicodeCategory.PrivateUse => '\uE000',
+        UnicodeCategory.ConnectorPunctuation => '\uFE33',
+        UnicodeCategory.DashPunctuation => '\u2E17',
+        UnicodeCategory.OpenPunctuation => '\u2E22',
+        UnicodeCategory.ClosePunctuation => '\u2E23',
+        UnicodeCategory.InitialQuotePunctuation => '\u2E02',
+        UnicodeCategory.FinalQuotePunctuation => '\u2E03',
+        UnicodeCategory.OtherPunctuation => '\uA874',
+        UnicodeCategory.MathSymbol => '\u2A00',
+        UnicodeCategory.CurrencySymbol => '\uA838',
+        UnicodeCategory.ModifierSymbol => '\uA700',
+        UnicodeCategory.OtherSymbol => '\uA490',
+        _ => '\u0378',
+    };
+}

@@ -1,0 +1,72 @@
+using System.Text;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>A text cut into ranges, while pre-tokenizers cut it further. Some of them change the text, too.</summary>
+internal sealed class TextPieces
+{
+    private List<(int Start, int Length)> _ranges;
+
+    /// <param name="text">The text, normalised.</param>
+    /// <param name="beginsInput">Whether nothing stands before it in what is encoded.</param>
+    public TextPieces(string text, bool beginsInput)
+    {
+        Text = text;
+        BeginsInput = beginsInput;
+        _ranges = text.Length > 0 ? [(0, text.Length)] : [];
+    }
+
+    public string Text { get; private set; }
+
+    public bool BeginsInput { get; }
+
+    public IReadOnlyList<(int Start, int Length)> Ranges => _ranges;
+
+    /// <summary>Finds the matches in a range, in order and apart; the places are in the whole text.</summary>
+    public delegate void FindMatches(string text, int start, int length, List<(int Start, int Length)> matches);
+
+    /// <summary>Cuts each range where it matches.</summary>
+    public void Split(FindMatches find, SplitBehavior behavior, bool invert = false)
+    {
+        var cut = new List<(int Start, int Length)>(_ranges.Count);
+        List<(int Start, int Length)> matches = [];
+        List<(int Start, int Length, bool Match)> parts = [];
+        foreach (var (start, length) in _ranges)
+        {
+            matches.Clear();
+            find(Text, start, length, matches);
+            parts.Clear();
+            int position = start;
+            foreach (var match in matches)
+            {
+                if (match.Length == 0)
+                    continue;
+                if (match.Start > position)
+                    parts.Add((position, match.Start - position, invert));
+                parts.Add((match.Start, match.Length, !invert));
+                position = match.Start + match.Length;
+            }
+
+            if (position < start + length)
+                parts.Add((position, start + length - position, invert));
+            behavior.Apply(parts, cut);
+        }
+
+        _ranges = cut;
+    }
+
+    /// <summary>Rewrites each range; the ranges keep their number.</summary>
+    public void Rewrite(Func<string, bool, string> rewrite)
+    {
+        var text = new StringBuilder(Text.Length + _ranges.Count);
+        for (int i = 0; i < _ranges.Count; i++)
+        {
+            var (start, length) = _ranges[i];
+            string changed = rewrite(Text.Substring(start, length), BeginsInput && start == 0);
+            _ranges[i] = (text.Length, changed.Length);
+            text.Append(changed);
+        }
+
+        Text = text.ToString();
+    }
+}

@@ -1,0 +1,98 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Unicode;
+using Microsoft.ML.Tokenizers;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>A tokenizer as files, for a model's file or folder, and back. The files are Hugging Face's.</summary>
+internal static class TokenizerFiles
+{
+    public const string TokenizerName = "tokenizer.json";
+    public const string ConfigName = "tokenizer_config.json";
+
+    /// <summary>The largest in use have 35 MB.</summary>
+    public const int MaxTokenizerBytes = 1 << 28;
+
+    public const int MaxConfigBytes = 1 << 24;
+
+    private const int MaxDepth = 32;
+
+    /// <summary>The names of the files, for who looks for them in a model's file.</summary>
+    public static IReadOnlyList<string> Names { get; } = [TokenizerName, ConfigName];
+
+    /// <exception cref="NotSupportedException">The tokenizer is of a type that is not known here.</exception>
+    public static IReadOnlyDictionary<string, byte[]> Save(Tokenizer tokenizer)
+    {
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        if (tokenizer is not GenerativeTokenizer own)
+        {
+            throw new NotSupportedException(
+                $"A tokenizer of the type {tokenizer.GetType().FullName} cannot be saved. Those that {nameof(GenerativeTokenizers)} makes can be: "
+                + $"{nameof(GenerativeTokenizers)}.{nameof(GenerativeTokenizers.FromFolder)} and {nameof(GenerativeTokenizers.FromFile)} read the usual files.");
+        }
+
+        return new SortedDictionary<string, byte[]>(StringComparer.Ordinal)
+        {
+            [TokenizerName] = own.Json.ToArray(),
+            [ConfigName] = own.Config.Write(),
+        };
+    }
+
+    /// <exception cref="InvalidDataException">A file is missing, too large or not valid, or asks for what is not supported.</exception>
+    public static GenerativeTokenizer Load(IReadOnlyDictionary<string, byte[]> files)
+    {
+        byte[] json = files.GetValueOrDefault(TokenizerName) ?? throw new InvalidDataException($"The tokenizer's file '{TokenizerName}' is missing.");
+        var config = TokenizerConfig.Empty;
+        if (files.TryGetValue(ConfigName, out byte[]? bytes))
+        {
+            using JsonDocument document = Parse(bytes, ConfigName, MaxConfigBytes);
+            config = TokenizerConfig.Read(document.RootElement, ConfigName);
+        }
+
+        return Create(json, config);
+    }
+
+    /// <summary>Makes a tokenizer of a tokenizer.json.</summary>
+    /// <exception cref="InvalidDataException">It is too large or not valid, or asks for what is not supported.</exception>
+    public static GenerativeTokenizer Create(byte[] json, TokenizerConfig config)
+    {
+        using JsonDocument document = Parse(json, TokenizerName, MaxTokenizerBytes);
+        return new GenerativeTokenizer(TokenizerJson.Read(document.RootElement), config, json);
+    }
+
+    /// <summary>SHA-256, in hexadecimal, of the files: the same for tokenizers that do the same. Null for a type that is not known here.</summary>
+    public static string? Fingerprint(Tokenizer tokenizer)
+    {
+        if (tokenizer is not GenerativeTokenizer)
+            return null;
+
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var (name, bytes) in Save(tokenizer))
+        {
+            hash.AppendData(Encoding.UTF8.GetBytes($"{name}\0{bytes.Length}\0"));
+            hash.AppendData(bytes);
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    /// <exception cref="InvalidDataException">It is too large or not valid JSON.</exception>
+    public static JsonDocument Parse(ReadOnlyMemory<byte> json, string name, int maxBytes)
+    {
+        if (json.Length > maxBytes)
+            throw new InvalidDataException($"'{name}' has {json.Length} bytes; at most {maxBytes} are allowed.");
+        ReadOnlyMemory<byte> text = json.Span.StartsWith(Encoding.UTF8.Preamble) ? json[Encoding.UTF8.Preamble.Length..] : json;
+        if (!Utf8.IsValid(text.Span))
+            throw new InvalidDataException($"'{name}' is not UTF-8.");
+        try
+        {
+            return JsonDocument.Parse(text, new JsonDocumentOptions { MaxDepth = MaxDepth });
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"'{name}' is not valid JSON: {e.Message}", e);
+        }
+    }
+}

@@ -1,0 +1,164 @@
+using System.Text;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>Which steps of a <see cref="TokenizerPipeline"/> are taken.</summary>
+internal readonly record struct PipelineSettings()
+{
+    public bool Normalize { get; init; } = true;
+
+    public bool PreTokenize { get; init; } = true;
+
+    public bool RecognizeSpecial { get; init; } = true;
+
+    /// <summary>Adds the tokens that begin and end a text.</summary>
+    public bool Frame { get; init; }
+}
+
+/// <summary>The parts of a tokenizer, put together: as a tokenizer.json says, or what says the same.</summary>
+internal sealed class TokenizerPipeline
+{
+    private readonly TextNormalizer? _normalizer;
+    private readonly TextPreTokenizer? _preTokenizer;
+    private readonly TokenModel _model;
+    private readonly IReadOnlyList<int> _before;
+    private readonly IReadOnlyList<int> _after;
+    private readonly AddedTokenFinder _inText;
+    private readonly AddedTokenFinder _inNormalizedText;
+    private readonly Dictionary<string, int> _addedIds = new(StringComparer.Ordinal);
+    private readonly Dictionary<int, AddedToken> _added = [];
+
+    /// <param name="normalizer">Changes the text, or null.</param>
+    /// <param name="preTokenizer">Cuts the text, or null.</param>
+    /// <param name="model">Makes tokens.</param>
+    /// <param name="added">Tokens that are found before.</param>
+    /// <param name="before">Ids that begin a text.</param>
+    /// <param name="after">Ids that end it.</param>
+    /// <param name="decoder">Makes text.</param>
+    /// <exception cref="InvalidDataException">An added token is there twice, or contradicts the vocabulary.</exception>
+    public TokenizerPipeline(
+        TextNormalizer? normalizer, TextPreTokenizer? preTokenizer, TokenModel model, IReadOnlyList<AddedToken> added,
+        IReadOnlyList<int> before, IReadOnlyList<int> after, DecoderSettings decoder)
+    {
+        _normalizer = normalizer;
+        _preTokenizer = preTokenizer;
+        _model = model;
+        _before = before;
+        _after = after;
+        foreach (AddedToken token in added)
+        {
+            TokenVocabulary.CheckId(token.Content, token.Id);
+            if (!_addedIds.TryAdd(token.Content, token.Id) || !_added.TryAdd(token.Id, token))
+                throw new InvalidDataException($"The added token \"{token.Content}\", id {token.Id}, is there twice.");
+        }
+
+        Size = Math.Max(model.Vocabulary.Size, _added.Keys.DefaultIfEmpty(-1).Max() + 1);
+        if (before.Concat(after).FirstOrDefault(id => Find(id) is null, -1) is >= 0 and var missing)
+            throw new InvalidDataException($"The id {missing}, which begins or ends a text, is not in the vocabulary.");
+
+        _inText = new AddedTokenFinder(added.Where(t => !t.IsNormalized).Select(t => (t.Content, t)));
+        _inNormalizedText = new AddedTokenFinder(added.Where(t => t.IsNormalized).Select(t => (normalizer?.Normalize(t.Content) ?? t.Content, t)));
+        Decoder = new TokenDecoder(decoder, Find, Size);
+    }
+
+    public int Size { get; }
+
+    public TokenDecoder Decoder { get; }
+
+    public int? UnknownId => _model.UnknownId;
+
+    public int? IdOf(string token) => _addedIds.TryGetValue(token, out int id) ? id : _model.Vocabulary.IdOf(token);
+
+    public (string Token, bool IsAdded, bool IsSpecial)? Find(int id) =>
+        _added.TryGetValue(id, out AddedToken? added) ? (added.Content, true, added.IsSpecial)
+        : _model.Vocabulary.TokenOf(id) is { } token ? (token, false, false)
+        : null;
+
+    /// <summary>Encodes a text.</summary>
+    /// <returns>The text after all changes, in which the places are.</returns>
+    public string Encode(string text, TokenSink sink, PipelineSettings settings)
+    {
+        text = WellFormed(text);
+        if (settings.Frame)
+            AddAll(_before, 0, sink);
+
+        var changed = new StringBuilder(text.Length);
+        foreach (TextSection section in _inText.Cut(text, settings.RecognizeSpecial))
+        {
+            string part = section.Length == text.Length ? text : text.Substring(section.Start, section.Length);
+            if (section.Token is { } token)
+            {
+                AddToken(token, part, changed, sink);
+                continue;
+            }
+
+            if (settings.Normalize && _normalizer is not null)
+                part = _normalizer.Normalize(part);
+            foreach (TextSection inner in _inNormalizedText.Cut(part, settings.RecognizeSpecial))
+            {
+                string words = inner.Length == part.Length ? part : part.Substring(inner.Start, inner.Length);
+                if (inner.Token is { } innerToken)
+                    AddToken(innerToken, words, changed, sink);
+                else
+                    EncodeWords(words, section.Start == 0 && inner.Start == 0, changed, sink, settings);
+            }
+        }
+
+        if (settings.Frame)
+            AddAll(_after, changed.Length, sink);
+        return changed.ToString();
+    }
+
+    private static void AddToken(AddedToken token, string text, StringBuilder changed, TokenSink sink)
+    {
+        sink.Add(token.Id, changed.Length, changed.Length + text.Length);
+        changed.Append(text);
+    }
+
+    private static void AddAll(IReadOnlyList<int> ids, int place, TokenSink sink)
+    {
+        foreach (int id in ids)
+            sink.Add(id, place, place);
+    }
+
+    // Half of a surrogate pair is no character, and has no UTF-8.
+    private static string WellFormed(string text)
+    {
+        if (text.AsSpan().IndexOfAnyInRange('\uD800', '\uDFFF') < 0)
+            return text;
+
+        return string.Create(text.Length, text, static (characters, source) =>
+        {
+            source.CopyTo(characters);
+            for (int i = 0; i < characters.Length; i++)
+            {
+                if (char.IsHighSurrogate(characters[i]) && i + 1 < characters.Length && char.IsLowSurrogate(characters[i + 1]))
+                    i++;
+                else if (char.IsSurrogate(characters[i]))
+                    characters[i] = '\uFFFD';
+            }
+        });
+    }
+
+    private void EncodeWords(string text, bool beginsInput, StringBuilder changed, TokenSink sink, PipelineSettings settings)
+    {
+        int offset = changed.Length;
+        if (!settings.PreTokenize || _preTokenizer is null)
+        {
+            _model.Encode(text, offset, sink);
+            changed.Append(text);
+            return;
+        }
+
+        var pieces = new TextPieces(text, beginsInput);
+        _preTokenizer.Apply(pieces);
+        foreach (var (start, length) in pieces.Ranges)
+        {
+            if (sink.IsFull)
+                break;
+            _model.Encode(pieces.Text.AsSpan(start, length), offset + start, sink);
+        }
+
+        changed.Append(pieces.Text);
+    }
+}
