@@ -59,4 +59,28 @@ public sealed class GenerativeTransformsCatalog
     /// <param name="options">The options; later changes to the object have no effect.</param>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public VqVaeEstimator VqVae(VqVaeOptions options) => new(_env, options);
+
+    /// <summary>A language model: learns from texts, completes prompts, writes new texts.</summary>
+    /// <param name="inputColumnName">The text column to learn, a document a row; the prompts where the trained model transforms rows.</param>
+    /// <param name="contextLength">Tokens that the model sees at once.</param>
+    /// <param name="epochs">Passes over the data.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// IDataView text = mlContext.Data.LoadFromEnumerable([new { Text = File.ReadAllText("shakespeare.txt") }]);
+    /// LanguageModelTransformer model = mlContext.Transforms.Generative().LanguageModel("Text").Fit(text);
+    /// Console.WriteLine(model.Generate("ROMEO:"));
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public LanguageModelEstimator LanguageModel(
+        string inputColumnName = LanguageModelOptions.Defaults.InputColumnName,
+        int contextLength = LanguageModelOptions.Defaults.ContextLength,
+        int epochs = LanguageModelOptions.Defaults.Epochs) =>
+        LanguageModel(new LanguageModelOptions { InputColumnName = inputColumnName, ContextLength = contextLength, Epochs = epochs });
+
+    /// <summary>A language model with all its options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public LanguageModelEstimator LanguageModel(LanguageModelOptions options) => new(_env, options);
 }

@@ -22,16 +22,7 @@ internal static class ModelConfigJson
     /// <exception cref="InvalidDataException">It is longer, or not UTF-8.</exception>
     public static byte[] ReadBytes(Stream stream, string source)
     {
-        var bytes = new MemoryStream();
-        Span<byte> buffer = stackalloc byte[4096];
-        while (stream.Read(buffer) is > 0 and int count)
-        {
-            if (bytes.Length + count > MaxBytes)
-                throw new InvalidDataException($"'{source}' is longer than the {MaxBytes} bytes that are allowed.");
-            bytes.Write(buffer[..count]);
-        }
-
-        byte[] json = bytes.ToArray();
+        byte[] json = BoundedRead.All(stream, source, MaxBytes);
         return Utf8.IsValid(json) ? json : throw new InvalidDataException($"'{source}' is not UTF-8.");
     }
 

@@ -29,8 +29,9 @@ public sealed class LanguageModelOptions : TrainingOptions
     {
         public const string InputColumnName = "Text";
         public const string OutputColumnName = "Completion";
+        public const int Epochs = 10;
         public const int BatchSize = 16;
-        public const int MaxTokens = 128;
+        public const int ContextLength = 256;
         public const int TransformBatchSize = 32;
     }
 
@@ -40,7 +41,7 @@ public sealed class LanguageModelOptions : TrainingOptions
     /// </summary>
     public LanguageModelOptions()
     {
-        Epochs = 10;
+        Epochs = Defaults.Epochs;
         BatchSize = Defaults.BatchSize;
         Optimizer = OptimizerKind.AdamW;
         Beta2 = 0.99;

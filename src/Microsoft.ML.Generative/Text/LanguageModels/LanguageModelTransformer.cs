@@ -100,7 +100,7 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
     }
 
     internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) =>
-        new TextRowBatch(input, input.Schema[PromptColumn(_config.Options)], slots, Complete);
+        new TextRowBatch(input, input.Schema[PromptColumn(_config.Options)], slots, _ => throw new NotImplementedException());
 
     // A model that was fine-tuned on answers to prompts reads prompts.
     private static string PromptColumn(LanguageModelOptions options) => options.PromptColumnName ?? options.InputColumnName;
@@ -136,22 +136,8 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
     private static byte[] ReadFile(IHostEnvironment env, ModelLoadContext ctx, string name)
     {
         byte[] bytes = [];
-        ModelFile.LoadFile(env, ctx, name, stream => bytes = BoundedRead(stream, name));
+        ModelFile.LoadFile(env, ctx, name, stream => bytes = BoundedRead.All(stream, name, TokenizerFiles.MaxTokenizerBytes));
         return bytes;
-    }
-
-    private static byte[] BoundedRead(Stream stream, string name)
-    {
-        var bytes = new MemoryStream();
-        byte[] buffer = new byte[1 << 16];
-        while (stream.Read(buffer) is > 0 and int count)
-        {
-            if (bytes.Length + count > TokenizerFiles.MaxTokenizerBytes)
-                throw new InvalidDataException($"'{name}' is longer than the {TokenizerFiles.MaxTokenizerBytes} bytes that are allowed.");
-            bytes.Write(buffer.AsSpan(0, count));
-        }
-
-        return bytes.ToArray();
     }
 
     /// <inheritdoc/>

@@ -152,7 +152,7 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
             Heads = json.Count("n_head") ?? 12,
             EmbeddingSize = json.Count("n_embd") ?? 768,
             HiddenSize = json.Count("n_inner"),
-            FeedForward = json.Choose("activation_function", "gelu_new", new()
+            FeedForward = json.Choose("activation_function", "gelu_new", new Dictionary<string, FeedForwardKind>
             {
                 ["gelu_new"] = FeedForwardKind.GeluTanh,
                 ["gelu_pytorch_tanh"] = FeedForwardKind.GeluTanh,
@@ -173,7 +173,7 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
         if ((json.Number("partial_rotary_factor") ?? 1) != 1)
             throw json.Bad("'partial_rotary_factor' is known as 1 only");
 
-        json.Choose("hidden_act", "silu", new() { ["silu"] = FeedForwardKind.SwiGlu });
+        json.Choose("hidden_act", "silu", new Dictionary<string, FeedForwardKind> { ["silu"] = FeedForwardKind.SwiGlu });
         bool hasWindow = isMistral || (isQwen && json.Truth("use_sliding_window") == true);
         if (hasWindow && isQwen && json.Count("max_window_layers") is > 0 and var full)
             throw json.Bad($"'use_sliding_window' with 'max_window_layers' {full}: a window of some of the layers is not known");
