@@ -51,14 +51,6 @@ public sealed class ModelArchiveTests(SavedVae saved) : IClassFixture<SavedVae>,
     }
 
     [Fact]
-    public void A_model_of_the_first_format_loads()
-    {
-        using var model = (VaeTransformer)saved.Ml.Generative().LoadModel(Path.Combine(AppContext.BaseDirectory, "Baselines", "vae-format-1.zip"), out DataViewSchema? schema);
-        Assert.Equal(784, model.RowSize);
-        Assert.NotNull(schema);
-    }
-
-    [Fact]
     public void A_model_cannot_ask_for_batches_that_exhaust_memory()
     {
         var options = new VaeOptions { TransformBatchSize = int.MaxValue };
