@@ -73,7 +73,7 @@ internal sealed class ModelArchive
     {
         try
         {
-            using var archive = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: true);
+            using ZipArchive archive = Open(source, stream);
             DataViewSchema? schema = new ModelArchive(env, source, archive).Check(stream.Length);
             stream.Position = 0;
             return schema;
@@ -82,6 +82,29 @@ internal sealed class ModelArchive
             && !e.Message.StartsWith(Problem(source), StringComparison.Ordinal))
         {
             throw new InvalidDataException(Problem(source) + e.Message, e);
+        }
+    }
+
+    // What is said of archives that are none is about the format's records, which nobody knows who has copied a file.
+    private static ZipArchive Open(string source, Stream stream)
+    {
+        ZipArchive? archive = null;
+        try
+        {
+            archive = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: true);
+            _ = archive.Entries;
+            return archive;
+        }
+        catch (InvalidDataException e)
+        {
+            archive?.Dispose();
+            byte[] start = new byte[4];
+            stream.Position = 0;
+            int found = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
+            string problem = found == 0 ? "it is empty"
+                : start.AsSpan().SequenceEqual("PK\x03\x04"u8) ? $"it is a zip archive whose end is missing or damaged (there are {stream.Length} bytes), as after a copy or download that broke off"
+                : "it is not a zip archive, which is what mlContext.Model.Save writes";
+            throw new InvalidDataException($"{Problem(source)}{problem}. Get the file again from where it comes from, or save the model again.", e);
         }
     }
 

@@ -4,7 +4,7 @@ namespace Microsoft.ML.Generative;
 
 /// <summary>
 /// Images and their classes as rows: <c>Image</c>, a vector of bytes whose dimensions are the <see cref="ImageShape"/>, and
-/// <c>Label</c>, a key with the names of the classes as key values. A row costs one copy of its bytes.
+/// <c>Label</c>, a key with the names of the classes as key values, where there are classes. A row costs one copy of its bytes.
 /// </summary>
 internal sealed class ByteImageDataView : IDataView
 {
@@ -19,7 +19,8 @@ internal sealed class ByteImageDataView : IDataView
         Source = source;
         DataViewSchema.Builder schema = new();
         schema.AddColumn(ImageColumnName, source.Shape.VectorType(NumberDataViewType.Byte));
-        schema.AddColumn(LabelColumnName, new KeyDataViewType(typeof(uint), source.ClassNames.Count), KeyValues(source.ClassNames));
+        if (source.ClassNames.Count > 0)
+            schema.AddColumn(LabelColumnName, new KeyDataViewType(typeof(uint), source.ClassNames.Count), KeyValues(source.ClassNames));
         Schema = schema.ToSchema();
     }
 
@@ -66,7 +67,7 @@ internal sealed class ByteImageDataView : IDataView
     internal int IndexOf(DataViewSchema.Column column) =>
         column.Index < Schema.Count && Schema[column.Index].Name == column.Name
             ? column.Index
-            : throw new ArgumentException($"Column '{column.Name}' is not one of these rows: they have '{ImageColumnName}' and '{LabelColumnName}'.", nameof(column));
+            : throw new ArgumentException($"Column '{column.Name}' is not one of these rows: they have {string.Join(" and ", Schema.Select(own => $"'{own.Name}'"))}.", nameof(column));
 
     private int[]? Order(Random? rand)
     {

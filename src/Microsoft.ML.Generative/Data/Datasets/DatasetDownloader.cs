@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Security.Cryptography;
 
 namespace Microsoft.ML.Generative;
 
@@ -34,7 +33,8 @@ internal sealed class DatasetDownloader(HttpClient client, TimeSpan stallTimeout
             await using (FileStream stream = new(partial, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1 << 16, useAsync: true))
             {
                 await FillAsync(stream, address, file, progress, cancellationToken).ConfigureAwait(false);
-                await CheckHashAsync(stream, file, cancellationToken).ConfigureAwait(false);
+                if (await file.FindFaultAsync(stream, cancellationToken).ConfigureAwait(false) is { } fault)
+                    throw new WrongContentException($"{fault}; what was downloaded has been deleted");
             }
             File.Move(partial, destination, overwrite: true);
         }
@@ -132,14 +132,6 @@ internal sealed class DatasetDownloader(HttpClient client, TimeSpan stallTimeout
         if (response.Content.Headers.ContentLength is { } length && start + length != file.Size)
             throw new WrongContentException($"the server's file has {start + length:N0} bytes, expected {file.Size:N0}");
         return start;
-    }
-
-    private static async Task CheckHashAsync(FileStream stream, DatasetFile file, CancellationToken cancellationToken)
-    {
-        stream.Position = 0;
-        var hash = Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken).ConfigureAwait(false));
-        if (hash != file.Sha256)
-            throw new WrongContentException($"its SHA-256 is {hash}, expected {file.Sha256}; what was downloaded has been deleted");
     }
 
     private static HttpClient CreateClient()

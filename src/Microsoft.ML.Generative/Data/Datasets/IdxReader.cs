@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.IO.Compression;
 
 namespace Microsoft.ML.Generative;
 
@@ -12,9 +11,6 @@ internal static class IdxReader
 {
     private const byte UnsignedByte = 0x08;
 
-    // Deflate cannot do better: 258 bytes for two bits. A header that promises more than that is not worth allocating for.
-    private const long MostBytesPerDeflatedByte = 1032;
-
     /// <summary>Reads a file whose dimensions are known beforehand.</summary>
     /// <param name="path">The file; whether it is gzip is told from its content.</param>
     /// <param name="dimensions">What the header must say.</param>
@@ -22,44 +18,8 @@ internal static class IdxReader
     /// <exception cref="InvalidDataException">The content is not that; the message names the file and the reason.</exception>
     public static byte[] Read(string path, params ReadOnlySpan<int> dimensions)
     {
-        using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16);
-        try
-        {
-            if (!StartsWithGzip(file))
-                return ReadArray(file, dimensions, file.Length);
-
-            using GZipStream unzipped = new(file, CompressionMode.Decompress);
-            // Bounded before the product: a file's length times the ratio may not fit.
-            var values = ReadArray(unzipped, dimensions, Math.Min(file.Length, long.MaxValue / MostBytesPerDeflatedByte) * MostBytesPerDeflatedByte);
-            CheckEnding(file, HeaderSize(dimensions) + values.LongLength);
-            return values;
-        }
-        catch (Exception reason) when (reason is InvalidDataException or EndOfStreamException)
-        {
-            throw new InvalidDataException($"'{path}' cannot be used: {reason.Message}", reason);
-        }
-    }
-
-    private static bool StartsWithGzip(FileStream file)
-    {
-        Span<byte> start = stackalloc byte[2];
-        var read = file.ReadAtLeast(start, 2, throwOnEndOfStream: false);
-        file.Position = 0;
-        return read == 2 && start is [0x1f, 0x8b];
-    }
-
-    /// <summary>
-    /// GZipStream does not miss an ending that is cut off, nor mind bytes that follow it. So the last four bytes of the file are
-    /// held against the content: they are its length. (Of several archives in one file they would be the last's: none of the
-    /// known data sets is packed so.)
-    /// </summary>
-    private static void CheckEnding(FileStream file, long contentLength)
-    {
-        Span<byte> ending = stackalloc byte[4];
-        file.Position = file.Length - ending.Length;
-        file.ReadExactly(ending);
-        if (BinaryPrimitives.ReadUInt32LittleEndian(ending) != (uint)contentLength)
-            throw new InvalidDataException("its gzip archive does not end as it should: it is truncated, or something follows it.");
+        int[] expected = [.. dimensions];
+        return PackedFile.Read(path, HeaderSize(expected) + expected.Aggregate(1L, (size, dimension) => size * dimension), (content, mostBytes) => ReadArray(content, expected, mostBytes));
     }
 
     private static int HeaderSize(ReadOnlySpan<int> dimensions) => 4 + 4 * dimensions.Length;

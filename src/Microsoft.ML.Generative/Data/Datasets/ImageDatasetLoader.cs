@@ -17,31 +17,31 @@ internal sealed class ImageDatasetLoader(string dataDirectory, IReadOnlyList<str
     public (StoredImages Train, StoredImages Test) Load(ImageDatasetSource source, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var paths = Locate(source, progress, cancellationToken);
+        var paths = FindUnpacked(source) ?? Locate(source, progress, cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
-        return (Read(source, paths[source.TrainImages], paths[source.TrainLabels], source.TrainCount),
-            Read(source, paths[source.TestImages], paths[source.TestLabels], source.TestCount));
+        return source.Read(paths, cancellationToken);
     }
 
-    private static StoredImages Read(ImageDatasetSource source, string imagesPath, string labelsPath, int count)
+    private Dictionary<string, string>? FindUnpacked(ImageDatasetSource source)
     {
-        // The labels first: they are small, and tell as well as the images that a file is in the wrong place.
-        var labels = IdxReader.Read(labelsPath, count);
-        var outside = labels.AsSpan().IndexOfAnyExceptInRange((byte)0, (byte)(source.ClassNames.Count - 1));
-        if (outside >= 0)
-            throw new InvalidDataException($"'{labelsPath}' cannot be used: label {outside + 1:N0} is {labels[outside]}, expected 0 to {source.ClassNames.Count - 1}.");
-        return new StoredImages(IdxReader.Read(imagesPath, count, source.Shape.Height, source.Shape.Width), labels, source.Shape, source.ClassNames);
+        Dictionary<string, string> found = [];
+        foreach (var name in source.UnpackedFiles)
+        {
+            if (Find(source, name) is { } path)
+                found.Add(name, path);
+        }
+        return found.Count > 0 && found.Count == source.UnpackedFiles.Count ? found : null;
     }
 
-    private Dictionary<DatasetFile, string> Locate(ImageDatasetSource source, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
+    private Dictionary<string, string> Locate(ImageDatasetSource source, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
     {
-        Dictionary<DatasetFile, string> found = [];
+        Dictionary<string, string> found = [];
         foreach (var file in source.Files)
         {
-            if (Find(source, file) is { } path)
-                found.Add(file, path);
+            if (Find(source, file.Name) is { } path)
+                found.Add(file.Name, path);
         }
-        foreach (var file in source.Files.Where(file => !found.ContainsKey(file)).ToArray())
+        foreach (var file in source.Files.Where(file => !found.ContainsKey(file.Name)).ToArray())
         {
             var destination = Destination(source, file);
             try
@@ -51,18 +51,22 @@ internal sealed class ImageDatasetLoader(string dataDirectory, IReadOnlyList<str
             }
             catch (DownloadException reason)
             {
-                throw Missing(source, file, [.. source.Files.Where(other => !found.ContainsKey(other))], reason);
+                throw Missing(source, file, [.. source.Files.Where(other => !found.ContainsKey(other.Name))], reason);
             }
-            found.Add(file, destination);
+            found.Add(file.Name, destination);
         }
         return found;
     }
 
-    private string? Find(ImageDatasetSource source, DatasetFile file) =>
+    private string? Find(ImageDatasetSource source, string name) =>
         systemFolders.Prepend(dataDirectory)
-            .Select(folder => Path.Combine(folder, source.Folder, file.Name))
-            .SelectMany(path => new[] { path, Path.ChangeExtension(path, null) })
+            .SelectMany(folder => Spellings(name).Select(spelling => Path.Combine(folder, source.Folder, spelling)))
             .FirstOrDefault(File.Exists);
+
+    // Single files are taken with and without gzip, archives as they are.
+    private static string[] Spellings(string name) => name.EndsWith(".tar.gz", StringComparison.Ordinal) ? [name]
+        : name.EndsWith(".gz", StringComparison.Ordinal) ? [name, Path.ChangeExtension(name, null)]
+        : [name, name + ".gz"];
 
     private string Destination(ImageDatasetSource source, DatasetFile file) => Path.Combine(dataDirectory, source.Folder, file.Name);
 
@@ -73,6 +77,8 @@ internal sealed class ImageDatasetLoader(string dataDirectory, IReadOnlyList<str
         message.Append(missing.Length == 1 ? "Try again, or put this file in its place:" : "Try again, or put these files in their place:");
         foreach (var file in missing)
             message.Append($"{Environment.NewLine}  {Destination(source, file)}  (from {source.AddressOf(file)}, {file.Size:N0} bytes)");
+        if (source.UnpackedFiles.Where(name => Find(source, name) is null).ToArray() is { Length: > 0 } unpacked)
+            message.Append($"{Environment.NewLine}or, unpacked, what is in it to the same folder: {string.Join(", ", unpacked)}");
         return new FileNotFoundException(message.ToString(), Destination(source, failed), reason);
     }
 }

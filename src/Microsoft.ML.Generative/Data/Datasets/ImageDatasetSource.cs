@@ -1,13 +1,7 @@
 namespace Microsoft.ML.Generative;
 
-/// <summary>A file of a data set: what a download of it must be, to the byte.</summary>
-/// <param name="Name">Its name, in gzip form with <c>.gz</c> at the end.</param>
-/// <param name="Size">Bytes of the download.</param>
-/// <param name="Sha256">SHA-256 of the download, in lower-case hexadecimal.</param>
-internal sealed record DatasetFile(string Name, long Size, string Sha256);
-
-/// <summary>An image data set of four IDX files: images and labels to train on and to test with.</summary>
-internal sealed record ImageDatasetSource
+/// <summary>An image data set: where its files come from and how they are read.</summary>
+internal abstract record ImageDatasetSource
 {
     /// <summary>Name for people.</summary>
     public required string Title { get; init; }
@@ -18,23 +12,19 @@ internal sealed record ImageDatasetSource
     /// <summary>Where its files are downloaded from; ends with a slash.</summary>
     public required Uri BaseAddress { get; init; }
 
-    public required DatasetFile TrainImages { get; init; }
-
-    public required DatasetFile TrainLabels { get; init; }
-
-    public required DatasetFile TestImages { get; init; }
-
-    public required DatasetFile TestLabels { get; init; }
-
     public required IReadOnlyList<string> ClassNames { get; init; }
 
-    public int TrainCount { get; init; } = 60_000;
+    /// <summary>The files to download.</summary>
+    public abstract IReadOnlyList<DatasetFile> Files { get; }
 
-    public int TestCount { get; init; } = 10_000;
-
-    public ImageShape Shape { get; init; } = new(1, 28, 28);
-
-    public IEnumerable<DatasetFile> Files => [TrainImages, TrainLabels, TestImages, TestLabels];
+    /// <summary>Names of the files that serve instead, if all of them are there: what is in an archive, unpacked.</summary>
+    public virtual IReadOnlyList<string> UnpackedFiles => [];
 
     public Uri AddressOf(DatasetFile file) => new(BaseAddress, file.Name);
+
+    /// <summary>Reads the data set.</summary>
+    /// <param name="paths">For the name of each of <see cref="Files"/>, or of each of <see cref="UnpackedFiles"/>, where it is.</param>
+    /// <param name="cancellationToken">Stops between files.</param>
+    /// <exception cref="InvalidDataException">A file is not what it should be; the message names it.</exception>
+    public abstract (StoredImages Train, StoredImages Test) Read(IReadOnlyDictionary<string, string> paths, CancellationToken cancellationToken);
 }

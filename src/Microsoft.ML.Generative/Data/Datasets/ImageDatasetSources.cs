@@ -12,7 +12,7 @@ internal static class ImageDatasetSources
     private const string TestImagesName = "t10k-images-idx3-ubyte.gz";
     private const string TestLabelsName = "t10k-labels-idx1-ubyte.gz";
 
-    public static ImageDatasetSource Mnist { get; } = new()
+    public static IdxDatasetSource Mnist { get; } = new()
     {
         Title = "MNIST",
         Folder = "mnist",
@@ -25,7 +25,7 @@ internal static class ImageDatasetSources
         ClassNames = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
     };
 
-    public static ImageDatasetSource FashionMnist { get; } = new()
+    public static IdxDatasetSource FashionMnist { get; } = new()
     {
         Title = "Fashion-MNIST",
         Folder = "fashion-mnist",
@@ -37,7 +37,7 @@ internal static class ImageDatasetSources
         ClassNames = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"],
     };
 
-    public static ImageDatasetSource Kmnist { get; } = new()
+    public static IdxDatasetSource Kmnist { get; } = new()
     {
         Title = "Kuzushiji-MNIST",
         Folder = "kmnist",
@@ -47,5 +47,15 @@ internal static class ImageDatasetSources
         TestImages = new(TestImagesName, 3_041_136, "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5"),
         TestLabels = new(TestLabelsName, 5_120, "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c"),
         ClassNames = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"],
+    };
+
+    public static CifarDatasetSource Cifar10 { get; } = new()
+    {
+        Title = "CIFAR-10",
+        // That of the archive, so that it may be unpacked in the data directory.
+        Folder = "cifar-10-batches-bin",
+        BaseAddress = new("https://www.cs.toronto.edu/~kriz/"),
+        Archive = new("cifar-10-binary.tar.gz", 170_052_171, "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"),
+        ClassNames = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
     };
 }

@@ -26,7 +26,7 @@ internal sealed class TinyDataset : IDisposable
 
     public byte[] this[string name] => _files[name];
 
-    public ImageDatasetSource Source(Uri address) => new()
+    public IdxDatasetSource Source(Uri address) => new()
     {
         Title = "Tiny",
         Folder = "tiny",

@@ -207,17 +207,6 @@ public sealed class VaeTests(VaeTests.TrainedModel trained) : IClassFixture<VaeT
         Assert.Contains("Height and Width", error.Message);
     }
 
-    [Fact]
-    public void A_model_file_of_the_first_format_keeps_loading()
-    {
-        // Written by version 0.1 with LatentSize 2, HiddenSizes 4; the values are those that it had then.
-        using var model = (VaeTransformer)new MLContext().Model.Load(Path.Combine(AppContext.BaseDirectory, "Baselines", "vae-format-1.zip"), out DataViewSchema schema);
-        Assert.Equal(["Image", "Label"], schema.Select(c => c.Name));
-        float[] scores = [.. model.Transform(_ml.Generative().Datasets.Digits(3, seed: 2)).GetColumn<float>("NegativeElbo")];
-        Close([[250.75824f, 176.15341f, 223.65508f]], [scores]);
-        Close([[0.25940907f, 0.28851697f, 0.32717797f]], [model.Decode([0.5f, -1f])[400..403]]);
-    }
-
     [Theory]
     [InlineData("config.json")]
     [InlineData("weights.safetensors")]
