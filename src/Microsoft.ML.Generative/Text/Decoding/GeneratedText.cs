@@ -1,0 +1,23 @@
+namespace Microsoft.ML.Generative;
+
+/// <summary>Why a text ended.</summary>
+internal enum GenerationEnd
+{
+    /// <summary>By the token that ends texts, or by a stop string.</summary>
+    Stop,
+
+    /// <summary>By <see cref="TextGenerationOptions.MaxTokens"/>.</summary>
+    Length,
+}
+
+/// <summary>A text that a language model has written.</summary>
+/// <param name="Text">What was added to the prompt.</param>
+/// <param name="PromptTokens">Tokens of the prompt.</param>
+/// <param name="Tokens">Tokens that were generated, the one that ends texts included.</param>
+/// <param name="End">Why it ended.</param>
+internal sealed record GeneratedText(string Text, int PromptTokens, int Tokens, GenerationEnd End);
+
+/// <summary>A prompt to go on from.</summary>
+/// <param name="Tokens">Its tokens, at least one.</param>
+/// <param name="Seed">What the choices depend on beside the model.</param>
+internal sealed record GenerationRequest(int[] Tokens, long Seed);

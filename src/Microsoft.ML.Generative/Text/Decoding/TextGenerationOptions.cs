@@ -1,0 +1,117 @@
+namespace Microsoft.ML.Generative;
+
+/// <summary>What happens when a text outgrows the tokens that a model sees at once.</summary>
+public enum ContextOverflow
+{
+    /// <summary>The model goes on with the newer half of what it sees.</summary>
+    SlidingWindow,
+
+    /// <summary>A prompt that leaves no room for <see cref="TextGenerationOptions.MaxTokens"/> is refused.</summary>
+    Error,
+}
+
+/// <summary>How a language model chooses tokens.</summary>
+/// <remarks>
+/// The parts act in the order of transformers: bias, penalties, temperature, top-k, top-p, min-p, typical. With <see cref="Seed"/>, a text depends on the
+/// seed, the prompt and the model alone, not on the texts that are generated at the same time.
+/// </remarks>
+/// <example>
+/// <code>
+/// string text = model.Generate("Once upon a time", new() { MaxTokens = 200, Temperature = 0.8, TopP = 0.95, Seed = 7 });
+/// </code>
+/// </example>
+public sealed class TextGenerationOptions
+{
+    /// <summary>Tokens that are generated at most, at least 1. Default: 128.</summary>
+    public int MaxTokens { get; set; } = 128;
+
+    /// <summary>What the logits are divided by, at least 0: below 1 more typical texts, 0 always the most probable token. Default: 1.</summary>
+    public double Temperature { get; set; } = 1;
+
+    /// <summary>Only so many of the most probable tokens are drawn from, at least 1 (Fan, Lewis, Dauphin 2018). Default: all.</summary>
+    public int? TopK { get; set; }
+
+    /// <summary>
+    /// Only the most probable tokens that together have this probability are drawn from, above 0, at most 1 (Holtzman et al. 2019). Default: 1, all.
+    /// </summary>
+    public double TopP { get; set; } = 1;
+
+    /// <summary>
+    /// Only tokens at least this part as probable as the most probable one are drawn from, 0 to 1 (Nguyen et al. 2024). Default: 0, all.
+    /// </summary>
+    public double MinP { get; set; }
+
+    /// <summary>
+    /// Only the tokens nearest to the expected information that together have this probability are drawn from, above 0, at most 1 (Meister et al. 2022).
+    /// Default: 1, all.
+    /// </summary>
+    public double TypicalP { get; set; } = 1;
+
+    /// <summary>
+    /// Logits of tokens that were in the prompt or the text are divided by this if positive, else multiplied, above 0 (Keskar et al. 2019). Default: 1, none.
+    /// </summary>
+    public double RepetitionPenalty { get; set; } = 1;
+
+    /// <summary>What is taken from a token's logit for each time that it was generated. Default: 0.</summary>
+    public double FrequencyPenalty { get; set; }
+
+    /// <summary>What is taken from a token's logit once it was generated. Default: 0.</summary>
+    public double PresencePenalty { get; set; }
+
+    /// <summary>What is added to the logits of tokens, by their ids; −∞ forbids a token. Default: none.</summary>
+    public IReadOnlyDictionary<int, float>? LogitBias { get; set; }
+
+    /// <summary>
+    /// Texts that beam search follows at a time, at least 1; more than 1 looks for the most probable text instead of drawing one, so that temperature and
+    /// the filters have to be left at their defaults. Default: 1, no beam search.
+    /// </summary>
+    public int Beams { get; set; } = 1;
+
+    /// <summary>
+    /// Beam search divides the logarithm of a text's probability by its number of tokens to this power: above 0 prefers longer texts, below 0 shorter ones. Default: 1.
+    /// </summary>
+    public double LengthPenalty { get; set; } = 1;
+
+    /// <summary>Texts that end the generation and are not part of the result. Default: none; the token that ends a text always does.</summary>
+    public IReadOnlyList<string> StopStrings { get; set; } = [];
+
+    /// <summary>The same seed gives the same text. Default: the context's seed, else a new one.</summary>
+    public int? Seed { get; set; }
+
+    /// <summary>What happens when the text outgrows the model's context. Default: <see cref="ContextOverflow.SlidingWindow"/>.</summary>
+    public ContextOverflow ContextOverflow { get; set; }
+
+    /// <exception cref="ArgumentException">An option is out of its range, or options contradict each other; the message names them.</exception>
+    internal void Validate(int vocabularySize)
+    {
+        OptionChecks.AtLeast(MaxTokens, 1);
+        OptionChecks.AtLeast(Temperature, 0);
+        OptionChecks.AtLeast(TopK ?? 1, 1, nameof(TopK));
+        OptionChecks.Positive(TopP);
+        OptionChecks.Between(TopP, 0, 1);
+        OptionChecks.Between(MinP, 0, 1);
+        OptionChecks.Positive(TypicalP);
+        OptionChecks.Between(TypicalP, 0, 1);
+        OptionChecks.Positive(RepetitionPenalty);
+        OptionChecks.Between(FrequencyPenalty, -100, 100);
+        OptionChecks.Between(PresencePenalty, -100, 100);
+        OptionChecks.Between(Beams, 1, vocabularySize);
+        OptionChecks.Between(LengthPenalty, -100, 100);
+        OptionChecks.Defined(ContextOverflow);
+        if (StopStrings is null || StopStrings.Any(string.IsNullOrEmpty))
+            throw new ArgumentException($"{nameof(StopStrings)} holds an empty text; expected texts of at least a character.", nameof(StopStrings));
+        foreach ((int token, float bias) in LogitBias ?? new Dictionary<int, float>())
+        {
+            if (token < 0 || token >= vocabularySize)
+                throw new ArgumentException($"{nameof(LogitBias)} is for token {token}; expected 0 to {vocabularySize - 1}.", nameof(LogitBias));
+            if (float.IsNaN(bias) || float.IsPositiveInfinity(bias))
+                throw new ArgumentException($"{nameof(LogitBias)} of token {token} is {bias}; expected a finite number, or −∞.", nameof(LogitBias));
+        }
+
+        if (Beams > 1 && (Temperature != 1 || TopK is not null || TopP != 1 || MinP != 0 || TypicalP != 1))
+            throw new ArgumentException(
+                $"{nameof(Beams)} is {Beams}: beam search draws nothing, so {nameof(Temperature)}, {nameof(TopK)}, {nameof(TopP)}, {nameof(MinP)} and {nameof(TypicalP)} have to be left as they are.", nameof(Beams));
+        if (Beams == 1 && LengthPenalty != 1)
+            throw new ArgumentException($"{nameof(LengthPenalty)} is {LengthPenalty}, but there is no beam search: set {nameof(Beams)}.", nameof(LengthPenalty));
+    }
+}

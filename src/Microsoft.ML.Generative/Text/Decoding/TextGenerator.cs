@@ -1,0 +1,173 @@
+namespace Microsoft.ML.Generative;
+
+/// <summary>Writes texts: one as a stream of pieces, or many at a time, each as it would be alone.</summary>
+/// <param name="codec">Text to tokens and back.</param>
+/// <param name="contextLength">Tokens that the model sees at once.</param>
+/// <param name="open">Makes a session for so many streams.</param>
+internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int, IDecodingSession> open)
+{
+    /// <summary>Writes a text piece by piece.</summary>
+    /// <param name="request">The prompt.</param>
+    /// <param name="options">Checked options without beam search.</param>
+    /// <param name="constraint">Says which tokens are allowed, if not all are.</param>
+    /// <param name="finished">Told the whole when it ends.</param>
+    /// <param name="cancellation">Stops between two tokens.</param>
+    public IEnumerable<string> Stream(
+        GenerationRequest request, TextGenerationOptions options, ITokenConstraint? constraint = null, Action<GeneratedText>? finished = null,
+        CancellationToken cancellation = default)
+    {
+        Check(request, options);
+        return Pieces();
+
+        IEnumerable<string> Pieces()
+        {
+            using IDecodingSession session = open(1);
+            float[] logits = new float[session.VocabularySize];
+            var stream = new TextStream(request, options, codec, new TokenSampler(options, codec.VocabularySize), constraint);
+            var window = new ContextWindow(session, 0, contextLength);
+            window.Start(stream.Tokens, logits);
+            while (stream.End is null)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                int before = stream.Tokens.Count;
+                string piece = stream.Accept(logits);
+                if (piece.Length > 0)
+                    yield return piece;
+                if (stream.End is null && stream.Tokens.Count > before && !window.TrySlide(stream.Tokens, logits))
+                    session.Append([0], [stream.Tokens[^1]], logits);
+            }
+
+            finished?.Invoke(stream.Result);
+        }
+    }
+
+    /// <summary>Writes a text for each prompt, as many at a time as there are streams.</summary>
+    /// <param name="requests">The prompts.</param>
+    /// <param name="options">Checked options.</param>
+    /// <param name="streams">Texts at a time.</param>
+    /// <param name="checkAlive">Throws to stop.</param>
+    public GeneratedText[] GenerateAll(IReadOnlyList<GenerationRequest> requests, TextGenerationOptions options, int streams, Action checkAlive)
+    {
+        foreach (GenerationRequest request in requests)
+            Check(request, options);
+        if (options.Beams > 1)
+        {
+            var search = new BeamSearch(codec, contextLength, options);
+            using IDecodingSession beams = open(2 * options.Beams);
+            return [.. requests.Select(request => search.Run(beams, request, checkAlive))];
+        }
+
+        var results = new GeneratedText[requests.Count];
+        if (requests.Count == 0)
+            return results;
+        using IDecodingSession session = open(Math.Min(streams, requests.Count));
+        var batch = new Batch(session, codec, contextLength, options);
+        batch.Run(requests, results, checkAlive);
+        return results;
+    }
+
+    private void Check(GenerationRequest request, TextGenerationOptions options)
+    {
+        int prompt = request.Tokens.Length;
+        if (options.ContextOverflow == ContextOverflow.Error && prompt + options.MaxTokens > contextLength)
+            throw new ArgumentException(
+                $"The prompt has {prompt} tokens; with {nameof(options.MaxTokens)} {options.MaxTokens} they outgrow the model's context of {contextLength}. Shorten one of them, or set {nameof(options.ContextOverflow)} to {ContextOverflow.SlidingWindow}.");
+    }
+
+    /// <summary>Streams that take turns: when a text is finished, the next prompt takes its place.</summary>
+    private sealed class Batch(IDecodingSession session, TextCodec codec, int contextLength, TextGenerationOptions options)
+    {
+        private readonly TokenSampler _sampler = new(options, codec.VocabularySize);
+        private readonly float[] _logits = new float[session.Streams * session.VocabularySize];
+        private readonly (TextStream Stream, int Number, ContextWindow Window)?[] _places = new (TextStream, int, ContextWindow)?[session.Streams];
+
+        public void Run(IReadOnlyList<GenerationRequest> requests, GeneratedText[] results, Action checkAlive)
+        {
+            int next = 0;
+            int[] streams = new int[session.Streams], tokens = new int[session.Streams];
+            float[] gathered = new float[_logits.Length];
+            while (true)
+            {
+                int waiting = 0;
+                for (int place = 0; place < _places.Length; place++)
+                {
+                    // A new text's first token may be its last.
+                    while (true)
+                    {
+                        checkAlive();
+                        bool isNew = _places[place] is null;
+                        if (isNew && next == requests.Count)
+                            break;
+                        if (isNew)
+                            Begin(place, requests[next], next++);
+                        (TextStream stream, int number, ContextWindow window) = _places[place]!.Value;
+                        stream.Accept(LogitsOf(place));
+                        if (stream.End is not null)
+                        {
+                            results[number] = stream.Result;
+                            _places[place] = null;
+                            continue;
+                        }
+
+                        // A stream that slides has its logits already; it is appended to again in the next round.
+                        if (window.TrySlide(stream.Tokens, LogitsOf(place)))
+                            break;
+                        (streams[waiting], tokens[waiting]) = (place, stream.Tokens[^1]);
+                        waiting++;
+                        break;
+                    }
+                }
+
+                if (_places.All(p => p is null))
+                    return;
+                if (waiting == 0)
+                    continue;
+                Span<float> rows = gathered.AsSpan(0, waiting * session.VocabularySize);
+                session.Append(streams.AsSpan(0, waiting), tokens.AsSpan(0, waiting), rows);
+                for (int i = 0; i < waiting; i++)
+                    rows.Slice(i * session.VocabularySize, session.VocabularySize).CopyTo(LogitsOf(streams[i]));
+            }
+        }
+
+        private Span<float> LogitsOf(int place) => _logits.AsSpan(place * session.VocabularySize, session.VocabularySize);
+
+        private void Begin(int place, GenerationRequest request, int number)
+        {
+            var stream = new TextStream(request, options, codec, _sampler);
+            var window = new ContextWindow(session, place, contextLength);
+            window.Start(stream.Tokens, LogitsOf(place));
+            _places[place] = (stream, number, window);
+        }
+    }
+}
+
+/// <summary>What a stream of a session holds of a text that may be longer than it.</summary>
+internal sealed class ContextWindow(IDecodingSession session, int stream, int contextLength)
+{
+    private int _start;
+
+    /// <summary>Begins with a prompt, or with its end.</summary>
+    public void Start(IReadOnlyList<int> tokens, Span<float> logits)
+    {
+        _start = 0;
+        if (tokens.Count > contextLength)
+            _start = tokens.Count - Math.Max(1, contextLength / 2);
+        Fill(tokens, logits);
+    }
+
+    /// <summary>If there is no room for the last token, begins anew with the newer half of the text; the logits are then those after it.</summary>
+    public bool TrySlide(IReadOnlyList<int> tokens, Span<float> logits)
+    {
+        if (tokens.Count - _start <= contextLength)
+            return false;
+        _start = tokens.Count - Math.Max(1, contextLength / 2);
+        Fill(tokens, logits);
+        return true;
+    }
+
+    private void Fill(IReadOnlyList<int> tokens, Span<float> logits)
+    {
+        session.Reset(stream);
+        session.Prefill(stream, [.. tokens.Skip(_start)], logits);
+    }
+}
