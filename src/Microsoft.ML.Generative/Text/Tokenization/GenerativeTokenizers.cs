@@ -36,6 +36,56 @@ public static class GenerativeTokenizers
     public static GenerativeTokenizer CharacterLevel(IDataView data, string columnName, CharacterLevelOptions? options = null) =>
         CharacterVocabulary.Create(TextColumn.Read(data, columnName), options ?? new CharacterLevelOptions());
 
+    /// <summary>Makes a byte-level byte pair encoding, as GPT-2's is, of texts.</summary>
+    /// <param name="texts">The texts, read once.</param>
+    /// <param name="vocabularySize">The number of tokens, at least 257: 256 bytes, merged ones, and the end of a text.</param>
+    /// <returns>The tokenizer. It encodes any text, and the same texts give the same tokenizer.</returns>
+    /// <exception cref="ArgumentException">There is no character in the texts, or the size is out of range.</exception>
+    /// <example>
+    /// <code>
+    /// GenerativeTokenizer tokenizer = GenerativeTokenizers.TrainBytePairEncoding(File.ReadLines("book.txt"), vocabularySize: 4096);
+    /// </code>
+    /// </example>
+    public static GenerativeTokenizer TrainBytePairEncoding(IEnumerable<string> texts, int vocabularySize) =>
+        TrainBytePairEncoding(texts, new BytePairEncodingOptions { VocabularySize = vocabularySize });
+
+    /// <summary>Makes a byte-level byte pair encoding, as GPT-2's is, of texts.</summary>
+    /// <param name="texts">The texts, read once.</param>
+    /// <param name="options">Size, least frequency and the token that ends a text.</param>
+    /// <returns>The tokenizer. It encodes any text, and the same texts give the same tokenizer.</returns>
+    /// <exception cref="ArgumentException">There is no character in the texts, or an option is out of range.</exception>
+    public static GenerativeTokenizer TrainBytePairEncoding(IEnumerable<string> texts, BytePairEncodingOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        ArgumentNullException.ThrowIfNull(options);
+        return BytePairTrainer.Train(texts, options.Copy());
+    }
+
+    /// <summary>Makes a byte-level byte pair encoding, as GPT-2's is, of a text column.</summary>
+    /// <param name="data">The rows, read once, one at a time.</param>
+    /// <param name="columnName">The column, of type text.</param>
+    /// <param name="options">Size, least frequency and the token that ends a text. Default: 4,096 tokens.</param>
+    /// <returns>The tokenizer.</returns>
+    /// <exception cref="ArgumentException">The column is missing, not of type text or without a character, or an option is out of range.</exception>
+    public static GenerativeTokenizer TrainBytePairEncoding(IDataView data, string columnName, BytePairEncodingOptions? options = null) =>
+        BytePairTrainer.Train(TextColumn.Read(data, columnName), options?.Copy() ?? new BytePairEncodingOptions());
+
+    /// <summary>Reads GPT-2's two files, or those of a model that kept its scheme.</summary>
+    /// <param name="vocabularyPath">The tokens and their ids, as a JSON object: <c>vocab.json</c> or <c>encoder.json</c>.</param>
+    /// <param name="mergesPath">The merges, one a line: <c>merges.txt</c> or <c>vocab.bpe</c>.</param>
+    /// <returns>The tokenizer. "&lt;|endoftext|&gt;", if it is there, is the special token that begins and ends a text.</returns>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">A file is not valid.</exception>
+    public static GenerativeTokenizer FromGpt2Files(string vocabularyPath, string mergesPath)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(vocabularyPath);
+        ArgumentException.ThrowIfNullOrWhiteSpace(mergesPath);
+        return Gpt2Files.Create(
+            (vocabularyPath, TokenizerFolder.ReadFile(vocabularyPath, TokenizerFiles.MaxTokenizerBytes)),
+            (mergesPath, TokenizerFolder.ReadFile(mergesPath, TokenizerFiles.MaxTokenizerBytes)),
+            new Gpt2Files.Settings(), [], TokenizerConfig.Empty);
+    }
+
     /// <summary>Reads the tokenizer in a folder of a model, as Hugging Face lays it out.</summary>
     /// <param name="folder">
     /// The folder, with a <c>tokenizer.json</c>. Special tokens and the chat template are read from <c>tokenizer_config.json</c>,
@@ -52,13 +102,18 @@ public static class GenerativeTokenizers
     }
 
     /// <summary>Reads a tokenizer from one file.</summary>
-    /// <param name="path">A <c>tokenizer.json</c>.</param>
-    /// <returns>The tokenizer. Which of its tokens begin and end a text is in other files: <see cref="FromFolder"/> reads them.</returns>
+    /// <param name="path">
+    /// A <c>tokenizer.json</c> of Hugging Face, or a <c>.bin</c> of llama2.c.
+    /// </param>
+    /// <returns>
+    /// The tokenizer. Which tokens begin and end a text is not in a <c>tokenizer.json</c>: <see cref="FromFolder"/> reads the files that say so.
+    /// </returns>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is not valid, or asks for what is not supported.</exception>
+    /// <exception cref="NotSupportedException">The file's name is none of these.</exception>
     public static GenerativeTokenizer FromFile(string path)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
-        return TokenizerFiles.Create(TokenizerFolder.ReadFile(path, TokenizerFiles.MaxTokenizerBytes), TokenizerConfig.Empty);
+        return TokenizerFolder.ReadSingle(path);
     }
 }

@@ -6,10 +6,10 @@ namespace Microsoft.ML.Generative;
 internal static class ModelJson
 {
     /// <summary>
-    /// A member of our own in a BPE model, true where merges that make the same token have the same rank, as in SentencePiece's
-    /// and tiktoken's files. Other readers leave it out of account, and differ in rare cases.
+    /// A member of our own in a BPE model: the rank of each merge, where several have the same, as the merges of SentencePiece's and
+    /// tiktoken's files that make the same token. Other readers leave it out, and may differ in rare cases.
     /// </summary>
-    public const string EqualRanks = "equal_ranks";
+    public const string MergeRanks = "merge_ranks";
 
     /// <exception cref="InvalidDataException">It is not valid or not supported.</exception>
     public static TokenModel Read(JsonElement element, string path, bool byteLevel, IReadOnlySet<int> controlIds)
@@ -49,27 +49,32 @@ internal static class ModelJson
             Prefix = members.OptionalString("continuing_subword_prefix") ?? "",
             Suffix = members.OptionalString("end_of_word_suffix") ?? "",
         };
-        return new BytePairModel(vocabulary, ReadMerges(members, members.Bool(EqualRanks, missing: false)), settings);
+        return new BytePairModel(vocabulary, ReadMerges(members), settings);
     }
 
-    private static List<TokenMerge> ReadMerges(JsonMembers members, bool equalRanks)
+    private static List<TokenMerge> ReadMerges(JsonMembers members)
     {
         string path = $"{members.Path}.merges";
-        JsonElement array = members.Required("merges");
         List<TokenMerge> merges = [];
-        int rank = -1;
-        string? last = null;
-        foreach (JsonElement element in JsonMembers.ArrayOf(array, path))
+        foreach (JsonElement element in JsonMembers.ArrayOf(members.Required("merges"), path))
         {
             var (left, right) = ReadMerge(element, $"{path}[{merges.Count}]");
-            string merged = left + right;
-            if (!equalRanks || merged != last)
-                rank++;
-            last = merged;
-            merges.Add(new TokenMerge(left, right, rank));
+            merges.Add(new TokenMerge(left, right, merges.Count));
         }
 
-        return merges;
+        if (members.Optional(MergeRanks) is not { } ranks)
+            return merges;
+
+        path = $"{members.Path}.{MergeRanks}";
+        int index = 0;
+        foreach (JsonElement rank in JsonMembers.ArrayOf(ranks, path))
+        {
+            if (index < merges.Count)
+                merges[index] = merges[index] with { Rank = JsonMembers.IntOf(rank, path) };
+            index++;
+        }
+
+        return index == merges.Count ? merges : throw new InvalidDataException($"{path} has {index} ranks for {merges.Count} merges.");
     }
 
     // "left right", or since 2024 ["left", "right"].

@@ -26,6 +26,19 @@ internal static class TokenizerFolder
         return completed == config ? tokenizer : TokenizerFiles.Create(tokenizer.Json.ToArray(), completed);
     }
 
+    /// <summary>Reads a file whose name says what it is.</summary>
+    public static GenerativeTokenizer ReadSingle(string path)
+    {
+        string name = Path.GetFileName(path);
+        byte[] Bytes() => ReadFile(path, TokenizerFiles.MaxTokenizerBytes);
+        return Path.GetExtension(name).ToUpperInvariant() switch
+        {
+            ".JSON" => TokenizerFiles.Create(Bytes(), TokenizerConfig.Empty),
+            ".BIN" => Llama2cFile.Create(path, Bytes()),
+            _ => throw new NotSupportedException($"'{name}' is no name of a tokenizer's file; expected *.json (Hugging Face) or *.bin (llama2.c)."),
+        };
+    }
+
     public static byte[] ReadFile(string path, int maxBytes)
     {
         using FileStream stream = File.OpenRead(path);

@@ -43,28 +43,6 @@ internal static class TokenizerJsonWriter
         return buffer.ToArray();
     }
 
-    /// <summary>A pre-tokenizer that makes each match a piece.</summary>
-    public static void WriteSplit(Utf8JsonWriter writer, string pattern)
-    {
-        writer.WriteString("type", "Split");
-        writer.WriteStartObject("pattern");
-        writer.WriteString("Regex", pattern);
-        writer.WriteEndObject();
-        writer.WriteString("behavior", "Isolated");
-        writer.WriteBoolean("invert", false);
-    }
-
-    /// <summary>A decoder that puts tokens together as they are.</summary>
-    public static void WriteFuse(Utf8JsonWriter writer) => writer.WriteString("type", "Fuse");
-
-    public static void WriteVocabulary(Utf8JsonWriter writer, IEnumerable<KeyValuePair<string, int>> vocabulary)
-    {
-        writer.WriteStartObject("vocab");
-        foreach (var (token, id) in vocabulary.OrderBy(entry => entry.Value))
-            writer.WriteNumber(token, id);
-        writer.WriteEndObject();
-    }
-
     private static void WritePart(Utf8JsonWriter writer, string name, Action<Utf8JsonWriter>? write)
     {
         if (write is null)

@@ -34,17 +34,17 @@ internal static class CharacterVocabulary
         byte[] json = TokenizerJsonWriter.Write(new TokenizerParts
         {
             AddedTokens = added,
-            PreTokenizer = writer => TokenizerJsonWriter.WriteSplit(writer, @"[\s\S]"),
+            PreTokenizer = writer => TokenizerJsonParts.WriteSplit(writer, @"[\s\S]"),
             Model = writer => WriteModel(writer, vocabulary, options.UnknownToken),
-            Decoder = TokenizerJsonWriter.WriteFuse,
+            Decoder = TokenizerJsonParts.WriteFuse,
         });
-        return TokenizerFiles.Create(json, new TokenizerConfig { UnkToken = options.UnknownToken, EosToken = options.EndOfTextToken });
+        return TokenizerFiles.Create(json, new TokenizerConfig { UnkToken = options.UnknownToken, BosToken = options.EndOfTextToken, EosToken = options.EndOfTextToken });
     }
 
     private static void WriteModel(Utf8JsonWriter writer, Dictionary<string, int> vocabulary, string? unknownToken)
     {
         writer.WriteString("type", "WordLevel");
-        TokenizerJsonWriter.WriteVocabulary(writer, vocabulary);
+        TokenizerJsonParts.WriteVocabulary(writer, vocabulary);
         // Other readers need a name here even where nothing has it.
         writer.WriteString("unk_token", unknownToken ?? "<unk>");
     }
