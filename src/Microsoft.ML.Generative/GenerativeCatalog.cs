@@ -74,7 +74,7 @@ public sealed class GenerativeCatalog
 
     /// <summary>Evaluates a variational autoencoder on rows, with an estimate of their log-likelihood.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="data">Rows with the model's input columns. A model with <see cref="VaeOptions.DynamicBinarization"/> is evaluated on pictures drawn once.</param>
+    /// <param name="data">Rows with the model's input columns. A model with <see cref="VaeOptions.DynamicBinarization"/> is evaluated on pictures drawn once. Rows that do not fit into memory (<see cref="TrainingOptions.MemoryBudget"/> of the training, or its default for a model that was loaded) are streamed.</param>
     /// <param name="importanceSamples">Draws of z for each row, at least 1: more are nearer to the likelihood, 5,000 are customary for publication.</param>
     /// <param name="seed">Seed of the draws. Default: the context's, else a new one.</param>
     /// <returns>Means over the rows, in nats; −ELBO is averaged over all draws.</returns>

@@ -74,14 +74,12 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Reads the rows to train on, within their part of the memory budget.</summary>
     /// <inheritdoc cref="TensorSource.Read" path="/exception"/>
     public TensorSource ReadData(IDataView data, IReadOnlyList<TensorColumn> columns) =>
-        TensorSource.Read(Host, data, columns, Options.ValidationData is null ? MemoryBudget : MemoryBudget / 4 * 3, Options.CancellationToken);
+        TensorSource.Read(Host, data, columns, Options.ValidationData is null ? Options.RowMemory : Options.RowMemory / 4 * 3, Options.CancellationToken);
 
     /// <summary>Reads the rows to validate on, within their part of the memory budget.</summary>
     /// <inheritdoc cref="TensorSource.Read" path="/exception"/>
     public TensorSource ReadValidationData(IReadOnlyList<TensorColumn> columns) =>
-        TensorSource.Read(Host, Options.ValidationData!, columns, MemoryBudget / 4, Options.CancellationToken);
-
-    private long MemoryBudget => Options.MemoryBudget ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
+        TensorSource.Read(Host, Options.ValidationData!, columns, Options.RowMemory / 4, Options.CancellationToken);
 
     /// <exception cref="OperationCanceledException">The context or the token was cancelled.</exception>
     public void StopIfCancelled()
