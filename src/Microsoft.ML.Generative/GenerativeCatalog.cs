@@ -74,7 +74,7 @@ public sealed class GenerativeCatalog
 
     /// <summary>Evaluates a variational autoencoder on rows, with an estimate of their log-likelihood.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="data">Rows with the model's input columns. A model with <see cref="VaeOptions.DynamicBinarization"/> is evaluated on pictures drawn once.</param>
+    /// <param name="data">Rows with the model's input columns. A model with <see cref="VaeOptions.DynamicBinarization"/> is evaluated on pictures drawn once. Rows that do not fit into memory (<see cref="TrainingOptions.MemoryBudget"/> of the training, or its default for a model that was loaded) are streamed.</param>
     /// <param name="importanceSamples">Draws of z for each row, at least 1: more are nearer to the likelihood, 5,000 are customary for publication.</param>
     /// <param name="seed">Seed of the draws. Default: the context's, else a new one.</param>
     /// <returns>Means over the rows, in nats; −ELBO is averaged over all draws.</returns>
@@ -87,6 +87,27 @@ public sealed class GenerativeCatalog
     /// </example>
     public VaeMetrics EvaluateVaeLikelihood(VaeTransformer model, IDataView data, int importanceSamples = 100, int? seed = null) =>
         VaeEvaluator.Evaluate(Context, model, data, importanceSamples, seed);
+
+    /// <summary>Evaluates a language model on texts: how well it predicts each token from those before it.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="data">Rows with a text column, a document each.</param>
+    /// <param name="columnName">The column.</param>
+    /// <param name="stride">
+    /// Where a text is longer than the model's context, the window moves on by so many tokens and the rest of it is what the model sees before them: fewer is
+    /// nearer to the model's best, and slower. 1 to the context's length. Default: half of it.
+    /// </param>
+    /// <returns>Perplexity, bits per byte and accuracy.</returns>
+    /// <exception cref="ArgumentException">The column is missing or not of type text, the data is empty, or <paramref name="stride"/> is out of its range.</exception>
+    /// <exception cref="InvalidDataException">A text has characters that the tokenizer does not know.</exception>
+    /// <example>
+    /// <code>
+    /// LanguageModelMetrics metrics = ml.Generative().EvaluateLanguageModel(model, testData);
+    /// Console.WriteLine($"perplexity {metrics.Perplexity:F2}, {metrics.BitsPerByte:F3} bits per byte");
+    /// </code>
+    /// </example>
+    public LanguageModelMetrics EvaluateLanguageModel(
+        LanguageModelTransformer model, IDataView data, string columnName = LanguageModelOptions.Defaults.InputColumnName, int? stride = null) =>
+        LanguageModelEvaluator.Evaluate(Context, model, data, columnName, stride);
 
     /// <summary>Loads a model file, from <c>mlContext.Model.Save</c>, that may come from somebody unknown.</summary>
     /// <param name="path">The file.</param>

@@ -19,7 +19,7 @@ internal sealed class MemoryTensorSource(IReadOnlyList<TensorColumn> columns, to
     {
         var batches = new TensorBatches(
             [.. columns.Select(c => (Func<torch.Tensor, torch.Tensor>)(r => c.ToNetworkInput(r, device)))],
-            rows, count, batchSize, shuffle ? seed : null, () => Fingerprint);
+            () => rows, count, batchSize, shuffle ? seed : null, () => Fingerprint);
         _batches.Add(batches);
         return batches;
     }

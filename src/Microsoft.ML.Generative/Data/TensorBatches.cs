@@ -6,25 +6,26 @@ namespace Microsoft.ML.Generative;
 internal sealed class TensorBatches : IBatchSource, IDisposable
 {
     private readonly IReadOnlyList<Func<torch.Tensor, torch.Tensor>> _toInputs;
-    private readonly torch.Tensor[] _rows;
+    private readonly Func<torch.Tensor[]> _read;
     private readonly long _count;
     private readonly int _batchSize;
     private readonly long? _shuffleSeed;
     private readonly Func<string> _fingerprint;
+    private torch.Tensor[]? _rows;
     private torch.Tensor? _order;
     private long _position;
 
     /// <param name="toInputs">For each column, what makes the network's input of some of its rows.</param>
-    /// <param name="rows">The columns: [rows, ..].</param>
+    /// <param name="rows">The columns: [rows, ..]. Called once, when the first of them are wanted: a training that has finished wants none.</param>
     /// <param name="count">The rows.</param>
     /// <param name="batchSize">Rows in a batch.</param>
     /// <param name="shuffleSeed">The seed of the order, or <see langword="null"/> for the rows' own.</param>
     /// <param name="fingerprint">What tells the rows from others.</param>
     public TensorBatches(
-        IReadOnlyList<Func<torch.Tensor, torch.Tensor>> toInputs, torch.Tensor[] rows, long count, int batchSize, long? shuffleSeed, Func<string> fingerprint)
+        IReadOnlyList<Func<torch.Tensor, torch.Tensor>> toInputs, Func<torch.Tensor[]> rows, long count, int batchSize, long? shuffleSeed, Func<string> fingerprint)
     {
         _toInputs = toInputs;
-        _rows = rows;
+        _read = rows;
         _count = count;
         _batchSize = batchSize;
         _shuffleSeed = shuffleSeed;
@@ -40,6 +41,7 @@ internal sealed class TensorBatches : IBatchSource, IDisposable
 
     public void StartEpoch(int epoch, long skipBatches = 0)
     {
+        _rows ??= _read();
         _position = skipBatches * _batchSize;
         if (_shuffleSeed is not { } seed)
             return;
@@ -54,12 +56,13 @@ internal sealed class TensorBatches : IBatchSource, IDisposable
         if (_position >= _count)
             throw new InvalidOperationException("The epoch has no more batches.");
 
+        torch.Tensor[] all = _rows ?? throw new InvalidOperationException("No epoch has been started.");
         long size = Math.Min(_batchSize, _count - _position);
         torch.Tensor? chosen = _order?.narrow(0, _position, size);
-        var columns = new torch.Tensor[_rows.Length];
+        var columns = new torch.Tensor[all.Length];
         for (int i = 0; i < columns.Length; i++)
         {
-            torch.Tensor rows = chosen is null ? _rows[i].narrow(0, _position, size) : _rows[i].index_select(0, chosen);
+            torch.Tensor rows = chosen is null ? all[i].narrow(0, _position, size) : all[i].index_select(0, chosen);
             columns[i] = _toInputs[i](rows);
         }
 
@@ -70,7 +73,7 @@ internal sealed class TensorBatches : IBatchSource, IDisposable
     public void Dispose()
     {
         _order?.Dispose();
-        foreach (torch.Tensor rows in OwnsRows ? _rows : [])
+        foreach (torch.Tensor rows in OwnsRows ? _rows ?? [] : [])
             rows.Dispose();
     }
 }

@@ -23,6 +23,7 @@ internal sealed class TrainingLoop
     private readonly long _stepsPerEpoch;
     private readonly long _totalSteps;
     private readonly Func<torch.Generator, IReadOnlyList<TrainingPictures>>? _pictures;
+    private readonly Func<string>? _sample;
     private TensorBoardLog? _log;
     private double? _gradientNorm;
     private long _step;
@@ -37,12 +38,14 @@ internal sealed class TrainingLoop
     /// Makes pictures that show what the model has learnt, for <see cref="TrainingOptions.TensorBoardDirectory"/>; called at the end of an epoch,
     /// without gradients, in evaluation mode, with the same noise every time.
     /// </param>
+    /// <param name="sample">Makes a text that shows what the model has learnt, for the log; called as <paramref name="pictures"/> are.</param>
     /// <exception cref="InvalidOperationException">The checkpoints are of a training with other data.</exception>
     public TrainingLoop(
         TrainingRun run, IReadOnlyList<TrainingPhase> phases, IBatchSource? validation, TrainingOptions? options = null,
-        Func<torch.Generator, IReadOnlyList<TrainingPictures>>? pictures = null)
+        Func<torch.Generator, IReadOnlyList<TrainingPictures>>? pictures = null, Func<string>? sample = null)
     {
         _pictures = pictures;
+        _sample = sample;
         _run = run;
         _options = options ?? run.Options;
         _phases = phases;
@@ -181,6 +184,8 @@ internal sealed class TrainingLoop
             channel.Info(TrainingMeter.Describe(report));
             if (_log is not null && _pictures is not null)
                 WritePictures(channel, _log, _pictures);
+            if (_sample is not null)
+                channel.Info(Evaluate(_ => _sample()));
         }
 
         if (_best?.Score is { } best && best.EpochsSince >= _options.EarlyStoppingPatience && !_isFinished)

@@ -194,6 +194,9 @@ public abstract class TrainingOptions
     [JsonIgnore]
     public CancellationBehavior OnCancel { get; set; } = CancellationBehavior.Throw;
 
+    /// <summary><see cref="MemoryBudget"/>, or its default.</summary>
+    internal long RowMemory => MemoryBudget ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
+
     /// <summary>The warm-up of a training whose options name none.</summary>
     internal virtual long DefaultWarmupSteps(long totalSteps) => 0;
 

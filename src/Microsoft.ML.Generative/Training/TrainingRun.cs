@@ -83,12 +83,10 @@ internal sealed class TrainingRun : IDisposable
         TensorSource.Read(Host, Options.ValidationData!, columns, ValidationBudget, Options.CancellationToken);
 
     /// <summary>Bytes that the rows to train on may take.</summary>
-    public long DataBudget => Options.ValidationData is null ? MemoryBudget : MemoryBudget / 4 * 3;
+    public long DataBudget => Options.ValidationData is null ? Options.RowMemory : Options.RowMemory / 4 * 3;
 
     /// <summary>Bytes that the rows to validate on may take.</summary>
-    public long ValidationBudget => MemoryBudget / 4;
-
-    private long MemoryBudget => Options.MemoryBudget ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
+    public long ValidationBudget => Options.RowMemory / 4;
 
     /// <exception cref="OperationCanceledException">The context or the token was cancelled.</exception>
     public void StopIfCancelled()

@@ -95,11 +95,12 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
 
     private void TrainAutoencoder(TrainingRun run, VqVaeAutoencoder autoencoder, CodeGrid grid, TensorSource data, TensorSource? validation)
     {
-        double variance = Variance(run, data.Batches(_options.TransformBatchSize, shuffle: false, run.Seed, run.Device));
+        // A pass over the data, which a training that has finished does without.
+        var variance = new Lazy<double>(() => Variance(run, data.Batches(_options.TransformBatchSize, shuffle: false, run.Seed, run.Device)));
         using var trained = new TrainedNetwork("vqvae", autoencoder, _options);
         var phase = new TrainingPhase(
             trained, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device),
-            (step, batch) => Losses(autoencoder, grid, variance, step, batch[0]));
+            (step, batch) => Losses(autoencoder, grid, variance.Value, step, batch[0]));
         torch.Tensor? shown = _options.TensorBoardDirectory is null ? null : TrainingPictures.FirstRows(validation ?? data, run.Device)[0];
         try
         {
@@ -153,18 +154,24 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         new TrainingLoop(run, [phase], validationCodes, options).Run();
     }
 
-    // The codes of all rows, in memory: two bytes each.
-    private TensorBatches Codes(TrainingRun run, VqVaeAutoencoder autoencoder, TensorSource data, long? shuffleSeed)
+    private TensorBatches Codes(TrainingRun run, VqVaeAutoencoder autoencoder, TensorSource data, long? shuffleSeed) => new(
+        [codes => codes.to(run.Device).to(torch.int64)], () => [Codes(run, autoencoder, data)], data.Count, _options.BatchSize, shuffleSeed, () => data.Fingerprint)
+    {
+        OwnsRows = true,
+    };
+
+    // The codes of all rows, in memory: two bytes each. Those that the trained model will find, whatever it is trained in.
+    private torch.Tensor Codes(TrainingRun run, VqVaeAutoencoder autoencoder, TensorSource data)
     {
         using IDisposable noGradient = torch.no_grad();
+        using IDisposable precision = MixedPrecision.Scope(null);
         List<torch.Tensor> parts = [];
         try
         {
             run.ForEachBatch(
                 data.Batches(_options.TransformBatchSize, shuffle: false, seed: 0, run.Device),
                 batch => parts.Add(autoencoder.EncodeCodes(batch[0]).to(torch.int16).cpu().DetachFromDisposeScope()));
-            torch.Tensor rows = torch.cat(parts, 0).DetachFromDisposeScope();
-            return new TensorBatches([codes => codes.to(run.Device).to(torch.int64)], [rows], data.Count, _options.BatchSize, shuffleSeed, () => data.Fingerprint) { OwnsRows = true };
+            return torch.cat(parts, 0).DetachFromDisposeScope();
         }
         finally
         {

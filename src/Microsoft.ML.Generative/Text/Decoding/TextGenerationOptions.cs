@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Microsoft.ML.Generative;
 
 /// <summary>What happens when a text outgrows the tokens that a model sees at once.</summary>
@@ -59,6 +61,7 @@ public sealed class TextGenerationOptions
     public double PresencePenalty { get; set; }
 
     /// <summary>What is added to the logits of tokens, by their ids; −∞ forbids a token. Default: none.</summary>
+    [JsonNumberHandling(JsonNumberHandling.AllowNamedFloatingPointLiterals)]
     public IReadOnlyDictionary<int, float>? LogitBias { get; set; }
 
     /// <summary>
@@ -80,6 +83,14 @@ public sealed class TextGenerationOptions
 
     /// <summary>What happens when the text outgrows the model's context. Default: <see cref="ContextOverflow.SlidingWindow"/>.</summary>
     public ContextOverflow ContextOverflow { get; set; }
+
+    internal TextGenerationOptions Copy()
+    {
+        var copy = (TextGenerationOptions)MemberwiseClone();
+        copy.StopStrings = [.. StopStrings ?? []];
+        copy.LogitBias = LogitBias is null ? null : new Dictionary<int, float>(LogitBias);
+        return copy;
+    }
 
     /// <exception cref="ArgumentException">An option is out of its range, or options contradict each other; the message names them.</exception>
     internal void Validate(int vocabularySize)

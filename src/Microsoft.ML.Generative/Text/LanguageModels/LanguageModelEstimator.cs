@@ -73,8 +73,8 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
             network.to(run.Device);
             using var trained = new TrainedNetwork("language-model", network, options);
             var phase = new TrainingPhase(trained, data.TrainingBatches, (_, batch) => new Losses(network.Loss(batch[0], batch[1])));
-            new TrainingLoop(run, [phase], data.ValidationBatches).Run();
-            return new LanguageModelTransformer(_host, new LanguageModelConfig(options), codec, network, run.Device);
+            new TrainingLoop(run, [phase], data.ValidationBatches, sample: Sampler(run, options, codec, network)).Run();
+            return new LanguageModelTransformer(_host, new LanguageModelConfig(options, run.Seed), codec, network, run.Device);
         }
         catch
         {
@@ -89,6 +89,16 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
         ArgumentNullException.ThrowIfNull(inputSchema);
         new TextColumns(_options).Check(inputSchema);
         return OutputColumn.Promise(inputSchema, LanguageModelTransformer.OutputColumns(_options));
+    }
+
+    private static Func<string>? Sampler(TrainingRun run, LanguageModelOptions options, TextCodec codec, LanguageModelNetwork network)
+    {
+        if (options.SamplePrompt is not { } prompt)
+            return null;
+        int[] tokens = codec.EncodePrompt(prompt);
+        int context = options.Architecture.ContextLength;
+        var generator = new TextGenerator(codec, context, streams => new TorchDecodingSession(network, streams, context, run.Device));
+        return () => prompt + generator.GenerateAll([new GenerationRequest(tokens, run.Seed)], options.Generation, 1, run.StopIfCancelled)[0].Text;
     }
 
     // The options as the model keeps them: with the tokenizer's vocabulary, or the base model's network.

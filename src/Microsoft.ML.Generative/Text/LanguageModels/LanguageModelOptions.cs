@@ -133,6 +133,18 @@ public sealed class LanguageModelOptions : TrainingOptions
     /// </summary>
     public bool GradientCheckpointing { get; set; }
 
+    /// <summary>
+    /// How the trained model chooses tokens where no other options are given: where it transforms rows, and by default where it writes.
+    /// </summary>
+    public TextGenerationOptions Generation { get; set; } = new();
+
+    /// <summary>
+    /// A prompt that the training goes on from at the end of each epoch, in a message to <see cref="MLContext.Log"/>, to see what the model has learnt. It
+    /// does not change the model. Default: none.
+    /// </summary>
+    [JsonIgnore]
+    public string? SamplePrompt { get; set; }
+
     /// <summary>Rows that a transform completes at once, 1 to 65,536. The results do not depend on it. Default: 32.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
@@ -140,7 +152,12 @@ public sealed class LanguageModelOptions : TrainingOptions
 
     internal override bool HasValidation => base.HasValidation || ValidationFraction > 0;
 
-    internal override LanguageModelOptions Copy() => (LanguageModelOptions)base.Copy();
+    internal override LanguageModelOptions Copy()
+    {
+        var copy = (LanguageModelOptions)base.Copy();
+        copy.Generation = Generation?.Copy()!;
+        return copy;
+    }
 
     internal override void Validate()
     {
@@ -150,6 +167,8 @@ public sealed class LanguageModelOptions : TrainingOptions
         OptionChecks.NotEmpty(PromptColumnName ?? "none", nameof(PromptColumnName));
         ArgumentNullException.ThrowIfNull(Architecture);
         Architecture.Validate();
+        ArgumentNullException.ThrowIfNull(Generation);
+        Generation.Validate(Architecture.VocabularySize == 0 ? int.MaxValue : Architecture.VocabularySize);
         OptionChecks.AtLeast(VocabularySize ?? 257, 257, nameof(VocabularySize));
         OptionChecks.Below(Dropout, 1);
         OptionChecks.Below(ValidationFraction, 1);

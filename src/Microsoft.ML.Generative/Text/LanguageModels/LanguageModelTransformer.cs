@@ -100,7 +100,7 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
     }
 
     internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) =>
-        new TextRowBatch(input, input.Schema[PromptColumn(_config.Options)], slots, _ => throw new NotImplementedException());
+        new TextRowBatch(input, input.Schema[PromptColumn(_config.Options)], slots, Complete);
 
     // A model that was fine-tuned on answers to prompts reads prompts.
     private static string PromptColumn(LanguageModelOptions options) => options.PromptColumnName ?? options.InputColumnName;
@@ -145,7 +145,7 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
 }
 
 /// <summary>What a model file says of the network beside its weights.</summary>
-internal sealed record LanguageModelConfig(LanguageModelOptions Options)
+internal sealed record LanguageModelConfig(LanguageModelOptions Options, long Seed)
 {
     /// <summary>Size of the network's weights.</summary>
     [JsonIgnore]

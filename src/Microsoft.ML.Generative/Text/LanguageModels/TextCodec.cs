@@ -29,7 +29,7 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
     public static TextCodec Make(IEnumerable<string> texts, int? vocabularySize)
     {
         GenerativeTokenizer tokenizer = vocabularySize is { } size
-            ? throw new NotImplementedException()
+            ? GenerativeTokenizers.TrainBytePairEncoding(texts, size)
             : GenerativeTokenizers.CharacterLevel(texts, new CharacterLevelOptions { EndOfTextToken = EndOfText });
         return Of(tokenizer, 0);
     }

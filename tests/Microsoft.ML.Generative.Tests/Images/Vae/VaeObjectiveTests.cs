@@ -86,6 +86,28 @@ public sealed class VaeObjectiveTests : IDisposable
     }
 
     [Fact]
+    public void Rows_over_the_memory_budget_are_streamed_and_evaluate_to_the_same()
+    {
+        var ml = new MLContext(seed: 1);
+        VaeMetrics Evaluate(long? budget, int passes)
+        {
+            using VaeTransformer model = ml.Transforms.Generative()
+                .Vae(new VaeOptions { HiddenSizes = [8], LatentSize = 2, MaxSteps = 1, MemoryBudget = budget }).Fit(ml.Generative().Datasets.Digits(64, seed: 1));
+            var data = new CountedPasses(ml.Generative().Datasets.Digits(1_500, seed: 1));
+            VaeMetrics metrics = ml.Generative().EvaluateVaeLikelihood(model, data, importanceSamples: 3, seed: 2);
+            Assert.Equal(passes, data.Passes);
+            return metrics;
+        }
+
+        VaeMetrics streamed = Evaluate(1 << 20, passes: 2);
+        VaeMetrics inMemory = Evaluate(null, passes: 1);
+        Assert.Equal(1_500, streamed.Rows);
+        Assert.Equal(
+            (inMemory.Rows, inMemory.NegativeElbo, inMemory.NegativeLogLikelihood, inMemory.ActiveUnits),
+            (streamed.Rows, streamed.NegativeElbo, streamed.NegativeLogLikelihood, streamed.ActiveUnits));
+    }
+
+    [Fact]
     public void Training_on_the_importance_weighted_bound_follows_its_gradient()
     {
         var options = new VaeOptions { LatentSize = 2, HiddenSizes = [5], ImportanceSamples = 4 };

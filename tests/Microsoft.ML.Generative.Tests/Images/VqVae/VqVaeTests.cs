@@ -53,6 +53,27 @@ public sealed class VqVaeTests
     }
 
     [Fact]
+    public void A_training_that_has_finished_reads_its_data_once_to_know_it_again()
+    {
+        using var folder = new TemporaryFolder();
+        var ml = new MLContext(seed: 1);
+        // More than the budget, so that each use of the rows is another pass.
+        var data = new CountedPasses(ml.Generative().Datasets.Digits(1_500, seed: 1));
+        VqVaeOptions options = Options();
+        (options.MaxSteps, options.PriorMaxSteps, options.MemoryBudget) = (1, 1, 1 << 20);
+        options.Checkpoints = new CheckpointOptions(folder.Path);
+
+        using VqVaeTransformer model = ml.Transforms.Generative().VqVae(options).Fit(data);
+        // To be counted, for the variance, for the step, for the codes.
+        Assert.Equal(4, data.Passes);
+        using VqVaeTransformer again = ml.Transforms.Generative().VqVae(options).Fit(data);
+        Assert.Equal(5, data.Passes);
+
+        Assert.Equal(model.Decode([.. Enumerable.Range(0, 49).Select(i => i % 32)]), again.Decode([.. Enumerable.Range(0, 49).Select(i => i % 32)]));
+        Assert.Equal(model.Generate(2, new() { Seed = 1 }).GetColumn<float[]>("Generated"), again.Generate(2, new() { Seed = 1 }).GetColumn<float[]>("Generated"));
+    }
+
+    [Fact]
     public void Codes_that_do_not_exist_and_options_out_of_range_are_refused()
     {
         var ml = new MLContext(seed: 1);
