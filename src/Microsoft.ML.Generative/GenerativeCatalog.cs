@@ -109,6 +109,28 @@ public sealed class GenerativeCatalog
         LanguageModelTransformer model, IDataView data, string columnName = LanguageModelOptions.Defaults.InputColumnName, int? stride = null) =>
         LanguageModelEvaluator.Evaluate(Context, model, data, columnName, stride);
 
+    /// <summary>Loads a language model from a folder in the layout of Hugging Face.</summary>
+    /// <param name="folder">
+    /// The folder: <c>config.json</c> of a model of the kind gpt2, llama (SmolLM2 too), mistral or qwen2; <c>model.safetensors</c> or a sharded index; the
+    /// tokenizer's files; <c>generation_config.json</c> if there is one.
+    /// </param>
+    /// <returns>The model. Its transform completes the prompts of a text column Text.</returns>
+    /// <remarks>Weights in Float16 or BFloat16 become Float32. Nothing in the folder is run, and Python pickles are refused.</remarks>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="FileNotFoundException">A file is missing; the message names it.</exception>
+    /// <exception cref="InvalidDataException">A file is damaged, or asks for what is not supported; the message names it, and tensors that are missing, unexpected or of another shape.</exception>
+    /// <example>
+    /// <code>
+    /// LanguageModelTransformer model = ml.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
+    /// foreach (string piece in model.Stream("The capital of France is")) Console.Write(piece);
+    /// </code>
+    /// </example>
+    public LanguageModelTransformer LoadPretrainedLanguageModel(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        return PretrainedLanguageModel.Load(Context, folder);
+    }
+
     /// <summary>Loads a model file, from <c>mlContext.Model.Save</c>, that may come from somebody unknown.</summary>
     /// <param name="path">The file.</param>
     /// <param name="inputSchema">Names and types of the columns that it was saved with, without annotations, or <see langword="null"/>.</param>

@@ -11,6 +11,7 @@ internal sealed class RotaryEmbedding(LanguageModelArchitecture architecture) : 
 {
     private readonly double[] _frequencies = Frequencies(architecture);
     private readonly bool _isInterleaved = architecture.Positions == PositionEncoding.RotaryInterleaved;
+    private readonly Lock _lock = new();
     private (Tensor Cosine, Tensor Sine, Device Device)? _tables;
 
     /// <summary>Radians from a position to the next, for each pair of a head's values.</summary>
@@ -20,11 +21,20 @@ internal sealed class RotaryEmbedding(LanguageModelArchitecture architecture) : 
         return [.. Enumerable.Range(0, size / 2).Select(i => Scale(Math.Pow(architecture.RotaryBase, -2.0 * i / size), architecture.RotaryScaling))];
     }
 
-    /// <summary>Cosines and sines of positions 0 to below <paramref name="length"/>: [length, headSize / 2] each. They belong to this object.</summary>
+    /// <summary>Cosines and sines of positions 0 to below <paramref name="length"/>: [length, headSize / 2] each. May be called from several threads.</summary>
     public (Tensor Cosine, Tensor Sine) Tables(long length, Device device)
     {
-        if (_tables is { } known && known.Cosine.size(0) >= length && known.Device == device)
+        // Also the views are made before another thread may replace the tables.
+        lock (_lock)
+        {
+            if (_tables is not { } known || known.Cosine.size(0) < length || known.Device != device)
+                _tables = known = Compute(length, device);
             return (known.Cosine.narrow(0, 0, length), known.Sine.narrow(0, 0, length));
+        }
+    }
+
+    private (Tensor Cosine, Tensor Sine, Device Device) Compute(long length, Device device)
+    {
 
         using DisposeScope scope = NewDisposeScope();
         using IDisposable noGradient = no_grad();
@@ -33,8 +43,7 @@ internal sealed class RotaryEmbedding(LanguageModelArchitecture architecture) : 
         Dispose();
         Tensor cosine = angles.cos().to(ScalarType.Float32).to(device).DetachFromDisposeScope();
         Tensor sine = angles.sin().to(ScalarType.Float32).to(device).DetachFromDisposeScope();
-        _tables = (cosine, sine, device);
-        return (cosine.narrow(0, 0, length).MoveToOuterDisposeScope(), sine.narrow(0, 0, length).MoveToOuterDisposeScope());
+        return (cosine, sine, device);
     }
 
     /// <summary>Rotates x, [.., headSize], by angles whose cosines and sines fit [.., headSize / 2].</summary>

@@ -78,6 +78,20 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
         }
     }
 
+    /// <summary>
+    /// Writes the model as a folder in the layout of Hugging Face, which transformers reads: as gpt2 with learned positions, as llama, mistral or qwen2
+    /// with rotary ones.
+    /// </summary>
+    /// <param name="folder">The folder; it is made if there is none, and files of an earlier model are replaced.</param>
+    /// <exception cref="NotSupportedException">transformers has no model of this shape, or the tokenizer cannot be saved; nothing has been written then.</exception>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    public void SavePretrained(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        ThrowIfDisposed();
+        PretrainedLanguageModel.Save(folder, _network, Codec, _config.Options.Generation);
+    }
+
     internal void CopyWeightsTo(LanguageModelNetwork network)
     {
         ThrowIfDisposed();

@@ -30,6 +30,16 @@ internal static class HuggingFaceWeights
         }
     }
 
+    /// <summary>That a file is large enough for the network of its configuration, so that a small file cannot ask for much memory.</summary>
+    /// <exception cref="InvalidDataException">It is not.</exception>
+    public static void CheckSize(ISafetensorsReader file, HuggingFaceConfig config)
+    {
+        long found = file.Tensors.Values.Sum(t => t.Shape.Aggregate(1L, (product, size) => product * size));
+        long needed = config.Architecture.CountParameters();
+        if (found < needed)
+            throw new InvalidDataException($"'{file.Source}' holds {found:N0} numbers; the network of '{HuggingFaceConfig.FileName}' has {needed:N0}.");
+    }
+
     /// <summary>The tensors as a file has them. They live until the caller's scope ends.</summary>
     public static IReadOnlyList<(string Name, torch.Tensor Tensor)> Of(LanguageModelNetwork network, HuggingFaceConfig config)
     {

@@ -1,0 +1,124 @@
+using System.Text.Json;
+using Microsoft.ML.Runtime;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>Language models as folders in the layout of Hugging Face.</summary>
+internal static class PretrainedLanguageModel
+{
+    private const string GenerationConfigName = "generation_config.json";
+
+    // What other frameworks save; each holds code that reading would run.
+    private static readonly string[] _pickles = ["pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "consolidated.00.pth"];
+
+    /// <inheritdoc cref="GenerativeCatalog.LoadPretrainedLanguageModel"/>
+    public static LanguageModelTransformer Load(IHostEnvironment env, string folder)
+    {
+        if (!Directory.Exists(folder))
+            throw new DirectoryNotFoundException($"There is no folder '{folder}'.");
+        string configPath = Path.Combine(folder, HuggingFaceConfig.FileName);
+        if (!File.Exists(configPath))
+            throw new FileNotFoundException($"The folder '{folder}' has no '{HuggingFaceConfig.FileName}': it is no model in the layout of Hugging Face.", configPath);
+
+        IHost host = env.Register(nameof(PretrainedLanguageModel));
+        using IChannel channel = host.Start("Loading");
+        HuggingFaceConfig config = HuggingFaceConfig.Read(configPath);
+        TextCodec codec = TextCodec.Of(GenerativeTokenizers.FromFolder(folder), 0);
+        if (codec.VocabularySize > config.Architecture.VocabularySize)
+            throw new InvalidDataException(
+                $"The tokenizer of '{folder}' has {codec.VocabularySize} tokens; the model of '{HuggingFaceConfig.FileName}' knows {config.Architecture.VocabularySize}.");
+
+        var options = new LanguageModelOptions { Architecture = config.Architecture };
+        ReadGeneration(channel, Path.Combine(folder, GenerationConfigName), options.Generation);
+        ModelFile.CheckConfig(() => options.Generation.Validate(config.Architecture.VocabularySize));
+        using ISafetensorsReader weights = OpenWeights(folder);
+        TorchRuntime.EnsureLoaded();
+        torch.Device device = TorchDevices.Choose(host, channel);
+        // The file's names and sizes come before the network's memory.
+        HuggingFaceWeights.CheckSize(weights, config);
+        LanguageModelNetwork network = TorchSeed.Initialize(0, () => new LanguageModelNetwork(config.Architecture));
+        try
+        {
+            HuggingFaceWeights.Load(network, config, weights);
+            network.to(device);
+            return new LanguageModelTransformer(host, new LanguageModelConfig(options, SeedSequence.Choose(host, null)), codec, network, device);
+        }
+        catch
+        {
+            network.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Writes a folder that transformers reads; a file appears under its name only when it is complete.</summary>
+    public static void Save(string folder, LanguageModelNetwork network, TextCodec codec, TextGenerationOptions generation)
+    {
+        HuggingFaceConfig config = HuggingFaceConfig.Of(network.Architecture);
+        IReadOnlyDictionary<string, byte[]> tokenizer = TokenizerFiles.Save(codec.Tokenizer);
+        Directory.CreateDirectory(folder);
+        using IDisposable noGradient = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        SafetensorsShards.Write(folder, HuggingFaceWeights.Of(network, config), metadata: new Dictionary<string, string> { ["format"] = "pt" });
+        foreach ((string name, byte[] bytes) in tokenizer)
+            AtomicFile.Write(Path.Combine(folder, name), stream => stream.Write(bytes));
+        WriteJson(GenerationConfigName, GenerationJson(codec.Special, generation));
+        WriteJson(HuggingFaceConfig.FileName, config.ToJson(codec.Special));
+
+        void WriteJson(string name, System.Text.Json.Nodes.JsonObject json) => AtomicFile.Write(
+            Path.Combine(folder, name), stream => stream.Write(JsonSerializer.SerializeToUtf8Bytes(json, ModelConfigJson.Options)));
+    }
+
+    private static ISafetensorsReader OpenWeights(string folder)
+    {
+        try
+        {
+            return SafetensorsReader.Open(folder);
+        }
+        catch (FileNotFoundException e)
+        {
+            string? pickle = _pickles.FirstOrDefault(name => File.Exists(Path.Combine(folder, name)));
+            throw pickle is null ? e : new InvalidDataException(
+                $"The folder '{folder}' has its weights in '{pickle}', a Python pickle: reading one can run code that it holds, so this library does not. Convert the model to safetensors, as most publishers have.");
+        }
+    }
+
+    // transformers draws only where do_sample says so.
+    private static void ReadGeneration(IChannel channel, string path, TextGenerationOptions options)
+    {
+        if (!File.Exists(path))
+            return;
+        using FileStream stream = File.OpenRead(path);
+        using JsonDocument document = ModelConfigJson.ParseDocument(ModelConfigJson.ReadBytes(stream, path), path);
+        if (document.RootElement.ValueKind != JsonValueKind.Object)
+            throw new InvalidDataException($"'{path}' holds {document.RootElement.ValueKind} where an object was expected.");
+        var json = new ConfigReader(path, document.RootElement);
+        options.Temperature = json.Truth("do_sample") == false ? 0 : json.Number("temperature") ?? 1;
+        options.TopK = json.Count("top_k") is > 0 and var k ? k : null;
+        options.TopP = json.Number("top_p") ?? 1;
+        options.MinP = json.Number("min_p") ?? 0;
+        options.TypicalP = json.Number("typical_p") ?? 1;
+        options.RepetitionPenalty = json.Number("repetition_penalty") ?? 1;
+        if (json.Count("max_new_tokens") is > 0 and var most)
+            options.MaxTokens = most;
+        if (json.Count("num_beams") > 1)
+            channel.Warning($"'{path}' asks for beam search, which is left to the options of each call.");
+    }
+
+    private static System.Text.Json.Nodes.JsonObject GenerationJson(SpecialTokenIds special, TextGenerationOptions options)
+    {
+        var json = new System.Text.Json.Nodes.JsonObject
+        {
+            ["bos_token_id"] = special.Bos,
+            ["eos_token_id"] = special.Eos,
+            ["do_sample"] = options.Temperature > 0,
+            ["max_new_tokens"] = options.MaxTokens,
+        };
+        if (options.Temperature > 0)
+            json["temperature"] = options.Temperature;
+        if (options.TopK is { } k)
+            json["top_k"] = k;
+        (json["top_p"], json["min_p"], json["typical_p"], json["repetition_penalty"]) = (options.TopP, options.MinP, options.TypicalP, options.RepetitionPenalty);
+        return json;
+    }
+}
