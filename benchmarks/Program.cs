@@ -12,6 +12,7 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["elbo"] = ElboWorkload.Run,
     ["mnist-nll"] = MnistLikelihoodWorkload.Run,
     ["precision"] = PrecisionWorkload.Run,
+    ["stream"] = StreamWorkload.Run,
 };
 
 Argument<string> workload = new("workload") { Description = $"One of: {string.Join(", ", workloads.Keys)}." };
@@ -26,19 +27,26 @@ Option<int> batchSize = new("--batch-size") { Description = "mnist-nll: batch si
 Option<int> samples = new("--importance-samples") { Description = "mnist-nll: draws of z for each row while training.", DefaultValueFactory = _ => 1 };
 Option<ComputePrecision> precision = new("--precision") { Description = "mnist-nll: what is multiplied in.", DefaultValueFactory = _ => ComputePrecision.Auto };
 Option<double?> ema = new("--ema-decay") { Description = "mnist-nll: decay of the moving average of the weights. Default: none." };
+Option<int[]> rows = new("--rows") { Description = "stream: numbers of rows. Default: 10000 100000 1000000; the last of them with --hours or --steps.", AllowMultipleArgumentsPerToken = true };
+Option<StreamMode?> mode = new("--mode") { Description = "stream: streamed or memory, in this process. Default: both, in processes of their own." };
+Option<int> rounds = new("--rounds") { Description = "stream: measurements of each mode, in turns; the median counts.", DefaultValueFactory = _ => 3 };
+Option<double?> hours = new("--hours") { Description = "stream: goes on for so long, and prints its memory at least once a minute." };
+Option<long?> steps = new("--steps") { Description = "stream: goes on for so many steps, and prints its memory at least once a minute." };
 
 RootCommand command = new("Measures the library; each workload prints one line of JSON.")
 {
-    workload, threads, seconds, data, preset, epochs, learningRate, batchSize, samples, precision, ema,
+    workload, threads, seconds, data, preset, epochs, learningRate, batchSize, samples, precision, ema, rows, mode, rounds, hours, steps,
 };
 command.SetAction(parsed =>
 {
     BenchmarkSettings settings = new(
         parsed.GetValue(threads), parsed.GetValue(seconds), parsed.GetValue(data)!, parsed.GetValue(preset)!,
-        parsed.GetValue(epochs), parsed.GetValue(learningRate), parsed.GetValue(batchSize), parsed.GetValue(samples), parsed.GetValue(precision), parsed.GetValue(ema));
+        parsed.GetValue(epochs), parsed.GetValue(learningRate), parsed.GetValue(batchSize), parsed.GetValue(samples), parsed.GetValue(precision), parsed.GetValue(ema),
+        new StreamSettings(parsed.GetValue(rows) ?? [], parsed.GetValue(mode), parsed.GetValue(rounds), parsed.GetValue(hours), parsed.GetValue(steps)));
     Console.WriteLine(JsonSerializer.Serialize(workloads[parsed.GetValue(workload)!](settings)));
 });
 return command.Parse(args).Invoke();
 
 internal sealed record BenchmarkSettings(int? Threads, double Seconds, string Data, string Preset,
-    int Epochs, double LearningRate, int BatchSize, int ImportanceSamples, ComputePrecision Precision, double? EmaDecay);
+    int Epochs, double LearningRate, int BatchSize, int ImportanceSamples, ComputePrecision Precision, double? EmaDecay,
+    StreamSettings Stream);

@@ -158,9 +158,9 @@ public sealed class DatasetCatalog
     /// </returns>
     /// <remarks>
     /// Resizing is bilinear with antialiasing, as in Pillow and PyTorch. Pictures are turned upright as their EXIF orientation says; transparent
-    /// parts become black; of an animation the first picture counts. Links to files are read; a link to a folder is an error, since it may
-    /// lead round in circles. A file that cannot be read, or is damaged or cut off, is an <see cref="InvalidDataException"/> or
-    /// <see cref="IOException"/> that names it, when its row is read.
+    /// parts become black; of an animation the first picture counts. Two folders with the same sub-folders have the same keys. Links to files
+    /// are read; a link to a folder is an error, since it may lead round in circles. A file that cannot be read, or is damaged or cut off, is
+    /// an <see cref="InvalidDataException"/> or <see cref="IOException"/> that names it, when its row is read.
     /// </remarks>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="ArgumentException">An argument is out of its range; or the folder has no pictures, both pictures and sub-folders with pictures, or a link to a folder in it.</exception>

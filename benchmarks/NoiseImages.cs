@@ -1,0 +1,22 @@
+using System.Runtime.InteropServices;
+
+namespace Microsoft.ML.Generative.Benchmarks;
+
+/// <summary>Any number of pictures of 28×28 random bytes, made when they are asked for: rows that take no memory and little time.</summary>
+internal sealed class NoiseImages(int count) : IByteImageSource
+{
+    public int Count => count;
+
+    public ImageShape Shape { get; } = new(1, 28, 28);
+
+    public IReadOnlyList<string> ClassNames => [];
+
+    public void CopyImage(int row, Span<byte> pixels)
+    {
+        var random = new RowRandom(1, row);
+        foreach (ref ulong eight in MemoryMarshal.Cast<byte, ulong>(pixels))
+            eight = random.NextBits();
+    }
+
+    public int ClassOf(int row) => throw new NotSupportedException();
+}
