@@ -1,6 +1,9 @@
 namespace Microsoft.ML.Generative;
 
-/// <summary>Passes a text on piece by piece until one of some strings appears, and never any part of that string.</summary>
+/// <summary>
+/// Passes a text on piece by piece until one of some strings is complete, and never any part of that string. Of strings that are complete at the same
+/// character, the longest counts.
+/// </summary>
 internal sealed class StopScanner(IReadOnlyList<string> stops)
 {
     private string _held = "";
@@ -14,12 +17,13 @@ internal sealed class StopScanner(IReadOnlyList<string> stops)
         if (HasStopped)
             return "";
         string text = _held + piece;
-        int first = stops.Select(s => text.IndexOf(s, StringComparison.Ordinal)).Where(i => i >= 0).DefaultIfEmpty(-1).Min();
-        if (first >= 0)
+        (int end, int start) = stops.Select(stop => (Stop: stop, Start: text.IndexOf(stop, StringComparison.Ordinal)))
+            .Where(s => s.Start >= 0).Select(s => (s.Start + s.Stop.Length, s.Start)).DefaultIfEmpty((-1, -1)).Min();
+        if (end >= 0)
         {
             HasStopped = true;
             _held = "";
-            return text[..first];
+            return text[..start];
         }
 
         int held = stops.Count == 0 ? 0 : stops.Max(stop => LongestBeginning(text, stop));

@@ -24,6 +24,8 @@ public enum ContextOverflow
 /// </example>
 public sealed class TextGenerationOptions
 {
+    private const int MostBeams = 1024;
+
     /// <summary>Tokens that are generated at most, at least 1. Default: 128.</summary>
     public int MaxTokens { get; set; } = 128;
 
@@ -65,7 +67,7 @@ public sealed class TextGenerationOptions
     public IReadOnlyDictionary<int, float>? LogitBias { get; set; }
 
     /// <summary>
-    /// Texts that beam search follows at a time, at least 1; more than 1 looks for the most probable text instead of drawing one, so that temperature and
+    /// Texts that beam search follows at a time, 1 to 1,024; more than 1 looks for the most probable text instead of drawing one, so that temperature and
     /// the filters have to be left at their defaults. Default: 1, no beam search.
     /// </summary>
     public int Beams { get; set; } = 1;
@@ -106,7 +108,7 @@ public sealed class TextGenerationOptions
         OptionChecks.Positive(RepetitionPenalty);
         OptionChecks.Between(FrequencyPenalty, -100, 100);
         OptionChecks.Between(PresencePenalty, -100, 100);
-        OptionChecks.Between(Beams, 1, vocabularySize);
+        OptionChecks.Between(Beams, 1, MostBeams);
         OptionChecks.Between(LengthPenalty, -100, 100);
         OptionChecks.Defined(ContextOverflow);
         if (StopStrings is null || StopStrings.Any(string.IsNullOrEmpty))

@@ -80,8 +80,7 @@ internal sealed class LanguageModelData(TrainingRun run, LanguageModelOptions op
                 corpus.AddExample(example, before.Length);
         }
 
-        if (row < 0)
-            throw TensorSource.Empty();
+        corpus.Rows = row + 1;
         if (tooLong.Count > 0)
             channel.Warning(
                 $"{tooLong.Count} of {row + 1} examples are left out: they have more tokens than {nameof(LanguageModelOptions.ContextLength)}, {options.Architecture.ContextLength} (rows {string.Join(", ", tooLong.Take(ExamplesNamed))}{(tooLong.Count > ExamplesNamed ? ", …" : "")}).");

@@ -19,6 +19,7 @@ internal sealed class TextColumns(LanguageModelOptions options)
     }
 
     /// <summary>The rows, one after the other: a text, and its prompt where the options name a column of prompts.</summary>
+    /// <exception cref="ArgumentException">There is no row.</exception>
     /// <exception cref="OperationCanceledException">The context or the token was cancelled.</exception>
     public IEnumerable<(string? Prompt, string Text)> Read(TrainingRun run, IDataView data)
     {
@@ -28,13 +29,18 @@ internal sealed class TextColumns(LanguageModelOptions options)
         ValueGetter<ReadOnlyMemory<char>> textGetter = cursor.GetGetter<ReadOnlyMemory<char>>(textColumn);
         ValueGetter<ReadOnlyMemory<char>>? promptGetter = promptColumn is { } c ? cursor.GetGetter<ReadOnlyMemory<char>>(c) : null;
         ReadOnlyMemory<char> text = default, prompt = default;
+        bool isEmpty = true;
         while (cursor.MoveNext())
         {
+            isEmpty = false;
             if (cursor.Position % RowsBetweenChecks == 0)
                 run.StopIfCancelled();
             textGetter(ref text);
             promptGetter?.Invoke(ref prompt);
             yield return (promptGetter is null ? null : prompt.ToString(), text.ToString());
         }
+
+        if (isEmpty)
+            throw TensorSource.Empty();
     }
 }

@@ -29,6 +29,9 @@ internal sealed class TokenCorpus
     /// <summary>Tokens in all.</summary>
     public long Count => _used / Width;
 
+    /// <summary>Rows that the tokens came from.</summary>
+    public long Rows { get; set; }
+
     /// <summary>Sequences that were added as examples of their own.</summary>
     public IReadOnlyList<TokenSpan> Examples => _examples;
 
@@ -90,7 +93,7 @@ internal sealed class TokenCorpus
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(_bytes.AsSpan(0, _used));
         hash.AppendData(MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(_examples)));
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
+        return $"{Rows} rows, {Count} tokens, {Convert.ToHexStringLower(hash.GetHashAndReset())}";
     }
 }
 
