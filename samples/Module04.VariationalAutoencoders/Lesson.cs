@@ -62,7 +62,7 @@ internal sealed class Lesson : IDisposable
     {
         using var progress = new ConsoleProgress(title);
         options.InputColumnName = "Image";
-        options.Epochs = Quick ? 6 : 15;
+        options.Epochs = Quick ? 10 : 15;
         // So that the numbers do not depend on how many cores there are; layers this small gain little from more.
         options.Threads = 1;
         options.Progress = progress;
