@@ -43,14 +43,8 @@ internal sealed class Lesson : IDisposable
     {
         var ml = new MLContext(seed: 1);
         var (trainCount, testCount) = quick ? (4_000, 1_000) : (20_000, 2_000);
-        if (data == "auto")
-            data = Directory.Exists(Path.Combine(ml.Generative().DataDirectory, "mnist")) ? "mnist" : "digits";
-        Console.WriteLine($"Pictures: {trainCount:N0} of {data} to learn from, {testCount:N0} others to test with.");
-        if (data == "digits")
-            return new Lesson(ml, ml.Generative().Datasets.Digits(trainCount, seed: 1), ml.Generative().Datasets.Digits(testCount, seed: 2), quick, output, cancellation);
-
-        var mnist = ml.Generative().Datasets.Mnist(cancellationToken: cancellation);
-        return new Lesson(ml, ml.Data.TakeRows(mnist.TrainSet, trainCount), ml.Data.TakeRows(mnist.TestSet, testCount), quick, output, cancellation);
+        var pictures = PictureData.Load(ml, data, trainCount, testCount, ["mnist"], cancellation);
+        return new Lesson(ml, pictures.Train, pictures.Test, quick, output, cancellation);
     }
 
     /// <summary>A VAE with a number of latent dimensions, trained when first asked for.</summary>
@@ -89,18 +83,4 @@ internal sealed class Lesson : IDisposable
         foreach (var vae in _vaes.Values)
             vae.Dispose();
     }
-}
-
-/// <summary>Pictures of 28×28 values in 0..1, row by row, and the digits that they show.</summary>
-internal sealed record LabelledImages(float[][] Images, int[] Labels)
-{
-    public int Count => Images.Length;
-
-    // The key of class 0 is 1, as always in ML.NET.
-    public static LabelledImages Read(IDataView data) => new(
-        [.. data.GetColumn<byte[]>("Image").Select(image => Array.ConvertAll(image, pixel => pixel / 255f))],
-        [.. data.GetColumn<uint>("Label").Select(key => (int)key - 1)]);
-
-    /// <summary>The first picture of each digit.</summary>
-    public float[][] OneOfEach() => [.. Enumerable.Range(0, Lesson.Classes).Select(digit => Images[Array.IndexOf(Labels, digit)])];
 }

@@ -1,3 +1,5 @@
+using Samples.Shared;
+
 namespace Module03;
 
 /// <summary>Naive Bayes over black and white pixels: P(digit | pixels) ∝ P(digit)·Π P(pixel | digit).</summary>

@@ -1,0 +1,128 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Generative;
+using Samples.Shared;
+
+namespace Module04;
+
+/// <summary>Anomaly detection: a VAE that has never seen one class finds its pictures strange.</summary>
+internal static class AnomalySection
+{
+    public sealed record Result(string HeldOut, double Elbo, double Reconstruction, double Kl, double RocArea, double Found);
+
+    public static Result Run(Lesson lesson)
+    {
+        Lesson.Title("6. Anomaly detection");
+        // A bag is like nothing else that one wears.
+        var heldOut = lesson.DataName == "fashion-mnist" ? 8 : 2;
+        var name = lesson.ClassNames[heldOut];
+        Score[] scores = ScoresWithout(lesson, heldOut);
+
+        float[] Of(bool anomaly, Func<Score, float> value) => [.. scores.Where(row => row.Anomaly == anomaly).Select(value)];
+        Charts.Histogram(
+            lesson.Output.File("anomaly-histogram.png", "anomaly score of known and unknown pictures"),
+            $"A VAE trained without class {name}", "anomaly score −ELBO, nats",
+            [("known classes", Of(false, row => row.NegativeElbo)), ($"class {name}", Of(true, row => row.NegativeElbo))]);
+
+        var (elbo, reconstruction, kl) = (Area(lesson, scores, "NegativeElbo"), Area(lesson, scores, "ReconstructionError"), Area(lesson, scores, "Kl"));
+        var curve = Roc(scores, row => row.NegativeElbo);
+        new Chart($"Finding class {name}", "false alarms: known pictures above the threshold, %", "found: unknown pictures above it, %")
+            .Line($"−ELBO, area {elbo:0.000}", curve)
+            .Line($"reconstruction alone, area {reconstruction:0.000}", Roc(scores, row => row.ReconstructionError))
+            .Line($"KL alone, area {kl:0.000}", Roc(scores, row => row.Kl))
+            .Line("guessing, area 0.5", [(0, 0), (100, 100)], dashed: true)
+            .Legend(bottom: true)
+            .Save(lesson.Output.File("anomaly-roc.png", "ROC curves"));
+
+        Strangest(lesson, scores, name);
+        AllClasses(lesson, heldOut, scores);
+        var found = curve.Last(point => point.X <= 5).Y;
+        Console.WriteLine($"Area under the ROC curve for class {name}: {elbo:0.000} by −ELBO, {reconstruction:0.000} by the reconstruction error, {kl:0.000} by KL. With 5 % false alarms, {found:0.0} % are found.");
+        return new Result(name, elbo, reconstruction, kl, RocArea(curve), found / 100);
+    }
+
+    // The test pictures as a VAE scores them that was trained without a class.
+    private static Score[] ScoresWithout(Lesson lesson, int heldOut)
+    {
+        // The key of class 0 is 1; a row for which the predicate holds goes.
+        IDataView known = lesson.ML.Data.FilterByCustomPredicate<LabelRow>(lesson.Train, row => row.Label == heldOut + 1);
+        VaeTransformer vae = lesson.Fit($"VAE without class {lesson.ClassNames[heldOut]}", new VaeOptions { LatentSize = 16 }, known);
+
+        Score[] scores = [.. lesson.ML.Data.CreateEnumerable<Score>(vae.Transform(lesson.Test), reuseRowObject: false, ignoreMissingColumns: true)];
+        foreach (var row in scores)
+            row.Anomaly = row.Label == heldOut + 1;
+        return scores;
+    }
+
+    // Each class in its turn as the unknown one.
+    private static void AllClasses(Lesson lesson, int done, Score[] scoresOfDone)
+    {
+        var chart = new Chart("Each class as the unknown one", "false alarms, %", "found, %");
+        var areas = new List<string>();
+        foreach (var (label, name) in lesson.ClassNames.Index().Take(lesson.Quick ? 3 : int.MaxValue))
+        {
+            Score[] scores = label == done ? scoresOfDone : ScoresWithout(lesson, label);
+            areas.Add($"{name} {Area(lesson, scores, "NegativeElbo"):0.000}");
+            chart.Line(areas[^1], Roc(scores, row => row.NegativeElbo));
+        }
+
+        chart.Line("guessing 0.5", [(0, 0), (100, 100)], colour: 7, dashed: true)
+            .Legend(outside: true)
+            .Save(lesson.Output.File("anomaly-roc-classes.png", "ROC curves of all classes"));
+        Console.WriteLine($"Area under the ROC curve by unknown class: {string.Join(", ", areas)}.");
+    }
+
+    private static void Strangest(Lesson lesson, Score[] scores, string name)
+    {
+        const int count = 12;
+        var images = lesson.TestPictures.Images;
+        var byScore = scores.Index().OrderBy(row => row.Item.NegativeElbo).ToArray();
+        float[][] Of(bool anomaly, bool highest) =>
+            [.. (highest ? byScore.Reverse() : byScore).Where(row => row.Item.Anomaly == anomaly).Take(count).Select(row => images[row.Index])];
+        lesson.Draw(
+            "anomaly-pictures.png", "the lowest and the highest scores",
+            [.. Of(false, false), .. Of(false, true), .. Of(true, false), .. Of(true, true)], columns: count, scale: 3,
+            rowCaptions: ["known, lowest score", "known, highest", $"class {name}, lowest", $"class {name}, highest"]);
+    }
+
+    private static double Area(Lesson lesson, Score[] scores, string scoreColumn) => lesson.ML.BinaryClassification.EvaluateNonCalibrated(
+        lesson.ML.Data.LoadFromEnumerable(scores), labelColumnName: "Anomaly", scoreColumnName: scoreColumn, predictedLabelColumnName: "Anomaly").AreaUnderRocCurve;
+
+    // One point for each threshold, from the highest score down.
+    private static (double X, double Y)[] Roc(Score[] scores, Func<Score, float> value)
+    {
+        double anomalies = scores.Count(row => row.Anomaly), known = scores.Length - anomalies;
+        var (alarms, found) = (0, 0);
+        var points = new List<(double X, double Y)> { (0, 0) };
+        foreach (var equal in scores.GroupBy(value).OrderByDescending(group => group.Key))
+        {
+            found += equal.Count(row => row.Anomaly);
+            alarms += equal.Count(row => !row.Anomaly);
+            points.Add((100 * alarms / known, 100 * found / anomalies));
+        }
+
+        return [.. points];
+    }
+
+    private static double RocArea((double X, double Y)[] curve) => curve.Zip(curve.Skip(1), (a, b) => (b.X - a.X) * (a.Y + b.Y) / 2).Sum() / 1e4;
+
+    private sealed class LabelRow
+    {
+        [KeyType(10)]
+        public uint Label { get; set; }
+    }
+
+    private sealed class Score
+    {
+        [KeyType(10)]
+        public uint Label { get; set; }
+
+        public float NegativeElbo { get; set; }
+
+        public float ReconstructionError { get; set; }
+
+        public float Kl => NegativeElbo - ReconstructionError;
+
+        public bool Anomaly { get; set; }
+    }
+}

@@ -1,0 +1,41 @@
+using Microsoft.ML;
+using Microsoft.ML.Generative;
+using Samples.Shared;
+
+namespace Module04;
+
+/// <summary>Encoder and decoder: pictures rebuilt from 16 numbers, and new pictures from random ones.</summary>
+internal static class AutoencoderSection
+{
+    public sealed record Result(VaeMetrics Test, double Gap);
+
+    public static Result Run(Lesson lesson)
+    {
+        Lesson.Title("1. Encoder and decoder");
+        var vae = lesson.Plain;
+
+        var picture = lesson.TestPictures.Images[0];
+        float[] latent = vae.Encode(picture);
+        float[] rebuilt = vae.Decode(latent);
+        Console.WriteLine($"The encoder makes {latent.Length} numbers of {picture.Length}, for the first test picture {string.Join(' ', latent.Select(z => $"{z:0.0}"))}; the decoder makes {rebuilt.Length} of these.");
+
+        IDataView scored = vae.Transform(lesson.Test);
+        float[][] reconstructions = Lesson.Pictures(scored, "Reconstruction", 30);
+        lesson.Draw(
+            "autoencoder-reconstructions.png", "test pictures and what comes back",
+            Enumerable.Range(0, 3).SelectMany(row => lesson.TestPictures.Images.Skip(10 * row).Take(10).Concat(reconstructions.Skip(10 * row).Take(10))),
+            columns: 10, scale: 3, rowCaptions: [.. Enumerable.Range(0, 6).Select(row => row % 2 == 0 ? "picture" : "rebuilt")]);
+
+        // Column by column the same z, ever closer to the middle of the prior.
+        double[] temperatures = [1, 0.7, 0.4, 0];
+        lesson.Draw(
+            "autoencoder-samples.png", "new pictures, from random numbers",
+            temperatures.SelectMany(temperature => Lesson.Pictures(vae.Generate(12, new() { Seed = 7, Temperature = temperature }))),
+            columns: 12, scale: 3, rowCaptions: [.. temperatures.Select(temperature => $"temperature {temperature}")]);
+
+        VaeMetrics test = lesson.ML.Generative().EvaluateVae(scored);
+        VaeMetrics train = lesson.ML.Generative().EvaluateVae(vae.Transform(lesson.ML.Data.TakeRows(lesson.Train, (int)test.Rows)));
+        Console.WriteLine($"Test pictures: −ELBO {test.NegativeElbo:F1} nats = reconstruction {test.ReconstructionError:F1} + KL {test.KlDivergence:F1}. Training pictures: −ELBO {train.NegativeElbo:F1}.");
+        return new Result(test, test.NegativeElbo - train.NegativeElbo);
+    }
+}

@@ -1,0 +1,61 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Generative;
+using Samples.Shared;
+
+namespace Module04;
+
+/// <summary>The KL term at work: what a small and a large weight β do.</summary>
+internal static class KlSection
+{
+    public sealed record Result(VaeMetrics Small, VaeMetrics One, VaeMetrics Large);
+
+    private static readonly double[] _betas = [0.1, 1, 4];
+
+    public static Result Run(Lesson lesson)
+    {
+        Lesson.Title("4. The KL term");
+        VaeTransformer[] models =
+        [
+            .. _betas.Select(beta => beta == 1 ? lesson.Plain : lesson.Fit($"VAE, β = {beta}", new VaeOptions { LatentSize = 16, Beta = beta })),
+        ];
+
+        const int columns = 12;
+        lesson.Draw(
+            "kl-reconstructions.png", "reconstructions by the weight of the KL term",
+            [.. lesson.TestPictures.Images.Take(columns), .. models.SelectMany(model => Lesson.Pictures(model.Transform(lesson.Test), "Reconstruction", columns))],
+            columns, scale: 3, rowCaptions: ["picture", .. _betas.Select(beta => $"β = {beta}")]);
+        lesson.Draw(
+            "kl-samples.png", "new pictures by the weight of the KL term",
+            models.SelectMany(model => Lesson.Pictures(model.Generate(2 * columns, new() { Seed = 7 }))), columns, scale: 3,
+            rowCaptions: [.. _betas.SelectMany(beta => new[] { $"β = {beta}", "" })]);
+
+        VaeMetrics[] metrics = [.. models.Select(model => lesson.ML.Generative().EvaluateVaeLikelihood(model, lesson.Test, importanceSamples: 10, seed: 1))];
+        var plane = new Chart("What the latent vector costs and what it brings", "rate: KL, nats", "distortion: −log p(x|z), nats")
+            .Line(null, [.. metrics.Select(m => (m.KlDivergence, m.ReconstructionError))], colour: 0);
+        foreach (var (beta, m) in _betas.Zip(metrics))
+            plane.Text(m.KlDivergence, m.ReconstructionError, $"β = {beta}");
+        plane.Save(lesson.Output.File("kl-rate-distortion.png", "rate and distortion"));
+
+        var variances = new Chart("How much the pictures differ in each latent dimension", "latent dimension, by variance", "variance of the latent mean", logY: true);
+        foreach (var (beta, model) in _betas.Zip(models))
+            variances.Line($"β = {beta}", [.. Variances(model.Transform(lesson.Test)).OrderDescending().Select((variance, k) => (k + 1.0, variance))]);
+        variances.Line("active above 0.01", [(1, 0.01), (16, 0.01)], dashed: true)
+            .Legend(left: true, bottom: true)
+            .Save(lesson.Output.File("kl-active-units.png", "active latent dimensions"));
+
+        foreach (var (beta, m) in _betas.Zip(metrics))
+            Console.WriteLine($"β = {beta}: distortion {m.ReconstructionError:F1} + rate {m.KlDivergence:F1} = −ELBO {m.NegativeElbo:F1} nats, {m.ActiveUnits} of 16 dimensions active.");
+        return new Result(metrics[0], metrics[1], metrics[2]);
+    }
+
+    private static double[] Variances(IDataView encoded)
+    {
+        float[][] latents = [.. encoded.GetColumn<float[]>("Latent")];
+        return [.. Enumerable.Range(0, latents[0].Length).Select(k =>
+        {
+            var mean = latents.Average(z => (double)z[k]);
+            return latents.Average(z => (z[k] - mean) * (z[k] - mean));
+        })];
+    }
+}
