@@ -1,5 +1,3 @@
-using Microsoft.ML.Data;
-
 namespace Microsoft.ML.Generative;
 
 /// <summary>Computes a text from a text, many rows at a time.</summary>

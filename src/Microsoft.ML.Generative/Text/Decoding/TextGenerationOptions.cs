@@ -112,19 +112,19 @@ public sealed class TextGenerationOptions
         OptionChecks.Between(LengthPenalty, -100, 100);
         OptionChecks.Defined(ContextOverflow);
         if (StopStrings is null || StopStrings.Any(string.IsNullOrEmpty))
-            throw new ArgumentException($"{nameof(StopStrings)} holds an empty text; expected texts of at least a character.", nameof(StopStrings));
+            throw new ArgumentException($"{nameof(StopStrings)} holds an empty text; expected texts of at least a character.");
         foreach ((int token, float bias) in LogitBias ?? new Dictionary<int, float>())
         {
             if (token < 0 || token >= vocabularySize)
-                throw new ArgumentException($"{nameof(LogitBias)} is for token {token}; expected 0 to {vocabularySize - 1}.", nameof(LogitBias));
+                throw new ArgumentException($"{nameof(LogitBias)} is for token {token}; expected 0 to {vocabularySize - 1}.");
             if (float.IsNaN(bias) || float.IsPositiveInfinity(bias))
-                throw new ArgumentException($"{nameof(LogitBias)} of token {token} is {bias}; expected a finite number, or −∞.", nameof(LogitBias));
+                throw new ArgumentException($"{nameof(LogitBias)} of token {token} is {bias}; expected a finite number, or −∞.");
         }
 
         if (Beams > 1 && (Temperature != 1 || TopK is not null || TopP != 1 || MinP != 0 || TypicalP != 1))
             throw new ArgumentException(
-                $"{nameof(Beams)} is {Beams}: beam search draws nothing, so {nameof(Temperature)}, {nameof(TopK)}, {nameof(TopP)}, {nameof(MinP)} and {nameof(TypicalP)} have to be left as they are.", nameof(Beams));
+                $"{nameof(Beams)} is {Beams}: beam search draws nothing, so {nameof(Temperature)}, {nameof(TopK)}, {nameof(TopP)}, {nameof(MinP)} and {nameof(TypicalP)} have to be left as they are.");
         if (Beams == 1 && LengthPenalty != 1)
-            throw new ArgumentException($"{nameof(LengthPenalty)} is {LengthPenalty}, but there is no beam search: set {nameof(Beams)}.", nameof(LengthPenalty));
+            throw new ArgumentException($"{nameof(LengthPenalty)} is {LengthPenalty}, but there is no beam search: set {nameof(Beams)}.");
     }
 }

@@ -13,9 +13,15 @@ public sealed partial class LanguageModelTransformer
 
     private TextGenerator Generator => new(Codec, Architecture.ContextLength, OpenSession);
 
+    /// <summary>Goes on from a prompt, as <see cref="LanguageModelOptions.Generation"/> of the model says.</summary>
+    /// <param name="prompt">The beginning of the text; may be empty where the tokenizer has a token that begins a text.</param>
+    /// <returns>What comes after the prompt.</returns>
+    /// <exception cref="ArgumentException">The prompt has characters that the tokenizer does not know.</exception>
+    public string Generate(string prompt) => Generate(prompt, _config.Options.Generation);
+
     /// <summary>Goes on from a prompt.</summary>
     /// <param name="prompt">The beginning of the text; may be empty where the tokenizer has a token that begins a text.</param>
-    /// <param name="options">How tokens are chosen. Default: those of the model, <see cref="LanguageModelOptions.Generation"/>.</param>
+    /// <param name="options">How tokens are chosen.</param>
     /// <returns>What comes after the prompt.</returns>
     /// <exception cref="ArgumentException">
     /// An option is out of its range, the prompt has characters that the tokenizer does not know, or it is too long for <see cref="ContextOverflow.Error"/>.
@@ -25,7 +31,7 @@ public sealed partial class LanguageModelTransformer
     /// Console.WriteLine(model.Generate("ROMEO:", new() { MaxTokens = 300, Temperature = 0.8, Seed = 7 }));
     /// </code>
     /// </example>
-    public string Generate(string prompt, TextGenerationOptions? options = null) => Complete([prompt], options, CancellationToken.None)[0].Text;
+    public string Generate(string prompt, TextGenerationOptions options) => Complete([prompt], options, CancellationToken.None)[0].Text;
 
     /// <summary>Writes texts from nothing.</summary>
     /// <param name="count">How many.</param>
@@ -54,7 +60,7 @@ public sealed partial class LanguageModelTransformer
         return rows.GetDataView(count);
     }
 
-    /// <inheritdoc cref="Generate(string, TextGenerationOptions?)"/>
+    /// <inheritdoc cref="Generate(string, TextGenerationOptions)"/>
     /// <param name="prompt">The beginning of the text.</param>
     /// <param name="options">How tokens are chosen. Default: those of the model.</param>
     /// <param name="cancellationToken">Stops between two tokens.</param>
@@ -64,8 +70,8 @@ public sealed partial class LanguageModelTransformer
     /// <summary>Goes on from a prompt, piece by piece as it is written.</summary>
     /// <param name="prompt">The beginning of the text.</param>
     /// <param name="options">How tokens are chosen, without beam search. Default: those of the model.</param>
-    /// <returns>Pieces of text, together what <see cref="Generate(string, TextGenerationOptions?)"/> returns; never half a character.</returns>
-    /// <inheritdoc cref="Generate(string, TextGenerationOptions?)" path="/exception"/>
+    /// <returns>Pieces of text, together what <see cref="Generate(string, TextGenerationOptions)"/> returns; never half a character.</returns>
+    /// <inheritdoc cref="Generate(string, TextGenerationOptions)" path="/exception"/>
     public IEnumerable<string> Stream(string prompt, TextGenerationOptions? options = null) => Stream(Codec.EncodePrompt(Checked(prompt)), options, null, null, CancellationToken.None);
 
     /// <inheritdoc cref="Stream(string, TextGenerationOptions?)"/>

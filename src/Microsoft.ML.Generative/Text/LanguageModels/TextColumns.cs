@@ -1,5 +1,3 @@
-using Microsoft.ML.Data;
-
 namespace Microsoft.ML.Generative;
 
 /// <summary>The text columns that a language model learns from.</summary>
