@@ -88,7 +88,8 @@ public static class GenerativeTokenizers
 
     /// <summary>Reads the tokenizer in a folder of a model, as Hugging Face lays it out.</summary>
     /// <param name="folder">
-    /// The folder, with a <c>tokenizer.json</c>. Special tokens and the chat template are read from <c>tokenizer_config.json</c>,
+    /// The folder, with a <c>tokenizer.json</c>; else a SentencePiece model (<c>tokenizer.model</c> or <c>spiece.model</c>), GPT-2's or Qwen2's
+    /// <c>vocab.json</c> and <c>merges.txt</c>, or BERT's <c>vocab.txt</c>. Special tokens and the chat template are read from <c>tokenizer_config.json</c>,
     /// <c>special_tokens_map.json</c>, <c>chat_template.jinja</c>, <c>generation_config.json</c> and <c>config.json</c>, where they are.
     /// </param>
     /// <returns>The tokenizer.</returns>
@@ -103,10 +104,13 @@ public static class GenerativeTokenizers
 
     /// <summary>Reads a tokenizer from one file.</summary>
     /// <param name="path">
-    /// A <c>tokenizer.json</c> of Hugging Face, or a <c>.bin</c> of llama2.c.
+    /// A <c>.json</c> of Hugging Face (tokenizer.json), a <c>.model</c> of SentencePiece, a <c>.txt</c> of WordPiece (vocab.txt), a <c>.bin</c> of
+    /// llama2.c, or the <c>.tiktoken</c> of an encoding of OpenAI's, under its name (such as cl100k_base.tiktoken).
     /// </param>
     /// <returns>
     /// The tokenizer. Which tokens begin and end a text is not in a <c>tokenizer.json</c>: <see cref="FromFolder"/> reads the files that say so.
+    /// One of SentencePiece or llama2.c puts the token that begins a text before it, if it has one; one of WordPiece puts [CLS] before and
+    /// [SEP] behind it, and makes lower case of it unless its vocabulary has upper case.
     /// </returns>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is not valid, or asks for what is not supported.</exception>
@@ -115,5 +119,19 @@ public static class GenerativeTokenizers
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         return TokenizerFolder.ReadSingle(path);
+    }
+
+    /// <summary>Reads a tiktoken file, of an encoding that <see cref="FromFile"/> does not know by its name.</summary>
+    /// <param name="path">The file: on each line a token in Base64 and its id.</param>
+    /// <param name="options">Where the encoding cuts words, and its special tokens.</param>
+    /// <returns>The tokenizer.</returns>
+    /// <exception cref="ArgumentException">An option contradicts another.</exception>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">The file is not valid, or the pattern is not supported.</exception>
+    public static GenerativeTokenizer FromTiktokenFile(string path, TiktokenOptions options)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        ArgumentNullException.ThrowIfNull(options);
+        return TiktokenFile.Create(path, TokenizerFolder.ReadFile(path, TokenizerFiles.MaxTokenizerBytes), options);
     }
 }

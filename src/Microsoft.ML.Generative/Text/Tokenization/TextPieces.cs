@@ -39,7 +39,8 @@ internal sealed class TextPieces
             int position = start;
             foreach (var match in matches)
             {
-                if (match.Length == 0)
+                // An empty match cuts, too, but not where one has just ended.
+                if (match.Length == 0 && match.Start == position && parts.Count > 0)
                     continue;
                 if (match.Start > position)
                     parts.Add((position, match.Start - position, invert));
@@ -52,6 +53,7 @@ internal sealed class TextPieces
             behavior.Apply(parts, cut);
         }
 
+        cut.RemoveAll(range => range.Length == 0);
         _ranges = cut;
     }
 

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 
 namespace Microsoft.ML.Generative;
@@ -18,10 +19,38 @@ internal static class NormalizerJson
                 new UnicodePattern(PreTokenizerJson.ReadPattern(members.Required("pattern"), $"{path}.pattern")), members.String("content")),
             "Strip" => new TrimNormalizer(members.Bool("strip_left", missing: true), members.Bool("strip_right", missing: true)),
             "Lowercase" => new LowercaseNormalizer(),
-            _ => throw members.Bad($"has the type \"{type}\", which is not supported; supported are Prepend, Replace, Strip, Lowercase and Sequence"),
+            "NFC" => new FormNormalizer(NormalizationForm.FormC),
+            "NFD" => new FormNormalizer(NormalizationForm.FormD),
+            "NFKC" => new FormNormalizer(NormalizationForm.FormKC),
+            "NFKD" => new FormNormalizer(NormalizationForm.FormKD),
+            "StripAccents" => new MarksNormalizer(),
+            "BertNormalizer" => ReadBert(members),
+            "Precompiled" => ReadPrecompiled(members),
+            _ => throw members.Bad($"has the type \"{type}\", which is not supported; supported are NFC, NFD, NFKC, NFKD, Lowercase, Strip, "
+                + "StripAccents, Replace, Prepend, BertNormalizer, Precompiled and Sequence"),
         };
         members.Close();
         return normalizer;
+    }
+
+    private static BertNormalizer ReadBert(JsonMembers members)
+    {
+        bool lowercase = members.Bool("lowercase", missing: true);
+        return new BertNormalizer(
+            members.Bool("clean_text", missing: true), members.Bool("handle_chinese_chars", missing: true),
+            members.OptionalBool("strip_accents") ?? lowercase, lowercase);
+    }
+
+    private static PrecompiledNormalizer ReadPrecompiled(JsonMembers members)
+    {
+        try
+        {
+            return new PrecompiledNormalizer(Convert.FromBase64String(members.String("precompiled_charsmap")));
+        }
+        catch (FormatException e)
+        {
+            throw new InvalidDataException($"{members.Path}.precompiled_charsmap is not Base64.", e);
+        }
     }
 
     private static NormalizerSequence ReadSequence(JsonMembers members)

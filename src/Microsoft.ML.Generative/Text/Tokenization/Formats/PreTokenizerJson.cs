@@ -59,7 +59,7 @@ internal static class PreTokenizerJson
         "Metaspace" => [ReadMetaspace(members)],
         "Split" => [new PatternPreTokenizer(
             new UnicodePattern(ReadPattern(members.Required("pattern"), $"{members.Path}.pattern")), Behavior(members, null), members.Bool("invert", missing: false))],
-        "Whitespace" => [new PatternPreTokenizer(new UnicodePattern(PatternTranslator.Translate(@"\w+|[^\w\s]+")), SplitKind.Removed, invert: true)],
+        "Whitespace" => [new PatternPreTokenizer(new UnicodePattern(KnownPatterns.WhitespaceText), SplitKind.Removed, invert: true)],
         "WhitespaceSplit" => [new CharacterPreTokenizer(Rune.IsWhiteSpace, SplitKind.Removed)],
         "BertPreTokenizer" =>
         [

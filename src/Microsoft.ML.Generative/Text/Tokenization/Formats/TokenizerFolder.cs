@@ -3,11 +3,16 @@ using System.Text.Json;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>Finds the tokenizer in a folder of Hugging Face's layout.</summary>
+/// <summary>Finds the tokenizer in a folder of Hugging Face's layout, or tells a file's kind by its name.</summary>
 internal static class TokenizerFolder
 {
     private const string SpecialTokensName = "special_tokens_map.json";
+    private const string AddedTokensName = "added_tokens.json";
     private const string ChatTemplateName = "chat_template.jinja";
+    private const string WordPieceName = "vocab.txt";
+
+    private static readonly string[] s_sentencePieceNames = ["tokenizer.model", "spiece.model", "sentencepiece.model"];
+    private static readonly (string Vocabulary, string Merges)[] s_gpt2Names = [("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")];
 
     // Which of the model's tokens are which, by id; the first file that says so is right.
     private static readonly string[] s_idFiles = ["generation_config.json", "config.json"];
@@ -18,12 +23,9 @@ internal static class TokenizerFolder
             throw new DirectoryNotFoundException($"There is no folder '{folder}'.");
 
         TokenizerConfig config = ReadConfig(folder);
-        string json = Path.Combine(folder, TokenizerFiles.TokenizerName);
-        if (!File.Exists(json))
-            throw new FileNotFoundException($"The folder '{folder}' has no tokenizer: expected {TokenizerFiles.TokenizerName}.", json);
-        GenerativeTokenizer tokenizer = TokenizerFiles.Create(ReadFile(json, TokenizerFiles.MaxTokenizerBytes), config);
-        TokenizerConfig completed = WithIds(folder, config, tokenizer);
-        return completed == config ? tokenizer : TokenizerFiles.Create(tokenizer.Json.ToArray(), completed);
+        GenerativeTokenizer tokenizer = Find(folder, config);
+        TokenizerConfig completed = WithIds(folder, tokenizer);
+        return completed == tokenizer.Config ? tokenizer : TokenizerFiles.Create(tokenizer.Json.ToArray(), completed);
     }
 
     /// <summary>Reads a file whose name says what it is.</summary>
@@ -34,8 +36,13 @@ internal static class TokenizerFolder
         return Path.GetExtension(name).ToUpperInvariant() switch
         {
             ".JSON" => TokenizerFiles.Create(Bytes(), TokenizerConfig.Empty),
+            ".MODEL" => SentencePieceFile.Create(path, Bytes(), new SentencePieceFile.Settings(), TokenizerConfig.Empty),
+            ".TXT" => WordPieceFile.Create(path, Bytes(), new WordPieceFile.Settings(), TokenizerConfig.Empty),
+            ".TIKTOKEN" => TiktokenFile.Create(path, Bytes(), TiktokenFile.Known(name) ?? throw new NotSupportedException(
+                $"'{name}' is the name of no encoding known here; {nameof(GenerativeTokenizers)}.{nameof(GenerativeTokenizers.FromTiktokenFile)} takes its pattern and special tokens.")),
             ".BIN" => Llama2cFile.Create(path, Bytes()),
-            _ => throw new NotSupportedException($"'{name}' is no name of a tokenizer's file; expected *.json (Hugging Face) or *.bin (llama2.c)."),
+            _ => throw new NotSupportedException(
+                $"'{name}' is no name of a tokenizer's file; expected *.json (Hugging Face), *.model (SentencePiece), *.txt (WordPiece), *.tiktoken or *.bin (llama2.c)."),
         };
     }
 
@@ -47,6 +54,67 @@ internal static class TokenizerFolder
         var bytes = new byte[stream.Length];
         stream.ReadExactly(bytes);
         return bytes;
+    }
+
+    private static GenerativeTokenizer Find(string folder, TokenizerConfig config)
+    {
+        string Full(string name) => Path.Combine(folder, name);
+        (string, byte[]) Named(string name) => (Full(name), ReadFile(Full(name), TokenizerFiles.MaxTokenizerBytes));
+
+        if (File.Exists(Full(TokenizerFiles.TokenizerName)))
+            return TokenizerFiles.Create(Named(TokenizerFiles.TokenizerName).Item2, config);
+
+        FolderSettings settings = ReadJson(folder, TokenizerFiles.ConfigName, FolderSettings.Read) ?? FolderSettings.None;
+        if (settings.Added.Count == 0 && ReadJson(folder, AddedTokensName, (root, path) => ReadAdded(root, path, config)) is { } added)
+            settings = settings with { Added = added };
+        if (s_sentencePieceNames.FirstOrDefault(name => File.Exists(Full(name))) is { } model)
+            return SentencePiece(Named(model), settings, config);
+        if (s_gpt2Names.FirstOrDefault(names => File.Exists(Full(names.Vocabulary)) && File.Exists(Full(names.Merges))) is { Vocabulary: not null } pair)
+            return Gpt2(Named(pair.Vocabulary), Named(pair.Merges), settings, config);
+        if (File.Exists(Full(WordPieceName)))
+            return WordPiece(Named(WordPieceName), settings, config);
+        throw new FileNotFoundException(
+            $"The folder '{folder}' has no tokenizer: expected {TokenizerFiles.TokenizerName}, one of {string.Join(", ", s_sentencePieceNames)}, "
+            + $"vocab.json with merges.txt, or {WordPieceName}.",
+            Full(TokenizerFiles.TokenizerName));
+    }
+
+    private static GenerativeTokenizer SentencePiece((string Name, byte[] Bytes) file, FolderSettings settings, TokenizerConfig config)
+    {
+        settings.CheckClass(file.Name, "LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer", "T5Tokenizer", "MT5Tokenizer");
+        bool t5 = settings.TokenizerClass is "T5Tokenizer" or "MT5Tokenizer";
+        return SentencePieceFile.Create(file.Name, file.Bytes, new SentencePieceFile.Settings
+        {
+            AddBegin = settings.AddBegin ?? (t5 ? false : null),
+            AddEnd = settings.AddEnd ?? t5,
+            PrefixFirstOnly = settings.Legacy == false,
+            Added = settings.Added,
+        }, config);
+    }
+
+    private static GenerativeTokenizer Gpt2(
+        (string Name, byte[] Bytes) vocabulary, (string Name, byte[] Bytes) merges, FolderSettings settings, TokenizerConfig config)
+    {
+        settings.CheckClass(vocabulary.Name, "GPT2Tokenizer", "Qwen2Tokenizer");
+        bool qwen = settings.TokenizerClass == "Qwen2Tokenizer";
+        return Gpt2Files.Create(vocabulary, merges, new Gpt2Files.Settings
+        {
+            AddPrefixSpace = settings.AddPrefixSpace ?? false,
+            Pattern = qwen ? KnownPatterns.Qwen2Text : null,
+            Compose = qwen,
+        }, settings.Added, config);
+    }
+
+    private static GenerativeTokenizer WordPiece((string Name, byte[] Bytes) file, FolderSettings settings, TokenizerConfig config)
+    {
+        settings.CheckClass(file.Name, "BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer", "MobileBertTokenizer");
+        return WordPieceFile.Create(file.Name, file.Bytes, new WordPieceFile.Settings
+        {
+            Lowercase = settings.Lowercase,
+            StripAccents = settings.StripAccents,
+            SeparateIdeographs = settings.SeparateIdeographs ?? true,
+            Added = settings.Added,
+        }, config);
     }
 
     private static TokenizerConfig ReadConfig(string folder)
@@ -74,8 +142,19 @@ internal static class TokenizerFolder
         return read(document.RootElement, path);
     }
 
-    private static TokenizerConfig WithIds(string folder, TokenizerConfig config, GenerativeTokenizer tokenizer)
+    // {"<token>": 32000, …}
+    private static List<AddedToken> ReadAdded(JsonElement root, string path, TokenizerConfig config)
     {
+        if (root.ValueKind != JsonValueKind.Object)
+            throw new InvalidDataException($"'{path}' holds {root.ValueKind} where an object was expected.");
+        string?[] special = [config.BosToken, config.EosToken, config.UnkToken, config.PadToken];
+        return [.. root.EnumerateObject().Select(token => (Name: JsonMembers.NameOf(token), Id: JsonMembers.IntOf(token.Value, path)))
+            .Select(token => new AddedToken(token.Id, token.Name, IsSpecial: special.Contains(token.Name)))];
+    }
+
+    private static TokenizerConfig WithIds(string folder, GenerativeTokenizer tokenizer)
+    {
+        TokenizerConfig config = tokenizer.Config;
         foreach (string name in s_idFiles)
         {
             SpecialTokenIds ids = ReadJson(folder, name, ReadIds) ?? SpecialTokenIds.None;

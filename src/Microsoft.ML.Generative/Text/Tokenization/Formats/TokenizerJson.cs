@@ -37,14 +37,20 @@ internal static class TokenizerJson
         foreach (JsonElement element in JsonMembers.ArrayOf(array, path))
         {
             var members = new JsonMembers(element, $"{path}[{tokens.Count}]");
-            bool special = members.Bool("special", missing: false);
-            tokens.Add(new AddedToken(
-                members.Int("id"), members.String("content"), special,
-                members.Bool("normalized", missing: !special), members.Bool("single_word", missing: false),
-                members.Bool("lstrip", missing: false), members.Bool("rstrip", missing: false)));
-            members.Close();
+            tokens.Add(ReadAddedToken(members, members.Int("id")));
         }
 
         return tokens;
+    }
+
+    public static AddedToken ReadAddedToken(JsonMembers members, int id)
+    {
+        bool special = members.Bool("special", missing: false);
+        var token = new AddedToken(
+            id, members.String("content"), special,
+            members.Bool("normalized", missing: !special), members.Bool("single_word", missing: false),
+            members.Bool("lstrip", missing: false), members.Bool("rstrip", missing: false));
+        members.Close();
+        return token;
     }
 }

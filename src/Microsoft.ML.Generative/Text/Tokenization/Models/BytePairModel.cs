@@ -134,7 +134,7 @@ internal sealed class BytePairModel : TokenModel
         {
             throw Lacking(symbol);
         }
-        else if (_settings.FuseUnknown && tokens.Count > 0 && tokens[^1].Id == unknown && tokens[^1].End == start)
+        else if (_settings.FuseUnknown && tokens.Count > 0 && tokens[^1].Id == unknown)
         {
             tokens[^1] = tokens[^1] with { End = end };
         }

@@ -11,7 +11,11 @@ namespace Microsoft.ML.Generative;
 internal sealed class PatternTranslator
 {
     private const int MaxLength = 10_000;
-    private const string WordCategories = @"\p{L}\p{M}\p{N}\p{Pc}";
+
+    // Letters, marks, digits, numbers that are letters, connectors and circled letters; outside of classes, Oniguruma has
+    // Latin-1's other numbers among them.
+    private const string Word = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u24B6-\u24E9";
+    private const string WordOutside = Word + @"\u00B2\u00B3\u00B9\u00BC-\u00BE";
 
     private static readonly HashSet<string> s_categories = new(
         ["L", "Lu", "Ll", "Lt", "Lm", "Lo", "M", "Mn", "Mc", "Me", "N", "Nd", "Nl", "No", "P", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po",
@@ -201,10 +205,10 @@ internal sealed class PatternTranslator
                 _output.Append('\\').Append(c);
                 break;
             case 'w':
-                _output.Append(inClass ? WordCategories : $"[{WordCategories}]");
+                _output.Append(inClass ? Word : $"[{WordOutside}]");
                 break;
             case 'W' when !inClass:
-                _output.Append(CultureInfo.InvariantCulture, $"[^{WordCategories}]");
+                _output.Append(CultureInfo.InvariantCulture, $"[^{WordOutside}]");
                 break;
             case 'p' or 'P':
                 Category(c);
