@@ -1,0 +1,80 @@
+using System.Diagnostics;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative.Benchmarks;
+
+/// <summary>Tokens per second of decoding on the CPU, greedy, from an empty stream to 200 tokens, over and over.</summary>
+internal static class DecodeWorkload
+{
+    private const int Length = 200;
+
+    /// <summary>Random weights in the shape of stories260K.</summary>
+    public static object Run260K(BenchmarkSettings settings) => Run("decode-260k", settings, 1, LanguageModelArchitecture.LlamaNano with
+    {
+        VocabularySize = 512, ContextLength = 512, Layers = 5, Heads = 8, KeyValueHeads = 4, EmbeddingSize = 64, HiddenSize = 172,
+    });
+
+    /// <summary>Random weights in the shape of stories15M.</summary>
+    public static object Run15M(BenchmarkSettings settings) => Run("decode-15m", settings, 1, LanguageModelArchitecture.LlamaNano with { VocabularySize = 32_000 });
+
+    /// <summary>The same with 32 streams.</summary>
+    public static object RunBatch(BenchmarkSettings settings) => Run("decode-batch", settings, 32, LanguageModelArchitecture.LlamaNano with { VocabularySize = 32_000 });
+
+    private static object Run(string name, BenchmarkSettings settings, int streams, LanguageModelArchitecture architecture)
+    {
+        TorchRuntime.EnsureLoaded();
+        int threads = settings.Threads ?? Environment.ProcessorCount;
+        using var network = TorchSeed.Initialize(1, () => new LanguageModelNetwork(architecture));
+        using var session = new KernelDecodingSession(network, streams, architecture.ContextLength, threads);
+        float[] logits = new float[streams * architecture.VocabularySize];
+        int[] all = [.. Enumerable.Range(0, streams)], tokens = new int[streams];
+
+        Decode();
+        var rates = new List<double>();
+        TimeSpan processorTime = Environment.CpuUsage.TotalTime;
+        var watch = Stopwatch.StartNew();
+        while (watch.Elapsed.TotalSeconds < settings.Seconds || rates.Count < 3)
+            rates.Add(streams * Length / Decode());
+
+        double processorSeconds = (Environment.CpuUsage.TotalTime - processorTime).TotalSeconds;
+
+        int[] prompt = [.. Enumerable.Range(0, Length).Select(i => i % architecture.VocabularySize)];
+        var prefills = new List<double>();
+        for (int i = 0; i < 5; i++)
+        {
+            session.Reset(0);
+            long start = Stopwatch.GetTimestamp();
+            session.Prefill(0, prompt, logits);
+            prefills.Add(Length / Stopwatch.GetElapsedTime(start).TotalSeconds);
+        }
+
+        return new
+        {
+            workload = name,
+            parameters = architecture.CountParameters(),
+            streams,
+            threads,
+            tokens_per_s = Math.Round(rates.Order().ElementAt(rates.Count / 2)),
+            best_tokens_per_s = Math.Round(rates.Max()),
+            tokens_per_processor_s = Math.Round(rates.Count * streams * Length / processorSeconds),
+            weights_gb_per_s = Math.Round(rates.Max() / streams * architecture.CountParameters() * sizeof(float) / 1e9, 1),
+            prompt_tokens_per_s = Math.Round(prefills.Max()),
+        };
+
+        double Decode()
+        {
+            foreach (int stream in all)
+                session.Reset(stream);
+            Array.Copy(all, tokens, streams);
+            long start = Stopwatch.GetTimestamp();
+            for (int i = 0; i < Length; i++)
+            {
+                session.Append(all, tokens, logits);
+                for (int stream = 0; stream < streams; stream++)
+                    tokens[stream] = System.Numerics.Tensors.TensorPrimitives.IndexOfMax(logits.AsSpan(stream * architecture.VocabularySize, architecture.VocabularySize));
+            }
+
+            return Stopwatch.GetElapsedTime(start).TotalSeconds;
+        }
+    }
+}

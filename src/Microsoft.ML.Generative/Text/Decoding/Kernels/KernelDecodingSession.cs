@@ -1,0 +1,361 @@
+namespace Microsoft.ML.Generative;
+
+/// <summary>
+/// Decoding on the CPU, one step of a few microseconds as one call. A stream's logits are the same to the bit whatever other streams are
+/// appended to with it, whether its tokens come one by one or many at once, and with any number of threads.
+/// </summary>
+internal sealed unsafe class KernelDecodingSession : IDecodingSession
+{
+    // Prompts go through in blocks of so many tokens, which share each reading of the weights.
+    private const int BlockLength = 32;
+
+    // Multiplications for which another thread is worth waking, and those of a piece of its work.
+    private const long WorthSharing = 1 << 17;
+    private const long PieceSize = 1 << 14;
+
+    private readonly LanguageModelArchitecture _architecture;
+    private readonly DecoderKernels _kernels;
+    private readonly KeyValueCache _cache;
+    private readonly RotaryKernel? _rotary;
+    private readonly WorkerTeam _team;
+    private readonly FloatBuffer _memory;
+    private readonly int[] _lengths;
+    private readonly bool[] _isNamed;
+
+    // A step's rows: which token goes where.
+    private readonly int[] _rowStreams;
+    private readonly int[] _rowTokens;
+    private readonly int[] _rowPositions;
+
+    private readonly float* _x;
+    private readonly float* _normed;
+    private readonly float* _queriesKeysValues;
+    private readonly float* _attended;
+    private readonly float* _hidden;
+    private readonly float* _active;
+    private readonly float* _cosines;
+    private readonly float* _sines;
+    private readonly float* _scores;
+    private readonly int _scoresLength;
+
+    // What the threads are at.
+    private readonly Action<int, int> _multiplyPiece;
+    private readonly Action<int, int> _attendPiece;
+    private Product _product;
+    private int _layer;
+    private bool _isDisposed;
+
+    /// <param name="network">The network: its parameters have to be floats in the CPU's memory.</param>
+    /// <param name="streams">Streams, at least 1.</param>
+    /// <param name="contextLength">Tokens that a stream can hold, at most those of the network.</param>
+    /// <param name="threads">Threads, the caller's included; those beyond it begin when there is a product large enough to be shared.</param>
+    /// <exception cref="ArgumentException">The network is elsewhere or of another type; the message names the parameter.</exception>
+    /// <exception cref="OutOfMemoryException">There is not enough memory for all streams.</exception>
+    public KernelDecodingSession(LanguageModelNetwork network, int streams, int contextLength, int threads = 1)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(streams, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(contextLength, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(contextLength, network.Architecture.ContextLength);
+        ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        LanguageModelArchitecture a = _architecture = network.Architecture;
+        ContextLength = contextLength;
+        _lengths = new int[streams];
+        _isNamed = new bool[streams];
+        int rows = Math.Max(BlockLength, streams);
+        (_rowStreams, _rowTokens, _rowPositions) = (new int[rows], new int[rows], new int[rows]);
+        (_multiplyPiece, _attendPiece) = (MultiplyPiece, AttendPiece);
+        if (a.Positions != PositionEncoding.Learned)
+            _rotary = new RotaryKernel(a);
+
+        _kernels = new DecoderKernels(network);
+        try
+        {
+            _cache = new KeyValueCache(a, streams, contextLength, BlockLength);
+            _scoresLength = _cache.Pages * KeyValueCache.PageLength;
+            int width = a.EmbeddingSize, attended = a.Heads * a.ActualHeadSize, half = a.ActualHeadSize / 2;
+            long perRow = 2L * Padded(width) + Padded(a.QueryKeyValueSize) + Padded(attended) + Padded(a.FeedForwardInSize) + Padded(a.ActualHiddenSize) + 2 * Padded(half);
+            _memory = new FloatBuffer(checked(perRow * rows + (long)threads * _scoresLength));
+            float* free = _memory.Start;
+            _x = Take(width, rows);
+            _normed = Take(width, rows);
+            _queriesKeysValues = Take(a.QueryKeyValueSize, rows);
+            _attended = Take(attended, rows);
+            _hidden = Take(a.FeedForwardInSize, rows);
+            _active = Take(a.ActualHiddenSize, rows);
+            _cosines = Take(half, rows);
+            _sines = Take(half, rows);
+            _scores = Take(_scoresLength, threads);
+
+            float* Take(int length, int count)
+            {
+                float* start = free;
+                free += (long)Padded(length) * count;
+                return start;
+            }
+        }
+        catch
+        {
+            _cache?.Dispose();
+            _kernels.Dispose();
+            throw;
+        }
+
+        _team = new WorkerTeam(threads);
+    }
+
+    public int Streams => _lengths.Length;
+
+    public int VocabularySize => _architecture.VocabularySize;
+
+    public int ContextLength { get; }
+
+    /// <summary>Whether a network's parameters are floats in the CPU's memory.</summary>
+    public static bool CanDecode(LanguageModelNetwork network) => DecoderKernels.CanRead(network);
+
+    public void Append(ReadOnlySpan<int> streams, ReadOnlySpan<int> tokens, Span<float> logits)
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        if (tokens.Length != streams.Length)
+            throw new ArgumentException($"{tokens.Length} tokens are given for {streams.Length} streams.", nameof(tokens));
+        CheckLogits(logits, streams.Length);
+        CheckTokens(tokens);
+        CheckStreams(streams);
+        if (streams.IsEmpty)
+            return;
+
+        for (int row = 0; row < streams.Length; row++)
+            (_rowStreams[row], _rowTokens[row], _rowPositions[row]) = (streams[row], tokens[row], _lengths[streams[row]]);
+        Forward(streams.Length);
+        fixed (float* start = logits)
+            WriteLogits(_x, streams.Length, start);
+        foreach (int stream in streams)
+            _lengths[stream]++;
+        GC.KeepAlive(this);
+    }
+
+    public void Prefill(int stream, ReadOnlySpan<int> tokens, Span<float> logits)
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        if (tokens.IsEmpty)
+            throw new ArgumentException("No tokens are given, and only they have logits.", nameof(tokens));
+        CheckLogits(logits, 1);
+        CheckTokens(tokens);
+        CheckRoom(stream, tokens.Length);
+
+        int rows = 0;
+        for (int start = 0; start < tokens.Length; start += rows)
+        {
+            rows = Math.Min(BlockLength, tokens.Length - start);
+            for (int row = 0; row < rows; row++)
+                (_rowStreams[row], _rowTokens[row], _rowPositions[row]) = (stream, tokens[start + row], _lengths[stream] + start + row);
+            Forward(rows);
+        }
+
+        fixed (float* start = logits)
+            WriteLogits(_x + Padded(_architecture.EmbeddingSize) * (rows - 1), 1, start);
+        _lengths[stream] += tokens.Length;
+        GC.KeepAlive(this);
+    }
+
+    public void Copy(int from, int to)
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        CheckStream(from);
+        CheckStream(to);
+        if (from == to)
+            return;
+        _cache.Copy(from, to, _lengths[from]);
+        _lengths[to] = _lengths[from];
+        GC.KeepAlive(this);
+    }
+
+    public void Reset(int stream)
+    {
+        CheckStream(stream);
+        _lengths[stream] = 0;
+    }
+
+    public void Dispose()
+    {
+        if (_isDisposed)
+            return;
+        _isDisposed = true;
+        _team.Dispose();
+        _memory.Dispose();
+        _cache.Dispose();
+        _kernels.Dispose();
+    }
+
+    // Leaves what the last block says in _x, and keys and values in the cache.
+    private void Forward(int rows)
+    {
+        LanguageModelArchitecture a = _architecture;
+        int size = a.ActualHeadSize, heads = a.Heads, keyHeads = a.ActualKeyValueHeads;
+        int width = Padded(a.EmbeddingSize), all = Padded(a.QueryKeyValueSize), attended = Padded(heads * size);
+        int hiddenIn = Padded(a.FeedForwardInSize), hidden = Padded(a.ActualHiddenSize), half = Padded(size / 2);
+        float scale = (float)(1 / Math.Sqrt(size));
+        for (int row = 0; row < rows; row++)
+        {
+            Embed(row, _x + width * row);
+            _rotary?.Angles(_rowPositions[row], _cosines + half * row, _sines + half * row);
+        }
+
+        for (_layer = 0; _layer < a.Layers; _layer++)
+        {
+            ref readonly DecoderBlockKernels block = ref _kernels.Blocks[_layer];
+            for (int row = 0; row < rows; row++)
+                block.AttentionNorm.Apply(_x + width * row, _normed + width * row);
+            Multiply(block.QueriesKeysValues, _normed, width, _queriesKeysValues, all, rows);
+            for (int row = 0; row < rows; row++)
+            {
+                float* queries = _queriesKeysValues + all * row, keys = queries + heads * size;
+                _rotary?.Rotate(queries, heads + keyHeads, _cosines + half * row, _sines + half * row);
+                for (int i = 0; i < heads * size; i++)
+                    queries[i] *= scale;
+                _cache.Store(_layer, _rowStreams[row], _rowPositions[row], keys, keys + keyHeads * size);
+            }
+
+            Attend(rows);
+            Multiply(block.AttentionOut, _attended, attended, _x, width, rows, isAdded: true);
+            for (int row = 0; row < rows; row++)
+                block.PerceptronNorm.Apply(_x + width * row, _normed + width * row);
+            Multiply(block.PerceptronIn, _normed, width, _hidden, hiddenIn, rows);
+            for (int row = 0; row < rows; row++)
+                ActivationKernel.Apply(a.FeedForward, _hidden + hiddenIn * row, _active + hidden * row, a.ActualHiddenSize);
+            Multiply(block.PerceptronOut, _active, hidden, _x, width, rows, isAdded: true);
+        }
+    }
+
+    private void Embed(int row, float* x)
+    {
+        int width = _architecture.EmbeddingSize;
+        var target = new Span<float>(x, width);
+        new ReadOnlySpan<float>(_kernels.Tokens + (long)_rowTokens[row] * width, width).CopyTo(target);
+        if (_kernels.Positions is null)
+            return;
+        float* position = _kernels.Positions + (long)_rowPositions[row] * width;
+        for (int i = 0; i < width; i++)
+            x[i] += position[i];
+    }
+
+    private void WriteLogits(float* x, int rows, float* logits)
+    {
+        int width = Padded(_architecture.EmbeddingSize);
+        for (int row = 0; row < rows; row++)
+            _kernels.Normalization.Apply(x + width * row, _normed + width * row);
+        Multiply(_kernels.Head, _normed, width, logits, VocabularySize, rows);
+    }
+
+    private void Multiply(in LinearKernel kernel, float* x, int xStride, float* y, int yStride, int rows, bool isAdded = false)
+    {
+        long work = (long)kernel.Inputs * rows;
+        if (_team.Size == 1 || work * kernel.Outputs < WorthSharing)
+        {
+            kernel.Apply(x, xStride, y, yStride, rows, 0, kernel.Outputs, isAdded);
+            return;
+        }
+
+        int outputs = (int)Math.Max(1, PieceSize / (work * LinearKernel.Together)) * LinearKernel.Together;
+        _product = new Product
+        {
+            Kernel = kernel, X = x, XStride = xStride, Y = y, YStride = yStride, Rows = rows, OutputsOfPiece = outputs, IsAdded = isAdded,
+        };
+        _team.Run((kernel.Outputs + outputs - 1) / outputs, _multiplyPiece);
+    }
+
+    private void MultiplyPiece(int piece, int worker)
+    {
+        ref readonly Product p = ref _product;
+        int from = piece * p.OutputsOfPiece;
+        p.Kernel.Apply(p.X, p.XStride, p.Y, p.YStride, p.Rows, from, Math.Min(from + p.OutputsOfPiece, p.Kernel.Outputs), p.IsAdded);
+    }
+
+    private void Attend(int rows)
+    {
+        long work = 0;
+        for (int row = 0; row < rows; row++)
+            work += 2L * _architecture.Heads * _architecture.ActualHeadSize * (_rowPositions[row] + 1 - FirstSeen(row));
+        if (_team.Size > 1 && work >= WorthSharing)
+        {
+            _team.Run(rows * _architecture.ActualKeyValueHeads, _attendPiece);
+            return;
+        }
+
+        for (int piece = 0; piece < rows * _architecture.ActualKeyValueHeads; piece++)
+            AttendPiece(piece, 0);
+    }
+
+    // The heads of one row that share keys and values.
+    private void AttendPiece(int piece, int worker)
+    {
+        int keyHeads = _architecture.ActualKeyValueHeads, size = _architecture.ActualHeadSize, group = _architecture.Heads / keyHeads;
+        (int row, int keyHead) = Math.DivRem(piece, keyHeads);
+        float* queries = _queriesKeysValues + Padded(_architecture.QueryKeyValueSize) * row;
+        float* output = _attended + Padded(_architecture.Heads * size) * row;
+        float* keys = _cache.Keys(_layer, _rowStreams[row], keyHead), values = _cache.Values(_layer, _rowStreams[row], keyHead);
+        for (int head = keyHead * group; head < (keyHead + 1) * group; head++)
+        {
+            AttentionKernel.Attend(
+                queries + head * size, keys, values, _cache.Pages, FirstSeen(row), _rowPositions[row], size,
+                _scores + (long)Padded(_scoresLength) * worker, output + head * size);
+        }
+    }
+
+    private int FirstSeen(int row) => _architecture.SlidingWindow is { } window ? Math.Max(0, _rowPositions[row] + 1 - window) : 0;
+
+    private void CheckStreams(ReadOnlySpan<int> streams)
+    {
+        foreach (int stream in streams)
+            CheckRoom(stream, 1);
+        int seen = 0;
+        while (seen < streams.Length && !_isNamed[streams[seen]])
+            _isNamed[streams[seen++]] = true;
+        foreach (int stream in streams[..seen])
+            _isNamed[stream] = false;
+        if (seen < streams.Length)
+            throw new ArgumentException($"Stream {streams[seen]} is named twice.", nameof(streams));
+    }
+
+    private void CheckRoom(int stream, int tokens)
+    {
+        CheckStream(stream);
+        if (_lengths[stream] + tokens > ContextLength)
+            throw new InvalidOperationException($"The stream holds {_lengths[stream]} tokens, and {tokens} more do not fit {ContextLength}.");
+    }
+
+    private void CheckStream(int stream)
+    {
+        if ((uint)stream >= (uint)Streams)
+            throw new ArgumentOutOfRangeException(nameof(stream), stream, $"There are {Streams} streams, from 0.");
+    }
+
+    private void CheckTokens(ReadOnlySpan<int> tokens)
+    {
+        foreach (int token in tokens)
+        {
+            if ((uint)token >= (uint)VocabularySize)
+                throw new ArgumentOutOfRangeException(nameof(tokens), token, $"The model knows tokens from 0 to {VocabularySize - 1}.");
+        }
+    }
+
+    private void CheckLogits(Span<float> logits, int rows)
+    {
+        if (logits.Length < (long)rows * VocabularySize)
+            throw new ArgumentException($"{logits.Length} values do not hold {rows} × {VocabularySize} logits.", nameof(logits));
+    }
+
+    // Rows begin at cache lines.
+    private static int Padded(int length) => (length + 15) & ~15;
+
+    private struct Product
+    {
+        public LinearKernel Kernel;
+        public float* X;
+        public int XStride;
+        public float* Y;
+        public int YStride;
+        public int Rows;
+        public int OutputsOfPiece;
+        public bool IsAdded;
+    }
+}

@@ -1,0 +1,215 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>
+/// y = W x + b for several x at once, so that each weight is read once. An output is always the same sum in the same order, whatever other
+/// rows and outputs are computed with it: products are added up in the lanes of one vector, and the lanes at the end.
+/// </summary>
+/// <param name="weights">[outputs, inputs].</param>
+/// <param name="bias">[outputs], or null.</param>
+/// <param name="outputs">Values of y.</param>
+/// <param name="inputs">Values of x.</param>
+internal readonly unsafe struct LinearKernel(float* weights, float* bias, int outputs, int inputs)
+{
+    /// <summary>Outputs that are computed together.</summary>
+    public const int Together = 8;
+
+    public int Outputs => outputs;
+
+    public int Inputs => inputs;
+
+    /// <summary>Some of the outputs of all rows.</summary>
+    /// <param name="x">[rows, stride].</param>
+    /// <param name="xStride">Floats from a row of x to the next.</param>
+    /// <param name="y">[rows, stride].</param>
+    /// <param name="yStride">Floats from a row of y to the next.</param>
+    /// <param name="rows">Rows.</param>
+    /// <param name="from">The first output.</param>
+    /// <param name="to">The one after the last.</param>
+    /// <param name="isAdded">Whether the outputs are added to y rather than put there.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Apply(float* x, int xStride, float* y, int yStride, int rows, int from, int to, bool isAdded)
+    {
+        if (inputs < Vector<float>.Count)
+        {
+            ApplyToNarrow(x, xStride, y, yStride, rows, from, to, isAdded);
+            return;
+        }
+
+        for (int o = from; o < to; o += Together)
+        {
+            int count = Math.Min(Together, to - o), row = 0;
+            for (; row + 4 <= rows; row += 4)
+            {
+                FourRows(x + (long)row * xStride, xStride, y + (long)row * yStride, yStride, o, Math.Min(count, 4), isAdded);
+                if (count > 4)
+                    FourRows(x + (long)row * xStride, xStride, y + (long)row * yStride, yStride, o + 4, count - 4, isAdded);
+            }
+
+            for (; row < rows; row++)
+                OneRow(x + (long)row * xStride, y + (long)row * yStride, o, count, isAdded);
+        }
+    }
+
+    // Pointers to outputs that do not exist are those of the last: the loops need no cases.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void OneRow(float* x, float* y, int output, int count, bool isAdded)
+    {
+        int last = count - 1, length = inputs;
+        float* w0 = weights + (long)output * length;
+        float* w1 = w0 + (long)Math.Min(1, last) * length, w2 = w0 + (long)Math.Min(2, last) * length, w3 = w0 + (long)Math.Min(3, last) * length;
+        float* w4 = w0 + (long)Math.Min(4, last) * length, w5 = w0 + (long)Math.Min(5, last) * length;
+        float* w6 = w0 + (long)Math.Min(6, last) * length, w7 = w0 + (long)Math.Min(7, last) * length;
+        Vector<float> s0 = default, s1 = default, s2 = default, s3 = default, s4 = default, s5 = default, s6 = default, s7 = default;
+        int end = length - Vector<float>.Count;
+        nint i = 0;
+        for (; i <= end; i += Vector<float>.Count)
+        {
+            Vector<float> v = Vector.Load(x + i);
+            s0 = Vector.FusedMultiplyAdd(Vector.Load(w0 + i), v, s0);
+            s1 = Vector.FusedMultiplyAdd(Vector.Load(w1 + i), v, s1);
+            s2 = Vector.FusedMultiplyAdd(Vector.Load(w2 + i), v, s2);
+            s3 = Vector.FusedMultiplyAdd(Vector.Load(w3 + i), v, s3);
+            s4 = Vector.FusedMultiplyAdd(Vector.Load(w4 + i), v, s4);
+            s5 = Vector.FusedMultiplyAdd(Vector.Load(w5 + i), v, s5);
+            s6 = Vector.FusedMultiplyAdd(Vector.Load(w6 + i), v, s6);
+            s7 = Vector.FusedMultiplyAdd(Vector.Load(w7 + i), v, s7);
+        }
+
+        if (i < length)
+        {
+            Vector<float> v = Rest(x, end, (int)i);
+            s0 = Vector.FusedMultiplyAdd(Vector.Load(w0 + end), v, s0);
+            s1 = Vector.FusedMultiplyAdd(Vector.Load(w1 + end), v, s1);
+            s2 = Vector.FusedMultiplyAdd(Vector.Load(w2 + end), v, s2);
+            s3 = Vector.FusedMultiplyAdd(Vector.Load(w3 + end), v, s3);
+            s4 = Vector.FusedMultiplyAdd(Vector.Load(w4 + end), v, s4);
+            s5 = Vector.FusedMultiplyAdd(Vector.Load(w5 + end), v, s5);
+            s6 = Vector.FusedMultiplyAdd(Vector.Load(w6 + end), v, s6);
+            s7 = Vector.FusedMultiplyAdd(Vector.Load(w7 + end), v, s7);
+        }
+
+        Put(VectorMath.Sums(s0, s1, s2, s3), y, output, Math.Min(count, 4), isAdded);
+        if (count > 4)
+            Put(VectorMath.Sums(s4, s5, s6, s7), y, output + 4, count - 4, isAdded);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void FourRows(float* x, int xStride, float* y, int yStride, int output, int count, bool isAdded)
+    {
+        int last = count - 1, length = inputs;
+        float* w0 = weights + (long)output * length;
+        float* w1 = w0 + (long)Math.Min(1, last) * length, w2 = w0 + (long)Math.Min(2, last) * length, w3 = w0 + (long)Math.Min(3, last) * length;
+        float* x1 = x + xStride, x2 = x1 + xStride, x3 = x2 + xStride;
+        Vector<float> a0 = default, a1 = default, a2 = default, a3 = default, b0 = default, b1 = default, b2 = default, b3 = default;
+        Vector<float> c0 = default, c1 = default, c2 = default, c3 = default, d0 = default, d1 = default, d2 = default, d3 = default;
+        int end = length - Vector<float>.Count;
+        nint i = 0;
+        for (; i <= end; i += Vector<float>.Count)
+        {
+            Vector<float> a = Vector.Load(x + i), b = Vector.Load(x1 + i), c = Vector.Load(x2 + i), d = Vector.Load(x3 + i);
+            Vector<float> w = Vector.Load(w0 + i);
+            a0 = Vector.FusedMultiplyAdd(w, a, a0);
+            b0 = Vector.FusedMultiplyAdd(w, b, b0);
+            c0 = Vector.FusedMultiplyAdd(w, c, c0);
+            d0 = Vector.FusedMultiplyAdd(w, d, d0);
+            w = Vector.Load(w1 + i);
+            a1 = Vector.FusedMultiplyAdd(w, a, a1);
+            b1 = Vector.FusedMultiplyAdd(w, b, b1);
+            c1 = Vector.FusedMultiplyAdd(w, c, c1);
+            d1 = Vector.FusedMultiplyAdd(w, d, d1);
+            w = Vector.Load(w2 + i);
+            a2 = Vector.FusedMultiplyAdd(w, a, a2);
+            b2 = Vector.FusedMultiplyAdd(w, b, b2);
+            c2 = Vector.FusedMultiplyAdd(w, c, c2);
+            d2 = Vector.FusedMultiplyAdd(w, d, d2);
+            w = Vector.Load(w3 + i);
+            a3 = Vector.FusedMultiplyAdd(w, a, a3);
+            b3 = Vector.FusedMultiplyAdd(w, b, b3);
+            c3 = Vector.FusedMultiplyAdd(w, c, c3);
+            d3 = Vector.FusedMultiplyAdd(w, d, d3);
+        }
+
+        if (i < length)
+        {
+            int known = (int)i;
+            Vector<float> a = Rest(x, end, known), b = Rest(x1, end, known), c = Rest(x2, end, known), d = Rest(x3, end, known);
+            Vector<float> w = Vector.Load(w0 + end);
+            a0 = Vector.FusedMultiplyAdd(w, a, a0);
+            b0 = Vector.FusedMultiplyAdd(w, b, b0);
+            c0 = Vector.FusedMultiplyAdd(w, c, c0);
+            d0 = Vector.FusedMultiplyAdd(w, d, d0);
+            w = Vector.Load(w1 + end);
+            a1 = Vector.FusedMultiplyAdd(w, a, a1);
+            b1 = Vector.FusedMultiplyAdd(w, b, b1);
+            c1 = Vector.FusedMultiplyAdd(w, c, c1);
+            d1 = Vector.FusedMultiplyAdd(w, d, d1);
+            w = Vector.Load(w2 + end);
+            a2 = Vector.FusedMultiplyAdd(w, a, a2);
+            b2 = Vector.FusedMultiplyAdd(w, b, b2);
+            c2 = Vector.FusedMultiplyAdd(w, c, c2);
+            d2 = Vector.FusedMultiplyAdd(w, d, d2);
+            w = Vector.Load(w3 + end);
+            a3 = Vector.FusedMultiplyAdd(w, a, a3);
+            b3 = Vector.FusedMultiplyAdd(w, b, b3);
+            c3 = Vector.FusedMultiplyAdd(w, c, c3);
+            d3 = Vector.FusedMultiplyAdd(w, d, d3);
+        }
+
+        Put(VectorMath.Sums(a0, a1, a2, a3), y, output, count, isAdded);
+        Put(VectorMath.Sums(b0, b1, b2, b3), y + yStride, output, count, isAdded);
+        Put(VectorMath.Sums(c0, c1, c2, c3), y + 2L * yStride, output, count, isAdded);
+        Put(VectorMath.Sums(d0, d1, d2, d3), y + 3L * yStride, output, count, isAdded);
+    }
+
+    // The last whole vector of x, 0 where it was before.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector<float> Rest(float* x, int start, int known)
+    {
+        Vector<int> isNew = Vector.GreaterThanOrEqual(Vector.CreateSequence(start, 1), new Vector<int>(known));
+        return Vector.ConditionalSelect(isNew, Vector.Load(x + start), Vector<float>.Zero);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Put(Vector128<float> sums, float* y, int output, int count, bool isAdded)
+    {
+        y += output;
+        if (count == 4)
+        {
+            if (bias is not null)
+                sums += Vector128.Load(bias + output);
+            if (isAdded)
+                sums += Vector128.Load(y);
+            sums.Store(y);
+            return;
+        }
+
+        for (int i = 0; i < count; i++)
+        {
+            float sum = sums[i];
+            if (bias is not null)
+                sum += bias[output + i];
+            y[i] = isAdded ? sum + y[i] : sum;
+        }
+    }
+
+    private void ApplyToNarrow(float* x, int xStride, float* y, int yStride, int rows, int from, int to, bool isAdded)
+    {
+        for (int o = from; o < to; o++)
+        {
+            for (int row = 0; row < rows; row++)
+            {
+                float sum = 0;
+                for (int i = 0; i < inputs; i++)
+                    sum += weights[(long)o * inputs + i] * x[(long)row * xStride + i];
+                if (bias is not null)
+                    sum += bias[o];
+                float* target = y + (long)row * yStride + o;
+                *target = isAdded ? sum + *target : sum;
+            }
+        }
+    }
+}
