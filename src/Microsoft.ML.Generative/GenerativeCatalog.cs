@@ -109,10 +109,13 @@ public sealed class GenerativeCatalog
         LanguageModelTransformer model, IDataView data, string columnName = LanguageModelOptions.Defaults.InputColumnName, int? stride = null) =>
         LanguageModelEvaluator.Evaluate(Context, model, data, columnName, stride);
 
-    /// <summary>Loads a language model from a folder in the layout of Hugging Face.</summary>
-    /// <param name="folder">
+    /// <summary>Loads a language model from a folder in the layout of Hugging Face, or from a file of llama2.c.</summary>
+    /// <param name="path">
     /// The folder: <c>config.json</c> of a model of the kind gpt2, llama (SmolLM2 too), mistral or qwen2; <c>model.safetensors</c> or a sharded index; the
-    /// tokenizer's files; <c>generation_config.json</c> if there is one.
+    /// tokenizer's files; <c>generation_config.json</c> if there is one. Or a file <c>.bin</c> in llama2.c's format (version 0).
+    /// </param>
+    /// <param name="tokenizerPath">
+    /// The tokenizer's file. Default: those in the folder; for llama2.c <c>tokenizer.bin</c> or <c>tok512.bin</c> beside the file.
     /// </param>
     /// <returns>The model. Its transform completes the prompts of a text column Text.</returns>
     /// <remarks>Weights in Float16 or BFloat16 become Float32. Nothing in the folder is run, and Python pickles are refused.</remarks>
@@ -125,10 +128,10 @@ public sealed class GenerativeCatalog
     /// foreach (string piece in model.Stream("The capital of France is")) Console.Write(piece);
     /// </code>
     /// </example>
-    public LanguageModelTransformer LoadPretrainedLanguageModel(string folder)
+    public LanguageModelTransformer LoadPretrainedLanguageModel(string path, string? tokenizerPath = null)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        return PretrainedLanguageModel.Load(Context, folder);
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        return PretrainedLanguageModel.Load(Context, path, tokenizerPath);
     }
 
     /// <summary>Loads a model file, from <c>mlContext.Model.Save</c>, that may come from somebody unknown.</summary>

@@ -97,7 +97,7 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
             return null;
         int[] tokens = codec.EncodePrompt(prompt);
         int context = options.Architecture.ContextLength;
-        var generator = new TextGenerator(codec, context, streams => new TorchDecodingSession(network, streams, context, run.Device));
+        var generator = new TextGenerator(codec, context, streams => LanguageModelTransformer.OpenSession(network, streams, context, run.Device));
         return () => prompt + generator.GenerateAll([new GenerationRequest(tokens, run.Seed)], options.Generation, 1, run.StopIfCancelled)[0].Text;
     }
 

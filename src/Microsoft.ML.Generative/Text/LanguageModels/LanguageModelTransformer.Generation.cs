@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
+using TorchSharp;
 
 namespace Microsoft.ML.Generative;
 
@@ -103,8 +104,14 @@ public sealed partial class LanguageModelTransformer
     internal IDecodingSession OpenSession(int streams)
     {
         ThrowIfDisposed();
-        return new TorchDecodingSession(_network, streams, Architecture.ContextLength, _device);
+        return OpenSession(_network, streams, Architecture.ContextLength, _device);
     }
+
+    // The number of threads changes no text.
+    internal static IDecodingSession OpenSession(LanguageModelNetwork network, int streams, int contextLength, torch.Device device) =>
+        DecoderKernels.CanRead(network)
+            ? new KernelDecodingSession(network, streams, contextLength, torch.get_num_threads())
+            : new TorchDecodingSession(network, streams, contextLength, device);
 
     private GeneratedText[] Complete(IReadOnlyList<string> prompts, TextGenerationOptions? options, CancellationToken cancellation)
     {

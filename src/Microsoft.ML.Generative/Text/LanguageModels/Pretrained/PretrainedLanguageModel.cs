@@ -9,11 +9,20 @@ internal static class PretrainedLanguageModel
 {
     private const string GenerationConfigName = "generation_config.json";
 
+    private static readonly string[] _tokenizers = ["tokenizer.bin", "tok512.bin"];
+
     // What other frameworks save; each holds code that reading would run.
     private static readonly string[] _pickles = ["pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "consolidated.00.pth"];
 
     /// <inheritdoc cref="GenerativeCatalog.LoadPretrainedLanguageModel"/>
-    public static LanguageModelTransformer Load(IHostEnvironment env, string folder)
+    public static LanguageModelTransformer Load(IHostEnvironment env, string path, string? tokenizerPath)
+    {
+        if (File.Exists(path))
+            return LoadLlama2C(env, path, tokenizerPath ?? FindTokenizer(path));
+        return LoadFolder(env, path, tokenizerPath);
+    }
+
+    private static LanguageModelTransformer LoadFolder(IHostEnvironment env, string folder, string? tokenizerPath)
     {
         if (!Directory.Exists(folder))
             throw new DirectoryNotFoundException($"There is no folder '{folder}'.");
@@ -24,11 +33,8 @@ internal static class PretrainedLanguageModel
         IHost host = env.Register(nameof(PretrainedLanguageModel));
         using IChannel channel = host.Start("Loading");
         HuggingFaceConfig config = HuggingFaceConfig.Read(configPath);
-        TextCodec codec = TextCodec.Of(GenerativeTokenizers.FromFolder(folder), 0);
-        if (codec.VocabularySize > config.Architecture.VocabularySize)
-            throw new InvalidDataException(
-                $"The tokenizer of '{folder}' has {codec.VocabularySize} tokens; the model of '{HuggingFaceConfig.FileName}' knows {config.Architecture.VocabularySize}.");
-
+        TextCodec codec = TextCodec.Of(tokenizerPath is null ? GenerativeTokenizers.FromFolder(folder) : GenerativeTokenizers.FromFile(tokenizerPath), 0);
+        CheckVocabulary(codec, tokenizerPath ?? folder, config.Architecture);
         var options = new LanguageModelOptions { Architecture = config.Architecture };
         ReadGeneration(channel, Path.Combine(folder, GenerationConfigName), options.Generation);
         ModelFile.CheckConfig(() => options.Generation.Validate(config.Architecture.VocabularySize));
@@ -37,10 +43,27 @@ internal static class PretrainedLanguageModel
         torch.Device device = TorchDevices.Choose(host, channel);
         // The file's names and sizes come before the network's memory.
         HuggingFaceWeights.CheckSize(weights, config);
-        LanguageModelNetwork network = TorchSeed.Initialize(0, () => new LanguageModelNetwork(config.Architecture));
+        return Make(host, options, codec, device, network => HuggingFaceWeights.Load(network, config, weights));
+    }
+
+    private static LanguageModelTransformer LoadLlama2C(IHostEnvironment env, string path, string tokenizerPath)
+    {
+        IHost host = env.Register(nameof(PretrainedLanguageModel));
+        using IChannel channel = host.Start("Loading");
+        Llama2CFile file = Llama2CFile.Open(path);
+        TextCodec codec = TextCodec.Of(GenerativeTokenizers.FromFile(tokenizerPath), 0);
+        CheckVocabulary(codec, tokenizerPath, file.Architecture);
+        TorchRuntime.EnsureLoaded();
+        torch.Device device = TorchDevices.Choose(host, channel);
+        return Make(host, new LanguageModelOptions { Architecture = file.Architecture }, codec, device, file.ReadInto);
+    }
+
+    private static LanguageModelTransformer Make(IHost host, LanguageModelOptions options, TextCodec codec, torch.Device device, Action<LanguageModelNetwork> read)
+    {
+        LanguageModelNetwork network = TorchSeed.Initialize(0, () => new LanguageModelNetwork(options.Architecture));
         try
         {
-            HuggingFaceWeights.Load(network, config, weights);
+            read(network);
             network.to(device);
             return new LanguageModelTransformer(host, new LanguageModelConfig(options, SeedSequence.Choose(host, null)), codec, network, device);
         }
@@ -49,6 +72,21 @@ internal static class PretrainedLanguageModel
             network.Dispose();
             throw;
         }
+    }
+
+    private static void CheckVocabulary(TextCodec codec, string tokenizer, LanguageModelArchitecture architecture)
+    {
+        if (codec.VocabularySize > architecture.VocabularySize)
+            throw new InvalidDataException($"The tokenizer of '{tokenizer}' has {codec.VocabularySize} tokens; the model knows {architecture.VocabularySize}.");
+    }
+
+    // llama2.c's own programs look for it beside the model.
+    private static string FindTokenizer(string path)
+    {
+        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        string[] found = [.. _tokenizers.Select(name => Path.Combine(folder, name)).Where(File.Exists)];
+        return found.Length > 0 ? found[0] : throw new FileNotFoundException(
+            $"There is no tokenizer ({string.Join(" or ", _tokenizers)}) beside '{path}': pass its path.", Path.Combine(folder, _tokenizers[0]));
     }
 
     /// <summary>Writes a folder that transformers reads; a file appears under its name only when it is complete.</summary>
