@@ -28,7 +28,7 @@ public sealed class BytePairEncodingOptions
         OptionChecks.Below(VocabularySize, TokenVocabulary.MaxIds);
         OptionChecks.AtLeast(MinimumFrequency, 1);
         if (EndOfTextToken is { Length: < 2 })
-            throw new ArgumentException($"{nameof(EndOfTextToken)} is \"{EndOfTextToken}\"; expected two characters or more.");
+            throw new ArgumentException($"{nameof(EndOfTextToken)} is {Quoted.Text(EndOfTextToken)}; expected two characters or more.");
     }
 
     internal BytePairEncodingOptions Copy() => (BytePairEncodingOptions)MemberwiseClone();

@@ -177,5 +177,5 @@ public sealed class GenerativeTokenizer : Tokenizer
     }
 
     private int? Find(string? token, string name) => token is null ? null
-        : _pipeline.IdOf(token) ?? throw new InvalidDataException($"The {name} of the tokenizer is \"{token}\", which its vocabulary lacks.");
+        : _pipeline.IdOf(token) ?? throw new InvalidDataException($"The {name} of the tokenizer is {Quoted.Text(token)}, which its vocabulary lacks.");
 }

@@ -20,7 +20,7 @@ internal sealed class TokenVocabulary
         {
             CheckId(token, id);
             if (!_ids.TryAdd(token, id))
-                throw new InvalidDataException($"The vocabulary has the token \"{token}\" twice.");
+                throw new InvalidDataException($"The vocabulary has the token {Quoted.Text(token)} twice.");
             highest = Math.Max(highest, id);
         }
 
@@ -28,7 +28,7 @@ internal sealed class TokenVocabulary
         foreach (var (token, id) in _ids)
         {
             if (_tokens[id] is { } other)
-                throw new InvalidDataException($"The vocabulary has the id {id} twice, for \"{other}\" and \"{token}\".");
+                throw new InvalidDataException($"The vocabulary has the id {id} twice, for {Quoted.Text(other)} and {Quoted.Text(token)}.");
             _tokens[id] = token;
         }
     }
@@ -41,7 +41,7 @@ internal sealed class TokenVocabulary
     public static void CheckId(string token, int id)
     {
         if (id is < 0 or >= MaxIds)
-            throw new InvalidDataException($"The token \"{token}\" has the id {id}; expected 0 to below {MaxIds}.");
+            throw new InvalidDataException($"The token {Quoted.Text(token)} has the id {id}; expected 0 to below {MaxIds}.");
     }
 
     public bool TryGetId(ReadOnlySpan<char> token, out int id) => _bySpan.TryGetValue(token, out id);

@@ -49,12 +49,15 @@ internal sealed class TokenizerPipeline
         {
             TokenVocabulary.CheckId(token.Content, token.Id);
             if (!_addedIds.TryAdd(token.Content, token.Id) || !_added.TryAdd(token.Id, token))
-                throw new InvalidDataException($"The added token \"{token.Content}\", id {token.Id}, is there twice.");
+                throw new InvalidDataException($"The added token {Quoted.Text(token.Content)}, id {token.Id}, is there twice.");
         }
 
         Size = Math.Max(model.Vocabulary.Size, _added.Keys.DefaultIfEmpty(-1).Max() + 1);
-        if (before.Concat(after).FirstOrDefault(id => Find(id) is null, -1) is >= 0 and var missing)
-            throw new InvalidDataException($"The id {missing}, which begins or ends a text, is not in the vocabulary.");
+        foreach (int id in before.Concat(after))
+        {
+            if (Find(id) is null)
+                throw new InvalidDataException($"The id {id}, which begins or ends a text, is not in the vocabulary.");
+        }
 
         _inText = new AddedTokenFinder(added.Where(t => !t.IsNormalized).Select(t => (t.Content, t)));
         _inNormalizedText = new AddedTokenFinder(added.Where(t => t.IsNormalized).Select(t => (normalizer?.Normalize(t.Content) ?? t.Content, t)));

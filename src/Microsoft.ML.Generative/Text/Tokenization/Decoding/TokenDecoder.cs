@@ -45,7 +45,7 @@ internal sealed class TokenDecoder(DecoderSettings settings, Func<int, (string T
 
         string text = found.Token;
         foreach (TokenTextStep step in settings.Steps)
-            text = step.Apply(text, first);
+            text = TextGrowth.Check(step.Apply(text, first), found.Token.Length);
         return Encoding.UTF8.GetBytes(text);
     }
 }

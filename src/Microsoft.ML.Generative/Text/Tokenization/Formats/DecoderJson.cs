@@ -63,10 +63,11 @@ internal static class DecoderJson
                 parts.Steps.Add(Unfused(members, parts, new WordPieceStep(members.OptionalString("prefix") ?? "##", members.Bool("cleanup", missing: true))));
                 break;
             default:
-                throw members.Bad($"has the type \"{type}\", which is not supported; supported are ByteLevel, ByteFallback, Fuse, Strip, Replace, Metaspace, "
+                throw members.Bad($"has the type {Quoted.Text(type)}, which is not supported; supported are ByteLevel, ByteFallback, Fuse, Strip, Replace, Metaspace, "
                     + "WordPiece and Sequence");
         }
 
+        TextGrowth.CheckSteps(members, parts.Steps.Count);
         members.Close();
     }
 
@@ -78,7 +79,7 @@ internal static class DecoderJson
         var pattern = new JsonMembers(members.Required("pattern"), $"{members.Path}.pattern");
         string old = pattern.OptionalString("String") is { Length: > 0 } text ? text : throw pattern.Bad("is no \"String\"; others are not supported in a decoder");
         pattern.Close();
-        return new ReplaceStep(old, members.String("content"));
+        return new ReplaceStep(old, TextGrowth.Content(members, "content"));
     }
 
     private static void ReadStrip(JsonMembers members, Parts parts)

@@ -70,7 +70,7 @@ internal sealed record FolderSettings
         {
             string name = JsonMembers.NameOf(token);
             if (!int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int id))
-                throw new InvalidDataException($"{path} has \"{name}\" where an id was expected.");
+                throw new InvalidDataException($"{path} has {Quoted.Text(name)} where an id was expected.");
             added.Add(TokenizerJson.ReadAddedToken(new JsonMembers(token.Value, $"{path}[{id}]"), id));
         }
 

@@ -78,8 +78,8 @@ internal static class Gpt2Files
         foreach (JsonProperty token in document.RootElement.EnumerateObject())
         {
             string text = JsonMembers.NameOf(token);
-            if (!tokens.TryAdd(text, JsonMembers.IntOf(token.Value, $"The id of \"{text}\" in '{file.Name}'")))
-                throw new InvalidDataException($"'{file.Name}' has the token \"{text}\" twice.");
+            if (!tokens.TryAdd(text, JsonMembers.IntOf(token.Value, $"The id of {Quoted.Text(text)} in '{file.Name}'")))
+                throw new InvalidDataException($"'{file.Name}' has the token {Quoted.Text(text)} twice.");
         }
 
         return tokens;
@@ -98,7 +98,7 @@ internal static class Gpt2Files
                 continue;
             int space = text.IndexOf(' ');
             if (space <= 0 || space == text.Length - 1 || text[(space + 1)..].Contains(' '))
-                throw new InvalidDataException($"'{file.Name}', line {line}, is \"{text}\"; expected two tokens with a space between.");
+                throw new InvalidDataException($"'{file.Name}', line {line}, is {Quoted.Text(text)}; expected two tokens with a space between.");
             merges.Add(new TokenMerge(text[..space].ToString(), text[(space + 1)..].ToString(), merges.Count));
         }
 

@@ -19,7 +19,7 @@ internal sealed class JsonMembers
         foreach (JsonProperty member in element.EnumerateObject())
         {
             if (!_unread.TryAdd(NameOf(member), member.Value))
-                throw Bad($"has the member '{member.Name}' twice");
+                throw Bad($"has the member {Quoted.Text(member.Name)} twice");
         }
     }
 
@@ -66,7 +66,7 @@ internal sealed class JsonMembers
             { Length: 1 } => value[0],
             null when missing is { } character => character,
             null => throw Bad($"lacks '{name}'"),
-            _ => throw Bad($"has \"{value}\" for '{name}' where one character (of the Basic Multilingual Plane) was expected"),
+            _ => throw Bad($"has {Quoted.Text(value)} for '{name}' where one character (of the Basic Multilingual Plane) was expected"),
         };
     }
 
@@ -74,7 +74,7 @@ internal sealed class JsonMembers
     public void Close()
     {
         if (_unread.Count > 0)
-            throw Bad($"has the member '{_unread.Keys.Order(StringComparer.Ordinal).First()}', which is not supported");
+            throw Bad($"has the member {Quoted.Text(_unread.Keys.Order(StringComparer.Ordinal).First())}, which is not supported");
     }
 
     public static string TextOf(JsonElement element, string path)

@@ -24,7 +24,7 @@ internal static class Llama2cFile
         for (int id = 0; id < pieces.Count; id++)
         {
             if (!tokens.TryAdd(pieces[id].Token, id))
-                throw new InvalidDataException($"'{name}' has the token \"{pieces[id].Token}\" twice.");
+                throw new InvalidDataException($"'{name}' has the token {Quoted.Text(pieces[id].Token)} twice.");
         }
 
         List<TokenMerge> merges = ScoredMerges.Of(pieces.Select((piece, id) => (piece.Token, piece.Score, CanMerge: id >= FirstOther)));
@@ -77,7 +77,7 @@ internal static class Llama2cFile
         for (int value = 0; value < 256; value++)
         {
             if (pieces[FirstByte + value].Token != ByteTokens.TokenOf((byte)value))
-                throw Bad(name, FirstByte + value, $"is \"{pieces[FirstByte + value].Token}\"; expected \"{ByteTokens.TokenOf((byte)value)}\"");
+                throw Bad(name, FirstByte + value, $"is {Quoted.Text(pieces[FirstByte + value].Token)}; expected {ByteTokens.TokenOf((byte)value)}");
         }
 
         return pieces;

@@ -18,7 +18,7 @@ internal static class ModelJson
         // The oldest files name no type; they are BPE.
         string type = members.OptionalString("type") ?? "BPE";
         if (byteLevel && type != "BPE")
-            throw members.Bad($"has the type \"{type}\" where the pre-tokenizer is \"ByteLevel\"; that is supported with \"BPE\" only");
+            throw members.Bad($"has the type {Quoted.Text(type)} where the pre-tokenizer is \"ByteLevel\"; that is supported with \"BPE\" only");
         TokenModel model = type switch
         {
             "BPE" => ReadBpe(members, byteLevel),
@@ -27,7 +27,7 @@ internal static class ModelJson
                 ReadVocabulary(members), members.String("unk_token"), members.OptionalString("continuing_subword_prefix") ?? "##",
                 members.Int("max_input_chars_per_word")),
             "WordLevel" => new WordLevelModel(ReadVocabulary(members), members.OptionalString("unk_token")),
-            _ => throw members.Bad($"has the type \"{type}\", which is not supported; supported are BPE, Unigram, WordPiece and WordLevel"),
+            _ => throw members.Bad($"has the type {Quoted.Text(type)}, which is not supported; supported are BPE, Unigram, WordPiece and WordLevel"),
         };
         members.Close();
         return model;
@@ -49,6 +49,8 @@ internal static class ModelJson
             Prefix = members.OptionalString("continuing_subword_prefix") ?? "",
             Suffix = members.OptionalString("end_of_word_suffix") ?? "",
         };
+        if (settings.Prefix.Length > TextGrowth.MaxContent || settings.Suffix.Length > TextGrowth.MaxContent)
+            throw members.Bad($"has a prefix or suffix of more than {TextGrowth.MaxContent} characters");
         return new BytePairModel(vocabulary, ReadMerges(members), settings);
     }
 
@@ -91,7 +93,7 @@ internal static class ModelJson
         int space = text.IndexOf(' ');
         return space > 0 && space == text.LastIndexOf(' ') && space < text.Length - 1
             ? (text[..space], text[(space + 1)..])
-            : throw new InvalidDataException($"{path} is \"{text}\"; expected two tokens with a space between.");
+            : throw new InvalidDataException($"{path} is {Quoted.Text(text)}; expected two tokens with a space between.");
     }
 
     private static UnigramModel ReadUnigram(JsonMembers members, IReadOnlySet<int> controlIds)

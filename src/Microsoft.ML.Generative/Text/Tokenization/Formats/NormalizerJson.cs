@@ -9,29 +9,47 @@ internal static class NormalizerJson
     /// <exception cref="InvalidDataException">It is not valid or not supported.</exception>
     public static TextNormalizer Read(JsonElement element, string path)
     {
+        List<TextNormalizer> steps = [];
+        ReadInto(element, path, steps);
+        return new NormalizerSequence(steps);
+    }
+
+    private static void ReadInto(JsonElement element, string path, List<TextNormalizer> steps)
+    {
         var members = new JsonMembers(element, path);
         string type = members.String("type");
-        TextNormalizer normalizer = type switch
+        if (type == "Sequence")
         {
-            "Sequence" => ReadSequence(members),
-            "Prepend" => new PrependNormalizer(members.String("prepend")),
-            "Replace" => new ReplaceNormalizer(
-                new UnicodePattern(PreTokenizerJson.ReadPattern(members.Required("pattern"), $"{path}.pattern")), members.String("content")),
-            "Strip" => new TrimNormalizer(members.Bool("strip_left", missing: true), members.Bool("strip_right", missing: true)),
-            "Lowercase" => new LowercaseNormalizer(),
-            "NFC" => new FormNormalizer(NormalizationForm.FormC),
-            "NFD" => new FormNormalizer(NormalizationForm.FormD),
-            "NFKC" => new FormNormalizer(NormalizationForm.FormKC),
-            "NFKD" => new FormNormalizer(NormalizationForm.FormKD),
-            "StripAccents" => new MarksNormalizer(),
-            "BertNormalizer" => ReadBert(members),
-            "Precompiled" => ReadPrecompiled(members),
-            _ => throw members.Bad($"has the type \"{type}\", which is not supported; supported are NFC, NFD, NFKC, NFKD, Lowercase, Strip, "
-                + "StripAccents, Replace, Prepend, BertNormalizer, Precompiled and Sequence"),
-        };
+            int index = 0;
+            foreach (JsonElement step in JsonMembers.ArrayOf(members.Required("normalizers"), $"{path}.normalizers"))
+                ReadInto(step, $"{path}.normalizers[{index++}]", steps);
+        }
+        else
+        {
+            steps.Add(ReadOne(members, type));
+        }
+
+        TextGrowth.CheckSteps(members, steps.Count);
         members.Close();
-        return normalizer;
     }
+
+    private static TextNormalizer ReadOne(JsonMembers members, string type) => type switch
+    {
+        "Prepend" => new PrependNormalizer(TextGrowth.Content(members, "prepend")),
+        "Replace" => new ReplaceNormalizer(
+            new UnicodePattern(PreTokenizerJson.ReadPattern(members.Required("pattern"), $"{members.Path}.pattern")), TextGrowth.Content(members, "content")),
+        "Strip" => new TrimNormalizer(members.Bool("strip_left", missing: true), members.Bool("strip_right", missing: true)),
+        "Lowercase" => new LowercaseNormalizer(),
+        "NFC" => new FormNormalizer(NormalizationForm.FormC),
+        "NFD" => new FormNormalizer(NormalizationForm.FormD),
+        "NFKC" => new FormNormalizer(NormalizationForm.FormKC),
+        "NFKD" => new FormNormalizer(NormalizationForm.FormKD),
+        "StripAccents" => new MarksNormalizer(),
+        "BertNormalizer" => ReadBert(members),
+        "Precompiled" => ReadPrecompiled(members),
+        _ => throw members.Bad($"has the type {Quoted.Text(type)}, which is not supported; supported are NFC, NFD, NFKC, NFKD, Lowercase, Strip, "
+            + "StripAccents, Replace, Prepend, BertNormalizer, Precompiled and Sequence"),
+    };
 
     private static BertNormalizer ReadBert(JsonMembers members)
     {
@@ -51,13 +69,5 @@ internal static class NormalizerJson
         {
             throw new InvalidDataException($"{members.Path}.precompiled_charsmap is not Base64.", e);
         }
-    }
-
-    private static NormalizerSequence ReadSequence(JsonMembers members)
-    {
-        List<TextNormalizer> steps = [];
-        foreach (JsonElement element in JsonMembers.ArrayOf(members.Required("normalizers"), $"{members.Path}.normalizers"))
-            steps.Add(Read(element, $"{members.Path}.normalizers[{steps.Count}]"));
-        return new NormalizerSequence(steps);
     }
 }

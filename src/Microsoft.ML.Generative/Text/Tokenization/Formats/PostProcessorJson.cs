@@ -16,9 +16,10 @@ internal static class PostProcessorJson
             "BertProcessing" or "RobertaProcessing" => ReadBert(members.Ignore("trim_offsets", "add_prefix_space")),
             "ByteLevel" => NoFrame(members.Ignore("add_prefix_space", "trim_offsets", "use_regex")),
             "Sequence" => ReadSequence(members),
-            _ => throw members.Bad($"has the type \"{type}\", which is not supported; supported are TemplateProcessing, BertProcessing, "
+            _ => throw members.Bad($"has the type {Quoted.Text(type)}, which is not supported; supported are TemplateProcessing, BertProcessing, "
                 + "RobertaProcessing, ByteLevel and Sequence"),
         };
+        TextGrowth.CheckSteps(members, frame.Before.Count + frame.After.Count);
         members.Close();
         return frame;
     }
@@ -32,6 +33,7 @@ internal static class PostProcessorJson
         int index = 0;
         foreach (JsonElement element in JsonMembers.ArrayOf(members.Required("processors"), $"{members.Path}.processors"))
         {
+            TextGrowth.CheckSteps(members, before.Count + after.Count);
             var inner = Read(element, $"{members.Path}.processors[{index++}]");
             before.InsertRange(0, inner.Before);
             after.AddRange(inner.After);
@@ -64,7 +66,7 @@ internal static class PostProcessorJson
             if (part.Optional("SpecialToken") is { } special)
             {
                 string name = new JsonMembers(special, $"{part.Path}.SpecialToken").String("id");
-                (text ? after : before).AddRange(specials.GetValueOrDefault(name) ?? throw part.Bad($"names \"{name}\", which is not among the special tokens"));
+                (text ? after : before).AddRange(specials.GetValueOrDefault(name) ?? throw part.Bad($"names {Quoted.Text(name)}, which is not among the special tokens"));
             }
             else
             {

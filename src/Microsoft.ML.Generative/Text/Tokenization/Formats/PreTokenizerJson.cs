@@ -26,9 +26,9 @@ internal static class PreTokenizerJson
         members.Close();
         return (text, regex) switch
         {
-            ({ Length: > 0 }, null) => Regex.Escape(text),
+            ({ Length: > 0 and <= TextGrowth.MaxContent }, null) => Regex.Escape(text),
             (null, { Length: > 0 }) => PatternTranslator.Translate(regex),
-            _ => throw members.Bad("holds neither one \"String\" nor one \"Regex\" that is not empty"),
+            _ => throw members.Bad("holds neither one \"String\" nor one \"Regex\" that is neither empty nor too long"),
         };
     }
 
@@ -37,7 +37,7 @@ internal static class PreTokenizerJson
         var members = new JsonMembers(element, path);
         string type = members.String("type");
         if (byteLevel)
-            throw members.Bad($"has the type \"{type}\" after \"ByteLevel\", which is supported as the last one only");
+            throw members.Bad($"has the type {Quoted.Text(type)} after \"ByteLevel\", which is supported as the last one only");
         if (type == "Sequence")
         {
             int index = 0;
@@ -50,6 +50,7 @@ internal static class PreTokenizerJson
             steps.AddRange(ReadOne(members, type));
         }
 
+        TextGrowth.CheckSteps(members, steps.Count);
         members.Close();
     }
 
@@ -69,7 +70,7 @@ internal static class PreTokenizerJson
         "Punctuation" => [new CharacterPreTokenizer(CharacterKinds.IsPunctuation, Behavior(members, SplitKind.Isolated))],
         "Digits" => [new CharacterPreTokenizer(CharacterKinds.IsNumber, members.Bool("individual_digits", missing: false) ? SplitKind.Isolated : SplitKind.Contiguous)],
         "CharDelimiterSplit" => [ReadDelimiter(members)],
-        _ => throw members.Bad($"has the type \"{type}\", which is not supported; supported are ByteLevel, Metaspace, Split, Whitespace, "
+        _ => throw members.Bad($"has the type {Quoted.Text(type)}, which is not supported; supported are ByteLevel, Metaspace, Split, Whitespace, "
             + "WhitespaceSplit, BertPreTokenizer, Punctuation, Digits, CharDelimiterSplit and Sequence"),
     };
 
@@ -101,7 +102,7 @@ internal static class PreTokenizerJson
             "first" => PrependScheme.First,
             "never" => PrependScheme.Never,
             null => older == false ? PrependScheme.Never : PrependScheme.Always,
-            var other => throw members.Bad($"has the prepend_scheme \"{other}\"; expected \"always\", \"first\" or \"never\""),
+            var other => throw members.Bad($"has the prepend_scheme {Quoted.Text(other)}; expected \"always\", \"first\" or \"never\""),
         };
     }
 
@@ -113,6 +114,6 @@ internal static class PreTokenizerJson
         "MergedWithNext" => SplitKind.MergedWithNext,
         "Contiguous" => SplitKind.Contiguous,
         null when missing is { } kind => kind,
-        var other => throw members.Bad($"has the behavior \"{other}\"; expected Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous"),
+        var other => throw members.Bad($"has the behavior {Quoted.Text(other)}; expected Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous"),
     };
 }

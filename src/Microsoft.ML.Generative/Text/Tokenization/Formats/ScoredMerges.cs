@@ -6,14 +6,19 @@ namespace Microsoft.ML.Generative;
 /// </summary>
 internal static class ScoredMerges
 {
+    private const int LongestToken = 1024;
+
     /// <summary>Merges in the order of their ranks; those whose tokens have the same score have the same rank.</summary>
     /// <param name="pieces">Tokens, their scores, and whether they come from merges and go into them.</param>
+    /// <exception cref="InvalidDataException">A token is so long that looking for its merges takes forever.</exception>
     public static List<TokenMerge> Of(IEnumerable<(string Token, float Score, bool CanMerge)> pieces)
     {
         var known = new HashSet<string>(StringComparer.Ordinal);
         List<(string Token, float Score)> tokens = [];
         foreach (var (token, score, canMerge) in pieces)
         {
+            if (token.Length > LongestToken)
+                throw new InvalidDataException($"A token has {token.Length} characters; at most {LongestToken} are allowed.");
             if (canMerge && known.Add(token))
                 tokens.Add((token, score));
         }

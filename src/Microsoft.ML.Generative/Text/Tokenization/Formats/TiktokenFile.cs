@@ -10,9 +10,6 @@ namespace Microsoft.ML.Generative;
 /// </summary>
 internal static class TiktokenFile
 {
-    // No token in use has 300 bytes, and the merges of a token grow with its length.
-    private const int LongestToken = 1024;
-
     private const string EndOfText = Gpt2Files.EndOfText;
 
     /// <summary>The options of an encoding by its file's name, such as cl100k_base.tiktoken; null if it is none of the known ones.</summary>
@@ -93,8 +90,8 @@ internal static class TiktokenFile
             byte[] bytes = new byte[Base64.GetMaxDecodedFromUtf8Length(space)];
             if (!Convert.TryFromBase64Chars(line[..space], bytes, out int count))
                 throw Bad(name, number, "is not Base64, a space and a number");
-            if (count is 0 or > LongestToken)
-                throw Bad(name, number, $"has a token of {count} bytes; expected 1 to {LongestToken}");
+            if (count == 0)
+                throw Bad(name, number, "has a token without a byte");
             tokens.Add((ByteAlphabet.TokenOf(bytes.AsSpan(0, count)), id));
         }
 

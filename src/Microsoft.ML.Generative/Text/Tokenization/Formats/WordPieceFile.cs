@@ -37,7 +37,7 @@ internal static class WordPieceFile
 
         string unknown = config.UnkToken ?? Unknown;
         if (!tokens.ContainsKey(unknown))
-            throw new InvalidDataException($"'{name}' lacks the token \"{unknown}\" for unknown words.");
+            throw new InvalidDataException($"'{name}' lacks the token {Quoted.Text(unknown)} for unknown words.");
         bool lowercase = settings.Lowercase ?? !tokens.Keys.Any(token => !token.StartsWith('[') && token.Any(char.IsAsciiLetterUpper));
         (string, int)? before = tokens.TryGetValue(Begin, out int begin) ? (Begin, begin) : null;
         (string, int)? after = tokens.TryGetValue(End, out int end) ? (End, end) : null;
@@ -91,7 +91,7 @@ internal static class WordPieceFile
             if (tokens.Count == text.AsSpan().Count('\n') && token.Length == 0)
                 break;
             if (!tokens.TryAdd(token, tokens.Count))
-                throw new InvalidDataException($"'{name}' has the token \"{token}\" twice.");
+                throw new InvalidDataException($"'{name}' has the token {Quoted.Text(token)} twice.");
         }
 
         return tokens;

@@ -47,12 +47,12 @@ internal sealed class BytePairModel : TokenModel
     {
         _settings = settings;
         UnknownId = settings.UnknownToken is not { } unknown ? null
-            : vocabulary.IdOf(unknown) ?? throw new InvalidDataException($"The vocabulary lacks the unknown token \"{unknown}\".");
+            : vocabulary.IdOf(unknown) ?? throw new InvalidDataException($"The vocabulary lacks the unknown token {Quoted.Text(unknown)}.");
         _merges = new(merges.Count);
         foreach (TokenMerge merge in merges)
         {
             if (!merge.Right.StartsWith(settings.Prefix, StringComparison.Ordinal))
-                throw new InvalidDataException($"The merge of \"{merge.Left}\" and \"{merge.Right}\" lacks the prefix \"{settings.Prefix}\".");
+                throw new InvalidDataException($"The merge of {Quoted.Text(merge.Left)} and {Quoted.Text(merge.Right)} lacks the prefix {Quoted.Text(settings.Prefix)}.");
             string merged = merge.Left + merge.Right[settings.Prefix.Length..];
             // A merge that is there twice has its last rank, as in Hugging Face's tokenizers.
             _merges[(Known(merge.Left, merge), Known(merge.Right, merge))] = (merge.Rank, Known(merged, merge));
@@ -87,7 +87,7 @@ internal sealed class BytePairModel : TokenModel
     }
 
     private int Known(string token, TokenMerge merge) => Vocabulary.IdOf(token)
-        ?? throw new InvalidDataException($"The vocabulary lacks \"{token}\", which the merge of \"{merge.Left}\" and \"{merge.Right}\" needs.");
+        ?? throw new InvalidDataException($"The vocabulary lacks {Quoted.Text(token)}, which the merge of {Quoted.Text(merge.Left)} and {Quoted.Text(merge.Right)} needs.");
 
     private void AddSymbols(ReadOnlySpan<char> piece, List<PlacedToken> tokens)
     {

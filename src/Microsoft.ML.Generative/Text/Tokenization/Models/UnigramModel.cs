@@ -30,7 +30,7 @@ internal sealed class UnigramModel : TokenModel
         UnknownId = unknownId;
         _scores = [.. pieces.Select(piece => double.IsFinite(piece.Score)
             ? piece.Score
-            : throw new InvalidDataException($"The token \"{piece.Token}\" has the score {piece.Score}; expected a finite number."))];
+            : throw new InvalidDataException($"The token {Quoted.Text(piece.Token)} has the score {piece.Score}; expected a finite number."))];
         _unknownScore = _scores.DefaultIfEmpty().Min() - UnknownPenalty;
 
         _byteTokens = byteFallback ? ByteTokens.Find(Vocabulary) : null;

@@ -25,6 +25,13 @@ internal sealed class PrecompiledNormalizer : TextNormalizer
         _replacements = table[(sizeof(int) + trieBytes)..].ToArray();
         if (_replacements.Length == 0 || _replacements[^1] != 0)
             throw new InvalidDataException("The table's replacements do not end with a 0.");
+        for (int start = 0; start < _replacements.Length;)
+        {
+            int length = _replacements.AsSpan(start).IndexOf((byte)0);
+            if (length > TextGrowth.MaxContent)
+                throw new InvalidDataException($"The table has a replacement of {length} bytes; at most {TextGrowth.MaxContent} are allowed.");
+            start += length + 1;
+        }
     }
 
     public override string Normalize(string text)

@@ -10,8 +10,9 @@ internal sealed class NormalizerSequence(IReadOnlyList<TextNormalizer> steps) : 
 {
     public override string Normalize(string text)
     {
+        int length = text.Length;
         foreach (TextNormalizer step in steps)
-            text = step.Normalize(text);
+            text = TextGrowth.Check(step.Normalize(text), length);
         return text;
     }
 }

@@ -11,6 +11,7 @@ namespace Microsoft.ML.Generative;
 internal sealed class PatternTranslator
 {
     private const int MaxLength = 10_000;
+    private const int MaxDepth = 50;
 
     // Letters, marks, digits, numbers that are letters, connectors and circled letters; outside of classes, Oniguruma has
     // Latin-1's other numbers among them.
@@ -148,6 +149,8 @@ internal sealed class PatternTranslator
             : "(";
         if (opening is null)
             throw Unsupported($"the group '{rest[..Math.Min(4, rest.Length)]}'");
+        if (_groups.Count == MaxDepth)
+            throw Unsupported($"more than {MaxDepth} groups in each other");
         _groups.Push(_output.Length);
         _output.Append(opening == "(" ? "(?:" : opening);
         _position += opening.Length;
@@ -232,7 +235,7 @@ internal sealed class PatternTranslator
         string name = _source[(_position + 1)..end];
         bool negated = name.StartsWith('^');
         if (!s_categories.Contains(negated ? name[1..] : name))
-            throw Unsupported($"'\\{letter}{{{name}}}'");
+            throw Unsupported($"'\\{letter}' of {Quoted.Text(name)}");
         _output.Append('\\').Append(negated ? letter == 'p' ? 'P' : 'p' : letter).Append('{').Append(negated ? name[1..] : name).Append('}');
         _position = end + 1;
     }
@@ -254,9 +257,9 @@ internal sealed class PatternTranslator
         }
 
         if (!int.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int value) || value is < 0 or > 0xFFFF || char.IsSurrogate((char)value))
-            throw Unsupported($"'\\{letter}' with \"{digits}\"");
+            throw Unsupported($"'\\{letter}' with {Quoted.Text(digits)}");
         _output.Append(CultureInfo.InvariantCulture, $"\\u{value:X4}");
     }
 
-    private InvalidDataException Unsupported(string what) => new($"The pattern \"{_source}\" has {what}, which is not supported.");
+    private InvalidDataException Unsupported(string what) => new($"The pattern {Quoted.Text(_source)} has {what}, which is not supported.");
 }

@@ -24,9 +24,9 @@ internal sealed class UnicodePattern
         {
             _regex = new Regex(pattern, RegexOptions.CultureInvariant | RegexOptions.Compiled, s_patience);
         }
-        catch (ArgumentException e)
+        catch (RegexParseException e)
         {
-            throw new InvalidDataException($"The pattern \"{pattern}\" is not usable: {e.Message}", e);
+            throw new InvalidDataException($"The pattern {Quoted.Text(pattern)} is not usable: {e.Error} at character {e.Offset}.", e);
         }
     }
 

@@ -179,7 +179,7 @@ internal sealed class BytePairTrainer
         if (endOfText is not null)
         {
             if (!vocabulary.TryAdd(endOfText, vocabulary.Count))
-                throw new ArgumentException($"{nameof(BytePairEncodingOptions.EndOfTextToken)} is \"{endOfText}\", which the texts made a token of their own.");
+                throw new ArgumentException($"{nameof(BytePairEncodingOptions.EndOfTextToken)} is {Quoted.Text(endOfText)}, which the texts made a token of their own.");
             added.Add(new AddedToken(vocabulary[endOfText], endOfText, IsSpecial: true));
         }
 

@@ -27,7 +27,7 @@ internal static class CharacterVocabulary
             if (token is null)
                 continue;
             if (token.Length == 0 || !vocabulary.TryAdd(token, vocabulary.Count))
-                throw new ArgumentException($"{name} is \"{token}\"; expected a token that is not empty, no character of the texts and no other token.");
+                throw new ArgumentException($"{name} is {Quoted.Text(token)}; expected a token that is not empty, no character of the texts and no other token.");
             added.Add(new AddedToken(vocabulary[token], token, IsSpecial: true));
         }
 
