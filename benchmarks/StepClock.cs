@@ -9,7 +9,10 @@ internal sealed class StepClock(CancellationTokenSource? stopping = null, double
     private TrainingProgress? _first;
     private TrainingProgress? _last;
 
-    public double StepsPerSecond => (_last!.Step - _first!.Step) / (_last.Elapsed - _first.Elapsed).TotalSeconds;
+    public double StepsPerSecond => (_last!.Step - _first!.Step) / Seconds;
+
+    /// <summary>The time measured.</summary>
+    public double Seconds => (_last!.Elapsed - _first!.Elapsed).TotalSeconds;
 
     public void Report(TrainingProgress value)
     {

@@ -39,6 +39,8 @@ internal static class StreamWorkload
             memory_rows_per_s = memoryRows,
             streamed_rows_per_s = streamedRows,
             ratio = Math.Round(streamedRows / memoryRows, 3),
+            // Of use where other programs take processors away.
+            ratio_per_processor_s = Math.Round(Median(streamed, "rows_per_processor_s") / Median(memory, "rows_per_processor_s"), 3),
             memory_read_s = Median(memory, "read_s"),
             streamed_read_s = Median(streamed, "read_s"),
             memory_peak_mib = Median(memory, "peak_mib"),

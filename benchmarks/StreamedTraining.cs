@@ -31,17 +31,27 @@ internal static class StreamedTraining
         VaeOptions options = Options(settings, rows, isStreamed);
         // At least an epoch, so that its beginning, when the pool fills, is measured too.
         var clock = new StepClock(stopping, settings.Seconds, rows / options.BatchSize + 1);
-        double? reading = null;
+        using Process process = Process.GetCurrentProcess();
+        TimeSpan ProcessorTime()
+        {
+            process.Refresh();
+            return process.TotalProcessorTime;
+        }
+
+        (double reading, TimeSpan processorBefore, TimeSpan processorAfter, bool isFirst) = (0, default, default, true);
         options.CancellationToken = stopping.Token;
         options.Progress = new Reports(report =>
         {
-            reading ??= watch.Elapsed.TotalSeconds - report.Elapsed.TotalSeconds;
+            processorAfter = ProcessorTime();
+            if (isFirst)
+                (reading, processorBefore, isFirst) = (watch.Elapsed.TotalSeconds - report.Elapsed.TotalSeconds, processorAfter, false);
             clock.Report(report);
         });
-        TimeSpan processor = Process.GetCurrentProcess().TotalProcessorTime;
         Train(options, rows);
 
-        double peak = Mebibytes(Process.GetCurrentProcess().PeakWorkingSet64);
+        process.Refresh();
+        double peak = Mebibytes(process.PeakWorkingSet64);
+        double processors = (processorAfter - processorBefore).TotalSeconds / clock.Seconds;
         return new
         {
             rows,
@@ -49,8 +59,8 @@ internal static class StreamedTraining
             rows_mib = Math.Round(Mebibytes((long)rows * RandomRows.Width), 1),
             budget_mib = isStreamed ? Math.Round(Mebibytes(Budget(rows)), 1) : (double?)null,
             rows_per_s = Math.Round(clock.StepsPerSecond * options.BatchSize),
-            read_s = Math.Round(reading ?? double.NaN, 2),
-            processors_used = Math.Round((Process.GetCurrentProcess().TotalProcessorTime - processor) / watch.Elapsed, 2),
+            rows_per_processor_s = Math.Round(clock.StepsPerSecond * options.BatchSize / processors),
+            read_s = Math.Round(reading, 2),
             peak_mib = Math.Round(peak, 1),
             peak_beyond_start_mib = Math.Round(peak - before, 1),
         };
