@@ -6,7 +6,7 @@ namespace Microsoft.ML.Generative;
 /// <param name="Name">Its name, in gzip form with <c>.gz</c> at the end.</param>
 /// <param name="Size">Bytes of the download.</param>
 /// <param name="Sha256">SHA-256 of the download, in lower-case hexadecimal.</param>
-internal sealed record DatasetFile(string Name, long Size, string Sha256)
+internal record DatasetFile(string Name, long Size, string Sha256)
 {
     /// <summary>What tells a file from the one described, as part of a sentence; null where nothing does.</summary>
     /// <param name="content">The file, which is read from its beginning.</param>
@@ -17,7 +17,13 @@ internal sealed record DatasetFile(string Name, long Size, string Sha256)
             return $"it has {content.Length:N0} bytes, expected {Size:N0}";
 
         content.Position = 0;
-        var hash = Convert.ToHexStringLower(await SHA256.HashDataAsync(content, cancellationToken).ConfigureAwait(false));
-        return hash == Sha256 ? null : $"its SHA-256 is {hash}, expected {Sha256}";
+        var hash = Convert.ToHexStringLower(await HashAsync(content, cancellationToken).ConfigureAwait(false));
+        return hash == ExpectedHash ? null : $"its {HashName} is {hash}, expected {ExpectedHash}";
     }
+
+    protected virtual string HashName => "SHA-256";
+
+    protected virtual string ExpectedHash => Sha256;
+
+    protected virtual Task<byte[]> HashAsync(Stream content, CancellationToken cancellationToken) => SHA256.HashDataAsync(content, cancellationToken).AsTask();
 }

@@ -61,12 +61,15 @@ internal sealed class ScriptedServer : IAsyncDisposable
                 if (await reader.ReadLineAsync(_stop.Token) is not { } line)
                     continue;
                 var from = 0;
+                string? authorization = null;
                 while (await reader.ReadLineAsync(_stop.Token) is { Length: > 0 } header)
                 {
                     if (header.StartsWith("Range: bytes=", StringComparison.OrdinalIgnoreCase))
                         from = int.Parse(header["Range: bytes=".Length..].TrimEnd('-'), System.Globalization.CultureInfo.InvariantCulture);
+                    if (header.StartsWith("Authorization: ", StringComparison.OrdinalIgnoreCase))
+                        authorization = header["Authorization: ".Length..];
                 }
-                Request request = new(line.Split(' ')[1].Split('/')[^1], from);
+                Request request = new(line.Split(' ')[1].Split('/')[^1], from) { Path = line.Split(' ')[1], Authorization = authorization };
                 Requests.Add(request);
                 try
                 {
@@ -83,5 +86,10 @@ internal sealed class ScriptedServer : IAsyncDisposable
         }
     }
 
-    internal sealed record Request(string Name, int From);
+    internal sealed record Request(string Name, int From)
+    {
+        public string Path { get; init; } = "";
+
+        public string? Authorization { get; init; }
+    }
 }

@@ -1,0 +1,168 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace Microsoft.ML.Generative.Tests;
+
+public sealed class HuggingFaceHubTests : IDisposable
+{
+    private const string Commit = "0123456789abcdef0123456789abcdef01234567";
+
+    private readonly TemporaryFolder _cache = new();
+    private readonly Dictionary<string, byte[]> _files;
+    private readonly LanguageModelNetwork _network = TinyLanguageModels.Create(TinyLanguageModels.All["llama"]);
+
+    public HuggingFaceHubTests()
+    {
+        using var folder = new TemporaryFolder();
+        PretrainedLanguageModel.Save(
+            folder.Path, _network, TextCodec.Of(GenerativeTokenizers.CharacterLevel(["abcdefghij"], new() { EndOfTextToken = "<end>" }), 0), new() { MaxTokens = 3 });
+        _files = Directory.EnumerateFiles(folder.Path).ToDictionary(p => Path.GetFileName(p), File.ReadAllBytes);
+    }
+
+    public void Dispose()
+    {
+        _network.Dispose();
+        _cache.Dispose();
+    }
+
+    [Fact]
+    public async Task A_model_is_downloaded_once_loads_and_is_found_offline()
+    {
+        string folder;
+        await using (ScriptedServer server = Serve())
+        {
+            folder = await DownloadAsync(server);
+            int requests = server.Requests.Count;
+            Assert.Equal(folder, await DownloadAsync(server));
+            Assert.Equal(requests + 1, server.Requests.Count);
+            Assert.DoesNotContain(server.Requests, r => r.Authorization is not null);
+        }
+
+        Assert.Equal(Path.Combine(_cache.Path, "some--model", Commit), folder);
+        Assert.Equal(_files.Keys.Order(), Directory.EnumerateFiles(folder).Select(Path.GetFileName).Order());
+        using (LanguageModelTransformer model = new MLContext(seed: 1).Generative().LoadPretrainedLanguageModel(folder))
+            Assert.Equal(3, model.Codec.EncodePrompt(model.Generate("abc", new() { MaxTokens = 3, LogitBias = new Dictionary<int, float> { [10] = -100 } })).Length);
+
+        Assert.Equal(folder, await HuggingFaceHub.DownloadAsync("some/model", options: Options(new Uri("http://127.0.0.1:1"))));
+        HuggingFaceHubOptions offline = Options(new Uri("http://127.0.0.1:1"));
+        offline.Offline = true;
+        Assert.Equal(folder, await HuggingFaceHub.DownloadAsync("some/model", options: offline));
+        Assert.Equal(folder, await HuggingFaceHub.DownloadAsync("some/model", Commit, offline));
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => HuggingFaceHub.DownloadAsync("other/model", options: offline));
+        Assert.Contains("'other/model'", error.Message);
+    }
+
+    [Fact]
+    public async Task An_interrupted_download_goes_on_where_it_was_cut()
+    {
+        await using ScriptedServer server = Serve((request, number, connection, bytes) =>
+            ScriptedServer.SendAsync(connection, request, bytes, stopAfter: request.Name == "model.safetensors" && request.From == 0 ? 1_000 : int.MaxValue));
+        string folder = await DownloadAsync(server);
+        Assert.Equal(_files["model.safetensors"], File.ReadAllBytes(Path.Combine(folder, "model.safetensors")));
+        Assert.Equal([0, 1_000], server.Requests.Where(r => r.Name == "model.safetensors").Select(r => r.From));
+    }
+
+    [Theory]
+    [InlineData("model.safetensors", "SHA-256")]
+    [InlineData("config.json", "git blob")]
+    public async Task A_file_with_another_hash_is_refused_and_the_revision_is_not_taken_for_complete(string damaged, string hash)
+    {
+        await using ScriptedServer server = Serve((request, _, connection, bytes) =>
+        {
+            byte[] sent = [.. bytes];
+            if (request.Name == damaged)
+                sent[^5] ^= 1;
+            return ScriptedServer.SendAsync(connection, request, sent);
+        });
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => DownloadAsync(server));
+        Assert.Contains($"'{damaged}'", error.Message);
+        Assert.Contains(hash, error.Message);
+        HuggingFaceHubOptions offline = Options(server.Address);
+        offline.Offline = true;
+        await Assert.ThrowsAsync<InvalidOperationException>(() => HuggingFaceHub.DownloadAsync("some/model", options: offline));
+    }
+
+    [Fact]
+    public async Task The_token_is_sent_and_its_absence_explained()
+    {
+        await using ScriptedServer server = Serve(needsToken: true);
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => DownloadAsync(server));
+        Assert.Contains("HF_TOKEN", error.Message);
+        HuggingFaceHubOptions options = Options(server.Address);
+        options.Token = "secret";
+        Assert.True(File.Exists(Path.Combine(await HuggingFaceHub.DownloadAsync("some/model", options: options), "config.json")));
+    }
+
+    [Fact]
+    public async Task Files_that_lead_elsewhere_and_pickles_are_left()
+    {
+        await using ScriptedServer server = Serve(extra: ["../../evil.json", "pytorch_model.bin", "onnx/model.safetensors", "modeling.py", "C:\\evil.json", "consolidated.safetensors", ".hidden.json"]);
+        string folder = await DownloadAsync(server);
+        Assert.Equal(_files.Keys.Order(), Directory.EnumerateFiles(folder).Select(Path.GetFileName).Order());
+        Assert.DoesNotContain(Directory.EnumerateFiles(_cache.Path, "*", SearchOption.AllDirectories), p => p.Contains("evil", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("[]")]
+    [InlineData("{\"sha\":\"../../x\",\"siblings\":[]}")]
+    [InlineData("{\"sha\":\"0123456789abcdef0123456789abcdef01234567\",\"siblings\":[]}")]
+    [InlineData("{\"sha\":\"0123456789abcdef0123456789abcdef01234567\",\"siblings\":[{\"rfilename\":\"a.safetensors\"}]}")]
+    [InlineData("{\"sha\":\"0123456789abcdef0123456789abcdef01234567\",\"siblings\":[{\"rfilename\":\"a.safetensors\",\"size\":3}]}")]
+    [InlineData("not json")]
+    public async Task An_answer_that_is_no_list_is_refused(string answer)
+    {
+        await using ScriptedServer server = new((request, _, connection) => ScriptedServer.SendAsync(connection, request, Encoding.UTF8.GetBytes(answer)));
+        await Assert.ThrowsAsync<InvalidDataException>(() => DownloadAsync(server));
+    }
+
+    [Theory]
+    [InlineData("a/b/c", "main")]
+    [InlineData("../secret", "main")]
+    [InlineData("a/..", "main")]
+    [InlineData("", "main")]
+    [InlineData("a/b", "../../x")]
+    [InlineData("a/b", "x?y")]
+    public async Task Names_that_are_none_are_refused(string repository, string revision) =>
+        await Assert.ThrowsAnyAsync<ArgumentException>(() => HuggingFaceHub.DownloadAsync(repository, revision));
+
+    [Fact]
+    public async Task Only_https_is_spoken_to_other_machines() =>
+        await Assert.ThrowsAsync<ArgumentException>(() => HuggingFaceHub.DownloadAsync("a/b", options: Options(new Uri("http://example.org"))));
+
+    private Task<string> DownloadAsync(ScriptedServer server) => HuggingFaceHub.DownloadAsync("some/model", options: Options(server.Address));
+
+    private HuggingFaceHubOptions Options(Uri address) => new() { CacheDirectory = _cache.Path, Endpoint = address, Token = null, Offline = false };
+
+    private ScriptedServer Serve(
+        Func<ScriptedServer.Request, int, Stream, byte[], Task>? send = null, bool needsToken = false, string[]? extra = null) => new(async (request, number, connection) =>
+    {
+        if (needsToken && request.Authorization != "Bearer secret")
+            await ScriptedServer.WriteAsync(connection, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
+        else if (request.Path.StartsWith("/api/models/some/model/revision/", StringComparison.Ordinal))
+            await ScriptedServer.SendAsync(connection, request, Listing(extra ?? []));
+        else if (request.Path.StartsWith($"/some/model/resolve/{Commit}/", StringComparison.Ordinal) && _files.TryGetValue(request.Name, out byte[]? bytes))
+            await (send is null ? ScriptedServer.SendAsync(connection, request, bytes) : send(request, number, connection, bytes));
+        else
+            await ScriptedServer.WriteAsync(connection, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    });
+
+    // As the Hub answers: large files by their SHA-256, others by git's name for their content.
+    private byte[] Listing(string[] extra)
+    {
+        var siblings = new JsonArray();
+        foreach ((string name, byte[] bytes) in _files)
+        {
+            byte[] blob = SHA1.HashData([.. Encoding.ASCII.GetBytes($"blob {bytes.Length}\0"), .. bytes]);
+            var file = new JsonObject { ["rfilename"] = name, ["size"] = bytes.Length, ["blobId"] = Convert.ToHexStringLower(blob) };
+            if (name.EndsWith(".safetensors", StringComparison.Ordinal))
+                file["lfs"] = new JsonObject { ["sha256"] = Convert.ToHexStringLower(SHA256.HashData(bytes)), ["size"] = bytes.Length };
+            siblings.Add(file);
+        }
+
+        foreach (string name in extra)
+            siblings.Add(new JsonObject { ["rfilename"] = name, ["size"] = 3, ["blobId"] = new string('0', 40) });
+        return Encoding.UTF8.GetBytes(new JsonObject { ["sha"] = Commit, ["siblings"] = siblings }.ToJsonString());
+    }
+}
