@@ -148,14 +148,14 @@ public sealed class GenerativeTokenizer : Tokenizer
             tokens[i] = new EncodedToken(sink.Ids[i], _pipeline.Find(sink.Ids[i])!.Value.Token, new Range(start, end));
         }
 
-        return new EncodeResults<EncodedToken> { Tokens = tokens, NormalizedText = normalized, CharsConsumed = sink.Consumed };
+        return new EncodeResults<EncodedToken> { Tokens = tokens, NormalizedText = normalized, CharsConsumed = sink.IsFull ? sink.Consumed : normalized.Length };
     }
 
     /// <inheritdoc/>
     protected override EncodeResults<int> EncodeToIds(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings)
     {
         TokenSink sink = Encode(text ?? textSpan.ToString(), settings, withPlaces: false, out string normalized);
-        return new EncodeResults<int> { Tokens = sink.Ids, NormalizedText = normalized, CharsConsumed = sink.Consumed };
+        return new EncodeResults<int> { Tokens = sink.Ids, NormalizedText = normalized, CharsConsumed = sink.IsFull ? sink.Consumed : normalized.Length };
     }
 
     /// <inheritdoc/>

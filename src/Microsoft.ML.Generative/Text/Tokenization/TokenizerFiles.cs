@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -38,6 +39,35 @@ internal static class TokenizerFiles
             [TokenizerName] = own.Json.ToArray(),
             [ConfigName] = own.Config.Write(),
         };
+    }
+
+    /// <summary>The files as entries of a model's file; for <see cref="ModelFile.Save{TConfig}"/>.</summary>
+    /// <exception cref="NotSupportedException">The tokenizer is of a type that is not known here.</exception>
+    public static IReadOnlyDictionary<string, Action<Stream>> Entries(Tokenizer tokenizer) =>
+        Save(tokenizer).ToDictionary(file => file.Key, file => (Action<Stream>)(stream => stream.Write(file.Value)));
+
+    /// <summary>Reads one of the files from an entry, not longer than it may be.</summary>
+    /// <exception cref="InvalidDataException">It is longer.</exception>
+    public static byte[] ReadEntry(Stream stream, string name)
+    {
+        int maxBytes = name == TokenizerName ? MaxTokenizerBytes : MaxConfigBytes;
+        var bytes = new MemoryStream();
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(1 << 16);
+        try
+        {
+            while (stream.Read(buffer) is > 0 and int count)
+            {
+                if (bytes.Length + count > maxBytes)
+                    throw new InvalidDataException($"'{name}' is longer than the {maxBytes} bytes that are allowed.");
+                bytes.Write(buffer, 0, count);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+
+        return bytes.ToArray();
     }
 
     /// <exception cref="InvalidDataException">A file is missing, too large or not valid, or asks for what is not supported.</exception>

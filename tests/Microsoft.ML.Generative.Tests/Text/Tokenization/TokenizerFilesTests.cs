@@ -22,6 +22,35 @@ public sealed class TokenizerFilesTests
     }
 
     [Fact]
+    public void The_entries_of_a_model_s_file_are_the_tokenizer_s_files()
+    {
+        GenerativeTokenizer tokenizer = Characters();
+        var files = TokenizerFiles.Entries(tokenizer).ToDictionary(entry => entry.Key, entry =>
+        {
+            using var stream = new MemoryStream();
+            entry.Value(stream);
+            stream.Position = 0;
+            return TokenizerFiles.ReadEntry(stream, entry.Key);
+        });
+
+        Assert.Equal(TokenizerFiles.Names, files.Keys);
+        Assert.Equal(TokenizerFiles.Fingerprint(tokenizer), TokenizerFiles.Fingerprint(TokenizerFiles.Load(files)));
+    }
+
+    [Fact]
+    public void Several_threads_get_what_one_gets()
+    {
+        GenerativeTokenizer one = GenerativeTokenizers.TrainBytePairEncoding([string.Join(' ', Enumerable.Range(0, 3000))], 400);
+        GenerativeTokenizer shared = TokenizerFiles.Load(TokenizerFiles.Save(one));
+        string[] texts = [.. Enumerable.Range(0, 20_000).Select(i => $"{i * 7919 % 3000} {i} {i * 31 % 5000}")];
+
+        var found = texts.AsParallel().AsOrdered().WithDegreeOfParallelism(4).Select(text => shared.Decode(shared.EncodeToIds(text))).ToArray();
+
+        Assert.Equal(texts, found);
+        Assert.Equal(texts.Select(text => one.CountTokens(text)), texts.Select(text => shared.CountTokens(text)));
+    }
+
+    [Fact]
     public void Another_tokenizer_has_another_fingerprint()
     {
         string fingerprint = TokenizerFiles.Fingerprint(Characters())!;

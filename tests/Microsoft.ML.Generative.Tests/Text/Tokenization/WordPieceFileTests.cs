@@ -27,6 +27,17 @@ public sealed class WordPieceFileTests
         IncrementalDecoderTests.Check(bert, ids);
     }
 
+    [DataFileFact(Vocabulary)]
+    public void Where_all_is_encoded_all_is_consumed()
+    {
+        GenerativeTokenizer bert = GenerativeTokenizers.FromFile(DataFile.Find(Vocabulary)!);
+
+        bert.EncodeToIds("hello you  ", 10, out string? text, out int consumed);
+        Assert.Equal((text!.Length, 11), (consumed, consumed));
+        bert.EncodeToIds("hello you  ", 2, out _, out consumed);
+        Assert.Equal("hello".Length, consumed);
+    }
+
     [Fact]
     public void A_vocabulary_with_upper_case_keeps_it()
     {
