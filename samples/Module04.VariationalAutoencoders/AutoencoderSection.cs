@@ -20,7 +20,7 @@ internal static class AutoencoderSection
         Console.WriteLine($"The encoder makes {latent.Length} numbers of {picture.Length}, for the first test picture {string.Join(' ', latent.Select(z => $"{z:0.0}"))}; the decoder makes {rebuilt.Length} of these.");
 
         IDataView scored = vae.Transform(lesson.Test);
-        float[][] reconstructions = Lesson.Pictures(scored, "Reconstruction", 30);
+        float[][] reconstructions = Lesson.Column(scored, "Reconstruction", 30);
         lesson.Draw(
             "autoencoder-reconstructions.png", "test pictures and what comes back",
             Enumerable.Range(0, 3).SelectMany(row => lesson.TestPictures.Images.Skip(10 * row).Take(10).Concat(reconstructions.Skip(10 * row).Take(10))),
@@ -30,7 +30,7 @@ internal static class AutoencoderSection
         double[] temperatures = [1, 0.7, 0.4, 0];
         lesson.Draw(
             "autoencoder-samples.png", "new pictures, from random numbers",
-            temperatures.SelectMany(temperature => Lesson.Pictures(vae.Generate(12, new() { Seed = 7, Temperature = temperature }))),
+            temperatures.SelectMany(temperature => Lesson.Column(vae.Generate(12, new() { Seed = 7, Temperature = temperature }))),
             columns: 12, scale: 3, rowCaptions: [.. temperatures.Select(temperature => $"temperature {temperature}")]);
 
         VaeMetrics test = lesson.ML.Generative().EvaluateVae(scored);

@@ -17,24 +17,26 @@ internal static class KlSection
         Lesson.Title("4. The KL term");
         VaeTransformer[] models =
         [
-            .. _betas.Select(beta => beta == 1 ? lesson.Plain : lesson.Fit($"VAE, β = {beta}", new VaeOptions { LatentSize = 16, Beta = beta })),
+            .. _betas.Select(beta => beta == 1 ? lesson.Plain : lesson.Fit($"VAE, β = {beta}", new VaeOptions { LatentSize = 16, Beta = beta, Epochs = lesson.Epochs })),
         ];
 
         const int columns = 12;
         lesson.Draw(
             "kl-reconstructions.png", "reconstructions by the weight of the KL term",
-            [.. lesson.TestPictures.Images.Take(columns), .. models.SelectMany(model => Lesson.Pictures(model.Transform(lesson.Test), "Reconstruction", columns))],
+            [.. lesson.TestPictures.Images.Take(columns), .. models.SelectMany(model => Lesson.Column(model.Transform(lesson.Test), "Reconstruction", columns))],
             columns, scale: 3, rowCaptions: ["picture", .. _betas.Select(beta => $"β = {beta}")]);
         lesson.Draw(
             "kl-samples.png", "new pictures by the weight of the KL term",
-            models.SelectMany(model => Lesson.Pictures(model.Generate(2 * columns, new() { Seed = 7 }))), columns, scale: 3,
+            models.SelectMany(model => Lesson.Column(model.Generate(2 * columns, new() { Seed = 7 }))), columns, scale: 3,
             rowCaptions: [.. _betas.SelectMany(beta => new[] { $"β = {beta}", "" })]);
 
         VaeMetrics[] metrics = [.. models.Select(model => lesson.ML.Generative().EvaluateVaeLikelihood(model, lesson.Test, importanceSamples: 10, seed: 1))];
+        var (rates, bound) = (metrics.Select(m => m.KlDivergence).ToArray(), metrics[1].NegativeElbo);
         var plane = new Chart("What the latent vector costs and what it brings", "rate: KL, nats", "distortion: −log p(x|z), nats")
-            .Line(null, [.. metrics.Select(m => (m.KlDivergence, m.ReconstructionError))], colour: 0);
+            .Line(null, [.. metrics.Select(m => (m.KlDivergence, m.ReconstructionError))], colour: 7)
+            .Line($"−ELBO = {bound:F1}", [.. new[] { rates.Min(), rates.Max() }.Select(rate => (rate, bound - rate))], colour: 7, dashed: true);
         foreach (var (beta, m) in _betas.Zip(metrics))
-            plane.Text(m.KlDivergence, m.ReconstructionError, $"β = {beta}");
+            plane.Points($"β = {beta}, −ELBO {m.NegativeElbo:F1}", [(m.KlDivergence, m.ReconstructionError)], size: 8);
         plane.Save(lesson.Output.File("kl-rate-distortion.png", "rate and distortion"));
 
         var variances = new Chart("How much the pictures differ in each latent dimension", "latent dimension, by variance", "variance of the latent mean", logY: true);
