@@ -35,14 +35,14 @@ internal static class KlSection
         var plane = new Chart("What the latent vector costs and what it brings", "rate: KL, nats", "distortion: −log p(x|z), nats")
             .Line(null, [.. metrics.Select(m => (m.KlDivergence, m.ReconstructionError))], colour: 7)
             .Line($"−ELBO = {bound:F1}", [.. new[] { rates.Min(), rates.Max() }.Select(rate => (rate, bound - rate))], colour: 7, dashed: true);
-        foreach (var (beta, m) in _betas.Zip(metrics))
-            plane.Points($"β = {beta}, −ELBO {m.NegativeElbo:F1}", [(m.KlDivergence, m.ReconstructionError)], size: 8);
+        foreach (var (i, (beta, m)) in _betas.Zip(metrics).Index())
+            plane.Points($"β = {beta}, −ELBO {m.NegativeElbo:F1}", [(m.KlDivergence, m.ReconstructionError)], colour: i, size: 6);
         plane.Save(lesson.Output.File("kl-rate-distortion.png", "rate and distortion"));
 
         var variances = new Chart("How much the pictures differ in each latent dimension", "latent dimension, by variance", "variance of the latent mean", logY: true);
         foreach (var (beta, model) in _betas.Zip(models))
             variances.Line($"β = {beta}", [.. Variances(model.Transform(lesson.Test)).OrderDescending().Select((variance, k) => (k + 1.0, variance))]);
-        variances.Line("active above 0.01", [(1, 0.01), (16, 0.01)], dashed: true)
+        variances.Line("active above 0.01", [(1, 0.01), (16, 0.01)], colour: 7, dashed: true)
             .Legend(left: true, bottom: true)
             .Save(lesson.Output.File("kl-active-units.png", "active latent dimensions"));
 
