@@ -19,7 +19,7 @@ internal static class InterpolationSection
         lesson.Draw(
             "interpolation-rows.png", "from one picture to another, through pixels and through the latent space",
             pairs.SelectMany(pair => ThroughPixels(one[pair.From], one[pair.To]).Concat(Lesson.Column(vae.Interpolate(one[pair.From], one[pair.To], Steps)))),
-            columns: Steps, scale: 3, rowCaptions: [.. pairs.SelectMany(_ => new[] { "pixels", "latent" })]);
+            columns: Steps, scale: 3, rowCaptions: [.. Enumerable.Range(0, 2 * pairs.Length).Select(row => row % 2 == 0 ? "pixels" : "latent")]);
 
         Corners(lesson, [one[0], one[7], one[2], one[4]]);
 

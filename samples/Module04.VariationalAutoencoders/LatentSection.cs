@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using Microsoft.ML.Transforms;
 using Samples.Shared;
 
 namespace Module04;
@@ -17,7 +18,7 @@ internal static class LatentSection
             "latent-manifold.png", "pictures across a latent plane",
             Lesson.Column(lesson.Plane.LatentGrid(side, side)), columns: side, padding: 0);
 
-        ITransformer pca = Pca(lesson, 2);
+        var pca = Pca(lesson, 2);
         Chart.SavePanels(lesson.Output.File("latent-scatter.png", "test pictures in a plane: PCA and VAE"),
         [
             new Chart("PCA: two components", "component 0", "component 1").Classes(Points(lesson, pca), lesson.ClassNames),
@@ -32,7 +33,7 @@ internal static class LatentSection
     }
 
     // ML.NET's own linear way to a few numbers.
-    private static ITransformer Pca(Lesson lesson, int rank) => lesson.ML.Transforms.Conversion.ConvertType("Pixels", "Image", DataKind.Single)
+    private static TransformerChain<PrincipalComponentAnalysisTransformer> Pca(Lesson lesson, int rank) => lesson.ML.Transforms.Conversion.ConvertType("Pixels", "Image", DataKind.Single)
         .Append(lesson.ML.Transforms.ProjectToPrincipalComponents("Latent", "Pixels", rank: rank, overSampling: 20, seed: 1))
         .Fit(lesson.Train);
 
