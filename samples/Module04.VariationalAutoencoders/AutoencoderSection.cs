@@ -7,7 +7,7 @@ namespace Module04;
 /// <summary>Encoder and decoder: pictures rebuilt from 16 numbers, and new pictures from random ones.</summary>
 internal static class AutoencoderSection
 {
-    public sealed record Result(VaeMetrics Test, double Gap);
+    public sealed record Result(VaeMetrics Test, double Gap, double MeanPictureNats);
 
     public static Result Run(Lesson lesson)
     {
@@ -20,7 +20,7 @@ internal static class AutoencoderSection
         Console.WriteLine($"The encoder makes {latent.Length} numbers of {picture.Length}, for the first test picture {string.Join(' ', latent.Select(z => $"{z:0.0}"))}; the decoder makes {rebuilt.Length} of these.");
 
         IDataView scored = vae.Transform(lesson.Test);
-        float[][] reconstructions = Lesson.Pictures(scored, "Reconstruction", 30);
+        float[][] reconstructions = Lesson.Column(scored, "Reconstruction", 30);
         lesson.Draw(
             "autoencoder-reconstructions.png", "test pictures and what comes back",
             Enumerable.Range(0, 3).SelectMany(row => lesson.TestPictures.Images.Skip(10 * row).Take(10).Concat(reconstructions.Skip(10 * row).Take(10))),
@@ -30,12 +30,22 @@ internal static class AutoencoderSection
         double[] temperatures = [1, 0.7, 0.4, 0];
         lesson.Draw(
             "autoencoder-samples.png", "new pictures, from random numbers",
-            temperatures.SelectMany(temperature => Lesson.Pictures(vae.Generate(12, new() { Seed = 7, Temperature = temperature }))),
+            temperatures.SelectMany(temperature => Lesson.Column(vae.Generate(12, new() { Seed = 7, Temperature = temperature }))),
             columns: 12, scale: 3, rowCaptions: [.. temperatures.Select(temperature => $"temperature {temperature}")]);
 
         VaeMetrics test = lesson.ML.Generative().EvaluateVae(scored);
         VaeMetrics train = lesson.ML.Generative().EvaluateVae(vae.Transform(lesson.ML.Data.TakeRows(lesson.Train, (int)test.Rows)));
         Console.WriteLine($"Test pictures: −ELBO {test.NegativeElbo:F1} nats = reconstruction {test.ReconstructionError:F1} + KL {test.KlDivergence:F1}. Training pictures: −ELBO {train.NegativeElbo:F1}.");
-        return new Result(test, test.NegativeElbo - train.NegativeElbo);
+        var meanPicture = MeanPictureNats(lesson);
+        Console.WriteLine($"A model without a latent vector, which knows only the mean of each pixel, needs {meanPicture:F1} nats.");
+        return new Result(test, test.NegativeElbo - train.NegativeElbo, meanPicture);
+    }
+
+    private static double MeanPictureNats(Lesson lesson)
+    {
+        var train = lesson.TrainPictures.Images;
+        // A pixel that was always black may still be white once.
+        double[] mean = [.. Enumerable.Range(0, Lesson.Pixels).Select(i => (train.Sum(image => image[i]) + 0.5) / (train.Length + 1.0))];
+        return lesson.TestPictures.Images.Average(image => -image.Zip(mean, (x, p) => x * Math.Log(p) + (1 - x) * Math.Log(1 - p)).Sum());
     }
 }

@@ -18,8 +18,8 @@ internal static class InterpolationSection
         (int From, int To)[] pairs = [(0, 6), (4, 9), (1, 8), (3, 5)];
         lesson.Draw(
             "interpolation-rows.png", "from one picture to another, through pixels and through the latent space",
-            pairs.SelectMany(pair => ThroughPixels(one[pair.From], one[pair.To]).Concat(Lesson.Pictures(vae.Interpolate(one[pair.From], one[pair.To], Steps)))),
-            columns: Steps, scale: 3, rowCaptions: [.. pairs.SelectMany(_ => new[] { "pixels", "latent" })]);
+            pairs.SelectMany(pair => ThroughPixels(one[pair.From], one[pair.To]).Concat(Lesson.Column(vae.Interpolate(one[pair.From], one[pair.To], Steps)))),
+            columns: Steps, scale: 3, rowCaptions: [.. Enumerable.Range(0, 2 * pairs.Length).Select(row => row % 2 == 0 ? "pixels" : "latent")]);
 
         Corners(lesson, [one[0], one[7], one[2], one[4]]);
 
@@ -27,7 +27,7 @@ internal static class InterpolationSection
         var (images, labels) = (lesson.TestPictures.Images, lesson.TestPictures.Labels);
         int[] firsts = [.. Enumerable.Range(0, images.Length - 1).Where(i => labels[i] != labels[i + 1]).Take(100)];
         var pixels = MeanGray(firsts.Select(i => ThroughPixels(vae.Decode(vae.Encode(images[i])), vae.Decode(vae.Encode(images[i + 1])))));
-        var latent = MeanGray(firsts.Select(i => Lesson.Pictures(vae.Interpolate(images[i], images[i + 1], Steps))));
+        var latent = MeanGray(firsts.Select(i => Lesson.Column(vae.Interpolate(images[i], images[i + 1], Steps))));
         new Chart($"Gray pixels on the way, mean of {firsts.Length} pairs", "part of the way", "pixels between 0.25 and 0.75, %")
             .Line("pixels mixed", [.. pixels.Select((gray, i) => (i / (Steps - 1.0), 100 * gray))])
             .Line("latent vectors mixed", [.. latent.Select((gray, i) => (i / (Steps - 1.0), 100 * gray))])

@@ -42,13 +42,16 @@ internal sealed class Lesson : IDisposable
     /// <summary>Whether everything is smaller, for a first look.</summary>
     public bool Quick { get; }
 
+    /// <summary>How often a training goes through the pictures.</summary>
+    public int Epochs => Quick ? 8 : 15;
+
     public SampleOutput Output { get; }
 
     /// <summary>A VAE with 16 latent dimensions, trained when first asked for.</summary>
-    public VaeTransformer Plain => _plain ??= Fit("VAE, 16 latent dimensions", new VaeOptions { LatentSize = 16 });
+    public VaeTransformer Plain => _plain ??= Fit("VAE, 16 latent dimensions", new VaeOptions { LatentSize = 16, Epochs = Epochs });
 
     /// <summary>A VAE with 2 latent dimensions, trained when first asked for.</summary>
-    public VaeTransformer Plane => _plane ??= Fit("VAE, 2 latent dimensions", new VaeOptions { LatentSize = 2 });
+    public VaeTransformer Plane => _plane ??= Fit("VAE, 2 latent dimensions", new VaeOptions { LatentSize = 2, Epochs = Epochs });
 
     public static Lesson Load(string data, bool quick, SampleOutput output, CancellationToken cancellation = default)
     {
@@ -62,7 +65,6 @@ internal sealed class Lesson : IDisposable
     {
         using var progress = new ConsoleProgress(title);
         options.InputColumnName = "Image";
-        options.Epochs = Quick ? 10 : 15;
         // So that the numbers do not depend on how many cores there are; layers this small gain little from more.
         options.Threads = 1;
         options.Progress = progress;
@@ -72,8 +74,13 @@ internal sealed class Lesson : IDisposable
         return trained;
     }
 
-    /// <summary>The pictures of a column that a model made.</summary>
-    public static float[][] Pictures(IDataView data, string column = "Generated", int count = int.MaxValue) =>
+    /// <summary>How many test pictures get their right class from the nearest training pictures, by what a transformer writes into the column Latent.</summary>
+    public double ClassFromLatent(ITransformer map) =>
+        new Neighbours(Column(map.Transform(Train), "Latent", TrainPictures.Count), TrainPictures.Labels)
+            .Accuracy(Column(map.Transform(Test), "Latent"), TestPictures.Labels);
+
+    /// <summary>The first vectors of a column, pictures unless it is another.</summary>
+    public static float[][] Column(IDataView data, string column = "Generated", int count = int.MaxValue) =>
         [.. data.GetColumn<float[]>(column).Take(count)];
 
     /// <summary>Writes pictures as one file.</summary>

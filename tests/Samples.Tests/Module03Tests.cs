@@ -1,8 +1,6 @@
-using System.Text.RegularExpressions;
 using Microsoft.ML.Generative.Tests;
 using Module03;
 using Samples.Shared;
-using SkiaSharp;
 
 namespace Samples.Tests;
 
@@ -42,36 +40,18 @@ public sealed class Module03Run : IDisposable
 
 public class Module03Tests(Module03Run run) : IClassFixture<Module03Run>
 {
-    private static readonly string _sources = Path.Combine(AppContext.BaseDirectory, "Module03");
-
     [Fact]
     public void Every_file_is_a_picture_with_something_on_it()
     {
         Assert.Equal(23, run.Pictures.Length);
-        Assert.All(run.Pictures, path =>
-        {
-            using var picture = SKBitmap.Decode(path);
-            Assert.True(picture is { Width: >= 400, Height: >= 100 }, path);
-            Assert.True(picture.Pixels.Distinct().Take(20).Count() == 20, path);
-        });
+        LessonFiles.ArePictures(run.Pictures);
     }
 
     [Fact]
-    public void The_lesson_names_every_picture_and_no_other()
-    {
-        var named = Regex.Matches(File.ReadAllText(Path.Combine(_sources, "README.md")), "`([a-z-]+\\.png)`").Select(match => match.Groups[1].Value).Distinct().Order();
-        Assert.Equal(run.Pictures.Select(path => Path.GetFileName(path)!).Order(), named);
-    }
+    public void The_lesson_names_every_picture_and_no_other() => LessonFiles.AreNamed(run.Pictures, "Module03");
 
     [Fact]
-    public void The_lesson_quotes_the_program_as_it_is()
-    {
-        var program = Directory.GetFiles(_sources, "*.cs").SelectMany(File.ReadLines).Select(line => line.Trim()).ToHashSet();
-        var quoted = Regex.Matches(File.ReadAllText(Path.Combine(_sources, "README.md")), "```csharp\n(.*?)```", RegexOptions.Singleline)
-            .SelectMany(block => block.Groups[1].Value.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)).ToArray();
-        Assert.True(quoted.Length > 10);
-        Assert.All(quoted, line => Assert.Contains(line, program));
-    }
+    public void The_lesson_quotes_the_program_as_it_is() => LessonFiles.QuoteTheProgram("Module03");
 
     [Fact]
     public void Bayes_theorem_gives_the_textbook_value_and_the_simulation_agrees()
