@@ -12,6 +12,7 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["elbo"] = ElboWorkload.Run,
     ["mnist-nll"] = MnistLikelihoodWorkload.Run,
     ["precision"] = PrecisionWorkload.Run,
+    ["tokenize"] = TokenizeWorkload.Run,
 };
 
 Argument<string> workload = new("workload") { Description = $"One of: {string.Join(", ", workloads.Keys)}." };
