@@ -18,6 +18,7 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["decode-260k"] = DecodeWorkload.Run260K,
     ["decode-15m"] = DecodeWorkload.Run15M,
     ["decode-batch"] = DecodeWorkload.RunBatch,
+    ["tokenize"] = TokenizeWorkload.Run,
 };
 
 Argument<string> workload = new("workload") { Description = $"One of: {string.Join(", ", workloads.Keys)}." };
