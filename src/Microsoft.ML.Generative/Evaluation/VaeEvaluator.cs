@@ -41,8 +41,8 @@ internal static class VaeEvaluator
             Tensor? labels = model.LabelCount == 0 ? null : batch[1];
             (Tensor mean, Tensor logVariance) = model.Network.Encode(x, labels);
             Tensor exactMean = mean.cpu().to(float64);
-            sum.add_(exactMean.sum([0]));
-            squares.add_(exactMean.square().sum([0]));
+            sum.PlusInPlace(exactMean.sum([0]));
+            squares.PlusInPlace(exactMean.square().sum([0]));
 
             Tensor logWeightSum = full([batch.Rows], double.NegativeInfinity, float64);
             int atOnce = Math.Max(1, DecodedAtOnce / batch.Rows);

@@ -63,7 +63,7 @@ internal sealed class DecoderBlock : nn.Module
     public Tensor Attention(Tensor x, RotaryPositions? positions, Tensor mask)
     {
         (Tensor queries, Tensor keys, _) = Split(x, positions);
-        return (queries.matmul(Repeat(keys).transpose(-2, -1)) / Math.Sqrt(queries.size(-1)) + mask).softmax(-1);
+        return queries.matmul(Repeat(keys).transpose(-2, -1)).Times(1 / Math.Sqrt(queries.size(-1))).Plus(mask).softmax(-1);
     }
 
     public AttentionCache NewCache(int batch, int positions)
@@ -89,8 +89,8 @@ internal sealed class DecoderBlock : nn.Module
 
     private Tensor Finish(Tensor x, Tensor attended)
     {
-        x = x + Drop(attentionOut.call(attended.transpose(1, 2).flatten(2)));
-        return x + Drop(perceptronOut.call(Activate(perceptronIn.call(perceptronNorm.call(x)))));
+        x = x.Plus(Drop(attentionOut.call(attended.transpose(1, 2).flatten(2))));
+        return x.Plus(Drop(perceptronOut.call(Activate(perceptronIn.call(perceptronNorm.call(x))))));
     }
 
     private Tensor Activate(Tensor hidden)

@@ -29,7 +29,7 @@ internal sealed class Normalization : nn.Module<Tensor, Tensor>
         Tensor x = input.AsFloat32();
         if (_kind == NormalizationKind.LayerNorm)
             return F.layer_norm(x, _shape, weight, bias, _epsilon);
-        return x * (x.square().mean([-1], keepdim: true) + _epsilon).rsqrt() * weight;
+        return x * x.square().mean([-1], keepdim: true).Plus(_epsilon).rsqrt() * weight;
     }
 
     protected override void Dispose(bool disposing)

@@ -50,7 +50,7 @@ internal sealed class RotaryEmbedding(LanguageModelArchitecture architecture) : 
     public Tensor Rotate(Tensor x, Tensor cosine, Tensor sine)
     {
         Tensor[] parts = _isInterleaved ? x.unflatten(x.dim() - 1, x.size(-1) / 2, 2).unbind(-1) : x.chunk(2, -1);
-        Tensor[] rotated = [parts[0] * cosine - parts[1] * sine, parts[1] * cosine + parts[0] * sine];
+        Tensor[] rotated = [parts[0] * cosine - parts[1] * sine, (parts[1] * cosine).Plus(parts[0] * sine)];
         return (_isInterleaved ? stack(rotated, -1).flatten(-2) : cat(rotated, -1)).to(x.dtype);
     }
 

@@ -97,7 +97,7 @@ internal sealed class TrainedNetwork : IDisposable
     {
         double norm = OptimizerKernels.Norm(_gradients);
         if (norm > maxNorm)
-            _gradients.mul_(maxNorm / (norm + 1e-6));
+            _gradients.TimesInPlace(maxNorm / (norm + 1e-6));
         return norm;
     }
 

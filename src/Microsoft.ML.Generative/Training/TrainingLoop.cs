@@ -240,7 +240,7 @@ internal sealed class TrainingLoop
             _meter.Add(losses, total, batch.Rows, context.Step, isFirstPhase: index == 0);
 
             // Each row weighs the same, whatever batch it came in.
-            torch.Tensor part = batches.Count == 1 ? losses.Total : losses.Total * ((double)batch.Rows / rows);
+            torch.Tensor part = batches.Count == 1 ? losses.Total : losses.Total.Times((double)batch.Rows / rows);
             part.backward();
         }
 

@@ -56,8 +56,8 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
         public override Tensor NegativeLog(Tensor decoded, Tensor x, Reduction reduction)
         {
             double logNormalizer = Math.Log(noise) + 0.5 * Math.Log(2 * Math.PI);
-            Tensor squares = F.mse_loss(decoded, x, reduction).mul(0.5 / (noise * noise));
-            return squares.add(reduction == Reduction.Sum ? logNormalizer * x.numel() : logNormalizer);
+            Tensor squares = F.mse_loss(decoded, x, reduction).Times(0.5 / (noise * noise));
+            return squares.Plus(reduction == Reduction.Sum ? logNormalizer * x.numel() : logNormalizer);
         }
     }
 
@@ -80,8 +80,8 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
 
         public override Tensor NegativeLog(Tensor decoded, Tensor x, Reduction reduction)
         {
-            Tensor log = F.softplus(logNoise - LowestLogNoise, 1, 20) + LowestLogNoise; // [1]
-            Tensor each = ((decoded - x) * (-log).exp()).square() * 0.5 + log + 0.5 * Math.Log(2 * Math.PI);
+            Tensor log = F.softplus(logNoise.Plus(-LowestLogNoise), 1, 20).Plus(LowestLogNoise); // [1]
+            Tensor each = ((decoded - x) * (-log).exp()).square().Times(0.5).Plus(log).Plus(0.5 * Math.Log(2 * Math.PI));
             return reduction == Reduction.Sum ? each.sum() : each;
         }
     }
@@ -114,13 +114,13 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
             Tensor logScales = logScale.clamp_min(LowestLogScale).repeat_interleave(_valuesPerChannel); // [values]
             Tensor perScale = (-logScales).exp();
             Tensor distance = x - decoded.sigmoid();
-            Tensor above = (distance + HalfBin) * perScale;
-            Tensor below = (distance - HalfBin) * perScale;
+            Tensor above = distance.Plus(HalfBin) * perScale;
+            Tensor below = distance.Plus(-HalfBin) * perScale;
 
             // log(σ(a) − σ(b)) = log σ(a) + log σ(−b) + log(1 − e^(b−a)), and a − b is one bin: exact however narrow the bin is.
             Tensor logBelowUpper = F.logsigmoid(above);
             Tensor logAboveLower = F.logsigmoid(-below);
-            Tensor inside = logBelowUpper + logAboveLower + (-(perScale * (-2 * HalfBin)).expm1()).log();
+            Tensor inside = logBelowUpper.Plus(logAboveLower).Plus((-perScale.Times(-2 * HalfBin).expm1()).log());
             Tensor log = where(x < HalfBin, logBelowUpper, where(x > 1 - HalfBin, logAboveLower, inside));
             return reduction == Reduction.Sum ? -log.sum() : -log;
         }

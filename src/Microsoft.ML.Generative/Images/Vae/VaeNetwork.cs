@@ -76,7 +76,7 @@ internal sealed class VaeNetwork : nn.Module
     public Tensor DecodeMean(Tensor z, Tensor? labels = null) => likelihood.Mean(Decode(z, labels));
 
     /// <summary>z = mean + exp(logVariance / 2) · noise: a draw from q(z|x) that gradients flow through (eq. 4).</summary>
-    public static Tensor Reparameterize(Tensor mean, Tensor logVariance, Tensor noise) => mean + (logVariance * 0.5f).exp() * noise;
+    public static Tensor Reparameterize(Tensor mean, Tensor logVariance, Tensor noise) => mean.Plus(logVariance.Times(0.5).exp() * noise);
 
     /// <summary>−log p(x|z) in nats: [batch, values] each, or their sum over everything.</summary>
     /// <param name="decoded">What <see cref="Decode"/> returned.</param>
@@ -85,7 +85,8 @@ internal sealed class VaeNetwork : nn.Module
     public Tensor NegativeLogLikelihood(Tensor decoded, Tensor x, Reduction reduction) => likelihood.NegativeLog(decoded, x.flatten(1), reduction);
 
     /// <summary>KL(q(z|x) ‖ N(0, 1)) in nats, [batch, latent] (appendix B): ½ (mean² + variance − logVariance − 1).</summary>
-    public static Tensor KlDivergence(Tensor mean, Tensor logVariance) => (mean.square() + logVariance.exp() - logVariance - 1).mul(0.5f);
+    public static Tensor KlDivergence(Tensor mean, Tensor logVariance) =>
+        (mean.square().Plus(logVariance.exp()) - logVariance).Plus(-1).Times(0.5);
 
     // [batch, size] → [batch, size + labels], with a one in the place of the row's class.
     private Tensor WithLabels(Tensor values, Tensor? labels) => _labelCount == 0

@@ -35,8 +35,8 @@ internal sealed class VaeObjective(VaeNetwork network, VaeOptions options)
         Tensor logLikelihood = -network.NegativeLogLikelihood(decoded, x.flatten(1).repeat(samples, 1), nn.Reduction.None).sum(1).view(samples, rows);
 
         // Both densities' constants cancel.
-        Tensor logPriorToPosterior = (noise.square() + logVariance - z.square()).sum(2).mul(0.5f);
-        return (logLikelihood + logPriorToPosterior, logLikelihood);
+        Tensor logPriorToPosterior = (noise.square().Plus(logVariance) - z.square()).sum(2).Times(0.5);
+        return (logLikelihood.Plus(logPriorToPosterior), logLikelihood);
     }
 
     /// <summary>Ones with the values as their probabilities.</summary>
@@ -61,14 +61,14 @@ internal sealed class VaeObjective(VaeNetwork network, VaeOptions options)
         Tensor decoded = network.Decode(VaeNetwork.Reparameterize(mean, logVariance, noise), labels);
 
         double perRow = 1.0 / x.size(0);
-        Tensor reconstruction = network.NegativeLogLikelihood(decoded, x, nn.Reduction.Sum).mul(perRow);
+        Tensor reconstruction = network.NegativeLogLikelihood(decoded, x, nn.Reduction.Sum).Times(perRow);
         Tensor divergence = VaeNetwork.KlDivergence(mean, logVariance); // [batch, latent]
-        Tensor kl = divergence.sum().mul(perRow);
+        Tensor kl = divergence.sum().Times(perRow);
 
         // Validation scores what the training is after in the end, so that its losses can be compared.
         double beta = step.IsTraining ? BetaAt(options, step.Step, step.TotalSteps) : options.Beta;
         Tensor cost = step.IsTraining && options.FreeBits > 0 ? divergence.mean([0]).clamp_min(options.FreeBits).sum() : kl;
-        Tensor total = beta == 1 ? reconstruction + cost : reconstruction.add(cost, beta);
+        Tensor total = reconstruction.Plus(cost, beta);
         return options.BetaSchedule == VaeBetaSchedule.Constant
             ? new Losses(total, ("reconstruction", reconstruction), ("kl", kl))
             : new Losses(total, ("reconstruction", reconstruction), ("kl", kl), ("beta", tensor(beta)));
@@ -80,10 +80,10 @@ internal sealed class VaeObjective(VaeNetwork network, VaeOptions options)
         int samples = options.ImportanceSamples;
         Tensor noise = randn([samples, .. mean.shape], generator: step.Generator).to(step.Device);
         (Tensor logWeights, Tensor logLikelihood) = LogWeights(network, x, labels, mean, logVariance, noise);
-        Tensor bound = logWeights.logsumexp(0) - Math.Log(samples); // [batch]
+        Tensor bound = logWeights.logsumexp(0).Plus(-Math.Log(samples)); // [batch]
         return new Losses(
             -bound.mean(),
             ("reconstruction", -logLikelihood.mean()),
-            ("kl", VaeNetwork.KlDivergence(mean, logVariance).sum().div(x.size(0))));
+            ("kl", VaeNetwork.KlDivergence(mean, logVariance).sum().Times(1.0 / x.size(0))));
     }
 }

@@ -247,7 +247,7 @@ public sealed class VaeTransformer : BatchTransformer
         if (active(2))
             results.Add(error);
         if (active(3))
-            results.Add(error + VaeNetwork.KlDivergence(mean, logVariance).sum(1));
+            results.Add(error.Plus(VaeNetwork.KlDivergence(mean, logVariance).sum(1)));
         return results;
     }
 

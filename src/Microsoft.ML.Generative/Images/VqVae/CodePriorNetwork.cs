@@ -57,7 +57,7 @@ internal sealed class CodePriorNetwork : nn.Module
     {
         Tensor before = codes.call(grid.narrow(1, 0, grid.size(1) - 1));
         Tensor first = start.expand(grid.size(0), 1, -1);
-        Tensor x = cat([first, before], 1) + Positions();
+        Tensor x = cat([first, before], 1).Plus(Positions());
         foreach (DecoderBlock block in blocks)
             x = block.Forward(x);
         return head.call(norm.call(x)).AsFloat32();
@@ -75,7 +75,7 @@ internal sealed class CodePriorNetwork : nn.Module
     {
         long batch = cache[0].Keys.size(0);
         Tensor code = previous is null ? start.expand(batch, 1, -1) : codes.call(previous.unsqueeze(1));
-        Tensor x = code + rows[position / _grid.Width] + columns[0, position % _grid.Width];
+        Tensor x = code.Plus(rows[position / _grid.Width]).Plus(columns[0, position % _grid.Width]);
         for (int i = 0; i < cache.Length; i++)
             x = blocks[i].Next(x, cache[i], Store);
         return head.call(norm.call(x)).squeeze(1).AsFloat32();
@@ -89,5 +89,5 @@ internal sealed class CodePriorNetwork : nn.Module
 
     public AttentionCache[] NewCache(int batch) => [.. blocks.Select(b => b.NewCache(batch, _grid.Size))];
 
-    private Tensor Positions() => (rows + columns).flatten(0, 1);
+    private Tensor Positions() => rows.Plus(columns).flatten(0, 1);
 }

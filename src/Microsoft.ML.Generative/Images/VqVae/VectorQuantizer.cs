@@ -53,7 +53,7 @@ internal sealed class VectorQuantizer : nn.Module
     }
 
     /// <summary>The nearest vectors with the gradient of the vectors themselves: q going forward, z going back (section 3.2).</summary>
-    public static Tensor StraightThrough(Tensor vectors, Tensor quantized) => vectors + (quantized - vectors).detach();
+    public static Tensor StraightThrough(Tensor vectors, Tensor quantized) => vectors.Plus((quantized - vectors).detach());
 
     /// <summary>How many of the codes there are of each: [codes].</summary>
     public Tensor Count(Tensor codes) => bincount(codes.flatten(), minlength: _codebookSize).to(float32);
@@ -91,11 +91,11 @@ internal sealed class VectorQuantizer : nn.Module
         using IDisposable noGradient = no_grad();
         using DisposeScope scope = NewDisposeScope();
         Tensor chosenBy = codes.unsqueeze(1).eq(arange(_codebookSize, device: codes.device)).to(vectors.dtype);
-        usage.mul_(_decay).add_(chosenBy.sum([0]), alpha: 1 - _decay);
-        sums.mul_(_decay).add_(chosenBy.t().mm(vectors), alpha: 1 - _decay);
+        usage.TimesInPlace(_decay).PlusInPlace(chosenBy.sum([0]), 1 - _decay);
+        sums.TimesInPlace(_decay).PlusInPlace(chosenBy.t().mm(vectors), 1 - _decay);
 
         Tensor total = usage.sum();
-        Tensor smoothed = (usage + Smoothing) / (total + _codebookSize * Smoothing) * total;
+        Tensor smoothed = usage.Plus(Smoothing) / total.Plus(_codebookSize * Smoothing) * total;
         codebook.copy_(sums / smoothed.unsqueeze(1));
         ReplaceDeadCodes(vectors, generator);
     }
@@ -104,7 +104,7 @@ internal sealed class VectorQuantizer : nn.Module
     private void ReplaceDeadCodes(Tensor vectors, Generator generator)
     {
         Tensor average = usage.mean();
-        Tensor isDead = usage < average * _deadCodeThreshold;
+        Tensor isDead = usage < average.Times(_deadCodeThreshold);
         Tensor chosen = randint(0, vectors.size(0), [_codebookSize], generator: generator, dtype: int64).to(vectors.device);
         Tensor replacements = vectors.index_select(0, chosen);
         codebook.copy_(where(isDead.unsqueeze(1), replacements, codebook));

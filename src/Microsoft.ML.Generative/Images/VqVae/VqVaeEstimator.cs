@@ -131,13 +131,13 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         torch.Tensor quantized = quantizer.Vectors(codes);
 
         torch.Tensor decoded = autoencoder.Decode(VectorQuantizer.StraightThrough(vectors, quantized), grid);
-        torch.Tensor reconstruction = torch.nn.functional.mse_loss(decoded, x).div(variance);
+        torch.Tensor reconstruction = torch.nn.functional.mse_loss(decoded, x).Times(1 / variance);
         torch.Tensor commitment = torch.nn.functional.mse_loss(vectors, quantized);
         torch.Tensor perplexity = VectorQuantizer.Perplexity(quantizer.Count(codes));
         if (step.IsTraining)
             quantizer.Learn(vectors, codes, step.Generator);
         return new Losses(
-            reconstruction.add(commitment, _options.CommitmentCost),
+            reconstruction.Plus(commitment, _options.CommitmentCost),
             ("reconstruction", reconstruction), ("commitment", commitment), ("perplexity", perplexity));
     }
 

@@ -141,6 +141,6 @@ internal sealed class VqVaeAutoencoder : nn.Module
             RegisterComponents();
         }
 
-        public override Tensor forward(Tensor input) => input + outer.call(inner.call(input.relu()).relu());
+        public override Tensor forward(Tensor input) => input.Plus(outer.call(inner.call(input.relu()).relu()));
     }
 }

@@ -59,29 +59,29 @@ internal static class OptimizerKernels
         using DisposeScope scope = torch.NewDisposeScope();
         torch.Tensor g = gradients;
         if (step.IsDecoupled)
-            weights.mul_(1 - step.LearningRate * step.WeightDecay);
+            weights.TimesInPlace(1 - step.LearningRate * step.WeightDecay);
         else if (step.WeightDecay != 0)
-            g = g.add(weights, step.WeightDecay);
-        m.mul_(step.Beta1).add_(g, 1 - step.Beta1);
-        v.mul_(step.Beta2).addcmul_(g, g, 1 - step.Beta2);
-        weights.addcdiv_(m, v.sqrt().mul_(step.SecondMomentScale).add_(step.Epsilon), -step.StepSize);
+            g = g.Plus(weights, step.WeightDecay);
+        m.TimesInPlace(step.Beta1).PlusInPlace(g, 1 - step.Beta1);
+        v.TimesInPlace(step.Beta2).PlusInPlace(g.square(), 1 - step.Beta2);
+        weights.PlusInPlace(m / v.sqrt().TimesInPlace(step.SecondMomentScale).PlusInPlace(step.Epsilon), -step.StepSize);
     }
 
     internal static void SgdByOperations(torch.Tensor weights, torch.Tensor gradients, torch.Tensor momentum, in SgdStep step)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        torch.Tensor g = step.WeightDecay == 0 ? gradients : gradients.add(weights, step.WeightDecay);
+        torch.Tensor g = step.WeightDecay == 0 ? gradients : gradients.Plus(weights, step.WeightDecay);
         if (step.Step == 1)
             momentum.copy_(g);
         else
-            momentum.mul_(step.Momentum).add_(g);
-        weights.add_(momentum, -step.LearningRate);
+            momentum.TimesInPlace(step.Momentum).PlusInPlace(g);
+        weights.PlusInPlace(momentum, -step.LearningRate);
     }
 
     internal static void EmaByOperations(torch.Tensor average, torch.Tensor weights, double decay)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        average.mul_(decay).add_(weights, 1 - decay);
+        average.TimesInPlace(decay).PlusInPlace(weights, 1 - decay);
     }
 
     internal static double NormByOperations(torch.Tensor values)

@@ -121,7 +121,7 @@ internal sealed class LanguageModelNetwork : nn.Module
     {
         Tensor x = tokens.call(sequences);
         if (where is not null)
-            x = x + where;
+            x = x.Plus(where);
         return _dropout == 0 ? x : F.dropout(x, _dropout, training);
     }
 
@@ -142,7 +142,7 @@ internal sealed class LanguageModelNetwork : nn.Module
         Tensor closed = full([time, time], float.NegativeInfinity, device: tokens.weight!.device);
         Tensor mask = closed.triu(1);
         if (window < time)
-            mask = mask + closed.tril(-window);
+            mask = mask.Plus(closed.tril(-window));
         return MixedPrecision.Cast(mask);
     }
 
