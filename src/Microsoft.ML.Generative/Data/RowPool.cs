@@ -18,17 +18,22 @@ internal sealed class RowPool : IDisposable
 
     /// <param name="columns">The columns of a row.</param>
     /// <param name="capacity">Rows in the pool.</param>
-    /// <param name="seed">Seed of the order.</param>
-    public unsafe RowPool(IReadOnlyList<TensorColumn> columns, int capacity, long seed)
+    public unsafe RowPool(IReadOnlyList<TensorColumn> columns, int capacity)
     {
         _capacity = capacity;
         _columns = columns.Count;
-        _state = (ulong)seed;
         _rowBytes = [.. columns.Select(c => c.RowBytes)];
         _rows = [.. columns.Select(c => torch.empty([capacity, c.RowBytes], torch.uint8).DetachFromDisposeScope())];
         _start = new byte*[_columns];
         for (int i = 0; i < _columns; i++)
             _start[i] = TensorMemory.Start(_rows[i]);
+    }
+
+    /// <summary>Empties the pool, for a new order.</summary>
+    public void Start(long seed)
+    {
+        _state = (ulong)seed;
+        _count = 0;
     }
 
     public bool IsFull => _count == _capacity;

@@ -26,6 +26,9 @@ internal sealed class StreamedBatches : IBatchSource, IDisposable
     private readonly CancellationToken _cancellation;
     private Reader? _reader;
 
+    // One for all epochs: memory that one thread frees and the next allocates again may come from elsewhere, and the process grows.
+    private RowPool? _pool;
+
     public StreamedBatches(
         IHost host, IDataView data, IReadOnlyList<TensorColumn> columns, long count, int batchSize, long? shuffleSeed, int poolRows,
         torch.Device device, string fingerprint, CancellationToken cancellation)
@@ -67,7 +70,11 @@ internal sealed class StreamedBatches : IBatchSource, IDisposable
         return new TensorBatch(size, columns);
     }
 
-    public void Dispose() => _reader?.Dispose();
+    public void Dispose()
+    {
+        _reader?.Dispose();
+        _pool?.Dispose();
+    }
 
     /// <summary>The thread that reads one epoch.</summary>
     private sealed class Reader : IDisposable
@@ -155,7 +162,8 @@ internal sealed class StreamedBatches : IBatchSource, IDisposable
 
         private long ReadShuffled(DataViewRowCursor cursor, RowReader[] readers, BatchFiller batches, long seed)
         {
-            using var pool = new RowPool(_owner._columns, _owner._poolRows, seed);
+            RowPool pool = _owner._pool ??= new RowPool(_owner._columns, _owner._poolRows);
+            pool.Start(seed);
             var targets = new RowTarget[readers.Length];
             long drawn = 0;
             void Draw()
