@@ -9,7 +9,7 @@ namespace Microsoft.ML.Generative.Benchmarks;
 /// </summary>
 internal static class TokenizeWorkload
 {
-    private static readonly (string Name, string Path)[] s_files =
+    private static readonly (string Name, string Path)[] _files =
     [
         ("llama2", "llama-tokenizer/tokenizer.model"), ("t5", "t5-spiece/spiece.model"), ("tok512", "stories260K/tok512.bin"), ("bert", "bert-base-uncased/vocab.txt"),
     ];
@@ -37,7 +37,7 @@ internal static class TokenizeWorkload
             });
         }
 
-        foreach (var (name, path) in s_files.Where(file => System.IO.File.Exists(File(file.Path))))
+        foreach (var (name, path) in _files.Where(file => System.IO.File.Exists(File(file.Path))))
             tokenizers[name] = GenerativeTokenizers.FromFile(File(path));
 
         return new

@@ -6,14 +6,14 @@ namespace Microsoft.ML.Generative;
 /// </summary>
 internal static class ByteAlphabet
 {
-    private static readonly char[] s_characters = Create();
-    private static readonly short[] s_bytes = Invert(s_characters);
+    private static readonly char[] _characters = Create();
+    private static readonly short[] _bytes = Invert(_characters);
 
-    public static char CharacterOf(byte value) => s_characters[value];
+    public static char CharacterOf(byte value) => _characters[value];
 
     public static bool TryGetByte(char character, out byte value)
     {
-        short found = character < s_bytes.Length ? s_bytes[character] : (short)-1;
+        short found = character < _bytes.Length ? _bytes[character] : (short)-1;
         value = (byte)found;
         return found >= 0;
     }
@@ -35,7 +35,7 @@ internal static class ByteAlphabet
     {
         Span<char> token = bytes.Length <= 256 ? stackalloc char[bytes.Length] : new char[bytes.Length];
         for (int i = 0; i < bytes.Length; i++)
-            token[i] = s_characters[bytes[i]];
+            token[i] = _characters[bytes[i]];
         return token.ToString();
     }
 

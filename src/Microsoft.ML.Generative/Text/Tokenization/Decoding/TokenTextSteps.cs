@@ -41,7 +41,7 @@ internal sealed class StripStep(char character, int start, int end) : TokenTextS
 /// <summary>Tokens are words with a space before them, except for those that continue a word.</summary>
 internal sealed class WordPieceStep(string continuationPrefix, bool cleanUp) : TokenTextStep
 {
-    private static readonly (string From, string To)[] s_cleanUps =
+    private static readonly (string From, string To)[] _cleanUps =
     [
         (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"),
         (" do not", " don't"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
@@ -56,7 +56,7 @@ internal sealed class WordPieceStep(string continuationPrefix, bool cleanUp) : T
             return text;
 
         var builder = new StringBuilder(text);
-        foreach (var (from, to) in s_cleanUps)
+        foreach (var (from, to) in _cleanUps)
             builder.Replace(from, to);
         return builder.ToString();
     }

@@ -11,11 +11,11 @@ internal static class TokenizerFolder
     private const string ChatTemplateName = "chat_template.jinja";
     private const string WordPieceName = "vocab.txt";
 
-    private static readonly string[] s_sentencePieceNames = ["tokenizer.model", "spiece.model", "sentencepiece.model"];
-    private static readonly (string Vocabulary, string Merges)[] s_gpt2Names = [("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")];
+    private static readonly string[] _sentencePieceNames = ["tokenizer.model", "spiece.model", "sentencepiece.model"];
+    private static readonly (string Vocabulary, string Merges)[] _gpt2Names = [("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")];
 
     // Which of the model's tokens are which, by id; the first file that says so is right.
-    private static readonly string[] s_idFiles = ["generation_config.json", "config.json"];
+    private static readonly string[] _idFiles = ["generation_config.json", "config.json"];
 
     public static GenerativeTokenizer Read(string folder)
     {
@@ -67,14 +67,14 @@ internal static class TokenizerFolder
         FolderSettings settings = ReadJson(folder, TokenizerFiles.ConfigName, FolderSettings.Read) ?? FolderSettings.None;
         if (settings.Added.Count == 0 && ReadJson(folder, AddedTokensName, (root, path) => ReadAdded(root, path, config)) is { } added)
             settings = settings with { Added = added };
-        if (s_sentencePieceNames.FirstOrDefault(name => File.Exists(Full(name))) is { } model)
+        if (_sentencePieceNames.FirstOrDefault(name => File.Exists(Full(name))) is { } model)
             return SentencePiece(Named(model), settings, config);
-        if (s_gpt2Names.FirstOrDefault(names => File.Exists(Full(names.Vocabulary)) && File.Exists(Full(names.Merges))) is { Vocabulary: not null } pair)
+        if (_gpt2Names.FirstOrDefault(names => File.Exists(Full(names.Vocabulary)) && File.Exists(Full(names.Merges))) is { Vocabulary: not null } pair)
             return Gpt2(Named(pair.Vocabulary), Named(pair.Merges), settings, config);
         if (File.Exists(Full(WordPieceName)))
             return WordPiece(Named(WordPieceName), settings, config);
         throw new FileNotFoundException(
-            $"The folder '{folder}' has no tokenizer: expected {TokenizerFiles.TokenizerName}, one of {string.Join(", ", s_sentencePieceNames)}, "
+            $"The folder '{folder}' has no tokenizer: expected {TokenizerFiles.TokenizerName}, one of {string.Join(", ", _sentencePieceNames)}, "
             + $"vocab.json with merges.txt, or {WordPieceName}.",
             Full(TokenizerFiles.TokenizerName));
     }
@@ -155,7 +155,7 @@ internal static class TokenizerFolder
     private static TokenizerConfig WithIds(string folder, GenerativeTokenizer tokenizer)
     {
         TokenizerConfig config = tokenizer.Config;
-        foreach (string name in s_idFiles)
+        foreach (string name in _idFiles)
         {
             SpecialTokenIds ids = ReadJson(folder, name, ReadIds) ?? SpecialTokenIds.None;
             config = config with

@@ -17,7 +17,7 @@ internal sealed class MarksNormalizer : TextNormalizer
 /// <summary>What BERT does to a text. Devlin et al., 2018; https://github.com/google-research/bert, tokenization.py.</summary>
 internal sealed class BertNormalizer(bool cleanText, bool separateIdeographs, bool stripAccents, bool lowercase) : TextNormalizer
 {
-    private static readonly LowercaseNormalizer s_lowercase = new();
+    private static readonly LowercaseNormalizer _lowercase = new();
 
     public override string Normalize(string text)
     {
@@ -32,7 +32,7 @@ internal sealed class BertNormalizer(bool cleanText, bool separateIdeographs, bo
                 rune => Rune.GetUnicodeCategory(rune) != System.Globalization.UnicodeCategory.NonSpacingMark);
         }
 
-        return lowercase ? s_lowercase.Normalize(text) : text;
+        return lowercase ? _lowercase.Normalize(text) : text;
     }
 
     private static string Clean(string text)

@@ -23,7 +23,7 @@ internal static class KnownPatterns
     public const string WhitespaceText =
         @"[\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u200C\u200D\u24B6-\u24E9]+|[^\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u200C\u200D\u24B6-\u24E9\s]+";
 
-    private static readonly Lazy<UnicodePattern> s_gpt2 = new(() => new UnicodePattern(Gpt2Text));
+    private static readonly Lazy<UnicodePattern> _gpt2 = new(() => new UnicodePattern(Gpt2Text));
 
-    public static UnicodePattern Gpt2 => s_gpt2.Value;
+    public static UnicodePattern Gpt2 => _gpt2.Value;
 }

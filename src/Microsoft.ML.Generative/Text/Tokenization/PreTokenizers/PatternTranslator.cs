@@ -18,12 +18,12 @@ internal sealed class PatternTranslator
     private const string Word = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u24B6-\u24E9";
     private const string WordOutside = Word + @"\u00B2\u00B3\u00B9\u00BC-\u00BE";
 
-    private static readonly HashSet<string> s_categories = new(
+    private static readonly HashSet<string> _categories = new(
         ["L", "Lu", "Ll", "Lt", "Lm", "Lo", "M", "Mn", "Mc", "Me", "N", "Nd", "Nl", "No", "P", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po",
          "S", "Sm", "Sc", "Sk", "So", "Z", "Zs", "Zl", "Zp", "C", "Cc", "Cf", "Co", "Cn"], StringComparer.Ordinal);
 
-    private static readonly string[] s_openings = ["(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>", "(?i:"];
-    private static readonly SearchValues<char> s_repetition = SearchValues.Create("0123456789,");
+    private static readonly string[] _openings = ["(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>", "(?i:"];
+    private static readonly SearchValues<char> _repetition = SearchValues.Create("0123456789,");
 
     private readonly string _source;
     private readonly StringBuilder _output = new();
@@ -112,7 +112,7 @@ internal sealed class PatternTranslator
         if (end < 0)
             return null;
         ReadOnlySpan<char> inside = _source.AsSpan(_position + 1, end - _position - 1);
-        return inside.Length > 0 && char.IsAsciiDigit(inside[0]) && inside.IndexOfAnyExcept(s_repetition) < 0
+        return inside.Length > 0 && char.IsAsciiDigit(inside[0]) && inside.IndexOfAnyExcept(_repetition) < 0
             ? _source[_position..(end + 1)]
             : null;
     }
@@ -145,7 +145,7 @@ internal sealed class PatternTranslator
     {
         string rest = _source[_position..];
         string? opening = rest.StartsWith("(?", StringComparison.Ordinal)
-            ? s_openings.FirstOrDefault(o => rest.StartsWith(o, StringComparison.Ordinal))
+            ? _openings.FirstOrDefault(o => rest.StartsWith(o, StringComparison.Ordinal))
             : "(";
         if (opening is null)
             throw Unsupported($"the group '{rest[..Math.Min(4, rest.Length)]}'");
@@ -234,7 +234,7 @@ internal sealed class PatternTranslator
             throw Unsupported($"'\\{letter}' without a category in braces");
         string name = _source[(_position + 1)..end];
         bool negated = name.StartsWith('^');
-        if (!s_categories.Contains(negated ? name[1..] : name))
+        if (!_categories.Contains(negated ? name[1..] : name))
             throw Unsupported($"'\\{letter}' of {Quoted.Text(name)}");
         _output.Append('\\').Append(negated ? letter == 'p' ? 'P' : 'p' : letter).Append('{').Append(negated ? name[1..] : name).Append('}');
         _position = end + 1;

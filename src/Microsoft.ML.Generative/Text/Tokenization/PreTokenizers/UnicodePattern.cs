@@ -12,7 +12,7 @@ namespace Microsoft.ML.Generative;
 internal sealed class UnicodePattern
 {
     // For patterns of strangers, which may be made to take forever.
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(20);
 
     private readonly Regex _regex;
 
@@ -22,7 +22,7 @@ internal sealed class UnicodePattern
     {
         try
         {
-            _regex = new Regex(pattern, RegexOptions.CultureInvariant | RegexOptions.Compiled, s_patience);
+            _regex = new Regex(pattern, RegexOptions.CultureInvariant | RegexOptions.Compiled, _patience);
         }
         catch (RegexParseException e)
         {

@@ -7,7 +7,7 @@ internal sealed class UnicodeData
 {
     private const string Resource = "Microsoft.ML.Generative.normalization.txt";
 
-    private static readonly Lazy<UnicodeData> s_instance = new(() => new UnicodeData());
+    private static readonly Lazy<UnicodeData> _instance = new(() => new UnicodeData());
 
     private readonly Dictionary<int, int[]> _canonical = [];
     private readonly Dictionary<int, int[]> _compatibility = [];
@@ -47,7 +47,7 @@ internal sealed class UnicodeData
             _compatibility.Add(code, [.. Expand(code, all)]);
     }
 
-    public static UnicodeData Instance => s_instance.Value;
+    public static UnicodeData Instance => _instance.Value;
 
     /// <summary>The full decomposition of a character, or null; Hangul syllables aside.</summary>
     public int[]? Decomposition(int code, bool compatibility) => (compatibility ? _compatibility : _canonical).GetValueOrDefault(code);
