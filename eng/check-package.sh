@@ -45,8 +45,9 @@ done
 
 nuspec=$repository/src/Microsoft.ML.Generative/obj/Release/Microsoft.ML.Generative.$version.nuspec
 dependencies=$(sed -nE 's/.*<dependency id="([^"]+)" version="([^"]+)".*/\1 \2/p' "$nuspec" | LC_ALL=C sort)
-# The six packages that the library references, and the pins of Directory.Packages.props for what these bring along.
+# The seven packages that the library references, and the pins of Directory.Packages.props for what these bring along.
 expected='Google.Protobuf 3.31.1
+Microsoft.Extensions.AI.Abstractions [10.11.0, 11.0.0)
 Microsoft.ML [5.0.1, 6.0.0)
 Microsoft.ML.ImageAnalytics [5.0.1, 6.0.0)
 Microsoft.ML.Tokenizers [2.0.1, 3.0.0)

@@ -9,12 +9,10 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
     /// <summary>Writes a text piece by piece.</summary>
     /// <param name="request">The prompt.</param>
     /// <param name="options">Checked options without beam search.</param>
-    /// <param name="constraint">Says which tokens are allowed, if not all are.</param>
     /// <param name="finished">Told the whole when it ends.</param>
     /// <param name="cancellation">Stops between two tokens.</param>
     public IEnumerable<string> Stream(
-        GenerationRequest request, TextGenerationOptions options, ITokenConstraint? constraint = null, Action<GeneratedText>? finished = null,
-        CancellationToken cancellation = default)
+        GenerationRequest request, TextGenerationOptions options, Action<GeneratedText>? finished = null, CancellationToken cancellation = default)
     {
         Check(request, options);
         return Pieces();
@@ -23,7 +21,7 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
         {
             using IDecodingSession session = open(1);
             float[] logits = new float[session.VocabularySize];
-            var stream = new TextStream(request, options, codec, new TokenSampler(options, codec.VocabularySize), constraint);
+            var stream = new TextStream(request, options, codec, new TokenSampler(options, codec.VocabularySize));
             var window = new ContextWindow(session, 0, contextLength);
             window.Start(stream.Tokens, logits);
             while (stream.End is null)

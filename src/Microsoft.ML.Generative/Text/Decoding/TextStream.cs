@@ -12,7 +12,6 @@ internal sealed class TextStream
     private readonly LogitAdjustments _adjustments;
     private readonly IncrementalDecoder _decoder;
     private readonly StopScanner _scanner;
-    private readonly ITokenConstraint? _constraint;
     private readonly List<int> _tokens;
     private readonly StringBuilder _text = new();
     private int _generated;
@@ -21,10 +20,9 @@ internal sealed class TextStream
     /// <param name="options">How tokens are chosen.</param>
     /// <param name="codec">Tokens to text.</param>
     /// <param name="sampler">Chooses; streams that take turns may share it.</param>
-    /// <param name="constraint">Says which tokens are allowed, if not all are.</param>
-    public TextStream(GenerationRequest request, TextGenerationOptions options, TextCodec codec, TokenSampler sampler, ITokenConstraint? constraint = null)
+    public TextStream(GenerationRequest request, TextGenerationOptions options, TextCodec codec, TokenSampler sampler)
     {
-        (_request, _options, _codec, _sampler, _constraint) = (request, options, codec, sampler, constraint);
+        (_request, _options, _codec, _sampler) = (request, options, codec, sampler);
         _tokens = [.. request.Tokens];
         _adjustments = new LogitAdjustments(options, request.Tokens);
         _decoder = codec.NewDecoder(request.Tokens);
@@ -46,7 +44,6 @@ internal sealed class TextStream
     {
         logits = logits[.._codec.VocabularySize];
         _adjustments.Apply(logits);
-        _constraint?.Mask(logits);
         // A position's number depends on the seed and the position alone, so that no other text changes it.
         int token = _sampler.Choose(logits, new RowRandom(_request.Seed, _generated).NextDouble());
         _generated++;
@@ -55,10 +52,9 @@ internal sealed class TextStream
 
         _tokens.Add(token);
         _adjustments.Add(token);
-        _constraint?.Add(token);
         string piece = _scanner.Append(_decoder.Append(token));
         _text.Append(piece);
-        if (_scanner.HasStopped || _constraint?.IsComplete == true)
+        if (_scanner.HasStopped)
             End = GenerationEnd.Stop;
         else if (_generated == _options.MaxTokens)
             return piece + Finish(GenerationEnd.Length);
@@ -73,16 +69,4 @@ internal sealed class TextStream
         _text.Append(rest);
         return rest;
     }
-}
-
-/// <summary>Says which tokens may come next, as a text has to follow a grammar.</summary>
-internal interface ITokenConstraint
-{
-    /// <summary>Whether nothing may come any more.</summary>
-    bool IsComplete { get; }
-
-    /// <summary>Sets the logits of tokens that must not come next to −∞.</summary>
-    void Mask(Span<float> logits);
-
-    void Add(int token);
 }

@@ -12,7 +12,9 @@ public sealed partial class LanguageModelTransformer
     // Streams of the seed of a model's rows.
     private const long RowStream = 201;
 
-    private TextGenerator Generator => new(Codec, Architecture.ContextLength, OpenSession);
+    private TextGenerator Generator => GeneratorOf(Codec);
+
+    private TextGenerator GeneratorOf(TextCodec codec) => new(codec, Architecture.ContextLength, OpenSession);
 
     /// <summary>Goes on from a prompt, as <see cref="LanguageModelOptions.Generation"/> of the model says.</summary>
     /// <param name="prompt">The beginning of the text; may be empty where the tokenizer has a token that begins a text.</param>
@@ -73,24 +75,24 @@ public sealed partial class LanguageModelTransformer
     /// <param name="options">How tokens are chosen, without beam search. Default: those of the model.</param>
     /// <returns>Pieces of text, together what <see cref="Generate(string, TextGenerationOptions)"/> returns; never half a character.</returns>
     /// <inheritdoc cref="Generate(string, TextGenerationOptions)" path="/exception"/>
-    public IEnumerable<string> Stream(string prompt, TextGenerationOptions? options = null) => Stream(Codec.EncodePrompt(Checked(prompt)), options, null, null, CancellationToken.None);
+    public IEnumerable<string> Stream(string prompt, TextGenerationOptions? options = null) => Stream(Codec.EncodePrompt(Checked(prompt)), options, Codec, null, CancellationToken.None);
 
     /// <inheritdoc cref="Stream(string, TextGenerationOptions?)"/>
     /// <param name="prompt">The beginning of the text.</param>
     /// <param name="options">How tokens are chosen, without beam search. Default: those of the model.</param>
     /// <param name="cancellationToken">Stops between two tokens.</param>
     public IAsyncEnumerable<string> StreamAsync(string prompt, TextGenerationOptions? options = null, CancellationToken cancellationToken = default) =>
-        Asynchronously(Stream(Codec.EncodePrompt(Checked(prompt)), options, null, null, cancellationToken), cancellationToken);
+        Asynchronously(Stream(Codec.EncodePrompt(Checked(prompt)), options, Codec, null, cancellationToken), cancellationToken);
 
     internal IEnumerable<string> Stream(
-        int[] prompt, TextGenerationOptions? options, ITokenConstraint? constraint, Action<GeneratedText>? finished, CancellationToken cancellation)
+        int[] prompt, TextGenerationOptions? options, TextCodec codec, Action<GeneratedText>? finished, CancellationToken cancellation)
     {
         ThrowIfDisposed();
         options ??= _config.Options.Generation;
         options.Validate(Codec.VocabularySize);
         if (options.Beams > 1)
             throw new ArgumentException($"{nameof(options.Beams)} is {options.Beams}: beam search knows its text only at its end, so it cannot be streamed.", nameof(options));
-        return Generator.Stream(new GenerationRequest(prompt, SeedSequence.Choose(Host, options.Seed)), options, constraint, finished, cancellation);
+        return GeneratorOf(codec).Stream(new GenerationRequest(prompt, SeedSequence.Choose(Host, options.Seed)), options, finished, cancellation);
     }
 
     // Each piece is made on a worker thread; nothing of libtorch that belongs to a thread is open between two.

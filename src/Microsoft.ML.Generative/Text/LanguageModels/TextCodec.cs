@@ -19,11 +19,15 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
     // Only where the two differ: with GPT-2 the end of a document is the beginning of the next.
     private bool BeginsDocuments => Special.Bos is { } bos && bos != Special.Eos;
 
-    public static TextCodec Of(Tokenizer tokenizer, int vocabularySize) => tokenizer is GenerativeTokenizer own
-        ? new TextCodec(own, own.VocabularySize, own.SpecialTokens)
-        : vocabularySize > 0 ? new TextCodec(tokenizer, vocabularySize, SpecialTokenIds.None)
-        : throw new ArgumentException(
+    /// <param name="tokenizer">Any tokenizer.</param>
+    /// <param name="vocabularySize">The model's vocabulary, for tokenizers that do not tell theirs; 0 if it is not known either.</param>
+    public static TextCodec Of(Tokenizer tokenizer, int vocabularySize)
+    {
+        TokenizerFacts facts = TokenizerFacts.Of(tokenizer);
+        int size = facts.VocabularySize ?? vocabularySize;
+        return size > 0 ? new TextCodec(tokenizer, size, facts.SpecialTokens) : throw new ArgumentException(
             $"A tokenizer of the type {tokenizer.GetType().FullName} does not tell how many tokens it has: set {nameof(LanguageModelArchitecture.VocabularySize)} of {nameof(LanguageModelOptions.Architecture)}.");
+    }
 
     /// <summary>Makes a tokenizer out of texts: of byte pairs, or of characters where no size is given.</summary>
     public static TextCodec Make(IEnumerable<string> texts, int? vocabularySize)
@@ -56,12 +60,23 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
         return Begin is { } begin ? [begin] : throw new ArgumentException("The prompt is empty, and the tokenizer has no token that begins a text.");
     }
 
+    /// <summary>A text without tokens before or after it.</summary>
+    public IReadOnlyList<int> EncodeText(string text) => Encode(text);
+
+    /// <summary>The id of a token as the vocabulary has it.</summary>
+    public int? IdOf(string token) => (Tokenizer as GenerativeTokenizer)?.IdOf(token);
+
     public IncrementalDecoder NewDecoder(IReadOnlyList<int> context) => IncrementalDecoder.Create(Tokenizer, context);
 
     // What reads like a special token in a text is text: a document must not end itself.
-    private IReadOnlyList<int> Encode(string text) => Tokenizer is GenerativeTokenizer own
-        ? own.EncodeFragment(text, recognizeSpecialTokens: false)
-        : Tokenizer.EncodeToIds(text);
+    private IReadOnlyList<int> Encode(string text)
+    {
+        if (Tokenizer is GenerativeTokenizer own)
+            return own.EncodeFragment(text, recognizeSpecialTokens: false);
+        // Other types put the token that begins a text before it by themselves.
+        IReadOnlyList<int> ids = Tokenizer.EncodeToIds(text);
+        return ids.Count > 0 && ids[0] == Special.Bos ? [.. ids.Skip(1)] : ids;
+    }
 
     private int[] Ending() => End is { } end ? [end] : [];
 

@@ -1,0 +1,54 @@
+using Microsoft.Extensions.AI;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+public sealed partial class LanguageModelTransformer
+{
+    /// <summary>The model as a chat client of Microsoft.Extensions.AI.</summary>
+    /// <param name="template">
+    /// How conversations were written in the model's training. Default: the template in the model's folder, if it is one of those known;
+    /// <see cref="ChatTemplate.Plain"/> for a model without.
+    /// </param>
+    /// <returns>A client that may be used from several threads. It does not own the model: dispose of that when all are done.</returns>
+    /// <remarks>
+    /// Instructions, temperature, top-p, top-k, maximum of tokens, stop sequences, seed and penalties of <see cref="ChatOptions"/> are followed; what cannot be,
+    /// such as tools and formats other than text, is refused.
+    /// </remarks>
+    /// <exception cref="NotSupportedException">The model's own template is not known.</exception>
+    /// <example>
+    /// <code>
+    /// IChatClient chat = ml.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M-Instruct").AsChatClient();
+    /// await foreach (ChatResponseUpdate update in chat.GetStreamingResponseAsync("What is the capital of France?"))
+    ///     Console.Write(update.Text);
+    /// </code>
+    /// </example>
+    public IChatClient AsChatClient(ChatTemplate? template = null)
+    {
+        ThrowIfDisposed();
+        template ??= (Tokenizer as GenerativeTokenizer)?.Config.ChatTemplate is { } jinja ? ChatTemplate.Recognize(jinja) : ChatTemplate.Plain;
+        return new LanguageModelChatClient(this, template);
+    }
+
+    /// <summary>The model as a generator of embeddings: the mean of its last hidden states over a text's tokens.</summary>
+    /// <returns>
+    /// A generator of vectors of <see cref="LanguageModelArchitecture.EmbeddingSize"/> values, which may be used from several threads and does not own the
+    /// model. A text longer than the model's context is refused.
+    /// </returns>
+    public IEmbeddingGenerator<string, Embedding<float>> AsEmbeddingGenerator()
+    {
+        ThrowIfDisposed();
+        return new LanguageModelEmbeddingGenerator(this);
+    }
+
+    internal TextGenerationOptions GenerationOptions => _config.Options.Generation;
+
+    internal float[] Embed(int[] tokens)
+    {
+        ThrowIfDisposed();
+        using IDisposable noGradient = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        torch.Tensor input = torch.tensor(Array.ConvertAll(tokens, t => (long)t), [1, tokens.Length], device: _device);
+        return TensorMemory.ToArray<float>(_network.Hidden(input).mean([1]).cpu());
+    }
+}
