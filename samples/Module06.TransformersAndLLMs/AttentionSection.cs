@@ -17,7 +17,7 @@ internal static class AttentionSection
     {
         Lesson.Title("3. Attention");
         IReadOnlyList<float[,,]> layers = lesson.Base.Attention(Sentence);
-        string[] labels = [.. Sentence.Select(c => c == ' ' ? "␣" : c.ToString())];
+        string[] labels = [.. Sentence.Select(c => c == ' ' ? "·" : c.ToString())];
         Chart.SavePanels(
             lesson.Output.File("attention-heads.png", "where each head looks"),
             [.. layers.SelectMany((layer, l) => Enumerable.Range(0, layer.GetLength(0)).Select(head => Map(layer, head, $"layer {l + 1}, head {head + 1}", labels)))],
@@ -50,7 +50,7 @@ internal static class AttentionSection
                 map[from, to] = layer[head, from, to];
         }
 
-        return new Chart(title, "is looked at", "looks").HeatMap(map, "attention", labels);
+        return new Chart(title, "character looked at", "character that looks").HeatMap(map, "attention", labels);
     }
 
     // Over passages of the text to score with, from characters that have enough before them.

@@ -1,3 +1,5 @@
+using System.Text.RegularExpressions;
+
 namespace Module06;
 
 /// <summary>The task that the model is tuned on: a king commands, and the fool obeys.</summary>
@@ -24,6 +26,10 @@ internal static class Court
     /// <summary>Every command with every word.</summary>
     public static Scene[] Scenes(IEnumerable<string> words) =>
         [.. words.SelectMany(word => _commands.Select(command => new Scene { Prompt = Prompt($"{command.Verb} {word}"), Answer = command.Do(word) }))];
+
+    /// <summary>An answer with each letter replaced by one that tells its case, and repetitions left out: A! of THUNDER!, a-a of k-i-n-g.</summary>
+    public static string Form(string answer) =>
+        Regex.Replace(Regex.Replace(Regex.Replace(answer, "[a-z]", "a"), "[A-Z]", "A"), "(a-?|A)\\1+", "$1");
 
     /// <summary>
     /// Words of the text, in an order of chance: those to learn with, and others to test with. Where the text has too few, words to learn with are put

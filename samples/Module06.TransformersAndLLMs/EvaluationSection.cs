@@ -13,7 +13,7 @@ internal static class EvaluationSection
     public static Result Run(Lesson lesson)
     {
         Lesson.Title("6. Evaluation");
-        LanguageModelOptions options = lesson.Options(lesson.Quick ? 300 : 1_000);
+        LanguageModelOptions options = lesson.Options(lesson.Quick ? 150 : 1_000);
         (options.Tokenizer, options.VocabularySize) = (null, 512);
         var pairs = lesson.Fit("512 byte pairs", options).Model;
 

@@ -8,7 +8,15 @@ namespace Module06;
 /// <summary>Supervised fine-tuning: from a model that goes on with a play to one that obeys commands.</summary>
 internal static class FineTuningSection
 {
-    public sealed record Result(double Before, double Tuned, double Scratch, double TunedLoss, double ScratchLoss);
+    /// <summary>How commands with unseen words were obeyed.</summary>
+    /// <param name="Exact">The share of answers that are right to the letter.</param>
+    /// <param name="Form">The share of answers of the right form: in small letters, in capitals with a mark, or with hyphens.</param>
+    public readonly record struct Score(double Exact, double Form)
+    {
+        public override string ToString() => $"{Exact:P0} right to the letter, {Form:P0} of the right form";
+    }
+
+    public sealed record Result(Score Before, Score Tuned, Score Scratch, double TunedLoss, double ScratchLoss);
 
     public static Result Run(Lesson lesson)
     {
@@ -33,16 +41,16 @@ internal static class FineTuningSection
         foreach (var scene in test.Take(6))
             Console.WriteLine($"{scene.Prompt.Split('\n')[1],-16} before: {Quote(lesson.Base.Generate(scene.Prompt, tuning.Generation)),-28} after: {Quote(tuned.Model.Generate(scene.Prompt, tuning.Generation))}");
         var result = new Result(
-            Obeyed(test.Select(scene => lesson.Base.Generate(scene.Prompt, tuning.Generation)), test),
-            Obeyed(Answers(lesson, tuned.Model, test), test), Obeyed(Answers(lesson, fresh.Model, test), test),
+            Judge(test.Select(scene => lesson.Base.Generate(scene.Prompt, tuning.Generation)), test),
+            Judge(Answers(lesson, tuned.Model, test), test), Judge(Answers(lesson, fresh.Model, test), test),
             tuned.History[^1].Loss, fresh.History[^1].Loss);
-        Console.WriteLine($"Commands with unseen words obeyed to the letter: {result.Before:P0} before, {result.Tuned:P0} after fine-tuning, {result.Scratch:P0} where the same training began with random weights.");
+        Console.WriteLine($"Commands with unseen words: before, {result.Before}; after fine-tuning, {result.Tuned}; where the same training began with random weights, {result.Scratch}.");
         return result;
     }
 
     private static LanguageModelOptions Options(Lesson lesson, LanguageModelTransformer? model)
     {
-        var options = lesson.Options(lesson.Quick ? 400 : 1_000);
+        var options = lesson.Options(lesson.Quick ? 300 : 1_000);
         if (model is not null)
         {
             // The base model brings these.
@@ -62,8 +70,13 @@ internal static class FineTuningSection
     private static IEnumerable<string> Answers(Lesson lesson, LanguageModelTransformer model, Court.Scene[] scenes) =>
         model.Transform(lesson.ML.Data.LoadFromEnumerable(scenes)).GetColumn<string>("Completion");
 
-    private static double Obeyed(IEnumerable<string> answers, Court.Scene[] scenes) =>
-        answers.Zip(scenes).Count(pair => pair.First == pair.Second.Answer) / (double)scenes.Length;
+    private static Score Judge(IEnumerable<string> answers, Court.Scene[] scenes)
+    {
+        var pairs = answers.Zip(scenes).ToArray();
+        return new Score(
+            pairs.Average(pair => pair.First == pair.Second.Answer ? 1.0 : 0),
+            pairs.Average(pair => Court.Form(pair.First) == Court.Form(pair.Second.Answer) ? 1.0 : 0));
+    }
 
     private static string Quote(string text) => $"\"{text.ReplaceLineEndings("\\n")}\"";
 }

@@ -91,7 +91,7 @@ internal sealed class Lesson : IDisposable
     {
         using var progress = new ConsoleProgress(title);
         // So that the numbers do not depend on how many cores there are.
-        options.Threads = Quick ? 1 : 2;
+        options.Threads = 1;
         options.Progress = progress;
         options.CancellationToken = _cancellation;
         var model = ML.Transforms.Generative().LanguageModel(options).Fit(data ?? Train);

@@ -11,7 +11,7 @@ internal static class PartsSection
     public static Result Run(Lesson lesson)
     {
         Lesson.Title("4. The parts of a Transformer");
-        int steps = lesson.Quick ? 150 : 500;
+        int steps = lesson.Quick ? 120 : 500;
         (string Name, Func<LanguageModelArchitecture, LanguageModelArchitecture> Change)[] variants =
         [
             ("as it is", model => model),

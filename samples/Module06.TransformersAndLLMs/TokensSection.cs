@@ -13,7 +13,7 @@ internal static class TokensSection
     {
         Lesson.Title("1. Tokens");
         string text = lesson.Text.Validation;
-        int[] sizes = lesson.Quick ? [300, 512, 1_024] : [300, 512, 1_024, 2_048, 4_096];
+        int[] sizes = lesson.Quick ? [280, 320, 400, 512] : [300, 512, 1_024, 2_048, 4_096];
         // A small text has no more pairs to merge at some size.
         GenerativeTokenizer[] trained = [.. sizes.Select(size => GenerativeTokenizers.TrainBytePairEncoding([lesson.Text.Train], size)).DistinctBy(t => t.VocabularySize)];
         GenerativeTokenizer? gpt2 = Gpt2(lesson.ML.Generative().DataDirectory);

@@ -124,8 +124,9 @@ public class Module06Tests(Module06Run run) : IClassFixture<Module06Run>
     [Fact]
     public void The_model_learns_to_obey()
     {
-        Assert.True(run.FineTuning.Before < 0.05);
-        Assert.True(run.FineTuning.Tuned > 0.3);
+        Assert.True(run.FineTuning.Before.Form < 0.1);
+        Assert.True(run.FineTuning.Tuned.Form > 0.8);
+        Assert.True(run.FineTuning.Tuned.Exact >= run.FineTuning.Before.Exact);
         Assert.True(run.FineTuning.TunedLoss < run.FineTuning.ScratchLoss);
     }
 
