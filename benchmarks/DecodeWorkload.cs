@@ -11,7 +11,13 @@ internal static class DecodeWorkload
     /// <summary>Random weights in the shape of stories260K.</summary>
     public static object Run260K(BenchmarkSettings settings) => Run("decode-260k", settings, 1, LanguageModelArchitecture.LlamaNano with
     {
-        VocabularySize = 512, ContextLength = 512, Layers = 5, Heads = 8, KeyValueHeads = 4, EmbeddingSize = 64, HiddenSize = 172,
+        VocabularySize = 512,
+        ContextLength = 512,
+        Layers = 5,
+        Heads = 8,
+        KeyValueHeads = 4,
+        EmbeddingSize = 64,
+        HiddenSize = 172,
     });
 
     /// <summary>Random weights in the shape of stories15M.</summary>

@@ -133,7 +133,12 @@ public sealed record LanguageModelArchitecture
     /// <summary>GPT-2 small: 124 million parameters (Radford et al. 2019).</summary>
     public static LanguageModelArchitecture Gpt2 { get; } = new()
     {
-        VocabularySize = 50_257, ContextLength = 1024, Layers = 12, Heads = 12, EmbeddingSize = 768, FeedForward = FeedForwardKind.GeluTanh,
+        VocabularySize = 50_257,
+        ContextLength = 1024,
+        Layers = 12,
+        Heads = 12,
+        EmbeddingSize = 768,
+        FeedForward = FeedForwardKind.GeluTanh,
     };
 
     /// <summary>GPT-2 medium: 355 million parameters.</summary>
@@ -160,7 +165,13 @@ public sealed record LanguageModelArchitecture
     /// <summary>Llama 2, 7 billion parameters (Touvron et al. 2023).</summary>
     public static LanguageModelArchitecture Llama2 { get; } = LlamaNano with
     {
-        VocabularySize = 32_000, ContextLength = 4096, Layers = 32, Heads = 32, EmbeddingSize = 4096, HiddenSize = 11_008, TieEmbeddings = false,
+        VocabularySize = 32_000,
+        ContextLength = 4096,
+        Layers = 32,
+        Heads = 32,
+        EmbeddingSize = 4096,
+        HiddenSize = 11_008,
+        TieEmbeddings = false,
     };
 
     /// <summary>Llama 3.2, 1 billion parameters (Meta 2024).</summary>
@@ -180,7 +191,14 @@ public sealed record LanguageModelArchitecture
     /// <summary>SmolLM2, 135 million parameters (Hugging Face 2024).</summary>
     public static LanguageModelArchitecture SmolLm2 { get; } = LlamaNano with
     {
-        VocabularySize = 49_152, ContextLength = 8192, Layers = 30, Heads = 9, KeyValueHeads = 3, EmbeddingSize = 576, HiddenSize = 1536, RotaryBase = 100_000,
+        VocabularySize = 49_152,
+        ContextLength = 8192,
+        Layers = 30,
+        Heads = 9,
+        KeyValueHeads = 3,
+        EmbeddingSize = 576,
+        HiddenSize = 1536,
+        RotaryBase = 100_000,
     };
 
     /// <summary>Qwen 2.5, 0.5 billion parameters (Qwen team 2024).</summary>
@@ -201,7 +219,10 @@ public sealed record LanguageModelArchitecture
     /// <summary>Mistral, 7 billion parameters (Jiang et al. 2023).</summary>
     public static LanguageModelArchitecture Mistral { get; } = Llama2 with
     {
-        ContextLength = 32_768, KeyValueHeads = 8, HiddenSize = 14_336, SlidingWindow = 4096,
+        ContextLength = 32_768,
+        KeyValueHeads = 8,
+        HiddenSize = 14_336,
+        SlidingWindow = 4096,
     };
 
     [JsonIgnore]

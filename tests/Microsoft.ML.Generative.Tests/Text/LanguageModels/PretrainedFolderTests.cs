@@ -60,7 +60,13 @@ public sealed class PretrainedFolderTests : IDisposable
         (file[p + "ln_f.weight"], file[p + "ln_f.bias"]) = (own["norm.weight"], own["norm.bias"]);
         Write(file, new JsonObject
         {
-            ["model_type"] = "gpt2", ["vocab_size"] = 11, ["n_positions"] = 12, ["n_embd"] = 16, ["n_layer"] = 2, ["n_head"] = 4, ["activation_function"] = "gelu_new",
+            ["model_type"] = "gpt2",
+            ["vocab_size"] = 11,
+            ["n_positions"] = 12,
+            ["n_embd"] = 16,
+            ["n_layer"] = 2,
+            ["n_head"] = 4,
+            ["activation_function"] = "gelu_new",
             ["unknown_to_anybody"] = 3,
         });
         AssertLoads(a, own);
@@ -75,7 +81,9 @@ public sealed class PretrainedFolderTests : IDisposable
         Dictionary<string, torch.Tensor> own = Random(a, torch.ScalarType.Float32);
         var file = new Dictionary<string, torch.Tensor>
         {
-            ["model.embed_tokens.weight"] = own["tokens.weight"], ["model.norm.weight"] = own["norm.weight"], ["lm_head.weight"] = own["head.weight"],
+            ["model.embed_tokens.weight"] = own["tokens.weight"],
+            ["model.norm.weight"] = own["norm.weight"],
+            ["lm_head.weight"] = own["head.weight"],
         };
         for (int i = 0; i < a.Layers; i++)
         {
@@ -94,12 +102,23 @@ public sealed class PretrainedFolderTests : IDisposable
 
         var rope = new JsonObject
         {
-            ["rope_type"] = "llama3", ["factor"] = 8.0, ["low_freq_factor"] = 1.0, ["high_freq_factor"] = 4.0, ["original_max_position_embeddings"] = 40,
+            ["rope_type"] = "llama3",
+            ["factor"] = 8.0,
+            ["low_freq_factor"] = 1.0,
+            ["high_freq_factor"] = 4.0,
+            ["original_max_position_embeddings"] = 40,
         };
         var config = new JsonObject
         {
-            ["model_type"] = "llama", ["vocab_size"] = 11, ["max_position_embeddings"] = 12, ["hidden_size"] = 16, ["num_hidden_layers"] = 2,
-            ["num_attention_heads"] = 4, ["num_key_value_heads"] = 2, ["intermediate_size"] = 24, ["rms_norm_eps"] = 1e-5,
+            ["model_type"] = "llama",
+            ["vocab_size"] = 11,
+            ["max_position_embeddings"] = 12,
+            ["hidden_size"] = 16,
+            ["num_hidden_layers"] = 2,
+            ["num_attention_heads"] = 4,
+            ["num_key_value_heads"] = 2,
+            ["intermediate_size"] = 24,
+            ["rms_norm_eps"] = 1e-5,
         };
         if (isNew)
             rope["rope_theta"] = 50;

@@ -7,12 +7,21 @@ internal static class TinyLanguageModels
 {
     private static readonly LanguageModelArchitecture _gpt = new()
     {
-        VocabularySize = 11, ContextLength = 12, Layers = 2, Heads = 4, EmbeddingSize = 16,
+        VocabularySize = 11,
+        ContextLength = 12,
+        Layers = 2,
+        Heads = 4,
+        EmbeddingSize = 16,
     };
 
     private static readonly LanguageModelArchitecture _llama = LanguageModelArchitecture.LlamaNano with
     {
-        VocabularySize = 11, ContextLength = 12, Layers = 2, Heads = 4, EmbeddingSize = 16, HiddenSize = 24,
+        VocabularySize = 11,
+        ContextLength = 12,
+        Layers = 2,
+        Heads = 4,
+        EmbeddingSize = 16,
+        HiddenSize = 24,
     };
 
     public static TheoryData<string> Names => [.. All.Keys];
@@ -29,7 +38,8 @@ internal static class TinyLanguageModels
         ["llama, stretched linearly, with a window"] = _llama with { RotaryScaling = new RotaryScaling(RotaryScalingKind.Linear, 4), SlidingWindow = 4 },
         ["llama 3.1's stretching"] = _llama with
         {
-            RotaryBase = 50, RotaryScaling = new RotaryScaling(RotaryScalingKind.Llama3, 8, 1, 4, OriginalContextLength: 40),
+            RotaryBase = 50,
+            RotaryScaling = new RotaryScaling(RotaryScalingKind.Llama3, 8, 1, 4, OriginalContextLength: 40),
         },
     };
 

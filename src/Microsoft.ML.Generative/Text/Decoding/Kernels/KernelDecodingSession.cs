@@ -258,7 +258,14 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
         int outputs = (int)Math.Max(1, PieceSize / (work * LinearKernel.Together)) * LinearKernel.Together;
         _product = new Product
         {
-            Kernel = kernel, X = x, XStride = xStride, Y = y, YStride = yStride, Rows = rows, OutputsOfPiece = outputs, IsAdded = isAdded,
+            Kernel = kernel,
+            X = x,
+            XStride = xStride,
+            Y = y,
+            YStride = yStride,
+            Rows = rows,
+            OutputsOfPiece = outputs,
+            IsAdded = isAdded,
         };
         _team.Run((kernel.Outputs + outputs - 1) / outputs, _multiplyPiece);
     }

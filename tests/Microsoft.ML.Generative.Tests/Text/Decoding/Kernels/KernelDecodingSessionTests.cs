@@ -7,7 +7,14 @@ public sealed class KernelDecodingSessionTests
     // Long enough for several pages and blocks, wide enough to be shared between threads, and no size is a multiple of a vector's.
     private static readonly LanguageModelArchitecture _large = LanguageModelArchitecture.LlamaNano with
     {
-        VocabularySize = 4001, ContextLength = 300, Layers = 2, Heads = 6, KeyValueHeads = 3, EmbeddingSize = 90, HeadSize = 14, HiddenSize = 171,
+        VocabularySize = 4001,
+        ContextLength = 300,
+        Layers = 2,
+        Heads = 6,
+        KeyValueHeads = 3,
+        EmbeddingSize = 90,
+        HeadSize = 14,
+        HiddenSize = 171,
     };
 
     private static readonly int[] _longText = [.. Enumerable.Range(0, 203).Select(i => i * i * 31 % 4001)];
