@@ -1,5 +1,4 @@
 using Microsoft.ML.Data;
-using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -52,23 +51,7 @@ public sealed class VaeMemoryTests
         Assert.Equal(countedForNetworks, Growth(Work));
     }
 
-    private static long Growth(Action work)
-    {
-        work();
-        Collect();
-        long before = torch.Tensor.TotalCount;
-        for (int i = 0; i < 20; i++)
-            work();
-        Collect();
-        return torch.Tensor.TotalCount - before;
-    }
-
-    // What earlier tests dropped must not be counted.
-    private static void Collect()
-    {
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
-    }
+    private static long Growth(Action work) => TensorCounts.Growth(work, times: 20);
 
     private static VaeTransformer Train(MLContext ml, IDataView rows) => ml.Transforms.Generative().Vae(_options).Fit(rows);
 }

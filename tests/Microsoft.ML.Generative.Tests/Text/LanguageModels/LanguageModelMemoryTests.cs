@@ -27,7 +27,7 @@ public sealed class LanguageModelMemoryTests
             slow.Copy(0, 1);
         }
 
-        Assert.Equal(0, Growth(Work));
+        Assert.Equal(0, TensorCounts.Growth(Work, times: 10));
     }
 
     [Fact]
@@ -35,35 +35,10 @@ public sealed class LanguageModelMemoryTests
     {
         MLContext ml = new(seed: 1);
         IDataView rows = TinyText.Data(ml);
-        long Grown(int epochs)
-        {
-            long before = torch.Tensor.TotalCount;
-            Train(ml, rows, epochs).Dispose();
-            Collect();
-            return torch.Tensor.TotalCount - before;
-        }
+        long Grown(int epochs) => TensorCounts.Growth(() => Train(ml, rows, epochs).Dispose(), times: 1);
 
-        _ = Grown(1);
         // What a network leaves in TorchSharp's count does not depend on how long it was trained.
         Assert.Equal(Grown(1), Grown(30));
-    }
-
-    private static long Growth(Action work)
-    {
-        work();
-        Collect();
-        long before = torch.Tensor.TotalCount;
-        for (int i = 0; i < 10; i++)
-            work();
-        Collect();
-        return torch.Tensor.TotalCount - before;
-    }
-
-    // What earlier tests dropped must not be counted.
-    private static void Collect()
-    {
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
     }
 
     private static LanguageModelTransformer Train(MLContext ml, IDataView rows, int epochs = 1)

@@ -80,7 +80,7 @@ public sealed class HostileTokenizerTests
     public void Five_hundred_damaged_files_of_llama2_c_work_or_are_refused()
     {
         byte[] file = File.ReadAllBytes(DataFile.Find("stories260K/tok512.bin")!);
-        Mutation.Any.Sample(mutations => Use(Bounds.LoadedOrRefused(() => Llama2cFile.Create("t", Mutation.Apply(file, mutations)), MaxBytes)), iter: 500, threads: 1);
+        Mutation.Any.Sample(mutations => Use(Bounds.LoadedOrRefused(() => Llama2CTokenizerFile.Create("t", Mutation.Apply(file, mutations)), MaxBytes)), iter: 500, threads: 1);
     }
 
     [DataFileFact("llama-tokenizer/tokenizer.model")]

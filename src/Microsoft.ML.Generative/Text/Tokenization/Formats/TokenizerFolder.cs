@@ -40,7 +40,7 @@ internal static class TokenizerFolder
             ".TXT" => WordPieceFile.Create(path, Bytes(), new WordPieceFile.Settings(), TokenizerConfig.Empty),
             ".TIKTOKEN" => TiktokenFile.Create(path, Bytes(), TiktokenFile.Known(name) ?? throw new NotSupportedException(
                 $"'{name}' is the name of no encoding known here; {nameof(GenerativeTokenizers)}.{nameof(GenerativeTokenizers.FromTiktokenFile)} takes its pattern and special tokens.")),
-            ".BIN" => Llama2cFile.Create(path, Bytes()),
+            ".BIN" => Llama2CTokenizerFile.Create(path, Bytes()),
             _ => throw new NotSupportedException(
                 $"'{name}' is no name of a tokenizer's file; expected *.json (Hugging Face), *.model (SentencePiece), *.txt (WordPiece), *.tiktoken or *.bin (llama2.c)."),
         };

@@ -2,7 +2,7 @@ using CsCheck;
 
 namespace Microsoft.ML.Generative.Tests;
 
-public sealed class Llama2cFileTests
+public sealed class Llama2CTokenizerFileTests
 {
     private const string Tiny = "stories260K/tok512.bin";
     private const string Llama = "llama-tokenizer/tokenizer.bin";
@@ -84,9 +84,9 @@ public sealed class Llama2cFileTests
     [Fact]
     public void Damaged_files_are_refused()
     {
-        Assert.Throws<InvalidDataException>(() => Llama2cFile.Create("t.bin", []));
-        Assert.Throws<InvalidDataException>(() => Llama2cFile.Create("t.bin", [1, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 127]));
-        Assert.Throws<InvalidDataException>(() => Llama2cFile.Create("t.bin", [255, 255, 255, 255]));
+        Assert.Throws<InvalidDataException>(() => Llama2CTokenizerFile.Create("t.bin", []));
+        Assert.Throws<InvalidDataException>(() => Llama2CTokenizerFile.Create("t.bin", [1, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 127]));
+        Assert.Throws<InvalidDataException>(() => Llama2CTokenizerFile.Create("t.bin", [255, 255, 255, 255]));
     }
 
     private static (List<string> Tokens, List<float> Scores) Read(string path)

@@ -8,7 +8,7 @@ namespace Microsoft.ML.Generative;
 /// The tokenizer of llama2.c (https://github.com/karpathy/llama2.c): the longest token's length, then score, length and bytes of
 /// each token, little-endian. Ids 0 to 2 are the unknown token, the beginning and the end of a text, 3 to 258 the bytes.
 /// </summary>
-internal static class Llama2cFile
+internal static class Llama2CTokenizerFile
 {
     private const int Unknown = 0;
     private const int Begin = 1;

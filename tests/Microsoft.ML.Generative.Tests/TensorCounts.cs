@@ -1,0 +1,26 @@
+using TorchSharp;
+
+namespace Microsoft.ML.Generative.Tests;
+
+/// <summary>Counts the tensors that work leaves behind; for tests that run alone (<see cref="GlobalTorchState"/>).</summary>
+internal static class TensorCounts
+{
+    /// <summary>How many more tensors there are after doing the work some times, the first time not counted.</summary>
+    public static long Growth(Action work, int times)
+    {
+        work();
+        Collect();
+        long before = torch.Tensor.TotalCount;
+        for (int i = 0; i < times; i++)
+            work();
+        Collect();
+        return torch.Tensor.TotalCount - before;
+    }
+
+    // What earlier tests dropped must not be counted.
+    private static void Collect()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+    }
+}
