@@ -17,7 +17,7 @@ internal static class AttentionSection
     {
         Lesson.Title("3. Attention");
         IReadOnlyList<float[,,]> layers = lesson.Base.Attention(Sentence);
-        string[] labels = [.. Sentence.Select(c => c == ' ' ? "·" : c.ToString())];
+        string[] labels = Labels(Sentence);
         Chart.SavePanels(
             lesson.Output.File("attention-heads.png", "where each head looks"),
             [.. layers.SelectMany((layer, l) => Enumerable.Range(0, layer.GetLength(0)).Select(head => Map(layer, head, $"layer {l + 1}, head {head + 1}", labels)))],
@@ -41,7 +41,11 @@ internal static class AttentionSection
         return new Result(LargestFuture(layers), previous);
     }
 
-    private static Chart Map(float[,,] layer, int head, string title, string[] labels)
+    /// <summary>The characters of a text as an axis shows them.</summary>
+    public static string[] Labels(string text) => [.. text.Select(c => c switch { ' ' => "·", '\n' => "¶", _ => c.ToString() })];
+
+    /// <summary>The map of a head.</summary>
+    public static Chart Map(float[,,] layer, int head, string title, string[] labels)
     {
         var map = new double[labels.Length, labels.Length];
         for (int from = 0; from < labels.Length; from++)

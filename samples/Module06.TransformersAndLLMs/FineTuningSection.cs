@@ -16,7 +16,7 @@ internal static class FineTuningSection
         public override string ToString() => $"{Exact:P0} right to the letter, {Form:P0} of the right form";
     }
 
-    public sealed record Result(Score Before, Score Tuned, Score Scratch, double TunedLoss, double ScratchLoss);
+    public sealed record Result(Score Before, Score Tuned, Score Scratch, double TunedLoss, double ScratchLoss, double CopyingBefore, double CopyingAfter);
 
     public static Result Run(Lesson lesson)
     {
@@ -40,17 +40,18 @@ internal static class FineTuningSection
 
         foreach (var scene in test.Take(6))
             Console.WriteLine($"{scene.Prompt.Split('\n')[1],-16} before: {Quote(lesson.Base.Generate(scene.Prompt, tuning.Generation)),-28} after: {Quote(tuned.Model.Generate(scene.Prompt, tuning.Generation))}");
+        var (copyingBefore, copyingAfter) = CopyingHead.Draw(lesson);
         var result = new Result(
             Judge(test.Select(scene => lesson.Base.Generate(scene.Prompt, tuning.Generation)), test),
             Judge(Answers(lesson, tuned.Model, test), test), Judge(Answers(lesson, fresh.Model, test), test),
-            tuned.History[^1].Loss, fresh.History[^1].Loss);
+            tuned.History[^1].Loss, fresh.History[^1].Loss, copyingBefore, copyingAfter);
         Console.WriteLine($"Commands with unseen words: before, {result.Before}; after fine-tuning, {result.Tuned}; where the same training began with random weights, {result.Scratch}.");
         return result;
     }
 
     private static LanguageModelOptions Options(Lesson lesson, LanguageModelTransformer? model)
     {
-        var options = lesson.Options(lesson.Quick ? 300 : 1_000);
+        var options = lesson.Options(lesson.Quick ? 300 : 500);
         if (model is not null)
         {
             // The base model brings these.

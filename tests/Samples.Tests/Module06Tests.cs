@@ -55,7 +55,7 @@ public class Module06Tests(Module06Run run) : IClassFixture<Module06Run>
     [Fact]
     public void Every_file_is_a_picture_with_something_on_it()
     {
-        Assert.Equal(7, run.Pictures.Length);
+        Assert.Equal(8, run.Pictures.Length);
         LessonFiles.ArePictures(run.Pictures);
     }
 
