@@ -69,7 +69,7 @@ internal sealed class Lesson : IDisposable
         return new Lesson(ml, text, quick, output, cancellation);
     }
 
-    /// <summary>The options of the lesson's model: 800,000 weights, or 110,000 where it should be quick.</summary>
+    /// <summary>The options of the lesson's model: 800,000 weights, or 100,000 where it should be quick.</summary>
     public LanguageModelOptions Options(int steps) => new()
     {
         Tokenizer = Characters,
