@@ -28,9 +28,15 @@ public sealed class Llama2CFileTests
             text.Append(pieces[token]);
         }
 
-        Assert.StartsWith(
-            "Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, red ball. She wanted to play with it, but it was too high.",
-            text.ToString().TrimStart(), StringComparison.Ordinal);
+        // What llama2.c's own test expects of the same 200 steps.
+        const string Story =
+            """
+            Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, red ball. She wanted to play with it, but it was too high.
+            Lily's mom said, "Lily, let's go to the park." Lily was sad and didn't know what to do. She said, "I want to play with your ball, but I can't find it."
+            Lily was sad and didn't know what to do. She said, "I'm sorry, Lily. I didn't know what to do."
+            Lily didn't want to help her mom, so she
+            """;
+        Assert.Equal(Story.ReplaceLineEndings("\n"), text.Replace("<0x0A>", "\n").ToString().TrimStart());
     }
 
     [Theory]
