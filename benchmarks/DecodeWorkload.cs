@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using TorchSharp;
+using System.Numerics.Tensors;
 
 namespace Microsoft.ML.Generative.Benchmarks;
 
@@ -29,7 +29,7 @@ internal static class DecodeWorkload
     private static object Run(string name, BenchmarkSettings settings, int streams, LanguageModelArchitecture architecture)
     {
         TorchRuntime.EnsureLoaded();
-        int threads = settings.Threads ?? Environment.ProcessorCount;
+        int threads = settings.Threads ?? 1;
         using var network = TorchSeed.Initialize(1, () => new LanguageModelNetwork(architecture));
         using var session = new KernelDecodingSession(network, streams, architecture.ContextLength, threads);
         float[] logits = new float[streams * architecture.VocabularySize];
@@ -77,7 +77,7 @@ internal static class DecodeWorkload
             {
                 session.Append(all, tokens, logits);
                 for (int stream = 0; stream < streams; stream++)
-                    tokens[stream] = System.Numerics.Tensors.TensorPrimitives.IndexOfMax(logits.AsSpan(stream * architecture.VocabularySize, architecture.VocabularySize));
+                    tokens[stream] = TensorPrimitives.IndexOfMax(logits.AsSpan(stream * architecture.VocabularySize, architecture.VocabularySize));
             }
 
             return Stopwatch.GetElapsedTime(start).TotalSeconds;

@@ -34,6 +34,27 @@ public sealed class KernelDecodingSessionTests
     }
 
     [Theory]
+    [InlineData(FeedForwardKind.SwiGlu)]
+    [InlineData(FeedForwardKind.Gelu)]
+    [InlineData(FeedForwardKind.GeluTanh)]
+    public void Layers_narrower_than_a_vector_have_the_logits_of_the_papers_formulas(FeedForwardKind feedForward)
+    {
+        LanguageModelArchitecture architecture = TinyLanguageModels.All["gpt, exact gelu"] with
+        {
+            Heads = 1, EmbeddingSize = 3, HeadSize = 3, HiddenSize = 5, FeedForward = feedForward,
+        };
+        using LanguageModelNetwork network = TinyLanguageModels.Create(architecture);
+        using var session = new KernelDecodingSession(network, 2, architecture.ContextLength);
+        double[][] expected = new ReferenceDecoder(architecture, ModuleWeights.Of(network)).Logits(TinyLanguageModels.Tokens);
+
+        float[][] found = TokenByToken(session, 0, TinyLanguageModels.Tokens);
+        AssertClose(expected, found);
+        float[] logits = new float[11];
+        session.Prefill(1, TinyLanguageModels.Tokens, logits);
+        Assert.Equal(found[^1], logits);
+    }
+
+    [Theory]
     [MemberData(nameof(Windows))]
     public void Long_texts_have_the_logits_of_the_papers_formulas(int? window)
     {
