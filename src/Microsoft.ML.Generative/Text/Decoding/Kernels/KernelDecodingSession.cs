@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Microsoft.ML.Generative;
 
 /// <summary>
@@ -9,6 +11,9 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
     // Prompts go through in blocks of so many tokens, which share each reading of the weights.
     private const int BlockLength = 32;
 
+    // A kind of step besides those of so many streams.
+    private const int WholeBlock = 0;
+
     // Multiplications for which another thread is worth waking, and those of a piece of its work.
     private const long WorthSharing = 1 << 17;
     private const long PieceSize = 1 << 14;
@@ -18,6 +23,7 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
     private readonly KeyValueCache _cache;
     private readonly RotaryKernel? _rotary;
     private readonly WorkerTeam _team;
+    private readonly SharingChoice _choice;
     private readonly FloatBuffer _memory;
     private readonly int[] _lengths;
     private readonly bool[] _isNamed;
@@ -42,13 +48,14 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
     private readonly Action<int, int> _multiplyPiece;
     private readonly Action<int, int> _attendPiece;
     private Product _product;
+    private bool _isSharing;
     private int _layer;
     private bool _isDisposed;
 
     /// <param name="network">The network: its parameters have to be floats in the CPU's memory.</param>
     /// <param name="streams">Streams, at least 1.</param>
     /// <param name="contextLength">Tokens that a stream can hold, at most those of the network.</param>
-    /// <param name="threads">Threads, the caller's included; those beyond it begin when there is a product large enough to be shared.</param>
+    /// <param name="threads">Threads, the caller's included, at most: those beyond it begin when there is a product large enough to be shared, and rest where sharing takes longer.</param>
     /// <exception cref="ArgumentException">The network is elsewhere or of another type; the message names the parameter.</exception>
     /// <exception cref="OutOfMemoryException">There is not enough memory for all streams.</exception>
     public KernelDecodingSession(LanguageModelNetwork network, int streams, int contextLength, int threads = 1)
@@ -62,6 +69,7 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
         _lengths = new int[streams];
         _isNamed = new bool[streams];
         int rows = Math.Max(BlockLength, streams);
+        _choice = new SharingChoice(rows + 1);
         (_rowStreams, _rowTokens, _rowPositions) = (new int[rows], new int[rows], new int[rows]);
         (_multiplyPiece, _attendPiece) = (MultiplyPiece, AttendPiece);
         if (a.Positions != PositionEncoding.Learned)
@@ -125,9 +133,11 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
 
         for (int row = 0; row < streams.Length; row++)
             (_rowStreams[row], _rowTokens[row], _rowPositions[row]) = (streams[row], tokens[row], _lengths[streams[row]]);
+        long begun = Begin(streams.Length);
         Forward(streams.Length);
         fixed (float* start = logits)
             WriteLogits(_x, streams.Length, start);
+        End(streams.Length, begun);
         foreach (int stream in streams)
             _lengths[stream]++;
         GC.KeepAlive(this);
@@ -148,7 +158,10 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
             rows = Math.Min(BlockLength, tokens.Length - start);
             for (int row = 0; row < rows; row++)
                 (_rowStreams[row], _rowTokens[row], _rowPositions[row]) = (stream, tokens[start + row], _lengths[stream] + start + row);
+            long begun = Begin(WholeBlock);
             Forward(rows);
+            if (rows == BlockLength)
+                End(WholeBlock, begun);
         }
 
         fixed (float* start = logits)
@@ -184,6 +197,18 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
         _memory.Dispose();
         _cache.Dispose();
         _kernels.Dispose();
+    }
+
+    private long Begin(int kind)
+    {
+        _isSharing = _team.Size > 1 && _choice.IsShared(kind);
+        return Stopwatch.GetTimestamp();
+    }
+
+    private void End(int kind, long begun)
+    {
+        if (_team.Size > 1)
+            _choice.Add(kind, _isSharing, Stopwatch.GetTimestamp() - begun);
     }
 
     // Leaves what the last block says in _x, and keys and values in the cache.
@@ -249,7 +274,7 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
     private void Multiply(in LinearKernel kernel, float* x, int xStride, float* y, int yStride, int rows, bool isAdded = false)
     {
         long work = (long)kernel.Inputs * rows;
-        if (_team.Size == 1 || work * kernel.Outputs < WorthSharing)
+        if (!_isSharing || work * kernel.Outputs < WorthSharing)
         {
             kernel.Apply(x, xStride, y, yStride, rows, 0, kernel.Outputs, isAdded);
             return;
@@ -282,7 +307,7 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
         long work = 0;
         for (int row = 0; row < rows; row++)
             work += 2L * _architecture.Heads * _architecture.ActualHeadSize * (_rowPositions[row] + 1 - FirstSeen(row));
-        if (_team.Size > 1 && work >= WorthSharing)
+        if (_isSharing && work >= WorthSharing)
         {
             _team.Run(rows * _architecture.ActualKeyValueHeads, _attendPiece);
             return;
