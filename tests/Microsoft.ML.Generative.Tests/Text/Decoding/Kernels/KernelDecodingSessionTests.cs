@@ -41,7 +41,11 @@ public sealed class KernelDecodingSessionTests
     {
         LanguageModelArchitecture architecture = TinyLanguageModels.All["gpt, exact gelu"] with
         {
-            Heads = 1, EmbeddingSize = 3, HeadSize = 3, HiddenSize = 5, FeedForward = feedForward,
+            Heads = 1,
+            EmbeddingSize = 3,
+            HeadSize = 3,
+            HiddenSize = 5,
+            FeedForward = feedForward,
         };
         using LanguageModelNetwork network = TinyLanguageModels.Create(architecture);
         using var session = new KernelDecodingSession(network, 2, architecture.ContextLength);
