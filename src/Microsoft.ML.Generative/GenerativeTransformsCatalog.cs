@@ -60,6 +60,30 @@ public sealed class GenerativeTransformsCatalog
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public VqVaeEstimator VqVae(VqVaeOptions options) => new(_env, options);
 
+    /// <summary>A diffusion model: learns to take noise away from pictures, and draws new ones from nothing but noise.</summary>
+    /// <param name="inputColumnName">The column to learn: images of one size, or a known-size vector of Single or Byte with values in 0..1 and a picture's shape.</param>
+    /// <param name="labelColumnName">A key column of classes to condition on, or none.</param>
+    /// <param name="epochs">Passes over the data.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// IDataView digits = mlContext.Generative().Datasets.Digits(10_000);
+    /// DiffusionTransformer model = mlContext.Transforms.Generative().Diffusion("Image", labelColumnName: "Label").Fit(digits);
+    /// IDataView sevens = model.Generate(16, new() { Label = 7, GuidanceScale = 2 });
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public DiffusionEstimator Diffusion(
+        string inputColumnName = DiffusionOptions.Defaults.InputColumnName,
+        string? labelColumnName = null,
+        int epochs = DiffusionOptions.Defaults.Epochs) =>
+        Diffusion(new DiffusionOptions { InputColumnName = inputColumnName, LabelColumnName = labelColumnName, Epochs = epochs });
+
+    /// <summary>A diffusion model with all its options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public DiffusionEstimator Diffusion(DiffusionOptions options) => new(_env, options);
+
     /// <summary>A language model: learns from texts, completes prompts, writes new texts.</summary>
     /// <param name="inputColumnName">The text column to learn, a document a row; the prompts where the trained model transforms rows.</param>
     /// <param name="contextLength">Tokens that the model sees at once.</param>

@@ -65,14 +65,24 @@ internal readonly struct RowInputs(TensorBatch batch, IReadOnlyList<TensorColumn
     {
         torch.Tensor noise = torch.empty([Batch.Rows, width], dtype: torch.ScalarType.Float32);
         Span<float> values = MemoryMarshal.Cast<byte, float>(noise.bytes);
+        long[] keys = Keys(seed, Enumerable.Range(0, bytes.Length));
         for (int row = 0; row < Batch.Rows; row++)
+            RowNoise.Fill(values.Slice(row * width, width), new RowRandom(keys[row], 0));
+        return noise;
+    }
+
+    /// <summary>A number for each row that depends on its content in some of the columns and on the seed.</summary>
+    public long[] Keys(long seed, IEnumerable<int> inputs)
+    {
+        long[] keys = new long[Batch.Rows];
+        for (int row = 0; row < keys.Length; row++)
         {
             ulong key = (ulong)seed;
-            for (int i = 0; i < bytes.Length; i++)
+            foreach (int i in inputs)
                 key = RowNoise.Hash(bytes[i].AsSpan(row * columns[i].RowBytes, columns[i].RowBytes), key);
-            RowNoise.Fill(values.Slice(row * width, width), new RowRandom((long)key, 0));
+            keys[row] = (long)key;
         }
 
-        return noise;
+        return keys;
     }
 }

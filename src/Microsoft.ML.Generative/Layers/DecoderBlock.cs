@@ -43,7 +43,7 @@ internal sealed class DecoderBlock : nn.Module
     public Tensor Forward(Tensor x, RotaryPositions? positions = null, Tensor? mask = null)
     {
         (Tensor queries, Tensor keys, Tensor values) = Split(x, positions);
-        return Finish(x, CausalAttention.Of(queries, Repeat(keys), Repeat(values), mask, training ? _dropout : 0));
+        return Finish(x, DotProductAttention.Causal(queries, Repeat(keys), Repeat(values), mask, training ? _dropout : 0));
     }
 
     /// <summary>One more position of each sequence: [batch, 1, width].</summary>

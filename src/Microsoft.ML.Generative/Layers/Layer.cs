@@ -24,6 +24,21 @@ internal static class Layer
         new Product(nameof(ConvTranspose2d), [inputs, outputs, kernelSize, kernelSize], outputs, hasBias, (x, weight, bias) =>
             F.conv_transpose2d(x, weight, bias, [stride, stride], [padding, padding], [outputPadding, outputPadding]));
 
+    /// <summary>
+    /// A 3×3 convolution of a picture made twice as large by nearest neighbours, [batch, inputs, height, width] → [batch, outputs, 2 height, 2 width],
+    /// without making it larger: a transposed convolution whose 4×4 kernel is the 3×3 one spread over 2×2 pixels; less than half of the multiplications.
+    /// </summary>
+    public static nn.Module<Tensor, Tensor> UpsamplingConv2d(long inputs, long outputs, bool hasBias = true) =>
+        new Product(nameof(Conv2d), [outputs, inputs, 3, 3], outputs, hasBias, (x, weight, bias) =>
+            F.conv_transpose2d(x, Spread(weight), bias, [2, 2], [1, 1]));
+
+    // [outputs, inputs, 3, 3] → [inputs, outputs, 4, 4]; a transposed convolution reads its kernel backwards.
+    private static Tensor Spread(Tensor weight)
+    {
+        Tensor kernel = weight.transpose(0, 1).flip(2, 3);
+        return F.pad(kernel, [0L, 1, 0, 1]).Plus(F.pad(kernel, [1L, 0, 0, 1])).Plus(F.pad(kernel, [0L, 1, 1, 0])).Plus(F.pad(kernel, [1L, 0, 1, 0]));
+    }
+
     private sealed class Product : nn.Module<Tensor, Tensor>
     {
         private readonly Parameter weight;

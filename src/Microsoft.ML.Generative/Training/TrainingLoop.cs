@@ -35,8 +35,8 @@ internal sealed class TrainingLoop
     /// <param name="validation">Batches scored with the first phase's losses at the end of each epoch.</param>
     /// <param name="options">Options of this loop, where a model is trained in several. Default: the run's.</param>
     /// <param name="pictures">
-    /// Makes pictures that show what the model has learnt, for <see cref="TrainingOptions.TensorBoardDirectory"/>; called at the end of an epoch,
-    /// without gradients, in evaluation mode, with the same noise every time.
+    /// Makes pictures that show what the model has learnt, for <see cref="TrainingOptions.TensorBoardDirectory"/> and <see cref="TrainingOptions.PictureDirectory"/>;
+    /// called at the end of an epoch or where the options say, without gradients, in evaluation mode, with the same noise every time.
     /// </param>
     /// <param name="sample">Makes a text that shows what the model has learnt, for the log; called as <paramref name="pictures"/> are.</param>
     /// <exception cref="InvalidOperationException">The checkpoints are of a training with other data.</exception>
@@ -163,6 +163,9 @@ internal sealed class TrainingLoop
     {
         bool endsEpoch = _step % _stepsPerEpoch == 0 || _step == _totalSteps;
         _isFinished = _step == _totalSteps;
+        bool showsPictures = _pictures is not null && (_options.PictureInterval is { } interval ? _step % interval == 0 || _step == _totalSteps : endsEpoch);
+        if (showsPictures)
+            WritePictures(channel, _pictures!);
         if (!endsEpoch && !_meter.IsReportDue(_step))
             return;
 
@@ -182,8 +185,6 @@ internal sealed class TrainingLoop
         if (endsEpoch)
         {
             channel.Info(TrainingMeter.Describe(report));
-            if (_log is not null && _pictures is not null)
-                WritePictures(channel, _log, _pictures);
             if (_sample is not null)
                 channel.Info(Evaluate(_ => _sample()));
         }
@@ -267,10 +268,15 @@ internal sealed class TrainingLoop
 
     private static string Text(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
 
-    private void WritePictures(IChannel channel, TensorBoardLog log, Func<torch.Generator, IReadOnlyList<TrainingPictures>> pictures) => Evaluate(generator =>
+    private void WritePictures(IChannel channel, Func<torch.Generator, IReadOnlyList<TrainingPictures>> make) => Evaluate(generator =>
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        log.Write(channel, _step, pictures(generator));
+        // A draw is as it would be of the trained model.
+        using IDisposable precision = MixedPrecision.Scope(null);
+        IReadOnlyList<TrainingPictures> pictures = make(generator);
+        _log?.Write(channel, _step, pictures);
+        if (_options.PictureDirectory is { } folder)
+            TrainingPictures.Save(channel, folder, _step, pictures);
         return true;
     });
 

@@ -200,6 +200,15 @@ public abstract class TrainingOptions
     /// <summary>The warm-up of a training whose options name none.</summary>
     internal virtual long DefaultWarmupSteps(long totalSteps) => 0;
 
+    /// <summary>Steps between the pictures that show how far the training is; <see langword="null"/>: those of an epoch.</summary>
+    internal virtual long? PictureInterval => null;
+
+    /// <summary>The folder that these pictures are written to.</summary>
+    internal virtual string? PictureDirectory => null;
+
+    /// <summary>Whether anybody sees these pictures.</summary>
+    internal bool WantsPictures => TensorBoardDirectory is not null || PictureDirectory is not null;
+
     /// <summary>Whether there is something to score the model on that it does not learn.</summary>
     internal virtual bool HasValidation => ValidationData is not null;
 

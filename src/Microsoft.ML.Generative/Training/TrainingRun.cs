@@ -43,7 +43,9 @@ internal sealed class TrainingRun : IDisposable
     {
         using IChannel channel = host.Start("Preparing");
         if (options.TensorBoardDirectory is { } directory)
-            TensorBoardLog.Prepare(directory);
+            WritableFolder.Prepare(directory, nameof(TrainingOptions.TensorBoardDirectory));
+        if (options.PictureDirectory is { } pictures)
+            WritableFolder.Prepare(pictures, nameof(ImageTrainingOptions.SampleDirectory));
         torch.Device device = TorchDevices.Choose(env, channel);
         long? seedAskedFor = options.Seed ?? (host as IHostEnvironmentInternal)?.Seed;
         CheckpointFolder? checkpoints = options.Checkpoints is null ? null : new CheckpointFolder(options.Checkpoints);

@@ -1,4 +1,3 @@
-using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -62,7 +61,7 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
             throw new ArgumentException(
                 $"{nameof(VaeOptions.Architecture)} is {VaeArchitecture.Convolutional}, but column '{_options.InputColumnName}' does not tell the " +
                 "shape of its images: set Height and Width (and Channels, unless 1), or use VaeArchitecture.Mlp.");
-        int labelCount = FindLabelCount(input.Schema);
+        int labelCount = LabelCounts.Find(input.Schema, _options.LabelColumnName, _options.LabelCount);
         TensorColumn[] columns = VaeTransformer.InputTensors(input.Schema, _options, shape, labelCount);
         TensorColumn[]? validationColumns = _options.ValidationData is { } v ? VaeTransformer.InputTensors(v.Schema, _options, shape, labelCount) : null;
 
@@ -98,18 +97,5 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
         if (_options.LabelColumnName is { } label)
             ColumnTypes.CheckLabel(inputSchema, label);
         return OutputColumn.Promise(inputSchema, VaeTransformer.OutputColumns(_options));
-    }
-
-    private int FindLabelCount(DataViewSchema schema)
-    {
-        if (_options.LabelColumnName is not { } name)
-            return 0;
-
-        ulong? count = (ColumnTypes.Find(schema, name).Type as KeyDataViewType)?.Count;
-        if (_options.LabelCount is { } wanted)
-            return count is null || count <= (ulong)wanted ? wanted
-                : throw new ArgumentException($"Column '{name}' has {count} classes; {nameof(VaeOptions.LabelCount)} is {wanted}.");
-        return checked((int)(count ?? throw new ArgumentException(
-            $"Column '{name}' does not tell how many classes it has: set {nameof(VaeOptions.LabelCount)}, or make a key of it with MapValueToKey.")));
     }
 }

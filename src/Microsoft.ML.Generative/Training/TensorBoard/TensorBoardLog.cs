@@ -14,20 +14,6 @@ internal sealed class TensorBoardLog(string folder) : IDisposable
     /// <param name="name">The loop's name, which TensorBoard shows as the run.</param>
     public static TensorBoardLog? Open(string? directory, string name) => directory is null ? null : new TensorBoardLog(Path.Combine(directory, name));
 
-    /// <summary>Makes the folder, so that one that cannot be is known before a long training.</summary>
-    /// <exception cref="IOException">It cannot be made.</exception>
-    public static void Prepare(string directory)
-    {
-        try
-        {
-            Directory.CreateDirectory(directory);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
-        {
-            throw new IOException($"{nameof(TrainingOptions.TensorBoardDirectory)} '{directory}' cannot be used: {e.Message}", e);
-        }
-    }
-
     /// <summary>Goes on after a step: reports of later ones are from a training that was interrupted.</summary>
     public void Resume(long step) => _firstStep = step + 1;
 

@@ -1,3 +1,5 @@
+using System.Globalization;
+using Microsoft.ML.Runtime;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative;
@@ -20,6 +22,23 @@ internal readonly record struct TrainingPictures(string Name, torch.Tensor Pictu
         IBatchSource batches = data.Batches(Compared, shuffle: false, seed: 0, device);
         batches.StartEpoch(0);
         return [.. batches.Next().Columns.Select(c => c.clone().DetachFromDisposeScope())];
+    }
+
+    /// <summary>Writes pictures as PNG files with the step in their names. A disk that is full ends no training.</summary>
+    public static void Save(IChannel channel, string folder, long step, IReadOnlyList<TrainingPictures> pictures)
+    {
+        foreach (TrainingPictures some in pictures)
+        {
+            string path = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{some.Name}-{step:D6}.png"));
+            try
+            {
+                AtomicFile.Write(path, stream => stream.Write(PictureSheet.Of(some.Pictures.cpu(), some.Columns).Png));
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                channel.Warning($"The picture '{path}' cannot be written: {e.Message}");
+            }
+        }
     }
 
     /// <summary>Pictures in one row, and those made of them in the next.</summary>

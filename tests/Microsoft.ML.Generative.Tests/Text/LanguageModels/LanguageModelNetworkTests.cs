@@ -165,7 +165,7 @@ public sealed class LanguageModelNetworkTests
         using DisposeScope scope = torch.NewDisposeScope();
         torch.Tensor[] parts = [.. Enumerable.Range(0, 3).Select(i => torch.randn([2, 3, 20, 8], generator: new torch.Generator((ulong)i)))];
         torch.Tensor expected = torch.nn.functional.scaled_dot_product_attention(parts[0], parts[1], parts[2], is_casual: true);
-        torch.Tensor found = CausalAttention.Of(parts[0], parts[1], parts[2], null, 0);
+        torch.Tensor found = DotProductAttention.Causal(parts[0], parts[1], parts[2], null, 0);
         Assert.True((expected - found).abs().max().ToDouble() < 1e-5);
     }
 

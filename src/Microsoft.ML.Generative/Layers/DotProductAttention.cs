@@ -5,12 +5,13 @@ using F = TorchSharp.torch.nn.functional;
 namespace Microsoft.ML.Generative;
 
 /// <summary>softmax(q kᵀ / √headSize + mask) v (Vaswani et al. 2017, eq. 1), for [batch, heads, time, headSize].</summary>
-internal static class CausalAttention
+internal static class DotProductAttention
 {
     // On a CPU the fused kernel's backward pass is slow for short sequences, in BFloat16 ten times; products of batches then win.
     private const long ShortInFloat32 = 128;
     private const long ShortInBFloat16 = 512;
 
+    /// <summary>Each position attends to itself and all before it, or to what a mask says.</summary>
     /// <param name="queries">[batch, heads, time, headSize].</param>
     /// <param name="keys">The same for keys.</param>
     /// <param name="values">The same for values.</param>
@@ -18,19 +19,35 @@ internal static class CausalAttention
     /// What may attend to what, [time, time]: 0, or −∞ where not. <see langword="null"/>: each position to itself and all before it.
     /// </param>
     /// <param name="dropout">The probability with which an attention is dropped.</param>
-    public static Tensor Of(Tensor queries, Tensor keys, Tensor values, Tensor? mask, double dropout)
+    public static Tensor Causal(Tensor queries, Tensor keys, Tensor values, Tensor? mask, double dropout)
     {
         long time = queries.size(2);
-        if (queries.device_type != DeviceType.CPU || time > (queries.dtype == ScalarType.BFloat16 ? ShortInBFloat16 : ShortInFloat32))
+        if (!IsShort(queries))
             return F.scaled_dot_product_attention(queries, keys, values, mask, dropout, is_casual: mask is null);
 
         Tensor allowed = mask ?? full([time, time], float.NegativeInfinity, dtype: queries.dtype).triu(1);
-        double scale = 1 / Math.Sqrt(queries.size(3));
         // TorchSharp takes what is added last.
-        Tensor scores = baddbmm(queries.flatten(0, 1), keys.flatten(0, 1).transpose(1, 2), allowed, alpha: (float)scale);
+        Tensor scores = baddbmm(queries.flatten(0, 1), keys.flatten(0, 1).transpose(1, 2), allowed, alpha: Scale(queries));
         Tensor weights = scores.softmax(-1);
         if (dropout > 0)
             weights = F.dropout(weights, dropout);
         return weights.bmm(values.flatten(0, 1)).view(queries.shape);
     }
+
+    /// <summary>Each query attends to all keys.</summary>
+    /// <param name="queries">[batch, heads, time, headSize].</param>
+    /// <param name="keys">[batch, heads, keys, headSize].</param>
+    /// <param name="values">The same for values.</param>
+    public static Tensor Full(Tensor queries, Tensor keys, Tensor values)
+    {
+        if (!IsShort(queries))
+            return F.scaled_dot_product_attention(queries, keys, values);
+        Tensor scores = queries.flatten(0, 1).Times(Scale(queries)).bmm(keys.flatten(0, 1).transpose(1, 2));
+        return scores.softmax(-1).bmm(values.flatten(0, 1)).view(queries.shape);
+    }
+
+    private static bool IsShort(Tensor queries) =>
+        queries.device_type == DeviceType.CPU && queries.size(2) <= (queries.dtype == ScalarType.BFloat16 ? ShortInBFloat16 : ShortInFloat32);
+
+    private static float Scale(Tensor queries) => (float)(1 / Math.Sqrt(queries.size(3)));
 }

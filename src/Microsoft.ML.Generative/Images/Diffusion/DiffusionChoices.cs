@@ -1,0 +1,89 @@
+namespace Microsoft.ML.Generative;
+
+/// <summary>The network that a diffusion model is made of.</summary>
+public enum DiffusionArchitecture
+{
+    /// <summary>
+    /// A U-Net with residual blocks and attention (Ho et al. 2020): the levels of <see cref="DiffusionOptions.BlockChannels"/>. The better choice for small
+    /// pictures and small data.
+    /// </summary>
+    UNet,
+
+    /// <summary>
+    /// A transformer over patches with adaptive normalisation (DiT; Peebles, Xie 2023): <see cref="DiffusionOptions.TransformerLayers"/> and what belongs
+    /// to them. Scales further.
+    /// </summary>
+    Transformer,
+}
+
+/// <summary>The way from a picture to noise that a diffusion model learns to go back.</summary>
+public enum DiffusionProcess
+{
+    /// <summary>Noise is added step by step, by the variances of <see cref="DiffusionOptions.NoiseSchedule"/> (Ho et al. 2020).</summary>
+    Denoising,
+
+    /// <summary>
+    /// A straight line from the picture to noise, whose direction is learnt (flow matching, Lipman et al. 2022; rectified flow, Liu et al. 2022). Draws
+    /// well in few steps.
+    /// </summary>
+    FlowMatching,
+}
+
+/// <summary>How much the loss of each timestep counts.</summary>
+public enum DiffusionLossWeighting
+{
+    /// <summary>All the same (Ho et al. 2020, eq. 14).</summary>
+    Simple,
+
+    /// <summary>
+    /// By the signal-to-noise ratio, but no more than <see cref="DiffusionOptions.MinSnrGamma"/> (Hang et al. 2023, section 3.4): learns faster.
+    /// </summary>
+    MinSnr,
+}
+
+/// <summary>How a U-Net is told the class.</summary>
+public enum DiffusionLabelConditioning
+{
+    /// <summary>By a vector that is added to that of the time.</summary>
+    Embedding,
+
+    /// <summary>By that, and by vectors that attention layers look at.</summary>
+    CrossAttention,
+}
+
+/// <summary>How a picture is drawn from noise; each is a <see cref="NoiseScheduler"/>.</summary>
+public enum DiffusionSampler
+{
+    /// <summary><see cref="DdimScheduler"/>; for flow matching <see cref="FlowMatchEulerScheduler"/>; for a model that was loaded what its folder says.</summary>
+    Default,
+
+    /// <summary><see cref="DdpmScheduler"/>: the process backwards, step by step, with noise. Best with all timesteps.</summary>
+    Ddpm,
+
+    /// <summary><see cref="DdimScheduler"/>: no noise unless <see cref="DiffusionGenerateOptions.Eta"/> is above 0; good from 50 steps.</summary>
+    Ddim,
+
+    /// <summary><see cref="PndmScheduler"/>.</summary>
+    Pndm,
+
+    /// <summary><see cref="LmsScheduler"/>.</summary>
+    Lms,
+
+    /// <summary><see cref="EulerScheduler"/>.</summary>
+    Euler,
+
+    /// <summary><see cref="EulerAncestralScheduler"/>.</summary>
+    EulerAncestral,
+
+    /// <summary><see cref="HeunScheduler"/>: two network calls a step.</summary>
+    Heun,
+
+    /// <summary><see cref="DpmSolverMultistepScheduler"/>, DPM-Solver++ of order 2: good from 20 steps.</summary>
+    DpmSolver,
+
+    /// <summary><see cref="UniPcScheduler"/>: good from 10 steps.</summary>
+    UniPc,
+
+    /// <summary><see cref="FlowMatchEulerScheduler"/>, for models of <see cref="DiffusionProcess.FlowMatching"/>, and only these.</summary>
+    FlowMatchEuler,
+}

@@ -1,0 +1,110 @@
+using Microsoft.ML.Runtime;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>Trains a diffusion model on pictures: it learns to take noise away, and draws new pictures from nothing but noise.</summary>
+/// <remarks>
+/// <para>
+/// Create with <see cref="GenerativeTransformsCatalog.Diffusion(string, string, int)"/> or <see cref="GenerativeTransformsCatalog.Diffusion(DiffusionOptions)"/>.
+/// </para>
+/// <list type="table">
+/// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
+/// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte with the shape of a picture: what to learn.</description></item>
+/// <item><term>input, optional (none)</term><description>key or integer from 0: the class that the picture is conditioned on.</description></item>
+/// <item><term>input, optional (none)</term><description>smaller pictures to be enlarged.</description></item>
+/// <item><term>input, optional (none)</term><description>integer from 0: the seed of the picture that the trained model draws for the row.</description></item>
+/// <item><term>output (Generated)</term><description>vector of Single, channels × height × width values in 0..1: a picture drawn for the row.</description></item>
+/// </list>
+/// <para>
+/// Task: generation · normalisation: pixels in 0..1 (bytes are scaled) · caching: not needed (reads once) · GPU: yes · same seed,
+/// same weights on the CPU: yes · exact resume: yes.
+/// </para>
+/// <para>
+/// Ho, Jain, Abbeel, "Denoising diffusion probabilistic models", 2020, <see href="https://arxiv.org/abs/2006.11239"/>; schedules and learnt variances: Nichol,
+/// Dhariwal, 2021, <see href="https://arxiv.org/abs/2102.09672"/>; guidance: Ho, Salimans, 2022; flow matching: Lipman et al., 2022,
+/// <see href="https://arxiv.org/abs/2210.02747"/>; transformer: Peebles, Xie, 2023, <see href="https://arxiv.org/abs/2212.09748"/>.
+/// </para>
+/// </remarks>
+/// <seealso cref="DiffusionTransformer"/>
+public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
+{
+    private readonly IHostEnvironment _env;
+    private readonly IHost _host;
+    private readonly DiffusionOptions _options;
+
+    internal DiffusionEstimator(IHostEnvironment env, DiffusionOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _options = options.Copy();
+        _options.ValidateForTraining();
+        _env = env;
+        _host = env.Register(nameof(DiffusionEstimator));
+    }
+
+    /// <summary>Trains on the rows of <paramref name="input"/>.</summary>
+    /// <param name="input">Data with the column <see cref="DiffusionOptions.InputColumnName"/>, and those of labels and smaller pictures if the options name some.</param>
+    /// <returns>The trained model. Dispose of it to release its memory early.</returns>
+    /// <exception cref="ArgumentException">A column is missing or of another type or size, the data is empty, or an option does not fit it.</exception>
+    /// <exception cref="InvalidDataException">A row cannot be used: an image of another size, a value that is not finite or out of 0..1.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// libtorch or the GPU asked for is missing, the checkpoints are of another training, or the loss stopped being finite.
+    /// </exception>
+    /// <exception cref="IOException">The folder of checkpoints, samples or TensorBoard cannot be used.</exception>
+    /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
+    public DiffusionTransformer Fit(IDataView input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        ImageShape shape = ColumnTypes.FindShape(input, _options.InputColumnName, _options.Channels, _options.Height, _options.Width)
+            ?? throw new ArgumentException(
+                $"Column '{_options.InputColumnName}' does not tell the shape of its images: set Height and Width (and Channels, unless 1).");
+        ImageShape? low = _options.LowResolutionColumnName is { } name ? FindLowResolution(input, name, shape) : null;
+        int labelCount = LabelCounts.Find(input.Schema, _options.LabelColumnName, _options.LabelCount);
+        long seed = SeedSequence.Choose(_host, _options.Seed);
+        var config = new DiffusionConfig(_options, shape, labelCount, low, seed);
+        config.CheckShape();
+        TensorColumn[] columns = DiffusionTransformer.TrainingTensors(input.Schema, config);
+        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? DiffusionTransformer.TrainingTensors(v.Schema, config) : null;
+
+        using TrainingRun run = TrainingRun.Open(_env, _host, _options);
+        using TensorSource data = run.ReadData(input, columns);
+        using TensorSource? validation = validationColumns is null ? null : run.ReadValidationData(validationColumns);
+
+        config = config with { Seed = run.Seed };
+        DenoiserNetwork network = TorchSeed.Initialize(run.Seed, config.CreateNetwork);
+        try
+        {
+            network.to(run.Device);
+            using var trained = new TrainedNetwork("diffusion", network, _options);
+            using var objective = new DiffusionObjective(config, network, run.Device);
+            var phase = new TrainingPhase(trained, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device), objective.Losses);
+            using DiffusionPictures? pictures = DiffusionPictures.Open(run, config, network, validation ?? data);
+            IBatchSource? validationBatches = validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device);
+            new TrainingLoop(run, [phase], validationBatches, pictures: pictures is null ? null : pictures.Make).Run();
+            return new DiffusionTransformer(_host, config, network, run.Device);
+        }
+        catch
+        {
+            network.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema)
+    {
+        ArgumentNullException.ThrowIfNull(inputSchema);
+        ColumnTypes.CheckFeatures(inputSchema, _options.InputColumnName);
+        if (_options.LowResolutionColumnName is { } low)
+            ColumnTypes.CheckFeatures(inputSchema, low);
+        if (_options.LabelColumnName is { } label)
+            ColumnTypes.CheckLabel(inputSchema, label);
+        if (_options.SeedColumnName is { } seed)
+            ColumnTypes.CheckLabel(inputSchema, seed);
+        return OutputColumn.Promise(inputSchema, DiffusionTransformer.OutputColumns(_options));
+    }
+
+    private static ImageShape FindLowResolution(IDataView input, string name, ImageShape shape) =>
+        ColumnTypes.FindShape(input, name, shape.Channels, height: null, width: null)
+        ?? throw new ArgumentException($"Column '{name}' does not tell the shape of its images: expected images, or vectors with a shape of {shape.Channels} × height × width.");
+}

@@ -1,0 +1,103 @@
+namespace Microsoft.ML.Generative;
+
+/// <summary>How a trained diffusion model draws.</summary>
+/// <example>
+/// <code>
+/// IDataView threes = model.Generate(16, new() { Seed = 7, Label = 3, GuidanceScale = 3, Sampler = DiffusionSampler.DpmSolver, Steps = 20 });
+/// </code>
+/// </example>
+public sealed class DiffusionGenerateOptions
+{
+    /// <summary>The same seed draws the same pictures. Default: the context's seed, or a new one each time.</summary>
+    public int? Seed { get; set; }
+
+    /// <summary>
+    /// The class to draw, from 0 (a key column's values count from 1: the first is 0 here); for models with labels. Default: none, which models can that were
+    /// trained with <see cref="DiffusionOptions.LabelDropout"/>.
+    /// </summary>
+    public int? Label { get; set; }
+
+    /// <summary>Classes one by one, as many as pictures, in place of <see cref="Label"/>. Default: none.</summary>
+    public IReadOnlyList<int>? Labels { get; set; }
+
+    /// <summary>
+    /// Scale of classifier-free guidance (Ho, Salimans 2022), at least 0: 1 is none, more fits the class more clearly and varies less. Costs a second pass of the
+    /// network. Default: 1.
+    /// </summary>
+    public double GuidanceScale { get; set; } = 1;
+
+    /// <summary>
+    /// How far the contrast of guided pictures is brought back to that of unguided ones, 0 to 1 (Lin et al. 2023, section 3.4). Default: 0.
+    /// </summary>
+    public double GuidanceRescale { get; set; }
+
+    /// <summary>Steps of the sampler, at least 1. Default: <see cref="DiffusionOptions.Steps"/>.</summary>
+    public int? Steps { get; set; }
+
+    /// <summary>The sampler. Default: that of the model, <see cref="DiffusionOptions.Sampler"/>.</summary>
+    public DiffusionSampler Sampler { get; set; }
+
+    /// <summary>
+    /// A sampler with options of its own, in place of <see cref="Sampler"/>: of the model's timesteps and prediction. A copy of it is used. Default: none.
+    /// </summary>
+    public NoiseScheduler? Scheduler { get; set; }
+
+    /// <summary>η: how much noise the steps of <see cref="DiffusionSampler.Ddim"/> add, 0 to 1 (Song et al. 2020, eq. 16). Default: 0.</summary>
+    public double Eta { get; set; }
+
+    /// <summary>
+    /// The smaller picture that models with <see cref="DiffusionOptions.LowResolutionColumnName"/> enlarge, values in 0..1, plane by plane; they need it. Default: none.
+    /// </summary>
+    public float[]? LowResolution { get; set; }
+
+    /// <summary>Pictures that go through the network at once, at least 1. The pictures do not depend on it, up to rounding. Default: <see cref="DiffusionOptions.TransformBatchSize"/>.</summary>
+    public int? BatchSize { get; set; }
+
+    /// <summary>Receives a report after each step, on the thread that draws. Default: none.</summary>
+    public IProgress<DiffusionProgress>? Progress { get; set; }
+
+    /// <summary>Steps between reports with a <see cref="DiffusionProgress.Preview"/>, at least 1. Default: none have one.</summary>
+    public int? PreviewInterval { get; set; }
+
+    /// <summary>Stops the drawing within a step.</summary>
+    public CancellationToken CancellationToken { get; set; }
+
+    internal void Validate()
+    {
+        OptionChecks.AtLeast(GuidanceScale, 0);
+        OptionChecks.Between(GuidanceRescale, 0, 1);
+        OptionChecks.AtLeast(Steps ?? 1, 1, nameof(Steps));
+        OptionChecks.Defined(Sampler);
+        OptionChecks.Between(Eta, 0, 1);
+        OptionChecks.AtLeast(BatchSize ?? 1, 1, nameof(BatchSize));
+        OptionChecks.AtLeast(PreviewInterval ?? 1, 1, nameof(PreviewInterval));
+        if (Label is not null && Labels is not null)
+            throw new ArgumentException($"{nameof(Label)} and {nameof(Labels)} are both given; expected one of them.", nameof(Labels));
+        if (Scheduler is not null && Sampler != DiffusionSampler.Default)
+            throw new ArgumentException($"{nameof(Sampler)} and {nameof(Scheduler)} are both given; expected one of them.", nameof(Scheduler));
+        if (Eta > 0 && Scheduler is not null)
+            throw new ArgumentException($"{nameof(Eta)} is {Eta}, and {nameof(Scheduler)} has its own.", nameof(Eta));
+    }
+}
+
+/// <summary>How far a drawing is; reported through <see cref="DiffusionGenerateOptions.Progress"/>.</summary>
+public sealed record DiffusionProgress
+{
+    /// <summary>The first of the pictures that are drawn at the moment, from 0.</summary>
+    public required int FirstPicture { get; init; }
+
+    /// <summary>How many are drawn at the moment.</summary>
+    public required int Pictures { get; init; }
+
+    /// <summary>How many are drawn in all.</summary>
+    public required int TotalPictures { get; init; }
+
+    /// <summary>The sampler's step, from 1.</summary>
+    public required int Step { get; init; }
+
+    /// <summary>The steps that the sampler takes.</summary>
+    public required int TotalSteps { get; init; }
+
+    /// <summary>What the pictures will be as far as the model can tell, in a column Generated, where <see cref="DiffusionGenerateOptions.PreviewInterval"/> asks for it.</summary>
+    public IDataView? Preview { get; init; }
+}

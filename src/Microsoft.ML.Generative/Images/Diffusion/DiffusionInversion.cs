@@ -1,0 +1,79 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>The way from a picture to the noise that a deterministic sampler draws it from (Song et al. 2020, section 4.3), and between two of them.</summary>
+internal static class DiffusionInversion
+{
+    /// <summary>The noise of pictures, by as many steps as the times tell, and back from it.</summary>
+    /// <param name="prediction">What the network says.</param>
+    /// <param name="path">The times and the sizes of picture and noise at each.</param>
+    /// <param name="sample">Pictures in −1..1, or noise.</param>
+    /// <param name="isForward">From pictures to noise.</param>
+    /// <param name="check">Called before each step.</param>
+    public static Tensor Follow(GuidedPrediction prediction, DeterministicPath path, Tensor sample, bool isForward, Action check)
+    {
+        int points = path.Points.Count;
+        for (int i = 0; i + 1 < points; i++)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            check();
+            (PathPoint from, PathPoint to) = isForward ? (path.Points[i], path.Points[i + 1]) : (path.Points[points - 1 - i], path.Points[points - 2 - i]);
+            Tensor output = prediction.At(sample, from.Time).narrow(1, 0, sample.size(1));
+            (Tensor picture, Tensor noise) = path.Split(sample, output, from);
+            Tensor next = picture.Times(to.Signal).Plus(noise, to.Noise);
+            using Tensor before = sample;
+            sample = next.MoveToOuterDisposeScope();
+        }
+
+        return sample;
+    }
+
+    /// <summary>From one noise to another along a great circle, on which all noise is as large (Shoemake 1985).</summary>
+    public static Tensor Slerp(Tensor from, Tensor to, double part)
+    {
+        double cosine = ((from * to).sum() / (from.norm() * to.norm())).ToDouble();
+        double angle = Math.Acos(Math.Clamp(cosine, -1, 1));
+        if (angle < 1e-4)
+            return lerp(from, to, part);
+        return from.Times(Math.Sin((1 - part) * angle) / Math.Sin(angle)).Plus(to, Math.Sin(part * angle) / Math.Sin(angle));
+    }
+}
+
+/// <summary>A point on the way from a picture to noise.</summary>
+/// <param name="Time">The network's time.</param>
+/// <param name="Signal">What the picture is multiplied by.</param>
+/// <param name="Noise">What the noise is multiplied by.</param>
+internal readonly record struct PathPoint(double Time, double Signal, double Noise);
+
+/// <summary>The probability flow from pictures to noise in a number of steps.</summary>
+/// <param name="Points">From the picture to the noise.</param>
+/// <param name="Split">Picture and noise, from the sample and what the network says of it.</param>
+internal sealed record DeterministicPath(IReadOnlyList<PathPoint> Points, Func<Tensor, Tensor, PathPoint, (Tensor Picture, Tensor Noise)> Split)
+{
+    // Flow matching's first point: nothing is learnt of a picture without any noise.
+    private const double LowestSigma = 1e-3;
+
+    public static DeterministicPath Of(DiffusionOptions options, int steps)
+    {
+        int timesteps = options.NoiseSchedule.TrainTimesteps;
+        if (options.Process == DiffusionProcess.FlowMatching)
+        {
+            return new DeterministicPath(
+                [.. Enumerable.Range(0, steps + 1).Select(i => LowestSigma + (1 - LowestSigma) * i / steps).Select(sigma => new PathPoint(sigma * timesteps, 1 - sigma, sigma))],
+                (sample, velocity, point) => (sample.Plus(velocity, -point.Noise), sample.Plus(velocity, point.Signal)));
+        }
+
+        float[] cumulative = [.. new NoiseSchedule(options.NoiseSchedule).AlphasCumulative];
+        return new DeterministicPath(
+            [.. Enumerable.Range(0, steps + 1).Select(i => (int)Math.Round((timesteps - 1.0) * i / steps)).Distinct()
+                .Select(t => new PathPoint(t, Math.Sqrt(cumulative[t]), Math.Sqrt(1 - cumulative[t])))],
+            (sample, output, point) => options.Prediction switch
+            {
+                PredictionType.Sample => (output, sample.Plus(output, -point.Signal).Times(1 / point.Noise)),
+                PredictionType.Velocity => (sample.Times(point.Signal).Plus(output, -point.Noise), sample.Times(point.Noise).Plus(output, point.Signal)),
+                _ => (sample.Plus(output, -point.Noise).Times(1 / Math.Max(point.Signal, 1e-6)), output),
+            });
+    }
+}

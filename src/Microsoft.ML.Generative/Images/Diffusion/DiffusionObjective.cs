@@ -1,0 +1,196 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>The loss of diffusion models: a picture, a time and noise go in, and the network is asked for one of them.</summary>
+internal sealed class DiffusionObjective : IDisposable
+{
+    /// <summary>Parts of the time whose losses are told apart.</summary>
+    public const int Bands = 4;
+
+    private readonly DiffusionConfig _config;
+    private readonly DiffusionOptions _options;
+    private readonly DenoiserNetwork _network;
+    private readonly NoiseTables? _tables;
+
+    public DiffusionObjective(DiffusionConfig config, DenoiserNetwork network, Device device)
+    {
+        (_config, _options, _network) = (config, config.Options, network);
+        if (_options.Process == DiffusionProcess.Denoising)
+            _tables = new NoiseTables(new NoiseSchedule(_options.NoiseSchedule), device);
+    }
+
+    private int Timesteps => _options.NoiseSchedule.TrainTimesteps;
+
+    public Losses Losses(StepContext step, TensorBatch batch)
+    {
+        DiffusionInputs inputs = Prepare(step, batch);
+        Tensor noise = randn(inputs.Pictures.shape, generator: step.Generator).to(step.Device);
+        Tensor positions = Stratified(batch.Rows, step.Generator).to(step.Device);
+        DiffusionTerms terms = _tables is null ? FlowLoss(inputs, noise, positions) : DenoisingLoss(inputs, noise, positions);
+        return new Losses(terms.Weighted.mean(), [.. BandLosses(terms.Squares, terms.Position)]);
+    }
+
+    /// <summary>Unweighted losses of rows at times of one's choice, [batch], with noise [batch, channels, height, width].</summary>
+    /// <param name="inputs">The rows.</param>
+    /// <param name="noise">Standard normal.</param>
+    /// <param name="positions">Times, 0 to below 1, [batch].</param>
+    public Tensor Squares(DiffusionInputs inputs, Tensor noise, Tensor positions) =>
+        (_tables is null ? FlowLoss(inputs, noise, positions) : DenoisingLoss(inputs, noise, positions)).Squares;
+
+    /// <summary>Rows as the network sees them: pictures in −1..1, in training some flipped and some without their class.</summary>
+    public DiffusionInputs Prepare(StepContext step, TensorBatch batch)
+    {
+        DiffusionInputs inputs = DiffusionInputs.Of(_config, batch.Columns);
+        if (!step.IsTraining)
+            return inputs;
+
+        if (_options.FlipsHorizontally)
+        {
+            Tensor flips = rand([batch.Rows, 1, 1, 1], generator: step.Generator).to(step.Device).lt(0.5);
+            inputs = inputs with { Pictures = where(flips, inputs.Pictures.flip(3), inputs.Pictures), LowResolution = inputs.LowResolution is { } low ? where(flips, low.flip(3), low) : null };
+        }
+
+        if (_config.NullLabel is { } none)
+        {
+            Tensor dropped = rand([batch.Rows], generator: step.Generator).to(step.Device).lt(_options.LabelDropout);
+            inputs = inputs with { Labels = inputs.Labels!.masked_fill(dropped, none) };
+        }
+
+        return inputs;
+    }
+
+    // Ho et al. 2020, eq. 14; Salimans, Ho 2022, for the other things that a network can be asked for.
+    private DiffusionTerms DenoisingLoss(DiffusionInputs inputs, Tensor noise, Tensor positions)
+    {
+        NoiseTables tables = _tables!;
+        Tensor timesteps = positions.Times(Timesteps).floor().clamp_max(Timesteps - 1).to(ScalarType.Int64);
+        Tensor noisy = tables.AddNoise(inputs.Pictures, noise, timesteps);
+        Tensor output = _network.Forward(inputs.With(noisy), timesteps.to(ScalarType.Float32), inputs.Labels);
+        Tensor? variance = null;
+        if (_options.LearnsVariance)
+        {
+            Tensor[] parts = output.chunk(2, 1);
+            (output, variance) = (parts[0], parts[1]);
+        }
+
+        Tensor target = _options.Prediction switch
+        {
+            PredictionType.Sample => inputs.Pictures,
+            PredictionType.Velocity => tables.Velocity(inputs.Pictures, noise, timesteps),
+            _ => noise,
+        };
+        Tensor squares = SquaresOf(output, target);
+        Tensor weighted = _options.LossWeighting == DiffusionLossWeighting.MinSnr ? squares * tables.MinSnrWeights(timesteps, _options.Prediction, _options.MinSnrGamma) : squares;
+        if (variance is not null)
+            weighted = weighted.Plus(VariationalTerms(inputs.Pictures, noisy, output.detach(), variance, timesteps), _options.VariationalWeight * Timesteps);
+        return new DiffusionTerms(weighted, squares, positions);
+    }
+
+    // Lipman et al. 2022, eq. 23 with no noise left; times from a logit-normal distribution as Esser et al. 2024, section 3.1.
+    private DiffusionTerms FlowLoss(DiffusionInputs inputs, Tensor noise, Tensor positions)
+    {
+        Tensor normal = special.ndtri(positions.to(ScalarType.Float64).clamp(1e-6, 1 - 1e-6)).to(ScalarType.Float32);
+        Tensor sigma = normal.Times(_options.TimeDeviation).Plus(_options.TimeMean).sigmoid();
+        Tensor s = sigma.view(-1, 1, 1, 1);
+        Tensor noisy = lerp(inputs.Pictures, noise, s);
+        Tensor output = _network.Forward(inputs.With(noisy), sigma.Times(Timesteps), inputs.Labels);
+        Tensor squares = SquaresOf(output, noise - inputs.Pictures);
+        return new DiffusionTerms(squares, squares, sigma);
+    }
+
+    /// <summary>
+    /// KL(q(x[t−1] | x[t], x0) ‖ p(x[t−1] | x[t])) in nats per dimension, or −log p(x0 | x[1]) at the first timestep (Ho et al. 2020, eq. 5; Nichol, Dhariwal
+    /// 2021, section 3.1): [batch].
+    /// </summary>
+    /// <param name="pictures">x0, in −1..1.</param>
+    /// <param name="noisy">x[t].</param>
+    /// <param name="output">What the network says.</param>
+    /// <param name="variance">What it says of the variance, −1..1 between its bounds; <see langword="null"/>: β.</param>
+    /// <param name="timesteps">t, [batch].</param>
+    public Tensor VariationalTerms(Tensor pictures, Tensor noisy, Tensor output, Tensor? variance, Tensor timesteps)
+    {
+        NoiseTables tables = _tables!;
+        (Tensor trueMean, Tensor trueLogVariance) = tables.Posterior(pictures, noisy, timesteps);
+        Tensor predicted = tables.Picture(noisy, output, timesteps, _options.Prediction);
+        // Beyond what a picture can be the mean is only wrong, unless its gradient is wanted; the mean of the hybrid loss has none.
+        (Tensor mean, _) = tables.Posterior(predicted.clamp(-1, 1), noisy, timesteps);
+        Tensor logVariance = tables.LogVariance(variance, timesteps);
+
+        Tensor divergence = GaussianDivergence(trueMean, trueLogVariance, mean, logVariance);
+        Tensor likelihood = -PixelLogLikelihood(pictures, mean, logVariance.Times(0.5));
+        return where(timesteps.eq(0).view(-1, 1, 1, 1), likelihood, divergence).flatten(1).mean([1]);
+    }
+
+    public static Tensor GaussianDivergence(Tensor mean1, Tensor logVariance1, Tensor mean2, Tensor logVariance2) =>
+        (logVariance2 - logVariance1).Plus((logVariance1 - logVariance2).exp()).Plus((mean1 - mean2).square() * (-logVariance2).exp()).Plus(-1).Times(0.5);
+
+    /// <summary>log of a normal distribution's mass on each of 256 levels of −1..1 (Ho et al. 2020, eq. 13).</summary>
+    public static Tensor PixelLogLikelihood(Tensor x, Tensor mean, Tensor logDeviation)
+    {
+        Tensor centred = (x - mean).to(ScalarType.Float64), inverse = (-logDeviation.to(ScalarType.Float64)).exp();
+        Tensor above = Cdf(inverse * centred.Plus(1.0 / 255)), below = Cdf(inverse * centred.Plus(-1.0 / 255));
+        Tensor edge = ones_like(above);
+        Tensor mass = where(x.gt(0.999), edge, above) - where(x.lt(-0.999), zeros_like(below), below);
+        return mass.clamp_min(1e-12).log().to(ScalarType.Float32);
+
+        static Tensor Cdf(Tensor z) => special.erf(z.Times(1 / Math.Sqrt(2))).Plus(1).Times(0.5);
+    }
+
+    public void Dispose() => _tables?.Dispose();
+
+    // One time in each of as many parts as there are rows, so that a batch's loss varies less (Kingma et al. 2021, appendix I.1).
+    private static Tensor Stratified(int rows, Generator generator) =>
+        rand([1], generator: generator).Plus(arange(rows, ScalarType.Float32).Times(1.0 / rows)).remainder(1);
+
+    private static Tensor SquaresOf(Tensor output, Tensor target) => (output - target).square().flatten(1).mean([1]);
+
+    private static IEnumerable<(string Name, Tensor Value)> BandLosses(Tensor squares, Tensor positions)
+    {
+        Tensor losses = squares.detach(), bands = positions.Times(Bands).floor();
+        for (int band = 0; band < Bands; band++)
+        {
+            Tensor inside = bands.eq(band);
+            if (inside.any().ToBoolean())
+                yield return (BandName(band), losses.masked_select(inside).mean());
+        }
+    }
+
+    /// <summary>How reports call the loss of one of the <see cref="Bands"/>.</summary>
+    public static string BandName(int band) => $"t {100 * band / Bands}-{100 * (band + 1) / Bands}%";
+
+    private readonly record struct DiffusionTerms(Tensor Weighted, Tensor Squares, Tensor Position);
+}
+
+/// <summary>Rows as the network sees them.</summary>
+/// <param name="Pictures">[batch, channels, height, width] in −1..1.</param>
+/// <param name="Labels">[batch], for a model with classes.</param>
+/// <param name="LowResolution">The smaller pictures, enlarged, in −1..1; for a model with them.</param>
+internal sealed record DiffusionInputs(Tensor Pictures, Tensor? Labels, Tensor? LowResolution)
+{
+    /// <summary>From a batch's columns: pictures, then labels and smaller pictures if there are some.</summary>
+    public static DiffusionInputs Of(DiffusionConfig config, IReadOnlyList<Tensor> columns)
+    {
+        int next = 1;
+        Tensor? labels = config.LabelCount > 0 ? columns[next++] : null;
+        Tensor? low = config.LowResolution is not null ? Enlarge(columns[next], config.Shape) : null;
+        return new DiffusionInputs(Signed(columns[0]), labels, low);
+    }
+
+    /// <summary>From 0..1 to −1..1.</summary>
+    public static Tensor Signed(Tensor pictures) => pictures.Times(2).Plus(-1);
+
+    /// <summary>From −1..1 to 0..1; what is beyond is clamped.</summary>
+    public static Tensor Unsigned(Tensor pictures) => pictures.Times(0.5).Plus(0.5).clamp(0, 1);
+
+    /// <summary>Smaller pictures, 0..1, as the network sees them.</summary>
+    public static Tensor Enlarge(Tensor pictures, ImageShape shape) =>
+        Signed(nn.functional.interpolate(pictures, size: [shape.Height, shape.Width], mode: InterpolationMode.Bilinear, align_corners: false));
+
+    /// <summary>The conditions of the first row, for so many.</summary>
+    public DiffusionInputs OfFirst(int count) => new(Pictures, Labels?.narrow(0, 0, 1).expand(count), LowResolution?.narrow(0, 0, 1).expand(count, -1, -1, -1));
+
+    /// <summary>What the network gets: the noisy pictures, and the smaller ones as further channels.</summary>
+    public Tensor With(Tensor noisy) => LowResolution is null ? noisy : cat([noisy, LowResolution], 1);
+}

@@ -1,0 +1,52 @@
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>What a training shows of a diffusion model: pictures drawn from always the same noise, the classes in turn.</summary>
+internal sealed class DiffusionPictures : IDisposable
+{
+    private const int Samples = 32;
+    private const int SamplesInRow = 8;
+    private const int Steps = 25;
+
+    private readonly TrainingRun _run;
+    private readonly DiffusionConfig _config;
+    private readonly DenoiserNetwork _network;
+    private readonly torch.Tensor? _lowResolution;
+
+    private DiffusionPictures(TrainingRun run, DiffusionConfig config, DenoiserNetwork network, torch.Tensor? lowResolution)
+    {
+        (_run, _config, _network, _lowResolution) = (run, config, network, lowResolution);
+    }
+
+    /// <summary>The pictures, or <see langword="null"/> if none are wanted.</summary>
+    public static DiffusionPictures? Open(TrainingRun run, DiffusionConfig config, DenoiserNetwork network, TensorSource data)
+    {
+        if (!run.Options.WantsPictures)
+            return null;
+        torch.Tensor? low = null;
+        if (config.LowResolution is not null)
+        {
+            torch.Tensor[] rows = TrainingPictures.FirstRows(data, run.Device);
+            foreach (torch.Tensor column in rows[..^1])
+                column.Dispose();
+            low = rows[^1];
+        }
+
+        return new DiffusionPictures(run, config, network, low);
+    }
+
+    public IReadOnlyList<TrainingPictures> Make(torch.Generator generator)
+    {
+        int count = _lowResolution is null ? Samples : (int)_lowResolution.size(0);
+        torch.Tensor? labels = _config.LabelCount == 0 ? null : torch.arange(count, torch.int64, _run.Device).remainder(_config.LabelCount);
+        torch.Tensor? low = _lowResolution is null ? null : DiffusionInputs.Enlarge(_lowResolution, _config.Shape);
+        using NoiseScheduler scheduler = DiffusionSamplers.Create(_config, DiffusionSampler.Default, eta: 0);
+        scheduler.SetTimesteps(Math.Min(Steps, scheduler.TrainTimesteps));
+        var prediction = new GuidedPrediction(_network, new DiffusionInputs(torch.empty(0), labels, low), null, 1, 0);
+        var drawing = new DiffusionDrawing(scheduler, prediction, new PictureNoise(PictureNoise.Keys(_run.Seed, 0, count), _config.Shape, _run.Device)) { Check = _run.StopIfCancelled };
+        return [new TrainingPictures("samples", DiffusionInputs.Unsigned(drawing.Draw()), SamplesInRow)];
+    }
+
+    public void Dispose() => _lowResolution?.Dispose();
+}

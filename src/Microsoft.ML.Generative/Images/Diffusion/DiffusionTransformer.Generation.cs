@@ -1,0 +1,239 @@
+using Microsoft.ML.Runtime;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+public sealed partial class DiffusionTransformer
+{
+    /// <summary>Draws new pictures from noise.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="options">Seed, class, guidance, sampler, steps.</param>
+    /// <returns>A column Generated of <see cref="RowSize"/> values in 0..1 a row, with the picture's shape in the column's type.</returns>
+    /// <remarks>The n-th picture depends on the options and n alone, not on <paramref name="count"/>, up to rounding.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative or an option is out of its range.</exception>
+    /// <exception cref="ArgumentException">A label is too high or not wanted, an option does not fit the model; the message names it.</exception>
+    /// <exception cref="OperationCanceledException">The drawing was cancelled.</exception>
+    public IDataView Generate(int count, DiffusionGenerateOptions? options = null) =>
+        Compute(count, options, (drawing, _, _) => drawing.Draw());
+
+    /// <summary>Draws pictures like one that is given: noise is added to it, and taken away (SDEdit; Meng et al. 2021).</summary>
+    /// <param name="picture"><see cref="RowSize"/> values in 0..1, plane by plane.</param>
+    /// <param name="strength">How far to go from it: 0 keeps it, 1 draws anew.</param>
+    /// <param name="count">How many to draw.</param>
+    /// <param name="options">As for <see cref="Generate"/>.</param>
+    /// <returns>As <see cref="Generate"/>.</returns>
+    /// <exception cref="ArgumentException">The picture has another size or values beyond 0..1, <paramref name="strength"/> is not 0 to 1, or as for <see cref="Generate"/>.</exception>
+    public IDataView ImageToImage(ReadOnlySpan<float> picture, double strength, int count = 1, DiffusionGenerateOptions? options = null)
+    {
+        OptionChecks.Between(strength, 0, 1);
+        float[] values = CheckPicture(picture, nameof(picture));
+        return Compute(count, options, (drawing, _, pictures) => drawing.Change(Repeat(values, pictures), strength));
+    }
+
+    /// <summary>Draws a part of a picture anew and keeps the rest (RePaint; Lugmayr et al. 2022).</summary>
+    /// <param name="picture"><see cref="RowSize"/> values in 0..1, plane by plane; those where the mask is 1 play no part.</param>
+    /// <param name="mask">1 where to draw, 0 where to keep: height × width values, or <see cref="RowSize"/>.</param>
+    /// <param name="count">How many to draw.</param>
+    /// <param name="options">As for <see cref="Generate"/>; the sampler may not be Heun or PNDM, whose steps overlap.</param>
+    /// <param name="resamplings">
+    /// How often each step is taken, at least 1: more fit the drawn to the kept, and cost as many times the time; with more than 1 the sampler has to be
+    /// DDPM or DDIM. The paper has 10.
+    /// </param>
+    /// <returns>As <see cref="Generate"/>; where the mask is 0, the picture's own values.</returns>
+    /// <exception cref="ArgumentException">Picture or mask have another size or other values, the sampler cannot do it, or as for <see cref="Generate"/>.</exception>
+    public IDataView Inpaint(ReadOnlySpan<float> picture, ReadOnlySpan<float> mask, int count = 1, DiffusionGenerateOptions? options = null, int resamplings = 1)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(resamplings, 1);
+        float[] values = CheckPicture(picture, nameof(picture)), masked = CheckMask(mask);
+        options ??= new DiffusionGenerateOptions();
+        using (NoiseScheduler scheduler = OpenScheduler(options))
+        {
+            if (scheduler is HeunScheduler or PndmScheduler)
+                throw new ArgumentException($"{scheduler.GetType().Name} takes steps that overlap, between which a picture cannot be kept; choose another sampler.", nameof(options));
+            if (resamplings > 1 && scheduler is not (DdpmScheduler or DdimScheduler))
+                throw new ArgumentException($"{nameof(resamplings)} is {resamplings}, which needs {nameof(DdpmScheduler)} or {nameof(DdimScheduler)}; the sampler is {scheduler.GetType().Name}.", nameof(resamplings));
+        }
+
+        return Compute(count, options, (drawing, _, pictures) =>
+        {
+            torch.Tensor kept = Repeat(values, pictures), where = torch.tensor(masked, device: _device).view(1, -1, _config.Shape.Height, _config.Shape.Width);
+            return drawing.Inpaint(kept, where.expand_as(kept), resamplings, resamplings > 1 ? Renoise : null);
+        });
+    }
+
+    /// <summary>Pictures between two, through the noise that each would be drawn from (Song et al. 2020, section 5.3).</summary>
+    /// <param name="from">The first picture, <see cref="RowSize"/> values in 0..1, plane by plane.</param>
+    /// <param name="to">The last picture.</param>
+    /// <param name="count">How many pictures, at least 2, both ends included: they are what the model makes of the two, not the two themselves.</param>
+    /// <param name="options">
+    /// Class, guidance, steps, batch size; noise and sampler play no part, since the way to the noise and back is a deterministic one.
+    /// </param>
+    /// <returns>As <see cref="Generate"/>.</returns>
+    /// <exception cref="ArgumentException">A picture has another size or values beyond 0..1, <paramref name="count"/> is below 2, or as for <see cref="Generate"/>.</exception>
+    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, DiffusionGenerateOptions? options = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
+        float[] first = CheckPicture(from, nameof(from)), last = CheckPicture(to, nameof(to));
+        DeterministicPath path = DeterministicPath.Of(_config.Options, StepsOf(options ?? new DiffusionGenerateOptions()));
+        return Compute(count, options, (_, prediction, pictures) =>
+        {
+            torch.Tensor ends = DiffusionInputs.Signed(torch.cat([Picture(first), Picture(last)], 0));
+            torch.Tensor noise = DiffusionInversion.Follow(prediction.OfFirst(2), path, ends, isForward: true, Host.CheckAlive);
+            torch.Tensor[] between = [.. Enumerable.Range(pictures.First, pictures.Count).Select(i => DiffusionInversion.Slerp(noise[..1], noise[1..], i / (count - 1.0)))];
+            return DiffusionInversion.Follow(prediction, path, torch.cat(between, 0), isForward: false, Host.CheckAlive);
+        });
+    }
+
+    // Draws pictures in batches; each draw gets the loop, what the network says, and which pictures they are.
+    private MemoryDataView Compute(
+        int count, DiffusionGenerateOptions? options, Func<DiffusionDrawing, GuidedPrediction, PictureRange, torch.Tensor> draw)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        options ??= new DiffusionGenerateOptions();
+        options.Validate();
+        CheckAgainstModel(count, options);
+        ThrowIfDisposed();
+
+        long seed = SeedSequence.Choose(Host, options.Seed);
+        float[] values = new float[checked(count * RowSize)];
+        int atOnce = options.BatchSize ?? RowsAtOnce;
+        using IDisposable noGradient = torch.no_grad();
+        for (int start = 0; start < count; start += atOnce)
+        {
+            using DisposeScope scope = torch.NewDisposeScope();
+            var pictures = new PictureRange(start, Math.Min(atOnce, count - start), count);
+            using NoiseScheduler scheduler = OpenScheduler(options);
+            var prediction = new GuidedPrediction(_network, Conditions(options, pictures), _config.NullLabel, options.GuidanceScale, options.GuidanceRescale);
+            var noise = new PictureNoise(PictureNoise.Keys(seed, start, pictures.Count), _config.Shape, _device);
+            var drawing = new DiffusionDrawing(scheduler, prediction, noise)
+            {
+                Check = () => StopIfCancelled(options),
+                Report = options.Progress is null ? null : (step, steps, expected) => Report(options, pictures, step + 1, steps, expected),
+            };
+            TensorMemory.ToArray<float>(DiffusionInputs.Unsigned(draw(drawing, prediction, pictures))).CopyTo(values, checked(start * RowSize));
+        }
+
+        return new MemoryDataView(Host, GeneratedColumnName, _config.RowType, values);
+    }
+
+    private void StopIfCancelled(DiffusionGenerateOptions options)
+    {
+        Host.CheckAlive();
+        options.CancellationToken.ThrowIfCancellationRequested();
+    }
+
+    private void Report(DiffusionGenerateOptions options, PictureRange pictures, int step, int steps, torch.Tensor expected)
+    {
+        bool hasPreview = options.PreviewInterval is { } interval && (step % interval == 0 || step == steps);
+        options.Progress!.Report(new DiffusionProgress
+        {
+            FirstPicture = pictures.First,
+            Pictures = pictures.Count,
+            TotalPictures = pictures.Total,
+            Step = step,
+            TotalSteps = steps,
+            Preview = hasPreview ? new MemoryDataView(Host, GeneratedColumnName, _config.RowType, TensorMemory.ToArray<float>(DiffusionInputs.Unsigned(expected))) : null,
+        });
+    }
+
+    private int StepsOf(DiffusionGenerateOptions options) => Math.Min(options.Steps ?? _config.Options.Steps, TrainTimesteps);
+
+    // A scheduler for one loop, with its timesteps.
+    private NoiseScheduler OpenScheduler(DiffusionGenerateOptions options)
+    {
+        NoiseScheduler scheduler = options.Scheduler?.Clone() ?? DiffusionSamplers.Create(_config, options.Sampler, options.Eta);
+        try
+        {
+            scheduler.SetTimesteps(StepsOf(options));
+            return scheduler;
+        }
+        catch
+        {
+            scheduler.Dispose();
+            throw;
+        }
+    }
+
+    private DiffusionInputs Conditions(DiffusionGenerateOptions options, PictureRange pictures)
+    {
+        torch.Tensor? labels = null;
+        if (LabelCount > 0)
+        {
+            long[] classes = [.. Enumerable.Range(pictures.First, pictures.Count).Select(i => (long)(options.Labels?[i] ?? options.Label ?? _config.NullLabel!.Value))];
+            labels = torch.tensor(classes, device: _device);
+        }
+
+        torch.Tensor? low = null;
+        if (_config.LowResolution is { } shape)
+        {
+            torch.Tensor small = torch.tensor(options.LowResolution!, [1, shape.Channels, shape.Height, shape.Width], device: _device);
+            low = DiffusionInputs.Enlarge(small, _config.Shape).expand(pictures.Count, -1, -1, -1);
+        }
+
+        return new DiffusionInputs(torch.empty(0), labels, low);
+    }
+
+    private void CheckAgainstModel(int count, DiffusionGenerateOptions options)
+    {
+        if (options.Labels is { } labels && labels.Count != count)
+            throw new ArgumentException($"{labels.Count} labels were given for {count} pictures.", nameof(options));
+        int[] given = [.. options.Labels ?? [], .. options.Label is { } one ? [one] : Array.Empty<int>()];
+        if (given.Length > 0 && LabelCount == 0)
+            throw new ArgumentException($"The label {given[0]} was given, but the model was trained without labels.", nameof(options));
+        if (given.Any(label => label < 0 || label >= LabelCount))
+            throw new ArgumentException($"The label is {given.First(label => label < 0 || label >= LabelCount)}; expected 0 to {LabelCount - 1}.", nameof(options));
+        if (LabelCount > 0 && given.Length == 0 && _config.NullLabel is null && count > 0)
+            throw new ArgumentException($"The model was trained with labels only: expected one of 0 to {LabelCount - 1}.", nameof(options));
+        if (options.GuidanceScale != 1 && (_config.NullLabel is null || given.Length == 0))
+            throw new ArgumentException(
+                $"{nameof(options.GuidanceScale)} is {options.GuidanceScale}: guidance needs a label, and a model that was trained with {nameof(DiffusionOptions.LabelDropout)} above 0.", nameof(options));
+        if (options.Steps > TrainTimesteps)
+            throw new ArgumentException($"{nameof(options.Steps)} is {options.Steps}; the model has {TrainTimesteps} timesteps.", nameof(options));
+        int expected = _config.LowResolution?.Size ?? 0;
+        if ((options.LowResolution?.Length ?? 0) != expected)
+            throw new ArgumentException($"{nameof(options.LowResolution)} has {options.LowResolution?.Length ?? 0} values; the model expects {(expected == 0 ? "none" : $"{_config.LowResolution}, {expected}")}.", nameof(options));
+        if (options.Scheduler is { } scheduler)
+            DiffusionSamplers.Check(_config, scheduler);
+    }
+
+    private float[] CheckPicture(ReadOnlySpan<float> picture, string name)
+    {
+        CheckSize(picture, RowSize, name);
+        foreach (float value in picture)
+        {
+            if (!(value >= 0 && value <= 1))
+                throw new ArgumentException($"The picture has the value {value}; expected 0 to 1.", name);
+        }
+
+        return picture.ToArray();
+    }
+
+    private float[] CheckMask(ReadOnlySpan<float> mask)
+    {
+        int plane = _config.Shape.Height * _config.Shape.Width;
+        if (mask.Length != plane && mask.Length != RowSize)
+            throw new ArgumentException($"The mask has {mask.Length} values; expected {plane} or {RowSize}.", nameof(mask));
+        foreach (float value in mask)
+        {
+            if (value is not (0 or 1))
+                throw new ArgumentException($"The mask has the value {value}; expected 0 or 1.", nameof(mask));
+        }
+
+        return mask.ToArray();
+    }
+
+    // [1, channels, height, width] in 0..1
+    private torch.Tensor Picture(float[] values) => torch.tensor(values, [1, _config.Shape.Channels, _config.Shape.Height, _config.Shape.Width], device: _device);
+
+    private torch.Tensor Repeat(float[] values, PictureRange pictures) => DiffusionInputs.Signed(Picture(values)).expand(pictures.Count, -1, -1, -1).contiguous();
+
+    // q(x[t] | x[s]) for an earlier s: Lugmayr et al. 2022, eq. 6, over as many timesteps as a step of the sampler takes.
+    private torch.Tensor Renoise(torch.Tensor sample, double time, double? earlier, torch.Tensor noise)
+    {
+        IReadOnlyList<float> cumulative = new NoiseSchedule(_config.Options.NoiseSchedule).AlphasCumulative;
+        double kept = cumulative[(int)time] / (earlier is { } t ? cumulative[(int)t] : 1.0);
+        return sample.Times(Math.Sqrt(kept)).Plus(noise, Math.Sqrt(1 - kept));
+    }
+
+    private readonly record struct PictureRange(int First, int Count, int Total);
+}

@@ -1,0 +1,173 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Generative;
+using Microsoft.ML.Runtime;
+using TorchSharp;
+
+[assembly: LoadableClass(typeof(DiffusionTransformer), null, typeof(SignatureLoadModel), "Diffusion model", DiffusionTransformer.LoaderSignature)]
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>A trained diffusion model: draws new pictures, changes and completes given ones, and adds a drawn picture to rows.</summary>
+/// <remarks>Its columns are listed at <see cref="DiffusionEstimator"/>. All methods may be called from several threads.</remarks>
+/// <example>
+/// <code>
+/// DiffusionTransformer model = mlContext.Transforms.Generative().Diffusion("Image", "Label").Fit(data);
+/// IDataView pictures = model.Generate(16, new() { Seed = 7, Label = 3, GuidanceScale = 3, Steps = 50 });
+/// mlContext.Model.Save(model, data.Schema, "diffusion.zip");
+/// </code>
+/// </example>
+public sealed partial class DiffusionTransformer : BatchTransformer
+{
+    internal const string LoaderSignature = "GenerativeDiffusion";
+    internal const string GeneratedColumnName = "Generated";
+
+    private readonly DiffusionConfig _config;
+    private readonly DenoiserNetwork _network;
+    private readonly torch.Device _device;
+
+    internal DiffusionTransformer(IHost host, DiffusionConfig config, DenoiserNetwork network, torch.Device device)
+        : base(host)
+    {
+        _config = config;
+        _network = network;
+        _device = device;
+        _network.eval();
+    }
+
+    /// <summary>Values in a row: channels × height × width.</summary>
+    public int RowSize => _config.Shape.Size;
+
+    /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
+    public int LabelCount => _config.LabelCount;
+
+    /// <summary>Timesteps that the model was trained with: the most steps that a sampler can take.</summary>
+    public int TrainTimesteps => _config.Options.NoiseSchedule.TrainTimesteps;
+
+    /// <summary>Writes the model as a folder in the layout of diffusers, which its <c>DDPMPipeline</c> and those like it read.</summary>
+    /// <param name="folder">The folder; made where it is missing. A file appears under its name only when it is complete.</param>
+    /// <exception cref="NotSupportedException">diffusers has no pipeline for such a model; the message says why.</exception>
+    /// <exception cref="IOException">The folder cannot be written to.</exception>
+    /// <example>
+    /// <code>
+    /// model.SavePretrained("my-model");   // model_index.json, unet/, scheduler/
+    /// DiffusionTransformer again = ml.Generative().LoadPretrainedDiffusion("my-model");
+    /// </code>
+    /// </example>
+    public void SavePretrained(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        ThrowIfDisposed();
+        PretrainedDiffusion.Save(folder, _config, _network);
+    }
+
+    internal DiffusionConfig Config => _config;
+
+    internal DenoiserNetwork Network => _network;
+
+    internal torch.Device Device => _device;
+
+    private protected override int RowsAtOnce => _config.Options.TransformBatchSize;
+
+    internal override IReadOnlyList<string> InputColumns => [.. RowInputColumns(_config.Options).Select(c => c.Name)];
+
+    /// <summary>What a training reads: pictures, then labels and smaller pictures if there are some.</summary>
+    internal static TensorColumn[] TrainingTensors(DataViewSchema schema, DiffusionConfig config)
+    {
+        DiffusionOptions options = config.Options;
+        List<TensorColumn> columns = [TensorColumn.Features(schema, options.InputColumnName, config.Shape, ValueRange.Unit)];
+        if (options.LabelColumnName is { } label)
+            columns.Add(TensorColumn.Label(schema, label, config.LabelCount));
+        if (options.LowResolutionColumnName is { } low)
+            columns.Add(TensorColumn.Features(schema, low, config.LowResolution, ValueRange.Unit));
+        return [.. columns];
+    }
+
+    internal static OutputColumn[] OutputColumns(DiffusionOptions options) => [new(options.GeneratedColumnName, NumberDataViewType.Single, IsVector: true)];
+
+    internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
+    {
+        ThrowIfDisposed();
+        OpenColumns(inputSchema);
+        return [new DataViewSchema.DetachedColumn(_config.Options.GeneratedColumnName, _config.RowType)];
+    }
+
+    internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) => new TensorRowBatch(
+        OpenColumns(input.Schema), input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => activeOutput(0) ? [DrawForRows(rows)] : []);
+
+    // What rows are drawn from, as far as it plays a part.
+    private static IEnumerable<(string Name, RowInputKind Kind)> RowInputColumns(DiffusionOptions options)
+    {
+        bool readsPicture = options.TransformStrength < 1 || (options.SeedColumnName is null && options.LowResolutionColumnName is null);
+        if (readsPicture)
+            yield return (options.InputColumnName, RowInputKind.Picture);
+        if (options.LabelColumnName is { } label)
+            yield return (label, RowInputKind.Label);
+        if (options.LowResolutionColumnName is { } low)
+            yield return (low, RowInputKind.LowResolution);
+        if (options.SeedColumnName is { } seed)
+            yield return (seed, RowInputKind.Seed);
+    }
+
+    private TensorColumn[] OpenColumns(DataViewSchema schema) => [.. RowInputColumns(_config.Options).Select(column => column.Kind switch
+    {
+        RowInputKind.Picture => TensorColumn.Features(schema, column.Name, _config.Shape, ValueRange.Unit),
+        RowInputKind.LowResolution => TensorColumn.Features(schema, column.Name, _config.LowResolution, ValueRange.Unit),
+        RowInputKind.Label => TensorColumn.Label(schema, column.Name, LabelCount),
+        _ => TensorColumn.Label(schema, column.Name, long.MaxValue),
+    })];
+
+    private torch.Tensor DrawForRows(RowInputs rows)
+    {
+        ThrowIfDisposed();
+        DiffusionOptions options = _config.Options;
+        RowInputKind[] kinds = [.. RowInputColumns(options).Select(c => c.Kind)];
+        torch.Tensor? Column(RowInputKind kind) => Array.IndexOf(kinds, kind) is >= 0 and var i ? rows.Batch[i] : null;
+
+        int seedColumn = Array.IndexOf(kinds, RowInputKind.Seed);
+        long[] keys = rows.Keys(_config.Seed, seedColumn >= 0 ? [seedColumn] : Enumerable.Range(0, kinds.Length));
+        torch.Tensor? low = Column(RowInputKind.LowResolution) is { } small ? DiffusionInputs.Enlarge(small, _config.Shape) : null;
+        using NoiseScheduler scheduler = OpenScheduler(new DiffusionGenerateOptions());
+        var prediction = new GuidedPrediction(
+            _network, new DiffusionInputs(torch.empty(0), Column(RowInputKind.Label), low), _config.NullLabel, options.GuidanceScale, rescale: 0);
+        var drawing = new DiffusionDrawing(scheduler, prediction, new PictureNoise(keys, _config.Shape, _device)) { Check = Host.CheckAlive };
+        torch.Tensor drawn = options.TransformStrength < 1
+            ? drawing.Change(DiffusionInputs.Signed(Column(RowInputKind.Picture)!), options.TransformStrength)
+            : drawing.Draw();
+        return DiffusionInputs.Unsigned(drawn);
+    }
+
+    private static VersionInfo Version => new(
+        modelSignature: "GEN DIFF",
+        verWrittenCur: 0x00010001,
+        verReadableCur: 0x00010001,
+        verWeCanReadBack: 0x00010001,
+        loaderSignature: LoaderSignature,
+        loaderAssemblyName: typeof(DiffusionTransformer).Assembly.FullName);
+
+    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, Version, "diffusion", _config, _network);
+
+    // ML.NET finds the loader by this name and signature.
+    private static DiffusionTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
+    {
+        IHost host = env.Register(LoaderSignature);
+        DiffusionConfig config = ModelFile.LoadConfig<DiffusionConfig>(env, ctx, Version, "diffusion");
+        config.Validate();
+        using IChannel channel = host.Start("Loading");
+        torch.Device device = TorchDevices.Choose(host, channel);
+        DenoiserNetwork network = ModelFile.LoadNetwork(env, ctx, config.WeightBytes, config.CreateNetwork);
+        network.to(device);
+        return new DiffusionTransformer(host, config, network, device);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing) => _network.Dispose();
+
+    private enum RowInputKind
+    {
+        Picture,
+        Label,
+        LowResolution,
+        Seed,
+    }
+}

@@ -1,0 +1,71 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>
+/// A U-Net that knows the time (Ho et al. 2020, appendix B; Dhariwal, Nichol 2021, section 3), with the computation and the weights' names of diffusers'
+/// <c>UNet2DModel</c>.
+/// </summary>
+internal sealed class UNetNetwork : DenoiserNetwork
+{
+    private readonly nn.Module<Tensor, Tensor> conv_in;
+    private readonly Embedding? time_proj;
+    private readonly EmbeddingBlock time_embedding;
+    private readonly Embedding? class_embedding;
+    private readonly Embedding? context_embedding;
+    private readonly ModuleList<UNetLevelBlock> down_blocks;
+    private readonly UNetLevelBlock? mid_block;
+    private readonly ModuleList<UNetLevelBlock> up_blocks;
+    private readonly GroupNormalization conv_norm_out;
+    private readonly nn.Module<Tensor, Tensor> conv_out;
+
+    public UNetNetwork(UNetConfig config)
+        : base(nameof(UNetNetwork))
+    {
+        Config = config;
+        int channels = config.BlockOutChannels[0];
+        conv_in = Layer.Conv2d(config.InChannels, channels, 3, padding: 1);
+        if (config.LearnedTimesteps is { } timesteps)
+            time_proj = nn.Embedding(timesteps, channels);
+        time_embedding = new EmbeddingBlock(channels, config.EmbeddingSize);
+        if (config.ClassCount > 0)
+            class_embedding = nn.Embedding(config.ClassCount, config.EmbeddingSize);
+        if (config.ContextTokens > 0)
+            context_embedding = nn.Embedding(config.ClassCount, (long)config.ContextTokens * config.EmbeddingSize);
+        down_blocks = new ModuleList<UNetLevelBlock>([.. Enumerable.Range(0, config.Levels).Select(level => UNetLevelBlock.Down(config, level))]);
+        if (config.HasMidBlock)
+            mid_block = UNetLevelBlock.Middle(config);
+        up_blocks = new ModuleList<UNetLevelBlock>([.. Enumerable.Range(0, config.Levels).Select(step => UNetLevelBlock.Up(config, step))]);
+        conv_norm_out = new GroupNormalization(config.NormGroups, channels, config.NormEpsilon);
+        conv_out = Layer.Conv2d(channels, config.OutChannels, 3, padding: 1);
+        RegisterComponents();
+        nn.init.zeros_(conv_out.get_parameter("weight")!);
+    }
+
+    public UNetConfig Config { get; }
+
+    public override Tensor Forward(Tensor x, Tensor time, Tensor? labels)
+    {
+        if (Config.CenterInputSample)
+            x = x.Times(2).Plus(-1);
+        Tensor embedding = time_embedding.call(time_proj is null
+            ? Sinusoids.Of(time, Config.BlockOutChannels[0], Config.FlipSinToCos, Config.FrequencyShift)
+            : time_proj.call(time.to(ScalarType.Int64)));
+        if (class_embedding is not null)
+            embedding = embedding.Plus(class_embedding.call(labels!));
+        // Every residual block begins with it.
+        embedding = UNetMath.Activate(embedding, Config.Activation);
+        Tensor? context = context_embedding?.call(labels!).view(x.size(0), Config.ContextTokens, Config.EmbeddingSize);
+
+        x = conv_in.call(x);
+        var shortcuts = new Stack<Tensor>([x]);
+        foreach (UNetLevelBlock block in down_blocks)
+            x = block.Down(x, embedding, context, shortcuts);
+        if (mid_block is not null)
+            x = mid_block.Middle(x, embedding, context);
+        foreach (UNetLevelBlock block in up_blocks)
+            x = block.Up(x, embedding, context, shortcuts);
+        return conv_out.call(UNetMath.Activate(conv_norm_out.call(x), Config.Activation)).AsFloat32();
+    }
+}

@@ -1,0 +1,99 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>What training and evaluation need of a noise schedule, as tensors of timesteps on a device, computed in Float64 and kept in Float32.</summary>
+internal sealed class NoiseTables : IDisposable
+{
+    private readonly Tensor _signal;
+    private readonly Tensor _noise;
+    private readonly Tensor _snr;
+    private readonly Tensor _pictureFactor;
+    private readonly Tensor _noisyFactor;
+    private readonly Tensor _logPosteriorVariance;
+    private readonly Tensor _logBeta;
+
+    public NoiseTables(NoiseSchedule schedule, Device device)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        double[] betas = [.. schedule.Betas.ToArray().Select(b => (double)b)];
+        Tensor beta = tensor(betas), alpha = 1 - beta;
+        Tensor cumulative = tensor(schedule.AlphasCumulative.ToArray().Select(a => (double)a).ToArray());
+        Tensor before = cat([ones(1, ScalarType.Float64), cumulative.narrow(0, 0, betas.Length - 1)], 0);
+        Tensor left = (1 - cumulative).clamp_min(1e-20);
+
+        // Ho et al. 2020, eq. 7. At the first step the variance is 0; its logarithm is then taken as the second's, as the authors do.
+        Tensor variance = beta * (1 - before) / left;
+        Tensor clipped = betas.Length == 1 ? beta : cat([variance.narrow(0, 1, 1), variance.narrow(0, 1, betas.Length - 1)], 0);
+
+        _signal = Keep(cumulative.sqrt());
+        _noise = Keep((1 - cumulative).sqrt());
+        _snr = Keep(cumulative / left);
+        _pictureFactor = Keep(beta * before.sqrt() / left);
+        _noisyFactor = Keep((1 - before) * alpha.sqrt() / left);
+        _logPosteriorVariance = Keep(clipped.clamp_min(1e-20).log());
+        _logBeta = Keep(beta.clamp_min(1e-20).log());
+
+        Tensor Keep(Tensor table) => table.to(ScalarType.Float32).to(device).DetachFromDisposeScope();
+    }
+
+    /// <summary>q(x[t] | x0), Ho et al. 2020, eq. 4.</summary>
+    public Tensor AddNoise(Tensor pictures, Tensor noise, Tensor timesteps) =>
+        (At(_signal, timesteps) * pictures).Plus(At(_noise, timesteps) * noise);
+
+    /// <summary>v of Salimans, Ho 2022, section 4.</summary>
+    public Tensor Velocity(Tensor pictures, Tensor noise, Tensor timesteps) =>
+        At(_signal, timesteps) * noise - At(_noise, timesteps) * pictures;
+
+    /// <summary>x0, from what the network was asked for.</summary>
+    public Tensor Picture(Tensor noisy, Tensor output, Tensor timesteps, PredictionType prediction) => prediction switch
+    {
+        PredictionType.Sample => output,
+        PredictionType.Velocity => At(_signal, timesteps) * noisy - At(_noise, timesteps) * output,
+        _ => (noisy - At(_noise, timesteps) * output) / At(_signal, timesteps),
+    };
+
+    /// <summary>ε, from what the network was asked for.</summary>
+    public Tensor Noise(Tensor noisy, Tensor output, Tensor timesteps, PredictionType prediction) => prediction switch
+    {
+        PredictionType.Sample => (noisy - At(_signal, timesteps) * output) / At(_noise, timesteps),
+        PredictionType.Velocity => (At(_noise, timesteps) * noisy).Plus(At(_signal, timesteps) * output),
+        _ => output,
+    };
+
+    /// <summary>Mean and log variance of q(x[t−1] | x[t], x0), Ho et al. 2020, eq. 6 and 7.</summary>
+    public (Tensor Mean, Tensor LogVariance) Posterior(Tensor pictures, Tensor noisy, Tensor timesteps) =>
+        ((At(_pictureFactor, timesteps) * pictures).Plus(At(_noisyFactor, timesteps) * noisy), At(_logPosteriorVariance, timesteps));
+
+    /// <summary>The log variance of a step back: between its bounds (Nichol, Dhariwal 2021, eq. 15), or β.</summary>
+    public Tensor LogVariance(Tensor? output, Tensor timesteps)
+    {
+        Tensor highest = At(_logBeta, timesteps);
+        if (output is null)
+            return highest;
+        Tensor part = output.Plus(1).Times(0.5);
+        return (part * highest).Plus((1 - part) * At(_logPosteriorVariance, timesteps));
+    }
+
+    /// <summary>Hang et al. 2023, section 3.4: weights of rows, [batch].</summary>
+    public Tensor MinSnrWeights(Tensor timesteps, PredictionType prediction, double gamma)
+    {
+        Tensor snr = _snr.index_select(0, timesteps), clipped = snr.clamp_max(gamma);
+        return prediction switch
+        {
+            PredictionType.Sample => clipped,
+            PredictionType.Velocity => clipped / snr.Plus(1),
+            _ => clipped / snr,
+        };
+    }
+
+    public void Dispose()
+    {
+        foreach (Tensor table in (Tensor[])[_signal, _noise, _snr, _pictureFactor, _noisyFactor, _logPosteriorVariance, _logBeta])
+            table.Dispose();
+    }
+
+    // [batch, 1, 1, 1]
+    private static Tensor At(Tensor table, Tensor timesteps) => table.index_select(0, timesteps).view(-1, 1, 1, 1);
+}

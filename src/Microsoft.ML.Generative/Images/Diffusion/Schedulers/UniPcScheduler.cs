@@ -1,0 +1,4 @@
+#pragma warning disable
+namespace Microsoft.ML.Generative;
+/// <summary>x</summary>
+public sealed class UniPcScheduler : DdimScheduler;

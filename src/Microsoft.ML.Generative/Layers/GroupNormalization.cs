@@ -1,0 +1,40 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>
+/// Group normalisation (Wu, He 2018) of [batch, channels, ..], with PyTorch's names and initial values. TorchSharp's own layer leaves its parameters as the
+/// memory was.
+/// </summary>
+internal sealed class GroupNormalization : nn.Module<Tensor, Tensor>
+{
+    private readonly Parameter weight;
+    private readonly Parameter bias;
+
+    private readonly int _groups;
+    private readonly double _epsilon;
+
+    public GroupNormalization(int groups, long channels, double epsilon = 1e-5)
+        : base(nameof(GroupNormalization))
+    {
+        (_groups, _epsilon) = (groups, epsilon);
+        weight = nn.Parameter(ones(channels));
+        bias = nn.Parameter(zeros(channels));
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor input) => F.group_norm(input, _groups, weight, bias, _epsilon);
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            weight.Dispose();
+            bias.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+}
