@@ -134,6 +134,28 @@ public sealed class GenerativeCatalog
         return PretrainedLanguageModel.Load(Context, path, tokenizerPath);
     }
 
+    /// <summary>Loads a diffusion model from a folder in the layout of diffusers.</summary>
+    /// <param name="folder">
+    /// The folder of an unconditional or class-conditional pipeline: <c>model_index.json</c>, <c>unet/</c> with <c>config.json</c> of a <c>UNet2DModel</c> and
+    /// <c>diffusion_pytorch_model.safetensors</c>, <c>scheduler/scheduler_config.json</c>.
+    /// </param>
+    /// <returns>The model. Its transform draws a picture for each row; one with classes reads them from a column Label.</returns>
+    /// <remarks>Weights in Float16 or BFloat16 become Float32. Nothing in the folder is run, and Python pickles are refused.</remarks>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="FileNotFoundException">A file is missing; the message names it.</exception>
+    /// <exception cref="InvalidDataException">A file is damaged, or asks for what is not supported; the message names it, and tensors that are missing, unexpected or of another shape.</exception>
+    /// <example>
+    /// <code>
+    /// DiffusionTransformer model = ml.Generative().LoadPretrainedDiffusion("models/ddpm-cifar10-32");
+    /// IDataView pictures = model.Generate(16, new() { Seed = 1, Sampler = DiffusionSampler.Ddim, Steps = 50 });
+    /// </code>
+    /// </example>
+    public DiffusionTransformer LoadPretrainedDiffusion(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        return PretrainedDiffusion.Load(Context, folder);
+    }
+
     /// <summary>Loads a model file, from <c>mlContext.Model.Save</c>, that may come from somebody unknown.</summary>
     /// <param name="path">The file.</param>
     /// <param name="inputSchema">Names and types of the columns that it was saved with, without annotations, or <see langword="null"/>.</param>

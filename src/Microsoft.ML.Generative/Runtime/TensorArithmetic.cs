@@ -36,6 +36,13 @@ internal static class TensorArithmetic
         return a.mul(scalar);
     }
 
+    /// <summary>a / b</summary>
+    public static Tensor Over(this Tensor a, double b)
+    {
+        using Scalar scalar = b;
+        return a.div(scalar);
+    }
+
     /// <summary>a becomes a · b.</summary>
     public static Tensor TimesInPlace(this Tensor a, double b)
     {

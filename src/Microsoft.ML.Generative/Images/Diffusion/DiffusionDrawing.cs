@@ -91,8 +91,11 @@ internal sealed class DiffusionDrawing
         Check?.Invoke();
         double time = _scheduler.Timesteps[index];
         Tensor output = _prediction.At(_scheduler.ScaleModelInput(sample, time), time);
+        // Only one sampler has a use for variances that were learnt.
+        if (output.size(1) != sample.size(1) && _scheduler is not DdpmScheduler)
+            output = output.narrow(1, 0, sample.size(1));
         SchedulerStep step = _scheduler.Step(output, time, sample, _noise.Next);
-        return (step.Previous, step.PredictedOriginal ?? step.Previous);
+        return (step.Previous, step.PredictedOriginal);
     }
 
     private static Tensor Times(Tensor pictures, double time) => full([pictures.size(0)], time, ScalarType.Float32, pictures.device);

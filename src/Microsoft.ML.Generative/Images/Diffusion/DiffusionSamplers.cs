@@ -3,11 +3,61 @@ namespace Microsoft.ML.Generative;
 /// <summary>The samplers of a model: what <see cref="DiffusionSampler"/> names, with the model's noise schedule and prediction.</summary>
 internal static class DiffusionSamplers
 {
+    /// <param name="config">The model.</param>
+    /// <param name="sampler">Which; the default is the options', or that of the folder that the model was loaded from.</param>
+    /// <param name="eta">Of <see cref="DiffusionSampler.Ddim"/>.</param>
+    /// <exception cref="ArgumentException">The sampler does not go with the model.</exception>
     public static NoiseScheduler Create(DiffusionConfig config, DiffusionSampler sampler, double eta)
     {
-        _ = sampler;
-        return config.Options.Process == DiffusionProcess.FlowMatching ? new FlowMatchEulerScheduler() : new DdimScheduler(new DdimSchedulerOptions { Schedule = config.Options.NoiseSchedule, PredictionType = config.Options.Prediction, Eta = eta });
+        DiffusionOptions options = config.Options;
+        bool isFlow = options.Process == DiffusionProcess.FlowMatching;
+        if (sampler == DiffusionSampler.Default)
+            sampler = options.Sampler;
+        if (sampler == DiffusionSampler.Default && config.LoadedScheduler is { } loaded && eta == 0)
+            return NoiseScheduler.FromConfig(loaded);
+        if (sampler == DiffusionSampler.Default)
+            sampler = isFlow ? DiffusionSampler.FlowMatchEuler : DiffusionSampler.Ddim;
+        if (eta > 0 && sampler != DiffusionSampler.Ddim)
+            throw new ArgumentException($"{nameof(DiffusionGenerateOptions.Eta)} is {eta}, which is for {DiffusionSampler.Ddim}; the sampler is {sampler}.");
+        if (sampler == DiffusionSampler.FlowMatchEuler != isFlow)
+            throw new ArgumentException($"The sampler {sampler} does not go with a model of {options.Process}.");
+
+        (NoiseScheduleOptions schedule, PredictionType prediction) = (options.NoiseSchedule, options.Prediction);
+        // Where nothing of the picture is left at the last timestep, sampling has to begin there (Lin et al. 2023).
+        TimestepSpacing whole = schedule.RescaleBetasZeroSnr ? TimestepSpacing.Trailing : TimestepSpacing.Leading;
+        TimestepSpacing even = schedule.RescaleBetasZeroSnr ? TimestepSpacing.Trailing : TimestepSpacing.Linspace;
+        return sampler switch
+        {
+            DiffusionSampler.Ddpm => new DdpmScheduler(new DdpmSchedulerOptions
+            {
+                Schedule = schedule,
+                PredictionType = prediction,
+                TimestepSpacing = whole,
+                VarianceType = options.LearnsVariance ? DdpmVarianceType.LearnedRange : DdpmVarianceType.FixedSmall,
+            }),
+            DiffusionSampler.Ddim => new DdimScheduler(new DdimSchedulerOptions { Schedule = schedule, PredictionType = prediction, TimestepSpacing = whole, Eta = eta }),
+            DiffusionSampler.Pndm => new PndmScheduler(new PndmSchedulerOptions { Schedule = schedule, PredictionType = prediction, TimestepSpacing = whole, SkipPrkSteps = true }),
+            DiffusionSampler.Lms => new LmsScheduler(new LmsSchedulerOptions { Schedule = schedule, PredictionType = prediction, TimestepSpacing = even }),
+            DiffusionSampler.Euler => new EulerScheduler(new EulerSchedulerOptions { Schedule = schedule, PredictionType = prediction, TimestepSpacing = even }),
+            DiffusionSampler.EulerAncestral => new EulerAncestralScheduler(new EulerAncestralSchedulerOptions { Schedule = schedule, PredictionType = prediction, TimestepSpacing = even }),
+            DiffusionSampler.Heun => new HeunScheduler(new HeunSchedulerOptions { Schedule = schedule, PredictionType = prediction, TimestepSpacing = even }),
+            DiffusionSampler.DpmSolver => new DpmSolverMultistepScheduler(new DpmSolverMultistepSchedulerOptions { Schedule = schedule, PredictionType = prediction, TimestepSpacing = even }),
+            DiffusionSampler.UniPc => new UniPcScheduler(new UniPcSchedulerOptions { Schedule = schedule, PredictionType = prediction, TimestepSpacing = even }),
+            _ => new FlowMatchEulerScheduler(new FlowMatchEulerSchedulerOptions { Schedule = schedule }),
+        };
     }
 
-    public static void Check(DiffusionConfig config, NoiseScheduler scheduler) { }
+    /// <exception cref="ArgumentException">A sampler of the user's own does not go with the model.</exception>
+    public static void Check(DiffusionConfig config, NoiseScheduler scheduler)
+    {
+        DiffusionOptions options = config.Options;
+        bool isFlow = options.Process == DiffusionProcess.FlowMatching;
+        string? problem = scheduler is FlowMatchEulerScheduler != isFlow ? $"is for {(isFlow ? DiffusionProcess.Denoising : DiffusionProcess.FlowMatching)}, and the model is of {options.Process}"
+            : scheduler.TrainTimesteps != options.NoiseSchedule.TrainTimesteps ? $"has {scheduler.TrainTimesteps} timesteps; the model has {options.NoiseSchedule.TrainTimesteps}"
+            : !isFlow && scheduler.PredictionType != options.Prediction ? $"expects {scheduler.PredictionType}; the model tells {options.Prediction}"
+            : scheduler is DdimInverseScheduler ? "goes from pictures to noise"
+            : null;
+        if (problem is not null)
+            throw new ArgumentException($"The scheduler {scheduler.GetType().Name} {problem}.", nameof(scheduler));
+    }
 }

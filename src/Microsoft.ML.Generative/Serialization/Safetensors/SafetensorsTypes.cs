@@ -42,4 +42,8 @@ internal static class SafetensorsTypes
     /// <summary>As error messages show it: <c>F32 [3, 4]</c>.</summary>
     public static string Describe(torch.ScalarType type, ReadOnlySpan<long> shape) =>
         $"{NameOf(type) ?? type.ToString()} [{string.Join(", ", shape.ToArray())}]";
+
+    /// <summary>Whether a network of Float32 can be read from such numbers.</summary>
+    public static bool IsFloat(this torch.ScalarType type) =>
+        type is torch.ScalarType.Float32 or torch.ScalarType.Float16 or torch.ScalarType.BFloat16 or torch.ScalarType.Float64;
 }

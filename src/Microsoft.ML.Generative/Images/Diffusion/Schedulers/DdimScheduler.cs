@@ -1,37 +1,99 @@
-#pragma warning disable
-using System.Text.Json.Nodes;
-using TorchSharp;
+using System.Text.Json.Serialization;
 using static TorchSharp.torch;
+
 namespace Microsoft.ML.Generative;
-/// <summary>x</summary>
-public sealed record DdimSchedulerOptions { public NoiseScheduleOptions Schedule { get; init; } = new(); public PredictionType PredictionType { get; init; } public bool ClipSample { get; init; } = true; public double Eta { get; init; } public TimestepSpacing TimestepSpacing { get; init; } = TimestepSpacing.Leading; }
-/// <summary>x</summary>
-public class DdimScheduler : NoiseScheduler
+
+/// <summary>Options of <see cref="DdimScheduler"/>.</summary>
+public sealed record DdimSchedulerOptions : NoiseSchedulerOptions
 {
-    private readonly DdimSchedulerOptions _o;
-    private readonly NoiseSchedule _s;
-    private double[] _t = [];
-    public DdimScheduler(DdimSchedulerOptions? options = null) { _o = options ?? new(); _s = new(_o.Schedule); }
-    public override IReadOnlyList<double> Timesteps => _t;
-    public override double InitialNoiseSigma => 1;
-    public override int TrainTimesteps => _o.Schedule.TrainTimesteps;
-    public override PredictionType PredictionType => _o.PredictionType;
-    public override void SetTimesteps(int steps) { int r = TrainTimesteps / steps; _t = [.. Enumerable.Range(0, steps).Select(i => (double)(i * r)).Reverse()]; }
-    public override SchedulerStep Step(Tensor output, double timestep, Tensor x, Func<Tensor>? noise = null)
+    /// <summary>Makes the default options.</summary>
+    public DdimSchedulerOptions()
+        : base(TimestepSpacing.Leading)
     {
-        int t = (int)timestep, p = t - TrainTimesteps / _t.Length; double a = _s.AlphasCumulative[t], ap = p >= 0 ? _s.AlphasCumulative[p] : 1;
-        if (output.size(1) != x.size(1)) output = output.narrow(1, 0, x.size(1));
-        Tensor x0, e;
-        if (_o.PredictionType == PredictionType.Epsilon) { e = output; x0 = (x - e * Math.Sqrt(1 - a)) / Math.Sqrt(a); }
-        else if (_o.PredictionType == PredictionType.Sample) { x0 = output; e = (x - x0 * Math.Sqrt(a)) / Math.Sqrt(1 - a); }
-        else { x0 = x * Math.Sqrt(a) - output * Math.Sqrt(1 - a); e = output * Math.Sqrt(a) + x * Math.Sqrt(1 - a); }
-        if (_o.ClipSample) { x0 = x0.clamp(-1, 1); }
-        double sd = _o.Eta * Math.Sqrt((1 - ap) / (1 - a) * (1 - a / ap));
-        Tensor prev = x0 * Math.Sqrt(ap) + e * Math.Sqrt(1 - ap - sd * sd);
-        if (sd > 0) prev = prev + noise!() * sd;
-        return new(prev, x0);
     }
-    public override Tensor AddNoise(Tensor original, Tensor noise, Tensor timesteps) { double a = _s.AlphasCumulative[(int)timesteps[0].ToDouble()]; return original * Math.Sqrt(a) + noise * Math.Sqrt(1 - a); }
-    public override JsonObject ToConfig() => new() { ["_class_name"] = "DDIMScheduler" };
-    public override NoiseScheduler Clone() => new DdimScheduler(_o);
+
+    /// <summary>Whether a predicted picture is cut off at <see cref="ClipSampleRange"/>. Default: true.</summary>
+    [JsonPropertyName("clip_sample")]
+    public bool ClipSample { get; init; } = true;
+
+    /// <summary>The largest value of a predicted picture, above 0. Default: 1.</summary>
+    [JsonPropertyName("clip_sample_range")]
+    public double ClipSampleRange { get; init; } = 1;
+
+    /// <summary>Whether the last step goes to a picture without noise, and not to that of the first timestep. Default: true.</summary>
+    [JsonPropertyName("set_alpha_to_one")]
+    public bool SetAlphaToOne { get; init; } = true;
+
+    /// <summary>Dynamic thresholding of predicted pictures (Saharia et al. 2022), in place of clipping. Default: false.</summary>
+    [JsonPropertyName("thresholding")]
+    public bool Thresholding { get; init; }
+
+    /// <summary>The quantile of dynamic thresholding, 0 to 1. Default: 0.995.</summary>
+    [JsonPropertyName("dynamic_thresholding_ratio")]
+    public double DynamicThresholdingRatio { get; init; } = 0.995;
+
+    /// <summary>The largest threshold of dynamic thresholding, above 0. Default: 1.</summary>
+    [JsonPropertyName("sample_max_value")]
+    public double SampleMaxValue { get; init; } = 1;
+
+    /// <summary>η: how much noise a step adds, at least 0; 0 is none, 1 as much as <see cref="DdpmScheduler"/> (eq. 16). Default: 0.</summary>
+    [JsonIgnore]
+    public double Eta { get; init; }
+
+    /// <summary>Whether the noise is computed anew from the picture after clipping. Default: false.</summary>
+    [JsonIgnore]
+    public bool UseClippedModelOutput { get; init; }
+
+    internal override void Validate()
+    {
+        base.Validate();
+        OptionChecks.Positive(ClipSampleRange);
+        OptionChecks.Between(DynamicThresholdingRatio, 0, 1);
+        OptionChecks.Positive(SampleMaxValue);
+        OptionChecks.AtLeast(Eta, 0);
+    }
+}
+
+/// <summary>
+/// Denoising diffusion implicit models (Song, Meng, Ermon 2020, <see href="https://arxiv.org/abs/2010.02502"/>, eq. 12 and 16): deterministic unless
+/// <see cref="DdimSchedulerOptions.Eta"/> is above 0.
+/// </summary>
+public sealed class DdimScheduler : NoiseScheduler
+{
+    private readonly DdimSchedulerOptions _options;
+
+    /// <summary>Makes a scheduler.</summary>
+    /// <param name="options">Its options. Default: those of diffusers.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public DdimScheduler(DdimSchedulerOptions? options = null)
+        : base(options ??= new DdimSchedulerOptions())
+    {
+        _options = options;
+    }
+
+    /// <inheritdoc/>
+    public override SchedulerStep Step(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise = null)
+    {
+        int t = (int)timestep, previous = t - TrainTimesteps / Steps;
+        float alpha = AlphasCumulative[t], alphaPrevious = previous >= 0 ? AlphasCumulative[previous] : _options.SetAlphaToOne ? 1 : AlphasCumulative[0];
+        float signal = MathF.Sqrt(alpha), rest = MathF.Sqrt(1 - alpha);
+
+        Tensor picture = Picture(sample, modelOutput, signal, rest), epsilon = Noise(sample, modelOutput, signal, rest);
+        if (_options.Thresholding)
+            picture = SampleThreshold.Dynamic(picture, _options.DynamicThresholdingRatio, _options.SampleMaxValue);
+        else if (_options.ClipSample)
+            picture = SampleThreshold.Clip(picture, _options.ClipSampleRange);
+        if (_options.UseClippedModelOutput)
+            epsilon = sample.Plus(picture, -signal).Over(rest);
+
+        float variance = (1 - alphaPrevious) / (1 - alpha) * (1 - alpha / alphaPrevious);
+        float deviation = (float)_options.Eta * MathF.Sqrt(variance);
+        Tensor direction = epsilon.Times(MathF.Sqrt(1 - alphaPrevious - deviation * deviation));
+        Tensor next = picture.Times(MathF.Sqrt(alphaPrevious)).Plus(direction);
+        if (_options.Eta > 0)
+            next = next.Plus(Draw(noise, sample), deviation);
+        return new SchedulerStep(next, picture);
+    }
+
+    private protected override double[] Choose(int steps) => TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
 }

@@ -1,4 +1,179 @@
-#pragma warning disable
+using System.Text.Json.Serialization;
+using static TorchSharp.torch;
+
 namespace Microsoft.ML.Generative;
-/// <summary>x</summary>
-public sealed class DdpmScheduler : DdimScheduler;
+
+/// <summary>The variance of a step of <see cref="DdpmScheduler"/>.</summary>
+public enum DdpmVarianceType
+{
+    /// <summary>That of q(x[t−1] | x[t], x₀) (Ho et al. 2020, section 3.2).</summary>
+    [JsonStringEnumMemberName("fixed_small")]
+    FixedSmall,
+
+    /// <summary>The same, through its logarithm.</summary>
+    [JsonStringEnumMemberName("fixed_small_log")]
+    FixedSmallLog,
+
+    /// <summary>β.</summary>
+    [JsonStringEnumMemberName("fixed_large")]
+    FixedLarge,
+
+    /// <summary>The logarithm of β, which diffusers then takes as a variance: kept for its configurations; not a number where β is below 1.</summary>
+    [JsonStringEnumMemberName("fixed_large_log")]
+    FixedLargeLog,
+
+    /// <summary>What the predictor says in further channels.</summary>
+    [JsonStringEnumMemberName("learned")]
+    Learned,
+
+    /// <summary>Between the two, by what the predictor says in further channels (Nichol, Dhariwal 2021, eq. 15).</summary>
+    [JsonStringEnumMemberName("learned_range")]
+    LearnedRange,
+}
+
+/// <summary>Options of <see cref="DdpmScheduler"/>.</summary>
+public sealed record DdpmSchedulerOptions : NoiseSchedulerOptions
+{
+    /// <summary>Makes the default options.</summary>
+    public DdpmSchedulerOptions()
+        : base(TimestepSpacing.Leading)
+    {
+    }
+
+    /// <summary>The variance of a step. Default: <see cref="DdpmVarianceType.FixedSmall"/>.</summary>
+    [JsonPropertyName("variance_type")]
+    public DdpmVarianceType VarianceType { get; init; }
+
+    /// <summary>Whether a predicted picture is cut off at <see cref="ClipSampleRange"/>. Default: true.</summary>
+    [JsonPropertyName("clip_sample")]
+    public bool ClipSample { get; init; } = true;
+
+    /// <summary>The largest value of a predicted picture, above 0. Default: 1.</summary>
+    [JsonPropertyName("clip_sample_range")]
+    public double ClipSampleRange { get; init; } = 1;
+
+    /// <summary>Dynamic thresholding of predicted pictures (Saharia et al. 2022), in place of clipping. Default: false.</summary>
+    [JsonPropertyName("thresholding")]
+    public bool Thresholding { get; init; }
+
+    /// <summary>The quantile of dynamic thresholding, 0 to 1. Default: 0.995.</summary>
+    [JsonPropertyName("dynamic_thresholding_ratio")]
+    public double DynamicThresholdingRatio { get; init; } = 0.995;
+
+    /// <summary>The largest threshold of dynamic thresholding, above 0. Default: 1.</summary>
+    [JsonPropertyName("sample_max_value")]
+    public double SampleMaxValue { get; init; } = 1;
+
+    internal override void Validate()
+    {
+        base.Validate();
+        OptionChecks.Defined(VarianceType);
+        OptionChecks.Positive(ClipSampleRange);
+        OptionChecks.Between(DynamicThresholdingRatio, 0, 1);
+        OptionChecks.Positive(SampleMaxValue);
+    }
+}
+
+/// <summary>
+/// Denoising diffusion probabilistic models (Ho, Jain, Abbeel 2020, <see href="https://arxiv.org/abs/2006.11239"/>, algorithm 2): the process backwards, with
+/// noise in each step but the last.
+/// </summary>
+public sealed class DdpmScheduler : NoiseScheduler
+{
+    private readonly DdpmSchedulerOptions _options;
+
+    /// <summary>Makes a scheduler.</summary>
+    /// <param name="options">Its options. Default: those of diffusers.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public DdpmScheduler(DdpmSchedulerOptions? options = null)
+        : base(options ??= new DdpmSchedulerOptions())
+    {
+        _options = options;
+    }
+
+    /// <summary>Chooses timesteps of one's own.</summary>
+    /// <param name="timesteps">Falling, below <see cref="NoiseScheduler.TrainTimesteps"/>.</param>
+    /// <exception cref="ArgumentException">They are not.</exception>
+    public void SetTimesteps(IReadOnlyList<int> timesteps)
+    {
+        CheckTimesteps(timesteps);
+        Use(timesteps.Count, [.. timesteps.Select(t => (double)t)]);
+    }
+
+    /// <summary>One step towards the picture.</summary>
+    /// <param name="modelOutput">
+    /// What the predictor says of the sample, of the sample's shape; with twice the channels where it learnt the variance too.
+    /// </param>
+    /// <param name="timestep">The next of <see cref="NoiseScheduler.Timesteps"/>.</param>
+    /// <param name="sample">The sample, Float32, [batch, channels, ..].</param>
+    /// <param name="noise">Standard normal noise of the sample's shape. Default: from libtorch's generator.</param>
+    public override SchedulerStep Step(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise = null)
+    {
+        int t = (int)timestep;
+        (float alpha, float alphaPrevious) = (AlphasCumulative[t], PreviousAlpha(t));
+        float stepAlpha = alpha / alphaPrevious, stepBeta = 1 - stepAlpha;
+        bool isLearned = _options.VarianceType is DdpmVarianceType.Learned or DdpmVarianceType.LearnedRange;
+        Tensor? learned = null;
+        if (isLearned && modelOutput.size(1) == 2 * sample.size(1))
+        {
+            Tensor[] parts = modelOutput.split([sample.size(1), sample.size(1)], 1);
+            (modelOutput, learned) = (parts[0], parts[1]);
+        }
+
+        Tensor picture = Picture(sample, modelOutput, MathF.Sqrt(alpha), MathF.Sqrt(1 - alpha));
+        if (_options.Thresholding)
+            picture = SampleThreshold.Dynamic(picture, _options.DynamicThresholdingRatio, _options.SampleMaxValue);
+        else if (_options.ClipSample)
+            picture = SampleThreshold.Clip(picture, _options.ClipSampleRange);
+
+        // Eq. 7.
+        Tensor next = picture.Times(MathF.Sqrt(alphaPrevious) * stepBeta / (1 - alpha)).Plus(sample.Times(MathF.Sqrt(stepAlpha) * (1 - alphaPrevious) / (1 - alpha)));
+        if (t > 0)
+            next = next.Plus(Deviation(t, learned) * Draw(noise, sample));
+        return new SchedulerStep(next, picture);
+    }
+
+    /// <summary>The variance of a step of <see cref="DdpmVarianceType.FixedSmall"/> (eq. 7), not below 1e-20.</summary>
+    internal float SmallVariance(int timestep)
+    {
+        (float alpha, float alphaPrevious) = (AlphasCumulative[timestep], PreviousAlpha(timestep));
+        return MathF.Max((1 - alphaPrevious) / (1 - alpha) * (1 - alpha / alphaPrevious), 1e-20f);
+    }
+
+    private protected override double[] Choose(int steps) => TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
+
+    private Tensor Deviation(int timestep, Tensor? learned)
+    {
+        float small = SmallVariance(timestep), large = 1 - AlphasCumulative[timestep] / PreviousAlpha(timestep);
+        switch (_options.VarianceType)
+        {
+            case DdpmVarianceType.FixedSmallLog:
+                return tensor(MathF.Exp(0.5f * MathF.Log(small)));
+            case DdpmVarianceType.FixedLarge:
+                return tensor(MathF.Sqrt(large));
+            case DdpmVarianceType.FixedLargeLog:
+                return tensor(MathF.Sqrt(MathF.Log(large)));
+            case DdpmVarianceType.Learned when learned is not null:
+                return learned.sqrt();
+            case DdpmVarianceType.LearnedRange when learned is not null:
+                Tensor part = learned.Plus(1).Times(0.5);
+                return part.Times(MathF.Log(large)).Plus(part.Times(-1).Plus(1), MathF.Log(small)).Times(0.5).exp();
+            case DdpmVarianceType.Learned or DdpmVarianceType.LearnedRange:
+                throw new ArgumentException($"{nameof(DdpmSchedulerOptions.VarianceType)} is {_options.VarianceType}: the predictor has to say it in as many further channels.");
+            default:
+                return tensor(MathF.Sqrt(small));
+        }
+    }
+
+    private float PreviousAlpha(int timestep)
+    {
+        int previous = timestep - 1;
+        if (HasTimesteps)
+        {
+            int index = IndexOf(timestep);
+            previous = index + 1 < Timesteps.Count ? (int)Timesteps[index + 1] : -1;
+        }
+
+        return previous >= 0 ? AlphasCumulative[previous] : 1;
+    }
+}

@@ -1,26 +1,113 @@
-#pragma warning disable
-using System.Text.Json.Nodes;
-using TorchSharp;
+using System.Text.Json.Serialization;
 using static TorchSharp.torch;
+
 namespace Microsoft.ML.Generative;
-/// <summary>x</summary>
-public sealed record FlowMatchEulerSchedulerOptions { public int TrainTimesteps { get; init; } = 1000; public double Shift { get; init; } = 1; }
-/// <summary>x</summary>
-public sealed class FlowMatchEulerScheduler(FlowMatchEulerSchedulerOptions? options = null) : NoiseScheduler
+
+/// <summary>Options of <see cref="FlowMatchEulerScheduler"/>.</summary>
+public sealed record FlowMatchEulerSchedulerOptions : NoiseSchedulerOptions
 {
-    private readonly FlowMatchEulerSchedulerOptions _o = options ?? new();
-    private double[] _t = [];
-    public override IReadOnlyList<double> Timesteps => _t;
-    public override double InitialNoiseSigma => 1;
-    public override int TrainTimesteps => _o.TrainTimesteps;
-    public override PredictionType PredictionType => PredictionType.Velocity;
-    public override void SetTimesteps(int steps) => _t = [.. Enumerable.Range(0, steps).Select(i => TrainTimesteps * (1 - i / (double)steps))];
-    public override SchedulerStep Step(Tensor output, double timestep, Tensor x, Func<Tensor>? noise = null)
+    /// <summary>Makes the default options.</summary>
+    public FlowMatchEulerSchedulerOptions()
+        : base(TimestepSpacing.Linspace)
     {
-        int i = Array.IndexOf(_t, timestep); double s = timestep / TrainTimesteps, n = i + 1 < _t.Length ? _t[i + 1] / TrainTimesteps : 0;
-        return new(x + output * (n - s), x - output * s);
+        PredictionType = PredictionType.Velocity;
     }
-    public override Tensor AddNoise(Tensor original, Tensor noise, Tensor timesteps) { double s = timesteps[0].ToDouble() / TrainTimesteps; return original * (1 - s) + noise * s; }
-    public override JsonObject ToConfig() => new() { ["_class_name"] = "FlowMatchEulerDiscreteScheduler" };
-    public override NoiseScheduler Clone() => new FlowMatchEulerScheduler(_o);
+
+    /// <summary>How far steps are moved towards noise, above 0 (Esser et al. 2024, eq. 23): above 1 more of them are where there is much. Default: 1.</summary>
+    [JsonPropertyName("shift")]
+    public double Shift { get; init; } = 1;
+
+    /// <summary>The time of the last step, above 0 and below 1; all are stretched for it. Default: none.</summary>
+    [JsonPropertyName("shift_terminal")]
+    public double? ShiftTerminal { get; init; }
+
+    /// <summary>Steps that are short where there is little noise (Karras et al. 2022, eq. 5), in place of even ones. Default: false.</summary>
+    [JsonPropertyName("use_karras_sigmas")]
+    public bool UseKarrasSigmas { get; init; }
+
+    /// <summary>Steps that are even in the logarithm of the noise. Default: false.</summary>
+    [JsonPropertyName("use_exponential_sigmas")]
+    public bool UseExponentialSigmas { get; init; }
+
+    /// <summary>Whether each step goes to a picture and adds new noise to it. Default: false, along the flow.</summary>
+    [JsonPropertyName("stochastic_sampling")]
+    public bool StochasticSampling { get; init; }
+
+    internal override void Validate()
+    {
+        base.Validate();
+        OptionChecks.Positive(Shift);
+        OptionChecks.Between(ShiftTerminal ?? 0.5, 1e-6, 1 - 1e-6, nameof(ShiftTerminal));
+        if (UseKarrasSigmas && UseExponentialSigmas)
+            throw new ArgumentException($"{nameof(UseKarrasSigmas)} and {nameof(UseExponentialSigmas)} are both set; expected one of them.", nameof(UseKarrasSigmas));
+        if (PredictionType != PredictionType.Velocity)
+            throw new ArgumentException($"{nameof(PredictionType)} is {PredictionType}; expected {PredictionType.Velocity}: what flow matching learns is ε − x₀.", nameof(PredictionType));
+    }
+}
+
+/// <summary>
+/// Euler's method along the flow from noise to picture that a model of flow matching has learnt (Lipman et al. 2022; Esser et al. 2024). A sample at time σ is
+/// (1 − σ) x₀ + σ ε; the predictor tells ε − x₀, and timesteps are σ times those of the training.
+/// </summary>
+public sealed class FlowMatchEulerScheduler : NoiseScheduler
+{
+    private readonly FlowMatchEulerSchedulerOptions _options;
+    private float[] _sigmas;
+    private int? _index;
+
+    /// <summary>Makes a scheduler.</summary>
+    /// <param name="options">Its options. Default: those of diffusers.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public FlowMatchEulerScheduler(FlowMatchEulerSchedulerOptions? options = null)
+        : base(options ??= new FlowMatchEulerSchedulerOptions())
+    {
+        _options = options;
+        _sigmas = [.. Enumerable.Range(1, TrainTimesteps).Reverse().Select(t => Shifted(t / (float)TrainTimesteps)), 0];
+        Use(TrainTimesteps, Times(_sigmas));
+    }
+
+    /// <inheritdoc/>
+    public override SchedulerStep Step(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise = null)
+    {
+        int index = _index ??= IndexOf(timestep);
+        if (index >= _sigmas.Length - 1)
+            throw new InvalidOperationException($"All {Timesteps.Count} timesteps have been taken: call {nameof(SetTimesteps)} to begin again.");
+        (float sigma, float next) = (_sigmas[index], _sigmas[index + 1]);
+        _index = index + 1;
+        Tensor picture = sample.Plus(modelOutput, -sigma);
+        return new SchedulerStep(
+            _options.StochasticSampling ? picture.Times(1 - next).Plus(Draw(noise, sample), next) : sample.Plus(modelOutput, next - sigma), picture);
+    }
+
+    /// <inheritdoc/>
+    public override Tensor AddNoise(Tensor original, Tensor noise, Tensor timesteps)
+    {
+        float[] sigmas = [.. Values(timesteps).Select(t => _sigmas[IndexOf(t)])];
+        return (Column(sigmas, original) * noise).Plus(Column([.. sigmas.Select(s => 1 - s)], original) * original);
+    }
+
+    private protected override double[] Choose(int steps)
+    {
+        double highest = Shifted(1), lowest = Shifted(1 / (float)TrainTimesteps);
+        double[] sigmas = [.. TimestepGrid.Linspace(highest * TrainTimesteps, lowest * TrainTimesteps, steps).Select(t => t / TrainTimesteps)
+            .Select(s => _options.Shift * s / (1 + (_options.Shift - 1) * s))];
+        if (_options.ShiftTerminal is { } terminal)
+        {
+            double factor = (1 - sigmas[^1]) / (1 - terminal);
+            sigmas = [.. sigmas.Select(s => 1 - (1 - s) / factor)];
+        }
+
+        if (_options.UseKarrasSigmas)
+            sigmas = SigmaTable.Karras(sigmas[0], sigmas[^1], steps);
+        else if (_options.UseExponentialSigmas)
+            sigmas = SigmaTable.Exponential(sigmas[0], sigmas[^1], steps);
+        _sigmas = [.. sigmas.Select(s => (float)s), 0];
+        return Times(_sigmas);
+    }
+
+    private protected override void Forget() => _index = null;
+
+    private float Shifted(float sigma) => (float)_options.Shift * sigma / (1 + ((float)_options.Shift - 1) * sigma);
+
+    private double[] Times(float[] sigmas) => [.. sigmas[..^1].Select(s => (double)(s * TrainTimesteps))];
 }

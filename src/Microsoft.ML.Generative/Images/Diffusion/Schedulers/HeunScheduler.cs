@@ -1,4 +1,108 @@
-#pragma warning disable
+using System.Text.Json.Serialization;
+using static TorchSharp.torch;
+
 namespace Microsoft.ML.Generative;
-/// <summary>x</summary>
-public sealed class HeunScheduler : DdimScheduler;
+
+/// <summary>Options of <see cref="HeunScheduler"/>. In diffusers' configurations β goes from 0.00085 to 0.012 where nothing else is said.</summary>
+public sealed record HeunSchedulerOptions : SigmaSchedulerOptions
+{
+    /// <summary>Makes the default options.</summary>
+    public HeunSchedulerOptions()
+    {
+        Schedule = new NoiseScheduleOptions { BetaStart = 0.00085, BetaEnd = 0.012 };
+    }
+
+    /// <summary>Whether a predicted picture is cut off at <see cref="ClipSampleRange"/>. Default: false.</summary>
+    [JsonPropertyName("clip_sample")]
+    public bool ClipSample { get; init; }
+
+    /// <summary>The largest value of a predicted picture, above 0. Default: 1.</summary>
+    [JsonPropertyName("clip_sample_range")]
+    public double ClipSampleRange { get; init; } = 1;
+
+    internal override void Validate()
+    {
+        base.Validate();
+        OptionChecks.Positive(ClipSampleRange);
+    }
+}
+
+/// <summary>
+/// Heun's method along the probability flow (Karras et al. 2022, algorithm 1): each step asks the predictor twice, so that all timesteps but the first stand twice in
+/// <see cref="NoiseScheduler.Timesteps"/>.
+/// </summary>
+public sealed class HeunScheduler : SigmaNoiseScheduler
+{
+    private readonly HeunSchedulerOptions _options;
+    private (Tensor Derivative, Tensor Sample)? _first;
+
+    /// <summary>Makes a scheduler.</summary>
+    /// <param name="options">Its options. Default: those of diffusers.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public HeunScheduler(HeunSchedulerOptions? options = null)
+        : base(options ??= new HeunSchedulerOptions())
+    {
+        _options = options;
+        SetTimesteps(TrainTimesteps);
+    }
+
+    /// <summary>Chooses timesteps of one's own; all but the first are taken twice.</summary>
+    /// <param name="timesteps">Falling, below <see cref="NoiseScheduler.TrainTimesteps"/>.</param>
+    /// <exception cref="ArgumentException">They are not, or <see cref="SigmaSchedulerOptions"/> has its own way to choose them.</exception>
+    public void SetTimesteps(IReadOnlyList<int> timesteps)
+    {
+        CheckTimesteps(timesteps);
+        if (_options.HasOwnSigmas)
+            throw new ArgumentException("Timesteps are given, and the options choose them by the noise; expected one of both.", nameof(timesteps));
+        Use(timesteps.Count, Choose([.. timesteps.Select(t => (double)t)]));
+    }
+
+    /// <inheritdoc/>
+    public override SchedulerStep Step(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise = null)
+    {
+        int index = Index(timestep);
+        bool isFirst = _first is null;
+        (float sigma, float next) = isFirst ? (Sigmas[index], Sigmas[index + 1]) : (Sigmas[index - 1], Sigmas[index]);
+        Tensor picture = PictureAt(sample, modelOutput, isFirst ? sigma : next);
+        if (_options.ClipSample)
+            picture = SampleThreshold.Clip(picture, _options.ClipSampleRange);
+
+        Tensor derivative = (sample - picture).Over(isFirst ? sigma : next), result;
+        if (_first is { } first)
+        {
+            result = first.Sample.Plus(first.Derivative.Plus(derivative).Times(0.5), next - sigma);
+            ForgetFirst();
+        }
+        else
+        {
+            result = sample.Plus(derivative, next - sigma);
+            _first = (Remember(derivative), Remember(sample));
+        }
+
+        Advance();
+        return new SchedulerStep(result, picture);
+    }
+
+    private protected override double[] Choose(int steps) =>
+        Choose(TimestepGrid.Evenly(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset));
+
+    private protected override void Forget()
+    {
+        base.Forget();
+        ForgetFirst();
+    }
+
+    private double[] Choose(double[] even)
+    {
+        (double[] timesteps, double[] sigmas) = Space(even, _options);
+        Sigmas = [(float)sigmas[0], .. sigmas.Skip(1).SelectMany(s => Enumerable.Repeat((float)s, 2)), 0];
+        return [timesteps[0], .. timesteps.Skip(1).SelectMany(t => Enumerable.Repeat(t, 2))];
+    }
+
+    private void ForgetFirst()
+    {
+        _first?.Derivative.Dispose();
+        _first?.Sample.Dispose();
+        _first = null;
+    }
+}

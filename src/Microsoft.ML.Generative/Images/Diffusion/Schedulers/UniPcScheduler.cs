@@ -1,4 +1,164 @@
-#pragma warning disable
+using System.Text.Json.Serialization;
+using static TorchSharp.torch;
+
 namespace Microsoft.ML.Generative;
-/// <summary>x</summary>
-public sealed class UniPcScheduler : DdimScheduler;
+
+/// <summary>B(h) of <see cref="UniPcScheduler"/>.</summary>
+public enum UniPcSolverType
+{
+    /// <summary>h: for drawing without guidance.</summary>
+    [JsonStringEnumMemberName("bh1")]
+    Bh1,
+
+    /// <summary>eʰ − 1: for all else.</summary>
+    [JsonStringEnumMemberName("bh2")]
+    Bh2,
+}
+
+/// <summary>Options of <see cref="UniPcScheduler"/>.</summary>
+public sealed record UniPcSchedulerOptions : MultistepSchedulerOptions
+{
+    /// <summary>B(h). Default: <see cref="UniPcSolverType.Bh2"/>.</summary>
+    [JsonPropertyName("solver_type")]
+    public UniPcSolverType SolverType { get; init; } = UniPcSolverType.Bh2;
+
+    /// <summary>Whether the picture is integrated, and not the noise. Default: true.</summary>
+    [JsonPropertyName("predict_x0")]
+    public bool PredictX0 { get; init; } = true;
+
+    /// <summary>Steps, from 0, that are not corrected by the next prediction; the first ones with much guidance. Default: none.</summary>
+    [JsonPropertyName("disable_corrector")]
+    public IReadOnlyList<int> DisableCorrector { get; init; } = [];
+
+    internal override void Validate()
+    {
+        base.Validate();
+        OptionChecks.Defined(SolverType);
+        ArgumentNullException.ThrowIfNull(DisableCorrector);
+        if (!PredictX0 && FinalSigmasType == FinalSigmasType.Zero)
+            throw new ArgumentException($"{nameof(PredictX0)} is false, and the noise cannot be integrated to a picture without any: set {nameof(FinalSigmasType)} to {FinalSigmasType.SigmaMin}.", nameof(FinalSigmasType));
+    }
+}
+
+/// <summary>
+/// UniPC (Zhao, Bai, Rao, Zhou, Lu 2023, <see href="https://arxiv.org/abs/2302.04867"/>, algorithms 5 to 8): each prediction first corrects the step before and then
+/// predicts the next; good from 10 steps.
+/// </summary>
+public sealed class UniPcScheduler : MultistepNoiseScheduler
+{
+    private readonly UniPcSchedulerOptions _options;
+    private Tensor? _lastSample;
+    private int _lastOrder;
+
+    /// <summary>Makes a scheduler.</summary>
+    /// <param name="options">Its options. Default: those of diffusers.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public UniPcScheduler(UniPcSchedulerOptions? options = null)
+        : base(options ??= new UniPcSchedulerOptions())
+    {
+        _options = options;
+    }
+
+    /// <inheritdoc/>
+    public override SchedulerStep Step(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise = null)
+    {
+        int index = Index(timestep);
+        SolverPoint here = PointAt(index);
+        Tensor picture = Threshold(Picture(sample, modelOutput, here.Alpha, here.Sigma));
+        Tensor output = _options.PredictX0 ? picture : Noise(sample, modelOutput, here.Alpha, here.Sigma);
+        if (_lastSample is not null && index > 0 && !_options.DisableCorrector.Contains(index - 1))
+            sample = Solve(_lastSample, _lastOrder, index - 1, output);
+
+        Push(output);
+        int order = _options.LowerOrderFinal ? Math.Min(_options.SolverOrder, Timesteps.Count - index) : _options.SolverOrder;
+        _lastOrder = Math.Min(order, Warmup + 1);
+        Tensor kept = Remember(sample);
+        _lastSample?.Dispose();
+        _lastSample = kept;
+        Tensor next = Solve(sample, _lastOrder, index, newest: null);
+        Advance();
+        return new SchedulerStep(next, picture);
+    }
+
+    /// <summary>One step from a place, by what has been said there and before; and by what has been said at its end, where it is corrected.</summary>
+    private Tensor Solve(Tensor sample, int order, int index, Tensor? newest)
+    {
+        SolverPoint from = PointAt(index), to = PointAt(index + 1);
+        float h = to.Lambda - from.Lambda, hh = _options.PredictX0 ? -h : h;
+        Tensor here = Outputs[^1];
+        List<float> ratios = [];
+        List<Tensor> differences = [];
+        for (int i = 1; i < order; i++)
+        {
+            float ratio = (PointAt(index - i).Lambda - from.Lambda) / h;
+            ratios.Add(ratio);
+            differences.Add((Outputs[^(i + 1)] - here).Over(ratio));
+        }
+
+        ratios.Add(1);
+        float phi = ExpM1(hh), b = _options.SolverType == UniPcSolverType.Bh1 ? hh : phi;
+        float[] weights = newest is null ? Predictor(order, ratios, hh, b) : order == 1 ? [0.5f] : Weights(order, ratios, hh, b);
+        float scale = _options.PredictX0 ? to.Alpha : to.Sigma;
+        Tensor next = sample.Times(_options.PredictX0 ? to.Sigma / from.Sigma : to.Alpha / from.Alpha).Plus(here, -scale * phi);
+        for (int i = 0; i < differences.Count; i++)
+            next = next.Plus(differences[i], -scale * b * weights[i]);
+        return newest is null ? next : next.Plus(newest - here, -scale * b * weights[^1]);
+    }
+
+    private static float[] Predictor(int order, List<float> ratios, float hh, float b) => order switch
+    {
+        1 => [],
+        2 => [0.5f],
+        _ => Weights(order - 1, ratios, hh, b),
+    };
+
+    // Theorem 3.1: the solution of a Vandermonde system in the ratios.
+    private static float[] Weights(int count, List<float> ratios, float hh, float b)
+    {
+        double[,] matrix = new double[count, count + 1];
+        float phi = ExpM1(hh) / hh - 1, factorial = 1;
+        for (int i = 0; i < count; i++)
+        {
+            for (int k = 0; k < count; k++)
+                matrix[i, k] = Math.Pow(ratios[k], i);
+            matrix[i, count] = phi * factorial / b;
+            factorial *= i + 2;
+            phi = phi / hh - 1 / factorial;
+        }
+
+        return Eliminate(matrix, count);
+    }
+
+    private static float[] Eliminate(double[,] matrix, int count)
+    {
+        for (int pivot = 0; pivot < count; pivot++)
+        {
+            int best = Enumerable.Range(pivot, count - pivot).MaxBy(row => Math.Abs(matrix[row, pivot]));
+            for (int column = 0; column <= count; column++)
+                (matrix[pivot, column], matrix[best, column]) = (matrix[best, column], matrix[pivot, column]);
+            for (int row = 0; row < count; row++)
+            {
+                double factor = row == pivot ? 0 : matrix[row, pivot] / matrix[pivot, pivot];
+                for (int column = pivot; column <= count && factor != 0; column++)
+                    matrix[row, column] -= factor * matrix[pivot, column];
+            }
+        }
+
+        return [.. Enumerable.Range(0, count).Select(i => (float)(matrix[i, count] / matrix[i, i]))];
+    }
+
+    private static float ExpM1(float x) => MathF.Abs(x) < 0.01f ? (float)(x * (1 + x / 2.0 * (1 + x / 3.0 * (1 + x / 4.0)))) : (float)(Math.Exp(x) - 1);
+
+    private protected override double[] Choose(int steps)
+    {
+        double[] even = TimestepGrid.WithoutLast(TrainTimesteps, TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
+        return Space(even, t => _options.UseKarrasSigmas ? Math.Round(t, MidpointRounding.ToEven) : Math.Truncate(t));
+    }
+
+    private protected override void Forget()
+    {
+        base.Forget();
+        _lastSample?.Dispose();
+        (_lastSample, _lastOrder) = (null, 0);
+    }
+}

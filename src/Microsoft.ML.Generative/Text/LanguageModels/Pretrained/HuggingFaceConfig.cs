@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace Microsoft.ML.Generative;
@@ -18,14 +17,10 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
     private const string Qwen2 = "qwen2";
 
     /// <exception cref="InvalidDataException">It is damaged, of another kind of model, or asks for what this library does not have; the message names it.</exception>
-    public static HuggingFaceConfig Read(string path)
-    {
-        using FileStream stream = File.OpenRead(path);
-        using JsonDocument document = ModelConfigJson.ParseDocument(ModelConfigJson.ReadBytes(stream, path), path);
-        if (document.RootElement.ValueKind != JsonValueKind.Object)
-            throw new InvalidDataException($"'{path}' holds {document.RootElement.ValueKind} where an object was expected.");
+    public static HuggingFaceConfig Read(string path) => ConfigReader.ReadFile(path, Read);
 
-        var json = new ConfigReader(path, document.RootElement);
+    private static HuggingFaceConfig Read(ConfigReader json)
+    {
         string type = json.Text("model_type") ?? throw json.Bad("'model_type' is missing: this is no configuration of a language model");
         LanguageModelArchitecture architecture = type switch
         {

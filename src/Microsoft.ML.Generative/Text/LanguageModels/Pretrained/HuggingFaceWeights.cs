@@ -140,7 +140,4 @@ internal static class HuggingFaceWeights
             }
         }
     }
-
-    private static bool IsFloat(this torch.ScalarType type) =>
-        type is torch.ScalarType.Float32 or torch.ScalarType.Float16 or torch.ScalarType.BFloat16 or torch.ScalarType.Float64;
 }

@@ -126,21 +126,20 @@ internal static class PretrainedLanguageModel
     {
         if (!File.Exists(path))
             return;
-        using FileStream stream = File.OpenRead(path);
-        using JsonDocument document = ModelConfigJson.ParseDocument(ModelConfigJson.ReadBytes(stream, path), path);
-        if (document.RootElement.ValueKind != JsonValueKind.Object)
-            throw new InvalidDataException($"'{path}' holds {document.RootElement.ValueKind} where an object was expected.");
-        var json = new ConfigReader(path, document.RootElement);
-        options.Temperature = json.Truth("do_sample") == false ? 0 : json.Number("temperature") ?? 1;
-        options.TopK = json.Count("top_k") is > 0 and var k ? k : null;
-        options.TopP = json.Number("top_p") ?? 1;
-        options.MinP = json.Number("min_p") ?? 0;
-        options.TypicalP = json.Number("typical_p") ?? 1;
-        options.RepetitionPenalty = json.Number("repetition_penalty") ?? 1;
-        if (json.Count("max_new_tokens") is > 0 and var most)
-            options.MaxTokens = most;
-        if (json.Count("num_beams") > 1)
-            channel.Warning($"'{path}' asks for beam search, which is left to the options of each call.");
+        _ = ConfigReader.ReadFile(path, json =>
+        {
+            options.Temperature = json.Truth("do_sample") == false ? 0 : json.Number("temperature") ?? 1;
+            options.TopK = json.Count("top_k") is > 0 and var k ? k : null;
+            options.TopP = json.Number("top_p") ?? 1;
+            options.MinP = json.Number("min_p") ?? 0;
+            options.TypicalP = json.Number("typical_p") ?? 1;
+            options.RepetitionPenalty = json.Number("repetition_penalty") ?? 1;
+            if (json.Count("max_new_tokens") is > 0 and var most)
+                options.MaxTokens = most;
+            if (json.Count("num_beams") > 1)
+                channel.Warning($"'{path}' asks for beam search, which is left to the options of each call.");
+            return options;
+        });
     }
 
     private static System.Text.Json.Nodes.JsonObject GenerationJson(SpecialTokenIds special, TextGenerationOptions options)

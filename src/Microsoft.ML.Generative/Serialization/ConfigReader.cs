@@ -7,7 +7,29 @@ internal sealed class ConfigReader(string source, JsonElement json)
 {
     public InvalidDataException Bad(string problem) => new($"'{source}' is not usable: {problem}.");
 
+    /// <exception cref="InvalidDataException">The file is not an object of sound JSON, or too long.</exception>
+    public static T ReadFile<T>(string path, Func<ConfigReader, T> read)
+    {
+        using FileStream stream = File.OpenRead(path);
+        using JsonDocument document = ModelConfigJson.ParseDocument(ModelConfigJson.ReadBytes(stream, path), path);
+        if (document.RootElement.ValueKind != JsonValueKind.Object)
+            throw new InvalidDataException($"'{path}' holds {document.RootElement.ValueKind} where an object was expected.");
+        return read(new ConfigReader(path, document.RootElement));
+    }
+
+    /// <summary>The names of all members.</summary>
+    public IEnumerable<string> Names => json.EnumerateObject().Select(member => member.Name);
+
     public bool Has(string name) => json.TryGetProperty(name, out _);
+
+    /// <summary>Whether a member is there and null.</summary>
+    public bool IsNull(string name) => json.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Null;
+
+    /// <summary>Whether a member is a number, and not an array, say.</summary>
+    public bool IsNumber(string name) => json.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number;
+
+    /// <summary>The object's own text.</summary>
+    public string Raw => json.GetRawText();
 
     public string? Text(string name) => Find(name, JsonValueKind.String, "a text") is { } value ? value.GetString() : null;
 
@@ -34,6 +56,16 @@ internal sealed class ConfigReader(string source, JsonElement json)
             ? value.GetBoolean()
             : throw Bad($"'{name}' is {SafetensorsHeader.Quote(value.GetRawText())}; expected true or false");
     }
+
+    /// <summary>Texts in an array.</summary>
+    public string[]? Texts(string name) => Find(name, JsonValueKind.Array, "an array of texts") is { } value
+        ? [.. value.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? item.GetString()! : throw Bad($"'{name}' has {SafetensorsHeader.Quote(item.GetRawText())}; expected texts"))]
+        : null;
+
+    /// <summary>Whole numbers from 0 on in an array.</summary>
+    public int[]? Counts(string name) => Find(name, JsonValueKind.Array, "an array of numbers") is { } value
+        ? [.. value.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out int count) && count >= 0 ? count : throw Bad($"'{name}' has {SafetensorsHeader.Quote(item.GetRawText())}; expected whole numbers from 0 on"))]
+        : null;
 
     public ConfigReader? Object(string name) => Find(name, JsonValueKind.Object, "an object") is { } value ? new ConfigReader(source, value) : null;
 

@@ -1,0 +1,69 @@
+using System.Text.Json.Serialization;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>Options of <see cref="DdimInverseScheduler"/>.</summary>
+public sealed record DdimInverseSchedulerOptions : NoiseSchedulerOptions
+{
+    /// <summary>Makes the default options.</summary>
+    public DdimInverseSchedulerOptions()
+        : base(TimestepSpacing.Leading)
+    {
+    }
+
+    /// <summary>Whether a predicted picture is cut off at <see cref="ClipSampleRange"/>. Default: true.</summary>
+    [JsonPropertyName("clip_sample")]
+    public bool ClipSample { get; init; } = true;
+
+    /// <summary>The largest value of a predicted picture, above 0. Default: 1.</summary>
+    [JsonPropertyName("clip_sample_range")]
+    public double ClipSampleRange { get; init; } = 1;
+
+    /// <summary>Whether the first step comes from a picture without noise, and not from that of the first timestep. Default: true.</summary>
+    [JsonPropertyName("set_alpha_to_one")]
+    public bool SetAlphaToOne { get; init; } = true;
+
+    internal override void Validate()
+    {
+        base.Validate();
+        OptionChecks.Positive(ClipSampleRange);
+        if (TimestepSpacing == TimestepSpacing.Linspace)
+            throw new ArgumentException($"{nameof(TimestepSpacing)} is {TimestepSpacing}; expected {TimestepSpacing.Leading} or {TimestepSpacing.Trailing}.", nameof(TimestepSpacing));
+    }
+}
+
+/// <summary>
+/// <see cref="DdimScheduler"/> backwards: from a picture to the noise that it would be drawn from (Song et al. 2020, section 4.3). Its timesteps rise.
+/// </summary>
+public sealed class DdimInverseScheduler : NoiseScheduler
+{
+    private readonly DdimInverseSchedulerOptions _options;
+
+    /// <summary>Makes a scheduler.</summary>
+    /// <param name="options">Its options. Default: those of diffusers.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public DdimInverseScheduler(DdimInverseSchedulerOptions? options = null)
+        : base(options ??= new DdimInverseSchedulerOptions())
+    {
+        _options = options;
+    }
+
+    /// <summary>One step towards the noise.</summary>
+    /// <inheritdoc/>
+    public override SchedulerStep Step(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise = null)
+    {
+        int noisier = (int)timestep, current = Math.Min(noisier - TrainTimesteps / Steps, TrainTimesteps - 1);
+        float alpha = current >= 0 ? AlphasCumulative[current] : _options.SetAlphaToOne ? 1 : AlphasCumulative[0];
+        float alphaNext = AlphasCumulative[noisier];
+        float signal = MathF.Sqrt(alpha), rest = MathF.Sqrt(1 - alpha);
+
+        Tensor picture = Picture(sample, modelOutput, signal, rest), epsilon = Noise(sample, modelOutput, signal, rest);
+        if (_options.ClipSample)
+            picture = SampleThreshold.Clip(picture, _options.ClipSampleRange);
+        return new SchedulerStep(picture.Times(MathF.Sqrt(alphaNext)).Plus(epsilon, MathF.Sqrt(1 - alphaNext)), picture);
+    }
+
+    private protected override double[] Choose(int steps) =>
+        [.. TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset).Reverse()];
+}

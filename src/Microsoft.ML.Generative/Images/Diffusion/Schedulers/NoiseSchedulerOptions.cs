@@ -1,0 +1,38 @@
+using System.Text.Json.Serialization;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>What the options of all samplers have in common, with diffusers' names.</summary>
+public abstract record NoiseSchedulerOptions
+{
+    private protected NoiseSchedulerOptions(TimestepSpacing spacing)
+    {
+        TimestepSpacing = spacing;
+    }
+
+    /// <summary>The noise of the timesteps that the predictor was trained with.</summary>
+    [JsonIgnore]
+    public NoiseScheduleOptions Schedule { get; init; } = new();
+
+    /// <summary>What the predictor tells. Default: <see cref="PredictionType.Epsilon"/>.</summary>
+    [JsonPropertyName("prediction_type")]
+    public PredictionType PredictionType { get; init; } = PredictionType.Epsilon;
+
+    /// <summary>Which of the training's timesteps are taken.</summary>
+    [JsonPropertyName("timestep_spacing")]
+    public TimestepSpacing TimestepSpacing { get; init; }
+
+    /// <summary>Added to the timesteps of <see cref="TimestepSpacing.Leading"/>, at least 0. Default: 0.</summary>
+    [JsonPropertyName("steps_offset")]
+    public int StepsOffset { get; init; }
+
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    internal virtual void Validate()
+    {
+        ArgumentNullException.ThrowIfNull(Schedule);
+        Schedule.Validate();
+        OptionChecks.Defined(PredictionType);
+        OptionChecks.Defined(TimestepSpacing);
+        OptionChecks.AtLeast(StepsOffset, 0);
+    }
+}

@@ -1,0 +1,19 @@
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>What keeps a predicted picture within what pictures can be.</summary>
+internal static class SampleThreshold
+{
+    /// <summary>
+    /// Dynamic thresholding (Saharia et al. 2022, section 2.3): values beyond a quantile of the picture's own are cut off, and the rest is scaled to −1..1.
+    /// </summary>
+    public static Tensor Dynamic(Tensor sample, double ratio, double highest)
+    {
+        Tensor flat = sample.flatten(1);
+        Tensor limit = flat.abs().quantile(tensor((float)ratio), 1).clamp(Math.Min(1, highest), highest).view(-1, 1);
+        return (flat.maximum(-limit).minimum(limit) / limit).view(sample.shape);
+    }
+
+    public static Tensor Clip(Tensor sample, double range) => sample.clamp(-range, range);
+}

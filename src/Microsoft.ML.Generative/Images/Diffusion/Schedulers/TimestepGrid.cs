@@ -1,0 +1,36 @@
+namespace Microsoft.ML.Generative;
+
+/// <summary>Which timesteps a sampler takes (Lin et al. 2023, table 2), in the order and with the rounding of diffusers.</summary>
+internal static class TimestepGrid
+{
+    /// <summary>From the noisiest: whole numbers.</summary>
+    public static double[] Whole(int trainTimesteps, int steps, TimestepSpacing spacing, int offset) =>
+        [.. Evenly(trainTimesteps, steps, spacing, offset).Select(t => Math.Round(t, MidpointRounding.ToEven))];
+
+    /// <summary>From the noisiest: where both ends are taken, those between them need not be whole.</summary>
+    public static double[] Evenly(int trainTimesteps, int steps, TimestepSpacing spacing, int offset) => spacing switch
+    {
+        TimestepSpacing.Linspace => [.. Linspace(0, trainTimesteps - 1, steps).Reverse().Select(t => (double)(float)t)],
+        TimestepSpacing.Leading => [.. Enumerable.Range(0, steps).Select(i => (double)(i * (trainTimesteps / steps) + offset)).Reverse()],
+        _ => Trailing(trainTimesteps, trainTimesteps, steps),
+    };
+
+    /// <summary>From the noisiest, for solvers that end a step before the first timestep.</summary>
+    public static double[] WithoutLast(int trainTimesteps, int lastTimestep, int steps, TimestepSpacing spacing, int offset) => spacing switch
+    {
+        TimestepSpacing.Linspace => [.. Linspace(0, lastTimestep - 1, steps + 1).Skip(1).Reverse().Select(t => Math.Round(t, MidpointRounding.ToEven))],
+        TimestepSpacing.Leading => [.. Enumerable.Range(1, steps).Select(i => (double)(i * (lastTimestep / (steps + 1)) + offset)).Reverse()],
+        _ => Trailing(trainTimesteps, lastTimestep, steps),
+    };
+
+    /// <summary>Numbers from one to another, both included.</summary>
+    public static double[] Linspace(double start, double end, int count) =>
+        count == 1 ? [start] : [.. Enumerable.Range(0, count).Select(i => i == count - 1 ? end : start + i * ((end - start) / (count - 1)))];
+
+    private static double[] Trailing(int trainTimesteps, int lastTimestep, int steps)
+    {
+        double ratio = trainTimesteps / (double)steps;
+        int count = (int)Math.Ceiling(lastTimestep / ratio);
+        return [.. Enumerable.Range(0, count).Select(i => Math.Round(lastTimestep - i * ratio, MidpointRounding.ToEven) - 1)];
+    }
+}
