@@ -185,6 +185,38 @@ public sealed class Chart
         return this;
     }
 
+    /// <summary>Adds bars with a name below each group: one bar of each series in a group.</summary>
+    /// <param name="labels">The names of the groups.</param>
+    /// <param name="series">The names of the series, <see langword="null"/> for none in the legend, and a value for each group.</param>
+    /// <exception cref="ArgumentException">A series has another number of values than there are names.</exception>
+    public Chart Bars(IReadOnlyList<string> labels, params IReadOnlyList<(string? Name, IReadOnlyList<double> Values)> series)
+    {
+        ArgumentNullException.ThrowIfNull(labels);
+        ArgumentNullException.ThrowIfNull(series);
+        const double groupWidth = 0.8;
+        var width = groupWidth / Math.Max(1, series.Count);
+        foreach (var (place, (name, values)) in series.Index())
+        {
+            if (values.Count != labels.Count)
+                throw new ArgumentException($"The bars of the chart '{_model.Title}' have {values.Count} values; there are {labels.Count} names.", nameof(series));
+            var bars = new RectangleBarSeries { Title = name, FillColor = Colour(name, null), StrokeThickness = 0 };
+            foreach (var (group, value) in values.Index())
+            {
+                var left = group - groupWidth / 2 + place * width;
+                bars.Items.Add(new RectangleBarItem(left, 0, left + 0.9 * width, value));
+            }
+
+            _hasContent |= values.Count > 0;
+            _model.Series.Add(bars);
+        }
+
+        NameUnits(_model.Axes[0], labels);
+        _model.Axes[0].MajorGridlineStyle = LineStyle.None;
+        (_model.Axes[0].Minimum, _model.Axes[0].Maximum) = (-0.6, labels.Count - 0.4);
+        _model.Axes[1].AbsoluteMinimum = 0;
+        return this;
+    }
+
     /// <summary>Adds a heat map of a table: row 0 on top, as in a picture, with its colour scale at the right.</summary>
     /// <param name="values">The table.</param>
     /// <param name="valueAxis">What the colours show, with its unit.</param>
@@ -219,10 +251,8 @@ public sealed class Chart
             axis.MajorGridlineStyle = LineStyle.None;
             (axis.MinimumPadding, axis.MaximumPadding) = (0, 0);
             (axis.Minimum, axis.Maximum) = (-0.5, (axis.IsHorizontal() ? columns : rows) - 0.5);
-            if (labels is null)
-                continue;
-            axis.MajorStep = 1;
-            axis.LabelFormatter = place => place == Math.Floor(place) && place >= 0 && place < labels.Count ? labels[(int)place] : "";
+            if (labels is not null)
+                NameUnits(axis, labels);
         }
 
         var scale = NewAxis<LinearColorAxis>(AxisPosition.Right, valueAxis);
@@ -389,6 +419,12 @@ public sealed class Chart
         var place = colour ?? _named;
         _named += name is null ? 0 : 1;
         return _palette[place % _palette.Length];
+    }
+
+    private static void NameUnits(Axis axis, IReadOnlyList<string> names)
+    {
+        axis.MajorStep = 1;
+        axis.LabelFormatter = place => place == Math.Floor(place) && place >= 0 && place < names.Count ? names[(int)place] : "";
     }
 
     private static ScatterSeries ClassMarkers(int index, double size, byte alpha) => new()

@@ -126,6 +126,21 @@ public class PictureTests
     }
 
     [Fact]
+    public void Bars_are_as_high_as_their_values_and_every_group_needs_one()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.File("bars.png");
+        new Chart("Bars", "name", "value").Bars(["one", "two"], ("a", [1, 4]), ("b", [2, 0])).Range(-0.6, 1.6, 0, 5).Save(path, 600, 600);
+        using var sheet = SKBitmap.Decode(path);
+        int Pixels(int x0, int x1, SKColor colour) => sheet.Pixels.Where((pixel, i) => i % 600 >= x0 && i % 600 < x1 && i / 600 > 150 && pixel == colour).Count();
+        SKColor a = new(0x1F, 0x77, 0xB4), b = new(0xFF, 0x7F, 0x0E);
+        Assert.Equal(4, (double)Pixels(300, 600, a) / Pixels(0, 300, a), 0.3);
+        Assert.Equal(2, (double)Pixels(0, 300, b) / Pixels(0, 300, a), 0.2);
+        Assert.Equal(0, Pixels(300, 600, b));
+        Assert.Contains("3 values; there are 2 names", Assert.Throws<ArgumentException>(() => new Chart("Bars", "x", "y").Bars(["one", "two"], (null, [1, 2, 3]))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void An_empty_chart_is_refused()
     {
         Assert.Contains("'Nothing'", Assert.Throws<ArgumentException>(() => new Chart("Nothing", "x", "y").Save("unused.png")).Message, StringComparison.Ordinal);

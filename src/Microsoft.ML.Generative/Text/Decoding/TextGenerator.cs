@@ -64,6 +64,20 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
         return results;
     }
 
+    /// <summary>The probability of each token to be drawn after a prompt.</summary>
+    /// <param name="prompt">The prompt.</param>
+    /// <param name="options">Checked options.</param>
+    public double[] Next(int[] prompt, TextGenerationOptions options)
+    {
+        Check(new GenerationRequest(prompt, 0), options);
+        using IDecodingSession session = open(1);
+        float[] logits = new float[session.VocabularySize];
+        new ContextWindow(session, 0, contextLength).Start(prompt, logits);
+        Span<float> known = logits.AsSpan(0, codec.VocabularySize);
+        new LogitAdjustments(options, prompt).Apply(known);
+        return new TokenSampler(options, codec.VocabularySize).Distribution(known);
+    }
+
     private void Check(GenerationRequest request, TextGenerationOptions options)
     {
         int prompt = request.Tokens.Length;

@@ -1,0 +1,33 @@
+namespace Module01;
+
+/// <summary>Where the other modules lead.</summary>
+internal static class MapSection
+{
+    /// <summary>A module.</summary>
+    /// <param name="Number">Its number.</param>
+    /// <param name="Name">Its name.</param>
+    /// <param name="About">What it is about.</param>
+    /// <param name="Folder">Its folder under samples; <see langword="null"/> as long as there is none.</param>
+    public sealed record Module(int Number, string Name, string About, string? Folder = null);
+
+    public static IReadOnlyList<Module> Modules { get; } =
+    [
+        new(1, "Introduction", "what a generative model is", "Module01.Introduction"),
+        new(2, "Deep learning foundations", "networks, optimisers, the search for good settings"),
+        new(3, "Mathematical foundations", "Bayes, matrices, gradients, information", "Module03.MathematicalFoundations"),
+        new(4, "Variational autoencoders", "pictures from a few latent numbers", "Module04.VariationalAutoencoders"),
+        new(5, "Generative adversarial networks", "one network draws, another judges"),
+        new(6, "Transformers and LLMs", "text, token by token", "Module06.TransformersAndLLMs"),
+        new(7, "Diffusion models", "pictures out of noise, step by step"),
+        new(8, "Fine-tuning and alignment", "LoRA, learning from preferences"),
+        new(9, "Not named yet", ""),
+        new(10, "Capstone project", "all of it in one application"),
+    ];
+
+    public static void Run()
+    {
+        Lesson.Title("6. The modules");
+        foreach (var module in Modules)
+            Console.WriteLine($"{module.Number,2}  {module.Name,-32} {module.About,-52} {(module.Folder is null ? "not yet" : $"samples/{module.Folder}")}");
+    }
+}
