@@ -93,8 +93,6 @@ internal sealed class LanguageModelChatClient(LanguageModelTransformer model, Ch
 
         if (chat.Tools is { Count: > 0 })
             throw new NotSupportedException($"{nameof(ChatOptions)}.{nameof(ChatOptions.Tools)} are set; this model calls no tools.");
-        if (chat.ResponseFormat is not null and not ChatResponseFormatText)
-            throw new NotSupportedException($"{nameof(ChatOptions)}.{nameof(ChatOptions.ResponseFormat)} is {chat.ResponseFormat.GetType().Name}; this model answers in text.");
         if (chat.ConversationId is not null)
             throw new NotSupportedException($"{nameof(ChatOptions)}.{nameof(ChatOptions.ConversationId)} is set; this model keeps no conversations: pass all messages.");
         options.Temperature = chat.Temperature ?? options.Temperature;
@@ -103,6 +101,7 @@ internal sealed class LanguageModelChatClient(LanguageModelTransformer model, Ch
         options.MaxTokens = chat.MaxOutputTokens ?? options.MaxTokens;
         options.FrequencyPenalty = chat.FrequencyPenalty ?? options.FrequencyPenalty;
         options.PresencePenalty = chat.PresencePenalty ?? options.PresencePenalty;
+        options.ResponseFormat = chat.ResponseFormat ?? options.ResponseFormat;
         if (chat.Seed is { } seed)
             options.Seed = (int)(seed ^ seed >> 32);
         return options;

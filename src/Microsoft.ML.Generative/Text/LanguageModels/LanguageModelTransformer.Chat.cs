@@ -12,8 +12,8 @@ public sealed partial class LanguageModelTransformer
     /// </param>
     /// <returns>A client that may be used from several threads. It does not own the model: dispose of that when all are done.</returns>
     /// <remarks>
-    /// Instructions, temperature, top-p, top-k, maximum of tokens, stop sequences, seed and penalties of <see cref="ChatOptions"/> are followed; what cannot be,
-    /// such as tools and formats other than text, is refused.
+    /// Instructions, temperature, top-p, top-k, maximum of tokens, stop sequences, seed, penalties and response format of <see cref="ChatOptions"/> are followed;
+    /// what cannot be, such as tools, is refused. JSON, and JSON of a schema, is what <see cref="TextGenerationOptions.ResponseFormat"/> says.
     /// </remarks>
     /// <exception cref="NotSupportedException">The model's own template is not known.</exception>
     /// <example>

@@ -13,6 +13,9 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
     /// <summary>The token that ends a text, if there is one.</summary>
     public int? End => Special.Eos;
 
+    /// <summary>The tokens that a generated text ends with.</summary>
+    public IReadOnlyList<int> Ends => End is { } end ? [end] : [];
+
     /// <summary>The token that a text begins with: the one made for it, or else the end of another text.</summary>
     public int? Begin => Special.Bos ?? Special.Eos;
 
