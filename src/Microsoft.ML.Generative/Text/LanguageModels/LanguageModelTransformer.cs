@@ -102,22 +102,19 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
 
     private protected override int RowsAtOnce => _config.Options.TransformBatchSize;
 
-    internal override IReadOnlyList<string> InputColumns => [PromptColumn(_config.Options)];
+    internal override IReadOnlyList<string> InputColumns => [_config.Options.TransformedColumnName];
 
     internal static OutputColumn[] OutputColumns(LanguageModelOptions options) => [new(options.OutputColumnName, TextDataViewType.Instance, IsVector: false)];
 
     internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
     {
         ThrowIfDisposed();
-        ColumnTypes.CheckText(SchemaShape.Create(inputSchema), PromptColumn(_config.Options));
+        ColumnTypes.CheckText(SchemaShape.Create(inputSchema), _config.Options.TransformedColumnName);
         return [new DataViewSchema.DetachedColumn(_config.Options.OutputColumnName, TextDataViewType.Instance)];
     }
 
     internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) =>
-        new TextRowBatch(input, input.Schema[PromptColumn(_config.Options)], slots, Complete);
-
-    // A model that was fine-tuned on answers to prompts reads prompts.
-    private static string PromptColumn(LanguageModelOptions options) => options.PromptColumnName ?? options.InputColumnName;
+        new TextRowBatch(input, input.Schema[_config.Options.TransformedColumnName], slots, Complete);
 
     private static VersionInfo Version => new(
         modelSignature: "GEN LANG",

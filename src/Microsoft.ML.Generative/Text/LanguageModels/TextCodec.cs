@@ -43,15 +43,15 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
 
     /// <summary>A text to learn, between its beginning and its end.</summary>
     /// <exception cref="InvalidDataException">The text has characters that the tokenizer does not know.</exception>
-    public int[] EncodeDocument(string text, string column, long row) => Guard(column, row, () => [.. BeginsDocuments ? [Special.Bos!.Value] : Array.Empty<int>(), .. Encode(text), .. Ending()]);
+    public int[] EncodeDocument(string text, string column, long row) => TextColumns.Guard<int[]>(column, row, () => [.. BeginsDocuments ? [Special.Bos!.Value] : Array.Empty<int>(), .. Encode(text), .. Ending()]);
 
     /// <summary>What stands after a prompt, and its end.</summary>
     /// <inheritdoc cref="EncodeDocument" path="/exception"/>
-    public int[] EncodeAnswer(string text, string column, long row) => Guard(column, row, () => [.. Encode(text), .. Ending()]);
+    public int[] EncodeAnswer(string text, string column, long row) => TextColumns.Guard<int[]>(column, row, () => [.. Encode(text), .. Ending()]);
 
     /// <summary>A prompt of a row.</summary>
     /// <inheritdoc cref="EncodeDocument" path="/exception"/>
-    public int[] EncodePrompt(string text, string column, long row) => Guard(column, row, () => EncodePrompt(text));
+    public int[] EncodePrompt(string text, string column, long row) => TextColumns.Guard<int[]>(column, row, () => EncodePrompt(text));
 
     /// <summary>What a text goes on from: its beginning, where documents have one or the text is empty, and the text.</summary>
     /// <exception cref="ArgumentException">The text has characters that the tokenizer does not know, or is empty and no token begins a text.</exception>
@@ -82,16 +82,4 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
     }
 
     private int[] Ending() => End is { } end ? [end] : [];
-
-    private static int[] Guard(string column, long row, Func<int[]> encode)
-    {
-        try
-        {
-            return encode();
-        }
-        catch (ArgumentException e)
-        {
-            throw new InvalidDataException($"Column '{column}', row {row}: {e.Message}", e);
-        }
-    }
 }
