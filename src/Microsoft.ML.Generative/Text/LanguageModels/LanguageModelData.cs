@@ -74,7 +74,7 @@ internal sealed class LanguageModelData(TrainingRun run, LanguageModelOptions op
             else if (prompt is not null)
             {
                 int[] before = codec.EncodePrompt(prompt, options.PromptColumnName!, row);
-                int[] example = [.. before, .. codec.EncodeAnswer(text, options.InputColumnName, row)];
+                int[] example = [.. before, .. codec.EncodeAnswer(prompt, text, options.InputColumnName, row)];
                 if (Fits(example.Length, row))
                     corpus.AddExample(example, before.Length);
             }

@@ -47,7 +47,7 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
 
     /// <summary>What stands after a prompt, and its end.</summary>
     /// <inheritdoc cref="EncodeDocument" path="/exception"/>
-    public int[] EncodeAnswer(string text, string column, long row) => TextColumns.Guard<int[]>(column, row, () => [.. Encode(text), .. Ending()]);
+    public int[] EncodeAnswer(string prompt, string text, string column, long row) => TextColumns.Guard<int[]>(column, row, () => [.. EncodeAfter(prompt, text), .. Ending()]);
 
     /// <summary>A prompt of a row.</summary>
     /// <inheritdoc cref="EncodeDocument" path="/exception"/>
@@ -79,6 +79,13 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
         // Other types put the token that begins a text before it by themselves.
         IReadOnlyList<int> ids = Tokenizer.EncodeToIds(text);
         return ids.Count > 0 && ids[0] == Special.Bos ? [.. ids.Skip(1)] : ids;
+    }
+
+    // Tokenizers that put a space before a text must not do so within it; but a prompt's own tokens are what an answer will be asked for with.
+    private IEnumerable<int> EncodeAfter(string prompt, string text)
+    {
+        IReadOnlyList<int> before = Encode(prompt), both = Encode(prompt + text);
+        return both.Take(before.Count).SequenceEqual(before) ? both.Skip(before.Count) : Encode(text);
     }
 
     private int[] Ending() => End is { } end ? [end] : [];
