@@ -148,7 +148,7 @@ public sealed class ChatTemplate
     {
         options = options.Copy();
         options.StopStrings = [.. options.StopStrings, .. StopStrings];
-        return (EndOfTurn is { } end && codec.IdOf(end) is { } id ? codec with { Special = codec.Special with { Eos = id } } : codec, options);
+        return (EndOfTurn is { } end && codec.IdOf(end) is { } id ? codec with { Special = codec.Special with { Eos = id }, OtherEnds = [.. codec.Ends] } : codec, options);
     }
 
     /// <summary>The text, tokens of the template included.</summary>

@@ -86,7 +86,7 @@ public sealed class TextGenerationOptions
     /// </summary>
     public double LengthPenalty { get; set; } = 1;
 
-    /// <summary>Texts that end the generation and are not part of the result. Default: none; the token that ends a text always does.</summary>
+    /// <summary>Texts that end the generation and are not part of the result. Default: none; the tokens that end a text always do.</summary>
     public IReadOnlyList<string> StopStrings { get; set; } = [];
 
     /// <summary>

@@ -51,7 +51,7 @@ internal sealed class TextStream
         // A position's number depends on the seed and the position alone, so that no other text changes it.
         int token = _sampler.Choose(logits, new RowRandom(_request.Seed, _generated).NextDouble());
         _generated++;
-        if (token == _codec.End)
+        if (_codec.IsEnd(token))
             return Finish(_json is { IsShortened: true } ? GenerationEnd.Length : GenerationEnd.Stop);
 
         _tokens.Add(token);

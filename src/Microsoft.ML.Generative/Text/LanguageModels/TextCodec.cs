@@ -13,8 +13,11 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
     /// <summary>The token that ends a text, if there is one.</summary>
     public int? End => Special.Eos;
 
-    /// <summary>The tokens that a generated text ends with.</summary>
-    public IReadOnlyList<int> Ends => End is { } end ? [end] : [];
+    /// <summary>Tokens that end a generated text besides <see cref="End"/>.</summary>
+    public IReadOnlyList<int> OtherEnds { get; init; } = [];
+
+    /// <summary>The tokens that end a generated text.</summary>
+    public IEnumerable<int> Ends => OtherEnds.Concat(Ending()).Distinct();
 
     /// <summary>The token that a text begins with: the one made for it, or else the end of another text.</summary>
     public int? Begin => Special.Bos ?? Special.Eos;
@@ -68,6 +71,9 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
 
     /// <summary>The id of a token as the vocabulary has it.</summary>
     public int? IdOf(string token) => (Tokenizer as GenerativeTokenizer)?.IdOf(token);
+
+    /// <summary>Whether a token ends a generated text.</summary>
+    public bool IsEnd(int token) => token == End || OtherEnds.Contains(token);
 
     public IncrementalDecoder NewDecoder(IReadOnlyList<int> context) => IncrementalDecoder.Create(Tokenizer, context);
 

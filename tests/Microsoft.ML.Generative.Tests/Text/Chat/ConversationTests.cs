@@ -80,6 +80,14 @@ public sealed class ConversationTests
                 Assert.Contains(UnicodeText.WellFormed(pairs[i].Item2), learnt[i]);
         }, iter: 500);
 
+    [Fact]
+    public void An_answer_ends_with_its_turn_or_with_the_text()
+    {
+        TextCodec codec = _codec.Value with { OtherEnds = [3] };
+        (TextCodec ending, _) = ChatTemplate.ChatML.ForAnswers(codec, new());
+        Assert.Equal(new[] { 3, codec.End!.Value, codec.IdOf("<|im_end|>")!.Value }.Order(), ending.Ends.Order());
+    }
+
     [DataFileFact(Llama)]
     public void A_sentence_piece_tokenizer_puts_no_second_space_before_an_answer()
     {

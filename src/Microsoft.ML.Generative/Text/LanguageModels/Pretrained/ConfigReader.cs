@@ -19,6 +19,17 @@ internal sealed class ConfigReader(string source, JsonElement json)
         return value.TryGetInt32(out int count) && count >= 0 ? count : throw Bad($"'{name}' is {value.GetRawText()}; expected a whole number from 0 on");
     }
 
+    /// <summary>A whole number from 0 on, or a list of such.</summary>
+    public IReadOnlyList<int>? Counts(string name)
+    {
+        if (!json.TryGetProperty(name, out JsonElement value) || value.ValueKind == JsonValueKind.Null)
+            return null;
+        JsonElement[] all = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray()] : [value];
+        return [.. all.Select(one => one.ValueKind == JsonValueKind.Number && one.TryGetInt32(out int count) && count >= 0
+            ? count
+            : throw Bad($"'{name}' is {SafetensorsHeader.Quote(value.GetRawText())}; expected a whole number from 0 on, or a list of such"))];
+    }
+
     public double? Number(string name)
     {
         if (Find(name, JsonValueKind.Number, "a number") is not { } value)
