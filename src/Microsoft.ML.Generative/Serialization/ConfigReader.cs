@@ -25,9 +25,6 @@ internal sealed class ConfigReader(string source, JsonElement json)
     /// <summary>Whether a member is there and null.</summary>
     public bool IsNull(string name) => json.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Null;
 
-    /// <summary>Whether a member is a number, and not an array, say.</summary>
-    public bool IsNumber(string name) => json.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number;
-
     /// <summary>The object's own text.</summary>
     public string Raw => json.GetRawText();
 
@@ -39,6 +36,17 @@ internal sealed class ConfigReader(string source, JsonElement json)
         if (Find(name, JsonValueKind.Number, "a number") is not { } value)
             return null;
         return value.TryGetInt32(out int count) && count >= 0 ? count : throw Bad($"'{name}' is {value.GetRawText()}; expected a whole number from 0 on");
+    }
+
+    /// <summary>A whole number from 0 on, or a list of such.</summary>
+    public IReadOnlyList<int>? Counts(string name)
+    {
+        if (!json.TryGetProperty(name, out JsonElement value) || value.ValueKind == JsonValueKind.Null)
+            return null;
+        JsonElement[] all = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray()] : [value];
+        return [.. all.Select(one => one.ValueKind == JsonValueKind.Number && one.TryGetInt32(out int count) && count >= 0
+            ? count
+            : throw Bad($"'{name}' is {SafetensorsHeader.Quote(value.GetRawText())}; expected a whole number from 0 on, or a list of such"))];
     }
 
     public double? Number(string name)
@@ -60,11 +68,6 @@ internal sealed class ConfigReader(string source, JsonElement json)
     /// <summary>Texts in an array.</summary>
     public string[]? Texts(string name) => Find(name, JsonValueKind.Array, "an array of texts") is { } value
         ? [.. value.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? item.GetString()! : throw Bad($"'{name}' has {SafetensorsHeader.Quote(item.GetRawText())}; expected texts"))]
-        : null;
-
-    /// <summary>Whole numbers from 0 on in an array.</summary>
-    public int[]? Counts(string name) => Find(name, JsonValueKind.Array, "an array of numbers") is { } value
-        ? [.. value.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out int count) && count >= 0 ? count : throw Bad($"'{name}' has {SafetensorsHeader.Quote(item.GetRawText())}; expected whole numbers from 0 on"))]
         : null;
 
     public ConfigReader? Object(string name) => Find(name, JsonValueKind.Object, "an object") is { } value ? new ConfigReader(source, value) : null;

@@ -61,7 +61,7 @@ internal static class ModelFile
         {
             check();
         }
-        catch (Exception e) when (e is ArgumentException or OverflowException)
+        catch (Exception e) when (e is ArgumentException or OverflowException or NotSupportedException)
         {
             throw new InvalidDataException($"{ModelEntries.Config} of the model is not valid: {e.Message}", e);
         }

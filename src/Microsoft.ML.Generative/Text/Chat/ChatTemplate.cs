@@ -1,5 +1,3 @@
-using Microsoft.Extensions.AI;
-
 namespace Microsoft.ML.Generative;
 
 /// <summary>How a conversation becomes the text that a model was trained to go on from.</summary>
@@ -18,8 +16,9 @@ public sealed class ChatTemplate
     public static ChatTemplate ChatML { get; } = new("ChatML", "<|im_end|>", [], (conversation, prompt) =>
     {
         foreach (ChatTurn turn in conversation.Turns)
-            prompt.Special("<|im_start|>").Text($"{turn.Role}\n{turn.Text}").Special("<|im_end|>").Text("\n");
-        prompt.Special("<|im_start|>").Text("assistant\n");
+            prompt.Special("<|im_start|>").Text($"{turn.Role}\n").Text(turn.Text, turn.IsAnswer).Special("<|im_end|>", turn.IsAnswer).Text("\n");
+        if (conversation.WantsAnswer)
+            prompt.Special("<|im_start|>").Text("assistant\n");
     });
 
     /// <summary>Llama 2's: <c>[INST] … [/INST]</c>, instructions between <c>&lt;&lt;SYS&gt;&gt;</c> and <c>&lt;&lt;/SYS&gt;&gt;</c>.</summary>
@@ -30,7 +29,7 @@ public sealed class ChatTemplate
         {
             prompt.Special("<s>").Text($"[INST] {system}{user} [/INST]");
             if (answer is not null)
-                prompt.Text($" {answer} ").Special("</s>");
+                prompt.Text($" {answer} ", isAnswer: true).Special("</s>", isAnswer: true);
             system = "";
         }
     });
@@ -40,10 +39,11 @@ public sealed class ChatTemplate
     {
         prompt.Special("<|begin_of_text|>");
         foreach (ChatTurn turn in conversation.Turns)
-            Header(turn.Role).Text($"\n\n{turn.Text}").Special("<|eot_id|>");
-        Header("assistant").Text("\n\n");
+            Header(turn.Role).Text(turn.Text, turn.IsAnswer).Special("<|eot_id|>", turn.IsAnswer);
+        if (conversation.WantsAnswer)
+            Header("assistant");
 
-        ChatPrompt Header(string role) => prompt.Special("<|start_header_id|>").Text(role).Special("<|end_header_id|>");
+        ChatPrompt Header(string role) => prompt.Special("<|start_header_id|>").Text(role).Special("<|end_header_id|>").Text("\n\n");
     });
 
     /// <summary>Mistral's: <c>[INST] … [/INST]</c>, instructions before what the user says first.</summary>
@@ -55,7 +55,7 @@ public sealed class ChatTemplate
         {
             prompt.Text($"[INST] {system}{user} [/INST]");
             if (answer is not null)
-                prompt.Text($" {answer}").Special("</s>");
+                prompt.Text($" {answer}", isAnswer: true).Special("</s>", isAnswer: true);
             system = "";
         }
     });
@@ -64,26 +64,47 @@ public sealed class ChatTemplate
     public static ChatTemplate Zephyr { get; } = new("Zephyr", "</s>", [], (conversation, prompt) =>
     {
         foreach (ChatTurn turn in conversation.Turns)
-            prompt.Text($"<|{turn.Role}|>\n{turn.Text}").Special("</s>").Text("\n");
-        prompt.Text("<|assistant|>\n");
+            prompt.Text($"<|{turn.Role}|>\n").Text(turn.Text, turn.IsAnswer).Special("</s>", turn.IsAnswer).Text("\n");
+        if (conversation.WantsAnswer)
+            prompt.Text("<|assistant|>\n");
     });
 
     /// <summary>For models that were trained on none: <c>User: … Assistant:</c>, a line each. The answer ends where the model speaks for the user.</summary>
     public static ChatTemplate Plain { get; } = new("Plain", null, ["\nUser:", "\nSystem:"], (conversation, prompt) =>
     {
+        // An answer ends where somebody else is about to speak, or with the text.
+        string separator = "";
+        bool isAfterAnswer = false;
         foreach (ChatTurn turn in conversation.Turns)
-            prompt.Text($"{char.ToUpperInvariant(turn.Role[0])}{turn.Role[1..]}: {turn.Text}\n");
-        prompt.Text("Assistant:");
+        {
+            prompt.Text($"{separator}{char.ToUpperInvariant(turn.Role[0])}{turn.Role[1..]}:", isAfterAnswer).Text($" {turn.Text}", turn.IsAnswer);
+            (separator, isAfterAnswer) = ("\n", turn.IsAnswer);
+        }
+
+        if (conversation.WantsAnswer)
+            prompt.Text($"{separator}Assistant:");
+        else if (isAfterAnswer)
+            prompt.EndOfText(isAnswer: true);
     });
+
+    private static readonly ChatTemplate[] _all = [ChatML, Llama2, Llama3, Mistral, Zephyr, Plain];
 
     /// <summary>The template's name.</summary>
     public string Name { get; }
 
     /// <summary>The token that ends an answer; <see langword="null"/> for the one that ends a text.</summary>
-    internal string? EndOfTurn { get; }
+    private string? EndOfTurn { get; }
 
     /// <summary>Texts that end an answer.</summary>
-    internal IReadOnlyList<string> StopStrings { get; }
+    private IReadOnlyList<string> StopStrings { get; }
+
+    /// <summary>The template of a name, or <see langword="null"/>.</summary>
+    internal static ChatTemplate? Named(string name) => _all.FirstOrDefault(t => t.Name == name);
+
+    /// <summary>The template that a model's tokenizer brings; <see cref="Plain"/> where it brings none.</summary>
+    /// <inheritdoc cref="Recognize" path="/exception"/>
+    internal static ChatTemplate Of(TextCodec codec) =>
+        (codec.Tokenizer as GenerativeTokenizer)?.Config.ChatTemplate is { } jinja ? Recognize(jinja) : Plain;
 
     /// <summary>The template whose markup a model's own, in Jinja's language, has.</summary>
     /// <exception cref="NotSupportedException">It is none of those known here.</exception>
@@ -113,6 +134,23 @@ public sealed class ChatTemplate
         return prompt.Encode(codec, Name);
     }
 
+    /// <summary>The tokens of a conversation up to its last answer's end, and which of them are answers or end one.</summary>
+    /// <inheritdoc cref="Encode" path="/exception"/>
+    internal (int[] Ids, bool[] IsAnswer) EncodeAnswers(Conversation conversation, TextCodec codec)
+    {
+        var prompt = new ChatPrompt();
+        _render(conversation, prompt);
+        return prompt.EncodeAnswers(codec, Name);
+    }
+
+    /// <summary>Tokenizer and options with which texts end where this template's answers do.</summary>
+    internal (TextCodec Codec, TextGenerationOptions Options) ForAnswers(TextCodec codec, TextGenerationOptions options)
+    {
+        options = options.Copy();
+        options.StopStrings = [.. options.StopStrings, .. StopStrings];
+        return (EndOfTurn is { } end && codec.IdOf(end) is { } id ? codec with { Special = codec.Special with { Eos = id }, OtherEnds = [.. codec.Ends] } : codec, options);
+    }
+
     /// <summary>The text, tokens of the template included.</summary>
     internal string Render(Conversation conversation)
     {
@@ -123,93 +161,4 @@ public sealed class ChatTemplate
 
     /// <inheritdoc/>
     public override string ToString() => Name;
-}
-
-/// <summary>What somebody said.</summary>
-/// <param name="Role">system, user or assistant.</param>
-/// <param name="Text">What.</param>
-internal readonly record struct ChatTurn(string Role, string Text);
-
-/// <summary>Instructions, and what was said since.</summary>
-internal sealed class Conversation
-{
-    /// <exception cref="NotSupportedException">A message holds more than text, or is of another role.</exception>
-    /// <exception cref="ArgumentException">There is no message.</exception>
-    public Conversation(IEnumerable<ChatMessage> messages, string? instructions)
-    {
-        List<ChatTurn> turns = [];
-        List<string> system = instructions is null ? [] : [instructions];
-        foreach (ChatMessage message in messages)
-        {
-            if (message.Contents.FirstOrDefault(c => c is not TextContent and not UsageContent) is { } other)
-                throw new NotSupportedException($"A message of the role {message.Role} holds {other.GetType().Name}; this model reads text only.");
-            if (message.Role == ChatRole.System)
-                system.Add(message.Text);
-            else if (message.Role == ChatRole.User || message.Role == ChatRole.Assistant)
-                turns.Add(new ChatTurn(message.Role.Value, message.Text));
-            else
-                throw new NotSupportedException($"A message is of the role {message.Role}; this model knows system, user and assistant.");
-        }
-
-        if (turns.Count == 0)
-            throw new ArgumentException("The conversation has no message of a user.", nameof(messages));
-        Instructions = system.Count == 0 ? null : string.Join("\n\n", system);
-        Turns = Instructions is null ? turns : [new ChatTurn("system", Instructions), .. turns];
-    }
-
-    public string? Instructions { get; }
-
-    /// <summary>All that was said, instructions first.</summary>
-    public IReadOnlyList<ChatTurn> Turns { get; }
-
-    /// <summary>Questions and their answers; the last has none.</summary>
-    /// <exception cref="ArgumentException">User and assistant do not take turns.</exception>
-    public IEnumerable<(string User, string? Answer)> Pairs(string template)
-    {
-        ChatTurn[] said = [.. Turns.Where(t => t.Role != "system")];
-        for (int i = 0; i < said.Length; i += 2)
-        {
-            if (said[i].Role != "user" || (i + 1 < said.Length && said[i + 1].Role != "assistant"))
-                throw new ArgumentException($"With the chat template {template}, user and assistant have to take turns, the user first.");
-            yield return (said[i].Text, i + 1 < said.Length ? said[i + 1].Text : null);
-        }
-    }
-}
-
-/// <summary>A prompt in parts: tokens of the template, and text.</summary>
-internal sealed class ChatPrompt
-{
-    private readonly List<(string Text, bool IsSpecial)> _parts = [];
-
-    public ChatPrompt Special(string token)
-    {
-        _parts.Add((token, true));
-        return this;
-    }
-
-    // Texts beside each other are encoded as one, as in training.
-    public ChatPrompt Text(string text)
-    {
-        if (_parts is [.., { IsSpecial: false } last])
-            _parts[^1] = (last.Text + text, false);
-        else
-            _parts.Add((text, false));
-        return this;
-    }
-
-    public int[] Encode(TextCodec codec, string template)
-    {
-        List<int> ids = [];
-        foreach ((string text, bool isSpecial) in _parts)
-        {
-            if (isSpecial)
-                ids.Add(codec.IdOf(text) ?? throw new ArgumentException($"The chat template {template} needs the token {text}, which the model's tokenizer lacks: pass another {nameof(ChatTemplate)}."));
-            else
-                ids.AddRange(codec.EncodeText(text));
-        }
-
-        return [.. ids];
-    }
-
-    public override string ToString() => string.Concat(_parts.Select(p => p.Text));
 }

@@ -76,33 +76,30 @@ internal sealed class LanguageModelChatClient(LanguageModelTransformer model, Ch
 
     private IEnumerable<string> Pieces(Conversation conversation, ChatOptions? options, Action<GeneratedText> finished, CancellationToken cancellation)
     {
-        TextCodec codec = model.Codec;
-        int[] prompt = template.Encode(conversation, codec);
-        if (template.EndOfTurn is { } end && codec.IdOf(end) is { } id)
-            codec = codec with { Special = codec.Special with { Eos = id } };
-        return model.Stream(prompt, Translate(options), codec, finished, cancellation);
+        int[] prompt = template.Encode(conversation, model.Codec);
+        (TextCodec codec, TextGenerationOptions generation) = template.ForAnswers(model.Codec, Translate(options));
+        return model.Stream(prompt, generation, codec, finished, cancellation);
     }
 
     // A copy of the model's own options, with those of the call in their places.
     private TextGenerationOptions Translate(ChatOptions? chat)
     {
         TextGenerationOptions options = model.GenerationOptions.Copy();
-        options.StopStrings = [.. options.StopStrings, .. template.StopStrings, .. chat?.StopSequences ?? []];
         if (chat is null)
             return options;
 
         if (chat.Tools is { Count: > 0 })
             throw new NotSupportedException($"{nameof(ChatOptions)}.{nameof(ChatOptions.Tools)} are set; this model calls no tools.");
-        if (chat.ResponseFormat is not null and not ChatResponseFormatText)
-            throw new NotSupportedException($"{nameof(ChatOptions)}.{nameof(ChatOptions.ResponseFormat)} is {chat.ResponseFormat.GetType().Name}; this model answers in text.");
         if (chat.ConversationId is not null)
             throw new NotSupportedException($"{nameof(ChatOptions)}.{nameof(ChatOptions.ConversationId)} is set; this model keeps no conversations: pass all messages.");
+        options.StopStrings = [.. options.StopStrings, .. chat.StopSequences ?? []];
         options.Temperature = chat.Temperature ?? options.Temperature;
         options.TopP = chat.TopP ?? options.TopP;
         options.TopK = chat.TopK ?? options.TopK;
         options.MaxTokens = chat.MaxOutputTokens ?? options.MaxTokens;
         options.FrequencyPenalty = chat.FrequencyPenalty ?? options.FrequencyPenalty;
         options.PresencePenalty = chat.PresencePenalty ?? options.PresencePenalty;
+        options.ResponseFormat = chat.ResponseFormat ?? options.ResponseFormat;
         if (chat.Seed is { } seed)
             options.Seed = (int)(seed ^ seed >> 32);
         return options;

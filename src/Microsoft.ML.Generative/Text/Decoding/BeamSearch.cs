@@ -10,6 +10,9 @@ internal sealed class BeamSearch(TextCodec codec, int contextLength, TextGenerat
 {
     private readonly int _beams = options.Beams;
 
+    // So many that there are enough beams to go on with when all ends are among them.
+    private readonly int _candidates = options.Beams * Math.Max(2, 1 + codec.Ends.Count());
+
     /// <param name="session">A session of twice as many streams as beams: those before a step and those after it.</param>
     /// <param name="request">The prompt.</param>
     /// <param name="checkAlive">Throws to stop.</param>
@@ -33,7 +36,7 @@ internal sealed class BeamSearch(TextCodec codec, int contextLength, TextGenerat
             List<Candidate> next = [];
             for (int rank = 0; rank < candidates.Count && next.Count < _beams; rank++)
             {
-                if (candidates[rank].Token != codec.End)
+                if (!codec.IsEnd(candidates[rank].Token))
                     next.Add(candidates[rank]);
                 else if (rank < _beams)
                     Add(finished, new Hypothesis(running[candidates[rank].Beam].Tokens, Score(candidates[rank].LogProbability, length - 1), true));
@@ -86,7 +89,7 @@ internal sealed class BeamSearch(TextCodec codec, int contextLength, TextGenerat
             for (int token = 0; token < row.Length; token++)
             {
                 double total = running[b].LogProbability + (row[token] - normalizer);
-                if (best.Count < 2 * _beams)
+                if (best.Count < _candidates)
                     best.Enqueue(new Candidate(b, running[b].Stream, token, total), total);
                 else if (best.TryPeek(out _, out double lowest) && total > lowest)
                     best.EnqueueDequeue(new Candidate(b, running[b].Stream, token, total), total);

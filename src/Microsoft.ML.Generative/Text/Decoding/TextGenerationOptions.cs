@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Microsoft.Extensions.AI;
 
 namespace Microsoft.ML.Generative;
 
@@ -16,6 +17,14 @@ public enum ContextOverflow
 /// <remarks>
 /// The parts act in the order of transformers: bias, penalties, temperature, top-k, top-p, min-p, typical. With <see cref="Seed"/>, a text depends on the
 /// seed, the prompt and the model alone, not on the texts that are generated at the same time.
+/// <para>
+/// With a JSON <see cref="ResponseFormat"/>, only tokens with which the text can still become whole within <see cref="MaxTokens"/> are drawn from, and the text
+/// ends where it is whole: it can always be parsed, unless a stop string cuts it. Where it would grow too long, its strings, arrays and objects are closed early.
+/// Of a schema these are known: <c>type</c>, <c>properties</c>, <c>required</c>, <c>additionalProperties</c>, <c>items</c>, <c>minItems</c>, <c>maxItems</c>,
+/// <c>minLength</c>, <c>maxLength</c>, <c>enum</c>, <c>const</c>, <c>anyOf</c> and <c>oneOf</c> of values of different types, and <c>$ref</c> within the schema;
+/// annotations, <c>format</c> among them, are left aside, and other keywords refused. Properties come in the schema's order, others only where
+/// <c>additionalProperties</c> allows them or no property is named.
+/// </para>
 /// </remarks>
 /// <example>
 /// <code>
@@ -77,8 +86,15 @@ public sealed class TextGenerationOptions
     /// </summary>
     public double LengthPenalty { get; set; } = 1;
 
-    /// <summary>Texts that end the generation and are not part of the result. Default: none; the token that ends a text always does.</summary>
+    /// <summary>Texts that end the generation and are not part of the result. Default: none; the tokens that end a text always do.</summary>
     public IReadOnlyList<string> StopStrings { get; set; } = [];
+
+    /// <summary>
+    /// What the text has to be. With <see cref="ChatResponseFormat.Json"/> it is a JSON object, with a schema a value of that schema; see the remarks. It is not
+    /// told to the model, which writes better JSON if the prompt asks for it. Default: any text.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ChatResponseFormat? ResponseFormat { get; set; }
 
     /// <summary>The same seed gives the same text. Default: the context's seed, else a new one.</summary>
     public int? Seed { get; set; }
@@ -90,11 +106,14 @@ public sealed class TextGenerationOptions
     {
         var copy = (TextGenerationOptions)MemberwiseClone();
         copy.StopStrings = [.. StopStrings ?? []];
+        if (ResponseFormat is ChatResponseFormatJson { Schema: { } schema } json)
+            copy.ResponseFormat = new ChatResponseFormatJson(schema.Clone(), json.SchemaName, json.SchemaDescription);
         copy.LogitBias = LogitBias is null ? null : new Dictionary<int, float>(LogitBias);
         return copy;
     }
 
     /// <exception cref="ArgumentException">An option is out of its range, or options contradict each other; the message names them.</exception>
+    /// <exception cref="NotSupportedException">The schema of <see cref="ResponseFormat"/> has a keyword that is not known.</exception>
     internal void Validate(int vocabularySize)
     {
         OptionChecks.AtLeast(MaxTokens, 1);
@@ -111,6 +130,8 @@ public sealed class TextGenerationOptions
         OptionChecks.Between(Beams, 1, MostBeams);
         OptionChecks.Between(LengthPenalty, -100, 100);
         OptionChecks.Defined(ContextOverflow);
+        if (JsonGrammar.Of(ResponseFormat) is not null && Beams > 1)
+            throw new ArgumentException($"{nameof(Beams)} is {Beams}: beam search cannot follow {nameof(ResponseFormat)}.");
         if (StopStrings is null || StopStrings.Any(string.IsNullOrEmpty))
             throw new ArgumentException($"{nameof(StopStrings)} holds an empty text; expected texts of at least a character.");
         foreach ((int token, float bias) in LogitBias ?? new Dictionary<int, float>())

@@ -15,13 +15,14 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
         GenerationRequest request, TextGenerationOptions options, Action<GeneratedText>? finished = null, CancellationToken cancellation = default)
     {
         Check(request, options);
+        JsonFormat? format = JsonFormat.Of(options, codec);
         return Pieces();
 
         IEnumerable<string> Pieces()
         {
             using IDecodingSession session = open(1);
             float[] logits = new float[session.VocabularySize];
-            var stream = new TextStream(request, options, codec, new TokenSampler(options, codec.VocabularySize));
+            var stream = new TextStream(request, options, codec, new TokenSampler(options, codec.VocabularySize), format);
             var window = new ContextWindow(session, 0, contextLength);
             window.Start(stream.Tokens, logits);
             while (stream.End is null)
@@ -90,6 +91,7 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
     private sealed class Batch(IDecodingSession session, TextCodec codec, int contextLength, TextGenerationOptions options)
     {
         private readonly TokenSampler _sampler = new(options, codec.VocabularySize);
+        private readonly JsonFormat? _format = JsonFormat.Of(options, codec);
         private readonly float[] _logits = new float[session.Streams * session.VocabularySize];
         private readonly (TextStream Stream, int Number, ContextWindow Window)?[] _places = new (TextStream, int, ContextWindow)?[session.Streams];
 
@@ -145,7 +147,7 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
 
         private void Begin(int place, GenerationRequest request, int number)
         {
-            var stream = new TextStream(request, options, codec, _sampler);
+            var stream = new TextStream(request, options, codec, _sampler, _format);
             var window = new ContextWindow(session, place, contextLength);
             window.Start(stream.Tokens, LogitsOf(place));
             _places[place] = (stream, number, window);

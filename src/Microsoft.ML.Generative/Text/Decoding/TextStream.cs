@@ -12,6 +12,7 @@ internal sealed class TextStream
     private readonly LogitAdjustments _adjustments;
     private readonly IncrementalDecoder _decoder;
     private readonly StopScanner _scanner;
+    private readonly JsonFormat.Text? _json;
     private readonly List<int> _tokens;
     private readonly StringBuilder _text = new();
     private int _generated;
@@ -20,13 +21,15 @@ internal sealed class TextStream
     /// <param name="options">How tokens are chosen.</param>
     /// <param name="codec">Tokens to text.</param>
     /// <param name="sampler">Chooses; streams that take turns may share it.</param>
-    public TextStream(GenerationRequest request, TextGenerationOptions options, TextCodec codec, TokenSampler sampler)
+    /// <param name="format">What the text has to be, or null; streams that take turns may share it.</param>
+    public TextStream(GenerationRequest request, TextGenerationOptions options, TextCodec codec, TokenSampler sampler, JsonFormat? format = null)
     {
         (_request, _options, _codec, _sampler) = (request, options, codec, sampler);
         _tokens = [.. request.Tokens];
         _adjustments = new LogitAdjustments(options, request.Tokens);
         _decoder = codec.NewDecoder(request.Tokens);
         _scanner = new StopScanner(options.StopStrings);
+        _json = format?.Begin(request.Tokens);
     }
 
     /// <summary>Prompt and text.</summary>
@@ -44,18 +47,22 @@ internal sealed class TextStream
     {
         logits = logits[.._codec.VocabularySize];
         _adjustments.Apply(logits);
+        _json?.Mask(logits, _options.MaxTokens - _generated);
         // A position's number depends on the seed and the position alone, so that no other text changes it.
         int token = _sampler.Choose(logits, new RowRandom(_request.Seed, _generated).NextDouble());
         _generated++;
-        if (token == _codec.End)
-            return Finish(GenerationEnd.Stop);
+        if (_codec.IsEnd(token))
+            return Finish(_json is { IsShortened: true } ? GenerationEnd.Length : GenerationEnd.Stop);
 
         _tokens.Add(token);
         _adjustments.Add(token);
+        _json?.Accept(token);
         string piece = _scanner.Append(_decoder.Append(token));
         _text.Append(piece);
         if (_scanner.HasStopped)
             End = GenerationEnd.Stop;
+        else if (_json is { IsFinished: true })
+            return piece + Finish(_json.IsShortened ? GenerationEnd.Length : GenerationEnd.Stop);
         else if (_generated == _options.MaxTokens)
             return piece + Finish(GenerationEnd.Length);
         return piece;

@@ -39,7 +39,7 @@ internal sealed class LanguageModelData(TrainingRun run, LanguageModelOptions op
 
     private TokenBatches Batches(TokenCorpus corpus, Part part, long? shuffleSeed)
     {
-        bool isExamples = options.PromptColumnName is not null;
+        bool isExamples = options.PromptColumnName is not null || options.MessagesColumnName is not null;
         long all = isExamples ? corpus.Examples.Count : corpus.Count;
         long last = (long)Math.Ceiling(all * options.ValidationFraction);
         (long start, long count) = part switch
@@ -62,28 +62,39 @@ internal sealed class LanguageModelData(TrainingRun run, LanguageModelOptions op
     {
         var corpus = new TokenCorpus(codec.VocabularySize, budget);
         List<long> tooLong = [];
-        long row = -1;
-        foreach ((string? prompt, string text) in texts.Read(run, data))
+        foreach ((long row, string text, string? prompt, Conversation? conversation) in texts.Read(run, data))
         {
-            row++;
-            if (prompt is null)
+            corpus.Rows = row + 1;
+            if (conversation is not null)
+            {
+                (int[] ids, bool[] isAnswer) = TextColumns.Guard(options.MessagesColumnName!, row, () => options.ChatTemplate!.EncodeAnswers(conversation, codec));
+                if (Fits(ids.Length, row))
+                    corpus.AddExample(ids, isAnswer);
+            }
+            else if (prompt is not null)
+            {
+                int[] before = codec.EncodePrompt(prompt, options.PromptColumnName!, row);
+                int[] example = [.. before, .. codec.EncodeAnswer(prompt, text, options.InputColumnName, row)];
+                if (Fits(example.Length, row))
+                    corpus.AddExample(example, before.Length);
+            }
+            else
             {
                 corpus.Add(codec.EncodeDocument(text, options.InputColumnName, row));
-                continue;
             }
-
-            int[] before = codec.EncodePrompt(prompt, options.PromptColumnName!, row);
-            int[] example = [.. before, .. codec.EncodeAnswer(text, options.InputColumnName, row)];
-            if (example.Length - 1 > options.Architecture.ContextLength)
-                tooLong.Add(row);
-            else
-                corpus.AddExample(example, before.Length);
         }
 
-        corpus.Rows = row + 1;
         if (tooLong.Count > 0)
             channel.Warning(
-                $"{tooLong.Count} of {row + 1} examples are left out: they have more tokens than {nameof(LanguageModelOptions.ContextLength)}, {options.Architecture.ContextLength} (rows {string.Join(", ", tooLong.Take(ExamplesNamed))}{(tooLong.Count > ExamplesNamed ? ", …" : "")}).");
+                $"{tooLong.Count} of {corpus.Rows} examples are left out: they have more tokens than {nameof(LanguageModelOptions.ContextLength)}, {options.Architecture.ContextLength} (rows {string.Join(", ", tooLong.Take(ExamplesNamed))}{(tooLong.Count > ExamplesNamed ? ", …" : "")}).");
         return corpus;
+
+        bool Fits(int tokens, long row)
+        {
+            bool fits = tokens - 1 <= options.Architecture.ContextLength;
+            if (!fits)
+                tooLong.Add(row);
+            return fits;
+        }
     }
 }

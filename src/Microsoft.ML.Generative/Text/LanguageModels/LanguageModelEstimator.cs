@@ -13,6 +13,7 @@ namespace Microsoft.ML.Generative;
 /// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
 /// <item><term>input (Text)</term><description>text: documents to learn from, one a row; prompts where the model transforms rows.</description></item>
 /// <item><term>input, optional (none)</term><description>text: the prompts that the texts answer, for supervised fine-tuning.</description></item>
+/// <item><term>input, in place of both (none)</term><description>text: conversations in JSON, for supervised fine-tuning.</description></item>
 /// <item><term>output (Completion)</term><description>text: what the model adds to the prompt.</description></item>
 /// </list>
 /// <para>
@@ -44,7 +45,8 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
     /// <param name="input">Data with the text column <see cref="LanguageModelOptions.InputColumnName"/>.</param>
     /// <returns>The trained model. Dispose of it to release its memory early.</returns>
     /// <exception cref="ArgumentException">A column is missing or of another type, the data is empty, or an option does not fit it.</exception>
-    /// <exception cref="InvalidDataException">A row cannot be used: a text with characters that the tokenizer does not know.</exception>
+    /// <exception cref="InvalidDataException">A row cannot be used: a text with characters that the tokenizer does not know, or no conversation in its JSON.</exception>
+    /// <exception cref="NotSupportedException">The tokenizer's chat template is not known, and no other is given for conversations.</exception>
     /// <exception cref="InvalidOperationException">
     /// libtorch or the GPU asked for is missing, the checkpoints are of another training, the text does not fit the memory budget, or the loss stopped being finite.
     /// </exception>
@@ -95,10 +97,21 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
     {
         if (options.SamplePrompt is not { } prompt)
             return null;
-        int[] tokens = codec.EncodePrompt(prompt);
+        TextGenerationOptions generation = options.Generation;
+        int[] tokens;
+        if (options.MessagesColumnName is null)
+        {
+            tokens = codec.EncodePrompt(prompt);
+        }
+        else
+        {
+            tokens = options.ChatTemplate!.Encode(new Conversation([new ChatTurn(Conversation.User, prompt)], wantsAnswer: true), codec);
+            (codec, generation) = options.ChatTemplate.ForAnswers(codec, generation);
+        }
+
         int context = options.Architecture.ContextLength;
         var generator = new TextGenerator(codec, context, streams => LanguageModelTransformer.OpenSession(network, streams, context, run.Device));
-        return () => prompt + generator.GenerateAll([new GenerationRequest(tokens, run.Seed)], options.Generation, 1, run.StopIfCancelled)[0].Text;
+        return () => prompt + generator.GenerateAll([new GenerationRequest(tokens, run.Seed)], generation, 1, run.StopIfCancelled)[0].Text;
     }
 
     // The options as the model keeps them: with the tokenizer's vocabulary, or the base model's network.
@@ -109,18 +122,36 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
         {
             codec = model.Codec;
             options.Architecture = model.Architecture;
+            ResolveTemplate(options, codec);
             return options;
         }
 
         codec = _options.Tokenizer is { } tokenizer
             ? TextCodec.Of(tokenizer, _options.Architecture.VocabularySize)
-            : TextCodec.Make(texts.Read(run, input).SelectMany(row => row.Prompt is null ? [row.Text] : new[] { row.Prompt, row.Text }), _options.VocabularySize);
+            : TextCodec.Make(texts.Read(run, input).SelectMany(row => TextsOf(row, options)), _options.VocabularySize);
         LanguageModelArchitecture architecture = _options.Architecture;
         if (architecture.VocabularySize != 0 && architecture.VocabularySize < codec.VocabularySize)
             throw new ArgumentException(
                 $"{nameof(LanguageModelArchitecture.VocabularySize)} of {nameof(LanguageModelOptions.Architecture)} is {architecture.VocabularySize}, but the tokenizer has {codec.VocabularySize} tokens.");
         if (architecture.VocabularySize == 0)
             options.Architecture = architecture with { VocabularySize = codec.VocabularySize };
+        ResolveTemplate(options, codec);
         return options;
+    }
+
+    private static IEnumerable<string> TextsOf(TextExample row, LanguageModelOptions options) => row switch
+    {
+        { Conversation: { } conversation } => [(options.ChatTemplate ?? ChatTemplate.Plain).Render(conversation)],
+        { Prompt: { } prompt } => [prompt, row.Text],
+        _ => [row.Text],
+    };
+
+    // That the tokenizer has the template's tokens does not depend on the data, and is told before it is read.
+    private static void ResolveTemplate(LanguageModelOptions options, TextCodec codec)
+    {
+        if (options.MessagesColumnName is null)
+            return;
+        options.ChatTemplate ??= options.BaseModel?.Template ?? ChatTemplate.Of(codec);
+        options.ChatTemplate.EncodeAnswers(new Conversation([new ChatTurn(Conversation.User, ""), new ChatTurn(Conversation.Assistant, "")], wantsAnswer: false), codec);
     }
 }

@@ -63,6 +63,22 @@ public sealed class LanguageModelOptions : TrainingOptions
     /// </summary>
     public string? PromptColumnName { get; set; }
 
+    /// <summary>
+    /// The text column of conversations, for supervised fine-tuning, in place of <see cref="InputColumnName"/>: JSON as data sets have it,
+    /// <c>[{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]</c> or an object with such <c>messages</c>. Each row is an example of its own,
+    /// of which the assistant's messages and their ends are learnt. Where the model transforms rows, it answers conversations. Default: none.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? MessagesColumnName { get; set; }
+
+    /// <summary>
+    /// How conversations of <see cref="MessagesColumnName"/> are written for the model, and later those of its chat client. Default: as <see cref="BaseModel"/>
+    /// or the tokenizer's folder says, else <see cref="ChatTemplate.Plain"/>.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    [JsonConverter(typeof(ChatTemplateConverter))]
+    public ChatTemplate? ChatTemplate { get; set; }
+
     /// <summary>The output column with the text that the model adds to a prompt. Default: Completion.</summary>
     public string OutputColumnName { get; set; } = Defaults.OutputColumnName;
 
@@ -139,7 +155,7 @@ public sealed class LanguageModelOptions : TrainingOptions
     public TextGenerationOptions Generation { get; set; } = new();
 
     /// <summary>
-    /// A prompt that the training goes on from at the end of each epoch, in a message to <see cref="MLContext.Log"/>, to see what the model has learnt. It
+    /// A prompt, or with <see cref="MessagesColumnName"/> a user's message, that the training goes on from at the end of each epoch, in a message to <see cref="MLContext.Log"/>, to see what the model has learnt. It
     /// does not change the model. Default: none.
     /// </summary>
     [JsonIgnore]
@@ -147,6 +163,10 @@ public sealed class LanguageModelOptions : TrainingOptions
 
     /// <summary>Rows that a transform completes at once, 1 to 65,536. The results do not depend on it. Default: 32.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
+
+    /// <summary>The column that a trained model reads: one that was fine-tuned on answers reads what they answer.</summary>
+    [JsonIgnore]
+    internal string TransformedColumnName => MessagesColumnName ?? PromptColumnName ?? InputColumnName;
 
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(100, totalSteps / 10);
 
@@ -165,6 +185,9 @@ public sealed class LanguageModelOptions : TrainingOptions
         OptionChecks.NotEmpty(InputColumnName);
         OptionChecks.NotEmpty(OutputColumnName);
         OptionChecks.NotEmpty(PromptColumnName ?? "none", nameof(PromptColumnName));
+        OptionChecks.NotEmpty(MessagesColumnName ?? "none", nameof(MessagesColumnName));
+        if (MessagesColumnName is not null && PromptColumnName is not null)
+            throw new ArgumentException($"{nameof(MessagesColumnName)} is '{MessagesColumnName}', and {nameof(PromptColumnName)} '{PromptColumnName}'; expected one of them.", nameof(MessagesColumnName));
         ArgumentNullException.ThrowIfNull(Architecture);
         Architecture.Validate();
         ArgumentNullException.ThrowIfNull(Generation);

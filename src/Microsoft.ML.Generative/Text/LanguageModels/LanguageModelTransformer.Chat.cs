@@ -7,13 +7,13 @@ public sealed partial class LanguageModelTransformer
 {
     /// <summary>The model as a chat client of Microsoft.Extensions.AI.</summary>
     /// <param name="template">
-    /// How conversations were written in the model's training. Default: the template in the model's folder, if it is one of those known;
-    /// <see cref="ChatTemplate.Plain"/> for a model without.
+    /// How conversations were written in the model's training. Default: what <see cref="LanguageModelOptions.ChatTemplate"/> said there; else the template in
+    /// the model's folder, if it is one of those known; <see cref="ChatTemplate.Plain"/> for a model without.
     /// </param>
     /// <returns>A client that may be used from several threads. It does not own the model: dispose of that when all are done.</returns>
     /// <remarks>
-    /// Instructions, temperature, top-p, top-k, maximum of tokens, stop sequences, seed and penalties of <see cref="ChatOptions"/> are followed; what cannot be,
-    /// such as tools and formats other than text, is refused.
+    /// Instructions, temperature, top-p, top-k, maximum of tokens, stop sequences, seed, penalties and response format of <see cref="ChatOptions"/> are followed;
+    /// what cannot be, such as tools, is refused. JSON, and JSON of a schema, is what <see cref="TextGenerationOptions.ResponseFormat"/> says.
     /// </remarks>
     /// <exception cref="NotSupportedException">The model's own template is not known.</exception>
     /// <example>
@@ -26,8 +26,7 @@ public sealed partial class LanguageModelTransformer
     public IChatClient AsChatClient(ChatTemplate? template = null)
     {
         ThrowIfDisposed();
-        template ??= (Tokenizer as GenerativeTokenizer)?.Config.ChatTemplate is { } jinja ? ChatTemplate.Recognize(jinja) : ChatTemplate.Plain;
-        return new LanguageModelChatClient(this, template);
+        return new LanguageModelChatClient(this, template ?? Template);
     }
 
     /// <summary>The model as a generator of embeddings: the mean of its last hidden states over a text's tokens.</summary>
@@ -40,6 +39,8 @@ public sealed partial class LanguageModelTransformer
         ThrowIfDisposed();
         return new LanguageModelEmbeddingGenerator(this);
     }
+
+    internal ChatTemplate Template => _config.Options.ChatTemplate ?? ChatTemplate.Of(Codec);
 
     internal TextGenerationOptions GenerationOptions => _config.Options.Generation;
 

@@ -129,16 +129,23 @@ public sealed partial class LanguageModelTransformer
     }
 
     // A row's text depends on its prompt and the model alone.
-    private IReadOnlyList<string> Complete(IReadOnlyList<string> prompts)
+    private IReadOnlyList<string> Complete(IReadOnlyList<string> texts, IReadOnlyList<long> rows)
     {
         ThrowIfDisposed();
         TextGenerationOptions options = _config.Options.Generation;
-        long seed = SeedSequence.Derive(options.Seed ?? _config.Seed, RowStream);
-        return [.. Generator.GenerateAll([.. prompts.Select(Request)], options, RowsAtOnce, Host.CheckAlive).Select(t => t.Text)];
+        ChatTemplate? template = _config.Options.MessagesColumnName is null ? null : Template;
+        TextCodec codec = Codec;
+        if (template is not null)
+            (codec, options) = template.ForAnswers(codec, options);
 
-        GenerationRequest Request(string prompt)
+        long seed = SeedSequence.Derive(options.Seed ?? _config.Seed, RowStream);
+        return [.. GeneratorOf(codec).GenerateAll([.. texts.Select(Request)], options, RowsAtOnce, Host.CheckAlive).Select(t => t.Text)];
+
+        GenerationRequest Request(string text, int i)
         {
-            int[] tokens = Codec.EncodePrompt(prompt);
+            int[] tokens = template is null
+                ? Codec.EncodePrompt(text)
+                : TextColumns.Guard(_config.Options.TransformedColumnName, rows[i], () => template.Encode(ConversationJson.Read(text, wantsAnswer: true), Codec));
             return new GenerationRequest(tokens, (long)RowNoise.Hash(System.Runtime.InteropServices.MemoryMarshal.AsBytes<int>(tokens), (ulong)seed));
         }
     }

@@ -102,22 +102,19 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
 
     private protected override int RowsAtOnce => _config.Options.TransformBatchSize;
 
-    internal override IReadOnlyList<string> InputColumns => [PromptColumn(_config.Options)];
+    internal override IReadOnlyList<string> InputColumns => [_config.Options.TransformedColumnName];
 
     internal static OutputColumn[] OutputColumns(LanguageModelOptions options) => [new(options.OutputColumnName, TextDataViewType.Instance, IsVector: false)];
 
     internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
     {
         ThrowIfDisposed();
-        ColumnTypes.CheckText(SchemaShape.Create(inputSchema), PromptColumn(_config.Options));
+        ColumnTypes.CheckText(SchemaShape.Create(inputSchema), _config.Options.TransformedColumnName);
         return [new DataViewSchema.DetachedColumn(_config.Options.OutputColumnName, TextDataViewType.Instance)];
     }
 
     internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) =>
-        new TextRowBatch(input, input.Schema[PromptColumn(_config.Options)], slots, Complete);
-
-    // A model that was fine-tuned on answers to prompts reads prompts.
-    private static string PromptColumn(LanguageModelOptions options) => options.PromptColumnName ?? options.InputColumnName;
+        new TextRowBatch(input, input.Schema[_config.Options.TransformedColumnName], slots, Complete);
 
     private static VersionInfo Version => new(
         modelSignature: "GEN LANG",
@@ -128,7 +125,7 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
         loaderAssemblyName: typeof(LanguageModelTransformer).Assembly.FullName);
 
     private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(
-        ctx, Version, ModelName, _config, _network,
+        ctx, Version, ModelName, _config with { OtherEnds = Codec.OtherEnds.Count > 0 ? [.. Codec.OtherEnds] : null }, _network,
         TokenizerFiles.Save(Tokenizer).ToDictionary(file => file.Key, file => (Action<Stream>)(stream => stream.Write(file.Value))));
 
     // ML.NET finds the loader by this name and signature.
@@ -137,7 +134,7 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
         IHost host = env.Register(LoaderSignature);
         LanguageModelConfig config = ModelFile.LoadConfig<LanguageModelConfig>(env, ctx, Version, ModelName);
         config.Validate();
-        TextCodec codec = TextCodec.Of(TokenizerFiles.Load(TokenizerFiles.Names.ToDictionary(name => name, name => ReadFile(env, ctx, name))), 0);
+        TextCodec codec = TextCodec.Of(TokenizerFiles.Load(TokenizerFiles.Names.ToDictionary(name => name, name => ReadFile(env, ctx, name))), 0) with { OtherEnds = config.OtherEnds ?? [] };
         if (codec.VocabularySize > config.Options.Architecture.VocabularySize)
             throw new InvalidDataException($"The tokenizer has {codec.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows {config.Options.Architecture.VocabularySize}.");
         using IChannel channel = host.Start("Loading");
@@ -161,6 +158,10 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
 /// <summary>What a model file says of the network beside its weights.</summary>
 internal sealed record LanguageModelConfig(LanguageModelOptions Options, long Seed)
 {
+    /// <inheritdoc cref="TextCodec.OtherEnds"/>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int[]? OtherEnds { get; init; }
+
     /// <summary>Size of the network's weights.</summary>
     [JsonIgnore]
     public long WeightBytes => checked(sizeof(float) * Options.Architecture.CountParameters());
@@ -170,6 +171,8 @@ internal sealed record LanguageModelConfig(LanguageModelOptions Options, long Se
     {
         Options.Validate();
         OptionChecks.AtLeast(Options.Architecture.VocabularySize, 1);
+        foreach (int end in OtherEnds ?? [])
+            OptionChecks.Between(end, 0, Options.Architecture.VocabularySize - 1, nameof(OtherEnds));
         _ = WeightBytes;
     });
 }

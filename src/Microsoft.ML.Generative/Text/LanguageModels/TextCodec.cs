@@ -13,6 +13,12 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
     /// <summary>The token that ends a text, if there is one.</summary>
     public int? End => Special.Eos;
 
+    /// <summary>Tokens that end a generated text besides <see cref="End"/>.</summary>
+    public IReadOnlyList<int> OtherEnds { get; init; } = [];
+
+    /// <summary>The tokens that end a generated text.</summary>
+    public IEnumerable<int> Ends => OtherEnds.Concat(Ending()).Distinct();
+
     /// <summary>The token that a text begins with: the one made for it, or else the end of another text.</summary>
     public int? Begin => Special.Bos ?? Special.Eos;
 
@@ -40,15 +46,15 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
 
     /// <summary>A text to learn, between its beginning and its end.</summary>
     /// <exception cref="InvalidDataException">The text has characters that the tokenizer does not know.</exception>
-    public int[] EncodeDocument(string text, string column, long row) => Guard(column, row, () => [.. BeginsDocuments ? [Special.Bos!.Value] : Array.Empty<int>(), .. Encode(text), .. Ending()]);
+    public int[] EncodeDocument(string text, string column, long row) => TextColumns.Guard<int[]>(column, row, () => [.. BeginsDocuments ? [Special.Bos!.Value] : Array.Empty<int>(), .. Encode(text), .. Ending()]);
 
     /// <summary>What stands after a prompt, and its end.</summary>
     /// <inheritdoc cref="EncodeDocument" path="/exception"/>
-    public int[] EncodeAnswer(string text, string column, long row) => Guard(column, row, () => [.. Encode(text), .. Ending()]);
+    public int[] EncodeAnswer(string prompt, string text, string column, long row) => TextColumns.Guard<int[]>(column, row, () => [.. EncodeAfter(prompt, text), .. Ending()]);
 
     /// <summary>A prompt of a row.</summary>
     /// <inheritdoc cref="EncodeDocument" path="/exception"/>
-    public int[] EncodePrompt(string text, string column, long row) => Guard(column, row, () => EncodePrompt(text));
+    public int[] EncodePrompt(string text, string column, long row) => TextColumns.Guard<int[]>(column, row, () => EncodePrompt(text));
 
     /// <summary>What a text goes on from: its beginning, where documents have one or the text is empty, and the text.</summary>
     /// <exception cref="ArgumentException">The text has characters that the tokenizer does not know, or is empty and no token begins a text.</exception>
@@ -66,6 +72,9 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
     /// <summary>The id of a token as the vocabulary has it.</summary>
     public int? IdOf(string token) => (Tokenizer as GenerativeTokenizer)?.IdOf(token);
 
+    /// <summary>Whether a token ends a generated text.</summary>
+    public bool IsEnd(int token) => token == End || OtherEnds.Contains(token);
+
     public IncrementalDecoder NewDecoder(IReadOnlyList<int> context) => IncrementalDecoder.Create(Tokenizer, context);
 
     // What reads like a special token in a text is text: a document must not end itself.
@@ -78,17 +87,12 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
         return ids.Count > 0 && ids[0] == Special.Bos ? [.. ids.Skip(1)] : ids;
     }
 
-    private int[] Ending() => End is { } end ? [end] : [];
-
-    private static int[] Guard(string column, long row, Func<int[]> encode)
+    // Tokenizers that put a space before a text must not do so within it; but a prompt's own tokens are what an answer will be asked for with.
+    private IEnumerable<int> EncodeAfter(string prompt, string text)
     {
-        try
-        {
-            return encode();
-        }
-        catch (ArgumentException e)
-        {
-            throw new InvalidDataException($"Column '{column}', row {row}: {e.Message}", e);
-        }
+        IReadOnlyList<int> before = Encode(prompt), both = Encode(prompt + text);
+        return both.Take(before.Count).SequenceEqual(before) ? both.Skip(before.Count) : Encode(text);
     }
+
+    private int[] Ending() => End is { } end ? [end] : [];
 }

@@ -74,6 +74,11 @@ internal sealed class TokenBatches : IBatchSource
             (long start, int length, int ignored) = spans[row];
             corpus.CopyTo(start, inputRows.Slice(row * time, length));
             corpus.CopyTo(start + 1 + ignored, targetRows.Slice(row * time + ignored, length - ignored));
+            foreach (TokenRange skipped in corpus.Skipped(start + 1, start + 1 + length))
+            {
+                targetRows.Slice((int)(row * time + skipped.Start - start - 1), (int)skipped.Count).Fill(LanguageModelNetwork.NoTarget);
+                targetCount -= (int)skipped.Count;
+            }
         }
 
         return new TensorBatch(targetCount, inputs.to(device), targets.to(device));

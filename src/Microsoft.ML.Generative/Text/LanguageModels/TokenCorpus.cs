@@ -13,6 +13,7 @@ internal sealed class TokenCorpus
     private readonly bool _isWide;
     private readonly long _maxBytes;
     private readonly List<TokenSpan> _examples = [];
+    private readonly List<TokenRange> _skipped = [];
     private byte[] _bytes;
     private int _used;
     private string? _fingerprint;
@@ -68,6 +69,40 @@ internal sealed class TokenCorpus
         Add(tokens);
     }
 
+    /// <summary>Adds a sequence that is learnt by itself, but only some of its tokens.</summary>
+    /// <param name="tokens">The tokens.</param>
+    /// <param name="isLearnt">Which of them are learnt: the last, and not the first.</param>
+    /// <inheritdoc cref="Add" path="/exception"/>
+    public void AddExample(ReadOnlySpan<int> tokens, ReadOnlySpan<bool> isLearnt)
+    {
+        int first = isLearnt.IndexOf(true);
+        for (int from = first; from < tokens.Length;)
+        {
+            int learnt = isLearnt[from..].IndexOf(false);
+            if (learnt < 0)
+                break;
+            int skipped = isLearnt[(from + learnt)..].IndexOf(true);
+            _skipped.Add(new TokenRange(Count + from + learnt, skipped));
+            from += learnt + skipped;
+        }
+
+        AddExample(tokens, first);
+    }
+
+    /// <summary>Tokens that are not learnt between such that are, of a part of the corpus; in their order.</summary>
+    public IEnumerable<TokenRange> Skipped(long start, long end)
+    {
+        int low = 0, high = _skipped.Count;
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            (low, high) = _skipped[middle].Start < start ? (middle + 1, high) : (low, middle);
+        }
+
+        for (; low < _skipped.Count && _skipped[low].Start < end; low++)
+            yield return _skipped[low];
+    }
+
     /// <summary>Copies tokens, widened.</summary>
     public void CopyTo(long start, Span<long> destination)
     {
@@ -93,6 +128,7 @@ internal sealed class TokenCorpus
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(_bytes.AsSpan(0, _used));
         hash.AppendData(MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(_examples)));
+        hash.AppendData(MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(_skipped)));
         return $"{Rows} rows, {Count} tokens, {Convert.ToHexStringLower(hash.GetHashAndReset())}";
     }
 }

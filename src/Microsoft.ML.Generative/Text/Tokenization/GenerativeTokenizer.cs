@@ -22,12 +22,16 @@ namespace Microsoft.ML.Generative;
 public sealed class GenerativeTokenizer : Tokenizer
 {
     private readonly TokenizerPipeline _pipeline;
+    private readonly Lazy<TokenTexts> _texts;
+    private readonly Lazy<TokenTexts> _firstTexts;
 
     internal GenerativeTokenizer(TokenizerPipeline pipeline, TokenizerConfig config, ReadOnlyMemory<byte> json)
     {
         _pipeline = pipeline;
         Config = config;
         Json = json;
+        _texts = new Lazy<TokenTexts>(() => new TokenTexts(Decoder, VocabularySize, isFirst: false));
+        _firstTexts = new Lazy<TokenTexts>(() => new TokenTexts(Decoder, VocabularySize, isFirst: true));
         SpecialTokens = new SpecialTokenIds(
             Find(config.BosToken, TokenizerConfig.BosName), Find(config.EosToken, TokenizerConfig.EosName),
             config.UnkToken is null ? pipeline.UnknownId : Find(config.UnkToken, TokenizerConfig.UnkName), Find(config.PadToken, TokenizerConfig.PadName));
@@ -56,6 +60,12 @@ public sealed class GenerativeTokenizer : Tokenizer
     internal ReadOnlyMemory<byte> Json { get; }
 
     internal TokenDecoder Decoder => _pipeline.Decoder;
+
+    /// <summary>What tokens add to a text.</summary>
+    internal TokenTexts Texts => _texts.Value;
+
+    /// <summary>What tokens are at the beginning of a text.</summary>
+    internal TokenTexts FirstTexts => _firstTexts.Value;
 
     /// <summary>The id of a token, or <see langword="null"/>.</summary>
     /// <param name="token">The token as the vocabulary has it: of a byte-level tokenizer, "Ġthe" for " the".</param>

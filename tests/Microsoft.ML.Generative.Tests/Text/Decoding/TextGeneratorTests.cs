@@ -15,6 +15,26 @@ public sealed class TextGeneratorTests
         Assert.Equal(("bcd", GenerationEnd.Stop, 4, 1), (text.Text, text.End, text.Tokens, text.PromptTokens));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void Each_of_several_tokens_ends_a_text(int beams)
+    {
+        // b a is certain after a; then c and the end of the text, neither of which is part of it.
+        TextCodec codec = _codec with { OtherEnds = [2, 3] };
+        float[] Next(IReadOnlyList<int> tokens) => tokens.Count switch
+        {
+            1 => Log(0, 1, 0, 0, 0),
+            2 => Log(1, 0, 0, 0, 0),
+            _ => Log(0, 0, 0.5, 0.2, 0.3),
+        };
+
+        var options = new TextGenerationOptions { Temperature = beams > 1 ? 1 : 0, Beams = beams, MaxTokens = 9 };
+        var generator = new TextGenerator(codec, 64, new TableModel(5, 64, Next).Open);
+        GeneratedText text = generator.GenerateAll([new GenerationRequest(codec.EncodePrompt("a"), 1)], options, 1, () => { })[0];
+        Assert.Equal(("ba", GenerationEnd.Stop, 3), (text.Text, text.End, text.Tokens));
+    }
+
     [Fact]
     public void A_text_ends_after_its_tokens_are_used_up()
     {

@@ -75,6 +75,22 @@ public sealed class LanguageModelTests
         Assert.Equal(Enumerable.Range(0, 10).Select(i => $"{(i + 1) % 10}"), answers);
     }
 
+    [DataFileFact("llama-tokenizer/tokenizer.model")]
+    public void An_answer_is_encoded_as_what_follows_its_prompt()
+    {
+        TextCodec codec = TextCodec.Of(GenerativeTokenizers.FromFile(DataFile.Find("llama-tokenizer/tokenizer.model")!), 0);
+        // After "mea" and a space, other tokens would stand in the prompt: those stay, and the answer is encoded by itself, with the space that begins texts.
+        foreach ((string prompt, string answer, string expected) in ((string, string, string)[])[
+            ("The cat says:", " meow", " meow"), ("1+1=", "2", "2"), ("", "meow", "meow"), ("a\n", "b c", "b c"), ("mea", "ning", " ning"), ("says: ", "meow", " meow")])
+        {
+            int[] before = codec.EncodePrompt(prompt), after = codec.EncodeAnswer(prompt, answer, "Answer", 0);
+            Assert.Equal(codec.End, after[^1]);
+            IncrementalDecoder decoder = codec.NewDecoder(before);
+            string written = string.Concat(after[..^1].Select(decoder.Append)) + decoder.Flush();
+            Assert.Equal(expected, written);
+        }
+    }
+
     [Fact]
     public void Only_targets_after_the_prompt_count()
     {

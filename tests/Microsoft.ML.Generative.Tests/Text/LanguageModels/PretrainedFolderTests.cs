@@ -207,6 +207,57 @@ public sealed class PretrainedFolderTests : IDisposable
         Assert.Empty(Directory.EnumerateFileSystemEntries(_folder.Path));
     }
 
+    [Theory]
+    [InlineData("generation_config.json")]
+    [InlineData("config.json")]
+    public void All_tokens_that_end_a_text_come_with_the_folder_and_go_with_the_model(string file)
+    {
+        using LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All["llama"]);
+        Save(network);
+        int[] ends = [2, 5, 7];
+        foreach (string name in (string[])["config.json", "generation_config.json"])
+        {
+            JsonObject json = Json(name);
+            if (name == file)
+                json["eos_token_id"] = new JsonArray([.. ends.Select(end => (JsonNode)end)]);
+            else
+                json.Remove("eos_token_id");
+            File.WriteAllText(Path.Combine(_folder.Path, name), json.ToJsonString());
+        }
+
+        var ml = new MLContext(seed: 1);
+        using LanguageModelTransformer model = ml.Generative().LoadPretrainedLanguageModel(_folder.Path);
+        Assert.Equal([.. ends, .. Codec.Ends], model.Codec.Ends);
+        // Not the end that the tokenizer tells of.
+        string text = model.Generate("abc", new() { MaxTokens = 400, Seed = 1, LogitBias = Codec.Ends.ToDictionary(end => end, _ => float.NegativeInfinity) });
+        Assert.DoesNotContain(ends.SelectMany(end => Codec.Tokenizer.Decode([end])), text.Contains);
+        Assert.True(text.Length < 200);
+
+        string again = Path.Combine(_folder.Path, "again"), zip = Path.Combine(_folder.Path, "model.zip");
+        model.SavePretrained(again);
+        foreach (string name in (string[])["config.json", "generation_config.json"])
+            Assert.Equal(model.Codec.Ends, Json(Path.Combine("again", name))["eos_token_id"]!.AsArray().Select(end => (int)end!));
+        using LanguageModelTransformer loaded = ml.Generative().LoadPretrainedLanguageModel(again);
+        Assert.Equal(model.Codec.Ends, loaded.Codec.Ends);
+        ml.Model.Save(model, TinyText.Data(ml).Schema, zip);
+        using var unzipped = (LanguageModelTransformer)ml.Model.Load(zip, out _);
+        Assert.Equal(model.Codec.Ends, unzipped.Codec.Ends);
+    }
+
+    [Fact]
+    public void A_token_that_cannot_end_a_text_is_refused()
+    {
+        using LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All["llama"]);
+        Save(network);
+        foreach ((string end, string words) in ((string, string)[])[("[2, 11]", "eos_token_id 2, 11; the model knows tokens up to 10"), ("-1", "'eos_token_id'"), ("[\"a\"]", "eos_token_id")])
+        {
+            JsonObject json = Json("generation_config.json");
+            json["eos_token_id"] = JsonNode.Parse(end);
+            File.WriteAllText(Path.Combine(_folder.Path, "generation_config.json"), json.ToJsonString());
+            Assert.Contains(words, Refused<InvalidDataException>());
+        }
+    }
+
     [Fact]
     public void Generation_settings_come_with_the_folder()
     {
@@ -223,7 +274,9 @@ public sealed class PretrainedFolderTests : IDisposable
 
     private void Save(LanguageModelNetwork network) => PretrainedLanguageModel.Save(_folder.Path, network, Codec, new TextGenerationOptions());
 
-    private JsonObject Config() => JsonNode.Parse(File.ReadAllText(Path.Combine(_folder.Path, "config.json")))!.AsObject();
+    private JsonObject Config() => Json("config.json");
+
+    private JsonObject Json(string name) => JsonNode.Parse(File.ReadAllText(Path.Combine(_folder.Path, name)))!.AsObject();
 
     private void WriteConfig(JsonObject config) => File.WriteAllText(Path.Combine(_folder.Path, "config.json"), config.ToJsonString());
 

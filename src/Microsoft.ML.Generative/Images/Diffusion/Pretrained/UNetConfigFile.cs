@@ -115,7 +115,7 @@ internal sealed record UNetConfigFile(UNetConfig Network, int Height, int Width,
         {
             InChannels = json.Count("in_channels") ?? 3,
             OutChannels = json.Count("out_channels") ?? 3,
-            BlockOutChannels = json.Counts("block_out_channels") ?? [224, 448, 672, 896],
+            BlockOutChannels = [.. json.Counts("block_out_channels") ?? [224, 448, 672, 896]],
             DownBlocks = Kinds(json, "down_block_types", ["DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D"], _down),
             UpBlocks = Kinds(json, "up_block_types", ["AttnUpBlock2D", "AttnUpBlock2D", "AttnUpBlock2D", "UpBlock2D"], _up),
             HasMidBlock = !json.IsNull("mid_block_type"),
@@ -140,9 +140,10 @@ internal sealed record UNetConfigFile(UNetConfig Network, int Height, int Width,
             ClassCount = json.Count("num_class_embeds") ?? 0,
         };
         ModelFile.CheckConfig(network.Validate);
-        (int height, int width) = json.IsNumber("sample_size") ? (json.Count("sample_size")!.Value, json.Count("sample_size")!.Value)
-            : json.Counts("sample_size") is [var h, var w] ? (h, w)
-            : throw json.Bad("'sample_size' is missing: it tells the height and width of the pictures");
+        IReadOnlyList<int> sides = json.Counts("sample_size") ?? [];
+        (int height, int width) = sides is [var side] ? (side, side)
+            : sides is [var h, var w] ? (h, w)
+            : throw json.Bad("'sample_size' does not tell the height and width of the pictures");
         return new UNetConfigFile(network, height, width, json.Truth(NullClass) ?? false);
     }
 

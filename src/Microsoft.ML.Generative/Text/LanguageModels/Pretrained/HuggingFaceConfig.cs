@@ -8,6 +8,10 @@ namespace Microsoft.ML.Generative;
 internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitecture Architecture)
 {
     public const string FileName = "config.json";
+    public const string EndsName = "eos_token_id";
+
+    /// <summary>The tokens that end a text.</summary>
+    public IReadOnlyList<int>? Ends { get; private init; }
 
     public bool IsGpt2 => ModelType == Gpt2;
 
@@ -33,7 +37,7 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
         ModelFile.CheckConfig(architecture.Validate);
         if (architecture.VocabularySize == 0)
             throw json.Bad("'vocab_size' is 0");
-        return new HuggingFaceConfig(type, architecture);
+        return new HuggingFaceConfig(type, architecture) { Ends = json.Counts(EndsName) };
     }
 
     /// <summary>How transformers would call an architecture.</summary>
@@ -72,17 +76,24 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
     }
 
     /// <summary>The file's content.</summary>
-    /// <param name="special">The tokenizer's ids.</param>
-    public JsonObject ToJson(SpecialTokenIds special)
+    /// <param name="codec">The tokenizer.</param>
+    public JsonObject ToJson(TextCodec codec)
     {
         JsonObject json = IsGpt2 ? Gpt2Json() : LlamaJson();
         json["model_type"] = ModelType;
         json["vocab_size"] = Architecture.VocabularySize;
         json["tie_word_embeddings"] = Architecture.TieEmbeddings;
-        json["bos_token_id"] = special.Bos;
-        json["eos_token_id"] = special.Eos;
+        json["bos_token_id"] = codec.Special.Bos;
+        json[EndsName] = EndsJson(codec);
         json["torch_dtype"] = "float32";
         return json;
+    }
+
+    /// <summary>The tokens that end a text, as the configurations have them: a number, or a list.</summary>
+    public static JsonNode? EndsJson(TextCodec codec)
+    {
+        JsonNode[] ends = [.. codec.Ends.Select(end => (JsonNode)end)];
+        return ends.Length > 1 ? new JsonArray(ends) : ends.FirstOrDefault();
     }
 
     private JsonObject Gpt2Json() => new()

@@ -36,7 +36,10 @@ internal static class PretrainedLanguageModel
         TextCodec codec = TextCodec.Of(tokenizerPath is null ? GenerativeTokenizers.FromFolder(folder) : GenerativeTokenizers.FromFile(tokenizerPath), 0);
         CheckVocabulary(codec, tokenizerPath ?? folder, config.Architecture);
         var options = new LanguageModelOptions { Architecture = config.Architecture };
-        ReadGeneration(channel, Path.Combine(folder, GenerationConfigName), options.Generation);
+        IReadOnlyList<int> ends = ReadGeneration(channel, Path.Combine(folder, GenerationConfigName), options.Generation) ?? config.Ends ?? [];
+        if (ends.Any(end => end >= config.Architecture.VocabularySize))
+            throw new InvalidDataException($"'{folder}' has the {HuggingFaceConfig.EndsName} {string.Join(", ", ends)}; the model knows tokens up to {config.Architecture.VocabularySize - 1}.");
+        codec = codec with { OtherEnds = [.. ends.Where(end => end < codec.VocabularySize)] };
         ModelFile.CheckConfig(() => options.Generation.Validate(config.Architecture.VocabularySize));
         using ISafetensorsReader weights = OpenWeights(folder);
         TorchRuntime.EnsureLoaded();
@@ -100,8 +103,8 @@ internal static class PretrainedLanguageModel
         SafetensorsShards.Write(folder, HuggingFaceWeights.Of(network, config), metadata: new Dictionary<string, string> { ["format"] = "pt" });
         foreach ((string name, byte[] bytes) in tokenizer)
             AtomicFile.Write(Path.Combine(folder, name), stream => stream.Write(bytes));
-        WriteJson(GenerationConfigName, GenerationJson(codec.Special, generation));
-        WriteJson(HuggingFaceConfig.FileName, config.ToJson(codec.Special));
+        WriteJson(GenerationConfigName, GenerationJson(codec, generation));
+        WriteJson(HuggingFaceConfig.FileName, config.ToJson(codec));
 
         void WriteJson(string name, System.Text.Json.Nodes.JsonObject json) => AtomicFile.Write(
             Path.Combine(folder, name), stream => stream.Write(JsonSerializer.SerializeToUtf8Bytes(json, ModelConfigJson.Options)));
@@ -121,12 +124,12 @@ internal static class PretrainedLanguageModel
         }
     }
 
-    // transformers draws only where do_sample says so.
-    private static void ReadGeneration(IChannel channel, string path, TextGenerationOptions options)
+    // The tokens that end a text, if they are told. transformers draws only where do_sample says so.
+    private static IReadOnlyList<int>? ReadGeneration(IChannel channel, string path, TextGenerationOptions options)
     {
         if (!File.Exists(path))
-            return;
-        _ = ConfigReader.ReadFile(path, json =>
+            return null;
+        return ConfigReader.ReadFile(path, json =>
         {
             options.Temperature = json.Truth("do_sample") == false ? 0 : json.Number("temperature") ?? 1;
             options.TopK = json.Count("top_k") is > 0 and var k ? k : null;
@@ -138,16 +141,16 @@ internal static class PretrainedLanguageModel
                 options.MaxTokens = most;
             if (json.Count("num_beams") > 1)
                 channel.Warning($"'{path}' asks for beam search, which is left to the options of each call.");
-            return options;
+            return json.Counts(HuggingFaceConfig.EndsName);
         });
     }
 
-    private static System.Text.Json.Nodes.JsonObject GenerationJson(SpecialTokenIds special, TextGenerationOptions options)
+    private static System.Text.Json.Nodes.JsonObject GenerationJson(TextCodec codec, TextGenerationOptions options)
     {
         var json = new System.Text.Json.Nodes.JsonObject
         {
-            ["bos_token_id"] = special.Bos,
-            ["eos_token_id"] = special.Eos,
+            ["bos_token_id"] = codec.Special.Bos,
+            [HuggingFaceConfig.EndsName] = HuggingFaceConfig.EndsJson(codec),
             ["do_sample"] = options.Temperature > 0,
             ["max_new_tokens"] = options.MaxTokens,
         };

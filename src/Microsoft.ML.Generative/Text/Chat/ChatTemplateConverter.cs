@@ -1,0 +1,16 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>Templates by their names, for a model's file.</summary>
+internal sealed class ChatTemplateConverter : JsonConverter<ChatTemplate>
+{
+    public override ChatTemplate Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        string? name = reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
+        return name is not null && ChatTemplate.Named(name) is { } template ? template : throw new JsonException($"{Quoted.Text(name)} is no chat template.");
+    }
+
+    public override void Write(Utf8JsonWriter writer, ChatTemplate value, JsonSerializerOptions options) => writer.WriteStringValue(value.Name);
+}

@@ -1,0 +1,71 @@
+using Microsoft.Extensions.AI;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>What somebody said.</summary>
+/// <param name="Role">system, user or assistant.</param>
+/// <param name="Text">What.</param>
+internal readonly record struct ChatTurn(string Role, string Text)
+{
+    public bool IsAnswer => Role == Conversation.Assistant;
+}
+
+/// <summary>Instructions, and what was said since.</summary>
+internal sealed class Conversation
+{
+    public const string System = "system";
+    public const string User = "user";
+    public const string Assistant = "assistant";
+
+    /// <param name="turns">What was said; what the system says goes before all other, as one.</param>
+    /// <param name="wantsAnswer">Whether the assistant is to speak next.</param>
+    /// <exception cref="ArgumentException">Nobody but the system speaks.</exception>
+    public Conversation(IEnumerable<ChatTurn> turns, bool wantsAnswer)
+    {
+        ChatTurn[] all = [.. turns];
+        string[] system = [.. all.Where(t => t.Role == System).Select(t => t.Text)];
+        ChatTurn[] said = [.. all.Where(t => t.Role != System)];
+        if (said.Length == 0)
+            throw new ArgumentException("The conversation has no message of a user.");
+        Instructions = system.Length == 0 ? null : string.Join("\n\n", system);
+        Turns = Instructions is null ? said : [new ChatTurn(System, Instructions), .. said];
+        WantsAnswer = wantsAnswer;
+    }
+
+    /// <exception cref="NotSupportedException">A message holds more than text, or is of another role.</exception>
+    /// <exception cref="ArgumentException">There is no message.</exception>
+    public Conversation(IEnumerable<ChatMessage> messages, string? instructions)
+        : this([.. instructions is null ? Array.Empty<ChatTurn>() : [new ChatTurn(System, instructions)], .. messages.Select(TurnOf)], wantsAnswer: true)
+    {
+    }
+
+    public string? Instructions { get; }
+
+    /// <summary>All that was said, instructions first.</summary>
+    public IReadOnlyList<ChatTurn> Turns { get; }
+
+    /// <summary>Whether the assistant is to speak next; else the conversation is over.</summary>
+    public bool WantsAnswer { get; }
+
+    /// <summary>Questions and their answers; the last may have none.</summary>
+    /// <exception cref="ArgumentException">User and assistant do not take turns.</exception>
+    public IEnumerable<(string User, string? Answer)> Pairs(string template)
+    {
+        ChatTurn[] said = [.. Turns.Where(t => t.Role != System)];
+        for (int i = 0; i < said.Length; i += 2)
+        {
+            if (said[i].Role != User || (i + 1 < said.Length && !said[i + 1].IsAnswer))
+                throw new ArgumentException($"With the chat template {template}, user and assistant have to take turns, the user first.");
+            yield return (said[i].Text, i + 1 < said.Length ? said[i + 1].Text : null);
+        }
+    }
+
+    private static ChatTurn TurnOf(ChatMessage message)
+    {
+        if (message.Contents.FirstOrDefault(c => c is not TextContent and not UsageContent) is { } other)
+            throw new NotSupportedException($"A message of the role {message.Role} holds {other.GetType().Name}; this model reads text only.");
+        string role = message.Role == ChatRole.System ? System : message.Role == ChatRole.User ? User : message.Role == ChatRole.Assistant ? Assistant
+            : throw new NotSupportedException($"A message is of the role {message.Role}; this model knows system, user and assistant.");
+        return new ChatTurn(role, message.Text);
+    }
+}

@@ -1,0 +1,138 @@
+namespace Microsoft.ML.Generative;
+
+/// <summary>Where in a JSON text its end is.</summary>
+internal enum JsonPhase : byte
+{
+    /// <summary>Before a value, or in the whitespace there.</summary>
+    Value,
+
+    /// <summary>After <c>[</c>.</summary>
+    ArrayStart,
+
+    /// <summary>After <c>{</c>.</summary>
+    ObjectStart,
+
+    /// <summary>After a comma of an object.</summary>
+    BeforeName,
+
+    /// <summary>In a name.</summary>
+    Name,
+
+    /// <summary>Before the colon.</summary>
+    AfterName,
+
+    /// <summary>After a value in an array or object.</summary>
+    AfterValue,
+
+    /// <summary>In a string.</summary>
+    String,
+
+    /// <summary>After a backslash.</summary>
+    Escape,
+
+    /// <summary>After <c>\u</c>.</summary>
+    Hex,
+
+    /// <summary>After <c>\ud</c>, where half of a surrogate pair may begin.</summary>
+    HexAfterD,
+
+    /// <summary>In digits of which <see cref="JsonState.Part"/> are missing.</summary>
+    HexRest,
+
+    /// <summary>In digits of a pair's first half of which <see cref="JsonState.Part"/> are missing.</summary>
+    HighRest,
+
+    /// <summary>After a pair's first half.</summary>
+    LowEscape,
+
+    /// <summary>After its backslash.</summary>
+    LowU,
+
+    /// <summary>After its u.</summary>
+    LowD,
+
+    /// <summary>After its d.</summary>
+    LowSecond,
+
+    /// <summary>After a number's minus.</summary>
+    Minus,
+
+    /// <summary>After a leading zero.</summary>
+    Zero,
+
+    /// <summary>In the digits before the point.</summary>
+    Digits,
+
+    /// <summary>After the point.</summary>
+    Point,
+
+    /// <summary>In the digits after it.</summary>
+    Fraction,
+
+    /// <summary>After the e.</summary>
+    Exponent,
+
+    /// <summary>After the exponent's sign.</summary>
+    ExponentSign,
+
+    /// <summary>In the exponent's digits.</summary>
+    ExponentDigits,
+
+    /// <summary>In a value that is spelled out.</summary>
+    Literal,
+
+    /// <summary>After the whole value; nothing may follow.</summary>
+    Done,
+}
+
+/// <summary>What has to be known of a JSON text to tell how it may go on.</summary>
+internal struct JsonState
+{
+    public JsonPhase Phase;
+
+    /// <summary>Of a name or string, where in a character it is (<see cref="Utf8State"/>); of an escape, digits that are missing.</summary>
+    public byte Part;
+
+    /// <summary>Characters of a string, digits of a number's part, or of whitespace.</summary>
+    public int Count;
+
+    /// <summary>In a name or literal, the place in the trie of those known.</summary>
+    public int Place;
+
+    /// <summary>In a name, what tells it from others.</summary>
+    public ulong NameHash;
+
+    /// <summary>What the value may be.</summary>
+    public JsonRule? Rule;
+
+    /// <summary>The array or object that the value is in; null for the whole text's.</summary>
+    public JsonFrame? Frame;
+}
+
+/// <summary>An open array or object. Never changed, so that states may share it.</summary>
+/// <param name="Parent">What it is in.</param>
+/// <param name="Rule">What it may be.</param>
+/// <param name="IsObject">Whether it is an object.</param>
+/// <param name="Depth">Arrays and objects that are open, with this one.</param>
+/// <param name="After">Tokens that the text needs after it.</param>
+/// <param name="Next">Of an object, the first property that may still come; of an array, items so far.</param>
+/// <param name="Used">Of an object, the names that are not in its rule.</param>
+internal sealed record JsonFrame(JsonFrame? Parent, JsonRule Rule, bool IsObject, int Depth, int After, int Next = 0, JsonNames? Used = null);
+
+/// <summary>Names that an object has had.</summary>
+/// <param name="Hash">The newest one's <see cref="JsonState.NameHash"/>. Two names of one hash count as one, which only ever forbids a name.</param>
+/// <param name="Rest">Those before it.</param>
+/// <param name="Count">How many there are.</param>
+internal sealed record JsonNames(ulong Hash, JsonNames? Rest, int Count)
+{
+    public bool Contains(ulong hash)
+    {
+        for (JsonNames? names = this; names is not null; names = names.Rest)
+        {
+            if (names.Hash == hash)
+                return true;
+        }
+
+        return false;
+    }
+}
