@@ -134,6 +134,25 @@ public sealed class GenerativeCatalog
         return PretrainedLanguageModel.Load(Context, path, tokenizerPath);
     }
 
+    /// <summary>Evaluates a diffusion model on pictures: how well it tells the noise at each time, and a bound of their likelihood.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="data">Rows with the columns that the model was trained on.</param>
+    /// <param name="timesteps">
+    /// Times that each picture is scored at, spread evenly, 4 to <see cref="DiffusionTransformer.TrainTimesteps"/>: with all of them the bound is the whole one, with fewer an
+    /// estimate of it. Each is a pass of the network over all rows.
+    /// </param>
+    /// <param name="seed">Seed of the noise. Default: the context's, else a new one.</param>
+    /// <returns>Means over the rows.</returns>
+    /// <exception cref="ArgumentException">A column is missing or of another type or size, the data is empty, or <paramref name="timesteps"/> is out of its range.</exception>
+    /// <example>
+    /// <code>
+    /// DiffusionMetrics metrics = ml.Generative().EvaluateDiffusion(model, testData);
+    /// Console.WriteLine($"ε-loss {metrics.NoiseLoss:F4}, {metrics.BitsPerDimension:F2} bits per dimension");
+    /// </code>
+    /// </example>
+    public DiffusionMetrics EvaluateDiffusion(DiffusionTransformer model, IDataView data, int timesteps = 100, int? seed = null) =>
+        DiffusionEvaluator.Evaluate(Context, model, data, timesteps, seed);
+
     /// <summary>Loads a diffusion model from a folder in the layout of diffusers.</summary>
     /// <param name="folder">
     /// The folder of an unconditional or class-conditional pipeline: <c>model_index.json</c>, <c>unet/</c> with <c>config.json</c> of a <c>UNet2DModel</c> and

@@ -36,10 +36,11 @@ internal sealed class DiffusionDrawing
     public Tensor Change(Tensor pictures, double strength)
     {
         IReadOnlyList<double> timesteps = _scheduler.Timesteps;
-        int steps = Math.Min((int)(timesteps.Count * strength), timesteps.Count);
-        int start = timesteps.Count - steps;
+        int steps = (int)Math.Round(_scheduler.StepCount * strength);
         if (steps == 0)
             return pictures;
+        // Of timesteps that stand twice, a step begins with the second.
+        int start = (_scheduler.StepCount - steps) * _scheduler.Order;
         return Run(_scheduler.AddNoise(pictures, _noise.Next(), Times(pictures, timesteps[start])), start);
     }
 
@@ -91,8 +92,7 @@ internal sealed class DiffusionDrawing
         Check?.Invoke();
         double time = _scheduler.Timesteps[index];
         Tensor output = _prediction.At(_scheduler.ScaleModelInput(sample, time), time);
-        // Only one sampler has a use for variances that were learnt.
-        if (output.size(1) != sample.size(1) && _scheduler is not DdpmScheduler)
+        if (output.size(1) != sample.size(1) && !_scheduler.TakesVariance)
             output = output.narrow(1, 0, sample.size(1));
         SchedulerStep step = _scheduler.Step(output, time, sample, _noise.Next);
         return (step.Previous, step.PredictedOriginal);

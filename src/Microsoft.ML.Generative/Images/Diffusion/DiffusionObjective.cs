@@ -32,12 +32,35 @@ internal sealed class DiffusionObjective : IDisposable
         return new Losses(terms.Weighted.mean(), [.. BandLosses(terms.Squares, terms.Position)]);
     }
 
-    /// <summary>Unweighted losses of rows at times of one's choice, [batch], with noise [batch, channels, height, width].</summary>
+    /// <summary>Losses of rows at one of so many times, spread evenly, and what it adds to the variational bound of them all.</summary>
     /// <param name="inputs">The rows.</param>
-    /// <param name="noise">Standard normal.</param>
-    /// <param name="positions">Times, 0 to below 1, [batch].</param>
-    public Tensor Squares(DiffusionInputs inputs, Tensor noise, Tensor positions) =>
-        (_tables is null ? FlowLoss(inputs, noise, positions) : DenoisingLoss(inputs, noise, positions)).Squares;
+    /// <param name="noise">Standard normal, [batch, channels, height, width].</param>
+    /// <param name="step">Which of the times, from 0.</param>
+    /// <param name="steps">How many times, at most the timesteps.</param>
+    public DiffusionScore Score(DiffusionInputs inputs, Tensor noise, int step, int steps)
+    {
+        long rows = inputs.Pictures.size(0);
+        if (_tables is null)
+            return new DiffusionScore(FlowLoss(inputs, noise, full([rows], (step + 0.5) / steps, ScalarType.Float32, noise.device), isEven: true).Squares, null, null);
+
+        // A time stands for those up to the next; the first timestep, which is told in another way, for itself only.
+        int timestep = (int)((long)step * Timesteps / steps), next = (int)((step + 1L) * Timesteps / steps);
+        int stands = step == 0 ? 1 : next - timestep + (step == 1 ? timestep - 1 : 0);
+        Tensor timesteps = full([rows], timestep, ScalarType.Int64, noise.device);
+        Tensor noisy = _tables.AddNoise(inputs.Pictures, noise, timesteps);
+        (Tensor output, Tensor? variance) = Predict(inputs, noisy, timesteps);
+        Tensor squares = SquaresOf(output, Target(inputs.Pictures, noise, timesteps));
+        Tensor noiseSquares = _options.Prediction == PredictionType.Epsilon ? squares : SquaresOf(_tables.Noise(noisy, output, timesteps, _options.Prediction), noise);
+        return new DiffusionScore(squares, noiseSquares, VariationalTerms(inputs.Pictures, noisy, output, variance, timesteps).Times(stands));
+    }
+
+    /// <summary>KL(q(x[T] | x0) ‖ N(0, 1)) in nats per dimension: [batch] (Ho et al. 2020, eq. 5).</summary>
+    public Tensor PriorTerms(Tensor pictures)
+    {
+        Tensor last = full([pictures.size(0)], Timesteps - 1, ScalarType.Int64, pictures.device);
+        (Tensor mean, Tensor logVariance) = _tables!.Noisy(pictures, last);
+        return GaussianDivergence(mean, logVariance, zeros_like(mean), zeros_like(logVariance)).flatten(1).mean([1]);
+    }
 
     /// <summary>Rows as the network sees them: pictures in −1..1, in training some flipped and some without their class.</summary>
     public DiffusionInputs Prepare(StepContext step, TensorBatch batch)
@@ -67,32 +90,40 @@ internal sealed class DiffusionObjective : IDisposable
         NoiseTables tables = _tables!;
         Tensor timesteps = positions.Times(Timesteps).floor().clamp_max(Timesteps - 1).to(ScalarType.Int64);
         Tensor noisy = tables.AddNoise(inputs.Pictures, noise, timesteps);
-        Tensor output = _network.Forward(inputs.With(noisy), timesteps.to(ScalarType.Float32), inputs.Labels);
-        Tensor? variance = null;
-        if (_options.LearnsVariance)
-        {
-            Tensor[] parts = output.chunk(2, 1);
-            (output, variance) = (parts[0], parts[1]);
-        }
-
-        Tensor target = _options.Prediction switch
-        {
-            PredictionType.Sample => inputs.Pictures,
-            PredictionType.Velocity => tables.Velocity(inputs.Pictures, noise, timesteps),
-            _ => noise,
-        };
-        Tensor squares = SquaresOf(output, target);
+        (Tensor output, Tensor? variance) = Predict(inputs, noisy, timesteps);
+        Tensor squares = SquaresOf(output, Target(inputs.Pictures, noise, timesteps));
         Tensor weighted = _options.LossWeighting == DiffusionLossWeighting.MinSnr ? squares * tables.MinSnrWeights(timesteps, _options.Prediction, _options.MinSnrGamma) : squares;
         if (variance is not null)
             weighted = weighted.Plus(VariationalTerms(inputs.Pictures, noisy, output.detach(), variance, timesteps), _options.VariationalWeight * Timesteps);
         return new DiffusionTerms(weighted, squares, positions);
     }
 
-    // Lipman et al. 2022, eq. 23 with no noise left; times from a logit-normal distribution as Esser et al. 2024, section 3.1.
-    private DiffusionTerms FlowLoss(DiffusionInputs inputs, Tensor noise, Tensor positions)
+    private (Tensor Output, Tensor? Variance) Predict(DiffusionInputs inputs, Tensor noisy, Tensor timesteps)
     {
-        Tensor normal = special.ndtri(positions.to(ScalarType.Float64).clamp(1e-6, 1 - 1e-6)).to(ScalarType.Float32);
-        Tensor sigma = normal.Times(_options.TimeDeviation).Plus(_options.TimeMean).sigmoid();
+        Tensor output = _network.Forward(inputs.With(noisy), timesteps.to(ScalarType.Float32), inputs.Labels);
+        if (!_options.LearnsVariance)
+            return (output, null);
+        Tensor[] parts = output.chunk(2, 1);
+        return (parts[0], parts[1]);
+    }
+
+    private Tensor Target(Tensor pictures, Tensor noise, Tensor timesteps) => _options.Prediction switch
+    {
+        PredictionType.Sample => pictures,
+        PredictionType.Velocity => _tables!.Velocity(pictures, noise, timesteps),
+        _ => noise,
+    };
+
+    // Lipman et al. 2022, eq. 23 with no noise left; times from a logit-normal distribution as Esser et al. 2024, section 3.1.
+    private DiffusionTerms FlowLoss(DiffusionInputs inputs, Tensor noise, Tensor positions, bool isEven = false)
+    {
+        Tensor sigma = positions;
+        if (!isEven)
+        {
+            Tensor normal = special.ndtri(positions.to(ScalarType.Float64).clamp(1e-6, 1 - 1e-6)).to(ScalarType.Float32);
+            sigma = normal.Times(_options.TimeDeviation).Plus(_options.TimeMean).sigmoid();
+        }
+
         Tensor s = sigma.view(-1, 1, 1, 1);
         Tensor noisy = lerp(inputs.Pictures, noise, s);
         Tensor output = _network.Forward(inputs.With(noisy), sigma.Times(Timesteps), inputs.Labels);
@@ -162,6 +193,12 @@ internal sealed class DiffusionObjective : IDisposable
 
     private readonly record struct DiffusionTerms(Tensor Weighted, Tensor Squares, Tensor Position);
 }
+
+/// <summary>How well a network does at one time: each [batch].</summary>
+/// <param name="Squares">The mean squared error of what it is asked for.</param>
+/// <param name="NoiseSquares">That of the noise.</param>
+/// <param name="Bound">What the time, and those that it stands for, add to the variational bound, in nats per dimension.</param>
+internal readonly record struct DiffusionScore(Tensor Squares, Tensor? NoiseSquares, Tensor? Bound);
 
 /// <summary>Rows as the network sees them.</summary>
 /// <param name="Pictures">[batch, channels, height, width] in −1..1.</param>

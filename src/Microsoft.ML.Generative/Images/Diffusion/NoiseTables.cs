@@ -42,6 +42,10 @@ internal sealed class NoiseTables : IDisposable
     public Tensor AddNoise(Tensor pictures, Tensor noise, Tensor timesteps) =>
         (At(_signal, timesteps) * pictures).Plus(At(_noise, timesteps) * noise);
 
+    /// <summary>Mean and log variance of q(x[t] | x0), Ho et al. 2020, eq. 4.</summary>
+    public (Tensor Mean, Tensor LogVariance) Noisy(Tensor pictures, Tensor timesteps) =>
+        (At(_signal, timesteps) * pictures, At(_noise, timesteps).log().Times(2).expand_as(pictures));
+
     /// <summary>v of Salimans, Ho 2022, section 4.</summary>
     public Tensor Velocity(Tensor pictures, Tensor noise, Tensor timesteps) =>
         At(_signal, timesteps) * noise - At(_noise, timesteps) * pictures;

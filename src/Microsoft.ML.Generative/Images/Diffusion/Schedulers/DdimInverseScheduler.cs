@@ -50,8 +50,7 @@ public sealed class DdimInverseScheduler : NoiseScheduler
     }
 
     /// <summary>One step towards the noise.</summary>
-    /// <inheritdoc/>
-    public override SchedulerStep Step(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise = null)
+    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
     {
         int noisier = (int)timestep, current = Math.Min(noisier - TrainTimesteps / Steps, TrainTimesteps - 1);
         float alpha = current >= 0 ? AlphasCumulative[current] : _options.SetAlphaToOne ? 1 : AlphasCumulative[0];

@@ -71,8 +71,7 @@ public sealed class DdimScheduler : NoiseScheduler
         _options = options;
     }
 
-    /// <inheritdoc/>
-    public override SchedulerStep Step(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise = null)
+    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
     {
         int t = (int)timestep, previous = t - TrainTimesteps / Steps;
         float alpha = AlphasCumulative[t], alphaPrevious = previous >= 0 ? AlphasCumulative[previous] : _options.SetAlphaToOne ? 1 : AlphasCumulative[0];
@@ -86,14 +85,18 @@ public sealed class DdimScheduler : NoiseScheduler
         if (_options.UseClippedModelOutput)
             epsilon = sample.Plus(picture, -signal).Over(rest);
 
-        float variance = (1 - alphaPrevious) / (1 - alpha) * (1 - alpha / alphaPrevious);
-        float deviation = (float)_options.Eta * MathF.Sqrt(variance);
+        float deviation = (float)_options.Eta * MathF.Sqrt(Variance(alpha, alphaPrevious));
         Tensor direction = epsilon.Times(MathF.Sqrt(1 - alphaPrevious - deviation * deviation));
         Tensor next = picture.Times(MathF.Sqrt(alphaPrevious)).Plus(direction);
         if (_options.Eta > 0)
             next = next.Plus(Draw(noise, sample), deviation);
         return new SchedulerStep(next, picture);
     }
+
+    /// <summary>σ² of a step with η = 1 (eq. 16).</summary>
+    internal float Variance(int timestep, int previous) => Variance(AlphasCumulative[timestep], AlphasCumulative[previous]);
+
+    private static float Variance(float alpha, float alphaPrevious) => (1 - alphaPrevious) / (1 - alpha) * (1 - alpha / alphaPrevious);
 
     private protected override double[] Choose(int steps) => TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
 }

@@ -76,7 +76,7 @@ public sealed record DdpmSchedulerOptions : NoiseSchedulerOptions
 
 /// <summary>
 /// Denoising diffusion probabilistic models (Ho, Jain, Abbeel 2020, <see href="https://arxiv.org/abs/2006.11239"/>, algorithm 2): the process backwards, with
-/// noise in each step but the last.
+/// noise in each step but the last. With a variance that is learnt, the predictor's output has twice the sample's channels.
 /// </summary>
 public sealed class DdpmScheduler : NoiseScheduler
 {
@@ -100,21 +100,13 @@ public sealed class DdpmScheduler : NoiseScheduler
         Use(timesteps.Count, [.. timesteps.Select(t => (double)t)]);
     }
 
-    /// <summary>One step towards the picture.</summary>
-    /// <param name="modelOutput">
-    /// What the predictor says of the sample, of the sample's shape; with twice the channels where it learnt the variance too.
-    /// </param>
-    /// <param name="timestep">The next of <see cref="NoiseScheduler.Timesteps"/>.</param>
-    /// <param name="sample">The sample, Float32, [batch, channels, ..].</param>
-    /// <param name="noise">Standard normal noise of the sample's shape. Default: from libtorch's generator.</param>
-    public override SchedulerStep Step(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise = null)
+    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
     {
         int t = (int)timestep;
         (float alpha, float alphaPrevious) = (AlphasCumulative[t], PreviousAlpha(t));
         float stepAlpha = alpha / alphaPrevious, stepBeta = 1 - stepAlpha;
-        bool isLearned = _options.VarianceType is DdpmVarianceType.Learned or DdpmVarianceType.LearnedRange;
         Tensor? learned = null;
-        if (isLearned && modelOutput.size(1) == 2 * sample.size(1))
+        if (modelOutput.size(1) == 2 * sample.size(1))
         {
             Tensor[] parts = modelOutput.split([sample.size(1), sample.size(1)], 1);
             (modelOutput, learned) = (parts[0], parts[1]);
@@ -139,6 +131,8 @@ public sealed class DdpmScheduler : NoiseScheduler
         (float alpha, float alphaPrevious) = (AlphasCumulative[timestep], PreviousAlpha(timestep));
         return MathF.Max((1 - alphaPrevious) / (1 - alpha) * (1 - alpha / alphaPrevious), 1e-20f);
     }
+
+    internal override bool TakesVariance => _options.VarianceType is DdpmVarianceType.Learned or DdpmVarianceType.LearnedRange;
 
     private protected override double[] Choose(int steps) => TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
 

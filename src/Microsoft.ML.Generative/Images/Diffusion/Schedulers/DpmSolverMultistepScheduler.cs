@@ -116,8 +116,7 @@ public sealed class DpmSolverMultistepScheduler : MultistepNoiseScheduler
         Use(timesteps.Count, Space(own, [.. own.Select(Table.At)], ownTimestep: null));
     }
 
-    /// <inheritdoc/>
-    public override SchedulerStep Step(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise = null)
+    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
     {
         int index = Index(timestep), count = Timesteps.Count;
         bool isLast = index == count - 1, hasFew = _options.LowerOrderFinal && count < FewSteps;
@@ -125,25 +124,30 @@ public sealed class DpmSolverMultistepScheduler : MultistepNoiseScheduler
         bool endsWithSecond = index == count - 2 && hasFew;
 
         SolverPoint from = PointAt(index), to = PointAt(index + 1);
-        if (_options.VarianceType is not null && modelOutput.size(1) == 2 * sample.size(1))
+        if (modelOutput.size(1) == 2 * sample.size(1))
             modelOutput = modelOutput.narrow(1, 0, sample.size(1));
         Tensor picture = Threshold(Picture(sample, modelOutput, from.Alpha, from.Sigma));
-        Push(_options.IsOfPicture ? picture
+        float h = to.Lambda - from.Lambda;
+        if (h == 0)
+            return StandStill(sample, picture);
+        Tensor output = _options.IsOfPicture ? picture
             : _options.Thresholding ? sample.Plus(picture, -from.Alpha).Over(from.Sigma)
-            : Noise(sample, modelOutput, from.Alpha, from.Sigma));
+            : Noise(sample, modelOutput, from.Alpha, from.Sigma);
+        Push(output, from);
 
         int order = _options.SolverOrder == 1 || Warmup < 1 || endsWithFirst ? 1 : _options.SolverOrder == 2 || Warmup < 2 || endsWithSecond ? 2 : 3;
-        float h = to.Lambda - from.Lambda;
         Tensor next = Linear(sample, from, to, h);
-        Tensor[] differences = Differences(order, index, h);
+        Tensor[] differences = Differences(order, h);
         float[] weights = Weights(order, to, h);
         for (int i = 0; i < order; i++)
             next = next.Plus(differences[i], weights[i]);
         if (_options.IsStochastic)
             next = next.Plus(Draw(noise, sample), NoiseWeight(to, h));
-        Advance();
+        CountStep();
         return new SchedulerStep(next, picture);
     }
+
+    internal override bool TakesVariance => _options.VarianceType is not null;
 
     private Tensor Linear(Tensor sample, SolverPoint from, SolverPoint to, float h) => _options.AlgorithmType switch
     {
@@ -153,17 +157,17 @@ public sealed class DpmSolverMultistepScheduler : MultistepNoiseScheduler
     };
 
     // What the predictor says and its divided differences (DPM-Solver++, algorithm 2 and appendix B).
-    private Tensor[] Differences(int order, int index, float h)
+    private Tensor[] Differences(int order, float h)
     {
         if (order == 1)
-            return [Outputs[^1]];
-        float r0 = (PointAt(index).Lambda - PointAt(index - 1).Lambda) / h;
-        Tensor first = (Outputs[^1] - Outputs[^2]).Times(1 / r0);
+            return [Outputs[^1].Values];
+        float r0 = (Outputs[^1].Lambda - Outputs[^2].Lambda) / h;
+        Tensor first = (Outputs[^1].Values - Outputs[^2].Values).Times(1 / r0);
         if (order == 2)
-            return [Outputs[^1], first];
-        float r1 = (PointAt(index - 1).Lambda - PointAt(index - 2).Lambda) / h;
-        Tensor change = first - (Outputs[^2] - Outputs[^3]).Times(1 / r1);
-        return [Outputs[^1], first.Plus(change, r0 / (r0 + r1)), change.Times(1 / (r0 + r1))];
+            return [Outputs[^1].Values, first];
+        float r1 = (Outputs[^2].Lambda - Outputs[^3].Lambda) / h;
+        Tensor change = first - (Outputs[^2].Values - Outputs[^3].Values).Times(1 / r1);
+        return [Outputs[^1].Values, first.Plus(change, r0 / (r0 + r1)), change.Times(1 / (r0 + r1))];
     }
 
     private float[] Weights(int order, SolverPoint to, float h)

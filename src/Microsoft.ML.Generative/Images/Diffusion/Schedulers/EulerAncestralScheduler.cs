@@ -33,15 +33,14 @@ public sealed class EulerAncestralScheduler : SigmaNoiseScheduler
         _options = options;
     }
 
-    /// <inheritdoc/>
-    public override SchedulerStep Step(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise = null)
+    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
     {
         int index = Index(timestep);
         (float from, float to) = (Sigmas[index], Sigmas[index + 1]);
         Tensor picture = PictureAt(sample, modelOutput, from);
         float up = MathF.Sqrt(to * to * (from * from - to * to) / (from * from)), down = MathF.Sqrt(to * to - up * up);
         Tensor derivative = (sample - picture).Over(from);
-        Advance();
+        CountStep();
         return new SchedulerStep(sample.Plus(derivative, down - from).Plus(Draw(noise, sample), up), picture);
     }
 

@@ -74,8 +74,7 @@ public sealed class EulerScheduler : SigmaNoiseScheduler
         Use(timesteps.Count, Choose([.. timesteps.Select(t => (double)t)]));
     }
 
-    /// <inheritdoc/>
-    public override SchedulerStep Step(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise = null)
+    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
     {
         int index = Index(timestep);
         float sigma = Sigmas[index], gamma = (float)Math.Min(_options.Churn / (Sigmas.Length - 1), Math.Sqrt(2) - 1), noisier = sigma * (gamma + 1);
@@ -83,7 +82,7 @@ public sealed class EulerScheduler : SigmaNoiseScheduler
             sample = sample.Plus(Draw(noise, sample).Times(_options.ChurnNoise), MathF.Sqrt(noisier * noisier - sigma * sigma));
         Tensor picture = PredictionType == PredictionType.Velocity ? PictureAt(sample, modelOutput, sigma) : PictureAt(sample, modelOutput, noisier);
         Tensor derivative = (sample - picture).Over(noisier);
-        Advance();
+        CountStep();
         return new SchedulerStep(sample.Plus(derivative, Sigmas[index + 1] - noisier), picture);
     }
 

@@ -66,8 +66,7 @@ public sealed class FlowMatchEulerScheduler : NoiseScheduler
         Use(TrainTimesteps, Times(_sigmas));
     }
 
-    /// <inheritdoc/>
-    public override SchedulerStep Step(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise = null)
+    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
     {
         int index = _index ??= IndexOf(timestep);
         if (index >= _sigmas.Length - 1)
@@ -85,6 +84,8 @@ public sealed class FlowMatchEulerScheduler : NoiseScheduler
         float[] sigmas = [.. Values(timesteps).Select(t => _sigmas[IndexOf(t)])];
         return (Column(sigmas, original) * noise).Plus(Column([.. sigmas.Select(s => 1 - s)], original) * original);
     }
+
+    private protected override double Highest => TrainTimesteps;
 
     private protected override double[] Choose(int steps)
     {

@@ -57,8 +57,7 @@ public sealed class HeunScheduler : SigmaNoiseScheduler
         Use(timesteps.Count, Choose([.. timesteps.Select(t => (double)t)]));
     }
 
-    /// <inheritdoc/>
-    public override SchedulerStep Step(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise = null)
+    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
     {
         int index = Index(timestep);
         bool isFirst = _first is null;
@@ -79,9 +78,11 @@ public sealed class HeunScheduler : SigmaNoiseScheduler
             _first = (Remember(derivative), Remember(sample));
         }
 
-        Advance();
+        CountStep();
         return new SchedulerStep(result, picture);
     }
+
+    internal override int Order => 2;
 
     private protected override double[] Choose(int steps) =>
         Choose(TimestepGrid.Evenly(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset));

@@ -32,8 +32,7 @@ public sealed class LmsScheduler : SigmaNoiseScheduler
         SetTimesteps(TrainTimesteps);
     }
 
-    /// <inheritdoc/>
-    public override SchedulerStep Step(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise = null)
+    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
     {
         int index = Index(timestep);
         float sigma = Sigmas[index];
@@ -49,7 +48,7 @@ public sealed class LmsScheduler : SigmaNoiseScheduler
         Tensor next = sample;
         for (int i = 0; i < Math.Min(order, _derivatives.Count); i++)
             next = next.Plus(_derivatives[^(i + 1)], Coefficient(order, index, i));
-        Advance();
+        CountStep();
         return new SchedulerStep(next, picture);
     }
 

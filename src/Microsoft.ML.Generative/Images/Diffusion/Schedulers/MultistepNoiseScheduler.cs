@@ -12,7 +12,7 @@ public abstract class MultistepNoiseScheduler : NoiseScheduler
     private const float LowestAlpha = 1f / (1 << 24);
 
     private readonly MultistepSchedulerOptions _options;
-    private readonly List<Tensor> _outputs = [];
+    private readonly List<SolverOutput> _outputs = [];
     private float[] _sigmas;
     private int? _index;
 
@@ -36,7 +36,7 @@ public abstract class MultistepNoiseScheduler : NoiseScheduler
     private protected SigmaTable Table { get; }
 
     /// <summary>What the predictor has said, converted: the newest last.</summary>
-    private protected IReadOnlyList<Tensor> Outputs => _outputs;
+    private protected IReadOnlyList<SolverOutput> Outputs => _outputs;
 
     /// <summary>Steps that have been taken since the timesteps were set, as far as the order counts them.</summary>
     private protected int Warmup { get; private set; }
@@ -49,19 +49,26 @@ public abstract class MultistepNoiseScheduler : NoiseScheduler
 
     private protected SolverPoint PointAt(int index) => SolverPoint.Of(_sigmas[index]);
 
-    private protected void Push(Tensor output)
+    private protected void Push(Tensor output, SolverPoint point)
     {
-        _outputs.Add(Remember(output));
+        _outputs.Add(new SolverOutput(Remember(output), point.Lambda));
         if (_outputs.Count <= _options.SolverOrder)
             return;
-        _outputs[0].Dispose();
+        _outputs[0].Values.Dispose();
         _outputs.RemoveAt(0);
     }
 
-    private protected void Advance()
+    private protected void CountStep()
     {
         _index++;
         Warmup = Math.Min(Warmup + 1, _options.SolverOrder);
+    }
+
+    /// <summary>Goes past a timestep that rounding has made the same as the next: there is nothing to integrate.</summary>
+    private protected SchedulerStep StandStill(Tensor sample, Tensor picture)
+    {
+        _index++;
+        return new SchedulerStep(sample.alias(), picture);
     }
 
     private protected Tensor Threshold(Tensor picture) =>
@@ -86,12 +93,17 @@ public abstract class MultistepNoiseScheduler : NoiseScheduler
 
     private protected override void Forget()
     {
-        foreach (Tensor output in _outputs)
-            output.Dispose();
+        foreach (SolverOutput output in _outputs)
+            output.Values.Dispose();
         _outputs.Clear();
         (_index, Warmup) = (null, 0);
     }
 }
+
+/// <summary>What the predictor has said, converted.</summary>
+/// <param name="Values">What it said.</param>
+/// <param name="Lambda">Where.</param>
+internal readonly record struct SolverOutput(Tensor Values, float Lambda);
 
 /// <summary>A place on the way: what picture and noise are multiplied by.</summary>
 /// <param name="Alpha">Of the picture.</param>

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative;
@@ -52,7 +53,10 @@ public abstract class NoiseScheduler : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(steps, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(steps, TrainTimesteps);
-        Use(steps, Choose(steps));
+        double[] timesteps = Choose(steps);
+        if (timesteps.Max() > Highest)
+            throw new ArgumentOutOfRangeException(nameof(steps), steps, $"With {nameof(NoiseSchedulerOptions.StepsOffset)} {_options.StepsOffset} so many steps begin with timestep {timesteps.Max()}; the last is {TrainTimesteps - 1}.");
+        Use(steps, timesteps);
     }
 
     /// <summary>The sample as the predictor wants it.</summary>
@@ -66,8 +70,27 @@ public abstract class NoiseScheduler : IDisposable
     /// <param name="sample">The sample, Float32, [batch, channels, ..].</param>
     /// <param name="noise">Standard normal noise of the sample's shape, for steps that add some. Default: from libtorch's generator.</param>
     /// <returns>The sample one step nearer to the picture, and what the picture will be as far as the step can tell. Both belong to the caller.</returns>
+    /// <exception cref="ArgumentException">The timestep is none of <see cref="Timesteps"/>, or the output has another shape.</exception>
     /// <exception cref="InvalidOperationException">The timesteps have not been set, or all have been taken.</exception>
-    public abstract SchedulerStep Step(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise = null);
+    public SchedulerStep Step(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise = null)
+    {
+        ArgumentNullException.ThrowIfNull(modelOutput);
+        ArgumentNullException.ThrowIfNull(sample);
+        if (Array.IndexOf(_timesteps, timestep) < 0)
+            throw new ArgumentException($"The timestep {timestep} is none of those to take, {_timesteps[0]} to {_timesteps[^1]}.", nameof(timestep));
+        long[] expected = sample.shape, found = modelOutput.shape;
+        bool tellsVariance = TakesVariance && found.Length > 1 && found[1] == 2 * expected[1];
+        if (tellsVariance)
+            expected[1] *= 2;
+        if (!found.AsSpan().SequenceEqual(expected))
+            throw new ArgumentException($"The predictor's output is [{string.Join(", ", found)}]; expected [{string.Join(", ", sample.shape)}], the sample's shape.", nameof(modelOutput));
+
+        using DisposeScope scope = NewDisposeScope();
+        SchedulerStep step = Advance(modelOutput, timestep, sample, noise);
+        // The picture may be what the predictor has said.
+        Tensor picture = ReferenceEquals(step.PredictedOriginal, modelOutput) ? modelOutput.alias() : step.PredictedOriginal;
+        return new SchedulerStep(step.Previous.MoveToOuterDisposeScope(), picture.MoveToOuterDisposeScope());
+    }
 
     /// <summary>Pictures with as much noise as they have at timesteps.</summary>
     /// <param name="original">Pictures, [batch, ..].</param>
@@ -75,7 +98,9 @@ public abstract class NoiseScheduler : IDisposable
     /// <param name="timesteps">A timestep for each picture, or one for all.</param>
     public virtual Tensor AddNoise(Tensor original, Tensor noise, Tensor timesteps)
     {
-        float[] alphas = [.. Values(timesteps).Select(t => AlphasCumulative[(int)t])];
+        float[] alphas = [.. Values(timesteps).Select(t => t >= 0 && t < TrainTimesteps
+            ? AlphasCumulative[(int)t]
+            : throw new ArgumentException($"The timestep is {t}; expected 0 to {TrainTimesteps - 1}.", nameof(timesteps)))];
         return (Column([.. alphas.Select(MathF.Sqrt)], original) * original).Plus(Column([.. alphas.Select(a => MathF.Sqrt(1 - a))], original) * noise);
     }
 
@@ -112,7 +137,21 @@ public abstract class NoiseScheduler : IDisposable
 
     private protected bool HasTimesteps => _steps is not null;
 
+    /// <summary>How often a step asks the predictor.</summary>
+    internal virtual int Order => 1;
+
+    /// <summary>Steps that were asked for.</summary>
+    internal int StepCount => Steps;
+
+    /// <summary>Whether it has a use for what a predictor says of the variance in as many further channels.</summary>
+    internal virtual bool TakesVariance => false;
+
+    /// <summary>The highest timestep there can be.</summary>
+    private protected virtual double Highest => TrainTimesteps - 1;
+
     private protected abstract double[] Choose(int steps);
+
+    private protected abstract SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise);
 
     private protected void Use(int steps, double[] timesteps)
     {
@@ -137,7 +176,7 @@ public abstract class NoiseScheduler : IDisposable
     {
         int first = Array.IndexOf(_timesteps, timestep);
         if (first < 0)
-            return _timesteps.Length - 1;
+            throw new ArgumentException($"The timestep {timestep} is none of those to take, {_timesteps[0]} to {_timesteps[^1]}.", nameof(timestep));
         return first + 1 < _timesteps.Length && Array.IndexOf(_timesteps, timestep, first + 1) is > 0 and var second ? second : first;
     }
 

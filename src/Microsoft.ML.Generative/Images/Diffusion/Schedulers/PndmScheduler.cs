@@ -35,7 +35,7 @@ public sealed record PndmSchedulerOptions : NoiseSchedulerOptions
 public sealed class PndmScheduler : NoiseScheduler
 {
     // Timesteps that the Runge-Kutta steps begin with.
-    private const int Order = 4;
+    private const int Warmup = 4;
 
     private readonly PndmSchedulerOptions _options;
     private readonly List<Tensor> _outputs = [];
@@ -53,8 +53,7 @@ public sealed class PndmScheduler : NoiseScheduler
         _options = options;
     }
 
-    /// <inheritdoc/>
-    public override SchedulerStep Step(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise = null) =>
+    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise) =>
         _counter < _prkTimesteps.Length ? RungeKutta(modelOutput, (int)timestep, sample) : Multistep(modelOutput, (int)timestep, sample);
 
     private SchedulerStep RungeKutta(Tensor output, int timestep, Tensor sample)
@@ -85,7 +84,7 @@ public sealed class PndmScheduler : NoiseScheduler
         int stride = TrainTimesteps / Steps, previous = timestep - stride;
         if (_counter != 1)
         {
-            while (_outputs.Count > Order - 1)
+            while (_outputs.Count > Warmup - 1)
             {
                 _outputs[0].Dispose();
                 _outputs.RemoveAt(0);
@@ -143,13 +142,13 @@ public sealed class PndmScheduler : NoiseScheduler
             return steps == 1 ? rising : [.. ((double[])[.. rising[..^1], rising[^2], rising[^1]]).Reverse()];
         }
 
-        if (steps < Order)
-            throw new ArgumentOutOfRangeException(nameof(steps), steps, $"The Runge-Kutta steps need {Order} timesteps; set {nameof(PndmSchedulerOptions.SkipPrkSteps)} for fewer.");
+        if (steps < Warmup)
+            throw new ArgumentOutOfRangeException(nameof(steps), steps, $"The Runge-Kutta steps need {Warmup} timesteps; set {nameof(PndmSchedulerOptions.SkipPrkSteps)} for fewer.");
         double half = TrainTimesteps / steps / 2;
-        double[] halves = [.. rising[^Order..].SelectMany(t => (double[])[t, t + half])];
+        double[] halves = [.. rising[^Warmup..].SelectMany(t => (double[])[t, t + half])];
         double[] prk = [.. halves[..^1].SelectMany(t => (double[])[t, t])];
         _prkTimesteps = [.. prk[1..^1].Reverse()];
-        return [.. _prkTimesteps, .. rising[..^(Order - 1)].Reverse()];
+        return [.. _prkTimesteps, .. rising[..^(Warmup - 1)].Reverse()];
     }
 
     private protected override void Forget()

@@ -11,8 +11,10 @@ internal static class SampleThreshold
     public static Tensor Dynamic(Tensor sample, double ratio, double highest)
     {
         Tensor flat = sample.flatten(1);
-        Tensor limit = flat.abs().quantile(tensor((float)ratio), 1).clamp(Math.Min(1, highest), highest).view(-1, 1);
-        return (flat.maximum(-limit).minimum(limit) / limit).view(sample.shape);
+        if (flat.dtype is not (ScalarType.Float32 or ScalarType.Float64))
+            flat = flat.to(ScalarType.Float32);
+        Tensor limit = flat.abs().quantile(tensor(ratio, flat.dtype, flat.device), 1).clamp(Math.Min(1, highest), highest).view(-1, 1);
+        return (flat.maximum(-limit).minimum(limit) / limit).view(sample.shape).to(sample.dtype);
     }
 
     public static Tensor Clip(Tensor sample, double range) => sample.clamp(-range, range);

@@ -57,7 +57,7 @@ public abstract class SigmaNoiseScheduler : NoiseScheduler
         return index < Sigmas.Length - 1 ? index : throw new InvalidOperationException($"All {Timesteps.Count} timesteps have been taken: call {nameof(SetTimesteps)} to begin again.");
     }
 
-    private protected void Advance() => _index++;
+    private protected void CountStep() => _index++;
 
     /// <summary>x0, from what the predictor says of the scaled sample.</summary>
     private protected Tensor PictureAt(Tensor sample, Tensor output, float sigma) => PredictionType switch

@@ -30,7 +30,8 @@ internal static class TimestepGrid
     private static double[] Trailing(int trainTimesteps, int lastTimestep, int steps)
     {
         double ratio = trainTimesteps / (double)steps;
-        int count = (int)Math.Ceiling(lastTimestep / ratio);
+        // Rounding may leave a sliver beyond the last step, which numpy would take for one more.
+        int count = Math.Min((int)Math.Ceiling(lastTimestep / ratio), steps);
         return [.. Enumerable.Range(0, count).Select(i => Math.Round(lastTimestep - i * ratio, MidpointRounding.ToEven) - 1)];
     }
 }

@@ -59,8 +59,7 @@ public sealed class UniPcScheduler : MultistepNoiseScheduler
         _options = options;
     }
 
-    /// <inheritdoc/>
-    public override SchedulerStep Step(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise = null)
+    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
     {
         int index = Index(timestep);
         SolverPoint here = PointAt(index);
@@ -69,14 +68,22 @@ public sealed class UniPcScheduler : MultistepNoiseScheduler
         if (_lastSample is not null && index > 0 && !_options.DisableCorrector.Contains(index - 1))
             sample = Solve(_lastSample, _lastOrder, index - 1, output);
 
-        Push(output);
+        if (PointAt(index + 1).Lambda == here.Lambda)
+        {
+            // The step before has been corrected.
+            _lastSample?.Dispose();
+            _lastSample = null;
+            return StandStill(sample, picture);
+        }
+
+        Push(output, here);
         int order = _options.LowerOrderFinal ? Math.Min(_options.SolverOrder, Timesteps.Count - index) : _options.SolverOrder;
         _lastOrder = Math.Min(order, Warmup + 1);
         Tensor kept = Remember(sample);
         _lastSample?.Dispose();
         _lastSample = kept;
         Tensor next = Solve(sample, _lastOrder, index, newest: null);
-        Advance();
+        CountStep();
         return new SchedulerStep(next, picture);
     }
 
@@ -85,14 +92,14 @@ public sealed class UniPcScheduler : MultistepNoiseScheduler
     {
         SolverPoint from = PointAt(index), to = PointAt(index + 1);
         float h = to.Lambda - from.Lambda, hh = _options.PredictX0 ? -h : h;
-        Tensor here = Outputs[^1];
+        Tensor here = Outputs[^1].Values;
         List<float> ratios = [];
         List<Tensor> differences = [];
         for (int i = 1; i < order; i++)
         {
-            float ratio = (PointAt(index - i).Lambda - from.Lambda) / h;
+            float ratio = (Outputs[^(i + 1)].Lambda - from.Lambda) / h;
             ratios.Add(ratio);
-            differences.Add((Outputs[^(i + 1)] - here).Over(ratio));
+            differences.Add((Outputs[^(i + 1)].Values - here).Over(ratio));
         }
 
         ratios.Add(1);

@@ -120,6 +120,26 @@ public class PublishedFigureTests
     [Fact]
     public void Uni_pc_from_the_middle() => Check(With(new UniPcScheduler(UniPc), 10), 315.5757, 0.4109, start: 8);
 
+    [Theory]
+    [InlineData(PredictionType.Epsilon, false, null, 0.2441, 0)]
+    [InlineData(PredictionType.Epsilon, true, null, 0.2898, 0)]
+    [InlineData(PredictionType.Velocity, false, null, 0.1014, 0)]
+    [InlineData(PredictionType.Velocity, true, null, 0.1944, 0)]
+    [InlineData(PredictionType.Epsilon, false, 39.0870, 0.4072, 8)]
+    public void Uni_pc_of_lines(PredictionType prediction, bool usesKarras, double? sum, double mean, int start) =>
+        Check(With(new UniPcScheduler(UniPc with { PredictionType = prediction, UseKarrasSigmas = usesKarras }), 10), sum, mean, start, isLine: true);
+
+    [Theory]
+    [InlineData(420, 400, 0.14771)]
+    [InlineData(980, 960, 0.32460)]
+    [InlineData(487, 486, 0.00979)]
+    [InlineData(999, 998, 0.02)]
+    public void Variances_of_Ddim(int timestep, int previous, double expected)
+    {
+        using var scheduler = new DdimScheduler();
+        Assert.Equal(expected, scheduler.Variance(timestep, previous), 1e-5);
+    }
+
     [Fact]
     public void Variances_of_Ddpm()
     {

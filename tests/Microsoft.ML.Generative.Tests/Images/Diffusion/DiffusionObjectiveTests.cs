@@ -1,0 +1,112 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative.Tests;
+
+public class DiffusionObjectiveTests
+{
+    private static NoiseSchedule Schedule { get; } = new(new NoiseScheduleOptions());
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(400)]
+    [InlineData(999)]
+    public void The_posterior_is_that_of_Bayes_rule(int t)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using var tables = new NoiseTables(Schedule, CPU);
+        Tensor x0 = full([1, 1, 1, 1], 0.7f), xt = full([1, 1, 1, 1], -0.4f), time = tensor(new[] { (long)t });
+        (Tensor mean, Tensor logVariance) = tables.Posterior(x0, xt, time);
+
+        // q(x[t−1] | x[t], x0) ∝ q(x[t] | x[t−1]) q(x[t−1] | x0): a product of two normal densities.
+        double beta = Schedule.Betas[t], alpha = 1 - beta, before = Schedule.AlphasCumulative[t - 1];
+        double precision = alpha / beta + 1 / (1 - before);
+        Assert.Equal(1 / precision, Math.Exp(logVariance.ToDouble()), 1e-3 / precision);
+        Assert.Equal((Math.Sqrt(alpha) * -0.4 / beta + Math.Sqrt(before) * 0.7 / (1 - before)) / precision, mean.ToDouble(), 1e-3);
+    }
+
+    [Theory]
+    [InlineData(PredictionType.Epsilon)]
+    [InlineData(PredictionType.Sample)]
+    [InlineData(PredictionType.Velocity)]
+    public void What_is_predicted_tells_picture_and_noise(PredictionType prediction)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using var tables = new NoiseTables(Schedule, CPU);
+        Tensor x0 = randn(3, 1, 2, 2), noise = randn(3, 1, 2, 2), times = tensor(new long[] { 0, 400, 900 });
+        Tensor noisy = tables.AddNoise(x0, noise, times);
+        Tensor output = prediction switch { PredictionType.Sample => x0, PredictionType.Velocity => tables.Velocity(x0, noise, times), _ => noise };
+        Assert.True((tables.Picture(noisy, output, times, prediction) - x0).abs().max().ToDouble() < 1e-2);
+        Assert.True((tables.Noise(noisy, output, times, prediction) - noise).abs().max().ToDouble() < 1e-2);
+    }
+
+    [Theory]
+    [InlineData(PredictionType.Epsilon, 5 / 9.0)]
+    [InlineData(PredictionType.Sample, 5)]
+    [InlineData(PredictionType.Velocity, 0.5)]
+    public void Weights_are_those_of_the_paper(PredictionType prediction, double expected)
+    {
+        // Hang et al. 2023: an SNR of 9 (ᾱ = 0.9) and γ = 5.
+        using DisposeScope scope = NewDisposeScope();
+        using var tables = new NoiseTables(new NoiseSchedule(new() { TrainTimesteps = 1, TrainedBetas = [0.1f] }), CPU);
+        Assert.Equal(expected, tables.MinSnrWeights(tensor(new[] { 0L }), prediction, 5).ToDouble(), 1e-4);
+    }
+
+    [Fact]
+    public void The_masses_of_all_levels_sum_to_one()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor levels = arange(256, ScalarType.Float32) / 255 * 2 - 1;
+        foreach (double mean in (double[])[-1, 0.123, 0.9])
+        {
+            Tensor mass = DiffusionObjective.PixelLogLikelihood(levels, full_like(levels, mean), full_like(levels, Math.Log(0.05))).exp();
+            Assert.Equal(1, mass.sum().ToDouble(), 1e-4);
+        }
+    }
+
+    [Fact]
+    public void The_divergence_of_two_normal_distributions_is_the_closed_form()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor one = ones(1);
+        // log(σ2/σ1) + (σ1² + (μ1 − μ2)²) / (2 σ2²) − ½ with σ1 = 2, σ2 = 1, μ1 − μ2 = 3.
+        double found = DiffusionObjective.GaussianDivergence(3 * one, Math.Log(4) * one, 0 * one, 0 * one).ToDouble();
+        Assert.Equal(Math.Log(0.5) + (4 + 9) / 2.0 - 0.5, found, 1e-5);
+        Assert.Equal(0, DiffusionObjective.GaussianDivergence(3 * one, one, 3 * one, one).ToDouble(), 1e-6);
+    }
+
+    [Fact]
+    public void Noise_of_pictures_depends_on_their_keys_alone()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        var shape = new ImageShape(1, 3, 4);
+        long[] keys = PictureNoise.Keys(5, 0, 4);
+        var all = new PictureNoise(keys, shape, CPU);
+        var last = new PictureNoise(keys[3..], shape, CPU);
+        for (int draw = 0; draw < 3; draw++)
+            Assert.Equal(0, (all.Next()[3..] - last.Next()).abs().max().ToDouble());
+        Assert.Equal(keys[2..], PictureNoise.Keys(5, 2, 2));
+        Tensor many = new PictureNoise(PictureNoise.Keys(1, 0, 500), shape, CPU).Next();
+        Assert.Equal(0, many.mean().ToDouble(), 0.05);
+        Assert.Equal(1, many.std().ToDouble(), 0.05);
+    }
+
+    [Fact]
+    public void Guidance_goes_beyond_what_the_class_says()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using var network = new OneNumber();
+        Tensor x = zeros(2, 1, 2, 2);
+        var inputs = new DiffusionInputs(empty(0), tensor(new long[] { 1, 2 }), null);
+        // Without a class 3 is told: the classes' 1 and 2 are left away from it.
+        Tensor found = new GuidedPrediction(network, inputs, nullLabel: 3, scale: 2, rescale: 0).At(x, 10);
+        Assert.Equal([-1f, 1f], TensorMemory.ToArray<float>(found.mean([1, 2, 3])));
+        Tensor plain = new GuidedPrediction(network, inputs, nullLabel: 3, scale: 1, rescale: 0).At(x, 10);
+        Assert.Equal([1f, 2f], TensorMemory.ToArray<float>(plain.mean([1, 2, 3])));
+    }
+
+    private sealed class OneNumber() : DenoiserNetwork(nameof(OneNumber))
+    {
+        public override Tensor Forward(Tensor x, Tensor time, Tensor? labels) => x + labels!.to(ScalarType.Float32).view(-1, 1, 1, 1);
+    }
+}
