@@ -35,12 +35,14 @@ internal static class EditingSection
         lesson.Draw("inpainting.png", "a lower half that is drawn anew, in one pass and with resampling", [eight, hidden, .. once, eight, hidden, .. often], 8, ["one pass", "resampling"]);
 
         options.Steps = lesson.Quick ? 10 : 100;
-        float[][] between = Lesson.Pictures(model.Interpolate(lesson.Example(0), lesson.Example(4), 8, options));
-        lesson.Draw("interpolation.png", "from one picture to another through their noise", [lesson.Example(0), .. between, lesson.Example(4)], 10);
+        float[][] between = [.. Between(lesson.Example(0), lesson.Example(4)), .. Between(lesson.Example(2), lesson.Example(7))];
+        lesson.Draw("interpolation.png", "from one picture to another through their noise", between, 10);
 
         var result = new Result(changes, once.Max(d => d.Zip(eight).Where((_, i) => mask[i] == 0).Max(pair => Math.Abs(pair.First - pair.Second))));
         Console.WriteLine($"Pictures drawn with strength {string.Join(", ", strengths)} are {string.Join(", ", changes.Select(c => c.ToString("F1")))} from the one that was given.");
         Console.WriteLine($"What the mask keeps differs by {result.KeptDifference:F6} at most.");
         return result;
+
+        float[][] Between(float[] first, float[] last) => [first, .. Lesson.Pictures(model.Interpolate(first, last, 8, options)), last];
     }
 }

@@ -11,7 +11,7 @@ internal static class FlowSection
     {
         Lesson.Title("7. Flow matching: straight to the picture");
         DiffusionOptions flowOptions = lesson.Options();
-        flowOptions.Process = DiffusionProcess.FlowMatching;
+        (flowOptions.Process, flowOptions.MaxSteps) = (DiffusionProcess.FlowMatching, flowOptions.MaxSteps / 2);
         DiffusionTransformer flow = lesson.Fit("flow matching", flowOptions).Model;
 
         int[] steps = [1, 2, 4, 8, 16, 50];

@@ -50,9 +50,7 @@ internal sealed class Lesson : IDisposable
         {
             if (_model is null)
             {
-                DiffusionOptions options = Options();
-                (options.Prediction, options.NoiseSchedule) = (PredictionType.Velocity, new NoiseScheduleOptions { BetaSchedule = BetaSchedule.Cosine });
-                (_model, History) = Fit("diffusion, 1,000 timesteps", options);
+                (_model, History) = Fit("diffusion, 1,000 timesteps", Options());
             }
 
             return _model;
@@ -71,10 +69,10 @@ internal sealed class Lesson : IDisposable
     {
         LabelColumnName = "Label",
         BlockChannels = Quick ? [8, 16, 16] : [16, 32, 64],
-        MaxSteps = Quick ? 60 : 800,
+        MaxSteps = Quick ? 60 : 1_000,
         BatchSize = Quick ? 16 : 32,
-        LearningRate = 2e-3,
-        EmaDecay = 0.995,
+        LearningRate = 1e-3,
+        EmaDecay = 0.99,
         Seed = 1,
     };
 
