@@ -24,8 +24,8 @@ internal static class ForwardSection
         var (linearBar, cosineBar) = (new NoiseSchedule(linear).AlphasCumulative, new NoiseSchedule(cosine).AlphasCumulative);
         Chart.SavePanels(lesson.Output.File("noise-schedules.png", "what is left of the picture, and its ratio to the noise"),
         [
-            new Chart("what is left of the picture: ᾱ", "timestep", "ᾱ").Line("linear", Points(linearBar, a => a)).Line("cosine", Points(cosineBar, a => a)).Legend(),
-            new Chart("signal to noise: ᾱ / (1 − ᾱ)", "timestep", "SNR", logY: true)
+            new Chart("What is left of the picture", "timestep t", "picture's part of the variance").Line("linear", Points(linearBar, a => a)).Line("cosine", Points(cosineBar, a => a)).Legend(),
+            new Chart("Signal to noise", "timestep t", "picture's variance / noise's variance", logY: true)
                 .Line("linear", Points(linearBar, a => a / (1 - a))).Line("cosine", Points(cosineBar, a => a / (1 - a))).Legend(),
         ]);
 

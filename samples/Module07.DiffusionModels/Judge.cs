@@ -15,4 +15,7 @@ internal sealed class Judge(LabelledImages known)
     /// <summary>The share of pictures that look like the class asked for.</summary>
     public double Agreement(IReadOnlyList<float[]> pictures, IReadOnlyList<int> labels) =>
         Enumerable.Range(0, pictures.Count).AsParallel().Count(i => ClassOf(pictures[i]) == labels[i]) / (double)pictures.Count;
+
+    /// <summary>The share of pixels between black and white: a class can be told from a blurred or grainy picture, too.</summary>
+    public static double Gray(IEnumerable<float[]> pictures) => pictures.Average(picture => picture.Average(pixel => pixel is > 0.1f and < 0.9f ? 1.0 : 0));
 }

@@ -43,14 +43,17 @@ internal sealed class Lesson : IDisposable
     /// <summary>What <see cref="Model"/> reported while it was trained.</summary>
     public IReadOnlyList<TrainingProgress> History { get; private set; } = [];
 
-    /// <summary>A model of all classes, trained when first asked for.</summary>
+    /// <summary>A model of all classes that tells the velocity, trained when first asked for.</summary>
     public DiffusionTransformer Model
     {
         get
         {
             if (_model is null)
             {
-                (_model, History) = Fit("diffusion, 1,000 timesteps", Options());
+                DiffusionOptions options = Options();
+                options.SampleDirectory = Output.File("while-training", "what the model draws while it is trained");
+                options.SampleInterval = options.MaxSteps / 4;
+                (_model, History) = Fit("velocity", options);
             }
 
             return _model;
@@ -69,6 +72,8 @@ internal sealed class Lesson : IDisposable
     {
         LabelColumnName = "Label",
         BlockChannels = Quick ? [8, 16, 16] : [16, 32, 64],
+        NoiseSchedule = new NoiseScheduleOptions { BetaSchedule = BetaSchedule.Cosine },
+        Prediction = PredictionType.Velocity,
         MaxSteps = Quick ? 60 : 1_000,
         BatchSize = Quick ? 16 : 32,
         LearningRate = 1e-3,

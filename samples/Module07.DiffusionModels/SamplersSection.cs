@@ -1,16 +1,29 @@
 using System.Diagnostics;
+using System.Numerics.Tensors;
 using Microsoft.ML.Generative;
+using Samples.Shared;
 
 namespace Module07;
 
 /// <summary>One network, many ways to draw with it.</summary>
 internal static class SamplersSection
 {
-    public sealed record Line(string Name, int Steps, double SecondsAPicture, double Agreement);
+    /// <param name="Name">The sampler and its steps.</param>
+    /// <param name="SecondsAPicture">How long it takes.</param>
+    /// <param name="Agreement">The share of pictures that look like their class.</param>
+    /// <param name="Distance">How far they are from those of the way itself, as a root mean square of pixels.</param>
+    public sealed record Line(string Name, double SecondsAPicture, double Agreement, double Distance);
 
-    public static IReadOnlyList<Line> Run(Lesson lesson)
+    /// <param name="Lines">Samplers with as many steps as they are used with.</param>
+    /// <param name="Errors">By sampler: distances by the number of network calls.</param>
+    public sealed record Result(IReadOnlyList<Line> Lines, IReadOnlyDictionary<string, (double Calls, double Distance)[]> Errors);
+
+    public static Result Run(Lesson lesson)
     {
         Lesson.Title("3. Samplers: the same noise, fewer steps");
+        int[] labels = Lesson.InTurn(Lesson.Classes);
+        float[][] way = Draw(DiffusionSampler.DpmSolver, 200);
+
         (string Name, DiffusionSampler Sampler, int Steps)[] samplers =
         [
             ("DDPM, 1,000 steps", DiffusionSampler.Ddpm, 1_000),
@@ -19,23 +32,45 @@ internal static class SamplersSection
             ("UniPC, 10 steps", DiffusionSampler.UniPc, 10),
             ("DDIM, 10 steps", DiffusionSampler.Ddim, 10),
         ];
-
-        int[] labels = Lesson.InTurn(Lesson.Classes);
         List<Line> lines = [];
         List<float[]> pictures = [];
         foreach (var (name, sampler, steps) in samplers)
         {
-            DiffusionGenerateOptions options = lesson.Drawing(sampler, steps);
-            options.Labels = labels;
             var watch = Stopwatch.StartNew();
-            float[][] drawn = Lesson.Pictures(lesson.Model.Generate(Lesson.Classes, options));
-            lines.Add(new Line(name, options.Steps!.Value, watch.Elapsed.TotalSeconds / Lesson.Classes, lesson.Judge.Agreement(drawn, labels)));
+            float[][] drawn = Draw(sampler, steps);
+            lines.Add(new Line(name, watch.Elapsed.TotalSeconds / Lesson.Classes, lesson.Judge.Agreement(drawn, labels), Distance(drawn, way)));
             pictures.AddRange(drawn);
         }
 
         lesson.Draw("samplers.png", "the same noise with five samplers", pictures, Lesson.Classes, [.. samplers.Select(s => s.Name)]);
         foreach (Line line in lines)
-            Console.WriteLine($"{line.Name,-24} {1000 * line.SecondsAPicture,8:F0} ms a picture, {line.Agreement,5:P0} as asked for");
-        return lines;
+            Console.WriteLine($"{line.Name,-24} {1000 * line.SecondsAPicture,8:F0} ms a picture, {line.Agreement,5:P0} as asked for, {line.Distance:F3} from the way itself");
+        return new Result(lines, Errors());
+
+        float[][] Draw(DiffusionSampler sampler, int steps)
+        {
+            DiffusionGenerateOptions options = lesson.Drawing(sampler, steps);
+            options.Labels = labels;
+            return Lesson.Pictures(lesson.Model.Generate(Lesson.Classes, options));
+        }
+
+        Dictionary<string, (double, double)[]> Errors()
+        {
+            (string Name, DiffusionSampler Sampler, int CallsAStep)[] solvers =
+                [("DDIM", DiffusionSampler.Ddim, 1), ("Heun", DiffusionSampler.Heun, 2), ("DPM-Solver++", DiffusionSampler.DpmSolver, 1), ("UniPC", DiffusionSampler.UniPc, 1)];
+            int[] calls = lesson.Quick ? [20, 40] : [6, 10, 20, 40];
+            var errors = solvers.ToDictionary(
+                s => s.Name, s => calls.Select(n => ((double)n, Distance(Draw(s.Sampler, n / s.CallsAStep), way))).ToArray());
+            var chart = new Chart("How far from the way itself", "calls of the network", "root mean square of the pixels' difference", logX: true, logY: true);
+            foreach (var (name, points) in errors)
+                chart.Line(name, points);
+            chart.Legend().Save(lesson.Output.File("sampler-errors.png", "how exactly samplers follow the way"));
+            foreach (var (name, points) in errors)
+                Console.WriteLine($"{name,-12} {string.Join(", ", points.Select(p => $"{p.Item1} calls: {p.Item2:F4}"))}");
+            return errors;
+        }
     }
+
+    private static double Distance(float[][] drawn, float[][] way) =>
+        Math.Sqrt(drawn.Zip(way).Average(pair => Math.Pow(TensorPrimitives.Distance<float>(pair.First, pair.Second), 2) / pair.First.Length));
 }

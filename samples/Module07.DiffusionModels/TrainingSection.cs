@@ -4,33 +4,59 @@ using Samples.Shared;
 
 namespace Module07;
 
-/// <summary>A network that learns to take the noise away.</summary>
+/// <summary>Networks that learn to take the noise away: one by the velocity, one by the noise itself.</summary>
 internal static class TrainingSection
 {
-    public sealed record Result(double Agreement, double TestAgreement, DiffusionMetrics Metrics, int Reports);
+    public sealed record Line(string Name, double Agreement, double Gray, DiffusionMetrics Metrics);
+
+    public sealed record Result(Line Velocity, Line Noise, double TestAgreement, double TestGray);
 
     public static Result Run(Lesson lesson)
     {
         Lesson.Title("2. Training: learning to take noise away");
-        DiffusionTransformer model = lesson.Model;
-        string[] bands = ["t 0-25%", "t 25-50%", "t 50-75%", "t 75-100%"];
-        var chart = new Chart("the loss, by how much noise there is", "step", "mean squared error", logY: true);
-        foreach (string band in bands)
-            chart.Line(band, [.. lesson.History.Where(p => p.LossTerms.ContainsKey(band)).Select(p => ((double)p.Step, p.LossTerms[band]))]);
-        chart.Legend().Save(lesson.Output.File("loss-by-time.png", "the loss by time while training"));
+        DiffusionTransformer velocity = lesson.Model;
+        DiffusionOptions options = lesson.Options();
+        options.Prediction = PredictionType.Epsilon;
+        var (noise, noiseHistory) = lesson.Fit("noise", options);
+        Chart.SavePanels(lesson.Output.File("loss-by-time.png", "the loss by time while training"),
+            [Losses("Asked for the velocity", lesson.History), Losses("Asked for the noise", noiseHistory)]);
 
         int count = lesson.Quick ? 20 : 100;
         int[] labels = Lesson.InTurn(count);
-        DiffusionGenerateOptions options = lesson.Drawing(DiffusionSampler.Ddim, 50, guidanceScale: 2);
-        options.Labels = labels;
-        float[][] drawn = Lesson.Pictures(model.Generate(count, options));
-        lesson.Draw("drawn.png", "new pictures, a class a column", drawn, Lesson.Classes, columnCaptions: [.. Enumerable.Range(0, Lesson.Classes).Select(i => $"{i}")]);
+        (Line ofVelocity, float[][] drawn) = Measure("velocity", velocity);
+        (Line ofNoise, float[][] grainy) = Measure("noise", noise);
+        string[] classes = [.. Enumerable.Range(0, Lesson.Classes).Select(i => $"{i}")];
+        lesson.Draw("drawn.png", "new pictures, a class a column", drawn, Lesson.Classes, columnCaptions: classes);
+        lesson.Draw(
+            "predictions.png", "the same noise, a network that tells the velocity and one that tells the noise",
+            [.. drawn[..(2 * Lesson.Classes)], .. grainy[..(2 * Lesson.Classes)]], Lesson.Classes, ["velocity", "", "noise", ""], classes);
 
-        DiffusionMetrics metrics = lesson.ML.Generative().EvaluateDiffusion(model, lesson.ML.Data.TakeRows(lesson.Test, lesson.Quick ? 50 : 500), timesteps: 40, seed: 1);
-        var result = new Result(
-            lesson.Judge.Agreement(drawn, labels), lesson.Judge.Agreement(lesson.TestPictures.Images[..200], lesson.TestPictures.Labels[..200]), metrics, lesson.History.Count);
-        Console.WriteLine($"Of {count} drawn pictures, {result.Agreement:P0} look like the class that was asked for; of real ones the same judge gets {result.TestAgreement:P0} right.");
-        Console.WriteLine($"On pictures that it has not seen, the error of the noise is {metrics.NoiseLoss:F3} (by time: {string.Join(", ", metrics.NoiseLossByBand.Select(l => l.ToString("F3")))}); the likelihood is at least {metrics.BitsPerDimension:F2} bits a pixel.");
+        float[][] real = lesson.TestPictures.Images[..200];
+        var result = new Result(ofVelocity, ofNoise, lesson.Judge.Agreement(real, lesson.TestPictures.Labels[..200]), Judge.Gray(real));
+        foreach (Line line in (Line[])[ofVelocity, ofNoise])
+        {
+            Console.WriteLine($"Asked for the {line.Name}: {line.Agreement:P0} of {count} drawn pictures look like the class that was asked for, {line.Gray:P1} of their pixels are gray.");
+            Console.WriteLine($"  Test pictures: error of the noise {line.Metrics.NoiseLoss:F4} (by time {string.Join(", ", line.Metrics.NoiseLossByBand.Select(l => l.ToString("F4")))}), at most {line.Metrics.BitsPerDimension:F2} bits a pixel.");
+        }
+
+        Console.WriteLine($"Of real pictures the same judge gets {result.TestAgreement:P0} right, and {result.TestGray:P1} of the pixels are gray.");
         return result;
+
+        (Line Line, float[][] Drawn) Measure(string name, DiffusionTransformer model)
+        {
+            DiffusionGenerateOptions drawing = lesson.Drawing(DiffusionSampler.Ddim, 50, guidanceScale: 2);
+            drawing.Labels = labels;
+            float[][] pictures = Lesson.Pictures(model.Generate(count, drawing));
+            DiffusionMetrics metrics = lesson.ML.Generative().EvaluateDiffusion(model, lesson.ML.Data.TakeRows(lesson.Test, lesson.Quick ? 50 : 200), timesteps: 40, seed: 1);
+            return (new Line(name, lesson.Judge.Agreement(pictures, labels), Judge.Gray(pictures), metrics), pictures);
+        }
+    }
+
+    private static Chart Losses(string title, IReadOnlyList<TrainingProgress> history)
+    {
+        var chart = new Chart(title, "step", "mean squared error", logY: true);
+        foreach (string band in (string[])["t 0-25%", "t 25-50%", "t 50-75%", "t 75-100%"])
+            chart.Line(band, [.. history.Where(p => p.LossTerms.ContainsKey(band)).Select(p => ((double)p.Step, p.LossTerms[band]))]);
+        return chart.Legend();
     }
 }
