@@ -15,8 +15,8 @@ internal static class SamplersSection
     public sealed record Line(string Name, double SecondsAPicture, double Agreement, double Distance);
 
     /// <param name="Lines">Samplers with as many steps as they are used with.</param>
-    /// <param name="Errors">By sampler: distances by the number of network calls.</param>
-    public sealed record Result(IReadOnlyList<Line> Lines, IReadOnlyDictionary<string, (double Calls, double Distance)[]> Errors);
+    /// <param name="Errors">By sampler: distances by the number of steps.</param>
+    public sealed record Result(IReadOnlyList<Line> Lines, IReadOnlyDictionary<string, (double Steps, double Distance)[]> Errors);
 
     public static Result Run(Lesson lesson)
     {
@@ -54,19 +54,18 @@ internal static class SamplersSection
             return Lesson.Pictures(lesson.Model.Generate(Lesson.Classes, options));
         }
 
-        Dictionary<string, (double, double)[]> Errors()
+        Dictionary<string, (double Steps, double Distance)[]> Errors()
         {
-            (string Name, DiffusionSampler Sampler, int CallsAStep)[] solvers =
-                [("DDIM", DiffusionSampler.Ddim, 1), ("Heun", DiffusionSampler.Heun, 2), ("DPM-Solver++", DiffusionSampler.DpmSolver, 1), ("UniPC", DiffusionSampler.UniPc, 1)];
-            int[] calls = lesson.Quick ? [20, 40] : [6, 10, 20, 40];
-            var errors = solvers.ToDictionary(
-                s => s.Name, s => calls.Select(n => ((double)n, Distance(Draw(s.Sampler, n / s.CallsAStep), way))).ToArray());
-            var chart = new Chart("How far from the way itself", "calls of the network", "root mean square of the pixels' difference", logX: true, logY: true);
+            (string Name, DiffusionSampler Sampler)[] solvers =
+                [("DDIM", DiffusionSampler.Ddim), ("Euler", DiffusionSampler.Euler), ("DPM-Solver++", DiffusionSampler.DpmSolver), ("UniPC", DiffusionSampler.UniPc)];
+            int[] steps = lesson.Quick ? [20, 80] : [5, 10, 20, 40];
+            var errors = solvers.ToDictionary(s => s.Name, s => steps.Select(n => (Steps: (double)n, Distance: Distance(Draw(s.Sampler, n), way))).ToArray());
+            var chart = new Chart("How far from the way itself", "steps", "root mean square of the pixels' difference", logX: true, logY: true);
             foreach (var (name, points) in errors)
                 chart.Line(name, points);
             chart.Legend().Save(lesson.Output.File("sampler-errors.png", "how exactly samplers follow the way"));
             foreach (var (name, points) in errors)
-                Console.WriteLine($"{name,-12} {string.Join(", ", points.Select(p => $"{p.Item1} calls: {p.Item2:F4}"))}");
+                Console.WriteLine($"{name,-12} {string.Join(", ", points.Select(p => $"{p.Steps} steps: {p.Distance:F4}"))}");
             return errors;
         }
     }

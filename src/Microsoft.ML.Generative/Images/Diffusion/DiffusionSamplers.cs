@@ -35,7 +35,9 @@ internal static class DiffusionSamplers
                 TimestepSpacing = whole,
                 VarianceType = options.LearnsVariance ? DdpmVarianceType.LearnedRange : DdpmVarianceType.FixedSmall,
             }),
-            DiffusionSampler.Ddim => new DdimScheduler(new DdimSchedulerOptions { Schedule = schedule, PredictionType = prediction, TimestepSpacing = whole, Eta = eta }),
+            // Beside the noise that was told together with the picture before it was cut off, the next sample would have what was cut off, with the other sign:
+            // guided pictures, which are often beyond the range, would lose the class again.
+            DiffusionSampler.Ddim => new DdimScheduler(new DdimSchedulerOptions { Schedule = schedule, PredictionType = prediction, TimestepSpacing = whole, Eta = eta, UseClippedModelOutput = true }),
             DiffusionSampler.Pndm => new PndmScheduler(new PndmSchedulerOptions { Schedule = schedule, PredictionType = prediction, TimestepSpacing = whole, SkipPrkSteps = true }),
             DiffusionSampler.Lms => new LmsScheduler(new LmsSchedulerOptions { Schedule = schedule, PredictionType = prediction, TimestepSpacing = even }),
             DiffusionSampler.Euler => new EulerScheduler(new EulerSchedulerOptions { Schedule = schedule, PredictionType = prediction, TimestepSpacing = even }),
