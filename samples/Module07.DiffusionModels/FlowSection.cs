@@ -26,7 +26,6 @@ internal static class FlowSection
             Schedule = diffusionOptions.NoiseSchedule,
             PredictionType = diffusionOptions.Prediction,
             TimestepSpacing = TimestepSpacing.Trailing,
-            UseClippedModelOutput = true,
         });
         int count = lesson.Quick ? 10 : 100;
         int[] labels = Lesson.InTurn(count);

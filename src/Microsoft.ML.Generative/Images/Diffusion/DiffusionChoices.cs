@@ -60,7 +60,10 @@ public enum DiffusionSampler
     /// <summary><see cref="DdpmScheduler"/>: the process backwards, step by step, with noise. Best with all timesteps.</summary>
     Ddpm,
 
-    /// <summary><see cref="DdimScheduler"/>: no noise unless <see cref="DiffusionGenerateOptions.Eta"/> is above 0; good from 50 steps.</summary>
+    /// <summary>
+    /// <see cref="DdimScheduler"/>: no noise unless <see cref="DiffusionGenerateOptions.Eta"/> is above 0; good from 50 steps. Guided pictures are drawn with
+    /// <see cref="DdimSchedulerOptions.UseClippedModelOutput"/>.
+    /// </summary>
     Ddim,
 
     /// <summary><see cref="PndmScheduler"/>.</summary>

@@ -3,6 +3,18 @@ namespace Microsoft.ML.Generative;
 /// <summary>The samplers of a model: what <see cref="DiffusionSampler"/> names, with the model's noise schedule and prediction.</summary>
 internal static class DiffusionSamplers
 {
+    /// <summary>The sampler for pictures that are guided or not.</summary>
+    /// <remarks>
+    /// What guidance tells of a picture is often beyond the range. DDIM with diffusers' defaults cuts it off, but goes on with the noise that was told together with
+    /// it: in the next sample what was cut off is there with the other sign, and the class is lost again. So guided pictures get the noise that belongs to what is
+    /// left (Dhariwal, Nichol 2021, do the same).
+    /// </remarks>
+    public static NoiseScheduler Create(DiffusionConfig config, DiffusionSampler sampler, double eta, double guidanceScale)
+    {
+        NoiseScheduler scheduler = Create(config, sampler, eta);
+        return guidanceScale != 1 && scheduler is DdimScheduler ddim ? ddim.WithNoiseOfClipped() : scheduler;
+    }
+
     /// <param name="config">The model.</param>
     /// <param name="sampler">Which; the default is the options', or that of the folder that the model was loaded from.</param>
     /// <param name="eta">Of <see cref="DiffusionSampler.Ddim"/>.</param>
@@ -35,9 +47,7 @@ internal static class DiffusionSamplers
                 TimestepSpacing = whole,
                 VarianceType = options.LearnsVariance ? DdpmVarianceType.LearnedRange : DdpmVarianceType.FixedSmall,
             }),
-            // Beside the noise that was told together with the picture before it was cut off, the next sample would have what was cut off, with the other sign:
-            // guided pictures, which are often beyond the range, would lose the class again.
-            DiffusionSampler.Ddim => new DdimScheduler(new DdimSchedulerOptions { Schedule = schedule, PredictionType = prediction, TimestepSpacing = whole, Eta = eta, UseClippedModelOutput = true }),
+            DiffusionSampler.Ddim => new DdimScheduler(new DdimSchedulerOptions { Schedule = schedule, PredictionType = prediction, TimestepSpacing = whole, Eta = eta }),
             DiffusionSampler.Pndm => new PndmScheduler(new PndmSchedulerOptions { Schedule = schedule, PredictionType = prediction, TimestepSpacing = whole, SkipPrkSteps = true }),
             DiffusionSampler.Lms => new LmsScheduler(new LmsSchedulerOptions { Schedule = schedule, PredictionType = prediction, TimestepSpacing = even }),
             DiffusionSampler.Euler => new EulerScheduler(new EulerSchedulerOptions { Schedule = schedule, PredictionType = prediction, TimestepSpacing = even }),

@@ -141,7 +141,7 @@ public sealed partial class DiffusionTransformer
     // A scheduler for one loop, with its timesteps.
     private NoiseScheduler OpenScheduler(DiffusionGenerateOptions options)
     {
-        NoiseScheduler scheduler = options.Scheduler?.Clone() ?? DiffusionSamplers.Create(_config, options.Sampler, options.Eta);
+        NoiseScheduler scheduler = options.Scheduler?.Clone() ?? DiffusionSamplers.Create(_config, options.Sampler, options.Eta, options.GuidanceScale);
         try
         {
             scheduler.SetTimesteps(StepsOf(options));

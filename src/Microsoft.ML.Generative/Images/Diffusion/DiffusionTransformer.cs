@@ -127,7 +127,7 @@ public sealed partial class DiffusionTransformer : BatchTransformer
         int seedColumn = Array.IndexOf(kinds, RowInputKind.Seed);
         long[] keys = rows.Keys(_config.Seed, seedColumn >= 0 ? [seedColumn] : Enumerable.Range(0, kinds.Length));
         torch.Tensor? low = Column(RowInputKind.LowResolution) is { } small ? DiffusionInputs.Enlarge(small, _config.Shape) : null;
-        using NoiseScheduler scheduler = OpenScheduler(new DiffusionGenerateOptions());
+        using NoiseScheduler scheduler = OpenScheduler(new DiffusionGenerateOptions { GuidanceScale = options.GuidanceScale });
         var prediction = new GuidedPrediction(
             _network, new DiffusionInputs(torch.empty(0), Column(RowInputKind.Label), low), _config.NullLabel, options.GuidanceScale, rescale: 0);
         var drawing = new DiffusionDrawing(scheduler, prediction, new PictureNoise(keys, _config.Shape, _device)) { Check = Host.CheckAlive };

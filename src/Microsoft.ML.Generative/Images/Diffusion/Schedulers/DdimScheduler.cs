@@ -93,6 +93,9 @@ public sealed class DdimScheduler : NoiseScheduler
         return new SchedulerStep(next, picture);
     }
 
+    /// <summary>One with <see cref="DdimSchedulerOptions.UseClippedModelOutput"/>, at its beginning.</summary>
+    internal DdimScheduler WithNoiseOfClipped() => new(_options with { UseClippedModelOutput = true });
+
     /// <summary>σ² of a step with η = 1 (eq. 16).</summary>
     internal float Variance(int timestep, int previous) => Variance(AlphasCumulative[timestep], AlphasCumulative[previous]);
 
