@@ -81,6 +81,10 @@ public class Module07Tests(Module07Run run) : IClassFixture<Module07Run>
     public void Few_steps_are_faster_than_many() => Assert.True(run.Samplers.Lines[^1].SecondsAPicture < run.Samplers.Lines[0].SecondsAPicture / 5);
 
     [Fact]
+    public void More_steps_come_nearer_to_the_way_itself() =>
+        Assert.All(run.Samplers.Errors.Values, points => Assert.True(points[^1].Distance < points[0].Distance));
+
+    [Fact]
     public void More_strength_changes_more() => Assert.Equal(run.Editing.Changes.Order(), run.Editing.Changes);
 
     [Fact]
