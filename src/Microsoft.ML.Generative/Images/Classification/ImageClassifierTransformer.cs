@@ -50,6 +50,8 @@ public sealed class ImageClassifierTransformer : BatchTransformer
 
     internal torch.Device Device => _device;
 
+    internal void CheckIsAlive() => ThrowIfDisposed();
+
     internal static OutputColumn[] OutputColumns(ImageClassifierOptions options, PrimitiveDataViewType? labelType)
     {
         OutputColumn predicted = new(options.PredictedLabelColumnName, NumberDataViewType.UInt32, IsVector: false)
