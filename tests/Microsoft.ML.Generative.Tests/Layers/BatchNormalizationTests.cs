@@ -19,8 +19,24 @@ public sealed class BatchNormalizationTests
             Assert.Equal(expected / Math.Sqrt(5), value, 1e-4);
 
         layer.eval();
-        double Expected(double value) => (value - 0.1 * 4) / Math.Sqrt(0.9 + 0.1 * 20 / 3);
-        Assert.Equal(Expected(7), layer.call(x)[1, 0, 1, 0].item<float>(), 1e-4);
+        Assert.Equal(3 / Math.Sqrt(20 / 3.0), layer.call(x)[1, 0, 1, 0].item<float>(), 1e-4);
+    }
+
+    [Fact]
+    public void Its_averages_are_plain_means_of_ten_batches_and_then_forget_a_tenth_with_each()
+    {
+        TorchRuntime.EnsureLoaded();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable noGradient = no_grad();
+        using var layer = new BatchNormalization(1);
+        float Mean() => layer.state_dict()["running_mean"].item<float>();
+        void Learn(float value) => layer.call(tensor([value - 1, value + 1], [2, 1, 1, 1]));
+        for (int i = 1; i <= 10; i++)
+            Learn(i);
+        Assert.Equal(5.5, Mean(), 1e-5);
+        Assert.Equal(2, layer.state_dict()["running_var"].item<float>(), 1e-5);
+        Learn(25.5f);
+        Assert.Equal(0.9 * 5.5 + 0.1 * 25.5, Mean(), 1e-5);
     }
 
     [Fact]
