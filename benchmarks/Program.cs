@@ -19,6 +19,9 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["decode-15m"] = DecodeWorkload.Run15M,
     ["decode-batch"] = DecodeWorkload.RunBatch,
     ["tokenize"] = TokenizeWorkload.Run,
+    ["ddpm"] = DiffusionWorkload.RunFloat32,
+    ["ddpm-bf16"] = DiffusionWorkload.RunBFloat16,
+    ["sample"] = DiffusionWorkload.RunSample,
 };
 
 Argument<string> workload = new("workload") { Description = $"One of: {string.Join(", ", workloads.Keys)}." };

@@ -18,7 +18,7 @@ internal static class MapSection
         new(4, "Variational autoencoders", "pictures from a few latent numbers", "Module04.VariationalAutoencoders"),
         new(5, "Generative adversarial networks", "one network draws, another judges"),
         new(6, "Transformers and LLMs", "text, token by token", "Module06.TransformersAndLLMs"),
-        new(7, "Diffusion models", "pictures out of noise, step by step"),
+        new(7, "Diffusion models", "pictures out of noise, step by step", "Module07.DiffusionModels"),
         new(8, "Fine-tuning and alignment", "LoRA, learning from preferences"),
         new(9, "Not named yet", ""),
         new(10, "Capstone project", "all of it in one application"),

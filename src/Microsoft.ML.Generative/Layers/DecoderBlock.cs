@@ -46,12 +46,12 @@ internal sealed class DecoderBlock : nn.Module
         return Finish(x, DotProductAttention.Causal(queries, Repeat(keys), Repeat(values), mask, training ? _dropout : 0));
     }
 
-    /// <summary>One more position of each sequence: [batch, 1, width].</summary>
+    /// <summary>More positions of each sequence: [batch, added, width].</summary>
     /// <param name="x">What the block before says.</param>
     /// <param name="cache">Keys and values so far.</param>
-    /// <param name="store">Puts the new keys or values, [batch, key heads, 1, headSize], into those of the cache and returns all to attend to.</param>
+    /// <param name="store">Puts the new keys or values, [batch, key heads, added, headSize], into those of the cache and returns all to attend to.</param>
     /// <param name="positions">Where the sequences are.</param>
-    /// <param name="mask">What each sequence may attend to, [batch, 1, 1, cached].</param>
+    /// <param name="mask">What the new positions may attend to, [batch, 1, added, cached]; not needed where it is all.</param>
     public Tensor Next(Tensor x, AttentionCache cache, Func<Tensor, Tensor, Tensor> store, RotaryPositions? positions = null, Tensor? mask = null)
     {
         (Tensor queries, Tensor keys, Tensor values) = Split(x, positions);

@@ -5,6 +5,9 @@ namespace Microsoft.ML.Generative;
 /// <summary>Decoding by tensor operations, on any device.</summary>
 internal sealed class TorchDecodingSession : IDecodingSession
 {
+    /// <summary>Tokens of a prompt that go through together: more take more memory for what attends to what.</summary>
+    internal const int BlockLength = 512;
+
     private readonly LanguageModelNetwork _network;
     private readonly torch.Device _device;
     private readonly AttentionCache[] _caches;
@@ -42,11 +45,9 @@ internal sealed class TorchDecodingSession : IDecodingSession
         using DisposeScope scope = torch.NewDisposeScope();
         long[] rows = Array.ConvertAll(streams.ToArray(), s => (long)s);
         long[] where = Array.ConvertAll(rows, s => (long)_lengths[s]);
-        torch.Tensor index = torch.tensor(rows, device: _device), positions = torch.tensor(where, device: _device);
+        torch.Tensor index = torch.tensor(rows, device: _device);
         long seen = where.Max() + 1;
-        torch.Tensor mask = Mask(positions, seen);
-        torch.Tensor next = _network.Next(torch.tensor(Array.ConvertAll(tokens.ToArray(), t => (long)t), device: _device), positions, _caches, Store, mask);
-        TensorMemory.ToArray<float>(next.cpu()).CopyTo(logits);
+        Run(tokens, torch.tensor(where, [rows.Length, 1], device: _device), seen, Store, logits);
         foreach (int stream in streams)
             _lengths[stream]++;
 
@@ -62,8 +63,24 @@ internal sealed class TorchDecodingSession : IDecodingSession
     public void Prefill(int stream, ReadOnlySpan<int> tokens, Span<float> logits)
     {
         CheckRoom(stream, tokens.Length);
-        foreach (int token in tokens)
-            Append([stream], [token], logits);
+        if (tokens.IsEmpty)
+            throw new ArgumentException("No tokens are given, and only they have logits.", nameof(tokens));
+
+        using IDisposable noGradient = torch.no_grad();
+        while (!tokens.IsEmpty)
+        {
+            using DisposeScope scope = torch.NewDisposeScope();
+            int start = _lengths[stream], count = Math.Min(BlockLength, tokens.Length);
+            Run(tokens[..count], torch.arange(start, start + count, device: _device).unsqueeze(0), start + count, Store, tokens.Length == count ? logits : []);
+            _lengths[stream] += count;
+            tokens = tokens[count..];
+
+            torch.Tensor Store(torch.Tensor cached, torch.Tensor added)
+            {
+                cached[stream].narrow(1, start, count).copy_(added[0]);
+                return cached.narrow(0, stream, 1).narrow(2, 0, start + count);
+            }
+        }
     }
 
     public void Copy(int from, int to)
@@ -90,14 +107,23 @@ internal sealed class TorchDecodingSession : IDecodingSession
         }
     }
 
-    // [rows, 1, 1, seen]: 0 for positions up to the stream's own and within the window, −∞ elsewhere.
+    // Positions are [rows, added]; each attends to what its stream has seen.
+    private void Run(ReadOnlySpan<int> tokens, torch.Tensor positions, long seen, Func<torch.Tensor, torch.Tensor, torch.Tensor> store, Span<float> logits)
+    {
+        torch.Tensor added = torch.tensor(Array.ConvertAll(tokens.ToArray(), t => (long)t), positions.shape, device: _device);
+        torch.Tensor next = _network.Next(added, positions, _caches, store, Mask(positions, seen));
+        if (!logits.IsEmpty)
+            TensorMemory.ToArray<float>(next.cpu()).CopyTo(logits);
+    }
+
+    // [rows, 1, added, seen]: 0 for positions up to the token's own and within the window, −∞ elsewhere.
     private torch.Tensor Mask(torch.Tensor positions, long seen)
     {
-        torch.Tensor keys = torch.arange(seen, device: _device).unsqueeze(0), own = positions.unsqueeze(1);
+        torch.Tensor keys = torch.arange(seen, device: _device), own = positions.unsqueeze(-1);
         torch.Tensor isHidden = keys > own;
         if (_network.Architecture.SlidingWindow is { } window)
             isHidden = isHidden.logical_or(keys <= own - window);
-        return torch.zeros(isHidden.shape, device: _device).masked_fill(isHidden, float.NegativeInfinity).unsqueeze(1).unsqueeze(1);
+        return torch.zeros(isHidden.shape, device: _device).masked_fill(isHidden, float.NegativeInfinity).unsqueeze(1);
     }
 
     private void CheckRoom(int stream, int tokens)

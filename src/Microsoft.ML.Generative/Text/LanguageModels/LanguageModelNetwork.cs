@@ -75,27 +75,27 @@ internal sealed class LanguageModelNetwork : nn.Module
     /// <summary>The target of a position that is not to be learnt.</summary>
     public const long NoTarget = -100;
 
-    /// <summary>Logits of the next token of each sequence, [batch, vocabulary], given its last one.</summary>
-    /// <param name="last">The last tokens, [batch].</param>
-    /// <param name="where">Their positions, [batch].</param>
+    /// <summary>Logits of the next token of each sequence, [batch, vocabulary], given those not yet cached.</summary>
+    /// <param name="added">These tokens, [batch, added].</param>
+    /// <param name="where">Their positions, [batch, added].</param>
     /// <param name="caches">Keys and values of each block.</param>
     /// <param name="store">As <see cref="DecoderBlock.Next"/> takes it.</param>
     /// <param name="mask">As <see cref="DecoderBlock.Next"/> takes it.</param>
-    public Tensor Next(Tensor last, Tensor where, AttentionCache[] caches, Func<Tensor, Tensor, Tensor> store, Tensor mask)
+    public Tensor Next(Tensor added, Tensor where, AttentionCache[] caches, Func<Tensor, Tensor, Tensor> store, Tensor mask)
     {
-        Tensor x = Embed(last.unsqueeze(1), positions?.index_select(0, where).unsqueeze(1));
+        Tensor x = Embed(added, positions is null ? null : At(positions));
         RotaryPositions? rotary = null;
         if (_rotary is not null)
         {
-            (Tensor cosine, Tensor sine) = _rotary.Tables(Architecture.ContextLength, last.device);
-            rotary = new RotaryPositions(_rotary, At(cosine), At(sine));
+            (Tensor cosine, Tensor sine) = _rotary.Tables(Architecture.ContextLength, added.device);
+            rotary = new RotaryPositions(_rotary, At(cosine).unsqueeze(1), At(sine).unsqueeze(1));
         }
 
         for (int i = 0; i < caches.Length; i++)
             x = blocks[i].Next(x, caches[i], store, rotary, mask);
-        return Head(norm.call(x)).squeeze(1);
+        return Head(norm.call(x.narrow(1, x.size(1) - 1, 1))).squeeze(1);
 
-        Tensor At(Tensor table) => table.index_select(0, where).unsqueeze(1).unsqueeze(1);
+        Tensor At(Tensor table) => table.index_select(0, where.flatten()).view(where.size(0), where.size(1), -1);
     }
 
     /// <summary>The attention of each block, [batch, heads, time, time], for sequences [batch, time].</summary>

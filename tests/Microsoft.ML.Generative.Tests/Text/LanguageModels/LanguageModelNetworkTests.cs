@@ -45,6 +45,30 @@ public sealed class LanguageModelNetworkTests
         }
     }
 
+    [Theory]
+    [InlineData("gpt, exact gelu")]
+    [InlineData("gpt with a window and grouped keys")]
+    [InlineData("llama, stretched linearly, with a window")]
+    public void A_prompt_goes_through_in_blocks_with_the_logits_of_the_whole(string name)
+    {
+        LanguageModelArchitecture architecture = TinyLanguageModels.All[name] with { ContextLength = TorchDecodingSession.BlockLength + 40 };
+        using LanguageModelNetwork network = TinyLanguageModels.Create(architecture);
+        using var session = new TorchDecodingSession(network, 2, architecture.ContextLength, torch.CPU);
+        int[] tokens = [.. Enumerable.Range(0, architecture.ContextLength).Select(i => i * i % 11)];
+        double[][] expected = Logits(network, tokens);
+
+        // Begun with a token alone, then with more than a block.
+        float[] logits = new float[architecture.VocabularySize];
+        session.Append([1], [tokens[0]], logits);
+        session.Prefill(1, tokens.AsSpan(1, 20), logits);
+        AssertClose([expected[20]], [logits], 1e-4);
+        session.Prefill(1, tokens.AsSpan(21), logits);
+        AssertClose([expected[^1]], [logits], 1e-4);
+
+        session.Prefill(0, tokens.AsSpan(0, 7), logits);
+        AssertClose([expected[6]], [logits], 1e-4);
+    }
+
     [Fact]
     public void A_copied_stream_goes_on_as_the_original_and_an_emptied_one_begins_anew()
     {

@@ -176,28 +176,28 @@ public sealed class DpmSolverMultistepScheduler : MultistepNoiseScheduler
         switch (_options.AlgorithmType)
         {
             case DpmAlgorithmType.DpmSolverPlusPlus:
-            {
-                float phi = MathF.Exp(-h) - 1;
-                return [-to.Alpha * phi, isMidpoint ? -0.5f * to.Alpha * phi : to.Alpha * (phi / h + 1), -to.Alpha * ((phi + h) / (h * h) - 0.5f)];
-            }
+                {
+                    float phi = MathF.Exp(-h) - 1;
+                    return [-to.Alpha * phi, isMidpoint ? -0.5f * to.Alpha * phi : to.Alpha * (phi / h + 1), -to.Alpha * ((phi + h) / (h * h) - 0.5f)];
+                }
 
             case DpmAlgorithmType.DpmSolver:
-            {
-                float phi = MathF.Exp(h) - 1;
-                return [-to.Sigma * phi, isMidpoint ? -0.5f * to.Sigma * phi : -to.Sigma * (phi / h - 1), -to.Sigma * ((phi - h) / (h * h) - 0.5f)];
-            }
+                {
+                    float phi = MathF.Exp(h) - 1;
+                    return [-to.Sigma * phi, isMidpoint ? -0.5f * to.Sigma * phi : -to.Sigma * (phi / h - 1), -to.Sigma * ((phi - h) / (h * h) - 0.5f)];
+                }
 
             case DpmAlgorithmType.SdeDpmSolverPlusPlus:
-            {
-                float phi = 1 - MathF.Exp(-2 * h);
-                return [to.Alpha * phi, isMidpoint ? 0.5f * to.Alpha * phi : to.Alpha * (phi / (-2 * h) + 1), to.Alpha * ((phi - 2 * h) / (4 * h * h) - 0.5f)];
-            }
+                {
+                    float phi = 1 - MathF.Exp(-2 * h);
+                    return [to.Alpha * phi, isMidpoint ? 0.5f * to.Alpha * phi : to.Alpha * (phi / (-2 * h) + 1), to.Alpha * ((phi - 2 * h) / (4 * h * h) - 0.5f)];
+                }
 
             default:
-            {
-                float phi = MathF.Exp(h) - 1;
-                return [-2 * to.Sigma * phi, isMidpoint ? -to.Sigma * phi : -2 * to.Sigma * (phi / h - 1)];
-            }
+                {
+                    float phi = MathF.Exp(h) - 1;
+                    return [-2 * to.Sigma * phi, isMidpoint ? -to.Sigma * phi : -2 * to.Sigma * (phi / h - 1)];
+                }
         }
     }
 

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Microsoft.ML.Generative.Tests;
 
 public sealed class WorkerTeamTests
@@ -68,5 +70,46 @@ public sealed class WorkerTeamTests
 
         using var met = new Barrier(4);
         team.Run(4, (_, _) => Assert.True(met.SignalAndWait(TimeSpan.FromSeconds(10))));
+    }
+
+    [Fact]
+    public void A_team_that_nobody_knows_any_more_is_collected_and_its_threads_end()
+    {
+        (WeakReference worked, HashSet<Thread> threads) = WorkAndForget();
+        for (int i = 0; i < 50 && threads.Any(t => t.IsAlive); i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            Thread.Sleep(20);
+        }
+
+        Assert.False(worked.IsAlive);
+        Assert.All(threads, thread => Assert.False(thread.IsAlive));
+    }
+
+    // Of its own, so that no local keeps anything alive.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static (WeakReference Worked, HashSet<Thread> Threads) WorkAndForget()
+    {
+        HashSet<Thread> threads = [];
+        var worked = new int[1000];
+        var team = new WorkerTeam(3);
+        // Often enough for the others to have a piece of it.
+        for (int i = 0; i < 200 && threads.Count == 0; i++)
+        {
+            team.Run(8, (piece, worker) =>
+            {
+                worked[piece]++;
+                Thread.Sleep(1);
+                if (worker > 0)
+                {
+                    lock (threads)
+                        threads.Add(Thread.CurrentThread);
+                }
+            });
+        }
+
+        Assert.NotEmpty(threads);
+        return (new WeakReference(worked), threads);
     }
 }

@@ -1,0 +1,55 @@
+using Microsoft.ML.Generative;
+using Samples.Shared;
+using TorchSharp;
+
+namespace Module07;
+
+/// <summary>The way from a picture to noise, which nothing has to be learnt for.</summary>
+internal static class ForwardSection
+{
+    public sealed record Result(double LinearHalf, double CosineHalf);
+
+    public static Result Run(Lesson lesson)
+    {
+        Lesson.Title("1. The forward process: from a picture to noise");
+        int[] timesteps = [0, 100, 200, 300, 400, 500, 600, 700, 800, 999];
+        NoiseScheduleOptions linear = new(), cosine = new() { BetaSchedule = BetaSchedule.Cosine };
+        float[] picture = lesson.Example(3);
+
+        lesson.Draw(
+            "forward-process.png", "a picture at rising times, with the linear and the cosine schedule",
+            [.. Noisy(picture, linear, timesteps), .. Noisy(picture, cosine, timesteps)], timesteps.Length,
+            ["linear", "cosine"], [.. timesteps.Select(t => $"t = {t}")]);
+
+        var (linearBar, cosineBar) = (new NoiseSchedule(linear).AlphasCumulative, new NoiseSchedule(cosine).AlphasCumulative);
+        Chart.SavePanels(lesson.Output.File("noise-schedules.png", "what is left of the picture, and its ratio to the noise"),
+        [
+            new Chart("what is left of the picture: ᾱ", "timestep", "ᾱ").Line("linear", Points(linearBar, a => a)).Line("cosine", Points(cosineBar, a => a)).Legend(),
+            new Chart("signal to noise: ᾱ / (1 − ᾱ)", "timestep", "SNR", logY: true)
+                .Line("linear", Points(linearBar, a => a / (1 - a))).Line("cosine", Points(cosineBar, a => a / (1 - a))).Legend(),
+        ]);
+
+        var result = new Result(Half(linearBar), Half(cosineBar));
+        Console.WriteLine($"Half of the picture's variance is noise at timestep {result.LinearHalf} of 1,000 with the linear schedule, at {result.CosineHalf} with the cosine.");
+        return result;
+    }
+
+    private static IEnumerable<float[]> Noisy(float[] picture, NoiseScheduleOptions schedule, int[] timesteps)
+    {
+        using var scheduler = new DdpmScheduler(new DdpmSchedulerOptions { Schedule = schedule });
+        using var scope = torch.NewDisposeScope();
+        using var generator = new torch.Generator(1);
+        torch.Tensor x0 = torch.tensor(picture).mul(2).sub(1), noise = torch.randn([picture.Length], generator: generator);
+        foreach (int t in timesteps)
+        {
+            // x[t] = √ᾱ x0 + √(1 − ᾱ) ε, at once and for any t.
+            torch.Tensor noisy = scheduler.AddNoise(x0.unsqueeze(0), noise.unsqueeze(0), torch.tensor(new[] { (long)t }));
+            yield return noisy.mul(0.5f).add(0.5f).clamp(0, 1).data<float>().ToArray();
+        }
+    }
+
+    private static (double, double)[] Points(IReadOnlyList<float> bar, Func<double, double> value) =>
+        [.. Enumerable.Range(0, 100).Select(i => 10 * i + 5).Select(t => ((double)t, value(bar[t])))];
+
+    private static double Half(IReadOnlyList<float> bar) => bar.Count(a => a > 0.5);
+}

@@ -1,0 +1,62 @@
+namespace Microsoft.ML.Generative.Tests;
+
+public sealed class DiffusionConformityTests : EstimatorConformity<DiffusionTransformer>
+{
+    protected override string InputColumn => "Pixels";
+
+    protected override IEstimator<DiffusionTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) =>
+        ml.Transforms.Generative().Diffusion(TinyDiffusion.Options().With(configure));
+
+    protected override IDataView CreateData(MLContext ml) => TinyImages.AsVectors(ml, 24);
+}
+
+public sealed class GuidedDiffusionConformityTests : EstimatorConformity<DiffusionTransformer>
+{
+    protected override string InputColumn => "Pixels";
+
+    protected override IEstimator<DiffusionTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure)
+    {
+        DiffusionOptions options = TinyDiffusion.Options();
+        (options.LabelColumnName, options.LabelCount, options.GuidanceScale, options.TransformStrength) = ("Number", 40, 2, 0.5);
+        (options.LabelConditioning, options.LearnsVariance, options.Sampler) = (DiffusionLabelConditioning.CrossAttention, true, DiffusionSampler.Ddpm);
+        (options.FlipsHorizontally, options.Dropout, options.Precision) = (true, 0.1, ComputePrecision.BFloat16);
+        return ml.Transforms.Generative().Diffusion(options.With(configure));
+    }
+
+    protected override IDataView CreateData(MLContext ml) => TinyImages.AsVectors(ml, 24);
+}
+
+public sealed class FlowTransformerConformityTests : EstimatorConformity<DiffusionTransformer>
+{
+    protected override string InputColumn => "Pixels";
+
+    protected override IEstimator<DiffusionTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure)
+    {
+        DiffusionOptions options = TinyDiffusion.Options();
+        (options.Architecture, options.Process) = (DiffusionArchitecture.Transformer, DiffusionProcess.FlowMatching);
+        return ml.Transforms.Generative().Diffusion(options.With(configure));
+    }
+
+    protected override IDataView CreateData(MLContext ml) => TinyImages.AsVectors(ml, 24);
+}
+
+/// <summary>The smallest diffusion model for <see cref="TinyImages"/> that has all of its parts.</summary>
+internal static class TinyDiffusion
+{
+    public static DiffusionOptions Options() => new()
+    {
+        InputColumnName = "Pixels",
+        BlockChannels = [4, 8],
+        AttentionLevels = [1],
+        AttentionHeadSize = 4,
+        NormGroups = 2,
+        PatchSize = 2,
+        TransformerSize = 8,
+        TransformerLayers = 1,
+        TransformerHeads = 2,
+        Steps = 4,
+        Epochs = 2,
+        BatchSize = 8,
+        TransformBatchSize = 7,
+    };
+}

@@ -1,0 +1,163 @@
+using System.Text.Json.Nodes;
+using Microsoft.ML.Data;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative.Tests;
+
+public sealed class PretrainedDiffusionTests
+{
+    private static readonly MLContext _ml = new(seed: 1);
+
+    private static DiffusionTransformer Fit(Action<DiffusionOptions> configure)
+    {
+        DiffusionOptions options = TinyDiffusion.Options();
+        options.MaxSteps = 3;
+        configure(options);
+        return _ml.Transforms.Generative().Diffusion(options).Fit(TinyImages.AsVectors(_ml, 24));
+    }
+
+    public static TheoryData<string> Models => [.. _models.Keys];
+
+    private static readonly Dictionary<string, Action<DiffusionOptions>> _models = new()
+    {
+        ["unconditional"] = _ => { },
+        ["classes with guidance"] = o => (o.LabelColumnName, o.LabelCount) = ("Number", 24),
+        ["classes without guidance"] = o => (o.LabelColumnName, o.LabelCount, o.LabelDropout) = ("Number", 24, 0),
+        ["learnt variance"] = o => (o.LearnsVariance, o.Sampler, o.Steps) = (true, DiffusionSampler.Ddpm, 1000),
+        ["velocity"] = o => (o.Prediction, o.NoiseSchedule) = (PredictionType.Velocity, new NoiseScheduleOptions { BetaSchedule = BetaSchedule.Cosine, RescaleBetasZeroSnr = true }),
+        ["flow"] = o => o.Process = DiffusionProcess.FlowMatching,
+    };
+
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void A_folder_draws_what_its_model_drew(string name)
+    {
+        using var folder = new TemporaryFolder();
+        using DiffusionTransformer model = Fit(_models[name]);
+        model.SavePretrained(folder.Path);
+        using DiffusionTransformer loaded = _ml.Generative().LoadPretrainedDiffusion(folder.Path);
+
+        var options = new DiffusionGenerateOptions { Seed = 1, Steps = 5, Label = model.LabelCount > 0 ? 3 : null };
+        Assert.Equal(model.LabelCount, loaded.LabelCount);
+        Assert.Equal(Draw(model, options), Draw(loaded, options));
+
+        // And once more, byte by byte.
+        using var second = new TemporaryFolder();
+        loaded.SavePretrained(second.Path);
+        foreach (string file in (string[])["model_index.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors", "scheduler/scheduler_config.json"])
+            Assert.Equal(File.ReadAllBytes(folder.File(file)), File.ReadAllBytes(second.File(file)));
+    }
+
+    [Fact]
+    public void A_folder_has_diffusers_names()
+    {
+        using var folder = new TemporaryFolder();
+        using DiffusionTransformer model = Fit(o => (o.LabelColumnName, o.LabelCount) = ("Number", 24));
+        model.SavePretrained(folder.Path);
+
+        JsonObject config = Json(folder.File("unet/config.json"));
+        Assert.Equal("UNet2DModel", config["_class_name"]!.GetValue<string>());
+        Assert.Equal(["DownBlock2D", "AttnDownBlock2D"], config["down_block_types"]!.AsArray().Select(n => n!.GetValue<string>()));
+        Assert.Equal(["AttnUpBlock2D", "UpBlock2D"], config["up_block_types"]!.AsArray().Select(n => n!.GetValue<string>()));
+        Assert.Equal(25, config["num_class_embeds"]!.GetValue<int>());
+        Assert.Equal("[6,8]", config["sample_size"]!.ToJsonString());
+        Assert.Equal("DDIMScheduler", Json(folder.File("scheduler/scheduler_config.json"))["_class_name"]!.GetValue<string>());
+        using var weights = SafetensorsFile.Open(folder.File("unet/diffusion_pytorch_model.safetensors"));
+        foreach (string name in (string[])["conv_in.weight", "time_embedding.linear_1.bias", "class_embedding.weight", "down_blocks.0.resnets.0.time_emb_proj.weight",
+            "down_blocks.0.downsamplers.0.conv.weight", "down_blocks.1.attentions.0.to_q.weight", "mid_block.attentions.0.to_out.0.bias", "mid_block.resnets.1.norm2.weight",
+            "up_blocks.0.upsamplers.0.conv.weight", "up_blocks.1.resnets.1.conv_shortcut.weight", "conv_norm_out.weight", "conv_out.bias"])
+            Assert.Contains(name, weights.Names);
+    }
+
+    [Fact]
+    public void Attention_of_old_checkpoints_is_found_under_its_old_names()
+    {
+        using var folder = new TemporaryFolder();
+        using DiffusionTransformer model = Fit(_ => { });
+        model.SavePretrained(folder.Path);
+        string path = folder.File("unet/diffusion_pytorch_model.safetensors");
+        using (DisposeScope scope = torch.NewDisposeScope())
+        {
+            List<(string, torch.Tensor)> renamed = [];
+            using (var file = SafetensorsFile.Open(path))
+            {
+                foreach (string name in file.Names)
+                {
+                    string old = name.Replace(".to_out.0.", ".proj_attn.").Replace(".to_q.", ".query.").Replace(".to_k.", ".key.").Replace(".to_v.", ".value.");
+                    torch.Tensor values = file.Read(name);
+                    // Some were convolutions of one pixel.
+                    renamed.Add((old, old.EndsWith("query.weight", StringComparison.Ordinal) ? values.unsqueeze(-1).unsqueeze(-1) : values));
+                }
+            }
+
+            SafetensorsWriter.WriteFile(path, renamed, null);
+        }
+
+        using DiffusionTransformer loaded = _ml.Generative().LoadPretrainedDiffusion(folder.Path);
+        var options = new DiffusionGenerateOptions { Seed = 1, Steps = 3 };
+        Assert.Equal(Draw(model, options), Draw(loaded, options));
+    }
+
+    [Fact]
+    public void Absent_members_have_diffusers_defaults_and_unknown_ones_warn()
+    {
+        using var folder = new TemporaryFolder();
+        string path = folder.File("config.json");
+        File.WriteAllText(path, """{ "_diffusers_version": "0.1", "sample_size": 32, "colour": 1 }""");
+        List<string> warnings = [];
+        UNetConfigFile file = UNetConfigFile.Read(path, warnings.Add);
+        Assert.Contains("'colour'", Assert.Single(warnings));
+        UNetConfig n = file.Network;
+        Assert.Equal((3, 3, 2, 8, 32, 1e-5, 1), (n.InChannels, n.OutChannels, n.LayersPerBlock, n.AttentionHeadSize, n.NormGroups, n.NormEpsilon, n.DownsamplePadding));
+        Assert.Equal([224, 448, 672, 896], n.BlockOutChannels);
+        Assert.Equal(UNetBlockKind.Plain, n.DownBlocks[0]);
+        Assert.Equal(UNetBlockKind.Attention, n.UpBlocks[0]);
+    }
+
+    [Theory]
+    [InlineData("down_block_types", """["SkipDownBlock2D","DownBlock2D"]""", "SkipDownBlock2D")]
+    [InlineData("time_embedding_type", "\"fourier\"", "fourier")]
+    [InlineData("class_embed_type", "\"identity\"", "identity")]
+    [InlineData("act_fn", "\"elu\"", "elu")]
+    [InlineData("norm_num_groups", "3", "norm groups")]
+    [InlineData("sample_size", "null", "sample_size")]
+    [InlineData("block_out_channels", "[4,4]", "shape")]
+    [InlineData("layers_per_block", "2", "numbers")]
+    [InlineData("in_channels", "3", "channels")]
+    public void Configurations_that_do_not_fit_are_refused_by_name(string member, string value, string named)
+    {
+        using var folder = new TemporaryFolder();
+        using (DiffusionTransformer model = Fit(_ => { }))
+            model.SavePretrained(folder.Path);
+        JsonObject config = Json(folder.File("unet/config.json"));
+        config[member] = JsonNode.Parse(value);
+        File.WriteAllText(folder.File("unet/config.json"), config.ToJsonString());
+        Assert.Contains(named, Assert.Throws<InvalidDataException>(() => _ml.Generative().LoadPretrainedDiffusion(folder.Path)).Message);
+    }
+
+    [Fact]
+    public void Missing_files_and_pickles_are_named()
+    {
+        using var folder = new TemporaryFolder();
+        Assert.Contains("model_index.json", Assert.Throws<FileNotFoundException>(() => _ml.Generative().LoadPretrainedDiffusion(folder.Path)).Message);
+        using (DiffusionTransformer model = Fit(_ => { }))
+            model.SavePretrained(folder.Path);
+        string weights = folder.File("unet/diffusion_pytorch_model.safetensors");
+        File.Move(weights, folder.File("unet/diffusion_pytorch_model.bin"));
+        Assert.Contains("pickle", Assert.Throws<InvalidDataException>(() => _ml.Generative().LoadPretrainedDiffusion(folder.Path)).Message);
+        File.Delete(folder.File("unet/diffusion_pytorch_model.bin"));
+        Assert.Contains("safetensors", Assert.Throws<FileNotFoundException>(() => _ml.Generative().LoadPretrainedDiffusion(folder.Path)).Message);
+    }
+
+    [Fact]
+    public void Models_that_diffusers_does_not_have_are_refused_with_the_reason()
+    {
+        using var folder = new TemporaryFolder();
+        using DiffusionTransformer transformer = Fit(o => o.Architecture = DiffusionArchitecture.Transformer);
+        Assert.Contains("transformer", Assert.Throws<NotSupportedException>(() => transformer.SavePretrained(folder.Path)).Message);
+    }
+
+    private static float[][] Draw(DiffusionTransformer model, DiffusionGenerateOptions options) => [.. model.Generate(2, options).GetColumn<float[]>("Generated")];
+
+    private static JsonObject Json(string path) => JsonNode.Parse(File.ReadAllText(path))!.AsObject();
+}

@@ -1,0 +1,90 @@
+using Microsoft.ML.Generative.Tests;
+using Module07;
+using Samples.Shared;
+
+namespace Samples.Tests;
+
+/// <summary>All sections, once, with a small network; the tests look at what they computed and drew.</summary>
+public sealed class Module07Run : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public Module07Run()
+    {
+        using var lesson = Lesson.Load("digits", quick: true, new SampleOutput(_folder.Path));
+        Forward = ForwardSection.Run(lesson);
+        Training = TrainingSection.Run(lesson);
+        Samplers = SamplersSection.Run(lesson);
+        Guidance = GuidanceSection.Run(lesson);
+        Editing = EditingSection.Run(lesson);
+        Folder = FolderSection.Run(lesson);
+        Flow = FlowSection.Run(lesson);
+        Pictures = Directory.GetFiles(_folder.Path);
+    }
+
+    internal ForwardSection.Result Forward { get; }
+
+    internal TrainingSection.Result Training { get; }
+
+    internal IReadOnlyList<SamplersSection.Line> Samplers { get; }
+
+    internal IReadOnlyList<GuidanceSection.Line> Guidance { get; }
+
+    internal EditingSection.Result Editing { get; }
+
+    internal FolderSection.Result Folder { get; }
+
+    internal IReadOnlyList<FlowSection.Line> Flow { get; }
+
+    public string[] Pictures { get; }
+
+    public void Dispose() => _folder.Dispose();
+}
+
+public class Module07Tests(Module07Run run) : IClassFixture<Module07Run>
+{
+    [Fact]
+    public void Every_file_is_a_picture_with_something_on_it()
+    {
+        Assert.Equal(10, run.Pictures.Length);
+        LessonFiles.ArePictures(run.Pictures);
+    }
+
+    [Fact]
+    public void The_lesson_names_the_pictures_that_the_program_writes() => LessonFiles.AreNamed(run.Pictures, "Module07");
+
+    [Fact]
+    public void The_lesson_quotes_the_program() => LessonFiles.QuoteTheProgram("Module07");
+
+    [Fact]
+    public void The_cosine_schedule_keeps_the_picture_longer()
+    {
+        // ᾱ of the cosine is ½ half-way, but for its small offset.
+        Assert.Equal(500, run.Forward.CosineHalf, 10.0);
+        Assert.True(run.Forward.LinearHalf < 300);
+    }
+
+    [Fact]
+    public void Even_a_short_training_tells_noise_from_pictures()
+    {
+        Assert.InRange(run.Training.Metrics.NoiseLoss, 0, 0.6);
+        Assert.True(run.Training.Metrics.NoiseLossByBand[3] < run.Training.Metrics.NoiseLossByBand[0]);
+        Assert.True(run.Training.TestAgreement > 0.7, $"{run.Training.TestAgreement}");
+    }
+
+    [Fact]
+    public void Few_steps_are_faster_than_many() => Assert.True(run.Samplers[^1].SecondsAPicture < run.Samplers[0].SecondsAPicture / 5);
+
+    [Fact]
+    public void More_strength_changes_more() => Assert.Equal(run.Editing.Changes.Order(), run.Editing.Changes);
+
+    [Fact]
+    public void What_is_not_masked_stays() => Assert.Equal(0, run.Editing.KeptDifference, 1e-5);
+
+    [Fact]
+    public void A_folder_of_diffusers_draws_the_same()
+    {
+        Assert.Equal(["model_index.json", "scheduler/scheduler_config.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors"], run.Folder.Files);
+        Assert.Equal(0, run.Folder.Difference);
+    }
+}
