@@ -13,7 +13,7 @@ internal static class MapSection
     public static IReadOnlyList<Module> Modules { get; } =
     [
         new(1, "Introduction", "what a generative model is", "Module01.Introduction"),
-        new(2, "Deep learning foundations", "networks, optimisers, the search for good settings"),
+        new(2, "Deep learning foundations", "networks, optimisers, the search for good settings", "Module02.DeepLearningFoundations"),
         new(3, "Mathematical foundations", "Bayes, matrices, gradients, information", "Module03.MathematicalFoundations"),
         new(4, "Variational autoencoders", "pictures from a few latent numbers", "Module04.VariationalAutoencoders"),
         new(5, "Generative adversarial networks", "one network draws, another judges"),

@@ -153,6 +153,43 @@ public sealed class GenerativeCatalog
     public DiffusionMetrics EvaluateDiffusion(DiffusionTransformer model, IDataView data, int timesteps = 100, int? seed = null) =>
         DiffusionEvaluator.Evaluate(Context, model, data, timesteps, seed);
 
+    /// <summary>Compares generated pictures with real ones: how good they are, and whether kinds of pictures are missing.</summary>
+    /// <param name="real">Real pictures, best those that the model has not learnt.</param>
+    /// <param name="generated">Generated pictures, best as many.</param>
+    /// <param name="classifier">Describes pictures by its features, trained on labelled pictures of the same kind. Default: none, pixels are compared.</param>
+    /// <param name="realColumnName">The column of the real pictures.</param>
+    /// <param name="generatedColumnName">The column of the generated pictures.</param>
+    /// <returns>Distances between the two, and how they cover each other.</returns>
+    /// <remarks>
+    /// The features of all rows are kept in memory, four bytes a value. Pictures are images of one size, or vectors of Single in 0..1 or Byte with a picture's shape.
+    /// </remarks>
+    /// <exception cref="ArgumentException">A column is missing or of another type or size, or there are too few rows.</exception>
+    /// <exception cref="InvalidDataException">A row cannot be used: an image of another size, a value that is not finite or far out of 0..1.</exception>
+    /// <example>
+    /// <code>
+    /// var classifier = ml.Transforms.Generative().ImageClassifier("Label", "Image").Fit(digits.TrainSet);
+    /// ImageGenerationMetrics metrics = ml.Generative().EvaluateImages(digits.TestSet, model.Generate(10_000), classifier);
+    /// Console.WriteLine($"Fréchet {metrics.FrechetDistance:F2}, precision {metrics.Precision:P1}, coverage {metrics.Coverage:P1}");
+    /// </code>
+    /// </example>
+    public ImageGenerationMetrics EvaluateImages(
+        IDataView real, IDataView generated, ImageClassifierTransformer? classifier = null,
+        string realColumnName = ImageEvaluationOptions.Defaults.RealColumnName, string generatedColumnName = ImageEvaluationOptions.Defaults.GeneratedColumnName) =>
+        EvaluateImages(real, generated, new ImageEvaluationOptions { Classifier = classifier, RealColumnName = realColumnName, GeneratedColumnName = generatedColumnName });
+
+    /// <summary>Compares generated pictures with real ones, with all options: other features, classes asked for, neighbours.</summary>
+    /// <param name="real">Real pictures, best those that the model has not learnt.</param>
+    /// <param name="generated">Generated pictures, best as many.</param>
+    /// <param name="options">Columns, features, labels, neighbours.</param>
+    /// <returns>Distances between the two, and how they cover each other.</returns>
+    /// <exception cref="ArgumentException">A column is missing or of another type or size, an option is out of its range, or there are too few rows.</exception>
+    /// <exception cref="FileNotFoundException">There is no such TorchScript file.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A row cannot be used: an image of another size, a value that is not finite or far out of 0..1, an unknown label; or the TorchScript file cannot.
+    /// </exception>
+    public ImageGenerationMetrics EvaluateImages(IDataView real, IDataView generated, ImageEvaluationOptions options) =>
+        ImageEvaluator.Evaluate(Context, real, generated, options);
+
     /// <summary>Loads a diffusion model from a folder in the layout of diffusers.</summary>
     /// <param name="folder">
     /// The folder of an unconditional or class-conditional pipeline: <c>model_index.json</c>, <c>unet/</c> with <c>config.json</c> of a <c>UNet2DModel</c> and

@@ -84,6 +84,31 @@ public sealed class GenerativeTransformsCatalog
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public DiffusionEstimator Diffusion(DiffusionOptions options) => new(_env, options);
 
+    /// <summary>An image classifier: learns which class a picture is of, and describes pictures by its features.</summary>
+    /// <param name="labelColumnName">The column with each row's class: a key, or an integer from 0 (which needs <see cref="ImageClassifierOptions.LabelCount"/>).</param>
+    /// <param name="inputColumnName">The column with the pictures: images of one size, or a known-size vector of Single in 0..1 or Byte with a picture's shape.</param>
+    /// <param name="epochs">Passes over the data.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// var digits = mlContext.Generative().Datasets.Mnist();
+    /// ImageClassifierTransformer model = mlContext.Transforms.Generative().ImageClassifier("Label", "Image").Fit(digits.TrainSet);
+    /// var metrics = mlContext.MulticlassClassification.Evaluate(model.Transform(digits.TestSet));
+    /// Console.WriteLine($"accuracy {metrics.MicroAccuracy:P2}");
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public ImageClassifierEstimator ImageClassifier(
+        string labelColumnName = ImageClassifierOptions.Defaults.LabelColumnName,
+        string inputColumnName = ImageClassifierOptions.Defaults.InputColumnName,
+        int epochs = ImageClassifierOptions.Defaults.Epochs) =>
+        ImageClassifier(new ImageClassifierOptions { LabelColumnName = labelColumnName, InputColumnName = inputColumnName, Epochs = epochs });
+
+    /// <summary>An image classifier with all its options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public ImageClassifierEstimator ImageClassifier(ImageClassifierOptions options) => new(_env, options);
+
     /// <summary>A language model: learns from texts, completes prompts, writes new texts.</summary>
     /// <param name="inputColumnName">The text column to learn, a document a row; the prompts where the trained model transforms rows.</param>
     /// <param name="contextLength">Tokens that the model sees at once.</param>

@@ -4,15 +4,18 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>Computed values of one output column, row by row: Single, or Int32 where the column's type says so.</summary>
+/// <summary>Computed values of one output column, row by row: Single, or Int32 or keys where the column's type says so.</summary>
 internal abstract class OutputBuffer
 {
     public static OutputBuffer Create(DataViewSchema.DetachedColumn column, int slots)
     {
         var vector = column.Type as VectorDataViewType;
-        return (vector?.ItemType ?? column.Type) == NumberDataViewType.Int32
-            ? new OutputBuffer<int>(torch.int32, vector?.Size, slots)
-            : new OutputBuffer<float>(torch.float32, vector?.Size, slots);
+        return (vector?.ItemType ?? column.Type) switch
+        {
+            KeyDataViewType => new OutputBuffer<uint>(torch.int32, vector?.Size, slots),
+            NumberDataViewType type when type == NumberDataViewType.Int32 => new OutputBuffer<int>(torch.int32, vector?.Size, slots),
+            _ => new OutputBuffer<float>(torch.float32, vector?.Size, slots),
+        };
     }
 
     /// <summary>Copies the rows computed, [rows, ..values], of any number type.</summary>

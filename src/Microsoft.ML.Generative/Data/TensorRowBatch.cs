@@ -6,7 +6,7 @@ namespace Microsoft.ML.Generative;
 /// <summary>Computes columns from columns that are tensors, many rows at a time.</summary>
 /// <param name="inputs">The columns read.</param>
 /// <param name="row">The row or cursor that they are read from.</param>
-/// <param name="outputs">The columns written: scalars or vectors of Single or Int32.</param>
+/// <param name="outputs">The columns written: scalars or vectors of Single or Int32, or keys.</param>
 /// <param name="activeOutput">Whether an output is wanted.</param>
 /// <param name="slots">How many rows are computed at once.</param>
 /// <param name="device">Where they are computed.</param>

@@ -5,13 +5,20 @@ namespace Microsoft.ML.Generative;
 /// <summary>A column that a transformer adds, as its estimator knows it before there is data.</summary>
 internal readonly record struct OutputColumn(string Name, PrimitiveDataViewType ItemType, bool IsVector)
 {
+    /// <summary>Whether its values are keys; <see cref="ItemType"/> is then UInt32.</summary>
+    public bool IsKey { get; init; }
+
+    /// <summary>What the column says of itself.</summary>
+    public SchemaShape? Annotations { get; init; }
+
     /// <summary>The columns of the input with those added, in place of others of their names.</summary>
     public static SchemaShape Promise(SchemaShape input, IEnumerable<OutputColumn> added)
     {
         Dictionary<string, SchemaShape.Column> columns = input.ToDictionary(c => c.Name);
         foreach (OutputColumn column in added)
             columns[column.Name] = new SchemaShape.Column(
-                column.Name, column.IsVector ? SchemaShape.Column.VectorKind.Vector : SchemaShape.Column.VectorKind.Scalar, column.ItemType, isKey: false);
+                column.Name, column.IsVector ? SchemaShape.Column.VectorKind.Vector : SchemaShape.Column.VectorKind.Scalar, column.ItemType,
+                column.IsKey, column.Annotations);
         return new SchemaShape(columns.Values);
     }
 }

@@ -43,6 +43,13 @@ internal static class TensorArithmetic
         return a.div(scalar);
     }
 
+    /// <summary>a, but no lower and no higher than that.</summary>
+    public static Tensor Within(this Tensor a, double lowest, double highest)
+    {
+        using Scalar low = lowest, high = highest;
+        return a.clamp(low, high);
+    }
+
     /// <summary>a becomes a · b.</summary>
     public static Tensor TimesInPlace(this Tensor a, double b)
     {

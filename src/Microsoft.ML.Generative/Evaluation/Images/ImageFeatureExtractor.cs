@@ -1,0 +1,86 @@
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>What pictures are compared by in <see cref="GenerativeCatalog.EvaluateImages(IDataView, IDataView, ImageEvaluationOptions)"/>: makes a vector of each.</summary>
+/// <remarks>
+/// Values of pictures a little out of 0..1, as some models generate them, count as 0 or 1, as they would in a picture file.
+/// </remarks>
+public abstract class ImageFeatureExtractor
+{
+    private protected ImageFeatureExtractor()
+    {
+    }
+
+    /// <summary>The pixels themselves: sees shifts as large changes, and needs no model.</summary>
+    public static ImageFeatureExtractor Pixels { get; } = new PixelFeatures();
+
+    /// <summary>
+    /// The columns hold features already: known-size vectors of Single. For models in ONNX files, ML.NET's <c>ApplyOnnxModel</c> makes such a column of each data.
+    /// </summary>
+    public static ImageFeatureExtractor Columns { get; } = new ColumnFeatures();
+
+    /// <summary>What a classifier's last layer sees.</summary>
+    /// <param name="model">A classifier trained on pictures of the same size.</param>
+    public static ImageFeatureExtractor Classifier(ImageClassifierTransformer model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return new ClassifierFeatures(model);
+    }
+
+    /// <summary>What a TorchScript file makes of pictures, such as an Inception network for published distances.</summary>
+    /// <param name="path">The file, as <c>torch.jit.save</c> writes it.</param>
+    /// <param name="options">How the pictures are handed to it.</param>
+    /// <remarks>
+    /// Its <c>forward</c> takes one tensor [batch, channels, height, width] of Single and returns one of [batch, ..]. <b>A TorchScript file is a program and is run
+    /// with the rights of this process: load files of people you trust only.</b>
+    /// </remarks>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public static ImageFeatureExtractor TorchScript(string path, TorchScriptFeatureOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        return new TorchScriptFeatures(path, (options ?? new TorchScriptFeatureOptions()).Checked());
+    }
+
+    /// <summary>Whether it makes features of pictures.</summary>
+    internal virtual bool TakesPictures => true;
+
+    /// <summary>The shape of pictures that it needs, if it is particular.</summary>
+    internal virtual ImageShape? Shape => null;
+
+    /// <summary>Gets ready to compute.</summary>
+    internal abstract FeatureComputation Open(torch.Device device);
+
+    private sealed class PixelFeatures : ImageFeatureExtractor
+    {
+        internal override FeatureComputation Open(torch.Device device) => new(device, rows => rows.flatten(1));
+    }
+
+    private sealed class ColumnFeatures : ImageFeatureExtractor
+    {
+        internal override bool TakesPictures => false;
+
+        internal override FeatureComputation Open(torch.Device device) => new(device, rows => rows);
+    }
+
+    private sealed class ClassifierFeatures(ImageClassifierTransformer model) : ImageFeatureExtractor
+    {
+        internal override ImageShape? Shape => model.Config.Shape;
+
+        internal override FeatureComputation Open(torch.Device device)
+        {
+            model.CheckIsAlive();
+            return new FeatureComputation(model.Device, model.Network.Features);
+        }
+    }
+}
+
+/// <summary>From [rows, ..] on a device to [rows, size].</summary>
+internal sealed class FeatureComputation(torch.Device device, Func<torch.Tensor, torch.Tensor> compute, IDisposable? owned = null) : IDisposable
+{
+    public torch.Device Device => device;
+
+    public torch.Tensor Compute(torch.Tensor rows) => compute(rows);
+
+    public void Dispose() => owned?.Dispose();
+}

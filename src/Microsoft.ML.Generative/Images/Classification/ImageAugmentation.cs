@@ -1,0 +1,30 @@
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>Changes of pictures that leave their class as it is, each row's drawn anew.</summary>
+internal static class ImageAugmentation
+{
+    /// <param name="x">[batch, channels, height, width].</param>
+    /// <param name="maxShift">Pixels by which a picture moves at most in each direction; zeros come in.</param>
+    /// <param name="flips">Whether half of the pictures are mirrored, left for right.</param>
+    /// <param name="generator">Draws, on the CPU.</param>
+    public static Tensor Apply(Tensor x, int maxShift, bool flips, Generator generator)
+    {
+        if (maxShift == 0 && !flips)
+            return x;
+
+        (long rows, long channels, long height, long width) = (x.size(0), x.size(1), x.size(2), x.size(3));
+        Tensor down = randint(0, 2 * maxShift + 1, [rows, 1], int64, generator: generator);
+        Tensor right = randint(0, 2 * maxShift + 1, [rows, 1], int64, generator: generator);
+        Tensor mirrored = randint(0, flips ? 2 : 1, [rows, 1], int64, generator: generator).to(ScalarType.Bool);
+
+        // Where in the padded picture each row and column of the new one comes from.
+        Tensor columns = arange(width, int64).unsqueeze(0);
+        Tensor fromX = where(mirrored, columns.flip(1), columns).Plus(right).to(x.device);
+        Tensor fromY = arange(height, int64).unsqueeze(0).Plus(down).to(x.device);
+        Tensor padded = maxShift == 0 ? x : nn.functional.pad(x, [maxShift, maxShift, maxShift, maxShift]);
+        Tensor shifted = padded.gather(2, fromY.view(rows, 1, height, 1).expand(rows, channels, height, padded.size(3)));
+        return shifted.gather(3, fromX.view(rows, 1, 1, width).expand(rows, channels, height, width));
+    }
+}

@@ -1,0 +1,131 @@
+using Microsoft.ML.Runtime;
+using TorchSharp;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>Trains a small convolutional network to tell which class a picture is of.</summary>
+/// <remarks>
+/// <para>
+/// Create with <see cref="GenerativeTransformsCatalog.ImageClassifier(string, string, int)"/> or
+/// <see cref="GenerativeTransformsCatalog.ImageClassifier(ImageClassifierOptions)"/>.
+/// </para>
+/// <list type="table">
+/// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
+/// <item><term>input (Label)</term><description>key, or integer from 0: the class; read by the training only.</description></item>
+/// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte with the shape of a picture.</description></item>
+/// <item><term>output (PredictedLabel)</term><description>key: the most probable class, with the label column's key values; for integers, the integers.</description></item>
+/// <item><term>output (Score)</term><description>vector of Single: the probability of each class. Its slots have the classes' names.</description></item>
+/// <item><term>output, optional (none)</term><description>vector of Single: what the last layer sees, a description of the picture.</description></item>
+/// </list>
+/// <para>
+/// Task: multiclass classification, feature extraction · normalisation: pixels in 0..1 (bytes are scaled) · caching: not needed (reads once) · GPU: yes ·
+/// same seed, same weights on the CPU: yes · exact resume: yes.
+/// </para>
+/// <para>
+/// The columns are what <c>mlContext.MulticlassClassification.Evaluate</c> and <c>MapKeyToValue</c> expect; the evaluator wants a key column of labels,
+/// or one of Single. The trained model also describes pictures for <see cref="GenerativeCatalog"/>'s evaluation of generated ones.
+/// </para>
+/// <para>
+/// He, Zhang, Ren, Sun, "Identity mappings in deep residual networks", 2016, <see href="https://arxiv.org/abs/1603.05027"/>; label smoothing: Szegedy et al.,
+/// "Rethinking the Inception architecture", 2016, section 7.
+/// </para>
+/// </remarks>
+/// <seealso cref="ImageClassifierTransformer"/>
+public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransformer>
+{
+    private readonly IHostEnvironment _env;
+    private readonly IHost _host;
+    private readonly ImageClassifierOptions _options;
+
+    internal ImageClassifierEstimator(IHostEnvironment env, ImageClassifierOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _options = options.Copy();
+        _options.ValidateForTraining();
+        _env = env;
+        _host = env.Register(nameof(ImageClassifierEstimator));
+    }
+
+    /// <summary>Trains on the rows of <paramref name="input"/>.</summary>
+    /// <param name="input">Data with the columns <see cref="ImageClassifierOptions.InputColumnName"/> and <see cref="ImageClassifierOptions.LabelColumnName"/>.</param>
+    /// <returns>The trained model. Dispose of it to release its memory early.</returns>
+    /// <exception cref="ArgumentException">A column is missing or of another type or size, the data is empty, or an option does not fit it.</exception>
+    /// <exception cref="InvalidDataException">A row cannot be used: an image of another size, a value that is not finite or out of 0..1, a missing or unknown label.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// libtorch or the GPU asked for is missing, the checkpoints are of another training, or the loss stopped being finite.
+    /// </exception>
+    /// <exception cref="IOException">The checkpoint folder or TensorBoard's cannot be used.</exception>
+    /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
+    public ImageClassifierTransformer Fit(IDataView input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        ImageShape shape = ColumnTypes.FindShape(input, _options.InputColumnName, _options.Channels, _options.Height, _options.Width)
+            ?? throw new ArgumentException(
+                $"Column '{_options.InputColumnName}' does not tell the shape of its images: set Height and Width (and Channels, unless 1).");
+        var config = new ImageClassifierConfig(_options, shape, FindClasses(input.Schema, out ClassLabels? labels), labels);
+        config.CheckSize();
+        if (_options.MaxShift >= Math.Min(shape.Height, shape.Width))
+            throw new ArgumentException($"{nameof(ImageClassifierOptions.MaxShift)} is {_options.MaxShift}: nothing would be left of images of {shape}.");
+        TensorColumn[] columns = TrainingTensors(input.Schema, config);
+        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? TrainingTensors(v.Schema, config) : null;
+
+        using TrainingRun run = TrainingRun.Open(_env, _host, _options);
+        using TensorSource data = run.ReadData(input, columns);
+        using TensorSource? validation = validationColumns is null ? null : run.ReadValidationData(validationColumns);
+
+        ImageClassifierNetwork network = TorchSeed.Initialize(run.Seed, config.CreateNetwork);
+        try
+        {
+            network.to(run.Device);
+            using var trained = new TrainedNetwork("classifier", network, _options);
+            var phase = new TrainingPhase(
+                trained, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device), (step, batch) => Losses(network, _options, step, batch));
+            IBatchSource? validationBatches = validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device);
+            new TrainingLoop(run, [phase], validationBatches).Run();
+            return new ImageClassifierTransformer(_host, config, network, run.Device);
+        }
+        catch
+        {
+            network.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema)
+    {
+        ArgumentNullException.ThrowIfNull(inputSchema);
+        ColumnTypes.CheckFeatures(inputSchema, _options.InputColumnName);
+        ColumnTypes.CheckLabel(inputSchema, _options.LabelColumnName);
+        inputSchema.TryFindColumn(_options.LabelColumnName, out SchemaShape.Column label);
+        return OutputColumn.Promise(inputSchema, ImageClassifierTransformer.OutputColumns(_options, ClassLabels.TypeOf(label)));
+    }
+
+    /// <summary>
+    /// The cross-entropy, with labels smoothed while it learns; a validation scores the labels as they are, so that its losses are −log p(label) in nats.
+    /// </summary>
+    internal static Losses Losses(ImageClassifierNetwork network, ImageClassifierOptions options, StepContext step, TensorBatch batch)
+    {
+        Tensor x = step.IsTraining ? ImageAugmentation.Apply(batch[0], options.MaxShift, options.FlipsHorizontally, step.Generator) : batch[0];
+        Tensor logits = network.Logits(network.Features(x));
+        Tensor loss = F.cross_entropy(logits, batch[1], label_smoothing: step.IsTraining ? options.LabelSmoothing : 0);
+        return new Losses(loss, ("accuracy", logits.detach().argmax(1).eq(batch[1]).to(float32).mean()));
+    }
+
+    private int FindClasses(DataViewSchema schema, out ClassLabels? labels)
+    {
+        string name = _options.LabelColumnName;
+        ColumnTypes.CheckLabel(SchemaShape.Create(schema), name);
+        int count = LabelCounts.Find(schema, name, _options.LabelCount);
+        if (count < 2)
+            throw new ArgumentException($"Column '{name}' has {count} class; expected 2 or more.");
+        labels = ClassLabels.Of(schema[name], count);
+        return labels is null || labels.Values.Length == count ? count
+            : throw new ArgumentException($"Column '{name}' has {labels.Values.Length} classes; {nameof(ImageClassifierOptions.LabelCount)} is {count}.");
+    }
+
+    private static TensorColumn[] TrainingTensors(DataViewSchema schema, ImageClassifierConfig config) =>
+        [config.InputTensor(schema), TensorColumn.Label(schema, config.Options.LabelColumnName, config.ClassCount)];
+}

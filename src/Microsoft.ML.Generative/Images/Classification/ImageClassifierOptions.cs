@@ -1,0 +1,164 @@
+namespace Microsoft.ML.Generative;
+
+/// <summary>The network that an image classifier is made of.</summary>
+public enum ImageClassifierArchitecture
+{
+    /// <summary>Blocks of two convolutions with a shortcut around them (He, Zhang, Ren, Sun 2016).</summary>
+    Residual,
+
+    /// <summary>The same blocks without shortcuts.</summary>
+    Plain,
+}
+
+/// <summary>What an image classifier's values are normalised by before each convolution.</summary>
+public enum ImageClassifierNormalization
+{
+    /// <summary>
+    /// By the channels of the batch, and after the training by moving averages of them (Ioffe, Szegedy 2015). Learns in the fewest steps; for batches of 16 and more.
+    /// </summary>
+    Batch,
+
+    /// <summary>
+    /// By groups of four channels of the picture itself (Wu, He 2018): the same while learning and after, whatever the batch. Needs several times the steps.
+    /// </summary>
+    Group,
+}
+
+/// <summary>Options of <see cref="ImageClassifierEstimator"/>.</summary>
+/// <example>
+/// <code>
+/// var classifier = mlContext.Transforms.Generative().ImageClassifier(new ImageClassifierOptions
+/// {
+///     LabelColumnName = "Label",
+///     InputColumnName = "Image",
+///     MaxShift = 2,
+///     LabelSmoothing = 0.1,
+///     FeaturesColumnName = "Features",
+/// });
+/// </code>
+/// </example>
+public sealed class ImageClassifierOptions : TrainingOptions
+{
+    internal static new class Defaults
+    {
+        public const string LabelColumnName = "Label";
+        public const string InputColumnName = "Image";
+        public const string PredictedLabelColumnName = "PredictedLabel";
+        public const string ScoreColumnName = "Score";
+        public const int Epochs = 5;
+        public const int BaseChannels = 16;
+        public const int Stages = 3;
+        public const int BlocksPerStage = 1;
+        public const int TransformBatchSize = 256;
+    }
+
+    private const int MostStages = 10;
+    private const int MostBlocks = 100;
+    private const int WidestStage = 1 << 16;
+
+    /// <summary>Makes the default options: 5 epochs of AdamW at a learning rate of 0.01 with weight decay 0.01, warm-up and a cosine down to 0.</summary>
+    public ImageClassifierOptions()
+    {
+        Epochs = Defaults.Epochs;
+        Optimizer = OptimizerKind.AdamW;
+        LearningRate = 0.01;
+        WeightDecay = 0.01;
+        LearningRateSchedule = LearningRateSchedule.Cosine;
+    }
+
+    /// <summary>The column with each row's class: a key, or an integer from 0. Only the training reads it. Default: Label.</summary>
+    public string LabelColumnName { get; set; } = Defaults.LabelColumnName;
+
+    /// <summary>Classes in <see cref="LabelColumnName"/>, at least 2. Default: what a key column's type says; other columns need it.</summary>
+    public int? LabelCount { get; set; }
+
+    /// <summary>
+    /// The column with the pictures: images of one size, or a known-size vector of Single in 0..1 or Byte with the shape of a picture. Default: Image.
+    /// </summary>
+    public string InputColumnName { get; set; } = Defaults.InputColumnName;
+
+    /// <summary>The output column with the most probable class, a key. Default: PredictedLabel.</summary>
+    public string PredictedLabelColumnName { get; set; } = Defaults.PredictedLabelColumnName;
+
+    /// <summary>The output column with the probability of each class, a vector that sums to 1. Default: Score.</summary>
+    public string ScoreColumnName { get; set; } = Defaults.ScoreColumnName;
+
+    /// <summary>
+    /// The output column with what the last layer sees, a vector of <see cref="BaseChannels"/> · 2^(<see cref="Stages"/> − 1) values: a description of the picture in which
+    /// similar ones are near. Default: none, there is no such column.
+    /// </summary>
+    public string? FeaturesColumnName { get; set; }
+
+    /// <summary>Channels of the pictures, 1 to 4. Default: what the column's type says; 3 for image columns; else 1.</summary>
+    /// <remarks>An image column is read as gray with 1, RGB with 3 and RGBA with 4. Vectors hold one plane a channel.</remarks>
+    public int? Channels { get; set; }
+
+    /// <summary>Height of the pictures in pixels. Default: what the column's type or first image says.</summary>
+    public int? Height { get; set; }
+
+    /// <summary>Width of the pictures in pixels. Default: what the column's type or first image says.</summary>
+    public int? Width { get; set; }
+
+    /// <summary>The kind of network. Default: <see cref="ImageClassifierArchitecture.Residual"/>.</summary>
+    public ImageClassifierArchitecture Architecture { get; set; } = ImageClassifierArchitecture.Residual;
+
+    /// <summary>Channels of the first stage, at least 1; each later stage has twice as many. Default: 16.</summary>
+    public int BaseChannels { get; set; } = Defaults.BaseChannels;
+
+    /// <summary>Stages, 1 to 10; each after the first halves height and width. Default: 3.</summary>
+    public int Stages { get; set; } = Defaults.Stages;
+
+    /// <summary>Blocks in each stage, of two convolutions each, 1 to 100. Default: 1.</summary>
+    public int BlocksPerStage { get; set; } = Defaults.BlocksPerStage;
+
+    /// <summary>What values are normalised by. Default: <see cref="ImageClassifierNormalization.Batch"/>.</summary>
+    public ImageClassifierNormalization Normalization { get; set; } = ImageClassifierNormalization.Batch;
+
+    /// <summary>The probability with which the training drops a feature before the last layer, 0 to below 1. Default: 0.</summary>
+    public double Dropout { get; set; }
+
+    /// <summary>
+    /// The part of each label that the training spreads over all classes, 0 to below 1, such as 0.1: probabilities then are less extreme (Szegedy et al. 2016,
+    /// section 7). Default: 0.
+    /// </summary>
+    public double LabelSmoothing { get; set; }
+
+    /// <summary>Pixels by which the training moves each picture at most, up or down and left or right, at least 0; zeros come in. Default: 0.</summary>
+    public int MaxShift { get; set; }
+
+    /// <summary>Whether the training mirrors half of the pictures, left for right; not for digits or letters. Default: false.</summary>
+    public bool FlipsHorizontally { get; set; }
+
+    /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it. Default: 256.</summary>
+    public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
+
+    /// <summary>Values that the last layer sees.</summary>
+    internal int FeatureSize => BaseChannels << (Stages - 1);
+
+    internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
+
+    internal override ImageClassifierOptions Copy() => (ImageClassifierOptions)base.Copy();
+
+    internal override void Validate()
+    {
+        base.Validate();
+        OptionChecks.NotEmpty(LabelColumnName);
+        OptionChecks.NotEmpty(InputColumnName);
+        OptionChecks.DifferentNames([PredictedLabelColumnName, ScoreColumnName, .. FeaturesColumnName is null ? [] : (string[])[FeaturesColumnName]]);
+        OptionChecks.AtLeast(LabelCount ?? 2, 2, nameof(LabelCount));
+        OptionChecks.AtLeast(Channels ?? 1, 1, nameof(Channels));
+        OptionChecks.AtLeast(Height ?? 1, 1, nameof(Height));
+        OptionChecks.AtLeast(Width ?? 1, 1, nameof(Width));
+        OptionChecks.Defined(Architecture);
+        OptionChecks.Defined(Normalization);
+        OptionChecks.AtLeast(BaseChannels, 1);
+        OptionChecks.Between(Stages, 1, MostStages);
+        OptionChecks.Between(BlocksPerStage, 1, MostBlocks);
+        if ((long)BaseChannels << (Stages - 1) > WidestStage)
+            throw new ArgumentException($"{nameof(BaseChannels)} is {BaseChannels}, and {nameof(Stages)} {Stages}: the last stage has more than {WidestStage:N0} channels.", nameof(BaseChannels));
+        OptionChecks.Below(Dropout, 1);
+        OptionChecks.Below(LabelSmoothing, 1);
+        OptionChecks.AtLeast(MaxShift, 0);
+        OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+    }
+}
