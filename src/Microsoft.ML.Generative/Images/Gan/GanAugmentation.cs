@@ -39,7 +39,7 @@ internal static class GanAugmentation
 
         // A whole number below count, and lowest added; 0 where the picture is not changed: [batch].
         Tensor Whole(long count, long lowest) =>
-            Uniform().Times(count).floor().clamp_max(count - 1).to(ScalarType.Int64).Plus(lowest) * IsChanged().to(ScalarType.Int64);
+            Uniform().Times(count).floor().clamp_max(count - 1).Plus(lowest).to(ScalarType.Int64) * IsChanged().to(ScalarType.Int64);
     }
 
     /// <summary>Each picture moved down and right by its numbers of pixels; zeros come in.</summary>

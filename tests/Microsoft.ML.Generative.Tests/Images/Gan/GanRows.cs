@@ -21,7 +21,7 @@ internal static class GanRows
     public static (double X, double Y) Centre(int mode) => Math.SinCos(2 * Math.PI * mode / Modes);
 
     /// <summary>Points of all eight in turn.</summary>
-    public static PlanePoint[] Ring(int count)
+    public static PlanePoint[] Ring(int count, double radius = 1, double deviation = 0.05)
     {
         float[] noise = new float[2 * count];
         RowNoise.Fill(noise, new RowRandom(1, 1));
@@ -30,7 +30,7 @@ internal static class GanRows
             var (x, y) = Centre(i % Modes);
             return new PlanePoint
             {
-                Features = [(float)(x + Deviation * noise[2 * i]), (float)(y + Deviation * noise[2 * i + 1])],
+                Features = [(float)(radius * x + deviation * noise[2 * i]), (float)(radius * y + deviation * noise[2 * i + 1])],
                 Label = (uint)(i % Modes) + 1,
             };
         })];
