@@ -15,7 +15,6 @@ internal sealed class PlanePoint
 internal static class GanRows
 {
     public const int Modes = 8;
-    public const double Deviation = 0.05;
 
     /// <summary>The centre of one of eight Gaussians on the unit circle.</summary>
     public static (double X, double Y) Centre(int mode) => Math.SinCos(2 * Math.PI * mode / Modes);

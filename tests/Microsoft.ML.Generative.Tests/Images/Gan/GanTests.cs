@@ -77,7 +77,7 @@ public class GanTests
         using var file = new MemoryStream();
         ml.Model.Save(model, data.Schema, file);
         file.Position = 0;
-        using var loaded = (GanTransformer)((TransformerChain<ITransformer>)new MLContext().Model.Load(file, out _)).LastTransformer;
+        using var loaded = (GanTransformer)new MLContext().Model.Load(file, out _);
 
         float[] z = model.DrawLatent(7);
         Assert.Equal(model.Decode(z, 2), loaded.Decode(z, 2));
