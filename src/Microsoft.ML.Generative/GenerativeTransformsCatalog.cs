@@ -84,6 +84,32 @@ public sealed class GenerativeTransformsCatalog
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public DiffusionEstimator Diffusion(DiffusionOptions options) => new(_env, options);
 
+    /// <summary>A generative adversarial network: one network learns to draw what another cannot tell from real rows.</summary>
+    /// <param name="inputColumnName">
+    /// The column to learn: images of one size, a known-size vector of Single or Byte with values in 0..1 and a picture's shape, or any known-size vector of Single.
+    /// </param>
+    /// <param name="labelColumnName">A key column of classes to condition on, or none.</param>
+    /// <param name="epochs">Passes over the data.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// IDataView digits = mlContext.Generative().Datasets.Digits(10_000);
+    /// GanTransformer model = mlContext.Transforms.Generative().Gan("Image", labelColumnName: "Label").Fit(digits);
+    /// IDataView sevens = model.Generate(16, new() { Label = 7 });
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public GanEstimator Gan(
+        string inputColumnName = GanOptions.Defaults.InputColumnName,
+        string? labelColumnName = null,
+        int epochs = GanOptions.Defaults.Epochs) =>
+        Gan(new GanOptions { InputColumnName = inputColumnName, LabelColumnName = labelColumnName, Epochs = epochs });
+
+    /// <summary>A generative adversarial network with all its options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range, or two do not go together; the message names them.</exception>
+    public GanEstimator Gan(GanOptions options) => new(_env, options);
+
     /// <summary>An image classifier: learns which class a picture is of, and describes pictures by its features.</summary>
     /// <param name="labelColumnName">The column with each row's class: a key, or an integer from 0 (which needs <see cref="ImageClassifierOptions.LabelCount"/>).</param>
     /// <param name="inputColumnName">The column with the pictures: images of one size, or a known-size vector of Single in 0..1 or Byte with a picture's shape.</param>

@@ -28,4 +28,18 @@ internal static class RowNoise
                 values[i + 1] = (float)(radius * sin);
         }
     }
+
+    /// <summary>Standard normal values, those further from 0 than a bound drawn again.</summary>
+    public static void FillWithin(Span<float> values, RowRandom random, double bound)
+    {
+        for (int i = 0; i < values.Length;)
+        {
+            double radius = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble()));
+            (double sin, double cos) = Math.SinCos(2 * Math.PI * random.NextDouble());
+            if (Math.Abs(radius * cos) <= bound)
+                values[i++] = (float)(radius * cos);
+            if (i < values.Length && Math.Abs(radius * sin) <= bound)
+                values[i++] = (float)(radius * sin);
+        }
+    }
 }

@@ -10,18 +10,18 @@ namespace Microsoft.ML.Generative;
 internal static class Layer
 {
     /// <summary>[.., inputs] → [.., outputs].</summary>
-    public static nn.Module<Tensor, Tensor> Linear(long inputs, long outputs, bool hasBias = true) =>
-        new Product(nameof(Linear), [outputs, inputs], outputs, hasBias, F.linear);
+    public static Product Linear(long inputs, long outputs, bool hasBias = true) =>
+        new(nameof(Linear), [outputs, inputs], outputs, hasBias, F.linear);
 
     /// <summary>[batch, inputs, height, width] → [batch, outputs, ..], with a square kernel.</summary>
-    public static nn.Module<Tensor, Tensor> Conv2d(long inputs, long outputs, long kernelSize, long stride = 1, long padding = 0, bool hasBias = true) =>
-        new Product(nameof(Conv2d), [outputs, inputs, kernelSize, kernelSize], outputs, hasBias, (x, weight, bias) =>
+    public static Product Conv2d(long inputs, long outputs, long kernelSize, long stride = 1, long padding = 0, bool hasBias = true) =>
+        new(nameof(Conv2d), [outputs, inputs, kernelSize, kernelSize], outputs, hasBias, (x, weight, bias) =>
             F.conv2d(x, weight, bias, [stride, stride], [padding, padding]));
 
     /// <summary>[batch, inputs, height, width] → [batch, outputs, ..]: what a convolution of the same numbers came from.</summary>
-    public static nn.Module<Tensor, Tensor> ConvTranspose2d(
+    public static Product ConvTranspose2d(
         long inputs, long outputs, long kernelSize, long stride = 1, long padding = 0, long outputPadding = 0, bool hasBias = true) =>
-        new Product(nameof(ConvTranspose2d), [inputs, outputs, kernelSize, kernelSize], outputs, hasBias, (x, weight, bias) =>
+        new(nameof(ConvTranspose2d), [inputs, outputs, kernelSize, kernelSize], outputs, hasBias, (x, weight, bias) =>
             F.conv_transpose2d(x, weight, bias, [stride, stride], [padding, padding], [outputPadding, outputPadding]));
 
     /// <summary>
@@ -39,7 +39,8 @@ internal static class Layer
         return F.pad(kernel, [0L, 1, 0, 1]).Plus(F.pad(kernel, [1L, 0, 0, 1])).Plus(F.pad(kernel, [0L, 1, 1, 0])).Plus(F.pad(kernel, [1L, 0, 1, 0]));
     }
 
-    private sealed class Product : nn.Module<Tensor, Tensor>
+    /// <summary>A layer with a weight and perhaps a bias.</summary>
+    internal sealed class Product : nn.Module<Tensor, Tensor>
     {
         private readonly Parameter weight;
         private readonly Parameter? bias;
@@ -59,8 +60,14 @@ internal static class Layer
             RegisterComponents();
         }
 
-        public override Tensor forward(Tensor input) => _multiply(
-            MixedPrecision.Cast(input), MixedPrecision.Cast(weight), bias is null ? null : MixedPrecision.Cast(bias));
+        /// <summary>What the input is multiplied with: [outputs, inputs, ..].</summary>
+        public Parameter Weight => weight;
+
+        public override Tensor forward(Tensor input) => Multiply(input, weight);
+
+        /// <summary>What the layer would return if this were its weight.</summary>
+        public Tensor Multiply(Tensor input, Tensor otherWeight) => _multiply(
+            MixedPrecision.Cast(input), MixedPrecision.Cast(otherWeight), bias is null ? null : MixedPrecision.Cast(bias));
 
         protected override void Dispose(bool disposing)
         {

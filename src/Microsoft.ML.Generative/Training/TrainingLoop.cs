@@ -58,7 +58,7 @@ internal sealed class TrainingLoop
         _stepsPerEpoch = (phases[0].Batches.BatchesPerEpoch + drawsPerStep - 1) / drawsPerStep;
         _totalSteps = _options.MaxSteps ?? checked(_options.Epochs * _stepsPerEpoch);
         _meter = new TrainingMeter(_totalSteps, run.Device.ToString());
-        if (validation is not null && (_options.EarlyStoppingPatience is not null || _options.OnCancel == CancellationBehavior.KeepBest))
+        if (validation is not null && _options.ValidationChoosesModel && (_options.EarlyStoppingPatience is not null || _options.OnCancel == CancellationBehavior.KeepBest))
             _best = new BestWeights(_networks);
         if (run.Checkpoints is { } folder)
             _checkpoints = new CheckpointSession(run, folder, _networks[0].Name, _networks, _feeds, _validation, _meter, _best);
@@ -245,16 +245,23 @@ internal sealed class TrainingLoop
             part.backward();
         }
 
-        if (_options.GradientClipNorm is { } maxNorm)
+        if (_options.GradientClipNorm is not null || phase.ReportsGradientNorm)
         {
-            double norm = network.ClipGradients(maxNorm);
+            double norm = network.ClipGradients(_options.GradientClipNorm ?? double.PositiveInfinity);
             if (!double.IsFinite(norm))
                 throw Diverged(network, context.Step, learningRate, "gradient", $"norm {Text(norm)}");
             if (index == 0)
                 _gradientNorm = norm;
+            if (phase.ReportsGradientNorm)
+                _meter.Add($"gradient of {network.Name}", norm, rows);
         }
 
-        network.Update(learningRate);
+        network.Update(learningRate * phase.LearningRateFactor);
+        if (phase.AfterUpdate is { } afterUpdate)
+        {
+            using IDisposable noGradient = torch.no_grad();
+            afterUpdate();
+        }
     }
 
     private InvalidOperationException Diverged(TrainedNetwork network, long step, double learningRate, string what, string values) => new(

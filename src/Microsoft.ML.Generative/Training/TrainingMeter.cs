@@ -51,10 +51,14 @@ internal sealed class TrainingMeter(long totalSteps, string device)
         }
 
         foreach ((string name, torch.Tensor value) in losses.Terms)
-        {
-            MeterTerm term = _terms.GetValueOrDefault(name);
-            _terms[name] = new MeterTerm(term.Sum + value.ToDouble() * rows, term.Rows + rows);
-        }
+            Add(name, value.ToDouble(), rows);
+    }
+
+    /// <summary>Adds a number that is reported beside the losses.</summary>
+    public void Add(string name, double value, long rows)
+    {
+        MeterTerm term = _terms.GetValueOrDefault(name);
+        _terms[name] = new MeterTerm(term.Sum + value * rows, term.Rows + rows);
     }
 
     /// <summary>Rows per second since the last report, or since the training went on.</summary>

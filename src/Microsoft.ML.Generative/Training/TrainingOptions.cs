@@ -212,6 +212,9 @@ public abstract class TrainingOptions
     /// <summary>Whether there is something to score the model on that it does not learn.</summary>
     internal virtual bool HasValidation => ValidationData is not null;
 
+    /// <summary>Whether the model of the epoch with the lowest validation loss is the best.</summary>
+    internal virtual bool ValidationChoosesModel => true;
+
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     internal virtual void Validate()
     {

@@ -15,6 +15,15 @@ internal sealed record TrainingPhase(TrainedNetwork Network, IBatchSource Batche
 {
     /// <summary>How often the phase runs in one step (a Wasserstein critic takes several).</summary>
     public int Repeats { get; init; } = 1;
+
+    /// <summary>The phase's learning rate as a multiple of the one of the options: two networks may learn on two time-scales.</summary>
+    public double LearningRateFactor { get; init; } = 1;
+
+    /// <summary>Whether the norm of the gradient is among the reported terms, as "gradient of" the network's name.</summary>
+    public bool ReportsGradientNorm { get; init; }
+
+    /// <summary>Called after each update of the weights, without gradients; keeps weights in bounds, for example.</summary>
+    public Action? AfterUpdate { get; init; }
 }
 
 /// <summary>What a phase may need to know of the step.</summary>

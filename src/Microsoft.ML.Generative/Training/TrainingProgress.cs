@@ -26,7 +26,7 @@ public sealed record TrainingProgress
     /// <summary>The learning rate of the last step.</summary>
     public required double LearningRate { get; init; }
 
-    /// <summary>The norm of the gradient before clipping, in the last step; <see langword="null"/> when the training does not clip.</summary>
+    /// <summary>The norm of the gradient before clipping, in the last step; of the first network where there are several; <see langword="null"/> when the training does not need it.</summary>
     public double? GradientNorm { get; init; }
 
     /// <summary>Rows per second since the last report.</summary>

@@ -1,0 +1,77 @@
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>Random changes of pictures that gradients flow through (Zhao et al. 2020, appendix A).</summary>
+internal static class GanAugmentation
+{
+    private const int ShiftPart = 8;
+    private const int CutPart = 2;
+
+    /// <param name="kinds">Which.</param>
+    /// <param name="pictures">[batch, channels, height, width] in −1..1.</param>
+    /// <param name="probability">[1], of each change of a picture; <see langword="null"/>: all pictures are changed.</param>
+    /// <param name="generator">The source of chance, on the CPU.</param>
+    public static Tensor Apply(GanAugmentations kinds, Tensor pictures, Tensor? probability, Generator generator)
+    {
+        Tensor x = pictures;
+        if (kinds.HasFlag(GanAugmentations.Color))
+        {
+            x = x.Plus(Amount(0.5, 0));
+            if (x.size(1) > 1)
+                x = Stretch(x, x.mean([1], keepdim: true), Amount(1, 1));
+            x = Stretch(x, x.mean([1, 2, 3], keepdim: true), Amount(0.5, 1));
+        }
+
+        if (kinds.HasFlag(GanAugmentations.Translation))
+            x = Shift(x, Whole(2 * (x.size(2) / ShiftPart) + 1, -(x.size(2) / ShiftPart)), Whole(2 * (x.size(3) / ShiftPart) + 1, -(x.size(3) / ShiftPart)));
+        if (kinds.HasFlag(GanAugmentations.Cutout))
+            x = Cut(x, Uniform(), Uniform(), IsChanged());
+        return x;
+
+        Tensor Uniform() => rand([pictures.size(0)], generator: generator).to(pictures.device);
+
+        Tensor IsChanged() => probability is null ? ones_like(Uniform(), ScalarType.Bool) : Uniform().lt(probability);
+
+        // Uniform in neutral ± range, and neutral where the picture is not changed: [batch, 1, 1, 1].
+        Tensor Amount(double range, double neutral) =>
+            (Uniform().Times(2 * range).Plus(-range) * IsChanged().to(ScalarType.Float32)).Plus(neutral).view(-1, 1, 1, 1);
+
+        // A whole number below count, and lowest added; 0 where the picture is not changed: [batch].
+        Tensor Whole(long count, long lowest) =>
+            Uniform().Times(count).floor().clamp_max(count - 1).Plus(lowest).to(ScalarType.Int64) * IsChanged().to(ScalarType.Int64);
+    }
+
+    /// <summary>Each picture moved down and right by its numbers of pixels; zeros come in.</summary>
+    /// <param name="pictures">[batch, channels, height, width].</param>
+    /// <param name="down">[batch].</param>
+    /// <param name="right">[batch].</param>
+    public static Tensor Shift(Tensor pictures, Tensor down, Tensor right)
+    {
+        (long n, long channels, long height, long width) = (pictures.size(0), pictures.size(1), pictures.size(2), pictures.size(3));
+        // One line of zeros round the picture stands for all beyond it.
+        Tensor padded = nn.functional.pad(pictures, [1L, 1, 1, 1]);
+        Tensor fromRow = (arange(1, height + 1, device: pictures.device).view(1, -1) - down.view(-1, 1)).clamp(0, height + 1);
+        Tensor fromColumn = (arange(1, width + 1, device: pictures.device).view(1, -1) - right.view(-1, 1)).clamp(0, width + 1);
+        return padded.gather(2, fromRow.view(n, 1, height, 1).expand(n, channels, height, width + 2))
+            .gather(3, fromColumn.view(n, 1, 1, width).expand(n, channels, height, width));
+    }
+
+    private static Tensor Stretch(Tensor x, Tensor centre, Tensor factor) => ((x - centre) * factor).Plus(centre);
+
+    // A rectangle whose centre may be anywhere.
+    private static Tensor Cut(Tensor x, Tensor atRow, Tensor atColumn, Tensor isCut)
+    {
+        Tensor rows = Covered(x.size(2), atRow).unsqueeze(2), columns = Covered(x.size(3), atColumn).unsqueeze(1);
+        Tensor covered = rows.logical_and(columns).logical_and(isCut.view(-1, 1, 1)).unsqueeze(1);
+        return x.masked_fill(covered, 0);
+
+        static Tensor Covered(long size, Tensor position)
+        {
+            Tensor centre = position.Times(size).floor().view(-1, 1);
+            Tensor distance = arange(size, ScalarType.Float32, position.device).view(1, -1) - centre;
+            double half = size / CutPart / 2.0;
+            return distance.ge(-half).logical_and(distance.lt(half));
+        }
+    }
+}

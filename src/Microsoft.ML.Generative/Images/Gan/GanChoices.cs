@@ -1,0 +1,73 @@
+namespace Microsoft.ML.Generative;
+
+/// <summary>The networks of a generative adversarial network.</summary>
+public enum GanArchitecture
+{
+    /// <summary>Convolutions that halve and double pictures (Radford, Metz, Chintala 2015).</summary>
+    Dcgan,
+
+    /// <summary>Layers that connect everything with everything, for values that are no pictures, or small ones.</summary>
+    Mlp,
+}
+
+/// <summary>What discriminator and generator play for; D is what the discriminator returns, a logit.</summary>
+public enum GanObjective
+{
+    /// <summary>
+    /// The original game with the generator's loss that gives gradients (Goodfellow et al. 2014, section 3): the discriminator minimises
+    /// −log σ(D(x)) − log(1 − σ(D(G(z)))), the generator −log σ(D(G(z))).
+    /// </summary>
+    NonSaturating,
+
+    /// <summary>½ (D(x) − 1)² + ½ D(G(z))² against ½ (D(G(z)) − 1)² (Mao et al. 2016, eq. 9).</summary>
+    LeastSquares,
+
+    /// <summary>max(0, 1 − D(x)) + max(0, 1 + D(G(z))) against −D(G(z)) (Lim, Ye 2017; Miyato et al. 2018, eq. 16).</summary>
+    Hinge,
+
+    /// <summary>D(G(z)) − D(x) against −D(G(z)), the discriminator's weights kept within ±<see cref="GanOptions.WeightClip"/> (Arjovsky et al. 2017).</summary>
+    Wasserstein,
+
+    /// <summary>As <see cref="Wasserstein"/>, but with a penalty of the discriminator's gradient in place of the bounds (Gulrajani et al. 2017, eq. 3).</summary>
+    WassersteinGradientPenalty,
+}
+
+/// <summary>What keeps the discriminator's layers in bounds.</summary>
+public enum GanNormalization
+{
+    /// <summary>Nothing.</summary>
+    None,
+
+    /// <summary>Weights divided by their largest singular value (Miyato et al. 2018).</summary>
+    Spectral,
+
+    /// <summary>Batch normalisation, as Radford et al. 2015 have it. Not with gradient penalties, since it makes a row's result depend on the others.</summary>
+    Batch,
+}
+
+/// <summary>How the discriminator is told the class.</summary>
+public enum GanLabelConditioning
+{
+    /// <summary>The inner product of an embedding of the class with the picture's features is added to its result (Miyato, Koyama 2018).</summary>
+    Projection,
+
+    /// <summary>An embedding of the class is put beside the input: as a further channel of pictures (Mirza, Osindero 2014).</summary>
+    Concatenation,
+}
+
+/// <summary>Random changes of all pictures that the discriminator sees, real and generated alike, that gradients flow through (Zhao et al. 2020).</summary>
+[Flags]
+public enum GanAugmentations
+{
+    /// <summary>None.</summary>
+    None = 0,
+
+    /// <summary>Brightness, saturation (of pictures with several channels) and contrast.</summary>
+    Color = 1,
+
+    /// <summary>Shifts by up to an eighth of height and width; zeros come in.</summary>
+    Translation = 2,
+
+    /// <summary>A rectangle of half of height and width is put to zero.</summary>
+    Cutout = 4,
+}

@@ -1,0 +1,75 @@
+using System.Text.Json.Serialization;
+using Microsoft.ML.Data;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>What a model file says of the generator beside its weights.</summary>
+/// <param name="Options">The options of the training.</param>
+/// <param name="Shape">The pictures' shape, or <see langword="null"/> for other vectors.</param>
+/// <param name="RowSize">Values a row.</param>
+/// <param name="LabelCount">Classes that can be asked for; 0: none.</param>
+/// <param name="Seed">Of the noise of rows that are transformed.</param>
+internal sealed record GanConfig(GanOptions Options, ImageShape? Shape, int RowSize, int LabelCount, long Seed)
+{
+    [JsonIgnore]
+    public long[] RowShape => Shape is { } s ? [s.Channels, s.Height, s.Width] : [RowSize];
+
+    [JsonIgnore]
+    public VectorDataViewType RowType => Shape?.VectorType(NumberDataViewType.Single) ?? new VectorDataViewType(NumberDataViewType.Single, RowSize);
+
+    [JsonIgnore]
+    public GanArchitecture Architecture => Options.Architecture ?? (Shape is null ? GanArchitecture.Mlp : GanArchitecture.Dcgan);
+
+    /// <summary>Width of what goes into the generator: z, and an embedding of the class beside it.</summary>
+    [JsonIgnore]
+    public long LatentInputs => (long)Options.LatentSize + (LabelCount > 0 ? Options.LabelEmbeddingSize : 0);
+
+    /// <summary>Classes that the generator's normalisations tell apart; 0: none.</summary>
+    [JsonIgnore]
+    public int NormClasses => Options.ConditionalBatchNormalization ? LabelCount : 0;
+
+    /// <summary>Whether the discriminator sees an embedding of the class beside its input.</summary>
+    [JsonIgnore]
+    public bool ConcatenatesLabels => LabelCount > 0 && Options.LabelConditioning == GanLabelConditioning.Concatenation;
+
+    /// <summary>Size of the generator's weights.</summary>
+    [JsonIgnore]
+    public long WeightBytes => checked(sizeof(float) * (Architecture == GanArchitecture.Mlp ? MlpGenerator.CountNumbers(this) : DcganGenerator.CountNumbers(this)));
+
+    /// <summary>A generator with weights drawn from libtorch's own generator.</summary>
+    public GeneratorNetwork CreateGenerator() => Architecture == GanArchitecture.Mlp ? new MlpGenerator(this) : new DcganGenerator(this);
+
+    /// <summary>A discriminator with weights drawn from libtorch's own generator.</summary>
+    public DiscriminatorNetwork CreateDiscriminator() => Architecture == GanArchitecture.Mlp ? new MlpDiscriminator(this) : new DcganDiscriminator(this);
+
+    /// <exception cref="ArgumentException">Shape and options do not go together.</exception>
+    public void CheckShape()
+    {
+        if (Shape is { IsPossible: false })
+            throw new ArgumentException($"there are no images of {Shape}");
+        if (Shape is null && Architecture != GanArchitecture.Mlp)
+            throw new ArgumentException(
+                $"{nameof(GanOptions.Architecture)} is {Architecture}, but column '{Options.InputColumnName}' does not tell the shape of its images: set Height and Width (and Channels, unless 1), or use {GanArchitecture.Mlp}.");
+        if (Shape is null && Options.Augmentation != GanAugmentations.None)
+            throw new ArgumentException($"{nameof(GanOptions.Augmentation)} is {Options.Augmentation}, but column '{Options.InputColumnName}' holds no pictures.");
+        if (Architecture == GanArchitecture.Mlp && Options.ConditionalBatchNormalization)
+            throw new ArgumentException($"{nameof(GanOptions.ConditionalBatchNormalization)} is True, but the networks for other vectors than pictures have no batch normalisation.");
+        if (Architecture == GanArchitecture.Mlp && Options.Normalization == GanNormalization.Batch)
+            throw new ArgumentException($"{nameof(GanOptions.DiscriminatorNormalization)} is {GanNormalization.Batch}, but the networks for other vectors than pictures have no batch normalisation.");
+        if (Architecture == GanArchitecture.Dcgan)
+            _ = DcganLevels.Of(Shape!.Value);
+        _ = WeightBytes;
+    }
+
+    /// <exception cref="InvalidDataException">The parts contradict each other.</exception>
+    public void Validate() => ModelFile.CheckConfig(() =>
+    {
+        Options.Validate();
+        OptionChecks.AtLeast(RowSize, 1);
+        if (LabelCount < 0 || LabelCount > 0 != Options.LabelColumnName is not null)
+            throw new ArgumentException($"{LabelCount} labels do not go with the label column '{Options.LabelColumnName}'");
+        if (Shape is { } shape && (!shape.IsPossible || shape.Size != RowSize))
+            throw new ArgumentException($"images of {shape} do not have {RowSize} values");
+        CheckShape();
+    });
+}

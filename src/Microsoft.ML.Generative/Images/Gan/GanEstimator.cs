@@ -1,0 +1,128 @@
+using Microsoft.ML.Runtime;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>
+/// Trains a generative adversarial network: a generator learns to draw rows that a discriminator, which learns beside it, cannot tell from real ones.
+/// </summary>
+/// <remarks>
+/// <para>
+/// Create with <see cref="GenerativeTransformsCatalog.Gan(string, string, int)"/> or <see cref="GenerativeTransformsCatalog.Gan(GanOptions)"/>.
+/// </para>
+/// <list type="table">
+/// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
+/// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte: what to learn.</description></item>
+/// <item><term>input, optional (none)</term><description>key or integer from 0: the class that the row is conditioned on.</description></item>
+/// <item><term>input, optional (none)</term><description>integer from 0: the seed of what the trained model draws for the row.</description></item>
+/// <item><term>output (Generated)</term><description>vector of Single, channels × height × width values in 0..1 for pictures: what is drawn for the row.</description></item>
+/// </list>
+/// <para>
+/// Reports name the losses of both, how often the discriminator is right, the norms of both gradients and how much generated rows vary; the log warns when the
+/// game goes wrong and says which option helps. The validation loss is the discriminator's: far above that of the training, it has learnt the rows by heart.
+/// </para>
+/// <para>
+/// Task: generation · normalisation: pixels in 0..1 (bytes are scaled), other values about in −1..1 · caching: not needed (reads once) · GPU: yes · same seed,
+/// same weights on the CPU: yes · exact resume: yes.
+/// </para>
+/// <para>
+/// Goodfellow et al., "Generative adversarial networks", 2014, <see href="https://arxiv.org/abs/1406.2661"/>; networks: Radford, Metz, Chintala, 2015,
+/// <see href="https://arxiv.org/abs/1511.06434"/>; spectral normalisation: Miyato et al., 2018, <see href="https://arxiv.org/abs/1802.05957"/>; R1: Mescheder,
+/// Geiger, Nowozin, 2018, <see href="https://arxiv.org/abs/1801.04406"/>; gradient penalty: Gulrajani et al., 2017, <see href="https://arxiv.org/abs/1704.00028"/>.
+/// </para>
+/// </remarks>
+/// <seealso cref="GanTransformer"/>
+public sealed class GanEstimator : IEstimator<GanTransformer>
+{
+    private readonly IHostEnvironment _env;
+    private readonly IHost _host;
+    private readonly GanOptions _options;
+
+    internal GanEstimator(IHostEnvironment env, GanOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _options = options.Copy();
+        _options.ValidateForTraining();
+        _env = env;
+        _host = env.Register(nameof(GanEstimator));
+    }
+
+    /// <summary>Trains on the rows of <paramref name="input"/>.</summary>
+    /// <param name="input">Data with the column <see cref="GanOptions.InputColumnName"/>, and that of labels if the options name one.</param>
+    /// <returns>The trained generator. Dispose of it to release its memory early.</returns>
+    /// <exception cref="ArgumentException">A column is missing or of another type or size, the data is empty, or an option does not fit it.</exception>
+    /// <exception cref="InvalidDataException">A row cannot be used: an image of another size, a value that is not finite, or out of 0..1 in a picture.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// libtorch or the GPU asked for is missing, the checkpoints are of another training, or a loss stopped being finite.
+    /// </exception>
+    /// <exception cref="IOException">The folder of checkpoints, samples or TensorBoard cannot be used.</exception>
+    /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
+    public GanTransformer Fit(IDataView input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        ImageShape? shape = ColumnTypes.FindShape(input, _options.InputColumnName, _options.Channels, _options.Height, _options.Width);
+        int labelCount = LabelCounts.Find(input.Schema, _options.LabelColumnName, _options.LabelCount);
+        TensorColumn[] columns = GanTransformer.TrainingTensors(input.Schema, _options, shape, labelCount);
+        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? GanTransformer.TrainingTensors(v.Schema, _options, shape, labelCount) : null;
+        var config = new GanConfig(_options, shape, columns[0].Elements, labelCount, SeedSequence.Choose(_host, _options.Seed));
+        config.CheckShape();
+
+        using TrainingRun run = TrainingRun.Open(_env, _host, _options);
+        using TensorSource data = run.ReadData(input, columns);
+        using TensorSource? validation = validationColumns is null ? null : run.ReadValidationData(validationColumns);
+
+        config = config with { Seed = run.Seed };
+        GeneratorNetwork generator = TorchSeed.Initialize(run.Seed, config.CreateGenerator);
+        try
+        {
+            Train(run, config, generator, data, validation);
+            return new GanTransformer(_host, config, generator, run.Device);
+        }
+        catch
+        {
+            generator.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema)
+    {
+        ArgumentNullException.ThrowIfNull(inputSchema);
+        ColumnTypes.CheckFeatures(inputSchema, _options.InputColumnName);
+        if (_options.LabelColumnName is { } label)
+            ColumnTypes.CheckLabel(inputSchema, label);
+        if (_options.SeedColumnName is { } seed)
+            ColumnTypes.CheckLabel(inputSchema, seed);
+        return OutputColumn.Promise(inputSchema, GanTransformer.OutputColumns(_options));
+    }
+
+    private void Train(TrainingRun run, GanConfig config, GeneratorNetwork generator, TensorSource data, TensorSource? validation)
+    {
+        using DiscriminatorNetwork discriminator = TorchSeed.Initialize(SeedSequence.Derive(run.Seed, 1), config.CreateDiscriminator);
+        generator.to(run.Device);
+        discriminator.to(run.Device);
+        using IChannel channel = _host.Start("Game");
+        var game = new GanGame(config, generator, discriminator, new GanHealth(channel, _options));
+
+        using var trainedDiscriminator = new TrainedNetwork("discriminator", discriminator, _options.OfDiscriminator());
+        using var trainedGenerator = new TrainedNetwork("generator", generator, _options);
+        TrainingPhase[] phases =
+        [
+            new(trainedDiscriminator, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device), game.DiscriminatorLosses)
+            {
+                Repeats = _options.DiscriminatorSteps,
+                LearningRateFactor = (_options.DiscriminatorLearningRate ?? _options.LearningRate) / _options.LearningRate,
+                ReportsGradientNorm = true,
+                AfterUpdate = _options.Objective == GanObjective.Wasserstein ? game.ClipWeights : null,
+            },
+            new(trainedGenerator, new GeneratedBatches(_options.BatchSize), game.GeneratorLosses) { ReportsGradientNorm = true },
+        ];
+        IBatchSource? validationBatches = validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device);
+        GanPictures? pictures = GanPictures.Open(run, config, generator);
+        new TrainingLoop(run, phases, validationBatches, pictures: pictures is null ? null : pictures.Make).Run();
+        // The game needs no gradients of a network that it no longer trains; the model has all its weights.
+        foreach (var parameter in generator.parameters())
+            parameter.requires_grad = false;
+    }
+}

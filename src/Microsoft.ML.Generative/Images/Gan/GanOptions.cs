@@ -1,0 +1,289 @@
+namespace Microsoft.ML.Generative;
+
+/// <summary>Options of <see cref="GanEstimator"/>.</summary>
+/// <example>
+/// <code>
+/// var gan = mlContext.Transforms.Generative().Gan(new GanOptions
+/// {
+///     InputColumnName = "Image",
+///     LabelColumnName = "Label",
+///     Objective = GanObjective.Hinge,
+///     R1Weight = 0.1,
+///     Epochs = 50,
+///     SampleDirectory = "samples",
+/// });
+/// </code>
+/// </example>
+public sealed class GanOptions : ImageTrainingOptions
+{
+    internal const double LowestTruncation = 0.01;
+
+    internal static new class Defaults
+    {
+        public const string InputColumnName = "Image";
+        public const string GeneratedColumnName = "Generated";
+        public const int Epochs = 50;
+        public const int BatchSize = 64;
+        public const double LearningRate = 2e-4;
+        public const double EmaDecay = 0.999;
+        public const int LatentSize = 100;
+        public const int BaseChannels = 64;
+        public const int LabelEmbeddingSize = 32;
+        public const double WeightClip = 0.01;
+        public const double GradientPenaltyWeight = 10;
+        public const int PenaltyInterval = 1;
+        public const double AugmentationTarget = 0.6;
+        public const int AugmentationRows = 500_000;
+        public const int TransformBatchSize = 64;
+    }
+
+    /// <summary>
+    /// Makes the default options: 50 epochs of Adam with the rates of Radford et al. 2015 (0.0002, β 0.5 and 0.999), batches of 64, and a moving average of the
+    /// generator's weights with decay 0.999.
+    /// </summary>
+    public GanOptions()
+    {
+        Epochs = Defaults.Epochs;
+        BatchSize = Defaults.BatchSize;
+        LearningRate = Defaults.LearningRate;
+        Beta1 = 0.5;
+        EmaDecay = Defaults.EmaDecay;
+    }
+
+    /// <summary>
+    /// The column to learn: images of one size, a known-size vector of Single or Byte with a picture's shape, values in 0..1 (bytes are scaled to it), or a
+    /// known-size vector of any finite Single values. Default: Image.
+    /// </summary>
+    public string InputColumnName { get; set; } = Defaults.InputColumnName;
+
+    /// <summary>The output column of the trained model: what is drawn for the row. Default: Generated.</summary>
+    public string GeneratedColumnName { get; set; } = Defaults.GeneratedColumnName;
+
+    /// <summary>A column of classes to condition on: a key, or integers from 0. Default: none.</summary>
+    public string? LabelColumnName { get; set; }
+
+    /// <summary>How many classes there are, at least 1. Default: what the key column says; needed for integers.</summary>
+    public int? LabelCount { get; set; }
+
+    /// <summary>
+    /// A column of integers that the trained model draws each row's z from, where it transforms rows. Not needed for training. Default: none, z follows from the
+    /// content of the row's input columns.
+    /// </summary>
+    public string? SeedColumnName { get; set; }
+
+    /// <summary>Channels of the pictures, 1 to 4. Default: what the column's type says; 3 for image columns; else 1.</summary>
+    /// <remarks>An image column is read as gray with 1, RGB with 3 and RGBA with 4. Vectors hold one plane a channel.</remarks>
+    public int? Channels { get; set; }
+
+    /// <summary>Height of the pictures in pixels. Default: what the column's type or first image says.</summary>
+    public int? Height { get; set; }
+
+    /// <summary>Width of the pictures in pixels. Default: what the column's type or first image says.</summary>
+    public int? Width { get; set; }
+
+    /// <summary>The networks. Default: <see cref="GanArchitecture.Dcgan"/> for pictures, <see cref="GanArchitecture.Mlp"/> for other vectors.</summary>
+    public GanArchitecture? Architecture { get; set; }
+
+    /// <summary>Dimensions of z, at least 1. Default: 100.</summary>
+    public int LatentSize { get; set; } = Defaults.LatentSize;
+
+    /// <summary>
+    /// Channels of the discriminator's first and the generator's last layer inside of <see cref="GanArchitecture.Dcgan"/>, at least 1; they double where the
+    /// picture is halved, up to eight times as many. Default: 64.
+    /// </summary>
+    public int BaseChannels { get; set; } = Defaults.BaseChannels;
+
+    /// <summary>Sizes of the layers inside of <see cref="GanArchitecture.Mlp"/>, each at least 1; both networks have them. Default: 128, 128.</summary>
+    public int[] HiddenSizes { get; set; } = [128, 128];
+
+    /// <summary>What the networks play for. Default: <see cref="GanObjective.NonSaturating"/>.</summary>
+    public GanObjective Objective { get; set; }
+
+    /// <summary>
+    /// What keeps the discriminator's layers in bounds. Default: <see cref="GanNormalization.Spectral"/>; none with <see cref="GanObjective.Wasserstein"/> and
+    /// <see cref="GanObjective.WassersteinGradientPenalty"/>, which have bounds of their own.
+    /// </summary>
+    public GanNormalization? DiscriminatorNormalization { get; set; }
+
+    /// <summary>How the discriminator is told the class. Default: <see cref="GanLabelConditioning.Projection"/>.</summary>
+    public GanLabelConditioning LabelConditioning { get; set; }
+
+    /// <summary>
+    /// Whether the generator's batch normalisations have gains and biases for each class, beside the embedding that is put beside z. Needs a
+    /// <see cref="LabelColumnName"/> and <see cref="GanArchitecture.Dcgan"/>. Default: false.
+    /// </summary>
+    public bool ConditionalBatchNormalization { get; set; }
+
+    /// <summary>Dimensions of the embedding of the class that is put beside z, at least 1. Default: 32.</summary>
+    public int LabelEmbeddingSize { get; set; } = Defaults.LabelEmbeddingSize;
+
+    /// <summary>Steps of the discriminator before each of the generator, at least 1; each takes a batch of its own. Default: 1.</summary>
+    public int DiscriminatorSteps { get; set; } = 1;
+
+    /// <summary>
+    /// The discriminator's learning rate, above 0; <see cref="TrainingOptions.LearningRate"/> is the generator's then (two time-scales; Heusel et al. 2017).
+    /// Warm-up and schedule are the same for both. Default: the generator's.
+    /// </summary>
+    public double? DiscriminatorLearningRate { get; set; }
+
+    /// <summary>The bound of the discriminator's weights with <see cref="GanObjective.Wasserstein"/>, above 0. Default: 0.01.</summary>
+    public double WeightClip { get; set; } = Defaults.WeightClip;
+
+    /// <summary>λ of <see cref="GanObjective.WassersteinGradientPenalty"/>, above 0. Default: 10.</summary>
+    public double GradientPenaltyWeight { get; set; } = Defaults.GradientPenaltyWeight;
+
+    /// <summary>γ of R1, at least 0: γ/2 times the squared gradient of D at real rows (Mescheder et al. 2018, eq. 9). Default: 0, none.</summary>
+    public double R1Weight { get; set; }
+
+    /// <summary>γ of R2, at least 0: as R1, at generated rows. Default: 0, none.</summary>
+    public double R2Weight { get; set; }
+
+    /// <summary>
+    /// Steps between those with R1 and R2, at least 1; they weigh as many times more then (lazy regularisation; Karras et al. 2019, appendix B). 16 is usual.
+    /// Default: 1, every step.
+    /// </summary>
+    public int PenaltyInterval { get; set; } = Defaults.PenaltyInterval;
+
+    /// <summary>
+    /// How far below 1 the discriminator's target for real rows is, 0 to 0.5 (one-sided; Salimans et al. 2016, section 3.4); with
+    /// <see cref="GanObjective.NonSaturating"/> or <see cref="GanObjective.LeastSquares"/>. Default: 0; 0.1 is usual.
+    /// </summary>
+    public double LabelSmoothing { get; set; }
+
+    /// <summary>
+    /// Standard deviation of normal noise that is added to what the discriminator sees, at least 0; it falls to 0 on a straight line over the training (Arjovsky,
+    /// Bottou 2017; Sønderby et al. 2016). Pictures are in −1..1. Default: 0, none.
+    /// </summary>
+    public double InstanceNoise { get; set; }
+
+    /// <summary>
+    /// Whether the discriminator's last layer sees how much rows differ in its batch (Karras et al. 2017, section 3): a generator that always makes the same
+    /// gives itself away. Default: false.
+    /// </summary>
+    public bool MinibatchDeviation { get; set; }
+
+    /// <summary>Random changes of all pictures that the discriminator sees, so that it cannot learn few pictures by heart. Default: none.</summary>
+    public GanAugmentations Augmentation { get; set; }
+
+    /// <summary>
+    /// Whether the probability of <see cref="Augmentation"/> follows from how far the discriminator overfits (Karras et al. 2020): it starts at 0 and rises
+    /// while r_t, the mean sign of D at real pictures, is above <see cref="AugmentationTarget"/>. Default: false, all pictures are changed.
+    /// </summary>
+    public bool AdaptiveAugmentation { get; set; }
+
+    /// <summary>The r_t that <see cref="AdaptiveAugmentation"/> aims at, above 0 to below 1. Default: 0.6.</summary>
+    public double AugmentationTarget { get; set; } = Defaults.AugmentationTarget;
+
+    /// <summary>Rows after which the probability of <see cref="AdaptiveAugmentation"/> can have gone from 0 to 1, at least 1. Default: 500,000.</summary>
+    public int AugmentationRows { get; set; } = Defaults.AugmentationRows;
+
+    /// <summary>
+    /// How far the values of z may be from 0 where the trained model transforms rows, at least 0.01; those beyond are drawn again (the truncation trick; Brock et al. 2018, section 3.1).
+    /// Default: none.
+    /// </summary>
+    public double? Truncation { get; set; }
+
+    /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it, up to rounding. Default: 64.</summary>
+    public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
+
+    /// <summary><see cref="DiscriminatorNormalization"/>, or its default.</summary>
+    internal GanNormalization Normalization =>
+        DiscriminatorNormalization ?? (IsWasserstein ? GanNormalization.None : GanNormalization.Spectral);
+
+    internal bool IsWasserstein => Objective is GanObjective.Wasserstein or GanObjective.WassersteinGradientPenalty;
+
+    // The epoch in which the discriminator tells best what is generated is not that of the best generator.
+    internal override bool ValidationChoosesModel => false;
+
+    internal override GanOptions Copy()
+    {
+        var copy = (GanOptions)base.Copy();
+        copy.HiddenSizes = [.. HiddenSizes ?? []];
+        return copy;
+    }
+
+    /// <summary>The options of the discriminator's optimizer.</summary>
+    internal GanOptions OfDiscriminator()
+    {
+        GanOptions copy = Copy();
+        copy.EmaDecay = null;
+        return copy;
+    }
+
+    internal override void Validate()
+    {
+        base.Validate();
+        OptionChecks.NotEmpty(InputColumnName);
+        OptionChecks.DifferentNames(GeneratedColumnName);
+        OptionChecks.NotEmpty(SeedColumnName ?? "none", nameof(SeedColumnName));
+        OptionChecks.NotEmpty(LabelColumnName ?? "none", nameof(LabelColumnName));
+        OptionChecks.AtLeast(LabelCount ?? 1, 1, nameof(LabelCount));
+        OptionChecks.AtLeast(Channels ?? 1, 1, nameof(Channels));
+        OptionChecks.AtLeast(Height ?? 1, 1, nameof(Height));
+        OptionChecks.AtLeast(Width ?? 1, 1, nameof(Width));
+        OptionChecks.Defined(Architecture ?? default, nameof(Architecture));
+        OptionChecks.AtLeast(LatentSize, 1);
+        OptionChecks.AtLeast(BaseChannels, 1);
+        OptionChecks.AllAtLeast(HiddenSizes, 1);
+        OptionChecks.Between(HiddenSizes.Length, 1, 64, nameof(HiddenSizes));
+        OptionChecks.Defined(Objective);
+        OptionChecks.Defined(DiscriminatorNormalization ?? default, nameof(DiscriminatorNormalization));
+        OptionChecks.Defined(LabelConditioning);
+        OptionChecks.AtLeast(LabelEmbeddingSize, 1);
+        OptionChecks.AtLeast(DiscriminatorSteps, 1);
+        OptionChecks.Positive(DiscriminatorLearningRate ?? 1, nameof(DiscriminatorLearningRate));
+        OptionChecks.Positive(WeightClip);
+        OptionChecks.Positive(GradientPenaltyWeight);
+        OptionChecks.AtLeast(R1Weight, 0);
+        OptionChecks.AtLeast(R2Weight, 0);
+        OptionChecks.AtLeast(PenaltyInterval, 1);
+        OptionChecks.Between(LabelSmoothing, 0, 0.5);
+        OptionChecks.AtLeast(InstanceNoise, 0);
+        OptionChecks.Between((int)Augmentation, 0, (int)(GanAugmentations.Color | GanAugmentations.Translation | GanAugmentations.Cutout), nameof(Augmentation));
+        OptionChecks.Positive(AugmentationTarget);
+        OptionChecks.Below(AugmentationTarget, 1);
+        OptionChecks.AtLeast(AugmentationRows, 1);
+        OptionChecks.AtLeast(Truncation ?? 1, LowestTruncation, nameof(Truncation));
+        OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+        CheckCombinations();
+    }
+
+    internal override void ValidateForTraining()
+    {
+        base.ValidateForTraining();
+        Refuse(EarlyStoppingPatience is not null, nameof(EarlyStoppingPatience), EarlyStoppingPatience,
+            "a discriminator's loss does not tell when its generator is best");
+    }
+
+    private void CheckCombinations()
+    {
+        Refuse(LabelCount is not null && LabelColumnName is null, nameof(LabelCount), LabelCount, $"there is no {nameof(LabelColumnName)}");
+        Refuse(LabelConditioning != GanLabelConditioning.Projection && LabelColumnName is null, nameof(LabelConditioning), LabelConditioning, $"there is no {nameof(LabelColumnName)}");
+        Refuse(ConditionalBatchNormalization && (LabelColumnName is null || Architecture == GanArchitecture.Mlp), nameof(ConditionalBatchNormalization), true,
+            $"it needs a {nameof(LabelColumnName)} and an {nameof(Architecture)} with batch normalisation, {GanArchitecture.Dcgan}");
+        Refuse(LabelSmoothing > 0 && Objective is not (GanObjective.NonSaturating or GanObjective.LeastSquares), nameof(LabelSmoothing), LabelSmoothing,
+            $"{nameof(Objective)} {Objective} has no targets");
+
+        bool hasPenalty = R1Weight > 0 || R2Weight > 0;
+        string penalty = R1Weight > 0 ? nameof(R1Weight) : nameof(R2Weight);
+        Refuse(hasPenalty && IsWasserstein, penalty, Math.Max(R1Weight, R2Weight), $"{nameof(Objective)} {Objective} bounds the gradient in its own way");
+        Refuse(PenaltyInterval > 1 && !hasPenalty, nameof(PenaltyInterval), PenaltyInterval, $"{nameof(R1Weight)} and {nameof(R2Weight)} are 0");
+        Refuse(Normalization == GanNormalization.Batch && (hasPenalty || Objective == GanObjective.WassersteinGradientPenalty), nameof(DiscriminatorNormalization), Normalization,
+            "penalties of a gradient are of each row alone, and batch normalisation mixes rows");
+        Refuse(Normalization == GanNormalization.Batch && Architecture == GanArchitecture.Mlp, nameof(DiscriminatorNormalization), Normalization,
+            $"the networks of {nameof(Architecture)} {GanArchitecture.Mlp} have no batch normalisation");
+        Refuse(Normalization == GanNormalization.Spectral && Objective == GanObjective.Wasserstein, nameof(DiscriminatorNormalization), Normalization,
+            $"{nameof(Objective)} {Objective} bounds the weights themselves, which spectral normalisation undoes");
+        Refuse(WeightClip != Defaults.WeightClip && Objective != GanObjective.Wasserstein, nameof(WeightClip), WeightClip, $"it is for {nameof(Objective)} {GanObjective.Wasserstein}");
+        Refuse(GradientPenaltyWeight != Defaults.GradientPenaltyWeight && Objective != GanObjective.WassersteinGradientPenalty, nameof(GradientPenaltyWeight), GradientPenaltyWeight,
+            $"it is for {nameof(Objective)} {GanObjective.WassersteinGradientPenalty}");
+        Refuse(AdaptiveAugmentation && Augmentation == GanAugmentations.None, nameof(AdaptiveAugmentation), true, $"there is no {nameof(Augmentation)} to adapt");
+        Refuse(AdaptiveAugmentation && IsWasserstein, nameof(AdaptiveAugmentation), true, $"the sign of D means nothing with {nameof(Objective)} {Objective}");
+    }
+
+    private static void Refuse(bool isWrong, string option, object? value, string reason)
+    {
+        if (isWrong)
+            throw new ArgumentException($"{option} is {value}, but {reason}.", option);
+    }
+}

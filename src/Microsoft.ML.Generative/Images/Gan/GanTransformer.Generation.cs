@@ -1,0 +1,166 @@
+using Microsoft.ML.Runtime;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative;
+
+public sealed partial class GanTransformer
+{
+    /// <summary>Draws new rows.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="options">Seed, class, truncation.</param>
+    /// <returns>A column Generated of <see cref="RowSize"/> values a row; pictures are in 0..1 and have their shape in the column's type.</returns>
+    /// <remarks>The n-th row depends on the options and n alone, not on <paramref name="count"/>, up to rounding.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative or an option is out of its range.</exception>
+    /// <exception cref="ArgumentException">A label is missing, too high or not wanted.</exception>
+    /// <exception cref="OperationCanceledException">The drawing was cancelled.</exception>
+    public IDataView Generate(int count, GanGenerateOptions? options = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        options ??= new GanGenerateOptions();
+        options.Validate();
+        if (options.Labels is { } some && some.Count != count)
+            throw new ArgumentException($"{some.Count} labels were given for {count} rows.", nameof(options));
+        CheckLabels([.. options.Labels ?? [], .. options.Label is { } one ? [one] : Array.Empty<int>()], isNeeded: count > 0);
+
+        long seed = SeedSequence.Choose(Host, options.Seed);
+        return Compute(count, options.BatchSize ?? RowsAtOnce, (start, rows) => (
+            LatentDraws.Of(PictureNoise.Keys(seed, start, rows), LatentSize, options.Truncation),
+            [.. Enumerable.Range(start, rows).Select(i => options.Labels?[i] ?? options.Label ?? 0)]), options.CancellationToken);
+    }
+
+    /// <summary>The z of the row that <see cref="Generate"/> draws first.</summary>
+    /// <param name="seed">Its seed.</param>
+    /// <param name="truncation">Its truncation, at least 0.01, if it has one.</param>
+    /// <returns><see cref="LatentSize"/> values.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="truncation"/> is too low.</exception>
+    public float[] DrawLatent(int seed, double? truncation = null)
+    {
+        OptionChecks.AtLeast(truncation ?? 1, GanOptions.LowestTruncation, nameof(truncation));
+        using torch.Tensor z = LatentDraws.Of(PictureNoise.Keys(seed, 0, 1), LatentSize, truncation);
+        return TensorMemory.ToArray<float>(z);
+    }
+
+    /// <summary>The row of one z.</summary>
+    /// <param name="latent"><see cref="LatentSize"/> values.</param>
+    /// <param name="label">The class, from 0; for models with labels, which need it.</param>
+    /// <returns><see cref="RowSize"/> values; pictures are in 0..1, plane by plane.</returns>
+    /// <exception cref="ArgumentException">The vector has another size, or the label is missing, too high or not wanted.</exception>
+    public float[] Decode(ReadOnlySpan<float> latent, int? label = null)
+    {
+        CheckSize(latent, LatentSize, nameof(latent));
+        CheckLabel(label);
+        ThrowIfDisposed();
+        using IDisposable noGradient = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        return TensorMemory.ToArray<float>(Draw(torch.tensor(latent.ToArray(), [1, LatentSize], device: _device), LabelsOf([label ?? 0])));
+    }
+
+    /// <summary>Rows on the way between two z, along the sphere that draws of z are near (White 2016).</summary>
+    /// <param name="from">The first z, <see cref="LatentSize"/> values, such as <see cref="DrawLatent"/> and <see cref="Project"/> give.</param>
+    /// <param name="to">The last z.</param>
+    /// <param name="count">How many rows, at least 2, both ends included.</param>
+    /// <param name="label">The class of all rows, from 0; for models with labels, which need it.</param>
+    /// <returns>As <see cref="Generate"/>.</returns>
+    /// <exception cref="ArgumentException">A vector has another size, <paramref name="count"/> is below 2, or the label is missing, too high or not wanted.</exception>
+    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, int? label = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
+        CheckSize(from, LatentSize, nameof(from));
+        CheckSize(to, LatentSize, nameof(to));
+        CheckLabel(label);
+        float[] first = from.ToArray(), last = to.ToArray();
+        return Compute(count, RowsAtOnce, (start, rows) =>
+        {
+            torch.Tensor a = torch.tensor(first, [1, LatentSize]), b = torch.tensor(last, [1, LatentSize]);
+            torch.Tensor[] between = [.. Enumerable.Range(start, rows).Select(i => DiffusionInversion.Slerp(a, b, i / (count - 1.0)))];
+            return (torch.cat(between, 0), [.. Enumerable.Repeat(label ?? 0, rows)]);
+        });
+    }
+
+    /// <summary>Finds the z whose row is nearest to a given one, by the mean squared difference (Zhu et al. 2016, eq. 5).</summary>
+    /// <param name="row"><see cref="RowSize"/> values; those of pictures in 0..1, plane by plane.</param>
+    /// <param name="options">Class, steps, learning rate, seed.</param>
+    /// <returns><see cref="LatentSize"/> values, for <see cref="Decode"/> and <see cref="Interpolate"/>.</returns>
+    /// <exception cref="ArgumentException">The row has another size or values that cannot be, an option is out of its range, or the label is missing, too high or not wanted.</exception>
+    /// <exception cref="OperationCanceledException">The search was cancelled.</exception>
+    public float[] Project(ReadOnlySpan<float> row, GanProjectOptions? options = null)
+    {
+        options ??= new GanProjectOptions();
+        options.Validate();
+        CheckSize(row, RowSize, nameof(row));
+        (float lowest, float highest) = _config.Shape is null ? (float.MinValue, float.MaxValue) : (0f, 1f);
+        foreach (float value in row)
+        {
+            if (!(value >= lowest && value <= highest))
+                throw new ArgumentException($"The row has the value {value}; expected {(_config.Shape is null ? "finite ones" : "0 to 1")}.", nameof(row));
+        }
+
+        CheckLabel(options.Label);
+        ThrowIfDisposed();
+        long seed = SeedSequence.Choose(Host, options.Seed);
+        using DisposeScope scope = torch.NewDisposeScope();
+        torch.Tensor target = torch.tensor(row.ToArray(), [1, .. _config.RowShape], device: _device);
+        if (_config.Shape is not null)
+            target = DiffusionInputs.Signed(target);
+
+        torch.Tensor z = Nearest(target, LatentDraws.Of(PictureNoise.Keys(seed, 0, options.Starts), LatentSize, bound: null).to(_device), options.Label ?? 0);
+        torch.Tensor label = torch.tensor(new long[] { options.Label ?? 0 }, device: _device);
+        torch.Tensor mean = torch.zeros_like(z), variance = torch.zeros_like(z);
+        using IDisposable gradients = torch.enable_grad();
+        for (int step = 1; step <= options.Steps; step++)
+        {
+            Host.CheckAlive();
+            options.CancellationToken.ThrowIfCancellationRequested();
+            using DisposeScope stepScope = torch.NewDisposeScope();
+            torch.Tensor variable = z.detach().requires_grad_(true);
+            torch.Tensor loss = Distances(target, _network.Forward(variable, LabelCount > 0 ? label : null)).sum();
+            torch.Tensor gradient = torch.autograd.grad([loss], [variable])[0];
+            using IDisposable noGradient = torch.no_grad();
+            double rate = options.LearningRate * 0.5 * (1 + Math.Cos(Math.PI * (step - 1) / options.Steps));
+            OptimizerKernels.Adam(z.view(-1), gradient.reshape(-1), mean.view(-1), variance.view(-1), new AdamStep(rate, 0.9, 0.999, 1e-8, 0, false, step));
+        }
+
+        return TensorMemory.ToArray<float>(z);
+    }
+
+    private torch.Tensor Nearest(torch.Tensor target, torch.Tensor z, int label)
+    {
+        using IDisposable noGradient = torch.no_grad();
+        torch.Tensor? labels = LabelsOf([.. Enumerable.Repeat(label, (int)z.size(0))]);
+        long best = Distances(target, _network.Forward(z, labels)).argmin().ToInt64();
+        return z.narrow(0, best, 1).clone();
+    }
+
+    private static torch.Tensor Distances(torch.Tensor target, torch.Tensor rows) => (rows - target).square().flatten(1).mean([1]);
+
+    private MemoryDataView Compute(int count, int atOnce, Func<int, int, (torch.Tensor Z, int[] Labels)> inputs, CancellationToken cancellation = default)
+    {
+        ThrowIfDisposed();
+        float[] values = new float[checked(count * RowSize)];
+        using IDisposable noGradient = torch.no_grad();
+        for (int start = 0; start < count; start += atOnce)
+        {
+            Host.CheckAlive();
+            cancellation.ThrowIfCancellationRequested();
+            using DisposeScope scope = torch.NewDisposeScope();
+            var (z, labels) = inputs(start, Math.Min(atOnce, count - start));
+            TensorMemory.ToArray<float>(Draw(z.to(_device), LabelsOf(labels))).CopyTo(values, start * RowSize);
+        }
+
+        return new MemoryDataView(Host, GeneratedColumnName, _config.RowType, values);
+    }
+
+    private torch.Tensor? LabelsOf(int[] labels) => LabelCount == 0 ? null : torch.tensor([.. labels.Select(label => (long)label)], device: _device);
+
+    private void CheckLabel(int? label) => CheckLabels(label is { } one ? [one] : [], isNeeded: true);
+
+    private void CheckLabels(int[] labels, bool isNeeded)
+    {
+        if (labels.Length > 0 && LabelCount == 0)
+            throw new ArgumentException($"The label {labels[0]} was given, but the model was trained without labels.", nameof(labels));
+        if (labels.Length == 0 && LabelCount > 0 && isNeeded)
+            throw new ArgumentException($"The model was trained with labels: expected one of 0 to {LabelCount - 1}.", nameof(labels));
+        if (labels.FirstOrDefault(label => label < 0 || label >= LabelCount, -1) is var wrong && labels.Any(label => label < 0 || label >= LabelCount))
+            throw new ArgumentException($"The label is {wrong}; expected 0 to {LabelCount - 1}.", nameof(labels));
+    }
+}

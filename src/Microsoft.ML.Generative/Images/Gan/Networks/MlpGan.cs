@@ -1,0 +1,77 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>A generator of fully connected layers; its values are in −1..1 for pictures, without bounds for other rows.</summary>
+internal sealed class MlpGenerator : GeneratorNetwork
+{
+    private readonly nn.Module<Tensor, Tensor>? labels;
+    private readonly ModuleList<nn.Module<Tensor, Tensor>> layers;
+
+    private readonly GanConfig _config;
+
+    public MlpGenerator(GanConfig config)
+        : base(nameof(MlpGenerator))
+    {
+        _config = config;
+        if (config.LabelCount > 0)
+            labels = GanLayers.Embedding(config.LabelCount, config.Options.LabelEmbeddingSize);
+        layers = [.. Sizes(config).Select(s => (nn.Module<Tensor, Tensor>)Layer.Linear(s.Inputs, s.Outputs))];
+        RegisterComponents();
+    }
+
+    public static long CountNumbers(GanConfig config) =>
+        checked((long)config.LabelCount * (config.LabelCount > 0 ? config.Options.LabelEmbeddingSize : 0) + Sizes(config).Sum(s => checked(s.Inputs * s.Outputs + s.Outputs)));
+
+    public override Tensor Forward(Tensor z, Tensor? classes)
+    {
+        Tensor x = labels is null ? z : cat([z, labels.call(GanLayers.OneHot(classes!, _config.LabelCount)).AsFloat32()], 1);
+        for (int i = 0; i < layers.Count; i++)
+            x = i + 1 < layers.Count ? F.leaky_relu(layers[i].call(x), DiscriminatorNetwork.LeakySlope) : layers[i].call(x);
+        x = x.AsFloat32();
+        return (_config.Shape is null ? x : x.tanh()).view([z.size(0), .. _config.RowShape]);
+    }
+
+    private static IEnumerable<(long Inputs, long Outputs)> Sizes(GanConfig config)
+    {
+        long[] sizes = [config.LatentInputs, .. config.Options.HiddenSizes, config.RowSize];
+        return sizes.Zip(sizes.Skip(1));
+    }
+}
+
+/// <summary>A discriminator of fully connected layers.</summary>
+internal sealed class MlpDiscriminator : DiscriminatorNetwork
+{
+    private readonly ModuleList<nn.Module<Tensor, Tensor>> layers;
+    private readonly nn.Module<Tensor, Tensor> score;
+    private readonly nn.Module<Tensor, Tensor>? labels;
+
+    private readonly GanConfig _config;
+
+    public MlpDiscriminator(GanConfig config)
+        : base(nameof(MlpDiscriminator))
+    {
+        _config = config;
+        GanOptions options = config.Options;
+        long[] sizes = [config.RowSize + (config.ConcatenatesLabels ? options.LabelEmbeddingSize : 0), .. options.HiddenSizes];
+        layers = [.. sizes.Zip(sizes.Skip(1)).Select(s => GanLayers.OfDiscriminator(options, Layer.Linear(s.First, s.Second)))];
+        score = GanLayers.OfDiscriminator(options, Layer.Linear(sizes[^1] + (options.MinibatchDeviation ? 1 : 0), 1));
+        if (config.LabelCount > 0)
+            labels = GanLayers.OfDiscriminator(options, Layer.Linear(config.LabelCount, config.ConcatenatesLabels ? options.LabelEmbeddingSize : sizes[^1], hasBias: false));
+        RegisterComponents();
+    }
+
+    public override Tensor Forward(Tensor rows, Tensor? classes)
+    {
+        Tensor? embedded = labels?.call(GanLayers.OneHot(classes!, _config.LabelCount));
+        Tensor x = rows.flatten(1);
+        if (_config.ConcatenatesLabels)
+            x = cat([x, embedded!.AsFloat32()], 1);
+        foreach (nn.Module<Tensor, Tensor> layer in layers)
+            x = F.leaky_relu(layer.call(x), LeakySlope);
+        Tensor result = score.call(_config.Options.MinibatchDeviation ? WithDeviation(x) : x).squeeze(1).AsFloat32();
+        return embedded is null || _config.ConcatenatesLabels ? result : result.Plus((x * embedded).sum([1]).AsFloat32());
+    }
+}

@@ -1,0 +1,48 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative.Tests;
+
+public class GanAugmentationTests
+{
+    private const GanAugmentations All = GanAugmentations.Color | GanAugmentations.Translation | GanAugmentations.Cutout;
+
+    [Fact]
+    public void A_shift_moves_pixels_down_and_right_and_lets_zeros_in()
+    {
+        Tensor picture = arange(1, 10, ScalarType.Float32).view(1, 1, 3, 3);
+        float[] moved = Values(GanAugmentation.Shift(picture, tensor(new long[] { 1 }), tensor(new long[] { -1 })));
+        Assert.Equal([0, 0, 0, 2, 3, 0, 5, 6, 0], moved);
+        Assert.Equal(Values(picture), Values(GanAugmentation.Shift(picture, tensor(new long[] { 0 }), tensor(new long[] { 0 }))));
+        Assert.All(Values(GanAugmentation.Shift(picture, tensor(new long[] { 3 }), tensor(new long[] { 0 }))), v => Assert.Equal(0, v));
+    }
+
+    [Fact]
+    public void With_probability_0_no_picture_changes_and_with_a_half_about_half_do()
+    {
+        using var generator = new Generator(1);
+        Tensor pictures = rand(400, 3, 8, 8);
+        Assert.True(GanAugmentation.Apply(All, pictures, tensor(new float[] { 0 }), generator).allclose(pictures, 1e-5, 1e-6));
+
+        Tensor changed = GanAugmentation.Apply(GanAugmentations.Cutout, pictures, tensor(new float[] { 0.5f }), generator);
+        double share = changed.ne(pictures).flatten(1).any(1).to(ScalarType.Float32).mean().ToDouble();
+        Assert.InRange(share, 0.42, 0.58);
+    }
+
+    [Theory]
+    [InlineData(GanAugmentations.Color)]
+    [InlineData(GanAugmentations.Translation)]
+    [InlineData(GanAugmentations.Cutout)]
+    public void Each_kind_changes_pictures_and_lets_gradients_through_twice(GanAugmentations kind)
+    {
+        using var generator = new Generator(1);
+        Tensor pictures = rand(8, 3, 16, 16).requires_grad_(true);
+        Tensor changed = GanAugmentation.Apply(kind, pictures, null, generator);
+        Assert.Equal(pictures.shape, changed.shape);
+        Assert.True(changed.ne(pictures).any().ToBoolean());
+        GanLosses.SquaredGradient(changed.square().sum([1, 2, 3]), pictures).backward();
+        Assert.True(pictures.grad!.abs().sum().ToDouble() > 0);
+    }
+
+    private static float[] Values(Tensor tensor) => tensor.contiguous().data<float>().ToArray();
+}

@@ -1,0 +1,148 @@
+using Microsoft.ML.Runtime;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative.Tests;
+
+public class GanGameTests
+{
+    private static StepContext Step(long step, Generator generator) => new(step, 1000, IsTraining: true, generator, CPU);
+
+    [Fact]
+    public void The_generators_step_gives_the_discriminator_no_gradient()
+    {
+        using var generator = new Generator(1);
+        var config = new GanConfig(new GanOptions { LatentSize = 2, HiddenSizes = [4] }, null, 2, 0, 1);
+        using GeneratorNetwork g = config.CreateGenerator();
+        using DiscriminatorNetwork d = config.CreateDiscriminator();
+        var game = new GanGame(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), config.Options));
+
+        game.GeneratorLosses(Step(1, generator), new TensorBatch(8)).Total.backward();
+        Assert.All(d.parameters(), p => Assert.True(p.grad is null));
+        Assert.All(g.parameters(), p => Assert.True(p.grad is not null));
+
+        foreach (var p in g.parameters())
+            p.grad = null;
+        game.DiscriminatorLosses(Step(1, generator), new TensorBatch(8, randn(8, 2))).Total.backward();
+        Assert.All(d.parameters(), p => Assert.True(p.grad is not null));
+        Assert.All(g.parameters(), p => Assert.True(p.grad is null));
+    }
+
+    [Fact]
+    public void A_lazy_penalty_comes_every_nth_step_and_weighs_n_times_as_much()
+    {
+        using var generator = new Generator(1);
+        var options = new GanOptions { LatentSize = 2, HiddenSizes = [4], R1Weight = 0.5, PenaltyInterval = 4, DiscriminatorNormalization = GanNormalization.None };
+        var config = new GanConfig(options, null, 2, 0, 1);
+        using GeneratorNetwork g = config.CreateGenerator();
+        using DiscriminatorNetwork d = config.CreateDiscriminator();
+        var game = new GanGame(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        Tensor rows = randn(8, 2);
+
+        Losses At(long step)
+        {
+            generator.manual_seed(5);
+            return game.DiscriminatorLosses(Step(step, generator), new TensorBatch(8, rows));
+        }
+
+        Losses without = At(3), with = At(4);
+        Assert.DoesNotContain(without.Terms, t => t.Name == "R1");
+        double penalty = with.Terms.Single(t => t.Name == "R1").Value.ToDouble();
+        Assert.True(penalty > 0);
+        Assert.Equal(without.Total.ToDouble() + 0.5 * 4 * penalty, with.Total.ToDouble(), 5);
+    }
+
+    [Fact]
+    public void Clipping_keeps_all_weights_within_the_bound()
+    {
+        var options = new GanOptions { LatentSize = 2, HiddenSizes = [4], Objective = GanObjective.Wasserstein, WeightClip = 0.05 };
+        var config = new GanConfig(options, null, 2, 0, 1);
+        using GeneratorNetwork g = config.CreateGenerator();
+        using DiscriminatorNetwork d = config.CreateDiscriminator();
+        using (no_grad())
+            new GanGame(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options)).ClipWeights();
+        Assert.All(d.parameters(), p => Assert.True(p.abs().max().ToDouble() <= 0.05f));
+    }
+
+    [Theory]
+    [InlineData("won", "R1Weight")]
+    [InlineData("collapsed", "MinibatchDeviation")]
+    [InlineData("diverged", "Spectral")]
+    public void The_log_says_what_goes_wrong_and_which_option_helps(string what, string option)
+    {
+        var ml = new MLContext();
+        var warnings = new List<string>();
+        ml.Log += (_, e) =>
+        {
+            if (e.Kind == ChannelMessageKind.Warning)
+                warnings.Add(e.Message);
+        };
+        using var generator = new Generator(1);
+        using IChannel channel = Hosts.Create(ml).Start("test");
+        var health = new GanHealth(channel, new GanOptions());
+        Tensor real = randn(64, 2), good = randn(64, 2), same = randn(1, 2).expand(64, 2), tie = randn(64);
+        for (int step = 1; step <= 500; step++)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            _ = what switch
+            {
+                "won" => health.Observe(Step(step, generator), real, good, ones(64), -ones(64)).Count(),
+                "collapsed" => health.Observe(Step(step, generator), real, same, tie, tie).Count(),
+                _ => health.Observe(Step(step, generator), real, good, tie * 1e5, tie * 1e5).Count(),
+            };
+        }
+
+        // Once, and once more after as many steps as a warning is valid for.
+        Assert.InRange(warnings.Count, 1, 2);
+        Assert.All(warnings, w => Assert.Contains(option, w));
+    }
+
+    [Fact]
+    public void A_game_in_balance_gets_no_warning()
+    {
+        var ml = new MLContext();
+        var warnings = new List<string>();
+        ml.Log += (_, e) =>
+        {
+            if (e.Kind == ChannelMessageKind.Warning)
+                warnings.Add(e.Message);
+        };
+        using var generator = new Generator(1);
+        using IChannel channel = Hosts.Create(ml).Start("test");
+        var health = new GanHealth(channel, new GanOptions());
+        for (int step = 1; step <= 400; step++)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            _ = health.Observe(Step(step, generator), randn(64, 2), randn(64, 2), randn(64) + 0.5, randn(64) - 0.5).Count();
+        }
+
+        Assert.Empty(warnings);
+    }
+
+    // Karras et al. 2020, section 3.1: p rises while D takes all real pictures for real, and falls to 0 while it takes none.
+    [Fact]
+    public void Adaptive_augmentation_follows_the_sign_of_the_discriminators_results()
+    {
+        using var generator = new Generator(1);
+        var options = new GanOptions { BaseChannels = 2, LatentSize = 2, Augmentation = GanAugmentations.Translation, AdaptiveAugmentation = true, AugmentationRows = 80 };
+        var config = new GanConfig(options, new ImageShape(1, 16, 16), 256, 0, 1);
+        using GeneratorNetwork g = config.CreateGenerator();
+        using DiscriminatorNetwork d = config.CreateDiscriminator();
+        var game = new GanGame(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        var bias = d.named_parameters().Single(p => p.name.EndsWith("score.layer.bias", StringComparison.Ordinal)).parameter;
+
+        double After(double logit, long step)
+        {
+            using (no_grad())
+                bias.fill_(logit);
+            game.DiscriminatorLosses(Step(step, generator), new TensorBatch(8, rand(8, 1, 16, 16)));
+            return d.AugmentationProbability.ToDouble();
+        }
+
+        Assert.Equal(0.1, After(100, 1), 5);
+        Assert.Equal(0.2, After(100, 2), 5);
+        Assert.Equal(0.1, After(-100, 3), 5);
+        Assert.Equal(0, After(-100, 4), 5);
+        Assert.Equal(0, After(-100, 5), 5);
+    }
+}

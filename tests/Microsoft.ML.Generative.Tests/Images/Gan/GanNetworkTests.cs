@@ -1,0 +1,105 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative.Tests;
+
+public class GanNetworkTests
+{
+    // Radford et al. 2015, figure 1, without the biases that batch normalisation makes useless: 100 → 4×4×1024 → 512 → 256 → 128 → 3 for 64×64, at width 128.
+    [Fact]
+    public void The_generator_for_64_pixels_has_the_papers_parameters()
+    {
+        var config = new GanConfig(new GanOptions { BaseChannels = 128 }, new ImageShape(3, 64, 64), 3 * 64 * 64, 0, 1);
+        using GeneratorNetwork network = config.CreateGenerator();
+        long convolutions = 16L * (1024 * 512 + 512 * 256 + 256 * 128 + 128 * 3);
+        Assert.Equal(100 * 16 * 1024 + convolutions + 2 * (1024 + 512 + 256 + 128) + 3, network.parameters().Sum(p => p.numel()));
+    }
+
+    public static TheoryData<int, int, int, int> Sizes => new()
+    {
+        { 1, 16, 16, 0 },
+        { 1, 28, 28, 10 },
+        { 3, 32, 64, 0 },
+        { 4, 64, 64, 3 },
+        { 2, 256, 256, 0 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public void Pictures_have_their_size_and_numbers_are_counted_without_the_network(int channels, int height, int width, int labels)
+    {
+        foreach (GanLabelConditioning conditioning in Enum.GetValues<GanLabelConditioning>())
+        {
+            var options = new GanOptions
+            {
+                BaseChannels = 2,
+                LatentSize = 5,
+                LabelColumnName = labels > 0 ? "Label" : null,
+                LabelConditioning = conditioning,
+                ConditionalBatchNormalization = labels == 10,
+                MinibatchDeviation = labels == 3,
+            };
+            var shape = new ImageShape(channels, height, width);
+            var config = new GanConfig(options, shape, shape.Size, labels, 1);
+            Check(config, labels);
+        }
+    }
+
+    [Theory]
+    [InlineData(0, false)]
+    [InlineData(4, false)]
+    [InlineData(4, true)]
+    public void Networks_of_other_rows_have_their_size_and_numbers_are_counted_without_them(int labels, bool isPicture)
+    {
+        var options = new GanOptions { LatentSize = 5, HiddenSizes = [7, 6], LabelColumnName = labels > 0 ? "Label" : null, Architecture = GanArchitecture.Mlp, MinibatchDeviation = true };
+        Check(new GanConfig(options, isPicture ? new ImageShape(1, 3, 4) : null, 12, labels, 1), labels);
+    }
+
+    private static void Check(GanConfig config, int labels)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using GeneratorNetwork generator = config.CreateGenerator();
+        using DiscriminatorNetwork discriminator = config.CreateDiscriminator();
+        Tensor? classes = labels == 0 ? null : arange(3, int64).remainder(labels);
+        Tensor drawn = generator.Forward(randn(3, 5), classes);
+        Assert.Equal([3, .. config.RowShape], drawn.shape);
+        Assert.Equal([3], discriminator.Forward(drawn, classes).shape);
+        Assert.Equal(config.WeightBytes, sizeof(float) * ModuleWeights.Of(generator).Sum(w => w.Tensor.numel()));
+    }
+
+    [Theory]
+    [InlineData(1, 8, 8, "16 to 256")]
+    [InlineData(1, 50, 50, "56×56")]
+    [InlineData(1, 300, 300, "16 to 256")]
+    public void Sizes_that_cannot_be_halved_are_refused_with_one_that_can(int channels, int height, int width, string expected)
+    {
+        var error = Assert.Throws<ArgumentException>(() => DcganLevels.Of(new ImageShape(channels, height, width)));
+        Assert.Contains(expected, error.Message);
+    }
+
+    // Miyato, Koyama 2018, eq. 4: what the class changes is the inner product of its embedding with the features.
+    [Fact]
+    public void The_class_changes_what_the_discriminator_says()
+    {
+        foreach (GanLabelConditioning conditioning in Enum.GetValues<GanLabelConditioning>())
+        {
+            var options = new GanOptions { BaseChannels = 4, LabelColumnName = "Label", LabelConditioning = conditioning };
+            var config = new GanConfig(options, new ImageShape(1, 16, 16), 256, 3, 1);
+            using DiscriminatorNetwork discriminator = config.CreateDiscriminator();
+            discriminator.eval();
+            Tensor rows = randn(1, 1, 16, 16).expand(3, -1, -1, -1);
+            Tensor scores = discriminator.Forward(rows, arange(3, int64));
+            Assert.NotEqual(scores[0].ToDouble(), scores[1].ToDouble());
+            Assert.NotEqual(scores[1].ToDouble(), scores[2].ToDouble());
+        }
+    }
+
+    // Two rows (0, 0) and (2, 4): deviations 1 and 2, on average 1.5.
+    [Fact]
+    public void The_minibatch_deviation_is_the_mean_deviation_of_the_features()
+    {
+        Tensor features = tensor(new float[] { 0, 0, 2, 4 }, [2, 2]);
+        float[] with = DiscriminatorNetwork.WithDeviation(features).contiguous().data<float>().ToArray();
+        Assert.Equal([0, 0, 1.5f, 2, 4, 1.5f], with.Select(v => MathF.Round(v, 4)));
+    }
+}

@@ -1,0 +1,178 @@
+using Microsoft.ML.Data;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative.Tests;
+
+public class GanTests
+{
+    private static readonly ImageShape _shape = new(1, 16, 16);
+
+    private static GanOptions Tiny() => new()
+    {
+        BaseChannels = 4,
+        LatentSize = 6,
+        BatchSize = 8,
+        MaxSteps = 3,
+        Seed = 2,
+        Threads = 1,
+    };
+
+    private static IDataView Pictures(MLContext ml)
+    {
+        float[] values = new float[20 * _shape.Size];
+        for (int i = 0; i < values.Length; i++)
+            values[i] = (float)(0.5 + 0.5 * Math.Sin(i * 0.01 + i / _shape.Size));
+        return ml.Data.LoadFromEnumerable(Enumerable.Range(0, 20).Select(i => new Picture
+        {
+            Image = values[(i * _shape.Size)..((i + 1) * _shape.Size)],
+            Label = i % 3,
+            Seed = i % 2,
+        }));
+    }
+
+    public static TheoryData<string, Action<GanOptions>> Games => new()
+    {
+        { "defaults", _ => { } },
+        { "least squares, smoothing, noise, two time-scales", o => (o.Objective, o.LabelSmoothing, o.InstanceNoise, o.DiscriminatorLearningRate) = (GanObjective.LeastSquares, 0.1, 0.1, 4e-4) },
+        { "hinge with adaptive augmentation", o => (o.Objective, o.Augmentation, o.AdaptiveAugmentation) = (GanObjective.Hinge, GanAugmentations.Color | GanAugmentations.Cutout | GanAugmentations.Translation, true) },
+        { "wasserstein with several steps", o => (o.Objective, o.DiscriminatorSteps) = (GanObjective.Wasserstein, 3) },
+        { "gradient penalty", o => o.Objective = GanObjective.WassersteinGradientPenalty },
+        { "R1 and R2, lazy, minibatch deviation", o => (o.R1Weight, o.R2Weight, o.PenaltyInterval, o.MinibatchDeviation) = (1, 1, 2, true) },
+        { "batch normalisation", o => o.DiscriminatorNormalization = GanNormalization.Batch },
+        { "labels by projection and conditional batch normalisation", o => (o.LabelColumnName, o.LabelCount, o.ConditionalBatchNormalization) = ("Label", 3, true) },
+        { "labels by concatenation with R1", o => (o.LabelColumnName, o.LabelCount, o.LabelConditioning, o.R1Weight) = ("Label", 3, GanLabelConditioning.Concatenation, 1) },
+        { "fully connected, BFloat16", o => (o.Architecture, o.Precision) = (GanArchitecture.Mlp, ComputePrecision.BFloat16) },
+        { "gradient penalty in BFloat16", o => (o.Objective, o.Precision) = (GanObjective.WassersteinGradientPenalty, ComputePrecision.BFloat16) },
+        { "accumulated gradients", o => (o.GradientAccumulationSteps, o.BatchSize) = (2, 4) },
+    };
+
+    [Theory]
+    [MemberData(nameof(Games))]
+    public void Every_game_trains_draws_and_reports_how_it_stands(string name, Action<GanOptions> change)
+    {
+        Assert.NotEmpty(name);
+        var ml = new MLContext();
+        GanOptions options = Tiny();
+        var reports = new Reports();
+        options.Progress = reports;
+        change(options);
+        using GanTransformer model = ml.Transforms.Generative().Gan(options).Fit(Pictures(ml));
+
+        Assert.Equal(3, reports.All[^1].Step);
+        foreach (string term in (string[])["generator", "gradient of discriminator", "gradient of generator", GanHealth.RealAccuracy, GanHealth.GeneratedAccuracy, GanHealth.Diversity])
+            Assert.True(double.IsFinite(reports.All[0].LossTerms[term]), term);
+        float[][] drawn = Draw(model, 3, new() { Seed = 1, Label = options.LabelColumnName is null ? null : 1 });
+        Assert.All(drawn.SelectMany(row => row), v => Assert.InRange(v, 0, 1));
+        Assert.NotEqual(drawn[0], drawn[1]);
+    }
+
+    [Fact]
+    public void A_fixed_z_gives_the_same_picture_after_saving_and_loading()
+    {
+        var ml = new MLContext();
+        GanOptions options = Tiny();
+        (options.LabelColumnName, options.LabelCount, options.ConditionalBatchNormalization) = ("Label", 3, true);
+        IDataView data = Pictures(ml);
+        using GanTransformer model = ml.Transforms.Generative().Gan(options).Fit(data);
+        using var file = new MemoryStream();
+        ml.Model.Save(model, data.Schema, file);
+        file.Position = 0;
+        using var loaded = (GanTransformer)new MLContext().Model.Load(file, out _);
+
+        float[] z = model.DrawLatent(7);
+        Assert.Equal(model.Decode(z, 2), loaded.Decode(z, 2));
+        Assert.Equal(Draw(model, 5, new() { Seed = 3, Labels = [0, 1, 2, 0, 1] }), Draw(loaded, 5, new() { Seed = 3, Labels = [0, 1, 2, 0, 1] }));
+    }
+
+    [Fact]
+    public void A_picture_depends_on_seed_and_number_alone_and_truncation_keeps_z_near_0()
+    {
+        var ml = new MLContext();
+        using GanTransformer model = ml.Transforms.Generative().Gan(Tiny()).Fit(Pictures(ml));
+        float[][] many = Draw(model, 5, new() { Seed = 3, BatchSize = 2 }), few = Draw(model, 2, new() { Seed = 3 });
+        Assert.All(many[1].Zip(few[1]), pair => Assert.Equal(pair.First, pair.Second, 1e-5));
+        Assert.All(model.Decode(model.DrawLatent(3)).Zip(few[0]), pair => Assert.Equal(pair.First, pair.Second, 1e-5));
+
+        float[] truncated = [.. Enumerable.Range(0, 50).SelectMany(seed => model.DrawLatent(seed, 0.5))];
+        Assert.All(truncated, v => Assert.InRange(v, -0.5f, 0.5f));
+        Assert.InRange(truncated.Average(), -0.06, 0.06);
+        Assert.Equal(0.5 / Math.Sqrt(3), Math.Sqrt(truncated.Average(v => v * v)), 0.03);
+    }
+
+    [Fact]
+    public void A_walk_begins_and_ends_at_its_ends()
+    {
+        var ml = new MLContext();
+        using GanTransformer model = ml.Transforms.Generative().Gan(Tiny()).Fit(Pictures(ml));
+        float[] from = model.DrawLatent(1), to = model.DrawLatent(2);
+        float[][] walk = [.. model.Interpolate(from, to, 5).GetColumn<float[]>("Generated")];
+        Assert.Equal(5, walk.Length);
+        Assert.All(walk[0].Zip(model.Decode(from)), pair => Assert.Equal(pair.First, pair.Second, 1e-5));
+        Assert.All(walk[4].Zip(model.Decode(to)), pair => Assert.Equal(pair.First, pair.Second, 1e-5));
+    }
+
+    [Fact]
+    public void The_z_of_a_picture_that_the_model_drew_is_found_again()
+    {
+        var ml = new MLContext();
+        GanOptions options = Tiny();
+        (options.LabelColumnName, options.LabelCount) = ("Label", 3);
+        using GanTransformer model = ml.Transforms.Generative().Gan(options).Fit(Pictures(ml));
+        // Further from each other than an untrained network's pictures are, which all look alike.
+        using (torch.no_grad())
+        {
+            foreach (var weights in model.Network.parameters().Where(p => p.dim() > 1))
+                weights.mul_(8);
+        }
+
+        float[] picture = model.Decode(model.DrawLatent(5), 1);
+        float[] found = model.Project(picture, new() { Label = 1, Seed = 1 });
+        double Distance(float[] other) => picture.Zip(other).Average(p => Math.Pow(p.First - p.Second, 2));
+        double nearest = Enumerable.Range(6, 20).Min(seed => Distance(model.Decode(model.DrawLatent(seed), 1)));
+        Assert.True(Distance(model.Decode(found, 1)) < 0.05 * nearest, $"{Distance(model.Decode(found, 1))} against {nearest}");
+    }
+
+    [Fact]
+    public void Rows_with_a_seed_column_get_the_picture_of_their_seed_and_class()
+    {
+        var ml = new MLContext();
+        GanOptions options = Tiny();
+        (options.LabelColumnName, options.LabelCount, options.SeedColumnName) = ("Label", 3, "Seed");
+        IDataView data = Pictures(ml);
+        using GanTransformer model = ml.Transforms.Generative().Gan(options).Fit(data);
+        float[][] rows = [.. model.Transform(ml.Transforms.DropColumns("Image").Fit(data).Transform(data)).GetColumn<float[]>("Generated")];
+        // Rows 0, 6, 12, 18 have label 1 and seed 0; row 2 has another label, row 3 another seed.
+        Assert.All(rows[0].Zip(rows[6]), pair => Assert.Equal(pair.First, pair.Second, 1e-5));
+        Assert.NotEqual(rows[0], rows[2]);
+        Assert.NotEqual(rows[0], rows[3]);
+    }
+
+    [Fact]
+    public void Labels_that_cannot_be_are_refused()
+    {
+        var ml = new MLContext();
+        using GanTransformer without = ml.Transforms.Generative().Gan(Tiny()).Fit(Pictures(ml));
+        Assert.Contains("without labels", Assert.Throws<ArgumentException>(() => without.Generate(1, new() { Label = 0 })).Message);
+
+        GanOptions options = Tiny();
+        (options.LabelColumnName, options.LabelCount) = ("Label", 3);
+        using GanTransformer model = ml.Transforms.Generative().Gan(options).Fit(Pictures(ml));
+        Assert.Contains("expected one of 0 to 2", Assert.Throws<ArgumentException>(() => model.Generate(1)).Message);
+        Assert.Contains("The label is 3; expected 0 to 2", Assert.Throws<ArgumentException>(() => model.Generate(1, new() { Label = 3 })).Message);
+        Assert.Contains("The label is -1", Assert.Throws<ArgumentException>(() => model.Generate(2, new() { Labels = [0, -1] })).Message);
+        Assert.Contains("3 labels were given for 2 rows", Assert.Throws<ArgumentException>(() => model.Generate(2, new() { Labels = [0, 1, 2] })).Message);
+    }
+
+    private static float[][] Draw(GanTransformer model, int count, GanGenerateOptions options) =>
+        [.. model.Generate(count, options).GetColumn<float[]>("Generated")];
+
+    private sealed class Picture
+    {
+        [VectorType(1, 16, 16)]
+        public float[] Image { get; set; } = [];
+
+        public int Label { get; set; }
+
+        public int Seed { get; set; }
+    }
+}
