@@ -50,6 +50,8 @@ RootCommand command = new("Measures the library; each workload prints one line o
 };
 command.SetAction(parsed =>
 {
+    // As every training does, so that what is measured without one is the same.
+    NativeHeap.KeepFreedMemory();
     BenchmarkSettings settings = new(
         parsed.GetValue(threads), parsed.GetValue(seconds), parsed.GetValue(data)!, parsed.GetValue(preset)!,
         parsed.GetValue(epochs), parsed.GetValue(learningRate), parsed.GetValue(batchSize), parsed.GetValue(samples), parsed.GetValue(precision), parsed.GetValue(ema),

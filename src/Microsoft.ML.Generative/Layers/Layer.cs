@@ -1,3 +1,4 @@
+using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -16,7 +17,8 @@ internal static class Layer
     /// <summary>[batch, inputs, height, width] → [batch, outputs, ..], with a square kernel.</summary>
     public static Product Conv2d(long inputs, long outputs, long kernelSize, long stride = 1, long padding = 0, bool hasBias = true) =>
         new(nameof(Conv2d), [outputs, inputs, kernelSize, kernelSize], outputs, hasBias, (x, weight, bias) =>
-            F.conv2d(x, weight, bias, [stride, stride], [padding, padding]));
+            kernelSize == 1 && stride == 1 && padding == 0 && IsBFloat16OnCpu(x) ? EachPixel(x, weight, bias)
+            : F.conv2d(x, weight, bias, [stride, stride], [padding, padding]));
 
     /// <summary>[batch, inputs, height, width] → [batch, outputs, ..]: what a convolution of the same numbers came from.</summary>
     public static Product ConvTranspose2d(
@@ -30,7 +32,23 @@ internal static class Layer
     /// </summary>
     public static nn.Module<Tensor, Tensor> UpsamplingConv2d(long inputs, long outputs, bool hasBias = true) =>
         new Product(nameof(Conv2d), [outputs, inputs, 3, 3], outputs, hasBias, (x, weight, bias) =>
-            F.conv_transpose2d(x, Spread(weight), bias, [2, 2], [1, 1]));
+            // oneDNN adds up the bias's gradient value by value in BFloat16, which takes longer than the weight's.
+            bias is not null && IsBFloat16OnCpu(x)
+                ? F.conv_transpose2d(x, Spread(weight), null, [2, 2], [1, 1]).Plus(bias.view(1, -1, 1, 1))
+                : F.conv_transpose2d(x, Spread(weight), bias, [2, 2], [1, 1]));
+
+    // A convolution of single pixels as one product a picture: oneDNN's takes up to four times as long, most of it to bring pictures into its order and back.
+    private static Tensor EachPixel(Tensor x, Tensor weight, Tensor? bias)
+    {
+        (long batch, long inputs, long height, long width) = (x.size(0), x.size(1), x.size(2), x.size(3));
+        long outputs = weight.size(0);
+        Tensor perPicture = weight.view(1, outputs, inputs).expand(batch, outputs, inputs), pixels = x.flatten(2);
+        // TorchSharp takes what is added last.
+        Tensor y = bias is null ? perPicture.bmm(pixels) : baddbmm(perPicture, pixels, bias.view(1, outputs, 1));
+        return y.view(batch, outputs, height, width);
+    }
+
+    private static bool IsBFloat16OnCpu(Tensor x) => x.dtype == ScalarType.BFloat16 && x.device_type == DeviceType.CPU;
 
     // [outputs, inputs, 3, 3] → [inputs, outputs, 4, 4]; a transposed convolution reads its kernel backwards.
     private static Tensor Spread(Tensor weight)
