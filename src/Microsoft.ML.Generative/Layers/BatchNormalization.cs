@@ -1,3 +1,4 @@
+using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -7,84 +8,128 @@ namespace Microsoft.ML.Generative;
 /// <summary>
 /// Batch normalisation (Ioffe, Szegedy 2015) of [batch, channels, ..], with PyTorch's names and initial values: by the batch's mean and variance while it
 /// learns, else by moving averages of them. Other than PyTorch's these begin as plain means, so that a short training does not end with initial values.
-/// With classes, each has its own gains and biases (Dumoulin et al. 2016; de Vries et al. 2017).
+/// With a condition, gains and biases follow from it (de Vries et al. 2017; from an embedding of the class: Brock et al. 2018, appendix B).
 /// </summary>
 internal sealed class BatchNormalization : nn.Module<Tensor, Tensor>
 {
     private const int BatchesInAverage = 10;
     private const double Epsilon = 1e-5;
+    private const double ConditionDeviation = 0.02;
 
-    // [channels], or [classes, channels].
-    private readonly Parameter weight;
-    private readonly Parameter bias;
+    private readonly Parameter? weight;
+    private readonly Parameter? bias;
+    private readonly nn.Module<Tensor, Tensor>? gains;
+    private readonly nn.Module<Tensor, Tensor>? biases;
     private readonly Tensor running_mean;
     private readonly Tensor running_var;
     private readonly Tensor batches_seen;
 
-    private readonly bool _hasClasses;
     private bool _isAverageFull;
+    private bool _isRenewed;
 
     /// <param name="channels">The channels.</param>
-    /// <param name="classCount">The classes; 0: none.</param>
+    /// <param name="conditionSize">Values of a row's condition; 0: there is none.</param>
     /// <param name="gainDeviation">Standard deviation of the initial gains round 1 (Radford et al. 2015 have 0.02).</param>
-    public BatchNormalization(long channels, int classCount = 0, double gainDeviation = 0)
+    public BatchNormalization(long channels, int conditionSize = 0, double gainDeviation = 0)
         : base(nameof(BatchNormalization))
     {
-        _hasClasses = classCount > 0;
-        long[] shape = _hasClasses ? [classCount, channels] : [channels];
-        weight = nn.Parameter(gainDeviation > 0 ? nn.init.normal_(empty(shape), 1, gainDeviation) : ones(shape));
-        bias = nn.Parameter(zeros(shape));
+        if (conditionSize > 0)
+        {
+            (gains, biases) = (Following(), Following());
+        }
+        else
+        {
+            weight = nn.Parameter(gainDeviation > 0 ? nn.init.normal_(empty(channels), 1, gainDeviation) : ones(channels));
+            bias = nn.Parameter(zeros(channels));
+        }
+
         running_mean = zeros(channels);
         running_var = ones(channels);
         batches_seen = zeros(1);
         RegisterComponents();
+
+        Layer.Product Following()
+        {
+            Layer.Product layer = Layer.Linear(conditionSize, channels, hasBias: false);
+            nn.init.normal_(layer.Weight, 0, ConditionDeviation);
+            return layer;
+        }
     }
 
     /// <summary>How many numbers such a layer has, its averages included.</summary>
-    public static long CountParameters(long channels, int classCount = 0) => checked(2 * channels * Math.Max(1, classCount) + 2 * channels + 1);
+    public static long CountParameters(long channels, int conditionSize = 0) => checked(2 * channels * Math.Max(1, conditionSize) + 2 * channels + 1);
+
+    /// <summary>
+    /// Computes the averages of a network's layers anew, as plain means over what passes through it. Those of a training belong to the weights as they were, not to
+    /// their moving average.
+    /// </summary>
+    /// <param name="network">Its state of learning is afterwards as before.</param>
+    /// <param name="passes">How many times something passes through.</param>
+    /// <param name="pass">Lets something pass through.</param>
+    public static void Renew(nn.Module network, int passes, Action pass)
+    {
+        BatchNormalization[] layers = [.. network.modules().OfType<BatchNormalization>()];
+        if (layers.Length == 0)
+            return;
+        using IDisposable noGradient = no_grad();
+        bool learned = network.training;
+        network.train();
+        foreach (BatchNormalization layer in layers)
+        {
+            layer.batches_seen.zero_();
+            layer._isRenewed = true;
+        }
+
+        for (int i = 0; i < passes; i++)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            pass();
+        }
+
+        foreach (BatchNormalization layer in layers)
+            layer._isRenewed = layer._isAverageFull = false;
+        network.train(learned);
+    }
 
     public override Tensor forward(Tensor input) => Forward(input, null);
 
     /// <param name="input">[batch, channels, ..].</param>
-    /// <param name="labels">[batch], for a layer with classes.</param>
-    public Tensor Forward(Tensor input, Tensor? labels)
+    /// <param name="condition">[batch, condition size], for a layer with one.</param>
+    public Tensor Forward(Tensor input, Tensor? condition)
     {
         // A single value a channel has no variance.
         bool learns = training && input.numel() > input.size(1);
         double momentum = learns ? NextMomentum() : 0;
-        if (!_hasClasses)
-            return F.batch_norm(input, running_mean, running_var, weight, bias, learns, momentum, Epsilon);
-
-        Tensor normal = F.batch_norm(input, running_mean, running_var, null, null, learns, momentum, Epsilon);
+        Tensor normal = F.batch_norm(input, running_mean, running_var, weight, bias, learns, momentum, Epsilon);
+        if (gains is null)
+            return normal;
         long[] perRow = [input.size(0), input.size(1), .. Enumerable.Repeat(1L, (int)input.dim() - 2)];
-        Tensor gains = weight.index_select(0, labels!).view(perRow), shifts = bias.index_select(0, labels!).view(perRow);
-        return (normal * MixedPrecision.Cast(gains)).Plus(MixedPrecision.Cast(shifts));
+        return (normal * gains.call(condition!).Plus(1).view(perRow).to(normal.dtype)).Plus(biases!.call(condition!).view(perRow).to(normal.dtype));
     }
 
     // What the next batch counts in the averages.
     private double NextMomentum()
     {
-        if (!_isAverageFull)
+        if (_isAverageFull)
+            return 1.0 / BatchesInAverage;
+        using IDisposable noGradient = no_grad();
+        float seen = batches_seen.item<float>();
+        if (seen >= BatchesInAverage && !_isRenewed)
         {
-            using IDisposable noGradient = no_grad();
-            float seen = batches_seen.item<float>();
-            _isAverageFull = seen >= BatchesInAverage;
-            if (!_isAverageFull)
-            {
-                batches_seen.PlusInPlace(1);
-                return 1 / (seen + 1);
-            }
+            _isAverageFull = true;
+            return 1.0 / BatchesInAverage;
         }
 
-        return 1.0 / BatchesInAverage;
+        batches_seen.PlusInPlace(1);
+        return 1 / (seen + 1);
     }
 
     protected override void Dispose(bool disposing)
     {
         if (disposing)
         {
-            weight.Dispose();
-            bias.Dispose();
+            weight?.Dispose();
+            bias?.Dispose();
             running_mean.Dispose();
             running_var.Dispose();
             batches_seen.Dispose();

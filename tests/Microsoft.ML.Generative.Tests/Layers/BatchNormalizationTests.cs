@@ -49,4 +49,39 @@ public sealed class BatchNormalizationTests
         Assert.Equal(3, layer.call(full([1, 2, 1, 1], 3f))[0, 0, 0, 0].item<float>(), 1e-4);
         Assert.Equal([0f, 0f], layer.state_dict()["running_mean"].data<float>().ToArray());
     }
+
+    [Fact]
+    public void Its_averages_can_be_computed_anew_for_weights_that_have_changed()
+    {
+        TorchRuntime.EnsureLoaded();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable noGradient = no_grad();
+        using var layer = new BatchNormalization(1);
+        for (int i = 0; i < 20; i++)
+            layer.call(tensor([99f, 101], [2, 1, 1, 1]));
+        layer.eval();
+        float next = 0;
+        BatchNormalization.Renew(layer, 20, () => layer.call(tensor([next, ++next + 1], [2, 1, 1, 1])));
+        Assert.False(layer.training);
+        Assert.Equal(10.5, layer.state_dict()["running_mean"].item<float>(), 1e-4);
+        Assert.Equal(2, layer.state_dict()["running_var"].item<float>(), 1e-4);
+    }
+
+    [Fact]
+    public void Gains_and_biases_follow_from_the_condition()
+    {
+        TorchRuntime.EnsureLoaded();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable noGradient = no_grad();
+        using var norm = new BatchNormalization(2, conditionSize: 3);
+        norm.eval();
+        Dictionary<string, TorchSharp.Modules.Parameter> weights = norm.named_parameters().ToDictionary(p => p.name, p => p.parameter);
+        weights["gains.weight"].copy_(tensor([1f, 2, 3, 0, 0, 4], [2, 3]));
+        weights["biases.weight"].copy_(tensor([5f, 0, 0, 0, 6, 0], [2, 3]));
+
+        // Gains 1 + (1 + 3, 4), biases (5, 0); then 1 + (4, 0), (0, 12).
+        Tensor condition = tensor([1f, 0, 1, 0, 2, 0], [2, 3]);
+        float[] y = norm.Forward(ones(2, 2, 1, 1), condition).contiguous().data<float>().ToArray();
+        Assert.Equal([10, 5, 5, 13], y.Select(v => (int)MathF.Round(v)));
+    }
 }

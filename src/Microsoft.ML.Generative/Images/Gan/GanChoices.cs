@@ -6,6 +6,9 @@ public enum GanArchitecture
     /// <summary>Convolutions that halve and double pictures (Radford, Metz, Chintala 2015).</summary>
     Dcgan,
 
+    /// <summary>Residual blocks that halve and double pictures (Miyato et al. 2018, appendix B.2): slower, and better on pictures with much in them.</summary>
+    Residual,
+
     /// <summary>Layers that connect everything with everything, for values that are no pictures, or small ones.</summary>
     Mlp,
 }
@@ -43,6 +46,16 @@ public enum GanNormalization
 
     /// <summary>Batch normalisation, as Radford et al. 2015 have it. Not with gradient penalties, since it makes a row's result depend on the others.</summary>
     Batch,
+}
+
+/// <summary>How the generator is told the class.</summary>
+public enum GanGeneratorConditioning
+{
+    /// <summary>Gains and biases of its batch normalisations follow from an embedding of the class (de Vries et al. 2017; Brock et al. 2018, appendix B).</summary>
+    BatchNormalization,
+
+    /// <summary>An embedding of the class is put beside z (Mirza, Osindero 2014).</summary>
+    Concatenation,
 }
 
 /// <summary>How the discriminator is told the class.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Data;
+using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative;
 
@@ -11,6 +12,8 @@ namespace Microsoft.ML.Generative;
 /// <param name="Seed">Of the noise of rows that are transformed.</param>
 internal sealed record GanConfig(GanOptions Options, ImageShape? Shape, int RowSize, int LabelCount, long Seed)
 {
+    private const int RenewingPasses = 32;
+
     [JsonIgnore]
     public long[] RowShape => Shape is { } s ? [s.Channels, s.Height, s.Width] : [RowSize];
 
@@ -20,13 +23,22 @@ internal sealed record GanConfig(GanOptions Options, ImageShape? Shape, int RowS
     [JsonIgnore]
     public GanArchitecture Architecture => Options.Architecture ?? (Shape is null ? GanArchitecture.Mlp : GanArchitecture.Dcgan);
 
-    /// <summary>Width of what goes into the generator: z, and an embedding of the class beside it.</summary>
+    /// <summary>Width of what goes into the generator: z, and perhaps an embedding of the class beside it.</summary>
     [JsonIgnore]
-    public long LatentInputs => (long)Options.LatentSize + (LabelCount > 0 ? Options.LabelEmbeddingSize : 0);
+    public long LatentInputs => (long)Options.LatentSize + (GeneratorConditioning == GanGeneratorConditioning.Concatenation ? Options.LabelEmbeddingSize : 0);
 
-    /// <summary>Classes that the generator's normalisations tell apart; 0: none.</summary>
+    /// <summary>How the generator is told the class; <see langword="null"/>: there are no classes.</summary>
     [JsonIgnore]
-    public int NormClasses => Options.ConditionalBatchNormalization ? LabelCount : 0;
+    public GanGeneratorConditioning? GeneratorConditioning => LabelCount == 0 ? null
+        : Options.GeneratorConditioning ?? (Architecture == GanArchitecture.Mlp ? GanGeneratorConditioning.Concatenation : GanGeneratorConditioning.BatchNormalization);
+
+    /// <summary>Width of what the generator's normalisations follow; 0: nothing.</summary>
+    [JsonIgnore]
+    public int NormCondition => GeneratorConditioning == GanGeneratorConditioning.BatchNormalization ? Options.LabelEmbeddingSize : 0;
+
+    /// <summary>Numbers in the generator's table of classes.</summary>
+    [JsonIgnore]
+    public long EmbeddingNumbers => LabelCount == 0 ? 0 : checked((long)LabelCount * Options.LabelEmbeddingSize);
 
     /// <summary>Whether the discriminator sees an embedding of the class beside its input.</summary>
     [JsonIgnore]
@@ -34,13 +46,36 @@ internal sealed record GanConfig(GanOptions Options, ImageShape? Shape, int RowS
 
     /// <summary>Size of the generator's weights.</summary>
     [JsonIgnore]
-    public long WeightBytes => checked(sizeof(float) * (Architecture == GanArchitecture.Mlp ? MlpGenerator.CountNumbers(this) : DcganGenerator.CountNumbers(this)));
+    public long WeightBytes => checked(sizeof(float) * Architecture switch
+    {
+        GanArchitecture.Mlp => MlpGenerator.CountNumbers(this),
+        GanArchitecture.Residual => ResidualGenerator.CountNumbers(this),
+        _ => DcganGenerator.CountNumbers(this),
+    });
 
     /// <summary>A generator with weights drawn from libtorch's own generator.</summary>
-    public GeneratorNetwork CreateGenerator() => Architecture == GanArchitecture.Mlp ? new MlpGenerator(this) : new DcganGenerator(this);
+    public GeneratorNetwork CreateGenerator() => Architecture switch
+    {
+        GanArchitecture.Mlp => new MlpGenerator(this),
+        GanArchitecture.Residual => new ResidualGenerator(this),
+        _ => new DcganGenerator(this),
+    };
 
     /// <summary>A discriminator with weights drawn from libtorch's own generator.</summary>
-    public DiscriminatorNetwork CreateDiscriminator() => Architecture == GanArchitecture.Mlp ? new MlpDiscriminator(this) : new DcganDiscriminator(this);
+    public DiscriminatorNetwork CreateDiscriminator() => Architecture switch
+    {
+        GanArchitecture.Mlp => new MlpDiscriminator(this),
+        GanArchitecture.Residual => new ResidualDiscriminator(this),
+        _ => new DcganDiscriminator(this),
+    };
+
+    /// <summary>Classes drawn at random, [rows], or <see langword="null"/> if there are none.</summary>
+    public Tensor? DrawLabels(long rows, Generator generator) =>
+        LabelCount == 0 ? null : randint(0, LabelCount, [rows], ScalarType.Int64, generator: generator);
+
+    /// <summary>Gives a generator's batch normalisations the averages that belong to its weights as they are.</summary>
+    public void RenewAverages(GeneratorNetwork network, Device device, Generator generator) => BatchNormalization.Renew(network, RenewingPasses, () => network.Forward(
+        randn([Options.BatchSize, Options.LatentSize], generator: generator).to(device), DrawLabels(Options.BatchSize, generator)?.to(device)));
 
     /// <exception cref="ArgumentException">Shape and options do not go together.</exception>
     public void CheckShape()
@@ -52,12 +87,12 @@ internal sealed record GanConfig(GanOptions Options, ImageShape? Shape, int RowS
                 $"{nameof(GanOptions.Architecture)} is {Architecture}, but column '{Options.InputColumnName}' does not tell the shape of its images: set Height and Width (and Channels, unless 1), or use {GanArchitecture.Mlp}.");
         if (Shape is null && Options.Augmentation != GanAugmentations.None)
             throw new ArgumentException($"{nameof(GanOptions.Augmentation)} is {Options.Augmentation}, but column '{Options.InputColumnName}' holds no pictures.");
-        if (Architecture == GanArchitecture.Mlp && Options.ConditionalBatchNormalization)
-            throw new ArgumentException($"{nameof(GanOptions.ConditionalBatchNormalization)} is True, but the networks for other vectors than pictures have no batch normalisation.");
+        if (Architecture == GanArchitecture.Mlp && Options.GeneratorConditioning == GanGeneratorConditioning.BatchNormalization)
+            throw new ArgumentException($"{nameof(GanOptions.GeneratorConditioning)} is {GanGeneratorConditioning.BatchNormalization}, but the networks for other vectors than pictures have no batch normalisation.");
         if (Architecture == GanArchitecture.Mlp && Options.Normalization == GanNormalization.Batch)
             throw new ArgumentException($"{nameof(GanOptions.DiscriminatorNormalization)} is {GanNormalization.Batch}, but the networks for other vectors than pictures have no batch normalisation.");
-        if (Architecture == GanArchitecture.Dcgan)
-            _ = DcganLevels.Of(Shape!.Value);
+        if (Architecture != GanArchitecture.Mlp)
+            _ = HalvedMaps.Of(Shape!.Value, Architecture);
         _ = WeightBytes;
     }
 

@@ -121,6 +121,8 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
         IBatchSource? validationBatches = validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device);
         GanPictures? pictures = GanPictures.Open(run, config, generator);
         new TrainingLoop(run, phases, validationBatches, pictures: pictures is null ? null : pictures.Make).Run();
+        using var noise = new torch.Generator((ulong)SeedSequence.Derive(run.Seed, 2));
+        config.RenewAverages(generator, run.Device, noise);
         // The game needs no gradients of a network that it no longer trains; the model has all its weights.
         foreach (var parameter in generator.parameters())
             parameter.requires_grad = false;

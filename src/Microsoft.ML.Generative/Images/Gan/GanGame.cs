@@ -15,8 +15,11 @@ internal sealed class GanGame(GanConfig config, GeneratorNetwork generator, Disc
         Tensor real = config.Shape is null ? batch[0] : DiffusionInputs.Signed(batch[0]);
         Tensor? labels = config.LabelCount > 0 ? batch[1] : null;
         Tensor generated;
+        // By the batch's own statistics also where the moving average of the weights is looked at: the layers' averages are not those of its.
+        generator.train();
         using (no_grad())
             generated = generator.Forward(Latents(context, batch.Rows), labels);
+        generator.train(context.IsTraining);
         if (!context.IsTraining)
         {
             return new Losses(GanLosses.Discriminator(_options.Objective, discriminator.Forward(real, labels), discriminator.Forward(generated, labels), _options.LabelSmoothing));
@@ -42,7 +45,7 @@ internal sealed class GanGame(GanConfig config, GeneratorNetwork generator, Disc
 
         if (_options.AdaptiveAugmentation)
             AdaptAugmentation(realScores, batch.Rows, terms);
-        terms.AddRange(health.Observe(context, real, generated, realScores.detach(), generatedScores.detach()));
+        terms.AddRange(health.Observe(context, real, generated, labels, realScores.detach(), generatedScores.detach()));
         return new Losses(total, [.. terms]);
 
         Tensor Add(string name, Tensor penalty, double weight)
@@ -57,7 +60,7 @@ internal sealed class GanGame(GanConfig config, GeneratorNetwork generator, Disc
     {
         // What the discriminator would learn of it is not wanted, and not computed.
         SetLearning(discriminator, false);
-        Tensor? labels = config.LabelCount == 0 ? null : randint(0, config.LabelCount, [batch.Rows], ScalarType.Int64, generator: context.Generator).to(context.Device);
+        Tensor? labels = config.DrawLabels(batch.Rows, context.Generator)?.to(context.Device);
         Tensor generated = generator.Forward(Latents(context, batch.Rows), labels);
         Tensor loss = GanLosses.Generator(_options.Objective, discriminator.Forward(Seen(context, generated), labels));
         return new Losses(loss, ("generator", loss.detach()));
@@ -88,7 +91,9 @@ internal sealed class GanGame(GanConfig config, GeneratorNetwork generator, Disc
     {
         using IDisposable noGradient = no_grad();
         Tensor probability = discriminator.AugmentationProbability;
-        Tensor overfitting = realScores.detach().sign().mean();
+        // Least squares has its middle between the targets 0 and 1.
+        double middle = _options.Objective == GanObjective.LeastSquares ? 0.5 : 0;
+        Tensor overfitting = realScores.detach().Plus(-middle).sign().mean();
         terms.Add(("r_t", overfitting));
         terms.Add(("augmentation", probability.clone()));
         probability.PlusInPlace(overfitting.Plus(-_options.AugmentationTarget).sign(), (double)rows / _options.AugmentationRows).clamp_(0, 1);

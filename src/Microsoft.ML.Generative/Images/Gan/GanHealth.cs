@@ -14,7 +14,7 @@ internal sealed class GanHealth(IChannel channel, GanOptions options)
     /// <summary>How reports call the share of generated rows that it takes for generated.</summary>
     public const string GeneratedAccuracy = "accuracy on generated";
 
-    /// <summary>How reports call the variance of generated rows, as a part of that of real ones.</summary>
+    /// <summary>How reports call the variance of generated rows, as a part of that of real ones; with classes, that within classes.</summary>
     public const string Diversity = "diversity";
 
     private const double Memory = 0.98;
@@ -30,14 +30,20 @@ internal sealed class GanHealth(IChannel channel, GanOptions options)
     private double _score;
 
     /// <summary>Takes note of a batch.</summary>
+    /// <param name="context">The step.</param>
+    /// <param name="real">Real rows.</param>
+    /// <param name="generated">As many generated ones.</param>
+    /// <param name="labels">The classes of both, [batch], or <see langword="null"/>.</param>
+    /// <param name="realScores">What the discriminator says of the real rows, [batch].</param>
+    /// <param name="generatedScores">What it says of the generated ones.</param>
     /// <returns>What is reported of it.</returns>
-    public IEnumerable<(string, Tensor)> Observe(StepContext context, Tensor real, Tensor generated, Tensor realScores, Tensor generatedScores)
+    public IEnumerable<(string, Tensor)> Observe(StepContext context, Tensor real, Tensor generated, Tensor? labels, Tensor realScores, Tensor generatedScores)
     {
         // Wasserstein's scores have no zero: there it is the other side's mean that tells.
         Tensor bound = options.IsWasserstein ? realScores.mean().Plus(generatedScores.mean()).Times(0.5)
             : options.Objective == GanObjective.LeastSquares ? tensor(0.5f, device: context.Device) : tensor(0f, device: context.Device);
         Tensor onReal = realScores.gt(bound).to(ScalarType.Float32).mean(), onGenerated = generatedScores.le(bound).to(ScalarType.Float32).mean();
-        Tensor diversity = Variance(generated) / Variance(real).clamp_min(1e-12);
+        Tensor diversity = Variance(generated, labels) / Variance(real, labels).clamp_min(1e-12);
         Follow(ref _accuracy, Math.Min(onReal.ToDouble(), onGenerated.ToDouble()));
         Follow(ref _diversity, diversity.ToDouble());
         Follow(ref _score, realScores.abs().mean().ToDouble());
@@ -77,10 +83,14 @@ internal sealed class GanHealth(IChannel channel, GanOptions options)
         channel.Warning($"Step {context.Step}: {message}.");
     }
 
-    private static Tensor Variance(Tensor rows)
+    private static Tensor Variance(Tensor rows, Tensor? labels)
     {
-        Tensor values = rows.detach().flatten(1);
-        return (values - values.mean([0], keepdim: true)).square().mean();
+        Tensor values = rows.detach().flatten(1).AsFloat32();
+        if (labels is null)
+            return (values - values.mean([0], keepdim: true)).square().mean();
+        Tensor isOfClass = nn.functional.one_hot(labels).to(ScalarType.Float32); // [batch, classes]
+        Tensor means = mm(isOfClass.t(), values) / isOfClass.sum([0]).clamp_min(1).unsqueeze(1); // [classes, values]
+        return (values - mm(isOfClass, means)).square().mean();
     }
 
     private static void Follow(ref double average, double value) => average = Memory * average + (1 - Memory) * value;

@@ -88,7 +88,7 @@ public sealed class GanOptions : ImageTrainingOptions
     public int LatentSize { get; set; } = Defaults.LatentSize;
 
     /// <summary>
-    /// Channels of the discriminator's first and the generator's last layer inside of <see cref="GanArchitecture.Dcgan"/>, at least 1; they double where the
+    /// Channels of the discriminator's first and the generator's last layer inside of <see cref="GanArchitecture.Dcgan"/> and <see cref="GanArchitecture.Residual"/>, at least 1; they double where the
     /// picture is halved, up to eight times as many. Default: 64.
     /// </summary>
     public int BaseChannels { get; set; } = Defaults.BaseChannels;
@@ -109,12 +109,12 @@ public sealed class GanOptions : ImageTrainingOptions
     public GanLabelConditioning LabelConditioning { get; set; }
 
     /// <summary>
-    /// Whether the generator's batch normalisations have gains and biases for each class, beside the embedding that is put beside z. Needs a
-    /// <see cref="LabelColumnName"/> and <see cref="GanArchitecture.Dcgan"/>. Default: false.
+    /// How the generator is told the class. Default: <see cref="GanGeneratorConditioning.BatchNormalization"/>, and with <see cref="GanArchitecture.Mlp"/>, which has no
+    /// batch normalisation, <see cref="GanGeneratorConditioning.Concatenation"/>.
     /// </summary>
-    public bool ConditionalBatchNormalization { get; set; }
+    public GanGeneratorConditioning? GeneratorConditioning { get; set; }
 
-    /// <summary>Dimensions of the embedding of the class that is put beside z, at least 1. Default: 32.</summary>
+    /// <summary>Dimensions of the generator's embedding of the class, at least 1. Default: 32.</summary>
     public int LabelEmbeddingSize { get; set; } = Defaults.LabelEmbeddingSize;
 
     /// <summary>Steps of the discriminator before each of the generator, at least 1; each takes a batch of its own. Default: 1.</summary>
@@ -229,6 +229,7 @@ public sealed class GanOptions : ImageTrainingOptions
         OptionChecks.Defined(Objective);
         OptionChecks.Defined(DiscriminatorNormalization ?? default, nameof(DiscriminatorNormalization));
         OptionChecks.Defined(LabelConditioning);
+        OptionChecks.Defined(GeneratorConditioning ?? default, nameof(GeneratorConditioning));
         OptionChecks.AtLeast(LabelEmbeddingSize, 1);
         OptionChecks.AtLeast(DiscriminatorSteps, 1);
         OptionChecks.Positive(DiscriminatorLearningRate ?? 1, nameof(DiscriminatorLearningRate));
@@ -259,8 +260,9 @@ public sealed class GanOptions : ImageTrainingOptions
     {
         Refuse(LabelCount is not null && LabelColumnName is null, nameof(LabelCount), LabelCount, $"there is no {nameof(LabelColumnName)}");
         Refuse(LabelConditioning != GanLabelConditioning.Projection && LabelColumnName is null, nameof(LabelConditioning), LabelConditioning, $"there is no {nameof(LabelColumnName)}");
-        Refuse(ConditionalBatchNormalization && (LabelColumnName is null || Architecture == GanArchitecture.Mlp), nameof(ConditionalBatchNormalization), true,
-            $"it needs a {nameof(LabelColumnName)} and an {nameof(Architecture)} with batch normalisation, {GanArchitecture.Dcgan}");
+        Refuse(GeneratorConditioning is not null && LabelColumnName is null, nameof(GeneratorConditioning), GeneratorConditioning, $"there is no {nameof(LabelColumnName)}");
+        Refuse(GeneratorConditioning == GanGeneratorConditioning.BatchNormalization && Architecture == GanArchitecture.Mlp, nameof(GeneratorConditioning), GeneratorConditioning,
+            $"{nameof(Architecture)} {GanArchitecture.Mlp} has no batch normalisation");
         Refuse(LabelSmoothing > 0 && Objective is not (GanObjective.NonSaturating or GanObjective.LeastSquares), nameof(LabelSmoothing), LabelSmoothing,
             $"{nameof(Objective)} {Objective} has no targets");
 
@@ -270,8 +272,8 @@ public sealed class GanOptions : ImageTrainingOptions
         Refuse(PenaltyInterval > 1 && !hasPenalty, nameof(PenaltyInterval), PenaltyInterval, $"{nameof(R1Weight)} and {nameof(R2Weight)} are 0");
         Refuse(Normalization == GanNormalization.Batch && (hasPenalty || Objective == GanObjective.WassersteinGradientPenalty), nameof(DiscriminatorNormalization), Normalization,
             "penalties of a gradient are of each row alone, and batch normalisation mixes rows");
-        Refuse(Normalization == GanNormalization.Batch && Architecture == GanArchitecture.Mlp, nameof(DiscriminatorNormalization), Normalization,
-            $"the networks of {nameof(Architecture)} {GanArchitecture.Mlp} have no batch normalisation");
+        Refuse(Normalization == GanNormalization.Batch && Architecture is GanArchitecture.Mlp or GanArchitecture.Residual, nameof(DiscriminatorNormalization), Normalization,
+            $"the discriminator of {nameof(Architecture)} {Architecture} has no batch normalisation");
         Refuse(Normalization == GanNormalization.Spectral && Objective == GanObjective.Wasserstein, nameof(DiscriminatorNormalization), Normalization,
             $"{nameof(Objective)} {Objective} bounds the weights themselves, which spectral normalisation undoes");
         Refuse(WeightClip != Defaults.WeightClip && Objective != GanObjective.Wasserstein, nameof(WeightClip), WeightClip, $"it is for {nameof(Objective)} {GanObjective.Wasserstein}");

@@ -67,6 +67,7 @@ public class GanGameTests
     [Theory]
     [InlineData("won", "R1Weight")]
     [InlineData("collapsed", "MinibatchDeviation")]
+    [InlineData("collapsed within classes", "MinibatchDeviation")]
     [InlineData("diverged", "Spectral")]
     public void The_log_says_what_goes_wrong_and_which_option_helps(string what, string option)
     {
@@ -81,14 +82,16 @@ public class GanGameTests
         using IChannel channel = Hosts.Create(ml).Start("test");
         var health = new GanHealth(channel, new GanOptions());
         Tensor real = randn(64, 2), good = randn(64, 2), same = randn(1, 2).expand(64, 2), tie = randn(64);
+        Tensor classes = arange(64, int64).remainder(4), oneEach = randn(4, 2).index_select(0, classes);
         for (int step = 1; step <= 500; step++)
         {
             using DisposeScope scope = NewDisposeScope();
             _ = what switch
             {
-                "won" => health.Observe(Step(step, generator), real, good, ones(64), -ones(64)).Count(),
-                "collapsed" => health.Observe(Step(step, generator), real, same, tie, tie).Count(),
-                _ => health.Observe(Step(step, generator), real, good, tie * 1e5, tie * 1e5).Count(),
+                "won" => health.Observe(Step(step, generator), real, good, null, ones(64), -ones(64)).Count(),
+                "collapsed" => health.Observe(Step(step, generator), real, same, null, tie, tie).Count(),
+                "collapsed within classes" => health.Observe(Step(step, generator), real, oneEach, classes, tie, tie).Count(),
+                _ => health.Observe(Step(step, generator), real, good, null, tie * 1e5, tie * 1e5).Count(),
             };
         }
 
@@ -113,7 +116,7 @@ public class GanGameTests
         for (int step = 1; step <= 400; step++)
         {
             using DisposeScope scope = NewDisposeScope();
-            _ = health.Observe(Step(step, generator), randn(64, 2), randn(64, 2), randn(64) + 0.5, randn(64) - 0.5).Count();
+            _ = health.Observe(Step(step, generator), randn(64, 2), randn(64, 2), null, randn(64) + 0.5, randn(64) - 0.5).Count();
         }
 
         Assert.Empty(warnings);

@@ -15,6 +15,44 @@ public class GanNetworkTests
         Assert.Equal(100 * 16 * 1024 + convolutions + 2 * (1024 + 512 + 256 + 128) + 3, network.parameters().Sum(p => p.numel()));
     }
 
+    // Miyato et al. 2018, table 4, the generator for 48 pixels at width 64: 128 → 6×6×512 → 256 → 128 → 64 → 3, each block with two normalisations, two 3×3 convolutions and a
+    // 1×1 one around them.
+    [Fact]
+    public void The_residual_generator_for_48_pixels_has_the_papers_parameters()
+    {
+        var config = new GanConfig(new GanOptions { LatentSize = 128, Architecture = GanArchitecture.Residual }, new ImageShape(3, 48, 48), 3 * 48 * 48, 0, 1);
+        using GeneratorNetwork network = config.CreateGenerator();
+        long blocks = Block(512, 256) + Block(256, 128) + Block(128, 64);
+        Assert.Equal(129 * 36 * 512 + blocks + 2 * 64 + (9 * 64 + 1) * 3, network.parameters().Sum(p => p.numel()));
+
+        static long Block(long inputs, long outputs) => 2 * inputs + (9 * inputs + 1) * outputs + 2 * outputs + (9 * outputs + 1) * outputs + (inputs + 1) * outputs;
+    }
+
+    // The paper's order: the shortcut is doubled before its convolution, and halved after it.
+    [Fact]
+    public void Residual_blocks_compute_what_the_paper_s_order_gives()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor x = randn(2, 3, 6, 4);
+        using var doubling = new DoublingBlock(3, 5, conditionSize: 0);
+        Tensor Up(Tensor t) => t.repeat_interleave(2, 2).repeat_interleave(2, 3);
+        Tensor Normal(Tensor t) => (t - t.mean([0, 2, 3], keepdim: true)) / (t.var([0L, 2, 3], unbiased: false, keepdim: true) + 1e-5).sqrt();
+        Tensor h = Convolved(doubling, "conv1", Up(Normal(x).relu()), 1);
+        Tensor expected = Convolved(doubling, "conv2", Normal(h).relu(), 1) + Convolved(doubling, "shortcut", Up(x), 0);
+        Assert.True(expected.allclose(doubling.Forward(x, null), 1e-4, 1e-5));
+
+        using var halving = new HalvingBlock(new GanOptions { DiscriminatorNormalization = GanNormalization.None }, 3, 5, isFirst: false, halves: true);
+        h = Convolved(halving, "conv2", Convolved(halving, "conv1", x.relu(), 1).relu(), 1);
+        expected = nn.functional.avg_pool2d(h, 2) + nn.functional.avg_pool2d(Convolved(halving, "shortcut", x, 0), 2);
+        Assert.True(expected.allclose(halving.forward(x), 1e-4, 1e-5));
+
+        Tensor Convolved(nn.Module block, string name, Tensor input, long padding)
+        {
+            Dictionary<string, TorchSharp.Modules.Parameter> weights = block.named_parameters().ToDictionary(p => p.name, p => p.parameter);
+            return nn.functional.conv2d(input, weights[name + ".weight"], weights[name + ".bias"], padding: [padding, padding]);
+        }
+    }
+
     public static TheoryData<int, int, int, int> Sizes => new()
     {
         { 1, 16, 16, 0 },
@@ -29,14 +67,16 @@ public class GanNetworkTests
     public void Pictures_have_their_size_and_numbers_are_counted_without_the_network(int channels, int height, int width, int labels)
     {
         foreach (GanLabelConditioning conditioning in Enum.GetValues<GanLabelConditioning>())
+        foreach (GanArchitecture architecture in new[] { GanArchitecture.Dcgan, GanArchitecture.Residual })
         {
             var options = new GanOptions
             {
+                Architecture = architecture,
                 BaseChannels = 2,
                 LatentSize = 5,
                 LabelColumnName = labels > 0 ? "Label" : null,
                 LabelConditioning = conditioning,
-                ConditionalBatchNormalization = labels == 10,
+                GeneratorConditioning = labels == 0 ? null : labels == 10 ? GanGeneratorConditioning.BatchNormalization : GanGeneratorConditioning.Concatenation,
                 MinibatchDeviation = labels == 3,
             };
             var shape = new ImageShape(channels, height, width);
@@ -73,7 +113,7 @@ public class GanNetworkTests
     [InlineData(1, 300, 300, "16 to 256")]
     public void Sizes_that_cannot_be_halved_are_refused_with_one_that_can(int channels, int height, int width, string expected)
     {
-        var error = Assert.Throws<ArgumentException>(() => DcganLevels.Of(new ImageShape(channels, height, width)));
+        var error = Assert.Throws<ArgumentException>(() => HalvedMaps.Of(new ImageShape(channels, height, width), GanArchitecture.Dcgan));
         Assert.Contains(expected, error.Message);
     }
 
@@ -82,8 +122,9 @@ public class GanNetworkTests
     public void The_class_changes_what_the_discriminator_says()
     {
         foreach (GanLabelConditioning conditioning in Enum.GetValues<GanLabelConditioning>())
+        foreach (GanArchitecture architecture in Enum.GetValues<GanArchitecture>())
         {
-            var options = new GanOptions { BaseChannels = 4, LabelColumnName = "Label", LabelConditioning = conditioning };
+            var options = new GanOptions { Architecture = architecture, BaseChannels = 4, LabelColumnName = "Label", LabelConditioning = conditioning };
             var config = new GanConfig(options, new ImageShape(1, 16, 16), 256, 3, 1);
             using DiscriminatorNetwork discriminator = config.CreateDiscriminator();
             discriminator.eval();

@@ -18,7 +18,7 @@ public class GanOptionsTests
         { nameof(GanOptions.AdaptiveAugmentation), o => (o.AdaptiveAugmentation, o.Augmentation, o.Objective) = (true, GanAugmentations.Color, GanObjective.Wasserstein) },
         { nameof(GanOptions.LabelCount), o => o.LabelCount = 3 },
         { nameof(GanOptions.LabelConditioning), o => o.LabelConditioning = GanLabelConditioning.Concatenation },
-        { nameof(GanOptions.ConditionalBatchNormalization), o => o.ConditionalBatchNormalization = true },
+        { nameof(GanOptions.GeneratorConditioning), o => o.GeneratorConditioning = GanGeneratorConditioning.Concatenation },
         { nameof(GanOptions.LabelSmoothing), o => o.LabelSmoothing = 0.6 },
         { nameof(GanOptions.Truncation), o => o.Truncation = 0 },
         { nameof(GanOptions.DiscriminatorSteps), o => o.DiscriminatorSteps = 0 },
@@ -52,7 +52,7 @@ public class GanOptionsTests
         IDataView data = ml.Data.LoadFromEnumerable(GanRows.Ring(8));
         Assert.StartsWith("Architecture is Dcgan", Refusal(o => o.Architecture = GanArchitecture.Dcgan));
         Assert.StartsWith("Augmentation is Color", Refusal(o => o.Augmentation = GanAugmentations.Color));
-        Assert.StartsWith("ConditionalBatchNormalization is True", Refusal(o => (o.ConditionalBatchNormalization, o.LabelColumnName) = (true, "Label")));
+        Assert.StartsWith("GeneratorConditioning is BatchNormalization", Refusal(o => (o.GeneratorConditioning, o.LabelColumnName) = (GanGeneratorConditioning.BatchNormalization, "Label")));
 
         string Refusal(Action<GanOptions> change)
         {

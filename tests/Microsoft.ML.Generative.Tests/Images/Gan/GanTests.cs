@@ -39,7 +39,7 @@ public class GanTests
         { "gradient penalty", o => o.Objective = GanObjective.WassersteinGradientPenalty },
         { "R1 and R2, lazy, minibatch deviation", o => (o.R1Weight, o.R2Weight, o.PenaltyInterval, o.MinibatchDeviation) = (1, 1, 2, true) },
         { "batch normalisation", o => o.DiscriminatorNormalization = GanNormalization.Batch },
-        { "labels by projection and conditional batch normalisation", o => (o.LabelColumnName, o.LabelCount, o.ConditionalBatchNormalization) = ("Label", 3, true) },
+        { "labels by projection and conditional batch normalisation", o => (o.LabelColumnName, o.LabelCount) = ("Label", 3) },
         { "labels by concatenation with R1", o => (o.LabelColumnName, o.LabelCount, o.LabelConditioning, o.R1Weight) = ("Label", 3, GanLabelConditioning.Concatenation, 1) },
         { "fully connected, BFloat16", o => (o.Architecture, o.Precision) = (GanArchitecture.Mlp, ComputePrecision.BFloat16) },
         { "gradient penalty in BFloat16", o => (o.Objective, o.Precision) = (GanObjective.WassersteinGradientPenalty, ComputePrecision.BFloat16) },
@@ -71,7 +71,7 @@ public class GanTests
     {
         var ml = new MLContext();
         GanOptions options = Tiny();
-        (options.LabelColumnName, options.LabelCount, options.ConditionalBatchNormalization) = ("Label", 3, true);
+        (options.LabelColumnName, options.LabelCount) = ("Label", 3);
         IDataView data = Pictures(ml);
         using GanTransformer model = ml.Transforms.Generative().Gan(options).Fit(data);
         using var file = new MemoryStream();

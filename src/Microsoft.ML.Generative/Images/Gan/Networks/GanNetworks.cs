@@ -48,6 +48,9 @@ internal static class GanLayers
     // Radford et al. 2015, section 4.
     public const double InitialDeviation = 0.02;
 
+    /// <summary>What makes up for a ReLU, which halves the mean square.</summary>
+    public const double ReluGain = 1.4142135623730951;
+
     /// <summary>A layer with the initial weights of Radford et al. 2015: normal, biases 0.</summary>
     public static Layer.Product Initialized(Layer.Product layer)
     {
@@ -62,17 +65,39 @@ internal static class GanLayers
         return layer;
     }
 
+    /// <summary>A layer with the initial weights of Miyato et al. 2018 (Glorot, Bengio 2010): uniform, biases 0.</summary>
+    public static Layer.Product Xavier(Layer.Product layer, double gain = 1)
+    {
+        foreach (var (name, parameter) in layer.named_parameters())
+        {
+            if (name == "weight")
+                nn.init.xavier_uniform_(parameter, gain);
+            else
+                nn.init.zeros_(parameter);
+        }
+
+        return layer;
+    }
+
     /// <summary>A discriminator's layer, spectrally normalised if the options say so.</summary>
     public static nn.Module<Tensor, Tensor> OfDiscriminator(GanOptions options, Layer.Product layer) =>
         options.Normalization == GanNormalization.Spectral ? new SpectralNormalization(layer) : layer;
 
     public static Tensor OneHot(Tensor labels, int classCount) => F.one_hot(labels, classCount).to(ScalarType.Float32);
 
-    /// <summary>A generator's table of classes: as far apart as draws of z are.</summary>
-    public static Layer.Product Embedding(int classCount, int size)
+    /// <summary>A generator's table of classes, or <see langword="null"/> if it has none.</summary>
+    public static Layer.Product? Embedding(GanConfig config)
     {
-        Layer.Product table = Layer.Linear(classCount, size, hasBias: false);
-        nn.init.normal_(table.Weight);
+        if (config.LabelCount == 0)
+            return null;
+        Layer.Product table = Layer.Linear(config.LabelCount, config.Options.LabelEmbeddingSize, hasBias: false);
+        // Beside z an embedding is as long as one value of z: what weighs more is learnt first, and z left out.
+        bool isBesideLatent = config.GeneratorConditioning == GanGeneratorConditioning.Concatenation;
+        nn.init.normal_(table.Weight, 0, isBesideLatent ? 1 / Math.Sqrt(config.Options.LabelEmbeddingSize) : 1);
         return table;
     }
+
+    /// <summary>What goes into a generator's first layer: z, [batch, latent], and what is known of the class if that is the way it is told.</summary>
+    public static Tensor BesideLatent(GanConfig config, Tensor z, Tensor? condition) =>
+        config.GeneratorConditioning == GanGeneratorConditioning.Concatenation ? cat([z, condition!], 1) : z;
 }

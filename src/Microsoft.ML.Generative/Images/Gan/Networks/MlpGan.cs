@@ -16,18 +16,17 @@ internal sealed class MlpGenerator : GeneratorNetwork
         : base(nameof(MlpGenerator))
     {
         _config = config;
-        if (config.LabelCount > 0)
-            labels = GanLayers.Embedding(config.LabelCount, config.Options.LabelEmbeddingSize);
+        labels = GanLayers.Embedding(config);
         layers = [.. Sizes(config).Select(s => (nn.Module<Tensor, Tensor>)Layer.Linear(s.Inputs, s.Outputs))];
         RegisterComponents();
     }
 
     public static long CountNumbers(GanConfig config) =>
-        checked((long)config.LabelCount * (config.LabelCount > 0 ? config.Options.LabelEmbeddingSize : 0) + Sizes(config).Sum(s => checked(s.Inputs * s.Outputs + s.Outputs)));
+        checked(config.EmbeddingNumbers + Sizes(config).Sum(s => checked(s.Inputs * s.Outputs + s.Outputs)));
 
     public override Tensor Forward(Tensor z, Tensor? classes)
     {
-        Tensor x = labels is null ? z : cat([z, labels.call(GanLayers.OneHot(classes!, _config.LabelCount)).AsFloat32()], 1);
+        Tensor x = GanLayers.BesideLatent(_config, z, labels?.call(GanLayers.OneHot(classes!, _config.LabelCount)).AsFloat32());
         for (int i = 0; i < layers.Count; i++)
             x = i + 1 < layers.Count ? F.leaky_relu(layers[i].call(x), DiscriminatorNetwork.LeakySlope) : layers[i].call(x);
         x = x.AsFloat32();

@@ -1,0 +1,167 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>
+/// The residual generator of Miyato et al. 2018, appendix B.2: z is projected to small maps, which residual blocks double.
+/// </summary>
+internal sealed class ResidualGenerator : GeneratorNetwork
+{
+    private readonly nn.Module<Tensor, Tensor>? labels;
+    private readonly nn.Module<Tensor, Tensor> projection;
+    private readonly ModuleList<DoublingBlock> blocks;
+    private readonly BatchNormalization norm;
+    private readonly nn.Module<Tensor, Tensor> picture;
+
+    private readonly GanConfig _config;
+    private readonly HalvedMaps _maps;
+
+    public ResidualGenerator(GanConfig config)
+        : base(nameof(ResidualGenerator))
+    {
+        _config = config;
+        _maps = HalvedMaps.Of(config.Shape!.Value, GanArchitecture.Residual);
+        int[] channels = Channels(config);
+        labels = GanLayers.Embedding(config);
+        projection = GanLayers.Xavier(Layer.Linear(config.LatentInputs, (long)channels[0] * _maps.Height * _maps.Width));
+        blocks = [.. channels.Zip(channels.Skip(1)).Select(c => new DoublingBlock(c.First, c.Second, config.NormCondition))];
+        norm = new BatchNormalization(channels[^1], config.NormCondition);
+        picture = GanLayers.Xavier(Layer.Conv2d(channels[^1], config.Shape!.Value.Channels, 3, padding: 1));
+        RegisterComponents();
+    }
+
+    public static long CountNumbers(GanConfig config)
+    {
+        HalvedMaps maps = HalvedMaps.Of(config.Shape!.Value, GanArchitecture.Residual);
+        int[] channels = Channels(config);
+        long projected = checked((config.LatentInputs + 1) * channels[0] * maps.Height * maps.Width);
+        long last = checked(BatchNormalization.CountParameters(channels[^1], config.NormCondition) + (9L * channels[^1] + 1) * config.Shape!.Value.Channels);
+        return checked(config.EmbeddingNumbers + projected + channels.Zip(channels.Skip(1)).Sum(c => DoublingBlock.CountNumbers(c.First, c.Second, config.NormCondition)) + last);
+    }
+
+    public override Tensor Forward(Tensor z, Tensor? classes)
+    {
+        Tensor? condition = labels?.call(GanLayers.OneHot(classes!, _config.LabelCount)).AsFloat32();
+        Tensor x = projection.call(GanLayers.BesideLatent(_config, z, condition)).view(z.size(0), -1, _maps.Height, _maps.Width);
+        foreach (DoublingBlock block in blocks)
+            x = block.Forward(x, condition);
+        return picture.call(F.relu(norm.Forward(x, condition))).AsFloat32().tanh();
+    }
+
+    // From the smallest maps to those of the picture's size.
+    private static int[] Channels(GanConfig config)
+    {
+        int levels = HalvedMaps.Of(config.Shape!.Value, GanArchitecture.Residual).Levels;
+        return [.. Enumerable.Range(1, levels + 1).Reverse().Select(level => HalvedMaps.Channels(config.Options, level))];
+    }
+}
+
+/// <summary>
+/// The residual discriminator of Miyato et al. 2018, appendix B.2: residual blocks halve the picture, one more does not; the sum over all places becomes
+/// the result.
+/// </summary>
+internal sealed class ResidualDiscriminator : DiscriminatorNetwork
+{
+    private readonly ModuleList<HalvingBlock> blocks;
+    private readonly nn.Module<Tensor, Tensor> score;
+    private readonly nn.Module<Tensor, Tensor>? labels;
+
+    private readonly GanConfig _config;
+
+    public ResidualDiscriminator(GanConfig config)
+        : base(nameof(ResidualDiscriminator))
+    {
+        _config = config;
+        GanOptions options = config.Options;
+        ImageShape shape = config.Shape!.Value;
+        int levels = HalvedMaps.Of(shape, GanArchitecture.Residual).Levels;
+        int[] channels = [shape.Channels + (config.ConcatenatesLabels ? 1 : 0), .. Enumerable.Range(1, levels + 1).Select(level => HalvedMaps.Channels(options, level))];
+        blocks = [.. channels.Zip(channels.Skip(1)).Select((c, i) => new HalvingBlock(options, c.First, c.Second, isFirst: i == 0, halves: i < levels))];
+        score = GanLayers.OfDiscriminator(options, GanLayers.Xavier(Layer.Linear(channels[^1] + (options.MinibatchDeviation ? 1 : 0), 1)));
+        if (config.LabelCount > 0)
+            labels = GanLayers.OfDiscriminator(options, Layer.Linear(config.LabelCount, config.ConcatenatesLabels ? shape.Height * shape.Width : channels[^1], hasBias: false));
+        RegisterComponents();
+    }
+
+    public override Tensor Forward(Tensor rows, Tensor? classes)
+    {
+        Tensor? embedded = labels?.call(GanLayers.OneHot(classes!, _config.LabelCount));
+        Tensor x = _config.ConcatenatesLabels ? cat([rows, embedded!.AsFloat32().view(rows.size(0), 1, rows.size(2), rows.size(3))], 1) : rows;
+        foreach (HalvingBlock block in blocks)
+            x = block.call(x);
+        Tensor features = F.relu(x).AsFloat32().sum([2, 3]); // [batch, channels]
+        Tensor result = score.call(_config.Options.MinibatchDeviation ? WithDeviation(features) : features).squeeze(1).AsFloat32();
+        return embedded is null || _config.ConcatenatesLabels ? result : result.Plus((features * embedded.AsFloat32()).sum([1]));
+    }
+}
+
+/// <summary>A generator's block: twice the height and width.</summary>
+internal sealed class DoublingBlock : nn.Module
+{
+    private readonly BatchNormalization norm1;
+    private readonly nn.Module<Tensor, Tensor> conv1;
+    private readonly BatchNormalization norm2;
+    private readonly nn.Module<Tensor, Tensor> conv2;
+    private readonly nn.Module<Tensor, Tensor> shortcut;
+
+    public DoublingBlock(int inputs, int outputs, int conditionSize)
+        : base(nameof(DoublingBlock))
+    {
+        norm1 = new BatchNormalization(inputs, conditionSize);
+        conv1 = GanLayers.Xavier(Layer.UpsamplingConv2d(inputs, outputs), GanLayers.ReluGain);
+        norm2 = new BatchNormalization(outputs, conditionSize);
+        conv2 = GanLayers.Xavier(Layer.Conv2d(outputs, outputs, 3, padding: 1), GanLayers.ReluGain);
+        shortcut = GanLayers.Xavier(Layer.Conv2d(inputs, outputs, 1));
+        RegisterComponents();
+    }
+
+    public static long CountNumbers(long inputs, long outputs, int conditionSize) => checked(
+        BatchNormalization.CountParameters(inputs, conditionSize) + BatchNormalization.CountParameters(outputs, conditionSize)
+        + (9 * inputs + 9 * outputs + inputs + 3) * outputs);
+
+    public Tensor Forward(Tensor x, Tensor? condition)
+    {
+        Tensor h = conv1.call(F.relu(norm1.Forward(x, condition)));
+        h = conv2.call(F.relu(norm2.Forward(h, condition)));
+        // A convolution of single pixels gives the same before the doubling as after it.
+        return h.Plus(Layer.Double(shortcut.call(x)));
+    }
+}
+
+/// <summary>A discriminator's block: half the height and width, or the same.</summary>
+internal sealed class HalvingBlock : nn.Module<Tensor, Tensor>
+{
+    private readonly nn.Module<Tensor, Tensor> conv1;
+    private readonly nn.Module<Tensor, Tensor> conv2;
+    private readonly nn.Module<Tensor, Tensor>? shortcut;
+
+    private readonly bool _isFirst;
+    private readonly bool _halves;
+
+    /// <param name="options">The training's.</param>
+    /// <param name="inputs">Channels that come in.</param>
+    /// <param name="outputs">Channels that go out.</param>
+    /// <param name="isFirst">Whether the input is the picture, whose values no ReLU may cut.</param>
+    /// <param name="halves">Whether height and width are halved.</param>
+    public HalvingBlock(GanOptions options, int inputs, int outputs, bool isFirst, bool halves)
+        : base(nameof(HalvingBlock))
+    {
+        (_isFirst, _halves) = (isFirst, halves);
+        int between = isFirst ? outputs : inputs;
+        conv1 = GanLayers.OfDiscriminator(options, GanLayers.Xavier(Layer.Conv2d(inputs, between, 3, padding: 1), GanLayers.ReluGain));
+        conv2 = GanLayers.OfDiscriminator(options, GanLayers.Xavier(Layer.Conv2d(between, outputs, 3, padding: 1), GanLayers.ReluGain));
+        if (halves || inputs != outputs)
+            shortcut = GanLayers.OfDiscriminator(options, GanLayers.Xavier(Layer.Conv2d(inputs, outputs, 1)));
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor x)
+    {
+        Tensor h = conv2.call(F.relu(conv1.call(_isFirst ? x : F.relu(x))));
+        // Averages and a convolution of single pixels can change places: the smaller picture is cheaper.
+        Tensor around = _halves ? F.avg_pool2d(x, 2) : x;
+        return (_halves ? F.avg_pool2d(h, 2) : h).Plus(shortcut is null ? MixedPrecision.Cast(around) : shortcut.call(around));
+    }
+}
