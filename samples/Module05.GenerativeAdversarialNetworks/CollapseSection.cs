@@ -4,7 +4,7 @@ using Samples.Shared;
 
 namespace Module05;
 
-/// <summary>Collapse on digits: the game of 2014 between fully connected networks, and what three stabilisers make of it, each alone.</summary>
+/// <summary>Collapse on digits: the game of 2014 between fully connected networks, and what stabilisers make of it, each alone.</summary>
 internal static class CollapseSection
 {
     /// <param name="Judgement">How good its pictures are.</param>
@@ -16,29 +16,35 @@ internal static class CollapseSection
     public static IReadOnlyList<Line> Run(Lesson lesson)
     {
         Lesson.Title("4. Collapse, drawn");
-        (string Name, Action<GanOptions> Change)[] games =
+        (string Name, Action<GanOptions>[] Changes)[] games =
         [
-            ("plain", options => { }),
-            ("R1", options => options.R1Weight = 0.1),
-            ("spectral normalisation", options => options.DiscriminatorNormalization = GanNormalization.Spectral),
-            ("augmentation", options => options.Augmentation = GanAugmentations.Translation | GanAugmentations.Cutout),
+            ("plain", []),
+            ("minibatch deviation", [options => options.MinibatchDeviation = true]),
+            ("spectral normalisation", [options => options.DiscriminatorNormalization = GanNormalization.Spectral]),
+            ("R1", [Penalty]),
+            ("augmentation", [Augmentation]),
+            ("less momentum", [LessMomentum]),
+            ("the last three", [Penalty, Augmentation, LessMomentum]),
         ];
+        if (lesson.Quick)
+            games = [games[0], .. games[^4..]];
 
         List<Line> lines = [];
         List<float[]> shown = [];
         var diversity = new Chart("How much the pictures of a batch vary", "step", "variance, as a part of the real one");
-        foreach (var (name, change) in games)
+        foreach (var (name, changes) in games)
         {
             GanOptions options = Plain(lesson);
-            change(options);
+            foreach (Action<GanOptions> change in changes)
+                change(options);
             var (model, history) = lesson.Fit(name, options);
             IDataView drawn = model.Generate(lesson.Drawn, new() { Seed = 1 });
             shown.AddRange(Lesson.Pictures(drawn, 2 * Shown));
-            lines.Add(new Line(lesson.Judge(name, drawn), history.Min(p => p.LossTerms["diversity"])));
-            diversity.Line(name, [.. history.Select(p => ((double)p.Step, p.LossTerms["diversity"]))]);
+            lines.Add(new Line(lesson.Judge(name, drawn), Lesson.Term(history, "diversity").Min(p => p.Y)));
+            diversity.Line(name, Lesson.Term(history, "diversity"));
         }
 
-        lesson.Draw("collapse.png", "the plain game and three that are stabilised", shown, Shown, [.. games.SelectMany(game => (string[])[game.Name, ""])]);
+        lesson.Draw("collapse.png", "the plain game and what is done about it", shown, Shown, [.. games.SelectMany(game => (string[])[game.Name, ""])]);
         diversity.Range(yLow: 0).Legend(bottom: true).Save(lesson.Output.File("collapse-diversity.png", "how much pictures vary while the games are played"));
         Judgement.PrintHead();
         foreach (Line line in lines)
@@ -46,14 +52,22 @@ internal static class CollapseSection
         return lines;
     }
 
-    private static GanOptions Plain(Lesson lesson)
+    private static GanOptions Plain(Lesson lesson) => new()
     {
-        GanOptions options = lesson.Options();
-        options.Architecture = GanArchitecture.Mlp;
-        options.HiddenSizes = lesson.Quick ? [128, 128] : [256, 256];
-        options.DiscriminatorNormalization = GanNormalization.None;
-        options.DiscriminatorLearningRate = null;
-        options.R1Weight = 0;
-        return options;
-    }
+        Architecture = GanArchitecture.Mlp,
+        HiddenSizes = lesson.Quick ? [128, 128] : [256, 256],
+        LatentSize = 64,
+        DiscriminatorNormalization = GanNormalization.None,
+        BatchSize = lesson.Quick ? 32 : 64,
+        MaxSteps = lesson.Quick ? 400 : 1_500,
+        LearningRate = 1e-3,
+        Beta1 = 0.9,
+        EmaDecay = 0.99,
+    };
+
+    private static void Penalty(GanOptions options) => options.R1Weight = 1;
+
+    private static void Augmentation(GanOptions options) => options.Augmentation = GanAugmentations.Translation | GanAugmentations.Cutout;
+
+    private static void LessMomentum(GanOptions options) => options.Beta1 = 0.5;
 }

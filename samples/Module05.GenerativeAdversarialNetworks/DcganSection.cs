@@ -35,10 +35,10 @@ internal static class DcganSection
 
     private static void Charts(Lesson lesson, IReadOnlyList<TrainingProgress> history)
     {
-        (double X, double Y)[] Term(string name) => [.. history.Where(p => p.LossTerms.ContainsKey(name)).Select(p => ((double)p.Step, p.LossTerms[name]))];
+        (double X, double Y)[] Term(string name) => Lesson.Term(history, name);
         Chart.SavePanels(lesson.Output.File("dcgan-health.png", "how the game stands while it is played"),
         [
-            new Chart("Losses", "step", "nats").Line("discriminator", [.. history.Select(p => ((double)p.Step, p.Loss))]).Line("generator", Term("generator")).Legend(),
+            new Chart("Losses", "step", "nats").Line("discriminator", Lesson.Smooth([.. history.Select(p => ((double)p.Step, p.Loss))])).Line("generator", Term("generator")).Legend(),
             new Chart("How often the discriminator is right", "step", "share").Line("on real", Term("accuracy on real")).Line("on generated", Term("accuracy on generated"))
                 .Range(yLow: 0, yHigh: 1.02).Legend(bottom: true),
             new Chart("How much drawn pictures vary", "step", "variance, as a part of the real one").Line(null, Term("diversity")).Range(yLow: 0),

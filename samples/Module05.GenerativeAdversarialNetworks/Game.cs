@@ -28,7 +28,7 @@ internal sealed class Game : IDisposable
     /// <returns>−log D(x) − log(1 − D(G(z))), the mean of the batch.</returns>
     public double DiscriminatorStep(float[][] realPoints, float[][] generatedPoints)
     {
-        using var scope = TorchSharp.torch.NewDisposeScope();
+        using var scope = NewDisposeScope();
         _discriminatorOptimizer.zero_grad();
         // −log σ(d) is softplus(−d), and −log(1 − σ(d)) is softplus(d).
         Tensor lossOfReal = functional.softplus(-_discriminator.call(Points(realPoints))).mean();
@@ -43,7 +43,7 @@ internal sealed class Game : IDisposable
     /// <returns>−log D(G(z)), the mean of the batch.</returns>
     public double GeneratorStep(int count)
     {
-        using var scope = TorchSharp.torch.NewDisposeScope();
+        using var scope = NewDisposeScope();
         _generatorOptimizer.zero_grad();
         Tensor loss = functional.softplus(-_discriminator.call(_generator.call(Latents(count)))).mean();
         loss.backward();
@@ -55,16 +55,16 @@ internal sealed class Game : IDisposable
     public float[][] Draw(int count)
     {
         using var noGradient = no_grad();
-        using var scope = TorchSharp.torch.NewDisposeScope();
+        using var scope = NewDisposeScope();
         return [.. _generator.call(Latents(count)).data<float>().ToArray().Chunk(2)];
     }
 
-    /// <summary>How probable it is to the discriminator that a point is real.</summary>
-    public double Probability(double x, double y)
+    /// <summary>How probable it is to the discriminator that points are real.</summary>
+    public double[] Probabilities(float[][] points)
     {
         using var noGradient = no_grad();
-        using var scope = TorchSharp.torch.NewDisposeScope();
-        return _discriminator.call(Points([[(float)x, (float)y]])).sigmoid().item<float>();
+        using var scope = NewDisposeScope();
+        return Array.ConvertAll(_discriminator.call(Points(points)).sigmoid().data<float>().ToArray(), p => (double)p);
     }
 
     public void Dispose()

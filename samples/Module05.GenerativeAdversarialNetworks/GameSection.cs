@@ -16,6 +16,8 @@ internal static class GameSection
     private const int Batch = 256;
     private const double Edge = 6;
 
+    private static readonly double[] _levels = [0.1, 0.3, 0.5, 0.7, 0.9];
+
     public static Result Run(Lesson lesson)
     {
         Lesson.Title("1. The game");
@@ -56,19 +58,21 @@ internal static class GameSection
 
         const int tested = 4_000;
         float[][] real = Real(tested), generated = Generated(tested);
-        double Loss(Func<double, double, double> d) => real.Average(x => -Math.Log(d(x[0], x[1]))) + generated.Average(x => -Math.Log(1 - d(x[0], x[1])));
-        double error = real.Concat(generated).Average(x => Math.Abs(Best(x[0], x[1]) - game.Probability(x[0], x[1])));
-        var (lowest, reached) = (Loss(Best), Loss(game.Probability));
+        double[] ofReal = game.Probabilities(real), ofGenerated = game.Probabilities(generated);
+        double[] bestOfReal = [.. real.Select(x => Best(x[0], x[1]))], bestOfGenerated = [.. generated.Select(x => Best(x[0], x[1]))];
+        double lowest = Loss(bestOfReal, bestOfGenerated), reached = Loss(ofReal, ofGenerated);
+        double error = ofReal.Concat(ofGenerated).Zip(bestOfReal.Concat(bestOfGenerated), (d, best) => Math.Abs(d - best)).Average();
 
-        double[] levels = [0.1, 0.3, 0.5, 0.7, 0.9];
         Chart Panel(string title, Func<double, double, double> d) => new Chart(title, "x₁", "x₂", equalScale: true)
             .Points("real", Pairs(real[..400]), size: 2).Points("generated", Pairs(generated[..400]), size: 2)
-            .Contours(d, (-Edge, Edge), (-Edge, Edge), levels).Range(-Edge, Edge, -Edge, Edge);
+            .Contours(d, (-Edge, Edge), (-Edge, Edge), _levels).Range(-Edge, Edge, -Edge, Edge);
         Chart.SavePanels(lesson.Output.File("best-discriminator.png", "the best discriminator, and one that has learnt"),
-            [Panel("p / (p + g)", Best), Panel("The discriminator that has learnt", game.Probability)], panelWidth: 620, panelHeight: 620);
+            [Panel("p / (p + g)", Best), Panel("The discriminator that has learnt", Landscape(game))], panelWidth: 620, panelHeight: 620);
         Console.WriteLine($"The best discriminator p / (p + g) loses {lowest:F3} nats, guessing 2 ln 2 = {2 * Math.Log(2):F3}, the one that has learnt {reached:F3}. Its probability differs from the best by {error:F3} on average.");
         Console.WriteLine($"By that, the Jensen-Shannon divergence of the two distributions is {Math.Log(2) - lowest / 2:F3} nats; the most that it can be is ln 2 = {Math.Log(2):F3}.");
         return (lowest, reached, error);
+
+        static double Loss(double[] ofReal, double[] ofGenerated) => ofReal.Average(d => -Math.Log(d)) + ofGenerated.Average(d => -Math.Log(1 - d));
     }
 
     private static void GeneratorLosses(Lesson lesson)
@@ -107,12 +111,11 @@ internal static class GameSection
             stages.Add((step, counts.Count(n => n >= drawn / Ring.Modes / 4), counts.Sum() / (double)drawn));
             panels.Add(new Chart($"After {step:N0} steps", "x₁", "x₂", equalScale: true)
                 .Points("real", Pairs(some), size: 2).Points("generated", Pairs(points[..400]), size: 2)
-                .Contours(game.Probability, (-Edge, Edge), (-Edge, Edge), 0.1, 0.3, 0.5, 0.7, 0.9).Range(-Edge, Edge, -Edge, Edge));
+                .Contours(Landscape(game), (-Edge, Edge), (-Edge, Edge), _levels).Range(-Edge, Edge, -Edge, Edge));
         }
 
         Chart.SavePanels(lesson.Output.File("ring-game.png", "the game on eight modes"), panels, columns: panels.Count / 2, panelWidth: 520, panelHeight: 540);
-        int few = Math.Max(1, discriminatorLosses.Count / 200);
-        var losses = new Chart("The losses of the game", "step", "loss, nats").Line("discriminator", Smooth(discriminatorLosses)).Line("generator", Smooth(generatorLosses));
+        var losses = new Chart("The losses of the game", "step", "loss, nats").Line("discriminator", Losses(discriminatorLosses)).Line("generator", Losses(generatorLosses));
         foreach (double level in (double[])[2 * Math.Log(2), Math.Log(2)])
             losses.Line(null, [(0, level), (discriminatorLosses.Count, level)], colour: 7, dashed: true);
         losses.Text(0.94 * discriminatorLosses.Count, 2 * Math.Log(2), "2 ln 2").Text(0.94 * discriminatorLosses.Count, Math.Log(2), "ln 2")
@@ -123,7 +126,17 @@ internal static class GameSection
         Console.WriteLine($"Losses in the end: discriminator {last.Item1:F3} (2 ln 2 = {2 * Math.Log(2):F3}), generator {last.Item2:F3} (ln 2 = {Math.Log(2):F3}).");
         return (stages, last);
 
-        (double X, double Y)[] Smooth(List<double> values) => [.. values.Chunk(few).Select((part, i) => ((i + 0.5) * few, part.Average()))];
+        static (double X, double Y)[] Losses(List<double> values) => Lesson.Smooth([.. values.Select((loss, i) => (i + 1.0, loss))]);
+    }
+
+    // The probabilities of a chart's 101 × 101 places, asked for at once.
+    private static Func<double, double, double> Landscape(Game game)
+    {
+        const int places = 101;
+        static float At(int place) => (float)(-Edge + 2 * Edge * place / (places - 1));
+        static int Place(double value) => (int)Math.Round((value + Edge) / (2 * Edge) * (places - 1));
+        double[] values = game.Probabilities([.. Enumerable.Range(0, places * places).Select(i => new[] { At(i / places), At(i % places) })]);
+        return (x, y) => values[(places * Place(x)) + Place(y)];
     }
 
     private static (double X, double Y)[] Pairs(IEnumerable<float[]> points) => [.. points.Select(p => ((double)p[0], (double)p[1]))];

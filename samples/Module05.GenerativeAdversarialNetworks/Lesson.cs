@@ -99,11 +99,14 @@ internal sealed class Lesson : IDisposable
     /// <summary>Convolutional networks that learn these pictures in a minute or two.</summary>
     public GanOptions Options() => new()
     {
-        BaseChannels = Quick ? 4 : 24,
+        BaseChannels = Quick ? 8 : 24,
         LatentSize = 64,
         BatchSize = Quick ? 32 : 64,
-        MaxSteps = Quick ? 60 : 1_500,
+        MaxSteps = Quick ? 150 : 1_500,
         LearningRate = 1e-3,
+        DiscriminatorLearningRate = 4e-3,
+        DiscriminatorNormalization = GanNormalization.None,
+        R1Weight = 0.1,
         EmaDecay = 0.99,
     };
 
@@ -139,6 +142,14 @@ internal sealed class Lesson : IDisposable
     public int[] InTurn(int count) => [.. Enumerable.Range(0, count).Select(i => i % Classes)];
 
     public static float[][] Pictures(IDataView data, int count = int.MaxValue) => [.. data.GetColumn<float[]>("Generated").Take(count)];
+
+    /// <summary>A term of the reports by step, smoothed.</summary>
+    public static (double X, double Y)[] Term(IReadOnlyList<TrainingProgress> history, string name) =>
+        Smooth([.. history.Where(p => p.LossTerms.ContainsKey(name)).Select(p => ((double)p.Step, p.LossTerms[name]))]);
+
+    /// <summary>A hundred means of neighbours, to see a line in noise.</summary>
+    public static (double X, double Y)[] Smooth(IReadOnlyList<(double X, double Y)> points) =>
+        [.. points.Chunk(Math.Max(1, points.Count / 100)).Select(part => (part.Average(p => p.X), part.Average(p => p.Y)))];
 
     /// <summary>Writes pictures as one file.</summary>
     public void Draw(
