@@ -22,12 +22,13 @@ internal static class CollapseSection
             ("minibatch deviation", [options => options.MinibatchDeviation = true]),
             ("spectral normalisation", [options => options.DiscriminatorNormalization = GanNormalization.Spectral]),
             ("R1", [Penalty]),
-            ("augmentation", [Augmentation]),
+            ("augmentation", [options => options.Augmentation = GanAugmentations.Translation | GanAugmentations.Cutout]),
             ("less momentum", [LessMomentum]),
-            ("the last three", [Penalty, Augmentation, LessMomentum]),
+            ("less momentum, R1", [LessMomentum, Penalty]),
+            ("… and two steps of D", [LessMomentum, Penalty, TwoSteps]),
         ];
         if (lesson.Quick)
-            games = [games[0], .. games[^4..]];
+            games = [games[0], games[^1]];
 
         List<Line> lines = [];
         List<float[]> shown = [];
@@ -67,7 +68,7 @@ internal static class CollapseSection
 
     private static void Penalty(GanOptions options) => options.R1Weight = 1;
 
-    private static void Augmentation(GanOptions options) => options.Augmentation = GanAugmentations.Translation | GanAugmentations.Cutout;
+    private static void TwoSteps(GanOptions options) => options.DiscriminatorSteps = 2;
 
     private static void LessMomentum(GanOptions options) => options.Beta1 = 0.5;
 }
