@@ -28,7 +28,7 @@ internal static class DcganSection
 
         double[] Percent(Judgement j) => [.. Enumerable.Range(0, lesson.Classes).Select(label => 100.0 * j.Read.Count(read => read == label) / j.Read.Length)];
         new Chart("Which classes are drawn", "class, as the classifier reads it", "share of the pictures, %")
-            .Bars(lesson.ClassNames, ("real", Percent(real)), ("drawn", Percent(of))).Legend()
+            .Bars(lesson.ClassNames, ("real", Percent(real)), ("drawn", Percent(of))).Legend(outside: true)
             .Save(lesson.Output.File("dcgan-classes.png", "how often each class is drawn"));
         return new Result(accuracy, real, of, lesson.History);
     }

@@ -102,11 +102,12 @@ internal sealed class Lesson : IDisposable
         BaseChannels = Quick ? 8 : 24,
         LatentSize = 64,
         BatchSize = Quick ? 32 : 64,
-        MaxSteps = Quick ? 150 : 1_500,
+        MaxSteps = Quick ? 120 : 1_000,
         LearningRate = 1e-3,
         DiscriminatorLearningRate = 4e-3,
         DiscriminatorNormalization = GanNormalization.None,
         R1Weight = 0.1,
+        DiscriminatorSteps = 2,
         EmaDecay = 0.99,
     };
 
