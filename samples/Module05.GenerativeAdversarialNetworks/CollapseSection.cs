@@ -8,7 +8,7 @@ namespace Module05;
 internal static class CollapseSection
 {
     /// <param name="Judgement">How good its pictures are.</param>
-    /// <param name="Diversity">How much they varied in the middle of the game and in the end, as a part of real ones.</param>
+    /// <param name="Diversity">How much they varied in the second half of the game, as a part of real ones.</param>
     public sealed record Line(Judgement Judgement, double Diversity);
 
     private const int Shown = 15;
@@ -25,7 +25,7 @@ internal static class CollapseSection
             ("augmentation", [options => options.Augmentation = GanAugmentations.Translation | GanAugmentations.Cutout]),
             ("less momentum", [LessMomentum]),
             ("less momentum, R1", [LessMomentum, Penalty]),
-            ("… and two steps of D", [LessMomentum, Penalty, TwoSteps]),
+            ("less momentum, R1, 2 D steps", [LessMomentum, Penalty, TwoSteps]),
         ];
         if (lesson.Quick)
             games = [games[0], games[^1]];
@@ -41,12 +41,12 @@ internal static class CollapseSection
             var (model, history) = lesson.Fit(name, options);
             IDataView drawn = model.Generate(lesson.Drawn, new() { Seed = 1 });
             shown.AddRange(Lesson.Pictures(drawn, 2 * Shown));
-            lines.Add(new Line(lesson.Judge(name, drawn), Lesson.Term(history, "diversity").Min(p => p.Y)));
+            lines.Add(new Line(lesson.Judge(name, drawn), history.Skip(history.Count / 2).Average(p => p.LossTerms["diversity"])));
             diversity.Line(name, Lesson.Term(history, "diversity"));
         }
 
         lesson.Draw("collapse.png", "the plain game and what is done about it", shown, Shown, [.. games.SelectMany(game => (string[])[game.Name, ""])]);
-        diversity.Range(yLow: 0).Legend(bottom: true).Save(lesson.Output.File("collapse-diversity.png", "how much pictures vary while the games are played"));
+        diversity.Range(yLow: 0).Legend(outside: true).Save(lesson.Output.File("collapse-diversity.png", "how much pictures vary while the games are played"), 1_100);
         Judgement.PrintHead();
         foreach (Line line in lines)
             line.Judgement.Print(lesson.Classes);
