@@ -15,13 +15,13 @@ internal static class DcganSection
         double accuracy = lesson.ML.MulticlassClassification.Evaluate(lesson.Classifier.Transform(lesson.Test)).MicroAccuracy;
         Console.WriteLine($"The classifier names {accuracy:P1} of the test pictures rightly; its {lesson.Classifier.FeatureSize} features describe pictures.");
 
-        GanTransformer model = lesson.Dcgan;
+        GanTransformer model = lesson.Generator;
         IDataView drawn = model.Generate(lesson.Drawn, new() { Seed = 1 });
         lesson.Draw("dcgan.png", "new pictures, not chosen", Lesson.Pictures(drawn, 60), 15);
         Charts(lesson, lesson.History);
 
         Judgement real = lesson.Judge("(training pictures)", lesson.ML.Data.TakeRows(lesson.Train, lesson.Drawn), "Image");
-        Judgement of = lesson.Judge("DCGAN", drawn);
+        Judgement of = lesson.Judge("drawn", drawn);
         Judgement.PrintHead();
         real.Print(lesson.Classes);
         of.Print(lesson.Classes);

@@ -24,7 +24,7 @@ internal static class LatentSection
     public static Result Run(Lesson lesson)
     {
         Lesson.Title("6. The space of z");
-        GanTransformer model = lesson.Dcgan;
+        GanTransformer model = lesson.Generator;
         var (middle, largestStep) = Walk(lesson, model);
         var truncated = Truncate(lesson, model);
         var (projected, negatives) = Project(lesson, model);

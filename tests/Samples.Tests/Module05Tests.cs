@@ -146,9 +146,14 @@ public class Module05Tests(Module05Run run) : IClassFixture<Module05Run>
     [Fact]
     public void Classes_that_are_asked_for_are_drawn_more_often_than_by_chance()
     {
-        Assert.InRange(run.Conditional.Obeyed, 0.15, 1);
+        // A tenth by chance; 57 % where the test was written.
+        Assert.InRange(run.Conditional.Obeyed, 0.3, 1);
         Assert.Equal(run.Conditional.ByClass.Average(), run.Conditional.Obeyed, 1e-9);
     }
+
+    [Fact]
+    public void A_z_that_is_too_short_is_nothing_that_the_generator_knows() =>
+        Assert.True(run.Latent.Truncated[^1].Judgement.Metrics.FrechetDistance > 3 * run.Latent.Truncated[0].Judgement.Metrics.FrechetDistance);
 
     [Fact]
     public void The_sphere_keeps_the_length_of_z_and_the_line_does_not()
