@@ -98,6 +98,7 @@ internal static class LatentSection
 
         float[] Nearest(float[] picture)
         {
+            lesson.CheckCancelled();
             float[] z = model.Project(picture, new GanProjectOptions { Seed = 1, Steps = lesson.Quick ? 50 : 300 });
             return model.Decode(z);
         }
