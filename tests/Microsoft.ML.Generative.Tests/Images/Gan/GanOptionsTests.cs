@@ -18,7 +18,7 @@ public class GanOptionsTests
         { nameof(GanOptions.AdaptiveAugmentation), o => (o.AdaptiveAugmentation, o.Augmentation, o.Objective) = (true, GanAugmentations.Color, GanObjective.Wasserstein) },
         { nameof(GanOptions.LabelCount), o => o.LabelCount = 3 },
         { nameof(GanOptions.LabelConditioning), o => o.LabelConditioning = GanLabelConditioning.Concatenation },
-        { nameof(GanOptions.GeneratorConditioning), o => o.GeneratorConditioning = GanGeneratorConditioning.Concatenation },
+        { nameof(GanOptions.GeneratorConditioning), o => o.GeneratorConditioning = GanGeneratorConditioning.BatchNormalization },
         { nameof(GanOptions.LabelSmoothing), o => o.LabelSmoothing = 0.6 },
         { nameof(GanOptions.Truncation), o => o.Truncation = 0 },
         { nameof(GanOptions.DiscriminatorSteps), o => o.DiscriminatorSteps = 0 },
