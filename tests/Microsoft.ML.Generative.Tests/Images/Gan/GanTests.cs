@@ -41,7 +41,7 @@ public class GanTests
         { "batch normalisation", o => o.DiscriminatorNormalization = GanNormalization.Batch },
         { "labels by projection and conditional batch normalisation", o => (o.LabelColumnName, o.LabelCount) = ("Label", 3) },
         { "labels by concatenation with R1", o => (o.LabelColumnName, o.LabelCount, o.LabelConditioning, o.R1Weight) = ("Label", 3, GanLabelConditioning.Concatenation, 1) },
-        { "fully connected, BFloat16", o => (o.Architecture, o.Precision) = (GanArchitecture.Mlp, ComputePrecision.BFloat16) },
+        { "fully connected, BFloat16", o => (o.Architecture, o.HiddenSizes, o.BaseChannels, o.Precision) = (GanArchitecture.Mlp, [8], 64, ComputePrecision.BFloat16) },
         { "gradient penalty in BFloat16", o => (o.Objective, o.Precision) = (GanObjective.WassersteinGradientPenalty, ComputePrecision.BFloat16) },
         { "accumulated gradients", o => (o.GradientAccumulationSteps, o.BatchSize) = (2, 4) },
     };
@@ -123,6 +123,8 @@ public class GanTests
         {
             foreach (var weights in model.Network.parameters().Where(p => p.dim() > 1))
                 weights.mul_(8);
+            using var noise = new torch.Generator(1);
+            model.Config.RenewAverages(model.Network, torch.CPU, noise);
         }
 
         float[] picture = model.Decode(model.DrawLatent(5), 1);
