@@ -12,7 +12,7 @@ internal static class MnistGanWorkload
     private const int Asked = 1000;
     private const int Compared = 5000;
     private const int Classes = 10;
-    private const long DefaultSteps = 6000;
+    private const long DefaultSteps = 8000;
 
     public static object Run(BenchmarkSettings settings)
     {
@@ -53,6 +53,13 @@ internal static class MnistGanWorkload
     private static GanOptions Options(BenchmarkSettings settings) => new()
     {
         LabelColumnName = "Label",
+        BaseChannels = 32,
+        LatentSize = 64,
+        DiscriminatorNormalization = GanNormalization.None,
+        R1Weight = 0.1,
+        DiscriminatorSteps = 2,
+        LearningRate = 1e-3,
+        DiscriminatorLearningRate = 4e-3,
         Precision = ComputePrecision.Auto,
         MaxSteps = settings.Stream.Steps ?? DefaultSteps,
         LearningRateSchedule = LearningRateSchedule.Cosine,

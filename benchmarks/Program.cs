@@ -43,7 +43,7 @@ Option<int[]> rows = new("--rows") { Description = "stream: numbers of rows. Def
 Option<StreamMode?> mode = new("--mode") { Description = "stream: streamed or memory, in this process. Default: both, in processes of their own." };
 Option<int> rounds = new("--rounds") { Description = "stream: measurements of each mode, in turns; the median counts.", DefaultValueFactory = _ => 3 };
 Option<double?> hours = new("--hours") { Description = "stream: goes on for so long, and prints its memory at least once a minute." };
-Option<long?> steps = new("--steps") { Description = "stream: goes on for so many steps, and prints its memory at least once a minute. mnist-gan: steps of the training; default: 6000." };
+Option<long?> steps = new("--steps") { Description = "stream: goes on for so many steps, and prints its memory at least once a minute. mnist-gan: steps of the training; default: 8000." };
 
 RootCommand command = new("Measures the library; each workload prints one line of JSON.")
 {

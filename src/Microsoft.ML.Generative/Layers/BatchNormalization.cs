@@ -77,7 +77,7 @@ internal sealed class BatchNormalization : nn.Module<Tensor, Tensor>
         foreach (BatchNormalization layer in layers)
         {
             layer.batches_seen.zero_();
-            layer._isRenewed = true;
+            (layer._isRenewed, layer._isAverageFull) = (true, false);
         }
 
         for (int i = 0; i < passes; i++)

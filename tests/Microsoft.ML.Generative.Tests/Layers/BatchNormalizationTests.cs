@@ -59,10 +59,12 @@ public sealed class BatchNormalizationTests
         using var layer = new BatchNormalization(1);
         for (int i = 0; i < 20; i++)
             layer.call(tensor([99f, 101], [2, 1, 1, 1]));
-        layer.eval();
+        using var network = nn.Sequential(nn.Sequential(layer));
+        network.eval();
         float next = 0;
-        BatchNormalization.Renew(layer, 20, () => layer.call(tensor([next, ++next + 1], [2, 1, 1, 1])));
+        BatchNormalization.Renew(network, 20, () => layer.call(tensor([next, ++next + 1], [2, 1, 1, 1])));
         Assert.False(layer.training);
+        // Batches of i and i + 2 for i = 0..19 have the mean i + 1.
         Assert.Equal(10.5, layer.state_dict()["running_mean"].item<float>(), 1e-4);
         Assert.Equal(2, layer.state_dict()["running_var"].item<float>(), 1e-4);
     }

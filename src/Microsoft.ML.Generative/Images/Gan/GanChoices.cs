@@ -51,11 +51,11 @@ public enum GanNormalization
 /// <summary>How the generator is told the class.</summary>
 public enum GanGeneratorConditioning
 {
-    /// <summary>Gains and biases of its batch normalisations follow from an embedding of the class (de Vries et al. 2017; Brock et al. 2018, appendix B).</summary>
-    BatchNormalization,
-
     /// <summary>An embedding of the class is put beside z (Mirza, Osindero 2014).</summary>
     Concatenation,
+
+    /// <summary>Gains and biases of its batch normalisations follow from an embedding of the class (de Vries et al. 2017; Brock et al. 2018, appendix B).</summary>
+    BatchNormalization,
 }
 
 /// <summary>How the discriminator is told the class.</summary>

@@ -29,8 +29,7 @@ internal sealed record GanConfig(GanOptions Options, ImageShape? Shape, int RowS
 
     /// <summary>How the generator is told the class; <see langword="null"/>: there are no classes.</summary>
     [JsonIgnore]
-    public GanGeneratorConditioning? GeneratorConditioning => LabelCount == 0 ? null
-        : Options.GeneratorConditioning ?? (Architecture == GanArchitecture.Mlp ? GanGeneratorConditioning.Concatenation : GanGeneratorConditioning.BatchNormalization);
+    public GanGeneratorConditioning? GeneratorConditioning => LabelCount == 0 ? null : Options.GeneratorConditioning;
 
     /// <summary>Width of what the generator's normalisations follow; 0: nothing.</summary>
     [JsonIgnore]

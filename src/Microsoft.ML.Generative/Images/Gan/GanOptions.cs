@@ -111,10 +111,10 @@ public sealed class GanOptions : ImageTrainingOptions
     public GanLabelConditioning LabelConditioning { get; set; }
 
     /// <summary>
-    /// How the generator is told the class. Default: <see cref="GanGeneratorConditioning.BatchNormalization"/>, and with <see cref="GanArchitecture.Mlp"/>, which has no
-    /// batch normalisation, <see cref="GanGeneratorConditioning.Concatenation"/>.
+    /// How the generator is told the class. <see cref="GanGeneratorConditioning.BatchNormalization"/> is not for <see cref="GanArchitecture.Mlp"/>, which has none.
+    /// Default: <see cref="GanGeneratorConditioning.Concatenation"/>.
     /// </summary>
-    public GanGeneratorConditioning? GeneratorConditioning { get; set; }
+    public GanGeneratorConditioning GeneratorConditioning { get; set; }
 
     /// <summary>Dimensions of the generator's embedding of the class, at least 1. Default: 32.</summary>
     public int LabelEmbeddingSize { get; set; } = Defaults.LabelEmbeddingSize;
@@ -231,7 +231,7 @@ public sealed class GanOptions : ImageTrainingOptions
         OptionChecks.Defined(Objective);
         OptionChecks.Defined(DiscriminatorNormalization ?? default, nameof(DiscriminatorNormalization));
         OptionChecks.Defined(LabelConditioning);
-        OptionChecks.Defined(GeneratorConditioning ?? default, nameof(GeneratorConditioning));
+        OptionChecks.Defined(GeneratorConditioning);
         OptionChecks.AtLeast(LabelEmbeddingSize, 1);
         OptionChecks.AtLeast(DiscriminatorSteps, 1);
         OptionChecks.Positive(DiscriminatorLearningRate ?? 1, nameof(DiscriminatorLearningRate));
@@ -262,7 +262,7 @@ public sealed class GanOptions : ImageTrainingOptions
     {
         Refuse(LabelCount is not null && LabelColumnName is null, nameof(LabelCount), LabelCount, $"there is no {nameof(LabelColumnName)}");
         Refuse(LabelConditioning != GanLabelConditioning.Projection && LabelColumnName is null, nameof(LabelConditioning), LabelConditioning, $"there is no {nameof(LabelColumnName)}");
-        Refuse(GeneratorConditioning is not null && LabelColumnName is null, nameof(GeneratorConditioning), GeneratorConditioning, $"there is no {nameof(LabelColumnName)}");
+        Refuse(GeneratorConditioning != GanGeneratorConditioning.Concatenation && LabelColumnName is null, nameof(GeneratorConditioning), GeneratorConditioning, $"there is no {nameof(LabelColumnName)}");
         Refuse(GeneratorConditioning == GanGeneratorConditioning.BatchNormalization && Architecture == GanArchitecture.Mlp, nameof(GeneratorConditioning), GeneratorConditioning,
             $"{nameof(Architecture)} {GanArchitecture.Mlp} has no batch normalisation");
         Refuse(LabelSmoothing > 0 && Objective is not (GanObjective.NonSaturating or GanObjective.LeastSquares), nameof(LabelSmoothing), LabelSmoothing,

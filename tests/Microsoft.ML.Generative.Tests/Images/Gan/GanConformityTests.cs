@@ -1,3 +1,5 @@
+using Microsoft.ML.Data;
+
 namespace Microsoft.ML.Generative.Tests;
 
 public class GanConformityTests : EstimatorConformity<GanTransformer>
@@ -19,4 +21,42 @@ public class GanConformityTests : EstimatorConformity<GanTransformer>
         }.With(configure));
 
     protected override IDataView CreateData(MLContext ml) => ml.Data.LoadFromEnumerable(GanRows.Ring(30));
+}
+
+/// <summary>The same for pictures with classes and batch normalisation, whose averages are part of the model.</summary>
+public class GanOfPicturesConformityTests : EstimatorConformity<GanTransformer>
+{
+    protected override string InputColumn => "Picture";
+
+    protected override IEstimator<GanTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) =>
+        ml.Transforms.Generative().Gan(new GanOptions
+        {
+            InputColumnName = InputColumn,
+            LabelColumnName = "Kind",
+            Architecture = GanArchitecture.Residual,
+            GeneratorConditioning = GanGeneratorConditioning.BatchNormalization,
+            BaseChannels = 2,
+            LatentSize = 3,
+            BatchSize = 8,
+            MaxSteps = 8,
+            Augmentation = GanAugmentations.Translation,
+            AdaptiveAugmentation = true,
+            AugmentationRows = 100,
+            TransformBatchSize = 4,
+        }.With(configure));
+
+    protected override IDataView CreateData(MLContext ml) => ml.Data.LoadFromEnumerable(Enumerable.Range(0, 20).Select(i => new Row
+    {
+        Picture = [.. Enumerable.Range(0, 256).Select(p => (byte)(p * (i + 1)))],
+        Kind = (uint)(i % 3),
+    }).ToArray());
+
+    private sealed class Row
+    {
+        [VectorType(1, 16, 16)]
+        public byte[] Picture { get; set; } = [];
+
+        [KeyType(3)]
+        public uint Kind { get; set; }
+    }
 }

@@ -64,6 +64,22 @@ public class GanGameTests
         Assert.All(d.parameters(), p => Assert.True(p.abs().max().ToDouble() <= 0.05f));
     }
 
+    // Three of four real rows are taken for real: r_t is ½.
+    [Theory]
+    [InlineData(0.4, 0.2)]
+    [InlineData(0.6, 0)]
+    public void Adaptive_augmentation_aims_at_the_target(double target, double expected)
+    {
+        using var generator = new Generator(1);
+        var options = new GanOptions { LatentSize = 2, Augmentation = GanAugmentations.Translation, AdaptiveAugmentation = true, AugmentationTarget = target, AugmentationRows = 20 };
+        var config = new GanConfig(options, new ImageShape(1, 16, 16), 256, 0, 1);
+        using var g = new Always(zeros(4, 1, 16, 16));
+        using var d = new Watching();
+        var game = new GanGame(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        game.DiscriminatorLosses(Step(1, generator), new TensorBatch(4, tensor([1f, 1, 1, 0]).view(4, 1, 1, 1).expand(4, 1, 16, 16)));
+        Assert.Equal(expected, d.AugmentationProbability.ToDouble(), 5);
+    }
+
     // A straight line: all of it at first, half of it in the middle.
     [Theory]
     [InlineData(1, 0.4)]
@@ -156,31 +172,39 @@ public class GanGameTests
         Assert.Empty(warnings);
     }
 
-    // Karras et al. 2020, section 3.1: p rises while D takes all real pictures for real, and falls to 0 while it takes none.
-    [Fact]
-    public void Adaptive_augmentation_follows_the_sign_of_the_discriminators_results()
+    // Karras et al. 2020, section 3.1: p rises while D takes all real pictures for real, and falls to 0 while it takes none. Least squares has 0.5 between the two.
+    [Theory]
+    [InlineData(GanObjective.NonSaturating, 100, -100)]
+    [InlineData(GanObjective.LeastSquares, 0.6, 0.4)]
+    public void Adaptive_augmentation_follows_the_sign_of_the_discriminators_results(GanObjective objective, double real, double generated)
     {
         using var generator = new Generator(1);
-        var options = new GanOptions { BaseChannels = 2, LatentSize = 2, Augmentation = GanAugmentations.Translation, AdaptiveAugmentation = true, AugmentationRows = 80 };
+        var options = new GanOptions { Objective = objective, DiscriminatorNormalization = GanNormalization.None, BaseChannels = 2, LatentSize = 2, Augmentation = GanAugmentations.Translation, AdaptiveAugmentation = true, AugmentationRows = 80 };
         var config = new GanConfig(options, new ImageShape(1, 16, 16), 256, 0, 1);
         using GeneratorNetwork g = config.CreateGenerator();
         using DiscriminatorNetwork d = config.CreateDiscriminator();
         var game = new GanGame(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
-        var bias = d.named_parameters().Single(p => p.name.EndsWith("score.layer.bias", StringComparison.Ordinal)).parameter;
+        var bias = d.named_parameters().Single(p => p.name.EndsWith("score.bias", StringComparison.Ordinal)).parameter;
+
+        var weight = d.named_parameters().Single(p => p.name.EndsWith("score.weight", StringComparison.Ordinal)).parameter;
 
         double After(double logit, long step)
         {
             using (no_grad())
+            {
+                weight.zero_();
                 bias.fill_(logit);
+            }
+
             game.DiscriminatorLosses(Step(step, generator), new TensorBatch(8, rand(8, 1, 16, 16)));
             return d.AugmentationProbability.ToDouble();
         }
 
-        Assert.Equal(0.1, After(100, 1), 5);
-        Assert.Equal(0.2, After(100, 2), 5);
-        Assert.Equal(0.1, After(-100, 3), 5);
-        Assert.Equal(0, After(-100, 4), 5);
-        Assert.Equal(0, After(-100, 5), 5);
+        Assert.Equal(0.1, After(real, 1), 5);
+        Assert.Equal(0.2, After(real, 2), 5);
+        Assert.Equal(0.1, After(generated, 3), 5);
+        Assert.Equal(0, After(generated, 4), 5);
+        Assert.Equal(0, After(generated, 5), 5);
     }
 
     private sealed class Always(Tensor rows) : GeneratorNetwork(nameof(Always))

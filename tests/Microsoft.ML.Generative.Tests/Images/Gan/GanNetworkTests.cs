@@ -88,7 +88,7 @@ public class GanNetworkTests
                 LatentSize = 5,
                 LabelColumnName = labels > 0 ? "Label" : null,
                 LabelConditioning = conditioning,
-                GeneratorConditioning = labels == 0 ? null : labels == 10 ? GanGeneratorConditioning.BatchNormalization : GanGeneratorConditioning.Concatenation,
+                GeneratorConditioning = labels == 10 ? GanGeneratorConditioning.BatchNormalization : GanGeneratorConditioning.Concatenation,
                 MinibatchDeviation = labels == 3,
             };
             var shape = new ImageShape(channels, height, width);

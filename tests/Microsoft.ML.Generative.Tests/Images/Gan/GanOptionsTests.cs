@@ -18,7 +18,7 @@ public class GanOptionsTests
         { nameof(GanOptions.AdaptiveAugmentation), o => (o.AdaptiveAugmentation, o.Augmentation, o.Objective) = (true, GanAugmentations.Color, GanObjective.Wasserstein) },
         { nameof(GanOptions.LabelCount), o => o.LabelCount = 3 },
         { nameof(GanOptions.LabelConditioning), o => o.LabelConditioning = GanLabelConditioning.Concatenation },
-        { nameof(GanOptions.GeneratorConditioning), o => o.GeneratorConditioning = GanGeneratorConditioning.Concatenation },
+        { nameof(GanOptions.GeneratorConditioning), o => o.GeneratorConditioning = GanGeneratorConditioning.BatchNormalization },
         { nameof(GanOptions.DiscriminatorNormalization), o => (o.DiscriminatorNormalization, o.Architecture) = (GanNormalization.Batch, GanArchitecture.Residual) },
         { nameof(GanOptions.AugmentationTarget), o => o.AugmentationTarget = 0.5 },
         { nameof(GanOptions.AugmentationRows), o => o.AugmentationRows = 1000 },

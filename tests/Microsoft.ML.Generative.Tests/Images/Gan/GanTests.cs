@@ -39,8 +39,11 @@ public class GanTests
         { "gradient penalty", o => o.Objective = GanObjective.WassersteinGradientPenalty },
         { "R1 and R2, lazy, minibatch deviation", o => (o.R1Weight, o.R2Weight, o.PenaltyInterval, o.MinibatchDeviation) = (1, 1, 2, true) },
         { "batch normalisation", o => o.DiscriminatorNormalization = GanNormalization.Batch },
-        { "labels by projection and conditional batch normalisation", o => (o.LabelColumnName, o.LabelCount) = ("Label", 3) },
+        { "labels by projection and conditional batch normalisation", o => (o.LabelColumnName, o.LabelCount, o.GeneratorConditioning) = ("Label", 3, GanGeneratorConditioning.BatchNormalization) },
         { "labels by concatenation with R1", o => (o.LabelColumnName, o.LabelCount, o.LabelConditioning, o.R1Weight) = ("Label", 3, GanLabelConditioning.Concatenation, 1) },
+        { "residual networks with classes, R1 and spectral normalisation", o => (o.Architecture, o.LabelColumnName, o.LabelCount, o.R1Weight) = (GanArchitecture.Residual, "Label", 3, 1) },
+        { "residual networks with labels by concatenation in BFloat16", o => (o.Architecture, o.LabelColumnName, o.LabelCount, o.LabelConditioning, o.Precision) = (GanArchitecture.Residual, "Label", 3, GanLabelConditioning.Concatenation, ComputePrecision.BFloat16) },
+        { "residual networks, gradient penalty, minibatch deviation", o => (o.Architecture, o.Objective, o.MinibatchDeviation) = (GanArchitecture.Residual, GanObjective.WassersteinGradientPenalty, true) },
         { "fully connected, BFloat16", o => (o.Architecture, o.HiddenSizes, o.BaseChannels, o.Precision) = (GanArchitecture.Mlp, [8], 64, ComputePrecision.BFloat16) },
         { "gradient penalty in BFloat16", o => (o.Objective, o.Precision) = (GanObjective.WassersteinGradientPenalty, ComputePrecision.BFloat16) },
         { "accumulated gradients", o => (o.GradientAccumulationSteps, o.BatchSize) = (2, 4) },
@@ -71,7 +74,7 @@ public class GanTests
     {
         var ml = new MLContext();
         GanOptions options = Tiny();
-        (options.LabelColumnName, options.LabelCount) = ("Label", 3);
+        (options.LabelColumnName, options.LabelCount, options.GeneratorConditioning) = ("Label", 3, GanGeneratorConditioning.BatchNormalization);
         IDataView data = Pictures(ml);
         using GanTransformer model = ml.Transforms.Generative().Gan(options).Fit(data);
         using var file = new MemoryStream();

@@ -15,13 +15,13 @@ public class RingTests
         InputColumnName = "Features",
         LatentSize = 2,
         HiddenSizes = [96, 96, 96],
-        BatchSize = 128,
-        MaxSteps = 5000,
+        BatchSize = 256,
+        MaxSteps = 4000,
         LearningRate = 4e-3,
         Beta1 = 0.9,
         EmaDecay = null,
         DiscriminatorNormalization = GanNormalization.None,
-        Seed = 1,
+        Seed = 3,
         Threads = 1,
     };
 
@@ -36,11 +36,10 @@ public class RingTests
     public void The_stabilised_game_draws_all_modes_and_little_else()
     {
         GanOptions options = Plain;
-        (options.R1Weight, options.EmaDecay, options.Beta1, options.LearningRateSchedule) = (0.02, 0.995, 0.5, LearningRateSchedule.Cosine);
+        (options.R1Weight, options.EmaDecay, options.Beta1, options.LearningRateSchedule) = (0.03, 0.995, 0.5, LearningRateSchedule.Cosine);
         (int[] modes, double good) = Play(options);
         Assert.All(modes, m => Assert.True(IsCovered(m), string.Join(" ", modes)));
-        // 95.1 % where the test was written; other processors round otherwise, and the game is chaotic.
-        Assert.True(good >= 0.93, $"{good:P1} of {Drawn} rows are within three deviations of a mode: {string.Join(" ", modes)}");
+        Assert.True(good >= 0.95, $"{good:P1} of {Drawn} rows are within three deviations of a mode: {string.Join(" ", modes)}");
     }
 
     // A quarter of its share.
