@@ -6,7 +6,7 @@ public enum GanArchitecture
     /// <summary>Convolutions that halve and double pictures (Radford, Metz, Chintala 2015).</summary>
     Dcgan,
 
-    /// <summary>Residual blocks that halve and double pictures (Miyato et al. 2018, appendix B.2): slower, and better on pictures with much in them.</summary>
+    /// <summary>Residual blocks that halve and double pictures (Miyato et al. 2018, appendix B.4): slower, and better on pictures with much in them.</summary>
     Residual,
 
     /// <summary>Layers that connect everything with everything, for values that are no pictures, or small ones.</summary>

@@ -84,12 +84,16 @@ internal sealed record GanConfig(GanOptions Options, ImageShape? Shape, int RowS
         if (Shape is null && Architecture != GanArchitecture.Mlp)
             throw new ArgumentException(
                 $"{nameof(GanOptions.Architecture)} is {Architecture}, but column '{Options.InputColumnName}' does not tell the shape of its images: set Height and Width (and Channels, unless 1), or use {GanArchitecture.Mlp}.");
-        if (Shape is null && Options.Augmentation != GanAugmentations.None)
-            throw new ArgumentException($"{nameof(GanOptions.Augmentation)} is {Options.Augmentation}, but column '{Options.InputColumnName}' holds no pictures.");
-        if (Architecture == GanArchitecture.Mlp && Options.GeneratorConditioning == GanGeneratorConditioning.BatchNormalization)
-            throw new ArgumentException($"{nameof(GanOptions.GeneratorConditioning)} is {GanGeneratorConditioning.BatchNormalization}, but the networks for other vectors than pictures have no batch normalisation.");
-        if (Architecture == GanArchitecture.Mlp && Options.Normalization == GanNormalization.Batch)
-            throw new ArgumentException($"{nameof(GanOptions.DiscriminatorNormalization)} is {GanNormalization.Batch}, but the networks for other vectors than pictures have no batch normalisation.");
+        bool isMlp = Architecture == GanArchitecture.Mlp;
+        string noPictures = $"column '{Options.InputColumnName}' holds no pictures";
+        GanOptions.Refuse(Shape is null && Options.Augmentation != GanAugmentations.None, nameof(GanOptions.Augmentation), Options.Augmentation, noPictures);
+        GanOptions.Refuse(Shape is null && Options.SampleDirectory is not null, nameof(GanOptions.SampleDirectory), Options.SampleDirectory, noPictures);
+        string noConvolutions = $"networks of {nameof(GanOptions.Architecture)} {GanArchitecture.Mlp} have neither convolutions nor batch normalisation";
+        GanOptions.Refuse(isMlp && Options.BaseChannels != GanOptions.Defaults.BaseChannels, nameof(GanOptions.BaseChannels), Options.BaseChannels, noConvolutions);
+        GanOptions.Refuse(isMlp && GeneratorConditioning == GanGeneratorConditioning.BatchNormalization, nameof(GanOptions.GeneratorConditioning), GeneratorConditioning, noConvolutions);
+        GanOptions.Refuse(isMlp && Options.Normalization == GanNormalization.Batch, nameof(GanOptions.DiscriminatorNormalization), Options.Normalization, noConvolutions);
+        GanOptions.Refuse(!isMlp && !Options.HiddenSizes.SequenceEqual(GanOptions.Defaults.HiddenSizes), nameof(GanOptions.HiddenSizes), $"[{string.Join(", ", Options.HiddenSizes)}]",
+            $"networks of {nameof(GanOptions.Architecture)} {Architecture} have {nameof(GanOptions.BaseChannels)} instead");
         if (Architecture != GanArchitecture.Mlp)
             _ = HalvedMaps.Of(Shape!.Value, Architecture);
         _ = WeightBytes;

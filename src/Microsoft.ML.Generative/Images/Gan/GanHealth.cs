@@ -89,7 +89,11 @@ internal sealed class GanHealth(IChannel channel, GanOptions options)
         if (labels is null)
             return (values - values.mean([0], keepdim: true)).square().mean();
         Tensor isOfClass = nn.functional.one_hot(labels).to(ScalarType.Float32); // [batch, classes]
-        Tensor means = mm(isOfClass.t(), values) / isOfClass.sum([0]).clamp_min(1).unsqueeze(1); // [classes, values]
+        Tensor rowsOfClass = isOfClass.sum([0]);
+        // Where no class occurs twice, rows of one class cannot be compared.
+        if (rowsOfClass.max().ToDouble() < 2)
+            return Variance(rows, null);
+        Tensor means = mm(isOfClass.t(), values) / rowsOfClass.clamp_min(1).unsqueeze(1); // [classes, values]
         return (values - mm(isOfClass, means)).square().mean();
     }
 

@@ -35,6 +35,8 @@ public sealed class GanOptions : ImageTrainingOptions
         public const double AugmentationTarget = 0.6;
         public const int AugmentationRows = 500_000;
         public const int TransformBatchSize = 64;
+
+        public static int[] HiddenSizes => [128, 128];
     }
 
     /// <summary>
@@ -94,7 +96,7 @@ public sealed class GanOptions : ImageTrainingOptions
     public int BaseChannels { get; set; } = Defaults.BaseChannels;
 
     /// <summary>Sizes of the layers inside of <see cref="GanArchitecture.Mlp"/>, each at least 1; both networks have them. Default: 128, 128.</summary>
-    public int[] HiddenSizes { get; set; } = [128, 128];
+    public int[] HiddenSizes { get; set; } = Defaults.HiddenSizes;
 
     /// <summary>What the networks play for. Default: <see cref="GanObjective.NonSaturating"/>.</summary>
     public GanObjective Objective { get; set; }
@@ -281,9 +283,13 @@ public sealed class GanOptions : ImageTrainingOptions
             $"it is for {nameof(Objective)} {GanObjective.WassersteinGradientPenalty}");
         Refuse(AdaptiveAugmentation && Augmentation == GanAugmentations.None, nameof(AdaptiveAugmentation), true, $"there is no {nameof(Augmentation)} to adapt");
         Refuse(AdaptiveAugmentation && IsWasserstein, nameof(AdaptiveAugmentation), true, $"the sign of D means nothing with {nameof(Objective)} {Objective}");
+        Refuse(AugmentationTarget != Defaults.AugmentationTarget && !AdaptiveAugmentation, nameof(AugmentationTarget), AugmentationTarget, $"there is no {nameof(AdaptiveAugmentation)}");
+        Refuse(AugmentationRows != Defaults.AugmentationRows && !AdaptiveAugmentation, nameof(AugmentationRows), AugmentationRows, $"there is no {nameof(AdaptiveAugmentation)}");
+        Refuse(LabelEmbeddingSize != Defaults.LabelEmbeddingSize && LabelColumnName is null, nameof(LabelEmbeddingSize), LabelEmbeddingSize, $"there is no {nameof(LabelColumnName)}");
     }
 
-    private static void Refuse(bool isWrong, string option, object? value, string reason)
+    /// <summary>Refuses an option that would have no effect, or one that harms, by its name.</summary>
+    internal static void Refuse(bool isWrong, string option, object? value, string reason)
     {
         if (isWrong)
             throw new ArgumentException($"{option} is {value}, but {reason}.", option);

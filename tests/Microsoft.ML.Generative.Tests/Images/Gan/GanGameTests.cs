@@ -64,6 +64,56 @@ public class GanGameTests
         Assert.All(d.parameters(), p => Assert.True(p.abs().max().ToDouble() <= 0.05f));
     }
 
+    // Three of four real rows are taken for real: r_t is ½.
+    [Theory]
+    [InlineData(0.4, 0.2)]
+    [InlineData(0.6, 0)]
+    public void Adaptive_augmentation_aims_at_the_target(double target, double expected)
+    {
+        using var generator = new Generator(1);
+        var options = new GanOptions { LatentSize = 2, Augmentation = GanAugmentations.Translation, AdaptiveAugmentation = true, AugmentationTarget = target, AugmentationRows = 20 };
+        var config = new GanConfig(options, new ImageShape(1, 16, 16), 256, 0, 1);
+        using var g = new Always(zeros(4, 1, 16, 16));
+        using var d = new Watching();
+        var game = new GanGame(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        game.DiscriminatorLosses(Step(1, generator), new TensorBatch(4, tensor([1f, 1, 1, 0]).view(4, 1, 1, 1).expand(4, 1, 16, 16)));
+        Assert.Equal(expected, d.AugmentationProbability.ToDouble(), 5);
+    }
+
+    // A straight line: all of it at first, half of it in the middle.
+    [Theory]
+    [InlineData(1, 0.4)]
+    [InlineData(501, 0.2)]
+    public void Noise_is_added_to_all_that_the_discriminator_sees_and_falls_to_0(long step, double deviation)
+    {
+        var seen = Seen(new GanOptions { LatentSize = 2, InstanceNoise = 0.4 }, null, zeros(2000, 2), zeros(2000, 2), step);
+        Assert.Equal(3, seen.Count);
+        Assert.All(seen, rows => Assert.Equal(deviation, rows.std().ToDouble(), 0.05 * deviation));
+    }
+
+    [Fact]
+    public void All_that_the_discriminator_sees_is_augmented()
+    {
+        var options = new GanOptions { LatentSize = 2, Augmentation = GanAugmentations.Cutout };
+        var seen = Seen(options, new ImageShape(1, 16, 16), ones(4, 1, 16, 16), ones(4, 1, 16, 16), 1);
+        Assert.Equal(3, seen.Count);
+        // Something of each picture is cut out, and at most the half of each side.
+        Assert.All(seen, pictures => Assert.All(pictures.eq(0).to(ScalarType.Float32).mean([1L, 2, 3]).data<float>().ToArray(), part => Assert.InRange(part, 1 / 256f, 0.25f)));
+    }
+
+    // What the discriminator is shown in a step of its own (real, then generated rows) and in one of the generator's.
+    private static List<Tensor> Seen(GanOptions options, ImageShape? shape, Tensor real, Tensor generated, long step)
+    {
+        using var generator = new Generator(1);
+        var config = new GanConfig(options, shape, (int)real[0].numel(), 0, 1);
+        using var g = new Always(generated);
+        using var d = new Watching();
+        var game = new GanGame(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        game.DiscriminatorLosses(Step(step, generator), new TensorBatch((int)real.size(0), real));
+        game.GeneratorLosses(Step(step, generator), new TensorBatch((int)real.size(0)));
+        return d.Rows;
+    }
+
     [Theory]
     [InlineData("won", "R1Weight")]
     [InlineData("collapsed", "MinibatchDeviation")]
@@ -155,5 +205,21 @@ public class GanGameTests
         Assert.Equal(0.1, After(generated, 3), 5);
         Assert.Equal(0, After(generated, 4), 5);
         Assert.Equal(0, After(generated, 5), 5);
+    }
+
+    private sealed class Always(Tensor rows) : GeneratorNetwork(nameof(Always))
+    {
+        public override Tensor Forward(Tensor z, Tensor? labels) => rows;
+    }
+
+    private sealed class Watching() : DiscriminatorNetwork(nameof(Watching))
+    {
+        public List<Tensor> Rows { get; } = [];
+
+        public override Tensor Forward(Tensor rows, Tensor? labels)
+        {
+            Rows.Add(rows.detach());
+            return rows.flatten(1).sum([1]);
+        }
     }
 }

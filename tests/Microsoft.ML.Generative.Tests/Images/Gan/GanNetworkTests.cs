@@ -15,7 +15,7 @@ public class GanNetworkTests
         Assert.Equal(100 * 16 * 1024 + convolutions + 2 * (1024 + 512 + 256 + 128) + 3, network.parameters().Sum(p => p.numel()));
     }
 
-    // Miyato et al. 2018, table 4, the generator for 48 pixels at width 64: 128 → 6×6×512 → 256 → 128 → 64 → 3, each block with two normalisations, two 3×3 convolutions and a
+    // Miyato et al. 2018, table 5, the generator for 48 pixels at width 64: 128 → 6×6×512 → 256 → 128 → 64 → 3, each block with two normalisations, two 3×3 convolutions and a
     // 1×1 one around them.
     [Fact]
     public void The_residual_generator_for_48_pixels_has_the_papers_parameters()
@@ -26,6 +26,17 @@ public class GanNetworkTests
         Assert.Equal(129 * 36 * 512 + blocks + 2 * 64 + (9 * 64 + 1) * 3, network.parameters().Sum(p => p.numel()));
 
         static long Block(long inputs, long outputs) => 2 * inputs + (9 * inputs + 1) * outputs + 2 * outputs + (9 * outputs + 1) * outputs + (inputs + 1) * outputs;
+    }
+
+    // At width 64 for 48 pixels: 3 → 64 → 128 → 256, each halved, → 512, and the score of the sums. A block's first convolution keeps the channels, but the first block's.
+    [Fact]
+    public void The_residual_discriminator_for_48_pixels_has_the_parameters_of_its_blocks()
+    {
+        var config = new GanConfig(new GanOptions { Architecture = GanArchitecture.Residual }, new ImageShape(3, 48, 48), 3 * 48 * 48, 0, 1);
+        using DiscriminatorNetwork network = config.CreateDiscriminator();
+        Assert.Equal(Block(3, 64, 64) + Block(64, 64, 128) + Block(128, 128, 256) + Block(256, 256, 512) + 513, network.parameters().Sum(p => p.numel()));
+
+        static long Block(long inputs, long between, long outputs) => (9 * inputs + 1) * between + (9 * between + 1) * outputs + (inputs + 1) * outputs;
     }
 
     // The paper's order: the shortcut is doubled before its convolution, and halved after it.
@@ -59,6 +70,7 @@ public class GanNetworkTests
         { 1, 28, 28, 10 },
         { 3, 32, 64, 0 },
         { 4, 64, 64, 3 },
+        { 3, 64, 96, 0 },
         { 2, 256, 256, 0 },
     };
 

@@ -19,6 +19,10 @@ public class GanOptionsTests
         { nameof(GanOptions.LabelCount), o => o.LabelCount = 3 },
         { nameof(GanOptions.LabelConditioning), o => o.LabelConditioning = GanLabelConditioning.Concatenation },
         { nameof(GanOptions.GeneratorConditioning), o => o.GeneratorConditioning = GanGeneratorConditioning.BatchNormalization },
+        { nameof(GanOptions.DiscriminatorNormalization), o => (o.DiscriminatorNormalization, o.Architecture) = (GanNormalization.Batch, GanArchitecture.Residual) },
+        { nameof(GanOptions.AugmentationTarget), o => o.AugmentationTarget = 0.5 },
+        { nameof(GanOptions.AugmentationRows), o => o.AugmentationRows = 1000 },
+        { nameof(GanOptions.LabelEmbeddingSize), o => o.LabelEmbeddingSize = 8 },
         { nameof(GanOptions.LabelSmoothing), o => o.LabelSmoothing = 0.6 },
         { nameof(GanOptions.Truncation), o => o.Truncation = 0 },
         { nameof(GanOptions.DiscriminatorSteps), o => o.DiscriminatorSteps = 0 },
@@ -46,6 +50,13 @@ public class GanOptionsTests
     }
 
     [Fact]
+    public void Sizes_of_fully_connected_layers_are_refused_for_networks_that_have_none()
+    {
+        var config = new GanConfig(new GanOptions { HiddenSizes = [8, 4] }, new ImageShape(1, 16, 16), 256, 0, 1);
+        Assert.StartsWith("HiddenSizes is [8, 4], but networks of Architecture Dcgan", Assert.Throws<ArgumentException>(config.CheckShape).Message);
+    }
+
+    [Fact]
     public void What_needs_pictures_is_refused_for_other_rows_by_name()
     {
         var ml = new MLContext();
@@ -53,6 +64,10 @@ public class GanOptionsTests
         Assert.StartsWith("Architecture is Dcgan", Refusal(o => o.Architecture = GanArchitecture.Dcgan));
         Assert.StartsWith("Augmentation is Color", Refusal(o => o.Augmentation = GanAugmentations.Color));
         Assert.StartsWith("GeneratorConditioning is BatchNormalization", Refusal(o => (o.GeneratorConditioning, o.LabelColumnName) = (GanGeneratorConditioning.BatchNormalization, "Label")));
+
+        Assert.StartsWith("BaseChannels is 8", Refusal(o => o.BaseChannels = 8));
+        Assert.StartsWith("DiscriminatorNormalization is Batch", Refusal(o => o.DiscriminatorNormalization = GanNormalization.Batch));
+        Assert.StartsWith("SampleDirectory is pictures", Refusal(o => o.SampleDirectory = "pictures"));
 
         string Refusal(Action<GanOptions> change)
         {

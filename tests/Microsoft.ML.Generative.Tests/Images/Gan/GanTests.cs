@@ -44,7 +44,7 @@ public class GanTests
         { "residual networks with classes, R1 and spectral normalisation", o => (o.Architecture, o.LabelColumnName, o.LabelCount, o.R1Weight) = (GanArchitecture.Residual, "Label", 3, 1) },
         { "residual networks with labels by concatenation in BFloat16", o => (o.Architecture, o.LabelColumnName, o.LabelCount, o.LabelConditioning, o.Precision) = (GanArchitecture.Residual, "Label", 3, GanLabelConditioning.Concatenation, ComputePrecision.BFloat16) },
         { "residual networks, gradient penalty, minibatch deviation", o => (o.Architecture, o.Objective, o.MinibatchDeviation) = (GanArchitecture.Residual, GanObjective.WassersteinGradientPenalty, true) },
-        { "fully connected, BFloat16", o => (o.Architecture, o.Precision) = (GanArchitecture.Mlp, ComputePrecision.BFloat16) },
+        { "fully connected, BFloat16", o => (o.Architecture, o.HiddenSizes, o.BaseChannels, o.Precision) = (GanArchitecture.Mlp, [8], 64, ComputePrecision.BFloat16) },
         { "gradient penalty in BFloat16", o => (o.Objective, o.Precision) = (GanObjective.WassersteinGradientPenalty, ComputePrecision.BFloat16) },
         { "accumulated gradients", o => (o.GradientAccumulationSteps, o.BatchSize) = (2, 4) },
     };
@@ -126,6 +126,8 @@ public class GanTests
         {
             foreach (var weights in model.Network.parameters().Where(p => p.dim() > 1))
                 weights.mul_(8);
+            using var noise = new torch.Generator(1);
+            model.Config.RenewAverages(model.Network, torch.CPU, noise);
         }
 
         float[] picture = model.Decode(model.DrawLatent(5), 1);

@@ -5,7 +5,7 @@ using F = TorchSharp.torch.nn.functional;
 namespace Microsoft.ML.Generative;
 
 /// <summary>
-/// The residual generator of Miyato et al. 2018, appendix B.2: z is projected to small maps, which residual blocks double.
+/// The residual generator of Miyato et al. 2018, appendix B.4: z is projected to small maps, which residual blocks double.
 /// </summary>
 internal sealed class ResidualGenerator : GeneratorNetwork
 {
@@ -59,7 +59,7 @@ internal sealed class ResidualGenerator : GeneratorNetwork
 }
 
 /// <summary>
-/// The residual discriminator of Miyato et al. 2018, appendix B.2: residual blocks halve the picture, one more does not; the sum over all places becomes
+/// The residual discriminator of Miyato et al. 2018, appendix B.4: residual blocks halve the picture, one more does not; the sum over all places becomes
 /// the result.
 /// </summary>
 internal sealed class ResidualDiscriminator : DiscriminatorNetwork

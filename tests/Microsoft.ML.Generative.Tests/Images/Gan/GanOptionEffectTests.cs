@@ -1,0 +1,103 @@
+using Microsoft.ML.Data;
+
+namespace Microsoft.ML.Generative.Tests;
+
+/// <summary>An option that is taken changes the model that comes out, with all the networks that it is for.</summary>
+public class GanOptionEffectTests
+{
+    private static readonly GanArchitecture[] _all = Enum.GetValues<GanArchitecture>();
+    private static readonly GanArchitecture[] _convolutions = [GanArchitecture.Dcgan, GanArchitecture.Residual];
+
+    // By the option: what both trainings have, and what the second one has besides.
+    private static readonly Dictionary<string, (Action<GanOptions>? Both, Action<GanOptions> Change, GanArchitecture[] Architectures)> _effects = new()
+    {
+        [nameof(GanOptions.Objective)] = (null, o => o.Objective = GanObjective.Hinge, _all),
+        [nameof(GanOptions.LatentSize)] = (null, o => o.LatentSize = 5, _all),
+        [nameof(GanOptions.BaseChannels)] = (null, o => o.BaseChannels = 3, _convolutions),
+        [nameof(GanOptions.HiddenSizes)] = (null, o => o.HiddenSizes = [9], [GanArchitecture.Mlp]),
+        [nameof(GanOptions.DiscriminatorNormalization)] = (null, o => o.DiscriminatorNormalization = GanNormalization.None, _all),
+        ["DiscriminatorNormalization Batch"] = (o => o.DiscriminatorNormalization = GanNormalization.None, o => o.DiscriminatorNormalization = GanNormalization.Batch, [GanArchitecture.Dcgan]),
+        [nameof(GanOptions.LabelColumnName)] = (null, Label, _all),
+        [nameof(GanOptions.LabelConditioning)] = (Label, o => o.LabelConditioning = GanLabelConditioning.Concatenation, _all),
+        [nameof(GanOptions.GeneratorConditioning)] = (
+            o => (o.LabelColumnName, o.LabelCount, o.GeneratorConditioning) = ("Label", 3, GanGeneratorConditioning.Concatenation),
+            o => o.GeneratorConditioning = GanGeneratorConditioning.BatchNormalization, _convolutions),
+        [nameof(GanOptions.LabelEmbeddingSize)] = (Label, o => o.LabelEmbeddingSize = 4, _all),
+        [nameof(GanOptions.DiscriminatorSteps)] = (null, o => o.DiscriminatorSteps = 2, _all),
+        ["DiscriminatorSteps with clipping"] = (o => o.Objective = GanObjective.Wasserstein, o => o.DiscriminatorSteps = 2, _all),
+        [nameof(GanOptions.DiscriminatorLearningRate)] = (null, o => o.DiscriminatorLearningRate = 1e-2, _all),
+        [nameof(GanOptions.WeightClip)] = (o => o.Objective = GanObjective.Wasserstein, o => o.WeightClip = 0.1, _all),
+        [nameof(GanOptions.GradientPenaltyWeight)] = (o => o.Objective = GanObjective.WassersteinGradientPenalty, o => o.GradientPenaltyWeight = 100, _all),
+        [nameof(GanOptions.R1Weight)] = (null, o => o.R1Weight = 1, _all),
+        [nameof(GanOptions.R2Weight)] = (null, o => o.R2Weight = 1, _all),
+        [nameof(GanOptions.PenaltyInterval)] = (o => o.R1Weight = 1, o => o.PenaltyInterval = 2, _all),
+        [nameof(GanOptions.LabelSmoothing)] = (null, o => o.LabelSmoothing = 0.2, _all),
+        [nameof(GanOptions.InstanceNoise)] = (null, o => o.InstanceNoise = 0.5, _all),
+        [nameof(GanOptions.MinibatchDeviation)] = (null, o => o.MinibatchDeviation = true, _all),
+        [nameof(GanOptions.Augmentation)] = (null, o => o.Augmentation = GanAugmentations.Cutout, _all),
+        [nameof(GanOptions.AdaptiveAugmentation)] = (o => o.Augmentation = GanAugmentations.Cutout, o => o.AdaptiveAugmentation = true, _all),
+        [nameof(GanOptions.AugmentationRows)] = (Adaptive, o => o.AugmentationRows = 16, _all),
+        [nameof(GanOptions.EmaDecay)] = (null, o => o.EmaDecay = null, _all),
+        [nameof(GanOptions.Truncation)] = (null, o => o.Truncation = 0.1, _all),
+    };
+
+    public static TheoryData<string> Effects => [.. _effects.Keys];
+
+    [Theory]
+    [MemberData(nameof(Effects))]
+    public void An_option_changes_the_model(string option)
+    {
+        var (both, change, architectures) = _effects[option];
+        foreach (GanArchitecture architecture in architectures)
+        {
+            float[] without = Drawn(architecture, both, null);
+            Assert.Equal(without, Drawn(architecture, both, null));
+            Assert.False(without.SequenceEqual(Drawn(architecture, both, change)), $"{option} changes nothing with {architecture}.");
+        }
+    }
+
+    private static void Label(GanOptions options) => (options.LabelColumnName, options.LabelCount) = ("Label", 3);
+
+    // A discriminator that is soon right, and a probability that goes all the way in one step.
+    private static void Adaptive(GanOptions options)
+    {
+        (options.Augmentation, options.AdaptiveAugmentation, options.AugmentationRows, options.AugmentationTarget) = (GanAugmentations.Cutout, true, 8, 0.001);
+        (options.DiscriminatorLearningRate, options.MaxSteps) = (0.02, 10);
+    }
+
+    private static float[] Drawn(GanArchitecture architecture, Action<GanOptions>? both, Action<GanOptions>? change)
+    {
+        var options = new GanOptions
+        {
+            Architecture = architecture,
+            LatentSize = 4,
+            BatchSize = 8,
+            MaxSteps = 4,
+            LearningRate = 1e-3,
+            Seed = 2,
+            Threads = 1,
+        };
+        if (architecture == GanArchitecture.Mlp)
+            options.HiddenSizes = [8];
+        else
+            options.BaseChannels = 2;
+        both?.Invoke(options);
+        change?.Invoke(options);
+        var ml = new MLContext();
+        IDataView data = ml.Data.LoadFromEnumerable(Enumerable.Range(0, 16).Select(i => new Picture
+        {
+            Image = [.. Enumerable.Range(0, 256).Select(p => (float)(0.5 + 0.5 * Math.Sin(p * 0.1 * (1 + i % 3) + i)))],
+            Label = i % 3,
+        }).ToArray());
+        using GanTransformer model = ml.Transforms.Generative().Gan(options).Fit(data);
+        return [.. model.Transform(data).GetColumn<float[]>("Generated").SelectMany(row => row)];
+    }
+
+    private sealed class Picture
+    {
+        [VectorType(1, 16, 16)]
+        public float[] Image { get; set; } = [];
+
+        public int Label { get; set; }
+    }
+}
