@@ -97,20 +97,26 @@ internal sealed class Lesson : IDisposable
     }
 
     /// <summary>Convolutional networks that learn these pictures in a minute or two; or fully connected ones, which draw worse, but in seconds.</summary>
-    public GanOptions Options() => new()
+    public GanOptions Options()
     {
-        Architecture = Quick ? GanArchitecture.Mlp : GanArchitecture.Dcgan,
-        BaseChannels = 24,
-        LatentSize = 64,
-        BatchSize = Quick ? 32 : 64,
-        MaxSteps = Quick ? 400 : 1_000,
-        LearningRate = 1e-3,
-        DiscriminatorLearningRate = 4e-3,
-        DiscriminatorNormalization = GanNormalization.None,
-        R1Weight = 0.1,
-        DiscriminatorSteps = 2,
-        EmaDecay = 0.99,
-    };
+        var options = new GanOptions
+        {
+            LatentSize = 64,
+            BatchSize = Quick ? 32 : 64,
+            MaxSteps = Quick ? 400 : 1_000,
+            LearningRate = 1e-3,
+            DiscriminatorLearningRate = 4e-3,
+            DiscriminatorNormalization = GanNormalization.None,
+            R1Weight = 0.1,
+            DiscriminatorSteps = 2,
+            EmaDecay = 0.99,
+        };
+        if (Quick)
+            options.Architecture = GanArchitecture.Mlp;
+        else
+            options.BaseChannels = 24;
+        return options;
+    }
 
     /// <summary>Plays a game, on <see cref="Train"/> by default; the lesson disposes of the generator.</summary>
     public (GanTransformer Model, IReadOnlyList<TrainingProgress> History) Fit(string title, GanOptions options, IDataView? data = null)
