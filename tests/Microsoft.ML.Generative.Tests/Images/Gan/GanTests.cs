@@ -153,6 +153,19 @@ public class GanTests
     }
 
     [Fact]
+    public void Columns_of_a_table_are_learnt_as_one_vector()
+    {
+        var ml = new MLContext();
+        IDataView rows = ml.Data.LoadFromEnumerable(Enumerable.Range(0, 40).Select(i => new TableRow { Length = i % 7, Width = i % 5, Kind = i % 2 }));
+        var options = new GanOptions { InputColumnName = "Features", LabelColumnName = "Kind", LabelCount = 2, LatentSize = 3, BatchSize = 8, MaxSteps = 3, Seed = 1, Threads = 1 };
+        var pipeline = ml.Transforms.Concatenate("Features", "Length", "Width")
+            .Append(ml.Transforms.NormalizeMinMax("Features"))
+            .Append(ml.Transforms.Generative().Gan(options));
+        using GanTransformer model = pipeline.Fit(rows).LastTransformer;
+        Assert.Equal([2, 2, 2], Draw(model, 3, new() { Seed = 1, Label = 1 }).Select(row => row.Length));
+    }
+
+    [Fact]
     public void Labels_that_cannot_be_are_refused()
     {
         var ml = new MLContext();
@@ -179,5 +192,14 @@ public class GanTests
         public int Label { get; set; }
 
         public int Seed { get; set; }
+    }
+
+    private sealed class TableRow
+    {
+        public float Length { get; set; }
+
+        public float Width { get; set; }
+
+        public int Kind { get; set; }
     }
 }

@@ -7,21 +7,22 @@ public class RingTests
 {
     private const double Radius = 4;
     private const double Deviation = 0.3;
-    private const int Drawn = 2000;
+    private const int Drawn = 10_000;
 
-    // Both have the same networks, steps, batches and learning rate to begin with.
+    // Both games have the same networks, steps, batches and learning rate to begin with. Where this was written, seeds 1 to 3 gave 80, 73 and 43 % good rows and 5, 3 and 7 lost
+    // modes in the one, 95.8, 95.7 and 95.2 % and all modes in the other.
     private static GanOptions Plain => new()
     {
         InputColumnName = "Features",
         LatentSize = 2,
-        HiddenSizes = [96, 96, 96],
-        BatchSize = 256,
+        HiddenSizes = [64, 64, 64],
+        BatchSize = 512,
         MaxSteps = 4000,
-        LearningRate = 4e-3,
+        LearningRate = 6e-3,
         Beta1 = 0.9,
         EmaDecay = null,
         DiscriminatorNormalization = GanNormalization.None,
-        Seed = 3,
+        Seed = 1,
         Threads = 1,
     };
 
@@ -36,14 +37,14 @@ public class RingTests
     public void The_stabilised_game_draws_all_modes_and_little_else()
     {
         GanOptions options = Plain;
-        (options.R1Weight, options.EmaDecay, options.Beta1, options.LearningRateSchedule) = (0.03, 0.995, 0.5, LearningRateSchedule.Cosine);
+        (options.R1Weight, options.PenaltyInterval, options.EmaDecay, options.Beta1, options.LearningRateSchedule) = (0.05, 4, 0.995, 0.5, LearningRateSchedule.Cosine);
         (int[] modes, double good) = Play(options);
         Assert.All(modes, m => Assert.True(IsCovered(m), string.Join(" ", modes)));
         Assert.True(good >= 0.95, $"{good:P1} of {Drawn} rows are within three deviations of a mode: {string.Join(" ", modes)}");
     }
 
-    // A quarter of its share.
-    private static bool IsCovered(int rows) => rows >= Drawn / GanRows.Modes / 4;
+    // Half of its share.
+    private static bool IsCovered(int rows) => rows >= Drawn / GanRows.Modes / 2;
 
     // Rows within three deviations of each mode, and their share of all (of the real ones it is 98.9 %).
     private static (int[] Modes, double Good) Play(GanOptions options)
