@@ -79,22 +79,22 @@ public class GanNetworkTests
     public void Pictures_have_their_size_and_numbers_are_counted_without_the_network(int channels, int height, int width, int labels)
     {
         foreach (GanLabelConditioning conditioning in Enum.GetValues<GanLabelConditioning>())
-        foreach (GanArchitecture architecture in new[] { GanArchitecture.Dcgan, GanArchitecture.Residual })
-        {
-            var options = new GanOptions
+            foreach (GanArchitecture architecture in new[] { GanArchitecture.Dcgan, GanArchitecture.Residual })
             {
-                Architecture = architecture,
-                BaseChannels = 2,
-                LatentSize = 5,
-                LabelColumnName = labels > 0 ? "Label" : null,
-                LabelConditioning = conditioning,
-                GeneratorConditioning = labels == 10 ? GanGeneratorConditioning.BatchNormalization : GanGeneratorConditioning.Concatenation,
-                MinibatchDeviation = labels == 3,
-            };
-            var shape = new ImageShape(channels, height, width);
-            var config = new GanConfig(options, shape, shape.Size, labels, 1);
-            Check(config, labels);
-        }
+                var options = new GanOptions
+                {
+                    Architecture = architecture,
+                    BaseChannels = 2,
+                    LatentSize = 5,
+                    LabelColumnName = labels > 0 ? "Label" : null,
+                    LabelConditioning = conditioning,
+                    GeneratorConditioning = labels == 10 ? GanGeneratorConditioning.BatchNormalization : GanGeneratorConditioning.Concatenation,
+                    MinibatchDeviation = labels == 3,
+                };
+                var shape = new ImageShape(channels, height, width);
+                var config = new GanConfig(options, shape, shape.Size, labels, 1);
+                Check(config, labels);
+            }
     }
 
     [Theory]
@@ -134,17 +134,17 @@ public class GanNetworkTests
     public void The_class_changes_what_the_discriminator_says()
     {
         foreach (GanLabelConditioning conditioning in Enum.GetValues<GanLabelConditioning>())
-        foreach (GanArchitecture architecture in Enum.GetValues<GanArchitecture>())
-        {
-            var options = new GanOptions { Architecture = architecture, BaseChannels = 4, LabelColumnName = "Label", LabelConditioning = conditioning };
-            var config = new GanConfig(options, new ImageShape(1, 16, 16), 256, 3, 1);
-            using DiscriminatorNetwork discriminator = config.CreateDiscriminator();
-            discriminator.eval();
-            Tensor rows = randn(1, 1, 16, 16).expand(3, -1, -1, -1);
-            Tensor scores = discriminator.Forward(rows, arange(3, int64));
-            Assert.NotEqual(scores[0].ToDouble(), scores[1].ToDouble());
-            Assert.NotEqual(scores[1].ToDouble(), scores[2].ToDouble());
-        }
+            foreach (GanArchitecture architecture in Enum.GetValues<GanArchitecture>())
+            {
+                var options = new GanOptions { Architecture = architecture, BaseChannels = 4, LabelColumnName = "Label", LabelConditioning = conditioning };
+                var config = new GanConfig(options, new ImageShape(1, 16, 16), 256, 3, 1);
+                using DiscriminatorNetwork discriminator = config.CreateDiscriminator();
+                discriminator.eval();
+                Tensor rows = randn(1, 1, 16, 16).expand(3, -1, -1, -1);
+                Tensor scores = discriminator.Forward(rows, arange(3, int64));
+                Assert.NotEqual(scores[0].ToDouble(), scores[1].ToDouble());
+                Assert.NotEqual(scores[1].ToDouble(), scores[2].ToDouble());
+            }
     }
 
     // Two rows (0, 0) and (2, 4): deviations 1 and 2, on average 1.5.
