@@ -7,42 +7,50 @@ namespace Microsoft.ML.Generative;
 internal static class ModelFile
 {
     /// <summary>
-    /// Writes header, configuration, weights and further files; for <c>ICanSaveModel.Save</c>. The model's name, such as "vae", is
-    /// what <see cref="LoadConfig"/> asks for; further files, such as a tokenizer's, go by their entries' names.
+    /// Writes header, configuration, weights and further files; for <c>ICanSaveModel.Save</c>. Further files, such as a tokenizer's, go by their
+    /// entries' names.
     /// </summary>
     public static void Save<TConfig>(
-        ModelSaveContext ctx, VersionInfo version, string model, TConfig config, torch.nn.Module network, IReadOnlyDictionary<string, Action<Stream>>? extraFiles = null)
+        ModelSaveContext ctx, ModelFormat format, TConfig config, torch.nn.Module network, IReadOnlyDictionary<string, Action<Stream>>? extraFiles = null)
     {
         Contracts.CheckValue(ctx, nameof(ctx));
         ctx.CheckAtModel();
-        ctx.SetVersionInfo(version);
-        ModelEntries.Write((name, write) => ctx.SaveBinaryStream(name, writer => write(writer.BaseStream)), Format(version), model, config, network, extraFiles);
+        ctx.SetVersionInfo(format.Header);
+        ModelEntries.Write(
+            (name, write) => ctx.SaveBinaryStream(name, writer => write(writer.BaseStream)), checked((int)format.Version), format.Name, config, network, extraFiles);
     }
 
-    /// <summary>Checks the header's version and reads the configuration; the first thing that a loader does.</summary>
-    /// <exception cref="InvalidDataException">The model is newer than this version, or its configuration is missing, damaged or not of this model.</exception>
+    /// <summary>Checks the header's version, reads the configuration and checks it; the first thing that a loader does.</summary>
+    /// <exception cref="InvalidDataException">
+    /// The model is newer than this version, or its configuration is missing, damaged, not of this model or contradicts itself.
+    /// </exception>
     /// <exception cref="FormatException">The header is not of this kind of model (thrown by ML.NET).</exception>
-    public static TConfig LoadConfig<TConfig>(IHostEnvironment env, ModelLoadContext ctx, VersionInfo version, string model)
+    public static TConfig LoadConfig<TConfig>(IHostEnvironment env, ModelLoadContext ctx, ModelFormat format)
+        where TConfig : IModelConfig<torch.nn.Module>
     {
         Check(env, ctx);
+        VersionInfo version = format.Header;
         // ML.NET's own message would tell the user to look for another ML.NET.
         if (ctx.Header.ModelSignature == version.ModelSignature && ctx.Header.ModelVerReadable > version.VerWrittenCur)
             throw ModelEntries.Newer(ctx.Header.ModelVerReadable, version.VerWrittenCur);
         ctx.CheckAtModel(version);
-        return ModelEntries.ReadConfig<TConfig>(Loader(ctx), Format(version), model);
+        TConfig config = ModelEntries.ReadConfig<TConfig>(Loader(ctx), checked((int)format.Version), format.Name);
+        config.Validate();
+        return config;
     }
 
-    /// <summary>Makes the network of the configuration and copies the weights into it.</summary>
-    /// <param name="env">The environment.</param>
-    /// <param name="ctx">The model file.</param>
-    /// <param name="weightBytes">The size of the network's weights; the file's must have it before the network is made.</param>
-    /// <param name="create">Makes the network.</param>
-    /// <exception cref="InvalidDataException">The weights are missing or damaged, or not those of the network.</exception>
-    public static TNetwork LoadNetwork<TNetwork>(IHostEnvironment env, ModelLoadContext ctx, long weightBytes, Func<TNetwork> create)
+    /// <summary>Makes the network of the configuration, copies the weights into it and takes it to the device that the context asks for.</summary>
+    /// <exception cref="InvalidDataException">The weights are missing or damaged, or not those of the network; their size is looked at before it is made.</exception>
+    /// <exception cref="InvalidOperationException">libtorch or the GPU asked for is missing.</exception>
+    public static (TNetwork Network, torch.Device Device) LoadNetwork<TNetwork>(IHost host, ModelLoadContext ctx, IModelConfig<TNetwork> config)
         where TNetwork : torch.nn.Module
     {
-        Check(env, ctx);
-        return ModelEntries.ReadNetwork(Loader(ctx), weightBytes, create);
+        Check(host, ctx);
+        using IChannel channel = host.Start("Loading");
+        torch.Device device = TorchDevices.Choose(host, channel);
+        TNetwork network = ModelEntries.ReadNetwork(Loader(ctx), config.WeightBytes, config.CreateNetwork);
+        network.to(device);
+        return (network, device);
     }
 
     /// <summary>Reads one of the further files.</summary>
@@ -72,8 +80,6 @@ internal static class ModelFile
         Contracts.CheckValue(env, nameof(env));
         env.CheckValue(ctx, nameof(ctx));
     }
-
-    private static int Format(VersionInfo version) => checked((int)version.VerWrittenCur);
 
     private static ModelEntries.TryLoad Loader(ModelLoadContext ctx) => (name, read) =>
     {

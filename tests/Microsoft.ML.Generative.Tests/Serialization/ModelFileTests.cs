@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Reflection;
+using Microsoft.ML.Runtime;
 using TorchSharp;
 using TorchSharp.Modules;
 
@@ -45,6 +46,13 @@ public sealed class ModelFileTests : IDisposable
     }
 
     [Fact]
+    public void A_configuration_that_contradicts_itself_is_refused()
+    {
+        var error = Assert.Throws<InvalidDataException>(() => Loaded(Saved(0x00010002, latentSize: 0), 0x00010002));
+        Assert.Contains("LatentSize", error.Message);
+    }
+
+    [Fact]
     public void A_flipped_bit_is_refused_with_the_name_of_the_entry_or_changes_nothing()
     {
         byte[] zip = Saved(0x00010002);
@@ -82,13 +90,13 @@ public sealed class ModelFileTests : IDisposable
         }
     }
 
-    private byte[] Saved(uint version)
+    private byte[] Saved(uint version, int latentSize = 11)
     {
         var stream = new MemoryStream();
         using var repository = (IDisposable)Call(_core.GetType("Microsoft.ML.RepositoryWriter", throwOnError: true)!, null, "CreateNew", stream, _ml, true)!;
         var context = (ModelSaveContext)Activator.CreateInstance(typeof(ModelSaveContext), Any, null, [repository, "Model", "Model.key"], null)!;
         var files = new Dictionary<string, Action<Stream>> { ["vocab.txt"] = s => s.Write([1, 2, 3]) };
-        CallGeneric("Save", context, Version(version), "tiny", new TinyConfig { LatentSize = 11 }, _network, files);
+        CallGeneric("Save", context, Format(version), new TinyConfig { LatentSize = latentSize }, _network, files);
         Call(typeof(ModelSaveContext), context, "Done");
         Call(repository.GetType(), repository, "Commit");
         return stream.ToArray();
@@ -100,16 +108,16 @@ public sealed class ModelFileTests : IDisposable
         using var entry = (IDisposable)repository.GetType().GetMethod("OpenEntry", Any, [typeof(string), typeof(string)])!.Invoke(repository, ["Model", "Model.key"])!;
         using var context = (IDisposable)Activator.CreateInstance(_core.GetType("Microsoft.ML.ModelLoadContext", throwOnError: true)!, Any, null, [repository, entry, "Model"], null)!;
 
-        var config = (TinyConfig)CallGeneric("LoadConfig", _ml, context, Version(version), "tiny")!;
-        var loaded = (Linear)Unwrapped(typeof(ModelFile).GetMethod("LoadNetwork", Any)!.MakeGenericMethod(typeof(Linear)), null,
-            [_ml, context, 9L * sizeof(float), (Func<Linear>)(() => torch.nn.Linear(2, 3))])!;
+        IHost host = Hosts.Create(_ml);
+        var config = (TinyConfig)CallGeneric("LoadConfig", host, context, Format(version))!;
+        var (loaded, _) = ((Linear, torch.Device))Unwrapped(
+            typeof(ModelFile).GetMethod("LoadNetwork", Any)!.MakeGenericMethod(typeof(Linear)), null, [host, context, config])!;
         byte[] file = new byte[3];
         Call(typeof(ModelFile), null, "LoadFile", _ml, context, "vocab.txt", (Action<Stream>)(s => s.ReadExactly(file)));
         return (config, loaded, file);
     }
 
-    private static object Version(uint version) => Activator.CreateInstance(
-        _core.GetType("Microsoft.ML.VersionInfo", throwOnError: true)!, Any, null, ["TINYTEST", version, version, 0x00010001u, "Tests", "TinyTest", null], null)!;
+    private static ModelFormat Format(uint version) => new("tiny", "TINYTEST", "TinyTest", version);
 
     // Where the zip format puts the bytes: after a local header of 30 bytes, the name and the extra field.
     private static (int Begin, int Length) CompressedData(byte[] zip, string name)

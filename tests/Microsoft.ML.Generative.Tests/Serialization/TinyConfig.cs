@@ -1,12 +1,16 @@
+using System.Text.Json.Serialization;
+using TorchSharp;
+using TorchSharp.Modules;
+
 namespace Microsoft.ML.Generative.Tests;
 
-public enum TinyShape
+internal enum TinyShape
 {
     Round,
     Square,
 }
 
-public sealed class TinyConfig
+internal sealed class TinyConfig : IModelConfig<Linear>
 {
     public int LatentSize { get; init; } = 20;
 
@@ -17,4 +21,11 @@ public sealed class TinyConfig
     public int[] HiddenSizes { get; init; } = [400];
 
     public string? Note { get; init; }
+
+    [JsonIgnore]
+    public long WeightBytes => 9 * sizeof(float);
+
+    public Linear CreateNetwork() => torch.nn.Linear(2, 3);
+
+    public void Validate() => ModelFile.CheckConfig(() => OptionChecks.AtLeast(LatentSize, 1));
 }

@@ -10,6 +10,7 @@ namespace Microsoft.ML.Generative;
 /// <param name="ClassCount">The classes.</param>
 /// <param name="Labels">What they stand for, if anything.</param>
 internal sealed record ImageClassifierConfig(ImageClassifierOptions Options, ImageShape Shape, int ClassCount, ClassLabels? Labels)
+    : IModelConfig<ImageClassifierNetwork>
 {
     /// <summary>Size of the network's numbers.</summary>
     [JsonIgnore]

@@ -21,6 +21,8 @@ public sealed class ImageClassifierTransformer : BatchTransformer
 {
     internal const string LoaderSignature = "GenerativeClassifier";
 
+    private static readonly ModelFormat _format = new("image-classifier", "GEN ICLS", LoaderSignature);
+
     private readonly ImageClassifierConfig _config;
     private readonly ImageClassifierNetwork _network;
     private readonly torch.Device _device;
@@ -102,26 +104,14 @@ public sealed class ImageClassifierTransformer : BatchTransformer
         return results;
     }
 
-    private static VersionInfo Version => new(
-        modelSignature: "GEN ICLS",
-        verWrittenCur: 0x00010001,
-        verReadableCur: 0x00010001,
-        verWeCanReadBack: 0x00010001,
-        loaderSignature: LoaderSignature,
-        loaderAssemblyName: typeof(ImageClassifierTransformer).Assembly.FullName);
-
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, Version, "image-classifier", _config, _network);
+    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _config, _network);
 
     // ML.NET finds the loader by this name and signature.
     private static ImageClassifierTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
     {
         IHost host = env.Register(LoaderSignature);
-        ImageClassifierConfig config = ModelFile.LoadConfig<ImageClassifierConfig>(env, ctx, Version, "image-classifier");
-        config.Validate();
-        using IChannel channel = host.Start("Loading");
-        torch.Device device = TorchDevices.Choose(host, channel);
-        ImageClassifierNetwork network = ModelFile.LoadNetwork(env, ctx, config.WeightBytes, config.CreateNetwork);
-        network.to(device);
+        ImageClassifierConfig config = ModelFile.LoadConfig<ImageClassifierConfig>(host, ctx, _format);
+        (ImageClassifierNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, config);
         return new ImageClassifierTransformer(host, config, network, device);
     }
 

@@ -11,6 +11,7 @@ namespace Microsoft.ML.Generative;
 /// <param name="LowResolution">The smaller pictures that it is conditioned on, if it is.</param>
 /// <param name="Seed">Of the noise of rows that are transformed.</param>
 internal sealed record DiffusionConfig(DiffusionOptions Options, ImageShape Shape, int LabelCount, ImageShape? LowResolution, long Seed)
+    : IModelConfig<DenoiserNetwork>
 {
     /// <summary>The U-Net of a folder, where it is not that of the options.</summary>
     public UNetConfig? LoadedUNet { get; init; }

@@ -22,6 +22,8 @@ public sealed partial class DiffusionTransformer : BatchTransformer
     internal const string LoaderSignature = "GenerativeDiffusion";
     internal const string GeneratedColumnName = "Generated";
 
+    private static readonly ModelFormat _format = new("diffusion", "GEN DIFF", LoaderSignature);
+
     private readonly DiffusionConfig _config;
     private readonly DenoiserNetwork _network;
     private readonly torch.Device _device;
@@ -137,26 +139,14 @@ public sealed partial class DiffusionTransformer : BatchTransformer
         return DiffusionInputs.Unsigned(drawn);
     }
 
-    private static VersionInfo Version => new(
-        modelSignature: "GEN DIFF",
-        verWrittenCur: 0x00010001,
-        verReadableCur: 0x00010001,
-        verWeCanReadBack: 0x00010001,
-        loaderSignature: LoaderSignature,
-        loaderAssemblyName: typeof(DiffusionTransformer).Assembly.FullName);
-
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, Version, "diffusion", _config, _network);
+    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _config, _network);
 
     // ML.NET finds the loader by this name and signature.
     private static DiffusionTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
     {
         IHost host = env.Register(LoaderSignature);
-        DiffusionConfig config = ModelFile.LoadConfig<DiffusionConfig>(env, ctx, Version, "diffusion");
-        config.Validate();
-        using IChannel channel = host.Start("Loading");
-        torch.Device device = TorchDevices.Choose(host, channel);
-        DenoiserNetwork network = ModelFile.LoadNetwork(env, ctx, config.WeightBytes, config.CreateNetwork);
-        network.to(device);
+        DiffusionConfig config = ModelFile.LoadConfig<DiffusionConfig>(host, ctx, _format);
+        (DenoiserNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, config);
         return new DiffusionTransformer(host, config, network, device);
     }
 

@@ -10,7 +10,7 @@ namespace Microsoft.ML.Generative;
 /// <param name="RowSize">Values a row.</param>
 /// <param name="LabelCount">Classes that can be asked for; 0: none.</param>
 /// <param name="Seed">Of the noise of rows that are transformed.</param>
-internal sealed record GanConfig(GanOptions Options, ImageShape? Shape, int RowSize, int LabelCount, long Seed)
+internal sealed record GanConfig(GanOptions Options, ImageShape? Shape, int RowSize, int LabelCount, long Seed) : IModelConfig<GeneratorNetwork>
 {
     private const int RenewingPasses = 32;
 
@@ -59,6 +59,8 @@ internal sealed record GanConfig(GanOptions Options, ImageShape? Shape, int RowS
         GanArchitecture.Residual => new ResidualGenerator(this),
         _ => new DcganGenerator(this),
     };
+
+    GeneratorNetwork IModelConfig<GeneratorNetwork>.CreateNetwork() => CreateGenerator();
 
     /// <summary>A discriminator with weights drawn from libtorch's own generator.</summary>
     public DiscriminatorNetwork CreateDiscriminator() => Architecture switch

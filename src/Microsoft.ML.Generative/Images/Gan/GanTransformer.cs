@@ -22,6 +22,8 @@ public sealed partial class GanTransformer : BatchTransformer
     internal const string LoaderSignature = "GenerativeGan";
     internal const string GeneratedColumnName = "Generated";
 
+    private static readonly ModelFormat _format = new("gan", "GEN GAN ", LoaderSignature);
+
     private readonly GanConfig _config;
     private readonly GeneratorNetwork _network;
     private readonly torch.Device _device;
@@ -105,26 +107,14 @@ public sealed partial class GanTransformer : BatchTransformer
         return _config.Shape is null ? drawn : DiffusionInputs.Unsigned(drawn);
     }
 
-    private static VersionInfo Version => new(
-        modelSignature: "GEN GAN ",
-        verWrittenCur: 0x00010001,
-        verReadableCur: 0x00010001,
-        verWeCanReadBack: 0x00010001,
-        loaderSignature: LoaderSignature,
-        loaderAssemblyName: typeof(GanTransformer).Assembly.FullName);
-
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, Version, "gan", _config, _network);
+    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _config, _network);
 
     // ML.NET finds the loader by this name and signature.
     private static GanTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
     {
         IHost host = env.Register(LoaderSignature);
-        GanConfig config = ModelFile.LoadConfig<GanConfig>(env, ctx, Version, "gan");
-        config.Validate();
-        using IChannel channel = host.Start("Loading");
-        torch.Device device = TorchDevices.Choose(host, channel);
-        GeneratorNetwork network = ModelFile.LoadNetwork(env, ctx, config.WeightBytes, config.CreateGenerator);
-        network.to(device);
+        GanConfig config = ModelFile.LoadConfig<GanConfig>(host, ctx, _format);
+        (GeneratorNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, config);
         return new GanTransformer(host, config, network, device);
     }
 

@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
@@ -22,6 +21,8 @@ public sealed class VaeTransformer : BatchTransformer
 {
     internal const string LoaderSignature = "GenerativeVae";
     internal const string GeneratedColumnName = "Generated";
+
+    private static readonly ModelFormat _format = new("vae", "GEN VAE ", LoaderSignature, Version: 0x00010002);
 
     private readonly VaeConfig _config;
     private readonly VaeNetwork _network;
@@ -251,27 +252,14 @@ public sealed class VaeTransformer : BatchTransformer
         return results;
     }
 
-    private static VersionInfo Version => new(
-        modelSignature: "GEN VAE ",
-        verWrittenCur: 0x00010002,
-        verReadableCur: 0x00010002,
-        verWeCanReadBack: 0x00010001,
-        loaderSignature: LoaderSignature,
-        loaderAssemblyName: typeof(VaeTransformer).Assembly.FullName);
-
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, Version, "vae", _config, _network);
+    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _config, _network);
 
     // ML.NET finds the loader by this name and signature.
     private static VaeTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
     {
         IHost host = env.Register(LoaderSignature);
-        VaeConfig config = ModelFile.LoadConfig<VaeConfig>(env, ctx, Version, "vae");
-        config.Validate();
-        using IChannel channel = host.Start("Loading");
-        torch.Device device = TorchDevices.Choose(host, channel);
-        VaeNetwork network = ModelFile.LoadNetwork(
-            env, ctx, config.WeightBytes, () => new VaeNetwork(config.Options, config.Shape, config.InputSize, config.LabelCount));
-        network.to(device);
+        VaeConfig config = ModelFile.LoadConfig<VaeConfig>(host, ctx, _format);
+        (VaeNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, config);
         return new VaeTransformer(host, config, network, device);
     }
 
@@ -292,32 +280,4 @@ public sealed class VaeGenerateOptions
     /// The class to draw, from 0 (a key column's values count from 1: the first is 0 here); for models with labels, which need it. Default: none.
     /// </summary>
     public int? Label { get; set; }
-}
-
-/// <summary>What a model file says of the network beside its weights.</summary>
-internal sealed record VaeConfig(VaeOptions Options, ImageShape? Shape, int InputSize, long Seed, int LabelCount = 0)
-{
-    [JsonIgnore]
-    public long[] RowShape => Shape is { } s ? [s.Channels, s.Height, s.Width] : [InputSize];
-
-    [JsonIgnore]
-    public VectorDataViewType RowType => Shape?.VectorType(NumberDataViewType.Single) ?? new VectorDataViewType(NumberDataViewType.Single, InputSize);
-
-    /// <summary>Size of the network's weights.</summary>
-    [JsonIgnore]
-    public long WeightBytes => checked(sizeof(float) * VaeNetwork.CountParameters(Options, Shape, InputSize, LabelCount));
-
-    /// <exception cref="InvalidDataException">The parts contradict each other.</exception>
-    public void Validate() => ModelFile.CheckConfig(() =>
-    {
-        _ = WeightBytes;
-        Options.Validate();
-        OptionChecks.AtLeast(InputSize, 1);
-        if (LabelCount < 0 || LabelCount > 0 != Options.LabelColumnName is not null)
-            throw new ArgumentException($"{LabelCount} labels do not go with the label column '{Options.LabelColumnName}'");
-        if (Shape is { } shape && (!shape.IsPossible || shape.Size != InputSize))
-            throw new ArgumentException($"images of {shape} do not have {InputSize} values");
-        if (Shape is null && Options.Architecture == VaeArchitecture.Convolutional)
-            throw new ArgumentException("a convolutional network needs the shape of its images");
-    });
 }

@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
@@ -22,6 +21,8 @@ public sealed class VqVaeTransformer : BatchTransformer
 {
     internal const string LoaderSignature = "GenerativeVqVae";
     internal const string GeneratedColumnName = "Generated";
+
+    private static readonly ModelFormat _format = new("vq-vae", "GEN VQVA", LoaderSignature);
 
     private readonly VqVaeConfig _config;
     private readonly VqVaeNetwork _network;
@@ -173,26 +174,14 @@ public sealed class VqVaeTransformer : BatchTransformer
         return results;
     }
 
-    private static VersionInfo Version => new(
-        modelSignature: "GEN VQVA",
-        verWrittenCur: 0x00010001,
-        verReadableCur: 0x00010001,
-        verWeCanReadBack: 0x00010001,
-        loaderSignature: LoaderSignature,
-        loaderAssemblyName: typeof(VqVaeTransformer).Assembly.FullName);
-
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, Version, "vq-vae", _config, _network);
+    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _config, _network);
 
     // ML.NET finds the loader by this name and signature.
     private static VqVaeTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
     {
         IHost host = env.Register(LoaderSignature);
-        VqVaeConfig config = ModelFile.LoadConfig<VqVaeConfig>(env, ctx, Version, "vq-vae");
-        config.Validate();
-        using IChannel channel = host.Start("Loading");
-        torch.Device device = TorchDevices.Choose(host, channel);
-        VqVaeNetwork network = ModelFile.LoadNetwork(env, ctx, config.WeightBytes, () => new VqVaeNetwork(config.Options, config.Shape));
-        network.to(device);
+        VqVaeConfig config = ModelFile.LoadConfig<VqVaeConfig>(host, ctx, _format);
+        (VqVaeNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, config);
         return new VqVaeTransformer(host, config, network, device);
     }
 
@@ -210,25 +199,4 @@ public sealed class VqVaeGenerateOptions
     /// What the prior's logits are divided by, at least 0: below 1 draws more typical pictures, 0 always the most probable code. Default: 1.
     /// </summary>
     public double Temperature { get; set; } = 1;
-}
-
-/// <summary>What a model file says of the network beside its weights.</summary>
-internal sealed record VqVaeConfig(VqVaeOptions Options, ImageShape Shape)
-{
-    [JsonIgnore]
-    public CodeGrid Grid => CodeGrid.Of(Options, Shape);
-
-    /// <summary>Size of the network's weights and codebook.</summary>
-    [JsonIgnore]
-    public long WeightBytes => checked(sizeof(float) * VqVaeNetwork.CountParameters(Options, Shape));
-
-    /// <exception cref="InvalidDataException">The parts contradict each other.</exception>
-    public void Validate() => ModelFile.CheckConfig(() =>
-    {
-        Options.Validate();
-        if (!Shape.IsPossible)
-            throw new ArgumentException($"there are no images of {Shape}");
-        _ = Shape.Size;
-        _ = WeightBytes;
-    });
 }

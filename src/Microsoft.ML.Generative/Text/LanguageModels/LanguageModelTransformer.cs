@@ -23,7 +23,7 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
 {
     internal const string LoaderSignature = "GenerativeLanguageModel";
 
-    private const string ModelName = "language-model";
+    private static readonly ModelFormat _format = new("language-model", "GEN LANG", LoaderSignature);
 
     private readonly LanguageModelConfig _config;
     private readonly LanguageModelNetwork _network;
@@ -116,31 +116,19 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
     internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) =>
         new TextRowBatch(input, input.Schema[_config.Options.TransformedColumnName], slots, Complete);
 
-    private static VersionInfo Version => new(
-        modelSignature: "GEN LANG",
-        verWrittenCur: 0x00010001,
-        verReadableCur: 0x00010001,
-        verWeCanReadBack: 0x00010001,
-        loaderSignature: LoaderSignature,
-        loaderAssemblyName: typeof(LanguageModelTransformer).Assembly.FullName);
-
     private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(
-        ctx, Version, ModelName, _config with { OtherEnds = Codec.OtherEnds.Count > 0 ? [.. Codec.OtherEnds] : null }, _network,
+        ctx, _format, _config with { OtherEnds = Codec.OtherEnds.Count > 0 ? [.. Codec.OtherEnds] : null }, _network,
         TokenizerFiles.Save(Tokenizer).ToDictionary(file => file.Key, file => (Action<Stream>)(stream => stream.Write(file.Value))));
 
     // ML.NET finds the loader by this name and signature.
     private static LanguageModelTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
     {
         IHost host = env.Register(LoaderSignature);
-        LanguageModelConfig config = ModelFile.LoadConfig<LanguageModelConfig>(env, ctx, Version, ModelName);
-        config.Validate();
+        LanguageModelConfig config = ModelFile.LoadConfig<LanguageModelConfig>(host, ctx, _format);
         TextCodec codec = TextCodec.Of(TokenizerFiles.Load(TokenizerFiles.Names.ToDictionary(name => name, name => ReadFile(env, ctx, name))), 0) with { OtherEnds = config.OtherEnds ?? [] };
         if (codec.VocabularySize > config.Options.Architecture.VocabularySize)
             throw new InvalidDataException($"The tokenizer has {codec.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows {config.Options.Architecture.VocabularySize}.");
-        using IChannel channel = host.Start("Loading");
-        torch.Device device = TorchDevices.Choose(host, channel);
-        LanguageModelNetwork network = ModelFile.LoadNetwork(env, ctx, config.WeightBytes, () => new LanguageModelNetwork(config.Options.Architecture));
-        network.to(device);
+        (LanguageModelNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, config);
         return new LanguageModelTransformer(host, config, codec, network, device);
     }
 
@@ -156,7 +144,7 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
 }
 
 /// <summary>What a model file says of the network beside its weights.</summary>
-internal sealed record LanguageModelConfig(LanguageModelOptions Options, long Seed)
+internal sealed record LanguageModelConfig(LanguageModelOptions Options, long Seed) : IModelConfig<LanguageModelNetwork>
 {
     /// <inheritdoc cref="TextCodec.OtherEnds"/>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -165,6 +153,8 @@ internal sealed record LanguageModelConfig(LanguageModelOptions Options, long Se
     /// <summary>Size of the network's weights.</summary>
     [JsonIgnore]
     public long WeightBytes => checked(sizeof(float) * Options.Architecture.CountParameters());
+
+    public LanguageModelNetwork CreateNetwork() => new(Options.Architecture);
 
     /// <exception cref="InvalidDataException">The parts contradict each other.</exception>
     public void Validate() => ModelFile.CheckConfig(() =>

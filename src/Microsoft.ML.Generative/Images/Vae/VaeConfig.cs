@@ -1,0 +1,34 @@
+using System.Text.Json.Serialization;
+using Microsoft.ML.Data;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>What a model file says of the network beside its weights.</summary>
+internal sealed record VaeConfig(VaeOptions Options, ImageShape? Shape, int InputSize, long Seed, int LabelCount = 0) : IModelConfig<VaeNetwork>
+{
+    [JsonIgnore]
+    public long[] RowShape => Shape is { } s ? [s.Channels, s.Height, s.Width] : [InputSize];
+
+    [JsonIgnore]
+    public VectorDataViewType RowType => Shape?.VectorType(NumberDataViewType.Single) ?? new VectorDataViewType(NumberDataViewType.Single, InputSize);
+
+    /// <summary>Size of the network's weights.</summary>
+    [JsonIgnore]
+    public long WeightBytes => checked(sizeof(float) * VaeNetwork.CountParameters(Options, Shape, InputSize, LabelCount));
+
+    public VaeNetwork CreateNetwork() => new(Options, Shape, InputSize, LabelCount);
+
+    /// <exception cref="InvalidDataException">The parts contradict each other.</exception>
+    public void Validate() => ModelFile.CheckConfig(() =>
+    {
+        _ = WeightBytes;
+        Options.Validate();
+        OptionChecks.AtLeast(InputSize, 1);
+        if (LabelCount < 0 || LabelCount > 0 != Options.LabelColumnName is not null)
+            throw new ArgumentException($"{LabelCount} labels do not go with the label column '{Options.LabelColumnName}'");
+        if (Shape is { } shape && (!shape.IsPossible || shape.Size != InputSize))
+            throw new ArgumentException($"images of {shape} do not have {InputSize} values");
+        if (Shape is null && Options.Architecture == VaeArchitecture.Convolutional)
+            throw new ArgumentException("a convolutional network needs the shape of its images");
+    });
+}
