@@ -22,4 +22,27 @@ internal static class LabelCounts
         return checked((int)(count ?? throw new ArgumentException(
             $"Column '{columnName}' does not tell how many classes it has: set LabelCount, or make a key of it with MapValueToKey.")));
     }
+
+    /// <summary>Checks labels that a user asks a model to draw.</summary>
+    /// <param name="labels">The labels.</param>
+    /// <param name="labelCount">Classes that the model knows; 0: none.</param>
+    /// <param name="isNeeded">Whether a model with classes needs one.</param>
+    /// <param name="parameterName">Where they were given.</param>
+    /// <exception cref="ArgumentException">A label is missing, too high or not wanted.</exception>
+    public static void Check(IReadOnlyCollection<int> labels, int labelCount, bool isNeeded, string parameterName)
+    {
+        if (labels.Count > 0 && labelCount == 0)
+            throw new ArgumentException($"The label {labels.First()} was given, but the model was trained without labels.", parameterName);
+        if (labels.Count == 0 && labelCount > 0 && isNeeded)
+            throw new ArgumentException($"The model was trained with labels: expected one of 0 to {labelCount - 1}.", parameterName);
+        foreach (int label in labels)
+        {
+            if (label < 0 || label >= labelCount)
+                throw new ArgumentException($"The label is {label}; expected 0 to {labelCount - 1}.", parameterName);
+        }
+    }
+
+    /// <inheritdoc cref="Check(IReadOnlyCollection{int}, int, bool, string)"/>
+    public static void Check(int? label, int labelCount, string parameterName) =>
+        Check(label is { } one ? [one] : Array.Empty<int>(), labelCount, isNeeded: true, parameterName);
 }

@@ -81,19 +81,25 @@ public abstract class BatchTransformer : ITransformer, IDisposable
             throw new ArgumentException($"{values.Length} values were given; expected {expected}.", name);
     }
 
-    /// <summary>Computes rows of values, as many at once as a cursor does.</summary>
+    /// <summary>Computes rows of values.</summary>
     /// <param name="count">The rows.</param>
     /// <param name="width">Values in a row.</param>
     /// <param name="compute">From the first row and the number of rows to [rows, ..values], Float32.</param>
-    private protected float[] ComputeRows(int count, int width, Func<int, int, torch.Tensor> compute)
+    /// <param name="rowsAtOnce">How many at once; as many as a cursor does if it is not said.</param>
+    /// <param name="cancellation">Stops between batches.</param>
+    private protected float[] ComputeRows(
+        int count, int width, Func<int, int, torch.Tensor> compute, int? rowsAtOnce = null, CancellationToken cancellation = default)
     {
+        ThrowIfDisposed();
+        int atOnce = rowsAtOnce ?? RowsAtOnce;
         float[] values = new float[checked(count * width)];
         using IDisposable noGradient = torch.no_grad();
-        for (int start = 0; start < count; start += RowsAtOnce)
+        for (int start = 0; start < count; start += atOnce)
         {
             Host.CheckAlive();
+            cancellation.ThrowIfCancellationRequested();
             using DisposeScope scope = torch.NewDisposeScope();
-            int rows = Math.Min(RowsAtOnce, count - start);
+            int rows = Math.Min(atOnce, count - start);
             TensorMemory.ToArray<float>(compute(start, rows)).CopyTo(values, checked(start * width));
         }
 

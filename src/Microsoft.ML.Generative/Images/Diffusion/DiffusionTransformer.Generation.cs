@@ -92,27 +92,21 @@ public sealed partial class DiffusionTransformer
         options ??= new DiffusionGenerateOptions();
         options.Validate();
         CheckAgainstModel(count, options);
-        ThrowIfDisposed();
 
         long seed = SeedSequence.Choose(Host, options.Seed);
-        float[] values = new float[checked(count * RowSize)];
-        int atOnce = options.BatchSize ?? RowsAtOnce;
-        using IDisposable noGradient = torch.no_grad();
-        for (int start = 0; start < count; start += atOnce)
+        float[] values = ComputeRows(count, RowSize, (start, rows) =>
         {
-            using DisposeScope scope = torch.NewDisposeScope();
-            var pictures = new PictureRange(start, Math.Min(atOnce, count - start), count);
+            var pictures = new PictureRange(start, rows, count);
             using NoiseScheduler scheduler = OpenScheduler(options);
             var prediction = new GuidedPrediction(_network, Conditions(options, pictures), _config.NullLabel, options.GuidanceScale, options.GuidanceRescale);
-            var noise = new PictureNoise(PictureNoise.Keys(seed, start, pictures.Count), _config.Shape, _device);
+            var noise = new PictureNoise(PictureNoise.Keys(seed, start, rows), _config.Shape, _device);
             var drawing = new DiffusionDrawing(scheduler, prediction, noise)
             {
                 Check = () => StopIfCancelled(options),
                 Report = options.Progress is null ? null : (step, steps, expected) => Report(options, pictures, step + 1, steps, expected),
             };
-            TensorMemory.ToArray<float>(DiffusionInputs.Unsigned(draw(drawing, prediction, pictures))).CopyTo(values, checked(start * RowSize));
-        }
-
+            return DiffusionInputs.Unsigned(draw(drawing, prediction, pictures));
+        }, options.BatchSize, options.CancellationToken);
         return new MemoryDataView(Host, GeneratedColumnName, _config.RowType, values);
     }
 
@@ -178,12 +172,7 @@ public sealed partial class DiffusionTransformer
         if (options.Labels is { } labels && labels.Count != count)
             throw new ArgumentException($"{labels.Count} labels were given for {count} pictures.", nameof(options));
         int[] given = [.. options.Labels ?? [], .. options.Label is { } one ? [one] : Array.Empty<int>()];
-        if (given.Length > 0 && LabelCount == 0)
-            throw new ArgumentException($"The label {given[0]} was given, but the model was trained without labels.", nameof(options));
-        if (given.Any(label => label < 0 || label >= LabelCount))
-            throw new ArgumentException($"The label is {given.First(label => label < 0 || label >= LabelCount)}; expected 0 to {LabelCount - 1}.", nameof(options));
-        if (LabelCount > 0 && given.Length == 0 && _config.NullLabel is null && count > 0)
-            throw new ArgumentException($"The model was trained with labels only: expected one of 0 to {LabelCount - 1}.", nameof(options));
+        LabelCounts.Check(given, LabelCount, isNeeded: _config.NullLabel is null && count > 0, nameof(options));
         if (options.GuidanceScale != 1 && (_config.NullLabel is null || given.Length == 0))
             throw new ArgumentException(
                 $"{nameof(options.GuidanceScale)} is {options.GuidanceScale}: guidance needs a label, and a model that was trained with {nameof(DiffusionOptions.LabelDropout)} above 0.", nameof(options));

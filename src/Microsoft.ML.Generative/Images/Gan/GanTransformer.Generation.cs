@@ -20,12 +20,12 @@ public sealed partial class GanTransformer
         options.Validate();
         if (options.Labels is { } some && some.Count != count)
             throw new ArgumentException($"{some.Count} labels were given for {count} rows.", nameof(options));
-        CheckLabels([.. options.Labels ?? [], .. options.Label is { } one ? [one] : Array.Empty<int>()], isNeeded: count > 0);
+        LabelCounts.Check([.. options.Labels ?? [], .. options.Label is { } one ? [one] : Array.Empty<int>()], LabelCount, isNeeded: count > 0, nameof(options));
 
         long seed = SeedSequence.Choose(Host, options.Seed);
-        return Compute(count, options.BatchSize ?? RowsAtOnce, (start, rows) => (
-            LatentDraws.Of(PictureNoise.Keys(seed, start, rows), LatentSize, options.Truncation),
-            [.. Enumerable.Range(start, rows).Select(i => options.Labels?[i] ?? options.Label ?? 0)]), options.CancellationToken);
+        return Rows(ComputeRows(count, RowSize, (start, rows) => Draw(
+            LatentDraws.Of(PictureNoise.Keys(seed, start, rows), LatentSize, options.Truncation).to(_device),
+            LabelsOf([.. Enumerable.Range(start, rows).Select(i => options.Labels?[i] ?? options.Label ?? 0)])), options.BatchSize, options.CancellationToken));
     }
 
     /// <summary>The z of the row that <see cref="Generate"/> draws first.</summary>
@@ -48,7 +48,7 @@ public sealed partial class GanTransformer
     public float[] Decode(ReadOnlySpan<float> latent, int? label = null)
     {
         CheckSize(latent, LatentSize, nameof(latent));
-        CheckLabel(label);
+        LabelCounts.Check(label, LabelCount, nameof(label));
         ThrowIfDisposed();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
@@ -67,14 +67,14 @@ public sealed partial class GanTransformer
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
         CheckSize(from, LatentSize, nameof(from));
         CheckSize(to, LatentSize, nameof(to));
-        CheckLabel(label);
+        LabelCounts.Check(label, LabelCount, nameof(label));
         float[] first = from.ToArray(), last = to.ToArray();
-        return Compute(count, RowsAtOnce, (start, rows) =>
+        return Rows(ComputeRows(count, RowSize, (start, rows) =>
         {
             torch.Tensor a = torch.tensor(first, [1, LatentSize]), b = torch.tensor(last, [1, LatentSize]);
             torch.Tensor[] between = [.. Enumerable.Range(start, rows).Select(i => DiffusionInversion.Slerp(a, b, i / (count - 1.0)))];
-            return (torch.cat(between, 0), [.. Enumerable.Repeat(label ?? 0, rows)]);
-        });
+            return Draw(torch.cat(between, 0).to(_device), LabelsOf([.. Enumerable.Repeat(label ?? 0, rows)]));
+        }));
     }
 
     /// <summary>Finds the z whose row is nearest to a given one, by the mean squared difference (Zhu et al. 2016, eq. 5).</summary>
@@ -95,7 +95,7 @@ public sealed partial class GanTransformer
                 throw new ArgumentException($"The row has the value {value}; expected {(_config.Shape is null ? "finite ones" : "0 to 1")}.", nameof(row));
         }
 
-        CheckLabel(options.Label);
+        LabelCounts.Check(options.Label, LabelCount, nameof(options));
         ThrowIfDisposed();
         long seed = SeedSequence.Choose(Host, options.Seed);
         using DisposeScope scope = torch.NewDisposeScope();
@@ -133,34 +133,7 @@ public sealed partial class GanTransformer
 
     private static torch.Tensor Distances(torch.Tensor target, torch.Tensor rows) => (rows - target).square().flatten(1).mean([1]);
 
-    private MemoryDataView Compute(int count, int atOnce, Func<int, int, (torch.Tensor Z, int[] Labels)> inputs, CancellationToken cancellation = default)
-    {
-        ThrowIfDisposed();
-        float[] values = new float[checked(count * RowSize)];
-        using IDisposable noGradient = torch.no_grad();
-        for (int start = 0; start < count; start += atOnce)
-        {
-            Host.CheckAlive();
-            cancellation.ThrowIfCancellationRequested();
-            using DisposeScope scope = torch.NewDisposeScope();
-            var (z, labels) = inputs(start, Math.Min(atOnce, count - start));
-            TensorMemory.ToArray<float>(Draw(z.to(_device), LabelsOf(labels))).CopyTo(values, start * RowSize);
-        }
-
-        return new MemoryDataView(Host, GeneratedColumnName, _config.RowType, values);
-    }
+    private MemoryDataView Rows(float[] values) => new(Host, GeneratedColumnName, _config.RowType, values);
 
     private torch.Tensor? LabelsOf(int[] labels) => LabelCount == 0 ? null : torch.tensor([.. labels.Select(label => (long)label)], device: _device);
-
-    private void CheckLabel(int? label) => CheckLabels(label is { } one ? [one] : [], isNeeded: true);
-
-    private void CheckLabels(int[] labels, bool isNeeded)
-    {
-        if (labels.Length > 0 && LabelCount == 0)
-            throw new ArgumentException($"The label {labels[0]} was given, but the model was trained without labels.", nameof(labels));
-        if (labels.Length == 0 && LabelCount > 0 && isNeeded)
-            throw new ArgumentException($"The model was trained with labels: expected one of 0 to {LabelCount - 1}.", nameof(labels));
-        if (labels.FirstOrDefault(label => label < 0 || label >= LabelCount, -1) is var wrong && labels.Any(label => label < 0 || label >= LabelCount))
-            throw new ArgumentException($"The label is {wrong}; expected 0 to {LabelCount - 1}.", nameof(labels));
-    }
 }

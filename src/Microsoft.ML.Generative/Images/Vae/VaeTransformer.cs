@@ -51,13 +51,13 @@ public sealed class VaeTransformer : BatchTransformer
     /// <param name="options">Seed and temperature.</param>
     /// <returns>A column Generated of <see cref="RowSize"/> values a row, the decoder's means; pictures have their shape in the column's type.</returns>
     /// <remarks>The n-th row depends on the seed and n alone, not on <paramref name="count"/>.</remarks>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative or the temperature is.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative, or the temperature is negative or no number.</exception>
     /// <exception cref="ArgumentException">A label is missing, too high, or given to a model without labels.</exception>
     public IDataView Generate(int count, VaeGenerateOptions? options = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         options ??= new VaeGenerateOptions();
-        ArgumentOutOfRangeException.ThrowIfNegative(options.Temperature);
+        OptionChecks.AtLeast(options.Temperature, 0);
 
         long seed = SeedSequence.Choose(Host, options.Seed);
         float[] latents = new float[checked(count * LatentSize)];
@@ -76,7 +76,7 @@ public sealed class VaeTransformer : BatchTransformer
     public float[] Encode(ReadOnlySpan<float> row, int? label = null)
     {
         CheckSize(row, RowSize, nameof(row));
-        CheckLabel(label);
+        LabelCounts.Check(label, LabelCount, nameof(label));
         ThrowIfDisposed();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
@@ -160,8 +160,7 @@ public sealed class VaeTransformer : BatchTransformer
 
     private float[] DecodeValues(float[] latents, int? label)
     {
-        ThrowIfDisposed();
-        CheckLabel(label);
+        LabelCounts.Check(label, LabelCount, nameof(label));
         return ComputeRows(latents.Length / LatentSize, RowSize, (start, rows) =>
         {
             torch.Tensor z = torch.tensor(latents.AsSpan(start * LatentSize, rows * LatentSize).ToArray(), [rows, LatentSize], device: _device);
@@ -170,19 +169,6 @@ public sealed class VaeTransformer : BatchTransformer
     }
 
     private torch.Tensor? LabelsOf(int? label, long count) => label is { } known ? torch.full([count], known, torch.int64, _device) : null;
-
-    private void CheckLabel(int? label)
-    {
-        string? problem = (label, LabelCount) switch
-        {
-            (null, 0) => null,
-            ({ } given, 0) => $"The label {given} was given, but the model was trained without labels.",
-            (null, _) => $"The model was trained with labels: expected one of 0 to {LabelCount - 1}.",
-            ({ } given, _) => given >= 0 && given < LabelCount ? null : $"The label is {given}; expected 0 to {LabelCount - 1}.",
-        };
-        if (problem is not null)
-            throw new ArgumentException(problem, nameof(label));
-    }
 
     private protected override int RowsAtOnce => _config.Options.TransformBatchSize;
 

@@ -62,7 +62,6 @@ public sealed class VqVaeTransformer : BatchTransformer
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         options ??= new VqVaeGenerateOptions();
         OptionChecks.AtLeast(options.Temperature, 0);
-        ThrowIfDisposed();
 
         long seed = SeedSequence.Choose(Host, options.Seed);
         return Rows(ComputeRows(count, RowSize, (start, rows) => Decode(CodeSampler.Draw(
@@ -110,7 +109,6 @@ public sealed class VqVaeTransformer : BatchTransformer
                 throw new ArgumentException($"Code {grid.First(code => code < 0 || code >= CodebookSize)} was given; expected 0 to {CodebookSize - 1}.", nameof(grids));
         }
 
-        ThrowIfDisposed();
         return ComputeRows(grids.Length, RowSize, (start, rows) =>
             Decode([.. grids.AsSpan(start, rows).ToArray().SelectMany(grid => grid).Select(code => (long)code)]));
     }
