@@ -45,11 +45,12 @@ done
 
 nuspec=$repository/src/Microsoft.ML.Generative/obj/Release/Microsoft.ML.Generative.$version.nuspec
 dependencies=$(sed -nE 's/.*<dependency id="([^"]+)" version="([^"]+)".*/\1 \2/p' "$nuspec" | LC_ALL=C sort)
-# The seven packages that the library references, and the pins of Directory.Packages.props for what these bring along.
+# The eight packages that the library references, and the pins of Directory.Packages.props for what these bring along.
 expected='Google.Protobuf 3.31.1
 Microsoft.Extensions.AI.Abstractions [10.11.0, 11.0.0)
 Microsoft.ML [5.0.1, 6.0.0)
 Microsoft.ML.ImageAnalytics [5.0.1, 6.0.0)
+Microsoft.ML.OnnxRuntime.Managed 1.31.1
 Microsoft.ML.Tokenizers [2.0.1, 3.0.0)
 SharpZipLib 1.4.2
 SkiaSharp [2.88.9, 3.0.0)

@@ -16,7 +16,7 @@ public abstract class ImageFeatureExtractor
     public static ImageFeatureExtractor Pixels { get; } = new PixelFeatures();
 
     /// <summary>
-    /// The columns hold features already: known-size vectors of Single. For models in ONNX files, ML.NET's <c>ApplyOnnxModel</c> makes such a column of each data.
+    /// The columns hold features already: known-size vectors of Single, such as a transform of ML.NET makes of each data.
     /// </summary>
     public static ImageFeatureExtractor Columns { get; } = new ColumnFeatures();
 
@@ -36,10 +36,33 @@ public abstract class ImageFeatureExtractor
     /// with the rights of this process: load files of people you trust only.</b>
     /// </remarks>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
-    public static ImageFeatureExtractor TorchScript(string path, TorchScriptFeatureOptions? options = null)
+    public static ImageFeatureExtractor TorchScript(string path, ImageFeatureOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
-        return new TorchScriptFeatures(path, (options ?? new TorchScriptFeatureOptions()).Checked());
+        return new TorchScriptFeatures(path, (options ?? new ImageFeatureOptions()).Checked());
+    }
+
+    /// <summary>What a network in an ONNX file makes of pictures, such as an Inception network for published distances.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="options">How the pictures are handed to it. Where they say nothing, pictures are brought to the size that the file asks for.</param>
+    /// <param name="outputName">The output that has the features. Default: the only one.</param>
+    /// <remarks>
+    /// It takes one tensor [batch, channels, height, width] of Single and makes one of [batch, ..]. It runs on the CPU with ONNX Runtime, whose native library
+    /// the application brings: the NuGet package Microsoft.ML.OnnxRuntime.
+    /// </remarks>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    /// <example>
+    /// <code>
+    /// ImageGenerationMetrics metrics = mlContext.Generative().EvaluateImages(real, model.Generate(5_000), new ImageEvaluationOptions
+    /// {
+    ///     Features = ImageFeatureExtractor.Onnx("inception.onnx", new() { Mean = [0.485f, 0.456f, 0.406f], StandardDeviation = [0.229f, 0.224f, 0.225f] }),
+    /// });
+    /// </code>
+    /// </example>
+    public static ImageFeatureExtractor Onnx(string path, ImageFeatureOptions? options = null, string? outputName = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        return new OnnxFeatures(path, (options ?? new ImageFeatureOptions()).Checked(), outputName);
     }
 
     /// <summary>Whether it makes features of pictures.</summary>

@@ -5,7 +5,7 @@ namespace Microsoft.ML.Generative.Tests;
 
 public sealed class TorchScriptFeaturesTests
 {
-    private static float[] Compute(string expression, Func<Tensor> pictures, TorchScriptFeatureOptions? options = null)
+    private static float[] Compute(string expression, Func<Tensor> pictures, ImageFeatureOptions? options = null)
     {
         TorchRuntime.EnsureLoaded();
         using var folder = new TemporaryFolder();
@@ -59,7 +59,7 @@ public sealed class TorchScriptFeaturesTests
     [InlineData("StandardDeviation")]
     public void An_option_out_of_its_range_is_named(string name)
     {
-        TorchScriptFeatureOptions options = name switch
+        ImageFeatureOptions options = name switch
         {
             "Channels" => new() { Channels = 5 },
             "Height" => new() { Height = 0 },
