@@ -253,9 +253,9 @@ public sealed class GanOptions : ImageTrainingOptions
 
     internal override void ValidateForTraining()
     {
-        base.ValidateForTraining();
         Refuse(EarlyStoppingPatience is not null, nameof(EarlyStoppingPatience), EarlyStoppingPatience,
             "a discriminator's loss does not tell when its generator is best");
+        base.ValidateForTraining();
     }
 
     private void CheckCombinations()
@@ -268,6 +268,7 @@ public sealed class GanOptions : ImageTrainingOptions
         Refuse(LabelSmoothing > 0 && Objective is not (GanObjective.NonSaturating or GanObjective.LeastSquares), nameof(LabelSmoothing), LabelSmoothing,
             $"{nameof(Objective)} {Objective} has no targets");
 
+        Refuse(MinibatchDeviation && BatchSize == 1, nameof(MinibatchDeviation), true, $"with {nameof(BatchSize)} 1 nothing varies");
         bool hasPenalty = R1Weight > 0 || R2Weight > 0;
         string penalty = R1Weight > 0 ? nameof(R1Weight) : nameof(R2Weight);
         Refuse(hasPenalty && IsWasserstein, penalty, Math.Max(R1Weight, R2Weight), $"{nameof(Objective)} {Objective} bounds the gradient in its own way");

@@ -15,6 +15,8 @@ public class GanOptionsTests
         { nameof(GanOptions.WeightClip), o => o.WeightClip = 0.1 },
         { nameof(GanOptions.GradientPenaltyWeight), o => o.GradientPenaltyWeight = 1 },
         { nameof(GanOptions.AdaptiveAugmentation), o => o.AdaptiveAugmentation = true },
+        { nameof(GanOptions.MinibatchDeviation), o => (o.MinibatchDeviation, o.BatchSize) = (true, 1) },
+        { nameof(GanOptions.EarlyStoppingPatience), o => o.EarlyStoppingPatience = 2 },
         { nameof(GanOptions.AdaptiveAugmentation), o => (o.AdaptiveAugmentation, o.Augmentation, o.Objective) = (true, GanAugmentations.Color, GanObjective.Wasserstein) },
         { nameof(GanOptions.LabelCount), o => o.LabelCount = 3 },
         { nameof(GanOptions.LabelConditioning), o => o.LabelConditioning = GanLabelConditioning.Concatenation },
