@@ -14,6 +14,13 @@ internal readonly record struct ImageShape(int Channels, int Height, int Width)
     [JsonIgnore]
     public bool IsPossible => Channels is >= 1 and <= 4 && Height >= 1 && Width >= 1;
 
+    /// <exception cref="ArgumentException">There are no such pictures, or they do not have so many values.</exception>
+    public void CheckSize(int values)
+    {
+        if (!IsPossible || Size != values)
+            throw new ArgumentException($"images of {this} do not have {values} values");
+    }
+
     /// <summary>The type of a column of such pictures.</summary>
     public VectorDataViewType VectorType(PrimitiveDataViewType itemType) => new(itemType, Channels, Height, Width);
 

@@ -23,6 +23,14 @@ internal static class LabelCounts
             $"Column '{columnName}' does not tell how many classes it has: set LabelCount, or make a key of it with MapValueToKey.")));
     }
 
+    /// <summary>Checks that a model has classes where its options name a column of them.</summary>
+    /// <exception cref="ArgumentException">It has, and they do not, or the other way round.</exception>
+    public static void CheckColumn(int labelCount, string? columnName)
+    {
+        if (labelCount < 0 || labelCount > 0 != columnName is not null)
+            throw new ArgumentException($"{labelCount} labels do not go with the label column '{columnName}'");
+    }
+
     /// <summary>Checks labels that a user asks a model to draw.</summary>
     /// <param name="labels">The labels.</param>
     /// <param name="labelCount">Classes that the model knows; 0: none.</param>

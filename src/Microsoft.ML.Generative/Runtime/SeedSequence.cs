@@ -12,6 +12,9 @@ internal static class SeedSequence
     public static long Derive(long seed, long stream) =>
         (long)(Mix(Mix((ulong)seed + 0x9e3779b97f4a7c15) ^ (ulong)stream * 0xbf58476d1ce4e5b9) >> 1);
 
+    /// <summary>The seeds of so many streams, one for each row that is drawn.</summary>
+    public static long[] DeriveMany(long seed, int start, int count) => [.. Enumerable.Range(start, count).Select(i => Derive(seed, i))];
+
     public static ulong Mix(ulong x)
     {
         x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;

@@ -32,6 +32,16 @@ public sealed class ImageFeatureOptions
         return copy;
     }
 
+    /// <summary>These options, with a shape where they say none.</summary>
+    internal ImageFeatureOptions Or(int? channels, int? height, int? width)
+    {
+        var filled = (ImageFeatureOptions)MemberwiseClone();
+        filled.Channels ??= channels;
+        filled.Height ??= height;
+        filled.Width ??= width;
+        return filled;
+    }
+
     /// <summary>From values in 0..1 to what the network takes.</summary>
     /// <param name="rows">[batch, channels, height, width].</param>
     /// <exception cref="ArgumentException">The options do not fit the pictures.</exception>

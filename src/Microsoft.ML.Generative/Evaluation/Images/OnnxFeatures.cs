@@ -43,9 +43,9 @@ internal sealed class OnnxFeatures(string path, ImageFeatureOptions options, str
     private OnnxNetwork Inspect(InferenceSession session)
     {
         (string? input, NodeMetadata? takes) = session.InputMetadata.FirstOrDefault();
-        if (session.InputMetadata.Count != 1 || takes.ElementType != typeof(float) || takes.Dimensions?.Length != 4)
+        if (session.InputMetadata.Count != 1 || takes.ElementType != typeof(float) || takes.Dimensions is not [_, <= 4, _, _])
             throw new InvalidDataException(
-                $"'{FilePath}' takes {string.Join(", ", session.InputMetadata.Select(i => Describe(i.Key, i.Value)))}; expected one input, Single[batch, channels, height, width].");
+                $"'{FilePath}' takes {string.Join(", ", session.InputMetadata.Select(i => Describe(i.Key, i.Value)))}; expected one input, Single[batch, channels, height, width] of 1 to 4 channels.");
         string[] outputs = [.. session.OutputMetadata.Keys];
         string output = outputName ?? (outputs.Length == 1 ? outputs[0] : throw new ArgumentException(
             $"'{FilePath}' has the outputs {string.Join(", ", outputs)}; name one of them."));
@@ -57,14 +57,7 @@ internal sealed class OnnxFeatures(string path, ImageFeatureOptions options, str
         // What the file leaves open is −1.
         int[] shape = takes.Dimensions;
         int? Asked(int dimension) => shape[dimension] > 0 ? shape[dimension] : null;
-        return new OnnxNetwork(session, input, output, Asked(0), new ImageFeatureOptions
-        {
-            Channels = options.Channels ?? Asked(1),
-            Height = options.Height ?? Asked(2),
-            Width = options.Width ?? Asked(3),
-            Mean = options.Mean,
-            StandardDeviation = options.StandardDeviation,
-        });
+        return new OnnxNetwork(session, input, output, Asked(0), options.Or(Asked(1), Asked(2), Asked(3)));
     }
 
     private Tensor Run(OnnxNetwork network, Tensor pictures)

@@ -99,8 +99,7 @@ internal sealed record DiffusionConfig(DiffusionOptions Options, ImageShape Shap
     {
         Options.Validate();
         CheckShape();
-        if (LabelCount < 0 || LabelCount > 0 != Options.LabelColumnName is not null)
-            throw new ArgumentException($"{LabelCount} labels do not go with the label column '{Options.LabelColumnName}'");
+        LabelCounts.CheckColumn(LabelCount, Options.LabelColumnName);
         if (LowResolution is null != Options.LowResolutionColumnName is null)
             throw new ArgumentException($"the smaller pictures do not go with the column '{Options.LowResolutionColumnName}'");
         if (LoadedUNet is { } loaded && (loaded.InChannels != InChannels || loaded.OutChannels != OutChannels || loaded.ClassCount != ClassCount || Options.Architecture != DiffusionArchitecture.UNet))

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>The way from a picture to the noise that a deterministic sampler draws it from (Song et al. 2020, section 4.3), and between two of them.</summary>
+/// <summary>The way from a picture to the noise that a deterministic sampler draws it from (Song et al. 2020, section 4.3).</summary>
 internal static class DiffusionInversion
 {
     /// <summary>The noise of pictures, by as many steps as the times tell, and back from it.</summary>
@@ -28,16 +28,6 @@ internal static class DiffusionInversion
         }
 
         return sample;
-    }
-
-    /// <summary>From one noise to another along a great circle, on which all noise is as large (Shoemake 1985).</summary>
-    public static Tensor Slerp(Tensor from, Tensor to, double part)
-    {
-        double cosine = ((from * to).sum() / (from.norm() * to.norm())).ToDouble();
-        double angle = Math.Acos(Math.Clamp(cosine, -1, 1));
-        if (angle < 1e-4)
-            return lerp(from, to, part);
-        return from.Times(Math.Sin((1 - part) * angle) / Math.Sin(angle)).Plus(to, Math.Sin(part * angle) / Math.Sin(angle));
     }
 }
 

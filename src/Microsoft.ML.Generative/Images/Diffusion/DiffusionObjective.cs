@@ -212,18 +212,12 @@ internal sealed record DiffusionInputs(Tensor Pictures, Tensor? Labels, Tensor? 
         int next = 1;
         Tensor? labels = config.LabelCount > 0 ? columns[next++] : null;
         Tensor? low = config.LowResolution is not null ? Enlarge(columns[next], config.Shape) : null;
-        return new DiffusionInputs(Signed(columns[0]), labels, low);
+        return new DiffusionInputs(PixelScale.Signed(columns[0]), labels, low);
     }
-
-    /// <summary>From 0..1 to −1..1.</summary>
-    public static Tensor Signed(Tensor pictures) => pictures.Times(2).Plus(-1);
-
-    /// <summary>From −1..1 to 0..1; what is beyond is clamped.</summary>
-    public static Tensor Unsigned(Tensor pictures) => pictures.Times(0.5).Plus(0.5).clamp(0, 1);
 
     /// <summary>Smaller pictures, 0..1, as the network sees them.</summary>
     public static Tensor Enlarge(Tensor pictures, ImageShape shape) =>
-        Signed(nn.functional.interpolate(pictures, size: [shape.Height, shape.Width], mode: InterpolationMode.Bilinear, align_corners: false));
+        PixelScale.Signed(nn.functional.interpolate(pictures, size: [shape.Height, shape.Width], mode: InterpolationMode.Bilinear, align_corners: false));
 
     /// <summary>The conditions of the first row, for so many.</summary>
     public DiffusionInputs OfFirst(int count) => new(Pictures, Labels?.narrow(0, 0, 1).expand(count), LowResolution?.narrow(0, 0, 1).expand(count, -1, -1, -1));

@@ -44,8 +44,8 @@ internal sealed class DiffusionPictures : IDisposable
         using NoiseScheduler scheduler = DiffusionSamplers.Create(_config, DiffusionSampler.Default, eta: 0);
         scheduler.SetTimesteps(Math.Min(Steps, scheduler.TrainTimesteps));
         var prediction = new GuidedPrediction(_network, new DiffusionInputs(torch.empty(0), labels, low), null, 1, 0);
-        var drawing = new DiffusionDrawing(scheduler, prediction, new PictureNoise(PictureNoise.Keys(_run.Seed, 0, count), _config.Shape, _run.Device)) { Check = _run.StopIfCancelled };
-        return [new TrainingPictures("samples", DiffusionInputs.Unsigned(drawing.Draw()), SamplesInRow)];
+        var drawing = new DiffusionDrawing(scheduler, prediction, new PictureNoise(SeedSequence.DeriveMany(_run.Seed, 0, count), _config.Shape, _run.Device)) { Check = _run.StopIfCancelled };
+        return [new TrainingPictures("samples", PixelScale.Unsigned(drawing.Draw()), SamplesInRow)];
     }
 
     public void Dispose() => _lowResolution?.Dispose();

@@ -77,10 +77,10 @@ public sealed partial class DiffusionTransformer
         DeterministicPath path = DeterministicPath.Of(_config.Options, StepsOf(options ?? new DiffusionGenerateOptions()));
         return Compute(count, options, (_, prediction, pictures) =>
         {
-            torch.Tensor ends = DiffusionInputs.Signed(torch.cat([Picture(first), Picture(last)], 0));
+            torch.Tensor ends = PixelScale.Signed(torch.cat([Picture(first), Picture(last)], 0));
             torch.Tensor noise = DiffusionInversion.Follow(prediction.OfFirst(2), path, ends, isForward: true, Host.CheckAlive);
-            torch.Tensor[] between = [.. Enumerable.Range(pictures.First, pictures.Count).Select(i => DiffusionInversion.Slerp(noise[..1], noise[1..], i / (count - 1.0)))];
-            return DiffusionInversion.Follow(prediction, path, torch.cat(between, 0), isForward: false, Host.CheckAlive);
+            torch.Tensor between = SphericalInterpolation.Points(noise[..1], noise[1..], pictures.First, pictures.Count, count);
+            return DiffusionInversion.Follow(prediction, path, between, isForward: false, Host.CheckAlive);
         });
     }
 
@@ -99,13 +99,13 @@ public sealed partial class DiffusionTransformer
             var pictures = new PictureRange(start, rows, count);
             using NoiseScheduler scheduler = OpenScheduler(options);
             var prediction = new GuidedPrediction(_network, Conditions(options, pictures), _config.NullLabel, options.GuidanceScale, options.GuidanceRescale);
-            var noise = new PictureNoise(PictureNoise.Keys(seed, start, rows), _config.Shape, _device);
+            var noise = new PictureNoise(SeedSequence.DeriveMany(seed, start, rows), _config.Shape, _device);
             var drawing = new DiffusionDrawing(scheduler, prediction, noise)
             {
                 Check = () => StopIfCancelled(options),
                 Report = options.Progress is null ? null : (step, steps, expected) => Report(options, pictures, step + 1, steps, expected),
             };
-            return DiffusionInputs.Unsigned(draw(drawing, prediction, pictures));
+            return PixelScale.Unsigned(draw(drawing, prediction, pictures));
         }, options.BatchSize, options.CancellationToken);
         return new MemoryDataView(Host, GeneratedColumnName, _config.RowType, values);
     }
@@ -126,7 +126,7 @@ public sealed partial class DiffusionTransformer
             TotalPictures = pictures.Total,
             Step = step,
             TotalSteps = steps,
-            Preview = hasPreview ? new MemoryDataView(Host, GeneratedColumnName, _config.RowType, TensorMemory.ToArray<float>(DiffusionInputs.Unsigned(expected))) : null,
+            Preview = hasPreview ? new MemoryDataView(Host, GeneratedColumnName, _config.RowType, TensorMemory.ToArray<float>(PixelScale.Unsigned(expected))) : null,
         });
     }
 
@@ -214,7 +214,7 @@ public sealed partial class DiffusionTransformer
     // [1, channels, height, width] in 0..1
     private torch.Tensor Picture(float[] values) => torch.tensor(values, [1, _config.Shape.Channels, _config.Shape.Height, _config.Shape.Width], device: _device);
 
-    private torch.Tensor Repeat(float[] values, PictureRange pictures) => DiffusionInputs.Signed(Picture(values)).expand(pictures.Count, -1, -1, -1).contiguous();
+    private torch.Tensor Repeat(float[] values, PictureRange pictures) => PixelScale.Signed(Picture(values)).expand(pictures.Count, -1, -1, -1).contiguous();
 
     // q(x[t] | x[s]) for an earlier s: Lugmayr et al. 2022, eq. 6, over as many timesteps as a step of the sampler takes.
     private torch.Tensor Renoise(torch.Tensor sample, double time, double? earlier, torch.Tensor noise)

@@ -134,9 +134,9 @@ public sealed partial class DiffusionTransformer : BatchTransformer
             _network, new DiffusionInputs(torch.empty(0), Column(RowInputKind.Label), low), _config.NullLabel, options.GuidanceScale, rescale: 0);
         var drawing = new DiffusionDrawing(scheduler, prediction, new PictureNoise(keys, _config.Shape, _device)) { Check = Host.CheckAlive };
         torch.Tensor drawn = options.TransformStrength < 1
-            ? drawing.Change(DiffusionInputs.Signed(Column(RowInputKind.Picture)!), options.TransformStrength)
+            ? drawing.Change(PixelScale.Signed(Column(RowInputKind.Picture)!), options.TransformStrength)
             : drawing.Draw();
-        return DiffusionInputs.Unsigned(drawn);
+        return PixelScale.Unsigned(drawn);
     }
 
     private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _config, _network);

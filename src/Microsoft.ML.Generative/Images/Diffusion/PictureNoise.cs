@@ -14,9 +14,6 @@ internal sealed class PictureNoise(IReadOnlyList<long> keys, ImageShape shape, D
 {
     private long _draws;
 
-    /// <summary>Keys of pictures that are drawn from one seed, the n-th of which is a function of the seed and n.</summary>
-    public static long[] Keys(long seed, int start, int count) => [.. Enumerable.Range(start, count).Select(i => SeedSequence.Derive(seed, i))];
-
     /// <summary>The next noise of each picture, [pictures, channels, height, width].</summary>
     public Tensor Next()
     {

@@ -106,10 +106,8 @@ internal sealed record GanConfig(GanOptions Options, ImageShape? Shape, int RowS
     {
         Options.Validate();
         OptionChecks.AtLeast(RowSize, 1);
-        if (LabelCount < 0 || LabelCount > 0 != Options.LabelColumnName is not null)
-            throw new ArgumentException($"{LabelCount} labels do not go with the label column '{Options.LabelColumnName}'");
-        if (Shape is { } shape && (!shape.IsPossible || shape.Size != RowSize))
-            throw new ArgumentException($"images of {shape} do not have {RowSize} values");
+        LabelCounts.CheckColumn(LabelCount, Options.LabelColumnName);
+        Shape?.CheckSize(RowSize);
         CheckShape();
     });
 }

@@ -12,7 +12,7 @@ internal sealed class GanGame(GanConfig config, GeneratorNetwork generator, Disc
     public Losses DiscriminatorLosses(StepContext context, TensorBatch batch)
     {
         SetLearning(discriminator, true);
-        Tensor real = config.Shape is null ? batch[0] : DiffusionInputs.Signed(batch[0]);
+        Tensor real = config.Shape is null ? batch[0] : PixelScale.Signed(batch[0]);
         Tensor? labels = config.LabelCount > 0 ? batch[1] : null;
         Tensor generated;
         // By the batch's own statistics also where the moving average of the weights is looked at: the layers' averages are not those of its.

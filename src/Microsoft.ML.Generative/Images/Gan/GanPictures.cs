@@ -24,8 +24,8 @@ internal sealed class GanPictures
     public IReadOnlyList<TrainingPictures> Make(torch.Generator generator)
     {
         _config.RenewAverages(_network, _run.Device, generator);
-        torch.Tensor z = LatentDraws.Of(PictureNoise.Keys(_run.Seed, 0, Samples), _config.Options.LatentSize, bound: null).to(_run.Device);
+        torch.Tensor z = LatentDraws.Of(SeedSequence.DeriveMany(_run.Seed, 0, Samples), _config.Options.LatentSize, bound: null).to(_run.Device);
         torch.Tensor? labels = _config.LabelCount == 0 ? null : torch.arange(Samples, torch.int64, _run.Device).remainder(_config.LabelCount);
-        return [new TrainingPictures("samples", DiffusionInputs.Unsigned(_network.Forward(z, labels)), SamplesInRow)];
+        return [new TrainingPictures("samples", PixelScale.Unsigned(_network.Forward(z, labels)), SamplesInRow)];
     }
 }

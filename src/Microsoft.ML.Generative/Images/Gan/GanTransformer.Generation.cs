@@ -24,7 +24,7 @@ public sealed partial class GanTransformer
 
         long seed = SeedSequence.Choose(Host, options.Seed);
         return Rows(ComputeRows(count, RowSize, (start, rows) => Draw(
-            LatentDraws.Of(PictureNoise.Keys(seed, start, rows), LatentSize, options.Truncation).to(_device),
+            LatentDraws.Of(SeedSequence.DeriveMany(seed, start, rows), LatentSize, options.Truncation).to(_device),
             LabelsOf([.. Enumerable.Range(start, rows).Select(i => options.Labels?[i] ?? options.Label ?? 0)])), options.BatchSize, options.CancellationToken));
     }
 
@@ -36,7 +36,7 @@ public sealed partial class GanTransformer
     public float[] DrawLatent(int seed, double? truncation = null)
     {
         OptionChecks.AtLeast(truncation ?? 1, GanOptions.LowestTruncation, nameof(truncation));
-        using torch.Tensor z = LatentDraws.Of(PictureNoise.Keys(seed, 0, 1), LatentSize, truncation);
+        using torch.Tensor z = LatentDraws.Of(SeedSequence.DeriveMany(seed, 0, 1), LatentSize, truncation);
         return TensorMemory.ToArray<float>(z);
     }
 
@@ -72,8 +72,7 @@ public sealed partial class GanTransformer
         return Rows(ComputeRows(count, RowSize, (start, rows) =>
         {
             torch.Tensor a = torch.tensor(first, [1, LatentSize]), b = torch.tensor(last, [1, LatentSize]);
-            torch.Tensor[] between = [.. Enumerable.Range(start, rows).Select(i => DiffusionInversion.Slerp(a, b, i / (count - 1.0)))];
-            return Draw(torch.cat(between, 0).to(_device), LabelsOf([.. Enumerable.Repeat(label ?? 0, rows)]));
+            return Draw(SphericalInterpolation.Points(a, b, start, rows, count).to(_device), LabelsOf([.. Enumerable.Repeat(label ?? 0, rows)]));
         }));
     }
 
@@ -101,9 +100,9 @@ public sealed partial class GanTransformer
         using DisposeScope scope = torch.NewDisposeScope();
         torch.Tensor target = torch.tensor(row.ToArray(), [1, .. _config.RowShape], device: _device);
         if (_config.Shape is not null)
-            target = DiffusionInputs.Signed(target);
+            target = PixelScale.Signed(target);
 
-        torch.Tensor z = Nearest(target, LatentDraws.Of(PictureNoise.Keys(seed, 0, options.Starts), LatentSize, bound: null).to(_device), options.Label ?? 0);
+        torch.Tensor z = Nearest(target, LatentDraws.Of(SeedSequence.DeriveMany(seed, 0, options.Starts), LatentSize, bound: null).to(_device), options.Label ?? 0);
         torch.Tensor label = torch.tensor(new long[] { options.Label ?? 0 }, device: _device);
         torch.Tensor mean = torch.zeros_like(z), variance = torch.zeros_like(z);
         using IDisposable gradients = torch.enable_grad();

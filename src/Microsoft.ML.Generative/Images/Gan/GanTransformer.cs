@@ -104,7 +104,7 @@ public sealed partial class GanTransformer : BatchTransformer
     private torch.Tensor Draw(torch.Tensor z, torch.Tensor? labels)
     {
         torch.Tensor drawn = _network.Forward(z, labels);
-        return _config.Shape is null ? drawn : DiffusionInputs.Unsigned(drawn);
+        return _config.Shape is null ? drawn : PixelScale.Unsigned(drawn);
     }
 
     private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _config, _network);

@@ -24,10 +24,8 @@ internal sealed record VaeConfig(VaeOptions Options, ImageShape? Shape, int Inpu
         _ = WeightBytes;
         Options.Validate();
         OptionChecks.AtLeast(InputSize, 1);
-        if (LabelCount < 0 || LabelCount > 0 != Options.LabelColumnName is not null)
-            throw new ArgumentException($"{LabelCount} labels do not go with the label column '{Options.LabelColumnName}'");
-        if (Shape is { } shape && (!shape.IsPossible || shape.Size != InputSize))
-            throw new ArgumentException($"images of {shape} do not have {InputSize} values");
+        LabelCounts.CheckColumn(LabelCount, Options.LabelColumnName);
+        Shape?.CheckSize(InputSize);
         if (Shape is null && Options.Architecture == VaeArchitecture.Convolutional)
             throw new ArgumentException("a convolutional network needs the shape of its images");
     });

@@ -64,6 +64,8 @@ public sealed class OnnxFeaturesTests
         Assert.Contains("extractor.onnx' is no ONNX file", Assert.Throws<InvalidDataException>(() => Compute(path => File.WriteAllText(path, "no graph"), ThreePictures)).Message);
         Assert.Contains("takes x: Single[?, 784]; expected one input, Single[batch, channels, height, width]",
             Assert.Throws<InvalidDataException>(() => Compute(path => OnnxFile.Write(path, "Identity", 1, [-1, 784], "y"), ThreePictures)).Message);
+        Assert.Contains("takes x: Single[?, 28, 28, 1]; expected one input, Single[batch, channels, height, width] of 1 to 4 channels",
+            Assert.Throws<InvalidDataException>(() => Compute(path => OnnxFile.Write(path, "Identity", 1, [-1, 28, 28, 1], "y"), ThreePictures)).Message);
         Assert.Contains("Channels is 1, but the pictures have 3",
             Assert.Throws<ArgumentException>(() => Compute(path => OnnxFile.Write(path, "Identity", 1, [-1, 1, 1, 2], "y"), () => zeros(1, 3, 1, 2))).Message);
         Assert.Contains("cannot compute with pictures of [3, 1, 1, 1]",

@@ -80,13 +80,13 @@ public class DiffusionObjectiveTests
     {
         using DisposeScope scope = NewDisposeScope();
         var shape = new ImageShape(1, 3, 4);
-        long[] keys = PictureNoise.Keys(5, 0, 4);
+        long[] keys = SeedSequence.DeriveMany(5, 0, 4);
         var all = new PictureNoise(keys, shape, CPU);
         var last = new PictureNoise(keys[3..], shape, CPU);
         for (int draw = 0; draw < 3; draw++)
             Assert.Equal(0, (all.Next()[3..] - last.Next()).abs().max().ToDouble());
-        Assert.Equal(keys[2..], PictureNoise.Keys(5, 2, 2));
-        Tensor many = new PictureNoise(PictureNoise.Keys(1, 0, 500), shape, CPU).Next();
+        Assert.Equal(keys[2..], SeedSequence.DeriveMany(5, 2, 2));
+        Tensor many = new PictureNoise(SeedSequence.DeriveMany(1, 0, 500), shape, CPU).Next();
         Assert.Equal(0, many.mean().ToDouble(), 0.05);
         Assert.Equal(1, many.std().ToDouble(), 0.05);
     }

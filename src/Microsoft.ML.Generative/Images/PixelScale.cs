@@ -1,0 +1,13 @@
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>Between pixels as columns have them, 0..1, and as networks that draw with noise have them, −1..1.</summary>
+internal static class PixelScale
+{
+    /// <summary>From 0..1 to −1..1.</summary>
+    public static Tensor Signed(Tensor pictures) => pictures.Times(2).Plus(-1);
+
+    /// <summary>From −1..1 to 0..1; what is beyond is clamped.</summary>
+    public static Tensor Unsigned(Tensor pictures) => pictures.Times(0.5).Plus(0.5).clamp(0, 1);
+}
