@@ -193,7 +193,8 @@ public sealed class GenerativeCatalog
     /// <summary>Loads a diffusion model from a folder in the layout of diffusers.</summary>
     /// <param name="folder">
     /// The folder of an unconditional or class-conditional pipeline: <c>model_index.json</c>, <c>unet/</c> with <c>config.json</c> of a <c>UNet2DModel</c> and
-    /// <c>diffusion_pytorch_model.safetensors</c>, <c>scheduler/scheduler_config.json</c>.
+    /// <c>diffusion_pytorch_model.safetensors</c> or a sharded index, <c>scheduler/scheduler_config.json</c>. Or these files in the
+    /// folder itself, as older repositories have them, where <c>model_index.json</c> may be missing.
     /// </param>
     /// <returns>The model. Its transform draws a picture for each row; one with classes reads them from a column Label.</returns>
     /// <remarks>Weights in Float16 or BFloat16 become Float32. Nothing in the folder is run, and Python pickles are refused.</remarks>
@@ -202,7 +203,8 @@ public sealed class GenerativeCatalog
     /// <exception cref="InvalidDataException">A file is damaged, or asks for what is not supported; the message names it, and tensors that are missing, unexpected or of another shape.</exception>
     /// <example>
     /// <code>
-    /// DiffusionTransformer model = ml.Generative().LoadPretrainedDiffusion("models/ddpm-cifar10-32");
+    /// string folder = await HuggingFaceHub.DownloadAsync("google/ddpm-cifar10-32");
+    /// DiffusionTransformer model = ml.Generative().LoadPretrainedDiffusion(folder);
     /// IDataView pictures = model.Generate(16, new() { Seed = 1, Sampler = DiffusionSampler.Ddim, Steps = 50 });
     /// </code>
     /// </example>
