@@ -14,18 +14,19 @@ public static class HuggingFaceHub
     // Each kind of model says what it is loaded from.
     private static readonly HubFiles[] _kinds = [PretrainedLanguageModel.Files, PretrainedDiffusion.Files, PretrainedDiffusion.RootFiles];
 
-    /// <summary>Downloads the files that a model is loaded from: configurations, weights as safetensors, tokenizer, in their sub-folders.</summary>
+    /// <summary>Downloads the files that a model is loaded from: configurations, weights as safetensors, tokenizer.</summary>
     /// <param name="repository">The model, such as <c>openai-community/gpt2</c>.</param>
     /// <param name="revision">A branch, a tag, or a commit, which always has the same files.</param>
     /// <param name="options">Cache folder, access token and progress.</param>
     /// <param name="cancellationToken">Stops the download; a later call resumes it.</param>
     /// <returns>
-    /// A folder for <see cref="GenerativeCatalog.LoadPretrainedLanguageModel"/> or <see cref="GenerativeCatalog.LoadPretrainedDiffusion"/>, whichever
-    /// kind of model it is.
+    /// A folder for <see cref="GenerativeCatalog.LoadPretrainedLanguageModel"/> or
+    /// <see cref="GenerativeCatalog.LoadPretrainedDiffusion"/>, whichever kind of model it is.
     /// </returns>
     /// <remarks>
-    /// Python pickles, code and weights of other frameworks are not downloaded. Each file is checked against the hash that the Hub lists, and an
-    /// interrupted download is resumed. Where the Hub cannot be reached, the revision downloaded last is used.
+    /// Files keep their sub-folders. Python pickles, code and weights of other frameworks are not downloaded. Each file is checked against
+    /// the hash that the Hub lists, and an interrupted download is resumed. Where the Hub cannot be reached, the revision downloaded last
+    /// is used.
     /// </remarks>
     /// <exception cref="ArgumentException">The repository or the revision is not a valid name.</exception>
     /// <exception cref="InvalidOperationException">
@@ -40,8 +41,10 @@ public static class HuggingFaceHub
         HubRepository.CheckName(repository);
         HubRepository.CheckRevision(revision);
         options ??= new HuggingFaceHubOptions();
-        string cache = options.CacheDirectory
-            ?? Path.Combine(GenerativeCatalog.DefaultDataDirectory(Environment.GetEnvironmentVariable(GenerativeCatalog.DataDirectoryVariable)), "models");
+        string cache = options.CacheDirectory ?? Path.Combine(DefaultDataDirectory(), "models");
         return new HubDownload(new HubRepository(repository, revision), _kinds, cache, options).RunAsync(cancellationToken);
     }
+
+    private static string DefaultDataDirectory() =>
+        GenerativeCatalog.DefaultDataDirectory(Environment.GetEnvironmentVariable(GenerativeCatalog.DataDirectoryVariable));
 }

@@ -7,6 +7,10 @@ namespace Microsoft.ML.Generative;
 /// <summary>A folder in a layout of Hugging Face: JSON files, and weights as safetensors.</summary>
 internal sealed class HuggingFaceFolder
 {
+    /// <summary>Why weights as Python pickles are refused, as the end of a sentence.</summary>
+    public const string PickleReason = "a Python pickle: reading one can run code that it holds, so this library does not. "
+        + "Convert the model to safetensors, as most publishers have";
+
     // Python pickles and archives of them. Reading one runs the code that it holds.
     private static readonly string[] _pickleExtensions = [".bin", ".ckpt", ".pt", ".pth", ".pkl"];
 
@@ -67,7 +71,8 @@ internal sealed class HuggingFaceFolder
     public T ReadJson<T>(string file, Func<ConfigReader, T> read) => ConfigReader.ReadFile(Existing(file), read);
 
     /// <summary>Writes a JSON file, which appears under its name only when it is complete.</summary>
-    public void WriteJson(string file, JsonObject json) => WriteFile(file, JsonSerializer.SerializeToUtf8Bytes(json, ModelConfigJson.Options));
+    public void WriteJson(string file, JsonObject json) =>
+        WriteFile(file, JsonSerializer.SerializeToUtf8Bytes(json, ModelConfigJson.Options));
 
     /// <summary>Writes a file, which appears under its name only when it is complete.</summary>
     public void WriteFile(string file, byte[] bytes) => AtomicFile.Write(PathOf(file), stream => stream.Write(bytes));
@@ -90,11 +95,8 @@ internal sealed class HuggingFaceFolder
         return SafetensorsReader.Open(Path, name);
     }
 
-    /// <summary>Why weights as Python pickles are refused, as the end of a sentence.</summary>
-    public const string PickleReason =
-        "a Python pickle: reading one can run code that it holds, so this library does not. Convert the model to safetensors, as most publishers have";
-
-    public static bool IsPickle(string file) => _pickleExtensions.Contains(System.IO.Path.GetExtension(file), StringComparer.OrdinalIgnoreCase);
+    public static bool IsPickle(string file) =>
+        _pickleExtensions.Contains(System.IO.Path.GetExtension(file), StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Checks that weights are as many as the network has, before memory is allocated for the network.</summary>
     /// <param name="weights">The weights.</param>
@@ -114,11 +116,15 @@ internal sealed class HuggingFaceFolder
         }
         catch (OverflowException e)
         {
-            throw new InvalidDataException($"'{weights.Source}' has {found:N0} elements; the network of '{config}' has more parameters than can be counted.", e);
+            throw new InvalidDataException(
+                $"'{weights.Source}' has {found:N0} elements; the network of '{config}' has more parameters than can be counted.", e);
         }
 
         if (found < needed)
-            throw new InvalidDataException($"'{weights.Source}' has {found:N0} elements; the network of '{config}' has {needed:N0} parameters.");
+        {
+            throw new InvalidDataException(
+                $"'{weights.Source}' has {found:N0} elements; the network of '{config}' has {needed:N0} parameters.");
+        }
     }
 
     /// <summary>Copies weights into tensors of a network, converting floating-point types.</summary>
@@ -150,7 +156,8 @@ internal sealed class HuggingFaceFolder
     }
 
     // The largest: beside the weights, there may be a tokenizer or the state of a training in such files.
-    private string? FindPickle() => new DirectoryInfo(Path).EnumerateFiles().Where(file => IsPickle(file.Name)).MaxBy(file => file.Length)?.Name;
+    private string? FindPickle() =>
+        new DirectoryInfo(Path).EnumerateFiles().Where(file => IsPickle(file.Name)).MaxBy(file => file.Length)?.Name;
 
     private FileNotFoundException Missing(string what, string file) =>
         new($"The folder '{Path}' has {what}: it is not a model in the layout of {_layout}.", PathOf(file));

@@ -1,7 +1,7 @@
 namespace Microsoft.ML.Generative;
 
 /// <summary>How far the download of one file of a data set or of a model has come.</summary>
-/// <param name="FileName">Name of the file in the data set's or the model's folder, after that of its sub-folder if it is in one: <c>unet/config.json</c>.</param>
+/// <param name="FileName">Path of the file in the folder of the data set or model, such as <c>unet/config.json</c>.</param>
 /// <param name="BytesReceived">Bytes on disk so far, those of an earlier, interrupted download included.</param>
 /// <param name="TotalBytes">Bytes of the whole file.</param>
 /// <example>

@@ -21,7 +21,9 @@ internal sealed class HubDownload
     private readonly bool _isOffline;
 
     /// <param name="repository">The model.</param>
-    /// <param name="kinds">The kinds of model that the caller can load. The files of all kinds that the repository has completely are downloaded.</param>
+    /// <param name="kinds">
+    /// The kinds of model that the caller can load. A repository that is complete for several gets the files of each.
+    /// </param>
     /// <param name="cache">The folder that models are kept in.</param>
     /// <param name="options">Addresses, token and progress.</param>
     public HubDownload(HubRepository repository, IReadOnlyList<HubFiles> kinds, string cache, HuggingFaceHubOptions options)
@@ -61,7 +63,11 @@ internal sealed class HubDownload
             foreach (string shard in HubFiles.IsIndex(name) ? HubFiles.Shards(snapshot, name) : [])
             {
                 if (!listing.Names.Contains(shard))
-                    throw new InvalidDataException($"'{name}' of the model '{_repository.Name}' names the file '{shard}', which is not on the Hub.");
+                {
+                    throw new InvalidDataException(
+                        $"'{name}' of the model '{_repository.Name}' names the file '{shard}', which is not on the Hub.");
+                }
+
                 await FetchAsync(downloader, listing, shard, snapshot, cancellation).ConfigureAwait(false);
             }
         }
@@ -77,15 +83,20 @@ internal sealed class HubDownload
     {
         HubFiles[] found = [.. _kinds.Where(kind => kind.Missing(listing.Names).Count == 0)];
         if (found.Length > 0)
-            return [.. found.SelectMany(kind => kind.Select(listing.Names)).Distinct().OrderBy(name => name.Contains(SafetensorsReader.Extension, StringComparison.Ordinal))];
+        {
+            return [.. found.SelectMany(kind => kind.Select(listing.Names)).Distinct()
+                .OrderBy(name => name.Contains(SafetensorsReader.Extension, StringComparison.Ordinal))];
+        }
 
-        string lacking = string.Join("; ", _kinds.Select(kind => $"as {kind.Kind}, it lacks {string.Join(", ", kind.Missing(listing.Names))}"));
+        string lacking = string.Join(
+            "; ", _kinds.Select(kind => $"as {kind.Kind}, it lacks {string.Join(", ", kind.Missing(listing.Names))}"));
         throw new InvalidDataException(
             $"The model '{_repository.Name}' on the Hub is of no kind that can be loaded: {lacking}."
             + (listing.Pickle is { } pickle ? $" It has '{pickle}', {HuggingFaceFolder.PickleReason}." : ""));
     }
 
-    private async Task FetchAsync(DatasetDownloader downloader, HubListing listing, string name, string snapshot, CancellationToken cancellation)
+    private async Task FetchAsync(
+        DatasetDownloader downloader, HubListing listing, string name, string snapshot, CancellationToken cancellation)
     {
         DatasetFile file = listing.File(name);
         string path = Path.Combine([snapshot, .. name.Split('/')]);

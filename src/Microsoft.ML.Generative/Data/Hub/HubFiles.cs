@@ -2,7 +2,7 @@ using System.IO.Enumeration;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>The files that one kind of model is loaded from, as its loader names them: paths in the repository, with / between folders.</summary>
+/// <summary>The files that a kind of model is loaded from, as its loader names them, by their paths in the repository.</summary>
 /// <param name="Kind">The kind of model, for error messages, such as <c>a language model</c>.</param>
 internal sealed record HubFiles(string Kind)
 {
@@ -10,8 +10,8 @@ internal sealed record HubFiles(string Kind)
     public required IReadOnlyList<string> Required { get; init; }
 
     /// <summary>
-    /// Weights, each without its extension: <c>unet/model</c> is <c>unet/model.safetensors</c>, or else <c>unet/model.safetensors.index.json</c> and the
-    /// shards that the index names.
+    /// Weights, each without its extension: <c>unet/model</c> is <c>unet/model.safetensors</c>, or else
+    /// <c>unet/model.safetensors.index.json</c> and the shards that the index names.
     /// </summary>
     public required IReadOnlyList<string> Weights { get; init; }
 
@@ -44,7 +44,8 @@ internal sealed record HubFiles(string Kind)
     public static IReadOnlyList<string> Shards(string folder, string index)
     {
         string prefix = index[..(index.LastIndexOf('/') + 1)];
-        return [.. SafetensorsIndexJson.Read(Path.Combine(folder, index)).FileOf.Values.Distinct().Order(StringComparer.Ordinal).Select(name => prefix + name)];
+        IEnumerable<string> names = SafetensorsIndexJson.Read(Path.Combine(folder, index)).FileOf.Values.Distinct();
+        return [.. names.Order(StringComparer.Ordinal).Select(name => prefix + name)];
     }
 
     // The single file comes first, as it does for the loader.
@@ -53,5 +54,6 @@ internal sealed record HubFiles(string Kind)
 
     // A * does not reach into sub-folders.
     private static bool Matches(string pattern, string name) =>
-        pattern.Count(c => c == '/') == name.Count(c => c == '/') && FileSystemName.MatchesSimpleExpression(pattern, name, ignoreCase: false);
+        pattern.Count(c => c == '/') == name.Count(c => c == '/')
+        && FileSystemName.MatchesSimpleExpression(pattern, name, ignoreCase: false);
 }

@@ -29,8 +29,11 @@ internal sealed partial class HubListing
         Commit = Text(root, "sha") is { } commit && IsCommit(commit)
             ? commit
             : throw new InvalidDataException($"{_source} has no commit in 'sha'; expected 40 to 64 hexadecimal digits.");
-        if (!root.TryGetProperty("siblings", out JsonElement files) || files.ValueKind != JsonValueKind.Array || files.GetArrayLength() > MaxFiles)
+        if (!root.TryGetProperty("siblings", out JsonElement files)
+            || files.ValueKind != JsonValueKind.Array || files.GetArrayLength() > MaxFiles)
+        {
             throw new InvalidDataException($"{_source} has no list of files in 'siblings', or one of more than {MaxFiles}.");
+        }
 
         foreach (JsonElement file in files.EnumerateArray())
         {
@@ -59,7 +62,8 @@ internal sealed partial class HubListing
     public DatasetFile File(string name)
     {
         JsonElement file = _files[name];
-        long size = file.TryGetProperty("size", out JsonElement bytes) && bytes.ValueKind == JsonValueKind.Number && bytes.TryGetInt64(out long count) && count >= 0
+        long size = file.TryGetProperty("size", out JsonElement bytes) && bytes.ValueKind == JsonValueKind.Number
+            && bytes.TryGetInt64(out long count) && count >= 0
             ? count
             : throw Bad("size");
         if (file.TryGetProperty("lfs", out JsonElement lfs) && lfs.ValueKind == JsonValueKind.Object)
@@ -72,8 +76,8 @@ internal sealed partial class HubListing
     public static bool IsCommit(string text) => CommitPattern().IsMatch(text);
 
     /// <summary>
-    /// Whether a path from the server means a file inside the folder that it is combined with, on any system: relative, of plain names that
-    /// begin with a letter, a digit or an underscore, and not long.
+    /// Whether a path from the server means a file inside the folder that it is combined with, on any system: relative, not long, and of
+    /// plain names that begin with a letter, a digit or an underscore.
     /// </summary>
     public static bool IsSafe(string path) =>
         path.Length is > 0 and <= MaxNameLength && PathPattern().IsMatch(path) && !path.Contains("..", StringComparison.Ordinal)

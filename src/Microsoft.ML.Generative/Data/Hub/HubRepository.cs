@@ -32,7 +32,7 @@ internal sealed partial record HubRepository(string Name, string Revision)
     /// <summary>The address of a file.</summary>
     /// <param name="endpoint">The Hub.</param>
     /// <param name="commit">The commit.</param>
-    /// <param name="file">Its path in the repository, which is safe (<see cref="HubListing.IsSafe"/>) and needs no escapes therefore.</param>
+    /// <param name="file">Its path in the repository. It needs no escapes, as it is safe (<see cref="HubListing.IsSafe"/>).</param>
     public Uri File(Uri endpoint, string commit, string file) => new(endpoint, $"/{Name}/resolve/{commit}/{file}");
 
     [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9][A-Za-z0-9._-]{0,95})?\z", RegexOptions.CultureInvariant)]

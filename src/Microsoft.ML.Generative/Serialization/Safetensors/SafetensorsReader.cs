@@ -23,7 +23,8 @@ internal static class SafetensorsReader
             string index = Path.Combine(path, name + IndexExtension);
             path = File.Exists(file) ? file
                 : File.Exists(index) ? index
-                : throw new FileNotFoundException($"The folder '{path}' has neither '{name}{Extension}' nor '{name}{IndexExtension}'.", file);
+                : throw new FileNotFoundException(
+                    $"The folder '{path}' has neither '{name}{Extension}' nor '{name}{IndexExtension}'.", file);
         }
 
         return path.EndsWith(IndexExtension, StringComparison.OrdinalIgnoreCase) ? SafetensorsIndex.Open(path) : SafetensorsFile.Open(path);

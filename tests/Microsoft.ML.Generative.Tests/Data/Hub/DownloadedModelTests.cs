@@ -29,12 +29,14 @@ public sealed class DownloadedModelTests : IDisposable
         if (hasShards)
             Divide("model.safetensors");
 
-        (string folder, IReadOnlyList<string> files) = await DownloadAsync(["pytorch_model.bin", "onnx/model.safetensors", "original/tokenizer.model"]);
+        (string folder, IReadOnlyList<string> files) = await DownloadAsync(
+            ["pytorch_model.bin", "onnx/model.safetensors", "original/tokenizer.model"]);
         Assert.Equal(HubServer.FilesOf(_saved.Path).Keys.Order(), files);
         Assert.Equal(hasShards, files.Contains("model.safetensors.index.json"));
         using LanguageModelTransformer model = _ml.Generative().LoadPretrainedLanguageModel(folder);
         Assert.Equal(
-            LanguageModelNetworkTests.Logits(network, TinyLanguageModels.Tokens), LanguageModelNetworkTests.Logits(model.Network, TinyLanguageModels.Tokens));
+            LanguageModelNetworkTests.Logits(network, TinyLanguageModels.Tokens),
+            LanguageModelNetworkTests.Logits(model.Network, TinyLanguageModels.Tokens));
     }
 
     [Theory]
@@ -45,7 +47,8 @@ public sealed class DownloadedModelTests : IDisposable
         using DiffusionTransformer saved = SaveDiffusion();
         if (hasShards)
             Divide(UNetWeights);
-        (string folder, IReadOnlyList<string> files) = await DownloadAsync(["unet/diffusion_pytorch_model.bin", "unet/diffusion_pytorch_model.fp16.safetensors", "vae/config.json"]);
+        (string folder, IReadOnlyList<string> files) = await DownloadAsync(
+            ["unet/diffusion_pytorch_model.bin", "unet/diffusion_pytorch_model.fp16.safetensors", "vae/config.json"]);
         Assert.Equal(HubServer.FilesOf(_saved.Path).Keys.Order(), files);
         AssertGeneratesTheSame(saved, folder);
     }
@@ -74,17 +77,21 @@ public sealed class DownloadedModelTests : IDisposable
         await using ScriptedServer server = new HubServer(HubServer.FilesOf(_saved.Path))
         {
             Send = (request, connection, bytes) => ScriptedServer.SendAsync(
-                connection, request, bytes, stopAfter: isCut && request.Name.Contains("-00002-of-", StringComparison.Ordinal) ? 0 : int.MaxValue),
+                connection, request, bytes, isCut && request.Name.Contains("-00002-of-", StringComparison.Ordinal) ? 0 : int.MaxValue),
         }.Start();
         var error = await Assert.ThrowsAsync<InvalidOperationException>(() => DownloadAsync(server));
         Assert.Contains("'unet/diffusion_pytorch_model-00002-of-", error.Message);
+        HuggingFaceHubOptions offline = Options(server.Address, offline: true);
         foreach (string revision in (string[])["main", HubServer.Commit])
-            await Assert.ThrowsAsync<InvalidOperationException>(() => HuggingFaceHub.DownloadAsync(HubServer.Repository, revision, Options(server.Address, offline: true)));
+        {
+            await Assert.ThrowsAsync<InvalidOperationException>(
+                () => HuggingFaceHub.DownloadAsync(HubServer.Repository, revision, offline));
+        }
 
         isCut = false;
         string folder = await DownloadAsync(server);
         Assert.Single(server.Requests, r => r.Name.Contains("-00001-of-", StringComparison.Ordinal));
-        Assert.Equal(folder, await HuggingFaceHub.DownloadAsync(HubServer.Repository, HubServer.Commit, Options(server.Address, offline: true)));
+        Assert.Equal(folder, await HuggingFaceHub.DownloadAsync(HubServer.Repository, HubServer.Commit, offline));
         AssertGeneratesTheSame(saved, folder);
     }
 
@@ -96,7 +103,8 @@ public sealed class DownloadedModelTests : IDisposable
         string shard = Directory.EnumerateFiles(_saved.File("unet"), "*-00002-of-*").Single();
         File.Delete(shard);
         await using ScriptedServer server = new HubServer(HubServer.FilesOf(_saved.Path)).Start();
-        Assert.Contains($"'unet/{Path.GetFileName(shard)}', which is not on the Hub", (await Assert.ThrowsAsync<InvalidDataException>(() => DownloadAsync(server))).Message);
+        var error = await Assert.ThrowsAsync<InvalidDataException>(() => DownloadAsync(server));
+        Assert.Contains($"'unet/{Path.GetFileName(shard)}', which is not on the Hub", error.Message);
     }
 
     [Fact]
@@ -128,8 +136,9 @@ public sealed class DownloadedModelTests : IDisposable
         List<(string, torch.Tensor)> tensors;
         using (var whole = SafetensorsFile.Open(path))
             tensors = [.. whole.Names.Select(name => (name, whole.Read(name)))];
+        long bytes = tensors.Sum(t => t.Item2.numel() * sizeof(float));
         SafetensorsShards.Write(
-            Path.GetDirectoryName(path)!, tensors, maxShardBytes: tensors.Sum(t => t.Item2.numel() * 4) / 3, name: Path.GetFileNameWithoutExtension(path));
+            Path.GetDirectoryName(path)!, tensors, maxShardBytes: bytes / 3, name: Path.GetFileNameWithoutExtension(path));
         Assert.False(File.Exists(path));
     }
 
@@ -138,7 +147,8 @@ public sealed class DownloadedModelTests : IDisposable
         using DiffusionTransformer loaded = _ml.Generative().LoadPretrainedDiffusion(folder);
         Assert.Equal(Generate(expected), Generate(loaded));
 
-        static float[][] Generate(DiffusionTransformer model) => [.. model.Generate(2, new() { Seed = 1, Steps = 3 }).GetColumn<float[]>("Generated")];
+        static float[][] Generate(DiffusionTransformer model) =>
+            [.. model.Generate(2, new() { Seed = 1, Steps = 3 }).GetColumn<float[]>("Generated")];
     }
 
     private async Task<(string Folder, IReadOnlyList<string> Files)> DownloadAsync(string[] extra)
@@ -148,7 +158,9 @@ public sealed class DownloadedModelTests : IDisposable
         return (folder, [.. HubServer.FilesOf(folder).Keys.Order()]);
     }
 
-    private Task<string> DownloadAsync(ScriptedServer server) => HuggingFaceHub.DownloadAsync(HubServer.Repository, options: Options(server.Address));
+    private Task<string> DownloadAsync(ScriptedServer server) =>
+        HuggingFaceHub.DownloadAsync(HubServer.Repository, options: Options(server.Address));
 
-    private HuggingFaceHubOptions Options(Uri address, bool offline = false) => new() { CacheDirectory = _cache.Path, Endpoint = address, Offline = offline };
+    private HuggingFaceHubOptions Options(Uri address, bool offline = false) =>
+        new() { CacheDirectory = _cache.Path, Endpoint = address, Offline = offline };
 }

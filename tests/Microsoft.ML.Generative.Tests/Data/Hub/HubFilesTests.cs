@@ -16,18 +16,22 @@ public sealed class HubFilesTests
     {
         HashSet<string> names =
         [
-            "model.safetensors", "model.safetensors.index.json", "model-00001-of-00002.safetensors", "config.json", "1_Pooling/config.json", "2_Dense/config.json",
-            "tokenizer/tokenizer.json", "tokenizer/old/tokenizer.json", "vocab.txt", "onnx/vocab.txt", "README.md",
+            "model.safetensors", "model.safetensors.index.json", "model-00001-of-00002.safetensors",
+            "config.json", "1_Pooling/config.json", "2_Dense/config.json", "tokenizer/tokenizer.json",
+            "tokenizer/old/tokenizer.json", "vocab.txt", "onnx/vocab.txt", "README.md",
         ];
         Assert.Empty(_encoder.Missing(names));
-        Assert.Equal(["config.json", "1_Pooling/config.json", "tokenizer/tokenizer.json", "vocab.txt", "model.safetensors"], _encoder.Select(names));
+        Assert.Equal(
+            ["config.json", "1_Pooling/config.json", "tokenizer/tokenizer.json", "vocab.txt", "model.safetensors"],
+            _encoder.Select(names));
         names.Remove("model.safetensors");
         Assert.Equal("model.safetensors.index.json", _encoder.Select(names).Last());
     }
 
     [Fact]
-    public void Missing_files_are_named() =>
-        Assert.Equal(["'1_Pooling/config.json'", "'model.safetensors' or 'model.safetensors.index.json'"], _encoder.Missing(new HashSet<string> { "config.json" }));
+    public void Missing_files_are_named() => Assert.Equal(
+        ["'1_Pooling/config.json'", "'model.safetensors' or 'model.safetensors.index.json'"],
+        _encoder.Missing(new HashSet<string> { "config.json" }));
 
     [Theory]
     [InlineData("config.json", true)]
@@ -63,8 +67,9 @@ public sealed class HubFilesTests
     [Fact]
     public void Neither_pickles_nor_code_can_be_asked_for()
     {
-        var listing = new HubListing("a/b", Encoding.UTF8.GetBytes(
-            $$"""{"sha":"{{HubServer.Commit}}","siblings":[{"rfilename":"m.bin"},{"rfilename":"m.ckpt"},{"rfilename":"m.pt"},{"rfilename":"m.py"},{"rfilename":"m.json"}]}"""));
+        string[] names = ["m.bin", "m.ckpt", "m.pt", "m.py", "m.json"];
+        string files = string.Join(',', names.Select(name => $$"""{"rfilename":"{{name}}"}"""));
+        var listing = new HubListing("a/b", Encoding.UTF8.GetBytes($$"""{"sha":"{{HubServer.Commit}}","siblings":[{{files}}]}"""));
         Assert.Equal(["m.json"], listing.Names);
         Assert.Equal("m.bin", listing.Pickle);
     }

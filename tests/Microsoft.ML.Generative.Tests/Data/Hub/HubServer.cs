@@ -29,7 +29,8 @@ internal sealed class HubServer(IReadOnlyDictionary<string, byte[]> files)
             await ScriptedServer.WriteAsync(connection, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
         else if (request.Path.StartsWith($"/api/models/{Repository}/revision/", StringComparison.Ordinal))
             await ScriptedServer.SendAsync(connection, request, Listing());
-        else if (request.Path.StartsWith(prefix, StringComparison.Ordinal) && files.TryGetValue(request.Path[prefix.Length..], out byte[]? bytes))
+        else if (request.Path.StartsWith(prefix, StringComparison.Ordinal)
+            && files.TryGetValue(request.Path[prefix.Length..], out byte[]? bytes))
             await (Send is null ? ScriptedServer.SendAsync(connection, request, bytes) : Send(request, connection, bytes));
         else
             await ScriptedServer.WriteAsync(connection, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");

@@ -97,8 +97,8 @@ public sealed class HuggingFaceHubTests : IDisposable
     {
         await using ScriptedServer server = Serve(extra:
         [
-            "../../evil.json", "/evil.json", "tokenizer/../../evil.json", "C:\\evil.json", "..\\evil.json", "pytorch_model.bin", "model.ckpt", "onnx/model.safetensors",
-            "modeling.py", "consolidated.safetensors", ".hidden.json", "other/tokenizer.json",
+            "../../evil.json", "/evil.json", "tokenizer/../../evil.json", "C:\\evil.json", "..\\evil.json", "pytorch_model.bin",
+            "model.ckpt", "onnx/model.safetensors", "modeling.py", "consolidated.safetensors", ".hidden.json", "other/tokenizer.json",
         ]);
         string folder = await DownloadAsync(server);
         Assert.Equal(_files.Keys.Order(), Directory.EnumerateFiles(folder).Select(Path.GetFileName).Order());
@@ -137,6 +137,7 @@ public sealed class HuggingFaceHubTests : IDisposable
 
     private HuggingFaceHubOptions Options(Uri address) => new() { CacheDirectory = _cache.Path, Endpoint = address, Token = null, Offline = false };
 
-    private ScriptedServer Serve(Func<ScriptedServer.Request, Stream, byte[], Task>? send = null, bool needsToken = false, string[]? extra = null) =>
+    private ScriptedServer Serve(
+        Func<ScriptedServer.Request, Stream, byte[], Task>? send = null, bool needsToken = false, string[]? extra = null) =>
         new HubServer(_files) { Send = send, NeedsToken = needsToken, Extra = extra ?? [] }.Start();
 }

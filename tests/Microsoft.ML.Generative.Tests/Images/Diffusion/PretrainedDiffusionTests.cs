@@ -128,13 +128,15 @@ public sealed class PretrainedDiffusionTests
             model.SavePretrained(folder.Path);
         MoveToRoot(folder);
         File.Move(folder.File("diffusion_pytorch_model.safetensors"), folder.File("diffusion_pytorch_model.bin"));
-        Assert.Contains("'diffusion_pytorch_model.bin', a Python pickle", Assert.Throws<InvalidDataException>(() => _ml.Generative().LoadPretrainedDiffusion(folder.Path)).Message);
+        string message = Assert.Throws<InvalidDataException>(() => _ml.Generative().LoadPretrainedDiffusion(folder.Path)).Message;
+        Assert.Contains("'diffusion_pytorch_model.bin', a Python pickle", message);
         File.Delete(folder.File("scheduler_config.json"));
-        string message = Assert.Throws<FileNotFoundException>(() => _ml.Generative().LoadPretrainedDiffusion(folder.Path)).Message;
+        message = Assert.Throws<FileNotFoundException>(() => _ml.Generative().LoadPretrainedDiffusion(folder.Path)).Message;
         Assert.Contains("neither 'scheduler/scheduler_config.json' nor 'scheduler_config.json'", message);
         // A config.json alone may be any model's.
         File.Delete(folder.File("model_index.json"));
-        Assert.Contains("no 'model_index.json'", Assert.Throws<FileNotFoundException>(() => _ml.Generative().LoadPretrainedDiffusion(folder.Path)).Message);
+        message = Assert.Throws<FileNotFoundException>(() => _ml.Generative().LoadPretrainedDiffusion(folder.Path)).Message;
+        Assert.Contains("no 'model_index.json'", message);
     }
 
     [Fact]
@@ -200,7 +202,8 @@ public sealed class PretrainedDiffusionTests
 
     private static void MoveToRoot(TemporaryFolder folder)
     {
-        foreach (string path in (string[])["unet/config.json", "unet/diffusion_pytorch_model.safetensors", "scheduler/scheduler_config.json"])
+        string[] paths = ["unet/config.json", "unet/diffusion_pytorch_model.safetensors", "scheduler/scheduler_config.json"];
+        foreach (string path in paths)
             File.Move(folder.File(path), folder.File(Path.GetFileName(path)));
         Directory.Delete(folder.File("unet"));
         Directory.Delete(folder.File("scheduler"));

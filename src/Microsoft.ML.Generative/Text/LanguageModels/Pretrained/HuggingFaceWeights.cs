@@ -19,7 +19,8 @@ internal static class HuggingFaceWeights
         HuggingFaceFolder.CopyWeights(file, Views(network, config, prefix), IsIgnored);
 
         bool IsIgnored(string name) =>
-            _ignoredEndings.Any(e => name.EndsWith(e, StringComparison.Ordinal)) || (name == HeadName && config.Architecture.TieEmbeddings);
+            _ignoredEndings.Any(e => name.EndsWith(e, StringComparison.Ordinal))
+            || (name == HeadName && config.Architecture.TieEmbeddings);
     }
 
     /// <summary>The tensors as a file has them. They live until the caller's scope ends.</summary>

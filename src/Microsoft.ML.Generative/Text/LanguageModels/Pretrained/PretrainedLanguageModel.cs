@@ -36,12 +36,17 @@ internal static class PretrainedLanguageModel
         IHost host = env.Register(nameof(PretrainedLanguageModel));
         using IChannel channel = host.Start("Loading");
         HuggingFaceConfig config = HuggingFaceConfig.Read(configPath);
-        TextCodec codec = TextCodec.Of(tokenizerPath is null ? GenerativeTokenizers.FromFolder(path) : GenerativeTokenizers.FromFile(tokenizerPath), 0);
+        TextCodec codec = TextCodec.Of(
+            tokenizerPath is null ? GenerativeTokenizers.FromFolder(path) : GenerativeTokenizers.FromFile(tokenizerPath), 0);
         CheckVocabulary(codec, tokenizerPath ?? path, config.Architecture);
         var options = new LanguageModelOptions { Architecture = config.Architecture };
         IReadOnlyList<int> ends = ReadGeneration(channel, folder.PathOf(GenerationConfigName), options.Generation) ?? config.Ends ?? [];
         if (ends.Any(end => end >= config.Architecture.VocabularySize))
-            throw new InvalidDataException($"'{path}' has the {HuggingFaceConfig.EndsName} {string.Join(", ", ends)}; the model knows tokens up to {config.Architecture.VocabularySize - 1}.");
+        {
+            throw new InvalidDataException($"'{path}' has the {HuggingFaceConfig.EndsName} {string.Join(", ", ends)}; "
+                + $"the model knows tokens up to {config.Architecture.VocabularySize - 1}.");
+        }
+
         codec = codec with { OtherEnds = [.. ends.Where(end => end < codec.VocabularySize)] };
         ModelFile.CheckConfig(() => options.Generation.Validate(config.Architecture.VocabularySize));
         using ISafetensorsReader weights = folder.OpenWeights();
