@@ -1,3 +1,7 @@
+using Microsoft.ML.Generative.Data.Hub;
+using Microsoft.ML.Generative.Images.Diffusion.Pretrained;
+using Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
+
 namespace Microsoft.ML.Generative;
 
 /// <summary>Downloads models from the Hugging Face Hub, once: a second call finds them on the disk, even without a network.</summary>

@@ -1,8 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization;
 
 /// <summary>A folder in a layout of Hugging Face: JSON files, and weights as safetensors.</summary>
 internal sealed class HuggingFaceFolder

@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;

@@ -1,6 +1,7 @@
 using System.IO.Enumeration;
+using Microsoft.ML.Generative.Serialization.Safetensors;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Data.Hub;
 
 /// <summary>The files that a kind of model is loaded from, as its loader names them, by their paths in the repository.</summary>
 /// <param name="Kind">The kind of model, for error messages, such as <c>a language model</c>.</param>

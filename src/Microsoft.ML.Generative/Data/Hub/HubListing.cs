@@ -1,7 +1,10 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Microsoft.ML.Generative.Data.Datasets;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Serialization.Safetensors;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Data.Hub;
 
 /// <summary>The commit and the files of a repository, as the Hub lists them.</summary>
 internal sealed partial class HubListing

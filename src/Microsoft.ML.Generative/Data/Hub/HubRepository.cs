@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Data.Hub;
 
 /// <summary>A model on the Hub, at a revision.</summary>
 internal sealed partial record HubRepository(string Name, string Revision)

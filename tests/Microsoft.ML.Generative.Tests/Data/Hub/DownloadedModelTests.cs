@@ -1,4 +1,9 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Serialization.Safetensors;
+using Microsoft.ML.Generative.Text.Codec;
+using Microsoft.ML.Generative.Text.LanguageModels;
+using Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
+using Microsoft.ML.Generative.Tokenizers;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;

@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.ML.Generative.Data.Hub;
 
 namespace Microsoft.ML.Generative.Tests;
 

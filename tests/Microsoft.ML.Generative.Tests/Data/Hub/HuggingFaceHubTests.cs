@@ -1,4 +1,8 @@
 using System.Text;
+using Microsoft.ML.Generative.Text.Codec;
+using Microsoft.ML.Generative.Text.LanguageModels;
+using Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
+using Microsoft.ML.Generative.Tokenizers;
 
 namespace Microsoft.ML.Generative.Tests;
 
