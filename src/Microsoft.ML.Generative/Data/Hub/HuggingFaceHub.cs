@@ -4,7 +4,7 @@ namespace Microsoft.ML.Generative;
 /// <example>
 /// <code>
 /// string folder = await HuggingFaceHub.DownloadAsync("HuggingFaceTB/SmolLM2-135M-Instruct");
-/// LanguageModelTransformer model = ml.Generative().LoadPretrainedLanguageModel(folder);
+/// LanguageModelTransformer model = mlContext.Generative().LoadPretrainedLanguageModel(folder);
 /// </code>
 /// </example>
 public static class HuggingFaceHub
