@@ -13,7 +13,8 @@ internal static partial class BlockCompiler
 
     // All compilations derive from one, which has read the references once.
     private static readonly CSharpCompilation _page = CSharpCompilation.Create(
-        "Example", [Parse(Prelude.Page)], References(), new(OutputKind.ConsoleApplication, nullableContextOptions: NullableContextOptions.Enable));
+        "Example", [Parse(Prelude.Page)], References(),
+        new CSharpCompilationOptions(OutputKind.ConsoleApplication, nullableContextOptions: NullableContextOptions.Enable));
 
     private static readonly CSharpCompilation _reference = _page.AddSyntaxTrees(Parse(Prelude.Reference));
 
@@ -65,6 +66,7 @@ internal static partial class BlockCompiler
     [GeneratedRegex(@"^\s*using (static )?(\w+ = )?[\w.]+;")]
     private static partial Regex UsingPattern();
 
-    [GeneratedRegex(@"^(Docs\.Tests|xunit|Microsoft\.CodeAnalysis|Microsoft\.TestPlatform|Microsoft\.VisualStudio|testhost)", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(
+        @"^(Docs\.Tests|xunit|Microsoft\.CodeAnalysis|Microsoft\.TestPlatform|Microsoft\.VisualStudio|testhost)", RegexOptions.IgnoreCase)]
     private static partial Regex TestAssemblyPattern();
 }

@@ -30,7 +30,7 @@ internal sealed partial record CodeBlock(string File, int Line, string[] Lines, 
     public static IEnumerable<CodeBlock> OfSource(string file)
     {
         string[] lines = Repository.ReadLines(file);
-        string? name = lines.Select(line => NamespacePattern().Match(line)).FirstOrDefault(match => match.Success)?.Groups[1].Value;
+        Match? declaration = lines.Select(line => NamespacePattern().Match(line)).FirstOrDefault(match => match.Success);
         for (int i = 0; i < lines.Length; i++)
         {
             if (lines[i].Trim() != "/// <code>")
@@ -40,7 +40,7 @@ internal sealed partial record CodeBlock(string File, int Line, string[] Lines, 
                 i++;
             // The comment's prefix gives way to spaces, so that a compiler error has the column of the file.
             string[] code = [.. lines[start..i].Select(line => WebUtility.HtmlDecode(line.Replace("///", "   ", StringComparison.Ordinal)))];
-            yield return new CodeBlock(file, start + 1, code, name, []);
+            yield return new CodeBlock(file, start + 1, code, declaration?.Groups[1].Value, []);
         }
     }
 
@@ -49,11 +49,11 @@ internal sealed partial record CodeBlock(string File, int Line, string[] Lines, 
     {
         for (int i = 0; i < lines.Length; i++)
         {
-            if (!lines[i].StartsWith("```", StringComparison.Ordinal))
+            if (!lines[i].TrimStart().StartsWith("```", StringComparison.Ordinal))
                 continue;
-            string language = lines[i][3..].Trim();
+            string language = lines[i].Trim()[3..];
             int start = ++i;
-            while (i < lines.Length && lines[i] != "```")
+            while (i < lines.Length && lines[i].Trim() != "```")
                 i++;
             yield return (language, start, i);
         }
