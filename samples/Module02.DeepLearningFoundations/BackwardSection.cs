@@ -8,18 +8,18 @@ internal static class BackwardSection
 {
     public sealed record Result(double DifferenceError, double AutogradError);
 
-    private const int Pictures = 20;
+    private const int Images = 20;
     private const int Compared = 300;
 
     public static Result Run(Lesson lesson)
     {
         Lesson.Title("2. Backward: which way is down");
         Perceptron network = lesson.NewPerceptron();
-        double[][] images = lesson.TrainImages[..Pictures];
-        int[] labels = lesson.TrainLabels[..Pictures];
+        double[][] images = lesson.TrainImages[..Images];
+        int[] labels = lesson.TrainLabels[..Images];
         double[] gradient = network.Backward(images, labels).Gradient;
 
-        // Weights of pixels that are black in all pictures have the gradient 0, and so has a unit that says 0 to all of them.
+        // Weights of pixels that are black in all images have the gradient 0, and so has a unit that says 0 to all of them.
         var random = new Random(3);
         int[] chosen = [.. Enumerable.Range(0, gradient.Length).Where(i => Math.Abs(gradient[i]) > 1e-5).OrderBy(_ => random.Next()).Take(Compared)];
         (double X, double Y)[] pairs = [.. chosen.Select(i => (gradient[i], Difference(network, images, labels, i)))];
@@ -27,7 +27,7 @@ internal static class BackwardSection
         double autogradError = gradient.Zip(Autograd(lesson, network, images, labels), (a, b) => Math.Abs(a - b)).Max();
 
         new Chart("Derivatives of the loss by some weights", "by the chain rule", "by moving the weight a little")
-            .Line(null, [(gradient.Min(), gradient.Min()), (gradient.Max(), gradient.Max())], colour: 7, dashed: true)
+            .Line(null, [(gradient.Min(), gradient.Min()), (gradient.Max(), gradient.Max())], color: 7, dashed: true)
             .Points(null, pairs, size: 3)
             .Save(lesson.Output.File("backward-check.png", "the gradient against finite differences"));
         Console.WriteLine($"{gradient.Length:N0} derivatives in one pass; {Compared} of them against central differences: largest difference {differenceError:0.0e+0}, all against libtorch's: {autogradError:0.0e+0}.");

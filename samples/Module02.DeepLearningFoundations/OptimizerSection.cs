@@ -8,7 +8,7 @@ internal static class OptimizerSection
     /// <param name="Name">The optimizer.</param>
     /// <param name="BestRate">The learning rate with the lowest loss in the end.</param>
     /// <param name="Losses">The loss of each batch with that rate.</param>
-    /// <param name="Accuracy">Of the test pictures.</param>
+    /// <param name="Accuracy">Of the test images.</param>
     /// <param name="FinalLosses">The loss in the end with each learning rate.</param>
     public sealed record Way(string Name, double BestRate, IReadOnlyList<double> Losses, double Accuracy, IReadOnlyList<(double Rate, double Loss)> FinalLosses)
     {
@@ -82,7 +82,7 @@ internal static class OptimizerSection
             ends.Add(F(w[0], w[1]));
             panels.Add(new Chart($"{name}, rate {rate}", "w₁", "w₂")
                 .Contours(F, (-4.5, 3), (-1.6, 1.6), 0.1, 0.5, 2, 5, 10, 20, 30)
-                .Line($"{steps} steps", path, colour: 3)
+                .Line($"{steps} steps", path, color: 3)
                 .Range(-4.5, 3, -1.6, 1.6));
         }
 

@@ -2,7 +2,7 @@ using Samples.Shared;
 
 namespace Module03;
 
-/// <summary>Conditional probability and Bayes' theorem: a medical test, and a digit that is recognised pixel by pixel.</summary>
+/// <summary>Conditional probability and Bayes' theorem: a medical test, and a digit that is recognized pixel by pixel.</summary>
 internal static class BayesSection
 {
     public sealed record Result(double Posterior, double SimulatedPosterior, double Accuracy, double MeanConfidence);
@@ -44,8 +44,8 @@ internal static class BayesSection
             .Line("positive", [.. prevalences.Select(p => (p, Posterior(p, Sensitivity, FalsePositiveRate)))])
             .Line("two positive", [.. prevalences.Select(p => (p, Posterior(Posterior(p, Sensitivity, FalsePositiveRate), Sensitivity, FalsePositiveRate)))])
             .Line("negative", [.. prevalences.Select(p => (p, Posterior(p, 1 - Sensitivity, 1 - FalsePositiveRate)))])
-            .Points("positive, simulated", [.. checkedAt.Select(p => (p, Simulate(p, people / 10, new Random(2))))], colour: 0)
-            .Line("no test", [.. prevalences.Select(p => (p, p))], colour: 7, dashed: true)
+            .Points("positive, simulated", [.. checkedAt.Select(p => (p, Simulate(p, people / 10, new Random(2))))], color: 0)
+            .Line("no test", [.. prevalences.Select(p => (p, p))], color: 7, dashed: true)
             .Legend(left: true)
             .Save(lesson.Output.File("bayes-test.png", "posterior of a medical test"));
         return (once, simulated);
@@ -95,7 +95,7 @@ internal static class BayesSection
         return (accuracy, confidence);
     }
 
-    // Of the digits recognised in the end, the one whose posterior leads with the wrong digit for the most rows.
+    // Of the digits recognized in the end, the one whose posterior leads with the wrong digit for the most rows.
     private static (int Index, double[][] Path) SlowDecision(Lesson lesson, NaiveBayes model) =>
         Enumerable.Range(0, Math.Min(200, lesson.Test.Count))
             .Select(i => (Index: i, Path: model.PosteriorByRow(lesson.Test.Images[i])))

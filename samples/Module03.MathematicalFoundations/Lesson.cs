@@ -5,7 +5,7 @@ using Samples.Shared;
 
 namespace Module03;
 
-/// <summary>What the sections share: the pictures, and models that more than one section looks at.</summary>
+/// <summary>What the sections share: the images, and models that more than one section looks at.</summary>
 internal sealed class Lesson : IDisposable
 {
     public const int Side = 28;
@@ -22,8 +22,8 @@ internal sealed class Lesson : IDisposable
     private Lesson(MLContext ml, IDataView train, IDataView test, bool quick, SampleOutput output, CancellationToken cancellation)
     {
         (_ml, _trainData, _testData, Quick, Output, _cancellation) = (ml, train, test, quick, output, cancellation);
-        Train = LabelledImages.Read(train);
-        Test = LabelledImages.Read(test);
+        Train = LabeledImages.Read(train);
+        Test = LabeledImages.Read(test);
     }
 
     /// <summary>Whether everything is smaller, for a first look.</summary>
@@ -31,9 +31,9 @@ internal sealed class Lesson : IDisposable
 
     public SampleOutput Output { get; }
 
-    public LabelledImages Train { get; }
+    public LabeledImages Train { get; }
 
-    public LabelledImages Test { get; }
+    public LabeledImages Test { get; }
 
     public static string[] ClassNames { get; } = [.. Enumerable.Range(0, Classes).Select(digit => $"{digit}")];
 
@@ -43,8 +43,8 @@ internal sealed class Lesson : IDisposable
     {
         var ml = new MLContext(seed: 1);
         var (trainCount, testCount) = quick ? (4_000, 1_000) : (20_000, 2_000);
-        var pictures = PictureData.Load(ml, data, trainCount, testCount, ["mnist"], cancellation);
-        return new Lesson(ml, pictures.Train, pictures.Test, quick, output, cancellation);
+        var images = ImageData.Load(ml, data, trainCount, testCount, ["mnist"], cancellation);
+        return new Lesson(ml, images.Train, images.Test, quick, output, cancellation);
     }
 
     /// <summary>A VAE with a number of latent dimensions, trained when first asked for.</summary>
@@ -65,10 +65,10 @@ internal sealed class Lesson : IDisposable
         }).Fit(_trainData);
     }
 
-    /// <summary>The test pictures with the columns that a VAE adds.</summary>
+    /// <summary>The test images with the columns that a VAE adds.</summary>
     public IDataView Encode(VaeTransformer vae) => vae.Transform(_testData);
 
-    /// <summary>The first latent means of the training pictures.</summary>
+    /// <summary>The first latent means of the training images.</summary>
     public float[][] EncodeTrain(VaeTransformer vae, int count) =>
         [.. _ml.Data.TakeRows(vae.Transform(_trainData), count).GetColumn<float[]>("Latent")];
 

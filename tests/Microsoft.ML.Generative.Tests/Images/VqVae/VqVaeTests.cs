@@ -13,7 +13,7 @@ public sealed class VqVaeTests
         Epochs = 12,
         PriorEpochs = 4,
         PriorLayers = 1,
-        PriorWidth = 32,
+        PriorEmbeddingSize = 32,
         BatchSize = 64,
         LearningRate = 4e-3,
         Seed = 1,
@@ -30,7 +30,7 @@ public sealed class VqVaeTests
         IDataView test = ml.Generative().Datasets.Digits(100, seed: 2);
         IDataView output = model.Transform(test);
 
-        // A picture's variance around the mean picture is about 0.07; 7 × 7 codes of 5 bits tell most of it.
+        // An image's variance around the mean image is about 0.07; 7 × 7 codes of 5 bits tell most of it.
         Assert.InRange(output.GetColumn<float>("ReconstructionError").Average(), 0, 0.035);
         int[] codes = output.GetColumn<int[]>("Codes").First();
         Assert.Equal((49, 7, 7), (codes.Length, model.CodesHeight, model.CodesWidth));
