@@ -117,7 +117,7 @@ internal sealed class Lesson : IDisposable
     public static double Share(IEnumerable<int> found, IEnumerable<int> right) => found.Zip(right).Average(pair => pair.First == pair.Second ? 1.0 : 0.0);
 
     public IDataView Rows(IEnumerable<float[]> images, IEnumerable<int> labels) =>
-        ML.Data.LoadFromEnumerable(images.Zip(labels, (image, label) => new Image { Image = image, Label = (uint)label }).ToArray());
+        ML.Data.LoadFromEnumerable(images.Zip(labels, (image, label) => new ImageRow { Image = image, Label = (uint)label }).ToArray());
 
     public IDataView Rows(IEnumerable<float[]> images, int label) => Rows(images, Enumerable.Repeat(label, int.MaxValue));
 
@@ -132,7 +132,7 @@ internal sealed class Lesson : IDisposable
 
     public void Dispose() => _generator?.Dispose();
 
-    private sealed class Image
+    private sealed class ImageRow
     {
         [VectorType(1, Side, Side)]
         public float[] Image { get; set; } = [];

@@ -118,10 +118,10 @@ public sealed class ImageEvaluationTests(DigitClassifier digits) : IClassFixture
 
         Assert.Contains("'Generated' is missing", Message(real));
         Assert.Contains("The generated data has 3 rows; expected at least 4", Message(Digits(3, seed: 2), Image()));
-        Assert.Contains("The real data has 10 rows; expected at least 13", Message(real, With(o => o.DensityNeighbours = 12)));
+        Assert.Contains("The real data has 10 rows; expected at least 13", Message(real, With(o => o.DensityNeighbors = 12)));
         Assert.Contains("KernelSubsetSize is 11, but the real data has 10 rows", Message(real, With(o => o.KernelSubsetSize = 11)));
         Assert.Contains("KernelSubsetSize is 1", Message(real, With(o => o.KernelSubsetSize = 1)));
-        Assert.Contains("PrecisionNeighbors is 0", Message(real, With(o => o.PrecisionNeighbours = 0)));
+        Assert.Contains("PrecisionNeighbors is 0", Message(real, With(o => o.PrecisionNeighbors = 0)));
         Assert.Contains("LabelColumnName is 'Label', but there is no Classifier", Message(real, With(o => o.LabelColumnName = "Label")));
         Assert.Contains("Features takes columns of features", Message(real, With(o => (o.LabelColumnName, o.Classifier, o.Features) = ("Label", digits.Model, ImageFeatureExtractor.Columns))));
         Assert.Contains("set Features to ImageFeatureExtractor.Columns", Assert.ThrowsAny<ArgumentException>(

@@ -166,7 +166,7 @@ public sealed class DiffusionTests
         var progress = new DirectProgress<DiffusionProgress>(reports.Add);
         float[] drawn = Draw(_labeled.Value, 3, new() { Seed = 1, Label = 1, Steps = 6, BatchSize = 2, PreviewInterval = 3, Progress = progress })[0];
         Assert.Equal(12, reports.Count);
-        Assert.Equal([(0, 2), (2, 1)], reports.Select(r => (r.FirstPicture, r.Pictures)).Distinct());
+        Assert.Equal([(0, 2), (2, 1)], reports.Select(r => (r.FirstImage, r.Images)).Distinct());
         Assert.Equal([3, 6], reports.Take(6).Where(r => r.Preview is not null).Select(r => r.Step));
         AssertNear([drawn], [reports[5].Preview!.GetColumn<float[]>("Generated").First()], 1e-4);
     }
@@ -204,7 +204,7 @@ public sealed class DiffusionTests
         RefusedOptions("Process", o => (o.Process, o.LearnsVariance) = (DiffusionProcess.FlowMatching, true));
         RefusedOptions("LabelCount", o => o.LabelCount = 3);
         RefusedOptions("LabelConditioning", o => o.LabelConditioning = DiffusionLabelConditioning.CrossAttention);
-        RefusedOptions("patches", o => (o.Architecture, o.PatchSize) = (DiffusionNetworkKind.Dit, 5));
+        RefusedOptions("patches", o => (o.Network, o.PatchSize) = (DiffusionNetworkKind.Dit, 5));
         RefusedOptions("Sampler", o => o.Sampler = DiffusionSampler.FlowMatchEuler);
         RefusedOptions("GuidanceScale", o => o.GuidanceScale = 2);
     }

@@ -157,7 +157,7 @@ public sealed class PretrainedDiffusionTests
     public void Models_that_diffusers_does_not_have_are_refused_with_the_reason()
     {
         using var folder = new TemporaryFolder();
-        using DiffusionTransformer transformer = Fit(o => o.Architecture = DiffusionNetworkKind.Dit);
+        using DiffusionTransformer transformer = Fit(o => o.Network = DiffusionNetworkKind.Dit);
         Assert.Contains("transformer", Assert.Throws<NotSupportedException>(() => transformer.SavePretrained(folder.Path)).Message);
     }
 

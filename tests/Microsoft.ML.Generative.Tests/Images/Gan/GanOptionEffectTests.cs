@@ -33,7 +33,7 @@ public class GanOptionEffectTests
         [nameof(GanOptions.PenaltyInterval)] = (o => o.R1Weight = 1, o => o.PenaltyInterval = 2, _all),
         [nameof(GanOptions.LabelSmoothing)] = (null, o => o.LabelSmoothing = 0.2, _all),
         [nameof(GanOptions.InstanceNoise)] = (null, o => o.InstanceNoise = 0.5, _all),
-        [nameof(GanOptions.MinibatchStandardDeviation)] = (null, o => o.MinibatchDeviation = true, _all),
+        [nameof(GanOptions.MinibatchStandardDeviation)] = (null, o => o.MinibatchStandardDeviation = true, _all),
         [nameof(GanOptions.Augmentation)] = (null, o => o.Augmentation = GanAugmentations.Cutout, _all),
         [nameof(GanOptions.AdaptiveAugmentation)] = (o => o.Augmentation = GanAugmentations.Cutout, o => o.AdaptiveAugmentation = true, _all),
         [nameof(GanOptions.AugmentationRows)] = (Adaptive, o => o.AugmentationRows = 16, _all),
@@ -84,7 +84,7 @@ public class GanOptionEffectTests
         both?.Invoke(options);
         change?.Invoke(options);
         var ml = new MLContext();
-        IDataView data = ml.Data.LoadFromEnumerable(Enumerable.Range(0, 16).Select(i => new Image
+        IDataView data = ml.Data.LoadFromEnumerable(Enumerable.Range(0, 16).Select(i => new ImageRow
         {
             Image = [.. Enumerable.Range(0, 256).Select(p => (float)(0.5 + 0.5 * Math.Sin(p * 0.1 * (1 + i % 3) + i)))],
             Label = i % 3,
@@ -93,7 +93,7 @@ public class GanOptionEffectTests
         return [.. model.Transform(data).GetColumn<float[]>("Generated").SelectMany(row => row)];
     }
 
-    private sealed class Image
+    private sealed class ImageRow
     {
         [VectorType(1, 16, 16)]
         public float[] Image { get; set; } = [];

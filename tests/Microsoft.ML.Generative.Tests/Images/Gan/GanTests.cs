@@ -24,7 +24,7 @@ public class GanTests
         float[] values = new float[20 * _shape.Size];
         for (int i = 0; i < values.Length; i++)
             values[i] = (float)(0.5 + 0.5 * Math.Sin(i * 0.01 + i / _shape.Size));
-        return ml.Data.LoadFromEnumerable(Enumerable.Range(0, 20).Select(i => new Image
+        return ml.Data.LoadFromEnumerable(Enumerable.Range(0, 20).Select(i => new ImageRow
         {
             Image = values[(i * _shape.Size)..((i + 1) * _shape.Size)],
             Label = i % 3,
@@ -39,14 +39,14 @@ public class GanTests
         { "hinge with adaptive augmentation", o => (o.Objective, o.Augmentation, o.AdaptiveAugmentation) = (GanObjective.Hinge, GanAugmentations.Color | GanAugmentations.Cutout | GanAugmentations.Translation, true) },
         { "wasserstein with several steps", o => (o.Objective, o.DiscriminatorSteps) = (GanObjective.Wasserstein, 3) },
         { "gradient penalty", o => o.Objective = GanObjective.WassersteinGradientPenalty },
-        { "R1 and R2, lazy, minibatch deviation", o => (o.R1Weight, o.R2Weight, o.PenaltyInterval, o.MinibatchDeviation) = (1, 1, 2, true) },
+        { "R1 and R2, lazy, minibatch deviation", o => (o.R1Weight, o.R2Weight, o.PenaltyInterval, o.MinibatchStandardDeviation) = (1, 1, 2, true) },
         { "batch normalization", o => o.DiscriminatorNormalization = GanNormalization.Batch },
         { "labels by projection and conditional batch normalization", o => (o.LabelColumnName, o.LabelCount, o.GeneratorConditioning) = ("Label", 3, GanGeneratorConditioning.BatchNormalization) },
         { "labels by concatenation with R1", o => (o.LabelColumnName, o.LabelCount, o.LabelConditioning, o.R1Weight) = ("Label", 3, GanLabelConditioning.Concatenation, 1) },
-        { "residual networks with classes, R1 and spectral normalization", o => (o.Architecture, o.LabelColumnName, o.LabelCount, o.R1Weight) = (GanNetworkKind.Residual, "Label", 3, 1) },
-        { "residual networks with labels by concatenation in BFloat16", o => (o.Architecture, o.LabelColumnName, o.LabelCount, o.LabelConditioning, o.Precision) = (GanNetworkKind.Residual, "Label", 3, GanLabelConditioning.Concatenation, ComputePrecision.BFloat16) },
-        { "residual networks, gradient penalty, minibatch deviation", o => (o.Architecture, o.Objective, o.MinibatchDeviation) = (GanNetworkKind.Residual, GanObjective.WassersteinGradientPenalty, true) },
-        { "fully connected, BFloat16", o => (o.Architecture, o.HiddenSizes, o.BaseChannels, o.Precision) = (GanNetworkKind.Mlp, [8], 64, ComputePrecision.BFloat16) },
+        { "residual networks with classes, R1 and spectral normalization", o => (o.Network, o.LabelColumnName, o.LabelCount, o.R1Weight) = (GanNetworkKind.Residual, "Label", 3, 1) },
+        { "residual networks with labels by concatenation in BFloat16", o => (o.Network, o.LabelColumnName, o.LabelCount, o.LabelConditioning, o.Precision) = (GanNetworkKind.Residual, "Label", 3, GanLabelConditioning.Concatenation, ComputePrecision.BFloat16) },
+        { "residual networks, gradient penalty, minibatch deviation", o => (o.Network, o.Objective, o.MinibatchStandardDeviation) = (GanNetworkKind.Residual, GanObjective.WassersteinGradientPenalty, true) },
+        { "fully connected, BFloat16", o => (o.Network, o.HiddenSizes, o.BaseChannels, o.Precision) = (GanNetworkKind.Mlp, [8], 64, ComputePrecision.BFloat16) },
         { "gradient penalty in BFloat16", o => (o.Objective, o.Precision) = (GanObjective.WassersteinGradientPenalty, ComputePrecision.BFloat16) },
         { "accumulated gradients", o => (o.GradientAccumulationSteps, o.BatchSize) = (2, 4) },
     };
@@ -186,7 +186,7 @@ public class GanTests
     private static float[][] Draw(GanTransformer model, int count, GanGenerateOptions options) =>
         [.. model.Generate(count, options).GetColumn<float[]>("Generated")];
 
-    private sealed class Image
+    private sealed class ImageRow
     {
         [VectorType(1, 16, 16)]
         public float[] Image { get; set; } = [];

@@ -47,7 +47,7 @@ public sealed class KernelDecodingSessionTests
             Heads = 1,
             EmbeddingSize = 3,
             HeadSize = 3,
-            HiddenSize = 5,
+            FeedForwardSize = 5,
             FeedForward = feedForward,
         };
         using LanguageModelNetwork network = TinyLanguageModels.Create(architecture);
