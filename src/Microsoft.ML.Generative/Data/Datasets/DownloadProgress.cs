@@ -8,7 +8,7 @@ namespace Microsoft.ML.Generative;
 /// <code>
 /// var progress = new Progress&lt;DownloadProgress&gt;(p =&gt;
 ///     Console.WriteLine($"{p.FileName}: {100.0 * p.BytesReceived / p.TotalBytes:F0} %"));
-/// var mnist = ml.Generative().Datasets.Mnist(progress);
+/// var mnist = mlContext.Generative().Datasets.Mnist(progress);
 /// </code>
 /// </example>
 public readonly record struct DownloadProgress(string FileName, long BytesReceived, long TotalBytes);
