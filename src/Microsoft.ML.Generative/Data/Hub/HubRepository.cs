@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative.Data.Hub;
 
