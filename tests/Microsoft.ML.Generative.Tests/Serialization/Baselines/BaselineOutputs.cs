@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 
 namespace Microsoft.ML.Generative.Tests;
@@ -33,7 +34,7 @@ internal sealed class BaselineOutputs
     {
         static string Lines<T>(Dictionary<string, T> outputs) =>
             string.Join(",", outputs.Select(o => $"\n    {JsonSerializer.Serialize(o.Key)}: {JsonSerializer.Serialize(o.Value)}"));
-        return System.Text.Encoding.UTF8.GetBytes($"{{\n  \"Numbers\": {{{Lines(Numbers)}\n  }},\n  \"Texts\": {{{Lines(Texts)}\n  }}\n}}\n");
+        return Encoding.UTF8.GetBytes($"{{\n  \"Numbers\": {{{Lines(Numbers)}\n  }},\n  \"Texts\": {{{Lines(Texts)}\n  }}\n}}\n");
     }
 
     /// <summary>Fails with the name of the output that differs.</summary>
@@ -43,7 +44,8 @@ internal sealed class BaselineOutputs
         Assert.Equal(expected.Texts.Keys.Order(), actual.Texts.Keys.Order());
         foreach ((string name, float[] numbers) in expected.Numbers)
         {
-            Assert.True(numbers.Length == actual.Numbers[name].Length, $"'{name}' has {actual.Numbers[name].Length} numbers; expected {numbers.Length}");
+            int length = actual.Numbers[name].Length;
+            Assert.True(numbers.Length == length, $"'{name}' has {length} numbers; expected {numbers.Length}");
             for (int i = 0; i < numbers.Length; i++)
             {
                 (float e, float a) = (numbers[i], actual.Numbers[name][i]);
@@ -52,6 +54,9 @@ internal sealed class BaselineOutputs
         }
 
         foreach ((string name, string[] texts) in expected.Texts)
-            Assert.True(texts.SequenceEqual(actual.Texts[name]), $"'{name}': expected {JsonSerializer.Serialize(texts)}, computed {JsonSerializer.Serialize(actual.Texts[name])}");
+        {
+            (string e, string a) = (JsonSerializer.Serialize(texts), JsonSerializer.Serialize(actual.Texts[name]));
+            Assert.True(e == a, $"'{name}': expected {e}, computed {a}");
+        }
     }
 }

@@ -5,7 +5,9 @@ namespace Microsoft.ML.Generative.Tests;
 /// <param name="Fit">Trains it, with options that are changed in the way given.</param>
 /// <param name="Measure">Adds what a model computes.</param>
 internal sealed record BaselineRecipe(
-    Func<MLContext, IDataView> Data, Func<MLContext, Action<TrainingOptions>, ITransformer> Fit, Action<MLContext, ITransformer, BaselineOutputs> Measure)
+    Func<MLContext, IDataView> Data,
+    Func<MLContext, Action<TrainingOptions>, ITransformer> Fit,
+    Action<MLContext, ITransformer, BaselineOutputs> Measure)
 {
     /// <summary>The step after which the training of the checkpoints was interrupted, in the middle of the second epoch.</summary>
     public const long InterruptedStep = 5;
@@ -13,20 +15,21 @@ internal sealed record BaselineRecipe(
     /// <summary>The format that is written today; files keep that of their time in their names.</summary>
     public int Format { get; init; } = 1;
 
-    /// <summary>What the files of a training that was interrupted begin with: the network's name, the one that was interrupted last.</summary>
+    /// <summary>
+    /// The stages of a training, if one that was interrupted in the last of them is kept: its checkpoints begin with these names.
+    /// </summary>
     public string[]? Stages { get; init; }
 
-    public BaselineOutputs Outputs(MLContext ml, ITransformer model, DataViewSchema schema)
-    {
-        var outputs = new BaselineOutputs();
-        outputs.Add("Schema", schema.Select(c => $"{c.Name} {c.Type}"));
-        Measure(ml, model, outputs);
-        return outputs;
-    }
+    public static IEnumerable<string> Describe(DataViewSchema schema) => schema.Select(c => $"{c.Name} {c.Type}");
 
-    public BaselineOutputs Outputs(MLContext ml, ITransformer model)
+    /// <param name="schema">That of the model's file, if the model was saved with one.</param>
+    public BaselineOutputs Outputs(MLContext ml, ITransformer model, DataViewSchema? schema = null)
     {
+        // Such small networks gain nothing by more, and on a busy machine threads wait for each other for long.
+        using IDisposable threads = TorchThreads.Scope(1);
         var outputs = new BaselineOutputs();
+        if (schema is not null)
+            outputs.Add("Schema", Describe(schema));
         Measure(ml, model, outputs);
         return outputs;
     }

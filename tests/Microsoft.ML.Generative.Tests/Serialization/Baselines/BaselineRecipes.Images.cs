@@ -50,7 +50,12 @@ internal static partial class BaselineRecipes
         }).With(configure)).Fit(BaselineRows.Images(ml)),
         MeasureGan) { Stages = ["discriminator"] };
 
-    private static BaselineRecipe UNet => Diffusion(["diffusion"], () => new DiffusionOptions { LabelColumnName = "Label", GuidanceScale = 1.5, LearnsVariance = true });
+    private static BaselineRecipe UNet => Diffusion(["diffusion"], () => new DiffusionOptions
+    {
+        LabelColumnName = "Label",
+        GuidanceScale = 1.5,
+        LearnsVariance = true,
+    });
 
     private static BaselineRecipe CrossAttention => Diffusion(null, () => new DiffusionOptions
     {
@@ -63,11 +68,23 @@ internal static partial class BaselineRecipes
         LossWeighting = DiffusionLossWeighting.MinSnr,
     });
 
-    private static BaselineRecipe Transformer => Diffusion(null, () => new DiffusionOptions { Architecture = DiffusionArchitecture.Transformer, LabelColumnName = "Label" });
+    private static BaselineRecipe Transformer => Diffusion(null, () => new DiffusionOptions
+    {
+        Architecture = DiffusionArchitecture.Transformer,
+        LabelColumnName = "Label",
+    });
 
-    private static BaselineRecipe SuperResolution => Diffusion(null, () => new DiffusionOptions { LowResolutionColumnName = "Small", Sampler = DiffusionSampler.DpmSolver });
+    private static BaselineRecipe SuperResolution => Diffusion(null, () => new DiffusionOptions
+    {
+        LowResolutionColumnName = "Small",
+        Sampler = DiffusionSampler.DpmSolver,
+    });
 
-    private static BaselineRecipe Flow => Diffusion(null, () => new DiffusionOptions { Process = DiffusionProcess.FlowMatching, TransformStrength = 0.6 });
+    private static BaselineRecipe Flow => Diffusion(null, () => new DiffusionOptions
+    {
+        Process = DiffusionProcess.FlowMatching,
+        TransformStrength = 0.6,
+    });
 
     // A network and a scheduler that options cannot ask for.
     private static BaselineRecipe DiffusersFolder => new(ml => BaselineRows.Images(ml), (ml, configure) =>
@@ -203,14 +220,16 @@ internal static partial class BaselineRecipes
             Steps = 4,
             Label = model.LabelCount > 0 ? 2 : null,
             GuidanceScale = model.LabelCount > 0 ? 2 : 1,
-            LowResolution = isSuperResolution ? [.. rows.GetColumn<byte[]>("Small").First().Select(b => b / 255f)] : null,
+            LowResolution = isSuperResolution ? FirstImage(rows, "Small") : null,
         };
         outputs.Add("Sizes", [model.LabelCount, model.RowSize, model.TrainTimesteps]);
         outputs.Add("Transformed", Vectors(model.Transform(rows), "Generated"));
         outputs.Add("Generated", Vectors(model.Generate(2, Options()), "Generated"));
-        outputs.Add("Changed", Vectors(model.ImageToImage([.. rows.GetColumn<byte[]>("Image").First().Select(b => b / 255f)], 0.25, 1, Options()), "Generated"));
+        outputs.Add("Changed", Vectors(model.ImageToImage(FirstImage(rows, "Image"), 0.25, 1, Options()), "Generated"));
         outputs.Add("Losses", ml.Generative().EvaluateDiffusion(model, rows, timesteps: 4, seed: 5).LossByBand.Select(loss => (float)loss));
     }
+
+    private static float[] FirstImage(IDataView rows, string column) => [.. rows.GetColumn<byte[]>(column).First().Select(b => b / 255f)];
 
     private static void MeasureClassifier(MLContext ml, ITransformer transformer, BaselineOutputs outputs)
     {
@@ -244,11 +263,12 @@ internal static partial class BaselineRecipes
         var model = (VqVaeTransformer)transformer;
         IDataView scored = model.Transform(BaselineRows.Images(ml, 4));
         outputs.Add("Sizes", [model.CodebookSize, model.CodesHeight, model.CodesWidth, model.RowSize]);
-        outputs.Add("Codes", scored.GetColumn<int[]>("Codes").SelectMany(codes => codes).Select(code => (float)code));
+        outputs.Add("Codes", scored.GetColumn<int[]>("Codes").SelectMany(row => row).Select(code => (float)code));
         outputs.Add("Reconstruction", Vectors(scored, "Reconstruction"));
         outputs.Add("ReconstructionError", Values(scored, "ReconstructionError"));
         outputs.Add("NegativeLogPrior", Values(scored, "NegativeLogPrior"));
         outputs.Add("Generated", Vectors(model.Generate(2, new() { Seed = 3 }), "Generated"));
-        outputs.Add("Decoded", model.Decode([.. Enumerable.Range(0, model.CodesHeight * model.CodesWidth).Select(i => i % model.CodebookSize)]));
+        int[] codes = [.. Enumerable.Range(0, model.CodesHeight * model.CodesWidth).Select(i => i % model.CodebookSize)];
+        outputs.Add("Decoded", model.Decode(codes));
     }
 }

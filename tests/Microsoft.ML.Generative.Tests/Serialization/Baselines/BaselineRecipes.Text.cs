@@ -7,17 +7,25 @@ namespace Microsoft.ML.Generative.Tests;
 
 internal static partial class BaselineRecipes
 {
-    // Every option of the drawing that a file keeps is set in one of these.
+    private const string AnimalSchema =
+        """{"type":"object","properties":{"animal":{"enum":["cat","dog"]}},"required":["animal"],"additionalProperties":false}""";
+
     private static BaselineRecipe Gpt => Language(null, () => new LanguageModelOptions
     {
-        Architecture = LanguageModelArchitecture.Gpt2 with { VocabularySize = 0, ContextLength = 24, Layers = 1, Heads = 2, EmbeddingSize = 8 },
+        Architecture = LanguageModelArchitecture.Gpt2 with
+        {
+            VocabularySize = 0,
+            ContextLength = 24,
+            Layers = 1,
+            Heads = 2,
+            EmbeddingSize = 8,
+        },
         Tokenizer = GenerativeTokenizers.TrainBytePairEncoding(BaselineRows.AllTexts, 285),
         Generation = new TextGenerationOptions
         {
             MaxTokens = 20,
             Temperature = 0,
-            ResponseFormat = ChatResponseFormat.ForJsonSchema(
-                JsonDocument.Parse("""{"type":"object","properties":{"animal":{"enum":["cat","dog"]}},"required":["animal"],"additionalProperties":false}""").RootElement),
+            ResponseFormat = ChatResponseFormat.ForJsonSchema(JsonDocument.Parse(AnimalSchema).RootElement),
         },
     });
 
@@ -35,15 +43,31 @@ internal static partial class BaselineRecipes
             SlidingWindow = 10,
             TieEmbeddings = false,
         },
-        Generation = new TextGenerationOptions { MaxTokens = 8, Temperature = 0.7, TopK = 5, TopP = 0.95, Seed = 9, RepetitionPenalty = 1.1 },
+        Generation = new TextGenerationOptions
+        {
+            MaxTokens = 8,
+            Temperature = 0.7,
+            TopK = 5,
+            TopP = 0.95,
+            Seed = 9,
+            RepetitionPenalty = 1.1,
+        },
     });
 
     private static BaselineRecipe Characters => Language(null, () => new LanguageModelOptions
     {
         PromptColumnName = "Prompt",
         Architecture = LanguageModelArchitecture.GptNano with { ContextLength = 32, Layers = 1, Heads = 2, EmbeddingSize = 8 },
-        Tokenizer = GenerativeTokenizers.CharacterLevel(BaselineRows.AllTexts, new CharacterLevelOptions { UnknownToken = "<unk>", EndOfTextToken = "<end>" }),
-        Generation = new TextGenerationOptions { MaxTokens = 8, Beams = 2, LengthPenalty = 0.5, StopStrings = ["."], LogitBias = new Dictionary<int, float> { [3] = -2 } },
+        Tokenizer = GenerativeTokenizers.CharacterLevel(
+            BaselineRows.AllTexts, new CharacterLevelOptions { UnknownToken = "<unk>", EndOfTextToken = "<end>" }),
+        Generation = new TextGenerationOptions
+        {
+            MaxTokens = 8,
+            Beams = 2,
+            LengthPenalty = 0.5,
+            StopStrings = ["."],
+            LogitBias = new Dictionary<int, float> { [3] = -2 },
+        },
     });
 
     private static BaselineRecipe Unigram => Language(null, () => new LanguageModelOptions
@@ -67,21 +91,25 @@ internal static partial class BaselineRecipes
         MessagesColumnName = "Messages",
         ChatTemplate = ChatTemplate.ChatML,
         Architecture = LanguageModelArchitecture.GptNano with { ContextLength = 48, Layers = 1, Heads = 2, EmbeddingSize = 8 },
-        Tokenizer = SpecialTokens.Add(GenerativeTokenizers.TrainBytePairEncoding(BaselineRows.AllTexts, 270), "<|im_start|>", "<|im_end|>"),
+        Tokenizer = SpecialTokens.Add(
+            GenerativeTokenizers.TrainBytePairEncoding(BaselineRows.AllTexts, 270), "<|im_start|>", "<|im_end|>"),
         Generation = new TextGenerationOptions { MaxTokens = 6, Temperature = 0 },
     });
 
     private static BaselineRecipe Language(string[]? stages, Func<LanguageModelOptions> options) => new(
         ml => BaselineRows.Texts(ml),
         (ml, configure) => ml.Transforms.Generative().LanguageModel(
-            Brief(options()).With(o => (o.MaxSteps, o.BatchSize, o.LearningRate) = (40, 4, 0.02)).With(configure)).Fit(BaselineRows.Texts(ml)),
+            Brief(options()).With(o => (o.MaxSteps, o.BatchSize, o.LearningRate) = (40, 4, 0.02)).With(configure))
+            .Fit(BaselineRows.Texts(ml)),
         MeasureLanguageModel) { Stages = stages };
 
     // Words of the texts, most probable first, and their characters.
     private static GenerativeTokenizer UnigramTokenizer()
     {
-        string[] words = [.. BaselineRows.AllTexts.SelectMany(text => text.Split(' ', '.')).Where(word => word.Length > 0).Distinct().Order(StringComparer.Ordinal)];
-        string[] pieces = ["▁", ".", .. words.Select(word => "▁" + word), .. words.SelectMany(word => word).Distinct().Order().Select(c => c.ToString())];
+        IEnumerable<string> cut = BaselineRows.AllTexts.SelectMany(text => text.Split(' ', '.')).Where(word => word.Length > 0);
+        string[] words = [.. cut.Distinct().Order(StringComparer.Ordinal)];
+        IEnumerable<char> characters = words.SelectMany(word => word).Distinct().Order();
+        string[] pieces = ["▁", ".", .. words.Select(word => "▁" + word), .. characters.Select(c => c.ToString())];
         JsonArray vocabulary =
         [
             new JsonArray("<unk>", 0.0), new JsonArray("<s>", 0.0), new JsonArray("</s>", 0.0),
@@ -113,7 +141,8 @@ internal static partial class BaselineRecipes
         outputs.Add("Sizes", [model.Architecture.VocabularySize, model.Architecture.CountParameters(), metrics.Tokens]);
         outputs.Add("Tokens", model.Tokenizer.EncodeToIds("my hen has the corn.").Select(id => (float)id));
         outputs.Add("Likelihood", [(float)metrics.NegativeLogLikelihood, (float)metrics.Perplexity, (float)metrics.TokenAccuracy]);
-        outputs.Add("NextLogarithms", model.NextTokens(Prompt, int.MaxValue, new()).OrderBy(token => token.Id).Select(token => (float)Math.Log(token.Probability)));
+        IEnumerable<TokenProbability> next = model.NextTokens(Prompt, int.MaxValue, new()).OrderBy(token => token.Id);
+        outputs.Add("NextLogarithms", next.Select(token => (float)Math.Log(token.Probability)));
         outputs.Add("Attention", model.Attention(Prompt).SelectMany(layer => layer.Cast<float>()));
         outputs.Add("Completion", model.Transform(rows).GetColumn<string>("Completion"));
         outputs.Add("Greedy", [model.Generate(Prompt, new() { Temperature = 0, MaxTokens = 12 })]);

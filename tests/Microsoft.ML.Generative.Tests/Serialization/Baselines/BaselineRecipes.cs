@@ -2,7 +2,9 @@ using Microsoft.ML.Data;
 
 namespace Microsoft.ML.Generative.Tests;
 
-/// <summary>The models of the baselines by the names of their files. A recipe stays as it is: models of a new kind get one of their own.</summary>
+/// <summary>
+/// The models of the baselines by the names of their files. A recipe stays as it is: models of a new kind get one of their own.
+/// </summary>
 internal static partial class BaselineRecipes
 {
     public static IReadOnlyDictionary<string, BaselineRecipe> All { get; } = new Dictionary<string, BaselineRecipe>

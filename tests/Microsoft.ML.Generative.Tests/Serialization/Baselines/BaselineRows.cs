@@ -11,19 +11,22 @@ internal static class BaselineRows
 
     private static readonly string[] _texts =
     [
-        "the cat sees a fish.", "a dog eats the corn.", "my hen has a hat.", "the cat has the corn.", "a dog sees my hen.", "my hen eats a fish.",
-        "the dog has a cat.", "a hen sees the hat.", "my cat eats the fish.", "the hen has my corn.", "a cat sees the dog.", "my dog eats a hat.",
+        "the cat sees a fish.", "a dog eats the corn.", "my hen has a hat.", "the cat has the corn.",
+        "a dog sees my hen.", "my hen eats a fish.", "the dog has a cat.", "a hen sees the hat.",
+        "my cat eats the fish.", "the hen has my corn.", "a cat sees the dog.", "my dog eats a hat.",
     ];
 
     /// <summary>Images of one light quarter, which is the class; the same with half the side; and six numbers that depend on the class.</summary>
-    public static IDataView Images(MLContext ml, int count = 24) => ml.Data.LoadFromEnumerable(Enumerable.Range(0, count).Select(row => new ImageRow
-    {
-        Image = Pixels(row, Side),
-        Small = Pixels(row, Side / 2),
-        Features = [.. Enumerable.Range(0, 6).Select(i => (row % 3 - 1) * (i % 2 == 0 ? 0.5f : -0.25f) + (row * 7 + i * 3) % 11 / 50f)],
-        Label = (uint)(row % 3),
-        Corner = _corners[row % 3],
-    }).ToArray());
+    public static IDataView Images(MLContext ml, int count = 24) => ml.Data.LoadFromEnumerable(Enumerable.Range(0, count).Select(row =>
+        new ImageRow
+        {
+            Image = Pixels(row, Side),
+            Small = Pixels(row, Side / 2),
+            Features = [.. Enumerable.Range(0, 6).Select(i =>
+                (row % 3 - 1) * (i % 2 == 0 ? 0.5f : -0.25f) + (row * 7 + i * 3) % 11 / 50f)],
+            Label = (uint)(row % 3),
+            Corner = _corners[row % 3],
+        }).ToArray());
 
     /// <summary><see cref="Images"/> with a key column Quarter, whose values are texts.</summary>
     public static IDataView ImagesWithTextKeys(MLContext ml)

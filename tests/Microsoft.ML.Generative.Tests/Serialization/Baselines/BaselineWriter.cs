@@ -3,8 +3,8 @@ using Xunit.Abstractions;
 namespace Microsoft.ML.Generative.Tests;
 
 /// <summary>
-/// Writes the files of the baselines: <c>GENERATIVE_BASELINES=&lt;folder&gt; dotnet test --filter BaselineWriter</c>. Files that are in the folder already
-/// stay as they are, since they are those of an earlier version.
+/// Writes the files of the baselines: <c>GENERATIVE_BASELINES=&lt;folder&gt; dotnet test --filter BaselineWriter</c>. Files that are in the
+/// folder already stay as they are, since they are those of an earlier version.
 /// </summary>
 public sealed class BaselineWriter(ITestOutputHelper log)
 {
@@ -37,7 +37,8 @@ public sealed class BaselineWriter(ITestOutputHelper log)
             return;
         MLContext ml = new(seed: 1);
         using var trained = new TemporaryFolder();
-        ITransformer model = recipe.Fit(ml, o => o.Checkpoints = new CheckpointOptions(trained.Path) { Steps = BaselineRecipe.InterruptedStep, Keep = 100 });
+        var checkpoints = new CheckpointOptions(trained.Path) { Steps = BaselineRecipe.InterruptedStep, Keep = 100 };
+        ITransformer model = recipe.Fit(ml, o => o.Checkpoints = checkpoints);
         using var disposing = (IDisposable)model;
         byte[] outputs = recipe.Outputs(ml, model).ToJson();
         // Stages before the last had finished.
