@@ -2,63 +2,6 @@ using System.Text.Json.Serialization;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>How a language model knows the order of its tokens.</summary>
-public enum PositionEncoding
-{
-    /// <summary>A learnt vector for each position is added to the token's (Radford et al. 2019).</summary>
-    Learned,
-
-    /// <summary>
-    /// Queries and keys are rotated by their position (Su et al. 2021); value i is paired with value i + headSize / 2, as in transformers.
-    /// </summary>
-    Rotary,
-
-    /// <summary>As <see cref="Rotary"/>, but neighbours 2i and 2i + 1 are paired, as in the paper and in llama2.c.</summary>
-    RotaryInterleaved,
-}
-
-/// <summary>How a language model normalises what goes into a layer.</summary>
-public enum NormalizationKind
-{
-    /// <summary>Mean 0, variance 1, then a learnt gain and bias (Ba, Kiros, Hinton 2016).</summary>
-    LayerNorm,
-
-    /// <summary>Mean square 1, then a learnt gain (Zhang, Sennrich 2019).</summary>
-    RmsNorm,
-}
-
-/// <summary>The non-linearity between the two layers of a feed-forward block.</summary>
-public enum FeedForwardKind
-{
-    /// <summary>x Φ(x) (Hendrycks, Gimpel 2016).</summary>
-    Gelu,
-
-    /// <summary>The same, approximated by a hyperbolic tangent, as GPT-2 has it.</summary>
-    GeluTanh,
-
-    /// <summary>A second layer gates the first: silu(gate) · up (Shazeer 2020).</summary>
-    SwiGlu,
-}
-
-/// <summary>How rotary frequencies are stretched to contexts longer than those first trained on.</summary>
-public enum RotaryScalingKind
-{
-    /// <summary>All frequencies are divided by the factor (Chen et al. 2023).</summary>
-    Linear,
-
-    /// <summary>Low frequencies are divided by the factor, high ones stay, those between are interpolated, as in Llama 3.1.</summary>
-    Llama3,
-}
-
-/// <summary>Parameters of <see cref="LanguageModelArchitecture.RotaryScaling"/>.</summary>
-/// <param name="Kind">The formula.</param>
-/// <param name="Factor">What frequencies are divided by, at least 1.</param>
-/// <param name="LowFrequencyFactor">Llama 3: waves longer than <paramref name="OriginalContextLength"/> divided by this are fully stretched.</param>
-/// <param name="HighFrequencyFactor">Llama 3: waves shorter than <paramref name="OriginalContextLength"/> divided by this stay.</param>
-/// <param name="OriginalContextLength">Llama 3: tokens that the model was first trained on.</param>
-public sealed record RotaryScaling(
-    RotaryScalingKind Kind, double Factor, double LowFrequencyFactor = 1, double HighFrequencyFactor = 4, int OriginalContextLength = 8192);
-
 /// <summary>
 /// The shape of a decoder-only transformer (Vaswani et al. 2017; Radford et al. 2019; Touvron et al. 2023), from GPT-2 to the Llama family.
 /// </summary>

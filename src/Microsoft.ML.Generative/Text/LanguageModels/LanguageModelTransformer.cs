@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
@@ -141,28 +140,4 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing) => _network.Dispose();
-}
-
-/// <summary>What a model file says of the network beside its weights.</summary>
-internal sealed record LanguageModelConfig(LanguageModelOptions Options, long Seed) : IModelConfig<LanguageModelNetwork>
-{
-    /// <inheritdoc cref="TextCodec.OtherEnds"/>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public int[]? OtherEnds { get; init; }
-
-    /// <summary>Size of the network's weights.</summary>
-    [JsonIgnore]
-    public long WeightBytes => checked(sizeof(float) * Options.Architecture.CountParameters());
-
-    public LanguageModelNetwork CreateNetwork() => new(Options.Architecture);
-
-    /// <exception cref="InvalidDataException">The parts contradict each other.</exception>
-    public void Validate() => ModelFile.CheckConfig(() =>
-    {
-        Options.Validate();
-        OptionChecks.AtLeast(Options.Architecture.VocabularySize, 1);
-        foreach (int end in OtherEnds ?? [])
-            OptionChecks.Between(end, 0, Options.Architecture.VocabularySize - 1, nameof(OtherEnds));
-        _ = WeightBytes;
-    });
 }

@@ -99,24 +99,3 @@ public abstract class MultistepNoiseScheduler : NoiseScheduler
         (_index, Warmup) = (null, 0);
     }
 }
-
-/// <summary>What the predictor has said, converted.</summary>
-/// <param name="Values">What it said.</param>
-/// <param name="Lambda">Where.</param>
-internal readonly record struct SolverOutput(Tensor Values, float Lambda);
-
-/// <summary>A place on the way: what picture and noise are multiplied by.</summary>
-/// <param name="Alpha">Of the picture.</param>
-/// <param name="Sigma">Of the noise.</param>
-internal readonly record struct SolverPoint(float Alpha, float Sigma)
-{
-    /// <summary>log(α / σ); infinite without noise.</summary>
-    public float Lambda => MathF.Log(Alpha) - MathF.Log(Sigma);
-
-    /// <summary>From the noise beside a picture of full size.</summary>
-    public static SolverPoint Of(float sigma)
-    {
-        float alpha = 1 / MathF.Sqrt(sigma * sigma + 1);
-        return new SolverPoint(alpha, sigma * alpha);
-    }
-}

@@ -1,0 +1,14 @@
+namespace Microsoft.ML.Generative;
+
+/// <summary>The non-linearity between the two layers of a feed-forward block.</summary>
+public enum FeedForwardKind
+{
+    /// <summary>x Φ(x) (Hendrycks, Gimpel 2016).</summary>
+    Gelu,
+
+    /// <summary>The same, approximated by a hyperbolic tangent, as GPT-2 has it.</summary>
+    GeluTanh,
+
+    /// <summary>A second layer gates the first: silu(gate) · up (Shazeer 2020).</summary>
+    SwiGlu,
+}

@@ -1,0 +1,17 @@
+namespace Microsoft.ML.Generative;
+
+/// <summary>The type of number that a training multiplies in. Weights, gradients, sums and losses are always Float32.</summary>
+public enum ComputePrecision
+{
+    /// <summary>Float32.</summary>
+    Float32,
+
+    /// <summary>
+    /// BFloat16: the range of Float32 with 8 bits of precision instead of 24, and several times its speed where the device has instructions
+    /// for it; much slower where it has not.
+    /// </summary>
+    BFloat16,
+
+    /// <summary>BFloat16 on a GPU and on processors with AVX512-BF16 or AMX, else Float32.</summary>
+    Auto,
+}
