@@ -1,5 +1,8 @@
 using System.Diagnostics;
 using System.Numerics.Tensors;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Text.Decoding.Kernels;
+using Microsoft.ML.Generative.Text.LanguageModels;
 
 namespace Microsoft.ML.Generative.Benchmarks;
 
@@ -17,7 +20,7 @@ internal static class DecodeWorkload
         Heads = 8,
         KeyValueHeads = 4,
         EmbeddingSize = 64,
-        HiddenSize = 172,
+        FeedForwardSize = 172,
     });
 
     /// <summary>Random weights in the shape of stories15M.</summary>

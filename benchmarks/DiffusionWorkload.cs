@@ -1,5 +1,10 @@
 using System.Diagnostics;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Images.Diffusion;
+using Microsoft.ML.Generative.Images.Diffusion.Networks;
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -8,7 +13,7 @@ namespace Microsoft.ML.Generative.Benchmarks;
 /// <summary>
 /// Steps per second of a small diffusion model (32×32×1, batch 32, widths 32-64-128, one residual block a level down and two up, self-attention at the bottom level and
 /// in the middle, AdamW 2e-4, clip 1.0, ε loss) through the library's own loop, beside the bare forward and backward passes of the same network; and the
-/// pictures per second that it draws.
+/// images per second that it draws.
 /// </summary>
 internal static class DiffusionWorkload
 {
@@ -21,29 +26,29 @@ internal static class DiffusionWorkload
 
     public static object RunBFloat16(BenchmarkSettings settings) => Train("ddpm-bf16", settings, ComputePrecision.BFloat16);
 
-    /// <summary>Pictures per second with 50 steps of DDIM, 16 at once.</summary>
+    /// <summary>Images per second with 50 steps of DDIM, 16 at once.</summary>
     public static object RunSample(BenchmarkSettings settings)
     {
         using IDisposable threads = TorchThreads.Scope(settings.Threads);
         var ml = new MLContext(seed: 1);
         DiffusionOptions options = Options(ComputePrecision.Float32, settings.Threads);
         options.MaxSteps = 1;
-        using DiffusionTransformer model = ml.Transforms.Generative().Diffusion(options).Fit(Pictures(ml, BatchSize));
+        using DiffusionTransformer model = ml.Transforms.Generative().Diffusion(options).Fit(Images(ml, BatchSize));
         var drawing = new DiffusionGenerateOptions { Seed = 1, Steps = DrawnSteps, BatchSize = DrawnAtOnce };
         _ = model.Generate(DrawnAtOnce, drawing);
-        int pictures = 0;
+        int images = 0;
         var watch = Stopwatch.StartNew();
         do
         {
             _ = model.Generate(DrawnAtOnce, drawing);
-            pictures += DrawnAtOnce;
+            images += DrawnAtOnce;
         }
         while (watch.Elapsed.TotalSeconds < settings.Seconds);
 
         return new
         {
             workload = "sample",
-            images_per_s = Math.Round(pictures / watch.Elapsed.TotalSeconds, 2),
+            images_per_s = Math.Round(images / watch.Elapsed.TotalSeconds, 2),
             steps = DrawnSteps,
             at_once = DrawnAtOnce,
             threads = settings.Threads ?? get_num_threads(),
@@ -74,12 +79,12 @@ internal static class DiffusionWorkload
         DiffusionOptions options = Options(precision, settings.Threads);
         (options.MaxSteps, options.Progress, options.CancellationToken) = (long.MaxValue / 1000, clock, stopping.Token);
         DiffusionEstimator estimator = ml.Transforms.Generative().Diffusion(options);
-        IDataView pictures = Pictures(ml, 20 * BatchSize);
+        IDataView images = Images(ml, 20 * BatchSize);
 
         double bareBefore = BareStepsPerSecond(settings, precision);
         try
         {
-            estimator.Fit(pictures).Dispose();
+            estimator.Fit(images).Dispose();
         }
         catch (OperationCanceledException)
         {
@@ -97,7 +102,7 @@ internal static class DiffusionWorkload
         };
     }
 
-    private static IDataView Pictures(MLContext ml, int count)
+    private static IDataView Images(MLContext ml, int count)
     {
         var random = new Random(1);
         return ml.Data.LoadFromEnumerable(Enumerable.Range(0, count).Select(_ =>

@@ -1,9 +1,10 @@
 using System.Diagnostics;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Evaluation;
 
 namespace Microsoft.ML.Generative.Benchmarks;
 
-/// <summary>Test −ELBO and wall time of a whole training on real pictures, pixels as probabilities.</summary>
+/// <summary>Test −ELBO and wall time of a whole training on real images, pixels as probabilities.</summary>
 internal static class ElboWorkload
 {
     /// <summary>PyTorch's example: 784-400-20-400-784, batch 128, Adam 1e-3, 10 epochs.</summary>

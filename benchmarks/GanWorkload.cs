@@ -1,12 +1,17 @@
 using System.Diagnostics;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Images.Gan;
+using Microsoft.ML.Generative.Images.Gan.Networks;
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Benchmarks;
 
 /// <summary>
-/// Steps per second of a DCGAN (32×32×1, base width 64, batch 64, Adam 2e-4 with β 0.5 and 0.999, non-saturating, batch normalisation in both networks, one step
+/// Steps per second of a DCGAN (32×32×1, base width 64, batch 64, Adam 2e-4 with β 0.5 and 0.999, non-saturating, batch normalization in both networks, one step
 /// of each) through the library's own loop, beside the bare forward and backward passes of the same networks without loop and optimizer.
 /// </summary>
 internal static class GanWorkload
@@ -44,7 +49,7 @@ internal static class GanWorkload
         {
             byte[] image = new byte[Side * Side];
             random.NextBytes(image);
-            return new Picture { Image = image };
+            return new Image { Image = image };
         }).ToArray());
 
         double bareBefore = BareStepsPerSecond(settings, precision);
@@ -106,7 +111,7 @@ internal static class GanWorkload
         return steps / watch.Elapsed.TotalSeconds;
     }
 
-    private sealed class Picture
+    private sealed class Image
     {
         [VectorType(1, Side, Side)]
         public byte[] Image { get; set; } = [];

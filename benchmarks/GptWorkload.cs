@@ -1,4 +1,8 @@
 using System.Diagnostics;
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Text.LanguageModels;
+using Microsoft.ML.Generative.Tokenizers;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,4 +1,7 @@
 using System.Diagnostics;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Generative.Benchmarks;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,11 +1,12 @@
 using System.Diagnostics;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Evaluation;
 
 namespace Microsoft.ML.Generative.Benchmarks;
 
 /// <summary>
 /// A conditional DCGAN on MNIST: the share of 1,000 samples that a classifier, which learns beside it, reads as the digit asked for; distance and coverage of
-/// 5,000 samples, beside those of as many training pictures, all against the same test pictures.
+/// 5,000 samples, beside those of as many training images, all against the same test images.
 /// </summary>
 internal static class MnistGanWorkload
 {

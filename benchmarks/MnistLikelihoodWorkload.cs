@@ -1,10 +1,11 @@
 using System.Diagnostics;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Evaluation;
 
 namespace Microsoft.ML.Generative.Benchmarks;
 
 /// <summary>
-/// Dynamically binarised MNIST: −ELBO and −log p(x) (importance-weighted, 200 draws) on 5,000 test pictures, the time of the training, and
+/// Dynamically binarized MNIST: −ELBO and −log p(x) (importance-weighted, 200 draws) on 5,000 test images, the time of the training, and
 /// how well a linear model tells the digits by the latent means.
 /// </summary>
 internal static class MnistLikelihoodWorkload

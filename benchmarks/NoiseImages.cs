@@ -1,8 +1,11 @@
 using System.Runtime.InteropServices;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Data.Datasets;
 
 namespace Microsoft.ML.Generative.Benchmarks;
 
-/// <summary>Any number of pictures of 28×28 random bytes, made when they are asked for: rows that take no memory and little time.</summary>
+/// <summary>Any number of images of 28×28 random bytes, made when they are asked for: rows that take no memory and little time.</summary>
 internal sealed class NoiseImages(int count) : IByteImageSource
 {
     public int Count => count;

@@ -1,6 +1,6 @@
 namespace Microsoft.ML.Generative.Benchmarks;
 
-/// <summary>Float32 against BFloat16 on real pictures: steps per second and the loss after the same steps, for the MLP VAE and a convolutional one.</summary>
+/// <summary>Float32 against BFloat16 on real images: steps per second and the loss after the same steps, for the MLP VAE and a convolutional one.</summary>
 internal static class PrecisionWorkload
 {
     private const int Epochs = 2;
@@ -10,17 +10,17 @@ internal static class PrecisionWorkload
         var ml = new MLContext(seed: 1);
         DataOperationsCatalog.TrainTestData data = settings.Data == "mnist" ? ml.Generative().Datasets.Mnist() : ml.Generative().Datasets.FashionMnist();
 
-        object Measure(VaeArchitecture architecture)
+        object Measure(VaeNetworkKind architecture)
         {
             var results = new Dictionary<ComputePrecision, (double StepsPerSecond, double Elbo)>();
             foreach (ComputePrecision precision in (ComputePrecision[])[ComputePrecision.Float32, ComputePrecision.BFloat16])
             {
                 VaeOptions options = ElboWorkload.Reference();
-                options.Architecture = architecture;
+                options.Network = architecture;
                 options.Precision = precision;
                 options.Threads = settings.Threads;
-                options.Epochs = architecture == VaeArchitecture.Mlp ? Epochs : 1;
-                if (architecture == VaeArchitecture.Convolutional)
+                options.Epochs = architecture == VaeNetworkKind.Mlp ? Epochs : 1;
+                if (architecture == VaeNetworkKind.Convolutional)
                     options.MaxSteps = 200;
                 var clock = new StepClock();
                 options.Progress = clock;
@@ -40,6 +40,6 @@ internal static class PrecisionWorkload
             };
         }
 
-        return new { workload = "precision", data = settings.Data, mlp = Measure(VaeArchitecture.Mlp), convolutional = Measure(VaeArchitecture.Convolutional) };
+        return new { workload = "precision", data = settings.Data, mlp = Measure(VaeNetworkKind.Mlp), convolutional = Measure(VaeNetworkKind.Convolutional) };
     }
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Microsoft.ML.Generative;
 using Microsoft.ML.Generative.Benchmarks;
+using Microsoft.ML.Generative.Runtime;
 
 Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
 {

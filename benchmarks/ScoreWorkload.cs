@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Runtime;
 
 namespace Microsoft.ML.Generative.Benchmarks;
 

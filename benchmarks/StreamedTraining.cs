@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Data.Datasets;
+using Microsoft.ML.Generative.Runtime;
 
 namespace Microsoft.ML.Generative.Benchmarks;
 

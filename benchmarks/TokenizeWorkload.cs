@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.ML.Generative.Tokenizers;
 using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.Generative.Benchmarks;

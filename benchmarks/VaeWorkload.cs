@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Images.Vae;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;

@@ -6,7 +6,7 @@ using Samples.Shared;
 
 namespace Module01;
 
-/// <summary>What the sections share: the pictures, and the two models of them.</summary>
+/// <summary>What the sections share: the images, and the two models of them.</summary>
 internal sealed class Lesson : IDisposable
 {
     public const int Side = 28;
@@ -17,27 +17,27 @@ internal sealed class Lesson : IDisposable
     private VaeTransformer? _generator;
     private MulticlassPredictionTransformer<MaximumEntropyModelParameters>? _classifier;
 
-    private Lesson(MLContext ml, PictureData pictures, bool quick, SampleOutput output, CancellationToken cancellation)
+    private Lesson(MLContext ml, PictureData images, bool quick, SampleOutput output, CancellationToken cancellation)
     {
         (ML, Quick, Output, _cancellation) = (ml, quick, output, cancellation);
-        ClassNames = pictures.ClassNames();
-        TrainPictures = LabelledImages.Read(pictures.Train);
-        TestPictures = LabelledImages.Read(pictures.Test);
-        Train = Rows(TrainPictures.Images, TrainPictures.Labels);
-        Test = Rows(TestPictures.Images, TestPictures.Labels);
-        _logPrior = [.. Enumerable.Range(0, Classes).Select(label => Math.Log(TrainPictures.Labels.Count(other => other == label) / (double)TrainPictures.Count))];
+        ClassNames = images.ClassNames();
+        TrainImages = LabelledImages.Read(images.Train);
+        TestImages = LabelledImages.Read(images.Test);
+        Train = Rows(TrainImages.Images, TrainImages.Labels);
+        Test = Rows(TestImages.Images, TestImages.Labels);
+        _logPrior = [.. Enumerable.Range(0, Classes).Select(label => Math.Log(TrainImages.Labels.Count(other => other == label) / (double)TrainImages.Count))];
     }
 
     public MLContext ML { get; }
 
-    /// <summary>Pictures in the column Image, 784 values in 0..1, and their classes in the column Label.</summary>
+    /// <summary>Images in the column Image, 784 values in 0..1, and their classes in the column Label.</summary>
     public IDataView Train { get; }
 
     public IDataView Test { get; }
 
-    public LabelledImages TrainPictures { get; }
+    public LabelledImages TrainImages { get; }
 
-    public LabelledImages TestPictures { get; }
+    public LabelledImages TestImages { get; }
 
     public string[] ClassNames { get; }
 
@@ -46,11 +46,11 @@ internal sealed class Lesson : IDisposable
 
     public SampleOutput Output { get; }
 
-    /// <summary>The discriminative model, p(class | picture): ML.NET's multinomial logistic regression.</summary>
+    /// <summary>The discriminative model, p(class | image): ML.NET's multinomial logistic regression.</summary>
     public MulticlassPredictionTransformer<MaximumEntropyModelParameters> Classifier => _classifier ??= NewClassifier("Image").Fit(Train);
 
-    /// <summary>The generative model, p(picture | class): a variational autoencoder that is told the class.</summary>
-    public VaeTransformer Generator => _generator ??= Fit("p(picture | class)", new VaeOptions
+    /// <summary>The generative model, p(image | class): a variational autoencoder that is told the class.</summary>
+    public VaeTransformer Generator => _generator ??= Fit("p(image | class)", new VaeOptions
     {
         InputColumnName = "Image",
         LabelColumnName = "Label",
@@ -93,15 +93,15 @@ internal sealed class Lesson : IDisposable
         return ML.Transforms.Generative().LanguageModel(options).Fit(text);
     }
 
-    /// <summary>p(class | picture) of each picture, as the classifier says.</summary>
-    public float[][] Classify(IEnumerable<float[]> pictures) => [.. Classifier.Transform(Rows(pictures, label: 0)).GetColumn<float[]>("Score")];
+    /// <summary>p(class | image) of each image, as the classifier says.</summary>
+    public float[][] Classify(IEnumerable<float[]> images) => [.. Classifier.Transform(Rows(images, label: 0)).GetColumn<float[]>("Score")];
 
-    /// <summary>log p(class) + log p(picture | class) of each picture and class, as the generative model says; the second is its bound.</summary>
-    public double[][] LogJoint(IReadOnlyList<float[]> pictures)
+    /// <summary>log p(class) + log p(image | class) of each image and class, as the generative model says; the second is its bound.</summary>
+    public double[][] LogJoint(IReadOnlyList<float[]> images)
     {
         double[][] byClass = [.. Enumerable.Range(0, Classes).Select(label =>
-            Generator.Transform(Rows(pictures, label)).GetColumn<float>("NegativeElbo").Select(nats => _logPrior[label] - nats).ToArray())];
-        return [.. Enumerable.Range(0, pictures.Count).Select(i => byClass.Select(column => column[i]).ToArray())];
+            Generator.Transform(Rows(images, label)).GetColumn<float>("NegativeElbo").Select(nats => _logPrior[label] - nats).ToArray())];
+        return [.. Enumerable.Range(0, images.Count).Select(i => byClass.Select(column => column[i]).ToArray())];
     }
 
     /// <summary>The logarithm of a sum of numbers that are given as logarithms.</summary>
@@ -116,23 +116,23 @@ internal sealed class Lesson : IDisposable
     /// <summary>How many of the classes are right.</summary>
     public static double Share(IEnumerable<int> found, IEnumerable<int> right) => found.Zip(right).Average(pair => pair.First == pair.Second ? 1.0 : 0.0);
 
-    public IDataView Rows(IEnumerable<float[]> pictures, IEnumerable<int> labels) =>
-        ML.Data.LoadFromEnumerable(pictures.Zip(labels, (picture, label) => new Picture { Image = picture, Label = (uint)label }).ToArray());
+    public IDataView Rows(IEnumerable<float[]> images, IEnumerable<int> labels) =>
+        ML.Data.LoadFromEnumerable(images.Zip(labels, (image, label) => new Image { Image = image, Label = (uint)label }).ToArray());
 
-    public IDataView Rows(IEnumerable<float[]> pictures, int label) => Rows(pictures, Enumerable.Repeat(label, int.MaxValue));
+    public IDataView Rows(IEnumerable<float[]> images, int label) => Rows(images, Enumerable.Repeat(label, int.MaxValue));
 
-    /// <summary>The pictures in a column of a model's output.</summary>
+    /// <summary>The images in a column of a model's output.</summary>
     public static float[][] Column(IDataView data, string column = "Generated") => [.. data.GetColumn<float[]>(column)];
 
-    /// <summary>Writes pictures as one file.</summary>
-    public void Draw(string file, string description, IEnumerable<float[]> pictures, int columns, IReadOnlyList<string>? rows = null, IReadOnlyList<string>? captions = null) =>
-        ImageGrid.Save(Output.File(file, description), pictures, 1, Side, Side, columns, padding: 3, scale: 2, columnCaptions: captions, rowCaptions: rows);
+    /// <summary>Writes images as one file.</summary>
+    public void Draw(string file, string description, IEnumerable<float[]> images, int columns, IReadOnlyList<string>? rows = null, IReadOnlyList<string>? captions = null) =>
+        ImageGrid.Save(Output.File(file, description), images, 1, Side, Side, columns, padding: 3, scale: 2, columnCaptions: captions, rowCaptions: rows);
 
     public static void Title(string text) => Console.WriteLine($"\n{text}\n{new string('-', text.Length)}");
 
     public void Dispose() => _generator?.Dispose();
 
-    private sealed class Picture
+    private sealed class Image
     {
         [VectorType(1, Side, Side)]
         public float[] Image { get; set; } = [];

@@ -3,7 +3,7 @@ using Microsoft.ML.Trainers;
 
 namespace Module01;
 
-/// <summary>What ML.NET's classifier has learnt: weights and a bias for each class, of which softmax makes probabilities.</summary>
+/// <summary>What ML.NET's classifier has learned: weights and a bias for each class, of which softmax makes probabilities.</summary>
 internal sealed class LinearScores
 {
     private readonly float[] _biases;

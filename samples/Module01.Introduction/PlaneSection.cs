@@ -20,7 +20,7 @@ internal static class PlaneSection
     public static Result Run(Lesson lesson)
     {
         Lesson.Title("1. Two questions about the same points");
-        Place[] train = Places(lesson.TrainPictures), test = Places(lesson.TestPictures);
+        Place[] train = Places(lesson.TrainImages), test = Places(lesson.TestImages);
 
         // p(class | point).
         var model = lesson.NewClassifier("Point").Fit(lesson.ML.Data.LoadFromEnumerable(train));
@@ -44,20 +44,20 @@ internal static class PlaneSection
 
         DrawPanels(lesson, test, Discriminative, Generative, gaussians, drawn, blot);
         Console.WriteLine($"""
-            {train.Length:N0} pictures of {string.Join(", ", _labels.Select(label => lesson.ClassNames[label]))} as points of the plane, {test.Length:N0} others to test with.
+            {train.Length:N0} images of {string.Join(", ", _labels.Select(label => lesson.ClassNames[label]))} as points of the plane, {test.Length:N0} others to test with.
             Right by p(class | point): {result.Discriminative:P1}. Right by p(point | class) and Bayes' rule: {result.Generative:P1}.
             A blot of ink: the classifier is {result.BlotConfidence:P1} sure that it is {lesson.ClassNames[_labels[Lesson.IndexOfMax(Discriminative(blot))]]}.
-            log p(point) of the blot: {result.BlotLogDensity:F1}; of the pictures to learn from at least {result.LeastLogDensity:F1}, in the mean {train.Average(place => LogDensity(place.At)):F1}.
+            log p(point) of the blot: {result.BlotLogDensity:F1}; of the images to learn from at least {result.LeastLogDensity:F1}, in the mean {train.Average(place => LogDensity(place.At)):F1}.
             New points, drawn: the classifier finds the class that was drawn in {result.Drawn:P1}.
             """);
         return result;
     }
 
-    /// <summary>How much of a picture is ink, in percent, and how far the ink spreads to the sides, as the deviation in pixels.</summary>
-    public static (double X, double Y) Measure(float[] picture)
+    /// <summary>How much of an image is ink, in percent, and how far the ink spreads to the sides, as the deviation in pixels.</summary>
+    public static (double X, double Y) Measure(float[] image)
     {
         double ink = 0, sum = 0, squares = 0;
-        foreach (var (i, value) in picture.Index())
+        foreach (var (i, value) in image.Index())
         {
             double column = i % Lesson.Side;
             ink += value;
@@ -66,7 +66,7 @@ internal static class PlaneSection
         }
 
         double mean = sum / Math.Max(ink, 1e-9);
-        return (100 * ink / picture.Length, Math.Sqrt(Math.Max(0, squares / Math.Max(ink, 1e-9) - mean * mean)));
+        return (100 * ink / image.Length, Math.Sqrt(Math.Max(0, squares / Math.Max(ink, 1e-9) - mean * mean)));
     }
 
     /// <summary>A disc of ink.</summary>
@@ -85,8 +85,8 @@ internal static class PlaneSection
         return (label, gaussians[label].Draw(random));
     }
 
-    private static Place[] Places(LabelledImages pictures) =>
-        [.. pictures.Images.Zip(pictures.Labels).Where(row => _labels.Contains(row.Second)).Select(row => new Place(Measure(row.First), Array.IndexOf(_labels, row.Second)))];
+    private static Place[] Places(LabelledImages images) =>
+        [.. images.Images.Zip(images.Labels).Where(row => _labels.Contains(row.Second)).Select(row => new Place(Measure(row.First), Array.IndexOf(_labels, row.Second)))];
 
     private static void DrawPanels(
         Lesson lesson, Place[] test, Func<(double X, double Y), double[]> discriminative, Func<(double X, double Y), double[]> generative,
@@ -94,7 +94,7 @@ internal static class PlaneSection
     {
         string[] names = [.. _labels.Select(label => lesson.ClassNames[label])];
         (double Low, double High) x = (0, 1.1 * blot.X), y = (0, 1.15 * test.Max(place => place.At.Y));
-        Chart Panel(string title, IEnumerable<(int Class, (double X, double Y) At)> points) => new Chart(title, "ink, % of the picture", "its spread to the sides, pixels")
+        Chart Panel(string title, IEnumerable<(int Class, (double X, double Y) At)> points) => new Chart(title, "ink, % of the image", "its spread to the sides, pixels")
             .Classes([.. points.Select(point => ((float)point.At.X, (float)point.At.Y, point.Class))], names)
             .Range(x.Low, x.High, y.Low, y.High);
         Chart Borders(Chart chart, Func<(double X, double Y), double[]> ask)

@@ -1,4 +1,4 @@
-// What a generative model is: beside a discriminative one on the same pictures, and with text. README.md is the lesson.
+// What a generative model is: beside a discriminative one on the same images, and with text. README.md is the lesson.
 
 using System.CommandLine;
 using Module01;
@@ -11,7 +11,7 @@ Option<string> textOption = new("--text")
     Description = "The language model: the path of a pre-trained folder or .bin file; made, to train one on stories that the program makes; or auto: stories260K where its file is, else made.",
     DefaultValueFactory = _ => "auto",
 };
-Option<bool> quickOption = new("--quick") { Description = "Fewer pictures, shorter trainings." };
+Option<bool> quickOption = new("--quick") { Description = "Fewer images, shorter trainings." };
 Option<string?> outputOption = SampleOutput.NewOption();
 
 RootCommand command = new("Generative models beside discriminative ones, and what else they can do.") { dataOption, textOption, quickOption, outputOption };

@@ -8,18 +8,18 @@ internal static class BackwardSection
 {
     public sealed record Result(double DifferenceError, double AutogradError);
 
-    private const int Pictures = 20;
+    private const int Images = 20;
     private const int Compared = 300;
 
     public static Result Run(Lesson lesson)
     {
         Lesson.Title("2. Backward: which way is down");
         Perceptron network = lesson.NewPerceptron();
-        double[][] images = lesson.TrainImages[..Pictures];
-        int[] labels = lesson.TrainLabels[..Pictures];
+        double[][] images = lesson.TrainImages[..Images];
+        int[] labels = lesson.TrainLabels[..Images];
         double[] gradient = network.Backward(images, labels).Gradient;
 
-        // Weights of pixels that are black in all pictures have the gradient 0, and so has a unit that says 0 to all of them.
+        // Weights of pixels that are black in all images have the gradient 0, and so has a unit that says 0 to all of them.
         var random = new Random(3);
         int[] chosen = [.. Enumerable.Range(0, gradient.Length).Where(i => Math.Abs(gradient[i]) > 1e-5).OrderBy(_ => random.Next()).Take(Compared)];
         (double X, double Y)[] pairs = [.. chosen.Select(i => (gradient[i], Difference(network, images, labels, i)))];

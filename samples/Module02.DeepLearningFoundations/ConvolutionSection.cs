@@ -5,7 +5,7 @@ using Samples.Shared;
 
 namespace Module02;
 
-/// <summary>The library's convolutional classifier beside the perceptron: on the test pictures, and on the same moved a little.</summary>
+/// <summary>The library's convolutional classifier beside the perceptron: on the test images, and on the same moved a little.</summary>
 internal static class ConvolutionSection
 {
     public sealed record Result(double Perceptron, double Convolutional, IReadOnlyList<(int Shift, double Perceptron, double Convolutional)> Shifted);
@@ -14,7 +14,7 @@ internal static class ConvolutionSection
 
     public static Result Run(Lesson lesson)
     {
-        Lesson.Title("4. Convolutions: networks for pictures");
+        Lesson.Title("4. Convolutions: networks for images");
         var options = new ImageClassifierOptions { LabelColumnName = "Label", InputColumnName = "Image", BaseChannels = 8, BatchSize = 50, Epochs = lesson.Quick ? 3 : 4 };
         var (model, history) = lesson.Fit("convolutional classifier", options, lesson.Train);
         using var owned = model;
@@ -30,12 +30,12 @@ internal static class ConvolutionSection
             double[][] moved = [.. lesson.TestImages.Select(image => Moved(image, shift))];
             return (shift, lesson.Trained.Accuracy(moved, lesson.TestLabels), Accuracy(lesson, model, moved));
         })];
-        new Chart("Test pictures moved to the right", "pixels", "named rightly, %")
+        new Chart("Test images moved to the right", "pixels", "named rightly, %")
             .Line("perceptron", [.. shifted.Select(s => ((double)s.Shift, 100 * s.Perceptron))])
             .Line("convolutional network", [.. shifted.Select(s => ((double)s.Shift, 100 * s.Convolutional))])
             .Legend(left: true, bottom: true)
             .Range(yLow: 0, yHigh: 102)
-            .Save(lesson.Output.File("convolution-shifts.png", "accuracy on moved pictures"));
+            .Save(lesson.Output.File("convolution-shifts.png", "accuracy on moved images"));
         foreach (var (shift, dense, convolutional) in shifted)
             Console.WriteLine($"Moved by {shift} pixels: perceptron {dense:P1}, convolutional network {convolutional:P1}.");
         return new Result(perceptron, metrics.MicroAccuracy, shifted);
@@ -51,7 +51,7 @@ internal static class ConvolutionSection
                 mistakes[actual, predicted] = actual == predicted ? 0 : matrix.Counts[actual][predicted];
         }
 
-        new Chart("Mistakes: which class is taken for which", "taken for", "class").HeatMap(mistakes, "pictures", lesson.ClassNames, "0")
+        new Chart("Mistakes: which class is taken for which", "taken for", "class").HeatMap(mistakes, "images", lesson.ClassNames, "0")
             .Save(lesson.Output.File("convolution-mistakes.png", "mistakes of the convolutional network"), 760, 640);
     }
 
@@ -65,11 +65,11 @@ internal static class ConvolutionSection
 
     private static double Accuracy(Lesson lesson, ImageClassifierTransformer model, double[][] images)
     {
-        IDataView rows = lesson.ML.Data.LoadFromEnumerable(images.Select(image => new Picture { Image = Array.ConvertAll(image, pixel => (float)pixel) }).ToArray());
+        IDataView rows = lesson.ML.Data.LoadFromEnumerable(images.Select(image => new Image { Image = Array.ConvertAll(image, pixel => (float)pixel) }).ToArray());
         return model.Transform(rows).GetColumn<uint>("PredictedLabel").Zip(lesson.TestLabels, (key, label) => key - 1 == label ? 1.0 : 0).Average();
     }
 
-    private sealed class Picture
+    private sealed class Image
     {
         [VectorType(1, Lesson.Side, Lesson.Side)]
         public float[] Image { get; set; } = [];

@@ -2,7 +2,7 @@ using Samples.Shared;
 
 namespace Module02;
 
-/// <summary>A network is a function with many numbers in it: from a picture to the probabilities of classes.</summary>
+/// <summary>A network is a function with many numbers in it: from an image to the probabilities of classes.</summary>
 internal static class ForwardSection
 {
     public sealed record Result(double LossBefore, double LossAfter, double Accuracy, int Silent);
@@ -15,13 +15,13 @@ internal static class ForwardSection
         double[] picture = lesson.TestImages[0];
         var (hidden, probabilities) = after.Forward(picture);
         Console.WriteLine($"{Lesson.Pixels} pixels to {after.Hidden} hidden units to {lesson.ClassNames.Length} classes: {after.Weights.Length:N0} numbers to learn.");
-        Console.WriteLine($"The first test picture is of class {lesson.ClassNames[lesson.TestLabels[0]]}. Of the hidden units {hidden.Count(h => h > 0)} say more than 0.");
+        Console.WriteLine($"The first test image is of class {lesson.ClassNames[lesson.TestLabels[0]]}. Of the hidden units {hidden.Count(h => h > 0)} say more than 0.");
 
         double[] Percent(Perceptron network) => [.. network.Forward(picture).Probabilities.Select(p => 100 * p)];
-        new Chart($"The first test picture, of class {lesson.ClassNames[lesson.TestLabels[0]]}", "class", "probability, %")
+        new Chart($"The first test image, of class {lesson.ClassNames[lesson.TestLabels[0]]}", "class", "probability, %")
             .Bars(lesson.ClassNames, ("before learning", Percent(before)), ("after learning", Percent(after)))
             .Legend(left: true)
-            .Save(lesson.Output.File("forward-probabilities.png", "what the network says of a picture, before and after"));
+            .Save(lesson.Output.File("forward-probabilities.png", "what the network says of an image, before and after"));
 
         // Gray is 0, white asks for ink, black for none.
         const int shown = 32;
@@ -35,10 +35,10 @@ internal static class ForwardSection
 
         double[][] said = [.. lesson.TestImages.Select(image => after.Forward(image).Hidden)];
         int silent = Enumerable.Range(0, after.Hidden).Count(unit => said.All(values => values[unit] == 0));
-        Console.WriteLine($"{silent} of the {after.Hidden} hidden units say 0 to every test picture.");
+        Console.WriteLine($"{silent} of the {after.Hidden} hidden units say 0 to every test image.");
         var (lossBefore, lossAfter) = (before.Loss(lesson.TestImages, lesson.TestLabels), after.Loss(lesson.TestImages, lesson.TestLabels));
         double accuracy = after.Accuracy(lesson.TestImages, lesson.TestLabels);
-        Console.WriteLine($"Test loss before learning {lossBefore:F3} nats (guessing: ln 10 = {Math.Log(10):F3}), after {lossAfter:F3}; {accuracy:P1} of the test pictures are named rightly. It gives the first {probabilities.Max():P1}.");
+        Console.WriteLine($"Test loss before learning {lossBefore:F3} nats (guessing: ln 10 = {Math.Log(10):F3}), after {lossAfter:F3}; {accuracy:P1} of the test images are named rightly. It gives the first {probabilities.Max():P1}.");
         return new Result(lossBefore, lossAfter, accuracy, silent);
     }
 }

@@ -5,7 +5,7 @@ using Samples.Shared;
 
 namespace Module02;
 
-/// <summary>What the sections share: the pictures, and how networks are trained on them.</summary>
+/// <summary>What the sections share: the images, and how networks are trained on them.</summary>
 internal sealed class Lesson
 {
     public const int Side = 28;
@@ -14,10 +14,10 @@ internal sealed class Lesson
     private readonly CancellationToken _cancellation;
     private Perceptron? _trained;
 
-    private Lesson(MLContext ml, PictureData pictures, bool quick, SampleOutput output, CancellationToken cancellation)
+    private Lesson(MLContext ml, PictureData images, bool quick, SampleOutput output, CancellationToken cancellation)
     {
-        (ML, Train, Test, Quick, Output, _cancellation) = (ml, pictures.Train, pictures.Test, quick, output, cancellation);
-        ClassNames = pictures.ClassNames();
+        (ML, Train, Test, Quick, Output, _cancellation) = (ml, images.Train, images.Test, quick, output, cancellation);
+        ClassNames = images.ClassNames();
         (TrainImages, TrainLabels) = Read(Train);
         (TestImages, TestLabels) = Read(Test);
     }
@@ -49,10 +49,10 @@ internal sealed class Lesson
 
     public int Epochs => Quick ? 4 : 5;
 
-    /// <summary>A perceptron before it has learnt anything.</summary>
+    /// <summary>A perceptron before it has learned anything.</summary>
     public Perceptron NewPerceptron() => new(Pixels, HiddenUnits, ClassNames.Length, seed: 1);
 
-    /// <summary>A perceptron that has learnt, by Adam.</summary>
+    /// <summary>A perceptron that has learned, by Adam.</summary>
     public Perceptron Trained
     {
         get
@@ -70,7 +70,7 @@ internal sealed class Lesson
         return new Lesson(ml, PictureData.Load(ml, data, trainCount, testCount, ["mnist"], cancellation), quick, output, cancellation);
     }
 
-    /// <summary>Trains a perceptron; always in the same order of pictures.</summary>
+    /// <summary>Trains a perceptron; always in the same order of images.</summary>
     /// <returns>The loss of each batch.</returns>
     public List<double> Learn(Perceptron network, IOptimizer optimizer, int batch = 50)
     {

@@ -8,7 +8,7 @@ internal static class OptimizerSection
     /// <param name="Name">The optimizer.</param>
     /// <param name="BestRate">The learning rate with the lowest loss in the end.</param>
     /// <param name="Losses">The loss of each batch with that rate.</param>
-    /// <param name="Accuracy">Of the test pictures.</param>
+    /// <param name="Accuracy">Of the test images.</param>
     /// <param name="FinalLosses">The loss in the end with each learning rate.</param>
     public sealed record Way(string Name, double BestRate, IReadOnlyList<double> Losses, double Accuracy, IReadOnlyList<(double Rate, double Loss)> FinalLosses)
     {

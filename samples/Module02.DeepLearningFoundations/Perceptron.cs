@@ -29,7 +29,7 @@ internal sealed class Perceptron
         }
     }
 
-    /// <summary>All numbers that are learnt, one after the other: W₁ row by row, b₁, W₂ row by row, b₂.</summary>
+    /// <summary>All numbers that are learned, one after the other: W₁ row by row, b₁, W₂ row by row, b₂.</summary>
     public double[] Weights { get; }
 
     public int Hidden => _hidden;
@@ -37,7 +37,7 @@ internal sealed class Perceptron
     /// <summary>What a hidden unit looks for: its row of W₁.</summary>
     public double[] Template(int unit) => W1(Weights).Slice(unit * _inputs, _inputs).ToArray();
 
-    /// <summary>The values of all layers for a picture.</summary>
+    /// <summary>The values of all layers for an image.</summary>
     public (double[] Hidden, double[] Probabilities) Forward(double[] x)
     {
         var hidden = new double[_hidden];
@@ -53,15 +53,15 @@ internal sealed class Perceptron
         return (hidden, probabilities);
     }
 
-    /// <summary>The mean loss of pictures in nats.</summary>
+    /// <summary>The mean loss of images in nats.</summary>
     public double Loss(IReadOnlyList<double[]> images, IReadOnlyList<int> labels) =>
         images.Zip(labels, (image, label) => -Math.Log(Forward(image).Probabilities[label])).Average();
 
-    /// <summary>The share of pictures whose most probable class is the right one.</summary>
+    /// <summary>The share of images whose most probable class is the right one.</summary>
     public double Accuracy(IReadOnlyList<double[]> images, IReadOnlyList<int> labels) =>
         images.Zip(labels, (image, label) => TensorPrimitives.IndexOfMax<double>(Forward(image).Probabilities) == label ? 1.0 : 0).Average();
 
-    /// <summary>The mean loss of some pictures, and its derivative by each of <see cref="Weights"/>.</summary>
+    /// <summary>The mean loss of some images, and its derivative by each of <see cref="Weights"/>.</summary>
     public (double Loss, double[] Gradient) Backward(IReadOnlyList<double[]> images, IReadOnlyList<int> labels)
     {
         double loss = 0;

@@ -6,7 +6,7 @@ using Samples.Shared;
 
 Option<string> dataOption = new("--data") { Description = "mnist, fashion-mnist, digits, or auto: MNIST where its files are, else digits that the program draws.", DefaultValueFactory = _ => "auto" };
 dataOption.AcceptOnlyFromAmong("auto", "mnist", "fashion-mnist", "digits");
-Option<bool> quickOption = new("--quick") { Description = "Fewer pictures, shorter trainings." };
+Option<bool> quickOption = new("--quick") { Description = "Fewer images, shorter trainings." };
 Option<string?> outputOption = SampleOutput.NewOption();
 
 RootCommand command = new("Networks that name digits: forward, backward, optimizers, convolutions, the search for settings.") { dataOption, quickOption, outputOption };

@@ -6,7 +6,7 @@ using Samples.Shared;
 
 namespace Module02;
 
-/// <summary>The search for hyper-parameters: learning rate, width and batch, chosen on pictures that neither train nor test.</summary>
+/// <summary>The search for hyper-parameters: learning rate, width and batch, chosen on images that neither train nor test.</summary>
 internal static class SearchSection
 {
     public sealed record Trial(double Rate, int Width, int Batch, double Loss, double Accuracy, double Seconds);
@@ -48,7 +48,7 @@ internal static class SearchSection
 
         Trial best = trials.MinBy(trial => trial.Loss)!;
         double test = Final(lesson, best);
-        Console.WriteLine($"Best on the validation pictures: rate {best.Rate}, width {best.Width}, batch {best.Batch}. Trained with these on all {lesson.TrainImages.Length:N0} pictures, it names {test:P1} of the test pictures rightly.");
+        Console.WriteLine($"Best on the validation images: rate {best.Rate}, width {best.Width}, batch {best.Batch}. Trained with these on all {lesson.TrainImages.Length:N0} images, it names {test:P1} of the test images rightly.");
         return new Result(trials, best, test);
     }
 
@@ -64,7 +64,7 @@ internal static class SearchSection
         Chart.SavePanels(lesson.Output.File("search.png", "validation loss by learning rate, width and batch"), [.. panels]);
     }
 
-    // The test pictures are looked at once, when everything is decided.
+    // The test images are looked at once, when everything is decided.
     private static double Final(Lesson lesson, Trial best)
     {
         var options = new ImageClassifierOptions { LearningRate = best.Rate, BaseChannels = best.Width, BatchSize = best.Batch, Epochs = 4 };

@@ -2,7 +2,7 @@ using Samples.Shared;
 
 namespace Module03;
 
-/// <summary>Conditional probability and Bayes' theorem: a medical test, and a digit that is recognised pixel by pixel.</summary>
+/// <summary>Conditional probability and Bayes' theorem: a medical test, and a digit that is recognized pixel by pixel.</summary>
 internal static class BayesSection
 {
     public sealed record Result(double Posterior, double SimulatedPosterior, double Accuracy, double MeanConfidence);
@@ -95,7 +95,7 @@ internal static class BayesSection
         return (accuracy, confidence);
     }
 
-    // Of the digits recognised in the end, the one whose posterior leads with the wrong digit for the most rows.
+    // Of the digits recognized in the end, the one whose posterior leads with the wrong digit for the most rows.
     private static (int Index, double[][] Path) SlowDecision(Lesson lesson, NaiveBayes model) =>
         Enumerable.Range(0, Math.Min(200, lesson.Test.Count))
             .Select(i => (Index: i, Path: model.PosteriorByRow(lesson.Test.Images[i])))

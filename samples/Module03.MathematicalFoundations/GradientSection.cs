@@ -30,7 +30,7 @@ internal static class GradientSection
         var autogradError = formula.Zip(autograd, (a, b) => Math.Abs(a - b)).Max();
         Console.WriteLine($"Loss of a softmax layer with {w.Length} weights on 50 digits: {layer.Loss(w):0.0000} nats. Its gradient by formula and by autograd differ by at most {autogradError:0.0e+0}.");
 
-        // Pixels at the border are black in all pictures; their weights have the gradient 0.
+        // Pixels at the border are black in all images; their weights have the gradient 0.
         int[] chosen = [.. Enumerable.Range(0, w.Length).Where(i => Math.Abs(formula[i]) > 0.01).OrderBy(_ => random.Next()).Take(Coordinates)];
         var single = Array.ConvertAll(w, value => (float)value);
         double[] steps = [.. Enumerable.Range(0, 25).Select(i => Math.Pow(10, -i / 2.0))];

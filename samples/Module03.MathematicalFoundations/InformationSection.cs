@@ -1,6 +1,7 @@
 using MathNet.Numerics.LinearAlgebra;
 using MathNet.Numerics.Optimization;
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Statistics;
 using Samples.Shared;
 
 namespace Module03;
@@ -8,7 +9,7 @@ namespace Module03;
 /// <summary>Entropy, cross-entropy, KL divergence and mutual information: computed, estimated and drawn.</summary>
 internal static class InformationSection
 {
-    public sealed record Result(double BestPixelBits, Fit Forward, Fit Reverse, double NeighbourEstimate, double NeighbourTruth);
+    public sealed record Result(double BestPixelBits, Fit Forward, Fit Reverse, double NeighborEstimate, double NeighborTruth);
 
     public sealed record Fit(double Mean, double Deviation, double Forward, double Reverse);
 
@@ -124,9 +125,9 @@ internal static class InformationSection
         }
 
         var estimates = sizes.Select(n => Enumerable.Range(0, 5).Select(_ => Estimate(n)).ToArray()).ToArray();
-        var neighbours = new Chart("Mutual information at correlation 0.9", "draws", "nats", logX: true)
+        var neighbors = new Chart("Mutual information at correlation 0.9", "draws", "nats", logX: true)
             .Line("mean of five", [.. sizes.Zip(estimates, (n, values) => ((double)n, values.Average()))])
-            .Points("nearest neighbours", [.. sizes.Zip(estimates).SelectMany(p => p.Second.Select(value => ((double)p.First, value)))], size: 3.5)
+            .Points("nearest neighbors", [.. sizes.Zip(estimates).SelectMany(p => p.Second.Select(value => ((double)p.First, value)))], size: 3.5)
             .Line("truth: −½·ln(1 − 0.81)", [.. sizes.Select(n => ((double)n, truth))], colour: 7, dashed: true)
             .Legend(bottom: true);
 
@@ -141,11 +142,11 @@ internal static class InformationSection
             monteCarlo.Line(run == 0 ? "mean of log p/q" : null, [.. samples.Select(n => ((double)n, ratios.Take(n).Average()))], colour: run);
         }
         monteCarlo.Line("closed form", [.. samples.Select(n => ((double)n, kl))], colour: 7, dashed: true);
-        Chart.SavePanels(lesson.Output.File("information-convergence.png", "estimates from samples"), [entropies, neighbours, monteCarlo], columns: 3, panelWidth: 560, panelHeight: 480);
+        Chart.SavePanels(lesson.Output.File("information-convergence.png", "estimates from samples"), [entropies, neighbors, monteCarlo], columns: 3, panelWidth: 560, panelHeight: 480);
 
         var (plain, corrected) = (counted[3].Average(c => InformationTheory.EntropyFromCounts(c, correctBias: false)), counted[3].Average(c => InformationTheory.EntropyFromCounts(c)));
         Console.WriteLine($"Entropy of 100 words, {entropy:0.000} nats: from 100 draws {plain:0.000} by relative frequencies, {corrected:0.000} with Miller's and Madow's correction.");
-        Console.WriteLine($"Mutual information at correlation {correlation}, {truth:0.000} nats: {estimates[^1].Average():0.000} from {sizes[^1]:N0} draws (nearest neighbours). KL of N(0, 1) to N(1, 4): {kl:0.0000} nats in closed form.");
+        Console.WriteLine($"Mutual information at correlation {correlation}, {truth:0.000} nats: {estimates[^1].Average():0.000} from {sizes[^1]:N0} draws (nearest neighbors). KL of N(0, 1) to N(1, 4): {kl:0.0000} nats in closed form.");
         return (estimates[^1].Average(), truth);
     }
 

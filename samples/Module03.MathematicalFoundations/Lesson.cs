@@ -5,7 +5,7 @@ using Samples.Shared;
 
 namespace Module03;
 
-/// <summary>What the sections share: the pictures, and models that more than one section looks at.</summary>
+/// <summary>What the sections share: the images, and models that more than one section looks at.</summary>
 internal sealed class Lesson : IDisposable
 {
     public const int Side = 28;
@@ -43,8 +43,8 @@ internal sealed class Lesson : IDisposable
     {
         var ml = new MLContext(seed: 1);
         var (trainCount, testCount) = quick ? (4_000, 1_000) : (20_000, 2_000);
-        var pictures = PictureData.Load(ml, data, trainCount, testCount, ["mnist"], cancellation);
-        return new Lesson(ml, pictures.Train, pictures.Test, quick, output, cancellation);
+        var images = PictureData.Load(ml, data, trainCount, testCount, ["mnist"], cancellation);
+        return new Lesson(ml, images.Train, images.Test, quick, output, cancellation);
     }
 
     /// <summary>A VAE with a number of latent dimensions, trained when first asked for.</summary>
@@ -65,10 +65,10 @@ internal sealed class Lesson : IDisposable
         }).Fit(_trainData);
     }
 
-    /// <summary>The test pictures with the columns that a VAE adds.</summary>
+    /// <summary>The test images with the columns that a VAE adds.</summary>
     public IDataView Encode(VaeTransformer vae) => vae.Transform(_testData);
 
-    /// <summary>The first latent means of the training pictures.</summary>
+    /// <summary>The first latent means of the training images.</summary>
     public float[][] EncodeTrain(VaeTransformer vae, int count) =>
         [.. _ml.Data.TakeRows(vae.Transform(_trainData), count).GetColumn<float[]>("Latent")];
 

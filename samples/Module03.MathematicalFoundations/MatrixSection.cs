@@ -4,7 +4,7 @@ using TorchSharp;
 
 namespace Module03;
 
-/// <summary>Pictures as matrices, batches as matrices, and a layer as a product of matrices.</summary>
+/// <summary>Images as matrices, batches as matrices, and a layer as a product of matrices.</summary>
 internal static class MatrixSection
 {
     public sealed record Result(double LayerDifference, double MeanAccuracy);
@@ -19,13 +19,13 @@ internal static class MatrixSection
 
     private static void Operations(Lesson lesson)
     {
-        var picture = lesson.Test.OneOfEach()[5];
-        var x = Matrix<double>.Build.Dense(Lesson.Side, Lesson.Side, (row, column) => picture[row * Lesson.Side + column]);
+        var image = lesson.Test.OneOfEach()[5];
+        var x = Matrix<double>.Build.Dense(Lesson.Side, Lesson.Side, (row, column) => image[row * Lesson.Side + column]);
         var reverse = Matrix<double>.Build.Dense(Lesson.Side, Lesson.Side, (i, j) => i + j == Lesson.Side - 1 ? 1 : 0);
         var shift = Matrix<double>.Build.Dense(Lesson.Side, Lesson.Side, (i, j) => i == j + 6 ? 1 : 0);
         var blur = Matrix<double>.Build.Dense(Lesson.Side, Lesson.Side, (i, j) => Math.Abs(i - j) <= 2 ? 0.2 : 0);
 
-        (string Name, Matrix<double> Picture)[] results =
+        (string Name, Matrix<double> Image)[] results =
         [
             ("X", x),
             ("transposed", x.Transpose()),
@@ -37,14 +37,14 @@ internal static class MatrixSection
             ("X minus B·X·B", x - blur * x * blur),
         ];
         ImageGrid.Save(
-            lesson.Output.File("matrix-operations.png", "matrix operations on a picture"),
+            lesson.Output.File("matrix-operations.png", "matrix operations on an image"),
             results.Select(result => result.Picture.ToRowMajorArray().Select(value => (float)value).ToArray()),
             1, Lesson.Side, Lesson.Side, columns: 8, padding: 8, scale: 4, columnCaptions: [.. results.Select(result => result.Name)]);
-        Console.WriteLine($"A picture is a {Lesson.Side}×{Lesson.Side} matrix X: a product from the left works on rows (J·X turns upside down, S·X shifts down), from the right on columns (X·J mirrors).");
+        Console.WriteLine($"An image is a {Lesson.Side}×{Lesson.Side} matrix X: a product from the left works on rows (J·X turns upside down, S·X shifts down), from the right on columns (X·J mirrors).");
         Console.WriteLine($"Mirroring twice changes nothing: |X·J·J − X| = {(x * reverse * reverse - x).FrobeniusNorm():0.0}. Order matters: |J·X − X·J| = {(reverse * x - x * reverse).FrobeniusNorm():0.00}.");
     }
 
-    // One product compares every test picture with every digit's mean.
+    // One product compares every test image with every digit's mean.
     private static double Similarities(Lesson lesson)
     {
         var means = Matrix<double>.Build.Dense(Lesson.Classes, Lesson.Pixels);

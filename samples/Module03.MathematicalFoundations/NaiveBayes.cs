@@ -13,7 +13,7 @@ internal sealed class NaiveBayes
         PixelProbability = pixelProbability;
     }
 
-    /// <summary>P(pixel is white | digit): a picture for each digit.</summary>
+    /// <summary>P(pixel is white | digit): an image for each digit.</summary>
     public double[][] PixelProbability { get; }
 
     public static bool IsWhite(float pixel) => pixel > 0.5f;
@@ -31,7 +31,7 @@ internal sealed class NaiveBayes
                 white[label][i] += IsWhite(image[i]) ? 1 : 0;
         }
 
-        // Laplace's rule: one white and one black picture more, so that nothing is impossible.
+        // Laplace's rule: one white and one black image more, so that nothing is impossible.
         var probability = white.Select((pixels, digit) => Array.ConvertAll(pixels, n => (n + 1) / (counts[digit] + 2))).ToArray();
         return new NaiveBayes(Array.ConvertAll(counts, n => (n + 1) / (data.Count + Lesson.Classes)), probability);
     }
@@ -43,7 +43,7 @@ internal sealed class NaiveBayes
     {
         var logJoint = (double[])_logPrior.Clone();
         var posteriors = new double[Lesson.Side + 1][];
-        posteriors[0] = Normalised(logJoint);
+        posteriors[0] = Normalized(logJoint);
         for (var row = 0; row < Lesson.Side; row++)
         {
             for (var i = row * Lesson.Side; i < (row + 1) * Lesson.Side; i++)
@@ -52,14 +52,14 @@ internal sealed class NaiveBayes
                     logJoint[digit] += Math.Log(IsWhite(image[i]) ? PixelProbability[digit][i] : 1 - PixelProbability[digit][i]);
             }
 
-            posteriors[row + 1] = Normalised(logJoint);
+            posteriors[row + 1] = Normalized(logJoint);
         }
 
         return posteriors;
     }
 
     // A product of 784 probabilities underflows; differences of their logarithms do not.
-    private static double[] Normalised(double[] logJoint)
+    private static double[] Normalized(double[] logJoint)
     {
         var largest = logJoint.Max();
         var weights = Array.ConvertAll(logJoint, value => Math.Exp(value - largest));

@@ -33,14 +33,14 @@ internal sealed class Pca
         return new Pca(mean, covariance, eigenvalues, components);
     }
 
-    /// <summary>The coordinates of a picture along the first components.</summary>
+    /// <summary>The coordinates of an image along the first components.</summary>
     public double[] Project(float[] image, int count)
     {
         var centred = Vector<double>.Build.Dense(Lesson.Pixels, i => image[i] - Mean[i]);
         return [.. Enumerable.Range(0, count).Select(k => Components.Column(k) * centred)];
     }
 
-    /// <summary>The picture that has these coordinates.</summary>
+    /// <summary>The image that has these coordinates.</summary>
     public float[] Reconstruct(ReadOnlySpan<double> coordinates)
     {
         var sum = Mean.Clone();

@@ -1,6 +1,7 @@
 using MathNet.Numerics.LinearAlgebra;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Statistics;
 using Samples.Shared;
 
 namespace Module03;
@@ -9,7 +10,7 @@ namespace Module03;
 internal static class PcaSection
 {
     public sealed record Result(
-        double EigenError, double VarianceOfTwo, double PcaError2, double VaeError2, double PcaNeighbours, double VaeNeighbours, double PcaBits, double VaeBits);
+        double EigenError, double VarianceOfTwo, double PcaError2, double VaeError2, double PcaNeighbors, double VaeNeighbors, double PcaBits, double VaeBits);
 
     private static readonly int[] _componentCounts = [1, 2, 5, 10, 16, 25, 50, 100, 200, 784];
 
@@ -20,9 +21,9 @@ internal static class PcaSection
         var eigenError = Eigenvectors(lesson, pca);
         PowerIteration(lesson, pca);
         var (pcaError, vaeError) = Reconstructions(lesson, pca);
-        var (pcaNeighbours, vaeNeighbours, pcaBits, vaeBits) = Maps(lesson, pca);
+        var (pcaNeighbors, vaeNeighbors, pcaBits, vaeBits) = Maps(lesson, pca);
         var two = pca.Eigenvalues.Take(2).Sum() / pca.Eigenvalues.Sum();
-        return new Result(eigenError, two, pcaError, vaeError, pcaNeighbours, vaeNeighbours, pcaBits, vaeBits);
+        return new Result(eigenError, two, pcaError, vaeError, pcaNeighbors, vaeNeighbors, pcaBits, vaeBits);
     }
 
     private static double Eigenvectors(Lesson lesson, Pca pca)
@@ -34,9 +35,9 @@ internal static class PcaSection
         Console.WriteLine($"The covariance C of the {Lesson.Pixels} pixels has {Lesson.Pixels} eigenvectors v with C·v = λ·v: |C·v − λ·v| is at most {error:0.0e+0} for the first 20, their products v·v' differ from 0 or 1 by at most {angles:0.0e+0}.");
         Console.WriteLine($"Share of the variance along the first 2: {pca.Eigenvalues.Take(2).Sum() / total:P1}, 16: {pca.Eigenvalues.Take(16).Sum() / total:P1}, 50: {pca.Eigenvalues.Take(50).Sum() / total:P1}, 100: {pca.Eigenvalues.Take(100).Sum() / total:P1}.");
 
-        float[][] pictures = [Signed(pca.Mean), .. Enumerable.Range(0, 19).Select(k => Signed(pca.Components.Column(k)))];
+        float[][] images = [Signed(pca.Mean), .. Enumerable.Range(0, 19).Select(k => Signed(pca.Components.Column(k)))];
         ImageGrid.Save(
-            lesson.Output.File("pca-eigendigits.png", "mean and eigenvectors as pictures"), pictures, 3, Lesson.Side, Lesson.Side,
+            lesson.Output.File("pca-eigendigits.png", "mean and eigenvectors as images"), images, 3, Lesson.Side, Lesson.Side,
             columns: 10, padding: 6, scale: 4);
 
         new Chart("Variance along the eigenvectors", "number of components", "share of the variance, %", logX: true)
@@ -75,7 +76,7 @@ internal static class PcaSection
         float[][] vae2 = Decoded(2), vae16 = Decoded(16);
         var (error2, error16) = (MeanSquaredError(tested, vae2), MeanSquaredError(tested, vae16));
 
-        new Chart("Reconstruction of test digits", "numbers kept of each picture", "mean squared error of a pixel", logX: true, logY: true)
+        new Chart("Reconstruction of test digits", "numbers kept of each image", "mean squared error of a pixel", logX: true, logY: true)
             .Line("PCA", [.. _componentCounts.SkipLast(1).Zip(errors).Select(p => ((double)p.First, p.Second))])
             .Points("VAE", [(2, error2), (16, error16)], size: 7)
             .Save(lesson.Output.File("pca-reconstruction.png", "reconstruction error"));
@@ -110,14 +111,14 @@ internal static class PcaSection
         var (sd1, sd2) = (Math.Sqrt(pca.Eigenvalues[0]), Math.Sqrt(pca.Eigenvalues[1]));
         var pcaGrid = Enumerable.Range(0, side * side).Select(i => pca.Reconstruct([Spread(i % side, side) * sd1, Spread(i / side, side) * sd2])).ToArray();
         var vaeGrid = ImageGrid.FromColumn(vae.LatentGrid(side, side), "Generated", 1, Lesson.Side, Lesson.Side, side * side);
-        ImageGrid.Save(lesson.Output.File("pca-grid.png", "pictures across the first two components"), pcaGrid, 1, Lesson.Side, Lesson.Side, columns: side, padding: 0, scale: 2);
-        ImageGrid.Save(lesson.Output.File("vae-grid.png", "pictures across the VAE's latent space"), vaeGrid, 1, Lesson.Side, Lesson.Side, columns: side, padding: 0, scale: 2);
+        ImageGrid.Save(lesson.Output.File("pca-grid.png", "images across the first two components"), pcaGrid, 1, Lesson.Side, Lesson.Side, columns: side, padding: 0, scale: 2);
+        ImageGrid.Save(lesson.Output.File("vae-grid.png", "images across the VAE's latent space"), vaeGrid, 1, Lesson.Side, Lesson.Side, columns: side, padding: 0, scale: 2);
 
         float[][] trainLatent = lesson.EncodeTrain(vae, count);
         float[][] trainLinear = [.. lesson.Train.Images.Take(count).Select(image => Array.ConvertAll(pca.Project(image, 2), value => (float)value))];
-        var (pcaNear, vaeNear) = (Neighbours(trainLinear, lesson.Train.Labels, linear, labels), Neighbours(trainLatent, lesson.Train.Labels, latent, labels));
+        var (pcaNear, vaeNear) = (Neighbors(trainLinear, lesson.Train.Labels, linear, labels), Neighbors(trainLatent, lesson.Train.Labels, latent, labels));
         var (pcaBits, vaeBits) = (Bits(lesson, linear, labels), Bits(lesson, latent, labels));
-        Console.WriteLine($"Two numbers tell {pcaBits:0.00} of {Math.Log2(10):0.00} bits about the digit by PCA, {vaeBits:0.00} by the VAE (nearest-neighbour estimate); the digit of the nearest training picture is right for {pcaNear:P1} and {vaeNear:P1}.");
+        Console.WriteLine($"Two numbers tell {pcaBits:0.00} of {Math.Log2(10):0.00} bits about the digit by PCA, {vaeBits:0.00} by the VAE (nearest-neighbor estimate); the digit of the nearest training image is right for {pcaNear:P1} and {vaeNear:P1}.");
         return (pcaNear, vaeNear, pcaBits, vaeBits);
 
         (float, float, int)[] Points(float[][] coordinates) => [.. coordinates.Select((z, i) => (z[0], z[1], labels[i]))];
@@ -126,7 +127,7 @@ internal static class PcaSection
     private static double Bits(Lesson lesson, float[][] coordinates, int[] labels) => InformationTheory.EstimateMutualInformation(
         lesson.Rows(coordinates.Zip(labels, (z, label) => new Place { Z = z, Digit = label })), "Z", "Digit", unit: InformationUnit.Bits);
 
-    private static double Neighbours(float[][] known, int[] knownLabels, float[][] asked, int[] labels)
+    private static double Neighbors(float[][] known, int[] knownLabels, float[][] asked, int[] labels)
     {
         var right = asked.Zip(labels).Count(pair =>
         {

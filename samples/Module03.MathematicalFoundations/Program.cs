@@ -1,4 +1,4 @@
-// The mathematics behind generative models, computed and drawn on pictures of digits. README.md is the lesson.
+// The mathematics behind generative models, computed and drawn on images of digits. README.md is the lesson.
 
 using System.CommandLine;
 using Module03;
@@ -6,7 +6,7 @@ using Samples.Shared;
 
 Option<string> dataOption = new("--data") { Description = "mnist, digits, or auto: MNIST where its files are, else digits that the program draws.", DefaultValueFactory = _ => "auto" };
 dataOption.AcceptOnlyFromAmong("auto", "mnist", "digits");
-Option<bool> quickOption = new("--quick") { Description = "Fewer pictures, shorter trainings, smaller simulations." };
+Option<bool> quickOption = new("--quick") { Description = "Fewer images, shorter trainings, smaller simulations." };
 Option<string?> outputOption = SampleOutput.NewOption();
 
 RootCommand command = new("The mathematical foundations of generative models, shown on digits.") { dataOption, quickOption, outputOption };

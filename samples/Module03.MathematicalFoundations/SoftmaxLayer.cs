@@ -35,7 +35,7 @@ internal sealed class SoftmaxLayer(float[][] images, int[] labels)
         return loss / images.Length;
     }
 
-    /// <summary>By the formula: Xᵀ·(softmax(X·W) − Y)/n, where Y has a one at each picture's digit.</summary>
+    /// <summary>By the formula: Xᵀ·(softmax(X·W) − Y)/n, where Y has a one at each image's digit.</summary>
     public double[] GradientByFormula(double[] w)
     {
         var gradient = new double[w.Length];

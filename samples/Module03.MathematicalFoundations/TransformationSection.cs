@@ -1,9 +1,10 @@
 using MathNet.Numerics.LinearAlgebra;
+using Microsoft.ML.Generative;
 using Samples.Shared;
 
 namespace Module03;
 
-/// <summary>Linear and non-linear transformations: of a grid, and of a VAE's latent space into pictures.</summary>
+/// <summary>Linear and non-linear transformations: of a grid, and of a VAE's latent space into images.</summary>
 internal static class TransformationSection
 {
     public sealed record Result(double SheetCurvature, double SharpnessOfMixture, double SharpnessOfPath);
@@ -68,36 +69,36 @@ internal static class TransformationSection
         Console.WriteLine("tanh presses the plane into a square, ReLU presses what is negative onto the axes; two layers of either can come close to any continuous map, products of matrices stay linear.");
     }
 
-    // A straight grid of the latent space becomes a curved sheet among the pictures; seen along their first two principal components.
+    // A straight grid of the latent space becomes a curved sheet among the images; seen along their first two principal components.
     private static double LatentSheet(Lesson lesson)
     {
         const int count = 21;
         var vae = lesson.Vae(2);
         (double, double)[,] flat = new (double, double)[count, count], sheet = new (double, double)[count, count];
-        var pictures = new float[count, count][];
+        var images = new float[count, count][];
         for (var row = 0; row < count; row++)
         {
             for (var column = 0; column < count; column++)
             {
                 flat[row, column] = (At(column), At(row));
-                pictures[row, column] = vae.Decode([(float)At(column), (float)At(row)]);
-                var projected = lesson.Pca.Project(pictures[row, column], 2);
+                images[row, column] = vae.Decode([(float)At(column), (float)At(row)]);
+                var projected = lesson.Pca.Project(images[row, column], 2);
                 sheet[row, column] = (projected[0], projected[1]);
             }
         }
 
-        Chart.SavePanels(lesson.Output.File("transformation-latent.png", "the latent grid among the pictures"),
+        Chart.SavePanels(lesson.Output.File("transformation-latent.png", "the latent grid among the images"),
         [
             new Chart("A grid of the latent space", "latent dimension 1", "latent dimension 2", equalScale: true).Mesh(flat),
-            new Chart("Its pictures, along PCA's components", "component 1", "component 2", equalScale: true).Mesh(sheet),
+            new Chart("Its images, along PCA's components", "component 1", "component 2", equalScale: true).Mesh(sheet),
         ]);
 
-        // How much longer the way through the pictures is than the straight one, over the middle row.
+        // How much longer the way through the images is than the straight one, over the middle row.
         double length = 0;
         for (var column = 1; column < count; column++)
-            length += Distance(pictures[count / 2, column - 1], pictures[count / 2, column]);
-        var curvature = length / Distance(pictures[count / 2, 0], pictures[count / 2, count - 1]);
-        Console.WriteLine($"A straight line across the latent space is {curvature:0.0} times as long among the pictures as the distance of its ends: the decoder bends space.");
+            length += Distance(images[count / 2, column - 1], images[count / 2, column]);
+        var curvature = length / Distance(images[count / 2, 0], images[count / 2, count - 1]);
+        Console.WriteLine($"A straight line across the latent space is {curvature:0.0} times as long among the images as the distance of its ends: the decoder bends space.");
         return curvature;
 
         static double At(int index) => -2.5 + 5.0 * index / (count - 1);
@@ -125,7 +126,7 @@ internal static class TransformationSection
         return (mixture, path);
     }
 
-    private static double Gray(float[] picture) => picture.Average(pixel => pixel is > 0.25f and < 0.75f ? 1.0 : 0);
+    private static double Gray(float[] image) => image.Average(pixel => pixel is > 0.25f and < 0.75f ? 1.0 : 0);
 
     private static double Distance(float[] a, float[] b) => Math.Sqrt(a.Zip(b, (x, y) => (double)(x - y) * (x - y)).Sum());
 

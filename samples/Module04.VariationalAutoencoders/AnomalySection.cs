@@ -5,7 +5,7 @@ using Samples.Shared;
 
 namespace Module04;
 
-/// <summary>Anomaly detection: a VAE that has never seen one class finds its pictures strange.</summary>
+/// <summary>Anomaly detection: a VAE that has never seen one class finds its images strange.</summary>
 internal static class AnomalySection
 {
     public sealed record Result(string HeldOut, double Elbo, double Reconstruction, double Kl, double RocArea, double Found);
@@ -20,13 +20,13 @@ internal static class AnomalySection
 
         float[] Of(bool anomaly, Func<Score, float> value) => [.. scores.Where(row => row.Anomaly == anomaly).Select(value)];
         Charts.Histogram(
-            lesson.Output.File("anomaly-histogram.png", "anomaly score of known and unknown pictures"),
+            lesson.Output.File("anomaly-histogram.png", "anomaly score of known and unknown images"),
             $"A VAE trained without class {name}", "anomaly score −ELBO, nats",
             [("known classes", Of(false, row => row.NegativeElbo)), ($"class {name}", Of(true, row => row.NegativeElbo))]);
 
         var (elbo, reconstruction, kl) = (Area(lesson, scores, "NegativeElbo"), Area(lesson, scores, "ReconstructionError"), Area(lesson, scores, "Kl"));
         var curve = Roc(scores, row => row.NegativeElbo);
-        new Chart($"Finding class {name}", "false alarms: known pictures above the threshold, %", "found: unknown pictures above it, %")
+        new Chart($"Finding class {name}", "false alarms: known images above the threshold, %", "found: unknown images above it, %")
             .Line($"−ELBO, area {elbo:0.000}", curve)
             .Line($"reconstruction alone, area {reconstruction:0.000}", Roc(scores, row => row.ReconstructionError))
             .Line($"KL alone, area {kl:0.000}", Roc(scores, row => row.Kl))
@@ -41,7 +41,7 @@ internal static class AnomalySection
         return new Result(name, elbo, reconstruction, kl, RocArea(curve), found / 100);
     }
 
-    // The test pictures as a VAE scores them that was trained without a class.
+    // The test images as a VAE scores them that was trained without a class.
     private static Score[] ScoresWithout(Lesson lesson, int heldOut)
     {
         // The key of class 0 is 1; a row for which the predicate holds goes.
@@ -75,12 +75,12 @@ internal static class AnomalySection
     private static void Strangest(Lesson lesson, Score[] scores, string name)
     {
         const int count = 12;
-        var images = lesson.TestPictures.Images;
+        var images = lesson.TestImages.Images;
         var byScore = scores.Index().OrderBy(row => row.Item.NegativeElbo).ToArray();
         float[][] Of(bool anomaly, bool highest) =>
             [.. (highest ? byScore.Reverse() : byScore).Where(row => row.Item.Anomaly == anomaly).Take(count).Select(row => images[row.Index])];
         lesson.Draw(
-            "anomaly-pictures.png", "the lowest and the highest scores",
+            "anomaly-images.png", "the lowest and the highest scores",
             [.. Of(false, false), .. Of(false, true), .. Of(true, false), .. Of(true, true)], columns: count, scale: 3,
             rowCaptions: ["known, lowest score", "known, highest", $"class {name}, lowest", $"class {name}, highest"]);
     }

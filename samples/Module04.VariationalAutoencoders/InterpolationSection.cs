@@ -1,8 +1,9 @@
+using Microsoft.ML.Generative;
 using Samples.Shared;
 
 namespace Module04;
 
-/// <summary>Ways from one picture to another: through the pixels, and through the latent space.</summary>
+/// <summary>Ways from one image to another: through the pixels, and through the latent space.</summary>
 internal static class InterpolationSection
 {
     public sealed record Result(double GrayOfPixels, double GrayOfLatent);
@@ -13,18 +14,18 @@ internal static class InterpolationSection
     {
         Lesson.Title("3. Interpolation");
         var vae = lesson.Plain;
-        var one = lesson.TestPictures.OneOfEach();
+        var one = lesson.TestImages.OneOfEach();
 
         (int From, int To)[] pairs = [(0, 6), (4, 9), (1, 8), (3, 5)];
         lesson.Draw(
-            "interpolation-rows.png", "from one picture to another, through pixels and through the latent space",
+            "interpolation-rows.png", "from one image to another, through pixels and through the latent space",
             pairs.SelectMany(pair => ThroughPixels(one[pair.From], one[pair.To]).Concat(Lesson.Column(vae.Interpolate(one[pair.From], one[pair.To], Steps)))),
             columns: Steps, scale: 3, rowCaptions: [.. Enumerable.Range(0, 2 * pairs.Length).Select(row => row % 2 == 0 ? "pixels" : "latent")]);
 
         Corners(lesson, [one[0], one[7], one[2], one[4]]);
 
-        // Neighbours in the test data whose classes differ.
-        var (images, labels) = (lesson.TestPictures.Images, lesson.TestPictures.Labels);
+        // Neighbors in the test data whose classes differ.
+        var (images, labels) = (lesson.TestImages.Images, lesson.TestImages.Labels);
         int[] firsts = [.. Enumerable.Range(0, images.Length - 1).Where(i => labels[i] != labels[i + 1]).Take(100)];
         var pixels = MeanGray(firsts.Select(i => ThroughPixels(vae.Decode(vae.Encode(images[i])), vae.Decode(vae.Encode(images[i + 1])))));
         var latent = MeanGray(firsts.Select(i => Lesson.Column(vae.Interpolate(images[i], images[i + 1], Steps))));
@@ -32,7 +33,7 @@ internal static class InterpolationSection
             .Line("pixels mixed", [.. pixels.Select((gray, i) => (i / (Steps - 1.0), 100 * gray))])
             .Line("latent vectors mixed", [.. latent.Select((gray, i) => (i / (Steps - 1.0), 100 * gray))])
             .Range(yLow: 0)
-            .Save(lesson.Output.File("interpolation-gray.png", "how half transparent the pictures between are"));
+            .Save(lesson.Output.File("interpolation-gray.png", "how half transparent the images between are"));
         Console.WriteLine($"At the ends {pixels[0]:P1} of the pixels are gray; half way {pixels[Steps / 2]:P1} where pixels are mixed, {latent[Steps / 2]:P1} where latent vectors are.");
         return new Result(pixels[Steps / 2], latent[Steps / 2]);
     }
@@ -41,13 +42,13 @@ internal static class InterpolationSection
     {
         const int side = 9;
         var vae = lesson.Plain;
-        float[][] z = [.. corners.Select(picture => vae.Encode(picture))];
-        var pictures = Enumerable.Range(0, side * side).Select(i =>
+        float[][] z = [.. corners.Select(image => vae.Encode(image))];
+        var images = Enumerable.Range(0, side * side).Select(i =>
         {
             float x = i % side / (side - 1f), y = i / side / (side - 1f);
             return vae.Decode(Mix(Mix(z[0], z[1], x), Mix(z[2], z[3], x), y));
         });
-        lesson.Draw("interpolation-corners.png", "four pictures in the corners, mixed between", pictures, columns: side, padding: 0);
+        lesson.Draw("interpolation-corners.png", "four images in the corners, mixed between", images, columns: side, padding: 0);
     }
 
     private static float[][] ThroughPixels(float[] from, float[] to) => [.. Enumerable.Range(0, Steps).Select(i => Mix(from, to, i / (Steps - 1f)))];

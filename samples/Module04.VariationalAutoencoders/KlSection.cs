@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Evaluation;
 using Samples.Shared;
 
 namespace Module04;
@@ -23,10 +24,10 @@ internal static class KlSection
         const int columns = 12;
         lesson.Draw(
             "kl-reconstructions.png", "reconstructions by the weight of the KL term",
-            [.. lesson.TestPictures.Images.Take(columns), .. models.SelectMany(model => Lesson.Column(model.Transform(lesson.Test), "Reconstruction", columns))],
-            columns, scale: 3, rowCaptions: ["picture", .. _betas.Select(beta => $"β = {beta}")]);
+            [.. lesson.TestImages.Images.Take(columns), .. models.SelectMany(model => Lesson.Column(model.Transform(lesson.Test), "Reconstruction", columns))],
+            columns, scale: 3, rowCaptions: ["image", .. _betas.Select(beta => $"β = {beta}")]);
         lesson.Draw(
-            "kl-samples.png", "new pictures by the weight of the KL term",
+            "kl-samples.png", "new images by the weight of the KL term",
             models.SelectMany(model => Lesson.Column(model.Generate(2 * columns, new() { Seed = 7 }))), columns, scale: 3,
             rowCaptions: [.. _betas.SelectMany(beta => new[] { $"β = {beta}", "" })]);
 
@@ -39,7 +40,7 @@ internal static class KlSection
             plane.Points($"β = {beta}, −ELBO {m.NegativeElbo:F1}", [(m.KlDivergence, m.ReconstructionError)], colour: i, size: 6);
         plane.Save(lesson.Output.File("kl-rate-distortion.png", "rate and distortion"));
 
-        var variances = new Chart("How much the pictures differ in each latent dimension", "latent dimension, by variance", "variance of the latent mean", logY: true);
+        var variances = new Chart("How much the images differ in each latent dimension", "latent dimension, by variance", "variance of the latent mean", logY: true);
         foreach (var (beta, model) in _betas.Zip(models))
             variances.Line($"β = {beta}", [.. Variances(model.Transform(lesson.Test)).OrderDescending().Select((variance, k) => (k + 1.0, variance))]);
         variances.Line("active above 0.01", [(1, 0.01), (16, 0.01)], colour: 7, dashed: true)

@@ -5,7 +5,7 @@ using Samples.Shared;
 
 namespace Module04;
 
-/// <summary>What the sections share: the pictures, and models that more than one section looks at.</summary>
+/// <summary>What the sections share: the images, and models that more than one section looks at.</summary>
 internal sealed class Lesson : IDisposable
 {
     public const int Side = 28;
@@ -16,12 +16,12 @@ internal sealed class Lesson : IDisposable
     private VaeTransformer? _plain;
     private VaeTransformer? _plane;
 
-    private Lesson(MLContext ml, PictureData pictures, bool quick, SampleOutput output, CancellationToken cancellation)
+    private Lesson(MLContext ml, PictureData images, bool quick, SampleOutput output, CancellationToken cancellation)
     {
-        (ML, DataName, Train, Test, Quick, Output, _cancellation) = (ml, pictures.Name, pictures.Train, pictures.Test, quick, output, cancellation);
-        ClassNames = pictures.ClassNames();
-        TestPictures = LabelledImages.Read(Test);
-        TrainPictures = LabelledImages.Read(Train, 4_000);
+        (ML, DataName, Train, Test, Quick, Output, _cancellation) = (ml, images.Name, images.Train, images.Test, quick, output, cancellation);
+        ClassNames = images.ClassNames();
+        TestImages = LabelledImages.Read(Test);
+        TrainImages = LabelledImages.Read(Train, 4_000);
     }
 
     public MLContext ML { get; }
@@ -32,17 +32,17 @@ internal sealed class Lesson : IDisposable
 
     public IDataView Test { get; }
 
-    /// <summary>The first pictures to learn from, for comparisons with each.</summary>
-    public LabelledImages TrainPictures { get; }
+    /// <summary>The first images to learn from, for comparisons with each.</summary>
+    public LabelledImages TrainImages { get; }
 
-    public LabelledImages TestPictures { get; }
+    public LabelledImages TestImages { get; }
 
     public string[] ClassNames { get; }
 
     /// <summary>Whether everything is smaller, for a first look.</summary>
     public bool Quick { get; }
 
-    /// <summary>How often a training goes through the pictures.</summary>
+    /// <summary>How often a training goes through the images.</summary>
     public int Epochs => Quick ? 8 : 15;
 
     public SampleOutput Output { get; }
@@ -74,20 +74,20 @@ internal sealed class Lesson : IDisposable
         return trained;
     }
 
-    /// <summary>How many test pictures get their right class from the nearest training pictures, by what a transformer writes into the column Latent.</summary>
+    /// <summary>How many test images get their right class from the nearest training images, by what a transformer writes into the column Latent.</summary>
     public double ClassFromLatent(ITransformer map) =>
-        new Neighbours(Column(map.Transform(Train), "Latent", TrainPictures.Count), TrainPictures.Labels)
-            .Accuracy(Column(map.Transform(Test), "Latent"), TestPictures.Labels);
+        new Neighbors(Column(map.Transform(Train), "Latent", TrainImages.Count), TrainImages.Labels)
+            .Accuracy(Column(map.Transform(Test), "Latent"), TestImages.Labels);
 
-    /// <summary>The first vectors of a column, pictures unless it is another.</summary>
+    /// <summary>The first vectors of a column, images unless it is another.</summary>
     public static float[][] Column(IDataView data, string column = "Generated", int count = int.MaxValue) =>
         [.. data.GetColumn<float[]>(column).Take(count)];
 
-    /// <summary>Writes pictures as one file.</summary>
+    /// <summary>Writes images as one file.</summary>
     public void Draw(
-        string file, string description, IEnumerable<float[]> pictures, int columns, int scale = 2, int padding = 3,
+        string file, string description, IEnumerable<float[]> images, int columns, int scale = 2, int padding = 3,
         IReadOnlyList<string>? rowCaptions = null, IReadOnlyList<string>? columnCaptions = null) =>
-        ImageGrid.Save(Output.File(file, description), pictures, 1, Side, Side, columns, padding, scale, columnCaptions, rowCaptions);
+        ImageGrid.Save(Output.File(file, description), images, 1, Side, Side, columns, padding, scale, columnCaptions, rowCaptions);
 
     public static void Title(string text) => Console.WriteLine($"\n{text}\n{new string('-', text.Length)}");
 

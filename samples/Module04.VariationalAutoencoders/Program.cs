@@ -1,4 +1,4 @@
-// Variational autoencoders: what they are and what they are for, trained and drawn on pictures. README.md is the lesson.
+// Variational autoencoders: what they are and what they are for, trained and drawn on images. README.md is the lesson.
 
 using System.CommandLine;
 using Module04;
@@ -6,10 +6,10 @@ using Samples.Shared;
 
 Option<string> dataOption = new("--data") { Description = "mnist, fashion-mnist, digits, or auto: MNIST or Fashion-MNIST where their files are, else digits that the program draws.", DefaultValueFactory = _ => "auto" };
 dataOption.AcceptOnlyFromAmong("auto", "mnist", "fashion-mnist", "digits");
-Option<bool> quickOption = new("--quick") { Description = "Fewer pictures, shorter trainings." };
+Option<bool> quickOption = new("--quick") { Description = "Fewer images, shorter trainings." };
 Option<string?> outputOption = SampleOutput.NewOption();
 
-RootCommand command = new("Variational autoencoders, trained and drawn on pictures.") { dataOption, quickOption, outputOption };
+RootCommand command = new("Variational autoencoders, trained and drawn on images.") { dataOption, quickOption, outputOption };
 command.SetAction((parsed, cancellation) => Task.Run(() =>
 {
     try

@@ -4,10 +4,10 @@ using Samples.Shared;
 
 namespace Module05;
 
-/// <summary>Collapse on digits: the game of 2014 between fully connected networks, and what stabilisers make of it, each alone.</summary>
+/// <summary>Collapse on digits: the game of 2014 between fully connected networks, and what stabilizers make of it, each alone.</summary>
 internal static class CollapseSection
 {
-    /// <param name="Judgement">How good its pictures are.</param>
+    /// <param name="Judgement">How good its images are.</param>
     /// <param name="Diversity">How much they varied in the second half of the game, as a part of real ones.</param>
     public sealed record Line(Judgement Judgement, double Diversity);
 
@@ -20,7 +20,7 @@ internal static class CollapseSection
         [
             ("plain", []),
             ("minibatch deviation", [options => options.MinibatchDeviation = true]),
-            ("spectral normalisation", [options => options.DiscriminatorNormalization = GanNormalization.Spectral]),
+            ("spectral normalization", [options => options.DiscriminatorNormalization = GanNormalization.Spectral]),
             ("R1", [Penalty]),
             ("augmentation", [options => options.Augmentation = GanAugmentations.Translation | GanAugmentations.Cutout]),
             ("less momentum", [LessMomentum]),
@@ -32,7 +32,7 @@ internal static class CollapseSection
 
         List<Line> lines = [];
         List<float[]> shown = [];
-        var diversity = new Chart("How much the pictures of a batch vary", "step", "variance, as a part of the real one");
+        var diversity = new Chart("How much the images of a batch vary", "step", "variance, as a part of the real one");
         foreach (var (name, changes) in games)
         {
             GanOptions options = Plain(lesson);
@@ -40,13 +40,13 @@ internal static class CollapseSection
                 change(options);
             var (model, history) = lesson.Fit(name, options);
             IDataView drawn = model.Generate(lesson.Drawn, new() { Seed = 1 });
-            shown.AddRange(Lesson.Pictures(drawn, 2 * Shown));
+            shown.AddRange(Lesson.Images(drawn, 2 * Shown));
             lines.Add(new Line(lesson.Judge(name, drawn), history.Skip(history.Count / 2).Average(p => p.LossTerms["diversity"])));
             diversity.Line(name, Lesson.Term(history, "diversity"));
         }
 
         lesson.Draw("collapse.png", "the plain game and what is done about it", shown, Shown, [.. games.SelectMany(game => (string[])[game.Name, ""])]);
-        diversity.Range(yLow: 0).Legend(outside: true).Save(lesson.Output.File("collapse-diversity.png", "how much pictures vary while the games are played"), 1_100);
+        diversity.Range(yLow: 0).Legend(outside: true).Save(lesson.Output.File("collapse-diversity.png", "how much images vary while the games are played"), 1_100);
         Judgement.PrintHead();
         foreach (Line line in lines)
             line.Judgement.Print(lesson.Classes);
@@ -55,7 +55,7 @@ internal static class CollapseSection
 
     private static GanOptions Plain(Lesson lesson) => new()
     {
-        Architecture = GanArchitecture.Mlp,
+        Network = GanNetworkKind.Mlp,
         HiddenSizes = lesson.Quick ? [128, 128] : [256, 256],
         LatentSize = 64,
         DiscriminatorNormalization = GanNormalization.None,

@@ -6,7 +6,7 @@ namespace Module05;
 /// <summary>A generator that is told the class.</summary>
 internal static class ConditionalSection
 {
-    /// <param name="Obeyed">The share of pictures that the classifier reads as the class asked for.</param>
+    /// <param name="Obeyed">The share of images that the classifier reads as the class asked for.</param>
     /// <param name="ByClass">The same for each class.</param>
     /// <param name="Drawn">How good they are.</param>
     /// <param name="Model">The generator.</param>
@@ -22,7 +22,7 @@ internal static class ConditionalSection
         const int rows = 5;
         lesson.Draw(
             "conditional.png", "one z a row, a class a column",
-            Enumerable.Range(0, rows).SelectMany(seed => Enumerable.Range(0, lesson.Classes).Select(label => model.Decode(model.DrawLatent(seed), label))),
+            Enumerable.Range(0, rows).SelectMany(seed => Enumerable.Range(0, lesson.Classes).Select(label => model.Decode(model.SampleLatent(seed), label))),
             lesson.Classes, columnCaptions: lesson.ClassNames);
 
         int[] labels = lesson.InTurn(lesson.Drawn);
@@ -33,7 +33,7 @@ internal static class ConditionalSection
 
         Judgement.PrintHead();
         judged.Print(lesson.Classes);
-        Console.WriteLine($"{obeyed:P1} of {labels.Length:N0} pictures are read as what was asked for: {string.Join(", ", byClass.Select((share, label) => $"{lesson.ClassNames[label]} {share:P1}"))}.");
+        Console.WriteLine($"{obeyed:P1} of {labels.Length:N0} images are read as what was asked for: {string.Join(", ", byClass.Select((share, label) => $"{lesson.ClassNames[label]} {share:P1}"))}.");
         return new Result(obeyed, byClass, judged, model);
 
         double Share(IEnumerable<int> indices) => indices.Average(i => judged.Read[i] == labels[i] ? 1.0 : 0);

@@ -66,9 +66,9 @@ internal static class GameSection
         Chart Panel(string title, Func<double, double, double> d) => new Chart(title, "x₁", "x₂", equalScale: true)
             .Points("real", Pairs(real[..400]), size: 2).Points("generated", Pairs(generated[..400]), size: 2)
             .Contours(d, (-Edge, Edge), (-Edge, Edge), _levels).Range(-Edge, Edge, -Edge, Edge);
-        Chart.SavePanels(lesson.Output.File("best-discriminator.png", "the best discriminator, and one that has learnt"),
-            [Panel("p / (p + g)", Best), Panel("The discriminator that has learnt", Landscape(game))], panelWidth: 620, panelHeight: 620);
-        Console.WriteLine($"The best discriminator p / (p + g) loses {lowest:F3} nats, guessing 2 ln 2 = {2 * Math.Log(2):F3}, the one that has learnt {reached:F3}. Its probability differs from the best by {error:F3} on average.");
+        Chart.SavePanels(lesson.Output.File("best-discriminator.png", "the best discriminator, and one that has learned"),
+            [Panel("p / (p + g)", Best), Panel("The discriminator that has learned", Landscape(game))], panelWidth: 620, panelHeight: 620);
+        Console.WriteLine($"The best discriminator p / (p + g) loses {lowest:F3} nats, guessing 2 ln 2 = {2 * Math.Log(2):F3}, the one that has learned {reached:F3}. Its probability differs from the best by {error:F3} on average.");
         Console.WriteLine($"By that, the Jensen-Shannon divergence of the two distributions is {Math.Log(2) - lowest / 2:F3} nats; the most that it can be is ln 2 = {Math.Log(2):F3}.");
         return (lowest, reached, error);
 

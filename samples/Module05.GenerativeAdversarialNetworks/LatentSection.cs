@@ -5,13 +5,13 @@ using TorchSharp;
 
 namespace Module05;
 
-/// <summary>The space of z: walks through it, truncation, the z of pictures that were not drawn, and the model as a file.</summary>
+/// <summary>The space of z: walks through it, truncation, the z of images that were not drawn, and the model as a file.</summary>
 internal static class LatentSection
 {
     /// <param name="MiddleNorm">The length of the z half-way on the sphere and on the straight line, as a part of that at the ends.</param>
-    /// <param name="LargestStep">The largest change between neighbours on the walks, as a part of the change from end to end.</param>
-    /// <param name="Truncated">How good pictures are by truncation.</param>
-    /// <param name="Projected">The root mean square of the pixels' difference of test pictures and what is found for them.</param>
+    /// <param name="LargestStep">The largest change between neighbors on the walks, as a part of the change from end to end.</param>
+    /// <param name="Truncated">How good images are by truncation.</param>
+    /// <param name="Projected">The root mean square of the pixels' difference of test images and what is found for them.</param>
     /// <param name="ProjectedNegatives">The same of their negatives, which are no digits.</param>
     /// <param name="LoadedDifference">By how much a pixel differs, at most, after the model was saved and loaded.</param>
     /// <param name="FileSize">The model's size in bytes.</param>
@@ -39,8 +39,8 @@ internal static class LatentSection
         (double Sphere, double Line) norms = default;
         for (int walk = 0; walk < 3; walk++)
         {
-            float[] from = model.DrawLatent(seed: 10 + walk), to = model.DrawLatent(seed: 20 + walk);
-            float[][] sphere = Lesson.Pictures(model.Interpolate(from, to, Frames));
+            float[] from = model.SampleLatent(seed: 10 + walk), to = model.SampleLatent(seed: 20 + walk);
+            float[][] sphere = Lesson.Images(model.Interpolate(from, to, Frames));
             float[][] line = [.. Enumerable.Range(0, Frames).Select(i => model.Decode(Between(from, to, i / (Frames - 1f))))];
             shown.AddRange([.. sphere, .. line]);
             double whole = TensorPrimitives.Distance<float>(sphere[0], sphere[^1]);
@@ -74,7 +74,7 @@ internal static class LatentSection
         foreach (double? bound in bounds)
         {
             IDataView drawn = model.Generate(lesson.Drawn, new() { Seed = 1, Truncation = bound });
-            shown.AddRange(Lesson.Pictures(drawn, 12));
+            shown.AddRange(Lesson.Images(drawn, 12));
             Judgement judged = lesson.Judge(bound is null ? "no truncation" : $"truncation {bound}", drawn);
             judged.Print(lesson.Classes);
             result.Add((bound, judged));
@@ -84,22 +84,22 @@ internal static class LatentSection
         return result;
     }
 
-    private static (double Pictures, double Negatives) Project(Lesson lesson, GanTransformer model)
+    private static (double Images, double Negatives) Project(Lesson lesson, GanTransformer model)
     {
-        float[][] pictures = lesson.TestPictures.OneOfEach();
-        float[][] negatives = [.. pictures.Select(picture => Array.ConvertAll(picture, value => 1 - value))];
-        float[][] found = [.. pictures.Select(Nearest)], foundNegatives = [.. negatives.Select(Nearest)];
+        float[][] images = lesson.TestImages.OneOfEach();
+        float[][] negatives = [.. images.Select(image => Array.ConvertAll(image, value => 1 - value))];
+        float[][] found = [.. images.Select(Nearest)], foundNegatives = [.. negatives.Select(Nearest)];
         lesson.Draw(
-            "projection.png", "test pictures and their negatives, and the nearest that the generator can draw",
-            [.. pictures, .. found, .. negatives, .. foundNegatives], pictures.Length, ["real", "found", "negative", "found"]);
-        var (error, negativeError) = (Error(pictures, found), Error(negatives, foundNegatives));
-        Console.WriteLine($"What is found for test pictures differs by {error:F3} (root mean square of the pixels), for their negatives by {negativeError:F3}.");
+            "projection.png", "test images and their negatives, and the nearest that the generator can draw",
+            [.. images, .. found, .. negatives, .. foundNegatives], images.Length, ["real", "found", "negative", "found"]);
+        var (error, negativeError) = (Error(images, found), Error(negatives, foundNegatives));
+        Console.WriteLine($"What is found for test images differs by {error:F3} (root mean square of the pixels), for their negatives by {negativeError:F3}.");
         return (error, negativeError);
 
-        float[] Nearest(float[] picture)
+        float[] Nearest(float[] image)
         {
             lesson.CheckCancelled();
-            float[] z = model.Project(picture, new GanProjectOptions { Seed = 1, Steps = lesson.Quick ? 50 : 300 });
+            float[] z = model.Project(image, new GanProjectOptions { Seed = 1, Steps = lesson.Quick ? 50 : 300 });
             return model.Decode(z);
         }
 
@@ -114,7 +114,7 @@ internal static class LatentSection
             string file = Path.Combine(folder, "gan.zip");
             lesson.ML.Model.Save(model, lesson.Train.Schema, file);
             using var loaded = (GanTransformer)lesson.ML.Model.Load(file, out _);
-            float[] z = model.DrawLatent(seed: 1);
+            float[] z = model.SampleLatent(seed: 1);
             double difference = model.Decode(z).Zip(loaded.Decode(z), (a, b) => (double)Math.Abs(a - b)).Max();
             long size = new FileInfo(file).Length;
             Console.WriteLine($"Saved, the generator takes {size / 1024.0:F0} KiB; loaded again, it draws from the same z what it drew before, up to {difference:F6}.");

@@ -1,11 +1,12 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Evaluation;
 using Samples.Shared;
 
 namespace Module05;
 
-/// <summary>What the sections share: the pictures, the classifier that judges, and how a game is played.</summary>
+/// <summary>What the sections share: the images, the classifier that judges, and how a game is played.</summary>
 internal sealed class Lesson : IDisposable
 {
     public const int Side = 28;
@@ -15,11 +16,11 @@ internal sealed class Lesson : IDisposable
     private ImageClassifierTransformer? _classifier;
     private GanTransformer? _generator;
 
-    private Lesson(MLContext ml, PictureData pictures, bool quick, SampleOutput output, CancellationToken cancellation)
+    private Lesson(MLContext ml, PictureData images, bool quick, SampleOutput output, CancellationToken cancellation)
     {
-        (ML, Train, Test, Quick, Output, _cancellation) = (ml, pictures.Train, pictures.Test, quick, output, cancellation);
-        ClassNames = pictures.ClassNames();
-        TestPictures = LabelledImages.Read(Test);
+        (ML, Train, Test, Quick, Output, _cancellation) = (ml, images.Train, images.Test, quick, output, cancellation);
+        ClassNames = images.ClassNames();
+        TestImages = LabelledImages.Read(Test);
     }
 
     public MLContext ML { get; }
@@ -28,7 +29,7 @@ internal sealed class Lesson : IDisposable
 
     public IDataView Test { get; }
 
-    public LabelledImages TestPictures { get; }
+    public LabelledImages TestImages { get; }
 
     public string[] ClassNames { get; }
 
@@ -39,10 +40,10 @@ internal sealed class Lesson : IDisposable
 
     public SampleOutput Output { get; }
 
-    /// <summary>How many pictures are drawn to be judged: as many as there are test pictures.</summary>
-    public int Drawn => TestPictures.Count;
+    /// <summary>How many images are drawn to be judged: as many as there are test images.</summary>
+    public int Drawn => TestImages.Count;
 
-    /// <summary>The classifier whose features pictures are compared by, trained when first asked for.</summary>
+    /// <summary>The classifier whose features images are compared by, trained when first asked for.</summary>
     public ImageClassifierTransformer Classifier
     {
         get
@@ -96,7 +97,7 @@ internal sealed class Lesson : IDisposable
         return new Lesson(ml, PictureData.Load(ml, data, trainCount, testCount, ["mnist"], cancellation), quick, output, cancellation);
     }
 
-    /// <summary>Convolutional networks that learn these pictures in a minute or two; or fully connected ones, which draw worse, but in seconds.</summary>
+    /// <summary>Convolutional networks that learn these images in a minute or two; or fully connected ones, which draw worse, but in seconds.</summary>
     public GanOptions Options()
     {
         var options = new GanOptions
@@ -112,7 +113,7 @@ internal sealed class Lesson : IDisposable
             EmaDecay = 0.99,
         };
         if (Quick)
-            options.Architecture = GanArchitecture.Mlp;
+            options.Network = GanNetworkKind.Mlp;
         else
             options.BaseChannels = 24;
         return options;
@@ -131,17 +132,17 @@ internal sealed class Lesson : IDisposable
         return (model, progress.History);
     }
 
-    /// <summary>How near drawn pictures come to the test pictures, and how many of them the classifier reads as each class.</summary>
+    /// <summary>How near drawn images come to the test images, and how many of them the classifier reads as each class.</summary>
     public Judgement Judge(string name, IDataView drawn, string column = "Generated")
     {
         ImageGenerationMetrics metrics = ML.Generative().EvaluateImages(Test, drawn, Classifier, generatedColumnName: column);
         return new Judgement(name, metrics, Read(drawn, column));
     }
 
-    /// <summary>What the classifier reads pictures as, classes from 0.</summary>
-    public int[] Read(IDataView pictures, string column = "Generated")
+    /// <summary>What the classifier reads images as, classes from 0.</summary>
+    public int[] Read(IDataView images, string column = "Generated")
     {
-        IDataView input = column == "Image" ? pictures : ML.Transforms.CopyColumns("Image", column).Fit(pictures).Transform(pictures);
+        IDataView input = column == "Image" ? images : ML.Transforms.CopyColumns("Image", column).Fit(images).Transform(images);
         // The key of class 0 is 1, as always in ML.NET.
         return [.. Classifier.Transform(input).GetColumn<uint>("PredictedLabel").Select(key => (int)key - 1)];
     }
@@ -149,21 +150,21 @@ internal sealed class Lesson : IDisposable
     /// <summary>The classes in turn.</summary>
     public int[] InTurn(int count) => [.. Enumerable.Range(0, count).Select(i => i % Classes)];
 
-    public static float[][] Pictures(IDataView data, int count = int.MaxValue) => [.. data.GetColumn<float[]>("Generated").Take(count)];
+    public static float[][] Images(IDataView data, int count = int.MaxValue) => [.. data.GetColumn<float[]>("Generated").Take(count)];
 
     /// <summary>A term of the reports by step, smoothed.</summary>
     public static (double X, double Y)[] Term(IReadOnlyList<TrainingProgress> history, string name) =>
         Smooth([.. history.Where(p => p.LossTerms.ContainsKey(name)).Select(p => ((double)p.Step, p.LossTerms[name]))]);
 
-    /// <summary>A hundred means of neighbours, to see a line in noise.</summary>
+    /// <summary>A hundred means of neighbors, to see a line in noise.</summary>
     public static (double X, double Y)[] Smooth(IReadOnlyList<(double X, double Y)> points) =>
         [.. points.Chunk(Math.Max(1, points.Count / 100)).Select(part => (part.Average(p => p.X), part.Average(p => p.Y)))];
 
-    /// <summary>Writes pictures as one file.</summary>
+    /// <summary>Writes images as one file.</summary>
     public void Draw(
-        string file, string description, IEnumerable<float[]> pictures, int columns,
+        string file, string description, IEnumerable<float[]> images, int columns,
         IReadOnlyList<string>? rowCaptions = null, IReadOnlyList<string>? columnCaptions = null) =>
-        ImageGrid.Save(Output.File(file, description), pictures, 1, Side, Side, columns, 3, 2, columnCaptions, rowCaptions);
+        ImageGrid.Save(Output.File(file, description), images, 1, Side, Side, columns, 3, 2, columnCaptions, rowCaptions);
 
     /// <summary>Ends the program's own loops when it is told to stop.</summary>
     public void CheckCancelled() => _cancellation.ThrowIfCancellationRequested();
@@ -177,13 +178,13 @@ internal sealed class Lesson : IDisposable
     }
 }
 
-/// <summary>How good drawn pictures are.</summary>
+/// <summary>How good drawn images are.</summary>
 /// <param name="Name">Who drew them.</param>
 /// <param name="Metrics">How near they come to real ones.</param>
 /// <param name="Read">What the classifier reads them as.</param>
 internal sealed record Judgement(string Name, ImageGenerationMetrics Metrics, int[] Read)
 {
-    /// <summary>The part of all pictures that the least drawn class has; a tenth, if ten classes are drawn equally often.</summary>
+    /// <summary>The part of all images that the least drawn class has; a tenth, if ten classes are drawn equally often.</summary>
     public double LeastClass(int classes) => Enumerable.Range(0, classes).Min(label => Read.Count(read => read == label)) / (double)Read.Length;
 
     public static void PrintHead() => Console.WriteLine($"{"",-28} Fréchet   precision   recall   density   coverage   rarest class");

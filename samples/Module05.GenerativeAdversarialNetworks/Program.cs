@@ -6,7 +6,7 @@ using Samples.Shared;
 
 Option<string> dataOption = new("--data") { Description = "mnist, fashion-mnist, digits, or auto: MNIST where its files are, else digits that the program draws.", DefaultValueFactory = _ => "auto" };
 dataOption.AcceptOnlyFromAmong("auto", "mnist", "fashion-mnist", "digits");
-Option<bool> quickOption = new("--quick") { Description = "Smaller networks, shorter trainings, fewer pictures." };
+Option<bool> quickOption = new("--quick") { Description = "Smaller networks, shorter trainings, fewer images." };
 Option<string?> outputOption = SampleOutput.NewOption();
 
 RootCommand command = new("Generative adversarial networks, trained, broken, mended and drawn with.") { dataOption, quickOption, outputOption };

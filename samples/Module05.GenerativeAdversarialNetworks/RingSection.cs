@@ -43,7 +43,7 @@ internal static class RingSection
             GanOptions options = Plain();
             foreach (Action<GanOptions> change in changes)
                 change(options);
-            float[][] drawn = Lesson.Pictures(lesson.Fit($"ring, {name}", options, data).Model.Generate(Drawn, new() { Seed = 1 }));
+            float[][] drawn = Lesson.Images(lesson.Fit($"ring, {name}", options, data).Model.Generate(Drawn, new() { Seed = 1 }));
             int[] counts = Ring.Count(drawn);
             lines.Add(new Line(name, counts, counts.Sum() / (double)Drawn));
             panels.Add(new Chart(name, "x₁", "x₂", equalScale: true)

@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Text;
 using Microsoft.ML;
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Evaluation;
 
 namespace Module06;
 

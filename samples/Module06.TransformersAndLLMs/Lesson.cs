@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Tokenizers;
 using Samples.Shared;
 
 namespace Module06;
@@ -36,7 +37,7 @@ internal sealed class Lesson : IDisposable
     /// <summary>A token for each character, and one that ends a text.</summary>
     public GenerativeTokenizer Characters { get; }
 
-    /// <summary>Forbids the end of the text, which the long text to learn from has but once: too rare to be learnt.</summary>
+    /// <summary>Forbids the end of the text, which the long text to learn from has but once: too rare to be learned.</summary>
     public IReadOnlyDictionary<int, float> NoEnd => new Dictionary<int, float> { [Characters.EndOfTextId!.Value] = float.NegativeInfinity };
 
     /// <summary>Whether everything is smaller, for a first look.</summary>

@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Tokenizers;
 using Samples.Shared;
 
 namespace Module06;

@@ -1,12 +1,13 @@
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Schedulers;
 
 namespace Module07;
 
-/// <summary>Flow matching: a straight way from noise to pictures, beside the curved one of diffusion.</summary>
+/// <summary>Flow matching: a straight way from noise to images, beside the curved one of diffusion.</summary>
 internal static class FlowSection
 {
     /// <param name="Steps">Steps of the sampler.</param>
-    /// <param name="Diffusion">The share of pictures that look like their class, with DDIM.</param>
+    /// <param name="Diffusion">The share of images that look like their class, with DDIM.</param>
     /// <param name="DiffusionGray">The share of their pixels between black and white.</param>
     /// <param name="Flow">The same with flow matching.</param>
     /// <param name="FlowGray">And of these.</param>
@@ -14,7 +15,7 @@ internal static class FlowSection
 
     public static IReadOnlyList<Line> Run(Lesson lesson)
     {
-        Lesson.Title("7. Flow matching: straight to the picture");
+        Lesson.Title("7. Flow matching: straight to the image");
         DiffusionOptions diffusionOptions = lesson.Options(), flowOptions = lesson.Options();
         (flowOptions.Process, flowOptions.Prediction) = (DiffusionProcess.FlowMatching, PredictionType.Epsilon);
         DiffusionTransformer flow = lesson.Fit("flow matching", flowOptions).Model;
@@ -47,7 +48,7 @@ internal static class FlowSection
         {
             DiffusionGenerateOptions options = lesson.Drawing(DiffusionSampler.Default, 50);
             (options.Steps, options.Labels, options.Scheduler) = (n, labels, scheduler);
-            return Lesson.Pictures(model.Generate(count, options));
+            return Lesson.Images(model.Generate(count, options));
         }
     }
 }

@@ -20,10 +20,10 @@ internal static class FolderSection
 
             DiffusionGenerateOptions options = lesson.Drawing(DiffusionSampler.Ddim, 20);
             options.Label = 5;
-            float[] ours = Lesson.Pictures(lesson.Model.Generate(1, options))[0], theirs = Lesson.Pictures(loaded.Generate(1, options))[0];
+            float[] ours = Lesson.Images(lesson.Model.Generate(1, options))[0], theirs = Lesson.Images(loaded.Generate(1, options))[0];
             var result = new Result(files, ours.Zip(theirs, (a, b) => Math.Abs(a - b)).Max());
             Console.WriteLine($"The folder has {string.Join(", ", files)}.");
-            Console.WriteLine($"A picture that the loaded model draws differs by {result.Difference:F6} at most.");
+            Console.WriteLine($"An image that the loaded model draws differs by {result.Difference:F6} at most.");
             return result;
         }
         finally

@@ -1,45 +1,46 @@
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Schedulers;
 using Samples.Shared;
 using TorchSharp;
 
 namespace Module07;
 
-/// <summary>The way from a picture to noise, which nothing has to be learnt for.</summary>
+/// <summary>The way from an image to noise, which nothing has to be learned for.</summary>
 internal static class ForwardSection
 {
     public sealed record Result(double LinearHalf, double CosineHalf);
 
     public static Result Run(Lesson lesson)
     {
-        Lesson.Title("1. The forward process: from a picture to noise");
+        Lesson.Title("1. The forward process: from an image to noise");
         int[] timesteps = [0, 100, 200, 300, 400, 500, 600, 700, 800, 999];
-        NoiseScheduleOptions linear = new(), cosine = new() { BetaSchedule = BetaSchedule.Cosine };
-        float[] picture = lesson.Example(3);
+        NoiseScheduleOptions linear = new(), cosine = new() { BetaSchedule = NoiseScheduleKind.Cosine };
+        float[] image = lesson.Example(3);
 
         lesson.Draw(
-            "forward-process.png", "a picture at rising times, with the linear and the cosine schedule",
-            [.. Noisy(picture, linear, timesteps), .. Noisy(picture, cosine, timesteps)], timesteps.Length,
+            "forward-process.png", "an image at rising times, with the linear and the cosine schedule",
+            [.. Noisy(image, linear, timesteps), .. Noisy(image, cosine, timesteps)], timesteps.Length,
             ["linear", "cosine"], [.. timesteps.Select(t => $"t = {t}")]);
 
         var (linearBar, cosineBar) = (new NoiseSchedule(linear).AlphasCumulative, new NoiseSchedule(cosine).AlphasCumulative);
-        Chart.SavePanels(lesson.Output.File("noise-schedules.png", "what is left of the picture, and its ratio to the noise"),
+        Chart.SavePanels(lesson.Output.File("noise-schedules.png", "what is left of the image, and its ratio to the noise"),
         [
-            new Chart("What is left of the picture", "timestep t", "picture's part of the variance").Line("linear", Points(linearBar, a => a)).Line("cosine", Points(cosineBar, a => a)).Legend(),
-            new Chart("Signal to noise", "timestep t", "picture's variance / noise's variance", logY: true)
+            new Chart("What is left of the image", "timestep t", "image's part of the variance").Line("linear", Points(linearBar, a => a)).Line("cosine", Points(cosineBar, a => a)).Legend(),
+            new Chart("Signal to noise", "timestep t", "image's variance / noise's variance", logY: true)
                 .Line("linear", Points(linearBar, a => a / (1 - a))).Line("cosine", Points(cosineBar, a => a / (1 - a))).Legend(),
         ]);
 
         var result = new Result(Half(linearBar), Half(cosineBar));
-        Console.WriteLine($"Half of the picture's variance is noise at timestep {result.LinearHalf} of 1,000 with the linear schedule, at {result.CosineHalf} with the cosine.");
+        Console.WriteLine($"Half of the image's variance is noise at timestep {result.LinearHalf} of 1,000 with the linear schedule, at {result.CosineHalf} with the cosine.");
         return result;
     }
 
-    private static IEnumerable<float[]> Noisy(float[] picture, NoiseScheduleOptions schedule, int[] timesteps)
+    private static IEnumerable<float[]> Noisy(float[] image, NoiseScheduleOptions schedule, int[] timesteps)
     {
         using var scheduler = new DdpmScheduler(new DdpmSchedulerOptions { Schedule = schedule });
         using var scope = torch.NewDisposeScope();
         using var generator = new torch.Generator(1);
-        torch.Tensor x0 = torch.tensor(picture).mul(2).sub(1), noise = torch.randn([picture.Length], generator: generator);
+        torch.Tensor x0 = torch.tensor(image).mul(2).sub(1), noise = torch.randn([image.Length], generator: generator);
         foreach (int t in timesteps)
         {
             // x[t] = √ᾱ x0 + √(1 − ᾱ) ε, at once and for any t.

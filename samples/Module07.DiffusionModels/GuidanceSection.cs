@@ -19,18 +19,18 @@ internal static class GuidanceSection
         {
             DiffusionGenerateOptions options = lesson.Drawing(DiffusionSampler.DpmSolver, 20, scale);
             options.Labels = labels;
-            float[][] drawn = Lesson.Pictures(lesson.Model.Generate(count, options));
+            float[][] drawn = Lesson.Images(lesson.Model.Generate(count, options));
             lines.Add(new Line(scale, lesson.Judge.Agreement(drawn, labels), Variety(drawn)));
             shown.AddRange(drawn[..Lesson.Classes]);
         }
 
         lesson.Draw("guidance.png", "the same noise with rising guidance", shown, Lesson.Classes, [.. scales.Select(s => $"guidance {s}")]);
         foreach (Line line in lines)
-            Console.WriteLine($"guidance {line.Scale}: {line.Agreement:P0} as asked for; two pictures of a class differ by {line.Variety:F2}");
+            Console.WriteLine($"guidance {line.Scale}: {line.Agreement:P0} as asked for; two images of a class differ by {line.Variety:F2}");
         return lines;
     }
 
-    // The mean distance of neighbours in a class.
+    // The mean distance of neighbors in a class.
     private static double Variety(float[][] drawn) => Enumerable.Range(0, drawn.Length - Lesson.Classes)
         .Average(i => (double)System.Numerics.Tensors.TensorPrimitives.Distance<float>(drawn[i], drawn[i + Lesson.Classes]));
 }

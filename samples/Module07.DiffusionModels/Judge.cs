@@ -3,19 +3,19 @@ using Samples.Shared;
 
 namespace Module07;
 
-/// <summary>Says which class a picture looks like: that of most of its five nearest neighbours among known ones.</summary>
+/// <summary>Says which class an image looks like: that of most of its five nearest neighbors among known ones.</summary>
 internal sealed class Judge(LabelledImages known)
 {
-    private const int Neighbours = 5;
+    private const int Neighbors = 5;
 
-    public int ClassOf(float[] picture) => Enumerable.Range(0, known.Count)
-        .Select(i => (Distance: TensorPrimitives.Distance<float>(known.Images[i], picture), Label: known.Labels[i]))
-        .OrderBy(n => n.Distance).Take(Neighbours).GroupBy(n => n.Label).MaxBy(group => group.Count())!.Key;
+    public int ClassOf(float[] image) => Enumerable.Range(0, known.Count)
+        .Select(i => (Distance: TensorPrimitives.Distance<float>(known.Images[i], image), Label: known.Labels[i]))
+        .OrderBy(n => n.Distance).Take(Neighbors).GroupBy(n => n.Label).MaxBy(group => group.Count())!.Key;
 
-    /// <summary>The share of pictures that look like the class asked for.</summary>
-    public double Agreement(IReadOnlyList<float[]> pictures, IReadOnlyList<int> labels) =>
-        Enumerable.Range(0, pictures.Count).AsParallel().Count(i => ClassOf(pictures[i]) == labels[i]) / (double)pictures.Count;
+    /// <summary>The share of images that look like the class asked for.</summary>
+    public double Agreement(IReadOnlyList<float[]> images, IReadOnlyList<int> labels) =>
+        Enumerable.Range(0, images.Count).AsParallel().Count(i => ClassOf(images[i]) == labels[i]) / (double)images.Count;
 
-    /// <summary>The share of pixels between black and white: a class can be told from a blurred or grainy picture, too.</summary>
-    public static double Gray(IEnumerable<float[]> pictures) => pictures.Average(picture => picture.Average(pixel => pixel is > 0.1f and < 0.9f ? 1.0 : 0));
+    /// <summary>The share of pixels between black and white: a class can be told from a blurred or grainy image, too.</summary>
+    public static double Gray(IEnumerable<float[]> images) => images.Average(image => image.Average(pixel => pixel is > 0.1f and < 0.9f ? 1.0 : 0));
 }

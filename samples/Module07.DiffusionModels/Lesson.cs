@@ -1,11 +1,12 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Schedulers;
 using Samples.Shared;
 
 namespace Module07;
 
-/// <summary>What the sections share: the pictures, and the model that most of them draw with.</summary>
+/// <summary>What the sections share: the images, and the model that most of them draw with.</summary>
 internal sealed class Lesson : IDisposable
 {
     public const int Side = 28;
@@ -15,10 +16,10 @@ internal sealed class Lesson : IDisposable
     private readonly List<DiffusionTransformer> _trained = [];
     private DiffusionTransformer? _model;
 
-    private Lesson(MLContext ml, PictureData pictures, bool quick, SampleOutput output, CancellationToken cancellation)
+    private Lesson(MLContext ml, PictureData images, bool quick, SampleOutput output, CancellationToken cancellation)
     {
-        (ML, DataName, Train, Test, Quick, Output, _cancellation) = (ml, pictures.Name, pictures.Train, pictures.Test, quick, output, cancellation);
-        TestPictures = LabelledImages.Read(Test);
+        (ML, DataName, Train, Test, Quick, Output, _cancellation) = (ml, images.Name, images.Train, images.Test, quick, output, cancellation);
+        TestImages = LabelledImages.Read(Test);
         Judge = new Judge(LabelledImages.Read(Train, 4_000));
     }
 
@@ -30,9 +31,9 @@ internal sealed class Lesson : IDisposable
 
     public IDataView Test { get; }
 
-    public LabelledImages TestPictures { get; }
+    public LabelledImages TestImages { get; }
 
-    /// <summary>Says which class a picture looks like.</summary>
+    /// <summary>Says which class an image looks like.</summary>
     public Judge Judge { get; }
 
     /// <summary>Whether everything is smaller, for a first look.</summary>
@@ -67,12 +68,12 @@ internal sealed class Lesson : IDisposable
         return new Lesson(ml, PictureData.Load(ml, data, trainCount, testCount, [], cancellation), quick, output, cancellation);
     }
 
-    /// <summary>A U-Net that learns these pictures in a few minutes.</summary>
+    /// <summary>A U-Net that learns these images in a few minutes.</summary>
     public DiffusionOptions Options() => new()
     {
         LabelColumnName = "Label",
         BlockChannels = Quick ? [8, 16, 16] : [16, 32, 64],
-        NoiseSchedule = new NoiseScheduleOptions { BetaSchedule = BetaSchedule.Cosine },
+        NoiseSchedule = new NoiseScheduleOptions { BetaSchedule = NoiseScheduleKind.Cosine },
         Prediction = PredictionType.Velocity,
         MaxSteps = Quick ? 60 : 1_000,
         BatchSize = Quick ? 16 : 32,
@@ -105,19 +106,19 @@ internal sealed class Lesson : IDisposable
         CancellationToken = _cancellation,
     };
 
-    /// <summary>The first picture of a class.</summary>
-    public float[] Example(int label) => TestPictures.Images[Array.IndexOf(TestPictures.Labels, label)];
+    /// <summary>The first image of a class.</summary>
+    public float[] Example(int label) => TestImages.Images[Array.IndexOf(TestImages.Labels, label)];
 
-    public static float[][] Pictures(IDataView data) => [.. data.GetColumn<float[]>("Generated")];
+    public static float[][] Images(IDataView data) => [.. data.GetColumn<float[]>("Generated")];
 
     /// <summary>The classes in turn.</summary>
     public static int[] InTurn(int count) => [.. Enumerable.Range(0, count).Select(i => i % Classes)];
 
-    /// <summary>Writes pictures as one file.</summary>
+    /// <summary>Writes images as one file.</summary>
     public void Draw(
-        string file, string description, IEnumerable<float[]> pictures, int columns,
+        string file, string description, IEnumerable<float[]> images, int columns,
         IReadOnlyList<string>? rowCaptions = null, IReadOnlyList<string>? columnCaptions = null) =>
-        ImageGrid.Save(Output.File(file, description), pictures, 1, Side, Side, columns, 3, 2, columnCaptions, rowCaptions);
+        ImageGrid.Save(Output.File(file, description), images, 1, Side, Side, columns, 3, 2, columnCaptions, rowCaptions);
 
     public static void Title(string text) => Console.WriteLine($"\n{text}\n{new string('-', text.Length)}");
 

@@ -6,7 +6,7 @@ using Samples.Shared;
 
 Option<string> dataOption = new("--data") { Description = "digits that the program draws, mnist or fashion-mnist where their files are.", DefaultValueFactory = _ => "digits" };
 dataOption.AcceptOnlyFromAmong("digits", "mnist", "fashion-mnist");
-Option<bool> quickOption = new("--quick") { Description = "Smaller networks, shorter trainings, fewer pictures." };
+Option<bool> quickOption = new("--quick") { Description = "Smaller networks, shorter trainings, fewer images." };
 Option<string?> outputOption = SampleOutput.NewOption();
 
 RootCommand command = new("Diffusion models, trained and drawn with.") { dataOption, quickOption, outputOption };

@@ -9,10 +9,10 @@ namespace Module07;
 internal static class SamplersSection
 {
     /// <param name="Name">The sampler and its steps.</param>
-    /// <param name="SecondsAPicture">How long it takes.</param>
-    /// <param name="Agreement">The share of pictures that look like their class.</param>
+    /// <param name="SecondsAImage">How long it takes.</param>
+    /// <param name="Agreement">The share of images that look like their class.</param>
     /// <param name="Distance">How far they are from those of the way itself, as a root mean square of pixels.</param>
-    public sealed record Line(string Name, double SecondsAPicture, double Agreement, double Distance);
+    public sealed record Line(string Name, double SecondsAImage, double Agreement, double Distance);
 
     /// <param name="Lines">Samplers with as many steps as they are used with.</param>
     /// <param name="Errors">By sampler: distances by the number of steps.</param>
@@ -33,25 +33,25 @@ internal static class SamplersSection
             ("DDIM, 10 steps", DiffusionSampler.Ddim, 10),
         ];
         List<Line> lines = [];
-        List<float[]> pictures = [];
+        List<float[]> images = [];
         foreach (var (name, sampler, steps) in samplers)
         {
             var watch = Stopwatch.StartNew();
             float[][] drawn = Draw(sampler, steps);
             lines.Add(new Line(name, watch.Elapsed.TotalSeconds / Lesson.Classes, lesson.Judge.Agreement(drawn, labels), Distance(drawn, way)));
-            pictures.AddRange(drawn);
+            images.AddRange(drawn);
         }
 
-        lesson.Draw("samplers.png", "the same noise with five samplers", pictures, Lesson.Classes, [.. samplers.Select(s => s.Name)]);
+        lesson.Draw("samplers.png", "the same noise with five samplers", images, Lesson.Classes, [.. samplers.Select(s => s.Name)]);
         foreach (Line line in lines)
-            Console.WriteLine($"{line.Name,-24} {1000 * line.SecondsAPicture,8:F0} ms a picture, {line.Agreement,5:P0} as asked for, {line.Distance:F3} from the way itself");
+            Console.WriteLine($"{line.Name,-24} {1000 * line.SecondsAImage,8:F0} ms an image, {line.Agreement,5:P0} as asked for, {line.Distance:F3} from the way itself");
         return new Result(lines, Errors());
 
         float[][] Draw(DiffusionSampler sampler, int steps)
         {
             DiffusionGenerateOptions options = lesson.Drawing(sampler, steps);
             options.Labels = labels;
-            return Lesson.Pictures(lesson.Model.Generate(Lesson.Classes, options));
+            return Lesson.Images(lesson.Model.Generate(Lesson.Classes, options));
         }
 
         Dictionary<string, (double Steps, double Distance)[]> Errors()

@@ -1,5 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Evaluation;
+using Microsoft.ML.Generative.Schedulers;
 using Samples.Shared;
 
 namespace Module07;
@@ -26,29 +28,29 @@ internal static class TrainingSection
         (Line ofVelocity, float[][] drawn) = Measure("velocity", velocity);
         (Line ofNoise, float[][] grainy) = Measure("noise", noise);
         string[] classes = [.. Enumerable.Range(0, Lesson.Classes).Select(i => $"{i}")];
-        lesson.Draw("drawn.png", "new pictures, a class a column", drawn, Lesson.Classes, columnCaptions: classes);
+        lesson.Draw("drawn.png", "new images, a class a column", drawn, Lesson.Classes, columnCaptions: classes);
         lesson.Draw(
             "predictions.png", "the same noise, a network that tells the velocity and one that tells the noise",
             [.. drawn[..(2 * Lesson.Classes)], .. grainy[..(2 * Lesson.Classes)]], Lesson.Classes, ["velocity", "", "noise", ""], classes);
 
-        float[][] real = lesson.TestPictures.Images[..200];
-        var result = new Result(ofVelocity, ofNoise, lesson.Judge.Agreement(real, lesson.TestPictures.Labels[..200]), Judge.Gray(real));
+        float[][] real = lesson.TestImages.Images[..200];
+        var result = new Result(ofVelocity, ofNoise, lesson.Judge.Agreement(real, lesson.TestImages.Labels[..200]), Judge.Gray(real));
         foreach (Line line in (Line[])[ofVelocity, ofNoise])
         {
-            Console.WriteLine($"Asked for the {line.Name}: {line.Agreement:P0} of {count} drawn pictures look like the class that was asked for, {line.Gray:P1} of their pixels are gray.");
-            Console.WriteLine($"  Test pictures: error of the noise {line.Metrics.NoiseLoss:F4} (by time {string.Join(", ", line.Metrics.NoiseLossByBand.Select(l => l.ToString("F4")))}), at most {line.Metrics.BitsPerDimension:F2} bits a pixel.");
+            Console.WriteLine($"Asked for the {line.Name}: {line.Agreement:P0} of {count} drawn images look like the class that was asked for, {line.Gray:P1} of their pixels are gray.");
+            Console.WriteLine($"  Test images: error of the noise {line.Metrics.NoiseLoss:F4} (by time {string.Join(", ", line.Metrics.NoiseLossByBand.Select(l => l.ToString("F4")))}), at most {line.Metrics.BitsPerDimension:F2} bits a pixel.");
         }
 
-        Console.WriteLine($"Of real pictures the same judge gets {result.TestAgreement:P0} right, and {result.TestGray:P1} of the pixels are gray.");
+        Console.WriteLine($"Of real images the same judge gets {result.TestAgreement:P0} right, and {result.TestGray:P1} of the pixels are gray.");
         return result;
 
         (Line Line, float[][] Drawn) Measure(string name, DiffusionTransformer model)
         {
             DiffusionGenerateOptions drawing = lesson.Drawing(DiffusionSampler.Ddim, 50, guidanceScale: 2);
             drawing.Labels = labels;
-            float[][] pictures = Lesson.Pictures(model.Generate(count, drawing));
+            float[][] images = Lesson.Images(model.Generate(count, drawing));
             DiffusionMetrics metrics = lesson.ML.Generative().EvaluateDiffusion(model, lesson.ML.Data.TakeRows(lesson.Test, lesson.Quick ? 50 : 200), timesteps: 40, seed: 1);
-            return (new Line(name, lesson.Judge.Agreement(pictures, labels), Judge.Gray(pictures), metrics), pictures);
+            return (new Line(name, lesson.Judge.Agreement(images, labels), Judge.Gray(images), metrics), images);
         }
     }
 

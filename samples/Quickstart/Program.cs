@@ -1,16 +1,17 @@
-// Trains a variational autoencoder on pictures of digits, saves it, loads it back, and draws with it.
+// Trains a variational autoencoder on images of digits, saves it, loads it back, and draws with it.
 
 using System.CommandLine;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Evaluation;
 using Samples.Shared;
 
 Option<string> dataOption = new("--data") { Description = "digits, mnist or fashion-mnist.", DefaultValueFactory = _ => "digits" };
 dataOption.AcceptOnlyFromAmong("digits", "mnist", "fashion-mnist");
 Option<string?> outputOption = SampleOutput.NewOption();
 
-RootCommand command = new("Trains a VAE on pictures and draws new ones.") { dataOption, outputOption };
+RootCommand command = new("Trains a VAE on images and draws new ones.") { dataOption, outputOption };
 command.SetAction((parsed, cancellation) => Task.Run(() =>
 {
     try
@@ -57,14 +58,14 @@ static void Run(string dataName, SampleOutput output, CancellationToken cancella
     VaeMetrics metrics = ml.Generative().EvaluateVae(model.Transform(test));
     Console.WriteLine($"Test data: -ELBO {metrics.NegativeElbo:F1} nats = reconstruction {metrics.ReconstructionError:F1} + KL {metrics.KlDivergence:F1}");
 
-    // 3. Draw new pictures, and compare some test pictures (upper rows) with their reconstructions (lower rows).
+    // 3. Draw new images, and compare some test images (upper rows) with their reconstructions (lower rows).
     float[][] samples = ImageGrid.FromColumn(model.Generate(100, new() { Seed = 7 }), "Generated", 1, height, width, 100);
-    ImageGrid.Save(output.File("samples.png", "new pictures"), samples, 1, height, width, scale: 3);
+    ImageGrid.Save(output.File("samples.png", "new images"), samples, 1, height, width, scale: 3);
 
     float[][] originals = [.. test.GetColumn<byte[]>("Image").Take(20).Select(image => Array.ConvertAll(image, pixel => pixel / 255f))];
     float[][] reconstructions = ImageGrid.FromColumn(model.Transform(test), "Reconstruction", 1, height, width, 20);
     ImageGrid.Save(
-        output.File("reconstructions.png", "pictures and their reconstructions"),
+        output.File("reconstructions.png", "images and their reconstructions"),
         [.. originals[..10], .. reconstructions[..10], .. originals[10..], .. reconstructions[10..]], 1, height, width, scale: 3);
 
     // 4. With two latent dimensions the whole latent space fits on a page.
@@ -80,7 +81,7 @@ static void Run(string dataName, SampleOutput output, CancellationToken cancella
         }).Fit(train);
         DrawLatentSpace(map, test, dataName, output.File("latent-space.png", "latent space by class"));
         float[][] grid = ImageGrid.FromColumn(map.LatentGrid(20, 20), "Generated", 1, height, width, 400);
-        ImageGrid.Save(output.File("latent-grid.png", "pictures across the latent space"), grid, 1, height, width, columns: 20, padding: 0, scale: 1);
+        ImageGrid.Save(output.File("latent-grid.png", "images across the latent space"), grid, 1, height, width, columns: 20, padding: 0, scale: 1);
     }
 
     output.PrintFiles();

@@ -73,12 +73,12 @@ public sealed class Chart
     /// <summary>Adds a line. Points that are not finite leave a gap.</summary>
     /// <param name="name">Its name in the legend; <see langword="null"/> for none.</param>
     /// <param name="points">The points; up to 30 are marked.</param>
-    /// <param name="colour">Its place in the palette; by default the next.</param>
+    /// <param name="color">Its place in the palette; by default the next.</param>
     /// <param name="dashed">Whether it is dashed, for references.</param>
-    public Chart Line(string? name, IReadOnlyList<(double X, double Y)> points, int? colour = null, bool dashed = false)
+    public Chart Line(string? name, IReadOnlyList<(double X, double Y)> points, int? color = null, bool dashed = false)
     {
         ArgumentNullException.ThrowIfNull(points);
-        var paint = Colour(name, colour);
+        var paint = Color(name, color);
         var series = new LineSeries
         {
             Title = name,
@@ -100,19 +100,19 @@ public sealed class Chart
     /// <summary>Adds points without a line. Points that are not finite are left out.</summary>
     /// <param name="name">Their name in the legend; <see langword="null"/> for none.</param>
     /// <param name="points">The points.</param>
-    /// <param name="colour">Their place in the palette; by default the next.</param>
+    /// <param name="color">Their place in the palette; by default the next.</param>
     /// <param name="size">The marker's radius in pixels.</param>
-    public Chart Points(string? name, IReadOnlyList<(double X, double Y)> points, int? colour = null, double size = 5)
+    public Chart Points(string? name, IReadOnlyList<(double X, double Y)> points, int? color = null, double size = 5)
     {
         ArgumentNullException.ThrowIfNull(points);
-        var series = new ScatterSeries { Title = name, MarkerType = MarkerType.Circle, MarkerFill = Colour(name, colour), MarkerSize = size };
+        var series = new ScatterSeries { Title = name, MarkerType = MarkerType.Circle, MarkerFill = Color(name, color), MarkerSize = size };
         series.Points.AddRange(points.Where(p => double.IsFinite(p.X) && double.IsFinite(p.Y)).Select(p => new ScatterPoint(p.X, p.Y)));
         _hasContent |= series.Points.Count > 0;
         _model.Series.Add(series);
         return this;
     }
 
-    /// <summary>Adds points of the plane, such as latent means, each in the colour of its class, with a legend beside the chart.</summary>
+    /// <summary>Adds points of the plane, such as latent means, each in the color of its class, with a legend beside the chart.</summary>
     /// <param name="points">The points; <c>Class</c> is an index into <paramref name="classNames"/>. Points that are not finite are left out.</param>
     /// <param name="classNames">The names of all classes.</param>
     /// <exception cref="ArgumentOutOfRangeException">A class has no name.</exception>
@@ -171,8 +171,8 @@ public sealed class Chart
                 counts[Math.Min(bins - 1, (int)((value - low) / width))]++;
         }
 
-        var colour = Colour(name, null);
-        var series = new RectangleBarSeries { Title = name, FillColor = OxyColor.FromAColor(120, colour), StrokeColor = colour, StrokeThickness = 1 };
+        var color = Color(name, null);
+        var series = new RectangleBarSeries { Title = name, FillColor = OxyColor.FromAColor(120, color), StrokeColor = color, StrokeThickness = 1 };
         foreach (var (bin, count) in counts.Index())
         {
             if (count > 0)
@@ -199,7 +199,7 @@ public sealed class Chart
         {
             if (values.Count != labels.Count)
                 throw new ArgumentException($"The bars of the chart '{_model.Title}' have {values.Count} values; there are {labels.Count} names.", nameof(series));
-            var bars = new RectangleBarSeries { Title = name, FillColor = Colour(name, null), StrokeThickness = 0 };
+            var bars = new RectangleBarSeries { Title = name, FillColor = Color(name, null), StrokeThickness = 0 };
             foreach (var (group, value) in values.Index())
             {
                 var left = group - groupWidth / 2 + place * width;
@@ -217,9 +217,9 @@ public sealed class Chart
         return this;
     }
 
-    /// <summary>Adds a heat map of a table: row 0 on top, as in a picture, with its colour scale at the right.</summary>
+    /// <summary>Adds a heat map of a table: row 0 on top, as in an image, with its color scale at the right.</summary>
     /// <param name="values">The table.</param>
-    /// <param name="valueAxis">What the colours show, with its unit.</param>
+    /// <param name="valueAxis">What the colors show, with its unit.</param>
     /// <param name="labels">Names of rows and columns; by default their numbers.</param>
     /// <param name="cellFormat">How a cell's value is written into it, such as <c>0.0</c>; by default it is not.</param>
     public Chart HeatMap(double[,] values, string valueAxis, IReadOnlyList<string>? labels = null, string? cellFormat = null)
@@ -292,12 +292,12 @@ public sealed class Chart
     /// <summary>Adds arrows, such as a vector field.</summary>
     /// <param name="name">Their name in the legend; <see langword="null"/> for none.</param>
     /// <param name="arrows">Where each begins, and how far it goes.</param>
-    /// <param name="colour">Their place in the palette; by default the next.</param>
+    /// <param name="color">Their place in the palette; by default the next.</param>
     /// <param name="thickness">The line's thickness in pixels.</param>
-    public Chart Arrows(string? name, IEnumerable<(double X, double Y, double DX, double DY)> arrows, int? colour = null, double thickness = 1.5)
+    public Chart Arrows(string? name, IEnumerable<(double X, double Y, double DX, double DY)> arrows, int? color = null, double thickness = 1.5)
     {
         ArgumentNullException.ThrowIfNull(arrows);
-        var paint = Colour(name, colour);
+        var paint = Color(name, color);
         foreach (var (x, y, dx, dy) in arrows)
         {
             _model.Annotations.Add(new ArrowAnnotation
@@ -319,18 +319,18 @@ public sealed class Chart
 
     /// <summary>Adds a thin line without marks or a name, of which many make a net.</summary>
     /// <param name="points">The points.</param>
-    /// <param name="colour">Its place in the palette.</param>
-    public Chart Path(IReadOnlyList<(double X, double Y)> points, int colour)
+    /// <param name="color">Its place in the palette.</param>
+    public Chart Path(IReadOnlyList<(double X, double Y)> points, int color)
     {
         ArgumentNullException.ThrowIfNull(points);
-        var series = new LineSeries { Color = OxyColor.FromAColor(200, _palette[colour % _palette.Length]), StrokeThickness = 1.3 };
+        var series = new LineSeries { Color = OxyColor.FromAColor(200, _palette[color % _palette.Length]), StrokeThickness = 1.3 };
         series.Points.AddRange(points.Select(p => new DataPoint(p.X, p.Y)));
         _hasContent |= points.Any(p => double.IsFinite(p.X) && double.IsFinite(p.Y));
         _model.Series.Add(series);
         return this;
     }
 
-    /// <summary>Adds a net: lines through the rows (first colour) and columns (second colour) of a table of points.</summary>
+    /// <summary>Adds a net: lines through the rows (first color) and columns (second color) of a table of points.</summary>
     /// <param name="nodes">The points.</param>
     public Chart Mesh((double X, double Y)[,] nodes)
     {
@@ -414,9 +414,9 @@ public sealed class Chart
         return _model;
     }
 
-    private OxyColor Colour(string? name, int? colour)
+    private OxyColor Color(string? name, int? color)
     {
-        var place = colour ?? _named;
+        var place = color ?? _named;
         _named += name is null ? 0 : 1;
         return _palette[place % _palette.Length];
     }

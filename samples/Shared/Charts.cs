@@ -30,7 +30,7 @@ public static class Charts
             Lines(path, title, "step", "loss", ("training", training), ("validation", validation));
     }
 
-    /// <summary>Draws points of the plane, such as latent means, each in the colour of its class.</summary>
+    /// <summary>Draws points of the plane, such as latent means, each in the color of its class.</summary>
     /// <param name="path">The file.</param>
     /// <param name="title">The title.</param>
     /// <param name="xAxis">What the horizontal axis shows.</param>

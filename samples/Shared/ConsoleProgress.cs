@@ -126,7 +126,7 @@ public sealed class ConsoleProgress : IProgress<TrainingProgress>, IDisposable
 
     private void Paint()
     {
-        _terminal!.Live(Picture()).Overflow(VerticalOverflow.Crop).Start(context =>
+        _terminal!.Live(Image()).Overflow(VerticalOverflow.Crop).Start(context =>
         {
             while (!_stop.Wait(_redrawInterval))
                 Redraw();
@@ -134,13 +134,13 @@ public sealed class ConsoleProgress : IProgress<TrainingProgress>, IDisposable
 
             void Redraw()
             {
-                context.UpdateTarget(Picture());
+                context.UpdateTarget(Image());
                 context.Refresh();
             }
         });
     }
 
-    private Rows Picture()
+    private Rows Image()
     {
         TrainingProgress? latest;
         double? validation;

@@ -34,7 +34,7 @@ internal sealed class PlotCanvas : SkiaRenderContext, IRenderContext
                 canvas.Translate(index % columns * width, index / columns * height);
                 ((IPlotModel)model).Update(true);
                 ((IPlotModel)model).Render(context, new OxyRect(0, 0, width, height));
-                // OxyPlot paints its exceptions into the picture instead of throwing them.
+                // OxyPlot paints its exceptions into the image instead of throwing them.
                 if (model.GetLastPlotException() is { } error)
                     throw new InvalidOperationException($"The chart '{model.Title}' cannot be drawn: {error.Message}", error);
             }

@@ -2,17 +2,17 @@ using SkiaSharp;
 
 namespace Samples.Shared;
 
-/// <summary>The text of all pictures: its font is embedded, so that it looks the same on a machine without fonts.</summary>
+/// <summary>The text of all images: its font is embedded, so that it looks the same on a machine without fonts.</summary>
 internal static class TextPaint
 {
     private static readonly Lazy<SKTypeface> _typeface = new(Load);
 
     /// <summary>A paint for text of a size in pixels; the caller disposes it.</summary>
-    public static SKPaint Create(float size, SKColor colour, bool bold = false) => new()
+    public static SKPaint Create(float size, SKColor color, bool bold = false) => new()
     {
         Typeface = _typeface.Value,
         TextSize = size,
-        Color = colour,
+        Color = color,
         FakeBoldText = bold,
         IsAntialias = true,
         SubpixelText = true,

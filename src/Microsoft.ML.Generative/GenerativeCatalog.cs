@@ -1,4 +1,12 @@
 using System.Diagnostics.CodeAnalysis;
+using Microsoft.ML.Generative.Evaluation;
+using Microsoft.ML.Generative.Images.Diffusion;
+using Microsoft.ML.Generative.Images.Diffusion.Pretrained;
+using Microsoft.ML.Generative.Images.Evaluation;
+using Microsoft.ML.Generative.Images.Vae;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Text.LanguageModels;
+using Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
 
 namespace Microsoft.ML.Generative;
 
@@ -74,7 +82,7 @@ public sealed class GenerativeCatalog
 
     /// <summary>Evaluates a variational autoencoder on rows, with an estimate of their log-likelihood.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="data">Rows with the model's input columns. A model with <see cref="VaeOptions.DynamicBinarization"/> is evaluated on pictures drawn once. Rows that do not fit into memory (<see cref="TrainingOptions.MemoryBudget"/> of the training, or its default for a model that was loaded) are streamed.</param>
+    /// <param name="data">Rows with the model's input columns. A model with <see cref="VaeOptions.DynamicBinarization"/> is evaluated on images drawn once. Rows that do not fit into memory (<see cref="TrainingOptions.MemoryBudget"/> of the training, or its default for a model that was loaded) are streamed.</param>
     /// <param name="importanceSamples">Draws of z for each row, at least 1: more are nearer to the likelihood, 5,000 are customary for publication.</param>
     /// <param name="seed">Seed of the draws. Default: the context's, else a new one.</param>
     /// <returns>Means over the rows, in nats; −ELBO is averaged over all draws.</returns>
@@ -134,11 +142,11 @@ public sealed class GenerativeCatalog
         return PretrainedLanguageModel.Load(Context, path, tokenizerPath);
     }
 
-    /// <summary>Evaluates a diffusion model on pictures: how well it tells the noise at each time, and a bound of their likelihood.</summary>
+    /// <summary>Evaluates a diffusion model on images: how well it tells the noise at each time, and a bound of their likelihood.</summary>
     /// <param name="model">The model.</param>
     /// <param name="data">Rows with the columns that the model was trained on.</param>
     /// <param name="timesteps">
-    /// Times that each picture is scored at, spread evenly, 4 to <see cref="DiffusionTransformer.TrainTimesteps"/>: with all of them the bound is the whole one, with fewer an
+    /// Times that each image is scored at, spread evenly, 4 to <see cref="DiffusionTransformer.TrainTimesteps"/>: with all of them the bound is the whole one, with fewer an
     /// estimate of it. Each is a pass of the network over all rows.
     /// </param>
     /// <param name="seed">Seed of the noise. Default: the context's, else a new one.</param>
@@ -153,15 +161,15 @@ public sealed class GenerativeCatalog
     public DiffusionMetrics EvaluateDiffusion(DiffusionTransformer model, IDataView data, int timesteps = 100, int? seed = null) =>
         DiffusionEvaluator.Evaluate(Context, model, data, timesteps, seed);
 
-    /// <summary>Compares generated pictures with real ones: how good they are, and whether kinds of pictures are missing.</summary>
-    /// <param name="real">Real pictures, best those that the model has not learnt.</param>
-    /// <param name="generated">Generated pictures, best as many.</param>
-    /// <param name="classifier">Describes pictures by its features, trained on labelled pictures of the same kind. Default: none, pixels are compared.</param>
-    /// <param name="realColumnName">The column of the real pictures.</param>
-    /// <param name="generatedColumnName">The column of the generated pictures.</param>
+    /// <summary>Compares generated images with real ones: how good they are, and whether kinds of images are missing.</summary>
+    /// <param name="real">Real images, best those that the model has not learned.</param>
+    /// <param name="generated">Generated images, best as many.</param>
+    /// <param name="classifier">Describes images by its features, trained on labeled images of the same kind. Default: none, pixels are compared.</param>
+    /// <param name="realColumnName">The column of the real images.</param>
+    /// <param name="generatedColumnName">The column of the generated images.</param>
     /// <returns>Distances between the two, and how they cover each other.</returns>
     /// <remarks>
-    /// The features of all rows are kept in memory, four bytes a value. Pictures are images of one size, or vectors of Single in 0..1 or Byte with a picture's shape.
+    /// The features of all rows are kept in memory, four bytes a value. Images are images of one size, or vectors of Single in 0..1 or Byte with an image's shape.
     /// </remarks>
     /// <exception cref="ArgumentException">A column is missing or of another type or size, or there are too few rows.</exception>
     /// <exception cref="InvalidDataException">A row cannot be used: an image of another size, a value that is not finite or far out of 0..1.</exception>
@@ -177,10 +185,10 @@ public sealed class GenerativeCatalog
         string realColumnName = ImageEvaluationOptions.Defaults.RealColumnName, string generatedColumnName = ImageEvaluationOptions.Defaults.GeneratedColumnName) =>
         EvaluateImages(real, generated, new ImageEvaluationOptions { Classifier = classifier, RealColumnName = realColumnName, GeneratedColumnName = generatedColumnName });
 
-    /// <summary>Compares generated pictures with real ones, with all options: other features, classes asked for, neighbours.</summary>
-    /// <param name="real">Real pictures, best those that the model has not learnt.</param>
-    /// <param name="generated">Generated pictures, best as many.</param>
-    /// <param name="options">Columns, features, labels, neighbours.</param>
+    /// <summary>Compares generated images with real ones, with all options: other features, classes asked for, neighbors.</summary>
+    /// <param name="real">Real images, best those that the model has not learned.</param>
+    /// <param name="generated">Generated images, best as many.</param>
+    /// <param name="options">Columns, features, labels, neighbors.</param>
     /// <returns>Distances between the two, and how they cover each other.</returns>
     /// <exception cref="ArgumentException">A column is missing or of another type or size, an option is out of its range, or there are too few rows.</exception>
     /// <exception cref="FileNotFoundException">There is no such TorchScript file.</exception>
@@ -195,7 +203,7 @@ public sealed class GenerativeCatalog
     /// The folder of an unconditional or class-conditional pipeline: <c>model_index.json</c>, <c>unet/</c> with <c>config.json</c> of a <c>UNet2DModel</c> and
     /// <c>diffusion_pytorch_model.safetensors</c>, <c>scheduler/scheduler_config.json</c>.
     /// </param>
-    /// <returns>The model. Its transform draws a picture for each row; one with classes reads them from a column Label.</returns>
+    /// <returns>The model. Its transform draws an image for each row; one with classes reads them from a column Label.</returns>
     /// <remarks>Weights in Float16 or BFloat16 become Float32. Nothing in the folder is run, and Python pickles are refused.</remarks>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="FileNotFoundException">A file is missing; the message names it.</exception>
@@ -203,7 +211,7 @@ public sealed class GenerativeCatalog
     /// <example>
     /// <code>
     /// DiffusionTransformer model = ml.Generative().LoadPretrainedDiffusion("models/ddpm-cifar10-32");
-    /// IDataView pictures = model.Generate(16, new() { Seed = 1, Sampler = DiffusionSampler.Ddim, Steps = 50 });
+    /// IDataView images = model.Generate(16, new() { Seed = 1, Sampler = DiffusionSampler.Ddim, Steps = 50 });
     /// </code>
     /// </example>
     public DiffusionTransformer LoadPretrainedDiffusion(string folder)
@@ -218,7 +226,7 @@ public sealed class GenerativeCatalog
     /// <returns>The model.</returns>
     /// <remarks>
     /// <c>mlContext.Model.Load</c> loads any assembly that a file names and believes whatever sizes it claims. This looks through the
-    /// file first: only the transforms of this library and those of ML.NET for pictures and columns may be in it (chains, CopyColumns, Concatenate,
+    /// file first: only the transforms of this library and those of ML.NET for images and columns may be in it (chains, CopyColumns, Concatenate,
     /// SelectColumns, ConvertType, and the transforms of images); names, sizes and depths of its entries have to be those of a model. Other models
     /// need <c>mlContext.Model.Load</c>, and trust. The transforms do what they always do, such as read images from paths.
     /// </remarks>

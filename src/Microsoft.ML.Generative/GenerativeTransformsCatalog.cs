@@ -14,14 +14,14 @@ public sealed class GenerativeTransformsCatalog
 
     /// <summary>A variational autoencoder: compresses rows, scores how usual they are, and draws new ones.</summary>
     /// <param name="inputColumnName">The column to learn: images of one size, or a known-size vector of Single or Byte with values in 0..1.</param>
-    /// <param name="latentSize">Dimensions of the latent space; 2 to draw it, 10 to 50 for good pictures.</param>
+    /// <param name="latentSize">Dimensions of the latent space; 2 to draw it, 10 to 50 for good images.</param>
     /// <param name="epochs">Passes over the data.</param>
     /// <example>
     /// <code>
     /// var mlContext = new MLContext(seed: 1);
     /// IDataView digits = mlContext.Generative().Datasets.Digits(10_000);
     /// VaeTransformer model = mlContext.Transforms.Generative().Vae("Image").Fit(digits);
-    /// IDataView pictures = model.Generate(64);
+    /// IDataView images = model.Generate(64);
     /// </code>
     /// </example>
     /// <exception cref="ArgumentException">An argument is out of its range.</exception>
@@ -36,8 +36,8 @@ public sealed class GenerativeTransformsCatalog
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public VaeEstimator Vae(VaeOptions options) => new(_env, options);
 
-    /// <summary>A vector-quantised autoencoder: turns pictures into small grids of codes, and draws new pictures by drawing codes.</summary>
-    /// <param name="inputColumnName">The column to learn: images of one size, or a known-size vector of Single or Byte with values in 0..1 and a picture's shape.</param>
+    /// <summary>A vector-quantized autoencoder: turns images into small grids of codes, and draws new images by drawing codes.</summary>
+    /// <param name="inputColumnName">The column to learn: images of one size, or a known-size vector of Single or Byte with values in 0..1 and an image's shape.</param>
     /// <param name="codebookSize">How many codes there are to choose from.</param>
     /// <param name="epochs">The autoencoder's passes over the data.</param>
     /// <example>
@@ -45,7 +45,7 @@ public sealed class GenerativeTransformsCatalog
     /// var mlContext = new MLContext(seed: 1);
     /// IDataView digits = mlContext.Generative().Datasets.Digits(10_000);
     /// VqVaeTransformer model = mlContext.Transforms.Generative().VqVae("Image").Fit(digits);
-    /// IDataView pictures = model.Generate(64);
+    /// IDataView images = model.Generate(64);
     /// </code>
     /// </example>
     /// <exception cref="ArgumentException">An argument is out of its range.</exception>
@@ -55,13 +55,13 @@ public sealed class GenerativeTransformsCatalog
         int epochs = VqVaeOptions.Defaults.Epochs) =>
         VqVae(new VqVaeOptions { InputColumnName = inputColumnName, CodebookSize = codebookSize, Epochs = epochs });
 
-    /// <summary>A vector-quantised autoencoder with all its options.</summary>
+    /// <summary>A vector-quantized autoencoder with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public VqVaeEstimator VqVae(VqVaeOptions options) => new(_env, options);
 
-    /// <summary>A diffusion model: learns to take noise away from pictures, and draws new ones from nothing but noise.</summary>
-    /// <param name="inputColumnName">The column to learn: images of one size, or a known-size vector of Single or Byte with values in 0..1 and a picture's shape.</param>
+    /// <summary>A diffusion model: learns to take noise away from images, and draws new ones from nothing but noise.</summary>
+    /// <param name="inputColumnName">The column to learn: images of one size, or a known-size vector of Single or Byte with values in 0..1 and an image's shape.</param>
     /// <param name="labelColumnName">A key column of classes to condition on, or none.</param>
     /// <param name="epochs">Passes over the data.</param>
     /// <example>
@@ -86,7 +86,7 @@ public sealed class GenerativeTransformsCatalog
 
     /// <summary>A generative adversarial network: one network learns to draw what another cannot tell from real rows.</summary>
     /// <param name="inputColumnName">
-    /// The column to learn: images of one size, a known-size vector of Single or Byte with values in 0..1 and a picture's shape, or any known-size vector of Single.
+    /// The column to learn: images of one size, a known-size vector of Single or Byte with values in 0..1 and an image's shape, or any known-size vector of Single.
     /// </param>
     /// <param name="labelColumnName">A key column of classes to condition on, or none.</param>
     /// <param name="epochs">Passes over the data.</param>
@@ -110,9 +110,9 @@ public sealed class GenerativeTransformsCatalog
     /// <exception cref="ArgumentException">An option is out of its range, or two do not go together; the message names them.</exception>
     public GanEstimator Gan(GanOptions options) => new(_env, options);
 
-    /// <summary>An image classifier: learns which class a picture is of, and describes pictures by its features.</summary>
+    /// <summary>An image classifier: learns which class an image is of, and describes images by its features.</summary>
     /// <param name="labelColumnName">The column with each row's class: a key, or an integer from 0 (which needs <see cref="ImageClassifierOptions.LabelCount"/>).</param>
-    /// <param name="inputColumnName">The column with the pictures: images of one size, or a known-size vector of Single in 0..1 or Byte with a picture's shape.</param>
+    /// <param name="inputColumnName">The column with the images: images of one size, or a known-size vector of Single in 0..1 or Byte with an image's shape.</param>
     /// <param name="epochs">Passes over the data.</param>
     /// <example>
     /// <code>

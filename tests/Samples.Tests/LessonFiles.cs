@@ -3,18 +3,18 @@ using SkiaSharp;
 
 namespace Samples.Tests;
 
-/// <summary>What holds for every lesson: its text names the pictures that the program writes, and quotes the program.</summary>
+/// <summary>What holds for every lesson: its text names the images that the program writes, and quotes the program.</summary>
 internal static class LessonFiles
 {
-    /// <summary>Checks that each file is a picture with something on it.</summary>
-    public static void ArePictures(IEnumerable<string> paths) => Assert.All(paths, path =>
+    /// <summary>Checks that each file is an image with something on it.</summary>
+    public static void AreImages(IEnumerable<string> paths) => Assert.All(paths, path =>
     {
-        using var picture = SKBitmap.Decode(path);
-        Assert.True(picture is { Width: >= 400, Height: >= 100 }, path);
-        Assert.True(picture.Pixels.Distinct().Take(20).Count() == 20, path);
+        using var image = SKBitmap.Decode(path);
+        Assert.True(image is { Width: >= 400, Height: >= 100 }, path);
+        Assert.True(image.Pixels.Distinct().Take(20).Count() == 20, path);
     });
 
-    /// <summary>Checks that the text names every picture and no other.</summary>
+    /// <summary>Checks that the text names every image and no other.</summary>
     public static void AreNamed(IEnumerable<string> paths, string lesson)
     {
         var named = Regex.Matches(Text(lesson), "`([a-z-]+\\.png)`").Select(match => match.Groups[1].Value).Distinct().Order();

@@ -4,7 +4,7 @@ using Samples.Shared;
 
 namespace Samples.Tests;
 
-/// <summary>All sections, once, with few pictures and a made text; the tests look at what they computed and drew.</summary>
+/// <summary>All sections, once, with few images and a made text; the tests look at what they computed and drew.</summary>
 public sealed class Module01Run : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -18,7 +18,7 @@ public sealed class Module01Run : IDisposable
         Drawing = DrawingSection.Run(lesson);
         Text = TextSection.Run(lesson, "made");
         MapSection.Run();
-        Pictures = Directory.GetFiles(_folder.Path);
+        Images = Directory.GetFiles(_folder.Path);
     }
 
     internal PlaneSection.Result Plane { get; }
@@ -31,7 +31,7 @@ public sealed class Module01Run : IDisposable
 
     internal TextSection.Result Text { get; }
 
-    public string[] Pictures { get; }
+    public string[] Images { get; }
 
     public void Dispose() => _folder.Dispose();
 }
@@ -39,14 +39,14 @@ public sealed class Module01Run : IDisposable
 public class Module01Tests(Module01Run run) : IClassFixture<Module01Run>
 {
     [Fact]
-    public void Every_file_is_a_picture_with_something_on_it()
+    public void Every_file_is_a_image_with_something_on_it()
     {
-        Assert.Equal(11, run.Pictures.Length);
-        LessonFiles.ArePictures(run.Pictures);
+        Assert.Equal(11, run.Images.Length);
+        LessonFiles.AreImages(run.Images);
     }
 
     [Fact]
-    public void The_lesson_names_every_picture_and_no_other() => LessonFiles.AreNamed(run.Pictures, "Module01");
+    public void The_lesson_names_every_image_and_no_other() => LessonFiles.AreNamed(run.Images, "Module01");
 
     [Fact]
     public void The_lesson_quotes_the_program_as_it_is() => LessonFiles.QuoteTheProgram("Module01");
@@ -78,10 +78,10 @@ public class Module01Tests(Module01Run run) : IClassFixture<Module01Run>
         Assert.InRange(result.Discriminative, 0.6, 1);
         Assert.InRange(result.Generative, 0.6, 1);
         Assert.InRange(result.Drawn, 0.6, 1);
-        using var lesson = Lesson.Load("digits", quick: true, new SampleOutput(Path.GetDirectoryName(run.Pictures[0])));
-        var picture = lesson.TestPictures.Images[0];
-        double[] found = new LinearScores(lesson.Classifier.Model).Probabilities([.. picture.Select(value => (double)value)]);
-        Assert.All(lesson.Classify([picture])[0].Zip(found), pair => Assert.Equal(pair.First, pair.Second, 1e-4));
+        using var lesson = Lesson.Load("digits", quick: true, new SampleOutput(Path.GetDirectoryName(run.Images[0])));
+        var image = lesson.TestPictures.Images[0];
+        double[] found = new LinearScores(lesson.Classifier.Model).Probabilities([.. image.Select(value => (double)value)]);
+        Assert.All(lesson.Classify([image])[0].Zip(found), pair => Assert.Equal(pair.First, pair.Second, 1e-4));
     }
 
     [Fact]
@@ -92,7 +92,7 @@ public class Module01Tests(Module01Run run) : IClassFixture<Module01Run>
     }
 
     [Fact]
-    public void Both_models_name_the_classes_of_pictures()
+    public void Both_models_name_the_classes_of_images()
     {
         Assert.InRange(run.Classes.Discriminative, 0.85, 1);
         Assert.InRange(run.Classes.Generative, 0.8, 1);
@@ -100,7 +100,7 @@ public class Module01Tests(Module01Run run) : IClassFixture<Module01Run>
     }
 
     [Fact]
-    public void Of_few_pictures_the_generative_model_learns_more_and_of_many_the_discriminative_one()
+    public void Of_few_images_the_generative_model_learns_more_and_of_many_the_discriminative_one()
     {
         var (few, many) = (run.Classes.FewExamples[0], run.Classes.FewExamples[^1]);
         Assert.True(few.Generative > few.Discriminative + 0.05);
@@ -108,23 +108,23 @@ public class Module01Tests(Module01Run run) : IClassFixture<Module01Run>
     }
 
     [Fact]
-    public void Noise_is_improbable_and_an_empty_picture_is_not()
+    public void Noise_is_improbable_and_an_empty_image_is_not()
     {
         var kinds = run.Outlier.Kinds.ToDictionary(kind => kind.Name);
-        Assert.Equal(0.5, kinds["test pictures"].NatsArea, 1e-6);
+        Assert.Equal(0.5, kinds["test images"].NatsArea, 1e-6);
         foreach (string name in new[] { "pixels shuffled", "negatives", "noise" })
         {
             Assert.True(kinds[name].NatsArea > 0.99, name);
             Assert.True(kinds[name].NatsArea > kinds[name].ConfidenceArea, name);
         }
 
-        Assert.True(kinds["nothing"].Nats < kinds["test pictures"].Nats);
+        Assert.True(kinds["nothing"].Nats < kinds["test images"].Nats);
         Assert.True(run.Outlier.FavouriteConfidence > 0.9);
         Assert.True(run.Outlier.TypicalConfidence > 0.7);
     }
 
     [Fact]
-    public void New_pictures_are_of_the_class_that_was_asked_for() => Assert.InRange(run.Drawing.Obeyed, 0.7, 1);
+    public void New_images_are_of_the_class_that_was_asked_for() => Assert.InRange(run.Drawing.Obeyed, 0.7, 1);
 
     [Fact]
     public void Writing_is_asking_for_the_next_token_again_and_again()

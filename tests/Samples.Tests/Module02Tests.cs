@@ -5,7 +5,7 @@ using TorchSharp;
 
 namespace Samples.Tests;
 
-/// <summary>All sections, once, with few pictures; the tests look at what they computed and drew.</summary>
+/// <summary>All sections, once, with few images; the tests look at what they computed and drew.</summary>
 public sealed class Module02Run : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -19,7 +19,7 @@ public sealed class Module02Run : IDisposable
         Convolution = ConvolutionSection.Run(lesson);
         Overfitting = OverfittingSection.Run(lesson);
         Search = SearchSection.Run(lesson);
-        Pictures = Directory.GetFiles(_folder.Path);
+        Images = Directory.GetFiles(_folder.Path);
     }
 
     internal ForwardSection.Result Forward { get; }
@@ -34,7 +34,7 @@ public sealed class Module02Run : IDisposable
 
     internal SearchSection.Result Search { get; }
 
-    public string[] Pictures { get; }
+    public string[] Images { get; }
 
     public void Dispose() => _folder.Dispose();
 }
@@ -42,14 +42,14 @@ public sealed class Module02Run : IDisposable
 public class Module02Tests(Module02Run run) : IClassFixture<Module02Run>
 {
     [Fact]
-    public void Every_file_is_a_picture_with_something_on_it()
+    public void Every_file_is_a_image_with_something_on_it()
     {
-        Assert.Equal(11, run.Pictures.Length);
-        LessonFiles.ArePictures(run.Pictures);
+        Assert.Equal(11, run.Images.Length);
+        LessonFiles.AreImages(run.Images);
     }
 
     [Fact]
-    public void The_lesson_names_every_picture_and_no_other() => LessonFiles.AreNamed(run.Pictures, "Module02");
+    public void The_lesson_names_every_image_and_no_other() => LessonFiles.AreNamed(run.Images, "Module02");
 
     [Fact]
     public void The_lesson_quotes_the_program_as_it_is() => LessonFiles.QuoteTheProgram("Module02");
@@ -112,7 +112,7 @@ public class Module02Tests(Module02Run run) : IClassFixture<Module02Run>
     }
 
     [Fact]
-    public void A_convolutional_network_reads_moved_pictures_and_a_perceptron_does_not()
+    public void A_convolutional_network_reads_moved_images_and_a_perceptron_does_not()
     {
         Assert.True(run.Convolution.Convolutional > run.Convolution.Perceptron);
         var (shift, perceptron, convolutional) = run.Convolution.Shifted[^1];
@@ -122,7 +122,7 @@ public class Module02Tests(Module02Run run) : IClassFixture<Module02Run>
     }
 
     [Fact]
-    public void Few_pictures_are_learnt_by_heart_and_moving_them_helps()
+    public void Few_images_are_learned_by_heart_and_moving_them_helps()
     {
         var (plain, moved) = (run.Overfitting.Ways[0], run.Overfitting.Ways[1]);
         Assert.True(plain.Validation > 4 * plain.Training);

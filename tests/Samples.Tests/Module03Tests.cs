@@ -4,7 +4,7 @@ using Samples.Shared;
 
 namespace Samples.Tests;
 
-/// <summary>All sections, once, with few pictures; the tests look at what they computed and drew.</summary>
+/// <summary>All sections, once, with few images; the tests look at what they computed and drew.</summary>
 public sealed class Module03Run : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -18,7 +18,7 @@ public sealed class Module03Run : IDisposable
         Gradients = GradientSection.Run(lesson);
         Information = InformationSection.Run(lesson);
         Transformations = TransformationSection.Run(lesson);
-        Pictures = Directory.GetFiles(_folder.Path);
+        Images = Directory.GetFiles(_folder.Path);
     }
 
     internal BayesSection.Result Bayes { get; }
@@ -33,7 +33,7 @@ public sealed class Module03Run : IDisposable
 
     internal TransformationSection.Result Transformations { get; }
 
-    public string[] Pictures { get; }
+    public string[] Images { get; }
 
     public void Dispose() => _folder.Dispose();
 }
@@ -41,14 +41,14 @@ public sealed class Module03Run : IDisposable
 public class Module03Tests(Module03Run run) : IClassFixture<Module03Run>
 {
     [Fact]
-    public void Every_file_is_a_picture_with_something_on_it()
+    public void Every_file_is_a_image_with_something_on_it()
     {
-        Assert.Equal(23, run.Pictures.Length);
-        LessonFiles.ArePictures(run.Pictures);
+        Assert.Equal(23, run.Images.Length);
+        LessonFiles.AreImages(run.Images);
     }
 
     [Fact]
-    public void The_lesson_names_every_picture_and_no_other() => LessonFiles.AreNamed(run.Pictures, "Module03");
+    public void The_lesson_names_every_image_and_no_other() => LessonFiles.AreNamed(run.Images, "Module03");
 
     [Fact]
     public void The_lesson_quotes_the_program_as_it_is() => LessonFiles.QuoteTheProgram("Module03");

@@ -4,7 +4,7 @@ using Samples.Shared;
 
 namespace Samples.Tests;
 
-/// <summary>All sections, once, with few pictures; the tests look at what they computed and drew.</summary>
+/// <summary>All sections, once, with few images; the tests look at what they computed and drew.</summary>
 public sealed class Module04Run : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -18,7 +18,7 @@ public sealed class Module04Run : IDisposable
         Kl = KlSection.Run(lesson);
         Conditional = ConditionalSection.Run(lesson);
         Anomaly = AnomalySection.Run(lesson);
-        Pictures = Directory.GetFiles(_folder.Path);
+        Images = Directory.GetFiles(_folder.Path);
     }
 
     internal AutoencoderSection.Result Autoencoder { get; }
@@ -33,7 +33,7 @@ public sealed class Module04Run : IDisposable
 
     internal AnomalySection.Result Anomaly { get; }
 
-    public string[] Pictures { get; }
+    public string[] Images { get; }
 
     public void Dispose() => _folder.Dispose();
 }
@@ -41,20 +41,20 @@ public sealed class Module04Run : IDisposable
 public class Module04Tests(Module04Run run) : IClassFixture<Module04Run>
 {
     [Fact]
-    public void Every_file_is_a_picture_with_something_on_it()
+    public void Every_file_is_a_image_with_something_on_it()
     {
-        Assert.Equal(17, run.Pictures.Length);
-        LessonFiles.ArePictures(run.Pictures);
+        Assert.Equal(17, run.Images.Length);
+        LessonFiles.AreImages(run.Images);
     }
 
     [Fact]
-    public void The_lesson_names_every_picture_and_no_other() => LessonFiles.AreNamed(run.Pictures, "Module04");
+    public void The_lesson_names_every_image_and_no_other() => LessonFiles.AreNamed(run.Images, "Module04");
 
     [Fact]
     public void The_lesson_quotes_the_program_as_it_is() => LessonFiles.QuoteTheProgram("Module04");
 
     [Fact]
-    public void A_picture_comes_back_from_sixteen_numbers()
+    public void A_image_comes_back_from_sixteen_numbers()
     {
         Assert.True(run.Autoencoder.Test.NegativeElbo < 0.8 * run.Autoencoder.MeanPictureNats);
         Assert.InRange(run.Autoencoder.Test.KlDivergence, 3, 40);

@@ -18,7 +18,7 @@ public sealed class Module05Run : IDisposable
         Collapse = CollapseSection.Run(lesson);
         Conditional = ConditionalSection.Run(lesson);
         Latent = LatentSection.Run(lesson);
-        Pictures = Directory.GetFiles(_folder.Path);
+        Images = Directory.GetFiles(_folder.Path);
         WhileTraining = Directory.GetFiles(Path.Combine(_folder.Path, "while-training"), "*.png", SearchOption.AllDirectories);
     }
 
@@ -34,7 +34,7 @@ public sealed class Module05Run : IDisposable
 
     internal LatentSection.Result Latent { get; }
 
-    public string[] Pictures { get; }
+    public string[] Images { get; }
 
     public string[] WhileTraining { get; }
 
@@ -44,15 +44,15 @@ public sealed class Module05Run : IDisposable
 public class Module05Tests(Module05Run run) : IClassFixture<Module05Run>
 {
     [Fact]
-    public void Every_file_is_a_picture_with_something_on_it()
+    public void Every_file_is_a_image_with_something_on_it()
     {
-        Assert.Equal(14, run.Pictures.Length);
-        LessonFiles.ArePictures(run.Pictures);
+        Assert.Equal(14, run.Images.Length);
+        LessonFiles.AreImages(run.Images);
         Assert.Equal(5, run.WhileTraining.Length);
     }
 
     [Fact]
-    public void The_lesson_names_every_picture_and_no_other() => LessonFiles.AreNamed(run.Pictures, "Module05");
+    public void The_lesson_names_every_image_and_no_other() => LessonFiles.AreNamed(run.Images, "Module05");
 
     [Fact]
     public void The_lesson_quotes_the_program_as_it_is() => LessonFiles.QuoteTheProgram("Module05");
@@ -117,22 +117,22 @@ public class Module05Tests(Module05Run run) : IClassFixture<Module05Run>
     }
 
     [Fact]
-    public void The_plain_game_loses_modes_that_the_stabilised_one_finds()
+    public void The_plain_game_loses_modes_that_the_stabilized_one_finds()
     {
-        var (plain, stabilised) = (run.Rings[0], run.Rings[^1]);
+        var (plain, stabilized) = (run.Rings[0], run.Rings[^1]);
         Assert.True(plain.Modes < Ring.Modes && plain.Good < 0.7, $"{plain.Good}: {string.Join(" ", plain.Counts)}");
-        Assert.True(stabilised.Modes == Ring.Modes && stabilised.Good > 0.75, $"{stabilised.Good}: {string.Join(" ", stabilised.Counts)}");
+        Assert.True(stabilized.Modes == Ring.Modes && stabilized.Good > 0.75, $"{stabilized.Good}: {string.Join(" ", stabilized.Counts)}");
     }
 
     [Fact]
-    public void A_collapsed_game_covers_next_to_nothing_and_a_stabilised_one_does()
+    public void A_collapsed_game_covers_next_to_nothing_and_a_stabilized_one_does()
     {
-        var (plain, stabilised) = (run.Collapse[0], run.Collapse[^1]);
+        var (plain, stabilized) = (run.Collapse[0], run.Collapse[^1]);
         Assert.True(plain.Judgement.Metrics.Coverage < 0.05, $"{plain.Judgement.Metrics}");
-        Assert.True(stabilised.Judgement.Metrics.Coverage > 0.15, $"{stabilised.Judgement.Metrics}");
-        Assert.True(stabilised.Judgement.Metrics.FrechetDistance < 0.1 * plain.Judgement.Metrics.FrechetDistance);
-        Assert.True(plain.Judgement.Read.Distinct().Count() < stabilised.Judgement.Read.Distinct().Count());
-        Assert.True(plain.Diversity < stabilised.Diversity);
+        Assert.True(stabilized.Judgement.Metrics.Coverage > 0.15, $"{stabilized.Judgement.Metrics}");
+        Assert.True(stabilized.Judgement.Metrics.FrechetDistance < 0.1 * plain.Judgement.Metrics.FrechetDistance);
+        Assert.True(plain.Judgement.Read.Distinct().Count() < stabilized.Judgement.Read.Distinct().Count());
+        Assert.True(plain.Diversity < stabilized.Diversity);
     }
 
     [Fact]
@@ -165,7 +165,7 @@ public class Module05Tests(Module05Run run) : IClassFixture<Module05Run>
     }
 
     [Fact]
-    public void Test_pictures_are_found_nearer_than_what_is_no_digit() => Assert.True(run.Latent.Projected < 0.7 * run.Latent.ProjectedNegatives);
+    public void Test_images_are_found_nearer_than_what_is_no_digit() => Assert.True(run.Latent.Projected < 0.7 * run.Latent.ProjectedNegatives);
 
     [Fact]
     public void A_loaded_generator_draws_the_same()

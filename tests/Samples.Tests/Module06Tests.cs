@@ -20,7 +20,7 @@ public sealed class Module06Run : IDisposable
         Evaluation = EvaluationSection.Run(lesson);
         FineTuning = FineTuningSection.Run(lesson);
         Saving = SavingSection.Run(lesson);
-        Pictures = Directory.GetFiles(_folder.Path, "*.png");
+        Images = Directory.GetFiles(_folder.Path, "*.png");
 
         using var chat = new StringWriter();
         Chat.Run(lesson.Tuned, new StringReader("say river\nsay 東\n\nsay crown\n"), chat);
@@ -43,7 +43,7 @@ public sealed class Module06Run : IDisposable
 
     internal SavingSection.Result Saving { get; }
 
-    public string[] Pictures { get; }
+    public string[] Images { get; }
 
     public string Conversation { get; }
 
@@ -53,14 +53,14 @@ public sealed class Module06Run : IDisposable
 public class Module06Tests(Module06Run run) : IClassFixture<Module06Run>
 {
     [Fact]
-    public void Every_file_is_a_picture_with_something_on_it()
+    public void Every_file_is_a_image_with_something_on_it()
     {
-        Assert.Equal(8, run.Pictures.Length);
-        LessonFiles.ArePictures(run.Pictures);
+        Assert.Equal(8, run.Images.Length);
+        LessonFiles.AreImages(run.Images);
     }
 
     [Fact]
-    public void The_lesson_names_every_picture_and_no_other() => LessonFiles.AreNamed(run.Pictures, "Module06");
+    public void The_lesson_names_every_image_and_no_other() => LessonFiles.AreNamed(run.Images, "Module06");
 
     [Fact]
     public void The_lesson_quotes_the_program_as_it_is() => LessonFiles.QuoteTheProgram("Module06");

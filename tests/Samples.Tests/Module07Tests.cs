@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Evaluation;
 using Microsoft.ML.Generative.Tests;
 using Module07;
 using Samples.Shared;
@@ -20,7 +21,7 @@ public sealed class Module07Run : IDisposable
         Editing = EditingSection.Run(lesson);
         Folder = FolderSection.Run(lesson);
         Flow = FlowSection.Run(lesson);
-        Pictures = Directory.GetFiles(_folder.Path);
+        Images = Directory.GetFiles(_folder.Path);
     }
 
     internal ForwardSection.Result Forward { get; }
@@ -37,7 +38,7 @@ public sealed class Module07Run : IDisposable
 
     internal IReadOnlyList<FlowSection.Line> Flow { get; }
 
-    public string[] Pictures { get; }
+    public string[] Images { get; }
 
     public void Dispose() => _folder.Dispose();
 }
@@ -45,20 +46,20 @@ public sealed class Module07Run : IDisposable
 public class Module07Tests(Module07Run run) : IClassFixture<Module07Run>
 {
     [Fact]
-    public void Every_file_is_a_picture_with_something_on_it()
+    public void Every_file_is_a_image_with_something_on_it()
     {
-        Assert.Equal(12, run.Pictures.Length);
-        LessonFiles.ArePictures(run.Pictures);
+        Assert.Equal(12, run.Images.Length);
+        LessonFiles.AreImages(run.Images);
     }
 
     [Fact]
-    public void The_lesson_names_the_pictures_that_the_program_writes() => LessonFiles.AreNamed(run.Pictures, "Module07");
+    public void The_lesson_names_the_images_that_the_program_writes() => LessonFiles.AreNamed(run.Images, "Module07");
 
     [Fact]
     public void The_lesson_quotes_the_program() => LessonFiles.QuoteTheProgram("Module07");
 
     [Fact]
-    public void The_cosine_schedule_keeps_the_picture_longer()
+    public void The_cosine_schedule_keeps_the_image_longer()
     {
         // ᾱ of the cosine is ½ half-way, but for its small offset.
         Assert.Equal(500, run.Forward.CosineHalf, 10.0);
@@ -66,7 +67,7 @@ public class Module07Tests(Module07Run run) : IClassFixture<Module07Run>
     }
 
     [Fact]
-    public void Even_a_short_training_tells_noise_from_pictures()
+    public void Even_a_short_training_tells_noise_from_images()
     {
         foreach (DiffusionMetrics metrics in (DiffusionMetrics[])[run.Training.Velocity.Metrics, run.Training.Noise.Metrics])
         {

@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Common;
 
 /// <summary>The values that a feature column may hold.</summary>
 internal readonly record struct ValueRange(float Lowest, float Highest)

@@ -1,6 +1,6 @@
 using Microsoft.ML.Data;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Interop;
 
 /// <summary>A <see cref="BatchTransformer"/> bound to an input schema; for ML.NET also a mapper of single rows.</summary>
 internal sealed class BatchRowMapper(BatchTransformer transformer, DataViewSchema inputSchema) : IRowMapper

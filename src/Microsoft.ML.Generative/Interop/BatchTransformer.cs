@@ -1,4 +1,6 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Interop;
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 

@@ -1,7 +1,7 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Interop;
 
 /// <summary>Rows with the columns of a <see cref="BatchTransformer"/> added, computed many rows at a time.</summary>
 internal sealed class BatchedDataView(IHost host, IDataView input, BatchRowMapper mapper, int rowsAtOnce) : IDataView

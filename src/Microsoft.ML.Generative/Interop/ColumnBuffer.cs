@@ -1,7 +1,7 @@
 using System.Reflection;
 using Microsoft.ML.Data;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Interop;
 
 /// <summary>Values of a column that passes through, kept while its rows wait for the batch to be computed.</summary>
 internal abstract class ColumnBuffer

@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Interop;
 
 /// <summary>ML.NET internals that the data sets need.</summary>
 internal static class DataInterop

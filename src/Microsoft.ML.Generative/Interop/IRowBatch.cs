@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Interop;
 
 /// <summary>The working memory of one cursor: rows are read into slots, computed together and handed out one by one.</summary>
 internal interface IRowBatch

@@ -1,6 +1,6 @@
 using Microsoft.ML.Data;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Interop;
 
 /// <summary>A column that a transformer adds, as its estimator knows it before there is data.</summary>
 internal readonly record struct OutputColumn(string Name, PrimitiveDataViewType ItemType, bool IsVector)

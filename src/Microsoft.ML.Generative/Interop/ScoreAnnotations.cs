@@ -1,6 +1,7 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Data.Columns;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Interop;
 
 /// <summary>What ML.NET's trainers of multiclass classifiers say of their columns, so that its evaluators and transforms know them.</summary>
 internal static class ScoreAnnotations

@@ -1,12 +1,13 @@
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
 /// A block of a decoder-only transformer (Radford et al. 2019; Touvron et al. 2023): causal self-attention and a perceptron, each with its
-/// normalisation before it and a shortcut around it.
+/// normalization before it and a shortcut around it.
 /// </summary>
 internal sealed class DecoderBlock : nn.Module
 {
@@ -30,7 +31,7 @@ internal sealed class DecoderBlock : nn.Module
         attentionOut = Layer.Linear(architecture.Heads * architecture.ActualHeadSize, width, architecture.HasBias);
         perceptronNorm = Norm();
         perceptronIn = Layer.Linear(width, architecture.FeedForwardInSize, architecture.HasBias);
-        perceptronOut = Layer.Linear(architecture.ActualHiddenSize, width, architecture.HasBias);
+        perceptronOut = Layer.Linear(architecture.ActualFeedForwardSize, width, architecture.HasBias);
         RegisterComponents();
 
         Normalization Norm() => new(architecture.Normalization, width, architecture.NormEpsilon, architecture.HasNormBias);

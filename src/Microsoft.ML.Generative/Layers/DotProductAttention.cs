@@ -1,8 +1,9 @@
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>softmax(q kᵀ / √headSize + mask) v (Vaswani et al. 2017, eq. 1), for [batch, heads, time, headSize].</summary>
 internal static class DotProductAttention

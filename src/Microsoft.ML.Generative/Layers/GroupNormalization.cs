@@ -2,10 +2,10 @@ using TorchSharp.Modules;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
-/// Group normalisation (Wu, He 2018) of [batch, channels, ..], with PyTorch's names and initial values. TorchSharp's own layer leaves its parameters as the
+/// Group normalization (Wu, He 2018) of [batch, channels, ..], with PyTorch's names and initial values. TorchSharp's own layer leaves its parameters as the
 /// memory was.
 /// </summary>
 internal sealed class GroupNormalization : nn.Module<Tensor, Tensor>

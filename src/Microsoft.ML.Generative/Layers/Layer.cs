@@ -1,9 +1,10 @@
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
 /// The layers that multiply: PyTorch's, with its names and its initial weights, that follow <see cref="MixedPrecision"/>.
@@ -27,7 +28,7 @@ internal static class Layer
             F.conv_transpose2d(x, weight, bias, [stride, stride], [padding, padding], [outputPadding, outputPadding]));
 
     /// <summary>
-    /// A 3×3 convolution of a picture made twice as large by nearest neighbours, [batch, inputs, height, width] → [batch, outputs, 2 height, 2 width],
+    /// A 3×3 convolution of an image made twice as large by nearest neighbors, [batch, inputs, height, width] → [batch, outputs, 2 height, 2 width],
     /// without making it larger: a transposed convolution whose 4×4 kernel is the 3×3 one spread over 2×2 pixels; less than half of the multiplications.
     /// </summary>
     public static Product UpsamplingConv2d(long inputs, long outputs, bool hasBias = true) =>
@@ -37,21 +38,21 @@ internal static class Layer
                 ? F.conv_transpose2d(x, Spread(weight), null, [2, 2], [1, 1]).Plus(bias.view(1, -1, 1, 1))
                 : F.conv_transpose2d(x, Spread(weight), bias, [2, 2], [1, 1]));
 
-    /// <summary>Each pixel four times: nearest neighbours, of which libtorch's own are twenty times slower on a CPU.</summary>
+    /// <summary>Each pixel four times: nearest neighbors, of which libtorch's own are twenty times slower on a CPU.</summary>
     public static Tensor Double(Tensor x)
     {
         (long batch, long channels, long height, long width) = (x.size(0), x.size(1), x.size(2), x.size(3));
         return x.view(batch, channels, height, 1, width, 1).expand(batch, channels, height, 2, width, 2).reshape(batch, channels, 2 * height, 2 * width);
     }
 
-    // A convolution of single pixels as one product a picture: oneDNN's takes up to four times as long, most of it to bring pictures into its order and back.
+    // A convolution of single pixels as one product an image: oneDNN's takes up to four times as long, most of it to bring images into its order and back.
     private static Tensor EachPixel(Tensor x, Tensor weight, Tensor? bias)
     {
         (long batch, long inputs, long height, long width) = (x.size(0), x.size(1), x.size(2), x.size(3));
         long outputs = weight.size(0);
-        Tensor perPicture = weight.view(1, outputs, inputs).expand(batch, outputs, inputs), pixels = x.flatten(2);
+        Tensor perImage = weight.view(1, outputs, inputs).expand(batch, outputs, inputs), pixels = x.flatten(2);
         // TorchSharp takes what is added last.
-        Tensor y = bias is null ? perPicture.bmm(pixels) : baddbmm(perPicture, pixels, bias.view(1, outputs, 1));
+        Tensor y = bias is null ? perImage.bmm(pixels) : baddbmm(perImage, pixels, bias.view(1, outputs, 1));
         return y.view(batch, outputs, height, width);
     }
 

@@ -1,7 +1,7 @@
 using System.Runtime.Intrinsics.X86;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
 /// The type that layers multiply in, by thread, as autocast does it in PyTorch: weights and their gradients stay Float32; the layers of

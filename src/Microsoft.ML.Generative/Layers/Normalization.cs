@@ -1,10 +1,11 @@
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Layers;
 
-/// <summary>Layer normalisation (Ba, Kiros, Hinton 2016) or by the mean square (Zhang, Sennrich 2019), over the last dimension, in Float32.</summary>
+/// <summary>Layer normalization (Ba, Kiros, Hinton 2016) or by the mean square (Zhang, Sennrich 2019), over the last dimension, in Float32.</summary>
 internal sealed class Normalization : nn.Module<Tensor, Tensor>
 {
     private readonly Parameter weight;

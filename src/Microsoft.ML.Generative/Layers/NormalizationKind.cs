@@ -1,11 +1,11 @@
 namespace Microsoft.ML.Generative;
 
-/// <summary>How a language model normalises what goes into a layer.</summary>
+/// <summary>How a language model normalizes what goes into a layer.</summary>
 public enum NormalizationKind
 {
-    /// <summary>Mean 0, variance 1, then a learnt gain and bias (Ba, Kiros, Hinton 2016).</summary>
+    /// <summary>Mean 0, variance 1, then a learned gain and bias (Ba, Kiros, Hinton 2016).</summary>
     LayerNorm,
 
-    /// <summary>Mean square 1, then a learnt gain (Zhang, Sennrich 2019).</summary>
+    /// <summary>Mean square 1, then a learned gain (Zhang, Sennrich 2019).</summary>
     RmsNorm,
 }

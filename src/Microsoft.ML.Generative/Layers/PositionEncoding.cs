@@ -3,7 +3,7 @@ namespace Microsoft.ML.Generative;
 /// <summary>How a language model knows the order of its tokens.</summary>
 public enum PositionEncoding
 {
-    /// <summary>A learnt vector for each position is added to the token's (Radford et al. 2019).</summary>
+    /// <summary>A learned vector for each position is added to the token's (Radford et al. 2019).</summary>
     Learned,
 
     /// <summary>
@@ -11,6 +11,6 @@ public enum PositionEncoding
     /// </summary>
     Rotary,
 
-    /// <summary>As <see cref="Rotary"/>, but neighbours 2i and 2i + 1 are paired, as in the paper and in llama2.c.</summary>
+    /// <summary>As <see cref="Rotary"/>, but neighbors 2i and 2i + 1 are paired, as in the paper and in llama2.c.</summary>
     RotaryInterleaved,
 }

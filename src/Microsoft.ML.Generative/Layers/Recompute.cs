@@ -1,7 +1,7 @@
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
 /// Gradient checkpointing (Chen, Xu, Zhang, Guestrin 2016): a part of a network that keeps nothing but its input for the backward pass

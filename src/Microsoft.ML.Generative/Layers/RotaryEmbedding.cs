@@ -1,7 +1,8 @@
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
 /// Rotates pairs of values by an angle that grows with the position (Su et al., "RoFormer", 2021, eq. 34), so that the product of a query and

@@ -1,7 +1,7 @@
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
 /// A layer whose weight is divided by σ, the largest singular value of the weight as a matrix [outputs, ..] (Miyato et al. 2018): no input becomes longer by it.

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Runtime;
 
 /// <summary>The symbol versions that an ELF shared object asks of its libraries (System V gABI, section <c>.gnu.version_r</c>).</summary>
 internal static class ElfVersionNeeds

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Runtime;
 
 /// <summary>Asks Linux for large pages under large buffers: filling one then takes a page fault for 2 MB instead of for 4 KB.</summary>
 internal static unsafe partial class HugePages

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Runtime;
 
 /// <summary>
 /// glibc returns freed memory to the system as soon as a few megabytes lie at the end of its heap, and a training, which frees all of a step's

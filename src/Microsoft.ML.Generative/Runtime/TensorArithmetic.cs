@@ -1,7 +1,7 @@
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Runtime;
 
 /// <summary>
 /// Arithmetic with numbers that stay alive until it is done. TorchSharp's operators make an object of a number, hand its native memory to libtorch and let go

@@ -1,7 +1,7 @@
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Runtime;
 
 /// <summary>Chooses the device that an <see cref="MLContext"/> asks for.</summary>
 internal static class TorchDevices

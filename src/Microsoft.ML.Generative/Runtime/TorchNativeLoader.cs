@@ -6,7 +6,7 @@ using System.Runtime.Loader;
 using System.Runtime.Versioning;
 using System.Security.Cryptography;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Runtime;
 
 /// <summary>
 /// Loads TorchSharp's native library where the system's libstdc++ is older than GCC 13's (Debian 12, Ubuntu 22.04, RHEL 9).

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Runtime;
 
 /// <summary>Makes sure, before the first tensor, that libtorch is there, and says in one sentence what to do when it is not.</summary>
 internal static class TorchRuntime

@@ -1,6 +1,6 @@
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Runtime;
 
 /// <summary>
 /// Seeds libtorch's global generator, which weights and dropout are drawn from, and gives it back as it was.
@@ -13,7 +13,7 @@ internal static class TorchSeed
     /// <summary>Seeds until the scope is disposed. Other threads that draw meanwhile take from the same numbers.</summary>
     public static IDisposable Scope(long seed) => new SeededScope(seed);
 
-    /// <summary>Seeds anew within a scope.</summary>
+    /// <summary>Seeds again within a scope.</summary>
     public static void Reseed(long seed)
     {
         lock (_generator)

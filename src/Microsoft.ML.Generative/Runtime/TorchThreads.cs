@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Runtime;
 
 /// <summary>The number of threads that libtorch computes with.</summary>
 internal static class TorchThreads

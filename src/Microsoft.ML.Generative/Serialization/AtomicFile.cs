@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization;
 
 /// <summary>Writes files that are either complete or not there: a reader never meets half of one.</summary>
 internal static class AtomicFile

@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization;
 
 /// <summary>Reads a stream to its end, if that comes soon enough.</summary>
 internal static class BoundedRead

@@ -1,7 +1,8 @@
 using System.Reflection;
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Runtime;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization;
 
 /// <summary>Loads model files that may come from strangers: looks through them first, and has one kind of error for all that may be wrong with them.</summary>
 internal static class CheckedModelLoading

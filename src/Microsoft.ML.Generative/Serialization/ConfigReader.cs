@@ -1,6 +1,7 @@
 using System.Text.Json;
+using Microsoft.ML.Generative.Serialization.Safetensors;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization;
 
 /// <summary>Members of a foreign configuration, each with the type that it must have; null as if it were not there.</summary>
 internal sealed class ConfigReader(string source, JsonElement json)

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization;
 
 /// <summary>Passes bytes through, in one direction, and keeps their SHA-256. The inner stream stays the caller's.</summary>
 internal sealed class HashingStream(Stream inner) : Stream

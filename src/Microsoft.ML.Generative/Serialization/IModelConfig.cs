@@ -1,6 +1,6 @@
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization;
 
 /// <summary>What a model file says of a network beside its weights.</summary>
 internal interface IModelConfig<out TNetwork>

@@ -1,7 +1,8 @@
 using System.Buffers.Binary;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Serialization.Safetensors;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization;
 
 /// <summary>
 /// Reads names and types of the columns that a model file notes for its input, in ML.NET's binary data view format without rows. ML.NET's own

@@ -3,9 +3,10 @@ using System.IO.Compression;
 using System.Reflection;
 using System.Text;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Serialization.Safetensors;
 using Microsoft.ML.Runtime;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization;
 
 /// <summary>
 /// Looks through a model file before ML.NET loads it, for what ML.NET does without asking: it loads whatever assembly a file names, calls
@@ -41,7 +42,7 @@ internal sealed class ModelArchive
     /// <summary>Where ML.NET keeps a transformer in a model file, named as a chain even if it is a single one.</summary>
     public const string ModelFolder = ChainLoader;
 
-    // Of ML.NET's loaders, those of pictures and columns: they read little more than columns' names. Others read arrays of any length that the
+    // Of ML.NET's loaders, those of images and columns: they read little more than columns' names. Others read arrays of any length that the
     // file claims, in a loop that does not end with the file, or make objects of classes that it names.
     private static readonly HashSet<string> _loaders = new(
         [

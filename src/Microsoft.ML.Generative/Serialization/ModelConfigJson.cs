@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using System.Text.Unicode;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization;
 
 /// <summary>How model configurations are written as JSON and read back: strict in what is there, defaults for what is not.</summary>
 internal static class ModelConfigJson

@@ -1,9 +1,11 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization;
 
 /// <summary>
 /// The entries of a saved model, wherever they are kept: <c>config.json</c>, <c>weights.safetensors</c>, further files of the model,

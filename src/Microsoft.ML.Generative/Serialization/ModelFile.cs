@@ -1,7 +1,8 @@
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization;
 
 /// <summary>A model's entries in an ML.NET model file. The transformer's version is the format's version.</summary>
 internal static class ModelFile

@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization;
 
 /// <summary>How a kind of model is named in model files, and what has become of its format.</summary>
 /// <param name="Name">Its name in <c>config.json</c>, such as "vae".</param>

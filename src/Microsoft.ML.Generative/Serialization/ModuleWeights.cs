@@ -1,8 +1,10 @@
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization;
 
-/// <summary>What a network has learnt, as named tensors, and the way back.</summary>
+/// <summary>What a network has learned, as named tensors, and the way back.</summary>
 internal static class ModuleWeights
 {
     private const int NamesShown = 10;

@@ -1,4 +1,7 @@
-namespace Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Training.Checkpoints;
+
+namespace Microsoft.ML.Generative.Training;
 
 /// <summary>A source as the loop draws from it: epoch after epoch, and never from two epochs in one step's gradient.</summary>
 internal sealed class BatchFeed(IBatchSource source)

@@ -1,6 +1,7 @@
+using Microsoft.ML.Generative.Training.Checkpoints;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Training;
 
 /// <summary>The networks as they were when the validation loss was best.</summary>
 internal sealed class BestWeights(IReadOnlyList<TrainedNetwork> networks)

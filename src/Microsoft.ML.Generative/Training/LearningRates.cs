@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Training;
 
 /// <summary>The learning rate of each step.</summary>
 internal static class LearningRates

@@ -1,7 +1,9 @@
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Runtime.Kernels;
 using TorchSharp;
 using TorchSharp.Modules;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Training;
 
 /// <summary>
 /// A network in training. Its trainable parameters become views of one buffer and their gradients views of another, so that

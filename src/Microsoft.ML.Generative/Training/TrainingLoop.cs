@@ -1,8 +1,14 @@
 using System.Globalization;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Training.Checkpoints;
+using Microsoft.ML.Generative.Training.Reporting;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Training;
 
 /// <summary>
 /// The one loop that trains every model: it draws batches, asks each phase for its losses, follows their gradients, reports, validates
@@ -22,7 +28,7 @@ internal sealed class TrainingLoop
     private readonly BestWeights? _best;
     private readonly long _stepsPerEpoch;
     private readonly long _totalSteps;
-    private readonly Func<torch.Generator, IReadOnlyList<TrainingPictures>>? _pictures;
+    private readonly Func<torch.Generator, IReadOnlyList<TrainingImages>>? _images;
     private readonly Func<string>? _sample;
     private TensorBoardLog? _log;
     private double? _gradientNorm;
@@ -34,17 +40,17 @@ internal sealed class TrainingLoop
     /// <param name="phases">What a step does, in order. The first phase's source defines the epoch, its network's name the loop's checkpoints.</param>
     /// <param name="validation">Batches scored with the first phase's losses at the end of each epoch.</param>
     /// <param name="options">Options of this loop, where a model is trained in several. Default: the run's.</param>
-    /// <param name="pictures">
-    /// Makes pictures that show what the model has learnt, for <see cref="TrainingOptions.TensorBoardDirectory"/> and <see cref="TrainingOptions.PictureDirectory"/>;
+    /// <param name="images">
+    /// Makes images that show what the model has learned, for <see cref="TrainingOptions.TensorBoardDirectory"/> and <see cref="TrainingOptions.ImageDirectory"/>;
     /// called at the end of an epoch or where the options say, without gradients, in evaluation mode, with the same noise every time.
     /// </param>
-    /// <param name="sample">Makes a text that shows what the model has learnt, for the log; called as <paramref name="pictures"/> are.</param>
+    /// <param name="sample">Makes a text that shows what the model has learned, for the log; called as <paramref name="images"/> are.</param>
     /// <exception cref="InvalidOperationException">The checkpoints are of a training with other data.</exception>
     public TrainingLoop(
         TrainingRun run, IReadOnlyList<TrainingPhase> phases, IBatchSource? validation, TrainingOptions? options = null,
-        Func<torch.Generator, IReadOnlyList<TrainingPictures>>? pictures = null, Func<string>? sample = null)
+        Func<torch.Generator, IReadOnlyList<TrainingImages>>? images = null, Func<string>? sample = null)
     {
-        _pictures = pictures;
+        _images = images;
         _sample = sample;
         _run = run;
         _options = options ?? run.Options;
@@ -163,9 +169,9 @@ internal sealed class TrainingLoop
     {
         bool endsEpoch = _step % _stepsPerEpoch == 0 || _step == _totalSteps;
         _isFinished = _step == _totalSteps;
-        bool showsPictures = _pictures is not null && (_options.PictureInterval is { } interval ? _step % interval == 0 || _step == _totalSteps : endsEpoch);
-        if (showsPictures)
-            WritePictures(channel, _pictures!);
+        bool showsImages = _images is not null && (_options.ImageInterval is { } interval ? _step % interval == 0 || _step == _totalSteps : endsEpoch);
+        if (showsImages)
+            WriteImages(channel, _images!);
         if (!endsEpoch && !_meter.IsReportDue(_step))
             return;
 
@@ -275,15 +281,15 @@ internal sealed class TrainingLoop
 
     private static string Text(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
 
-    private void WritePictures(IChannel channel, Func<torch.Generator, IReadOnlyList<TrainingPictures>> make) => Evaluate(generator =>
+    private void WriteImages(IChannel channel, Func<torch.Generator, IReadOnlyList<TrainingImages>> make) => Evaluate(generator =>
     {
         using DisposeScope scope = torch.NewDisposeScope();
         // A draw is as it would be of the trained model.
         using IDisposable precision = MixedPrecision.Scope(null);
-        IReadOnlyList<TrainingPictures> pictures = make(generator);
-        _log?.Write(channel, _step, pictures);
-        if (_options.PictureDirectory is { } folder)
-            TrainingPictures.Save(channel, folder, _step, pictures);
+        IReadOnlyList<TrainingImages> images = make(generator);
+        _log?.Write(channel, _step, images);
+        if (_options.ImageDirectory is { } folder)
+            TrainingImages.Save(channel, folder, _step, images);
         return true;
     });
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative;
 
@@ -144,7 +145,7 @@ public abstract class TrainingOptions
     public CheckpointOptions? Checkpoints { get; set; }
 
     /// <summary>
-    /// Bytes of memory that the rows of training and validation data may take, at least 1 MiB. Rows that do not fit are read anew in each epoch,
+    /// Bytes of memory that the rows of training and validation data may take, at least 1 MiB. Rows that do not fit are read again in each epoch,
     /// while the training computes, and shuffled in a pool of this size instead of all at once. Default: half of the memory that the
     /// process may use.
     /// </summary>
@@ -159,7 +160,7 @@ public abstract class TrainingOptions
     public int? Threads { get; set; }
 
     /// <summary>
-    /// A folder to write reports to for TensorBoard: losses, learning rate, norm of the gradient and speed with each report, and pictures of what an
+    /// A folder to write reports to for TensorBoard: losses, learning rate, norm of the gradient and speed with each report, and images of what an
     /// image model makes at the end of each epoch. Each network has a folder of its own in it, shown as a run. Default: none.
     /// </summary>
     /// <remarks>See them with <c>tensorboard --logdir folder</c>. A resumed training goes on at its step. The trained model does not depend on it.</remarks>
@@ -184,14 +185,14 @@ public abstract class TrainingOptions
     /// <summary>The warm-up of a training whose options name none.</summary>
     internal virtual long DefaultWarmupSteps(long totalSteps) => 0;
 
-    /// <summary>Steps between the pictures that show how far the training is; <see langword="null"/>: those of an epoch.</summary>
-    internal virtual long? PictureInterval => null;
+    /// <summary>Steps between the images that show how far the training is; <see langword="null"/>: those of an epoch.</summary>
+    internal virtual long? ImageInterval => null;
 
-    /// <summary>The folder that these pictures are written to.</summary>
-    internal virtual string? PictureDirectory => null;
+    /// <summary>The folder that these images are written to.</summary>
+    internal virtual string? ImageDirectory => null;
 
-    /// <summary>Whether anybody sees these pictures.</summary>
-    internal bool WantsPictures => TensorBoardDirectory is not null || PictureDirectory is not null;
+    /// <summary>Whether anybody sees these images.</summary>
+    internal bool WantsImages => TensorBoardDirectory is not null || ImageDirectory is not null;
 
     /// <summary>Whether there is something to score the model on that it does not learn.</summary>
     internal virtual bool HasValidation => ValidationData is not null;

@@ -1,6 +1,7 @@
+using Microsoft.ML.Generative.Data.Batches;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Training;
 
 /// <summary>
 /// One network's part of a training step: which parameters it updates, from which batches, and how a batch becomes losses.

@@ -1,10 +1,16 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Training.Checkpoints;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Training;
 
 /// <summary>
 /// One call of <c>Fit</c>, from the checks before it to its end: the device, the seed, the threads, and the checkpoints that it goes on from.
@@ -44,8 +50,8 @@ internal sealed class TrainingRun : IDisposable
         using IChannel channel = host.Start("Preparing");
         if (options.TensorBoardDirectory is { } directory)
             WritableFolder.Prepare(directory, nameof(TrainingOptions.TensorBoardDirectory));
-        if (options.PictureDirectory is { } pictures)
-            WritableFolder.Prepare(pictures, nameof(ImageTrainingOptions.SampleDirectory));
+        if (options.ImageDirectory is { } images)
+            WritableFolder.Prepare(images, nameof(ImageTrainingOptions.SampleDirectory));
         torch.Device device = TorchDevices.Choose(env, channel);
         long? seedAskedFor = options.Seed ?? (host as IHostEnvironmentInternal)?.Seed;
         CheckpointFolder? checkpoints = options.Checkpoints is null ? null : new CheckpointFolder(options.Checkpoints);

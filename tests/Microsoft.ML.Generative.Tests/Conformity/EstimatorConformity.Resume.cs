@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;

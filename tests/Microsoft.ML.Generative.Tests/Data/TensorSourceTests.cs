@@ -1,4 +1,7 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -116,10 +119,10 @@ public sealed class TensorSourceTests
     {
         using MLImage first = MLImage.CreateFromPixels(2, 1, MLPixelFormat.Rgba32, new byte[8]);
         using MLImage second = MLImage.CreateFromPixels(1, 3, MLPixelFormat.Rgba32, new byte[12]);
-        IDataView data = _ml.Data.LoadFromEnumerable([new Image { Picture = first }, new Image { Picture = second }]);
-        TensorColumn column = TensorColumn.Features(data.Schema, "Picture", new ImageShape(3, 1, 2), ValueRange.Unit);
+        IDataView data = _ml.Data.LoadFromEnumerable([new Image { Image = first }, new Image { Image = second }]);
+        TensorColumn column = TensorColumn.Features(data.Schema, "Image", new ImageShape(3, 1, 2), ValueRange.Unit);
         InvalidDataException error = Assert.Throws<InvalidDataException>(() => TensorSource.Read(_host, data, [column]));
-        Assert.Contains("Column 'Picture', row 1: the image has 1×3 pixels; expected 2×1", error.Message);
+        Assert.Contains("Column 'Image', row 1: the image has 1×3 pixels; expected 2×1", error.Message);
     }
 
     [Fact]
@@ -221,9 +224,9 @@ public sealed class TensorSourceTests
 
     private static torch.Tensor ReadImage(MLImage image, int channels)
     {
-        IDataView data = _ml.Data.LoadFromEnumerable([new Image { Picture = image }]);
-        ImageShape shape = ColumnTypes.FindShape(data, "Picture", channels, null, null)!.Value;
-        using TensorSource source = TensorSource.Read(_host, data, [TensorColumn.Features(data.Schema, "Picture", shape, ValueRange.Unit)]);
+        IDataView data = _ml.Data.LoadFromEnumerable([new Image { Image = image }]);
+        ImageShape shape = ColumnTypes.FindShape(data, "Image", channels, null, null)!.Value;
+        using TensorSource source = TensorSource.Read(_host, data, [TensorColumn.Features(data.Schema, "Image", shape, ValueRange.Unit)]);
         return NextBatch(source);
     }
 
@@ -281,6 +284,6 @@ public sealed class TensorSourceTests
     private sealed class Image
     {
         [Microsoft.ML.Transforms.Image.ImageType(1, 2)]
-        public MLImage? Picture { get; set; }
+        public MLImage? Image { get; set; }
     }
 }

@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -14,8 +16,8 @@ public sealed class BatchNormalizationTests
         using IDisposable noGradient = no_grad();
         using var layer = new BatchNormalization(1);
         Tensor x = tensor([1f, 3, 5, 7], [2, 1, 2, 1]);
-        float[] normalised = layer.call(x).data<float>().ToArray();
-        foreach ((float value, float expected) in normalised.Zip([-3f, -1, 1, 3]))
+        float[] normalized = layer.call(x).data<float>().ToArray();
+        foreach ((float value, float expected) in normalized.Zip([-3f, -1, 1, 3]))
             Assert.Equal(expected / Math.Sqrt(5), value, 1e-4);
 
         layer.eval();

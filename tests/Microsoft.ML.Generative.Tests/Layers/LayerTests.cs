@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;

@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Layers;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;

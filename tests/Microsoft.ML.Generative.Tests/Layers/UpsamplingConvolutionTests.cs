@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Layers;
 using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -7,7 +8,7 @@ namespace Microsoft.ML.Generative.Tests;
 public class UpsamplingConvolutionTests
 {
     [Fact]
-    public void It_is_a_convolution_of_the_picture_made_larger_in_values_and_gradients()
+    public void It_is_a_convolution_of_the_image_made_larger_in_values_and_gradients()
     {
         using DisposeScope scope = NewDisposeScope();
         using nn.Module<Tensor, Tensor> layer = Layer.UpsamplingConv2d(3, 5);

@@ -1,4 +1,5 @@
 using MathNet.Numerics.LinearAlgebra;
+using Microsoft.ML.Generative.Statistics;
 
 namespace Microsoft.ML.Generative.Tests.Mathematics;
 

@@ -1,4 +1,5 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Statistics;
 
 namespace Microsoft.ML.Generative.Tests.Mathematics;
 
@@ -38,13 +39,13 @@ public class InformationEstimateTests
     [InlineData(0)]
     [InlineData(0.6)]
     [InlineData(-0.9)]
-    public void Neighbours_find_the_information_of_normal_variables(double correlation)
+    public void Neighbors_find_the_information_of_normal_variables(double correlation)
     {
         (double[] x, double[] y) = Normal(new Random(5), 3_000, correlation);
         double expected = -0.5 * Math.Log(1 - correlation * correlation);
         // At 3,000 draws the estimator's standard deviation is about 0.015 nats (Kraskov et al. 2004, figure 4, scaled).
         Assert.Equal(expected, InformationTheory.MutualInformationFromSamples(x, y), 0.06);
-        Assert.Equal(expected / Math.Log(2), InformationTheory.MutualInformationFromSamples(x, y, neighbours: 5, InformationUnit.Bits), 0.08);
+        Assert.Equal(expected / Math.Log(2), InformationTheory.MutualInformationFromSamples(x, y, neighbors: 5, InformationUnit.Bits), 0.08);
     }
 
     [Fact]
@@ -130,11 +131,11 @@ public class InformationEstimateTests
         Refused("The data is empty", () => InformationTheory.EstimateMutualInformation(Rows([]), "Value", "Vector"));
         Refused("Column 'Value', row 1: the value is NaN", () => InformationTheory.EstimateMutualInformation(
             Rows([new Row(), new Row { Value = float.NaN }]), "Value", "Vector"));
-        Refused("3 rows were given; 3 neighbours", () => InformationTheory.MutualInformationFromSamples([1, 2, 3], [1, 2, 3]));
+        Refused("3 rows were given; 3 neighbors", () => InformationTheory.MutualInformationFromSamples([1, 2, 3], [1, 2, 3]));
         Refused("x has 2 values and y has 1", () => InformationTheory.MutualInformationFromSamples([1, 2], [1]));
         Refused("Count 1 is -1", () => InformationTheory.EntropyFromCounts([1, -1]));
         Refused("All counts are 0", () => InformationTheory.EntropyFromCounts([0, 0]));
-        Assert.Throws<ArgumentOutOfRangeException>(() => InformationTheory.MutualInformationFromSamples([1, 2], [1, 2], neighbours: 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => InformationTheory.MutualInformationFromSamples([1, 2], [1, 2], neighbors: 0));
     }
 
     private static void Refused(string reason, Action call) =>

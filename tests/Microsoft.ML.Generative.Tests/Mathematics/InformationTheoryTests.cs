@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Statistics;
+
 namespace Microsoft.ML.Generative.Tests.Mathematics;
 
 public class InformationTheoryTests

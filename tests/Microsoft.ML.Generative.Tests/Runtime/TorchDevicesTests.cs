@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Runtime;
+
 namespace Microsoft.ML.Generative.Tests;
 
 public sealed class TorchDevicesTests

@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;

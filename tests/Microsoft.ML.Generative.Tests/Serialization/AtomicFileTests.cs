@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Serialization;
+
 namespace Microsoft.ML.Generative.Tests;
 
 public sealed class AtomicFileTests : IDisposable

@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Reflection;
 using System.Text;
 using CsCheck;
+using Microsoft.ML.Generative.Serialization;
 using Xunit.Abstractions;
 
 namespace Microsoft.ML.Generative.Tests;
@@ -86,7 +87,7 @@ public sealed class HostileFileTests(ITestOutputHelper output)
             }
         }
 
-        // Bytes of the zip file as it is, and of its entries, packed anew; without the data's schema, a file in ML.NET's own format that
+        // Bytes of the zip file as it is, and of its entries, packed again; without the data's schema, a file in ML.NET's own format that
         // ML.NET reads with threads of its own.
         (string Name, byte[] Bytes)[] entries = [.. Unpack(sound).Where(e => !e.Name.StartsWith("Schema", StringComparison.Ordinal))];
         byte[] packed = Pack(entries);

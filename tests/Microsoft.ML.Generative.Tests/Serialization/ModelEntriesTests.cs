@@ -1,6 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
 using TorchSharp;
 using TorchSharp.Modules;
 

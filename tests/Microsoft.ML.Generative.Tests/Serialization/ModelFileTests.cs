@@ -1,5 +1,7 @@
 using System.IO.Compression;
 using System.Reflection;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 using TorchSharp.Modules;

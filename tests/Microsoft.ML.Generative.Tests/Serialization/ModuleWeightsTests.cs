@@ -1,3 +1,6 @@
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
 using TorchSharp.Modules;
 

@@ -1,4 +1,6 @@
 using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Serialization;
 using TorchSharp;
 using TorchSharp.Modules;
 

@@ -1,3 +1,6 @@
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Training;
+using Microsoft.ML.Generative.Training.Checkpoints;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;

@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Training;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;

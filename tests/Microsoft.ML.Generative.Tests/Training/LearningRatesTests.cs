@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Training;
+
 namespace Microsoft.ML.Generative.Tests;
 
 public sealed class LearningRatesTests

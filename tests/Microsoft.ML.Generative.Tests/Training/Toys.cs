@@ -1,3 +1,7 @@
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Training;
 using TorchSharp;
 using TorchSharp.Modules;
 

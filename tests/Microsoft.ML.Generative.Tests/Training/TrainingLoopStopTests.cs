@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.ML.Generative.Training;
 using TorchSharp;
 using TorchSharp.Modules;
 

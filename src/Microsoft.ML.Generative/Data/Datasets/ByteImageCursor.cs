@@ -1,6 +1,6 @@
 using Microsoft.ML.Data;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Data.Datasets;
 
 /// <summary>
 /// Walks over every <paramref name="parts"/>th block of rows, starting with block number <paramref name="part"/>.

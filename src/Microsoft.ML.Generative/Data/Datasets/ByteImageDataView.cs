@@ -1,6 +1,7 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Data.Columns;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Data.Datasets;
 
 /// <summary>
 /// Images and their classes as rows: <c>Image</c>, a vector of bytes whose dimensions are the <see cref="ImageShape"/>, and

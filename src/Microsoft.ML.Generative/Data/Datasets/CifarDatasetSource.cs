@@ -1,7 +1,7 @@
 using System.Formats.Tar;
 using System.IO.Compression;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Data.Datasets;
 
 /// <summary>An image data set in the binary form of CIFAR-10: an archive of files of equally many records, which is read without unpacking it to disk.</summary>
 internal sealed record CifarDatasetSource : ImageDatasetSource
@@ -41,7 +41,7 @@ internal sealed record CifarDatasetSource : ImageDatasetSource
         using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16);
         // Whoever has it from elsewhere has the authors' own bytes or something else. On the pool, as downloads are.
         if (Task.Run(() => Archive.FindFaultAsync(file, cancellationToken), cancellationToken).GetAwaiter().GetResult() is { } fault)
-            throw new InvalidDataException($"'{path}' is not the archive that the authors of {Title} published: {fault}. Delete it, to have it downloaded anew.");
+            throw new InvalidDataException($"'{path}' is not the archive that the authors of {Title} published: {fault}. Delete it, to have it downloaded again.");
 
         file.Position = 0;
         HashSet<string> missing = [.. UnpackedFiles];

@@ -1,4 +1,6 @@
-namespace Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Data.Columns;
+
+namespace Microsoft.ML.Generative.Data.Datasets;
 
 /// <summary>
 /// Reads images in the binary form of CIFAR-10, plain or in gzip: records of 3,073 bytes, the class and then 32 rows of 32 values of red,

@@ -1,4 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Data.Datasets;
+using Microsoft.ML.Generative.Interop;
 using Microsoft.ML.Transforms.Image;
 
 namespace Microsoft.ML.Generative;
@@ -37,10 +41,10 @@ public sealed class DatasetCatalog
     /// </summary>
     /// <param name="count">Number of rows. Any ten rows from a multiple of ten on show each digit once, in random order.</param>
     /// <param name="seed">
-    /// Decides the pictures: the same seed gives the same bytes on every machine, and the first rows do not depend on
+    /// Decides the images: the same seed gives the same bytes on every machine, and the first rows do not depend on
     /// <paramref name="count"/>. Null takes the seed of the <see cref="MLContext"/>, and if that has none, a new one each time.
     /// </param>
-    /// <returns>Rows that are drawn when they are read, each pass anew and alike; they take no memory.</returns>
+    /// <returns>Rows that are drawn when they are read, each pass again and alike; they take no memory.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is below 1.</exception>
     /// <example>
     /// <code>
@@ -51,7 +55,7 @@ public sealed class DatasetCatalog
     public IDataView Digits(int count = 10_000, int? seed = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
-        return new ByteImageDataView(new DrawnDigits(count, SeedSequence.Choose(_owner.Context, seed)));
+        return new ByteImageDataView(new SyntheticDigits(count, SeedSequence.Choose(_owner.Context, seed)));
     }
 
     /// <summary>
@@ -77,7 +81,7 @@ public sealed class DatasetCatalog
         Load(ImageDatasetSources.Mnist, progress, cancellationToken);
 
     /// <summary>
-    /// Fashion-MNIST: pictures of clothes, 60,000 to train on and 10,000 to test with. 31 MB to download; on Debian the package
+    /// Fashion-MNIST: images of clothes, 60,000 to train on and 10,000 to test with. 31 MB to download; on Debian the package
     /// <c>dataset-fashion-mnist</c> has it.
     /// </summary>
     /// <inheritdoc cref="Mnist" path="/param"/>
@@ -114,7 +118,7 @@ public sealed class DatasetCatalog
         Load(ImageDatasetSources.Kmnist, progress, cancellationToken);
 
     /// <summary>
-    /// CIFAR-10: colour photographs of 32×32 pixels, 50,000 to train on and 10,000 to test with. 170 MB to download.
+    /// CIFAR-10: color photographs of 32×32 pixels, 50,000 to train on and 10,000 to test with. 170 MB to download.
     /// </summary>
     /// <inheritdoc cref="Mnist" path="/param"/>
     /// <returns>Training and test rows, in memory (154 MB and 31 MB): planes of red, green and blue, 3×32×32 bytes a row.</returns>
@@ -140,30 +144,30 @@ public sealed class DatasetCatalog
         Load(ImageDatasetSources.Cifar10, progress, cancellationToken);
 
     /// <summary>
-    /// Pictures in a folder, brought to one size. Where they lie in sub-folders, at any depth, the name of the first sub-folder is the label;
+    /// Images in a folder, brought to one size. Where they lie in sub-folders, at any depth, the name of the first sub-folder is the label;
     /// where they lie in the folder itself, there is no column <c>Label</c>.
     /// </summary>
-    /// <param name="path">The folder. Files that end in .bmp, .gif, .ico, .jfif, .jpe, .jpeg, .jpg, .png, .wbmp or .webp are pictures; others, and names that begin with a dot, are passed over.</param>
+    /// <param name="path">The folder. Files that end in .bmp, .gif, .ico, .jfif, .jpe, .jpeg, .jpg, .png, .wbmp or .webp are images; others, and names that begin with a dot, are passed over.</param>
     /// <param name="imageWidth">Columns of every image, 1 to 8,192.</param>
     /// <param name="imageHeight">Rows of every image, 1 to 8,192.</param>
     /// <param name="channels">3 for planes of red, green and blue, or 1 for gray (ITU-R BT.601 luma).</param>
     /// <param name="resizing">
     /// What to do where width and height are in another proportion: take as much of the middle as fits
-    /// (<see cref="ImageResizingEstimator.ResizingKind.IsoCrop"/>), put black around the whole picture
+    /// (<see cref="ImageResizingEstimator.ResizingKind.IsoCrop"/>), put black around the whole image
     /// (<see cref="ImageResizingEstimator.ResizingKind.IsoPad"/>), or stretch it (<see cref="ImageResizingEstimator.ResizingKind.Fill"/>).
     /// </param>
     /// <returns>
-    /// Rows in ordinal order of their paths. A picture is decoded when its value is asked for, each time anew; a training that has memory for
+    /// Rows in ordinal order of their paths. An image is decoded when its value is asked for, each time again; a training that has memory for
     /// all of them asks once.
     /// </returns>
     /// <remarks>
-    /// Resizing is bilinear with antialiasing, as in Pillow and PyTorch. Pictures are turned upright as their EXIF orientation says; transparent
-    /// parts become black; of an animation the first picture counts. Two folders with the same sub-folders have the same keys. Links to files
+    /// Resizing is bilinear with antialiasing, as in Pillow and PyTorch. Images are turned upright as their EXIF orientation says; transparent
+    /// parts become black; of an animation the first image counts. Two folders with the same sub-folders have the same keys. Links to files
     /// are read; a link to a folder is an error, since it may lead round in circles. A file that cannot be read, or is damaged or cut off, is
     /// an <see cref="InvalidDataException"/> or <see cref="IOException"/> that names it, when its row is read.
     /// </remarks>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
-    /// <exception cref="ArgumentException">An argument is out of its range; or the folder has no pictures, both pictures and sub-folders with pictures, or a link to a folder in it.</exception>
+    /// <exception cref="ArgumentException">An argument is out of its range; or the folder has no images, both images and sub-folders with images, or a link to a folder in it.</exception>
     /// <example>
     /// <code>
     /// // flowers/rose/1.jpg, flowers/tulip/2.png, …
@@ -183,9 +187,9 @@ public sealed class DatasetCatalog
         OptionChecks.Between(imageWidth, 1, LongestSide);
         OptionChecks.Between(imageHeight, 1, LongestSide);
         if (channels is not (1 or 3))
-            throw new ArgumentOutOfRangeException(nameof(channels), channels, "Pictures are read with 1 channel (gray) or 3 (red, green, blue).");
+            throw new ArgumentOutOfRangeException(nameof(channels), channels, "Images are read with 1 channel (gray) or 3 (red, green, blue).");
         OptionChecks.Defined(resizing);
-        return new ByteImageDataView(new FolderImages(ImageFolderFiles.Find(path), new PictureReader(new ImageShape(channels, imageHeight, imageWidth), resizing)));
+        return new ByteImageDataView(new FolderImages(ImageFolderFiles.Find(path), new ImageReader(new ImageShape(channels, imageHeight, imageWidth), resizing)));
     }
 
     private DataOperationsCatalog.TrainTestData Load(ImageDatasetSource source, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Data.Datasets;
 
 /// <summary>
 /// Downloads files whose size and SHA-256 are known. What arrives goes to a file with <c>.partial</c> at the end, which a later

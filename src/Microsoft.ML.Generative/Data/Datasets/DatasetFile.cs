@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Data.Datasets;
 
 /// <summary>A file of a data set: what a download of it must be, to the byte.</summary>
 /// <param name="Name">Its name, in gzip form with <c>.gz</c> at the end.</param>

@@ -1,4 +1,6 @@
-namespace Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Common;
+
+namespace Microsoft.ML.Generative.Data.Datasets;
 
 /// <summary>
 /// Draws a digit as a hand might: a shape of it with wobbling points, bent, slanted, turned, sized and placed at random, in a
@@ -6,11 +8,11 @@ namespace Microsoft.ML.Generative;
 /// </summary>
 /// <remarks>
 /// Only +, −, ×, ÷, comparisons and square roots of Single are used. IEEE 754 fixes their results to the last bit and .NET
-/// neither reorders nor fuses them, so a picture has the same bytes on every machine.
+/// neither reorders nor fuses them, so an image has the same bytes on every machine.
 /// </remarks>
 internal static class DigitPainter
 {
-    /// <summary>Width and height of a picture.</summary>
+    /// <summary>Width and height of an image.</summary>
     public const int Side = 28;
 
     private const float Middle = Side / 2f;
@@ -66,7 +68,7 @@ internal static class DigitPainter
         }
     }
 
-    /// <summary>Stretches, slants and turns the points about the origin, then brings them to their size and place in the picture.</summary>
+    /// <summary>Stretches, slants and turns the points about the origin, then brings them to their size and place in the image.</summary>
     private static void Place(Span<float> points, ref RowRandom random)
     {
         var width = random.Between(0.75f, 1.2f);

@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Data.Datasets;
 
 /// <summary>
 /// One way to write a digit: points in a box whose height is 1 (x to the right, y down), and strokes that run smoothly through

@@ -1,7 +1,9 @@
-namespace Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Data.Columns;
 
-/// <summary>Pictures in files, each decoded and resized when it is asked for.</summary>
-internal sealed class FolderImages(ImageFolderFiles files, PictureReader reader) : IByteImageSource
+namespace Microsoft.ML.Generative.Data.Datasets;
+
+/// <summary>Images in files, each decoded and resized when it is asked for.</summary>
+internal sealed class FolderImages(ImageFolderFiles files, ImageReader reader) : IByteImageSource
 {
     public int Count => files.Paths.Length;
 

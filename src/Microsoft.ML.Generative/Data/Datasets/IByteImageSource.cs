@@ -1,4 +1,6 @@
-namespace Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Data.Columns;
+
+namespace Microsoft.ML.Generative.Data.Datasets;
 
 /// <summary>
 /// Images of one shape, one byte a value, each with a class where there are classes. Implementations answer any row at any time, from any thread.

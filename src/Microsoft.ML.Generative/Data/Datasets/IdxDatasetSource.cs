@@ -1,4 +1,6 @@
-namespace Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Data.Columns;
+
+namespace Microsoft.ML.Generative.Data.Datasets;
 
 /// <summary>An image data set of four IDX files: images and labels to train on and to test with.</summary>
 internal sealed record IdxDatasetSource : ImageDatasetSource

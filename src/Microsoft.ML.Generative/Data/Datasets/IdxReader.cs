@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Data.Datasets;
 
 /// <summary>
 /// Reads arrays of bytes in the IDX format, plain or in gzip. The file is a magic number (two zero bytes, 0x08 for unsigned

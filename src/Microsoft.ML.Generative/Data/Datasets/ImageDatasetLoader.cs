@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Data.Datasets;
 
 /// <summary>
 /// Finds the files of an image data set, in the data directory, then in the folders of the system, downloads those that are

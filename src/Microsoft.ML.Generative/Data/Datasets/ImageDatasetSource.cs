@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Data.Datasets;
 
 /// <summary>An image data set: where its files come from and how they are read.</summary>
 internal abstract record ImageDatasetSource

@@ -1,8 +1,8 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Data.Datasets;
 
 /// <summary>
 /// The data sets that can be downloaded. Sizes and hashes are those of the files as their authors published them; TensorFlow
-/// Datasets and several other projects pin the same. Copies packed anew (Debian's, for one) differ in the gzip header and are
+/// Datasets and several other projects pin the same. Copies packed again (Debian's, for one) differ in the gzip header and are
 /// judged by their content instead.
 /// </summary>
 internal static class ImageDatasetSources

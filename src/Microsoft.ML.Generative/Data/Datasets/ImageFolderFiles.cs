@@ -1,15 +1,15 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Data.Datasets;
 
-/// <summary>The picture files of a folder, and the sub-folder that each is of.</summary>
+/// <summary>The image files of a folder, and the sub-folder that each is of.</summary>
 /// <param name="Paths">Full paths, in ordinal order of the paths below the folder with forward slashes: the same on every system.</param>
 /// <param name="Classes">For each file the number of its class in <paramref name="ClassNames"/>; empty where there are none.</param>
-/// <param name="ClassNames">Names of the sub-folders with pictures, in ordinal order; none where all pictures lie in the folder itself.</param>
+/// <param name="ClassNames">Names of the sub-folders with images, in ordinal order; none where all images lie in the folder itself.</param>
 internal sealed record ImageFolderFiles(string[] Paths, int[] Classes, string[] ClassNames)
 {
     private static readonly string[] _extensions = [".bmp", ".gif", ".ico", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".wbmp", ".webp"];
 
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
-    /// <exception cref="ArgumentException">It has no pictures, both pictures and sub-folders with pictures, or a link to a folder in it.</exception>
+    /// <exception cref="ArgumentException">It has no images, both images and sub-folders with images, or a link to a folder in it.</exception>
     public static ImageFolderFiles Find(string folder)
     {
         DirectoryInfo root = new(folder);
@@ -19,13 +19,13 @@ internal sealed record ImageFolderFiles(string[] Paths, int[] Classes, string[] 
         List<string> found = [];
         Add(root, "", found);
         if (found.Count == 0)
-            throw new ArgumentException($"The folder '{root.FullName}' has no pictures, neither in itself nor in folders in it. Pictures are files that end in {string.Join(", ", _extensions)}.");
+            throw new ArgumentException($"The folder '{root.FullName}' has no images, neither in itself nor in folders in it. Images are files that end in {string.Join(", ", _extensions)}.");
         found.Sort(StringComparer.Ordinal);
 
         var loose = found.FirstOrDefault(path => !path.Contains('/', StringComparison.Ordinal));
         var classNames = loose is not null ? [] : found.Select(ClassOf).Distinct().Order(StringComparer.Ordinal).ToArray();
         if (loose is not null && found.FirstOrDefault(path => path.Contains('/', StringComparison.Ordinal)) is { } inner)
-            throw new ArgumentException($"The folder '{root.FullName}' has both pictures of its own ('{loose}') and folders of pictures ('{inner}'): the former would have no label. Put all of them in folders, or none.");
+            throw new ArgumentException($"The folder '{root.FullName}' has both images of its own ('{loose}') and folders of images ('{inner}'): the former would have no label. Put all of them in folders, or none.");
 
         var numbers = classNames.Select((name, number) => (name, number)).ToDictionary(c => c.name, c => c.number, StringComparer.Ordinal);
         return new ImageFolderFiles(
@@ -38,7 +38,7 @@ internal sealed record ImageFolderFiles(string[] Paths, int[] Classes, string[] 
     {
         foreach (var entry in folder.EnumerateFileSystemInfos())
         {
-            // Not only what the system calls hidden: the files that macOS leaves beside pictures are named like them, but for the dot.
+            // Not only what the system calls hidden: the files that macOS leaves beside images are named like them, but for the dot.
             if (entry.Name[0] == '.' || entry.Attributes.HasFlag(FileAttributes.Hidden))
                 continue;
 

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Data.Datasets;
 
 /// <summary>Reads files of known content length that may be in gzip form; whether one is, is told from its content.</summary>
 internal static class PackedFile

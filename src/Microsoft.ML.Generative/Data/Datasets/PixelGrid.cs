@@ -1,6 +1,6 @@
 using SkiaSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Data.Datasets;
 
 /// <summary>Pixels of four bytes (red, green, blue, alpha) as they are to be seen: the pixel in column x and row y begins at Start + x·StepX + y·StepY.</summary>
 internal readonly ref struct PixelGrid

@@ -1,4 +1,6 @@
-namespace Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Data.Columns;
+
+namespace Microsoft.ML.Generative.Data.Datasets;
 
 /// <summary>Images that lie in memory one after the other.</summary>
 internal sealed class StoredImages : IByteImageSource

@@ -1,7 +1,7 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Data.Datasets;
 
 /// <summary>
-/// A square picture on which lines are drawn by distance: each pixel keeps how deep its centre lies within the nearest line.
+/// A square image on which lines are drawn by distance: each pixel keeps how deep its centre lies within the nearest line.
 /// </summary>
 internal readonly ref struct StrokeCanvas
 {
@@ -23,7 +23,7 @@ internal readonly ref struct StrokeCanvas
         depth.Fill(Far);
     }
 
-    /// <summary>Draws a line with round ends; the centre of the top left pixel is at 0.5, 0.5.</summary>
+    /// <summary>Draws a line with round ends; the center of the top left pixel is at 0.5, 0.5.</summary>
     public void Line(float x1, float y1, float x2, float y2, float radius)
     {
         var reach = radius + MostSoftness / 2f;

@@ -1,7 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.ML.Generative.Data.Datasets;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Data.Hub;
 
 /// <summary>A file that is known by git's name for its content: the SHA-1 of a header with its length, and of the content.</summary>
 internal sealed record GitBlobFile(string Name, long Size, string BlobId) : DatasetFile(Name, Size, "")

@@ -1,7 +1,10 @@
 using System.Net;
 using System.Net.Http.Headers;
+using Microsoft.ML.Generative.Data.Datasets;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Data.Hub;
 
 /// <summary>One call of <see cref="HuggingFaceHub.DownloadAsync"/>.</summary>
 internal sealed class HubDownload

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Microsoft.ML.Generative.Data.Datasets;
+using Microsoft.ML.Generative.Serialization;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Data.Hub;
 
 /// <summary>A model on the Hub, at a revision.</summary>
 internal sealed partial record HubRepository(string Name, string Revision)

@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Data.Hub;
+
 namespace Microsoft.ML.Generative;
 
 /// <summary>Downloads models from the Hugging Face Hub, once: a second call finds them on the disk, without a network too.</summary>

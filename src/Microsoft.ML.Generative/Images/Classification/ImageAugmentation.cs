@@ -1,13 +1,14 @@
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Classification;
 
-/// <summary>Changes of pictures that leave their class as it is, each row's drawn anew.</summary>
+/// <summary>Changes of images that leave their class as it is, each row's drawn again.</summary>
 internal static class ImageAugmentation
 {
     /// <param name="x">[batch, channels, height, width].</param>
-    /// <param name="maxShift">Pixels by which a picture moves at most in each direction; zeros come in.</param>
-    /// <param name="flips">Whether half of the pictures are mirrored, left for right.</param>
+    /// <param name="maxShift">Pixels by which an image moves at most in each direction; zeros come in.</param>
+    /// <param name="flips">Whether half of the images are mirrored, left for right.</param>
     /// <param name="generator">Draws, on the CPU.</param>
     public static Tensor Apply(Tensor x, int maxShift, bool flips, Generator generator)
     {
@@ -19,7 +20,7 @@ internal static class ImageAugmentation
         Tensor right = randint(0, 2 * maxShift + 1, [rows, 1], int64, generator: generator);
         Tensor mirrored = randint(0, flips ? 2 : 1, [rows, 1], int64, generator: generator).to(ScalarType.Bool);
 
-        // Where in the padded picture each row and column of the new one comes from.
+        // Where in the padded image each row and column of the new one comes from.
         Tensor columns = arange(width, int64).unsqueeze(0);
         Tensor fromX = where(mirrored, columns.flip(1), columns).Plus(right).to(x.device);
         Tensor fromY = arange(height, int64).unsqueeze(0).Plus(down).to(x.device);

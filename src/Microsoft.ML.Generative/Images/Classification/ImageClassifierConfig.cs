@@ -1,12 +1,15 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Serialization;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Classification;
 
 /// <summary>What a model file says of the network beside its weights.</summary>
 /// <param name="Options">The options of the training.</param>
-/// <param name="Shape">The pictures.</param>
+/// <param name="Shape">The images.</param>
 /// <param name="ClassCount">The classes.</param>
 /// <param name="Labels">What they stand for, if anything.</param>
 internal sealed record ImageClassifierConfig(ImageClassifierOptions Options, ImageShape Shape, int ClassCount, ClassLabels? Labels)
@@ -18,7 +21,7 @@ internal sealed record ImageClassifierConfig(ImageClassifierOptions Options, Ima
 
     public ImageClassifierNetwork CreateNetwork() => new(Options, Shape, ClassCount);
 
-    /// <summary>The pictures of a data view.</summary>
+    /// <summary>The images of a data view.</summary>
     public TensorColumn InputTensor(DataViewSchema schema) => TensorColumn.Features(schema, Options.InputColumnName, Shape, ValueRange.Unit);
 
     /// <exception cref="ArgumentException">A model file could not hold it.</exception>

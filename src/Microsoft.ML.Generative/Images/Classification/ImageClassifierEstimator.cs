@@ -1,3 +1,9 @@
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Images.Classification;
+using Microsoft.ML.Generative.Interop;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -5,7 +11,7 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>Trains a small convolutional network to tell which class a picture is of.</summary>
+/// <summary>Trains a small convolutional network to tell which class an image is of.</summary>
 /// <remarks>
 /// <para>
 /// Create with <see cref="GenerativeTransformsCatalog.ImageClassifier(string, string, int)"/> or
@@ -14,18 +20,18 @@ namespace Microsoft.ML.Generative;
 /// <list type="table">
 /// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
 /// <item><term>input (Label)</term><description>key, or integer from 0: the class; read by the training only.</description></item>
-/// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte with the shape of a picture.</description></item>
+/// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte with the shape of an image.</description></item>
 /// <item><term>output (PredictedLabel)</term><description>key: the most probable class, with the label column's key values; for integers, the integers.</description></item>
 /// <item><term>output (Score)</term><description>vector of Single: the probability of each class. Its slots have the classes' names.</description></item>
-/// <item><term>output, optional (none)</term><description>vector of Single: what the last layer sees, a description of the picture.</description></item>
+/// <item><term>output, optional (none)</term><description>vector of Single: what the last layer sees, a description of the image.</description></item>
 /// </list>
 /// <para>
-/// Task: multiclass classification, feature extraction · normalisation: pixels in 0..1 (bytes are scaled) · caching: not needed (reads once) · GPU: yes ·
+/// Task: multiclass classification, feature extraction · normalization: pixels in 0..1 (bytes are scaled) · caching: not needed (reads once) · GPU: yes ·
 /// same seed, same weights on the CPU: yes · exact resume: yes.
 /// </para>
 /// <para>
 /// The columns are what <c>mlContext.MulticlassClassification.Evaluate</c> and <c>MapKeyToValue</c> expect; the evaluator wants a key column of labels,
-/// or one of Single. The trained model also describes pictures for <see cref="GenerativeCatalog"/>'s evaluation of generated ones.
+/// or one of Single. The trained model also describes images for <see cref="GenerativeCatalog"/>'s evaluation of generated ones.
 /// </para>
 /// <para>
 /// He, Zhang, Ren, Sun, "Identity mappings in deep residual networks", 2016, <see href="https://arxiv.org/abs/1603.05027"/>; label smoothing: Szegedy et al.,

@@ -1,9 +1,12 @@
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Classification;
 
 /// <summary>
 /// A convolutional classifier: a convolution, stages of blocks of which each later stage halves height and width and doubles the channels, the mean over
@@ -29,7 +32,7 @@ internal sealed class ImageClassifierNetwork : nn.Module
         RegisterComponents();
     }
 
-    /// <summary>How many numbers such a network has, averages of normalisations included, without making it.</summary>
+    /// <summary>How many numbers such a network has, averages of normalizations included, without making it.</summary>
     /// <exception cref="OverflowException">More than can be counted.</exception>
     public static long CountParameters(ImageClassifierOptions options, ImageShape shape, int classCount)
     {
@@ -42,7 +45,7 @@ internal sealed class ImageClassifierNetwork : nn.Module
         }
     }
 
-    /// <summary>Pictures with values in 0..1, [batch, channels, height, width], to [batch, features], each at least 0.</summary>
+    /// <summary>Images with values in 0..1, [batch, channels, height, width], to [batch, features], each at least 0.</summary>
     public Tensor Features(Tensor x)
     {
         Tensor h = stem.call(x.Times(2).Plus(-1));
@@ -51,7 +54,7 @@ internal sealed class ImageClassifierNetwork : nn.Module
         return F.relu(norm.call(h)).AsFloat32().mean([2, 3]);
     }
 
-    /// <summary>From features to [batch, classes], unnormalised logarithms of probabilities.</summary>
+    /// <summary>From features to [batch, classes], unnormalized logarithms of probabilities.</summary>
     public Tensor Logits(Tensor features)
     {
         Tensor kept = _dropout == 0 ? features : F.dropout(features, _dropout, training);
@@ -73,7 +76,7 @@ internal sealed class ImageClassifierNetwork : nn.Module
     }
 }
 
-/// <summary>Two convolutions, each after a normalisation, and around them a shortcut if the network is residual.</summary>
+/// <summary>Two convolutions, each after a normalization, and around them a shortcut if the network is residual.</summary>
 internal sealed class ImageClassifierBlock : nn.Module<Tensor, Tensor>
 {
     private const int ChannelsInGroup = 4;
@@ -89,7 +92,7 @@ internal sealed class ImageClassifierBlock : nn.Module<Tensor, Tensor>
     public ImageClassifierBlock(ImageClassifierOptions options, int inputs, int outputs, int stride)
         : base(nameof(ImageClassifierBlock))
     {
-        _isResidual = options.Architecture == ImageClassifierArchitecture.Residual;
+        _isResidual = options.Network == ImageClassifierNetworkKind.Residual;
         norm1 = Normalization(options, inputs);
         conv1 = Layer.Conv2d(inputs, outputs, 3, stride, padding: 1, hasBias: false);
         norm2 = Normalization(options, outputs);
@@ -131,5 +134,5 @@ internal sealed class ImageClassifierBlock : nn.Module<Tensor, Tensor>
     }
 
     private static bool HasProjection(ImageClassifierOptions options, int inputs, int outputs, int stride) =>
-        options.Architecture == ImageClassifierArchitecture.Residual && (inputs != outputs || stride > 1);
+        options.Network == ImageClassifierNetworkKind.Residual && (inputs != outputs || stride > 1);
 }

@@ -1,7 +1,9 @@
+using Microsoft.ML.Generative.Common;
+
 namespace Microsoft.ML.Generative;
 
 /// <summary>The network that an image classifier is made of.</summary>
-public enum ImageClassifierArchitecture
+public enum ImageClassifierNetworkKind
 {
     /// <summary>Blocks of two convolutions with a shortcut around them (He, Zhang, Ren, Sun 2016).</summary>
     Residual,
@@ -10,7 +12,7 @@ public enum ImageClassifierArchitecture
     Plain,
 }
 
-/// <summary>What an image classifier's values are normalised by before each convolution.</summary>
+/// <summary>What an image classifier's values are normalized by before each convolution.</summary>
 public enum ImageClassifierNormalization
 {
     /// <summary>
@@ -19,7 +21,7 @@ public enum ImageClassifierNormalization
     Batch,
 
     /// <summary>
-    /// By groups of four channels of the picture itself (Wu, He 2018): the same while learning and after, whatever the batch. Needs several times the steps.
+    /// By groups of four channels of the image itself (Wu, He 2018): the same while learning and after, whatever the batch. Needs several times the steps.
     /// </summary>
     Group,
 }
@@ -73,7 +75,7 @@ public sealed class ImageClassifierOptions : TrainingOptions
     public int? LabelCount { get; set; }
 
     /// <summary>
-    /// The column with the pictures: images of one size, or a known-size vector of Single in 0..1 or Byte with the shape of a picture. Default: Image.
+    /// The column with the images: images of one size, or a known-size vector of Single in 0..1 or Byte with the shape of an image. Default: Image.
     /// </summary>
     public string InputColumnName { get; set; } = Defaults.InputColumnName;
 
@@ -84,23 +86,23 @@ public sealed class ImageClassifierOptions : TrainingOptions
     public string ScoreColumnName { get; set; } = Defaults.ScoreColumnName;
 
     /// <summary>
-    /// The output column with what the last layer sees, a vector of <see cref="BaseChannels"/> · 2^(<see cref="Stages"/> − 1) values: a description of the picture in which
+    /// The output column with what the last layer sees, a vector of <see cref="BaseChannels"/> · 2^(<see cref="Stages"/> − 1) values: a description of the image in which
     /// similar ones are near. Default: none, there is no such column.
     /// </summary>
     public string? FeaturesColumnName { get; set; }
 
-    /// <summary>Channels of the pictures, 1 to 4. Default: what the column's type says; 3 for image columns; else 1.</summary>
+    /// <summary>Channels of the images, 1 to 4. Default: what the column's type says; 3 for image columns; else 1.</summary>
     /// <remarks>An image column is read as gray with 1, RGB with 3 and RGBA with 4. Vectors hold one plane a channel.</remarks>
     public int? Channels { get; set; }
 
-    /// <summary>Height of the pictures in pixels. Default: what the column's type or first image says.</summary>
+    /// <summary>Height of the images in pixels. Default: what the column's type or first image says.</summary>
     public int? Height { get; set; }
 
-    /// <summary>Width of the pictures in pixels. Default: what the column's type or first image says.</summary>
+    /// <summary>Width of the images in pixels. Default: what the column's type or first image says.</summary>
     public int? Width { get; set; }
 
-    /// <summary>The kind of network. Default: <see cref="ImageClassifierArchitecture.Residual"/>.</summary>
-    public ImageClassifierArchitecture Architecture { get; set; } = ImageClassifierArchitecture.Residual;
+    /// <summary>The kind of network. Default: <see cref="ImageClassifierNetworkKind.Residual"/>.</summary>
+    public ImageClassifierNetworkKind Network { get; set; } = ImageClassifierNetworkKind.Residual;
 
     /// <summary>Channels of the first stage, at least 1; each later stage has twice as many. Default: 16.</summary>
     public int BaseChannels { get; set; } = Defaults.BaseChannels;
@@ -111,7 +113,7 @@ public sealed class ImageClassifierOptions : TrainingOptions
     /// <summary>Blocks in each stage, of two convolutions each, 1 to 100. Default: 1.</summary>
     public int BlocksPerStage { get; set; } = Defaults.BlocksPerStage;
 
-    /// <summary>What values are normalised by. Default: <see cref="ImageClassifierNormalization.Batch"/>.</summary>
+    /// <summary>What values are normalized by. Default: <see cref="ImageClassifierNormalization.Batch"/>.</summary>
     public ImageClassifierNormalization Normalization { get; set; } = ImageClassifierNormalization.Batch;
 
     /// <summary>The probability with which the training drops a feature before the last layer, 0 to below 1. Default: 0.</summary>
@@ -123,10 +125,10 @@ public sealed class ImageClassifierOptions : TrainingOptions
     /// </summary>
     public double LabelSmoothing { get; set; }
 
-    /// <summary>Pixels by which the training moves each picture at most, up or down and left or right, at least 0; zeros come in. Default: 0.</summary>
+    /// <summary>Pixels by which the training moves each image at most, up or down and left or right, at least 0; zeros come in. Default: 0.</summary>
     public int MaxShift { get; set; }
 
-    /// <summary>Whether the training mirrors half of the pictures, left for right; not for digits or letters. Default: false.</summary>
+    /// <summary>Whether the training mirrors half of the images, left for right; not for digits or letters. Default: false.</summary>
     public bool FlipsHorizontally { get; set; }
 
     /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it. Default: 256.</summary>
@@ -149,7 +151,7 @@ public sealed class ImageClassifierOptions : TrainingOptions
         OptionChecks.AtLeast(Channels ?? 1, 1, nameof(Channels));
         OptionChecks.AtLeast(Height ?? 1, 1, nameof(Height));
         OptionChecks.AtLeast(Width ?? 1, 1, nameof(Width));
-        OptionChecks.Defined(Architecture);
+        OptionChecks.Defined(Network);
         OptionChecks.Defined(Normalization);
         OptionChecks.AtLeast(BaseChannels, 1);
         OptionChecks.Between(Stages, 1, MostStages);

@@ -1,6 +1,11 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Data.Rows;
+using Microsoft.ML.Generative.Images.Classification;
+using Microsoft.ML.Generative.Interop;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -39,7 +44,7 @@ public sealed class ImageClassifierTransformer : BatchTransformer
     /// <summary>Classes that the model tells apart.</summary>
     public int ClassCount => _config.ClassCount;
 
-    /// <summary>Values in a description of a picture, the column of <see cref="ImageClassifierOptions.FeaturesColumnName"/>.</summary>
+    /// <summary>Values in a description of an image, the column of <see cref="ImageClassifierOptions.FeaturesColumnName"/>.</summary>
     public int FeatureSize => _config.Options.FeatureSize;
 
     private protected override int RowsAtOnce => _config.Options.TransformBatchSize;

@@ -1,29 +1,31 @@
+using Microsoft.ML.Generative.Schedulers;
+
 namespace Microsoft.ML.Generative;
 
 /// <summary>The network that a diffusion model is made of.</summary>
-public enum DiffusionArchitecture
+public enum DiffusionNetworkKind
 {
     /// <summary>
     /// A U-Net with residual blocks and attention (Ho et al. 2020): the levels of <see cref="DiffusionOptions.BlockChannels"/>. The better choice for small
-    /// pictures and small data.
+    /// images and small data.
     /// </summary>
     UNet,
 
     /// <summary>
-    /// A transformer over patches with adaptive normalisation (DiT; Peebles, Xie 2023): <see cref="DiffusionOptions.TransformerLayers"/> and what belongs
+    /// A transformer over patches with adaptive normalization (DiT; Peebles, Xie 2023): <see cref="DiffusionOptions.DitLayers"/> and what belongs
     /// to them. Scales further.
     /// </summary>
-    Transformer,
+    Dit,
 }
 
-/// <summary>The way from a picture to noise that a diffusion model learns to go back.</summary>
+/// <summary>The way from an image to noise that a diffusion model learns to go back.</summary>
 public enum DiffusionProcess
 {
     /// <summary>Noise is added step by step, by the variances of <see cref="DiffusionOptions.NoiseSchedule"/> (Ho et al. 2020).</summary>
     Denoising,
 
     /// <summary>
-    /// A straight line from the picture to noise, whose direction is learnt (flow matching, Lipman et al. 2022; rectified flow, Liu et al. 2022). Draws
+    /// A straight line from the image to noise, whose direction is learned (flow matching, Lipman et al. 2022; rectified flow, Liu et al. 2022). Draws
     /// well in few steps.
     /// </summary>
     FlowMatching,
@@ -51,7 +53,7 @@ public enum DiffusionLabelConditioning
     CrossAttention,
 }
 
-/// <summary>How a picture is drawn from noise; each is a <see cref="NoiseScheduler"/>.</summary>
+/// <summary>How an image is drawn from noise; each is a <see cref="NoiseScheduler"/>.</summary>
 public enum DiffusionSampler
 {
     /// <summary><see cref="DdimScheduler"/>; for flow matching <see cref="FlowMatchEulerScheduler"/>; for a model that was loaded what its folder says.</summary>
@@ -61,7 +63,7 @@ public enum DiffusionSampler
     Ddpm,
 
     /// <summary>
-    /// <see cref="DdimScheduler"/>: no noise unless <see cref="DiffusionGenerateOptions.Eta"/> is above 0; good from 50 steps. Guided pictures are drawn with
+    /// <see cref="DdimScheduler"/>: no noise unless <see cref="DiffusionGenerateOptions.Eta"/> is above 0; good from 50 steps. Guided images are drawn with
     /// <see cref="DdimSchedulerOptions.UseClippedModelOutput"/>.
     /// </summary>
     Ddim,

@@ -1,27 +1,35 @@
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Images.Diffusion;
+using Microsoft.ML.Generative.Images.Diffusion.Networks;
+using Microsoft.ML.Generative.Interop;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>Trains a diffusion model on pictures: it learns to take noise away, and draws new pictures from nothing but noise.</summary>
+/// <summary>Trains a diffusion model on images: it learns to take noise away, and draws new images from nothing but noise.</summary>
 /// <remarks>
 /// <para>
 /// Create with <see cref="GenerativeTransformsCatalog.Diffusion(string, string, int)"/> or <see cref="GenerativeTransformsCatalog.Diffusion(DiffusionOptions)"/>.
 /// </para>
 /// <list type="table">
 /// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
-/// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte with the shape of a picture: what to learn.</description></item>
-/// <item><term>input, optional (none)</term><description>key or integer from 0: the class that the picture is conditioned on.</description></item>
-/// <item><term>input, optional (none)</term><description>smaller pictures to be enlarged.</description></item>
-/// <item><term>input, optional (none)</term><description>integer from 0: the seed of the picture that the trained model draws for the row.</description></item>
-/// <item><term>output (Generated)</term><description>vector of Single, channels × height × width values in 0..1: a picture drawn for the row.</description></item>
+/// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte with the shape of an image: what to learn.</description></item>
+/// <item><term>input, optional (none)</term><description>key or integer from 0: the class that the image is conditioned on.</description></item>
+/// <item><term>input, optional (none)</term><description>smaller images to be enlarged.</description></item>
+/// <item><term>input, optional (none)</term><description>integer from 0: the seed of the image that the trained model draws for the row.</description></item>
+/// <item><term>output (Generated)</term><description>vector of Single, channels × height × width values in 0..1: an image drawn for the row.</description></item>
 /// </list>
 /// <para>
-/// Task: generation · normalisation: pixels in 0..1 (bytes are scaled) · caching: not needed (reads once) · GPU: yes · same seed,
+/// Task: generation · normalization: pixels in 0..1 (bytes are scaled) · caching: not needed (reads once) · GPU: yes · same seed,
 /// same weights on the CPU: yes · exact resume: yes.
 /// </para>
 /// <para>
-/// Ho, Jain, Abbeel, "Denoising diffusion probabilistic models", 2020, <see href="https://arxiv.org/abs/2006.11239"/>; schedules and learnt variances: Nichol,
+/// Ho, Jain, Abbeel, "Denoising diffusion probabilistic models", 2020, <see href="https://arxiv.org/abs/2006.11239"/>; schedules and learned variances: Nichol,
 /// Dhariwal, 2021, <see href="https://arxiv.org/abs/2102.09672"/>; guidance: Ho, Salimans, 2022; flow matching: Lipman et al., 2022,
 /// <see href="https://arxiv.org/abs/2210.02747"/>; transformer: Peebles, Xie, 2023, <see href="https://arxiv.org/abs/2212.09748"/>.
 /// </para>
@@ -43,7 +51,7 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
     }
 
     /// <summary>Trains on the rows of <paramref name="input"/>.</summary>
-    /// <param name="input">Data with the column <see cref="DiffusionOptions.InputColumnName"/>, and those of labels and smaller pictures if the options name some.</param>
+    /// <param name="input">Data with the column <see cref="DiffusionOptions.InputColumnName"/>, and those of labels and smaller images if the options name some.</param>
     /// <returns>The trained model. Dispose of it to release its memory early.</returns>
     /// <exception cref="ArgumentException">A column is missing or of another type or size, the data is empty, or an option does not fit it.</exception>
     /// <exception cref="InvalidDataException">A row cannot be used: an image of another size, a value that is not finite or out of 0..1.</exception>
@@ -78,9 +86,9 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
             using var trained = new TrainedNetwork("diffusion", network, _options);
             using var objective = new DiffusionObjective(config, network, run.Device);
             var phase = new TrainingPhase(trained, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device), objective.Losses);
-            using DiffusionPictures? pictures = DiffusionPictures.Open(run, config, network, validation ?? data);
+            using DiffusionPreview? images = DiffusionPreview.Open(run, config, network, validation ?? data);
             IBatchSource? validationBatches = validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device);
-            new TrainingLoop(run, [phase], validationBatches, pictures: pictures is null ? null : pictures.Make).Run();
+            new TrainingLoop(run, [phase], validationBatches, images: images is null ? null : images.Make).Run();
             return new DiffusionTransformer(_host, config, network, run.Device);
         }
         catch

@@ -1,3 +1,6 @@
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Schedulers;
+
 namespace Microsoft.ML.Generative;
 
 /// <summary>How a trained diffusion model draws.</summary>
@@ -8,7 +11,7 @@ namespace Microsoft.ML.Generative;
 /// </example>
 public sealed class DiffusionGenerateOptions
 {
-    /// <summary>The same seed draws the same pictures. Default: the context's seed, or a new one each time.</summary>
+    /// <summary>The same seed draws the same images. Default: the context's seed, or a new one each time.</summary>
     public int? Seed { get; set; }
 
     /// <summary>
@@ -17,7 +20,7 @@ public sealed class DiffusionGenerateOptions
     /// </summary>
     public int? Label { get; set; }
 
-    /// <summary>Classes one by one, as many as pictures, in place of <see cref="Label"/>. Default: none.</summary>
+    /// <summary>Classes one by one, as many as images, in place of <see cref="Label"/>. Default: none.</summary>
     public IReadOnlyList<int>? Labels { get; set; }
 
     /// <summary>
@@ -27,7 +30,7 @@ public sealed class DiffusionGenerateOptions
     public double GuidanceScale { get; set; } = 1;
 
     /// <summary>
-    /// How far the contrast of guided pictures is brought back to that of unguided ones, 0 to 1 (Lin et al. 2023, section 3.4). Default: 0.
+    /// How far the contrast of guided images is brought back to that of unguided ones, 0 to 1 (Lin et al. 2023, section 3.4). Default: 0.
     /// </summary>
     public double GuidanceRescale { get; set; }
 
@@ -46,11 +49,11 @@ public sealed class DiffusionGenerateOptions
     public double Eta { get; set; }
 
     /// <summary>
-    /// The smaller picture that models with <see cref="DiffusionOptions.LowResolutionColumnName"/> enlarge, values in 0..1, plane by plane; they need it. Default: none.
+    /// The smaller image that models with <see cref="DiffusionOptions.LowResolutionColumnName"/> enlarge, values in 0..1, plane by plane; they need it. Default: none.
     /// </summary>
     public float[]? LowResolution { get; set; }
 
-    /// <summary>Pictures that go through the network at once, at least 1. The pictures do not depend on it, up to rounding. Default: <see cref="DiffusionOptions.TransformBatchSize"/>.</summary>
+    /// <summary>Images that go through the network at once, at least 1. The images do not depend on it, up to rounding. Default: <see cref="DiffusionOptions.TransformBatchSize"/>.</summary>
     public int? BatchSize { get; set; }
 
     /// <summary>Receives a report after each step, on the thread that draws. Default: none.</summary>
@@ -83,14 +86,14 @@ public sealed class DiffusionGenerateOptions
 /// <summary>How far a drawing is; reported through <see cref="DiffusionGenerateOptions.Progress"/>.</summary>
 public sealed record DiffusionProgress
 {
-    /// <summary>The first of the pictures that are drawn at the moment, from 0.</summary>
-    public required int FirstPicture { get; init; }
+    /// <summary>The first of the images that are drawn at the moment, from 0.</summary>
+    public required int FirstImage { get; init; }
 
     /// <summary>How many are drawn at the moment.</summary>
-    public required int Pictures { get; init; }
+    public required int Images { get; init; }
 
     /// <summary>How many are drawn in all.</summary>
-    public required int TotalPictures { get; init; }
+    public required int TotalImages { get; init; }
 
     /// <summary>The sampler's step, from 1.</summary>
     public required int Step { get; init; }
@@ -98,6 +101,6 @@ public sealed record DiffusionProgress
     /// <summary>The steps that the sampler takes.</summary>
     public required int TotalSteps { get; init; }
 
-    /// <summary>What the pictures will be as far as the model can tell, in a column Generated, where <see cref="DiffusionGenerateOptions.PreviewInterval"/> asks for it.</summary>
+    /// <summary>What the images will be as far as the model can tell, in a column Generated, where <see cref="DiffusionGenerateOptions.PreviewInterval"/> asks for it.</summary>
     public IDataView? Preview { get; init; }
 }

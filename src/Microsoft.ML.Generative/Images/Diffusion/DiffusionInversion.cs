@@ -1,16 +1,18 @@
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Schedulers;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Diffusion;
 
-/// <summary>The way from a picture to the noise that a deterministic sampler draws it from (Song et al. 2020, section 4.3).</summary>
+/// <summary>The way from an image to the noise that a deterministic sampler draws it from (Song et al. 2020, section 4.3).</summary>
 internal static class DiffusionInversion
 {
-    /// <summary>The noise of pictures, by as many steps as the times tell, and back from it.</summary>
+    /// <summary>The noise of images, by as many steps as the times tell, and back from it.</summary>
     /// <param name="prediction">What the network says.</param>
-    /// <param name="path">The times and the sizes of picture and noise at each.</param>
-    /// <param name="sample">Pictures in −1..1, or noise.</param>
-    /// <param name="isForward">From pictures to noise.</param>
+    /// <param name="path">The times and the sizes of image and noise at each.</param>
+    /// <param name="sample">Images in −1..1, or noise.</param>
+    /// <param name="isForward">From images to noise.</param>
     /// <param name="check">Called before each step.</param>
     public static Tensor Follow(GuidedPrediction prediction, DeterministicPath path, Tensor sample, bool isForward, Action check)
     {
@@ -21,8 +23,8 @@ internal static class DiffusionInversion
             check();
             (PathPoint from, PathPoint to) = isForward ? (path.Points[i], path.Points[i + 1]) : (path.Points[points - 1 - i], path.Points[points - 2 - i]);
             Tensor output = prediction.At(sample, from.Time).narrow(1, 0, sample.size(1));
-            (Tensor picture, Tensor noise) = path.Split(sample, output, from);
-            Tensor next = picture.Times(to.Signal).Plus(noise, to.Noise);
+            (Tensor image, Tensor noise) = path.Split(sample, output, from);
+            Tensor next = image.Times(to.Signal).Plus(noise, to.Noise);
             using Tensor before = sample;
             sample = next.MoveToOuterDisposeScope();
         }
@@ -31,18 +33,18 @@ internal static class DiffusionInversion
     }
 }
 
-/// <summary>A point on the way from a picture to noise.</summary>
+/// <summary>A point on the way from an image to noise.</summary>
 /// <param name="Time">The network's time.</param>
-/// <param name="Signal">What the picture is multiplied by.</param>
+/// <param name="Signal">What the image is multiplied by.</param>
 /// <param name="Noise">What the noise is multiplied by.</param>
 internal readonly record struct PathPoint(double Time, double Signal, double Noise);
 
-/// <summary>The probability flow from pictures to noise in a number of steps.</summary>
-/// <param name="Points">From the picture to the noise.</param>
-/// <param name="Split">Picture and noise, from the sample and what the network says of it.</param>
-internal sealed record DeterministicPath(IReadOnlyList<PathPoint> Points, Func<Tensor, Tensor, PathPoint, (Tensor Picture, Tensor Noise)> Split)
+/// <summary>The probability flow from images to noise in a number of steps.</summary>
+/// <param name="Points">From the image to the noise.</param>
+/// <param name="Split">Image and noise, from the sample and what the network says of it.</param>
+internal sealed record DeterministicPath(IReadOnlyList<PathPoint> Points, Func<Tensor, Tensor, PathPoint, (Tensor Image, Tensor Noise)> Split)
 {
-    // Flow matching's first point: nothing is learnt of a picture without any noise.
+    // Flow matching's first point: nothing is learned of an image without any noise.
     private const double LowestSigma = 1e-3;
 
     public static DeterministicPath Of(DiffusionOptions options, int steps)

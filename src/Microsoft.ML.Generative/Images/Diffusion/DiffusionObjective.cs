@@ -1,9 +1,16 @@
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Images.Diffusion.Networks;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Schedulers;
+using Microsoft.ML.Generative.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Diffusion;
 
-/// <summary>The loss of diffusion models: a picture, a time and noise go in, and the network is asked for one of them.</summary>
+/// <summary>The loss of diffusion models: an image, a time and noise go in, and the network is asked for one of them.</summary>
 internal sealed class DiffusionObjective : IDisposable
 {
     /// <summary>Parts of the time whose losses are told apart.</summary>
@@ -26,7 +33,7 @@ internal sealed class DiffusionObjective : IDisposable
     public Losses Losses(StepContext step, TensorBatch batch)
     {
         DiffusionInputs inputs = Prepare(step, batch);
-        Tensor noise = randn(inputs.Pictures.shape, generator: step.Generator).to(step.Device);
+        Tensor noise = randn(inputs.Images.shape, generator: step.Generator).to(step.Device);
         Tensor positions = Stratified(batch.Rows, step.Generator).to(step.Device);
         DiffusionTerms terms = _tables is null ? FlowLoss(inputs, noise, positions) : DenoisingLoss(inputs, noise, positions);
         return new Losses(terms.Weighted.mean(), [.. BandLosses(terms.Squares, terms.Position)]);
@@ -39,7 +46,7 @@ internal sealed class DiffusionObjective : IDisposable
     /// <param name="steps">How many times, at most the timesteps.</param>
     public DiffusionScore Score(DiffusionInputs inputs, Tensor noise, int step, int steps)
     {
-        long rows = inputs.Pictures.size(0);
+        long rows = inputs.Images.size(0);
         if (_tables is null)
             return new DiffusionScore(FlowLoss(inputs, noise, full([rows], (step + 0.5) / steps, ScalarType.Float32, noise.device), isEven: true).Squares, null, null);
 
@@ -47,22 +54,22 @@ internal sealed class DiffusionObjective : IDisposable
         int timestep = (int)((long)step * Timesteps / steps), next = (int)((step + 1L) * Timesteps / steps);
         int stands = step == 0 ? 1 : next - timestep + (step == 1 ? timestep - 1 : 0);
         Tensor timesteps = full([rows], timestep, ScalarType.Int64, noise.device);
-        Tensor noisy = _tables.AddNoise(inputs.Pictures, noise, timesteps);
+        Tensor noisy = _tables.AddNoise(inputs.Images, noise, timesteps);
         (Tensor output, Tensor? variance) = Predict(inputs, noisy, timesteps);
-        Tensor squares = SquaresOf(output, Target(inputs.Pictures, noise, timesteps));
+        Tensor squares = SquaresOf(output, Target(inputs.Images, noise, timesteps));
         Tensor noiseSquares = _options.Prediction == PredictionType.Epsilon ? squares : SquaresOf(_tables.Noise(noisy, output, timesteps, _options.Prediction), noise);
-        return new DiffusionScore(squares, noiseSquares, VariationalTerms(inputs.Pictures, noisy, output, variance, timesteps).Times(stands));
+        return new DiffusionScore(squares, noiseSquares, VariationalTerms(inputs.Images, noisy, output, variance, timesteps).Times(stands));
     }
 
     /// <summary>KL(q(x[T] | x0) ‖ N(0, 1)) in nats per dimension: [batch] (Ho et al. 2020, eq. 5).</summary>
-    public Tensor PriorTerms(Tensor pictures)
+    public Tensor PriorTerms(Tensor images)
     {
-        Tensor last = full([pictures.size(0)], Timesteps - 1, ScalarType.Int64, pictures.device);
-        (Tensor mean, Tensor logVariance) = _tables!.Noisy(pictures, last);
+        Tensor last = full([images.size(0)], Timesteps - 1, ScalarType.Int64, images.device);
+        (Tensor mean, Tensor logVariance) = _tables!.Noisy(images, last);
         return GaussianDivergence(mean, logVariance, zeros_like(mean), zeros_like(logVariance)).flatten(1).mean([1]);
     }
 
-    /// <summary>Rows as the network sees them: pictures in −1..1, in training some flipped and some without their class.</summary>
+    /// <summary>Rows as the network sees them: images in −1..1, in training some flipped and some without their class.</summary>
     public DiffusionInputs Prepare(StepContext step, TensorBatch batch)
     {
         DiffusionInputs inputs = DiffusionInputs.Of(_config, batch.Columns);
@@ -72,7 +79,7 @@ internal sealed class DiffusionObjective : IDisposable
         if (_options.FlipsHorizontally)
         {
             Tensor flips = rand([batch.Rows, 1, 1, 1], generator: step.Generator).to(step.Device).lt(0.5);
-            inputs = inputs with { Pictures = where(flips, inputs.Pictures.flip(3), inputs.Pictures), LowResolution = inputs.LowResolution is { } low ? where(flips, low.flip(3), low) : null };
+            inputs = inputs with { Images = where(flips, inputs.Images.flip(3), inputs.Images), LowResolution = inputs.LowResolution is { } low ? where(flips, low.flip(3), low) : null };
         }
 
         if (_config.NullLabel is { } none)
@@ -89,12 +96,12 @@ internal sealed class DiffusionObjective : IDisposable
     {
         NoiseTables tables = _tables!;
         Tensor timesteps = positions.Times(Timesteps).floor().clamp_max(Timesteps - 1).to(ScalarType.Int64);
-        Tensor noisy = tables.AddNoise(inputs.Pictures, noise, timesteps);
+        Tensor noisy = tables.AddNoise(inputs.Images, noise, timesteps);
         (Tensor output, Tensor? variance) = Predict(inputs, noisy, timesteps);
-        Tensor squares = SquaresOf(output, Target(inputs.Pictures, noise, timesteps));
+        Tensor squares = SquaresOf(output, Target(inputs.Images, noise, timesteps));
         Tensor weighted = _options.LossWeighting == DiffusionLossWeighting.MinSnr ? squares * tables.MinSnrWeights(timesteps, _options.Prediction, _options.MinSnrGamma) : squares;
         if (variance is not null)
-            weighted = weighted.Plus(VariationalTerms(inputs.Pictures, noisy, output.detach(), variance, timesteps), _options.VariationalWeight * Timesteps);
+            weighted = weighted.Plus(VariationalTerms(inputs.Images, noisy, output.detach(), variance, timesteps), _options.VariationalWeight * Timesteps);
         return new DiffusionTerms(weighted, squares, positions);
     }
 
@@ -107,10 +114,10 @@ internal sealed class DiffusionObjective : IDisposable
         return (parts[0], parts[1]);
     }
 
-    private Tensor Target(Tensor pictures, Tensor noise, Tensor timesteps) => _options.Prediction switch
+    private Tensor Target(Tensor images, Tensor noise, Tensor timesteps) => _options.Prediction switch
     {
-        PredictionType.Sample => pictures,
-        PredictionType.Velocity => _tables!.Velocity(pictures, noise, timesteps),
+        PredictionType.Sample => images,
+        PredictionType.Velocity => _tables!.Velocity(images, noise, timesteps),
         _ => noise,
     };
 
@@ -121,13 +128,13 @@ internal sealed class DiffusionObjective : IDisposable
         if (!isEven)
         {
             Tensor normal = special.ndtri(positions.to(ScalarType.Float64).clamp(1e-6, 1 - 1e-6)).to(ScalarType.Float32);
-            sigma = normal.Times(_options.TimeDeviation).Plus(_options.TimeMean).sigmoid();
+            sigma = normal.Times(_options.TimeStandardDeviation).Plus(_options.TimeMean).sigmoid();
         }
 
         Tensor s = sigma.view(-1, 1, 1, 1);
-        Tensor noisy = lerp(inputs.Pictures, noise, s);
+        Tensor noisy = lerp(inputs.Images, noise, s);
         Tensor output = _network.Forward(inputs.With(noisy), sigma.Times(Timesteps), inputs.Labels);
-        Tensor squares = SquaresOf(output, noise - inputs.Pictures);
+        Tensor squares = SquaresOf(output, noise - inputs.Images);
         return new DiffusionTerms(squares, squares, sigma);
     }
 
@@ -135,22 +142,22 @@ internal sealed class DiffusionObjective : IDisposable
     /// KL(q(x[t−1] | x[t], x0) ‖ p(x[t−1] | x[t])) in nats per dimension, or −log p(x0 | x[1]) at the first timestep (Ho et al. 2020, eq. 5; Nichol, Dhariwal
     /// 2021, section 3.1): [batch].
     /// </summary>
-    /// <param name="pictures">x0, in −1..1.</param>
+    /// <param name="images">x0, in −1..1.</param>
     /// <param name="noisy">x[t].</param>
     /// <param name="output">What the network says.</param>
     /// <param name="variance">What it says of the variance, −1..1 between its bounds; <see langword="null"/>: β.</param>
     /// <param name="timesteps">t, [batch].</param>
-    public Tensor VariationalTerms(Tensor pictures, Tensor noisy, Tensor output, Tensor? variance, Tensor timesteps)
+    public Tensor VariationalTerms(Tensor images, Tensor noisy, Tensor output, Tensor? variance, Tensor timesteps)
     {
         NoiseTables tables = _tables!;
-        (Tensor trueMean, Tensor trueLogVariance) = tables.Posterior(pictures, noisy, timesteps);
-        Tensor predicted = tables.Picture(noisy, output, timesteps, _options.Prediction);
-        // Beyond what a picture can be the mean is only wrong, unless its gradient is wanted; the mean of the hybrid loss has none.
+        (Tensor trueMean, Tensor trueLogVariance) = tables.Posterior(images, noisy, timesteps);
+        Tensor predicted = tables.Image(noisy, output, timesteps, _options.Prediction);
+        // Beyond what an image can be the mean is only wrong, unless its gradient is wanted; the mean of the hybrid loss has none.
         (Tensor mean, _) = tables.Posterior(predicted.clamp(-1, 1), noisy, timesteps);
         Tensor logVariance = tables.LogVariance(variance, timesteps);
 
         Tensor divergence = GaussianDivergence(trueMean, trueLogVariance, mean, logVariance);
-        Tensor likelihood = -PixelLogLikelihood(pictures, mean, logVariance.Times(0.5));
+        Tensor likelihood = -PixelLogLikelihood(images, mean, logVariance.Times(0.5));
         return where(timesteps.eq(0).view(-1, 1, 1, 1), likelihood, divergence).flatten(1).mean([1]);
     }
 
@@ -201,12 +208,12 @@ internal sealed class DiffusionObjective : IDisposable
 internal readonly record struct DiffusionScore(Tensor Squares, Tensor? NoiseSquares, Tensor? Bound);
 
 /// <summary>Rows as the network sees them.</summary>
-/// <param name="Pictures">[batch, channels, height, width] in −1..1.</param>
+/// <param name="Images">[batch, channels, height, width] in −1..1.</param>
 /// <param name="Labels">[batch], for a model with classes.</param>
-/// <param name="LowResolution">The smaller pictures, enlarged, in −1..1; for a model with them.</param>
-internal sealed record DiffusionInputs(Tensor Pictures, Tensor? Labels, Tensor? LowResolution)
+/// <param name="LowResolution">The smaller images, enlarged, in −1..1; for a model with them.</param>
+internal sealed record DiffusionInputs(Tensor Images, Tensor? Labels, Tensor? LowResolution)
 {
-    /// <summary>From a batch's columns: pictures, then labels and smaller pictures if there are some.</summary>
+    /// <summary>From a batch's columns: images, then labels and smaller images if there are some.</summary>
     public static DiffusionInputs Of(DiffusionConfig config, IReadOnlyList<Tensor> columns)
     {
         int next = 1;
@@ -215,13 +222,13 @@ internal sealed record DiffusionInputs(Tensor Pictures, Tensor? Labels, Tensor? 
         return new DiffusionInputs(PixelScale.Signed(columns[0]), labels, low);
     }
 
-    /// <summary>Smaller pictures, 0..1, as the network sees them.</summary>
-    public static Tensor Enlarge(Tensor pictures, ImageShape shape) =>
-        PixelScale.Signed(nn.functional.interpolate(pictures, size: [shape.Height, shape.Width], mode: InterpolationMode.Bilinear, align_corners: false));
+    /// <summary>Smaller images, 0..1, as the network sees them.</summary>
+    public static Tensor Enlarge(Tensor images, ImageShape shape) =>
+        PixelScale.Signed(nn.functional.interpolate(images, size: [shape.Height, shape.Width], mode: InterpolationMode.Bilinear, align_corners: false));
 
     /// <summary>The conditions of the first row, for so many.</summary>
-    public DiffusionInputs OfFirst(int count) => new(Pictures, Labels?.narrow(0, 0, 1).expand(count), LowResolution?.narrow(0, 0, 1).expand(count, -1, -1, -1));
+    public DiffusionInputs OfFirst(int count) => new(Images, Labels?.narrow(0, 0, 1).expand(count), LowResolution?.narrow(0, 0, 1).expand(count, -1, -1, -1));
 
-    /// <summary>What the network gets: the noisy pictures, and the smaller ones as further channels.</summary>
+    /// <summary>What the network gets: the noisy images, and the smaller ones as further channels.</summary>
     public Tensor With(Tensor noisy) => LowResolution is null ? noisy : cat([noisy, LowResolution], 1);
 }

@@ -1,3 +1,6 @@
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Schedulers;
+
 namespace Microsoft.ML.Generative;
 
 /// <summary>Options of <see cref="DiffusionEstimator"/>.</summary>
@@ -57,7 +60,7 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     /// </summary>
     public string InputColumnName { get; set; } = Defaults.InputColumnName;
 
-    /// <summary>The output column of the trained model: a picture drawn for the row, channels × height × width values in 0..1. Default: Generated.</summary>
+    /// <summary>The output column of the trained model: an image drawn for the row, channels × height × width values in 0..1. Default: Generated.</summary>
     public string GeneratedColumnName { get; set; } = Defaults.GeneratedColumnName;
 
     /// <summary>A column of classes to condition on: a key, or integers from 0. Default: none.</summary>
@@ -76,8 +79,8 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     public DiffusionLabelConditioning LabelConditioning { get; set; }
 
     /// <summary>
-    /// A column of smaller pictures to condition on (super-resolution; Saharia et al. 2021, SR3): of the same channels, height and width divide those of the
-    /// input. They are enlarged by bilinear interpolation and given to the network beside the noisy picture. Default: none.
+    /// A column of smaller images to condition on (super-resolution; Saharia et al. 2021, SR3): of the same channels, height and width divide those of the
+    /// input. They are enlarged by bilinear interpolation and given to the network beside the noisy image. Default: none.
     /// </summary>
     public string? LowResolutionColumnName { get; set; }
 
@@ -87,18 +90,18 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     /// </summary>
     public string? SeedColumnName { get; set; }
 
-    /// <summary>Channels of the pictures, 1 to 4. Default: what the column's type says; 3 for image columns; else 1.</summary>
+    /// <summary>Channels of the images, 1 to 4. Default: what the column's type says; 3 for image columns; else 1.</summary>
     /// <remarks>An image column is read as gray with 1, RGB with 3 and RGBA with 4. Vectors hold one plane a channel.</remarks>
     public int? Channels { get; set; }
 
-    /// <summary>Height of the pictures in pixels. Default: what the column's type or first image says.</summary>
+    /// <summary>Height of the images in pixels. Default: what the column's type or first image says.</summary>
     public int? Height { get; set; }
 
-    /// <summary>Width of the pictures in pixels. Default: what the column's type or first image says.</summary>
+    /// <summary>Width of the images in pixels. Default: what the column's type or first image says.</summary>
     public int? Width { get; set; }
 
-    /// <summary>The network. Default: <see cref="DiffusionArchitecture.UNet"/>.</summary>
-    public DiffusionArchitecture Architecture { get; set; }
+    /// <summary>The network. Default: <see cref="DiffusionNetworkKind.UNet"/>.</summary>
+    public DiffusionNetworkKind Network { get; set; }
 
     /// <summary>
     /// Channels of the U-Net's levels, from the finest; each halves height and width, which have to be divisible so often. Default: 32, 64, 128.
@@ -117,7 +120,7 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     /// </summary>
     public int AttentionHeadSize { get; set; } = Defaults.AttentionHeadSize;
 
-    /// <summary>Groups of the U-Net's normalisations, at least 1; divides all <see cref="BlockChannels"/>. Default: 8.</summary>
+    /// <summary>Groups of the U-Net's normalizations, at least 1; divides all <see cref="BlockChannels"/>. Default: 8.</summary>
     public int NormGroups { get; set; } = Defaults.NormGroups;
 
     /// <summary>Vectors for each class with <see cref="DiffusionLabelConditioning.CrossAttention"/>, at least 1. Default: 4.</summary>
@@ -126,14 +129,14 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     /// <summary>Pixels of a patch's side in the transformer, at least 1; divides height and width. Default: 2.</summary>
     public int PatchSize { get; set; } = Defaults.PatchSize;
 
-    /// <summary>Numbers of a token's vector in the transformer: a multiple of 4 and of <see cref="TransformerHeads"/>. Default: 192.</summary>
-    public int TransformerSize { get; set; } = Defaults.TransformerSize;
+    /// <summary>Numbers of a token's vector in the transformer: a multiple of 4 and of <see cref="DitHeads"/>. Default: 192.</summary>
+    public int DitEmbeddingSize { get; set; } = Defaults.TransformerSize;
 
     /// <summary>Layers of the transformer, at least 1. Default: 6.</summary>
-    public int TransformerLayers { get; set; } = Defaults.TransformerLayers;
+    public int DitLayers { get; set; } = Defaults.TransformerLayers;
 
     /// <summary>Attention heads of the transformer, at least 1. Default: 6.</summary>
-    public int TransformerHeads { get; set; } = Defaults.TransformerHeads;
+    public int DitHeads { get; set; } = Defaults.TransformerHeads;
 
     /// <summary>The probability with which values inside of the network are dropped while training, 0 to below 1. Default: 0.</summary>
     public double Dropout { get; set; }
@@ -166,14 +169,14 @@ public sealed class DiffusionOptions : ImageTrainingOptions
 
     /// <summary>
     /// Mean of the normal distribution whose logistic function <see cref="DiffusionProcess.FlowMatching"/> draws times from (Esser et al. 2024, eq. 19): above
-    /// 0 learns more about noisy pictures. Default: 0.
+    /// 0 learns more about noisy images. Default: 0.
     /// </summary>
     public double TimeMean { get; set; }
 
     /// <summary>Its standard deviation, above 0. Default: 1.</summary>
-    public double TimeDeviation { get; set; } = 1;
+    public double TimeStandardDeviation { get; set; } = 1;
 
-    /// <summary>Whether half of the pictures are flipped left to right while training. Not for digits or letters. Default: false.</summary>
+    /// <summary>Whether half of the images are flipped left to right while training. Not for digits or letters. Default: false.</summary>
     public bool FlipsHorizontally { get; set; }
 
     /// <summary>Sampler of the trained model, unless a call says otherwise. Default: <see cref="DiffusionSampler.Default"/>.</summary>
@@ -189,7 +192,7 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     public double GuidanceScale { get; set; } = 1;
 
     /// <summary>
-    /// How far the trained model goes from the row's picture where it transforms rows, 0 to 1 (SDEdit; Meng et al. 2021): 0 keeps it, 1 draws a new one and
+    /// How far the trained model goes from the row's image where it transforms rows, 0 to 1 (SDEdit; Meng et al. 2021): 0 keeps it, 1 draws a new one and
     /// does not look at it. Default: 1.
     /// </summary>
     public double TransformStrength { get; set; } = 1;
@@ -197,7 +200,7 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it, up to rounding. Default: 32.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
-    /// <summary>Whether the model can be guided: it learnt what pictures without a class are like.</summary>
+    /// <summary>Whether the model can be guided: it learned what images without a class are like.</summary>
     internal bool HasNullLabel => LabelColumnName is not null && LabelDropout > 0;
 
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
@@ -223,17 +226,17 @@ public sealed class DiffusionOptions : ImageTrainingOptions
         if (LabelCount is not null && LabelColumnName is null)
             throw new ArgumentException($"{nameof(LabelCount)} is {LabelCount}, but there is no {nameof(LabelColumnName)}.", nameof(LabelCount));
 
-        OptionChecks.Defined(Architecture);
+        OptionChecks.Defined(Network);
         OptionChecks.Defined(LabelConditioning);
         OptionChecks.AllAtLeast(BlockChannels, 1);
         OptionChecks.Between(BlockChannels.Length, 1, 16, nameof(BlockChannels));
         OptionChecks.AllAtLeast(AttentionLevels, 0);
-        if (Architecture == DiffusionArchitecture.UNet && AttentionLevels.Any(level => level >= BlockChannels.Length))
+        if (Network == DiffusionNetworkKind.UNet && AttentionLevels.Any(level => level >= BlockChannels.Length))
             throw new ArgumentException($"{nameof(AttentionLevels)} has {AttentionLevels.Max()}; expected 0 to {BlockChannels.Length - 1}, the levels of {nameof(BlockChannels)}.", nameof(AttentionLevels));
         OptionChecks.AtLeast(AttentionHeadSize, 1);
         OptionChecks.AtLeast(ContextTokens, 1);
-        if (LabelConditioning == DiffusionLabelConditioning.CrossAttention && (LabelColumnName is null || Architecture != DiffusionArchitecture.UNet))
-            throw new ArgumentException($"{nameof(LabelConditioning)} is {LabelConditioning}: that needs a {nameof(LabelColumnName)} and {nameof(DiffusionArchitecture)}.{DiffusionArchitecture.UNet}.", nameof(LabelConditioning));
+        if (LabelConditioning == DiffusionLabelConditioning.CrossAttention && (LabelColumnName is null || Network != DiffusionNetworkKind.UNet))
+            throw new ArgumentException($"{nameof(LabelConditioning)} is {LabelConditioning}: that needs a {nameof(LabelColumnName)} and {nameof(DiffusionNetworkKind)}.{DiffusionNetworkKind.UNet}.", nameof(LabelConditioning));
         OptionChecks.Below(Dropout, 1);
 
         OptionChecks.Defined(Process);
@@ -244,7 +247,7 @@ public sealed class DiffusionOptions : ImageTrainingOptions
         OptionChecks.Positive(MinSnrGamma);
         OptionChecks.Positive(VariationalWeight);
         OptionChecks.Between(TimeMean, -100, 100);
-        OptionChecks.Positive(TimeDeviation);
+        OptionChecks.Positive(TimeStandardDeviation);
         if (Process == DiffusionProcess.FlowMatching)
         {
             if (LearnsVariance || LossWeighting != DiffusionLossWeighting.Simple || Prediction != PredictionType.Epsilon)

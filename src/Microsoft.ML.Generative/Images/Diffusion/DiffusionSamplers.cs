@@ -1,12 +1,14 @@
-namespace Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Schedulers;
+
+namespace Microsoft.ML.Generative.Images.Diffusion;
 
 /// <summary>The samplers of a model: what <see cref="DiffusionSampler"/> names, with the model's noise schedule and prediction.</summary>
 internal static class DiffusionSamplers
 {
-    /// <summary>The sampler for pictures that are guided or not.</summary>
+    /// <summary>The sampler for images that are guided or not.</summary>
     /// <remarks>
-    /// What guidance tells of a picture is often beyond the range. DDIM with diffusers' defaults cuts it off, but goes on with the noise that was told together with
-    /// it: in the next sample what was cut off is there with the other sign, and the class is lost again. So guided pictures get the noise that belongs to what is
+    /// What guidance tells of an image is often beyond the range. DDIM with diffusers' defaults cuts it off, but goes on with the noise that was told together with
+    /// it: in the next sample what was cut off is there with the other sign, and the class is lost again. So guided images get the noise that belongs to what is
     /// left (Dhariwal, Nichol 2021, do the same).
     /// </remarks>
     public static NoiseScheduler Create(DiffusionConfig config, DiffusionSampler sampler, double eta, double guidanceScale)
@@ -35,7 +37,7 @@ internal static class DiffusionSamplers
             throw new ArgumentException($"The sampler {sampler} does not go with a model of {options.Process}.");
 
         (NoiseScheduleOptions schedule, PredictionType prediction) = (options.NoiseSchedule, options.Prediction);
-        // Where nothing of the picture is left at the last timestep, sampling has to begin there (Lin et al. 2023).
+        // Where nothing of the image is left at the last timestep, sampling has to begin there (Lin et al. 2023).
         TimestepSpacing whole = schedule.RescaleBetasZeroSnr ? TimestepSpacing.Trailing : TimestepSpacing.Leading;
         TimestepSpacing even = schedule.RescaleBetasZeroSnr ? TimestepSpacing.Trailing : TimestepSpacing.Linspace;
         return sampler switch
@@ -67,7 +69,7 @@ internal static class DiffusionSamplers
         string? problem = scheduler is FlowMatchEulerScheduler != isFlow ? $"is for {(isFlow ? DiffusionProcess.Denoising : DiffusionProcess.FlowMatching)}, and the model is of {options.Process}"
             : scheduler.TrainTimesteps != options.NoiseSchedule.TrainTimesteps ? $"has {scheduler.TrainTimesteps} timesteps; the model has {options.NoiseSchedule.TrainTimesteps}"
             : !isFlow && scheduler.PredictionType != options.Prediction ? $"expects {scheduler.PredictionType}; the model tells {options.Prediction}"
-            : scheduler is DdimInverseScheduler ? "goes from pictures to noise"
+            : scheduler is DdimInverseScheduler ? "goes from images to noise"
             : null;
         if (problem is not null)
             throw new ArgumentException($"The scheduler {scheduler.GetType().Name} {problem}.", nameof(scheduler));

@@ -1,3 +1,9 @@
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Data.Rows;
+using Microsoft.ML.Generative.Images.Diffusion;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Schedulers;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -5,33 +11,33 @@ namespace Microsoft.ML.Generative;
 
 public sealed partial class DiffusionTransformer
 {
-    /// <summary>Draws new pictures from noise.</summary>
+    /// <summary>Draws new images from noise.</summary>
     /// <param name="count">How many.</param>
     /// <param name="options">Seed, class, guidance, sampler, steps.</param>
-    /// <returns>A column Generated of <see cref="RowSize"/> values in 0..1 a row, with the picture's shape in the column's type.</returns>
-    /// <remarks>The n-th picture depends on the options and n alone, not on <paramref name="count"/>, up to rounding.</remarks>
+    /// <returns>A column Generated of <see cref="RowSize"/> values in 0..1 a row, with the image's shape in the column's type.</returns>
+    /// <remarks>The n-th image depends on the options and n alone, not on <paramref name="count"/>, up to rounding.</remarks>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative or an option is out of its range.</exception>
     /// <exception cref="ArgumentException">A label is too high or not wanted, an option does not fit the model; the message names it.</exception>
     /// <exception cref="OperationCanceledException">The drawing was cancelled.</exception>
     public IDataView Generate(int count, DiffusionGenerateOptions? options = null) =>
         Compute(count, options, (drawing, _, _) => drawing.Draw());
 
-    /// <summary>Draws pictures like one that is given: noise is added to it, and taken away (SDEdit; Meng et al. 2021).</summary>
-    /// <param name="picture"><see cref="RowSize"/> values in 0..1, plane by plane.</param>
-    /// <param name="strength">How far to go from it: 0 keeps it, 1 draws anew.</param>
+    /// <summary>Draws images like one that is given: noise is added to it, and taken away (SDEdit; Meng et al. 2021).</summary>
+    /// <param name="image"><see cref="RowSize"/> values in 0..1, plane by plane.</param>
+    /// <param name="strength">How far to go from it: 0 keeps it, 1 draws again.</param>
     /// <param name="count">How many to draw.</param>
     /// <param name="options">As for <see cref="Generate"/>.</param>
     /// <returns>As <see cref="Generate"/>.</returns>
-    /// <exception cref="ArgumentException">The picture has another size or values beyond 0..1, <paramref name="strength"/> is not 0 to 1, or as for <see cref="Generate"/>.</exception>
-    public IDataView ImageToImage(ReadOnlySpan<float> picture, double strength, int count = 1, DiffusionGenerateOptions? options = null)
+    /// <exception cref="ArgumentException">The image has another size or values beyond 0..1, <paramref name="strength"/> is not 0 to 1, or as for <see cref="Generate"/>.</exception>
+    public IDataView ImageToImage(ReadOnlySpan<float> image, double strength, int count = 1, DiffusionGenerateOptions? options = null)
     {
         OptionChecks.Between(strength, 0, 1);
-        float[] values = CheckPicture(picture, nameof(picture));
-        return Compute(count, options, (drawing, _, pictures) => drawing.Change(Repeat(values, pictures), strength));
+        float[] values = CheckImage(image, nameof(image));
+        return Compute(count, options, (drawing, _, images) => drawing.Change(Repeat(values, images), strength));
     }
 
-    /// <summary>Draws a part of a picture anew and keeps the rest (RePaint; Lugmayr et al. 2022).</summary>
-    /// <param name="picture"><see cref="RowSize"/> values in 0..1, plane by plane; those where the mask is 1 play no part.</param>
+    /// <summary>Draws a part of an image again and keeps the rest (RePaint; Lugmayr et al. 2022).</summary>
+    /// <param name="image"><see cref="RowSize"/> values in 0..1, plane by plane; those where the mask is 1 play no part.</param>
     /// <param name="mask">1 where to draw, 0 where to keep: height × width values, or <see cref="RowSize"/>.</param>
     /// <param name="count">How many to draw.</param>
     /// <param name="options">As for <see cref="Generate"/>; the sampler may not be Heun or PNDM, whose steps overlap.</param>
@@ -39,54 +45,54 @@ public sealed partial class DiffusionTransformer
     /// How often each step is taken, at least 1: more fit the drawn to the kept, and cost as many times the time; with more than 1 the sampler has to be
     /// DDPM or DDIM. The paper has 10.
     /// </param>
-    /// <returns>As <see cref="Generate"/>; where the mask is 0, the picture's own values.</returns>
-    /// <exception cref="ArgumentException">Picture or mask have another size or other values, the sampler cannot do it, or as for <see cref="Generate"/>.</exception>
-    public IDataView Inpaint(ReadOnlySpan<float> picture, ReadOnlySpan<float> mask, int count = 1, DiffusionGenerateOptions? options = null, int resamplings = 1)
+    /// <returns>As <see cref="Generate"/>; where the mask is 0, the image's own values.</returns>
+    /// <exception cref="ArgumentException">Image or mask have another size or other values, the sampler cannot do it, or as for <see cref="Generate"/>.</exception>
+    public IDataView Inpaint(ReadOnlySpan<float> image, ReadOnlySpan<float> mask, int count = 1, DiffusionGenerateOptions? options = null, int resamplings = 1)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(resamplings, 1);
-        float[] values = CheckPicture(picture, nameof(picture)), masked = CheckMask(mask);
+        float[] values = CheckImage(image, nameof(image)), masked = CheckMask(mask);
         options ??= new DiffusionGenerateOptions();
         using (NoiseScheduler scheduler = OpenScheduler(options))
         {
             if (scheduler is HeunScheduler or PndmScheduler)
-                throw new ArgumentException($"{scheduler.GetType().Name} takes steps that overlap, between which a picture cannot be kept; choose another sampler.", nameof(options));
+                throw new ArgumentException($"{scheduler.GetType().Name} takes steps that overlap, between which an image cannot be kept; choose another sampler.", nameof(options));
             if (resamplings > 1 && scheduler is not (DdpmScheduler or DdimScheduler))
                 throw new ArgumentException($"{nameof(resamplings)} is {resamplings}, which needs {nameof(DdpmScheduler)} or {nameof(DdimScheduler)}; the sampler is {scheduler.GetType().Name}.", nameof(resamplings));
         }
 
-        return Compute(count, options, (drawing, _, pictures) =>
+        return Compute(count, options, (drawing, _, images) =>
         {
-            torch.Tensor kept = Repeat(values, pictures), where = torch.tensor(masked, device: _device).view(1, -1, _config.Shape.Height, _config.Shape.Width);
+            torch.Tensor kept = Repeat(values, images), where = torch.tensor(masked, device: _device).view(1, -1, _config.Shape.Height, _config.Shape.Width);
             return drawing.Inpaint(kept, where.expand_as(kept), resamplings, resamplings > 1 ? Renoise : null);
         });
     }
 
-    /// <summary>Pictures between two, through the noise that each would be drawn from (Song et al. 2020, section 5.3).</summary>
-    /// <param name="from">The first picture, <see cref="RowSize"/> values in 0..1, plane by plane.</param>
-    /// <param name="to">The last picture.</param>
-    /// <param name="count">How many pictures, at least 2, both ends included: they are what the model makes of the two, not the two themselves.</param>
+    /// <summary>Images between two, through the noise that each would be drawn from (Song et al. 2020, section 5.3).</summary>
+    /// <param name="from">The first image, <see cref="RowSize"/> values in 0..1, plane by plane.</param>
+    /// <param name="to">The last image.</param>
+    /// <param name="count">How many images, at least 2, both ends included: they are what the model makes of the two, not the two themselves.</param>
     /// <param name="options">
     /// Class, guidance, steps, batch size; noise and sampler play no part, since the way to the noise and back is a deterministic one.
     /// </param>
     /// <returns>As <see cref="Generate"/>.</returns>
-    /// <exception cref="ArgumentException">A picture has another size or values beyond 0..1, <paramref name="count"/> is below 2, or as for <see cref="Generate"/>.</exception>
+    /// <exception cref="ArgumentException">An image has another size or values beyond 0..1, <paramref name="count"/> is below 2, or as for <see cref="Generate"/>.</exception>
     public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, DiffusionGenerateOptions? options = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
-        float[] first = CheckPicture(from, nameof(from)), last = CheckPicture(to, nameof(to));
+        float[] first = CheckImage(from, nameof(from)), last = CheckImage(to, nameof(to));
         DeterministicPath path = DeterministicPath.Of(_config.Options, StepsOf(options ?? new DiffusionGenerateOptions()));
-        return Compute(count, options, (_, prediction, pictures) =>
+        return Compute(count, options, (_, prediction, images) =>
         {
-            torch.Tensor ends = PixelScale.Signed(torch.cat([Picture(first), Picture(last)], 0));
+            torch.Tensor ends = PixelScale.Signed(torch.cat([Image(first), Image(last)], 0));
             torch.Tensor noise = DiffusionInversion.Follow(prediction.OfFirst(2), path, ends, isForward: true, Host.CheckAlive);
-            torch.Tensor between = SphericalInterpolation.Points(noise[..1], noise[1..], pictures.First, pictures.Count, count);
+            torch.Tensor between = SphericalInterpolation.Points(noise[..1], noise[1..], images.First, images.Count, count);
             return DiffusionInversion.Follow(prediction, path, between, isForward: false, Host.CheckAlive);
         });
     }
 
-    // Draws pictures in batches; each draw gets the loop, what the network says, and which pictures they are.
+    // Draws images in batches; each draw gets the loop, what the network says, and which images they are.
     private MemoryDataView Compute(
-        int count, DiffusionGenerateOptions? options, Func<DiffusionDrawing, GuidedPrediction, PictureRange, torch.Tensor> draw)
+        int count, DiffusionGenerateOptions? options, Func<SamplingLoop, GuidedPrediction, ImageRange, torch.Tensor> draw)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         options ??= new DiffusionGenerateOptions();
@@ -96,16 +102,16 @@ public sealed partial class DiffusionTransformer
         long seed = SeedSequence.Choose(Host, options.Seed);
         float[] values = ComputeRows(count, RowSize, (start, rows) =>
         {
-            var pictures = new PictureRange(start, rows, count);
+            var images = new ImageRange(start, rows, count);
             using NoiseScheduler scheduler = OpenScheduler(options);
-            var prediction = new GuidedPrediction(_network, Conditions(options, pictures), _config.NullLabel, options.GuidanceScale, options.GuidanceRescale);
-            var noise = new PictureNoise(SeedSequence.DeriveMany(seed, start, rows), _config.Shape, _device);
-            var drawing = new DiffusionDrawing(scheduler, prediction, noise)
+            var prediction = new GuidedPrediction(_network, Conditions(options, images), _config.NullLabel, options.GuidanceScale, options.GuidanceRescale);
+            ImageNoise noise = new ImageNoise(SeedSequence.DeriveMany(seed, start, rows), _config.Shape, _device);
+            SamplingLoop drawing = new SamplingLoop(scheduler, prediction, noise)
             {
                 Check = () => StopIfCancelled(options),
-                Report = options.Progress is null ? null : (step, steps, expected) => Report(options, pictures, step + 1, steps, expected),
+                Report = options.Progress is null ? null : (step, steps, expected) => Report(options, images, step + 1, steps, expected),
             };
-            return PixelScale.Unsigned(draw(drawing, prediction, pictures));
+            return PixelScale.Unsigned(draw(drawing, prediction, images));
         }, options.BatchSize, options.CancellationToken);
         return new MemoryDataView(Host, GeneratedColumnName, _config.RowType, values);
     }
@@ -116,14 +122,14 @@ public sealed partial class DiffusionTransformer
         options.CancellationToken.ThrowIfCancellationRequested();
     }
 
-    private void Report(DiffusionGenerateOptions options, PictureRange pictures, int step, int steps, torch.Tensor expected)
+    private void Report(DiffusionGenerateOptions options, ImageRange images, int step, int steps, torch.Tensor expected)
     {
         bool hasPreview = options.PreviewInterval is { } interval && (step % interval == 0 || step == steps);
         options.Progress!.Report(new DiffusionProgress
         {
-            FirstPicture = pictures.First,
-            Pictures = pictures.Count,
-            TotalPictures = pictures.Total,
+            FirstImage = images.First,
+            Images = images.Count,
+            TotalImages = images.Total,
             Step = step,
             TotalSteps = steps,
             Preview = hasPreview ? new MemoryDataView(Host, GeneratedColumnName, _config.RowType, TensorMemory.ToArray<float>(PixelScale.Unsigned(expected))) : null,
@@ -148,12 +154,12 @@ public sealed partial class DiffusionTransformer
         }
     }
 
-    private DiffusionInputs Conditions(DiffusionGenerateOptions options, PictureRange pictures)
+    private DiffusionInputs Conditions(DiffusionGenerateOptions options, ImageRange images)
     {
         torch.Tensor? labels = null;
         if (LabelCount > 0)
         {
-            long[] classes = [.. Enumerable.Range(pictures.First, pictures.Count).Select(i => (long)(options.Labels?[i] ?? options.Label ?? _config.NullLabel!.Value))];
+            long[] classes = [.. Enumerable.Range(images.First, images.Count).Select(i => (long)(options.Labels?[i] ?? options.Label ?? _config.NullLabel!.Value))];
             labels = torch.tensor(classes, device: _device);
         }
 
@@ -161,7 +167,7 @@ public sealed partial class DiffusionTransformer
         if (_config.LowResolution is { } shape)
         {
             torch.Tensor small = torch.tensor(options.LowResolution!, [1, shape.Channels, shape.Height, shape.Width], device: _device);
-            low = DiffusionInputs.Enlarge(small, _config.Shape).expand(pictures.Count, -1, -1, -1);
+            low = DiffusionInputs.Enlarge(small, _config.Shape).expand(images.Count, -1, -1, -1);
         }
 
         return new DiffusionInputs(torch.empty(0), labels, low);
@@ -170,7 +176,7 @@ public sealed partial class DiffusionTransformer
     private void CheckAgainstModel(int count, DiffusionGenerateOptions options)
     {
         if (options.Labels is { } labels && labels.Count != count)
-            throw new ArgumentException($"{labels.Count} labels were given for {count} pictures.", nameof(options));
+            throw new ArgumentException($"{labels.Count} labels were given for {count} images.", nameof(options));
         int[] given = [.. options.Labels ?? [], .. options.Label is { } one ? [one] : Array.Empty<int>()];
         LabelCounts.Check(given, LabelCount, isNeeded: _config.NullLabel is null && count > 0, nameof(options));
         if (options.GuidanceScale != 1 && (_config.NullLabel is null || given.Length == 0))
@@ -185,16 +191,16 @@ public sealed partial class DiffusionTransformer
             DiffusionSamplers.Check(_config, scheduler);
     }
 
-    private float[] CheckPicture(ReadOnlySpan<float> picture, string name)
+    private float[] CheckImage(ReadOnlySpan<float> image, string name)
     {
-        CheckSize(picture, RowSize, name);
-        foreach (float value in picture)
+        CheckSize(image, RowSize, name);
+        foreach (float value in image)
         {
             if (!(value >= 0 && value <= 1))
-                throw new ArgumentException($"The picture has the value {value}; expected 0 to 1.", name);
+                throw new ArgumentException($"The image has the value {value}; expected 0 to 1.", name);
         }
 
-        return picture.ToArray();
+        return image.ToArray();
     }
 
     private float[] CheckMask(ReadOnlySpan<float> mask)
@@ -212,9 +218,9 @@ public sealed partial class DiffusionTransformer
     }
 
     // [1, channels, height, width] in 0..1
-    private torch.Tensor Picture(float[] values) => torch.tensor(values, [1, _config.Shape.Channels, _config.Shape.Height, _config.Shape.Width], device: _device);
+    private torch.Tensor Image(float[] values) => torch.tensor(values, [1, _config.Shape.Channels, _config.Shape.Height, _config.Shape.Width], device: _device);
 
-    private torch.Tensor Repeat(float[] values, PictureRange pictures) => PixelScale.Signed(Picture(values)).expand(pictures.Count, -1, -1, -1).contiguous();
+    private torch.Tensor Repeat(float[] values, ImageRange images) => PixelScale.Signed(Image(values)).expand(images.Count, -1, -1, -1).contiguous();
 
     // q(x[t] | x[s]) for an earlier s: Lugmayr et al. 2022, eq. 6, over as many timesteps as a step of the sampler takes.
     private torch.Tensor Renoise(torch.Tensor sample, double time, double? earlier, torch.Tensor noise)
@@ -224,5 +230,5 @@ public sealed partial class DiffusionTransformer
         return sample.Times(Math.Sqrt(kept)).Plus(noise, Math.Sqrt(1 - kept));
     }
 
-    private readonly record struct PictureRange(int First, int Count, int Total);
+    private readonly record struct ImageRange(int First, int Count, int Total);
 }

@@ -1,6 +1,15 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Data.Rows;
+using Microsoft.ML.Generative.Images.Diffusion;
+using Microsoft.ML.Generative.Images.Diffusion.Networks;
+using Microsoft.ML.Generative.Images.Diffusion.Pretrained;
+using Microsoft.ML.Generative.Interop;
+using Microsoft.ML.Generative.Schedulers;
+using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -8,12 +17,12 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>A trained diffusion model: draws new pictures, changes and completes given ones, and adds a drawn picture to rows.</summary>
+/// <summary>A trained diffusion model: draws new images, changes and completes given ones, and adds a drawn image to rows.</summary>
 /// <remarks>Its columns are listed at <see cref="DiffusionEstimator"/>. All methods may be called from several threads.</remarks>
 /// <example>
 /// <code>
 /// DiffusionTransformer model = mlContext.Transforms.Generative().Diffusion("Image", "Label").Fit(data);
-/// IDataView pictures = model.Generate(16, new() { Seed = 7, Label = 3, GuidanceScale = 3, Steps = 50 });
+/// IDataView images = model.Generate(16, new() { Seed = 7, Label = 3, GuidanceScale = 3, Steps = 50 });
 /// mlContext.Model.Save(model, data.Schema, "diffusion.zip");
 /// </code>
 /// </example>
@@ -73,7 +82,7 @@ public sealed partial class DiffusionTransformer : BatchTransformer
 
     internal override IReadOnlyList<string> InputColumns => [.. RowInputColumns(_config.Options).Select(c => c.Name)];
 
-    /// <summary>What a training reads: pictures, then labels and smaller pictures if there are some.</summary>
+    /// <summary>What a training reads: images, then labels and smaller images if there are some.</summary>
     internal static TensorColumn[] TrainingTensors(DataViewSchema schema, DiffusionConfig config)
     {
         DiffusionOptions options = config.Options;
@@ -100,9 +109,9 @@ public sealed partial class DiffusionTransformer : BatchTransformer
     // What rows are drawn from, as far as it plays a part.
     private static IEnumerable<(string Name, RowInputKind Kind)> RowInputColumns(DiffusionOptions options)
     {
-        bool readsPicture = options.TransformStrength < 1 || (options.SeedColumnName is null && options.LowResolutionColumnName is null);
-        if (readsPicture)
-            yield return (options.InputColumnName, RowInputKind.Picture);
+        bool readsImage = options.TransformStrength < 1 || (options.SeedColumnName is null && options.LowResolutionColumnName is null);
+        if (readsImage)
+            yield return (options.InputColumnName, RowInputKind.Image);
         if (options.LabelColumnName is { } label)
             yield return (label, RowInputKind.Label);
         if (options.LowResolutionColumnName is { } low)
@@ -113,7 +122,7 @@ public sealed partial class DiffusionTransformer : BatchTransformer
 
     private TensorColumn[] OpenColumns(DataViewSchema schema) => [.. RowInputColumns(_config.Options).Select(column => column.Kind switch
     {
-        RowInputKind.Picture => TensorColumn.Features(schema, column.Name, _config.Shape, ValueRange.Unit),
+        RowInputKind.Image => TensorColumn.Features(schema, column.Name, _config.Shape, ValueRange.Unit),
         RowInputKind.LowResolution => TensorColumn.Features(schema, column.Name, _config.LowResolution, ValueRange.Unit),
         RowInputKind.Label => TensorColumn.Label(schema, column.Name, LabelCount),
         _ => TensorColumn.Label(schema, column.Name, long.MaxValue),
@@ -132,9 +141,9 @@ public sealed partial class DiffusionTransformer : BatchTransformer
         using NoiseScheduler scheduler = OpenScheduler(new DiffusionGenerateOptions { GuidanceScale = options.GuidanceScale });
         var prediction = new GuidedPrediction(
             _network, new DiffusionInputs(torch.empty(0), Column(RowInputKind.Label), low), _config.NullLabel, options.GuidanceScale, rescale: 0);
-        var drawing = new DiffusionDrawing(scheduler, prediction, new PictureNoise(keys, _config.Shape, _device)) { Check = Host.CheckAlive };
+        SamplingLoop drawing = new SamplingLoop(scheduler, prediction, new ImageNoise(keys, _config.Shape, _device)) { Check = Host.CheckAlive };
         torch.Tensor drawn = options.TransformStrength < 1
-            ? drawing.Change(PixelScale.Signed(Column(RowInputKind.Picture)!), options.TransformStrength)
+            ? drawing.Change(PixelScale.Signed(Column(RowInputKind.Image)!), options.TransformStrength)
             : drawing.Draw();
         return PixelScale.Unsigned(drawn);
     }
@@ -155,7 +164,7 @@ public sealed partial class DiffusionTransformer : BatchTransformer
 
     private enum RowInputKind
     {
-        Picture,
+        Image,
         Label,
         LowResolution,
         Seed,

@@ -1,16 +1,18 @@
+using Microsoft.ML.Generative.Images.Diffusion.Networks;
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Diffusion;
 
-/// <summary>What a network says of noisy pictures of some classes, guided if that is wanted.</summary>
+/// <summary>What a network says of noisy images of some classes, guided if that is wanted.</summary>
 /// <param name="network">The network.</param>
-/// <param name="inputs">The classes, and the smaller pictures; the noisy ones change from step to step.</param>
-/// <param name="nullLabel">The class of pictures without one, for guidance.</param>
+/// <param name="inputs">The classes, and the smaller images; the noisy ones change from step to step.</param>
+/// <param name="nullLabel">The class of images without one, for guidance.</param>
 /// <param name="scale">w: 1 is no guidance.</param>
 /// <param name="rescale">φ of Lin et al. 2023, section 3.4.</param>
 internal sealed class GuidedPrediction(DenoiserNetwork network, DiffusionInputs inputs, int? nullLabel, double scale, double rescale)
 {
-    /// <summary>[pictures, channels out, height, width].</summary>
+    /// <summary>[images, channels out, height, width].</summary>
     public Tensor At(Tensor noisy, double time)
     {
         long count = noisy.size(0);
@@ -34,7 +36,7 @@ internal sealed class GuidedPrediction(DenoiserNetwork network, DiffusionInputs 
         return outputs[0].size(1) == noisy.size(1) ? guided : cat([guided, outputs[0].narrow(1, noisy.size(1), noisy.size(1))], 1);
     }
 
-    /// <summary>The same for other pictures, all with the conditions of the first.</summary>
+    /// <summary>The same for other images, all with the conditions of the first.</summary>
     public GuidedPrediction OfFirst(int count) => new(network, inputs.OfFirst(count), nullLabel, scale, rescale);
 
     private static Tensor Deviation(Tensor x) => x.flatten(1).std(1).view(-1, 1, 1, 1);

@@ -1,7 +1,9 @@
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Schedulers;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Diffusion;
 
 /// <summary>What training and evaluation need of a noise schedule, as tensors of timesteps on a device, computed in Float64 and kept in Float32.</summary>
 internal sealed class NoiseTables : IDisposable
@@ -9,7 +11,7 @@ internal sealed class NoiseTables : IDisposable
     private readonly Tensor _signal;
     private readonly Tensor _noise;
     private readonly Tensor _snr;
-    private readonly Tensor _pictureFactor;
+    private readonly Tensor _imageFactor;
     private readonly Tensor _noisyFactor;
     private readonly Tensor _logPosteriorVariance;
     private readonly Tensor _logBeta;
@@ -30,7 +32,7 @@ internal sealed class NoiseTables : IDisposable
         _signal = Keep(cumulative.sqrt());
         _noise = Keep((1 - cumulative).sqrt());
         _snr = Keep(cumulative / left);
-        _pictureFactor = Keep(beta * before.sqrt() / left);
+        _imageFactor = Keep(beta * before.sqrt() / left);
         _noisyFactor = Keep((1 - before) * alpha.sqrt() / left);
         _logPosteriorVariance = Keep(clipped.clamp_min(1e-20).log());
         _logBeta = Keep(beta.clamp_min(1e-20).log());
@@ -39,19 +41,19 @@ internal sealed class NoiseTables : IDisposable
     }
 
     /// <summary>q(x[t] | x0), Ho et al. 2020, eq. 4.</summary>
-    public Tensor AddNoise(Tensor pictures, Tensor noise, Tensor timesteps) =>
-        (At(_signal, timesteps) * pictures).Plus(At(_noise, timesteps) * noise);
+    public Tensor AddNoise(Tensor images, Tensor noise, Tensor timesteps) =>
+        (At(_signal, timesteps) * images).Plus(At(_noise, timesteps) * noise);
 
     /// <summary>Mean and log variance of q(x[t] | x0), Ho et al. 2020, eq. 4.</summary>
-    public (Tensor Mean, Tensor LogVariance) Noisy(Tensor pictures, Tensor timesteps) =>
-        (At(_signal, timesteps) * pictures, At(_noise, timesteps).log().Times(2).expand_as(pictures));
+    public (Tensor Mean, Tensor LogVariance) Noisy(Tensor images, Tensor timesteps) =>
+        (At(_signal, timesteps) * images, At(_noise, timesteps).log().Times(2).expand_as(images));
 
     /// <summary>v of Salimans, Ho 2022, section 4.</summary>
-    public Tensor Velocity(Tensor pictures, Tensor noise, Tensor timesteps) =>
-        At(_signal, timesteps) * noise - At(_noise, timesteps) * pictures;
+    public Tensor Velocity(Tensor images, Tensor noise, Tensor timesteps) =>
+        At(_signal, timesteps) * noise - At(_noise, timesteps) * images;
 
     /// <summary>x0, from what the network was asked for.</summary>
-    public Tensor Picture(Tensor noisy, Tensor output, Tensor timesteps, PredictionType prediction) => prediction switch
+    public Tensor Image(Tensor noisy, Tensor output, Tensor timesteps, PredictionType prediction) => prediction switch
     {
         PredictionType.Sample => output,
         PredictionType.Velocity => At(_signal, timesteps) * noisy - At(_noise, timesteps) * output,
@@ -67,8 +69,8 @@ internal sealed class NoiseTables : IDisposable
     };
 
     /// <summary>Mean and log variance of q(x[t−1] | x[t], x0), Ho et al. 2020, eq. 6 and 7.</summary>
-    public (Tensor Mean, Tensor LogVariance) Posterior(Tensor pictures, Tensor noisy, Tensor timesteps) =>
-        ((At(_pictureFactor, timesteps) * pictures).Plus(At(_noisyFactor, timesteps) * noisy), At(_logPosteriorVariance, timesteps));
+    public (Tensor Mean, Tensor LogVariance) Posterior(Tensor images, Tensor noisy, Tensor timesteps) =>
+        ((At(_imageFactor, timesteps) * images).Plus(At(_noisyFactor, timesteps) * noisy), At(_logPosteriorVariance, timesteps));
 
     /// <summary>The log variance of a step back: between its bounds (Nichol, Dhariwal 2021, eq. 15), or β.</summary>
     public Tensor LogVariance(Tensor? output, Tensor timesteps)
@@ -94,7 +96,7 @@ internal sealed class NoiseTables : IDisposable
 
     public void Dispose()
     {
-        foreach (Tensor table in (Tensor[])[_signal, _noise, _snr, _pictureFactor, _noisyFactor, _logPosteriorVariance, _logBeta])
+        foreach (Tensor table in (Tensor[])[_signal, _noise, _snr, _imageFactor, _noisyFactor, _logPosteriorVariance, _logBeta])
             table.Dispose();
     }
 

@@ -1,20 +1,21 @@
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Gan;
 
-/// <summary>Random changes of pictures that gradients flow through (Zhao et al. 2020, appendix A).</summary>
+/// <summary>Random changes of images that gradients flow through (Zhao et al. 2020, appendix A).</summary>
 internal static class GanAugmentation
 {
     private const int ShiftPart = 8;
     private const int CutPart = 2;
 
     /// <param name="kinds">Which.</param>
-    /// <param name="pictures">[batch, channels, height, width] in −1..1.</param>
-    /// <param name="probability">[1], of each change of a picture; <see langword="null"/>: all pictures are changed.</param>
+    /// <param name="images">[batch, channels, height, width] in −1..1.</param>
+    /// <param name="probability">[1], of each change of an image; <see langword="null"/>: all images are changed.</param>
     /// <param name="generator">The source of chance, on the CPU.</param>
-    public static Tensor Apply(GanAugmentations kinds, Tensor pictures, Tensor? probability, Generator generator)
+    public static Tensor Apply(GanAugmentations kinds, Tensor images, Tensor? probability, Generator generator)
     {
-        Tensor x = pictures;
+        Tensor x = images;
         if (kinds.HasFlag(GanAugmentations.Color))
         {
             x = x.Plus(Amount(0.5, 0));
@@ -29,30 +30,30 @@ internal static class GanAugmentation
             x = Cut(x, Uniform(), Uniform(), IsChanged());
         return x;
 
-        Tensor Uniform() => rand([pictures.size(0)], generator: generator).to(pictures.device);
+        Tensor Uniform() => rand([images.size(0)], generator: generator).to(images.device);
 
         Tensor IsChanged() => probability is null ? ones_like(Uniform(), ScalarType.Bool) : Uniform().lt(probability);
 
-        // Uniform in neutral ± range, and neutral where the picture is not changed: [batch, 1, 1, 1].
+        // Uniform in neutral ± range, and neutral where the image is not changed: [batch, 1, 1, 1].
         Tensor Amount(double range, double neutral) =>
             (Uniform().Times(2 * range).Plus(-range) * IsChanged().to(ScalarType.Float32)).Plus(neutral).view(-1, 1, 1, 1);
 
-        // A whole number below count, and lowest added; 0 where the picture is not changed: [batch].
+        // A whole number below count, and lowest added; 0 where the image is not changed: [batch].
         Tensor Whole(long count, long lowest) =>
             Uniform().Times(count).floor().clamp_max(count - 1).Plus(lowest).to(ScalarType.Int64) * IsChanged().to(ScalarType.Int64);
     }
 
-    /// <summary>Each picture moved down and right by its numbers of pixels; zeros come in.</summary>
-    /// <param name="pictures">[batch, channels, height, width].</param>
+    /// <summary>Each image moved down and right by its numbers of pixels; zeros come in.</summary>
+    /// <param name="images">[batch, channels, height, width].</param>
     /// <param name="down">[batch].</param>
     /// <param name="right">[batch].</param>
-    public static Tensor Shift(Tensor pictures, Tensor down, Tensor right)
+    public static Tensor Shift(Tensor images, Tensor down, Tensor right)
     {
-        (long n, long channels, long height, long width) = (pictures.size(0), pictures.size(1), pictures.size(2), pictures.size(3));
-        // One line of zeros round the picture stands for all beyond it.
-        Tensor padded = nn.functional.pad(pictures, [1L, 1, 1, 1]);
-        Tensor fromRow = (arange(1, height + 1, device: pictures.device).view(1, -1) - down.view(-1, 1)).clamp(0, height + 1);
-        Tensor fromColumn = (arange(1, width + 1, device: pictures.device).view(1, -1) - right.view(-1, 1)).clamp(0, width + 1);
+        (long n, long channels, long height, long width) = (images.size(0), images.size(1), images.size(2), images.size(3));
+        // One line of zeros round the image stands for all beyond it.
+        Tensor padded = nn.functional.pad(images, [1L, 1, 1, 1]);
+        Tensor fromRow = (arange(1, height + 1, device: images.device).view(1, -1) - down.view(-1, 1)).clamp(0, height + 1);
+        Tensor fromColumn = (arange(1, width + 1, device: images.device).view(1, -1) - right.view(-1, 1)).clamp(0, width + 1);
         return padded.gather(2, fromRow.view(n, 1, height, 1).expand(n, channels, height, width + 2))
             .gather(3, fromColumn.view(n, 1, 1, width).expand(n, channels, height, width));
     }

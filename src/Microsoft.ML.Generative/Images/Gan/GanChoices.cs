@@ -1,15 +1,15 @@
 namespace Microsoft.ML.Generative;
 
 /// <summary>The networks of a generative adversarial network.</summary>
-public enum GanArchitecture
+public enum GanNetworkKind
 {
-    /// <summary>Convolutions that halve and double pictures (Radford, Metz, Chintala 2015).</summary>
+    /// <summary>Convolutions that halve and double images (Radford, Metz, Chintala 2015).</summary>
     Dcgan,
 
-    /// <summary>Residual blocks that halve and double pictures (Miyato et al. 2018, appendix B.4): slower, and better on pictures with much in them.</summary>
+    /// <summary>Residual blocks that halve and double images (Miyato et al. 2018, appendix B.4): slower, and better on images with much in them.</summary>
     Residual,
 
-    /// <summary>Layers that connect everything with everything, for values that are no pictures, or small ones.</summary>
+    /// <summary>Layers that connect everything with everything, for values that are no images, or small ones.</summary>
     Mlp,
 }
 
@@ -44,7 +44,7 @@ public enum GanNormalization
     /// <summary>Weights divided by their largest singular value (Miyato et al. 2018).</summary>
     Spectral,
 
-    /// <summary>Batch normalisation, as Radford et al. 2015 have it. Not with gradient penalties, since it makes a row's result depend on the others.</summary>
+    /// <summary>Batch normalization, as Radford et al. 2015 have it. Not with gradient penalties, since it makes a row's result depend on the others.</summary>
     Batch,
 }
 
@@ -54,28 +54,28 @@ public enum GanGeneratorConditioning
     /// <summary>An embedding of the class is put beside z (Mirza, Osindero 2014).</summary>
     Concatenation,
 
-    /// <summary>Gains and biases of its batch normalisations follow from an embedding of the class (de Vries et al. 2017; Brock et al. 2018, appendix B).</summary>
+    /// <summary>Gains and biases of its batch normalizations follow from an embedding of the class (de Vries et al. 2017; Brock et al. 2018, appendix B).</summary>
     BatchNormalization,
 }
 
 /// <summary>How the discriminator is told the class.</summary>
 public enum GanLabelConditioning
 {
-    /// <summary>The inner product of an embedding of the class with the picture's features is added to its result (Miyato, Koyama 2018).</summary>
+    /// <summary>The inner product of an embedding of the class with the image's features is added to its result (Miyato, Koyama 2018).</summary>
     Projection,
 
-    /// <summary>An embedding of the class is put beside the input: as a further channel of pictures (Mirza, Osindero 2014).</summary>
+    /// <summary>An embedding of the class is put beside the input: as a further channel of images (Mirza, Osindero 2014).</summary>
     Concatenation,
 }
 
-/// <summary>Random changes of all pictures that the discriminator sees, real and generated alike, that gradients flow through (Zhao et al. 2020).</summary>
+/// <summary>Random changes of all images that the discriminator sees, real and generated alike, that gradients flow through (Zhao et al. 2020).</summary>
 [Flags]
 public enum GanAugmentations
 {
     /// <summary>None.</summary>
     None = 0,
 
-    /// <summary>Brightness, saturation (of pictures with several channels) and contrast.</summary>
+    /// <summary>Brightness, saturation (of images with several channels) and contrast.</summary>
     Color = 1,
 
     /// <summary>Shifts by up to an eighth of height and width; zeros come in.</summary>

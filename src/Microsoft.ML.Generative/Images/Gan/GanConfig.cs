@@ -1,12 +1,17 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Images.Gan.Networks;
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Serialization;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Gan;
 
 /// <summary>What a model file says of the generator beside its weights.</summary>
 /// <param name="Options">The options of the training.</param>
-/// <param name="Shape">The pictures' shape, or <see langword="null"/> for other vectors.</param>
+/// <param name="Shape">The images' shape, or <see langword="null"/> for other vectors.</param>
 /// <param name="RowSize">Values a row.</param>
 /// <param name="LabelCount">Classes that can be asked for; 0: none.</param>
 /// <param name="Seed">Of the noise of rows that are transformed.</param>
@@ -21,7 +26,7 @@ internal sealed record GanConfig(GanOptions Options, ImageShape? Shape, int RowS
     public VectorDataViewType RowType => Shape?.VectorType(NumberDataViewType.Single) ?? new VectorDataViewType(NumberDataViewType.Single, RowSize);
 
     [JsonIgnore]
-    public GanArchitecture Architecture => Options.Architecture ?? (Shape is null ? GanArchitecture.Mlp : GanArchitecture.Dcgan);
+    public GanNetworkKind Architecture => Options.Network ?? (Shape is null ? GanNetworkKind.Mlp : GanNetworkKind.Dcgan);
 
     /// <summary>Width of what goes into the generator: z, and perhaps an embedding of the class beside it.</summary>
     [JsonIgnore]
@@ -31,7 +36,7 @@ internal sealed record GanConfig(GanOptions Options, ImageShape? Shape, int RowS
     [JsonIgnore]
     public GanGeneratorConditioning? GeneratorConditioning => LabelCount == 0 ? null : Options.GeneratorConditioning;
 
-    /// <summary>Width of what the generator's normalisations follow; 0: nothing.</summary>
+    /// <summary>Width of what the generator's normalizations follow; 0: nothing.</summary>
     [JsonIgnore]
     public int NormCondition => GeneratorConditioning == GanGeneratorConditioning.BatchNormalization ? Options.LabelEmbeddingSize : 0;
 
@@ -47,16 +52,16 @@ internal sealed record GanConfig(GanOptions Options, ImageShape? Shape, int RowS
     [JsonIgnore]
     public long WeightBytes => checked(sizeof(float) * Architecture switch
     {
-        GanArchitecture.Mlp => MlpGenerator.CountNumbers(this),
-        GanArchitecture.Residual => ResidualGenerator.CountNumbers(this),
+        GanNetworkKind.Mlp => MlpGenerator.CountNumbers(this),
+        GanNetworkKind.Residual => ResidualGenerator.CountNumbers(this),
         _ => DcganGenerator.CountNumbers(this),
     });
 
     /// <summary>A generator with weights drawn from libtorch's own generator.</summary>
     public GeneratorNetwork CreateGenerator() => Architecture switch
     {
-        GanArchitecture.Mlp => new MlpGenerator(this),
-        GanArchitecture.Residual => new ResidualGenerator(this),
+        GanNetworkKind.Mlp => new MlpGenerator(this),
+        GanNetworkKind.Residual => new ResidualGenerator(this),
         _ => new DcganGenerator(this),
     };
 
@@ -65,8 +70,8 @@ internal sealed record GanConfig(GanOptions Options, ImageShape? Shape, int RowS
     /// <summary>A discriminator with weights drawn from libtorch's own generator.</summary>
     public DiscriminatorNetwork CreateDiscriminator() => Architecture switch
     {
-        GanArchitecture.Mlp => new MlpDiscriminator(this),
-        GanArchitecture.Residual => new ResidualDiscriminator(this),
+        GanNetworkKind.Mlp => new MlpDiscriminator(this),
+        GanNetworkKind.Residual => new ResidualDiscriminator(this),
         _ => new DcganDiscriminator(this),
     };
 
@@ -74,7 +79,7 @@ internal sealed record GanConfig(GanOptions Options, ImageShape? Shape, int RowS
     public Tensor? DrawLabels(long rows, Generator generator) =>
         LabelCount == 0 ? null : randint(0, LabelCount, [rows], ScalarType.Int64, generator: generator);
 
-    /// <summary>Gives a generator's batch normalisations the averages that belong to its weights as they are.</summary>
+    /// <summary>Gives a generator's batch normalizations the averages that belong to its weights as they are.</summary>
     public void RenewAverages(GeneratorNetwork network, Device device, Generator generator) => BatchNormalization.Renew(network, RenewingPasses, () => network.Forward(
         randn([Options.BatchSize, Options.LatentSize], generator: generator).to(device), DrawLabels(Options.BatchSize, generator)?.to(device)));
 
@@ -83,20 +88,20 @@ internal sealed record GanConfig(GanOptions Options, ImageShape? Shape, int RowS
     {
         if (Shape is { IsPossible: false })
             throw new ArgumentException($"there are no images of {Shape}");
-        if (Shape is null && Architecture != GanArchitecture.Mlp)
+        if (Shape is null && Architecture != GanNetworkKind.Mlp)
             throw new ArgumentException(
-                $"{nameof(GanOptions.Architecture)} is {Architecture}, but column '{Options.InputColumnName}' does not tell the shape of its images: set Height and Width (and Channels, unless 1), or use {GanArchitecture.Mlp}.");
-        bool isMlp = Architecture == GanArchitecture.Mlp;
-        string noPictures = $"column '{Options.InputColumnName}' holds no pictures";
-        GanOptions.Refuse(Shape is null && Options.Augmentation != GanAugmentations.None, nameof(GanOptions.Augmentation), Options.Augmentation, noPictures);
-        GanOptions.Refuse(Shape is null && Options.SampleDirectory is not null, nameof(GanOptions.SampleDirectory), Options.SampleDirectory, noPictures);
-        string noConvolutions = $"networks of {nameof(GanOptions.Architecture)} {GanArchitecture.Mlp} have neither convolutions nor batch normalisation";
+                $"{nameof(GanOptions.Network)} is {Architecture}, but column '{Options.InputColumnName}' does not tell the shape of its images: set Height and Width (and Channels, unless 1), or use {GanNetworkKind.Mlp}.");
+        bool isMlp = Architecture == GanNetworkKind.Mlp;
+        string noImages = $"column '{Options.InputColumnName}' holds no images";
+        GanOptions.Refuse(Shape is null && Options.Augmentation != GanAugmentations.None, nameof(GanOptions.Augmentation), Options.Augmentation, noImages);
+        GanOptions.Refuse(Shape is null && Options.SampleDirectory is not null, nameof(GanOptions.SampleDirectory), Options.SampleDirectory, noImages);
+        string noConvolutions = $"networks of {nameof(GanOptions.Network)} {GanNetworkKind.Mlp} have neither convolutions nor batch normalization";
         GanOptions.Refuse(isMlp && Options.BaseChannels != GanOptions.Defaults.BaseChannels, nameof(GanOptions.BaseChannels), Options.BaseChannels, noConvolutions);
         GanOptions.Refuse(isMlp && GeneratorConditioning == GanGeneratorConditioning.BatchNormalization, nameof(GanOptions.GeneratorConditioning), GeneratorConditioning, noConvolutions);
         GanOptions.Refuse(isMlp && Options.Normalization == GanNormalization.Batch, nameof(GanOptions.DiscriminatorNormalization), Options.Normalization, noConvolutions);
         GanOptions.Refuse(!isMlp && !Options.HiddenSizes.SequenceEqual(GanOptions.Defaults.HiddenSizes), nameof(GanOptions.HiddenSizes), $"[{string.Join(", ", Options.HiddenSizes)}]",
-            $"networks of {nameof(GanOptions.Architecture)} {Architecture} have {nameof(GanOptions.BaseChannels)} instead");
-        if (Architecture != GanArchitecture.Mlp)
+            $"networks of {nameof(GanOptions.Network)} {Architecture} have {nameof(GanOptions.BaseChannels)} instead");
+        if (Architecture != GanNetworkKind.Mlp)
             _ = HalvedMaps.Of(Shape!.Value, Architecture);
         _ = WeightBytes;
     }

@@ -1,3 +1,11 @@
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Images.Gan;
+using Microsoft.ML.Generative.Images.Gan.Networks;
+using Microsoft.ML.Generative.Interop;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -15,19 +23,19 @@ namespace Microsoft.ML.Generative;
 /// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte: what to learn.</description></item>
 /// <item><term>input, optional (none)</term><description>key or integer from 0: the class that the row is conditioned on.</description></item>
 /// <item><term>input, optional (none)</term><description>integer from 0: the seed of what the trained model draws for the row.</description></item>
-/// <item><term>output (Generated)</term><description>vector of Single, channels × height × width values in 0..1 for pictures: what is drawn for the row.</description></item>
+/// <item><term>output (Generated)</term><description>vector of Single, channels × height × width values in 0..1 for images: what is drawn for the row.</description></item>
 /// </list>
 /// <para>
 /// Reports name the losses of both, how often the discriminator is right, the norms of both gradients and how much generated rows vary; the log warns when the
-/// game goes wrong and says which option helps. The validation loss is the discriminator's: far above that of the training, it has learnt the rows by heart.
+/// game goes wrong and says which option helps. The validation loss is the discriminator's: far above that of the training, it has learned the rows by heart.
 /// </para>
 /// <para>
-/// Task: generation · normalisation: pixels in 0..1 (bytes are scaled), other values about in −1..1 · caching: not needed (reads once) · GPU: yes · same seed,
+/// Task: generation · normalization: pixels in 0..1 (bytes are scaled), other values about in −1..1 · caching: not needed (reads once) · GPU: yes · same seed,
 /// same weights on the CPU: yes · exact resume: yes.
 /// </para>
 /// <para>
 /// Goodfellow et al., "Generative adversarial networks", 2014, <see href="https://arxiv.org/abs/1406.2661"/>; networks: Radford, Metz, Chintala, 2015,
-/// <see href="https://arxiv.org/abs/1511.06434"/>; spectral normalisation: Miyato et al., 2018, <see href="https://arxiv.org/abs/1802.05957"/>; R1: Mescheder,
+/// <see href="https://arxiv.org/abs/1511.06434"/>; spectral normalization: Miyato et al., 2018, <see href="https://arxiv.org/abs/1802.05957"/>; R1: Mescheder,
 /// Geiger, Nowozin, 2018, <see href="https://arxiv.org/abs/1801.04406"/>; gradient penalty: Gulrajani et al., 2017, <see href="https://arxiv.org/abs/1704.00028"/>.
 /// </para>
 /// </remarks>
@@ -51,7 +59,7 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
     /// <param name="input">Data with the column <see cref="GanOptions.InputColumnName"/>, and that of labels if the options name one.</param>
     /// <returns>The trained generator. Dispose of it to release its memory early.</returns>
     /// <exception cref="ArgumentException">A column is missing or of another type or size, the data is empty, or an option does not fit it.</exception>
-    /// <exception cref="InvalidDataException">A row cannot be used: an image of another size, a value that is not finite, or out of 0..1 in a picture.</exception>
+    /// <exception cref="InvalidDataException">A row cannot be used: an image of another size, a value that is not finite, or out of 0..1 in an image.</exception>
     /// <exception cref="InvalidOperationException">
     /// libtorch or the GPU asked for is missing, the checkpoints are of another training, or a loss stopped being finite.
     /// </exception>
@@ -103,7 +111,7 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
         generator.to(run.Device);
         discriminator.to(run.Device);
         using IChannel channel = _host.Start("Game");
-        var game = new GanGame(config, generator, discriminator, new GanHealth(channel, _options));
+        AdversarialObjective game = new AdversarialObjective(config, generator, discriminator, new GanHealth(channel, _options));
 
         using var trainedDiscriminator = new TrainedNetwork("discriminator", discriminator, _options.OfDiscriminator());
         using var trainedGenerator = new TrainedNetwork("generator", generator, _options);
@@ -119,8 +127,8 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
             new(trainedGenerator, new GeneratedBatches(_options.BatchSize), game.GeneratorLosses) { ReportsGradientNorm = true },
         ];
         IBatchSource? validationBatches = validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device);
-        GanPictures? pictures = GanPictures.Open(run, config, generator);
-        new TrainingLoop(run, phases, validationBatches, pictures: pictures is null ? null : pictures.Make).Run();
+        GanPreview? images = GanPreview.Open(run, config, generator);
+        new TrainingLoop(run, phases, validationBatches, images: images is null ? null : images.Make).Run();
         using var noise = new torch.Generator((ulong)SeedSequence.Derive(run.Seed, 2));
         config.RenewAverages(generator, run.Device, noise);
         // The game needs no gradients of a network that it no longer trains; the model has all its weights.

@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Common;
+
 namespace Microsoft.ML.Generative;
 
 /// <summary>How a trained generator draws.</summary>

@@ -1,9 +1,12 @@
 using System.Globalization;
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Gan;
 
 /// <summary>Watches the game, reports how it stands, and warns in the log when one side has won or the generator makes always the same.</summary>
 internal sealed class GanHealth(IChannel channel, GanOptions options)
@@ -64,7 +67,7 @@ internal sealed class GanHealth(IChannel channel, GanOptions options)
         if (_diversity < CollapsedDiversity)
         {
             Warn(context, "collapsed", $"the generated rows of a batch vary by {Percent(_diversity)} of what real ones do, so that the generator is likely to make few kinds of rows (mode collapse): " +
-                $"set {nameof(GanOptions.MinibatchDeviation)}, {nameof(GanOptions.R1Weight)} or more {nameof(GanOptions.DiscriminatorSteps)}, or another {nameof(GanOptions.Objective)}");
+                $"set {nameof(GanOptions.MinibatchStandardDeviation)}, {nameof(GanOptions.R1Weight)} or more {nameof(GanOptions.DiscriminatorSteps)}, or another {nameof(GanOptions.Objective)}");
         }
 
         if (_score > DivergedScore)

@@ -1,7 +1,8 @@
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Gan;
 
 /// <summary>The losses of the game, averaged over the rows, and the penalties of the discriminator's gradient.</summary>
 internal static class GanLosses

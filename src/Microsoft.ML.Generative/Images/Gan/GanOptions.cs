@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Common;
+
 namespace Microsoft.ML.Generative;
 
 /// <summary>Options of <see cref="GanEstimator"/>.</summary>
@@ -53,7 +55,7 @@ public sealed class GanOptions : ImageTrainingOptions
     }
 
     /// <summary>
-    /// The column to learn: images of one size, a known-size vector of Single or Byte with a picture's shape, values in 0..1 (bytes are scaled to it), or a
+    /// The column to learn: images of one size, a known-size vector of Single or Byte with an image's shape, values in 0..1 (bytes are scaled to it), or a
     /// known-size vector of any finite Single values. Default: Image.
     /// </summary>
     public string InputColumnName { get; set; } = Defaults.InputColumnName;
@@ -73,29 +75,29 @@ public sealed class GanOptions : ImageTrainingOptions
     /// </summary>
     public string? SeedColumnName { get; set; }
 
-    /// <summary>Channels of the pictures, 1 to 4. Default: what the column's type says; 3 for image columns; else 1.</summary>
+    /// <summary>Channels of the images, 1 to 4. Default: what the column's type says; 3 for image columns; else 1.</summary>
     /// <remarks>An image column is read as gray with 1, RGB with 3 and RGBA with 4. Vectors hold one plane a channel.</remarks>
     public int? Channels { get; set; }
 
-    /// <summary>Height of the pictures in pixels. Default: what the column's type or first image says.</summary>
+    /// <summary>Height of the images in pixels. Default: what the column's type or first image says.</summary>
     public int? Height { get; set; }
 
-    /// <summary>Width of the pictures in pixels. Default: what the column's type or first image says.</summary>
+    /// <summary>Width of the images in pixels. Default: what the column's type or first image says.</summary>
     public int? Width { get; set; }
 
-    /// <summary>The networks. Default: <see cref="GanArchitecture.Dcgan"/> for pictures, <see cref="GanArchitecture.Mlp"/> for other vectors.</summary>
-    public GanArchitecture? Architecture { get; set; }
+    /// <summary>The networks. Default: <see cref="GanNetworkKind.Dcgan"/> for images, <see cref="GanNetworkKind.Mlp"/> for other vectors.</summary>
+    public GanNetworkKind? Network { get; set; }
 
     /// <summary>Dimensions of z, at least 1. Default: 100.</summary>
     public int LatentSize { get; set; } = Defaults.LatentSize;
 
     /// <summary>
-    /// Channels of the discriminator's first and the generator's last layer inside of <see cref="GanArchitecture.Dcgan"/> and <see cref="GanArchitecture.Residual"/>, at least 1; they double where the
-    /// picture is halved, up to eight times as many. Default: 64.
+    /// Channels of the discriminator's first and the generator's last layer inside of <see cref="GanNetworkKind.Dcgan"/> and <see cref="GanNetworkKind.Residual"/>, at least 1; they double where the
+    /// image is halved, up to eight times as many. Default: 64.
     /// </summary>
     public int BaseChannels { get; set; } = Defaults.BaseChannels;
 
-    /// <summary>Sizes of the layers inside of <see cref="GanArchitecture.Mlp"/>, each at least 1; both networks have them. Default: 128, 128.</summary>
+    /// <summary>Sizes of the layers inside of <see cref="GanNetworkKind.Mlp"/>, each at least 1; both networks have them. Default: 128, 128.</summary>
     public int[] HiddenSizes { get; set; } = Defaults.HiddenSizes;
 
     /// <summary>What the networks play for. Default: <see cref="GanObjective.NonSaturating"/>.</summary>
@@ -111,7 +113,7 @@ public sealed class GanOptions : ImageTrainingOptions
     public GanLabelConditioning LabelConditioning { get; set; }
 
     /// <summary>
-    /// How the generator is told the class. <see cref="GanGeneratorConditioning.BatchNormalization"/> is not for <see cref="GanArchitecture.Mlp"/>, which has none.
+    /// How the generator is told the class. <see cref="GanGeneratorConditioning.BatchNormalization"/> is not for <see cref="GanNetworkKind.Mlp"/>, which has none.
     /// Default: <see cref="GanGeneratorConditioning.Concatenation"/>.
     /// </summary>
     public GanGeneratorConditioning GeneratorConditioning { get; set; }
@@ -141,7 +143,7 @@ public sealed class GanOptions : ImageTrainingOptions
     public double R2Weight { get; set; }
 
     /// <summary>
-    /// Steps between those with R1 and R2, at least 1; they weigh as many times more then (lazy regularisation; Karras et al. 2019, appendix B). 16 is usual.
+    /// Steps between those with R1 and R2, at least 1; they weigh as many times more then (lazy regularization; Karras et al. 2019, appendix B). 16 is usual.
     /// Default: 1, every step.
     /// </summary>
     public int PenaltyInterval { get; set; } = Defaults.PenaltyInterval;
@@ -154,7 +156,7 @@ public sealed class GanOptions : ImageTrainingOptions
 
     /// <summary>
     /// Standard deviation of normal noise that is added to what the discriminator sees, at least 0; it falls to 0 on a straight line over the training (Arjovsky,
-    /// Bottou 2017; Sønderby et al. 2016). Pictures are in −1..1. Default: 0, none.
+    /// Bottou 2017; Sønderby et al. 2016). Images are in −1..1. Default: 0, none.
     /// </summary>
     public double InstanceNoise { get; set; }
 
@@ -162,14 +164,14 @@ public sealed class GanOptions : ImageTrainingOptions
     /// Whether the discriminator's last layer sees how much rows differ in its batch (Karras et al. 2017, section 3): a generator that always makes the same
     /// gives itself away. Default: false.
     /// </summary>
-    public bool MinibatchDeviation { get; set; }
+    public bool MinibatchStandardDeviation { get; set; }
 
-    /// <summary>Random changes of all pictures that the discriminator sees, so that it cannot learn few pictures by heart. Default: none.</summary>
+    /// <summary>Random changes of all images that the discriminator sees, so that it cannot learn few images by heart. Default: none.</summary>
     public GanAugmentations Augmentation { get; set; }
 
     /// <summary>
     /// Whether the probability of <see cref="Augmentation"/> follows from how far the discriminator overfits (Karras et al. 2020): it starts at 0 and rises
-    /// while r_t, the mean sign of D at real pictures, is above <see cref="AugmentationTarget"/>. Default: false, all pictures are changed.
+    /// while r_t, the mean sign of D at real images, is above <see cref="AugmentationTarget"/>. Default: false, all images are changed.
     /// </summary>
     public bool AdaptiveAugmentation { get; set; }
 
@@ -223,7 +225,7 @@ public sealed class GanOptions : ImageTrainingOptions
         OptionChecks.AtLeast(Channels ?? 1, 1, nameof(Channels));
         OptionChecks.AtLeast(Height ?? 1, 1, nameof(Height));
         OptionChecks.AtLeast(Width ?? 1, 1, nameof(Width));
-        OptionChecks.Defined(Architecture ?? default, nameof(Architecture));
+        OptionChecks.Defined(Network ?? default, nameof(Network));
         OptionChecks.AtLeast(LatentSize, 1);
         OptionChecks.AtLeast(BaseChannels, 1);
         OptionChecks.AllAtLeast(HiddenSizes, 1);
@@ -263,22 +265,22 @@ public sealed class GanOptions : ImageTrainingOptions
         Refuse(LabelCount is not null && LabelColumnName is null, nameof(LabelCount), LabelCount, $"there is no {nameof(LabelColumnName)}");
         Refuse(LabelConditioning != GanLabelConditioning.Projection && LabelColumnName is null, nameof(LabelConditioning), LabelConditioning, $"there is no {nameof(LabelColumnName)}");
         Refuse(GeneratorConditioning != GanGeneratorConditioning.Concatenation && LabelColumnName is null, nameof(GeneratorConditioning), GeneratorConditioning, $"there is no {nameof(LabelColumnName)}");
-        Refuse(GeneratorConditioning == GanGeneratorConditioning.BatchNormalization && Architecture == GanArchitecture.Mlp, nameof(GeneratorConditioning), GeneratorConditioning,
-            $"{nameof(Architecture)} {GanArchitecture.Mlp} has no batch normalisation");
+        Refuse(GeneratorConditioning == GanGeneratorConditioning.BatchNormalization && Network == GanNetworkKind.Mlp, nameof(GeneratorConditioning), GeneratorConditioning,
+            $"{nameof(Network)} {GanNetworkKind.Mlp} has no batch normalization");
         Refuse(LabelSmoothing > 0 && Objective is not (GanObjective.NonSaturating or GanObjective.LeastSquares), nameof(LabelSmoothing), LabelSmoothing,
             $"{nameof(Objective)} {Objective} has no targets");
 
-        Refuse(MinibatchDeviation && BatchSize == 1, nameof(MinibatchDeviation), true, $"with {nameof(BatchSize)} 1 nothing varies");
+        Refuse(MinibatchStandardDeviation && BatchSize == 1, nameof(MinibatchStandardDeviation), true, $"with {nameof(BatchSize)} 1 nothing varies");
         bool hasPenalty = R1Weight > 0 || R2Weight > 0;
         string penalty = R1Weight > 0 ? nameof(R1Weight) : nameof(R2Weight);
         Refuse(hasPenalty && IsWasserstein, penalty, Math.Max(R1Weight, R2Weight), $"{nameof(Objective)} {Objective} bounds the gradient in its own way");
         Refuse(PenaltyInterval > 1 && !hasPenalty, nameof(PenaltyInterval), PenaltyInterval, $"{nameof(R1Weight)} and {nameof(R2Weight)} are 0");
         Refuse(Normalization == GanNormalization.Batch && (hasPenalty || Objective == GanObjective.WassersteinGradientPenalty), nameof(DiscriminatorNormalization), Normalization,
-            "penalties of a gradient are of each row alone, and batch normalisation mixes rows");
-        Refuse(Normalization == GanNormalization.Batch && Architecture is GanArchitecture.Mlp or GanArchitecture.Residual, nameof(DiscriminatorNormalization), Normalization,
-            $"the discriminator of {nameof(Architecture)} {Architecture} has no batch normalisation");
+            "penalties of a gradient are of each row alone, and batch normalization mixes rows");
+        Refuse(Normalization == GanNormalization.Batch && Network is GanNetworkKind.Mlp or GanNetworkKind.Residual, nameof(DiscriminatorNormalization), Normalization,
+            $"the discriminator of {nameof(Network)} {Network} has no batch normalization");
         Refuse(Normalization == GanNormalization.Spectral && Objective == GanObjective.Wasserstein, nameof(DiscriminatorNormalization), Normalization,
-            $"{nameof(Objective)} {Objective} bounds the weights themselves, which spectral normalisation undoes");
+            $"{nameof(Objective)} {Objective} bounds the weights themselves, which spectral normalization undoes");
         Refuse(WeightClip != Defaults.WeightClip && Objective != GanObjective.Wasserstein, nameof(WeightClip), WeightClip, $"it is for {nameof(Objective)} {GanObjective.Wasserstein}");
         Refuse(GradientPenaltyWeight != Defaults.GradientPenaltyWeight && Objective != GanObjective.WassersteinGradientPenalty, nameof(GradientPenaltyWeight), GradientPenaltyWeight,
             $"it is for {nameof(Objective)} {GanObjective.WassersteinGradientPenalty}");

@@ -1,3 +1,9 @@
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Data.Rows;
+using Microsoft.ML.Generative.Images.Gan;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Runtime.Kernels;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -8,7 +14,7 @@ public sealed partial class GanTransformer
     /// <summary>Draws new rows.</summary>
     /// <param name="count">How many.</param>
     /// <param name="options">Seed, class, truncation.</param>
-    /// <returns>A column Generated of <see cref="RowSize"/> values a row; pictures are in 0..1 and have their shape in the column's type.</returns>
+    /// <returns>A column Generated of <see cref="RowSize"/> values a row; images are in 0..1 and have their shape in the column's type.</returns>
     /// <remarks>The n-th row depends on the options and n alone, not on <paramref name="count"/>, up to rounding.</remarks>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative or an option is out of its range.</exception>
     /// <exception cref="ArgumentException">A label is missing, too high or not wanted.</exception>
@@ -24,7 +30,7 @@ public sealed partial class GanTransformer
 
         long seed = SeedSequence.Choose(Host, options.Seed);
         return Rows(ComputeRows(count, RowSize, (start, rows) => Draw(
-            LatentDraws.Of(SeedSequence.DeriveMany(seed, start, rows), LatentSize, options.Truncation).to(_device),
+            LatentSamples.Of(SeedSequence.DeriveMany(seed, start, rows), LatentSize, options.Truncation).to(_device),
             LabelsOf([.. Enumerable.Range(start, rows).Select(i => options.Labels?[i] ?? options.Label ?? 0)])), options.BatchSize, options.CancellationToken));
     }
 
@@ -33,17 +39,17 @@ public sealed partial class GanTransformer
     /// <param name="truncation">Its truncation, at least 0.01, if it has one.</param>
     /// <returns><see cref="LatentSize"/> values.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="truncation"/> is too low.</exception>
-    public float[] DrawLatent(int seed, double? truncation = null)
+    public float[] SampleLatent(int seed, double? truncation = null)
     {
         OptionChecks.AtLeast(truncation ?? 1, GanOptions.LowestTruncation, nameof(truncation));
-        using torch.Tensor z = LatentDraws.Of(SeedSequence.DeriveMany(seed, 0, 1), LatentSize, truncation);
+        using torch.Tensor z = LatentSamples.Of(SeedSequence.DeriveMany(seed, 0, 1), LatentSize, truncation);
         return TensorMemory.ToArray<float>(z);
     }
 
     /// <summary>The row of one z.</summary>
     /// <param name="latent"><see cref="LatentSize"/> values.</param>
     /// <param name="label">The class, from 0; for models with labels, which need it.</param>
-    /// <returns><see cref="RowSize"/> values; pictures are in 0..1, plane by plane.</returns>
+    /// <returns><see cref="RowSize"/> values; images are in 0..1, plane by plane.</returns>
     /// <exception cref="ArgumentException">The vector has another size, or the label is missing, too high or not wanted.</exception>
     public float[] Decode(ReadOnlySpan<float> latent, int? label = null)
     {
@@ -56,7 +62,7 @@ public sealed partial class GanTransformer
     }
 
     /// <summary>Rows on the way between two z, along the sphere that draws of z are near (White 2016).</summary>
-    /// <param name="from">The first z, <see cref="LatentSize"/> values, such as <see cref="DrawLatent"/> and <see cref="Project"/> give.</param>
+    /// <param name="from">The first z, <see cref="LatentSize"/> values, such as <see cref="SampleLatent"/> and <see cref="Project"/> give.</param>
     /// <param name="to">The last z.</param>
     /// <param name="count">How many rows, at least 2, both ends included.</param>
     /// <param name="label">The class of all rows, from 0; for models with labels, which need it.</param>
@@ -77,7 +83,7 @@ public sealed partial class GanTransformer
     }
 
     /// <summary>Finds the z whose row is nearest to a given one, by the mean squared difference (Zhu et al. 2016, eq. 5).</summary>
-    /// <param name="row"><see cref="RowSize"/> values; those of pictures in 0..1, plane by plane.</param>
+    /// <param name="row"><see cref="RowSize"/> values; those of images in 0..1, plane by plane.</param>
     /// <param name="options">Class, steps, learning rate, seed.</param>
     /// <returns><see cref="LatentSize"/> values, for <see cref="Decode"/> and <see cref="Interpolate"/>.</returns>
     /// <exception cref="ArgumentException">The row has another size or values that cannot be, an option is out of its range, or the label is missing, too high or not wanted.</exception>
@@ -102,7 +108,7 @@ public sealed partial class GanTransformer
         if (_config.Shape is not null)
             target = PixelScale.Signed(target);
 
-        torch.Tensor z = Nearest(target, LatentDraws.Of(SeedSequence.DeriveMany(seed, 0, options.Starts), LatentSize, bound: null).to(_device), options.Label ?? 0);
+        torch.Tensor z = Nearest(target, LatentSamples.Of(SeedSequence.DeriveMany(seed, 0, options.Starts), LatentSize, bound: null).to(_device), options.Label ?? 0);
         torch.Tensor label = torch.tensor(new long[] { options.Label ?? 0 }, device: _device);
         torch.Tensor mean = torch.zeros_like(z), variance = torch.zeros_like(z);
         using IDisposable gradients = torch.enable_grad();

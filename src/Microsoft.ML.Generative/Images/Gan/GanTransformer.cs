@@ -1,6 +1,13 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Data.Rows;
+using Microsoft.ML.Generative.Images.Gan;
+using Microsoft.ML.Generative.Images.Gan.Networks;
+using Microsoft.ML.Generative.Interop;
+using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -13,7 +20,7 @@ namespace Microsoft.ML.Generative;
 /// <example>
 /// <code>
 /// GanTransformer model = mlContext.Transforms.Generative().Gan("Image", "Label").Fit(data);
-/// IDataView pictures = model.Generate(16, new() { Seed = 7, Label = 3 });
+/// IDataView images = model.Generate(16, new() { Seed = 7, Label = 3 });
 /// mlContext.Model.Save(model, data.Schema, "gan.zip");
 /// </code>
 /// </example>
@@ -40,7 +47,7 @@ public sealed partial class GanTransformer : BatchTransformer
     /// <summary>Dimensions of z.</summary>
     public int LatentSize => _config.Options.LatentSize;
 
-    /// <summary>Values in a row: channels × height × width for pictures.</summary>
+    /// <summary>Values in a row: channels × height × width for images.</summary>
     public int RowSize => _config.RowSize;
 
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
@@ -96,11 +103,11 @@ public sealed partial class GanTransformer : BatchTransformer
         bool hasLabels = LabelCount > 0;
         // Where there is a seed it alone decides, so that one seed shows the same z in all classes.
         int[] sources = _config.Options.SeedColumnName is null && hasLabels ? [0, 1] : [hasLabels ? 1 : 0];
-        torch.Tensor z = LatentDraws.Of(rows.Keys(_config.Seed, sources), LatentSize, _config.Options.Truncation).to(_device);
+        torch.Tensor z = LatentSamples.Of(rows.Keys(_config.Seed, sources), LatentSize, _config.Options.Truncation).to(_device);
         return Draw(z, hasLabels ? rows.Batch[0] : null);
     }
 
-    // [batch, ..row shape]; pictures in 0..1.
+    // [batch, ..row shape]; images in 0..1.
     private torch.Tensor Draw(torch.Tensor z, torch.Tensor? labels)
     {
         torch.Tensor drawn = _network.Forward(z, labels);

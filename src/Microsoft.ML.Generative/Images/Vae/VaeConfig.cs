@@ -1,7 +1,10 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Serialization;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Vae;
 
 /// <summary>What a model file says of the network beside its weights.</summary>
 internal sealed record VaeConfig(VaeOptions Options, ImageShape? Shape, int InputSize, long Seed, int LabelCount = 0) : IModelConfig<VaeNetwork>
@@ -26,7 +29,7 @@ internal sealed record VaeConfig(VaeOptions Options, ImageShape? Shape, int Inpu
         OptionChecks.AtLeast(InputSize, 1);
         LabelCounts.CheckColumn(LabelCount, Options.LabelColumnName);
         Shape?.CheckSize(InputSize);
-        if (Shape is null && Options.Architecture == VaeArchitecture.Convolutional)
+        if (Shape is null && Options.Network == VaeNetworkKind.Convolutional)
             throw new ArgumentException("a convolutional network needs the shape of its images");
     });
 }

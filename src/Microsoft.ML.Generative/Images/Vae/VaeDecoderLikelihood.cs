@@ -1,15 +1,17 @@
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Vae;
 
 /// <summary>p(x|z): what the decoder's output, one number for each value, says of the value.</summary>
 internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
 {
     /// <param name="options">Checked options.</param>
-    /// <param name="channels">Planes of a picture; 1 for plain features.</param>
+    /// <param name="channels">Planes of an image; 1 for plain features.</param>
     /// <param name="inputSize">Values a row.</param>
     public static VaeDecoderLikelihood Create(VaeOptions options, int channels, int inputSize) => options.Likelihood switch
     {
@@ -61,7 +63,7 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
         }
     }
 
-    /// <summary>Means of normal noise whose one size is learnt with the network (Rybkin, Daniilidis, Levine 2021, "σ-VAE").</summary>
+    /// <summary>Means of normal noise whose one size is learned with the network (Rybkin, Daniilidis, Levine 2021, "σ-VAE").</summary>
     private sealed class LearnedGaussianLikelihood : VaeDecoderLikelihood
     {
         // A noise of e⁻⁶ is a quarter of a percent of the range of pixels: smaller, and a network that copies its input would diverge.
@@ -88,7 +90,7 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
 
     /// <summary>
     /// The probability that a logistic variable falls into the bin of one of 256 levels, the outer bins open (Kingma et al. 2016,
-    /// "IAF", section 5.2; Salimans et al. 2017, eq. 2), with a learnt scale for each channel.
+    /// "IAF", section 5.2; Salimans et al. 2017, eq. 2), with a learned scale for each channel.
     /// </summary>
     private sealed class DiscretizedLogisticLikelihood : VaeDecoderLikelihood
     {

@@ -1,3 +1,9 @@
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Images.Vae;
+using Microsoft.ML.Generative.Interop;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -13,12 +19,12 @@ namespace Microsoft.ML.Generative;
 /// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte, or Single: what to learn.</description></item>
 /// <item><term>input, optional (none)</term><description>key or integer from 0: the class that the row is conditioned on.</description></item>
 /// <item><term>output (Latent)</term><description>vector of Single: the mean of q(z|x), a low-dimensional description of the row.</description></item>
-/// <item><term>output (Reconstruction)</term><description>vector of Single, channels × height × width for pictures: the decoder's mean for it.</description></item>
+/// <item><term>output (Reconstruction)</term><description>vector of Single, channels × height × width for images: the decoder's mean for it.</description></item>
 /// <item><term>output (ReconstructionError)</term><description>Single: −log p(x|z) in nats.</description></item>
 /// <item><term>output (NegativeElbo)</term><description>Single: −ELBO in nats, an upper bound of −log p(x); high for unusual rows.</description></item>
 /// </list>
 /// <para>
-/// Task: generation, dimensionality reduction, anomaly detection · normalisation: pixels in 0..1 (bytes are scaled) · caching: not
+/// Task: generation, dimensionality reduction, anomaly detection · normalization: pixels in 0..1 (bytes are scaled) · caching: not
 /// needed (reads once) · GPU: yes · same seed, same weights on the CPU: yes · exact resume: yes.
 /// </para>
 /// <para>
@@ -57,9 +63,9 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
     {
         ArgumentNullException.ThrowIfNull(input);
         ImageShape? shape = ColumnTypes.FindShape(input, _options.InputColumnName, _options.Channels, _options.Height, _options.Width);
-        if (shape is null && _options.Architecture == VaeArchitecture.Convolutional)
+        if (shape is null && _options.Network == VaeNetworkKind.Convolutional)
             throw new ArgumentException(
-                $"{nameof(VaeOptions.Architecture)} is {VaeArchitecture.Convolutional}, but column '{_options.InputColumnName}' does not tell the " +
+                $"{nameof(VaeOptions.Network)} is {VaeNetworkKind.Convolutional}, but column '{_options.InputColumnName}' does not tell the " +
                 "shape of its images: set Height and Width (and Channels, unless 1), or use VaeArchitecture.Mlp.");
         int labelCount = LabelCounts.Find(input.Schema, _options.LabelColumnName, _options.LabelCount);
         TensorColumn[] columns = VaeTransformer.InputTensors(input.Schema, _options, shape, labelCount);
@@ -77,9 +83,9 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
             using var trained = new TrainedNetwork("vae", network, _options);
             var phase = new TrainingPhase(
                 trained, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device), new VaeObjective(network, _options).Losses);
-            using VaePictures? pictures = VaePictures.Open(run, network, _options, shape, labelCount, validation ?? data);
+            using VaePreview? images = VaePreview.Open(run, network, _options, shape, labelCount, validation ?? data);
             IBatchSource? validationBatches = validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device);
-            new TrainingLoop(run, [phase], validationBatches, pictures: pictures is null ? null : pictures.Make).Run();
+            new TrainingLoop(run, [phase], validationBatches, images: images is null ? null : images.Make).Run();
             return new VaeTransformer(_host, new VaeConfig(_options, shape, inputSize, run.Seed, labelCount), network, run.Device);
         }
         catch

@@ -1,8 +1,11 @@
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Vae;
 
 /// <summary>Encoder q(z|x) and decoder p(x|z) of a variational autoencoder (Kingma, Welling 2013, section 3).</summary>
 internal sealed class VaeNetwork : nn.Module
@@ -17,7 +20,7 @@ internal sealed class VaeNetwork : nn.Module
     private readonly int _labelCount;
 
     /// <param name="options">Checked options.</param>
-    /// <param name="shape">The pictures' shape, or <see langword="null"/> for plain features.</param>
+    /// <param name="shape">The images' shape, or <see langword="null"/> for plain features.</param>
     /// <param name="inputSize">Values a row.</param>
     /// <param name="labelCount">Classes that the rows are conditioned on (Sohn, Lee, Yan 2015); 0 for none.</param>
     public VaeNetwork(VaeOptions options, ImageShape? shape, int inputSize, int labelCount = 0)
@@ -26,7 +29,7 @@ internal sealed class VaeNetwork : nn.Module
         _latentSize = options.LatentSize;
         _labelCount = labelCount;
 
-        (encoder, int encodedSize, decoder) = options.Architecture == VaeArchitecture.Convolutional
+        (encoder, int encodedSize, decoder) = options.Network == VaeNetworkKind.Convolutional
             ? ConvolutionalLayers(shape!.Value, options.ConvolutionChannels, options.LatentSize + labelCount)
             : MlpLayers(inputSize, options.HiddenSizes, options.LatentSize + labelCount);
         posterior = Layer.Linear(encodedSize + labelCount, 2 * options.LatentSize);
@@ -41,7 +44,7 @@ internal sealed class VaeNetwork : nn.Module
         long latent = options.LatentSize;
         long decoded = checked(latent + labelCount);
         int ownOfLikelihood = VaeDecoderLikelihood.CountParameters(options.Likelihood, shape?.Channels ?? 1);
-        if (options.Architecture == VaeArchitecture.Mlp)
+        if (options.Network == VaeNetworkKind.Mlp)
         {
             long[] sizes = [inputSize, .. options.HiddenSizes];
             long[] back = [decoded, .. options.HiddenSizes.Reverse(), inputSize];

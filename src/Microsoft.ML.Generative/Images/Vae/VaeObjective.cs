@@ -1,6 +1,9 @@
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Training;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Vae;
 
 /// <summary>What the training of a variational autoencoder minimises.</summary>
 internal sealed class VaeObjective(VaeNetwork network, VaeOptions options)
@@ -46,10 +49,10 @@ internal sealed class VaeObjective(VaeNetwork network, VaeOptions options)
     public static double BetaAt(VaeOptions options, long step, long totalSteps)
     {
         double done = (double)(step - 1) / totalSteps;
-        return options.Beta * options.BetaSchedule switch
+        return options.Beta * options.KlAnnealing switch
         {
-            VaeBetaSchedule.Linear => Math.Min(1, done / options.BetaWarmup),
-            VaeBetaSchedule.Cyclical => Math.Min(1, done * options.BetaCycles % 1 / options.BetaWarmup),
+            KlAnnealing.Linear => Math.Min(1, done / options.KlWarmup),
+            KlAnnealing.Cyclical => Math.Min(1, done * options.KlCycles % 1 / options.KlWarmup),
             _ => 1,
         };
     }
@@ -69,7 +72,7 @@ internal sealed class VaeObjective(VaeNetwork network, VaeOptions options)
         double beta = step.IsTraining ? BetaAt(options, step.Step, step.TotalSteps) : options.Beta;
         Tensor cost = step.IsTraining && options.FreeBits > 0 ? divergence.mean([0]).clamp_min(options.FreeBits).sum() : kl;
         Tensor total = reconstruction.Plus(cost, beta);
-        return options.BetaSchedule == VaeBetaSchedule.Constant
+        return options.KlAnnealing == KlAnnealing.Constant
             ? new Losses(total, ("reconstruction", reconstruction), ("kl", kl))
             : new Losses(total, ("reconstruction", reconstruction), ("kl", kl), ("beta", tensor(beta)));
     }

@@ -1,12 +1,14 @@
+using Microsoft.ML.Generative.Common;
+
 namespace Microsoft.ML.Generative;
 
 /// <summary>The network that a variational autoencoder is made of.</summary>
-public enum VaeArchitecture
+public enum VaeNetworkKind
 {
-    /// <summary>Fully connected layers of <see cref="VaeOptions.HiddenSizes"/>; for pictures and for plain features.</summary>
+    /// <summary>Fully connected layers of <see cref="VaeOptions.HiddenSizes"/>; for images and for plain features.</summary>
     Mlp,
 
-    /// <summary>Convolutions of <see cref="VaeOptions.ConvolutionChannels"/>, each halving height and width; for pictures.</summary>
+    /// <summary>Convolutions of <see cref="VaeOptions.ConvolutionChannels"/>, each halving height and width; for images.</summary>
     Convolutional,
 }
 
@@ -14,7 +16,7 @@ public enum VaeArchitecture
 public enum VaeLikelihood
 {
     /// <summary>
-    /// Values 0..1, taken as the probability of a one (Kingma and Welling 2013, appendix C.1). For black and white or grey pictures.
+    /// Values 0..1, taken as the probability of a one (Kingma and Welling 2013, appendix C.1). For black and white or grey images.
     /// </summary>
     Bernoulli,
 
@@ -24,29 +26,29 @@ public enum VaeLikelihood
     Gaussian,
 
     /// <summary>
-    /// Real values with normal noise of one size, which is learnt and begins with <see cref="VaeOptions.NoiseStandardDeviation"/> (Rybkin,
+    /// Real values with normal noise of one size, which is learned and begins with <see cref="VaeOptions.NoiseStandardDeviation"/> (Rybkin,
     /// Daniilidis, Levine 2021). Balances reconstruction and KL by itself.
     /// </summary>
     LearnedGaussian,
 
     /// <summary>
-    /// Values 0..1 in 256 levels, as pixels are: the probability of the level, by a logistic distribution with a learnt scale for each channel
-    /// (Kingma et al. 2016; Salimans et al. 2017). A likelihood that can be compared with other models' bits per pixel; for colour pictures.
+    /// Values 0..1 in 256 levels, as pixels are: the probability of the level, by a logistic distribution with a learned scale for each channel
+    /// (Kingma et al. 2016; Salimans et al. 2017). A likelihood that can be compared with other models' bits per pixel; for color images.
     /// </summary>
     DiscretizedLogistic,
 }
 
 /// <summary>How the weight of the KL term goes up while training.</summary>
-public enum VaeBetaSchedule
+public enum KlAnnealing
 {
     /// <summary>It is <see cref="VaeOptions.Beta"/> from the first step.</summary>
     Constant,
 
-    /// <summary>From 0 in a straight line over <see cref="VaeOptions.BetaWarmup"/> of the training (Bowman et al. 2016; Sønderby et al. 2016).</summary>
+    /// <summary>From 0 in a straight line over <see cref="VaeOptions.KlWarmup"/> of the training (Bowman et al. 2016; Sønderby et al. 2016).</summary>
     Linear,
 
     /// <summary>
-    /// In <see cref="VaeOptions.BetaCycles"/> cycles, each rising from 0 over <see cref="VaeOptions.BetaWarmup"/> of it (Fu et al. 2019).
+    /// In <see cref="VaeOptions.KlCycles"/> cycles, each rising from 0 over <see cref="VaeOptions.KlWarmup"/> of it (Fu et al. 2019).
     /// </summary>
     Cyclical,
 }
@@ -74,7 +76,7 @@ public sealed class VaeOptions : TrainingOptions
         public const string ReconstructionErrorColumnName = "ReconstructionError";
         public const string NegativeElboColumnName = "NegativeElbo";
         public const int LatentSize = 20;
-        public const VaeArchitecture Architecture = VaeArchitecture.Mlp;
+        public const VaeNetworkKind Architecture = VaeNetworkKind.Mlp;
         public const VaeLikelihood Likelihood = VaeLikelihood.Bernoulli;
         public const double Beta = 1;
         public const double NoiseStandardDeviation = 0.1;
@@ -114,21 +116,21 @@ public sealed class VaeOptions : TrainingOptions
     /// </summary>
     public string NegativeElboColumnName { get; set; } = Defaults.NegativeElboColumnName;
 
-    /// <summary>Channels of the pictures, 1 to 4. Default: what the column's type says; 3 for image columns; else 1.</summary>
+    /// <summary>Channels of the images, 1 to 4. Default: what the column's type says; 3 for image columns; else 1.</summary>
     /// <remarks>An image column is read as gray with 1, RGB with 3 and RGBA with 4. Vectors hold one plane a channel.</remarks>
     public int? Channels { get; set; }
 
-    /// <summary>Height of the pictures in pixels. Default: what the column's type or first image says.</summary>
+    /// <summary>Height of the images in pixels. Default: what the column's type or first image says.</summary>
     public int? Height { get; set; }
 
-    /// <summary>Width of the pictures in pixels. Default: what the column's type or first image says.</summary>
+    /// <summary>Width of the images in pixels. Default: what the column's type or first image says.</summary>
     public int? Width { get; set; }
 
     /// <summary>Dimensions of the latent space, at least 1. Default: 20.</summary>
     public int LatentSize { get; set; } = Defaults.LatentSize;
 
-    /// <summary>The kind of network. Default: <see cref="VaeArchitecture.Mlp"/>.</summary>
-    public VaeArchitecture Architecture { get; set; } = Defaults.Architecture;
+    /// <summary>The kind of network. Default: <see cref="VaeNetworkKind.Mlp"/>.</summary>
+    public VaeNetworkKind Network { get; set; } = Defaults.Architecture;
 
     /// <summary>Sizes of the encoder's hidden layers; the decoder has the same in reverse. Default: 400.</summary>
     public int[] HiddenSizes { get; set; } = [400];
@@ -149,9 +151,9 @@ public sealed class VaeOptions : TrainingOptions
     public int? LabelCount { get; set; }
 
     /// <summary>
-    /// Whether each training step draws black and white pictures with the pixels as probabilities of white (Salakhutdinov, Murray 2008), so that
+    /// Whether each training step draws black and white images with the pixels as probabilities of white (Salakhutdinov, Murray 2008), so that
     /// none is seen twice; for <see cref="VaeLikelihood.Bernoulli"/>. Scores take the pixels as they are; a log-likelihood is evaluated on
-    /// pictures drawn once. Default: false.
+    /// images drawn once. Default: false.
     /// </summary>
     public bool DynamicBinarization { get; set; }
 
@@ -166,14 +168,14 @@ public sealed class VaeOptions : TrainingOptions
     /// </summary>
     public double Beta { get; set; } = Defaults.Beta;
 
-    /// <summary>How the weight of the KL term goes up to <see cref="Beta"/> while training. Default: <see cref="VaeBetaSchedule.Constant"/>.</summary>
-    public VaeBetaSchedule BetaSchedule { get; set; } = VaeBetaSchedule.Constant;
+    /// <summary>How the weight of the KL term goes up to <see cref="Beta"/> while training. Default: <see cref="KlAnnealing.Constant"/>.</summary>
+    public KlAnnealing KlAnnealing { get; set; } = KlAnnealing.Constant;
 
     /// <summary>The part of the training, or of each cycle, in which the weight rises, above 0, at most 1. Default: 0.25.</summary>
-    public double BetaWarmup { get; set; } = Defaults.BetaWarmup;
+    public double KlWarmup { get; set; } = Defaults.BetaWarmup;
 
-    /// <summary>Cycles of <see cref="VaeBetaSchedule.Cyclical"/>, at least 1. Default: 4.</summary>
-    public int BetaCycles { get; set; } = Defaults.BetaCycles;
+    /// <summary>Cycles of <see cref="KlAnnealing.Cyclical"/>, at least 1. Default: 4.</summary>
+    public int KlCycles { get; set; } = Defaults.BetaCycles;
 
     /// <summary>
     /// Nats that each latent dimension may carry for free while training, at least 0: the KL term counts a dimension, averaged over the batch, as no
@@ -210,15 +212,15 @@ public sealed class VaeOptions : TrainingOptions
         OptionChecks.AtLeast(LatentSize, 1);
         OptionChecks.Positive(NoiseStandardDeviation);
         OptionChecks.AtLeast(Beta, 0);
-        OptionChecks.Defined(BetaSchedule);
-        OptionChecks.Positive(BetaWarmup);
-        OptionChecks.Between(BetaWarmup, 0, 1);
-        OptionChecks.AtLeast(BetaCycles, 1);
+        OptionChecks.Defined(KlAnnealing);
+        OptionChecks.Positive(KlWarmup);
+        OptionChecks.Between(KlWarmup, 0, 1);
+        OptionChecks.AtLeast(KlCycles, 1);
         OptionChecks.AtLeast(FreeBits, 0);
         OptionChecks.AtLeast(ImportanceSamples, 1);
         OptionChecks.AtLeast(LabelCount ?? 1, 1, nameof(LabelCount));
         OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
-        OptionChecks.Defined(Architecture);
+        OptionChecks.Defined(Network);
         OptionChecks.Defined(Likelihood);
         if (LabelColumnName is not null)
             OptionChecks.NotEmpty(LabelColumnName);
@@ -226,13 +228,13 @@ public sealed class VaeOptions : TrainingOptions
             throw new ArgumentException($"{nameof(LabelCount)} is {LabelCount}, but there is no {nameof(LabelColumnName)}.", nameof(LabelCount));
         if (DynamicBinarization && Likelihood != VaeLikelihood.Bernoulli)
             throw new ArgumentException($"{nameof(DynamicBinarization)} is for {nameof(VaeLikelihood.Bernoulli)}, and {nameof(Likelihood)} is {Likelihood}.", nameof(DynamicBinarization));
-        if (ImportanceSamples > 1 && (Beta != 1 || BetaSchedule != VaeBetaSchedule.Constant || FreeBits > 0))
+        if (ImportanceSamples > 1 && (Beta != 1 || KlAnnealing != KlAnnealing.Constant || FreeBits > 0))
             throw new ArgumentException(
-                $"{nameof(ImportanceSamples)} is {ImportanceSamples}: with more than 1, {nameof(Beta)} has to be 1, {nameof(BetaSchedule)} {nameof(VaeBetaSchedule.Constant)} and {nameof(FreeBits)} 0.",
+                $"{nameof(ImportanceSamples)} is {ImportanceSamples}: with more than 1, {nameof(Beta)} has to be 1, {nameof(KlAnnealing)} {nameof(KlAnnealing.Constant)} and {nameof(FreeBits)} 0.",
                 nameof(ImportanceSamples));
         OptionChecks.AllAtLeast(HiddenSizes, 1);
         OptionChecks.AllAtLeast(ConvolutionChannels, 1);
-        if (Architecture == VaeArchitecture.Convolutional && ConvolutionChannels.Length == 0)
+        if (Network == VaeNetworkKind.Convolutional && ConvolutionChannels.Length == 0)
             throw new ArgumentException($"{nameof(ConvolutionChannels)} is empty; expected at least one convolution.");
         OptionChecks.AtLeast(Channels ?? 1, 1, nameof(Channels));
         OptionChecks.AtLeast(Height ?? 1, 1, nameof(Height));

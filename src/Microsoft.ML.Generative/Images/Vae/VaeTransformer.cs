@@ -1,6 +1,13 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Data.Rows;
+using Microsoft.ML.Generative.Images.Vae;
+using Microsoft.ML.Generative.Interop;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -13,7 +20,7 @@ namespace Microsoft.ML.Generative;
 /// <example>
 /// <code>
 /// VaeTransformer model = mlContext.Transforms.Generative().Vae("Image").Fit(data);
-/// IDataView pictures = model.Generate(64, new() { Seed = 7 });
+/// IDataView images = model.Generate(64, new() { Seed = 7 });
 /// mlContext.Model.Save(model, data.Schema, "vae.zip");
 /// </code>
 /// </example>
@@ -43,13 +50,13 @@ public sealed class VaeTransformer : BatchTransformer
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
     public int LabelCount => _config.LabelCount;
 
-    /// <summary>Values in a row: channels × height × width for pictures.</summary>
+    /// <summary>Values in a row: channels × height × width for images.</summary>
     public int RowSize => _config.InputSize;
 
     /// <summary>Draws new rows: z from the prior N(0, 1), decoded.</summary>
     /// <param name="count">How many.</param>
     /// <param name="options">Seed and temperature.</param>
-    /// <returns>A column Generated of <see cref="RowSize"/> values a row, the decoder's means; pictures have their shape in the column's type.</returns>
+    /// <returns>A column Generated of <see cref="RowSize"/> values a row, the decoder's means; images have their shape in the column's type.</returns>
     /// <remarks>The n-th row depends on the seed and n alone, not on <paramref name="count"/>.</remarks>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative, or the temperature is negative or no number.</exception>
     /// <exception cref="ArgumentException">A label is missing, too high, or given to a model without labels.</exception>

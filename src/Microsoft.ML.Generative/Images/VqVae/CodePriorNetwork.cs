@@ -1,12 +1,14 @@
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.VqVae;
 
 /// <summary>
-/// The prior p(codes) = Π p(code | codes before it), row by row: a causal transformer (Vaswani et al. 2017; layers normalised
+/// The prior p(codes) = Π p(code | codes before it), row by row: a causal transformer (Vaswani et al. 2017; layers normalized
 /// first as in Radford et al. 2019) over the grid of codes.
 /// </summary>
 internal sealed class CodePriorNetwork : nn.Module
@@ -25,7 +27,7 @@ internal sealed class CodePriorNetwork : nn.Module
         : base(nameof(CodePriorNetwork))
     {
         _grid = grid;
-        int width = options.PriorWidth;
+        int width = options.PriorEmbeddingSize;
         codes = Embedding(options.CodebookSize, width);
         start = new Parameter(zeros(1, 1, width));
         rows = new Parameter(zeros(grid.Height, 1, width));
@@ -44,7 +46,7 @@ internal sealed class CodePriorNetwork : nn.Module
     /// <inheritdoc cref="VqVaeNetwork.CountParameters"/>
     public static long CountParameters(VqVaeOptions options, CodeGrid grid)
     {
-        long width = options.PriorWidth;
+        long width = options.PriorEmbeddingSize;
         long block = checked(12 * width * width + 13 * width);
         return checked((options.CodebookSize + 1L + grid.Height + grid.Width) * width + options.PriorLayers * block + 2 * width
             + (width + 1) * options.CodebookSize);

@@ -1,6 +1,9 @@
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.VqVae;
 
 /// <summary>Draws grids of codes from a prior, code by code, many grids at a time.</summary>
 internal static class CodeSampler

@@ -1,7 +1,8 @@
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.VqVae;
 
 /// <summary>
 /// Replaces vectors by the nearest ones of a codebook (van den Oord, Vinyals, Kavukcuoglu 2017, eq. 1), which follows them by

@@ -1,6 +1,8 @@
 using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Serialization;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.VqVae;
 
 /// <summary>What a model file says of the network beside its weights.</summary>
 internal sealed record VqVaeConfig(VqVaeOptions Options, ImageShape Shape) : IModelConfig<VqVaeNetwork>

@@ -1,10 +1,19 @@
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Images.VqVae;
+using Microsoft.ML.Generative.Interop;
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Training;
+using Microsoft.ML.Generative.Training.Reporting;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative;
 
 /// <summary>
-/// Trains a vector-quantised autoencoder: it turns pictures into small grids of codes, and draws new pictures by drawing codes.
+/// Trains a vector-quantized autoencoder: it turns images into small grids of codes, and draws new images by drawing codes.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -12,14 +21,14 @@ namespace Microsoft.ML.Generative;
 /// </para>
 /// <list type="table">
 /// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
-/// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte with the shape of a picture: what to learn.</description></item>
+/// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte with the shape of an image: what to learn.</description></item>
 /// <item><term>output (Codes)</term><description>vector of Int32, height × width of the codes: 0 to the size of the codebook less 1.</description></item>
-/// <item><term>output (Reconstruction)</term><description>vector of Single, channels × height × width: the picture decoded from the codes, values in 0..1.</description></item>
-/// <item><term>output (ReconstructionError)</term><description>Single: the mean squared difference between the picture's values and the reconstruction.</description></item>
-/// <item><term>output (NegativeLogPrior)</term><description>Single: −log p(codes) in nats; high for pictures with unusual codes.</description></item>
+/// <item><term>output (Reconstruction)</term><description>vector of Single, channels × height × width: the image decoded from the codes, values in 0..1.</description></item>
+/// <item><term>output (ReconstructionError)</term><description>Single: the mean squared difference between the image's values and the reconstruction.</description></item>
+/// <item><term>output (NegativeLogPrior)</term><description>Single: −log p(codes) in nats; high for images with unusual codes.</description></item>
 /// </list>
 /// <para>
-/// Task: generation, compression, anomaly detection · normalisation: pixels in 0..1 (bytes are scaled) · caching: not needed (reads
+/// Task: generation, compression, anomaly detection · normalization: pixels in 0..1 (bytes are scaled) · caching: not needed (reads
 /// once) · GPU: yes · same seed, same weights on the CPU: yes · exact resume: yes.
 /// </para>
 /// <para>
@@ -101,11 +110,11 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         var phase = new TrainingPhase(
             trained, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device),
             (step, batch) => Losses(autoencoder, grid, variance.Value, step, batch[0]));
-        torch.Tensor? shown = _options.TensorBoardDirectory is null ? null : TrainingPictures.FirstRows(validation ?? data, run.Device)[0];
+        torch.Tensor? shown = _options.TensorBoardDirectory is null ? null : TrainingImages.FirstRows(validation ?? data, run.Device)[0];
         try
         {
             IBatchSource? validationBatches = validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device);
-            new TrainingLoop(run, [phase], validationBatches, pictures: shown is null ? null : _ => [Reconstructions(autoencoder, grid, shown)]).Run();
+            new TrainingLoop(run, [phase], validationBatches, images: shown is null ? null : _ => [Reconstructions(autoencoder, grid, shown)]).Run();
         }
         finally
         {
@@ -113,14 +122,14 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         }
     }
 
-    private static TrainingPictures Reconstructions(VqVaeAutoencoder autoencoder, CodeGrid grid, torch.Tensor pictures)
+    private static TrainingImages Reconstructions(VqVaeAutoencoder autoencoder, CodeGrid grid, torch.Tensor images)
     {
         VectorQuantizer quantizer = autoencoder.Quantizer;
-        torch.Tensor quantized = quantizer.Vectors(quantizer.Nearest(autoencoder.Encode(pictures)));
-        return TrainingPictures.Comparison("reconstructions", pictures, autoencoder.Decode(quantized, grid));
+        torch.Tensor quantized = quantizer.Vectors(quantizer.Nearest(autoencoder.Encode(images)));
+        return TrainingImages.Comparison("reconstructions", images, autoencoder.Decode(quantized, grid));
     }
 
-    // Section 3.2, eq. 3 with the codebook learnt by appendix A.1; means over all values, as in the authors' code.
+    // Section 3.2, eq. 3 with the codebook learned by appendix A.1; means over all values, as in the authors' code.
     private Losses Losses(VqVaeAutoencoder autoencoder, CodeGrid grid, double variance, StepContext step, torch.Tensor x)
     {
         VectorQuantizer quantizer = autoencoder.Quantizer;

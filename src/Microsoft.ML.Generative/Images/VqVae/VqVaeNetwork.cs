@@ -1,8 +1,11 @@
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.VqVae;
 
 /// <summary>The two networks of a VQ-VAE, which are trained one after the other and saved together.</summary>
 internal sealed class VqVaeNetwork : nn.Module
@@ -28,7 +31,7 @@ internal sealed class VqVaeNetwork : nn.Module
         checked(VqVaeAutoencoder.CountParameters(options, shape) + CodePriorNetwork.CountParameters(options, CodeGrid.Of(options, shape)));
 }
 
-/// <summary>Height and width of the codes of a picture.</summary>
+/// <summary>Height and width of the codes of an image.</summary>
 internal readonly record struct CodeGrid(int Height, int Width)
 {
     public int Size => checked(Height * Width);
@@ -100,24 +103,24 @@ internal sealed class VqVaeAutoencoder : nn.Module
         return checked(sampling + 2 * options.ResidualBlocks * block + middle + VectorQuantizer.CountParameters(options.CodebookSize, options.CodeSize));
     }
 
-    /// <summary>z_e(x): [batch, ..picture] to [batch · height · width of the codes, code size], the codes of a picture row by row.</summary>
-    public Tensor Encode(Tensor pictures)
+    /// <summary>z_e(x): [batch, ..image] to [batch · height · width of the codes, code size], the codes of an image row by row.</summary>
+    public Tensor Encode(Tensor images)
     {
-        Tensor padded = _padding.All(p => p == 0) ? pictures : F.pad(pictures, _padding);
+        Tensor padded = _padding.All(p => p == 0) ? images : F.pad(images, _padding);
         return encoder.call(padded).permute(0, 2, 3, 1).flatten(0, 2).AsFloat32();
     }
 
-    /// <summary>The codes of pictures: [batch, height · width of the codes], Int64.</summary>
-    public Tensor EncodeCodes(Tensor pictures) => quantizer.Nearest(Encode(pictures)).view(pictures.size(0), -1);
+    /// <summary>The codes of images: [batch, height · width of the codes], Int64.</summary>
+    public Tensor EncodeCodes(Tensor images) => quantizer.Nearest(Encode(images)).view(images.size(0), -1);
 
-    /// <summary>The mean of p(x|z) from code vectors in <see cref="Encode"/>'s order: [batch, ..picture].</summary>
+    /// <summary>The mean of p(x|z) from code vectors in <see cref="Encode"/>'s order: [batch, ..image].</summary>
     public Tensor Decode(Tensor vectors, CodeGrid grid)
     {
         Tensor maps = vectors.view(-1, grid.Height, grid.Width, vectors.size(-1)).permute(0, 3, 1, 2);
         return decoder.call(maps).narrow(2, 0, _shape.Height).narrow(3, 0, _shape.Width).AsFloat32();
     }
 
-    // Half as many channels on each finer level, as the pictures' area doubles in each direction.
+    // Half as many channels on each finer level, as the images' area doubles in each direction.
     private static int[] Channels(VqVaeOptions options, ImageShape shape) =>
         [shape.Channels, .. Enumerable.Range(0, options.Downsamplings).Select(i => Math.Max(1, options.HiddenChannels >> (options.Downsamplings - 1 - i)))];
 

@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Common;
+
 namespace Microsoft.ML.Generative;
 
 /// <summary>Options of <see cref="VqVaeEstimator"/>.</summary>
@@ -7,13 +9,13 @@ namespace Microsoft.ML.Generative;
 /// <list type="bullet">
 /// <item><description>
 /// The autoencoder's loss is <c>reconstruction</c>, the mean squared error as a part of the data's variance (1 says that nothing is
-/// described, above 1 is worse than the mean picture; it falls to 0.1 and below), plus <see cref="CommitmentCost"/> times <c>commitment</c>, the mean squared distance
+/// described, above 1 is worse than the mean image; it falls to 0.1 and below), plus <see cref="CommitmentCost"/> times <c>commitment</c>, the mean squared distance
 /// between encoder outputs and their codes (rising over many epochs: the encoder runs away from the codebook; raise
 /// <see cref="CommitmentCost"/> or lower the learning rate). <c>perplexity</c> tells how many codes a batch uses in effect,
 /// from 1 to <see cref="CodebookSize"/>: a few only, where reconstructions are poor, say that the codebook has collapsed.
 /// </description></item>
 /// <item><description>
-/// The prior's loss is −log p(codes) in nats per picture; with codes drawn at random it would be the number of codes times the
+/// The prior's loss is −log p(codes) in nats per image; with codes drawn at random it would be the number of codes times the
 /// logarithm of <see cref="CodebookSize"/>. Where it falls on the training data and rises on the validation data, lower <see cref="PriorEpochs"/>.
 /// </description></item>
 /// </list>
@@ -74,23 +76,23 @@ public sealed class VqVaeOptions : TrainingOptions
     /// <summary>The output column with the codes, a vector of Int32 from 0, row by row. Default: Codes.</summary>
     public string CodesColumnName { get; set; } = Defaults.CodesColumnName;
 
-    /// <summary>The output column with the picture decoded from the codes, of the input's size, values in 0..1. Default: Reconstruction.</summary>
+    /// <summary>The output column with the image decoded from the codes, of the input's size, values in 0..1. Default: Reconstruction.</summary>
     public string ReconstructionColumnName { get; set; } = Defaults.ReconstructionColumnName;
 
-    /// <summary>The output column with the mean squared difference between a picture's values and their reconstruction. Default: ReconstructionError.</summary>
+    /// <summary>The output column with the mean squared difference between an image's values and their reconstruction. Default: ReconstructionError.</summary>
     public string ReconstructionErrorColumnName { get; set; } = Defaults.ReconstructionErrorColumnName;
 
-    /// <summary>The output column with −log p(codes) under the prior, in nats: high for pictures with unusual codes. Default: NegativeLogPrior.</summary>
+    /// <summary>The output column with −log p(codes) under the prior, in nats: high for images with unusual codes. Default: NegativeLogPrior.</summary>
     public string NegativeLogPriorColumnName { get; set; } = Defaults.NegativeLogPriorColumnName;
 
-    /// <summary>Channels of the pictures, 1 to 4. Default: what the column's type says; 3 for image columns; else 1.</summary>
+    /// <summary>Channels of the images, 1 to 4. Default: what the column's type says; 3 for image columns; else 1.</summary>
     /// <remarks>An image column is read as gray with 1, RGB with 3 and RGBA with 4. Vectors hold one plane a channel.</remarks>
     public int? Channels { get; set; }
 
-    /// <summary>Height of the pictures in pixels. Default: what the column's type or first image says.</summary>
+    /// <summary>Height of the images in pixels. Default: what the column's type or first image says.</summary>
     public int? Height { get; set; }
 
-    /// <summary>Width of the pictures in pixels. Default: what the column's type or first image says.</summary>
+    /// <summary>Width of the images in pixels. Default: what the column's type or first image says.</summary>
     public int? Width { get; set; }
 
     /// <summary>How many codes there are to choose from, 2 to 32768. Default: 128.</summary>
@@ -146,7 +148,7 @@ public sealed class VqVaeOptions : TrainingOptions
     public int PriorLayers { get; set; } = Defaults.PriorLayers;
 
     /// <summary>Width of the prior's layers, a multiple of <see cref="PriorHeads"/>. Default: 64.</summary>
-    public int PriorWidth { get; set; } = Defaults.PriorWidth;
+    public int PriorEmbeddingSize { get; set; } = Defaults.PriorWidth;
 
     /// <summary>Attention heads of the prior's layers, at least 1. Default: 4.</summary>
     public int PriorHeads { get; set; } = Defaults.PriorHeads;
@@ -186,9 +188,9 @@ public sealed class VqVaeOptions : TrainingOptions
         OptionChecks.Positive(PriorLearningRate);
         OptionChecks.AtLeast(PriorLayers, 1);
         OptionChecks.AtLeast(PriorHeads, 1);
-        OptionChecks.AtLeast(PriorWidth, 1);
-        if (PriorWidth % PriorHeads != 0)
-            throw new ArgumentException($"{nameof(PriorWidth)} is {PriorWidth}; expected a multiple of {nameof(PriorHeads)}, {PriorHeads}.");
+        OptionChecks.AtLeast(PriorEmbeddingSize, 1);
+        if (PriorEmbeddingSize % PriorHeads != 0)
+            throw new ArgumentException($"{nameof(PriorEmbeddingSize)} is {PriorEmbeddingSize}; expected a multiple of {nameof(PriorHeads)}, {PriorHeads}.");
         OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
         OptionChecks.AtLeast(Channels ?? 1, 1, nameof(Channels));
         OptionChecks.AtLeast(Height ?? 1, 1, nameof(Height));

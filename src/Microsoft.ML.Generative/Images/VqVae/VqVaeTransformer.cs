@@ -1,19 +1,26 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Data.Rows;
+using Microsoft.ML.Generative.Images.VqVae;
+using Microsoft.ML.Generative.Interop;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
-[assembly: LoadableClass(typeof(VqVaeTransformer), null, typeof(SignatureLoadModel), "Vector-quantised autoencoder", VqVaeTransformer.LoaderSignature)]
+[assembly: LoadableClass(typeof(VqVaeTransformer), null, typeof(SignatureLoadModel), "Vector-quantized autoencoder", VqVaeTransformer.LoaderSignature)]
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>A trained vector-quantised autoencoder: adds codes, reconstructions and scores to pictures, and draws new pictures.</summary>
+/// <summary>A trained vector-quantized autoencoder: adds codes, reconstructions and scores to images, and draws new images.</summary>
 /// <remarks>Its columns are listed at <see cref="VqVaeEstimator"/>. All methods may be called from several threads.</remarks>
 /// <example>
 /// <code>
 /// VqVaeTransformer model = mlContext.Transforms.Generative().VqVae("Image").Fit(data);
-/// IDataView pictures = model.Generate(64, new() { Seed = 7 });
+/// IDataView images = model.Generate(64, new() { Seed = 7 });
 /// mlContext.Model.Save(model, data.Schema, "vq-vae.zip");
 /// </code>
 /// </example>
@@ -42,20 +49,20 @@ public sealed class VqVaeTransformer : BatchTransformer
     /// <summary>How many codes there are to choose from; a code is 0 to this less 1.</summary>
     public int CodebookSize => _config.Options.CodebookSize;
 
-    /// <summary>Height of a picture's grid of codes.</summary>
+    /// <summary>Height of an image's grid of codes.</summary>
     public int CodesHeight => _grid.Height;
 
-    /// <summary>Width of a picture's grid of codes.</summary>
+    /// <summary>Width of an image's grid of codes.</summary>
     public int CodesWidth => _grid.Width;
 
     /// <summary>Values in a row: channels × height × width.</summary>
     public int RowSize => _config.Shape.Size;
 
-    /// <summary>Draws new pictures: codes from the prior, decoded.</summary>
+    /// <summary>Draws new images: codes from the prior, decoded.</summary>
     /// <param name="count">How many.</param>
     /// <param name="options">Seed and temperature.</param>
-    /// <returns>A column Generated of <see cref="RowSize"/> values in 0..1 a row, with the picture's shape in the column's type.</returns>
-    /// <remarks>The n-th picture depends on the seed and n alone, not on <paramref name="count"/>.</remarks>
+    /// <returns>A column Generated of <see cref="RowSize"/> values in 0..1 a row, with the image's shape in the column's type.</returns>
+    /// <remarks>The n-th image depends on the seed and n alone, not on <paramref name="count"/>.</remarks>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative, or the temperature is negative or no number.</exception>
     public IDataView Generate(int count, VqVaeGenerateOptions? options = null)
     {
@@ -68,7 +75,7 @@ public sealed class VqVaeTransformer : BatchTransformer
             _network.Prior, _grid, seed, start, rows, options.Temperature, _device, Host.CheckAlive))));
     }
 
-    /// <summary>The codes of one picture.</summary>
+    /// <summary>The codes of one image.</summary>
     /// <param name="row"><see cref="RowSize"/> values in 0..1, plane by plane.</param>
     /// <returns><see cref="CodesHeight"/> × <see cref="CodesWidth"/> codes, row by row.</returns>
     /// <exception cref="ArgumentException">The row has another size.</exception>
@@ -83,13 +90,13 @@ public sealed class VqVaeTransformer : BatchTransformer
         return TensorMemory.ToArray<int>(_network.Autoencoder.EncodeCodes(x).to(torch.int32));
     }
 
-    /// <summary>The picture of a grid of codes.</summary>
+    /// <summary>The image of a grid of codes.</summary>
     /// <param name="codes"><see cref="CodesHeight"/> × <see cref="CodesWidth"/> codes, row by row.</param>
     /// <returns><see cref="RowSize"/> values in 0..1, plane by plane.</returns>
     /// <exception cref="ArgumentException">The number of codes is another, or there is no such code.</exception>
     public float[] Decode(ReadOnlySpan<int> codes) => DecodeValues([codes.ToArray()]);
 
-    /// <summary>The pictures of grids of codes.</summary>
+    /// <summary>The images of grids of codes.</summary>
     /// <param name="codes">Grids of <see cref="CodesHeight"/> × <see cref="CodesWidth"/> codes, row by row.</param>
     /// <returns>A column Generated as <see cref="Generate"/> has.</returns>
     /// <exception cref="ArgumentException">A grid has another number of codes, or there is no such code.</exception>
@@ -190,11 +197,11 @@ public sealed class VqVaeTransformer : BatchTransformer
 /// <summary>How <see cref="VqVaeTransformer.Generate"/> draws.</summary>
 public sealed class VqVaeGenerateOptions
 {
-    /// <summary>The same seed draws the same pictures. Default: the context's seed, or a new one each time.</summary>
+    /// <summary>The same seed draws the same images. Default: the context's seed, or a new one each time.</summary>
     public int? Seed { get; set; }
 
     /// <summary>
-    /// What the prior's logits are divided by, at least 0: below 1 draws more typical pictures, 0 always the most probable code. Default: 1.
+    /// What the prior's logits are divided by, at least 0: below 1 draws more typical images, 0 always the most probable code. Default: 1.
     /// </summary>
     public double Temperature { get; set; } = 1;
 }

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Runtime.Kernels;
 
 /// <summary>
 /// The kernels of <see cref="OptimizerKernels"/> in vector instructions over the tensors' memory, on the calling thread. Every element

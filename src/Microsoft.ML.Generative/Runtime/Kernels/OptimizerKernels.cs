@@ -1,6 +1,6 @@
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Runtime.Kernels;
 
 /// <summary>One step's numbers of Adam (Kingma, Ba 2014, algorithm 1) or AdamW (Loshchilov, Hutter 2017, algorithm 2).</summary>
 /// <param name="LearningRate">The step's learning rate.</param>

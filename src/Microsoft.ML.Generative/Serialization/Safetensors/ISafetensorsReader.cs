@@ -1,6 +1,6 @@
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization.Safetensors;
 
 /// <summary>The tensors of one safetensors file, stream or set of shards, whose headers have been read and found sound.</summary>
 internal interface ISafetensorsReader : IDisposable

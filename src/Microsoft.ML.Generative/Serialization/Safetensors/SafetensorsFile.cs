@@ -1,7 +1,8 @@
 using System.IO.MemoryMappedFiles;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization.Safetensors;
 
 /// <summary>
 /// A safetensors file mapped into memory: only the pages of the tensors that are read are loaded, and their bytes go straight to libtorch.

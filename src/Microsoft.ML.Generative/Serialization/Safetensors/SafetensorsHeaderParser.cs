@@ -1,7 +1,7 @@
 using System.Text.Json;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization.Safetensors;
 
 /// <summary>Reads the JSON of a safetensors header; what is not in the format is refused by name.</summary>
 internal ref struct SafetensorsHeaderParser(ReadOnlySpan<byte> json, string source)

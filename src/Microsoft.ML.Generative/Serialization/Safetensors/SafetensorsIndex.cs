@@ -1,6 +1,6 @@
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization.Safetensors;
 
 /// <summary>
 /// Safetensors files that an index binds together, as large models are published: <c>model.safetensors.index.json</c> names the file of

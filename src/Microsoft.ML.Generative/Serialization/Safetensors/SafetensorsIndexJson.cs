@@ -1,7 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization.Safetensors;
 
 /// <summary>The text of an index of shards: <c>{"metadata": {"total_size": …}, "weight_map": {"tensor": "file", …}}</c>.</summary>
 /// <param name="TotalSize">The bytes of all tensors, if the index says so.</param>

@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization.Safetensors;
 
 /// <summary>Opens what holds a network's tensors, whatever form it has.</summary>
 internal static class SafetensorsReader

@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization.Safetensors;
 
 /// <summary>Writes tensors as the files that models are published in: one, or several with an index.</summary>
 internal static partial class SafetensorsShards

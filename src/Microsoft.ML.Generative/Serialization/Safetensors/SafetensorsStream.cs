@@ -1,7 +1,8 @@
 using System.Buffers;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization.Safetensors;
 
 /// <summary>A safetensors file read once from front to back, as from an entry of a zip file. The stream stays the caller's.</summary>
 internal sealed class SafetensorsStream : ISafetensorsReader

@@ -1,7 +1,7 @@
 using System.Collections.Frozen;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization.Safetensors;
 
 /// <summary>The element types of safetensors that libtorch has under TorchSharp, by their names in the file.</summary>
 internal static class SafetensorsTypes

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Unicode;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization.Safetensors;
 
 /// <summary>Walks one JSON object of a safetensors file token by token; whatever is not expected next is refused by name.</summary>
 /// <param name="json">The bytes, UTF-8.</param>

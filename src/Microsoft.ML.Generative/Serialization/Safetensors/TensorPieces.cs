@@ -1,6 +1,6 @@
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Serialization.Safetensors;
 
 /// <summary>Moves the bytes of tensors of any size, layout and device in row-major order, piece by piece.</summary>
 internal static class TensorPieces

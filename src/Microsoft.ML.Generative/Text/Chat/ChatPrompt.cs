@@ -1,4 +1,6 @@
-namespace Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Text.Codec;
+
+namespace Microsoft.ML.Generative.Text.Chat;
 
 /// <summary>A conversation in parts: tokens of the template, and text.</summary>
 internal sealed class ChatPrompt

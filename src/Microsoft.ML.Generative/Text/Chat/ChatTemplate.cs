@@ -1,3 +1,7 @@
+using Microsoft.ML.Generative.Text.Chat;
+using Microsoft.ML.Generative.Text.Codec;
+using Microsoft.ML.Generative.Tokenizers;
+
 namespace Microsoft.ML.Generative;
 
 /// <summary>How a conversation becomes the text that a model was trained to go on from.</summary>

@@ -1,7 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Common;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Chat;
 
 /// <summary>Templates by their names, for a model's file.</summary>
 internal sealed class ChatTemplateConverter : JsonConverter<ChatTemplate>

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.AI;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Chat;
 
 /// <summary>What somebody said.</summary>
 /// <param name="Role">system, user or assistant.</param>

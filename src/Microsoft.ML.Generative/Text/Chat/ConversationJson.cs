@@ -1,6 +1,7 @@
 using System.Text.Json;
+using Microsoft.ML.Generative.Common;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Chat;
 
 /// <summary>Conversations as data sets have them: <c>[{"role": "user", "content": "…"}, …]</c>, or an object with such <c>messages</c>.</summary>
 internal static class ConversationJson
@@ -44,7 +45,7 @@ internal static class ConversationJson
         foreach (string name in _calls)
         {
             if (message.TryGetProperty(name, out JsonElement call) && call.ValueKind != JsonValueKind.Null)
-                throw new ArgumentException($"Message {number} has '{name}'; only text can be learnt.");
+                throw new ArgumentException($"Message {number} has '{name}'; only text can be learned.");
         }
 
         return new ChatTurn(role, Text(message, number, "content"));

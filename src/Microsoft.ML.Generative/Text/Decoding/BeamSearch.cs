@@ -1,6 +1,8 @@
 using System.Numerics.Tensors;
+using Microsoft.ML.Generative.Text.Codec;
+using Microsoft.ML.Generative.Text.Tokenization;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Decoding;
 
 /// <summary>
 /// Looks for the most probable text by following several at a time (as transformers' beam search without early stopping): a text's score is

@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Decoding;
 
 /// <summary>Why a text ended.</summary>
 internal enum GenerationEnd

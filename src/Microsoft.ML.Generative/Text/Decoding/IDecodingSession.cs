@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Decoding;
 
 /// <summary>Streams of tokens, and what a language model says comes next in each.</summary>
 internal interface IDecodingSession : IDisposable

@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Decoding;
 
 /// <summary>Bias and penalties: what changes a stream's logits before a token is chosen.</summary>
 internal sealed class LogitAdjustments(TextGenerationOptions options, IEnumerable<int> prompt)

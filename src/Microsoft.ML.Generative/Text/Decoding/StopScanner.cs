@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Decoding;
 
 /// <summary>
 /// Passes a text on piece by piece until one of some strings is complete, and never any part of that string. Of strings that are complete at the same

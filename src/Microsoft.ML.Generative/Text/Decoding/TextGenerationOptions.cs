@@ -1,5 +1,7 @@
 using System.Text.Json.Serialization;
 using Microsoft.Extensions.AI;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Text.Decoding.Json;
 
 namespace Microsoft.ML.Generative;
 

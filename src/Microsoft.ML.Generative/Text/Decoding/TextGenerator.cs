@@ -1,4 +1,7 @@
-namespace Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Text.Codec;
+using Microsoft.ML.Generative.Text.Decoding.Json;
+
+namespace Microsoft.ML.Generative.Text.Decoding;
 
 /// <summary>Writes texts: one as a stream of pieces, or many at a time, each as it would be alone.</summary>
 /// <param name="codec">Text to tokens and back.</param>
@@ -169,7 +172,7 @@ internal sealed class ContextWindow(IDecodingSession session, int stream, int co
         Fill(tokens, logits);
     }
 
-    /// <summary>If there is no room for the last token, begins anew with the newer half of the text; the logits are then those after it.</summary>
+    /// <summary>If there is no room for the last token, begins again with the newer half of the text; the logits are then those after it.</summary>
     public bool TrySlide(IReadOnlyList<int> tokens, Span<float> logits)
     {
         if (tokens.Count - _start <= contextLength)

@@ -1,6 +1,10 @@
 using System.Text;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Text.Codec;
+using Microsoft.ML.Generative.Text.Decoding.Json;
+using Microsoft.ML.Generative.Text.Tokenization;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Decoding;
 
 /// <summary>One text in the making: its tokens, the choice of the next, and the text that is certain.</summary>
 internal sealed class TextStream

@@ -1,6 +1,6 @@
 using System.Numerics.Tensors;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Decoding;
 
 /// <summary>Draws a token from logits. Works in buffers of its own, so that a token costs no memory.</summary>
 internal sealed class TokenSampler

@@ -1,6 +1,9 @@
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Text.LanguageModels;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Decoding;
 
 /// <summary>Decoding by tensor operations, on any device.</summary>
 internal sealed class TorchDecodingSession : IDecodingSession

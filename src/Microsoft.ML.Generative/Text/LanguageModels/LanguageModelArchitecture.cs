@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative;
 
@@ -38,7 +39,7 @@ public sealed record LanguageModelArchitecture
     /// Values between the two layers of a feed-forward block. Default: 4 × <see cref="EmbeddingSize"/>, for <see cref="FeedForwardKind.SwiGlu"/>
     /// two thirds of that, rounded up to a multiple of 32.
     /// </summary>
-    public int? HiddenSize { get; init; }
+    public int? FeedForwardSize { get; init; }
 
     /// <summary>How the order of tokens is known. Default: <see cref="PositionEncoding.Learned"/>.</summary>
     public PositionEncoding Positions { get; init; }
@@ -49,10 +50,10 @@ public sealed record LanguageModelArchitecture
     /// <summary>How rotary frequencies are stretched. Default: not at all.</summary>
     public RotaryScaling? RotaryScaling { get; init; }
 
-    /// <summary>The normalisation. Default: <see cref="NormalizationKind.LayerNorm"/>.</summary>
+    /// <summary>The normalization. Default: <see cref="NormalizationKind.LayerNorm"/>.</summary>
     public NormalizationKind Normalization { get; init; }
 
-    /// <summary>What is added to the variance or mean square in a normalisation, above 0. Default: 1e-5.</summary>
+    /// <summary>What is added to the variance or mean square in a normalization, above 0. Default: 1e-5.</summary>
     public double NormEpsilon { get; init; } = 1e-5;
 
     /// <summary>The feed-forward block. Default: <see cref="FeedForwardKind.Gelu"/>.</summary>
@@ -113,7 +114,7 @@ public sealed record LanguageModelArchitecture
         Layers = 32,
         Heads = 32,
         EmbeddingSize = 4096,
-        HiddenSize = 11_008,
+        FeedForwardSize = 11_008,
         TieEmbeddings = false,
     };
 
@@ -125,7 +126,7 @@ public sealed record LanguageModelArchitecture
         Layers = 16,
         KeyValueHeads = 8,
         EmbeddingSize = 2048,
-        HiddenSize = 8192,
+        FeedForwardSize = 8192,
         RotaryBase = 500_000,
         RotaryScaling = new RotaryScaling(RotaryScalingKind.Llama3, 32),
         TieEmbeddings = true,
@@ -140,7 +141,7 @@ public sealed record LanguageModelArchitecture
         Heads = 9,
         KeyValueHeads = 3,
         EmbeddingSize = 576,
-        HiddenSize = 1536,
+        FeedForwardSize = 1536,
         RotaryBase = 100_000,
     };
 
@@ -153,7 +154,7 @@ public sealed record LanguageModelArchitecture
         Heads = 14,
         KeyValueHeads = 2,
         EmbeddingSize = 896,
-        HiddenSize = 4864,
+        FeedForwardSize = 4864,
         RotaryBase = 1_000_000,
         NormEpsilon = 1e-6,
         HasQueryKeyValueBias = true,
@@ -164,7 +165,7 @@ public sealed record LanguageModelArchitecture
     {
         ContextLength = 32_768,
         KeyValueHeads = 8,
-        HiddenSize = 14_336,
+        FeedForwardSize = 14_336,
         SlidingWindow = 4096,
     };
 
@@ -175,7 +176,7 @@ public sealed record LanguageModelArchitecture
     internal int ActualHeadSize => HeadSize ?? EmbeddingSize / Heads;
 
     [JsonIgnore]
-    internal int ActualHiddenSize => HiddenSize ?? (FeedForward == FeedForwardKind.SwiGlu ? (EmbeddingSize * 8 / 3 + 31) / 32 * 32 : 4 * EmbeddingSize);
+    internal int ActualFeedForwardSize => FeedForwardSize ?? (FeedForward == FeedForwardKind.SwiGlu ? (EmbeddingSize * 8 / 3 + 31) / 32 * 32 : 4 * EmbeddingSize);
 
     [JsonIgnore]
     internal bool HasNormBias => HasBias && Normalization == NormalizationKind.LayerNorm;
@@ -186,13 +187,13 @@ public sealed record LanguageModelArchitecture
 
     /// <summary>Outputs of the first feed-forward layer: for SwiGLU the gate's, then those that are gated.</summary>
     [JsonIgnore]
-    internal int FeedForwardInSize => FeedForward == FeedForwardKind.SwiGlu ? 2 * ActualHiddenSize : ActualHiddenSize;
+    internal int FeedForwardInSize => FeedForward == FeedForwardKind.SwiGlu ? 2 * ActualFeedForwardSize : ActualFeedForwardSize;
 
     /// <summary>Parameters of the network, the head's left out where it is the embedding.</summary>
     /// <exception cref="OverflowException">There is no such number.</exception>
     public long CountParameters()
     {
-        long width = EmbeddingSize, attended = (long)Heads * ActualHeadSize, hidden = ActualHiddenSize, bias = HasBias ? 1 : 0;
+        long width = EmbeddingSize, attended = (long)Heads * ActualHeadSize, hidden = ActualFeedForwardSize, bias = HasBias ? 1 : 0;
         long norm = HasNormBias ? 2 * width : width;
         checked
         {
@@ -213,7 +214,7 @@ public sealed record LanguageModelArchitecture
         OptionChecks.AtLeast(KeyValueHeads ?? 1, 1, nameof(KeyValueHeads));
         OptionChecks.AtLeast(EmbeddingSize, 1);
         OptionChecks.AtLeast(HeadSize ?? 1, 1, nameof(HeadSize));
-        OptionChecks.AtLeast(HiddenSize ?? 1, 1, nameof(HiddenSize));
+        OptionChecks.AtLeast(FeedForwardSize ?? 1, 1, nameof(FeedForwardSize));
         OptionChecks.Defined(Positions);
         OptionChecks.Defined(Normalization);
         OptionChecks.Positive(NormEpsilon);

@@ -1,6 +1,9 @@
 using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Text.Codec;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.LanguageModels;
 
 /// <summary>What a model file says of the network beside its weights.</summary>
 internal sealed record LanguageModelConfig(LanguageModelOptions Options, long Seed) : IModelConfig<LanguageModelNetwork>

@@ -1,6 +1,10 @@
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Text.Chat;
+using Microsoft.ML.Generative.Text.Codec;
+using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.LanguageModels;
 
 /// <summary>The tokens that a training learns and those that it is scored on.</summary>
 internal sealed class LanguageModelData(TrainingRun run, LanguageModelOptions options, TextCodec codec, TextColumns texts)

@@ -1,3 +1,10 @@
+using Microsoft.ML.Generative.Interop;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Text.Chat;
+using Microsoft.ML.Generative.Text.Codec;
+using Microsoft.ML.Generative.Text.Decoding;
+using Microsoft.ML.Generative.Text.LanguageModels;
+using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -17,7 +24,7 @@ namespace Microsoft.ML.Generative;
 /// <item><term>output (Completion)</term><description>text: what the model adds to the prompt.</description></item>
 /// </list>
 /// <para>
-/// Task: generation of text · normalisation: none needed · caching: not needed (reads once, once more where a tokenizer is made) · GPU: yes · same seed, same
+/// Task: generation of text · normalization: none needed · caching: not needed (reads once, once more where a tokenizer is made) · GPU: yes · same seed, same
 /// weights on the CPU: yes · exact resume: yes.
 /// </para>
 /// <para>

@@ -1,9 +1,11 @@
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.LanguageModels;
 
 /// <summary>
 /// A decoder-only transformer: p(text) = Π p(token | tokens before it). GPT-2 (Radford et al. 2019) or Llama (Touvron et al. 2023), as its
@@ -46,7 +48,7 @@ internal sealed class LanguageModelNetwork : nn.Module
     /// <summary>Logits of the token that follows each position: [batch, time] to [batch, time, vocabulary].</summary>
     public Tensor Logits(Tensor sequences) => Head(Hidden(sequences));
 
-    /// <summary>What the last block says of each position, normalised: [batch, time] to [batch, time, width].</summary>
+    /// <summary>What the last block says of each position, normalized: [batch, time] to [batch, time, width].</summary>
     public Tensor Hidden(Tensor sequences)
     {
         long time = sequences.size(1);
@@ -72,7 +74,7 @@ internal sealed class LanguageModelNetwork : nn.Module
         return (losses.view(targets.shape), (logits.argmax(-1).view(targets.shape) == targets).to(ScalarType.Float32));
     }
 
-    /// <summary>The target of a position that is not to be learnt.</summary>
+    /// <summary>The target of a position that is not to be learned.</summary>
     public const long NoTarget = -100;
 
     /// <summary>Logits of the next token of each sequence, [batch, vocabulary], given those not yet cached.</summary>

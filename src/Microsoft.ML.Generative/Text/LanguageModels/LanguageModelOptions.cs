@@ -1,11 +1,13 @@
 using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Text.Chat;
 using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.Generative;
 
 /// <summary>Options of <see cref="LanguageModelEstimator"/>.</summary>
 /// <remarks>
-/// The loss is −log p(token) in nats, averaged over the tokens learnt; a model that knows nothing begins at the logarithm of its vocabulary. Where it falls on
+/// The loss is −log p(token) in nats, averaged over the tokens learned; a model that knows nothing begins at the logarithm of its vocabulary. Where it falls on
 /// the training data and rises on the validation data, the model learns its text by heart: use more text, <see cref="Dropout"/>, a smaller model or
 /// <see cref="TrainingOptions.EarlyStoppingPatience"/>. The rows of speeds and reports are tokens.
 /// </remarks>
@@ -59,14 +61,14 @@ public sealed class LanguageModelOptions : TrainingOptions
 
     /// <summary>
     /// The text column of the prompts that <see cref="InputColumnName"/> answers, for supervised fine-tuning: each row is an example of its own, and only its
-    /// answer and the end of the text are learnt. Default: none, all text is learnt.
+    /// answer and the end of the text are learned. Default: none, all text is learned.
     /// </summary>
     public string? PromptColumnName { get; set; }
 
     /// <summary>
     /// The text column of conversations, for supervised fine-tuning, in place of <see cref="InputColumnName"/>: JSON as data sets have it,
     /// <c>[{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]</c> or an object with such <c>messages</c>. Each row is an example of its own,
-    /// of which the assistant's messages and their ends are learnt. Where the model transforms rows, it answers conversations. Default: none.
+    /// of which the assistant's messages and their ends are learned. Where the model transforms rows, it answers conversations. Default: none.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? MessagesColumnName { get; set; }
@@ -138,7 +140,7 @@ public sealed class LanguageModelOptions : TrainingOptions
     public double Dropout { get; set; }
 
     /// <summary>
-    /// The part at the end of the text, or of the examples, that is not learnt but scored at the end of each epoch, 0 to below 1; instead of
+    /// The part at the end of the text, or of the examples, that is not learned but scored at the end of each epoch, 0 to below 1; instead of
     /// <see cref="TrainingOptions.ValidationData"/>. Default: 0.
     /// </summary>
     public double ValidationFraction { get; set; }
@@ -155,7 +157,7 @@ public sealed class LanguageModelOptions : TrainingOptions
     public TextGenerationOptions Generation { get; set; } = new();
 
     /// <summary>
-    /// A prompt, or with <see cref="MessagesColumnName"/> a user's message, that the training goes on from at the end of each epoch, in a message to <see cref="MLContext.Log"/>, to see what the model has learnt. It
+    /// A prompt, or with <see cref="MessagesColumnName"/> a user's message, that the training goes on from at the end of each epoch, in a message to <see cref="MLContext.Log"/>, to see what the model has learned. It
     /// does not change the model. Default: none.
     /// </summary>
     [JsonIgnore]

@@ -1,4 +1,6 @@
 using Microsoft.Extensions.AI;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Text.LanguageModels.Chat;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative;

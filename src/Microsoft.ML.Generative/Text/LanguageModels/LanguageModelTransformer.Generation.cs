@@ -1,5 +1,11 @@
 using System.Runtime.CompilerServices;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Text.Chat;
+using Microsoft.ML.Generative.Text.Codec;
+using Microsoft.ML.Generative.Text.Decoding;
+using Microsoft.ML.Generative.Text.Decoding.Kernels;
+using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 

@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Text.Tokenization;
+
 namespace Microsoft.ML.Generative;
 
 public sealed partial class LanguageModelTransformer

@@ -1,6 +1,15 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Data.Rows;
+using Microsoft.ML.Generative.Interop;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Text.Codec;
+using Microsoft.ML.Generative.Text.LanguageModels;
+using Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
+using Microsoft.ML.Generative.Text.Tokenization;
 using Microsoft.ML.Runtime;
 using Microsoft.ML.Tokenizers;
 using TorchSharp;

@@ -1,4 +1,9 @@
-namespace Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Text.Chat;
+using Microsoft.ML.Generative.Training;
+
+namespace Microsoft.ML.Generative.Text.LanguageModels;
 
 /// <summary>A row to learn.</summary>
 /// <param name="Row">Its number.</param>
@@ -27,7 +32,7 @@ internal sealed class TextColumns(LanguageModelOptions options)
 
     /// <summary>The rows, one after the other.</summary>
     /// <exception cref="ArgumentException">There is no row.</exception>
-    /// <exception cref="InvalidDataException">A row has no conversation where one was expected, or one in which nothing can be learnt.</exception>
+    /// <exception cref="InvalidDataException">A row has no conversation where one was expected, or one in which nothing can be learned.</exception>
     /// <exception cref="OperationCanceledException">The context or the token was cancelled.</exception>
     public IEnumerable<TextExample> Read(TrainingRun run, IDataView data)
     {

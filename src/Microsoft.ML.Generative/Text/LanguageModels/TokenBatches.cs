@@ -1,7 +1,10 @@
 using System.Runtime.InteropServices;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.LanguageModels;
 
 /// <summary>
 /// Batches of sequences and their targets, [batch, time] each, Int64. The rows that a batch counts are its targets, so that each token

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.LanguageModels;
 
 /// <summary>
 /// Tokens in memory, one after the other, two bytes each where the vocabulary allows it, and the sequences that a training takes from them.
@@ -61,7 +61,7 @@ internal sealed class TokenCorpus
         _used += tokens.Length * Width;
     }
 
-    /// <summary>Adds a sequence that is learnt by itself, from the token after the first <paramref name="prompt"/> on.</summary>
+    /// <summary>Adds a sequence that is learned by itself, from the token after the first <paramref name="prompt"/> on.</summary>
     /// <inheritdoc cref="Add" path="/exception"/>
     public void AddExample(ReadOnlySpan<int> tokens, int prompt)
     {
@@ -69,27 +69,27 @@ internal sealed class TokenCorpus
         Add(tokens);
     }
 
-    /// <summary>Adds a sequence that is learnt by itself, but only some of its tokens.</summary>
+    /// <summary>Adds a sequence that is learned by itself, but only some of its tokens.</summary>
     /// <param name="tokens">The tokens.</param>
-    /// <param name="isLearnt">Which of them are learnt: the last, and not the first.</param>
+    /// <param name="isLearned">Which of them are learned: the last, and not the first.</param>
     /// <inheritdoc cref="Add" path="/exception"/>
-    public void AddExample(ReadOnlySpan<int> tokens, ReadOnlySpan<bool> isLearnt)
+    public void AddExample(ReadOnlySpan<int> tokens, ReadOnlySpan<bool> isLearned)
     {
-        int first = isLearnt.IndexOf(true);
+        int first = isLearned.IndexOf(true);
         for (int from = first; from < tokens.Length;)
         {
-            int learnt = isLearnt[from..].IndexOf(false);
-            if (learnt < 0)
+            int learned = isLearned[from..].IndexOf(false);
+            if (learned < 0)
                 break;
-            int skipped = isLearnt[(from + learnt)..].IndexOf(true);
-            _skipped.Add(new TokenRange(Count + from + learnt, skipped));
-            from += learnt + skipped;
+            int skipped = isLearned[(from + learned)..].IndexOf(true);
+            _skipped.Add(new TokenRange(Count + from + learned, skipped));
+            from += learned + skipped;
         }
 
         AddExample(tokens, first);
     }
 
-    /// <summary>Tokens that are not learnt between such that are, of a part of the corpus; in their order.</summary>
+    /// <summary>Tokens that are not learned between such that are, of a part of the corpus; in their order.</summary>
     public IEnumerable<TokenRange> Skipped(long start, long end)
     {
         int low = 0, high = _skipped.Count;
@@ -136,7 +136,7 @@ internal sealed class TokenCorpus
 /// <summary>A sequence of tokens to learn from: each of the first <paramref name="Length"/> is followed by a target, its successor.</summary>
 /// <param name="Start">The first token.</param>
 /// <param name="Length">Tokens that have a successor.</param>
-/// <param name="Ignored">Targets at the beginning that are not learnt.</param>
+/// <param name="Ignored">Targets at the beginning that are not learned.</param>
 internal readonly record struct TokenSpan(long Start, int Length, int Ignored);
 
 /// <summary>Some tokens of a corpus.</summary>

@@ -1,13 +1,13 @@
 using System.Buffers;
 using System.Text;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization;
 
 /// <summary>A token that is looked for in the text before anything else is done with it.</summary>
 /// <param name="Id">Its id.</param>
 /// <param name="Content">Its text.</param>
 /// <param name="IsSpecial">It is no text but controls the model, such as the end of a text.</param>
-/// <param name="IsNormalized">It is looked for in the normalised text, itself normalised.</param>
+/// <param name="IsNormalized">It is looked for in the normalized text, itself normalized.</param>
 /// <param name="SingleWord">Not inside a word.</param>
 /// <param name="StripLeft">With the whitespace before it.</param>
 /// <param name="StripRight">With the whitespace after it.</param>
@@ -32,7 +32,7 @@ internal sealed class AddedTokenFinder
         _firsts = SearchValues.Create([.. _byFirst.Keys]);
     }
 
-    /// <summary>Cuts the text into sections; special tokens are text unless they are to be recognised.</summary>
+    /// <summary>Cuts the text into sections; special tokens are text unless they are to be recognized.</summary>
     public List<TextSection> Cut(string text, bool recognizeSpecial)
     {
         List<TextSection> sections = [];

@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization;
 
 /// <summary>
 /// GPT-2's names for bytes, one printable character each: itself for the printable ones of Latin-1, U+0100 and up for the

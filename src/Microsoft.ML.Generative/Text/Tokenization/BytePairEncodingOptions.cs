@@ -1,4 +1,8 @@
-namespace Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Text.Tokenization;
+using Microsoft.ML.Generative.Text.Tokenization.Formats;
+
+namespace Microsoft.ML.Generative.Tokenizers;
 
 /// <summary>Options of a byte-level byte pair encoding that is made from texts.</summary>
 public sealed class BytePairEncodingOptions
@@ -13,7 +17,7 @@ public sealed class BytePairEncodingOptions
     public int VocabularySize { get; set; } = Defaults.VocabularySize;
 
     /// <summary>
-    /// How often two tokens have to be neighbours to be merged, at least 1. Where no two are any more, the vocabulary stays smaller than
+    /// How often two tokens have to be neighbors to be merged, at least 1. Where no two are any more, the vocabulary stays smaller than
     /// <see cref="VocabularySize"/>. Default: 2.
     /// </summary>
     public int MinimumFrequency { get; set; } = Defaults.MinimumFrequency;

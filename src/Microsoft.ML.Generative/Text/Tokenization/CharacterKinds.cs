@@ -1,9 +1,9 @@
 using System.Globalization;
 using System.Text;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization;
 
-/// <summary>Kinds of characters that normalisers and pre-tokenizers ask for.</summary>
+/// <summary>Kinds of characters that normalizers and pre-tokenizers ask for.</summary>
 internal static class CharacterKinds
 {
     /// <summary>Letters, marks, numbers and connectors: \w of Unicode's UTS #18, near enough.</summary>

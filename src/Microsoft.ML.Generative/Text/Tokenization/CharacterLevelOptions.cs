@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Tokenizers;
 
 /// <summary>Options of a character-level tokenizer.</summary>
 public sealed class CharacterLevelOptions

@@ -1,7 +1,11 @@
 using System.Buffers;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Text.Tokenization;
+using Microsoft.ML.Generative.Text.Tokenization.Decoding;
+using Microsoft.ML.Generative.Text.Tokenization.Models;
 using Microsoft.ML.Tokenizers;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Tokenizers;
 
 /// <summary>
 /// A tokenizer made by <see cref="GenerativeTokenizers"/>: one that is saved with the model that uses it, knows its special tokens
@@ -9,12 +13,12 @@ namespace Microsoft.ML.Generative;
 /// </summary>
 /// <remarks>
 /// <para>
-/// It works in the steps of Hugging Face's tokenizers: added tokens are cut out of the text, the rest is normalised, cut into words and
+/// It works in the steps of Hugging Face's tokenizers: added tokens are cut out of the text, the rest is normalized, cut into words and
 /// encoded by the model (byte pair encoding, unigram, WordPiece or whole words); then come the tokens that begin or end a text, if the
 /// tokenizer has such. Whatever file it was made from, it is kept and saved as a <c>tokenizer.json</c> and a <c>tokenizer_config.json</c>.
 /// </para>
 /// <para>
-/// Half of a surrogate pair, which is no character, counts as U+FFFD. Offsets count the UTF-16 units of the normalised text; the tokens
+/// Half of a surrogate pair, which is no character, counts as U+FFFD. Offsets count the UTF-16 units of the normalized text; the tokens
 /// of a character that is several tokens all have the whole character.
 /// </para>
 /// <para>May be used from several threads at a time.</para>

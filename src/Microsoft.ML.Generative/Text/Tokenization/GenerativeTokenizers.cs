@@ -1,4 +1,8 @@
-namespace Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Text.Tokenization;
+using Microsoft.ML.Generative.Text.Tokenization.Formats;
+using Microsoft.ML.Generative.Text.Tokenization.Training;
+
+namespace Microsoft.ML.Generative.Tokenizers;
 
 /// <summary>Makes tokenizers: from texts, or from the files of a model.</summary>
 /// <example>

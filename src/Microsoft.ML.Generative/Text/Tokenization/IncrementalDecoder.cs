@@ -1,6 +1,8 @@
+using Microsoft.ML.Generative.Text.Tokenization.Decoding;
+using Microsoft.ML.Generative.Tokenizers;
 using Microsoft.ML.Tokenizers;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization;
 
 /// <summary>Text token by token: never half a character, and all pieces together are the text of all tokens.</summary>
 internal abstract class IncrementalDecoder

@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization;
 
 /// <summary>The ids that a language model has to know of its tokenizer; null where the tokenizer has none.</summary>
 /// <param name="Bos">Begins a text.</param>

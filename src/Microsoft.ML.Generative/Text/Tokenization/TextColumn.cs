@@ -1,6 +1,7 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Data.Columns;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization;
 
 /// <summary>Reads the texts of a column, one row at a time.</summary>
 internal static class TextColumn

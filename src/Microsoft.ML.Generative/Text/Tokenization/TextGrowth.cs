@@ -1,4 +1,6 @@
-namespace Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Text.Tokenization.Formats;
+
+namespace Microsoft.ML.Generative.Text.Tokenization;
 
 /// <summary>
 /// Limits on what a tokenizer.json may make of a text: a stranger's file could ask for a text that doubles with each of its steps.

@@ -1,13 +1,14 @@
 using System.Text;
+using Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization;
 
 /// <summary>A text cut into ranges, while pre-tokenizers cut it further. Some of them change the text, too.</summary>
 internal sealed class TextPieces
 {
     private List<(int Start, int Length)> _ranges;
 
-    /// <param name="text">The text, normalised.</param>
+    /// <param name="text">The text, normalized.</param>
     /// <param name="beginsInput">Whether nothing stands before it in what is encoded.</param>
     public TextPieces(string text, bool beginsInput)
     {

@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Tokenizers;
 
 /// <summary>What is not in a <c>.tiktoken</c> file: where its encoding cuts words, and the special tokens.</summary>
 public sealed class TiktokenOptions

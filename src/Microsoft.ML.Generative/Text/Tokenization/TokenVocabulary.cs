@@ -1,4 +1,6 @@
-namespace Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Common;
+
+namespace Microsoft.ML.Generative.Text.Tokenization;
 
 /// <summary>Tokens and their ids, both ways.</summary>
 internal sealed class TokenVocabulary

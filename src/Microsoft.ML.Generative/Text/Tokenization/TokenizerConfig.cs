@@ -1,7 +1,8 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Microsoft.ML.Generative.Text.Tokenization.Formats;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization;
 
 /// <summary>What a tokenizer_config.json says beside the tokenizer itself: its special tokens and the chat template.</summary>
 internal sealed record TokenizerConfig

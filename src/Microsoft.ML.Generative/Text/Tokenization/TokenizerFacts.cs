@@ -1,6 +1,7 @@
+using Microsoft.ML.Generative.Tokenizers;
 using Microsoft.ML.Tokenizers;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization;
 
 /// <summary>What a tokenizer says of itself, if it is of a type that is known here.</summary>
 /// <param name="VocabularySize">Highest id + 1; null if the type does not tell.</param>

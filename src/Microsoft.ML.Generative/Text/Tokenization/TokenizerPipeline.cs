@@ -1,6 +1,11 @@
 using System.Text;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Text.Tokenization.Decoding;
+using Microsoft.ML.Generative.Text.Tokenization.Models;
+using Microsoft.ML.Generative.Text.Tokenization.Normalizers;
+using Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization;
 
 /// <summary>Which steps of a <see cref="TokenizerPipeline"/> are taken.</summary>
 internal readonly record struct PipelineSettings()

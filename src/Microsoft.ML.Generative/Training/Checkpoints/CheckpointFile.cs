@@ -1,8 +1,10 @@
 using System.IO.Compression;
 using System.Text.Json;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Training.Checkpoints;
 
 /// <summary>
 /// One checkpoint: a zip file, not compressed, with <c>state.json</c>, <c>tensors.safetensors</c> and their checksums. It appears under

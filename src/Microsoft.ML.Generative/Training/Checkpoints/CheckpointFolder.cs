@@ -2,7 +2,7 @@ using System.Globalization;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Training.Checkpoints;
 
 /// <summary>The checkpoints of one training. The folder is locked while it is open: two trainings in one would mix theirs up.</summary>
 internal sealed class CheckpointFolder : IDisposable

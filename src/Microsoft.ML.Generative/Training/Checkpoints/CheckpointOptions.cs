@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Common;
+
 namespace Microsoft.ML.Generative;
 
 /// <summary>Where and how often a training is saved, so that it can go on after a crash as if nothing had happened.</summary>

@@ -1,8 +1,10 @@
 using System.Diagnostics;
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Training.Reporting;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Training.Checkpoints;
 
 /// <summary>One loop's checkpoints: gathers its state, decides when to save it, and puts it back.</summary>
 internal sealed class CheckpointSession

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Training.Checkpoints;
 
 /// <summary>What a checkpoint knows beside its tensors. Noise needs no state: each step seeds its own.</summary>
 internal sealed record CheckpointState

@@ -1,4 +1,6 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Data.Datasets;
 
 namespace Microsoft.ML.Generative.Tests;
 

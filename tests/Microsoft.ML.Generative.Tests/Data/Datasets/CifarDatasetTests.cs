@@ -1,4 +1,6 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Data.Datasets;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -63,7 +65,7 @@ public sealed class CifarDatasetTests : IDisposable
     }
 
     [Fact]
-    public void Rows_have_planes_of_colours_and_names_of_classes()
+    public void Rows_have_planes_of_colors_and_names_of_classes()
     {
         Put("tiny.tar.gz", _archive);
         ByteImageDataView view = new(Load().Train);

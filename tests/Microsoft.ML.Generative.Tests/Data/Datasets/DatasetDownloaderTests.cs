@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Data.Datasets;
+
 namespace Microsoft.ML.Generative.Tests;
 
 public sealed class DatasetDownloaderTests : IDisposable

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Data.Datasets;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -34,7 +35,7 @@ public class DigitsTests
     [Fact]
     public void Every_ten_rows_show_each_digit_once_in_changing_order()
     {
-        DrawnDigits digits = new(1000, 3);
+        SyntheticDigits digits = new(1000, 3);
         var tens = Enumerable.Range(0, 100).Select(ten => Enumerable.Range(10 * ten, 10).Select(digits.ClassOf).ToArray()).ToArray();
 
         Assert.All(tens, ten => Assert.Equal(Enumerable.Range(0, 10), ten.Order()));
@@ -64,7 +65,7 @@ public class DigitsTests
     }
 
     [Fact]
-    public void Digits_stay_within_the_picture()
+    public void Digits_stay_within_the_image()
     {
         var pixels = Draw(1000, 3);
         // What the edge holds is a sign of strokes cut off: a little of the softest edge is all that may reach it.
@@ -75,7 +76,7 @@ public class DigitsTests
     [Fact]
     public void The_nearest_mean_tells_most_digits_but_not_all()
     {
-        var (pixels, digits) = (Draw(2500, 3), new DrawnDigits(2500, 3));
+        var (pixels, digits) = (Draw(2500, 3), new SyntheticDigits(2500, 3));
         var means = new double[10][];
         for (var digit = 0; digit < 10; digit++)
         {

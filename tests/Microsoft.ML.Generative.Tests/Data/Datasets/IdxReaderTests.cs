@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using Microsoft.ML.Generative.Data.Datasets;
 
 namespace Microsoft.ML.Generative.Tests;
 

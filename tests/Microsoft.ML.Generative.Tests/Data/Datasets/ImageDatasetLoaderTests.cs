@@ -1,3 +1,6 @@
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Data.Datasets;
+
 namespace Microsoft.ML.Generative.Tests;
 
 public sealed class ImageDatasetLoaderTests : IDisposable

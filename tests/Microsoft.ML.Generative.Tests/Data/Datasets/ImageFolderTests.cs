@@ -49,7 +49,7 @@ public sealed class ImageFolderTests : IDisposable
     public void Other_files_and_hidden_ones_are_passed_over()
     {
         Put("a/1.png", 1);
-        File.WriteAllText(_folder.File("a/notes.txt"), "not a picture");
+        File.WriteAllText(_folder.File("a/notes.txt"), "not an image");
         File.WriteAllText(_folder.File("LICENSE"), "neither");
         File.WriteAllText(_folder.File("a/._1.png"), "what macOS leaves");
         Put(".thumbnails/1.png", 2);
@@ -61,7 +61,7 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Fact]
-    public void Pictures_beside_folders_of_pictures_are_refused()
+    public void Images_beside_folders_of_images_are_refused()
     {
         Put("a/1.png", 1);
         Put("2.png", 2);
@@ -71,7 +71,7 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Fact]
-    public void A_folder_that_is_not_there_or_has_no_pictures_is_refused_by_name()
+    public void A_folder_that_is_not_there_or_has_no_images_is_refused_by_name()
     {
         Assert.Contains(_folder.File("none"), Assert.Throws<DirectoryNotFoundException>(() => _ml.Generative().Datasets.ImageFolder(_folder.File("none"), 2, 2)).Message, StringComparison.Ordinal);
         File.WriteAllText(_folder.File("notes.txt"), "");
@@ -89,10 +89,10 @@ public sealed class ImageFolderTests : IDisposable
         Assert.Equal(name, Assert.Throws<ArgumentOutOfRangeException>(() => _ml.Generative().Datasets.ImageFolder(_folder.Path, width, height, channels)).ParamName);
 
     [Fact]
-    public void A_picture_is_decoded_when_it_is_asked_for_and_a_bad_one_is_named_then()
+    public void A_image_is_decoded_when_it_is_asked_for_and_a_bad_one_is_named_then()
     {
         Put("1.png", 1);
-        File.WriteAllText(_folder.File("2.png"), "not a picture");
+        File.WriteAllText(_folder.File("2.png"), "not an image");
         Put("3.png", 3);
         var view = Read();
         using var cursor = view.GetRowCursor(view.Schema);
@@ -155,7 +155,7 @@ public sealed class ImageFolderTests : IDisposable
 
         using var model = _ml.Transforms.Generative().Vae(new VaeOptions
         {
-            Architecture = VaeArchitecture.Convolutional,
+            Network = VaeNetworkKind.Convolutional,
             LabelColumnName = "Label",
             LatentSize = 2,
             MaxSteps = 40,
@@ -171,7 +171,7 @@ public sealed class ImageFolderTests : IDisposable
 
     private static byte[] Grays(IDataView view) => [.. view.GetColumn<byte[]>("Image").Select(image => Assert.Single(image.Distinct()))];
 
-    private static byte[] Gray(byte gray, SKEncodedImageFormat format = SKEncodedImageFormat.Png) => Pictures.Encode(5, 3, (_, _) => new SKColor(gray, gray, gray), format);
+    private static byte[] Gray(byte gray, SKEncodedImageFormat format = SKEncodedImageFormat.Png) => Images.Encode(5, 3, (_, _) => new SKColor(gray, gray, gray), format);
 
     private void Put(string name, byte gray, SKEncodedImageFormat format = SKEncodedImageFormat.Png)
     {

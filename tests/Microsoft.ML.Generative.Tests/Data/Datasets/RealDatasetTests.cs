@@ -1,8 +1,10 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Data.Datasets;
 
 namespace Microsoft.ML.Generative.Tests;
 
-/// <summary>The means and deviations are those that everybody normalises these data sets with.</summary>
+/// <summary>The means and deviations are those that everybody normalizes these data sets with.</summary>
 public class RealDatasetTests
 {
     [DataFileFact("mnist/train-images-idx3-ubyte.gz", "mnist/train-labels-idx1-ubyte.gz", "mnist/t10k-images-idx3-ubyte.gz", "mnist/t10k-labels-idx1-ubyte.gz")]
@@ -18,7 +20,7 @@ public class RealDatasetTests
         Check(new MLContext().Generative().Datasets.Kmnist(), [], [], 0.1918, 0.3483, "wo");
 
     [DataFileFact("cifar10-sample/train_1000.bin.gz", "cifar10-sample/test_1000.bin.gz")]
-    public void A_sample_of_CIFAR_10_has_its_colours_and_classes()
+    public void A_sample_of_CIFAR_10_has_its_colors_and_classes()
     {
         foreach (var name in new[] { "train", "test" })
         {
@@ -26,7 +28,7 @@ public class RealDatasetTests
             CifarReader.Read(DataFile.Find($"cifar10-sample/{name}_1000.bin.gz")!, 10, classes, pixels);
 
             Assert.All(classes.CountBy(c => c), count => Assert.Equal(100, count.Value));
-            CheckColours(pixels, tolerance: 0.02);
+            CheckColors(pixels, tolerance: 0.02);
         }
     }
 
@@ -42,10 +44,10 @@ public class RealDatasetTests
         // A frog, two trucks, a deer, an automobile; a cat, two ships, an airplane, a frog.
         Assert.Equal([6, 9, 9, 4, 1], train.Classes[..5].ToArray());
         Assert.Equal([3, 8, 8, 0, 6], test.Classes[..5].ToArray());
-        CheckColours(train.Pixels.Span, tolerance: 1e-4);
+        CheckColors(train.Pixels.Span, tolerance: 1e-4);
     }
 
-    private static void CheckColours(ReadOnlySpan<byte> pixels, double tolerance)
+    private static void CheckColors(ReadOnlySpan<byte> pixels, double tolerance)
     {
         foreach (var (channel, mean, deviation) in new[] { (0, 0.4914, 0.2470), (1, 0.4822, 0.2435), (2, 0.4465, 0.2616) })
         {

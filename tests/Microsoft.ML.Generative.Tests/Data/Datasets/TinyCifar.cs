@@ -1,5 +1,6 @@
 using System.Formats.Tar;
 using System.Security.Cryptography;
+using Microsoft.ML.Generative.Data.Datasets;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -10,7 +11,7 @@ internal static class TinyCifar
 
     public static readonly string[] Names = ["data_batch_1.bin", "data_batch_2.bin", "test_batch.bin"];
 
-    /// <summary>The n-th record of all has the class n mod 4, and the value of pixel i of colour c is n + 50·c + i, in a byte.</summary>
+    /// <summary>The n-th record of all has the class n mod 4, and the value of pixel i of color c is n + 50·c + i, in a byte.</summary>
     public static byte[] File(int number) =>
         [.. Enumerable.Range(number * RecordsInFile, RecordsInFile).SelectMany(n => TinyDataset.Bytes(3 * 1024, i => n + 50 * (i / 1024) + i % 1024).Prepend((byte)(n % 4)))];
 

@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Security.Cryptography;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Data.Datasets;
 
 namespace Microsoft.ML.Generative.Tests;
 

@@ -1,4 +1,6 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Evaluation;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -21,11 +23,11 @@ public sealed class ImageEvaluationTests(DigitClassifier digits) : IClassFixture
 
     private IDataView Digits(int count, int seed) => _ml.Generative().Datasets.Digits(count, seed: seed);
 
-    // The same pictures as floats, with noise.
+    // The same images as floats, with noise.
     private IDataView Noisy(int count, int seed, float deviation)
     {
         var random = new RowRandom(seed, 99);
-        return _ml.Data.LoadFromEnumerable(Digits(count, seed).GetColumn<byte[]>("Image").Select(image => new Picture
+        return _ml.Data.LoadFromEnumerable(Digits(count, seed).GetColumn<byte[]>("Image").Select(image => new Image
         {
             Generated = [.. image.Select(pixel => Math.Clamp(pixel / 255f + deviation * random.NextBell(), 0, 1))],
         }).ToArray());
@@ -57,7 +59,7 @@ public sealed class ImageEvaluationTests(DigitClassifier digits) : IClassFixture
     public void Class_accuracy_is_the_classifiers_accuracy_on_the_labels_asked_for()
     {
         IDataView noisy = _ml.Data.LoadFromEnumerable(Noisy(200, 12, 0.4f).GetColumn<float[]>("Generated").Zip(Digits(200, seed: 12).GetColumn<uint>("Label"))
-            .Select(row => new LabelledPicture { Generated = row.First, Label = (int)row.Second - 1 }).ToArray());
+            .Select(row => new LabeledImage { Generated = row.First, Label = (int)row.Second - 1 }).ToArray());
         int right = digits.Model.Transform(_ml.Transforms.CopyColumns("Image", "Generated").Fit(noisy).Transform(noisy)).GetColumn<uint>("PredictedLabel")
             .Zip(noisy.GetColumn<int>("Label")).Count(row => row.First - 1 == row.Second);
         Assert.InRange(right, 20, 195);
@@ -67,10 +69,10 @@ public sealed class ImageEvaluationTests(DigitClassifier digits) : IClassFixture
     }
 
     [Fact]
-    public void Columns_of_features_and_pictures_give_the_same_metrics()
+    public void Columns_of_features_and_images_give_the_same_metrics()
     {
         (IDataView first, IDataView second) = (Digits(80, seed: 11), Digits(70, seed: 12));
-        ImageGenerationMetrics pictures = _ml.Generative().EvaluateImages(first, second, new ImageEvaluationOptions { Classifier = digits.Model, GeneratedColumnName = "Image", Seed = 3 });
+        ImageGenerationMetrics images = _ml.Generative().EvaluateImages(first, second, new ImageEvaluationOptions { Classifier = digits.Model, GeneratedColumnName = "Image", Seed = 3 });
         ImageGenerationMetrics columns = _ml.Generative().EvaluateImages(digits.Model.Transform(first), digits.Model.Transform(second), new ImageEvaluationOptions
         {
             RealColumnName = "Features",
@@ -78,10 +80,10 @@ public sealed class ImageEvaluationTests(DigitClassifier digits) : IClassFixture
             Features = ImageFeatureExtractor.Columns,
             Seed = 3,
         });
-        Assert.Equal(pictures.FrechetDistance, columns.FrechetDistance, 1e-4 * pictures.FrechetDistance);
-        Assert.Equal(pictures.KernelDistance, columns.KernelDistance, 1e-4 * (Math.Abs(pictures.KernelDistance) + pictures.KernelDistanceStandardError));
+        Assert.Equal(images.FrechetDistance, columns.FrechetDistance, 1e-4 * images.FrechetDistance);
+        Assert.Equal(images.KernelDistance, columns.KernelDistance, 1e-4 * (Math.Abs(images.KernelDistance) + images.KernelDistanceStandardError));
         Assert.Equal(
-            (pictures.RealRows, pictures.GeneratedRows, pictures.Precision, pictures.Recall, pictures.Density, pictures.Coverage),
+            (images.RealRows, images.GeneratedRows, images.Precision, images.Recall, images.Density, images.Coverage),
             (columns.RealRows, columns.GeneratedRows, columns.Precision, columns.Recall, columns.Density, columns.Coverage));
     }
 
@@ -116,20 +118,20 @@ public sealed class ImageEvaluationTests(DigitClassifier digits) : IClassFixture
 
         Assert.Contains("'Generated' is missing", Message(real));
         Assert.Contains("The generated data has 3 rows; expected at least 4", Message(Digits(3, seed: 2), Image()));
-        Assert.Contains("The real data has 10 rows; expected at least 13", Message(real, With(o => o.DensityNeighbours = 12)));
+        Assert.Contains("The real data has 10 rows; expected at least 13", Message(real, With(o => o.DensityNeighbors = 12)));
         Assert.Contains("KernelSubsetSize is 11, but the real data has 10 rows", Message(real, With(o => o.KernelSubsetSize = 11)));
         Assert.Contains("KernelSubsetSize is 1", Message(real, With(o => o.KernelSubsetSize = 1)));
-        Assert.Contains("PrecisionNeighbours is 0", Message(real, With(o => o.PrecisionNeighbours = 0)));
+        Assert.Contains("PrecisionNeighbors is 0", Message(real, With(o => o.PrecisionNeighbors = 0)));
         Assert.Contains("LabelColumnName is 'Label', but there is no Classifier", Message(real, With(o => o.LabelColumnName = "Label")));
         Assert.Contains("Features takes columns of features", Message(real, With(o => (o.LabelColumnName, o.Classifier, o.Features) = ("Label", digits.Model, ImageFeatureExtractor.Columns))));
         Assert.Contains("set Features to ImageFeatureExtractor.Columns", Assert.ThrowsAny<ArgumentException>(
             () => _ml.Generative().EvaluateImages(_ml.Data.LoadFromEnumerable([new Flat()]), real, realColumnName: "Generated")).Message);
-        Assert.Contains("Column 'Generated', row 0: value 0 is 255; expected -0.5 to 1.5", Message(_ml.Data.LoadFromEnumerable([new Picture { Generated = [255, .. new float[783]] }])));
+        Assert.Contains("Column 'Generated', row 0: value 0 is 255; expected -0.5 to 1.5", Message(_ml.Data.LoadFromEnumerable([new Image { Generated = [255, .. new float[783]] }])));
         Assert.Contains("Column 'Image' holds images of", Message(_ml.Data.LoadFromEnumerable([new Small()]), Image()));
         Assert.Contains("holds images of", Assert.ThrowsAny<ArgumentException>(() => _ml.Generative().EvaluateImages(
             _ml.Data.LoadFromEnumerable([new Small()]), real, new ImageEvaluationOptions { Classifier = digits.Model, GeneratedColumnName = "Image" })).Message);
 
-        IDataView otherKeys = LabelledDigits(i => i % 2 == 0 ? "odd" : "even");
+        IDataView otherKeys = LabeledDigits(i => i % 2 == 0 ? "odd" : "even");
         Assert.Contains("Column 'Label' has the key values 'odd', 'even', and the classifier", Message(otherKeys, new() { Classifier = digits.Model, LabelColumnName = "Label" }));
     }
 
@@ -141,24 +143,24 @@ public sealed class ImageEvaluationTests(DigitClassifier digits) : IClassFixture
         Assert.ThrowsAny<OperationCanceledException>(() => ml.Generative().EvaluateImages(Digits(10, seed: 1), Digits(10, seed: 2), generatedColumnName: "Image"));
     }
 
-    private IDataView LabelledDigits(Func<int, string> label)
+    private IDataView LabeledDigits(Func<int, string> label)
     {
-        IDataView rows = _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 10).Select(i => new TextPicture { Label = label(i) }).ToArray());
+        IDataView rows = _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 10).Select(i => new TextImage { Label = label(i) }).ToArray());
         return _ml.Transforms.Conversion.MapValueToKey("Label").Fit(rows).Transform(rows);
     }
 
-    private class Picture
+    private class Image
     {
         [VectorType(1, 28, 28)]
         public float[] Generated { get; set; } = new float[784];
     }
 
-    private sealed class LabelledPicture : Picture
+    private sealed class LabeledImage : Image
     {
         public int Label { get; set; }
     }
 
-    private sealed class TextPicture : Picture
+    private sealed class TextImage : Image
     {
         public string Label { get; set; } = "";
     }

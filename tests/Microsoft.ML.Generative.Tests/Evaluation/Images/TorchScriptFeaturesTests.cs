@@ -1,3 +1,6 @@
+using Microsoft.ML.Generative.Evaluation;
+using Microsoft.ML.Generative.Images.Evaluation;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -5,7 +8,7 @@ namespace Microsoft.ML.Generative.Tests;
 
 public sealed class TorchScriptFeaturesTests
 {
-    private static float[] Compute(string expression, Func<Tensor> pictures, ImageFeatureOptions? options = null)
+    private static float[] Compute(string expression, Func<Tensor> images, ImageFeatureOptions? options = null)
     {
         TorchRuntime.EnsureLoaded();
         using var folder = new TemporaryFolder();
@@ -13,17 +16,17 @@ public sealed class TorchScriptFeaturesTests
         using IDisposable noGradient = no_grad();
         using DisposeScope scope = NewDisposeScope();
         using FeatureComputation computation = ImageFeatureExtractor.TorchScript(folder.File("extractor.pt"), options).Open(CPU);
-        Tensor features = computation.Compute(pictures());
+        Tensor features = computation.Compute(images());
         Assert.Equal(2, features.dim());
         return features.flatten().data<float>().ToArray();
     }
 
     [Fact]
-    public void Features_are_what_the_script_makes_of_the_pictures() =>
+    public void Features_are_what_the_script_makes_of_the_images() =>
         Assert.Equal([0f, 2, 4, 6], Compute("torch.mul(x, 2)", () => arange(4, ScalarType.Float32).view(2, 1, 1, 2)));
 
     [Fact]
-    public void Pictures_are_scaled_and_gray_ones_repeated() =>
+    public void Images_are_scaled_and_gray_ones_repeated() =>
         Assert.Equal([-1f, 1, -0.5f, 0.5f, 0, 4], Compute("x", () => tensor([0f, 1], [1, 1, 1, 2]), new()
         {
             Channels = 3,
@@ -32,7 +35,7 @@ public sealed class TorchScriptFeaturesTests
         }));
 
     [Fact]
-    public void Pictures_are_resized_by_linear_interpolation() =>
+    public void Images_are_resized_by_linear_interpolation() =>
         Assert.Equal([0f, 0.25f, 0.75f, 1], Compute("x", () => tensor([0f, 1], [1, 1, 1, 2]), new() { Width = 4 }));
 
     [Fact]
@@ -45,9 +48,9 @@ public sealed class TorchScriptFeaturesTests
 
         File.WriteAllText(path, "no archive");
         Assert.Contains("extractor.pt' is no TorchScript file", Assert.Throws<InvalidDataException>(() => ImageFeatureExtractor.TorchScript(path).Open(CPU)).Message);
-        Assert.Contains("cannot compute with pictures of [1, 1, 1, 2]", Assert.Throws<InvalidDataException>(() => Compute("torch.mm(x, x)", () => zeros(1, 1, 1, 2))).Message);
-        Assert.Contains("made [2] of 1 pictures; expected [1, features]", Assert.Throws<InvalidDataException>(() => Compute("torch.flatten(x)", () => zeros(1, 1, 1, 2))).Message);
-        Assert.Contains("Channels is 1, but the pictures have 3", Assert.Throws<ArgumentException>(() => Compute("x", () => zeros(1, 3, 1, 2), new() { Channels = 1 })).Message);
+        Assert.Contains("cannot compute with images of [1, 1, 1, 2]", Assert.Throws<InvalidDataException>(() => Compute("torch.mm(x, x)", () => zeros(1, 1, 1, 2))).Message);
+        Assert.Contains("made [2] of 1 images; expected [1, features]", Assert.Throws<InvalidDataException>(() => Compute("torch.flatten(x)", () => zeros(1, 1, 1, 2))).Message);
+        Assert.Contains("Channels is 1, but the images have 3", Assert.Throws<ArgumentException>(() => Compute("x", () => zeros(1, 3, 1, 2), new() { Channels = 1 })).Message);
         Assert.Contains("Mean has 2 numbers", Assert.Throws<ArgumentException>(() => Compute("x", () => zeros(1, 3, 1, 2), new() { Mean = [0, 1] })).Message);
     }
 

@@ -23,12 +23,12 @@ public sealed class ImageClassifierConformityTests : EstimatorConformity<ImageCl
             TransformBatchSize = 7,
         }.With(configure));
 
-    protected override IDataView CreateData(MLContext ml) => LabelledImages.WithTextKeys(ml, 40);
+    protected override IDataView CreateData(MLContext ml) => LabeledImages.WithTextKeys(ml, 40);
 }
 
 public sealed class ImageClassifierOnImagesConformityTests : EstimatorConformity<ImageClassifierTransformer>
 {
-    protected override string InputColumn => "Picture";
+    protected override string InputColumn => "Image";
 
     protected override bool CacheKeepsColumns => false;
 
@@ -37,8 +37,8 @@ public sealed class ImageClassifierOnImagesConformityTests : EstimatorConformity
         {
             LabelColumnName = "Number",
             LabelCount = 23,
-            InputColumnName = "Picture",
-            Architecture = ImageClassifierArchitecture.Plain,
+            InputColumnName = "Image",
+            Network = ImageClassifierNetworkKind.Plain,
             Normalization = ImageClassifierNormalization.Group,
             BaseChannels = 4,
             Stages = 2,
@@ -51,7 +51,7 @@ public sealed class ImageClassifierOnImagesConformityTests : EstimatorConformity
 }
 
 /// <summary><see cref="TinyImages"/> with a column Side that says on which side the square is.</summary>
-internal static class LabelledImages
+internal static class LabeledImages
 {
     public static IDataView WithTextKeys(MLContext ml, int count) => WithKeys(ml, count, i => i % 2 == 0 ? "left" : "right");
 

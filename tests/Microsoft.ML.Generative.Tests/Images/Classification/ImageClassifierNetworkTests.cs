@@ -1,3 +1,8 @@
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Images.Classification;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -8,13 +13,13 @@ public sealed class ImageClassifierNetworkTests
     private static readonly ImageShape _shape = new(3, 9, 7);
 
     [Theory]
-    [InlineData(ImageClassifierArchitecture.Residual, ImageClassifierNormalization.Group, 1)]
-    [InlineData(ImageClassifierArchitecture.Residual, ImageClassifierNormalization.Batch, 2)]
-    [InlineData(ImageClassifierArchitecture.Plain, ImageClassifierNormalization.Batch, 1)]
-    public void Its_numbers_are_counted_without_making_it(ImageClassifierArchitecture architecture, ImageClassifierNormalization normalization, int blocks)
+    [InlineData(ImageClassifierNetworkKind.Residual, ImageClassifierNormalization.Group, 1)]
+    [InlineData(ImageClassifierNetworkKind.Residual, ImageClassifierNormalization.Batch, 2)]
+    [InlineData(ImageClassifierNetworkKind.Plain, ImageClassifierNormalization.Batch, 1)]
+    public void Its_numbers_are_counted_without_making_it(ImageClassifierNetworkKind architecture, ImageClassifierNormalization normalization, int blocks)
     {
         TorchRuntime.EnsureLoaded();
-        var options = new ImageClassifierOptions { Architecture = architecture, Normalization = normalization, BlocksPerStage = blocks, BaseChannels = 6, Stages = 3 };
+        var options = new ImageClassifierOptions { Network = architecture, Normalization = normalization, BlocksPerStage = blocks, BaseChannels = 6, Stages = 3 };
         using var network = new ImageClassifierNetwork(options, _shape, 5);
         Assert.Equal(network.state_dict().Values.Sum(v => v.numel()), ImageClassifierNetwork.CountParameters(options, _shape, 5));
 
@@ -25,7 +30,7 @@ public sealed class ImageClassifierNetworkTests
         Assert.True(features.min().item<float>() >= 0);
     }
 
-    // Logits [0, ln 3] whatever the picture: probabilities 1/4 and 3/4. With smoothing ε the loss of a row of class 1 is
+    // Logits [0, ln 3] whatever the image: probabilities 1/4 and 3/4. With smoothing ε the loss of a row of class 1 is
     // −(1 − ε) ln 3/4 − ε (ln 1/4 + ln 3/4) / 2.
     [Fact]
     public void The_loss_is_cross_entropy_with_smoothed_labels_and_validation_scores_them_as_they_are()
@@ -49,7 +54,7 @@ public sealed class ImageClassifierNetworkTests
     }
 
     [Fact]
-    public void Shifted_pictures_move_by_every_distance_allowed_and_keep_their_pixels()
+    public void Shifted_images_move_by_every_distance_allowed_and_keep_their_pixels()
     {
         TorchRuntime.EnsureLoaded();
         using DisposeScope scope = NewDisposeScope();
@@ -68,7 +73,7 @@ public sealed class ImageClassifierNetworkTests
     }
 
     [Fact]
-    public void What_leaves_a_picture_is_gone_and_zeros_come_in()
+    public void What_leaves_a_image_is_gone_and_zeros_come_in()
     {
         TorchRuntime.EnsureLoaded();
         using DisposeScope scope = NewDisposeScope();
@@ -78,7 +83,7 @@ public sealed class ImageClassifierNetworkTests
     }
 
     [Fact]
-    public void Half_of_the_flipped_pictures_are_mirrored()
+    public void Half_of_the_flipped_images_are_mirrored()
     {
         TorchRuntime.EnsureLoaded();
         using DisposeScope scope = NewDisposeScope();

@@ -19,14 +19,14 @@ public sealed class ImageClassifierTests
         ml.Transforms.Generative().ImageClassifier(options ?? Options()).Fit(data);
 
     [Theory]
-    [InlineData(ImageClassifierArchitecture.Residual, ImageClassifierNormalization.Batch)]
-    [InlineData(ImageClassifierArchitecture.Plain, ImageClassifierNormalization.Group)]
-    public void It_learns_what_can_be_seen_and_evaluates_as_any_classifier_of_ML_NET(ImageClassifierArchitecture architecture, ImageClassifierNormalization normalization)
+    [InlineData(ImageClassifierNetworkKind.Residual, ImageClassifierNormalization.Batch)]
+    [InlineData(ImageClassifierNetworkKind.Plain, ImageClassifierNormalization.Group)]
+    public void It_learns_what_can_be_seen_and_evaluates_as_any_classifier_of_ML_NET(ImageClassifierNetworkKind architecture, ImageClassifierNormalization normalization)
     {
         var ml = new MLContext(seed: 1);
-        IDataView data = LabelledImages.WithTextKeys(ml, 128);
+        IDataView data = LabeledImages.WithTextKeys(ml, 128);
         ImageClassifierOptions options = Options();
-        (options.Architecture, options.Normalization) = (architecture, normalization);
+        (options.Network, options.Normalization) = (architecture, normalization);
         using ImageClassifierTransformer model = Train(ml, ml.Data.TakeRows(data, 64), options);
 
         MulticlassClassificationMetrics metrics = ml.MulticlassClassification.Evaluate(model.Transform(ml.Data.SkipRows(data, 64)), labelColumnName: "Side");
@@ -50,7 +50,7 @@ public sealed class ImageClassifierTests
     public void Scores_are_probabilities_named_after_the_classes_and_the_label_is_the_highest()
     {
         var ml = new MLContext(seed: 1);
-        IDataView data = LabelledImages.WithTextKeys(ml, 32);
+        IDataView data = LabeledImages.WithTextKeys(ml, 32);
         using ImageClassifierTransformer model = Train(ml, data);
         IDataView scored = ml.Transforms.Conversion.MapKeyToValue("Read", "PredictedLabel").Fit(model.Transform(data)).Transform(model.Transform(data));
 
@@ -77,7 +77,7 @@ public sealed class ImageClassifierTests
 
         void AssertKept<T>(Func<int, T> label)
         {
-            IDataView data = LabelledImages.WithKeys(ml, 32, label);
+            IDataView data = LabeledImages.WithKeys(ml, 32, label);
             using ImageClassifierTransformer model = Train(ml, data);
             using var file = new MemoryStream();
             ml.Model.Save(model, data.Schema, file);
@@ -119,10 +119,10 @@ public sealed class ImageClassifierTests
     public void Only_the_training_needs_labels()
     {
         var ml = new MLContext(seed: 1);
-        IDataView data = LabelledImages.WithTextKeys(ml, 16);
+        IDataView data = LabeledImages.WithTextKeys(ml, 16);
         using ImageClassifierTransformer model = Train(ml, data);
-        IDataView unlabelled = ml.Transforms.DropColumns("Side").Fit(data).Transform(data);
-        Assert.Equal(model.Transform(data).GetColumn<uint>("PredictedLabel"), model.Transform(unlabelled).GetColumn<uint>("PredictedLabel"));
+        IDataView unlabeled = ml.Transforms.DropColumns("Side").Fit(data).Transform(data);
+        Assert.Equal(model.Transform(data).GetColumn<uint>("PredictedLabel"), model.Transform(unlabeled).GetColumn<uint>("PredictedLabel"));
     }
 
     [Fact]
@@ -140,21 +140,21 @@ public sealed class ImageClassifierTests
         Assert.Contains("Column 'Number', row 5: the label is 5; expected 0 to 4", Message(numbers, numbered));
         Assert.Contains("'Side' is missing", Message(numbers, Options()));
         Assert.Contains("Column 'Name' has type String; expected a key or an integer type", Message(numbers, Options("Name")));
-        Assert.Contains("Column 'Side' has 1 class; expected 2 or more", Message(LabelledImages.WithKeys(ml, 3, _ => "same"), Options()));
+        Assert.Contains("Column 'Side' has 1 class; expected 2 or more", Message(LabeledImages.WithKeys(ml, 3, _ => "same"), Options()));
 
         ImageClassifierOptions more = Options();
         more.LabelCount = 3;
-        Assert.Contains("Column 'Side' has 2 classes; LabelCount is 3", Message(LabelledImages.WithTextKeys(ml, 4), more));
+        Assert.Contains("Column 'Side' has 2 classes; LabelCount is 3", Message(LabeledImages.WithTextKeys(ml, 4), more));
         Assert.Contains(
             "Column 'Side' has key values of type DateTime; expected text, numbers or Boolean",
-            Message(LabelledImages.WithKeys(ml, 4, i => new DateTime(2020 + i, 1, 1)), Options()));
+            Message(LabeledImages.WithKeys(ml, 4, i => new DateTime(2020 + i, 1, 1)), Options()));
     }
 
     [Fact]
     public void Names_of_classes_that_no_model_file_could_hold_are_refused_before_the_training()
     {
         var ml = new MLContext(seed: 1);
-        IDataView data = LabelledImages.WithKeys(ml, 2, i => new string((char)('a' + i), 600_000));
+        IDataView data = LabeledImages.WithKeys(ml, 2, i => new string((char)('a' + i), 600_000));
         Assert.Contains("The key values of column 'Side' take", Assert.Throws<ArgumentException>(() => Train(ml, data)).Message);
     }
 
@@ -182,7 +182,7 @@ public sealed class ImageClassifierTests
             "LabelSmoothing" => new() { LabelSmoothing = -0.1 },
             "MaxShift" => new() { MaxShift = -1 },
             "TransformBatchSize" => new() { TransformBatchSize = 0 },
-            "Architecture" => new() { Architecture = (ImageClassifierArchitecture)7 },
+            "Architecture" => new() { Network = (ImageClassifierNetworkKind)7 },
             "Normalization" => new() { Normalization = (ImageClassifierNormalization)7 },
             _ => new() { FeaturesColumnName = "Score" },
         };
@@ -190,12 +190,12 @@ public sealed class ImageClassifierTests
     }
 
     [Fact]
-    public void A_shift_that_leaves_nothing_of_a_picture_is_refused()
+    public void A_shift_that_leaves_nothing_of_a_image_is_refused()
     {
         var ml = new MLContext(seed: 1);
         ImageClassifierOptions options = Options();
         options.MaxShift = TinyImages.Height;
-        Assert.StartsWith("MaxShift is 6", Assert.Throws<ArgumentException>(() => Train(ml, LabelledImages.WithTextKeys(ml, 4), options)).Message);
+        Assert.StartsWith("MaxShift is 6", Assert.Throws<ArgumentException>(() => Train(ml, LabeledImages.WithTextKeys(ml, 4), options)).Message);
     }
 
     // Numbers from 0 below the count become keys from 1, others the missing key.
@@ -216,7 +216,7 @@ public sealed class ImageClassifierMemoryTests
     public void No_tensor_is_left_behind_by_scoring()
     {
         MLContext ml = new(seed: 1);
-        IDataView rows = LabelledImages.WithTextKeys(ml, 50);
+        IDataView rows = LabeledImages.WithTextKeys(ml, 50);
         using ImageClassifierTransformer model = ml.Transforms.Generative().ImageClassifier(
             new ImageClassifierOptions { LabelColumnName = "Side", InputColumnName = "Pixels", BaseChannels = 4, Epochs = 1, MaxShift = 1, FeaturesColumnName = "Features" }).Fit(rows);
         Assert.Equal(0, TensorCounts.Growth(() => _ = model.Transform(rows).GetColumn<float[]>("Features").Count(), times: 20));

@@ -33,7 +33,7 @@ public sealed class FlowTransformerConformityTests : EstimatorConformity<Diffusi
     protected override IEstimator<DiffusionTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure)
     {
         DiffusionOptions options = TinyDiffusion.Options();
-        (options.Architecture, options.Process) = (DiffusionArchitecture.Transformer, DiffusionProcess.FlowMatching);
+        (options.Network, options.Process) = (DiffusionNetworkKind.Dit, DiffusionProcess.FlowMatching);
         return ml.Transforms.Generative().Diffusion(options.With(configure));
     }
 
@@ -51,9 +51,9 @@ internal static class TinyDiffusion
         AttentionHeadSize = 4,
         NormGroups = 2,
         PatchSize = 2,
-        TransformerSize = 8,
-        TransformerLayers = 1,
-        TransformerHeads = 2,
+        DitEmbeddingSize = 8,
+        DitLayers = 1,
+        DitHeads = 2,
         Steps = 4,
         Epochs = 2,
         BatchSize = 8,

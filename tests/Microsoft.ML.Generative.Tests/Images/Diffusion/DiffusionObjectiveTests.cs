@@ -1,3 +1,9 @@
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Images.Diffusion;
+using Microsoft.ML.Generative.Images.Diffusion.Networks;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Schedulers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -29,14 +35,14 @@ public class DiffusionObjectiveTests
     [InlineData(PredictionType.Epsilon)]
     [InlineData(PredictionType.Sample)]
     [InlineData(PredictionType.Velocity)]
-    public void What_is_predicted_tells_picture_and_noise(PredictionType prediction)
+    public void What_is_predicted_tells_image_and_noise(PredictionType prediction)
     {
         using DisposeScope scope = NewDisposeScope();
         using var tables = new NoiseTables(Schedule, CPU);
         Tensor x0 = randn(3, 1, 2, 2), noise = randn(3, 1, 2, 2), times = tensor(new long[] { 0, 400, 900 });
         Tensor noisy = tables.AddNoise(x0, noise, times);
         Tensor output = prediction switch { PredictionType.Sample => x0, PredictionType.Velocity => tables.Velocity(x0, noise, times), _ => noise };
-        Assert.True((tables.Picture(noisy, output, times, prediction) - x0).abs().max().ToDouble() < 1e-2);
+        Assert.True((tables.Image(noisy, output, times, prediction) - x0).abs().max().ToDouble() < 1e-2);
         Assert.True((tables.Noise(noisy, output, times, prediction) - noise).abs().max().ToDouble() < 1e-2);
     }
 
@@ -76,17 +82,17 @@ public class DiffusionObjectiveTests
     }
 
     [Fact]
-    public void Noise_of_pictures_depends_on_their_keys_alone()
+    public void Noise_of_images_depends_on_their_keys_alone()
     {
         using DisposeScope scope = NewDisposeScope();
         var shape = new ImageShape(1, 3, 4);
         long[] keys = SeedSequence.DeriveMany(5, 0, 4);
-        var all = new PictureNoise(keys, shape, CPU);
-        var last = new PictureNoise(keys[3..], shape, CPU);
+        ImageNoise all = new ImageNoise(keys, shape, CPU);
+        ImageNoise last = new ImageNoise(keys[3..], shape, CPU);
         for (int draw = 0; draw < 3; draw++)
             Assert.Equal(0, (all.Next()[3..] - last.Next()).abs().max().ToDouble());
         Assert.Equal(keys[2..], SeedSequence.DeriveMany(5, 2, 2));
-        Tensor many = new PictureNoise(SeedSequence.DeriveMany(1, 0, 500), shape, CPU).Next();
+        Tensor many = new ImageNoise(SeedSequence.DeriveMany(1, 0, 500), shape, CPU).Next();
         Assert.Equal(0, many.mean().ToDouble(), 0.05);
         Assert.Equal(1, many.std().ToDouble(), 0.05);
     }

@@ -1,3 +1,7 @@
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Images.Diffusion;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Schedulers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -9,11 +13,11 @@ public sealed class DiffusionSamplersTests
     [InlineData(PredictionType.Epsilon)]
     [InlineData(PredictionType.Sample)]
     [InlineData(PredictionType.Velocity)]
-    public void Guided_DDIM_goes_on_with_the_noise_that_belongs_to_the_clipped_picture(PredictionType prediction)
+    public void Guided_DDIM_goes_on_with_the_noise_that_belongs_to_the_clipped_image(PredictionType prediction)
     {
-        // The sample is white with noise; the network tells a picture that is whiter than white, as guided ones do.
+        // The sample is white with noise; the network tells an image that is whiter than white, as guided ones do.
         using DisposeScope scope = NewDisposeScope();
-        var schedule = new NoiseScheduleOptions { BetaSchedule = BetaSchedule.Cosine };
+        var schedule = new NoiseScheduleOptions { BetaSchedule = NoiseScheduleKind.Cosine };
         IReadOnlyList<float> bar = new NoiseSchedule(schedule).AlphasCumulative;
         var config = new DiffusionConfig(new DiffusionOptions { NoiseSchedule = schedule, Prediction = prediction }, new ImageShape(1, 4, 4), 0, null, 1);
         using NoiseScheduler sampler = DiffusionSamplers.Create(config, DiffusionSampler.Ddim, eta: 0, guidanceScale: 2);
@@ -32,6 +36,6 @@ public sealed class DiffusionSamplersTests
 
         Assert.Equal(0, (found - At(next, full_like(noise, 1), noise)).abs().max().ToDouble(), 1e-5);
 
-        Tensor At(int time, Tensor picture, Tensor e) => picture.Times(Math.Sqrt(bar[time])).Plus(e, Math.Sqrt(1 - bar[time]));
+        Tensor At(int time, Tensor image, Tensor e) => image.Times(Math.Sqrt(bar[time])).Plus(e, Math.Sqrt(1 - bar[time]));
     }
 }

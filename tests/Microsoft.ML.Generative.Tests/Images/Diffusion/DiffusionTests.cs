@@ -1,4 +1,6 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Evaluation;
+using Microsoft.ML.Generative.Schedulers;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;
@@ -9,7 +11,7 @@ public sealed class DiffusionTests
 
     private static readonly MLContext _ml = new(seed: 1);
 
-    private static readonly Lazy<DiffusionTransformer> _labelled = new(() => Fit(options =>
+    private static readonly Lazy<DiffusionTransformer> _labeled = new(() => Fit(options =>
         (options.LabelColumnName, options.LabelCount, options.MaxSteps, options.LearningRate) = ("Number", 24, 60, 5e-3)));
 
     private static DiffusionTransformer Fit(Action<DiffusionOptions> configure)
@@ -20,7 +22,7 @@ public sealed class DiffusionTests
     }
 
     [Fact]
-    public void Digits_are_learnt_and_drawn_by_their_class()
+    public void Digits_are_learned_and_drawn_by_their_class()
     {
         using DiffusionTransformer model = _ml.Transforms.Generative().Diffusion(new DiffusionOptions
         {
@@ -40,9 +42,9 @@ public sealed class DiffusionTests
 
         // The nearest of many digits is mostly of the class that was asked for, which by chance one in ten is.
         IDataView known = _ml.Generative().Datasets.Digits(1_000, seed: 3);
-        float[][] pictures = [.. known.GetColumn<byte[]>("Image").Select(p => p.Select(v => v / 255f).ToArray())];
+        float[][] images = [.. known.GetColumn<byte[]>("Image").Select(p => p.Select(v => v / 255f).ToArray())];
         int[] classes = [.. known.GetColumn<uint>("Label").Select(key => (int)key - 1)];
-        int right = drawn.Where((picture, i) => classes[Nearest(pictures, picture)] == labels[i]).Count();
+        int right = drawn.Where((image, i) => classes[Nearest(images, image)] == labels[i]).Count();
         Assert.True(right >= 36, $"{right} of 60");
 
         static int Nearest(float[][] all, float[] one) =>
@@ -50,9 +52,9 @@ public sealed class DiffusionTests
     }
 
     [Fact]
-    public void A_picture_depends_on_its_seed_and_number_and_not_on_those_drawn_with_it()
+    public void A_image_depends_on_its_seed_and_number_and_not_on_those_drawn_with_it()
     {
-        DiffusionTransformer model = _labelled.Value;
+        DiffusionTransformer model = _labeled.Value;
         float[][] all = Draw(model, 5, new() { Seed = 3, Label = 2, BatchSize = 5, Sampler = DiffusionSampler.Ddpm });
         float[][] few = Draw(model, 3, new() { Seed = 3, Label = 2, BatchSize = 2, Sampler = DiffusionSampler.Ddpm });
         AssertNear(all[..3], few, 1e-3);
@@ -64,17 +66,17 @@ public sealed class DiffusionTests
 
     [Theory]
     [MemberData(nameof(Samplers))]
-    public void Every_sampler_draws_pictures(DiffusionSampler sampler)
+    public void Every_sampler_draws_images(DiffusionSampler sampler)
     {
-        float[][] drawn = Draw(_labelled.Value, 2, new() { Seed = 1, Label = 1, Sampler = sampler, Steps = 20, GuidanceScale = 1.5, GuidanceRescale = 0.5 });
-        Assert.All(drawn, picture => Assert.All(picture, value => Assert.InRange(value, 0, 1)));
+        float[][] drawn = Draw(_labeled.Value, 2, new() { Seed = 1, Label = 1, Sampler = sampler, Steps = 20, GuidanceScale = 1.5, GuidanceRescale = 0.5 });
+        Assert.All(drawn, image => Assert.All(image, value => Assert.InRange(value, 0, 1)));
         Assert.NotEqual(drawn[0], drawn[1]);
     }
 
     [Fact]
     public void A_sampler_of_ones_own_is_as_good_as_its_name()
     {
-        DiffusionTransformer model = _labelled.Value;
+        DiffusionTransformer model = _labeled.Value;
         using var own = new UniPcScheduler();
         AssertNear(
             Draw(model, 2, new() { Seed = 1, Label = 1, Sampler = DiffusionSampler.UniPc, Steps = 6 }),
@@ -82,15 +84,15 @@ public sealed class DiffusionTests
     }
 
     [Fact]
-    public void A_changed_picture_is_nearer_to_the_given_one_the_less_it_may_change()
+    public void A_changed_image_is_nearer_to_the_given_one_the_less_it_may_change()
     {
-        DiffusionTransformer model = _labelled.Value;
-        float[] picture = Pixels(0);
-        double Distance(double strength) => model.ImageToImage(picture, strength, 4, new() { Seed = 1, Label = 0, Steps = 20 }).GetColumn<float[]>("Generated")
-            .Average(drawn => (double)System.Numerics.Tensors.TensorPrimitives.Distance<float>(drawn, picture));
+        DiffusionTransformer model = _labeled.Value;
+        float[] image = Pixels(0);
+        double Distance(double strength) => model.ImageToImage(image, strength, 4, new() { Seed = 1, Label = 0, Steps = 20 }).GetColumn<float[]>("Generated")
+            .Average(drawn => (double)System.Numerics.Tensors.TensorPrimitives.Distance<float>(drawn, image));
         Assert.Equal(0, Distance(0), 1e-5);
         Assert.True(Distance(0.2) < Distance(0.7), $"{Distance(0.2)}, {Distance(0.7)}");
-        _ = model.ImageToImage(picture, 0.75, 1, new() { Seed = 1, Label = 0, Steps = 10, Sampler = DiffusionSampler.Heun });
+        _ = model.ImageToImage(image, 0.75, 1, new() { Seed = 1, Label = 0, Steps = 10, Sampler = DiffusionSampler.Heun });
     }
 
     [Theory]
@@ -100,24 +102,24 @@ public sealed class DiffusionTests
     [InlineData(DiffusionSampler.DpmSolver, 1)]
     public void What_is_not_masked_stays(DiffusionSampler sampler, int resamplings)
     {
-        float[] picture = Pixels(1), mask = [.. Enumerable.Range(0, Size).Select(i => i % TinyImages.Width < 4 ? 1f : 0f)];
-        foreach (float[] drawn in _labelled.Value.Inpaint(picture, mask, 2, new() { Seed = 1, Label = 1, Sampler = sampler, Steps = 8 }, resamplings).GetColumn<float[]>("Generated"))
+        float[] image = Pixels(1), mask = [.. Enumerable.Range(0, Size).Select(i => i % TinyImages.Width < 4 ? 1f : 0f)];
+        foreach (float[] drawn in _labeled.Value.Inpaint(image, mask, 2, new() { Seed = 1, Label = 1, Sampler = sampler, Steps = 8 }, resamplings).GetColumn<float[]>("Generated"))
         {
             for (int i = 0; i < Size; i++)
             {
                 if (mask[i] == 0)
-                    Assert.Equal(picture[i], drawn[i], 1e-5f);
+                    Assert.Equal(image[i], drawn[i], 1e-5f);
             }
 
-            Assert.Contains(Enumerable.Range(0, Size), i => mask[i] == 1 && Math.Abs(picture[i] - drawn[i]) > 1e-3);
+            Assert.Contains(Enumerable.Range(0, Size), i => mask[i] == 1 && Math.Abs(image[i] - drawn[i]) > 1e-3);
         }
     }
 
     [Fact]
-    public void Pictures_between_two_begin_with_the_one_and_end_with_the_other()
+    public void Images_between_two_begin_with_the_one_and_end_with_the_other()
     {
         // A network that tells the noise of one value without a fault would come back exactly; this one nearly does.
-        DiffusionTransformer model = _labelled.Value;
+        DiffusionTransformer model = _labeled.Value;
         float[] first = Pixels(0), last = Pixels(1);
         float[][] between = [.. model.Interpolate(first, last, 5, new() { Label = 0, Steps = 250, BatchSize = 2 }).GetColumn<float[]>("Generated")];
         Assert.Equal(5, between.Length);
@@ -138,9 +140,9 @@ public sealed class DiffusionTests
     }
 
     [Fact]
-    public void Small_pictures_are_enlarged()
+    public void Small_images_are_enlarged()
     {
-        // Of each picture only which half is bright is told.
+        // Of each image only which half is bright is told.
         IDataView rows = _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 24).Select(i => new SmallRow { Pixels = Pixels(i), Small = Small(i % 2) }).ToArray());
         DiffusionOptions options = TinyDiffusion.Options();
         (options.LowResolutionColumnName, options.Process, options.MaxSteps, options.LearningRate) = ("Small", DiffusionProcess.FlowMatching, 250, 5e-3);
@@ -158,13 +160,13 @@ public sealed class DiffusionTests
     }
 
     [Fact]
-    public void Progress_shows_what_the_pictures_will_be()
+    public void Progress_shows_what_the_images_will_be()
     {
         List<DiffusionProgress> reports = [];
         var progress = new DirectProgress<DiffusionProgress>(reports.Add);
-        float[] drawn = Draw(_labelled.Value, 3, new() { Seed = 1, Label = 1, Steps = 6, BatchSize = 2, PreviewInterval = 3, Progress = progress })[0];
+        float[] drawn = Draw(_labeled.Value, 3, new() { Seed = 1, Label = 1, Steps = 6, BatchSize = 2, PreviewInterval = 3, Progress = progress })[0];
         Assert.Equal(12, reports.Count);
-        Assert.Equal([(0, 2), (2, 1)], reports.Select(r => (r.FirstPicture, r.Pictures)).Distinct());
+        Assert.Equal([(0, 2), (2, 1)], reports.Select(r => (r.FirstImage, r.Images)).Distinct());
         Assert.Equal([3, 6], reports.Take(6).Where(r => r.Preview is not null).Select(r => r.Step));
         AssertNear([drawn], [reports[5].Preview!.GetColumn<float[]>("Generated").First()], 1e-4);
     }
@@ -174,13 +176,13 @@ public sealed class DiffusionTests
     {
         using var stopping = new CancellationTokenSource();
         var progress = new DirectProgress<DiffusionProgress>(report => stopping.Cancel());
-        Assert.Throws<OperationCanceledException>(() => Draw(_labelled.Value, 1, new() { Label = 1, Progress = progress, CancellationToken = stopping.Token }));
+        Assert.Throws<OperationCanceledException>(() => Draw(_labeled.Value, 1, new() { Label = 1, Progress = progress, CancellationToken = stopping.Token }));
     }
 
     [Fact]
     public void What_does_not_fit_the_model_is_refused_by_name()
     {
-        DiffusionTransformer model = _labelled.Value;
+        DiffusionTransformer model = _labeled.Value;
         void Refused(string named, Action action) => Assert.Contains(named, Assert.ThrowsAny<ArgumentException>(action).Message);
         Refused("0 to 23", () => model.Generate(1, new() { Label = 24 }));
         Refused("2 labels", () => model.Generate(1, new() { Labels = [1, 2] }));
@@ -202,7 +204,7 @@ public sealed class DiffusionTests
         RefusedOptions("Process", o => (o.Process, o.LearnsVariance) = (DiffusionProcess.FlowMatching, true));
         RefusedOptions("LabelCount", o => o.LabelCount = 3);
         RefusedOptions("LabelConditioning", o => o.LabelConditioning = DiffusionLabelConditioning.CrossAttention);
-        RefusedOptions("patches", o => (o.Architecture, o.PatchSize) = (DiffusionArchitecture.Transformer, 5));
+        RefusedOptions("patches", o => (o.Network, o.PatchSize) = (DiffusionNetworkKind.Dit, 5));
         RefusedOptions("Sampler", o => o.Sampler = DiffusionSampler.FlowMatchEuler);
         RefusedOptions("GuidanceScale", o => o.GuidanceScale = 2);
     }
@@ -287,15 +289,15 @@ public sealed class DiffusionMemoryTests
         var ml = new MLContext(seed: 1);
         IDataView data = TinyImages.AsVectors(ml, 16);
         using DiffusionTransformer model = ml.Transforms.Generative().Diffusion(_options).Fit(data);
-        float[] picture = new float[model.RowSize];
+        float[] image = new float[model.RowSize];
         long growth = TensorCounts.Growth(
             () =>
             {
                 foreach (DiffusionSampler sampler in (DiffusionSampler[])[DiffusionSampler.Ddpm, DiffusionSampler.DpmSolver, DiffusionSampler.Heun])
                     _ = model.Generate(3, new() { Label = 1, GuidanceScale = 2, Sampler = sampler, Steps = 6, BatchSize = 2 });
                 _ = model.Transform(data).GetColumn<float[]>("Generated").Count();
-                _ = model.Inpaint(picture, picture, options: new() { Label = 1, Steps = 4 }, resamplings: 2);
-                _ = model.Interpolate(picture, picture, 3, new() { Label = 1, Steps = 4 });
+                _ = model.Inpaint(image, image, options: new() { Label = 1, Steps = 4 }, resamplings: 2);
+                _ = model.Interpolate(image, image, 3, new() { Label = 1, Steps = 4 });
             },
             times: 5);
         Assert.Equal(0, growth);

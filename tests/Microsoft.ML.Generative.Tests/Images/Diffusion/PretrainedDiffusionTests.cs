@@ -1,5 +1,9 @@
 using System.Text.Json.Nodes;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Images.Diffusion.Networks;
+using Microsoft.ML.Generative.Images.Diffusion.Pretrained;
+using Microsoft.ML.Generative.Schedulers;
+using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;
@@ -23,8 +27,8 @@ public sealed class PretrainedDiffusionTests
         ["unconditional"] = _ => { },
         ["classes with guidance"] = o => (o.LabelColumnName, o.LabelCount) = ("Number", 24),
         ["classes without guidance"] = o => (o.LabelColumnName, o.LabelCount, o.LabelDropout) = ("Number", 24, 0),
-        ["learnt variance"] = o => (o.LearnsVariance, o.Sampler, o.Steps) = (true, DiffusionSampler.Ddpm, 1000),
-        ["velocity"] = o => (o.Prediction, o.NoiseSchedule) = (PredictionType.Velocity, new NoiseScheduleOptions { BetaSchedule = BetaSchedule.Cosine, RescaleBetasZeroSnr = true }),
+        ["learned variance"] = o => (o.LearnsVariance, o.Sampler, o.Steps) = (true, DiffusionSampler.Ddpm, 1000),
+        ["velocity"] = o => (o.Prediction, o.NoiseSchedule) = (PredictionType.Velocity, new NoiseScheduleOptions { BetaSchedule = NoiseScheduleKind.Cosine, RescaleBetasZeroSnr = true }),
         ["flow"] = o => o.Process = DiffusionProcess.FlowMatching,
     };
 
@@ -103,11 +107,11 @@ public sealed class PretrainedDiffusionTests
     {
         using var folder = new TemporaryFolder();
         string path = folder.File("config.json");
-        File.WriteAllText(path, """{ "_diffusers_version": "0.1", "sample_size": 32, "colour": 1 }""");
+        File.WriteAllText(path, """{ "_diffusers_version": "0.1", "sample_size": 32, "color": 1 }""");
         List<string> warnings = [];
         UNetConfigFile file = UNetConfigFile.Read(path, warnings.Add);
-        Assert.Contains("'colour'", Assert.Single(warnings));
-        UNetConfig n = file.Network;
+        Assert.Contains("'color'", Assert.Single(warnings));
+        UNetArchitecture n = file.Network;
         Assert.Equal((3, 3, 2, 8, 32, 1e-5, 1), (n.InChannels, n.OutChannels, n.LayersPerBlock, n.AttentionHeadSize, n.NormGroups, n.NormEpsilon, n.DownsamplePadding));
         Assert.Equal([224, 448, 672, 896], n.BlockOutChannels);
         Assert.Equal(UNetBlockKind.Plain, n.DownBlocks[0]);
@@ -153,7 +157,7 @@ public sealed class PretrainedDiffusionTests
     public void Models_that_diffusers_does_not_have_are_refused_with_the_reason()
     {
         using var folder = new TemporaryFolder();
-        using DiffusionTransformer transformer = Fit(o => o.Architecture = DiffusionArchitecture.Transformer);
+        using DiffusionTransformer transformer = Fit(o => o.Network = DiffusionNetworkKind.Dit);
         Assert.Contains("transformer", Assert.Throws<NotSupportedException>(() => transformer.SavePretrained(folder.Path)).Message);
     }
 

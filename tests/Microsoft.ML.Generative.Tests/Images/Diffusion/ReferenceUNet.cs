@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -5,10 +6,10 @@ using F = TorchSharp.torch.nn.functional;
 namespace Microsoft.ML.Generative.Tests;
 
 /// <summary>
-/// diffusers' UNet2DModel a second time, written down step by step over a dictionary of weights: sizes of pictures are doubled before they are convolved, products are
+/// diffusers' UNet2DModel a second time, written down step by step over a dictionary of weights: sizes of images are doubled before they are convolved, products are
 /// plain matrices, and nothing is shared with the library's own network.
 /// </summary>
-internal sealed class ReferenceUNet(UNetConfig config, IReadOnlyDictionary<string, Tensor> weights)
+internal sealed class ReferenceUNet(UNetArchitecture config, IReadOnlyDictionary<string, Tensor> weights)
 {
     public Tensor Forward(Tensor x, Tensor time, Tensor? labels = null)
     {

@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Images.Diffusion.Networks;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -8,7 +10,7 @@ public class UNetNetworkTests
     private const UNetBlockKind Plain = UNetBlockKind.Plain;
     private const UNetBlockKind Attention = UNetBlockKind.Attention;
 
-    internal static UNetConfig Tiny { get; } = new()
+    internal static UNetArchitecture Tiny { get; } = new()
     {
         InChannels = 2,
         OutChannels = 2,
@@ -22,7 +24,7 @@ public class UNetNetworkTests
 
     public static TheoryData<string> Forms => [.. _forms.Keys];
 
-    private static readonly Dictionary<string, UNetConfig> _forms = new()
+    private static readonly Dictionary<string, UNetArchitecture> _forms = new()
     {
         ["plain"] = Tiny,
         ["two layers, one head"] = Tiny with { LayersPerBlock = 2, AttentionHeadSize = null },
@@ -32,7 +34,7 @@ public class UNetNetworkTests
         ["scale and shift with groups in the middle"] = Tiny with { ScalesAndShifts = true, MidAttentionNormGroups = 3 },
         ["resampling by residual blocks"] = Tiny with { DownBlocks = [UNetBlockKind.Resampling, Attention, Plain], UpBlocks = [Attention, UNetBlockKind.Resampling, Plain], AttentionDownsamplesByResidual = true, AttentionUpsamplesByResidual = true },
         ["padding at the end only"] = Tiny with { DownsamplePadding = 0 },
-        ["learnt times"] = Tiny with { LearnedTimesteps = 1000 },
+        ["learned times"] = Tiny with { LearnedTimesteps = 1000 },
         ["sines first, shifted"] = Tiny with { FlipSinToCos = false, FrequencyShift = 1 },
         ["scaled middle, centred input"] = Tiny with { MidBlockScaleFactor = 1.5, CenterInputSample = true },
         ["mish"] = Tiny with { Activation = UNetActivation.Mish },
@@ -45,7 +47,7 @@ public class UNetNetworkTests
     [MemberData(nameof(Forms))]
     public void Every_form_computes_what_its_weights_say(string form)
     {
-        UNetConfig config = _forms[form];
+        UNetArchitecture config = _forms[form];
         config.Validate();
         using DisposeScope scope = NewDisposeScope();
         using IDisposable noGradient = no_grad();
@@ -69,7 +71,7 @@ public class UNetNetworkTests
     [Fact]
     public void The_size_is_known_with_cross_attention()
     {
-        UNetConfig config = Tiny with { ClassCount = 3, ContextTokens = 2 };
+        UNetArchitecture config = Tiny with { ClassCount = 3, ContextTokens = 2 };
         using var network = new UNetNetwork(config);
         Assert.Equal(network.parameters().Sum(p => p.numel()), UNetSize.CountParameters(config));
     }
@@ -78,7 +80,7 @@ public class UNetNetworkTests
     public void The_papers_network_for_Cifar_has_its_number_of_parameters()
     {
         // Ho et al. 2020, appendix B: 35.7 million; the published checkpoint has 35,746,307.
-        var config = new UNetConfig
+        UNetArchitecture config = new UNetArchitecture
         {
             InChannels = 3,
             OutChannels = 3,
@@ -96,7 +98,7 @@ public class UNetNetworkTests
     public void The_papers_network_for_faces_has_its_number_of_parameters()
     {
         // Ho et al. 2020, appendix B: 114 million; the published checkpoint has 113,673,219.
-        var config = new UNetConfig
+        UNetArchitecture config = new UNetArchitecture
         {
             InChannels = 3,
             OutChannels = 3,
@@ -122,7 +124,7 @@ public class UNetNetworkTests
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable noGradient = no_grad();
-        UNetConfig config = Tiny with { ClassCount = 2, ContextTokens = 3 };
+        UNetArchitecture config = Tiny with { ClassCount = 2, ContextTokens = 3 };
         using UNetNetwork network = Random(() => new UNetNetwork(config));
         // What is added to the time is the same for both classes: the difference comes by attention.
         network.get_parameter("class_embedding.weight")!.zero_();

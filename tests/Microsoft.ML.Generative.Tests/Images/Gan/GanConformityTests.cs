@@ -23,17 +23,17 @@ public class GanConformityTests : EstimatorConformity<GanTransformer>
     protected override IDataView CreateData(MLContext ml) => ml.Data.LoadFromEnumerable(GanRows.Ring(30));
 }
 
-/// <summary>The same for pictures with classes and batch normalisation, whose averages are part of the model.</summary>
-public class GanOfPicturesConformityTests : EstimatorConformity<GanTransformer>
+/// <summary>The same for images with classes and batch normalization, whose averages are part of the model.</summary>
+public class GanOfImagesConformityTests : EstimatorConformity<GanTransformer>
 {
-    protected override string InputColumn => "Picture";
+    protected override string InputColumn => "Image";
 
     protected override IEstimator<GanTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) =>
         ml.Transforms.Generative().Gan(new GanOptions
         {
             InputColumnName = InputColumn,
             LabelColumnName = "Kind",
-            Architecture = GanArchitecture.Residual,
+            Network = GanNetworkKind.Residual,
             GeneratorConditioning = GanGeneratorConditioning.BatchNormalization,
             BaseChannels = 2,
             LatentSize = 3,
@@ -47,14 +47,14 @@ public class GanOfPicturesConformityTests : EstimatorConformity<GanTransformer>
 
     protected override IDataView CreateData(MLContext ml) => ml.Data.LoadFromEnumerable(Enumerable.Range(0, 20).Select(i => new Row
     {
-        Picture = [.. Enumerable.Range(0, 256).Select(p => (byte)(p * (i + 1)))],
+        Image = [.. Enumerable.Range(0, 256).Select(p => (byte)(p * (i + 1)))],
         Kind = (uint)(i % 3),
     }).ToArray());
 
     private sealed class Row
     {
         [VectorType(1, 16, 16)]
-        public byte[] Picture { get; set; } = [];
+        public byte[] Image { get; set; } = [];
 
         [KeyType(3)]
         public uint Kind { get; set; }

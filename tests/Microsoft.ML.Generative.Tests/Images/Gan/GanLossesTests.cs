@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Images.Gan;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 

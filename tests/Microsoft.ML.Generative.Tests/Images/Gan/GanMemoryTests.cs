@@ -28,7 +28,7 @@ public sealed class GanMemoryTests
             _ = model.Transform(rows).GetColumn<float[]>("Generated").Count();
             _ = model.Generate(20).GetColumn<float[]>("Generated").Count();
             float[] z = model.Project([0.5f, 0.5f], new() { Steps = 3 });
-            _ = model.Interpolate(z, model.DrawLatent(1), 4).GetColumn<float[]>("Generated").Count();
+            _ = model.Interpolate(z, model.SampleLatent(1), 4).GetColumn<float[]>("Generated").Count();
             _ = model.Decode(z);
         }, times: 10));
     }

@@ -1,3 +1,7 @@
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Images.Gan;
+using Microsoft.ML.Generative.Images.Gan.Networks;
+using Microsoft.ML.Generative.Serialization;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -5,7 +9,7 @@ namespace Microsoft.ML.Generative.Tests;
 
 public class GanNetworkTests
 {
-    // Radford et al. 2015, figure 1, without the biases that batch normalisation makes useless: 100 → 4×4×1024 → 512 → 256 → 128 → 3 for 64×64, at width 128.
+    // Radford et al. 2015, figure 1, without the biases that batch normalization makes useless: 100 → 4×4×1024 → 512 → 256 → 128 → 3 for 64×64, at width 128.
     [Fact]
     public void The_generator_for_64_pixels_has_the_papers_parameters()
     {
@@ -15,12 +19,12 @@ public class GanNetworkTests
         Assert.Equal(100 * 16 * 1024 + convolutions + 2 * (1024 + 512 + 256 + 128) + 3, network.parameters().Sum(p => p.numel()));
     }
 
-    // Miyato et al. 2018, table 5, the generator for 48 pixels at width 64: 128 → 6×6×512 → 256 → 128 → 64 → 3, each block with two normalisations, two 3×3 convolutions and a
+    // Miyato et al. 2018, table 5, the generator for 48 pixels at width 64: 128 → 6×6×512 → 256 → 128 → 64 → 3, each block with two normalizations, two 3×3 convolutions and a
     // 1×1 one around them.
     [Fact]
     public void The_residual_generator_for_48_pixels_has_the_papers_parameters()
     {
-        var config = new GanConfig(new GanOptions { LatentSize = 128, Architecture = GanArchitecture.Residual }, new ImageShape(3, 48, 48), 3 * 48 * 48, 0, 1);
+        var config = new GanConfig(new GanOptions { LatentSize = 128, Network = GanNetworkKind.Residual }, new ImageShape(3, 48, 48), 3 * 48 * 48, 0, 1);
         using GeneratorNetwork network = config.CreateGenerator();
         long blocks = Block(512, 256) + Block(256, 128) + Block(128, 64);
         Assert.Equal(129 * 36 * 512 + blocks + 2 * 64 + (9 * 64 + 1) * 3, network.parameters().Sum(p => p.numel()));
@@ -32,7 +36,7 @@ public class GanNetworkTests
     [Fact]
     public void The_residual_discriminator_for_48_pixels_has_the_parameters_of_its_blocks()
     {
-        var config = new GanConfig(new GanOptions { Architecture = GanArchitecture.Residual }, new ImageShape(3, 48, 48), 3 * 48 * 48, 0, 1);
+        var config = new GanConfig(new GanOptions { Network = GanNetworkKind.Residual }, new ImageShape(3, 48, 48), 3 * 48 * 48, 0, 1);
         using DiscriminatorNetwork network = config.CreateDiscriminator();
         Assert.Equal(Block(3, 64, 64) + Block(64, 64, 128) + Block(128, 128, 256) + Block(256, 256, 512) + 513, network.parameters().Sum(p => p.numel()));
 
@@ -76,20 +80,20 @@ public class GanNetworkTests
 
     [Theory]
     [MemberData(nameof(Sizes))]
-    public void Pictures_have_their_size_and_numbers_are_counted_without_the_network(int channels, int height, int width, int labels)
+    public void Images_have_their_size_and_numbers_are_counted_without_the_network(int channels, int height, int width, int labels)
     {
         foreach (GanLabelConditioning conditioning in Enum.GetValues<GanLabelConditioning>())
-            foreach (GanArchitecture architecture in new[] { GanArchitecture.Dcgan, GanArchitecture.Residual })
+            foreach (GanNetworkKind architecture in new[] { GanNetworkKind.Dcgan, GanNetworkKind.Residual })
             {
                 var options = new GanOptions
                 {
-                    Architecture = architecture,
+                    Network = architecture,
                     BaseChannels = 2,
                     LatentSize = 5,
                     LabelColumnName = labels > 0 ? "Label" : null,
                     LabelConditioning = conditioning,
                     GeneratorConditioning = labels == 10 ? GanGeneratorConditioning.BatchNormalization : GanGeneratorConditioning.Concatenation,
-                    MinibatchDeviation = labels == 3,
+                    MinibatchStandardDeviation = labels == 3,
                 };
                 var shape = new ImageShape(channels, height, width);
                 var config = new GanConfig(options, shape, shape.Size, labels, 1);
@@ -101,10 +105,10 @@ public class GanNetworkTests
     [InlineData(0, false)]
     [InlineData(4, false)]
     [InlineData(4, true)]
-    public void Networks_of_other_rows_have_their_size_and_numbers_are_counted_without_them(int labels, bool isPicture)
+    public void Networks_of_other_rows_have_their_size_and_numbers_are_counted_without_them(int labels, bool isImage)
     {
-        var options = new GanOptions { LatentSize = 5, HiddenSizes = [7, 6], LabelColumnName = labels > 0 ? "Label" : null, Architecture = GanArchitecture.Mlp, MinibatchDeviation = true };
-        Check(new GanConfig(options, isPicture ? new ImageShape(1, 3, 4) : null, 12, labels, 1), labels);
+        var options = new GanOptions { LatentSize = 5, HiddenSizes = [7, 6], LabelColumnName = labels > 0 ? "Label" : null, Network = GanNetworkKind.Mlp, MinibatchStandardDeviation = true };
+        Check(new GanConfig(options, isImage ? new ImageShape(1, 3, 4) : null, 12, labels, 1), labels);
     }
 
     private static void Check(GanConfig config, int labels)
@@ -125,7 +129,7 @@ public class GanNetworkTests
     [InlineData(1, 300, 300, "16 to 256")]
     public void Sizes_that_cannot_be_halved_are_refused_with_one_that_can(int channels, int height, int width, string expected)
     {
-        var error = Assert.Throws<ArgumentException>(() => HalvedMaps.Of(new ImageShape(channels, height, width), GanArchitecture.Dcgan));
+        var error = Assert.Throws<ArgumentException>(() => HalvedMaps.Of(new ImageShape(channels, height, width), GanNetworkKind.Dcgan));
         Assert.Contains(expected, error.Message);
     }
 
@@ -134,9 +138,9 @@ public class GanNetworkTests
     public void The_class_changes_what_the_discriminator_says()
     {
         foreach (GanLabelConditioning conditioning in Enum.GetValues<GanLabelConditioning>())
-            foreach (GanArchitecture architecture in Enum.GetValues<GanArchitecture>())
+            foreach (GanNetworkKind architecture in Enum.GetValues<GanNetworkKind>())
             {
-                var options = new GanOptions { Architecture = architecture, BaseChannels = 4, LabelColumnName = "Label", LabelConditioning = conditioning };
+                var options = new GanOptions { Network = architecture, BaseChannels = 4, LabelColumnName = "Label", LabelConditioning = conditioning };
                 var config = new GanConfig(options, new ImageShape(1, 16, 16), 256, 3, 1);
                 using DiscriminatorNetwork discriminator = config.CreateDiscriminator();
                 discriminator.eval();

@@ -5,18 +5,18 @@ namespace Microsoft.ML.Generative.Tests;
 /// <summary>An option that is taken changes the model that comes out, with all the networks that it is for.</summary>
 public class GanOptionEffectTests
 {
-    private static readonly GanArchitecture[] _all = Enum.GetValues<GanArchitecture>();
-    private static readonly GanArchitecture[] _convolutions = [GanArchitecture.Dcgan, GanArchitecture.Residual];
+    private static readonly GanNetworkKind[] _all = Enum.GetValues<GanNetworkKind>();
+    private static readonly GanNetworkKind[] _convolutions = [GanNetworkKind.Dcgan, GanNetworkKind.Residual];
 
     // By the option: what both trainings have, and what the second one has besides.
-    private static readonly Dictionary<string, (Action<GanOptions>? Both, Action<GanOptions> Change, GanArchitecture[] Architectures)> _effects = new()
+    private static readonly Dictionary<string, (Action<GanOptions>? Both, Action<GanOptions> Change, GanNetworkKind[] Architectures)> _effects = new()
     {
         [nameof(GanOptions.Objective)] = (null, o => o.Objective = GanObjective.Hinge, _all),
         [nameof(GanOptions.LatentSize)] = (null, o => o.LatentSize = 5, _all),
         [nameof(GanOptions.BaseChannels)] = (null, o => o.BaseChannels = 3, _convolutions),
-        [nameof(GanOptions.HiddenSizes)] = (null, o => o.HiddenSizes = [9], [GanArchitecture.Mlp]),
+        [nameof(GanOptions.HiddenSizes)] = (null, o => o.HiddenSizes = [9], [GanNetworkKind.Mlp]),
         [nameof(GanOptions.DiscriminatorNormalization)] = (null, o => o.DiscriminatorNormalization = GanNormalization.None, _all),
-        ["DiscriminatorNormalization Batch"] = (o => o.DiscriminatorNormalization = GanNormalization.None, o => o.DiscriminatorNormalization = GanNormalization.Batch, [GanArchitecture.Dcgan]),
+        ["DiscriminatorNormalization Batch"] = (o => o.DiscriminatorNormalization = GanNormalization.None, o => o.DiscriminatorNormalization = GanNormalization.Batch, [GanNetworkKind.Dcgan]),
         [nameof(GanOptions.LabelColumnName)] = (null, Label, _all),
         [nameof(GanOptions.LabelConditioning)] = (Label, o => o.LabelConditioning = GanLabelConditioning.Concatenation, _all),
         [nameof(GanOptions.GeneratorConditioning)] = (
@@ -33,7 +33,7 @@ public class GanOptionEffectTests
         [nameof(GanOptions.PenaltyInterval)] = (o => o.R1Weight = 1, o => o.PenaltyInterval = 2, _all),
         [nameof(GanOptions.LabelSmoothing)] = (null, o => o.LabelSmoothing = 0.2, _all),
         [nameof(GanOptions.InstanceNoise)] = (null, o => o.InstanceNoise = 0.5, _all),
-        [nameof(GanOptions.MinibatchDeviation)] = (null, o => o.MinibatchDeviation = true, _all),
+        [nameof(GanOptions.MinibatchStandardDeviation)] = (null, o => o.MinibatchStandardDeviation = true, _all),
         [nameof(GanOptions.Augmentation)] = (null, o => o.Augmentation = GanAugmentations.Cutout, _all),
         [nameof(GanOptions.AdaptiveAugmentation)] = (o => o.Augmentation = GanAugmentations.Cutout, o => o.AdaptiveAugmentation = true, _all),
         [nameof(GanOptions.AugmentationRows)] = (Adaptive, o => o.AugmentationRows = 16, _all),
@@ -48,7 +48,7 @@ public class GanOptionEffectTests
     public void An_option_changes_the_model(string option)
     {
         var (both, change, architectures) = _effects[option];
-        foreach (GanArchitecture architecture in architectures)
+        foreach (GanNetworkKind architecture in architectures)
         {
             float[] without = Drawn(architecture, both, null);
             Assert.Equal(without, Drawn(architecture, both, null));
@@ -65,11 +65,11 @@ public class GanOptionEffectTests
         (options.DiscriminatorLearningRate, options.MaxSteps) = (0.02, 10);
     }
 
-    private static float[] Drawn(GanArchitecture architecture, Action<GanOptions>? both, Action<GanOptions>? change)
+    private static float[] Drawn(GanNetworkKind architecture, Action<GanOptions>? both, Action<GanOptions>? change)
     {
         var options = new GanOptions
         {
-            Architecture = architecture,
+            Network = architecture,
             LatentSize = 4,
             BatchSize = 8,
             MaxSteps = 4,
@@ -77,14 +77,14 @@ public class GanOptionEffectTests
             Seed = 2,
             Threads = 1,
         };
-        if (architecture == GanArchitecture.Mlp)
+        if (architecture == GanNetworkKind.Mlp)
             options.HiddenSizes = [8];
         else
             options.BaseChannels = 2;
         both?.Invoke(options);
         change?.Invoke(options);
         var ml = new MLContext();
-        IDataView data = ml.Data.LoadFromEnumerable(Enumerable.Range(0, 16).Select(i => new Picture
+        IDataView data = ml.Data.LoadFromEnumerable(Enumerable.Range(0, 16).Select(i => new Image
         {
             Image = [.. Enumerable.Range(0, 256).Select(p => (float)(0.5 + 0.5 * Math.Sin(p * 0.1 * (1 + i % 3) + i)))],
             Label = i % 3,
@@ -93,7 +93,7 @@ public class GanOptionEffectTests
         return [.. model.Transform(data).GetColumn<float[]>("Generated").SelectMany(row => row)];
     }
 
-    private sealed class Picture
+    private sealed class Image
     {
         [VectorType(1, 16, 16)]
         public float[] Image { get; set; } = [];

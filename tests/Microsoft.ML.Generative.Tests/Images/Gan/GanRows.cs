@@ -1,4 +1,5 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -16,7 +17,7 @@ internal static class GanRows
 {
     public const int Modes = 8;
 
-    /// <summary>The centre of one of eight Gaussians on the unit circle.</summary>
+    /// <summary>The center of one of eight Gaussians on the unit circle.</summary>
     public static (double X, double Y) Centre(int mode) => Math.SinCos(2 * Math.PI * mode / Modes);
 
     /// <summary>Points of all eight in turn.</summary>

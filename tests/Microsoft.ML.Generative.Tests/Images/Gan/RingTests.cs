@@ -34,7 +34,7 @@ public class RingTests
     }
 
     [Fact]
-    public void The_stabilised_game_draws_all_modes_and_little_else()
+    public void The_stabilized_game_draws_all_modes_and_little_else()
     {
         GanOptions options = Plain;
         (options.R1Weight, options.PenaltyInterval, options.EmaDecay, options.Beta1, options.LearningRateSchedule) = (0.05, 4, 0.995, 0.5, LearningRateSchedule.Cosine);

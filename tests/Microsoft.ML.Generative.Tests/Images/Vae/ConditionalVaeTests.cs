@@ -12,11 +12,11 @@ public sealed class ConditionalVaeConformityTests : EstimatorConformity<VaeTrans
         LabelColumnName = "Number",
         LabelCount = 40,
         LatentSize = 3,
-        Architecture = VaeArchitecture.Convolutional,
+        Network = VaeNetworkKind.Convolutional,
         ConvolutionChannels = [4],
         Likelihood = VaeLikelihood.DiscretizedLogistic,
-        BetaSchedule = VaeBetaSchedule.Cyclical,
-        BetaCycles = 2,
+        KlAnnealing = KlAnnealing.Cyclical,
+        KlCycles = 2,
         FreeBits = 0.1,
         Epochs = 2,
         BatchSize = 16,
@@ -134,8 +134,8 @@ public sealed class ConditionalVaeTests
             "LabelCount" => new() { LabelCount = 3 },
             "DynamicBinarization" => new() { DynamicBinarization = true, Likelihood = VaeLikelihood.Gaussian },
             "ImportanceSamples" => new() { ImportanceSamples = 2, Beta = 0.5 },
-            "BetaWarmup" => new() { BetaWarmup = 1.5 },
-            "BetaCycles" => new() { BetaCycles = 0 },
+            "BetaWarmup" => new() { KlWarmup = 1.5 },
+            "BetaCycles" => new() { KlCycles = 0 },
             _ => new() { FreeBits = -1 },
         };
         Assert.StartsWith(name, Assert.ThrowsAny<ArgumentException>(() => new MLContext().Transforms.Generative().Vae(options)).Message);
@@ -144,7 +144,7 @@ public sealed class ConditionalVaeTests
     [Fact]
     public void A_class_that_it_has_never_seen_scores_as_an_anomaly()
     {
-        // Trained on all digits but the 0s, on the pictures of which it then has to raise its score.
+        // Trained on all digits but the 0s, on the images of which it then has to raise its score.
         var ml = new MLContext(seed: 1);
         const uint HeldOut = 1;
         IDataView Without(IDataView data) => ml.Data.FilterByCustomPredicate<Row>(data, row => row.Label == HeldOut);

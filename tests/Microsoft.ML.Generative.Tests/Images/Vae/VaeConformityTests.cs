@@ -15,15 +15,15 @@ public sealed class VaeConformityTests : EstimatorConformity<VaeTransformer>
 
 public sealed class ConvolutionalVaeOnImagesConformityTests : EstimatorConformity<VaeTransformer>
 {
-    protected override string InputColumn => "Picture";
+    protected override string InputColumn => "Image";
 
     protected override bool CacheKeepsColumns => false;
 
     protected override IEstimator<VaeTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) => ml.Transforms.Generative().Vae(new VaeOptions
     {
-        InputColumnName = "Picture",
+        InputColumnName = "Image",
         LatentSize = 3,
-        Architecture = VaeArchitecture.Convolutional,
+        Network = VaeNetworkKind.Convolutional,
         ConvolutionChannels = [4],
         Likelihood = VaeLikelihood.Gaussian,
         Epochs = 1,
@@ -64,7 +64,7 @@ public sealed class VaeOnFeaturesConformityTests : EstimatorConformity<VaeTransf
     }
 }
 
-/// <summary>Small pictures: a bright square on dark noise, at a place that depends on the label.</summary>
+/// <summary>Small images: a bright square on dark noise, at a place that depends on the label.</summary>
 internal static class TinyImages
 {
     public const int Height = 6;
@@ -91,7 +91,7 @@ internal static class TinyImages
     public static IDataView AsImages(MLContext ml, int count) => ml.Data.LoadFromEnumerable(Enumerable.Range(0, count).Select(i =>
     {
         byte[] pixels = Pixels(i, 4);
-        return new ImageRow { Picture = MLImage.CreateFromPixels(Width, Height, MLPixelFormat.Bgra32, pixels), Number = i };
+        return new ImageRow { Image = MLImage.CreateFromPixels(Width, Height, MLPixelFormat.Bgra32, pixels), Number = i };
     }).ToArray());
 
     public sealed class VectorRow
@@ -107,7 +107,7 @@ internal static class TinyImages
     public sealed class ImageRow
     {
         [ImageType(Height, Width)]
-        public MLImage? Picture { get; set; }
+        public MLImage? Image { get; set; }
 
         public int Number { get; set; }
     }

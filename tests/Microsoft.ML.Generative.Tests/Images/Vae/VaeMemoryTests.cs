@@ -1,4 +1,5 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Images.Vae;
 
 namespace Microsoft.ML.Generative.Tests;
 

@@ -1,3 +1,6 @@
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Images.Vae;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -72,7 +75,7 @@ public sealed class VaeNetworkTests : IDisposable
     {
         var shape = new ImageShape(channels, height, width);
         using VaeNetwork network = Network(
-            new VaeOptions { LatentSize = 5, Architecture = VaeArchitecture.Convolutional, ConvolutionChannels = [4, 6, 8] }, shape, shape.Size);
+            new VaeOptions { LatentSize = 5, Network = VaeNetworkKind.Convolutional, ConvolutionChannels = [4, 6, 8] }, shape, shape.Size);
         (Tensor mean, Tensor logVariance) = network.Encode(rand([2, channels, height, width], dtype: float64));
         Assert.Equal([2, 5], mean.shape);
         Assert.Equal([2, 5], logVariance.shape);
@@ -80,15 +83,15 @@ public sealed class VaeNetworkTests : IDisposable
     }
 
     [Theory]
-    [InlineData(VaeArchitecture.Mlp, new int[0])]
-    [InlineData(VaeArchitecture.Mlp, new[] { 400 })]
-    [InlineData(VaeArchitecture.Mlp, new[] { 30, 20, 10 })]
-    [InlineData(VaeArchitecture.Convolutional, new[] { 5 })]
-    [InlineData(VaeArchitecture.Convolutional, new[] { 4, 6, 8 })]
-    public void Parameters_are_counted_without_making_the_network(VaeArchitecture architecture, int[] sizes)
+    [InlineData(VaeNetworkKind.Mlp, new int[0])]
+    [InlineData(VaeNetworkKind.Mlp, new[] { 400 })]
+    [InlineData(VaeNetworkKind.Mlp, new[] { 30, 20, 10 })]
+    [InlineData(VaeNetworkKind.Convolutional, new[] { 5 })]
+    [InlineData(VaeNetworkKind.Convolutional, new[] { 4, 6, 8 })]
+    public void Parameters_are_counted_without_making_the_network(VaeNetworkKind architecture, int[] sizes)
     {
         var shape = new ImageShape(3, 7, 12);
-        var options = new VaeOptions { LatentSize = 5, Architecture = architecture, HiddenSizes = sizes, ConvolutionChannels = sizes };
+        var options = new VaeOptions { LatentSize = 5, Network = architecture, HiddenSizes = sizes, ConvolutionChannels = sizes };
         using VaeNetwork network = Network(options, shape, shape.Size);
         Assert.Equal(network.parameters().Sum(p => p.numel()), VaeNetwork.CountParameters(options, shape, shape.Size));
     }
@@ -98,14 +101,14 @@ public sealed class VaeNetworkTests : IDisposable
         Assert.Equal(652_824, VaeNetwork.CountParameters(new VaeOptions { LatentSize = 20, HiddenSizes = [400] }, shape: null, 784));
 
     [Theory]
-    [InlineData(VaeArchitecture.Mlp, VaeLikelihood.Bernoulli)]
-    [InlineData(VaeArchitecture.Convolutional, VaeLikelihood.Gaussian)]
-    public void Gradients_agree_with_finite_differences(VaeArchitecture architecture, VaeLikelihood likelihood)
+    [InlineData(VaeNetworkKind.Mlp, VaeLikelihood.Bernoulli)]
+    [InlineData(VaeNetworkKind.Convolutional, VaeLikelihood.Gaussian)]
+    public void Gradients_agree_with_finite_differences(VaeNetworkKind architecture, VaeLikelihood likelihood)
     {
         random.manual_seed(1);
         var shape = new ImageShape(1, 4, 4);
         using VaeNetwork network = Network(
-            new VaeOptions { LatentSize = 2, HiddenSizes = [6], ConvolutionChannels = [3], Architecture = architecture, Likelihood = likelihood, NoiseStandardDeviation = 0.7 },
+            new VaeOptions { LatentSize = 2, HiddenSizes = [6], ConvolutionChannels = [3], Network = architecture, Likelihood = likelihood, NoiseStandardDeviation = 0.7 },
             shape, shape.Size);
         Tensor x = rand([3, 1, 4, 4], dtype: float64);
         Tensor noise = randn([3, 2], dtype: float64);

@@ -1,3 +1,8 @@
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Evaluation;
+using Microsoft.ML.Generative.Images.Vae;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -11,20 +16,20 @@ public sealed class VaeObjectiveTests : IDisposable
     public void Dispose() => _scope.Dispose();
 
     [Theory]
-    [InlineData(VaeBetaSchedule.Constant, 1, 3.0)]
-    [InlineData(VaeBetaSchedule.Linear, 1, 0.0)]
-    [InlineData(VaeBetaSchedule.Linear, 21, 3.0 * 20 / 50)]
-    [InlineData(VaeBetaSchedule.Linear, 51, 3.0)]
-    [InlineData(VaeBetaSchedule.Linear, 100, 3.0)]
-    [InlineData(VaeBetaSchedule.Cyclical, 1, 0.0)]
-    [InlineData(VaeBetaSchedule.Cyclical, 6, 3.0 * 5 / 12.5)]
-    [InlineData(VaeBetaSchedule.Cyclical, 20, 3.0)]
-    [InlineData(VaeBetaSchedule.Cyclical, 26, 0.0)]
-    [InlineData(VaeBetaSchedule.Cyclical, 81, 3.0 * 5 / 12.5)]
-    public void Beta_follows_its_schedule(VaeBetaSchedule schedule, long step, double expected)
+    [InlineData(KlAnnealing.Constant, 1, 3.0)]
+    [InlineData(KlAnnealing.Linear, 1, 0.0)]
+    [InlineData(KlAnnealing.Linear, 21, 3.0 * 20 / 50)]
+    [InlineData(KlAnnealing.Linear, 51, 3.0)]
+    [InlineData(KlAnnealing.Linear, 100, 3.0)]
+    [InlineData(KlAnnealing.Cyclical, 1, 0.0)]
+    [InlineData(KlAnnealing.Cyclical, 6, 3.0 * 5 / 12.5)]
+    [InlineData(KlAnnealing.Cyclical, 20, 3.0)]
+    [InlineData(KlAnnealing.Cyclical, 26, 0.0)]
+    [InlineData(KlAnnealing.Cyclical, 81, 3.0 * 5 / 12.5)]
+    public void Beta_follows_its_schedule(KlAnnealing schedule, long step, double expected)
     {
         // 100 steps, the weight rises over half: of the training, or of each of four cycles of 25 steps.
-        var options = new VaeOptions { Beta = 3, BetaSchedule = schedule, BetaWarmup = 0.5, BetaCycles = 4 };
+        var options = new VaeOptions { Beta = 3, KlAnnealing = schedule, KlWarmup = 0.5, KlCycles = 4 };
         Assert.Equal(expected, VaeObjective.BetaAt(options, step, 100), 12);
     }
 

@@ -3,9 +3,9 @@ namespace Microsoft.ML.Generative.Tests;
 public sealed class VaePrecisionTests
 {
     [Theory]
-    [InlineData(VaeArchitecture.Mlp)]
-    [InlineData(VaeArchitecture.Convolutional)]
-    public void Trained_in_BFloat16_the_loss_is_that_of_Float32_within_one_percent(VaeArchitecture architecture)
+    [InlineData(VaeNetworkKind.Mlp)]
+    [InlineData(VaeNetworkKind.Convolutional)]
+    public void Trained_in_BFloat16_the_loss_is_that_of_Float32_within_one_percent(VaeNetworkKind architecture)
     {
         var ml = new MLContext(seed: 2);
         IDataView data = TinyImages.AsVectors(ml, 64);
@@ -14,7 +14,7 @@ public sealed class VaePrecisionTests
             using VaeTransformer model = ml.Transforms.Generative().Vae(new VaeOptions
             {
                 InputColumnName = "Pixels",
-                Architecture = architecture,
+                Network = architecture,
                 ConvolutionChannels = [8],
                 HiddenSizes = [32],
                 LatentSize = 2,

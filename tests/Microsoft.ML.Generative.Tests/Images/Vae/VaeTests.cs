@@ -1,5 +1,7 @@
 using System.IO.Compression;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Evaluation;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -95,7 +97,7 @@ public sealed class VaeTests(VaeTests.TrainedModel trained) : IClassFixture<VaeT
     }
 
     [Fact]
-    public void Generated_pictures_carry_their_shape()
+    public void Generated_images_carry_their_shape()
     {
         Assert.True(ImageShape.TryGet(_model.Generate(1).Schema["Generated"].Type, out ImageShape shape));
         Assert.Equal(new ImageShape(1, TinyImages.Height, TinyImages.Width), shape);
@@ -202,7 +204,7 @@ public sealed class VaeTests(VaeTests.TrainedModel trained) : IClassFixture<VaeT
     {
         var data = _ml.Data.LoadFromEnumerable([new Features()]);
         ArgumentException error = Assert.Throws<ArgumentException>(() => _ml.Transforms.Generative()
-            .Vae(new VaeOptions { InputColumnName = "Values", Architecture = VaeArchitecture.Convolutional }).Fit(data));
+            .Vae(new VaeOptions { InputColumnName = "Values", Network = VaeNetworkKind.Convolutional }).Fit(data));
         Assert.Contains("'Values' does not tell the shape", error.Message);
         Assert.Contains("Height and Width", error.Message);
     }

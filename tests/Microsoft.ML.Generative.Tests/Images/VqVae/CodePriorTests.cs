@@ -1,3 +1,8 @@
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Images.VqVae;
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -7,7 +12,7 @@ namespace Microsoft.ML.Generative.Tests;
 public sealed class CodePriorTests : IDisposable
 {
     private readonly DisposeScope _scope = NewDisposeScope();
-    private readonly VqVaeOptions _options = new() { CodebookSize = 3, PriorLayers = 2, PriorWidth = 8, PriorHeads = 2 };
+    private readonly VqVaeOptions _options = new() { CodebookSize = 3, PriorLayers = 2, PriorEmbeddingSize = 8, PriorHeads = 2 };
 
     public void Dispose() => _scope.Dispose();
 

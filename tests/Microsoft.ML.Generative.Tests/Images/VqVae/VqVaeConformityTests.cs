@@ -24,7 +24,7 @@ internal static class TinyVqVae
         Epochs = 1,
         PriorEpochs = 1,
         PriorLayers = 1,
-        PriorWidth = 8,
+        PriorEmbeddingSize = 8,
         PriorHeads = 2,
         BatchSize = 12,
         TransformBatchSize = 7,

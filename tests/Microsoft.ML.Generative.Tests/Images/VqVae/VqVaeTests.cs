@@ -13,7 +13,7 @@ public sealed class VqVaeTests
         Epochs = 12,
         PriorEpochs = 4,
         PriorLayers = 1,
-        PriorWidth = 32,
+        PriorEmbeddingSize = 32,
         BatchSize = 64,
         LearningRate = 4e-3,
         Seed = 1,
@@ -30,7 +30,7 @@ public sealed class VqVaeTests
         IDataView test = ml.Generative().Datasets.Digits(100, seed: 2);
         IDataView output = model.Transform(test);
 
-        // A picture's variance around the mean picture is about 0.07; 7 × 7 codes of 5 bits tell most of it.
+        // An image's variance around the mean image is about 0.07; 7 × 7 codes of 5 bits tell most of it.
         Assert.InRange(output.GetColumn<float>("ReconstructionError").Average(), 0, 0.035);
         int[] codes = output.GetColumn<int[]>("Codes").First();
         Assert.Equal((49, 7, 7), (codes.Length, model.CodesHeight, model.CodesWidth));
@@ -84,7 +84,7 @@ public sealed class VqVaeTests
         Assert.Contains("3 codes were given; expected 7 × 7", Assert.ThrowsAny<ArgumentException>(() => model.Decode([1, 2, 3])).Message);
         Assert.ThrowsAny<ArgumentException>(() => model.Generate(1, new() { Temperature = -1 }));
         foreach ((string name, Action<VqVaeOptions> change) in ((string, Action<VqVaeOptions>)[])[
-            ("CodebookSize", o => o.CodebookSize = 1), ("Downsamplings", o => o.Downsamplings = 0), ("PriorWidth", o => o.PriorWidth = 30), ("CodebookDecay", o => o.CodebookDecay = 1)])
+            ("CodebookSize", o => o.CodebookSize = 1), ("Downsamplings", o => o.Downsamplings = 0), ("PriorWidth", o => o.PriorEmbeddingSize = 30), ("CodebookDecay", o => o.CodebookDecay = 1)])
         {
             VqVaeOptions wrong = Options();
             wrong.PriorHeads = 4;

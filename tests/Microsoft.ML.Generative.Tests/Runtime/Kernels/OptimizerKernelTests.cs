@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Runtime.Kernels;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;
@@ -108,7 +109,7 @@ public sealed class OptimizerKernelTests
     }
 
     [Fact]
-    public void A_part_of_a_buffer_is_updated_and_its_neighbours_are_not()
+    public void A_part_of_a_buffer_is_updated_and_its_neighbors_are_not()
     {
         using DisposeScope scope = torch.NewDisposeScope();
         torch.Tensor weights = torch.ones(40), gradients = torch.ones(40), velocity = torch.zeros(40);

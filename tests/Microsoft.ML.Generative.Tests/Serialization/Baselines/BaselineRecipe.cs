@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Runtime;
+
 namespace Microsoft.ML.Generative.Tests;
 
 /// <summary>How a model of the baselines was made, and what it is asked.</summary>

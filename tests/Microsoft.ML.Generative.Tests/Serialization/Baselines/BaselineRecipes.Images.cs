@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Schedulers;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -37,7 +38,7 @@ internal static partial class BaselineRecipes
         (ml, configure) => ml.Transforms.Generative().Gan(Brief(new GanOptions
         {
             LabelColumnName = "Label",
-            Architecture = GanArchitecture.Residual,
+            Network = GanNetworkKind.Residual,
             GeneratorConditioning = GanGeneratorConditioning.BatchNormalization,
             Objective = GanObjective.Hinge,
             BaseChannels = 2,
@@ -63,14 +64,14 @@ internal static partial class BaselineRecipes
         LabelConditioning = DiffusionLabelConditioning.CrossAttention,
         ContextTokens = 2,
         Prediction = PredictionType.Velocity,
-        NoiseSchedule = new NoiseScheduleOptions { BetaSchedule = BetaSchedule.Cosine, RescaleBetasZeroSnr = true, TrainTimesteps = 200 },
+        NoiseSchedule = new NoiseScheduleOptions { BetaSchedule = NoiseScheduleKind.Cosine, RescaleBetasZeroSnr = true, TrainTimesteps = 200 },
         Sampler = DiffusionSampler.Euler,
         LossWeighting = DiffusionLossWeighting.MinSnr,
     });
 
     private static BaselineRecipe Transformer => Diffusion(null, () => new DiffusionOptions
     {
-        Architecture = DiffusionArchitecture.Transformer,
+        Network = DiffusionNetworkKind.Dit,
         LabelColumnName = "Label",
     });
 
@@ -127,7 +128,7 @@ internal static partial class BaselineRecipes
         ml => BaselineRows.Images(ml),
         (ml, configure) => ml.Transforms.Generative().ImageClassifier(Brief(new ImageClassifierOptions
         {
-            Architecture = ImageClassifierArchitecture.Plain,
+            Network = ImageClassifierNetworkKind.Plain,
             Normalization = ImageClassifierNormalization.Group,
             BaseChannels = 4,
             Stages = 2,
@@ -143,7 +144,7 @@ internal static partial class BaselineRecipes
             LatentSize = 2,
             HiddenSizes = [8, 5],
             Likelihood = VaeLikelihood.LearnedGaussian,
-            BetaSchedule = VaeBetaSchedule.Cyclical,
+            KlAnnealing = KlAnnealing.Cyclical,
             FreeBits = 0.01,
         }).With(configure)).Fit(BaselineRows.Images(ml)),
         MeasureVae) { Format = 2 };
@@ -155,7 +156,7 @@ internal static partial class BaselineRecipes
         {
             LabelColumnName = "Label",
             LatentSize = 2,
-            Architecture = VaeArchitecture.Convolutional,
+            Network = VaeNetworkKind.Convolutional,
             ConvolutionChannels = [2, 4],
             HiddenSizes = [],
             ImportanceSamples = 2,
@@ -174,7 +175,7 @@ internal static partial class BaselineRecipes
             ResidualChannels = 2,
             PriorMaxSteps = 12,
             PriorLayers = 1,
-            PriorWidth = 8,
+            PriorEmbeddingSize = 8,
             PriorHeads = 2,
         }).With(configure)).Fit(BaselineRows.Images(ml)),
         MeasureVqVae) { Stages = ["vqvae", "prior"] };
@@ -185,7 +186,7 @@ internal static partial class BaselineRecipes
     private static DiffusionTransformer FitDiffusion(MLContext ml, DiffusionOptions options, Action<TrainingOptions> configure)
     {
         (options.BlockChannels, options.AttentionLevels, options.AttentionHeadSize, options.NormGroups) = ([2, 4], [1], 4, 2);
-        (options.PatchSize, options.TransformerSize, options.TransformerLayers, options.TransformerHeads, options.Steps) = (4, 8, 2, 2, 4);
+        (options.PatchSize, options.DitEmbeddingSize, options.DitLayers, options.DitHeads, options.Steps) = (4, 8, 2, 2, 4);
         return ml.Transforms.Generative().Diffusion(
             Brief(options).With(o => (o.MaxSteps, o.LearningRate) = (24, 0.02)).With(configure)).Fit(BaselineRows.Images(ml));
     }

@@ -2,6 +2,8 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.AI;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Evaluation;
+using Microsoft.ML.Generative.Tokenizers;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -38,7 +40,7 @@ internal static partial class BaselineRecipes
             Heads = 4,
             KeyValueHeads = 2,
             EmbeddingSize = 8,
-            HiddenSize = 12,
+            FeedForwardSize = 12,
             RotaryScaling = new RotaryScaling(RotaryScalingKind.Llama3, 2, OriginalContextLength: 12),
             SlidingWindow = 10,
             TieEmbeddings = false,
@@ -78,7 +80,7 @@ internal static partial class BaselineRecipes
             Layers = 1,
             Heads = 2,
             EmbeddingSize = 8,
-            HiddenSize = 12,
+            FeedForwardSize = 12,
             Positions = PositionEncoding.RotaryInterleaved,
             FeedForward = FeedForwardKind.GeluTanh,
         },

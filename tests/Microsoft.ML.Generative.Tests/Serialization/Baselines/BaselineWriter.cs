@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Training.Checkpoints;
 using Xunit.Abstractions;
 
 namespace Microsoft.ML.Generative.Tests;

@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;

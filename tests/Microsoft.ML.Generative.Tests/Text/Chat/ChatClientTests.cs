@@ -10,7 +10,7 @@ public sealed class ChatClientTests : IClassFixture<ChatClientTests.Parrot>
     public ChatClientTests(Parrot parrot) => _model = parrot.Model;
 
     [Fact]
-    public async Task An_answer_is_what_was_learnt_with_usage_and_reason()
+    public async Task An_answer_is_what_was_learned_with_usage_and_reason()
     {
         using IChatClient chat = _model.AsChatClient();
         ChatResponse response = await chat.GetResponseAsync("cat?", new() { Temperature = 0 });
@@ -122,7 +122,7 @@ public sealed class ChatClientTests : IClassFixture<ChatClientTests.Parrot>
         Assert.Contains("160 tokens", (await Assert.ThrowsAsync<ArgumentException>(() => generator.GenerateAsync([tooLong]))).Message);
     }
 
-    /// <summary>A model that has learnt two answers by heart.</summary>
+    /// <summary>A model that has learned two answers by heart.</summary>
     public sealed class Parrot : IDisposable
     {
         public Parrot()

@@ -1,4 +1,7 @@
 using Microsoft.Extensions.AI;
+using Microsoft.ML.Generative.Text.Chat;
+using Microsoft.ML.Generative.Text.Codec;
+using Microsoft.ML.Generative.Tokenizers;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -41,7 +44,7 @@ public sealed class ChatTemplateTests
     [InlineData("{{ '[INST] <<SYS>>' + system + '<</SYS>>' }}", "Llama2")]
     [InlineData("{{ bos_token }}{{ '[INST] ' + content + ' [/INST]' }}", "Mistral")]
     [InlineData("{{ '<|user|>' + content + eos_token }}{{ '<|assistant|>' }}", "Zephyr")]
-    public void A_model_s_own_template_is_recognised_by_its_markup(string jinja, string name) => Assert.Equal(name, ChatTemplate.Recognize(jinja).Name);
+    public void A_model_s_own_template_is_recognized_by_its_markup(string jinja, string name) => Assert.Equal(name, ChatTemplate.Recognize(jinja).Name);
 
     [Fact]
     public void An_unknown_template_is_refused_with_what_to_do()

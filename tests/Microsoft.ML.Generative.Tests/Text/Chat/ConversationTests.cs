@@ -1,4 +1,7 @@
 using CsCheck;
+using Microsoft.ML.Generative.Text.Chat;
+using Microsoft.ML.Generative.Text.Codec;
+using Microsoft.ML.Generative.Tokenizers;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -40,7 +43,7 @@ public sealed class ConversationTests
 
     [Theory]
     [MemberData(nameof(Parts))]
-    public void Of_a_conversation_the_answers_and_their_ends_are_learnt(string template, string[] parts)
+    public void Of_a_conversation_the_answers_and_their_ends_are_learned(string template, string[] parts)
     {
         (int[] ids, bool[] isAnswer) = ChatTemplate.Named(template)!.EncodeAnswers(new Conversation(_turns, wantsAnswer: false), _codec.Value);
         Assert.Equal(parts, Cut(ids, isAnswer));
@@ -65,7 +68,7 @@ public sealed class ConversationTests
     }
 
     [Fact]
-    public void Whatever_is_said_the_tokens_are_those_of_the_whole_text_and_answers_are_learnt_whole() =>
+    public void Whatever_is_said_the_tokens_are_those_of_the_whole_text_and_answers_are_learned_whole() =>
         Gen.Select(Gen.Select(UnicodeText.Any, UnicodeText.Any).Array[1, 3], Gen.Int[0, 5]).Sample((pairs, number) =>
         {
             ChatTemplate template = ChatTemplate.Named((string)Parts.ElementAt(number)[0])!;
@@ -74,10 +77,10 @@ public sealed class ConversationTests
             (int[] ids, bool[] isAnswer) = template.EncodeAnswers(conversation, _codec.Value);
             int[] whole = template.Encode(conversation, _codec.Value);
             Assert.Equal(whole[..ids.Length], ids);
-            string[] learnt = [.. Cut(ids, isAnswer).Where((_, i) => i % 2 == 1)];
-            Assert.Equal(pairs.Length, learnt.Length);
+            string[] learned = [.. Cut(ids, isAnswer).Where((_, i) => i % 2 == 1)];
+            Assert.Equal(pairs.Length, learned.Length);
             for (int i = 0; i < pairs.Length; i++)
-                Assert.Contains(UnicodeText.WellFormed(pairs[i].Item2), learnt[i]);
+                Assert.Contains(UnicodeText.WellFormed(pairs[i].Item2), learned[i]);
         }, iter: 500);
 
     [Fact]
@@ -117,7 +120,7 @@ public sealed class ConversationTests
     public void What_is_no_conversation_is_refused_by_what_is_wrong(string json, string words) =>
         Assert.Contains(words, Assert.Throws<ArgumentException>(() => ConversationJson.Read(json, wantsAnswer: true)).Message);
 
-    // Texts of tokens that are read and learnt, in turn.
+    // Texts of tokens that are read and learned, in turn.
     private static string[] Cut(int[] ids, bool[] isAnswer)
     {
         List<List<int>> parts = [];

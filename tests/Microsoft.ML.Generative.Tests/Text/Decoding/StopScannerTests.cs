@@ -1,4 +1,5 @@
 using CsCheck;
+using Microsoft.ML.Generative.Text.Decoding;
 
 namespace Microsoft.ML.Generative.Tests;
 

@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Text.Decoding;
+
 namespace Microsoft.ML.Generative.Tests;
 
 /// <summary>A language model that is a function from tokens to logits: what decoding does can be worked out by hand.</summary>

@@ -1,3 +1,8 @@
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Text.Codec;
+using Microsoft.ML.Generative.Text.Decoding;
+using Microsoft.ML.Generative.Tokenizers;
+
 namespace Microsoft.ML.Generative.Tests;
 
 public sealed class TextGeneratorTests

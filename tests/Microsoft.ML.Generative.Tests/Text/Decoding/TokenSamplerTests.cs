@@ -1,3 +1,6 @@
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Text.Decoding;
+
 namespace Microsoft.ML.Generative.Tests;
 
 public sealed class TokenSamplerTests

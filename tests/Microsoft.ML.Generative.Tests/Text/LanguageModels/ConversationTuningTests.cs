@@ -1,5 +1,8 @@
 using Microsoft.Extensions.AI;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Text.LanguageModels;
+using Microsoft.ML.Generative.Tokenizers;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -115,7 +118,7 @@ public sealed class ConversationTuningTests
     private static LanguageModelOptions Options()
     {
         LanguageModelOptions options = TinyText.Options();
-        options.Architecture = options.Architecture with { ContextLength = 96, EmbeddingSize = 32, HiddenSize = 32, Layers = 2 };
+        options.Architecture = options.Architecture with { ContextLength = 96, EmbeddingSize = 32, FeedForwardSize = 32, Layers = 2 };
         (options.MessagesColumnName, options.Generation.MaxTokens, options.Generation.Temperature) = (nameof(Row.Messages), 20, 0);
         return options;
     }

@@ -10,7 +10,7 @@ public sealed class LanguageModelArchitectureTests
         { LanguageModelArchitecture.Gpt2Xl, 1_557_611_200 },
         { LanguageModelArchitecture.GptNano with { VocabularySize = 65 }, 10_745_088 },
         { LanguageModelArchitecture.LlamaNano with { VocabularySize = 32_000 }, 15_191_712 },
-        { LanguageModelArchitecture.LlamaNano with { VocabularySize = 512, Layers = 5, Heads = 8, KeyValueHeads = 4, EmbeddingSize = 64, HiddenSize = 172 }, 260_032 },
+        { LanguageModelArchitecture.LlamaNano with { VocabularySize = 512, Layers = 5, Heads = 8, KeyValueHeads = 4, EmbeddingSize = 64, FeedForwardSize = 172 }, 260_032 },
         { LanguageModelArchitecture.Llama2, 6_738_415_616 },
         { LanguageModelArchitecture.Llama3, 1_235_814_400 },
         { LanguageModelArchitecture.SmolLm2, 134_515_008 },

@@ -24,7 +24,7 @@ internal static class TinyText
 
     public static LanguageModelOptions Options() => new()
     {
-        Architecture = LanguageModelArchitecture.LlamaNano with { Layers = 1, Heads = 2, EmbeddingSize = 16, HiddenSize = 16, ContextLength = 24 },
+        Architecture = LanguageModelArchitecture.LlamaNano with { Layers = 1, Heads = 2, EmbeddingSize = 16, FeedForwardSize = 16, ContextLength = 24 },
         Epochs = 2,
         BatchSize = 4,
         TransformBatchSize = 7,

@@ -1,4 +1,5 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Text.Decoding;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;

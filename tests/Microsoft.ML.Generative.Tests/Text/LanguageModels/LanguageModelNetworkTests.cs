@@ -1,3 +1,7 @@
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Text.Decoding;
+using Microsoft.ML.Generative.Text.LanguageModels;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;

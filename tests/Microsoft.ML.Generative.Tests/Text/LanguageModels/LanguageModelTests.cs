@@ -1,5 +1,11 @@
 using System.Text;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Evaluation;
+using Microsoft.ML.Generative.Text.Codec;
+using Microsoft.ML.Generative.Text.LanguageModels;
+using Microsoft.ML.Generative.Text.Tokenization;
+using Microsoft.ML.Generative.Tokenizers;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -246,7 +252,7 @@ public sealed class LanguageModelTests
     }
 
     [Fact]
-    public void A_character_that_was_not_learnt_is_named_with_its_column_and_row()
+    public void A_character_that_was_not_learned_is_named_with_its_column_and_row()
     {
         MLContext ml = new(seed: 1);
         var error = Assert.Throws<InvalidDataException>(() =>

@@ -1,4 +1,11 @@
 using System.Text.Json.Nodes;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Serialization.Safetensors;
+using Microsoft.ML.Generative.Text.Codec;
+using Microsoft.ML.Generative.Text.LanguageModels;
+using Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
+using Microsoft.ML.Generative.Text.Tokenization;
+using Microsoft.ML.Generative.Tokenizers;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;

@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Text.Decoding;
+
 namespace Microsoft.ML.Generative.Tests;
 
 public sealed class StoriesTests

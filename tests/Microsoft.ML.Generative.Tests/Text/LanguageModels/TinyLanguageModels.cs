@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Text.LanguageModels;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;
@@ -21,7 +23,7 @@ internal static class TinyLanguageModels
         Layers = 2,
         Heads = 4,
         EmbeddingSize = 16,
-        HiddenSize = 24,
+        FeedForwardSize = 24,
     };
 
     public static TheoryData<string> Names => [.. All.Keys];

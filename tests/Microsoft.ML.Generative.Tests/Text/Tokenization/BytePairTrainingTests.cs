@@ -1,5 +1,8 @@
 using System.Diagnostics;
 using CsCheck;
+using Microsoft.ML.Generative.Text.Tokenization;
+using Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
+using Microsoft.ML.Generative.Tokenizers;
 using Xunit.Abstractions;
 
 namespace Microsoft.ML.Generative.Tests;

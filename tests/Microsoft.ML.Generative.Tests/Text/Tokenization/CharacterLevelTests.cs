@@ -1,5 +1,7 @@
 using CsCheck;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Text.Tokenization;
+using Microsoft.ML.Generative.Tokenizers;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -43,7 +45,7 @@ public sealed class CharacterLevelTests
     }
 
     [Fact]
-    public void What_reads_like_a_special_token_is_text_where_it_is_not_to_be_recognised()
+    public void What_reads_like_a_special_token_is_text_where_it_is_not_to_be_recognized()
     {
         GenerativeTokenizer tokenizer = GenerativeTokenizers.CharacterLevel(["ab<end>"], new CharacterLevelOptions { EndOfTextToken = "<end>" });
 

@@ -1,6 +1,9 @@
 using System.Text;
 using System.Text.RegularExpressions;
 using CsCheck;
+using Microsoft.ML.Generative.Text.Tokenization;
+using Microsoft.ML.Generative.Text.Tokenization.Formats;
+using Microsoft.ML.Generative.Tokenizers;
 
 namespace Microsoft.ML.Generative.Tests;
 

@@ -1,4 +1,5 @@
 using CsCheck;
+using Microsoft.ML.Generative.Text.Tokenization;
 using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.Generative.Tests;

@@ -1,4 +1,7 @@
 using CsCheck;
+using Microsoft.ML.Generative.Text.Tokenization;
+using Microsoft.ML.Generative.Text.Tokenization.Formats;
+using Microsoft.ML.Generative.Tokenizers;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -59,7 +62,7 @@ public sealed class Llama2CTokenizerFileTests
     [DataFileFact(Tiny)]
     public void Ids_are_those_of_merging_the_best_pair_one_at_a_time()
     {
-        // As llama2.c does it: of all neighbours those whose token has the highest score, the leftmost first.
+        // As llama2.c does it: of all neighbors those whose token has the highest score, the leftmost first.
         var (tokens, scores) = Read(DataFile.Find(Tiny)!);
         var ids = tokens.Index().ToDictionary(entry => entry.Item, entry => entry.Index);
         Gen.OneOf(Gen.Char["abelnot "], Gen.Char["aeht "], Gen.Char[' ', '~']).Array[1, 60].Sample(letters =>

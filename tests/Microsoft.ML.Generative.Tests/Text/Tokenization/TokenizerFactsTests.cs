@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Text.Tokenization;
+using Microsoft.ML.Generative.Tokenizers;
 using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.Generative.Tests;

@@ -1,4 +1,6 @@
 using System.Text;
+using Microsoft.ML.Generative.Text.Tokenization;
+using Microsoft.ML.Generative.Tokenizers;
 using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.Generative.Tests;

@@ -1,3 +1,6 @@
+using Microsoft.ML.Generative.Text.Tokenization;
+using Microsoft.ML.Generative.Tokenizers;
+
 namespace Microsoft.ML.Generative.Tests;
 
 public sealed class TokenizerFolderTests : IDisposable

@@ -1,6 +1,8 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using CsCheck;
+using Microsoft.ML.Generative.Text.Tokenization;
+using Microsoft.ML.Generative.Tokenizers;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -72,7 +74,7 @@ public sealed class TokenizerJsonTests
     [InlineData("""{"type": "Replace", "pattern": {"String": " "}, "content": ""}""", "ÀÉﬁ\t中İx\0")]
     [InlineData("""{"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true}""", "  ae ﬁ  中 ix ")]
     [InlineData("""{"type": "BertNormalizer", "clean_text": false, "handle_chinese_chars": false, "strip_accents": true, "lowercase": false}""", "  AE ﬁ\t中Ix\0 ")]
-    public void Normalisers_change_texts_as_Hugging_Face_s(string json, string expected)
+    public void Normalizers_change_texts_as_Hugging_Face_s(string json, string expected)
     {
         WithPart("normalizer", json).EncodeToTokens("  ÀÉ ﬁ\t中İx\0 ", out string? text);
 

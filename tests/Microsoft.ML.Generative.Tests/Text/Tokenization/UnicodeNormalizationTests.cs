@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using CsCheck;
+using Microsoft.ML.Generative.Text.Tokenization.Unicode;
 
 namespace Microsoft.ML.Generative.Tests;
 

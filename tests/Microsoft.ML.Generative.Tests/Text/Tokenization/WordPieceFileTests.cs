@@ -1,3 +1,7 @@
+using Microsoft.ML.Generative.Text.Tokenization;
+using Microsoft.ML.Generative.Text.Tokenization.Formats;
+using Microsoft.ML.Generative.Tokenizers;
+
 namespace Microsoft.ML.Generative.Tests;
 
 public sealed class WordPieceFileTests

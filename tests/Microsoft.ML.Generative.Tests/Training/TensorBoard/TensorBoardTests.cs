@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Training.Reporting;
 using SkiaSharp;
 using Tensorboard;
 using TorchSharp;
@@ -123,7 +125,7 @@ public sealed class TensorBoardTests : IDisposable
     {
         VaeTransformer Fit(string? directory) => new MLContext(seed: 1) is var ml ? ml.Transforms.Generative().Vae(new VaeOptions
         {
-            InputColumnName = "Picture",
+            InputColumnName = "Image",
             LatentSize = 2,
             HiddenSizes = [8],
             Epochs = 2,
@@ -137,13 +139,13 @@ public sealed class TensorBoardTests : IDisposable
         Assert.Equal(SavedVae.Rows(without), SavedVae.Rows(with));
 
         List<Event> events = EventFileReader.Read(_folder.File("vae"));
-        foreach ((string name, int columns, int rows) in new[] { ("pictures/samples", 8, 8), ("pictures/reconstructions", 8, 2) })
+        foreach ((string name, int columns, int rows) in new[] { ("images/samples", 8, 8), ("images/reconstructions", 8, 2) })
         {
             var images = events.Images(name);
             Assert.Equal([3, 6], images.Select(i => i.Step));
-            using SKBitmap picture = SKBitmap.Decode(images[1].Image.EncodedImageString.ToByteArray());
-            Assert.Equal((columns * (TinyImages.Width + 1) - 1, rows * (TinyImages.Height + 1) - 1), (picture.Width, picture.Height));
-            Assert.Equal((picture.Width, picture.Height), (images[1].Image.Width, images[1].Image.Height));
+            using SKBitmap image = SKBitmap.Decode(images[1].Image.EncodedImageString.ToByteArray());
+            Assert.Equal((columns * (TinyImages.Width + 1) - 1, rows * (TinyImages.Height + 1) - 1), (image.Width, image.Height));
+            Assert.Equal((image.Width, image.Height), (images[1].Image.Width, images[1].Image.Height));
             Assert.NotEqual(images[0].Image.EncodedImageString, images[1].Image.EncodedImageString);
         }
     }
@@ -155,8 +157,8 @@ public sealed class TensorBoardTests : IDisposable
     public void A_sheet_has_each_pixel_in_its_place(int channels)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        torch.Tensor pictures = torch.arange(3 * channels * 4, torch.float32).view(3, channels, 2, 2).div(100).requires_grad_(true);
-        PictureSheet sheet = PictureSheet.Of(pictures, columns: 2);
+        torch.Tensor images = torch.arange(3 * channels * 4, torch.float32).view(3, channels, 2, 2).div(100).requires_grad_(true);
+        ImageSheet sheet = ImageSheet.Of(images, columns: 2);
         Assert.Equal((5, 5, channels), (sheet.Width, sheet.Height, sheet.Channels));
 
         using SKBitmap png = SKBitmap.Decode(sheet.Png, new SKImageInfo(5, 5, SKColorType.Rgba8888, SKAlphaType.Unpremul));
@@ -172,7 +174,7 @@ public sealed class TensorBoardTests : IDisposable
                     {
                         double expected = Math.Round(((i * channels + c) * 4 + y * 2 + x) / 100.0 * 255);
 
-                        // Colours under low alpha are kept in fewer bits by decoders.
+                        // Colors under low alpha are kept in fewer bits by decoders.
                         Assert.InRange(values[c], expected - (channels == 4 ? 8 : 1), expected + (channels == 4 ? 8 : 1));
                     }
                 }
@@ -184,10 +186,10 @@ public sealed class TensorBoardTests : IDisposable
     }
 
     [Fact]
-    public void Values_that_are_no_colours_are_clamped()
+    public void Values_that_are_no_colors_are_clamped()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using SKBitmap png = SKBitmap.Decode(PictureSheet.Of(torch.tensor(new[] { -1f, 2, float.NaN, float.PositiveInfinity }).view(1, 1, 2, 2), 1).Png);
+        using SKBitmap png = SKBitmap.Decode(ImageSheet.Of(torch.tensor(new[] { -1f, 2, float.NaN, float.PositiveInfinity }).view(1, 1, 2, 2), 1).Png);
         Assert.Equal([0, 255, 0, 255], new[] { png.GetPixel(0, 0), png.GetPixel(1, 0), png.GetPixel(0, 1), png.GetPixel(1, 1) }.Select(c => (int)c.Red));
     }
 

@@ -1,12 +1,12 @@
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
 
-/// <summary>A network that tells noise, picture or velocity from a noisy picture and its time.</summary>
+/// <summary>A network that tells noise, image or velocity from a noisy image and its time.</summary>
 internal abstract class DenoiserNetwork(string name) : nn.Module(name)
 {
-    /// <summary>What the network says of noisy pictures.</summary>
-    /// <param name="x">Noisy pictures and what else they are conditioned on by channels, [batch, channels, height, width].</param>
+    /// <summary>What the network says of noisy images.</summary>
+    /// <param name="x">Noisy images and what else they are conditioned on by channels, [batch, channels, height, width].</param>
     /// <param name="time">Times in the unit of timesteps, [batch], Float32.</param>
     /// <param name="labels">Classes, [batch], Int64; <see langword="null"/> for a network without.</param>
     /// <returns>[batch, channels out, height, width], Float32.</returns>

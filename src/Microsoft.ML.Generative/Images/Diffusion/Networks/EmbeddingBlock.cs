@@ -1,7 +1,8 @@
+using Microsoft.ML.Generative.Layers;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
 
 /// <summary>Two layers that a time's sines and cosines go through.</summary>
 internal sealed class EmbeddingBlock : nn.Module<Tensor, Tensor>

@@ -1,7 +1,8 @@
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
 
 /// <summary>Times as vectors.</summary>
 internal static class Sinusoids

@@ -1,7 +1,9 @@
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
 
 /// <summary>
 /// Attention of all pixels to all pixels, or to the vectors of a context, with a shortcut around it (Wang et al. 2018; Ho et al. 2020,
@@ -19,11 +21,11 @@ internal sealed class UNetAttentionBlock : nn.Module
     private readonly double _scale;
 
     /// <param name="config">The network's form.</param>
-    /// <param name="channels">Channels of the pictures.</param>
-    /// <param name="normGroups">Groups of the normalisation before; 0: none.</param>
+    /// <param name="channels">Channels of the images.</param>
+    /// <param name="normGroups">Groups of the normalization before; 0: none.</param>
     /// <param name="scale">What the sum with the shortcut is divided by.</param>
     /// <param name="contextSize">Values of a context's vector; 0: the pixels attend to each other.</param>
-    public UNetAttentionBlock(UNetConfig config, int channels, int normGroups, double scale = 1, int contextSize = 0)
+    public UNetAttentionBlock(UNetArchitecture config, int channels, int normGroups, double scale = 1, int contextSize = 0)
         : base(nameof(UNetAttentionBlock))
     {
         (_heads, _scale) = (channels / (config.AttentionHeadSize ?? channels), scale);

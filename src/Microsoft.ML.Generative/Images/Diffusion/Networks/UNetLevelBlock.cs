@@ -1,8 +1,9 @@
+using Microsoft.ML.Generative.Layers;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
 
 /// <summary>One level of a U-Net, on the way down or up, or its middle: residual blocks and attentions, and what changes the size at the end.</summary>
 internal sealed class UNetLevelBlock : nn.Module
@@ -29,7 +30,7 @@ internal sealed class UNetLevelBlock : nn.Module
             blocks.ToArray() is { Length: > 0 } some ? new ModuleList<UNetAttentionBlock>(some) : null;
     }
 
-    public static UNetLevelBlock Down(UNetConfig config, int level)
+    public static UNetLevelBlock Down(UNetArchitecture config, int level)
     {
         int channels = config.BlockOutChannels[level], before = config.BlockOutChannels[Math.Max(0, level - 1)];
         UNetBlockKind kind = config.DownBlocks[level];
@@ -44,7 +45,7 @@ internal sealed class UNetLevelBlock : nn.Module
             downsampler: downsampler);
     }
 
-    public static UNetLevelBlock Up(UNetConfig config, int step)
+    public static UNetLevelBlock Up(UNetArchitecture config, int step)
     {
         int level = config.Levels - 1 - step;
         int channels = config.BlockOutChannels[level];
@@ -63,7 +64,7 @@ internal sealed class UNetLevelBlock : nn.Module
             upsampler: upsampler);
     }
 
-    public static UNetLevelBlock Middle(UNetConfig config)
+    public static UNetLevelBlock Middle(UNetArchitecture config)
     {
         int channels = config.BlockOutChannels[^1];
         double scale = config.MidBlockScaleFactor;
@@ -114,12 +115,12 @@ internal sealed class UNetLevelBlock : nn.Module
         var block => ((UNetResizeBlock)block).Forward(x),
     };
 
-    private static IEnumerable<UNetAttentionBlock> Attentions(UNetConfig config, int channels, UNetBlockKind kind, int count, int contextSize) =>
+    private static IEnumerable<UNetAttentionBlock> Attentions(UNetArchitecture config, int channels, UNetBlockKind kind, int count, int contextSize) =>
         Enumerable.Range(0, kind == UNetBlockKind.Attention ? count : 0)
             .Select(_ => new UNetAttentionBlock(config, channels, config.NormGroups, contextSize: contextSize));
 }
 
-/// <summary>Halves height and width by a convolution, or doubles them by nearest neighbours and one.</summary>
+/// <summary>Halves height and width by a convolution, or doubles them by nearest neighbors and one.</summary>
 internal sealed class UNetResizeBlock : nn.Module
 {
     private readonly nn.Module<Tensor, Tensor> conv;

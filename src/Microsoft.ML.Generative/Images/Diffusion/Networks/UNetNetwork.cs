@@ -1,7 +1,9 @@
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
 
 /// <summary>
 /// A U-Net that knows the time (Ho et al. 2020, appendix B; Dhariwal, Nichol 2021, section 3), with the computation and the weights' names of diffusers'
@@ -20,7 +22,7 @@ internal sealed class UNetNetwork : DenoiserNetwork
     private readonly GroupNormalization conv_norm_out;
     private readonly nn.Module<Tensor, Tensor> conv_out;
 
-    public UNetNetwork(UNetConfig config)
+    public UNetNetwork(UNetArchitecture config)
         : base(nameof(UNetNetwork))
     {
         Config = config;
@@ -43,7 +45,7 @@ internal sealed class UNetNetwork : DenoiserNetwork
         nn.init.zeros_(conv_out.get_parameter("weight")!);
     }
 
-    public UNetConfig Config { get; }
+    public UNetArchitecture Config { get; }
 
     public override Tensor Forward(Tensor x, Tensor time, Tensor? labels)
     {

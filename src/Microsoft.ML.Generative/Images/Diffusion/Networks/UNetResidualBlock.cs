@@ -1,7 +1,9 @@
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
 
 /// <summary>How a residual block changes height and width.</summary>
 internal enum Resampling
@@ -12,7 +14,7 @@ internal enum Resampling
 }
 
 /// <summary>
-/// Two convolutions, each after a group normalisation, with the time in between and a shortcut around them (Ho et al. 2020, appendix B).
+/// Two convolutions, each after a group normalization, with the time in between and a shortcut around them (Ho et al. 2020, appendix B).
 /// </summary>
 internal sealed class UNetResidualBlock : nn.Module
 {
@@ -23,11 +25,11 @@ internal sealed class UNetResidualBlock : nn.Module
     private readonly nn.Module<Tensor, Tensor> conv2;
     private readonly nn.Module<Tensor, Tensor>? conv_shortcut;
 
-    private readonly UNetConfig _config;
+    private readonly UNetArchitecture _config;
     private readonly Resampling _resampling;
     private readonly double _scale;
 
-    public UNetResidualBlock(UNetConfig config, int inChannels, int outChannels, Resampling resampling = Resampling.None, double scale = 1)
+    public UNetResidualBlock(UNetArchitecture config, int inChannels, int outChannels, Resampling resampling = Resampling.None, double scale = 1)
         : base(nameof(UNetResidualBlock))
     {
         (_config, _resampling, _scale) = (config, resampling, scale);

@@ -1,10 +1,10 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
 
 /// <summary>How many numbers a U-Net has, without making it.</summary>
 internal static class UNetSize
 {
     /// <exception cref="OverflowException">More than can be counted.</exception>
-    public static long CountParameters(UNetConfig config)
+    public static long CountParameters(UNetArchitecture config)
     {
         checked
         {

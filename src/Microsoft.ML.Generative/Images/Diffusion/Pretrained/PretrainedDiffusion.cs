@@ -1,9 +1,16 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Images.Diffusion.Networks;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Schedulers;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Serialization.Safetensors;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Diffusion.Pretrained;
 
 /// <summary>Diffusion models as folders in the layout of diffusers: <c>model_index.json</c>, <c>unet/</c> and <c>scheduler/</c>.</summary>
 internal static class PretrainedDiffusion
@@ -55,9 +62,9 @@ internal static class PretrainedDiffusion
     {
         string? obstacle = config switch
         {
-            { Options.Architecture: not DiffusionArchitecture.UNet } => "its network is a transformer of this library's own",
+            { Options.Network: not DiffusionNetworkKind.UNet } => "its network is a transformer of this library's own",
             { Options.LabelConditioning: DiffusionLabelConditioning.CrossAttention } => "its network looks at the class by cross-attention",
-            { LowResolution: not null } => "it is conditioned on smaller pictures",
+            { LowResolution: not null } => "it is conditioned on smaller images",
             _ => null,
         };
         if (obstacle is not null)
@@ -102,10 +109,10 @@ internal static class PretrainedDiffusion
 
     private static DiffusionConfig ConfigOf(UNetConfigFile file, JsonObject scheduler, long seed, Action<string> warn)
     {
-        UNetConfig network = file.Network;
+        UNetArchitecture network = file.Network;
         var shape = new ImageShape(network.InChannels, file.Height, file.Width);
         if (network.OutChannels != shape.Channels && network.OutChannels != 2 * shape.Channels)
-            throw new InvalidDataException($"The network of '{NetworkConfigName}' has {network.InChannels} channels in and {network.OutChannels} out; expected as many, or twice as many with learnt variances.");
+            throw new InvalidDataException($"The network of '{NetworkConfigName}' has {network.InChannels} channels in and {network.OutChannels} out; expected as many, or twice as many with learned variances.");
         using NoiseScheduler known = NoiseScheduler.FromConfig(scheduler, warn);
         var options = new DiffusionOptions
         {

@@ -1,13 +1,16 @@
 using System.Text.Json.Nodes;
+using Microsoft.ML.Generative.Images.Diffusion.Networks;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Serialization.Safetensors;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Diffusion.Pretrained;
 
 /// <summary>The <c>config.json</c> of a <c>UNet2DModel</c> as diffusers writes it, and the network that it describes.</summary>
 /// <param name="Network">The network.</param>
-/// <param name="Height">Of the pictures, in pixels.</param>
-/// <param name="Width">Of the pictures, in pixels.</param>
-/// <param name="HasNullClass">Whether the last class is that of pictures without one; this library's own remark.</param>
-internal sealed record UNetConfigFile(UNetConfig Network, int Height, int Width, bool HasNullClass)
+/// <param name="Height">Of the images, in pixels.</param>
+/// <param name="Width">Of the images, in pixels.</param>
+/// <param name="HasNullClass">Whether the last class is that of images without one; this library's own remark.</param>
+internal sealed record UNetConfigFile(UNetArchitecture Network, int Height, int Width, bool HasNullClass)
 {
     public const string ClassName = "UNet2DModel";
 
@@ -56,7 +59,7 @@ internal sealed record UNetConfigFile(UNetConfig Network, int Height, int Width,
     /// <summary>The file's content.</summary>
     public JsonObject ToJson()
     {
-        UNetConfig n = Network;
+        UNetArchitecture n = Network;
         var json = new JsonObject
         {
             ["_class_name"] = ClassName,
@@ -111,7 +114,7 @@ internal sealed record UNetConfigFile(UNetConfig Network, int Height, int Width,
             json.Choose("mid_block_type", "UNetMidBlock2D", new Dictionary<string, bool> { ["UNetMidBlock2D"] = true });
         int? timesteps = time == "learned" ? json.Count("num_train_timesteps") ?? throw json.Bad("'time_embedding_type' is learned, but there is no 'num_train_timesteps'") : null;
 
-        var network = new UNetConfig
+        UNetArchitecture network = new UNetArchitecture
         {
             InChannels = json.Count("in_channels") ?? 3,
             OutChannels = json.Count("out_channels") ?? 3,
@@ -143,7 +146,7 @@ internal sealed record UNetConfigFile(UNetConfig Network, int Height, int Width,
         IReadOnlyList<int> sides = json.Counts("sample_size") ?? [];
         (int height, int width) = sides is [var side] ? (side, side)
             : sides is [var h, var w] ? (h, w)
-            : throw json.Bad("'sample_size' does not tell the height and width of the pictures");
+            : throw json.Bad("'sample_size' does not tell the height and width of the images");
         return new UNetConfigFile(network, height, width, json.Truth(NullClass) ?? false);
     }
 

@@ -1,7 +1,10 @@
 using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.Diffusion.Schedulers;
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Schedulers;
 
 /// <summary>Options of <see cref="DdimInverseScheduler"/>.</summary>
 public sealed record DdimInverseSchedulerOptions : NoiseSchedulerOptions
@@ -12,15 +15,15 @@ public sealed record DdimInverseSchedulerOptions : NoiseSchedulerOptions
     {
     }
 
-    /// <summary>Whether a predicted picture is cut off at <see cref="ClipSampleRange"/>. Default: true.</summary>
+    /// <summary>Whether a predicted image is cut off at <see cref="ClipSampleRange"/>. Default: true.</summary>
     [JsonPropertyName("clip_sample")]
     public bool ClipSample { get; init; } = true;
 
-    /// <summary>The largest value of a predicted picture, above 0. Default: 1.</summary>
+    /// <summary>The largest value of a predicted image, above 0. Default: 1.</summary>
     [JsonPropertyName("clip_sample_range")]
     public double ClipSampleRange { get; init; } = 1;
 
-    /// <summary>Whether the first step comes from a picture without noise, and not from that of the first timestep. Default: true.</summary>
+    /// <summary>Whether the first step comes from an image without noise, and not from that of the first timestep. Default: true.</summary>
     [JsonPropertyName("set_alpha_to_one")]
     public bool SetAlphaToOne { get; init; } = true;
 
@@ -34,7 +37,7 @@ public sealed record DdimInverseSchedulerOptions : NoiseSchedulerOptions
 }
 
 /// <summary>
-/// <see cref="DdimScheduler"/> backwards: from a picture to the noise that it would be drawn from (Song et al. 2020, section 4.3). Its timesteps rise.
+/// <see cref="DdimScheduler"/> backwards: from an image to the noise that it would be drawn from (Song et al. 2020, section 4.3). Its timesteps rise.
 /// </summary>
 public sealed class DdimInverseScheduler : NoiseScheduler
 {
@@ -57,10 +60,10 @@ public sealed class DdimInverseScheduler : NoiseScheduler
         float alphaNext = AlphasCumulative[noisier];
         float signal = MathF.Sqrt(alpha), rest = MathF.Sqrt(1 - alpha);
 
-        Tensor picture = Picture(sample, modelOutput, signal, rest), epsilon = Noise(sample, modelOutput, signal, rest);
+        Tensor image = Image(sample, modelOutput, signal, rest), epsilon = Noise(sample, modelOutput, signal, rest);
         if (_options.ClipSample)
-            picture = SampleThreshold.Clip(picture, _options.ClipSampleRange);
-        return new SchedulerStep(picture.Times(MathF.Sqrt(alphaNext)).Plus(epsilon, MathF.Sqrt(1 - alphaNext)), picture);
+            image = SampleThreshold.Clip(image, _options.ClipSampleRange);
+        return new SchedulerStep(image.Times(MathF.Sqrt(alphaNext)).Plus(epsilon, MathF.Sqrt(1 - alphaNext)), image);
     }
 
     private protected override double[] Choose(int steps) =>

@@ -1,7 +1,10 @@
 using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.Diffusion.Schedulers;
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Schedulers;
 
 /// <summary>Options of <see cref="DdimScheduler"/>.</summary>
 public sealed record DdimSchedulerOptions : NoiseSchedulerOptions
@@ -12,19 +15,19 @@ public sealed record DdimSchedulerOptions : NoiseSchedulerOptions
     {
     }
 
-    /// <summary>Whether a predicted picture is cut off at <see cref="ClipSampleRange"/>. Default: true.</summary>
+    /// <summary>Whether a predicted image is cut off at <see cref="ClipSampleRange"/>. Default: true.</summary>
     [JsonPropertyName("clip_sample")]
     public bool ClipSample { get; init; } = true;
 
-    /// <summary>The largest value of a predicted picture, above 0. Default: 1.</summary>
+    /// <summary>The largest value of a predicted image, above 0. Default: 1.</summary>
     [JsonPropertyName("clip_sample_range")]
     public double ClipSampleRange { get; init; } = 1;
 
-    /// <summary>Whether the last step goes to a picture without noise, and not to that of the first timestep. Default: true.</summary>
+    /// <summary>Whether the last step goes to an image without noise, and not to that of the first timestep. Default: true.</summary>
     [JsonPropertyName("set_alpha_to_one")]
     public bool SetAlphaToOne { get; init; } = true;
 
-    /// <summary>Dynamic thresholding of predicted pictures (Saharia et al. 2022), in place of clipping. Default: false.</summary>
+    /// <summary>Dynamic thresholding of predicted images (Saharia et al. 2022), in place of clipping. Default: false.</summary>
     [JsonPropertyName("thresholding")]
     public bool Thresholding { get; init; }
 
@@ -40,7 +43,7 @@ public sealed record DdimSchedulerOptions : NoiseSchedulerOptions
     [JsonIgnore]
     public double Eta { get; init; }
 
-    /// <summary>Whether the noise is computed anew from the picture after clipping. Default: false.</summary>
+    /// <summary>Whether the noise is computed again from the image after clipping. Default: false.</summary>
     [JsonIgnore]
     public bool UseClippedModelOutput { get; init; }
 
@@ -77,20 +80,20 @@ public sealed class DdimScheduler : NoiseScheduler
         float alpha = AlphasCumulative[t], alphaPrevious = previous >= 0 ? AlphasCumulative[previous] : _options.SetAlphaToOne ? 1 : AlphasCumulative[0];
         float signal = MathF.Sqrt(alpha), rest = MathF.Sqrt(1 - alpha);
 
-        Tensor picture = Picture(sample, modelOutput, signal, rest), epsilon = Noise(sample, modelOutput, signal, rest);
+        Tensor image = Image(sample, modelOutput, signal, rest), epsilon = Noise(sample, modelOutput, signal, rest);
         if (_options.Thresholding)
-            picture = SampleThreshold.Dynamic(picture, _options.DynamicThresholdingRatio, _options.SampleMaxValue);
+            image = SampleThreshold.Dynamic(image, _options.DynamicThresholdingRatio, _options.SampleMaxValue);
         else if (_options.ClipSample)
-            picture = SampleThreshold.Clip(picture, _options.ClipSampleRange);
+            image = SampleThreshold.Clip(image, _options.ClipSampleRange);
         if (_options.UseClippedModelOutput)
-            epsilon = sample.Plus(picture, -signal).Over(rest);
+            epsilon = sample.Plus(image, -signal).Over(rest);
 
         float deviation = (float)_options.Eta * MathF.Sqrt(Variance(alpha, alphaPrevious));
         Tensor direction = epsilon.Times(MathF.Sqrt(1 - alphaPrevious - deviation * deviation));
-        Tensor next = picture.Times(MathF.Sqrt(alphaPrevious)).Plus(direction);
+        Tensor next = image.Times(MathF.Sqrt(alphaPrevious)).Plus(direction);
         if (_options.Eta > 0)
             next = next.Plus(Draw(noise, sample), deviation);
-        return new SchedulerStep(next, picture);
+        return new SchedulerStep(next, image);
     }
 
     /// <summary>One with <see cref="DdimSchedulerOptions.UseClippedModelOutput"/>, at its beginning.</summary>

@@ -1,7 +1,10 @@
 using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.Diffusion.Schedulers;
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Schedulers;
 
 /// <summary>The variance of a step of <see cref="DdpmScheduler"/>.</summary>
 public enum DdpmVarianceType
@@ -44,15 +47,15 @@ public sealed record DdpmSchedulerOptions : NoiseSchedulerOptions
     [JsonPropertyName("variance_type")]
     public DdpmVarianceType VarianceType { get; init; }
 
-    /// <summary>Whether a predicted picture is cut off at <see cref="ClipSampleRange"/>. Default: true.</summary>
+    /// <summary>Whether a predicted image is cut off at <see cref="ClipSampleRange"/>. Default: true.</summary>
     [JsonPropertyName("clip_sample")]
     public bool ClipSample { get; init; } = true;
 
-    /// <summary>The largest value of a predicted picture, above 0. Default: 1.</summary>
+    /// <summary>The largest value of a predicted image, above 0. Default: 1.</summary>
     [JsonPropertyName("clip_sample_range")]
     public double ClipSampleRange { get; init; } = 1;
 
-    /// <summary>Dynamic thresholding of predicted pictures (Saharia et al. 2022), in place of clipping. Default: false.</summary>
+    /// <summary>Dynamic thresholding of predicted images (Saharia et al. 2022), in place of clipping. Default: false.</summary>
     [JsonPropertyName("thresholding")]
     public bool Thresholding { get; init; }
 
@@ -76,7 +79,7 @@ public sealed record DdpmSchedulerOptions : NoiseSchedulerOptions
 
 /// <summary>
 /// Denoising diffusion probabilistic models (Ho, Jain, Abbeel 2020, <see href="https://arxiv.org/abs/2006.11239"/>, algorithm 2): the process backwards, with
-/// noise in each step but the last. With a variance that is learnt, the predictor's output has twice the sample's channels.
+/// noise in each step but the last. With a variance that is learned, the predictor's output has twice the sample's channels.
 /// </summary>
 public sealed class DdpmScheduler : NoiseScheduler
 {
@@ -112,17 +115,17 @@ public sealed class DdpmScheduler : NoiseScheduler
             (modelOutput, learned) = (parts[0], parts[1]);
         }
 
-        Tensor picture = Picture(sample, modelOutput, MathF.Sqrt(alpha), MathF.Sqrt(1 - alpha));
+        Tensor image = Image(sample, modelOutput, MathF.Sqrt(alpha), MathF.Sqrt(1 - alpha));
         if (_options.Thresholding)
-            picture = SampleThreshold.Dynamic(picture, _options.DynamicThresholdingRatio, _options.SampleMaxValue);
+            image = SampleThreshold.Dynamic(image, _options.DynamicThresholdingRatio, _options.SampleMaxValue);
         else if (_options.ClipSample)
-            picture = SampleThreshold.Clip(picture, _options.ClipSampleRange);
+            image = SampleThreshold.Clip(image, _options.ClipSampleRange);
 
         // Eq. 7.
-        Tensor next = picture.Times(MathF.Sqrt(alphaPrevious) * stepBeta / (1 - alpha)).Plus(sample.Times(MathF.Sqrt(stepAlpha) * (1 - alphaPrevious) / (1 - alpha)));
+        Tensor next = image.Times(MathF.Sqrt(alphaPrevious) * stepBeta / (1 - alpha)).Plus(sample.Times(MathF.Sqrt(stepAlpha) * (1 - alphaPrevious) / (1 - alpha)));
         if (t > 0)
             next = next.Plus(Deviation(t, learned) * Draw(noise, sample));
-        return new SchedulerStep(next, picture);
+        return new SchedulerStep(next, image);
     }
 
     /// <summary>The variance of a step of <see cref="DdpmVarianceType.FixedSmall"/> (eq. 7), not below 1e-20.</summary>

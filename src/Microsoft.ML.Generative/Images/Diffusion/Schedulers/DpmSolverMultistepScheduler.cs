@@ -1,7 +1,10 @@
 using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.Diffusion.Schedulers;
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Schedulers;
 
 /// <summary>What <see cref="DpmSolverMultistepScheduler"/> integrates.</summary>
 public enum DpmAlgorithmType
@@ -10,7 +13,7 @@ public enum DpmAlgorithmType
     [JsonStringEnumMemberName("dpmsolver")]
     DpmSolver,
 
-    /// <summary>The picture (Lu et al. 2022, DPM-Solver++): stays stable with guidance.</summary>
+    /// <summary>The image (Lu et al. 2022, DPM-Solver++): stays stable with guidance.</summary>
     [JsonStringEnumMemberName("dpmsolver++")]
     DpmSolverPlusPlus,
 
@@ -18,7 +21,7 @@ public enum DpmAlgorithmType
     [JsonStringEnumMemberName("sde-dpmsolver")]
     SdeDpmSolver,
 
-    /// <summary>The picture, with new noise in each step.</summary>
+    /// <summary>The image, with new noise in each step.</summary>
     [JsonStringEnumMemberName("sde-dpmsolver++")]
     SdeDpmSolverPlusPlus,
 }
@@ -58,11 +61,11 @@ public sealed record DpmSolverMultistepSchedulerOptions : MultistepSchedulerOpti
     [JsonPropertyName("lambda_min_clipped")]
     public double LambdaMinClipped { get; init; } = double.NegativeInfinity;
 
-    /// <summary>Whether the predictor learnt the variance too, in further channels, which are not used. Default: none, it did not.</summary>
+    /// <summary>Whether the predictor learned the variance too, in further channels, which are not used. Default: none, it did not.</summary>
     [JsonPropertyName("variance_type")]
     public DdpmVarianceType? VarianceType { get; init; }
 
-    internal bool IsOfPicture => AlgorithmType is DpmAlgorithmType.DpmSolverPlusPlus or DpmAlgorithmType.SdeDpmSolverPlusPlus;
+    internal bool IsOfImage => AlgorithmType is DpmAlgorithmType.DpmSolverPlusPlus or DpmAlgorithmType.SdeDpmSolverPlusPlus;
 
     internal bool IsStochastic => AlgorithmType is DpmAlgorithmType.SdeDpmSolver or DpmAlgorithmType.SdeDpmSolverPlusPlus;
 
@@ -75,8 +78,8 @@ public sealed record DpmSolverMultistepSchedulerOptions : MultistepSchedulerOpti
             throw new ArgumentException($"{nameof(VarianceType)} is {variance}; expected {DdpmVarianceType.Learned}, {DdpmVarianceType.LearnedRange} or none.", nameof(VarianceType));
         if (double.IsNaN(LambdaMinClipped) || LambdaMinClipped == double.PositiveInfinity)
             throw new ArgumentException($"{nameof(LambdaMinClipped)} is {LambdaMinClipped}; expected a number or −∞.", nameof(LambdaMinClipped));
-        if (!IsOfPicture && FinalSigmasType == FinalSigmasType.Zero)
-            throw new ArgumentException($"{nameof(AlgorithmType)} is {AlgorithmType}, which cannot go to a picture without noise: set {nameof(FinalSigmasType)} to {FinalSigmasType.SigmaMin}.", nameof(FinalSigmasType));
+        if (!IsOfImage && FinalSigmasType == FinalSigmasType.Zero)
+            throw new ArgumentException($"{nameof(AlgorithmType)} is {AlgorithmType}, which cannot go to an image without noise: set {nameof(FinalSigmasType)} to {FinalSigmasType.SigmaMin}.", nameof(FinalSigmasType));
         if (UseLuLambdas && HasOwnSigmas)
             throw new ArgumentException($"{nameof(UseLuLambdas)} is set together with another way to space the steps; expected one of them.", nameof(UseLuLambdas));
         if (AlgorithmType == DpmAlgorithmType.SdeDpmSolver && SolverOrder == 3)
@@ -126,12 +129,12 @@ public sealed class DpmSolverMultistepScheduler : MultistepNoiseScheduler
         SolverPoint from = PointAt(index), to = PointAt(index + 1);
         if (modelOutput.size(1) == 2 * sample.size(1))
             modelOutput = modelOutput.narrow(1, 0, sample.size(1));
-        Tensor picture = Threshold(Picture(sample, modelOutput, from.Alpha, from.Sigma));
+        Tensor image = Threshold(Image(sample, modelOutput, from.Alpha, from.Sigma));
         float h = to.Lambda - from.Lambda;
         if (h == 0)
-            return StandStill(sample, picture);
-        Tensor output = _options.IsOfPicture ? picture
-            : _options.Thresholding ? sample.Plus(picture, -from.Alpha).Over(from.Sigma)
+            return StandStill(sample, image);
+        Tensor output = _options.IsOfImage ? image
+            : _options.Thresholding ? sample.Plus(image, -from.Alpha).Over(from.Sigma)
             : Noise(sample, modelOutput, from.Alpha, from.Sigma);
         Push(output, from);
 
@@ -144,7 +147,7 @@ public sealed class DpmSolverMultistepScheduler : MultistepNoiseScheduler
         if (_options.IsStochastic)
             next = next.Plus(Draw(noise, sample), NoiseWeight(to, h));
         CountStep();
-        return new SchedulerStep(next, picture);
+        return new SchedulerStep(next, image);
     }
 
     internal override bool TakesVariance => _options.VarianceType is not null;
@@ -209,7 +212,7 @@ public sealed class DpmSolverMultistepScheduler : MultistepNoiseScheduler
     {
         int last = TrainTimesteps - AlphasCumulative.Count(a => MathF.Log(MathF.Sqrt(a)) - MathF.Log(MathF.Sqrt(1 - a)) < _options.LambdaMinClipped);
         double[] even = TimestepGrid.WithoutLast(TrainTimesteps, last, steps, _options.TimestepSpacing, _options.StepsOffset);
-        bool isCosine = _options.Schedule.BetaSchedule == BetaSchedule.Cosine;
+        bool isCosine = _options.Schedule.BetaSchedule == NoiseScheduleKind.Cosine;
         if (!_options.UseLuLambdas)
             return Space(even, t => _options.UseKarrasSigmas && !isCosine ? Math.Round(t, MidpointRounding.ToEven) : Math.Truncate(t));
 

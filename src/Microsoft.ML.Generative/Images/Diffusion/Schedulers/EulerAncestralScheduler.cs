@@ -1,6 +1,8 @@
+using Microsoft.ML.Generative.Images.Diffusion.Schedulers;
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Schedulers;
 
 /// <summary>Options of <see cref="EulerAncestralScheduler"/>.</summary>
 public sealed record EulerAncestralSchedulerOptions : NoiseSchedulerOptions
@@ -37,11 +39,11 @@ public sealed class EulerAncestralScheduler : SigmaNoiseScheduler
     {
         int index = Index(timestep);
         (float from, float to) = (Sigmas[index], Sigmas[index + 1]);
-        Tensor picture = PictureAt(sample, modelOutput, from);
+        Tensor image = ImageAt(sample, modelOutput, from);
         float up = MathF.Sqrt(to * to * (from * from - to * to) / (from * from)), down = MathF.Sqrt(to * to - up * up);
-        Tensor derivative = (sample - picture).Over(from);
+        Tensor derivative = (sample - image).Over(from);
         CountStep();
-        return new SchedulerStep(sample.Plus(derivative, down - from).Plus(Draw(noise, sample), up), picture);
+        return new SchedulerStep(sample.Plus(derivative, down - from).Plus(Draw(noise, sample), up), image);
     }
 
     private protected override double[] Choose(int steps)

@@ -1,12 +1,15 @@
 using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.Diffusion.Schedulers;
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Schedulers;
 
 /// <summary>Where the last step of a sampler goes.</summary>
 public enum FinalSigmasType
 {
-    /// <summary>To a picture without noise.</summary>
+    /// <summary>To an image without noise.</summary>
     [JsonStringEnumMemberName("zero")]
     Zero,
 
@@ -80,10 +83,10 @@ public sealed class EulerScheduler : SigmaNoiseScheduler
         float sigma = Sigmas[index], gamma = (float)Math.Min(_options.Churn / (Sigmas.Length - 1), Math.Sqrt(2) - 1), noisier = sigma * (gamma + 1);
         if (gamma > 0)
             sample = sample.Plus(Draw(noise, sample).Times(_options.ChurnNoise), MathF.Sqrt(noisier * noisier - sigma * sigma));
-        Tensor picture = PredictionType == PredictionType.Velocity ? PictureAt(sample, modelOutput, sigma) : PictureAt(sample, modelOutput, noisier);
-        Tensor derivative = (sample - picture).Over(noisier);
+        Tensor image = PredictionType == PredictionType.Velocity ? ImageAt(sample, modelOutput, sigma) : ImageAt(sample, modelOutput, noisier);
+        Tensor derivative = (sample - image).Over(noisier);
         CountStep();
-        return new SchedulerStep(sample.Plus(derivative, Sigmas[index + 1] - noisier), picture);
+        return new SchedulerStep(sample.Plus(derivative, Sigmas[index + 1] - noisier), image);
     }
 
     private protected override double[] Choose(int steps) =>

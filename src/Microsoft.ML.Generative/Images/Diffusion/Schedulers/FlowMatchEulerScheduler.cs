@@ -1,7 +1,10 @@
 using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.Diffusion.Schedulers;
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Schedulers;
 
 /// <summary>Options of <see cref="FlowMatchEulerScheduler"/>.</summary>
 public sealed record FlowMatchEulerSchedulerOptions : NoiseSchedulerOptions
@@ -29,7 +32,7 @@ public sealed record FlowMatchEulerSchedulerOptions : NoiseSchedulerOptions
     [JsonPropertyName("use_exponential_sigmas")]
     public bool UseExponentialSigmas { get; init; }
 
-    /// <summary>Whether each step goes to a picture and adds new noise to it. Default: false, along the flow.</summary>
+    /// <summary>Whether each step goes to an image and adds new noise to it. Default: false, along the flow.</summary>
     [JsonPropertyName("stochastic_sampling")]
     public bool StochasticSampling { get; init; }
 
@@ -46,7 +49,7 @@ public sealed record FlowMatchEulerSchedulerOptions : NoiseSchedulerOptions
 }
 
 /// <summary>
-/// Euler's method along the flow from noise to picture that a model of flow matching has learnt (Lipman et al. 2022; Esser et al. 2024). A sample at time σ is
+/// Euler's method along the flow from noise to image that a model of flow matching has learned (Lipman et al. 2022; Esser et al. 2024). A sample at time σ is
 /// (1 − σ) x₀ + σ ε; the predictor tells ε − x₀, and timesteps are σ times those of the training.
 /// </summary>
 public sealed class FlowMatchEulerScheduler : NoiseScheduler
@@ -73,9 +76,9 @@ public sealed class FlowMatchEulerScheduler : NoiseScheduler
             throw new InvalidOperationException($"All {Timesteps.Count} timesteps have been taken: call {nameof(SetTimesteps)} to begin again.");
         (float sigma, float next) = (_sigmas[index], _sigmas[index + 1]);
         _index = index + 1;
-        Tensor picture = sample.Plus(modelOutput, -sigma);
+        Tensor image = sample.Plus(modelOutput, -sigma);
         return new SchedulerStep(
-            _options.StochasticSampling ? picture.Times(1 - next).Plus(Draw(noise, sample), next) : sample.Plus(modelOutput, next - sigma), picture);
+            _options.StochasticSampling ? image.Times(1 - next).Plus(Draw(noise, sample), next) : sample.Plus(modelOutput, next - sigma), image);
     }
 
     /// <inheritdoc/>

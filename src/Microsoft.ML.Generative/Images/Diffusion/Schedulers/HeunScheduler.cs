@@ -1,7 +1,10 @@
 using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.Diffusion.Schedulers;
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Schedulers;
 
 /// <summary>Options of <see cref="HeunScheduler"/>. In diffusers' configurations β goes from 0.00085 to 0.012 where nothing else is said.</summary>
 public sealed record HeunSchedulerOptions : SigmaSchedulerOptions
@@ -12,11 +15,11 @@ public sealed record HeunSchedulerOptions : SigmaSchedulerOptions
         Schedule = new NoiseScheduleOptions { BetaStart = 0.00085, BetaEnd = 0.012 };
     }
 
-    /// <summary>Whether a predicted picture is cut off at <see cref="ClipSampleRange"/>. Default: false.</summary>
+    /// <summary>Whether a predicted image is cut off at <see cref="ClipSampleRange"/>. Default: false.</summary>
     [JsonPropertyName("clip_sample")]
     public bool ClipSample { get; init; }
 
-    /// <summary>The largest value of a predicted picture, above 0. Default: 1.</summary>
+    /// <summary>The largest value of a predicted image, above 0. Default: 1.</summary>
     [JsonPropertyName("clip_sample_range")]
     public double ClipSampleRange { get; init; } = 1;
 
@@ -62,11 +65,11 @@ public sealed class HeunScheduler : SigmaNoiseScheduler
         int index = Index(timestep);
         bool isFirst = _first is null;
         (float sigma, float next) = isFirst ? (Sigmas[index], Sigmas[index + 1]) : (Sigmas[index - 1], Sigmas[index]);
-        Tensor picture = PictureAt(sample, modelOutput, isFirst ? sigma : next);
+        Tensor image = ImageAt(sample, modelOutput, isFirst ? sigma : next);
         if (_options.ClipSample)
-            picture = SampleThreshold.Clip(picture, _options.ClipSampleRange);
+            image = SampleThreshold.Clip(image, _options.ClipSampleRange);
 
-        Tensor derivative = (sample - picture).Over(isFirst ? sigma : next), result;
+        Tensor derivative = (sample - image).Over(isFirst ? sigma : next), result;
         if (_first is { } first)
         {
             result = first.Sample.Plus(first.Derivative.Plus(derivative).Times(0.5), next - sigma);
@@ -79,7 +82,7 @@ public sealed class HeunScheduler : SigmaNoiseScheduler
         }
 
         CountStep();
-        return new SchedulerStep(result, picture);
+        return new SchedulerStep(result, image);
     }
 
     internal override int Order => 2;

@@ -1,6 +1,9 @@
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.Diffusion.Schedulers;
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Schedulers;
 
 /// <summary>Options of <see cref="LmsScheduler"/>.</summary>
 public sealed record LmsSchedulerOptions : SigmaSchedulerOptions
@@ -36,8 +39,8 @@ public sealed class LmsScheduler : SigmaNoiseScheduler
     {
         int index = Index(timestep);
         float sigma = Sigmas[index];
-        Tensor picture = PictureAt(sample, modelOutput, sigma);
-        _derivatives.Add(Remember((sample - picture).Over(sigma)));
+        Tensor image = ImageAt(sample, modelOutput, sigma);
+        _derivatives.Add(Remember((sample - image).Over(sigma)));
         if (_derivatives.Count > _options.Order)
         {
             _derivatives[0].Dispose();
@@ -49,7 +52,7 @@ public sealed class LmsScheduler : SigmaNoiseScheduler
         for (int i = 0; i < Math.Min(order, _derivatives.Count); i++)
             next = next.Plus(_derivatives[^(i + 1)], Coefficient(order, index, i));
         CountStep();
-        return new SchedulerStep(next, picture);
+        return new SchedulerStep(next, image);
     }
 
     private protected override double[] Choose(int steps)

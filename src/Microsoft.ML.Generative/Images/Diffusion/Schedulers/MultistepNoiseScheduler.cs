@@ -1,6 +1,8 @@
+using Microsoft.ML.Generative.Images.Diffusion.Schedulers;
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Schedulers;
 
 /// <summary>
 /// A solver that computes the linear part of the probability flow exactly and the rest by what the predictor has said in earlier steps, in the half of the logarithm
@@ -8,7 +10,7 @@ namespace Microsoft.ML.Generative;
 /// </summary>
 public abstract class MultistepNoiseScheduler : NoiseScheduler
 {
-    // diffusers' value where nothing of the picture would be left: the smallest number of half precision.
+    // diffusers' value where nothing of the image would be left: the smallest number of half precision.
     private const float LowestAlpha = 1f / (1 << 24);
 
     private readonly MultistepSchedulerOptions _options;
@@ -65,14 +67,14 @@ public abstract class MultistepNoiseScheduler : NoiseScheduler
     }
 
     /// <summary>Goes past a timestep that rounding has made the same as the next: there is nothing to integrate.</summary>
-    private protected SchedulerStep StandStill(Tensor sample, Tensor picture)
+    private protected SchedulerStep StandStill(Tensor sample, Tensor image)
     {
         _index++;
-        return new SchedulerStep(sample.alias(), picture);
+        return new SchedulerStep(sample.alias(), image);
     }
 
-    private protected Tensor Threshold(Tensor picture) =>
-        _options.Thresholding ? SampleThreshold.Dynamic(picture, _options.DynamicThresholdingRatio, _options.SampleMaxValue) : picture;
+    private protected Tensor Threshold(Tensor image) =>
+        _options.Thresholding ? SampleThreshold.Dynamic(image, _options.DynamicThresholdingRatio, _options.SampleMaxValue) : image;
 
     /// <summary>Sets σ for even timesteps or for those of the options' own, and gives the timesteps.</summary>
     /// <param name="even">Even timesteps.</param>

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Common;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Schedulers;
 
 /// <summary>What the options of the multistep solvers have in common.</summary>
 public abstract record MultistepSchedulerOptions : SigmaSchedulerOptions
@@ -21,7 +22,7 @@ public abstract record MultistepSchedulerOptions : SigmaSchedulerOptions
     [JsonPropertyName("final_sigmas_type")]
     public FinalSigmasType FinalSigmasType { get; init; }
 
-    /// <summary>Dynamic thresholding of predicted pictures (Saharia et al. 2022). Default: false.</summary>
+    /// <summary>Dynamic thresholding of predicted images (Saharia et al. 2022). Default: false.</summary>
     [JsonPropertyName("thresholding")]
     public bool Thresholding { get; init; }
 

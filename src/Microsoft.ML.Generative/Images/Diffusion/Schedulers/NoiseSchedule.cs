@@ -1,14 +1,15 @@
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Schedulers;
 
 /// <summary>The tables of a diffusion process, by timestep, in Float32.</summary>
 /// <remarks>Computed in the order and the types of diffusers, so that samplers come to the same numbers.</remarks>
 /// <example>
 /// <code>
 /// var schedule = new NoiseSchedule(new NoiseScheduleOptions { BetaSchedule = BetaSchedule.Cosine });
-/// double signal = Math.Sqrt(schedule.AlphasCumulative[500]);   // what is left of a picture half-way
+/// double signal = Math.Sqrt(schedule.AlphasCumulative[500]);   // what is left of an image half-way
 /// </code>
 /// </example>
 public sealed class NoiseSchedule
@@ -38,7 +39,7 @@ public sealed class NoiseSchedule
     /// <summary>α = 1 − β.</summary>
     public IReadOnlyList<float> Alphas { get; }
 
-    /// <summary>ᾱ: the product of all α up to each timestep, the part of a noisy picture's variance that is picture (Ho et al. 2020, eq. 4).</summary>
+    /// <summary>ᾱ: the product of all α up to each timestep, the part of a noisy image's variance that is image (Ho et al. 2020, eq. 4).</summary>
     public IReadOnlyList<float> AlphasCumulative { get; }
 
     private static Tensor MakeBetas(NoiseScheduleOptions options)
@@ -48,11 +49,11 @@ public sealed class NoiseSchedule
             return tensor(trained.ToArray());
         switch (options.BetaSchedule)
         {
-            case BetaSchedule.ScaledLinear:
+            case NoiseScheduleKind.ScaledLinear:
                 return linspace(Math.Sqrt(options.BetaStart), Math.Sqrt(options.BetaEnd), count, ScalarType.Float32).square();
-            case BetaSchedule.Sigmoid:
+            case NoiseScheduleKind.Sigmoid:
                 return linspace(-6, 6, count, ScalarType.Float32).sigmoid().mul(options.BetaEnd - options.BetaStart).add(options.BetaStart);
-            case BetaSchedule.Cosine:
+            case NoiseScheduleKind.Cosine:
                 return tensor([.. Enumerable.Range(0, count).Select(i => (float)Math.Min(1 - CosineBar((i + 1) / (double)count) / CosineBar(i / (double)count), HighestCosineBeta))]);
             default:
                 return linspace(options.BetaStart, options.BetaEnd, count, ScalarType.Float32);

@@ -1,9 +1,10 @@
 using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Common;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Schedulers;
 
 /// <summary>How the variances β of a diffusion process go from the first to the last timestep.</summary>
-public enum BetaSchedule
+public enum NoiseScheduleKind
 {
     /// <summary>In a straight line (Ho et al. 2020, section 4).</summary>
     [JsonStringEnumMemberName("linear")]
@@ -22,14 +23,14 @@ public enum BetaSchedule
     Sigmoid,
 }
 
-/// <summary>What a network tells of a noisy picture.</summary>
+/// <summary>What a network tells of a noisy image.</summary>
 public enum PredictionType
 {
     /// <summary>The noise ε (Ho et al. 2020).</summary>
     [JsonStringEnumMemberName("epsilon")]
     Epsilon,
 
-    /// <summary>The picture x₀.</summary>
+    /// <summary>The image x₀.</summary>
     [JsonStringEnumMemberName("sample")]
     Sample,
 
@@ -69,15 +70,15 @@ public sealed record NoiseScheduleOptions
     [JsonPropertyName("beta_end")]
     public double BetaEnd { get; init; } = 0.02;
 
-    /// <summary>How β goes from one to the other. Default: <see cref="Generative.BetaSchedule.Linear"/>.</summary>
+    /// <summary>How β goes from one to the other. Default: <see cref="Generative.NoiseScheduleKind.Linear"/>.</summary>
     [JsonPropertyName("beta_schedule")]
-    public BetaSchedule BetaSchedule { get; init; } = BetaSchedule.Linear;
+    public NoiseScheduleKind BetaSchedule { get; init; } = NoiseScheduleKind.Linear;
 
     /// <summary>All β one by one, above 0 and at most 1, in place of a schedule; as many as <see cref="TrainTimesteps"/>. Default: none.</summary>
     [JsonPropertyName("trained_betas")]
     public IReadOnlyList<float>? TrainedBetas { get; init; }
 
-    /// <summary>Whether β are changed so that nothing of the picture is left at the last timestep (Lin et al. 2023, algorithm 1). Default: false.</summary>
+    /// <summary>Whether β are changed so that nothing of the image is left at the last timestep (Lin et al. 2023, algorithm 1). Default: false.</summary>
     [JsonPropertyName("rescale_betas_zero_snr")]
     public bool RescaleBetasZeroSnr { get; init; }
 

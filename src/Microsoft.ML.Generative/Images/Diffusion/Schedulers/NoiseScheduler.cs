@@ -1,11 +1,13 @@
 using System.Text.Json.Nodes;
+using Microsoft.ML.Generative.Images.Diffusion.Schedulers;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Schedulers;
 
 /// <summary>
-/// A sampler: goes from noise to a picture step by step, by what any predictor says of each step. Set the timesteps, then call <see cref="Step"/> for each of them
+/// A sampler: goes from noise to an image step by step, by what any predictor says of each step. Set the timesteps, then call <see cref="Step"/> for each of them
 /// in order.
 /// </summary>
 /// <remarks>
@@ -64,12 +66,12 @@ public abstract class NoiseScheduler : IDisposable
     /// <param name="timestep">One of <see cref="Timesteps"/>.</param>
     public virtual Tensor ScaleModelInput(Tensor sample, double timestep) => sample;
 
-    /// <summary>One step towards the picture.</summary>
+    /// <summary>One step towards the image.</summary>
     /// <param name="modelOutput">What the predictor says of the scaled sample, of the sample's shape.</param>
     /// <param name="timestep">The next of <see cref="Timesteps"/>.</param>
     /// <param name="sample">The sample, Float32, [batch, channels, ..].</param>
     /// <param name="noise">Standard normal noise of the sample's shape, for steps that add some. Default: from libtorch's generator.</param>
-    /// <returns>The sample one step nearer to the picture, and what the picture will be as far as the step can tell. Both belong to the caller.</returns>
+    /// <returns>The sample one step nearer to the image, and what the image will be as far as the step can tell. Both belong to the caller.</returns>
     /// <exception cref="ArgumentException">The timestep is none of <see cref="Timesteps"/>, or the output has another shape.</exception>
     /// <exception cref="InvalidOperationException">The timesteps have not been set, or all have been taken.</exception>
     public SchedulerStep Step(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise = null)
@@ -87,15 +89,15 @@ public abstract class NoiseScheduler : IDisposable
 
         using DisposeScope scope = NewDisposeScope();
         SchedulerStep step = Advance(modelOutput, timestep, sample, noise);
-        // The picture may be what the predictor has said.
-        Tensor picture = ReferenceEquals(step.PredictedOriginal, modelOutput) ? modelOutput.alias() : step.PredictedOriginal;
-        return new SchedulerStep(step.Previous.MoveToOuterDisposeScope(), picture.MoveToOuterDisposeScope());
+        // The image may be what the predictor has said.
+        Tensor image = ReferenceEquals(step.PredictedOriginal, modelOutput) ? modelOutput.alias() : step.PredictedOriginal;
+        return new SchedulerStep(step.Previous.MoveToOuterDisposeScope(), image.MoveToOuterDisposeScope());
     }
 
-    /// <summary>Pictures with as much noise as they have at timesteps.</summary>
-    /// <param name="original">Pictures, [batch, ..].</param>
+    /// <summary>Images with as much noise as they have at timesteps.</summary>
+    /// <param name="original">Images, [batch, ..].</param>
     /// <param name="noise">Standard normal, of the same shape.</param>
-    /// <param name="timesteps">A timestep for each picture, or one for all.</param>
+    /// <param name="timesteps">A timestep for each image, or one for all.</param>
     public virtual Tensor AddNoise(Tensor original, Tensor noise, Tensor timesteps)
     {
         float[] alphas = [.. Values(timesteps).Select(t => t >= 0 && t < TrainTimesteps
@@ -187,7 +189,7 @@ public abstract class NoiseScheduler : IDisposable
         tensor(values, device: like.device).view([values.Length, .. Enumerable.Repeat(1L, (int)like.dim() - 1)]);
 
     /// <summary>x0, from what the predictor says where the sample is √ᾱ x0 + √(1 − ᾱ) ε.</summary>
-    private protected Tensor Picture(Tensor sample, Tensor output, float signal, float noise) => PredictionType switch
+    private protected Tensor Image(Tensor sample, Tensor output, float signal, float noise) => PredictionType switch
     {
         PredictionType.Sample => output,
         PredictionType.Velocity => sample.Times(signal).Plus(output, -noise),
@@ -209,6 +211,6 @@ public abstract class NoiseScheduler : IDisposable
 }
 
 /// <summary>What a step gives.</summary>
-/// <param name="Previous">The sample one step nearer to the picture.</param>
-/// <param name="PredictedOriginal">What the picture will be as far as the step can tell.</param>
+/// <param name="Previous">The sample one step nearer to the image.</param>
+/// <param name="PredictedOriginal">What the image will be as far as the step can tell.</param>
 public readonly record struct SchedulerStep(Tensor Previous, Tensor PredictedOriginal);

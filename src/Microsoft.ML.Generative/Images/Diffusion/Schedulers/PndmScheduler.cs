@@ -1,7 +1,9 @@
 using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Images.Diffusion.Schedulers;
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Schedulers;
 
 /// <summary>Options of <see cref="PndmScheduler"/>.</summary>
 public sealed record PndmSchedulerOptions : NoiseSchedulerOptions
@@ -16,7 +18,7 @@ public sealed record PndmSchedulerOptions : NoiseSchedulerOptions
     [JsonPropertyName("skip_prk_steps")]
     public bool SkipPrkSteps { get; init; }
 
-    /// <summary>Whether the last step goes to a picture without noise, and not to that of the first timestep. Default: false.</summary>
+    /// <summary>Whether the last step goes to an image without noise, and not to that of the first timestep. Default: false.</summary>
     [JsonPropertyName("set_alpha_to_one")]
     public bool SetAlphaToOne { get; init; }
 

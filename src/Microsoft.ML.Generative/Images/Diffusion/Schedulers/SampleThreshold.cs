@@ -1,12 +1,12 @@
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Diffusion.Schedulers;
 
-/// <summary>What keeps a predicted picture within what pictures can be.</summary>
+/// <summary>What keeps a predicted image within what images can be.</summary>
 internal static class SampleThreshold
 {
     /// <summary>
-    /// Dynamic thresholding (Saharia et al. 2022, section 2.3): values beyond a quantile of the picture's own are cut off, and the rest is scaled to −1..1.
+    /// Dynamic thresholding (Saharia et al. 2022, section 2.3): values beyond a quantile of the image's own are cut off, and the rest is scaled to −1..1.
     /// </summary>
     public static Tensor Dynamic(Tensor sample, double ratio, double highest)
     {

@@ -1,8 +1,10 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Schedulers;
+using Microsoft.ML.Generative.Serialization.Safetensors;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Diffusion.Schedulers;
 
 /// <summary>Samplers as diffusers writes them to <c>scheduler_config.json</c>.</summary>
 internal static class SchedulerConfig

@@ -1,14 +1,16 @@
+using Microsoft.ML.Generative.Images.Diffusion.Schedulers;
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Schedulers;
 
 /// <summary>
-/// A sampler that counts noise by its standard deviation σ beside a picture of full size (Karras et al. 2022): the predictor gets the sample scaled down, which
+/// A sampler that counts noise by its standard deviation σ beside an image of full size (Karras et al. 2022): the predictor gets the sample scaled down, which
 /// <see cref="NoiseScheduler.ScaleModelInput"/> does.
 /// </summary>
 public abstract class SigmaNoiseScheduler : NoiseScheduler
 {
-    // diffusers' value where nothing of the picture would be left: the smallest number of half precision.
+    // diffusers' value where nothing of the image would be left: the smallest number of half precision.
     private const float LowestAlpha = 1f / (1 << 24);
 
     private readonly NoiseSchedulerOptions _options;
@@ -60,7 +62,7 @@ public abstract class SigmaNoiseScheduler : NoiseScheduler
     private protected void CountStep() => _index++;
 
     /// <summary>x0, from what the predictor says of the scaled sample.</summary>
-    private protected Tensor PictureAt(Tensor sample, Tensor output, float sigma) => PredictionType switch
+    private protected Tensor ImageAt(Tensor sample, Tensor output, float sigma) => PredictionType switch
     {
         PredictionType.Sample => output,
         PredictionType.Velocity => output.Times(-sigma / MathF.Sqrt(sigma * sigma + 1)).Plus(sample.Over(sigma * sigma + 1)),

@@ -1,6 +1,6 @@
 using System.Text.Json.Serialization;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Schedulers;
 
 /// <summary>What the options of samplers have in common whose steps can be spaced by the noise itself.</summary>
 public abstract record SigmaSchedulerOptions : NoiseSchedulerOptions

@@ -1,7 +1,7 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Diffusion.Schedulers;
 
 /// <summary>
-/// Noise counted by its standard deviation beside a picture of full size, σ = √((1 − ᾱ) / ᾱ) (Karras et al. 2022), by timestep: table in Float32, what is between
+/// Noise counted by its standard deviation beside an image of full size, σ = √((1 − ᾱ) / ᾱ) (Karras et al. 2022), by timestep: table in Float32, what is between
 /// its entries in Float64, as diffusers computes it.
 /// </summary>
 internal sealed class SigmaTable

@@ -1,6 +1,6 @@
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Diffusion.Schedulers;
 
 /// <summary>What the predictor has said, converted.</summary>
 /// <param name="Values">What it said.</param>

@@ -1,14 +1,14 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Diffusion.Schedulers;
 
-/// <summary>A place on the way: what picture and noise are multiplied by.</summary>
-/// <param name="Alpha">Of the picture.</param>
+/// <summary>A place on the way: what image and noise are multiplied by.</summary>
+/// <param name="Alpha">Of the image.</param>
 /// <param name="Sigma">Of the noise.</param>
 internal readonly record struct SolverPoint(float Alpha, float Sigma)
 {
     /// <summary>log(α / σ); infinite without noise.</summary>
     public float Lambda => MathF.Log(Alpha) - MathF.Log(Sigma);
 
-    /// <summary>From the noise beside a picture of full size.</summary>
+    /// <summary>From the noise beside an image of full size.</summary>
     public static SolverPoint Of(float sigma)
     {
         float alpha = 1 / MathF.Sqrt(sigma * sigma + 1);

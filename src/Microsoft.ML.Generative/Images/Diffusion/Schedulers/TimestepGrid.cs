@@ -1,4 +1,6 @@
-namespace Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Schedulers;
+
+namespace Microsoft.ML.Generative.Images.Diffusion.Schedulers;
 
 /// <summary>Which timesteps a sampler takes (Lin et al. 2023, table 2), in the order and with the rounding of diffusers.</summary>
 internal static class TimestepGrid

@@ -1,7 +1,10 @@
 using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.Diffusion.Schedulers;
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Schedulers;
 
 /// <summary>B(h) of <see cref="UniPcScheduler"/>.</summary>
 public enum UniPcSolverType
@@ -22,7 +25,7 @@ public sealed record UniPcSchedulerOptions : MultistepSchedulerOptions
     [JsonPropertyName("solver_type")]
     public UniPcSolverType SolverType { get; init; } = UniPcSolverType.Bh2;
 
-    /// <summary>Whether the picture is integrated, and not the noise. Default: true.</summary>
+    /// <summary>Whether the image is integrated, and not the noise. Default: true.</summary>
     [JsonPropertyName("predict_x0")]
     public bool PredictX0 { get; init; } = true;
 
@@ -36,7 +39,7 @@ public sealed record UniPcSchedulerOptions : MultistepSchedulerOptions
         OptionChecks.Defined(SolverType);
         ArgumentNullException.ThrowIfNull(DisableCorrector);
         if (!PredictX0 && FinalSigmasType == FinalSigmasType.Zero)
-            throw new ArgumentException($"{nameof(PredictX0)} is false, and the noise cannot be integrated to a picture without any: set {nameof(FinalSigmasType)} to {FinalSigmasType.SigmaMin}.", nameof(FinalSigmasType));
+            throw new ArgumentException($"{nameof(PredictX0)} is false, and the noise cannot be integrated to an image without any: set {nameof(FinalSigmasType)} to {FinalSigmasType.SigmaMin}.", nameof(FinalSigmasType));
     }
 }
 
@@ -63,8 +66,8 @@ public sealed class UniPcScheduler : MultistepNoiseScheduler
     {
         int index = Index(timestep);
         SolverPoint here = PointAt(index);
-        Tensor picture = Threshold(Picture(sample, modelOutput, here.Alpha, here.Sigma));
-        Tensor output = _options.PredictX0 ? picture : Noise(sample, modelOutput, here.Alpha, here.Sigma);
+        Tensor image = Threshold(Image(sample, modelOutput, here.Alpha, here.Sigma));
+        Tensor output = _options.PredictX0 ? image : Noise(sample, modelOutput, here.Alpha, here.Sigma);
         if (_lastSample is not null && index > 0 && !_options.DisableCorrector.Contains(index - 1))
             sample = Solve(_lastSample, _lastOrder, index - 1, output);
 
@@ -73,7 +76,7 @@ public sealed class UniPcScheduler : MultistepNoiseScheduler
             // The step before has been corrected.
             _lastSample?.Dispose();
             _lastSample = null;
-            return StandStill(sample, picture);
+            return StandStill(sample, image);
         }
 
         Push(output, here);
@@ -84,7 +87,7 @@ public sealed class UniPcScheduler : MultistepNoiseScheduler
         _lastSample = kept;
         Tensor next = Solve(sample, _lastOrder, index, newest: null);
         CountStep();
-        return new SchedulerStep(next, picture);
+        return new SchedulerStep(next, image);
     }
 
     /// <summary>One step from a place, by what has been said there and before; and by what has been said at its end, where it is corrected.</summary>

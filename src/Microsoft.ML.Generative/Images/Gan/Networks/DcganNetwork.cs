@@ -1,11 +1,14 @@
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Gan.Networks;
 
 /// <summary>
-/// The generator of Radford et al. 2015: z is projected to small maps, which transposed convolutions double; batch normalisation and ReLU between them.
+/// The generator of Radford et al. 2015: z is projected to small maps, which transposed convolutions double; batch normalization and ReLU between them.
 /// </summary>
 internal sealed class DcganGenerator : GeneratorNetwork
 {
@@ -21,7 +24,7 @@ internal sealed class DcganGenerator : GeneratorNetwork
         : base(nameof(DcganGenerator))
     {
         _config = config;
-        _maps = HalvedMaps.Of(config.Shape!.Value, GanArchitecture.Dcgan);
+        _maps = HalvedMaps.Of(config.Shape!.Value, GanNetworkKind.Dcgan);
         int[] channels = Channels(config);
         labels = GanLayers.Embedding(config);
         projection = GanLayers.Initialized(Layer.Linear(config.LatentInputs, (long)channels[0] * _maps.Height * _maps.Width, hasBias: false));
@@ -33,7 +36,7 @@ internal sealed class DcganGenerator : GeneratorNetwork
 
     public static long CountNumbers(GanConfig config)
     {
-        HalvedMaps maps = HalvedMaps.Of(config.Shape!.Value, GanArchitecture.Dcgan);
+        HalvedMaps maps = HalvedMaps.Of(config.Shape!.Value, GanNetworkKind.Dcgan);
         int[] channels = Channels(config);
         long projected = checked(config.LatentInputs * channels[0] * maps.Height * maps.Width);
         return checked(config.EmbeddingNumbers + projected + channels[..^1].Sum(c => BatchNormalization.CountParameters(c, config.NormCondition))
@@ -49,15 +52,15 @@ internal sealed class DcganGenerator : GeneratorNetwork
         return x.AsFloat32().tanh();
     }
 
-    // From the smallest maps to the picture's own.
+    // From the smallest maps to the image's own.
     private static int[] Channels(GanConfig config)
     {
-        HalvedMaps maps = HalvedMaps.Of(config.Shape!.Value, GanArchitecture.Dcgan);
+        HalvedMaps maps = HalvedMaps.Of(config.Shape!.Value, GanNetworkKind.Dcgan);
         return [.. Enumerable.Range(1, maps.Levels).Reverse().Select(level => HalvedMaps.Channels(config.Options, level)), config.Shape!.Value.Channels];
     }
 }
 
-/// <summary>The discriminator of Radford et al. 2015: convolutions halve the picture, with leaky ReLU between them.</summary>
+/// <summary>The discriminator of Radford et al. 2015: convolutions halve the image, with leaky ReLU between them.</summary>
 internal sealed class DcganDiscriminator : DiscriminatorNetwork
 {
     private readonly ModuleList<nn.Module<Tensor, Tensor>> layers;
@@ -73,15 +76,15 @@ internal sealed class DcganDiscriminator : DiscriminatorNetwork
         _config = config;
         GanOptions options = config.Options;
         ImageShape shape = config.Shape!.Value;
-        HalvedMaps maps = HalvedMaps.Of(shape, GanArchitecture.Dcgan);
+        HalvedMaps maps = HalvedMaps.Of(shape, GanNetworkKind.Dcgan);
         bool hasNorms = options.Normalization == GanNormalization.Batch;
         int[] channels = [shape.Channels + (config.ConcatenatesLabels ? 1 : 0), .. Enumerable.Range(1, maps.Levels).Select(level => HalvedMaps.Channels(options, level))];
-        // The first layer has no batch normalisation, so that it sees the picture as it is.
+        // The first layer has no batch normalization, so that it sees the image as it is.
         layers = [.. channels.Zip(channels.Skip(1)).Select((c, i) => GanLayers.OfDiscriminator(options, GanLayers.Initialized(
             Layer.Conv2d(c.First, c.Second, 4, stride: 2, padding: 1, hasBias: !hasNorms || i == 0))))];
         norms = [.. hasNorms ? channels[2..].Select(c => new BatchNormalization(c, 0, GanLayers.InitialDeviation)) : []];
         long places = maps.Height * maps.Width, features = checked(channels[^1] * places);
-        score = GanLayers.OfDiscriminator(options, GanLayers.Initialized(Layer.Linear(features + (options.MinibatchDeviation ? places : 0), 1)));
+        score = GanLayers.OfDiscriminator(options, GanLayers.Initialized(Layer.Linear(features + (options.MinibatchStandardDeviation ? places : 0), 1)));
         if (config.LabelCount > 0)
             labels = GanLayers.OfDiscriminator(options, GanLayers.Initialized(Layer.Linear(config.LabelCount, config.ConcatenatesLabels ? shape.Height * shape.Width : features, hasBias: false)));
         RegisterComponents();
@@ -101,7 +104,7 @@ internal sealed class DcganDiscriminator : DiscriminatorNetwork
             x = F.leaky_relu(x, LeakySlope);
         }
 
-        Tensor result = score.call((_config.Options.MinibatchDeviation ? WithDeviation(x) : x).flatten(1)).squeeze(1).AsFloat32();
+        Tensor result = score.call((_config.Options.MinibatchStandardDeviation ? WithDeviation(x) : x).flatten(1)).squeeze(1).AsFloat32();
         if (embedded is null || _config.ConcatenatesLabels)
             return result;
         // Place by place, as the result itself is made: two halvings leave too little of a class in sums over all places.

@@ -1,14 +1,16 @@
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Gan.Networks;
 
 /// <summary>z becomes a row.</summary>
 internal abstract class GeneratorNetwork(string name) : nn.Module(name)
 {
     /// <param name="z">[batch, latent].</param>
     /// <param name="labels">[batch], classes from 0; for networks with labels.</param>
-    /// <returns>[batch, ..row shape]; pictures in −1..1.</returns>
+    /// <returns>[batch, ..row shape]; images in −1..1.</returns>
     public abstract Tensor Forward(Tensor z, Tensor? labels);
 }
 
@@ -25,7 +27,7 @@ internal abstract class DiscriminatorNetwork : nn.Module
     /// <summary>The probability of adaptive augmentation, [1]: kept with the weights, so that a resumed training has it.</summary>
     public Tensor AugmentationProbability => get_buffer(Probability)!;
 
-    /// <param name="rows">[batch, ..row shape]; pictures in −1..1.</param>
+    /// <param name="rows">[batch, ..row shape]; images in −1..1.</param>
     /// <param name="labels">[batch], classes from 0; for networks with labels.</param>
     /// <returns>[batch].</returns>
     public abstract Tensor Forward(Tensor rows, Tensor? labels);
@@ -79,7 +81,7 @@ internal static class GanLayers
         return layer;
     }
 
-    /// <summary>A discriminator's layer, spectrally normalised if the options say so.</summary>
+    /// <summary>A discriminator's layer, spectrally normalized if the options say so.</summary>
     public static nn.Module<Tensor, Tensor> OfDiscriminator(GanOptions options, Layer.Product layer) =>
         options.Normalization == GanNormalization.Spectral ? new SpectralNormalization(layer) : layer;
 
@@ -91,7 +93,7 @@ internal static class GanLayers
         if (config.LabelCount == 0)
             return null;
         Layer.Product table = Layer.Linear(config.LabelCount, config.Options.LabelEmbeddingSize, hasBias: false);
-        // Beside z an embedding is as long as one value of z: what weighs more is learnt first, and z left out.
+        // Beside z an embedding is as long as one value of z: what weighs more is learned first, and z left out.
         bool isBesideLatent = config.GeneratorConditioning == GanGeneratorConditioning.Concatenation;
         nn.init.normal_(table.Weight, 0, isBesideLatent ? 1 / Math.Sqrt(config.Options.LabelEmbeddingSize) : 1);
         return table;

@@ -1,10 +1,12 @@
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Gan.Networks;
 
-/// <summary>A generator of fully connected layers; its values are in −1..1 for pictures, without bounds for other rows.</summary>
+/// <summary>A generator of fully connected layers; its values are in −1..1 for images, without bounds for other rows.</summary>
 internal sealed class MlpGenerator : GeneratorNetwork
 {
     private readonly nn.Module<Tensor, Tensor>? labels;
@@ -56,7 +58,7 @@ internal sealed class MlpDiscriminator : DiscriminatorNetwork
         GanOptions options = config.Options;
         long[] sizes = [config.RowSize + (config.ConcatenatesLabels ? options.LabelEmbeddingSize : 0), .. options.HiddenSizes];
         layers = [.. sizes.Zip(sizes.Skip(1)).Select(s => GanLayers.OfDiscriminator(options, Layer.Linear(s.First, s.Second)))];
-        score = GanLayers.OfDiscriminator(options, Layer.Linear(sizes[^1] + (options.MinibatchDeviation ? 1 : 0), 1));
+        score = GanLayers.OfDiscriminator(options, Layer.Linear(sizes[^1] + (options.MinibatchStandardDeviation ? 1 : 0), 1));
         if (config.LabelCount > 0)
             labels = GanLayers.OfDiscriminator(options, Layer.Linear(config.LabelCount, config.ConcatenatesLabels ? options.LabelEmbeddingSize : sizes[^1], hasBias: false));
         RegisterComponents();
@@ -70,7 +72,7 @@ internal sealed class MlpDiscriminator : DiscriminatorNetwork
             x = cat([x, embedded!.AsFloat32()], 1);
         foreach (nn.Module<Tensor, Tensor> layer in layers)
             x = F.leaky_relu(layer.call(x), LeakySlope);
-        Tensor result = score.call(_config.Options.MinibatchDeviation ? WithDeviation(x) : x).squeeze(1).AsFloat32();
+        Tensor result = score.call(_config.Options.MinibatchStandardDeviation ? WithDeviation(x) : x).squeeze(1).AsFloat32();
         return embedded is null || _config.ConcatenatesLabels ? result : result.Plus((x * embedded).sum([1]).AsFloat32());
     }
 }

@@ -1,8 +1,11 @@
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Images.Gan.Networks;
 
 /// <summary>
 /// The residual generator of Miyato et al. 2018, appendix B.4: z is projected to small maps, which residual blocks double.
@@ -13,7 +16,7 @@ internal sealed class ResidualGenerator : GeneratorNetwork
     private readonly nn.Module<Tensor, Tensor> projection;
     private readonly ModuleList<DoublingBlock> blocks;
     private readonly BatchNormalization norm;
-    private readonly nn.Module<Tensor, Tensor> picture;
+    private readonly nn.Module<Tensor, Tensor> image;
 
     private readonly GanConfig _config;
     private readonly HalvedMaps _maps;
@@ -22,19 +25,19 @@ internal sealed class ResidualGenerator : GeneratorNetwork
         : base(nameof(ResidualGenerator))
     {
         _config = config;
-        _maps = HalvedMaps.Of(config.Shape!.Value, GanArchitecture.Residual);
+        _maps = HalvedMaps.Of(config.Shape!.Value, GanNetworkKind.Residual);
         int[] channels = Channels(config);
         labels = GanLayers.Embedding(config);
         projection = GanLayers.Xavier(Layer.Linear(config.LatentInputs, (long)channels[0] * _maps.Height * _maps.Width));
         blocks = [.. channels.Zip(channels.Skip(1)).Select(c => new DoublingBlock(c.First, c.Second, config.NormCondition))];
         norm = new BatchNormalization(channels[^1], config.NormCondition);
-        picture = GanLayers.Xavier(Layer.Conv2d(channels[^1], config.Shape!.Value.Channels, 3, padding: 1));
+        image = GanLayers.Xavier(Layer.Conv2d(channels[^1], config.Shape!.Value.Channels, 3, padding: 1));
         RegisterComponents();
     }
 
     public static long CountNumbers(GanConfig config)
     {
-        HalvedMaps maps = HalvedMaps.Of(config.Shape!.Value, GanArchitecture.Residual);
+        HalvedMaps maps = HalvedMaps.Of(config.Shape!.Value, GanNetworkKind.Residual);
         int[] channels = Channels(config);
         long projected = checked((config.LatentInputs + 1) * channels[0] * maps.Height * maps.Width);
         long last = checked(BatchNormalization.CountParameters(channels[^1], config.NormCondition) + (9L * channels[^1] + 1) * config.Shape!.Value.Channels);
@@ -47,19 +50,19 @@ internal sealed class ResidualGenerator : GeneratorNetwork
         Tensor x = projection.call(GanLayers.BesideLatent(_config, z, condition)).view(z.size(0), -1, _maps.Height, _maps.Width);
         foreach (DoublingBlock block in blocks)
             x = block.Forward(x, condition);
-        return picture.call(F.relu(norm.Forward(x, condition))).AsFloat32().tanh();
+        return image.call(F.relu(norm.Forward(x, condition))).AsFloat32().tanh();
     }
 
-    // From the smallest maps to those of the picture's size.
+    // From the smallest maps to those of the image's size.
     private static int[] Channels(GanConfig config)
     {
-        int levels = HalvedMaps.Of(config.Shape!.Value, GanArchitecture.Residual).Levels;
+        int levels = HalvedMaps.Of(config.Shape!.Value, GanNetworkKind.Residual).Levels;
         return [.. Enumerable.Range(1, levels + 1).Reverse().Select(level => HalvedMaps.Channels(config.Options, level))];
     }
 }
 
 /// <summary>
-/// The residual discriminator of Miyato et al. 2018, appendix B.4: residual blocks halve the picture, one more does not; the sum over all places becomes
+/// The residual discriminator of Miyato et al. 2018, appendix B.4: residual blocks halve the image, one more does not; the sum over all places becomes
 /// the result.
 /// </summary>
 internal sealed class ResidualDiscriminator : DiscriminatorNetwork
@@ -76,10 +79,10 @@ internal sealed class ResidualDiscriminator : DiscriminatorNetwork
         _config = config;
         GanOptions options = config.Options;
         ImageShape shape = config.Shape!.Value;
-        int levels = HalvedMaps.Of(shape, GanArchitecture.Residual).Levels;
+        int levels = HalvedMaps.Of(shape, GanNetworkKind.Residual).Levels;
         int[] channels = [shape.Channels + (config.ConcatenatesLabels ? 1 : 0), .. Enumerable.Range(1, levels + 1).Select(level => HalvedMaps.Channels(options, level))];
         blocks = [.. channels.Zip(channels.Skip(1)).Select((c, i) => new HalvingBlock(options, c.First, c.Second, isFirst: i == 0, halves: i < levels))];
-        score = GanLayers.OfDiscriminator(options, GanLayers.Xavier(Layer.Linear(channels[^1] + (options.MinibatchDeviation ? 1 : 0), 1)));
+        score = GanLayers.OfDiscriminator(options, GanLayers.Xavier(Layer.Linear(channels[^1] + (options.MinibatchStandardDeviation ? 1 : 0), 1)));
         if (config.LabelCount > 0)
             labels = GanLayers.OfDiscriminator(options, Layer.Linear(config.LabelCount, config.ConcatenatesLabels ? shape.Height * shape.Width : channels[^1], hasBias: false));
         RegisterComponents();
@@ -92,7 +95,7 @@ internal sealed class ResidualDiscriminator : DiscriminatorNetwork
         foreach (HalvingBlock block in blocks)
             x = block.call(x);
         Tensor features = F.relu(x).AsFloat32().sum([2, 3]); // [batch, channels]
-        Tensor result = score.call(_config.Options.MinibatchDeviation ? WithDeviation(features) : features).squeeze(1).AsFloat32();
+        Tensor result = score.call(_config.Options.MinibatchStandardDeviation ? WithDeviation(features) : features).squeeze(1).AsFloat32();
         return embedded is null || _config.ConcatenatesLabels ? result : result.Plus((features * embedded.AsFloat32()).sum([1]));
     }
 }
@@ -143,7 +146,7 @@ internal sealed class HalvingBlock : nn.Module<Tensor, Tensor>
     /// <param name="options">The training's.</param>
     /// <param name="inputs">Channels that come in.</param>
     /// <param name="outputs">Channels that go out.</param>
-    /// <param name="isFirst">Whether the input is the picture, whose values no ReLU may cut.</param>
+    /// <param name="isFirst">Whether the input is the image, whose values no ReLU may cut.</param>
     /// <param name="halves">Whether height and width are halved.</param>
     public HalvingBlock(GanOptions options, int inputs, int outputs, bool isFirst, bool halves)
         : base(nameof(HalvingBlock))
@@ -160,7 +163,7 @@ internal sealed class HalvingBlock : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor x)
     {
         Tensor h = conv2.call(F.relu(conv1.call(_isFirst ? x : F.relu(x))));
-        // Averages and a convolution of single pixels can change places: the smaller picture is cheaper.
+        // Averages and a convolution of single pixels can change places: the smaller image is cheaper.
         Tensor around = _halves ? F.avg_pool2d(x, 2) : x;
         return (_halves ? F.avg_pool2d(h, 2) : h).Plus(shortcut is null ? MixedPrecision.Cast(around) : shortcut.call(around));
     }

@@ -1,4 +1,6 @@
-namespace Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Text.Tokenization;
+
+namespace Microsoft.ML.Generative.Text.Decoding.Json;
 
 /// <summary>
 /// Reads JSON (RFC 8259) byte by byte and tells what may follow. Texts may be less than RFC 8259 allows, so that a model cannot go astray and every reader

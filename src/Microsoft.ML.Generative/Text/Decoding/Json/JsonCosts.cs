@@ -1,4 +1,6 @@
-namespace Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Text.Tokenization;
+
+namespace Microsoft.ML.Generative.Text.Decoding.Json;
 
 /// <summary>
 /// How many tokens it takes at most to complete a part of a text in the shortest way; <see cref="Never"/> where the tokenizer cannot write what has to be

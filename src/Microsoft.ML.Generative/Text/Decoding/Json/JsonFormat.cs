@@ -1,4 +1,9 @@
-namespace Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Text.Codec;
+using Microsoft.ML.Generative.Text.Tokenization;
+using Microsoft.ML.Generative.Text.Tokenization.Decoding;
+using Microsoft.ML.Generative.Tokenizers;
+
+namespace Microsoft.ML.Generative.Text.Decoding.Json;
 
 /// <summary>What texts of a call have to be, and with which tokens they can be written. Its buffers are shared by texts that take turns.</summary>
 internal sealed class JsonFormat

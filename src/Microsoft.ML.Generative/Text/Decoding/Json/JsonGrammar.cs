@@ -1,7 +1,7 @@
 using System.Text;
 using Microsoft.Extensions.AI;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Decoding.Json;
 
 /// <summary>The rules of one kind of JSON text.</summary>
 internal sealed class JsonGrammar

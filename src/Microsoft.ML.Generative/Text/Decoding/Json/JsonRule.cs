@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Decoding.Json;
 
 /// <summary>What a JSON value may be: one of the kinds that are set. Kinds are told apart by a value's first character.</summary>
 internal sealed class JsonRule(int index)

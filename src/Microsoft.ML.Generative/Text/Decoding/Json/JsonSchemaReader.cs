@@ -1,8 +1,9 @@
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
+using Microsoft.ML.Generative.Common;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Decoding.Json;
 
 /// <summary>
 /// Rules out of a JSON schema (draft 2020-12, and what earlier drafts have in common with it). What it does not know it refuses by name: a text would not be

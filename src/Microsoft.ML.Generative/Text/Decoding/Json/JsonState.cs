@@ -1,4 +1,6 @@
-namespace Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Text.Tokenization;
+
+namespace Microsoft.ML.Generative.Text.Decoding.Json;
 
 /// <summary>Where in a JSON text its end is.</summary>
 internal enum JsonPhase : byte

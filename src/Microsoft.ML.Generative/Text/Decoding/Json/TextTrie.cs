@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Decoding.Json;
 
 /// <summary>Different texts by their beginnings. Place 0 is the empty beginning.</summary>
 internal sealed class TextTrie

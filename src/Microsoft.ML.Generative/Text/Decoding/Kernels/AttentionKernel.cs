@@ -2,7 +2,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
 /// <summary>softmax(q · K) V of one head and one position over pages of a <see cref="KeyValueCache"/> (Vaswani et al. 2017, eq. 1).</summary>
 internal static unsafe class AttentionKernel

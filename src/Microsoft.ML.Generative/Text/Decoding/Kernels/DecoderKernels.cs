@@ -1,8 +1,13 @@
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Serialization.Safetensors;
+using Microsoft.ML.Generative.Text.LanguageModels;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
-/// <summary>The kernels of a network's layers, over its own parameters: what is learnt later is seen.</summary>
+/// <summary>The kernels of a network's layers, over its own parameters: what is learned later is seen.</summary>
 internal sealed unsafe class DecoderKernels : IDisposable
 {
     private readonly Dictionary<string, torch.Tensor> _parameters;
@@ -13,7 +18,7 @@ internal sealed unsafe class DecoderKernels : IDisposable
     {
         LanguageModelArchitecture a = network.Architecture;
         _parameters = ModuleWeights.Of(network).ToDictionary(p => p.Name, p => p.Tensor, StringComparer.Ordinal);
-        int width = a.EmbeddingSize, hidden = a.ActualHiddenSize;
+        int width = a.EmbeddingSize, hidden = a.ActualFeedForwardSize;
         Tokens = Find("tokens.weight", a.VocabularySize, width);
         if (a.Positions == PositionEncoding.Learned)
             Positions = Find("positions", a.ContextLength, width);

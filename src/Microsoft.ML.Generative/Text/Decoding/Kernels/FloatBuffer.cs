@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
 /// <summary>Floats outside the managed heap, as many as memory allows, at the beginning of a cache line.</summary>
 internal sealed unsafe class FloatBuffer : IDisposable

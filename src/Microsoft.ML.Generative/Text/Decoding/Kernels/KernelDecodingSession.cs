@@ -1,6 +1,7 @@
 using System.Diagnostics;
+using Microsoft.ML.Generative.Text.LanguageModels;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
 /// <summary>
 /// Decoding on the CPU, one step of a few microseconds as one call. A stream's logits are the same to the bit whatever other streams are
@@ -81,7 +82,7 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
             _cache = new KeyValueCache(a, streams, contextLength, BlockLength);
             _scoresLength = _cache.Pages * KeyValueCache.PageLength;
             int width = a.EmbeddingSize, attended = a.Heads * a.ActualHeadSize, half = a.ActualHeadSize / 2;
-            long perRow = 2L * Padded(width) + Padded(a.QueryKeyValueSize) + Padded(attended) + Padded(a.FeedForwardInSize) + Padded(a.ActualHiddenSize) + 2 * Padded(half);
+            long perRow = 2L * Padded(width) + Padded(a.QueryKeyValueSize) + Padded(attended) + Padded(a.FeedForwardInSize) + Padded(a.ActualFeedForwardSize) + 2 * Padded(half);
             _memory = new FloatBuffer(checked(perRow * rows + (long)threads * _scoresLength));
             float* free = _memory.Start;
             _x = Take(width, rows);
@@ -89,7 +90,7 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
             _queriesKeysValues = Take(a.QueryKeyValueSize, rows);
             _attended = Take(attended, rows);
             _hidden = Take(a.FeedForwardInSize, rows);
-            _active = Take(a.ActualHiddenSize, rows);
+            _active = Take(a.ActualFeedForwardSize, rows);
             _cosines = Take(half, rows);
             _sines = Take(half, rows);
             _scores = Take(_scoresLength, threads);
@@ -217,7 +218,7 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
         LanguageModelArchitecture a = _architecture;
         int size = a.ActualHeadSize, heads = a.Heads, keyHeads = a.ActualKeyValueHeads;
         int width = Padded(a.EmbeddingSize), all = Padded(a.QueryKeyValueSize), attended = Padded(heads * size);
-        int hiddenIn = Padded(a.FeedForwardInSize), hidden = Padded(a.ActualHiddenSize), half = Padded(size / 2);
+        int hiddenIn = Padded(a.FeedForwardInSize), hidden = Padded(a.ActualFeedForwardSize), half = Padded(size / 2);
         float scale = (float)(1 / Math.Sqrt(size));
         for (int row = 0; row < rows; row++)
         {
@@ -246,7 +247,7 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
                 block.PerceptronNorm.Apply(_x + width * row, _normed + width * row);
             Multiply(block.PerceptronIn, _normed, width, _hidden, hiddenIn, rows);
             for (int row = 0; row < rows; row++)
-                ActivationKernel.Apply(a.FeedForward, _hidden + hiddenIn * row, _active + hidden * row, a.ActualHiddenSize);
+                ActivationKernel.Apply(a.FeedForward, _hidden + hiddenIn * row, _active + hidden * row, a.ActualFeedForwardSize);
             Multiply(block.PerceptronOut, _active, hidden, _x, width, rows, isAdded: true);
         }
     }

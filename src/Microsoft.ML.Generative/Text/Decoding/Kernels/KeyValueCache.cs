@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
 /// <summary>
 /// Keys and values of each stream's positions, in pages of a few vectors: [layer, stream, keys or values, head, page, value of the head,

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
 /// <summary>
 /// y = W x + b for several x at once, so that each weight is read once. An output is always the same sum in the same order, whatever other

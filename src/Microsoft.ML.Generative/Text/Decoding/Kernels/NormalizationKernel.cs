@@ -1,9 +1,9 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
-/// <summary>Layer normalisation (Ba, Kiros, Hinton 2016) or by the mean square (Zhang, Sennrich 2019), a row at a time.</summary>
+/// <summary>Layer normalization (Ba, Kiros, Hinton 2016) or by the mean square (Zhang, Sennrich 2019), a row at a time.</summary>
 /// <param name="gain">[width].</param>
 /// <param name="bias">[width], or null.</param>
 /// <param name="width">Values of a row.</param>

@@ -1,4 +1,6 @@
-namespace Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Layers;
+
+namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
 /// <summary>Rotates pairs of values by an angle that grows with the position, as <see cref="RotaryEmbedding"/> does.</summary>
 internal sealed unsafe class RotaryKernel(LanguageModelArchitecture architecture)

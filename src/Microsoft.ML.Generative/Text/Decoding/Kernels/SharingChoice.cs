@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
 /// <summary>
 /// Whether steps are faster with all threads or with the caller's alone, by the clock: where other processes keep the processors busy, threads

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
 /// <summary>
 /// Threads that share pieces of work of some microseconds with the caller. Whoever is free takes the next piece, so that a thread that the

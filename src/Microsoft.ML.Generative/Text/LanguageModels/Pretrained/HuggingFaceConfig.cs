@@ -1,6 +1,9 @@
 using System.Text.Json.Nodes;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Serialization.Safetensors;
+using Microsoft.ML.Generative.Text.Codec;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
 
 /// <summary>The <c>config.json</c> of a language model as transformers writes it, and the architecture that it describes.</summary>
 /// <param name="ModelType">gpt2, llama, mistral or qwen2.</param>
@@ -102,7 +105,7 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
         ["n_layer"] = Architecture.Layers,
         ["n_head"] = Architecture.Heads,
         ["n_embd"] = Architecture.EmbeddingSize,
-        ["n_inner"] = Architecture.ActualHiddenSize,
+        ["n_inner"] = Architecture.ActualFeedForwardSize,
         ["n_positions"] = Architecture.ContextLength,
         ["activation_function"] = Architecture.FeedForward == FeedForwardKind.Gelu ? "gelu" : "gelu_new",
         ["layer_norm_epsilon"] = Architecture.NormEpsilon,
@@ -118,7 +121,7 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
             ["num_key_value_heads"] = Architecture.ActualKeyValueHeads,
             ["head_dim"] = Architecture.ActualHeadSize,
             ["hidden_size"] = Architecture.EmbeddingSize,
-            ["intermediate_size"] = Architecture.ActualHiddenSize,
+            ["intermediate_size"] = Architecture.ActualFeedForwardSize,
             ["max_position_embeddings"] = Architecture.ContextLength,
             ["hidden_act"] = "silu",
             ["rms_norm_eps"] = Architecture.NormEpsilon,
@@ -157,7 +160,7 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
             Layers = json.Count("n_layer") ?? 12,
             Heads = json.Count("n_head") ?? 12,
             EmbeddingSize = json.Count("n_embd") ?? 768,
-            HiddenSize = json.Count("n_inner"),
+            FeedForwardSize = json.Count("n_inner"),
             FeedForward = json.Choose("activation_function", "gelu_new", new Dictionary<string, FeedForwardKind>
             {
                 ["gelu_new"] = FeedForwardKind.GeluTanh,
@@ -194,7 +197,7 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
             KeyValueHeads = json.Count("num_key_value_heads") ?? keyValueHeads ?? heads,
             EmbeddingSize = json.Count("hidden_size") ?? 4096,
             HeadSize = json.Count("head_dim"),
-            HiddenSize = json.Count("intermediate_size") ?? 11_008,
+            FeedForwardSize = json.Count("intermediate_size") ?? 11_008,
             RotaryBase = rope.Number("rope_theta") ?? json.Number("rope_theta") ?? 10_000,
             RotaryScaling = ReadScaling(json.Object("rope_parameters") ?? json.Object("rope_scaling")),
             NormEpsilon = json.Number("rms_norm_eps") ?? 1e-6,

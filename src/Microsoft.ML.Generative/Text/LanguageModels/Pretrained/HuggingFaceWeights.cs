@@ -1,6 +1,8 @@
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
 
 /// <summary>A network's weights under the names and in the layout of transformers.</summary>
 internal static class HuggingFaceWeights
@@ -109,7 +111,7 @@ internal static class HuggingFaceWeights
                 AddRows($"blocks.{i}.queriesKeysValues", ($"layers.{i}.self_attn.q_proj", queries), ($"layers.{i}.self_attn.k_proj", keys), ($"layers.{i}.self_attn.v_proj", keys));
                 Add($"layers.{i}.self_attn.o_proj", $"blocks.{i}.attentionOut");
                 Add($"layers.{i}.post_attention_layernorm", $"blocks.{i}.perceptronNorm");
-                AddRows($"blocks.{i}.perceptronIn", ($"layers.{i}.mlp.gate_proj", a.ActualHiddenSize), ($"layers.{i}.mlp.up_proj", a.ActualHiddenSize));
+                AddRows($"blocks.{i}.perceptronIn", ($"layers.{i}.mlp.gate_proj", a.ActualFeedForwardSize), ($"layers.{i}.mlp.up_proj", a.ActualFeedForwardSize));
                 Add($"layers.{i}.mlp.down_proj", $"blocks.{i}.perceptronOut");
             }
 

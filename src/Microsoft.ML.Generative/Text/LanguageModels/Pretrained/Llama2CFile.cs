@@ -1,8 +1,11 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Text.Decoding.Kernels;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
 
 /// <summary>
 /// A model as llama2.c stores it (legacy format, version 0): seven integers, then the weights as floats, little-endian. The tensors of a kind
@@ -51,7 +54,7 @@ internal sealed class Llama2CFile
             Heads = heads,
             KeyValueHeads = keyHeads,
             EmbeddingSize = width,
-            HiddenSize = hidden,
+            FeedForwardSize = hidden,
             Positions = PositionEncoding.RotaryInterleaved,
             NormEpsilon = 1e-5,
             TieEmbeddings = vocabulary > 0,
@@ -91,7 +94,7 @@ internal sealed class Llama2CFile
         using FileStream stream = File.OpenRead(_path);
         stream.Position = HeaderBytes;
         LanguageModelArchitecture a = Architecture;
-        int queries = a.Heads * a.ActualHeadSize, keys = a.ActualKeyValueHeads * a.ActualHeadSize, hidden = a.ActualHiddenSize;
+        int queries = a.Heads * a.ActualHeadSize, keys = a.ActualKeyValueHeads * a.ActualHeadSize, hidden = a.ActualFeedForwardSize;
 
         Read("tokens.weight");
         ReadLayers("attentionNorm.weight");
@@ -139,12 +142,12 @@ internal sealed class Llama2CFile
     private static Int128 CountParameters(LanguageModelArchitecture a)
     {
         Int128 width = a.EmbeddingSize, keys = a.ActualKeyValueHeads * a.ActualHeadSize;
-        Int128 layer = 2 * width + 2 * width * width + 2 * keys * width + 3 * width * a.ActualHiddenSize;
+        Int128 layer = 2 * width + 2 * width * width + 2 * keys * width + 3 * width * a.ActualFeedForwardSize;
         return a.VocabularySize * width * (a.TieEmbeddings ? 1 : 2) + a.Layers * layer + width;
     }
 
     private static string Describe(LanguageModelArchitecture a) =>
-        $"a llama2.c model of dim {a.EmbeddingSize}, hidden_dim {a.HiddenSize}, n_layers {a.Layers}, n_heads {a.Heads}, n_kv_heads {a.KeyValueHeads}, vocab_size {(a.TieEmbeddings ? "" : "−")}{a.VocabularySize}, seq_len {a.ContextLength}";
+        $"a llama2.c model of dim {a.EmbeddingSize}, hidden_dim {a.FeedForwardSize}, n_layers {a.Layers}, n_heads {a.Heads}, n_kv_heads {a.KeyValueHeads}, vocab_size {(a.TieEmbeddings ? "" : "−")}{a.VocabularySize}, seq_len {a.ContextLength}";
 
     private static InvalidDataException Bad(string path, string what, Exception? inner = null) =>
         new($"'{path}' is not a model in llama2.c's format: {what}.", inner);

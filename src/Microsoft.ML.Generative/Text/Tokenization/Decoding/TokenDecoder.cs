@@ -1,6 +1,7 @@
 using System.Text;
+using Microsoft.ML.Generative.Text.Tokenization.Models;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Decoding;
 
 /// <summary>How tokens become text; as the decoder of a tokenizer.json says, in a form that needs no look ahead.</summary>
 internal sealed record DecoderSettings

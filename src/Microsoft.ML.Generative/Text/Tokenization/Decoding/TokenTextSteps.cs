@@ -1,6 +1,7 @@
 using System.Text;
+using Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Decoding;
 
 /// <summary>One step from a token to the text that it adds.</summary>
 internal abstract class TokenTextStep

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Decoding;
 
 /// <summary>
 /// The text of tokens, one after the other. A character whose bytes are in several tokens comes with the last of them; bytes

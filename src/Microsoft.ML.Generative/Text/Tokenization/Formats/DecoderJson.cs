@@ -1,6 +1,8 @@
 using System.Text.Json;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Text.Tokenization.Decoding;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
 /// <summary>Reads the decoder of a tokenizer.json, as far as text can be given token by token.</summary>
 internal static class DecoderJson

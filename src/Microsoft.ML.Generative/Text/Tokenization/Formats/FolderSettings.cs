@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
+using Microsoft.ML.Generative.Common;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
 /// <summary>
 /// What tokenizer_config.json says to those who read a tokenizer from anything but a tokenizer.json: by which class, with which

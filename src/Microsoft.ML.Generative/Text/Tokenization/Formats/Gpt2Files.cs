@@ -1,8 +1,11 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Text.Tokenization.Models;
+using Microsoft.ML.Generative.Tokenizers;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
 /// <summary>
 /// GPT-2's two files: a vocabulary as a JSON object (vocab.json, once encoder.json) and merges, one a line (merges.txt, once

@@ -1,6 +1,7 @@
 using System.Text.Json;
+using Microsoft.ML.Generative.Common;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
 /// <summary>
 /// The members of one JSON object of a tokenizer's file. Every member has to be asked for before <see cref="Close"/>: what nobody

@@ -1,8 +1,11 @@
 using System.Buffers.Binary;
 using System.Text;
 using System.Text.Unicode;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Text.Tokenization.Models;
+using Microsoft.ML.Generative.Tokenizers;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
 /// <summary>
 /// The tokenizer of llama2.c (https://github.com/karpathy/llama2.c): the longest token's length, then score, length and bytes of

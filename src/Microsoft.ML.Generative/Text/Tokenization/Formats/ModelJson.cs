@@ -1,6 +1,8 @@
 using System.Text.Json;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Text.Tokenization.Models;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
 /// <summary>Reads the model of a tokenizer.json.</summary>
 internal static class ModelJson

@@ -1,9 +1,12 @@
 using System.Text;
 using System.Text.Json;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Text.Tokenization.Normalizers;
+using Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
-/// <summary>Reads the normaliser of a tokenizer.json.</summary>
+/// <summary>Reads the normalizer of a tokenizer.json.</summary>
 internal static class NormalizerJson
 {
     /// <exception cref="InvalidDataException">It is not valid or not supported.</exception>

@@ -1,6 +1,7 @@
 using System.Text.Json;
+using Microsoft.ML.Generative.Common;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
 /// <summary>Reads the post-processor of a tokenizer.json: the tokens before and after a text. What it does to pairs of texts is left out.</summary>
 internal static class PostProcessorJson

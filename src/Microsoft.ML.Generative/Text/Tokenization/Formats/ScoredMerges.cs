@@ -1,4 +1,6 @@
-namespace Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Text.Tokenization.Models;
+
+namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
 /// <summary>
 /// The merges that a vocabulary with scores stands for: any two tokens that together are a token, the one with the highest score

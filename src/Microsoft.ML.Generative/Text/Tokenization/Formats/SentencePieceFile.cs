@@ -1,6 +1,8 @@
 using System.Text.Json;
+using Microsoft.ML.Generative.Text.Tokenization.Models;
+using Microsoft.ML.Generative.Tokenizers;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
 /// <summary>Makes a tokenizer of a SentencePiece model: byte pairs or unigram.</summary>
 internal static class SentencePieceFile

@@ -1,6 +1,7 @@
 using Google.Protobuf;
+using Microsoft.ML.Generative.Text.Tokenization.Normalizers;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
 /// <summary>What SentencePiece says of a piece.</summary>
 internal enum PieceKind

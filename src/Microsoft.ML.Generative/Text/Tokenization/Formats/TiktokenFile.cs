@@ -1,8 +1,11 @@
 using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
+using Microsoft.ML.Generative.Text.Tokenization.Models;
+using Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
+using Microsoft.ML.Generative.Tokenizers;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
 /// <summary>
 /// The files of tiktoken (https://github.com/openai/tiktoken): on each line a token's bytes in Base64, and its id, which is also

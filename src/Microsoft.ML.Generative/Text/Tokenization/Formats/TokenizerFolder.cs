@@ -1,7 +1,9 @@
 using System.Text;
 using System.Text.Json;
+using Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
+using Microsoft.ML.Generative.Tokenizers;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
 /// <summary>Finds the tokenizer in a folder of Hugging Face's layout, or tells a file's kind by its name.</summary>
 internal static class TokenizerFolder

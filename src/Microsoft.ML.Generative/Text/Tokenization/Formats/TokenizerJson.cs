@@ -1,6 +1,10 @@
 using System.Text.Json;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Text.Tokenization.Decoding;
+using Microsoft.ML.Generative.Text.Tokenization.Models;
+using Microsoft.ML.Generative.Text.Tokenization.Normalizers;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
 /// <summary>
 /// Reads a tokenizer.json of Hugging Face's tokenizers (https://github.com/huggingface/tokenizers), version 1.0. What is in it and

@@ -1,6 +1,7 @@
 using System.Text.Json;
+using Microsoft.ML.Generative.Text.Tokenization.Models;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
 /// <summary>Writes the parts of a tokenizer.json that several kinds of tokenizers have.</summary>
 internal static class TokenizerJsonParts
@@ -42,7 +43,7 @@ internal static class TokenizerJsonParts
         writer.WriteEndArray();
     }
 
-    /// <summary>A normaliser or a step of a decoder that replaces one text by another.</summary>
+    /// <summary>A normalizer or a step of a decoder that replaces one text by another.</summary>
     public static void WriteReplace(Utf8JsonWriter writer, string kind, string pattern, string content)
     {
         writer.WriteString("type", "Replace");

@@ -1,7 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
 /// <summary>What a tokenizer.json is made of. The writers write the members of the part's object.</summary>
 internal sealed record TokenizerParts

@@ -1,7 +1,9 @@
 using System.Text;
 using System.Text.Unicode;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Tokenizers;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
 /// <summary>BERT's vocab.txt: a token on each line, whose number is the id.</summary>
 internal static class WordPieceFile

@@ -1,7 +1,8 @@
 using System.Buffers;
 using System.Text;
+using Microsoft.ML.Generative.Common;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Models;
 
 /// <summary>What byte pair encodings differ in.</summary>
 internal sealed record BytePairSettings
@@ -11,7 +12,7 @@ internal sealed record BytePairSettings
 
     public string? UnknownToken { get; init; }
 
-    /// <summary>Neighbouring unknown characters become one token.</summary>
+    /// <summary>Neighboring unknown characters become one token.</summary>
     public bool FuseUnknown { get; init; }
 
     /// <summary>Unknown characters become the tokens of their bytes, &lt;0x00&gt; to &lt;0xFF&gt;.</summary>
@@ -27,11 +28,11 @@ internal sealed record BytePairSettings
     public string Suffix { get; init; } = "";
 }
 
-/// <summary>A merge of two neighbouring tokens. The lowest rank goes first, and among equals the leftmost.</summary>
+/// <summary>A merge of two neighboring tokens. The lowest rank goes first, and among equals the leftmost.</summary>
 internal readonly record struct TokenMerge(string Left, string Right, int Rank);
 
 /// <summary>
-/// Byte pair encoding: symbols, of which the neighbours with the lowest rank are merged until no more can be. Sennrich, Haddow,
+/// Byte pair encoding: symbols, of which the neighbors with the lowest rank are merged until no more can be. Sennrich, Haddow,
 /// Birch, "Neural machine translation of rare words with subword units", 2016.
 /// </summary>
 internal sealed class BytePairModel : TokenModel
@@ -153,7 +154,7 @@ internal sealed class BytePairModel : TokenModel
         int[] links = ArrayPool<int>.Shared.Rent(2 * count);
         try
         {
-            // Neighbours still there; a symbol that went into its left neighbour has the id -1.
+            // Neighbors still there; a symbol that went into its left neighbor has the id -1.
             Span<int> next = links.AsSpan(0, count);
             Span<int> previous = links.AsSpan(count, count);
             var queue = new PriorityQueue<(int Position, int Id), (int Rank, int Position)>(count);

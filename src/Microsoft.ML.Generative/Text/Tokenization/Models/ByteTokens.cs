@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Models;
 
 /// <summary>SentencePiece's tokens of single bytes, &lt;0x00&gt; to &lt;0xFF&gt;.</summary>
 internal static class ByteTokens

@@ -1,7 +1,8 @@
 using System.Collections.Concurrent;
 using System.Text;
+using Microsoft.ML.Generative.Common;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Models;
 
 /// <summary>
 /// Makes tokens of a piece of text. What pieces become is remembered, since words repeat. May be used from several threads.

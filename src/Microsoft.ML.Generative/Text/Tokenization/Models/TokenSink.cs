@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Models;
 
 /// <summary>A token and the range of characters that it stands for.</summary>
 internal readonly record struct PlacedToken(int Id, int Start, int End);
@@ -8,7 +8,7 @@ internal sealed class TokenSink(int limit, bool withPlaces)
 {
     public List<int> Ids { get; } = [];
 
-    /// <summary>Ranges in the normalised text, if asked for.</summary>
+    /// <summary>Ranges in the normalized text, if asked for.</summary>
     public List<(int Start, int End)>? Places { get; } = withPlaces ? [] : null;
 
     /// <summary>End of the last token's range.</summary>

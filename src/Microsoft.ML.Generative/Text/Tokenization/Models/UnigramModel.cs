@@ -1,6 +1,7 @@
 using System.Text;
+using Microsoft.ML.Generative.Common;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Models;
 
 /// <summary>
 /// The most probable way to cut a piece into tokens, each of which has a log-probability. Kudo, "Subword regularization", 2018.
@@ -91,7 +92,7 @@ internal sealed class UnigramModel : TokenModel
             best[end] = way;
     }
 
-    /// <summary>Neighbouring unknown characters are one token, unless their bytes have tokens.</summary>
+    /// <summary>Neighboring unknown characters are one token, unless their bytes have tokens.</summary>
     private void ReplaceUnknown(ReadOnlySpan<char> piece, List<PlacedToken> tokens)
     {
         if (!tokens.Exists(token => token.Id < 0))

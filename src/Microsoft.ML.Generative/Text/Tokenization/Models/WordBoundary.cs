@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Models;
 
 /// <summary>
 /// Where a text without a pre-tokenizer can be cut without changing its tokens: before a space (in SentencePiece's shape or

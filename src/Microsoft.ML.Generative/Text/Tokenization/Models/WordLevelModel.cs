@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Models;
 
 /// <summary>Each piece is a token.</summary>
 internal sealed class WordLevelModel(TokenVocabulary vocabulary, string? unknownToken) : TokenModel(vocabulary)

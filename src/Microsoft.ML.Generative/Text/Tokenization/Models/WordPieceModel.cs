@@ -1,6 +1,7 @@
 using System.Text;
+using Microsoft.ML.Generative.Common;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Models;
 
 /// <summary>
 /// The longest token at each place, from the left; a word for which this fails is unknown as a whole. Schuster, Nakajima,

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Normalizers;
 
 /// <summary>
 /// SentencePiece's table of replacements: a trie in a double array (Darts-clone) of byte sequences, and the texts that replace them.

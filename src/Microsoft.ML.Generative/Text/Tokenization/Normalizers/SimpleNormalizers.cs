@@ -1,4 +1,6 @@
-namespace Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
+
+namespace Microsoft.ML.Generative.Text.Tokenization.Normalizers;
 
 internal sealed class PrependNormalizer(string prefix) : TextNormalizer
 {

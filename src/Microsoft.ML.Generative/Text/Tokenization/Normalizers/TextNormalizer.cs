@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Normalizers;
 
 /// <summary>Changes a text before it is cut. May be used from several threads at a time.</summary>
 internal abstract class TextNormalizer

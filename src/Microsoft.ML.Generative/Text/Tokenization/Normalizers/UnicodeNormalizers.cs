@@ -1,6 +1,7 @@
 using System.Text;
+using Microsoft.ML.Generative.Text.Tokenization.Unicode;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Normalizers;
 
 /// <summary>One of Unicode's normal forms.</summary>
 internal sealed class FormNormalizer(NormalizationForm form) : TextNormalizer

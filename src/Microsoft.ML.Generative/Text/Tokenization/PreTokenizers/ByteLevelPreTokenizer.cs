@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
 
 /// <summary>
 /// The cutting part of GPT-2's byte-level scheme. That the pieces are then read as bytes is the model's part

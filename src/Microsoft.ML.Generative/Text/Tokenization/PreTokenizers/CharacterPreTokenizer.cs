@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
 
 /// <summary>Cuts at each character of a kind.</summary>
 internal sealed class CharacterPreTokenizer(Func<Rune, bool> isMatch, SplitBehavior behavior) : TextPreTokenizer

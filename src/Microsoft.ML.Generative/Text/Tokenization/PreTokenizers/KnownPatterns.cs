@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
 
 /// <summary>The patterns by which well-known models cut text into words.</summary>
 internal static class KnownPatterns

@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
 
 /// <summary>Where <see cref="MetaspacePreTokenizer"/> puts a space before the text.</summary>
 internal enum PrependScheme

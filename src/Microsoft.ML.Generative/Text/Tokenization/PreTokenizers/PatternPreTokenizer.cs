@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
 
 /// <summary>Cuts where a regular expression matches.</summary>
 internal sealed class PatternPreTokenizer(UnicodePattern pattern, SplitBehavior behavior, bool invert) : TextPreTokenizer

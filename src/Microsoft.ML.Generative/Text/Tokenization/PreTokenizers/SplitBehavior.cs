@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
 
 /// <summary>What becomes of a match when a text is cut: as Hugging Face names and defines it.</summary>
 internal enum SplitKind
@@ -60,7 +60,7 @@ internal readonly record struct SplitBehavior(SplitKind Kind)
                 break;
 
             default:
-                throw new InvalidOperationException($"Unknown behaviour {Kind}.");
+                throw new InvalidOperationException($"Unknown behavior {Kind}.");
         }
     }
 }

@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
 
 /// <summary>Cuts a text into pieces that are encoded one by one. May be used from several threads at a time.</summary>
 internal abstract class TextPreTokenizer

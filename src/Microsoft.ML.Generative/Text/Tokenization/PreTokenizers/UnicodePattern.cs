@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
+using Microsoft.ML.Generative.Common;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
 
 /// <summary>
 /// A regular expression over Unicode characters. .NET's are over UTF-16 units: to them, 𝐀 is no letter. So a text with

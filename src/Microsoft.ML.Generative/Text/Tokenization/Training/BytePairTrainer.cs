@@ -1,10 +1,14 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Text.Tokenization.Formats;
+using Microsoft.ML.Generative.Text.Tokenization.Models;
+using Microsoft.ML.Generative.Tokenizers;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Training;
 
 /// <summary>
-/// Makes a byte-level byte pair encoding of texts: the two neighbouring tokens that are together most often become one, again and
+/// Makes a byte-level byte pair encoding of texts: the two neighboring tokens that are together most often become one, again and
 /// again. Among equally frequent ones, those go first whose left token has the lower id, then those whose right one has. Sennrich,
 /// Haddow, Birch, 2016; over bytes as in Radford et al., 2019.
 /// </summary>

@@ -1,7 +1,10 @@
 using System.Text;
 using System.Text.Json;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Text.Tokenization.Formats;
+using Microsoft.ML.Generative.Tokenizers;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Training;
 
 /// <summary>Makes a tokenizer whose tokens are characters: the ids follow the order of their code points.</summary>
 internal static class CharacterVocabulary

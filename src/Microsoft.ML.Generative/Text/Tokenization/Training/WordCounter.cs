@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
+using Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Training;
 
 /// <summary>Counts the words of texts, cut as GPT-2 cuts them. Memory grows with the number of different words.</summary>
 internal sealed class WordCounter(string? separator)

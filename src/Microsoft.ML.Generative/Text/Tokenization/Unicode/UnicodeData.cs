@@ -1,8 +1,8 @@
 using System.Globalization;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Unicode;
 
-/// <summary>What normalisation needs to know of characters; from normalization.txt, which eng/make-normalization-table.sh makes.</summary>
+/// <summary>What normalization needs to know of characters; from normalization.txt, which eng/make-normalization-table.sh makes.</summary>
 internal sealed class UnicodeData
 {
     private const string Resource = "Microsoft.ML.Generative.normalization.txt";

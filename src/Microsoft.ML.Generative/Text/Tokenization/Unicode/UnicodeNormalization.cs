@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Microsoft.ML.Generative;
+namespace Microsoft.ML.Generative.Text.Tokenization.Unicode;
 
 /// <summary>
 /// Unicode's normal forms, Unicode Standard Annex #15. Not <see cref="string.Normalize()"/>: that leaves every text as it is where an

@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Schedulers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -132,11 +133,11 @@ public class GaussianDataTests
     {
         (double signal, double rest) = Sizes(scheduler, time);
         Tensor scaled = (x - signal * Mean) / (signal * signal * Deviation * Deviation + rest * rest);
-        Tensor noise = rest * scaled, picture = Mean + signal * Deviation * Deviation * scaled;
+        Tensor noise = rest * scaled, image = Mean + signal * Deviation * Deviation * scaled;
         return scheduler.PredictionType switch
         {
-            PredictionType.Sample => picture,
-            PredictionType.Velocity => signal * noise - rest * picture,
+            PredictionType.Sample => image,
+            PredictionType.Velocity => signal * noise - rest * image,
             _ => noise,
         };
     }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Microsoft.ML.Generative.Schedulers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -9,12 +10,12 @@ public class NoiseSchedulerTests
     private static readonly Func<NoiseScheduler>[] _all =
     [
         () => new DdpmScheduler(new() { VarianceType = DdpmVarianceType.FixedLarge, ClipSampleRange = 2 }),
-        () => new DdimScheduler(new() { Schedule = new() { BetaSchedule = BetaSchedule.Cosine }, SetAlphaToOne = false }),
+        () => new DdimScheduler(new() { Schedule = new() { BetaSchedule = NoiseScheduleKind.Cosine }, SetAlphaToOne = false }),
         () => new DdimInverseScheduler(new() { ClipSample = false }),
         () => new PndmScheduler(new() { SkipPrkSteps = true, PredictionType = PredictionType.Velocity }),
         () => new LmsScheduler(new() { UseKarrasSigmas = true }),
         () => new EulerScheduler(new() { TimestepSpacing = TimestepSpacing.Trailing, FinalSigmasType = FinalSigmasType.SigmaMin }),
-        () => new EulerAncestralScheduler(new() { Schedule = new() { BetaStart = 0.00085, BetaEnd = 0.012, BetaSchedule = BetaSchedule.ScaledLinear } }),
+        () => new EulerAncestralScheduler(new() { Schedule = new() { BetaStart = 0.00085, BetaEnd = 0.012, BetaSchedule = NoiseScheduleKind.ScaledLinear } }),
         () => new HeunScheduler(new() { UseExponentialSigmas = true }),
         () => new DpmSolverMultistepScheduler(new() { SolverOrder = 3, UseKarrasSigmas = true, LambdaMinClipped = -5.1 }),
         () => new DpmSolverMultistepScheduler(new() { AlgorithmType = DpmAlgorithmType.DpmSolver, FinalSigmasType = FinalSigmasType.SigmaMin }),
@@ -115,12 +116,12 @@ public class NoiseSchedulerTests
         using DisposeScope scope = NewDisposeScope();
         using NoiseScheduler scheduler = _all[which]();
         scheduler.SetTimesteps(10);
-        Tensor pictures = randn(2, 1, 2, 2), noise = randn(2, 1, 2, 2);
+        Tensor images = randn(2, 1, 2, 2), noise = randn(2, 1, 2, 2);
         double[] times = [scheduler.Timesteps[2], scheduler.Timesteps[7]];
-        Tensor both = scheduler.AddNoise(pictures, noise, tensor(times));
+        Tensor both = scheduler.AddNoise(images, noise, tensor(times));
         for (int i = 0; i < 2; i++)
         {
-            Tensor one = scheduler.AddNoise(pictures[i..(i + 1)], noise[i..(i + 1)], tensor(new[] { times[i] }));
+            Tensor one = scheduler.AddNoise(images[i..(i + 1)], noise[i..(i + 1)], tensor(new[] { times[i] }));
             Assert.Equal(0, (both[i..(i + 1)] - one).abs().max().ToDouble());
         }
     }
@@ -129,11 +130,11 @@ public class NoiseSchedulerTests
     public void Absent_members_have_the_defaults_of_their_class_and_unknown_ones_warn()
     {
         List<string> warnings = [];
-        using var heun = NoiseScheduler.FromConfig(new JsonObject { ["_class_name"] = "HeunDiscreteScheduler", ["_diffusers_version"] = "0.1", ["colour"] = "blue" }, warnings.Add);
+        using var heun = NoiseScheduler.FromConfig(new JsonObject { ["_class_name"] = "HeunDiscreteScheduler", ["_diffusers_version"] = "0.1", ["color"] = "blue" }, warnings.Add);
         Assert.Equal(0.00085, heun.Schedule.BetaStart);
-        Assert.Contains("'colour'", Assert.Single(warnings));
+        Assert.Contains("'color'", Assert.Single(warnings));
         using var ddpm = NoiseScheduler.FromConfig(new JsonObject { ["_class_name"] = "DDPMScheduler", ["trained_betas"] = null, ["beta_schedule"] = "squaredcos_cap_v2" });
-        Assert.Equal((0.0001, BetaSchedule.Cosine), (ddpm.Schedule.BetaStart, ddpm.Schedule.BetaSchedule));
+        Assert.Equal((0.0001, NoiseScheduleKind.Cosine), (ddpm.Schedule.BetaStart, ddpm.Schedule.BetaSchedule));
     }
 
     [Theory]
@@ -162,7 +163,7 @@ public class NoiseSchedulerTests
     }
 
     [Fact]
-    public void Learnt_variances_lie_between_their_bounds()
+    public void Learned_variances_lie_between_their_bounds()
     {
         using DisposeScope scope = NewDisposeScope();
         using var scheduler = new DdpmScheduler(new() { VarianceType = DdpmVarianceType.LearnedRange, ClipSample = false });
@@ -188,17 +189,17 @@ public class NoiseSchedulerTests
     public void Betas_follow_the_papers()
     {
         // Nichol, Dhariwal 2021, eq. 17.
-        IReadOnlyList<float> cosine = new NoiseSchedule(new() { BetaSchedule = BetaSchedule.Cosine }).AlphasCumulative;
+        IReadOnlyList<float> cosine = new NoiseSchedule(new() { BetaSchedule = NoiseScheduleKind.Cosine }).AlphasCumulative;
         static double F(double t) => Math.Pow(Math.Cos((t / 1000 + 0.008) / 1.008 * Math.PI / 2), 2);
         foreach (int t in (int[])[0, 100, 500, 900])
             Assert.Equal(F(t + 1) / F(0), cosine[t], 1e-4);
 
         // Rombach et al. 2021.
-        IReadOnlyList<float> scaled = new NoiseSchedule(new() { BetaSchedule = BetaSchedule.ScaledLinear, BetaStart = 0.0004, BetaEnd = 0.0196 }).Betas;
+        IReadOnlyList<float> scaled = new NoiseSchedule(new() { BetaSchedule = NoiseScheduleKind.ScaledLinear, BetaStart = 0.0004, BetaEnd = 0.0196 }).Betas;
         Assert.Equal(Math.Pow(0.02 + (0.14 - 0.02) * 333 / 999, 2), scaled[333], 1e-6);
 
         // A logistic function of −6 to 6.
-        IReadOnlyList<float> sigmoid = new NoiseSchedule(new() { BetaSchedule = BetaSchedule.Sigmoid }).Betas;
+        IReadOnlyList<float> sigmoid = new NoiseSchedule(new() { BetaSchedule = NoiseScheduleKind.Sigmoid }).Betas;
         Assert.Equal(1e-4 + (0.02 - 1e-4) / (1 + Math.Exp(6)), sigmoid[0], 1e-7);
 
         // Lin et al. 2023, algorithm 1: the first keeps its size, and nothing is left at the last.

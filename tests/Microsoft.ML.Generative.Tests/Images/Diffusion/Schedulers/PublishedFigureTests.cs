@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Schedulers;
 using static Microsoft.ML.Generative.Tests.DummyDiffusion;
 
 namespace Microsoft.ML.Generative.Tests;
@@ -26,7 +27,7 @@ public class PublishedFigureTests
     [Theory]
     [InlineData(true, 149.8295, 0.1951)]
     [InlineData(false, 149.0784, 0.1941)]
-    public void Ddim_to_a_picture_or_to_the_first_timestep(bool toOne, double sum, double mean) =>
+    public void Ddim_to_a_image_or_to_the_first_timestep(bool toOne, double sum, double mean) =>
         Check(With(new DdimScheduler(new() { Schedule = Steeper, SetAlphaToOne = toOne }), 10), sum, mean);
 
     [Theory]
@@ -38,7 +39,7 @@ public class PublishedFigureTests
     [Theory]
     [InlineData(true, 539.9622, 0.7031)]
     [InlineData(false, 542.6722, 0.7066)]
-    public void Ddim_backwards_from_a_picture_or_from_the_first_timestep(bool toOne, double sum, double mean) =>
+    public void Ddim_backwards_from_a_image_or_from_the_first_timestep(bool toOne, double sum, double mean) =>
         Check(With(new DdimInverseScheduler(new() { Schedule = Steeper, SetAlphaToOne = toOne }), 10), sum, mean);
 
     [Theory]
@@ -50,7 +51,7 @@ public class PublishedFigureTests
     [Theory]
     [InlineData(true, 230.0399, 0.2995)]
     [InlineData(false, 186.9482, 0.2434)]
-    public void Pndm_to_a_picture_or_to_the_first_timestep(bool toOne, double sum, double mean) =>
+    public void Pndm_to_a_image_or_to_the_first_timestep(bool toOne, double sum, double mean) =>
         Check(With(new PndmScheduler(new() { Schedule = Steeper, SetAlphaToOne = toOne }), 10), sum, mean);
 
     [Theory]

@@ -1,6 +1,7 @@
 using System.Text;
 using CsCheck;
 using Microsoft.Extensions.AI;
+using Microsoft.ML.Generative.Text.Decoding.Json;
 
 namespace Microsoft.ML.Generative.Tests;
 

@@ -3,6 +3,12 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using CsCheck;
 using Microsoft.Extensions.AI;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Text.Codec;
+using Microsoft.ML.Generative.Text.Decoding;
+using Microsoft.ML.Generative.Text.Decoding.Json;
+using Microsoft.ML.Generative.Text.Tokenization;
+using Microsoft.ML.Generative.Tokenizers;
 
 namespace Microsoft.ML.Generative.Tests;
 

@@ -1,5 +1,8 @@
 using System.Text.Json;
 using Microsoft.Extensions.AI;
+using Microsoft.ML.Generative.Text.Codec;
+using Microsoft.ML.Generative.Text.Decoding.Json;
+using Microsoft.ML.Generative.Tokenizers;
 
 namespace Microsoft.ML.Generative.Tests;
 

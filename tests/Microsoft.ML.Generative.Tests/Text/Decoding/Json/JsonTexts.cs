@@ -3,6 +3,8 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using CsCheck;
 using Microsoft.Extensions.AI;
+using Microsoft.ML.Generative.Text.Decoding.Json;
+using Microsoft.ML.Generative.Text.Tokenization;
 
 namespace Microsoft.ML.Generative.Tests;
 

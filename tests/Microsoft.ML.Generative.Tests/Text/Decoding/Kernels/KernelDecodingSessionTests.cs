@@ -1,3 +1,6 @@
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Text.Decoding.Kernels;
+using Microsoft.ML.Generative.Text.LanguageModels;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;
@@ -14,7 +17,7 @@ public sealed class KernelDecodingSessionTests
         KeyValueHeads = 3,
         EmbeddingSize = 90,
         HeadSize = 14,
-        HiddenSize = 171,
+        FeedForwardSize = 171,
     };
 
     private static readonly int[] _longText = [.. Enumerable.Range(0, 203).Select(i => i * i * 31 % 4001)];
@@ -44,7 +47,7 @@ public sealed class KernelDecodingSessionTests
             Heads = 1,
             EmbeddingSize = 3,
             HeadSize = 3,
-            HiddenSize = 5,
+            FeedForwardSize = 5,
             FeedForward = feedForward,
         };
         using LanguageModelNetwork network = TinyLanguageModels.Create(architecture);

@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Text.Decoding.Kernels;
+
 namespace Microsoft.ML.Generative.Tests;
 
 public sealed class SharingChoiceTests

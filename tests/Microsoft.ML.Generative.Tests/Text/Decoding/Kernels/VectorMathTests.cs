@@ -1,5 +1,6 @@
 using System.Numerics;
 using MathNet.Numerics;
+using Microsoft.ML.Generative.Text.Decoding.Kernels;
 
 namespace Microsoft.ML.Generative.Tests;
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Microsoft.ML.Generative.Text.Decoding.Kernels;
 
 namespace Microsoft.ML.Generative.Tests;
 

@@ -1,5 +1,9 @@
 using System.Buffers.Binary;
 using System.Text;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Text.Decoding.Kernels;
+using Microsoft.ML.Generative.Text.LanguageModels;
+using Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;

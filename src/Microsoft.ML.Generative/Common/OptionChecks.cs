@@ -1,0 +1,63 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace Microsoft.ML.Generative.Common;
+
+/// <summary>Checks of options; the errors name the option, its value and what is allowed.</summary>
+internal static class OptionChecks
+{
+    public static void AtLeast<T>(T value, T lowest, [CallerArgumentExpression(nameof(value))] string name = "")
+        where T : INumber<T>
+    {
+        if (!(value >= lowest) || T.IsPositiveInfinity(value))
+            throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}; expected {lowest} or more.");
+    }
+
+    public static void Positive(double value, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        if (!(value > 0) || double.IsPositiveInfinity(value))
+            throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}; expected more than 0.");
+    }
+
+    public static void Between(double value, double lowest, double highest, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        if (!(value >= lowest && value <= highest))
+            throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}; expected {lowest} to {highest}.");
+    }
+
+    /// <summary>From 0 to below a bound.</summary>
+    public static void Below(double value, double bound, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        if (!(value >= 0 && value < bound))
+            throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}; expected 0 to below {bound}.");
+    }
+
+    public static void Defined<T>(T value, [CallerArgumentExpression(nameof(value))] string name = "")
+        where T : struct, Enum
+    {
+        if (!Enum.IsDefined(value))
+            throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}; expected one of {string.Join(", ", Enum.GetNames<T>())}.");
+    }
+
+    public static void NotEmpty(string? value, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        if (string.IsNullOrWhiteSpace(value))
+            throw new ArgumentException($"{name} is empty; expected a name.", name);
+    }
+
+    /// <summary>That output columns have names, and different ones.</summary>
+    public static void DifferentNames(params string[] outputs)
+    {
+        foreach (string output in outputs)
+            NotEmpty(output, "output column names");
+        if (outputs.Distinct().Count() < outputs.Length)
+            throw new ArgumentException($"The output columns need different names; found {string.Join(", ", outputs)}.");
+    }
+
+    public static void AllAtLeast(int[]? values, int lowest, [CallerArgumentExpression(nameof(values))] string name = "")
+    {
+        if (values is null || values.Any(v => v < lowest))
+            throw new ArgumentException(
+                $"{name} is {(values is null ? "null" : $"[{string.Join(", ", values)}]")}; expected numbers of {lowest} or more.", name);
+    }
+}

@@ -1,0 +1,100 @@
+using Microsoft.ML.Data;
+using Microsoft.ML.Transforms.Image;
+
+namespace Microsoft.ML.Generative.Data.Columns;
+
+/// <summary>What a column's type says before any row is read.</summary>
+internal static class ColumnTypes
+{
+    public const string FeatureTypes = "an image, a known-size vector of Single or Byte, or Single";
+
+    public static DataViewSchema.Column Find(DataViewSchema schema, string name) =>
+        schema.GetColumnOrNull(name) ?? throw new ArgumentException(
+            $"Column '{name}' is missing. The data has: {string.Join(", ", schema.Where(c => !c.IsHidden).Select(c => c.Name))}.");
+
+    private static SchemaShape.Column Find(SchemaShape schema, string name) =>
+        schema.TryFindColumn(name, out SchemaShape.Column column) ? column
+            : throw new ArgumentException($"Column '{name}' is missing. The data has: {string.Join(", ", schema.Select(c => c.Name))}.");
+
+    /// <summary>The same check on a schema's promise, before there is data.</summary>
+    public static void CheckFeatures(SchemaShape schema, string name)
+    {
+        SchemaShape.Column column = Find(schema, name);
+        bool isNumber = column.ItemType == NumberDataViewType.Single || (column.ItemType == NumberDataViewType.Byte && column.Kind == SchemaShape.Column.VectorKind.Vector);
+        bool isFeature = column.Kind != SchemaShape.Column.VectorKind.VariableVector && !column.IsKey && isNumber;
+        if (!isFeature && column.ItemType is not ImageDataViewType)
+            throw new ArgumentException($"Column '{name}' has type {column.GetTypeString()}; expected {FeatureTypes}.");
+    }
+
+    /// <summary>That a schema promises a column of texts.</summary>
+    public static void CheckText(SchemaShape schema, string name)
+    {
+        SchemaShape.Column column = Find(schema, name);
+        if (column.Kind != SchemaShape.Column.VectorKind.Scalar || column.ItemType != TextDataViewType.Instance)
+            throw new ArgumentException($"Column '{name}' has type {column.GetTypeString()}; expected text.");
+    }
+
+    /// <summary>That a schema promises a column of labels.</summary>
+    public static void CheckLabel(SchemaShape schema, string name)
+    {
+        SchemaShape.Column column = Find(schema, name);
+        if (column.Kind != SchemaShape.Column.VectorKind.Scalar || !(column.IsKey || LabelRowReader.IsLabel(column.ItemType)))
+            throw new ArgumentException($"Column '{name}' has type {column.GetTypeString()}; expected a key or an integer type.");
+    }
+
+    public static int FeatureCount(DataViewSchema.Column column) => column.Type switch
+    {
+        VectorDataViewType { IsKnownSize: true } vector => vector.Size,
+        VectorDataViewType => throw new ArgumentException(
+            $"Column '{column.Name}' has a varying number of values a row ({column.Type}); expected {FeatureTypes}."),
+        _ => 1,
+    };
+
+    /// <summary>
+    /// The images' shape: what the caller asks for, else what the column says of itself (the dimensions of its vector
+    /// type, or an image type), else what its first image has. <see langword="null"/> for plain features.
+    /// </summary>
+    /// <exception cref="ArgumentException">The parts contradict each other or the column's size.</exception>
+    public static ImageShape? FindShape(IDataView data, string name, int? channels, int? height, int? width)
+    {
+        CheckFeatures(SchemaShape.Create(data.Schema), name);
+        DataViewSchema.Column column = Find(data.Schema, name);
+        ImageShape? own = column.Type switch
+        {
+            ImageDataViewType { Height: > 0 } image => new ImageShape(channels ?? 3, image.Height, image.Width),
+            ImageDataViewType => FirstImage(data, column, channels ?? 3),
+            _ when ImageShape.TryGet(column.Type, out ImageShape dimensions) => dimensions,
+            _ => null,
+        };
+
+        if (own is null && channels is null && height is null && width is null)
+            return null;
+        if (own is null && (height is null || width is null))
+            throw new ArgumentException(
+                $"Column '{name}' does not tell the shape of its images: set Height and Width (and Channels, unless 1) in the options.");
+
+        var shape = new ImageShape(channels ?? own?.Channels ?? 1, height ?? own!.Value.Height, width ?? own!.Value.Width);
+        if (own is { } known && known != shape)
+            throw new ArgumentException($"Column '{name}' holds images of {known}, but the options ask for {shape}.");
+        if (shape.Channels is < 1 or > 4)
+            throw new ArgumentException($"Column '{name}': images have 1 to 4 channels; found {shape.Channels}.");
+        if (column.Type is VectorDataViewType && FeatureCount(column) != shape.Size)
+            throw new ArgumentException($"Column '{name}' has {FeatureCount(column)} values a row; images of {shape} have {shape.Size}.");
+        if (column.Type is ImageDataViewType && shape.Channels is 2)
+            throw new ArgumentException($"Column '{name}': an image column is read with Channels 1 (gray), 3 (RGB) or 4 (RGBA); found 2.");
+        return shape;
+    }
+
+    private static ImageShape FirstImage(IDataView data, DataViewSchema.Column column, int channels)
+    {
+        using DataViewRowCursor cursor = data.GetRowCursor([column]);
+        if (!cursor.MoveNext())
+            throw new ArgumentException("The data is empty: no row to learn from.");
+
+        MLImage? image = null;
+        cursor.GetGetter<MLImage?>(column)(ref image);
+        return image is null
+            ? throw new ArgumentException($"Column '{column.Name}', row 0: the image is missing.")
+            : new ImageShape(channels, image.Height, image.Width);
+    }
+}

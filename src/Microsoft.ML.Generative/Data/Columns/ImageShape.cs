@@ -1,0 +1,34 @@
+using System.Text.Json.Serialization;
+using Microsoft.ML.Data;
+
+namespace Microsoft.ML.Generative.Data.Columns;
+
+/// <summary>The shape of images kept as vectors: planes of channels, rows, columns.</summary>
+/// <remarks>A column tells it by the dimensions of its vector type, as ML.NET's own <c>ExtractPixels</c> does.</remarks>
+internal readonly record struct ImageShape(int Channels, int Height, int Width)
+{
+    [JsonIgnore]
+    public int Size => checked(Channels * Height * Width);
+
+    /// <summary>Whether there can be such images: of 1 to 4 channels, and not empty.</summary>
+    [JsonIgnore]
+    public bool IsPossible => Channels is >= 1 and <= 4 && Height >= 1 && Width >= 1;
+
+    /// <exception cref="ArgumentException">There are no such images, or they do not have so many values.</exception>
+    public void CheckSize(int values)
+    {
+        if (!IsPossible || Size != values)
+            throw new ArgumentException($"images of {this} do not have {values} values");
+    }
+
+    /// <summary>The type of a column of such images.</summary>
+    public VectorDataViewType VectorType(PrimitiveDataViewType itemType) => new(itemType, Channels, Height, Width);
+
+    public static bool TryGet(DataViewType type, out ImageShape shape)
+    {
+        shape = type is VectorDataViewType { Dimensions: [> 0 and <= 4, > 0, > 0] d } ? new ImageShape(d[0], d[1], d[2]) : default;
+        return shape != default;
+    }
+
+    public override string ToString() => $"{Channels} channel{(Channels == 1 ? "" : "s")} of {Width}×{Height}";
+}

@@ -1,0 +1,129 @@
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
+
+/// <summary>
+/// A diffusion transformer (Peebles, Xie, "Scalable diffusion models with transformers", 2023): patches of the image as tokens, time and class through
+/// adaptive normalization that begins with nothing (adaLN-Zero).
+/// </summary>
+internal sealed class DitNetwork : DenoiserNetwork
+{
+    private readonly nn.Module<Tensor, Tensor> patches;
+    private readonly EmbeddingBlock time;
+    private readonly Embedding? classes;
+    private readonly ModuleList<DitBlock> blocks;
+    private readonly nn.Module<Tensor, Tensor> modulation;
+    private readonly nn.Module<Tensor, Tensor> head;
+
+    private readonly DitArchitecture _config;
+
+    public DitNetwork(DitArchitecture config)
+        : base(nameof(DitNetwork))
+    {
+        _config = config;
+        int width = config.HiddenSize, patch = config.PatchSize;
+        patches = Layer.Linear((long)patch * patch * config.InChannels, width);
+        time = new EmbeddingBlock(DitArchitecture.FrequencySize, width);
+        if (config.ClassCount > 0)
+            classes = nn.Embedding(config.ClassCount, width);
+        blocks = new ModuleList<DitBlock>([.. Enumerable.Range(0, config.Layers).Select(_ => new DitBlock(config))]);
+        modulation = Layer.Linear(width, 2 * width);
+        head = Layer.Linear(width, (long)patch * patch * config.OutChannels);
+        RegisterComponents();
+        Initialize();
+    }
+
+    public override Tensor Forward(Tensor x, Tensor time, Tensor? labels)
+    {
+        (int patch, long rows, long columns) = (_config.PatchSize, _config.Height / _config.PatchSize, _config.Width / _config.PatchSize);
+        Tensor condition = this.time.call(Sinusoids.Of(time, DitArchitecture.FrequencySize));
+        if (classes is not null)
+            condition = condition.Plus(classes.call(labels!));
+        condition = F.silu(condition).unsqueeze(1); // [batch, 1, width]
+
+        Tensor tokens = x.view(-1, _config.InChannels, rows, patch, columns, patch)
+            .permute(0, 2, 4, 1, 3, 5).reshape(-1, rows * columns, (long)_config.InChannels * patch * patch); // [batch, patches, channels × pixels]
+        Tensor h = patches.call(tokens).Plus(Positions(rows, columns, x.device));
+        foreach (DitBlock block in blocks)
+            h = block.Forward(h, condition);
+
+        Tensor[] parts = modulation.call(condition).chunk(2, -1);
+        h = head.call(DitBlock.Modulate(h, parts[0], parts[1])).AsFloat32();
+        return h.view(-1, rows, columns, _config.OutChannels, patch, patch).permute(0, 3, 1, 4, 2, 5).reshape(-1, _config.OutChannels, _config.Height, _config.Width);
+    }
+
+    // Fixed sines and cosines: half of the vector tells the row, half the column (section 4).
+    private Tensor Positions(long rows, long columns, Device device)
+    {
+        long half = _config.HiddenSize / 2;
+        Tensor row = Sinusoids.Of(arange(rows, ScalarType.Float32, device), half, flipSinToCos: false).unsqueeze(1).expand(rows, columns, half);
+        Tensor column = Sinusoids.Of(arange(columns, ScalarType.Float32, device), half, flipSinToCos: false).unsqueeze(0).expand(rows, columns, half);
+        return cat([row, column], -1).view(1, rows * columns, 2 * half);
+    }
+
+    // Appendix A: as the authors' code has it.
+    private void Initialize()
+    {
+        foreach ((string name, Parameter parameter) in named_parameters())
+        {
+            if (name.EndsWith("bias", StringComparison.Ordinal) || name.StartsWith("head", StringComparison.Ordinal) || name.Contains("modulation", StringComparison.Ordinal))
+                nn.init.zeros_(parameter);
+            else if (name.StartsWith("time", StringComparison.Ordinal) || name.StartsWith("classes", StringComparison.Ordinal))
+                nn.init.normal_(parameter, 0, 0.02);
+            else
+                nn.init.xavier_uniform_(parameter);
+        }
+    }
+}
+
+/// <summary>A transformer block whose normalizations and shortcuts are scaled by the condition (Peebles, Xie 2023, figure 3).</summary>
+internal sealed class DitBlock : nn.Module
+{
+    private readonly nn.Module<Tensor, Tensor> queriesKeysValues;
+    private readonly nn.Module<Tensor, Tensor> attentionOut;
+    private readonly nn.Module<Tensor, Tensor> perceptronIn;
+    private readonly nn.Module<Tensor, Tensor> perceptronOut;
+    private readonly nn.Module<Tensor, Tensor> modulation;
+
+    private readonly int _heads;
+    private readonly double _dropout;
+
+    public DitBlock(DitArchitecture config)
+        : base(nameof(DitBlock))
+    {
+        (_heads, _dropout) = (config.Heads, config.Dropout);
+        int width = config.HiddenSize;
+        queriesKeysValues = Layer.Linear(width, 3L * width);
+        attentionOut = Layer.Linear(width, width);
+        perceptronIn = Layer.Linear(width, 4L * width);
+        perceptronOut = Layer.Linear(4L * width, width);
+        modulation = Layer.Linear(width, 6L * width);
+        RegisterComponents();
+    }
+
+    /// <param name="x">[batch, patches, width].</param>
+    /// <param name="condition">Time and class after the activation, [batch, 1, width].</param>
+    public Tensor Forward(Tensor x, Tensor condition)
+    {
+        Tensor[] parts = modulation.call(condition).chunk(6, -1); // shift, scale and gate of the attention and of the perceptron
+        x = x.Plus(parts[2] * Drop(Attend(Modulate(x, parts[0], parts[1]))));
+        Tensor h = perceptronOut.call(F.gelu(perceptronIn.call(Modulate(x, parts[3], parts[4])), GELU.Approximate.tanh));
+        return x.Plus(parts[5] * Drop(h));
+    }
+
+    /// <summary>A layer normalization that is shifted and scaled by the condition.</summary>
+    public static Tensor Modulate(Tensor x, Tensor shift, Tensor scale) =>
+        (F.layer_norm(x.AsFloat32(), [x.size(-1)], eps: 1e-6) * scale.Plus(1)).Plus(shift);
+
+    private Tensor Attend(Tensor x)
+    {
+        Tensor[] parts = queriesKeysValues.call(x).view(x.size(0), x.size(1), 3, _heads, x.size(2) / _heads).permute(2, 0, 3, 1, 4).unbind(0); // [batch, heads, patches, head size]
+        return attentionOut.call(DotProductAttention.Full(parts[0], parts[1], parts[2]).transpose(1, 2).flatten(2));
+    }
+
+    private Tensor Drop(Tensor x) => _dropout == 0 ? x : F.dropout(x, _dropout, training);
+}

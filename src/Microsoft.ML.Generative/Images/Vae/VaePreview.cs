@@ -1,0 +1,57 @@
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Training;
+using Microsoft.ML.Generative.Training.Reporting;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative.Images.Vae;
+
+/// <summary>What TensorBoard shows of a variational autoencoder: draws from the prior, always of the same noise, and reconstructions of some rows.</summary>
+internal sealed class VaePreview : IDisposable
+{
+    private const int Samples = 64;
+    private const int SamplesInRow = 8;
+
+    private readonly VaeNetwork _network;
+    private readonly ImageShape _shape;
+    private readonly int _latentSize;
+    private readonly int _labelCount;
+    private readonly torch.Device _device;
+    private readonly torch.Tensor[] _rows;
+
+    private VaePreview(VaeNetwork network, ImageShape shape, int latentSize, int labelCount, torch.Device device, torch.Tensor[] rows)
+    {
+        _network = network;
+        _shape = shape;
+        _latentSize = latentSize;
+        _labelCount = labelCount;
+        _device = device;
+        _rows = rows;
+    }
+
+    /// <summary>The images, or <see langword="null"/> if none are wanted or rows are none.</summary>
+    public static VaePreview? Open(TrainingRun run, VaeNetwork network, VaeOptions options, ImageShape? shape, int labelCount, TensorSource data) =>
+        options.TensorBoardDirectory is not null && shape is { } s
+            ? new VaePreview(network, s, options.LatentSize, labelCount, run.Device, TrainingImages.FirstRows(data, run.Device))
+            : null;
+
+    public IReadOnlyList<TrainingImages> Make(torch.Generator generator)
+    {
+        torch.Tensor z = torch.randn([Samples, _latentSize], generator: generator).to(_device);
+        torch.Tensor? classes = _labelCount == 0 ? null : torch.arange(Samples, torch.int64, _device).remainder(_labelCount);
+        torch.Tensor samples = _network.DecodeMean(z, classes);
+
+        torch.Tensor x = AsImages(_rows[0]);
+        torch.Tensor? labels = _labelCount == 0 ? null : _rows[1];
+        torch.Tensor reconstructions = _network.DecodeMean(_network.Encode(_rows[0], labels).Mean, labels);
+        return [new TrainingImages("samples", AsImages(samples), SamplesInRow), TrainingImages.Comparison("reconstructions", x, reconstructions)];
+    }
+
+    public void Dispose()
+    {
+        foreach (torch.Tensor column in _rows)
+            column.Dispose();
+    }
+
+    private torch.Tensor AsImages(torch.Tensor rows) => rows.view(rows.size(0), _shape.Channels, _shape.Height, _shape.Width);
+}

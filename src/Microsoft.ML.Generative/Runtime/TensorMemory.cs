@@ -1,0 +1,25 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative.Runtime;
+
+/// <summary>The native memory of contiguous tensors on the CPU, as spans.</summary>
+internal static class TensorMemory
+{
+    /// <summary>Where the memory of a contiguous tensor begins, whatever its size: spans end at 2 GB.</summary>
+    /// <param name="rows">[rows, ..], at least one row.</param>
+    public static unsafe byte* Start(torch.Tensor rows)
+    {
+        using torch.Tensor first = rows.narrow(0, 0, 1);
+        return (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
+    }
+
+    /// <summary>The elements of a tensor on the CPU, copied into an array.</summary>
+    public static T[] ToArray<T>(torch.Tensor tensor)
+        where T : unmanaged
+    {
+        using torch.Tensor contiguous = tensor.cpu().contiguous();
+        return MemoryMarshal.Cast<byte, T>(contiguous.bytes).ToArray();
+    }
+}

@@ -1,0 +1,59 @@
+using Microsoft.Extensions.AI;
+
+namespace Microsoft.ML.Generative.Text.LanguageModels.Chat;
+
+/// <summary>Texts as vectors: the mean of what the last block says of a text's tokens.</summary>
+internal sealed class LanguageModelEmbeddingGenerator(LanguageModelTransformer model) : IEmbeddingGenerator<string, Embedding<float>>
+{
+    private const string ProviderName = "microsoft.ml.generative";
+
+    private readonly EmbeddingGeneratorMetadata _metadata = new(ProviderName, defaultModelDimensions: model.Architecture.EmbeddingSize);
+
+    public async Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(
+        IEnumerable<string> values, EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        if (options?.Dimensions is { } dimensions && dimensions != model.Architecture.EmbeddingSize)
+            throw new NotSupportedException($"{nameof(EmbeddingGenerationOptions)}.{nameof(options.Dimensions)} is {dimensions}; this model's vectors have {model.Architecture.EmbeddingSize}.");
+        string[] texts = [.. values];
+        return await Task.Run(() => Embed(texts, cancellationToken), cancellationToken).ConfigureAwait(false);
+    }
+
+    public object? GetService(Type serviceType, object? serviceKey = null)
+    {
+        ArgumentNullException.ThrowIfNull(serviceType);
+        if (serviceKey is not null)
+            return null;
+        return serviceType == typeof(EmbeddingGeneratorMetadata) ? _metadata
+            : serviceType.IsInstanceOfType(this) ? this
+            : serviceType.IsInstanceOfType(model) ? model
+            : null;
+    }
+
+    // The model belongs to whoever made it.
+    public void Dispose()
+    {
+    }
+
+    private GeneratedEmbeddings<Embedding<float>> Embed(string[] texts, CancellationToken cancellation)
+    {
+        int[][] tokens = [.. texts.Select((text, i) => Encode(text, i))];
+        var results = new GeneratedEmbeddings<Embedding<float>>(texts.Length);
+        foreach (int[] text in tokens)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            results.Add(new Embedding<float>(model.Embed(text)) { CreatedAt = DateTimeOffset.UtcNow });
+        }
+
+        long count = tokens.Sum(t => (long)t.Length);
+        results.Usage = new UsageDetails { InputTokenCount = count, TotalTokenCount = count };
+        return results;
+    }
+
+    private int[] Encode(string text, int index)
+    {
+        int[] tokens = model.Codec.EncodePrompt(text ?? throw new ArgumentException($"Text {index} is null."));
+        return tokens.Length <= model.Architecture.ContextLength ? tokens : throw new ArgumentException(
+            $"Text {index} has {tokens.Length} tokens; the model sees {model.Architecture.ContextLength} at once. Cut it into parts.");
+    }
+}
