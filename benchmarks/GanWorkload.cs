@@ -49,7 +49,7 @@ internal static class GanWorkload
         {
             byte[] image = new byte[Side * Side];
             random.NextBytes(image);
-            return new Image { Image = image };
+            return new ImageRow { Image = image };
         }).ToArray());
 
         double bareBefore = BareStepsPerSecond(settings, precision);
@@ -111,7 +111,7 @@ internal static class GanWorkload
         return steps / watch.Elapsed.TotalSeconds;
     }
 
-    private sealed class Image
+    private sealed class ImageRow
     {
         [VectorType(1, Side, Side)]
         public byte[] Image { get; set; } = [];

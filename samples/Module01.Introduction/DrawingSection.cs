@@ -27,18 +27,18 @@ internal static class DrawingSection
         int perClass = lesson.Quick ? 20 : 100;
         (float[] Image, int Label)[] drawn = [.. Enumerable.Range(0, Lesson.Classes)
             .SelectMany(label => Lesson.Column(lesson.Generator.Generate(perClass, new() { Label = label, Seed = 4 })).Select(image => (image, label)))];
-        double obeyed = Lesson.Share(lesson.Classify(drawn.Select(row => row.Picture)).Select(scores => Lesson.IndexOfMax(scores)), drawn.Select(row => row.Label));
+        double obeyed = Lesson.Share(lesson.Classify(drawn.Select(row => row.Image)).Select(scores => Lesson.IndexOfMax(scores)), drawn.Select(row => row.Label));
 
         // Is it a copy?
         var known = lesson.TrainImages.Images;
         (float[] Image, float Distance)[] Nearest(IEnumerable<float[]> images) =>
             [.. images.AsParallel().AsOrdered().Select(image => known.Select(other => (other, TensorPrimitives.Distance(image, other))).MinBy(pair => pair.Item2))];
-        float[][] some = [.. drawn.Where((_, i) => i % perClass == i / perClass).Select(row => row.Picture)];
+        float[][] some = [.. drawn.Where((_, i) => i % perClass == i / perClass).Select(row => row.Image)];
         lesson.Draw(
-            "drawn-nearest.png", "new images above the nearest that were learned", some.Concat(Nearest(some).Select(pair => pair.Picture)),
+            "drawn-nearest.png", "new images above the nearest that were learned", some.Concat(Nearest(some).Select(pair => pair.Image)),
             some.Length, rows: ["drawn", "nearest known"]);
         double Distance(IEnumerable<float[]> images) => Nearest(images).Average(pair => pair.Distance);
-        var result = new Result(obeyed, Distance(drawn.Select(row => row.Picture).Where((_, i) => i % (perClass / 20) == 0)), Distance(lesson.TestImages.Images.Take(200)));
+        var result = new Result(obeyed, Distance(drawn.Select(row => row.Image).Where((_, i) => i % (perClass / 20) == 0)), Distance(lesson.TestImages.Images.Take(200)));
 
         Walk(lesson);
         Console.WriteLine($"The classifier finds the class that was asked for in {result.Obeyed:P1} of {drawn.Length:N0} new images.");

@@ -17,12 +17,12 @@ internal sealed class Lesson : IDisposable
     private VaeTransformer? _generator;
     private MulticlassPredictionTransformer<MaximumEntropyModelParameters>? _classifier;
 
-    private Lesson(MLContext ml, PictureData images, bool quick, SampleOutput output, CancellationToken cancellation)
+    private Lesson(MLContext ml, ImageData images, bool quick, SampleOutput output, CancellationToken cancellation)
     {
         (ML, Quick, Output, _cancellation) = (ml, quick, output, cancellation);
         ClassNames = images.ClassNames();
-        TrainImages = LabelledImages.Read(images.Train);
-        TestImages = LabelledImages.Read(images.Test);
+        TrainImages = LabeledImages.Read(images.Train);
+        TestImages = LabeledImages.Read(images.Test);
         Train = Rows(TrainImages.Images, TrainImages.Labels);
         Test = Rows(TestImages.Images, TestImages.Labels);
         _logPrior = [.. Enumerable.Range(0, Classes).Select(label => Math.Log(TrainImages.Labels.Count(other => other == label) / (double)TrainImages.Count))];
@@ -35,9 +35,9 @@ internal sealed class Lesson : IDisposable
 
     public IDataView Test { get; }
 
-    public LabelledImages TrainImages { get; }
+    public LabeledImages TrainImages { get; }
 
-    public LabelledImages TestImages { get; }
+    public LabeledImages TestImages { get; }
 
     public string[] ClassNames { get; }
 
@@ -62,7 +62,7 @@ internal sealed class Lesson : IDisposable
     {
         var ml = new MLContext(seed: 1);
         var (trainCount, testCount) = quick ? (2_000, 300) : (10_000, 2_000);
-        return new Lesson(ml, PictureData.Load(ml, data, trainCount, testCount, [], cancellation), quick, output, cancellation);
+        return new Lesson(ml, ImageData.Load(ml, data, trainCount, testCount, [], cancellation), quick, output, cancellation);
     }
 
     /// <summary>The trainer of a classifier of a column.</summary>
@@ -117,7 +117,7 @@ internal sealed class Lesson : IDisposable
     public static double Share(IEnumerable<int> found, IEnumerable<int> right) => found.Zip(right).Average(pair => pair.First == pair.Second ? 1.0 : 0.0);
 
     public IDataView Rows(IEnumerable<float[]> images, IEnumerable<int> labels) =>
-        ML.Data.LoadFromEnumerable(images.Zip(labels, (image, label) => new Image { Image = image, Label = (uint)label }).ToArray());
+        ML.Data.LoadFromEnumerable(images.Zip(labels, (image, label) => new ImageRow { Image = image, Label = (uint)label }).ToArray());
 
     public IDataView Rows(IEnumerable<float[]> images, int label) => Rows(images, Enumerable.Repeat(label, int.MaxValue));
 
@@ -132,7 +132,7 @@ internal sealed class Lesson : IDisposable
 
     public void Dispose() => _generator?.Dispose();
 
-    private sealed class Image
+    private sealed class ImageRow
     {
         [VectorType(1, Side, Side)]
         public float[] Image { get; set; } = [];

@@ -21,9 +21,9 @@ internal static class OutlierSection
         Lesson.Title("3. Is it an image at all?");
         (string Name, float[][] Images)[] kinds = Kinds(lesson);
         lesson.Draw(
-            "outlier-kinds.png", "images of no class", kinds.SelectMany(kind => kind.Pictures.Take(12)), columns: 12, rows: [.. kinds.Select(kind => kind.Name)]);
+            "outlier-kinds.png", "images of no class", kinds.SelectMany(kind => kind.Images.Take(12)), columns: 12, rows: [.. kinds.Select(kind => kind.Name)]);
 
-        (float[] Confidence, float[] Nats)[] seen = [.. kinds.Select(kind => See(lesson, kind.Pictures))];
+        (float[] Confidence, float[] Nats)[] seen = [.. kinds.Select(kind => See(lesson, kind.Images))];
         Kind[] results = [.. kinds.Zip(seen, (kind, values) => new Kind(
             kind.Name, values.Confidence.Average(), values.Nats.Average(),
             Area(lesson, seen[0].Confidence.Select(value => -value), values.Confidence.Select(value => -value)), Area(lesson, seen[0].Nats, values.Nats)))];

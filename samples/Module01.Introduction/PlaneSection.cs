@@ -85,7 +85,7 @@ internal static class PlaneSection
         return (label, gaussians[label].Draw(random));
     }
 
-    private static Place[] Places(LabelledImages images) =>
+    private static Place[] Places(LabeledImages images) =>
         [.. images.Images.Zip(images.Labels).Where(row => _labels.Contains(row.Second)).Select(row => new Place(Measure(row.First), Array.IndexOf(_labels, row.Second)))];
 
     private static void DrawPanels(
@@ -105,7 +105,7 @@ internal static class PlaneSection
                 chart.Contours((px, py) => ask((px, py))[asked], x, y, 0.5);
             }
 
-            return chart.Points(null, [blot], colour: 3, size: 7).Text(blot.X, blot.Y - 0.5, "a blot");
+            return chart.Points(null, [blot], color: 3, size: 7).Text(blot.X, blot.Y - 0.5, "a blot");
         }
 
         var known = test.Select(place => ((int)place.Label, place.At));

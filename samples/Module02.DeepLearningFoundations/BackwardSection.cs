@@ -27,7 +27,7 @@ internal static class BackwardSection
         double autogradError = gradient.Zip(Autograd(lesson, network, images, labels), (a, b) => Math.Abs(a - b)).Max();
 
         new Chart("Derivatives of the loss by some weights", "by the chain rule", "by moving the weight a little")
-            .Line(null, [(gradient.Min(), gradient.Min()), (gradient.Max(), gradient.Max())], colour: 7, dashed: true)
+            .Line(null, [(gradient.Min(), gradient.Min()), (gradient.Max(), gradient.Max())], color: 7, dashed: true)
             .Points(null, pairs, size: 3)
             .Save(lesson.Output.File("backward-check.png", "the gradient against finite differences"));
         Console.WriteLine($"{gradient.Length:N0} derivatives in one pass; {Compared} of them against central differences: largest difference {differenceError:0.0e+0}, all against libtorch's: {autogradError:0.0e+0}.");

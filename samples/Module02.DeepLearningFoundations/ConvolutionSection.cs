@@ -65,11 +65,11 @@ internal static class ConvolutionSection
 
     private static double Accuracy(Lesson lesson, ImageClassifierTransformer model, double[][] images)
     {
-        IDataView rows = lesson.ML.Data.LoadFromEnumerable(images.Select(image => new Image { Image = Array.ConvertAll(image, pixel => (float)pixel) }).ToArray());
+        IDataView rows = lesson.ML.Data.LoadFromEnumerable(images.Select(image => new ImageRow { Image = Array.ConvertAll(image, pixel => (float)pixel) }).ToArray());
         return model.Transform(rows).GetColumn<uint>("PredictedLabel").Zip(lesson.TestLabels, (key, label) => key - 1 == label ? 1.0 : 0).Average();
     }
 
-    private sealed class Image
+    private sealed class ImageRow
     {
         [VectorType(1, Lesson.Side, Lesson.Side)]
         public float[] Image { get; set; } = [];

@@ -14,7 +14,7 @@ internal sealed class Lesson
     private readonly CancellationToken _cancellation;
     private Perceptron? _trained;
 
-    private Lesson(MLContext ml, PictureData images, bool quick, SampleOutput output, CancellationToken cancellation)
+    private Lesson(MLContext ml, ImageData images, bool quick, SampleOutput output, CancellationToken cancellation)
     {
         (ML, Train, Test, Quick, Output, _cancellation) = (ml, images.Train, images.Test, quick, output, cancellation);
         ClassNames = images.ClassNames();
@@ -67,7 +67,7 @@ internal sealed class Lesson
     {
         var ml = new MLContext(seed: 1);
         var (trainCount, testCount) = quick ? (1_500, 500) : (10_000, 2_000);
-        return new Lesson(ml, PictureData.Load(ml, data, trainCount, testCount, ["mnist"], cancellation), quick, output, cancellation);
+        return new Lesson(ml, ImageData.Load(ml, data, trainCount, testCount, ["mnist"], cancellation), quick, output, cancellation);
     }
 
     /// <summary>Trains a perceptron; always in the same order of images.</summary>
@@ -112,7 +112,7 @@ internal sealed class Lesson
 
     private static (double[][], int[]) Read(IDataView data)
     {
-        LabelledImages read = LabelledImages.Read(data);
+        LabeledImages read = LabeledImages.Read(data);
         return ([.. read.Images.Select(image => Array.ConvertAll(image, pixel => (double)pixel))], read.Labels);
     }
 }

@@ -82,7 +82,7 @@ internal static class OptimizerSection
             ends.Add(F(w[0], w[1]));
             panels.Add(new Chart($"{name}, rate {rate}", "w₁", "w₂")
                 .Contours(F, (-4.5, 3), (-1.6, 1.6), 0.1, 0.5, 2, 5, 10, 20, 30)
-                .Line($"{steps} steps", path, colour: 3)
+                .Line($"{steps} steps", path, color: 3)
                 .Range(-4.5, 3, -1.6, 1.6));
         }
 

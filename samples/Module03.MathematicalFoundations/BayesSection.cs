@@ -44,8 +44,8 @@ internal static class BayesSection
             .Line("positive", [.. prevalences.Select(p => (p, Posterior(p, Sensitivity, FalsePositiveRate)))])
             .Line("two positive", [.. prevalences.Select(p => (p, Posterior(Posterior(p, Sensitivity, FalsePositiveRate), Sensitivity, FalsePositiveRate)))])
             .Line("negative", [.. prevalences.Select(p => (p, Posterior(p, 1 - Sensitivity, 1 - FalsePositiveRate)))])
-            .Points("positive, simulated", [.. checkedAt.Select(p => (p, Simulate(p, people / 10, new Random(2))))], colour: 0)
-            .Line("no test", [.. prevalences.Select(p => (p, p))], colour: 7, dashed: true)
+            .Points("positive, simulated", [.. checkedAt.Select(p => (p, Simulate(p, people / 10, new Random(2))))], color: 0)
+            .Line("no test", [.. prevalences.Select(p => (p, p))], color: 7, dashed: true)
             .Legend(left: true)
             .Save(lesson.Output.File("bayes-test.png", "posterior of a medical test"));
         return (once, simulated);

@@ -49,8 +49,8 @@ internal static class GradientSection
             .Line("forward: (f(w + h) − f(w))/h", forward)
             .Line("central: (f(w + h) − f(w − h))/2h", central)
             .Line("central, single precision", centralSingle)
-            .Line(null, [.. steps.Where(h => h > 1e-7).Select(h => (h, 0.2 * h))], colour: 7, dashed: true)
-            .Line(null, [.. steps.Where(h => h > 1e-4).Select(h => (h, 0.05 * h * h))], colour: 7, dashed: true)
+            .Line(null, [.. steps.Where(h => h > 1e-7).Select(h => (h, 0.2 * h))], color: 7, dashed: true)
+            .Line(null, [.. steps.Where(h => h > 1e-4).Select(h => (h, 0.05 * h * h))], color: 7, dashed: true)
             .Text(3e-4, 1.5e-5, "~ h")
             .Text(3e-2, 2e-6, "~ h²")
             .Range(yLow: 1e-12, yHigh: 1e3)
@@ -87,8 +87,8 @@ internal static class GradientSection
             var field = from x in Enumerable.Range(-4, 9) from y in Enumerable.Range(-4, 9) let g = a * Vector<double>.Build.Dense([x / 2.0, y / 2.0]) select (x / 2.0, y / 2.0, -0.03 * g[0], -0.03 * g[1]);
             return new Chart($"Gradient descent, rate {rate}", "w₁", "w₂", equalScale: true)
                 .Contours((x, y) => (3 * x * x + 4 * x * y + 6 * y * y) / 2, (-2.3, 2.3), (-2.3, 2.3), 0.25, 1, 2, 4, 8, 12, 16)
-                .Arrows("−gradient", field, colour: 7, thickness: 1)
-                .Line("20 steps", path, colour: 3)
+                .Arrows("−gradient", field, color: 7, thickness: 1)
+                .Line("20 steps", path, color: 3)
                 .Legend(bottom: true)
                 .Range(-2.4, 2.4, -2.4, 2.4);
         });

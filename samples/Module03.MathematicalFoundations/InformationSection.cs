@@ -113,7 +113,7 @@ internal static class InformationSection
         var entropies = new Chart("Entropy of 100 words (Zipf)", "draws", "nats, mean of the repeats", logX: true)
             .Line("relative frequencies", [.. draws.Zip(counted, (n, sets) => ((double)n, sets.Average(c => InformationTheory.EntropyFromCounts(c, correctBias: false))))])
             .Line("Miller–Madow", [.. draws.Zip(counted, (n, sets) => ((double)n, sets.Average(c => InformationTheory.EntropyFromCounts(c))))])
-            .Line("truth", [.. draws.Select(n => ((double)n, entropy))], colour: 7, dashed: true)
+            .Line("truth", [.. draws.Select(n => ((double)n, entropy))], color: 7, dashed: true)
             .Legend(bottom: true);
 
         var truth = -0.5 * Math.Log(1 - correlation * correlation);
@@ -128,7 +128,7 @@ internal static class InformationSection
         var neighbors = new Chart("Mutual information at correlation 0.9", "draws", "nats", logX: true)
             .Line("mean of five", [.. sizes.Zip(estimates, (n, values) => ((double)n, values.Average()))])
             .Points("nearest neighbors", [.. sizes.Zip(estimates).SelectMany(p => p.Second.Select(value => ((double)p.First, value)))], size: 3.5)
-            .Line("truth: −½·ln(1 − 0.81)", [.. sizes.Select(n => ((double)n, truth))], colour: 7, dashed: true)
+            .Line("truth: −½·ln(1 − 0.81)", [.. sizes.Select(n => ((double)n, truth))], color: 7, dashed: true)
             .Legend(bottom: true);
 
         const double m0 = 0, s0 = 1, m1 = 1, s1 = 2;
@@ -139,9 +139,9 @@ internal static class InformationSection
         {
             var (x, _) = Correlated(samples[^1], 0, random);
             var ratios = x.Select(value => Math.Log(Density(value, m0, s0)) - Math.Log(Density(value, m1, s1))).ToArray();
-            monteCarlo.Line(run == 0 ? "mean of log p/q" : null, [.. samples.Select(n => ((double)n, ratios.Take(n).Average()))], colour: run);
+            monteCarlo.Line(run == 0 ? "mean of log p/q" : null, [.. samples.Select(n => ((double)n, ratios.Take(n).Average()))], color: run);
         }
-        monteCarlo.Line("closed form", [.. samples.Select(n => ((double)n, kl))], colour: 7, dashed: true);
+        monteCarlo.Line("closed form", [.. samples.Select(n => ((double)n, kl))], color: 7, dashed: true);
         Chart.SavePanels(lesson.Output.File("information-convergence.png", "estimates from samples"), [entropies, neighbors, monteCarlo], columns: 3, panelWidth: 560, panelHeight: 480);
 
         var (plain, corrected) = (counted[3].Average(c => InformationTheory.EntropyFromCounts(c, correctBias: false)), counted[3].Average(c => InformationTheory.EntropyFromCounts(c)));

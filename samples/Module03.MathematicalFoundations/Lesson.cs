@@ -22,8 +22,8 @@ internal sealed class Lesson : IDisposable
     private Lesson(MLContext ml, IDataView train, IDataView test, bool quick, SampleOutput output, CancellationToken cancellation)
     {
         (_ml, _trainData, _testData, Quick, Output, _cancellation) = (ml, train, test, quick, output, cancellation);
-        Train = LabelledImages.Read(train);
-        Test = LabelledImages.Read(test);
+        Train = LabeledImages.Read(train);
+        Test = LabeledImages.Read(test);
     }
 
     /// <summary>Whether everything is smaller, for a first look.</summary>
@@ -31,9 +31,9 @@ internal sealed class Lesson : IDisposable
 
     public SampleOutput Output { get; }
 
-    public LabelledImages Train { get; }
+    public LabeledImages Train { get; }
 
-    public LabelledImages Test { get; }
+    public LabeledImages Test { get; }
 
     public static string[] ClassNames { get; } = [.. Enumerable.Range(0, Classes).Select(digit => $"{digit}")];
 
@@ -43,7 +43,7 @@ internal sealed class Lesson : IDisposable
     {
         var ml = new MLContext(seed: 1);
         var (trainCount, testCount) = quick ? (4_000, 1_000) : (20_000, 2_000);
-        var images = PictureData.Load(ml, data, trainCount, testCount, ["mnist"], cancellation);
+        var images = ImageData.Load(ml, data, trainCount, testCount, ["mnist"], cancellation);
         return new Lesson(ml, images.Train, images.Test, quick, output, cancellation);
     }
 

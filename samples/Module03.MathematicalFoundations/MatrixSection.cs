@@ -38,7 +38,7 @@ internal static class MatrixSection
         ];
         ImageGrid.Save(
             lesson.Output.File("matrix-operations.png", "matrix operations on an image"),
-            results.Select(result => result.Picture.ToRowMajorArray().Select(value => (float)value).ToArray()),
+            results.Select(result => result.Image.ToRowMajorArray().Select(value => (float)value).ToArray()),
             1, Lesson.Side, Lesson.Side, columns: 8, padding: 8, scale: 4, columnCaptions: [.. results.Select(result => result.Name)]);
         Console.WriteLine($"An image is a {Lesson.Side}×{Lesson.Side} matrix X: a product from the left works on rows (J·X turns upside down, S·X shifts down), from the right on columns (X·J mirrors).");
         Console.WriteLine($"Mirroring twice changes nothing: |X·J·J − X| = {(x * reverse * reverse - x).FrobeniusNorm():0.0}. Order matters: |J·X − X·J| = {(reverse * x - x * reverse).FrobeniusNorm():0.00}.");

@@ -18,7 +18,7 @@ internal sealed class NaiveBayes
 
     public static bool IsWhite(float pixel) => pixel > 0.5f;
 
-    public static NaiveBayes Fit(LabelledImages data)
+    public static NaiveBayes Fit(LabeledImages data)
     {
         var counts = new double[Lesson.Classes];
         var white = new double[Lesson.Classes][];

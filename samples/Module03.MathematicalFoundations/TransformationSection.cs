@@ -41,7 +41,7 @@ internal static class TransformationSection
             var arrows = Enumerable.Range(0, 2).Select(k => (Value: decomposition.EigenValues[k].Real, Vector: decomposition.EigenVectors.Column(k).Normalize(2)))
                 .Where(pair => Math.Abs(pair.Value) > 1e-9)
                 .Select(pair => (0.0, 0.0, pair.Value * pair.Vector[0], pair.Value * pair.Vector[1]));
-            return chart.Arrows("λ·v for the eigenvectors v", arrows, colour: 3, thickness: 3);
+            return chart.Arrows("λ·v for the eigenvectors v", arrows, color: 3, thickness: 3);
         });
         Chart.SavePanels(lesson.Output.File("transformation-linear.png", "a grid under matrices"), [.. charts], columns: 3, panelWidth: 500, panelHeight: 520);
         Console.WriteLine("A matrix maps lines to lines and keeps them parallel; areas grow by its determinant, and eigenvectors keep their direction.");

@@ -27,7 +27,7 @@ internal static class ConditionalSection
         var rows = lesson.TestImages.OneOfEach().Select((image, label) => (Image: image, Style: vae.Encode(image, label))).ToArray();
         lesson.Draw(
             "conditional-style.png", "each test image's style in all classes",
-            rows.SelectMany(row => Enumerable.Range(0, classes).Select(label => vae.Decode(row.Style, label)).Prepend(row.Picture)),
+            rows.SelectMany(row => Enumerable.Range(0, classes).Select(label => vae.Decode(row.Style, label)).Prepend(row.Image)),
             columns: classes + 1, scale: 3, columnCaptions: ["image", .. lesson.ClassNames]);
 
         const int perClass = 50;

@@ -34,16 +34,16 @@ internal static class KlSection
         VaeMetrics[] metrics = [.. models.Select(model => lesson.ML.Generative().EvaluateVaeLikelihood(model, lesson.Test, importanceSamples: 10, seed: 1))];
         var (rates, bound) = (metrics.Select(m => m.KlDivergence).ToArray(), metrics[1].NegativeElbo);
         var plane = new Chart("What the latent vector costs and what it brings", "rate: KL, nats", "distortion: −log p(x|z), nats")
-            .Line(null, [.. metrics.Select(m => (m.KlDivergence, m.ReconstructionError))], colour: 7)
-            .Line($"−ELBO = {bound:F1}", [.. new[] { rates.Min(), rates.Max() }.Select(rate => (rate, bound - rate))], colour: 7, dashed: true);
+            .Line(null, [.. metrics.Select(m => (m.KlDivergence, m.ReconstructionError))], color: 7)
+            .Line($"−ELBO = {bound:F1}", [.. new[] { rates.Min(), rates.Max() }.Select(rate => (rate, bound - rate))], color: 7, dashed: true);
         foreach (var (i, (beta, m)) in _betas.Zip(metrics).Index())
-            plane.Points($"β = {beta}, −ELBO {m.NegativeElbo:F1}", [(m.KlDivergence, m.ReconstructionError)], colour: i, size: 6);
+            plane.Points($"β = {beta}, −ELBO {m.NegativeElbo:F1}", [(m.KlDivergence, m.ReconstructionError)], color: i, size: 6);
         plane.Save(lesson.Output.File("kl-rate-distortion.png", "rate and distortion"));
 
         var variances = new Chart("How much the images differ in each latent dimension", "latent dimension, by variance", "variance of the latent mean", logY: true);
         foreach (var (beta, model) in _betas.Zip(models))
             variances.Line($"β = {beta}", [.. Variances(model.Transform(lesson.Test)).OrderDescending().Select((variance, k) => (k + 1.0, variance))]);
-        variances.Line("active above 0.01", [(1, 0.01), (16, 0.01)], colour: 7, dashed: true)
+        variances.Line("active above 0.01", [(1, 0.01), (16, 0.01)], color: 7, dashed: true)
             .Legend(left: true, bottom: true)
             .Save(lesson.Output.File("kl-active-units.png", "active latent dimensions"));
 

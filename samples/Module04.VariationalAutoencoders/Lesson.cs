@@ -16,12 +16,12 @@ internal sealed class Lesson : IDisposable
     private VaeTransformer? _plain;
     private VaeTransformer? _plane;
 
-    private Lesson(MLContext ml, PictureData images, bool quick, SampleOutput output, CancellationToken cancellation)
+    private Lesson(MLContext ml, ImageData images, bool quick, SampleOutput output, CancellationToken cancellation)
     {
         (ML, DataName, Train, Test, Quick, Output, _cancellation) = (ml, images.Name, images.Train, images.Test, quick, output, cancellation);
         ClassNames = images.ClassNames();
-        TestImages = LabelledImages.Read(Test);
-        TrainImages = LabelledImages.Read(Train, 4_000);
+        TestImages = LabeledImages.Read(Test);
+        TrainImages = LabeledImages.Read(Train, 4_000);
     }
 
     public MLContext ML { get; }
@@ -33,9 +33,9 @@ internal sealed class Lesson : IDisposable
     public IDataView Test { get; }
 
     /// <summary>The first images to learn from, for comparisons with each.</summary>
-    public LabelledImages TrainImages { get; }
+    public LabeledImages TrainImages { get; }
 
-    public LabelledImages TestImages { get; }
+    public LabeledImages TestImages { get; }
 
     public string[] ClassNames { get; }
 
@@ -57,7 +57,7 @@ internal sealed class Lesson : IDisposable
     {
         var ml = new MLContext(seed: 1);
         var (trainCount, testCount) = quick ? (4_000, 1_000) : (20_000, 2_000);
-        return new Lesson(ml, PictureData.Load(ml, data, trainCount, testCount, ["mnist", "fashion-mnist"], cancellation), quick, output, cancellation);
+        return new Lesson(ml, ImageData.Load(ml, data, trainCount, testCount, ["mnist", "fashion-mnist"], cancellation), quick, output, cancellation);
     }
 
     /// <summary>Trains a VAE, on <see cref="Train"/> by default; the lesson disposes of it.</summary>

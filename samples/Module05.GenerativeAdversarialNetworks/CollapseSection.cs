@@ -19,7 +19,7 @@ internal static class CollapseSection
         (string Name, Action<GanOptions>[] Changes)[] games =
         [
             ("plain", []),
-            ("minibatch deviation", [options => options.MinibatchDeviation = true]),
+            ("minibatch deviation", [options => options.MinibatchStandardDeviation = true]),
             ("spectral normalization", [options => options.DiscriminatorNormalization = GanNormalization.Spectral]),
             ("R1", [Penalty]),
             ("augmentation", [options => options.Augmentation = GanAugmentations.Translation | GanAugmentations.Cutout]),

@@ -117,7 +117,7 @@ internal static class GameSection
         Chart.SavePanels(lesson.Output.File("ring-game.png", "the game on eight modes"), panels, columns: panels.Count / 2, panelWidth: 520, panelHeight: 540);
         var losses = new Chart("The losses of the game", "step", "loss, nats").Line("discriminator", Losses(discriminatorLosses)).Line("generator", Losses(generatorLosses));
         foreach (double level in (double[])[2 * Math.Log(2), Math.Log(2)])
-            losses.Line(null, [(0, level), (discriminatorLosses.Count, level)], colour: 7, dashed: true);
+            losses.Line(null, [(0, level), (discriminatorLosses.Count, level)], color: 7, dashed: true);
         losses.Text(0.94 * discriminatorLosses.Count, 2 * Math.Log(2), "2 ln 2").Text(0.94 * discriminatorLosses.Count, Math.Log(2), "ln 2")
             .Legend(outside: true).Save(lesson.Output.File("ring-losses.png", "losses that do not fall"));
         foreach (var (step, modes, good) in stages)

@@ -16,11 +16,11 @@ internal sealed class Lesson : IDisposable
     private ImageClassifierTransformer? _classifier;
     private GanTransformer? _generator;
 
-    private Lesson(MLContext ml, PictureData images, bool quick, SampleOutput output, CancellationToken cancellation)
+    private Lesson(MLContext ml, ImageData images, bool quick, SampleOutput output, CancellationToken cancellation)
     {
         (ML, Train, Test, Quick, Output, _cancellation) = (ml, images.Train, images.Test, quick, output, cancellation);
         ClassNames = images.ClassNames();
-        TestImages = LabelledImages.Read(Test);
+        TestImages = LabeledImages.Read(Test);
     }
 
     public MLContext ML { get; }
@@ -29,7 +29,7 @@ internal sealed class Lesson : IDisposable
 
     public IDataView Test { get; }
 
-    public LabelledImages TestImages { get; }
+    public LabeledImages TestImages { get; }
 
     public string[] ClassNames { get; }
 
@@ -94,7 +94,7 @@ internal sealed class Lesson : IDisposable
     {
         var ml = new MLContext(seed: 1);
         var (trainCount, testCount) = quick ? (1_500, 300) : (10_000, 2_000);
-        return new Lesson(ml, PictureData.Load(ml, data, trainCount, testCount, ["mnist"], cancellation), quick, output, cancellation);
+        return new Lesson(ml, ImageData.Load(ml, data, trainCount, testCount, ["mnist"], cancellation), quick, output, cancellation);
     }
 
     /// <summary>Convolutional networks that learn these images in a minute or two; or fully connected ones, which draw worse, but in seconds.</summary>

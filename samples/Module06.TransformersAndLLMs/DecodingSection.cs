@@ -42,10 +42,10 @@ internal static class DecodingSection
         Dictionary<double, Score> filtered = temperatures.ToDictionary(t => t, t => Judge(lesson, known, new() { Temperature = t, TopP = 0.9 }));
 
         new Chart("Known words against repetition", "temperature", "words, %")
-            .Line("known", [.. scores.Select(s => (s.Key, 100 * s.Value.Known))], colour: 0)
-            .Line("different", [.. scores.Select(s => (s.Key, 100 * s.Value.Different))], colour: 1)
-            .Line("known, top-p 0.9", [.. filtered.Select(s => (s.Key, 100 * s.Value.Known))], colour: 9)
-            .Line("different, top-p 0.9", [.. filtered.Select(s => (s.Key, 100 * s.Value.Different))], colour: 3)
+            .Line("known", [.. scores.Select(s => (s.Key, 100 * s.Value.Known))], color: 0)
+            .Line("different", [.. scores.Select(s => (s.Key, 100 * s.Value.Different))], color: 1)
+            .Line("known, top-p 0.9", [.. filtered.Select(s => (s.Key, 100 * s.Value.Known))], color: 9)
+            .Line("different, top-p 0.9", [.. filtered.Select(s => (s.Key, 100 * s.Value.Different))], color: 3)
             .Range(yLow: 0, yHigh: 105).Legend(outside: true)
             .Save(lesson.Output.File("decoding-temperature.png", "what temperature and top-p trade"));
         var result = new Result(scores, filtered[1]);

@@ -4,7 +4,7 @@ using Samples.Shared;
 namespace Module07;
 
 /// <summary>Says which class an image looks like: that of most of its five nearest neighbors among known ones.</summary>
-internal sealed class Judge(LabelledImages known)
+internal sealed class Judge(LabeledImages known)
 {
     private const int Neighbors = 5;
 

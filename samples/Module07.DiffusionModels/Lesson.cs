@@ -16,11 +16,11 @@ internal sealed class Lesson : IDisposable
     private readonly List<DiffusionTransformer> _trained = [];
     private DiffusionTransformer? _model;
 
-    private Lesson(MLContext ml, PictureData images, bool quick, SampleOutput output, CancellationToken cancellation)
+    private Lesson(MLContext ml, ImageData images, bool quick, SampleOutput output, CancellationToken cancellation)
     {
         (ML, DataName, Train, Test, Quick, Output, _cancellation) = (ml, images.Name, images.Train, images.Test, quick, output, cancellation);
-        TestImages = LabelledImages.Read(Test);
-        Judge = new Judge(LabelledImages.Read(Train, 4_000));
+        TestImages = LabeledImages.Read(Test);
+        Judge = new Judge(LabeledImages.Read(Train, 4_000));
     }
 
     public MLContext ML { get; }
@@ -31,7 +31,7 @@ internal sealed class Lesson : IDisposable
 
     public IDataView Test { get; }
 
-    public LabelledImages TestImages { get; }
+    public LabeledImages TestImages { get; }
 
     /// <summary>Says which class an image looks like.</summary>
     public Judge Judge { get; }
@@ -65,7 +65,7 @@ internal sealed class Lesson : IDisposable
     {
         var ml = new MLContext(seed: 1);
         var (trainCount, testCount) = quick ? (1_000, 200) : (10_000, 1_000);
-        return new Lesson(ml, PictureData.Load(ml, data, trainCount, testCount, [], cancellation), quick, output, cancellation);
+        return new Lesson(ml, ImageData.Load(ml, data, trainCount, testCount, [], cancellation), quick, output, cancellation);
     }
 
     /// <summary>A U-Net that learns these images in a few minutes.</summary>

@@ -16,9 +16,9 @@ namespace Microsoft.ML.Generative;
 /// </summary>
 /// <example>
 /// <code>
-/// var ml = new MLContext();
-/// ml.Generative().DataDirectory = "/data";
-/// var mnist = ml.Generative().Datasets.Mnist();   // read from /data/mnist, or downloaded to it
+/// var mlContext = new MLContext();
+/// mlContext.Generative().DataDirectory = "/data";
+/// var mnist = mlContext.Generative().Datasets.Mnist();   // read from /data/mnist, or downloaded to it
 /// </code>
 /// </example>
 public sealed class GenerativeCatalog
@@ -48,7 +48,7 @@ public sealed class GenerativeCatalog
     /// <exception cref="InvalidOperationException">Nothing was set and the system knows no folder for the user's data.</exception>
     /// <example>
     /// <code>
-    /// ml.Generative().DataDirectory = Path.Combine(AppContext.BaseDirectory, "data");
+    /// mlContext.Generative().DataDirectory = Path.Combine(AppContext.BaseDirectory, "data");
     /// </code>
     /// </example>
     public string DataDirectory
@@ -69,7 +69,8 @@ public sealed class GenerativeCatalog
     /// <exception cref="ArgumentException">A column is missing or of another type, or the data is empty.</exception>
     /// <example>
     /// <code>
-    /// VaeMetrics metrics = ml.Generative().EvaluateVae(model.Transform(testData));
+    /// VaeTransformer model = mlContext.Transforms.Generative().Vae("Image").Fit(data);
+    /// VaeMetrics metrics = mlContext.Generative().EvaluateVae(model.Transform(testData));
     /// Console.WriteLine($"-ELBO {metrics.NegativeElbo:F1} nats, KL {metrics.KlDivergence:F1}");
     /// </code>
     /// </example>
@@ -89,7 +90,8 @@ public sealed class GenerativeCatalog
     /// <exception cref="ArgumentException">A column is missing or of another type or size, the data is empty, or <paramref name="importanceSamples"/> is below 1.</exception>
     /// <example>
     /// <code>
-    /// VaeMetrics metrics = ml.Generative().EvaluateVaeLikelihood(model, testData, importanceSamples: 200);
+    /// VaeTransformer model = mlContext.Transforms.Generative().Vae("Image").Fit(data);
+    /// VaeMetrics metrics = mlContext.Generative().EvaluateVaeLikelihood(model, testData, importanceSamples: 200);
     /// Console.WriteLine($"-log p(x) {metrics.NegativeLogLikelihood:F1} nats, {metrics.ActiveUnits} of {model.LatentSize} latent dimensions used");
     /// </code>
     /// </example>
@@ -109,7 +111,9 @@ public sealed class GenerativeCatalog
     /// <exception cref="InvalidDataException">A text has characters that the tokenizer does not know.</exception>
     /// <example>
     /// <code>
-    /// LanguageModelMetrics metrics = ml.Generative().EvaluateLanguageModel(model, testData);
+    /// LanguageModelTransformer model = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
+    /// IDataView texts = mlContext.Data.LoadFromEnumerable([new { Text = File.ReadAllText("validation.txt") }]);
+    /// LanguageModelMetrics metrics = mlContext.Generative().EvaluateLanguageModel(model, texts);
     /// Console.WriteLine($"perplexity {metrics.Perplexity:F2}, {metrics.BitsPerByte:F3} bits per byte");
     /// </code>
     /// </example>
@@ -132,7 +136,7 @@ public sealed class GenerativeCatalog
     /// <exception cref="InvalidDataException">A file is damaged, or asks for what is not supported; the message names it, and tensors that are missing, unexpected or of another shape.</exception>
     /// <example>
     /// <code>
-    /// LanguageModelTransformer model = ml.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
+    /// LanguageModelTransformer model = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
     /// foreach (string piece in model.Stream("The capital of France is")) Console.Write(piece);
     /// </code>
     /// </example>
@@ -154,7 +158,8 @@ public sealed class GenerativeCatalog
     /// <exception cref="ArgumentException">A column is missing or of another type or size, the data is empty, or <paramref name="timesteps"/> is out of its range.</exception>
     /// <example>
     /// <code>
-    /// DiffusionMetrics metrics = ml.Generative().EvaluateDiffusion(model, testData);
+    /// DiffusionTransformer model = mlContext.Transforms.Generative().Diffusion("Image").Fit(data);
+    /// DiffusionMetrics metrics = mlContext.Generative().EvaluateDiffusion(model, testData);
     /// Console.WriteLine($"ε-loss {metrics.NoiseLoss:F4}, {metrics.BitsPerDimension:F2} bits per dimension");
     /// </code>
     /// </example>
@@ -175,8 +180,10 @@ public sealed class GenerativeCatalog
     /// <exception cref="InvalidDataException">A row cannot be used: an image of another size, a value that is not finite or far out of 0..1.</exception>
     /// <example>
     /// <code>
-    /// var classifier = ml.Transforms.Generative().ImageClassifier("Label", "Image").Fit(digits.TrainSet);
-    /// ImageGenerationMetrics metrics = ml.Generative().EvaluateImages(digits.TestSet, model.Generate(10_000), classifier);
+    /// var digits = mlContext.Generative().Datasets.Mnist();
+    /// VaeTransformer model = mlContext.Transforms.Generative().Vae("Image").Fit(digits.TrainSet);
+    /// var classifier = mlContext.Transforms.Generative().ImageClassifier("Label", "Image").Fit(digits.TrainSet);
+    /// ImageGenerationMetrics metrics = mlContext.Generative().EvaluateImages(digits.TestSet, model.Generate(10_000), classifier);
     /// Console.WriteLine($"Fréchet {metrics.FrechetDistance:F2}, precision {metrics.Precision:P1}, coverage {metrics.Coverage:P1}");
     /// </code>
     /// </example>
@@ -201,7 +208,8 @@ public sealed class GenerativeCatalog
     /// <summary>Loads a diffusion model from a folder in the layout of diffusers.</summary>
     /// <param name="folder">
     /// The folder of an unconditional or class-conditional pipeline: <c>model_index.json</c>, <c>unet/</c> with <c>config.json</c> of a <c>UNet2DModel</c> and
-    /// <c>diffusion_pytorch_model.safetensors</c>, <c>scheduler/scheduler_config.json</c>.
+    /// <c>diffusion_pytorch_model.safetensors</c> or a sharded index, <c>scheduler/scheduler_config.json</c>. Or these files in the
+    /// folder itself, as older repositories have them, where <c>model_index.json</c> may be missing.
     /// </param>
     /// <returns>The model. Its transform draws an image for each row; one with classes reads them from a column Label.</returns>
     /// <remarks>Weights in Float16 or BFloat16 become Float32. Nothing in the folder is run, and Python pickles are refused.</remarks>
@@ -210,7 +218,8 @@ public sealed class GenerativeCatalog
     /// <exception cref="InvalidDataException">A file is damaged, or asks for what is not supported; the message names it, and tensors that are missing, unexpected or of another shape.</exception>
     /// <example>
     /// <code>
-    /// DiffusionTransformer model = ml.Generative().LoadPretrainedDiffusion("models/ddpm-cifar10-32");
+    /// string folder = await HuggingFaceHub.DownloadAsync("google/ddpm-cifar10-32");
+    /// DiffusionTransformer model = mlContext.Generative().LoadPretrainedDiffusion(folder);
     /// IDataView images = model.Generate(16, new() { Seed = 1, Sampler = DiffusionSampler.Ddim, Steps = 50 });
     /// </code>
     /// </example>
@@ -235,7 +244,7 @@ public sealed class GenerativeCatalog
     /// <exception cref="IOException">The file cannot be read.</exception>
     /// <example>
     /// <code>
-    /// ITransformer model = ml.Generative().LoadModel("downloaded.zip", out DataViewSchema? schema);
+    /// ITransformer model = mlContext.Generative().LoadModel("downloaded.zip", out DataViewSchema? schema);
     /// </code>
     /// </example>
     public ITransformer LoadModel(string path, out DataViewSchema? inputSchema)

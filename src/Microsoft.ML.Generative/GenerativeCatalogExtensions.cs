@@ -16,8 +16,8 @@ public static class GenerativeCatalogExtensions
     /// <exception cref="ArgumentNullException"><paramref name="mlContext"/> is null.</exception>
     /// <example>
     /// <code>
-    /// var ml = new MLContext(seed: 1);
-    /// IDataView digits = ml.Generative().Datasets.Digits(count: 1_000);
+    /// var mlContext = new MLContext(seed: 1);
+    /// IDataView digits = mlContext.Generative().Datasets.Digits(count: 1_000);
     /// </code>
     /// </example>
     public static GenerativeCatalog Generative(this MLContext mlContext)
@@ -31,8 +31,8 @@ public static class GenerativeCatalogExtensions
     /// <exception cref="ArgumentNullException"><paramref name="catalog"/> is null.</exception>
     /// <example>
     /// <code>
-    /// var ml = new MLContext(seed: 1);
-    /// VaeTransformer model = ml.Transforms.Generative().Vae("Image").Fit(ml.Generative().Datasets.Digits());
+    /// var mlContext = new MLContext(seed: 1);
+    /// VaeTransformer model = mlContext.Transforms.Generative().Vae("Image").Fit(mlContext.Generative().Datasets.Digits());
     /// </code>
     /// </example>
     public static GenerativeTransformsCatalog Generative(this TransformsCatalog catalog)

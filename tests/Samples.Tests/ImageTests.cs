@@ -99,8 +99,8 @@ public class ImageTests
         var path = folder.File("panels.png");
         Chart.SavePanels(path,
         [
-            new Chart("Curves", "x", "y", logX: true, logY: true).Line("a", [(1e-6, 1), (1, 10)]).Points("b", [(0.1, 2)]).Line(null, [(1e-6, 2), (1, 2)], colour: 3, dashed: true),
-            new Chart("Plane", "x", "y", equalScale: true).Arrows("field", [(0, 0, 1, 1)], colour: 3).Mesh(new[,] { { (0.0, 0.0), (1, 0) }, { (0, 1), (1, 1) } }).Text(0.5, 0.5, "here"),
+            new Chart("Curves", "x", "y", logX: true, logY: true).Line("a", [(1e-6, 1), (1, 10)]).Points("b", [(0.1, 2)]).Line(null, [(1e-6, 2), (1, 2)], color: 3, dashed: true),
+            new Chart("Plane", "x", "y", equalScale: true).Arrows("field", [(0, 0, 1, 1)], color: 3).Mesh(new[,] { { (0.0, 0.0), (1, 0) }, { (0, 1), (1, 1) } }).Text(0.5, 0.5, "here"),
             new Chart("Valley", "x", "y").Contours((x, y) => x * x + y * y, (-1, 1), (-1, 1), 0.5),
         ], columns: 2, panelWidth: 400, panelHeight: 300);
 

@@ -21,14 +21,34 @@ internal static class LessonFiles
         Assert.Equal(paths.Select(path => Path.GetFileName(path)!).Order(), named);
     }
 
-    /// <summary>Checks that every quoted line is one of the program.</summary>
+    /// <summary>
+    /// Checks that the lines of each block of code stand in one file of the program, in this order. A lesson quotes excerpts, which do not
+    /// compile alone; they compile where they stand.
+    /// </summary>
     public static void QuoteTheProgram(string lesson)
     {
-        var program = Directory.GetFiles(Folder(lesson), "*.cs").SelectMany(File.ReadLines).Select(line => line.Trim()).ToHashSet();
-        var quoted = Regex.Matches(Text(lesson), "```csharp\n(.*?)```", RegexOptions.Singleline)
-            .SelectMany(block => block.Groups[1].Value.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)).ToArray();
-        Assert.True(quoted.Length > 10);
-        Assert.All(quoted, line => Assert.Contains(line, program));
+        string[][] program = [.. Directory.GetFiles(Folder(lesson), "*.cs")
+            .Select(file => File.ReadLines(file).Select(line => line.Trim()).ToArray())];
+        string text = Text(lesson);
+        var blocks = Regex.Matches(text, "^```csharp\n(.*?)^```$", RegexOptions.Singleline | RegexOptions.Multiline);
+        Assert.True(blocks.Count >= 5, $"{lesson} quotes {blocks.Count} blocks of code.");
+        Assert.All(blocks, block =>
+        {
+            string[] quoted = block.Groups[1].Value.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+            int line = text.AsSpan(0, block.Groups[1].Index).Count('\n') + 1;
+            Assert.True(
+                program.Any(file => StandsIn(file, quoted)),
+                $"{lesson}/README.md:{line}: no file of the program has these lines in this order:\n{block.Groups[1].Value}");
+        });
+    }
+
+    private static bool StandsIn(string[] file, string[] quoted)
+    {
+        int next = 0;
+        foreach (string line in file)
+            if (next < quoted.Length && line == quoted[next])
+                next++;
+        return next == quoted.Length;
     }
 
     private static string Text(string lesson) => File.ReadAllText(Path.Combine(Folder(lesson), "README.md"));

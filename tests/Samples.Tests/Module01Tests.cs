@@ -79,7 +79,7 @@ public class Module01Tests(Module01Run run) : IClassFixture<Module01Run>
         Assert.InRange(result.Generative, 0.6, 1);
         Assert.InRange(result.Drawn, 0.6, 1);
         using var lesson = Lesson.Load("digits", quick: true, new SampleOutput(Path.GetDirectoryName(run.Images[0])));
-        var image = lesson.TestPictures.Images[0];
+        var image = lesson.TestImages.Images[0];
         double[] found = new LinearScores(lesson.Classifier.Model).Probabilities([.. image.Select(value => (double)value)]);
         Assert.All(lesson.Classify([image])[0].Zip(found), pair => Assert.Equal(pair.First, pair.Second, 1e-4));
     }
@@ -119,7 +119,7 @@ public class Module01Tests(Module01Run run) : IClassFixture<Module01Run>
         }
 
         Assert.True(kinds["nothing"].Nats < kinds["test images"].Nats);
-        Assert.True(run.Outlier.FavouriteConfidence > 0.9);
+        Assert.True(run.Outlier.FavoriteConfidence > 0.9);
         Assert.True(run.Outlier.TypicalConfidence > 0.7);
     }
 

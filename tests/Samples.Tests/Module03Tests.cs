@@ -78,7 +78,7 @@ public class Module03Tests(Module03Run run) : IClassFixture<Module03Run>
         Assert.InRange(run.Pca.VarianceOfTwo, 0.05, 0.5);
         Assert.True(run.Pca.VaeError2 < run.Pca.PcaError2);
         Assert.True(run.Pca.VaeBits > run.Pca.PcaBits);
-        Assert.InRange(run.Pca.VaeNeighbours, 0.2, 1);
+        Assert.InRange(run.Pca.VaeNeighbors, 0.2, 1);
     }
 
     [Fact]
@@ -101,7 +101,7 @@ public class Module03Tests(Module03Run run) : IClassFixture<Module03Run>
         Assert.Equal(0.7, run.Information.Reverse.Deviation, 0.05);
         Assert.True(run.Information.Reverse.Reverse < run.Information.Forward.Reverse);
         Assert.True(run.Information.Forward.Forward < run.Information.Reverse.Forward);
-        Assert.Equal(run.Information.NeighbourTruth, run.Information.NeighbourEstimate, 0.08);
+        Assert.Equal(run.Information.NeighborTruth, run.Information.NeighborEstimate, 0.08);
         Assert.InRange(run.Information.BestPixelBits, 0.1, 1);
     }
 

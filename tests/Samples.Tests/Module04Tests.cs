@@ -56,7 +56,7 @@ public class Module04Tests(Module04Run run) : IClassFixture<Module04Run>
     [Fact]
     public void A_image_comes_back_from_sixteen_numbers()
     {
-        Assert.True(run.Autoencoder.Test.NegativeElbo < 0.8 * run.Autoencoder.MeanPictureNats);
+        Assert.True(run.Autoencoder.Test.NegativeElbo < 0.8 * run.Autoencoder.MeanImageNats);
         Assert.InRange(run.Autoencoder.Test.KlDivergence, 3, 40);
         Assert.InRange(run.Autoencoder.Gap, -5, 30);
     }

@@ -14,6 +14,7 @@ public static partial class InformationTheory
     /// <exception cref="InvalidDataException">A key is missing; the message names the row.</exception>
     /// <example>
     /// <code>
+    /// var mnist = mlContext.Generative().Datasets.Mnist();
     /// double bits = InformationTheory.EstimateEntropy(mnist.TrainSet, "Label", unit: InformationUnit.Bits);   // 3.32, all but log2(10)
     /// </code>
     /// </example>
@@ -68,7 +69,8 @@ public static partial class InformationTheory
     /// </remarks>
     /// <example>
     /// <code>
-    /// IDataView encoded = ml.Data.TakeRows(model.Transform(data), 5_000);
+    /// VaeTransformer model = mlContext.Transforms.Generative().Vae("Image").Fit(data);
+    /// IDataView encoded = mlContext.Data.TakeRows(model.Transform(data), 5_000);
     /// double bits = InformationTheory.EstimateMutualInformation(encoded, "Latent", "Label", unit: InformationUnit.Bits);
     /// </code>
     /// </example>

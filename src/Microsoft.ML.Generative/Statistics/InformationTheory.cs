@@ -19,6 +19,8 @@ namespace Microsoft.ML.Generative.Statistics;
 /// double[] p = [0.5, 0.5], q = [0.75, 0.25];
 /// double bits = InformationTheory.Entropy(p, InformationUnit.Bits);   // 1
 /// double nats = InformationTheory.KlDivergence(p, q);                 // 0.1438
+///
+/// VaeTransformer model = mlContext.Transforms.Generative().Vae("Image").Fit(data);
 /// double shared = InformationTheory.EstimateMutualInformation(model.Transform(data), "Latent", "Label");
 /// </code>
 /// </example>

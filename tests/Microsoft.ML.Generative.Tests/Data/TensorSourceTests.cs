@@ -119,7 +119,7 @@ public sealed class TensorSourceTests
     {
         using MLImage first = MLImage.CreateFromPixels(2, 1, MLPixelFormat.Rgba32, new byte[8]);
         using MLImage second = MLImage.CreateFromPixels(1, 3, MLPixelFormat.Rgba32, new byte[12]);
-        IDataView data = _ml.Data.LoadFromEnumerable([new Image { Image = first }, new Image { Image = second }]);
+        IDataView data = _ml.Data.LoadFromEnumerable([new ImageRow { Image = first }, new ImageRow { Image = second }]);
         TensorColumn column = TensorColumn.Features(data.Schema, "Image", new ImageShape(3, 1, 2), ValueRange.Unit);
         InvalidDataException error = Assert.Throws<InvalidDataException>(() => TensorSource.Read(_host, data, [column]));
         Assert.Contains("Column 'Image', row 1: the image has 1×3 pixels; expected 2×1", error.Message);
@@ -224,7 +224,7 @@ public sealed class TensorSourceTests
 
     private static torch.Tensor ReadImage(MLImage image, int channels)
     {
-        IDataView data = _ml.Data.LoadFromEnumerable([new Image { Image = image }]);
+        IDataView data = _ml.Data.LoadFromEnumerable([new ImageRow { Image = image }]);
         ImageShape shape = ColumnTypes.FindShape(data, "Image", channels, null, null)!.Value;
         using TensorSource source = TensorSource.Read(_host, data, [TensorColumn.Features(data.Schema, "Image", shape, ValueRange.Unit)]);
         return NextBatch(source);
@@ -281,7 +281,7 @@ public sealed class TensorSourceTests
         public int Integer { get; set; }
     }
 
-    private sealed class Image
+    private sealed class ImageRow
     {
         [Microsoft.ML.Transforms.Image.ImageType(1, 2)]
         public MLImage? Image { get; set; }

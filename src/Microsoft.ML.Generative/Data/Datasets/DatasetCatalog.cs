@@ -20,9 +20,9 @@ namespace Microsoft.ML.Generative;
 /// </remarks>
 /// <example>
 /// <code>
-/// var ml = new MLContext(seed: 1);
-/// IDataView drawn = ml.Generative().Datasets.Digits(5_000);
-/// DataOperationsCatalog.TrainTestData read = ml.Generative().Datasets.FashionMnist();
+/// var mlContext = new MLContext(seed: 1);
+/// IDataView drawn = mlContext.Generative().Datasets.Digits(5_000);
+/// DataOperationsCatalog.TrainTestData read = mlContext.Generative().Datasets.FashionMnist();
 /// Console.WriteLine(read.TrainSet.GetRowCount());   // 60000
 /// </code>
 /// </example>
@@ -48,8 +48,8 @@ public sealed class DatasetCatalog
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is below 1.</exception>
     /// <example>
     /// <code>
-    /// IDataView digits = ml.Generative().Datasets.Digits(count: 10_000, seed: 1);
-    /// var split = ml.Data.TrainTestSplit(digits);
+    /// IDataView digits = mlContext.Generative().Datasets.Digits(count: 10_000, seed: 1);
+    /// var split = mlContext.Data.TrainTestSplit(digits);
     /// </code>
     /// </example>
     public IDataView Digits(int count = 10_000, int? seed = null)
@@ -73,7 +73,7 @@ public sealed class DatasetCatalog
     /// </remarks>
     /// <example>
     /// <code>
-    /// var mnist = ml.Generative().Datasets.Mnist();
+    /// var mnist = mlContext.Generative().Datasets.Mnist();
     /// Console.WriteLine(mnist.TestSet.GetRowCount());   // 10000
     /// </code>
     /// </example>
@@ -93,7 +93,7 @@ public sealed class DatasetCatalog
     /// </remarks>
     /// <example>
     /// <code>
-    /// var clothes = ml.Generative().Datasets.FashionMnist(new Progress&lt;DownloadProgress&gt;(Console.WriteLine));
+    /// var clothes = mlContext.Generative().Datasets.FashionMnist(new Progress&lt;DownloadProgress&gt;(p =&gt; Console.WriteLine(p)));
     /// </code>
     /// </example>
     public DataOperationsCatalog.TrainTestData FashionMnist(IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default) =>
@@ -111,7 +111,8 @@ public sealed class DatasetCatalog
     /// </remarks>
     /// <example>
     /// <code>
-    /// var characters = ml.Generative().Datasets.Kmnist(cancellationToken: stop.Token);
+    /// using var stop = new CancellationTokenSource(TimeSpan.FromMinutes(5));
+    /// var characters = mlContext.Generative().Datasets.Kmnist(cancellationToken: stop.Token);
     /// </code>
     /// </example>
     public DataOperationsCatalog.TrainTestData Kmnist(IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default) =>
@@ -136,8 +137,8 @@ public sealed class DatasetCatalog
     /// </remarks>
     /// <example>
     /// <code>
-    /// var photographs = ml.Generative().Datasets.Cifar10();
-    /// using var model = ml.Transforms.Generative().VqVae("Image").Fit(photographs.TrainSet);
+    /// var photographs = mlContext.Generative().Datasets.Cifar10();
+    /// using var model = mlContext.Transforms.Generative().VqVae("Image").Fit(photographs.TrainSet);
     /// </code>
     /// </example>
     public DataOperationsCatalog.TrainTestData Cifar10(IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default) =>
@@ -171,8 +172,8 @@ public sealed class DatasetCatalog
     /// <example>
     /// <code>
     /// // flowers/rose/1.jpg, flowers/tulip/2.png, …
-    /// IDataView flowers = ml.Generative().Datasets.ImageFolder("flowers", imageWidth: 32, imageHeight: 32);
-    /// using var model = ml.Transforms.Generative().Vae(new VaeOptions
+    /// IDataView flowers = mlContext.Generative().Datasets.ImageFolder("flowers", imageWidth: 32, imageHeight: 32);
+    /// using var model = mlContext.Transforms.Generative().Vae(new VaeOptions
     /// {
     ///     Architecture = VaeArchitecture.Convolutional,
     ///     LabelColumnName = "Label",

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using Microsoft.ML.Generative.Data.Datasets;
 using Microsoft.ML.Generative.Serialization;
-using Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
+using Microsoft.ML.Generative.Serialization.Safetensors;
 
 namespace Microsoft.ML.Generative.Data.Hub;
 
@@ -16,17 +16,22 @@ internal sealed class HubDownload
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(60);
 
     private readonly HubRepository _repository;
+    private readonly IReadOnlyList<HubFiles> _kinds;
     private readonly HuggingFaceHubOptions _options;
     private readonly string _folder;
     private readonly Uri _endpoint;
     private readonly string? _token;
     private readonly bool _isOffline;
 
-    public HubDownload(HubRepository repository, HuggingFaceHubOptions options)
+    /// <param name="repository">The model.</param>
+    /// <param name="kinds">
+    /// The kinds of model that the caller can load. A repository that is complete for several gets the files of each.
+    /// </param>
+    /// <param name="cache">The folder that models are kept in.</param>
+    /// <param name="options">Addresses, token and progress.</param>
+    public HubDownload(HubRepository repository, IReadOnlyList<HubFiles> kinds, string cache, HuggingFaceHubOptions options)
     {
-        (_repository, _options) = (repository, options);
-        string cache = options.CacheDirectory
-            ?? Path.Combine(GenerativeCatalog.DefaultDataDirectory(Environment.GetEnvironmentVariable(GenerativeCatalog.DataDirectoryVariable)), "models");
+        (_repository, _kinds, _options) = (repository, kinds, options);
         _folder = Path.Combine(cache, repository.FolderName);
         _endpoint = options.Endpoint ?? (Variable("HF_ENDPOINT") is { } address ? new Uri(address) : _hub);
         if (_endpoint.Scheme != Uri.UriSchemeHttps && !_endpoint.IsLoopback)
@@ -43,30 +48,61 @@ internal sealed class HubDownload
             return FindCached() ?? throw Unavailable("offline mode is on", null);
 
         using HttpClient client = CreateClient();
-        string commit;
-        IReadOnlyList<DatasetFile> files;
+        HubListing listing;
         try
         {
-            (commit, files) = _repository.ReadListing(await ListAsync(client, cancellation).ConfigureAwait(false));
+            listing = new HubListing(_repository.Name, await ListAsync(client, cancellation).ConfigureAwait(false));
         }
         catch (Exception e) when (e is HttpRequestException { StatusCode: null } or TaskCanceledException && !cancellation.IsCancellationRequested)
         {
             return FindCached() ?? throw Unavailable(e.Message, e);
         }
 
-        string snapshot = Path.Combine(_folder, commit);
+        string snapshot = Path.Combine(_folder, listing.Commit);
         var downloader = new DatasetDownloader(client, _patience);
-        foreach (DatasetFile file in files)
-            await FetchAsync(downloader, commit, file, Path.Combine(snapshot, file.Name), cancellation).ConfigureAwait(false);
+        foreach (string name in Select(listing))
+        {
+            await FetchAsync(downloader, listing, name, snapshot, cancellation).ConfigureAwait(false);
+            foreach (string shard in HubFiles.IsIndex(name) ? HubFiles.Shards(snapshot, name) : [])
+            {
+                if (!listing.Names.Contains(shard))
+                {
+                    throw new InvalidDataException(
+                        $"'{name}' of the model '{_repository.Name}' names the file '{shard}', which is not on the Hub.");
+                }
+
+                await FetchAsync(downloader, listing, shard, snapshot, cancellation).ConfigureAwait(false);
+            }
+        }
 
         // Only now: a revision that is named here is complete.
         Directory.CreateDirectory(Path.GetDirectoryName(ReferencePath)!);
-        AtomicFile.Write(ReferencePath, stream => stream.Write(System.Text.Encoding.ASCII.GetBytes(commit)));
+        AtomicFile.Write(ReferencePath, stream => stream.Write(System.Text.Encoding.ASCII.GetBytes(listing.Commit)));
         return snapshot;
     }
 
-    private async Task FetchAsync(DatasetDownloader downloader, string commit, DatasetFile file, string path, CancellationToken cancellation)
+    // Weights come last, so that a folder that has them is complete.
+    private IReadOnlyList<string> Select(HubListing listing)
     {
+        HubFiles[] found = [.. _kinds.Where(kind => kind.Missing(listing.Names).Count == 0)];
+        if (found.Length > 0)
+        {
+            return [.. found.SelectMany(kind => kind.Select(listing.Names)).Distinct()
+                .OrderBy(name => name.Contains(SafetensorsReader.Extension, StringComparison.Ordinal))];
+        }
+
+        string lacking = string.Join(
+            "; ", _kinds.Select(kind => $"as {kind.Kind}, it lacks {string.Join(", ", kind.Missing(listing.Names))}"));
+        throw new InvalidDataException(
+            $"The model '{_repository.Name}' on the Hub is of no kind that can be loaded: {lacking}."
+            + (listing.Pickle is { } pickle ? $" It has '{pickle}', {HuggingFaceFolder.PickleReason}." : ""));
+    }
+
+    private async Task FetchAsync(
+        DatasetDownloader downloader, HubListing listing, string name, string snapshot, CancellationToken cancellation)
+    {
+        DatasetFile file = listing.File(name);
+        string path = Path.Combine([snapshot, .. name.Split('/')]);
         // What has its name has been checked, or was put there by the user: its size tells whether it is the one.
         if (File.Exists(path) && new FileInfo(path).Length == file.Size)
             return;
@@ -79,11 +115,12 @@ internal sealed class HubDownload
                 return;
             }
 
-            await downloader.DownloadAsync(_repository.File(_endpoint, commit, file.Name), file, path, _options.Progress, cancellation).ConfigureAwait(false);
+            Uri address = _repository.File(_endpoint, listing.Commit, name);
+            await downloader.DownloadAsync(address, file, path, _options.Progress, cancellation).ConfigureAwait(false);
         }
         catch (DownloadException e)
         {
-            throw new InvalidOperationException($"'{file.Name}' of the model '{_repository.Name}' could not be downloaded: {e.Message}.", e);
+            throw new InvalidOperationException($"'{name}' of the model '{_repository.Name}' could not be downloaded: {e.Message}.", e);
         }
     }
 
@@ -109,10 +146,21 @@ internal sealed class HubDownload
 
     private string? FindCached()
     {
-        if (File.Exists(ReferencePath))
-            return Path.Combine(_folder, File.ReadAllText(ReferencePath));
-        string commit = Path.Combine(_folder, _repository.Revision);
-        return _repository.Revision != References && File.Exists(Path.Combine(commit, HuggingFaceConfig.FileName)) ? commit : null;
+        string commit = File.Exists(ReferencePath) ? File.ReadAllText(ReferencePath) : _repository.Revision;
+        string snapshot = Path.Combine(_folder, commit);
+        return HubListing.IsCommit(commit) && Directory.Exists(snapshot) && IsComplete(snapshot) ? snapshot : null;
+    }
+
+    // A commit may be on the disk by another revision's name, or because the user put it there.
+    private bool IsComplete(string snapshot)
+    {
+        HashSet<string> names =
+        [
+            .. Directory.EnumerateFiles(snapshot, "*", SearchOption.AllDirectories)
+                .Select(path => Path.GetRelativePath(snapshot, path).Replace(Path.DirectorySeparatorChar, '/')),
+        ];
+        return _kinds.Any(kind => kind.Missing(names).Count == 0
+            && kind.Select(names).Where(HubFiles.IsIndex).All(index => HubFiles.Shards(snapshot, index).All(names.Contains)));
     }
 
     private InvalidOperationException Unavailable(string reason, Exception? inner) => new(

@@ -6,6 +6,7 @@ namespace Microsoft.ML.Generative;
 /// <summary>How a trained diffusion model draws.</summary>
 /// <example>
 /// <code>
+/// DiffusionTransformer model = mlContext.Transforms.Generative().Diffusion("Image", "Label").Fit(data);
 /// IDataView threes = model.Generate(16, new() { Seed = 7, Label = 3, GuidanceScale = 3, Sampler = DiffusionSampler.DpmSolver, Steps = 20 });
 /// </code>
 /// </example>

@@ -61,8 +61,9 @@ public sealed partial class DiffusionTransformer : BatchTransformer
     /// <exception cref="IOException">The folder cannot be written to.</exception>
     /// <example>
     /// <code>
+    /// DiffusionTransformer model = mlContext.Transforms.Generative().Diffusion("Image").Fit(data);
     /// model.SavePretrained("my-model");   // model_index.json, unet/, scheduler/
-    /// DiffusionTransformer again = ml.Generative().LoadPretrainedDiffusion("my-model");
+    /// DiffusionTransformer again = mlContext.Generative().LoadPretrainedDiffusion("my-model");
     /// </code>
     /// </example>
     public void SavePretrained(string folder)

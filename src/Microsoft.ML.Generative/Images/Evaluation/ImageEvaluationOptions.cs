@@ -5,7 +5,9 @@ namespace Microsoft.ML.Generative.Evaluation;
 /// <summary>Options of <see cref="GenerativeCatalog.EvaluateImages(IDataView, IDataView, ImageEvaluationOptions)"/>.</summary>
 /// <example>
 /// <code>
-/// ImageGenerationMetrics metrics = ml.Generative().EvaluateImages(testData, generated, new ImageEvaluationOptions
+/// DiffusionTransformer model = mlContext.Transforms.Generative().Diffusion("Image", "Label").Fit(data);
+/// ImageClassifierTransformer classifier = mlContext.Transforms.Generative().ImageClassifier("Label", "Image").Fit(data);
+/// ImageGenerationMetrics metrics = mlContext.Generative().EvaluateImages(testData, model.Transform(testData), new ImageEvaluationOptions
 /// {
 ///     Classifier = classifier,
 ///     LabelColumnName = "Label",   // what the generated images should be of

@@ -55,9 +55,11 @@ public abstract class ImageFeatureExtractor
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     /// <example>
     /// <code>
-    /// ImageGenerationMetrics metrics = mlContext.Generative().EvaluateImages(real, model.Generate(5_000), new ImageEvaluationOptions
+    /// VaeTransformer model = mlContext.Transforms.Generative().Vae("Image").Fit(data);
+    /// ImageGenerationMetrics metrics = mlContext.Generative().EvaluateImages(testData, model.Generate(5_000), new ImageEvaluationOptions
     /// {
-    ///     Features = ImageFeatureExtractor.Onnx("inception.onnx", new() { Mean = [0.485f, 0.456f, 0.406f], StandardDeviation = [0.229f, 0.224f, 0.225f] }),
+    ///     Features = ImageFeatureExtractor.Onnx(
+    ///         "inception.onnx", new() { Mean = [0.485f, 0.456f, 0.406f], StandardDeviation = [0.229f, 0.224f, 0.225f] }),
     /// });
     /// </code>
     /// </example>

@@ -5,6 +5,7 @@ namespace Microsoft.ML.Generative;
 /// <summary>How a trained generator draws.</summary>
 /// <example>
 /// <code>
+/// GanTransformer model = mlContext.Transforms.Generative().Gan("Image", "Label").Fit(data);
 /// IDataView threes = model.Generate(16, new() { Seed = 7, Label = 3, Truncation = 1 });
 /// </code>
 /// </example>

@@ -140,5 +140,8 @@ internal sealed record SafetensorsIndexJson(long? TotalSize, IReadOnlyDictionary
         && name.IndexOfAny(['/', '\\', ':', '*', '?', '"', '<', '>', '|']) < 0
         && !name.Contains("..", StringComparison.Ordinal)
         && !name.Any(char.IsControl)
-        && !_devices.Contains(name[..name.IndexOf('.', StringComparison.Ordinal)].TrimEnd());
+        && !IsDevice(name);
+
+    /// <summary>Whether Windows takes a file's or a folder's name for that of a device.</summary>
+    internal static bool IsDevice(string name) => _devices.Contains(name.Split('.')[0].TrimEnd());
 }

@@ -30,6 +30,7 @@ public enum ContextOverflow
 /// </remarks>
 /// <example>
 /// <code>
+/// LanguageModelTransformer model = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
 /// string text = model.Generate("Once upon a time", new() { MaxTokens = 200, Temperature = 0.8, TopP = 0.95, Seed = 7 });
 /// </code>
 /// </example>

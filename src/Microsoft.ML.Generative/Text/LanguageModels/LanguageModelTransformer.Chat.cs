@@ -20,7 +20,10 @@ public sealed partial class LanguageModelTransformer
     /// <exception cref="NotSupportedException">The model's own template is not known.</exception>
     /// <example>
     /// <code>
-    /// IChatClient chat = ml.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M-Instruct").AsChatClient();
+    /// using Microsoft.Extensions.AI;
+    ///
+    /// var model = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M-Instruct");
+    /// IChatClient chat = model.AsChatClient();
     /// await foreach (ChatResponseUpdate update in chat.GetStreamingResponseAsync("What is the capital of France?"))
     ///     Console.Write(update.Text);
     /// </code>

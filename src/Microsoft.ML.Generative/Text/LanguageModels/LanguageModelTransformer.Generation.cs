@@ -37,7 +37,8 @@ public sealed partial class LanguageModelTransformer
     /// </exception>
     /// <example>
     /// <code>
-    /// Console.WriteLine(model.Generate("ROMEO:", new() { MaxTokens = 300, Temperature = 0.8, Seed = 7 }));
+    /// LanguageModelTransformer model = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
+    /// Console.WriteLine(model.Generate("Once upon a time", new() { MaxTokens = 300, Temperature = 0.8, Seed = 7 }));
     /// </code>
     /// </example>
     public string Generate(string prompt, TextGenerationOptions options) => Complete([prompt], options, CancellationToken.None)[0].Text;

@@ -19,6 +19,7 @@ public sealed partial class LanguageModelTransformer
     /// </exception>
     /// <example>
     /// <code>
+    /// LanguageModelTransformer model = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
     /// foreach (TokenProbability next in model.NextTokens("Once upon a", 5))
     ///     Console.WriteLine($"{next.Text} {next.Probability:P1}");
     /// </code>

@@ -7,7 +7,7 @@ namespace Microsoft.ML.Generative.Tokenizers;
 /// <summary>Makes tokenizers: from texts, or from the files of a model.</summary>
 /// <example>
 /// <code>
-/// GenerativeTokenizer characters = GenerativeTokenizers.CharacterLevel([text]);
+/// GenerativeTokenizer characters = GenerativeTokenizers.CharacterLevel([File.ReadAllText("book.txt")]);
 /// Console.WriteLine($"{characters.VocabularySize} characters; 'to be' is {string.Join(" ", characters.EncodeToIds("to be"))}");
 /// </code>
 /// </example>

@@ -1,6 +1,4 @@
-using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json.Nodes;
 using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
@@ -10,7 +8,7 @@ namespace Microsoft.ML.Generative.Tests;
 
 public sealed class HuggingFaceHubTests : IDisposable
 {
-    private const string Commit = "0123456789abcdef0123456789abcdef01234567";
+    private const string Commit = HubServer.Commit;
 
     private readonly TemporaryFolder _cache = new();
     private readonly Dictionary<string, byte[]> _files;
@@ -21,7 +19,7 @@ public sealed class HuggingFaceHubTests : IDisposable
         using var folder = new TemporaryFolder();
         PretrainedLanguageModel.Save(
             folder.Path, _network, TextCodec.Of(GenerativeTokenizers.CharacterLevel(["abcdefghij"], new() { EndOfTextToken = "<end>" }), 0), new() { MaxTokens = 3 });
-        _files = Directory.EnumerateFiles(folder.Path).ToDictionary(p => Path.GetFileName(p), File.ReadAllBytes);
+        _files = HubServer.FilesOf(folder.Path);
     }
 
     public void Dispose()
@@ -60,7 +58,7 @@ public sealed class HuggingFaceHubTests : IDisposable
     [Fact]
     public async Task An_interrupted_download_goes_on_where_it_was_cut()
     {
-        await using ScriptedServer server = Serve((request, number, connection, bytes) =>
+        await using ScriptedServer server = Serve((request, connection, bytes) =>
             ScriptedServer.SendAsync(connection, request, bytes, stopAfter: request.Name == "model.safetensors" && request.From == 0 ? 1_000 : int.MaxValue));
         string folder = await DownloadAsync(server);
         Assert.Equal(_files["model.safetensors"], File.ReadAllBytes(Path.Combine(folder, "model.safetensors")));
@@ -72,7 +70,7 @@ public sealed class HuggingFaceHubTests : IDisposable
     [InlineData("config.json", "git blob")]
     public async Task A_file_with_another_hash_is_refused_and_the_revision_is_not_taken_for_complete(string damaged, string hash)
     {
-        await using ScriptedServer server = Serve((request, _, connection, bytes) =>
+        await using ScriptedServer server = Serve((request, connection, bytes) =>
         {
             byte[] sent = [.. bytes];
             if (request.Name == damaged)
@@ -101,7 +99,11 @@ public sealed class HuggingFaceHubTests : IDisposable
     [Fact]
     public async Task Files_that_lead_elsewhere_and_pickles_are_left()
     {
-        await using ScriptedServer server = Serve(extra: ["../../evil.json", "pytorch_model.bin", "onnx/model.safetensors", "modeling.py", "C:\\evil.json", "consolidated.safetensors", ".hidden.json"]);
+        await using ScriptedServer server = Serve(extra:
+        [
+            "../../evil.json", "/evil.json", "tokenizer/../../evil.json", "C:\\evil.json", "..\\evil.json", "pytorch_model.bin",
+            "model.ckpt", "onnx/model.safetensors", "modeling.py", "consolidated.safetensors", ".hidden.json", "other/tokenizer.json",
+        ]);
         string folder = await DownloadAsync(server);
         Assert.Equal(_files.Keys.Order(), Directory.EnumerateFiles(folder).Select(Path.GetFileName).Order());
         Assert.DoesNotContain(Directory.EnumerateFiles(_cache.Path, "*", SearchOption.AllDirectories), p => p.Contains("evil", StringComparison.Ordinal));
@@ -140,34 +142,6 @@ public sealed class HuggingFaceHubTests : IDisposable
     private HuggingFaceHubOptions Options(Uri address) => new() { CacheDirectory = _cache.Path, Endpoint = address, Token = null, Offline = false };
 
     private ScriptedServer Serve(
-        Func<ScriptedServer.Request, int, Stream, byte[], Task>? send = null, bool needsToken = false, string[]? extra = null) => new(async (request, number, connection) =>
-    {
-        if (needsToken && request.Authorization != "Bearer secret")
-            await ScriptedServer.WriteAsync(connection, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
-        else if (request.Path.StartsWith("/api/models/some/model/revision/", StringComparison.Ordinal))
-            await ScriptedServer.SendAsync(connection, request, Listing(extra ?? []));
-        else if (request.Path.StartsWith($"/some/model/resolve/{Commit}/", StringComparison.Ordinal) && _files.TryGetValue(request.Name, out byte[]? bytes))
-            await (send is null ? ScriptedServer.SendAsync(connection, request, bytes) : send(request, number, connection, bytes));
-        else
-            await ScriptedServer.WriteAsync(connection, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
-    });
-
-    // As the Hub answers: large files by their SHA-256, others by git's name for their content.
-    [System.Diagnostics.CodeAnalysis.SuppressMessage("Security", "CA5350", Justification = "Git's format asks for SHA-1.")]
-    private byte[] Listing(string[] extra)
-    {
-        var siblings = new JsonArray();
-        foreach ((string name, byte[] bytes) in _files)
-        {
-            byte[] blob = SHA1.HashData([.. Encoding.ASCII.GetBytes($"blob {bytes.Length}\0"), .. bytes]);
-            var file = new JsonObject { ["rfilename"] = name, ["size"] = bytes.Length, ["blobId"] = Convert.ToHexStringLower(blob) };
-            if (name.EndsWith(".safetensors", StringComparison.Ordinal))
-                file["lfs"] = new JsonObject { ["sha256"] = Convert.ToHexStringLower(SHA256.HashData(bytes)), ["size"] = bytes.Length };
-            siblings.Add(file);
-        }
-
-        foreach (string name in extra)
-            siblings.Add(new JsonObject { ["rfilename"] = name, ["size"] = 3, ["blobId"] = new string('0', 40) });
-        return Encoding.UTF8.GetBytes(new JsonObject { ["sha"] = Commit, ["siblings"] = siblings }.ToJsonString());
-    }
+        Func<ScriptedServer.Request, Stream, byte[], Task>? send = null, bool needsToken = false, string[]? extra = null) =>
+        new HubServer(_files) { Send = send, NeedsToken = needsToken, Extra = extra ?? [] }.Start();
 }

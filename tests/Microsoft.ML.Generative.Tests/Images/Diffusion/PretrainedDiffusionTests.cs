@@ -102,6 +102,47 @@ public sealed class PretrainedDiffusionTests
         Assert.Equal(Draw(model, options), Draw(loaded, options));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_folder_without_sub_folders_loads_with_or_without_its_index(bool hasIndex)
+    {
+        using var folder = new TemporaryFolder();
+        using DiffusionTransformer model = Fit(_ => { });
+        model.SavePretrained(folder.Path);
+        MoveToRoot(folder);
+        if (!hasIndex)
+            File.Delete(folder.File("model_index.json"));
+
+        using DiffusionTransformer loaded = _ml.Generative().LoadPretrainedDiffusion(folder.Path);
+        var options = new DiffusionGenerateOptions { Seed = 1, Steps = 3 };
+        Assert.Equal(Draw(model, options), Draw(loaded, options));
+
+        // Saved, it has sub-folders.
+        using var second = new TemporaryFolder();
+        loaded.SavePretrained(second.Path);
+        Assert.True(File.Exists(second.File("unet/diffusion_pytorch_model.safetensors")));
+    }
+
+    [Fact]
+    public void What_a_folder_without_sub_folders_lacks_is_named()
+    {
+        using var folder = new TemporaryFolder();
+        using (DiffusionTransformer model = Fit(_ => { }))
+            model.SavePretrained(folder.Path);
+        MoveToRoot(folder);
+        File.Move(folder.File("diffusion_pytorch_model.safetensors"), folder.File("diffusion_pytorch_model.bin"));
+        string message = Assert.Throws<InvalidDataException>(() => _ml.Generative().LoadPretrainedDiffusion(folder.Path)).Message;
+        Assert.Contains("'diffusion_pytorch_model.bin', a Python pickle", message);
+        File.Delete(folder.File("scheduler_config.json"));
+        message = Assert.Throws<FileNotFoundException>(() => _ml.Generative().LoadPretrainedDiffusion(folder.Path)).Message;
+        Assert.Contains("neither 'scheduler/scheduler_config.json' nor 'scheduler_config.json'", message);
+        // A config.json alone may be any model's.
+        File.Delete(folder.File("model_index.json"));
+        message = Assert.Throws<FileNotFoundException>(() => _ml.Generative().LoadPretrainedDiffusion(folder.Path)).Message;
+        Assert.Contains("no 'model_index.json'", message);
+    }
+
     [Fact]
     public void Absent_members_have_diffusers_defaults_and_unknown_ones_warn()
     {
@@ -126,7 +167,7 @@ public sealed class PretrainedDiffusionTests
     [InlineData("norm_num_groups", "3", "norm groups")]
     [InlineData("sample_size", "null", "sample_size")]
     [InlineData("block_out_channels", "[4,4]", "shape")]
-    [InlineData("layers_per_block", "2", "numbers")]
+    [InlineData("layers_per_block", "2", "elements")]
     [InlineData("in_channels", "3", "channels")]
     public void Configurations_that_do_not_fit_are_refused_by_name(string member, string value, string named)
     {
@@ -162,6 +203,15 @@ public sealed class PretrainedDiffusionTests
     }
 
     private static float[][] Draw(DiffusionTransformer model, DiffusionGenerateOptions options) => [.. model.Generate(2, options).GetColumn<float[]>("Generated")];
+
+    private static void MoveToRoot(TemporaryFolder folder)
+    {
+        string[] paths = ["unet/config.json", "unet/diffusion_pytorch_model.safetensors", "scheduler/scheduler_config.json"];
+        foreach (string path in paths)
+            File.Move(folder.File(path), folder.File(Path.GetFileName(path)));
+        Directory.Delete(folder.File("unet"));
+        Directory.Delete(folder.File("scheduler"));
+    }
 
     private static JsonObject Json(string path) => JsonNode.Parse(File.ReadAllText(path))!.AsObject();
 }

@@ -84,7 +84,7 @@ public class GanOptionEffectTests
         both?.Invoke(options);
         change?.Invoke(options);
         var ml = new MLContext();
-        IDataView data = ml.Data.LoadFromEnumerable(Enumerable.Range(0, 16).Select(i => new Image
+        IDataView data = ml.Data.LoadFromEnumerable(Enumerable.Range(0, 16).Select(i => new ImageRow
         {
             Image = [.. Enumerable.Range(0, 256).Select(p => (float)(0.5 + 0.5 * Math.Sin(p * 0.1 * (1 + i % 3) + i)))],
             Label = i % 3,
@@ -93,7 +93,7 @@ public class GanOptionEffectTests
         return [.. model.Transform(data).GetColumn<float[]>("Generated").SelectMany(row => row)];
     }
 
-    private sealed class Image
+    private sealed class ImageRow
     {
         [VectorType(1, 16, 16)]
         public float[] Image { get; set; } = [];

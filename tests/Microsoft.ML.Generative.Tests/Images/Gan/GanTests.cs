@@ -24,7 +24,7 @@ public class GanTests
         float[] values = new float[20 * _shape.Size];
         for (int i = 0; i < values.Length; i++)
             values[i] = (float)(0.5 + 0.5 * Math.Sin(i * 0.01 + i / _shape.Size));
-        return ml.Data.LoadFromEnumerable(Enumerable.Range(0, 20).Select(i => new Image
+        return ml.Data.LoadFromEnumerable(Enumerable.Range(0, 20).Select(i => new ImageRow
         {
             Image = values[(i * _shape.Size)..((i + 1) * _shape.Size)],
             Label = i % 3,
@@ -186,7 +186,7 @@ public class GanTests
     private static float[][] Draw(GanTransformer model, int count, GanGenerateOptions options) =>
         [.. model.Generate(count, options).GetColumn<float[]>("Generated")];
 
-    private sealed class Image
+    private sealed class ImageRow
     {
         [VectorType(1, 16, 16)]
         public float[] Image { get; set; } = [];

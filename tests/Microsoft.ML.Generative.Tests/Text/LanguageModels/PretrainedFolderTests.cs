@@ -162,7 +162,7 @@ public sealed class PretrainedFolderTests : IDisposable
         JsonObject config = Config();
         (config["hidden_size"], config["head_dim"], config["num_hidden_layers"]) = (65_536, 16_384, 500);
         WriteConfig(config);
-        Assert.Contains("numbers; the network", Refused<InvalidDataException>());
+        Assert.Contains("elements; the network of", Refused<InvalidDataException>());
     }
 
     [Theory]
@@ -184,6 +184,17 @@ public sealed class PretrainedFolderTests : IDisposable
         config[key] = JsonNode.Parse(value);
         WriteConfig(config);
         Assert.Contains(expected, Refused<InvalidDataException>());
+    }
+
+    [Fact]
+    public void A_configuration_with_more_parameters_than_can_be_counted_is_refused()
+    {
+        using LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All["llama"]);
+        Save(network);
+        JsonObject config = Config();
+        (config["hidden_size"], config["head_dim"], config["num_hidden_layers"]) = (2_000_000_000, 500_000_000, 2_000_000_000);
+        WriteConfig(config);
+        Assert.Contains("more parameters than can be counted", Refused<InvalidDataException>());
     }
 
     [Fact]

@@ -1,7 +1,7 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Data.Hub;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Schedulers;
@@ -12,9 +12,13 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative.Images.Diffusion.Pretrained;
 
-/// <summary>Diffusion models as folders in the layout of diffusers: <c>model_index.json</c>, <c>unet/</c> and <c>scheduler/</c>.</summary>
+/// <summary>
+/// Diffusion models as folders in the layout of diffusers: <c>model_index.json</c>, <c>unet/</c> and <c>scheduler/</c>; or, as the first
+/// ones were published, all files in the folder itself.
+/// </summary>
 internal static class PretrainedDiffusion
 {
+    private const string Layout = "diffusers";
     private const string IndexName = "model_index.json";
     private const string NetworkFolder = "unet";
     private const string SchedulerFolder = "scheduler";
@@ -22,25 +26,41 @@ internal static class PretrainedDiffusion
     private const string SchedulerConfigName = "scheduler_config.json";
     private const string WeightsName = "diffusion_pytorch_model";
 
-    /// <inheritdoc cref="GenerativeCatalog.LoadPretrainedDiffusion"/>
-    public static DiffusionTransformer Load(IHostEnvironment env, string folder)
+    /// <summary>The files of a pipeline on the Hub, with its components in sub-folders.</summary>
+    public static HubFiles Files { get; } = new("a diffusion pipeline with sub-folders")
     {
-        if (!Directory.Exists(folder))
-            throw new DirectoryNotFoundException($"There is no folder '{folder}'.");
+        Required = [IndexName, $"{NetworkFolder}/{NetworkConfigName}", $"{SchedulerFolder}/{SchedulerConfigName}"],
+        Weights = [$"{NetworkFolder}/{WeightsName}"],
+    };
+
+    /// <summary>The files of a pipeline on the Hub whose components are in the root of the repository.</summary>
+    public static HubFiles RootFiles { get; } = new("a diffusion pipeline without sub-folders")
+    {
+        Required = [NetworkConfigName, SchedulerConfigName],
+        Weights = [WeightsName],
+        Optional = [IndexName],
+    };
+
+    /// <inheritdoc cref="GenerativeCatalog.LoadPretrainedDiffusion"/>
+    public static DiffusionTransformer Load(IHostEnvironment env, string path)
+    {
+        HuggingFaceFolder folder = HuggingFaceFolder.Open(path, Layout);
         IHost host = env.Register(nameof(PretrainedDiffusion));
         using IChannel channel = host.Start("Loading");
-        ConfigReader.ReadFile(Existing(folder, IndexName), CheckIndex);
-        UNetConfigFile file = UNetConfigFile.Read(Existing(folder, NetworkFolder, NetworkConfigName), warning => channel.Warning(warning));
-        JsonObject scheduler = ConfigReader.ReadFile(Existing(folder, SchedulerFolder, SchedulerConfigName), json => JsonNode.Parse(json.Raw)!.AsObject());
+        // Without an index, the two configurations must be in the root: a config.json alone could be any model's.
+        if (folder.Has(IndexName) || !folder.Has(NetworkConfigName) || !folder.Has(SchedulerConfigName))
+            folder.ReadJson(IndexName, CheckIndex);
+        HuggingFaceFolder networkFolder = folder.Component(NetworkFolder, NetworkConfigName);
+        string networkConfig = networkFolder.Existing(NetworkConfigName);
+        UNetConfigFile file = UNetConfigFile.Read(networkConfig, warning => channel.Warning(warning));
+        JsonObject scheduler = folder.Component(SchedulerFolder, SchedulerConfigName)
+            .ReadJson(SchedulerConfigName, json => JsonNode.Parse(json.Raw)!.AsObject());
 
         TorchRuntime.EnsureLoaded();
         DiffusionConfig config = ConfigOf(file, scheduler, SeedSequence.Choose(host, null), warning => channel.Warning(warning));
         config.Validate();
-        using ISafetensorsReader weights = OpenWeights(Path.Combine(folder, NetworkFolder));
-        // The file's size comes before the network's memory.
-        long numbers = weights.Tensors.Values.Sum(t => t.Shape.Aggregate(1L, (product, size) => checked(product * size)));
-        if (numbers < config.WeightBytes / sizeof(float))
-            throw new InvalidDataException($"'{weights.Source}' holds {numbers:N0} numbers; the network of '{NetworkConfigName}' has {config.WeightBytes / sizeof(float):N0}.");
+        using ISafetensorsReader weights = networkFolder.OpenWeights(WeightsName);
+        HuggingFaceFolder.CheckSize(weights, networkConfig, () => config.WeightBytes / sizeof(float));
 
         torch.Device device = TorchDevices.Choose(host, channel);
         DenoiserNetwork network = TorchSeed.Initialize(0, config.CreateNetwork);
@@ -58,7 +78,7 @@ internal static class PretrainedDiffusion
     }
 
     /// <summary>Writes a folder that diffusers reads; a file appears under its name only when it is complete.</summary>
-    public static void Save(string folder, DiffusionConfig config, DenoiserNetwork network)
+    public static void Save(string path, DiffusionConfig config, DenoiserNetwork network)
     {
         string? obstacle = config switch
         {
@@ -81,17 +101,13 @@ internal static class PretrainedDiffusion
         };
         var file = new UNetConfigFile(config.UNet, config.Shape.Height, config.Shape.Width, config.NullLabel is not null);
 
-        Directory.CreateDirectory(Path.Combine(folder, NetworkFolder));
-        Directory.CreateDirectory(Path.Combine(folder, SchedulerFolder));
+        HuggingFaceFolder folder = HuggingFaceFolder.Create(path, Layout), networkFolder = folder.CreateComponent(NetworkFolder);
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        SafetensorsShards.Write(Path.Combine(folder, NetworkFolder), ModuleWeights.Of(network), metadata: new Dictionary<string, string> { ["format"] = "pt" }, name: WeightsName);
-        WriteJson(schedulerConfig, SchedulerFolder, SchedulerConfigName);
-        WriteJson(file.ToJson(), NetworkFolder, NetworkConfigName);
-        WriteJson(index, IndexName);
-
-        void WriteJson(JsonObject json, params string[] path) => AtomicFile.Write(
-            Path.Combine([folder, .. path]), stream => stream.Write(JsonSerializer.SerializeToUtf8Bytes(json, ModelConfigJson.Options)));
+        networkFolder.WriteWeights(ModuleWeights.Of(network), WeightsName);
+        folder.CreateComponent(SchedulerFolder).WriteJson(SchedulerConfigName, schedulerConfig);
+        networkFolder.WriteJson(NetworkConfigName, file.ToJson());
+        folder.WriteJson(IndexName, index);
     }
 
     private static bool CheckIndex(ConfigReader index)
@@ -133,43 +149,17 @@ internal static class PretrainedDiffusion
 
     private static void Read(DenoiserNetwork network, ISafetensorsReader file)
     {
-        using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        // Attention of older checkpoints goes by other names.
+        // Attention of older checkpoints has other names, and a linear layer may be stored as a convolution.
         bool isOld = file.Tensors.Keys.Any(name => name.EndsWith(".proj_attn.weight", StringComparison.Ordinal));
-        Dictionary<string, torch.Tensor> expected = ModuleWeights.Of(network).ToDictionary(t => isOld ? OldName(t.Name) : t.Name, t => t.Tensor.detach(), StringComparer.Ordinal);
-        ModuleWeights.Check(file, expected, Fits, _ => false);
-        foreach ((string name, torch.Tensor tensor) in expected)
-        {
-            using torch.Tensor read = torch.empty(file.Tensors[name].Shape, file.Tensors[name].Type);
-            file.ReadInto(new Dictionary<string, torch.Tensor> { [name] = read });
-            tensor.copy_(read.view(tensor.shape));
-        }
-
-        // A product may have been written as a convolution of one pixel.
-        static bool Fits(SafetensorsInfo found, torch.Tensor tensor) => found.Type.IsFloat()
-            && (found.Shape.AsSpan().SequenceEqual(tensor.shape) || (tensor.dim() == 2 && found.Shape.AsSpan().SequenceEqual([.. tensor.shape, 1, 1])));
+        HuggingFaceFolder.CopyWeights(
+            file,
+            ModuleWeights.Of(network).ToDictionary(t => isOld ? OldName(t.Name) : t.Name, t => t.Tensor.detach(), StringComparer.Ordinal),
+            acceptsPointwiseConvolutions: true);
     }
 
     private static string OldName(string name) => name.Contains(".attentions.", StringComparison.Ordinal)
         ? name.Replace(".to_out.0.", ".proj_attn.", StringComparison.Ordinal).Replace(".to_q.", ".query.", StringComparison.Ordinal)
             .Replace(".to_k.", ".key.", StringComparison.Ordinal).Replace(".to_v.", ".value.", StringComparison.Ordinal)
         : name;
-
-    private static ISafetensorsReader OpenWeights(string folder)
-    {
-        string file = Path.Combine(folder, WeightsName + SafetensorsReader.Extension), index = Path.Combine(folder, WeightsName + SafetensorsReader.IndexExtension);
-        if (File.Exists(file) || File.Exists(index))
-            return SafetensorsReader.Open(File.Exists(file) ? file : index);
-        string pickle = Path.Combine(folder, WeightsName + ".bin");
-        throw File.Exists(pickle)
-            ? new InvalidDataException($"The folder '{folder}' has its weights in '{WeightsName}.bin', a Python pickle: reading one can run code that it holds, so this library does not. Convert the model to safetensors, as most publishers have.")
-            : new FileNotFoundException($"The folder '{folder}' has neither '{WeightsName}{SafetensorsReader.Extension}' nor '{WeightsName}{SafetensorsReader.IndexExtension}'.", file);
-    }
-
-    private static string Existing(params string[] path)
-    {
-        string file = Path.Combine(path);
-        return File.Exists(file) ? file : throw new FileNotFoundException($"There is no file '{file}': this is no model in the layout of diffusers.", file);
-    }
 }

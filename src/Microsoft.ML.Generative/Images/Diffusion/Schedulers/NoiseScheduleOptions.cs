@@ -70,7 +70,7 @@ public sealed record NoiseScheduleOptions
     [JsonPropertyName("beta_end")]
     public double BetaEnd { get; init; } = 0.02;
 
-    /// <summary>How β goes from one to the other. Default: <see cref="Generative.NoiseScheduleKind.Linear"/>.</summary>
+    /// <summary>How β goes from one to the other. Default: <see cref="NoiseScheduleKind.Linear"/>.</summary>
     [JsonPropertyName("beta_schedule")]
     public NoiseScheduleKind BetaSchedule { get; init; } = NoiseScheduleKind.Linear;
 

@@ -15,11 +15,16 @@ namespace Microsoft.ML.Generative.Schedulers;
 /// </remarks>
 /// <example>
 /// <code>
+/// using TorchSharp;
+///
 /// using var scheduler = new DdimScheduler();
 /// scheduler.SetTimesteps(50);
 /// torch.Tensor sample = torch.randn(16, 1, 32, 32) * scheduler.InitialNoiseSigma;
 /// foreach (double t in scheduler.Timesteps)
-///     sample = scheduler.Step(predictor(scheduler.ScaleModelInput(sample, t), t), t, sample).Previous;
+///     sample = scheduler.Step(Predict(scheduler.ScaleModelInput(sample, t), t), t, sample).Previous;
+///
+/// // In place of a network that predicts the noise of a sample at a timestep.
+/// static torch.Tensor Predict(torch.Tensor sample, double timestep) =&gt; torch.zeros_like(sample);
 /// </code>
 /// </example>
 public abstract class NoiseScheduler : IDisposable

@@ -16,30 +16,13 @@ internal static class HuggingFaceWeights
     /// <exception cref="InvalidDataException">Tensors are missing, unexpected or of another type or shape; all kinds are listed.</exception>
     public static void Load(LanguageModelNetwork network, HuggingFaceConfig config, ISafetensorsReader file)
     {
-        using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         string prefix = config.IsGpt2 && file.Tensors.ContainsKey("wte.weight") ? "" : config.IsGpt2 ? "transformer." : "model.";
-        Dictionary<string, torch.Tensor> views = Views(network, config, prefix);
+        HuggingFaceFolder.CopyWeights(file, Views(network, config, prefix), IsIgnored);
 
-        bool isIgnored(string name) => _ignoredEndings.Any(e => name.EndsWith(e, StringComparison.Ordinal)) || (name == HeadName && config.Architecture.TieEmbeddings);
-        ModuleWeights.Check(
-            file, views.ToDictionary(v => v.Key, v => v.Value), (found, expected) => found.Type.IsFloat() && found.Shape.AsSpan().SequenceEqual(expected.shape), isIgnored);
-        foreach ((string name, torch.Tensor view) in views)
-        {
-            using torch.Tensor read = torch.empty(file.Tensors[name].Shape, file.Tensors[name].Type);
-            file.ReadInto(new Dictionary<string, torch.Tensor> { [name] = read });
-            view.copy_(read);
-        }
-    }
-
-    /// <summary>That a file is large enough for the network of its configuration, so that a small file cannot ask for much memory.</summary>
-    /// <exception cref="InvalidDataException">It is not.</exception>
-    public static void CheckSize(ISafetensorsReader file, HuggingFaceConfig config)
-    {
-        long found = file.Tensors.Values.Sum(t => t.Shape.Aggregate(1L, (product, size) => product * size));
-        long needed = config.Architecture.CountParameters();
-        if (found < needed)
-            throw new InvalidDataException($"'{file.Source}' holds {found:N0} numbers; the network of '{HuggingFaceConfig.FileName}' has {needed:N0}.");
+        bool IsIgnored(string name) =>
+            _ignoredEndings.Any(e => name.EndsWith(e, StringComparison.Ordinal))
+            || (name == HeadName && config.Architecture.TieEmbeddings);
     }
 
     /// <summary>The tensors as a file has them. They live until the caller's scope ends.</summary>

@@ -1,10 +1,11 @@
-using System.Text.Json;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Hub;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Serialization.Safetensors;
 using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Text.Tokenization;
+using Microsoft.ML.Generative.Text.Tokenization.Formats;
 using Microsoft.ML.Generative.Tokenizers;
 using Microsoft.ML.Runtime;
 using TorchSharp;
@@ -16,10 +17,17 @@ internal static class PretrainedLanguageModel
 {
     private const string GenerationConfigName = "generation_config.json";
 
+    private const string Layout = "Hugging Face";
+
     private static readonly string[] _tokenizers = ["tokenizer.bin", "tok512.bin"];
 
-    // What other frameworks save; each holds code that reading would run.
-    private static readonly string[] _pickles = ["pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "consolidated.00.pth"];
+    /// <summary>The files of a language model on the Hub.</summary>
+    public static HubFiles Files { get; } = new("a language model")
+    {
+        Required = [HuggingFaceConfig.FileName],
+        Weights = [SafetensorsReader.DefaultName],
+        Optional = [GenerationConfigName, .. TokenizerFolder.FileNames],
+    };
 
     /// <inheritdoc cref="GenerativeCatalog.LoadPretrainedLanguageModel"/>
     public static LanguageModelTransformer Load(IHostEnvironment env, string path, string? tokenizerPath)
@@ -29,30 +37,31 @@ internal static class PretrainedLanguageModel
         return LoadFolder(env, path, tokenizerPath);
     }
 
-    private static LanguageModelTransformer LoadFolder(IHostEnvironment env, string folder, string? tokenizerPath)
+    private static LanguageModelTransformer LoadFolder(IHostEnvironment env, string path, string? tokenizerPath)
     {
-        if (!Directory.Exists(folder))
-            throw new DirectoryNotFoundException($"There is no folder '{folder}'.");
-        string configPath = Path.Combine(folder, HuggingFaceConfig.FileName);
-        if (!File.Exists(configPath))
-            throw new FileNotFoundException($"The folder '{folder}' has no '{HuggingFaceConfig.FileName}': it is no model in the layout of Hugging Face.", configPath);
+        HuggingFaceFolder folder = HuggingFaceFolder.Open(path, Layout);
+        string configPath = folder.Existing(HuggingFaceConfig.FileName);
 
         IHost host = env.Register(nameof(PretrainedLanguageModel));
         using IChannel channel = host.Start("Loading");
         HuggingFaceConfig config = HuggingFaceConfig.Read(configPath);
-        TextCodec codec = TextCodec.Of(tokenizerPath is null ? GenerativeTokenizers.FromFolder(folder) : GenerativeTokenizers.FromFile(tokenizerPath), 0);
-        CheckVocabulary(codec, tokenizerPath ?? folder, config.Architecture);
+        TextCodec codec = TextCodec.Of(
+            tokenizerPath is null ? GenerativeTokenizers.FromFolder(path) : GenerativeTokenizers.FromFile(tokenizerPath), 0);
+        CheckVocabulary(codec, tokenizerPath ?? path, config.Architecture);
         var options = new LanguageModelOptions { Architecture = config.Architecture };
-        IReadOnlyList<int> ends = ReadGeneration(channel, Path.Combine(folder, GenerationConfigName), options.Generation) ?? config.Ends ?? [];
+        IReadOnlyList<int> ends = ReadGeneration(channel, folder.PathOf(GenerationConfigName), options.Generation) ?? config.Ends ?? [];
         if (ends.Any(end => end >= config.Architecture.VocabularySize))
-            throw new InvalidDataException($"'{folder}' has the {HuggingFaceConfig.EndsName} {string.Join(", ", ends)}; the model knows tokens up to {config.Architecture.VocabularySize - 1}.");
+        {
+            throw new InvalidDataException($"'{path}' has the {HuggingFaceConfig.EndsName} {string.Join(", ", ends)}; "
+                + $"the model knows tokens up to {config.Architecture.VocabularySize - 1}.");
+        }
+
         codec = codec with { OtherEnds = [.. ends.Where(end => end < codec.VocabularySize)] };
         ModelFile.CheckConfig(() => options.Generation.Validate(config.Architecture.VocabularySize));
-        using ISafetensorsReader weights = OpenWeights(folder);
+        using ISafetensorsReader weights = folder.OpenWeights();
         TorchRuntime.EnsureLoaded();
         torch.Device device = TorchDevices.Choose(host, channel);
-        // The file's names and sizes come before the network's memory.
-        HuggingFaceWeights.CheckSize(weights, config);
+        HuggingFaceFolder.CheckSize(weights, configPath, config.Architecture.CountParameters);
         return Make(host, options, codec, device, network => HuggingFaceWeights.Load(network, config, weights));
     }
 
@@ -100,35 +109,18 @@ internal static class PretrainedLanguageModel
     }
 
     /// <summary>Writes a folder that transformers reads; a file appears under its name only when it is complete.</summary>
-    public static void Save(string folder, LanguageModelNetwork network, TextCodec codec, TextGenerationOptions generation)
+    public static void Save(string path, LanguageModelNetwork network, TextCodec codec, TextGenerationOptions generation)
     {
         HuggingFaceConfig config = HuggingFaceConfig.Of(network.Architecture);
         IReadOnlyDictionary<string, byte[]> tokenizer = TokenizerFiles.Save(codec.Tokenizer);
-        Directory.CreateDirectory(folder);
+        HuggingFaceFolder folder = HuggingFaceFolder.Create(path, Layout);
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        SafetensorsShards.Write(folder, HuggingFaceWeights.Of(network, config), metadata: new Dictionary<string, string> { ["format"] = "pt" });
+        folder.WriteWeights(HuggingFaceWeights.Of(network, config));
         foreach ((string name, byte[] bytes) in tokenizer)
-            AtomicFile.Write(Path.Combine(folder, name), stream => stream.Write(bytes));
-        WriteJson(GenerationConfigName, GenerationJson(codec, generation));
-        WriteJson(HuggingFaceConfig.FileName, config.ToJson(codec));
-
-        void WriteJson(string name, System.Text.Json.Nodes.JsonObject json) => AtomicFile.Write(
-            Path.Combine(folder, name), stream => stream.Write(JsonSerializer.SerializeToUtf8Bytes(json, ModelConfigJson.Options)));
-    }
-
-    private static ISafetensorsReader OpenWeights(string folder)
-    {
-        try
-        {
-            return SafetensorsReader.Open(folder);
-        }
-        catch (FileNotFoundException e)
-        {
-            string? pickle = _pickles.FirstOrDefault(name => File.Exists(Path.Combine(folder, name)));
-            throw pickle is null ? e : new InvalidDataException(
-                $"The folder '{folder}' has its weights in '{pickle}', a Python pickle: reading one can run code that it holds, so this library does not. Convert the model to safetensors, as most publishers have.");
-        }
+            folder.WriteFile(name, bytes);
+        folder.WriteJson(GenerationConfigName, GenerationJson(codec, generation));
+        folder.WriteJson(HuggingFaceConfig.FileName, config.ToJson(codec));
     }
 
     // The tokens that end a text, if they are told. transformers draws only where do_sample says so.

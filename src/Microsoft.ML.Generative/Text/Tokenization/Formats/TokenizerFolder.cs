@@ -19,6 +19,13 @@ internal static class TokenizerFolder
     // Which of the model's tokens are which, by id; the first file that says so is right.
     private static readonly string[] _idFiles = ["generation_config.json", "config.json"];
 
+    /// <summary>The files of a folder that tokenizers are read from; a * stands for any characters.</summary>
+    public static IReadOnlyList<string> FileNames { get; } =
+    [
+        TokenizerFiles.TokenizerName, TokenizerFiles.ConfigName, SpecialTokensName, AddedTokensName, ChatTemplateName,
+        .. _sentencePieceNames, .. _gpt2Names.SelectMany(names => (string[])[names.Vocabulary, names.Merges]), WordPieceName, "*.tiktoken",
+    ];
+
     public static GenerativeTokenizer Read(string folder)
     {
         if (!Directory.Exists(folder))

@@ -1,0 +1,32 @@
+namespace Docs.Tests;
+
+/// <summary>The files of the repository that the tests lie in.</summary>
+internal static class Repository
+{
+    public static string Root { get; } = FindRoot();
+
+    public static string PackageReadme => "src/Microsoft.ML.Generative/README.md";
+
+    public static string Read(string file) => File.ReadAllText(Path.Combine(Root, file));
+
+    public static string[] ReadLines(string file) => File.ReadAllLines(Path.Combine(Root, file));
+
+    /// <summary>The pages with code, as paths relative to the root; lessons are left out, because they quote their programs.</summary>
+    public static IEnumerable<string> Pages() => [.. Find("docs", "*.md"), "README.md", PackageReadme];
+
+    public static IEnumerable<string> Sources() => Find("src", "*.cs")
+        .Where(file => !file.Contains("/obj/", StringComparison.Ordinal) && !file.Contains("/bin/", StringComparison.Ordinal));
+
+    private static IEnumerable<string> Find(string folder, string pattern) =>
+        Directory.EnumerateFiles(Path.Combine(Root, folder), pattern, SearchOption.AllDirectories)
+            .Select(path => Path.GetRelativePath(Root, path).Replace('\\', '/'))
+            .Order(StringComparer.Ordinal);
+
+    private static string FindRoot()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "GenAI.sln")))
+            folder = folder.Parent ?? throw new InvalidOperationException("The tests do not lie in the repository.");
+        return folder.FullName;
+    }
+}
