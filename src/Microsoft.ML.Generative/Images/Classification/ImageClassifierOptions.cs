@@ -161,6 +161,6 @@ public sealed class ImageClassifierOptions : TrainingOptions
         OptionChecks.Below(Dropout, 1);
         OptionChecks.Below(LabelSmoothing, 1);
         OptionChecks.AtLeast(MaxShift, 0);
-        OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+        OptionChecks.RowsAtOnce(TransformBatchSize);
     }
 }

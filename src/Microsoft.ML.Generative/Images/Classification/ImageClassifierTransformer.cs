@@ -22,7 +22,7 @@ namespace Microsoft.ML.Generative;
 /// Console.WriteLine($"accuracy {metrics.MicroAccuracy:P2}");
 /// </code>
 /// </example>
-public sealed class ImageClassifierTransformer : BatchTransformer
+public sealed class ImageClassifierTransformer : ITransformer, IDisposable
 {
     internal const string LoaderSignature = "GenerativeClassifier";
 
@@ -31,14 +31,15 @@ public sealed class ImageClassifierTransformer : BatchTransformer
     private readonly ImageClassifierConfig _config;
     private readonly ImageClassifierNetwork _network;
     private readonly torch.Device _device;
+    private readonly RowEngine _engine;
 
     internal ImageClassifierTransformer(IHost host, ImageClassifierConfig config, ImageClassifierNetwork network, torch.Device device)
-        : base(host)
     {
         _config = config;
         _network = network;
         _device = device;
         _network.eval();
+        _engine = new RowEngine(host, this, Bind, config.Options.TransformBatchSize, network);
     }
 
     /// <summary>Classes that the model tells apart.</summary>
@@ -47,9 +48,15 @@ public sealed class ImageClassifierTransformer : BatchTransformer
     /// <summary>Values in a description of an image, the column of <see cref="ImageClassifierOptions.FeaturesColumnName"/>.</summary>
     public int FeatureSize => _config.Options.FeatureSize;
 
-    private protected override int RowsAtOnce => _config.Options.TransformBatchSize;
+    bool ITransformer.IsRowToRowMapper => true;
 
-    internal override IReadOnlyList<string> InputColumns => [_config.Options.InputColumnName];
+    /// <inheritdoc/>
+    public IDataView Transform(IDataView input) => _engine.Transform(input);
+
+    /// <inheritdoc/>
+    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _engine.GetOutputSchema(inputSchema);
+
+    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
 
     internal ImageClassifierConfig Config => _config;
 
@@ -57,7 +64,7 @@ public sealed class ImageClassifierTransformer : BatchTransformer
 
     internal torch.Device Device => _device;
 
-    internal void CheckIsAlive() => ThrowIfDisposed();
+    internal IDisposable Use() => _engine.Use();
 
     internal static OutputColumn[] OutputColumns(ImageClassifierOptions options, PrimitiveDataViewType? labelType)
     {
@@ -72,44 +79,31 @@ public sealed class ImageClassifierTransformer : BatchTransformer
             : [predicted, score];
     }
 
-    internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
+    private RowMapping Bind(DataViewSchema schema)
     {
-        ThrowIfDisposed();
-        _config.InputTensor(inputSchema);
         ImageClassifierOptions options = _config.Options;
-        List<DataViewSchema.DetachedColumn> columns =
+        var x = new TensorInput(_config.InputTensor(schema), _device);
+        var features = new RowValue<torch.Tensor>(rows => _network.Features(x.Of(rows)));
+        var probabilities = new RowValue<torch.Tensor>(rows => _network.Logits(features.Of(rows)).softmax(1));
+        List<RowOutput> outputs =
         [
-            new(options.PredictedLabelColumnName, new KeyDataViewType(typeof(uint), ClassCount), ScoreAnnotations.OfPredictedLabel(inputSchema, _config.Labels)),
-            new(options.ScoreColumnName, new VectorDataViewType(NumberDataViewType.Single, ClassCount), ScoreAnnotations.OfScores(inputSchema, _config.Labels)),
+            RowOutput.Numbers(
+                options.PredictedLabelColumnName, new KeyDataViewType(typeof(uint), ClassCount), rows => probabilities.Of(rows).argmax(1).Plus(1),
+                ScoreAnnotations.OfPredictedLabel(schema, _config.Labels)),
+            RowOutput.Numbers(
+                options.ScoreColumnName, new VectorDataViewType(NumberDataViewType.Single, ClassCount), probabilities.Of,
+                ScoreAnnotations.OfScores(schema, _config.Labels)),
         ];
-        if (options.FeaturesColumnName is { } features)
-            columns.Add(new DataViewSchema.DetachedColumn(features, new VectorDataViewType(NumberDataViewType.Single, FeatureSize)));
-        return [.. columns];
+        if (options.FeaturesColumnName is { } name)
+            outputs.Add(RowOutput.Numbers(name, new VectorDataViewType(NumberDataViewType.Single, FeatureSize), features.Of));
+        return new RowMapping([x], outputs);
     }
 
-    internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) => new TensorRowBatch(
-        [_config.InputTensor(input.Schema)], input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => Compute(rows.Batch[0], activeOutput));
-
-    private List<torch.Tensor> Compute(torch.Tensor x, Func<int, bool> active)
+    void ICanSaveModel.Save(ModelSaveContext ctx)
     {
-        ThrowIfDisposed();
-        List<torch.Tensor> results = [];
-        torch.Tensor features = _network.Features(x);
-        if (active(0) || active(1))
-        {
-            torch.Tensor probabilities = _network.Logits(features).softmax(1);
-            if (active(0))
-                results.Add(probabilities.argmax(1).Plus(1));
-            if (active(1))
-                results.Add(probabilities);
-        }
-
-        if (active(2))
-            results.Add(features);
-        return results;
+        using IDisposable use = _engine.Use();
+        ModelFile.Save(ctx, _format, _config, _network);
     }
-
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _config, _network);
 
     // ML.NET finds the loader by this name and signature.
     private static ImageClassifierTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
@@ -120,6 +114,6 @@ public sealed class ImageClassifierTransformer : BatchTransformer
         return new ImageClassifierTransformer(host, config, network, device);
     }
 
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing) => _network.Dispose();
+    /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
+    public void Dispose() => _engine.Dispose();
 }

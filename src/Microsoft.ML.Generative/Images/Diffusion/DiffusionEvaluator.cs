@@ -18,6 +18,7 @@ internal static class DiffusionEvaluator
         ArgumentNullException.ThrowIfNull(data);
         ArgumentOutOfRangeException.ThrowIfLessThan(timesteps, DiffusionObjective.Bands);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(timesteps, model.TrainTimesteps);
+        using IDisposable use = model.Use();
         DiffusionConfig config = model.Config;
         IHost host = env.Register(nameof(DiffusionEvaluator));
         using TensorSource source = TensorSource.Read(host, data, DiffusionTransformer.TrainingTensors(data.Schema, config), config.Options.RowMemory);

@@ -84,9 +84,9 @@ public sealed partial class DiffusionTransformer
         return Compute(count, options, (_, prediction, images) =>
         {
             torch.Tensor ends = PixelScale.Signed(torch.cat([Image(first), Image(last)], 0));
-            torch.Tensor noise = DiffusionInversion.Follow(prediction.OfFirst(2), path, ends, isForward: true, Host.CheckAlive);
+            torch.Tensor noise = DiffusionInversion.Follow(prediction.OfFirst(2), path, ends, isForward: true, _engine.Host.CheckAlive);
             torch.Tensor between = SphericalInterpolation.Points(noise[..1], noise[1..], images.First, images.Count, count);
-            return DiffusionInversion.Follow(prediction, path, between, isForward: false, Host.CheckAlive);
+            return DiffusionInversion.Follow(prediction, path, between, isForward: false, _engine.Host.CheckAlive);
         });
     }
 
@@ -99,8 +99,8 @@ public sealed partial class DiffusionTransformer
         options.Validate();
         CheckAgainstModel(count, options);
 
-        long seed = SeedSequence.Choose(Host, options.Seed);
-        float[] values = ComputeRows(count, RowSize, (start, rows) =>
+        long seed = SeedSequence.Choose(_engine.Host, options.Seed);
+        float[] values = _engine.ComputeRows(count, RowSize, (start, rows) =>
         {
             var images = new ImageRange(start, rows, count);
             using NoiseScheduler scheduler = OpenScheduler(options);
@@ -113,12 +113,12 @@ public sealed partial class DiffusionTransformer
             };
             return PixelScale.Unsigned(draw(drawing, prediction, images));
         }, options.BatchSize, options.CancellationToken);
-        return new MemoryDataView(Host, GeneratedColumnName, _config.RowType, values);
+        return new MemoryDataView(_engine.Host, GeneratedColumnName, _config.RowType, values);
     }
 
     private void StopIfCancelled(DiffusionGenerateOptions options)
     {
-        Host.CheckAlive();
+        _engine.Host.CheckAlive();
         options.CancellationToken.ThrowIfCancellationRequested();
     }
 
@@ -132,7 +132,7 @@ public sealed partial class DiffusionTransformer
             TotalImages = images.Total,
             Step = step,
             TotalSteps = steps,
-            Preview = hasPreview ? new MemoryDataView(Host, GeneratedColumnName, _config.RowType, TensorMemory.ToArray<float>(PixelScale.Unsigned(expected))) : null,
+            Preview = hasPreview ? new MemoryDataView(_engine.Host, GeneratedColumnName, _config.RowType, TensorMemory.ToArray<float>(PixelScale.Unsigned(expected))) : null,
         });
     }
 
@@ -193,7 +193,7 @@ public sealed partial class DiffusionTransformer
 
     private float[] CheckImage(ReadOnlySpan<float> image, string name)
     {
-        CheckSize(image, RowSize, name);
+        OptionChecks.Length(image, RowSize, name);
         foreach (float value in image)
         {
             if (!(value >= 0 && value <= 1))

@@ -26,7 +26,7 @@ namespace Microsoft.ML.Generative;
 /// mlContext.Model.Save(model, data.Schema, "diffusion.zip");
 /// </code>
 /// </example>
-public sealed partial class DiffusionTransformer : BatchTransformer
+public sealed partial class DiffusionTransformer : ITransformer, IDisposable
 {
     internal const string LoaderSignature = "GenerativeDiffusion";
     internal const string GeneratedColumnName = "Generated";
@@ -36,14 +36,15 @@ public sealed partial class DiffusionTransformer : BatchTransformer
     private readonly DiffusionConfig _config;
     private readonly DenoiserNetwork _network;
     private readonly torch.Device _device;
+    private readonly RowEngine _engine;
 
     internal DiffusionTransformer(IHost host, DiffusionConfig config, DenoiserNetwork network, torch.Device device)
-        : base(host)
     {
         _config = config;
         _network = network;
         _device = device;
         _network.eval();
+        _engine = new RowEngine(host, this, Bind, config.Options.TransformBatchSize, network);
     }
 
     /// <summary>Values in a row: channels × height × width.</summary>
@@ -54,6 +55,16 @@ public sealed partial class DiffusionTransformer : BatchTransformer
 
     /// <summary>Timesteps that the model was trained with: the most steps that a sampler can take.</summary>
     public int TrainTimesteps => _config.Options.NoiseSchedule.TrainTimesteps;
+
+    bool ITransformer.IsRowToRowMapper => true;
+
+    /// <inheritdoc/>
+    public IDataView Transform(IDataView input) => _engine.Transform(input);
+
+    /// <inheritdoc/>
+    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _engine.GetOutputSchema(inputSchema);
+
+    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
 
     /// <summary>Writes the model as a folder in the layout of diffusers, which its <c>DDPMPipeline</c> and those like it read.</summary>
     /// <param name="folder">The folder; made where it is missing. A file appears under its name only when it is complete.</param>
@@ -69,7 +80,7 @@ public sealed partial class DiffusionTransformer : BatchTransformer
     public void SavePretrained(string folder)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        ThrowIfDisposed();
+        using IDisposable use = _engine.Use();
         PretrainedDiffusion.Save(folder, _config, _network);
     }
 
@@ -79,9 +90,7 @@ public sealed partial class DiffusionTransformer : BatchTransformer
 
     internal torch.Device Device => _device;
 
-    private protected override int RowsAtOnce => _config.Options.TransformBatchSize;
-
-    internal override IReadOnlyList<string> InputColumns => [.. RowInputColumns(_config.Options).Select(c => c.Name)];
+    internal IDisposable Use() => _engine.Use();
 
     /// <summary>What a training reads: images, then labels and smaller images if there are some.</summary>
     internal static TensorColumn[] TrainingTensors(DataViewSchema schema, DiffusionConfig config)
@@ -97,59 +106,43 @@ public sealed partial class DiffusionTransformer : BatchTransformer
 
     internal static OutputColumn[] OutputColumns(DiffusionOptions options) => [new(options.GeneratedColumnName, NumberDataViewType.Single, IsVector: true)];
 
-    internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
+    private RowMapping Bind(DataViewSchema schema)
     {
-        ThrowIfDisposed();
-        OpenColumns(inputSchema);
-        return [new DataViewSchema.DetachedColumn(_config.Options.GeneratedColumnName, _config.RowType)];
-    }
-
-    internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) => new TensorRowBatch(
-        OpenColumns(input.Schema), input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => activeOutput(0) ? [DrawForRows(rows)] : []);
-
-    // What rows are drawn from, as far as it plays a part.
-    private static IEnumerable<(string Name, RowInputKind Kind)> RowInputColumns(DiffusionOptions options)
-    {
-        bool readsImage = options.TransformStrength < 1 || (options.SeedColumnName is null && options.LowResolutionColumnName is null);
-        if (readsImage)
-            yield return (options.InputColumnName, RowInputKind.Image);
-        if (options.LabelColumnName is { } label)
-            yield return (label, RowInputKind.Label);
-        if (options.LowResolutionColumnName is { } low)
-            yield return (low, RowInputKind.LowResolution);
-        if (options.SeedColumnName is { } seed)
-            yield return (seed, RowInputKind.Seed);
-    }
-
-    private TensorColumn[] OpenColumns(DataViewSchema schema) => [.. RowInputColumns(_config.Options).Select(column => column.Kind switch
-    {
-        RowInputKind.Image => TensorColumn.Features(schema, column.Name, _config.Shape, ValueRange.Unit),
-        RowInputKind.LowResolution => TensorColumn.Features(schema, column.Name, _config.LowResolution, ValueRange.Unit),
-        RowInputKind.Label => TensorColumn.Label(schema, column.Name, LabelCount),
-        _ => TensorColumn.Label(schema, column.Name, long.MaxValue),
-    })];
-
-    private torch.Tensor DrawForRows(RowInputs rows)
-    {
-        ThrowIfDisposed();
         DiffusionOptions options = _config.Options;
-        RowInputKind[] kinds = [.. RowInputColumns(options).Select(c => c.Kind)];
-        torch.Tensor? Column(RowInputKind kind) => Array.IndexOf(kinds, kind) is >= 0 and var i ? rows.Batch[i] : null;
+        // The image is read only where the generated one depends on it.
+        bool readsImage = options.TransformStrength < 1 || (options.SeedColumnName is null && options.LowResolutionColumnName is null);
+        TensorInput? image = readsImage ? new(TensorColumn.Features(schema, options.InputColumnName, _config.Shape, ValueRange.Unit), _device) : null;
+        TensorInput? labels = options.LabelColumnName is { } label ? new(TensorColumn.Label(schema, label, LabelCount), _device) : null;
+        TensorInput? low = options.LowResolutionColumnName is { } name
+            ? new(TensorColumn.Features(schema, name, _config.LowResolution, ValueRange.Unit), _device) : null;
+        TensorInput? seeds = options.SeedColumnName is { } seed ? new(TensorColumn.Seed(schema, seed), _device) : null;
+        TensorInput?[] sources = seeds is null ? [image, labels, low] : [seeds];
+        return new RowMapping([image, labels, low, seeds],
+        [
+            RowOutput.Numbers(options.GeneratedColumnName, _config.RowType, rows =>
+                DrawForRows(rows.Keys(_config.Seed, sources), image?.Of(rows), labels?.Of(rows), low?.Of(rows))),
+        ]);
+    }
 
-        int seedColumn = Array.IndexOf(kinds, RowInputKind.Seed);
-        long[] keys = rows.Keys(_config.Seed, seedColumn >= 0 ? [seedColumn] : Enumerable.Range(0, kinds.Length));
-        torch.Tensor? low = Column(RowInputKind.LowResolution) is { } small ? DiffusionInputs.Enlarge(small, _config.Shape) : null;
+    private torch.Tensor DrawForRows(long[] keys, torch.Tensor? images, torch.Tensor? labels, torch.Tensor? small)
+    {
+        DiffusionOptions options = _config.Options;
+        torch.Tensor? low = small is null ? null : DiffusionInputs.Enlarge(small, _config.Shape);
         using NoiseScheduler scheduler = OpenScheduler(new DiffusionGenerateOptions { GuidanceScale = options.GuidanceScale });
         var prediction = new GuidedPrediction(
-            _network, new DiffusionInputs(torch.empty(0), Column(RowInputKind.Label), low), _config.NullLabel, options.GuidanceScale, rescale: 0);
-        SamplingLoop drawing = new SamplingLoop(scheduler, prediction, new ImageNoise(keys, _config.Shape, _device)) { Check = Host.CheckAlive };
+            _network, new DiffusionInputs(torch.empty(0), labels, low), _config.NullLabel, options.GuidanceScale, rescale: 0);
+        SamplingLoop drawing = new SamplingLoop(scheduler, prediction, new ImageNoise(keys, _config.Shape, _device)) { Check = _engine.Host.CheckAlive };
         torch.Tensor drawn = options.TransformStrength < 1
-            ? drawing.Change(PixelScale.Signed(Column(RowInputKind.Image)!), options.TransformStrength)
+            ? drawing.Change(PixelScale.Signed(images!), options.TransformStrength)
             : drawing.Draw();
         return PixelScale.Unsigned(drawn);
     }
 
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _config, _network);
+    void ICanSaveModel.Save(ModelSaveContext ctx)
+    {
+        using IDisposable use = _engine.Use();
+        ModelFile.Save(ctx, _format, _config, _network);
+    }
 
     // ML.NET finds the loader by this name and signature.
     private static DiffusionTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
@@ -160,14 +153,6 @@ public sealed partial class DiffusionTransformer : BatchTransformer
         return new DiffusionTransformer(host, config, network, device);
     }
 
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing) => _network.Dispose();
-
-    private enum RowInputKind
-    {
-        Image,
-        Label,
-        LowResolution,
-        Seed,
-    }
+    /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
+    public void Dispose() => _engine.Dispose();
 }

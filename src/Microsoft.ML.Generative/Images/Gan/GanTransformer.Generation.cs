@@ -28,8 +28,8 @@ public sealed partial class GanTransformer
             throw new ArgumentException($"{some.Count} labels were given for {count} rows.", nameof(options));
         LabelCounts.Check([.. options.Labels ?? [], .. options.Label is { } one ? [one] : Array.Empty<int>()], LabelCount, isNeeded: count > 0, nameof(options));
 
-        long seed = SeedSequence.Choose(Host, options.Seed);
-        return Rows(ComputeRows(count, RowSize, (start, rows) => Draw(
+        long seed = SeedSequence.Choose(_engine.Host, options.Seed);
+        return Rows(_engine.ComputeRows(count, RowSize, (start, rows) => Draw(
             LatentSamples.Of(SeedSequence.DeriveMany(seed, start, rows), LatentSize, options.Truncation).to(_device),
             LabelsOf([.. Enumerable.Range(start, rows).Select(i => options.Labels?[i] ?? options.Label ?? 0)])), options.BatchSize, options.CancellationToken));
     }
@@ -53,9 +53,9 @@ public sealed partial class GanTransformer
     /// <exception cref="ArgumentException">The vector has another size, or the label is missing, too high or not wanted.</exception>
     public float[] Decode(ReadOnlySpan<float> latent, int? label = null)
     {
-        CheckSize(latent, LatentSize, nameof(latent));
+        OptionChecks.Length(latent, LatentSize);
         LabelCounts.Check(label, LabelCount, nameof(label));
-        ThrowIfDisposed();
+        using IDisposable use = _engine.Use();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         return TensorMemory.ToArray<float>(Draw(torch.tensor(latent.ToArray(), [1, LatentSize], device: _device), LabelsOf([label ?? 0])));
@@ -71,11 +71,11 @@ public sealed partial class GanTransformer
     public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, int? label = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
-        CheckSize(from, LatentSize, nameof(from));
-        CheckSize(to, LatentSize, nameof(to));
+        OptionChecks.Length(from, LatentSize);
+        OptionChecks.Length(to, LatentSize);
         LabelCounts.Check(label, LabelCount, nameof(label));
         float[] first = from.ToArray(), last = to.ToArray();
-        return Rows(ComputeRows(count, RowSize, (start, rows) =>
+        return Rows(_engine.ComputeRows(count, RowSize, (start, rows) =>
         {
             torch.Tensor a = torch.tensor(first, [1, LatentSize]), b = torch.tensor(last, [1, LatentSize]);
             return Draw(SphericalInterpolation.Points(a, b, start, rows, count).to(_device), LabelsOf([.. Enumerable.Repeat(label ?? 0, rows)]));
@@ -92,7 +92,7 @@ public sealed partial class GanTransformer
     {
         options ??= new GanProjectOptions();
         options.Validate();
-        CheckSize(row, RowSize, nameof(row));
+        OptionChecks.Length(row, RowSize);
         (float lowest, float highest) = _config.Shape is null ? (float.MinValue, float.MaxValue) : (0f, 1f);
         foreach (float value in row)
         {
@@ -101,8 +101,8 @@ public sealed partial class GanTransformer
         }
 
         LabelCounts.Check(options.Label, LabelCount, nameof(options));
-        ThrowIfDisposed();
-        long seed = SeedSequence.Choose(Host, options.Seed);
+        using IDisposable use = _engine.Use();
+        long seed = SeedSequence.Choose(_engine.Host, options.Seed);
         using DisposeScope scope = torch.NewDisposeScope();
         torch.Tensor target = torch.tensor(row.ToArray(), [1, .. _config.RowShape], device: _device);
         if (_config.Shape is not null)
@@ -114,7 +114,7 @@ public sealed partial class GanTransformer
         using IDisposable gradients = torch.enable_grad();
         for (int step = 1; step <= options.Steps; step++)
         {
-            Host.CheckAlive();
+            _engine.Host.CheckAlive();
             options.CancellationToken.ThrowIfCancellationRequested();
             using DisposeScope stepScope = torch.NewDisposeScope();
             torch.Tensor variable = z.detach().requires_grad_(true);
@@ -138,7 +138,7 @@ public sealed partial class GanTransformer
 
     private static torch.Tensor Distances(torch.Tensor target, torch.Tensor rows) => (rows - target).square().flatten(1).mean([1]);
 
-    private MemoryDataView Rows(float[] values) => new(Host, GeneratedColumnName, _config.RowType, values);
+    private MemoryDataView Rows(float[] values) => new(_engine.Host, GeneratedColumnName, _config.RowType, values);
 
     private torch.Tensor? LabelsOf(int[] labels) => LabelCount == 0 ? null : torch.tensor([.. labels.Select(label => (long)label)], device: _device);
 }

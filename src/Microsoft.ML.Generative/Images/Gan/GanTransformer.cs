@@ -24,7 +24,7 @@ namespace Microsoft.ML.Generative;
 /// mlContext.Model.Save(model, data.Schema, "gan.zip");
 /// </code>
 /// </example>
-public sealed partial class GanTransformer : BatchTransformer
+public sealed partial class GanTransformer : ITransformer, IDisposable
 {
     internal const string LoaderSignature = "GenerativeGan";
     internal const string GeneratedColumnName = "Generated";
@@ -34,14 +34,15 @@ public sealed partial class GanTransformer : BatchTransformer
     private readonly GanConfig _config;
     private readonly GeneratorNetwork _network;
     private readonly torch.Device _device;
+    private readonly RowEngine _engine;
 
     internal GanTransformer(IHost host, GanConfig config, GeneratorNetwork network, torch.Device device)
-        : base(host)
     {
         _config = config;
         _network = network;
         _device = device;
         _network.eval();
+        _engine = new RowEngine(host, this, Bind, config.Options.TransformBatchSize, network);
     }
 
     /// <summary>Dimensions of z.</summary>
@@ -53,58 +54,45 @@ public sealed partial class GanTransformer : BatchTransformer
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
     public int LabelCount => _config.LabelCount;
 
+    bool ITransformer.IsRowToRowMapper => true;
+
+    /// <inheritdoc/>
+    public IDataView Transform(IDataView input) => _engine.Transform(input);
+
+    /// <inheritdoc/>
+    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _engine.GetOutputSchema(inputSchema);
+
+    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
+
     internal GanConfig Config => _config;
 
     internal GeneratorNetwork Network => _network;
 
-    private protected override int RowsAtOnce => _config.Options.TransformBatchSize;
-
-    internal override IReadOnlyList<string> InputColumns => [.. RowInputColumns(_config.Options)];
-
     /// <summary>What a training reads: rows, then labels if there are some.</summary>
     internal static TensorColumn[] TrainingTensors(DataViewSchema schema, GanOptions options, ImageShape? shape, int labelCount)
     {
-        TensorColumn rows = TensorColumn.Features(schema, options.InputColumnName, shape, shape is null ? ValueRange.Finite : ValueRange.Unit);
+        TensorColumn rows = FeatureColumn(schema, options, shape);
         return options.LabelColumnName is { } label ? [rows, TensorColumn.Label(schema, label, labelCount)] : [rows];
     }
 
+    private static TensorColumn FeatureColumn(DataViewSchema schema, GanOptions options, ImageShape? shape) =>
+        TensorColumn.Features(schema, options.InputColumnName, shape, shape is null ? ValueRange.Finite : ValueRange.Unit);
+
     internal static OutputColumn[] OutputColumns(GanOptions options) => [new(options.GeneratedColumnName, NumberDataViewType.Single, IsVector: true)];
 
-    internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
-    {
-        ThrowIfDisposed();
-        OpenColumns(inputSchema);
-        return [new DataViewSchema.DetachedColumn(_config.Options.GeneratedColumnName, _config.RowType)];
-    }
-
-    internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) => new TensorRowBatch(
-        OpenColumns(input.Schema), input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => activeOutput(0) ? [DrawForRows(rows)] : []);
-
-    // The class, if there is one, then what z is drawn from: the seed, or else the row itself.
-    private static IEnumerable<string> RowInputColumns(GanOptions options)
-    {
-        if (options.LabelColumnName is { } label)
-            yield return label;
-        yield return options.SeedColumnName ?? options.InputColumnName;
-    }
-
-    private TensorColumn[] OpenColumns(DataViewSchema schema)
+    private RowMapping Bind(DataViewSchema schema)
     {
         GanOptions options = _config.Options;
-        TensorColumn source = options.SeedColumnName is { } seed
-            ? TensorColumn.Label(schema, seed, long.MaxValue)
-            : TensorColumn.Features(schema, options.InputColumnName, _config.Shape, _config.Shape is null ? ValueRange.Finite : ValueRange.Unit);
-        return options.LabelColumnName is { } label ? [TensorColumn.Label(schema, label, LabelCount), source] : [source];
-    }
-
-    private torch.Tensor DrawForRows(RowInputs rows)
-    {
-        ThrowIfDisposed();
-        bool hasLabels = LabelCount > 0;
+        TensorInput? labels = options.LabelColumnName is { } label ? new(TensorColumn.Label(schema, label, LabelCount), _device) : null;
+        TensorInput? seeds = options.SeedColumnName is { } seed ? new(TensorColumn.Seed(schema, seed), _device) : null;
+        TensorInput? x = seeds is null ? new(FeatureColumn(schema, options, _config.Shape), _device) : null;
         // Where there is a seed it alone decides, so that one seed shows the same z in all classes.
-        int[] sources = _config.Options.SeedColumnName is null && hasLabels ? [0, 1] : [hasLabels ? 1 : 0];
-        torch.Tensor z = LatentSamples.Of(rows.Keys(_config.Seed, sources), LatentSize, _config.Options.Truncation).to(_device);
-        return Draw(z, hasLabels ? rows.Batch[0] : null);
+        TensorInput?[] sources = seeds is null ? [labels, x] : [seeds];
+        return new RowMapping([labels, seeds, x],
+        [
+            RowOutput.Numbers(options.GeneratedColumnName, _config.RowType, rows => Draw(
+                LatentSamples.Of(rows.Keys(_config.Seed, sources), LatentSize, options.Truncation).to(_device), labels?.Of(rows))),
+        ]);
     }
 
     // [batch, ..row shape]; images in 0..1.
@@ -114,7 +102,11 @@ public sealed partial class GanTransformer : BatchTransformer
         return _config.Shape is null ? drawn : PixelScale.Unsigned(drawn);
     }
 
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _config, _network);
+    void ICanSaveModel.Save(ModelSaveContext ctx)
+    {
+        using IDisposable use = _engine.Use();
+        ModelFile.Save(ctx, _format, _config, _network);
+    }
 
     // ML.NET finds the loader by this name and signature.
     private static GanTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
@@ -125,6 +117,6 @@ public sealed partial class GanTransformer : BatchTransformer
         return new GanTransformer(host, config, network, device);
     }
 
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing) => _network.Dispose();
+    /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
+    public void Dispose() => _engine.Dispose();
 }

@@ -24,7 +24,7 @@ namespace Microsoft.ML.Generative;
 /// mlContext.Model.Save(model, data.Schema, "vae.zip");
 /// </code>
 /// </example>
-public sealed class VaeTransformer : BatchTransformer
+public sealed class VaeTransformer : ITransformer, IDisposable
 {
     internal const string LoaderSignature = "GenerativeVae";
     internal const string GeneratedColumnName = "Generated";
@@ -34,14 +34,15 @@ public sealed class VaeTransformer : BatchTransformer
     private readonly VaeConfig _config;
     private readonly VaeNetwork _network;
     private readonly torch.Device _device;
+    private readonly RowEngine _engine;
 
     internal VaeTransformer(IHost host, VaeConfig config, VaeNetwork network, torch.Device device)
-        : base(host)
     {
         _config = config;
         _network = network;
         _device = device;
         _network.eval();
+        _engine = new RowEngine(host, this, Bind, config.Options.TransformBatchSize, network);
     }
 
     /// <summary>Dimensions of the latent space.</summary>
@@ -52,6 +53,16 @@ public sealed class VaeTransformer : BatchTransformer
 
     /// <summary>Values in a row: channels × height × width for images.</summary>
     public int RowSize => _config.InputSize;
+
+    bool ITransformer.IsRowToRowMapper => true;
+
+    /// <inheritdoc/>
+    public IDataView Transform(IDataView input) => _engine.Transform(input);
+
+    /// <inheritdoc/>
+    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _engine.GetOutputSchema(inputSchema);
+
+    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
 
     /// <summary>Draws new rows: z from the prior N(0, 1), decoded.</summary>
     /// <param name="count">How many.</param>
@@ -66,7 +77,7 @@ public sealed class VaeTransformer : BatchTransformer
         options ??= new VaeGenerateOptions();
         OptionChecks.AtLeast(options.Temperature, 0);
 
-        long seed = SeedSequence.Choose(Host, options.Seed);
+        long seed = SeedSequence.Choose(_engine.Host, options.Seed);
         float[] latents = new float[checked(count * LatentSize)];
         for (int i = 0; i < count; i++)
             RowNoise.Fill(latents.AsSpan(i * LatentSize, LatentSize), new RowRandom(seed, i));
@@ -82,9 +93,9 @@ public sealed class VaeTransformer : BatchTransformer
     /// <exception cref="ArgumentException">The row has another size, or the label is missing, too high or not wanted.</exception>
     public float[] Encode(ReadOnlySpan<float> row, int? label = null)
     {
-        CheckSize(row, RowSize, nameof(row));
+        OptionChecks.Length(row, RowSize);
         LabelCounts.Check(label, LabelCount, nameof(label));
-        ThrowIfDisposed();
+        using IDisposable use = _engine.Use();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         torch.Tensor x = torch.tensor(row.ToArray(), [1, .. _config.RowShape], device: _device);
@@ -98,7 +109,7 @@ public sealed class VaeTransformer : BatchTransformer
     /// <exception cref="ArgumentException">The vector has another size, or the label is missing, too high or not wanted.</exception>
     public float[] Decode(ReadOnlySpan<float> latent, int? label = null)
     {
-        CheckSize(latent, LatentSize, nameof(latent));
+        OptionChecks.Length(latent, LatentSize);
         return DecodeValues(latent.ToArray(), label);
     }
 
@@ -163,12 +174,12 @@ public sealed class VaeTransformer : BatchTransformer
     }
 
     private MemoryDataView DecodeRows(float[] latents, int? label) =>
-        new(Host, GeneratedColumnName, _config.RowType, DecodeValues(latents, label));
+        new(_engine.Host, GeneratedColumnName, _config.RowType, DecodeValues(latents, label));
 
     private float[] DecodeValues(float[] latents, int? label)
     {
         LabelCounts.Check(label, LabelCount, nameof(label));
-        return ComputeRows(latents.Length / LatentSize, RowSize, (start, rows) =>
+        return _engine.ComputeRows(latents.Length / LatentSize, RowSize, (start, rows) =>
         {
             torch.Tensor z = torch.tensor(latents.AsSpan(start * LatentSize, rows * LatentSize).ToArray(), [rows, LatentSize], device: _device);
             return _network.DecodeMean(z, LabelsOf(label, rows));
@@ -177,16 +188,13 @@ public sealed class VaeTransformer : BatchTransformer
 
     private torch.Tensor? LabelsOf(int? label, long count) => label is { } known ? torch.full([count], known, torch.int64, _device) : null;
 
-    private protected override int RowsAtOnce => _config.Options.TransformBatchSize;
-
-    internal override IReadOnlyList<string> InputColumns =>
-        _config.Options.LabelColumnName is { } label ? [_config.Options.InputColumnName, label] : [_config.Options.InputColumnName];
-
     internal VaeConfig Config => _config;
 
     internal VaeNetwork Network => _network;
 
     internal torch.Device Device => _device;
+
+    internal IDisposable Use() => _engine.Use();
 
     /// <summary>The rows, and their labels if there are some.</summary>
     internal static TensorColumn[] InputTensors(DataViewSchema schema, VaeOptions options, ImageShape? shape, int labelCount)
@@ -203,17 +211,6 @@ public sealed class VaeTransformer : BatchTransformer
         new(options.NegativeElboColumnName, NumberDataViewType.Single, IsVector: false),
     ];
 
-    internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
-    {
-        ThrowIfDisposed();
-        OpenColumns(inputSchema);
-        DataViewType[] types = [new VectorDataViewType(NumberDataViewType.Single, LatentSize), _config.RowType, NumberDataViewType.Single, NumberDataViewType.Single];
-        return [.. OutputColumns(_config.Options).Zip(types, (column, type) => new DataViewSchema.DetachedColumn(column.Name, type))];
-    }
-
-    internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) => new TensorRowBatch(
-        OpenColumns(input.Schema), input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => Compute(rows, activeOutput));
-
     internal TensorColumn[] OpenColumns(DataViewSchema schema)
     {
         TensorColumn[] columns = InputTensors(schema, _config.Options, _config.Shape, LabelCount);
@@ -221,31 +218,38 @@ public sealed class VaeTransformer : BatchTransformer
             : throw new ArgumentException($"Column '{columns[0].Name}' has {columns[0].Elements} values a row; the model was trained on {RowSize}.");
     }
 
-    private List<torch.Tensor> Compute(RowInputs rows, Func<int, bool> active)
+    private RowMapping Bind(DataViewSchema schema)
     {
-        ThrowIfDisposed();
-        List<torch.Tensor> results = [];
-        torch.Tensor x = rows.Batch[0];
-        torch.Tensor? labels = LabelCount == 0 ? null : rows.Batch[1];
-        (torch.Tensor mean, torch.Tensor logVariance) = _network.Encode(x, labels);
-        if (active(0))
-            results.Add(mean);
-        if (active(1))
-            results.Add(_network.DecodeMean(mean, labels));
-        if (!active(2) && !active(3))
-            return results;
-
-        torch.Tensor noise = rows.Noise(LatentSize, _config.Seed).to(_device);
-        torch.Tensor decoded = _network.Decode(VaeNetwork.Reparameterize(mean, logVariance, noise), labels);
-        torch.Tensor error = _network.NegativeLogLikelihood(decoded, x, torch.nn.Reduction.None).sum(1);
-        if (active(2))
-            results.Add(error);
-        if (active(3))
-            results.Add(error.Plus(VaeNetwork.KlDivergence(mean, logVariance).sum(1)));
-        return results;
+        VaeOptions options = _config.Options;
+        TensorInput[] inputs = [.. OpenColumns(schema).Select(column => new TensorInput(column, _device))];
+        TensorInput x = inputs[0];
+        TensorInput? labels = inputs.ElementAtOrDefault(1);
+        var encoding = new RowValue<(torch.Tensor Mean, torch.Tensor LogVariance)>(rows => _network.Encode(x.Of(rows), labels?.Of(rows)));
+        var error = new RowValue<torch.Tensor>(rows =>
+        {
+            (torch.Tensor mean, torch.Tensor logVariance) = encoding.Of(rows);
+            torch.Tensor noise = new KeyedNoise(rows.Keys(_config.Seed, inputs), [LatentSize], _device).Next();
+            torch.Tensor decoded = _network.Decode(VaeNetwork.Reparameterize(mean, logVariance, noise), labels?.Of(rows));
+            return _network.NegativeLogLikelihood(decoded, x.Of(rows), torch.nn.Reduction.None).sum(1);
+        });
+        return new RowMapping(inputs,
+        [
+            RowOutput.Numbers(options.LatentColumnName, new VectorDataViewType(NumberDataViewType.Single, LatentSize), rows => encoding.Of(rows).Mean),
+            RowOutput.Numbers(options.ReconstructionColumnName, _config.RowType, rows => _network.DecodeMean(encoding.Of(rows).Mean, labels?.Of(rows))),
+            RowOutput.Numbers(options.ReconstructionErrorColumnName, NumberDataViewType.Single, error.Of),
+            RowOutput.Numbers(options.NegativeElboColumnName, NumberDataViewType.Single, rows =>
+            {
+                (torch.Tensor mean, torch.Tensor logVariance) = encoding.Of(rows);
+                return error.Of(rows).Plus(VaeNetwork.KlDivergence(mean, logVariance).sum(1));
+            }),
+        ]);
     }
 
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _config, _network);
+    void ICanSaveModel.Save(ModelSaveContext ctx)
+    {
+        using IDisposable use = _engine.Use();
+        ModelFile.Save(ctx, _format, _config, _network);
+    }
 
     // ML.NET finds the loader by this name and signature.
     private static VaeTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
@@ -256,8 +260,8 @@ public sealed class VaeTransformer : BatchTransformer
         return new VaeTransformer(host, config, network, device);
     }
 
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing) => _network.Dispose();
+    /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
+    public void Dispose() => _engine.Dispose();
 }
 
 /// <summary>How <see cref="VaeTransformer.Generate"/> draws.</summary>
