@@ -40,7 +40,7 @@ internal sealed class GanGenerator(IHost host, GanConfig config, GeneratorNetwor
     /// <inheritdoc cref="GanTransformer.SampleLatent"/>
     public float[] SampleLatent(int seed, double? truncation)
     {
-        OptionChecks.AtLeast(truncation ?? 1, GanOptions.LowestTruncation, nameof(truncation));
+        OptionChecks.AtLeast(truncation, GanOptions.LowestTruncation);
         using torch.Tensor z = LatentSamples.Of(SeedSequence.DeriveMany(seed, 0, 1), LatentSize, truncation);
         return TensorMemory.ToArray<float>(z);
     }
