@@ -32,9 +32,9 @@ internal sealed class GanGenerator(IHost host, GanConfig config, GeneratorNetwor
         LabelCounts.Check([.. options.Labels ?? [], .. options.Label is { } one ? [one] : Array.Empty<int>()], LabelCount, isNeeded: count > 0, nameof(options));
 
         long seed = SeedSequence.Choose(host, options.Seed);
-        return Rows(count, options.BatchSize, options.CancellationToken, (start, rows) => Generate(
+        return Rows(count, options.BatchSize, (start, rows) => Generate(
             LatentSamples.Of(SeedSequence.DeriveMany(seed, start, rows), LatentSize, options.Truncation),
-            LabelsOf([.. Enumerable.Range(start, rows).Select(i => options.Labels?[i] ?? options.Label ?? 0)])));
+            LabelsOf([.. Enumerable.Range(start, rows).Select(i => options.Labels?[i] ?? options.Label ?? 0)])), options.CancellationToken);
     }
 
     /// <inheritdoc cref="GanTransformer.SampleLatent"/>
@@ -63,7 +63,7 @@ internal sealed class GanGenerator(IHost host, GanConfig config, GeneratorNetwor
         RowChecks.HasSize(to, LatentSize, nameof(to));
         LabelCounts.Check(label, LabelCount, nameof(label));
         float[] first = from.ToArray(), last = to.ToArray();
-        return Rows(count, batchSize: null, CancellationToken.None, (start, rows) =>
+        return Rows(count, batchSize: null, (start, rows) =>
         {
             torch.Tensor a = torch.tensor(first, [1, LatentSize]), b = torch.tensor(last, [1, LatentSize]);
             return Generate(SphericalInterpolation.Points(a, b, start, rows, count), LabelsOf([.. Enumerable.Repeat(label ?? 0, rows)]));
@@ -102,7 +102,7 @@ internal sealed class GanGenerator(IHost host, GanConfig config, GeneratorNetwor
         return config.Shape is null ? rows : PixelScale.Unsigned(rows);
     }
 
-    private MemoryDataView Rows(int count, int? batchSize, CancellationToken cancellation, Func<int, int, torch.Tensor> generate) => new(
+    private MemoryDataView Rows(int count, int? batchSize, Func<int, int, torch.Tensor> generate, CancellationToken cancellation = default) => new(
         host, GanTransformer.GeneratedColumnName, config.RowType,
         RowGeneration.Compute(host, count, config.RowSize, batchSize ?? config.Options.TransformBatchSize, generate, cancellation));
 

@@ -1,4 +1,3 @@
-using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Images.Gan.Networks;
 using Microsoft.ML.Generative.Runtime.Kernels;
 using TorchSharp;
