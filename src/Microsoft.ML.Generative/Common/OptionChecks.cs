@@ -65,13 +65,6 @@ internal static class OptionChecks
     /// <summary>Checks the rows that options, and with them a model file, ask to be computed at once.</summary>
     public static void RowsAtOnce(int value, [CallerArgumentExpression(nameof(value))] string name = "") => Between(value, 1, MaxRowsAtOnce, name);
 
-    /// <summary>Checks that a vector has the length that a model expects.</summary>
-    public static void Length(ReadOnlySpan<float> values, int expected, [CallerArgumentExpression(nameof(values))] string name = "")
-    {
-        if (values.Length != expected)
-            throw new ArgumentException($"{values.Length} values were given; expected {expected}.", name);
-    }
-
     public static void Defined<T>(T value, [CallerArgumentExpression(nameof(value))] string name = "")
         where T : struct, Enum
     {

@@ -1,7 +1,6 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Runtime;
-using TorchSharp;
 
 namespace Microsoft.ML.Generative.Interop;
 
@@ -63,31 +62,6 @@ internal sealed class RowEngine : IDisposable
     {
         using IDisposable use = Use();
         return _bind(inputSchema);
-    }
-
-    /// <summary>Computes rows of values.</summary>
-    /// <param name="count">The rows.</param>
-    /// <param name="width">Values per row.</param>
-    /// <param name="compute">From the first row and the number of rows to [rows, ..values], Float32.</param>
-    /// <param name="rowsAtOnce">How many at once. Default: as many as a cursor computes.</param>
-    /// <param name="cancellation">Stops between batches.</param>
-    public float[] ComputeRows(
-        int count, int width, Func<int, int, torch.Tensor> compute, int? rowsAtOnce = null, CancellationToken cancellation = default)
-    {
-        using IDisposable use = Use();
-        int atOnce = rowsAtOnce ?? RowsAtOnce;
-        float[] values = new float[checked(count * width)];
-        using IDisposable noGradient = torch.no_grad();
-        for (int start = 0; start < count; start += atOnce)
-        {
-            Host.CheckAlive();
-            cancellation.ThrowIfCancellationRequested();
-            using DisposeScope scope = torch.NewDisposeScope();
-            int rows = Math.Min(atOnce, count - start);
-            TensorMemory.ToArray<float>(compute(start, rows)).CopyTo(values, checked(start * width));
-        }
-
-        return values;
     }
 
     /// <summary>Releases the network's memory as soon as no call uses it.</summary>

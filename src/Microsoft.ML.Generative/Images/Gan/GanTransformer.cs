@@ -5,6 +5,7 @@ using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Images.Gan;
+using Microsoft.ML.Generative.Images.Gan.Generation;
 using Microsoft.ML.Generative.Images.Gan.Networks;
 using Microsoft.ML.Generative.Interop;
 using Microsoft.ML.Generative.Serialization;
@@ -15,7 +16,7 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>A trained generator: draws new rows, walks between them, finds the z of given ones, and adds a drawn row to rows.</summary>
+/// <summary>A trained generator: generates new rows, interpolates them, finds the z of given ones, and adds a generated row to rows.</summary>
 /// <remarks>Its columns are listed at <see cref="GanEstimator"/>. All methods may be called from several threads.</remarks>
 /// <example>
 /// <code>
@@ -24,7 +25,7 @@ namespace Microsoft.ML.Generative;
 /// mlContext.Model.Save(model, data.Schema, "gan.zip");
 /// </code>
 /// </example>
-public sealed partial class GanTransformer : ITransformer, IDisposable
+public sealed class GanTransformer : ITransformer, IDisposable
 {
     internal const string LoaderSignature = "GenerativeGan";
     internal const string GeneratedColumnName = "Generated";
@@ -34,6 +35,7 @@ public sealed partial class GanTransformer : ITransformer, IDisposable
     private readonly GanConfig _config;
     private readonly GeneratorNetwork _network;
     private readonly torch.Device _device;
+    private readonly GanGenerator _generator;
     private readonly RowEngine _engine;
 
     internal GanTransformer(IHost host, GanConfig config, GeneratorNetwork network, torch.Device device)
@@ -41,6 +43,7 @@ public sealed partial class GanTransformer : ITransformer, IDisposable
         _config = config;
         _network = network;
         _device = device;
+        _generator = new GanGenerator(host, config, network, device);
         _network.eval();
         _engine = new RowEngine(host, this, Bind, config.Options.TransformBatchSize, network);
     }
@@ -48,7 +51,7 @@ public sealed partial class GanTransformer : ITransformer, IDisposable
     /// <summary>Dimensions of z.</summary>
     public int LatentSize => _config.Options.LatentSize;
 
-    /// <summary>Values in a row: channels × height × width for images.</summary>
+    /// <summary>Values of a row: channels × height × width for images.</summary>
     public int RowSize => _config.RowSize;
 
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
@@ -64,11 +67,72 @@ public sealed partial class GanTransformer : ITransformer, IDisposable
 
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
 
+    /// <summary>Generates new rows.</summary>
+    /// <param name="count">The number of rows.</param>
+    /// <param name="options">Seed, class, truncation.</param>
+    /// <returns>A column Generated of <see cref="RowSize"/> values per row; images are in 0..1 and have their shape in the column's type.</returns>
+    /// <remarks>The n-th row depends on the options and n alone, not on <paramref name="count"/>, up to rounding.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative or an option is out of its range.</exception>
+    /// <exception cref="ArgumentException">A label is missing, too high or not wanted.</exception>
+    /// <exception cref="OperationCanceledException">The generation was cancelled.</exception>
+    public IDataView Generate(int count, GanGenerateOptions? options = null)
+    {
+        using IDisposable use = _engine.Use();
+        return _generator.Generate(count, options);
+    }
+
+    /// <summary>The z of the first row that <see cref="Generate"/> generates.</summary>
+    /// <param name="seed">Its seed.</param>
+    /// <param name="truncation">Its truncation, at least 0.01, if it has one.</param>
+    /// <returns><see cref="LatentSize"/> values.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="truncation"/> is too low.</exception>
+    public float[] SampleLatent(int seed, double? truncation = null)
+    {
+        using IDisposable use = _engine.Use();
+        return _generator.SampleLatent(seed, truncation);
+    }
+
+    /// <summary>Generates the row of one z.</summary>
+    /// <param name="latent"><see cref="LatentSize"/> values.</param>
+    /// <param name="label">The class, from 0; for models with labels, which need it.</param>
+    /// <returns><see cref="RowSize"/> values; images are in 0..1, plane by plane.</returns>
+    /// <exception cref="ArgumentException">The vector has another size, or the label is missing, too high or not wanted.</exception>
+    public float[] Decode(ReadOnlySpan<float> latent, int? label = null)
+    {
+        using IDisposable use = _engine.Use();
+        return _generator.Decode(latent, label);
+    }
+
+    /// <summary>Generates rows between two z, along the sphere that samples of z lie near (White 2016).</summary>
+    /// <param name="from">The first z, <see cref="LatentSize"/> values, such as <see cref="SampleLatent"/> and <see cref="Project"/> return.</param>
+    /// <param name="to">The last z.</param>
+    /// <param name="count">The number of rows, at least 2, both ends included.</param>
+    /// <param name="label">The class of all rows, from 0; for models with labels, which need it.</param>
+    /// <returns>As <see cref="Generate"/>.</returns>
+    /// <exception cref="ArgumentException">A vector has another size, <paramref name="count"/> is below 2, or the label is missing, too high or not wanted.</exception>
+    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, int? label = null)
+    {
+        using IDisposable use = _engine.Use();
+        return _generator.Interpolate(from, to, count, label);
+    }
+
+    /// <summary>Finds the z whose row is nearest to a given one, by the mean squared difference (Zhu et al. 2016, eq. 5).</summary>
+    /// <param name="row"><see cref="RowSize"/> values; those of images in 0..1, plane by plane.</param>
+    /// <param name="options">Class, steps, learning rate, seed.</param>
+    /// <returns><see cref="LatentSize"/> values, for <see cref="Decode"/> and <see cref="Interpolate"/>.</returns>
+    /// <exception cref="ArgumentException">The row has another size or impossible values, an option is out of its range, or the label is missing, too high or not wanted.</exception>
+    /// <exception cref="OperationCanceledException">The search was cancelled.</exception>
+    public float[] Project(ReadOnlySpan<float> row, GanProjectOptions? options = null)
+    {
+        using IDisposable use = _engine.Use();
+        return _generator.Project(row, options);
+    }
+
     internal GanConfig Config => _config;
 
     internal GeneratorNetwork Network => _network;
 
-    /// <summary>What a training reads: rows, then labels if there are some.</summary>
+    /// <summary>The columns that a training reads: rows, then labels if there are some.</summary>
     internal static TensorColumn[] TrainingTensors(DataViewSchema schema, GanOptions options, ImageShape? shape, int labelCount)
     {
         TensorColumn rows = FeatureColumn(schema, options, shape);
@@ -90,16 +154,9 @@ public sealed partial class GanTransformer : ITransformer, IDisposable
         TensorInput?[] sources = seeds is null ? [labels, x] : [seeds];
         return new RowMapping([labels, seeds, x],
         [
-            RowOutput.Numbers(options.GeneratedColumnName, _config.RowType, rows => Draw(
-                LatentSamples.Of(rows.Keys(_config.Seed, sources), LatentSize, options.Truncation).to(_device), labels?.Of(rows))),
+            RowOutput.Numbers(options.GeneratedColumnName, _config.RowType, rows => _generator.Generate(
+                LatentSamples.Of(rows.Keys(_config.Seed, sources), LatentSize, options.Truncation), labels?.Of(rows))),
         ]);
-    }
-
-    // [batch, ..row shape]; images in 0..1.
-    private torch.Tensor Draw(torch.Tensor z, torch.Tensor? labels)
-    {
-        torch.Tensor drawn = _network.Forward(z, labels);
-        return _config.Shape is null ? drawn : PixelScale.Unsigned(drawn);
     }
 
     void ICanSaveModel.Save(ModelSaveContext ctx)

@@ -93,7 +93,7 @@ public sealed class VaeTransformer : ITransformer, IDisposable
     /// <exception cref="ArgumentException">The row has another size, or the label is missing, too high or not wanted.</exception>
     public float[] Encode(ReadOnlySpan<float> row, int? label = null)
     {
-        OptionChecks.Length(row, RowSize);
+        RowChecks.HasSize(row, RowSize, nameof(row));
         LabelCounts.Check(label, LabelCount, nameof(label));
         using IDisposable use = _engine.Use();
         using IDisposable noGradient = torch.no_grad();
@@ -109,7 +109,7 @@ public sealed class VaeTransformer : ITransformer, IDisposable
     /// <exception cref="ArgumentException">The vector has another size, or the label is missing, too high or not wanted.</exception>
     public float[] Decode(ReadOnlySpan<float> latent, int? label = null)
     {
-        OptionChecks.Length(latent, LatentSize);
+        RowChecks.HasSize(latent, LatentSize, nameof(latent));
         return DecodeValues(latent.ToArray(), label);
     }
 
@@ -179,7 +179,8 @@ public sealed class VaeTransformer : ITransformer, IDisposable
     private float[] DecodeValues(float[] latents, int? label)
     {
         LabelCounts.Check(label, LabelCount, nameof(label));
-        return _engine.ComputeRows(latents.Length / LatentSize, RowSize, (start, rows) =>
+        using IDisposable use = _engine.Use();
+        return RowGeneration.Compute(_engine.Host, latents.Length / LatentSize, RowSize, _engine.RowsAtOnce, (start, rows) =>
         {
             torch.Tensor z = torch.tensor(latents.AsSpan(start * LatentSize, rows * LatentSize).ToArray(), [rows, LatentSize], device: _device);
             return _network.DecodeMean(z, LabelsOf(label, rows));

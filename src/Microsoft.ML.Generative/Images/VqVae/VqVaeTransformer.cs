@@ -82,7 +82,8 @@ public sealed class VqVaeTransformer : ITransformer, IDisposable
         OptionChecks.AtLeast(options.Temperature, 0);
 
         long seed = SeedSequence.Choose(_engine.Host, options.Seed);
-        return Rows(_engine.ComputeRows(count, RowSize, (start, rows) => Decode(CodeSampler.Draw(
+        using IDisposable use = _engine.Use();
+        return Rows(RowGeneration.Compute(_engine.Host, count, RowSize, _engine.RowsAtOnce, (start, rows) => Decode(CodeSampler.Draw(
             _network.Prior, _grid, seed, start, rows, options.Temperature, _device, _engine.Host.CheckAlive))));
     }
 
@@ -92,7 +93,7 @@ public sealed class VqVaeTransformer : ITransformer, IDisposable
     /// <exception cref="ArgumentException">The row has another size.</exception>
     public int[] Encode(ReadOnlySpan<float> row)
     {
-        OptionChecks.Length(row, RowSize);
+        RowChecks.HasSize(row, RowSize, nameof(row));
         using IDisposable use = _engine.Use();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
@@ -127,7 +128,8 @@ public sealed class VqVaeTransformer : ITransformer, IDisposable
                 throw new ArgumentException($"Code {grid.First(code => code < 0 || code >= CodebookSize)} was given; expected 0 to {CodebookSize - 1}.", nameof(grids));
         }
 
-        return _engine.ComputeRows(grids.Length, RowSize, (start, rows) =>
+        using IDisposable use = _engine.Use();
+        return RowGeneration.Compute(_engine.Host, grids.Length, RowSize, _engine.RowsAtOnce, (start, rows) =>
             Decode([.. grids.AsSpan(start, rows).ToArray().SelectMany(grid => grid).Select(code => (long)code)]));
     }
 
