@@ -147,12 +147,12 @@ public sealed class GanTransformer : ITransformer, IDisposable
     private RowMapping Bind(DataViewSchema schema)
     {
         GanOptions options = _config.Options;
-        TensorInput? labels = options.LabelColumnName is { } label ? new(TensorColumn.Label(schema, label, LabelCount), _device) : null;
         TensorInput? seeds = options.SeedColumnName is { } seed ? new(TensorColumn.Seed(schema, seed), _device) : null;
         TensorInput? x = seeds is null ? new(FeatureColumn(schema, options, _config.Shape), _device) : null;
+        TensorInput? labels = options.LabelColumnName is { } label ? new(TensorColumn.Label(schema, label, LabelCount), _device) : null;
         // Where there is a seed it alone decides, so that one seed shows the same z in all classes.
         TensorInput?[] sources = seeds is null ? [labels, x] : [seeds];
-        return new RowMapping([labels, seeds, x],
+        return new RowMapping([seeds, x, labels],
         [
             RowOutput.Numbers(options.GeneratedColumnName, _config.RowType, rows => _generator.Generate(
                 LatentSamples.Of(rows.Keys(_config.Seed, sources), LatentSize, options.Truncation), labels?.Of(rows))),

@@ -2,6 +2,7 @@ using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Data.Rows;
+using Microsoft.ML.Transforms.Image;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;
@@ -23,9 +24,9 @@ public sealed class RowMappingTests
         });
 
         Sentence[] rows = Sentences("a banana", "", "queue", "Aeiou", "why");
-        Output[] expected = [new([3, 0, 0, 0, 0]), new([0, 0, 0, 0, 0]), new([0, 2, 0, 0, 2]), new([0, 1, 1, 1, 1]), new([0, 0, 0, 0, 0])];
-        Assert.Equal(expected.Select(o => o.Vowels), Transformed<Output>(model, rows).Select(o => o.Vowels));
-        Assert.Equal(expected.Select(o => o.Vowels), Predicted<Output>(model, rows).Select(o => o.Vowels));
+        float[][] expected = [[4, 0, 0, 0, 0], [0, 0, 0, 0, 0], [0, 2, 0, 0, 2], [0, 1, 1, 1, 1], [0, 0, 0, 0, 0]];
+        Assert.Equal(expected, Transformed<Counted>(model, rows).Select(o => o.Vowels));
+        Assert.Equal(expected, Predicted<Counted, float[]>(model, rows, o => o.Vowels));
     }
 
     [Fact]
@@ -52,13 +53,10 @@ public sealed class RowMappingTests
         Sentence[] rows = Sentences("aa|aa", "aa|a", "e|", "|", "ou|uo", "i|aei", "u|u");
         float[] scores = [0, 1, 1, 0, 0, 2, 0];
         string[] verdicts = ["aa: same", "aa: other", "e: other", ": same", "ou: same", "i: other", "u: same"];
-        Output[] transformed = Transformed<Output>(model, rows);
+        (float, string)[] expected = [.. scores.Zip(verdicts)];
+        Assert.Equal(expected, Transformed<Scored>(model, rows).Select(o => (o.Score, o.Verdict)));
         Assert.Equal(3, passes);
-        Assert.Equal(scores, transformed.Select(o => o.Score));
-        Assert.Equal(verdicts, transformed.Select(o => o.Verdict));
-        Output[] predicted = Predicted<Output>(model, rows);
-        Assert.Equal(scores, predicted.Select(o => o.Score));
-        Assert.Equal(verdicts, predicted.Select(o => o.Verdict));
+        Assert.Equal(expected, Predicted<Scored, (float, string)>(model, rows, o => (o.Score, o.Verdict)));
     }
 
     [Fact]
@@ -76,21 +74,20 @@ public sealed class RowMappingTests
         });
 
         Sentence[] rows = Sentences("red", "green", "blue", "red", "grey");
-        Output[] transformed = Transformed<Output>(model, rows), predicted = Predicted<Output>(model, rows);
-        for (int i = 0; i < rows.Length; i++)
-        {
-            using MLImage image = transformed[i].Image!, alone = predicted[i].Image!;
-            Assert.Equal((4, 2), (image.Width, image.Height));
-            byte[] expected = [.. Enumerable.Range(0, 8).SelectMany(p => new[] { Level(i, p), Level(i, 8 + p), Level(i, 16 + p), byte.MaxValue })];
-            Assert.Equal(expected, image.Pixels.ToArray());
-            Assert.Equal(expected, alone.Pixels.ToArray());
-        }
+        List<object?[]> transformed = Rows.Read(model.Transform(_ml.Data.LoadFromEnumerable(rows)));
+        byte[][] images = [.. transformed.Select(row => (byte[])row[2]!)];
+        float[][] pixels = [.. transformed.Select(row => (float[])row[3]!)];
+        Assert.Equal(pixels.Select(Rgba), images);
+        Assert.Equal(pixels[0], pixels[3]);
+        Assert.NotEqual(pixels[0], pixels[1]);
+        Assert.Equal(images, Predicted<Painted, byte[]>(model, rows, o => o.Image!.Pixels.ToArray()));
+        Assert.Equal(pixels, Predicted<Painted, float[]>(model, rows, o => o.Pixels));
 
-        Assert.Equal(transformed[0].Pixels, transformed[3].Pixels);
-        Assert.NotEqual(transformed[0].Pixels, transformed[1].Pixels);
-        Assert.Equal(transformed.Select(o => o.Pixels), predicted.Select(o => o.Pixels));
+        // From planes in 0..1.
+        static byte[] Rgba(float[] planes) =>
+            [.. Enumerable.Range(0, 8).SelectMany(pixel => new[] { Level(planes[pixel]), Level(planes[8 + pixel]), Level(planes[16 + pixel]), byte.MaxValue })];
 
-        byte Level(int row, int value) => (byte)Math.Clamp(MathF.Round(255 * transformed[row].Pixels[value]), 0, 255);
+        static byte Level(float value) => (byte)Math.Clamp(MathF.Round(255 * value), 0, 255);
     }
 
     [Fact]
@@ -131,7 +128,7 @@ public sealed class RowMappingTests
 
         Sentence[] rows = Sentences("a|x", "b|y", "c|z", "d|");
         Assert.Equal(["A/x", "B/y", "C/z", "D/"], Transformed<Sentence>(model, rows).Select(o => $"{o.Text}/{o.Answer}"));
-        Assert.Equal(["A/x", "B/y", "C/z", "D/"], Predicted<Sentence>(model, rows).Select(o => $"{o.Text}/{o.Answer}"));
+        Assert.Equal(["A/x", "B/y", "C/z", "D/"], Predicted<Sentence, string>(model, rows, o => $"{o.Text}/{o.Answer}"));
     }
 
     [Fact]
@@ -153,13 +150,13 @@ public sealed class RowMappingTests
 
     private TOutput[] Transformed<TOutput>(TestTransformer model, Sentence[] rows)
         where TOutput : class, new() =>
-        [.. _ml.Data.CreateEnumerable<TOutput>(model.Transform(_ml.Data.LoadFromEnumerable(rows)), reuseRowObject: false, ignoreMissingColumns: true)];
+        [.. _ml.Data.CreateEnumerable<TOutput>(model.Transform(_ml.Data.LoadFromEnumerable(rows)), reuseRowObject: false)];
 
-    private TOutput[] Predicted<TOutput>(TestTransformer model, Sentence[] rows)
+    private TValue[] Predicted<TOutput, TValue>(TestTransformer model, Sentence[] rows, Func<TOutput, TValue> value)
         where TOutput : class, new()
     {
-        using var engine = _ml.Model.CreatePredictionEngine<Sentence, TOutput>(model, new PredictionEngineOptions { IgnoreMissingColumns = true, OwnsTransformer = false });
-        return [.. rows.Select(engine.Predict)];
+        using var engine = _ml.Model.CreatePredictionEngine<Sentence, TOutput>(model, new PredictionEngineOptions { OwnsTransformer = false });
+        return [.. rows.Select(row => value(engine.Predict(row)))];
     }
 
     // How often each vowel is in a text, [texts, 5].
@@ -176,21 +173,22 @@ public sealed class RowMappingTests
         public string Answer { get; set; } = "";
     }
 
-    private sealed class Output(float[] vowels)
+    private sealed class Counted
     {
-        public Output()
-            : this([])
-        {
-        }
-
         [VectorType(5)]
-        public float[] Vowels { get; set; } = vowels;
+        public float[] Vowels { get; set; } = [];
+    }
 
+    private sealed class Scored
+    {
         public float Score { get; set; }
 
         public string Verdict { get; set; } = "";
+    }
 
-        [Transforms.Image.ImageType(2, 4)]
+    private sealed class Painted
+    {
+        [ImageType(2, 4)]
         public MLImage? Image { get; set; }
 
         [VectorType(3, 2, 4)]
