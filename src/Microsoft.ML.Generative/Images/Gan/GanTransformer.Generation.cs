@@ -41,7 +41,7 @@ public sealed partial class GanTransformer
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="truncation"/> is too low.</exception>
     public float[] SampleLatent(int seed, double? truncation = null)
     {
-        OptionChecks.AtLeast(truncation ?? 1, GanOptions.LowestTruncation, nameof(truncation));
+        OptionChecks.AtLeast(truncation, GanOptions.LowestTruncation);
         using torch.Tensor z = LatentSamples.Of(SeedSequence.DeriveMany(seed, 0, 1), LatentSize, truncation);
         return TensorMemory.ToArray<float>(z);
     }
