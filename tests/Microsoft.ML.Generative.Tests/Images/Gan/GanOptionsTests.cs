@@ -58,7 +58,7 @@ public class GanOptionsTests
     public void Sizes_of_fully_connected_layers_are_refused_for_networks_that_have_none()
     {
         var config = new GanConfig(new GanOptions { HiddenSizes = [8, 4] }, new ImageShape(1, 16, 16), 256, 0, 1);
-        Assert.StartsWith("HiddenSizes is [8, 4], but networks of Network Dcgan", Assert.Throws<ArgumentException>(config.CheckShape).Message);
+        Assert.StartsWith("HiddenSizes is [8, 4], but networks of kind Dcgan", Assert.Throws<ArgumentException>(config.CheckShape).Message);
     }
 
     [Fact]
