@@ -2,6 +2,7 @@ using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Images.Diffusion.Sampling;
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Schedulers;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Generative.Training.Reporting;
@@ -46,7 +47,7 @@ internal sealed class DiffusionPreview : IDisposable
     public IReadOnlyList<TrainingImages> Make(torch.Generator generator)
     {
         int count = _lowResolution is null ? Samples : (int)_lowResolution.size(0);
-        torch.Tensor? labels = _config.LabelCount == 0 ? null : torch.arange(count, torch.int64, _run.Device).remainder(_config.LabelCount);
+        torch.Tensor? labels = _config.LabelCount == 0 ? null : TensorFactory.Range(count, device: _run.Device).Remainder(_config.LabelCount);
         torch.Tensor? low = _lowResolution is null ? null : DiffusionInputs.Enlarge(_lowResolution, _config.Shape);
         using NoiseScheduler scheduler = DiffusionSamplers.Create(_config, DiffusionSampler.Default, eta: 0);
         scheduler.SetTimesteps(Math.Min(Steps, scheduler.TrainTimesteps));

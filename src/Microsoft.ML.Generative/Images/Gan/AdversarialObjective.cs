@@ -76,7 +76,7 @@ internal sealed class AdversarialObjective(GanConfig config, GeneratorNetwork ge
     {
         using DisposeScope scope = NewDisposeScope();
         foreach (Tensor weights in discriminator.parameters())
-            weights.clamp_(-_options.WeightClip, _options.WeightClip);
+            weights.WithinInPlace(-_options.WeightClip, _options.WeightClip);
     }
 
     private Tensor Latents(StepContext context, int rows) => randn([rows, _options.LatentSize], generator: context.Generator).to(context.Device);
@@ -101,7 +101,8 @@ internal sealed class AdversarialObjective(GanConfig config, GeneratorNetwork ge
         Tensor overfitting = realScores.detach().Plus(-middle).sign().mean();
         terms.Add(("r_t", overfitting));
         terms.Add(("augmentation", probability.clone()));
-        probability.PlusInPlace(overfitting.Plus(-_options.AugmentationTarget).sign(), (double)rows / _options.AugmentationRows).clamp_(0, 1);
+        Tensor direction = overfitting.Plus(-_options.AugmentationTarget).sign();
+        probability.PlusInPlace(direction, (double)rows / _options.AugmentationRows).WithinInPlace(0, 1);
     }
 
     private static void SetLearning(nn.Module network, bool isOn)

@@ -1,6 +1,7 @@
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Images.Gan.Generation;
 using Microsoft.ML.Generative.Images.Gan.Networks;
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Generative.Training.Reporting;
 using TorchSharp;
@@ -30,7 +31,7 @@ internal sealed class GanPreview
     {
         _config.RenewAverages(_network, _run.Device, generator);
         torch.Tensor z = LatentSamples.Of(SeedSequence.DeriveMany(_run.Seed, 0, Samples), _config.Options.LatentSize, bound: null).to(_run.Device);
-        torch.Tensor? labels = _config.LabelCount == 0 ? null : torch.arange(Samples, torch.int64, _run.Device).remainder(_config.LabelCount);
+        torch.Tensor? labels = _config.LabelCount == 0 ? null : TensorFactory.Range(Samples, device: _run.Device).Remainder(_config.LabelCount);
         return [new TrainingImages("samples", PixelScale.Unsigned(_network.Forward(z, labels)), SamplesInRow)];
     }
 }
