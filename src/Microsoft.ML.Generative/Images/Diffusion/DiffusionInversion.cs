@@ -47,21 +47,21 @@ internal sealed record DeterministicPath(IReadOnlyList<PathPoint> Points, Func<T
     // Flow matching's first point: nothing is learned of an image without any noise.
     private const double LowestSigma = 1e-3;
 
-    public static DeterministicPath Of(DiffusionOptions options, int steps)
+    public static DeterministicPath Of(DiffusionArchitecture architecture, int steps)
     {
-        int timesteps = options.NoiseSchedule.TrainTimesteps;
-        if (options.Process == DiffusionProcess.FlowMatching)
+        int timesteps = architecture.NoiseSchedule.TrainTimesteps;
+        if (architecture.Process == DiffusionProcess.FlowMatching)
         {
             return new DeterministicPath(
                 [.. Enumerable.Range(0, steps + 1).Select(i => LowestSigma + (1 - LowestSigma) * i / steps).Select(sigma => new PathPoint(sigma * timesteps, 1 - sigma, sigma))],
                 (sample, velocity, point) => (sample.Plus(velocity, -point.Noise), sample.Plus(velocity, point.Signal)));
         }
 
-        float[] cumulative = [.. new NoiseSchedule(options.NoiseSchedule).AlphasCumulative];
+        float[] cumulative = [.. new NoiseSchedule(architecture.NoiseSchedule).AlphasCumulative];
         return new DeterministicPath(
             [.. Enumerable.Range(0, steps + 1).Select(i => (int)Math.Round((timesteps - 1.0) * i / steps)).Distinct()
                 .Select(t => new PathPoint(t, Math.Sqrt(cumulative[t]), Math.Sqrt(1 - cumulative[t])))],
-            (sample, output, point) => options.Prediction switch
+            (sample, output, point) => architecture.Prediction switch
             {
                 PredictionType.Sample => (output, sample.Plus(output, -point.Signal).Times(1 / point.Noise)),
                 PredictionType.Velocity => (sample.Times(point.Signal).Plus(output, -point.Noise), sample.Times(point.Noise).Plus(output, point.Signal)),

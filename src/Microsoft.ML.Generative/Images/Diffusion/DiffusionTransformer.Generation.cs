@@ -62,7 +62,7 @@ public sealed partial class DiffusionTransformer
 
         return Compute(count, options, (drawing, _, images) =>
         {
-            torch.Tensor kept = Repeat(values, images), where = torch.tensor(masked, device: _device).view(1, -1, _config.Shape.Height, _config.Shape.Width);
+            torch.Tensor kept = Repeat(values, images), where = torch.tensor(masked, device: _device).view(1, -1, _definition.Architecture.Shape.Height, _definition.Architecture.Shape.Width);
             return drawing.Inpaint(kept, where.expand_as(kept), resamplings, resamplings > 1 ? Renoise : null);
         });
     }
@@ -80,7 +80,7 @@ public sealed partial class DiffusionTransformer
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
         float[] first = CheckImage(from, nameof(from)), last = CheckImage(to, nameof(to));
-        DeterministicPath path = DeterministicPath.Of(_config.Options, StepsOf(options ?? new DiffusionGenerateOptions()));
+        DeterministicPath path = DeterministicPath.Of(_definition.Architecture, StepsOf(options ?? new DiffusionGenerateOptions()));
         return Compute(count, options, (_, prediction, images) =>
         {
             torch.Tensor ends = PixelScale.Signed(torch.cat([Image(first), Image(last)], 0));
@@ -104,8 +104,8 @@ public sealed partial class DiffusionTransformer
         {
             var images = new ImageRange(start, rows, count);
             using NoiseScheduler scheduler = OpenScheduler(options);
-            var prediction = new GuidedPrediction(_network, Conditions(options, images), _config.NullLabel, options.GuidanceScale, options.GuidanceRescale);
-            ImageNoise noise = new ImageNoise(SeedSequence.DeriveMany(seed, start, rows), _config.Shape, _device);
+            var prediction = new GuidedPrediction(_network, Conditions(options, images), _definition.Architecture.NullLabel, options.GuidanceScale, options.GuidanceRescale);
+            ImageNoise noise = new ImageNoise(SeedSequence.DeriveMany(seed, start, rows), _definition.Architecture.Shape, _device);
             SamplingLoop drawing = new SamplingLoop(scheduler, prediction, noise)
             {
                 Check = () => StopIfCancelled(options),
@@ -113,7 +113,7 @@ public sealed partial class DiffusionTransformer
             };
             return PixelScale.Unsigned(draw(drawing, prediction, images));
         }, options.BatchSize, options.CancellationToken);
-        return new MemoryDataView(Host, GeneratedColumnName, _config.RowType, values);
+        return new MemoryDataView(Host, GeneratedColumnName, _definition.Architecture.RowType, values);
     }
 
     private void StopIfCancelled(DiffusionGenerateOptions options)
@@ -132,16 +132,16 @@ public sealed partial class DiffusionTransformer
             TotalImages = images.Total,
             Step = step,
             TotalSteps = steps,
-            Preview = hasPreview ? new MemoryDataView(Host, GeneratedColumnName, _config.RowType, TensorMemory.ToArray<float>(PixelScale.Unsigned(expected))) : null,
+            Preview = hasPreview ? new MemoryDataView(Host, GeneratedColumnName, _definition.Architecture.RowType, TensorMemory.ToArray<float>(PixelScale.Unsigned(expected))) : null,
         });
     }
 
-    private int StepsOf(DiffusionGenerateOptions options) => Math.Min(options.Steps ?? _config.Options.Steps, TrainTimesteps);
+    private int StepsOf(DiffusionGenerateOptions options) => Math.Min(options.Steps ?? _definition.Defaults.Steps, TrainTimesteps);
 
     // A scheduler for one loop, with its timesteps.
     private NoiseScheduler OpenScheduler(DiffusionGenerateOptions options)
     {
-        NoiseScheduler scheduler = options.Scheduler?.Clone() ?? DiffusionSamplers.Create(_config, options.Sampler, options.Eta, options.GuidanceScale);
+        NoiseScheduler scheduler = options.Scheduler?.Clone() ?? DiffusionSamplers.Create(_definition, options.Sampler, options.Eta, options.GuidanceScale);
         try
         {
             scheduler.SetTimesteps(StepsOf(options));
@@ -159,15 +159,15 @@ public sealed partial class DiffusionTransformer
         torch.Tensor? labels = null;
         if (LabelCount > 0)
         {
-            long[] classes = [.. Enumerable.Range(images.First, images.Count).Select(i => (long)(options.Labels?[i] ?? options.Label ?? _config.NullLabel!.Value))];
+            long[] classes = [.. Enumerable.Range(images.First, images.Count).Select(i => (long)(options.Labels?[i] ?? options.Label ?? _definition.Architecture.NullLabel!.Value))];
             labels = torch.tensor(classes, device: _device);
         }
 
         torch.Tensor? low = null;
-        if (_config.LowResolution is { } shape)
+        if (_definition.Architecture.LowResolution is { } shape)
         {
             torch.Tensor small = torch.tensor(options.LowResolution!, [1, shape.Channels, shape.Height, shape.Width], device: _device);
-            low = DiffusionInputs.Enlarge(small, _config.Shape).expand(images.Count, -1, -1, -1);
+            low = DiffusionInputs.Enlarge(small, _definition.Architecture.Shape).expand(images.Count, -1, -1, -1);
         }
 
         return new DiffusionInputs(torch.empty(0), labels, low);
@@ -178,17 +178,17 @@ public sealed partial class DiffusionTransformer
         if (options.Labels is { } labels && labels.Count != count)
             throw new ArgumentException($"{labels.Count} labels were given for {count} images.", nameof(options));
         int[] given = [.. options.Labels ?? [], .. options.Label is { } one ? [one] : Array.Empty<int>()];
-        LabelCounts.Check(given, LabelCount, isNeeded: _config.NullLabel is null && count > 0, nameof(options));
-        if (options.GuidanceScale != 1 && (_config.NullLabel is null || given.Length == 0))
+        LabelCounts.Check(given, LabelCount, isNeeded: _definition.Architecture.NullLabel is null && count > 0, nameof(options));
+        if (options.GuidanceScale != 1 && (_definition.Architecture.NullLabel is null || given.Length == 0))
             throw new ArgumentException(
                 $"{nameof(options.GuidanceScale)} is {options.GuidanceScale}: guidance needs a label, and a model that was trained with {nameof(DiffusionOptions.LabelDropout)} above 0.", nameof(options));
         if (options.Steps > TrainTimesteps)
             throw new ArgumentException($"{nameof(options.Steps)} is {options.Steps}; the model has {TrainTimesteps} timesteps.", nameof(options));
-        int expected = _config.LowResolution?.Size ?? 0;
+        int expected = _definition.Architecture.LowResolution?.Size ?? 0;
         if ((options.LowResolution?.Length ?? 0) != expected)
-            throw new ArgumentException($"{nameof(options.LowResolution)} has {options.LowResolution?.Length ?? 0} values; the model expects {(expected == 0 ? "none" : $"{_config.LowResolution}, {expected}")}.", nameof(options));
+            throw new ArgumentException($"{nameof(options.LowResolution)} has {options.LowResolution?.Length ?? 0} values; the model expects {(expected == 0 ? "none" : $"{_definition.Architecture.LowResolution}, {expected}")}.", nameof(options));
         if (options.Scheduler is { } scheduler)
-            DiffusionSamplers.Check(_config, scheduler);
+            DiffusionSamplers.Check(_definition.Architecture, scheduler);
     }
 
     private float[] CheckImage(ReadOnlySpan<float> image, string name)
@@ -205,7 +205,7 @@ public sealed partial class DiffusionTransformer
 
     private float[] CheckMask(ReadOnlySpan<float> mask)
     {
-        int plane = _config.Shape.Height * _config.Shape.Width;
+        int plane = _definition.Architecture.Shape.Height * _definition.Architecture.Shape.Width;
         if (mask.Length != plane && mask.Length != RowSize)
             throw new ArgumentException($"The mask has {mask.Length} values; expected {plane} or {RowSize}.", nameof(mask));
         foreach (float value in mask)
@@ -218,14 +218,14 @@ public sealed partial class DiffusionTransformer
     }
 
     // [1, channels, height, width] in 0..1
-    private torch.Tensor Image(float[] values) => torch.tensor(values, [1, _config.Shape.Channels, _config.Shape.Height, _config.Shape.Width], device: _device);
+    private torch.Tensor Image(float[] values) => torch.tensor(values, [1, _definition.Architecture.Shape.Channels, _definition.Architecture.Shape.Height, _definition.Architecture.Shape.Width], device: _device);
 
     private torch.Tensor Repeat(float[] values, ImageRange images) => PixelScale.Signed(Image(values)).expand(images.Count, -1, -1, -1).contiguous();
 
     // q(x[t] | x[s]) for an earlier s: Lugmayr et al. 2022, eq. 6, over as many timesteps as a step of the sampler takes.
     private torch.Tensor Renoise(torch.Tensor sample, double time, double? earlier, torch.Tensor noise)
     {
-        IReadOnlyList<float> cumulative = new NoiseSchedule(_config.Options.NoiseSchedule).AlphasCumulative;
+        IReadOnlyList<float> cumulative = new NoiseSchedule(_definition.Architecture.NoiseSchedule).AlphasCumulative;
         double kept = cumulative[(int)time] / (earlier is { } t ? cumulative[(int)t] : 1.0);
         return sample.Times(Math.Sqrt(kept)).Plus(noise, Math.Sqrt(1 - kept));
     }

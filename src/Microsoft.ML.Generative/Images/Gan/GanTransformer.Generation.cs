@@ -93,19 +93,19 @@ public sealed partial class GanTransformer
         options ??= new GanProjectOptions();
         options.Validate();
         CheckSize(row, RowSize, nameof(row));
-        (float lowest, float highest) = _config.Shape is null ? (float.MinValue, float.MaxValue) : (0f, 1f);
+        (float lowest, float highest) = _definition.Architecture.Row.Image is null ? (float.MinValue, float.MaxValue) : (0f, 1f);
         foreach (float value in row)
         {
             if (!(value >= lowest && value <= highest))
-                throw new ArgumentException($"The row has the value {value}; expected {(_config.Shape is null ? "finite ones" : "0 to 1")}.", nameof(row));
+                throw new ArgumentException($"The row has the value {value}; expected {(_definition.Architecture.Row.Image is null ? "finite ones" : "0 to 1")}.", nameof(row));
         }
 
         LabelCounts.Check(options.Label, LabelCount, nameof(options));
         ThrowIfDisposed();
         long seed = SeedSequence.Choose(Host, options.Seed);
         using DisposeScope scope = torch.NewDisposeScope();
-        torch.Tensor target = torch.tensor(row.ToArray(), [1, .. _config.RowShape], device: _device);
-        if (_config.Shape is not null)
+        torch.Tensor target = torch.tensor(row.ToArray(), [1, .. _definition.Architecture.Row.Dimensions], device: _device);
+        if (_definition.Architecture.Row.Image is not null)
             target = PixelScale.Signed(target);
 
         torch.Tensor z = Nearest(target, LatentSamples.Of(SeedSequence.DeriveMany(seed, 0, options.Starts), LatentSize, bound: null).to(_device), options.Label ?? 0);
@@ -138,7 +138,7 @@ public sealed partial class GanTransformer
 
     private static torch.Tensor Distances(torch.Tensor target, torch.Tensor rows) => (rows - target).square().flatten(1).mean([1]);
 
-    private MemoryDataView Rows(float[] values) => new(Host, GeneratedColumnName, _config.RowType, values);
+    private MemoryDataView Rows(float[] values) => new(Host, GeneratedColumnName, _definition.Architecture.Row.Type, values);
 
     private torch.Tensor? LabelsOf(int[] labels) => LabelCount == 0 ? null : torch.tensor([.. labels.Select(label => (long)label)], device: _device);
 }
