@@ -30,7 +30,7 @@ public abstract class ImageTrainingOptions : TrainingOptions
     internal override void Validate()
     {
         base.Validate();
-        OptionChecks.AtLeast(SampleInterval ?? 1, 1, nameof(SampleInterval));
-        OptionChecks.NotEmpty(SampleDirectory ?? "none", nameof(SampleDirectory));
+        OptionChecks.AtLeast(SampleInterval, 1);
+        OptionChecks.NullOrNotEmpty(SampleDirectory);
     }
 }

@@ -211,7 +211,7 @@ public abstract class TrainingOptions
     internal virtual void Validate()
     {
         OptionChecks.AtLeast(Epochs, 1);
-        OptionChecks.AtLeast(MaxSteps ?? 1, 1, nameof(MaxSteps));
+        OptionChecks.AtLeast(MaxSteps, 1);
         OptionChecks.AtLeast(BatchSize, 1);
         OptionChecks.AtLeast(GradientAccumulationSteps, 1);
         OptionChecks.Defined(Optimizer);
@@ -222,17 +222,17 @@ public abstract class TrainingOptions
         OptionChecks.AtLeast(WeightDecay, 0);
         OptionChecks.Below(Momentum, 1);
         OptionChecks.Defined(LearningRateSchedule);
-        OptionChecks.AtLeast(WarmupSteps ?? 0, 0, nameof(WarmupSteps));
+        OptionChecks.AtLeast(WarmupSteps, 0);
         OptionChecks.Between(FinalLearningRate, 0, 1);
-        OptionChecks.Positive(GradientClipNorm ?? 1, nameof(GradientClipNorm));
-        OptionChecks.Below(EmaDecay ?? 0, 1, nameof(EmaDecay));
-        OptionChecks.AtLeast(Threads ?? 1, 1, nameof(Threads));
+        OptionChecks.Positive(GradientClipNorm);
+        OptionChecks.Below(EmaDecay, 1);
+        OptionChecks.AtLeast(Threads, 1);
         OptionChecks.Defined(Precision);
         OptionChecks.Defined(OnCancel);
-        OptionChecks.AtLeast(MemoryBudget ?? LowestMemoryBudget, LowestMemoryBudget, nameof(MemoryBudget));
+        OptionChecks.AtLeast(MemoryBudget, LowestMemoryBudget);
         Checkpoints?.Validate();
-        OptionChecks.AtLeast(EarlyStoppingPatience ?? 1, 1, nameof(EarlyStoppingPatience));
-        OptionChecks.NotEmpty(TensorBoardDirectory ?? "none", nameof(TensorBoardDirectory));
+        OptionChecks.AtLeast(EarlyStoppingPatience, 1);
+        OptionChecks.NullOrNotEmpty(TensorBoardDirectory);
     }
 
     /// <summary>Checks that concern a training and not the model that came of it.</summary>

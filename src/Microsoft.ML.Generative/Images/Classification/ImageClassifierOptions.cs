@@ -149,10 +149,10 @@ public sealed class ImageClassifierOptions : TrainingOptions
         OptionChecks.NotEmpty(LabelColumnName);
         OptionChecks.NotEmpty(InputColumnName);
         OptionChecks.DifferentNames([PredictedLabelColumnName, ScoreColumnName, .. FeaturesColumnName is null ? [] : (string[])[FeaturesColumnName]]);
-        OptionChecks.AtLeast(LabelCount ?? 2, 2, nameof(LabelCount));
-        OptionChecks.AtLeast(Channels ?? 1, 1, nameof(Channels));
-        OptionChecks.AtLeast(Height ?? 1, 1, nameof(Height));
-        OptionChecks.AtLeast(Width ?? 1, 1, nameof(Width));
+        OptionChecks.AtLeast(LabelCount, 2);
+        OptionChecks.AtLeast(Channels, 1);
+        OptionChecks.AtLeast(Height, 1);
+        OptionChecks.AtLeast(Width, 1);
         OptionChecks.Defined(Network);
         OptionChecks.Defined(Normalization);
         CheckSizes(BaseChannels, Stages, BlocksPerStage);

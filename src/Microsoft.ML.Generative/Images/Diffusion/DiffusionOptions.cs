@@ -222,10 +222,10 @@ public sealed class DiffusionOptions : ImageTrainingOptions
         base.Validate();
         OptionChecks.NotEmpty(InputColumnName);
         OptionChecks.DifferentNames(GeneratedColumnName);
-        OptionChecks.NotEmpty(SeedColumnName ?? "none", nameof(SeedColumnName));
-        OptionChecks.NotEmpty(LowResolutionColumnName ?? "none", nameof(LowResolutionColumnName));
-        OptionChecks.NotEmpty(LabelColumnName ?? "none", nameof(LabelColumnName));
-        OptionChecks.AtLeast(LabelCount ?? 1, 1, nameof(LabelCount));
+        OptionChecks.NullOrNotEmpty(SeedColumnName);
+        OptionChecks.NullOrNotEmpty(LowResolutionColumnName);
+        OptionChecks.NullOrNotEmpty(LabelColumnName);
+        OptionChecks.AtLeast(LabelCount, 1);
         OptionChecks.Below(LabelDropout, 1);
         if (LabelCount is not null && LabelColumnName is null)
             throw new ArgumentException($"{nameof(LabelCount)} is {LabelCount}, but there is no {nameof(LabelColumnName)}.", nameof(LabelCount));
@@ -274,8 +274,8 @@ public sealed class DiffusionOptions : ImageTrainingOptions
             throw new ArgumentException($"{nameof(GuidanceScale)} is {GuidanceScale}: guidance needs a {nameof(LabelColumnName)} and {nameof(LabelDropout)} above 0.", nameof(GuidanceScale));
         OptionChecks.Between(TransformStrength, 0, 1);
         OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
-        OptionChecks.AtLeast(Channels ?? 1, 1, nameof(Channels));
-        OptionChecks.AtLeast(Height ?? 1, 1, nameof(Height));
-        OptionChecks.AtLeast(Width ?? 1, 1, nameof(Width));
+        OptionChecks.AtLeast(Channels, 1);
+        OptionChecks.AtLeast(Height, 1);
+        OptionChecks.AtLeast(Width, 1);
     }
 }

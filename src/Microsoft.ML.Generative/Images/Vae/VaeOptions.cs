@@ -222,7 +222,7 @@ public sealed class VaeOptions : TrainingOptions
         OptionChecks.AtLeast(KlCycles, 1);
         OptionChecks.AtLeast(FreeBits, 0);
         OptionChecks.AtLeast(ImportanceSamples, 1);
-        OptionChecks.AtLeast(LabelCount ?? 1, 1, nameof(LabelCount));
+        OptionChecks.AtLeast(LabelCount, 1);
         OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
         OptionChecks.Defined(Network);
         OptionChecks.Defined(Likelihood);
@@ -240,8 +240,8 @@ public sealed class VaeOptions : TrainingOptions
         OptionChecks.AllAtLeast(ConvolutionChannels, 1);
         if (Network == VaeNetworkKind.Convolutional && ConvolutionChannels.Length == 0)
             throw new ArgumentException($"{nameof(ConvolutionChannels)} is empty; expected at least one convolution.");
-        OptionChecks.AtLeast(Channels ?? 1, 1, nameof(Channels));
-        OptionChecks.AtLeast(Height ?? 1, 1, nameof(Height));
-        OptionChecks.AtLeast(Width ?? 1, 1, nameof(Width));
+        OptionChecks.AtLeast(Channels, 1);
+        OptionChecks.AtLeast(Height, 1);
+        OptionChecks.AtLeast(Width, 1);
     }
 }

@@ -188,7 +188,7 @@ public sealed class VqVaeOptions : TrainingOptions
         OptionChecks.Below(CodebookDecay, 1);
         OptionChecks.Between(DeadCodeThreshold, 0, 1);
         OptionChecks.AtLeast(PriorEpochs, 1);
-        OptionChecks.AtLeast(PriorMaxSteps ?? 1, 1, nameof(PriorMaxSteps));
+        OptionChecks.AtLeast(PriorMaxSteps, 1);
         OptionChecks.Positive(PriorLearningRate);
         OptionChecks.AtLeast(PriorLayers, 1);
         OptionChecks.AtLeast(PriorHeads, 1);
@@ -196,8 +196,8 @@ public sealed class VqVaeOptions : TrainingOptions
         if (PriorEmbeddingSize % PriorHeads != 0)
             throw new ArgumentException($"{nameof(PriorEmbeddingSize)} is {PriorEmbeddingSize}; expected a multiple of {nameof(PriorHeads)}, {PriorHeads}.");
         OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
-        OptionChecks.AtLeast(Channels ?? 1, 1, nameof(Channels));
-        OptionChecks.AtLeast(Height ?? 1, 1, nameof(Height));
-        OptionChecks.AtLeast(Width ?? 1, 1, nameof(Width));
+        OptionChecks.AtLeast(Channels, 1);
+        OptionChecks.AtLeast(Height, 1);
+        OptionChecks.AtLeast(Width, 1);
     }
 }

@@ -186,15 +186,15 @@ public sealed class LanguageModelOptions : TrainingOptions
         base.Validate();
         OptionChecks.NotEmpty(InputColumnName);
         OptionChecks.NotEmpty(OutputColumnName);
-        OptionChecks.NotEmpty(PromptColumnName ?? "none", nameof(PromptColumnName));
-        OptionChecks.NotEmpty(MessagesColumnName ?? "none", nameof(MessagesColumnName));
+        OptionChecks.NullOrNotEmpty(PromptColumnName);
+        OptionChecks.NullOrNotEmpty(MessagesColumnName);
         if (MessagesColumnName is not null && PromptColumnName is not null)
             throw new ArgumentException($"{nameof(MessagesColumnName)} is '{MessagesColumnName}', and {nameof(PromptColumnName)} '{PromptColumnName}'; expected one of them.", nameof(MessagesColumnName));
         ArgumentNullException.ThrowIfNull(Architecture);
         Architecture.Validate();
         ArgumentNullException.ThrowIfNull(Generation);
         Generation.Validate(Architecture.VocabularySize == 0 ? int.MaxValue : Architecture.VocabularySize);
-        OptionChecks.AtLeast(VocabularySize ?? 257, 257, nameof(VocabularySize));
+        OptionChecks.AtLeast(VocabularySize, 257);
         OptionChecks.Below(Dropout, 1);
         OptionChecks.Below(ValidationFraction, 1);
         OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);

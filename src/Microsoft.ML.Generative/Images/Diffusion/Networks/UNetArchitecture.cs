@@ -107,15 +107,15 @@ internal sealed record UNetArchitecture
         OptionChecks.Between(Levels, 1, 16, nameof(BlockOutChannels));
         OptionChecks.Between(LayersPerBlock, 1, 64);
         OptionChecks.AtLeast(NormGroups, 1);
-        OptionChecks.AtLeast(MidAttentionNormGroups ?? 1, 1, nameof(MidAttentionNormGroups));
+        OptionChecks.AtLeast(MidAttentionNormGroups, 1);
         OptionChecks.Positive(NormEpsilon);
         OptionChecks.Positive(MidBlockScaleFactor);
         OptionChecks.Between(DownsamplePadding, 0, 1);
-        OptionChecks.AtLeast(AttentionHeadSize ?? 1, 1, nameof(AttentionHeadSize));
+        OptionChecks.AtLeast(AttentionHeadSize, 1);
         OptionChecks.AtLeast(ClassCount, 0);
         OptionChecks.AtLeast(ContextTokens, 0);
-        OptionChecks.AtLeast(LearnedTimesteps ?? 1, 1, nameof(LearnedTimesteps));
-        OptionChecks.AtLeast(TimeEmbeddingSize ?? 1, 1, nameof(TimeEmbeddingSize));
+        OptionChecks.AtLeast(LearnedTimesteps, 1);
+        OptionChecks.AtLeast(TimeEmbeddingSize, 1);
         OptionChecks.Defined(Activation);
         if (BlockOutChannels[0] < 2)
             throw new ArgumentException($"{nameof(BlockOutChannels)} begins with {BlockOutChannels[0]}; expected at least 2, a sine and a cosine.");
