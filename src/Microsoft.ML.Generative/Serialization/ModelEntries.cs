@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
@@ -80,7 +81,7 @@ internal static class ModelEntries
 
         JsonElement name = Member(root, ModelMember);
         if (name.ValueKind != JsonValueKind.String || !name.ValueEquals(format.Name))
-            throw new InvalidDataException($"'{Config}' is of the model {SafetensorsHeader.Quote(name.GetRawText())} where \"{format.Name}\" was expected.");
+            throw new InvalidDataException($"'{Config}' is of the model {Quoted.Text(name.GetRawText())} where '{format.Name}' was expected.");
 
         var definition = JsonObject.Create(root)!;
         definition.Remove(FormatMember);
@@ -176,7 +177,7 @@ internal static class ModelEntries
     private static JsonObject OldConfigOf(JsonObject members)
     {
         if (members.Select(m => m.Key).FirstOrDefault(name => name != OldConfigMember) is { } unknown)
-            throw new InvalidDataException($"'{Config}' has the unknown member {SafetensorsHeader.Quote(unknown)}.");
+            throw new InvalidDataException($"'{Config}' has the unknown member {Quoted.Text(unknown)}.");
         if (!members.TryGetPropertyValue(OldConfigMember, out JsonNode? config))
             throw Lacks(OldConfigMember);
         return config as JsonObject
@@ -202,7 +203,7 @@ internal static class ModelEntries
     private static int FormatOf(JsonElement element) =>
         element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out int format) && format > 0
             ? format
-            : throw new InvalidDataException($"'format' in '{Config}' is {SafetensorsHeader.Quote(element.GetRawText())} where a positive whole number was expected.");
+            : throw new InvalidDataException($"'format' in '{Config}' is {Quoted.Text(element.GetRawText())} where a positive whole number was expected.");
 
     private static InvalidDataException Lacks(string member) => new($"'{Config}' lacks the member '{member}'.");
 

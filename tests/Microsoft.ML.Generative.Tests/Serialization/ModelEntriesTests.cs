@@ -92,7 +92,7 @@ public sealed class ModelEntriesTests : IDisposable
     [InlineData("""{"format":3,"model":"tiny","shape":"Oval"}""", "shape")]
     [InlineData("""{"format":3,"model":"tiny","hiddenSizes":null}""", "hiddenSizes")]
     [InlineData("""{"format":3,"model":"tiny","extra":1}""", "extra")]
-    [InlineData("""{"format":3,"model":"vae"}""", "where \"tiny\" was expected")]
+    [InlineData("""{"format":3,"model":"vae"}""", "where 'tiny' was expected")]
     [InlineData("""{"format":2,"model":"tiny"}""", "lacks the member 'config'")]
     [InlineData("""{"format":2,"model":"tiny","config":null}""", "null")]
     [InlineData("""{"format":2,"model":"tiny","config":[]}""", "config.json")]

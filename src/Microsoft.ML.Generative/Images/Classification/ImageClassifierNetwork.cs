@@ -1,4 +1,3 @@
-using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;

@@ -170,7 +170,7 @@ public sealed class ImageClassifierOptions : TrainingOptions
         if ((long)baseChannels << (stages - 1) > WidestStage)
         {
             throw new ArgumentException(
-                $"{nameof(BaseChannels)} is {baseChannels}, and {nameof(Stages)} {stages}: the last stage has more than {WidestStage:N0} channels.", nameof(BaseChannels));
+                $"{nameof(BaseChannels)} is {baseChannels}, and {nameof(Stages)} {stages}: the last stage has more than {WidestStage:N0} channels.");
         }
     }
 }
