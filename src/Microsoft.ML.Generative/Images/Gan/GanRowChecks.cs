@@ -18,14 +18,14 @@ internal static class GanRowChecks
         string noImages = $"column '{options.InputColumnName}' holds no images";
         Refuse(row.Image is null && options.Augmentation != GanAugmentations.None, nameof(GanOptions.Augmentation), options.Augmentation, noImages);
         Refuse(row.Image is null && options.SampleDirectory is not null, nameof(GanOptions.SampleDirectory), options.SampleDirectory, noImages);
-        string noConvolutions = $"networks of {nameof(GanOptions.Network)} {GanNetworkKind.Mlp} have neither convolutions nor batch normalization";
+        string noConvolutions = $"networks of kind {GanNetworkKind.Mlp} have neither convolutions nor batch normalization";
         Refuse(isMlp && options.BaseChannels != GanOptions.Defaults.BaseChannels, nameof(GanOptions.BaseChannels), options.BaseChannels, noConvolutions);
         Refuse(
             isMlp && options.LabelColumnName is not null && options.GeneratorConditioning == GanGeneratorConditioning.BatchNormalization,
             nameof(GanOptions.GeneratorConditioning), options.GeneratorConditioning, noConvolutions);
         Refuse(isMlp && options.Normalization == GanNormalization.Batch, nameof(GanOptions.DiscriminatorNormalization), options.Normalization, noConvolutions);
         Refuse(!isMlp && !options.HiddenSizes.SequenceEqual(GanOptions.Defaults.HiddenSizes), nameof(GanOptions.HiddenSizes),
-            $"[{string.Join(", ", options.HiddenSizes)}]", $"networks of {nameof(GanOptions.Network)} {network} have {nameof(GanOptions.BaseChannels)} instead");
+            $"[{string.Join(", ", options.HiddenSizes)}]", $"networks of kind {network} have {nameof(GanOptions.BaseChannels)} instead");
         if (!isMlp)
             _ = HalvedMaps.Of(row.Image!.Value, network);
     }

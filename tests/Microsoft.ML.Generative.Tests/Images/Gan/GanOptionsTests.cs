@@ -59,7 +59,7 @@ public class GanOptionsTests
     {
         var row = new RowShape(new ImageShape(1, 16, 16), 256);
         var error = Assert.Throws<ArgumentException>(() => GanRowChecks.Check(new GanOptions { HiddenSizes = [8, 4] }, row));
-        Assert.StartsWith("HiddenSizes is [8, 4], but networks of Network Dcgan", error.Message);
+        Assert.StartsWith("HiddenSizes is [8, 4], but networks of kind Dcgan", error.Message);
     }
 
     [Fact]
