@@ -8,8 +8,8 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative.Images.Diffusion;
 
-/// <summary>What a training shows of a diffusion model: images drawn from always the same noise, the classes in turn.</summary>
-internal sealed class DiffusionPreview : IDisposable
+/// <summary>Shows images that the model generates from always the same noise, the classes in turn.</summary>
+internal sealed class DiffusionPreview : ITrainingPreview
 {
     private const int Samples = 32;
     private const int SamplesInRow = 8;
@@ -28,12 +28,12 @@ internal sealed class DiffusionPreview : IDisposable
     /// <summary>The images, or <see langword="null"/> if none are wanted.</summary>
     public static DiffusionPreview? Open(TrainingRun run, DiffusionConfig config, DenoiserNetwork network, TensorSource data)
     {
-        if (!run.Options.WantsImages)
+        if (!run.Options.WritesPreviews)
             return null;
         torch.Tensor? low = null;
         if (config.LowResolution is not null)
         {
-            torch.Tensor[] rows = TrainingImages.FirstRows(data, run.Device);
+            torch.Tensor[] rows = PreviewRows.First(data, run.Device);
             foreach (torch.Tensor column in rows[..^1])
                 column.Dispose();
             low = rows[^1];
@@ -42,7 +42,7 @@ internal sealed class DiffusionPreview : IDisposable
         return new DiffusionPreview(run, config, network, low);
     }
 
-    public IReadOnlyList<TrainingImages> Make(torch.Generator generator)
+    public IReadOnlyList<PreviewItem> Make(torch.Generator generator)
     {
         int count = _lowResolution is null ? Samples : (int)_lowResolution.size(0);
         torch.Tensor? labels = _config.LabelCount == 0 ? null : torch.arange(count, torch.int64, _run.Device).remainder(_config.LabelCount);
@@ -51,7 +51,7 @@ internal sealed class DiffusionPreview : IDisposable
         scheduler.SetTimesteps(Math.Min(Steps, scheduler.TrainTimesteps));
         var prediction = new GuidedPrediction(_network, new DiffusionInputs(torch.empty(0), labels, low), null, 1, 0);
         SamplingLoop drawing = new SamplingLoop(scheduler, prediction, new ImageNoise(SeedSequence.DeriveMany(_run.Seed, 0, count), _config.Shape, _run.Device)) { Check = _run.StopIfCancelled };
-        return [new TrainingImages("samples", PixelScale.Unsigned(drawing.Draw()), SamplesInRow)];
+        return [new ImagePreview("samples", PixelScale.Unsigned(drawing.Draw()), SamplesInRow)];
     }
 
     public void Dispose() => _lowResolution?.Dispose();

@@ -1,10 +1,8 @@
 using Microsoft.ML.Generative.Common;
-using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Gan;
 using Microsoft.ML.Generative.Images.Gan.Networks;
 using Microsoft.ML.Generative.Interop;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
@@ -72,25 +70,17 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
         int labelCount = LabelCounts.Find(input.Schema, _options.LabelColumnName, _options.LabelCount);
         TensorColumn[] columns = GanTransformer.TrainingTensors(input.Schema, _options, shape, labelCount);
         TensorColumn[]? validationColumns = _options.ValidationData is { } v ? GanTransformer.TrainingTensors(v.Schema, _options, shape, labelCount) : null;
-        var config = new GanConfig(_options, shape, columns[0].Elements, labelCount, SeedSequence.Choose(_host, _options.Seed));
+        var config = new GanConfig(_options, shape, columns[0].Elements, labelCount, Seed: 0);
         config.CheckShape();
 
-        using TrainingRun run = TrainingRun.Open(_env, _host, _options);
-        using TensorSource data = run.ReadData(input, columns);
-        using TensorSource? validation = validationColumns is null ? null : run.ReadValidationData(validationColumns);
-
-        config = config with { Seed = run.Seed };
-        GeneratorNetwork generator = TorchSeed.Initialize(run.Seed, config.CreateGenerator);
-        try
+        return Trainer.Fit(_env, _host, _options, trainer =>
         {
-            Train(run, config, generator, data, validation);
-            return new GanTransformer(_host, config, generator, run.Device);
-        }
-        catch
-        {
-            generator.Dispose();
-            throw;
-        }
+            TrainingData data = trainer.Read(input, columns, validationColumns);
+            config = config with { Seed = trainer.Seed };
+            GeneratorNetwork generator = trainer.CreateNetwork(config.CreateGenerator);
+            Train(trainer, config, generator, data);
+            return new GanTransformer(_host, config, generator, trainer.Device);
+        });
     }
 
     /// <inheritdoc/>
@@ -105,33 +95,26 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
         return OutputColumn.Promise(inputSchema, GanTransformer.OutputColumns(_options));
     }
 
-    private void Train(TrainingRun run, GanConfig config, GeneratorNetwork generator, TensorSource data, TensorSource? validation)
+    private void Train(Trainer trainer, GanConfig config, GeneratorNetwork generator, TrainingData data)
     {
-        using DiscriminatorNetwork discriminator = TorchSeed.Initialize(SeedSequence.Derive(run.Seed, 1), config.CreateDiscriminator);
-        generator.to(run.Device);
-        discriminator.to(run.Device);
-        using IChannel channel = _host.Start("Game");
-        AdversarialObjective game = new AdversarialObjective(config, generator, discriminator, new GanHealth(channel, _options));
-
-        using var trainedDiscriminator = new TrainedNetwork("discriminator", discriminator, _options.OfDiscriminator());
-        using var trainedGenerator = new TrainedNetwork("generator", generator, _options);
+        DiscriminatorNetwork discriminator = trainer.CreateTemporaryNetwork(config.CreateDiscriminator, stream: 1);
+        using IChannel channel = _host.Start("Adversarial training");
+        var objective = new AdversarialObjective(config, generator, discriminator, new GanHealth(channel, _options));
         TrainingPhase[] phases =
         [
-            new(trainedDiscriminator, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device), game.DiscriminatorLosses)
+            new(trainer.Prepare("discriminator", discriminator, _options.OfDiscriminator()), data.Batches, objective.DiscriminatorLosses)
             {
                 Repeats = _options.DiscriminatorSteps,
                 LearningRateFactor = (_options.DiscriminatorLearningRate ?? _options.LearningRate) / _options.LearningRate,
                 ReportsGradientNorm = true,
-                AfterUpdate = _options.Objective == GanObjective.Wasserstein ? game.ClipWeights : null,
+                AfterUpdate = _options.Objective == GanObjective.Wasserstein ? objective.ClipWeights : null,
             },
-            new(trainedGenerator, new GeneratedBatches(_options.BatchSize), game.GeneratorLosses) { ReportsGradientNorm = true },
+            new(trainer.Prepare("generator", generator), new GeneratedBatches(_options.BatchSize), objective.GeneratorLosses) { ReportsGradientNorm = true },
         ];
-        IBatchSource? validationBatches = validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device);
-        GanPreview? images = GanPreview.Open(run, config, generator);
-        new TrainingLoop(run, phases, validationBatches, images: images is null ? null : images.Make).Run();
-        using var noise = new torch.Generator((ulong)SeedSequence.Derive(run.Seed, 2));
-        config.RenewAverages(generator, run.Device, noise);
-        // The game needs no gradients of a network that it no longer trains; the model has all its weights.
+        trainer.Train(phases, data.ValidationBatches, GanPreview.Open(trainer.Run, config, generator));
+        using var noise = new torch.Generator((ulong)SeedSequence.Derive(trainer.Seed, 2));
+        config.RenewAverages(generator, trainer.Device, noise);
+        // The model has all its weights, and needs no gradients of them.
         foreach (var parameter in generator.parameters())
             parameter.requires_grad = false;
     }
