@@ -110,6 +110,7 @@ public sealed class TrainingPreviewTests : IDisposable
             HiddenSizes = [4],
             MaxSteps = 2,
             SampleDirectory = _folder.Path,
+            SampleInterval = 10,
         }).Fit(TinyImages.AsImages(ml, 6));
         Assert.Equal(["reconstructions-000002.png", "samples-000002.png"], Names());
     }
@@ -143,6 +144,7 @@ public sealed class TrainingPreviewTests : IDisposable
             MaxSteps = 2,
             PriorMaxSteps = 3,
             SampleDirectory = _folder.Path,
+            SampleInterval = 10,
         }).Fit(TinyImages.AsImages(ml, 6));
         Assert.Equal(["reconstructions-000002.png", "samples-000003.png"], Names());
     }
