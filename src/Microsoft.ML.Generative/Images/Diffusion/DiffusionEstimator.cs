@@ -64,20 +64,21 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
                 $"Column '{_options.InputColumnName}' does not tell the shape of its images: set Height and Width (and Channels, unless 1).");
         ImageShape? low = _options.LowResolutionColumnName is { } name ? FindLowResolution(input, name, shape) : null;
         int labelCount = LabelCounts.Find(input.Schema, _options.LabelColumnName, _options.LabelCount);
-        var config = new DiffusionConfig(_options, shape, labelCount, low, Seed: 0);
-        config.CheckShape();
-        TensorColumn[] columns = DiffusionTransformer.TrainingTensors(input.Schema, config);
-        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? DiffusionTransformer.TrainingTensors(v.Schema, config) : null;
+        DiffusionArchitecture architecture = DiffusionArchitecture.Of(_options, shape, labelCount, low);
+        architecture.Validate();
+        DiffusionColumns names = DiffusionColumns.Of(_options);
+        TensorColumn[] columns = DiffusionTransformer.TrainingTensors(input.Schema, architecture, names);
+        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? DiffusionTransformer.TrainingTensors(v.Schema, architecture, names) : null;
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
             TrainingData data = trainer.Read(input, columns, validationColumns);
-            config = config with { Seed = trainer.Seed };
-            DenoiserNetwork network = trainer.CreateNetwork(config.CreateNetwork);
-            using var objective = new DiffusionObjective(config, network, trainer.Device);
+            var definition = new DiffusionDefinition(architecture, names, DiffusionDefaults.Of(_options, trainer.Seed));
+            DenoiserNetwork network = trainer.CreateNetwork(() => architecture.CreateNetwork(_options.Dropout));
+            using var objective = new DiffusionObjective(architecture, _options, network, trainer.Device);
             var phase = new TrainingPhase(trainer.Prepare("diffusion", network), data.Batches, objective.Losses);
-            trainer.Train([phase], data.ValidationBatches, DiffusionPreview.Open(trainer.Run, config, network, data.PreviewRows));
-            return new DiffusionTransformer(_host, config, network, trainer.Device);
+            trainer.Train([phase], data.ValidationBatches, DiffusionPreview.Open(trainer.Run, definition, network, data.PreviewRows));
+            return new DiffusionTransformer(_host, definition, network, trainer.Device);
         });
     }
 
@@ -92,7 +93,7 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
             ColumnTypes.CheckLabel(inputSchema, label);
         if (_options.SeedColumnName is { } seed)
             ColumnTypes.CheckLabel(inputSchema, seed);
-        return OutputColumn.Promise(inputSchema, DiffusionTransformer.OutputColumns(_options));
+        return OutputColumn.Promise(inputSchema, DiffusionTransformer.OutputColumns(DiffusionColumns.Of(_options)));
     }
 
     private static ImageShape FindLowResolution(IDataView input, string name, ImageShape shape) =>

@@ -68,18 +68,20 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
         ArgumentNullException.ThrowIfNull(input);
         ImageShape? shape = ColumnTypes.FindShape(input, _options.InputColumnName, _options.Channels, _options.Height, _options.Width);
         int labelCount = LabelCounts.Find(input.Schema, _options.LabelColumnName, _options.LabelCount);
-        TensorColumn[] columns = GanTransformer.TrainingTensors(input.Schema, _options, shape, labelCount);
-        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? GanTransformer.TrainingTensors(v.Schema, _options, shape, labelCount) : null;
-        var config = new GanConfig(_options, shape, columns[0].Elements, labelCount, Seed: 0);
-        config.CheckShape();
+        GanColumns names = GanColumns.Of(_options);
+        TensorColumn[] columns = GanTransformer.TrainingTensors(input.Schema, names, shape, labelCount);
+        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? GanTransformer.TrainingTensors(v.Schema, names, shape, labelCount) : null;
+        var row = new RowShape(shape, columns[0].Elements);
+        GanRowChecks.Check(_options, row);
+        GanArchitecture architecture = GanArchitecture.Of(_options, row, labelCount);
+        architecture.Validate();
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
             TrainingData data = trainer.Read(input, columns, validationColumns);
-            config = config with { Seed = trainer.Seed };
-            GeneratorNetwork generator = trainer.CreateNetwork(config.CreateGenerator);
-            Train(trainer, config, generator, data);
-            return new GanTransformer(_host, config, generator, trainer.Device);
+            GeneratorNetwork generator = trainer.CreateNetwork(architecture.CreateGenerator);
+            Train(trainer, architecture, generator, data);
+            return new GanTransformer(_host, new GanDefinition(architecture, names, GanDefaults.Of(_options, trainer.Seed)), generator, trainer.Device);
         });
     }
 
@@ -92,14 +94,14 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
             ColumnTypes.CheckLabel(inputSchema, label);
         if (_options.SeedColumnName is { } seed)
             ColumnTypes.CheckLabel(inputSchema, seed);
-        return OutputColumn.Promise(inputSchema, GanTransformer.OutputColumns(_options));
+        return OutputColumn.Promise(inputSchema, GanTransformer.OutputColumns(GanColumns.Of(_options)));
     }
 
-    private void Train(Trainer trainer, GanConfig config, GeneratorNetwork generator, TrainingData data)
+    private void Train(Trainer trainer, GanArchitecture architecture, GeneratorNetwork generator, TrainingData data)
     {
-        DiscriminatorNetwork discriminator = trainer.CreateTemporaryNetwork(config.CreateDiscriminator, stream: 1);
+        DiscriminatorNetwork discriminator = trainer.CreateTemporaryNetwork(DiscriminatorArchitecture.Of(architecture, _options).Create, stream: 1);
         using IChannel channel = _host.Start("Adversarial training");
-        var objective = new AdversarialObjective(config, generator, discriminator, new GanHealth(channel, _options));
+        var objective = new AdversarialObjective(architecture, _options, generator, discriminator, new GanHealth(channel, _options));
         TrainingPhase[] phases =
         [
             new(trainer.Prepare("discriminator", discriminator, _options.OfDiscriminator()), data.Batches, objective.DiscriminatorLosses)
@@ -111,9 +113,9 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
             },
             new(trainer.Prepare("generator", generator), new GeneratedBatches(_options.BatchSize), objective.GeneratorLosses) { ReportsGradientNorm = true },
         ];
-        trainer.Train(phases, data.ValidationBatches, GanPreview.Open(trainer.Run, config, generator));
+        trainer.Train(phases, data.ValidationBatches, GanPreview.Open(trainer.Run, architecture, generator));
         using var noise = new torch.Generator((ulong)SeedSequence.Derive(trainer.Seed, 2));
-        config.RenewAverages(generator, trainer.Device, noise);
+        GeneratorAverages.Renew(generator, architecture, _options.BatchSize, trainer.Device, noise);
         // The model has all its weights, and needs no gradients of them.
         foreach (var parameter in generator.parameters())
             parameter.requires_grad = false;

@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Vae;
 using Microsoft.ML.Generative.Interop;
@@ -67,17 +68,19 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
         if (shape is null && _options.SampleDirectory is { } samples)
             throw new ArgumentException($"{nameof(VaeOptions.SampleDirectory)} is '{samples}', but column '{_options.InputColumnName}' holds no images.");
         int labelCount = LabelCounts.Find(input.Schema, _options.LabelColumnName, _options.LabelCount);
-        TensorColumn[] columns = VaeTransformer.InputTensors(input.Schema, _options, shape, labelCount);
-        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? VaeTransformer.InputTensors(v.Schema, _options, shape, labelCount) : null;
+        int rowSize = TensorColumn.Features(input.Schema, _options.InputColumnName, shape, ValueRange.Finite).Elements;
+        VaeArchitecture architecture = VaeArchitecture.Of(_options, new RowShape(shape, rowSize), labelCount);
+        VaeColumns names = VaeColumns.Of(_options);
+        TensorColumn[] columns = VaeTransformer.InputTensors(input.Schema, architecture, names);
+        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? VaeTransformer.InputTensors(v.Schema, architecture, names) : null;
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
             TrainingData data = trainer.Read(input, columns, validationColumns);
-            var config = new VaeConfig(_options, shape, columns[0].Elements, trainer.Seed, labelCount);
-            VaeNetwork network = trainer.CreateNetwork(config.CreateNetwork);
+            VaeNetwork network = trainer.CreateNetwork(() => new VaeNetwork(architecture));
             var phase = new TrainingPhase(trainer.Prepare("vae", network), data.Batches, new VaeObjective(network, _options).Losses);
-            trainer.Train([phase], data.ValidationBatches, VaePreview.Open(trainer.Run, config, network, data.PreviewRows));
-            return new VaeTransformer(_host, config, network, trainer.Device);
+            trainer.Train([phase], data.ValidationBatches, VaePreview.Open(trainer.Run, architecture, network, data.PreviewRows));
+            return new VaeTransformer(_host, new VaeDefinition(architecture, names, VaeDefaults.Of(_options, trainer.Seed)), network, trainer.Device);
         });
     }
 
@@ -88,6 +91,6 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
         ColumnTypes.CheckFeatures(inputSchema, _options.InputColumnName);
         if (_options.LabelColumnName is { } label)
             ColumnTypes.CheckLabel(inputSchema, label);
-        return OutputColumn.Promise(inputSchema, VaeTransformer.OutputColumns(_options));
+        return OutputColumn.Promise(inputSchema, VaeTransformer.OutputColumns(VaeColumns.Of(_options)));
     }
 }

@@ -30,9 +30,9 @@ internal sealed class VaePreview : ITrainingPreview
     }
 
     /// <summary>The images, or <see langword="null"/> if none are wanted or rows are none.</summary>
-    public static VaePreview? Open(TrainingRun run, VaeConfig config, VaeNetwork network, TensorSource data) =>
-        run.Options.WritesPreviews && config.Shape is { } shape
-            ? new VaePreview(network, shape, config.Options.LatentSize, config.LabelCount, run.Device, PreviewRows.First(data, run.Device))
+    public static VaePreview? Open(TrainingRun run, VaeArchitecture architecture, VaeNetwork network, TensorSource data) =>
+        run.Options.WritesPreviews && architecture.Row.Image is { } shape
+            ? new VaePreview(network, shape, architecture.LatentSize, architecture.LabelCount, run.Device, PreviewRows.First(data, run.Device))
             : null;
 
     public IReadOnlyList<PreviewItem> Make(torch.Generator generator)

@@ -70,17 +70,17 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         ImageShape shape = ColumnTypes.FindShape(input, _options.InputColumnName, _options.Channels, _options.Height, _options.Width)
             ?? throw new ArgumentException(
                 $"Column '{_options.InputColumnName}' does not tell the shape of its images: set Height and Width (and Channels, unless 1).");
-        TensorColumn column = VqVaeTransformer.InputColumn(input.Schema, _options, shape);
-        TensorColumn? validationColumn = _options.ValidationData is { } v ? VqVaeTransformer.InputColumn(v.Schema, _options, shape) : null;
+        VqVaeDefinition definition = VqVaeDefinition.Of(_options, shape);
+        TensorColumn column = VqVaeTransformer.InputColumn(input.Schema, definition);
+        TensorColumn? validationColumn = _options.ValidationData is { } v ? VqVaeTransformer.InputColumn(v.Schema, definition) : null;
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
             TrainingData data = trainer.Read(input, [column], validationColumn is null ? null : [validationColumn]);
-            var config = new VqVaeConfig(_options, shape);
-            VqVaeNetwork network = trainer.CreateNetwork(config.CreateNetwork);
-            TrainAutoencoder(trainer, network.Autoencoder, config.Grid, data);
-            TrainPrior(trainer, network, config.Grid, data);
-            return new VqVaeTransformer(_host, config, network, trainer.Device);
+            VqVaeNetwork network = trainer.CreateNetwork(definition.CreateNetwork);
+            TrainAutoencoder(trainer, network.Autoencoder, definition.Architecture.Grid, data);
+            TrainPrior(trainer, network, definition.Architecture.Grid, data);
+            return new VqVaeTransformer(_host, definition, network, trainer.Device);
         });
     }
 
@@ -89,7 +89,7 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
         ColumnTypes.CheckFeatures(inputSchema, _options.InputColumnName);
-        return OutputColumn.Promise(inputSchema, VqVaeTransformer.OutputColumns(_options));
+        return OutputColumn.Promise(inputSchema, VqVaeTransformer.OutputColumns(VqVaeColumns.Of(_options)));
     }
 
     private void TrainAutoencoder(Trainer trainer, VqVaeAutoencoder autoencoder, CodeGrid grid, TrainingData data)
@@ -98,7 +98,7 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         var variance = new Lazy<double>(() =>
             Variance(trainer.Run, data.Rows.Batches(_options.TransformBatchSize, shuffle: false, trainer.Seed, trainer.Device)));
         var phase = new TrainingPhase(
-            trainer.Prepare("vqvae", autoencoder), data.Batches, new VqVaeObjective(autoencoder, grid, _options.CommitmentCost, variance).Losses);
+            trainer.Prepare("vqvae", autoencoder), data.Batches, new VqVaeObjective(autoencoder, grid, _options, variance).Losses);
         trainer.Train([phase], data.ValidationBatches, VqVaePreview.Open(trainer.Run, autoencoder, grid, data.PreviewRows));
     }
 

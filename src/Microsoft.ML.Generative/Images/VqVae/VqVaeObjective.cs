@@ -8,9 +8,9 @@ namespace Microsoft.ML.Generative.Images.VqVae;
 /// <summary>The loss of the autoencoder; it updates the codebook, too.</summary>
 /// <param name="autoencoder">The autoencoder.</param>
 /// <param name="grid">The codes of an image.</param>
-/// <param name="commitmentCost">The weight of the commitment term.</param>
+/// <param name="options">The weight of the commitment term, and how the codebook is updated.</param>
 /// <param name="variance">The variance of the data, which takes a pass over it.</param>
-internal sealed class VqVaeObjective(VqVaeAutoencoder autoencoder, CodeGrid grid, double commitmentCost, Lazy<double> variance)
+internal sealed class VqVaeObjective(VqVaeAutoencoder autoencoder, CodeGrid grid, VqVaeOptions options, Lazy<double> variance)
 {
     // Section 3.2, eq. 3 with the codebook learned by appendix A.1; means over all values, as in the authors' code.
     public Losses Losses(StepContext step, TensorBatch batch)
@@ -28,9 +28,9 @@ internal sealed class VqVaeObjective(VqVaeAutoencoder autoencoder, CodeGrid grid
         torch.Tensor commitment = torch.nn.functional.mse_loss(vectors, quantized);
         torch.Tensor perplexity = VectorQuantizer.Perplexity(quantizer.Count(codes));
         if (step.IsTraining)
-            quantizer.Learn(vectors, codes, step.Generator);
+            quantizer.Learn(vectors, codes, options.CodebookDecay, options.DeadCodeThreshold, step.Generator);
         return new Losses(
-            reconstruction.Plus(commitment, commitmentCost),
+            reconstruction.Plus(commitment, options.CommitmentCost),
             ("reconstruction", reconstruction), ("commitment", commitment), ("perplexity", perplexity));
     }
 }

@@ -78,7 +78,7 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
             var phase = new TrainingPhase(
                 trainer.Prepare("language-model", network, options), data.TrainingBatches, (_, batch) => new Losses(network.Loss(batch[0], batch[1])));
             trainer.Train([phase], data.ValidationBatches, LanguageModelPreview.Open(trainer.Run, options, codec, network));
-            return new LanguageModelTransformer(_host, new LanguageModelConfig(options, trainer.Seed), codec, network, trainer.Device);
+            return new LanguageModelTransformer(_host, LanguageModelDefinition.Of(options, trainer.Seed), codec, network, trainer.Device);
         });
     }
 
@@ -87,7 +87,7 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
         new TextColumns(_options).Check(inputSchema);
-        return OutputColumn.Promise(inputSchema, LanguageModelTransformer.OutputColumns(_options));
+        return OutputColumn.Promise(inputSchema, LanguageModelTransformer.OutputColumns(LanguageModelColumns.Of(_options)));
     }
 
     // The options as the model keeps them: with the tokenizer's vocabulary, or the base model's network.
