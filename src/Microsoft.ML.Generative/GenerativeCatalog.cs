@@ -31,7 +31,7 @@ public sealed class GenerativeCatalog
     internal GenerativeCatalog(MLContext context)
     {
         Context = context;
-        Datasets = new DatasetCatalog(this);
+        Datasets = new DatasetCatalog(context, () => DataDirectory);
     }
 
     internal MLContext Context { get; }

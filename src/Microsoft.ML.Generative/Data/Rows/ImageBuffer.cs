@@ -1,5 +1,6 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Data.Rows;
@@ -11,7 +12,7 @@ internal sealed class ImageBuffer(Func<RowBatch, torch.Tensor> compute, ImageSha
 
     public override void Compute(RowBatch batch)
     {
-        torch.Tensor bytes = compute(batch).mul(255).round().clamp(0, 255).to(torch.uint8).cpu().contiguous();
+        torch.Tensor bytes = compute(batch).Times(255).round().Within(0, 255).to(torch.uint8).cpu().contiguous();
         bytes.bytes.CopyTo(_planes);
     }
 

@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Images.Classification;
 using Microsoft.ML.Generative.Interop;
@@ -28,25 +29,25 @@ public sealed class ImageClassifierTransformer : ITransformer, IDisposable
 
     private static readonly ModelFormat _format = new("image-classifier", "GEN ICLS", LoaderSignature);
 
-    private readonly ImageClassifierConfig _config;
+    private readonly ImageClassifierDefinition _definition;
     private readonly ImageClassifierNetwork _network;
     private readonly torch.Device _device;
     private readonly RowEngine _engine;
 
-    internal ImageClassifierTransformer(IHost host, ImageClassifierConfig config, ImageClassifierNetwork network, torch.Device device)
+    internal ImageClassifierTransformer(IHost host, ImageClassifierDefinition definition, ImageClassifierNetwork network, torch.Device device)
     {
-        _config = config;
+        _definition = definition;
         _network = network;
         _device = device;
         _network.eval();
-        _engine = new RowEngine(host, this, Bind, config.Options.TransformBatchSize, network);
+        _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, network);
     }
 
     /// <summary>Classes that the model tells apart.</summary>
-    public int ClassCount => _config.ClassCount;
+    public int ClassCount => _definition.Architecture.ClassCount;
 
     /// <summary>Values in a description of an image, the column of <see cref="ImageClassifierOptions.FeaturesColumnName"/>.</summary>
-    public int FeatureSize => _config.Options.FeatureSize;
+    public int FeatureSize => _definition.Architecture.FeatureSize;
 
     bool ITransformer.IsRowToRowMapper => true;
 
@@ -58,7 +59,7 @@ public sealed class ImageClassifierTransformer : ITransformer, IDisposable
 
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
 
-    internal ImageClassifierConfig Config => _config;
+    internal ImageClassifierDefinition Definition => _definition;
 
     internal ImageClassifierNetwork Network => _network;
 
@@ -66,35 +67,35 @@ public sealed class ImageClassifierTransformer : ITransformer, IDisposable
 
     internal IDisposable Use() => _engine.Use();
 
-    internal static OutputColumn[] OutputColumns(ImageClassifierOptions options, PrimitiveDataViewType? labelType)
+    internal static OutputColumn[] OutputColumns(ImageClassifierColumns columns, PrimitiveDataViewType? labelType)
     {
-        OutputColumn predicted = new(options.PredictedLabelColumnName, NumberDataViewType.UInt32, IsVector: false)
+        OutputColumn predicted = new(columns.PredictedLabel, NumberDataViewType.UInt32, IsVector: false)
         {
             IsKey = true,
             Annotations = ScoreAnnotations.ShapeOfPredictedLabel(labelType),
         };
-        OutputColumn score = new(options.ScoreColumnName, NumberDataViewType.Single, IsVector: true) { Annotations = ScoreAnnotations.ShapeOfScores(labelType) };
-        return options.FeaturesColumnName is { } features
+        OutputColumn score = new(columns.Score, NumberDataViewType.Single, IsVector: true) { Annotations = ScoreAnnotations.ShapeOfScores(labelType) };
+        return columns.Features is { } features
             ? [predicted, score, new OutputColumn(features, NumberDataViewType.Single, IsVector: true)]
             : [predicted, score];
     }
 
     private RowMapping Bind(DataViewSchema schema)
     {
-        ImageClassifierOptions options = _config.Options;
-        var x = new TensorInput(_config.InputTensor(schema), _device);
+        ImageClassifierColumns columns = _definition.Columns;
+        var x = new TensorInput(_definition.InputTensor(schema), _device);
         var features = new RowValue<torch.Tensor>(rows => _network.Features(x.Of(rows)));
         var probabilities = new RowValue<torch.Tensor>(rows => _network.Logits(features.Of(rows)).softmax(1));
         List<RowOutput> outputs =
         [
             RowOutput.Numbers(
-                options.PredictedLabelColumnName, new KeyDataViewType(typeof(uint), ClassCount), rows => probabilities.Of(rows).argmax(1).Plus(1),
-                ScoreAnnotations.OfPredictedLabel(schema, _config.Labels)),
+                columns.PredictedLabel, new KeyDataViewType(typeof(uint), ClassCount), rows => probabilities.Of(rows).argmax(1).Plus(1),
+                ScoreAnnotations.OfPredictedLabel(schema, columns.Classes)),
             RowOutput.Numbers(
-                options.ScoreColumnName, new VectorDataViewType(NumberDataViewType.Single, ClassCount), probabilities.Of,
-                ScoreAnnotations.OfScores(schema, _config.Labels)),
+                columns.Score, new VectorDataViewType(NumberDataViewType.Single, ClassCount), probabilities.Of,
+                ScoreAnnotations.OfScores(schema, columns.Classes)),
         ];
-        if (options.FeaturesColumnName is { } name)
+        if (columns.Features is { } name)
             outputs.Add(RowOutput.Numbers(name, new VectorDataViewType(NumberDataViewType.Single, FeatureSize), features.Of));
         return new RowMapping([x], outputs);
     }
@@ -102,16 +103,16 @@ public sealed class ImageClassifierTransformer : ITransformer, IDisposable
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         using IDisposable use = _engine.Use();
-        ModelFile.Save(ctx, _format, _config, _network);
+        ModelFile.Save(ctx, _format, _definition, _network);
     }
 
     // ML.NET finds the loader by this name and signature.
     private static ImageClassifierTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
     {
         IHost host = env.Register(LoaderSignature);
-        ImageClassifierConfig config = ModelFile.LoadConfig<ImageClassifierConfig>(host, ctx, _format);
-        (ImageClassifierNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, config);
-        return new ImageClassifierTransformer(host, config, network, device);
+        ImageClassifierDefinition definition = ModelFile.LoadDefinition<ImageClassifierDefinition>(host, ctx, _format);
+        (ImageClassifierNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
+        return new ImageClassifierTransformer(host, definition, network, device);
     }
 
     /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>

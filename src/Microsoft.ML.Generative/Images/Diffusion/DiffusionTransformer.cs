@@ -33,30 +33,30 @@ public sealed class DiffusionTransformer : ITransformer, IDisposable
 
     private static readonly ModelFormat _format = new("diffusion", "GEN DIFF", LoaderSignature);
 
-    private readonly DiffusionConfig _config;
+    private readonly DiffusionDefinition _definition;
     private readonly DenoiserNetwork _network;
     private readonly torch.Device _device;
     private readonly DiffusionGenerator _generator;
     private readonly RowEngine _engine;
 
-    internal DiffusionTransformer(IHost host, DiffusionConfig config, DenoiserNetwork network, torch.Device device)
+    internal DiffusionTransformer(IHost host, DiffusionDefinition definition, DenoiserNetwork network, torch.Device device)
     {
-        _config = config;
+        _definition = definition;
         _network = network;
         _device = device;
-        _generator = new DiffusionGenerator(host, config, network, device);
+        _generator = new DiffusionGenerator(host, definition, network, device);
         _network.eval();
-        _engine = new RowEngine(host, this, Bind, config.Options.TransformBatchSize, network);
+        _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, network);
     }
 
     /// <summary>Values of a row: channels × height × width.</summary>
-    public int RowSize => _config.Shape.Size;
+    public int RowSize => _definition.Architecture.Shape.Size;
 
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
-    public int LabelCount => _config.LabelCount;
+    public int LabelCount => _definition.Architecture.LabelCount;
 
     /// <summary>Timesteps that the model was trained with: the most steps that a sampler can take.</summary>
-    public int TrainTimesteps => _config.Options.NoiseSchedule.TrainTimesteps;
+    public int TrainTimesteps => _definition.Architecture.NoiseSchedule.TrainTimesteps;
 
     bool ITransformer.IsRowToRowMapper => true;
 
@@ -142,10 +142,10 @@ public sealed class DiffusionTransformer : ITransformer, IDisposable
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         using IDisposable use = _engine.Use();
-        PretrainedDiffusion.Save(folder, _config, _network);
+        PretrainedDiffusion.Save(folder, _definition, _network);
     }
 
-    internal DiffusionConfig Config => _config;
+    internal DiffusionDefinition Definition => _definition;
 
     internal DenoiserNetwork Network => _network;
 
@@ -154,37 +154,36 @@ public sealed class DiffusionTransformer : ITransformer, IDisposable
     internal IDisposable Use() => _engine.Use();
 
     /// <summary>The columns that a training reads: images, then labels and smaller images if there are some.</summary>
-    internal static TensorColumn[] TrainingTensors(DataViewSchema schema, DiffusionConfig config)
+    internal static TensorColumn[] TrainingTensors(DataViewSchema schema, DiffusionArchitecture architecture, DiffusionColumns names)
     {
-        DiffusionOptions options = config.Options;
-        List<TensorColumn> columns = [TensorColumn.Features(schema, options.InputColumnName, config.Shape, ValueRange.Unit)];
-        if (options.LabelColumnName is { } label)
-            columns.Add(TensorColumn.Label(schema, label, config.LabelCount));
-        if (options.LowResolutionColumnName is { } low)
-            columns.Add(TensorColumn.Features(schema, low, config.LowResolution, ValueRange.Unit));
+        List<TensorColumn> columns = [TensorColumn.Features(schema, names.Input, architecture.Shape, ValueRange.Unit)];
+        if (names.Label is { } label)
+            columns.Add(TensorColumn.Label(schema, label, architecture.LabelCount));
+        if (names.LowResolution is { } low)
+            columns.Add(TensorColumn.Features(schema, low, architecture.LowResolution, ValueRange.Unit));
         return [.. columns];
     }
 
-    internal static OutputColumn[] OutputColumns(DiffusionOptions options) => [new(options.GeneratedColumnName, NumberDataViewType.Single, IsVector: true)];
+    internal static OutputColumn[] OutputColumns(DiffusionColumns columns) => [new(columns.Generated, NumberDataViewType.Single, IsVector: true)];
 
     private RowMapping Bind(DataViewSchema schema)
     {
-        DiffusionOptions options = _config.Options;
+        (DiffusionArchitecture architecture, DiffusionColumns columns) = (_definition.Architecture, _definition.Columns);
         // The image is read only where the generated one depends on it.
-        bool readsImage = options.TransformStrength < 1 || (options.SeedColumnName is null && options.LowResolutionColumnName is null);
-        TensorInput? image = readsImage ? new(TensorColumn.Features(schema, options.InputColumnName, _config.Shape, ValueRange.Unit), _device) : null;
-        TensorInput? labels = options.LabelColumnName is { } label ? new(TensorColumn.Label(schema, label, LabelCount), _device) : null;
-        TensorInput? low = options.LowResolutionColumnName is { } name
-            ? new(TensorColumn.Features(schema, name, _config.LowResolution, ValueRange.Unit), _device) : null;
-        TensorInput? seeds = options.SeedColumnName is { } seed ? new(TensorColumn.Seed(schema, seed), _device) : null;
+        bool readsImage = _definition.Defaults.TransformStrength < 1 || (columns.Seed is null && columns.LowResolution is null);
+        TensorInput? image = readsImage ? new(TensorColumn.Features(schema, columns.Input, architecture.Shape, ValueRange.Unit), _device) : null;
+        TensorInput? labels = columns.Label is { } label ? new(TensorColumn.Label(schema, label, LabelCount), _device) : null;
+        TensorInput? low = columns.LowResolution is { } name
+            ? new(TensorColumn.Features(schema, name, architecture.LowResolution, ValueRange.Unit), _device) : null;
+        TensorInput? seeds = columns.Seed is { } seed ? new(TensorColumn.Seed(schema, seed), _device) : null;
         TensorInput?[] sources = seeds is null ? [image, labels, low] : [seeds];
         return new RowMapping([image, labels, low, seeds],
         [
-            RowOutput.Numbers(options.GeneratedColumnName, _config.RowType, rows =>
+            RowOutput.Numbers(columns.Generated, architecture.RowType, rows =>
             {
-                torch.Tensor? enlarged = low is null ? null : DiffusionInputs.Enlarge(low.Of(rows), _config.Shape);
+                torch.Tensor? enlarged = low is null ? null : DiffusionInputs.Enlarge(low.Of(rows), architecture.Shape);
                 return _generator.GenerateForRows(
-                    new DiffusionInputs(torch.empty(0), labels?.Of(rows), enlarged), image?.Of(rows), rows.Keys(_config.Seed, sources));
+                    new DiffusionInputs(torch.empty(0), labels?.Of(rows), enlarged), image?.Of(rows), rows.Keys(_definition.Defaults.Seed, sources));
             }),
         ]);
     }
@@ -192,16 +191,16 @@ public sealed class DiffusionTransformer : ITransformer, IDisposable
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         using IDisposable use = _engine.Use();
-        ModelFile.Save(ctx, _format, _config, _network);
+        ModelFile.Save(ctx, _format, _definition, _network);
     }
 
     // ML.NET finds the loader by this name and signature.
     private static DiffusionTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
     {
         IHost host = env.Register(LoaderSignature);
-        DiffusionConfig config = ModelFile.LoadConfig<DiffusionConfig>(host, ctx, _format);
-        (DenoiserNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, config);
-        return new DiffusionTransformer(host, config, network, device);
+        DiffusionDefinition definition = ModelFile.LoadDefinition<DiffusionDefinition>(host, ctx, _format);
+        (DenoiserNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
+        return new DiffusionTransformer(host, definition, network, device);
     }
 
     /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>

@@ -32,30 +32,30 @@ public sealed class GanTransformer : ITransformer, IDisposable
 
     private static readonly ModelFormat _format = new("gan", "GEN GAN ", LoaderSignature);
 
-    private readonly GanConfig _config;
+    private readonly GanDefinition _definition;
     private readonly GeneratorNetwork _network;
     private readonly torch.Device _device;
     private readonly GanGenerator _generator;
     private readonly RowEngine _engine;
 
-    internal GanTransformer(IHost host, GanConfig config, GeneratorNetwork network, torch.Device device)
+    internal GanTransformer(IHost host, GanDefinition definition, GeneratorNetwork network, torch.Device device)
     {
-        _config = config;
+        _definition = definition;
         _network = network;
         _device = device;
-        _generator = new GanGenerator(host, config, network, device);
+        _generator = new GanGenerator(host, definition, network, device);
         _network.eval();
-        _engine = new RowEngine(host, this, Bind, config.Options.TransformBatchSize, network);
+        _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, network);
     }
 
     /// <summary>Dimensions of z.</summary>
-    public int LatentSize => _config.Options.LatentSize;
+    public int LatentSize => _definition.Architecture.LatentSize;
 
     /// <summary>Values of a row: channels × height × width for images.</summary>
-    public int RowSize => _config.RowSize;
+    public int RowSize => _definition.Architecture.Row.Size;
 
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
-    public int LabelCount => _config.LabelCount;
+    public int LabelCount => _definition.Architecture.LabelCount;
 
     bool ITransformer.IsRowToRowMapper => true;
 
@@ -128,50 +128,50 @@ public sealed class GanTransformer : ITransformer, IDisposable
         return _generator.Project(row, options);
     }
 
-    internal GanConfig Config => _config;
+    internal GanDefinition Definition => _definition;
 
     internal GeneratorNetwork Network => _network;
 
     /// <summary>The columns that a training reads: rows, then labels if there are some.</summary>
-    internal static TensorColumn[] TrainingTensors(DataViewSchema schema, GanOptions options, ImageShape? shape, int labelCount)
+    internal static TensorColumn[] TrainingTensors(DataViewSchema schema, GanColumns columns, ImageShape? shape, int labelCount)
     {
-        TensorColumn rows = FeatureColumn(schema, options, shape);
-        return options.LabelColumnName is { } label ? [rows, TensorColumn.Label(schema, label, labelCount)] : [rows];
+        TensorColumn rows = FeatureColumn(schema, columns, shape);
+        return columns.Label is { } label ? [rows, TensorColumn.Label(schema, label, labelCount)] : [rows];
     }
 
-    private static TensorColumn FeatureColumn(DataViewSchema schema, GanOptions options, ImageShape? shape) =>
-        TensorColumn.Features(schema, options.InputColumnName, shape, shape is null ? ValueRange.Finite : ValueRange.Unit);
+    private static TensorColumn FeatureColumn(DataViewSchema schema, GanColumns columns, ImageShape? shape) =>
+        TensorColumn.Features(schema, columns.Input, shape, shape is null ? ValueRange.Finite : ValueRange.Unit);
 
-    internal static OutputColumn[] OutputColumns(GanOptions options) => [new(options.GeneratedColumnName, NumberDataViewType.Single, IsVector: true)];
+    internal static OutputColumn[] OutputColumns(GanColumns columns) => [new(columns.Generated, NumberDataViewType.Single, IsVector: true)];
 
     private RowMapping Bind(DataViewSchema schema)
     {
-        GanOptions options = _config.Options;
-        TensorInput? seeds = options.SeedColumnName is { } seed ? new(TensorColumn.Seed(schema, seed), _device) : null;
-        TensorInput? x = seeds is null ? new(FeatureColumn(schema, options, _config.Shape), _device) : null;
-        TensorInput? labels = options.LabelColumnName is { } label ? new(TensorColumn.Label(schema, label, LabelCount), _device) : null;
+        GanColumns columns = _definition.Columns;
+        TensorInput? seeds = columns.Seed is { } seed ? new(TensorColumn.Seed(schema, seed), _device) : null;
+        TensorInput? x = seeds is null ? new(FeatureColumn(schema, columns, _definition.Architecture.Row.Image), _device) : null;
+        TensorInput? labels = columns.Label is { } label ? new(TensorColumn.Label(schema, label, LabelCount), _device) : null;
         // Where there is a seed it alone decides, so that one seed shows the same z in all classes.
         TensorInput?[] sources = seeds is null ? [labels, x] : [seeds];
         return new RowMapping([seeds, x, labels],
         [
-            RowOutput.Numbers(options.GeneratedColumnName, _config.RowType, rows => _generator.Generate(
-                LatentSamples.Of(rows.Keys(_config.Seed, sources), LatentSize, options.Truncation), labels?.Of(rows))),
+            RowOutput.Numbers(columns.Generated, _definition.Architecture.Row.Type, rows => _generator.Generate(
+                LatentSamples.Of(rows.Keys(_definition.Defaults.Seed, sources), LatentSize, _definition.Defaults.Truncation), labels?.Of(rows))),
         ]);
     }
 
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         using IDisposable use = _engine.Use();
-        ModelFile.Save(ctx, _format, _config, _network);
+        ModelFile.Save(ctx, _format, _definition, _network);
     }
 
     // ML.NET finds the loader by this name and signature.
     private static GanTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
     {
         IHost host = env.Register(LoaderSignature);
-        GanConfig config = ModelFile.LoadConfig<GanConfig>(host, ctx, _format);
-        (GeneratorNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, config);
-        return new GanTransformer(host, config, network, device);
+        GanDefinition definition = ModelFile.LoadDefinition<GanDefinition>(host, ctx, _format);
+        (GeneratorNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
+        return new GanTransformer(host, definition, network, device);
     }
 
     /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>

@@ -29,30 +29,30 @@ public sealed class VaeTransformer : ITransformer, IDisposable
     internal const string LoaderSignature = "GenerativeVae";
     internal const string GeneratedColumnName = "Generated";
 
-    private static readonly ModelFormat _format = new("vae", "GEN VAE ", LoaderSignature, Version: 0x00010002);
+    private static readonly ModelFormat _format = new("vae", "GEN VAE ", LoaderSignature);
 
-    private readonly VaeConfig _config;
+    private readonly VaeDefinition _definition;
     private readonly VaeNetwork _network;
     private readonly torch.Device _device;
     private readonly RowEngine _engine;
 
-    internal VaeTransformer(IHost host, VaeConfig config, VaeNetwork network, torch.Device device)
+    internal VaeTransformer(IHost host, VaeDefinition definition, VaeNetwork network, torch.Device device)
     {
-        _config = config;
+        _definition = definition;
         _network = network;
         _device = device;
         _network.eval();
-        _engine = new RowEngine(host, this, Bind, config.Options.TransformBatchSize, network);
+        _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, network);
     }
 
     /// <summary>Dimensions of the latent space.</summary>
-    public int LatentSize => _config.Options.LatentSize;
+    public int LatentSize => _definition.Architecture.LatentSize;
 
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
-    public int LabelCount => _config.LabelCount;
+    public int LabelCount => _definition.Architecture.LabelCount;
 
     /// <summary>Values in a row: channels × height × width for images.</summary>
-    public int RowSize => _config.InputSize;
+    public int RowSize => _definition.Architecture.Row.Size;
 
     bool ITransformer.IsRowToRowMapper => true;
 
@@ -98,7 +98,7 @@ public sealed class VaeTransformer : ITransformer, IDisposable
         using IDisposable use = _engine.Use();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        torch.Tensor x = torch.tensor(row.ToArray(), [1, .. _config.RowShape], device: _device);
+        torch.Tensor x = torch.tensor(row.ToArray(), [1, .. _definition.Architecture.Row.Dimensions], device: _device);
         return TensorMemory.ToArray<float>(_network.Encode(x, LabelsOf(label, 1)).Mean);
     }
 
@@ -169,12 +169,12 @@ public sealed class VaeTransformer : ITransformer, IDisposable
     private static float[] PriorQuantiles(int count)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        torch.Tensor probabilities = (torch.arange(count, torch.float64) + 0.5) / count;
+        torch.Tensor probabilities = TensorFactory.Range(count, torch.float64).Plus(0.5).Over(count);
         return TensorMemory.ToArray<float>(torch.special.ndtri(probabilities).to(torch.float32));
     }
 
     private MemoryDataView DecodeRows(float[] latents, int? label) =>
-        new(_engine.Host, GeneratedColumnName, _config.RowType, DecodeValues(latents, label));
+        new(_engine.Host, GeneratedColumnName, _definition.Architecture.Row.Type, DecodeValues(latents, label));
 
     private float[] DecodeValues(float[] latents, int? label)
     {
@@ -187,9 +187,9 @@ public sealed class VaeTransformer : ITransformer, IDisposable
         });
     }
 
-    private torch.Tensor? LabelsOf(int? label, long count) => label is { } known ? torch.full([count], known, torch.int64, _device) : null;
+    private torch.Tensor? LabelsOf(int? label, long count) => label is { } known ? TensorFactory.Constant([count], known, _device) : null;
 
-    internal VaeConfig Config => _config;
+    internal VaeDefinition Definition => _definition;
 
     internal VaeNetwork Network => _network;
 
@@ -198,30 +198,30 @@ public sealed class VaeTransformer : ITransformer, IDisposable
     internal IDisposable Use() => _engine.Use();
 
     /// <summary>The rows, and their labels if there are some.</summary>
-    internal static TensorColumn[] InputTensors(DataViewSchema schema, VaeOptions options, ImageShape? shape, int labelCount)
+    internal static TensorColumn[] InputTensors(DataViewSchema schema, VaeArchitecture architecture, VaeColumns columns)
     {
-        TensorColumn values = TensorColumn.Features(schema, options.InputColumnName, shape, VaeDecoderLikelihood.RangeOf(options.Likelihood));
-        return options.LabelColumnName is { } label ? [values, TensorColumn.Label(schema, label, labelCount)] : [values];
+        TensorColumn values = TensorColumn.Features(schema, columns.Input, architecture.Row.Image, VaeDecoderLikelihood.RangeOf(architecture.Likelihood));
+        return columns.Label is { } label ? [values, TensorColumn.Label(schema, label, architecture.LabelCount)] : [values];
     }
 
-    internal static OutputColumn[] OutputColumns(VaeOptions options) =>
+    internal static OutputColumn[] OutputColumns(VaeColumns columns) =>
     [
-        new(options.LatentColumnName, NumberDataViewType.Single, IsVector: true),
-        new(options.ReconstructionColumnName, NumberDataViewType.Single, IsVector: true),
-        new(options.ReconstructionErrorColumnName, NumberDataViewType.Single, IsVector: false),
-        new(options.NegativeElboColumnName, NumberDataViewType.Single, IsVector: false),
+        new(columns.Latent, NumberDataViewType.Single, IsVector: true),
+        new(columns.Reconstruction, NumberDataViewType.Single, IsVector: true),
+        new(columns.ReconstructionError, NumberDataViewType.Single, IsVector: false),
+        new(columns.NegativeElbo, NumberDataViewType.Single, IsVector: false),
     ];
 
     internal TensorColumn[] OpenColumns(DataViewSchema schema)
     {
-        TensorColumn[] columns = InputTensors(schema, _config.Options, _config.Shape, LabelCount);
+        TensorColumn[] columns = InputTensors(schema, _definition.Architecture, _definition.Columns);
         return columns[0].Elements == RowSize ? columns
             : throw new ArgumentException($"Column '{columns[0].Name}' has {columns[0].Elements} values a row; the model was trained on {RowSize}.");
     }
 
     private RowMapping Bind(DataViewSchema schema)
     {
-        VaeOptions options = _config.Options;
+        VaeColumns columns = _definition.Columns;
         TensorInput[] inputs = [.. OpenColumns(schema).Select(column => new TensorInput(column, _device))];
         TensorInput x = inputs[0];
         TensorInput? labels = inputs.ElementAtOrDefault(1);
@@ -229,16 +229,16 @@ public sealed class VaeTransformer : ITransformer, IDisposable
         var error = new RowValue<torch.Tensor>(rows =>
         {
             (torch.Tensor mean, torch.Tensor logVariance) = encoding.Of(rows);
-            torch.Tensor noise = new KeyedNoise(rows.Keys(_config.Seed, inputs), [LatentSize], _device).Next();
+            torch.Tensor noise = new KeyedNoise(rows.Keys(_definition.Defaults.Seed, inputs), [LatentSize], _device).Next();
             torch.Tensor decoded = _network.Decode(VaeNetwork.Reparameterize(mean, logVariance, noise), labels?.Of(rows));
             return _network.NegativeLogLikelihood(decoded, x.Of(rows), torch.nn.Reduction.None).sum(1);
         });
         return new RowMapping(inputs,
         [
-            RowOutput.Numbers(options.LatentColumnName, new VectorDataViewType(NumberDataViewType.Single, LatentSize), rows => encoding.Of(rows).Mean),
-            RowOutput.Numbers(options.ReconstructionColumnName, _config.RowType, rows => _network.DecodeMean(encoding.Of(rows).Mean, labels?.Of(rows))),
-            RowOutput.Numbers(options.ReconstructionErrorColumnName, NumberDataViewType.Single, error.Of),
-            RowOutput.Numbers(options.NegativeElboColumnName, NumberDataViewType.Single, rows =>
+            RowOutput.Numbers(columns.Latent, new VectorDataViewType(NumberDataViewType.Single, LatentSize), rows => encoding.Of(rows).Mean),
+            RowOutput.Numbers(columns.Reconstruction, _definition.Architecture.Row.Type, rows => _network.DecodeMean(encoding.Of(rows).Mean, labels?.Of(rows))),
+            RowOutput.Numbers(columns.ReconstructionError, NumberDataViewType.Single, error.Of),
+            RowOutput.Numbers(columns.NegativeElbo, NumberDataViewType.Single, rows =>
             {
                 (torch.Tensor mean, torch.Tensor logVariance) = encoding.Of(rows);
                 return error.Of(rows).Plus(VaeNetwork.KlDivergence(mean, logVariance).sum(1));
@@ -249,16 +249,16 @@ public sealed class VaeTransformer : ITransformer, IDisposable
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         using IDisposable use = _engine.Use();
-        ModelFile.Save(ctx, _format, _config, _network);
+        ModelFile.Save(ctx, _format, _definition, _network);
     }
 
     // ML.NET finds the loader by this name and signature.
     private static VaeTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
     {
         IHost host = env.Register(LoaderSignature);
-        VaeConfig config = ModelFile.LoadConfig<VaeConfig>(host, ctx, _format);
-        (VaeNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, config);
-        return new VaeTransformer(host, config, network, device);
+        VaeDefinition definition = ModelFile.LoadDefinition<VaeDefinition>(host, ctx, _format);
+        (VaeNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
+        return new VaeTransformer(host, definition, network, device);
     }
 
     /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>

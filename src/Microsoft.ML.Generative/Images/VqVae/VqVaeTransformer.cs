@@ -31,24 +31,24 @@ public sealed class VqVaeTransformer : ITransformer, IDisposable
 
     private static readonly ModelFormat _format = new("vq-vae", "GEN VQVA", LoaderSignature);
 
-    private readonly VqVaeConfig _config;
+    private readonly VqVaeDefinition _definition;
     private readonly VqVaeNetwork _network;
     private readonly torch.Device _device;
     private readonly CodeGrid _grid;
     private readonly RowEngine _engine;
 
-    internal VqVaeTransformer(IHost host, VqVaeConfig config, VqVaeNetwork network, torch.Device device)
+    internal VqVaeTransformer(IHost host, VqVaeDefinition definition, VqVaeNetwork network, torch.Device device)
     {
-        _config = config;
+        _definition = definition;
         _network = network;
         _device = device;
-        _grid = config.Grid;
+        _grid = definition.Architecture.Grid;
         _network.eval();
-        _engine = new RowEngine(host, this, Bind, config.Options.TransformBatchSize, network);
+        _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, network);
     }
 
     /// <summary>How many codes there are to choose from; a code is 0 to this less 1.</summary>
-    public int CodebookSize => _config.Options.CodebookSize;
+    public int CodebookSize => _definition.Architecture.CodebookSize;
 
     /// <summary>Height of an image's grid of codes.</summary>
     public int CodesHeight => _grid.Height;
@@ -57,7 +57,7 @@ public sealed class VqVaeTransformer : ITransformer, IDisposable
     public int CodesWidth => _grid.Width;
 
     /// <summary>Values in a row: channels × height × width.</summary>
-    public int RowSize => _config.Shape.Size;
+    public int RowSize => _definition.Architecture.Shape.Size;
 
     bool ITransformer.IsRowToRowMapper => true;
 
@@ -97,7 +97,7 @@ public sealed class VqVaeTransformer : ITransformer, IDisposable
         using IDisposable use = _engine.Use();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        ImageShape shape = _config.Shape;
+        ImageShape shape = _definition.Architecture.Shape;
         torch.Tensor x = torch.tensor(row.ToArray(), [1, shape.Channels, shape.Height, shape.Width], device: _device);
         return TensorMemory.ToArray<int>(_network.Autoencoder.EncodeCodes(x).to(torch.int32));
     }
@@ -137,52 +137,51 @@ public sealed class VqVaeTransformer : ITransformer, IDisposable
 
     // Pixels of p(x|z)'s mean; the network may go slightly beyond what a pixel can be.
     private torch.Tensor DecodeMean(torch.Tensor codes) =>
-        _network.Autoencoder.Decode(_network.Autoencoder.Quantizer.Vectors(codes.flatten()), _grid).clamp(0, 1);
+        _network.Autoencoder.Decode(_network.Autoencoder.Quantizer.Vectors(codes.flatten()), _grid).Within(0, 1);
 
-    private MemoryDataView Rows(float[] values) => new(_engine.Host, GeneratedColumnName, _config.Shape.VectorType(NumberDataViewType.Single), values);
+    private MemoryDataView Rows(float[] values) => new(_engine.Host, GeneratedColumnName, _definition.Architecture.Shape.VectorType(NumberDataViewType.Single), values);
 
-    internal static TensorColumn InputColumn(DataViewSchema schema, VqVaeOptions options, ImageShape shape) =>
-        TensorColumn.Features(schema, options.InputColumnName, shape, ValueRange.Unit);
+    internal static TensorColumn InputColumn(DataViewSchema schema, VqVaeDefinition definition) =>
+        TensorColumn.Features(schema, definition.Columns.Input, definition.Architecture.Shape, ValueRange.Unit);
 
-    internal static OutputColumn[] OutputColumns(VqVaeOptions options) =>
+    internal static OutputColumn[] OutputColumns(VqVaeColumns columns) =>
     [
-        new(options.CodesColumnName, NumberDataViewType.Int32, IsVector: true),
-        new(options.ReconstructionColumnName, NumberDataViewType.Single, IsVector: true),
-        new(options.ReconstructionErrorColumnName, NumberDataViewType.Single, IsVector: false),
-        new(options.NegativeLogPriorColumnName, NumberDataViewType.Single, IsVector: false),
+        new(columns.Codes, NumberDataViewType.Int32, IsVector: true),
+        new(columns.Reconstruction, NumberDataViewType.Single, IsVector: true),
+        new(columns.ReconstructionError, NumberDataViewType.Single, IsVector: false),
+        new(columns.NegativeLogPrior, NumberDataViewType.Single, IsVector: false),
     ];
 
     private RowMapping Bind(DataViewSchema schema)
     {
-        VqVaeOptions options = _config.Options;
-        var x = new TensorInput(InputColumn(schema, options, _config.Shape), _device);
+        VqVaeColumns columns = _definition.Columns;
+        var x = new TensorInput(InputColumn(schema, _definition), _device);
         var codes = new RowValue<torch.Tensor>(rows => _network.Autoencoder.EncodeCodes(x.Of(rows)));
         var reconstruction = new RowValue<torch.Tensor>(rows => DecodeMean(codes.Of(rows)));
         return new RowMapping([x],
         [
-            RowOutput.Numbers(options.CodesColumnName, new VectorDataViewType(NumberDataViewType.Int32, _grid.Height, _grid.Width), codes.Of),
-            RowOutput.Numbers(options.ReconstructionColumnName, _config.Shape.VectorType(NumberDataViewType.Single), reconstruction.Of),
+            RowOutput.Numbers(columns.Codes, new VectorDataViewType(NumberDataViewType.Int32, _grid.Height, _grid.Width), codes.Of),
+            RowOutput.Numbers(columns.Reconstruction, _definition.Architecture.Shape.VectorType(NumberDataViewType.Single), reconstruction.Of),
             RowOutput.Numbers(
-                options.ReconstructionErrorColumnName, NumberDataViewType.Single,
+                columns.ReconstructionError, NumberDataViewType.Single,
                 rows => (reconstruction.Of(rows) - x.Of(rows)).square().flatten(1).mean([1])),
-            RowOutput.Numbers(
-                options.NegativeLogPriorColumnName, NumberDataViewType.Single, rows => _network.Prior.NegativeLogLikelihood(codes.Of(rows))),
+            RowOutput.Numbers(columns.NegativeLogPrior, NumberDataViewType.Single, rows => _network.Prior.NegativeLogLikelihood(codes.Of(rows))),
         ]);
     }
 
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         using IDisposable use = _engine.Use();
-        ModelFile.Save(ctx, _format, _config, _network);
+        ModelFile.Save(ctx, _format, _definition, _network);
     }
 
     // ML.NET finds the loader by this name and signature.
     private static VqVaeTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
     {
         IHost host = env.Register(LoaderSignature);
-        VqVaeConfig config = ModelFile.LoadConfig<VqVaeConfig>(host, ctx, _format);
-        (VqVaeNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, config);
-        return new VqVaeTransformer(host, config, network, device);
+        VqVaeDefinition definition = ModelFile.LoadDefinition<VqVaeDefinition>(host, ctx, _format);
+        (VqVaeNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
+        return new VqVaeTransformer(host, definition, network, device);
     }
 
     /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>

@@ -32,23 +32,23 @@ public sealed partial class LanguageModelTransformer : ITransformer, IDisposable
 
     private static readonly ModelFormat _format = new("language-model", "GEN LANG", LoaderSignature);
 
-    private readonly LanguageModelConfig _config;
+    private readonly LanguageModelDefinition _definition;
     private readonly LanguageModelNetwork _network;
     private readonly torch.Device _device;
     private readonly RowEngine _engine;
 
-    internal LanguageModelTransformer(IHost host, LanguageModelConfig config, TextCodec codec, LanguageModelNetwork network, torch.Device device)
+    internal LanguageModelTransformer(IHost host, LanguageModelDefinition definition, TextCodec codec, LanguageModelNetwork network, torch.Device device)
     {
-        _config = config;
+        _definition = definition;
         Codec = codec;
         _network = network;
         _device = device;
         _network.eval();
-        _engine = new RowEngine(host, this, Bind, config.Options.TransformBatchSize, network);
+        _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, network);
     }
 
     /// <summary>The shape of the network.</summary>
-    public LanguageModelArchitecture Architecture => _config.Options.Architecture;
+    public LanguageModelArchitecture Architecture => _definition.Architecture;
 
     /// <summary>What turns text into tokens.</summary>
     public Tokenizer Tokenizer => Codec.Tokenizer;
@@ -109,7 +109,7 @@ public sealed partial class LanguageModelTransformer : ITransformer, IDisposable
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         using IDisposable use = _engine.Use();
-        PretrainedLanguageModel.Save(folder, _network, Codec, _config.Options.Generation);
+        PretrainedLanguageModel.Save(folder, _network, Codec, _definition.Defaults.Generation);
     }
 
     internal void CopyWeightsTo(LanguageModelNetwork network)
@@ -120,19 +120,19 @@ public sealed partial class LanguageModelTransformer : ITransformer, IDisposable
             theirs.Tensor.copy_(own.Tensor);
     }
 
-    internal static OutputColumn[] OutputColumns(LanguageModelOptions options) => [new(options.OutputColumnName, TextDataViewType.Instance, IsVector: false)];
+    internal static OutputColumn[] OutputColumns(LanguageModelColumns columns) => [new(columns.Output, TextDataViewType.Instance, IsVector: false)];
 
     private RowMapping Bind(DataViewSchema schema)
     {
-        var prompts = new TextInput(schema, _config.Options.TransformedColumnName);
-        return new RowMapping([prompts], [RowOutput.Texts(_config.Options.OutputColumnName, rows => Complete(prompts.Of(rows), rows.Positions))]);
+        var prompts = new TextInput(schema, _definition.Columns.Input);
+        return new RowMapping([prompts], [RowOutput.Texts(_definition.Columns.Output, rows => Complete(prompts.Of(rows), rows.Positions))]);
     }
 
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         using IDisposable use = _engine.Use();
         ModelFile.Save(
-            ctx, _format, _config with { OtherEnds = Codec.OtherEnds.Count > 0 ? [.. Codec.OtherEnds] : null }, _network,
+            ctx, _format, _definition with { Defaults = _definition.Defaults with { OtherEnds = [.. Codec.OtherEnds] } }, _network,
             TokenizerFiles.Save(Tokenizer).ToDictionary(file => file.Key, file => (Action<Stream>)(stream => stream.Write(file.Value))));
     }
 
@@ -140,12 +140,12 @@ public sealed partial class LanguageModelTransformer : ITransformer, IDisposable
     private static LanguageModelTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
     {
         IHost host = env.Register(LoaderSignature);
-        LanguageModelConfig config = ModelFile.LoadConfig<LanguageModelConfig>(host, ctx, _format);
-        TextCodec codec = TextCodec.Of(TokenizerFiles.Load(TokenizerFiles.Names.ToDictionary(name => name, name => ReadFile(env, ctx, name))), 0) with { OtherEnds = config.OtherEnds ?? [] };
-        if (codec.VocabularySize > config.Options.Architecture.VocabularySize)
-            throw new InvalidDataException($"The tokenizer has {codec.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows {config.Options.Architecture.VocabularySize}.");
-        (LanguageModelNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, config);
-        return new LanguageModelTransformer(host, config, codec, network, device);
+        LanguageModelDefinition definition = ModelFile.LoadDefinition<LanguageModelDefinition>(host, ctx, _format);
+        TextCodec codec = TextCodec.Of(TokenizerFiles.Load(TokenizerFiles.Names.ToDictionary(name => name, name => ReadFile(env, ctx, name))), 0) with { OtherEnds = definition.Defaults.OtherEnds };
+        if (codec.VocabularySize > definition.Architecture.VocabularySize)
+            throw new InvalidDataException($"The tokenizer has {codec.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows {definition.Architecture.VocabularySize}.");
+        (LanguageModelNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
+        return new LanguageModelTransformer(host, definition, codec, network, device);
     }
 
     private static byte[] ReadFile(IHostEnvironment env, ModelLoadContext ctx, string name)

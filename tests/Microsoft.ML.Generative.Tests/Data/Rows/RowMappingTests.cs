@@ -2,6 +2,7 @@ using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Data.Rows;
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Transforms.Image;
 using TorchSharp;
 
@@ -65,7 +66,7 @@ public sealed class RowMappingTests
         using TestTransformer model = Create(schema =>
         {
             var text = new TextInput(schema, "Text");
-            var image = new RowValue<torch.Tensor>(rows => new KeyedNoise(rows.Keys(7, text), [3, 2, 4], torch.CPU).Next().mul(0.2).add(0.5));
+            var image = new RowValue<torch.Tensor>(rows => new KeyedNoise(rows.Keys(7, text), [3, 2, 4], torch.CPU).Next().Times(0.2).Plus(0.5));
             return new RowMapping([text],
             [
                 RowOutput.Images("Image", _shape, image.Of),
