@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Images.Diffusion.Sampling;
@@ -27,9 +28,11 @@ internal sealed record DiffusionConfig(DiffusionOptions Options, ImageShape Shap
     [JsonIgnore]
     public VectorDataViewType RowType => Shape.VectorType(NumberDataViewType.Single);
 
-    /// <summary>The class of images without one, or <see langword="null"/> if the model cannot be guided.</summary>
+    /// <exception cref="ArgumentException">The parts contradict each other.</exception>
     [JsonIgnore]
-    public int? NullLabel => Options.HasNullLabel ? LabelCount : null;
+    public ConditionSet Conditions => new(
+        LabelCondition.Create(Options.LabelColumnName, LabelCount, Options.HasNullLabel),
+        ImageCondition.Create(Options.LowResolutionColumnName, LowResolution, Shape));
 
     [JsonIgnore]
     public long WeightBytes => checked(sizeof(float) * (Options.Network == DiffusionNetworkKind.UNet ? UNetSize.CountParameters(UNet) : Transformer.CountParameters()));
@@ -70,7 +73,7 @@ internal sealed record DiffusionConfig(DiffusionOptions Options, ImageShape Shap
 
     private int OutChannels => Shape.Channels * (Options.LearnsVariance ? 2 : 1);
 
-    private int ClassCount => Options.LabelColumnName is null ? 0 : LabelCount + (Options.HasNullLabel ? 1 : 0);
+    private int ClassCount => Conditions.Label?.NetworkCount ?? 0;
 
     private bool HeadSizeFits => Options.AttentionLevels.Append(Options.BlockChannels.Length - 1).All(level => Options.BlockChannels[level] % Options.AttentionHeadSize == 0);
 
@@ -95,8 +98,7 @@ internal sealed record DiffusionConfig(DiffusionOptions Options, ImageShape Shap
                     $"Images of {Shape.Width}×{Shape.Height} pixels cannot be halved {UNet.Levels - 1} times: resize them to multiples of {granularity}, or give {nameof(DiffusionOptions.BlockChannels)} fewer levels.");
         }
 
-        if (LowResolution is { } low && (!low.IsPossible || low.Channels != Shape.Channels || Shape.Height % low.Height != 0 || Shape.Width % low.Width != 0))
-            throw new ArgumentException($"Smaller images of {low} do not go with images of {Shape}: expected the same channels, and a height and width that divide theirs.");
+        _ = Conditions;
     }
 
     /// <exception cref="InvalidDataException">The parts contradict each other.</exception>
@@ -104,9 +106,6 @@ internal sealed record DiffusionConfig(DiffusionOptions Options, ImageShape Shap
     {
         Options.Validate();
         CheckShape();
-        LabelCounts.CheckColumn(LabelCount, Options.LabelColumnName);
-        if (LowResolution is null != Options.LowResolutionColumnName is null)
-            throw new ArgumentException($"the smaller images do not go with the column '{Options.LowResolutionColumnName}'");
         if (LoadedUNet is { } loaded && (loaded.InChannels != InChannels || loaded.OutChannels != OutChannels || loaded.ClassCount != ClassCount || Options.Network != DiffusionNetworkKind.UNet))
             throw new ArgumentException("the network of the folder is not one of these images");
         _ = WeightBytes;

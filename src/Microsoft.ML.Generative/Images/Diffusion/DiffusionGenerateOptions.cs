@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Schedulers;
 
 namespace Microsoft.ML.Generative;
@@ -66,6 +67,8 @@ public sealed class DiffusionGenerateOptions
     /// <summary>Stops the drawing within a step.</summary>
     public CancellationToken CancellationToken { get; set; }
 
+    internal ConditionRequest Conditions => new(Label, Labels, LowResolution);
+
     internal void Validate()
     {
         OptionChecks.AtLeast(GuidanceScale, 0);
@@ -75,8 +78,6 @@ public sealed class DiffusionGenerateOptions
         OptionChecks.Between(Eta, 0, 1);
         OptionChecks.AtLeast(BatchSize, 1);
         OptionChecks.AtLeast(PreviewInterval, 1);
-        if (Label is not null && Labels is not null)
-            throw new ArgumentException($"{nameof(Label)} and {nameof(Labels)} are both given; expected one of them.", nameof(Labels));
         if (Scheduler is not null && Sampler != DiffusionSampler.Default)
             throw new ArgumentException($"{nameof(Sampler)} and {nameof(Scheduler)} are both given; expected one of them.", nameof(Scheduler));
         if (Eta > 0 && Scheduler is not null)

@@ -140,16 +140,11 @@ public sealed class DiffusionTransformer : BatchTransformer
 
     internal override IReadOnlyList<string> InputColumns => [.. RowInputColumns(_config.Options).Select(c => c.Name)];
 
-    /// <summary>The columns that a training reads: images, then labels and smaller images if there are some.</summary>
+    /// <summary>The columns that a training reads: images, then their conditions.</summary>
     internal static TensorColumn[] TrainingTensors(DataViewSchema schema, DiffusionConfig config)
     {
-        DiffusionOptions options = config.Options;
-        List<TensorColumn> columns = [TensorColumn.Features(schema, options.InputColumnName, config.Shape, ValueRange.Unit)];
-        if (options.LabelColumnName is { } label)
-            columns.Add(TensorColumn.Label(schema, label, config.LabelCount));
-        if (options.LowResolutionColumnName is { } low)
-            columns.Add(TensorColumn.Features(schema, low, config.LowResolution, ValueRange.Unit));
-        return [.. columns];
+        TensorColumn images = TensorColumn.Features(schema, config.Options.InputColumnName, config.Shape, ValueRange.Unit);
+        return [images, .. config.Conditions.OpenColumns(schema)];
     }
 
     internal static OutputColumn[] OutputColumns(DiffusionOptions options) => [new(options.GeneratedColumnName, NumberDataViewType.Single, IsVector: true)];
@@ -195,8 +190,8 @@ public sealed class DiffusionTransformer : BatchTransformer
 
         int seedColumn = Array.IndexOf(kinds, RowInputKind.Seed);
         long[] keys = rows.Keys(_config.Seed, seedColumn >= 0 ? [seedColumn] : Enumerable.Range(0, kinds.Length));
-        torch.Tensor? low = Column(RowInputKind.LowResolution) is { } small ? DiffusionInputs.Enlarge(small, _config.Shape) : null;
-        return _generator.GenerateForRows(new DiffusionInputs(torch.empty(0), Column(RowInputKind.Label), low), Column(RowInputKind.Image), keys);
+        int firstCondition = Column(RowInputKind.Image) is null ? 0 : 1;
+        return _generator.GenerateForRows(_config.Conditions.Encode(rows.Batch.Columns, firstCondition), Column(RowInputKind.Image), keys);
     }
 
     private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _config, _network);

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Gan.Networks;
 using Microsoft.ML.Generative.Layers;
@@ -24,6 +25,10 @@ internal sealed record GanConfig(GanOptions Options, ImageShape? Shape, int RowS
 
     [JsonIgnore]
     public VectorDataViewType RowType => Shape?.VectorType(NumberDataViewType.Single) ?? new VectorDataViewType(NumberDataViewType.Single, RowSize);
+
+    /// <exception cref="ArgumentException">The parts contradict each other.</exception>
+    [JsonIgnore]
+    public ConditionSet Conditions => new(LabelCondition.Create(Options.LabelColumnName, LabelCount));
 
     [JsonIgnore]
     public GanNetworkKind Architecture => Options.Network ?? (Shape is null ? GanNetworkKind.Mlp : GanNetworkKind.Dcgan);
@@ -111,7 +116,7 @@ internal sealed record GanConfig(GanOptions Options, ImageShape? Shape, int RowS
     {
         Options.Validate();
         OptionChecks.AtLeast(RowSize, 1);
-        LabelCounts.CheckColumn(LabelCount, Options.LabelColumnName);
+        _ = Conditions;
         Shape?.CheckSize(RowSize);
         CheckShape();
     });

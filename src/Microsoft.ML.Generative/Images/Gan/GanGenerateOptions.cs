@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Conditions;
 
 namespace Microsoft.ML.Generative;
 
@@ -34,12 +35,12 @@ public sealed class GanGenerateOptions
     /// <summary>Stops the drawing within a batch.</summary>
     public CancellationToken CancellationToken { get; set; }
 
+    internal ConditionRequest Conditions => new(Label, Labels);
+
     internal void Validate()
     {
         OptionChecks.AtLeast(Truncation, GanOptions.LowestTruncation);
         OptionChecks.AtLeast(BatchSize, 1);
-        if (Label is not null && Labels is not null)
-            throw new ArgumentException($"{nameof(Label)} and {nameof(Labels)} are both given; expected one of them.", nameof(Labels));
     }
 }
 

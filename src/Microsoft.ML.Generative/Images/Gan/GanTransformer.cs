@@ -157,7 +157,7 @@ public sealed class GanTransformer : BatchTransformer
         // Where there is a seed it alone decides, so that one seed shows the same z in all classes.
         int[] sources = _config.Options.SeedColumnName is null && hasLabels ? [0, 1] : [hasLabels ? 1 : 0];
         torch.Tensor z = LatentSamples.Of(rows.Keys(_config.Seed, sources), LatentSize, _config.Options.Truncation);
-        return _generator.Generate(z, hasLabels ? rows.Batch[0] : null);
+        return _generator.Generate(z, _config.Conditions.Encode(rows.Batch.Columns, first: 0));
     }
 
     private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _config, _network);

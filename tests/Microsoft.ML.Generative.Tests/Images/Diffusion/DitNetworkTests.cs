@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -29,7 +30,7 @@ public class DiffusionTransformerNetworkTests
         Tensor x = randn(2, 2, 4, 6), time = tensor(new[] { 3f, 700f }), labels = tensor(new long[] { 2, 0 });
         Tensor expected = Reference(network.state_dict(), x, time, labels);
         Assert.Equal([2, 3, 4, 6], expected.shape);
-        Assert.True((network.Forward(x, time, labels) - expected).abs().max().ToDouble() < 1e-4);
+        Assert.True((network.Forward(x, time, new ConditionValues(labels)) - expected).abs().max().ToDouble() < 1e-4);
     }
 
     [Fact]
@@ -52,7 +53,7 @@ public class DiffusionTransformerNetworkTests
     {
         using DisposeScope scope = NewDisposeScope();
         using DitNetwork network = new DitNetwork(Tiny);
-        Assert.Equal(0, network.Forward(randn(1, 2, 4, 6), zeros(1), zeros(1, ScalarType.Int64)).abs().max().ToDouble());
+        Assert.Equal(0, network.Forward(randn(1, 2, 4, 6), zeros(1), new ConditionValues(zeros(1, ScalarType.Int64))).abs().max().ToDouble());
     }
 
     // Figure 3, patch by patch.

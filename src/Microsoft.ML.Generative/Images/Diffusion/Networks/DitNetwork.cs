@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
@@ -37,15 +38,15 @@ internal sealed class DitNetwork : DenoiserNetwork
         Initialize();
     }
 
-    public override Tensor Forward(Tensor x, Tensor time, Tensor? labels)
+    public override Tensor Forward(Tensor x, Tensor time, ConditionValues conditions)
     {
         (int patch, long rows, long columns) = (_config.PatchSize, _config.Height / _config.PatchSize, _config.Width / _config.PatchSize);
         Tensor condition = this.time.call(Sinusoids.Of(time, DitArchitecture.FrequencySize));
         if (classes is not null)
-            condition = condition.Plus(classes.call(labels!));
+            condition = condition.Plus(classes.call(conditions.Labels!));
         condition = F.silu(condition).unsqueeze(1); // [batch, 1, width]
 
-        Tensor tokens = x.view(-1, _config.InChannels, rows, patch, columns, patch)
+        Tensor tokens = conditions.Beside(x).view(-1, _config.InChannels, rows, patch, columns, patch)
             .permute(0, 2, 4, 1, 3, 5).reshape(-1, rows * columns, (long)_config.InChannels * patch * patch); // [batch, patches, channels × pixels]
         Tensor h = patches.call(tokens).Plus(Positions(rows, columns, x.device));
         foreach (DitBlock block in blocks)

@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
@@ -47,18 +48,19 @@ internal sealed class UNetNetwork : DenoiserNetwork
 
     public UNetArchitecture Config { get; }
 
-    public override Tensor Forward(Tensor x, Tensor time, Tensor? labels)
+    public override Tensor Forward(Tensor x, Tensor time, ConditionValues conditions)
     {
+        x = conditions.Beside(x);
         if (Config.CenterInputSample)
             x = x.Times(2).Plus(-1);
         Tensor embedding = time_embedding.call(time_proj is null
             ? Sinusoids.Of(time, Config.BlockOutChannels[0], Config.FlipSinToCos, Config.FrequencyShift)
             : time_proj.call(time.to(ScalarType.Int64)));
         if (class_embedding is not null)
-            embedding = embedding.Plus(class_embedding.call(labels!));
+            embedding = embedding.Plus(class_embedding.call(conditions.Labels!));
         // Every residual block begins with it.
         embedding = UNetMath.Activate(embedding, Config.Activation);
-        Tensor? context = context_embedding?.call(labels!).view(x.size(0), Config.ContextTokens, Config.EmbeddingSize);
+        Tensor? context = context_embedding?.call(conditions.Labels!).view(x.size(0), Config.ContextTokens, Config.EmbeddingSize);
 
         x = conv_in.call(x);
         var shortcuts = new Stack<Tensor>([x]);

@@ -100,7 +100,7 @@ internal static class PretrainedDiffusion
             [SchedulerFolder] = new JsonArray("diffusers", schedulerClass),
             [NetworkFolder] = new JsonArray("diffusers", UNetConfigFile.ClassName),
         };
-        var file = new UNetConfigFile(config.UNet, config.Shape.Height, config.Shape.Width, config.NullLabel is not null);
+        var file = new UNetConfigFile(config.UNet, config.Shape.Height, config.Shape.Width, config.Conditions.Label is { HasNull: true });
 
         HuggingFaceFolder folder = HuggingFaceFolder.Create(path, Layout), networkFolder = folder.CreateComponent(NetworkFolder);
         using IDisposable noGradient = torch.no_grad();
