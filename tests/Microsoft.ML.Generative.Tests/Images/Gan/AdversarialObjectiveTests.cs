@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Tests;
 
-public class GanGameTests
+public class AdversarialObjectiveTests
 {
     private static StepContext Step(long step, Generator generator) => new(step, 1000, IsTraining: true, generator, CPU);
 
@@ -20,15 +20,15 @@ public class GanGameTests
         var config = new GanConfig(new GanOptions { LatentSize = 2, HiddenSizes = [4] }, null, 2, 0, 1);
         using GeneratorNetwork g = config.CreateGenerator();
         using DiscriminatorNetwork d = config.CreateDiscriminator();
-        AdversarialObjective game = new AdversarialObjective(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), config.Options));
+        var objective = new AdversarialObjective(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), config.Options));
 
-        game.GeneratorLosses(Step(1, generator), new TensorBatch(8)).Total.backward();
+        objective.GeneratorLosses(Step(1, generator), new TensorBatch(8)).Total.backward();
         Assert.All(d.parameters(), p => Assert.True(p.grad is null));
         Assert.All(g.parameters(), p => Assert.True(p.grad is not null));
 
         foreach (var p in g.parameters())
             p.grad = null;
-        game.DiscriminatorLosses(Step(1, generator), new TensorBatch(8, randn(8, 2))).Total.backward();
+        objective.DiscriminatorLosses(Step(1, generator), new TensorBatch(8, randn(8, 2))).Total.backward();
         Assert.All(d.parameters(), p => Assert.True(p.grad is not null));
         Assert.All(g.parameters(), p => Assert.True(p.grad is null));
     }
@@ -41,13 +41,13 @@ public class GanGameTests
         var config = new GanConfig(options, null, 2, 0, 1);
         using GeneratorNetwork g = config.CreateGenerator();
         using DiscriminatorNetwork d = config.CreateDiscriminator();
-        AdversarialObjective game = new AdversarialObjective(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        var objective = new AdversarialObjective(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
         Tensor rows = randn(8, 2);
 
         Losses At(long step)
         {
             generator.manual_seed(5);
-            return game.DiscriminatorLosses(Step(step, generator), new TensorBatch(8, rows));
+            return objective.DiscriminatorLosses(Step(step, generator), new TensorBatch(8, rows));
         }
 
         Losses without = At(3), with = At(4);
@@ -80,8 +80,8 @@ public class GanGameTests
         var config = new GanConfig(options, new ImageShape(1, 16, 16), 256, 0, 1);
         using var g = new Always(zeros(4, 1, 16, 16));
         using var d = new Watching();
-        AdversarialObjective game = new AdversarialObjective(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
-        game.DiscriminatorLosses(Step(1, generator), new TensorBatch(4, tensor([1f, 1, 1, 0]).view(4, 1, 1, 1).expand(4, 1, 16, 16)));
+        var objective = new AdversarialObjective(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        objective.DiscriminatorLosses(Step(1, generator), new TensorBatch(4, tensor([1f, 1, 1, 0]).view(4, 1, 1, 1).expand(4, 1, 16, 16)));
         Assert.Equal(expected, d.AugmentationProbability.ToDouble(), 5);
     }
 
@@ -113,16 +113,16 @@ public class GanGameTests
         var config = new GanConfig(options, shape, (int)real[0].numel(), 0, 1);
         using var g = new Always(generated);
         using var d = new Watching();
-        AdversarialObjective game = new AdversarialObjective(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
-        game.DiscriminatorLosses(Step(step, generator), new TensorBatch((int)real.size(0), real));
-        game.GeneratorLosses(Step(step, generator), new TensorBatch((int)real.size(0)));
+        var objective = new AdversarialObjective(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        objective.DiscriminatorLosses(Step(step, generator), new TensorBatch((int)real.size(0), real));
+        objective.GeneratorLosses(Step(step, generator), new TensorBatch((int)real.size(0)));
         return d.Rows;
     }
 
     [Theory]
-    [InlineData("won", "R1Weight")]
-    [InlineData("collapsed", "MinibatchDeviation")]
-    [InlineData("collapsed within classes", "MinibatchDeviation")]
+    [InlineData("accuracy", "R1Weight")]
+    [InlineData("collapsed", "MinibatchStandardDeviation")]
+    [InlineData("collapsed within classes", "MinibatchStandardDeviation")]
     [InlineData("diverged", "Spectral")]
     public void The_log_says_what_goes_wrong_and_which_option_helps(string what, string option)
     {
@@ -143,7 +143,7 @@ public class GanGameTests
             using DisposeScope scope = NewDisposeScope();
             _ = what switch
             {
-                "won" => health.Observe(Step(step, generator), real, good, null, ones(64), -ones(64)).Count(),
+                "accuracy" => health.Observe(Step(step, generator), real, good, null, ones(64), -ones(64)).Count(),
                 "collapsed" => health.Observe(Step(step, generator), real, same, null, tie, tie).Count(),
                 "collapsed within classes" => health.Observe(Step(step, generator), real, oneEach, classes, tie, tie).Count(),
                 _ => health.Observe(Step(step, generator), real, good, null, tie * 1e5, tie * 1e5).Count(),
@@ -156,7 +156,7 @@ public class GanGameTests
     }
 
     [Fact]
-    public void A_game_in_balance_gets_no_warning()
+    public void Balanced_training_gets_no_warning()
     {
         var ml = new MLContext();
         var warnings = new List<string>();
@@ -188,7 +188,7 @@ public class GanGameTests
         var config = new GanConfig(options, new ImageShape(1, 16, 16), 256, 0, 1);
         using GeneratorNetwork g = config.CreateGenerator();
         using DiscriminatorNetwork d = config.CreateDiscriminator();
-        AdversarialObjective game = new AdversarialObjective(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        var objective = new AdversarialObjective(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
         var bias = d.named_parameters().Single(p => p.name.EndsWith("score.bias", StringComparison.Ordinal)).parameter;
 
         var weight = d.named_parameters().Single(p => p.name.EndsWith("score.weight", StringComparison.Ordinal)).parameter;
@@ -201,7 +201,7 @@ public class GanGameTests
                 bias.fill_(logit);
             }
 
-            game.DiscriminatorLosses(Step(step, generator), new TensorBatch(8, rand(8, 1, 16, 16)));
+            objective.DiscriminatorLosses(Step(step, generator), new TensorBatch(8, rand(8, 1, 16, 16)));
             return d.AugmentationProbability.ToDouble();
         }
 
