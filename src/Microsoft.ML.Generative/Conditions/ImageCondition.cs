@@ -1,6 +1,5 @@
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Conditions;
