@@ -16,19 +16,20 @@ internal sealed class DiffusionObjective : IDisposable
     /// <summary>Parts of the time whose losses are told apart.</summary>
     public const int Bands = 4;
 
-    private readonly DiffusionConfig _config;
+    private readonly DiffusionArchitecture _architecture;
+    private readonly ConditionSet _conditions;
     private readonly DiffusionOptions _options;
     private readonly DenoiserNetwork _network;
     private readonly NoiseTables? _tables;
 
-    public DiffusionObjective(DiffusionConfig config, DenoiserNetwork network, Device device)
+    public DiffusionObjective(DiffusionArchitecture architecture, ConditionSet conditions, DiffusionOptions options, DenoiserNetwork network, Device device)
     {
-        (_config, _options, _network) = (config, config.Options, network);
-        if (_options.Process == DiffusionProcess.Denoising)
-            _tables = new NoiseTables(new NoiseSchedule(_options.NoiseSchedule), device);
+        (_architecture, _conditions, _options, _network) = (architecture, conditions, options, network);
+        if (_architecture.Process == DiffusionProcess.Denoising)
+            _tables = new NoiseTables(new NoiseSchedule(_architecture.NoiseSchedule), device);
     }
 
-    private int Timesteps => _options.NoiseSchedule.TrainTimesteps;
+    private int Timesteps => _architecture.NoiseSchedule.TrainTimesteps;
 
     public Losses Losses(StepContext step, TensorBatch batch)
     {
@@ -57,7 +58,7 @@ internal sealed class DiffusionObjective : IDisposable
         Tensor noisy = _tables.Factors(timesteps).Sample(inputs.Images, noise);
         (Tensor output, Tensor? variance) = Predict(inputs, noisy, timesteps);
         Tensor squares = SquaresOf(output, Target(inputs.Images, noise, timesteps));
-        Tensor noiseSquares = _options.Prediction == PredictionType.Epsilon ? squares : SquaresOf(_tables.Factors(timesteps).Epsilon(noisy, output, _options.Prediction), noise);
+        Tensor noiseSquares = _architecture.Prediction == PredictionType.Epsilon ? squares : SquaresOf(_tables.Factors(timesteps).Epsilon(noisy, output, _architecture.Prediction), noise);
         return new DiffusionScore(squares, noiseSquares, VariationalTerms(inputs.Images, noisy, output, variance, timesteps).Times(stands));
     }
 
@@ -72,7 +73,7 @@ internal sealed class DiffusionObjective : IDisposable
     /// <summary>Rows as the network sees them: images in −1..1, in training some flipped and some without their class.</summary>
     public DiffusionInputs Prepare(StepContext step, TensorBatch batch)
     {
-        DiffusionInputs inputs = DiffusionInputs.Of(_config, batch.Columns);
+        DiffusionInputs inputs = DiffusionInputs.Of(_conditions, batch.Columns);
         if (!step.IsTraining)
             return inputs;
 
@@ -85,7 +86,7 @@ internal sealed class DiffusionObjective : IDisposable
             Tensor Flip(Tensor images) => where(flips, images.flip(3), images);
         }
 
-        if (_config.Conditions.Label is { HasNull: true } label)
+        if (_conditions.Label is { HasNull: true } label)
         {
             Tensor isDropped = rand([batch.Rows], generator: step.Generator).to(step.Device).lt(_options.LabelDropout);
             inputs = inputs with { Conditions = inputs.Conditions with { Labels = label.Drop(inputs.Conditions.Labels!, isDropped) } };
@@ -102,7 +103,7 @@ internal sealed class DiffusionObjective : IDisposable
         Tensor noisy = tables.Factors(timesteps).Sample(inputs.Images, noise);
         (Tensor output, Tensor? variance) = Predict(inputs, noisy, timesteps);
         Tensor squares = SquaresOf(output, Target(inputs.Images, noise, timesteps));
-        Tensor weighted = _options.LossWeighting == DiffusionLossWeighting.MinSnr ? squares * tables.MinSnrWeights(timesteps, _options.Prediction, _options.MinSnrGamma) : squares;
+        Tensor weighted = _options.LossWeighting == DiffusionLossWeighting.MinSnr ? squares * tables.MinSnrWeights(timesteps, _architecture.Prediction, _options.MinSnrGamma) : squares;
         if (variance is not null)
             weighted = weighted.Plus(VariationalTerms(inputs.Images, noisy, output.detach(), variance, timesteps), _options.VariationalWeight * Timesteps);
         return new DiffusionTerms(weighted, squares, positions);
@@ -111,13 +112,13 @@ internal sealed class DiffusionObjective : IDisposable
     private (Tensor Output, Tensor? Variance) Predict(DiffusionInputs inputs, Tensor noisy, Tensor timesteps)
     {
         Tensor output = _network.Forward(noisy, timesteps.to(ScalarType.Float32), inputs.Conditions);
-        if (!_options.LearnsVariance)
+        if (!_architecture.LearnsVariance)
             return (output, null);
         Tensor[] parts = output.chunk(2, 1);
         return (parts[0], parts[1]);
     }
 
-    private Tensor Target(Tensor images, Tensor noise, Tensor timesteps) => _options.Prediction switch
+    private Tensor Target(Tensor images, Tensor noise, Tensor timesteps) => _architecture.Prediction switch
     {
         PredictionType.Sample => images,
         PredictionType.Velocity => _tables!.Factors(timesteps).Velocity(images, noise),
@@ -154,7 +155,7 @@ internal sealed class DiffusionObjective : IDisposable
     {
         NoiseTables tables = _tables!;
         (Tensor trueMean, Tensor trueLogVariance) = tables.PosteriorOf(images, noisy, timesteps);
-        Tensor predicted = tables.Factors(timesteps).Image(noisy, output, _options.Prediction);
+        Tensor predicted = tables.Factors(timesteps).Image(noisy, output, _architecture.Prediction);
         // Beyond what an image can be the mean is only wrong, unless its gradient is wanted; the mean of the hybrid loss has none.
         (Tensor mean, _) = tables.PosteriorOf(predicted.clamp(-1, 1), noisy, timesteps);
         Tensor logVariance = tables.LogVariance(variance, timesteps);
@@ -216,6 +217,6 @@ internal readonly record struct DiffusionScore(Tensor Squares, Tensor? NoiseSqua
 internal readonly record struct DiffusionInputs(Tensor Images, ConditionValues Conditions)
 {
     /// <summary>From a batch's columns: images, then those of the conditions.</summary>
-    public static DiffusionInputs Of(DiffusionConfig config, IReadOnlyList<Tensor> columns) =>
-        new(PixelScale.Signed(columns[0]), config.Conditions.Encode(columns, first: 1));
+    public static DiffusionInputs Of(ConditionSet conditions, IReadOnlyList<Tensor> columns) =>
+        new(PixelScale.Signed(columns[0]), conditions.Encode(columns, first: 1));
 }

@@ -22,7 +22,7 @@ internal sealed class DitNetwork : DenoiserNetwork
 
     private readonly DitArchitecture _config;
 
-    public DitNetwork(DitArchitecture config)
+    public DitNetwork(DitArchitecture config, double dropout = 0)
         : base(nameof(DitNetwork))
     {
         _config = config;
@@ -31,7 +31,7 @@ internal sealed class DitNetwork : DenoiserNetwork
         time = new EmbeddingBlock(DitArchitecture.FrequencySize, width);
         if (config.ClassCount > 0)
             classes = nn.Embedding(config.ClassCount, width);
-        blocks = new ModuleList<DitBlock>([.. Enumerable.Range(0, config.Layers).Select(_ => new DitBlock(config))]);
+        blocks = new ModuleList<DitBlock>([.. Enumerable.Range(0, config.Layers).Select(_ => new DitBlock(config, dropout))]);
         modulation = Layer.Linear(width, 2 * width);
         head = Layer.Linear(width, (long)patch * patch * config.OutChannels);
         RegisterComponents();
@@ -93,10 +93,10 @@ internal sealed class DitBlock : nn.Module
     private readonly int _heads;
     private readonly double _dropout;
 
-    public DitBlock(DitArchitecture config)
+    public DitBlock(DitArchitecture config, double dropout)
         : base(nameof(DitBlock))
     {
-        (_heads, _dropout) = (config.Heads, config.Dropout);
+        (_heads, _dropout) = (config.Heads, dropout);
         int width = config.HiddenSize;
         queriesKeysValues = Layer.Linear(width, 3L * width);
         attentionOut = Layer.Linear(width, width);

@@ -13,15 +13,15 @@ namespace Microsoft.ML.Generative.Images.Diffusion.Sampling;
 
 /// <summary>Generates images with a trained network; varies, completes and interpolates given ones.</summary>
 /// <param name="host">Stops between steps when its context is cancelled.</param>
-/// <param name="config">The model.</param>
+/// <param name="definition">The model.</param>
 /// <param name="network">The network.</param>
 /// <param name="device">Where it is.</param>
-internal sealed class DiffusionGenerator(IHost host, DiffusionConfig config, DenoiserNetwork network, torch.Device device)
+internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definition, DenoiserNetwork network, torch.Device device)
 {
-    private readonly ImageShape _shape = config.Shape;
-    private readonly ConditionSet _conditions = config.Conditions;
+    private readonly ImageShape _shape = definition.Architecture.Shape;
+    private readonly ConditionSet _conditions = definition.Conditions;
 
-    private int TrainTimesteps => config.Options.NoiseSchedule.TrainTimesteps;
+    private int TrainTimesteps => definition.Architecture.NoiseSchedule.TrainTimesteps;
 
     /// <inheritdoc cref="DiffusionTransformer.Generate"/>
     public MemoryDataView Generate(int count, DiffusionGenerateOptions? options) => Generate(count, options, batch => batch.Loop.Generate());
@@ -69,7 +69,7 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionConfig config, Den
     /// <returns>[rows, channels, height, width] in 0..1.</returns>
     public torch.Tensor GenerateForRows(ConditionValues conditions, torch.Tensor? images, IReadOnlyList<long> keys)
     {
-        DiffusionOptions model = config.Options;
+        DiffusionDefaults model = definition.Defaults;
         var options = new DiffusionGenerateOptions { GuidanceScale = model.GuidanceScale };
         using NoiseScheduler scheduler = OpenScheduler(options);
         var loop = new DenoisingLoop(scheduler, Denoiser(conditions, options), new ImageNoise(keys, _shape, device)) { Check = host.CheckAlive };
@@ -84,7 +84,7 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionConfig config, Den
         CheckAgainstModel(count, options);
 
         long seed = SeedSequence.Choose(host, options.Seed);
-        float[] values = RowGeneration.Compute(host, count, _shape.Size, options.BatchSize ?? config.Options.TransformBatchSize, (start, rows) =>
+        float[] values = RowGeneration.Compute(host, count, _shape.Size, options.BatchSize ?? definition.Defaults.TransformBatchSize, (start, rows) =>
         {
             using NoiseScheduler scheduler = OpenScheduler(options);
             GuidedDenoiser denoiser = Denoiser(_conditions.Encode(options.Conditions, start, rows, device), options);
@@ -104,9 +104,9 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionConfig config, Den
     {
         using var scheduler = new ProbabilityFlowScheduler(new ProbabilityFlowOptions
         {
-            Schedule = config.Options.NoiseSchedule,
-            PredictionType = config.Options.Prediction,
-            IsFlowMatching = config.Options.Process == DiffusionProcess.FlowMatching,
+            Schedule = definition.Architecture.NoiseSchedule,
+            PredictionType = definition.Architecture.Prediction,
+            IsFlowMatching = definition.Architecture.Process == DiffusionProcess.FlowMatching,
             IsInverse = isInverse,
         });
         scheduler.SetTimesteps(StepsOf(options));
@@ -116,12 +116,12 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionConfig config, Den
     private GuidedDenoiser Denoiser(ConditionValues values, DiffusionGenerateOptions options) =>
         new(network, _conditions, values, options.GuidanceScale, options.GuidanceRescale);
 
-    private int StepsOf(DiffusionGenerateOptions options) => Math.Min(options.Steps ?? config.Options.Steps, TrainTimesteps);
+    private int StepsOf(DiffusionGenerateOptions options) => Math.Min(options.Steps ?? definition.Defaults.Steps, TrainTimesteps);
 
     // A scheduler for one loop, with its timesteps.
     private NoiseScheduler OpenScheduler(DiffusionGenerateOptions options)
     {
-        NoiseScheduler scheduler = options.Scheduler?.Clone() ?? DiffusionSamplers.Create(config, options.Sampler, options.Eta, options.GuidanceScale);
+        NoiseScheduler scheduler = options.Scheduler?.Clone() ?? DiffusionSamplers.Create(definition, options.Sampler, options.Eta, options.GuidanceScale);
         try
         {
             scheduler.SetTimesteps(StepsOf(options));
@@ -143,7 +143,7 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionConfig config, Den
         if (options.Steps > TrainTimesteps)
             throw new ArgumentException($"{nameof(options.Steps)} is {options.Steps}; the model has {TrainTimesteps} timesteps.", nameof(options));
         if (options.Scheduler is { } scheduler)
-            DiffusionSamplers.Check(config, scheduler);
+            DiffusionSamplers.Check(definition.Architecture, scheduler);
     }
 
     private void StopIfCancelled(DiffusionGenerateOptions options)
@@ -193,7 +193,7 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionConfig config, Den
     // [count, channels, height, width] in −1..1
     private torch.Tensor Repeat(float[] values, int count) => PixelScale.Signed(Image(values)).expand(count, -1, -1, -1).contiguous();
 
-    private MemoryDataView View(float[] values) => new(host, DiffusionTransformer.GeneratedColumnName, config.RowType, values);
+    private MemoryDataView View(float[] values) => new(host, DiffusionTransformer.GeneratedColumnName, definition.Architecture.RowType, values);
 
     /// <summary>Images that are generated together.</summary>
     /// <param name="First">The index of the first.</param>

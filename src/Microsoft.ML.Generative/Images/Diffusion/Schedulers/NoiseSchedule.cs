@@ -8,7 +8,7 @@ namespace Microsoft.ML.Generative.Schedulers;
 /// <remarks>Computed in the order and the types of diffusers, so that samplers have the same results.</remarks>
 /// <example>
 /// <code>
-/// var schedule = new NoiseSchedule(new NoiseScheduleOptions { BetaSchedule = BetaSchedule.Cosine });
+/// var schedule = new NoiseSchedule(new NoiseScheduleOptions { BetaSchedule = NoiseScheduleKind.Cosine });
 /// double signal = Math.Sqrt(schedule.AlphasCumulative[500]);   // the factor of an image half-way
 /// </code>
 /// </example>
