@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Conditions;
@@ -11,6 +12,8 @@ internal sealed record LabelCondition(string ColumnName, int Count, bool HasNull
 {
     /// <summary>The labels that the network knows, the null included.</summary>
     public int NetworkCount => Count + (HasNull ? 1 : 0);
+
+    private long Null => HasNull ? Count : throw new InvalidOperationException("The network knows no rows without a class.");
 
     /// <summary>The condition that options and a column describe, or <see langword="null"/> for a model without labels.</summary>
     /// <exception cref="ArgumentException">There are classes without a column, or a column without classes.</exception>
@@ -48,18 +51,18 @@ internal sealed record LabelCondition(string ColumnName, int Count, bool HasNull
     public Tensor Encode(Tensor values) => values;
 
     /// <inheritdoc/>
-    public Tensor NullLike(Tensor encoded) => HasNull ? full_like(encoded, Count) : throw new InvalidOperationException("The network knows no rows without a class.");
+    public Tensor NullLike(Tensor encoded) => TensorFactory.Constant(encoded.shape, Null, encoded.device);
 
     /// <summary>Replaces the labels of some rows by the null.</summary>
     /// <param name="labels">[batch].</param>
     /// <param name="isDropped">Which rows, [batch] of Bool.</param>
-    public Tensor Drop(Tensor labels, Tensor isDropped) => where(isDropped, NullLike(labels), labels);
+    public Tensor Drop(Tensor labels, Tensor isDropped) => labels.Masked(isDropped, Null);
 
     /// <summary>Samples labels, all classes equally often: [rows], on the CPU.</summary>
     public Tensor Sample(long rows, Generator generator) => randint(0, Count, [rows], ScalarType.Int64, generator: generator);
 
     /// <summary>The classes in turn: [rows].</summary>
-    public Tensor InTurn(int rows, Device device) => arange(rows, ScalarType.Int64, device).remainder(Count);
+    public Tensor InTurn(int rows, Device device) => TensorFactory.Range(rows, device: device).Remainder(Count);
 
     /// <summary>Vectors with a one in the place of the row's class and zeros elsewhere: [batch] to [batch, count].</summary>
     public static Tensor OneHot(Tensor labels, int count, ScalarType type = ScalarType.Float32) => nn.functional.one_hot(labels, count).to(type);

@@ -49,12 +49,15 @@ internal sealed class DiffusionObjective : IDisposable
     {
         long rows = inputs.Images.size(0);
         if (_tables is null)
-            return new DiffusionScore(FlowLoss(inputs, noise, full([rows], (step + 0.5) / steps, ScalarType.Float32, noise.device), isEven: true).Squares, null, null);
+        {
+            Tensor times = TensorFactory.Constant([rows], (step + 0.5) / steps, ScalarType.Float32, noise.device);
+            return new DiffusionScore(FlowLoss(inputs, noise, times, isEven: true).Squares, null, null);
+        }
 
         // A time stands for those up to the next; the first timestep, which is told in another way, for itself only.
         int timestep = (int)((long)step * Timesteps / steps), next = (int)((step + 1L) * Timesteps / steps);
         int stands = step == 0 ? 1 : next - timestep + (step == 1 ? timestep - 1 : 0);
-        Tensor timesteps = full([rows], timestep, ScalarType.Int64, noise.device);
+        Tensor timesteps = TensorFactory.Constant([rows], timestep, noise.device);
         Tensor noisy = _tables.Factors(timesteps).Sample(inputs.Images, noise);
         (Tensor output, Tensor? variance) = Predict(inputs, noisy, timesteps);
         Tensor squares = SquaresOf(output, Target(inputs.Images, noise, timesteps));
@@ -65,7 +68,7 @@ internal sealed class DiffusionObjective : IDisposable
     /// <summary>KL(q(x[T] | x0) ‖ N(0, 1)) in nats per dimension: [batch] (Ho et al. 2020, eq. 5).</summary>
     public Tensor PriorTerms(Tensor images)
     {
-        Tensor last = full([images.size(0)], Timesteps - 1, ScalarType.Int64, images.device);
+        Tensor last = TensorFactory.Constant([images.size(0)], Timesteps - 1, images.device);
         (Tensor mean, Tensor logVariance) = _tables!.Noisy(images, last);
         return GaussianDivergence(mean, logVariance, zeros_like(mean), zeros_like(logVariance)).flatten(1).mean([1]);
     }
@@ -79,7 +82,7 @@ internal sealed class DiffusionObjective : IDisposable
 
         if (_options.FlipsHorizontally)
         {
-            Tensor flips = rand([batch.Rows, 1, 1, 1], generator: step.Generator).to(step.Device).lt(0.5);
+            Tensor flips = rand([batch.Rows, 1, 1, 1], generator: step.Generator).to(step.Device).LessThan(0.5);
             ConditionValues conditions = inputs.Conditions;
             inputs = new DiffusionInputs(Flip(inputs.Images), conditions with { Image = conditions.Image is { } image ? Flip(image) : null });
 
@@ -88,7 +91,7 @@ internal sealed class DiffusionObjective : IDisposable
 
         if (_conditions.Label is { HasNull: true } label)
         {
-            Tensor isDropped = rand([batch.Rows], generator: step.Generator).to(step.Device).lt(_options.LabelDropout);
+            Tensor isDropped = rand([batch.Rows], generator: step.Generator).to(step.Device).LessThan(_options.LabelDropout);
             inputs = inputs with { Conditions = inputs.Conditions with { Labels = label.Drop(inputs.Conditions.Labels!, isDropped) } };
         }
 
@@ -99,7 +102,7 @@ internal sealed class DiffusionObjective : IDisposable
     private DiffusionTerms DenoisingLoss(DiffusionInputs inputs, Tensor noise, Tensor positions)
     {
         NoiseTables tables = _tables!;
-        Tensor timesteps = positions.Times(Timesteps).floor().clamp_max(Timesteps - 1).to(ScalarType.Int64);
+        Tensor timesteps = positions.Times(Timesteps).floor().AtMost(Timesteps - 1).to(ScalarType.Int64);
         Tensor noisy = tables.Factors(timesteps).Sample(inputs.Images, noise);
         (Tensor output, Tensor? variance) = Predict(inputs, noisy, timesteps);
         Tensor squares = SquaresOf(output, Target(inputs.Images, noise, timesteps));
@@ -131,7 +134,7 @@ internal sealed class DiffusionObjective : IDisposable
         Tensor sigma = positions;
         if (!isEven)
         {
-            Tensor normal = special.ndtri(positions.to(ScalarType.Float64).clamp(1e-6, 1 - 1e-6)).to(ScalarType.Float32);
+            Tensor normal = special.ndtri(positions.to(ScalarType.Float64).Within(1e-6, 1 - 1e-6)).to(ScalarType.Float32);
             sigma = normal.Times(_options.TimeStandardDeviation).Plus(_options.TimeMean).sigmoid();
         }
 
@@ -157,12 +160,12 @@ internal sealed class DiffusionObjective : IDisposable
         (Tensor trueMean, Tensor trueLogVariance) = tables.PosteriorOf(images, noisy, timesteps);
         Tensor predicted = tables.Factors(timesteps).Image(noisy, output, _architecture.Prediction);
         // Beyond what an image can be the mean is only wrong, unless its gradient is wanted; the mean of the hybrid loss has none.
-        (Tensor mean, _) = tables.PosteriorOf(predicted.clamp(-1, 1), noisy, timesteps);
+        (Tensor mean, _) = tables.PosteriorOf(predicted.Within(-1, 1), noisy, timesteps);
         Tensor logVariance = tables.LogVariance(variance, timesteps);
 
         Tensor divergence = GaussianDivergence(trueMean, trueLogVariance, mean, logVariance);
         Tensor likelihood = -PixelLogLikelihood(images, mean, logVariance.Times(0.5));
-        return where(timesteps.eq(0).view(-1, 1, 1, 1), likelihood, divergence).flatten(1).mean([1]);
+        return where(timesteps.EqualTo(0).view(-1, 1, 1, 1), likelihood, divergence).flatten(1).mean([1]);
     }
 
     public static Tensor GaussianDivergence(Tensor mean1, Tensor logVariance1, Tensor mean2, Tensor logVariance2) =>
@@ -174,8 +177,8 @@ internal sealed class DiffusionObjective : IDisposable
         Tensor centred = (x - mean).to(ScalarType.Float64), inverse = (-logDeviation.to(ScalarType.Float64)).exp();
         Tensor above = Cdf(inverse * centred.Plus(1.0 / 255)), below = Cdf(inverse * centred.Plus(-1.0 / 255));
         Tensor edge = ones_like(above);
-        Tensor mass = where(x.gt(0.999), edge, above) - where(x.lt(-0.999), zeros_like(below), below);
-        return mass.clamp_min(1e-12).log().to(ScalarType.Float32);
+        Tensor mass = where(x.GreaterThan(0.999), edge, above) - where(x.LessThan(-0.999), zeros_like(below), below);
+        return mass.AtLeast(1e-12).log().to(ScalarType.Float32);
 
         static Tensor Cdf(Tensor z) => special.erf(z.Times(1 / Math.Sqrt(2))).Plus(1).Times(0.5);
     }
@@ -184,7 +187,7 @@ internal sealed class DiffusionObjective : IDisposable
 
     // One time in each of as many parts as there are rows, so that a batch's loss varies less (Kingma et al. 2021, appendix I.1).
     private static Tensor Stratified(int rows, Generator generator) =>
-        rand([1], generator: generator).Plus(arange(rows, ScalarType.Float32).Times(1.0 / rows)).remainder(1);
+        rand([1], generator: generator).Plus(TensorFactory.Range(rows, ScalarType.Float32).Times(1.0 / rows)).Remainder(1);
 
     private static Tensor SquaresOf(Tensor output, Tensor target) => (output - target).square().flatten(1).mean([1]);
 
@@ -193,7 +196,7 @@ internal sealed class DiffusionObjective : IDisposable
         Tensor losses = squares.detach(), bands = positions.Times(Bands).floor();
         for (int band = 0; band < Bands; band++)
         {
-            Tensor inside = bands.eq(band);
+            Tensor inside = bands.EqualTo(band);
             if (inside.any().ToBoolean())
                 yield return (BandName(band), losses.masked_select(inside).mean());
         }

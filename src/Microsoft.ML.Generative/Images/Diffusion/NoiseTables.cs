@@ -61,7 +61,7 @@ internal sealed class NoiseTables : IDisposable
     /// <summary>Weights of rows, [batch]: Hang et al. 2023, section 3.4.</summary>
     public Tensor MinSnrWeights(Tensor timesteps, PredictionType prediction, double gamma)
     {
-        Tensor snr = _snr.index_select(0, timesteps), clipped = snr.clamp_max(gamma);
+        Tensor snr = _snr.index_select(0, timesteps), clipped = snr.AtMost(gamma);
         return prediction switch
         {
             PredictionType.Sample => clipped,

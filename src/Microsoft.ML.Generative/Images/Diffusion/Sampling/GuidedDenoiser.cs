@@ -28,12 +28,12 @@ internal sealed class GuidedDenoiser(DenoiserNetwork network, ConditionSet condi
     public GuidedDenoiser OfFirst(int count) => new(network, conditions, values.OfFirst(count), scale, rescale);
 
     private Tensor Conditional(Tensor noisy, double time) =>
-        network.Forward(noisy, full([noisy.size(0)], time, ScalarType.Float32, noisy.device), values);
+        network.Forward(noisy, TensorFactory.Constant([noisy.size(0)], time, ScalarType.Float32, noisy.device), values);
 
     private Tensor Guided(Tensor noisy, double time)
     {
         (long count, long channels) = (noisy.size(0), noisy.size(1));
-        Tensor times = full([2 * count], time, ScalarType.Float32, noisy.device);
+        Tensor times = TensorFactory.Constant([2 * count], time, ScalarType.Float32, noisy.device);
         Tensor[] outputs = network.Forward(cat([noisy, noisy], 0), times, conditions.WithNull(values)).chunk(2, 0);
         Tensor conditional = outputs[0].narrow(1, 0, channels), unconditional = outputs[1].narrow(1, 0, channels);
 
