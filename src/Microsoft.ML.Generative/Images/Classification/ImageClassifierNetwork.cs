@@ -4,7 +4,9 @@ using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
+using Conv2d = Microsoft.ML.Generative.Layers.Conv2d;
 using F = TorchSharp.torch.nn.functional;
+using Linear = Microsoft.ML.Generative.Layers.Linear;
 
 namespace Microsoft.ML.Generative.Images.Classification;
 
@@ -14,10 +16,10 @@ namespace Microsoft.ML.Generative.Images.Classification;
 /// </summary>
 internal sealed class ImageClassifierNetwork : nn.Module
 {
-    private readonly Module<Tensor, Tensor> stem;
+    private readonly Conv2d stem;
     private readonly ModuleList<ImageClassifierBlock> blocks;
     private readonly Module<Tensor, Tensor> norm;
-    private readonly Module<Tensor, Tensor> head;
+    private readonly Linear head;
 
     private readonly double _dropout;
 
@@ -25,10 +27,10 @@ internal sealed class ImageClassifierNetwork : nn.Module
         : base(nameof(ImageClassifierNetwork))
     {
         _dropout = options.Dropout;
-        stem = Layer.Conv2d(shape.Channels, options.BaseChannels, 3, padding: 1, hasBias: false);
+        stem = new Conv2d(shape.Channels, options.BaseChannels, 3, padding: 1, hasBias: false);
         blocks = new ModuleList<ImageClassifierBlock>([.. Blocks(options).Select(b => new ImageClassifierBlock(options, b.Inputs, b.Outputs, b.Stride))]);
         norm = ImageClassifierBlock.Normalization(options, options.FeatureSize);
-        head = Layer.Linear(options.FeatureSize, classCount);
+        head = new Linear(options.FeatureSize, classCount);
         RegisterComponents();
     }
 
@@ -82,10 +84,10 @@ internal sealed class ImageClassifierBlock : nn.Module<Tensor, Tensor>
     private const int ChannelsInGroup = 4;
 
     private readonly Module<Tensor, Tensor> norm1;
-    private readonly Module<Tensor, Tensor> conv1;
+    private readonly Conv2d conv1;
     private readonly Module<Tensor, Tensor> norm2;
-    private readonly Module<Tensor, Tensor> conv2;
-    private readonly Module<Tensor, Tensor>? shortcut;
+    private readonly Conv2d conv2;
+    private readonly Conv2d? shortcut;
 
     private readonly bool _isResidual;
 
@@ -94,16 +96,16 @@ internal sealed class ImageClassifierBlock : nn.Module<Tensor, Tensor>
     {
         _isResidual = options.Network == ImageClassifierNetworkKind.Residual;
         norm1 = Normalization(options, inputs);
-        conv1 = Layer.Conv2d(inputs, outputs, 3, stride, padding: 1, hasBias: false);
+        conv1 = new Conv2d(inputs, outputs, 3, stride, padding: 1, hasBias: false);
         norm2 = Normalization(options, outputs);
-        conv2 = Layer.Conv2d(outputs, outputs, 3, padding: 1, hasBias: false);
+        conv2 = new Conv2d(outputs, outputs, 3, padding: 1, hasBias: false);
         if (HasProjection(options, inputs, outputs, stride))
-            shortcut = Layer.Conv2d(inputs, outputs, 1, stride, hasBias: false);
+            shortcut = new Conv2d(inputs, outputs, 1, stride, hasBias: false);
         RegisterComponents();
 
         // What the block adds begins with nothing, so that a deep network begins as a shallow one.
         if (_isResidual)
-            init.zeros_(conv2.get_parameter("weight")!);
+            init.zeros_(conv2.Weight.Dense());
     }
 
     public static Module<Tensor, Tensor> Normalization(ImageClassifierOptions options, int channels) => options.Normalization switch

@@ -3,7 +3,10 @@ using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
+using Conv2d = Microsoft.ML.Generative.Layers.Conv2d;
+using ConvTranspose2d = Microsoft.ML.Generative.Layers.ConvTranspose2d;
 using F = TorchSharp.torch.nn.functional;
+using Linear = Microsoft.ML.Generative.Layers.Linear;
 
 namespace Microsoft.ML.Generative.Images.Gan.Networks;
 
@@ -12,10 +15,10 @@ namespace Microsoft.ML.Generative.Images.Gan.Networks;
 /// </summary>
 internal sealed class DcganGenerator : GeneratorNetwork
 {
-    private readonly nn.Module<Tensor, Tensor>? labels;
-    private readonly nn.Module<Tensor, Tensor> projection;
+    private readonly Linear? labels;
+    private readonly Linear projection;
     private readonly ModuleList<BatchNormalization> norms;
-    private readonly ModuleList<nn.Module<Tensor, Tensor>> layers;
+    private readonly ModuleList<ConvTranspose2d> layers;
 
     private readonly GanConfig _config;
     private readonly HalvedMaps _maps;
@@ -27,10 +30,10 @@ internal sealed class DcganGenerator : GeneratorNetwork
         _maps = HalvedMaps.Of(config.Shape!.Value, GanNetworkKind.Dcgan);
         int[] channels = Channels(config);
         labels = GanLayers.Embedding(config);
-        projection = GanLayers.Initialized(Layer.Linear(config.LatentInputs, (long)channels[0] * _maps.Height * _maps.Width, hasBias: false));
+        projection = GanLayers.Initialized(new Linear(config.LatentInputs, (long)channels[0] * _maps.Height * _maps.Width, hasBias: false));
         norms = [.. channels[..^1].Select(c => new BatchNormalization(c, config.NormCondition, GanLayers.InitialDeviation))];
-        layers = [.. channels.Zip(channels.Skip(1)).Select((c, i) => (nn.Module<Tensor, Tensor>)GanLayers.Initialized(
-            Layer.ConvTranspose2d(c.First, c.Second, 4, stride: 2, padding: 1, hasBias: i == _maps.Levels - 1)))];
+        layers = [.. channels.Zip(channels.Skip(1)).Select((c, i) => GanLayers.Initialized(
+            new ConvTranspose2d(c.First, c.Second, 4, stride: 2, padding: 1, hasBias: i == _maps.Levels - 1)))];
         RegisterComponents();
     }
 
@@ -63,10 +66,10 @@ internal sealed class DcganGenerator : GeneratorNetwork
 /// <summary>The discriminator of Radford et al. 2015: convolutions halve the image, with leaky ReLU between them.</summary>
 internal sealed class DcganDiscriminator : DiscriminatorNetwork
 {
-    private readonly ModuleList<nn.Module<Tensor, Tensor>> layers;
+    private readonly ModuleList<Conv2d> layers;
     private readonly ModuleList<BatchNormalization> norms;
-    private readonly nn.Module<Tensor, Tensor> score;
-    private readonly nn.Module<Tensor, Tensor>? labels;
+    private readonly Linear score;
+    private readonly Linear? labels;
 
     private readonly GanConfig _config;
 
@@ -81,12 +84,12 @@ internal sealed class DcganDiscriminator : DiscriminatorNetwork
         int[] channels = [shape.Channels + (config.ConcatenatesLabels ? 1 : 0), .. Enumerable.Range(1, maps.Levels).Select(level => HalvedMaps.Channels(options, level))];
         // The first layer has no batch normalization, so that it sees the image as it is.
         layers = [.. channels.Zip(channels.Skip(1)).Select((c, i) => GanLayers.OfDiscriminator(options, GanLayers.Initialized(
-            Layer.Conv2d(c.First, c.Second, 4, stride: 2, padding: 1, hasBias: !hasNorms || i == 0))))];
+            new Conv2d(c.First, c.Second, 4, stride: 2, padding: 1, hasBias: !hasNorms || i == 0))))];
         norms = [.. hasNorms ? channels[2..].Select(c => new BatchNormalization(c, 0, GanLayers.InitialDeviation)) : []];
         long places = maps.Height * maps.Width, features = checked(channels[^1] * places);
-        score = GanLayers.OfDiscriminator(options, GanLayers.Initialized(Layer.Linear(features + (options.MinibatchStandardDeviation ? places : 0), 1)));
+        score = GanLayers.OfDiscriminator(options, GanLayers.Initialized(new Linear(features + (options.MinibatchStandardDeviation ? places : 0), 1)));
         if (config.LabelCount > 0)
-            labels = GanLayers.OfDiscriminator(options, GanLayers.Initialized(Layer.Linear(config.LabelCount, config.ConcatenatesLabels ? shape.Height * shape.Width : features, hasBias: false)));
+            labels = GanLayers.OfDiscriminator(options, GanLayers.Initialized(new Linear(config.LabelCount, config.ConcatenatesLabels ? shape.Height * shape.Width : features, hasBias: false)));
         RegisterComponents();
     }
 

@@ -3,7 +3,9 @@ using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
+using Conv2d = Microsoft.ML.Generative.Layers.Conv2d;
 using F = TorchSharp.torch.nn.functional;
+using Linear = Microsoft.ML.Generative.Layers.Linear;
 
 namespace Microsoft.ML.Generative.Images.Gan.Networks;
 
@@ -12,11 +14,11 @@ namespace Microsoft.ML.Generative.Images.Gan.Networks;
 /// </summary>
 internal sealed class ResidualGenerator : GeneratorNetwork
 {
-    private readonly nn.Module<Tensor, Tensor>? labels;
-    private readonly nn.Module<Tensor, Tensor> projection;
+    private readonly Linear? labels;
+    private readonly Linear projection;
     private readonly ModuleList<DoublingBlock> blocks;
     private readonly BatchNormalization norm;
-    private readonly nn.Module<Tensor, Tensor> image;
+    private readonly Conv2d image;
 
     private readonly GanConfig _config;
     private readonly HalvedMaps _maps;
@@ -28,10 +30,10 @@ internal sealed class ResidualGenerator : GeneratorNetwork
         _maps = HalvedMaps.Of(config.Shape!.Value, GanNetworkKind.Residual);
         int[] channels = Channels(config);
         labels = GanLayers.Embedding(config);
-        projection = GanLayers.Xavier(Layer.Linear(config.LatentInputs, (long)channels[0] * _maps.Height * _maps.Width));
+        projection = GanLayers.Xavier(new Linear(config.LatentInputs, (long)channels[0] * _maps.Height * _maps.Width));
         blocks = [.. channels.Zip(channels.Skip(1)).Select(c => new DoublingBlock(c.First, c.Second, config.NormCondition))];
         norm = new BatchNormalization(channels[^1], config.NormCondition);
-        image = GanLayers.Xavier(Layer.Conv2d(channels[^1], config.Shape!.Value.Channels, 3, padding: 1));
+        image = GanLayers.Xavier(new Conv2d(channels[^1], config.Shape!.Value.Channels, 3, padding: 1));
         RegisterComponents();
     }
 
@@ -68,8 +70,8 @@ internal sealed class ResidualGenerator : GeneratorNetwork
 internal sealed class ResidualDiscriminator : DiscriminatorNetwork
 {
     private readonly ModuleList<HalvingBlock> blocks;
-    private readonly nn.Module<Tensor, Tensor> score;
-    private readonly nn.Module<Tensor, Tensor>? labels;
+    private readonly Linear score;
+    private readonly Linear? labels;
 
     private readonly GanConfig _config;
 
@@ -82,9 +84,9 @@ internal sealed class ResidualDiscriminator : DiscriminatorNetwork
         int levels = HalvedMaps.Of(shape, GanNetworkKind.Residual).Levels;
         int[] channels = [shape.Channels + (config.ConcatenatesLabels ? 1 : 0), .. Enumerable.Range(1, levels + 1).Select(level => HalvedMaps.Channels(options, level))];
         blocks = [.. channels.Zip(channels.Skip(1)).Select((c, i) => new HalvingBlock(options, c.First, c.Second, isFirst: i == 0, halves: i < levels))];
-        score = GanLayers.OfDiscriminator(options, GanLayers.Xavier(Layer.Linear(channels[^1] + (options.MinibatchStandardDeviation ? 1 : 0), 1)));
+        score = GanLayers.OfDiscriminator(options, GanLayers.Xavier(new Linear(channels[^1] + (options.MinibatchStandardDeviation ? 1 : 0), 1)));
         if (config.LabelCount > 0)
-            labels = GanLayers.OfDiscriminator(options, Layer.Linear(config.LabelCount, config.ConcatenatesLabels ? shape.Height * shape.Width : channels[^1], hasBias: false));
+            labels = GanLayers.OfDiscriminator(options, new Linear(config.LabelCount, config.ConcatenatesLabels ? shape.Height * shape.Width : channels[^1], hasBias: false));
         RegisterComponents();
     }
 
@@ -104,19 +106,19 @@ internal sealed class ResidualDiscriminator : DiscriminatorNetwork
 internal sealed class DoublingBlock : nn.Module
 {
     private readonly BatchNormalization norm1;
-    private readonly nn.Module<Tensor, Tensor> conv1;
+    private readonly UpsamplingConv2d conv1;
     private readonly BatchNormalization norm2;
-    private readonly nn.Module<Tensor, Tensor> conv2;
-    private readonly nn.Module<Tensor, Tensor> shortcut;
+    private readonly Conv2d conv2;
+    private readonly Conv2d shortcut;
 
     public DoublingBlock(int inputs, int outputs, int conditionSize)
         : base(nameof(DoublingBlock))
     {
         norm1 = new BatchNormalization(inputs, conditionSize);
-        conv1 = GanLayers.Xavier(Layer.UpsamplingConv2d(inputs, outputs), GanLayers.ReluGain);
+        conv1 = GanLayers.Xavier(new UpsamplingConv2d(inputs, outputs), GanLayers.ReluGain);
         norm2 = new BatchNormalization(outputs, conditionSize);
-        conv2 = GanLayers.Xavier(Layer.Conv2d(outputs, outputs, 3, padding: 1), GanLayers.ReluGain);
-        shortcut = GanLayers.Xavier(Layer.Conv2d(inputs, outputs, 1));
+        conv2 = GanLayers.Xavier(new Conv2d(outputs, outputs, 3, padding: 1), GanLayers.ReluGain);
+        shortcut = GanLayers.Xavier(new Conv2d(inputs, outputs, 1));
         RegisterComponents();
     }
 
@@ -129,16 +131,16 @@ internal sealed class DoublingBlock : nn.Module
         Tensor h = conv1.call(F.relu(norm1.Forward(x, condition)));
         h = conv2.call(F.relu(norm2.Forward(h, condition)));
         // A convolution of single pixels gives the same before the doubling as after it.
-        return h.Plus(Layer.Double(shortcut.call(x)));
+        return h.Plus(Upsampling.Nearest(shortcut.call(x)));
     }
 }
 
 /// <summary>A discriminator's block: half the height and width, or the same.</summary>
 internal sealed class HalvingBlock : nn.Module<Tensor, Tensor>
 {
-    private readonly nn.Module<Tensor, Tensor> conv1;
-    private readonly nn.Module<Tensor, Tensor> conv2;
-    private readonly nn.Module<Tensor, Tensor>? shortcut;
+    private readonly Conv2d conv1;
+    private readonly Conv2d conv2;
+    private readonly Conv2d? shortcut;
 
     private readonly bool _isFirst;
     private readonly bool _halves;
@@ -153,10 +155,10 @@ internal sealed class HalvingBlock : nn.Module<Tensor, Tensor>
     {
         (_isFirst, _halves) = (isFirst, halves);
         int between = isFirst ? outputs : inputs;
-        conv1 = GanLayers.OfDiscriminator(options, GanLayers.Xavier(Layer.Conv2d(inputs, between, 3, padding: 1), GanLayers.ReluGain));
-        conv2 = GanLayers.OfDiscriminator(options, GanLayers.Xavier(Layer.Conv2d(between, outputs, 3, padding: 1), GanLayers.ReluGain));
+        conv1 = GanLayers.OfDiscriminator(options, GanLayers.Xavier(new Conv2d(inputs, between, 3, padding: 1), GanLayers.ReluGain));
+        conv2 = GanLayers.OfDiscriminator(options, GanLayers.Xavier(new Conv2d(between, outputs, 3, padding: 1), GanLayers.ReluGain));
         if (halves || inputs != outputs)
-            shortcut = GanLayers.OfDiscriminator(options, GanLayers.Xavier(Layer.Conv2d(inputs, outputs, 1)));
+            shortcut = GanLayers.OfDiscriminator(options, GanLayers.Xavier(new Conv2d(inputs, outputs, 1)));
         RegisterComponents();
     }
 
