@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
+using Microsoft.ML.Generative.Images.Diffusion.Sampling;
 using Microsoft.ML.Generative.Schedulers;
 using Microsoft.ML.Generative.Serialization;
 

@@ -1,6 +1,7 @@
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
+using Microsoft.ML.Generative.Images.Diffusion.Sampling;
 using Microsoft.ML.Generative.Schedulers;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Generative.Training.Reporting;
@@ -49,9 +50,10 @@ internal sealed class DiffusionPreview : IDisposable
         torch.Tensor? low = _lowResolution is null ? null : DiffusionInputs.Enlarge(_lowResolution, _config.Shape);
         using NoiseScheduler scheduler = DiffusionSamplers.Create(_config, DiffusionSampler.Default, eta: 0);
         scheduler.SetTimesteps(Math.Min(Steps, scheduler.TrainTimesteps));
-        var prediction = new GuidedPrediction(_network, new DiffusionInputs(torch.empty(0), labels, low), null, 1, 0);
-        SamplingLoop drawing = new SamplingLoop(scheduler, prediction, new ImageNoise(SeedSequence.DeriveMany(_run.Seed, 0, count), _config.Shape, _run.Device)) { Check = _run.StopIfCancelled };
-        return [new TrainingImages("samples", PixelScale.Unsigned(drawing.Draw()), SamplesInRow)];
+        var denoiser = new GuidedDenoiser(_network, new DiffusionInputs(torch.empty(0), labels, low), null, 1, 0);
+        var noise = new ImageNoise(SeedSequence.DeriveMany(_run.Seed, 0, count), _config.Shape, _run.Device);
+        var loop = new DenoisingLoop(scheduler, denoiser, noise) { Check = _run.StopIfCancelled };
+        return [new TrainingImages("samples", PixelScale.Unsigned(loop.Generate()), SamplesInRow)];
     }
 
     public void Dispose() => _lowResolution?.Dispose();

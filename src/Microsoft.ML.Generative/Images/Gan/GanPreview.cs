@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.Gan.Generation;
 using Microsoft.ML.Generative.Images.Gan.Networks;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Generative.Training.Reporting;

@@ -1,5 +1,6 @@
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Diffusion;
+using Microsoft.ML.Generative.Images.Diffusion.Sampling;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Schedulers;
 using TorchSharp;

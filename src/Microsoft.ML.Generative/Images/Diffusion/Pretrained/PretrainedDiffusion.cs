@@ -3,6 +3,7 @@ using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Data.Hub;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
+using Microsoft.ML.Generative.Images.Diffusion.Sampling;
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Schedulers;

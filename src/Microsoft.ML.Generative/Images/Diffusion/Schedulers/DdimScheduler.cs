@@ -104,5 +104,7 @@ public sealed class DdimScheduler : NoiseScheduler
 
     private static float Variance(float alpha, float alphaPrevious) => (1 - alphaPrevious) / (1 - alpha) * (1 - alpha / alphaPrevious);
 
+    internal override bool CanRepeatSteps => true;
+
     private protected override double[] Choose(int steps) => TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
 }

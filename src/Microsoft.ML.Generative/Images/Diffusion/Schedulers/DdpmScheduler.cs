@@ -137,6 +137,8 @@ public sealed class DdpmScheduler : NoiseScheduler
 
     internal override bool TakesVariance => _options.VarianceType is DdpmVarianceType.Learned or DdpmVarianceType.LearnedRange;
 
+    internal override bool CanRepeatSteps => true;
+
     private protected override double[] Choose(int steps) => TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
 
     private Tensor Deviation(int timestep, Tensor? learned)

@@ -87,6 +87,8 @@ public sealed class HeunScheduler : SigmaNoiseScheduler
 
     internal override int Order => 2;
 
+    internal override bool HasOverlappingSteps => true;
+
     private protected override double[] Choose(int steps) =>
         Choose(TimestepGrid.Evenly(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset));
 

@@ -135,6 +135,8 @@ public sealed class PndmScheduler : NoiseScheduler
         return new SchedulerStep(next, sample.Plus(output, -MathF.Sqrt(rest)).Over(MathF.Sqrt(alpha)));
     }
 
+    internal override bool HasOverlappingSteps => true;
+
     private protected override double[] Choose(int steps)
     {
         double[] rising = [.. TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset).Reverse()];

@@ -2,12 +2,12 @@ using System.Runtime.InteropServices;
 using Microsoft.ML.Generative.Common;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative.Images.Gan;
+namespace Microsoft.ML.Generative.Images.Gan.Generation;
 
-/// <summary>Draws of z that belong to a key each, whatever they are drawn with.</summary>
+/// <summary>Samples of z that belong to a key each, whatever they are sampled with.</summary>
 internal static class LatentSamples
 {
-    /// <summary>Standard normal values [keys, size] on the CPU, those further from 0 than the bound drawn again.</summary>
+    /// <summary>Standard normal values [keys, size] on the CPU; with a bound, those further from 0 are sampled again.</summary>
     public static Tensor Of(IReadOnlyList<long> keys, int size, double? bound)
     {
         Tensor z = empty([keys.Count, size], dtype: ScalarType.Float32);
