@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
@@ -76,12 +77,12 @@ internal static class ModelEntries
         foreach (JsonProperty member in root.EnumerateObject())
         {
             if (member.Name is not ("format" or "model" or "config"))
-                throw new InvalidDataException($"'{Config}' has the unknown member {SafetensorsHeader.Quote(member.Name)}.");
+                throw new InvalidDataException($"'{Config}' has the unknown member {Quoted.Text(member.Name)}.");
         }
 
         JsonElement name = Member(root, "model");
         if (name.ValueKind != JsonValueKind.String || !name.ValueEquals(model))
-            throw new InvalidDataException($"'{Config}' is of the model {SafetensorsHeader.Quote(name.GetRawText())} where \"{model}\" was expected.");
+            throw new InvalidDataException($"'{Config}' is of the model {Quoted.Text(name.GetRawText())} where '{model}' was expected.");
         return ModelConfigJson.Deserialize<TConfig>(Member(root, "config"), Config);
     }
 
@@ -180,7 +181,7 @@ internal static class ModelEntries
     private static int FormatOf(JsonElement element) =>
         element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out int format) && format > 0
             ? format
-            : throw new InvalidDataException($"'format' in '{Config}' is {SafetensorsHeader.Quote(element.GetRawText())} where a positive whole number was expected.");
+            : throw new InvalidDataException($"'format' in '{Config}' is {Quoted.Text(element.GetRawText())} where a positive whole number was expected.");
 
     private static InvalidDataException Damaged(string name, Exception? inner = null) =>
         new($"'{name}' is damaged: its SHA-256 is not the one noted in '{Checksums}'.{(inner is null ? "" : " " + inner.Message)}", inner);

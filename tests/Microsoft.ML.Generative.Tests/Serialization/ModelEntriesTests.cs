@@ -94,7 +94,7 @@ public sealed class ModelEntriesTests : IDisposable
     [InlineData("""{"format":3,"model":"tiny","config":{"shape":"Oval"}}""", "shape")]
     [InlineData("""{"format":3,"model":"tiny","config":{"hiddenSizes":null}}""", "hiddenSizes")]
     [InlineData("""{"format":3,"model":"tiny","config":{},"extra":1}""", "unknown member 'extra'")]
-    [InlineData("""{"format":3,"model":"vae","config":{}}""", "where \"tiny\" was expected")]
+    [InlineData("""{"format":3,"model":"vae","config":{}}""", "where 'tiny' was expected")]
     [InlineData("""{"format":3,"model":"tiny"}""", "lacks the member 'config'")]
     [InlineData("""{"format":3,"model":"tiny","config":null}""", "null")]
     [InlineData("""{"format":3,"model":"tiny","config":[]}""", "config.json")]

@@ -95,12 +95,12 @@ internal sealed record GanConfig(GanOptions Options, ImageShape? Shape, int RowS
         string noImages = $"column '{Options.InputColumnName}' holds no images";
         GanOptions.Refuse(Shape is null && Options.Augmentation != GanAugmentations.None, nameof(GanOptions.Augmentation), Options.Augmentation, noImages);
         GanOptions.Refuse(Shape is null && Options.SampleDirectory is not null, nameof(GanOptions.SampleDirectory), Options.SampleDirectory, noImages);
-        string noConvolutions = $"networks of {nameof(GanOptions.Network)} {GanNetworkKind.Mlp} have neither convolutions nor batch normalization";
+        string noConvolutions = $"networks of kind {GanNetworkKind.Mlp} have neither convolutions nor batch normalization";
         GanOptions.Refuse(isMlp && Options.BaseChannels != GanOptions.Defaults.BaseChannels, nameof(GanOptions.BaseChannels), Options.BaseChannels, noConvolutions);
         GanOptions.Refuse(isMlp && GeneratorConditioning == GanGeneratorConditioning.BatchNormalization, nameof(GanOptions.GeneratorConditioning), GeneratorConditioning, noConvolutions);
         GanOptions.Refuse(isMlp && Options.Normalization == GanNormalization.Batch, nameof(GanOptions.DiscriminatorNormalization), Options.Normalization, noConvolutions);
         GanOptions.Refuse(!isMlp && !Options.HiddenSizes.SequenceEqual(GanOptions.Defaults.HiddenSizes), nameof(GanOptions.HiddenSizes), $"[{string.Join(", ", Options.HiddenSizes)}]",
-            $"networks of {nameof(GanOptions.Network)} {Architecture} have {nameof(GanOptions.BaseChannels)} instead");
+            $"networks of kind {Architecture} have {nameof(GanOptions.BaseChannels)} instead");
         if (Architecture != GanNetworkKind.Mlp)
             _ = HalvedMaps.Of(Shape!.Value, Architecture);
         _ = WeightBytes;

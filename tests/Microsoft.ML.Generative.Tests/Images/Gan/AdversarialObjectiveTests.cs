@@ -121,8 +121,8 @@ public class GanGameTests
 
     [Theory]
     [InlineData("won", "R1Weight")]
-    [InlineData("collapsed", "MinibatchDeviation")]
-    [InlineData("collapsed within classes", "MinibatchDeviation")]
+    [InlineData("collapsed", "MinibatchStandardDeviation")]
+    [InlineData("collapsed within classes", "MinibatchStandardDeviation")]
     [InlineData("diverged", "Spectral")]
     public void The_log_says_what_goes_wrong_and_which_option_helps(string what, string option)
     {

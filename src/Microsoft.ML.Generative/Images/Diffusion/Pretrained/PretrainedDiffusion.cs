@@ -119,11 +119,11 @@ internal static class PretrainedDiffusion
         {
             string[] found = index.Texts(part) ?? throw index.Bad($"'{part}' is missing: this is no pipeline of a network and a scheduler");
             if (found is not [_, var className] || (known.Length > 0 && className != known))
-                throw index.Bad($"'{part}' is [{string.Join(", ", found.Select(SafetensorsHeader.Quote))}]; known is [diffusers, {(known.Length > 0 ? known : "a scheduler")}]");
+                throw index.Bad($"'{part}' is [{string.Join(", ", found.Select(name => Quoted.Text(name)))}]; known is [diffusers, {(known.Length > 0 ? known : "a scheduler")}]");
         }
 
         string? other = index.Names.FirstOrDefault(name => !name.StartsWith('_') && name is not (NetworkFolder or SchedulerFolder));
-        return other is null ? true : throw index.Bad($"the pipeline has the part {SafetensorsHeader.Quote(other)}; known are {NetworkFolder} and {SchedulerFolder}");
+        return other is null ? true : throw index.Bad($"the pipeline has the part {Quoted.Text(other)}; known are {NetworkFolder} and {SchedulerFolder}");
     }
 
     private static DiffusionConfig ConfigOf(UNetConfigFile file, JsonObject scheduler, long seed, Action<string> warn)
