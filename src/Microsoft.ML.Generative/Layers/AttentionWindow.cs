@@ -1,4 +1,4 @@
-using TorchSharp;
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Layers;
@@ -18,15 +18,10 @@ internal readonly record struct AttentionWindow(int? Length)
     /// <param name="keys">Positions that are attended to: those from 0 to below this.</param>
     public Tensor Mask(Tensor positions, long keys)
     {
-        Tensor others = arange(keys, device: positions.device), own = positions.unsqueeze(-1);
+        Tensor others = TensorFactory.Range(keys, device: positions.device), own = positions.unsqueeze(-1);
         Tensor isHidden = others > own; // [.., queries, keys]
         if (Length is { } length)
-        {
-            using Scalar size = length;
-            isHidden = isHidden.logical_or(others.add(size) <= own);
-        }
-
-        using Scalar hidden = float.NegativeInfinity;
-        return zeros(isHidden.shape, device: positions.device).masked_fill(isHidden, hidden);
+            isHidden = isHidden.logical_or(others <= own.Minus(length));
+        return zeros(isHidden.shape, device: positions.device).Masked(isHidden, float.NegativeInfinity);
     }
 }

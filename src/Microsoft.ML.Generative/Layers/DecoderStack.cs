@@ -145,7 +145,7 @@ internal abstract class DecoderStack : nn.Module
     }
 
     // [time, time]
-    private Tensor Mask(long time) => MixedPrecision.Cast(Shape.Block.Window.Mask(arange(time, device: tokens.weight!.device), time));
+    private Tensor Mask(long time) => MixedPrecision.Cast(Shape.Block.Window.Mask(TensorFactory.Range(time, device: tokens.weight!.device), time));
 
     // As GPT-2 begins: 0.02 everywhere, less where residuals add up, so that their sum does not grow with the depth.
     private void Initialize()

@@ -1,5 +1,7 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.Diffusion;
 using Microsoft.ML.Generative.Schedulers;
+using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative;
 
@@ -40,7 +42,7 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     }
 
     /// <summary>
-    /// Makes the default options: 50 epochs of Adam at a learning rate of 0.0005 with warm-up and a cosine down to 0, gradients clipped to a norm of 1, a moving
+    /// Initializes options with their defaults: 50 epochs of Adam at a learning rate of 0.0005 with warm-up and a cosine down to 0, gradients clipped to a norm of 1, a moving
     /// average of the weights with decay 0.999, and products in BFloat16 where the device has instructions for it.
     /// </summary>
     public DiffusionOptions()
@@ -202,6 +204,8 @@ public sealed class DiffusionOptions : ImageTrainingOptions
 
     /// <summary>Whether the model can be guided: it learned what images without a class are like.</summary>
     internal bool HasNullLabel => LabelColumnName is not null && LabelDropout > 0;
+
+    internal override MemberHistory History => DiffusionOldFormats.Options;
 
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
 

@@ -1,4 +1,6 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.Gan;
+using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative;
 
@@ -42,7 +44,7 @@ public sealed class GanOptions : ImageTrainingOptions
     }
 
     /// <summary>
-    /// Makes the default options: 50 epochs of Adam with the rates of Radford et al. 2015 (0.0002, β 0.5 and 0.999), batches of 64, and a moving average of the
+    /// Initializes options with their defaults: 50 epochs of Adam with the rates of Radford et al. 2015 (0.0002, β 0.5 and 0.999), batches of 64, and a moving average of the
     /// generator's weights with decay 0.999.
     /// </summary>
     public GanOptions()
@@ -195,6 +197,8 @@ public sealed class GanOptions : ImageTrainingOptions
         DiscriminatorNormalization ?? (IsWasserstein ? GanNormalization.None : GanNormalization.Spectral);
 
     internal bool IsWasserstein => Objective is GanObjective.Wasserstein or GanObjective.WassersteinGradientPenalty;
+
+    internal override MemberHistory History => GanOldFormats.Options;
 
     // The epoch in which the discriminator tells best what is generated is not that of the best generator.
     internal override bool ValidationChoosesModel => false;

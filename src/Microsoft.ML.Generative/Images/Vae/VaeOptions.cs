@@ -1,4 +1,6 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.Vae;
+using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative;
 
@@ -65,7 +67,7 @@ public enum KlAnnealing
 /// });
 /// </code>
 /// </example>
-public sealed class VaeOptions : TrainingOptions
+public sealed class VaeOptions : ImageTrainingOptions
 {
     internal static new class Defaults
     {
@@ -86,7 +88,7 @@ public sealed class VaeOptions : TrainingOptions
         public const int TransformBatchSize = 256;
     }
 
-    /// <summary>Makes the default options: 10 epochs of Adam at a learning rate of 0.007 with beta2 0.99, warm-up and a cosine down to 0.</summary>
+    /// <summary>Initializes options with their defaults: 10 epochs of Adam at a learning rate of 0.007 with beta2 0.99, warm-up and a cosine down to 0.</summary>
     public VaeOptions()
     {
         Epochs = Defaults.Epochs;
@@ -192,6 +194,8 @@ public sealed class VaeOptions : TrainingOptions
 
     /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it. Default: 256.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
+
+    internal override MemberHistory History => VaeOldFormats.Options;
 
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
 

@@ -3,8 +3,8 @@ using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
-using Linear = Microsoft.ML.Generative.Layers.Linear;
 using F = TorchSharp.torch.nn.functional;
+using Linear = Microsoft.ML.Generative.Layers.Linear;
 
 namespace Microsoft.ML.Generative.Images.VqVae;
 
@@ -24,19 +24,20 @@ internal sealed class CodePriorNetwork : nn.Module
 
     private readonly CodeGrid _grid;
 
-    public CodePriorNetwork(VqVaeOptions options, CodeGrid grid)
+    public CodePriorNetwork(VqVaeArchitecture architecture)
         : base(nameof(CodePriorNetwork))
     {
+        CodeGrid grid = architecture.Grid;
         _grid = grid;
-        int width = options.PriorEmbeddingSize;
-        codes = Embedding(options.CodebookSize, width);
+        int width = architecture.PriorEmbeddingSize;
+        codes = Embedding(architecture.CodebookSize, width);
         start = new Parameter(zeros(1, 1, width));
         rows = new Parameter(zeros(grid.Height, 1, width));
         columns = new Parameter(zeros(1, grid.Width, width));
-        TransformerBlockShape block = Block(options);
-        blocks = new ModuleList<TransformerBlock>([.. Enumerable.Range(0, options.PriorLayers).Select(_ => new TransformerBlock(block))]);
+        TransformerBlockShape block = Block(architecture);
+        blocks = new ModuleList<TransformerBlock>([.. Enumerable.Range(0, architecture.PriorLayers).Select(_ => new TransformerBlock(block))]);
         norm = Normalization.Of(block);
-        head = new Linear(width, options.CodebookSize);
+        head = new Linear(width, architecture.CodebookSize);
         RegisterComponents();
 
         // Small, as GPT-2 starts: what a block adds is then not drowned by what it is added to.
@@ -45,12 +46,13 @@ internal sealed class CodePriorNetwork : nn.Module
     }
 
     /// <inheritdoc cref="VqVaeNetwork.CountParameters"/>
-    public static long CountParameters(VqVaeOptions options, CodeGrid grid)
+    public static long CountParameters(VqVaeArchitecture architecture)
     {
-        TransformerBlockShape block = Block(options);
-        Int128 width = options.PriorEmbeddingSize;
-        return checked((long)((options.CodebookSize + 1L + grid.Height + grid.Width) * width + options.PriorLayers * block.CountParameters()
-            + block.CountNormParameters() + (width + 1) * options.CodebookSize));
+        CodeGrid grid = architecture.Grid;
+        TransformerBlockShape block = Block(architecture);
+        Int128 width = architecture.PriorEmbeddingSize;
+        return checked((long)((architecture.CodebookSize + 1L + grid.Height + grid.Width) * width + architecture.PriorLayers * block.CountParameters()
+            + block.CountNormParameters() + (width + 1) * architecture.CodebookSize));
     }
 
     /// <summary>
@@ -92,13 +94,13 @@ internal sealed class CodePriorNetwork : nn.Module
 
     public AttentionCache[] NewCache(int batch) => [.. blocks.Select(b => b.NewCache(batch, _grid.Size))];
 
-    private static TransformerBlockShape Block(VqVaeOptions options) => new()
+    private static TransformerBlockShape Block(VqVaeArchitecture architecture) => new()
     {
-        EmbeddingSize = options.PriorEmbeddingSize,
-        Heads = options.PriorHeads,
-        KeyValueHeads = options.PriorHeads,
-        HeadSize = options.PriorEmbeddingSize / options.PriorHeads,
-        FeedForwardSize = 4 * options.PriorEmbeddingSize,
+        EmbeddingSize = architecture.PriorEmbeddingSize,
+        Heads = architecture.PriorHeads,
+        KeyValueHeads = architecture.PriorHeads,
+        HeadSize = architecture.PriorEmbeddingSize / architecture.PriorHeads,
+        FeedForwardSize = 4 * architecture.PriorEmbeddingSize,
     };
 
     // [codes, width]

@@ -1,4 +1,6 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.VqVae;
+using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative;
 
@@ -31,7 +33,7 @@ namespace Microsoft.ML.Generative;
 /// });
 /// </code>
 /// </example>
-public sealed class VqVaeOptions : TrainingOptions
+public sealed class VqVaeOptions : ImageTrainingOptions
 {
     internal static new class Defaults
     {
@@ -58,7 +60,7 @@ public sealed class VqVaeOptions : TrainingOptions
         public const int TransformBatchSize = 256;
     }
 
-    /// <summary>Makes the default options: 10 epochs of Adam at a learning rate of 0.002 with beta2 0.99, warm-up and a cosine down to 0.</summary>
+    /// <summary>Initializes options with their defaults: 10 epochs of Adam at a learning rate of 0.002 with beta2 0.99, warm-up and a cosine down to 0.</summary>
     public VqVaeOptions()
     {
         Epochs = Defaults.Epochs;
@@ -155,6 +157,8 @@ public sealed class VqVaeOptions : TrainingOptions
 
     /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it, up to rounding. Default: 256.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
+
+    internal override MemberHistory History => VqVaeOldFormats.Options;
 
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
 

@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -82,5 +83,5 @@ internal sealed class SpectralWeight : Weight
     // [outputs, inputs · kernel]
     private Tensor Matrix => _values.flatten(1);
 
-    private static Tensor Unit(Tensor vector) => vector / vector.norm().clamp_min(Smallest);
+    private static Tensor Unit(Tensor vector) => vector / vector.norm().AtLeast(Smallest);
 }

@@ -73,7 +73,8 @@ internal sealed class TorchDecodingSession : IDecodingSession
         {
             using DisposeScope scope = torch.NewDisposeScope();
             int start = _lengths[stream], count = Math.Min(BlockLength, tokens.Length);
-            Run(tokens[..count], torch.arange(start, start + count, device: _device).unsqueeze(0), start + count, Store, tokens.Length == count ? logits : []);
+            torch.Tensor positions = TensorFactory.Range(start, start + count, device: _device).unsqueeze(0); // [1, added]
+            Run(tokens[..count], positions, start + count, Store, tokens.Length == count ? logits : []);
             _lengths[stream] += count;
             tokens = tokens[count..];
 

@@ -80,7 +80,7 @@ internal sealed record UNetConfigFile(UNetArchitecture Network, int Height, int 
             ["downsample_padding"] = n.DownsamplePadding,
             ["downsample_type"] = n.AttentionDownsamplesByResidual ? "resnet" : "conv",
             ["upsample_type"] = n.AttentionUpsamplesByResidual ? "resnet" : "conv",
-            ["dropout"] = n.Dropout,
+            ["dropout"] = 0.0,
             ["act_fn"] = _activations.First(a => a.Value == n.Activation).Key,
             ["attention_head_dim"] = n.AttentionHeadSize,
             ["norm_num_groups"] = n.NormGroups,
@@ -133,7 +133,6 @@ internal sealed record UNetConfigFile(UNetArchitecture Network, int Height, int 
             DownsamplePadding = json.Count("downsample_padding") ?? 1,
             AttentionDownsamplesByResidual = json.Choose("downsample_type", "conv", _resizing),
             AttentionUpsamplesByResidual = json.Choose("upsample_type", "conv", _resizing),
-            Dropout = json.Number("dropout") ?? 0,
             Activation = json.Choose("act_fn", "silu", _activations),
             AttentionHeadSize = json.IsNull("attention_head_dim") ? null : json.Count("attention_head_dim") ?? 8,
             NormGroups = json.Count("norm_num_groups") ?? 32,
@@ -142,7 +141,7 @@ internal sealed record UNetConfigFile(UNetArchitecture Network, int Height, int 
             ScalesAndShifts = json.Choose("resnet_time_scale_shift", "default", new Dictionary<string, bool> { ["default"] = false, ["scale_shift"] = true }),
             ClassCount = json.Count("num_class_embeds") ?? 0,
         };
-        ModelFile.CheckConfig(network.Validate);
+        ModelFile.Check(network.Validate);
         IReadOnlyList<int> sides = json.Counts("sample_size") ?? [];
         (int height, int width) = sides is [var side] ? (side, side)
             : sides is [var h, var w] ? (h, w)

@@ -84,11 +84,11 @@ internal static class GanLayers
         return layer;
     }
 
-    /// <summary>A discriminator's layer, spectrally normalized if the options say so.</summary>
-    public static TLayer OfDiscriminator<TLayer>(GanOptions options, TLayer layer)
+    /// <summary>A discriminator's layer, spectrally normalized if its architecture says so.</summary>
+    public static TLayer OfDiscriminator<TLayer>(DiscriminatorArchitecture architecture, TLayer layer)
         where TLayer : WeightedLayer
     {
-        if (options.Normalization == GanNormalization.Spectral)
+        if (architecture.Normalization == GanNormalization.Spectral)
             SpectralWeight.Normalize(layer);
         return layer;
     }
@@ -96,18 +96,18 @@ internal static class GanLayers
     public static Tensor OneHot(Tensor labels, int classCount) => F.one_hot(labels, classCount).to(ScalarType.Float32);
 
     /// <summary>A generator's table of classes, or <see langword="null"/> if it has none.</summary>
-    public static Linear? Embedding(GanConfig config)
+    public static Linear? Embedding(GanArchitecture architecture)
     {
-        if (config.LabelCount == 0)
+        if (architecture.LabelCount == 0)
             return null;
-        Linear table = new Linear(config.LabelCount, config.Options.LabelEmbeddingSize, hasBias: false);
+        Linear table = new Linear(architecture.LabelCount, architecture.LabelEmbeddingSize, hasBias: false);
         // Beside z an embedding is as long as one value of z: what weighs more is learned first, and z left out.
-        bool isBesideLatent = config.GeneratorConditioning == GanGeneratorConditioning.Concatenation;
-        nn.init.normal_(table.Weight.Dense(), 0, isBesideLatent ? 1 / Math.Sqrt(config.Options.LabelEmbeddingSize) : 1);
+        bool isBesideLatent = architecture.Conditioning == GanGeneratorConditioning.Concatenation;
+        nn.init.normal_(table.Weight.Dense(), 0, isBesideLatent ? 1 / Math.Sqrt(architecture.LabelEmbeddingSize) : 1);
         return table;
     }
 
     /// <summary>What goes into a generator's first layer: z, [batch, latent], and what is known of the class if that is the way it is told.</summary>
-    public static Tensor BesideLatent(GanConfig config, Tensor z, Tensor? condition) =>
-        config.GeneratorConditioning == GanGeneratorConditioning.Concatenation ? cat([z, condition!], 1) : z;
+    public static Tensor BesideLatent(GanArchitecture architecture, Tensor z, Tensor? condition) =>
+        architecture.Conditioning == GanGeneratorConditioning.Concatenation ? cat([z, condition!], 1) : z;
 }

@@ -37,7 +37,7 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
             Qwen2 => ReadLlama(json, keyValueHeads: 32, contextLength: 32_768, slidingWindow: 4096),
             _ => throw json.Bad($"'model_type' is {Quoted.Text(type)}; known are {Gpt2}, {Llama}, {Mistral} and {Qwen2}"),
         };
-        ModelFile.CheckConfig(architecture.Validate);
+        ModelFile.Check(architecture.Validate);
         if (architecture.VocabularySize == 0)
             throw json.Bad("'vocab_size' is 0");
         return new HuggingFaceConfig(type, architecture) { Ends = json.Counts(EndsName) };
