@@ -1,6 +1,7 @@
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using Conv2d = Microsoft.ML.Generative.Layers.Conv2d;
@@ -12,13 +13,15 @@ namespace Microsoft.ML.Generative.Images.Gan.Networks;
 /// <summary>
 /// The residual generator of Miyato et al. 2018, appendix B.4: z is projected to small maps, which residual blocks double.
 /// </summary>
-internal sealed class ResidualGenerator : GeneratorNetwork
+internal sealed class ResidualGenerator : GeneratorNetwork, IFormerNames
 {
+    private static readonly Dictionary<string, string> _formerNames = new() { ["picture"] = nameof(output) };
+
     private readonly Linear? labels;
     private readonly Linear projection;
     private readonly ModuleList<DoublingBlock> blocks;
     private readonly BatchNormalization norm;
-    private readonly Conv2d image;
+    private readonly Conv2d output;
 
     private readonly GanArchitecture _architecture;
     private readonly HalvedMaps _maps;
@@ -33,9 +36,11 @@ internal sealed class ResidualGenerator : GeneratorNetwork
         projection = GanLayers.Xavier(new Linear(architecture.LatentInputs, (long)channels[0] * _maps.Height * _maps.Width));
         blocks = [.. channels.Zip(channels.Skip(1)).Select(c => new DoublingBlock(c.First, c.Second, architecture.NormCondition))];
         norm = new BatchNormalization(channels[^1], architecture.NormCondition);
-        image = GanLayers.Xavier(new Conv2d(channels[^1], architecture.Row.Image!.Value.Channels, 3, padding: 1));
+        output = GanLayers.Xavier(new Conv2d(channels[^1], architecture.Row.Image!.Value.Channels, 3, padding: 1));
         RegisterComponents();
     }
+
+    public IReadOnlyDictionary<string, string> FormerNames => _formerNames;
 
     public static long CountParameters(GanArchitecture architecture)
     {
@@ -52,7 +57,7 @@ internal sealed class ResidualGenerator : GeneratorNetwork
         Tensor x = projection.call(GanLayers.BesideLatent(_architecture, z, condition)).view(z.size(0), -1, _maps.Height, _maps.Width);
         foreach (DoublingBlock block in blocks)
             x = block.Forward(x, condition);
-        return image.call(F.relu(norm.Forward(x, condition))).AsFloat32().tanh();
+        return output.call(F.relu(norm.Forward(x, condition))).AsFloat32().tanh();
     }
 
     // From the smallest maps to those of the image's size.
