@@ -91,9 +91,9 @@ public class DiffusionTransformerNetworkTests
             }
 
             h += m[2] * Linear(cat(heads, 2), $"blocks.{i}.attentionOut");
-            Tensor inner = Linear(Norm(h) * (1 + m[4]) + m[3], $"blocks.{i}.perceptronIn");
+            Tensor inner = Linear(Norm(h) * (1 + m[4]) + m[3], $"blocks.{i}.feedForwardIn");
             inner = 0.5 * inner * (1 + (Math.Sqrt(2 / Math.PI) * (inner + 0.044715 * inner.pow(3))).tanh());
-            h += m[5] * Linear(inner, $"blocks.{i}.perceptronOut");
+            h += m[5] * Linear(inner, $"blocks.{i}.feedForwardOut");
         }
 
         Tensor[] last = Linear(c, "modulation").unsqueeze(1).chunk(2, 2);
