@@ -153,15 +153,11 @@ public sealed class DiffusionTransformer : ITransformer, IDisposable
 
     internal IDisposable Use() => _engine.Use();
 
-    /// <summary>The columns that a training reads: images, then labels and smaller images if there are some.</summary>
+    /// <summary>The columns that a training reads: images, then their conditions.</summary>
     internal static TensorColumn[] TrainingTensors(DataViewSchema schema, DiffusionArchitecture architecture, DiffusionColumns names)
     {
-        List<TensorColumn> columns = [TensorColumn.Features(schema, names.Input, architecture.Shape, ValueRange.Unit)];
-        if (names.Label is { } label)
-            columns.Add(TensorColumn.Label(schema, label, architecture.LabelCount));
-        if (names.LowResolution is { } low)
-            columns.Add(TensorColumn.Features(schema, low, architecture.LowResolution, ValueRange.Unit));
-        return [.. columns];
+        TensorColumn images = TensorColumn.Features(schema, names.Input, architecture.Shape, ValueRange.Unit);
+        return [images, .. names.Conditions(architecture).OpenColumns(schema)];
     }
 
     internal static OutputColumn[] OutputColumns(DiffusionColumns columns) => [new(columns.Generated, NumberDataViewType.Single, IsVector: true)];
@@ -172,19 +168,13 @@ public sealed class DiffusionTransformer : ITransformer, IDisposable
         // The image is read only where the generated one depends on it.
         bool readsImage = _definition.Defaults.TransformStrength < 1 || (columns.Seed is null && columns.LowResolution is null);
         TensorInput? image = readsImage ? new(TensorColumn.Features(schema, columns.Input, architecture.Shape, ValueRange.Unit), _device) : null;
-        TensorInput? labels = columns.Label is { } label ? new(TensorColumn.Label(schema, label, LabelCount), _device) : null;
-        TensorInput? low = columns.LowResolution is { } name
-            ? new(TensorColumn.Features(schema, name, architecture.LowResolution, ValueRange.Unit), _device) : null;
+        TensorInput[] conditions = [.. _definition.Conditions.OpenColumns(schema).Select(column => new TensorInput(column, _device))];
         TensorInput? seeds = columns.Seed is { } seed ? new(TensorColumn.Seed(schema, seed), _device) : null;
-        TensorInput?[] sources = seeds is null ? [image, labels, low] : [seeds];
-        return new RowMapping([image, labels, low, seeds],
+        TensorInput?[] sources = seeds is null ? [image, .. conditions] : [seeds];
+        return new RowMapping([image, .. conditions, seeds],
         [
-            RowOutput.Numbers(columns.Generated, architecture.RowType, rows =>
-            {
-                torch.Tensor? enlarged = low is null ? null : DiffusionInputs.Enlarge(low.Of(rows), architecture.Shape);
-                return _generator.GenerateForRows(
-                    new DiffusionInputs(torch.empty(0), labels?.Of(rows), enlarged), image?.Of(rows), rows.Keys(_definition.Defaults.Seed, sources));
-            }),
+            RowOutput.Numbers(columns.Generated, architecture.RowType, rows => _generator.GenerateForRows(
+                _definition.Conditions.Encode([.. conditions.Select(c => c.Of(rows))], first: 0), image?.Of(rows), rows.Keys(_definition.Defaults.Seed, sources))),
         ]);
     }
 

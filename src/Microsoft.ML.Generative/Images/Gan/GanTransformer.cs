@@ -132,12 +132,9 @@ public sealed class GanTransformer : ITransformer, IDisposable
 
     internal GeneratorNetwork Network => _network;
 
-    /// <summary>The columns that a training reads: rows, then labels if there are some.</summary>
-    internal static TensorColumn[] TrainingTensors(DataViewSchema schema, GanColumns columns, ImageShape? shape, int labelCount)
-    {
-        TensorColumn rows = FeatureColumn(schema, columns, shape);
-        return columns.Label is { } label ? [rows, TensorColumn.Label(schema, label, labelCount)] : [rows];
-    }
+    /// <summary>The columns that a training reads: rows, then their conditions.</summary>
+    internal static TensorColumn[] TrainingTensors(DataViewSchema schema, GanColumns columns, ImageShape? shape, int labelCount) =>
+        [FeatureColumn(schema, columns, shape), .. columns.Conditions(labelCount).OpenColumns(schema)];
 
     private static TensorColumn FeatureColumn(DataViewSchema schema, GanColumns columns, ImageShape? shape) =>
         TensorColumn.Features(schema, columns.Input, shape, shape is null ? ValueRange.Finite : ValueRange.Unit);
@@ -147,15 +144,16 @@ public sealed class GanTransformer : ITransformer, IDisposable
     private RowMapping Bind(DataViewSchema schema)
     {
         GanColumns columns = _definition.Columns;
-        TensorInput? seeds = columns.Seed is { } seed ? new(TensorColumn.Seed(schema, seed), _device) : null;
-        TensorInput? x = seeds is null ? new(FeatureColumn(schema, columns, _definition.Architecture.Row.Image), _device) : null;
-        TensorInput? labels = columns.Label is { } label ? new(TensorColumn.Label(schema, label, LabelCount), _device) : null;
+        var source = new TensorInput(
+            columns.Seed is { } seed ? TensorColumn.Seed(schema, seed) : FeatureColumn(schema, columns, _definition.Architecture.Row.Image), _device);
+        TensorInput[] conditions = [.. _definition.Conditions.OpenColumns(schema).Select(column => new TensorInput(column, _device))];
         // Where there is a seed it alone decides, so that one seed shows the same z in all classes.
-        TensorInput?[] sources = seeds is null ? [labels, x] : [seeds];
-        return new RowMapping([seeds, x, labels],
+        TensorInput[] sources = columns.Seed is null ? [.. conditions, source] : [source];
+        return new RowMapping([source, .. conditions],
         [
             RowOutput.Numbers(columns.Generated, _definition.Architecture.Row.Type, rows => _generator.Generate(
-                LatentSamples.Of(rows.Keys(_definition.Defaults.Seed, sources), LatentSize, _definition.Defaults.Truncation), labels?.Of(rows))),
+                LatentSamples.Of(rows.Keys(_definition.Defaults.Seed, sources), LatentSize, _definition.Defaults.Truncation),
+                _definition.Conditions.Encode([.. conditions.Select(c => c.Of(rows))], first: 0))),
         ]);
     }
 
