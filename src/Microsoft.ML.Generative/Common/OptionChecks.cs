@@ -3,7 +3,9 @@ using System.Runtime.CompilerServices;
 
 namespace Microsoft.ML.Generative.Common;
 
-/// <summary>Checks of options; the errors name the option, its value and what is allowed.</summary>
+/// <summary>
+/// Checks options; the errors name the option, its value and the supported values. Nullable options may be null.
+/// </summary>
 internal static class OptionChecks
 {
     public static void AtLeast<T>(T value, T lowest, [CallerArgumentExpression(nameof(value))] string name = "")
@@ -13,10 +15,23 @@ internal static class OptionChecks
             throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}; expected {lowest} or more.");
     }
 
+    public static void AtLeast<T>(T? value, T lowest, [CallerArgumentExpression(nameof(value))] string name = "")
+        where T : struct, INumber<T>
+    {
+        if (value is { } given)
+            AtLeast(given, lowest, name);
+    }
+
     public static void Positive(double value, [CallerArgumentExpression(nameof(value))] string name = "")
     {
         if (!(value > 0) || double.IsPositiveInfinity(value))
             throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}; expected more than 0.");
+    }
+
+    public static void Positive(double? value, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        if (value is { } given)
+            Positive(given, name);
     }
 
     public static void Between(double value, double lowest, double highest, [CallerArgumentExpression(nameof(value))] string name = "")
@@ -25,11 +40,24 @@ internal static class OptionChecks
             throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}; expected {lowest} to {highest}.");
     }
 
-    /// <summary>From 0 to below a bound.</summary>
+    public static void Between(double? value, double lowest, double highest, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        if (value is { } given)
+            Between(given, lowest, highest, name);
+    }
+
+    /// <summary>Checks that a value is at least 0 and below a bound.</summary>
     public static void Below(double value, double bound, [CallerArgumentExpression(nameof(value))] string name = "")
     {
         if (!(value >= 0 && value < bound))
             throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}; expected 0 to below {bound}.");
+    }
+
+    /// <summary>Checks that a value is at least 0 and below a bound.</summary>
+    public static void Below(double? value, double bound, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        if (value is { } given)
+            Below(given, bound, name);
     }
 
     public static void Defined<T>(T value, [CallerArgumentExpression(nameof(value))] string name = "")
@@ -39,13 +67,26 @@ internal static class OptionChecks
             throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}; expected one of {string.Join(", ", Enum.GetNames<T>())}.");
     }
 
+    public static void Defined<T>(T? value, [CallerArgumentExpression(nameof(value))] string name = "")
+        where T : struct, Enum
+    {
+        if (value is { } given)
+            Defined(given, name);
+    }
+
     public static void NotEmpty(string? value, [CallerArgumentExpression(nameof(value))] string name = "")
     {
         if (string.IsNullOrWhiteSpace(value))
             throw new ArgumentException($"{name} is empty; expected a name.", name);
     }
 
-    /// <summary>That output columns have names, and different ones.</summary>
+    public static void NullOrNotEmpty(string? value, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        if (value is not null)
+            NotEmpty(value, name);
+    }
+
+    /// <summary>Checks that output columns have names, and different ones.</summary>
     public static void DifferentNames(params string[] outputs)
     {
         foreach (string output in outputs)

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative;
 
@@ -160,8 +161,8 @@ public abstract class TrainingOptions
     public int? Threads { get; set; }
 
     /// <summary>
-    /// A folder to write reports to for TensorBoard: losses, learning rate, norm of the gradient and speed with each report, and images of what an
-    /// image model makes at the end of each epoch. Each network has a folder of its own in it, shown as a run. Default: none.
+    /// A folder to write reports to for TensorBoard: losses, learning rate, norm of the gradient and speed with each report, and images or texts that
+    /// the model generates at the end of each epoch. Each network has a folder of its own in it, shown as a run. Default: none.
     /// </summary>
     /// <remarks>See them with <c>tensorboard --logdir folder</c>. A resumed training goes on at its step. The trained model does not depend on it.</remarks>
     [JsonIgnore]
@@ -180,19 +181,25 @@ public abstract class TrainingOptions
     public CancellationBehavior OnCancel { get; set; } = CancellationBehavior.Throw;
 
     /// <summary><see cref="MemoryBudget"/>, or its default.</summary>
-    internal long RowMemory => MemoryBudget ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
+    internal long RowMemory => MemoryBudget ?? DefaultRowMemory;
+
+    /// <summary>Bytes that rows may take where nothing else is said: half of what the process may have.</summary>
+    internal static long DefaultRowMemory => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
+
+    /// <summary>What options were called in earlier versions, for checkpoints.</summary>
+    internal virtual MemberHistory History => MemberHistory.None;
 
     /// <summary>The warm-up of a training whose options name none.</summary>
     internal virtual long DefaultWarmupSteps(long totalSteps) => 0;
 
-    /// <summary>Steps between the images that show how far the training is; <see langword="null"/>: those of an epoch.</summary>
-    internal virtual long? ImageInterval => null;
+    /// <summary>Steps between previews of what the model has learned; <see langword="null"/>: those of an epoch.</summary>
+    internal virtual long? PreviewInterval => null;
 
-    /// <summary>The folder that these images are written to.</summary>
-    internal virtual string? ImageDirectory => null;
+    /// <summary>The folder that previews are written to.</summary>
+    internal virtual string? PreviewDirectory => null;
 
-    /// <summary>Whether anybody sees these images.</summary>
-    internal bool WantsImages => TensorBoardDirectory is not null || ImageDirectory is not null;
+    /// <summary>Whether previews are shown anywhere but in the log.</summary>
+    internal bool WritesPreviews => TensorBoardDirectory is not null || PreviewDirectory is not null;
 
     /// <summary>Whether there is something to score the model on that it does not learn.</summary>
     internal virtual bool HasValidation => ValidationData is not null;
@@ -204,7 +211,7 @@ public abstract class TrainingOptions
     internal virtual void Validate()
     {
         OptionChecks.AtLeast(Epochs, 1);
-        OptionChecks.AtLeast(MaxSteps ?? 1, 1, nameof(MaxSteps));
+        OptionChecks.AtLeast(MaxSteps, 1);
         OptionChecks.AtLeast(BatchSize, 1);
         OptionChecks.AtLeast(GradientAccumulationSteps, 1);
         OptionChecks.Defined(Optimizer);
@@ -215,17 +222,17 @@ public abstract class TrainingOptions
         OptionChecks.AtLeast(WeightDecay, 0);
         OptionChecks.Below(Momentum, 1);
         OptionChecks.Defined(LearningRateSchedule);
-        OptionChecks.AtLeast(WarmupSteps ?? 0, 0, nameof(WarmupSteps));
+        OptionChecks.AtLeast(WarmupSteps, 0);
         OptionChecks.Between(FinalLearningRate, 0, 1);
-        OptionChecks.Positive(GradientClipNorm ?? 1, nameof(GradientClipNorm));
-        OptionChecks.Below(EmaDecay ?? 0, 1, nameof(EmaDecay));
-        OptionChecks.AtLeast(Threads ?? 1, 1, nameof(Threads));
+        OptionChecks.Positive(GradientClipNorm);
+        OptionChecks.Below(EmaDecay, 1);
+        OptionChecks.AtLeast(Threads, 1);
         OptionChecks.Defined(Precision);
         OptionChecks.Defined(OnCancel);
-        OptionChecks.AtLeast(MemoryBudget ?? LowestMemoryBudget, LowestMemoryBudget, nameof(MemoryBudget));
+        OptionChecks.AtLeast(MemoryBudget, LowestMemoryBudget);
         Checkpoints?.Validate();
-        OptionChecks.AtLeast(EarlyStoppingPatience ?? 1, 1, nameof(EarlyStoppingPatience));
-        OptionChecks.NotEmpty(TensorBoardDirectory ?? "none", nameof(TensorBoardDirectory));
+        OptionChecks.AtLeast(EarlyStoppingPatience, 1);
+        OptionChecks.NullOrNotEmpty(TensorBoardDirectory);
     }
 
     /// <summary>Checks that concern a training and not the model that came of it.</summary>

@@ -1,13 +1,8 @@
-using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Classification;
 using Microsoft.ML.Generative.Interop;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
-using TorchSharp;
-using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Generative;
 
@@ -70,33 +65,22 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
         ImageShape shape = ColumnTypes.FindShape(input, _options.InputColumnName, _options.Channels, _options.Height, _options.Width)
             ?? throw new ArgumentException(
                 $"Column '{_options.InputColumnName}' does not tell the shape of its images: set Height and Width (and Channels, unless 1).");
-        var config = new ImageClassifierConfig(_options, shape, FindClasses(input.Schema, out ClassLabels? labels), labels);
-        config.CheckSize();
+        int classCount = FindClasses(input.Schema, out ClassLabels? labels);
+        ImageClassifierDefinition definition = ImageClassifierDefinition.Of(_options, shape, classCount, labels);
+        definition.CheckSize(_options.LabelColumnName);
         if (_options.MaxShift >= Math.Min(shape.Height, shape.Width))
             throw new ArgumentException($"{nameof(ImageClassifierOptions.MaxShift)} is {_options.MaxShift}: nothing would be left of images of {shape}.");
-        TensorColumn[] columns = TrainingTensors(input.Schema, config);
-        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? TrainingTensors(v.Schema, config) : null;
+        TensorColumn[] columns = TrainingTensors(input.Schema, definition);
+        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? TrainingTensors(v.Schema, definition) : null;
 
-        using TrainingRun run = TrainingRun.Open(_env, _host, _options);
-        using TensorSource data = run.ReadData(input, columns);
-        using TensorSource? validation = validationColumns is null ? null : run.ReadValidationData(validationColumns);
-
-        ImageClassifierNetwork network = TorchSeed.Initialize(run.Seed, config.CreateNetwork);
-        try
+        return Trainer.Fit(_env, _host, _options, trainer =>
         {
-            network.to(run.Device);
-            using var trained = new TrainedNetwork("classifier", network, _options);
-            var phase = new TrainingPhase(
-                trained, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device), (step, batch) => Losses(network, _options, step, batch));
-            IBatchSource? validationBatches = validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device);
-            new TrainingLoop(run, [phase], validationBatches).Run();
-            return new ImageClassifierTransformer(_host, config, network, run.Device);
-        }
-        catch
-        {
-            network.Dispose();
-            throw;
-        }
+            TrainingData data = trainer.Read(input, columns, validationColumns);
+            ImageClassifierNetwork network = trainer.CreateNetwork(() => new ImageClassifierNetwork(definition.Architecture, _options.Dropout));
+            var phase = new TrainingPhase(trainer.Prepare("classifier", network), data.Batches, new ImageClassifierObjective(network, _options).Losses);
+            trainer.Train([phase], data.ValidationBatches);
+            return new ImageClassifierTransformer(_host, definition, network, trainer.Device);
+        });
     }
 
     /// <inheritdoc/>
@@ -106,18 +90,7 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
         ColumnTypes.CheckFeatures(inputSchema, _options.InputColumnName);
         ColumnTypes.CheckLabel(inputSchema, _options.LabelColumnName);
         inputSchema.TryFindColumn(_options.LabelColumnName, out SchemaShape.Column label);
-        return OutputColumn.Promise(inputSchema, ImageClassifierTransformer.OutputColumns(_options, ClassLabels.TypeOf(label)));
-    }
-
-    /// <summary>
-    /// The cross-entropy, with labels smoothed while it learns; a validation scores the labels as they are, so that its losses are −log p(label) in nats.
-    /// </summary>
-    internal static Losses Losses(ImageClassifierNetwork network, ImageClassifierOptions options, StepContext step, TensorBatch batch)
-    {
-        Tensor x = step.IsTraining ? ImageAugmentation.Apply(batch[0], options.MaxShift, options.FlipsHorizontally, step.Generator) : batch[0];
-        Tensor logits = network.Logits(network.Features(x));
-        Tensor loss = F.cross_entropy(logits, batch[1], label_smoothing: step.IsTraining ? options.LabelSmoothing : 0);
-        return new Losses(loss, ("accuracy", logits.detach().argmax(1).eq(batch[1]).to(float32).mean()));
+        return OutputColumn.Promise(inputSchema, ImageClassifierTransformer.OutputColumns(ImageClassifierColumns.Of(_options), ClassLabels.TypeOf(label)));
     }
 
     private int FindClasses(DataViewSchema schema, out ClassLabels? labels)
@@ -132,6 +105,6 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
             : throw new ArgumentException($"Column '{name}' has {labels.Values.Length} classes; {nameof(ImageClassifierOptions.LabelCount)} is {count}.");
     }
 
-    private static TensorColumn[] TrainingTensors(DataViewSchema schema, ImageClassifierConfig config) =>
-        [config.InputTensor(schema), TensorColumn.Label(schema, config.Options.LabelColumnName, config.ClassCount)];
+    private TensorColumn[] TrainingTensors(DataViewSchema schema, ImageClassifierDefinition definition) =>
+        [definition.InputTensor(schema), TensorColumn.Label(schema, _options.LabelColumnName, definition.Architecture.ClassCount)];
 }

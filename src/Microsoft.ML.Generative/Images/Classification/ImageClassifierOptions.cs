@@ -1,4 +1,6 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.Classification;
+using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative;
 
@@ -58,7 +60,7 @@ public sealed class ImageClassifierOptions : TrainingOptions
     private const int MostBlocks = 100;
     private const int WidestStage = 1 << 16;
 
-    /// <summary>Makes the default options: 5 epochs of AdamW at a learning rate of 0.01 with weight decay 0.01, warm-up and a cosine down to 0.</summary>
+    /// <summary>Initializes options with their defaults: 5 epochs of AdamW at a learning rate of 0.01 with weight decay 0.01, warm-up and a cosine down to 0.</summary>
     public ImageClassifierOptions()
     {
         Epochs = Defaults.Epochs;
@@ -134,8 +136,8 @@ public sealed class ImageClassifierOptions : TrainingOptions
     /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it. Default: 256.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
-    /// <summary>Values that the last layer sees.</summary>
-    internal int FeatureSize => BaseChannels << (Stages - 1);
+
+    internal override MemberHistory History => ImageClassifierOldFormats.Options;
 
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
 
@@ -147,20 +149,28 @@ public sealed class ImageClassifierOptions : TrainingOptions
         OptionChecks.NotEmpty(LabelColumnName);
         OptionChecks.NotEmpty(InputColumnName);
         OptionChecks.DifferentNames([PredictedLabelColumnName, ScoreColumnName, .. FeaturesColumnName is null ? [] : (string[])[FeaturesColumnName]]);
-        OptionChecks.AtLeast(LabelCount ?? 2, 2, nameof(LabelCount));
-        OptionChecks.AtLeast(Channels ?? 1, 1, nameof(Channels));
-        OptionChecks.AtLeast(Height ?? 1, 1, nameof(Height));
-        OptionChecks.AtLeast(Width ?? 1, 1, nameof(Width));
+        OptionChecks.AtLeast(LabelCount, 2);
+        OptionChecks.AtLeast(Channels, 1);
+        OptionChecks.AtLeast(Height, 1);
+        OptionChecks.AtLeast(Width, 1);
         OptionChecks.Defined(Network);
         OptionChecks.Defined(Normalization);
-        OptionChecks.AtLeast(BaseChannels, 1);
-        OptionChecks.Between(Stages, 1, MostStages);
-        OptionChecks.Between(BlocksPerStage, 1, MostBlocks);
-        if ((long)BaseChannels << (Stages - 1) > WidestStage)
-            throw new ArgumentException($"{nameof(BaseChannels)} is {BaseChannels}, and {nameof(Stages)} {Stages}: the last stage has more than {WidestStage:N0} channels.", nameof(BaseChannels));
+        CheckSizes(BaseChannels, Stages, BlocksPerStage);
         OptionChecks.Below(Dropout, 1);
         OptionChecks.Below(LabelSmoothing, 1);
         OptionChecks.AtLeast(MaxShift, 0);
         OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+    }
+
+    internal static void CheckSizes(int baseChannels, int stages, int blocksPerStage)
+    {
+        OptionChecks.AtLeast(baseChannels, 1, nameof(BaseChannels));
+        OptionChecks.Between(stages, 1, MostStages, nameof(Stages));
+        OptionChecks.Between(blocksPerStage, 1, MostBlocks, nameof(BlocksPerStage));
+        if ((long)baseChannels << (stages - 1) > WidestStage)
+        {
+            throw new ArgumentException(
+                $"{nameof(BaseChannels)} is {baseChannels}, and {nameof(Stages)} {stages}: the last stage has more than {WidestStage:N0} channels.");
+        }
     }
 }

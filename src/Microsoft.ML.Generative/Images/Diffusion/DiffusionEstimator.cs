@@ -1,13 +1,9 @@
-using Microsoft.ML.Generative.Common;
-using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Diffusion;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Interop;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
-using TorchSharp;
 
 namespace Microsoft.ML.Generative;
 
@@ -68,34 +64,22 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
                 $"Column '{_options.InputColumnName}' does not tell the shape of its images: set Height and Width (and Channels, unless 1).");
         ImageShape? low = _options.LowResolutionColumnName is { } name ? FindLowResolution(input, name, shape) : null;
         int labelCount = LabelCounts.Find(input.Schema, _options.LabelColumnName, _options.LabelCount);
-        long seed = SeedSequence.Choose(_host, _options.Seed);
-        var config = new DiffusionConfig(_options, shape, labelCount, low, seed);
-        config.CheckShape();
-        TensorColumn[] columns = DiffusionTransformer.TrainingTensors(input.Schema, config);
-        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? DiffusionTransformer.TrainingTensors(v.Schema, config) : null;
+        DiffusionArchitecture architecture = DiffusionArchitecture.Of(_options, shape, labelCount, low);
+        architecture.Validate();
+        DiffusionColumns names = DiffusionColumns.Of(_options);
+        TensorColumn[] columns = DiffusionTransformer.TrainingTensors(input.Schema, architecture, names);
+        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? DiffusionTransformer.TrainingTensors(v.Schema, architecture, names) : null;
 
-        using TrainingRun run = TrainingRun.Open(_env, _host, _options);
-        using TensorSource data = run.ReadData(input, columns);
-        using TensorSource? validation = validationColumns is null ? null : run.ReadValidationData(validationColumns);
-
-        config = config with { Seed = run.Seed };
-        DenoiserNetwork network = TorchSeed.Initialize(run.Seed, config.CreateNetwork);
-        try
+        return Trainer.Fit(_env, _host, _options, trainer =>
         {
-            network.to(run.Device);
-            using var trained = new TrainedNetwork("diffusion", network, _options);
-            using var objective = new DiffusionObjective(config, network, run.Device);
-            var phase = new TrainingPhase(trained, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device), objective.Losses);
-            using DiffusionPreview? images = DiffusionPreview.Open(run, config, network, validation ?? data);
-            IBatchSource? validationBatches = validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device);
-            new TrainingLoop(run, [phase], validationBatches, images: images is null ? null : images.Make).Run();
-            return new DiffusionTransformer(_host, config, network, run.Device);
-        }
-        catch
-        {
-            network.Dispose();
-            throw;
-        }
+            TrainingData data = trainer.Read(input, columns, validationColumns);
+            var definition = new DiffusionDefinition(architecture, names, DiffusionDefaults.Of(_options, trainer.Seed));
+            DenoiserNetwork network = trainer.CreateNetwork(() => architecture.CreateNetwork(_options.Dropout));
+            using var objective = new DiffusionObjective(architecture, _options, network, trainer.Device);
+            var phase = new TrainingPhase(trainer.Prepare("diffusion", network), data.Batches, objective.Losses);
+            trainer.Train([phase], data.ValidationBatches, DiffusionPreview.Open(trainer.Run, definition, network, data.PreviewRows));
+            return new DiffusionTransformer(_host, definition, network, trainer.Device);
+        });
     }
 
     /// <inheritdoc/>
@@ -109,7 +93,7 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
             ColumnTypes.CheckLabel(inputSchema, label);
         if (_options.SeedColumnName is { } seed)
             ColumnTypes.CheckLabel(inputSchema, seed);
-        return OutputColumn.Promise(inputSchema, DiffusionTransformer.OutputColumns(_options));
+        return OutputColumn.Promise(inputSchema, DiffusionTransformer.OutputColumns(DiffusionColumns.Of(_options)));
     }
 
     private static ImageShape FindLowResolution(IDataView input, string name, ImageShape shape) =>

@@ -70,11 +70,11 @@ public sealed class DiffusionGenerateOptions
     {
         OptionChecks.AtLeast(GuidanceScale, 0);
         OptionChecks.Between(GuidanceRescale, 0, 1);
-        OptionChecks.AtLeast(Steps ?? 1, 1, nameof(Steps));
+        OptionChecks.AtLeast(Steps, 1);
         OptionChecks.Defined(Sampler);
         OptionChecks.Between(Eta, 0, 1);
-        OptionChecks.AtLeast(BatchSize ?? 1, 1, nameof(BatchSize));
-        OptionChecks.AtLeast(PreviewInterval ?? 1, 1, nameof(PreviewInterval));
+        OptionChecks.AtLeast(BatchSize, 1);
+        OptionChecks.AtLeast(PreviewInterval, 1);
         if (Label is not null && Labels is not null)
             throw new ArgumentException($"{nameof(Label)} and {nameof(Labels)} are both given; expected one of them.", nameof(Labels));
         if (Scheduler is not null && Sampler != DiffusionSampler.Default)

@@ -16,19 +16,19 @@ internal sealed class DiffusionObjective : IDisposable
     /// <summary>Parts of the time whose losses are told apart.</summary>
     public const int Bands = 4;
 
-    private readonly DiffusionConfig _config;
+    private readonly DiffusionArchitecture _architecture;
     private readonly DiffusionOptions _options;
     private readonly DenoiserNetwork _network;
     private readonly NoiseTables? _tables;
 
-    public DiffusionObjective(DiffusionConfig config, DenoiserNetwork network, Device device)
+    public DiffusionObjective(DiffusionArchitecture architecture, DiffusionOptions options, DenoiserNetwork network, Device device)
     {
-        (_config, _options, _network) = (config, config.Options, network);
-        if (_options.Process == DiffusionProcess.Denoising)
-            _tables = new NoiseTables(new NoiseSchedule(_options.NoiseSchedule), device);
+        (_architecture, _options, _network) = (architecture, options, network);
+        if (architecture.Process == DiffusionProcess.Denoising)
+            _tables = new NoiseTables(new NoiseSchedule(architecture.NoiseSchedule), device);
     }
 
-    private int Timesteps => _options.NoiseSchedule.TrainTimesteps;
+    private int Timesteps => _architecture.NoiseSchedule.TrainTimesteps;
 
     public Losses Losses(StepContext step, TensorBatch batch)
     {
@@ -48,23 +48,26 @@ internal sealed class DiffusionObjective : IDisposable
     {
         long rows = inputs.Images.size(0);
         if (_tables is null)
-            return new DiffusionScore(FlowLoss(inputs, noise, full([rows], (step + 0.5) / steps, ScalarType.Float32, noise.device), isEven: true).Squares, null, null);
+        {
+            Tensor times = TensorFactory.Constant([rows], (step + 0.5) / steps, ScalarType.Float32, noise.device);
+            return new DiffusionScore(FlowLoss(inputs, noise, times, isEven: true).Squares, null, null);
+        }
 
         // A time stands for those up to the next; the first timestep, which is told in another way, for itself only.
         int timestep = (int)((long)step * Timesteps / steps), next = (int)((step + 1L) * Timesteps / steps);
         int stands = step == 0 ? 1 : next - timestep + (step == 1 ? timestep - 1 : 0);
-        Tensor timesteps = full([rows], timestep, ScalarType.Int64, noise.device);
+        Tensor timesteps = TensorFactory.Constant([rows], timestep, noise.device);
         Tensor noisy = _tables.AddNoise(inputs.Images, noise, timesteps);
         (Tensor output, Tensor? variance) = Predict(inputs, noisy, timesteps);
         Tensor squares = SquaresOf(output, Target(inputs.Images, noise, timesteps));
-        Tensor noiseSquares = _options.Prediction == PredictionType.Epsilon ? squares : SquaresOf(_tables.Noise(noisy, output, timesteps, _options.Prediction), noise);
+        Tensor noiseSquares = _architecture.Prediction == PredictionType.Epsilon ? squares : SquaresOf(_tables.Noise(noisy, output, timesteps, _architecture.Prediction), noise);
         return new DiffusionScore(squares, noiseSquares, VariationalTerms(inputs.Images, noisy, output, variance, timesteps).Times(stands));
     }
 
     /// <summary>KL(q(x[T] | x0) ‖ N(0, 1)) in nats per dimension: [batch] (Ho et al. 2020, eq. 5).</summary>
     public Tensor PriorTerms(Tensor images)
     {
-        Tensor last = full([images.size(0)], Timesteps - 1, ScalarType.Int64, images.device);
+        Tensor last = TensorFactory.Constant([images.size(0)], Timesteps - 1, images.device);
         (Tensor mean, Tensor logVariance) = _tables!.Noisy(images, last);
         return GaussianDivergence(mean, logVariance, zeros_like(mean), zeros_like(logVariance)).flatten(1).mean([1]);
     }
@@ -72,20 +75,20 @@ internal sealed class DiffusionObjective : IDisposable
     /// <summary>Rows as the network sees them: images in −1..1, in training some flipped and some without their class.</summary>
     public DiffusionInputs Prepare(StepContext step, TensorBatch batch)
     {
-        DiffusionInputs inputs = DiffusionInputs.Of(_config, batch.Columns);
+        DiffusionInputs inputs = DiffusionInputs.Of(_architecture, batch.Columns);
         if (!step.IsTraining)
             return inputs;
 
         if (_options.FlipsHorizontally)
         {
-            Tensor flips = rand([batch.Rows, 1, 1, 1], generator: step.Generator).to(step.Device).lt(0.5);
+            Tensor flips = rand([batch.Rows, 1, 1, 1], generator: step.Generator).to(step.Device).LessThan(0.5);
             inputs = inputs with { Images = where(flips, inputs.Images.flip(3), inputs.Images), LowResolution = inputs.LowResolution is { } low ? where(flips, low.flip(3), low) : null };
         }
 
-        if (_config.NullLabel is { } none)
+        if (_architecture.NullLabel is { } none)
         {
-            Tensor dropped = rand([batch.Rows], generator: step.Generator).to(step.Device).lt(_options.LabelDropout);
-            inputs = inputs with { Labels = inputs.Labels!.masked_fill(dropped, none) };
+            Tensor dropped = rand([batch.Rows], generator: step.Generator).to(step.Device).LessThan(_options.LabelDropout);
+            inputs = inputs with { Labels = inputs.Labels!.Masked(dropped, none) };
         }
 
         return inputs;
@@ -95,11 +98,11 @@ internal sealed class DiffusionObjective : IDisposable
     private DiffusionTerms DenoisingLoss(DiffusionInputs inputs, Tensor noise, Tensor positions)
     {
         NoiseTables tables = _tables!;
-        Tensor timesteps = positions.Times(Timesteps).floor().clamp_max(Timesteps - 1).to(ScalarType.Int64);
+        Tensor timesteps = positions.Times(Timesteps).floor().AtMost(Timesteps - 1).to(ScalarType.Int64);
         Tensor noisy = tables.AddNoise(inputs.Images, noise, timesteps);
         (Tensor output, Tensor? variance) = Predict(inputs, noisy, timesteps);
         Tensor squares = SquaresOf(output, Target(inputs.Images, noise, timesteps));
-        Tensor weighted = _options.LossWeighting == DiffusionLossWeighting.MinSnr ? squares * tables.MinSnrWeights(timesteps, _options.Prediction, _options.MinSnrGamma) : squares;
+        Tensor weighted = _options.LossWeighting == DiffusionLossWeighting.MinSnr ? squares * tables.MinSnrWeights(timesteps, _architecture.Prediction, _options.MinSnrGamma) : squares;
         if (variance is not null)
             weighted = weighted.Plus(VariationalTerms(inputs.Images, noisy, output.detach(), variance, timesteps), _options.VariationalWeight * Timesteps);
         return new DiffusionTerms(weighted, squares, positions);
@@ -108,13 +111,13 @@ internal sealed class DiffusionObjective : IDisposable
     private (Tensor Output, Tensor? Variance) Predict(DiffusionInputs inputs, Tensor noisy, Tensor timesteps)
     {
         Tensor output = _network.Forward(inputs.With(noisy), timesteps.to(ScalarType.Float32), inputs.Labels);
-        if (!_options.LearnsVariance)
+        if (!_architecture.LearnsVariance)
             return (output, null);
         Tensor[] parts = output.chunk(2, 1);
         return (parts[0], parts[1]);
     }
 
-    private Tensor Target(Tensor images, Tensor noise, Tensor timesteps) => _options.Prediction switch
+    private Tensor Target(Tensor images, Tensor noise, Tensor timesteps) => _architecture.Prediction switch
     {
         PredictionType.Sample => images,
         PredictionType.Velocity => _tables!.Velocity(images, noise, timesteps),
@@ -127,7 +130,7 @@ internal sealed class DiffusionObjective : IDisposable
         Tensor sigma = positions;
         if (!isEven)
         {
-            Tensor normal = special.ndtri(positions.to(ScalarType.Float64).clamp(1e-6, 1 - 1e-6)).to(ScalarType.Float32);
+            Tensor normal = special.ndtri(positions.to(ScalarType.Float64).Within(1e-6, 1 - 1e-6)).to(ScalarType.Float32);
             sigma = normal.Times(_options.TimeStandardDeviation).Plus(_options.TimeMean).sigmoid();
         }
 
@@ -151,14 +154,14 @@ internal sealed class DiffusionObjective : IDisposable
     {
         NoiseTables tables = _tables!;
         (Tensor trueMean, Tensor trueLogVariance) = tables.Posterior(images, noisy, timesteps);
-        Tensor predicted = tables.Image(noisy, output, timesteps, _options.Prediction);
+        Tensor predicted = tables.Image(noisy, output, timesteps, _architecture.Prediction);
         // Beyond what an image can be the mean is only wrong, unless its gradient is wanted; the mean of the hybrid loss has none.
-        (Tensor mean, _) = tables.Posterior(predicted.clamp(-1, 1), noisy, timesteps);
+        (Tensor mean, _) = tables.Posterior(predicted.Within(-1, 1), noisy, timesteps);
         Tensor logVariance = tables.LogVariance(variance, timesteps);
 
         Tensor divergence = GaussianDivergence(trueMean, trueLogVariance, mean, logVariance);
         Tensor likelihood = -PixelLogLikelihood(images, mean, logVariance.Times(0.5));
-        return where(timesteps.eq(0).view(-1, 1, 1, 1), likelihood, divergence).flatten(1).mean([1]);
+        return where(timesteps.EqualTo(0).view(-1, 1, 1, 1), likelihood, divergence).flatten(1).mean([1]);
     }
 
     public static Tensor GaussianDivergence(Tensor mean1, Tensor logVariance1, Tensor mean2, Tensor logVariance2) =>
@@ -170,8 +173,8 @@ internal sealed class DiffusionObjective : IDisposable
         Tensor centred = (x - mean).to(ScalarType.Float64), inverse = (-logDeviation.to(ScalarType.Float64)).exp();
         Tensor above = Cdf(inverse * centred.Plus(1.0 / 255)), below = Cdf(inverse * centred.Plus(-1.0 / 255));
         Tensor edge = ones_like(above);
-        Tensor mass = where(x.gt(0.999), edge, above) - where(x.lt(-0.999), zeros_like(below), below);
-        return mass.clamp_min(1e-12).log().to(ScalarType.Float32);
+        Tensor mass = where(x.GreaterThan(0.999), edge, above) - where(x.LessThan(-0.999), zeros_like(below), below);
+        return mass.AtLeast(1e-12).log().to(ScalarType.Float32);
 
         static Tensor Cdf(Tensor z) => special.erf(z.Times(1 / Math.Sqrt(2))).Plus(1).Times(0.5);
     }
@@ -180,7 +183,7 @@ internal sealed class DiffusionObjective : IDisposable
 
     // One time in each of as many parts as there are rows, so that a batch's loss varies less (Kingma et al. 2021, appendix I.1).
     private static Tensor Stratified(int rows, Generator generator) =>
-        rand([1], generator: generator).Plus(arange(rows, ScalarType.Float32).Times(1.0 / rows)).remainder(1);
+        rand([1], generator: generator).Plus(TensorFactory.Range(rows, ScalarType.Float32).Times(1.0 / rows)).Remainder(1);
 
     private static Tensor SquaresOf(Tensor output, Tensor target) => (output - target).square().flatten(1).mean([1]);
 
@@ -189,7 +192,7 @@ internal sealed class DiffusionObjective : IDisposable
         Tensor losses = squares.detach(), bands = positions.Times(Bands).floor();
         for (int band = 0; band < Bands; band++)
         {
-            Tensor inside = bands.eq(band);
+            Tensor inside = bands.EqualTo(band);
             if (inside.any().ToBoolean())
                 yield return (BandName(band), losses.masked_select(inside).mean());
         }
@@ -214,11 +217,11 @@ internal readonly record struct DiffusionScore(Tensor Squares, Tensor? NoiseSqua
 internal sealed record DiffusionInputs(Tensor Images, Tensor? Labels, Tensor? LowResolution)
 {
     /// <summary>From a batch's columns: images, then labels and smaller images if there are some.</summary>
-    public static DiffusionInputs Of(DiffusionConfig config, IReadOnlyList<Tensor> columns)
+    public static DiffusionInputs Of(DiffusionArchitecture architecture, IReadOnlyList<Tensor> columns)
     {
         int next = 1;
-        Tensor? labels = config.LabelCount > 0 ? columns[next++] : null;
-        Tensor? low = config.LowResolution is not null ? Enlarge(columns[next], config.Shape) : null;
+        Tensor? labels = architecture.LabelCount > 0 ? columns[next++] : null;
+        Tensor? low = architecture.LowResolution is not null ? Enlarge(columns[next], architecture.Shape) : null;
         return new DiffusionInputs(PixelScale.Signed(columns[0]), labels, low);
     }
 

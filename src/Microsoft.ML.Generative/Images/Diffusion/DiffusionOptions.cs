@@ -1,5 +1,7 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.Diffusion;
 using Microsoft.ML.Generative.Schedulers;
+using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative;
 
@@ -40,7 +42,7 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     }
 
     /// <summary>
-    /// Makes the default options: 50 epochs of Adam at a learning rate of 0.0005 with warm-up and a cosine down to 0, gradients clipped to a norm of 1, a moving
+    /// Initializes options with their defaults: 50 epochs of Adam at a learning rate of 0.0005 with warm-up and a cosine down to 0, gradients clipped to a norm of 1, a moving
     /// average of the weights with decay 0.999, and products in BFloat16 where the device has instructions for it.
     /// </summary>
     public DiffusionOptions()
@@ -203,6 +205,8 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     /// <summary>Whether the model can be guided: it learned what images without a class are like.</summary>
     internal bool HasNullLabel => LabelColumnName is not null && LabelDropout > 0;
 
+    internal override MemberHistory History => DiffusionOldFormats.Options;
+
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
 
     internal override DiffusionOptions Copy()
@@ -218,10 +222,10 @@ public sealed class DiffusionOptions : ImageTrainingOptions
         base.Validate();
         OptionChecks.NotEmpty(InputColumnName);
         OptionChecks.DifferentNames(GeneratedColumnName);
-        OptionChecks.NotEmpty(SeedColumnName ?? "none", nameof(SeedColumnName));
-        OptionChecks.NotEmpty(LowResolutionColumnName ?? "none", nameof(LowResolutionColumnName));
-        OptionChecks.NotEmpty(LabelColumnName ?? "none", nameof(LabelColumnName));
-        OptionChecks.AtLeast(LabelCount ?? 1, 1, nameof(LabelCount));
+        OptionChecks.NullOrNotEmpty(SeedColumnName);
+        OptionChecks.NullOrNotEmpty(LowResolutionColumnName);
+        OptionChecks.NullOrNotEmpty(LabelColumnName);
+        OptionChecks.AtLeast(LabelCount, 1);
         OptionChecks.Below(LabelDropout, 1);
         if (LabelCount is not null && LabelColumnName is null)
             throw new ArgumentException($"{nameof(LabelCount)} is {LabelCount}, but there is no {nameof(LabelColumnName)}.", nameof(LabelCount));
@@ -270,8 +274,8 @@ public sealed class DiffusionOptions : ImageTrainingOptions
             throw new ArgumentException($"{nameof(GuidanceScale)} is {GuidanceScale}: guidance needs a {nameof(LabelColumnName)} and {nameof(LabelDropout)} above 0.", nameof(GuidanceScale));
         OptionChecks.Between(TransformStrength, 0, 1);
         OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
-        OptionChecks.AtLeast(Channels ?? 1, 1, nameof(Channels));
-        OptionChecks.AtLeast(Height ?? 1, 1, nameof(Height));
-        OptionChecks.AtLeast(Width ?? 1, 1, nameof(Width));
+        OptionChecks.AtLeast(Channels, 1);
+        OptionChecks.AtLeast(Height, 1);
+        OptionChecks.AtLeast(Width, 1);
     }
 }

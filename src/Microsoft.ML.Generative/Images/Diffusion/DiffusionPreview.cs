@@ -1,6 +1,8 @@
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
+using Microsoft.ML.Generative.Images.Diffusion.Sampling;
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Schedulers;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Generative.Training.Reporting;
@@ -8,50 +10,51 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative.Images.Diffusion;
 
-/// <summary>What a training shows of a diffusion model: images drawn from always the same noise, the classes in turn.</summary>
-internal sealed class DiffusionPreview : IDisposable
+/// <summary>Shows images that the model generates from always the same noise, the classes in turn.</summary>
+internal sealed class DiffusionPreview : ITrainingPreview
 {
     private const int Samples = 32;
     private const int SamplesInRow = 8;
     private const int Steps = 25;
 
     private readonly TrainingRun _run;
-    private readonly DiffusionConfig _config;
+    private readonly DiffusionDefinition _definition;
     private readonly DenoiserNetwork _network;
     private readonly torch.Tensor? _lowResolution;
 
-    private DiffusionPreview(TrainingRun run, DiffusionConfig config, DenoiserNetwork network, torch.Tensor? lowResolution)
+    private DiffusionPreview(TrainingRun run, DiffusionDefinition definition, DenoiserNetwork network, torch.Tensor? lowResolution)
     {
-        (_run, _config, _network, _lowResolution) = (run, config, network, lowResolution);
+        (_run, _definition, _network, _lowResolution) = (run, definition, network, lowResolution);
     }
 
     /// <summary>The images, or <see langword="null"/> if none are wanted.</summary>
-    public static DiffusionPreview? Open(TrainingRun run, DiffusionConfig config, DenoiserNetwork network, TensorSource data)
+    public static DiffusionPreview? Open(TrainingRun run, DiffusionDefinition definition, DenoiserNetwork network, TensorSource data)
     {
-        if (!run.Options.WantsImages)
+        if (!run.Options.WritesPreviews)
             return null;
         torch.Tensor? low = null;
-        if (config.LowResolution is not null)
+        if (definition.Architecture.LowResolution is not null)
         {
-            torch.Tensor[] rows = TrainingImages.FirstRows(data, run.Device);
+            torch.Tensor[] rows = PreviewRows.First(data, run.Device);
             foreach (torch.Tensor column in rows[..^1])
                 column.Dispose();
             low = rows[^1];
         }
 
-        return new DiffusionPreview(run, config, network, low);
+        return new DiffusionPreview(run, definition, network, low);
     }
 
-    public IReadOnlyList<TrainingImages> Make(torch.Generator generator)
+    public IReadOnlyList<PreviewItem> Make(torch.Generator generator)
     {
         int count = _lowResolution is null ? Samples : (int)_lowResolution.size(0);
-        torch.Tensor? labels = _config.LabelCount == 0 ? null : torch.arange(count, torch.int64, _run.Device).remainder(_config.LabelCount);
-        torch.Tensor? low = _lowResolution is null ? null : DiffusionInputs.Enlarge(_lowResolution, _config.Shape);
-        using NoiseScheduler scheduler = DiffusionSamplers.Create(_config, DiffusionSampler.Default, eta: 0);
+        torch.Tensor? labels = _definition.Architecture.LabelCount == 0 ? null : TensorFactory.Range(count, device: _run.Device).Remainder(_definition.Architecture.LabelCount);
+        torch.Tensor? low = _lowResolution is null ? null : DiffusionInputs.Enlarge(_lowResolution, _definition.Architecture.Shape);
+        using NoiseScheduler scheduler = DiffusionSamplers.Create(_definition, DiffusionSampler.Default, eta: 0);
         scheduler.SetTimesteps(Math.Min(Steps, scheduler.TrainTimesteps));
-        var prediction = new GuidedPrediction(_network, new DiffusionInputs(torch.empty(0), labels, low), null, 1, 0);
-        SamplingLoop drawing = new SamplingLoop(scheduler, prediction, new ImageNoise(SeedSequence.DeriveMany(_run.Seed, 0, count), _config.Shape, _run.Device)) { Check = _run.StopIfCancelled };
-        return [new TrainingImages("samples", PixelScale.Unsigned(drawing.Draw()), SamplesInRow)];
+        var denoiser = new GuidedDenoiser(_network, new DiffusionInputs(torch.empty(0), labels, low), null, 1, 0);
+        var noise = new ImageNoise(SeedSequence.DeriveMany(_run.Seed, 0, count), _definition.Architecture.Shape, _run.Device);
+        var loop = new DenoisingLoop(scheduler, denoiser, noise) { Check = _run.StopIfCancelled };
+        return [new ImagePreview("samples", PixelScale.Unsigned(loop.Generate()), SamplesInRow)];
     }
 
     public void Dispose() => _lowResolution?.Dispose();

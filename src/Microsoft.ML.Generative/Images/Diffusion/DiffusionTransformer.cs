@@ -7,8 +7,8 @@ using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Images.Diffusion;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Images.Diffusion.Pretrained;
+using Microsoft.ML.Generative.Images.Diffusion.Sampling;
 using Microsoft.ML.Generative.Interop;
-using Microsoft.ML.Generative.Schedulers;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Runtime;
 using TorchSharp;
@@ -17,7 +17,7 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>A trained diffusion model: draws new images, changes and completes given ones, and adds a drawn image to rows.</summary>
+/// <summary>A trained diffusion model: generates images, varies and completes given ones, and adds a generated image to rows.</summary>
 /// <remarks>Its columns are listed at <see cref="DiffusionEstimator"/>. All methods may be called from several threads.</remarks>
 /// <example>
 /// <code>
@@ -26,34 +26,82 @@ namespace Microsoft.ML.Generative;
 /// mlContext.Model.Save(model, data.Schema, "diffusion.zip");
 /// </code>
 /// </example>
-public sealed partial class DiffusionTransformer : BatchTransformer
+public sealed class DiffusionTransformer : BatchTransformer
 {
     internal const string LoaderSignature = "GenerativeDiffusion";
     internal const string GeneratedColumnName = "Generated";
 
     private static readonly ModelFormat _format = new("diffusion", "GEN DIFF", LoaderSignature);
 
-    private readonly DiffusionConfig _config;
+    private readonly DiffusionDefinition _definition;
     private readonly DenoiserNetwork _network;
     private readonly torch.Device _device;
+    private readonly DiffusionGenerator _generator;
 
-    internal DiffusionTransformer(IHost host, DiffusionConfig config, DenoiserNetwork network, torch.Device device)
+    internal DiffusionTransformer(IHost host, DiffusionDefinition definition, DenoiserNetwork network, torch.Device device)
         : base(host)
     {
-        _config = config;
+        _definition = definition;
         _network = network;
         _device = device;
+        _generator = new DiffusionGenerator(host, definition, network, device);
         _network.eval();
     }
 
-    /// <summary>Values in a row: channels × height × width.</summary>
-    public int RowSize => _config.Shape.Size;
+    /// <summary>Values of a row: channels × height × width.</summary>
+    public int RowSize => _definition.Architecture.Shape.Size;
 
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
-    public int LabelCount => _config.LabelCount;
+    public int LabelCount => _definition.Architecture.LabelCount;
 
     /// <summary>Timesteps that the model was trained with: the most steps that a sampler can take.</summary>
-    public int TrainTimesteps => _config.Options.NoiseSchedule.TrainTimesteps;
+    public int TrainTimesteps => _definition.Architecture.NoiseSchedule.TrainTimesteps;
+
+    /// <summary>Generates new images from noise.</summary>
+    /// <param name="count">The number of images.</param>
+    /// <param name="options">Seed, class, guidance, sampler, steps.</param>
+    /// <returns>A column Generated of <see cref="RowSize"/> values in 0..1 per row, with the images' shape in the column's type.</returns>
+    /// <remarks>The n-th image depends on the options and n alone, not on <paramref name="count"/>, up to rounding.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative or an option is out of its range.</exception>
+    /// <exception cref="ArgumentException">A label is too high or not wanted, or an option does not fit the model; the message names it.</exception>
+    /// <exception cref="OperationCanceledException">The generation was cancelled.</exception>
+    public IDataView Generate(int count, DiffusionGenerateOptions? options = null) => Generator.Generate(count, options);
+
+    /// <summary>Generates variations of an image: noise is added to it, and removed (SDEdit; Meng et al. 2021).</summary>
+    /// <param name="image"><see cref="RowSize"/> values in 0..1, plane by plane.</param>
+    /// <param name="strength">How far to go from it: 0 keeps it, 1 generates a new one.</param>
+    /// <param name="count">The number of images.</param>
+    /// <param name="options">As for <see cref="Generate"/>.</param>
+    /// <returns>As <see cref="Generate"/>.</returns>
+    /// <exception cref="ArgumentException">The image has another size or values beyond 0..1, <paramref name="strength"/> is not 0 to 1, or as for <see cref="Generate"/>.</exception>
+    public IDataView ImageToImage(ReadOnlySpan<float> image, double strength, int count = 1, DiffusionGenerateOptions? options = null) =>
+        Generator.ImageToImage(image, strength, count, options);
+
+    /// <summary>Generates a part of an image again and keeps the rest (RePaint; Lugmayr et al. 2022).</summary>
+    /// <param name="image"><see cref="RowSize"/> values in 0..1, plane by plane; those where the mask is 1 are ignored.</param>
+    /// <param name="mask">1 where to generate, 0 where to keep: height × width values, or <see cref="RowSize"/>.</param>
+    /// <param name="count">The number of images.</param>
+    /// <param name="options">As for <see cref="Generate"/>; the sampler may not be Heun or PNDM, whose steps overlap.</param>
+    /// <param name="resamplings">
+    /// How often each step is taken, at least 1: more fit the generated to the kept part, and cost as many times the time; with more than 1 the sampler has to be
+    /// DDPM or DDIM. The paper has 10.
+    /// </param>
+    /// <returns>As <see cref="Generate"/>; where the mask is 0, the image's own values.</returns>
+    /// <exception cref="ArgumentException">Image or mask have another size or other values, the sampler cannot do it, or as for <see cref="Generate"/>.</exception>
+    public IDataView Inpaint(ReadOnlySpan<float> image, ReadOnlySpan<float> mask, int count = 1, DiffusionGenerateOptions? options = null, int resamplings = 1) =>
+        Generator.Inpaint(image, mask, count, options, resamplings);
+
+    /// <summary>Interpolates two images through the noise that the model generates each of them from (Song et al. 2020, section 5.3).</summary>
+    /// <param name="from">The first image, <see cref="RowSize"/> values in 0..1, plane by plane.</param>
+    /// <param name="to">The last image.</param>
+    /// <param name="count">The number of images, at least 2, both ends included: these are the model's reconstructions of the two, not the two themselves.</param>
+    /// <param name="options">
+    /// Class, guidance, steps, batch size; seed and sampler are ignored, since the process to the noise and back is deterministic.
+    /// </param>
+    /// <returns>As <see cref="Generate"/>.</returns>
+    /// <exception cref="ArgumentException">An image has another size or values beyond 0..1, <paramref name="count"/> is below 2, or as for <see cref="Generate"/>.</exception>
+    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, DiffusionGenerateOptions? options = null) =>
+        Generator.Interpolate(from, to, count, options);
 
     /// <summary>Writes the model as a folder in the layout of diffusers, which its <c>DDPMPipeline</c> and those like it read.</summary>
     /// <param name="folder">The folder; made where it is missing. A file appears under its name only when it is complete.</param>
@@ -70,94 +118,96 @@ public sealed partial class DiffusionTransformer : BatchTransformer
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         ThrowIfDisposed();
-        PretrainedDiffusion.Save(folder, _config, _network);
+        PretrainedDiffusion.Save(folder, _definition, _network);
     }
 
-    internal DiffusionConfig Config => _config;
+    private DiffusionGenerator Generator
+    {
+        get
+        {
+            ThrowIfDisposed();
+            return _generator;
+        }
+    }
+
+    internal DiffusionDefinition Definition => _definition;
 
     internal DenoiserNetwork Network => _network;
 
     internal torch.Device Device => _device;
 
-    private protected override int RowsAtOnce => _config.Options.TransformBatchSize;
+    private protected override int RowsAtOnce => _definition.Defaults.TransformBatchSize;
 
-    internal override IReadOnlyList<string> InputColumns => [.. RowInputColumns(_config.Options).Select(c => c.Name)];
+    internal override IReadOnlyList<string> InputColumns => [.. RowInputColumns(_definition).Select(c => c.Name)];
 
-    /// <summary>What a training reads: images, then labels and smaller images if there are some.</summary>
-    internal static TensorColumn[] TrainingTensors(DataViewSchema schema, DiffusionConfig config)
+    /// <summary>The columns that a training reads: images, then labels and smaller images if there are some.</summary>
+    internal static TensorColumn[] TrainingTensors(DataViewSchema schema, DiffusionArchitecture architecture, DiffusionColumns names)
     {
-        DiffusionOptions options = config.Options;
-        List<TensorColumn> columns = [TensorColumn.Features(schema, options.InputColumnName, config.Shape, ValueRange.Unit)];
-        if (options.LabelColumnName is { } label)
-            columns.Add(TensorColumn.Label(schema, label, config.LabelCount));
-        if (options.LowResolutionColumnName is { } low)
-            columns.Add(TensorColumn.Features(schema, low, config.LowResolution, ValueRange.Unit));
+        List<TensorColumn> columns = [TensorColumn.Features(schema, names.Input, architecture.Shape, ValueRange.Unit)];
+        if (names.Label is { } label)
+            columns.Add(TensorColumn.Label(schema, label, architecture.LabelCount));
+        if (names.LowResolution is { } low)
+            columns.Add(TensorColumn.Features(schema, low, architecture.LowResolution, ValueRange.Unit));
         return [.. columns];
     }
 
-    internal static OutputColumn[] OutputColumns(DiffusionOptions options) => [new(options.GeneratedColumnName, NumberDataViewType.Single, IsVector: true)];
+    internal static OutputColumn[] OutputColumns(DiffusionColumns columns) => [new(columns.Generated, NumberDataViewType.Single, IsVector: true)];
 
     internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
     {
         ThrowIfDisposed();
         OpenColumns(inputSchema);
-        return [new DataViewSchema.DetachedColumn(_config.Options.GeneratedColumnName, _config.RowType)];
+        return [new DataViewSchema.DetachedColumn(_definition.Columns.Generated, _definition.Architecture.RowType)];
     }
 
     internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) => new TensorRowBatch(
-        OpenColumns(input.Schema), input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => activeOutput(0) ? [DrawForRows(rows)] : []);
+        OpenColumns(input.Schema), input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => activeOutput(0) ? [GenerateForRows(rows)] : []);
 
-    // What rows are drawn from, as far as it plays a part.
-    private static IEnumerable<(string Name, RowInputKind Kind)> RowInputColumns(DiffusionOptions options)
+    // The columns that the rows' images depend on.
+    private static IEnumerable<(string Name, RowInputKind Kind)> RowInputColumns(DiffusionDefinition definition)
     {
-        bool readsImage = options.TransformStrength < 1 || (options.SeedColumnName is null && options.LowResolutionColumnName is null);
+        DiffusionColumns columns = definition.Columns;
+        bool readsImage = definition.Defaults.TransformStrength < 1 || (columns.Seed is null && columns.LowResolution is null);
         if (readsImage)
-            yield return (options.InputColumnName, RowInputKind.Image);
-        if (options.LabelColumnName is { } label)
+            yield return (columns.Input, RowInputKind.Image);
+        if (columns.Label is { } label)
             yield return (label, RowInputKind.Label);
-        if (options.LowResolutionColumnName is { } low)
+        if (columns.LowResolution is { } low)
             yield return (low, RowInputKind.LowResolution);
-        if (options.SeedColumnName is { } seed)
+        if (columns.Seed is { } seed)
             yield return (seed, RowInputKind.Seed);
     }
 
-    private TensorColumn[] OpenColumns(DataViewSchema schema) => [.. RowInputColumns(_config.Options).Select(column => column.Kind switch
+    private TensorColumn[] OpenColumns(DataViewSchema schema) => [.. RowInputColumns(_definition).Select(column => column.Kind switch
     {
-        RowInputKind.Image => TensorColumn.Features(schema, column.Name, _config.Shape, ValueRange.Unit),
-        RowInputKind.LowResolution => TensorColumn.Features(schema, column.Name, _config.LowResolution, ValueRange.Unit),
+        RowInputKind.Image => TensorColumn.Features(schema, column.Name, _definition.Architecture.Shape, ValueRange.Unit),
+        RowInputKind.LowResolution => TensorColumn.Features(schema, column.Name, _definition.Architecture.LowResolution, ValueRange.Unit),
         RowInputKind.Label => TensorColumn.Label(schema, column.Name, LabelCount),
         _ => TensorColumn.Label(schema, column.Name, long.MaxValue),
     })];
 
-    private torch.Tensor DrawForRows(RowInputs rows)
+    private torch.Tensor GenerateForRows(RowInputs rows)
     {
         ThrowIfDisposed();
-        DiffusionOptions options = _config.Options;
-        RowInputKind[] kinds = [.. RowInputColumns(options).Select(c => c.Kind)];
+        DiffusionDefaults defaults = _definition.Defaults;
+        RowInputKind[] kinds = [.. RowInputColumns(_definition).Select(c => c.Kind)];
         torch.Tensor? Column(RowInputKind kind) => Array.IndexOf(kinds, kind) is >= 0 and var i ? rows.Batch[i] : null;
 
         int seedColumn = Array.IndexOf(kinds, RowInputKind.Seed);
-        long[] keys = rows.Keys(_config.Seed, seedColumn >= 0 ? [seedColumn] : Enumerable.Range(0, kinds.Length));
-        torch.Tensor? low = Column(RowInputKind.LowResolution) is { } small ? DiffusionInputs.Enlarge(small, _config.Shape) : null;
-        using NoiseScheduler scheduler = OpenScheduler(new DiffusionGenerateOptions { GuidanceScale = options.GuidanceScale });
-        var prediction = new GuidedPrediction(
-            _network, new DiffusionInputs(torch.empty(0), Column(RowInputKind.Label), low), _config.NullLabel, options.GuidanceScale, rescale: 0);
-        SamplingLoop drawing = new SamplingLoop(scheduler, prediction, new ImageNoise(keys, _config.Shape, _device)) { Check = Host.CheckAlive };
-        torch.Tensor drawn = options.TransformStrength < 1
-            ? drawing.Change(PixelScale.Signed(Column(RowInputKind.Image)!), options.TransformStrength)
-            : drawing.Draw();
-        return PixelScale.Unsigned(drawn);
+        long[] keys = rows.Keys(defaults.Seed, seedColumn >= 0 ? [seedColumn] : Enumerable.Range(0, kinds.Length));
+        torch.Tensor? low = Column(RowInputKind.LowResolution) is { } small ? DiffusionInputs.Enlarge(small, _definition.Architecture.Shape) : null;
+        return _generator.GenerateForRows(new DiffusionInputs(torch.empty(0), Column(RowInputKind.Label), low), Column(RowInputKind.Image), keys);
     }
 
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _config, _network);
+    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, _network);
 
     // ML.NET finds the loader by this name and signature.
     private static DiffusionTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
     {
         IHost host = env.Register(LoaderSignature);
-        DiffusionConfig config = ModelFile.LoadConfig<DiffusionConfig>(host, ctx, _format);
-        (DenoiserNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, config);
-        return new DiffusionTransformer(host, config, network, device);
+        DiffusionDefinition definition = ModelFile.LoadDefinition<DiffusionDefinition>(host, ctx, _format);
+        (DenoiserNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
+        return new DiffusionTransformer(host, definition, network, device);
     }
 
     /// <inheritdoc/>

@@ -65,7 +65,7 @@ public sealed class ImageEvaluationOptions
         OptionChecks.NotEmpty(GeneratedColumnName);
         OptionChecks.AtLeast(PrecisionNeighbors, 1);
         OptionChecks.AtLeast(DensityNeighbors, 1);
-        OptionChecks.AtLeast(KernelSubsetSize ?? 2, 2, nameof(KernelSubsetSize));
+        OptionChecks.AtLeast(KernelSubsetSize, 2);
         if (LabelColumnName is null)
             return;
         OptionChecks.NotEmpty(LabelColumnName);

@@ -23,9 +23,9 @@ public sealed class ImageFeatureOptions
 
     internal ImageFeatureOptions Checked()
     {
-        OptionChecks.Between(Channels ?? 1, 1, 4, nameof(Channels));
-        OptionChecks.AtLeast(Height ?? 1, 1, nameof(Height));
-        OptionChecks.AtLeast(Width ?? 1, 1, nameof(Width));
+        OptionChecks.Between(Channels, 1, 4);
+        OptionChecks.AtLeast(Height, 1);
+        OptionChecks.AtLeast(Width, 1);
         Check(Mean, float.IsFinite, "finite numbers", nameof(Mean));
         Check(StandardDeviation, d => float.IsFinite(d) && d > 0, "numbers above 0", nameof(StandardDeviation));
         var copy = (ImageFeatureOptions)MemberwiseClone();

@@ -1,10 +1,8 @@
 using Microsoft.ML.Generative.Common;
-using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Gan;
 using Microsoft.ML.Generative.Images.Gan.Networks;
 using Microsoft.ML.Generative.Interop;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
@@ -70,27 +68,21 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
         ArgumentNullException.ThrowIfNull(input);
         ImageShape? shape = ColumnTypes.FindShape(input, _options.InputColumnName, _options.Channels, _options.Height, _options.Width);
         int labelCount = LabelCounts.Find(input.Schema, _options.LabelColumnName, _options.LabelCount);
-        TensorColumn[] columns = GanTransformer.TrainingTensors(input.Schema, _options, shape, labelCount);
-        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? GanTransformer.TrainingTensors(v.Schema, _options, shape, labelCount) : null;
-        var config = new GanConfig(_options, shape, columns[0].Elements, labelCount, SeedSequence.Choose(_host, _options.Seed));
-        config.CheckShape();
+        GanColumns names = GanColumns.Of(_options);
+        TensorColumn[] columns = GanTransformer.TrainingTensors(input.Schema, names, shape, labelCount);
+        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? GanTransformer.TrainingTensors(v.Schema, names, shape, labelCount) : null;
+        var row = new RowShape(shape, columns[0].Elements);
+        GanRowChecks.Check(_options, row);
+        GanArchitecture architecture = GanArchitecture.Of(_options, row, labelCount);
+        architecture.Validate();
 
-        using TrainingRun run = TrainingRun.Open(_env, _host, _options);
-        using TensorSource data = run.ReadData(input, columns);
-        using TensorSource? validation = validationColumns is null ? null : run.ReadValidationData(validationColumns);
-
-        config = config with { Seed = run.Seed };
-        GeneratorNetwork generator = TorchSeed.Initialize(run.Seed, config.CreateGenerator);
-        try
+        return Trainer.Fit(_env, _host, _options, trainer =>
         {
-            Train(run, config, generator, data, validation);
-            return new GanTransformer(_host, config, generator, run.Device);
-        }
-        catch
-        {
-            generator.Dispose();
-            throw;
-        }
+            TrainingData data = trainer.Read(input, columns, validationColumns);
+            GeneratorNetwork generator = trainer.CreateNetwork(architecture.CreateGenerator);
+            Train(trainer, architecture, generator, data);
+            return new GanTransformer(_host, new GanDefinition(architecture, names, GanDefaults.Of(_options, trainer.Seed)), generator, trainer.Device);
+        });
     }
 
     /// <inheritdoc/>
@@ -102,36 +94,29 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
             ColumnTypes.CheckLabel(inputSchema, label);
         if (_options.SeedColumnName is { } seed)
             ColumnTypes.CheckLabel(inputSchema, seed);
-        return OutputColumn.Promise(inputSchema, GanTransformer.OutputColumns(_options));
+        return OutputColumn.Promise(inputSchema, GanTransformer.OutputColumns(GanColumns.Of(_options)));
     }
 
-    private void Train(TrainingRun run, GanConfig config, GeneratorNetwork generator, TensorSource data, TensorSource? validation)
+    private void Train(Trainer trainer, GanArchitecture architecture, GeneratorNetwork generator, TrainingData data)
     {
-        using DiscriminatorNetwork discriminator = TorchSeed.Initialize(SeedSequence.Derive(run.Seed, 1), config.CreateDiscriminator);
-        generator.to(run.Device);
-        discriminator.to(run.Device);
-        using IChannel channel = _host.Start("Game");
-        AdversarialObjective game = new AdversarialObjective(config, generator, discriminator, new GanHealth(channel, _options));
-
-        using var trainedDiscriminator = new TrainedNetwork("discriminator", discriminator, _options.OfDiscriminator());
-        using var trainedGenerator = new TrainedNetwork("generator", generator, _options);
+        DiscriminatorNetwork discriminator = trainer.CreateTemporaryNetwork(DiscriminatorArchitecture.Of(architecture, _options).Create, stream: 1);
+        using IChannel channel = _host.Start("Adversarial training");
+        var objective = new AdversarialObjective(architecture, _options, generator, discriminator, new GanHealth(channel, _options));
         TrainingPhase[] phases =
         [
-            new(trainedDiscriminator, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device), game.DiscriminatorLosses)
+            new(trainer.Prepare("discriminator", discriminator, _options.OfDiscriminator()), data.Batches, objective.DiscriminatorLosses)
             {
                 Repeats = _options.DiscriminatorSteps,
                 LearningRateFactor = (_options.DiscriminatorLearningRate ?? _options.LearningRate) / _options.LearningRate,
                 ReportsGradientNorm = true,
-                AfterUpdate = _options.Objective == GanObjective.Wasserstein ? game.ClipWeights : null,
+                AfterUpdate = _options.Objective == GanObjective.Wasserstein ? objective.ClipWeights : null,
             },
-            new(trainedGenerator, new GeneratedBatches(_options.BatchSize), game.GeneratorLosses) { ReportsGradientNorm = true },
+            new(trainer.Prepare("generator", generator), new GeneratedBatches(_options.BatchSize), objective.GeneratorLosses) { ReportsGradientNorm = true },
         ];
-        IBatchSource? validationBatches = validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device);
-        GanPreview? images = GanPreview.Open(run, config, generator);
-        new TrainingLoop(run, phases, validationBatches, images: images is null ? null : images.Make).Run();
-        using var noise = new torch.Generator((ulong)SeedSequence.Derive(run.Seed, 2));
-        config.RenewAverages(generator, run.Device, noise);
-        // The game needs no gradients of a network that it no longer trains; the model has all its weights.
+        trainer.Train(phases, data.ValidationBatches, GanPreview.Open(trainer.Run, architecture, generator));
+        using var noise = new torch.Generator((ulong)SeedSequence.Derive(trainer.Seed, 2));
+        GeneratorAverages.Renew(generator, architecture, _options.BatchSize, trainer.Device, noise);
+        // The model has all its weights, and needs no gradients of them.
         foreach (var parameter in generator.parameters())
             parameter.requires_grad = false;
     }

@@ -36,8 +36,8 @@ public sealed class GanGenerateOptions
 
     internal void Validate()
     {
-        OptionChecks.AtLeast(Truncation ?? 1, GanOptions.LowestTruncation, nameof(Truncation));
-        OptionChecks.AtLeast(BatchSize ?? 1, 1, nameof(BatchSize));
+        OptionChecks.AtLeast(Truncation, GanOptions.LowestTruncation);
+        OptionChecks.AtLeast(BatchSize, 1);
         if (Label is not null && Labels is not null)
             throw new ArgumentException($"{nameof(Label)} and {nameof(Labels)} are both given; expected one of them.", nameof(Labels));
     }

@@ -1,4 +1,6 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.Gan;
+using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative;
 
@@ -42,7 +44,7 @@ public sealed class GanOptions : ImageTrainingOptions
     }
 
     /// <summary>
-    /// Makes the default options: 50 epochs of Adam with the rates of Radford et al. 2015 (0.0002, β 0.5 and 0.999), batches of 64, and a moving average of the
+    /// Initializes options with their defaults: 50 epochs of Adam with the rates of Radford et al. 2015 (0.0002, β 0.5 and 0.999), batches of 64, and a moving average of the
     /// generator's weights with decay 0.999.
     /// </summary>
     public GanOptions()
@@ -196,6 +198,8 @@ public sealed class GanOptions : ImageTrainingOptions
 
     internal bool IsWasserstein => Objective is GanObjective.Wasserstein or GanObjective.WassersteinGradientPenalty;
 
+    internal override MemberHistory History => GanOldFormats.Options;
+
     // The epoch in which the discriminator tells best what is generated is not that of the best generator.
     internal override bool ValidationChoosesModel => false;
 
@@ -219,24 +223,24 @@ public sealed class GanOptions : ImageTrainingOptions
         base.Validate();
         OptionChecks.NotEmpty(InputColumnName);
         OptionChecks.DifferentNames(GeneratedColumnName);
-        OptionChecks.NotEmpty(SeedColumnName ?? "none", nameof(SeedColumnName));
-        OptionChecks.NotEmpty(LabelColumnName ?? "none", nameof(LabelColumnName));
-        OptionChecks.AtLeast(LabelCount ?? 1, 1, nameof(LabelCount));
-        OptionChecks.AtLeast(Channels ?? 1, 1, nameof(Channels));
-        OptionChecks.AtLeast(Height ?? 1, 1, nameof(Height));
-        OptionChecks.AtLeast(Width ?? 1, 1, nameof(Width));
-        OptionChecks.Defined(Network ?? default, nameof(Network));
+        OptionChecks.NullOrNotEmpty(SeedColumnName);
+        OptionChecks.NullOrNotEmpty(LabelColumnName);
+        OptionChecks.AtLeast(LabelCount, 1);
+        OptionChecks.AtLeast(Channels, 1);
+        OptionChecks.AtLeast(Height, 1);
+        OptionChecks.AtLeast(Width, 1);
+        OptionChecks.Defined(Network);
         OptionChecks.AtLeast(LatentSize, 1);
         OptionChecks.AtLeast(BaseChannels, 1);
         OptionChecks.AllAtLeast(HiddenSizes, 1);
         OptionChecks.Between(HiddenSizes.Length, 1, 64, nameof(HiddenSizes));
         OptionChecks.Defined(Objective);
-        OptionChecks.Defined(DiscriminatorNormalization ?? default, nameof(DiscriminatorNormalization));
+        OptionChecks.Defined(DiscriminatorNormalization);
         OptionChecks.Defined(LabelConditioning);
         OptionChecks.Defined(GeneratorConditioning);
         OptionChecks.AtLeast(LabelEmbeddingSize, 1);
         OptionChecks.AtLeast(DiscriminatorSteps, 1);
-        OptionChecks.Positive(DiscriminatorLearningRate ?? 1, nameof(DiscriminatorLearningRate));
+        OptionChecks.Positive(DiscriminatorLearningRate);
         OptionChecks.Positive(WeightClip);
         OptionChecks.Positive(GradientPenaltyWeight);
         OptionChecks.AtLeast(R1Weight, 0);
@@ -248,7 +252,7 @@ public sealed class GanOptions : ImageTrainingOptions
         OptionChecks.Positive(AugmentationTarget);
         OptionChecks.Below(AugmentationTarget, 1);
         OptionChecks.AtLeast(AugmentationRows, 1);
-        OptionChecks.AtLeast(Truncation ?? 1, LowestTruncation, nameof(Truncation));
+        OptionChecks.AtLeast(Truncation, LowestTruncation);
         OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
         CheckCombinations();
     }

@@ -5,6 +5,7 @@ using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Images.Gan;
+using Microsoft.ML.Generative.Images.Gan.Generation;
 using Microsoft.ML.Generative.Images.Gan.Networks;
 using Microsoft.ML.Generative.Interop;
 using Microsoft.ML.Generative.Serialization;
@@ -15,7 +16,7 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>A trained generator: draws new rows, walks between them, finds the z of given ones, and adds a drawn row to rows.</summary>
+/// <summary>A trained generator: generates new rows, interpolates them, finds the z of given ones, and adds a generated row to rows.</summary>
 /// <remarks>Its columns are listed at <see cref="GanEstimator"/>. All methods may be called from several threads.</remarks>
 /// <example>
 /// <code>
@@ -24,105 +25,150 @@ namespace Microsoft.ML.Generative;
 /// mlContext.Model.Save(model, data.Schema, "gan.zip");
 /// </code>
 /// </example>
-public sealed partial class GanTransformer : BatchTransformer
+public sealed class GanTransformer : BatchTransformer
 {
     internal const string LoaderSignature = "GenerativeGan";
     internal const string GeneratedColumnName = "Generated";
 
     private static readonly ModelFormat _format = new("gan", "GEN GAN ", LoaderSignature);
 
-    private readonly GanConfig _config;
+    private readonly GanDefinition _definition;
     private readonly GeneratorNetwork _network;
     private readonly torch.Device _device;
+    private readonly GanGenerator _generator;
 
-    internal GanTransformer(IHost host, GanConfig config, GeneratorNetwork network, torch.Device device)
+    internal GanTransformer(IHost host, GanDefinition definition, GeneratorNetwork network, torch.Device device)
         : base(host)
     {
-        _config = config;
+        _definition = definition;
         _network = network;
         _device = device;
+        _generator = new GanGenerator(host, definition, network, device);
         _network.eval();
     }
 
     /// <summary>Dimensions of z.</summary>
-    public int LatentSize => _config.Options.LatentSize;
+    public int LatentSize => _definition.Architecture.LatentSize;
 
-    /// <summary>Values in a row: channels × height × width for images.</summary>
-    public int RowSize => _config.RowSize;
+    /// <summary>Values of a row: channels × height × width for images.</summary>
+    public int RowSize => _definition.Architecture.Row.Size;
 
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
-    public int LabelCount => _config.LabelCount;
+    public int LabelCount => _definition.Architecture.LabelCount;
 
-    internal GanConfig Config => _config;
+    /// <summary>Generates new rows.</summary>
+    /// <param name="count">The number of rows.</param>
+    /// <param name="options">Seed, class, truncation.</param>
+    /// <returns>A column Generated of <see cref="RowSize"/> values per row; images are in 0..1 and have their shape in the column's type.</returns>
+    /// <remarks>The n-th row depends on the options and n alone, not on <paramref name="count"/>, up to rounding.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative or an option is out of its range.</exception>
+    /// <exception cref="ArgumentException">A label is missing, too high or not wanted.</exception>
+    /// <exception cref="OperationCanceledException">The generation was cancelled.</exception>
+    public IDataView Generate(int count, GanGenerateOptions? options = null) => Generator.Generate(count, options);
+
+    /// <summary>The z of the first row that <see cref="Generate"/> generates.</summary>
+    /// <param name="seed">Its seed.</param>
+    /// <param name="truncation">Its truncation, at least 0.01, if it has one.</param>
+    /// <returns><see cref="LatentSize"/> values.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="truncation"/> is too low.</exception>
+    public float[] SampleLatent(int seed, double? truncation = null) => Generator.SampleLatent(seed, truncation);
+
+    /// <summary>Generates the row of one z.</summary>
+    /// <param name="latent"><see cref="LatentSize"/> values.</param>
+    /// <param name="label">The class, from 0; for models with labels, which need it.</param>
+    /// <returns><see cref="RowSize"/> values; images are in 0..1, plane by plane.</returns>
+    /// <exception cref="ArgumentException">The vector has another size, or the label is missing, too high or not wanted.</exception>
+    public float[] Decode(ReadOnlySpan<float> latent, int? label = null) => Generator.Decode(latent, label);
+
+    /// <summary>Generates rows between two z, along the sphere that samples of z lie near (White 2016).</summary>
+    /// <param name="from">The first z, <see cref="LatentSize"/> values, such as <see cref="SampleLatent"/> and <see cref="Project"/> return.</param>
+    /// <param name="to">The last z.</param>
+    /// <param name="count">The number of rows, at least 2, both ends included.</param>
+    /// <param name="label">The class of all rows, from 0; for models with labels, which need it.</param>
+    /// <returns>As <see cref="Generate"/>.</returns>
+    /// <exception cref="ArgumentException">A vector has another size, <paramref name="count"/> is below 2, or the label is missing, too high or not wanted.</exception>
+    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, int? label = null) => Generator.Interpolate(from, to, count, label);
+
+    /// <summary>Finds the z whose row is nearest to a given one, by the mean squared difference (Zhu et al. 2016, eq. 5).</summary>
+    /// <param name="row"><see cref="RowSize"/> values; those of images in 0..1, plane by plane.</param>
+    /// <param name="options">Class, steps, learning rate, seed.</param>
+    /// <returns><see cref="LatentSize"/> values, for <see cref="Decode"/> and <see cref="Interpolate"/>.</returns>
+    /// <exception cref="ArgumentException">The row has another size or impossible values, an option is out of its range, or the label is missing, too high or not wanted.</exception>
+    /// <exception cref="OperationCanceledException">The search was cancelled.</exception>
+    public float[] Project(ReadOnlySpan<float> row, GanProjectOptions? options = null) => Generator.Project(row, options);
+
+    private GanGenerator Generator
+    {
+        get
+        {
+            ThrowIfDisposed();
+            return _generator;
+        }
+    }
+
+    internal GanDefinition Definition => _definition;
 
     internal GeneratorNetwork Network => _network;
 
-    private protected override int RowsAtOnce => _config.Options.TransformBatchSize;
+    private protected override int RowsAtOnce => _definition.Defaults.TransformBatchSize;
 
-    internal override IReadOnlyList<string> InputColumns => [.. RowInputColumns(_config.Options)];
+    internal override IReadOnlyList<string> InputColumns => [.. RowInputColumns(_definition.Columns)];
 
-    /// <summary>What a training reads: rows, then labels if there are some.</summary>
-    internal static TensorColumn[] TrainingTensors(DataViewSchema schema, GanOptions options, ImageShape? shape, int labelCount)
+    /// <summary>The columns that a training reads: rows, then labels if there are some.</summary>
+    internal static TensorColumn[] TrainingTensors(DataViewSchema schema, GanColumns columns, ImageShape? shape, int labelCount)
     {
-        TensorColumn rows = TensorColumn.Features(schema, options.InputColumnName, shape, shape is null ? ValueRange.Finite : ValueRange.Unit);
-        return options.LabelColumnName is { } label ? [rows, TensorColumn.Label(schema, label, labelCount)] : [rows];
+        TensorColumn rows = TensorColumn.Features(schema, columns.Input, shape, shape is null ? ValueRange.Finite : ValueRange.Unit);
+        return columns.Label is { } label ? [rows, TensorColumn.Label(schema, label, labelCount)] : [rows];
     }
 
-    internal static OutputColumn[] OutputColumns(GanOptions options) => [new(options.GeneratedColumnName, NumberDataViewType.Single, IsVector: true)];
+    internal static OutputColumn[] OutputColumns(GanColumns columns) => [new(columns.Generated, NumberDataViewType.Single, IsVector: true)];
 
     internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
     {
         ThrowIfDisposed();
         OpenColumns(inputSchema);
-        return [new DataViewSchema.DetachedColumn(_config.Options.GeneratedColumnName, _config.RowType)];
+        return [new DataViewSchema.DetachedColumn(_definition.Columns.Generated, _definition.Architecture.Row.Type)];
     }
 
     internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) => new TensorRowBatch(
-        OpenColumns(input.Schema), input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => activeOutput(0) ? [DrawForRows(rows)] : []);
+        OpenColumns(input.Schema), input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => activeOutput(0) ? [GenerateForRows(rows)] : []);
 
-    // The class, if there is one, then what z is drawn from: the seed, or else the row itself.
-    private static IEnumerable<string> RowInputColumns(GanOptions options)
+    // The class, if there is one, then what z depends on: the seed, or else the row itself.
+    private static IEnumerable<string> RowInputColumns(GanColumns columns)
     {
-        if (options.LabelColumnName is { } label)
+        if (columns.Label is { } label)
             yield return label;
-        yield return options.SeedColumnName ?? options.InputColumnName;
+        yield return columns.Seed ?? columns.Input;
     }
 
     private TensorColumn[] OpenColumns(DataViewSchema schema)
     {
-        GanOptions options = _config.Options;
-        TensorColumn source = options.SeedColumnName is { } seed
+        (GanColumns columns, ImageShape? shape) = (_definition.Columns, _definition.Architecture.Row.Image);
+        TensorColumn source = columns.Seed is { } seed
             ? TensorColumn.Label(schema, seed, long.MaxValue)
-            : TensorColumn.Features(schema, options.InputColumnName, _config.Shape, _config.Shape is null ? ValueRange.Finite : ValueRange.Unit);
-        return options.LabelColumnName is { } label ? [TensorColumn.Label(schema, label, LabelCount), source] : [source];
+            : TensorColumn.Features(schema, columns.Input, shape, shape is null ? ValueRange.Finite : ValueRange.Unit);
+        return columns.Label is { } label ? [TensorColumn.Label(schema, label, LabelCount), source] : [source];
     }
 
-    private torch.Tensor DrawForRows(RowInputs rows)
+    private torch.Tensor GenerateForRows(RowInputs rows)
     {
         ThrowIfDisposed();
         bool hasLabels = LabelCount > 0;
         // Where there is a seed it alone decides, so that one seed shows the same z in all classes.
-        int[] sources = _config.Options.SeedColumnName is null && hasLabels ? [0, 1] : [hasLabels ? 1 : 0];
-        torch.Tensor z = LatentSamples.Of(rows.Keys(_config.Seed, sources), LatentSize, _config.Options.Truncation).to(_device);
-        return Draw(z, hasLabels ? rows.Batch[0] : null);
+        int[] sources = _definition.Columns.Seed is null && hasLabels ? [0, 1] : [hasLabels ? 1 : 0];
+        torch.Tensor z = LatentSamples.Of(rows.Keys(_definition.Defaults.Seed, sources), LatentSize, _definition.Defaults.Truncation);
+        return _generator.Generate(z, hasLabels ? rows.Batch[0] : null);
     }
 
-    // [batch, ..row shape]; images in 0..1.
-    private torch.Tensor Draw(torch.Tensor z, torch.Tensor? labels)
-    {
-        torch.Tensor drawn = _network.Forward(z, labels);
-        return _config.Shape is null ? drawn : PixelScale.Unsigned(drawn);
-    }
-
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _config, _network);
+    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, _network);
 
     // ML.NET finds the loader by this name and signature.
     private static GanTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
     {
         IHost host = env.Register(LoaderSignature);
-        GanConfig config = ModelFile.LoadConfig<GanConfig>(host, ctx, _format);
-        (GeneratorNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, config);
-        return new GanTransformer(host, config, network, device);
+        GanDefinition definition = ModelFile.LoadDefinition<GanDefinition>(host, ctx, _format);
+        (GeneratorNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
+        return new GanTransformer(host, definition, network, device);
     }
 
     /// <inheritdoc/>

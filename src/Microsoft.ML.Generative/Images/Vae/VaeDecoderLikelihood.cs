@@ -10,15 +10,13 @@ namespace Microsoft.ML.Generative.Images.Vae;
 /// <summary>p(x|z): what the decoder's output, one number for each value, says of the value.</summary>
 internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
 {
-    /// <param name="options">Checked options.</param>
-    /// <param name="channels">Planes of an image; 1 for plain features.</param>
-    /// <param name="inputSize">Values a row.</param>
-    public static VaeDecoderLikelihood Create(VaeOptions options, int channels, int inputSize) => options.Likelihood switch
+    /// <summary>Creates the likelihood of an architecture.</summary>
+    public static VaeDecoderLikelihood Create(VaeArchitecture architecture) => architecture.Likelihood switch
     {
         VaeLikelihood.Bernoulli => new BernoulliLikelihood(),
-        VaeLikelihood.Gaussian => new GaussianLikelihood(options.NoiseStandardDeviation),
-        VaeLikelihood.LearnedGaussian => new LearnedGaussianLikelihood(options.NoiseStandardDeviation),
-        _ => new DiscretizedLogisticLikelihood(channels, inputSize),
+        VaeLikelihood.Gaussian => new GaussianLikelihood(architecture.NoiseStandardDeviation),
+        VaeLikelihood.LearnedGaussian => new LearnedGaussianLikelihood(architecture.NoiseStandardDeviation),
+        _ => new DiscretizedLogisticLikelihood(architecture.Channels, architecture.Row.Size),
     };
 
     /// <summary>Numbers that the likelihood itself learns.</summary>
@@ -74,7 +72,7 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
         public LearnedGaussianLikelihood(double initialNoise)
             : base(nameof(LearnedGaussianLikelihood))
         {
-            logNoise = Parameter(full([1], Math.Log(initialNoise), ScalarType.Float32));
+            logNoise = Parameter(TensorFactory.Constant([1], Math.Log(initialNoise), ScalarType.Float32));
             RegisterComponents();
         }
 
@@ -105,7 +103,7 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
             : base(nameof(DiscretizedLogisticLikelihood))
         {
             _valuesPerChannel = inputSize / channels;
-            logScale = Parameter(full([channels], Math.Log(0.1), ScalarType.Float32));
+            logScale = Parameter(TensorFactory.Constant([channels], Math.Log(0.1), ScalarType.Float32));
             RegisterComponents();
         }
 
@@ -113,7 +111,7 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
 
         public override Tensor NegativeLog(Tensor decoded, Tensor x, Reduction reduction)
         {
-            Tensor logScales = logScale.clamp_min(LowestLogScale).repeat_interleave(_valuesPerChannel); // [values]
+            Tensor logScales = logScale.AtLeast(LowestLogScale).repeat_interleave(_valuesPerChannel); // [values]
             Tensor perScale = (-logScales).exp();
             Tensor distance = x - decoded.sigmoid();
             Tensor above = distance.Plus(HalfBin) * perScale;
@@ -123,7 +121,7 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
             Tensor logBelowUpper = F.logsigmoid(above);
             Tensor logAboveLower = F.logsigmoid(-below);
             Tensor inside = logBelowUpper.Plus(logAboveLower).Plus((-perScale.Times(-2 * HalfBin).expm1()).log());
-            Tensor log = where(x < HalfBin, logBelowUpper, where(x > 1 - HalfBin, logAboveLower, inside));
+            Tensor log = where(x.LessThan(HalfBin), logBelowUpper, where(x.GreaterThan(1 - HalfBin), logAboveLower, inside));
             return reduction == Reduction.Sum ? -log.sum() : -log;
         }
     }

@@ -26,7 +26,7 @@ internal static class VaeEvaluator
         ArgumentOutOfRangeException.ThrowIfLessThan(importanceSamples, 1);
         TensorColumn[] columns = model.OpenColumns(data.Schema);
         IHost host = env.Register(nameof(VaeEvaluator));
-        using TensorSource source = TensorSource.Read(host, data, columns, model.Config.Options.RowMemory);
+        using TensorSource source = TensorSource.Read(host, data, columns, TrainingOptions.DefaultRowMemory);
         IBatchSource batches = source.Batches(RowsAtOnce, shuffle: false, 0, model.Device);
         long chosen = SeedSequence.Choose(host, seed);
 
@@ -42,14 +42,14 @@ internal static class VaeEvaluator
             using DisposeScope scope = NewDisposeScope();
             using var generator = new Generator((ulong)SeedSequence.Derive(chosen, i));
             TensorBatch batch = batches.Next();
-            Tensor x = model.Config.Options.DynamicBinarization ? VaeObjective.Binarize(batch[0], generator) : batch[0];
+            Tensor x = model.Definition.Architecture.BinarizesRows ? VaeObjective.Binarize(batch[0], generator) : batch[0];
             Tensor? labels = model.LabelCount == 0 ? null : batch[1];
             (Tensor mean, Tensor logVariance) = model.Network.Encode(x, labels);
             Tensor exactMean = mean.cpu().to(float64);
             sum.PlusInPlace(exactMean.sum([0]));
             squares.PlusInPlace(exactMean.square().sum([0]));
 
-            Tensor logWeightSum = full([batch.Rows], double.NegativeInfinity, float64);
+            Tensor logWeightSum = TensorFactory.Constant([batch.Rows], double.NegativeInfinity, float64);
             int atOnce = Math.Max(1, DecodedAtOnce / batch.Rows);
             for (int done = 0; done < importanceSamples; done += atOnce)
             {
@@ -63,16 +63,16 @@ internal static class VaeEvaluator
                 logWeightSum.copy_(logaddexp(logWeightSum, exact.logsumexp(0)));
             }
 
-            bound += (logWeightSum - Math.Log(importanceSamples)).sum().ToDouble();
+            bound += logWeightSum.Plus(-Math.Log(importanceSamples)).sum().ToDouble();
         }
 
         long rows = source.Count;
-        Tensor variance = squares / rows - (sum / rows).square();
+        Tensor variance = squares.Over(rows) - sum.Over(rows).square();
         return new VaeMetrics(rows, -elbo / rows, reconstruction / rows)
         {
             NegativeLogLikelihood = -bound / rows,
             ImportanceSamples = importanceSamples,
-            ActiveUnits = (int)variance.gt(ActiveVariance).sum().ToInt64(),
+            ActiveUnits = (int)variance.GreaterThan(ActiveVariance).sum().ToInt64(),
         };
     }
 }

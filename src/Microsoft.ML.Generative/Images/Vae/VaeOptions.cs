@@ -1,4 +1,6 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.Vae;
+using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative;
 
@@ -65,7 +67,7 @@ public enum KlAnnealing
 /// });
 /// </code>
 /// </example>
-public sealed class VaeOptions : TrainingOptions
+public sealed class VaeOptions : ImageTrainingOptions
 {
     internal static new class Defaults
     {
@@ -86,7 +88,7 @@ public sealed class VaeOptions : TrainingOptions
         public const int TransformBatchSize = 256;
     }
 
-    /// <summary>Makes the default options: 10 epochs of Adam at a learning rate of 0.007 with beta2 0.99, warm-up and a cosine down to 0.</summary>
+    /// <summary>Initializes options with their defaults: 10 epochs of Adam at a learning rate of 0.007 with beta2 0.99, warm-up and a cosine down to 0.</summary>
     public VaeOptions()
     {
         Epochs = Defaults.Epochs;
@@ -193,6 +195,8 @@ public sealed class VaeOptions : TrainingOptions
     /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it. Default: 256.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
+    internal override MemberHistory History => VaeOldFormats.Options;
+
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
 
     internal override VaeOptions Copy()
@@ -218,7 +222,7 @@ public sealed class VaeOptions : TrainingOptions
         OptionChecks.AtLeast(KlCycles, 1);
         OptionChecks.AtLeast(FreeBits, 0);
         OptionChecks.AtLeast(ImportanceSamples, 1);
-        OptionChecks.AtLeast(LabelCount ?? 1, 1, nameof(LabelCount));
+        OptionChecks.AtLeast(LabelCount, 1);
         OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
         OptionChecks.Defined(Network);
         OptionChecks.Defined(Likelihood);
@@ -236,8 +240,8 @@ public sealed class VaeOptions : TrainingOptions
         OptionChecks.AllAtLeast(ConvolutionChannels, 1);
         if (Network == VaeNetworkKind.Convolutional && ConvolutionChannels.Length == 0)
             throw new ArgumentException($"{nameof(ConvolutionChannels)} is empty; expected at least one convolution.");
-        OptionChecks.AtLeast(Channels ?? 1, 1, nameof(Channels));
-        OptionChecks.AtLeast(Height ?? 1, 1, nameof(Height));
-        OptionChecks.AtLeast(Width ?? 1, 1, nameof(Width));
+        OptionChecks.AtLeast(Channels, 1);
+        OptionChecks.AtLeast(Height, 1);
+        OptionChecks.AtLeast(Width, 1);
     }
 }

@@ -1,4 +1,6 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.VqVae;
+using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative;
 
@@ -31,7 +33,7 @@ namespace Microsoft.ML.Generative;
 /// });
 /// </code>
 /// </example>
-public sealed class VqVaeOptions : TrainingOptions
+public sealed class VqVaeOptions : ImageTrainingOptions
 {
     internal static new class Defaults
     {
@@ -58,7 +60,7 @@ public sealed class VqVaeOptions : TrainingOptions
         public const int TransformBatchSize = 256;
     }
 
-    /// <summary>Makes the default options: 10 epochs of Adam at a learning rate of 0.002 with beta2 0.99, warm-up and a cosine down to 0.</summary>
+    /// <summary>Initializes options with their defaults: 10 epochs of Adam at a learning rate of 0.002 with beta2 0.99, warm-up and a cosine down to 0.</summary>
     public VqVaeOptions()
     {
         Epochs = Defaults.Epochs;
@@ -156,6 +158,8 @@ public sealed class VqVaeOptions : TrainingOptions
     /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it, up to rounding. Default: 256.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
+    internal override MemberHistory History => VqVaeOldFormats.Options;
+
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
 
     internal override VqVaeOptions Copy() => (VqVaeOptions)base.Copy();
@@ -184,7 +188,7 @@ public sealed class VqVaeOptions : TrainingOptions
         OptionChecks.Below(CodebookDecay, 1);
         OptionChecks.Between(DeadCodeThreshold, 0, 1);
         OptionChecks.AtLeast(PriorEpochs, 1);
-        OptionChecks.AtLeast(PriorMaxSteps ?? 1, 1, nameof(PriorMaxSteps));
+        OptionChecks.AtLeast(PriorMaxSteps, 1);
         OptionChecks.Positive(PriorLearningRate);
         OptionChecks.AtLeast(PriorLayers, 1);
         OptionChecks.AtLeast(PriorHeads, 1);
@@ -192,8 +196,8 @@ public sealed class VqVaeOptions : TrainingOptions
         if (PriorEmbeddingSize % PriorHeads != 0)
             throw new ArgumentException($"{nameof(PriorEmbeddingSize)} is {PriorEmbeddingSize}; expected a multiple of {nameof(PriorHeads)}, {PriorHeads}.");
         OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
-        OptionChecks.AtLeast(Channels ?? 1, 1, nameof(Channels));
-        OptionChecks.AtLeast(Height ?? 1, 1, nameof(Height));
-        OptionChecks.AtLeast(Width ?? 1, 1, nameof(Width));
+        OptionChecks.AtLeast(Channels, 1);
+        OptionChecks.AtLeast(Height, 1);
+        OptionChecks.AtLeast(Width, 1);
     }
 }

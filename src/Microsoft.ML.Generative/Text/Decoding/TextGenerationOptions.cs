@@ -121,7 +121,7 @@ public sealed class TextGenerationOptions
     {
         OptionChecks.AtLeast(MaxTokens, 1);
         OptionChecks.AtLeast(Temperature, 0);
-        OptionChecks.AtLeast(TopK ?? 1, 1, nameof(TopK));
+        OptionChecks.AtLeast(TopK, 1);
         OptionChecks.Positive(TopP);
         OptionChecks.Between(TopP, 0, 1);
         OptionChecks.Between(MinP, 0, 1);

@@ -211,15 +211,15 @@ public sealed record LanguageModelArchitecture
         OptionChecks.AtLeast(ContextLength, 1);
         OptionChecks.AtLeast(Layers, 1);
         OptionChecks.AtLeast(Heads, 1);
-        OptionChecks.AtLeast(KeyValueHeads ?? 1, 1, nameof(KeyValueHeads));
+        OptionChecks.AtLeast(KeyValueHeads, 1);
         OptionChecks.AtLeast(EmbeddingSize, 1);
-        OptionChecks.AtLeast(HeadSize ?? 1, 1, nameof(HeadSize));
-        OptionChecks.AtLeast(FeedForwardSize ?? 1, 1, nameof(FeedForwardSize));
+        OptionChecks.AtLeast(HeadSize, 1);
+        OptionChecks.AtLeast(FeedForwardSize, 1);
         OptionChecks.Defined(Positions);
         OptionChecks.Defined(Normalization);
         OptionChecks.Positive(NormEpsilon);
         OptionChecks.Defined(FeedForward);
-        OptionChecks.AtLeast(SlidingWindow ?? 1, 1, nameof(SlidingWindow));
+        OptionChecks.AtLeast(SlidingWindow, 1);
         if (Heads % ActualKeyValueHeads != 0)
             throw new ArgumentException($"{nameof(Heads)} is {Heads}, which is not a multiple of {nameof(KeyValueHeads)}, {KeyValueHeads}.", nameof(KeyValueHeads));
         if (HeadSize is null && EmbeddingSize % Heads != 0)

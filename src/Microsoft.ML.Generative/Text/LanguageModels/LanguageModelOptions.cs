@@ -1,6 +1,8 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.Chat;
+using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.Generative;
@@ -38,7 +40,7 @@ public sealed class LanguageModelOptions : TrainingOptions
     }
 
     /// <summary>
-    /// Makes the default options: a 6-layer model trained by AdamW at a learning rate of 0.001, decay 0.1 of matrices, warm-up, a cosine down to a tenth and
+    /// Initializes options with their defaults: a 6-layer model trained by AdamW at a learning rate of 0.001, decay 0.1 of matrices, warm-up, a cosine down to a tenth and
     /// gradients clipped to norm 1.
     /// </summary>
     public LanguageModelOptions()
@@ -166,9 +168,7 @@ public sealed class LanguageModelOptions : TrainingOptions
     /// <summary>Rows that a transform completes at once, 1 to 65,536. The results do not depend on it. Default: 32.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
-    /// <summary>The column that a trained model reads: one that was fine-tuned on answers reads what they answer.</summary>
-    [JsonIgnore]
-    internal string TransformedColumnName => MessagesColumnName ?? PromptColumnName ?? InputColumnName;
+    internal override MemberHistory History => LanguageModelOldFormats.Options;
 
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(100, totalSteps / 10);
 
@@ -186,15 +186,15 @@ public sealed class LanguageModelOptions : TrainingOptions
         base.Validate();
         OptionChecks.NotEmpty(InputColumnName);
         OptionChecks.NotEmpty(OutputColumnName);
-        OptionChecks.NotEmpty(PromptColumnName ?? "none", nameof(PromptColumnName));
-        OptionChecks.NotEmpty(MessagesColumnName ?? "none", nameof(MessagesColumnName));
+        OptionChecks.NullOrNotEmpty(PromptColumnName);
+        OptionChecks.NullOrNotEmpty(MessagesColumnName);
         if (MessagesColumnName is not null && PromptColumnName is not null)
             throw new ArgumentException($"{nameof(MessagesColumnName)} is '{MessagesColumnName}', and {nameof(PromptColumnName)} '{PromptColumnName}'; expected one of them.", nameof(MessagesColumnName));
         ArgumentNullException.ThrowIfNull(Architecture);
         Architecture.Validate();
         ArgumentNullException.ThrowIfNull(Generation);
         Generation.Validate(Architecture.VocabularySize == 0 ? int.MaxValue : Architecture.VocabularySize);
-        OptionChecks.AtLeast(VocabularySize ?? 257, 257, nameof(VocabularySize));
+        OptionChecks.AtLeast(VocabularySize, 257);
         OptionChecks.Below(Dropout, 1);
         OptionChecks.Below(ValidationFraction, 1);
         OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);

@@ -48,8 +48,8 @@ public sealed class CheckpointOptions
 
     internal void Validate()
     {
-        OptionChecks.AtLeast(Steps ?? 1, 1, $"{nameof(TrainingOptions.Checkpoints)}.{nameof(Steps)}");
-        OptionChecks.Positive((Interval ?? DefaultInterval).TotalSeconds, $"{nameof(TrainingOptions.Checkpoints)}.{nameof(Interval)}");
+        OptionChecks.AtLeast(Steps, 1, $"{nameof(TrainingOptions.Checkpoints)}.{nameof(Steps)}");
+        OptionChecks.Positive(Interval?.TotalSeconds, $"{nameof(TrainingOptions.Checkpoints)}.{nameof(Interval)}");
         OptionChecks.AtLeast(Keep, 1, $"{nameof(TrainingOptions.Checkpoints)}.{nameof(Keep)}");
     }
 

@@ -20,8 +20,9 @@ public sealed class ImageClassifierNetworkTests
     {
         TorchRuntime.EnsureLoaded();
         var options = new ImageClassifierOptions { Network = architecture, Normalization = normalization, BlocksPerStage = blocks, BaseChannels = 6, Stages = 3 };
-        using var network = new ImageClassifierNetwork(options, _shape, 5);
-        Assert.Equal(network.state_dict().Values.Sum(v => v.numel()), ImageClassifierNetwork.CountParameters(options, _shape, 5));
+        ImageClassifierArchitecture shape = ImageClassifierArchitecture.Of(options, _shape, 5);
+        using var network = new ImageClassifierNetwork(shape);
+        Assert.Equal(network.state_dict().Values.Sum(v => v.numel()), ImageClassifierNetwork.CountParameters(shape));
 
         using DisposeScope scope = NewDisposeScope();
         Tensor features = network.Features(rand(2, 3, 9, 7));
@@ -37,7 +38,7 @@ public sealed class ImageClassifierNetworkTests
     {
         TorchRuntime.EnsureLoaded();
         var options = new ImageClassifierOptions { LabelSmoothing = 0.2, BaseChannels = 2, Stages = 1 };
-        using var network = new ImageClassifierNetwork(options, _shape, 2);
+        using var network = new ImageClassifierNetwork(ImageClassifierArchitecture.Of(options, _shape, 2));
         using DisposeScope scope = NewDisposeScope();
         using IDisposable noGradient = no_grad();
         network.get_parameter("head.weight")!.zero_();
@@ -45,11 +46,11 @@ public sealed class ImageClassifierNetworkTests
         using var generator = new Generator(1);
         var batch = new TensorBatch(4, rand(4, 3, 9, 7), tensor([1L, 1, 1, 0]));
 
-        double Loss(bool isTraining) => ImageClassifierEstimator.Losses(network, options, new StepContext(1, 2, isTraining, generator, CPU), batch).Total.item<float>();
+        double Loss(bool isTraining) => new ImageClassifierObjective(network, options).Losses(new StepContext(1, 2, isTraining, generator, CPU), batch).Total.item<float>();
         double plain = -(3 * Math.Log(0.75) + Math.Log(0.25)) / 4;
         Assert.Equal(plain, Loss(isTraining: false), 1e-6);
         Assert.Equal(0.8 * plain - 0.2 * (Math.Log(0.25) + Math.Log(0.75)) / 2, Loss(isTraining: true), 1e-6);
-        (string name, Tensor accuracy) = Assert.Single(ImageClassifierEstimator.Losses(network, options, new StepContext(1, 2, false, generator, CPU), batch).Terms);
+        (string name, Tensor accuracy) = Assert.Single(new ImageClassifierObjective(network, options).Losses(new StepContext(1, 2, false, generator, CPU), batch).Terms);
         Assert.Equal(("accuracy", 0.75f), (name, accuracy.item<float>()));
     }
 

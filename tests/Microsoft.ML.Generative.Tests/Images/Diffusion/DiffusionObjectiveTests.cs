@@ -2,6 +2,7 @@ using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Diffusion;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
+using Microsoft.ML.Generative.Images.Diffusion.Sampling;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Schedulers;
 using TorchSharp;
@@ -105,9 +106,9 @@ public class DiffusionObjectiveTests
         Tensor x = zeros(2, 1, 2, 2);
         var inputs = new DiffusionInputs(empty(0), tensor(new long[] { 1, 2 }), null);
         // Without a class 3 is told: the classes' 1 and 2 are left away from it.
-        Tensor found = new GuidedPrediction(network, inputs, nullLabel: 3, scale: 2, rescale: 0).At(x, 10);
+        Tensor found = new GuidedDenoiser(network, inputs, nullLabel: 3, scale: 2, rescale: 0).Predict(x, 10, withVariance: false);
         Assert.Equal([-1f, 1f], TensorMemory.ToArray<float>(found.mean([1, 2, 3])));
-        Tensor plain = new GuidedPrediction(network, inputs, nullLabel: 3, scale: 1, rescale: 0).At(x, 10);
+        Tensor plain = new GuidedDenoiser(network, inputs, nullLabel: 3, scale: 1, rescale: 0).Predict(x, 10, withVariance: false);
         Assert.Equal([1f, 2f], TensorMemory.ToArray<float>(plain.mean([1, 2, 3])));
     }
 

@@ -124,8 +124,8 @@ public sealed class ConditionalVaeTests
     [InlineData("LabelCount")]
     [InlineData("DynamicBinarization")]
     [InlineData("ImportanceSamples")]
-    [InlineData("BetaWarmup")]
-    [InlineData("BetaCycles")]
+    [InlineData("KlWarmup")]
+    [InlineData("KlCycles")]
     [InlineData("FreeBits")]
     public void Options_that_contradict_each_other_are_named(string name)
     {
@@ -134,8 +134,8 @@ public sealed class ConditionalVaeTests
             "LabelCount" => new() { LabelCount = 3 },
             "DynamicBinarization" => new() { DynamicBinarization = true, Likelihood = VaeLikelihood.Gaussian },
             "ImportanceSamples" => new() { ImportanceSamples = 2, Beta = 0.5 },
-            "BetaWarmup" => new() { KlWarmup = 1.5 },
-            "BetaCycles" => new() { KlCycles = 0 },
+            "KlWarmup" => new() { KlWarmup = 1.5 },
+            "KlCycles" => new() { KlCycles = 0 },
             _ => new() { FreeBits = -1 },
         };
         Assert.StartsWith(name, Assert.ThrowsAny<ArgumentException>(() => new MLContext().Transforms.Generative().Vae(options)).Message);

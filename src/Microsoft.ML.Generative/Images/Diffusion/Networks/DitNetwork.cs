@@ -21,7 +21,7 @@ internal sealed class DitNetwork : DenoiserNetwork
 
     private readonly DitArchitecture _config;
 
-    public DitNetwork(DitArchitecture config)
+    public DitNetwork(DitArchitecture config, double dropout = 0)
         : base(nameof(DitNetwork))
     {
         _config = config;
@@ -30,7 +30,7 @@ internal sealed class DitNetwork : DenoiserNetwork
         time = new EmbeddingBlock(DitArchitecture.FrequencySize, width);
         if (config.ClassCount > 0)
             classes = nn.Embedding(config.ClassCount, width);
-        blocks = new ModuleList<DitBlock>([.. Enumerable.Range(0, config.Layers).Select(_ => new DitBlock(config))]);
+        blocks = new ModuleList<DitBlock>([.. Enumerable.Range(0, config.Layers).Select(_ => new DitBlock(config, dropout))]);
         modulation = Layer.Linear(width, 2 * width);
         head = Layer.Linear(width, (long)patch * patch * config.OutChannels);
         RegisterComponents();
@@ -60,9 +60,11 @@ internal sealed class DitNetwork : DenoiserNetwork
     private Tensor Positions(long rows, long columns, Device device)
     {
         long half = _config.HiddenSize / 2;
-        Tensor row = Sinusoids.Of(arange(rows, ScalarType.Float32, device), half, flipSinToCos: false).unsqueeze(1).expand(rows, columns, half);
-        Tensor column = Sinusoids.Of(arange(columns, ScalarType.Float32, device), half, flipSinToCos: false).unsqueeze(0).expand(rows, columns, half);
+        Tensor row = Of(rows).unsqueeze(1).expand(rows, columns, half);
+        Tensor column = Of(columns).unsqueeze(0).expand(rows, columns, half);
         return cat([row, column], -1).view(1, rows * columns, 2 * half);
+
+        Tensor Of(long count) => Sinusoids.Of(TensorFactory.Range(count, ScalarType.Float32, device), half, flipSinToCos: false);
     }
 
     // Appendix A: as the authors' code has it.
@@ -92,10 +94,10 @@ internal sealed class DitBlock : nn.Module
     private readonly int _heads;
     private readonly double _dropout;
 
-    public DitBlock(DitArchitecture config)
+    public DitBlock(DitArchitecture config, double dropout)
         : base(nameof(DitBlock))
     {
-        (_heads, _dropout) = (config.Heads, config.Dropout);
+        (_heads, _dropout) = (config.Heads, dropout);
         int width = config.HiddenSize;
         queriesKeysValues = Layer.Linear(width, 3L * width);
         attentionOut = Layer.Linear(width, width);

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
@@ -87,11 +88,14 @@ internal sealed record UNetArchitecture
     /// <summary>Vectors for each class that attention layers look at, beside the sum with the time; 0: none.</summary>
     public int ContextTokens { get; init; }
 
+    [JsonIgnore]
     public int Levels => BlockOutChannels.Length;
 
+    [JsonIgnore]
     public int EmbeddingSize => TimeEmbeddingSize ?? 4 * BlockOutChannels[0];
 
     /// <summary>Height and width have to be multiples of this.</summary>
+    [JsonIgnore]
     public int Granularity => 1 << Levels - 1;
 
     /// <exception cref="ArgumentException">The parts contradict each other.</exception>
@@ -103,16 +107,15 @@ internal sealed record UNetArchitecture
         OptionChecks.Between(Levels, 1, 16, nameof(BlockOutChannels));
         OptionChecks.Between(LayersPerBlock, 1, 64);
         OptionChecks.AtLeast(NormGroups, 1);
-        OptionChecks.AtLeast(MidAttentionNormGroups ?? 1, 1, nameof(MidAttentionNormGroups));
+        OptionChecks.AtLeast(MidAttentionNormGroups, 1);
         OptionChecks.Positive(NormEpsilon);
-        OptionChecks.Below(Dropout, 1);
         OptionChecks.Positive(MidBlockScaleFactor);
         OptionChecks.Between(DownsamplePadding, 0, 1);
-        OptionChecks.AtLeast(AttentionHeadSize ?? 1, 1, nameof(AttentionHeadSize));
+        OptionChecks.AtLeast(AttentionHeadSize, 1);
         OptionChecks.AtLeast(ClassCount, 0);
         OptionChecks.AtLeast(ContextTokens, 0);
-        OptionChecks.AtLeast(LearnedTimesteps ?? 1, 1, nameof(LearnedTimesteps));
-        OptionChecks.AtLeast(TimeEmbeddingSize ?? 1, 1, nameof(TimeEmbeddingSize));
+        OptionChecks.AtLeast(LearnedTimesteps, 1);
+        OptionChecks.AtLeast(TimeEmbeddingSize, 1);
         OptionChecks.Defined(Activation);
         if (BlockOutChannels[0] < 2)
             throw new ArgumentException($"{nameof(BlockOutChannels)} begins with {BlockOutChannels[0]}; expected at least 2, a sine and a cosine.");

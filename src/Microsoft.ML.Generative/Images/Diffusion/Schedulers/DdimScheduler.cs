@@ -9,7 +9,7 @@ namespace Microsoft.ML.Generative.Schedulers;
 /// <summary>Options of <see cref="DdimScheduler"/>.</summary>
 public sealed record DdimSchedulerOptions : NoiseSchedulerOptions
 {
-    /// <summary>Makes the default options.</summary>
+    /// <summary>Initializes options with their defaults.</summary>
     public DdimSchedulerOptions()
         : base(TimestepSpacing.Leading)
     {
@@ -103,6 +103,8 @@ public sealed class DdimScheduler : NoiseScheduler
     internal float Variance(int timestep, int previous) => Variance(AlphasCumulative[timestep], AlphasCumulative[previous]);
 
     private static float Variance(float alpha, float alphaPrevious) => (1 - alphaPrevious) / (1 - alpha) * (1 - alpha / alphaPrevious);
+
+    internal override bool CanRepeatSteps => true;
 
     private protected override double[] Choose(int steps) => TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
 }

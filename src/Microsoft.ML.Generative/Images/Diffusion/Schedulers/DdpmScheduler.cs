@@ -37,7 +37,7 @@ public enum DdpmVarianceType
 /// <summary>Options of <see cref="DdpmScheduler"/>.</summary>
 public sealed record DdpmSchedulerOptions : NoiseSchedulerOptions
 {
-    /// <summary>Makes the default options.</summary>
+    /// <summary>Initializes options with their defaults.</summary>
     public DdpmSchedulerOptions()
         : base(TimestepSpacing.Leading)
     {
@@ -136,6 +136,8 @@ public sealed class DdpmScheduler : NoiseScheduler
     }
 
     internal override bool TakesVariance => _options.VarianceType is DdpmVarianceType.Learned or DdpmVarianceType.LearnedRange;
+
+    internal override bool CanRepeatSteps => true;
 
     private protected override double[] Choose(int steps) => TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
 

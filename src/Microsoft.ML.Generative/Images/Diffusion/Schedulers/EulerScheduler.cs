@@ -45,8 +45,8 @@ public sealed record EulerSchedulerOptions : SigmaSchedulerOptions
     {
         base.Validate();
         OptionChecks.Defined(FinalSigmasType);
-        OptionChecks.Positive(SigmaMin ?? 1, nameof(SigmaMin));
-        OptionChecks.Positive(SigmaMax ?? 1, nameof(SigmaMax));
+        OptionChecks.Positive(SigmaMin);
+        OptionChecks.Positive(SigmaMax);
         OptionChecks.AtLeast(Churn, 0);
         OptionChecks.AtLeast(ChurnNoise, 0);
     }

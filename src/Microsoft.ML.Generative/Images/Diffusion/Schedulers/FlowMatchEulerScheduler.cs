@@ -9,7 +9,7 @@ namespace Microsoft.ML.Generative.Schedulers;
 /// <summary>Options of <see cref="FlowMatchEulerScheduler"/>.</summary>
 public sealed record FlowMatchEulerSchedulerOptions : NoiseSchedulerOptions
 {
-    /// <summary>Makes the default options.</summary>
+    /// <summary>Initializes options with their defaults.</summary>
     public FlowMatchEulerSchedulerOptions()
         : base(TimestepSpacing.Linspace)
     {
@@ -40,7 +40,7 @@ public sealed record FlowMatchEulerSchedulerOptions : NoiseSchedulerOptions
     {
         base.Validate();
         OptionChecks.Positive(Shift);
-        OptionChecks.Between(ShiftTerminal ?? 0.5, 1e-6, 1 - 1e-6, nameof(ShiftTerminal));
+        OptionChecks.Between(ShiftTerminal, 1e-6, 1 - 1e-6);
         if (UseKarrasSigmas && UseExponentialSigmas)
             throw new ArgumentException($"{nameof(UseKarrasSigmas)} and {nameof(UseExponentialSigmas)} are both set; expected one of them.", nameof(UseKarrasSigmas));
         if (PredictionType != PredictionType.Velocity)

@@ -61,7 +61,7 @@ public abstract class NoiseScheduler : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(steps, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(steps, TrainTimesteps);
         double[] timesteps = Choose(steps);
-        if (timesteps.Max() > Highest)
+        if (timesteps.Any(timestep => timestep > Highest))
             throw new ArgumentOutOfRangeException(nameof(steps), steps, $"With {nameof(NoiseSchedulerOptions.StepsOffset)} {_options.StepsOffset} so many steps begin with timestep {timesteps.Max()}; the last is {TrainTimesteps - 1}.");
         Use(steps, timesteps);
     }
@@ -125,7 +125,7 @@ public abstract class NoiseScheduler : IDisposable
     }
 
     /// <summary>A scheduler of the same configuration, at its beginning.</summary>
-    public NoiseScheduler Clone() => SchedulerConfig.Create(_options);
+    public NoiseScheduler Clone() => SchedulerKinds.Of(_options).Create(_options);
 
     /// <summary>Releases what is remembered of earlier steps.</summary>
     public void Dispose()
@@ -149,6 +149,19 @@ public abstract class NoiseScheduler : IDisposable
 
     /// <summary>Steps that were asked for.</summary>
     internal int StepCount => Steps;
+
+    /// <summary>Whether a step needs what others before it have computed on the way, so that samples between them cannot be changed.</summary>
+    internal virtual bool HasOverlappingSteps => false;
+
+    /// <summary>Whether a step can be taken again from another sample: it remembers nothing.</summary>
+    internal virtual bool CanRepeatSteps => false;
+
+    /// <summary>Adds the noise between two timesteps: q(x[t] | x[s]) for an earlier s (Lugmayr et al. 2022, eq. 6).</summary>
+    internal Tensor Renoise(Tensor sample, double earlier, double later, Tensor noise)
+    {
+        double kept = AlphasCumulative[(int)later] / (double)AlphasCumulative[(int)earlier];
+        return sample.Times(Math.Sqrt(kept)).Plus(noise, Math.Sqrt(1 - kept));
+    }
 
     /// <summary>Whether it has a use for what a predictor says of the variance in as many further channels.</summary>
     internal virtual bool TakesVariance => false;

@@ -8,7 +8,7 @@ namespace Microsoft.ML.Generative.Schedulers;
 /// <summary>Options of <see cref="PndmScheduler"/>.</summary>
 public sealed record PndmSchedulerOptions : NoiseSchedulerOptions
 {
-    /// <summary>Makes the default options.</summary>
+    /// <summary>Initializes options with their defaults.</summary>
     public PndmSchedulerOptions()
         : base(TimestepSpacing.Leading)
     {
@@ -134,6 +134,8 @@ public sealed class PndmScheduler : NoiseScheduler
         Tensor next = sample.Times(MathF.Sqrt(alphaPrevious / alpha)) - output.Times(alphaPrevious - alpha).Over(denominator);
         return new SchedulerStep(next, sample.Plus(output, -MathF.Sqrt(rest)).Over(MathF.Sqrt(alpha)));
     }
+
+    internal override bool HasOverlappingSteps => true;
 
     private protected override double[] Choose(int steps)
     {

@@ -1,0 +1,55 @@
+using Microsoft.ML.Generative.Images.Diffusion.Networks;
+using Microsoft.ML.Generative.Runtime;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative.Images.Diffusion.Sampling;
+
+/// <summary>A network with the conditions of some images, and classifier-free guidance if it is asked for (Ho, Salimans 2022).</summary>
+/// <param name="network">The network.</param>
+/// <param name="inputs">The conditions; the noisy images change from step to step.</param>
+/// <param name="nullLabel">The class of images without one, for guidance.</param>
+/// <param name="scale">w: 1 is no guidance.</param>
+/// <param name="rescale">φ of Lin et al. 2023, section 3.4.</param>
+internal sealed class GuidedDenoiser(DenoiserNetwork network, DiffusionInputs inputs, int? nullLabel, double scale, double rescale)
+{
+    /// <summary>Predicts noise, image or velocity, whichever the network was trained for.</summary>
+    /// <param name="noisy">[images, channels, height, width].</param>
+    /// <param name="time">In the unit of timesteps.</param>
+    /// <param name="withVariance">Whether to keep the variance, where the network predicts it, in as many further channels.</param>
+    /// <returns>[images, channels or 2 · channels, height, width].</returns>
+    public Tensor Predict(Tensor noisy, double time, bool withVariance)
+    {
+        Tensor output = scale == 1 ? Conditional(noisy, time) : Guided(noisy, time);
+        return withVariance || output.size(1) == noisy.size(1) ? output : output.narrow(1, 0, noisy.size(1));
+    }
+
+    /// <summary>The same for other images, all with the conditions of the first.</summary>
+    public GuidedDenoiser OfFirst(int count) => new(network, inputs.OfFirst(count), nullLabel, scale, rescale);
+
+    private Tensor Conditional(Tensor noisy, double time) =>
+        network.Forward(inputs.With(noisy), TensorFactory.Constant([noisy.size(0)], time, ScalarType.Float32, noisy.device), inputs.Labels);
+
+    private Tensor Guided(Tensor noisy, double time)
+    {
+        (long count, long channels) = (noisy.size(0), noisy.size(1));
+        Tensor x = inputs.With(noisy);
+        Tensor labels = cat([inputs.Labels!, TensorFactory.Constant(inputs.Labels!.shape, nullLabel!.Value, noisy.device)], 0);
+        Tensor times = TensorFactory.Constant([2 * count], time, ScalarType.Float32, noisy.device);
+        Tensor[] outputs = network.Forward(cat([x, x], 0), times, labels).chunk(2, 0);
+        Tensor conditional = outputs[0].narrow(1, 0, channels), unconditional = outputs[1].narrow(1, 0, channels);
+
+        // Ho, Salimans 2022, eq. 6, with w counted as the guided models of the field count it.
+        Tensor guided = unconditional.Plus(conditional - unconditional, scale);
+        if (rescale > 0)
+        {
+            Tensor rescaled = guided * StandardDeviation(conditional) / StandardDeviation(guided);
+            guided = guided.Times(1 - rescale).Plus(rescaled, rescale);
+        }
+
+        // The predicted variance is not guided.
+        return outputs[0].size(1) == channels ? guided : cat([guided, outputs[0].narrow(1, channels, channels)], 1);
+    }
+
+    // [images, 1, 1, 1]
+    private static Tensor StandardDeviation(Tensor x) => x.flatten(1).std(1).view(-1, 1, 1, 1);
+}

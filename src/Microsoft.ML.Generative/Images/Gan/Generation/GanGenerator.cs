@@ -1,0 +1,110 @@
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Data.Rows;
+using Microsoft.ML.Generative.Images.Gan.Networks;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Runtime;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative.Images.Gan.Generation;
+
+/// <summary>Generates rows with a trained generator, interpolates them, and finds the z of given ones.</summary>
+/// <param name="host">Stops between batches when its context is cancelled.</param>
+/// <param name="definition">The model.</param>
+/// <param name="network">The generator.</param>
+/// <param name="device">Where it is.</param>
+internal sealed class GanGenerator(IHost host, GanDefinition definition, GeneratorNetwork network, torch.Device device)
+{
+    private readonly ValueRange _range = definition.Architecture.Row.Image is null ? ValueRange.Finite : ValueRange.Unit;
+
+    private int LatentSize => definition.Architecture.LatentSize;
+
+    private int LabelCount => definition.Architecture.LabelCount;
+
+    /// <inheritdoc cref="GanTransformer.Generate"/>
+    public MemoryDataView Generate(int count, GanGenerateOptions? options)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        options ??= new GanGenerateOptions();
+        options.Validate();
+        if (options.Labels is { } some && some.Count != count)
+            throw new ArgumentException($"{some.Count} labels were given for {count} rows.", nameof(options));
+        LabelCounts.Check([.. options.Labels ?? [], .. options.Label is { } one ? [one] : Array.Empty<int>()], LabelCount, isNeeded: count > 0, nameof(options));
+
+        long seed = SeedSequence.Choose(host, options.Seed);
+        return Rows(count, options.BatchSize, (start, rows) => Generate(
+            LatentSamples.Of(SeedSequence.DeriveMany(seed, start, rows), LatentSize, options.Truncation),
+            LabelsOf([.. Enumerable.Range(start, rows).Select(i => options.Labels?[i] ?? options.Label ?? 0)])), options.CancellationToken);
+    }
+
+    /// <inheritdoc cref="GanTransformer.SampleLatent"/>
+    public float[] SampleLatent(int seed, double? truncation)
+    {
+        OptionChecks.AtLeast(truncation, GanOptions.LowestTruncation);
+        using torch.Tensor z = LatentSamples.Of(SeedSequence.DeriveMany(seed, 0, 1), LatentSize, truncation);
+        return TensorMemory.ToArray<float>(z);
+    }
+
+    /// <inheritdoc cref="GanTransformer.Decode"/>
+    public float[] Decode(ReadOnlySpan<float> latent, int? label)
+    {
+        RowChecks.HasSize(latent, LatentSize, nameof(latent));
+        LabelCounts.Check(label, LabelCount, nameof(label));
+        using IDisposable noGradient = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        return TensorMemory.ToArray<float>(Generate(torch.tensor(latent.ToArray(), [1, LatentSize]), LabelsOf([label ?? 0])));
+    }
+
+    /// <inheritdoc cref="GanTransformer.Interpolate"/>
+    public MemoryDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, int? label)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
+        RowChecks.HasSize(from, LatentSize, nameof(from));
+        RowChecks.HasSize(to, LatentSize, nameof(to));
+        LabelCounts.Check(label, LabelCount, nameof(label));
+        float[] first = from.ToArray(), last = to.ToArray();
+        return Rows(count, batchSize: null, (start, rows) =>
+        {
+            torch.Tensor a = torch.tensor(first, [1, LatentSize]), b = torch.tensor(last, [1, LatentSize]);
+            return Generate(SphericalInterpolation.Points(a, b, start, rows, count), LabelsOf([.. Enumerable.Repeat(label ?? 0, rows)]));
+        });
+    }
+
+    /// <inheritdoc cref="GanTransformer.Project"/>
+    public float[] Project(ReadOnlySpan<float> row, GanProjectOptions? options)
+    {
+        options ??= new GanProjectOptions();
+        options.Validate();
+        RowChecks.HasSize(row, definition.Architecture.Row.Size, nameof(row));
+        RowChecks.IsWithin(row, _range, nameof(row));
+        LabelCounts.Check(options.Label, LabelCount, nameof(options));
+
+        long seed = SeedSequence.Choose(host, options.Seed);
+        using DisposeScope scope = torch.NewDisposeScope();
+        torch.Tensor target = torch.tensor(row.ToArray(), [1, .. definition.Architecture.Row.Dimensions], device: device);
+        var projection = new LatentProjection(network, definition.Architecture.Row.Image is null ? target : PixelScale.Signed(target), LabelsOf([options.Label ?? 0]));
+        torch.Tensor z = projection.Nearest(LatentSamples.Of(SeedSequence.DeriveMany(seed, 0, options.Starts), LatentSize, bound: null).to(device));
+        projection.Improve(z, options, () =>
+        {
+            host.CheckAlive();
+            options.CancellationToken.ThrowIfCancellationRequested();
+        });
+        return TensorMemory.ToArray<float>(z);
+    }
+
+    /// <summary>Generates the rows of some z.</summary>
+    /// <param name="z">[batch, latent], on any device.</param>
+    /// <param name="labels">[batch], for a model with labels.</param>
+    /// <returns>[batch, ..row shape]; images in 0..1.</returns>
+    public torch.Tensor Generate(torch.Tensor z, torch.Tensor? labels)
+    {
+        torch.Tensor rows = network.Forward(z.to(device), labels);
+        return definition.Architecture.Row.Image is null ? rows : PixelScale.Unsigned(rows);
+    }
+
+    private MemoryDataView Rows(int count, int? batchSize, Func<int, int, torch.Tensor> generate, CancellationToken cancellation = default) => new(
+        host, GanTransformer.GeneratedColumnName, definition.Architecture.Row.Type,
+        RowGeneration.Compute(host, count, definition.Architecture.Row.Size, batchSize ?? definition.Defaults.TransformBatchSize, generate, cancellation));
+
+    private torch.Tensor? LabelsOf(int[] labels) => LabelCount == 0 ? null : torch.tensor([.. labels.Select(label => (long)label)], device: device);
+}
