@@ -6,23 +6,15 @@ using Microsoft.ML;
 using Microsoft.ML.Generative;
 
 var mlContext = new MLContext(seed: 1);
-IDataView train = mlContext.Data.LoadFromEnumerable(
-[
-    new
-    {
-        Messages = """
-            [{"role": "user", "content": "cat"}, {"role": "assistant", "content": "meow"},
-             {"role": "user", "content": "again"}, {"role": "assistant", "content": "meow meow"}]
-            """,
-    },
-    new
-    {
-        Messages = """
-            [{"role": "user", "content": "dog"}, {"role": "assistant", "content": "woof"},
-             {"role": "user", "content": "again"}, {"role": "assistant", "content": "woof woof"}]
-            """,
-    },
-]);
+string cat = """
+    [{"role": "user", "content": "cat"}, {"role": "assistant", "content": "meow"},
+     {"role": "user", "content": "again"}, {"role": "assistant", "content": "meow meow"}]
+    """;
+string dog = """
+    [{"role": "user", "content": "dog"}, {"role": "assistant", "content": "woof"},
+     {"role": "user", "content": "again"}, {"role": "assistant", "content": "woof woof"}]
+    """;
+IDataView train = mlContext.Data.LoadFromEnumerable([new { Messages = cat }, new { Messages = dog }]);
 
 LanguageModelEstimator estimator = mlContext.Transforms.Generative().LanguageModel(new LanguageModelOptions
 {

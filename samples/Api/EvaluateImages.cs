@@ -18,7 +18,7 @@ using ImageClassifierTransformer classifier = mlContext.Transforms.Generative().
     BaseChannels = 8, Stages = 2, BlocksPerStage = 1, Epochs = 5, BatchSize = 20, LearningRate = 5e-3, Seed = 1, Threads = 1,
 }).Fit(train);
 
-// Other real images show how good a metric can be; half of the classes show mode collapse: precise, and not covering.
+// Other real images show how good a metric can be, half of the classes show mode collapse: precise, and not covering.
 IDataView others = mlContext.Generative().Datasets.Digits(200, seed: 3);
 Print("Other real images", others, "Image");
 Print("Digits 0 to 4 only", mlContext.Data.FilterRowsByKeyColumnFraction(others, "Label", lowerBound: 0, upperBound: 0.5), "Image");
