@@ -56,10 +56,33 @@ internal static class CheckpointFile
         return state!;
     }
 
-    /// <summary>Copies the tensors of a file that has been found sound over those given.</summary>
+    /// <summary>Copies the tensors of a valid file over those given, and creates further ones.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="destinations">Tensors by name.</param>
+    /// <param name="isCreated">Which other tensors of the file are wanted.</param>
+    /// <returns>The tensors created, on the CPU; the caller's.</returns>
     /// <exception cref="InvalidDataException">The file has other tensors.</exception>
-    public static void ReadTensors(string path, IReadOnlyDictionary<string, torch.Tensor> destinations) => Open(path, load =>
-        ModelEntries.ReadEntry(load, TensorsEntry, (stream, length) => new SafetensorsStream(stream, path, length).ReadInto(destinations)));
+    public static Dictionary<string, torch.Tensor> ReadTensors(string path, IReadOnlyDictionary<string, torch.Tensor> destinations, Predicate<string> isCreated)
+    {
+        var created = new Dictionary<string, torch.Tensor>(StringComparer.Ordinal);
+        try
+        {
+            Open(path, load => ModelEntries.ReadEntry(load, TensorsEntry, (stream, length) =>
+            {
+                var file = new SafetensorsStream(stream, path, length);
+                foreach (SafetensorsInfo info in file.Tensors.Values.Where(t => isCreated(t.Name)))
+                    created.Add(info.Name, torch.empty(info.Shape, info.Type).DetachFromDisposeScope());
+                file.ReadInto(destinations.Concat(created).ToDictionary(t => t.Key, t => t.Value, StringComparer.Ordinal));
+            }));
+            return created;
+        }
+        catch
+        {
+            foreach (torch.Tensor tensor in created.Values)
+                tensor.Dispose();
+            throw;
+        }
+    }
 
     private static void RefuseNewer(JsonElement state)
     {

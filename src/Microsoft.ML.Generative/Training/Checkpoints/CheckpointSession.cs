@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Training.Reporting;
 using Microsoft.ML.Runtime;
@@ -20,6 +21,7 @@ internal sealed class CheckpointSession
     private readonly CheckpointOptions _options;
     private readonly Stopwatch _sinceSaved = Stopwatch.StartNew();
     private readonly string[] _data;
+    private readonly string?[] _frozen;
     private readonly (string Path, CheckpointState State)? _newest;
     private long _savedStep = -1;
 
@@ -37,11 +39,15 @@ internal sealed class CheckpointSession
         _best = best;
         _options = run.Options.Checkpoints!;
         _data = [.. feeds.Select(f => f.Source.Fingerprint), validation?.Fingerprint ?? "none"];
+        _frozen = [.. networks.Select(n => n.FrozenHash)];
 
         using IChannel channel = run.Host.Start("Checkpoints");
         _newest = folder.FindNewest(channel, stage);
         if (_newest is { } newest)
+        {
             CheckData(newest.Path, newest.State);
+            CheckFrozenWeights(newest.Path, newest.State);
+        }
     }
 
     /// <summary>The file saved last, or gone on from.</summary>
@@ -57,13 +63,18 @@ internal sealed class CheckpointSession
         (string path, CheckpointState state) = newest;
         if (state.Best is { } score)
             _best?.Resume(score);
-        CheckpointFile.ReadTensors(path, Tensors().ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal));
+        // A training that has finished needs no more batches.
+        string[] prefixes = state.IsFinished ? [] : [.. StatefulFeeds().Select(f => SourcePrefix(f.Index))];
+        Dictionary<string, torch.Tensor> sourceTensors = CheckpointFile.ReadTensors(
+            path, Tensors().ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal),
+            name => prefixes.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal)));
         for (int i = 0; i < _networks.Length; i++)
             _networks[i].Resume(state.NetworkSteps[i]);
-        // Nothing is drawn any more from a training that has finished.
-        if (!state.IsFinished)
+        for (int i = 0; i < _feeds.Length && !state.IsFinished; i++)
         {
-            for (int i = 0; i < _feeds.Length; i++)
+            if (_feeds[i].Source is IStatefulBatchSource)
+                _feeds[i].Resume(state.Feeds[i], SourceState(i, state, sourceTensors));
+            else
                 _feeds[i].Start(state.Feeds[i]);
         }
 
@@ -85,6 +96,7 @@ internal sealed class CheckpointSession
         if (step == 0 || step == _savedStep)
             return;
 
+        Dictionary<int, BatchSourceState> sources = StatefulFeeds().ToDictionary(f => f.Index, f => f.Source.SaveState());
         var state = new CheckpointState
         {
             Format = CheckpointState.CurrentFormat,
@@ -96,6 +108,8 @@ internal sealed class CheckpointSession
             Data = _data,
             Feeds = [.. _feeds.Select(f => f.Position)],
             NetworkSteps = [.. _networks.Select(n => n.Steps)],
+            SourceStates = sources.Count == 0 ? null : [.. Enumerable.Range(0, _feeds.Length).Select(i => sources.GetValueOrDefault(i)?.Values)],
+            FrozenWeights = _frozen.All(hash => hash is null) ? null : _frozen,
             Meter = _meter.State,
             GradientNorm = gradientNorm,
             Best = _best?.Score,
@@ -104,7 +118,8 @@ internal sealed class CheckpointSession
         _sinceSaved.Restart();
         try
         {
-            LastSaved = _folder.Save(state, Tensors());
+            LastSaved = _folder.Save(
+                state, Tensors().Concat(sources.SelectMany(s => s.Value.Tensors.Select(t => (SourcePrefix(s.Key) + t.Key, t.Value)))));
             _savedStep = step;
             channel.Trace($"Wrote the checkpoint '{LastSaved}'.");
         }
@@ -121,10 +136,36 @@ internal sealed class CheckpointSession
         .. _best?.State ?? [],
     ];
 
+    private IEnumerable<(int Index, IStatefulBatchSource Source)> StatefulFeeds() =>
+        _feeds.Select((feed, i) => (i, feed.Source as IStatefulBatchSource)).Where(f => f.Item2 is not null).Select(f => (f.i, f.Item2!));
+
+    private static string SourcePrefix(int feed) => string.Create(CultureInfo.InvariantCulture, $"source{feed}.");
+
+    private static BatchSourceState SourceState(int feed, CheckpointState state, Dictionary<string, torch.Tensor> tensors)
+    {
+        string prefix = SourcePrefix(feed);
+        return new BatchSourceState(
+            state.SourceStates?[feed],
+            tensors.Where(t => t.Key.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(t => t.Key[prefix.Length..], t => t.Value));
+    }
+
+    private void CheckFrozenWeights(string path, CheckpointState state)
+    {
+        string[] differences = [.. _networks
+            .Select((network, i) => (network.Name, Before: state.FrozenWeights?[i], Now: _frozen[i]))
+            .Where(f => f.Before != f.Now)
+            .Select(f => TrainingRun.Difference(
+                $"the SHA-256 of the frozen weights of '{f.Name}', which are those of the base model,", f.Before ?? "none", f.Now ?? "none"))];
+        if (differences.Length > 0)
+            throw TrainingRun.Refuse(path, string.Join("; ", differences));
+    }
+
     private void CheckData(string path, CheckpointState state)
     {
         if (state.Data.Length != _data.Length || state.Feeds.Length != _feeds.Length || state.NetworkSteps.Length != _networks.Length)
             throw TrainingRun.Refuse(path, "it has other sources of data or other networks");
+        if (state.SourceStates is null && !state.IsFinished && StatefulFeeds().Any())
+            throw TrainingRun.Refuse(path, "it lacks the state of a source of data");
 
         string[] differences = [.. _data.Zip(state.Data)
             .Select((pair, i) => (pair.First, pair.Second, What: i == _data.Length - 1 ? nameof(TrainingOptions.ValidationData) : "the data"))
