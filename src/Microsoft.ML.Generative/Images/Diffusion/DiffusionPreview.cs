@@ -2,6 +2,7 @@ using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Images.Diffusion.Sampling;
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Schedulers;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Generative.Training.Reporting;
@@ -46,7 +47,7 @@ internal sealed class DiffusionPreview : ITrainingPreview
     public IReadOnlyList<PreviewItem> Make(torch.Generator generator)
     {
         int count = _lowResolution is null ? Samples : (int)_lowResolution.size(0);
-        torch.Tensor? labels = _definition.Architecture.LabelCount == 0 ? null : torch.arange(count, torch.int64, _run.Device).remainder(_definition.Architecture.LabelCount);
+        torch.Tensor? labels = _definition.Architecture.LabelCount == 0 ? null : TensorFactory.Range(count, device: _run.Device).Remainder(_definition.Architecture.LabelCount);
         torch.Tensor? low = _lowResolution is null ? null : DiffusionInputs.Enlarge(_lowResolution, _definition.Architecture.Shape);
         using NoiseScheduler scheduler = DiffusionSamplers.Create(_definition, DiffusionSampler.Default, eta: 0);
         scheduler.SetTimesteps(Math.Min(Steps, scheduler.TrainTimesteps));

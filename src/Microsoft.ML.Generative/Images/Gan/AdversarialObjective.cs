@@ -70,7 +70,7 @@ internal sealed class AdversarialObjective(
     {
         using DisposeScope scope = NewDisposeScope();
         foreach (Tensor weights in discriminator.parameters())
-            weights.clamp_(-options.WeightClip, options.WeightClip);
+            weights.WithinInPlace(-options.WeightClip, options.WeightClip);
     }
 
     // With the batch's own statistics also in validation: the averages of the layers do not belong to the moving average of the weights.
@@ -104,7 +104,8 @@ internal sealed class AdversarialObjective(
         Tensor overfitting = realScores.detach().Plus(-middle).sign().mean();
         terms.Add(("r_t", overfitting));
         terms.Add(("augmentation", probability.clone()));
-        probability.PlusInPlace(overfitting.Plus(-options.AugmentationTarget).sign(), (double)rows / options.AugmentationRows).clamp_(0, 1);
+        Tensor direction = overfitting.Plus(-options.AugmentationTarget).sign();
+        probability.PlusInPlace(direction, (double)rows / options.AugmentationRows).WithinInPlace(0, 1);
     }
 }
 
