@@ -34,7 +34,7 @@ public sealed class BatchWeightTests
         float[] whole = Assert.Single(Gradients(8));
         foreach ((int first, int size) in new[] { (4, 2), (2, 1), (7, 7) })
         {
-            var exchange = new TwoProcesses();
+            using var exchange = new TwoProcesses();
             float[][][] ranks = OnTwoThreads(
                 () => Gradients(size, 0, first, exchange.Of(0)),
                 () => Gradients(size, first, 8 - first, exchange.Of(1)));
@@ -47,7 +47,7 @@ public sealed class BatchWeightTests
     public void A_process_without_targets_takes_the_step_of_the_other()
     {
         float[] whole = Assert.Single(Gradients(8, 0, 4));
-        var exchange = new TwoProcesses();
+        using var exchange = new TwoProcesses();
         float[][][] ranks = OnTwoThreads(() => Gradients(4, 0, 4, exchange.Of(0)), () => Gradients(1, 4, 3, exchange.Of(1)));
         Assert.InRange(Difference(whole, ranks[0][0]), 0, 1e-7);
         Assert.Equal(ranks[0][0], ranks[1][0]);
@@ -56,7 +56,7 @@ public sealed class BatchWeightTests
     [Fact]
     public void Clipping_sees_the_gradient_of_all_processes()
     {
-        var exchange = new TwoProcesses();
+        using var exchange = new TwoProcesses();
         var norms = new double[2];
         OnTwoThreads(() => Gradients(4, 0, 4, exchange.Of(0), norm => norms[0] = norm), () => Gradients(4, 4, 4, exchange.Of(1), norm => norms[1] = norm));
         Assert.Equal(Math.Sqrt(Assert.Single(Gradients(8)).Sum(g => (double)g * g)), norms[0], 1e-5);
@@ -198,10 +198,12 @@ public sealed class BatchWeightTests
     }
 
     /// <summary>Two processes simulated by two threads.</summary>
-    private sealed class TwoProcesses
+    private sealed class TwoProcesses : IDisposable
     {
         private readonly Barrier _barrier = new(2);
         private readonly (torch.Tensor Gradients, double Weight)[] _parts = new (torch.Tensor, double)[2];
+
+        public void Dispose() => _barrier.Dispose();
 
         public IGradientExchange Of(int rank) => new Rank(this, rank);
 
