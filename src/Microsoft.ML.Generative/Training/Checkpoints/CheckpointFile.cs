@@ -58,11 +58,13 @@ internal static class CheckpointFile
 
     /// <summary>Copies the tensors of a valid file over those given, and creates further ones.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="destinations">Tensors by name.</param>
+    /// <param name="destinations">Tensors under their present names.</param>
+    /// <param name="presentName">The present name for each of the file's.</param>
     /// <param name="isCreated">Which other tensors of the file are wanted.</param>
     /// <returns>The tensors created, on the CPU; the caller's.</returns>
     /// <exception cref="InvalidDataException">The file has other tensors.</exception>
-    public static Dictionary<string, torch.Tensor> ReadTensors(string path, IReadOnlyDictionary<string, torch.Tensor> destinations, Predicate<string> isCreated)
+    public static Dictionary<string, torch.Tensor> ReadTensors(
+        string path, IReadOnlyDictionary<string, torch.Tensor> destinations, Func<string, string> presentName, Predicate<string> isCreated)
     {
         var created = new Dictionary<string, torch.Tensor>(StringComparer.Ordinal);
         try
@@ -72,7 +74,8 @@ internal static class CheckpointFile
                 var file = new SafetensorsStream(stream, path, length);
                 foreach (SafetensorsInfo info in file.Tensors.Values.Where(t => isCreated(t.Name)))
                     created.Add(info.Name, torch.empty(info.Shape, info.Type).DetachFromDisposeScope());
-                file.ReadInto(destinations.Concat(created).ToDictionary(t => t.Key, t => t.Value, StringComparer.Ordinal));
+                file.ReadInto(ModuleWeights.UnderNamesOf(file.Tensors.Keys, presentName, destinations)
+                    .Concat(created).ToDictionary(t => t.Key, t => t.Value, StringComparer.Ordinal));
             }));
             return created;
         }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Training.Reporting;
 using Microsoft.ML.Runtime;
@@ -22,6 +21,7 @@ internal sealed class CheckpointSession
     private readonly Stopwatch _sinceSaved = Stopwatch.StartNew();
     private readonly string[] _data;
     private readonly string?[] _frozen;
+    private readonly SourceStates _sources;
     private readonly (string Path, CheckpointState State)? _newest;
     private long _savedStep = -1;
 
@@ -40,6 +40,7 @@ internal sealed class CheckpointSession
         _options = run.Options.Checkpoints!;
         _data = [.. feeds.Select(f => f.Source.Fingerprint), validation?.Fingerprint ?? "none"];
         _frozen = [.. networks.Select(n => n.FrozenHash)];
+        _sources = new SourceStates(feeds);
 
         using IChannel channel = run.Host.Start("Checkpoints");
         _newest = folder.FindNewest(channel, stage);
@@ -64,19 +65,13 @@ internal sealed class CheckpointSession
         if (state.Best is { } score)
             _best?.Resume(score);
         // A training that has finished needs no more batches.
-        string[] prefixes = state.IsFinished ? [] : [.. StatefulFeeds().Select(f => SourcePrefix(f.Index))];
         Dictionary<string, torch.Tensor> sourceTensors = CheckpointFile.ReadTensors(
-            path, Tensors().ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal),
-            name => prefixes.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal)));
+            path, Tensors().ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal), PresentName,
+            name => !state.IsFinished && _sources.Owns(name));
         for (int i = 0; i < _networks.Length; i++)
             _networks[i].Resume(state.NetworkSteps[i]);
-        for (int i = 0; i < _feeds.Length && !state.IsFinished; i++)
-        {
-            if (_feeds[i].Source is IStatefulBatchSource)
-                _feeds[i].Resume(state.Feeds[i], SourceState(i, state, sourceTensors));
-            else
-                _feeds[i].Start(state.Feeds[i]);
-        }
+        if (!state.IsFinished)
+            _sources.Resume(state, sourceTensors);
 
         _meter.Resume(state.Meter, state.Step);
         (_savedStep, LastSaved) = (state.Step, path);
@@ -96,7 +91,7 @@ internal sealed class CheckpointSession
         if (step == 0 || step == _savedStep)
             return;
 
-        Dictionary<int, BatchSourceState> sources = StatefulFeeds().ToDictionary(f => f.Index, f => f.Source.SaveState());
+        var (sourceValues, sourceTensors) = _sources.Save();
         var state = new CheckpointState
         {
             Format = CheckpointState.CurrentFormat,
@@ -108,7 +103,7 @@ internal sealed class CheckpointSession
             Data = _data,
             Feeds = [.. _feeds.Select(f => f.Position)],
             NetworkSteps = [.. _networks.Select(n => n.Steps)],
-            SourceStates = sources.Count == 0 ? null : [.. Enumerable.Range(0, _feeds.Length).Select(i => sources.GetValueOrDefault(i)?.Values)],
+            SourceStates = sourceValues,
             FrozenWeights = _frozen.All(hash => hash is null) ? null : _frozen,
             Meter = _meter.State,
             GradientNorm = gradientNorm,
@@ -118,8 +113,7 @@ internal sealed class CheckpointSession
         _sinceSaved.Restart();
         try
         {
-            LastSaved = _folder.Save(
-                state, Tensors().Concat(sources.SelectMany(s => s.Value.Tensors.Select(t => (SourcePrefix(s.Key) + t.Key, t.Value)))));
+            LastSaved = _folder.Save(state, Tensors().Concat(sourceTensors));
             _savedStep = step;
             channel.Trace($"Wrote the checkpoint '{LastSaved}'.");
         }
@@ -136,17 +130,19 @@ internal sealed class CheckpointSession
         .. _best?.State ?? [],
     ];
 
-    private IEnumerable<(int Index, IStatefulBatchSource Source)> StatefulFeeds() =>
-        _feeds.Select((feed, i) => (i, feed.Source as IStatefulBatchSource)).Where(f => f.Item2 is not null).Select(f => (f.i, f.Item2!));
-
-    private static string SourcePrefix(int feed) => string.Create(CultureInfo.InvariantCulture, $"source{feed}.");
-
-    private static BatchSourceState SourceState(int feed, CheckpointState state, Dictionary<string, torch.Tensor> tensors)
+    // What older versions called a tensor of a network, or of the best weights so far.
+    private string PresentName(string name)
     {
-        string prefix = SourcePrefix(feed);
-        return new BatchSourceState(
-            state.SourceStates?[feed],
-            tensors.Where(t => t.Key.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(t => t.Key[prefix.Length..], t => t.Value));
+        foreach (TrainedNetwork network in _networks)
+        {
+            foreach (string prefix in (string[])[$"{network.Name}.", $"{BestWeights.Prefix}{network.Name}."])
+            {
+                if (name.StartsWith(prefix, StringComparison.Ordinal))
+                    return prefix + network.PresentName(name[prefix.Length..]);
+            }
+        }
+
+        return name;
     }
 
     private void CheckFrozenWeights(string path, CheckpointState state)
@@ -164,7 +160,7 @@ internal sealed class CheckpointSession
     {
         if (state.Data.Length != _data.Length || state.Feeds.Length != _feeds.Length || state.NetworkSteps.Length != _networks.Length)
             throw TrainingRun.Refuse(path, "it has other sources of data or other networks");
-        if (state.SourceStates is null && !state.IsFinished && StatefulFeeds().Any())
+        if (state.SourceStates is null && !state.IsFinished && _sources.Any)
             throw TrainingRun.Refuse(path, "it lacks the state of a source of data");
 
         string[] differences = [.. _data.Zip(state.Data)
