@@ -52,9 +52,8 @@ internal static class TokenizerFolder
                 + $"{nameof(GenerativeTokenizers)}.{nameof(GenerativeTokenizers.FromTiktokenFile)} takes its pattern and special tokens.")),
             ".BIN" => Llama2CTokenizerFile.Create(path, Bytes()),
             _ => throw new NotSupportedException(
-                $"'{name}' is not the name of a tokenizer's file; expected *.json (Hugging Face), *.model (SentencePiece), *.txt "
-                + "(WordPiece), "
-                + "*.tiktoken or *.bin (llama2.c)."),
+                $"'{name}' is not the name of a tokenizer's file; expected *.json (Hugging Face), *.model (SentencePiece), "
+                + "*.txt (WordPiece), *.tiktoken or *.bin (llama2.c)."),
         };
     }
 
