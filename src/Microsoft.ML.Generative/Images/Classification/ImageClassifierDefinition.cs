@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Images.Classification.Networks;
 using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative.Images.Classification;

@@ -3,6 +3,7 @@ using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
 using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Images.Classification;
+using Microsoft.ML.Generative.Images.Classification.Networks;
 using Microsoft.ML.Generative.Interop;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;

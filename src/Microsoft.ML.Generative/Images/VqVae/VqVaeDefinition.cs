@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Images.VqVae.Networks;
 using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative.Images.VqVae;
