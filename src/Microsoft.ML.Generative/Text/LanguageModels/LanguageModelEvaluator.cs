@@ -96,7 +96,7 @@ internal static class LanguageModelEvaluator
             (torch.Tensor losses, torch.Tensor hits) = model.Network.Score(batch[0], batch[1]);
             Sum += losses.sum(torch.float64).ToDouble();
             Hits += hits.sum(torch.float64).ToDouble();
-            Tokens += batch.Rows;
+            Tokens += batch.Weight;
             _spans.Clear();
         }
 
