@@ -41,7 +41,7 @@ internal sealed class TrainedNetwork : IDisposable
             throw new ArgumentException($"The network '{name}' has no parameters to train.");
         Parameter[] ordered = [.. trained.Where(p => p.dim() >= 2), .. trained.Where(p => p.dim() < 2)];
         _parameters = ordered;
-        _frozen = [.. module.named_parameters().Where(p => !p.parameter.requires_grad).Select(p => (p.name, (torch.Tensor)p.parameter))];
+        _frozen = FrozenParameters.Of(module);
         ParameterCount = ordered.Sum(p => p.numel());
         long decayed = ordered.Where(p => p.dim() >= 2).Sum(p => p.numel());
         if (ordered.FirstOrDefault(p => p.dtype != torch.ScalarType.Float32) is { } other)
@@ -73,7 +73,7 @@ internal sealed class TrainedNetwork : IDisposable
     public long FrozenCount => _frozen.Sum(f => f.Values.numel());
 
     /// <summary>The hash of the frozen parameters, or <see langword="null"/> if there are none.</summary>
-    public string? FrozenHash => FrozenWeights.Hash(_frozen);
+    public string? FrozenHash => FrozenParameters.Hash(_frozen);
 
     /// <summary>Whether the trainable parameters get gradients. The frozen ones never do.</summary>
     public bool IsLearning

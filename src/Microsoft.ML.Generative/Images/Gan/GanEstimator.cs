@@ -46,9 +46,7 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
 
     internal GanEstimator(IHostEnvironment env, GanOptions options)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        _options = options.Copy();
-        _options.ValidateForTraining();
+        _options = TrainingOptions.ForTraining(options);
         _env = env;
         _host = env.Register(nameof(GanEstimator));
     }
@@ -73,7 +71,8 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
         TensorColumn[]? validationColumns = _options.ValidationData is { } v ? GanTransformer.TrainingTensors(v.Schema, names, shape, labelCount) : null;
         var row = new RowShape(shape, columns[0].Elements);
         GanRowChecks.Check(_options, row);
-        GanArchitecture architecture = GanArchitecture.Of(_options, row, labelCount);
+        GanArchitecture architecture = _options.BaseModel?.Definition.Architecture ?? GanArchitecture.Of(_options, row, labelCount);
+        BaseOptions.CheckRow(_options.InputColumnName, row, architecture.Row);
         architecture.Validate();
 
         return Trainer.Fit(_env, _host, _options, trainer =>

@@ -41,9 +41,7 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
 
     internal VaeEstimator(IHostEnvironment env, VaeOptions options)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        _options = options.Copy();
-        _options.ValidateForTraining();
+        _options = TrainingOptions.ForTraining(options);
         _env = env;
         _host = env.Register(nameof(VaeEstimator));
     }
@@ -70,7 +68,9 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
             throw new ArgumentException($"{nameof(VaeOptions.SampleDirectory)} is '{samples}', but column '{_options.InputColumnName}' holds no images.");
         int labelCount = LabelCounts.Find(input.Schema, _options.LabelColumnName, _options.LabelCount);
         int rowSize = TensorColumn.Features(input.Schema, _options.InputColumnName, shape, ValueRange.Finite).Elements;
-        VaeArchitecture architecture = VaeArchitecture.Of(_options, new RowShape(shape, rowSize), labelCount);
+        var row = new RowShape(shape, rowSize);
+        VaeArchitecture architecture = _options.BaseModel?.Definition.Architecture ?? VaeArchitecture.Of(_options, row, labelCount);
+        BaseOptions.CheckRow(_options.InputColumnName, row, architecture.Row);
         VaeColumns names = VaeColumns.Of(_options);
         TensorColumn[] columns = VaeTransformer.InputTensors(input.Schema, architecture, names);
         TensorColumn[]? validationColumns = _options.ValidationData is { } v ? VaeTransformer.InputTensors(v.Schema, architecture, names) : null;

@@ -9,6 +9,7 @@ using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
 using Microsoft.ML.Generative.Text.Tokenization;
+using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using Microsoft.ML.Tokenizers;
 using TorchSharp;
@@ -26,7 +27,7 @@ namespace Microsoft.ML.Generative;
 /// mlContext.Model.Save(model, data.Schema, "language-model.zip");
 /// </code>
 /// </example>
-public sealed partial class LanguageModelTransformer : ITransformer, IDisposable
+public sealed partial class LanguageModelTransformer : ITransformer, IBaseModel, IDisposable
 {
     internal const string LoaderSignature = "GenerativeLanguageModel";
 
@@ -55,6 +56,8 @@ public sealed partial class LanguageModelTransformer : ITransformer, IDisposable
 
     bool ITransformer.IsRowToRowMapper => true;
 
+    torch.nn.Module IBaseModel.Network => _network;
+
     /// <inheritdoc/>
     public IDataView Transform(IDataView input) => _engine.Transform(input);
 
@@ -62,6 +65,8 @@ public sealed partial class LanguageModelTransformer : ITransformer, IDisposable
     public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _engine.GetOutputSchema(inputSchema);
 
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
+
+    IDisposable IBaseModel.Use() => _engine.Use();
 
     internal TextCodec Codec { get; }
 
@@ -110,14 +115,6 @@ public sealed partial class LanguageModelTransformer : ITransformer, IDisposable
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         using IDisposable use = _engine.Use();
         PretrainedLanguageModel.Save(folder, _network, Codec, _definition.Defaults.Generation);
-    }
-
-    internal void CopyWeightsTo(LanguageModelNetwork network)
-    {
-        using IDisposable use = _engine.Use();
-        using IDisposable noGradient = torch.no_grad();
-        foreach ((var own, var theirs) in ModuleWeights.Of(_network).Zip(ModuleWeights.Of(network)))
-            theirs.Tensor.copy_(own.Tensor);
     }
 
     internal static OutputColumn[] OutputColumns(LanguageModelColumns columns) => [new(columns.Output, TextDataViewType.Instance, IsVector: false)];
