@@ -46,7 +46,7 @@ internal static class ColumnTypes
     {
         VectorDataViewType { IsKnownSize: true } vector => vector.Size,
         VectorDataViewType => throw new ArgumentException(
-            $"Column '{column.Name}' has a varying number of values a row ({column.Type}); expected {FeatureTypes}."),
+            $"Column '{column.Name}' has a varying number of values per row ({column.Type}); expected {FeatureTypes}."),
         _ => 1,
     };
 
@@ -70,8 +70,7 @@ internal static class ColumnTypes
         if (own is null && channels is null && height is null && width is null)
             return null;
         if (own is null && (height is null || width is null))
-            throw new ArgumentException(
-                $"Column '{name}' does not tell the shape of its images: set Height and Width (and Channels, unless 1) in the options.");
+            throw UnknownShape(name);
 
         var shape = new ImageShape(channels ?? own?.Channels ?? 1, height ?? own!.Value.Height, width ?? own!.Value.Width);
         if (own is { } known && known != shape)
@@ -79,11 +78,16 @@ internal static class ColumnTypes
         if (shape.Channels is < 1 or > 4)
             throw new ArgumentException($"Column '{name}': images have 1 to 4 channels; found {shape.Channels}.");
         if (column.Type is VectorDataViewType && FeatureCount(column) != shape.Size)
-            throw new ArgumentException($"Column '{name}' has {FeatureCount(column)} values a row; images of {shape} have {shape.Size}.");
+            throw new ArgumentException($"Column '{name}' has {FeatureCount(column)} values per row; images of {shape} have {shape.Size}.");
         if (column.Type is ImageDataViewType && shape.Channels is 2)
             throw new ArgumentException($"Column '{name}': an image column is read with Channels 1 (gray), 3 (RGB) or 4 (RGBA); found 2.");
         return shape;
     }
+
+    /// <param name="name">The column.</param>
+    /// <param name="remedy">What to do about it.</param>
+    public static ArgumentException UnknownShape(string name, string remedy = "set Height and Width (and Channels, unless 1)") =>
+        new($"The shape of the images in column '{name}' is unknown: {remedy}.");
 
     private static ImageShape FirstImage(IDataView data, DataViewSchema.Column column, int channels)
     {

@@ -168,7 +168,7 @@ public sealed class DiffusionTransformer : ITransformer, IDisposable
         // The image is read only where the generated one depends on it.
         bool readsImage = _definition.Defaults.TransformStrength < 1 || (columns.Seed is null && columns.LowResolution is null);
         TensorInput? image = readsImage ? new(TensorColumn.Features(schema, columns.Input, architecture.Shape, ValueRange.Unit), _device) : null;
-        TensorInput[] conditions = [.. _definition.Conditions.OpenColumns(schema).Select(column => new TensorInput(column, _device))];
+        TensorInput[] conditions = TensorInput.All(_definition.Conditions.OpenColumns(schema), _device);
         TensorInput? seeds = columns.Seed is { } seed ? new(TensorColumn.Seed(schema, seed), _device) : null;
         TensorInput?[] sources = seeds is null ? [image, .. conditions] : [seeds];
         return new RowMapping([image, .. conditions, seeds],

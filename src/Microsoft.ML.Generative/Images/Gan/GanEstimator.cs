@@ -66,14 +66,12 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
     public GanTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        ImageShape? shape = ColumnTypes.FindShape(input, _options.InputColumnName, _options.Channels, _options.Height, _options.Width);
-        int labelCount = LabelCounts.Find(input.Schema, _options.LabelColumnName, _options.LabelCount);
-        GanColumns names = GanColumns.Of(_options);
-        TensorColumn[] columns = GanTransformer.TrainingTensors(input.Schema, names, shape, labelCount);
-        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? GanTransformer.TrainingTensors(v.Schema, names, shape, labelCount) : null;
-        var row = new RowShape(shape, columns[0].Elements);
+        RowShape row = _options.Columns.FindRow(input);
         GanRowChecks.Check(_options, row);
-        GanArchitecture architecture = GanArchitecture.Of(_options, row, labelCount);
+        GanArchitecture architecture = GanArchitecture.Of(_options, row, _options.Columns.FindLabelCount(input.Schema));
+        GanColumns names = GanColumns.Of(_options);
+        TensorColumn[] columns = GanTransformer.TrainingTensors(input.Schema, architecture, names);
+        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? GanTransformer.TrainingTensors(v.Schema, architecture, names) : null;
         architecture.Validate();
 
         return Trainer.Fit(_env, _host, _options, trainer =>
@@ -89,11 +87,7 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
-        ColumnTypes.CheckFeatures(inputSchema, _options.InputColumnName);
-        if (_options.LabelColumnName is { } label)
-            ColumnTypes.CheckLabel(inputSchema, label);
-        if (_options.SeedColumnName is { } seed)
-            ColumnTypes.CheckLabel(inputSchema, seed);
+        _options.Columns.Check(inputSchema);
         return OutputColumn.Promise(inputSchema, GanTransformer.OutputColumns(GanColumns.Of(_options)));
     }
 

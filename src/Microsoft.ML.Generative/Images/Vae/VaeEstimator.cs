@@ -1,4 +1,3 @@
-using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Vae;
 using Microsoft.ML.Generative.Images.Vae.Networks;
@@ -61,16 +60,13 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
     public VaeTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        ImageShape? shape = ColumnTypes.FindShape(input, _options.InputColumnName, _options.Channels, _options.Height, _options.Width);
-        if (shape is null && _options.Network == VaeNetworkKind.Convolutional)
-            throw new ArgumentException(
-                $"{nameof(VaeOptions.Network)} is {VaeNetworkKind.Convolutional}, but column '{_options.InputColumnName}' does not tell the " +
-                "shape of its images: set Height and Width (and Channels, unless 1), or use VaeNetworkKind.Mlp.");
-        if (shape is null && _options.SampleDirectory is { } samples)
+        RowShape row = _options.Columns.FindRow(input);
+        if (row.Image is null && _options.Network == VaeNetworkKind.Convolutional)
+            throw ColumnTypes.UnknownShape(
+                _options.InputColumnName, $"set Height and Width (and Channels, unless 1), or {nameof(VaeOptions.Network)} to {VaeNetworkKind.Mlp}");
+        if (row.Image is null && _options.SampleDirectory is { } samples)
             throw new ArgumentException($"{nameof(VaeOptions.SampleDirectory)} is '{samples}', but column '{_options.InputColumnName}' holds no images.");
-        int labelCount = LabelCounts.Find(input.Schema, _options.LabelColumnName, _options.LabelCount);
-        int rowSize = TensorColumn.Features(input.Schema, _options.InputColumnName, shape, ValueRange.Finite).Elements;
-        VaeArchitecture architecture = VaeArchitecture.Of(_options, new RowShape(shape, rowSize), labelCount);
+        VaeArchitecture architecture = VaeArchitecture.Of(_options, row, _options.Columns.FindLabelCount(input.Schema));
         VaeColumns names = VaeColumns.Of(_options);
         TensorColumn[] columns = VaeTransformer.InputTensors(input.Schema, architecture, names);
         TensorColumn[]? validationColumns = _options.ValidationData is { } v ? VaeTransformer.InputTensors(v.Schema, architecture, names) : null;
@@ -89,9 +85,7 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
-        ColumnTypes.CheckFeatures(inputSchema, _options.InputColumnName);
-        if (_options.LabelColumnName is { } label)
-            ColumnTypes.CheckLabel(inputSchema, label);
+        _options.Columns.Check(inputSchema);
         return OutputColumn.Promise(inputSchema, VaeTransformer.OutputColumns(VaeColumns.Of(_options)));
     }
 }

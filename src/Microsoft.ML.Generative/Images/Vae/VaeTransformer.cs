@@ -201,7 +201,7 @@ public sealed class VaeTransformer : ITransformer, IDisposable
     /// <summary>The rows, and their labels if there are some.</summary>
     internal static TensorColumn[] InputTensors(DataViewSchema schema, VaeArchitecture architecture, VaeColumns columns)
     {
-        TensorColumn values = TensorColumn.Features(schema, columns.Input, architecture.Row.Image, VaeDecoderLikelihood.RangeOf(architecture.Likelihood));
+        TensorColumn values = TensorColumn.Features(schema, columns.Input, architecture.Row, VaeDecoderLikelihood.RangeOf(architecture.Likelihood));
         return columns.Label is { } label ? [values, TensorColumn.Label(schema, label, architecture.LabelCount)] : [values];
     }
 
@@ -213,17 +213,12 @@ public sealed class VaeTransformer : ITransformer, IDisposable
         new(columns.NegativeElbo, NumberDataViewType.Single, IsVector: false),
     ];
 
-    internal TensorColumn[] OpenColumns(DataViewSchema schema)
-    {
-        TensorColumn[] columns = InputTensors(schema, _definition.Architecture, _definition.Columns);
-        return columns[0].Elements == RowSize ? columns
-            : throw new ArgumentException($"Column '{columns[0].Name}' has {columns[0].Elements} values a row; the model was trained on {RowSize}.");
-    }
+    internal TensorColumn[] OpenColumns(DataViewSchema schema) => InputTensors(schema, _definition.Architecture, _definition.Columns);
 
     private RowMapping Bind(DataViewSchema schema)
     {
         VaeColumns columns = _definition.Columns;
-        TensorInput[] inputs = [.. OpenColumns(schema).Select(column => new TensorInput(column, _device))];
+        TensorInput[] inputs = TensorInput.All(OpenColumns(schema), _device);
         TensorInput x = inputs[0];
         TensorInput? labels = inputs.ElementAtOrDefault(1);
         var encoding = new RowValue<(torch.Tensor Mean, torch.Tensor LogVariance)>(rows => _network.Encode(x.Of(rows), labels?.Of(rows)));

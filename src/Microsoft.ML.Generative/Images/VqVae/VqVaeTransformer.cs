@@ -98,8 +98,7 @@ public sealed class VqVaeTransformer : ITransformer, IDisposable
         using IDisposable use = _engine.Use();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        ImageShape shape = _definition.Architecture.Shape;
-        torch.Tensor x = torch.tensor(row.ToArray(), [1, shape.Channels, shape.Height, shape.Width], device: _device);
+        torch.Tensor x = torch.tensor(row.ToArray(), [1, .. _definition.Architecture.Shape.Dimensions], device: _device);
         return TensorMemory.ToArray<int>(_network.Autoencoder.EncodeCodes(x).to(torch.int32));
     }
 
