@@ -9,15 +9,8 @@ namespace Microsoft.ML.Generative.Data.Columns;
 internal sealed record ClassLabels(DataKind Type, string[] Values)
 {
     /// <summary>The classes of a column, or <see langword="null"/> for keys that stand for nothing.</summary>
-    /// <exception cref="ArgumentException">The values are of a type that models do not keep, or are more or fewer than the classes.</exception>
+    /// <exception cref="ArgumentException">The values are of a type that models do not keep.</exception>
     public static ClassLabels? Of(DataViewSchema.Column column, int count)
-    {
-        ClassLabels? labels = Read(column, count);
-        return labels is null || labels.Values.Length == count ? labels
-            : throw new ArgumentException($"Column '{column.Name}' has {labels.Values.Length} classes; LabelCount is {count}.");
-    }
-
-    private static ClassLabels? Read(DataViewSchema.Column column, int count)
     {
         if (column.Type is not KeyDataViewType)
             return new ClassLabels(DataKind.Int32, [.. Enumerable.Range(0, count).Select(i => i.ToString(CultureInfo.InvariantCulture))]);

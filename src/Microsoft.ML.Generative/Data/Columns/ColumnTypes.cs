@@ -6,6 +6,8 @@ namespace Microsoft.ML.Generative.Data.Columns;
 /// <summary>What a column's type says before any row is read.</summary>
 internal static class ColumnTypes
 {
+    private const string SetShape = "set Height and Width (and Channels, unless 1)";
+
     public const string FeatureTypes = "an image, a known-size vector of Single or Byte, or Single";
 
     public static DataViewSchema.Column Find(DataViewSchema schema, string name) =>
@@ -85,9 +87,17 @@ internal static class ColumnTypes
     }
 
     /// <param name="name">The column.</param>
-    /// <param name="remedy">What to do about it.</param>
-    public static ArgumentException UnknownShape(string name, string remedy = "set Height and Width (and Channels, unless 1)") =>
-        new($"The shape of the images in column '{name}' is unknown: {remedy}.");
+    /// <param name="remedy">What else to do than to set the shape.</param>
+    public static ArgumentException UnknownShape(string name, string? remedy = null) =>
+        new($"The shape of the images in column '{name}' is unknown: {remedy ?? SetShape}.");
+
+    /// <summary>The error where an option needs images, of which the column is unknown.</summary>
+    /// <param name="name">The column.</param>
+    /// <param name="option">The option's name.</param>
+    /// <param name="value">Its value.</param>
+    /// <param name="other">A value that needs no images.</param>
+    public static ArgumentException UnknownShape(string name, string option, object value, object other) =>
+        new($"{option} is {value}, but the shape of the images in column '{name}' is unknown: {SetShape}, or {option} to {other}.", option);
 
     private static ImageShape FirstImage(IDataView data, DataViewSchema.Column column, int channels)
     {

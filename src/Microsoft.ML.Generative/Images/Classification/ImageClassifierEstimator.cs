@@ -99,7 +99,8 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
         if (count < 2)
             throw new ArgumentException($"Column '{name}' has {count} class; expected 2 or more.");
         labels = ClassLabels.Of(schema[name], count);
-        return count;
+        return labels is null || labels.Values.Length == count ? count
+            : throw new ArgumentException($"Column '{name}' has {labels.Values.Length} classes; {nameof(ImageClassifierOptions.LabelCount)} is {count}.");
     }
 
     private TensorColumn[] TrainingTensors(DataViewSchema schema, ImageClassifierDefinition definition) =>

@@ -62,8 +62,7 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
         ArgumentNullException.ThrowIfNull(input);
         RowShape row = _options.Columns.FindRow(input);
         if (row.Image is null && _options.Network == VaeNetworkKind.Convolutional)
-            throw ColumnTypes.UnknownShape(
-                _options.InputColumnName, $"set Height and Width (and Channels, unless 1), or {nameof(VaeOptions.Network)} to {VaeNetworkKind.Mlp}");
+            throw ColumnTypes.UnknownShape(_options.InputColumnName, nameof(VaeOptions.Network), _options.Network, VaeNetworkKind.Mlp);
         if (row.Image is null && _options.SampleDirectory is { } samples)
             throw new ArgumentException($"{nameof(VaeOptions.SampleDirectory)} is '{samples}', but column '{_options.InputColumnName}' holds no images.");
         VaeArchitecture architecture = VaeArchitecture.Of(_options, row, _options.Columns.FindLabelCount(input.Schema));

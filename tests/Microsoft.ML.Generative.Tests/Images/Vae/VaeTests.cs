@@ -205,7 +205,7 @@ public sealed class VaeTests(VaeTests.TrainedModel trained) : IClassFixture<VaeT
         var data = _ml.Data.LoadFromEnumerable([new Features()]);
         ArgumentException error = Assert.Throws<ArgumentException>(() => _ml.Transforms.Generative()
             .Vae(new VaeOptions { InputColumnName = "Values", Network = VaeNetworkKind.Convolutional }).Fit(data));
-        Assert.Contains("The shape of the images in column 'Values' is unknown", error.Message);
+        Assert.Contains("Network is Convolutional, but the shape of the images in column 'Values' is unknown", error.Message);
         Assert.Contains("Height and Width", error.Message);
     }
 

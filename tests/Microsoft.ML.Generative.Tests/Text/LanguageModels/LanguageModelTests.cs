@@ -176,6 +176,27 @@ public sealed class LanguageModelTests
     }
 
     [Fact]
+    public void A_stream_outlives_the_disposal_of_its_model()
+    {
+        MLContext ml = new(seed: 1);
+        LanguageModelTransformer model = Train(ml);
+        var options = new TextGenerationOptions { Seed = 4, MaxTokens = 40 };
+        string expected = model.Generate("the", options);
+        IEnumerable<string> unread = model.Stream("the", options);
+        var text = new StringBuilder();
+        foreach (string piece in model.Stream("the", options))
+        {
+            model.Dispose();
+            text.Append(piece);
+        }
+
+        Assert.Equal(expected, text.ToString());
+        Assert.Throws<ObjectDisposedException>(() => unread.First());
+        Assert.Throws<ObjectDisposedException>(() => model.Stream("the", options));
+        Assert.Throws<ObjectDisposedException>(() => model.Generate("the", options));
+    }
+
+    [Fact]
     public async Task Streamed_pieces_make_the_generated_text()
     {
         MLContext ml = new(seed: 1);
