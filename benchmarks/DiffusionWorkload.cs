@@ -117,8 +117,8 @@ internal static class DiffusionWorkload
     {
         using IDisposable threads = TorchThreads.Scope(settings.Threads);
         using IDisposable scoped = MixedPrecision.Scope(MixedPrecision.Choose(precision, DeviceType.CPU));
-        var config = new DiffusionConfig(Options(precision, null), new ImageShape(1, Side, Side), LabelCount: 0, LowResolution: null, Seed: 1);
-        using DenoiserNetwork network = config.CreateNetwork();
+        var shape = new ImageShape(1, Side, Side);
+        using DenoiserNetwork network = DiffusionArchitecture.Of(Options(precision, null), shape, labelCount: 0, lowResolution: null).CreateNetwork();
         using Tensor x = randn(BatchSize, 1, Side, Side), noise = randn(BatchSize, 1, Side, Side), time = randint(0, 1000, [BatchSize]).to(ScalarType.Float32);
 
         void Step()

@@ -79,9 +79,9 @@ internal static class GanWorkload
         using IDisposable threads = TorchThreads.Scope(settings.Threads);
         using IDisposable scoped = MixedPrecision.Scope(MixedPrecision.Choose(precision, DeviceType.CPU));
         GanOptions options = Options(precision);
-        var config = new GanConfig(options, new ImageShape(1, Side, Side), Side * Side, 0, 1);
-        using GeneratorNetwork generator = config.CreateGenerator();
-        using DiscriminatorNetwork discriminator = config.CreateDiscriminator();
+        GanArchitecture architecture = GanArchitecture.Of(options, new RowShape(new ImageShape(1, Side, Side), Side * Side), labelCount: 0);
+        using GeneratorNetwork generator = architecture.CreateGenerator();
+        using DiscriminatorNetwork discriminator = DiscriminatorArchitecture.Of(architecture, options).Create();
         using Tensor real = rand(BatchSize, 1, Side, Side);
 
         void Step()

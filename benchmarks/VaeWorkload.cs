@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Vae;
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
@@ -56,7 +57,7 @@ internal static class VaeWorkload
     {
         using IDisposable threads = TorchThreads.Scope(settings.Threads);
         var options = new VaeOptions { LatentSize = 20, HiddenSizes = [400] };
-        using var network = new VaeNetwork(options, shape: null, 784);
+        using var network = new VaeNetwork(VaeArchitecture.Of(options, new RowShape(null, 784)));
         using Tensor x = rand(BatchSize, 784);
         using Tensor noise = randn(BatchSize, 20);
 

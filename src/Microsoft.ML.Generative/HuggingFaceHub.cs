@@ -8,9 +8,9 @@ namespace Microsoft.ML.Generative;
 /// <example>
 /// <code>
 /// string folder = await HuggingFaceHub.DownloadAsync("HuggingFaceTB/SmolLM2-135M-Instruct");
-/// LanguageModelTransformer model = ml.Generative().LoadPretrainedLanguageModel(folder);
+/// LanguageModelTransformer model = mlContext.Generative().LoadPretrainedLanguageModel(folder);
 /// string images = await HuggingFaceHub.DownloadAsync("google/ddpm-cifar10-32");
-/// DiffusionTransformer diffusion = ml.Generative().LoadPretrainedDiffusion(images);
+/// DiffusionTransformer diffusion = mlContext.Generative().LoadPretrainedDiffusion(images);
 /// </code>
 /// </example>
 public static class HuggingFaceHub

@@ -2,8 +2,7 @@ namespace Docs.Tests;
 
 /// <summary>
 /// What an example may rely on without saying so. A page's block relies on nothing but the usings of every console project;
-/// an example of the API reference, which is read beside its member, also has this library's root namespace, the namespace of
-/// the documented member, and the variables below.
+/// an example of the API reference, which is read beside its member, also has this library's namespaces and the variables below.
 /// </summary>
 internal static class Prelude
 {
@@ -22,6 +21,10 @@ internal static class Prelude
     public const string Reference = """
         global using Microsoft.ML;
         global using Microsoft.ML.Generative;
+        global using Microsoft.ML.Generative.Evaluation;
+        global using Microsoft.ML.Generative.Schedulers;
+        global using Microsoft.ML.Generative.Statistics;
+        global using Microsoft.ML.Generative.Tokenizers;
         global using static Prelude;
 
         internal static class Prelude

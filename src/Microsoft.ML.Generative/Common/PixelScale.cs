@@ -3,12 +3,12 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Common;
 
-/// <summary>Between pixels as columns have them, 0..1, and as networks that draw with noise have them, −1..1.</summary>
+/// <summary>Converts pixels between 0..1, as columns have them, and −1..1, as diffusion networks and GANs have them.</summary>
 internal static class PixelScale
 {
     /// <summary>From 0..1 to −1..1.</summary>
     public static Tensor Signed(Tensor images) => images.Times(2).Plus(-1);
 
-    /// <summary>From −1..1 to 0..1; what is beyond is clamped.</summary>
+    /// <summary>From −1..1 to 0..1; values beyond are clamped.</summary>
     public static Tensor Unsigned(Tensor images) => images.Times(0.5).Plus(0.5).clamp(0, 1);
 }

@@ -1,9 +1,9 @@
 namespace Microsoft.ML.Generative.Common;
 
-/// <summary>Texts of files in messages: in quotation marks, and not at any length.</summary>
+/// <summary>Quotes names and texts of files in messages, shortened to their beginning.</summary>
 internal static class Quoted
 {
     private const int Longest = 100;
 
-    public static string Text(ReadOnlySpan<char> text) => text.Length <= Longest ? $"\"{text}\"" : $"\"{text[..Longest]}…\"";
+    public static string Text(ReadOnlySpan<char> text) => text.Length <= Longest ? $"'{text}'" : $"'{text[..Longest]}…'";
 }

@@ -2,21 +2,21 @@ using System.Runtime.InteropServices;
 
 namespace Microsoft.ML.Generative.Common;
 
-/// <summary>Noise that is a function of a row's content.</summary>
+/// <summary>Computes noise from a row's content.</summary>
 internal static class RowNoise
 {
     public static ulong Hash(ReadOnlySpan<byte> content, ulong seed)
     {
-        ulong hash = SeedSequence.Mix(seed + 0x9e3779b97f4a7c15 + (ulong)content.Length);
+        ulong hash = new SplitMix64(seed + (ulong)content.Length).Next();
         ReadOnlySpan<ulong> words = MemoryMarshal.Cast<byte, ulong>(content);
         foreach (ulong word in words)
-            hash = SeedSequence.Mix(hash ^ word);
+            hash = SplitMix64.Mix(hash ^ word);
         foreach (byte b in content[(words.Length * sizeof(ulong))..])
-            hash = SeedSequence.Mix(hash ^ b);
+            hash = SplitMix64.Mix(hash ^ b);
         return hash;
     }
 
-    /// <summary>Standard normal values (Box, Muller 1958).</summary>
+    /// <summary>Fills with standard normal values (Box, Muller 1958).</summary>
     public static void Fill(Span<float> values, RowRandom random)
     {
         for (int i = 0; i < values.Length; i += 2)
@@ -29,7 +29,7 @@ internal static class RowNoise
         }
     }
 
-    /// <summary>Standard normal values, those further from 0 than a bound drawn again.</summary>
+    /// <summary>Fills with standard normal values; those further from 0 than a bound are rejected and sampled again.</summary>
     public static void FillWithin(Span<float> values, RowRandom random, double bound)
     {
         for (int i = 0; i < values.Length;)

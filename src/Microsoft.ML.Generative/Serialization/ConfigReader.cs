@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Microsoft.ML.Generative.Serialization.Safetensors;
+using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Serialization;
 
@@ -47,7 +47,7 @@ internal sealed class ConfigReader(string source, JsonElement json)
         JsonElement[] all = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray()] : [value];
         return [.. all.Select(one => one.ValueKind == JsonValueKind.Number && one.TryGetInt32(out int count) && count >= 0
             ? count
-            : throw Bad($"'{name}' is {SafetensorsHeader.Quote(value.GetRawText())}; expected a whole number from 0 on, or a list of such"))];
+            : throw Bad($"'{name}' is {Quoted.Text(value.GetRawText())}; expected a whole number from 0 on, or a list of such"))];
     }
 
     public double? Number(string name)
@@ -63,12 +63,12 @@ internal sealed class ConfigReader(string source, JsonElement json)
             return null;
         return value.ValueKind is JsonValueKind.True or JsonValueKind.False
             ? value.GetBoolean()
-            : throw Bad($"'{name}' is {SafetensorsHeader.Quote(value.GetRawText())}; expected true or false");
+            : throw Bad($"'{name}' is {Quoted.Text(value.GetRawText())}; expected true or false");
     }
 
     /// <summary>Texts in an array.</summary>
     public string[]? Texts(string name) => Find(name, JsonValueKind.Array, "an array of texts") is { } value
-        ? [.. value.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? item.GetString()! : throw Bad($"'{name}' has {SafetensorsHeader.Quote(item.GetRawText())}; expected texts"))]
+        ? [.. value.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? item.GetString()! : throw Bad($"'{name}' has {Quoted.Text(item.GetRawText())}; expected texts"))]
         : null;
 
     public ConfigReader? Object(string name) => Find(name, JsonValueKind.Object, "an object") is { } value ? new ConfigReader(source, value) : null;
@@ -83,13 +83,13 @@ internal sealed class ConfigReader(string source, JsonElement json)
     public T Choose<T>(string name, string fallback, Dictionary<string, T> known)
     {
         string value = Text(name) ?? fallback;
-        return known.TryGetValue(value, out T? chosen) ? chosen : throw Bad($"'{name}' is {SafetensorsHeader.Quote(value)}; known are {string.Join(", ", known.Keys)}");
+        return known.TryGetValue(value, out T? chosen) ? chosen : throw Bad($"'{name}' is {Quoted.Text(value)}; known are {string.Join(", ", known.Keys)}");
     }
 
     private JsonElement? Find(string name, JsonValueKind kind, string what)
     {
         if (!json.TryGetProperty(name, out JsonElement value) || value.ValueKind == JsonValueKind.Null)
             return null;
-        return value.ValueKind == kind ? value : throw Bad($"'{name}' is {SafetensorsHeader.Quote(value.GetRawText())}; expected {what}");
+        return value.ValueKind == kind ? value : throw Bad($"'{name}' is {Quoted.Text(value.GetRawText())}; expected {what}");
     }
 }

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using Microsoft.ML.Data;
-using Microsoft.ML.Generative.Serialization.Safetensors;
+using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Serialization;
 
@@ -73,7 +73,7 @@ internal static class InputSchemaReader
         long length = reader.Read7BitEncodedInt64();
         long start = reader.BaseStream.Position;
         if (length < 0 || length > reader.BaseStream.Length - start || depth > 2)
-            throw new InvalidDataException($"the input schema has the type {SafetensorsHeader.Quote(name)} of {length} bytes, {depth} types deep");
+            throw new InvalidDataException($"the input schema has the type {Quoted.Text(name)} of {length} bytes, {depth} types deep");
 
         DataViewType? type = name switch
         {
@@ -84,7 +84,7 @@ internal static class InputSchemaReader
         if (type is null)
             reader.BaseStream.Position = start + length;
         else if (reader.BaseStream.Position != start + length)
-            throw new InvalidDataException($"the input schema's type {SafetensorsHeader.Quote(name)} does not take its {length} bytes");
+            throw new InvalidDataException($"the input schema's type {Quoted.Text(name)} does not take its {length} bytes");
         return type;
     }
 

@@ -3,7 +3,7 @@ using System.IO.Compression;
 using System.Reflection;
 using System.Text;
 using Microsoft.ML.Data;
-using Microsoft.ML.Generative.Serialization.Safetensors;
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Generative.Serialization;
@@ -120,9 +120,9 @@ internal sealed class ModelArchive
             // ML.NET takes both separators for the same.
             string name = entry.FullName.Replace('\\', '/');
             if (!IsPlainPath(name))
-                throw Bad($"its entry {Quote(name)} is not named as in a model file");
+                throw Bad($"its entry {Quoted.Text(name)} is not named as in a model file");
             if (!names.Add(name))
-                throw Bad($"it has two entries named {Quote(name)}");
+                throw Bad($"it has two entries named {Quoted.Text(name)}");
         }
 
         long allowed = checked(FreeBytes + MaxRatio * length);
@@ -150,7 +150,7 @@ internal sealed class ModelArchive
         bool isHeader = found >= sizeof(ulong) && BinaryPrimitives.ReadUInt64LittleEndian(header) == HeaderSignature;
         bool isModel = string.Equals(entry.Name, ModelEntry, StringComparison.OrdinalIgnoreCase);
         if (isModel != isHeader || (isHeader && found < HeaderBytes))
-            throw Bad($"its entry {Quote(entry.FullName)} {(isHeader ? "is a model under another name or cut off" : "has no model header")}");
+            throw Bad($"its entry {Quoted.Text(entry.FullName)} {(isHeader ? "is a model under another name or cut off" : "has no model header")}");
         if (isHeader)
             CheckHeader(entry, header, stream);
     }
@@ -164,7 +164,7 @@ internal sealed class ModelArchive
             bool isChain = IsLoader(header, LoaderAt, ChainLoader) || IsLoader(header, OtherLoaderAt, ChainLoader);
             long most = isChain ? _archive.Entries.Count : entry.Length;
             if ((count < 0 || count > most) && !IsLoader(header, LoaderAt, ColumnSelector))
-                throw Bad($"its entry {Quote(entry.FullName)} begins with a count of {count} where 0 to {most} were expected");
+                throw Bad($"its entry {Quoted.Text(entry.FullName)} begins with a count of {count} where 0 to {most} were expected");
         }
 
         long place = BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(AssemblyNamePlaceAt));
@@ -172,7 +172,7 @@ internal sealed class ModelArchive
         {
             uint bytes = BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(AssemblyNameBytesAt));
             if (place < HeaderBytes || place > entry.Length || bytes > MaxAssemblyNameBytes)
-                throw Bad($"its entry {Quote(entry.FullName)} has {bytes} bytes of an assembly's name at byte {place}");
+                throw Bad($"its entry {Quoted.Text(entry.FullName)} has {bytes} bytes of an assembly's name at byte {place}");
             CheckAssembly(entry, Encoding.Unicode.GetString(ReadAt(entry, place, (int)bytes)));
         }
 
@@ -190,14 +190,14 @@ internal sealed class ModelArchive
         }
         catch (Exception e) when (e is IOException or ArgumentException)
         {
-            throw Bad($"its entry {Quote(entry.FullName)} names the assembly {Quote(fullName)}, which is no assembly's name");
+            throw Bad($"its entry {Quoted.Text(entry.FullName)} names the assembly {Quoted.Text(fullName)}, which is no assembly's name");
         }
 
         if (fullName.Length == 0)
             return;
         if (!_assemblies.TryGetValue(name, out Assembly? assembly))
             throw Bad(
-                $"its entry {Quote(entry.FullName)} wants the assembly {Quote(name)} loaded; allowed are {string.Join(", ", _assemblies.Keys.Order(StringComparer.Ordinal))}. " +
+                $"its entry {Quoted.Text(entry.FullName)} wants the assembly {Quoted.Text(name)} loaded; allowed are {string.Join(", ", _assemblies.Keys.Order(StringComparer.Ordinal))}. " +
                 "If you trust the file, load it with mlContext.Model.Load");
         _env.ComponentCatalog.RegisterAssembly(assembly);
     }
@@ -207,7 +207,7 @@ internal sealed class ModelArchive
         bool isKnown = string.IsNullOrEmpty(loader) || _loaders.Contains(loader)
             || _env.ComponentCatalog.GetLoadableClassInfo<SignatureLoadModel>(loader)?.LoaderType.Assembly == typeof(ModelArchive).Assembly;
         if (!isKnown)
-            throw Bad($"its entry {Quote(entry.FullName)} wants the loader {Quote(loader)}, which is not among those for files from strangers. If you trust the file, load it with mlContext.Model.Load");
+            throw Bad($"its entry {Quoted.Text(entry.FullName)} wants the loader {Quoted.Text(loader)}, which is not among those for files from strangers. If you trust the file, load it with mlContext.Model.Load");
     }
 
     private DataViewSchema ReadSchema(ZipArchiveEntry entry)
@@ -249,8 +249,6 @@ internal sealed class ModelArchive
 
         return Read(stream, count);
     }
-
-    private static string Quote(string name) => SafetensorsHeader.Quote(name);
 
     private static string Problem(string source) => $"'{source}' is not a usable model file: ";
 

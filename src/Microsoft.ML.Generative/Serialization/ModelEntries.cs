@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
@@ -17,6 +18,10 @@ internal static class ModelEntries
     public const string Weights = "weights.safetensors";
     public const string Checksums = "checksums.json";
 
+    private const string FormatMember = "format";
+    private const string ModelMember = "model";
+    private const string OldConfigMember = "config";
+
     /// <summary>Makes an entry and lets it be filled.</summary>
     public delegate void Save(string name, Action<Stream> write);
 
@@ -24,15 +29,15 @@ internal static class ModelEntries
     public delegate bool TryLoad(string name, Action<Stream> read);
 
     /// <exception cref="ArgumentException">A further file has one of the reserved names.</exception>
-    public static void Write<TConfig>(
-        Save save, int format, string model, TConfig config, torch.nn.Module network, IReadOnlyDictionary<string, Action<Stream>>? extraFiles = null)
+    public static void Write<TDefinition>(
+        Save save, ModelFormat format, TDefinition definition, torch.nn.Module network, IReadOnlyDictionary<string, Action<Stream>>? extraFiles = null)
     {
         if (extraFiles?.Keys.FirstOrDefault(name => name is Config or Weights or Checksums) is { } reserved)
             throw new ArgumentException($"The entry name '{reserved}' is reserved.", nameof(extraFiles));
 
         WriteAll(save,
         [
-            (Config, stream => WriteConfig(stream, format, model, config)),
+            (Config, stream => WriteConfig(stream, format, definition)),
             (Weights, stream => SafetensorsWriter.Write(stream, ModuleWeights.Of(network))),
             .. (extraFiles ?? new Dictionary<string, Action<Stream>>()).Select(file => (file.Key, file.Value)),
         ]);
@@ -55,9 +60,10 @@ internal static class ModelEntries
         save(Checksums, stream => JsonSerializer.Serialize(stream, hashes, ModelConfigJson.Options));
     }
 
-    /// <summary>Reads the configuration of a model of the name given, in a format not newer than the one given.</summary>
-    /// <exception cref="InvalidDataException">The entry is missing, damaged, of another model or newer, or has members that the configuration lacks.</exception>
-    public static TConfig ReadConfig<TConfig>(TryLoad load, int format, string model)
+    /// <summary>Reads the definition of a model of this kind, in this format or an older one.</summary>
+    /// <exception cref="InvalidDataException">The entry is missing, damaged, of another model or newer, or has members that the definition lacks.</exception>
+    public static TDefinition ReadDefinition<TDefinition>(TryLoad load, ModelFormat format)
+        where TDefinition : IReadsOldFormats<TDefinition>
     {
         byte[] json = ReadJson(load, Config);
         using JsonDocument document = ModelConfigJson.ParseDocument(json, Config);
@@ -65,24 +71,24 @@ internal static class ModelEntries
         if (root.ValueKind != JsonValueKind.Object)
             throw new InvalidDataException($"'{Config}' holds {root.ValueKind} where an object was expected.");
 
-        int found = FormatOf(Member(root, "format"));
-        if (found > format)
-            throw Newer(found, format);
+        int found = FormatOf(Member(root, FormatMember));
+        if (found > format.Version)
+            throw Newer(found, format.Version);
 
         // Only now: a newer version may keep its checksums elsewhere.
         if (Convert.ToHexStringLower(SHA256.HashData(json)) != ExpectedHash(load, Config))
             throw Damaged(Config);
 
-        foreach (JsonProperty member in root.EnumerateObject())
-        {
-            if (member.Name is not ("format" or "model" or "config"))
-                throw new InvalidDataException($"'{Config}' has the unknown member {SafetensorsHeader.Quote(member.Name)}.");
-        }
+        JsonElement name = Member(root, ModelMember);
+        if (name.ValueKind != JsonValueKind.String || !name.ValueEquals(format.Name))
+            throw new InvalidDataException($"'{Config}' is of the model {Quoted.Text(name.GetRawText())} where '{format.Name}' was expected.");
 
-        JsonElement name = Member(root, "model");
-        if (name.ValueKind != JsonValueKind.String || !name.ValueEquals(model))
-            throw new InvalidDataException($"'{Config}' is of the model {SafetensorsHeader.Quote(name.GetRawText())} where \"{model}\" was expected.");
-        return ModelConfigJson.Deserialize<TConfig>(Member(root, "config"), Config);
+        var definition = JsonObject.Create(root)!;
+        definition.Remove(FormatMember);
+        definition.Remove(ModelMember);
+        return found < format.DefinitionVersion
+            ? TDefinition.ReadOldFormat(OldConfigOf(definition))
+            : ModelConfigJson.Deserialize<TDefinition>(JsonSerializer.SerializeToElement(definition, ModelConfigJson.Options), Config);
     }
 
     /// <summary>
@@ -147,18 +153,35 @@ internal static class ModelEntries
     internal static InvalidDataException Newer(long found, long known) =>
         new($"The model was written by a newer version of Microsoft.ML.Generative (format {found}, this version reads up to {known}); update the package.");
 
-    private static void WriteConfig<TConfig>(Stream stream, int format, string model, TConfig config)
+    private static void WriteConfig<TDefinition>(Stream stream, ModelFormat format, TDefinition definition)
     {
-        var root = new JsonObject
+        var root = new JsonObject { [FormatMember] = format.Version, [ModelMember] = format.Name };
+        JsonObject members = JsonSerializer.SerializeToNode(definition, ModelConfigJson.Options)!.AsObject();
+        foreach ((string name, JsonNode? value) in members.ToArray())
         {
-            ["format"] = format,
-            ["model"] = model,
-            ["config"] = JsonSerializer.SerializeToNode(config, ModelConfigJson.Options),
-        };
+            members.Remove(name);
+            root.Add(name, value);
+        }
+
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(root, ModelConfigJson.Options);
         if (json.Length > ModelConfigJson.MaxBytes)
-            throw new ArgumentException($"The configuration of {model} takes {json.Length} bytes of JSON; at most {ModelConfigJson.MaxBytes} can be read back.", nameof(config));
+        {
+            throw new ArgumentException(
+                $"The definition of {format.Name} takes {json.Length} bytes of JSON; at most {ModelConfigJson.MaxBytes} can be read back.", nameof(definition));
+        }
+
         stream.Write(json);
+    }
+
+    // The first formats had one member for all.
+    private static JsonObject OldConfigOf(JsonObject members)
+    {
+        if (members.Select(m => m.Key).FirstOrDefault(name => name != OldConfigMember) is { } unknown)
+            throw new InvalidDataException($"'{Config}' has the unknown member {Quoted.Text(unknown)}.");
+        if (!members.TryGetPropertyValue(OldConfigMember, out JsonNode? config))
+            throw Lacks(OldConfigMember);
+        return config as JsonObject
+            ?? throw new InvalidDataException($"'{OldConfigMember}' in '{Config}' is {config?.GetValueKind().ToString() ?? "null"} where an object was expected.");
     }
 
     private static string ExpectedHash(TryLoad load, string name)
@@ -175,12 +198,14 @@ internal static class ModelEntries
     }
 
     private static JsonElement Member(JsonElement root, string name) =>
-        root.TryGetProperty(name, out JsonElement member) ? member : throw new InvalidDataException($"'{Config}' lacks the member '{name}'.");
+        root.TryGetProperty(name, out JsonElement member) ? member : throw Lacks(name);
 
     private static int FormatOf(JsonElement element) =>
         element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out int format) && format > 0
             ? format
-            : throw new InvalidDataException($"'format' in '{Config}' is {SafetensorsHeader.Quote(element.GetRawText())} where a positive whole number was expected.");
+            : throw new InvalidDataException($"'format' in '{Config}' is {Quoted.Text(element.GetRawText())} where a positive whole number was expected.");
+
+    private static InvalidDataException Lacks(string member) => new($"'{Config}' lacks the member '{member}'.");
 
     private static InvalidDataException Damaged(string name, Exception? inner = null) =>
         new($"'{name}' is damaged: its SHA-256 is not the one noted in '{Checksums}'.{(inner is null ? "" : " " + inner.Message)}", inner);

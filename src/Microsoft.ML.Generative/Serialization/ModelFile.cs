@@ -8,26 +8,26 @@ namespace Microsoft.ML.Generative.Serialization;
 internal static class ModelFile
 {
     /// <summary>
-    /// Writes header, configuration, weights and further files; for <c>ICanSaveModel.Save</c>. Further files, such as a tokenizer's, go by their
+    /// Writes header, definition, weights and further files; for <c>ICanSaveModel.Save</c>. Further files, such as a tokenizer's, go by their
     /// entries' names.
     /// </summary>
-    public static void Save<TConfig>(
-        ModelSaveContext ctx, ModelFormat format, TConfig config, torch.nn.Module network, IReadOnlyDictionary<string, Action<Stream>>? extraFiles = null)
+    public static void Save<TDefinition>(
+        ModelSaveContext ctx, ModelFormat format, TDefinition definition, torch.nn.Module network, IReadOnlyDictionary<string, Action<Stream>>? extraFiles = null)
     {
         Contracts.CheckValue(ctx, nameof(ctx));
         ctx.CheckAtModel();
         ctx.SetVersionInfo(format.Header);
         ModelEntries.Write(
-            (name, write) => ctx.SaveBinaryStream(name, writer => write(writer.BaseStream)), checked((int)format.Version), format.Name, config, network, extraFiles);
+            (name, write) => ctx.SaveBinaryStream(name, writer => write(writer.BaseStream)), format, definition, network, extraFiles);
     }
 
-    /// <summary>Checks the header's version, reads the configuration and checks it; the first thing that a loader does.</summary>
+    /// <summary>Checks the header's version, reads the definition and checks it; the first thing that a loader does.</summary>
     /// <exception cref="InvalidDataException">
-    /// The model is newer than this version, or its configuration is missing, damaged, not of this model or contradicts itself.
+    /// The model is newer than this version, or its definition is missing, damaged, not of this model or contradicts itself.
     /// </exception>
     /// <exception cref="FormatException">The header is not of this kind of model (thrown by ML.NET).</exception>
-    public static TConfig LoadConfig<TConfig>(IHostEnvironment env, ModelLoadContext ctx, ModelFormat format)
-        where TConfig : IModelConfig<torch.nn.Module>
+    public static TDefinition LoadDefinition<TDefinition>(IHostEnvironment env, ModelLoadContext ctx, ModelFormat format)
+        where TDefinition : IModelDefinition<torch.nn.Module>, IReadsOldFormats<TDefinition>
     {
         Check(env, ctx);
         VersionInfo version = format.Header;
@@ -35,21 +35,21 @@ internal static class ModelFile
         if (ctx.Header.ModelSignature == version.ModelSignature && ctx.Header.ModelVerReadable > version.VerWrittenCur)
             throw ModelEntries.Newer(ctx.Header.ModelVerReadable, version.VerWrittenCur);
         ctx.CheckAtModel(version);
-        TConfig config = ModelEntries.ReadConfig<TConfig>(Loader(ctx), checked((int)format.Version), format.Name);
-        config.Validate();
-        return config;
+        TDefinition definition = ModelEntries.ReadDefinition<TDefinition>(Loader(ctx), format);
+        Check(definition.Validate);
+        return definition;
     }
 
-    /// <summary>Makes the network of the configuration, copies the weights into it and takes it to the device that the context asks for.</summary>
+    /// <summary>Creates the network of the definition, copies the weights into it and takes it to the device that the context asks for.</summary>
     /// <exception cref="InvalidDataException">The weights are missing or damaged, or not those of the network; their size is looked at before it is made.</exception>
     /// <exception cref="InvalidOperationException">libtorch or the GPU asked for is missing.</exception>
-    public static (TNetwork Network, torch.Device Device) LoadNetwork<TNetwork>(IHost host, ModelLoadContext ctx, IModelConfig<TNetwork> config)
+    public static (TNetwork Network, torch.Device Device) LoadNetwork<TNetwork>(IHost host, ModelLoadContext ctx, IModelDefinition<TNetwork> definition)
         where TNetwork : torch.nn.Module
     {
         Check(host, ctx);
         using IChannel channel = host.Start("Loading");
         torch.Device device = TorchDevices.Choose(host, channel);
-        TNetwork network = ModelEntries.ReadNetwork(Loader(ctx), config.WeightBytes, config.CreateNetwork);
+        TNetwork network = ModelEntries.ReadNetwork(Loader(ctx), definition.WeightBytes, definition.CreateNetwork);
         network.to(device);
         return (network, device);
     }
@@ -62,9 +62,9 @@ internal static class ModelFile
         ModelEntries.ReadEntry(Loader(ctx), name, (stream, _) => read(stream));
     }
 
-    /// <summary>Runs a configuration's own checks.</summary>
+    /// <summary>Runs the checks of what a file says of its model.</summary>
     /// <exception cref="InvalidDataException">One of them failed.</exception>
-    public static void CheckConfig(Action check)
+    public static void Check(Action check)
     {
         try
         {

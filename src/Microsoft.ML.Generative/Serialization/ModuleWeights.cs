@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
@@ -42,7 +43,7 @@ internal static class ModuleWeights
         string?[] problems =
         [
             List("missing", [.. expected.Keys.Where(name => !file.Tensors.ContainsKey(name))]),
-            List("unexpected", [.. file.Tensors.Values.Where(t => !expected.ContainsKey(t.Name) && !isIgnored(t.Name)).Select(t => SafetensorsHeader.Quote(t.Name))]),
+            List("unexpected", [.. file.Tensors.Values.Where(t => !expected.ContainsKey(t.Name) && !isIgnored(t.Name)).Select(t => Quoted.Text(t.Name))]),
             List("of another type or shape", [.. file.Tensors.Values.Select(Difference).OfType<string>()]),
         ];
 
@@ -50,7 +51,7 @@ internal static class ModuleWeights
             throw new InvalidDataException($"The tensors in '{file.Source}' are not those of the network, which has {expected.Count}: {string.Join("; ", problems.OfType<string>())}.");
 
         string? Difference(SafetensorsInfo found) => expected.TryGetValue(found.Name, out torch.Tensor? tensor) && !fits(found, tensor)
-            ? $"{SafetensorsHeader.Quote(found.Name)} (found {found.Describe()}, expected {SafetensorsTypes.Describe(tensor.dtype, tensor.shape)})"
+            ? $"{Quoted.Text(found.Name)} (found {found.Describe()}, expected {SafetensorsTypes.Describe(tensor.dtype, tensor.shape)})"
             : null;
     }
 

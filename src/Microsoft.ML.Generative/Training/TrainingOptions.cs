@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative;
 
@@ -180,7 +181,13 @@ public abstract class TrainingOptions
     public CancellationBehavior OnCancel { get; set; } = CancellationBehavior.Throw;
 
     /// <summary><see cref="MemoryBudget"/>, or its default.</summary>
-    internal long RowMemory => MemoryBudget ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
+    internal long RowMemory => MemoryBudget ?? DefaultRowMemory;
+
+    /// <summary>Bytes that rows may take where nothing else is said: half of what the process may have.</summary>
+    internal static long DefaultRowMemory => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
+
+    /// <summary>What options were called in earlier versions, for checkpoints.</summary>
+    internal virtual MemberHistory History => MemberHistory.None;
 
     /// <summary>The warm-up of a training whose options name none.</summary>
     internal virtual long DefaultWarmupSteps(long totalSteps) => 0;

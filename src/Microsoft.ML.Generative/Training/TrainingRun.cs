@@ -1,11 +1,7 @@
-using System.Globalization;
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Runtime;
-using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Training.Checkpoints;
 using Microsoft.ML.Runtime;
 using TorchSharp;
@@ -61,7 +57,7 @@ internal sealed class TrainingRun : IDisposable
             if (checkpoints?.FindEarlier(channel) is { } newest)
             {
                 earlier = newest.State;
-                CheckOptions(newest.Path, earlier, options, seedAskedFor);
+                SavedOptions.Check(newest.Path, earlier, options, seedAskedFor);
             }
 
             NativeHeap.KeepFreedMemory();
@@ -116,43 +112,14 @@ internal sealed class TrainingRun : IDisposable
         }
     }
 
-    /// <summary>The options as a checkpoint keeps them: all that the result depends on, but the seed, which may be the context's.</summary>
-    public static JsonObject Describe(TrainingOptions options)
-    {
-        JsonObject json = JsonSerializer.SerializeToNode(options, options.GetType(), ModelConfigJson.Options)!.AsObject();
-        json.Remove(MemberName(nameof(TrainingOptions.Seed)));
-        return json;
-    }
-
     public void Dispose()
     {
         _threads.Dispose();
         Checkpoints?.Dispose();
     }
 
-    private static void CheckOptions(string path, CheckpointState earlier, TrainingOptions options, long? seed)
-    {
-        JsonObject now = Describe(options);
-        List<string> differences = [.. now.Select(m => m.Key).Union(earlier.Options.Select(m => m.Key))
-            .Where(name => !JsonNode.DeepEquals(now[name], earlier.Options[name]))
-            .Select(name => Difference(OptionName(name), Text(earlier.Options, name), Text(now, name)))];
-        if (seed is { } wanted && wanted != earlier.Seed)
-            differences.Insert(0, Difference(nameof(TrainingOptions.Seed), Text(earlier.Seed), Text(wanted)));
-        if (differences.Count > 0)
-            throw Refuse(path, string.Join("; ", differences));
-    }
-
-    /// <summary>The error for checkpoints that this training cannot go on from.</summary>
     public static InvalidOperationException Refuse(string path, string differences) => new(
         $"The checkpoint '{path}' is of another training: {differences}. Set what it had, or give this training a folder of its own.");
 
     public static string Difference(string what, string before, string now) => $"{what} was {before} and is {now}";
-
-    private static string Text(JsonObject json, string name) => json.TryGetPropertyValue(name, out JsonNode? value) ? value?.ToJsonString() ?? "not set" : "not there";
-
-    private static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
-
-    private static string MemberName(string option) => ModelConfigJson.Options.PropertyNamingPolicy!.ConvertName(option);
-
-    private static string OptionName(string member) => char.ToUpperInvariant(member[0]) + member[1..];
 }

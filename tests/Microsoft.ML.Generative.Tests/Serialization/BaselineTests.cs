@@ -10,7 +10,7 @@ public sealed class BaselineTests
     // One quarter is light, another one in each plane.
     private IDataView Images => _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 12).Select(row => new ImageRow
     {
-        Image = [.. Enumerable.Range(0, 3 * 8 * 8).Select(i => (byte)((i / 32 % 2 * 2 + i / 4 % 2 == (row + i / 64) % 4 ? 180 : 20) + (i * 5 + row * 11) % 60))],
+        Picture = [.. Enumerable.Range(0, 3 * 8 * 8).Select(i => (byte)((i / 32 % 2 * 2 + i / 4 % 2 == (row + i / 64) % 4 ? 180 : 20) + (i * 5 + row * 11) % 60))],
         Kind = (uint)row % 3,
     }).ToArray());
 
@@ -27,7 +27,7 @@ public sealed class BaselineTests
     public void A_VAE_of_format_2()
     {
         // Convolutional (channels 4 and 6), discretized logistic, labels, LatentSize 3, the latent column named Z.
-        using var model = Load<VaeTransformer>("vae-format-2.zip", "Image", "Kind");
+        using var model = Load<VaeTransformer>("vae-format-2.zip", "Picture", "Kind");
         Assert.Equal((3, 3, 192), (model.LatentSize, model.LabelCount, model.RowSize));
         IDataView output = model.Transform(Images);
         Close([1138.0747f, 1113.059f, 1103.6038f], output.GetColumn<float>("NegativeElbo").Take(3));
@@ -39,7 +39,7 @@ public sealed class BaselineTests
     public void A_VQ_VAE_of_format_1()
     {
         // CodebookSize 8, CodeSize 4, one layer of prior, the codes' column named Tokens.
-        using var model = Load<VqVaeTransformer>("vq-vae-format-1.zip", "Image", "Kind");
+        using var model = Load<VqVaeTransformer>("vq-vae-format-1.zip", "Picture", "Kind");
         Assert.Equal((8, 2, 2, 192), (model.CodebookSize, model.CodesHeight, model.CodesWidth, model.RowSize));
         IDataView output = model.Transform(Images);
         Assert.Equal([[3, 3, 7, 4], [6, 3, 5, 0], [6, 4, 3, 3]], output.GetColumn<int[]>("Tokens").Take(3));
@@ -67,7 +67,7 @@ public sealed class BaselineTests
     private sealed class ImageRow
     {
         [VectorType(3, 8, 8)]
-        public byte[] Image { get; set; } = [];
+        public byte[] Picture { get; set; } = [];
 
         [KeyType(3)]
         public uint Kind { get; set; }

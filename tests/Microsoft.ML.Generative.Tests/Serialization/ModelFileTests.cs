@@ -82,10 +82,10 @@ public sealed class ModelFileTests : IDisposable
 
     private void AssertSound(byte[] zip)
     {
-        var (config, loaded, file) = Loaded(zip, 0x00010003);
+        var (definition, loaded, file) = Loaded(zip, 0x00010003);
         using (loaded)
         {
-            Assert.Equal(11, config.LatentSize);
+            Assert.Equal(11, definition.LatentSize);
             Assert.Equal(_network.weight!.bytes.ToArray(), loaded.weight!.bytes.ToArray());
             Assert.Equal(_network.bias!.bytes.ToArray(), loaded.bias!.bytes.ToArray());
             Assert.Equal([1, 2, 3], file);
@@ -98,28 +98,28 @@ public sealed class ModelFileTests : IDisposable
         using var repository = (IDisposable)Call(_core.GetType("Microsoft.ML.RepositoryWriter", throwOnError: true)!, null, "CreateNew", stream, _ml, true)!;
         var context = (ModelSaveContext)Activator.CreateInstance(typeof(ModelSaveContext), Any, null, [repository, "Model", "Model.key"], null)!;
         var files = new Dictionary<string, Action<Stream>> { ["vocab.txt"] = s => s.Write([1, 2, 3]) };
-        CallGeneric("Save", context, Format(version), new TinyConfig { LatentSize = latentSize }, _network, files);
+        CallGeneric("Save", context, Format(version), new TinyDefinition { LatentSize = latentSize }, _network, files);
         Call(typeof(ModelSaveContext), context, "Done");
         Call(repository.GetType(), repository, "Commit");
         return stream.ToArray();
     }
 
-    private (TinyConfig Config, Linear Loaded, byte[] File) Loaded(byte[] zip, uint version)
+    private (TinyDefinition Definition, Linear Loaded, byte[] File) Loaded(byte[] zip, uint version)
     {
         using var repository = (IDisposable)Call(_core.GetType("Microsoft.ML.RepositoryReader", throwOnError: true)!, null, "Open", new MemoryStream(zip), _ml, true)!;
         using var entry = (IDisposable)repository.GetType().GetMethod("OpenEntry", Any, [typeof(string), typeof(string)])!.Invoke(repository, ["Model", "Model.key"])!;
         using var context = (IDisposable)Activator.CreateInstance(_core.GetType("Microsoft.ML.ModelLoadContext", throwOnError: true)!, Any, null, [repository, entry, "Model"], null)!;
 
         IHost host = Hosts.Create(_ml);
-        var config = (TinyConfig)CallGeneric("LoadConfig", host, context, Format(version))!;
+        var definition = (TinyDefinition)CallGeneric("LoadDefinition", host, context, Format(version))!;
         var (loaded, _) = ((Linear, torch.Device))Unwrapped(
-            typeof(ModelFile).GetMethod("LoadNetwork", Any)!.MakeGenericMethod(typeof(Linear)), null, [host, context, config])!;
+            typeof(ModelFile).GetMethod("LoadNetwork", Any)!.MakeGenericMethod(typeof(Linear)), null, [host, context, definition])!;
         byte[] file = new byte[3];
         Call(typeof(ModelFile), null, "LoadFile", _ml, context, "vocab.txt", (Action<Stream>)(s => s.ReadExactly(file)));
-        return (config, loaded, file);
+        return (definition, loaded, file);
     }
 
-    private static ModelFormat Format(uint version) => new("tiny", "TINYTEST", "TinyTest", version);
+    private static ModelFormat Format(uint version) => new("tiny", "TINYTEST", "TinyTest", version, DefinitionVersion: 0x00010002);
 
     // Where the zip format puts the bytes: after a local header of 30 bytes, the name and the extra field.
     private static (int Begin, int Length) CompressedData(byte[] zip, string name)
@@ -132,7 +132,7 @@ public sealed class ModelFileTests : IDisposable
     }
 
     private static object? CallGeneric(string method, params object[] arguments) =>
-        Unwrapped(typeof(ModelFile).GetMethod(method, Any)!.MakeGenericMethod(typeof(TinyConfig)), null, arguments);
+        Unwrapped(typeof(ModelFile).GetMethod(method, Any)!.MakeGenericMethod(typeof(TinyDefinition)), null, arguments);
 
     private static object? Call(Type type, object? target, string method, params object[] arguments) =>
         Unwrapped(type.GetMethods(Any).Single(m => m.Name == method && m.GetParameters().Length == arguments.Length), target, arguments);

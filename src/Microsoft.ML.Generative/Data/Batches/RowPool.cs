@@ -16,7 +16,7 @@ internal sealed class RowPool : IDisposable
     private readonly int _columns;
     private readonly unsafe byte*[] _start;
     private readonly int[] _rowBytes;
-    private ulong _state;
+    private SplitMix64 _random;
     private int _count;
 
     /// <param name="columns">The columns of a row.</param>
@@ -35,7 +35,7 @@ internal sealed class RowPool : IDisposable
     /// <summary>Empties the pool, for a new order.</summary>
     public void Start(long seed)
     {
-        _state = (ulong)seed;
+        _random = new((ulong)seed);
         _count = 0;
     }
 
@@ -51,8 +51,7 @@ internal sealed class RowPool : IDisposable
     /// <summary>Takes a random row out, into memory for each column, or into none to pass over it.</summary>
     public void Draw(ReadOnlySpan<RowTarget> targets)
     {
-        // The high half of a product is even over the pool, but for a part of 2⁻³² that no one can see.
-        int chosen = (int)((SeedSequence.Mix(_state += 0x9e3779b97f4a7c15) >> 32) * (ulong)_count >> 32);
+        int chosen = _random.Next(_count);
         _count--;
         for (int i = 0; i < _columns; i++)
         {

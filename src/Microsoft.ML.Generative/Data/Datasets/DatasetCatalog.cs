@@ -175,7 +175,7 @@ public sealed class DatasetCatalog
     /// IDataView flowers = mlContext.Generative().Datasets.ImageFolder("flowers", imageWidth: 32, imageHeight: 32);
     /// using var model = mlContext.Transforms.Generative().Vae(new VaeOptions
     /// {
-    ///     Architecture = VaeArchitecture.Convolutional,
+    ///     Network = VaeNetworkKind.Convolutional,
     ///     LabelColumnName = "Label",
     /// }).Fit(flowers);
     /// </code>

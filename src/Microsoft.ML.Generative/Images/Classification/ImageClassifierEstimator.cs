@@ -70,18 +70,19 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
         ImageShape shape = ColumnTypes.FindShape(input, _options.InputColumnName, _options.Channels, _options.Height, _options.Width)
             ?? throw new ArgumentException(
                 $"Column '{_options.InputColumnName}' does not tell the shape of its images: set Height and Width (and Channels, unless 1).");
-        var config = new ImageClassifierConfig(_options, shape, FindClasses(input.Schema, out ClassLabels? labels), labels);
-        config.CheckSize();
+        int classCount = FindClasses(input.Schema, out ClassLabels? labels);
+        ImageClassifierDefinition definition = ImageClassifierDefinition.Of(_options, shape, classCount, labels);
+        definition.CheckSize(_options.LabelColumnName);
         if (_options.MaxShift >= Math.Min(shape.Height, shape.Width))
             throw new ArgumentException($"{nameof(ImageClassifierOptions.MaxShift)} is {_options.MaxShift}: nothing would be left of images of {shape}.");
-        TensorColumn[] columns = TrainingTensors(input.Schema, config);
-        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? TrainingTensors(v.Schema, config) : null;
+        TensorColumn[] columns = TrainingTensors(input.Schema, definition);
+        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? TrainingTensors(v.Schema, definition) : null;
 
         using TrainingRun run = TrainingRun.Open(_env, _host, _options);
         using TensorSource data = run.ReadData(input, columns);
         using TensorSource? validation = validationColumns is null ? null : run.ReadValidationData(validationColumns);
 
-        ImageClassifierNetwork network = TorchSeed.Initialize(run.Seed, config.CreateNetwork);
+        ImageClassifierNetwork network = TorchSeed.Initialize(run.Seed, () => new ImageClassifierNetwork(definition.Architecture, _options.Dropout));
         try
         {
             network.to(run.Device);
@@ -90,7 +91,7 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
                 trained, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device), (step, batch) => Losses(network, _options, step, batch));
             IBatchSource? validationBatches = validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device);
             new TrainingLoop(run, [phase], validationBatches).Run();
-            return new ImageClassifierTransformer(_host, config, network, run.Device);
+            return new ImageClassifierTransformer(_host, definition, network, run.Device);
         }
         catch
         {
@@ -106,7 +107,7 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
         ColumnTypes.CheckFeatures(inputSchema, _options.InputColumnName);
         ColumnTypes.CheckLabel(inputSchema, _options.LabelColumnName);
         inputSchema.TryFindColumn(_options.LabelColumnName, out SchemaShape.Column label);
-        return OutputColumn.Promise(inputSchema, ImageClassifierTransformer.OutputColumns(_options, ClassLabels.TypeOf(label)));
+        return OutputColumn.Promise(inputSchema, ImageClassifierTransformer.OutputColumns(ImageClassifierColumns.Of(_options), ClassLabels.TypeOf(label)));
     }
 
     /// <summary>
@@ -132,6 +133,6 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
             : throw new ArgumentException($"Column '{name}' has {labels.Values.Length} classes; {nameof(ImageClassifierOptions.LabelCount)} is {count}.");
     }
 
-    private static TensorColumn[] TrainingTensors(DataViewSchema schema, ImageClassifierConfig config) =>
-        [config.InputTensor(schema), TensorColumn.Label(schema, config.Options.LabelColumnName, config.ClassCount)];
+    private TensorColumn[] TrainingTensors(DataViewSchema schema, ImageClassifierDefinition definition) =>
+        [definition.InputTensor(schema), TensorColumn.Label(schema, _options.LabelColumnName, definition.Architecture.ClassCount)];
 }

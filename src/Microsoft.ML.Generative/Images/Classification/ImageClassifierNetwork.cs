@@ -1,4 +1,3 @@
-using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
@@ -21,27 +20,27 @@ internal sealed class ImageClassifierNetwork : nn.Module
 
     private readonly double _dropout;
 
-    public ImageClassifierNetwork(ImageClassifierOptions options, ImageShape shape, int classCount)
+    public ImageClassifierNetwork(ImageClassifierArchitecture architecture, double dropout = 0)
         : base(nameof(ImageClassifierNetwork))
     {
-        _dropout = options.Dropout;
-        stem = Layer.Conv2d(shape.Channels, options.BaseChannels, 3, padding: 1, hasBias: false);
-        blocks = new ModuleList<ImageClassifierBlock>([.. Blocks(options).Select(b => new ImageClassifierBlock(options, b.Inputs, b.Outputs, b.Stride))]);
-        norm = ImageClassifierBlock.Normalization(options, options.FeatureSize);
-        head = Layer.Linear(options.FeatureSize, classCount);
+        _dropout = dropout;
+        stem = Layer.Conv2d(architecture.Shape.Channels, architecture.BaseChannels, 3, padding: 1, hasBias: false);
+        blocks = new ModuleList<ImageClassifierBlock>([.. Blocks(architecture).Select(b => new ImageClassifierBlock(architecture, b.Inputs, b.Outputs, b.Stride))]);
+        norm = ImageClassifierBlock.Normalization(architecture, architecture.FeatureSize);
+        head = Layer.Linear(architecture.FeatureSize, architecture.ClassCount);
         RegisterComponents();
     }
 
     /// <summary>How many numbers such a network has, averages of normalizations included, without making it.</summary>
     /// <exception cref="OverflowException">More than can be counted.</exception>
-    public static long CountParameters(ImageClassifierOptions options, ImageShape shape, int classCount)
+    public static long CountParameters(ImageClassifierArchitecture architecture)
     {
         checked
         {
-            long stem = 9L * shape.Channels * options.BaseChannels;
-            long blocks = Blocks(options).Sum(b => ImageClassifierBlock.CountParameters(options, b.Inputs, b.Outputs, b.Stride));
-            long head = (options.FeatureSize + 1L) * classCount;
-            return stem + blocks + ImageClassifierBlock.CountOfNormalization(options, options.FeatureSize) + head;
+            long stem = 9L * architecture.Shape.Channels * architecture.BaseChannels;
+            long blocks = Blocks(architecture).Sum(b => ImageClassifierBlock.CountParameters(architecture, b.Inputs, b.Outputs, b.Stride));
+            long head = (architecture.FeatureSize + 1L) * architecture.ClassCount;
+            return stem + blocks + ImageClassifierBlock.CountOfNormalization(architecture, architecture.FeatureSize) + head;
         }
     }
 
@@ -61,13 +60,13 @@ internal sealed class ImageClassifierNetwork : nn.Module
         return head.call(kept).AsFloat32();
     }
 
-    private static IEnumerable<(int Inputs, int Outputs, int Stride)> Blocks(ImageClassifierOptions options)
+    private static IEnumerable<(int Inputs, int Outputs, int Stride)> Blocks(ImageClassifierArchitecture architecture)
     {
-        int inputs = options.BaseChannels;
-        for (int stage = 0; stage < options.Stages; stage++)
+        int inputs = architecture.BaseChannels;
+        for (int stage = 0; stage < architecture.Stages; stage++)
         {
-            int outputs = options.BaseChannels << stage;
-            for (int i = 0; i < options.BlocksPerStage; i++)
+            int outputs = architecture.BaseChannels << stage;
+            for (int i = 0; i < architecture.BlocksPerStage; i++)
             {
                 yield return (inputs, outputs, stage > 0 && i == 0 ? 2 : 1);
                 inputs = outputs;
@@ -89,15 +88,15 @@ internal sealed class ImageClassifierBlock : nn.Module<Tensor, Tensor>
 
     private readonly bool _isResidual;
 
-    public ImageClassifierBlock(ImageClassifierOptions options, int inputs, int outputs, int stride)
+    public ImageClassifierBlock(ImageClassifierArchitecture architecture, int inputs, int outputs, int stride)
         : base(nameof(ImageClassifierBlock))
     {
-        _isResidual = options.Network == ImageClassifierNetworkKind.Residual;
-        norm1 = Normalization(options, inputs);
+        _isResidual = architecture.Network == ImageClassifierNetworkKind.Residual;
+        norm1 = Normalization(architecture, inputs);
         conv1 = Layer.Conv2d(inputs, outputs, 3, stride, padding: 1, hasBias: false);
-        norm2 = Normalization(options, outputs);
+        norm2 = Normalization(architecture, outputs);
         conv2 = Layer.Conv2d(outputs, outputs, 3, padding: 1, hasBias: false);
-        if (HasProjection(options, inputs, outputs, stride))
+        if (HasProjection(architecture, inputs, outputs, stride))
             shortcut = Layer.Conv2d(inputs, outputs, 1, stride, hasBias: false);
         RegisterComponents();
 
@@ -106,21 +105,21 @@ internal sealed class ImageClassifierBlock : nn.Module<Tensor, Tensor>
             init.zeros_(conv2.get_parameter("weight")!);
     }
 
-    public static Module<Tensor, Tensor> Normalization(ImageClassifierOptions options, int channels) => options.Normalization switch
+    public static Module<Tensor, Tensor> Normalization(ImageClassifierArchitecture architecture, int channels) => architecture.Normalization switch
     {
         ImageClassifierNormalization.Batch => new BatchNormalization(channels),
         _ => new GroupNormalization(channels % ChannelsInGroup == 0 ? channels / ChannelsInGroup : 1, channels),
     };
 
-    public static long CountOfNormalization(ImageClassifierOptions options, int channels) =>
-        options.Normalization == ImageClassifierNormalization.Batch ? BatchNormalization.CountParameters(channels) : checked(2L * channels);
+    public static long CountOfNormalization(ImageClassifierArchitecture architecture, int channels) =>
+        architecture.Normalization == ImageClassifierNormalization.Batch ? BatchNormalization.CountParameters(channels) : checked(2L * channels);
 
-    public static long CountParameters(ImageClassifierOptions options, int inputs, int outputs, int stride)
+    public static long CountParameters(ImageClassifierArchitecture architecture, int inputs, int outputs, int stride)
     {
         checked
         {
-            long convolutions = 9L * outputs * (inputs + outputs) + (HasProjection(options, inputs, outputs, stride) ? (long)inputs * outputs : 0);
-            return convolutions + CountOfNormalization(options, inputs) + CountOfNormalization(options, outputs);
+            long convolutions = 9L * outputs * (inputs + outputs) + (HasProjection(architecture, inputs, outputs, stride) ? (long)inputs * outputs : 0);
+            return convolutions + CountOfNormalization(architecture, inputs) + CountOfNormalization(architecture, outputs);
         }
     }
 
@@ -133,6 +132,6 @@ internal sealed class ImageClassifierBlock : nn.Module<Tensor, Tensor>
         return (shortcut is null ? input : shortcut.call(h)).Plus(added);
     }
 
-    private static bool HasProjection(ImageClassifierOptions options, int inputs, int outputs, int stride) =>
-        options.Network == ImageClassifierNetworkKind.Residual && (inputs != outputs || stride > 1);
+    private static bool HasProjection(ImageClassifierArchitecture architecture, int inputs, int outputs, int stride) =>
+        architecture.Network == ImageClassifierNetworkKind.Residual && (inputs != outputs || stride > 1);
 }

@@ -1,4 +1,6 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.Classification;
+using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative;
 
@@ -134,8 +136,8 @@ public sealed class ImageClassifierOptions : TrainingOptions
     /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it. Default: 256.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
-    /// <summary>Values that the last layer sees.</summary>
-    internal int FeatureSize => BaseChannels << (Stages - 1);
+
+    internal override MemberHistory History => ImageClassifierOldFormats.Options;
 
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
 
@@ -153,14 +155,22 @@ public sealed class ImageClassifierOptions : TrainingOptions
         OptionChecks.AtLeast(Width, 1);
         OptionChecks.Defined(Network);
         OptionChecks.Defined(Normalization);
-        OptionChecks.AtLeast(BaseChannels, 1);
-        OptionChecks.Between(Stages, 1, MostStages);
-        OptionChecks.Between(BlocksPerStage, 1, MostBlocks);
-        if ((long)BaseChannels << (Stages - 1) > WidestStage)
-            throw new ArgumentException($"{nameof(BaseChannels)} is {BaseChannels}, and {nameof(Stages)} {Stages}: the last stage has more than {WidestStage:N0} channels.", nameof(BaseChannels));
+        CheckSizes(BaseChannels, Stages, BlocksPerStage);
         OptionChecks.Below(Dropout, 1);
         OptionChecks.Below(LabelSmoothing, 1);
         OptionChecks.AtLeast(MaxShift, 0);
         OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+    }
+
+    internal static void CheckSizes(int baseChannels, int stages, int blocksPerStage)
+    {
+        OptionChecks.AtLeast(baseChannels, 1, nameof(BaseChannels));
+        OptionChecks.Between(stages, 1, MostStages, nameof(Stages));
+        OptionChecks.Between(blocksPerStage, 1, MostBlocks, nameof(BlocksPerStage));
+        if ((long)baseChannels << (stages - 1) > WidestStage)
+        {
+            throw new ArgumentException(
+                $"{nameof(BaseChannels)} is {baseChannels}, and {nameof(Stages)} {stages}: the last stage has more than {WidestStage:N0} channels.");
+        }
     }
 }

@@ -28,30 +28,30 @@ public sealed class ImageClassifierTransformer : BatchTransformer
 
     private static readonly ModelFormat _format = new("image-classifier", "GEN ICLS", LoaderSignature);
 
-    private readonly ImageClassifierConfig _config;
+    private readonly ImageClassifierDefinition _definition;
     private readonly ImageClassifierNetwork _network;
     private readonly torch.Device _device;
 
-    internal ImageClassifierTransformer(IHost host, ImageClassifierConfig config, ImageClassifierNetwork network, torch.Device device)
+    internal ImageClassifierTransformer(IHost host, ImageClassifierDefinition definition, ImageClassifierNetwork network, torch.Device device)
         : base(host)
     {
-        _config = config;
+        _definition = definition;
         _network = network;
         _device = device;
         _network.eval();
     }
 
     /// <summary>Classes that the model tells apart.</summary>
-    public int ClassCount => _config.ClassCount;
+    public int ClassCount => _definition.Architecture.ClassCount;
 
     /// <summary>Values in a description of an image, the column of <see cref="ImageClassifierOptions.FeaturesColumnName"/>.</summary>
-    public int FeatureSize => _config.Options.FeatureSize;
+    public int FeatureSize => _definition.Architecture.FeatureSize;
 
-    private protected override int RowsAtOnce => _config.Options.TransformBatchSize;
+    private protected override int RowsAtOnce => _definition.Defaults.TransformBatchSize;
 
-    internal override IReadOnlyList<string> InputColumns => [_config.Options.InputColumnName];
+    internal override IReadOnlyList<string> InputColumns => [_definition.Columns.Input];
 
-    internal ImageClassifierConfig Config => _config;
+    internal ImageClassifierDefinition Definition => _definition;
 
     internal ImageClassifierNetwork Network => _network;
 
@@ -59,15 +59,15 @@ public sealed class ImageClassifierTransformer : BatchTransformer
 
     internal void CheckIsAlive() => ThrowIfDisposed();
 
-    internal static OutputColumn[] OutputColumns(ImageClassifierOptions options, PrimitiveDataViewType? labelType)
+    internal static OutputColumn[] OutputColumns(ImageClassifierColumns columns, PrimitiveDataViewType? labelType)
     {
-        OutputColumn predicted = new(options.PredictedLabelColumnName, NumberDataViewType.UInt32, IsVector: false)
+        OutputColumn predicted = new(columns.PredictedLabel, NumberDataViewType.UInt32, IsVector: false)
         {
             IsKey = true,
             Annotations = ScoreAnnotations.ShapeOfPredictedLabel(labelType),
         };
-        OutputColumn score = new(options.ScoreColumnName, NumberDataViewType.Single, IsVector: true) { Annotations = ScoreAnnotations.ShapeOfScores(labelType) };
-        return options.FeaturesColumnName is { } features
+        OutputColumn score = new(columns.Score, NumberDataViewType.Single, IsVector: true) { Annotations = ScoreAnnotations.ShapeOfScores(labelType) };
+        return columns.Features is { } features
             ? [predicted, score, new OutputColumn(features, NumberDataViewType.Single, IsVector: true)]
             : [predicted, score];
     }
@@ -75,20 +75,20 @@ public sealed class ImageClassifierTransformer : BatchTransformer
     internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
     {
         ThrowIfDisposed();
-        _config.InputTensor(inputSchema);
-        ImageClassifierOptions options = _config.Options;
-        List<DataViewSchema.DetachedColumn> columns =
+        _definition.InputTensor(inputSchema);
+        ImageClassifierColumns columns = _definition.Columns;
+        List<DataViewSchema.DetachedColumn> outputs =
         [
-            new(options.PredictedLabelColumnName, new KeyDataViewType(typeof(uint), ClassCount), ScoreAnnotations.OfPredictedLabel(inputSchema, _config.Labels)),
-            new(options.ScoreColumnName, new VectorDataViewType(NumberDataViewType.Single, ClassCount), ScoreAnnotations.OfScores(inputSchema, _config.Labels)),
+            new(columns.PredictedLabel, new KeyDataViewType(typeof(uint), ClassCount), ScoreAnnotations.OfPredictedLabel(inputSchema, columns.Classes)),
+            new(columns.Score, new VectorDataViewType(NumberDataViewType.Single, ClassCount), ScoreAnnotations.OfScores(inputSchema, columns.Classes)),
         ];
-        if (options.FeaturesColumnName is { } features)
-            columns.Add(new DataViewSchema.DetachedColumn(features, new VectorDataViewType(NumberDataViewType.Single, FeatureSize)));
-        return [.. columns];
+        if (columns.Features is { } features)
+            outputs.Add(new DataViewSchema.DetachedColumn(features, new VectorDataViewType(NumberDataViewType.Single, FeatureSize)));
+        return [.. outputs];
     }
 
     internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) => new TensorRowBatch(
-        [_config.InputTensor(input.Schema)], input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => Compute(rows.Batch[0], activeOutput));
+        [_definition.InputTensor(input.Schema)], input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => Compute(rows.Batch[0], activeOutput));
 
     private List<torch.Tensor> Compute(torch.Tensor x, Func<int, bool> active)
     {
@@ -109,15 +109,15 @@ public sealed class ImageClassifierTransformer : BatchTransformer
         return results;
     }
 
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _config, _network);
+    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, _network);
 
     // ML.NET finds the loader by this name and signature.
     private static ImageClassifierTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
     {
         IHost host = env.Register(LoaderSignature);
-        ImageClassifierConfig config = ModelFile.LoadConfig<ImageClassifierConfig>(host, ctx, _format);
-        (ImageClassifierNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, config);
-        return new ImageClassifierTransformer(host, config, network, device);
+        ImageClassifierDefinition definition = ModelFile.LoadDefinition<ImageClassifierDefinition>(host, ctx, _format);
+        (ImageClassifierNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
+        return new ImageClassifierTransformer(host, definition, network, device);
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,3 @@
-using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Diffusion;
@@ -68,28 +67,28 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
                 $"Column '{_options.InputColumnName}' does not tell the shape of its images: set Height and Width (and Channels, unless 1).");
         ImageShape? low = _options.LowResolutionColumnName is { } name ? FindLowResolution(input, name, shape) : null;
         int labelCount = LabelCounts.Find(input.Schema, _options.LabelColumnName, _options.LabelCount);
-        long seed = SeedSequence.Choose(_host, _options.Seed);
-        var config = new DiffusionConfig(_options, shape, labelCount, low, seed);
-        config.CheckShape();
-        TensorColumn[] columns = DiffusionTransformer.TrainingTensors(input.Schema, config);
-        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? DiffusionTransformer.TrainingTensors(v.Schema, config) : null;
+        DiffusionArchitecture architecture = DiffusionArchitecture.Of(_options, shape, labelCount, low);
+        architecture.Validate();
+        DiffusionColumns names = DiffusionColumns.Of(_options);
+        TensorColumn[] columns = DiffusionTransformer.TrainingTensors(input.Schema, architecture, names);
+        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? DiffusionTransformer.TrainingTensors(v.Schema, architecture, names) : null;
 
         using TrainingRun run = TrainingRun.Open(_env, _host, _options);
         using TensorSource data = run.ReadData(input, columns);
         using TensorSource? validation = validationColumns is null ? null : run.ReadValidationData(validationColumns);
 
-        config = config with { Seed = run.Seed };
-        DenoiserNetwork network = TorchSeed.Initialize(run.Seed, config.CreateNetwork);
+        var definition = new DiffusionDefinition(architecture, names, DiffusionDefaults.Of(_options, run.Seed));
+        DenoiserNetwork network = TorchSeed.Initialize(run.Seed, () => architecture.CreateNetwork(_options.Dropout));
         try
         {
             network.to(run.Device);
             using var trained = new TrainedNetwork("diffusion", network, _options);
-            using var objective = new DiffusionObjective(config, network, run.Device);
+            using var objective = new DiffusionObjective(architecture, _options, network, run.Device);
             var phase = new TrainingPhase(trained, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device), objective.Losses);
-            using DiffusionPreview? images = DiffusionPreview.Open(run, config, network, validation ?? data);
+            using DiffusionPreview? images = DiffusionPreview.Open(run, definition, network, validation ?? data);
             IBatchSource? validationBatches = validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device);
             new TrainingLoop(run, [phase], validationBatches, images: images is null ? null : images.Make).Run();
-            return new DiffusionTransformer(_host, config, network, run.Device);
+            return new DiffusionTransformer(_host, definition, network, run.Device);
         }
         catch
         {
@@ -109,7 +108,7 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
             ColumnTypes.CheckLabel(inputSchema, label);
         if (_options.SeedColumnName is { } seed)
             ColumnTypes.CheckLabel(inputSchema, seed);
-        return OutputColumn.Promise(inputSchema, DiffusionTransformer.OutputColumns(_options));
+        return OutputColumn.Promise(inputSchema, DiffusionTransformer.OutputColumns(DiffusionColumns.Of(_options)));
     }
 
     private static ImageShape FindLowResolution(IDataView input, string name, ImageShape shape) =>

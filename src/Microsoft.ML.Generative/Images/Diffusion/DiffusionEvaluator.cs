@@ -18,14 +18,15 @@ internal static class DiffusionEvaluator
         ArgumentNullException.ThrowIfNull(data);
         ArgumentOutOfRangeException.ThrowIfLessThan(timesteps, DiffusionObjective.Bands);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(timesteps, model.TrainTimesteps);
-        DiffusionConfig config = model.Config;
+        DiffusionArchitecture architecture = model.Definition.Architecture;
         IHost host = env.Register(nameof(DiffusionEvaluator));
-        using TensorSource source = TensorSource.Read(host, data, DiffusionTransformer.TrainingTensors(data.Schema, config), config.Options.RowMemory);
+        using TensorSource source = TensorSource.Read(
+            host, data, DiffusionTransformer.TrainingTensors(data.Schema, architecture, model.Definition.Columns), TrainingOptions.DefaultRowMemory);
         IBatchSource batches = source.Batches(RowsAtOnce, shuffle: false, 0, model.Device);
         long chosen = SeedSequence.Choose(host, seed);
 
         using IDisposable noGradient = no_grad();
-        using var objective = new DiffusionObjective(config, model.Network, model.Device);
+        using var objective = new DiffusionObjective(architecture, new DiffusionOptions(), model.Network, model.Device);
         var sums = new Sums();
         batches.StartEpoch(0);
         for (long i = 0; i < batches.BatchesPerEpoch; i++)
@@ -33,8 +34,8 @@ internal static class DiffusionEvaluator
             using DisposeScope scope = NewDisposeScope();
             using var generator = new Generator((ulong)SeedSequence.Derive(chosen, i));
             TensorBatch batch = batches.Next();
-            DiffusionInputs inputs = DiffusionInputs.Of(config, batch.Columns);
-            if (config.Options.Process == DiffusionProcess.Denoising)
+            DiffusionInputs inputs = DiffusionInputs.Of(architecture, batch.Columns);
+            if (architecture.Process == DiffusionProcess.Denoising)
                 sums.Bits += objective.PriorTerms(inputs.Images).sum().ToDouble();
             for (int step = 0; step < timesteps; step++)
             {
@@ -45,7 +46,7 @@ internal static class DiffusionEvaluator
             }
         }
 
-        return sums.Metrics(source.Count, config.Options.Process == DiffusionProcess.Denoising, timesteps);
+        return sums.Metrics(source.Count, architecture.Process == DiffusionProcess.Denoising, timesteps);
     }
 
     private sealed class Sums

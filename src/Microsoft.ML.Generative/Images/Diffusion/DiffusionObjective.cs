@@ -16,19 +16,19 @@ internal sealed class DiffusionObjective : IDisposable
     /// <summary>Parts of the time whose losses are told apart.</summary>
     public const int Bands = 4;
 
-    private readonly DiffusionConfig _config;
+    private readonly DiffusionArchitecture _architecture;
     private readonly DiffusionOptions _options;
     private readonly DenoiserNetwork _network;
     private readonly NoiseTables? _tables;
 
-    public DiffusionObjective(DiffusionConfig config, DenoiserNetwork network, Device device)
+    public DiffusionObjective(DiffusionArchitecture architecture, DiffusionOptions options, DenoiserNetwork network, Device device)
     {
-        (_config, _options, _network) = (config, config.Options, network);
-        if (_options.Process == DiffusionProcess.Denoising)
-            _tables = new NoiseTables(new NoiseSchedule(_options.NoiseSchedule), device);
+        (_architecture, _options, _network) = (architecture, options, network);
+        if (architecture.Process == DiffusionProcess.Denoising)
+            _tables = new NoiseTables(new NoiseSchedule(architecture.NoiseSchedule), device);
     }
 
-    private int Timesteps => _options.NoiseSchedule.TrainTimesteps;
+    private int Timesteps => _architecture.NoiseSchedule.TrainTimesteps;
 
     public Losses Losses(StepContext step, TensorBatch batch)
     {
@@ -57,7 +57,7 @@ internal sealed class DiffusionObjective : IDisposable
         Tensor noisy = _tables.AddNoise(inputs.Images, noise, timesteps);
         (Tensor output, Tensor? variance) = Predict(inputs, noisy, timesteps);
         Tensor squares = SquaresOf(output, Target(inputs.Images, noise, timesteps));
-        Tensor noiseSquares = _options.Prediction == PredictionType.Epsilon ? squares : SquaresOf(_tables.Noise(noisy, output, timesteps, _options.Prediction), noise);
+        Tensor noiseSquares = _architecture.Prediction == PredictionType.Epsilon ? squares : SquaresOf(_tables.Noise(noisy, output, timesteps, _architecture.Prediction), noise);
         return new DiffusionScore(squares, noiseSquares, VariationalTerms(inputs.Images, noisy, output, variance, timesteps).Times(stands));
     }
 
@@ -72,7 +72,7 @@ internal sealed class DiffusionObjective : IDisposable
     /// <summary>Rows as the network sees them: images in −1..1, in training some flipped and some without their class.</summary>
     public DiffusionInputs Prepare(StepContext step, TensorBatch batch)
     {
-        DiffusionInputs inputs = DiffusionInputs.Of(_config, batch.Columns);
+        DiffusionInputs inputs = DiffusionInputs.Of(_architecture, batch.Columns);
         if (!step.IsTraining)
             return inputs;
 
@@ -82,7 +82,7 @@ internal sealed class DiffusionObjective : IDisposable
             inputs = inputs with { Images = where(flips, inputs.Images.flip(3), inputs.Images), LowResolution = inputs.LowResolution is { } low ? where(flips, low.flip(3), low) : null };
         }
 
-        if (_config.NullLabel is { } none)
+        if (_architecture.NullLabel is { } none)
         {
             Tensor dropped = rand([batch.Rows], generator: step.Generator).to(step.Device).lt(_options.LabelDropout);
             inputs = inputs with { Labels = inputs.Labels!.masked_fill(dropped, none) };
@@ -99,7 +99,7 @@ internal sealed class DiffusionObjective : IDisposable
         Tensor noisy = tables.AddNoise(inputs.Images, noise, timesteps);
         (Tensor output, Tensor? variance) = Predict(inputs, noisy, timesteps);
         Tensor squares = SquaresOf(output, Target(inputs.Images, noise, timesteps));
-        Tensor weighted = _options.LossWeighting == DiffusionLossWeighting.MinSnr ? squares * tables.MinSnrWeights(timesteps, _options.Prediction, _options.MinSnrGamma) : squares;
+        Tensor weighted = _options.LossWeighting == DiffusionLossWeighting.MinSnr ? squares * tables.MinSnrWeights(timesteps, _architecture.Prediction, _options.MinSnrGamma) : squares;
         if (variance is not null)
             weighted = weighted.Plus(VariationalTerms(inputs.Images, noisy, output.detach(), variance, timesteps), _options.VariationalWeight * Timesteps);
         return new DiffusionTerms(weighted, squares, positions);
@@ -108,13 +108,13 @@ internal sealed class DiffusionObjective : IDisposable
     private (Tensor Output, Tensor? Variance) Predict(DiffusionInputs inputs, Tensor noisy, Tensor timesteps)
     {
         Tensor output = _network.Forward(inputs.With(noisy), timesteps.to(ScalarType.Float32), inputs.Labels);
-        if (!_options.LearnsVariance)
+        if (!_architecture.LearnsVariance)
             return (output, null);
         Tensor[] parts = output.chunk(2, 1);
         return (parts[0], parts[1]);
     }
 
-    private Tensor Target(Tensor images, Tensor noise, Tensor timesteps) => _options.Prediction switch
+    private Tensor Target(Tensor images, Tensor noise, Tensor timesteps) => _architecture.Prediction switch
     {
         PredictionType.Sample => images,
         PredictionType.Velocity => _tables!.Velocity(images, noise, timesteps),
@@ -151,7 +151,7 @@ internal sealed class DiffusionObjective : IDisposable
     {
         NoiseTables tables = _tables!;
         (Tensor trueMean, Tensor trueLogVariance) = tables.Posterior(images, noisy, timesteps);
-        Tensor predicted = tables.Image(noisy, output, timesteps, _options.Prediction);
+        Tensor predicted = tables.Image(noisy, output, timesteps, _architecture.Prediction);
         // Beyond what an image can be the mean is only wrong, unless its gradient is wanted; the mean of the hybrid loss has none.
         (Tensor mean, _) = tables.Posterior(predicted.clamp(-1, 1), noisy, timesteps);
         Tensor logVariance = tables.LogVariance(variance, timesteps);
@@ -214,11 +214,11 @@ internal readonly record struct DiffusionScore(Tensor Squares, Tensor? NoiseSqua
 internal sealed record DiffusionInputs(Tensor Images, Tensor? Labels, Tensor? LowResolution)
 {
     /// <summary>From a batch's columns: images, then labels and smaller images if there are some.</summary>
-    public static DiffusionInputs Of(DiffusionConfig config, IReadOnlyList<Tensor> columns)
+    public static DiffusionInputs Of(DiffusionArchitecture architecture, IReadOnlyList<Tensor> columns)
     {
         int next = 1;
-        Tensor? labels = config.LabelCount > 0 ? columns[next++] : null;
-        Tensor? low = config.LowResolution is not null ? Enlarge(columns[next], config.Shape) : null;
+        Tensor? labels = architecture.LabelCount > 0 ? columns[next++] : null;
+        Tensor? low = architecture.LowResolution is not null ? Enlarge(columns[next], architecture.Shape) : null;
         return new DiffusionInputs(PixelScale.Signed(columns[0]), labels, low);
     }
 

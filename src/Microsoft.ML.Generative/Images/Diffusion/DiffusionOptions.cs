@@ -1,5 +1,7 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.Diffusion;
 using Microsoft.ML.Generative.Schedulers;
+using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative;
 
@@ -202,6 +204,8 @@ public sealed class DiffusionOptions : ImageTrainingOptions
 
     /// <summary>Whether the model can be guided: it learned what images without a class are like.</summary>
     internal bool HasNullLabel => LabelColumnName is not null && LabelDropout > 0;
+
+    internal override MemberHistory History => DiffusionOldFormats.Options;
 
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
 

@@ -17,22 +17,22 @@ internal sealed class DiffusionPreview : IDisposable
     private const int Steps = 25;
 
     private readonly TrainingRun _run;
-    private readonly DiffusionConfig _config;
+    private readonly DiffusionDefinition _definition;
     private readonly DenoiserNetwork _network;
     private readonly torch.Tensor? _lowResolution;
 
-    private DiffusionPreview(TrainingRun run, DiffusionConfig config, DenoiserNetwork network, torch.Tensor? lowResolution)
+    private DiffusionPreview(TrainingRun run, DiffusionDefinition definition, DenoiserNetwork network, torch.Tensor? lowResolution)
     {
-        (_run, _config, _network, _lowResolution) = (run, config, network, lowResolution);
+        (_run, _definition, _network, _lowResolution) = (run, definition, network, lowResolution);
     }
 
     /// <summary>The images, or <see langword="null"/> if none are wanted.</summary>
-    public static DiffusionPreview? Open(TrainingRun run, DiffusionConfig config, DenoiserNetwork network, TensorSource data)
+    public static DiffusionPreview? Open(TrainingRun run, DiffusionDefinition definition, DenoiserNetwork network, TensorSource data)
     {
         if (!run.Options.WantsImages)
             return null;
         torch.Tensor? low = null;
-        if (config.LowResolution is not null)
+        if (definition.Architecture.LowResolution is not null)
         {
             torch.Tensor[] rows = TrainingImages.FirstRows(data, run.Device);
             foreach (torch.Tensor column in rows[..^1])
@@ -40,18 +40,18 @@ internal sealed class DiffusionPreview : IDisposable
             low = rows[^1];
         }
 
-        return new DiffusionPreview(run, config, network, low);
+        return new DiffusionPreview(run, definition, network, low);
     }
 
     public IReadOnlyList<TrainingImages> Make(torch.Generator generator)
     {
         int count = _lowResolution is null ? Samples : (int)_lowResolution.size(0);
-        torch.Tensor? labels = _config.LabelCount == 0 ? null : torch.arange(count, torch.int64, _run.Device).remainder(_config.LabelCount);
-        torch.Tensor? low = _lowResolution is null ? null : DiffusionInputs.Enlarge(_lowResolution, _config.Shape);
-        using NoiseScheduler scheduler = DiffusionSamplers.Create(_config, DiffusionSampler.Default, eta: 0);
+        torch.Tensor? labels = _definition.Architecture.LabelCount == 0 ? null : torch.arange(count, torch.int64, _run.Device).remainder(_definition.Architecture.LabelCount);
+        torch.Tensor? low = _lowResolution is null ? null : DiffusionInputs.Enlarge(_lowResolution, _definition.Architecture.Shape);
+        using NoiseScheduler scheduler = DiffusionSamplers.Create(_definition, DiffusionSampler.Default, eta: 0);
         scheduler.SetTimesteps(Math.Min(Steps, scheduler.TrainTimesteps));
         var denoiser = new GuidedDenoiser(_network, new DiffusionInputs(torch.empty(0), labels, low), null, 1, 0);
-        var noise = new ImageNoise(SeedSequence.DeriveMany(_run.Seed, 0, count), _config.Shape, _run.Device);
+        var noise = new ImageNoise(SeedSequence.DeriveMany(_run.Seed, 0, count), _definition.Architecture.Shape, _run.Device);
         var loop = new DenoisingLoop(scheduler, denoiser, noise) { Check = _run.StopIfCancelled };
         return [new TrainingImages("samples", PixelScale.Unsigned(loop.Generate()), SamplesInRow)];
     }

@@ -33,29 +33,29 @@ public sealed class DiffusionTransformer : BatchTransformer
 
     private static readonly ModelFormat _format = new("diffusion", "GEN DIFF", LoaderSignature);
 
-    private readonly DiffusionConfig _config;
+    private readonly DiffusionDefinition _definition;
     private readonly DenoiserNetwork _network;
     private readonly torch.Device _device;
     private readonly DiffusionGenerator _generator;
 
-    internal DiffusionTransformer(IHost host, DiffusionConfig config, DenoiserNetwork network, torch.Device device)
+    internal DiffusionTransformer(IHost host, DiffusionDefinition definition, DenoiserNetwork network, torch.Device device)
         : base(host)
     {
-        _config = config;
+        _definition = definition;
         _network = network;
         _device = device;
-        _generator = new DiffusionGenerator(host, config, network, device);
+        _generator = new DiffusionGenerator(host, definition, network, device);
         _network.eval();
     }
 
     /// <summary>Values of a row: channels × height × width.</summary>
-    public int RowSize => _config.Shape.Size;
+    public int RowSize => _definition.Architecture.Shape.Size;
 
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
-    public int LabelCount => _config.LabelCount;
+    public int LabelCount => _definition.Architecture.LabelCount;
 
     /// <summary>Timesteps that the model was trained with: the most steps that a sampler can take.</summary>
-    public int TrainTimesteps => _config.Options.NoiseSchedule.TrainTimesteps;
+    public int TrainTimesteps => _definition.Architecture.NoiseSchedule.TrainTimesteps;
 
     /// <summary>Generates new images from noise.</summary>
     /// <param name="count">The number of images.</param>
@@ -118,7 +118,7 @@ public sealed class DiffusionTransformer : BatchTransformer
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         ThrowIfDisposed();
-        PretrainedDiffusion.Save(folder, _config, _network);
+        PretrainedDiffusion.Save(folder, _definition, _network);
     }
 
     private DiffusionGenerator Generator
@@ -130,58 +130,58 @@ public sealed class DiffusionTransformer : BatchTransformer
         }
     }
 
-    internal DiffusionConfig Config => _config;
+    internal DiffusionDefinition Definition => _definition;
 
     internal DenoiserNetwork Network => _network;
 
     internal torch.Device Device => _device;
 
-    private protected override int RowsAtOnce => _config.Options.TransformBatchSize;
+    private protected override int RowsAtOnce => _definition.Defaults.TransformBatchSize;
 
-    internal override IReadOnlyList<string> InputColumns => [.. RowInputColumns(_config.Options).Select(c => c.Name)];
+    internal override IReadOnlyList<string> InputColumns => [.. RowInputColumns(_definition).Select(c => c.Name)];
 
     /// <summary>The columns that a training reads: images, then labels and smaller images if there are some.</summary>
-    internal static TensorColumn[] TrainingTensors(DataViewSchema schema, DiffusionConfig config)
+    internal static TensorColumn[] TrainingTensors(DataViewSchema schema, DiffusionArchitecture architecture, DiffusionColumns names)
     {
-        DiffusionOptions options = config.Options;
-        List<TensorColumn> columns = [TensorColumn.Features(schema, options.InputColumnName, config.Shape, ValueRange.Unit)];
-        if (options.LabelColumnName is { } label)
-            columns.Add(TensorColumn.Label(schema, label, config.LabelCount));
-        if (options.LowResolutionColumnName is { } low)
-            columns.Add(TensorColumn.Features(schema, low, config.LowResolution, ValueRange.Unit));
+        List<TensorColumn> columns = [TensorColumn.Features(schema, names.Input, architecture.Shape, ValueRange.Unit)];
+        if (names.Label is { } label)
+            columns.Add(TensorColumn.Label(schema, label, architecture.LabelCount));
+        if (names.LowResolution is { } low)
+            columns.Add(TensorColumn.Features(schema, low, architecture.LowResolution, ValueRange.Unit));
         return [.. columns];
     }
 
-    internal static OutputColumn[] OutputColumns(DiffusionOptions options) => [new(options.GeneratedColumnName, NumberDataViewType.Single, IsVector: true)];
+    internal static OutputColumn[] OutputColumns(DiffusionColumns columns) => [new(columns.Generated, NumberDataViewType.Single, IsVector: true)];
 
     internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
     {
         ThrowIfDisposed();
         OpenColumns(inputSchema);
-        return [new DataViewSchema.DetachedColumn(_config.Options.GeneratedColumnName, _config.RowType)];
+        return [new DataViewSchema.DetachedColumn(_definition.Columns.Generated, _definition.Architecture.RowType)];
     }
 
     internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) => new TensorRowBatch(
         OpenColumns(input.Schema), input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => activeOutput(0) ? [GenerateForRows(rows)] : []);
 
     // The columns that the rows' images depend on.
-    private static IEnumerable<(string Name, RowInputKind Kind)> RowInputColumns(DiffusionOptions options)
+    private static IEnumerable<(string Name, RowInputKind Kind)> RowInputColumns(DiffusionDefinition definition)
     {
-        bool readsImage = options.TransformStrength < 1 || (options.SeedColumnName is null && options.LowResolutionColumnName is null);
+        DiffusionColumns columns = definition.Columns;
+        bool readsImage = definition.Defaults.TransformStrength < 1 || (columns.Seed is null && columns.LowResolution is null);
         if (readsImage)
-            yield return (options.InputColumnName, RowInputKind.Image);
-        if (options.LabelColumnName is { } label)
+            yield return (columns.Input, RowInputKind.Image);
+        if (columns.Label is { } label)
             yield return (label, RowInputKind.Label);
-        if (options.LowResolutionColumnName is { } low)
+        if (columns.LowResolution is { } low)
             yield return (low, RowInputKind.LowResolution);
-        if (options.SeedColumnName is { } seed)
+        if (columns.Seed is { } seed)
             yield return (seed, RowInputKind.Seed);
     }
 
-    private TensorColumn[] OpenColumns(DataViewSchema schema) => [.. RowInputColumns(_config.Options).Select(column => column.Kind switch
+    private TensorColumn[] OpenColumns(DataViewSchema schema) => [.. RowInputColumns(_definition).Select(column => column.Kind switch
     {
-        RowInputKind.Image => TensorColumn.Features(schema, column.Name, _config.Shape, ValueRange.Unit),
-        RowInputKind.LowResolution => TensorColumn.Features(schema, column.Name, _config.LowResolution, ValueRange.Unit),
+        RowInputKind.Image => TensorColumn.Features(schema, column.Name, _definition.Architecture.Shape, ValueRange.Unit),
+        RowInputKind.LowResolution => TensorColumn.Features(schema, column.Name, _definition.Architecture.LowResolution, ValueRange.Unit),
         RowInputKind.Label => TensorColumn.Label(schema, column.Name, LabelCount),
         _ => TensorColumn.Label(schema, column.Name, long.MaxValue),
     })];
@@ -189,25 +189,25 @@ public sealed class DiffusionTransformer : BatchTransformer
     private torch.Tensor GenerateForRows(RowInputs rows)
     {
         ThrowIfDisposed();
-        DiffusionOptions options = _config.Options;
-        RowInputKind[] kinds = [.. RowInputColumns(options).Select(c => c.Kind)];
+        DiffusionDefaults defaults = _definition.Defaults;
+        RowInputKind[] kinds = [.. RowInputColumns(_definition).Select(c => c.Kind)];
         torch.Tensor? Column(RowInputKind kind) => Array.IndexOf(kinds, kind) is >= 0 and var i ? rows.Batch[i] : null;
 
         int seedColumn = Array.IndexOf(kinds, RowInputKind.Seed);
-        long[] keys = rows.Keys(_config.Seed, seedColumn >= 0 ? [seedColumn] : Enumerable.Range(0, kinds.Length));
-        torch.Tensor? low = Column(RowInputKind.LowResolution) is { } small ? DiffusionInputs.Enlarge(small, _config.Shape) : null;
+        long[] keys = rows.Keys(defaults.Seed, seedColumn >= 0 ? [seedColumn] : Enumerable.Range(0, kinds.Length));
+        torch.Tensor? low = Column(RowInputKind.LowResolution) is { } small ? DiffusionInputs.Enlarge(small, _definition.Architecture.Shape) : null;
         return _generator.GenerateForRows(new DiffusionInputs(torch.empty(0), Column(RowInputKind.Label), low), Column(RowInputKind.Image), keys);
     }
 
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _config, _network);
+    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, _network);
 
     // ML.NET finds the loader by this name and signature.
     private static DiffusionTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
     {
         IHost host = env.Register(LoaderSignature);
-        DiffusionConfig config = ModelFile.LoadConfig<DiffusionConfig>(host, ctx, _format);
-        (DenoiserNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, config);
-        return new DiffusionTransformer(host, config, network, device);
+        DiffusionDefinition definition = ModelFile.LoadDefinition<DiffusionDefinition>(host, ctx, _format);
+        (DenoiserNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
+        return new DiffusionTransformer(host, definition, network, device);
     }
 
     /// <inheritdoc/>

@@ -81,13 +81,13 @@ internal static class ImageEvaluator
     private static TensorColumn Labels(DataViewSchema schema, string name, ImageClassifierTransformer classifier, TensorColumn images)
     {
         classifier.CheckIsAlive();
-        ImageShape shape = classifier.Config.Shape;
+        ImageShape shape = classifier.Definition.Architecture.Shape;
         if (!images.RowShape.SequenceEqual([shape.Channels, shape.Height, shape.Width]))
             throw new ArgumentException($"Column '{images.Name}' has images of [{string.Join(", ", images.RowShape)}]; the classifier was trained on {shape}.");
         TensorColumn column = TensorColumn.Label(schema, name, classifier.ClassCount);
 
         // Keys count the values of their own column, which need not be in the classifier's order.
-        if (schema[name].Type is KeyDataViewType && classifier.Config.Labels is { } known && ClassLabels.Of(schema[name], classifier.ClassCount) is { } own
+        if (schema[name].Type is KeyDataViewType && classifier.Definition.Columns.Classes is { } known && ClassLabels.Of(schema[name], classifier.ClassCount) is { } own
             && !own.Values.SequenceEqual(known.Values))
             throw new ArgumentException(
                 $"Column '{name}' has the key values {Some(own.Values)}, and the classifier {Some(known.Values)}. Map them with the same MapValueToKey, in the same order.");

@@ -92,7 +92,7 @@ public abstract class ImageFeatureExtractor
 
     private sealed class ClassifierFeatures(ImageClassifierTransformer model) : ImageFeatureExtractor
     {
-        internal override ImageShape? Shape => model.Config.Shape;
+        internal override ImageShape? Shape => model.Definition.Architecture.Shape;
 
         internal override FeatureComputation Open(torch.Device device)
         {

@@ -9,16 +9,15 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Images.Gan;
 
 /// <summary>The two players' losses of a batch.</summary>
-internal sealed class AdversarialObjective(GanConfig config, GeneratorNetwork generator, DiscriminatorNetwork discriminator, GanHealth health)
+internal sealed class AdversarialObjective(
+    GanArchitecture architecture, GanOptions options, GeneratorNetwork generator, DiscriminatorNetwork discriminator, GanHealth health)
 {
-    private readonly GanOptions _options = config.Options;
-
     /// <summary>Of a batch of real rows, and as many generated ones with the same classes.</summary>
     public Losses DiscriminatorLosses(StepContext context, TensorBatch batch)
     {
         SetLearning(discriminator, true);
-        Tensor real = config.Shape is null ? batch[0] : PixelScale.Signed(batch[0]);
-        Tensor? labels = config.LabelCount > 0 ? batch[1] : null;
+        Tensor real = architecture.Row.Image is null ? batch[0] : PixelScale.Signed(batch[0]);
+        Tensor? labels = architecture.LabelCount > 0 ? batch[1] : null;
         Tensor generated;
         // By the batch's own statistics also where the moving average of the weights is looked at: the layers' averages are not those of its.
         generator.train();
@@ -27,28 +26,28 @@ internal sealed class AdversarialObjective(GanConfig config, GeneratorNetwork ge
         generator.train(context.IsTraining);
         if (!context.IsTraining)
         {
-            return new Losses(GanLosses.Discriminator(_options.Objective, discriminator.Forward(real, labels), discriminator.Forward(generated, labels), _options.LabelSmoothing));
+            return new Losses(GanLosses.Discriminator(options.Objective, discriminator.Forward(real, labels), discriminator.Forward(generated, labels), options.LabelSmoothing));
         }
 
-        bool hasPenalty = context.Step % _options.PenaltyInterval == 0;
-        (bool hasR1, bool hasR2) = (hasPenalty && _options.R1Weight > 0, hasPenalty && _options.R2Weight > 0);
+        bool hasPenalty = context.Step % options.PenaltyInterval == 0;
+        (bool hasR1, bool hasR2) = (hasPenalty && options.R1Weight > 0, hasPenalty && options.R2Weight > 0);
         Tensor seenReal = Seen(context, real).detach().requires_grad_(hasR1), seenGenerated = Seen(context, generated).detach().requires_grad_(hasR2);
         Tensor realScores = discriminator.Forward(seenReal, labels), generatedScores = discriminator.Forward(seenGenerated, labels);
-        Tensor loss = GanLosses.Discriminator(_options.Objective, realScores, generatedScores, _options.LabelSmoothing);
+        Tensor loss = GanLosses.Discriminator(options.Objective, realScores, generatedScores, options.LabelSmoothing);
 
         var terms = new List<(string, Tensor)>();
         Tensor total = loss;
         if (hasR1)
-            total = Add("R1", GanLosses.SquaredGradient(realScores, seenReal), _options.R1Weight * _options.PenaltyInterval);
+            total = Add("R1", GanLosses.SquaredGradient(realScores, seenReal), options.R1Weight * options.PenaltyInterval);
         if (hasR2)
-            total = Add("R2", GanLosses.SquaredGradient(generatedScores, seenGenerated), _options.R2Weight * _options.PenaltyInterval);
-        if (_options.Objective == GanObjective.WassersteinGradientPenalty)
+            total = Add("R2", GanLosses.SquaredGradient(generatedScores, seenGenerated), options.R2Weight * options.PenaltyInterval);
+        if (options.Objective == GanObjective.WassersteinGradientPenalty)
         {
             Tensor position = rand([batch.Rows], generator: context.Generator).to(context.Device);
-            total = Add("gradient penalty", GanLosses.GradientPenalty(x => discriminator.Forward(x, labels), seenReal, seenGenerated, position), _options.GradientPenaltyWeight);
+            total = Add("gradient penalty", GanLosses.GradientPenalty(x => discriminator.Forward(x, labels), seenReal, seenGenerated, position), options.GradientPenaltyWeight);
         }
 
-        if (_options.AdaptiveAugmentation)
+        if (options.AdaptiveAugmentation)
             AdaptAugmentation(realScores, batch.Rows, terms);
         terms.AddRange(health.Observe(context, real, generated, labels, realScores.detach(), generatedScores.detach()));
         return new Losses(total, [.. terms]);
@@ -65,9 +64,9 @@ internal sealed class AdversarialObjective(GanConfig config, GeneratorNetwork ge
     {
         // What the discriminator would learn of it is not wanted, and not computed.
         SetLearning(discriminator, false);
-        Tensor? labels = config.DrawLabels(batch.Rows, context.Generator)?.to(context.Device);
+        Tensor? labels = architecture.SampleLabels(batch.Rows, context.Generator)?.to(context.Device);
         Tensor generated = generator.Forward(Latents(context, batch.Rows), labels);
-        Tensor loss = GanLosses.Generator(_options.Objective, discriminator.Forward(Seen(context, generated), labels));
+        Tensor loss = GanLosses.Generator(options.Objective, discriminator.Forward(Seen(context, generated), labels));
         return new Losses(loss, ("generator", loss.detach()));
     }
 
@@ -76,18 +75,18 @@ internal sealed class AdversarialObjective(GanConfig config, GeneratorNetwork ge
     {
         using DisposeScope scope = NewDisposeScope();
         foreach (Tensor weights in discriminator.parameters())
-            weights.clamp_(-_options.WeightClip, _options.WeightClip);
+            weights.clamp_(-options.WeightClip, options.WeightClip);
     }
 
-    private Tensor Latents(StepContext context, int rows) => randn([rows, _options.LatentSize], generator: context.Generator).to(context.Device);
+    private Tensor Latents(StepContext context, int rows) => randn([rows, options.LatentSize], generator: context.Generator).to(context.Device);
 
     // Rows as the discriminator sees them.
     private Tensor Seen(StepContext context, Tensor rows)
     {
         Tensor seen = rows;
-        if (_options.Augmentation != GanAugmentations.None)
-            seen = GanAugmentation.Apply(_options.Augmentation, seen, _options.AdaptiveAugmentation ? discriminator.AugmentationProbability : null, context.Generator);
-        double deviation = _options.InstanceNoise * (1 - (context.Step - 1.0) / context.TotalSteps);
+        if (options.Augmentation != GanAugmentations.None)
+            seen = GanAugmentation.Apply(options.Augmentation, seen, options.AdaptiveAugmentation ? discriminator.AugmentationProbability : null, context.Generator);
+        double deviation = options.InstanceNoise * (1 - (context.Step - 1.0) / context.TotalSteps);
         return deviation > 0 ? seen.Plus(randn(rows.shape, generator: context.Generator).to(context.Device), deviation) : seen;
     }
 
@@ -97,11 +96,11 @@ internal sealed class AdversarialObjective(GanConfig config, GeneratorNetwork ge
         using IDisposable noGradient = no_grad();
         Tensor probability = discriminator.AugmentationProbability;
         // Least squares has its middle between the targets 0 and 1.
-        double middle = _options.Objective == GanObjective.LeastSquares ? 0.5 : 0;
+        double middle = options.Objective == GanObjective.LeastSquares ? 0.5 : 0;
         Tensor overfitting = realScores.detach().Plus(-middle).sign().mean();
         terms.Add(("r_t", overfitting));
         terms.Add(("augmentation", probability.clone()));
-        probability.PlusInPlace(overfitting.Plus(-_options.AugmentationTarget).sign(), (double)rows / _options.AugmentationRows).clamp_(0, 1);
+        probability.PlusInPlace(overfitting.Plus(-options.AugmentationTarget).sign(), (double)rows / options.AugmentationRows).clamp_(0, 1);
     }
 
     private static void SetLearning(nn.Module network, bool isOn)

@@ -70,21 +70,23 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
         ArgumentNullException.ThrowIfNull(input);
         ImageShape? shape = ColumnTypes.FindShape(input, _options.InputColumnName, _options.Channels, _options.Height, _options.Width);
         int labelCount = LabelCounts.Find(input.Schema, _options.LabelColumnName, _options.LabelCount);
-        TensorColumn[] columns = GanTransformer.TrainingTensors(input.Schema, _options, shape, labelCount);
-        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? GanTransformer.TrainingTensors(v.Schema, _options, shape, labelCount) : null;
-        var config = new GanConfig(_options, shape, columns[0].Elements, labelCount, SeedSequence.Choose(_host, _options.Seed));
-        config.CheckShape();
+        GanColumns names = GanColumns.Of(_options);
+        TensorColumn[] columns = GanTransformer.TrainingTensors(input.Schema, names, shape, labelCount);
+        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? GanTransformer.TrainingTensors(v.Schema, names, shape, labelCount) : null;
+        var row = new RowShape(shape, columns[0].Elements);
+        GanRowChecks.Check(_options, row);
+        GanArchitecture architecture = GanArchitecture.Of(_options, row, labelCount);
+        architecture.Validate();
 
         using TrainingRun run = TrainingRun.Open(_env, _host, _options);
         using TensorSource data = run.ReadData(input, columns);
         using TensorSource? validation = validationColumns is null ? null : run.ReadValidationData(validationColumns);
 
-        config = config with { Seed = run.Seed };
-        GeneratorNetwork generator = TorchSeed.Initialize(run.Seed, config.CreateGenerator);
+        GeneratorNetwork generator = TorchSeed.Initialize(run.Seed, architecture.CreateGenerator);
         try
         {
-            Train(run, config, generator, data, validation);
-            return new GanTransformer(_host, config, generator, run.Device);
+            Train(run, architecture, generator, data, validation);
+            return new GanTransformer(_host, new GanDefinition(architecture, names, GanDefaults.Of(_options, run.Seed)), generator, run.Device);
         }
         catch
         {
@@ -102,16 +104,16 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
             ColumnTypes.CheckLabel(inputSchema, label);
         if (_options.SeedColumnName is { } seed)
             ColumnTypes.CheckLabel(inputSchema, seed);
-        return OutputColumn.Promise(inputSchema, GanTransformer.OutputColumns(_options));
+        return OutputColumn.Promise(inputSchema, GanTransformer.OutputColumns(GanColumns.Of(_options)));
     }
 
-    private void Train(TrainingRun run, GanConfig config, GeneratorNetwork generator, TensorSource data, TensorSource? validation)
+    private void Train(TrainingRun run, GanArchitecture architecture, GeneratorNetwork generator, TensorSource data, TensorSource? validation)
     {
-        using DiscriminatorNetwork discriminator = TorchSeed.Initialize(SeedSequence.Derive(run.Seed, 1), config.CreateDiscriminator);
+        using DiscriminatorNetwork discriminator = TorchSeed.Initialize(SeedSequence.Derive(run.Seed, 1), DiscriminatorArchitecture.Of(architecture, _options).Create);
         generator.to(run.Device);
         discriminator.to(run.Device);
         using IChannel channel = _host.Start("Game");
-        AdversarialObjective game = new AdversarialObjective(config, generator, discriminator, new GanHealth(channel, _options));
+        AdversarialObjective game = new AdversarialObjective(architecture, _options, generator, discriminator, new GanHealth(channel, _options));
 
         using var trainedDiscriminator = new TrainedNetwork("discriminator", discriminator, _options.OfDiscriminator());
         using var trainedGenerator = new TrainedNetwork("generator", generator, _options);
@@ -127,10 +129,10 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
             new(trainedGenerator, new GeneratedBatches(_options.BatchSize), game.GeneratorLosses) { ReportsGradientNorm = true },
         ];
         IBatchSource? validationBatches = validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device);
-        GanPreview? images = GanPreview.Open(run, config, generator);
+        GanPreview? images = GanPreview.Open(run, architecture, generator);
         new TrainingLoop(run, phases, validationBatches, images: images is null ? null : images.Make).Run();
         using var noise = new torch.Generator((ulong)SeedSequence.Derive(run.Seed, 2));
-        config.RenewAverages(generator, run.Device, noise);
+        GeneratorAverages.Renew(generator, architecture, _options.BatchSize, run.Device, noise);
         // The game needs no gradients of a network that it no longer trains; the model has all its weights.
         foreach (var parameter in generator.parameters())
             parameter.requires_grad = false;

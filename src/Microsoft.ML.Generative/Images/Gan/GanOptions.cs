@@ -1,4 +1,6 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.Gan;
+using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative;
 
@@ -195,6 +197,8 @@ public sealed class GanOptions : ImageTrainingOptions
         DiscriminatorNormalization ?? (IsWasserstein ? GanNormalization.None : GanNormalization.Spectral);
 
     internal bool IsWasserstein => Objective is GanObjective.Wasserstein or GanObjective.WassersteinGradientPenalty;
+
+    internal override MemberHistory History => GanOldFormats.Options;
 
     // The epoch in which the discriminator tells best what is generated is not that of the best generator.
     internal override bool ValidationChoosesModel => false;

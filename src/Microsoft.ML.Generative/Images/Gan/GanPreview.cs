@@ -14,23 +14,24 @@ internal sealed class GanPreview
     private const int SamplesInRow = 8;
 
     private readonly TrainingRun _run;
-    private readonly GanConfig _config;
+    private readonly GanArchitecture _architecture;
+    private readonly int _batchSize;
     private readonly GeneratorNetwork _network;
 
-    private GanPreview(TrainingRun run, GanConfig config, GeneratorNetwork network)
+    private GanPreview(TrainingRun run, GanArchitecture architecture, int batchSize, GeneratorNetwork network)
     {
-        (_run, _config, _network) = (run, config, network);
+        (_run, _architecture, _batchSize, _network) = (run, architecture, batchSize, network);
     }
 
     /// <summary>The images, or <see langword="null"/> if none are wanted or rows are none.</summary>
-    public static GanPreview? Open(TrainingRun run, GanConfig config, GeneratorNetwork network) =>
-        run.Options.WantsImages && config.Shape is not null ? new GanPreview(run, config, network) : null;
+    public static GanPreview? Open(TrainingRun run, GanArchitecture architecture, GeneratorNetwork network) =>
+        run.Options.WantsImages && architecture.Row.Image is not null ? new GanPreview(run, architecture, run.Options.BatchSize, network) : null;
 
     public IReadOnlyList<TrainingImages> Make(torch.Generator generator)
     {
-        _config.RenewAverages(_network, _run.Device, generator);
-        torch.Tensor z = LatentSamples.Of(SeedSequence.DeriveMany(_run.Seed, 0, Samples), _config.Options.LatentSize, bound: null).to(_run.Device);
-        torch.Tensor? labels = _config.LabelCount == 0 ? null : torch.arange(Samples, torch.int64, _run.Device).remainder(_config.LabelCount);
+        GeneratorAverages.Renew(_network, _architecture, _batchSize, _run.Device, generator);
+        torch.Tensor z = LatentSamples.Of(SeedSequence.DeriveMany(_run.Seed, 0, Samples), _architecture.LatentSize, bound: null).to(_run.Device);
+        torch.Tensor? labels = _architecture.LabelCount == 0 ? null : torch.arange(Samples, torch.int64, _run.Device).remainder(_architecture.LabelCount);
         return [new TrainingImages("samples", PixelScale.Unsigned(_network.Forward(z, labels)), SamplesInRow)];
     }
 }

@@ -32,29 +32,29 @@ public sealed class GanTransformer : BatchTransformer
 
     private static readonly ModelFormat _format = new("gan", "GEN GAN ", LoaderSignature);
 
-    private readonly GanConfig _config;
+    private readonly GanDefinition _definition;
     private readonly GeneratorNetwork _network;
     private readonly torch.Device _device;
     private readonly GanGenerator _generator;
 
-    internal GanTransformer(IHost host, GanConfig config, GeneratorNetwork network, torch.Device device)
+    internal GanTransformer(IHost host, GanDefinition definition, GeneratorNetwork network, torch.Device device)
         : base(host)
     {
-        _config = config;
+        _definition = definition;
         _network = network;
         _device = device;
-        _generator = new GanGenerator(host, config, network, device);
+        _generator = new GanGenerator(host, definition, network, device);
         _network.eval();
     }
 
     /// <summary>Dimensions of z.</summary>
-    public int LatentSize => _config.Options.LatentSize;
+    public int LatentSize => _definition.Architecture.LatentSize;
 
     /// <summary>Values of a row: channels × height × width for images.</summary>
-    public int RowSize => _config.RowSize;
+    public int RowSize => _definition.Architecture.Row.Size;
 
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
-    public int LabelCount => _config.LabelCount;
+    public int LabelCount => _definition.Architecture.LabelCount;
 
     /// <summary>Generates new rows.</summary>
     /// <param name="count">The number of rows.</param>
@@ -106,48 +106,48 @@ public sealed class GanTransformer : BatchTransformer
         }
     }
 
-    internal GanConfig Config => _config;
+    internal GanDefinition Definition => _definition;
 
     internal GeneratorNetwork Network => _network;
 
-    private protected override int RowsAtOnce => _config.Options.TransformBatchSize;
+    private protected override int RowsAtOnce => _definition.Defaults.TransformBatchSize;
 
-    internal override IReadOnlyList<string> InputColumns => [.. RowInputColumns(_config.Options)];
+    internal override IReadOnlyList<string> InputColumns => [.. RowInputColumns(_definition.Columns)];
 
     /// <summary>The columns that a training reads: rows, then labels if there are some.</summary>
-    internal static TensorColumn[] TrainingTensors(DataViewSchema schema, GanOptions options, ImageShape? shape, int labelCount)
+    internal static TensorColumn[] TrainingTensors(DataViewSchema schema, GanColumns columns, ImageShape? shape, int labelCount)
     {
-        TensorColumn rows = TensorColumn.Features(schema, options.InputColumnName, shape, shape is null ? ValueRange.Finite : ValueRange.Unit);
-        return options.LabelColumnName is { } label ? [rows, TensorColumn.Label(schema, label, labelCount)] : [rows];
+        TensorColumn rows = TensorColumn.Features(schema, columns.Input, shape, shape is null ? ValueRange.Finite : ValueRange.Unit);
+        return columns.Label is { } label ? [rows, TensorColumn.Label(schema, label, labelCount)] : [rows];
     }
 
-    internal static OutputColumn[] OutputColumns(GanOptions options) => [new(options.GeneratedColumnName, NumberDataViewType.Single, IsVector: true)];
+    internal static OutputColumn[] OutputColumns(GanColumns columns) => [new(columns.Generated, NumberDataViewType.Single, IsVector: true)];
 
     internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
     {
         ThrowIfDisposed();
         OpenColumns(inputSchema);
-        return [new DataViewSchema.DetachedColumn(_config.Options.GeneratedColumnName, _config.RowType)];
+        return [new DataViewSchema.DetachedColumn(_definition.Columns.Generated, _definition.Architecture.Row.Type)];
     }
 
     internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) => new TensorRowBatch(
         OpenColumns(input.Schema), input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => activeOutput(0) ? [GenerateForRows(rows)] : []);
 
     // The class, if there is one, then what z depends on: the seed, or else the row itself.
-    private static IEnumerable<string> RowInputColumns(GanOptions options)
+    private static IEnumerable<string> RowInputColumns(GanColumns columns)
     {
-        if (options.LabelColumnName is { } label)
+        if (columns.Label is { } label)
             yield return label;
-        yield return options.SeedColumnName ?? options.InputColumnName;
+        yield return columns.Seed ?? columns.Input;
     }
 
     private TensorColumn[] OpenColumns(DataViewSchema schema)
     {
-        GanOptions options = _config.Options;
-        TensorColumn source = options.SeedColumnName is { } seed
+        (GanColumns columns, ImageShape? shape) = (_definition.Columns, _definition.Architecture.Row.Image);
+        TensorColumn source = columns.Seed is { } seed
             ? TensorColumn.Label(schema, seed, long.MaxValue)
-            : TensorColumn.Features(schema, options.InputColumnName, _config.Shape, _config.Shape is null ? ValueRange.Finite : ValueRange.Unit);
-        return options.LabelColumnName is { } label ? [TensorColumn.Label(schema, label, LabelCount), source] : [source];
+            : TensorColumn.Features(schema, columns.Input, shape, shape is null ? ValueRange.Finite : ValueRange.Unit);
+        return columns.Label is { } label ? [TensorColumn.Label(schema, label, LabelCount), source] : [source];
     }
 
     private torch.Tensor GenerateForRows(RowInputs rows)
@@ -155,20 +155,20 @@ public sealed class GanTransformer : BatchTransformer
         ThrowIfDisposed();
         bool hasLabels = LabelCount > 0;
         // Where there is a seed it alone decides, so that one seed shows the same z in all classes.
-        int[] sources = _config.Options.SeedColumnName is null && hasLabels ? [0, 1] : [hasLabels ? 1 : 0];
-        torch.Tensor z = LatentSamples.Of(rows.Keys(_config.Seed, sources), LatentSize, _config.Options.Truncation);
+        int[] sources = _definition.Columns.Seed is null && hasLabels ? [0, 1] : [hasLabels ? 1 : 0];
+        torch.Tensor z = LatentSamples.Of(rows.Keys(_definition.Defaults.Seed, sources), LatentSize, _definition.Defaults.Truncation);
         return _generator.Generate(z, hasLabels ? rows.Batch[0] : null);
     }
 
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _config, _network);
+    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, _network);
 
     // ML.NET finds the loader by this name and signature.
     private static GanTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
     {
         IHost host = env.Register(LoaderSignature);
-        GanConfig config = ModelFile.LoadConfig<GanConfig>(host, ctx, _format);
-        (GeneratorNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, config);
-        return new GanTransformer(host, config, network, device);
+        GanDefinition definition = ModelFile.LoadDefinition<GanDefinition>(host, ctx, _format);
+        (GeneratorNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
+        return new GanTransformer(host, definition, network, device);
     }
 
     /// <inheritdoc/>

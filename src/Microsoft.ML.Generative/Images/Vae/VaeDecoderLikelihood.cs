@@ -10,15 +10,13 @@ namespace Microsoft.ML.Generative.Images.Vae;
 /// <summary>p(x|z): what the decoder's output, one number for each value, says of the value.</summary>
 internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
 {
-    /// <param name="options">Checked options.</param>
-    /// <param name="channels">Planes of an image; 1 for plain features.</param>
-    /// <param name="inputSize">Values a row.</param>
-    public static VaeDecoderLikelihood Create(VaeOptions options, int channels, int inputSize) => options.Likelihood switch
+    /// <summary>Creates the likelihood of an architecture.</summary>
+    public static VaeDecoderLikelihood Create(VaeArchitecture architecture) => architecture.Likelihood switch
     {
         VaeLikelihood.Bernoulli => new BernoulliLikelihood(),
-        VaeLikelihood.Gaussian => new GaussianLikelihood(options.NoiseStandardDeviation),
-        VaeLikelihood.LearnedGaussian => new LearnedGaussianLikelihood(options.NoiseStandardDeviation),
-        _ => new DiscretizedLogisticLikelihood(channels, inputSize),
+        VaeLikelihood.Gaussian => new GaussianLikelihood(architecture.NoiseStandardDeviation),
+        VaeLikelihood.LearnedGaussian => new LearnedGaussianLikelihood(architecture.NoiseStandardDeviation),
+        _ => new DiscretizedLogisticLikelihood(architecture.Channels, architecture.Row.Size),
     };
 
     /// <summary>Numbers that the likelihood itself learns.</summary>

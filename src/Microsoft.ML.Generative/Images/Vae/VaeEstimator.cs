@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Vae;
@@ -68,25 +69,27 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
                 $"{nameof(VaeOptions.Network)} is {VaeNetworkKind.Convolutional}, but column '{_options.InputColumnName}' does not tell the " +
                 "shape of its images: set Height and Width (and Channels, unless 1), or use VaeArchitecture.Mlp.");
         int labelCount = LabelCounts.Find(input.Schema, _options.LabelColumnName, _options.LabelCount);
-        TensorColumn[] columns = VaeTransformer.InputTensors(input.Schema, _options, shape, labelCount);
-        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? VaeTransformer.InputTensors(v.Schema, _options, shape, labelCount) : null;
+        int rowSize = TensorColumn.Features(input.Schema, _options.InputColumnName, shape, ValueRange.Finite).Elements;
+        VaeArchitecture architecture = VaeArchitecture.Of(_options, new RowShape(shape, rowSize), labelCount);
+        VaeColumns names = VaeColumns.Of(_options);
+        TensorColumn[] columns = VaeTransformer.InputTensors(input.Schema, architecture, names);
+        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? VaeTransformer.InputTensors(v.Schema, architecture, names) : null;
 
         using TrainingRun run = TrainingRun.Open(_env, _host, _options);
         using TensorSource data = run.ReadData(input, columns);
         using TensorSource? validation = validationColumns is null ? null : run.ReadValidationData(validationColumns);
 
-        int inputSize = columns[0].Elements;
-        VaeNetwork network = TorchSeed.Initialize(run.Seed, () => new VaeNetwork(_options, shape, inputSize, labelCount));
+        VaeNetwork network = TorchSeed.Initialize(run.Seed, () => new VaeNetwork(architecture));
         try
         {
             network.to(run.Device);
             using var trained = new TrainedNetwork("vae", network, _options);
             var phase = new TrainingPhase(
                 trained, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device), new VaeObjective(network, _options).Losses);
-            using VaePreview? images = VaePreview.Open(run, network, _options, shape, labelCount, validation ?? data);
+            using VaePreview? images = VaePreview.Open(run, network, architecture, validation ?? data);
             IBatchSource? validationBatches = validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device);
             new TrainingLoop(run, [phase], validationBatches, images: images is null ? null : images.Make).Run();
-            return new VaeTransformer(_host, new VaeConfig(_options, shape, inputSize, run.Seed, labelCount), network, run.Device);
+            return new VaeTransformer(_host, new VaeDefinition(architecture, names, VaeDefaults.Of(_options, run.Seed)), network, run.Device);
         }
         catch
         {
@@ -102,6 +105,6 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
         ColumnTypes.CheckFeatures(inputSchema, _options.InputColumnName);
         if (_options.LabelColumnName is { } label)
             ColumnTypes.CheckLabel(inputSchema, label);
-        return OutputColumn.Promise(inputSchema, VaeTransformer.OutputColumns(_options));
+        return OutputColumn.Promise(inputSchema, VaeTransformer.OutputColumns(VaeColumns.Of(_options)));
     }
 }

@@ -26,7 +26,7 @@ internal static class VaeEvaluator
         ArgumentOutOfRangeException.ThrowIfLessThan(importanceSamples, 1);
         TensorColumn[] columns = model.OpenColumns(data.Schema);
         IHost host = env.Register(nameof(VaeEvaluator));
-        using TensorSource source = TensorSource.Read(host, data, columns, model.Config.Options.RowMemory);
+        using TensorSource source = TensorSource.Read(host, data, columns, TrainingOptions.DefaultRowMemory);
         IBatchSource batches = source.Batches(RowsAtOnce, shuffle: false, 0, model.Device);
         long chosen = SeedSequence.Choose(host, seed);
 
@@ -42,7 +42,7 @@ internal static class VaeEvaluator
             using DisposeScope scope = NewDisposeScope();
             using var generator = new Generator((ulong)SeedSequence.Derive(chosen, i));
             TensorBatch batch = batches.Next();
-            Tensor x = model.Config.Options.DynamicBinarization ? VaeObjective.Binarize(batch[0], generator) : batch[0];
+            Tensor x = model.Definition.Architecture.BinarizesRows ? VaeObjective.Binarize(batch[0], generator) : batch[0];
             Tensor? labels = model.LabelCount == 0 ? null : batch[1];
             (Tensor mean, Tensor logVariance) = model.Network.Encode(x, labels);
             Tensor exactMean = mean.cpu().to(float64);

@@ -19,40 +19,38 @@ internal sealed class VaeNetwork : nn.Module
     private readonly int _latentSize;
     private readonly int _labelCount;
 
-    /// <param name="options">Checked options.</param>
-    /// <param name="shape">The images' shape, or <see langword="null"/> for plain features.</param>
-    /// <param name="inputSize">Values a row.</param>
-    /// <param name="labelCount">Classes that the rows are conditioned on (Sohn, Lee, Yan 2015); 0 for none.</param>
-    public VaeNetwork(VaeOptions options, ImageShape? shape, int inputSize, int labelCount = 0)
+    /// <param name="architecture">A valid architecture.</param>
+    public VaeNetwork(VaeArchitecture architecture)
         : base(nameof(VaeNetwork))
     {
-        _latentSize = options.LatentSize;
-        _labelCount = labelCount;
+        _latentSize = architecture.LatentSize;
+        _labelCount = architecture.LabelCount;
 
-        (encoder, int encodedSize, decoder) = options.Network == VaeNetworkKind.Convolutional
-            ? ConvolutionalLayers(shape!.Value, options.ConvolutionChannels, options.LatentSize + labelCount)
-            : MlpLayers(inputSize, options.HiddenSizes, options.LatentSize + labelCount);
-        posterior = Layer.Linear(encodedSize + labelCount, 2 * options.LatentSize);
-        likelihood = VaeDecoderLikelihood.Create(options, shape?.Channels ?? 1, inputSize);
+        (encoder, int encodedSize, decoder) = architecture.Network == VaeNetworkKind.Convolutional
+            ? ConvolutionalLayers(architecture.Row.Image!.Value, architecture.ConvolutionChannels, _latentSize + _labelCount)
+            : MlpLayers(architecture.Row.Size, architecture.HiddenSizes, _latentSize + _labelCount);
+        posterior = Layer.Linear(encodedSize + _labelCount, 2 * _latentSize);
+        likelihood = VaeDecoderLikelihood.Create(architecture);
         RegisterComponents();
     }
 
     /// <summary>How many numbers such a network has, without making it.</summary>
     /// <exception cref="OverflowException">More than can be counted.</exception>
-    public static long CountParameters(VaeOptions options, ImageShape? shape, int inputSize, int labelCount = 0)
+    public static long CountParameters(VaeArchitecture architecture)
     {
-        long latent = options.LatentSize;
+        (long latent, int labelCount, int inputSize) = (architecture.LatentSize, architecture.LabelCount, architecture.Row.Size);
         long decoded = checked(latent + labelCount);
-        int ownOfLikelihood = VaeDecoderLikelihood.CountParameters(options.Likelihood, shape?.Channels ?? 1);
-        if (options.Network == VaeNetworkKind.Mlp)
+        int ownOfLikelihood = VaeDecoderLikelihood.CountParameters(architecture.Likelihood, architecture.Channels);
+        if (architecture.Network == VaeNetworkKind.Mlp)
         {
-            long[] sizes = [inputSize, .. options.HiddenSizes];
-            long[] back = [decoded, .. options.HiddenSizes.Reverse(), inputSize];
+            long[] sizes = [inputSize, .. architecture.HiddenSizes];
+            long[] back = [decoded, .. architecture.HiddenSizes.Reverse(), inputSize];
             return checked(Chain(sizes) + Linear(sizes[^1] + labelCount, 2 * latent) + Chain(back) + ownOfLikelihood);
         }
 
-        int[] channels = [shape!.Value.Channels, .. options.ConvolutionChannels];
-        (int height, int width) = (shape.Value.Height, shape.Value.Width);
+        ImageShape shape = architecture.Row.Image!.Value;
+        int[] channels = [shape.Channels, .. architecture.ConvolutionChannels];
+        (int height, int width) = (shape.Height, shape.Width);
         for (int i = 1; i < channels.Length; i++)
             (height, width) = ((height + 1) / 2, (width + 1) / 2);
         long encoded = checked((long)channels[^1] * height * width);

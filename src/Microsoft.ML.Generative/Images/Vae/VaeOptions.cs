@@ -1,4 +1,6 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.Vae;
+using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative;
 
@@ -192,6 +194,8 @@ public sealed class VaeOptions : TrainingOptions
 
     /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it. Default: 256.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
+
+    internal override MemberHistory History => VaeOldFormats.Options;
 
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
 

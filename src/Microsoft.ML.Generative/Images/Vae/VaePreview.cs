@@ -30,9 +30,9 @@ internal sealed class VaePreview : IDisposable
     }
 
     /// <summary>The images, or <see langword="null"/> if none are wanted or rows are none.</summary>
-    public static VaePreview? Open(TrainingRun run, VaeNetwork network, VaeOptions options, ImageShape? shape, int labelCount, TensorSource data) =>
-        options.TensorBoardDirectory is not null && shape is { } s
-            ? new VaePreview(network, s, options.LatentSize, labelCount, run.Device, TrainingImages.FirstRows(data, run.Device))
+    public static VaePreview? Open(TrainingRun run, VaeNetwork network, VaeArchitecture architecture, TensorSource data) =>
+        run.Options.TensorBoardDirectory is not null && architecture.Row.Image is { } shape
+            ? new VaePreview(network, shape, architecture.LatentSize, architecture.LabelCount, run.Device, TrainingImages.FirstRows(data, run.Device))
             : null;
 
     public IReadOnlyList<TrainingImages> Make(torch.Generator generator)

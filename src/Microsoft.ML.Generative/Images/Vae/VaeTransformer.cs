@@ -29,29 +29,29 @@ public sealed class VaeTransformer : BatchTransformer
     internal const string LoaderSignature = "GenerativeVae";
     internal const string GeneratedColumnName = "Generated";
 
-    private static readonly ModelFormat _format = new("vae", "GEN VAE ", LoaderSignature, Version: 0x00010002);
+    private static readonly ModelFormat _format = new("vae", "GEN VAE ", LoaderSignature);
 
-    private readonly VaeConfig _config;
+    private readonly VaeDefinition _definition;
     private readonly VaeNetwork _network;
     private readonly torch.Device _device;
 
-    internal VaeTransformer(IHost host, VaeConfig config, VaeNetwork network, torch.Device device)
+    internal VaeTransformer(IHost host, VaeDefinition definition, VaeNetwork network, torch.Device device)
         : base(host)
     {
-        _config = config;
+        _definition = definition;
         _network = network;
         _device = device;
         _network.eval();
     }
 
     /// <summary>Dimensions of the latent space.</summary>
-    public int LatentSize => _config.Options.LatentSize;
+    public int LatentSize => _definition.Architecture.LatentSize;
 
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
-    public int LabelCount => _config.LabelCount;
+    public int LabelCount => _definition.Architecture.LabelCount;
 
     /// <summary>Values in a row: channels × height × width for images.</summary>
-    public int RowSize => _config.InputSize;
+    public int RowSize => _definition.Architecture.Row.Size;
 
     /// <summary>Draws new rows: z from the prior N(0, 1), decoded.</summary>
     /// <param name="count">How many.</param>
@@ -87,7 +87,7 @@ public sealed class VaeTransformer : BatchTransformer
         ThrowIfDisposed();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        torch.Tensor x = torch.tensor(row.ToArray(), [1, .. _config.RowShape], device: _device);
+        torch.Tensor x = torch.tensor(row.ToArray(), [1, .. _definition.Architecture.Row.Dimensions], device: _device);
         return TensorMemory.ToArray<float>(_network.Encode(x, LabelsOf(label, 1)).Mean);
     }
 
@@ -163,7 +163,7 @@ public sealed class VaeTransformer : BatchTransformer
     }
 
     private MemoryDataView DecodeRows(float[] latents, int? label) =>
-        new(Host, GeneratedColumnName, _config.RowType, DecodeValues(latents, label));
+        new(Host, GeneratedColumnName, _definition.Architecture.Row.Type, DecodeValues(latents, label));
 
     private float[] DecodeValues(float[] latents, int? label)
     {
@@ -177,38 +177,38 @@ public sealed class VaeTransformer : BatchTransformer
 
     private torch.Tensor? LabelsOf(int? label, long count) => label is { } known ? torch.full([count], known, torch.int64, _device) : null;
 
-    private protected override int RowsAtOnce => _config.Options.TransformBatchSize;
+    private protected override int RowsAtOnce => _definition.Defaults.TransformBatchSize;
 
     internal override IReadOnlyList<string> InputColumns =>
-        _config.Options.LabelColumnName is { } label ? [_config.Options.InputColumnName, label] : [_config.Options.InputColumnName];
+        _definition.Columns.Label is { } label ? [_definition.Columns.Input, label] : [_definition.Columns.Input];
 
-    internal VaeConfig Config => _config;
+    internal VaeDefinition Definition => _definition;
 
     internal VaeNetwork Network => _network;
 
     internal torch.Device Device => _device;
 
     /// <summary>The rows, and their labels if there are some.</summary>
-    internal static TensorColumn[] InputTensors(DataViewSchema schema, VaeOptions options, ImageShape? shape, int labelCount)
+    internal static TensorColumn[] InputTensors(DataViewSchema schema, VaeArchitecture architecture, VaeColumns columns)
     {
-        TensorColumn values = TensorColumn.Features(schema, options.InputColumnName, shape, VaeDecoderLikelihood.RangeOf(options.Likelihood));
-        return options.LabelColumnName is { } label ? [values, TensorColumn.Label(schema, label, labelCount)] : [values];
+        TensorColumn values = TensorColumn.Features(schema, columns.Input, architecture.Row.Image, VaeDecoderLikelihood.RangeOf(architecture.Likelihood));
+        return columns.Label is { } label ? [values, TensorColumn.Label(schema, label, architecture.LabelCount)] : [values];
     }
 
-    internal static OutputColumn[] OutputColumns(VaeOptions options) =>
+    internal static OutputColumn[] OutputColumns(VaeColumns columns) =>
     [
-        new(options.LatentColumnName, NumberDataViewType.Single, IsVector: true),
-        new(options.ReconstructionColumnName, NumberDataViewType.Single, IsVector: true),
-        new(options.ReconstructionErrorColumnName, NumberDataViewType.Single, IsVector: false),
-        new(options.NegativeElboColumnName, NumberDataViewType.Single, IsVector: false),
+        new(columns.Latent, NumberDataViewType.Single, IsVector: true),
+        new(columns.Reconstruction, NumberDataViewType.Single, IsVector: true),
+        new(columns.ReconstructionError, NumberDataViewType.Single, IsVector: false),
+        new(columns.NegativeElbo, NumberDataViewType.Single, IsVector: false),
     ];
 
     internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
     {
         ThrowIfDisposed();
         OpenColumns(inputSchema);
-        DataViewType[] types = [new VectorDataViewType(NumberDataViewType.Single, LatentSize), _config.RowType, NumberDataViewType.Single, NumberDataViewType.Single];
-        return [.. OutputColumns(_config.Options).Zip(types, (column, type) => new DataViewSchema.DetachedColumn(column.Name, type))];
+        DataViewType[] types = [new VectorDataViewType(NumberDataViewType.Single, LatentSize), _definition.Architecture.Row.Type, NumberDataViewType.Single, NumberDataViewType.Single];
+        return [.. OutputColumns(_definition.Columns).Zip(types, (column, type) => new DataViewSchema.DetachedColumn(column.Name, type))];
     }
 
     internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) => new TensorRowBatch(
@@ -216,7 +216,7 @@ public sealed class VaeTransformer : BatchTransformer
 
     internal TensorColumn[] OpenColumns(DataViewSchema schema)
     {
-        TensorColumn[] columns = InputTensors(schema, _config.Options, _config.Shape, LabelCount);
+        TensorColumn[] columns = InputTensors(schema, _definition.Architecture, _definition.Columns);
         return columns[0].Elements == RowSize ? columns
             : throw new ArgumentException($"Column '{columns[0].Name}' has {columns[0].Elements} values a row; the model was trained on {RowSize}.");
     }
@@ -235,7 +235,7 @@ public sealed class VaeTransformer : BatchTransformer
         if (!active(2) && !active(3))
             return results;
 
-        torch.Tensor noise = rows.Noise(LatentSize, _config.Seed).to(_device);
+        torch.Tensor noise = rows.Noise(LatentSize, _definition.Defaults.Seed).to(_device);
         torch.Tensor decoded = _network.Decode(VaeNetwork.Reparameterize(mean, logVariance, noise), labels);
         torch.Tensor error = _network.NegativeLogLikelihood(decoded, x, torch.nn.Reduction.None).sum(1);
         if (active(2))
@@ -245,15 +245,15 @@ public sealed class VaeTransformer : BatchTransformer
         return results;
     }
 
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _config, _network);
+    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, _network);
 
     // ML.NET finds the loader by this name and signature.
     private static VaeTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
     {
         IHost host = env.Register(LoaderSignature);
-        VaeConfig config = ModelFile.LoadConfig<VaeConfig>(host, ctx, _format);
-        (VaeNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, config);
-        return new VaeTransformer(host, config, network, device);
+        VaeDefinition definition = ModelFile.LoadDefinition<VaeDefinition>(host, ctx, _format);
+        (VaeNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
+        return new VaeTransformer(host, definition, network, device);
     }
 
     /// <inheritdoc/>

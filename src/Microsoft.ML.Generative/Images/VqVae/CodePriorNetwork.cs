@@ -23,19 +23,20 @@ internal sealed class CodePriorNetwork : nn.Module
 
     private readonly CodeGrid _grid;
 
-    public CodePriorNetwork(VqVaeOptions options, CodeGrid grid)
+    public CodePriorNetwork(VqVaeArchitecture architecture)
         : base(nameof(CodePriorNetwork))
     {
+        CodeGrid grid = architecture.Grid;
         _grid = grid;
-        int width = options.PriorEmbeddingSize;
-        codes = Embedding(options.CodebookSize, width);
+        int width = architecture.PriorEmbeddingSize;
+        codes = Embedding(architecture.CodebookSize, width);
         start = new Parameter(zeros(1, 1, width));
         rows = new Parameter(zeros(grid.Height, 1, width));
         columns = new Parameter(zeros(1, grid.Width, width));
-        var architecture = new LanguageModelArchitecture { EmbeddingSize = width, Heads = options.PriorHeads, FeedForward = FeedForwardKind.Gelu };
-        blocks = new ModuleList<DecoderBlock>([.. Enumerable.Range(0, options.PriorLayers).Select(_ => new DecoderBlock(architecture))]);
+        var block = new LanguageModelArchitecture { EmbeddingSize = width, Heads = architecture.PriorHeads, FeedForward = FeedForwardKind.Gelu };
+        blocks = new ModuleList<DecoderBlock>([.. Enumerable.Range(0, architecture.PriorLayers).Select(_ => new DecoderBlock(block))]);
         norm = LayerNorm(width);
-        head = Layer.Linear(width, options.CodebookSize);
+        head = Layer.Linear(width, architecture.CodebookSize);
         RegisterComponents();
 
         // Small, as GPT-2 starts: what a block adds is then not drowned by what it is added to.
@@ -44,12 +45,13 @@ internal sealed class CodePriorNetwork : nn.Module
     }
 
     /// <inheritdoc cref="VqVaeNetwork.CountParameters"/>
-    public static long CountParameters(VqVaeOptions options, CodeGrid grid)
+    public static long CountParameters(VqVaeArchitecture architecture)
     {
-        long width = options.PriorEmbeddingSize;
+        CodeGrid grid = architecture.Grid;
+        long width = architecture.PriorEmbeddingSize;
         long block = checked(12 * width * width + 13 * width);
-        return checked((options.CodebookSize + 1L + grid.Height + grid.Width) * width + options.PriorLayers * block + 2 * width
-            + (width + 1) * options.CodebookSize);
+        return checked((architecture.CodebookSize + 1L + grid.Height + grid.Width) * width + architecture.PriorLayers * block + 2 * width
+            + (width + 1) * architecture.CodebookSize);
     }
 
     /// <summary>

@@ -16,22 +16,16 @@ internal sealed class VectorQuantizer : nn.Module
     private readonly Tensor codebook;
 
     private readonly int _codebookSize;
-    private readonly double _decay;
-    private readonly double _deadCodeThreshold;
 
     // Added to every count (Laplace smoothing), so that a code without vectors is not divided by 0.
     private const double Smoothing = 1e-5;
 
     /// <param name="codebookSize">K: how many codes.</param>
     /// <param name="codeSize">D: dimensions of each.</param>
-    /// <param name="decay">γ: the part of the averages that a batch leaves.</param>
-    /// <param name="deadCodeThreshold">A code used less than this part of the average code is replaced.</param>
-    public VectorQuantizer(int codebookSize, int codeSize, double decay, double deadCodeThreshold)
+    public VectorQuantizer(int codebookSize, int codeSize)
         : base(nameof(VectorQuantizer))
     {
         _codebookSize = codebookSize;
-        _decay = decay;
-        _deadCodeThreshold = deadCodeThreshold;
         usage = zeros(codebookSize);
         sums = zeros(codebookSize, codeSize);
         codebook = zeros(codebookSize, codeSize);
@@ -86,26 +80,28 @@ internal sealed class VectorQuantizer : nn.Module
     /// <summary>Moves the codes towards the vectors that chose them (eq. 6 to 8), and replaces those that hardly any vector chooses.</summary>
     /// <param name="vectors">[vectors, size].</param>
     /// <param name="codes">Their nearest codes.</param>
-    /// <param name="generator">Draws the vectors that take the places of dead codes.</param>
-    public void Learn(Tensor vectors, Tensor codes, Generator generator)
+    /// <param name="decay">γ: the part of the averages that a batch leaves.</param>
+    /// <param name="deadCodeThreshold">A code used less than this part of the average code is replaced.</param>
+    /// <param name="generator">Samples the vectors that take the places of dead codes.</param>
+    public void Learn(Tensor vectors, Tensor codes, double decay, double deadCodeThreshold, Generator generator)
     {
         using IDisposable noGradient = no_grad();
         using DisposeScope scope = NewDisposeScope();
         Tensor chosenBy = codes.unsqueeze(1).eq(arange(_codebookSize, device: codes.device)).to(vectors.dtype);
-        usage.TimesInPlace(_decay).PlusInPlace(chosenBy.sum([0]), 1 - _decay);
-        sums.TimesInPlace(_decay).PlusInPlace(chosenBy.t().mm(vectors), 1 - _decay);
+        usage.TimesInPlace(decay).PlusInPlace(chosenBy.sum([0]), 1 - decay);
+        sums.TimesInPlace(decay).PlusInPlace(chosenBy.t().mm(vectors), 1 - decay);
 
         Tensor total = usage.sum();
         Tensor smoothed = usage.Plus(Smoothing) / total.Plus(_codebookSize * Smoothing) * total;
         codebook.copy_(sums / smoothed.unsqueeze(1));
-        ReplaceDeadCodes(vectors, generator);
+        ReplaceDeadCodes(vectors, deadCodeThreshold, generator);
     }
 
     // A new code starts with the usage of an average one, and so has time to find its vectors.
-    private void ReplaceDeadCodes(Tensor vectors, Generator generator)
+    private void ReplaceDeadCodes(Tensor vectors, double deadCodeThreshold, Generator generator)
     {
         Tensor average = usage.mean();
-        Tensor isDead = usage < average.Times(_deadCodeThreshold);
+        Tensor isDead = usage < average.Times(deadCodeThreshold);
         Tensor chosen = randint(0, vectors.size(0), [_codebookSize], generator: generator, dtype: int64).to(vectors.device);
         Tensor replacements = vectors.index_select(0, chosen);
         codebook.copy_(where(isDead.unsqueeze(1), replacements, codebook));

@@ -72,20 +72,21 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         ImageShape shape = ColumnTypes.FindShape(input, _options.InputColumnName, _options.Channels, _options.Height, _options.Width)
             ?? throw new ArgumentException(
                 $"Column '{_options.InputColumnName}' does not tell the shape of its images: set Height and Width (and Channels, unless 1).");
-        TensorColumn column = VqVaeTransformer.InputColumn(input.Schema, _options, shape);
-        TensorColumn? validationColumn = _options.ValidationData is { } v ? VqVaeTransformer.InputColumn(v.Schema, _options, shape) : null;
+        VqVaeDefinition definition = VqVaeDefinition.Of(_options, shape);
+        TensorColumn column = VqVaeTransformer.InputColumn(input.Schema, definition);
+        TensorColumn? validationColumn = _options.ValidationData is { } v ? VqVaeTransformer.InputColumn(v.Schema, definition) : null;
 
         using TrainingRun run = TrainingRun.Open(_env, _host, _options);
         using TensorSource data = run.ReadData(input, [column]);
         using TensorSource? validation = validationColumn is null ? null : run.ReadValidationData([validationColumn]);
 
-        VqVaeNetwork network = TorchSeed.Initialize(run.Seed, () => new VqVaeNetwork(_options, shape));
+        VqVaeNetwork network = TorchSeed.Initialize(run.Seed, definition.CreateNetwork);
         try
         {
             network.to(run.Device);
-            TrainAutoencoder(run, network.Autoencoder, CodeGrid.Of(_options, shape), data, validation);
+            TrainAutoencoder(run, network.Autoencoder, definition.Architecture.Grid, data, validation);
             TrainPrior(run, network, data, validation);
-            return new VqVaeTransformer(_host, new VqVaeConfig(_options, shape), network, run.Device);
+            return new VqVaeTransformer(_host, definition, network, run.Device);
         }
         catch
         {
@@ -99,7 +100,7 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
         ColumnTypes.CheckFeatures(inputSchema, _options.InputColumnName);
-        return OutputColumn.Promise(inputSchema, VqVaeTransformer.OutputColumns(_options));
+        return OutputColumn.Promise(inputSchema, VqVaeTransformer.OutputColumns(VqVaeColumns.Of(_options)));
     }
 
     private void TrainAutoencoder(TrainingRun run, VqVaeAutoencoder autoencoder, CodeGrid grid, TensorSource data, TensorSource? validation)
@@ -144,7 +145,7 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         torch.Tensor commitment = torch.nn.functional.mse_loss(vectors, quantized);
         torch.Tensor perplexity = VectorQuantizer.Perplexity(quantizer.Count(codes));
         if (step.IsTraining)
-            quantizer.Learn(vectors, codes, step.Generator);
+            quantizer.Learn(vectors, codes, _options.CodebookDecay, _options.DeadCodeThreshold, step.Generator);
         return new Losses(
             reconstruction.Plus(commitment, _options.CommitmentCost),
             ("reconstruction", reconstruction), ("commitment", commitment), ("perplexity", perplexity));

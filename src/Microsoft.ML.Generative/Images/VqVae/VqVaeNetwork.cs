@@ -13,11 +13,11 @@ internal sealed class VqVaeNetwork : nn.Module
     private readonly VqVaeAutoencoder autoencoder;
     private readonly CodePriorNetwork prior;
 
-    public VqVaeNetwork(VqVaeOptions options, ImageShape shape)
+    public VqVaeNetwork(VqVaeArchitecture architecture)
         : base(nameof(VqVaeNetwork))
     {
-        autoencoder = new VqVaeAutoencoder(options, shape);
-        prior = new CodePriorNetwork(options, CodeGrid.Of(options, shape));
+        autoencoder = new VqVaeAutoencoder(architecture);
+        prior = new CodePriorNetwork(architecture);
         RegisterComponents();
     }
 
@@ -27,20 +27,8 @@ internal sealed class VqVaeNetwork : nn.Module
 
     /// <summary>How many numbers such a network has, codebook included, without making it.</summary>
     /// <exception cref="OverflowException">More than can be counted.</exception>
-    public static long CountParameters(VqVaeOptions options, ImageShape shape) =>
-        checked(VqVaeAutoencoder.CountParameters(options, shape) + CodePriorNetwork.CountParameters(options, CodeGrid.Of(options, shape)));
-}
-
-/// <summary>Height and width of the codes of an image.</summary>
-internal readonly record struct CodeGrid(int Height, int Width)
-{
-    public int Size => checked(Height * Width);
-
-    public static CodeGrid Of(VqVaeOptions options, ImageShape shape)
-    {
-        int factor = 1 << options.Downsamplings;
-        return new CodeGrid((shape.Height + factor - 1) / factor, (shape.Width + factor - 1) / factor);
-    }
+    public static long CountParameters(VqVaeArchitecture architecture) =>
+        checked(VqVaeAutoencoder.CountParameters(architecture) + CodePriorNetwork.CountParameters(architecture));
 }
 
 /// <summary>
@@ -55,29 +43,29 @@ internal sealed class VqVaeAutoencoder : nn.Module
     private readonly ImageShape _shape;
     private readonly long[] _padding;
 
-    public VqVaeAutoencoder(VqVaeOptions options, ImageShape shape)
+    public VqVaeAutoencoder(VqVaeArchitecture architecture)
         : base(nameof(VqVaeAutoencoder))
     {
-        _shape = shape;
-        CodeGrid grid = CodeGrid.Of(options, shape);
+        _shape = architecture.Shape;
+        CodeGrid grid = architecture.Grid;
         // Zeros right and below, so that every halving is even; they are cut off again after decoding.
-        _padding = [0, (grid.Width << options.Downsamplings) - shape.Width, 0, (grid.Height << options.Downsamplings) - shape.Height];
+        _padding = [0, (grid.Width << architecture.Downsamplings) - _shape.Width, 0, (grid.Height << architecture.Downsamplings) - _shape.Height];
 
-        int hidden = options.HiddenChannels;
-        int[] channels = Channels(options, shape);
+        int hidden = architecture.HiddenChannels;
+        int[] channels = Channels(architecture);
         List<Module<Tensor, Tensor>> down = [];
-        for (int i = 0; i < options.Downsamplings; i++)
+        for (int i = 0; i < architecture.Downsamplings; i++)
         {
             down.Add(Layer.Conv2d(channels[i], channels[i + 1], 4, stride: 2, padding: 1));
             down.Add(ReLU());
         }
 
         down.Add(Layer.Conv2d(hidden, hidden, 3, padding: 1));
-        down.AddRange(ResidualBlocks(options));
-        down.Add(Layer.Conv2d(hidden, options.CodeSize, 1));
+        down.AddRange(ResidualBlocks(architecture));
+        down.Add(Layer.Conv2d(hidden, architecture.CodeSize, 1));
 
-        List<Module<Tensor, Tensor>> up = [Layer.Conv2d(options.CodeSize, hidden, 3, padding: 1), .. ResidualBlocks(options)];
-        for (int i = options.Downsamplings; i > 0; i--)
+        List<Module<Tensor, Tensor>> up = [Layer.Conv2d(architecture.CodeSize, hidden, 3, padding: 1), .. ResidualBlocks(architecture)];
+        for (int i = architecture.Downsamplings; i > 0; i--)
         {
             up.Add(Layer.ConvTranspose2d(channels[i], channels[i - 1], 4, stride: 2, padding: 1));
             if (i > 1)
@@ -85,7 +73,7 @@ internal sealed class VqVaeAutoencoder : nn.Module
         }
 
         encoder = Sequential(down);
-        quantizer = new VectorQuantizer(options.CodebookSize, options.CodeSize, options.CodebookDecay, options.DeadCodeThreshold);
+        quantizer = new VectorQuantizer(architecture.CodebookSize, architecture.CodeSize);
         decoder = Sequential(up);
         RegisterComponents();
     }
@@ -93,14 +81,14 @@ internal sealed class VqVaeAutoencoder : nn.Module
     public VectorQuantizer Quantizer => quantizer;
 
     /// <inheritdoc cref="VqVaeNetwork.CountParameters"/>
-    public static long CountParameters(VqVaeOptions options, ImageShape shape)
+    public static long CountParameters(VqVaeArchitecture architecture)
     {
-        long hidden = options.HiddenChannels;
-        int[] channels = Channels(options, shape);
+        long hidden = architecture.HiddenChannels;
+        int[] channels = Channels(architecture);
         long sampling = channels.Zip(channels.Skip(1)).Sum(c => checked(32L * c.First * c.Second + c.First + c.Second));
-        long block = checked(hidden * options.ResidualChannels * 10 + options.ResidualChannels + hidden);
-        long middle = checked(hidden * hidden * 9 + hidden + hidden * options.CodeSize + options.CodeSize + hidden * options.CodeSize * 9 + hidden);
-        return checked(sampling + 2 * options.ResidualBlocks * block + middle + VectorQuantizer.CountParameters(options.CodebookSize, options.CodeSize));
+        long block = checked(hidden * architecture.ResidualChannels * 10 + architecture.ResidualChannels + hidden);
+        long middle = checked(hidden * hidden * 9 + hidden + hidden * architecture.CodeSize + architecture.CodeSize + hidden * architecture.CodeSize * 9 + hidden);
+        return checked(sampling + 2 * architecture.ResidualBlocks * block + middle + VectorQuantizer.CountParameters(architecture.CodebookSize, architecture.CodeSize));
     }
 
     /// <summary>z_e(x): [batch, ..image] to [batch · height · width of the codes, code size], the codes of an image row by row.</summary>
@@ -121,13 +109,13 @@ internal sealed class VqVaeAutoencoder : nn.Module
     }
 
     // Half as many channels on each finer level, as the images' area doubles in each direction.
-    private static int[] Channels(VqVaeOptions options, ImageShape shape) =>
-        [shape.Channels, .. Enumerable.Range(0, options.Downsamplings).Select(i => Math.Max(1, options.HiddenChannels >> (options.Downsamplings - 1 - i)))];
+    private static int[] Channels(VqVaeArchitecture architecture) =>
+        [architecture.Shape.Channels, .. Enumerable.Range(0, architecture.Downsamplings).Select(i => Math.Max(1, architecture.HiddenChannels >> (architecture.Downsamplings - 1 - i)))];
 
-    private static IEnumerable<Module<Tensor, Tensor>> ResidualBlocks(VqVaeOptions options)
+    private static IEnumerable<Module<Tensor, Tensor>> ResidualBlocks(VqVaeArchitecture architecture)
     {
-        for (int i = 0; i < options.ResidualBlocks; i++)
-            yield return new ResidualBlock(options.HiddenChannels, options.ResidualChannels);
+        for (int i = 0; i < architecture.ResidualBlocks; i++)
+            yield return new ResidualBlock(architecture.HiddenChannels, architecture.ResidualChannels);
         yield return ReLU();
     }
 

@@ -31,23 +31,23 @@ public sealed class VqVaeTransformer : BatchTransformer
 
     private static readonly ModelFormat _format = new("vq-vae", "GEN VQVA", LoaderSignature);
 
-    private readonly VqVaeConfig _config;
+    private readonly VqVaeDefinition _definition;
     private readonly VqVaeNetwork _network;
     private readonly torch.Device _device;
     private readonly CodeGrid _grid;
 
-    internal VqVaeTransformer(IHost host, VqVaeConfig config, VqVaeNetwork network, torch.Device device)
+    internal VqVaeTransformer(IHost host, VqVaeDefinition definition, VqVaeNetwork network, torch.Device device)
         : base(host)
     {
-        _config = config;
+        _definition = definition;
         _network = network;
         _device = device;
-        _grid = config.Grid;
+        _grid = definition.Architecture.Grid;
         _network.eval();
     }
 
     /// <summary>How many codes there are to choose from; a code is 0 to this less 1.</summary>
-    public int CodebookSize => _config.Options.CodebookSize;
+    public int CodebookSize => _definition.Architecture.CodebookSize;
 
     /// <summary>Height of an image's grid of codes.</summary>
     public int CodesHeight => _grid.Height;
@@ -56,7 +56,7 @@ public sealed class VqVaeTransformer : BatchTransformer
     public int CodesWidth => _grid.Width;
 
     /// <summary>Values in a row: channels × height × width.</summary>
-    public int RowSize => _config.Shape.Size;
+    public int RowSize => _definition.Architecture.Shape.Size;
 
     /// <summary>Draws new images: codes from the prior, decoded.</summary>
     /// <param name="count">How many.</param>
@@ -85,7 +85,7 @@ public sealed class VqVaeTransformer : BatchTransformer
         ThrowIfDisposed();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        ImageShape shape = _config.Shape;
+        ImageShape shape = _definition.Architecture.Shape;
         torch.Tensor x = torch.tensor(row.ToArray(), [1, shape.Channels, shape.Height, shape.Width], device: _device);
         return TensorMemory.ToArray<int>(_network.Autoencoder.EncodeCodes(x).to(torch.int32));
     }
@@ -126,21 +126,21 @@ public sealed class VqVaeTransformer : BatchTransformer
     private torch.Tensor DecodeMean(torch.Tensor codes) =>
         _network.Autoencoder.Decode(_network.Autoencoder.Quantizer.Vectors(codes.flatten()), _grid).clamp(0, 1);
 
-    private MemoryDataView Rows(float[] values) => new(Host, GeneratedColumnName, _config.Shape.VectorType(NumberDataViewType.Single), values);
+    private MemoryDataView Rows(float[] values) => new(Host, GeneratedColumnName, _definition.Architecture.Shape.VectorType(NumberDataViewType.Single), values);
 
-    private protected override int RowsAtOnce => _config.Options.TransformBatchSize;
+    private protected override int RowsAtOnce => _definition.Defaults.TransformBatchSize;
 
-    internal override IReadOnlyList<string> InputColumns => [_config.Options.InputColumnName];
+    internal override IReadOnlyList<string> InputColumns => [_definition.Columns.Input];
 
-    internal static TensorColumn InputColumn(DataViewSchema schema, VqVaeOptions options, ImageShape shape) =>
-        TensorColumn.Features(schema, options.InputColumnName, shape, ValueRange.Unit);
+    internal static TensorColumn InputColumn(DataViewSchema schema, VqVaeDefinition definition) =>
+        TensorColumn.Features(schema, definition.Columns.Input, definition.Architecture.Shape, ValueRange.Unit);
 
-    internal static OutputColumn[] OutputColumns(VqVaeOptions options) =>
+    internal static OutputColumn[] OutputColumns(VqVaeColumns columns) =>
     [
-        new(options.CodesColumnName, NumberDataViewType.Int32, IsVector: true),
-        new(options.ReconstructionColumnName, NumberDataViewType.Single, IsVector: true),
-        new(options.ReconstructionErrorColumnName, NumberDataViewType.Single, IsVector: false),
-        new(options.NegativeLogPriorColumnName, NumberDataViewType.Single, IsVector: false),
+        new(columns.Codes, NumberDataViewType.Int32, IsVector: true),
+        new(columns.Reconstruction, NumberDataViewType.Single, IsVector: true),
+        new(columns.ReconstructionError, NumberDataViewType.Single, IsVector: false),
+        new(columns.NegativeLogPrior, NumberDataViewType.Single, IsVector: false),
     ];
 
     internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
@@ -150,17 +150,17 @@ public sealed class VqVaeTransformer : BatchTransformer
         DataViewType[] types =
         [
             new VectorDataViewType(NumberDataViewType.Int32, _grid.Height, _grid.Width),
-            _config.Shape.VectorType(NumberDataViewType.Single),
+            _definition.Architecture.Shape.VectorType(NumberDataViewType.Single),
             NumberDataViewType.Single,
             NumberDataViewType.Single,
         ];
-        return [.. OutputColumns(_config.Options).Zip(types, (column, type) => new DataViewSchema.DetachedColumn(column.Name, type))];
+        return [.. OutputColumns(_definition.Columns).Zip(types, (column, type) => new DataViewSchema.DetachedColumn(column.Name, type))];
     }
 
     internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) => new TensorRowBatch(
         [OpenColumn(input.Schema)], input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => Compute(rows.Batch[0], activeOutput));
 
-    private TensorColumn OpenColumn(DataViewSchema schema) => InputColumn(schema, _config.Options, _config.Shape);
+    private TensorColumn OpenColumn(DataViewSchema schema) => InputColumn(schema, _definition);
 
     private List<torch.Tensor> Compute(torch.Tensor x, Func<int, bool> active)
     {
@@ -179,15 +179,15 @@ public sealed class VqVaeTransformer : BatchTransformer
         return results;
     }
 
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _config, _network);
+    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, _network);
 
     // ML.NET finds the loader by this name and signature.
     private static VqVaeTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
     {
         IHost host = env.Register(LoaderSignature);
-        VqVaeConfig config = ModelFile.LoadConfig<VqVaeConfig>(host, ctx, _format);
-        (VqVaeNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, config);
-        return new VqVaeTransformer(host, config, network, device);
+        VqVaeDefinition definition = ModelFile.LoadDefinition<VqVaeDefinition>(host, ctx, _format);
+        (VqVaeNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
+        return new VqVaeTransformer(host, definition, network, device);
     }
 
     /// <inheritdoc/>

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
+using Microsoft.ML.Generative.Common;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Serialization.Safetensors;
@@ -50,7 +51,7 @@ internal sealed class SafetensorsHeader
     /// <exception cref="InvalidDataException">There is no such tensor.</exception>
     public SafetensorsInfo Find(string name) => TryFind(name, out SafetensorsInfo? info)
         ? info
-        : throw Bad(Source, $"it has no tensor {Quote(name)} among its {Tensors.Count}");
+        : throw Bad(Source, $"it has no tensor {Quoted.Text(name)} among its {Tensors.Count}");
 
     /// <summary>Throws unless the tensor is there and has the destination's type and shape.</summary>
     /// <exception cref="InvalidDataException">The tensor is missing or differs.</exception>
@@ -59,7 +60,7 @@ internal sealed class SafetensorsHeader
         SafetensorsInfo info = Find(name);
         return info.Fits(destination)
             ? info
-            : throw Bad(Source, $"tensor {Quote(name)} is {info.Describe()}; {SafetensorsTypes.Describe(destination.dtype, destination.shape)} was expected");
+            : throw Bad(Source, $"tensor {Quoted.Text(name)} is {info.Describe()}; {SafetensorsTypes.Describe(destination.dtype, destination.shape)} was expected");
     }
 
     /// <summary>All tensors in the order of their data with their destinations, null for those without one.</summary>
@@ -96,15 +97,12 @@ internal sealed class SafetensorsHeader
     internal static InvalidDataException Bad(string source, string problem, Exception? inner = null) =>
         new($"'{source}' is not a usable safetensors file: {problem}.", inner);
 
-    /// <summary>Names come from files: a message shows their beginning only.</summary>
-    internal static string Quote(string name) => name.Length <= 100 ? $"'{name}'" : $"'{name[..100]}…'";
-
     /// <summary>Throws if bytes of a tensor's data are no values of its type; only BOOL has such.</summary>
     /// <exception cref="InvalidDataException">A BOOL is neither 0 nor 1, with which libtorch's operations are not defined.</exception>
     internal void CheckData(SafetensorsInfo info, ReadOnlySpan<byte> bytes)
     {
         if (info.Type == torch.ScalarType.Bool && bytes.IndexOfAnyExceptInRange((byte)0, (byte)1) is >= 0 and int at)
-            throw Bad(Source, $"tensor {Quote(info.Name)} of type BOOL has a byte {bytes[at]} where 0 or 1 was expected");
+            throw Bad(Source, $"tensor {Quoted.Text(info.Name)} of type BOOL has a byte {bytes[at]} where 0 or 1 was expected");
     }
 
     private static SafetensorsHeader Parse(ReadOnlySpan<byte> json, string source, long? fileLength)
@@ -149,11 +147,11 @@ internal sealed class SafetensorsHeader
         foreach (SafetensorsInfo tensor in Tensors)
         {
             if (tensor.End > dataLength)
-                throw Bad(Source, $"the data of tensor {Quote(tensor.Name)} ends at byte {tensor.End} where the file has {dataLength} bytes of data: it is cut off");
+                throw Bad(Source, $"the data of tensor {Quoted.Text(tensor.Name)} ends at byte {tensor.End} where the file has {dataLength} bytes of data: it is cut off");
             if (tensor.Begin < end)
-                throw Bad(Source, $"the data of tensor {Quote(tensor.Name)} begins at byte {tensor.Begin} and overlaps that of {Quote(before!)}, which ends at {end}");
+                throw Bad(Source, $"the data of tensor {Quoted.Text(tensor.Name)} begins at byte {tensor.Begin} and overlaps that of {Quoted.Text(before!)}, which ends at {end}");
             if (tensor.Begin > end)
-                throw Bad(Source, $"the bytes {end} to {tensor.Begin} of the data, before tensor {Quote(tensor.Name)}, belong to no tensor");
+                throw Bad(Source, $"the bytes {end} to {tensor.Begin} of the data, before tensor {Quoted.Text(tensor.Name)}, belong to no tensor");
             end = tensor.End;
             before = tensor.Name;
         }

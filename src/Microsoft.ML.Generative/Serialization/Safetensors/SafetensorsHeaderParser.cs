@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.ML.Generative.Common;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Serialization.Safetensors;
@@ -37,7 +38,7 @@ internal ref struct SafetensorsHeaderParser(ReadOnlySpan<byte> json, string sour
         while (_json.NextName("the header") is { } name)
         {
             if (!names.Add(name))
-                throw _json.Bad($"the name {Quote(name)} stands in the header twice");
+                throw _json.Bad($"the name {Quoted.Text(name)} stands in the header twice");
             if (name == MetadataKey)
                 ParseMetadata(metadata);
             else
@@ -53,14 +54,14 @@ internal ref struct SafetensorsHeaderParser(ReadOnlySpan<byte> json, string sour
         _json.Expect(JsonTokenType.StartObject, MetadataKey);
         while (_json.NextName(MetadataKey) is { } key)
         {
-            if (!metadata.TryAdd(key, _json.NextText($"the value of {Quote(key)} in {MetadataKey}")))
-                throw _json.Bad($"the key {Quote(key)} stands in {MetadataKey} twice");
+            if (!metadata.TryAdd(key, _json.NextText($"the value of {Quoted.Text(key)} in {MetadataKey}")))
+                throw _json.Bad($"the key {Quoted.Text(key)} stands in {MetadataKey} twice");
         }
     }
 
     private SafetensorsInfo ParseTensor(string name)
     {
-        string tensor = $"tensor {Quote(name)}";
+        string tensor = $"tensor {Quoted.Text(name)}";
         string? type = null;
         List<long>? shape = null;
         List<long>? offsets = null;
@@ -84,7 +85,7 @@ internal ref struct SafetensorsHeaderParser(ReadOnlySpan<byte> json, string sour
                     offsets = _json.NextNumbers($"'data_offsets' of {tensor}", 2);
                     break;
                 default:
-                    throw _json.Bad($"{tensor} has the unknown member {Quote(field)}");
+                    throw _json.Bad($"{tensor} has the unknown member {Quoted.Text(field)}");
             }
         }
 
@@ -93,7 +94,7 @@ internal ref struct SafetensorsHeaderParser(ReadOnlySpan<byte> json, string sour
         if (offsets.Count != 2 || offsets[0] > offsets[1])
             throw _json.Bad($"'data_offsets' of {tensor} are [{string.Join(", ", offsets)}]; a begin and an end not before it were expected");
         if (!SafetensorsTypes.TryParse(type, out torch.ScalarType scalar))
-            throw _json.Bad($"{tensor} has the type {Quote(type)}, which is not supported; supported are {SafetensorsTypes.Known}");
+            throw _json.Bad($"{tensor} has the type {Quoted.Text(type)}, which is not supported; supported are {SafetensorsTypes.Known}");
 
         var info = new SafetensorsInfo(name, scalar, [.. shape], offsets[0], offsets[1]);
         if (BytesOf(info) != info.Bytes)
@@ -108,12 +109,10 @@ internal ref struct SafetensorsHeaderParser(ReadOnlySpan<byte> json, string sour
         foreach (long dimension in info.Shape)
         {
             if (Math.BigMul(bytes, Math.Max(dimension, 1)) > long.MaxValue)
-                throw _json.Bad($"the shape of tensor {Quote(info.Name)}, {info.Describe()}, is larger than any file");
+                throw _json.Bad($"the shape of tensor {Quoted.Text(info.Name)}, {info.Describe()}, is larger than any file");
             bytes *= Math.Max(dimension, 1);
         }
 
         return info.Shape.Contains(0) ? 0 : bytes;
     }
-
-    private static string Quote(string name) => SafetensorsHeader.Quote(name);
 }

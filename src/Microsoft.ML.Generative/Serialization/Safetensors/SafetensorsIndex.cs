@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Common;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Serialization.Safetensors;
@@ -51,7 +52,7 @@ internal sealed class SafetensorsIndex : ISafetensorsReader
         foreach (var (name, tensor) in destinations)
         {
             if (!_fileOf.TryGetValue(name, out SafetensorsFile? file))
-                throw SafetensorsHeader.Bad(Source, $"it has no tensor {SafetensorsHeader.Quote(name)} among its {_tensors.Count}");
+                throw SafetensorsHeader.Bad(Source, $"it has no tensor {Quoted.Text(name)} among its {_tensors.Count}");
             file.Header.FindFor(name, tensor);
         }
 
@@ -83,7 +84,7 @@ internal sealed class SafetensorsIndex : ISafetensorsReader
 
     private SafetensorsFile OpenShard(string path, string name, string[] allowed)
     {
-        string quoted = SafetensorsHeader.Quote(name);
+        string quoted = Quoted.Text(name);
         if (!File.Exists(path))
             throw SafetensorsHeader.Bad(Source, $"the file {quoted} that it names is not in its folder");
         if (TargetFolder(path) is { } target && !allowed.Contains(target, PathComparer))
@@ -96,13 +97,13 @@ internal sealed class SafetensorsIndex : ISafetensorsReader
         foreach (SafetensorsInfo tensor in file.Header.Tensors)
         {
             if (!listed.Remove(tensor.Name))
-                throw SafetensorsHeader.Bad(Source, $"the file {SafetensorsHeader.Quote(fileName)} has the tensor {SafetensorsHeader.Quote(tensor.Name)}, which the index does not place there");
+                throw SafetensorsHeader.Bad(Source, $"the file {Quoted.Text(fileName)} has the tensor {Quoted.Text(tensor.Name)}, which the index does not place there");
             _tensors.Add(tensor.Name, tensor);
             _fileOf.Add(tensor.Name, file);
         }
 
         if (listed.Count > 0)
-            throw SafetensorsHeader.Bad(Source, $"the file {SafetensorsHeader.Quote(fileName)} lacks the tensor {SafetensorsHeader.Quote(listed.Order(StringComparer.Ordinal).First())}");
+            throw SafetensorsHeader.Bad(Source, $"the file {Quoted.Text(fileName)} lacks the tensor {Quoted.Text(listed.Order(StringComparer.Ordinal).First())}");
     }
 
     private static StringComparer PathComparer => OperatingSystem.IsWindows() ? StringComparer.OrdinalIgnoreCase : StringComparer.Ordinal;

@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Serialization.Safetensors;
 
@@ -83,7 +84,7 @@ internal sealed record SafetensorsIndexJson(long? TotalSize, IReadOnlyDictionary
             else if (name == MapKey && fileOf is null)
                 fileOf = ParseMap(ref json);
             else
-                throw json.Bad(name is MetadataKey or MapKey ? $"'{name}' stands in the index twice" : $"the index has the unknown member {SafetensorsHeader.Quote(name)}");
+                throw json.Bad(name is MetadataKey or MapKey ? $"'{name}' stands in the index twice" : $"the index has the unknown member {Quoted.Text(name)}");
         }
 
         json.ExpectEnd();
@@ -97,7 +98,7 @@ internal sealed record SafetensorsIndexJson(long? TotalSize, IReadOnlyDictionary
         json.Expect(JsonTokenType.StartObject, MetadataKey);
         while (json.NextName(MetadataKey) is { } key)
         {
-            string what = $"{SafetensorsHeader.Quote(key)} in '{MetadataKey}'";
+            string what = $"{Quoted.Text(key)} in '{MetadataKey}'";
             bool isNew = key == TotalSizeKey ? totalSize is null : !metadata.ContainsKey(key);
             if (!isNew)
                 throw json.Bad($"{what} stands there twice");
@@ -118,16 +119,16 @@ internal sealed record SafetensorsIndexJson(long? TotalSize, IReadOnlyDictionary
         json.Expect(JsonTokenType.StartObject, MapKey);
         while (json.NextName(MapKey) is { } tensor)
         {
-            string file = json.NextText($"the file of tensor {SafetensorsHeader.Quote(tensor)}");
+            string file = json.NextText($"the file of tensor {Quoted.Text(tensor)}");
             if (!names.TryGetValue(file, out string? known))
             {
                 if (!IsPlainName(file))
-                    throw json.Bad($"the file of tensor {SafetensorsHeader.Quote(tensor)} is {SafetensorsHeader.Quote(file)}; a plain name that ends in '{SafetensorsReader.Extension}' was expected");
+                    throw json.Bad($"the file of tensor {Quoted.Text(tensor)} is {Quoted.Text(file)}; a plain name that ends in '{SafetensorsReader.Extension}' was expected");
                 names.Add(file, known = file);
             }
 
             if (!fileOf.TryAdd(tensor, known))
-                throw json.Bad($"the tensor {SafetensorsHeader.Quote(tensor)} stands in '{MapKey}' twice");
+                throw json.Bad($"the tensor {Quoted.Text(tensor)} stands in '{MapKey}' twice");
         }
 
         return fileOf;

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 
@@ -64,7 +65,7 @@ internal sealed class SafetensorsStream : ISafetensorsReader
     private void Fill(SafetensorsInfo info, Span<byte> bytes)
     {
         if (_stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) < bytes.Length)
-            throw SafetensorsHeader.Bad(Source, $"it ends within the {info.Bytes} bytes of tensor {SafetensorsHeader.Quote(info.Name)}");
+            throw SafetensorsHeader.Bad(Source, $"it ends within the {info.Bytes} bytes of tensor {Quoted.Text(info.Name)}");
     }
 
     private void Skip(SafetensorsInfo info)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Unicode;
+using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Serialization.Safetensors;
 
@@ -118,6 +119,6 @@ internal ref struct StrictJson(ReadOnlySpan<byte> json, string source, string su
     {
         JsonTokenType.StartObject => "an object",
         JsonTokenType.StartArray => "an array",
-        _ => SafetensorsHeader.Quote(System.Text.Encoding.UTF8.GetString(_reader.ValueSpan)),
+        _ => Quoted.Text(System.Text.Encoding.UTF8.GetString(_reader.ValueSpan)),
     };
 }

@@ -83,7 +83,7 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
             using var trained = new TrainedNetwork("language-model", network, options);
             var phase = new TrainingPhase(trained, data.TrainingBatches, (_, batch) => new Losses(network.Loss(batch[0], batch[1])));
             new TrainingLoop(run, [phase], data.ValidationBatches, sample: Sampler(run, options, codec, network)).Run();
-            return new LanguageModelTransformer(_host, new LanguageModelConfig(options, run.Seed), codec, network, run.Device);
+            return new LanguageModelTransformer(_host, LanguageModelDefinition.Of(options, run.Seed), codec, network, run.Device);
         }
         catch
         {
@@ -97,7 +97,7 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
         new TextColumns(_options).Check(inputSchema);
-        return OutputColumn.Promise(inputSchema, LanguageModelTransformer.OutputColumns(_options));
+        return OutputColumn.Promise(inputSchema, LanguageModelTransformer.OutputColumns(LanguageModelColumns.Of(_options)));
     }
 
     private static Func<string>? Sampler(TrainingRun run, LanguageModelOptions options, TextCodec codec, LanguageModelNetwork network)

@@ -1,6 +1,8 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.Chat;
+using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.Generative;
@@ -166,9 +168,7 @@ public sealed class LanguageModelOptions : TrainingOptions
     /// <summary>Rows that a transform completes at once, 1 to 65,536. The results do not depend on it. Default: 32.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
-    /// <summary>The column that a trained model reads: one that was fine-tuned on answers reads what they answer.</summary>
-    [JsonIgnore]
-    internal string TransformedColumnName => MessagesColumnName ?? PromptColumnName ?? InputColumnName;
+    internal override MemberHistory History => LanguageModelOldFormats.Options;
 
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(100, totalSteps / 10);
 

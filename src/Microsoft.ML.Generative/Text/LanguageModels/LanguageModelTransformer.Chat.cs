@@ -45,9 +45,9 @@ public sealed partial class LanguageModelTransformer
         return new LanguageModelEmbeddingGenerator(this);
     }
 
-    internal ChatTemplate Template => _config.Options.ChatTemplate ?? ChatTemplate.Of(Codec);
+    internal ChatTemplate Template => _definition.Defaults.ChatTemplate ?? ChatTemplate.Of(Codec);
 
-    internal TextGenerationOptions GenerationOptions => _config.Options.Generation;
+    internal TextGenerationOptions GenerationOptions => _definition.Defaults.Generation;
 
     internal float[] Embed(int[] tokens)
     {

@@ -26,7 +26,7 @@ public sealed partial class LanguageModelTransformer
     /// <param name="prompt">The beginning of the text; may be empty where the tokenizer has a token that begins a text.</param>
     /// <returns>What comes after the prompt.</returns>
     /// <exception cref="ArgumentException">The prompt has characters that the tokenizer does not know.</exception>
-    public string Generate(string prompt) => Generate(prompt, _config.Options.Generation);
+    public string Generate(string prompt) => Generate(prompt, _definition.Defaults.Generation);
 
     /// <summary>Goes on from a prompt.</summary>
     /// <param name="prompt">The beginning of the text; may be empty where the tokenizer has a token that begins a text.</param>
@@ -47,7 +47,7 @@ public sealed partial class LanguageModelTransformer
     /// <param name="count">How many.</param>
     /// <returns>A text column Generated.</returns>
     /// <inheritdoc cref="Generate(int, TextGenerationOptions)"/>
-    public IDataView Generate(int count) => Generate(count, _config.Options.Generation);
+    public IDataView Generate(int count) => Generate(count, _definition.Defaults.Generation);
 
     /// <summary>Writes texts from nothing.</summary>
     /// <param name="count">How many.</param>
@@ -95,7 +95,7 @@ public sealed partial class LanguageModelTransformer
         int[] prompt, TextGenerationOptions? options, TextCodec codec, Action<GeneratedText>? finished, CancellationToken cancellation)
     {
         ThrowIfDisposed();
-        options ??= _config.Options.Generation;
+        options ??= _definition.Defaults.Generation;
         options.Validate(Codec.VocabularySize);
         if (options.Beams > 1)
             throw new ArgumentException($"{nameof(options.Beams)} is {options.Beams}: beam search knows its text only at its end, so it cannot be streamed.", nameof(options));
@@ -124,7 +124,7 @@ public sealed partial class LanguageModelTransformer
 
     private GeneratedText[] Complete(IReadOnlyList<string> prompts, TextGenerationOptions? options, CancellationToken cancellation)
     {
-        options ??= _config.Options.Generation;
+        options ??= _definition.Defaults.Generation;
         options.Validate(Codec.VocabularySize);
         ThrowIfDisposed();
         long seed = SeedSequence.Choose(Host, options.Seed);
@@ -139,20 +139,20 @@ public sealed partial class LanguageModelTransformer
     private IReadOnlyList<string> Complete(IReadOnlyList<string> texts, IReadOnlyList<long> rows)
     {
         ThrowIfDisposed();
-        TextGenerationOptions options = _config.Options.Generation;
-        ChatTemplate? template = _config.Options.MessagesColumnName is null ? null : Template;
+        TextGenerationOptions options = _definition.Defaults.Generation;
+        ChatTemplate? template = _definition.Columns.HasConversations ? Template : null;
         TextCodec codec = Codec;
         if (template is not null)
             (codec, options) = template.ForAnswers(codec, options);
 
-        long seed = SeedSequence.Derive(options.Seed ?? _config.Seed, RowStream);
+        long seed = SeedSequence.Derive(options.Seed ?? _definition.Defaults.Seed, RowStream);
         return [.. GeneratorOf(codec).GenerateAll([.. texts.Select(Request)], options, RowsAtOnce, Host.CheckAlive).Select(t => t.Text)];
 
         GenerationRequest Request(string text, int i)
         {
             int[] tokens = template is null
                 ? Codec.EncodePrompt(text)
-                : TextColumns.Guard(_config.Options.TransformedColumnName, rows[i], () => template.Encode(ConversationJson.Read(text, wantsAnswer: true), Codec));
+                : TextColumns.Guard(_definition.Columns.Input, rows[i], () => template.Encode(ConversationJson.Read(text, wantsAnswer: true), Codec));
             return new GenerationRequest(tokens, (long)RowNoise.Hash(System.Runtime.InteropServices.MemoryMarshal.AsBytes<int>(tokens), (ulong)seed));
         }
     }

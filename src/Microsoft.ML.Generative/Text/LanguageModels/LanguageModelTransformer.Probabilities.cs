@@ -27,7 +27,7 @@ public sealed partial class LanguageModelTransformer
     public IReadOnlyList<TokenProbability> NextTokens(string prompt, int count = 10, TextGenerationOptions? options = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
-        options ??= _config.Options.Generation;
+        options ??= _definition.Defaults.Generation;
         options.Validate(Codec.VocabularySize);
         ThrowIfDisposed();
         int[] tokens = Codec.EncodePrompt(Checked(prompt));

@@ -33,14 +33,14 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
 
     private static readonly ModelFormat _format = new("language-model", "GEN LANG", LoaderSignature);
 
-    private readonly LanguageModelConfig _config;
+    private readonly LanguageModelDefinition _definition;
     private readonly LanguageModelNetwork _network;
     private readonly torch.Device _device;
 
-    internal LanguageModelTransformer(IHost host, LanguageModelConfig config, TextCodec codec, LanguageModelNetwork network, torch.Device device)
+    internal LanguageModelTransformer(IHost host, LanguageModelDefinition definition, TextCodec codec, LanguageModelNetwork network, torch.Device device)
         : base(host)
     {
-        _config = config;
+        _definition = definition;
         Codec = codec;
         _network = network;
         _device = device;
@@ -48,7 +48,7 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
     }
 
     /// <summary>The shape of the network.</summary>
-    public LanguageModelArchitecture Architecture => _config.Options.Architecture;
+    public LanguageModelArchitecture Architecture => _definition.Architecture;
 
     /// <summary>What turns text into tokens.</summary>
     public Tokenizer Tokenizer => Codec.Tokenizer;
@@ -97,7 +97,7 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         ThrowIfDisposed();
-        PretrainedLanguageModel.Save(folder, _network, Codec, _config.Options.Generation);
+        PretrainedLanguageModel.Save(folder, _network, Codec, _definition.Defaults.Generation);
     }
 
     internal void CopyWeightsTo(LanguageModelNetwork network)
@@ -108,36 +108,36 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
             theirs.Tensor.copy_(own.Tensor);
     }
 
-    private protected override int RowsAtOnce => _config.Options.TransformBatchSize;
+    private protected override int RowsAtOnce => _definition.Defaults.TransformBatchSize;
 
-    internal override IReadOnlyList<string> InputColumns => [_config.Options.TransformedColumnName];
+    internal override IReadOnlyList<string> InputColumns => [_definition.Columns.Input];
 
-    internal static OutputColumn[] OutputColumns(LanguageModelOptions options) => [new(options.OutputColumnName, TextDataViewType.Instance, IsVector: false)];
+    internal static OutputColumn[] OutputColumns(LanguageModelColumns columns) => [new(columns.Output, TextDataViewType.Instance, IsVector: false)];
 
     internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
     {
         ThrowIfDisposed();
-        ColumnTypes.CheckText(SchemaShape.Create(inputSchema), _config.Options.TransformedColumnName);
-        return [new DataViewSchema.DetachedColumn(_config.Options.OutputColumnName, TextDataViewType.Instance)];
+        ColumnTypes.CheckText(SchemaShape.Create(inputSchema), _definition.Columns.Input);
+        return [new DataViewSchema.DetachedColumn(_definition.Columns.Output, TextDataViewType.Instance)];
     }
 
     internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) =>
-        new TextRowBatch(input, input.Schema[_config.Options.TransformedColumnName], slots, Complete);
+        new TextRowBatch(input, input.Schema[_definition.Columns.Input], slots, Complete);
 
     private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(
-        ctx, _format, _config with { OtherEnds = Codec.OtherEnds.Count > 0 ? [.. Codec.OtherEnds] : null }, _network,
+        ctx, _format, _definition with { Defaults = _definition.Defaults with { OtherEnds = [.. Codec.OtherEnds] } }, _network,
         TokenizerFiles.Save(Tokenizer).ToDictionary(file => file.Key, file => (Action<Stream>)(stream => stream.Write(file.Value))));
 
     // ML.NET finds the loader by this name and signature.
     private static LanguageModelTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
     {
         IHost host = env.Register(LoaderSignature);
-        LanguageModelConfig config = ModelFile.LoadConfig<LanguageModelConfig>(host, ctx, _format);
-        TextCodec codec = TextCodec.Of(TokenizerFiles.Load(TokenizerFiles.Names.ToDictionary(name => name, name => ReadFile(env, ctx, name))), 0) with { OtherEnds = config.OtherEnds ?? [] };
-        if (codec.VocabularySize > config.Options.Architecture.VocabularySize)
-            throw new InvalidDataException($"The tokenizer has {codec.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows {config.Options.Architecture.VocabularySize}.");
-        (LanguageModelNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, config);
-        return new LanguageModelTransformer(host, config, codec, network, device);
+        LanguageModelDefinition definition = ModelFile.LoadDefinition<LanguageModelDefinition>(host, ctx, _format);
+        TextCodec codec = TextCodec.Of(TokenizerFiles.Load(TokenizerFiles.Names.ToDictionary(name => name, name => ReadFile(env, ctx, name))), 0) with { OtherEnds = definition.Defaults.OtherEnds };
+        if (codec.VocabularySize > definition.Architecture.VocabularySize)
+            throw new InvalidDataException($"The tokenizer has {codec.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows {definition.Architecture.VocabularySize}.");
+        (LanguageModelNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
+        return new LanguageModelTransformer(host, definition, codec, network, device);
     }
 
     private static byte[] ReadFile(IHostEnvironment env, ModelLoadContext ctx, string name)

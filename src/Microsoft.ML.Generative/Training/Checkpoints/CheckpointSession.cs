@@ -92,7 +92,7 @@ internal sealed class CheckpointSession
             Step = step,
             Seed = _run.Seed,
             Threads = torch.get_num_threads(),
-            Options = TrainingRun.Describe(_run.Options),
+            Options = SavedOptions.Of(_run.Options),
             Data = _data,
             Feeds = [.. _feeds.Select(f => f.Position)],
             NetworkSteps = [.. _networks.Select(n => n.Steps)],

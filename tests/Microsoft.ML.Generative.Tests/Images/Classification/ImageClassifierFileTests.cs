@@ -1,12 +1,13 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Classification;
+using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative.Tests;
 
 public sealed class ImageClassifierFileTests
 {
-    private static readonly ImageClassifierConfig _sound = new(
+    private static readonly ImageClassifierDefinition _sound = ImageClassifierDefinition.Of(
         new ImageClassifierOptions { BaseChannels = 4 }, new ImageShape(1, 8, 8), 2, new ClassLabels(DataKind.Int32, ["0", "1"]));
 
     [Fact]
@@ -33,23 +34,26 @@ public sealed class ImageClassifierFileTests
     public void A_configuration_that_contradicts_itself_is_refused(string message)
     {
         _sound.Validate();
-        ImageClassifierConfig config = message.Split(' ') switch
+        ImageClassifierDefinition WithClasses(ClassLabels classes) => _sound with { Columns = _sound.Columns with { Classes = classes } };
+        ImageClassifierDefinition definition = message.Split(' ') switch
         {
-            ["1", ..] => _sound with { Labels = new ClassLabels(DataKind.Int32, ["0"]) },
-            ["a", ..] => _sound with { Labels = new ClassLabels(DataKind.Int32, ["0", "one"]) },
-            ["classes", ..] => _sound with { Labels = new ClassLabels(DataKind.DateTime, ["0", "1"]) },
-            ["there", ..] => _sound with { Shape = new ImageShape(0, 8, 8) },
-            ["ClassCount", ..] => _sound with { ClassCount = 1 },
-            _ => _sound with { Options = new ImageClassifierOptions { Stages = 40 } },
+            ["1", ..] => WithClasses(new ClassLabels(DataKind.Int32, ["0"])),
+            ["a", ..] => WithClasses(new ClassLabels(DataKind.Int32, ["0", "one"])),
+            ["classes", ..] => WithClasses(new ClassLabels(DataKind.DateTime, ["0", "1"])),
+            ["there", ..] => _sound with { Architecture = _sound.Architecture with { Shape = new ImageShape(0, 8, 8) } },
+            ["ClassCount", ..] => _sound with { Architecture = _sound.Architecture with { ClassCount = 1 } },
+            _ => _sound with { Architecture = _sound.Architecture with { Stages = 40 } },
         };
-        Assert.Contains(message, Assert.Throws<InvalidDataException>(config.Validate).Message);
+        Assert.Contains(message, Assert.Throws<InvalidDataException>(() => ModelFile.Check(definition.Validate)).Message);
     }
 
     [Fact]
     public void A_configuration_of_a_network_beyond_counting_is_refused()
     {
-        var huge = _sound with { Options = new ImageClassifierOptions { BaseChannels = 65_536, Stages = 1, BlocksPerStage = 100 }, ClassCount = int.MaxValue, Labels = null };
+        ImageClassifierDefinition huge = ImageClassifierDefinition.Of(
+            new ImageClassifierOptions { BaseChannels = 65_536, Stages = 1, BlocksPerStage = 100 }, new ImageShape(1, 8, 8), int.MaxValue, classes: null);
         Assert.True(huge.WeightBytes > 1L << 42);
-        Assert.Throws<InvalidDataException>((huge with { Shape = new ImageShape(4, 30_000, 30_000) }).Validate);
+        ImageClassifierDefinition larger = huge with { Architecture = huge.Architecture with { Shape = new ImageShape(4, 30_000, 30_000) } };
+        Assert.Throws<InvalidDataException>(() => ModelFile.Check(larger.Validate));
     }
 }

@@ -20,8 +20,9 @@ public sealed class ImageClassifierNetworkTests
     {
         TorchRuntime.EnsureLoaded();
         var options = new ImageClassifierOptions { Network = architecture, Normalization = normalization, BlocksPerStage = blocks, BaseChannels = 6, Stages = 3 };
-        using var network = new ImageClassifierNetwork(options, _shape, 5);
-        Assert.Equal(network.state_dict().Values.Sum(v => v.numel()), ImageClassifierNetwork.CountParameters(options, _shape, 5));
+        ImageClassifierArchitecture shape = ImageClassifierArchitecture.Of(options, _shape, 5);
+        using var network = new ImageClassifierNetwork(shape);
+        Assert.Equal(network.state_dict().Values.Sum(v => v.numel()), ImageClassifierNetwork.CountParameters(shape));
 
         using DisposeScope scope = NewDisposeScope();
         Tensor features = network.Features(rand(2, 3, 9, 7));
@@ -37,7 +38,7 @@ public sealed class ImageClassifierNetworkTests
     {
         TorchRuntime.EnsureLoaded();
         var options = new ImageClassifierOptions { LabelSmoothing = 0.2, BaseChannels = 2, Stages = 1 };
-        using var network = new ImageClassifierNetwork(options, _shape, 2);
+        using var network = new ImageClassifierNetwork(ImageClassifierArchitecture.Of(options, _shape, 2));
         using DisposeScope scope = NewDisposeScope();
         using IDisposable noGradient = no_grad();
         network.get_parameter("head.weight")!.zero_();

@@ -20,8 +20,9 @@ public sealed class DiffusionSamplersTests
         using DisposeScope scope = NewDisposeScope();
         var schedule = new NoiseScheduleOptions { BetaSchedule = NoiseScheduleKind.Cosine };
         IReadOnlyList<float> bar = new NoiseSchedule(schedule).AlphasCumulative;
-        var config = new DiffusionConfig(new DiffusionOptions { NoiseSchedule = schedule, Prediction = prediction }, new ImageShape(1, 4, 4), 0, null, 1);
-        using NoiseScheduler sampler = DiffusionSamplers.Create(config, DiffusionSampler.Ddim, eta: 0, guidanceScale: 2);
+        DiffusionDefinition model = DiffusionDefinition.Of(
+            new DiffusionOptions { NoiseSchedule = schedule, Prediction = prediction }, new ImageShape(1, 4, 4), labelCount: 0, lowResolution: null, seed: 1);
+        using NoiseScheduler sampler = DiffusionSamplers.Create(model, DiffusionSampler.Ddim, eta: 0, guidanceScale: 2);
         sampler.SetTimesteps(10);
         int t = (int)sampler.Timesteps[4], next = (int)sampler.Timesteps[5];
         Tensor noise = linspace(-2, 2, 16, ScalarType.Float32).view(1, 1, 4, 4), sample = At(t, full_like(noise, 1), noise);

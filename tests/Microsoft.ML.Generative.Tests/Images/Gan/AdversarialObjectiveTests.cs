@@ -17,10 +17,11 @@ public class GanGameTests
     public void The_generators_step_gives_the_discriminator_no_gradient()
     {
         using var generator = new Generator(1);
-        var config = new GanConfig(new GanOptions { LatentSize = 2, HiddenSizes = [4] }, null, 2, 0, 1);
-        using GeneratorNetwork g = config.CreateGenerator();
-        using DiscriminatorNetwork d = config.CreateDiscriminator();
-        AdversarialObjective game = new AdversarialObjective(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), config.Options));
+        var options = new GanOptions { LatentSize = 2, HiddenSizes = [4] };
+        GanArchitecture architecture = GanArchitecture.Of(options, new RowShape(null, 2), 0);
+        using GeneratorNetwork g = architecture.CreateGenerator();
+        using DiscriminatorNetwork d = DiscriminatorArchitecture.Of(architecture, options).Create();
+        AdversarialObjective game = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
 
         game.GeneratorLosses(Step(1, generator), new TensorBatch(8)).Total.backward();
         Assert.All(d.parameters(), p => Assert.True(p.grad is null));
@@ -38,10 +39,10 @@ public class GanGameTests
     {
         using var generator = new Generator(1);
         var options = new GanOptions { LatentSize = 2, HiddenSizes = [4], R1Weight = 0.5, PenaltyInterval = 4, DiscriminatorNormalization = GanNormalization.None };
-        var config = new GanConfig(options, null, 2, 0, 1);
-        using GeneratorNetwork g = config.CreateGenerator();
-        using DiscriminatorNetwork d = config.CreateDiscriminator();
-        AdversarialObjective game = new AdversarialObjective(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        GanArchitecture architecture = GanArchitecture.Of(options, new RowShape(null, 2), 0);
+        using GeneratorNetwork g = architecture.CreateGenerator();
+        using DiscriminatorNetwork d = DiscriminatorArchitecture.Of(architecture, options).Create();
+        AdversarialObjective game = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
         Tensor rows = randn(8, 2);
 
         Losses At(long step)
@@ -61,11 +62,11 @@ public class GanGameTests
     public void Clipping_keeps_all_weights_within_the_bound()
     {
         var options = new GanOptions { LatentSize = 2, HiddenSizes = [4], Objective = GanObjective.Wasserstein, WeightClip = 0.05 };
-        var config = new GanConfig(options, null, 2, 0, 1);
-        using GeneratorNetwork g = config.CreateGenerator();
-        using DiscriminatorNetwork d = config.CreateDiscriminator();
+        GanArchitecture architecture = GanArchitecture.Of(options, new RowShape(null, 2), 0);
+        using GeneratorNetwork g = architecture.CreateGenerator();
+        using DiscriminatorNetwork d = DiscriminatorArchitecture.Of(architecture, options).Create();
         using (no_grad())
-            new AdversarialObjective(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options)).ClipWeights();
+            new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options)).ClipWeights();
         Assert.All(d.parameters(), p => Assert.True(p.abs().max().ToDouble() <= 0.05f));
     }
 
@@ -77,10 +78,10 @@ public class GanGameTests
     {
         using var generator = new Generator(1);
         var options = new GanOptions { LatentSize = 2, Augmentation = GanAugmentations.Translation, AdaptiveAugmentation = true, AugmentationTarget = target, AugmentationRows = 20 };
-        var config = new GanConfig(options, new ImageShape(1, 16, 16), 256, 0, 1);
+        GanArchitecture architecture = GanArchitecture.Of(options, new RowShape(new ImageShape(1, 16, 16), 256), 0);
         using var g = new Always(zeros(4, 1, 16, 16));
         using var d = new Watching();
-        AdversarialObjective game = new AdversarialObjective(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        AdversarialObjective game = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
         game.DiscriminatorLosses(Step(1, generator), new TensorBatch(4, tensor([1f, 1, 1, 0]).view(4, 1, 1, 1).expand(4, 1, 16, 16)));
         Assert.Equal(expected, d.AugmentationProbability.ToDouble(), 5);
     }
@@ -110,10 +111,10 @@ public class GanGameTests
     private static List<Tensor> Seen(GanOptions options, ImageShape? shape, Tensor real, Tensor generated, long step)
     {
         using var generator = new Generator(1);
-        var config = new GanConfig(options, shape, (int)real[0].numel(), 0, 1);
+        GanArchitecture architecture = GanArchitecture.Of(options, new RowShape(shape, (int)real[0].numel()), 0);
         using var g = new Always(generated);
         using var d = new Watching();
-        AdversarialObjective game = new AdversarialObjective(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        AdversarialObjective game = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
         game.DiscriminatorLosses(Step(step, generator), new TensorBatch((int)real.size(0), real));
         game.GeneratorLosses(Step(step, generator), new TensorBatch((int)real.size(0)));
         return d.Rows;
@@ -121,8 +122,8 @@ public class GanGameTests
 
     [Theory]
     [InlineData("won", "R1Weight")]
-    [InlineData("collapsed", "MinibatchDeviation")]
-    [InlineData("collapsed within classes", "MinibatchDeviation")]
+    [InlineData("collapsed", "MinibatchStandardDeviation")]
+    [InlineData("collapsed within classes", "MinibatchStandardDeviation")]
     [InlineData("diverged", "Spectral")]
     public void The_log_says_what_goes_wrong_and_which_option_helps(string what, string option)
     {
@@ -185,10 +186,10 @@ public class GanGameTests
     {
         using var generator = new Generator(1);
         var options = new GanOptions { Objective = objective, DiscriminatorNormalization = GanNormalization.None, BaseChannels = 2, LatentSize = 2, Augmentation = GanAugmentations.Translation, AdaptiveAugmentation = true, AugmentationRows = 80 };
-        var config = new GanConfig(options, new ImageShape(1, 16, 16), 256, 0, 1);
-        using GeneratorNetwork g = config.CreateGenerator();
-        using DiscriminatorNetwork d = config.CreateDiscriminator();
-        AdversarialObjective game = new AdversarialObjective(config, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        GanArchitecture architecture = GanArchitecture.Of(options, new RowShape(new ImageShape(1, 16, 16), 256), 0);
+        using GeneratorNetwork g = architecture.CreateGenerator();
+        using DiscriminatorNetwork d = DiscriminatorArchitecture.Of(architecture, options).Create();
+        AdversarialObjective game = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
         var bias = d.named_parameters().Single(p => p.name.EndsWith("score.bias", StringComparison.Ordinal)).parameter;
 
         var weight = d.named_parameters().Single(p => p.name.EndsWith("score.weight", StringComparison.Ordinal)).parameter;

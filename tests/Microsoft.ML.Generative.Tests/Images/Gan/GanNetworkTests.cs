@@ -13,8 +13,8 @@ public class GanNetworkTests
     [Fact]
     public void The_generator_for_64_pixels_has_the_papers_parameters()
     {
-        var config = new GanConfig(new GanOptions { BaseChannels = 128 }, new ImageShape(3, 64, 64), 3 * 64 * 64, 0, 1);
-        using GeneratorNetwork network = config.CreateGenerator();
+        GanArchitecture architecture = GanArchitecture.Of(new GanOptions { BaseChannels = 128 }, Images(3, 64, 64), 0);
+        using GeneratorNetwork network = architecture.CreateGenerator();
         long convolutions = 16L * (1024 * 512 + 512 * 256 + 256 * 128 + 128 * 3);
         Assert.Equal(100 * 16 * 1024 + convolutions + 2 * (1024 + 512 + 256 + 128) + 3, network.parameters().Sum(p => p.numel()));
     }
@@ -24,8 +24,8 @@ public class GanNetworkTests
     [Fact]
     public void The_residual_generator_for_48_pixels_has_the_papers_parameters()
     {
-        var config = new GanConfig(new GanOptions { LatentSize = 128, Network = GanNetworkKind.Residual }, new ImageShape(3, 48, 48), 3 * 48 * 48, 0, 1);
-        using GeneratorNetwork network = config.CreateGenerator();
+        var options = new GanOptions { LatentSize = 128, Network = GanNetworkKind.Residual };
+        using GeneratorNetwork network = GanArchitecture.Of(options, Images(3, 48, 48), 0).CreateGenerator();
         long blocks = Block(512, 256) + Block(256, 128) + Block(128, 64);
         Assert.Equal(129 * 36 * 512 + blocks + 2 * 64 + (9 * 64 + 1) * 3, network.parameters().Sum(p => p.numel()));
 
@@ -36,8 +36,7 @@ public class GanNetworkTests
     [Fact]
     public void The_residual_discriminator_for_48_pixels_has_the_parameters_of_its_blocks()
     {
-        var config = new GanConfig(new GanOptions { Network = GanNetworkKind.Residual }, new ImageShape(3, 48, 48), 3 * 48 * 48, 0, 1);
-        using DiscriminatorNetwork network = config.CreateDiscriminator();
+        using DiscriminatorNetwork network = Discriminator(new GanOptions { Network = GanNetworkKind.Residual }, Images(3, 48, 48), 0).Create();
         Assert.Equal(Block(3, 64, 64) + Block(64, 64, 128) + Block(128, 128, 256) + Block(256, 256, 512) + 513, network.parameters().Sum(p => p.numel()));
 
         static long Block(long inputs, long between, long outputs) => (9 * inputs + 1) * between + (9 * between + 1) * outputs + (inputs + 1) * outputs;
@@ -56,7 +55,8 @@ public class GanNetworkTests
         Tensor expected = Convolved(doubling, "conv2", Normal(h).relu(), 1) + Convolved(doubling, "shortcut", Up(x), 0);
         Assert.True(expected.allclose(doubling.Forward(x, null), 1e-4, 1e-5));
 
-        using var halving = new HalvingBlock(new GanOptions { DiscriminatorNormalization = GanNormalization.None }, 3, 5, isFirst: false, halves: true);
+        using var halving = new HalvingBlock(
+            Discriminator(new GanOptions { DiscriminatorNormalization = GanNormalization.None }, Images(3, 48, 48), 0), 3, 5, isFirst: false, halves: true);
         h = Convolved(halving, "conv2", Convolved(halving, "conv1", x.relu(), 1).relu(), 1);
         expected = nn.functional.avg_pool2d(h, 2) + nn.functional.avg_pool2d(Convolved(halving, "shortcut", x, 0), 2);
         Assert.True(expected.allclose(halving.forward(x), 1e-4, 1e-5));
@@ -95,9 +95,7 @@ public class GanNetworkTests
                     GeneratorConditioning = labels == 10 ? GanGeneratorConditioning.BatchNormalization : GanGeneratorConditioning.Concatenation,
                     MinibatchStandardDeviation = labels == 3,
                 };
-                var shape = new ImageShape(channels, height, width);
-                var config = new GanConfig(options, shape, shape.Size, labels, 1);
-                Check(config, labels);
+                Check(options, Images(channels, height, width), labels);
             }
     }
 
@@ -108,19 +106,25 @@ public class GanNetworkTests
     public void Networks_of_other_rows_have_their_size_and_numbers_are_counted_without_them(int labels, bool isImage)
     {
         var options = new GanOptions { LatentSize = 5, HiddenSizes = [7, 6], LabelColumnName = labels > 0 ? "Label" : null, Network = GanNetworkKind.Mlp, MinibatchStandardDeviation = true };
-        Check(new GanConfig(options, isImage ? new ImageShape(1, 3, 4) : null, 12, labels, 1), labels);
+        Check(options, isImage ? Images(1, 3, 4) : new RowShape(null, 12), labels);
     }
 
-    private static void Check(GanConfig config, int labels)
+    private static RowShape Images(int channels, int height, int width) => new(new ImageShape(channels, height, width), channels * height * width);
+
+    private static DiscriminatorArchitecture Discriminator(GanOptions options, RowShape row, int labels) =>
+        DiscriminatorArchitecture.Of(GanArchitecture.Of(options, row, labels), options);
+
+    private static void Check(GanOptions options, RowShape row, int labels)
     {
         using DisposeScope scope = NewDisposeScope();
-        using GeneratorNetwork generator = config.CreateGenerator();
-        using DiscriminatorNetwork discriminator = config.CreateDiscriminator();
+        GanDefinition definition = GanDefinition.Of(options, row, labels, seed: 1);
+        using GeneratorNetwork generator = definition.CreateNetwork();
+        using DiscriminatorNetwork discriminator = Discriminator(options, row, labels).Create();
         Tensor? classes = labels == 0 ? null : arange(3, int64).remainder(labels);
         Tensor drawn = generator.Forward(randn(3, 5), classes);
-        Assert.Equal([3, .. config.RowShape], drawn.shape);
+        Assert.Equal([3, .. row.Dimensions], drawn.shape);
         Assert.Equal([3], discriminator.Forward(drawn, classes).shape);
-        Assert.Equal(config.WeightBytes, sizeof(float) * ModuleWeights.Of(generator).Sum(w => w.Tensor.numel()));
+        Assert.Equal(definition.WeightBytes, sizeof(float) * ModuleWeights.Of(generator).Sum(w => w.Tensor.numel()));
     }
 
     [Theory]
@@ -141,8 +145,7 @@ public class GanNetworkTests
             foreach (GanNetworkKind architecture in Enum.GetValues<GanNetworkKind>())
             {
                 var options = new GanOptions { Network = architecture, BaseChannels = 4, LabelColumnName = "Label", LabelConditioning = conditioning };
-                var config = new GanConfig(options, new ImageShape(1, 16, 16), 256, 3, 1);
-                using DiscriminatorNetwork discriminator = config.CreateDiscriminator();
+                using DiscriminatorNetwork discriminator = Discriminator(options, Images(1, 16, 16), 3).Create();
                 discriminator.eval();
                 Tensor rows = randn(1, 1, 16, 16).expand(3, -1, -1, -1);
                 Tensor scores = discriminator.Forward(rows, arange(3, int64));

@@ -57,8 +57,9 @@ public class GanOptionsTests
     [Fact]
     public void Sizes_of_fully_connected_layers_are_refused_for_networks_that_have_none()
     {
-        var config = new GanConfig(new GanOptions { HiddenSizes = [8, 4] }, new ImageShape(1, 16, 16), 256, 0, 1);
-        Assert.StartsWith("HiddenSizes is [8, 4], but networks of Architecture Dcgan", Assert.Throws<ArgumentException>(config.CheckShape).Message);
+        var row = new RowShape(new ImageShape(1, 16, 16), 256);
+        var error = Assert.Throws<ArgumentException>(() => GanRowChecks.Check(new GanOptions { HiddenSizes = [8, 4] }, row));
+        Assert.StartsWith("HiddenSizes is [8, 4], but networks of kind Dcgan", error.Message);
     }
 
     [Fact]
@@ -66,7 +67,7 @@ public class GanOptionsTests
     {
         var ml = new MLContext();
         IDataView data = ml.Data.LoadFromEnumerable(GanRows.Ring(8));
-        Assert.StartsWith("Architecture is Dcgan", Refusal(o => o.Network = GanNetworkKind.Dcgan));
+        Assert.StartsWith("Network is Dcgan", Refusal(o => o.Network = GanNetworkKind.Dcgan));
         Assert.StartsWith("Augmentation is Color", Refusal(o => o.Augmentation = GanAugmentations.Color));
         Assert.StartsWith("GeneratorConditioning is BatchNormalization", Refusal(o => (o.GeneratorConditioning, o.LabelColumnName) = (GanGeneratorConditioning.BatchNormalization, "Label")));
 

@@ -129,7 +129,7 @@ public class GanTests
             foreach (var weights in model.Network.parameters().Where(p => p.dim() > 1))
                 weights.mul_(8);
             using var noise = new torch.Generator(1);
-            model.Config.RenewAverages(model.Network, torch.CPU, noise);
+            GeneratorAverages.Renew(model.Network, model.Definition.Architecture, options.BatchSize, torch.CPU, noise);
         }
 
         float[] image = model.Decode(model.SampleLatent(5), 1);

@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Vae;
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
@@ -15,7 +16,9 @@ public sealed class VaeLikelihoodTests : IDisposable
     private static VaeDecoderLikelihood Create(VaeLikelihood likelihood, int channels = 1, int size = 2, double noise = 0.3)
     {
         TorchRuntime.EnsureLoaded();
-        VaeDecoderLikelihood made = VaeDecoderLikelihood.Create(new VaeOptions { Likelihood = likelihood, NoiseStandardDeviation = noise }, channels, size);
+        var options = new VaeOptions { Likelihood = likelihood, NoiseStandardDeviation = noise };
+        var row = new RowShape(new ImageShape(channels, 1, size / channels), size);
+        VaeDecoderLikelihood made = VaeDecoderLikelihood.Create(VaeArchitecture.Of(options, row));
         made.to(float64);
         return made;
     }

@@ -1,4 +1,5 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Vae;
 
 namespace Microsoft.ML.Generative.Tests;
@@ -48,7 +49,7 @@ public sealed class VaeMemoryTests
         }
 
         // TorchSharp counts a parameter twice when it is made and once when it is disposed of; the memory itself is released.
-        long countedForNetworks = 2 * Growth(() => new VaeNetwork(_options, shape: null, 48).Dispose());
+        long countedForNetworks = 2 * Growth(() => new VaeNetwork(VaeArchitecture.Of(_options, new RowShape(null, 48))).Dispose());
         Assert.Equal(countedForNetworks, Growth(Work));
     }
 

@@ -93,12 +93,13 @@ public sealed class VaeNetworkTests : IDisposable
         var shape = new ImageShape(3, 7, 12);
         var options = new VaeOptions { LatentSize = 5, Network = architecture, HiddenSizes = sizes, ConvolutionChannels = sizes };
         using VaeNetwork network = Network(options, shape, shape.Size);
-        Assert.Equal(network.parameters().Sum(p => p.numel()), VaeNetwork.CountParameters(options, shape, shape.Size));
+        Assert.Equal(network.parameters().Sum(p => p.numel()), VaeNetwork.CountParameters(VaeArchitecture.Of(options, new RowShape(shape, shape.Size))));
     }
 
     [Fact]
     public void The_classic_network_has_the_classic_number_of_parameters() =>
-        Assert.Equal(652_824, VaeNetwork.CountParameters(new VaeOptions { LatentSize = 20, HiddenSizes = [400] }, shape: null, 784));
+        Assert.Equal(652_824, VaeNetwork.CountParameters(
+            VaeArchitecture.Of(new VaeOptions { LatentSize = 20, HiddenSizes = [400] }, new RowShape(null, 784))));
 
     [Theory]
     [InlineData(VaeNetworkKind.Mlp, VaeLikelihood.Bernoulli)]
@@ -147,7 +148,7 @@ public sealed class VaeNetworkTests : IDisposable
     private static VaeNetwork Network(VaeOptions options, ImageShape? shape, int size)
     {
         TorchRuntime.EnsureLoaded();
-        var network = new VaeNetwork(options, shape, size);
+        var network = new VaeNetwork(VaeArchitecture.Of(options, new RowShape(shape, size)));
         network.to(float64);
         return network;
     }

@@ -1,5 +1,6 @@
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Evaluation;
+using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Vae;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
@@ -117,7 +118,7 @@ public sealed class VaeObjectiveTests : IDisposable
     {
         var options = new VaeOptions { LatentSize = 2, HiddenSizes = [5], ImportanceSamples = 4 };
         TorchRuntime.EnsureLoaded();
-        using VaeNetwork network = TorchSeed.Initialize(3, () => new VaeNetwork(options, null, 3));
+        using VaeNetwork network = TorchSeed.Initialize(3, () => new VaeNetwork(VaeArchitecture.Of(options, new RowShape(null, 3))));
         network.to(float64);
         Tensor x = rand([6, 3], dtype: float64);
 
@@ -149,7 +150,7 @@ public sealed class VaeObjectiveTests : IDisposable
     {
         var options = new VaeOptions { LatentSize = 2, HiddenSizes = [5], ImportanceSamples = 3 };
         TorchRuntime.EnsureLoaded();
-        using VaeNetwork network = TorchSeed.Initialize(3, () => new VaeNetwork(options, null, 3));
+        using VaeNetwork network = TorchSeed.Initialize(3, () => new VaeNetwork(VaeArchitecture.Of(options, new RowShape(null, 3))));
         Tensor x = rand([2, 3]);
         Losses losses;
         Tensor noise;
@@ -204,7 +205,7 @@ public sealed class VaeObjectiveTests : IDisposable
     private static VaeNetwork LinearGaussian(VaeOptions options, double[] encoderMeans)
     {
         TorchRuntime.EnsureLoaded();
-        var network = new VaeNetwork(options, null, 3);
+        var network = new VaeNetwork(VaeArchitecture.Of(options, new RowShape(null, 3)));
         using IDisposable noGradient = no_grad();
         network.get_parameter("posterior.weight")!.zero_();
         network.get_parameter("posterior.bias")!.copy_(tensor(encoderMeans.Concat([0, 0, 0]).ToArray()));
@@ -224,7 +225,7 @@ public sealed class VaeObjectiveTests : IDisposable
         {
             TorchRuntime.EnsureLoaded();
             var options = new VaeOptions { InputColumnName = "Features", LatentSize = 2, HiddenSizes = [], Likelihood = VaeLikelihood.Gaussian, NoiseStandardDeviation = Sigma };
-            var network = new VaeNetwork(options, null, 4);
+            var network = new VaeNetwork(VaeArchitecture.Of(options, new RowShape(null, 4)));
             using IDisposable noGradient = no_grad();
             using DisposeScope scope = NewDisposeScope();
 
@@ -248,7 +249,7 @@ public sealed class VaeObjectiveTests : IDisposable
             network.get_parameter("posterior.bias")!.copy_(tensor(bias));
             network.get_parameter("decoder.0.weight")!.copy_(tensor(_w.SelectMany(r => r).ToArray(), [4, 2]));
             network.get_parameter("decoder.0.bias")!.copy_(tensor(_b));
-            return new VaeTransformer(Hosts.Create(new MLContext(seed: 1)), new VaeConfig(options, null, 4, 1), network, CPU);
+            return new VaeTransformer(Hosts.Create(new MLContext(seed: 1)), VaeDefinition.Of(options, new RowShape(null, 4), labelCount: 0, seed: 1), network, CPU);
         }
 
         public IDataView Draw(int count)

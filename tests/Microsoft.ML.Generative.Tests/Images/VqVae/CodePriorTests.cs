@@ -16,9 +16,12 @@ public sealed class CodePriorTests : IDisposable
 
     public void Dispose() => _scope.Dispose();
 
+    private VqVaeArchitecture Architecture(CodeGrid grid) =>
+        VqVaeArchitecture.Of(_options, new ImageShape(1, grid.Height << _options.Downsamplings, grid.Width << _options.Downsamplings));
+
     private CodePriorNetwork Prior(CodeGrid grid)
     {
-        CodePriorNetwork prior = TorchSeed.Initialize(3, () => new CodePriorNetwork(_options, grid));
+        CodePriorNetwork prior = TorchSeed.Initialize(3, () => new CodePriorNetwork(Architecture(grid)));
         // Far from uniform, so that differences show.
         using IDisposable noGradient = no_grad();
         foreach (var (_, parameter) in prior.named_parameters())
@@ -89,7 +92,7 @@ public sealed class CodePriorTests : IDisposable
     {
         // Four codes: two random ones and their copies. Each alone is uniform: 4 log 3 nats; together 2 log 3.
         var grid = new CodeGrid(2, 2);
-        using CodePriorNetwork prior = TorchSeed.Initialize(3, () => new CodePriorNetwork(_options, grid));
+        using CodePriorNetwork prior = TorchSeed.Initialize(3, () => new CodePriorNetwork(Architecture(grid)));
         using var generator = new Generator(2);
         Tensor half = randint(0, 3, [256, 2], generator: generator, dtype: int64);
         Tensor codes = cat([half, half], 1);
@@ -106,9 +109,10 @@ public sealed class CodePriorTests : IDisposable
         var shape = new ImageShape(2, 9, 14);
         foreach (VqVaeOptions options in (VqVaeOptions[])[_options, new() { Downsamplings = 3, ResidualBlocks = 0, HiddenChannels = 7, CodebookSize = 5 }])
         {
-            using var network = new VqVaeNetwork(options, shape);
+            VqVaeArchitecture architecture = VqVaeArchitecture.Of(options, shape);
+            using var network = new VqVaeNetwork(architecture);
             long buffers = network.named_buffers().Sum(b => b.buffer.numel());
-            Assert.Equal(network.parameters().Sum(p => p.numel()) + buffers, VqVaeNetwork.CountParameters(options, shape));
+            Assert.Equal(network.parameters().Sum(p => p.numel()) + buffers, VqVaeNetwork.CountParameters(architecture));
         }
     }
 }

@@ -11,10 +11,10 @@ public sealed class VectorQuantizerTests : IDisposable
 
     public void Dispose() => _scope.Dispose();
 
-    private static VectorQuantizer Quantizer(float[] codebook, float[] usage, double decay = 0.9, double deadCodeThreshold = 0)
+    private static VectorQuantizer Quantizer(float[] codebook, float[] usage)
     {
         TorchRuntime.EnsureLoaded();
-        var quantizer = new VectorQuantizer(usage.Length, codebook.Length / usage.Length, decay, deadCodeThreshold);
+        var quantizer = new VectorQuantizer(usage.Length, codebook.Length / usage.Length);
         quantizer.get_buffer("codebook")!.copy_(tensor(codebook, [usage.Length, codebook.Length / usage.Length]));
         quantizer.get_buffer("usage")!.copy_(tensor(usage));
         quantizer.get_buffer("sums")!.copy_(quantizer.get_buffer("codebook")! * tensor(usage).unsqueeze(1));
@@ -58,7 +58,7 @@ public sealed class VectorQuantizerTests : IDisposable
     {
         using VectorQuantizer quantizer = Quantizer([0, 10], [2, 1]);
         using var generator = new Generator(1);
-        quantizer.Learn(tensor(new float[] { 1, 3, 12 }, [3, 1]), tensor(new long[] { 0, 0, 1 }), generator);
+        quantizer.Learn(tensor(new float[] { 1, 3, 12 }, [3, 1]), tensor(new long[] { 0, 0, 1 }), 0.9, 0, generator);
 
         // N ← 0.9·N + 0.1·n, m ← 0.9·m + 0.1·Σ, e = m / Ñ with Ñ = (N + ε) / (ΣN + K·ε) · ΣN.
         double[] n = [0.9 * 2 + 0.1 * 2, 0.9 * 1 + 0.1 * 1];
@@ -72,15 +72,15 @@ public sealed class VectorQuantizerTests : IDisposable
     [Fact]
     public void Codes_that_hardly_any_vector_chooses_are_replaced_by_vectors()
     {
-        using VectorQuantizer quantizer = Quantizer([0, 100, 5], [10, 0.01f, 10], deadCodeThreshold: 0.1);
+        using VectorQuantizer quantizer = Quantizer([0, 100, 5], [10, 0.01f, 10]);
         using var generator = new Generator(1);
-        quantizer.Learn(tensor(new float[] { 0.5f, 4.5f }, [2, 1]), tensor(new long[] { 0, 2 }), generator);
+        quantizer.Learn(tensor(new float[] { 0.5f, 4.5f }, [2, 1]), tensor(new long[] { 0, 2 }), 0.9, deadCodeThreshold: 0.1, generator);
         float revived = quantizer.get_buffer("codebook")!.data<float>().ToArray()[1];
         Assert.Contains(revived, (float[])[0.5f, 4.5f]);
         Assert.True(quantizer.get_buffer("usage")![1].ToDouble() > 1);
 
-        using VectorQuantizer off = Quantizer([0, 100, 5], [10, 0.01f, 10], deadCodeThreshold: 0);
-        off.Learn(tensor(new float[] { 0.5f, 4.5f }, [2, 1]), tensor(new long[] { 0, 2 }), generator);
+        using VectorQuantizer off = Quantizer([0, 100, 5], [10, 0.01f, 10]);
+        off.Learn(tensor(new float[] { 0.5f, 4.5f }, [2, 1]), tensor(new long[] { 0, 2 }), 0.9, deadCodeThreshold: 0, generator);
         Assert.Equal(100, off.get_buffer("codebook")!.data<float>().ToArray()[1], 0.5f);
     }
 
@@ -95,7 +95,7 @@ public sealed class VectorQuantizerTests : IDisposable
     public void It_begins_with_vectors_that_it_has_seen()
     {
         TorchRuntime.EnsureLoaded();
-        using var quantizer = new VectorQuantizer(3, 1, 0.9, 0);
+        using var quantizer = new VectorQuantizer(3, 1);
         using var generator = new Generator(1);
         quantizer.Initialize(tensor(new float[] { 1, 2, 3, 4, 5 }, [5, 1]), generator);
         float[] codebook = quantizer.get_buffer("codebook")!.data<float>().ToArray();

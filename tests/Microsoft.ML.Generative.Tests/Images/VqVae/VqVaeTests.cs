@@ -84,7 +84,7 @@ public sealed class VqVaeTests
         Assert.Contains("3 codes were given; expected 7 × 7", Assert.ThrowsAny<ArgumentException>(() => model.Decode([1, 2, 3])).Message);
         Assert.ThrowsAny<ArgumentException>(() => model.Generate(1, new() { Temperature = -1 }));
         foreach ((string name, Action<VqVaeOptions> change) in ((string, Action<VqVaeOptions>)[])[
-            ("CodebookSize", o => o.CodebookSize = 1), ("Downsamplings", o => o.Downsamplings = 0), ("PriorWidth", o => o.PriorEmbeddingSize = 30), ("CodebookDecay", o => o.CodebookDecay = 1)])
+            ("CodebookSize", o => o.CodebookSize = 1), ("Downsamplings", o => o.Downsamplings = 0), ("PriorEmbeddingSize", o => o.PriorEmbeddingSize = 30), ("CodebookDecay", o => o.CodebookDecay = 1)])
         {
             VqVaeOptions wrong = Options();
             wrong.PriorHeads = 4;

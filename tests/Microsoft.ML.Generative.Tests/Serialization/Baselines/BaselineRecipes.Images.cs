@@ -214,7 +214,7 @@ internal static partial class BaselineRecipes
     {
         var model = (DiffusionTransformer)transformer;
         IDataView rows = BaselineRows.Images(ml, 3);
-        bool isSuperResolution = model.Config.LowResolution is not null;
+        bool isSuperResolution = model.Definition.Architecture.LowResolution is not null;
         DiffusionGenerateOptions Options() => new()
         {
             Seed = 3,

@@ -112,7 +112,7 @@ public sealed class ConversationTests
     [InlineData("[]", "no message of a user")]
     [InlineData("[3]", "Message 0 is Number")]
     [InlineData("""[{"role":"user","content":"a"},{"content":"b"}]""", "Message 1 has no 'role'")]
-    [InlineData("""[{"role":"human","content":"a"}]""", "\"human\"; known are system, user, assistant")]
+    [InlineData("""[{"role":"human","content":"a"}]""", "'human'; known are system, user, assistant")]
     [InlineData("""[{"role":"user","content":["a"]}]""", "'content' of message 0 is Array")]
     [InlineData("""[{"role":"assistant","content":"","tool_calls":[]}]""", "'tool_calls'")]
     [InlineData("""[{"role":"user","role":"user","content":"a"}]""", "is no JSON")]

@@ -28,7 +28,7 @@ public sealed class CharacterLevelTests
         GenerativeTokenizer tokenizer = GenerativeTokenizers.CharacterLevel(["abc"]);
 
         var error = Assert.Throws<ArgumentException>(() => tokenizer.EncodeToIds("abxc"));
-        Assert.Contains("\"x\" (U+0078)", error.Message, StringComparison.Ordinal);
+        Assert.Contains("'x' (U+0078)", error.Message, StringComparison.Ordinal);
         Assert.Null(tokenizer.UnknownId);
     }
 

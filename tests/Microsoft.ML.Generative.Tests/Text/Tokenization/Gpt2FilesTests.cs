@@ -84,11 +84,11 @@ public sealed class Gpt2FilesTests
     }
 
     [Theory]
-    [InlineData("{\"a\": 0, \"a\": 1}", "", "'v.json' has the token \"a\" twice")]
+    [InlineData("{\"a\": 0, \"a\": 1}", "", "'v.json' has the token 'a' twice")]
     [InlineData("[1]", "", "'v.json' holds Array")]
-    [InlineData("{\"a\": 0.5}", "", "The id of \"a\" in 'v.json'")]
+    [InlineData("{\"a\": 0.5}", "", "The id of 'a' in 'v.json'")]
     [InlineData("{\"a\": 0}", "#version: 0.2\na\n", "'m.txt', line 2")]
-    [InlineData("{\"a\": 0}", "a b\n", "lacks \"b\"")]
+    [InlineData("{\"a\": 0}", "a b\n", "lacks 'b'")]
     public void What_is_wrong_in_a_file_is_named(string vocabulary, string merges, string named) =>
         Assert.Contains(named, Assert.Throws<InvalidDataException>(() => Gpt2Files.Create(
             ("v.json", Encoding.UTF8.GetBytes(vocabulary)), ("m.txt", Encoding.UTF8.GetBytes(merges)), new Gpt2Files.Settings(), [], TokenizerConfig.Empty)).Message,

@@ -145,7 +145,7 @@ public sealed class TokenizerJsonTests
 
     [Theory]
     [InlineData("""{"type": "BPE", "dropout": 0.1, "vocab": {}, "merges": []}""", "dropout")]
-    [InlineData("""{"type": "BPE", "vocab": {"a": 0}, "merges": ["a b"]}""", "lacks \"b\"")]
+    [InlineData("""{"type": "BPE", "vocab": {"a": 0}, "merges": ["a b"]}""", "lacks 'b'")]
     [InlineData("""{"type": "BPE", "vocab": {"a": 0}, "merges": ["ab"]}""", "merges[0]")]
     [InlineData("""{"type": "BPE", "vocab": {"a": 0}, "merges": [], "unk_token": "<unk>"}""", "<unk>")]
     [InlineData("""{"type": "BPE", "vocab": {"a": 0, "aa": 1}, "merges": ["a a"], "merge_ranks": [0, 1]}""", "2 ranks for 1 merges")]
@@ -157,7 +157,7 @@ public sealed class TokenizerJsonTests
         Assert.Contains(named, Assert.Throws<InvalidDataException>(() => Load($$$"""{"version": "1.0", "model": {{{model}}}}""")).Message, StringComparison.Ordinal);
 
     [Theory]
-    [InlineData(@"\p{Han}", "\"Han\"")]
+    [InlineData(@"\p{Han}", "'Han'")]
     [InlineData(@"[a-z&&[^b]]", "inside a class")]
     [InlineData(@"[a&&b]", "&&")]
     [InlineData(@"a\b", @"\b")]

@@ -52,7 +52,7 @@ public sealed class WordPieceFileTests
 
     [Theory]
     [InlineData("a\nb\n", "[UNK]")]
-    [InlineData("[UNK]\na\na\n", "\"a\" twice")]
+    [InlineData("[UNK]\na\na\n", "'a' twice")]
     public void What_is_wrong_in_the_file_is_named(string text, string named) =>
         Assert.Contains(named, Assert.Throws<InvalidDataException>(() => WordPieceFile.Create(
             "vocab.txt", System.Text.Encoding.UTF8.GetBytes(text), new WordPieceFile.Settings(), TokenizerConfig.Empty)).Message, StringComparison.Ordinal);

@@ -40,7 +40,6 @@ internal sealed record DitArchitecture
         OptionChecks.AtLeast(Layers, 1);
         OptionChecks.AtLeast(Heads, 1);
         OptionChecks.AtLeast(ClassCount, 0);
-        OptionChecks.Below(Dropout, 1);
         if (HiddenSize < 4 || HiddenSize % 4 != 0 || HiddenSize % Heads != 0)
             throw new ArgumentException($"{nameof(HiddenSize)} is {HiddenSize}; expected a multiple of 4, sines and cosines of rows and columns, and of {Heads} heads.");
         if (Height < 1 || Width < 1 || Height % PatchSize != 0 || Width % PatchSize != 0)

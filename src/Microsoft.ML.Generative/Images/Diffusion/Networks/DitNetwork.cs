@@ -21,7 +21,7 @@ internal sealed class DitNetwork : DenoiserNetwork
 
     private readonly DitArchitecture _config;
 
-    public DitNetwork(DitArchitecture config)
+    public DitNetwork(DitArchitecture config, double dropout = 0)
         : base(nameof(DitNetwork))
     {
         _config = config;
@@ -30,7 +30,7 @@ internal sealed class DitNetwork : DenoiserNetwork
         time = new EmbeddingBlock(DitArchitecture.FrequencySize, width);
         if (config.ClassCount > 0)
             classes = nn.Embedding(config.ClassCount, width);
-        blocks = new ModuleList<DitBlock>([.. Enumerable.Range(0, config.Layers).Select(_ => new DitBlock(config))]);
+        blocks = new ModuleList<DitBlock>([.. Enumerable.Range(0, config.Layers).Select(_ => new DitBlock(config, dropout))]);
         modulation = Layer.Linear(width, 2 * width);
         head = Layer.Linear(width, (long)patch * patch * config.OutChannels);
         RegisterComponents();
@@ -92,10 +92,10 @@ internal sealed class DitBlock : nn.Module
     private readonly int _heads;
     private readonly double _dropout;
 
-    public DitBlock(DitArchitecture config)
+    public DitBlock(DitArchitecture config, double dropout)
         : base(nameof(DitBlock))
     {
-        (_heads, _dropout) = (config.Heads, config.Dropout);
+        (_heads, _dropout) = (config.Heads, dropout);
         int width = config.HiddenSize;
         queriesKeysValues = Layer.Linear(width, 3L * width);
         attentionOut = Layer.Linear(width, width);

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
@@ -87,11 +88,14 @@ internal sealed record UNetArchitecture
     /// <summary>Vectors for each class that attention layers look at, beside the sum with the time; 0: none.</summary>
     public int ContextTokens { get; init; }
 
+    [JsonIgnore]
     public int Levels => BlockOutChannels.Length;
 
+    [JsonIgnore]
     public int EmbeddingSize => TimeEmbeddingSize ?? 4 * BlockOutChannels[0];
 
     /// <summary>Height and width have to be multiples of this.</summary>
+    [JsonIgnore]
     public int Granularity => 1 << Levels - 1;
 
     /// <exception cref="ArgumentException">The parts contradict each other.</exception>
@@ -105,7 +109,6 @@ internal sealed record UNetArchitecture
         OptionChecks.AtLeast(NormGroups, 1);
         OptionChecks.AtLeast(MidAttentionNormGroups, 1);
         OptionChecks.Positive(NormEpsilon);
-        OptionChecks.Below(Dropout, 1);
         OptionChecks.Positive(MidBlockScaleFactor);
         OptionChecks.Between(DownsamplePadding, 0, 1);
         OptionChecks.AtLeast(AttentionHeadSize, 1);

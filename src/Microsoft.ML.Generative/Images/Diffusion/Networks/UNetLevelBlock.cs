@@ -30,22 +30,22 @@ internal sealed class UNetLevelBlock : nn.Module
             blocks.ToArray() is { Length: > 0 } some ? new ModuleList<UNetAttentionBlock>(some) : null;
     }
 
-    public static UNetLevelBlock Down(UNetArchitecture config, int level)
+    public static UNetLevelBlock Down(UNetArchitecture config, int level, double dropout)
     {
         int channels = config.BlockOutChannels[level], before = config.BlockOutChannels[Math.Max(0, level - 1)];
         UNetBlockKind kind = config.DownBlocks[level];
         bool byResidual = kind == UNetBlockKind.Resampling || (kind == UNetBlockKind.Attention && config.AttentionDownsamplesByResidual);
         nn.Module? downsampler = level == config.Levels - 1 ? null
-            : byResidual ? new UNetResidualBlock(config, channels, channels, Resampling.Down)
+            : byResidual ? new UNetResidualBlock(config, channels, channels, dropout, Resampling.Down)
             : UNetResizeBlock.Down(channels, config.DownsamplePadding);
         return new UNetLevelBlock(
-            Enumerable.Range(0, config.LayersPerBlock).Select(i => new UNetResidualBlock(config, i == 0 ? before : channels, channels)),
+            Enumerable.Range(0, config.LayersPerBlock).Select(i => new UNetResidualBlock(config, i == 0 ? before : channels, channels, dropout)),
             Attentions(config, channels, kind, config.LayersPerBlock, contextSize: 0),
             Attentions(config, channels, kind, config.ContextTokens > 0 ? config.LayersPerBlock : 0, config.EmbeddingSize),
             downsampler: downsampler);
     }
 
-    public static UNetLevelBlock Up(UNetArchitecture config, int step)
+    public static UNetLevelBlock Up(UNetArchitecture config, int step, double dropout)
     {
         int level = config.Levels - 1 - step;
         int channels = config.BlockOutChannels[level];
@@ -54,23 +54,23 @@ internal sealed class UNetLevelBlock : nn.Module
         int layers = config.LayersPerBlock + 1;
         bool byResidual = kind == UNetBlockKind.Resampling || (kind == UNetBlockKind.Attention && config.AttentionUpsamplesByResidual);
         nn.Module? upsampler = level == 0 ? null
-            : byResidual ? new UNetResidualBlock(config, channels, channels, Resampling.Up)
+            : byResidual ? new UNetResidualBlock(config, channels, channels, dropout, Resampling.Up)
             : UNetResizeBlock.Up(channels);
         // The shortcuts come from the level itself, but for the last, which begins it.
         return new UNetLevelBlock(
-            Enumerable.Range(0, layers).Select(i => new UNetResidualBlock(config, (i == 0 ? before : channels) + (i == layers - 1 ? last : channels), channels)),
+            Enumerable.Range(0, layers).Select(i => new UNetResidualBlock(config, (i == 0 ? before : channels) + (i == layers - 1 ? last : channels), channels, dropout)),
             Attentions(config, channels, kind, layers, contextSize: 0),
             Attentions(config, channels, kind, config.ContextTokens > 0 ? layers : 0, config.EmbeddingSize),
             upsampler: upsampler);
     }
 
-    public static UNetLevelBlock Middle(UNetArchitecture config)
+    public static UNetLevelBlock Middle(UNetArchitecture config, double dropout)
     {
         int channels = config.BlockOutChannels[^1];
         double scale = config.MidBlockScaleFactor;
         int groups = config.MidAttentionNormGroups ?? (config.ScalesAndShifts ? 0 : config.NormGroups);
         return new UNetLevelBlock(
-            Enumerable.Range(0, 2).Select(_ => new UNetResidualBlock(config, channels, channels, scale: scale)),
+            Enumerable.Range(0, 2).Select(_ => new UNetResidualBlock(config, channels, channels, dropout, scale: scale)),
             config.HasMidAttention ? [new UNetAttentionBlock(config, channels, groups, scale)] : [],
             config.HasMidAttention && config.ContextTokens > 0 ? [new UNetAttentionBlock(config, channels, config.NormGroups, scale, config.EmbeddingSize)] : []);
     }

@@ -22,7 +22,7 @@ internal sealed class UNetNetwork : DenoiserNetwork
     private readonly GroupNormalization conv_norm_out;
     private readonly nn.Module<Tensor, Tensor> conv_out;
 
-    public UNetNetwork(UNetArchitecture config)
+    public UNetNetwork(UNetArchitecture config, double dropout = 0)
         : base(nameof(UNetNetwork))
     {
         Config = config;
@@ -35,10 +35,10 @@ internal sealed class UNetNetwork : DenoiserNetwork
             class_embedding = nn.Embedding(config.ClassCount, config.EmbeddingSize);
         if (config.ContextTokens > 0)
             context_embedding = nn.Embedding(config.ClassCount, (long)config.ContextTokens * config.EmbeddingSize);
-        down_blocks = new ModuleList<UNetLevelBlock>([.. Enumerable.Range(0, config.Levels).Select(level => UNetLevelBlock.Down(config, level))]);
+        down_blocks = new ModuleList<UNetLevelBlock>([.. Enumerable.Range(0, config.Levels).Select(level => UNetLevelBlock.Down(config, level, dropout))]);
         if (config.HasMidBlock)
-            mid_block = UNetLevelBlock.Middle(config);
-        up_blocks = new ModuleList<UNetLevelBlock>([.. Enumerable.Range(0, config.Levels).Select(step => UNetLevelBlock.Up(config, step))]);
+            mid_block = UNetLevelBlock.Middle(config, dropout);
+        up_blocks = new ModuleList<UNetLevelBlock>([.. Enumerable.Range(0, config.Levels).Select(step => UNetLevelBlock.Up(config, step, dropout))]);
         conv_norm_out = new GroupNormalization(config.NormGroups, channels, config.NormEpsilon);
         conv_out = Layer.Conv2d(channels, config.OutChannels, 3, padding: 1);
         RegisterComponents();

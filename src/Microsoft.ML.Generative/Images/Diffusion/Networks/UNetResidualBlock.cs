@@ -26,13 +26,15 @@ internal sealed class UNetResidualBlock : nn.Module
     private readonly nn.Module<Tensor, Tensor>? conv_shortcut;
 
     private readonly UNetArchitecture _config;
+    private readonly double _dropout;
     private readonly Resampling _resampling;
     private readonly double _scale;
 
-    public UNetResidualBlock(UNetArchitecture config, int inChannels, int outChannels, Resampling resampling = Resampling.None, double scale = 1)
+    public UNetResidualBlock(
+        UNetArchitecture config, int inChannels, int outChannels, double dropout, Resampling resampling = Resampling.None, double scale = 1)
         : base(nameof(UNetResidualBlock))
     {
-        (_config, _resampling, _scale) = (config, resampling, scale);
+        (_config, _dropout, _resampling, _scale) = (config, dropout, resampling, scale);
         norm1 = new GroupNormalization(config.NormGroups, inChannels, config.NormEpsilon);
         conv1 = Layer.Conv2d(inChannels, outChannels, 3, padding: 1);
         time_emb_proj = Layer.Linear(config.EmbeddingSize, config.ScalesAndShifts ? 2 * outChannels : outChannels);
@@ -66,8 +68,8 @@ internal sealed class UNetResidualBlock : nn.Module
         }
 
         h = UNetMath.Activate(h, _config.Activation);
-        if (_config.Dropout > 0)
-            h = F.dropout(h, _config.Dropout, training);
+        if (_dropout > 0)
+            h = F.dropout(h, _dropout, training);
         h = conv2.call(h);
         Tensor sum = (conv_shortcut is null ? x : conv_shortcut.call(x)).Plus(h);
         return _scale == 1 ? sum : sum.Times(1 / _scale);

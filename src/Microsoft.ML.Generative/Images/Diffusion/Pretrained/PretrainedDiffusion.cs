@@ -58,18 +58,18 @@ internal static class PretrainedDiffusion
             .ReadJson(SchedulerConfigName, json => JsonNode.Parse(json.Raw)!.AsObject());
 
         TorchRuntime.EnsureLoaded();
-        DiffusionConfig config = ConfigOf(file, scheduler, SeedSequence.Choose(host, null), warning => channel.Warning(warning));
-        config.Validate();
+        DiffusionDefinition definition = DefinitionOf(file, scheduler, SeedSequence.Choose(host, null), warning => channel.Warning(warning));
+        ModelFile.Check(definition.Validate);
         using ISafetensorsReader weights = networkFolder.OpenWeights(WeightsName);
-        HuggingFaceFolder.CheckSize(weights, networkConfig, () => config.WeightBytes / sizeof(float));
+        HuggingFaceFolder.CheckSize(weights, networkConfig, () => definition.WeightBytes / sizeof(float));
 
         torch.Device device = TorchDevices.Choose(host, channel);
-        DenoiserNetwork network = TorchSeed.Initialize(0, config.CreateNetwork);
+        DenoiserNetwork network = TorchSeed.Initialize(0, definition.CreateNetwork);
         try
         {
             Read(network, weights);
             network.to(device);
-            return new DiffusionTransformer(host, config, network, device);
+            return new DiffusionTransformer(host, definition, network, device);
         }
         catch
         {
@@ -79,20 +79,21 @@ internal static class PretrainedDiffusion
     }
 
     /// <summary>Writes a folder that diffusers reads; a file appears under its name only when it is complete.</summary>
-    public static void Save(string path, DiffusionConfig config, DenoiserNetwork network)
+    public static void Save(string path, DiffusionDefinition definition, DenoiserNetwork network)
     {
-        string? obstacle = config switch
+        DiffusionArchitecture architecture = definition.Architecture;
+        string? obstacle = architecture switch
         {
-            { Options.Network: not DiffusionNetworkKind.UNet } => "its network is a transformer of this library's own",
-            { Options.LabelConditioning: DiffusionLabelConditioning.CrossAttention } => "its network looks at the class by cross-attention",
+            { UNet: null } => "its network is a transformer of this library's own",
+            { UNet.ContextTokens: > 0 } => "its network looks at the class by cross-attention",
             { LowResolution: not null } => "it is conditioned on smaller images",
             _ => null,
         };
         if (obstacle is not null)
             throw new NotSupportedException($"diffusers has no pipeline for this model, since {obstacle}: save it with mlContext.Model.Save instead.");
 
-        using NoiseScheduler scheduler = DiffusionSamplers.Create(config, DiffusionSampler.Default, eta: 0);
-        JsonObject schedulerConfig = config.LoadedScheduler ?? scheduler.ToConfig();
+        using NoiseScheduler scheduler = DiffusionSamplers.Create(definition, DiffusionSampler.Default, eta: 0);
+        JsonObject schedulerConfig = definition.Defaults.Scheduler ?? scheduler.ToConfig();
         string schedulerClass = schedulerConfig["_class_name"]!.GetValue<string>();
         var index = new JsonObject
         {
@@ -100,7 +101,7 @@ internal static class PretrainedDiffusion
             [SchedulerFolder] = new JsonArray("diffusers", schedulerClass),
             [NetworkFolder] = new JsonArray("diffusers", UNetConfigFile.ClassName),
         };
-        var file = new UNetConfigFile(config.UNet, config.Shape.Height, config.Shape.Width, config.NullLabel is not null);
+        var file = new UNetConfigFile(architecture.UNet!, architecture.Shape.Height, architecture.Shape.Width, architecture.HasNullLabel);
 
         HuggingFaceFolder folder = HuggingFaceFolder.Create(path, Layout), networkFolder = folder.CreateComponent(NetworkFolder);
         using IDisposable noGradient = torch.no_grad();
@@ -117,35 +118,37 @@ internal static class PretrainedDiffusion
         {
             string[] found = index.Texts(part) ?? throw index.Bad($"'{part}' is missing: this is no pipeline of a network and a scheduler");
             if (found is not [_, var className] || (known.Length > 0 && className != known))
-                throw index.Bad($"'{part}' is [{string.Join(", ", found.Select(SafetensorsHeader.Quote))}]; known is [diffusers, {(known.Length > 0 ? known : "a scheduler")}]");
+                throw index.Bad($"'{part}' is [{string.Join(", ", found.Select(name => Quoted.Text(name)))}]; known is [diffusers, {(known.Length > 0 ? known : "a scheduler")}]");
         }
 
         string? other = index.Names.FirstOrDefault(name => !name.StartsWith('_') && name is not (NetworkFolder or SchedulerFolder));
-        return other is null ? true : throw index.Bad($"the pipeline has the part {SafetensorsHeader.Quote(other)}; known are {NetworkFolder} and {SchedulerFolder}");
+        return other is null ? true : throw index.Bad($"the pipeline has the part {Quoted.Text(other)}; known are {NetworkFolder} and {SchedulerFolder}");
     }
 
-    private static DiffusionConfig ConfigOf(UNetConfigFile file, JsonObject scheduler, long seed, Action<string> warn)
+    private static DiffusionDefinition DefinitionOf(UNetConfigFile file, JsonObject scheduler, long seed, Action<string> warn)
     {
         UNetArchitecture network = file.Network;
         var shape = new ImageShape(network.InChannels, file.Height, file.Width);
         if (network.OutChannels != shape.Channels && network.OutChannels != 2 * shape.Channels)
             throw new InvalidDataException($"The network of '{NetworkConfigName}' has {network.InChannels} channels in and {network.OutChannels} out; expected as many, or twice as many with learned variances.");
         using NoiseScheduler known = NoiseScheduler.FromConfig(scheduler, warn);
+        var architecture = new DiffusionArchitecture
+        {
+            Shape = shape,
+            LabelCount = network.ClassCount - (file.HasNullClass ? 1 : 0),
+            HasNullLabel = file.HasNullClass,
+            UNet = network,
+            Process = known is FlowMatchEulerScheduler ? DiffusionProcess.FlowMatching : DiffusionProcess.Denoising,
+            NoiseSchedule = known.Schedule,
+            Prediction = known is FlowMatchEulerScheduler ? PredictionType.Epsilon : known.PredictionType,
+            LearnsVariance = network.OutChannels != shape.Channels,
+        };
         var options = new DiffusionOptions
         {
             LabelColumnName = network.ClassCount > 0 ? "Label" : null,
-            LabelDropout = file.HasNullClass ? DiffusionOptions.Defaults.LabelDropout : 0,
-            LearnsVariance = network.OutChannels != shape.Channels,
-            Process = known is FlowMatchEulerScheduler ? DiffusionProcess.FlowMatching : DiffusionProcess.Denoising,
-            Prediction = known is FlowMatchEulerScheduler ? PredictionType.Epsilon : known.PredictionType,
-            NoiseSchedule = known.Schedule,
             Steps = known is DdpmScheduler ? known.TrainTimesteps : Math.Min(DiffusionOptions.Defaults.Steps, known.TrainTimesteps),
         };
-        return new DiffusionConfig(options, shape, network.ClassCount - (file.HasNullClass ? 1 : 0), LowResolution: null, seed)
-        {
-            LoadedUNet = network,
-            LoadedScheduler = scheduler,
-        };
+        return new DiffusionDefinition(architecture, DiffusionColumns.Of(options), DiffusionDefaults.Of(options, seed) with { Scheduler = scheduler });
     }
 
     private static void Read(DenoiserNetwork network, ISafetensorsReader file)

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Serialization;
-using Microsoft.ML.Generative.Serialization.Safetensors;
 
 namespace Microsoft.ML.Generative.Images.Diffusion.Pretrained;
 
@@ -80,7 +80,7 @@ internal sealed record UNetConfigFile(UNetArchitecture Network, int Height, int 
             ["downsample_padding"] = n.DownsamplePadding,
             ["downsample_type"] = n.AttentionDownsamplesByResidual ? "resnet" : "conv",
             ["upsample_type"] = n.AttentionUpsamplesByResidual ? "resnet" : "conv",
-            ["dropout"] = n.Dropout,
+            ["dropout"] = 0.0,
             ["act_fn"] = _activations.First(a => a.Value == n.Activation).Key,
             ["attention_head_dim"] = n.AttentionHeadSize,
             ["norm_num_groups"] = n.NormGroups,
@@ -101,15 +101,15 @@ internal sealed record UNetConfigFile(UNetArchitecture Network, int Height, int 
     {
         string className = json.Text("_class_name") ?? ClassName;
         if (className != ClassName)
-            throw json.Bad($"'_class_name' is {SafetensorsHeader.Quote(className)}; known is {ClassName}");
+            throw json.Bad($"'_class_name' is {Quoted.Text(className)}; known is {ClassName}");
         foreach (string name in json.Names.Where(name => !name.StartsWith('_') && !_known.Contains(name)))
-            warn($"'{path}' has the member {SafetensorsHeader.Quote(name)}, which is not known and plays no part.");
+            warn($"'{path}' has the member {Quoted.Text(name)}, which is not known and plays no part.");
 
         string time = json.Text("time_embedding_type") ?? "positional";
         if (time is not ("positional" or "learned"))
-            throw json.Bad($"'time_embedding_type' is {SafetensorsHeader.Quote(time)}; known are positional and learned");
+            throw json.Bad($"'time_embedding_type' is {Quoted.Text(time)}; known are positional and learned");
         if (json.Text("class_embed_type") is { } embedding)
-            throw json.Bad($"'class_embed_type' is {SafetensorsHeader.Quote(embedding)}; known is null, a vector for each class");
+            throw json.Bad($"'class_embed_type' is {Quoted.Text(embedding)}; known is null, a vector for each class");
         if (!json.IsNull("mid_block_type"))
             json.Choose("mid_block_type", "UNetMidBlock2D", new Dictionary<string, bool> { ["UNetMidBlock2D"] = true });
         int? timesteps = time == "learned" ? json.Count("num_train_timesteps") ?? throw json.Bad("'time_embedding_type' is learned, but there is no 'num_train_timesteps'") : null;
@@ -133,7 +133,6 @@ internal sealed record UNetConfigFile(UNetArchitecture Network, int Height, int 
             DownsamplePadding = json.Count("downsample_padding") ?? 1,
             AttentionDownsamplesByResidual = json.Choose("downsample_type", "conv", _resizing),
             AttentionUpsamplesByResidual = json.Choose("upsample_type", "conv", _resizing),
-            Dropout = json.Number("dropout") ?? 0,
             Activation = json.Choose("act_fn", "silu", _activations),
             AttentionHeadSize = json.IsNull("attention_head_dim") ? null : json.Count("attention_head_dim") ?? 8,
             NormGroups = json.Count("norm_num_groups") ?? 32,
@@ -142,7 +141,7 @@ internal sealed record UNetConfigFile(UNetArchitecture Network, int Height, int 
             ScalesAndShifts = json.Choose("resnet_time_scale_shift", "default", new Dictionary<string, bool> { ["default"] = false, ["scale_shift"] = true }),
             ClassCount = json.Count("num_class_embeds") ?? 0,
         };
-        ModelFile.CheckConfig(network.Validate);
+        ModelFile.Check(network.Validate);
         IReadOnlyList<int> sides = json.Counts("sample_size") ?? [];
         (int height, int width) = sides is [var side] ? (side, side)
             : sides is [var h, var w] ? (h, w)
@@ -153,7 +152,7 @@ internal sealed record UNetConfigFile(UNetArchitecture Network, int Height, int 
     private static UNetBlockKind[] Kinds(ConfigReader json, string name, string[] fallback, Dictionary<string, UNetBlockKind> known) =>
         [.. (json.Texts(name) ?? fallback).Select(type => known.TryGetValue(type.StartsWith("UNetRes", StringComparison.Ordinal) ? type[7..] : type, out UNetBlockKind kind)
             ? kind
-            : throw json.Bad($"'{name}' has {SafetensorsHeader.Quote(type)}; known are {string.Join(", ", known.Keys)}"))];
+            : throw json.Bad($"'{name}' has {Quoted.Text(type)}; known are {string.Join(", ", known.Keys)}"))];
 
     private static JsonArray Names(UNetBlockKind[] kinds, Dictionary<string, UNetBlockKind> known) =>
         new([.. kinds.Select(kind => (JsonNode)known.First(k => k.Value == kind).Key)]);

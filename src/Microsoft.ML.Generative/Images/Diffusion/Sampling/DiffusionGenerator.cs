@@ -12,14 +12,14 @@ namespace Microsoft.ML.Generative.Images.Diffusion.Sampling;
 
 /// <summary>Generates images with a trained network; varies, completes and interpolates given ones.</summary>
 /// <param name="host">Stops between steps when its context is cancelled.</param>
-/// <param name="config">The model.</param>
+/// <param name="definition">The model.</param>
 /// <param name="network">The network.</param>
 /// <param name="device">Where it is.</param>
-internal sealed class DiffusionGenerator(IHost host, DiffusionConfig config, DenoiserNetwork network, torch.Device device)
+internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definition, DenoiserNetwork network, torch.Device device)
 {
-    private readonly ImageShape _shape = config.Shape;
+    private readonly ImageShape _shape = definition.Architecture.Shape;
 
-    private int TrainTimesteps => config.Options.NoiseSchedule.TrainTimesteps;
+    private int TrainTimesteps => definition.Architecture.NoiseSchedule.TrainTimesteps;
 
     /// <inheritdoc cref="DiffusionTransformer.Generate"/>
     public MemoryDataView Generate(int count, DiffusionGenerateOptions? options) => Generate(count, options, batch => batch.Loop.Generate());
@@ -67,7 +67,7 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionConfig config, Den
     /// <returns>[rows, channels, height, width] in 0..1.</returns>
     public torch.Tensor GenerateForRows(DiffusionInputs conditions, torch.Tensor? images, IReadOnlyList<long> keys)
     {
-        DiffusionOptions model = config.Options;
+        DiffusionDefaults model = definition.Defaults;
         var options = new DiffusionGenerateOptions { GuidanceScale = model.GuidanceScale };
         using NoiseScheduler scheduler = OpenScheduler(options);
         var loop = new DenoisingLoop(scheduler, Denoiser(conditions, options), new ImageNoise(keys, _shape, device)) { Check = host.CheckAlive };
@@ -82,7 +82,7 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionConfig config, Den
         CheckAgainstModel(count, options);
 
         long seed = SeedSequence.Choose(host, options.Seed);
-        float[] values = RowGeneration.Compute(host, count, _shape.Size, options.BatchSize ?? config.Options.TransformBatchSize, (start, rows) =>
+        float[] values = RowGeneration.Compute(host, count, _shape.Size, options.BatchSize ?? definition.Defaults.TransformBatchSize, (start, rows) =>
         {
             using NoiseScheduler scheduler = OpenScheduler(options);
             GuidedDenoiser denoiser = Denoiser(Conditions(options, start, rows), options);
@@ -102,9 +102,9 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionConfig config, Den
     {
         using var scheduler = new ProbabilityFlowScheduler(new ProbabilityFlowOptions
         {
-            Schedule = config.Options.NoiseSchedule,
-            PredictionType = config.Options.Prediction,
-            IsFlowMatching = config.Options.Process == DiffusionProcess.FlowMatching,
+            Schedule = definition.Architecture.NoiseSchedule,
+            PredictionType = definition.Architecture.Prediction,
+            IsFlowMatching = definition.Architecture.Process == DiffusionProcess.FlowMatching,
             IsInverse = isInverse,
         });
         scheduler.SetTimesteps(StepsOf(options));
@@ -112,14 +112,14 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionConfig config, Den
     }
 
     private GuidedDenoiser Denoiser(DiffusionInputs conditions, DiffusionGenerateOptions options) =>
-        new(network, conditions, config.NullLabel, options.GuidanceScale, options.GuidanceRescale);
+        new(network, conditions, definition.Architecture.NullLabel, options.GuidanceScale, options.GuidanceRescale);
 
-    private int StepsOf(DiffusionGenerateOptions options) => Math.Min(options.Steps ?? config.Options.Steps, TrainTimesteps);
+    private int StepsOf(DiffusionGenerateOptions options) => Math.Min(options.Steps ?? definition.Defaults.Steps, TrainTimesteps);
 
     // A scheduler for one loop, with its timesteps.
     private NoiseScheduler OpenScheduler(DiffusionGenerateOptions options)
     {
-        NoiseScheduler scheduler = options.Scheduler?.Clone() ?? DiffusionSamplers.Create(config, options.Sampler, options.Eta, options.GuidanceScale);
+        NoiseScheduler scheduler = options.Scheduler?.Clone() ?? DiffusionSamplers.Create(definition, options.Sampler, options.Eta, options.GuidanceScale);
         try
         {
             scheduler.SetTimesteps(StepsOf(options));
@@ -135,14 +135,14 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionConfig config, Den
     private DiffusionInputs Conditions(DiffusionGenerateOptions options, int start, int rows)
     {
         torch.Tensor? labels = null;
-        if (config.LabelCount > 0)
+        if (definition.Architecture.LabelCount > 0)
         {
-            long[] classes = [.. Enumerable.Range(start, rows).Select(i => (long)(options.Labels?[i] ?? options.Label ?? config.NullLabel!.Value))];
+            long[] classes = [.. Enumerable.Range(start, rows).Select(i => (long)(options.Labels?[i] ?? options.Label ?? definition.Architecture.NullLabel!.Value))];
             labels = torch.tensor(classes, device: device);
         }
 
         torch.Tensor? low = null;
-        if (config.LowResolution is { } shape)
+        if (definition.Architecture.LowResolution is { } shape)
         {
             torch.Tensor small = torch.tensor(options.LowResolution!, [1, shape.Channels, shape.Height, shape.Width], device: device);
             low = DiffusionInputs.Enlarge(small, _shape).expand(rows, -1, -1, -1);
@@ -156,17 +156,17 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionConfig config, Den
         if (options.Labels is { } labels && labels.Count != count)
             throw new ArgumentException($"{labels.Count} labels were given for {count} images.", nameof(options));
         int[] given = [.. options.Labels ?? [], .. options.Label is { } one ? [one] : Array.Empty<int>()];
-        LabelCounts.Check(given, config.LabelCount, isNeeded: config.NullLabel is null && count > 0, nameof(options));
-        if (options.GuidanceScale != 1 && (config.NullLabel is null || given.Length == 0))
+        LabelCounts.Check(given, definition.Architecture.LabelCount, isNeeded: definition.Architecture.NullLabel is null && count > 0, nameof(options));
+        if (options.GuidanceScale != 1 && (definition.Architecture.NullLabel is null || given.Length == 0))
             throw new ArgumentException(
                 $"{nameof(options.GuidanceScale)} is {options.GuidanceScale}: guidance needs a label, and a model that was trained with {nameof(DiffusionOptions.LabelDropout)} above 0.", nameof(options));
         if (options.Steps > TrainTimesteps)
             throw new ArgumentException($"{nameof(options.Steps)} is {options.Steps}; the model has {TrainTimesteps} timesteps.", nameof(options));
-        int expected = config.LowResolution?.Size ?? 0;
+        int expected = definition.Architecture.LowResolution?.Size ?? 0;
         if ((options.LowResolution?.Length ?? 0) != expected)
-            throw new ArgumentException($"{nameof(options.LowResolution)} has {options.LowResolution?.Length ?? 0} values; the model expects {(expected == 0 ? "none" : $"{config.LowResolution}, {expected}")}.", nameof(options));
+            throw new ArgumentException($"{nameof(options.LowResolution)} has {options.LowResolution?.Length ?? 0} values; the model expects {(expected == 0 ? "none" : $"{definition.Architecture.LowResolution}, {expected}")}.", nameof(options));
         if (options.Scheduler is { } scheduler)
-            DiffusionSamplers.Check(config, scheduler);
+            DiffusionSamplers.Check(definition.Architecture, scheduler);
     }
 
     private void StopIfCancelled(DiffusionGenerateOptions options)
@@ -216,7 +216,7 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionConfig config, Den
     // [count, channels, height, width] in −1..1
     private torch.Tensor Repeat(float[] values, int count) => PixelScale.Signed(Image(values)).expand(count, -1, -1, -1).contiguous();
 
-    private MemoryDataView View(float[] values) => new(host, DiffusionTransformer.GeneratedColumnName, config.RowType, values);
+    private MemoryDataView View(float[] values) => new(host, DiffusionTransformer.GeneratedColumnName, definition.Architecture.RowType, values);
 
     /// <summary>Images that are generated together.</summary>
     /// <param name="First">The index of the first.</param>

@@ -12,41 +12,40 @@ internal static class DiffusionSamplers
     /// it: in the next sample the clipped part is back with the other sign, and the class is lost again. So guided images get the noise that belongs to the clipped
     /// image (Dhariwal, Nichol 2021, do the same).
     /// </remarks>
-    public static NoiseScheduler Create(DiffusionConfig config, DiffusionSampler sampler, double eta, double guidanceScale)
+    public static NoiseScheduler Create(DiffusionDefinition definition, DiffusionSampler sampler, double eta, double guidanceScale)
     {
-        NoiseScheduler scheduler = Create(config, sampler, eta);
+        NoiseScheduler scheduler = Create(definition, sampler, eta);
         return guidanceScale != 1 && scheduler is DdimScheduler ddim ? ddim.WithNoiseOfClipped() : scheduler;
     }
 
-    /// <param name="config">The model.</param>
-    /// <param name="sampler">The sampler; the default is the options', or that of the folder that the model was loaded from.</param>
+    /// <param name="definition">The model.</param>
+    /// <param name="sampler">The sampler; the default is the model's, or that of the folder that the model was loaded from.</param>
     /// <param name="eta">Of <see cref="DiffusionSampler.Ddim"/>.</param>
     /// <exception cref="ArgumentException">The sampler cannot be used with the model.</exception>
-    public static NoiseScheduler Create(DiffusionConfig config, DiffusionSampler sampler, double eta)
+    public static NoiseScheduler Create(DiffusionDefinition definition, DiffusionSampler sampler, double eta)
     {
-        DiffusionOptions options = config.Options;
-        bool isFlow = options.Process == DiffusionProcess.FlowMatching;
+        (DiffusionArchitecture architecture, DiffusionDefaults defaults) = (definition.Architecture, definition.Defaults);
+        bool isFlow = architecture.Process == DiffusionProcess.FlowMatching;
         if (sampler == DiffusionSampler.Default)
-            sampler = options.Sampler;
-        if (sampler == DiffusionSampler.Default && config.LoadedScheduler is { } loaded && eta == 0)
+            sampler = defaults.Sampler;
+        if (sampler == DiffusionSampler.Default && defaults.Scheduler is { } loaded && eta == 0)
             return NoiseScheduler.FromConfig(loaded);
         if (sampler == DiffusionSampler.Default)
             sampler = isFlow ? DiffusionSampler.FlowMatchEuler : DiffusionSampler.Ddim;
         if (eta > 0 && sampler != DiffusionSampler.Ddim)
             throw new ArgumentException($"{nameof(DiffusionGenerateOptions.Eta)} is {eta}, which is for {DiffusionSampler.Ddim}; the sampler is {sampler}.");
         if (sampler == DiffusionSampler.FlowMatchEuler != isFlow)
-            throw new ArgumentException($"The sampler {sampler} cannot be used with a model of {options.Process}.");
-        return SchedulerKinds.Of(sampler).CreateFor(options, eta);
+            throw new ArgumentException($"The sampler {sampler} cannot be used with a model of {architecture.Process}.");
+        return SchedulerKinds.Of(sampler).CreateFor(architecture, eta);
     }
 
     /// <exception cref="ArgumentException">A sampler of the user's own cannot be used with the model.</exception>
-    public static void Check(DiffusionConfig config, NoiseScheduler scheduler)
+    public static void Check(DiffusionArchitecture architecture, NoiseScheduler scheduler)
     {
-        DiffusionOptions options = config.Options;
-        bool isFlow = options.Process == DiffusionProcess.FlowMatching;
-        string? problem = scheduler is FlowMatchEulerScheduler != isFlow ? $"is for {(isFlow ? DiffusionProcess.Denoising : DiffusionProcess.FlowMatching)}, and the model is of {options.Process}"
-            : scheduler.TrainTimesteps != options.NoiseSchedule.TrainTimesteps ? $"has {scheduler.TrainTimesteps} timesteps; the model has {options.NoiseSchedule.TrainTimesteps}"
-            : !isFlow && scheduler.PredictionType != options.Prediction ? $"expects {scheduler.PredictionType}; the model predicts {options.Prediction}"
+        bool isFlow = architecture.Process == DiffusionProcess.FlowMatching;
+        string? problem = scheduler is FlowMatchEulerScheduler != isFlow ? $"is for {(isFlow ? DiffusionProcess.Denoising : DiffusionProcess.FlowMatching)}, and the model is of {architecture.Process}"
+            : scheduler.TrainTimesteps != architecture.NoiseSchedule.TrainTimesteps ? $"has {scheduler.TrainTimesteps} timesteps; the model has {architecture.NoiseSchedule.TrainTimesteps}"
+            : !isFlow && scheduler.PredictionType != architecture.Prediction ? $"expects {scheduler.PredictionType}; the model predicts {architecture.Prediction}"
             : scheduler is DdimInverseScheduler ? "goes from images to noise"
             : null;
         if (problem is not null)

@@ -8,7 +8,7 @@ namespace Microsoft.ML.Generative.Schedulers;
 /// <remarks>Computed in the order and the types of diffusers, so that samplers come to the same numbers.</remarks>
 /// <example>
 /// <code>
-/// var schedule = new NoiseSchedule(new NoiseScheduleOptions { BetaSchedule = BetaSchedule.Cosine });
+/// var schedule = new NoiseSchedule(new NoiseScheduleOptions { BetaSchedule = NoiseScheduleKind.Cosine });
 /// double signal = Math.Sqrt(schedule.AlphasCumulative[500]);   // what is left of an image half-way
 /// </code>
 /// </example>

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Schedulers;
-using Microsoft.ML.Generative.Serialization.Safetensors;
 
 namespace Microsoft.ML.Generative.Images.Diffusion.Schedulers;
 
@@ -39,7 +39,7 @@ internal static class SchedulerConfig
     {
         string name = (config[ClassName] as JsonValue)?.GetValueKind() == JsonValueKind.String ? config[ClassName]!.GetValue<string>() : "";
         SchedulerKind kind = SchedulerKinds.Find(name) ?? throw new InvalidDataException(
-            $"The scheduler's '{ClassName}' is {SafetensorsHeader.Quote(name)}; supported values: {string.Join(", ", SchedulerKinds.All.Select(k => k.ClassName))}.");
+            $"The scheduler's '{ClassName}' is {Quoted.Text(name)}; supported values: {string.Join(", ", SchedulerKinds.All.Select(k => k.ClassName))}.");
         var schedule = (JsonObject)JsonSerializer.SerializeToNode(kind.Default.Schedule, Json)!;
         var own = new JsonObject();
         foreach ((string key, JsonNode? value) in config)
@@ -53,7 +53,7 @@ internal static class SchedulerConfig
             else if (kind.HasMember(key))
                 Add(own, key, value);
             else
-                warn($"The scheduler's configuration has the member {SafetensorsHeader.Quote(key)}, which {name} does not know; it plays no part.");
+                warn($"The scheduler's configuration has the member {Quoted.Text(key)}, which {name} does not know; it plays no part.");
         }
 
         try
@@ -82,7 +82,7 @@ internal static class SchedulerConfig
         // What only matters together with a member that is refused may be anything.
         bool isAny = known is null && key is "flow_shift" or "time_shift_type" or "base_shift" or "max_shift" or "base_image_seq_len" or "max_image_seq_len";
         if (value is not null && !isAny && !JsonNode.DeepEquals(value, known))
-            throw new InvalidDataException($"The scheduler's '{key}' is {SafetensorsHeader.Quote(value.ToJsonString())}; known is {known?.ToJsonString() ?? "null"}.");
+            throw new InvalidDataException($"The scheduler's '{key}' is {Quoted.Text(value.ToJsonString())}; known is {known?.ToJsonString() ?? "null"}.");
     }
 
     private static JsonSerializerOptions CreateJson()

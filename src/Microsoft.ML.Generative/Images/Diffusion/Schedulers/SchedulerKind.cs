@@ -16,7 +16,7 @@ internal sealed record SchedulerKind(
     string ClassName,
     NoiseSchedulerOptions Default,
     Func<NoiseSchedulerOptions, NoiseScheduler> Create,
-    Func<NoiseSchedulerOptions, DiffusionOptions, double, NoiseSchedulerOptions> Adapt,
+    Func<NoiseSchedulerOptions, DiffusionArchitecture, double, NoiseSchedulerOptions> Adapt,
     (string Key, JsonNode? Value)[] FixedMembers)
 {
     // Flow matching has no variances, and its own names for the rest.
@@ -32,7 +32,7 @@ internal sealed record SchedulerKind(
         DiffusionSampler? sampler,
         string className,
         Func<TOptions, NoiseScheduler> create,
-        Func<TOptions, DiffusionOptions, double, TOptions>? adapt = null,
+        Func<TOptions, DiffusionArchitecture, double, TOptions>? adapt = null,
         params (string Key, JsonNode? Value)[] fixedMembers)
         where TOptions : NoiseSchedulerOptions, new() => new(
             sampler, className, new TOptions(), options => create((TOptions)options),
@@ -42,7 +42,7 @@ internal sealed record SchedulerKind(
     public bool HasMember(string name) => _members.Contains(name) && (HasBetas || !_ofVariances.Contains(name));
 
     /// <summary>Creates the sampler for a model.</summary>
-    public NoiseScheduler CreateFor(DiffusionOptions model, double eta)
+    public NoiseScheduler CreateFor(DiffusionArchitecture model, double eta)
     {
         NoiseSchedulerOptions options = Default with { Schedule = model.NoiseSchedule };
         if (HasBetas)

@@ -10,16 +10,16 @@ namespace Microsoft.ML.Generative.Images.Gan.Generation;
 
 /// <summary>Generates rows with a trained generator, interpolates them, and finds the z of given ones.</summary>
 /// <param name="host">Stops between batches when its context is cancelled.</param>
-/// <param name="config">The model.</param>
+/// <param name="definition">The model.</param>
 /// <param name="network">The generator.</param>
 /// <param name="device">Where it is.</param>
-internal sealed class GanGenerator(IHost host, GanConfig config, GeneratorNetwork network, torch.Device device)
+internal sealed class GanGenerator(IHost host, GanDefinition definition, GeneratorNetwork network, torch.Device device)
 {
-    private readonly ValueRange _range = config.Shape is null ? ValueRange.Finite : ValueRange.Unit;
+    private readonly ValueRange _range = definition.Architecture.Row.Image is null ? ValueRange.Finite : ValueRange.Unit;
 
-    private int LatentSize => config.Options.LatentSize;
+    private int LatentSize => definition.Architecture.LatentSize;
 
-    private int LabelCount => config.LabelCount;
+    private int LabelCount => definition.Architecture.LabelCount;
 
     /// <inheritdoc cref="GanTransformer.Generate"/>
     public MemoryDataView Generate(int count, GanGenerateOptions? options)
@@ -75,14 +75,14 @@ internal sealed class GanGenerator(IHost host, GanConfig config, GeneratorNetwor
     {
         options ??= new GanProjectOptions();
         options.Validate();
-        RowChecks.HasSize(row, config.RowSize, nameof(row));
+        RowChecks.HasSize(row, definition.Architecture.Row.Size, nameof(row));
         RowChecks.IsWithin(row, _range, nameof(row));
         LabelCounts.Check(options.Label, LabelCount, nameof(options));
 
         long seed = SeedSequence.Choose(host, options.Seed);
         using DisposeScope scope = torch.NewDisposeScope();
-        torch.Tensor target = torch.tensor(row.ToArray(), [1, .. config.RowShape], device: device);
-        var projection = new LatentProjection(network, config.Shape is null ? target : PixelScale.Signed(target), LabelsOf([options.Label ?? 0]));
+        torch.Tensor target = torch.tensor(row.ToArray(), [1, .. definition.Architecture.Row.Dimensions], device: device);
+        var projection = new LatentProjection(network, definition.Architecture.Row.Image is null ? target : PixelScale.Signed(target), LabelsOf([options.Label ?? 0]));
         torch.Tensor z = projection.Nearest(LatentSamples.Of(SeedSequence.DeriveMany(seed, 0, options.Starts), LatentSize, bound: null).to(device));
         projection.Improve(z, options, () =>
         {
@@ -99,12 +99,12 @@ internal sealed class GanGenerator(IHost host, GanConfig config, GeneratorNetwor
     public torch.Tensor Generate(torch.Tensor z, torch.Tensor? labels)
     {
         torch.Tensor rows = network.Forward(z.to(device), labels);
-        return config.Shape is null ? rows : PixelScale.Unsigned(rows);
+        return definition.Architecture.Row.Image is null ? rows : PixelScale.Unsigned(rows);
     }
 
     private MemoryDataView Rows(int count, int? batchSize, Func<int, int, torch.Tensor> generate, CancellationToken cancellation = default) => new(
-        host, GanTransformer.GeneratedColumnName, config.RowType,
-        RowGeneration.Compute(host, count, config.RowSize, batchSize ?? config.Options.TransformBatchSize, generate, cancellation));
+        host, GanTransformer.GeneratedColumnName, definition.Architecture.Row.Type,
+        RowGeneration.Compute(host, count, definition.Architecture.Row.Size, batchSize ?? definition.Defaults.TransformBatchSize, generate, cancellation));
 
     private torch.Tensor? LabelsOf(int[] labels) => LabelCount == 0 ? null : torch.tensor([.. labels.Select(label => (long)label)], device: device);
 }

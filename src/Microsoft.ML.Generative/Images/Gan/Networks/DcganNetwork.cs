@@ -17,46 +17,46 @@ internal sealed class DcganGenerator : GeneratorNetwork
     private readonly ModuleList<BatchNormalization> norms;
     private readonly ModuleList<nn.Module<Tensor, Tensor>> layers;
 
-    private readonly GanConfig _config;
+    private readonly GanArchitecture _architecture;
     private readonly HalvedMaps _maps;
 
-    public DcganGenerator(GanConfig config)
+    public DcganGenerator(GanArchitecture architecture)
         : base(nameof(DcganGenerator))
     {
-        _config = config;
-        _maps = HalvedMaps.Of(config.Shape!.Value, GanNetworkKind.Dcgan);
-        int[] channels = Channels(config);
-        labels = GanLayers.Embedding(config);
-        projection = GanLayers.Initialized(Layer.Linear(config.LatentInputs, (long)channels[0] * _maps.Height * _maps.Width, hasBias: false));
-        norms = [.. channels[..^1].Select(c => new BatchNormalization(c, config.NormCondition, GanLayers.InitialDeviation))];
+        _architecture = architecture;
+        _maps = HalvedMaps.Of(architecture.Row.Image!.Value, GanNetworkKind.Dcgan);
+        int[] channels = Channels(architecture);
+        labels = GanLayers.Embedding(architecture);
+        projection = GanLayers.Initialized(Layer.Linear(architecture.LatentInputs, (long)channels[0] * _maps.Height * _maps.Width, hasBias: false));
+        norms = [.. channels[..^1].Select(c => new BatchNormalization(c, architecture.NormCondition, GanLayers.InitialDeviation))];
         layers = [.. channels.Zip(channels.Skip(1)).Select((c, i) => (nn.Module<Tensor, Tensor>)GanLayers.Initialized(
             Layer.ConvTranspose2d(c.First, c.Second, 4, stride: 2, padding: 1, hasBias: i == _maps.Levels - 1)))];
         RegisterComponents();
     }
 
-    public static long CountNumbers(GanConfig config)
+    public static long CountParameters(GanArchitecture architecture)
     {
-        HalvedMaps maps = HalvedMaps.Of(config.Shape!.Value, GanNetworkKind.Dcgan);
-        int[] channels = Channels(config);
-        long projected = checked(config.LatentInputs * channels[0] * maps.Height * maps.Width);
-        return checked(config.EmbeddingNumbers + projected + channels[..^1].Sum(c => BatchNormalization.CountParameters(c, config.NormCondition))
+        HalvedMaps maps = HalvedMaps.Of(architecture.Row.Image!.Value, GanNetworkKind.Dcgan);
+        int[] channels = Channels(architecture);
+        long projected = checked(architecture.LatentInputs * channels[0] * maps.Height * maps.Width);
+        return checked(architecture.EmbeddingElements + projected + channels[..^1].Sum(c => BatchNormalization.CountParameters(c, architecture.NormCondition))
             + channels.Zip(channels.Skip(1)).Sum(c => checked(16L * c.First * c.Second)) + channels[^1]);
     }
 
     public override Tensor Forward(Tensor z, Tensor? classes)
     {
-        Tensor? condition = labels?.call(GanLayers.OneHot(classes!, _config.LabelCount)).AsFloat32();
-        Tensor x = projection.call(GanLayers.BesideLatent(_config, z, condition)).view(z.size(0), -1, _maps.Height, _maps.Width);
+        Tensor? condition = labels?.call(GanLayers.OneHot(classes!, _architecture.LabelCount)).AsFloat32();
+        Tensor x = projection.call(GanLayers.BesideLatent(_architecture, z, condition)).view(z.size(0), -1, _maps.Height, _maps.Width);
         for (int i = 0; i < layers.Count; i++)
             x = layers[i].call(F.relu(norms[i].Forward(x, condition)));
         return x.AsFloat32().tanh();
     }
 
     // From the smallest maps to the image's own.
-    private static int[] Channels(GanConfig config)
+    private static int[] Channels(GanArchitecture architecture)
     {
-        HalvedMaps maps = HalvedMaps.Of(config.Shape!.Value, GanNetworkKind.Dcgan);
-        return [.. Enumerable.Range(1, maps.Levels).Reverse().Select(level => HalvedMaps.Channels(config.Options, level)), config.Shape!.Value.Channels];
+        HalvedMaps maps = HalvedMaps.Of(architecture.Row.Image!.Value, GanNetworkKind.Dcgan);
+        return [.. Enumerable.Range(1, maps.Levels).Reverse().Select(level => HalvedMaps.Channels(architecture.BaseChannels, level)), architecture.Row.Image!.Value.Channels];
     }
 }
 
@@ -68,33 +68,32 @@ internal sealed class DcganDiscriminator : DiscriminatorNetwork
     private readonly nn.Module<Tensor, Tensor> score;
     private readonly nn.Module<Tensor, Tensor>? labels;
 
-    private readonly GanConfig _config;
+    private readonly DiscriminatorArchitecture _architecture;
 
-    public DcganDiscriminator(GanConfig config)
+    public DcganDiscriminator(DiscriminatorArchitecture architecture)
         : base(nameof(DcganDiscriminator))
     {
-        _config = config;
-        GanOptions options = config.Options;
-        ImageShape shape = config.Shape!.Value;
+        _architecture = architecture;
+        ImageShape shape = architecture.Generator.Row.Image!.Value;
         HalvedMaps maps = HalvedMaps.Of(shape, GanNetworkKind.Dcgan);
-        bool hasNorms = options.Normalization == GanNormalization.Batch;
-        int[] channels = [shape.Channels + (config.ConcatenatesLabels ? 1 : 0), .. Enumerable.Range(1, maps.Levels).Select(level => HalvedMaps.Channels(options, level))];
+        bool hasNorms = architecture.Normalization == GanNormalization.Batch;
+        int[] channels = [shape.Channels + (architecture.ConcatenatesLabels ? 1 : 0), .. Enumerable.Range(1, maps.Levels).Select(level => HalvedMaps.Channels(architecture.Generator.BaseChannels, level))];
         // The first layer has no batch normalization, so that it sees the image as it is.
-        layers = [.. channels.Zip(channels.Skip(1)).Select((c, i) => GanLayers.OfDiscriminator(options, GanLayers.Initialized(
+        layers = [.. channels.Zip(channels.Skip(1)).Select((c, i) => GanLayers.OfDiscriminator(architecture, GanLayers.Initialized(
             Layer.Conv2d(c.First, c.Second, 4, stride: 2, padding: 1, hasBias: !hasNorms || i == 0))))];
         norms = [.. hasNorms ? channels[2..].Select(c => new BatchNormalization(c, 0, GanLayers.InitialDeviation)) : []];
         long places = maps.Height * maps.Width, features = checked(channels[^1] * places);
-        score = GanLayers.OfDiscriminator(options, GanLayers.Initialized(Layer.Linear(features + (options.MinibatchStandardDeviation ? places : 0), 1)));
-        if (config.LabelCount > 0)
-            labels = GanLayers.OfDiscriminator(options, GanLayers.Initialized(Layer.Linear(config.LabelCount, config.ConcatenatesLabels ? shape.Height * shape.Width : features, hasBias: false)));
+        score = GanLayers.OfDiscriminator(architecture, GanLayers.Initialized(Layer.Linear(features + (architecture.SeesStandardDeviation ? places : 0), 1)));
+        if (architecture.LabelCount > 0)
+            labels = GanLayers.OfDiscriminator(architecture, GanLayers.Initialized(Layer.Linear(architecture.LabelCount, architecture.ConcatenatesLabels ? shape.Height * shape.Width : features, hasBias: false)));
         RegisterComponents();
     }
 
     public override Tensor Forward(Tensor rows, Tensor? classes)
     {
-        Tensor? embedded = labels?.call(GanLayers.OneHot(classes!, _config.LabelCount));
+        Tensor? embedded = labels?.call(GanLayers.OneHot(classes!, _architecture.LabelCount));
         Tensor x = rows;
-        if (_config.ConcatenatesLabels)
+        if (_architecture.ConcatenatesLabels)
             x = cat([x, embedded!.AsFloat32().view(x.size(0), 1, x.size(2), x.size(3))], 1);
         for (int i = 0; i < layers.Count; i++)
         {
@@ -104,8 +103,8 @@ internal sealed class DcganDiscriminator : DiscriminatorNetwork
             x = F.leaky_relu(x, LeakySlope);
         }
 
-        Tensor result = score.call((_config.Options.MinibatchStandardDeviation ? WithDeviation(x) : x).flatten(1)).squeeze(1).AsFloat32();
-        if (embedded is null || _config.ConcatenatesLabels)
+        Tensor result = score.call((_architecture.SeesStandardDeviation ? WithDeviation(x) : x).flatten(1)).squeeze(1).AsFloat32();
+        if (embedded is null || _architecture.ConcatenatesLabels)
             return result;
         // Place by place, as the result itself is made: two halvings leave too little of a class in sums over all places.
         return result.Plus((x.flatten(1).AsFloat32() * embedded.AsFloat32()).sum([1]));

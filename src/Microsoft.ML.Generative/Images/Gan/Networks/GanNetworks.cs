@@ -81,25 +81,25 @@ internal static class GanLayers
         return layer;
     }
 
-    /// <summary>A discriminator's layer, spectrally normalized if the options say so.</summary>
-    public static nn.Module<Tensor, Tensor> OfDiscriminator(GanOptions options, Layer.Product layer) =>
-        options.Normalization == GanNormalization.Spectral ? new SpectralNormalization(layer) : layer;
+    /// <summary>A discriminator's layer, spectrally normalized if its architecture says so.</summary>
+    public static nn.Module<Tensor, Tensor> OfDiscriminator(DiscriminatorArchitecture architecture, Layer.Product layer) =>
+        architecture.Normalization == GanNormalization.Spectral ? new SpectralNormalization(layer) : layer;
 
     public static Tensor OneHot(Tensor labels, int classCount) => F.one_hot(labels, classCount).to(ScalarType.Float32);
 
     /// <summary>A generator's table of classes, or <see langword="null"/> if it has none.</summary>
-    public static Layer.Product? Embedding(GanConfig config)
+    public static Layer.Product? Embedding(GanArchitecture architecture)
     {
-        if (config.LabelCount == 0)
+        if (architecture.LabelCount == 0)
             return null;
-        Layer.Product table = Layer.Linear(config.LabelCount, config.Options.LabelEmbeddingSize, hasBias: false);
+        Layer.Product table = Layer.Linear(architecture.LabelCount, architecture.LabelEmbeddingSize, hasBias: false);
         // Beside z an embedding is as long as one value of z: what weighs more is learned first, and z left out.
-        bool isBesideLatent = config.GeneratorConditioning == GanGeneratorConditioning.Concatenation;
-        nn.init.normal_(table.Weight, 0, isBesideLatent ? 1 / Math.Sqrt(config.Options.LabelEmbeddingSize) : 1);
+        bool isBesideLatent = architecture.Conditioning == GanGeneratorConditioning.Concatenation;
+        nn.init.normal_(table.Weight, 0, isBesideLatent ? 1 / Math.Sqrt(architecture.LabelEmbeddingSize) : 1);
         return table;
     }
 
     /// <summary>What goes into a generator's first layer: z, [batch, latent], and what is known of the class if that is the way it is told.</summary>
-    public static Tensor BesideLatent(GanConfig config, Tensor z, Tensor? condition) =>
-        config.GeneratorConditioning == GanGeneratorConditioning.Concatenation ? cat([z, condition!], 1) : z;
+    public static Tensor BesideLatent(GanArchitecture architecture, Tensor z, Tensor? condition) =>
+        architecture.Conditioning == GanGeneratorConditioning.Concatenation ? cat([z, condition!], 1) : z;
 }

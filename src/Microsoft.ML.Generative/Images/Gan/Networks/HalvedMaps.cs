@@ -27,5 +27,5 @@ internal readonly record struct HalvedMaps(int Levels, int Height, int Width)
     }
 
     /// <summary>Channels of the n-th maps from the image, from 1.</summary>
-    public static int Channels(GanOptions options, int number) => checked(options.BaseChannels << Math.Min(number - 1, MostDoublings));
+    public static int Channels(int baseChannels, int number) => checked(baseChannels << Math.Min(number - 1, MostDoublings));
 }

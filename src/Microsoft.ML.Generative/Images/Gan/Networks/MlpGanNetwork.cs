@@ -12,32 +12,32 @@ internal sealed class MlpGenerator : GeneratorNetwork
     private readonly nn.Module<Tensor, Tensor>? labels;
     private readonly ModuleList<nn.Module<Tensor, Tensor>> layers;
 
-    private readonly GanConfig _config;
+    private readonly GanArchitecture _architecture;
 
-    public MlpGenerator(GanConfig config)
+    public MlpGenerator(GanArchitecture architecture)
         : base(nameof(MlpGenerator))
     {
-        _config = config;
-        labels = GanLayers.Embedding(config);
-        layers = [.. Sizes(config).Select(s => (nn.Module<Tensor, Tensor>)Layer.Linear(s.Inputs, s.Outputs))];
+        _architecture = architecture;
+        labels = GanLayers.Embedding(architecture);
+        layers = [.. Sizes(architecture).Select(s => (nn.Module<Tensor, Tensor>)Layer.Linear(s.Inputs, s.Outputs))];
         RegisterComponents();
     }
 
-    public static long CountNumbers(GanConfig config) =>
-        checked(config.EmbeddingNumbers + Sizes(config).Sum(s => checked(s.Inputs * s.Outputs + s.Outputs)));
+    public static long CountParameters(GanArchitecture architecture) =>
+        checked(architecture.EmbeddingElements + Sizes(architecture).Sum(s => checked(s.Inputs * s.Outputs + s.Outputs)));
 
     public override Tensor Forward(Tensor z, Tensor? classes)
     {
-        Tensor x = GanLayers.BesideLatent(_config, z, labels?.call(GanLayers.OneHot(classes!, _config.LabelCount)).AsFloat32());
+        Tensor x = GanLayers.BesideLatent(_architecture, z, labels?.call(GanLayers.OneHot(classes!, _architecture.LabelCount)).AsFloat32());
         for (int i = 0; i < layers.Count; i++)
             x = i + 1 < layers.Count ? F.leaky_relu(layers[i].call(x), DiscriminatorNetwork.LeakySlope) : layers[i].call(x);
         x = x.AsFloat32();
-        return (_config.Shape is null ? x : x.tanh()).view([z.size(0), .. _config.RowShape]);
+        return (_architecture.Row.Image is null ? x : x.tanh()).view([z.size(0), .. _architecture.Row.Dimensions]);
     }
 
-    private static IEnumerable<(long Inputs, long Outputs)> Sizes(GanConfig config)
+    private static IEnumerable<(long Inputs, long Outputs)> Sizes(GanArchitecture architecture)
     {
-        long[] sizes = [config.LatentInputs, .. config.Options.HiddenSizes, config.RowSize];
+        long[] sizes = [architecture.LatentInputs, .. architecture.HiddenSizes, architecture.Row.Size];
         return sizes.Zip(sizes.Skip(1));
     }
 }
@@ -49,30 +49,29 @@ internal sealed class MlpDiscriminator : DiscriminatorNetwork
     private readonly nn.Module<Tensor, Tensor> score;
     private readonly nn.Module<Tensor, Tensor>? labels;
 
-    private readonly GanConfig _config;
+    private readonly DiscriminatorArchitecture _architecture;
 
-    public MlpDiscriminator(GanConfig config)
+    public MlpDiscriminator(DiscriminatorArchitecture architecture)
         : base(nameof(MlpDiscriminator))
     {
-        _config = config;
-        GanOptions options = config.Options;
-        long[] sizes = [config.RowSize + (config.ConcatenatesLabels ? options.LabelEmbeddingSize : 0), .. options.HiddenSizes];
-        layers = [.. sizes.Zip(sizes.Skip(1)).Select(s => GanLayers.OfDiscriminator(options, Layer.Linear(s.First, s.Second)))];
-        score = GanLayers.OfDiscriminator(options, Layer.Linear(sizes[^1] + (options.MinibatchStandardDeviation ? 1 : 0), 1));
-        if (config.LabelCount > 0)
-            labels = GanLayers.OfDiscriminator(options, Layer.Linear(config.LabelCount, config.ConcatenatesLabels ? options.LabelEmbeddingSize : sizes[^1], hasBias: false));
+        _architecture = architecture;
+        long[] sizes = [architecture.Generator.Row.Size + (architecture.ConcatenatesLabels ? architecture.Generator.LabelEmbeddingSize : 0), .. architecture.Generator.HiddenSizes];
+        layers = [.. sizes.Zip(sizes.Skip(1)).Select(s => GanLayers.OfDiscriminator(architecture, Layer.Linear(s.First, s.Second)))];
+        score = GanLayers.OfDiscriminator(architecture, Layer.Linear(sizes[^1] + (architecture.SeesStandardDeviation ? 1 : 0), 1));
+        if (architecture.LabelCount > 0)
+            labels = GanLayers.OfDiscriminator(architecture, Layer.Linear(architecture.LabelCount, architecture.ConcatenatesLabels ? architecture.Generator.LabelEmbeddingSize : sizes[^1], hasBias: false));
         RegisterComponents();
     }
 
     public override Tensor Forward(Tensor rows, Tensor? classes)
     {
-        Tensor? embedded = labels?.call(GanLayers.OneHot(classes!, _config.LabelCount));
+        Tensor? embedded = labels?.call(GanLayers.OneHot(classes!, _architecture.LabelCount));
         Tensor x = rows.flatten(1);
-        if (_config.ConcatenatesLabels)
+        if (_architecture.ConcatenatesLabels)
             x = cat([x, embedded!.AsFloat32()], 1);
         foreach (nn.Module<Tensor, Tensor> layer in layers)
             x = F.leaky_relu(layer.call(x), LeakySlope);
-        Tensor result = score.call(_config.Options.MinibatchStandardDeviation ? WithDeviation(x) : x).squeeze(1).AsFloat32();
-        return embedded is null || _config.ConcatenatesLabels ? result : result.Plus((x * embedded).sum([1]).AsFloat32());
+        Tensor result = score.call(_architecture.SeesStandardDeviation ? WithDeviation(x) : x).squeeze(1).AsFloat32();
+        return embedded is null || _architecture.ConcatenatesLabels ? result : result.Plus((x * embedded).sum([1]).AsFloat32());
     }
 }

@@ -18,46 +18,46 @@ internal sealed class ResidualGenerator : GeneratorNetwork
     private readonly BatchNormalization norm;
     private readonly nn.Module<Tensor, Tensor> image;
 
-    private readonly GanConfig _config;
+    private readonly GanArchitecture _architecture;
     private readonly HalvedMaps _maps;
 
-    public ResidualGenerator(GanConfig config)
+    public ResidualGenerator(GanArchitecture architecture)
         : base(nameof(ResidualGenerator))
     {
-        _config = config;
-        _maps = HalvedMaps.Of(config.Shape!.Value, GanNetworkKind.Residual);
-        int[] channels = Channels(config);
-        labels = GanLayers.Embedding(config);
-        projection = GanLayers.Xavier(Layer.Linear(config.LatentInputs, (long)channels[0] * _maps.Height * _maps.Width));
-        blocks = [.. channels.Zip(channels.Skip(1)).Select(c => new DoublingBlock(c.First, c.Second, config.NormCondition))];
-        norm = new BatchNormalization(channels[^1], config.NormCondition);
-        image = GanLayers.Xavier(Layer.Conv2d(channels[^1], config.Shape!.Value.Channels, 3, padding: 1));
+        _architecture = architecture;
+        _maps = HalvedMaps.Of(architecture.Row.Image!.Value, GanNetworkKind.Residual);
+        int[] channels = Channels(architecture);
+        labels = GanLayers.Embedding(architecture);
+        projection = GanLayers.Xavier(Layer.Linear(architecture.LatentInputs, (long)channels[0] * _maps.Height * _maps.Width));
+        blocks = [.. channels.Zip(channels.Skip(1)).Select(c => new DoublingBlock(c.First, c.Second, architecture.NormCondition))];
+        norm = new BatchNormalization(channels[^1], architecture.NormCondition);
+        image = GanLayers.Xavier(Layer.Conv2d(channels[^1], architecture.Row.Image!.Value.Channels, 3, padding: 1));
         RegisterComponents();
     }
 
-    public static long CountNumbers(GanConfig config)
+    public static long CountParameters(GanArchitecture architecture)
     {
-        HalvedMaps maps = HalvedMaps.Of(config.Shape!.Value, GanNetworkKind.Residual);
-        int[] channels = Channels(config);
-        long projected = checked((config.LatentInputs + 1) * channels[0] * maps.Height * maps.Width);
-        long last = checked(BatchNormalization.CountParameters(channels[^1], config.NormCondition) + (9L * channels[^1] + 1) * config.Shape!.Value.Channels);
-        return checked(config.EmbeddingNumbers + projected + channels.Zip(channels.Skip(1)).Sum(c => DoublingBlock.CountNumbers(c.First, c.Second, config.NormCondition)) + last);
+        HalvedMaps maps = HalvedMaps.Of(architecture.Row.Image!.Value, GanNetworkKind.Residual);
+        int[] channels = Channels(architecture);
+        long projected = checked((architecture.LatentInputs + 1) * channels[0] * maps.Height * maps.Width);
+        long last = checked(BatchNormalization.CountParameters(channels[^1], architecture.NormCondition) + (9L * channels[^1] + 1) * architecture.Row.Image!.Value.Channels);
+        return checked(architecture.EmbeddingElements + projected + channels.Zip(channels.Skip(1)).Sum(c => DoublingBlock.CountParameters(c.First, c.Second, architecture.NormCondition)) + last);
     }
 
     public override Tensor Forward(Tensor z, Tensor? classes)
     {
-        Tensor? condition = labels?.call(GanLayers.OneHot(classes!, _config.LabelCount)).AsFloat32();
-        Tensor x = projection.call(GanLayers.BesideLatent(_config, z, condition)).view(z.size(0), -1, _maps.Height, _maps.Width);
+        Tensor? condition = labels?.call(GanLayers.OneHot(classes!, _architecture.LabelCount)).AsFloat32();
+        Tensor x = projection.call(GanLayers.BesideLatent(_architecture, z, condition)).view(z.size(0), -1, _maps.Height, _maps.Width);
         foreach (DoublingBlock block in blocks)
             x = block.Forward(x, condition);
         return image.call(F.relu(norm.Forward(x, condition))).AsFloat32().tanh();
     }
 
     // From the smallest maps to those of the image's size.
-    private static int[] Channels(GanConfig config)
+    private static int[] Channels(GanArchitecture architecture)
     {
-        int levels = HalvedMaps.Of(config.Shape!.Value, GanNetworkKind.Residual).Levels;
-        return [.. Enumerable.Range(1, levels + 1).Reverse().Select(level => HalvedMaps.Channels(config.Options, level))];
+        int levels = HalvedMaps.Of(architecture.Row.Image!.Value, GanNetworkKind.Residual).Levels;
+        return [.. Enumerable.Range(1, levels + 1).Reverse().Select(level => HalvedMaps.Channels(architecture.BaseChannels, level))];
     }
 }
 
@@ -71,32 +71,31 @@ internal sealed class ResidualDiscriminator : DiscriminatorNetwork
     private readonly nn.Module<Tensor, Tensor> score;
     private readonly nn.Module<Tensor, Tensor>? labels;
 
-    private readonly GanConfig _config;
+    private readonly DiscriminatorArchitecture _architecture;
 
-    public ResidualDiscriminator(GanConfig config)
+    public ResidualDiscriminator(DiscriminatorArchitecture architecture)
         : base(nameof(ResidualDiscriminator))
     {
-        _config = config;
-        GanOptions options = config.Options;
-        ImageShape shape = config.Shape!.Value;
+        _architecture = architecture;
+        ImageShape shape = architecture.Generator.Row.Image!.Value;
         int levels = HalvedMaps.Of(shape, GanNetworkKind.Residual).Levels;
-        int[] channels = [shape.Channels + (config.ConcatenatesLabels ? 1 : 0), .. Enumerable.Range(1, levels + 1).Select(level => HalvedMaps.Channels(options, level))];
-        blocks = [.. channels.Zip(channels.Skip(1)).Select((c, i) => new HalvingBlock(options, c.First, c.Second, isFirst: i == 0, halves: i < levels))];
-        score = GanLayers.OfDiscriminator(options, GanLayers.Xavier(Layer.Linear(channels[^1] + (options.MinibatchStandardDeviation ? 1 : 0), 1)));
-        if (config.LabelCount > 0)
-            labels = GanLayers.OfDiscriminator(options, Layer.Linear(config.LabelCount, config.ConcatenatesLabels ? shape.Height * shape.Width : channels[^1], hasBias: false));
+        int[] channels = [shape.Channels + (architecture.ConcatenatesLabels ? 1 : 0), .. Enumerable.Range(1, levels + 1).Select(level => HalvedMaps.Channels(architecture.Generator.BaseChannels, level))];
+        blocks = [.. channels.Zip(channels.Skip(1)).Select((c, i) => new HalvingBlock(architecture, c.First, c.Second, isFirst: i == 0, halves: i < levels))];
+        score = GanLayers.OfDiscriminator(architecture, GanLayers.Xavier(Layer.Linear(channels[^1] + (architecture.SeesStandardDeviation ? 1 : 0), 1)));
+        if (architecture.LabelCount > 0)
+            labels = GanLayers.OfDiscriminator(architecture, Layer.Linear(architecture.LabelCount, architecture.ConcatenatesLabels ? shape.Height * shape.Width : channels[^1], hasBias: false));
         RegisterComponents();
     }
 
     public override Tensor Forward(Tensor rows, Tensor? classes)
     {
-        Tensor? embedded = labels?.call(GanLayers.OneHot(classes!, _config.LabelCount));
-        Tensor x = _config.ConcatenatesLabels ? cat([rows, embedded!.AsFloat32().view(rows.size(0), 1, rows.size(2), rows.size(3))], 1) : rows;
+        Tensor? embedded = labels?.call(GanLayers.OneHot(classes!, _architecture.LabelCount));
+        Tensor x = _architecture.ConcatenatesLabels ? cat([rows, embedded!.AsFloat32().view(rows.size(0), 1, rows.size(2), rows.size(3))], 1) : rows;
         foreach (HalvingBlock block in blocks)
             x = block.call(x);
         Tensor features = F.relu(x).AsFloat32().sum([2, 3]); // [batch, channels]
-        Tensor result = score.call(_config.Options.MinibatchStandardDeviation ? WithDeviation(features) : features).squeeze(1).AsFloat32();
-        return embedded is null || _config.ConcatenatesLabels ? result : result.Plus((features * embedded.AsFloat32()).sum([1]));
+        Tensor result = score.call(_architecture.SeesStandardDeviation ? WithDeviation(features) : features).squeeze(1).AsFloat32();
+        return embedded is null || _architecture.ConcatenatesLabels ? result : result.Plus((features * embedded.AsFloat32()).sum([1]));
     }
 }
 
@@ -120,7 +119,7 @@ internal sealed class DoublingBlock : nn.Module
         RegisterComponents();
     }
 
-    public static long CountNumbers(long inputs, long outputs, int conditionSize) => checked(
+    public static long CountParameters(long inputs, long outputs, int conditionSize) => checked(
         BatchNormalization.CountParameters(inputs, conditionSize) + BatchNormalization.CountParameters(outputs, conditionSize)
         + (9 * inputs + 9 * outputs + inputs + 3) * outputs);
 
@@ -143,20 +142,20 @@ internal sealed class HalvingBlock : nn.Module<Tensor, Tensor>
     private readonly bool _isFirst;
     private readonly bool _halves;
 
-    /// <param name="options">The training's.</param>
+    /// <param name="architecture">The discriminator's.</param>
     /// <param name="inputs">Channels that come in.</param>
     /// <param name="outputs">Channels that go out.</param>
     /// <param name="isFirst">Whether the input is the image, whose values no ReLU may cut.</param>
     /// <param name="halves">Whether height and width are halved.</param>
-    public HalvingBlock(GanOptions options, int inputs, int outputs, bool isFirst, bool halves)
+    public HalvingBlock(DiscriminatorArchitecture architecture, int inputs, int outputs, bool isFirst, bool halves)
         : base(nameof(HalvingBlock))
     {
         (_isFirst, _halves) = (isFirst, halves);
         int between = isFirst ? outputs : inputs;
-        conv1 = GanLayers.OfDiscriminator(options, GanLayers.Xavier(Layer.Conv2d(inputs, between, 3, padding: 1), GanLayers.ReluGain));
-        conv2 = GanLayers.OfDiscriminator(options, GanLayers.Xavier(Layer.Conv2d(between, outputs, 3, padding: 1), GanLayers.ReluGain));
+        conv1 = GanLayers.OfDiscriminator(architecture, GanLayers.Xavier(Layer.Conv2d(inputs, between, 3, padding: 1), GanLayers.ReluGain));
+        conv2 = GanLayers.OfDiscriminator(architecture, GanLayers.Xavier(Layer.Conv2d(between, outputs, 3, padding: 1), GanLayers.ReluGain));
         if (halves || inputs != outputs)
-            shortcut = GanLayers.OfDiscriminator(options, GanLayers.Xavier(Layer.Conv2d(inputs, outputs, 1)));
+            shortcut = GanLayers.OfDiscriminator(architecture, GanLayers.Xavier(Layer.Conv2d(inputs, outputs, 1)));
         RegisterComponents();
     }
 

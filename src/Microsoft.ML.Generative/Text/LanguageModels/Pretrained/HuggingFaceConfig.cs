@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Serialization;
-using Microsoft.ML.Generative.Serialization.Safetensors;
 using Microsoft.ML.Generative.Text.Codec;
 
 namespace Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
@@ -35,9 +35,9 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
             Llama => ReadLlama(json, keyValueHeads: null, contextLength: 2048, slidingWindow: null),
             Mistral => ReadLlama(json, keyValueHeads: 8, contextLength: 131_072, slidingWindow: 4096),
             Qwen2 => ReadLlama(json, keyValueHeads: 32, contextLength: 32_768, slidingWindow: 4096),
-            _ => throw json.Bad($"'model_type' is {SafetensorsHeader.Quote(type)}; known are {Gpt2}, {Llama}, {Mistral} and {Qwen2}"),
+            _ => throw json.Bad($"'model_type' is {Quoted.Text(type)}; known are {Gpt2}, {Llama}, {Mistral} and {Qwen2}"),
         };
-        ModelFile.CheckConfig(architecture.Validate);
+        ModelFile.Check(architecture.Validate);
         if (architecture.VocabularySize == 0)
             throw json.Bad("'vocab_size' is 0");
         return new HuggingFaceConfig(type, architecture) { Ends = json.Counts(EndsName) };
@@ -220,7 +220,7 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
             "llama3" => new RotaryScaling(
                 RotaryScalingKind.Llama3, Needed("factor"), Needed("low_freq_factor"), Needed("high_freq_factor"),
                 json.Count("original_max_position_embeddings") ?? throw json.Bad("'original_max_position_embeddings' of 'llama3' is missing")),
-            _ => throw json.Bad($"'rope_type' is {SafetensorsHeader.Quote(type)}; known are default, linear and llama3"),
+            _ => throw json.Bad($"'rope_type' is {Quoted.Text(type)}; known are default, linear and llama3"),
         };
 
         double Needed(string name) => json.Number(name) ?? throw json.Bad($"'{name}' of '{type}' is missing");

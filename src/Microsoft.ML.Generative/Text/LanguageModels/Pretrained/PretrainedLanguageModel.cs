@@ -57,7 +57,7 @@ internal static class PretrainedLanguageModel
         }
 
         codec = codec with { OtherEnds = [.. ends.Where(end => end < codec.VocabularySize)] };
-        ModelFile.CheckConfig(() => options.Generation.Validate(config.Architecture.VocabularySize));
+        ModelFile.Check(() => options.Generation.Validate(config.Architecture.VocabularySize));
         using ISafetensorsReader weights = folder.OpenWeights();
         TorchRuntime.EnsureLoaded();
         torch.Device device = TorchDevices.Choose(host, channel);
@@ -84,7 +84,7 @@ internal static class PretrainedLanguageModel
         {
             read(network);
             network.to(device);
-            return new LanguageModelTransformer(host, new LanguageModelConfig(options, SeedSequence.Choose(host, null)), codec, network, device);
+            return new LanguageModelTransformer(host, LanguageModelDefinition.Of(options, SeedSequence.Choose(host, null)), codec, network, device);
         }
         catch
         {

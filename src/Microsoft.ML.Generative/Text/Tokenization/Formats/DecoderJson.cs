@@ -42,7 +42,7 @@ internal static class DecoderJson
             case "ByteLevel":
                 members.Ignore("add_prefix_space", "trim_offsets", "use_regex");
                 if (parts.Fused || parts.Steps.Count > 0)
-                    throw members.Bad("has the type \"ByteLevel\" after others, which is not supported");
+                    throw members.Bad("has the type 'ByteLevel' after others, which is not supported");
                 parts.ByteLevel = true;
                 break;
             case "ByteFallback":
@@ -74,12 +74,12 @@ internal static class DecoderJson
     }
 
     private static TokenTextStep Unfused(JsonMembers members, Parts parts, TokenTextStep step) =>
-        parts.Fused ? throw members.Bad("comes after \"Fuse\", which is not supported") : step;
+        parts.Fused ? throw members.Bad("comes after 'Fuse', which is not supported") : step;
 
     private static ReplaceStep ReadReplace(JsonMembers members)
     {
         var pattern = new JsonMembers(members.Required("pattern"), $"{members.Path}.pattern");
-        string old = pattern.OptionalString("String") is { Length: > 0 } text ? text : throw pattern.Bad("is no \"String\"; others are not supported in a decoder");
+        string old = pattern.OptionalString("String") is { Length: > 0 } text ? text : throw pattern.Bad("is no 'String'; others are not supported in a decoder");
         pattern.Close();
         return new ReplaceStep(old, TextGrowth.Content(members, "content"));
     }
@@ -94,7 +94,7 @@ internal static class DecoderJson
         if (!parts.Fused)
             parts.Steps.Add(new StripStep(character, start, stop));
         else if (stop > 0 || parts.StripStart.Count > 0)
-            throw members.Bad("comes after \"Fuse\" with a 'stop', or twice, which is not supported");
+            throw members.Bad("comes after 'Fuse' with a 'stop', or twice, which is not supported");
         else
             parts.StripStart = (character, start);
     }

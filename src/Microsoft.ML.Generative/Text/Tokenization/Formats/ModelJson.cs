@@ -20,7 +20,7 @@ internal static class ModelJson
         // The oldest files name no type; they are BPE.
         string type = members.OptionalString("type") ?? "BPE";
         if (byteLevel && type != "BPE")
-            throw members.Bad($"has the type {Quoted.Text(type)} where the pre-tokenizer is \"ByteLevel\"; that is supported with \"BPE\" only");
+            throw members.Bad($"has the type {Quoted.Text(type)} where the pre-tokenizer is 'ByteLevel'; that is supported with 'BPE' only");
         TokenModel model = type switch
         {
             "BPE" => ReadBpe(members, byteLevel),

@@ -30,7 +30,7 @@ internal static class PreTokenizerJson
         {
             ({ Length: > 0 and <= TextGrowth.MaxContent }, null) => Regex.Escape(text),
             (null, { Length: > 0 }) => PatternTranslator.Translate(regex),
-            _ => throw members.Bad("holds neither one \"String\" nor one \"Regex\" that is neither empty nor too long"),
+            _ => throw members.Bad("holds neither one 'String' nor one 'Regex' that is neither empty nor too long"),
         };
     }
 
@@ -39,7 +39,7 @@ internal static class PreTokenizerJson
         var members = new JsonMembers(element, path);
         string type = members.String("type");
         if (byteLevel)
-            throw members.Bad($"has the type {Quoted.Text(type)} after \"ByteLevel\", which is supported as the last one only");
+            throw members.Bad($"has the type {Quoted.Text(type)} after 'ByteLevel', which is supported as the last one only");
         if (type == "Sequence")
         {
             int index = 0;
@@ -104,7 +104,7 @@ internal static class PreTokenizerJson
             "first" => PrependScheme.First,
             "never" => PrependScheme.Never,
             null => older == false ? PrependScheme.Never : PrependScheme.Always,
-            var other => throw members.Bad($"has the prepend_scheme {Quoted.Text(other)}; expected \"always\", \"first\" or \"never\""),
+            var other => throw members.Bad($"has the prepend_scheme {Quoted.Text(other)}; expected 'always', 'first' or 'never'"),
         };
     }
 

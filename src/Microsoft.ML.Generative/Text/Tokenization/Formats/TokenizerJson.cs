@@ -17,7 +17,7 @@ internal static class TokenizerJson
     {
         var members = new JsonMembers(root, TokenizerFiles.TokenizerName);
         if (members.OptionalString("version") is { } version && version != "1.0")
-            throw members.Bad($"has the version {Quoted.Text(version)}; expected \"1.0\"");
+            throw members.Bad($"has the version {Quoted.Text(version)}; expected '1.0'");
         // These two are about batches.
         members.Ignore("truncation", "padding");
 

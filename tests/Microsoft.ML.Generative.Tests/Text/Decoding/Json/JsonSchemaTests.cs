@@ -86,11 +86,11 @@ public sealed class JsonSchemaTests
         Assert.False(JsonTexts.Allows(JsonTexts.Schema(schema), json));
 
     [Theory]
-    [InlineData("""{"type":"string","pattern":"a+"}""", "\"pattern\" at #")]
-    [InlineData("""{"properties":{"a/b":{"type":"integer","minimum":1}}}""", "\"minimum\" at #/properties/a~1b")]
-    [InlineData("""{"type":"array","items":{"not":{}}}""", "\"not\" at #/items")]
-    [InlineData("""{"type":"array","prefixItems":[]}""", "\"prefixItems\"")]
-    [InlineData("""{"enum":[1],"minLength":1}""", "\"minLength\" at # is not known beside 'enum'")]
+    [InlineData("""{"type":"string","pattern":"a+"}""", "'pattern' at #")]
+    [InlineData("""{"properties":{"a/b":{"type":"integer","minimum":1}}}""", "'minimum' at #/properties/a~1b")]
+    [InlineData("""{"type":"array","items":{"not":{}}}""", "'not' at #/items")]
+    [InlineData("""{"type":"array","prefixItems":[]}""", "'prefixItems'")]
+    [InlineData("""{"enum":[1],"minLength":1}""", "'minLength' at # is not known beside 'enum'")]
     [InlineData("""{"anyOf":[{"type":"string"},{"enum":["a"]}]}""", "values of one kind")]
     [InlineData("""{"anyOf":[{"type":"object"},{"type":["object","null"]}]}""", "values of one kind")]
     [InlineData("""{"enum":[{}]}""", "'enum' at # holds Object")]
@@ -100,8 +100,8 @@ public sealed class JsonSchemaTests
 
     [Theory]
     [InlineData("3", "object was expected")]
-    [InlineData("""{"type":"text"}""", "\"text\"")]
-    [InlineData("""{"type":"string","minLength":-1}""", "'minLength' is \"-1\"")]
+    [InlineData("""{"type":"text"}""", "'\"text\"'")]
+    [InlineData("""{"type":"string","minLength":-1}""", "'minLength' is '-1'")]
     [InlineData("""{"properties":{"a":{"$ref":"#/$defs/a"}}}""", "no such part")]
     [InlineData("""{"$ref":"#"}""", "refers to itself")]
     [InlineData("""{"anyOf":[{"$ref":"#"},{"type":"null"}]}""", "contains itself")]

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Serialization;
@@ -12,7 +14,7 @@ internal enum TinyShape
     Square,
 }
 
-internal sealed class TinyConfig : IModelConfig<Linear>
+internal sealed class TinyDefinition : IModelDefinition<Linear>, IReadsOldFormats<TinyDefinition>
 {
     public int LatentSize { get; init; } = 20;
 
@@ -27,7 +29,13 @@ internal sealed class TinyConfig : IModelConfig<Linear>
     [JsonIgnore]
     public long WeightBytes => 9 * sizeof(float);
 
+    public static TinyDefinition ReadOldFormat(JsonObject config)
+    {
+        new MemberHistory(new MemberChange("size", "latentSize"), new MemberChange("epochs", null)).Apply(config, ModelEntries.Config);
+        return ModelConfigJson.Deserialize<TinyDefinition>(JsonSerializer.SerializeToElement(config, ModelConfigJson.Options), ModelEntries.Config);
+    }
+
     public Linear CreateNetwork() => torch.nn.Linear(2, 3);
 
-    public void Validate() => ModelFile.CheckConfig(() => OptionChecks.AtLeast(LatentSize, 1));
+    public void Validate() => OptionChecks.AtLeast(LatentSize, 1);
 }

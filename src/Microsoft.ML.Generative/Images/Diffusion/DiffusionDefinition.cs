@@ -1,0 +1,113 @@
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Images.Diffusion.Networks;
+using Microsoft.ML.Generative.Images.Diffusion.Sampling;
+using Microsoft.ML.Generative.Schedulers;
+using Microsoft.ML.Generative.Serialization;
+
+namespace Microsoft.ML.Generative.Images.Diffusion;
+
+/// <summary>A diffusion model without its weights.</summary>
+internal sealed record DiffusionDefinition(DiffusionArchitecture Architecture, DiffusionColumns Columns, DiffusionDefaults Defaults)
+    : IModelDefinition<DenoiserNetwork>, IReadsOldFormats<DiffusionDefinition>
+{
+    [JsonIgnore]
+    public long WeightBytes => checked(sizeof(float) * (Architecture.UNet is { } unet ? UNetSize.CountParameters(unet) : Architecture.Dit!.CountParameters()));
+
+    public static DiffusionDefinition Of(DiffusionOptions options, ImageShape shape, int labelCount, ImageShape? lowResolution, long seed) => new(
+        DiffusionArchitecture.Of(options, shape, labelCount, lowResolution), DiffusionColumns.Of(options), DiffusionDefaults.Of(options, seed));
+
+    public static DiffusionDefinition ReadOldFormat(JsonObject config) => DiffusionOldFormats.Read(config);
+
+    public DenoiserNetwork CreateNetwork() => Architecture.CreateNetwork();
+
+    public void Validate()
+    {
+        Architecture.Validate();
+        Columns.Validate();
+        Defaults.Validate();
+        LabelCounts.CheckColumn(Architecture.LabelCount, Columns.Label);
+        if (Architecture.LowResolution is null != Columns.LowResolution is null)
+            throw new ArgumentException($"the smaller images do not go with the column '{Columns.LowResolution}'");
+        if (Defaults.GuidanceScale != 1 && !Architecture.HasNullLabel)
+            throw new ArgumentException($"{nameof(Defaults.GuidanceScale)} is {Defaults.GuidanceScale}, but the network has no class of images without one");
+        _ = WeightBytes;
+        using NoiseScheduler _scheduler = DiffusionSamplers.Create(this, DiffusionSampler.Default, eta: 0);
+    }
+}
+
+/// <summary>The columns that a diffusion model reads and adds.</summary>
+internal sealed record DiffusionColumns
+{
+    public required string Input { get; init; }
+
+    public string? Label { get; init; }
+
+    public string? LowResolution { get; init; }
+
+    public string? Seed { get; init; }
+
+    public required string Generated { get; init; }
+
+    public static DiffusionColumns Of(DiffusionOptions options) => new()
+    {
+        Input = options.InputColumnName,
+        Label = options.LabelColumnName,
+        LowResolution = options.LowResolutionColumnName,
+        Seed = options.SeedColumnName,
+        Generated = options.GeneratedColumnName,
+    };
+
+    /// <exception cref="ArgumentException">A name is empty.</exception>
+    public void Validate()
+    {
+        OptionChecks.NotEmpty(Input);
+        OptionChecks.NotEmpty(Label ?? "none", nameof(Label));
+        OptionChecks.NotEmpty(LowResolution ?? "none", nameof(LowResolution));
+        OptionChecks.NotEmpty(Seed ?? "none", nameof(Seed));
+        OptionChecks.DifferentNames(Generated);
+    }
+}
+
+/// <summary>How a diffusion model generates where nothing else is asked for.</summary>
+internal sealed record DiffusionDefaults
+{
+    public DiffusionSampler Sampler { get; init; }
+
+    /// <summary>Of a loaded folder: the sampler's configuration as diffusers has it, where <see cref="Sampler"/> names no other.</summary>
+    public JsonObject? Scheduler { get; init; }
+
+    public required int Steps { get; init; }
+
+    public double GuidanceScale { get; init; } = 1;
+
+    /// <inheritdoc cref="DiffusionOptions.TransformStrength"/>
+    public double TransformStrength { get; init; } = 1;
+
+    public required int TransformBatchSize { get; init; }
+
+    /// <summary>Of the noise of rows that are transformed.</summary>
+    public required long Seed { get; init; }
+
+    public static DiffusionDefaults Of(DiffusionOptions options, long seed) => new()
+    {
+        Sampler = options.Sampler,
+        Steps = options.Steps,
+        GuidanceScale = options.GuidanceScale,
+        TransformStrength = options.TransformStrength,
+        TransformBatchSize = options.TransformBatchSize,
+        Seed = seed,
+    };
+
+    /// <exception cref="ArgumentException">A value is out of its range.</exception>
+    public void Validate()
+    {
+        OptionChecks.Defined(Sampler);
+        OptionChecks.AtLeast(Steps, 1);
+        OptionChecks.AtLeast(GuidanceScale, 0);
+        OptionChecks.Between(TransformStrength, 0, 1);
+        OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+    }
+}

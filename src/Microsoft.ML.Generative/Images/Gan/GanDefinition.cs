@@ -1,0 +1,82 @@
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Images.Gan.Networks;
+using Microsoft.ML.Generative.Serialization;
+
+namespace Microsoft.ML.Generative.Images.Gan;
+
+/// <summary>A generator without its weights.</summary>
+internal sealed record GanDefinition(GanArchitecture Architecture, GanColumns Columns, GanDefaults Defaults)
+    : IModelDefinition<GeneratorNetwork>, IReadsOldFormats<GanDefinition>
+{
+    [JsonIgnore]
+    public long WeightBytes => checked(sizeof(float) * Architecture.Network switch
+    {
+        GanNetworkKind.Mlp => MlpGenerator.CountParameters(Architecture),
+        GanNetworkKind.Residual => ResidualGenerator.CountParameters(Architecture),
+        _ => DcganGenerator.CountParameters(Architecture),
+    });
+
+    public static GanDefinition Of(GanOptions options, RowShape row, int labelCount, long seed) => new(
+        GanArchitecture.Of(options, row, labelCount), GanColumns.Of(options), GanDefaults.Of(options, seed));
+
+    public static GanDefinition ReadOldFormat(JsonObject config) => GanOldFormats.Read(config);
+
+    public GeneratorNetwork CreateNetwork() => Architecture.CreateGenerator();
+
+    public void Validate()
+    {
+        Architecture.Validate();
+        Columns.Validate();
+        Defaults.Validate();
+        LabelCounts.CheckColumn(Architecture.LabelCount, Columns.Label);
+        _ = WeightBytes;
+    }
+}
+
+/// <summary>The columns that a generator reads and adds.</summary>
+internal sealed record GanColumns
+{
+    public required string Input { get; init; }
+
+    public string? Label { get; init; }
+
+    public string? Seed { get; init; }
+
+    public required string Generated { get; init; }
+
+    public static GanColumns Of(GanOptions options) => new()
+    {
+        Input = options.InputColumnName,
+        Label = options.LabelColumnName,
+        Seed = options.SeedColumnName,
+        Generated = options.GeneratedColumnName,
+    };
+
+    /// <exception cref="ArgumentException">A name is empty.</exception>
+    public void Validate()
+    {
+        OptionChecks.NotEmpty(Input);
+        OptionChecks.NotEmpty(Label ?? "none", nameof(Label));
+        OptionChecks.NotEmpty(Seed ?? "none", nameof(Seed));
+        OptionChecks.DifferentNames(Generated);
+    }
+}
+
+/// <summary>What a generator does where nothing else is asked for.</summary>
+/// <param name="Truncation">How far the values of z may be from 0 where rows are transformed.</param>
+/// <param name="TransformBatchSize">Rows that a transform computes at once.</param>
+/// <param name="Seed">Of the noise of rows that are transformed.</param>
+internal sealed record GanDefaults(double? Truncation, int TransformBatchSize, long Seed)
+{
+    public static GanDefaults Of(GanOptions options, long seed) => new(options.Truncation, options.TransformBatchSize, seed);
+
+    /// <exception cref="ArgumentException">A value is out of its range.</exception>
+    public void Validate()
+    {
+        OptionChecks.AtLeast(Truncation ?? 1, GanOptions.LowestTruncation, nameof(Truncation));
+        OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+    }
+}

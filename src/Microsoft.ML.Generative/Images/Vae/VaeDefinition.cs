@@ -1,0 +1,76 @@
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Serialization;
+
+namespace Microsoft.ML.Generative.Images.Vae;
+
+/// <summary>A variational autoencoder without its weights.</summary>
+internal sealed record VaeDefinition(VaeArchitecture Architecture, VaeColumns Columns, VaeDefaults Defaults)
+    : IModelDefinition<VaeNetwork>, IReadsOldFormats<VaeDefinition>
+{
+    [JsonIgnore]
+    public long WeightBytes => checked(sizeof(float) * VaeNetwork.CountParameters(Architecture));
+
+    public static VaeDefinition Of(VaeOptions options, RowShape row, int labelCount, long seed) => new(
+        VaeArchitecture.Of(options, row, labelCount), VaeColumns.Of(options), VaeDefaults.Of(options, seed));
+
+    public static VaeDefinition ReadOldFormat(JsonObject config) => VaeOldFormats.Read(config);
+
+    public VaeNetwork CreateNetwork() => new(Architecture);
+
+    public void Validate()
+    {
+        Architecture.Validate();
+        Columns.Validate();
+        Defaults.Validate();
+        LabelCounts.CheckColumn(Architecture.LabelCount, Columns.Label);
+        _ = WeightBytes;
+    }
+}
+
+/// <summary>The columns that a variational autoencoder reads and adds.</summary>
+internal sealed record VaeColumns
+{
+    public required string Input { get; init; }
+
+    public string? Label { get; init; }
+
+    public required string Latent { get; init; }
+
+    public required string Reconstruction { get; init; }
+
+    public required string ReconstructionError { get; init; }
+
+    public required string NegativeElbo { get; init; }
+
+    public static VaeColumns Of(VaeOptions options) => new()
+    {
+        Input = options.InputColumnName,
+        Label = options.LabelColumnName,
+        Latent = options.LatentColumnName,
+        Reconstruction = options.ReconstructionColumnName,
+        ReconstructionError = options.ReconstructionErrorColumnName,
+        NegativeElbo = options.NegativeElboColumnName,
+    };
+
+    /// <exception cref="ArgumentException">A name is empty, or two outputs have the same.</exception>
+    public void Validate()
+    {
+        OptionChecks.NotEmpty(Input);
+        OptionChecks.NotEmpty(Label ?? "none", nameof(Label));
+        OptionChecks.DifferentNames(Latent, Reconstruction, ReconstructionError, NegativeElbo);
+    }
+}
+
+/// <summary>What a variational autoencoder does where nothing else is asked for.</summary>
+/// <param name="TransformBatchSize">Rows that a transform computes at once.</param>
+/// <param name="Seed">Of the noise of rows that are transformed.</param>
+internal sealed record VaeDefaults(int TransformBatchSize, long Seed)
+{
+    public static VaeDefaults Of(VaeOptions options, long seed) => new(options.TransformBatchSize, seed);
+
+    /// <exception cref="ArgumentException">A value is out of its range.</exception>
+    public void Validate() => OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+}

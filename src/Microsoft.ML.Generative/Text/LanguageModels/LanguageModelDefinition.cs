@@ -1,0 +1,93 @@
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Text.Chat;
+using Microsoft.ML.Generative.Text.Codec;
+
+namespace Microsoft.ML.Generative.Text.LanguageModels;
+
+/// <summary>A language model without its weights and its tokenizer.</summary>
+internal sealed record LanguageModelDefinition(LanguageModelArchitecture Architecture, LanguageModelColumns Columns, LanguageModelDefaults Defaults)
+    : IModelDefinition<LanguageModelNetwork>, IReadsOldFormats<LanguageModelDefinition>
+{
+    [JsonIgnore]
+    public long WeightBytes => checked(sizeof(float) * Architecture.CountParameters());
+
+    public static LanguageModelDefinition Of(LanguageModelOptions options, long seed) => new(
+        options.Architecture, LanguageModelColumns.Of(options), LanguageModelDefaults.Of(options, seed));
+
+    public static LanguageModelDefinition ReadOldFormat(JsonObject config) => LanguageModelOldFormats.Read(config);
+
+    public LanguageModelNetwork CreateNetwork() => new(Architecture);
+
+    public void Validate()
+    {
+        Architecture.Validate();
+        OptionChecks.AtLeast(Architecture.VocabularySize, 1);
+        Columns.Validate();
+        Defaults.Validate(Architecture.VocabularySize);
+        _ = WeightBytes;
+    }
+}
+
+/// <summary>The columns that a language model reads and adds.</summary>
+internal sealed record LanguageModelColumns
+{
+    /// <summary>The column that is transformed: a model that was fine-tuned on answers reads what they answer.</summary>
+    public required string Input { get; init; }
+
+    /// <summary>Whether the input column holds conversations, in place of texts.</summary>
+    public bool HasConversations { get; init; }
+
+    public required string Output { get; init; }
+
+    public static LanguageModelColumns Of(LanguageModelOptions options) => new()
+    {
+        Input = options.MessagesColumnName ?? options.PromptColumnName ?? options.InputColumnName,
+        HasConversations = options.MessagesColumnName is not null,
+        Output = options.OutputColumnName,
+    };
+
+    /// <exception cref="ArgumentException">A name is empty.</exception>
+    public void Validate()
+    {
+        OptionChecks.NotEmpty(Input);
+        OptionChecks.NotEmpty(Output);
+    }
+}
+
+/// <summary>How a language model generates where nothing else is asked for.</summary>
+internal sealed record LanguageModelDefaults
+{
+    public required TextGenerationOptions Generation { get; init; }
+
+    /// <summary>How conversations are written for the model; <see langword="null"/>: as its tokenizer says.</summary>
+    [JsonConverter(typeof(ChatTemplateConverter))]
+    public ChatTemplate? ChatTemplate { get; init; }
+
+    /// <inheritdoc cref="TextCodec.OtherEnds"/>
+    public int[] OtherEnds { get; init; } = [];
+
+    public required int TransformBatchSize { get; init; }
+
+    /// <summary>Of the choices in rows that are transformed.</summary>
+    public required long Seed { get; init; }
+
+    public static LanguageModelDefaults Of(LanguageModelOptions options, long seed) => new()
+    {
+        Generation = options.Generation,
+        ChatTemplate = options.ChatTemplate,
+        TransformBatchSize = options.TransformBatchSize,
+        Seed = seed,
+    };
+
+    /// <exception cref="ArgumentException">A value is out of its range.</exception>
+    public void Validate(int vocabularySize)
+    {
+        Generation.Validate(vocabularySize);
+        OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+        foreach (int end in OtherEnds)
+            OptionChecks.Between(end, 0, vocabularySize - 1, nameof(OtherEnds));
+    }
+}
