@@ -55,9 +55,9 @@ public sealed class FlowNetworkTests : IDisposable
             : network.Encode(many + moved, manyLabels).Latent;
         Tensor jacobian = (Latent(moves) - Latent(-moves)) / (2 * Step);
 
-        double expected = linalg.slogdet(jacobian).logabsdet.ToDouble();
+        double expected = linalg.slogdet(jacobian).Item2.ToDouble();
         double actual = network.Encode(x.to(float64), labels).LogDeterminant.ToDouble();
-        Assert.Equal(expected, actual, 1e-5 * Math.Max(1, Math.Abs(expected)));
+        Assert.Equal(expected, actual, 1e-4);
     }
 
     [Fact]
@@ -158,7 +158,7 @@ public sealed class FlowNetworkTests : IDisposable
     {
         var network = new FlowNetwork(architecture);
         foreach (TorchSharp.Modules.Parameter parameter in network.parameters())
-            nn.init.normal_(parameter, 0, 0.3);
+            nn.init.normal_(parameter, 0, 0.15);
         network.Standardization.Set(randn(architecture.Row.Size), rand(architecture.Row.Size) + 0.5);
         return network;
     });
