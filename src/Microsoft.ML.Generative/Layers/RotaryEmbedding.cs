@@ -40,7 +40,7 @@ internal sealed class RotaryEmbedding(LanguageModelArchitecture architecture) : 
         using DisposeScope scope = NewDisposeScope();
         using IDisposable noGradient = no_grad();
         // In double: a position of thousands times a frequency leaves few digits of a float for the angle.
-        Tensor angles = outer(arange(length, dtype: ScalarType.Float64), tensor(_frequencies, dtype: ScalarType.Float64));
+        Tensor angles = outer(TensorFactory.Range(length, ScalarType.Float64), tensor(_frequencies, dtype: ScalarType.Float64));
         Dispose();
         Tensor cosine = angles.cos().to(ScalarType.Float32).to(device).DetachFromDisposeScope();
         Tensor sine = angles.sin().to(ScalarType.Float32).to(device).DetachFromDisposeScope();

@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -54,7 +55,7 @@ internal sealed class SpectralNormalization : nn.Module<Tensor, Tensor>
 
     private Tensor Matrix => layer.Weight.flatten(1);
 
-    private static Tensor Unit(Tensor vector) => vector / vector.norm().clamp_min(Smallest);
+    private static Tensor Unit(Tensor vector) => vector / vector.norm().AtLeast(Smallest);
 
     protected override void Dispose(bool disposing)
     {

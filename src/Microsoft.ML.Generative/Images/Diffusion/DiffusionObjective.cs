@@ -48,12 +48,15 @@ internal sealed class DiffusionObjective : IDisposable
     {
         long rows = inputs.Images.size(0);
         if (_tables is null)
-            return new DiffusionScore(FlowLoss(inputs, noise, full([rows], (step + 0.5) / steps, ScalarType.Float32, noise.device), isEven: true).Squares, null, null);
+        {
+            Tensor times = TensorFactory.Constant([rows], (step + 0.5) / steps, ScalarType.Float32, noise.device);
+            return new DiffusionScore(FlowLoss(inputs, noise, times, isEven: true).Squares, null, null);
+        }
 
         // A time stands for those up to the next; the first timestep, which is told in another way, for itself only.
         int timestep = (int)((long)step * Timesteps / steps), next = (int)((step + 1L) * Timesteps / steps);
         int stands = step == 0 ? 1 : next - timestep + (step == 1 ? timestep - 1 : 0);
-        Tensor timesteps = full([rows], timestep, ScalarType.Int64, noise.device);
+        Tensor timesteps = TensorFactory.Constant([rows], timestep, noise.device);
         Tensor noisy = _tables.AddNoise(inputs.Images, noise, timesteps);
         (Tensor output, Tensor? variance) = Predict(inputs, noisy, timesteps);
         Tensor squares = SquaresOf(output, Target(inputs.Images, noise, timesteps));
@@ -64,7 +67,7 @@ internal sealed class DiffusionObjective : IDisposable
     /// <summary>KL(q(x[T] | x0) ‖ N(0, 1)) in nats per dimension: [batch] (Ho et al. 2020, eq. 5).</summary>
     public Tensor PriorTerms(Tensor images)
     {
-        Tensor last = full([images.size(0)], Timesteps - 1, ScalarType.Int64, images.device);
+        Tensor last = TensorFactory.Constant([images.size(0)], Timesteps - 1, images.device);
         (Tensor mean, Tensor logVariance) = _tables!.Noisy(images, last);
         return GaussianDivergence(mean, logVariance, zeros_like(mean), zeros_like(logVariance)).flatten(1).mean([1]);
     }
@@ -78,14 +81,14 @@ internal sealed class DiffusionObjective : IDisposable
 
         if (_options.FlipsHorizontally)
         {
-            Tensor flips = rand([batch.Rows, 1, 1, 1], generator: step.Generator).to(step.Device).lt(0.5);
+            Tensor flips = rand([batch.Rows, 1, 1, 1], generator: step.Generator).to(step.Device).LessThan(0.5);
             inputs = inputs with { Images = where(flips, inputs.Images.flip(3), inputs.Images), LowResolution = inputs.LowResolution is { } low ? where(flips, low.flip(3), low) : null };
         }
 
         if (_architecture.NullLabel is { } none)
         {
-            Tensor dropped = rand([batch.Rows], generator: step.Generator).to(step.Device).lt(_options.LabelDropout);
-            inputs = inputs with { Labels = inputs.Labels!.masked_fill(dropped, none) };
+            Tensor dropped = rand([batch.Rows], generator: step.Generator).to(step.Device).LessThan(_options.LabelDropout);
+            inputs = inputs with { Labels = inputs.Labels!.Masked(dropped, none) };
         }
 
         return inputs;
@@ -95,7 +98,7 @@ internal sealed class DiffusionObjective : IDisposable
     private DiffusionTerms DenoisingLoss(DiffusionInputs inputs, Tensor noise, Tensor positions)
     {
         NoiseTables tables = _tables!;
-        Tensor timesteps = positions.Times(Timesteps).floor().clamp_max(Timesteps - 1).to(ScalarType.Int64);
+        Tensor timesteps = positions.Times(Timesteps).floor().AtMost(Timesteps - 1).to(ScalarType.Int64);
         Tensor noisy = tables.AddNoise(inputs.Images, noise, timesteps);
         (Tensor output, Tensor? variance) = Predict(inputs, noisy, timesteps);
         Tensor squares = SquaresOf(output, Target(inputs.Images, noise, timesteps));
@@ -127,7 +130,7 @@ internal sealed class DiffusionObjective : IDisposable
         Tensor sigma = positions;
         if (!isEven)
         {
-            Tensor normal = special.ndtri(positions.to(ScalarType.Float64).clamp(1e-6, 1 - 1e-6)).to(ScalarType.Float32);
+            Tensor normal = special.ndtri(positions.to(ScalarType.Float64).Within(1e-6, 1 - 1e-6)).to(ScalarType.Float32);
             sigma = normal.Times(_options.TimeStandardDeviation).Plus(_options.TimeMean).sigmoid();
         }
 
@@ -153,12 +156,12 @@ internal sealed class DiffusionObjective : IDisposable
         (Tensor trueMean, Tensor trueLogVariance) = tables.Posterior(images, noisy, timesteps);
         Tensor predicted = tables.Image(noisy, output, timesteps, _architecture.Prediction);
         // Beyond what an image can be the mean is only wrong, unless its gradient is wanted; the mean of the hybrid loss has none.
-        (Tensor mean, _) = tables.Posterior(predicted.clamp(-1, 1), noisy, timesteps);
+        (Tensor mean, _) = tables.Posterior(predicted.Within(-1, 1), noisy, timesteps);
         Tensor logVariance = tables.LogVariance(variance, timesteps);
 
         Tensor divergence = GaussianDivergence(trueMean, trueLogVariance, mean, logVariance);
         Tensor likelihood = -PixelLogLikelihood(images, mean, logVariance.Times(0.5));
-        return where(timesteps.eq(0).view(-1, 1, 1, 1), likelihood, divergence).flatten(1).mean([1]);
+        return where(timesteps.EqualTo(0).view(-1, 1, 1, 1), likelihood, divergence).flatten(1).mean([1]);
     }
 
     public static Tensor GaussianDivergence(Tensor mean1, Tensor logVariance1, Tensor mean2, Tensor logVariance2) =>
@@ -170,8 +173,8 @@ internal sealed class DiffusionObjective : IDisposable
         Tensor centred = (x - mean).to(ScalarType.Float64), inverse = (-logDeviation.to(ScalarType.Float64)).exp();
         Tensor above = Cdf(inverse * centred.Plus(1.0 / 255)), below = Cdf(inverse * centred.Plus(-1.0 / 255));
         Tensor edge = ones_like(above);
-        Tensor mass = where(x.gt(0.999), edge, above) - where(x.lt(-0.999), zeros_like(below), below);
-        return mass.clamp_min(1e-12).log().to(ScalarType.Float32);
+        Tensor mass = where(x.GreaterThan(0.999), edge, above) - where(x.LessThan(-0.999), zeros_like(below), below);
+        return mass.AtLeast(1e-12).log().to(ScalarType.Float32);
 
         static Tensor Cdf(Tensor z) => special.erf(z.Times(1 / Math.Sqrt(2))).Plus(1).Times(0.5);
     }
@@ -180,7 +183,7 @@ internal sealed class DiffusionObjective : IDisposable
 
     // One time in each of as many parts as there are rows, so that a batch's loss varies less (Kingma et al. 2021, appendix I.1).
     private static Tensor Stratified(int rows, Generator generator) =>
-        rand([1], generator: generator).Plus(arange(rows, ScalarType.Float32).Times(1.0 / rows)).remainder(1);
+        rand([1], generator: generator).Plus(TensorFactory.Range(rows, ScalarType.Float32).Times(1.0 / rows)).Remainder(1);
 
     private static Tensor SquaresOf(Tensor output, Tensor target) => (output - target).square().flatten(1).mean([1]);
 
@@ -189,7 +192,7 @@ internal sealed class DiffusionObjective : IDisposable
         Tensor losses = squares.detach(), bands = positions.Times(Bands).floor();
         for (int band = 0; band < Bands; band++)
         {
-            Tensor inside = bands.eq(band);
+            Tensor inside = bands.EqualTo(band);
             if (inside.any().ToBoolean())
                 yield return (BandName(band), losses.masked_select(inside).mean());
         }

@@ -42,7 +42,7 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     }
 
     /// <summary>
-    /// Makes the default options: 50 epochs of Adam at a learning rate of 0.0005 with warm-up and a cosine down to 0, gradients clipped to a norm of 1, a moving
+    /// Initializes options with their defaults: 50 epochs of Adam at a learning rate of 0.0005 with warm-up and a cosine down to 0, gradients clipped to a norm of 1, a moving
     /// average of the weights with decay 0.999, and products in BFloat16 where the device has instructions for it.
     /// </summary>
     public DiffusionOptions()

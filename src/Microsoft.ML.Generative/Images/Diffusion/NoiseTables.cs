@@ -20,22 +20,22 @@ internal sealed class NoiseTables : IDisposable
     {
         using DisposeScope scope = NewDisposeScope();
         double[] betas = [.. schedule.Betas.ToArray().Select(b => (double)b)];
-        Tensor beta = tensor(betas), alpha = 1 - beta;
+        Tensor beta = tensor(betas), alpha = beta.SubtractedFrom(1);
         Tensor cumulative = tensor(schedule.AlphasCumulative.ToArray().Select(a => (double)a).ToArray());
         Tensor before = cat([ones(1, ScalarType.Float64), cumulative.narrow(0, 0, betas.Length - 1)], 0);
-        Tensor left = (1 - cumulative).clamp_min(1e-20);
+        Tensor left = cumulative.SubtractedFrom(1).AtLeast(1e-20);
 
         // Ho et al. 2020, eq. 7. At the first step the variance is 0; its logarithm is then taken as the second's, as the authors do.
-        Tensor variance = beta * (1 - before) / left;
+        Tensor variance = beta * before.SubtractedFrom(1) / left;
         Tensor clipped = betas.Length == 1 ? beta : cat([variance.narrow(0, 1, 1), variance.narrow(0, 1, betas.Length - 1)], 0);
 
         _signal = Keep(cumulative.sqrt());
-        _noise = Keep((1 - cumulative).sqrt());
+        _noise = Keep(cumulative.SubtractedFrom(1).sqrt());
         _snr = Keep(cumulative / left);
         _imageFactor = Keep(beta * before.sqrt() / left);
-        _noisyFactor = Keep((1 - before) * alpha.sqrt() / left);
-        _logPosteriorVariance = Keep(clipped.clamp_min(1e-20).log());
-        _logBeta = Keep(beta.clamp_min(1e-20).log());
+        _noisyFactor = Keep(before.SubtractedFrom(1) * alpha.sqrt() / left);
+        _logPosteriorVariance = Keep(clipped.AtLeast(1e-20).log());
+        _logBeta = Keep(beta.AtLeast(1e-20).log());
 
         Tensor Keep(Tensor table) => table.to(ScalarType.Float32).to(device).DetachFromDisposeScope();
     }
@@ -79,13 +79,13 @@ internal sealed class NoiseTables : IDisposable
         if (output is null)
             return highest;
         Tensor part = output.Plus(1).Times(0.5);
-        return (part * highest).Plus((1 - part) * At(_logPosteriorVariance, timesteps));
+        return (part * highest).Plus(part.SubtractedFrom(1) * At(_logPosteriorVariance, timesteps));
     }
 
     /// <summary>Hang et al. 2023, section 3.4: weights of rows, [batch].</summary>
     public Tensor MinSnrWeights(Tensor timesteps, PredictionType prediction, double gamma)
     {
-        Tensor snr = _snr.index_select(0, timesteps), clipped = snr.clamp_max(gamma);
+        Tensor snr = _snr.index_select(0, timesteps), clipped = snr.AtMost(gamma);
         return prediction switch
         {
             PredictionType.Sample => clipped,

@@ -40,7 +40,7 @@ internal static class GanAugmentation
 
         // A whole number below count, and lowest added; 0 where the image is not changed: [batch].
         Tensor Whole(long count, long lowest) =>
-            Uniform().Times(count).floor().clamp_max(count - 1).Plus(lowest).to(ScalarType.Int64) * IsChanged().to(ScalarType.Int64);
+            Uniform().Times(count).floor().AtMost(count - 1).Plus(lowest).to(ScalarType.Int64) * IsChanged().to(ScalarType.Int64);
     }
 
     /// <summary>Each image moved down and right by its numbers of pixels; zeros come in.</summary>
@@ -52,8 +52,8 @@ internal static class GanAugmentation
         (long n, long channels, long height, long width) = (images.size(0), images.size(1), images.size(2), images.size(3));
         // One line of zeros round the image stands for all beyond it.
         Tensor padded = nn.functional.pad(images, [1L, 1, 1, 1]);
-        Tensor fromRow = (arange(1, height + 1, device: images.device).view(1, -1) - down.view(-1, 1)).clamp(0, height + 1);
-        Tensor fromColumn = (arange(1, width + 1, device: images.device).view(1, -1) - right.view(-1, 1)).clamp(0, width + 1);
+        Tensor fromRow = (TensorFactory.Range(1, height + 1, device: images.device).view(1, -1) - down.view(-1, 1)).Within(0, height + 1);
+        Tensor fromColumn = (TensorFactory.Range(1, width + 1, device: images.device).view(1, -1) - right.view(-1, 1)).Within(0, width + 1);
         return padded.gather(2, fromRow.view(n, 1, height, 1).expand(n, channels, height, width + 2))
             .gather(3, fromColumn.view(n, 1, 1, width).expand(n, channels, height, width));
     }
@@ -65,14 +65,14 @@ internal static class GanAugmentation
     {
         Tensor rows = Covered(x.size(2), atRow).unsqueeze(2), columns = Covered(x.size(3), atColumn).unsqueeze(1);
         Tensor covered = rows.logical_and(columns).logical_and(isCut.view(-1, 1, 1)).unsqueeze(1);
-        return x.masked_fill(covered, 0);
+        return x.Masked(covered, 0);
 
         static Tensor Covered(long size, Tensor position)
         {
             Tensor centre = position.Times(size).floor().view(-1, 1);
-            Tensor distance = arange(size, ScalarType.Float32, position.device).view(1, -1) - centre;
+            Tensor distance = TensorFactory.Range(size, ScalarType.Float32, position.device).view(1, -1) - centre;
             double half = size / CutPart / 2.0;
-            return distance.ge(-half).logical_and(distance.lt(half));
+            return distance.GreaterOrEqual(-half).logical_and(distance.LessThan(half));
         }
     }
 }

@@ -46,7 +46,7 @@ internal sealed class GanHealth(IChannel channel, GanOptions options)
         Tensor bound = options.IsWasserstein ? realScores.mean().Plus(generatedScores.mean()).Times(0.5)
             : options.Objective == GanObjective.LeastSquares ? tensor(0.5f, device: context.Device) : tensor(0f, device: context.Device);
         Tensor onReal = realScores.gt(bound).to(ScalarType.Float32).mean(), onGenerated = generatedScores.le(bound).to(ScalarType.Float32).mean();
-        Tensor diversity = Variance(generated, labels) / Variance(real, labels).clamp_min(1e-12);
+        Tensor diversity = Variance(generated, labels) / Variance(real, labels).AtLeast(1e-12);
         Follow(ref _accuracy, Math.Min(onReal.ToDouble(), onGenerated.ToDouble()));
         Follow(ref _diversity, diversity.ToDouble());
         Follow(ref _score, realScores.abs().mean().ToDouble());
@@ -96,7 +96,7 @@ internal sealed class GanHealth(IChannel channel, GanOptions options)
         // Where no class occurs twice, rows of one class cannot be compared.
         if (rowsOfClass.max().ToDouble() < 2)
             return Variance(rows, null);
-        Tensor means = mm(isOfClass.t(), values) / rowsOfClass.clamp_min(1).unsqueeze(1); // [classes, values]
+        Tensor means = mm(isOfClass.t(), values) / rowsOfClass.AtLeast(1).unsqueeze(1); // [classes, values]
         return (values - mm(isOfClass, means)).square().mean();
     }
 

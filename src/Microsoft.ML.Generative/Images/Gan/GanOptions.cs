@@ -44,7 +44,7 @@ public sealed class GanOptions : ImageTrainingOptions
     }
 
     /// <summary>
-    /// Makes the default options: 50 epochs of Adam with the rates of Radford et al. 2015 (0.0002, β 0.5 and 0.999), batches of 64, and a moving average of the
+    /// Initializes options with their defaults: 50 epochs of Adam with the rates of Radford et al. 2015 (0.0002, β 0.5 and 0.999), batches of 64, and a moving average of the
     /// generator's weights with decay 0.999.
     /// </summary>
     public GanOptions()

@@ -72,7 +72,7 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
         public LearnedGaussianLikelihood(double initialNoise)
             : base(nameof(LearnedGaussianLikelihood))
         {
-            logNoise = Parameter(full([1], Math.Log(initialNoise), ScalarType.Float32));
+            logNoise = Parameter(TensorFactory.Constant([1], Math.Log(initialNoise), ScalarType.Float32));
             RegisterComponents();
         }
 
@@ -103,7 +103,7 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
             : base(nameof(DiscretizedLogisticLikelihood))
         {
             _valuesPerChannel = inputSize / channels;
-            logScale = Parameter(full([channels], Math.Log(0.1), ScalarType.Float32));
+            logScale = Parameter(TensorFactory.Constant([channels], Math.Log(0.1), ScalarType.Float32));
             RegisterComponents();
         }
 
@@ -111,7 +111,7 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
 
         public override Tensor NegativeLog(Tensor decoded, Tensor x, Reduction reduction)
         {
-            Tensor logScales = logScale.clamp_min(LowestLogScale).repeat_interleave(_valuesPerChannel); // [values]
+            Tensor logScales = logScale.AtLeast(LowestLogScale).repeat_interleave(_valuesPerChannel); // [values]
             Tensor perScale = (-logScales).exp();
             Tensor distance = x - decoded.sigmoid();
             Tensor above = distance.Plus(HalfBin) * perScale;
@@ -121,7 +121,7 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
             Tensor logBelowUpper = F.logsigmoid(above);
             Tensor logAboveLower = F.logsigmoid(-below);
             Tensor inside = logBelowUpper.Plus(logAboveLower).Plus((-perScale.Times(-2 * HalfBin).expm1()).log());
-            Tensor log = where(x < HalfBin, logBelowUpper, where(x > 1 - HalfBin, logAboveLower, inside));
+            Tensor log = where(x.LessThan(HalfBin), logBelowUpper, where(x.GreaterThan(1 - HalfBin), logAboveLower, inside));
             return reduction == Reduction.Sum ? -log.sum() : -log;
         }
     }

@@ -74,7 +74,8 @@ internal sealed class TorchDecodingSession : IDecodingSession
         {
             using DisposeScope scope = torch.NewDisposeScope();
             int start = _lengths[stream], count = Math.Min(BlockLength, tokens.Length);
-            Run(tokens[..count], torch.arange(start, start + count, device: _device).unsqueeze(0), start + count, Store, tokens.Length == count ? logits : []);
+            torch.Tensor positions = TensorFactory.Range(start, start + count, device: _device).unsqueeze(0);
+            Run(tokens[..count], positions, start + count, Store, tokens.Length == count ? logits : []);
             _lengths[stream] += count;
             tokens = tokens[count..];
 
@@ -122,11 +123,11 @@ internal sealed class TorchDecodingSession : IDecodingSession
     // [rows, 1, added, seen]: 0 for positions up to the token's own and within the window, −∞ elsewhere.
     private torch.Tensor Mask(torch.Tensor positions, long seen)
     {
-        torch.Tensor keys = torch.arange(seen, device: _device), own = positions.unsqueeze(-1);
+        torch.Tensor keys = TensorFactory.Range(seen, device: _device), own = positions.unsqueeze(-1);
         torch.Tensor isHidden = keys > own;
         if (_network.Architecture.SlidingWindow is { } window)
-            isHidden = isHidden.logical_or(keys <= own - window);
-        return torch.zeros(isHidden.shape, device: _device).masked_fill(isHidden, float.NegativeInfinity).unsqueeze(1);
+            isHidden = isHidden.logical_or(keys <= own.Minus(window));
+        return torch.zeros(isHidden.shape, device: _device).Masked(isHidden, float.NegativeInfinity).unsqueeze(1);
     }
 
     private void CheckRoom(int stream, int tokens)

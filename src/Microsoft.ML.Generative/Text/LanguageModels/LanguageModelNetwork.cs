@@ -141,7 +141,7 @@ internal sealed class LanguageModelNetwork : nn.Module
     // 0 for a position itself and those before it within the window, −∞ elsewhere.
     private Tensor WindowMask(long time, long window)
     {
-        Tensor closed = full([time, time], float.NegativeInfinity, device: tokens.weight!.device);
+        Tensor closed = TensorFactory.Constant([time, time], float.NegativeInfinity, ScalarType.Float32, tokens.weight!.device);
         Tensor mask = closed.triu(1);
         if (window < time)
             mask = mask.Plus(closed.tril(-window));

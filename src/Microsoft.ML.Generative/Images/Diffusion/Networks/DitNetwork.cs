@@ -60,9 +60,11 @@ internal sealed class DitNetwork : DenoiserNetwork
     private Tensor Positions(long rows, long columns, Device device)
     {
         long half = _config.HiddenSize / 2;
-        Tensor row = Sinusoids.Of(arange(rows, ScalarType.Float32, device), half, flipSinToCos: false).unsqueeze(1).expand(rows, columns, half);
-        Tensor column = Sinusoids.Of(arange(columns, ScalarType.Float32, device), half, flipSinToCos: false).unsqueeze(0).expand(rows, columns, half);
+        Tensor row = Of(rows).unsqueeze(1).expand(rows, columns, half);
+        Tensor column = Of(columns).unsqueeze(0).expand(rows, columns, half);
         return cat([row, column], -1).view(1, rows * columns, 2 * half);
+
+        Tensor Of(long count) => Sinusoids.Of(TensorFactory.Range(count, ScalarType.Float32, device), half, flipSinToCos: false);
     }
 
     // Appendix A: as the authors' code has it.

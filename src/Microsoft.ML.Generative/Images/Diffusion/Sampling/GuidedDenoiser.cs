@@ -27,14 +27,15 @@ internal sealed class GuidedDenoiser(DenoiserNetwork network, DiffusionInputs in
     public GuidedDenoiser OfFirst(int count) => new(network, inputs.OfFirst(count), nullLabel, scale, rescale);
 
     private Tensor Conditional(Tensor noisy, double time) =>
-        network.Forward(inputs.With(noisy), full([noisy.size(0)], time, ScalarType.Float32, noisy.device), inputs.Labels);
+        network.Forward(inputs.With(noisy), TensorFactory.Constant([noisy.size(0)], time, ScalarType.Float32, noisy.device), inputs.Labels);
 
     private Tensor Guided(Tensor noisy, double time)
     {
         (long count, long channels) = (noisy.size(0), noisy.size(1));
         Tensor x = inputs.With(noisy);
-        Tensor labels = cat([inputs.Labels!, full_like(inputs.Labels!, nullLabel!.Value)], 0);
-        Tensor[] outputs = network.Forward(cat([x, x], 0), full([2 * count], time, ScalarType.Float32, noisy.device), labels).chunk(2, 0);
+        Tensor labels = cat([inputs.Labels!, TensorFactory.Constant(inputs.Labels!.shape, nullLabel!.Value, noisy.device)], 0);
+        Tensor times = TensorFactory.Constant([2 * count], time, ScalarType.Float32, noisy.device);
+        Tensor[] outputs = network.Forward(cat([x, x], 0), times, labels).chunk(2, 0);
         Tensor conditional = outputs[0].narrow(1, 0, channels), unconditional = outputs[1].narrow(1, 0, channels);
 
         // Ho, Salimans 2022, eq. 6, with w counted as the guided models of the field count it.

@@ -9,7 +9,7 @@ namespace Microsoft.ML.Generative.Schedulers;
 /// <summary>Options of <see cref="DdimInverseScheduler"/>.</summary>
 public sealed record DdimInverseSchedulerOptions : NoiseSchedulerOptions
 {
-    /// <summary>Makes the default options.</summary>
+    /// <summary>Initializes options with their defaults.</summary>
     public DdimInverseSchedulerOptions()
         : base(TimestepSpacing.Leading)
     {

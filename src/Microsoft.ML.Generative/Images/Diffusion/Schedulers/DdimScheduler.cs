@@ -9,7 +9,7 @@ namespace Microsoft.ML.Generative.Schedulers;
 /// <summary>Options of <see cref="DdimScheduler"/>.</summary>
 public sealed record DdimSchedulerOptions : NoiseSchedulerOptions
 {
-    /// <summary>Makes the default options.</summary>
+    /// <summary>Initializes options with their defaults.</summary>
     public DdimSchedulerOptions()
         : base(TimestepSpacing.Leading)
     {

@@ -37,7 +37,7 @@ public enum DdpmVarianceType
 /// <summary>Options of <see cref="DdpmScheduler"/>.</summary>
 public sealed record DdpmSchedulerOptions : NoiseSchedulerOptions
 {
-    /// <summary>Makes the default options.</summary>
+    /// <summary>Initializes options with their defaults.</summary>
     public DdpmSchedulerOptions()
         : base(TimestepSpacing.Leading)
     {

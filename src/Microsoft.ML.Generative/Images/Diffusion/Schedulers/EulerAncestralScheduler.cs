@@ -7,7 +7,7 @@ namespace Microsoft.ML.Generative.Schedulers;
 /// <summary>Options of <see cref="EulerAncestralScheduler"/>.</summary>
 public sealed record EulerAncestralSchedulerOptions : NoiseSchedulerOptions
 {
-    /// <summary>Makes the default options.</summary>
+    /// <summary>Initializes options with their defaults.</summary>
     public EulerAncestralSchedulerOptions()
         : base(TimestepSpacing.Linspace)
     {

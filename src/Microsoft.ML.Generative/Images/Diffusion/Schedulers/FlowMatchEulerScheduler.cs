@@ -9,7 +9,7 @@ namespace Microsoft.ML.Generative.Schedulers;
 /// <summary>Options of <see cref="FlowMatchEulerScheduler"/>.</summary>
 public sealed record FlowMatchEulerSchedulerOptions : NoiseSchedulerOptions
 {
-    /// <summary>Makes the default options.</summary>
+    /// <summary>Initializes options with their defaults.</summary>
     public FlowMatchEulerSchedulerOptions()
         : base(TimestepSpacing.Linspace)
     {

@@ -9,7 +9,7 @@ namespace Microsoft.ML.Generative.Schedulers;
 /// <summary>Options of <see cref="HeunScheduler"/>. In diffusers' configurations β goes from 0.00085 to 0.012 where nothing else is said.</summary>
 public sealed record HeunSchedulerOptions : SigmaSchedulerOptions
 {
-    /// <summary>Makes the default options.</summary>
+    /// <summary>Initializes options with their defaults.</summary>
     public HeunSchedulerOptions()
     {
         Schedule = new NoiseScheduleOptions { BetaStart = 0.00085, BetaEnd = 0.012 };

@@ -8,7 +8,7 @@ namespace Microsoft.ML.Generative.Schedulers;
 /// <summary>Options of <see cref="PndmScheduler"/>.</summary>
 public sealed record PndmSchedulerOptions : NoiseSchedulerOptions
 {
-    /// <summary>Makes the default options.</summary>
+    /// <summary>Initializes options with their defaults.</summary>
     public PndmSchedulerOptions()
         : base(TimestepSpacing.Leading)
     {

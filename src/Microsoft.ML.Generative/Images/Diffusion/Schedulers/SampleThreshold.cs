@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Images.Diffusion.Schedulers;
@@ -13,9 +14,9 @@ internal static class SampleThreshold
         Tensor flat = sample.flatten(1);
         if (flat.dtype is not (ScalarType.Float32 or ScalarType.Float64))
             flat = flat.to(ScalarType.Float32);
-        Tensor limit = flat.abs().quantile(tensor(ratio, flat.dtype, flat.device), 1).clamp(Math.Min(1, highest), highest).view(-1, 1);
+        Tensor limit = flat.abs().quantile(tensor(ratio, flat.dtype, flat.device), 1).Within(Math.Min(1, highest), highest).view(-1, 1);
         return (flat.maximum(-limit).minimum(limit) / limit).view(sample.shape).to(sample.dtype);
     }
 
-    public static Tensor Clip(Tensor sample, double range) => sample.clamp(-range, range);
+    public static Tensor Clip(Tensor sample, double range) => sample.Within(-range, range);
 }
