@@ -64,7 +64,8 @@ internal static class OptionChecks
         where T : struct, Enum
     {
         if (!Enum.IsDefined(value))
-            throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}; expected one of {string.Join(", ", Enum.GetNames<T>())}.");
+            throw new ArgumentOutOfRangeException(
+                name, value, $"{name} is {value}; expected one of {string.Join(", ", Enum.GetNames<T>())}.");
     }
 
     public static void Defined<T>(T? value, [CallerArgumentExpression(nameof(value))] string name = "")

@@ -6,8 +6,8 @@ namespace Microsoft.ML.Generative;
 
 /// <summary>How a conversation becomes the text that a model was trained to go on from.</summary>
 /// <remarks>
-/// A template's own tokens are put in by their ids, and what people say as plain text: a message that reads like such a token does not become one, so nobody
-/// can speak as somebody else.
+/// A template's own tokens are put in by their ids, and what people say as plain text: a message that reads like such a token does not
+/// become one, so nobody can speak as somebody else.
 /// </remarks>
 public sealed class ChatTemplate
 {
@@ -25,7 +25,9 @@ public sealed class ChatTemplate
             prompt.Special("<|im_start|>").Text("assistant\n");
     });
 
-    /// <summary>Llama 2's: <c>[INST] … [/INST]</c>, instructions between <c>&lt;&lt;SYS&gt;&gt;</c> and <c>&lt;&lt;/SYS&gt;&gt;</c>.</summary>
+    /// <summary>
+    /// Llama 2's: <c>[INST] … [/INST]</c>, instructions between <c>&lt;&lt;SYS&gt;&gt;</c> and <c>&lt;&lt;/SYS&gt;&gt;</c>.
+    /// </summary>
     public static ChatTemplate Llama2 { get; } = new("Llama2", "</s>", [], (conversation, prompt) =>
     {
         string system = conversation.Instructions is { } instructions ? $"<<SYS>>\n{instructions}\n<</SYS>>\n\n" : "";
@@ -73,7 +75,9 @@ public sealed class ChatTemplate
             prompt.Text("<|assistant|>\n");
     });
 
-    /// <summary>For models that were trained on none: <c>User: … Assistant:</c>, a line each. The answer ends where the model speaks for the user.</summary>
+    /// <summary>
+    /// For models that were trained on none: <c>User: … Assistant:</c>, a line each. The answer ends where the model speaks for the user.
+    /// </summary>
     public static ChatTemplate Plain { get; } = new("Plain", null, ["\nUser:", "\nSystem:"], (conversation, prompt) =>
     {
         // An answer ends where somebody else is about to speak, or with the text.

@@ -3,7 +3,9 @@ using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Text.Chat;
 
-/// <summary>Conversations as data sets have them: <c>[{"role": "user", "content": "…"}, …]</c>, or an object with such <c>messages</c>.</summary>
+/// <summary>
+/// Conversations as data sets have them: <c>[{"role": "user", "content": "…"}, …]</c>, or an object with such <c>messages</c>.
+/// </summary>
 internal static class ConversationJson
 {
     private static readonly string[] _roles = [Conversation.System, Conversation.User, Conversation.Assistant];

@@ -60,7 +60,9 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
     public int[] EncodePrompt(string text, string column, long row) => TextColumns.Guard<int[]>(column, row, () => EncodePrompt(text));
 
     /// <summary>What a text goes on from: its beginning, where documents have one or the text is empty, and the text.</summary>
-    /// <exception cref="ArgumentException">The text has characters that the tokenizer does not know, or is empty and no token begins a text.</exception>
+    /// <exception cref="ArgumentException">
+    /// The text has characters that the tokenizer does not know, or is empty and no token begins a text.
+    /// </exception>
     public int[] EncodePrompt(string text)
     {
         IReadOnlyList<int> ids = Encode(text);

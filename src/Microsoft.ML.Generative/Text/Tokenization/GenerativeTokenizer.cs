@@ -38,7 +38,8 @@ public sealed class GenerativeTokenizer : Tokenizer
         _firstTexts = new Lazy<TokenTexts>(() => new TokenTexts(Decoder, VocabularySize, isFirst: true));
         SpecialTokens = new SpecialTokenIds(
             Find(config.BosToken, TokenizerConfig.BosName), Find(config.EosToken, TokenizerConfig.EosName),
-            config.UnkToken is null ? pipeline.UnknownId : Find(config.UnkToken, TokenizerConfig.UnkName), Find(config.PadToken, TokenizerConfig.PadName));
+            config.UnkToken is null ? pipeline.UnknownId : Find(config.UnkToken, TokenizerConfig.UnkName),
+            Find(config.PadToken, TokenizerConfig.PadName));
     }
 
     /// <summary>The number of ids: the highest id that a token has, and one.</summary>
@@ -162,24 +163,28 @@ public sealed class GenerativeTokenizer : Tokenizer
             tokens[i] = new EncodedToken(sink.Ids[i], _pipeline.Find(sink.Ids[i])!.Value.Token, new Range(start, end));
         }
 
-        return new EncodeResults<EncodedToken> { Tokens = tokens, NormalizedText = normalized, CharsConsumed = sink.IsFull ? sink.Consumed : normalized.Length };
+        return Results(tokens, sink, normalized);
     }
 
     /// <inheritdoc/>
     protected override EncodeResults<int> EncodeToIds(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings)
     {
         TokenSink sink = Encode(text ?? textSpan.ToString(), settings, withPlaces: false, out string normalized);
-        return new EncodeResults<int> { Tokens = sink.Ids, NormalizedText = normalized, CharsConsumed = sink.IsFull ? sink.Consumed : normalized.Length };
+        return Results(sink.Ids, sink, normalized);
     }
 
     /// <inheritdoc/>
     protected override int CountTokens(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings) =>
         Encode(text ?? textSpan.ToString(), settings, withPlaces: false, out _).Ids.Count;
 
+    private static EncodeResults<T> Results<T>(IReadOnlyList<T> tokens, TokenSink sink, string normalized) =>
+        new() { Tokens = tokens, NormalizedText = normalized, CharsConsumed = sink.IsFull ? sink.Consumed : normalized.Length };
+
     private TokenSink Encode(string text, EncodeSettings settings, bool withPlaces, out string normalized)
     {
         if (settings.MaxTokenCount <= 0)
-            throw new ArgumentOutOfRangeException(nameof(settings), settings.MaxTokenCount, $"MaxTokenCount is {settings.MaxTokenCount}; expected 1 or more.");
+            throw new ArgumentOutOfRangeException(
+                nameof(settings), settings.MaxTokenCount, $"MaxTokenCount is {settings.MaxTokenCount}; expected 1 or more.");
         var sink = new TokenSink(settings.MaxTokenCount, withPlaces);
         normalized = _pipeline.Encode(text, sink, new PipelineSettings
         {
@@ -191,5 +196,6 @@ public sealed class GenerativeTokenizer : Tokenizer
     }
 
     private int? Find(string? token, string name) => token is null ? null
-        : _pipeline.IdOf(token) ?? throw new InvalidDataException($"The {name} of the tokenizer is {Quoted.Text(token)}, which its vocabulary lacks.");
+        : _pipeline.IdOf(token)
+            ?? throw new InvalidDataException($"The {name} of the tokenizer is {Quoted.Text(token)}, which its vocabulary lacks.");
 }

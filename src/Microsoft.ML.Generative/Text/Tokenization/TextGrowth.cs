@@ -22,7 +22,8 @@ internal static class TextGrowth
         changed.Length <= (long)MaxFactor * originalLength + MaxAdded
             ? changed
             : throw new InvalidOperationException(
-                $"The tokenizer makes {changed.Length} characters of {originalLength}; at most {MaxFactor} times as many and {MaxAdded} are allowed.");
+                $"The tokenizer makes {changed.Length} characters of {originalLength}; at most {MaxFactor} times as many and {MaxAdded} "
+                + "are allowed.");
 
     /// <exception cref="InvalidDataException">It is too long.</exception>
     public static string Content(JsonMembers members, string name)

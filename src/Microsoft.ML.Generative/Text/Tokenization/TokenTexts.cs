@@ -18,8 +18,11 @@ internal sealed class TokenTexts
     public TokenTexts(TokenDecoder decoder, int vocabularySize, bool isFirst)
     {
         if (isFirst && decoder.StripStart is { Count: > 0, Character: not (' ' or '\n' or '\r' or '\t') })
-            throw new NotSupportedException($"The tokenizer takes '{decoder.StripStart.Character}' from a text's beginning, so that the text would not be the JSON that was written.");
-        All = new TokenTable([.. Enumerable.Range(0, vocabularySize).Select(id => decoder.IsSpecial(id) ? [] : decoder.BytesOf(id, isFirst))]);
+            throw new NotSupportedException(
+                $"The tokenizer takes '{decoder.StripStart.Character}' from a text's beginning, so that the text would not be the JSON "
+                + "that was written.");
+        All = new TokenTable(
+            [.. Enumerable.Range(0, vocabularySize).Select(id => decoder.IsSpecial(id) ? [] : decoder.BytesOf(id, isFirst))]);
         Others = All.Where(bytes => PlainCharacters(bytes) == 0);
         _plainCharacters = [.. Enumerable.Range(0, vocabularySize).Select(id => PlainCharacters(All.BytesOf(id)))];
         _plainMask = Array.ConvertAll(_plainCharacters, count => count > 0 ? 0 : float.NegativeInfinity);

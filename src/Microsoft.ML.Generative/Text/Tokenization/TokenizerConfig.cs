@@ -1,5 +1,5 @@
-using System.Text.Encodings.Web;
 using System.Text.Json;
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Text.Tokenization.Formats;
 
 namespace Microsoft.ML.Generative.Text.Tokenization;
@@ -44,12 +44,13 @@ internal sealed record TokenizerConfig
     public byte[] Write()
     {
         using var buffer = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (var writer = new Utf8JsonWriter(buffer, IndentedJson.Options))
         {
             writer.WriteStartObject();
             writer.WriteString("tokenizer_class", "PreTrainedTokenizerFast");
             writer.WriteBoolean("clean_up_tokenization_spaces", false);
-            foreach (var (name, value) in new[] { (BosName, BosToken), (EosName, EosToken), (UnkName, UnkToken), (PadName, PadToken), (ChatTemplateName, ChatTemplate) })
+            foreach (var (name, value) in ((string, string?)[])[
+                (BosName, BosToken), (EosName, EosToken), (UnkName, UnkToken), (PadName, PadToken), (ChatTemplateName, ChatTemplate)])
             {
                 if (value is not null)
                     writer.WriteString(name, value);

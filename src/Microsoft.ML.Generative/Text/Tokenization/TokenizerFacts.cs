@@ -11,17 +11,24 @@ internal sealed record TokenizerFacts(int? VocabularySize, SpecialTokenIds Speci
     public static TokenizerFacts Of(Tokenizer tokenizer) => tokenizer switch
     {
         GenerativeTokenizer own => new(own.VocabularySize, own.SpecialTokens),
-        BpeTokenizer bpe => new(Size(bpe.Vocabulary, bpe.SpecialTokens), new SpecialTokenIds(Bos: IdOf(bpe, bpe.BeginningOfSentenceToken), Unk: IdOf(bpe, bpe.UnknownToken))),
+        BpeTokenizer bpe => new(
+            Size(bpe.Vocabulary, bpe.SpecialTokens),
+            new SpecialTokenIds(Bos: IdOf(bpe, bpe.BeginningOfSentenceToken), Unk: IdOf(bpe, bpe.UnknownToken))),
         CodeGenTokenizer codeGen => new(
-            Size(codeGen.Vocabulary, codeGen.SpecialTokens), new SpecialTokenIds(codeGen.BeginningOfSentenceId, codeGen.EndOfSentenceId, codeGen.UnknownTokenId)),
+            Size(codeGen.Vocabulary, codeGen.SpecialTokens),
+            new SpecialTokenIds(codeGen.BeginningOfSentenceId, codeGen.EndOfSentenceId, codeGen.UnknownTokenId)),
         SentencePieceTokenizer pieces => new(
-            Size(pieces.Vocabulary, pieces.SpecialTokens), new SpecialTokenIds(Taken(pieces.BeginningOfSentenceId), Taken(pieces.EndOfSentenceId), Taken(pieces.UnknownId))),
+            Size(pieces.Vocabulary, pieces.SpecialTokens),
+            new SpecialTokenIds(Taken(pieces.BeginningOfSentenceId), Taken(pieces.EndOfSentenceId), Taken(pieces.UnknownId))),
         EnglishRobertaTokenizer roberta => new(Size(roberta.Vocabulary, null), new SpecialTokenIds(Pad: Taken(roberta.PadIndex))),
         _ => new(null, SpecialTokenIds.None),
     };
 
     private static int? IdOf(BpeTokenizer bpe, string? token) =>
-        token is null ? null : bpe.SpecialTokens?.TryGetValue(token, out int special) == true ? special : bpe.Vocabulary.TryGetValue(token, out int id) ? id : null;
+        token is null ? null
+        : bpe.SpecialTokens?.TryGetValue(token, out int special) == true ? special
+        : bpe.Vocabulary.TryGetValue(token, out int id) ? id
+        : null;
 
     private static int? Taken(int id) => id >= 0 ? id : null;
 

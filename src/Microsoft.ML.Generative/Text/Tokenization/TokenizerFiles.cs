@@ -33,8 +33,9 @@ internal static class TokenizerFiles
         if (tokenizer is not GenerativeTokenizer own)
         {
             throw new NotSupportedException(
-                $"A tokenizer of the type {tokenizer.GetType().FullName} cannot be saved. Those that {nameof(GenerativeTokenizers)} makes can be: "
-                + $"{nameof(GenerativeTokenizers)}.{nameof(GenerativeTokenizers.FromFolder)} and {nameof(GenerativeTokenizers.FromFile)} read the usual files.");
+                $"A tokenizer of the type {tokenizer.GetType().FullName} cannot be saved; those that {nameof(GenerativeTokenizers)} makes "
+                + $"can be. {nameof(GenerativeTokenizers)}.{nameof(GenerativeTokenizers.FromFolder)} and "
+                + $"{nameof(GenerativeTokenizers.FromFile)} read the usual files.");
         }
 
         return new SortedDictionary<string, byte[]>(StringComparer.Ordinal)
@@ -76,7 +77,8 @@ internal static class TokenizerFiles
     /// <exception cref="InvalidDataException">A file is missing, too large or not valid, or asks for what is not supported.</exception>
     public static GenerativeTokenizer Load(IReadOnlyDictionary<string, byte[]> files)
     {
-        byte[] json = files.GetValueOrDefault(TokenizerName) ?? throw new InvalidDataException($"The tokenizer's file '{TokenizerName}' is missing.");
+        byte[] json = files.GetValueOrDefault(TokenizerName)
+            ?? throw new InvalidDataException($"The tokenizer's file '{TokenizerName}' is missing.");
         var config = TokenizerConfig.Empty;
         if (files.TryGetValue(ConfigName, out byte[]? bytes))
         {
@@ -95,7 +97,9 @@ internal static class TokenizerFiles
         return new GenerativeTokenizer(TokenizerJson.Read(document.RootElement), config, json);
     }
 
-    /// <summary>SHA-256, in hexadecimal, of the files: the same for tokenizers that do the same. Null for a type that is not known here.</summary>
+    /// <summary>
+    /// SHA-256, in hexadecimal, of the files: the same for tokenizers that do the same. Null for a type that is not known here.
+    /// </summary>
     public static string? Fingerprint(Tokenizer tokenizer)
     {
         if (tokenizer is not GenerativeTokenizer)

@@ -65,7 +65,8 @@ internal sealed class TokenizerPipeline
         }
 
         _inText = new AddedTokenFinder(added.Where(t => !t.IsNormalized).Select(t => (t.Content, t)));
-        _inNormalizedText = new AddedTokenFinder(added.Where(t => t.IsNormalized).Select(t => (normalizer?.Normalize(t.Content) ?? t.Content, t)));
+        _inNormalizedText = new AddedTokenFinder(
+            added.Where(t => t.IsNormalized).Select(t => (normalizer?.Normalize(t.Content) ?? t.Content, t)));
         Decoder = new TokenDecoder(decoder, Find, Size);
     }
 

@@ -5,11 +5,11 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Schedulers;
 
 /// <summary>The tables of a diffusion process, by timestep, in Float32.</summary>
-/// <remarks>Computed in the order and the types of diffusers, so that samplers come to the same numbers.</remarks>
+/// <remarks>Computed in the order and the types of diffusers, so that samplers have the same results.</remarks>
 /// <example>
 /// <code>
 /// var schedule = new NoiseSchedule(new NoiseScheduleOptions { BetaSchedule = NoiseScheduleKind.Cosine });
-/// double signal = Math.Sqrt(schedule.AlphasCumulative[500]);   // what is left of an image half-way
+/// double signal = Math.Sqrt(schedule.AlphasCumulative[500]);   // the factor of an image half-way
 /// </code>
 /// </example>
 public sealed class NoiseSchedule

@@ -3,11 +3,11 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Images.Diffusion.Schedulers;
 
-/// <summary>What keeps a predicted image within what images can be.</summary>
+/// <summary>Bounds for predicted images.</summary>
 internal static class SampleThreshold
 {
     /// <summary>
-    /// Dynamic thresholding (Saharia et al. 2022, section 2.3): values beyond a quantile of the image's own are cut off, and the rest is scaled to −1..1.
+    /// Dynamic thresholding (Saharia et al. 2022, section 2.3): values beyond a quantile of the image's own are clipped, and the image is scaled to −1..1.
     /// </summary>
     public static Tensor Dynamic(Tensor sample, double ratio, double highest)
     {

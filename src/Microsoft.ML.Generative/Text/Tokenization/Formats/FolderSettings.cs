@@ -56,7 +56,8 @@ internal sealed record FolderSettings
         if (TokenizerClass is not null && !supported.Contains(TokenizerClass))
         {
             throw new InvalidDataException(
-                $"The folder's tokenizer has the class {TokenizerClass}, which is not supported with '{file}'; supported are {string.Join(", ", supported!)}. "
+                $"The folder's tokenizer has the class {TokenizerClass}, which is not supported with '{file}'; supported are "
+                + $"{string.Join(", ", supported!)}. "
                 + $"With a {TokenizerFiles.TokenizerName} in the folder, the class does not matter.");
         }
     }

@@ -59,10 +59,12 @@ internal static class SentencePieceFile
     {
         string? unsupported = model switch
         {
-            { ModelType: not (SentencePieceModel.Unigram or SentencePieceModel.BytePairs) } => $"is of the type {model.ModelType}; supported are 1 (unigram) and 2 (byte pairs)",
+            { ModelType: not (SentencePieceModel.Unigram or SentencePieceModel.BytePairs) } =>
+                $"is of the type {model.ModelType}; supported are 1 (unigram) and 2 (byte pairs)",
             { WhitespaceAsSuffix: true } => "has spaces behind words (treat_whitespace_as_suffix), which is not supported",
             { EscapeWhitespace: false } => "keeps spaces as they are (escape_whitespaces is false), which is not supported",
-            { AddDummyPrefix: true } or { RemoveExtraWhitespace: true } when model.Pieces.Exists(piece => piece.Kind == PieceKind.UserDefined) =>
+            { AddDummyPrefix: true } or { RemoveExtraWhitespace: true }
+                when model.Pieces.Exists(piece => piece.Kind == PieceKind.UserDefined) =>
                 "has pieces of the user's together with add_dummy_prefix or remove_extra_whitespaces, which is not supported",
             _ when model.Pieces.Exists(piece => piece.Kind == PieceKind.Unused) => "has unused pieces, which is not supported",
             _ when model.Pieces.Exists(piece => !float.IsFinite(piece.Score)) => "has a piece without a finite score",

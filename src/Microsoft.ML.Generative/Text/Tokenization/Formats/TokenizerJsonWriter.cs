@@ -1,5 +1,5 @@
-using System.Text.Encodings.Web;
 using System.Text.Json;
+using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
@@ -25,7 +25,7 @@ internal static class TokenizerJsonWriter
     public static byte[] Write(TokenizerParts parts)
     {
         using var buffer = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (var writer = new Utf8JsonWriter(buffer, IndentedJson.Options))
         {
             writer.WriteStartObject();
             writer.WriteString("version", "1.0");

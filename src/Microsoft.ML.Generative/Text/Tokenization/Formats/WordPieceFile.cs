@@ -45,7 +45,9 @@ internal static class WordPieceFile
         (string, int)? after = tokens.TryGetValue(End, out int end) ? (End, end) : null;
         byte[] json = TokenizerJsonWriter.Write(new TokenizerParts
         {
-            AddedTokens = settings.Added.Count > 0 ? settings.Added : [.. new[] { Padding, Unknown, Begin, End, Mask }.Select(Special).OfType<AddedToken>()],
+            AddedTokens = settings.Added.Count > 0
+                ? settings.Added
+                : [.. new[] { Padding, Unknown, Begin, End, Mask }.Select(Special).OfType<AddedToken>()],
             Normalizer = writer =>
             {
                 writer.WriteString("type", "BertNormalizer");

@@ -53,7 +53,9 @@ internal sealed class BytePairModel : TokenModel
         foreach (TokenMerge merge in merges)
         {
             if (!merge.Right.StartsWith(settings.Prefix, StringComparison.Ordinal))
-                throw new InvalidDataException($"The merge of {Quoted.Text(merge.Left)} and {Quoted.Text(merge.Right)} lacks the prefix {Quoted.Text(settings.Prefix)}.");
+                throw new InvalidDataException(
+                    $"The merge of {Quoted.Text(merge.Left)} and {Quoted.Text(merge.Right)} lacks the prefix "
+                    + $"{Quoted.Text(settings.Prefix)}.");
             string merged = merge.Left + merge.Right[settings.Prefix.Length..];
             // A merge that is there twice has its last rank, as in Hugging Face's tokenizers.
             _merges[(Known(merge.Left, merge), Known(merge.Right, merge))] = (merge.Rank, Known(merged, merge));
@@ -66,7 +68,8 @@ internal sealed class BytePairModel : TokenModel
 
     public override int? UnknownId { get; }
 
-    protected override int IndependentLength(ReadOnlySpan<char> piece) => _wordStart is { } space ? WordBoundary.Length(piece, space) : piece.Length;
+    protected override int IndependentLength(ReadOnlySpan<char> piece) =>
+        _wordStart is { } space ? WordBoundary.Length(piece, space) : piece.Length;
 
     protected override void Tokenize(ReadOnlySpan<char> piece, List<PlacedToken> tokens)
     {
@@ -88,7 +91,9 @@ internal sealed class BytePairModel : TokenModel
     }
 
     private int Known(string token, TokenMerge merge) => Vocabulary.IdOf(token)
-        ?? throw new InvalidDataException($"The vocabulary lacks {Quoted.Text(token)}, which the merge of {Quoted.Text(merge.Left)} and {Quoted.Text(merge.Right)} needs.");
+        ?? throw new InvalidDataException(
+            $"The vocabulary lacks {Quoted.Text(token)}, which the merge of {Quoted.Text(merge.Left)} and {Quoted.Text(merge.Right)} "
+            + "needs.");
 
     private void AddSymbols(ReadOnlySpan<char> piece, List<PlacedToken> tokens)
     {
@@ -171,7 +176,8 @@ internal sealed class BytePairModel : TokenModel
                 int left = entry.Position;
                 int right = next[left];
                 // Out of date: one of the two has been merged with another meanwhile.
-                if (tokens[left].Id < 0 || right < 0 || !_merges.TryGetValue((tokens[left].Id, tokens[right].Id), out var merge) || merge.Id != entry.Id)
+                if (tokens[left].Id < 0 || right < 0 || !_merges.TryGetValue((tokens[left].Id, tokens[right].Id), out var merge)
+                    || merge.Id != entry.Id)
                     continue;
 
                 tokens[left] = new PlacedToken(merge.Id, tokens[left].Start, Math.Max(tokens[left].End, tokens[right].End));
@@ -196,7 +202,8 @@ internal sealed class BytePairModel : TokenModel
         tokens.RemoveAll(token => token.Id < 0);
     }
 
-    private void Enqueue(PriorityQueue<(int Position, int Id), (int Rank, int Position)> queue, List<PlacedToken> tokens, int left, int right)
+    private void Enqueue(
+        PriorityQueue<(int Position, int Id), (int Rank, int Position)> queue, List<PlacedToken> tokens, int left, int right)
     {
         if (_merges.TryGetValue((tokens[left].Id, tokens[right].Id), out var merge))
             queue.Enqueue((left, merge.Id), (merge.Rank, left));

@@ -31,7 +31,8 @@ internal sealed class UnigramModel : TokenModel
         UnknownId = unknownId;
         _scores = [.. pieces.Select(piece => double.IsFinite(piece.Score)
             ? piece.Score
-            : throw new InvalidDataException($"The token {Quoted.Text(piece.Token)} has the score {piece.Score}; expected a finite number."))];
+            : throw new InvalidDataException(
+                $"The token {Quoted.Text(piece.Token)} has the score {piece.Score}; expected a finite number."))];
         _unknownScore = _scores.DefaultIfEmpty().Min() - UnknownPenalty;
 
         _byteTokens = byteFallback ? ByteTokens.Find(Vocabulary) : null;
@@ -50,7 +51,8 @@ internal sealed class UnigramModel : TokenModel
 
     public override int? UnknownId { get; }
 
-    protected override int IndependentLength(ReadOnlySpan<char> piece) => _wordStart is { } space ? WordBoundary.Length(piece, space) : piece.Length;
+    protected override int IndependentLength(ReadOnlySpan<char> piece) =>
+        _wordStart is { } space ? WordBoundary.Length(piece, space) : piece.Length;
 
     protected override void Tokenize(ReadOnlySpan<char> piece, List<PlacedToken> tokens)
     {

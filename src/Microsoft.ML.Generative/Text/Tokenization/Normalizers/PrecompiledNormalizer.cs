@@ -29,7 +29,8 @@ internal sealed class PrecompiledNormalizer : TextNormalizer
         {
             int length = _replacements.AsSpan(start).IndexOf((byte)0);
             if (length > TextGrowth.MaxContent)
-                throw new InvalidDataException($"The table has a replacement of {length} bytes; at most {TextGrowth.MaxContent} are allowed.");
+                throw new InvalidDataException(
+                    $"The table has a replacement of {length} bytes; at most {TextGrowth.MaxContent} are allowed.");
             start += length + 1;
         }
     }

@@ -38,7 +38,8 @@ internal sealed class BertNormalizer(bool cleanText, bool separateIdeographs, bo
 
     private static string Clean(string text)
     {
-        text = RuneText.Where(text, rune => rune.Value is '\t' or '\n' or '\r' || !(rune.Value is 0 or 0xFFFD || CharacterKinds.IsOther(rune)));
+        text = RuneText.Where(
+            text, rune => rune.Value is '\t' or '\n' or '\r' || !(rune.Value is 0 or 0xFFFD || CharacterKinds.IsOther(rune)));
         return string.Create(text.Length, text, static (characters, source) =>
         {
             for (int i = 0; i < source.Length; i++)

@@ -183,11 +183,14 @@ internal sealed class BytePairTrainer
         if (endOfText is not null)
         {
             if (!vocabulary.TryAdd(endOfText, vocabulary.Count))
-                throw new ArgumentException($"{nameof(BytePairEncodingOptions.EndOfTextToken)} is {Quoted.Text(endOfText)}, which the texts made a token of their own.");
+                throw new ArgumentException(
+                    $"{nameof(BytePairEncodingOptions.EndOfTextToken)} is {Quoted.Text(endOfText)}, which the texts made a token of "
+                    + "their own.");
             added.Add(new AddedToken(vocabulary[endOfText], endOfText, IsSpecial: true));
         }
 
-        return Gpt2Files.Create(vocabulary, _merges, new Gpt2Files.Settings(), added, new TokenizerConfig { BosToken = endOfText, EosToken = endOfText });
+        return Gpt2Files.Create(
+            vocabulary, _merges, new Gpt2Files.Settings(), added, new TokenizerConfig { BosToken = endOfText, EosToken = endOfText });
     }
 
     private sealed class Pair
