@@ -13,10 +13,10 @@ namespace Microsoft.ML.Generative.Flows;
 /// </summary>
 internal sealed class ConvolutionalConditioner : Module<Tensor, Tensor?, Tensor>
 {
-    private readonly Module<Tensor, Tensor> first;
-    private readonly Module<Tensor, Tensor>? label;
-    private readonly Module<Tensor, Tensor> second;
-    private readonly Module<Tensor, Tensor> third;
+    private readonly Conv2d first;
+    private readonly Linear? label;
+    private readonly Conv2d second;
+    private readonly Conv2d third;
 
     private readonly ImageShape _shape;
     private readonly int _cell;
@@ -31,11 +31,11 @@ internal sealed class ConvolutionalConditioner : Module<Tensor, Tensor?, Tensor>
         _shape = shape;
         _cell = 1 << scale;
         long values = (long)shape.Channels * _cell * _cell;
-        first = Layer.Conv2d(values, channels, 3, padding: 1);
+        first = new Conv2d(values, channels, 3, padding: 1);
         if (labelCount > 0)
-            label = Layer.Linear(labelCount, channels, hasBias: false);
-        second = Layer.Conv2d(channels, channels, 1);
-        third = Layer.Conv2d(channels, 2 * values, 3, padding: 1);
+            label = new Linear(labelCount, channels, hasBias: false);
+        second = new Conv2d(channels, channels, 1);
+        third = new Conv2d(channels, 2 * values, 3, padding: 1);
         foreach (TorchSharp.Modules.Parameter parameter in third.parameters())
             init.zeros_(parameter);
         RegisterComponents();

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
-using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative.Flows;
@@ -9,6 +9,9 @@ namespace Microsoft.ML.Generative.Flows;
 /// <summary>A normalizing flow without its weights.</summary>
 internal sealed record FlowDefinition(FlowArchitecture Architecture, FlowColumns Columns, FlowDefaults Defaults) : IModelDefinition<FlowNetwork>, IReadsOldFormats<FlowDefinition>
 {
+    [JsonIgnore]
+    public ConditionSet Conditions => Columns.Conditions(Architecture.LabelCount);
+
     [JsonIgnore]
     public long WeightBytes => checked(sizeof(float) * FlowNetwork.CountElements(Architecture));
 
@@ -21,7 +24,7 @@ internal sealed record FlowDefinition(FlowArchitecture Architecture, FlowColumns
         Architecture.Validate();
         Columns.Validate();
         Defaults.Validate();
-        LabelCounts.CheckColumn(Architecture.LabelCount, Columns.Label);
+        _ = Conditions;
         _ = WeightBytes;
     }
 }
@@ -44,6 +47,10 @@ internal sealed record FlowColumns
         Latent = options.LatentColumnName,
         NegativeLogDensity = options.NegativeLogDensityColumnName,
     };
+
+    /// <summary>The model's conditions, in these columns.</summary>
+    /// <exception cref="ArgumentException">There are classes without a column, or a column without classes.</exception>
+    public ConditionSet Conditions(int labelCount) => new(LabelCondition.Create(Label, labelCount));
 
     /// <exception cref="ArgumentException">A name is empty, or two outputs have the same.</exception>
     public void Validate()

@@ -78,7 +78,7 @@ public sealed class FlowEstimator : IEstimator<FlowTransformer>
             RowStatistics.Standardize(
                 trainer.Run, data.Rows.Batches(_options.BatchSize, shuffle: false, trainer.Seed, trainer.Device), network, architecture);
             var phase = new TrainingPhase(trainer.Prepare("flow", network), data.Batches, new FlowObjective(network, architecture).Losses);
-            trainer.Train([phase], data.ValidationBatches, FlowPreview.Open(trainer.Run, network, architecture));
+            trainer.Train([phase], data.ValidationBatches, FlowPreview.Open(trainer.Run, network, definition));
             return new FlowTransformer(_host, definition, network, trainer.Device);
         });
     }

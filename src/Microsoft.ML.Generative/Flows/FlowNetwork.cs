@@ -1,7 +1,7 @@
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Generative.Flows;
 
@@ -76,5 +76,5 @@ internal sealed class FlowNetwork : nn.Module
         latent.square().sum(1).Times(0.5).Plus(0.5 * Math.Log(2 * Math.PI) * latent.size(1)) - logDeterminant;
 
     // [batch, labels], one-hot.
-    private Tensor? Classes(Tensor? labels, ScalarType type) => _architecture.LabelCount == 0 ? null : F.one_hot(labels!, _architecture.LabelCount).to(type);
+    private Tensor? Classes(Tensor? labels, ScalarType type) => _architecture.LabelCount == 0 ? null : LabelCondition.OneHot(labels!, _architecture.LabelCount, type);
 }

@@ -12,26 +12,26 @@ internal sealed class FlowPreview : ITrainingPreview
     private const int SamplesInRow = 8;
 
     private readonly FlowNetwork _network;
-    private readonly FlowArchitecture _architecture;
+    private readonly FlowDefinition _definition;
     private readonly ImageShape _shape;
     private readonly torch.Device _device;
 
-    private FlowPreview(FlowNetwork network, FlowArchitecture architecture, ImageShape shape, torch.Device device)
+    private FlowPreview(FlowNetwork network, FlowDefinition definition, ImageShape shape, torch.Device device)
     {
         _network = network;
-        _architecture = architecture;
+        _definition = definition;
         _shape = shape;
         _device = device;
     }
 
     /// <summary>The images, or <see langword="null"/> if none are wanted or rows are none.</summary>
-    public static FlowPreview? Open(TrainingRun run, FlowNetwork network, FlowArchitecture architecture) =>
-        run.Options.WritesPreviews && architecture.Row.Image is { } shape ? new FlowPreview(network, architecture, shape, run.Device) : null;
+    public static FlowPreview? Open(TrainingRun run, FlowNetwork network, FlowDefinition definition) =>
+        run.Options.WritesPreviews && definition.Architecture.Row.Image is { } shape ? new FlowPreview(network, definition, shape, run.Device) : null;
 
     public IReadOnlyList<PreviewItem> Make(torch.Generator generator)
     {
-        torch.Tensor z = torch.randn([Samples, _architecture.Row.Size], generator: generator).to(_device);
-        torch.Tensor? classes = _architecture.LabelCount == 0 ? null : torch.arange(Samples, torch.int64, _device).remainder(_architecture.LabelCount);
+        torch.Tensor z = torch.randn([Samples, _shape.Size], generator: generator).to(_device);
+        torch.Tensor? classes = _definition.Conditions.Label?.InTurn(Samples, _device);
         torch.Tensor samples = _network.Decode(z, classes).view(Samples, _shape.Channels, _shape.Height, _shape.Width);
         return [new ImagePreview("samples", samples, SamplesInRow)];
     }

@@ -3,6 +3,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Flows;
@@ -123,7 +124,7 @@ public sealed class FlowTransformer : BatchTransformer
     internal static TensorColumn[] InputTensors(DataViewSchema schema, FlowArchitecture architecture, FlowColumns columns)
     {
         TensorColumn values = TensorColumn.Features(schema, columns.Input, architecture.Row.Image, architecture.RangeOfValues());
-        return columns.Label is { } label ? [values, TensorColumn.Label(schema, label, architecture.LabelCount)] : [values];
+        return [values, .. columns.Conditions(architecture.LabelCount).OpenColumns(schema)];
     }
 
     internal static OutputColumn[] OutputColumns(FlowColumns columns) =>
@@ -174,12 +175,13 @@ public sealed class FlowTransformer : BatchTransformer
     {
         RowChecks.HasSize(row, RowSize, nameof(row));
         RowChecks.IsWithin(row, Architecture.RangeOfValues(), nameof(row));
-        LabelCounts.Check(label, LabelCount, nameof(label));
+        var request = new ConditionRequest(label);
+        _definition.Conditions.Check(request, 1, nameof(label));
         ThrowIfDisposed();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         torch.Tensor x = torch.tensor(row.ToArray(), [1, RowSize], device: _device);
-        (torch.Tensor latent, torch.Tensor logDeterminant) = _network.Encode(x, LabelsOf(label, 1));
+        (torch.Tensor latent, torch.Tensor logDeterminant) = _network.Encode(x, _definition.Conditions.Encode(request, 0, 1, _device).Labels);
         return (TensorMemory.ToArray<float>(latent), -FlowNetwork.NegativeLogDensity(latent, logDeterminant).ToSingle());
     }
 
@@ -188,15 +190,15 @@ public sealed class FlowTransformer : BatchTransformer
 
     private float[] DecodeValues(float[] latents, int? label)
     {
-        LabelCounts.Check(label, LabelCount, nameof(label));
-        return ComputeRows(latents.Length / RowSize, RowSize, (start, rows) =>
+        int count = latents.Length / RowSize;
+        var request = new ConditionRequest(label);
+        _definition.Conditions.Check(request, count, nameof(label));
+        return ComputeRows(count, RowSize, (start, rows) =>
         {
             torch.Tensor z = torch.tensor(latents.AsSpan(start * RowSize, rows * RowSize).ToArray(), [rows, RowSize], device: _device);
-            return _network.Decode(z, LabelsOf(label, rows));
+            return _network.Decode(z, _definition.Conditions.Encode(request, start, rows, _device).Labels);
         });
     }
-
-    private torch.Tensor? LabelsOf(int? label, long count) => label is { } known ? torch.full([count], known, torch.int64, _device) : null;
 
     private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, _network);
 

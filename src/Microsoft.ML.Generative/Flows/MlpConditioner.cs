@@ -16,12 +16,12 @@ internal sealed class MlpConditioner : Module<Tensor, Tensor?, Tensor>
         int inputs = size + labelCount;
         foreach (int outputs in hiddenSizes)
         {
-            all.Add(Layer.Linear(inputs, outputs));
+            all.Add(new Linear(inputs, outputs));
             all.Add(SiLU());
             inputs = outputs;
         }
 
-        all.Add(Layer.Linear(inputs, 2L * size));
+        all.Add(new Linear(inputs, 2L * size));
         foreach (TorchSharp.Modules.Parameter parameter in all[^1].parameters())
             init.zeros_(parameter);
         layers = Sequential(all);

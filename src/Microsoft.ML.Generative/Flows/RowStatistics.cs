@@ -42,7 +42,7 @@ internal static class RowStatistics
 
         Tensor mean = sum.Times(1.0 / rows);
         Tensor deviation = (squares.Times(1.0 / rows) - mean.square()).Within(0, double.MaxValue).sqrt();
-        Tensor isConstant = deviation.eq(0);
+        Tensor isConstant = deviation.eq(zeros_like(deviation));
         WarnOfConstants(run.Host, isConstant);
         network.Standardization.Set(origin!.Plus(mean), where(isConstant, ones_like(deviation), deviation));
     }
