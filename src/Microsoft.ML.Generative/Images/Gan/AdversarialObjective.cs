@@ -86,8 +86,8 @@ internal sealed class AdversarialObjective(
         Tensor seen = rows;
         if (options.Augmentation != GanAugmentations.None)
             seen = GanAugmentation.Apply(options.Augmentation, seen, options.AdaptiveAugmentation ? discriminator.AugmentationProbability : null, context.Generator);
-        double deviation = options.InstanceNoise * (1 - (context.Step - 1.0) / context.TotalSteps);
-        return deviation > 0 ? seen.Plus(randn(rows.shape, generator: context.Generator).to(context.Device), deviation) : seen;
+        double noise = options.InstanceNoise * ScheduleShapes.LinearDecay((context.Step - 1.0) / context.TotalSteps);
+        return noise > 0 ? seen.Plus(randn(rows.shape, generator: context.Generator).to(context.Device), noise) : seen;
     }
 
     // Karras et al. 2020, section 3.1: p goes up or down by a fixed amount, by the sign of r_t − target.

@@ -34,7 +34,7 @@ internal static class LanguageModelEvaluator
         foreach (string text in TextColumn.Read(data, columnName))
         {
             host.CheckAlive();
-            scores.Add(model.Codec.EncodeDocument(text, columnName, documents), context, step);
+            scores.Add(TextColumns.Guard(columnName, documents, () => model.Codec.EncodeDocument(text)), context, step);
             documents++;
             bytes += Encoding.UTF8.GetByteCount(text);
         }

@@ -133,7 +133,7 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
     {
         IHost host = env.Register(LoaderSignature);
         LanguageModelDefinition definition = ModelFile.LoadDefinition<LanguageModelDefinition>(host, ctx, _format);
-        TextCodec codec = TextCodec.Of(TokenizerFiles.Load(TokenizerFiles.Names.ToDictionary(name => name, name => ReadFile(env, ctx, name))), 0) with { OtherEnds = definition.Defaults.OtherEnds };
+        TextCodec codec = TextCodec.Of(TokenizerFiles.Load(TokenizerFiles.Names.ToDictionary(name => name, name => ReadFile(env, ctx, name)))) with { OtherEnds = definition.Defaults.OtherEnds };
         if (codec.VocabularySize > definition.Architecture.VocabularySize)
             throw new InvalidDataException($"The tokenizer has {codec.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows {definition.Architecture.VocabularySize}.");
         (LanguageModelNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);

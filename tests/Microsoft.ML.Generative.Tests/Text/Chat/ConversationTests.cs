@@ -16,7 +16,7 @@ public sealed class ConversationTests
 
     private static readonly Lazy<TextCodec> _codec = new(() => TextCodec.Of(SpecialTokens.Add(GenerativeTokenizers.TrainBytePairEncoding(
         ["User: Hi!\nAssistant: Hello.\nUser: Who? I.\n", "user\nHi! assistant\nHello. [INST] Who? [/INST] <|user|>\n<|assistant|>\nHello.\nUser:"],
-        new BytePairEncodingOptions { VocabularySize = 320, EndOfTextToken = "<|endoftext|>" }), _special), 0));
+        new BytePairEncodingOptions { VocabularySize = 320, EndOfTextToken = "<|endoftext|>" }), _special)));
 
     // Parts of a whole conversation in turn: what is read, and what has to be written.
     public static TheoryData<string, string[]> Parts => new()
@@ -95,7 +95,7 @@ public sealed class ConversationTests
     public void A_sentence_piece_tokenizer_puts_no_second_space_before_an_answer()
     {
         GenerativeTokenizer tokenizer = GenerativeTokenizers.FromFile(DataFile.Find(Llama)!);
-        (int[] ids, bool[] isAnswer) = ChatTemplate.Llama2.EncodeAnswers(new Conversation(_turns[1..3], wantsAnswer: false), TextCodec.Of(tokenizer, 0));
+        (int[] ids, bool[] isAnswer) = ChatTemplate.Llama2.EncodeAnswers(new Conversation(_turns[1..3], wantsAnswer: false), TextCodec.Of(tokenizer));
         // As of "[INST] Hi! [/INST] Hello. " between its special tokens: ▁Hello . ▁ </s>
         Assert.Equal(["▁Hello", ".", "▁", "</s>"], ids.Where((_, i) => isAnswer[i]).Select(id => tokenizer.TokenOf(id)!));
     }
