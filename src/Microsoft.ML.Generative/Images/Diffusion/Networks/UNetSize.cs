@@ -1,6 +1,6 @@
 namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
 
-/// <summary>How many numbers a U-Net has, without making it.</summary>
+/// <summary>Counts the parameters of a U-Net without making it.</summary>
 internal static class UNetSize
 {
     /// <exception cref="OverflowException">More than can be counted.</exception>

@@ -7,7 +7,7 @@ using Conv2d = Microsoft.ML.Generative.Layers.Conv2d;
 using F = TorchSharp.torch.nn.functional;
 using Linear = Microsoft.ML.Generative.Layers.Linear;
 
-namespace Microsoft.ML.Generative.Images.Classification;
+namespace Microsoft.ML.Generative.Images.Classification.Networks;
 
 /// <summary>
 /// A convolutional classifier: a convolution, stages of blocks of which each later stage halves height and width and doubles the channels, the mean over
@@ -33,7 +33,7 @@ internal sealed class ImageClassifierNetwork : nn.Module
         RegisterComponents();
     }
 
-    /// <summary>How many numbers such a network has, averages of normalizations included, without making it.</summary>
+    /// <summary>Counts the parameters, averages of normalizations included, without making the network.</summary>
     /// <exception cref="OverflowException">More than can be counted.</exception>
     public static long CountParameters(ImageClassifierArchitecture architecture)
     {

@@ -2,7 +2,7 @@ using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative.Images.VqVae;
+namespace Microsoft.ML.Generative.Images.VqVae.Networks;
 
 /// <summary>
 /// Replaces vectors by the nearest ones of a codebook (van den Oord, Vinyals, Kavukcuoglu 2017, eq. 1), which follows them by
@@ -32,7 +32,7 @@ internal sealed class VectorQuantizer : nn.Module
         RegisterComponents();
     }
 
-    /// <summary>How many numbers such a quantizer has.</summary>
+    /// <summary>Counts the elements of its buffers.</summary>
     public static long CountParameters(long codebookSize, long codeSize) => checked(codebookSize * (2 * codeSize + 1));
 
     /// <summary>The vectors of codes: [..] to [.., size].</summary>
@@ -43,8 +43,8 @@ internal sealed class VectorQuantizer : nn.Module
     {
         using IDisposable noGradient = no_grad();
         // |z − e|² without |z|², which is the same for all codes.
-        Tensor squares = codebook.square().sum(1);
-        return addmm(squares, vectors, codebook.t(), beta: 1, alpha: -2).argmin(1);
+        Tensor squares = codebook.square().sum(1); // [codes]
+        return addmm(squares, vectors, codebook.t(), beta: 1, alpha: -2).argmin(1); // [vectors]
     }
 
     /// <summary>The nearest vectors with the gradient of the vectors themselves: q going forward, z going back (section 3.2).</summary>
@@ -87,7 +87,7 @@ internal sealed class VectorQuantizer : nn.Module
     {
         using IDisposable noGradient = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        Tensor chosenBy = codes.unsqueeze(1).eq(TensorFactory.Range(_codebookSize, device: codes.device)).to(vectors.dtype);
+        Tensor chosenBy = codes.unsqueeze(1).eq(TensorFactory.Range(_codebookSize, device: codes.device)).to(vectors.dtype); // [vectors, codes]
         usage.TimesInPlace(decay).PlusInPlace(chosenBy.sum([0]), 1 - decay);
         sums.TimesInPlace(decay).PlusInPlace(chosenBy.t().mm(vectors), 1 - decay);
 
