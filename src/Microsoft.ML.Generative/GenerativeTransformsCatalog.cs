@@ -117,9 +117,9 @@ public sealed class GenerativeTransformsCatalog
     /// <example>
     /// <code>
     /// var mlContext = new MLContext(seed: 1);
-    /// IDataView measurements = mlContext.Data.LoadFromTextFile("measurements.csv", [new("Features", DataKind.Single, 0, 9)], separatorChar: ',');
-    /// FlowTransformer model = mlContext.Transforms.Generative().Flow("Features").Fit(measurements);
-    /// IDataView scored = model.Transform(measurements); // with a column NegativeLogDensity, high for unusual rows
+    /// IDataView parcels = mlContext.Data.LoadFromEnumerable([new { Length = 200f, Weight = 1.9f }, new { Length = 310f, Weight = 3.2f }]); // and many more
+    /// var pipeline = mlContext.Transforms.Concatenate("Features", "Length", "Weight").Append(mlContext.Transforms.Generative().Flow("Features"));
+    /// IDataView scored = pipeline.Fit(parcels).Transform(parcels); // with a column NegativeLogDensity, high for unusual rows
     /// </code>
     /// </example>
     /// <exception cref="ArgumentException">An argument is out of its range.</exception>

@@ -66,5 +66,5 @@ internal sealed record FlowColumns
 internal sealed record FlowDefaults(int TransformBatchSize)
 {
     /// <exception cref="ArgumentException">A value is out of its range.</exception>
-    public void Validate() => OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+    public void Validate() => OptionChecks.RowsAtOnce(TransformBatchSize);
 }

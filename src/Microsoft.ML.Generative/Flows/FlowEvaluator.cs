@@ -17,6 +17,7 @@ internal static class FlowEvaluator
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
+        using IDisposable use = model.Use();
         IHost host = env.Register(nameof(FlowEvaluator));
         using TensorSource source = TensorSource.Read(host, data, model.OpenColumns(data.Schema), TrainingOptions.DefaultRowMemory);
         IBatchSource batches = source.Batches(RowsAtOnce, shuffle: false, 0, model.Device);

@@ -2,7 +2,7 @@ using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>Options of FlowEstimator.</summary>
+/// <summary>Options of <see cref="FlowEstimator"/>.</summary>
 /// <example>
 /// <code>
 /// var flow = mlContext.Transforms.Generative().Flow(new FlowOptions
@@ -117,6 +117,6 @@ public sealed class FlowOptions : ImageTrainingOptions
         OptionChecks.AllAtLeast(HiddenSizes, 1);
         OptionChecks.AtLeast(ConvolutionChannels, 1);
         OptionChecks.Positive(MaxLogScale);
-        OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+        OptionChecks.RowsAtOnce(TransformBatchSize);
     }
 }

@@ -26,7 +26,7 @@ namespace Microsoft.ML.Generative;
 /// mlContext.Model.Save(model, data.Schema, "flow.zip");
 /// </code>
 /// </example>
-public sealed class FlowTransformer : BatchTransformer
+public sealed class FlowTransformer : ITransformer, IDisposable
 {
     internal const string LoaderSignature = "GenerativeFlow";
     private const string GeneratedColumnName = "Generated";
@@ -36,14 +36,15 @@ public sealed class FlowTransformer : BatchTransformer
     private readonly FlowDefinition _definition;
     private readonly FlowNetwork _network;
     private readonly torch.Device _device;
+    private readonly RowEngine _engine;
 
     internal FlowTransformer(IHost host, FlowDefinition definition, FlowNetwork network, torch.Device device)
-        : base(host)
     {
         _definition = definition;
         _network = network;
         _device = device;
         _network.eval();
+        _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, network);
     }
 
     /// <summary>Values in a row, and in its latent vector: channels × height × width for images.</summary>
@@ -51,6 +52,16 @@ public sealed class FlowTransformer : BatchTransformer
 
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
     public int LabelCount => _definition.Architecture.LabelCount;
+
+    bool ITransformer.IsRowToRowMapper => true;
+
+    /// <inheritdoc/>
+    public IDataView Transform(IDataView input) => _engine.Transform(input);
+
+    /// <inheritdoc/>
+    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _engine.GetOutputSchema(inputSchema);
+
+    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
 
     /// <summary>Generates new rows: latent values from N(0, 1), decoded.</summary>
     /// <param name="count">The number of rows.</param>
@@ -65,7 +76,7 @@ public sealed class FlowTransformer : BatchTransformer
         options ??= new FlowGenerateOptions();
         OptionChecks.AtLeast(options.Temperature, 0);
 
-        long seed = SeedSequence.Choose(Host, options.Seed);
+        long seed = SeedSequence.Choose(_engine.Host, options.Seed);
         float[] latents = new float[checked(count * RowSize)];
         for (int i = 0; i < count; i++)
             RowNoise.Fill(latents.AsSpan(i * RowSize, RowSize), new RowRandom(seed, i));
@@ -120,6 +131,8 @@ public sealed class FlowTransformer : BatchTransformer
 
     internal torch.Device Device => _device;
 
+    internal IDisposable Use() => _engine.Use();
+
     /// <summary>The rows, and their labels if there are some.</summary>
     internal static TensorColumn[] InputTensors(DataViewSchema schema, FlowArchitecture architecture, FlowColumns columns)
     {
@@ -140,35 +153,21 @@ public sealed class FlowTransformer : BatchTransformer
             : throw new ArgumentException($"Column '{columns[0].Name}' has {columns[0].Elements} values per row; the model was trained on {RowSize}.");
     }
 
-    private protected override int RowsAtOnce => _definition.Defaults.TransformBatchSize;
-
-    internal override IReadOnlyList<string> InputColumns =>
-        _definition.Columns.Label is { } label ? [_definition.Columns.Input, label] : [_definition.Columns.Input];
-
-    internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
+    private RowMapping Bind(DataViewSchema schema)
     {
-        ThrowIfDisposed();
-        OpenColumns(inputSchema);
-        return
+        TensorInput[] inputs = [.. OpenColumns(schema).Select(column => new TensorInput(column, _device))];
+        (TensorInput x, TensorInput[] conditions) = (inputs[0], inputs[1..]);
+        var encoding = new RowValue<(torch.Tensor Latent, torch.Tensor LogDeterminant)>(rows =>
+            _network.Encode(x.Of(rows), _definition.Conditions.Encode([.. conditions.Select(c => c.Of(rows))], first: 0).Labels));
+        return new RowMapping(inputs,
         [
-            new(_definition.Columns.Latent, new VectorDataViewType(NumberDataViewType.Single, RowSize)),
-            new(_definition.Columns.NegativeLogDensity, NumberDataViewType.Single),
-        ];
-    }
-
-    internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) => new TensorRowBatch(
-        OpenColumns(input.Schema), input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => Compute(rows, activeOutput));
-
-    private List<torch.Tensor> Compute(RowInputs rows, Func<int, bool> active)
-    {
-        ThrowIfDisposed();
-        (torch.Tensor latent, torch.Tensor logDeterminant) = _network.Encode(rows.Batch[0], LabelCount == 0 ? null : rows.Batch[1]);
-        List<torch.Tensor> results = [];
-        if (active(0))
-            results.Add(latent);
-        if (active(1))
-            results.Add(FlowNetwork.NegativeLogDensity(latent, logDeterminant));
-        return results;
+            RowOutput.Numbers(_definition.Columns.Latent, new VectorDataViewType(NumberDataViewType.Single, RowSize), rows => encoding.Of(rows).Latent),
+            RowOutput.Numbers(_definition.Columns.NegativeLogDensity, NumberDataViewType.Single, rows =>
+            {
+                (torch.Tensor latent, torch.Tensor logDeterminant) = encoding.Of(rows);
+                return FlowNetwork.NegativeLogDensity(latent, logDeterminant);
+            }),
+        ]);
     }
 
     private (float[] Latent, double LogDensity) EncodeRow(ReadOnlySpan<float> row, int? label)
@@ -177,7 +176,7 @@ public sealed class FlowTransformer : BatchTransformer
         RowChecks.IsWithin(row, Architecture.RangeOfValues(), nameof(row));
         var request = new ConditionRequest(label);
         _definition.Conditions.Check(request, 1, nameof(label));
-        ThrowIfDisposed();
+        using IDisposable use = Use();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         torch.Tensor x = torch.tensor(row.ToArray(), [1, RowSize], device: _device);
@@ -186,21 +185,26 @@ public sealed class FlowTransformer : BatchTransformer
     }
 
     private MemoryDataView DecodeRows(float[] latents, int? label) =>
-        new(Host, GeneratedColumnName, Architecture.Row.Type, DecodeValues(latents, label));
+        new(_engine.Host, GeneratedColumnName, Architecture.Row.Type, DecodeValues(latents, label));
 
     private float[] DecodeValues(float[] latents, int? label)
     {
         int count = latents.Length / RowSize;
         var request = new ConditionRequest(label);
         _definition.Conditions.Check(request, count, nameof(label));
-        return ComputeRows(count, RowSize, (start, rows) =>
+        using IDisposable use = Use();
+        return RowGeneration.Compute(_engine.Host, count, RowSize, _engine.RowsAtOnce, (start, rows) =>
         {
             torch.Tensor z = torch.tensor(latents.AsSpan(start * RowSize, rows * RowSize).ToArray(), [rows, RowSize], device: _device);
             return _network.Decode(z, _definition.Conditions.Encode(request, start, rows, _device).Labels);
         });
     }
 
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, _network);
+    void ICanSaveModel.Save(ModelSaveContext ctx)
+    {
+        using IDisposable use = Use();
+        ModelFile.Save(ctx, _format, _definition, _network);
+    }
 
     // ML.NET finds the loader by this name and signature.
     private static FlowTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
@@ -211,6 +215,6 @@ public sealed class FlowTransformer : BatchTransformer
         return new FlowTransformer(host, definition, network, device);
     }
 
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing) => _network.Dispose();
+    /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
+    public void Dispose() => _engine.Dispose();
 }
