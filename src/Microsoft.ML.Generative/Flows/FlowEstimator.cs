@@ -59,13 +59,12 @@ public sealed class FlowEstimator : IEstimator<FlowTransformer>
     public FlowTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        ImageShape? shape = ColumnTypes.FindShape(input, _options.InputColumnName, _options.Channels, _options.Height, _options.Width);
-        if (shape is null && _options.SampleDirectory is { } samples)
+        RowShape row = _options.Columns.FindRow(input);
+        if (row.Image is null && _options.SampleDirectory is { } samples)
             throw new ArgumentException($"{nameof(FlowOptions.SampleDirectory)} is '{samples}', but column '{_options.InputColumnName}' holds no images.");
-        int labelCount = LabelCounts.Find(input.Schema, _options.LabelColumnName, _options.LabelCount);
-        TensorColumn values = TensorColumn.Features(input.Schema, _options.InputColumnName, shape, ValueRange.Finite);
+        TensorColumn values = TensorColumn.Features(input.Schema, _options.InputColumnName, row, ValueRange.Finite);
         bool isDequantized = _options.Dequantize ?? values.Type == torch.ScalarType.Byte;
-        var architecture = FlowArchitecture.Of(_options, new RowShape(shape, values.Elements), labelCount, isDequantized);
+        var architecture = FlowArchitecture.Of(_options, row, _options.Columns.FindLabelCount(input.Schema), isDequantized);
         FlowColumns names = FlowColumns.Of(_options);
         TensorColumn[] columns = FlowTransformer.InputTensors(input.Schema, architecture, names);
         TensorColumn[]? validationColumns = _options.ValidationData is { } v ? FlowTransformer.InputTensors(v.Schema, architecture, names) : null;
@@ -87,9 +86,7 @@ public sealed class FlowEstimator : IEstimator<FlowTransformer>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
-        ColumnTypes.CheckFeatures(inputSchema, _options.InputColumnName);
-        if (_options.LabelColumnName is { } label)
-            ColumnTypes.CheckLabel(inputSchema, label);
+        _options.Columns.Check(inputSchema);
         return OutputColumn.Promise(inputSchema, FlowTransformer.OutputColumns(FlowColumns.Of(_options)));
     }
 }

@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
 
 namespace Microsoft.ML.Generative;
 
@@ -92,6 +93,8 @@ public sealed class FlowOptions : ImageTrainingOptions
     /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it. Default: 256.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
+    internal RowColumns Columns => new(InputColumnName, Channels, Height, Width) { Label = LabelColumnName, LabelCount = LabelCount };
+
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(100, totalSteps / 10);
 
     internal override FlowOptions Copy()
@@ -104,15 +107,8 @@ public sealed class FlowOptions : ImageTrainingOptions
     internal override void Validate()
     {
         base.Validate();
-        OptionChecks.NotEmpty(InputColumnName);
+        Columns.Validate();
         OptionChecks.DifferentNames(LatentColumnName, NegativeLogDensityColumnName);
-        OptionChecks.NullOrNotEmpty(LabelColumnName);
-        OptionChecks.AtLeast(LabelCount, 1);
-        if (LabelColumnName is null && LabelCount is not null)
-            throw new ArgumentException($"{nameof(LabelCount)} is {LabelCount}, but there is no {nameof(LabelColumnName)}.", nameof(LabelCount));
-        OptionChecks.AtLeast(Channels, 1);
-        OptionChecks.AtLeast(Height, 1);
-        OptionChecks.AtLeast(Width, 1);
         OptionChecks.AtLeast(CouplingLayers, 1);
         OptionChecks.AllAtLeast(HiddenSizes, 1);
         OptionChecks.AtLeast(ConvolutionChannels, 1);

@@ -136,7 +136,7 @@ public sealed class FlowTransformer : ITransformer, IDisposable
     /// <summary>The rows, and their labels if there are some.</summary>
     internal static TensorColumn[] InputTensors(DataViewSchema schema, FlowArchitecture architecture, FlowColumns columns)
     {
-        TensorColumn values = TensorColumn.Features(schema, columns.Input, architecture.Row.Image, architecture.RangeOfValues());
+        TensorColumn values = TensorColumn.Features(schema, columns.Input, architecture.Row, architecture.RangeOfValues());
         return [values, .. columns.Conditions(architecture.LabelCount).OpenColumns(schema)];
     }
 
@@ -146,16 +146,11 @@ public sealed class FlowTransformer : ITransformer, IDisposable
         new(columns.NegativeLogDensity, NumberDataViewType.Single, IsVector: false),
     ];
 
-    internal TensorColumn[] OpenColumns(DataViewSchema schema)
-    {
-        TensorColumn[] columns = InputTensors(schema, Architecture, _definition.Columns);
-        return columns[0].Elements == RowSize ? columns
-            : throw new ArgumentException($"Column '{columns[0].Name}' has {columns[0].Elements} values per row; the model was trained on {RowSize}.");
-    }
+    internal TensorColumn[] OpenColumns(DataViewSchema schema) => InputTensors(schema, Architecture, _definition.Columns);
 
     private RowMapping Bind(DataViewSchema schema)
     {
-        TensorInput[] inputs = [.. OpenColumns(schema).Select(column => new TensorInput(column, _device))];
+        TensorInput[] inputs = TensorInput.All(OpenColumns(schema), _device);
         (TensorInput x, TensorInput[] conditions) = (inputs[0], inputs[1..]);
         var encoding = new RowValue<(torch.Tensor Latent, torch.Tensor LogDeterminant)>(rows =>
             _network.Encode(x.Of(rows), _definition.Conditions.Encode([.. conditions.Select(c => c.Of(rows))], first: 0).Labels));
