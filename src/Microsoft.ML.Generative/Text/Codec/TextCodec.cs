@@ -4,7 +4,7 @@ using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.Generative.Text.Codec;
 
-/// <summary>A tokenizer as a language model uses it: which tokens stand before and after documents, prompts and answers.</summary>
+/// <summary>Encodes documents, prompts and answers for a language model, with the tokens before and after them.</summary>
 /// <param name="Tokenizer">The tokenizer.</param>
 /// <param name="VocabularySize">Its tokens are below this.</param>
 /// <param name="Special">The tokens that begin and end a text.</param>
@@ -21,7 +21,7 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
     /// <summary>The tokens that end a generated text.</summary>
     public IEnumerable<int> Ends => OtherEnds.Concat(Ending()).Distinct();
 
-    /// <summary>The token that a text begins with: the one made for it, or else the end of another text.</summary>
+    /// <summary>The token that begins a text: its own, or else the token that ends another text.</summary>
     public int? Begin => Special.Bos ?? Special.Eos;
 
     // Only where the two differ: with GPT-2 the end of a document is the beginning of the next.

@@ -6,7 +6,7 @@ namespace Microsoft.ML.Generative.Text.Tokenization;
 /// <summary>A token that is looked for in the text before anything else is done with it.</summary>
 /// <param name="Id">Its id.</param>
 /// <param name="Content">Its text.</param>
-/// <param name="IsSpecial">It is no text but controls the model, such as the end of a text.</param>
+/// <param name="IsSpecial">Whether it controls the model and is not text, such as the end of a text.</param>
 /// <param name="IsNormalized">It is looked for in the normalized text, itself normalized.</param>
 /// <param name="SingleWord">Not inside a word.</param>
 /// <param name="StripLeft">With the whitespace before it.</param>

@@ -8,14 +8,14 @@ using Microsoft.ML.Tokenizers;
 namespace Microsoft.ML.Generative.Tokenizers;
 
 /// <summary>
-/// A tokenizer made by <see cref="GenerativeTokenizers"/>: one that is saved with the model that uses it, knows its special tokens
-/// and its size, and gives text token by token without splitting a character.
+/// A tokenizer made by <see cref="GenerativeTokenizers"/>. It is saved with the model that uses it, has its special tokens and its size,
+/// and decodes token by token without splitting a character.
 /// </summary>
 /// <remarks>
 /// <para>
 /// It works in the steps of Hugging Face's tokenizers: added tokens are cut out of the text, the rest is normalized, cut into words and
 /// encoded by the model (byte pair encoding, unigram, WordPiece or whole words); then come the tokens that begin or end a text, if the
-/// tokenizer has such. Whatever file it was made from, it is kept and saved as a <c>tokenizer.json</c> and a <c>tokenizer_config.json</c>.
+/// tokenizer has them. Whatever file it was read from, it is saved as a <c>tokenizer.json</c> and a <c>tokenizer_config.json</c>.
 /// </para>
 /// <para>
 /// Half of a surrogate pair, which is no character, counts as U+FFFD. Offsets count the UTF-16 units of the normalized text; the tokens
@@ -42,7 +42,7 @@ public sealed class GenerativeTokenizer : Tokenizer
             Find(config.PadToken, TokenizerConfig.PadName));
     }
 
-    /// <summary>The number of ids: the highest id that a token has, and one.</summary>
+    /// <summary>The number of ids: the highest id of a token, plus one.</summary>
     public int VocabularySize => _pipeline.Size;
 
     /// <summary>Id of the token that begins a text, or <see langword="null"/>.</summary>
@@ -61,15 +61,15 @@ public sealed class GenerativeTokenizer : Tokenizer
 
     internal TokenizerConfig Config { get; }
 
-    /// <summary>What it was made of, as a tokenizer.json.</summary>
+    /// <summary>The tokenizer as a tokenizer.json.</summary>
     internal ReadOnlyMemory<byte> Json { get; }
 
     internal TokenDecoder Decoder => _pipeline.Decoder;
 
-    /// <summary>What tokens add to a text.</summary>
+    /// <summary>The texts that tokens add.</summary>
     internal TokenTexts Texts => _texts.Value;
 
-    /// <summary>What tokens are at the beginning of a text.</summary>
+    /// <summary>The texts of tokens at the beginning.</summary>
     internal TokenTexts FirstTexts => _firstTexts.Value;
 
     /// <summary>The id of a token, or <see langword="null"/>.</summary>
@@ -87,8 +87,8 @@ public sealed class GenerativeTokenizer : Tokenizer
     /// <summary>Encodes a part of a text, without the tokens that the tokenizer puts at the beginning and the end of a text.</summary>
     /// <param name="text">The part.</param>
     /// <param name="recognizeSpecialTokens">
-    /// Whether what reads like a special token is one. Pass <see langword="false"/> for text of strangers: it cannot end a document
-    /// or speak as somebody else then.
+    /// Whether what reads like a special token is one. Pass <see langword="false"/> for text from untrusted sources: it cannot end a
+    /// document or speak as somebody else then.
     /// </param>
     /// <returns>The ids.</returns>
     /// <exception cref="ArgumentException">The vocabulary lacks a character, and the tokenizer has no token for unknown text.</exception>

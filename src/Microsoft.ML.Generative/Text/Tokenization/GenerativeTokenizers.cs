@@ -85,8 +85,8 @@ public static class GenerativeTokenizers
     /// <summary>Reads GPT-2's two files, or those of a model that kept its scheme.</summary>
     /// <param name="vocabularyPath">The tokens and their ids, as a JSON object: <c>vocab.json</c> or <c>encoder.json</c>.</param>
     /// <param name="mergesPath">The merges, one a line: <c>merges.txt</c> or <c>vocab.bpe</c>.</param>
-    /// <returns>The tokenizer. "&lt;|endoftext|&gt;", if it is there, is the special token that begins and ends a text.</returns>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <returns>The tokenizer. "&lt;|endoftext|&gt;", if the vocabulary has it, is the special token that begins and ends a text.</returns>
+    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
     /// <exception cref="InvalidDataException">A file is not valid.</exception>
     public static GenerativeTokenizer FromGpt2Files(string vocabularyPath, string mergesPath)
     {
@@ -106,9 +106,11 @@ public static class GenerativeTokenizers
     /// <c>config.json</c>, where they are.
     /// </param>
     /// <returns>The tokenizer.</returns>
-    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="DirectoryNotFoundException">The folder does not exist.</exception>
     /// <exception cref="FileNotFoundException">The folder has no tokenizer.</exception>
-    /// <exception cref="InvalidDataException">A file is not valid, or asks for what is not supported; the message names it.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file is not valid, or needs something that is not supported; the message names it.
+    /// </exception>
     public static GenerativeTokenizer FromFolder(string folder)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
@@ -121,12 +123,12 @@ public static class GenerativeTokenizers
     /// <c>.bin</c> of llama2.c, or the <c>.tiktoken</c> of an encoding of OpenAI's, under its name (such as cl100k_base.tiktoken).
     /// </param>
     /// <returns>
-    /// The tokenizer. Which tokens begin and end a text is not in a <c>tokenizer.json</c>: <see cref="FromFolder"/> reads the files that
-    /// say so. One of SentencePiece or llama2.c puts the token that begins a text before it, if it has one; one of WordPiece puts [CLS]
-    /// before and [SEP] behind it, and makes lower case of it unless its vocabulary has upper case.
+    /// The tokenizer. The tokens that begin and end a text are not in a <c>tokenizer.json</c>: <see cref="FromFolder"/> reads the files
+    /// that have them. A tokenizer of SentencePiece or llama2.c puts the token that begins a text before it, if it has one; a tokenizer
+    /// of WordPiece puts [CLS] before and [SEP] behind it, and makes lower case of it unless its vocabulary has upper case.
     /// </returns>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is not valid, or asks for what is not supported.</exception>
+    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
+    /// <exception cref="InvalidDataException">The file is not valid, or needs something that is not supported.</exception>
     /// <exception cref="NotSupportedException">The file's name is none of these.</exception>
     public static GenerativeTokenizer FromFile(string path)
     {
@@ -134,12 +136,12 @@ public static class GenerativeTokenizers
         return TokenizerFolder.ReadSingle(path);
     }
 
-    /// <summary>Reads a tiktoken file, of an encoding that <see cref="FromFile"/> does not know by its name.</summary>
+    /// <summary>Reads a tiktoken file, of an encoding whose name <see cref="FromFile"/> does not support.</summary>
     /// <param name="path">The file: on each line a token in Base64 and its id.</param>
     /// <param name="options">Where the encoding cuts words, and its special tokens.</param>
     /// <returns>The tokenizer.</returns>
     /// <exception cref="ArgumentException">An option contradicts another.</exception>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
     /// <exception cref="InvalidDataException">The file is not valid, or the pattern is not supported.</exception>
     public static GenerativeTokenizer FromTiktokenFile(string path, TiktokenOptions options)
     {

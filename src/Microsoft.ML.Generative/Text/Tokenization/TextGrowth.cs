@@ -3,7 +3,7 @@ using Microsoft.ML.Generative.Text.Tokenization.Formats;
 namespace Microsoft.ML.Generative.Text.Tokenization;
 
 /// <summary>
-/// Limits on what a tokenizer.json may make of a text: a stranger's file could ask for a text that doubles with each of its steps.
+/// Limits on what a tokenizer.json may make of a text: a file from an untrusted source could double the text with each step.
 /// </summary>
 internal static class TextGrowth
 {

@@ -4,7 +4,7 @@ using Microsoft.ML.Generative.Text.Tokenization.Formats;
 
 namespace Microsoft.ML.Generative.Text.Tokenization;
 
-/// <summary>What a tokenizer_config.json says beside the tokenizer itself: its special tokens and the chat template.</summary>
+/// <summary>The special tokens and the chat template of a tokenizer_config.json.</summary>
 internal sealed record TokenizerConfig
 {
     public const string BosName = "bos_token";
@@ -70,7 +70,7 @@ internal sealed record TokenizerConfig
         var token => JsonMembers.TextOf(token.Value, $"{members.Path}.{name}"),
     };
 
-    // A text, or a list of named ones.
+    // A template, or a list of named templates.
     private static string? Template(JsonMembers members)
     {
         if (members.Optional(ChatTemplateName) is not { } value)

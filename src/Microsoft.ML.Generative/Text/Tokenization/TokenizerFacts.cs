@@ -3,9 +3,9 @@ using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.Generative.Text.Tokenization;
 
-/// <summary>What a tokenizer says of itself, if it is of a type that is known here.</summary>
-/// <param name="VocabularySize">Highest id + 1; null if the type does not tell.</param>
-/// <param name="SpecialTokens">The special tokens that the type tells.</param>
+/// <summary>The vocabulary size and the special tokens of a tokenizer, as far as its type has them.</summary>
+/// <param name="VocabularySize">Highest id + 1; null if the type does not report it.</param>
+/// <param name="SpecialTokens">The special tokens that the type reports.</param>
 internal sealed record TokenizerFacts(int? VocabularySize, SpecialTokenIds SpecialTokens)
 {
     public static TokenizerFacts Of(Tokenizer tokenizer) => tokenizer switch

@@ -105,7 +105,7 @@ public sealed class LanguageModelTests
         corpus.AddExample([6, 7, 8], prompt: 1);
         using var scope = TorchSharp.torch.NewDisposeScope();
         TensorBatch batch = TokenBatches.Make(corpus, [corpus.Examples[0], corpus.Examples[1]], TorchSharp.torch.CPU);
-        Assert.Equal(4, batch.Rows);
+        Assert.Equal((2, 4), (batch.Rows, batch.Weight));
         Assert.Equal([1, 2, 3, 4, 6, 7, 0, 0], batch[0].data<long>().ToArray());
         Assert.Equal([-100, -100, 4, 5, 7, 8, -100, -100], batch[1].data<long>().ToArray());
     }

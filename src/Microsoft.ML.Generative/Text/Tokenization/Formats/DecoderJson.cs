@@ -74,7 +74,7 @@ internal static class DecoderJson
                 break;
             default:
                 throw members.Bad(
-                    $"has the type {Quoted.Text(type)}, which is not supported; supported are ByteLevel, ByteFallback, Fuse, Strip, "
+                    $"has the type {Quoted.Text(type)}, which is not supported; supported values: ByteLevel, ByteFallback, Fuse, Strip, "
                     + "Replace, Metaspace, "
                     + "WordPiece and Sequence");
         }

@@ -15,12 +15,12 @@ internal static class Gpt2Files
 {
     public const string EndOfText = "<|endoftext|>";
 
-    /// <summary>How those who kept GPT-2's files differ from it.</summary>
+    /// <summary>The differences of later models with files of GPT-2's form.</summary>
     public sealed record Settings
     {
         public bool AddPrefixSpace { get; init; }
 
-        /// <summary>Where to cut words, or null for GPT-2's way.</summary>
+        /// <summary>The pattern that splits words, or null for GPT-2's.</summary>
         public string? Pattern { get; init; }
 
         /// <summary>Texts are brought into Unicode's normal form C.</summary>

@@ -31,7 +31,7 @@ internal static class ModelJson
                 members.Int("max_input_chars_per_word")),
             "WordLevel" => new WordLevelModel(ReadVocabulary(members), members.OptionalString("unk_token")),
             _ => throw members.Bad(
-                $"has the type {Quoted.Text(type)}, which is not supported; supported are BPE, Unigram, WordPiece and WordLevel"),
+                $"has the type {Quoted.Text(type)}, which is not supported; supported values: BPE, Unigram, WordPiece and WordLevel"),
         };
         members.Close();
         return model;

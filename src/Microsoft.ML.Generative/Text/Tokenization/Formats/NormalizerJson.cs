@@ -52,7 +52,7 @@ internal static class NormalizerJson
         "BertNormalizer" => ReadBert(members),
         "Precompiled" => ReadPrecompiled(members),
         _ => throw members.Bad(
-            $"has the type {Quoted.Text(type)}, which is not supported; supported are NFC, NFD, NFKC, NFKD, Lowercase, Strip, "
+            $"has the type {Quoted.Text(type)}, which is not supported; supported values: NFC, NFD, NFKC, NFKD, Lowercase, Strip, "
             + "StripAccents, Replace, Prepend, BertNormalizer, Precompiled and Sequence"),
     };
 

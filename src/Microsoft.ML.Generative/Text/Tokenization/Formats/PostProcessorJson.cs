@@ -20,7 +20,7 @@ internal static class PostProcessorJson
             "ByteLevel" => NoFrame(members.Ignore("add_prefix_space", "trim_offsets", "use_regex")),
             "Sequence" => ReadSequence(members),
             _ => throw members.Bad(
-                $"has the type {Quoted.Text(type)}, which is not supported; supported are TemplateProcessing, BertProcessing, "
+                $"has the type {Quoted.Text(type)}, which is not supported; supported values: TemplateProcessing, BertProcessing, "
                 + "RobertaProcessing, ByteLevel and Sequence"),
         };
         TextGrowth.CheckSteps(members, frame.Before.Count + frame.After.Count);

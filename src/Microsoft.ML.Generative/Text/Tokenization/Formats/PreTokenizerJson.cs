@@ -75,7 +75,7 @@ internal static class PreTokenizerJson
             CharacterKinds.IsNumber, members.Bool("individual_digits", missing: false) ? SplitKind.Isolated : SplitKind.Contiguous)],
         "CharDelimiterSplit" => [ReadDelimiter(members)],
         _ => throw members.Bad(
-            $"has the type {Quoted.Text(type)}, which is not supported; supported are ByteLevel, Metaspace, Split, Whitespace, "
+            $"has the type {Quoted.Text(type)}, which is not supported; supported values: ByteLevel, Metaspace, Split, Whitespace, "
             + "WhitespaceSplit, BertPreTokenizer, Punctuation, Digits, CharDelimiterSplit and Sequence"),
     };
 
@@ -98,7 +98,7 @@ internal static class PreTokenizerJson
             members.Char("replacement", '\u2581'), ReadPrependScheme(members), members.Bool("split", missing: true));
     }
 
-    /// <summary>The scheme, or what older files say of it.</summary>
+    /// <summary>Reads the scheme, also as older files have it.</summary>
     public static PrependScheme ReadPrependScheme(JsonMembers members)
     {
         bool? older = members.OptionalBool("add_prefix_space");

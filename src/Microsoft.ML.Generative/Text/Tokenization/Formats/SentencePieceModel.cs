@@ -3,7 +3,7 @@ using Microsoft.ML.Generative.Text.Tokenization.Normalizers;
 
 namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
-/// <summary>What SentencePiece says of a piece.</summary>
+/// <summary>The kinds of pieces of SentencePiece.</summary>
 internal enum PieceKind
 {
     Normal = 1,

@@ -16,7 +16,7 @@ internal static class TiktokenFile
     private const string EndOfText = Gpt2Files.EndOfText;
 
     /// <summary>
-    /// The options of an encoding by its file's name, such as cl100k_base.tiktoken; null if it is none of the known ones.
+    /// The options of an encoding by its file's name, such as cl100k_base.tiktoken; null if it is not supported.
     /// </summary>
     public static TiktokenOptions? Known(string name) => Path.GetFileNameWithoutExtension(name) switch
     {

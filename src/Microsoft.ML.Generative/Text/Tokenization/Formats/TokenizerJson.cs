@@ -12,7 +12,7 @@ namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 /// </summary>
 internal static class TokenizerJson
 {
-    /// <exception cref="InvalidDataException">It is not valid, or asks for what is not supported.</exception>
+    /// <exception cref="InvalidDataException">It is not valid, or needs something that is not supported.</exception>
     public static TokenizerPipeline Read(JsonElement root)
     {
         var members = new JsonMembers(root, TokenizerFiles.TokenizerName);

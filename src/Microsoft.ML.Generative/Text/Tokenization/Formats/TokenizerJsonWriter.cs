@@ -3,7 +3,7 @@ using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
-/// <summary>What a tokenizer.json is made of. The writers write the members of the part's object.</summary>
+/// <summary>The parts of a tokenizer.json. The writers write the members of the part's object.</summary>
 internal sealed record TokenizerParts
 {
     public IReadOnlyList<AddedToken> AddedTokens { get; init; } = [];

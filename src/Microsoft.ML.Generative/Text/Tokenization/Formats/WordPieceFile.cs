@@ -16,7 +16,7 @@ internal static class WordPieceFile
     private const string Continuation = "##";
     private const int LongestWord = 100;
 
-    /// <summary>What a folder's other files say.</summary>
+    /// <summary>The settings in a folder's other files.</summary>
     public sealed record Settings
     {
         /// <summary>Whether texts become lower case, without accents; null: unless the vocabulary has upper case.</summary>

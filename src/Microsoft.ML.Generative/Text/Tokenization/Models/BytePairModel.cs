@@ -4,7 +4,7 @@ using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Text.Tokenization.Models;
 
-/// <summary>What byte pair encodings differ in.</summary>
+/// <summary>The differences between byte pair encodings.</summary>
 internal sealed record BytePairSettings
 {
     /// <summary>The symbols are bytes, under the names of <see cref="ByteAlphabet"/>.</summary>
@@ -18,7 +18,7 @@ internal sealed record BytePairSettings
     /// <summary>Unknown characters become the tokens of their bytes, &lt;0x00&gt; to &lt;0xFF&gt;.</summary>
     public bool ByteFallback { get; init; }
 
-    /// <summary>A piece that is a token is that token, whatever its merges say.</summary>
+    /// <summary>A piece that is a token is that token, regardless of the merges.</summary>
     public bool IgnoreMerges { get; init; }
 
     /// <summary>Precedes every symbol but a piece's first.</summary>
@@ -57,7 +57,7 @@ internal sealed class BytePairModel : TokenModel
                     $"The merge of {Quoted.Text(merge.Left)} and {Quoted.Text(merge.Right)} lacks the prefix "
                     + $"{Quoted.Text(settings.Prefix)}.");
             string merged = merge.Left + merge.Right[settings.Prefix.Length..];
-            // A merge that is there twice has its last rank, as in Hugging Face's tokenizers.
+            // A merge that occurs twice has its last rank, as in Hugging Face's tokenizers.
             _merges[(Known(merge.Left, merge), Known(merge.Right, merge))] = (merge.Rank, Known(merged, merge));
         }
 

@@ -24,7 +24,7 @@ internal abstract class TokenModel
 
     public TokenVocabulary Vocabulary { get; }
 
-    /// <summary>What stands for text that the vocabulary lacks; null where such text is an error.</summary>
+    /// <summary>The token of text that the vocabulary lacks; null where this is an error.</summary>
     public abstract int? UnknownId { get; }
 
     /// <summary>Encodes a piece that begins at the offset.</summary>

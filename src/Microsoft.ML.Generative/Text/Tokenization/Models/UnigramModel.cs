@@ -21,8 +21,8 @@ internal sealed class UnigramModel : TokenModel
     /// <param name="pieces">Tokens and log-probabilities in the order of their ids.</param>
     /// <param name="unknownId">The token of unknown characters, or null.</param>
     /// <param name="byteFallback">Unknown characters become the tokens of their bytes, &lt;0x00&gt; to &lt;0xFF&gt;.</param>
-    /// <param name="controlIds">Tokens that no text is: what reads like one of them is ordinary text.</param>
-    /// <exception cref="InvalidDataException">A token is there twice, a score is not finite, or the id is none.</exception>
+    /// <param name="controlIds">Tokens that are never the encoding of text: what reads like one of them is ordinary text.</param>
+    /// <exception cref="InvalidDataException">A token occurs twice, a score is not finite, or an id is invalid.</exception>
     public UnigramModel(IReadOnlyList<(string Token, double Score)> pieces, int? unknownId, bool byteFallback, IReadOnlySet<int> controlIds)
         : base(new TokenVocabulary([.. pieces.Select((piece, id) => KeyValuePair.Create(piece.Token, id))]))
     {

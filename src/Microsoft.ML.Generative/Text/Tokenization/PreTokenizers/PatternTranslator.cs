@@ -36,7 +36,7 @@ internal sealed class PatternTranslator
 
     private PatternTranslator(string source) => _source = source;
 
-    /// <exception cref="InvalidDataException">The pattern uses what is not supported; the message says what.</exception>
+    /// <exception cref="InvalidDataException">The pattern uses something that is not supported; the message names it.</exception>
     public static string Translate(string pattern)
     {
         if (pattern.Length > MaxLength)

@@ -8,7 +8,7 @@ using Microsoft.ML.Generative.Tokenizers;
 namespace Microsoft.ML.Generative.Text.Tokenization.Training;
 
 /// <summary>
-/// Makes a byte-level byte pair encoding of texts: the two neighboring tokens that are together most often become one, again and
+/// Trains a byte-level byte pair encoding on texts: the two neighboring tokens that are together most often become one, again and
 /// again. Among equally frequent ones, those go first whose left token has the lower id, then those whose right one has. Sennrich,
 /// Haddow, Birch, 2016; over bytes as in Radford et al., 2019.
 /// </summary>

@@ -44,7 +44,8 @@ internal static class CharacterVocabulary
             Decoder = TokenizerJsonParts.WriteFuse,
         });
         return TokenizerFiles.Create(
-            json, new TokenizerConfig { UnkToken = options.UnknownToken, BosToken = options.EndOfTextToken, EosToken = options.EndOfTextToken });
+            json,
+            new TokenizerConfig { UnkToken = options.UnknownToken, BosToken = options.EndOfTextToken, EosToken = options.EndOfTextToken });
     }
 
     private static void WriteModel(Utf8JsonWriter writer, Dictionary<string, int> vocabulary, string? unknownToken)
