@@ -81,7 +81,7 @@ internal static class ModuleWeights
         string?[] problems =
         [
             List("missing", [.. expected.Keys.Where(name => !file.Tensors.ContainsKey(name))]),
-            List("unexpected", [.. file.Tensors.Keys.Where(name => !expected.ContainsKey(name) && !isIgnored(name)).Select(Quoted.Text)]),
+            List("unexpected", [.. file.Tensors.Keys.Where(name => !expected.ContainsKey(name) && !isIgnored(name)).Select(name => Quoted.Text(name))]),
             List("of another type or shape", [.. file.Tensors.Values.Select(Difference).OfType<string>()]),
         ];
 
