@@ -5,8 +5,8 @@ using F = TorchSharp.torch.nn.functional;
 namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
-/// Group normalization (Wu, He 2018) of [batch, channels, ..], with PyTorch's names and initial values. TorchSharp's own layer leaves its parameters as the
-/// memory was.
+/// Group normalization (Wu, He 2018) of [batch, channels, ..], with PyTorch's names and initial values. TorchSharp's own layer leaves its
+/// parameters as the memory was.
 /// </summary>
 internal sealed class GroupNormalization : nn.Module<Tensor, Tensor>
 {

@@ -46,7 +46,8 @@ internal sealed record TransformerBlockShape
         Int128 width = EmbeddingSize, bias = HasBias ? 1 : 0;
         Int128 attention = ((Int128)Heads + 2 * (Int128)KeyValueHeads) * HeadSize * (width + (HasQueryKeyValueBias ? 1 : 0))
             + width * ((Int128)Heads * HeadSize + bias);
-        Int128 feedForward = (FeedForward == FeedForwardKind.SwiGlu ? 2 : 1) * (Int128)FeedForwardSize * (width + bias) + width * (FeedForwardSize + bias);
+        Int128 feedForward = (FeedForward == FeedForwardKind.SwiGlu ? 2 : 1) * (Int128)FeedForwardSize * (width + bias)
+            + width * (FeedForwardSize + bias);
         return 2 * CountNormParameters() + attention + feedForward;
     }
 

@@ -54,8 +54,8 @@ internal abstract class WeightedLayer : nn.Module<Tensor, Tensor>
         {
             if (!value.Shape.AsSpan().SequenceEqual(_weight.Shape))
             {
-                throw new ArgumentException(
-                    $"A weight of shape [{string.Join(", ", value.Shape)}] cannot replace one of shape [{string.Join(", ", _weight.Shape)}].", nameof(value));
+                string found = string.Join(", ", value.Shape), expected = string.Join(", ", _weight.Shape);
+                throw new ArgumentException($"The weight has the shape [{found}]; expected [{expected}].", nameof(value));
             }
 
             foreach (string own in (string[])[.. named_parameters(recurse: false).Select(p => p.name)])

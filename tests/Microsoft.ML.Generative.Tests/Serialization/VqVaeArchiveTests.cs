@@ -49,7 +49,7 @@ public sealed class VqVaeArchiveTests(SavedVqVae saved) : IClassFixture<SavedVqV
     [InlineData("codebookSize")]
     [InlineData("hiddenChannels")]
     [InlineData("priorLayers")]
-    [InlineData("priorWidth")]
+    [InlineData("priorEmbeddingSize")]
     public void A_configuration_of_a_far_larger_network_is_refused_before_it_is_made(string option)
     {
         // With the checksum that goes with it: what is left to find it out is the size of the weights.

@@ -10,8 +10,9 @@ using Linear = Microsoft.ML.Generative.Layers.Linear;
 namespace Microsoft.ML.Generative.Images.Classification.Networks;
 
 /// <summary>
-/// A convolutional classifier: a convolution, stages of blocks of which each later stage halves height and width and doubles the channels, the mean over
-/// all places, and a linear layer. Its residual blocks are those of He, Zhang, Ren, Sun, "Identity mappings in deep residual networks", 2016.
+/// A convolutional classifier: a convolution, stages of blocks of which each later stage halves height and width and doubles the
+/// channels, the mean over all places, and a linear layer. Its residual blocks are those of He, Zhang, Ren, Sun, "Identity mappings in
+/// deep residual networks", 2016.
 /// </summary>
 internal sealed class ImageClassifierNetwork : nn.Module
 {

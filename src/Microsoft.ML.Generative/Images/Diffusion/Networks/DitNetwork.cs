@@ -10,8 +10,8 @@ using Linear = Microsoft.ML.Generative.Layers.Linear;
 namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
 
 /// <summary>
-/// A diffusion transformer (Peebles, Xie, "Scalable diffusion models with transformers", 2023): patches of the image as tokens, time and class through
-/// adaptive normalization that begins with nothing (adaLN-Zero).
+/// A diffusion transformer (Peebles, Xie, "Scalable diffusion models with transformers", 2023): patches of the image as tokens, time and
+/// class through adaptive normalization that begins with nothing (adaLN-Zero).
 /// </summary>
 internal sealed class DitNetwork : DenoiserNetwork
 {

@@ -8,8 +8,8 @@ using Conv2d = Microsoft.ML.Generative.Layers.Conv2d;
 namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
 
 /// <summary>
-/// A U-Net that knows the time (Ho et al. 2020, appendix B; Dhariwal, Nichol 2021, section 3), with the computation and the weights' names of diffusers'
-/// <c>UNet2DModel</c>.
+/// A U-Net that knows the time (Ho et al. 2020, appendix B; Dhariwal, Nichol 2021, section 3), with the computation and the weights'
+/// names of diffusers' <c>UNet2DModel</c>.
 /// </summary>
 internal sealed class UNetNetwork : DenoiserNetwork
 {

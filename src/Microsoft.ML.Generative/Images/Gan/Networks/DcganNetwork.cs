@@ -11,7 +11,8 @@ using Linear = Microsoft.ML.Generative.Layers.Linear;
 namespace Microsoft.ML.Generative.Images.Gan.Networks;
 
 /// <summary>
-/// The generator of Radford et al. 2015: z is projected to small maps, which transposed convolutions double; batch normalization and ReLU between them.
+/// The generator of Radford et al. 2015: z is projected to small maps, which transposed convolutions double; batch normalization and ReLU
+/// between them.
 /// </summary>
 internal sealed class DcganGenerator : GeneratorNetwork
 {

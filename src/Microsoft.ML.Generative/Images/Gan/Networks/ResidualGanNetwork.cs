@@ -70,8 +70,8 @@ internal sealed class ResidualGenerator : GeneratorNetwork, IFormerNames
 }
 
 /// <summary>
-/// The residual discriminator of Miyato et al. 2018, appendix B.4: residual blocks halve the image, one more does not; the sum over all places becomes
-/// the result.
+/// The residual discriminator of Miyato et al. 2018, appendix B.4: residual blocks halve the image, one more does not; the sum over all
+/// places becomes the result.
 /// </summary>
 internal sealed class ResidualDiscriminator : DiscriminatorNetwork
 {

@@ -77,7 +77,9 @@ internal sealed class VectorQuantizer : nn.Module
         sums.copy_(codebook * usage.unsqueeze(1));
     }
 
-    /// <summary>Moves the codes towards the vectors that chose them (eq. 6 to 8), and replaces those that hardly any vector chooses.</summary>
+    /// <summary>
+    /// Moves the codes towards the vectors that chose them (eq. 6 to 8), and replaces those that hardly any vector chooses.
+    /// </summary>
     /// <param name="vectors">[vectors, size].</param>
     /// <param name="codes">Their nearest codes.</param>
     /// <param name="decay">γ: the part of the averages that a batch leaves.</param>
