@@ -109,16 +109,12 @@ public sealed class ImageClassifierTransformer : BatchTransformer
         return results;
     }
 
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, _network);
+    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, [_network]);
 
     // ML.NET finds the loader by this name and signature.
-    private static ImageClassifierTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
-    {
-        IHost host = env.Register(LoaderSignature);
-        ImageClassifierDefinition definition = ModelFile.LoadDefinition<ImageClassifierDefinition>(host, ctx, _format);
-        (ImageClassifierNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
-        return new ImageClassifierTransformer(host, definition, network, device);
-    }
+    private static ImageClassifierTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
+        ModelFile.Load<ImageClassifierDefinition, ImageClassifierTransformer>(env, ctx, _format, file => new ImageClassifierTransformer(
+            file.Host, file.Definition, file.Read(file.Definition.Classifier), file.Device));
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing) => _network.Dispose();

@@ -11,17 +11,18 @@ namespace Microsoft.ML.Generative.Images.Diffusion;
 
 /// <summary>A diffusion model without its weights.</summary>
 internal sealed record DiffusionDefinition(DiffusionArchitecture Architecture, DiffusionColumns Columns, DiffusionDefaults Defaults)
-    : IModelDefinition<DenoiserNetwork>, IReadsOldFormats<DiffusionDefinition>
+    : IModelDefinition<DiffusionDefinition>
 {
     [JsonIgnore]
-    public long WeightBytes => checked(sizeof(float) * (Architecture.UNet is { } unet ? UNetSize.CountParameters(unet) : Architecture.Dit!.CountParameters()));
+    public Component<DenoiserNetwork> Denoiser => new("denoiser", () => Architecture.CreateNetwork());
+
+    [JsonIgnore]
+    public IReadOnlyList<Component> Components => [Denoiser];
 
     public static DiffusionDefinition Of(DiffusionOptions options, ImageShape shape, int labelCount, ImageShape? lowResolution, long seed) => new(
         DiffusionArchitecture.Of(options, shape, labelCount, lowResolution), DiffusionColumns.Of(options), DiffusionDefaults.Of(options, seed));
 
     public static DiffusionDefinition ReadOldFormat(JsonObject config) => DiffusionOldFormats.Read(config);
-
-    public DenoiserNetwork CreateNetwork() => Architecture.CreateNetwork();
 
     public void Validate()
     {
@@ -33,7 +34,6 @@ internal sealed record DiffusionDefinition(DiffusionArchitecture Architecture, D
             throw new ArgumentException($"the smaller images do not go with the column '{Columns.LowResolution}'");
         if (Defaults.GuidanceScale != 1 && !Architecture.HasNullLabel)
             throw new ArgumentException($"{nameof(Defaults.GuidanceScale)} is {Defaults.GuidanceScale}, but the network has no class of images without one");
-        _ = WeightBytes;
         using NoiseScheduler _scheduler = DiffusionSamplers.Create(this, DiffusionSampler.Default, eta: 0);
     }
 }

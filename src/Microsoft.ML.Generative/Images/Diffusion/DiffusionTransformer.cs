@@ -199,16 +199,12 @@ public sealed class DiffusionTransformer : BatchTransformer
         return _generator.GenerateForRows(new DiffusionInputs(torch.empty(0), Column(RowInputKind.Label), low), Column(RowInputKind.Image), keys);
     }
 
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, _network);
+    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, [_network]);
 
     // ML.NET finds the loader by this name and signature.
-    private static DiffusionTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
-    {
-        IHost host = env.Register(LoaderSignature);
-        DiffusionDefinition definition = ModelFile.LoadDefinition<DiffusionDefinition>(host, ctx, _format);
-        (DenoiserNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
-        return new DiffusionTransformer(host, definition, network, device);
-    }
+    private static DiffusionTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
+        ModelFile.Load<DiffusionDefinition, DiffusionTransformer>(env, ctx, _format, file => new DiffusionTransformer(
+            file.Host, file.Definition, file.Read(file.Definition.Denoiser), file.Device));
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing) => _network.Dispose();

@@ -160,16 +160,12 @@ public sealed class GanTransformer : BatchTransformer
         return _generator.Generate(z, hasLabels ? rows.Batch[0] : null);
     }
 
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, _network);
+    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, [_network]);
 
     // ML.NET finds the loader by this name and signature.
-    private static GanTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
-    {
-        IHost host = env.Register(LoaderSignature);
-        GanDefinition definition = ModelFile.LoadDefinition<GanDefinition>(host, ctx, _format);
-        (GeneratorNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
-        return new GanTransformer(host, definition, network, device);
-    }
+    private static GanTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
+        ModelFile.Load<GanDefinition, GanTransformer>(env, ctx, _format, file => new GanTransformer(
+            file.Host, file.Definition, file.Read(file.Definition.Generator), file.Device));
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing) => _network.Dispose();

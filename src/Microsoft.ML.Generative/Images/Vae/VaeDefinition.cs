@@ -8,17 +8,18 @@ namespace Microsoft.ML.Generative.Images.Vae;
 
 /// <summary>A variational autoencoder without its weights.</summary>
 internal sealed record VaeDefinition(VaeArchitecture Architecture, VaeColumns Columns, VaeDefaults Defaults)
-    : IModelDefinition<VaeNetwork>, IReadsOldFormats<VaeDefinition>
+    : IModelDefinition<VaeDefinition>
 {
     [JsonIgnore]
-    public long WeightBytes => checked(sizeof(float) * VaeNetwork.CountParameters(Architecture));
+    public Component<VaeNetwork> Autoencoder => new("autoencoder", () => new VaeNetwork(Architecture));
+
+    [JsonIgnore]
+    public IReadOnlyList<Component> Components => [Autoencoder];
 
     public static VaeDefinition Of(VaeOptions options, RowShape row, int labelCount, long seed) => new(
         VaeArchitecture.Of(options, row, labelCount), VaeColumns.Of(options), VaeDefaults.Of(options, seed));
 
     public static VaeDefinition ReadOldFormat(JsonObject config) => VaeOldFormats.Read(config);
-
-    public VaeNetwork CreateNetwork() => new(Architecture);
 
     public void Validate()
     {
@@ -26,7 +27,6 @@ internal sealed record VaeDefinition(VaeArchitecture Architecture, VaeColumns Co
         Columns.Validate();
         Defaults.Validate();
         LabelCounts.CheckColumn(Architecture.LabelCount, Columns.Label);
-        _ = WeightBytes;
     }
 }
 

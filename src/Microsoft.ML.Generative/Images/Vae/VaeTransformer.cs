@@ -245,16 +245,12 @@ public sealed class VaeTransformer : BatchTransformer
         return results;
     }
 
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, _network);
+    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, [_network]);
 
     // ML.NET finds the loader by this name and signature.
-    private static VaeTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
-    {
-        IHost host = env.Register(LoaderSignature);
-        VaeDefinition definition = ModelFile.LoadDefinition<VaeDefinition>(host, ctx, _format);
-        (VaeNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
-        return new VaeTransformer(host, definition, network, device);
-    }
+    private static VaeTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
+        ModelFile.Load<VaeDefinition, VaeTransformer>(env, ctx, _format, file => new VaeTransformer(
+            file.Host, file.Definition, file.Read(file.Definition.Autoencoder), file.Device));
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing) => _network.Dispose();

@@ -80,7 +80,7 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         using TensorSource data = run.ReadData(input, [column]);
         using TensorSource? validation = validationColumn is null ? null : run.ReadValidationData([validationColumn]);
 
-        VqVaeNetwork network = TorchSeed.Initialize(run.Seed, definition.CreateNetwork);
+        VqVaeNetwork network = TorchSeed.Initialize(run.Seed, () => new VqVaeNetwork(definition.Architecture));
         try
         {
             network.to(run.Device);

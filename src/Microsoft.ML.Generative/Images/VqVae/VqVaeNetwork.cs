@@ -14,10 +14,14 @@ internal sealed class VqVaeNetwork : nn.Module
     private readonly CodePriorNetwork prior;
 
     public VqVaeNetwork(VqVaeArchitecture architecture)
+        : this(new VqVaeAutoencoder(architecture), new CodePriorNetwork(architecture))
+    {
+    }
+
+    public VqVaeNetwork(VqVaeAutoencoder autoencoder, CodePriorNetwork prior)
         : base(nameof(VqVaeNetwork))
     {
-        autoencoder = new VqVaeAutoencoder(architecture);
-        prior = new CodePriorNetwork(architecture);
+        (this.autoencoder, this.prior) = (autoencoder, prior);
         RegisterComponents();
     }
 

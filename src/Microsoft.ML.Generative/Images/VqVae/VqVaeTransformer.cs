@@ -179,16 +179,12 @@ public sealed class VqVaeTransformer : BatchTransformer
         return results;
     }
 
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, _network);
+    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, [_network.Autoencoder, _network.Prior]);
 
     // ML.NET finds the loader by this name and signature.
-    private static VqVaeTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
-    {
-        IHost host = env.Register(LoaderSignature);
-        VqVaeDefinition definition = ModelFile.LoadDefinition<VqVaeDefinition>(host, ctx, _format);
-        (VqVaeNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
-        return new VqVaeTransformer(host, definition, network, device);
-    }
+    private static VqVaeTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
+        ModelFile.Load<VqVaeDefinition, VqVaeTransformer>(env, ctx, _format, file => new VqVaeTransformer(
+            file.Host, file.Definition, new VqVaeNetwork(file.Read(file.Definition.Autoencoder), file.Read(file.Definition.Prior)), file.Device));
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing) => _network.Dispose();

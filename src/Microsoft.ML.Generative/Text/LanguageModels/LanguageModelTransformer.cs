@@ -125,27 +125,22 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
         new TextRowBatch(input, input.Schema[_definition.Columns.Input], slots, Complete);
 
     private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(
-        ctx, _format, _definition with { Defaults = _definition.Defaults with { OtherEnds = [.. Codec.OtherEnds] } }, _network,
+        ctx, _format, _definition with { Defaults = _definition.Defaults with { OtherEnds = [.. Codec.OtherEnds] } }, [_network],
         TokenizerFiles.Save(Tokenizer).ToDictionary(file => file.Key, file => (Action<Stream>)(stream => stream.Write(file.Value))));
 
     // ML.NET finds the loader by this name and signature.
-    private static LanguageModelTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
-    {
-        IHost host = env.Register(LoaderSignature);
-        LanguageModelDefinition definition = ModelFile.LoadDefinition<LanguageModelDefinition>(host, ctx, _format);
-        TextCodec codec = TextCodec.Of(TokenizerFiles.Load(TokenizerFiles.Names.ToDictionary(name => name, name => ReadFile(env, ctx, name))), 0) with { OtherEnds = definition.Defaults.OtherEnds };
-        if (codec.VocabularySize > definition.Architecture.VocabularySize)
-            throw new InvalidDataException($"The tokenizer has {codec.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows {definition.Architecture.VocabularySize}.");
-        (LanguageModelNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
-        return new LanguageModelTransformer(host, definition, codec, network, device);
-    }
-
-    private static byte[] ReadFile(IHostEnvironment env, ModelLoadContext ctx, string name)
-    {
-        byte[] bytes = [];
-        ModelFile.LoadFile(env, ctx, name, stream => bytes = BoundedRead.All(stream, name, TokenizerFiles.MaxTokenizerBytes));
-        return bytes;
-    }
+    private static LanguageModelTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
+        ModelFile.Load<LanguageModelDefinition, LanguageModelTransformer>(env, ctx, _format, file =>
+        {
+            LanguageModelDefinition definition = file.Definition;
+            Tokenizer tokenizer = TokenizerFiles.Load(
+                TokenizerFiles.Names.ToDictionary(name => name, name => file.ReadFile(name, TokenizerFiles.MaxTokenizerBytes)));
+            TextCodec codec = TextCodec.Of(tokenizer, 0) with { OtherEnds = definition.Defaults.OtherEnds };
+            if (codec.VocabularySize > definition.Architecture.VocabularySize)
+                throw new InvalidDataException(
+                    $"The tokenizer has {codec.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows {definition.Architecture.VocabularySize}.");
+            return new LanguageModelTransformer(file.Host, definition, codec, file.Read(definition.Decoder), file.Device);
+        });
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing) => _network.Dispose();
