@@ -3,7 +3,7 @@ using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>What the options of models that draw images have in common.</summary>
+/// <summary>The common options of models that generate images.</summary>
 public abstract class ImageTrainingOptions : TrainingOptions
 {
     private protected ImageTrainingOptions()
@@ -11,7 +11,7 @@ public abstract class ImageTrainingOptions : TrainingOptions
     }
 
     /// <summary>
-    /// A folder for images that show how far the training is: a PNG of what the model draws, always from the same noise, with the step in its name.
+    /// A folder for images that show how far the training is: PNG files of what the model generates, always from the same noise, with the step in their names.
     /// Default: none.
     /// </summary>
     [JsonIgnore]
@@ -23,9 +23,9 @@ public abstract class ImageTrainingOptions : TrainingOptions
     [JsonIgnore]
     public long? SampleInterval { get; set; }
 
-    internal override long? ImageInterval => SampleInterval;
+    internal override long? PreviewInterval => SampleInterval;
 
-    internal override string? ImageDirectory => SampleDirectory;
+    internal override string? PreviewDirectory => SampleDirectory;
 
     internal override void Validate()
     {

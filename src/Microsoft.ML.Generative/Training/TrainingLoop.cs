@@ -28,8 +28,7 @@ internal sealed class TrainingLoop
     private readonly BestWeights? _best;
     private readonly long _stepsPerEpoch;
     private readonly long _totalSteps;
-    private readonly Func<torch.Generator, IReadOnlyList<TrainingImages>>? _images;
-    private readonly Func<string>? _sample;
+    private readonly ITrainingPreview? _preview;
     private TensorBoardLog? _log;
     private double? _gradientNorm;
     private long _step;
@@ -40,18 +39,14 @@ internal sealed class TrainingLoop
     /// <param name="phases">What a step does, in order. The first phase's source defines the epoch, its network's name the loop's checkpoints.</param>
     /// <param name="validation">Batches scored with the first phase's losses at the end of each epoch.</param>
     /// <param name="options">Options of this loop, where a model is trained in several. Default: the run's.</param>
-    /// <param name="images">
-    /// Makes images that show what the model has learned, for <see cref="TrainingOptions.TensorBoardDirectory"/> and <see cref="TrainingOptions.ImageDirectory"/>;
-    /// called at the end of an epoch or where the options say, without gradients, in evaluation mode, with the same noise every time.
+    /// <param name="preview">
+    /// Shows what the model has learned, at the end of each epoch or every <see cref="TrainingOptions.PreviewInterval"/> steps. It changes no model.
     /// </param>
-    /// <param name="sample">Makes a text that shows what the model has learned, for the log; called as <paramref name="images"/> are.</param>
     /// <exception cref="InvalidOperationException">The checkpoints are of a training with other data.</exception>
     public TrainingLoop(
-        TrainingRun run, IReadOnlyList<TrainingPhase> phases, IBatchSource? validation, TrainingOptions? options = null,
-        Func<torch.Generator, IReadOnlyList<TrainingImages>>? images = null, Func<string>? sample = null)
+        TrainingRun run, IReadOnlyList<TrainingPhase> phases, IBatchSource? validation, TrainingOptions? options = null, ITrainingPreview? preview = null)
     {
-        _images = images;
-        _sample = sample;
+        _preview = preview;
         _run = run;
         _options = options ?? run.Options;
         _phases = phases;
@@ -167,14 +162,22 @@ internal sealed class TrainingLoop
 
     private void Report(IChannel channel, IProgressChannel progress, double learningRate)
     {
-        bool endsEpoch = _step % _stepsPerEpoch == 0 || _step == _totalSteps;
         _isFinished = _step == _totalSteps;
-        bool showsImages = _images is not null && (_options.ImageInterval is { } interval ? _step % interval == 0 || _step == _totalSteps : endsEpoch);
-        if (showsImages)
-            WriteImages(channel, _images!);
-        if (!endsEpoch && !_meter.IsReportDue(_step))
-            return;
+        bool endsEpoch = _step % _stepsPerEpoch == 0 || _isFinished;
+        if (endsEpoch || _meter.IsReportDue(_step))
+            WriteReport(channel, progress, learningRate, endsEpoch);
+        if (_preview is not null && (_options.PreviewInterval is { } interval ? _step % interval == 0 || _isFinished : endsEpoch))
+            WritePreview(channel, _preview);
 
+        if (_best?.Score is { } best && best.EpochsSince >= _options.EarlyStoppingPatience && !_isFinished)
+        {
+            _isFinished = true;
+            channel.Info($"Stopped early: no validation loss below {Text(best.Loss)}, that of step {best.Step}, for {best.EpochsSince} epochs.");
+        }
+    }
+
+    private void WriteReport(IChannel channel, IProgressChannel progress, double learningRate, bool endsEpoch)
+    {
         // Taken before validation, which trains nothing.
         double samplesPerSecond = _meter.SamplesPerSecond();
         double? validationLoss = null;
@@ -189,17 +192,7 @@ internal sealed class TrainingLoop
         _options.Progress?.Report(report);
         _log?.Write(channel, report);
         if (endsEpoch)
-        {
             channel.Info(TrainingMeter.Describe(report));
-            if (_sample is not null)
-                channel.Info(Evaluate(_ => _sample()));
-        }
-
-        if (_best?.Score is { } best && best.EpochsSince >= _options.EarlyStoppingPatience && !_isFinished)
-        {
-            _isFinished = true;
-            channel.Info($"Stopped early: no validation loss below {Text(best.Loss)}, that of step {best.Step}, for {best.EpochsSince} epochs.");
-        }
     }
 
     private int EpochOf(long step) => (int)((step - 1) / _stepsPerEpoch);
@@ -281,17 +274,19 @@ internal sealed class TrainingLoop
 
     private static string Text(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
 
-    private void WriteImages(IChannel channel, Func<torch.Generator, IReadOnlyList<TrainingImages>> make) => Evaluate(generator =>
+    private void WritePreview(IChannel channel, ITrainingPreview preview)
     {
-        using DisposeScope scope = torch.NewDisposeScope();
-        // A draw is as it would be of the trained model.
-        using IDisposable precision = MixedPrecision.Scope(null);
-        IReadOnlyList<TrainingImages> images = make(generator);
-        _log?.Write(channel, _step, images);
-        if (_options.ImageDirectory is { } folder)
-            TrainingImages.Save(channel, folder, _step, images);
-        return true;
-    });
+        TimeSpan start = _meter.Elapsed;
+        Evaluate(generator =>
+        {
+            using DisposeScope scope = torch.NewDisposeScope();
+            // The trained model computes in Float32.
+            using IDisposable precision = MixedPrecision.Scope(null);
+            new PreviewWriter(_log, _options.PreviewDirectory).Write(channel, _step, preview.Make(generator));
+            return true;
+        });
+        _meter.ExcludeFromSpeed(_meter.Elapsed - start);
+    }
 
     private double Validate() => Evaluate(generator =>
     {

@@ -161,8 +161,8 @@ public abstract class TrainingOptions
     public int? Threads { get; set; }
 
     /// <summary>
-    /// A folder to write reports to for TensorBoard: losses, learning rate, norm of the gradient and speed with each report, and images of what an
-    /// image model makes at the end of each epoch. Each network has a folder of its own in it, shown as a run. Default: none.
+    /// A folder to write reports to for TensorBoard: losses, learning rate, norm of the gradient and speed with each report, and images or texts that
+    /// the model generates at the end of each epoch. Each network has a folder of its own in it, shown as a run. Default: none.
     /// </summary>
     /// <remarks>See them with <c>tensorboard --logdir folder</c>. A resumed training goes on at its step. The trained model does not depend on it.</remarks>
     [JsonIgnore]
@@ -192,14 +192,14 @@ public abstract class TrainingOptions
     /// <summary>The warm-up of a training whose options name none.</summary>
     internal virtual long DefaultWarmupSteps(long totalSteps) => 0;
 
-    /// <summary>Steps between the images that show how far the training is; <see langword="null"/>: those of an epoch.</summary>
-    internal virtual long? ImageInterval => null;
+    /// <summary>Steps between previews of what the model has learned; <see langword="null"/>: those of an epoch.</summary>
+    internal virtual long? PreviewInterval => null;
 
-    /// <summary>The folder that these images are written to.</summary>
-    internal virtual string? ImageDirectory => null;
+    /// <summary>The folder that previews are written to.</summary>
+    internal virtual string? PreviewDirectory => null;
 
-    /// <summary>Whether anybody sees these images.</summary>
-    internal bool WantsImages => TensorBoardDirectory is not null || ImageDirectory is not null;
+    /// <summary>Whether previews are shown anywhere but in the log.</summary>
+    internal bool WritesPreviews => TensorBoardDirectory is not null || PreviewDirectory is not null;
 
     /// <summary>Whether there is something to score the model on that it does not learn.</summary>
     internal virtual bool HasValidation => ValidationData is not null;

@@ -46,8 +46,8 @@ internal sealed class TrainingRun : IDisposable
         using IChannel channel = host.Start("Preparing");
         if (options.TensorBoardDirectory is { } directory)
             WritableFolder.Prepare(directory, nameof(TrainingOptions.TensorBoardDirectory));
-        if (options.ImageDirectory is { } images)
-            WritableFolder.Prepare(images, nameof(ImageTrainingOptions.SampleDirectory));
+        if (options.PreviewDirectory is { } samples)
+            WritableFolder.Prepare(samples, nameof(ImageTrainingOptions.SampleDirectory));
         torch.Device device = TorchDevices.Choose(env, channel);
         long? seedAskedFor = options.Seed ?? (host as IHostEnvironmentInternal)?.Seed;
         CheckpointFolder? checkpoints = options.Checkpoints is null ? null : new CheckpointFolder(options.Checkpoints);

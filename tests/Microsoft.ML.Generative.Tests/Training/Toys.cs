@@ -2,12 +2,13 @@ using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
+using Microsoft.ML.Generative.Training.Reporting;
 using TorchSharp;
 using TorchSharp.Modules;
 
 namespace Microsoft.ML.Generative.Tests;
 
-internal sealed class ToyOptions : TrainingOptions;
+internal sealed class ToyOptions : ImageTrainingOptions;
 
 internal sealed class Reports : IProgress<TrainingProgress>
 {
@@ -114,9 +115,9 @@ internal sealed class Regression : IDisposable
     /// <summary>Both weights, then the bias.</summary>
     public float[] Weights => Toys.Numbers(Model);
 
-    public Regression Train(int seed = 1, MLContext? ml = null, IBatchSource? validation = null)
+    public Regression Train(int seed = 1, MLContext? ml = null, IBatchSource? validation = null, ITrainingPreview? preview = null)
     {
-        Toys.Loop(Options, [Phase], seed, ml, validation).Run();
+        (Toys.Loop(Options, [Phase], seed, ml, validation) with { Preview = preview }).Run();
         return this;
     }
 
@@ -131,12 +132,14 @@ internal sealed class Regression : IDisposable
 /// <summary>What an estimator's Fit does with its phases.</summary>
 internal sealed record ToyLoop(TrainingOptions Options, IReadOnlyList<TrainingPhase> Phases, int Seed, MLContext Ml, IBatchSource? Validation)
 {
+    public ITrainingPreview? Preview { get; init; }
+
     public void Run()
     {
         Options.Seed ??= Seed;
         Options.ValidateForTraining();
         using TrainingRun run = TrainingRun.Open(Ml, Hosts.Create(Ml), Options);
-        new TrainingLoop(run, Phases, Validation).Run();
+        new TrainingLoop(run, Phases, Validation, preview: Preview).Run();
     }
 }
 

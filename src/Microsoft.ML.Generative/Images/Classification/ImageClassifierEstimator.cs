@@ -1,13 +1,8 @@
-using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Classification;
 using Microsoft.ML.Generative.Interop;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
-using TorchSharp;
-using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Generative;
 
@@ -78,26 +73,14 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
         TensorColumn[] columns = TrainingTensors(input.Schema, definition);
         TensorColumn[]? validationColumns = _options.ValidationData is { } v ? TrainingTensors(v.Schema, definition) : null;
 
-        using TrainingRun run = TrainingRun.Open(_env, _host, _options);
-        using TensorSource data = run.ReadData(input, columns);
-        using TensorSource? validation = validationColumns is null ? null : run.ReadValidationData(validationColumns);
-
-        ImageClassifierNetwork network = TorchSeed.Initialize(run.Seed, () => new ImageClassifierNetwork(definition.Architecture, _options.Dropout));
-        try
+        return Trainer.Fit(_env, _host, _options, trainer =>
         {
-            network.to(run.Device);
-            using var trained = new TrainedNetwork("classifier", network, _options);
-            var phase = new TrainingPhase(
-                trained, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device), (step, batch) => Losses(network, _options, step, batch));
-            IBatchSource? validationBatches = validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device);
-            new TrainingLoop(run, [phase], validationBatches).Run();
-            return new ImageClassifierTransformer(_host, definition, network, run.Device);
-        }
-        catch
-        {
-            network.Dispose();
-            throw;
-        }
+            TrainingData data = trainer.Read(input, columns, validationColumns);
+            ImageClassifierNetwork network = trainer.CreateNetwork(() => new ImageClassifierNetwork(definition.Architecture, _options.Dropout));
+            var phase = new TrainingPhase(trainer.Prepare("classifier", network), data.Batches, new ImageClassifierObjective(network, _options).Losses);
+            trainer.Train([phase], data.ValidationBatches);
+            return new ImageClassifierTransformer(_host, definition, network, trainer.Device);
+        });
     }
 
     /// <inheritdoc/>
@@ -108,17 +91,6 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
         ColumnTypes.CheckLabel(inputSchema, _options.LabelColumnName);
         inputSchema.TryFindColumn(_options.LabelColumnName, out SchemaShape.Column label);
         return OutputColumn.Promise(inputSchema, ImageClassifierTransformer.OutputColumns(ImageClassifierColumns.Of(_options), ClassLabels.TypeOf(label)));
-    }
-
-    /// <summary>
-    /// The cross-entropy, with labels smoothed while it learns; a validation scores the labels as they are, so that its losses are −log p(label) in nats.
-    /// </summary>
-    internal static Losses Losses(ImageClassifierNetwork network, ImageClassifierOptions options, StepContext step, TensorBatch batch)
-    {
-        Tensor x = step.IsTraining ? ImageAugmentation.Apply(batch[0], options.MaxShift, options.FlipsHorizontally, step.Generator) : batch[0];
-        Tensor logits = network.Logits(network.Features(x));
-        Tensor loss = F.cross_entropy(logits, batch[1], label_smoothing: step.IsTraining ? options.LabelSmoothing : 0);
-        return new Losses(loss, ("accuracy", logits.detach().argmax(1).eq(batch[1]).to(float32).mean()));
     }
 
     private int FindClasses(DataViewSchema schema, out ClassLabels? labels)

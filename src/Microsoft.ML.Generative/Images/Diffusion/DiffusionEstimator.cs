@@ -1,12 +1,9 @@
-using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Diffusion;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Interop;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
-using TorchSharp;
 
 namespace Microsoft.ML.Generative;
 
@@ -73,28 +70,16 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
         TensorColumn[] columns = DiffusionTransformer.TrainingTensors(input.Schema, architecture, names);
         TensorColumn[]? validationColumns = _options.ValidationData is { } v ? DiffusionTransformer.TrainingTensors(v.Schema, architecture, names) : null;
 
-        using TrainingRun run = TrainingRun.Open(_env, _host, _options);
-        using TensorSource data = run.ReadData(input, columns);
-        using TensorSource? validation = validationColumns is null ? null : run.ReadValidationData(validationColumns);
-
-        var definition = new DiffusionDefinition(architecture, names, DiffusionDefaults.Of(_options, run.Seed));
-        DenoiserNetwork network = TorchSeed.Initialize(run.Seed, () => architecture.CreateNetwork(_options.Dropout));
-        try
+        return Trainer.Fit(_env, _host, _options, trainer =>
         {
-            network.to(run.Device);
-            using var trained = new TrainedNetwork("diffusion", network, _options);
-            using var objective = new DiffusionObjective(architecture, _options, network, run.Device);
-            var phase = new TrainingPhase(trained, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device), objective.Losses);
-            using DiffusionPreview? images = DiffusionPreview.Open(run, definition, network, validation ?? data);
-            IBatchSource? validationBatches = validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device);
-            new TrainingLoop(run, [phase], validationBatches, images: images is null ? null : images.Make).Run();
-            return new DiffusionTransformer(_host, definition, network, run.Device);
-        }
-        catch
-        {
-            network.Dispose();
-            throw;
-        }
+            TrainingData data = trainer.Read(input, columns, validationColumns);
+            var definition = new DiffusionDefinition(architecture, names, DiffusionDefaults.Of(_options, trainer.Seed));
+            DenoiserNetwork network = trainer.CreateNetwork(() => architecture.CreateNetwork(_options.Dropout));
+            using var objective = new DiffusionObjective(architecture, _options, network, trainer.Device);
+            var phase = new TrainingPhase(trainer.Prepare("diffusion", network), data.Batches, objective.Losses);
+            trainer.Train([phase], data.ValidationBatches, DiffusionPreview.Open(trainer.Run, definition, network, data.PreviewRows));
+            return new DiffusionTransformer(_host, definition, network, trainer.Device);
+        });
     }
 
     /// <inheritdoc/>

@@ -9,8 +9,8 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative.Images.Diffusion;
 
-/// <summary>What a training shows of a diffusion model: images drawn from always the same noise, the classes in turn.</summary>
-internal sealed class DiffusionPreview : IDisposable
+/// <summary>Shows images that the model generates from always the same noise, the classes in turn.</summary>
+internal sealed class DiffusionPreview : ITrainingPreview
 {
     private const int Samples = 32;
     private const int SamplesInRow = 8;
@@ -29,12 +29,12 @@ internal sealed class DiffusionPreview : IDisposable
     /// <summary>The images, or <see langword="null"/> if none are wanted.</summary>
     public static DiffusionPreview? Open(TrainingRun run, DiffusionDefinition definition, DenoiserNetwork network, TensorSource data)
     {
-        if (!run.Options.WantsImages)
+        if (!run.Options.WritesPreviews)
             return null;
         torch.Tensor? low = null;
         if (definition.Architecture.LowResolution is not null)
         {
-            torch.Tensor[] rows = TrainingImages.FirstRows(data, run.Device);
+            torch.Tensor[] rows = PreviewRows.First(data, run.Device);
             foreach (torch.Tensor column in rows[..^1])
                 column.Dispose();
             low = rows[^1];
@@ -43,7 +43,7 @@ internal sealed class DiffusionPreview : IDisposable
         return new DiffusionPreview(run, definition, network, low);
     }
 
-    public IReadOnlyList<TrainingImages> Make(torch.Generator generator)
+    public IReadOnlyList<PreviewItem> Make(torch.Generator generator)
     {
         int count = _lowResolution is null ? Samples : (int)_lowResolution.size(0);
         torch.Tensor? labels = _definition.Architecture.LabelCount == 0 ? null : torch.arange(count, torch.int64, _run.Device).remainder(_definition.Architecture.LabelCount);
@@ -53,7 +53,7 @@ internal sealed class DiffusionPreview : IDisposable
         var denoiser = new GuidedDenoiser(_network, new DiffusionInputs(torch.empty(0), labels, low), null, 1, 0);
         var noise = new ImageNoise(SeedSequence.DeriveMany(_run.Seed, 0, count), _definition.Architecture.Shape, _run.Device);
         var loop = new DenoisingLoop(scheduler, denoiser, noise) { Check = _run.StopIfCancelled };
-        return [new TrainingImages("samples", PixelScale.Unsigned(loop.Generate()), SamplesInRow)];
+        return [new ImagePreview("samples", PixelScale.Unsigned(loop.Generate()), SamplesInRow)];
     }
 
     public void Dispose() => _lowResolution?.Dispose();

@@ -1,10 +1,8 @@
 using Microsoft.ML.Generative.Common;
-using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Gan;
 using Microsoft.ML.Generative.Images.Gan.Networks;
 using Microsoft.ML.Generative.Interop;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
@@ -78,21 +76,13 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
         GanArchitecture architecture = GanArchitecture.Of(_options, row, labelCount);
         architecture.Validate();
 
-        using TrainingRun run = TrainingRun.Open(_env, _host, _options);
-        using TensorSource data = run.ReadData(input, columns);
-        using TensorSource? validation = validationColumns is null ? null : run.ReadValidationData(validationColumns);
-
-        GeneratorNetwork generator = TorchSeed.Initialize(run.Seed, architecture.CreateGenerator);
-        try
+        return Trainer.Fit(_env, _host, _options, trainer =>
         {
-            Train(run, architecture, generator, data, validation);
-            return new GanTransformer(_host, new GanDefinition(architecture, names, GanDefaults.Of(_options, run.Seed)), generator, run.Device);
-        }
-        catch
-        {
-            generator.Dispose();
-            throw;
-        }
+            TrainingData data = trainer.Read(input, columns, validationColumns);
+            GeneratorNetwork generator = trainer.CreateNetwork(architecture.CreateGenerator);
+            Train(trainer, architecture, generator, data);
+            return new GanTransformer(_host, new GanDefinition(architecture, names, GanDefaults.Of(_options, trainer.Seed)), generator, trainer.Device);
+        });
     }
 
     /// <inheritdoc/>
@@ -107,33 +97,26 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
         return OutputColumn.Promise(inputSchema, GanTransformer.OutputColumns(GanColumns.Of(_options)));
     }
 
-    private void Train(TrainingRun run, GanArchitecture architecture, GeneratorNetwork generator, TensorSource data, TensorSource? validation)
+    private void Train(Trainer trainer, GanArchitecture architecture, GeneratorNetwork generator, TrainingData data)
     {
-        using DiscriminatorNetwork discriminator = TorchSeed.Initialize(SeedSequence.Derive(run.Seed, 1), DiscriminatorArchitecture.Of(architecture, _options).Create);
-        generator.to(run.Device);
-        discriminator.to(run.Device);
-        using IChannel channel = _host.Start("Game");
-        AdversarialObjective game = new AdversarialObjective(architecture, _options, generator, discriminator, new GanHealth(channel, _options));
-
-        using var trainedDiscriminator = new TrainedNetwork("discriminator", discriminator, _options.OfDiscriminator());
-        using var trainedGenerator = new TrainedNetwork("generator", generator, _options);
+        DiscriminatorNetwork discriminator = trainer.CreateTemporaryNetwork(DiscriminatorArchitecture.Of(architecture, _options).Create, stream: 1);
+        using IChannel channel = _host.Start("Adversarial training");
+        var objective = new AdversarialObjective(architecture, _options, generator, discriminator, new GanHealth(channel, _options));
         TrainingPhase[] phases =
         [
-            new(trainedDiscriminator, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device), game.DiscriminatorLosses)
+            new(trainer.Prepare("discriminator", discriminator, _options.OfDiscriminator()), data.Batches, objective.DiscriminatorLosses)
             {
                 Repeats = _options.DiscriminatorSteps,
                 LearningRateFactor = (_options.DiscriminatorLearningRate ?? _options.LearningRate) / _options.LearningRate,
                 ReportsGradientNorm = true,
-                AfterUpdate = _options.Objective == GanObjective.Wasserstein ? game.ClipWeights : null,
+                AfterUpdate = _options.Objective == GanObjective.Wasserstein ? objective.ClipWeights : null,
             },
-            new(trainedGenerator, new GeneratedBatches(_options.BatchSize), game.GeneratorLosses) { ReportsGradientNorm = true },
+            new(trainer.Prepare("generator", generator), new GeneratedBatches(_options.BatchSize), objective.GeneratorLosses) { ReportsGradientNorm = true },
         ];
-        IBatchSource? validationBatches = validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device);
-        GanPreview? images = GanPreview.Open(run, architecture, generator);
-        new TrainingLoop(run, phases, validationBatches, images: images is null ? null : images.Make).Run();
-        using var noise = new torch.Generator((ulong)SeedSequence.Derive(run.Seed, 2));
-        GeneratorAverages.Renew(generator, architecture, _options.BatchSize, run.Device, noise);
-        // The game needs no gradients of a network that it no longer trains; the model has all its weights.
+        trainer.Train(phases, data.ValidationBatches, GanPreview.Open(trainer.Run, architecture, generator));
+        using var noise = new torch.Generator((ulong)SeedSequence.Derive(trainer.Seed, 2));
+        GeneratorAverages.Renew(generator, architecture, _options.BatchSize, trainer.Device, noise);
+        // The model has all its weights, and needs no gradients of them.
         foreach (var parameter in generator.parameters())
             parameter.requires_grad = false;
     }

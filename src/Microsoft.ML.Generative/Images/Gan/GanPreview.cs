@@ -7,8 +7,8 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative.Images.Gan;
 
-/// <summary>What a training shows of a generator: images of always the same z, the classes in turn.</summary>
-internal sealed class GanPreview
+/// <summary>Shows images that the generator makes of always the same z, the classes in turn.</summary>
+internal sealed class GanPreview : ITrainingPreview
 {
     private const int Samples = 64;
     private const int SamplesInRow = 8;
@@ -25,13 +25,17 @@ internal sealed class GanPreview
 
     /// <summary>The images, or <see langword="null"/> if none are wanted or rows are none.</summary>
     public static GanPreview? Open(TrainingRun run, GanArchitecture architecture, GeneratorNetwork network) =>
-        run.Options.WantsImages && architecture.Row.Image is not null ? new GanPreview(run, architecture, run.Options.BatchSize, network) : null;
+        run.Options.WritesPreviews && architecture.Row.Image is not null ? new GanPreview(run, architecture, run.Options.BatchSize, network) : null;
 
-    public IReadOnlyList<TrainingImages> Make(torch.Generator generator)
+    public IReadOnlyList<PreviewItem> Make(torch.Generator generator)
     {
         GeneratorAverages.Renew(_network, _architecture, _batchSize, _run.Device, generator);
         torch.Tensor z = LatentSamples.Of(SeedSequence.DeriveMany(_run.Seed, 0, Samples), _architecture.LatentSize, bound: null).to(_run.Device);
         torch.Tensor? labels = _architecture.LabelCount == 0 ? null : torch.arange(Samples, torch.int64, _run.Device).remainder(_architecture.LabelCount);
-        return [new TrainingImages("samples", PixelScale.Unsigned(_network.Forward(z, labels)), SamplesInRow)];
+        return [new ImagePreview("samples", PixelScale.Unsigned(_network.Forward(z, labels)), SamplesInRow)];
+    }
+
+    public void Dispose()
+    {
     }
 }

@@ -1,12 +1,9 @@
 using Microsoft.ML.Generative.Common;
-using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Vae;
 using Microsoft.ML.Generative.Interop;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
-using TorchSharp;
 
 namespace Microsoft.ML.Generative;
 
@@ -58,7 +55,7 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
     /// <exception cref="InvalidOperationException">
     /// libtorch or the GPU asked for is missing, the checkpoints are of another training, or the loss stopped being finite.
     /// </exception>
-    /// <exception cref="IOException">The checkpoint folder or TensorBoard's cannot be used.</exception>
+    /// <exception cref="IOException">The folder of checkpoints, samples or TensorBoard cannot be used.</exception>
     /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
     public VaeTransformer Fit(IDataView input)
     {
@@ -68,6 +65,8 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
             throw new ArgumentException(
                 $"{nameof(VaeOptions.Network)} is {VaeNetworkKind.Convolutional}, but column '{_options.InputColumnName}' does not tell the " +
                 "shape of its images: set Height and Width (and Channels, unless 1), or use VaeArchitecture.Mlp.");
+        if (shape is null && _options.SampleDirectory is { } samples)
+            throw new ArgumentException($"{nameof(VaeOptions.SampleDirectory)} is '{samples}', but column '{_options.InputColumnName}' holds no images.");
         int labelCount = LabelCounts.Find(input.Schema, _options.LabelColumnName, _options.LabelCount);
         int rowSize = TensorColumn.Features(input.Schema, _options.InputColumnName, shape, ValueRange.Finite).Elements;
         VaeArchitecture architecture = VaeArchitecture.Of(_options, new RowShape(shape, rowSize), labelCount);
@@ -75,27 +74,14 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
         TensorColumn[] columns = VaeTransformer.InputTensors(input.Schema, architecture, names);
         TensorColumn[]? validationColumns = _options.ValidationData is { } v ? VaeTransformer.InputTensors(v.Schema, architecture, names) : null;
 
-        using TrainingRun run = TrainingRun.Open(_env, _host, _options);
-        using TensorSource data = run.ReadData(input, columns);
-        using TensorSource? validation = validationColumns is null ? null : run.ReadValidationData(validationColumns);
-
-        VaeNetwork network = TorchSeed.Initialize(run.Seed, () => new VaeNetwork(architecture));
-        try
+        return Trainer.Fit(_env, _host, _options, trainer =>
         {
-            network.to(run.Device);
-            using var trained = new TrainedNetwork("vae", network, _options);
-            var phase = new TrainingPhase(
-                trained, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device), new VaeObjective(network, _options).Losses);
-            using VaePreview? images = VaePreview.Open(run, network, architecture, validation ?? data);
-            IBatchSource? validationBatches = validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device);
-            new TrainingLoop(run, [phase], validationBatches, images: images is null ? null : images.Make).Run();
-            return new VaeTransformer(_host, new VaeDefinition(architecture, names, VaeDefaults.Of(_options, run.Seed)), network, run.Device);
-        }
-        catch
-        {
-            network.Dispose();
-            throw;
-        }
+            TrainingData data = trainer.Read(input, columns, validationColumns);
+            VaeNetwork network = trainer.CreateNetwork(() => new VaeNetwork(architecture));
+            var phase = new TrainingPhase(trainer.Prepare("vae", network), data.Batches, new VaeObjective(network, _options).Losses);
+            trainer.Train([phase], data.ValidationBatches, VaePreview.Open(trainer.Run, architecture, network, data.PreviewRows));
+            return new VaeTransformer(_host, new VaeDefinition(architecture, names, VaeDefaults.Of(_options, trainer.Seed)), network, trainer.Device);
+        });
     }
 
     /// <inheritdoc/>

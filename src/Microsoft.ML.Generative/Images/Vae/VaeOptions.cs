@@ -67,7 +67,7 @@ public enum KlAnnealing
 /// });
 /// </code>
 /// </example>
-public sealed class VaeOptions : TrainingOptions
+public sealed class VaeOptions : ImageTrainingOptions
 {
     internal static new class Defaults
     {

@@ -6,8 +6,8 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative.Images.Vae;
 
-/// <summary>What TensorBoard shows of a variational autoencoder: draws from the prior, always of the same noise, and reconstructions of some rows.</summary>
-internal sealed class VaePreview : IDisposable
+/// <summary>Shows samples from the prior, always of the same noise, and reconstructions of some rows.</summary>
+internal sealed class VaePreview : ITrainingPreview
 {
     private const int Samples = 64;
     private const int SamplesInRow = 8;
@@ -30,12 +30,12 @@ internal sealed class VaePreview : IDisposable
     }
 
     /// <summary>The images, or <see langword="null"/> if none are wanted or rows are none.</summary>
-    public static VaePreview? Open(TrainingRun run, VaeNetwork network, VaeArchitecture architecture, TensorSource data) =>
-        run.Options.TensorBoardDirectory is not null && architecture.Row.Image is { } shape
-            ? new VaePreview(network, shape, architecture.LatentSize, architecture.LabelCount, run.Device, TrainingImages.FirstRows(data, run.Device))
+    public static VaePreview? Open(TrainingRun run, VaeArchitecture architecture, VaeNetwork network, TensorSource data) =>
+        run.Options.WritesPreviews && architecture.Row.Image is { } shape
+            ? new VaePreview(network, shape, architecture.LatentSize, architecture.LabelCount, run.Device, PreviewRows.First(data, run.Device))
             : null;
 
-    public IReadOnlyList<TrainingImages> Make(torch.Generator generator)
+    public IReadOnlyList<PreviewItem> Make(torch.Generator generator)
     {
         torch.Tensor z = torch.randn([Samples, _latentSize], generator: generator).to(_device);
         torch.Tensor? classes = _labelCount == 0 ? null : torch.arange(Samples, torch.int64, _device).remainder(_labelCount);
@@ -44,7 +44,7 @@ internal sealed class VaePreview : IDisposable
         torch.Tensor x = AsImages(_rows[0]);
         torch.Tensor? labels = _labelCount == 0 ? null : _rows[1];
         torch.Tensor reconstructions = _network.DecodeMean(_network.Encode(_rows[0], labels).Mean, labels);
-        return [new TrainingImages("samples", AsImages(samples), SamplesInRow), TrainingImages.Comparison("reconstructions", x, reconstructions)];
+        return [new ImagePreview("samples", AsImages(samples), SamplesInRow), ImagePreview.Comparison("reconstructions", x, reconstructions)];
     }
 
     public void Dispose()

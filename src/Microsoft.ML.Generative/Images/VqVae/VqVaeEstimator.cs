@@ -4,9 +4,7 @@ using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.VqVae;
 using Microsoft.ML.Generative.Interop;
 using Microsoft.ML.Generative.Layers;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
-using Microsoft.ML.Generative.Training.Reporting;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -64,7 +62,7 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
     /// <exception cref="InvalidOperationException">
     /// libtorch or the GPU asked for is missing, the checkpoints are of another training, or a loss stopped being finite.
     /// </exception>
-    /// <exception cref="IOException">The checkpoint folder or TensorBoard's cannot be used.</exception>
+    /// <exception cref="IOException">The folder of checkpoints, samples or TensorBoard cannot be used.</exception>
     /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
     public VqVaeTransformer Fit(IDataView input)
     {
@@ -76,23 +74,14 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         TensorColumn column = VqVaeTransformer.InputColumn(input.Schema, definition);
         TensorColumn? validationColumn = _options.ValidationData is { } v ? VqVaeTransformer.InputColumn(v.Schema, definition) : null;
 
-        using TrainingRun run = TrainingRun.Open(_env, _host, _options);
-        using TensorSource data = run.ReadData(input, [column]);
-        using TensorSource? validation = validationColumn is null ? null : run.ReadValidationData([validationColumn]);
-
-        VqVaeNetwork network = TorchSeed.Initialize(run.Seed, () => new VqVaeNetwork(definition.Architecture));
-        try
+        return Trainer.Fit(_env, _host, _options, trainer =>
         {
-            network.to(run.Device);
-            TrainAutoencoder(run, network.Autoencoder, definition.Architecture.Grid, data, validation);
-            TrainPrior(run, network, data, validation);
-            return new VqVaeTransformer(_host, definition, network, run.Device);
-        }
-        catch
-        {
-            network.Dispose();
-            throw;
-        }
+            TrainingData data = trainer.Read(input, [column], validationColumn is null ? null : [validationColumn]);
+            VqVaeNetwork network = trainer.CreateNetwork(() => new VqVaeNetwork(definition.Architecture));
+            TrainAutoencoder(trainer, network.Autoencoder, definition.Architecture.Grid, data);
+            TrainPrior(trainer, network, definition.Architecture.Grid, data);
+            return new VqVaeTransformer(_host, definition, network, trainer.Device);
+        });
     }
 
     /// <inheritdoc/>
@@ -103,65 +92,27 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         return OutputColumn.Promise(inputSchema, VqVaeTransformer.OutputColumns(VqVaeColumns.Of(_options)));
     }
 
-    private void TrainAutoencoder(TrainingRun run, VqVaeAutoencoder autoencoder, CodeGrid grid, TensorSource data, TensorSource? validation)
+    private void TrainAutoencoder(Trainer trainer, VqVaeAutoencoder autoencoder, CodeGrid grid, TrainingData data)
     {
-        // A pass over the data, which a training that has finished does without.
-        var variance = new Lazy<double>(() => Variance(run, data.Batches(_options.TransformBatchSize, shuffle: false, run.Seed, run.Device)));
-        using var trained = new TrainedNetwork("vqvae", autoencoder, _options);
+        // A training that has finished does without this pass over the data.
+        var variance = new Lazy<double>(() =>
+            Variance(trainer.Run, data.Rows.Batches(_options.TransformBatchSize, shuffle: false, trainer.Seed, trainer.Device)));
         var phase = new TrainingPhase(
-            trained, data.Batches(_options.BatchSize, _options.Shuffle, run.Seed, run.Device),
-            (step, batch) => Losses(autoencoder, grid, variance.Value, step, batch[0]));
-        torch.Tensor? shown = _options.TensorBoardDirectory is null ? null : TrainingImages.FirstRows(validation ?? data, run.Device)[0];
-        try
-        {
-            IBatchSource? validationBatches = validation?.Batches(_options.BatchSize, shuffle: false, run.Seed, run.Device);
-            new TrainingLoop(run, [phase], validationBatches, images: shown is null ? null : _ => [Reconstructions(autoencoder, grid, shown)]).Run();
-        }
-        finally
-        {
-            shown?.Dispose();
-        }
-    }
-
-    private static TrainingImages Reconstructions(VqVaeAutoencoder autoencoder, CodeGrid grid, torch.Tensor images)
-    {
-        VectorQuantizer quantizer = autoencoder.Quantizer;
-        torch.Tensor quantized = quantizer.Vectors(quantizer.Nearest(autoencoder.Encode(images)));
-        return TrainingImages.Comparison("reconstructions", images, autoencoder.Decode(quantized, grid));
-    }
-
-    // Section 3.2, eq. 3 with the codebook learned by appendix A.1; means over all values, as in the authors' code.
-    private Losses Losses(VqVaeAutoencoder autoencoder, CodeGrid grid, double variance, StepContext step, torch.Tensor x)
-    {
-        VectorQuantizer quantizer = autoencoder.Quantizer;
-        torch.Tensor vectors = autoencoder.Encode(x);
-        if (step.IsTraining)
-            quantizer.Initialize(vectors, step.Generator);
-        torch.Tensor codes = quantizer.Nearest(vectors);
-        torch.Tensor quantized = quantizer.Vectors(codes);
-
-        torch.Tensor decoded = autoencoder.Decode(VectorQuantizer.StraightThrough(vectors, quantized), grid);
-        torch.Tensor reconstruction = torch.nn.functional.mse_loss(decoded, x).Times(1 / variance);
-        torch.Tensor commitment = torch.nn.functional.mse_loss(vectors, quantized);
-        torch.Tensor perplexity = VectorQuantizer.Perplexity(quantizer.Count(codes));
-        if (step.IsTraining)
-            quantizer.Learn(vectors, codes, _options.CodebookDecay, _options.DeadCodeThreshold, step.Generator);
-        return new Losses(
-            reconstruction.Plus(commitment, _options.CommitmentCost),
-            ("reconstruction", reconstruction), ("commitment", commitment), ("perplexity", perplexity));
+            trainer.Prepare("vqvae", autoencoder), data.Batches, new VqVaeObjective(autoencoder, grid, _options, variance).Losses);
+        trainer.Train([phase], data.ValidationBatches, VqVaePreview.Open(trainer.Run, autoencoder, grid, data.PreviewRows));
     }
 
     // In the latent space of a trained autoencoder, which stays as it is.
-    private void TrainPrior(TrainingRun run, VqVaeNetwork network, TensorSource data, TensorSource? validation)
+    private void TrainPrior(Trainer trainer, VqVaeNetwork network, CodeGrid grid, TrainingData data)
     {
         VqVaeOptions options = _options.ForPrior();
-        using TensorBatches codes = Codes(run, network.Autoencoder, data, _options.Shuffle ? SeedSequence.Derive(run.Seed, PriorStream) : null);
-        using TensorBatches? validationCodes = validation is null ? null : Codes(run, network.Autoencoder, validation, shuffleSeed: null);
+        long? shuffleSeed = _options.Shuffle ? SeedSequence.Derive(trainer.Seed, PriorStream) : null;
+        using TensorBatches codes = Codes(trainer.Run, network.Autoencoder, data.Rows, shuffleSeed);
+        using TensorBatches? validationCodes = data.ValidationRows is { } rows ? Codes(trainer.Run, network.Autoencoder, rows, shuffleSeed: null) : null;
 
-        using var trained = new TrainedNetwork("prior", network.Prior, options);
         var phase = new TrainingPhase(
-            trained, codes, (_, batch) => new Losses(network.Prior.NegativeLogLikelihood(batch[0]).mean()));
-        new TrainingLoop(run, [phase], validationCodes, options).Run();
+            trainer.Prepare("prior", network.Prior, options), codes, (_, batch) => new Losses(network.Prior.NegativeLogLikelihood(batch[0]).mean()));
+        trainer.Train([phase], validationCodes, CodePriorPreview.Open(trainer.Run, network, grid), options);
     }
 
     private TensorBatches Codes(TrainingRun run, VqVaeAutoencoder autoencoder, TensorSource data, long? shuffleSeed) => new(

@@ -33,7 +33,7 @@ namespace Microsoft.ML.Generative;
 /// });
 /// </code>
 /// </example>
-public sealed class VqVaeOptions : TrainingOptions
+public sealed class VqVaeOptions : ImageTrainingOptions
 {
     internal static new class Defaults
     {

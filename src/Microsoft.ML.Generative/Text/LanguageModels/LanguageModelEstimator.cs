@@ -1,12 +1,9 @@
 using Microsoft.ML.Generative.Interop;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Text.Chat;
 using Microsoft.ML.Generative.Text.Codec;
-using Microsoft.ML.Generative.Text.Decoding;
 using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
-using TorchSharp;
 
 namespace Microsoft.ML.Generative;
 
@@ -67,29 +64,22 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
         if (_options.ValidationData is { } v)
             texts.Check(v.Schema);
 
-        using TrainingRun run = TrainingRun.Open(_env, _host, _options);
-        LanguageModelOptions options = Resolve(run, texts, input, out TextCodec codec);
-        var data = new LanguageModelData(run, options, codec, texts);
-        data.Read(input);
+        return Trainer.Fit(_env, _host, _options, trainer =>
+        {
+            LanguageModelOptions options = Resolve(trainer.Run, texts, input, out TextCodec codec);
+            var data = new LanguageModelData(trainer.Run, options, codec, texts);
+            data.Read(input);
 
-        LanguageModelNetwork network = TorchSeed.Initialize(run.Seed, () => new LanguageModelNetwork(options.Architecture, options.Dropout)
-        {
-            UsesRecompute = options.GradientCheckpointing,
-        });
-        try
-        {
+            LanguageModelNetwork network = trainer.CreateNetwork(() => new LanguageModelNetwork(options.Architecture, options.Dropout)
+            {
+                UsesRecompute = options.GradientCheckpointing,
+            });
             options.BaseModel?.CopyWeightsTo(network);
-            network.to(run.Device);
-            using var trained = new TrainedNetwork("language-model", network, options);
-            var phase = new TrainingPhase(trained, data.TrainingBatches, (_, batch) => new Losses(network.Loss(batch[0], batch[1])));
-            new TrainingLoop(run, [phase], data.ValidationBatches, sample: Sampler(run, options, codec, network)).Run();
-            return new LanguageModelTransformer(_host, LanguageModelDefinition.Of(options, run.Seed), codec, network, run.Device);
-        }
-        catch
-        {
-            network.Dispose();
-            throw;
-        }
+            var phase = new TrainingPhase(
+                trainer.Prepare("language-model", network, options), data.TrainingBatches, (_, batch) => new Losses(network.Loss(batch[0], batch[1])));
+            trainer.Train([phase], data.ValidationBatches, LanguageModelPreview.Open(trainer.Run, options, codec, network));
+            return new LanguageModelTransformer(_host, LanguageModelDefinition.Of(options, trainer.Seed), codec, network, trainer.Device);
+        });
     }
 
     /// <inheritdoc/>
@@ -98,27 +88,6 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
         ArgumentNullException.ThrowIfNull(inputSchema);
         new TextColumns(_options).Check(inputSchema);
         return OutputColumn.Promise(inputSchema, LanguageModelTransformer.OutputColumns(LanguageModelColumns.Of(_options)));
-    }
-
-    private static Func<string>? Sampler(TrainingRun run, LanguageModelOptions options, TextCodec codec, LanguageModelNetwork network)
-    {
-        if (options.SamplePrompt is not { } prompt)
-            return null;
-        TextGenerationOptions generation = options.Generation;
-        int[] tokens;
-        if (options.MessagesColumnName is null)
-        {
-            tokens = codec.EncodePrompt(prompt);
-        }
-        else
-        {
-            tokens = options.ChatTemplate!.Encode(new Conversation([new ChatTurn(Conversation.User, prompt)], wantsAnswer: true), codec);
-            (codec, generation) = options.ChatTemplate.ForAnswers(codec, generation);
-        }
-
-        int context = options.Architecture.ContextLength;
-        var generator = new TextGenerator(codec, context, streams => LanguageModelTransformer.OpenSession(network, streams, context, run.Device));
-        return () => prompt + generator.GenerateAll([new GenerationRequest(tokens, run.Seed)], generation, 1, run.StopIfCancelled)[0].Text;
     }
 
     // The options as the model keeps them: with the tokenizer's vocabulary, or the base model's network.

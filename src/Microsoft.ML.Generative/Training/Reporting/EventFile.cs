@@ -93,13 +93,15 @@ internal sealed class EventFile : IDisposable
     }
 }
 
-/// <summary>What is told of one step: numbers and images by name (<c>tensorflow.Summary</c>).</summary>
+/// <summary>What TensorBoard shows of one step: numbers, images and texts by name (<c>tensorflow.Summary</c>).</summary>
 internal sealed class EventSummary
 {
     private const int Value = 1;
     private const int Tag = 1;
     private const int SimpleValue = 2;
     private const int Image = 4;
+    private const int Tensor = 8;
+    private const int Metadata = 9;
 
     public ProtocolMessage Message { get; } = new();
 
@@ -111,16 +113,44 @@ internal sealed class EventSummary
         Message.Add(Value, value);
     }
 
-    public void Add(string name, ImageSheet picture)
+    public void Add(string name, ImageSheet sheet)
     {
         var image = new ProtocolMessage();
-        image.Add(1, picture.Height);
-        image.Add(2, picture.Width);
-        image.Add(3, picture.Channels);
-        image.Add(4, picture.Png);
+        image.Add(1, sheet.Height);
+        image.Add(2, sheet.Width);
+        image.Add(3, sheet.Channels);
+        image.Add(4, sheet.Png);
         var value = new ProtocolMessage();
         value.Add(Tag, name);
         value.Add(Image, image);
         Message.Add(Value, value);
     }
+
+    /// <summary>A text is a tensor of one string that TensorBoard's text plugin shows, as Markdown: it is written as a code block.</summary>
+    public void Add(string name, string text)
+    {
+        const long StringType = 7;
+        var dimension = new ProtocolMessage();
+        dimension.Add(1, 1L);
+        var shape = new ProtocolMessage();
+        shape.Add(2, dimension);
+        var tensor = new ProtocolMessage();
+        tensor.Add(1, StringType);
+        tensor.Add(2, shape);
+        tensor.Add(8, CodeBlock(text));
+
+        var plugin = new ProtocolMessage();
+        plugin.Add(1, "text");
+        var metadata = new ProtocolMessage();
+        metadata.Add(1, plugin);
+
+        var value = new ProtocolMessage();
+        value.Add(Tag, name);
+        value.Add(Tensor, tensor);
+        value.Add(Metadata, metadata);
+        Message.Add(Value, value);
+    }
+
+    // Markdown takes four spaces at the beginning of each line for code, whatever follows.
+    private static string CodeBlock(string text) => "    " + text.ReplaceLineEndings("\n    ");
 }

@@ -32,11 +32,11 @@ internal sealed class TensorBoardLog(string folder) : IDisposable
         Write(channel, report.Step, summary);
     }
 
-    public void Write(IChannel channel, long step, IReadOnlyList<TrainingImages> images)
+    public void Write(IChannel channel, long step, IReadOnlyList<PreviewItem> items)
     {
         var summary = new EventSummary();
-        foreach (TrainingImages some in images)
-            summary.Add($"images/{some.Name}", ImageSheet.Of(some.Images.cpu(), some.Columns));
+        foreach (PreviewItem item in items)
+            item.AddTo(summary);
         Write(channel, step, summary);
     }
 

@@ -65,6 +65,9 @@ internal sealed class TrainingMeter(long totalSteps, string device)
     /// <summary>Rows per second since the last report, or since the training went on.</summary>
     public double SamplesPerSecond() => _rowsSinceReport / Math.Max(1e-9, (Elapsed - _lastReport).TotalSeconds);
 
+    /// <summary>Leaves time in which nothing was trained out of the next <see cref="SamplesPerSecond"/>.</summary>
+    public void ExcludeFromSpeed(TimeSpan duration) => _lastReport += duration;
+
     public TrainingProgress Report(long step, int epoch, double learningRate, double samplesPerSecond, double? gradientNorm, double? validationLoss)
     {
         TimeSpan elapsed = Elapsed;

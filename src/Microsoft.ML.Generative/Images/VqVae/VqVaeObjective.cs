@@ -1,0 +1,36 @@
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Training;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative.Images.VqVae;
+
+/// <summary>The loss of the autoencoder; it updates the codebook, too.</summary>
+/// <param name="autoencoder">The autoencoder.</param>
+/// <param name="grid">The codes of an image.</param>
+/// <param name="options">The weight of the commitment term, and how the codebook is updated.</param>
+/// <param name="variance">The variance of the data, which takes a pass over it.</param>
+internal sealed class VqVaeObjective(VqVaeAutoencoder autoencoder, CodeGrid grid, VqVaeOptions options, Lazy<double> variance)
+{
+    // Section 3.2, eq. 3 with the codebook learned by appendix A.1; means over all values, as in the authors' code.
+    public Losses Losses(StepContext step, TensorBatch batch)
+    {
+        torch.Tensor x = batch[0];
+        VectorQuantizer quantizer = autoencoder.Quantizer;
+        torch.Tensor vectors = autoencoder.Encode(x);
+        if (step.IsTraining)
+            quantizer.Initialize(vectors, step.Generator);
+        torch.Tensor codes = quantizer.Nearest(vectors);
+        torch.Tensor quantized = quantizer.Vectors(codes);
+
+        torch.Tensor decoded = autoencoder.Decode(VectorQuantizer.StraightThrough(vectors, quantized), grid);
+        torch.Tensor reconstruction = torch.nn.functional.mse_loss(decoded, x).Times(1 / variance.Value);
+        torch.Tensor commitment = torch.nn.functional.mse_loss(vectors, quantized);
+        torch.Tensor perplexity = VectorQuantizer.Perplexity(quantizer.Count(codes));
+        if (step.IsTraining)
+            quantizer.Learn(vectors, codes, options.CodebookDecay, options.DeadCodeThreshold, step.Generator);
+        return new Losses(
+            reconstruction.Plus(commitment, options.CommitmentCost),
+            ("reconstruction", reconstruction), ("commitment", commitment), ("perplexity", perplexity));
+    }
+}

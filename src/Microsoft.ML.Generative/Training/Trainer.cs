@@ -1,0 +1,126 @@
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Training.Reporting;
+using Microsoft.ML.Runtime;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative.Training;
+
+/// <summary>
+/// What every <c>Fit</c> has in common: it opens the run, reads the data, creates the networks, runs the loops and releases what only the
+/// training needs, or everything if it fails. A model contributes its networks, its phases, its preview and its transformer.
+/// </summary>
+internal sealed class Trainer
+{
+    private readonly List<IDisposable> _temporary = [];
+    private readonly List<torch.nn.Module> _modelNetworks = [];
+
+    private Trainer(TrainingRun run) => Run = run;
+
+    public TrainingRun Run { get; }
+
+    public torch.Device Device => Run.Device;
+
+    /// <inheritdoc cref="TrainingRun.Seed"/>
+    public long Seed => Run.Seed;
+
+    /// <summary>Trains a model.</summary>
+    /// <param name="env">The environment of the context, which knows its GPU.</param>
+    /// <param name="host">The estimator's host.</param>
+    /// <param name="options">Checked options.</param>
+    /// <param name="train">Reads the data, creates the networks, trains them and makes the model of them.</param>
+    /// <inheritdoc cref="TrainingRun.Open" path="/exception"/>
+    public static TModel Fit<TModel>(IHostEnvironment env, IHost host, TrainingOptions options, Func<Trainer, TModel> train)
+    {
+        using TrainingRun run = TrainingRun.Open(env, host, options);
+        var trainer = new Trainer(run);
+        bool isTrained = false;
+        try
+        {
+            TModel model = train(trainer);
+            isTrained = true;
+            return model;
+        }
+        finally
+        {
+            // Buffers first: they let go of their networks' gradients.
+            trainer.Release([.. trainer._temporary]);
+            foreach (torch.nn.Module network in isTrained ? [] : trainer._modelNetworks)
+                network.Dispose();
+        }
+    }
+
+    /// <summary>Reads the rows to train on and, if there are any, the rows to validate on.</summary>
+    /// <param name="input">The training data.</param>
+    /// <param name="columns">The columns to read.</param>
+    /// <param name="validationColumns">The same columns of the validation data, or <see langword="null"/> if there is none.</param>
+    /// <inheritdoc cref="TensorSource.Read" path="/exception"/>
+    public TrainingData Read(IDataView input, IReadOnlyList<TensorColumn> columns, IReadOnlyList<TensorColumn>? validationColumns)
+    {
+        TensorSource rows = Own(Run.ReadData(input, columns));
+        TensorSource? validationRows = validationColumns is null ? null : Own(Run.ReadValidationData(validationColumns));
+        TrainingOptions options = Run.Options;
+        return new TrainingData(
+            rows, validationRows,
+            rows.Batches(options.BatchSize, options.Shuffle, Seed, Device),
+            validationRows?.Batches(options.BatchSize, shuffle: false, Seed, Device));
+    }
+
+    /// <summary>Creates a network of the model, with weights from the training's seed, on its device.</summary>
+    public TNetwork CreateNetwork<TNetwork>(Func<TNetwork> create)
+        where TNetwork : torch.nn.Module
+    {
+        TNetwork network = TorchSeed.Initialize(Seed, create);
+        _modelNetworks.Add(network);
+        network.to(Device);
+        return network;
+    }
+
+    /// <summary>Creates a network that only the training needs.</summary>
+    /// <param name="create">Creates it.</param>
+    /// <param name="stream">The stream of the training's seed that its weights come from; another one than 0.</param>
+    public TNetwork CreateTemporaryNetwork<TNetwork>(Func<TNetwork> create, long stream)
+        where TNetwork : torch.nn.Module
+    {
+        TNetwork network = Own(TorchSeed.Initialize(SeedSequence.Derive(Seed, stream), create));
+        network.to(Device);
+        return network;
+    }
+
+    /// <summary>Prepares a network, or a part of one, for training.</summary>
+    /// <param name="name">The name in messages, checkpoints and TensorBoard.</param>
+    /// <param name="module">The network, on its device.</param>
+    /// <param name="options">The optimizer's options. Default: the training's.</param>
+    public TrainedNetwork Prepare(string name, torch.nn.Module module, TrainingOptions? options = null) =>
+        Own(new TrainedNetwork(name, module, options ?? Run.Options));
+
+    /// <summary>Runs one loop. Afterwards the networks hold their final weights, and the preview is disposed of.</summary>
+    /// <inheritdoc cref="TrainingLoop(TrainingRun, IReadOnlyList{TrainingPhase}, IBatchSource?, TrainingOptions?, ITrainingPreview?)" path="/param"/>
+    /// <inheritdoc cref="TrainingLoop.Run" path="/exception"/>
+    public void Train(IReadOnlyList<TrainingPhase> phases, IBatchSource? validation, ITrainingPreview? preview = null, TrainingOptions? options = null)
+    {
+        if (preview is not null)
+            Own(preview);
+        new TrainingLoop(Run, phases, validation, options, preview).Run();
+        // A model that is trained in several loops has one loop's optimizer in memory at a time.
+        Release([.. phases.Select(p => p.Network).Distinct(), .. preview is null ? (IDisposable[])[] : [preview]]);
+    }
+
+    private T Own<T>(T disposable)
+        where T : IDisposable
+    {
+        _temporary.Add(disposable);
+        return disposable;
+    }
+
+    private void Release(IReadOnlyList<IDisposable> disposables)
+    {
+        foreach (IDisposable disposable in disposables.Reverse())
+        {
+            _temporary.Remove(disposable);
+            disposable.Dispose();
+        }
+    }
+}
