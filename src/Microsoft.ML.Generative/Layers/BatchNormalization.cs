@@ -40,13 +40,13 @@ internal sealed class BatchNormalization : nn.Module<Tensor, Tensor>
         }
         else
         {
-            weight = nn.Parameter(gainDeviation > 0 ? nn.init.normal_(empty(channels), 1, gainDeviation) : ones(channels));
-            bias = nn.Parameter(zeros(channels));
+            weight = nn.Parameter(gainDeviation > 0 ? nn.init.normal_(ModuleTensors.Empty(channels), 1, gainDeviation) : ModuleTensors.Ones(channels));
+            bias = nn.Parameter(ModuleTensors.Zeros(channels));
         }
 
-        running_mean = zeros(channels);
-        running_var = ones(channels);
-        batches_seen = zeros(1);
+        running_mean = ModuleTensors.Zeros(channels);
+        running_var = ModuleTensors.Ones(channels);
+        batches_seen = ModuleTensors.Zeros(1);
         RegisterComponents();
 
         Layer.Product Following()
@@ -56,9 +56,6 @@ internal sealed class BatchNormalization : nn.Module<Tensor, Tensor>
             return layer;
         }
     }
-
-    /// <summary>How many numbers such a layer has, its averages included.</summary>
-    public static long CountParameters(long channels, int conditionSize = 0) => checked(2 * channels * Math.Max(1, conditionSize) + 2 * channels + 1);
 
     /// <summary>
     /// Computes the averages of a network's layers again, as plain means over what passes through it. Those of a training belong to the weights as they were, not to

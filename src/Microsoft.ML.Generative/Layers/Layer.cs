@@ -80,9 +80,9 @@ internal static class Layer
 
             // Kaiming-uniform with a = √5, as PyTorch has it: both uniform in ±1/√fanIn.
             double bound = 1 / Math.Sqrt(shape[1..].Aggregate(1L, (product, size) => product * size));
-            weight = nn.Parameter(nn.init.uniform_(empty(shape), -bound, bound));
+            weight = nn.Parameter(nn.init.uniform_(ModuleTensors.Empty(shape), -bound, bound));
             if (hasBias)
-                bias = nn.Parameter(nn.init.uniform_(empty(outputs), -bound, bound));
+                bias = nn.Parameter(nn.init.uniform_(ModuleTensors.Empty(outputs), -bound, bound));
             RegisterComponents();
         }
 

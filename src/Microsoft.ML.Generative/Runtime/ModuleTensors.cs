@@ -1,4 +1,5 @@
 using TorchSharp;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Runtime;
@@ -52,6 +53,17 @@ internal static class ModuleTensors
     public static Tensor Ones(params long[] shape) => ones(shape, device: DeviceFor(shape));
 
     public static Tensor Full(double value, params long[] shape) => full(shape, value, ScalarType.Float32, DeviceFor(shape));
+
+    /// <summary>A learned vector of a size for each of a number of classes, with PyTorch's initial values.</summary>
+    public static Embedding Embedding(long count, long size)
+    {
+        if (_allowance is null)
+            return nn.Embedding(count, size);
+        // Native code creates the weight, whatever is asked for: a small one is replaced.
+        Embedding embedding = TorchSeed.Initialize(0, () => nn.Embedding(1, 1));
+        embedding.weight = nn.Parameter(Empty(count, size));
+        return embedding;
+    }
 
     private static Device? DeviceFor(long[] shape)
     {

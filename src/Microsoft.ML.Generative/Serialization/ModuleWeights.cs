@@ -28,11 +28,17 @@ internal static class ModuleWeights
     /// The file has to have exactly the network's tensors; nothing is copied unless it has.
     /// </summary>
     /// <exception cref="InvalidDataException">Tensors are missing, unexpected or of another type or shape; all kinds are listed.</exception>
-    public static void Load(torch.nn.Module module, ISafetensorsReader file)
+    public static void Load(torch.nn.Module module, ISafetensorsReader file) => file.ReadInto(Match(module, file));
+
+    /// <summary>Checks that a file has exactly the network's tensors, which need no memory.</summary>
+    /// <inheritdoc cref="Load" path="/exception"/>
+    public static void CheckFits(torch.nn.Module module, ISafetensorsReader file) => Match(module, file);
+
+    private static Dictionary<string, torch.Tensor> Match(torch.nn.Module module, ISafetensorsReader file)
     {
         Dictionary<string, torch.Tensor> expected = Of(module).ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal);
         Check(file, expected, (found, tensor) => found.Fits(tensor), _ => false);
-        file.ReadInto(expected);
+        return expected;
     }
 
     /// <summary>That a file has the tensors expected and no others but those that are ignored.</summary>

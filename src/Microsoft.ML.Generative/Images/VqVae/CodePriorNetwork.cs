@@ -18,7 +18,7 @@ internal sealed class CodePriorNetwork : nn.Module
     private readonly Parameter rows;
     private readonly Parameter columns;
     private readonly ModuleList<DecoderBlock> blocks;
-    private readonly LayerNorm norm;
+    private readonly Normalization norm;
     private readonly Module<Tensor, Tensor> head;
 
     private readonly CodeGrid _grid;
@@ -29,29 +29,19 @@ internal sealed class CodePriorNetwork : nn.Module
         CodeGrid grid = architecture.Grid;
         _grid = grid;
         int width = architecture.PriorEmbeddingSize;
-        codes = Embedding(architecture.CodebookSize, width);
-        start = new Parameter(zeros(1, 1, width));
-        rows = new Parameter(zeros(grid.Height, 1, width));
-        columns = new Parameter(zeros(1, grid.Width, width));
+        codes = ModuleTensors.Embedding(architecture.CodebookSize, width);
+        start = new Parameter(ModuleTensors.Zeros(1, 1, width));
+        rows = new Parameter(ModuleTensors.Zeros(grid.Height, 1, width));
+        columns = new Parameter(ModuleTensors.Zeros(1, grid.Width, width));
         var block = new LanguageModelArchitecture { EmbeddingSize = width, Heads = architecture.PriorHeads, FeedForward = FeedForwardKind.Gelu };
         blocks = new ModuleList<DecoderBlock>([.. Enumerable.Range(0, architecture.PriorLayers).Select(_ => new DecoderBlock(block))]);
-        norm = LayerNorm(width);
+        norm = new Normalization(NormalizationKind.LayerNorm, width, 1e-5, hasBias: true);
         head = Layer.Linear(width, architecture.CodebookSize);
         RegisterComponents();
 
         // Small, as GPT-2 starts: what a block adds is then not drowned by what it is added to.
         foreach (Tensor embedding in (Tensor[])[codes.weight!, start, rows, columns])
             init.normal_(embedding, 0, 0.02);
-    }
-
-    /// <inheritdoc cref="VqVaeNetwork.CountParameters"/>
-    public static long CountParameters(VqVaeArchitecture architecture)
-    {
-        CodeGrid grid = architecture.Grid;
-        long width = architecture.PriorEmbeddingSize;
-        long block = checked(12 * width * width + 13 * width);
-        return checked((architecture.CodebookSize + 1L + grid.Height + grid.Width) * width + architecture.PriorLayers * block + 2 * width
-            + (width + 1) * architecture.CodebookSize);
     }
 
     /// <summary>

@@ -28,11 +28,6 @@ internal sealed class VqVaeNetwork : nn.Module
     public VqVaeAutoencoder Autoencoder => autoencoder;
 
     public CodePriorNetwork Prior => prior;
-
-    /// <summary>How many numbers such a network has, codebook included, without making it.</summary>
-    /// <exception cref="OverflowException">More than can be counted.</exception>
-    public static long CountParameters(VqVaeArchitecture architecture) =>
-        checked(VqVaeAutoencoder.CountParameters(architecture) + CodePriorNetwork.CountParameters(architecture));
 }
 
 /// <summary>
@@ -53,7 +48,7 @@ internal sealed class VqVaeAutoencoder : nn.Module
         _shape = architecture.Shape;
         CodeGrid grid = architecture.Grid;
         // Zeros right and below, so that every halving is even; they are cut off again after decoding.
-        _padding = [0, (grid.Width << architecture.Downsamplings) - _shape.Width, 0, (grid.Height << architecture.Downsamplings) - _shape.Height];
+        _padding = [0, ((long)grid.Width << architecture.Downsamplings) - _shape.Width, 0, ((long)grid.Height << architecture.Downsamplings) - _shape.Height];
 
         int hidden = architecture.HiddenChannels;
         int[] channels = Channels(architecture);
@@ -83,17 +78,6 @@ internal sealed class VqVaeAutoencoder : nn.Module
     }
 
     public VectorQuantizer Quantizer => quantizer;
-
-    /// <inheritdoc cref="VqVaeNetwork.CountParameters"/>
-    public static long CountParameters(VqVaeArchitecture architecture)
-    {
-        long hidden = architecture.HiddenChannels;
-        int[] channels = Channels(architecture);
-        long sampling = channels.Zip(channels.Skip(1)).Sum(c => checked(32L * c.First * c.Second + c.First + c.Second));
-        long block = checked(hidden * architecture.ResidualChannels * 10 + architecture.ResidualChannels + hidden);
-        long middle = checked(hidden * hidden * 9 + hidden + hidden * architecture.CodeSize + architecture.CodeSize + hidden * architecture.CodeSize * 9 + hidden);
-        return checked(sampling + 2 * architecture.ResidualBlocks * block + middle + VectorQuantizer.CountParameters(architecture.CodebookSize, architecture.CodeSize));
-    }
 
     /// <summary>z_e(x): [batch, ..image] to [batch · height · width of the codes, code size], the codes of an image row by row.</summary>
     public Tensor Encode(Tensor images)

@@ -27,9 +27,9 @@ internal sealed class LanguageModelNetwork : nn.Module
     {
         (Architecture, _dropout) = (architecture, dropout);
         int width = architecture.EmbeddingSize;
-        tokens = Embedding(architecture.VocabularySize, width);
+        tokens = ModuleTensors.Embedding(architecture.VocabularySize, width);
         if (architecture.Positions == PositionEncoding.Learned)
-            positions = new Parameter(empty(architecture.ContextLength, width));
+            positions = new Parameter(ModuleTensors.Empty(architecture.ContextLength, width));
         else
             _rotary = new RotaryEmbedding(architecture);
         blocks = new ModuleList<DecoderBlock>([.. Enumerable.Range(0, architecture.Layers).Select(_ => new DecoderBlock(architecture, dropout))]);

@@ -26,13 +26,13 @@ internal sealed class DitNetwork : DenoiserNetwork
     {
         _config = config;
         int width = config.HiddenSize, patch = config.PatchSize;
-        patches = Layer.Linear((long)patch * patch * config.InChannels, width);
+        patches = Layer.Linear(checked((long)patch * patch * config.InChannels), width);
         time = new EmbeddingBlock(DitArchitecture.FrequencySize, width);
         if (config.ClassCount > 0)
-            classes = nn.Embedding(config.ClassCount, width);
+            classes = ModuleTensors.Embedding(config.ClassCount, width);
         blocks = new ModuleList<DitBlock>([.. Enumerable.Range(0, config.Layers).Select(_ => new DitBlock(config, dropout))]);
         modulation = Layer.Linear(width, 2 * width);
-        head = Layer.Linear(width, (long)patch * patch * config.OutChannels);
+        head = Layer.Linear(width, checked((long)patch * patch * config.OutChannels));
         RegisterComponents();
         Initialize();
     }
