@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Diffusion;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
@@ -124,7 +125,7 @@ internal static class DiffusionWorkload
         void Step()
         {
             using DisposeScope scope = NewDisposeScope();
-            nn.functional.mse_loss(network.Forward(x, time, null), noise).backward();
+            nn.functional.mse_loss(network.Forward(x, time, new ConditionValues()), noise).backward();
         }
 
         for (int i = 0; i < 3; i++)

@@ -10,5 +10,5 @@ internal static class PixelScale
     public static Tensor Signed(Tensor images) => images.Times(2).Plus(-1);
 
     /// <summary>From −1..1 to 0..1; values beyond are clamped.</summary>
-    public static Tensor Unsigned(Tensor images) => images.Times(0.5).Plus(0.5).clamp(0, 1);
+    public static Tensor Unsigned(Tensor images) => images.Times(0.5).Plus(0.5).Within(0, 1);
 }

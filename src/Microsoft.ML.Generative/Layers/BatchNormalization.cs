@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -11,19 +12,21 @@ namespace Microsoft.ML.Generative.Layers;
 /// learns, else by moving averages of them. Other than PyTorch's these begin as plain means, so that a short training does not end with initial values.
 /// With a condition, gains and biases follow from it (de Vries et al. 2017; from an embedding of the class: Brock et al. 2018, appendix B).
 /// </summary>
-internal sealed class BatchNormalization : nn.Module<Tensor, Tensor>
+internal sealed class BatchNormalization : nn.Module<Tensor, Tensor>, IFormerNames
 {
     private const int BatchesInAverage = 10;
     private const double Epsilon = 1e-5;
     private const double ConditionDeviation = 0.02;
 
+    private static readonly Dictionary<string, string> _formerNames = new() { ["batches_seen"] = nameof(num_batches_tracked) };
+
     private readonly Parameter? weight;
     private readonly Parameter? bias;
-    private readonly nn.Module<Tensor, Tensor>? gains;
-    private readonly nn.Module<Tensor, Tensor>? biases;
+    private readonly Linear? gains;
+    private readonly Linear? biases;
     private readonly Tensor running_mean;
     private readonly Tensor running_var;
-    private readonly Tensor batches_seen;
+    private readonly Tensor num_batches_tracked;
 
     private bool _isAverageFull;
     private bool _isRenewed;
@@ -46,16 +49,18 @@ internal sealed class BatchNormalization : nn.Module<Tensor, Tensor>
 
         running_mean = ModuleTensors.Zeros(channels);
         running_var = ModuleTensors.Ones(channels);
-        batches_seen = ModuleTensors.Zeros(1);
+        num_batches_tracked = ModuleTensors.Zeros(1);
         RegisterComponents();
 
-        Layer.Product Following()
+        Linear Following()
         {
-            Layer.Product layer = Layer.Linear(conditionSize, channels, hasBias: false);
-            nn.init.normal_(layer.Weight, 0, ConditionDeviation);
+            var layer = new Linear(conditionSize, channels, hasBias: false);
+            nn.init.normal_(layer.Weight.Dense(), 0, ConditionDeviation);
             return layer;
         }
     }
+
+    public IReadOnlyDictionary<string, string> FormerNames => _formerNames;
 
     /// <summary>
     /// Computes the averages of a network's layers again, as plain means over what passes through it. Those of a training belong to the weights as they were, not to
@@ -74,7 +79,7 @@ internal sealed class BatchNormalization : nn.Module<Tensor, Tensor>
         network.train();
         foreach (BatchNormalization layer in layers)
         {
-            layer.batches_seen.zero_();
+            layer.num_batches_tracked.zero_();
             (layer._isRenewed, layer._isAverageFull) = (true, false);
         }
 
@@ -101,6 +106,7 @@ internal sealed class BatchNormalization : nn.Module<Tensor, Tensor>
         Tensor normal = F.batch_norm(input, running_mean, running_var, weight, bias, learns, momentum, Epsilon);
         if (gains is null)
             return normal;
+        // [batch, channels] → [batch, channels, 1, ..]
         long[] perRow = [input.size(0), input.size(1), .. Enumerable.Repeat(1L, (int)input.dim() - 2)];
         return (normal * gains.call(condition!).Plus(1).view(perRow).to(normal.dtype)).Plus(biases!.call(condition!).view(perRow).to(normal.dtype));
     }
@@ -111,14 +117,14 @@ internal sealed class BatchNormalization : nn.Module<Tensor, Tensor>
         if (_isAverageFull)
             return 1.0 / BatchesInAverage;
         using IDisposable noGradient = no_grad();
-        float seen = batches_seen.item<float>();
+        float seen = num_batches_tracked.item<float>();
         if (seen >= BatchesInAverage && !_isRenewed)
         {
             _isAverageFull = true;
             return 1.0 / BatchesInAverage;
         }
 
-        batches_seen.PlusInPlace(1);
+        num_batches_tracked.PlusInPlace(1);
         return 1 / (seen + 1);
     }
 
@@ -130,7 +136,7 @@ internal sealed class BatchNormalization : nn.Module<Tensor, Tensor>
             bias?.Dispose();
             running_mean.Dispose();
             running_var.Dispose();
-            batches_seen.Dispose();
+            num_batches_tracked.Dispose();
         }
 
         base.Dispose(disposing);

@@ -26,7 +26,7 @@ internal static class DotProductAttention
         if (!IsShort(queries))
             return F.scaled_dot_product_attention(queries, keys, values, mask, dropout, is_casual: mask is null);
 
-        Tensor allowed = mask ?? full([time, time], float.NegativeInfinity, dtype: queries.dtype).triu(1);
+        Tensor allowed = mask ?? TensorFactory.Constant([time, time], float.NegativeInfinity, queries.dtype).triu(1);
         // TorchSharp takes what is added last.
         Tensor scores = baddbmm(queries.flatten(0, 1), keys.flatten(0, 1).transpose(1, 2), allowed, alpha: Scale(queries));
         Tensor weights = scores.softmax(-1);

@@ -4,15 +4,15 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
-/// The type that layers multiply in, by thread, as autocast does it in PyTorch: weights and their gradients stay Float32; the layers of
-/// <see cref="Layer"/> convert what they multiply, and what follows them works on what they return until a network asks for Float32 again.
+/// The type in which layers compute, by thread, as autocast does it in PyTorch: weights and their gradients stay Float32; a
+/// <see cref="WeightedLayer"/> converts what it multiplies, and what follows it works on what it returns until a network asks for Float32 again.
 /// </summary>
 internal static class MixedPrecision
 {
     [ThreadStatic]
     private static torch.ScalarType? _type;
 
-    /// <summary>The type of products, or <see langword="null"/> for that of the weights.</summary>
+    /// <summary>The compute type, or <see langword="null"/> for that of the weights.</summary>
     public static torch.ScalarType? Current => _type;
 
     public static IDisposable Scope(torch.ScalarType? type) => new TypeScope(type);
@@ -25,13 +25,16 @@ internal static class MixedPrecision
         _ => null,
     };
 
-    /// <summary>The tensor in the type of products.</summary>
+    /// <summary>The tensor in the compute type.</summary>
     public static torch.Tensor Cast(torch.Tensor values) => _type is { } type && values.dtype != type ? values.to(type) : values;
 
     /// <summary>Back from BFloat16, for sums and losses.</summary>
     public static torch.Tensor AsFloat32(this torch.Tensor values) => values.dtype == torch.ScalarType.BFloat16 ? values.to(torch.ScalarType.Float32) : values;
 
-    // AVX512-BF16 (leaf 7.1, EAX bit 5) or AMX-BF16 (leaf 7.0, EDX bit 22): without them a processor emulates the products, slowly.
+    /// <summary>Whether libtorch's kernels for a tensor are those of oneDNN in BFloat16, some of which are slow.</summary>
+    public static bool IsBFloat16OnCpu(torch.Tensor values) => values.dtype == torch.ScalarType.BFloat16 && values.device_type == DeviceType.CPU;
+
+    // AVX512-BF16 (leaf 7.1, EAX bit 5) or AMX-BF16 (leaf 7.0, EDX bit 22): without them a processor emulates the multiplications, slowly.
     private static bool HasBFloat16Instructions()
     {
         if (!X86Base.IsSupported || X86Base.CpuId(0, 0).Eax < 7)

@@ -25,6 +25,19 @@ internal sealed class Normalization : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
+    /// <summary>A normalization as those of the block.</summary>
+    public static Normalization Of(TransformerBlockShape shape) => new(shape.Normalization, shape.EmbeddingSize, shape.NormEpsilon, shape.HasNormBias);
+
+    public NormalizationKind Kind => _kind;
+
+    public double Epsilon => _epsilon;
+
+    /// <summary>[width].</summary>
+    public Parameter Gain => weight;
+
+    /// <summary>[width], or <see langword="null"/>.</summary>
+    public Parameter? Bias => bias;
+
     public override Tensor forward(Tensor input)
     {
         Tensor x = input.AsFloat32();

@@ -5,22 +5,13 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
-/// Rotates pairs of values by an angle that grows with the position (Su et al., "RoFormer", 2021, eq. 34), so that the product of a query and
-/// a key depends on their distance.
+/// Rotates pairs of values by an angle that grows with the position (Su et al. 2021, eq. 34), so that the scalar product of a query and a key depends
+/// on their distance.
 /// </summary>
-internal sealed class RotaryEmbedding(LanguageModelArchitecture architecture) : IDisposable
+internal sealed class RotaryEmbedding(RotaryShape shape) : IDisposable
 {
-    private readonly double[] _frequencies = Frequencies(architecture);
-    private readonly bool _isInterleaved = architecture.Positions == PositionEncoding.RotaryInterleaved;
     private readonly Lock _lock = new();
     private (Tensor Cosine, Tensor Sine, Device Device)? _tables;
-
-    /// <summary>Radians from a position to the next, for each pair of a head's values.</summary>
-    public static double[] Frequencies(LanguageModelArchitecture architecture)
-    {
-        int size = architecture.ActualHeadSize;
-        return [.. Enumerable.Range(0, size / 2).Select(i => Scale(Math.Pow(architecture.RotaryBase, -2.0 * i / size), architecture.RotaryScaling))];
-    }
 
     /// <summary>Cosines and sines of positions 0 to below <paramref name="length"/>: [length, headSize / 2] each. May be called from several threads.</summary>
     public (Tensor Cosine, Tensor Sine) Tables(long length, Device device)
@@ -36,11 +27,10 @@ internal sealed class RotaryEmbedding(LanguageModelArchitecture architecture) : 
 
     private (Tensor Cosine, Tensor Sine, Device Device) Compute(long length, Device device)
     {
-
         using DisposeScope scope = NewDisposeScope();
         using IDisposable noGradient = no_grad();
         // In double: a position of thousands times a frequency leaves few digits of a float for the angle.
-        Tensor angles = outer(arange(length, dtype: ScalarType.Float64), tensor(_frequencies, dtype: ScalarType.Float64));
+        Tensor angles = outer(TensorFactory.Range(length, ScalarType.Float64), tensor(shape.Frequencies(), dtype: ScalarType.Float64)); // [length, headSize / 2]
         Dispose();
         Tensor cosine = angles.cos().to(ScalarType.Float32).to(device).DetachFromDisposeScope();
         Tensor sine = angles.sin().to(ScalarType.Float32).to(device).DetachFromDisposeScope();
@@ -50,9 +40,9 @@ internal sealed class RotaryEmbedding(LanguageModelArchitecture architecture) : 
     /// <summary>Rotates x, [.., headSize], by angles whose cosines and sines fit [.., headSize / 2].</summary>
     public Tensor Rotate(Tensor x, Tensor cosine, Tensor sine)
     {
-        Tensor[] parts = _isInterleaved ? x.unflatten(x.dim() - 1, x.size(-1) / 2, 2).unbind(-1) : x.chunk(2, -1);
+        Tensor[] parts = shape.IsInterleaved ? x.unflatten(x.dim() - 1, x.size(-1) / 2, 2).unbind(-1) : x.chunk(2, -1); // [.., headSize / 2] each
         Tensor[] rotated = [parts[0] * cosine - parts[1] * sine, (parts[1] * cosine).Plus(parts[0] * sine)];
-        return (_isInterleaved ? stack(rotated, -1).flatten(-2) : cat(rotated, -1)).to(x.dtype);
+        return (shape.IsInterleaved ? stack(rotated, -1).flatten(-2) : cat(rotated, -1)).to(x.dtype);
     }
 
     public void Dispose()
@@ -61,16 +51,10 @@ internal sealed class RotaryEmbedding(LanguageModelArchitecture architecture) : 
         _tables?.Sine.Dispose();
         _tables = null;
     }
+}
 
-    private static double Scale(double frequency, RotaryScaling? scaling)
-    {
-        if (scaling is null)
-            return frequency;
-        if (scaling.Kind == RotaryScalingKind.Linear)
-            return frequency / scaling.Factor;
-
-        double turns = scaling.OriginalContextLength * frequency / (2 * Math.PI);
-        double kept = (turns - scaling.LowFrequencyFactor) / (scaling.HighFrequencyFactor - scaling.LowFrequencyFactor);
-        return double.Lerp(frequency / scaling.Factor, frequency, Math.Clamp(kept, 0, 1));
-    }
+/// <summary>Where the rows of a batch are: cosines and sines that fit [batch, heads, time, headSize / 2].</summary>
+internal readonly record struct RotaryPositions(RotaryEmbedding Embedding, Tensor Cosine, Tensor Sine)
+{
+    public Tensor Rotate(Tensor x) => Embedding.Rotate(x, Cosine, Sine);
 }

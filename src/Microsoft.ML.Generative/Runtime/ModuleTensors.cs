@@ -52,7 +52,7 @@ internal static class ModuleTensors
 
     public static Tensor Ones(params long[] shape) => ones(shape, device: DeviceFor(shape));
 
-    public static Tensor Full(double value, params long[] shape) => full(shape, value, ScalarType.Float32, DeviceFor(shape));
+    public static Tensor Constant(double value, params long[] shape) => TensorFactory.Constant(shape, value, ScalarType.Float32, DeviceFor(shape));
 
     /// <summary>A learned vector of a size for each of a number of classes, with PyTorch's initial values.</summary>
     public static Embedding Embedding(long count, long size)

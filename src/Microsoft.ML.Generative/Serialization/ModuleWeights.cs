@@ -25,7 +25,7 @@ internal static class ModuleWeights
 
     /// <summary>
     /// Copies a file's tensors over those of the network, in place, so that views of a flat parameter buffer stay views.
-    /// The file has to have exactly the network's tensors; nothing is copied unless it has.
+    /// The file has to have exactly the network's tensors, under their present names or former ones; nothing is copied unless it has.
     /// </summary>
     /// <exception cref="InvalidDataException">Tensors are missing, unexpected or of another type or shape; all kinds are listed.</exception>
     public static void Load(torch.nn.Module module, ISafetensorsReader file) => file.ReadInto(Match(module, file));
@@ -36,9 +36,39 @@ internal static class ModuleWeights
 
     private static Dictionary<string, torch.Tensor> Match(torch.nn.Module module, ISafetensorsReader file)
     {
-        Dictionary<string, torch.Tensor> expected = Of(module).ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal);
+        Dictionary<string, torch.Tensor> expected = UnderNamesOf(
+            file.Tensors.Keys, name => PresentName(module, name), Of(module).ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal));
         Check(file, expected, (found, tensor) => found.Fits(tensor), _ => false);
         return expected;
+    }
+
+    /// <summary>The present name of a tensor in a file, whose parts may have had other names: see <see cref="IFormerNames"/>.</summary>
+    public static string PresentName(torch.nn.Module module, string name)
+    {
+        string[] parts = name.Split('.');
+        torch.nn.Module? parent = module;
+        for (int i = 0; i < parts.Length && parent is not null; i++)
+        {
+            if (parent is IFormerNames { FormerNames: { } former } && former.TryGetValue(parts[i], out string? present))
+                parts[i] = present;
+            parent = parent.named_children().FirstOrDefault(child => child.name == parts[i]).module;
+        }
+
+        return string.Join('.', parts);
+    }
+
+    /// <summary>Tensors under the names that a file has for them.</summary>
+    /// <param name="names">The file's names.</param>
+    /// <param name="presentName">The present name for each of these.</param>
+    /// <param name="tensors">The tensors under their present names; those that the file lacks keep them.</param>
+    public static Dictionary<string, torch.Tensor> UnderNamesOf(
+        IEnumerable<string> names, Func<string, string> presentName, IReadOnlyDictionary<string, torch.Tensor> tensors)
+    {
+        HashSet<string> found = new(names, StringComparer.Ordinal);
+        var former = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (string name in found)
+            former.TryAdd(presentName(name), name);
+        return tensors.ToDictionary(t => found.Contains(t.Key) ? t.Key : former.GetValueOrDefault(t.Key, t.Key), t => t.Value, StringComparer.Ordinal);
     }
 
     /// <summary>That a file has the tensors expected and no others but those that are ignored.</summary>

@@ -6,6 +6,9 @@ namespace Microsoft.ML.Generative.Training;
 /// <summary>The networks as they were when the validation loss was best.</summary>
 internal sealed class BestWeights(IReadOnlyList<TrainedNetwork> networks)
 {
+    /// <summary>How the names of the weights kept begin.</summary>
+    public const string Prefix = "best.";
+
     private readonly List<(string Name, torch.Tensor Kept)> _kept = [];
 
     /// <summary>The loss and when it was; <see langword="null"/> before the first.</summary>
@@ -54,7 +57,7 @@ internal sealed class BestWeights(IReadOnlyList<TrainedNetwork> networks)
     }
 
     private IEnumerable<(string Name, torch.Tensor Values)> Live() =>
-        networks.SelectMany(n => n.EvaluationState.Select(s => ($"best.{n.Name}.{s.Name}", s.Values)));
+        networks.SelectMany(n => n.EvaluationState.Select(s => ($"{Prefix}{n.Name}.{s.Name}", s.Values)));
 
     private void EnsureMemory()
     {

@@ -1,5 +1,6 @@
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Runtime.Kernels;
+using Microsoft.ML.Generative.Serialization;
 using TorchSharp;
 using TorchSharp.Modules;
 
@@ -11,6 +12,8 @@ namespace Microsoft.ML.Generative.Training;
 /// </summary>
 internal sealed class TrainedNetwork : IDisposable
 {
+    private const string BufferPrefix = "buffer.";
+
     private readonly TrainingOptions _options;
     private readonly torch.Tensor _weights;
     private readonly torch.Tensor _gradients;
@@ -87,7 +90,12 @@ internal sealed class TrainedNetwork : IDisposable
     public IEnumerable<(string Name, torch.Tensor Values)> EvaluationState => [("weights", _ema ?? _weights), .. Buffers];
 
     private IEnumerable<(string Name, torch.Tensor Values)> Buffers =>
-        Module.named_buffers(include_nonpersistent: false).Select(b => ($"buffer.{b.name}", b.buffer));
+        Module.named_buffers(include_nonpersistent: false).Select(b => (BufferPrefix + b.name, b.buffer));
+
+    /// <summary>The present name of a tensor of <see cref="State"/> that an older version may have saved under another.</summary>
+    public string PresentName(string name) => name.StartsWith(BufferPrefix, StringComparison.Ordinal)
+        ? BufferPrefix + ModuleWeights.PresentName(Module, name[BufferPrefix.Length..])
+        : name;
 
     /// <summary>Goes on from a state whose tensors have been copied over those of <see cref="State"/>.</summary>
     public void Resume(long steps) => Steps = steps;

@@ -21,11 +21,11 @@ public sealed class LayerTests
             "convolution" => torch.nn.Conv2d(3, 4, 3, stride: 2, padding: 1),
             _ => torch.nn.ConvTranspose2d(3, 4, 3, stride: 2, padding: 1, output_padding: 1),
         });
-        torch.nn.Module<torch.Tensor, torch.Tensor> actual = TorchSeed.Initialize(3, () => kind switch
+        torch.nn.Module<torch.Tensor, torch.Tensor> actual = TorchSeed.Initialize<torch.nn.Module<torch.Tensor, torch.Tensor>>(3, () => kind switch
         {
-            "linear" => Layer.Linear(7, 4),
-            "convolution" => Layer.Conv2d(3, 4, 3, stride: 2, padding: 1),
-            _ => Layer.ConvTranspose2d(3, 4, 3, stride: 2, padding: 1, outputPadding: 1),
+            "linear" => new Linear(7, 4),
+            "convolution" => new Conv2d(3, 4, 3, stride: 2, padding: 1),
+            _ => new ConvTranspose2d(3, 4, 3, stride: 2, padding: 1, outputPadding: 1),
         });
 
         Assert.Equal(expected.named_parameters().Select(p => (p.name, string.Join('×', p.parameter.shape))), actual.named_parameters().Select(p => (p.name, string.Join('×', p.parameter.shape))));
@@ -36,7 +36,7 @@ public sealed class LayerTests
     public void A_layer_can_go_without_a_bias()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        torch.nn.Module<torch.Tensor, torch.Tensor> layer = Layer.Linear(3, 2, hasBias: false);
+        torch.nn.Module<torch.Tensor, torch.Tensor> layer = new Linear(3, 2, hasBias: false);
         Assert.Equal(["weight"], layer.named_parameters().Select(p => p.name));
         Assert.Equal(0, layer.call(torch.zeros(1, 3)).abs().sum().item<float>());
     }
@@ -45,7 +45,7 @@ public sealed class LayerTests
     public void In_BFloat16_products_are_close_and_gradients_stay_Float32()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        torch.nn.Module<torch.Tensor, torch.Tensor> layer = Layer.Linear(64, 8);
+        torch.nn.Module<torch.Tensor, torch.Tensor> layer = new Linear(64, 8);
         torch.Tensor x = torch.randn(16, 64);
         torch.Tensor Gradient(torch.ScalarType? type, torch.ScalarType expected)
         {

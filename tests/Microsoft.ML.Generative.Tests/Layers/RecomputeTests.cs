@@ -14,7 +14,7 @@ public sealed class RecomputeTests
     {
         using DisposeScope scope = torch.NewDisposeScope();
         using IDisposable precision = MixedPrecision.Scope(inBFloat16 ? torch.ScalarType.BFloat16 : null);
-        using TorchSharp.Modules.Sequential network = torch.nn.Sequential(Layer.Linear(5, 8), torch.nn.Tanh(), torch.nn.Dropout(0.4), Layer.Linear(8, 3));
+        using TorchSharp.Modules.Sequential network = torch.nn.Sequential(new Linear(5, 8), torch.nn.Tanh(), torch.nn.Dropout(0.4), new Linear(8, 3));
         torch.Tensor x = torch.randn([6, 5], requires_grad: inputNeedsGradient);
 
         (float[] Value, float[] Gradients, int Calls) Run(bool recompute)
@@ -60,7 +60,7 @@ public sealed class RecomputeTests
     [Fact]
     public void Many_steps_leave_no_tensor_behind()
     {
-        using TorchSharp.Modules.Sequential network = torch.nn.Sequential(Layer.Linear(5, 8), torch.nn.Tanh(), Layer.Linear(8, 3));
+        using TorchSharp.Modules.Sequential network = torch.nn.Sequential(new Linear(5, 8), torch.nn.Tanh(), new Linear(8, 3));
         long LiveAfter(int steps)
         {
             for (int i = 0; i < steps; i++)

@@ -11,7 +11,7 @@ public class UpsamplingConvolutionTests
     public void It_is_a_convolution_of_the_image_made_larger_in_values_and_gradients()
     {
         using DisposeScope scope = NewDisposeScope();
-        using nn.Module<Tensor, Tensor> layer = Layer.UpsamplingConv2d(3, 5);
+        using nn.Module<Tensor, Tensor> layer = new UpsamplingConv2d(3, 5);
         Tensor weight = layer.get_parameter("weight")!, bias = layer.get_parameter("bias")!;
         Tensor x = randn(2, 3, 4, 6).requires_grad_(true), direction = randn(2, 5, 8, 12);
 

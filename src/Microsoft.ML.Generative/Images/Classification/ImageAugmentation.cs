@@ -21,9 +21,9 @@ internal static class ImageAugmentation
         Tensor mirrored = randint(0, flips ? 2 : 1, [rows, 1], int64, generator: generator).to(ScalarType.Bool);
 
         // Where in the padded image each row and column of the new one comes from.
-        Tensor columns = arange(width, int64).unsqueeze(0);
+        Tensor columns = TensorFactory.Range(width).unsqueeze(0);
         Tensor fromX = where(mirrored, columns.flip(1), columns).Plus(right).to(x.device);
-        Tensor fromY = arange(height, int64).unsqueeze(0).Plus(down).to(x.device);
+        Tensor fromY = TensorFactory.Range(height).unsqueeze(0).Plus(down).to(x.device);
         Tensor padded = maxShift == 0 ? x : nn.functional.pad(x, [maxShift, maxShift, maxShift, maxShift]);
         Tensor shifted = padded.gather(2, fromY.view(rows, 1, height, 1).expand(rows, channels, height, padded.size(3)));
         return shifted.gather(3, fromX.view(rows, 1, 1, width).expand(rows, channels, height, width));

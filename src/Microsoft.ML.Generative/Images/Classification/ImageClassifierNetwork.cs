@@ -3,7 +3,9 @@ using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
+using Conv2d = Microsoft.ML.Generative.Layers.Conv2d;
 using F = TorchSharp.torch.nn.functional;
+using Linear = Microsoft.ML.Generative.Layers.Linear;
 
 namespace Microsoft.ML.Generative.Images.Classification;
 
@@ -13,10 +15,10 @@ namespace Microsoft.ML.Generative.Images.Classification;
 /// </summary>
 internal sealed class ImageClassifierNetwork : nn.Module
 {
-    private readonly Module<Tensor, Tensor> stem;
+    private readonly Conv2d stem;
     private readonly ModuleList<ImageClassifierBlock> blocks;
     private readonly Module<Tensor, Tensor> norm;
-    private readonly Module<Tensor, Tensor> head;
+    private readonly Linear head;
 
     private readonly double _dropout;
 
@@ -24,10 +26,10 @@ internal sealed class ImageClassifierNetwork : nn.Module
         : base(nameof(ImageClassifierNetwork))
     {
         _dropout = dropout;
-        stem = Layer.Conv2d(architecture.Shape.Channels, architecture.BaseChannels, 3, padding: 1, hasBias: false);
+        stem = new Conv2d(architecture.Shape.Channels, architecture.BaseChannels, 3, padding: 1, hasBias: false);
         blocks = new ModuleList<ImageClassifierBlock>([.. Blocks(architecture).Select(b => new ImageClassifierBlock(architecture, b.Inputs, b.Outputs, b.Stride))]);
         norm = ImageClassifierBlock.Normalization(architecture, architecture.FeatureSize);
-        head = Layer.Linear(architecture.FeatureSize, architecture.ClassCount);
+        head = new Linear(architecture.FeatureSize, architecture.ClassCount);
         RegisterComponents();
     }
 
@@ -68,10 +70,10 @@ internal sealed class ImageClassifierBlock : nn.Module<Tensor, Tensor>
     private const int ChannelsInGroup = 4;
 
     private readonly Module<Tensor, Tensor> norm1;
-    private readonly Module<Tensor, Tensor> conv1;
+    private readonly Conv2d conv1;
     private readonly Module<Tensor, Tensor> norm2;
-    private readonly Module<Tensor, Tensor> conv2;
-    private readonly Module<Tensor, Tensor>? shortcut;
+    private readonly Conv2d conv2;
+    private readonly Conv2d? shortcut;
 
     private readonly bool _isResidual;
 
@@ -80,16 +82,16 @@ internal sealed class ImageClassifierBlock : nn.Module<Tensor, Tensor>
     {
         _isResidual = architecture.Network == ImageClassifierNetworkKind.Residual;
         norm1 = Normalization(architecture, inputs);
-        conv1 = Layer.Conv2d(inputs, outputs, 3, stride, padding: 1, hasBias: false);
+        conv1 = new Conv2d(inputs, outputs, 3, stride, padding: 1, hasBias: false);
         norm2 = Normalization(architecture, outputs);
-        conv2 = Layer.Conv2d(outputs, outputs, 3, padding: 1, hasBias: false);
+        conv2 = new Conv2d(outputs, outputs, 3, padding: 1, hasBias: false);
         if (HasProjection(architecture, inputs, outputs, stride))
-            shortcut = Layer.Conv2d(inputs, outputs, 1, stride, hasBias: false);
+            shortcut = new Conv2d(inputs, outputs, 1, stride, hasBias: false);
         RegisterComponents();
 
         // What the block adds begins with nothing, so that a deep network begins as a shallow one.
         if (_isResidual)
-            init.zeros_(conv2.get_parameter("weight")!);
+            init.zeros_(conv2.Weight.Dense());
     }
 
     public static Module<Tensor, Tensor> Normalization(ImageClassifierArchitecture architecture, int channels) => architecture.Normalization switch

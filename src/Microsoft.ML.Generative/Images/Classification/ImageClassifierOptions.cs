@@ -60,7 +60,7 @@ public sealed class ImageClassifierOptions : TrainingOptions
     private const int MostBlocks = 100;
     private const int WidestStage = 1 << 16;
 
-    /// <summary>Makes the default options: 5 epochs of AdamW at a learning rate of 0.01 with weight decay 0.01, warm-up and a cosine down to 0.</summary>
+    /// <summary>Initializes options with their defaults: 5 epochs of AdamW at a learning rate of 0.01 with weight decay 0.01, warm-up and a cosine down to 0.</summary>
     public ImageClassifierOptions()
     {
         Epochs = Defaults.Epochs;

@@ -12,7 +12,7 @@ internal sealed record DiffusionArchitecture
 {
     public required ImageShape Shape { get; init; }
 
-    /// <summary>The shape of the smaller images that the model is conditioned on, if it is.</summary>
+    /// <summary>The shape of the low-resolution images that the model is conditioned on, if it is.</summary>
     public ImageShape? LowResolution { get; init; }
 
     /// <summary>Classes that the model is conditioned on; 0: none.</summary>
@@ -38,10 +38,6 @@ internal sealed record DiffusionArchitecture
     [JsonIgnore]
     public VectorDataViewType RowType => Shape.VectorType(NumberDataViewType.Single);
 
-    /// <summary>The class of images without one, or <see langword="null"/> if the network has none.</summary>
-    [JsonIgnore]
-    public int? NullLabel => HasNullLabel ? LabelCount : null;
-
     private int InChannels => Shape.Channels * (LowResolution is null ? 1 : 2);
 
     private int OutChannels => Shape.Channels * (LearnsVariance ? 2 : 1);
@@ -51,7 +47,7 @@ internal sealed record DiffusionArchitecture
     /// <param name="options">Checked options.</param>
     /// <param name="shape">The shape of the data's images.</param>
     /// <param name="labelCount">The classes of the data; 0: none.</param>
-    /// <param name="lowResolution">The shape of the data's smaller images, if there are some.</param>
+    /// <param name="lowResolution">The shape of the data's low-resolution images, if there are some.</param>
     public static DiffusionArchitecture Of(DiffusionOptions options, ImageShape shape, int labelCount, ImageShape? lowResolution)
     {
         var architecture = new DiffusionArchitecture
@@ -85,13 +81,6 @@ internal sealed record DiffusionArchitecture
         OptionChecks.Defined(Process);
         NoiseSchedule.Validate();
         OptionChecks.Defined(Prediction);
-        if (LowResolution is { } low
-            && (!low.IsPossible || low.Channels != Shape.Channels || Shape.Height % low.Height != 0 || Shape.Width % low.Width != 0))
-        {
-            throw new ArgumentException(
-                $"Smaller images of {low} do not go with images of {Shape}: expected the same channels, and a height and width that divide theirs.");
-        }
-
         if (UNet is null == Dit is null)
             throw new ArgumentException($"expected one network, {nameof(UNet)} or {nameof(Dit)}");
         if (UNet is not null)

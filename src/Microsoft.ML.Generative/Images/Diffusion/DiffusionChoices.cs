@@ -2,7 +2,7 @@ using Microsoft.ML.Generative.Schedulers;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>The network that a diffusion model is made of.</summary>
+/// <summary>The network of a diffusion model.</summary>
 public enum DiffusionNetworkKind
 {
     /// <summary>
@@ -12,58 +12,58 @@ public enum DiffusionNetworkKind
     UNet,
 
     /// <summary>
-    /// A transformer over patches with adaptive normalization (DiT; Peebles, Xie 2023): <see cref="DiffusionOptions.DitLayers"/> and what belongs
-    /// to them. Scales further.
+    /// A diffusion transformer over patches with adaptive normalization (DiT; Peebles, Xie 2023), with the sizes of <see cref="DiffusionOptions.DitLayers"/>,
+    /// <see cref="DiffusionOptions.DitHeads"/> and <see cref="DiffusionOptions.DitEmbeddingSize"/>. Scales further.
     /// </summary>
     Dit,
 }
 
-/// <summary>The way from an image to noise that a diffusion model learns to go back.</summary>
+/// <summary>The process from an image to noise that a diffusion model learns to reverse.</summary>
 public enum DiffusionProcess
 {
-    /// <summary>Noise is added step by step, by the variances of <see cref="DiffusionOptions.NoiseSchedule"/> (Ho et al. 2020).</summary>
+    /// <summary>Noise is added step by step, with the variances of <see cref="DiffusionOptions.NoiseSchedule"/> (Ho et al. 2020).</summary>
     Denoising,
 
     /// <summary>
-    /// A straight line from the image to noise, whose direction is learned (flow matching, Lipman et al. 2022; rectified flow, Liu et al. 2022). Draws
+    /// A straight line from the image to noise, whose direction is learned (flow matching, Lipman et al. 2022; rectified flow, Liu et al. 2022). Generates
     /// well in few steps.
     /// </summary>
     FlowMatching,
 }
 
-/// <summary>How much the loss of each timestep counts.</summary>
+/// <summary>The weight of each timestep in the loss.</summary>
 public enum DiffusionLossWeighting
 {
-    /// <summary>All the same (Ho et al. 2020, eq. 14).</summary>
+    /// <summary>The same for all (Ho et al. 2020, eq. 14).</summary>
     Simple,
 
     /// <summary>
-    /// By the signal-to-noise ratio, but no more than <see cref="DiffusionOptions.MinSnrGamma"/> (Hang et al. 2023, section 3.4): learns faster.
+    /// The signal-to-noise ratio, at most <see cref="DiffusionOptions.MinSnrGamma"/> (Hang et al. 2023, section 3.4): learns faster.
     /// </summary>
     MinSnr,
 }
 
-/// <summary>How a U-Net is told the class.</summary>
+/// <summary>How a U-Net is conditioned on the class.</summary>
 public enum DiffusionLabelConditioning
 {
-    /// <summary>By a vector that is added to that of the time.</summary>
+    /// <summary>By an embedding that is added to that of the time.</summary>
     Embedding,
 
-    /// <summary>By that, and by vectors that attention layers look at.</summary>
+    /// <summary>By that, and by cross-attention to further embeddings.</summary>
     CrossAttention,
 }
 
-/// <summary>How an image is drawn from noise; each is a <see cref="NoiseScheduler"/>.</summary>
+/// <summary>A sampler, by which an image is generated from noise; each is a <see cref="NoiseScheduler"/>.</summary>
 public enum DiffusionSampler
 {
-    /// <summary><see cref="DdimScheduler"/>; for flow matching <see cref="FlowMatchEulerScheduler"/>; for a model that was loaded what its folder says.</summary>
+    /// <summary><see cref="DdimScheduler"/>; for flow matching <see cref="FlowMatchEulerScheduler"/>; for a pretrained model the sampler of its folder.</summary>
     Default,
 
-    /// <summary><see cref="DdpmScheduler"/>: the process backwards, step by step, with noise. Best with all timesteps.</summary>
+    /// <summary><see cref="DdpmScheduler"/>: the reverse process step by step, with noise. Best with all timesteps.</summary>
     Ddpm,
 
     /// <summary>
-    /// <see cref="DdimScheduler"/>: no noise unless <see cref="DiffusionGenerateOptions.Eta"/> is above 0; good from 50 steps. Guided images are drawn with
+    /// <see cref="DdimScheduler"/>: no noise unless <see cref="DiffusionGenerateOptions.Eta"/> is above 0; good from 50 steps. Guided images are generated with
     /// <see cref="DdimSchedulerOptions.UseClippedModelOutput"/>.
     /// </summary>
     Ddim,
@@ -80,7 +80,7 @@ public enum DiffusionSampler
     /// <summary><see cref="EulerAncestralScheduler"/>.</summary>
     EulerAncestral,
 
-    /// <summary><see cref="HeunScheduler"/>: two network calls a step.</summary>
+    /// <summary><see cref="HeunScheduler"/>: two predictions per step.</summary>
     Heun,
 
     /// <summary><see cref="DpmSolverMultistepScheduler"/>, DPM-Solver++ of order 2: good from 20 steps.</summary>

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Images.Diffusion.Sampling;
@@ -13,6 +14,10 @@ namespace Microsoft.ML.Generative.Images.Diffusion;
 internal sealed record DiffusionDefinition(DiffusionArchitecture Architecture, DiffusionColumns Columns, DiffusionDefaults Defaults)
     : IModelDefinition<DiffusionDefinition>
 {
+    /// <exception cref="ArgumentException">Architecture and columns contradict each other.</exception>
+    [JsonIgnore]
+    public ConditionSet Conditions => Columns.Conditions(Architecture);
+
     [JsonIgnore]
     public Component<DenoiserNetwork> Denoiser => new("denoiser", () => Architecture.CreateNetwork());
 
@@ -29,9 +34,7 @@ internal sealed record DiffusionDefinition(DiffusionArchitecture Architecture, D
         Architecture.Validate();
         Columns.Validate();
         Defaults.Validate();
-        LabelCounts.CheckColumn(Architecture.LabelCount, Columns.Label);
-        if (Architecture.LowResolution is null != Columns.LowResolution is null)
-            throw new ArgumentException($"the smaller images do not go with the column '{Columns.LowResolution}'");
+        _ = Conditions;
         if (Defaults.GuidanceScale != 1 && !Architecture.HasNullLabel)
             throw new ArgumentException($"{nameof(Defaults.GuidanceScale)} is {Defaults.GuidanceScale}, but the network has no class of images without one");
         using NoiseScheduler _scheduler = DiffusionSamplers.Create(this, DiffusionSampler.Default, eta: 0);
@@ -59,6 +62,12 @@ internal sealed record DiffusionColumns
         Seed = options.SeedColumnName,
         Generated = options.GeneratedColumnName,
     };
+
+    /// <summary>The model's conditions, in these columns.</summary>
+    /// <exception cref="ArgumentException">Architecture and columns contradict each other.</exception>
+    public ConditionSet Conditions(DiffusionArchitecture architecture) => new(
+        LabelCondition.Create(Label, architecture.LabelCount, architecture.HasNullLabel),
+        ImageCondition.Create(LowResolution, architecture.LowResolution, architecture.Shape));
 
     /// <exception cref="ArgumentException">A name is empty.</exception>
     public void Validate()

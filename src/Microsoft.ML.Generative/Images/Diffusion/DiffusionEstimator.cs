@@ -75,7 +75,7 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
             TrainingData data = trainer.Read(input, columns, validationColumns);
             var definition = new DiffusionDefinition(architecture, names, DiffusionDefaults.Of(_options, trainer.Seed));
             DenoiserNetwork network = trainer.CreateNetwork(() => architecture.CreateNetwork(_options.Dropout));
-            using var objective = new DiffusionObjective(architecture, _options, network, trainer.Device);
+            using var objective = new DiffusionObjective(architecture, definition.Conditions, _options, network, trainer.Device);
             var phase = new TrainingPhase(trainer.Prepare("diffusion", network), data.Batches, objective.Losses);
             trainer.Train([phase], data.ValidationBatches, DiffusionPreview.Open(trainer.Run, definition, network, data.PreviewRows));
             return new DiffusionTransformer(_host, definition, network, trainer.Device);

@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Evaluation;
 using Microsoft.ML.Runtime;
@@ -19,6 +20,7 @@ internal static class DiffusionEvaluator
         ArgumentOutOfRangeException.ThrowIfLessThan(timesteps, DiffusionObjective.Bands);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(timesteps, model.TrainTimesteps);
         DiffusionArchitecture architecture = model.Definition.Architecture;
+        ConditionSet conditions = model.Definition.Conditions;
         IHost host = env.Register(nameof(DiffusionEvaluator));
         using TensorSource source = TensorSource.Read(
             host, data, DiffusionTransformer.TrainingTensors(data.Schema, architecture, model.Definition.Columns), TrainingOptions.DefaultRowMemory);
@@ -26,7 +28,7 @@ internal static class DiffusionEvaluator
         long chosen = SeedSequence.Choose(host, seed);
 
         using IDisposable noGradient = no_grad();
-        using var objective = new DiffusionObjective(architecture, new DiffusionOptions(), model.Network, model.Device);
+        using var objective = new DiffusionObjective(architecture, conditions, new DiffusionOptions(), model.Network, model.Device);
         var sums = new Sums();
         batches.StartEpoch(0);
         for (long i = 0; i < batches.BatchesPerEpoch; i++)
@@ -34,7 +36,7 @@ internal static class DiffusionEvaluator
             using DisposeScope scope = NewDisposeScope();
             using var generator = new Generator((ulong)SeedSequence.Derive(chosen, i));
             TensorBatch batch = batches.Next();
-            DiffusionInputs inputs = DiffusionInputs.Of(architecture, batch.Columns);
+            DiffusionInputs inputs = DiffusionInputs.Of(conditions, batch.Columns);
             if (architecture.Process == DiffusionProcess.Denoising)
                 sums.Bits += objective.PriorTerms(inputs.Images).sum().ToDouble();
             for (int step = 0; step < timesteps; step++)

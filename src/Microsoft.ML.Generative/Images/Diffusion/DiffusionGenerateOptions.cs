@@ -1,9 +1,10 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Schedulers;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>How a trained diffusion model draws.</summary>
+/// <summary>Options of generation with a trained diffusion model.</summary>
 /// <example>
 /// <code>
 /// DiffusionTransformer model = mlContext.Transforms.Generative().Diffusion("Image", "Label").Fit(data);
@@ -12,26 +13,26 @@ namespace Microsoft.ML.Generative;
 /// </example>
 public sealed class DiffusionGenerateOptions
 {
-    /// <summary>The same seed draws the same images. Default: the context's seed, or a new one each time.</summary>
+    /// <summary>The same seed generates the same images. Default: the context's seed, or a new one each time.</summary>
     public int? Seed { get; set; }
 
     /// <summary>
-    /// The class to draw, from 0 (a key column's values count from 1: the first is 0 here); for models with labels. Default: none, which models can that were
+    /// The class of all images, from 0 (a key column's values count from 1: the first is 0 here); for models with labels. Default: none, for models that were
     /// trained with <see cref="DiffusionOptions.LabelDropout"/>.
     /// </summary>
     public int? Label { get; set; }
 
-    /// <summary>Classes one by one, as many as images, in place of <see cref="Label"/>. Default: none.</summary>
+    /// <summary>The class of each image, in place of <see cref="Label"/>. Default: none.</summary>
     public IReadOnlyList<int>? Labels { get; set; }
 
     /// <summary>
-    /// Scale of classifier-free guidance (Ho, Salimans 2022), at least 0: 1 is none, more fits the class more clearly and varies less. Costs a second pass of the
+    /// Scale of classifier-free guidance (Ho, Salimans 2022), at least 0: 1 is none, more fits the class more clearly and varies less. Costs a second pass through the
     /// network. Default: 1.
     /// </summary>
     public double GuidanceScale { get; set; } = 1;
 
     /// <summary>
-    /// How far the contrast of guided images is brought back to that of unguided ones, 0 to 1 (Lin et al. 2023, section 3.4). Default: 0.
+    /// How far the contrast of guided images is rescaled to that of unguided ones, 0 to 1 (Lin et al. 2023, section 3.4). Default: 0.
     /// </summary>
     public double GuidanceRescale { get; set; }
 
@@ -42,7 +43,7 @@ public sealed class DiffusionGenerateOptions
     public DiffusionSampler Sampler { get; set; }
 
     /// <summary>
-    /// A sampler with options of its own, in place of <see cref="Sampler"/>: of the model's timesteps and prediction. A copy of it is used. Default: none.
+    /// A sampler with its own options, in place of <see cref="Sampler"/>; with the model's timesteps and prediction. A copy of it is used. Default: none.
     /// </summary>
     public NoiseScheduler? Scheduler { get; set; }
 
@@ -50,21 +51,23 @@ public sealed class DiffusionGenerateOptions
     public double Eta { get; set; }
 
     /// <summary>
-    /// The smaller image that models with <see cref="DiffusionOptions.LowResolutionColumnName"/> enlarge, values in 0..1, plane by plane; they need it. Default: none.
+    /// The low-resolution image, values in 0..1, plane by plane; for models with <see cref="DiffusionOptions.LowResolutionColumnName"/>, which need it. Default: none.
     /// </summary>
     public float[]? LowResolution { get; set; }
 
-    /// <summary>Images that go through the network at once, at least 1. The images do not depend on it, up to rounding. Default: <see cref="DiffusionOptions.TransformBatchSize"/>.</summary>
+    /// <summary>The number of images that are generated at once, at least 1. The images do not depend on it, up to rounding. Default: <see cref="DiffusionOptions.TransformBatchSize"/>.</summary>
     public int? BatchSize { get; set; }
 
-    /// <summary>Receives a report after each step, on the thread that draws. Default: none.</summary>
+    /// <summary>Receives a report after each step, on the thread that generates. Default: none.</summary>
     public IProgress<DiffusionProgress>? Progress { get; set; }
 
     /// <summary>Steps between reports with a <see cref="DiffusionProgress.Preview"/>, at least 1. Default: none have one.</summary>
     public int? PreviewInterval { get; set; }
 
-    /// <summary>Stops the drawing within a step.</summary>
+    /// <summary>Stops the generation within a step.</summary>
     public CancellationToken CancellationToken { get; set; }
+
+    internal ConditionRequest Conditions => new(Label, Labels, LowResolution);
 
     internal void Validate()
     {
@@ -75,33 +78,9 @@ public sealed class DiffusionGenerateOptions
         OptionChecks.Between(Eta, 0, 1);
         OptionChecks.AtLeast(BatchSize, 1);
         OptionChecks.AtLeast(PreviewInterval, 1);
-        if (Label is not null && Labels is not null)
-            throw new ArgumentException($"{nameof(Label)} and {nameof(Labels)} are both given; expected one of them.", nameof(Labels));
         if (Scheduler is not null && Sampler != DiffusionSampler.Default)
             throw new ArgumentException($"{nameof(Sampler)} and {nameof(Scheduler)} are both given; expected one of them.", nameof(Scheduler));
         if (Eta > 0 && Scheduler is not null)
             throw new ArgumentException($"{nameof(Eta)} is {Eta}, and {nameof(Scheduler)} has its own.", nameof(Eta));
     }
-}
-
-/// <summary>How far a drawing is; reported through <see cref="DiffusionGenerateOptions.Progress"/>.</summary>
-public sealed record DiffusionProgress
-{
-    /// <summary>The first of the images that are drawn at the moment, from 0.</summary>
-    public required int FirstImage { get; init; }
-
-    /// <summary>How many are drawn at the moment.</summary>
-    public required int Images { get; init; }
-
-    /// <summary>How many are drawn in all.</summary>
-    public required int TotalImages { get; init; }
-
-    /// <summary>The sampler's step, from 1.</summary>
-    public required int Step { get; init; }
-
-    /// <summary>The steps that the sampler takes.</summary>
-    public required int TotalSteps { get; init; }
-
-    /// <summary>What the images will be as far as the model can tell, in a column Generated, where <see cref="DiffusionGenerateOptions.PreviewInterval"/> asks for it.</summary>
-    public IDataView? Preview { get; init; }
 }

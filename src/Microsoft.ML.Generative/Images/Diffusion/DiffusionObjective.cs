@@ -1,6 +1,6 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Data.Batches;
-using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Schedulers;
@@ -17,15 +17,16 @@ internal sealed class DiffusionObjective : IDisposable
     public const int Bands = 4;
 
     private readonly DiffusionArchitecture _architecture;
+    private readonly ConditionSet _conditions;
     private readonly DiffusionOptions _options;
     private readonly DenoiserNetwork _network;
     private readonly NoiseTables? _tables;
 
-    public DiffusionObjective(DiffusionArchitecture architecture, DiffusionOptions options, DenoiserNetwork network, Device device)
+    public DiffusionObjective(DiffusionArchitecture architecture, ConditionSet conditions, DiffusionOptions options, DenoiserNetwork network, Device device)
     {
-        (_architecture, _options, _network) = (architecture, options, network);
-        if (architecture.Process == DiffusionProcess.Denoising)
-            _tables = new NoiseTables(new NoiseSchedule(architecture.NoiseSchedule), device);
+        (_architecture, _conditions, _options, _network) = (architecture, conditions, options, network);
+        if (_architecture.Process == DiffusionProcess.Denoising)
+            _tables = new NoiseTables(new NoiseSchedule(_architecture.NoiseSchedule), device);
     }
 
     private int Timesteps => _architecture.NoiseSchedule.TrainTimesteps;
@@ -48,23 +49,26 @@ internal sealed class DiffusionObjective : IDisposable
     {
         long rows = inputs.Images.size(0);
         if (_tables is null)
-            return new DiffusionScore(FlowLoss(inputs, noise, full([rows], (step + 0.5) / steps, ScalarType.Float32, noise.device), isEven: true).Squares, null, null);
+        {
+            Tensor times = TensorFactory.Constant([rows], (step + 0.5) / steps, ScalarType.Float32, noise.device);
+            return new DiffusionScore(FlowLoss(inputs, noise, times, isEven: true).Squares, null, null);
+        }
 
         // A time stands for those up to the next; the first timestep, which is told in another way, for itself only.
         int timestep = (int)((long)step * Timesteps / steps), next = (int)((step + 1L) * Timesteps / steps);
         int stands = step == 0 ? 1 : next - timestep + (step == 1 ? timestep - 1 : 0);
-        Tensor timesteps = full([rows], timestep, ScalarType.Int64, noise.device);
-        Tensor noisy = _tables.AddNoise(inputs.Images, noise, timesteps);
+        Tensor timesteps = TensorFactory.Constant([rows], timestep, noise.device);
+        Tensor noisy = _tables.Factors(timesteps).Sample(inputs.Images, noise);
         (Tensor output, Tensor? variance) = Predict(inputs, noisy, timesteps);
         Tensor squares = SquaresOf(output, Target(inputs.Images, noise, timesteps));
-        Tensor noiseSquares = _architecture.Prediction == PredictionType.Epsilon ? squares : SquaresOf(_tables.Noise(noisy, output, timesteps, _architecture.Prediction), noise);
+        Tensor noiseSquares = _architecture.Prediction == PredictionType.Epsilon ? squares : SquaresOf(_tables.Factors(timesteps).Epsilon(noisy, output, _architecture.Prediction), noise);
         return new DiffusionScore(squares, noiseSquares, VariationalTerms(inputs.Images, noisy, output, variance, timesteps).Times(stands));
     }
 
     /// <summary>KL(q(x[T] | x0) ‖ N(0, 1)) in nats per dimension: [batch] (Ho et al. 2020, eq. 5).</summary>
     public Tensor PriorTerms(Tensor images)
     {
-        Tensor last = full([images.size(0)], Timesteps - 1, ScalarType.Int64, images.device);
+        Tensor last = TensorFactory.Constant([images.size(0)], Timesteps - 1, images.device);
         (Tensor mean, Tensor logVariance) = _tables!.Noisy(images, last);
         return GaussianDivergence(mean, logVariance, zeros_like(mean), zeros_like(logVariance)).flatten(1).mean([1]);
     }
@@ -72,20 +76,23 @@ internal sealed class DiffusionObjective : IDisposable
     /// <summary>Rows as the network sees them: images in −1..1, in training some flipped and some without their class.</summary>
     public DiffusionInputs Prepare(StepContext step, TensorBatch batch)
     {
-        DiffusionInputs inputs = DiffusionInputs.Of(_architecture, batch.Columns);
+        DiffusionInputs inputs = DiffusionInputs.Of(_conditions, batch.Columns);
         if (!step.IsTraining)
             return inputs;
 
         if (_options.FlipsHorizontally)
         {
-            Tensor flips = rand([batch.Rows, 1, 1, 1], generator: step.Generator).to(step.Device).lt(0.5);
-            inputs = inputs with { Images = where(flips, inputs.Images.flip(3), inputs.Images), LowResolution = inputs.LowResolution is { } low ? where(flips, low.flip(3), low) : null };
+            Tensor flips = rand([batch.Rows, 1, 1, 1], generator: step.Generator).to(step.Device).LessThan(0.5);
+            ConditionValues conditions = inputs.Conditions;
+            inputs = new DiffusionInputs(Flip(inputs.Images), conditions with { Image = conditions.Image is { } image ? Flip(image) : null });
+
+            Tensor Flip(Tensor images) => where(flips, images.flip(3), images);
         }
 
-        if (_architecture.NullLabel is { } none)
+        if (_conditions.Label is { HasNull: true } label)
         {
-            Tensor dropped = rand([batch.Rows], generator: step.Generator).to(step.Device).lt(_options.LabelDropout);
-            inputs = inputs with { Labels = inputs.Labels!.masked_fill(dropped, none) };
+            Tensor isDropped = rand([batch.Rows], generator: step.Generator).to(step.Device).LessThan(_options.LabelDropout);
+            inputs = inputs with { Conditions = inputs.Conditions with { Labels = label.Drop(inputs.Conditions.Labels!, isDropped) } };
         }
 
         return inputs;
@@ -95,8 +102,8 @@ internal sealed class DiffusionObjective : IDisposable
     private DiffusionTerms DenoisingLoss(DiffusionInputs inputs, Tensor noise, Tensor positions)
     {
         NoiseTables tables = _tables!;
-        Tensor timesteps = positions.Times(Timesteps).floor().clamp_max(Timesteps - 1).to(ScalarType.Int64);
-        Tensor noisy = tables.AddNoise(inputs.Images, noise, timesteps);
+        Tensor timesteps = positions.Times(Timesteps).floor().AtMost(Timesteps - 1).to(ScalarType.Int64);
+        Tensor noisy = tables.Factors(timesteps).Sample(inputs.Images, noise);
         (Tensor output, Tensor? variance) = Predict(inputs, noisy, timesteps);
         Tensor squares = SquaresOf(output, Target(inputs.Images, noise, timesteps));
         Tensor weighted = _options.LossWeighting == DiffusionLossWeighting.MinSnr ? squares * tables.MinSnrWeights(timesteps, _architecture.Prediction, _options.MinSnrGamma) : squares;
@@ -107,7 +114,7 @@ internal sealed class DiffusionObjective : IDisposable
 
     private (Tensor Output, Tensor? Variance) Predict(DiffusionInputs inputs, Tensor noisy, Tensor timesteps)
     {
-        Tensor output = _network.Forward(inputs.With(noisy), timesteps.to(ScalarType.Float32), inputs.Labels);
+        Tensor output = _network.Forward(noisy, timesteps.to(ScalarType.Float32), inputs.Conditions);
         if (!_architecture.LearnsVariance)
             return (output, null);
         Tensor[] parts = output.chunk(2, 1);
@@ -117,7 +124,7 @@ internal sealed class DiffusionObjective : IDisposable
     private Tensor Target(Tensor images, Tensor noise, Tensor timesteps) => _architecture.Prediction switch
     {
         PredictionType.Sample => images,
-        PredictionType.Velocity => _tables!.Velocity(images, noise, timesteps),
+        PredictionType.Velocity => _tables!.Factors(timesteps).Velocity(images, noise),
         _ => noise,
     };
 
@@ -127,13 +134,13 @@ internal sealed class DiffusionObjective : IDisposable
         Tensor sigma = positions;
         if (!isEven)
         {
-            Tensor normal = special.ndtri(positions.to(ScalarType.Float64).clamp(1e-6, 1 - 1e-6)).to(ScalarType.Float32);
+            Tensor normal = special.ndtri(positions.to(ScalarType.Float64).Within(1e-6, 1 - 1e-6)).to(ScalarType.Float32);
             sigma = normal.Times(_options.TimeStandardDeviation).Plus(_options.TimeMean).sigmoid();
         }
 
         Tensor s = sigma.view(-1, 1, 1, 1);
         Tensor noisy = lerp(inputs.Images, noise, s);
-        Tensor output = _network.Forward(inputs.With(noisy), sigma.Times(Timesteps), inputs.Labels);
+        Tensor output = _network.Forward(noisy, sigma.Times(Timesteps), inputs.Conditions);
         Tensor squares = SquaresOf(output, noise - inputs.Images);
         return new DiffusionTerms(squares, squares, sigma);
     }
@@ -150,15 +157,15 @@ internal sealed class DiffusionObjective : IDisposable
     public Tensor VariationalTerms(Tensor images, Tensor noisy, Tensor output, Tensor? variance, Tensor timesteps)
     {
         NoiseTables tables = _tables!;
-        (Tensor trueMean, Tensor trueLogVariance) = tables.Posterior(images, noisy, timesteps);
-        Tensor predicted = tables.Image(noisy, output, timesteps, _architecture.Prediction);
+        (Tensor trueMean, Tensor trueLogVariance) = tables.PosteriorOf(images, noisy, timesteps);
+        Tensor predicted = tables.Factors(timesteps).Image(noisy, output, _architecture.Prediction);
         // Beyond what an image can be the mean is only wrong, unless its gradient is wanted; the mean of the hybrid loss has none.
-        (Tensor mean, _) = tables.Posterior(predicted.clamp(-1, 1), noisy, timesteps);
+        (Tensor mean, _) = tables.PosteriorOf(predicted.Within(-1, 1), noisy, timesteps);
         Tensor logVariance = tables.LogVariance(variance, timesteps);
 
         Tensor divergence = GaussianDivergence(trueMean, trueLogVariance, mean, logVariance);
         Tensor likelihood = -PixelLogLikelihood(images, mean, logVariance.Times(0.5));
-        return where(timesteps.eq(0).view(-1, 1, 1, 1), likelihood, divergence).flatten(1).mean([1]);
+        return where(timesteps.EqualTo(0).view(-1, 1, 1, 1), likelihood, divergence).flatten(1).mean([1]);
     }
 
     public static Tensor GaussianDivergence(Tensor mean1, Tensor logVariance1, Tensor mean2, Tensor logVariance2) =>
@@ -170,8 +177,8 @@ internal sealed class DiffusionObjective : IDisposable
         Tensor centred = (x - mean).to(ScalarType.Float64), inverse = (-logDeviation.to(ScalarType.Float64)).exp();
         Tensor above = Cdf(inverse * centred.Plus(1.0 / 255)), below = Cdf(inverse * centred.Plus(-1.0 / 255));
         Tensor edge = ones_like(above);
-        Tensor mass = where(x.gt(0.999), edge, above) - where(x.lt(-0.999), zeros_like(below), below);
-        return mass.clamp_min(1e-12).log().to(ScalarType.Float32);
+        Tensor mass = where(x.GreaterThan(0.999), edge, above) - where(x.LessThan(-0.999), zeros_like(below), below);
+        return mass.AtLeast(1e-12).log().to(ScalarType.Float32);
 
         static Tensor Cdf(Tensor z) => special.erf(z.Times(1 / Math.Sqrt(2))).Plus(1).Times(0.5);
     }
@@ -180,7 +187,7 @@ internal sealed class DiffusionObjective : IDisposable
 
     // One time in each of as many parts as there are rows, so that a batch's loss varies less (Kingma et al. 2021, appendix I.1).
     private static Tensor Stratified(int rows, Generator generator) =>
-        rand([1], generator: generator).Plus(arange(rows, ScalarType.Float32).Times(1.0 / rows)).remainder(1);
+        rand([1], generator: generator).Plus(TensorFactory.Range(rows, ScalarType.Float32).Times(1.0 / rows)).Remainder(1);
 
     private static Tensor SquaresOf(Tensor output, Tensor target) => (output - target).square().flatten(1).mean([1]);
 
@@ -189,7 +196,7 @@ internal sealed class DiffusionObjective : IDisposable
         Tensor losses = squares.detach(), bands = positions.Times(Bands).floor();
         for (int band = 0; band < Bands; band++)
         {
-            Tensor inside = bands.eq(band);
+            Tensor inside = bands.EqualTo(band);
             if (inside.any().ToBoolean())
                 yield return (BandName(band), losses.masked_select(inside).mean());
         }
@@ -207,28 +214,12 @@ internal sealed class DiffusionObjective : IDisposable
 /// <param name="Bound">What the time, and those that it stands for, add to the variational bound, in nats per dimension.</param>
 internal readonly record struct DiffusionScore(Tensor Squares, Tensor? NoiseSquares, Tensor? Bound);
 
-/// <summary>Rows as the network sees them.</summary>
+/// <summary>Rows as the network takes them.</summary>
 /// <param name="Images">[batch, channels, height, width] in −1..1.</param>
-/// <param name="Labels">[batch], for a model with classes.</param>
-/// <param name="LowResolution">The smaller images, enlarged, in −1..1; for a model with them.</param>
-internal sealed record DiffusionInputs(Tensor Images, Tensor? Labels, Tensor? LowResolution)
+/// <param name="Conditions">Their conditions.</param>
+internal readonly record struct DiffusionInputs(Tensor Images, ConditionValues Conditions)
 {
-    /// <summary>From a batch's columns: images, then labels and smaller images if there are some.</summary>
-    public static DiffusionInputs Of(DiffusionArchitecture architecture, IReadOnlyList<Tensor> columns)
-    {
-        int next = 1;
-        Tensor? labels = architecture.LabelCount > 0 ? columns[next++] : null;
-        Tensor? low = architecture.LowResolution is not null ? Enlarge(columns[next], architecture.Shape) : null;
-        return new DiffusionInputs(PixelScale.Signed(columns[0]), labels, low);
-    }
-
-    /// <summary>Smaller images, 0..1, as the network sees them.</summary>
-    public static Tensor Enlarge(Tensor images, ImageShape shape) =>
-        PixelScale.Signed(nn.functional.interpolate(images, size: [shape.Height, shape.Width], mode: InterpolationMode.Bilinear, align_corners: false));
-
-    /// <summary>The conditions of the first row, for so many.</summary>
-    public DiffusionInputs OfFirst(int count) => new(Images, Labels?.narrow(0, 0, 1).expand(count), LowResolution?.narrow(0, 0, 1).expand(count, -1, -1, -1));
-
-    /// <summary>What the network gets: the noisy images, and the smaller ones as further channels.</summary>
-    public Tensor With(Tensor noisy) => LowResolution is null ? noisy : cat([noisy, LowResolution], 1);
+    /// <summary>From a batch's columns: images, then those of the conditions.</summary>
+    public static DiffusionInputs Of(ConditionSet conditions, IReadOnlyList<Tensor> columns) =>
+        new(PixelScale.Signed(columns[0]), conditions.Encode(columns, first: 1));
 }

@@ -42,8 +42,8 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     }
 
     /// <summary>
-    /// Makes the default options: 50 epochs of Adam at a learning rate of 0.0005 with warm-up and a cosine down to 0, gradients clipped to a norm of 1, a moving
-    /// average of the weights with decay 0.999, and products in BFloat16 where the device has instructions for it.
+    /// Initializes options with their defaults: 50 epochs of Adam at a learning rate of 0.0005 with warm-up and a cosine down to 0, gradients clipped to a norm of 1,
+    /// a moving average of the weights with decay 0.999, and matmuls in BFloat16 where the device has instructions for it.
     /// </summary>
     public DiffusionOptions()
     {
@@ -62,62 +62,62 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     /// </summary>
     public string InputColumnName { get; set; } = Defaults.InputColumnName;
 
-    /// <summary>The output column of the trained model: an image drawn for the row, channels × height × width values in 0..1. Default: Generated.</summary>
+    /// <summary>The output column of the trained model: an image generated for the row, channels × height × width values in 0..1. Default: Generated.</summary>
     public string GeneratedColumnName { get; set; } = Defaults.GeneratedColumnName;
 
     /// <summary>A column of classes to condition on: a key, or integers from 0. Default: none.</summary>
     public string? LabelColumnName { get; set; }
 
-    /// <summary>How many classes there are, at least 1. Default: what the key column says; needed for integers.</summary>
+    /// <summary>The number of classes, at least 1. Default: that of the key column; needed for integers.</summary>
     public int? LabelCount { get; set; }
 
     /// <summary>
-    /// The part of the rows that learn without their class, 0 to below 1, so that the model can be guided (classifier-free guidance; Ho, Salimans 2022).
+    /// The part of the rows whose class is dropped in training, 0 to below 1, so that the model can be guided (classifier-free guidance; Ho, Salimans 2022).
     /// Default: 0.1. With 0 a <see cref="DiffusionGenerateOptions.GuidanceScale"/> cannot be used.
     /// </summary>
     public double LabelDropout { get; set; } = Defaults.LabelDropout;
 
-    /// <summary>How a U-Net is told the class. Default: <see cref="DiffusionLabelConditioning.Embedding"/>.</summary>
+    /// <summary>How a U-Net is conditioned on the class. Default: <see cref="DiffusionLabelConditioning.Embedding"/>.</summary>
     public DiffusionLabelConditioning LabelConditioning { get; set; }
 
     /// <summary>
-    /// A column of smaller images to condition on (super-resolution; Saharia et al. 2021, SR3): of the same channels, height and width divide those of the
-    /// input. They are enlarged by bilinear interpolation and given to the network beside the noisy image. Default: none.
+    /// A column of low-resolution images to condition on (super-resolution; Saharia et al. 2021, SR3): with the input's channels, and a height and width that divide
+    /// the input's. Enlarged by bilinear interpolation, they are further channels of the network's input. Default: none.
     /// </summary>
     public string? LowResolutionColumnName { get; set; }
 
     /// <summary>
-    /// A column of integers that the trained model draws each row's noise from, where it transforms rows. Not needed for training. Default: none, the noise follows
-    /// from the content of the row's input columns.
+    /// A column of integers, the seeds of the rows' noise where the trained model transforms rows. Not needed for training. Default: none, the noise depends
+    /// on the content of the row's input columns.
     /// </summary>
     public string? SeedColumnName { get; set; }
 
-    /// <summary>Channels of the images, 1 to 4. Default: what the column's type says; 3 for image columns; else 1.</summary>
-    /// <remarks>An image column is read as gray with 1, RGB with 3 and RGBA with 4. Vectors hold one plane a channel.</remarks>
+    /// <summary>Channels of the images, 1 to 4. Default: those of the column's type; 3 for image columns; else 1.</summary>
+    /// <remarks>An image column is read as gray with 1, RGB with 3 and RGBA with 4. Vectors hold one plane per channel.</remarks>
     public int? Channels { get; set; }
 
-    /// <summary>Height of the images in pixels. Default: what the column's type or first image says.</summary>
+    /// <summary>Height of the images in pixels. Default: that of the column's type or first image.</summary>
     public int? Height { get; set; }
 
-    /// <summary>Width of the images in pixels. Default: what the column's type or first image says.</summary>
+    /// <summary>Width of the images in pixels. Default: that of the column's type or first image.</summary>
     public int? Width { get; set; }
 
     /// <summary>The network. Default: <see cref="DiffusionNetworkKind.UNet"/>.</summary>
     public DiffusionNetworkKind Network { get; set; }
 
     /// <summary>
-    /// Channels of the U-Net's levels, from the finest; each halves height and width, which have to be divisible so often. Default: 32, 64, 128.
+    /// Channels of the U-Net's levels, from the finest; each further level halves height and width, which have to be divisible as often. Default: 32, 64, 128.
     /// </summary>
     public int[] BlockChannels { get; set; } = [32, 64, 128];
 
-    /// <summary>Residual blocks of a level on the way down, at least 1; one more on the way up. Default: 1.</summary>
+    /// <summary>Residual blocks of a level in the encoder, at least 1; the decoder has one more. Default: 1.</summary>
     public int LayersPerBlock { get; set; } = Defaults.LayersPerBlock;
 
-    /// <summary>The U-Net's levels with attention, 0 for the finest; the middle always has it. Default: 2, of the default's three the coarsest.</summary>
+    /// <summary>The U-Net's levels with attention, 0 for the finest; the middle always has it. Default: 2, the coarsest of the default's three.</summary>
     public int[] AttentionLevels { get; set; } = [2];
 
     /// <summary>
-    /// Channels of an attention head in the U-Net, at least 1; where a level has fewer, or a number that it does not divide, there is one head. Default: 64
+    /// Channels of an attention head in the U-Net, at least 1; one head where it does not divide the channels of all levels with attention. Default: 64
     /// (Dhariwal, Nichol 2021, section 3.1).
     /// </summary>
     public int AttentionHeadSize { get; set; } = Defaults.AttentionHeadSize;
@@ -125,43 +125,43 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     /// <summary>Groups of the U-Net's normalizations, at least 1; divides all <see cref="BlockChannels"/>. Default: 8.</summary>
     public int NormGroups { get; set; } = Defaults.NormGroups;
 
-    /// <summary>Vectors for each class with <see cref="DiffusionLabelConditioning.CrossAttention"/>, at least 1. Default: 4.</summary>
+    /// <summary>Context embeddings per class with <see cref="DiffusionLabelConditioning.CrossAttention"/>, at least 1. Default: 4.</summary>
     public int ContextTokens { get; set; } = Defaults.ContextTokens;
 
-    /// <summary>Pixels of a patch's side in the transformer, at least 1; divides height and width. Default: 2.</summary>
+    /// <summary>Pixels of a patch's side in the diffusion transformer, at least 1; divides height and width. Default: 2.</summary>
     public int PatchSize { get; set; } = Defaults.PatchSize;
 
-    /// <summary>Numbers of a token's vector in the transformer: a multiple of 4 and of <see cref="DitHeads"/>. Default: 192.</summary>
+    /// <summary>The diffusion transformer's hidden size: a multiple of 4 and of <see cref="DitHeads"/>. Default: 192.</summary>
     public int DitEmbeddingSize { get; set; } = Defaults.TransformerSize;
 
-    /// <summary>Layers of the transformer, at least 1. Default: 6.</summary>
+    /// <summary>Layers of the diffusion transformer, at least 1. Default: 6.</summary>
     public int DitLayers { get; set; } = Defaults.TransformerLayers;
 
-    /// <summary>Attention heads of the transformer, at least 1. Default: 6.</summary>
+    /// <summary>Attention heads of the diffusion transformer, at least 1. Default: 6.</summary>
     public int DitHeads { get; set; } = Defaults.TransformerHeads;
 
-    /// <summary>The probability with which values inside of the network are dropped while training, 0 to below 1. Default: 0.</summary>
+    /// <summary>Dropout inside the network while training, 0 to below 1. Default: 0.</summary>
     public double Dropout { get; set; }
 
-    /// <summary>The way to noise. Default: <see cref="DiffusionProcess.Denoising"/>.</summary>
+    /// <summary>The process from images to noise. Default: <see cref="DiffusionProcess.Denoising"/>.</summary>
     public DiffusionProcess Process { get; set; }
 
-    /// <summary>The variances of <see cref="DiffusionProcess.Denoising"/>. Default: 1,000 timesteps, linear from 0.0001 to 0.02.</summary>
+    /// <summary>The noise schedule of <see cref="DiffusionProcess.Denoising"/>. Default: 1,000 timesteps, linear from 0.0001 to 0.02.</summary>
     public NoiseScheduleOptions NoiseSchedule { get; set; } = new();
 
     /// <summary>
-    /// What the network learns to tell with <see cref="DiffusionProcess.Denoising"/>. Default: <see cref="PredictionType.Epsilon"/>, the noise.
+    /// What the network predicts with <see cref="DiffusionProcess.Denoising"/>. Default: <see cref="PredictionType.Epsilon"/>, the noise.
     /// </summary>
     public PredictionType Prediction { get; set; } = PredictionType.Epsilon;
 
-    /// <summary>How much each timestep counts. Default: <see cref="DiffusionLossWeighting.Simple"/>.</summary>
+    /// <summary>The weight of each timestep in the loss. Default: <see cref="DiffusionLossWeighting.Simple"/>.</summary>
     public DiffusionLossWeighting LossWeighting { get; set; }
 
     /// <summary>γ of <see cref="DiffusionLossWeighting.MinSnr"/>, above 0. Default: 5.</summary>
     public double MinSnrGamma { get; set; } = Defaults.MinSnrGamma;
 
     /// <summary>
-    /// Whether the network learns the variance of the steps back too, by the variational bound (Nichol, Dhariwal 2021, section 3.1): better likelihoods, and
+    /// Whether the network learns the variance of the reverse process too, by the variational bound (Nichol, Dhariwal 2021, section 3.1): better likelihoods, and
     /// fewer steps with <see cref="DiffusionSampler.Ddpm"/>. Default: false.
     /// </summary>
     public bool LearnsVariance { get; set; }
@@ -170,21 +170,21 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     public double VariationalWeight { get; set; } = Defaults.VariationalWeight;
 
     /// <summary>
-    /// Mean of the normal distribution whose logistic function <see cref="DiffusionProcess.FlowMatching"/> draws times from (Esser et al. 2024, eq. 19): above
-    /// 0 learns more about noisy images. Default: 0.
+    /// Mean of the logit-normal distribution of times with <see cref="DiffusionProcess.FlowMatching"/> (Esser et al. 2024, eq. 19): above 0 noisy images count
+    /// more. Default: 0.
     /// </summary>
     public double TimeMean { get; set; }
 
     /// <summary>Its standard deviation, above 0. Default: 1.</summary>
     public double TimeStandardDeviation { get; set; } = 1;
 
-    /// <summary>Whether half of the images are flipped left to right while training. Not for digits or letters. Default: false.</summary>
+    /// <summary>Whether half of the images are flipped horizontally while training. Not for digits or letters. Default: false.</summary>
     public bool FlipsHorizontally { get; set; }
 
-    /// <summary>Sampler of the trained model, unless a call says otherwise. Default: <see cref="DiffusionSampler.Default"/>.</summary>
+    /// <summary>The trained model's default sampler. Default: <see cref="DiffusionSampler.Default"/>.</summary>
     public DiffusionSampler Sampler { get; set; }
 
-    /// <summary>Steps of the sampler, at least 1, unless a call says otherwise. Default: 50.</summary>
+    /// <summary>The default number of the sampler's steps, at least 1. Default: 50.</summary>
     public int Steps { get; set; } = Defaults.Steps;
 
     /// <summary>
@@ -194,15 +194,15 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     public double GuidanceScale { get; set; } = 1;
 
     /// <summary>
-    /// How far the trained model goes from the row's image where it transforms rows, 0 to 1 (SDEdit; Meng et al. 2021): 0 keeps it, 1 draws a new one and
-    /// does not look at it. Default: 1.
+    /// How far the trained model changes the row's image where it transforms rows, 0 to 1 (SDEdit; Meng et al. 2021): 0 keeps it, 1 ignores it and generates a
+    /// new one. Default: 1.
     /// </summary>
     public double TransformStrength { get; set; } = 1;
 
     /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it, up to rounding. Default: 32.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
-    /// <summary>Whether the model can be guided: it learned what images without a class are like.</summary>
+    /// <summary>Whether the network learns images without a class, so that it can be guided.</summary>
     internal bool HasNullLabel => LabelColumnName is not null && LabelDropout > 0;
 
     internal override MemberHistory History => DiffusionOldFormats.Options;
@@ -267,7 +267,7 @@ public sealed class DiffusionOptions : ImageTrainingOptions
 
         OptionChecks.Defined(Sampler);
         if (Sampler != DiffusionSampler.Default && Sampler == DiffusionSampler.FlowMatchEuler != (Process == DiffusionProcess.FlowMatching))
-            throw new ArgumentException($"{nameof(Sampler)} is {Sampler}, which does not go with {nameof(Process)} {Process}.", nameof(Sampler));
+            throw new ArgumentException($"{nameof(Sampler)} is {Sampler}, which cannot be combined with {nameof(Process)} {Process}.", nameof(Sampler));
         OptionChecks.AtLeast(Steps, 1);
         OptionChecks.AtLeast(GuidanceScale, 0);
         if (GuidanceScale != 1 && !HasNullLabel)

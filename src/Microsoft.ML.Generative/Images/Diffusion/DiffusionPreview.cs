@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Images.Diffusion.Sampling;
@@ -46,11 +47,11 @@ internal sealed class DiffusionPreview : ITrainingPreview
     public IReadOnlyList<PreviewItem> Make(torch.Generator generator)
     {
         int count = _lowResolution is null ? Samples : (int)_lowResolution.size(0);
-        torch.Tensor? labels = _definition.Architecture.LabelCount == 0 ? null : torch.arange(count, torch.int64, _run.Device).remainder(_definition.Architecture.LabelCount);
-        torch.Tensor? low = _lowResolution is null ? null : DiffusionInputs.Enlarge(_lowResolution, _definition.Architecture.Shape);
+        ConditionSet conditions = _definition.Conditions;
+        var values = new ConditionValues(conditions.Label?.InTurn(count, _run.Device), conditions.Image?.Encode(_lowResolution!));
         using NoiseScheduler scheduler = DiffusionSamplers.Create(_definition, DiffusionSampler.Default, eta: 0);
         scheduler.SetTimesteps(Math.Min(Steps, scheduler.TrainTimesteps));
-        var denoiser = new GuidedDenoiser(_network, new DiffusionInputs(torch.empty(0), labels, low), null, 1, 0);
+        var denoiser = new GuidedDenoiser(_network, conditions, values, scale: 1, rescale: 0);
         var noise = new ImageNoise(SeedSequence.DeriveMany(_run.Seed, 0, count), _definition.Architecture.Shape, _run.Device);
         var loop = new DenoisingLoop(scheduler, denoiser, noise) { Check = _run.StopIfCancelled };
         return [new ImagePreview("samples", PixelScale.Unsigned(loop.Generate()), SamplesInRow)];

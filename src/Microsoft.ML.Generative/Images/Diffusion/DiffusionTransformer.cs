@@ -140,15 +140,11 @@ public sealed class DiffusionTransformer : BatchTransformer
 
     internal override IReadOnlyList<string> InputColumns => [.. RowInputColumns(_definition).Select(c => c.Name)];
 
-    /// <summary>The columns that a training reads: images, then labels and smaller images if there are some.</summary>
+    /// <summary>The columns that a training reads: images, then their conditions.</summary>
     internal static TensorColumn[] TrainingTensors(DataViewSchema schema, DiffusionArchitecture architecture, DiffusionColumns names)
     {
-        List<TensorColumn> columns = [TensorColumn.Features(schema, names.Input, architecture.Shape, ValueRange.Unit)];
-        if (names.Label is { } label)
-            columns.Add(TensorColumn.Label(schema, label, architecture.LabelCount));
-        if (names.LowResolution is { } low)
-            columns.Add(TensorColumn.Features(schema, low, architecture.LowResolution, ValueRange.Unit));
-        return [.. columns];
+        TensorColumn images = TensorColumn.Features(schema, names.Input, architecture.Shape, ValueRange.Unit);
+        return [images, .. names.Conditions(architecture).OpenColumns(schema)];
     }
 
     internal static OutputColumn[] OutputColumns(DiffusionColumns columns) => [new(columns.Generated, NumberDataViewType.Single, IsVector: true)];
@@ -195,8 +191,8 @@ public sealed class DiffusionTransformer : BatchTransformer
 
         int seedColumn = Array.IndexOf(kinds, RowInputKind.Seed);
         long[] keys = rows.Keys(defaults.Seed, seedColumn >= 0 ? [seedColumn] : Enumerable.Range(0, kinds.Length));
-        torch.Tensor? low = Column(RowInputKind.LowResolution) is { } small ? DiffusionInputs.Enlarge(small, _definition.Architecture.Shape) : null;
-        return _generator.GenerateForRows(new DiffusionInputs(torch.empty(0), Column(RowInputKind.Label), low), Column(RowInputKind.Image), keys);
+        int firstCondition = Column(RowInputKind.Image) is null ? 0 : 1;
+        return _generator.GenerateForRows(_definition.Conditions.Encode(rows.Batch.Columns, firstCondition), Column(RowInputKind.Image), keys);
     }
 
     private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, [_network]);

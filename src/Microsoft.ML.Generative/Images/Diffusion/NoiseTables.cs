@@ -1,91 +1,67 @@
+using Microsoft.ML.Generative.Images.Diffusion.Schedulers;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Schedulers;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Images.Diffusion;
 
-/// <summary>What training and evaluation need of a noise schedule, as tensors of timesteps on a device, computed in Float64 and kept in Float32.</summary>
+/// <summary>The quantities of a noise schedule that training and evaluation need, by timestep on a device; computed in Float64 and kept in Float32.</summary>
 internal sealed class NoiseTables : IDisposable
 {
+    private const double Smallest = 1e-20;
+
     private readonly Tensor _signal;
     private readonly Tensor _noise;
     private readonly Tensor _snr;
     private readonly Tensor _imageFactor;
-    private readonly Tensor _noisyFactor;
+    private readonly Tensor _sampleFactor;
     private readonly Tensor _logPosteriorVariance;
     private readonly Tensor _logBeta;
 
     public NoiseTables(NoiseSchedule schedule, Device device)
     {
-        using DisposeScope scope = NewDisposeScope();
-        double[] betas = [.. schedule.Betas.ToArray().Select(b => (double)b)];
-        Tensor beta = tensor(betas), alpha = 1 - beta;
-        Tensor cumulative = tensor(schedule.AlphasCumulative.ToArray().Select(a => (double)a).ToArray());
-        Tensor before = cat([ones(1, ScalarType.Float64), cumulative.narrow(0, 0, betas.Length - 1)], 0);
-        Tensor left = (1 - cumulative).clamp_min(1e-20);
+        double[] betas = [.. schedule.Betas], cumulative = [.. schedule.AlphasCumulative];
+        Posterior[] posteriors = [.. betas.Select((beta, t) => Posterior.Of(beta, cumulative[t], t == 0 ? 1 : cumulative[t - 1]))];
+        // At the first step the variance is 0; its logarithm is then taken as the second's, as Ho et al. 2020 do.
+        double[] variances = betas.Length == 1 ? betas : [posteriors[1].Variance, .. posteriors[1..].Select(p => p.Variance)];
 
-        // Ho et al. 2020, eq. 7. At the first step the variance is 0; its logarithm is then taken as the second's, as the authors do.
-        Tensor variance = beta * (1 - before) / left;
-        Tensor clipped = betas.Length == 1 ? beta : cat([variance.narrow(0, 1, 1), variance.narrow(0, 1, betas.Length - 1)], 0);
+        _signal = Table(cumulative.Select(Math.Sqrt));
+        _noise = Table(cumulative.Select(a => Math.Sqrt(1 - a)));
+        _snr = Table(cumulative.Select(a => a / Math.Max(1 - a, Smallest)));
+        _imageFactor = Table(posteriors.Select(p => p.ImageFactor));
+        _sampleFactor = Table(posteriors.Select(p => p.SampleFactor));
+        _logPosteriorVariance = Table(variances.Select(v => Math.Log(Math.Max(v, Smallest))));
+        _logBeta = Table(betas.Select(b => Math.Log(Math.Max(b, Smallest))));
 
-        _signal = Keep(cumulative.sqrt());
-        _noise = Keep((1 - cumulative).sqrt());
-        _snr = Keep(cumulative / left);
-        _imageFactor = Keep(beta * before.sqrt() / left);
-        _noisyFactor = Keep((1 - before) * alpha.sqrt() / left);
-        _logPosteriorVariance = Keep(clipped.clamp_min(1e-20).log());
-        _logBeta = Keep(beta.clamp_min(1e-20).log());
-
-        Tensor Keep(Tensor table) => table.to(ScalarType.Float32).to(device).DetachFromDisposeScope();
+        Tensor Table(IEnumerable<double> values) => tensor([.. values.Select(v => (float)v)], device: device).DetachFromDisposeScope();
     }
 
-    /// <summary>q(x[t] | x0), Ho et al. 2020, eq. 4.</summary>
-    public Tensor AddNoise(Tensor images, Tensor noise, Tensor timesteps) =>
-        (At(_signal, timesteps) * images).Plus(At(_noise, timesteps) * noise);
+    /// <summary>Image and noise in q(x[t] | x₀), Ho et al. 2020, eq. 4.</summary>
+    /// <param name="timesteps">t, [batch] Int64.</param>
+    public NoiseFactors Factors(Tensor timesteps) => new(At(_signal, timesteps), At(_noise, timesteps));
 
-    /// <summary>Mean and log variance of q(x[t] | x0), Ho et al. 2020, eq. 4.</summary>
-    public (Tensor Mean, Tensor LogVariance) Noisy(Tensor images, Tensor timesteps) =>
-        (At(_signal, timesteps) * images, At(_noise, timesteps).log().Times(2).expand_as(images));
-
-    /// <summary>v of Salimans, Ho 2022, section 4.</summary>
-    public Tensor Velocity(Tensor images, Tensor noise, Tensor timesteps) =>
-        At(_signal, timesteps) * noise - At(_noise, timesteps) * images;
-
-    /// <summary>x0, from what the network was asked for.</summary>
-    public Tensor Image(Tensor noisy, Tensor output, Tensor timesteps, PredictionType prediction) => prediction switch
+    /// <summary>Mean and log variance of q(x[t] | x₀), Ho et al. 2020, eq. 4.</summary>
+    public (Tensor Mean, Tensor LogVariance) Noisy(Tensor images, Tensor timesteps)
     {
-        PredictionType.Sample => output,
-        PredictionType.Velocity => At(_signal, timesteps) * noisy - At(_noise, timesteps) * output,
-        _ => (noisy - At(_noise, timesteps) * output) / At(_signal, timesteps),
-    };
-
-    /// <summary>ε, from what the network was asked for.</summary>
-    public Tensor Noise(Tensor noisy, Tensor output, Tensor timesteps, PredictionType prediction) => prediction switch
-    {
-        PredictionType.Sample => (noisy - At(_signal, timesteps) * output) / At(_noise, timesteps),
-        PredictionType.Velocity => (At(_noise, timesteps) * noisy).Plus(At(_signal, timesteps) * output),
-        _ => output,
-    };
-
-    /// <summary>Mean and log variance of q(x[t−1] | x[t], x0), Ho et al. 2020, eq. 6 and 7.</summary>
-    public (Tensor Mean, Tensor LogVariance) Posterior(Tensor images, Tensor noisy, Tensor timesteps) =>
-        ((At(_imageFactor, timesteps) * images).Plus(At(_noisyFactor, timesteps) * noisy), At(_logPosteriorVariance, timesteps));
-
-    /// <summary>The log variance of a step back: between its bounds (Nichol, Dhariwal 2021, eq. 15), or β.</summary>
-    public Tensor LogVariance(Tensor? output, Tensor timesteps)
-    {
-        Tensor highest = At(_logBeta, timesteps);
-        if (output is null)
-            return highest;
-        Tensor part = output.Plus(1).Times(0.5);
-        return (part * highest).Plus((1 - part) * At(_logPosteriorVariance, timesteps));
+        NoiseFactors factors = Factors(timesteps);
+        return (factors.Signal * images, factors.Noise.log().Times(2).expand_as(images));
     }
 
-    /// <summary>Hang et al. 2023, section 3.4: weights of rows, [batch].</summary>
+    /// <summary>Mean and log variance of q(x[t−1] | x[t], x₀), Ho et al. 2020, eq. 6 and 7.</summary>
+    public (Tensor Mean, Tensor LogVariance) PosteriorOf(Tensor images, Tensor noisy, Tensor timesteps) =>
+        ((At(_imageFactor, timesteps) * images).Plus(At(_sampleFactor, timesteps) * noisy), At(_logPosteriorVariance, timesteps));
+
+    /// <summary>The log variance of a step of the reverse process.</summary>
+    /// <param name="output">The network's output, if it predicts the variance; else the variance is β.</param>
+    /// <param name="timesteps">t, [batch] Int64.</param>
+    public Tensor LogVariance(Tensor? output, Tensor timesteps) => output is null
+        ? At(_logBeta, timesteps)
+        : Posterior.LearnedLogVariance(output, At(_logPosteriorVariance, timesteps), At(_logBeta, timesteps));
+
+    /// <summary>Weights of rows, [batch]: Hang et al. 2023, section 3.4.</summary>
     public Tensor MinSnrWeights(Tensor timesteps, PredictionType prediction, double gamma)
     {
-        Tensor snr = _snr.index_select(0, timesteps), clipped = snr.clamp_max(gamma);
+        Tensor snr = _snr.index_select(0, timesteps), clipped = snr.AtMost(gamma);
         return prediction switch
         {
             PredictionType.Sample => clipped,
@@ -96,7 +72,7 @@ internal sealed class NoiseTables : IDisposable
 
     public void Dispose()
     {
-        foreach (Tensor table in (Tensor[])[_signal, _noise, _snr, _imageFactor, _noisyFactor, _logPosteriorVariance, _logBeta])
+        foreach (Tensor table in (Tensor[])[_signal, _noise, _snr, _imageFactor, _sampleFactor, _logPosteriorVariance, _logBeta])
             table.Dispose();
     }
 

@@ -45,7 +45,7 @@ internal readonly record struct NeighborhoodMetrics(double Precision, double Rec
     private static Tensor[] SquaredRadii(Tensor rows, int[] neighbors, long distancesAtOnce, Action check)
     {
         Tensor[] radii = [.. neighbors.Select(_ => empty(rows.size(0), dtype: ScalarType.Float64))];
-        using Scalar infinity = double.PositiveInfinity;
+        using Scalar infinity = double.PositiveInfinity.ToScalar();
         ForEachBlock(rows, rows, distancesAtOnce, check, (start, squares) =>
         {
             squares.diagonal(start, 0, 1).fill_(infinity);

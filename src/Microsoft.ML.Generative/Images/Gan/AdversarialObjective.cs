@@ -75,7 +75,7 @@ internal sealed class AdversarialObjective(
     {
         using DisposeScope scope = NewDisposeScope();
         foreach (Tensor weights in discriminator.parameters())
-            weights.clamp_(-options.WeightClip, options.WeightClip);
+            weights.WithinInPlace(-options.WeightClip, options.WeightClip);
     }
 
     private Tensor Latents(StepContext context, int rows) => randn([rows, options.LatentSize], generator: context.Generator).to(context.Device);
@@ -100,7 +100,8 @@ internal sealed class AdversarialObjective(
         Tensor overfitting = realScores.detach().Plus(-middle).sign().mean();
         terms.Add(("r_t", overfitting));
         terms.Add(("augmentation", probability.clone()));
-        probability.PlusInPlace(overfitting.Plus(-options.AugmentationTarget).sign(), (double)rows / options.AugmentationRows).clamp_(0, 1);
+        Tensor direction = overfitting.Plus(-options.AugmentationTarget).sign();
+        probability.PlusInPlace(direction, (double)rows / options.AugmentationRows).WithinInPlace(0, 1);
     }
 
     private static void SetLearning(nn.Module network, bool isOn)

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Gan.Networks;
 using Microsoft.ML.Generative.Serialization;
@@ -11,6 +12,10 @@ namespace Microsoft.ML.Generative.Images.Gan;
 internal sealed record GanDefinition(GanArchitecture Architecture, GanColumns Columns, GanDefaults Defaults)
     : IModelDefinition<GanDefinition>
 {
+    /// <exception cref="ArgumentException">Architecture and columns contradict each other.</exception>
+    [JsonIgnore]
+    public ConditionSet Conditions => Columns.Conditions(Architecture.LabelCount);
+
     [JsonIgnore]
     public Component<GeneratorNetwork> Generator => new("generator", Architecture.CreateGenerator);
 
@@ -27,7 +32,7 @@ internal sealed record GanDefinition(GanArchitecture Architecture, GanColumns Co
         Architecture.Validate();
         Columns.Validate();
         Defaults.Validate();
-        LabelCounts.CheckColumn(Architecture.LabelCount, Columns.Label);
+        _ = Conditions;
     }
 }
 
@@ -49,6 +54,10 @@ internal sealed record GanColumns
         Seed = options.SeedColumnName,
         Generated = options.GeneratedColumnName,
     };
+
+    /// <summary>The model's conditions, in these columns.</summary>
+    /// <exception cref="ArgumentException">There are classes without a column, or a column without classes.</exception>
+    public ConditionSet Conditions(int labelCount) => new(LabelCondition.Create(Label, labelCount));
 
     /// <exception cref="ArgumentException">A name is empty.</exception>
     public void Validate()

@@ -8,48 +8,48 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Images.Gan;
 
-/// <summary>Watches the game, reports how it stands, and warns in the log when one side has won or the generator makes always the same.</summary>
+/// <summary>Observes adversarial training: reports its balance, and warns in the log of a discriminator that is too good, mode collapse and divergence.</summary>
 internal sealed class GanHealth(IChannel channel, GanOptions options)
 {
-    /// <summary>How reports call the share of real rows that the discriminator takes for real.</summary>
+    /// <summary>The name of the term with the share of real rows that the discriminator classifies as real.</summary>
     public const string RealAccuracy = "accuracy on real";
 
-    /// <summary>How reports call the share of generated rows that it takes for generated.</summary>
+    /// <summary>The name of the term with the share of generated rows that it classifies as generated.</summary>
     public const string GeneratedAccuracy = "accuracy on generated";
 
-    /// <summary>How reports call the variance of generated rows, as a part of that of real ones; with classes, that within classes.</summary>
+    /// <summary>The name of the term with the variance of generated rows, divided by that of real rows; with classes, the variance within classes.</summary>
     public const string Diversity = "diversity";
 
-    private const double Memory = 0.98;
+    private const double AverageDecay = 0.98;
     private const int FirstSteps = 200;
     private const int WarningsInTraining = 10;
-    private const double WonAccuracy = 0.99;
-    private const double CollapsedDiversity = 0.1;
-    private const double DivergedScore = 1000;
+    private const double HighestAccuracy = 0.99;
+    private const double LowestDiversity = 0.1;
+    private const double HighestScore = 1000;
 
     private readonly Dictionary<string, long> _warnedAt = [];
     private double _accuracy = 0.5;
     private double _diversity = 1;
     private double _score;
 
-    /// <summary>Takes note of a batch.</summary>
+    /// <summary>Observes a batch.</summary>
     /// <param name="context">The step.</param>
     /// <param name="real">Real rows.</param>
-    /// <param name="generated">As many generated ones.</param>
+    /// <param name="generated">As many generated rows.</param>
     /// <param name="labels">The classes of both, [batch], or <see langword="null"/>.</param>
-    /// <param name="realScores">What the discriminator says of the real rows, [batch].</param>
-    /// <param name="generatedScores">What it says of the generated ones.</param>
-    /// <returns>What is reported of it.</returns>
+    /// <param name="realScores">The discriminator's output for the real rows, [batch].</param>
+    /// <param name="generatedScores">Its output for the generated rows, [batch].</param>
+    /// <returns>The terms to report.</returns>
     public IEnumerable<(string, Tensor)> Observe(StepContext context, Tensor real, Tensor generated, Tensor? labels, Tensor realScores, Tensor generatedScores)
     {
-        // Wasserstein's scores have no zero: there it is the other side's mean that tells.
+        // Scores of Wasserstein's objectives have no zero: the middle between both means takes its place.
         Tensor bound = options.IsWasserstein ? realScores.mean().Plus(generatedScores.mean()).Times(0.5)
             : options.Objective == GanObjective.LeastSquares ? tensor(0.5f, device: context.Device) : tensor(0f, device: context.Device);
         Tensor onReal = realScores.gt(bound).to(ScalarType.Float32).mean(), onGenerated = generatedScores.le(bound).to(ScalarType.Float32).mean();
-        Tensor diversity = Variance(generated, labels) / Variance(real, labels).clamp_min(1e-12);
-        Follow(ref _accuracy, Math.Min(onReal.ToDouble(), onGenerated.ToDouble()));
-        Follow(ref _diversity, diversity.ToDouble());
-        Follow(ref _score, realScores.abs().mean().ToDouble());
+        Tensor diversity = Variance(generated, labels) / Variance(real, labels).AtLeast(1e-12);
+        Average(ref _accuracy, Math.Min(onReal.ToDouble(), onGenerated.ToDouble()));
+        Average(ref _diversity, diversity.ToDouble());
+        Average(ref _score, realScores.abs().mean().ToDouble());
         if (context.Step >= FirstSteps)
             Warn(context);
         return [(RealAccuracy, onReal), (GeneratedAccuracy, onGenerated), (Diversity, diversity)];
@@ -57,22 +57,22 @@ internal sealed class GanHealth(IChannel channel, GanOptions options)
 
     private void Warn(StepContext context)
     {
-        // A critic is to be as good as it can be.
-        if (_accuracy > WonAccuracy && !options.IsWasserstein)
+        // A critic has to be as good as possible.
+        if (_accuracy > HighestAccuracy && !options.IsWasserstein)
         {
-            Warn(context, "won", $"the discriminator tells {Percent(_accuracy)} of the rows apart, so that the generator has little to learn from: " +
+            Warn(context, "accuracy", $"the discriminator classifies {Percent(_accuracy)} of the rows correctly, so that the generator gets little gradient: " +
                 $"set {nameof(GanOptions.R1Weight)}, {nameof(GanOptions.InstanceNoise)} or {nameof(GanOptions.Augmentation)}, or a lower {nameof(GanOptions.DiscriminatorLearningRate)}");
         }
 
-        if (_diversity < CollapsedDiversity)
+        if (_diversity < LowestDiversity)
         {
-            Warn(context, "collapsed", $"the generated rows of a batch vary by {Percent(_diversity)} of what real ones do, so that the generator is likely to make few kinds of rows (mode collapse): " +
+            Warn(context, "collapse", $"the variance of the generated rows is {Percent(_diversity)} of that of real rows, which indicates mode collapse: " +
                 $"set {nameof(GanOptions.MinibatchStandardDeviation)}, {nameof(GanOptions.R1Weight)} or more {nameof(GanOptions.DiscriminatorSteps)}, or another {nameof(GanOptions.Objective)}");
         }
 
-        if (_score > DivergedScore)
+        if (_score > HighestScore)
         {
-            Warn(context, "diverged", $"the discriminator's results have grown to {_score.ToString("G3", CultureInfo.InvariantCulture)}, so that the game is likely to diverge: " +
+            Warn(context, "divergence", $"the discriminator's outputs have grown to {_score.ToString("G3", CultureInfo.InvariantCulture)}, which indicates divergence: " +
                 $"set {nameof(GanOptions.DiscriminatorNormalization)} to {GanNormalization.Spectral}, {nameof(GanOptions.R1Weight)}, or a lower {nameof(GanOptions.LearningRate)}");
         }
     }
@@ -96,11 +96,11 @@ internal sealed class GanHealth(IChannel channel, GanOptions options)
         // Where no class occurs twice, rows of one class cannot be compared.
         if (rowsOfClass.max().ToDouble() < 2)
             return Variance(rows, null);
-        Tensor means = mm(isOfClass.t(), values) / rowsOfClass.clamp_min(1).unsqueeze(1); // [classes, values]
+        Tensor means = mm(isOfClass.t(), values) / rowsOfClass.AtLeast(1).unsqueeze(1); // [classes, values]
         return (values - mm(isOfClass, means)).square().mean();
     }
 
-    private static void Follow(ref double average, double value) => average = Memory * average + (1 - Memory) * value;
+    private static void Average(ref double average, double value) => average = AverageDecay * average + (1 - AverageDecay) * value;
 
     private static string Percent(double part) => part.ToString("P0", CultureInfo.InvariantCulture);
 }

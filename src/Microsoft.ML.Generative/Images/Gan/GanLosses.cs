@@ -4,10 +4,10 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Generative.Images.Gan;
 
-/// <summary>The losses of the game, averaged over the rows, and the penalties of the discriminator's gradient.</summary>
+/// <summary>The losses of adversarial training, averaged over the rows, and the penalties on the discriminator's gradient.</summary>
 internal static class GanLosses
 {
-    /// <param name="objective">The game.</param>
+    /// <param name="objective">The objective.</param>
     /// <param name="real">D of real rows, [batch].</param>
     /// <param name="generated">D of generated rows, [batch].</param>
     /// <param name="smoothing">How far below 1 the target of real rows is.</param>
@@ -21,7 +21,7 @@ internal static class GanLosses
         _ => generated.mean() - real.mean(),
     };
 
-    /// <param name="objective">The game.</param>
+    /// <param name="objective">The objective.</param>
     /// <param name="generated">D of generated rows, [batch].</param>
     public static Tensor Generator(GanObjective objective, Tensor generated) => objective switch
     {
@@ -38,7 +38,7 @@ internal static class GanLosses
     /// <summary>E(‖∇D‖ − 1)² on lines between real and generated rows (Gulrajani et al. 2017, eq. 3), without its weight.</summary>
     /// <param name="discriminator">D.</param>
     /// <param name="real">Real rows.</param>
-    /// <param name="generated">As many generated ones.</param>
+    /// <param name="generated">As many generated rows.</param>
     /// <param name="position">Where on the line each row is, [batch], 0 for the generated.</param>
     public static Tensor GradientPenalty(Func<Tensor, Tensor> discriminator, Tensor real, Tensor generated, Tensor position)
     {

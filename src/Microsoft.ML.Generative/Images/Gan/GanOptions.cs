@@ -44,7 +44,7 @@ public sealed class GanOptions : ImageTrainingOptions
     }
 
     /// <summary>
-    /// Makes the default options: 50 epochs of Adam with the rates of Radford et al. 2015 (0.0002, β 0.5 and 0.999), batches of 64, and a moving average of the
+    /// Initializes options with their defaults: 50 epochs of Adam with the rates of Radford et al. 2015 (0.0002, β 0.5 and 0.999), batches of 64, and a moving average of the
     /// generator's weights with decay 0.999.
     /// </summary>
     public GanOptions()
@@ -62,29 +62,29 @@ public sealed class GanOptions : ImageTrainingOptions
     /// </summary>
     public string InputColumnName { get; set; } = Defaults.InputColumnName;
 
-    /// <summary>The output column of the trained model: what is drawn for the row. Default: Generated.</summary>
+    /// <summary>The output column of the trained model: the row generated for it. Default: Generated.</summary>
     public string GeneratedColumnName { get; set; } = Defaults.GeneratedColumnName;
 
     /// <summary>A column of classes to condition on: a key, or integers from 0. Default: none.</summary>
     public string? LabelColumnName { get; set; }
 
-    /// <summary>How many classes there are, at least 1. Default: what the key column says; needed for integers.</summary>
+    /// <summary>The number of classes, at least 1. Default: that of the key column; needed for integers.</summary>
     public int? LabelCount { get; set; }
 
     /// <summary>
-    /// A column of integers that the trained model draws each row's z from, where it transforms rows. Not needed for training. Default: none, z follows from the
-    /// content of the row's input columns.
+    /// A column of integers, the seeds of the rows' z where the trained model transforms rows. Not needed for training. Default: none, z depends on the content of
+    /// the row's input columns.
     /// </summary>
     public string? SeedColumnName { get; set; }
 
-    /// <summary>Channels of the images, 1 to 4. Default: what the column's type says; 3 for image columns; else 1.</summary>
-    /// <remarks>An image column is read as gray with 1, RGB with 3 and RGBA with 4. Vectors hold one plane a channel.</remarks>
+    /// <summary>Channels of the images, 1 to 4. Default: those of the column's type; 3 for image columns; else 1.</summary>
+    /// <remarks>An image column is read as gray with 1, RGB with 3 and RGBA with 4. Vectors hold one plane per channel.</remarks>
     public int? Channels { get; set; }
 
-    /// <summary>Height of the images in pixels. Default: what the column's type or first image says.</summary>
+    /// <summary>Height of the images in pixels. Default: that of the column's type or first image.</summary>
     public int? Height { get; set; }
 
-    /// <summary>Width of the images in pixels. Default: what the column's type or first image says.</summary>
+    /// <summary>Width of the images in pixels. Default: that of the column's type or first image.</summary>
     public int? Width { get; set; }
 
     /// <summary>The networks. Default: <see cref="GanNetworkKind.Dcgan"/> for images, <see cref="GanNetworkKind.Mlp"/> for other vectors.</summary>
@@ -94,28 +94,28 @@ public sealed class GanOptions : ImageTrainingOptions
     public int LatentSize { get; set; } = Defaults.LatentSize;
 
     /// <summary>
-    /// Channels of the discriminator's first and the generator's last layer inside of <see cref="GanNetworkKind.Dcgan"/> and <see cref="GanNetworkKind.Residual"/>, at least 1; they double where the
-    /// image is halved, up to eight times as many. Default: 64.
+    /// Channels of the discriminator's first and the generator's last hidden layer with <see cref="GanNetworkKind.Dcgan"/> and <see cref="GanNetworkKind.Residual"/>,
+    /// at least 1; they double where the image is halved, up to eight times as many. Default: 64.
     /// </summary>
     public int BaseChannels { get; set; } = Defaults.BaseChannels;
 
-    /// <summary>Sizes of the layers inside of <see cref="GanNetworkKind.Mlp"/>, each at least 1; both networks have them. Default: 128, 128.</summary>
+    /// <summary>Sizes of the hidden layers of <see cref="GanNetworkKind.Mlp"/> in both networks, each at least 1. Default: 128, 128.</summary>
     public int[] HiddenSizes { get; set; } = Defaults.HiddenSizes;
 
-    /// <summary>What the networks play for. Default: <see cref="GanObjective.NonSaturating"/>.</summary>
+    /// <summary>The objective. Default: <see cref="GanObjective.NonSaturating"/>.</summary>
     public GanObjective Objective { get; set; }
 
     /// <summary>
-    /// What keeps the discriminator's layers in bounds. Default: <see cref="GanNormalization.Spectral"/>; none with <see cref="GanObjective.Wasserstein"/> and
-    /// <see cref="GanObjective.WassersteinGradientPenalty"/>, which have bounds of their own.
+    /// Normalization of the discriminator's layers. Default: <see cref="GanNormalization.Spectral"/>; none with <see cref="GanObjective.Wasserstein"/> and
+    /// <see cref="GanObjective.WassersteinGradientPenalty"/>, which bound it in another way.
     /// </summary>
     public GanNormalization? DiscriminatorNormalization { get; set; }
 
-    /// <summary>How the discriminator is told the class. Default: <see cref="GanLabelConditioning.Projection"/>.</summary>
+    /// <summary>How the discriminator is conditioned on the class. Default: <see cref="GanLabelConditioning.Projection"/>.</summary>
     public GanLabelConditioning LabelConditioning { get; set; }
 
     /// <summary>
-    /// How the generator is told the class. <see cref="GanGeneratorConditioning.BatchNormalization"/> is not for <see cref="GanNetworkKind.Mlp"/>, which has none.
+    /// How the generator is conditioned on the class. <see cref="GanGeneratorConditioning.BatchNormalization"/> is not for <see cref="GanNetworkKind.Mlp"/>, which has none.
     /// Default: <see cref="GanGeneratorConditioning.Concatenation"/>.
     /// </summary>
     public GanGeneratorConditioning GeneratorConditioning { get; set; }
@@ -123,7 +123,7 @@ public sealed class GanOptions : ImageTrainingOptions
     /// <summary>Dimensions of the generator's embedding of the class, at least 1. Default: 32.</summary>
     public int LabelEmbeddingSize { get; set; } = Defaults.LabelEmbeddingSize;
 
-    /// <summary>Steps of the discriminator before each of the generator, at least 1; each takes a batch of its own. Default: 1.</summary>
+    /// <summary>Steps of the discriminator before each of the generator, at least 1; each takes its own batch. Default: 1.</summary>
     public int DiscriminatorSteps { get; set; } = 1;
 
     /// <summary>
@@ -163,29 +163,28 @@ public sealed class GanOptions : ImageTrainingOptions
     public double InstanceNoise { get; set; }
 
     /// <summary>
-    /// Whether the discriminator's last layer sees how much rows differ in its batch (Karras et al. 2017, section 3): a generator that always makes the same
-    /// gives itself away. Default: false.
+    /// Whether the discriminator's last layer gets the standard deviation of the batch (Karras et al. 2017, section 3), against mode collapse. Default: false.
     /// </summary>
     public bool MinibatchStandardDeviation { get; set; }
 
-    /// <summary>Random changes of all images that the discriminator sees, so that it cannot learn few images by heart. Default: none.</summary>
+    /// <summary>Augmentations of all images that the discriminator sees, so that it does not overfit few images. Default: none.</summary>
     public GanAugmentations Augmentation { get; set; }
 
     /// <summary>
     /// Whether the probability of <see cref="Augmentation"/> follows from how far the discriminator overfits (Karras et al. 2020): it starts at 0 and rises
-    /// while r_t, the mean sign of D at real images, is above <see cref="AugmentationTarget"/>. Default: false, all images are changed.
+    /// while r_t, the mean sign of D at real images, is above <see cref="AugmentationTarget"/>. Default: false, all images are augmented.
     /// </summary>
     public bool AdaptiveAugmentation { get; set; }
 
     /// <summary>The r_t that <see cref="AdaptiveAugmentation"/> aims at, above 0 to below 1. Default: 0.6.</summary>
     public double AugmentationTarget { get; set; } = Defaults.AugmentationTarget;
 
-    /// <summary>Rows after which the probability of <see cref="AdaptiveAugmentation"/> can have gone from 0 to 1, at least 1. Default: 500,000.</summary>
+    /// <summary>Rows in which the probability of <see cref="AdaptiveAugmentation"/> can rise from 0 to 1, at least 1. Default: 500,000.</summary>
     public int AugmentationRows { get; set; } = Defaults.AugmentationRows;
 
     /// <summary>
-    /// How far the values of z may be from 0 where the trained model transforms rows, at least 0.01; those beyond are drawn again (the truncation trick; Brock et al. 2018, section 3.1).
-    /// Default: none.
+    /// How far the values of z may be from 0 where the trained model transforms rows, at least 0.01; those beyond are sampled again (the truncation trick; Brock et
+    /// al. 2018, section 3.1). Default: none.
     /// </summary>
     public double? Truncation { get; set; }
 
@@ -200,7 +199,7 @@ public sealed class GanOptions : ImageTrainingOptions
 
     internal override MemberHistory History => GanOldFormats.Options;
 
-    // The epoch in which the discriminator tells best what is generated is not that of the best generator.
+    // The epoch of the best discriminator is not that of the best generator.
     internal override bool ValidationChoosesModel => false;
 
     internal override GanOptions Copy()
@@ -260,7 +259,7 @@ public sealed class GanOptions : ImageTrainingOptions
     internal override void ValidateForTraining()
     {
         Refuse(EarlyStoppingPatience is not null, nameof(EarlyStoppingPatience), EarlyStoppingPatience,
-            "a discriminator's loss does not tell when its generator is best");
+            "a discriminator's loss does not show when its generator is best");
         base.ValidateForTraining();
     }
 
@@ -295,7 +294,7 @@ public sealed class GanOptions : ImageTrainingOptions
         Refuse(LabelEmbeddingSize != Defaults.LabelEmbeddingSize && LabelColumnName is null, nameof(LabelEmbeddingSize), LabelEmbeddingSize, $"there is no {nameof(LabelColumnName)}");
     }
 
-    /// <summary>Refuses an option that would have no effect, or one that harms, by its name.</summary>
+    /// <summary>Refuses an option that would have no effect, or do harm, by its name.</summary>
     internal static void Refuse(bool isWrong, string option, object? value, string reason)
     {
         if (isWrong)

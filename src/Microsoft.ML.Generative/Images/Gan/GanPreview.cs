@@ -1,6 +1,7 @@
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Images.Gan.Generation;
 using Microsoft.ML.Generative.Images.Gan.Networks;
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Generative.Training.Reporting;
 using TorchSharp;
@@ -31,7 +32,7 @@ internal sealed class GanPreview : ITrainingPreview
     {
         GeneratorAverages.Renew(_network, _architecture, _batchSize, _run.Device, generator);
         torch.Tensor z = LatentSamples.Of(SeedSequence.DeriveMany(_run.Seed, 0, Samples), _architecture.LatentSize, bound: null).to(_run.Device);
-        torch.Tensor? labels = _architecture.LabelCount == 0 ? null : torch.arange(Samples, torch.int64, _run.Device).remainder(_architecture.LabelCount);
+        torch.Tensor? labels = _architecture.LabelCount == 0 ? null : TensorFactory.Range(Samples, device: _run.Device).Remainder(_architecture.LabelCount);
         return [new ImagePreview("samples", PixelScale.Unsigned(_network.Forward(z, labels)), SamplesInRow)];
     }
 

@@ -114,11 +114,11 @@ public sealed class GanTransformer : BatchTransformer
 
     internal override IReadOnlyList<string> InputColumns => [.. RowInputColumns(_definition.Columns)];
 
-    /// <summary>The columns that a training reads: rows, then labels if there are some.</summary>
+    /// <summary>The columns that a training reads: rows, then their conditions.</summary>
     internal static TensorColumn[] TrainingTensors(DataViewSchema schema, GanColumns columns, ImageShape? shape, int labelCount)
     {
         TensorColumn rows = TensorColumn.Features(schema, columns.Input, shape, shape is null ? ValueRange.Finite : ValueRange.Unit);
-        return columns.Label is { } label ? [rows, TensorColumn.Label(schema, label, labelCount)] : [rows];
+        return [rows, .. columns.Conditions(labelCount).OpenColumns(schema)];
     }
 
     internal static OutputColumn[] OutputColumns(GanColumns columns) => [new(columns.Generated, NumberDataViewType.Single, IsVector: true)];
@@ -157,7 +157,7 @@ public sealed class GanTransformer : BatchTransformer
         // Where there is a seed it alone decides, so that one seed shows the same z in all classes.
         int[] sources = _definition.Columns.Seed is null && hasLabels ? [0, 1] : [hasLabels ? 1 : 0];
         torch.Tensor z = LatentSamples.Of(rows.Keys(_definition.Defaults.Seed, sources), LatentSize, _definition.Defaults.Truncation);
-        return _generator.Generate(z, hasLabels ? rows.Batch[0] : null);
+        return _generator.Generate(z, _definition.Conditions.Encode(rows.Batch.Columns, first: 0));
     }
 
     private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, [_network]);

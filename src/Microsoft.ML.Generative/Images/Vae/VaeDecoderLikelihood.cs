@@ -64,7 +64,7 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
         public LearnedGaussianLikelihood(double initialNoise)
             : base(nameof(LearnedGaussianLikelihood))
         {
-            logNoise = Parameter(ModuleTensors.Full(Math.Log(initialNoise), 1));
+            logNoise = Parameter(ModuleTensors.Constant(Math.Log(initialNoise), 1));
             RegisterComponents();
         }
 
@@ -95,7 +95,7 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
             : base(nameof(DiscretizedLogisticLikelihood))
         {
             _valuesPerChannel = inputSize / channels;
-            logScale = Parameter(ModuleTensors.Full(Math.Log(0.1), channels));
+            logScale = Parameter(ModuleTensors.Constant(Math.Log(0.1), channels));
             RegisterComponents();
         }
 
@@ -103,7 +103,7 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
 
         public override Tensor NegativeLog(Tensor decoded, Tensor x, Reduction reduction)
         {
-            Tensor logScales = logScale.clamp_min(LowestLogScale).repeat_interleave(_valuesPerChannel); // [values]
+            Tensor logScales = logScale.AtLeast(LowestLogScale).repeat_interleave(_valuesPerChannel); // [values]
             Tensor perScale = (-logScales).exp();
             Tensor distance = x - decoded.sigmoid();
             Tensor above = distance.Plus(HalfBin) * perScale;
@@ -113,7 +113,7 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
             Tensor logBelowUpper = F.logsigmoid(above);
             Tensor logAboveLower = F.logsigmoid(-below);
             Tensor inside = logBelowUpper.Plus(logAboveLower).Plus((-perScale.Times(-2 * HalfBin).expm1()).log());
-            Tensor log = where(x < HalfBin, logBelowUpper, where(x > 1 - HalfBin, logAboveLower, inside));
+            Tensor log = where(x.LessThan(HalfBin), logBelowUpper, where(x.GreaterThan(1 - HalfBin), logAboveLower, inside));
             return reduction == Reduction.Sum ? -log.sum() : -log;
         }
     }

@@ -64,7 +64,7 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
         if (shape is null && _options.Network == VaeNetworkKind.Convolutional)
             throw new ArgumentException(
                 $"{nameof(VaeOptions.Network)} is {VaeNetworkKind.Convolutional}, but column '{_options.InputColumnName}' does not tell the " +
-                "shape of its images: set Height and Width (and Channels, unless 1), or use VaeArchitecture.Mlp.");
+                "shape of its images: set Height and Width (and Channels, unless 1), or use VaeNetworkKind.Mlp.");
         if (shape is null && _options.SampleDirectory is { } samples)
             throw new ArgumentException($"{nameof(VaeOptions.SampleDirectory)} is '{samples}', but column '{_options.InputColumnName}' holds no images.");
         int labelCount = LabelCounts.Find(input.Schema, _options.LabelColumnName, _options.LabelCount);

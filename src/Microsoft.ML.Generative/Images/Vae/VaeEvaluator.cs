@@ -49,7 +49,7 @@ internal static class VaeEvaluator
             sum.PlusInPlace(exactMean.sum([0]));
             squares.PlusInPlace(exactMean.square().sum([0]));
 
-            Tensor logWeightSum = full([batch.Rows], double.NegativeInfinity, float64);
+            Tensor logWeightSum = TensorFactory.Constant([batch.Rows], double.NegativeInfinity, float64);
             int atOnce = Math.Max(1, DecodedAtOnce / batch.Rows);
             for (int done = 0; done < importanceSamples; done += atOnce)
             {
@@ -63,16 +63,16 @@ internal static class VaeEvaluator
                 logWeightSum.copy_(logaddexp(logWeightSum, exact.logsumexp(0)));
             }
 
-            bound += (logWeightSum - Math.Log(importanceSamples)).sum().ToDouble();
+            bound += logWeightSum.Plus(-Math.Log(importanceSamples)).sum().ToDouble();
         }
 
         long rows = source.Count;
-        Tensor variance = squares / rows - (sum / rows).square();
+        Tensor variance = squares.Over(rows) - sum.Over(rows).square();
         return new VaeMetrics(rows, -elbo / rows, reconstruction / rows)
         {
             NegativeLogLikelihood = -bound / rows,
             ImportanceSamples = importanceSamples,
-            ActiveUnits = (int)variance.gt(ActiveVariance).sum().ToInt64(),
+            ActiveUnits = (int)variance.GreaterThan(ActiveVariance).sum().ToInt64(),
         };
     }
 }

@@ -11,7 +11,7 @@ namespace Microsoft.ML.Generative.Images.Vae;
 internal sealed class VaeNetwork : nn.Module
 {
     private readonly Module<Tensor, Tensor> encoder;
-    private readonly Module<Tensor, Tensor> posterior;
+    private readonly Linear posterior;
     private readonly Module<Tensor, Tensor> decoder;
 
     private readonly VaeDecoderLikelihood likelihood;
@@ -29,7 +29,7 @@ internal sealed class VaeNetwork : nn.Module
         (encoder, int encodedSize, decoder) = architecture.Network == VaeNetworkKind.Convolutional
             ? ConvolutionalLayers(architecture.Row.Image!.Value, architecture.ConvolutionChannels, checked(_latentSize + _labelCount))
             : MlpLayers(architecture.Row.Size, architecture.HiddenSizes, checked(_latentSize + _labelCount));
-        posterior = Layer.Linear((long)encodedSize + _labelCount, 2L * _latentSize);
+        posterior = new Linear((long)encodedSize + _labelCount, 2L * _latentSize);
         likelihood = VaeDecoderLikelihood.Create(architecture);
         RegisterComponents();
     }
@@ -76,19 +76,19 @@ internal sealed class VaeNetwork : nn.Module
         int[] sizes = [inputSize, .. hiddenSizes];
         for (int i = 0; i + 1 < sizes.Length; i++)
         {
-            encoder.Add(Layer.Linear(sizes[i], sizes[i + 1]));
+            encoder.Add(new Linear(sizes[i], sizes[i + 1]));
             encoder.Add(ReLU());
         }
 
         int size = latentSize;
         foreach (int next in hiddenSizes.Reverse())
         {
-            decoder.Add(Layer.Linear(size, next));
+            decoder.Add(new Linear(size, next));
             decoder.Add(ReLU());
             size = next;
         }
 
-        decoder.Add(Layer.Linear(size, inputSize));
+        decoder.Add(new Linear(size, inputSize));
         return (Sequential(encoder), sizes[^1], Sequential(decoder));
     }
 
@@ -100,7 +100,7 @@ internal sealed class VaeNetwork : nn.Module
         int inputs = shape.Channels;
         foreach (int outputs in channels)
         {
-            encoder.Add(Layer.Conv2d(inputs, outputs, 3, stride: 2, padding: 1));
+            encoder.Add(new Conv2d(inputs, outputs, 3, stride: 2, padding: 1));
             encoder.Add(ReLU());
             inputs = outputs;
             sizes.Add(((sizes[^1].Height + 1) / 2, (sizes[^1].Width + 1) / 2));
@@ -110,12 +110,12 @@ internal sealed class VaeNetwork : nn.Module
         int encodedSize = checked(inputs * height * width);
         encoder.Add(Flatten());
 
-        List<Module<Tensor, Tensor>> decoder = [Layer.Linear(latentSize, encodedSize), ReLU(), Unflatten(1, [inputs, height, width])];
+        List<Module<Tensor, Tensor>> decoder = [new Linear(latentSize, encodedSize), ReLU(), Unflatten(1, [inputs, height, width])];
         for (int i = channels.Length - 1; i >= 0; i--)
         {
             int outputs = i > 0 ? channels[i - 1] : shape.Channels;
             (int Height, int Width) target = sizes[i];
-            decoder.Add(Layer.ConvTranspose2d(inputs, outputs, 3, stride: 2, padding: 1, outputPadding: 1));
+            decoder.Add(new ConvTranspose2d(inputs, outputs, 3, stride: 2, padding: 1, outputPadding: 1));
             if (target.Height % 2 == 1 || target.Width % 2 == 1)
                 decoder.Add(new Crop(target.Height, target.Width));
             if (i > 0)

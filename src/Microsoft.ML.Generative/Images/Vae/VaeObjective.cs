@@ -70,7 +70,7 @@ internal sealed class VaeObjective(VaeNetwork network, VaeOptions options)
 
         // Validation scores what the training is after in the end, so that its losses can be compared.
         double beta = step.IsTraining ? BetaAt(options, step.Step, step.TotalSteps) : options.Beta;
-        Tensor cost = step.IsTraining && options.FreeBits > 0 ? divergence.mean([0]).clamp_min(options.FreeBits).sum() : kl;
+        Tensor cost = step.IsTraining && options.FreeBits > 0 ? divergence.mean([0]).AtLeast(options.FreeBits).sum() : kl;
         Tensor total = reconstruction.Plus(cost, beta);
         return options.KlAnnealing == KlAnnealing.Constant
             ? new Losses(total, ("reconstruction", reconstruction), ("kl", kl))

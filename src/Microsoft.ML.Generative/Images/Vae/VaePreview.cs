@@ -1,5 +1,6 @@
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Generative.Training.Reporting;
 using TorchSharp;
@@ -38,7 +39,7 @@ internal sealed class VaePreview : ITrainingPreview
     public IReadOnlyList<PreviewItem> Make(torch.Generator generator)
     {
         torch.Tensor z = torch.randn([Samples, _latentSize], generator: generator).to(_device);
-        torch.Tensor? classes = _labelCount == 0 ? null : torch.arange(Samples, torch.int64, _device).remainder(_labelCount);
+        torch.Tensor? classes = _labelCount == 0 ? null : TensorFactory.Range(Samples, device: _device).Remainder(_labelCount);
         torch.Tensor samples = _network.DecodeMean(z, classes);
 
         torch.Tensor x = AsImages(_rows[0]);

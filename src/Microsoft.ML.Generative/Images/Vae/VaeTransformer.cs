@@ -158,7 +158,7 @@ public sealed class VaeTransformer : BatchTransformer
     private static float[] PriorQuantiles(int count)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        torch.Tensor probabilities = (torch.arange(count, torch.float64) + 0.5) / count;
+        torch.Tensor probabilities = TensorFactory.Range(count, torch.float64).Plus(0.5).Over(count);
         return TensorMemory.ToArray<float>(torch.special.ndtri(probabilities).to(torch.float32));
     }
 
@@ -175,7 +175,7 @@ public sealed class VaeTransformer : BatchTransformer
         });
     }
 
-    private torch.Tensor? LabelsOf(int? label, long count) => label is { } known ? torch.full([count], known, torch.int64, _device) : null;
+    private torch.Tensor? LabelsOf(int? label, long count) => label is { } known ? TensorFactory.Constant([count], known, _device) : null;
 
     private protected override int RowsAtOnce => _definition.Defaults.TransformBatchSize;
 

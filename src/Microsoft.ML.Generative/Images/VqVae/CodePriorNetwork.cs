@@ -4,6 +4,7 @@ using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 using F = TorchSharp.torch.nn.functional;
+using Linear = Microsoft.ML.Generative.Layers.Linear;
 
 namespace Microsoft.ML.Generative.Images.VqVae;
 
@@ -17,9 +18,9 @@ internal sealed class CodePriorNetwork : nn.Module
     private readonly Parameter start;
     private readonly Parameter rows;
     private readonly Parameter columns;
-    private readonly ModuleList<DecoderBlock> blocks;
+    private readonly ModuleList<TransformerBlock> blocks;
     private readonly Normalization norm;
-    private readonly Module<Tensor, Tensor> head;
+    private readonly Linear head;
 
     private readonly CodeGrid _grid;
 
@@ -33,10 +34,10 @@ internal sealed class CodePriorNetwork : nn.Module
         start = new Parameter(ModuleTensors.Zeros(1, 1, width));
         rows = new Parameter(ModuleTensors.Zeros(grid.Height, 1, width));
         columns = new Parameter(ModuleTensors.Zeros(1, grid.Width, width));
-        var block = new LanguageModelArchitecture { EmbeddingSize = width, Heads = architecture.PriorHeads, FeedForward = FeedForwardKind.Gelu };
-        blocks = new ModuleList<DecoderBlock>([.. Enumerable.Range(0, architecture.PriorLayers).Select(_ => new DecoderBlock(block))]);
-        norm = new Normalization(NormalizationKind.LayerNorm, width, 1e-5, hasBias: true);
-        head = Layer.Linear(width, architecture.CodebookSize);
+        TransformerBlockShape block = Block(architecture);
+        blocks = new ModuleList<TransformerBlock>([.. Enumerable.Range(0, architecture.PriorLayers).Select(_ => new TransformerBlock(block))]);
+        norm = Normalization.Of(block);
+        head = new Linear(width, architecture.CodebookSize);
         RegisterComponents();
 
         // Small, as GPT-2 starts: what a block adds is then not drowned by what it is added to.
@@ -49,10 +50,10 @@ internal sealed class CodePriorNetwork : nn.Module
     /// </summary>
     public Tensor Logits(Tensor grid)
     {
-        Tensor before = codes.call(grid.narrow(1, 0, grid.size(1) - 1));
-        Tensor first = start.expand(grid.size(0), 1, -1);
+        Tensor before = codes.call(grid.narrow(1, 0, grid.size(1) - 1)); // [batch, codes − 1, width]
+        Tensor first = start.expand(grid.size(0), 1, -1); // [batch, 1, width]
         Tensor x = cat([first, before], 1).Plus(Positions());
-        foreach (DecoderBlock block in blocks)
+        foreach (TransformerBlock block in blocks)
             x = block.Forward(x);
         return head.call(norm.call(x)).AsFloat32();
     }
@@ -68,7 +69,7 @@ internal sealed class CodePriorNetwork : nn.Module
     public Tensor Next(Tensor? previous, int position, AttentionCache[] cache)
     {
         long batch = cache[0].Keys.size(0);
-        Tensor code = previous is null ? start.expand(batch, 1, -1) : codes.call(previous.unsqueeze(1));
+        Tensor code = previous is null ? start.expand(batch, 1, -1) : codes.call(previous.unsqueeze(1)); // [batch, 1, width]
         Tensor x = code.Plus(rows[position / _grid.Width]).Plus(columns[0, position % _grid.Width]);
         for (int i = 0; i < cache.Length; i++)
             x = blocks[i].Next(x, cache[i], Store);
@@ -83,5 +84,15 @@ internal sealed class CodePriorNetwork : nn.Module
 
     public AttentionCache[] NewCache(int batch) => [.. blocks.Select(b => b.NewCache(batch, _grid.Size))];
 
+    private static TransformerBlockShape Block(VqVaeArchitecture architecture) => new()
+    {
+        EmbeddingSize = architecture.PriorEmbeddingSize,
+        Heads = architecture.PriorHeads,
+        KeyValueHeads = architecture.PriorHeads,
+        HeadSize = architecture.PriorEmbeddingSize / architecture.PriorHeads,
+        FeedForwardSize = 4 * architecture.PriorEmbeddingSize,
+    };
+
+    // [codes, width]
     private Tensor Positions() => rows.Plus(columns).flatten(0, 1);
 }

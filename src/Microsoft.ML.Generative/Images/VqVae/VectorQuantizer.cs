@@ -68,8 +68,8 @@ internal sealed class VectorQuantizer : nn.Module
 
         long rows = vectors.size(0);
         Tensor order = randperm(rows, generator: generator);
-        Tensor chosen = order.index_select(0, arange(_codebookSize).remainder(rows)).to(vectors.device);
-        usage.fill_((double)rows / _codebookSize);
+        Tensor chosen = order.index_select(0, TensorFactory.Range(_codebookSize).Remainder(rows)).to(vectors.device);
+        usage.FillInPlace((double)rows / _codebookSize);
         codebook.copy_(vectors.index_select(0, chosen));
         sums.copy_(codebook * usage.unsqueeze(1));
     }
@@ -84,7 +84,7 @@ internal sealed class VectorQuantizer : nn.Module
     {
         using IDisposable noGradient = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        Tensor chosenBy = codes.unsqueeze(1).eq(arange(_codebookSize, device: codes.device)).to(vectors.dtype);
+        Tensor chosenBy = codes.unsqueeze(1).eq(TensorFactory.Range(_codebookSize, device: codes.device)).to(vectors.dtype);
         usage.TimesInPlace(decay).PlusInPlace(chosenBy.sum([0]), 1 - decay);
         sums.TimesInPlace(decay).PlusInPlace(chosenBy.t().mm(vectors), 1 - decay);
 

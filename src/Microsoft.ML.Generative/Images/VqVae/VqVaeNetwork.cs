@@ -55,18 +55,18 @@ internal sealed class VqVaeAutoencoder : nn.Module
         List<Module<Tensor, Tensor>> down = [];
         for (int i = 0; i < architecture.Downsamplings; i++)
         {
-            down.Add(Layer.Conv2d(channels[i], channels[i + 1], 4, stride: 2, padding: 1));
+            down.Add(new Conv2d(channels[i], channels[i + 1], 4, stride: 2, padding: 1));
             down.Add(ReLU());
         }
 
-        down.Add(Layer.Conv2d(hidden, hidden, 3, padding: 1));
+        down.Add(new Conv2d(hidden, hidden, 3, padding: 1));
         down.AddRange(ResidualBlocks(architecture));
-        down.Add(Layer.Conv2d(hidden, architecture.CodeSize, 1));
+        down.Add(new Conv2d(hidden, architecture.CodeSize, 1));
 
-        List<Module<Tensor, Tensor>> up = [Layer.Conv2d(architecture.CodeSize, hidden, 3, padding: 1), .. ResidualBlocks(architecture)];
+        List<Module<Tensor, Tensor>> up = [new Conv2d(architecture.CodeSize, hidden, 3, padding: 1), .. ResidualBlocks(architecture)];
         for (int i = architecture.Downsamplings; i > 0; i--)
         {
-            up.Add(Layer.ConvTranspose2d(channels[i], channels[i - 1], 4, stride: 2, padding: 1));
+            up.Add(new ConvTranspose2d(channels[i], channels[i - 1], 4, stride: 2, padding: 1));
             if (i > 1)
                 up.Add(ReLU());
         }
@@ -109,14 +109,14 @@ internal sealed class VqVaeAutoencoder : nn.Module
 
     private sealed class ResidualBlock : Module<Tensor, Tensor>
     {
-        private readonly Module<Tensor, Tensor> inner;
-        private readonly Module<Tensor, Tensor> outer;
+        private readonly Conv2d inner;
+        private readonly Conv2d outer;
 
         public ResidualBlock(int channels, int innerChannels)
             : base(nameof(ResidualBlock))
         {
-            inner = Layer.Conv2d(channels, innerChannels, 3, padding: 1);
-            outer = Layer.Conv2d(innerChannels, channels, 1);
+            inner = new Conv2d(channels, innerChannels, 3, padding: 1);
+            outer = new Conv2d(innerChannels, channels, 1);
             RegisterComponents();
         }
 

@@ -60,7 +60,7 @@ public sealed class VqVaeOptions : ImageTrainingOptions
         public const int TransformBatchSize = 256;
     }
 
-    /// <summary>Makes the default options: 10 epochs of Adam at a learning rate of 0.002 with beta2 0.99, warm-up and a cosine down to 0.</summary>
+    /// <summary>Initializes options with their defaults: 10 epochs of Adam at a learning rate of 0.002 with beta2 0.99, warm-up and a cosine down to 0.</summary>
     public VqVaeOptions()
     {
         Epochs = Defaults.Epochs;

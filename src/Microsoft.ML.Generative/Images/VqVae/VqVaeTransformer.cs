@@ -124,7 +124,7 @@ public sealed class VqVaeTransformer : BatchTransformer
 
     // Pixels of p(x|z)'s mean; the network may go slightly beyond what a pixel can be.
     private torch.Tensor DecodeMean(torch.Tensor codes) =>
-        _network.Autoencoder.Decode(_network.Autoencoder.Quantizer.Vectors(codes.flatten()), _grid).clamp(0, 1);
+        _network.Autoencoder.Decode(_network.Autoencoder.Quantizer.Vectors(codes.flatten()), _grid).Within(0, 1);
 
     private MemoryDataView Rows(float[] values) => new(Host, GeneratedColumnName, _definition.Architecture.Shape.VectorType(NumberDataViewType.Single), values);
 

@@ -1,6 +1,5 @@
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
-using Microsoft.ML.Generative.Text.LanguageModels;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Text.Decoding;
@@ -11,7 +10,7 @@ internal sealed class TorchDecodingSession : IDecodingSession
     /// <summary>Tokens of a prompt that go through together: more take more memory for what attends to what.</summary>
     internal const int BlockLength = 512;
 
-    private readonly LanguageModelNetwork _network;
+    private readonly DecoderStack _network;
     private readonly torch.Device _device;
     private readonly AttentionCache[] _caches;
     private readonly int[] _lengths;
@@ -20,7 +19,7 @@ internal sealed class TorchDecodingSession : IDecodingSession
     /// <param name="streams">Streams.</param>
     /// <param name="contextLength">Tokens that a stream can hold, at most those of the network.</param>
     /// <param name="device">Where the network is.</param>
-    public TorchDecodingSession(LanguageModelNetwork network, int streams, int contextLength, torch.Device device)
+    public TorchDecodingSession(DecoderStack network, int streams, int contextLength, torch.Device device)
     {
         (_network, _device, ContextLength) = (network, device, contextLength);
         _lengths = new int[streams];
@@ -35,7 +34,7 @@ internal sealed class TorchDecodingSession : IDecodingSession
 
     public int Streams => _lengths.Length;
 
-    public int VocabularySize => _network.Architecture.VocabularySize;
+    public int VocabularySize => _network.Shape.VocabularySize;
 
     public int ContextLength { get; }
 
@@ -74,7 +73,8 @@ internal sealed class TorchDecodingSession : IDecodingSession
         {
             using DisposeScope scope = torch.NewDisposeScope();
             int start = _lengths[stream], count = Math.Min(BlockLength, tokens.Length);
-            Run(tokens[..count], torch.arange(start, start + count, device: _device).unsqueeze(0), start + count, Store, tokens.Length == count ? logits : []);
+            torch.Tensor positions = TensorFactory.Range(start, start + count, device: _device).unsqueeze(0); // [1, added]
+            Run(tokens[..count], positions, start + count, Store, tokens.Length == count ? logits : []);
             _lengths[stream] += count;
             tokens = tokens[count..];
 
@@ -114,19 +114,10 @@ internal sealed class TorchDecodingSession : IDecodingSession
     private void Run(ReadOnlySpan<int> tokens, torch.Tensor positions, long seen, Func<torch.Tensor, torch.Tensor, torch.Tensor> store, Span<float> logits)
     {
         torch.Tensor added = torch.tensor(Array.ConvertAll(tokens.ToArray(), t => (long)t), positions.shape, device: _device);
-        torch.Tensor next = _network.Next(added, positions, _caches, store, Mask(positions, seen));
+        torch.Tensor mask = _network.Shape.Block.Window.Mask(positions, seen).unsqueeze(1); // [rows, 1, added, seen]
+        torch.Tensor next = _network.Next(added, positions, _caches, store, mask); // [rows, vocabulary]
         if (!logits.IsEmpty)
             TensorMemory.ToArray<float>(next.cpu()).CopyTo(logits);
-    }
-
-    // [rows, 1, added, seen]: 0 for positions up to the token's own and within the window, −∞ elsewhere.
-    private torch.Tensor Mask(torch.Tensor positions, long seen)
-    {
-        torch.Tensor keys = torch.arange(seen, device: _device), own = positions.unsqueeze(-1);
-        torch.Tensor isHidden = keys > own;
-        if (_network.Architecture.SlidingWindow is { } window)
-            isHidden = isHidden.logical_or(keys <= own - window);
-        return torch.zeros(isHidden.shape, device: _device).masked_fill(isHidden, float.NegativeInfinity).unsqueeze(1);
     }
 
     private void CheckRoom(int stream, int tokens)

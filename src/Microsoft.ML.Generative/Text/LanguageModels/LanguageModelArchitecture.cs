@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Layers;
 
 namespace Microsoft.ML.Generative;
 
@@ -176,33 +177,35 @@ public sealed record LanguageModelArchitecture
     internal int ActualHeadSize => HeadSize ?? EmbeddingSize / Heads;
 
     [JsonIgnore]
-    internal int ActualFeedForwardSize => FeedForwardSize ?? (FeedForward == FeedForwardKind.SwiGlu ? (EmbeddingSize * 8 / 3 + 31) / 32 * 32 : 4 * EmbeddingSize);
+    internal int ActualFeedForwardSize => FeedForwardSize
+        ?? checked(FeedForward == FeedForwardKind.SwiGlu ? (EmbeddingSize * 8 / 3 + 31) / 32 * 32 : 4 * EmbeddingSize);
 
+    /// <summary>The network's form.</summary>
     [JsonIgnore]
-    internal bool HasNormBias => HasBias && Normalization == NormalizationKind.LayerNorm;
-
-    /// <summary>Outputs of the layer that makes queries, keys and values, in this order.</summary>
-    [JsonIgnore]
-    internal int QueryKeyValueSize => (Heads + 2 * ActualKeyValueHeads) * ActualHeadSize;
-
-    /// <summary>Outputs of the first feed-forward layer: for SwiGLU the gate's, then those that are gated.</summary>
-    [JsonIgnore]
-    internal int FeedForwardInSize => FeedForward == FeedForwardKind.SwiGlu ? 2 * ActualFeedForwardSize : ActualFeedForwardSize;
+    internal DecoderShape Shape => new(
+        new TransformerBlockShape
+        {
+            EmbeddingSize = EmbeddingSize,
+            Heads = Heads,
+            KeyValueHeads = ActualKeyValueHeads,
+            HeadSize = ActualHeadSize,
+            FeedForwardSize = ActualFeedForwardSize,
+            FeedForward = FeedForward,
+            Normalization = Normalization,
+            NormEpsilon = NormEpsilon,
+            HasQueryKeyValueBias = HasQueryKeyValueBias,
+            HasBias = HasBias,
+            Window = new AttentionWindow(SlidingWindow),
+        },
+        Layers,
+        VocabularySize,
+        ContextLength,
+        Positions == PositionEncoding.Learned ? null : new RotaryShape(ActualHeadSize, RotaryBase, RotaryScaling, Positions == PositionEncoding.RotaryInterleaved),
+        TieEmbeddings);
 
     /// <summary>Parameters of the network, the head's left out where it is the embedding.</summary>
     /// <exception cref="OverflowException">There is no such number.</exception>
-    public long CountParameters()
-    {
-        long width = EmbeddingSize, attended = (long)Heads * ActualHeadSize, hidden = ActualFeedForwardSize, bias = HasBias ? 1 : 0;
-        long norm = HasNormBias ? 2 * width : width;
-        checked
-        {
-            long attention = QueryKeyValueSize * (width + (HasQueryKeyValueBias ? 1 : 0)) + width * (attended + bias);
-            long feedForward = FeedForwardInSize * (width + bias) + width * (hidden + bias);
-            long embeddings = VocabularySize * width * (TieEmbeddings ? 1 : 2) + (Positions == PositionEncoding.Learned ? ContextLength * width : 0);
-            return embeddings + Layers * (2 * norm + attention + feedForward) + norm;
-        }
-    }
+    public long CountParameters() => checked((long)Shape.CountParameters());
 
     /// <exception cref="ArgumentException">A value is out of its range; the message names it.</exception>
     internal void Validate()

@@ -40,7 +40,7 @@ public sealed class LanguageModelOptions : TrainingOptions
     }
 
     /// <summary>
-    /// Makes the default options: a 6-layer model trained by AdamW at a learning rate of 0.001, decay 0.1 of matrices, warm-up, a cosine down to a tenth and
+    /// Initializes options with their defaults: a 6-layer model trained by AdamW at a learning rate of 0.001, decay 0.1 of matrices, warm-up, a cosine down to a tenth and
     /// gradients clipped to norm 1.
     /// </summary>
     public LanguageModelOptions()

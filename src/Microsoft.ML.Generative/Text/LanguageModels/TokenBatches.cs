@@ -70,7 +70,7 @@ internal sealed class TokenBatches : IBatchSource
         }
 
         torch.Tensor inputs = torch.zeros([spans.Length, time], dtype: torch.int64);
-        torch.Tensor targets = torch.full([spans.Length, time], LanguageModelNetwork.NoTarget, dtype: torch.int64);
+        torch.Tensor targets = TensorFactory.Constant([spans.Length, time], LanguageModelNetwork.NoTarget);
         Span<long> inputRows = MemoryMarshal.Cast<byte, long>(inputs.bytes), targetRows = MemoryMarshal.Cast<byte, long>(targets.bytes);
         for (int row = 0; row < spans.Length; row++)
         {

@@ -56,9 +56,16 @@ internal static class CheckpointFile
     }
 
     /// <summary>Copies the tensors of a file that has been found sound over those given.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="destinations">All tensors, under their present names.</param>
+    /// <param name="presentName">The present name for each of the file's.</param>
     /// <exception cref="InvalidDataException">The file has other tensors.</exception>
-    public static void ReadTensors(string path, IReadOnlyDictionary<string, torch.Tensor> destinations) => Open(path, load =>
-        ModelEntries.ReadEntry(load, TensorsEntry, (stream, length) => new SafetensorsStream(stream, path, length).ReadInto(destinations)));
+    public static void ReadTensors(string path, IReadOnlyDictionary<string, torch.Tensor> destinations, Func<string, string> presentName) => Open(path, load =>
+        ModelEntries.ReadEntry(load, TensorsEntry, (stream, length) =>
+        {
+            var file = new SafetensorsStream(stream, path, length);
+            file.ReadInto(ModuleWeights.UnderNamesOf(file.Tensors.Keys, presentName, destinations));
+        }));
 
     private static void RefuseNewer(JsonElement state)
     {

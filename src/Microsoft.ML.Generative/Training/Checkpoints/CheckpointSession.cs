@@ -57,7 +57,7 @@ internal sealed class CheckpointSession
         (string path, CheckpointState state) = newest;
         if (state.Best is { } score)
             _best?.Resume(score);
-        CheckpointFile.ReadTensors(path, Tensors().ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal));
+        CheckpointFile.ReadTensors(path, Tensors().ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal), PresentName);
         for (int i = 0; i < _networks.Length; i++)
             _networks[i].Resume(state.NetworkSteps[i]);
         // Nothing is drawn any more from a training that has finished.
@@ -120,6 +120,21 @@ internal sealed class CheckpointSession
         .. _networks.SelectMany(n => n.State.Select(s => ($"{n.Name}.{s.Name}", s.Values))),
         .. _best?.State ?? [],
     ];
+
+    // What older versions called a tensor of a network, or of the best weights so far.
+    private string PresentName(string name)
+    {
+        foreach (TrainedNetwork network in _networks)
+        {
+            foreach (string prefix in (string[])[$"{network.Name}.", $"{BestWeights.Prefix}{network.Name}."])
+            {
+                if (name.StartsWith(prefix, StringComparison.Ordinal))
+                    return prefix + network.PresentName(name[prefix.Length..]);
+            }
+        }
+
+        return name;
+    }
 
     private void CheckData(string path, CheckpointState state)
     {

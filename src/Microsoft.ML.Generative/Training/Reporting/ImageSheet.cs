@@ -26,8 +26,8 @@ internal sealed record ImageSheet(int Width, int Height, int Channels, byte[] Pn
         if (channels == 2)
             (images, channels) = (torch.cat([images, torch.zeros_like(images.narrow(1, 0, 1))], 1), 3);
 
-        torch.Tensor bytes = images.to(torch.float32).nan_to_num().clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1);
-        torch.Tensor sheet = torch.full([rows * (height + Gap) - Gap, columns * (width + Gap) - Gap, channels], 255, torch.uint8);
+        torch.Tensor bytes = images.to(torch.float32).nan_to_num().Within(0, 1).Times(255).round().to(torch.uint8).permute(0, 2, 3, 1);
+        torch.Tensor sheet = TensorFactory.Constant([rows * (height + Gap) - Gap, columns * (width + Gap) - Gap, channels], 255, torch.uint8);
         for (int i = 0; i < count; i++)
         {
             using torch.Tensor image = bytes[i];
@@ -42,7 +42,7 @@ internal sealed record ImageSheet(int Width, int Height, int Channels, byte[] Pn
     {
         (int height, int width) = ((int)sheet.size(0), (int)sheet.size(1));
         if (channels == 3)
-            sheet = torch.cat([sheet, torch.full([height, width, 1], 255, torch.uint8)], 2);
+            sheet = torch.cat([sheet, TensorFactory.Constant([height, width, 1], 255, torch.uint8)], 2);
 
         var info = new SKImageInfo(width, height, channels == 1 ? SKColorType.Gray8 : SKColorType.Rgba8888, channels == 4 ? SKAlphaType.Unpremul : SKAlphaType.Opaque);
         using SKImage image = SKImage.FromPixelCopy(info, TensorMemory.ToArray<byte>(sheet));

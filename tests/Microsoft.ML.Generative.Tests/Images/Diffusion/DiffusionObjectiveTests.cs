@@ -1,8 +1,10 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Diffusion;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Images.Diffusion.Sampling;
+using Microsoft.ML.Generative.Images.Diffusion.Schedulers;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Schedulers;
 using TorchSharp;
@@ -23,7 +25,7 @@ public class DiffusionObjectiveTests
         using DisposeScope scope = NewDisposeScope();
         using var tables = new NoiseTables(Schedule, CPU);
         Tensor x0 = full([1, 1, 1, 1], 0.7f), xt = full([1, 1, 1, 1], -0.4f), time = tensor(new[] { (long)t });
-        (Tensor mean, Tensor logVariance) = tables.Posterior(x0, xt, time);
+        (Tensor mean, Tensor logVariance) = tables.PosteriorOf(x0, xt, time);
 
         // q(x[t−1] | x[t], x0) ∝ q(x[t] | x[t−1]) q(x[t−1] | x0): a product of two normal densities.
         double beta = Schedule.Betas[t], alpha = 1 - beta, before = Schedule.AlphasCumulative[t - 1];
@@ -41,10 +43,11 @@ public class DiffusionObjectiveTests
         using DisposeScope scope = NewDisposeScope();
         using var tables = new NoiseTables(Schedule, CPU);
         Tensor x0 = randn(3, 1, 2, 2), noise = randn(3, 1, 2, 2), times = tensor(new long[] { 0, 400, 900 });
-        Tensor noisy = tables.AddNoise(x0, noise, times);
-        Tensor output = prediction switch { PredictionType.Sample => x0, PredictionType.Velocity => tables.Velocity(x0, noise, times), _ => noise };
-        Assert.True((tables.Image(noisy, output, times, prediction) - x0).abs().max().ToDouble() < 1e-2);
-        Assert.True((tables.Noise(noisy, output, times, prediction) - noise).abs().max().ToDouble() < 1e-2);
+        NoiseFactors factors = tables.Factors(times);
+        Tensor noisy = factors.Sample(x0, noise);
+        Tensor output = prediction switch { PredictionType.Sample => x0, PredictionType.Velocity => factors.Velocity(x0, noise), _ => noise };
+        Assert.True((factors.Image(noisy, output, prediction) - x0).abs().max().ToDouble() < 1e-2);
+        Assert.True((factors.Epsilon(noisy, output, prediction) - noise).abs().max().ToDouble() < 1e-2);
     }
 
     [Theory]
@@ -104,16 +107,17 @@ public class DiffusionObjectiveTests
         using DisposeScope scope = NewDisposeScope();
         using var network = new OneNumber();
         Tensor x = zeros(2, 1, 2, 2);
-        var inputs = new DiffusionInputs(empty(0), tensor(new long[] { 1, 2 }), null);
+        var conditions = new ConditionSet(new LabelCondition("Label", 3, HasNull: true));
+        var values = new ConditionValues(tensor(new long[] { 1, 2 }));
         // Without a class 3 is told: the classes' 1 and 2 are left away from it.
-        Tensor found = new GuidedDenoiser(network, inputs, nullLabel: 3, scale: 2, rescale: 0).Predict(x, 10, withVariance: false);
+        Tensor found = new GuidedDenoiser(network, conditions, values, scale: 2, rescale: 0).Predict(x, 10, withVariance: false);
         Assert.Equal([-1f, 1f], TensorMemory.ToArray<float>(found.mean([1, 2, 3])));
-        Tensor plain = new GuidedDenoiser(network, inputs, nullLabel: 3, scale: 1, rescale: 0).Predict(x, 10, withVariance: false);
+        Tensor plain = new GuidedDenoiser(network, conditions, values, scale: 1, rescale: 0).Predict(x, 10, withVariance: false);
         Assert.Equal([1f, 2f], TensorMemory.ToArray<float>(plain.mean([1, 2, 3])));
     }
 
     private sealed class OneNumber() : DenoiserNetwork(nameof(OneNumber))
     {
-        public override Tensor Forward(Tensor x, Tensor time, Tensor? labels) => x + labels!.to(ScalarType.Float32).view(-1, 1, 1, 1);
+        public override Tensor Forward(Tensor x, Tensor time, ConditionValues conditions) => x + conditions.Labels!.to(ScalarType.Float32).view(-1, 1, 1, 1);
     }
 }

@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
@@ -30,7 +31,7 @@ public class DiffusionTransformerNetworkTests
         Tensor x = randn(2, 2, 4, 6), time = tensor(new[] { 3f, 700f }), labels = tensor(new long[] { 2, 0 });
         Tensor expected = Reference(network.state_dict(), x, time, labels);
         Assert.Equal([2, 3, 4, 6], expected.shape);
-        Assert.True((network.Forward(x, time, labels) - expected).abs().max().ToDouble() < 1e-4);
+        Assert.True((network.Forward(x, time, new ConditionValues(labels)) - expected).abs().max().ToDouble() < 1e-4);
     }
 
     [Fact]
@@ -53,7 +54,7 @@ public class DiffusionTransformerNetworkTests
     {
         using DisposeScope scope = NewDisposeScope();
         using DitNetwork network = new DitNetwork(Tiny);
-        Assert.Equal(0, network.Forward(randn(1, 2, 4, 6), zeros(1), zeros(1, ScalarType.Int64)).abs().max().ToDouble());
+        Assert.Equal(0, network.Forward(randn(1, 2, 4, 6), zeros(1), new ConditionValues(zeros(1, ScalarType.Int64))).abs().max().ToDouble());
     }
 
     // Figure 3, patch by patch.
@@ -91,9 +92,9 @@ public class DiffusionTransformerNetworkTests
             }
 
             h += m[2] * Linear(cat(heads, 2), $"blocks.{i}.attentionOut");
-            Tensor inner = Linear(Norm(h) * (1 + m[4]) + m[3], $"blocks.{i}.perceptronIn");
+            Tensor inner = Linear(Norm(h) * (1 + m[4]) + m[3], $"blocks.{i}.feedForwardIn");
             inner = 0.5 * inner * (1 + (Math.Sqrt(2 / Math.PI) * (inner + 0.044715 * inner.pow(3))).tanh());
-            h += m[5] * Linear(inner, $"blocks.{i}.perceptronOut");
+            h += m[5] * Linear(inner, $"blocks.{i}.feedForwardOut");
         }
 
         Tensor[] last = Linear(c, "modulation").unsqueeze(1).chunk(2, 2);

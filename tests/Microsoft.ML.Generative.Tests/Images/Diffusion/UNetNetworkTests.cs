@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
@@ -56,7 +57,7 @@ public class UNetNetworkTests
         Tensor? labels = config.ClassCount > 0 ? tensor(new long[] { 0, 2, 1 }) : null;
 
         Tensor expected = new ReferenceUNet(config, network.state_dict()).Forward(x, time, labels);
-        Tensor found = network.Forward(x, time, labels);
+        Tensor found = network.Forward(x, time, new ConditionValues(labels));
         Assert.True((found - expected).abs().max().ToDouble() < 1e-4 * Math.Max(1, expected.abs().max().ToDouble()), $"{(found - expected).abs().max().ToDouble()}");
     }
 
@@ -113,7 +114,7 @@ public class UNetNetworkTests
     {
         using DisposeScope scope = NewDisposeScope();
         using var network = new UNetNetwork(Tiny);
-        Tensor found = network.Forward(randn(1, 2, 8, 8), zeros(1), null);
+        Tensor found = network.Forward(randn(1, 2, 8, 8), zeros(1), new ConditionValues());
         Assert.Equal(0, found.std([2, 3]).max().ToDouble(), 1e-6);
     }
 
@@ -127,7 +128,7 @@ public class UNetNetworkTests
         // What is added to the time is the same for both classes: the difference comes by attention.
         network.get_parameter("class_embedding.weight")!.zero_();
         Tensor x = randn(1, 2, 8, 8);
-        Tensor first = network.Forward(x, zeros(1), tensor(new long[] { 0 })), second = network.Forward(x, zeros(1), tensor(new long[] { 1 }));
+        Tensor first = network.Forward(x, zeros(1), new ConditionValues(tensor(new long[] { 0 }))), second = network.Forward(x, zeros(1), new ConditionValues(tensor(new long[] { 1 })));
         Assert.True((first - second).abs().max().ToDouble() > 1e-3);
     }
 

@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Tests;
 
-public class GanGameTests
+public class AdversarialObjectiveTests
 {
     private static StepContext Step(long step, Generator generator) => new(step, 1000, IsTraining: true, generator, CPU);
 
@@ -21,15 +21,15 @@ public class GanGameTests
         GanArchitecture architecture = GanArchitecture.Of(options, new RowShape(null, 2), 0);
         using GeneratorNetwork g = architecture.CreateGenerator();
         using DiscriminatorNetwork d = DiscriminatorArchitecture.Of(architecture, options).Create();
-        AdversarialObjective game = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        var training = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
 
-        game.GeneratorLosses(Step(1, generator), new TensorBatch(8)).Total.backward();
+        training.GeneratorLosses(Step(1, generator), new TensorBatch(8)).Total.backward();
         Assert.All(d.parameters(), p => Assert.True(p.grad is null));
         Assert.All(g.parameters(), p => Assert.True(p.grad is not null));
 
         foreach (var p in g.parameters())
             p.grad = null;
-        game.DiscriminatorLosses(Step(1, generator), new TensorBatch(8, randn(8, 2))).Total.backward();
+        training.DiscriminatorLosses(Step(1, generator), new TensorBatch(8, randn(8, 2))).Total.backward();
         Assert.All(d.parameters(), p => Assert.True(p.grad is not null));
         Assert.All(g.parameters(), p => Assert.True(p.grad is null));
     }
@@ -42,13 +42,13 @@ public class GanGameTests
         GanArchitecture architecture = GanArchitecture.Of(options, new RowShape(null, 2), 0);
         using GeneratorNetwork g = architecture.CreateGenerator();
         using DiscriminatorNetwork d = DiscriminatorArchitecture.Of(architecture, options).Create();
-        AdversarialObjective game = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        var training = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
         Tensor rows = randn(8, 2);
 
         Losses At(long step)
         {
             generator.manual_seed(5);
-            return game.DiscriminatorLosses(Step(step, generator), new TensorBatch(8, rows));
+            return training.DiscriminatorLosses(Step(step, generator), new TensorBatch(8, rows));
         }
 
         Losses without = At(3), with = At(4);
@@ -81,8 +81,8 @@ public class GanGameTests
         GanArchitecture architecture = GanArchitecture.Of(options, new RowShape(new ImageShape(1, 16, 16), 256), 0);
         using var g = new Always(zeros(4, 1, 16, 16));
         using var d = new Watching();
-        AdversarialObjective game = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
-        game.DiscriminatorLosses(Step(1, generator), new TensorBatch(4, tensor([1f, 1, 1, 0]).view(4, 1, 1, 1).expand(4, 1, 16, 16)));
+        var training = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        training.DiscriminatorLosses(Step(1, generator), new TensorBatch(4, tensor([1f, 1, 1, 0]).view(4, 1, 1, 1).expand(4, 1, 16, 16)));
         Assert.Equal(expected, d.AugmentationProbability.ToDouble(), 5);
     }
 
@@ -114,14 +114,14 @@ public class GanGameTests
         GanArchitecture architecture = GanArchitecture.Of(options, new RowShape(shape, (int)real[0].numel()), 0);
         using var g = new Always(generated);
         using var d = new Watching();
-        AdversarialObjective game = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
-        game.DiscriminatorLosses(Step(step, generator), new TensorBatch((int)real.size(0), real));
-        game.GeneratorLosses(Step(step, generator), new TensorBatch((int)real.size(0)));
+        var training = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        training.DiscriminatorLosses(Step(step, generator), new TensorBatch((int)real.size(0), real));
+        training.GeneratorLosses(Step(step, generator), new TensorBatch((int)real.size(0)));
         return d.Rows;
     }
 
     [Theory]
-    [InlineData("won", "R1Weight")]
+    [InlineData("accuracy", "R1Weight")]
     [InlineData("collapsed", "MinibatchStandardDeviation")]
     [InlineData("collapsed within classes", "MinibatchStandardDeviation")]
     [InlineData("diverged", "Spectral")]
@@ -144,7 +144,7 @@ public class GanGameTests
             using DisposeScope scope = NewDisposeScope();
             _ = what switch
             {
-                "won" => health.Observe(Step(step, generator), real, good, null, ones(64), -ones(64)).Count(),
+                "accuracy" => health.Observe(Step(step, generator), real, good, null, ones(64), -ones(64)).Count(),
                 "collapsed" => health.Observe(Step(step, generator), real, same, null, tie, tie).Count(),
                 "collapsed within classes" => health.Observe(Step(step, generator), real, oneEach, classes, tie, tie).Count(),
                 _ => health.Observe(Step(step, generator), real, good, null, tie * 1e5, tie * 1e5).Count(),
@@ -157,7 +157,7 @@ public class GanGameTests
     }
 
     [Fact]
-    public void A_game_in_balance_gets_no_warning()
+    public void Balanced_training_gets_no_warning()
     {
         var ml = new MLContext();
         var warnings = new List<string>();
@@ -189,7 +189,7 @@ public class GanGameTests
         GanArchitecture architecture = GanArchitecture.Of(options, new RowShape(new ImageShape(1, 16, 16), 256), 0);
         using GeneratorNetwork g = architecture.CreateGenerator();
         using DiscriminatorNetwork d = DiscriminatorArchitecture.Of(architecture, options).Create();
-        AdversarialObjective game = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        var training = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
         var bias = d.named_parameters().Single(p => p.name.EndsWith("score.bias", StringComparison.Ordinal)).parameter;
 
         var weight = d.named_parameters().Single(p => p.name.EndsWith("score.weight", StringComparison.Ordinal)).parameter;
@@ -202,7 +202,7 @@ public class GanGameTests
                 bias.fill_(logit);
             }
 
-            game.DiscriminatorLosses(Step(step, generator), new TensorBatch(8, rand(8, 1, 16, 16)));
+            training.DiscriminatorLosses(Step(step, generator), new TensorBatch(8, rand(8, 1, 16, 16)));
             return d.AugmentationProbability.ToDouble();
         }
 

@@ -53,8 +53,8 @@ public sealed class PretrainedFolderTests : IDisposable
         var file = new Dictionary<string, torch.Tensor> { [p + "wte.weight"] = own["tokens.weight"], [p + "wpe.weight"] = own["positions"] };
         for (int i = 0; i < a.Layers; i++)
         {
-            foreach ((string theirs, string ours) in ((string, string)[])[("ln_1", "attentionNorm"), ("ln_2", "perceptronNorm"), ("attn.c_attn", "queriesKeysValues"),
-                ("attn.c_proj", "attentionOut"), ("mlp.c_fc", "perceptronIn"), ("mlp.c_proj", "perceptronOut")])
+            foreach ((string theirs, string ours) in ((string, string)[])[("ln_1", "attentionNorm"), ("ln_2", "feedForwardNorm"), ("attn.c_attn", "queriesKeysValues"),
+                ("attn.c_proj", "attentionOut"), ("mlp.c_fc", "feedForwardIn"), ("mlp.c_proj", "feedForwardOut")])
             {
                 torch.Tensor weight = own[$"blocks.{i}.{ours}.weight"];
                 file[$"{p}h.{i}.{theirs}.weight"] = weight.dim() == 2 ? weight.t().contiguous() : weight;
@@ -94,7 +94,7 @@ public sealed class PretrainedFolderTests : IDisposable
         };
         for (int i = 0; i < a.Layers; i++)
         {
-            torch.Tensor attention = own[$"blocks.{i}.queriesKeysValues.weight"], feed = own[$"blocks.{i}.perceptronIn.weight"];
+            torch.Tensor attention = own[$"blocks.{i}.queriesKeysValues.weight"], feed = own[$"blocks.{i}.feedForwardIn.weight"];
             string layer = $"model.layers.{i}";
             file[$"{layer}.self_attn.q_proj.weight"] = attention[..16];
             file[$"{layer}.self_attn.k_proj.weight"] = attention[16..24];
@@ -102,9 +102,9 @@ public sealed class PretrainedFolderTests : IDisposable
             file[$"{layer}.self_attn.o_proj.weight"] = own[$"blocks.{i}.attentionOut.weight"];
             file[$"{layer}.mlp.gate_proj.weight"] = feed[..24];
             file[$"{layer}.mlp.up_proj.weight"] = feed[24..48];
-            file[$"{layer}.mlp.down_proj.weight"] = own[$"blocks.{i}.perceptronOut.weight"];
+            file[$"{layer}.mlp.down_proj.weight"] = own[$"blocks.{i}.feedForwardOut.weight"];
             file[$"{layer}.input_layernorm.weight"] = own[$"blocks.{i}.attentionNorm.weight"];
-            file[$"{layer}.post_attention_layernorm.weight"] = own[$"blocks.{i}.perceptronNorm.weight"];
+            file[$"{layer}.post_attention_layernorm.weight"] = own[$"blocks.{i}.feedForwardNorm.weight"];
         }
 
         var rope = new JsonObject

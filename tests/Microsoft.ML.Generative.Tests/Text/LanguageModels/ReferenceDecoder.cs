@@ -49,14 +49,14 @@ internal sealed class ReferenceDecoder
             }
 
             double[] middle = Add(row, Linear($"{name}.attentionOut", [.. attended]));
-            double[] hidden = Linear($"{name}.perceptronIn", Norm($"{name}.perceptronNorm", middle));
+            double[] hidden = Linear($"{name}.feedForwardIn", Norm($"{name}.feedForwardNorm", middle));
             double[] active = _a.FeedForward switch
             {
                 FeedForwardKind.SwiGlu => [.. hidden[..(hidden.Length / 2)].Zip(hidden[(hidden.Length / 2)..], (gate, up) => gate / (1 + Math.Exp(-gate)) * up)],
                 FeedForwardKind.Gelu => [.. hidden.Select(v => v * MathNet.Numerics.Distributions.Normal.CDF(0, 1, v))],
                 _ => [.. hidden.Select(v => 0.5 * v * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (v + 0.044715 * v * v * v))))],
             };
-            return Add(middle, Linear($"{name}.perceptronOut", active));
+            return Add(middle, Linear($"{name}.feedForwardOut", active));
         })];
     }
 

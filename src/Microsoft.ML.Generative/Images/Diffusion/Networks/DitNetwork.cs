@@ -1,8 +1,11 @@
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
+using Linear = Microsoft.ML.Generative.Layers.Linear;
 
 namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
 
@@ -12,12 +15,12 @@ namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
 /// </summary>
 internal sealed class DitNetwork : DenoiserNetwork
 {
-    private readonly nn.Module<Tensor, Tensor> patches;
+    private readonly Linear patches;
     private readonly EmbeddingBlock time;
     private readonly Embedding? classes;
     private readonly ModuleList<DitBlock> blocks;
-    private readonly nn.Module<Tensor, Tensor> modulation;
-    private readonly nn.Module<Tensor, Tensor> head;
+    private readonly Linear modulation;
+    private readonly Linear head;
 
     private readonly DitArchitecture _config;
 
@@ -26,26 +29,26 @@ internal sealed class DitNetwork : DenoiserNetwork
     {
         _config = config;
         int width = config.HiddenSize, patch = config.PatchSize;
-        patches = Layer.Linear(checked((long)patch * patch * config.InChannels), width);
+        patches = new Linear(checked((long)patch * patch * config.InChannels), width);
         time = new EmbeddingBlock(DitArchitecture.FrequencySize, width);
         if (config.ClassCount > 0)
             classes = ModuleTensors.Embedding(config.ClassCount, width);
         blocks = new ModuleList<DitBlock>([.. Enumerable.Range(0, config.Layers).Select(_ => new DitBlock(config, dropout))]);
-        modulation = Layer.Linear(width, 2 * width);
-        head = Layer.Linear(width, checked((long)patch * patch * config.OutChannels));
+        modulation = new Linear(width, 2 * width);
+        head = new Linear(width, checked((long)patch * patch * config.OutChannels));
         RegisterComponents();
         Initialize();
     }
 
-    public override Tensor Forward(Tensor x, Tensor time, Tensor? labels)
+    public override Tensor Forward(Tensor x, Tensor time, ConditionValues conditions)
     {
         (int patch, long rows, long columns) = (_config.PatchSize, _config.Height / _config.PatchSize, _config.Width / _config.PatchSize);
         Tensor condition = this.time.call(Sinusoids.Of(time, DitArchitecture.FrequencySize));
         if (classes is not null)
-            condition = condition.Plus(classes.call(labels!));
+            condition = condition.Plus(classes.call(conditions.Labels!));
         condition = F.silu(condition).unsqueeze(1); // [batch, 1, width]
 
-        Tensor tokens = x.view(-1, _config.InChannels, rows, patch, columns, patch)
+        Tensor tokens = conditions.Beside(x).view(-1, _config.InChannels, rows, patch, columns, patch)
             .permute(0, 2, 4, 1, 3, 5).reshape(-1, rows * columns, (long)_config.InChannels * patch * patch); // [batch, patches, channels × pixels]
         Tensor h = patches.call(tokens).Plus(Positions(rows, columns, x.device));
         foreach (DitBlock block in blocks)
@@ -60,9 +63,11 @@ internal sealed class DitNetwork : DenoiserNetwork
     private Tensor Positions(long rows, long columns, Device device)
     {
         long half = _config.HiddenSize / 2;
-        Tensor row = Sinusoids.Of(arange(rows, ScalarType.Float32, device), half, flipSinToCos: false).unsqueeze(1).expand(rows, columns, half);
-        Tensor column = Sinusoids.Of(arange(columns, ScalarType.Float32, device), half, flipSinToCos: false).unsqueeze(0).expand(rows, columns, half);
+        Tensor row = Of(rows).unsqueeze(1).expand(rows, columns, half);
+        Tensor column = Of(columns).unsqueeze(0).expand(rows, columns, half);
         return cat([row, column], -1).view(1, rows * columns, 2 * half);
+
+        Tensor Of(long count) => Sinusoids.Of(TensorFactory.Range(count, ScalarType.Float32, device), half, flipSinToCos: false);
     }
 
     // Appendix A: as the authors' code has it.
@@ -81,13 +86,19 @@ internal sealed class DitNetwork : DenoiserNetwork
 }
 
 /// <summary>A transformer block whose normalizations and shortcuts are scaled by the condition (Peebles, Xie 2023, figure 3).</summary>
-internal sealed class DitBlock : nn.Module
+internal sealed class DitBlock : nn.Module, IFormerNames
 {
-    private readonly nn.Module<Tensor, Tensor> queriesKeysValues;
-    private readonly nn.Module<Tensor, Tensor> attentionOut;
-    private readonly nn.Module<Tensor, Tensor> perceptronIn;
-    private readonly nn.Module<Tensor, Tensor> perceptronOut;
-    private readonly nn.Module<Tensor, Tensor> modulation;
+    private readonly Linear queriesKeysValues;
+    private readonly Linear attentionOut;
+    private readonly Linear feedForwardIn;
+    private readonly Linear feedForwardOut;
+    private readonly Linear modulation;
+
+    private static readonly Dictionary<string, string> _formerNames = new()
+    {
+        ["perceptronIn"] = nameof(feedForwardIn),
+        ["perceptronOut"] = nameof(feedForwardOut),
+    };
 
     private readonly int _heads;
     private readonly double _dropout;
@@ -97,21 +108,23 @@ internal sealed class DitBlock : nn.Module
     {
         (_heads, _dropout) = (config.Heads, dropout);
         int width = config.HiddenSize;
-        queriesKeysValues = Layer.Linear(width, 3L * width);
-        attentionOut = Layer.Linear(width, width);
-        perceptronIn = Layer.Linear(width, 4L * width);
-        perceptronOut = Layer.Linear(4L * width, width);
-        modulation = Layer.Linear(width, 6L * width);
+        queriesKeysValues = new Linear(width, LayerPart.QueryKeyValue(config.Heads, config.Heads, width / config.Heads));
+        attentionOut = new Linear(width, width);
+        feedForwardIn = new Linear(width, 4L * width);
+        feedForwardOut = new Linear(4L * width, width);
+        modulation = new Linear(width, 6L * width);
         RegisterComponents();
     }
+
+    public IReadOnlyDictionary<string, string> FormerNames => _formerNames;
 
     /// <param name="x">[batch, patches, width].</param>
     /// <param name="condition">Time and class after the activation, [batch, 1, width].</param>
     public Tensor Forward(Tensor x, Tensor condition)
     {
-        Tensor[] parts = modulation.call(condition).chunk(6, -1); // shift, scale and gate of the attention and of the perceptron
+        Tensor[] parts = modulation.call(condition).chunk(6, -1); // shift, scale and gate of the attention and of the feed-forward block
         x = x.Plus(parts[2] * Drop(Attend(Modulate(x, parts[0], parts[1]))));
-        Tensor h = perceptronOut.call(F.gelu(perceptronIn.call(Modulate(x, parts[3], parts[4])), GELU.Approximate.tanh));
+        Tensor h = feedForwardOut.call(F.gelu(feedForwardIn.call(Modulate(x, parts[3], parts[4])), GELU.Approximate.tanh));
         return x.Plus(parts[5] * Drop(h));
     }
 

@@ -7,14 +7,14 @@ namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
 /// <summary>Two layers that a time's sines and cosines go through.</summary>
 internal sealed class EmbeddingBlock : nn.Module<Tensor, Tensor>
 {
-    private readonly nn.Module<Tensor, Tensor> linear_1;
-    private readonly nn.Module<Tensor, Tensor> linear_2;
+    private readonly Linear linear_1;
+    private readonly Linear linear_2;
 
     public EmbeddingBlock(long inputs, long size)
         : base(nameof(EmbeddingBlock))
     {
-        linear_1 = Layer.Linear(inputs, size);
-        linear_2 = Layer.Linear(size, size);
+        linear_1 = new Linear(inputs, size);
+        linear_2 = new Linear(size, size);
         RegisterComponents();
     }
 

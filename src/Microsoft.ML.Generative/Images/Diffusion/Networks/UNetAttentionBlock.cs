@@ -2,6 +2,7 @@ using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
+using Linear = Microsoft.ML.Generative.Layers.Linear;
 
 namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
 
@@ -12,10 +13,10 @@ namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
 internal sealed class UNetAttentionBlock : nn.Module
 {
     private readonly GroupNormalization? group_norm;
-    private readonly nn.Module<Tensor, Tensor> to_q;
-    private readonly nn.Module<Tensor, Tensor> to_k;
-    private readonly nn.Module<Tensor, Tensor> to_v;
-    private readonly ModuleList<nn.Module<Tensor, Tensor>> to_out;
+    private readonly Linear to_q;
+    private readonly Linear to_k;
+    private readonly Linear to_v;
+    private readonly ModuleList<Linear> to_out;
 
     private readonly int _heads;
     private readonly double _scale;
@@ -32,12 +33,12 @@ internal sealed class UNetAttentionBlock : nn.Module
         int seen = contextSize > 0 ? contextSize : channels;
         if (normGroups > 0)
             group_norm = new GroupNormalization(normGroups, channels, config.NormEpsilon);
-        to_q = Layer.Linear(channels, channels);
-        to_k = Layer.Linear(seen, channels);
-        to_v = Layer.Linear(seen, channels);
-        to_out = new ModuleList<nn.Module<Tensor, Tensor>>(Layer.Linear(channels, channels));
+        to_q = new Linear(channels, channels);
+        to_k = new Linear(seen, channels);
+        to_v = new Linear(seen, channels);
+        to_out = new ModuleList<Linear>(new Linear(channels, channels));
         RegisterComponents();
-        nn.init.zeros_(to_out[0].get_parameter("weight")!);
+        nn.init.zeros_(to_out[0].Weight.Dense());
     }
 
     /// <param name="x">[batch, channels, height, width].</param>

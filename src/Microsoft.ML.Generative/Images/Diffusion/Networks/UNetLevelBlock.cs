@@ -1,6 +1,7 @@
 using Microsoft.ML.Generative.Layers;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
+using Conv2d = Microsoft.ML.Generative.Layers.Conv2d;
 using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
@@ -123,20 +124,20 @@ internal sealed class UNetLevelBlock : nn.Module
 /// <summary>Halves height and width by a convolution, or doubles them by nearest neighbors and one.</summary>
 internal sealed class UNetResizeBlock : nn.Module
 {
-    private readonly nn.Module<Tensor, Tensor> conv;
+    private readonly WeightedLayer conv;
 
     private readonly bool _padsEnd;
 
-    private UNetResizeBlock(nn.Module<Tensor, Tensor> convolution, bool padsEnd)
+    private UNetResizeBlock(WeightedLayer convolution, bool padsEnd)
         : base(nameof(UNetResizeBlock))
     {
         (conv, _padsEnd) = (convolution, padsEnd);
         RegisterComponents();
     }
 
-    public static UNetResizeBlock Down(int channels, int padding) => new(Layer.Conv2d(channels, channels, 3, stride: 2, padding), padsEnd: padding == 0);
+    public static UNetResizeBlock Down(int channels, int padding) => new(new Conv2d(channels, channels, 3, stride: 2, padding), padsEnd: padding == 0);
 
-    public static UNetResizeBlock Up(int channels) => new(Layer.UpsamplingConv2d(channels, channels), padsEnd: false);
+    public static UNetResizeBlock Up(int channels) => new(new UpsamplingConv2d(channels, channels), padsEnd: false);
 
     public Tensor Forward(Tensor x) => conv.call(_padsEnd ? F.pad(x, [0L, 1, 0, 1]) : x);
 }

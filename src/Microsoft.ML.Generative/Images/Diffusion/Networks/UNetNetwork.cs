@@ -1,7 +1,9 @@
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
+using Conv2d = Microsoft.ML.Generative.Layers.Conv2d;
 
 namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
 
@@ -11,7 +13,7 @@ namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
 /// </summary>
 internal sealed class UNetNetwork : DenoiserNetwork
 {
-    private readonly nn.Module<Tensor, Tensor> conv_in;
+    private readonly Conv2d conv_in;
     private readonly Embedding? time_proj;
     private readonly EmbeddingBlock time_embedding;
     private readonly Embedding? class_embedding;
@@ -20,14 +22,14 @@ internal sealed class UNetNetwork : DenoiserNetwork
     private readonly UNetLevelBlock? mid_block;
     private readonly ModuleList<UNetLevelBlock> up_blocks;
     private readonly GroupNormalization conv_norm_out;
-    private readonly nn.Module<Tensor, Tensor> conv_out;
+    private readonly Conv2d conv_out;
 
     public UNetNetwork(UNetArchitecture config, double dropout = 0)
         : base(nameof(UNetNetwork))
     {
         Config = config;
         int channels = config.BlockOutChannels[0];
-        conv_in = Layer.Conv2d(config.InChannels, channels, 3, padding: 1);
+        conv_in = new Conv2d(config.InChannels, channels, 3, padding: 1);
         if (config.LearnedTimesteps is { } timesteps)
             time_proj = ModuleTensors.Embedding(timesteps, channels);
         time_embedding = new EmbeddingBlock(channels, config.EmbeddingSize);
@@ -40,25 +42,26 @@ internal sealed class UNetNetwork : DenoiserNetwork
             mid_block = UNetLevelBlock.Middle(config, dropout);
         up_blocks = new ModuleList<UNetLevelBlock>([.. Enumerable.Range(0, config.Levels).Select(step => UNetLevelBlock.Up(config, step, dropout))]);
         conv_norm_out = new GroupNormalization(config.NormGroups, channels, config.NormEpsilon);
-        conv_out = Layer.Conv2d(channels, config.OutChannels, 3, padding: 1);
+        conv_out = new Conv2d(channels, config.OutChannels, 3, padding: 1);
         RegisterComponents();
-        nn.init.zeros_(conv_out.get_parameter("weight")!);
+        nn.init.zeros_(conv_out.Weight.Dense());
     }
 
     public UNetArchitecture Config { get; }
 
-    public override Tensor Forward(Tensor x, Tensor time, Tensor? labels)
+    public override Tensor Forward(Tensor x, Tensor time, ConditionValues conditions)
     {
+        x = conditions.Beside(x);
         if (Config.CenterInputSample)
             x = x.Times(2).Plus(-1);
         Tensor embedding = time_embedding.call(time_proj is null
             ? Sinusoids.Of(time, Config.BlockOutChannels[0], Config.FlipSinToCos, Config.FrequencyShift)
             : time_proj.call(time.to(ScalarType.Int64)));
         if (class_embedding is not null)
-            embedding = embedding.Plus(class_embedding.call(labels!));
+            embedding = embedding.Plus(class_embedding.call(conditions.Labels!));
         // Every residual block begins with it.
         embedding = UNetMath.Activate(embedding, Config.Activation);
-        Tensor? context = context_embedding?.call(labels!).view(x.size(0), Config.ContextTokens, Config.EmbeddingSize);
+        Tensor? context = context_embedding?.call(conditions.Labels!).view(x.size(0), Config.ContextTokens, Config.EmbeddingSize);
 
         x = conv_in.call(x);
         var shortcuts = new Stack<Tensor>([x]);

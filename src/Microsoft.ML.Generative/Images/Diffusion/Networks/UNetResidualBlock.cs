@@ -19,11 +19,11 @@ internal enum Resampling
 internal sealed class UNetResidualBlock : nn.Module
 {
     private readonly GroupNormalization norm1;
-    private readonly nn.Module<Tensor, Tensor> conv1;
-    private readonly nn.Module<Tensor, Tensor> time_emb_proj;
+    private readonly Conv2d conv1;
+    private readonly Linear time_emb_proj;
     private readonly GroupNormalization norm2;
-    private readonly nn.Module<Tensor, Tensor> conv2;
-    private readonly nn.Module<Tensor, Tensor>? conv_shortcut;
+    private readonly Conv2d conv2;
+    private readonly Conv2d? conv_shortcut;
 
     private readonly UNetArchitecture _config;
     private readonly double _dropout;
@@ -36,16 +36,16 @@ internal sealed class UNetResidualBlock : nn.Module
     {
         (_config, _dropout, _resampling, _scale) = (config, dropout, resampling, scale);
         norm1 = new GroupNormalization(config.NormGroups, inChannels, config.NormEpsilon);
-        conv1 = Layer.Conv2d(inChannels, outChannels, 3, padding: 1);
-        time_emb_proj = Layer.Linear(config.EmbeddingSize, config.ScalesAndShifts ? 2 * outChannels : outChannels);
+        conv1 = new Conv2d(inChannels, outChannels, 3, padding: 1);
+        time_emb_proj = new Linear(config.EmbeddingSize, config.ScalesAndShifts ? 2 * outChannels : outChannels);
         norm2 = new GroupNormalization(config.NormGroups, outChannels, config.NormEpsilon);
-        conv2 = Layer.Conv2d(outChannels, outChannels, 3, padding: 1);
+        conv2 = new Conv2d(outChannels, outChannels, 3, padding: 1);
         if (inChannels != outChannels)
-            conv_shortcut = Layer.Conv2d(inChannels, outChannels, 1);
+            conv_shortcut = new Conv2d(inChannels, outChannels, 1);
         RegisterComponents();
 
         // What the block adds begins with nothing, so that a deep network begins as a shallow one.
-        nn.init.zeros_(conv2.get_parameter("weight")!);
+        nn.init.zeros_(conv2.Weight.Dense());
     }
 
     /// <param name="x">[batch, channels in, height, width].</param>
@@ -78,7 +78,7 @@ internal sealed class UNetResidualBlock : nn.Module
     private Tensor Resample(Tensor x) => _resampling switch
     {
         Resampling.Down => F.avg_pool2d(x, 2),
-        Resampling.Up => Layer.Double(x),
+        Resampling.Up => Upsampling.Nearest(x),
         _ => x,
     };
 }

@@ -4,6 +4,7 @@ using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Data.Hub;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Images.Diffusion.Sampling;
+using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Schedulers;
 using Microsoft.ML.Generative.Serialization;
@@ -92,6 +93,7 @@ internal static class PretrainedDiffusion
         if (obstacle is not null)
             throw new NotSupportedException($"diffusers has no pipeline for this model, since {obstacle}: save it with mlContext.Model.Save instead.");
 
+        new PlainLayers(network, "files in the layout of diffusers hold").Check();
         using NoiseScheduler scheduler = DiffusionSamplers.Create(definition, DiffusionSampler.Default, eta: 0);
         JsonObject schedulerConfig = definition.Defaults.Scheduler ?? scheduler.ToConfig();
         string schedulerClass = schedulerConfig["_class_name"]!.GetValue<string>();

@@ -68,7 +68,7 @@ internal sealed class DenoisingLoop(NoiseScheduler scheduler, GuidedDenoiser den
                 $"{nameof(resamplings)} is {resamplings}, which needs {nameof(DdpmScheduler)} or {nameof(DdimScheduler)}; the sampler is {scheduler.GetType().Name}.", nameof(resamplings));
 
         IReadOnlyList<double> timesteps = scheduler.Timesteps;
-        Tensor isGenerated = mask.gt(0.5), sample = InitialNoise();
+        Tensor isGenerated = mask.GreaterThan(0.5), sample = InitialNoise();
         for (int i = 0; i < timesteps.Count; i++)
         {
             double? next = i + 1 < timesteps.Count ? timesteps[i + 1] : null;
@@ -99,5 +99,5 @@ internal sealed class DenoisingLoop(NoiseScheduler scheduler, GuidedDenoiser den
     private Tensor InitialNoise() => noise.Next().Times(scheduler.InitialNoiseSigma);
 
     private Tensor AddNoise(Tensor images, double time) =>
-        scheduler.AddNoise(images, noise.Next(), full([images.size(0)], time, ScalarType.Float32, images.device));
+        scheduler.AddNoise(images, noise.Next(), TensorFactory.Constant([images.size(0)], time, ScalarType.Float32, images.device));
 }

@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
@@ -18,6 +19,7 @@ namespace Microsoft.ML.Generative.Images.Diffusion.Sampling;
 internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definition, DenoiserNetwork network, torch.Device device)
 {
     private readonly ImageShape _shape = definition.Architecture.Shape;
+    private readonly ConditionSet _conditions = definition.Conditions;
 
     private int TrainTimesteps => definition.Architecture.NoiseSchedule.TrainTimesteps;
 
@@ -65,7 +67,7 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definit
     /// <param name="images">The rows' images in 0..1, for a model that keeps a part of them.</param>
     /// <param name="keys">What each row's noise depends on.</param>
     /// <returns>[rows, channels, height, width] in 0..1.</returns>
-    public torch.Tensor GenerateForRows(DiffusionInputs conditions, torch.Tensor? images, IReadOnlyList<long> keys)
+    public torch.Tensor GenerateForRows(ConditionValues conditions, torch.Tensor? images, IReadOnlyList<long> keys)
     {
         DiffusionDefaults model = definition.Defaults;
         var options = new DiffusionGenerateOptions { GuidanceScale = model.GuidanceScale };
@@ -85,7 +87,7 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definit
         float[] values = RowGeneration.Compute(host, count, _shape.Size, options.BatchSize ?? definition.Defaults.TransformBatchSize, (start, rows) =>
         {
             using NoiseScheduler scheduler = OpenScheduler(options);
-            GuidedDenoiser denoiser = Denoiser(Conditions(options, start, rows), options);
+            GuidedDenoiser denoiser = Denoiser(_conditions.Encode(options.Conditions, start, rows, device), options);
             var noise = new ImageNoise(SeedSequence.DeriveMany(seed, start, rows), _shape, device);
             var loop = new DenoisingLoop(scheduler, denoiser, noise)
             {
@@ -111,8 +113,8 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definit
         return new DenoisingLoop(scheduler, denoiser, noise) { Check = () => StopIfCancelled(options) }.Denoise(sample);
     }
 
-    private GuidedDenoiser Denoiser(DiffusionInputs conditions, DiffusionGenerateOptions options) =>
-        new(network, conditions, definition.Architecture.NullLabel, options.GuidanceScale, options.GuidanceRescale);
+    private GuidedDenoiser Denoiser(ConditionValues values, DiffusionGenerateOptions options) =>
+        new(network, _conditions, values, options.GuidanceScale, options.GuidanceRescale);
 
     private int StepsOf(DiffusionGenerateOptions options) => Math.Min(options.Steps ?? definition.Defaults.Steps, TrainTimesteps);
 
@@ -132,39 +134,14 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definit
         }
     }
 
-    private DiffusionInputs Conditions(DiffusionGenerateOptions options, int start, int rows)
-    {
-        torch.Tensor? labels = null;
-        if (definition.Architecture.LabelCount > 0)
-        {
-            long[] classes = [.. Enumerable.Range(start, rows).Select(i => (long)(options.Labels?[i] ?? options.Label ?? definition.Architecture.NullLabel!.Value))];
-            labels = torch.tensor(classes, device: device);
-        }
-
-        torch.Tensor? low = null;
-        if (definition.Architecture.LowResolution is { } shape)
-        {
-            torch.Tensor small = torch.tensor(options.LowResolution!, [1, shape.Channels, shape.Height, shape.Width], device: device);
-            low = DiffusionInputs.Enlarge(small, _shape).expand(rows, -1, -1, -1);
-        }
-
-        return new DiffusionInputs(torch.empty(0), labels, low);
-    }
-
     private void CheckAgainstModel(int count, DiffusionGenerateOptions options)
     {
-        if (options.Labels is { } labels && labels.Count != count)
-            throw new ArgumentException($"{labels.Count} labels were given for {count} images.", nameof(options));
-        int[] given = [.. options.Labels ?? [], .. options.Label is { } one ? [one] : Array.Empty<int>()];
-        LabelCounts.Check(given, definition.Architecture.LabelCount, isNeeded: definition.Architecture.NullLabel is null && count > 0, nameof(options));
-        if (options.GuidanceScale != 1 && (definition.Architecture.NullLabel is null || given.Length == 0))
+        _conditions.Check(options.Conditions, count, nameof(options));
+        if (options.GuidanceScale != 1 && (_conditions.Label is not { HasNull: true } || !options.Conditions.HasLabel))
             throw new ArgumentException(
                 $"{nameof(options.GuidanceScale)} is {options.GuidanceScale}: guidance needs a label, and a model that was trained with {nameof(DiffusionOptions.LabelDropout)} above 0.", nameof(options));
         if (options.Steps > TrainTimesteps)
             throw new ArgumentException($"{nameof(options.Steps)} is {options.Steps}; the model has {TrainTimesteps} timesteps.", nameof(options));
-        int expected = definition.Architecture.LowResolution?.Size ?? 0;
-        if ((options.LowResolution?.Length ?? 0) != expected)
-            throw new ArgumentException($"{nameof(options.LowResolution)} has {options.LowResolution?.Length ?? 0} values; the model expects {(expected == 0 ? "none" : $"{definition.Architecture.LowResolution}, {expected}")}.", nameof(options));
         if (options.Scheduler is { } scheduler)
             DiffusionSamplers.Check(definition.Architecture, scheduler);
     }

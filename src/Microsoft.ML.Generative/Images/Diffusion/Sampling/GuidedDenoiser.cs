@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
@@ -6,11 +7,11 @@ namespace Microsoft.ML.Generative.Images.Diffusion.Sampling;
 
 /// <summary>A network with the conditions of some images, and classifier-free guidance if it is asked for (Ho, Salimans 2022).</summary>
 /// <param name="network">The network.</param>
-/// <param name="inputs">The conditions; the noisy images change from step to step.</param>
-/// <param name="nullLabel">The class of images without one, for guidance.</param>
+/// <param name="conditions">The model's conditions.</param>
+/// <param name="values">Those of the images.</param>
 /// <param name="scale">w: 1 is no guidance.</param>
 /// <param name="rescale">φ of Lin et al. 2023, section 3.4.</param>
-internal sealed class GuidedDenoiser(DenoiserNetwork network, DiffusionInputs inputs, int? nullLabel, double scale, double rescale)
+internal sealed class GuidedDenoiser(DenoiserNetwork network, ConditionSet conditions, ConditionValues values, double scale, double rescale)
 {
     /// <summary>Predicts noise, image or velocity, whichever the network was trained for.</summary>
     /// <param name="noisy">[images, channels, height, width].</param>
@@ -24,17 +25,16 @@ internal sealed class GuidedDenoiser(DenoiserNetwork network, DiffusionInputs in
     }
 
     /// <summary>The same for other images, all with the conditions of the first.</summary>
-    public GuidedDenoiser OfFirst(int count) => new(network, inputs.OfFirst(count), nullLabel, scale, rescale);
+    public GuidedDenoiser OfFirst(int count) => new(network, conditions, values.OfFirst(count), scale, rescale);
 
     private Tensor Conditional(Tensor noisy, double time) =>
-        network.Forward(inputs.With(noisy), full([noisy.size(0)], time, ScalarType.Float32, noisy.device), inputs.Labels);
+        network.Forward(noisy, TensorFactory.Constant([noisy.size(0)], time, ScalarType.Float32, noisy.device), values);
 
     private Tensor Guided(Tensor noisy, double time)
     {
         (long count, long channels) = (noisy.size(0), noisy.size(1));
-        Tensor x = inputs.With(noisy);
-        Tensor labels = cat([inputs.Labels!, full_like(inputs.Labels!, nullLabel!.Value)], 0);
-        Tensor[] outputs = network.Forward(cat([x, x], 0), full([2 * count], time, ScalarType.Float32, noisy.device), labels).chunk(2, 0);
+        Tensor times = TensorFactory.Constant([2 * count], time, ScalarType.Float32, noisy.device);
+        Tensor[] outputs = network.Forward(cat([noisy, noisy], 0), times, conditions.WithNull(values)).chunk(2, 0);
         Tensor conditional = outputs[0].narrow(1, 0, channels), unconditional = outputs[1].narrow(1, 0, channels);
 
         // Ho, Salimans 2022, eq. 6, with w counted as the guided models of the field count it.

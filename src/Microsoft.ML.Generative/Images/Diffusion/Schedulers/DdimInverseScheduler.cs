@@ -9,13 +9,13 @@ namespace Microsoft.ML.Generative.Schedulers;
 /// <summary>Options of <see cref="DdimInverseScheduler"/>.</summary>
 public sealed record DdimInverseSchedulerOptions : NoiseSchedulerOptions
 {
-    /// <summary>Makes the default options.</summary>
+    /// <summary>Initializes options with their defaults.</summary>
     public DdimInverseSchedulerOptions()
         : base(TimestepSpacing.Leading)
     {
     }
 
-    /// <summary>Whether a predicted image is cut off at <see cref="ClipSampleRange"/>. Default: true.</summary>
+    /// <summary>Whether a predicted image is clipped to ±<see cref="ClipSampleRange"/>. Default: true.</summary>
     [JsonPropertyName("clip_sample")]
     public bool ClipSample { get; init; } = true;
 
@@ -37,14 +37,14 @@ public sealed record DdimInverseSchedulerOptions : NoiseSchedulerOptions
 }
 
 /// <summary>
-/// <see cref="DdimScheduler"/> backwards: from an image to the noise that it would be drawn from (Song et al. 2020, section 4.3). Its timesteps rise.
+/// The inverse of <see cref="DdimScheduler"/>: from an image to the noise that it would be generated from (Song et al. 2020, section 4.3). Its timesteps rise.
 /// </summary>
 public sealed class DdimInverseScheduler : NoiseScheduler
 {
     private readonly DdimInverseSchedulerOptions _options;
 
-    /// <summary>Makes a scheduler.</summary>
-    /// <param name="options">Its options. Default: those of diffusers.</param>
+    /// <summary>Creates a scheduler.</summary>
+    /// <param name="options">Options. Default: those of diffusers.</param>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public DdimInverseScheduler(DdimInverseSchedulerOptions? options = null)
         : base(options ??= new DdimInverseSchedulerOptions())
@@ -58,9 +58,9 @@ public sealed class DdimInverseScheduler : NoiseScheduler
         int noisier = (int)timestep, current = Math.Min(noisier - TrainTimesteps / Steps, TrainTimesteps - 1);
         float alpha = current >= 0 ? AlphasCumulative[current] : _options.SetAlphaToOne ? 1 : AlphasCumulative[0];
         float alphaNext = AlphasCumulative[noisier];
-        float signal = MathF.Sqrt(alpha), rest = MathF.Sqrt(1 - alpha);
+        NoiseLevel level = NoiseLevel.OfAlphaCumulative(alpha);
 
-        Tensor image = Image(sample, modelOutput, signal, rest), epsilon = Noise(sample, modelOutput, signal, rest);
+        Tensor image = Image(sample, modelOutput, level), epsilon = Epsilon(sample, modelOutput, level);
         if (_options.ClipSample)
             image = SampleThreshold.Clip(image, _options.ClipSampleRange);
         return new SchedulerStep(image.Times(MathF.Sqrt(alphaNext)).Plus(epsilon, MathF.Sqrt(1 - alphaNext)), image);

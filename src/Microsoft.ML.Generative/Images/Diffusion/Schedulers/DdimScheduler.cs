@@ -9,13 +9,13 @@ namespace Microsoft.ML.Generative.Schedulers;
 /// <summary>Options of <see cref="DdimScheduler"/>.</summary>
 public sealed record DdimSchedulerOptions : NoiseSchedulerOptions
 {
-    /// <summary>Makes the default options.</summary>
+    /// <summary>Initializes options with their defaults.</summary>
     public DdimSchedulerOptions()
         : base(TimestepSpacing.Leading)
     {
     }
 
-    /// <summary>Whether a predicted image is cut off at <see cref="ClipSampleRange"/>. Default: true.</summary>
+    /// <summary>Whether a predicted image is clipped to ±<see cref="ClipSampleRange"/>. Default: true.</summary>
     [JsonPropertyName("clip_sample")]
     public bool ClipSample { get; init; } = true;
 
@@ -65,8 +65,8 @@ public sealed class DdimScheduler : NoiseScheduler
 {
     private readonly DdimSchedulerOptions _options;
 
-    /// <summary>Makes a scheduler.</summary>
-    /// <param name="options">Its options. Default: those of diffusers.</param>
+    /// <summary>Creates a scheduler.</summary>
+    /// <param name="options">Options. Default: those of diffusers.</param>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public DdimScheduler(DdimSchedulerOptions? options = null)
         : base(options ??= new DdimSchedulerOptions())
@@ -78,21 +78,21 @@ public sealed class DdimScheduler : NoiseScheduler
     {
         int t = (int)timestep, previous = t - TrainTimesteps / Steps;
         float alpha = AlphasCumulative[t], alphaPrevious = previous >= 0 ? AlphasCumulative[previous] : _options.SetAlphaToOne ? 1 : AlphasCumulative[0];
-        float signal = MathF.Sqrt(alpha), rest = MathF.Sqrt(1 - alpha);
+        NoiseLevel level = NoiseLevel.OfAlphaCumulative(alpha);
 
-        Tensor image = Image(sample, modelOutput, signal, rest), epsilon = Noise(sample, modelOutput, signal, rest);
+        Tensor image = Image(sample, modelOutput, level), epsilon = Epsilon(sample, modelOutput, level);
         if (_options.Thresholding)
             image = SampleThreshold.Dynamic(image, _options.DynamicThresholdingRatio, _options.SampleMaxValue);
         else if (_options.ClipSample)
             image = SampleThreshold.Clip(image, _options.ClipSampleRange);
         if (_options.UseClippedModelOutput)
-            epsilon = sample.Plus(image, -signal).Over(rest);
+            epsilon = level.On(sample.device).Epsilon(sample, image, PredictionType.Sample);
 
-        float deviation = (float)_options.Eta * MathF.Sqrt(Variance(alpha, alphaPrevious));
-        Tensor direction = epsilon.Times(MathF.Sqrt(1 - alphaPrevious - deviation * deviation));
+        float sigma = (float)_options.Eta * MathF.Sqrt(Variance(alpha, alphaPrevious));
+        Tensor direction = epsilon.Times(MathF.Sqrt(1 - alphaPrevious - sigma * sigma));
         Tensor next = image.Times(MathF.Sqrt(alphaPrevious)).Plus(direction);
         if (_options.Eta > 0)
-            next = next.Plus(Draw(noise, sample), deviation);
+            next = next.Plus(NoiseOf(noise, sample), sigma);
         return new SchedulerStep(next, image);
     }
 
@@ -102,7 +102,7 @@ public sealed class DdimScheduler : NoiseScheduler
     /// <summary>σ² of a step with η = 1 (eq. 16).</summary>
     internal float Variance(int timestep, int previous) => Variance(AlphasCumulative[timestep], AlphasCumulative[previous]);
 
-    private static float Variance(float alpha, float alphaPrevious) => (1 - alphaPrevious) / (1 - alpha) * (1 - alpha / alphaPrevious);
+    private static float Variance(float alpha, float alphaPrevious) => (float)Posterior.Of(1 - alpha / alphaPrevious, alpha, alphaPrevious).Variance;
 
     internal override bool CanRepeatSteps => true;
 

@@ -25,11 +25,11 @@ public enum DdpmVarianceType
     [JsonStringEnumMemberName("fixed_large_log")]
     FixedLargeLog,
 
-    /// <summary>What the predictor says in further channels.</summary>
+    /// <summary>The predictor's output in further channels.</summary>
     [JsonStringEnumMemberName("learned")]
     Learned,
 
-    /// <summary>Between the two, by what the predictor says in further channels (Nichol, Dhariwal 2021, eq. 15).</summary>
+    /// <summary>Between the two, by the predictor's output in further channels (Nichol, Dhariwal 2021, eq. 15).</summary>
     [JsonStringEnumMemberName("learned_range")]
     LearnedRange,
 }
@@ -37,7 +37,7 @@ public enum DdpmVarianceType
 /// <summary>Options of <see cref="DdpmScheduler"/>.</summary>
 public sealed record DdpmSchedulerOptions : NoiseSchedulerOptions
 {
-    /// <summary>Makes the default options.</summary>
+    /// <summary>Initializes options with their defaults.</summary>
     public DdpmSchedulerOptions()
         : base(TimestepSpacing.Leading)
     {
@@ -47,7 +47,7 @@ public sealed record DdpmSchedulerOptions : NoiseSchedulerOptions
     [JsonPropertyName("variance_type")]
     public DdpmVarianceType VarianceType { get; init; }
 
-    /// <summary>Whether a predicted image is cut off at <see cref="ClipSampleRange"/>. Default: true.</summary>
+    /// <summary>Whether a predicted image is clipped to ±<see cref="ClipSampleRange"/>. Default: true.</summary>
     [JsonPropertyName("clip_sample")]
     public bool ClipSample { get; init; } = true;
 
@@ -78,15 +78,15 @@ public sealed record DdpmSchedulerOptions : NoiseSchedulerOptions
 }
 
 /// <summary>
-/// Denoising diffusion probabilistic models (Ho, Jain, Abbeel 2020, <see href="https://arxiv.org/abs/2006.11239"/>, algorithm 2): the process backwards, with
-/// noise in each step but the last. With a variance that is learned, the predictor's output has twice the sample's channels.
+/// Denoising diffusion probabilistic models (Ho, Jain, Abbeel 2020, <see href="https://arxiv.org/abs/2006.11239"/>, algorithm 2): the reverse process with
+/// noise in each step but the last. With a learned variance, the predictor's output has twice the sample's channels.
 /// </summary>
 public sealed class DdpmScheduler : NoiseScheduler
 {
     private readonly DdpmSchedulerOptions _options;
 
-    /// <summary>Makes a scheduler.</summary>
-    /// <param name="options">Its options. Default: those of diffusers.</param>
+    /// <summary>Creates a scheduler.</summary>
+    /// <param name="options">Options. Default: those of diffusers.</param>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public DdpmScheduler(DdpmSchedulerOptions? options = null)
         : base(options ??= new DdpmSchedulerOptions())
@@ -94,7 +94,7 @@ public sealed class DdpmScheduler : NoiseScheduler
         _options = options;
     }
 
-    /// <summary>Chooses timesteps of one's own.</summary>
+    /// <summary>Sets the timesteps to given ones.</summary>
     /// <param name="timesteps">Falling, below <see cref="NoiseScheduler.TrainTimesteps"/>.</param>
     /// <exception cref="ArgumentException">They are not.</exception>
     public void SetTimesteps(IReadOnlyList<int> timesteps)
@@ -106,8 +106,7 @@ public sealed class DdpmScheduler : NoiseScheduler
     private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
     {
         int t = (int)timestep;
-        (float alpha, float alphaPrevious) = (AlphasCumulative[t], PreviousAlpha(t));
-        float stepAlpha = alpha / alphaPrevious, stepBeta = 1 - stepAlpha;
+        float alpha = AlphasCumulative[t];
         Tensor? learned = null;
         if (modelOutput.size(1) == 2 * sample.size(1))
         {
@@ -115,25 +114,21 @@ public sealed class DdpmScheduler : NoiseScheduler
             (modelOutput, learned) = (parts[0], parts[1]);
         }
 
-        Tensor image = Image(sample, modelOutput, MathF.Sqrt(alpha), MathF.Sqrt(1 - alpha));
+        Tensor image = Image(sample, modelOutput, NoiseLevel.OfAlphaCumulative(alpha));
         if (_options.Thresholding)
             image = SampleThreshold.Dynamic(image, _options.DynamicThresholdingRatio, _options.SampleMaxValue);
         else if (_options.ClipSample)
             image = SampleThreshold.Clip(image, _options.ClipSampleRange);
 
-        // Eq. 7.
-        Tensor next = image.Times(MathF.Sqrt(alphaPrevious) * stepBeta / (1 - alpha)).Plus(sample.Times(MathF.Sqrt(stepAlpha) * (1 - alphaPrevious) / (1 - alpha)));
+        Posterior posterior = PosteriorAt(t);
+        Tensor next = image.Times(posterior.ImageFactor).Plus(sample, posterior.SampleFactor);
         if (t > 0)
-            next = next.Plus(Deviation(t, learned) * Draw(noise, sample));
+            next = next.Plus(StandardDeviation(t, learned) * NoiseOf(noise, sample));
         return new SchedulerStep(next, image);
     }
 
     /// <summary>The variance of a step of <see cref="DdpmVarianceType.FixedSmall"/> (eq. 7), not below 1e-20.</summary>
-    internal float SmallVariance(int timestep)
-    {
-        (float alpha, float alphaPrevious) = (AlphasCumulative[timestep], PreviousAlpha(timestep));
-        return MathF.Max((1 - alphaPrevious) / (1 - alpha) * (1 - alpha / alphaPrevious), 1e-20f);
-    }
+    internal float SmallVariance(int timestep) => MathF.Max((float)PosteriorAt(timestep).Variance, 1e-20f);
 
     internal override bool TakesVariance => _options.VarianceType is DdpmVarianceType.Learned or DdpmVarianceType.LearnedRange;
 
@@ -141,7 +136,13 @@ public sealed class DdpmScheduler : NoiseScheduler
 
     private protected override double[] Choose(int steps) => TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
 
-    private Tensor Deviation(int timestep, Tensor? learned)
+    private Posterior PosteriorAt(int timestep)
+    {
+        (float alpha, float alphaPrevious) = (AlphasCumulative[timestep], PreviousAlpha(timestep));
+        return Posterior.Of(1 - alpha / alphaPrevious, alpha, alphaPrevious);
+    }
+
+    private Tensor StandardDeviation(int timestep, Tensor? learned)
     {
         float small = SmallVariance(timestep), large = 1 - AlphasCumulative[timestep] / PreviousAlpha(timestep);
         switch (_options.VarianceType)
@@ -155,10 +156,9 @@ public sealed class DdpmScheduler : NoiseScheduler
             case DdpmVarianceType.Learned when learned is not null:
                 return learned.sqrt();
             case DdpmVarianceType.LearnedRange when learned is not null:
-                Tensor part = learned.Plus(1).Times(0.5);
-                return part.Times(MathF.Log(large)).Plus(part.Times(-1).Plus(1), MathF.Log(small)).Times(0.5).exp();
+                return Posterior.LearnedLogVariance(learned, tensor(MathF.Log(small), device: learned.device), tensor(MathF.Log(large), device: learned.device)).Times(0.5).exp();
             case DdpmVarianceType.Learned or DdpmVarianceType.LearnedRange:
-                throw new ArgumentException($"{nameof(DdpmSchedulerOptions.VarianceType)} is {_options.VarianceType}: the predictor has to say it in as many further channels.");
+                throw new ArgumentException($"{nameof(DdpmSchedulerOptions.VarianceType)} is {_options.VarianceType}: the predictor has to output it in as many further channels.");
             default:
                 return tensor(MathF.Sqrt(small));
         }

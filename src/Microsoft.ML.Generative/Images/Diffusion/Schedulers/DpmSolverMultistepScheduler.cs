@@ -53,7 +53,7 @@ public sealed record DpmSolverMultistepSchedulerOptions : MultistepSchedulerOpti
     [JsonPropertyName("euler_at_final")]
     public bool EulerAtFinal { get; init; }
 
-    /// <summary>Steps that are even in λ (Lu et al. 2022). Default: false.</summary>
+    /// <summary>Whether steps are even in λ (Lu et al. 2022). Default: false.</summary>
     [JsonPropertyName("use_lu_lambdas")]
     public bool UseLuLambdas { get; init; }
 
@@ -61,7 +61,7 @@ public sealed record DpmSolverMultistepSchedulerOptions : MultistepSchedulerOpti
     [JsonPropertyName("lambda_min_clipped")]
     public double LambdaMinClipped { get; init; } = double.NegativeInfinity;
 
-    /// <summary>Whether the predictor learned the variance too, in further channels, which are not used. Default: none, it did not.</summary>
+    /// <summary>Set where the predictor outputs the variance too, in further channels, which are ignored. Default: none.</summary>
     [JsonPropertyName("variance_type")]
     public DdpmVarianceType? VarianceType { get; init; }
 
@@ -91,89 +91,99 @@ public sealed record DpmSolverMultistepSchedulerOptions : MultistepSchedulerOpti
 /// DPM-Solver and DPM-Solver++ as multistep methods of order 1 to 3 (Lu, Zhou, Bao, Chen, Li, Zhu 2022, <see href="https://arxiv.org/abs/2206.00927"/> and
 /// <see href="https://arxiv.org/abs/2211.01095"/>): one prediction a step, good from 20 steps.
 /// </summary>
-public sealed class DpmSolverMultistepScheduler : MultistepNoiseScheduler
+public sealed class DpmSolverMultistepScheduler : NoiseScheduler
 {
     // Below this many steps the last ones are of lower order.
     private const int FewSteps = 15;
 
     private readonly DpmSolverMultistepSchedulerOptions _options;
+    private readonly SigmaSteps _steps;
+    private readonly SolverHistory _history;
 
-    /// <summary>Makes a scheduler.</summary>
-    /// <param name="options">Its options. Default: those of diffusers.</param>
+    /// <summary>Creates a scheduler.</summary>
+    /// <param name="options">Options. Default: those of diffusers.</param>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public DpmSolverMultistepScheduler(DpmSolverMultistepSchedulerOptions? options = null)
         : base(options ??= new DpmSolverMultistepSchedulerOptions())
     {
         _options = options;
+        _steps = new SigmaSteps(AlphasCumulative, options.Schedule);
+        _history = new SolverHistory(options.SolverOrder);
     }
 
-    /// <summary>Chooses timesteps of one's own.</summary>
+    /// <summary>Sets the timesteps to given ones.</summary>
     /// <param name="timesteps">Falling, below <see cref="NoiseScheduler.TrainTimesteps"/>.</param>
-    /// <exception cref="ArgumentException">They are not, or the options have their own way to choose them.</exception>
+    /// <exception cref="ArgumentException">They are not, or the options space them by the noise.</exception>
     public void SetTimesteps(IReadOnlyList<int> timesteps)
     {
         CheckTimesteps(timesteps);
         if (_options.HasOwnSigmas || _options.UseLuLambdas)
-            throw new ArgumentException("Timesteps are given, and the options choose them by the noise; expected one of both.", nameof(timesteps));
+            throw new ArgumentException("Timesteps are given, and the options space them by the noise; expected one of both.", nameof(timesteps));
         double[] own = [.. timesteps.Select(t => (double)t)];
-        Use(timesteps.Count, Space(own, [.. own.Select(Table.At)], ownTimestep: null));
+        Use(timesteps.Count, SetSteps(own, [.. own.Select(_steps.Table.At)]));
     }
 
     private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
     {
-        int index = Index(timestep), count = Timesteps.Count;
+        int index = _steps.Current(IndexOf(timestep)), count = Timesteps.Count;
         bool isLast = index == count - 1, hasFew = _options.LowerOrderFinal && count < FewSteps;
         bool endsWithFirst = isLast && (_options.EulerAtFinal || hasFew || _options.FinalSigmasType == FinalSigmasType.Zero);
         bool endsWithSecond = index == count - 2 && hasFew;
 
-        SolverPoint from = PointAt(index), to = PointAt(index + 1);
+        NoiseLevel from = LevelOf(index), to = LevelOf(index + 1);
         if (modelOutput.size(1) == 2 * sample.size(1))
             modelOutput = modelOutput.narrow(1, 0, sample.size(1));
-        Tensor image = Threshold(Image(sample, modelOutput, from.Alpha, from.Sigma));
+        Tensor image = _options.Threshold(Image(sample, modelOutput, from));
         float h = to.Lambda - from.Lambda;
+        // Rounding has made the timestep the same as the next: there is nothing to integrate.
         if (h == 0)
-            return StandStill(sample, image);
-        Tensor output = _options.IsOfImage ? image
-            : _options.Thresholding ? sample.Plus(image, -from.Alpha).Over(from.Sigma)
-            : Noise(sample, modelOutput, from.Alpha, from.Sigma);
-        Push(output, from);
+        {
+            _steps.MoveNext();
+            return new SchedulerStep(sample.alias(), image);
+        }
 
-        int order = _options.SolverOrder == 1 || Warmup < 1 || endsWithFirst ? 1 : _options.SolverOrder == 2 || Warmup < 2 || endsWithSecond ? 2 : 3;
+        Tensor output = _options.IsOfImage ? image
+            : _options.Thresholding ? from.On(sample.device).Epsilon(sample, image, PredictionType.Sample)
+            : Epsilon(sample, modelOutput, from);
+        _history.Add(output, from.Lambda);
+
+        int order = _options.SolverOrder == 1 || _history.Steps < 1 || endsWithFirst ? 1 : _options.SolverOrder == 2 || _history.Steps < 2 || endsWithSecond ? 2 : 3;
         Tensor next = Linear(sample, from, to, h);
         Tensor[] differences = Differences(order, h);
         float[] weights = Weights(order, to, h);
         for (int i = 0; i < order; i++)
             next = next.Plus(differences[i], weights[i]);
         if (_options.IsStochastic)
-            next = next.Plus(Draw(noise, sample), NoiseWeight(to, h));
-        CountStep();
+            next = next.Plus(NoiseOf(noise, sample), NoiseWeight(to, h));
+        _steps.MoveNext();
+        _history.CountStep();
         return new SchedulerStep(next, image);
     }
 
     internal override bool TakesVariance => _options.VarianceType is not null;
 
-    private Tensor Linear(Tensor sample, SolverPoint from, SolverPoint to, float h) => _options.AlgorithmType switch
+    private Tensor Linear(Tensor sample, NoiseLevel from, NoiseLevel to, float h) => _options.AlgorithmType switch
     {
-        DpmAlgorithmType.DpmSolverPlusPlus => sample.Times(to.Sigma / from.Sigma),
-        DpmAlgorithmType.SdeDpmSolverPlusPlus => sample.Times(to.Sigma / from.Sigma * MathF.Exp(-h)),
-        _ => sample.Times(to.Alpha / from.Alpha),
+        DpmAlgorithmType.DpmSolverPlusPlus => sample.Times(to.Noise / from.Noise),
+        DpmAlgorithmType.SdeDpmSolverPlusPlus => sample.Times(to.Noise / from.Noise * MathF.Exp(-h)),
+        _ => sample.Times(to.Signal / from.Signal),
     };
 
-    // What the predictor says and its divided differences (DPM-Solver++, algorithm 2 and appendix B).
+    // The prediction and its divided differences (DPM-Solver++, algorithm 2 and appendix B).
     private Tensor[] Differences(int order, float h)
     {
         if (order == 1)
-            return [Outputs[^1].Values];
-        float r0 = (Outputs[^1].Lambda - Outputs[^2].Lambda) / h;
-        Tensor first = (Outputs[^1].Values - Outputs[^2].Values).Times(1 / r0);
+            return [_history[^1].Values];
+        float r0 = (_history[^1].Lambda - _history[^2].Lambda) / h;
+        Tensor first = (_history[^1].Values - _history[^2].Values).Times(1 / r0);
         if (order == 2)
-            return [Outputs[^1].Values, first];
-        float r1 = (Outputs[^2].Lambda - Outputs[^3].Lambda) / h;
-        Tensor change = first - (Outputs[^2].Values - Outputs[^3].Values).Times(1 / r1);
-        return [Outputs[^1].Values, first.Plus(change, r0 / (r0 + r1)), change.Times(1 / (r0 + r1))];
+            return [_history[^1].Values, first];
+        float r1 = (_history[^2].Lambda - _history[^3].Lambda) / h;
+        Tensor change = first - (_history[^2].Values - _history[^3].Values).Times(1 / r1);
+        return [_history[^1].Values, first.Plus(change, r0 / (r0 + r1)), change.Times(1 / (r0 + r1))];
     }
 
-    private float[] Weights(int order, SolverPoint to, float h)
+    private float[] Weights(int order, NoiseLevel to, float h)
     {
         bool isMidpoint = order == 2 && _options.SolverType == DpmSolverType.Midpoint;
         switch (_options.AlgorithmType)
@@ -181,42 +191,62 @@ public sealed class DpmSolverMultistepScheduler : MultistepNoiseScheduler
             case DpmAlgorithmType.DpmSolverPlusPlus:
                 {
                     float phi = MathF.Exp(-h) - 1;
-                    return [-to.Alpha * phi, isMidpoint ? -0.5f * to.Alpha * phi : to.Alpha * (phi / h + 1), -to.Alpha * ((phi + h) / (h * h) - 0.5f)];
+                    return [-to.Signal * phi, isMidpoint ? -0.5f * to.Signal * phi : to.Signal * (phi / h + 1), -to.Signal * ((phi + h) / (h * h) - 0.5f)];
                 }
 
             case DpmAlgorithmType.DpmSolver:
                 {
                     float phi = MathF.Exp(h) - 1;
-                    return [-to.Sigma * phi, isMidpoint ? -0.5f * to.Sigma * phi : -to.Sigma * (phi / h - 1), -to.Sigma * ((phi - h) / (h * h) - 0.5f)];
+                    return [-to.Noise * phi, isMidpoint ? -0.5f * to.Noise * phi : -to.Noise * (phi / h - 1), -to.Noise * ((phi - h) / (h * h) - 0.5f)];
                 }
 
             case DpmAlgorithmType.SdeDpmSolverPlusPlus:
                 {
                     float phi = 1 - MathF.Exp(-2 * h);
-                    return [to.Alpha * phi, isMidpoint ? 0.5f * to.Alpha * phi : to.Alpha * (phi / (-2 * h) + 1), to.Alpha * ((phi - 2 * h) / (4 * h * h) - 0.5f)];
+                    return [to.Signal * phi, isMidpoint ? 0.5f * to.Signal * phi : to.Signal * (phi / (-2 * h) + 1), to.Signal * ((phi - 2 * h) / (4 * h * h) - 0.5f)];
                 }
 
             default:
                 {
                     float phi = MathF.Exp(h) - 1;
-                    return [-2 * to.Sigma * phi, isMidpoint ? -to.Sigma * phi : -2 * to.Sigma * (phi / h - 1)];
+                    return [-2 * to.Noise * phi, isMidpoint ? -to.Noise * phi : -2 * to.Noise * (phi / h - 1)];
                 }
         }
     }
 
-    private float NoiseWeight(SolverPoint to, float h) => _options.AlgorithmType == DpmAlgorithmType.SdeDpmSolver
-        ? to.Sigma * MathF.Sqrt(MathF.Exp(2 * h) - 1)
-        : to.Sigma * MathF.Sqrt(1 - MathF.Exp(-2 * h));
+    private float NoiseWeight(NoiseLevel to, float h) => _options.AlgorithmType == DpmAlgorithmType.SdeDpmSolver
+        ? to.Noise * MathF.Sqrt(MathF.Exp(2 * h) - 1)
+        : to.Noise * MathF.Sqrt(1 - MathF.Exp(-2 * h));
+
+    private NoiseLevel LevelOf(int step) => NoiseLevel.OfSigma(_steps[step]);
+
+    private protected override NoiseLevel LevelAt(double timestep) => LevelOf(IndexOf(timestep));
 
     private protected override double[] Choose(int steps)
     {
-        int last = TrainTimesteps - AlphasCumulative.Count(a => MathF.Log(MathF.Sqrt(a)) - MathF.Log(MathF.Sqrt(1 - a)) < _options.LambdaMinClipped);
+        int last = TrainTimesteps - _steps.AlphasCumulative.Count(a => NoiseLevel.OfAlphaCumulative(a).Lambda < _options.LambdaMinClipped);
         double[] even = TimestepGrid.WithoutLast(TrainTimesteps, last, steps, _options.TimestepSpacing, _options.StepsOffset);
         bool isCosine = _options.Schedule.BetaSchedule == NoiseScheduleKind.Cosine;
         if (!_options.UseLuLambdas)
-            return Space(even, t => _options.UseKarrasSigmas && !isCosine ? Math.Round(t, MidpointRounding.ToEven) : Math.Truncate(t));
+        {
+            (double[] timesteps, double[] sigmas) = _steps.Space(
+                even, _options, _steps.Table.Highest, _steps.Table.Lowest, t => _options.UseKarrasSigmas && !isCosine ? Math.Round(t, MidpointRounding.ToEven) : Math.Truncate(t));
+            return SetSteps(timesteps, sigmas);
+        }
 
-        double[] lambdas = TimestepGrid.Linspace(Math.Log(Table.Highest), Math.Log(Table.Lowest), even.Length);
-        return Space(even, [.. lambdas.Select(Math.Exp)], t => isCosine ? Math.Truncate(t) : Math.Round(t, MidpointRounding.ToEven));
+        double[] own = SigmaTable.Exponential(_steps.Table.Highest, _steps.Table.Lowest, even.Length);
+        return SetSteps([.. own.Select(_steps.Table.TimestepOf).Select(t => isCosine ? Math.Truncate(t) : Math.Round(t, MidpointRounding.ToEven))], own);
+    }
+
+    private double[] SetSteps(double[] timesteps, double[] sigmas)
+    {
+        _steps.Set(sigmas, _options.LastSigma(_steps.Table));
+        return timesteps;
+    }
+
+    private protected override void Forget()
+    {
+        _steps.Restart();
+        _history.Clear();
     }
 }

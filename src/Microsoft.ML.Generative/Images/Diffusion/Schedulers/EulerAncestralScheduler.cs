@@ -7,7 +7,7 @@ namespace Microsoft.ML.Generative.Schedulers;
 /// <summary>Options of <see cref="EulerAncestralScheduler"/>.</summary>
 public sealed record EulerAncestralSchedulerOptions : NoiseSchedulerOptions
 {
-    /// <summary>Makes the default options.</summary>
+    /// <summary>Initializes options with their defaults.</summary>
     public EulerAncestralSchedulerOptions()
         : base(TimestepSpacing.Linspace)
     {
@@ -21,35 +21,41 @@ public sealed record EulerAncestralSchedulerOptions : NoiseSchedulerOptions
     }
 }
 
-/// <summary>Euler's method to less noise than the step should have, and noise to make up for it (after Song et al. 2020, ancestral sampling).</summary>
-public sealed class EulerAncestralScheduler : SigmaNoiseScheduler
+/// <summary>Ancestral sampling (after Song et al. 2020): Euler's method to less noise than the step ends with, then new noise.</summary>
+public sealed class EulerAncestralScheduler : NoiseScheduler
 {
     private readonly EulerAncestralSchedulerOptions _options;
+    private readonly SigmaSteps _steps;
 
-    /// <summary>Makes a scheduler.</summary>
-    /// <param name="options">Its options. Default: those of diffusers.</param>
+    /// <summary>Creates a scheduler.</summary>
+    /// <param name="options">Options. Default: those of diffusers.</param>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public EulerAncestralScheduler(EulerAncestralSchedulerOptions? options = null)
         : base(options ??= new EulerAncestralSchedulerOptions())
     {
         _options = options;
+        _steps = new SigmaSteps(AlphasCumulative, options.Schedule);
     }
 
     private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
     {
-        int index = Index(timestep);
-        (float from, float to) = (Sigmas[index], Sigmas[index + 1]);
-        Tensor image = ImageAt(sample, modelOutput, from);
+        int index = _steps.Current(IndexOf(timestep));
+        (float from, float to) = (_steps[index], _steps[index + 1]);
+        Tensor image = ImageBeside(from, sample, modelOutput);
         float up = MathF.Sqrt(to * to * (from * from - to * to) / (from * from)), down = MathF.Sqrt(to * to - up * up);
         Tensor derivative = (sample - image).Over(from);
-        CountStep();
-        return new SchedulerStep(sample.Plus(derivative, down - from).Plus(Draw(noise, sample), up), image);
+        _steps.MoveNext();
+        return new SchedulerStep(sample.Plus(derivative, down - from).Plus(NoiseOf(noise, sample), up), image);
     }
+
+    private protected override SigmaSteps FullSizeSteps => _steps;
 
     private protected override double[] Choose(int steps)
     {
         double[] timesteps = TimestepGrid.Evenly(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
-        Sigmas = [.. timesteps.Select(t => (float)Table.At(t)), 0];
+        _steps.Set(timesteps.Select(_steps.Table.At), last: 0);
         return timesteps;
     }
+
+    private protected override void Forget() => _steps.Restart();
 }

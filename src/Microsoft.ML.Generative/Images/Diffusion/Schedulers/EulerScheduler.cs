@@ -6,14 +6,14 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Schedulers;
 
-/// <summary>Where the last step of a sampler goes.</summary>
+/// <summary>The noise after the last step of a sampler.</summary>
 public enum FinalSigmasType
 {
-    /// <summary>To an image without noise.</summary>
+    /// <summary>None.</summary>
     [JsonStringEnumMemberName("zero")]
     Zero,
 
-    /// <summary>To the noise of the training's first timestep.</summary>
+    /// <summary>That of the training's first timestep.</summary>
     [JsonStringEnumMemberName("sigma_min")]
     SigmaMin,
 }
@@ -21,7 +21,7 @@ public enum FinalSigmasType
 /// <summary>Options of <see cref="EulerScheduler"/>.</summary>
 public sealed record EulerSchedulerOptions : SigmaSchedulerOptions
 {
-    /// <summary>Where the last step goes. Default: <see cref="FinalSigmasType.Zero"/>.</summary>
+    /// <summary>The noise after the last step. Default: <see cref="FinalSigmasType.Zero"/>.</summary>
     [JsonPropertyName("final_sigmas_type")]
     public FinalSigmasType FinalSigmasType { get; init; }
 
@@ -33,11 +33,11 @@ public sealed record EulerSchedulerOptions : SigmaSchedulerOptions
     [JsonPropertyName("sigma_max")]
     public double? SigmaMax { get; init; }
 
-    /// <summary>How much noise is added before each step, at least 0 (Karras et al. 2022, algorithm 2). Default: 0, none.</summary>
+    /// <summary>S_churn: how much noise is added before each step, at least 0 (Karras et al. 2022, algorithm 2). Default: 0, none.</summary>
     [JsonIgnore]
     public double Churn { get; init; }
 
-    /// <summary>The standard deviation of that noise, at least 0. Default: 1.</summary>
+    /// <summary>S_noise: the standard deviation of that noise, at least 0. Default: 1.</summary>
     [JsonIgnore]
     public double ChurnNoise { get; init; } = 1;
 
@@ -53,49 +53,55 @@ public sealed record EulerSchedulerOptions : SigmaSchedulerOptions
 }
 
 /// <summary>Euler's method along the probability flow (Karras, Aittala, Aila, Laine 2022, <see href="https://arxiv.org/abs/2206.00364"/>, algorithm 2 without its correction).</summary>
-public sealed class EulerScheduler : SigmaNoiseScheduler
+public sealed class EulerScheduler : NoiseScheduler
 {
     private readonly EulerSchedulerOptions _options;
+    private readonly SigmaSteps _steps;
 
-    /// <summary>Makes a scheduler.</summary>
-    /// <param name="options">Its options. Default: those of diffusers.</param>
+    /// <summary>Creates a scheduler.</summary>
+    /// <param name="options">Options. Default: those of diffusers.</param>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public EulerScheduler(EulerSchedulerOptions? options = null)
         : base(options ??= new EulerSchedulerOptions())
     {
         _options = options;
+        _steps = new SigmaSteps(AlphasCumulative, options.Schedule);
     }
 
-    /// <summary>Chooses timesteps of one's own.</summary>
+    /// <summary>Sets the timesteps to given ones.</summary>
     /// <param name="timesteps">Falling, below <see cref="NoiseScheduler.TrainTimesteps"/>.</param>
-    /// <exception cref="ArgumentException">They are not, or <see cref="SigmaSchedulerOptions"/> has its own way to choose them.</exception>
+    /// <exception cref="ArgumentException">They are not, or the options space them by the noise.</exception>
     public void SetTimesteps(IReadOnlyList<int> timesteps)
     {
         CheckTimesteps(timesteps);
         if (_options.HasOwnSigmas)
-            throw new ArgumentException("Timesteps are given, and the options choose them by the noise; expected one of both.", nameof(timesteps));
+            throw new ArgumentException("Timesteps are given, and the options space them by the noise; expected one of both.", nameof(timesteps));
         Use(timesteps.Count, Choose([.. timesteps.Select(t => (double)t)]));
     }
 
     private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
     {
-        int index = Index(timestep);
-        float sigma = Sigmas[index], gamma = (float)Math.Min(_options.Churn / (Sigmas.Length - 1), Math.Sqrt(2) - 1), noisier = sigma * (gamma + 1);
+        int index = _steps.Current(IndexOf(timestep));
+        float sigma = _steps[index], gamma = (float)Math.Min(_options.Churn / _steps.Count, Math.Sqrt(2) - 1), noisier = sigma * (gamma + 1);
         if (gamma > 0)
-            sample = sample.Plus(Draw(noise, sample).Times(_options.ChurnNoise), MathF.Sqrt(noisier * noisier - sigma * sigma));
-        Tensor image = PredictionType == PredictionType.Velocity ? ImageAt(sample, modelOutput, sigma) : ImageAt(sample, modelOutput, noisier);
+            sample = sample.Plus(NoiseOf(noise, sample).Times(_options.ChurnNoise), MathF.Sqrt(noisier * noisier - sigma * sigma));
+        Tensor image = PredictionType == PredictionType.Velocity ? ImageBeside(sigma, sample, modelOutput) : ImageBeside(noisier, sample, modelOutput);
         Tensor derivative = (sample - image).Over(noisier);
-        CountStep();
-        return new SchedulerStep(sample.Plus(derivative, Sigmas[index + 1] - noisier), image);
+        _steps.MoveNext();
+        return new SchedulerStep(sample.Plus(derivative, _steps[index + 1] - noisier), image);
     }
+
+    private protected override SigmaSteps FullSizeSteps => _steps;
 
     private protected override double[] Choose(int steps) =>
         Choose(TimestepGrid.Evenly(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset));
 
     private double[] Choose(double[] even)
     {
-        (double[] timesteps, double[] sigmas) = Space(even, _options, _options.SigmaMin, _options.SigmaMax);
-        Sigmas = [.. sigmas.Select(s => (float)s), _options.FinalSigmasType == FinalSigmasType.Zero ? 0 : (float)Table.Lowest];
+        (double[] timesteps, double[] sigmas) = _steps.Space(even, _options, _options.SigmaMax, _options.SigmaMin, t => (float)t);
+        _steps.Set(sigmas, _options.FinalSigmasType == FinalSigmasType.Zero ? 0 : _steps.Table.Lowest);
         return timesteps;
     }
+
+    private protected override void Forget() => _steps.Restart();
 }

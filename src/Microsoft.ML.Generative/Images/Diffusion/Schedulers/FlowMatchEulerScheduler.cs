@@ -9,30 +9,30 @@ namespace Microsoft.ML.Generative.Schedulers;
 /// <summary>Options of <see cref="FlowMatchEulerScheduler"/>.</summary>
 public sealed record FlowMatchEulerSchedulerOptions : NoiseSchedulerOptions
 {
-    /// <summary>Makes the default options.</summary>
+    /// <summary>Initializes options with their defaults.</summary>
     public FlowMatchEulerSchedulerOptions()
         : base(TimestepSpacing.Linspace)
     {
         PredictionType = PredictionType.Velocity;
     }
 
-    /// <summary>How far steps are moved towards noise, above 0 (Esser et al. 2024, eq. 23): above 1 more of them are where there is much. Default: 1.</summary>
+    /// <summary>How far steps are shifted towards noise, above 0 (Esser et al. 2024, eq. 23): above 1 more of them have much noise. Default: 1.</summary>
     [JsonPropertyName("shift")]
     public double Shift { get; init; } = 1;
 
-    /// <summary>The time of the last step, above 0 and below 1; all are stretched for it. Default: none.</summary>
+    /// <summary>The time of the last step, above 0 and below 1, to which all are stretched. Default: none.</summary>
     [JsonPropertyName("shift_terminal")]
     public double? ShiftTerminal { get; init; }
 
-    /// <summary>Steps that are short where there is little noise (Karras et al. 2022, eq. 5), in place of even ones. Default: false.</summary>
+    /// <summary>Whether steps are shorter where there is less noise (Karras et al. 2022, eq. 5). Default: false, they are even.</summary>
     [JsonPropertyName("use_karras_sigmas")]
     public bool UseKarrasSigmas { get; init; }
 
-    /// <summary>Steps that are even in the logarithm of the noise. Default: false.</summary>
+    /// <summary>Whether steps are even in the logarithm of the noise. Default: false.</summary>
     [JsonPropertyName("use_exponential_sigmas")]
     public bool UseExponentialSigmas { get; init; }
 
-    /// <summary>Whether each step goes to an image and adds new noise to it. Default: false, along the flow.</summary>
+    /// <summary>Whether each step predicts an image and adds new noise to it. Default: false, it follows the flow.</summary>
     [JsonPropertyName("stochastic_sampling")]
     public bool StochasticSampling { get; init; }
 
@@ -44,13 +44,13 @@ public sealed record FlowMatchEulerSchedulerOptions : NoiseSchedulerOptions
         if (UseKarrasSigmas && UseExponentialSigmas)
             throw new ArgumentException($"{nameof(UseKarrasSigmas)} and {nameof(UseExponentialSigmas)} are both set; expected one of them.", nameof(UseKarrasSigmas));
         if (PredictionType != PredictionType.Velocity)
-            throw new ArgumentException($"{nameof(PredictionType)} is {PredictionType}; expected {PredictionType.Velocity}: what flow matching learns is ε − x₀.", nameof(PredictionType));
+            throw new ArgumentException($"{nameof(PredictionType)} is {PredictionType}; expected {PredictionType.Velocity}: flow matching predicts ε − x₀.", nameof(PredictionType));
     }
 }
 
 /// <summary>
 /// Euler's method along the flow from noise to image that a model of flow matching has learned (Lipman et al. 2022; Esser et al. 2024). A sample at time σ is
-/// (1 − σ) x₀ + σ ε; the predictor tells ε − x₀, and timesteps are σ times those of the training.
+/// (1 − σ) x₀ + σ ε; the predictor predicts ε − x₀, and timesteps are σ times those of the training.
 /// </summary>
 public sealed class FlowMatchEulerScheduler : NoiseScheduler
 {
@@ -58,8 +58,8 @@ public sealed class FlowMatchEulerScheduler : NoiseScheduler
     private float[] _sigmas;
     private int? _index;
 
-    /// <summary>Makes a scheduler.</summary>
-    /// <param name="options">Its options. Default: those of diffusers.</param>
+    /// <summary>Creates a scheduler.</summary>
+    /// <param name="options">Options. Default: those of diffusers.</param>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public FlowMatchEulerScheduler(FlowMatchEulerSchedulerOptions? options = null)
         : base(options ??= new FlowMatchEulerSchedulerOptions())
@@ -78,14 +78,13 @@ public sealed class FlowMatchEulerScheduler : NoiseScheduler
         _index = index + 1;
         Tensor image = sample.Plus(modelOutput, -sigma);
         return new SchedulerStep(
-            _options.StochasticSampling ? image.Times(1 - next).Plus(Draw(noise, sample), next) : sample.Plus(modelOutput, next - sigma), image);
+            _options.StochasticSampling ? image.Times(1 - next).Plus(NoiseOf(noise, sample), next) : sample.Plus(modelOutput, next - sigma), image);
     }
 
-    /// <inheritdoc/>
-    public override Tensor AddNoise(Tensor original, Tensor noise, Tensor timesteps)
+    private protected override NoiseLevel LevelAt(double timestep)
     {
-        float[] sigmas = [.. Values(timesteps).Select(t => _sigmas[IndexOf(t)])];
-        return (Column(sigmas, original) * noise).Plus(Column([.. sigmas.Select(s => 1 - s)], original) * original);
+        float sigma = _sigmas[IndexOf(timestep)];
+        return new NoiseLevel(1 - sigma, sigma);
     }
 
     private protected override double Highest => TrainTimesteps;

@@ -6,16 +6,16 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Schedulers;
 
-/// <summary>Options of <see cref="HeunScheduler"/>. In diffusers' configurations β goes from 0.00085 to 0.012 where nothing else is said.</summary>
+/// <summary>Options of <see cref="HeunScheduler"/>. By default β goes from 0.00085 to 0.012, as in diffusers.</summary>
 public sealed record HeunSchedulerOptions : SigmaSchedulerOptions
 {
-    /// <summary>Makes the default options.</summary>
+    /// <summary>Initializes options with their defaults.</summary>
     public HeunSchedulerOptions()
     {
         Schedule = new NoiseScheduleOptions { BetaStart = 0.00085, BetaEnd = 0.012 };
     }
 
-    /// <summary>Whether a predicted image is cut off at <see cref="ClipSampleRange"/>. Default: false.</summary>
+    /// <summary>Whether a predicted image is clipped to ±<see cref="ClipSampleRange"/>. Default: false.</summary>
     [JsonPropertyName("clip_sample")]
     public bool ClipSample { get; init; }
 
@@ -31,41 +31,43 @@ public sealed record HeunSchedulerOptions : SigmaSchedulerOptions
 }
 
 /// <summary>
-/// Heun's method along the probability flow (Karras et al. 2022, algorithm 1): each step asks the predictor twice, so that all timesteps but the first stand twice in
+/// Heun's method along the probability flow (Karras et al. 2022, algorithm 1): each step calls the predictor twice, so that all timesteps but the first stand twice in
 /// <see cref="NoiseScheduler.Timesteps"/>.
 /// </summary>
-public sealed class HeunScheduler : SigmaNoiseScheduler
+public sealed class HeunScheduler : NoiseScheduler
 {
     private readonly HeunSchedulerOptions _options;
+    private readonly SigmaSteps _steps;
     private (Tensor Derivative, Tensor Sample)? _first;
 
-    /// <summary>Makes a scheduler.</summary>
-    /// <param name="options">Its options. Default: those of diffusers.</param>
+    /// <summary>Creates a scheduler.</summary>
+    /// <param name="options">Options. Default: those of diffusers.</param>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public HeunScheduler(HeunSchedulerOptions? options = null)
         : base(options ??= new HeunSchedulerOptions())
     {
         _options = options;
+        _steps = new SigmaSteps(AlphasCumulative, options.Schedule);
         SetTimesteps(TrainTimesteps);
     }
 
-    /// <summary>Chooses timesteps of one's own; all but the first are taken twice.</summary>
+    /// <summary>Sets the timesteps to given ones; all but the first are taken twice.</summary>
     /// <param name="timesteps">Falling, below <see cref="NoiseScheduler.TrainTimesteps"/>.</param>
-    /// <exception cref="ArgumentException">They are not, or <see cref="SigmaSchedulerOptions"/> has its own way to choose them.</exception>
+    /// <exception cref="ArgumentException">They are not, or the options space them by the noise.</exception>
     public void SetTimesteps(IReadOnlyList<int> timesteps)
     {
         CheckTimesteps(timesteps);
         if (_options.HasOwnSigmas)
-            throw new ArgumentException("Timesteps are given, and the options choose them by the noise; expected one of both.", nameof(timesteps));
+            throw new ArgumentException("Timesteps are given, and the options space them by the noise; expected one of both.", nameof(timesteps));
         Use(timesteps.Count, Choose([.. timesteps.Select(t => (double)t)]));
     }
 
     private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
     {
-        int index = Index(timestep);
+        int index = _steps.Current(IndexOf(timestep));
         bool isFirst = _first is null;
-        (float sigma, float next) = isFirst ? (Sigmas[index], Sigmas[index + 1]) : (Sigmas[index - 1], Sigmas[index]);
-        Tensor image = ImageAt(sample, modelOutput, isFirst ? sigma : next);
+        (float sigma, float next) = isFirst ? (_steps[index], _steps[index + 1]) : (_steps[index - 1], _steps[index]);
+        Tensor image = ImageBeside(isFirst ? sigma : next, sample, modelOutput);
         if (_options.ClipSample)
             image = SampleThreshold.Clip(image, _options.ClipSampleRange);
 
@@ -81,7 +83,7 @@ public sealed class HeunScheduler : SigmaNoiseScheduler
             _first = (Remember(derivative), Remember(sample));
         }
 
-        CountStep();
+        _steps.MoveNext();
         return new SchedulerStep(result, image);
     }
 
@@ -89,19 +91,21 @@ public sealed class HeunScheduler : SigmaNoiseScheduler
 
     internal override bool HasOverlappingSteps => true;
 
+    private protected override SigmaSteps FullSizeSteps => _steps;
+
     private protected override double[] Choose(int steps) =>
         Choose(TimestepGrid.Evenly(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset));
 
     private protected override void Forget()
     {
-        base.Forget();
+        _steps.Restart();
         ForgetFirst();
     }
 
     private double[] Choose(double[] even)
     {
-        (double[] timesteps, double[] sigmas) = Space(even, _options);
-        Sigmas = [(float)sigmas[0], .. sigmas.Skip(1).SelectMany(s => Enumerable.Repeat((float)s, 2)), 0];
+        (double[] timesteps, double[] sigmas) = _steps.Space(even, _options, highest: null, lowest: null, t => (float)t);
+        _steps.Set([sigmas[0], .. sigmas.Skip(1).SelectMany(s => Enumerable.Repeat(s, 2))], last: 0);
         return [timesteps[0], .. timesteps.Skip(1).SelectMany(t => Enumerable.Repeat(t, 2))];
     }
 

@@ -1,9 +1,12 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Images.Diffusion.Schedulers;
+using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Schedulers;
 
-/// <summary>What the options of the multistep solvers have in common.</summary>
+/// <summary>The settings that the multistep solvers have.</summary>
+/// <inheritdoc cref="NoiseSchedulerOptions" path="/remarks"/>
 public abstract record MultistepSchedulerOptions : SigmaSchedulerOptions
 {
     private protected MultistepSchedulerOptions()
@@ -18,7 +21,7 @@ public abstract record MultistepSchedulerOptions : SigmaSchedulerOptions
     [JsonPropertyName("lower_order_final")]
     public bool LowerOrderFinal { get; init; } = true;
 
-    /// <summary>Where the last step goes. Default: <see cref="FinalSigmasType.Zero"/>.</summary>
+    /// <summary>The noise after the last step. Default: <see cref="FinalSigmasType.Zero"/>.</summary>
     [JsonPropertyName("final_sigmas_type")]
     public FinalSigmasType FinalSigmasType { get; init; }
 
@@ -33,6 +36,12 @@ public abstract record MultistepSchedulerOptions : SigmaSchedulerOptions
     /// <summary>The largest threshold of dynamic thresholding, above 0. Default: 1.</summary>
     [JsonPropertyName("sample_max_value")]
     public double SampleMaxValue { get; init; } = 1;
+
+    /// <summary>σ at the end of the last step.</summary>
+    internal double LastSigma(SigmaTable table) => FinalSigmasType == FinalSigmasType.Zero ? 0 : table.Lowest;
+
+    /// <summary>A predicted image within its bounds, if there are bounds.</summary>
+    internal Tensor Threshold(Tensor image) => Thresholding ? SampleThreshold.Dynamic(image, DynamicThresholdingRatio, SampleMaxValue) : image;
 
     internal override void Validate()
     {

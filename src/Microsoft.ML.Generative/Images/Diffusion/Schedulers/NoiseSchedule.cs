@@ -5,11 +5,11 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Schedulers;
 
 /// <summary>The tables of a diffusion process, by timestep, in Float32.</summary>
-/// <remarks>Computed in the order and the types of diffusers, so that samplers come to the same numbers.</remarks>
+/// <remarks>Computed in the order and the types of diffusers, so that samplers have the same results.</remarks>
 /// <example>
 /// <code>
 /// var schedule = new NoiseSchedule(new NoiseScheduleOptions { BetaSchedule = NoiseScheduleKind.Cosine });
-/// double signal = Math.Sqrt(schedule.AlphasCumulative[500]);   // what is left of an image half-way
+/// double signal = Math.Sqrt(schedule.AlphasCumulative[500]);   // the factor of an image half-way
 /// </code>
 /// </example>
 public sealed class NoiseSchedule
@@ -29,7 +29,7 @@ public sealed class NoiseSchedule
         Tensor betas = MakeBetas(options);
         if (options.RescaleBetasZeroSnr)
             betas = RescaleZeroTerminalSnr(betas);
-        Tensor alphas = 1.0f - betas;
+        Tensor alphas = betas.SubtractedFrom(1);
         (Betas, Alphas, AlphasCumulative) = (TensorMemory.ToArray<float>(betas), TensorMemory.ToArray<float>(alphas), TensorMemory.ToArray<float>(alphas.cumprod(0)));
     }
 
@@ -52,7 +52,7 @@ public sealed class NoiseSchedule
             case NoiseScheduleKind.ScaledLinear:
                 return linspace(Math.Sqrt(options.BetaStart), Math.Sqrt(options.BetaEnd), count, ScalarType.Float32).square();
             case NoiseScheduleKind.Sigmoid:
-                return linspace(-6, 6, count, ScalarType.Float32).sigmoid().mul(options.BetaEnd - options.BetaStart).add(options.BetaStart);
+                return linspace(-6, 6, count, ScalarType.Float32).sigmoid().Times(options.BetaEnd - options.BetaStart).Plus(options.BetaStart);
             case NoiseScheduleKind.Cosine:
                 return tensor([.. Enumerable.Range(0, count).Select(i => (float)Math.Min(1 - CosineBar((i + 1) / (double)count) / CosineBar(i / (double)count), HighestCosineBeta))]);
             default:
@@ -68,11 +68,11 @@ public sealed class NoiseSchedule
 
     private static Tensor RescaleZeroTerminalSnr(Tensor betas)
     {
-        Tensor roots = (1.0f - betas).cumprod(0).sqrt();
+        Tensor roots = betas.SubtractedFrom(1).cumprod(0).sqrt();
         Tensor first = roots[0].clone(), last = roots[-1].clone();
         roots = (roots - last) * (first / (first - last));
         Tensor cumulative = roots.square();
         Tensor alphas = cat([cumulative[..1], cumulative[1..] / cumulative[..^1]], 0);
-        return 1 - alphas;
+        return alphas.SubtractedFrom(1);
     }
 }

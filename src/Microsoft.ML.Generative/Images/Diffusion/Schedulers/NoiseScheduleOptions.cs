@@ -3,7 +3,7 @@ using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Schedulers;
 
-/// <summary>How the variances β of a diffusion process go from the first to the last timestep.</summary>
+/// <summary>How the variances β of a diffusion process develop from the first to the last timestep.</summary>
 public enum NoiseScheduleKind
 {
     /// <summary>In a straight line (Ho et al. 2020, section 4).</summary>
@@ -23,7 +23,7 @@ public enum NoiseScheduleKind
     Sigmoid,
 }
 
-/// <summary>What a network tells of a noisy image.</summary>
+/// <summary>What a network predicts from a noisy image.</summary>
 public enum PredictionType
 {
     /// <summary>The noise ε (Ho et al. 2020).</summary>
@@ -70,7 +70,7 @@ public sealed record NoiseScheduleOptions
     [JsonPropertyName("beta_end")]
     public double BetaEnd { get; init; } = 0.02;
 
-    /// <summary>How β goes from one to the other. Default: <see cref="NoiseScheduleKind.Linear"/>.</summary>
+    /// <summary>How β develops from one to the other. Default: <see cref="NoiseScheduleKind.Linear"/>.</summary>
     [JsonPropertyName("beta_schedule")]
     public NoiseScheduleKind BetaSchedule { get; init; } = NoiseScheduleKind.Linear;
 
@@ -78,7 +78,7 @@ public sealed record NoiseScheduleOptions
     [JsonPropertyName("trained_betas")]
     public IReadOnlyList<float>? TrainedBetas { get; init; }
 
-    /// <summary>Whether β are changed so that nothing of the image is left at the last timestep (Lin et al. 2023, algorithm 1). Default: false.</summary>
+    /// <summary>Whether β are rescaled so that nothing of the image is left at the last timestep (Lin et al. 2023, algorithm 1). Default: false.</summary>
     [JsonPropertyName("rescale_betas_zero_snr")]
     public bool RescaleBetasZeroSnr { get; init; }
 

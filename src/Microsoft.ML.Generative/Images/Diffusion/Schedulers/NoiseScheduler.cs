@@ -7,11 +7,11 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Schedulers;
 
 /// <summary>
-/// A sampler: goes from noise to an image step by step, by what any predictor says of each step. Set the timesteps, then call <see cref="Step"/> for each of them
-/// in order.
+/// A sampler: turns noise into an image step by step, each by a prediction from any network. Set the timesteps, then call <see cref="Step"/> for each of them in
+/// order. It is the common type of all samplers, such as <see cref="DiffusionGenerateOptions.Scheduler"/> takes; no other can be derived from it.
 /// </summary>
 /// <remarks>
-/// The numbers are those of diffusers' scheduler of the same name. An object belongs to one loop at a time; <see cref="Clone"/> makes another.
+/// The results are those of diffusers' scheduler of the same name. An object belongs to one loop at a time; <see cref="Clone"/> makes another.
 /// </remarks>
 /// <example>
 /// <code>
@@ -45,89 +45,95 @@ public abstract class NoiseScheduler : IDisposable
     public IReadOnlyList<double> Timesteps => _timesteps;
 
     /// <summary>The standard deviation of the noise to begin with.</summary>
-    public virtual double InitialNoiseSigma => 1;
+    public double InitialNoiseSigma => FullSizeSteps?.InitialNoise(_options.TimestepSpacing) ?? 1;
 
     /// <summary>Timesteps of the training.</summary>
     public int TrainTimesteps => _options.Schedule.TrainTimesteps;
 
-    /// <summary>What the predictor tells.</summary>
+    /// <summary>What the predictor predicts.</summary>
     public PredictionType PredictionType => _options.PredictionType;
 
     /// <summary>Chooses the timesteps and forgets earlier steps.</summary>
-    /// <param name="steps">How many, 1 to <see cref="TrainTimesteps"/>.</param>
-    /// <exception cref="ArgumentOutOfRangeException">There are not so many.</exception>
+    /// <param name="steps">The number of steps, 1 to <see cref="TrainTimesteps"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="steps"/> is out of its range.</exception>
     public void SetTimesteps(int steps)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(steps, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(steps, TrainTimesteps);
         double[] timesteps = Choose(steps);
         if (timesteps.Any(timestep => timestep > Highest))
-            throw new ArgumentOutOfRangeException(nameof(steps), steps, $"With {nameof(NoiseSchedulerOptions.StepsOffset)} {_options.StepsOffset} so many steps begin with timestep {timesteps.Max()}; the last is {TrainTimesteps - 1}.");
+            throw new ArgumentOutOfRangeException(nameof(steps), steps, $"With {nameof(NoiseSchedulerOptions.StepsOffset)} {_options.StepsOffset} {steps} steps begin with timestep {timesteps.Max()}; the last is {TrainTimesteps - 1}.");
         Use(steps, timesteps);
     }
 
-    /// <summary>The sample as the predictor wants it.</summary>
+    /// <summary>Scales a sample for the predictor.</summary>
     /// <param name="sample">The sample, of any shape that begins with the batch.</param>
     /// <param name="timestep">One of <see cref="Timesteps"/>.</param>
-    public virtual Tensor ScaleModelInput(Tensor sample, double timestep) => sample;
+    public Tensor ScaleModelInput(Tensor sample, double timestep) =>
+        FullSizeSteps is { } steps ? steps.Scale(sample, steps.Current(IndexOf(timestep))) : sample;
 
-    /// <summary>One step towards the image.</summary>
-    /// <param name="modelOutput">What the predictor says of the scaled sample, of the sample's shape.</param>
+    /// <summary>Takes one step towards the image.</summary>
+    /// <param name="modelOutput">The prediction from the scaled sample, of the sample's shape.</param>
     /// <param name="timestep">The next of <see cref="Timesteps"/>.</param>
     /// <param name="sample">The sample, Float32, [batch, channels, ..].</param>
     /// <param name="noise">Standard normal noise of the sample's shape, for steps that add some. Default: from libtorch's generator.</param>
-    /// <returns>The sample one step nearer to the image, and what the image will be as far as the step can tell. Both belong to the caller.</returns>
-    /// <exception cref="ArgumentException">The timestep is none of <see cref="Timesteps"/>, or the output has another shape.</exception>
+    /// <returns>The sample one step nearer to the image, and the image as the step predicts it. Both belong to the caller.</returns>
+    /// <exception cref="ArgumentException">The timestep is not one of <see cref="Timesteps"/>, or the output has another shape.</exception>
     /// <exception cref="InvalidOperationException">The timesteps have not been set, or all have been taken.</exception>
     public SchedulerStep Step(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise = null)
     {
         ArgumentNullException.ThrowIfNull(modelOutput);
         ArgumentNullException.ThrowIfNull(sample);
         if (Array.IndexOf(_timesteps, timestep) < 0)
-            throw new ArgumentException($"The timestep {timestep} is none of those to take, {_timesteps[0]} to {_timesteps[^1]}.", nameof(timestep));
+            throw new ArgumentException($"The timestep {timestep} is not one of those to take, {_timesteps[0]} to {_timesteps[^1]}.", nameof(timestep));
         long[] expected = sample.shape, found = modelOutput.shape;
-        bool tellsVariance = TakesVariance && found.Length > 1 && found[1] == 2 * expected[1];
-        if (tellsVariance)
+        bool hasVariance = TakesVariance && found.Length > 1 && found[1] == 2 * expected[1];
+        if (hasVariance)
             expected[1] *= 2;
         if (!found.AsSpan().SequenceEqual(expected))
             throw new ArgumentException($"The predictor's output is [{string.Join(", ", found)}]; expected [{string.Join(", ", sample.shape)}], the sample's shape.", nameof(modelOutput));
 
         using DisposeScope scope = NewDisposeScope();
         SchedulerStep step = Advance(modelOutput, timestep, sample, noise);
-        // The image may be what the predictor has said.
+        // The image may be the prediction itself.
         Tensor image = ReferenceEquals(step.PredictedOriginal, modelOutput) ? modelOutput.alias() : step.PredictedOriginal;
         return new SchedulerStep(step.Previous.MoveToOuterDisposeScope(), image.MoveToOuterDisposeScope());
     }
 
-    /// <summary>Images with as much noise as they have at timesteps.</summary>
+    /// <summary>Adds as much noise to images as they have at timesteps.</summary>
     /// <param name="original">Images, [batch, ..].</param>
     /// <param name="noise">Standard normal, of the same shape.</param>
     /// <param name="timesteps">A timestep for each image, or one for all.</param>
-    public virtual Tensor AddNoise(Tensor original, Tensor noise, Tensor timesteps)
+    /// <exception cref="ArgumentException">There is no such timestep.</exception>
+    public Tensor AddNoise(Tensor original, Tensor noise, Tensor timesteps)
     {
-        float[] alphas = [.. Values(timesteps).Select(t => t >= 0 && t < TrainTimesteps
-            ? AlphasCumulative[(int)t]
-            : throw new ArgumentException($"The timestep is {t}; expected 0 to {TrainTimesteps - 1}.", nameof(timesteps)))];
-        return (Column([.. alphas.Select(MathF.Sqrt)], original) * original).Plus(Column([.. alphas.Select(a => MathF.Sqrt(1 - a))], original) * noise);
+        ArgumentNullException.ThrowIfNull(original);
+        ArgumentNullException.ThrowIfNull(noise);
+        ArgumentNullException.ThrowIfNull(timesteps);
+        NoiseLevel[] levels = [.. TensorMemory.ToArray<double>(timesteps.reshape(-1).to(ScalarType.Float64)).Select(LevelAt)];
+        long[] perImage = [levels.Length, .. Enumerable.Repeat(1L, (int)original.dim() - 1)];
+        return new NoiseFactors(Column(level => level.Signal), Column(level => level.Noise)).Sample(original, noise);
+
+        Tensor Column(Func<NoiseLevel, float> factor) => tensor([.. levels.Select(factor)], device: original.device).view(perImage);
     }
 
-    /// <summary>The configuration as diffusers writes it to <c>scheduler_config.json</c>.</summary>
+    /// <summary>Writes the configuration as diffusers has it in <c>scheduler_config.json</c>.</summary>
     public JsonObject ToConfig() => SchedulerConfig.Write(_options);
 
-    /// <summary>A scheduler from a configuration that diffusers has written.</summary>
+    /// <summary>Creates a scheduler from a configuration as diffusers has it.</summary>
     /// <param name="config">The content of a <c>scheduler_config.json</c>; absent members have the defaults of the class that it names.</param>
-    /// <param name="warn">Told of members that the class does not know.</param>
-    /// <exception cref="InvalidDataException">The class is not known, or a member has a value that is not; the message names it.</exception>
+    /// <param name="warn">Called for members that the class does not have.</param>
+    /// <exception cref="InvalidDataException">The class or the value of a member is not supported; the message names it.</exception>
     public static NoiseScheduler FromConfig(JsonObject config, Action<string>? warn = null)
     {
         ArgumentNullException.ThrowIfNull(config);
         return SchedulerConfig.Read(config, warn ?? (_ => { }));
     }
 
-    /// <summary>A scheduler of the same configuration, at its beginning.</summary>
+    /// <summary>Creates a scheduler of the same configuration, at its beginning.</summary>
     public NoiseScheduler Clone() => SchedulerKinds.Of(_options).Create(_options);
 
-    /// <summary>Releases what is remembered of earlier steps.</summary>
+    /// <summary>Releases the tensors of earlier steps.</summary>
     public void Dispose()
     {
         Forget();
@@ -139,21 +145,21 @@ public abstract class NoiseScheduler : IDisposable
     /// <summary>ᾱ by timestep.</summary>
     private protected float[] AlphasCumulative { get; }
 
-    /// <summary>How many steps were asked for.</summary>
+    /// <summary>The number of steps asked for.</summary>
     private protected int Steps => _steps ?? throw new InvalidOperationException($"No timesteps have been chosen: call {nameof(SetTimesteps)} first.");
 
     private protected bool HasTimesteps => _steps is not null;
 
-    /// <summary>How often a step asks the predictor.</summary>
+    /// <summary>Predictions per step.</summary>
     internal virtual int Order => 1;
 
-    /// <summary>Steps that were asked for.</summary>
+    /// <summary>The number of steps asked for.</summary>
     internal int StepCount => Steps;
 
-    /// <summary>Whether a step needs what others before it have computed on the way, so that samples between them cannot be changed.</summary>
+    /// <summary>Whether a step uses samples of the steps before it, so that samples between them cannot be changed.</summary>
     internal virtual bool HasOverlappingSteps => false;
 
-    /// <summary>Whether a step can be taken again from another sample: it remembers nothing.</summary>
+    /// <summary>Whether a step can be taken again from another sample: it depends on nothing else.</summary>
     internal virtual bool CanRepeatSteps => false;
 
     /// <summary>Adds the noise between two timesteps: q(x[t] | x[s]) for an earlier s (Lugmayr et al. 2022, eq. 6).</summary>
@@ -163,72 +169,77 @@ public abstract class NoiseScheduler : IDisposable
         return sample.Times(Math.Sqrt(kept)).Plus(noise, Math.Sqrt(1 - kept));
     }
 
-    /// <summary>Whether it has a use for what a predictor says of the variance in as many further channels.</summary>
+    /// <summary>Whether it uses a variance that the predictor outputs in as many further channels.</summary>
     internal virtual bool TakesVariance => false;
 
-    /// <summary>The highest timestep there can be.</summary>
+    /// <summary>The highest possible timestep.</summary>
     private protected virtual double Highest => TrainTimesteps - 1;
 
+    /// <summary>The timesteps of a number of steps.</summary>
     private protected abstract double[] Choose(int steps);
 
+    /// <inheritdoc cref="Step"/>
     private protected abstract SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise);
 
+    /// <summary>Sets the timesteps, and forgets earlier steps.</summary>
     private protected void Use(int steps, double[] timesteps)
     {
         Forget();
         (_steps, _timesteps) = (steps, timesteps);
     }
 
-    /// <summary>Timesteps of the user's own, from the noisiest.</summary>
+    /// <summary>Checks timesteps that the user gives.</summary>
     private protected void CheckTimesteps(IReadOnlyList<int> timesteps)
     {
         ArgumentNullException.ThrowIfNull(timesteps);
         if (timesteps.Count == 0 || timesteps[0] >= TrainTimesteps || timesteps[^1] < 0 || timesteps.Zip(timesteps.Skip(1)).Any(pair => pair.Second >= pair.First))
-            throw new ArgumentException($"The timesteps are [{string.Join(", ", timesteps.Take(10))}]; expected falling ones from {TrainTimesteps - 1} to 0.", nameof(timesteps));
+            throw new ArgumentException($"The timesteps are [{string.Join(", ", timesteps.Take(10))}]; expected falling timesteps from {TrainTimesteps - 1} to 0.", nameof(timesteps));
     }
 
+    /// <summary>Forgets earlier steps, and releases their tensors.</summary>
     private protected virtual void Forget()
     {
     }
 
-    /// <summary>Where a timestep is; of one that stands twice the second place, with which diffusers begins in the middle.</summary>
+    /// <summary>The steps of a sampler whose samples have images of full size beside the noise; <see langword="null"/>: samples have variance 1.</summary>
+    private protected virtual SigmaSteps? FullSizeSteps => null;
+
+    /// <summary>Image and noise of a sample at a timestep.</summary>
+    private protected virtual NoiseLevel LevelAt(double timestep) =>
+        FullSizeSteps is { } steps ? new NoiseLevel(1, steps[IndexOf(timestep)])
+        : timestep >= 0 && timestep < TrainTimesteps ? NoiseLevel.OfAlphaCumulative(AlphasCumulative[(int)timestep])
+        : throw new ArgumentException($"The timestep is {timestep}; expected 0 to {TrainTimesteps - 1}.", nameof(timestep));
+
+    /// <summary>The index of a timestep; of one that stands twice the second, with which diffusers begins in the middle.</summary>
     private protected int IndexOf(double timestep)
     {
         int first = Array.IndexOf(_timesteps, timestep);
         if (first < 0)
-            throw new ArgumentException($"The timestep {timestep} is none of those to take, {_timesteps[0]} to {_timesteps[^1]}.", nameof(timestep));
+            throw new ArgumentException($"The timestep {timestep} is not one of those to take, {_timesteps[0]} to {_timesteps[^1]}.", nameof(timestep));
         return first + 1 < _timesteps.Length && Array.IndexOf(_timesteps, timestep, first + 1) is > 0 and var second ? second : first;
     }
 
-    private protected static double[] Values(Tensor timesteps) => TensorMemory.ToArray<double>(timesteps.reshape(-1).to(ScalarType.Float64));
+    /// <summary>x₀, from a sample and the prediction from it.</summary>
+    private protected Tensor Image(Tensor sample, Tensor output, NoiseLevel level) => level.On(sample.device).Image(sample, output, PredictionType);
 
-    /// <summary>Numbers, one a row or one for all, that multiply rows.</summary>
-    private protected static Tensor Column(float[] values, Tensor like) =>
-        tensor(values, device: like.device).view([values.Length, .. Enumerable.Repeat(1L, (int)like.dim() - 1)]);
+    /// <summary>ε, from a sample and the prediction from it.</summary>
+    private protected Tensor Epsilon(Tensor sample, Tensor output, NoiseLevel level) => level.On(sample.device).Epsilon(sample, output, PredictionType);
 
-    /// <summary>x0, from what the predictor says where the sample is √ᾱ x0 + √(1 − ᾱ) ε.</summary>
-    private protected Tensor Image(Tensor sample, Tensor output, float signal, float noise) => PredictionType switch
+    /// <summary>x₀, from a sample with an image of full size and the prediction from the scaled sample.</summary>
+    private protected Tensor ImageBeside(float sigma, Tensor sample, Tensor output)
     {
-        PredictionType.Sample => output,
-        PredictionType.Velocity => sample.Times(signal).Plus(output, -noise),
-        _ => sample.Plus(output, -noise).Over(signal),
-    };
+        NoiseLevel level = NoiseLevel.OfSigma(sigma);
+        return Image(sample.Times(level.Signal), output, level);
+    }
 
-    /// <summary>ε, in the same way.</summary>
-    private protected Tensor Noise(Tensor sample, Tensor output, float signal, float noise) => PredictionType switch
-    {
-        PredictionType.Sample => sample.Plus(output, -signal).Over(noise),
-        PredictionType.Velocity => output.Times(signal).Plus(sample, noise),
-        _ => output,
-    };
-
-    private protected static Tensor Draw(Func<Tensor>? noise, Tensor like) => noise?.Invoke() ?? randn_like(like);
+    /// <summary>The noise of a step.</summary>
+    private protected static Tensor NoiseOf(Func<Tensor>? noise, Tensor like) => noise?.Invoke() ?? randn_like(like);
 
     /// <summary>A copy that outlives the step.</summary>
-    private protected static Tensor Remember(Tensor values) => values.detach().clone().DetachFromDisposeScope();
+    internal static Tensor Remember(Tensor values) => values.detach().clone().DetachFromDisposeScope();
 }
 
-/// <summary>What a step gives.</summary>
+/// <summary>The result of a step.</summary>
 /// <param name="Previous">The sample one step nearer to the image.</param>
-/// <param name="PredictedOriginal">What the image will be as far as the step can tell.</param>
+/// <param name="PredictedOriginal">The image as the step predicts it.</param>
 public readonly record struct SchedulerStep(Tensor Previous, Tensor PredictedOriginal);

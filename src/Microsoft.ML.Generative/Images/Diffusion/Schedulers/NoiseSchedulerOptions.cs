@@ -3,7 +3,10 @@ using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Schedulers;
 
-/// <summary>What the options of all samplers have in common, with diffusers' names.</summary>
+/// <summary>The settings that all samplers have, with diffusers' names.</summary>
+/// <remarks>
+/// Public since C# asks the base of a public record to be public, and so that these settings are documented once; no other options can be derived from it.
+/// </remarks>
 public abstract record NoiseSchedulerOptions
 {
     private protected NoiseSchedulerOptions(TimestepSpacing spacing)
@@ -11,11 +14,11 @@ public abstract record NoiseSchedulerOptions
         TimestepSpacing = spacing;
     }
 
-    /// <summary>The noise of the timesteps that the predictor was trained with.</summary>
+    /// <summary>The noise schedule that the predictor was trained with.</summary>
     [JsonIgnore]
     public NoiseScheduleOptions Schedule { get; init; } = new();
 
-    /// <summary>What the predictor tells. Default: <see cref="PredictionType.Epsilon"/>.</summary>
+    /// <summary>What the predictor predicts. Default: <see cref="PredictionType.Epsilon"/>.</summary>
     [JsonPropertyName("prediction_type")]
     public PredictionType PredictionType { get; init; } = PredictionType.Epsilon;
 

@@ -8,13 +8,13 @@ namespace Microsoft.ML.Generative.Schedulers;
 /// <summary>Options of <see cref="PndmScheduler"/>.</summary>
 public sealed record PndmSchedulerOptions : NoiseSchedulerOptions
 {
-    /// <summary>Makes the default options.</summary>
+    /// <summary>Initializes options with their defaults.</summary>
     public PndmSchedulerOptions()
         : base(TimestepSpacing.Leading)
     {
     }
 
-    /// <summary>Whether the steps of Runge and Kutta's kind at the beginning are left out. Default: false.</summary>
+    /// <summary>Whether the Runge-Kutta steps at the beginning are left out. Default: false.</summary>
     [JsonPropertyName("skip_prk_steps")]
     public bool SkipPrkSteps { get; init; }
 
@@ -46,8 +46,8 @@ public sealed class PndmScheduler : NoiseScheduler
     private Tensor? _sample;
     private int _counter;
 
-    /// <summary>Makes a scheduler.</summary>
-    /// <param name="options">Its options. Default: those of diffusers.</param>
+    /// <summary>Creates a scheduler.</summary>
+    /// <param name="options">Options. Default: those of diffusers.</param>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public PndmScheduler(PndmSchedulerOptions? options = null)
         : base(options ??= new PndmSchedulerOptions())
@@ -129,7 +129,7 @@ public sealed class PndmScheduler : NoiseScheduler
         float alpha = AlphasCumulative[timestep];
         float alphaPrevious = previous >= 0 ? AlphasCumulative[previous] : _options.SetAlphaToOne ? 1 : AlphasCumulative[0];
         float rest = 1 - alpha, restPrevious = 1 - alphaPrevious;
-        output = Noise(sample, output, MathF.Sqrt(alpha), MathF.Sqrt(rest));
+        output = Epsilon(sample, output, NoiseLevel.OfAlphaCumulative(alpha));
         float denominator = alpha * MathF.Sqrt(restPrevious) + MathF.Sqrt(alpha * rest * alphaPrevious);
         Tensor next = sample.Times(MathF.Sqrt(alphaPrevious / alpha)) - output.Times(alphaPrevious - alpha).Over(denominator);
         return new SchedulerStep(next, sample.Plus(output, -MathF.Sqrt(rest)).Over(MathF.Sqrt(alpha)));

@@ -22,7 +22,7 @@ internal sealed class ProbabilityFlowScheduler : NoiseScheduler
 {
     // Flow matching's first point: networks learn nothing of images without any noise.
     private const double LowestSigma = 1e-3;
-    private const double LowestSignal = 1e-6;
+    private const float LowestSignal = 1e-6f;
 
     private readonly ProbabilityFlowOptions _options;
     private FlowPoint[] _points = [];
@@ -38,9 +38,9 @@ internal sealed class ProbabilityFlowScheduler : NoiseScheduler
         int index = IndexOf(timestep);
         (FlowPoint from, FlowPoint to) = (_points[index], _points[index + 1]);
         (Tensor image, Tensor epsilon) = _options.IsFlowMatching
-            ? (sample.Plus(modelOutput, -from.Noise), sample.Plus(modelOutput, from.Signal))
-            : (Image(sample, modelOutput, (float)Math.Max(from.Signal, LowestSignal), (float)from.Noise), Noise(sample, modelOutput, (float)from.Signal, (float)from.Noise));
-        return new SchedulerStep(image.Times(to.Signal).Plus(epsilon, to.Noise), image);
+            ? (sample.Plus(modelOutput, -from.Level.Noise), sample.Plus(modelOutput, from.Level.Signal))
+            : (Image(sample, modelOutput, from.Level with { Signal = MathF.Max(from.Level.Signal, LowestSignal) }), Epsilon(sample, modelOutput, from.Level));
+        return new SchedulerStep(to.Level.On(sample.device).Sample(image, epsilon), image);
     }
 
     private protected override double Highest => _options.IsFlowMatching ? TrainTimesteps : base.Highest;
@@ -49,15 +49,15 @@ internal sealed class ProbabilityFlowScheduler : NoiseScheduler
     {
         IEnumerable<int> indices = Enumerable.Range(0, steps + 1);
         FlowPoint[] points = _options.IsFlowMatching
-            ? [.. indices.Select(i => LowestSigma + (1 - LowestSigma) * i / steps).Select(sigma => new FlowPoint(sigma * TrainTimesteps, 1 - sigma, sigma))]
+            ? [.. indices.Select(i => LowestSigma + (1 - LowestSigma) * i / steps).Select(sigma => new FlowPoint(sigma * TrainTimesteps, new NoiseLevel((float)(1 - sigma), (float)sigma)))]
             : [.. indices.Select(i => (int)Math.Round((TrainTimesteps - 1.0) * i / steps)).Distinct()
-                .Select(t => new FlowPoint(t, Math.Sqrt(AlphasCumulative[t]), Math.Sqrt(1 - AlphasCumulative[t])))];
+                .Select(t => new FlowPoint(t, NoiseLevel.OfAlphaCumulative(AlphasCumulative[t])))];
         if (!_options.IsInverse)
             Array.Reverse(points);
         _points = points;
         return [.. points[..^1].Select(point => point.Time)];
     }
 
-    /// <summary>A time of the process, and the factors of image and noise in its samples.</summary>
-    private readonly record struct FlowPoint(double Time, double Signal, double Noise);
+    /// <summary>A time of the process, and what its samples are made of.</summary>
+    private readonly record struct FlowPoint(double Time, NoiseLevel Level);
 }

@@ -53,7 +53,7 @@ internal static class SchedulerConfig
             else if (kind.HasMember(key))
                 Add(own, key, value);
             else
-                warn($"The scheduler's configuration has the member {Quoted.Text(key)}, which {name} does not know; it plays no part.");
+                warn($"The scheduler's configuration has the member {Quoted.Text(key)}, which {name} does not have; it is ignored.");
         }
 
         try
@@ -82,7 +82,7 @@ internal static class SchedulerConfig
         // What only matters together with a member that is refused may be anything.
         bool isAny = known is null && key is "flow_shift" or "time_shift_type" or "base_shift" or "max_shift" or "base_image_seq_len" or "max_image_seq_len";
         if (value is not null && !isAny && !JsonNode.DeepEquals(value, known))
-            throw new InvalidDataException($"The scheduler's '{key}' is {Quoted.Text(value.ToJsonString())}; known is {known?.ToJsonString() ?? "null"}.");
+            throw new InvalidDataException($"The scheduler's '{key}' is {Quoted.Text(value.ToJsonString())}; supported value: {known?.ToJsonString() ?? "null"}.");
     }
 
     private static JsonSerializerOptions CreateJson()

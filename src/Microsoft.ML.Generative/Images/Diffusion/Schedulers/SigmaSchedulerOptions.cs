@@ -2,7 +2,8 @@ using System.Text.Json.Serialization;
 
 namespace Microsoft.ML.Generative.Schedulers;
 
-/// <summary>What the options of samplers have in common whose steps can be spaced by the noise itself.</summary>
+/// <summary>The settings of samplers whose steps can be spaced by the noise itself.</summary>
+/// <inheritdoc cref="NoiseSchedulerOptions" path="/remarks"/>
 public abstract record SigmaSchedulerOptions : NoiseSchedulerOptions
 {
     private protected SigmaSchedulerOptions()
@@ -10,11 +11,11 @@ public abstract record SigmaSchedulerOptions : NoiseSchedulerOptions
     {
     }
 
-    /// <summary>Steps that are short where there is little noise (Karras et al. 2022, eq. 5), in place of even ones. Default: false.</summary>
+    /// <summary>Whether steps are shorter where there is less noise (Karras et al. 2022, eq. 5). Default: false, they are even.</summary>
     [JsonPropertyName("use_karras_sigmas")]
     public bool UseKarrasSigmas { get; init; }
 
-    /// <summary>Steps that are even in the logarithm of the noise. Default: false.</summary>
+    /// <summary>Whether steps are even in the logarithm of the noise. Default: false.</summary>
     [JsonPropertyName("use_exponential_sigmas")]
     public bool UseExponentialSigmas { get; init; }
 

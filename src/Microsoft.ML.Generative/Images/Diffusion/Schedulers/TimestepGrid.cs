@@ -2,7 +2,7 @@ using Microsoft.ML.Generative.Schedulers;
 
 namespace Microsoft.ML.Generative.Images.Diffusion.Schedulers;
 
-/// <summary>Which timesteps a sampler takes (Lin et al. 2023, table 2), in the order and with the rounding of diffusers.</summary>
+/// <summary>The timesteps that a sampler takes (Lin et al. 2023, table 2), in the order and with the rounding of diffusers.</summary>
 internal static class TimestepGrid
 {
     /// <summary>From the noisiest: whole numbers.</summary>
@@ -25,7 +25,7 @@ internal static class TimestepGrid
         _ => Trailing(trainTimesteps, lastTimestep, steps),
     };
 
-    /// <summary>Numbers from one to another, both included.</summary>
+    /// <summary>Even values from one to another, both included.</summary>
     public static double[] Linspace(double start, double end, int count) =>
         count == 1 ? [start] : [.. Enumerable.Range(0, count).Select(i => i == count - 1 ? end : start + i * ((end - start) / (count - 1)))];
 

@@ -9,7 +9,7 @@ namespace Microsoft.ML.Generative.Schedulers;
 /// <summary>B(h) of <see cref="UniPcScheduler"/>.</summary>
 public enum UniPcSolverType
 {
-    /// <summary>h: for drawing without guidance.</summary>
+    /// <summary>h: for generation without guidance.</summary>
     [JsonStringEnumMemberName("bh1")]
     Bh1,
 
@@ -45,71 +45,77 @@ public sealed record UniPcSchedulerOptions : MultistepSchedulerOptions
 
 /// <summary>
 /// UniPC (Zhao, Bai, Rao, Zhou, Lu 2023, <see href="https://arxiv.org/abs/2302.04867"/>, algorithms 5 to 8): each prediction first corrects the step before and then
-/// predicts the next; good from 10 steps.
+/// takes the next; good from 10 steps.
 /// </summary>
-public sealed class UniPcScheduler : MultistepNoiseScheduler
+public sealed class UniPcScheduler : NoiseScheduler
 {
     private readonly UniPcSchedulerOptions _options;
+    private readonly SigmaSteps _steps;
+    private readonly SolverHistory _history;
     private Tensor? _lastSample;
     private int _lastOrder;
 
-    /// <summary>Makes a scheduler.</summary>
-    /// <param name="options">Its options. Default: those of diffusers.</param>
+    /// <summary>Creates a scheduler.</summary>
+    /// <param name="options">Options. Default: those of diffusers.</param>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public UniPcScheduler(UniPcSchedulerOptions? options = null)
         : base(options ??= new UniPcSchedulerOptions())
     {
         _options = options;
+        _steps = new SigmaSteps(AlphasCumulative, options.Schedule);
+        _history = new SolverHistory(options.SolverOrder);
     }
 
     private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
     {
-        int index = Index(timestep);
-        SolverPoint here = PointAt(index);
-        Tensor image = Threshold(Image(sample, modelOutput, here.Alpha, here.Sigma));
-        Tensor output = _options.PredictX0 ? image : Noise(sample, modelOutput, here.Alpha, here.Sigma);
+        int index = _steps.Current(IndexOf(timestep));
+        NoiseLevel here = LevelOf(index);
+        Tensor image = _options.Threshold(Image(sample, modelOutput, here));
+        Tensor output = _options.PredictX0 ? image : Epsilon(sample, modelOutput, here);
         if (_lastSample is not null && index > 0 && !_options.DisableCorrector.Contains(index - 1))
             sample = Solve(_lastSample, _lastOrder, index - 1, output);
 
-        if (PointAt(index + 1).Lambda == here.Lambda)
+        if (LevelOf(index + 1).Lambda == here.Lambda)
         {
-            // The step before has been corrected.
+            // Rounding has made the timestep the same as the next: there is nothing to integrate, and the step before has been corrected.
             _lastSample?.Dispose();
             _lastSample = null;
-            return StandStill(sample, image);
+            _steps.MoveNext();
+            return new SchedulerStep(sample.alias(), image);
         }
 
-        Push(output, here);
+        _history.Add(output, here.Lambda);
         int order = _options.LowerOrderFinal ? Math.Min(_options.SolverOrder, Timesteps.Count - index) : _options.SolverOrder;
-        _lastOrder = Math.Min(order, Warmup + 1);
+        _lastOrder = Math.Min(order, _history.Steps + 1);
         Tensor kept = Remember(sample);
         _lastSample?.Dispose();
         _lastSample = kept;
         Tensor next = Solve(sample, _lastOrder, index, newest: null);
-        CountStep();
+        _steps.MoveNext();
+        _history.CountStep();
         return new SchedulerStep(next, image);
     }
 
-    /// <summary>One step from a place, by what has been said there and before; and by what has been said at its end, where it is corrected.</summary>
+    /// <summary>Takes one step by the predictions at its start and before; and by that at its end, where it is corrected.</summary>
     private Tensor Solve(Tensor sample, int order, int index, Tensor? newest)
     {
-        SolverPoint from = PointAt(index), to = PointAt(index + 1);
+        NoiseLevel from = LevelOf(index), to = LevelOf(index + 1);
         float h = to.Lambda - from.Lambda, hh = _options.PredictX0 ? -h : h;
-        Tensor here = Outputs[^1].Values;
+        Tensor here = _history[^1].Values;
         List<float> ratios = [];
         List<Tensor> differences = [];
         for (int i = 1; i < order; i++)
         {
-            float ratio = (Outputs[^(i + 1)].Lambda - from.Lambda) / h;
+            float ratio = (_history[^(i + 1)].Lambda - from.Lambda) / h;
             ratios.Add(ratio);
-            differences.Add((Outputs[^(i + 1)].Values - here).Over(ratio));
+            differences.Add((_history[^(i + 1)].Values - here).Over(ratio));
         }
 
         ratios.Add(1);
         float phi = ExpM1(hh), b = _options.SolverType == UniPcSolverType.Bh1 ? hh : phi;
         float[] weights = newest is null ? Predictor(order, ratios, hh, b) : order == 1 ? [0.5f] : Weights(order, ratios, hh, b);
-        float scale = _options.PredictX0 ? to.Alpha : to.Sigma;
-        Tensor next = sample.Times(_options.PredictX0 ? to.Sigma / from.Sigma : to.Alpha / from.Alpha).Plus(here, -scale * phi);
+        float scale = _options.PredictX0 ? to.Signal : to.Noise;
+        Tensor next = sample.Times(_options.PredictX0 ? to.Noise / from.Noise : to.Signal / from.Signal).Plus(here, -scale * phi);
         for (int i = 0; i < differences.Count; i++)
             next = next.Plus(differences[i], -scale * b * weights[i]);
         return newest is null ? next : next.Plus(newest - here, -scale * b * weights[^1]);
@@ -159,15 +165,23 @@ public sealed class UniPcScheduler : MultistepNoiseScheduler
 
     private static float ExpM1(float x) => MathF.Abs(x) < 0.01f ? (float)(x * (1 + x / 2.0 * (1 + x / 3.0 * (1 + x / 4.0)))) : (float)(Math.Exp(x) - 1);
 
+    private NoiseLevel LevelOf(int step) => NoiseLevel.OfSigma(_steps[step]);
+
+    private protected override NoiseLevel LevelAt(double timestep) => LevelOf(IndexOf(timestep));
+
     private protected override double[] Choose(int steps)
     {
         double[] even = TimestepGrid.WithoutLast(TrainTimesteps, TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
-        return Space(even, t => _options.UseKarrasSigmas ? Math.Round(t, MidpointRounding.ToEven) : Math.Truncate(t));
+        (double[] timesteps, double[] sigmas) = _steps.Space(
+            even, _options, _steps.Table.Highest, _steps.Table.Lowest, t => _options.UseKarrasSigmas ? Math.Round(t, MidpointRounding.ToEven) : Math.Truncate(t));
+        _steps.Set(sigmas, _options.LastSigma(_steps.Table));
+        return timesteps;
     }
 
     private protected override void Forget()
     {
-        base.Forget();
+        _steps.Restart();
+        _history.Clear();
         _lastSample?.Dispose();
         (_lastSample, _lastOrder) = (null, 0);
     }

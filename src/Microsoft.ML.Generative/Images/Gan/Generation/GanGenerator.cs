@@ -1,5 +1,5 @@
 using Microsoft.ML.Generative.Common;
-using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Images.Gan.Networks;
 using Microsoft.ML.Generative.Runtime;
@@ -15,11 +15,10 @@ namespace Microsoft.ML.Generative.Images.Gan.Generation;
 /// <param name="device">Where it is.</param>
 internal sealed class GanGenerator(IHost host, GanDefinition definition, GeneratorNetwork network, torch.Device device)
 {
+    private readonly ConditionSet _conditions = definition.Conditions;
     private readonly ValueRange _range = definition.Architecture.Row.Image is null ? ValueRange.Finite : ValueRange.Unit;
 
     private int LatentSize => definition.Architecture.LatentSize;
-
-    private int LabelCount => definition.Architecture.LabelCount;
 
     /// <inheritdoc cref="GanTransformer.Generate"/>
     public MemoryDataView Generate(int count, GanGenerateOptions? options)
@@ -27,14 +26,12 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         options ??= new GanGenerateOptions();
         options.Validate();
-        if (options.Labels is { } some && some.Count != count)
-            throw new ArgumentException($"{some.Count} labels were given for {count} rows.", nameof(options));
-        LabelCounts.Check([.. options.Labels ?? [], .. options.Label is { } one ? [one] : Array.Empty<int>()], LabelCount, isNeeded: count > 0, nameof(options));
+        _conditions.Check(options.Conditions, count, nameof(options));
 
         long seed = SeedSequence.Choose(host, options.Seed);
         return Rows(count, options.BatchSize, (start, rows) => Generate(
             LatentSamples.Of(SeedSequence.DeriveMany(seed, start, rows), LatentSize, options.Truncation),
-            LabelsOf([.. Enumerable.Range(start, rows).Select(i => options.Labels?[i] ?? options.Label ?? 0)])), options.CancellationToken);
+            _conditions.Encode(options.Conditions, start, rows, device)), options.CancellationToken);
     }
 
     /// <inheritdoc cref="GanTransformer.SampleLatent"/>
@@ -49,10 +46,11 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
     public float[] Decode(ReadOnlySpan<float> latent, int? label)
     {
         RowChecks.HasSize(latent, LatentSize, nameof(latent));
-        LabelCounts.Check(label, LabelCount, nameof(label));
+        var request = new ConditionRequest(label);
+        _conditions.Check(request, 1, nameof(label));
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        return TensorMemory.ToArray<float>(Generate(torch.tensor(latent.ToArray(), [1, LatentSize]), LabelsOf([label ?? 0])));
+        return TensorMemory.ToArray<float>(Generate(torch.tensor(latent.ToArray(), [1, LatentSize]), _conditions.Encode(request, 0, 1, device)));
     }
 
     /// <inheritdoc cref="GanTransformer.Interpolate"/>
@@ -61,12 +59,13 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
         RowChecks.HasSize(from, LatentSize, nameof(from));
         RowChecks.HasSize(to, LatentSize, nameof(to));
-        LabelCounts.Check(label, LabelCount, nameof(label));
+        var request = new ConditionRequest(label);
+        _conditions.Check(request, 1, nameof(label));
         float[] first = from.ToArray(), last = to.ToArray();
         return Rows(count, batchSize: null, (start, rows) =>
         {
             torch.Tensor a = torch.tensor(first, [1, LatentSize]), b = torch.tensor(last, [1, LatentSize]);
-            return Generate(SphericalInterpolation.Points(a, b, start, rows, count), LabelsOf([.. Enumerable.Repeat(label ?? 0, rows)]));
+            return Generate(SphericalInterpolation.Points(a, b, start, rows, count), _conditions.Encode(request, start, rows, device));
         });
     }
 
@@ -77,12 +76,13 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
         options.Validate();
         RowChecks.HasSize(row, definition.Architecture.Row.Size, nameof(row));
         RowChecks.IsWithin(row, _range, nameof(row));
-        LabelCounts.Check(options.Label, LabelCount, nameof(options));
+        var request = new ConditionRequest(options.Label);
+        _conditions.Check(request, 1, nameof(options));
 
         long seed = SeedSequence.Choose(host, options.Seed);
         using DisposeScope scope = torch.NewDisposeScope();
         torch.Tensor target = torch.tensor(row.ToArray(), [1, .. definition.Architecture.Row.Dimensions], device: device);
-        var projection = new LatentProjection(network, definition.Architecture.Row.Image is null ? target : PixelScale.Signed(target), LabelsOf([options.Label ?? 0]));
+        var projection = new LatentProjection(network, definition.Architecture.Row.Image is null ? target : PixelScale.Signed(target), _conditions.Encode(request, 0, 1, device).Labels);
         torch.Tensor z = projection.Nearest(LatentSamples.Of(SeedSequence.DeriveMany(seed, 0, options.Starts), LatentSize, bound: null).to(device));
         projection.Improve(z, options, () =>
         {
@@ -94,17 +94,15 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
 
     /// <summary>Generates the rows of some z.</summary>
     /// <param name="z">[batch, latent], on any device.</param>
-    /// <param name="labels">[batch], for a model with labels.</param>
+    /// <param name="conditions">The rows' conditions.</param>
     /// <returns>[batch, ..row shape]; images in 0..1.</returns>
-    public torch.Tensor Generate(torch.Tensor z, torch.Tensor? labels)
+    public torch.Tensor Generate(torch.Tensor z, ConditionValues conditions)
     {
-        torch.Tensor rows = network.Forward(z.to(device), labels);
+        torch.Tensor rows = network.Forward(z.to(device), conditions.Labels);
         return definition.Architecture.Row.Image is null ? rows : PixelScale.Unsigned(rows);
     }
 
     private MemoryDataView Rows(int count, int? batchSize, Func<int, int, torch.Tensor> generate, CancellationToken cancellation = default) => new(
         host, GanTransformer.GeneratedColumnName, definition.Architecture.Row.Type,
         RowGeneration.Compute(host, count, definition.Architecture.Row.Size, batchSize ?? definition.Defaults.TransformBatchSize, generate, cancellation));
-
-    private torch.Tensor? LabelsOf(int[] labels) => LabelCount == 0 ? null : torch.tensor([.. labels.Select(label => (long)label)], device: device);
 }

@@ -3,7 +3,10 @@ using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
+using Conv2d = Microsoft.ML.Generative.Layers.Conv2d;
+using ConvTranspose2d = Microsoft.ML.Generative.Layers.ConvTranspose2d;
 using F = TorchSharp.torch.nn.functional;
+using Linear = Microsoft.ML.Generative.Layers.Linear;
 
 namespace Microsoft.ML.Generative.Images.Gan.Networks;
 
@@ -12,10 +15,10 @@ namespace Microsoft.ML.Generative.Images.Gan.Networks;
 /// </summary>
 internal sealed class DcganGenerator : GeneratorNetwork
 {
-    private readonly nn.Module<Tensor, Tensor>? labels;
-    private readonly nn.Module<Tensor, Tensor> projection;
+    private readonly Linear? labels;
+    private readonly Linear projection;
     private readonly ModuleList<BatchNormalization> norms;
-    private readonly ModuleList<nn.Module<Tensor, Tensor>> layers;
+    private readonly ModuleList<ConvTranspose2d> layers;
 
     private readonly GanArchitecture _architecture;
     private readonly HalvedMaps _maps;
@@ -27,10 +30,10 @@ internal sealed class DcganGenerator : GeneratorNetwork
         _maps = HalvedMaps.Of(architecture.Row.Image!.Value, GanNetworkKind.Dcgan);
         int[] channels = Channels(architecture);
         labels = GanLayers.Embedding(architecture);
-        projection = GanLayers.Initialized(Layer.Linear(architecture.LatentInputs, (long)channels[0] * _maps.Height * _maps.Width, hasBias: false));
+        projection = GanLayers.Initialized(new Linear(architecture.LatentInputs, (long)channels[0] * _maps.Height * _maps.Width, hasBias: false));
         norms = [.. channels[..^1].Select(c => new BatchNormalization(c, architecture.NormCondition, GanLayers.InitialDeviation))];
-        layers = [.. channels.Zip(channels.Skip(1)).Select((c, i) => (nn.Module<Tensor, Tensor>)GanLayers.Initialized(
-            Layer.ConvTranspose2d(c.First, c.Second, 4, stride: 2, padding: 1, hasBias: i == _maps.Levels - 1)))];
+        layers = [.. channels.Zip(channels.Skip(1)).Select((c, i) => GanLayers.Initialized(
+            new ConvTranspose2d(c.First, c.Second, 4, stride: 2, padding: 1, hasBias: i == _maps.Levels - 1)))];
         RegisterComponents();
     }
 
@@ -54,10 +57,10 @@ internal sealed class DcganGenerator : GeneratorNetwork
 /// <summary>The discriminator of Radford et al. 2015: convolutions halve the image, with leaky ReLU between them.</summary>
 internal sealed class DcganDiscriminator : DiscriminatorNetwork
 {
-    private readonly ModuleList<nn.Module<Tensor, Tensor>> layers;
+    private readonly ModuleList<Conv2d> layers;
     private readonly ModuleList<BatchNormalization> norms;
-    private readonly nn.Module<Tensor, Tensor> score;
-    private readonly nn.Module<Tensor, Tensor>? labels;
+    private readonly Linear score;
+    private readonly Linear? labels;
 
     private readonly DiscriminatorArchitecture _architecture;
 
@@ -71,12 +74,12 @@ internal sealed class DcganDiscriminator : DiscriminatorNetwork
         int[] channels = [shape.Channels + (architecture.ConcatenatesLabels ? 1 : 0), .. Enumerable.Range(1, maps.Levels).Select(level => HalvedMaps.Channels(architecture.Generator.BaseChannels, level))];
         // The first layer has no batch normalization, so that it sees the image as it is.
         layers = [.. channels.Zip(channels.Skip(1)).Select((c, i) => GanLayers.OfDiscriminator(architecture, GanLayers.Initialized(
-            Layer.Conv2d(c.First, c.Second, 4, stride: 2, padding: 1, hasBias: !hasNorms || i == 0))))];
+            new Conv2d(c.First, c.Second, 4, stride: 2, padding: 1, hasBias: !hasNorms || i == 0))))];
         norms = [.. hasNorms ? channels[2..].Select(c => new BatchNormalization(c, 0, GanLayers.InitialDeviation)) : []];
         long places = maps.Height * maps.Width, features = checked(channels[^1] * places);
-        score = GanLayers.OfDiscriminator(architecture, GanLayers.Initialized(Layer.Linear(features + (architecture.SeesStandardDeviation ? places : 0), 1)));
+        score = GanLayers.OfDiscriminator(architecture, GanLayers.Initialized(new Linear(features + (architecture.SeesStandardDeviation ? places : 0), 1)));
         if (architecture.LabelCount > 0)
-            labels = GanLayers.OfDiscriminator(architecture, GanLayers.Initialized(Layer.Linear(architecture.LabelCount, architecture.ConcatenatesLabels ? shape.Height * shape.Width : features, hasBias: false)));
+            labels = GanLayers.OfDiscriminator(architecture, GanLayers.Initialized(new Linear(architecture.LabelCount, architecture.ConcatenatesLabels ? shape.Height * shape.Width : features, hasBias: false)));
         RegisterComponents();
     }
 

@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Layers.Weights;
 using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -54,7 +55,8 @@ internal static class GanLayers
     public const double ReluGain = 1.4142135623730951;
 
     /// <summary>A layer with the initial weights of Radford et al. 2015: normal, biases 0.</summary>
-    public static Layer.Product Initialized(Layer.Product layer)
+    public static TLayer Initialized<TLayer>(TLayer layer)
+        where TLayer : WeightedLayer
     {
         foreach (var (name, parameter) in layer.named_parameters())
         {
@@ -68,7 +70,8 @@ internal static class GanLayers
     }
 
     /// <summary>A layer with the initial weights of Miyato et al. 2018 (Glorot, Bengio 2010): uniform, biases 0.</summary>
-    public static Layer.Product Xavier(Layer.Product layer, double gain = 1)
+    public static TLayer Xavier<TLayer>(TLayer layer, double gain = 1)
+        where TLayer : WeightedLayer
     {
         foreach (var (name, parameter) in layer.named_parameters())
         {
@@ -82,20 +85,25 @@ internal static class GanLayers
     }
 
     /// <summary>A discriminator's layer, spectrally normalized if its architecture says so.</summary>
-    public static nn.Module<Tensor, Tensor> OfDiscriminator(DiscriminatorArchitecture architecture, Layer.Product layer) =>
-        architecture.Normalization == GanNormalization.Spectral ? new SpectralNormalization(layer) : layer;
+    public static TLayer OfDiscriminator<TLayer>(DiscriminatorArchitecture architecture, TLayer layer)
+        where TLayer : WeightedLayer
+    {
+        if (architecture.Normalization == GanNormalization.Spectral)
+            SpectralWeight.Normalize(layer);
+        return layer;
+    }
 
     public static Tensor OneHot(Tensor labels, int classCount) => F.one_hot(labels, classCount).to(ScalarType.Float32);
 
     /// <summary>A generator's table of classes, or <see langword="null"/> if it has none.</summary>
-    public static Layer.Product? Embedding(GanArchitecture architecture)
+    public static Linear? Embedding(GanArchitecture architecture)
     {
         if (architecture.LabelCount == 0)
             return null;
-        Layer.Product table = Layer.Linear(architecture.LabelCount, architecture.LabelEmbeddingSize, hasBias: false);
+        Linear table = new Linear(architecture.LabelCount, architecture.LabelEmbeddingSize, hasBias: false);
         // Beside z an embedding is as long as one value of z: what weighs more is learned first, and z left out.
         bool isBesideLatent = architecture.Conditioning == GanGeneratorConditioning.Concatenation;
-        nn.init.normal_(table.Weight, 0, isBesideLatent ? 1 / Math.Sqrt(architecture.LabelEmbeddingSize) : 1);
+        nn.init.normal_(table.Weight.Dense(), 0, isBesideLatent ? 1 / Math.Sqrt(architecture.LabelEmbeddingSize) : 1);
         return table;
     }
 

@@ -3,14 +3,15 @@ using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
+using Linear = Microsoft.ML.Generative.Layers.Linear;
 
 namespace Microsoft.ML.Generative.Images.Gan.Networks;
 
 /// <summary>A generator of fully connected layers; its values are in −1..1 for images, without bounds for other rows.</summary>
 internal sealed class MlpGenerator : GeneratorNetwork
 {
-    private readonly nn.Module<Tensor, Tensor>? labels;
-    private readonly ModuleList<nn.Module<Tensor, Tensor>> layers;
+    private readonly Linear? labels;
+    private readonly ModuleList<Linear> layers;
 
     private readonly GanArchitecture _architecture;
 
@@ -19,7 +20,7 @@ internal sealed class MlpGenerator : GeneratorNetwork
     {
         _architecture = architecture;
         labels = GanLayers.Embedding(architecture);
-        layers = [.. Sizes(architecture).Select(s => (nn.Module<Tensor, Tensor>)Layer.Linear(s.Inputs, s.Outputs))];
+        layers = [.. Sizes(architecture).Select(s => new Linear(s.Inputs, s.Outputs))];
         RegisterComponents();
     }
 
@@ -42,9 +43,9 @@ internal sealed class MlpGenerator : GeneratorNetwork
 /// <summary>A discriminator of fully connected layers.</summary>
 internal sealed class MlpDiscriminator : DiscriminatorNetwork
 {
-    private readonly ModuleList<nn.Module<Tensor, Tensor>> layers;
-    private readonly nn.Module<Tensor, Tensor> score;
-    private readonly nn.Module<Tensor, Tensor>? labels;
+    private readonly ModuleList<Linear> layers;
+    private readonly Linear score;
+    private readonly Linear? labels;
 
     private readonly DiscriminatorArchitecture _architecture;
 
@@ -53,10 +54,10 @@ internal sealed class MlpDiscriminator : DiscriminatorNetwork
     {
         _architecture = architecture;
         long[] sizes = [architecture.Generator.Row.Size + (architecture.ConcatenatesLabels ? architecture.Generator.LabelEmbeddingSize : 0), .. architecture.Generator.HiddenSizes];
-        layers = [.. sizes.Zip(sizes.Skip(1)).Select(s => GanLayers.OfDiscriminator(architecture, Layer.Linear(s.First, s.Second)))];
-        score = GanLayers.OfDiscriminator(architecture, Layer.Linear(sizes[^1] + (architecture.SeesStandardDeviation ? 1 : 0), 1));
+        layers = [.. sizes.Zip(sizes.Skip(1)).Select(s => GanLayers.OfDiscriminator(architecture, new Linear(s.First, s.Second)))];
+        score = GanLayers.OfDiscriminator(architecture, new Linear(sizes[^1] + (architecture.SeesStandardDeviation ? 1 : 0), 1));
         if (architecture.LabelCount > 0)
-            labels = GanLayers.OfDiscriminator(architecture, Layer.Linear(architecture.LabelCount, architecture.ConcatenatesLabels ? architecture.Generator.LabelEmbeddingSize : sizes[^1], hasBias: false));
+            labels = GanLayers.OfDiscriminator(architecture, new Linear(architecture.LabelCount, architecture.ConcatenatesLabels ? architecture.Generator.LabelEmbeddingSize : sizes[^1], hasBias: false));
         RegisterComponents();
     }
 
@@ -66,7 +67,7 @@ internal sealed class MlpDiscriminator : DiscriminatorNetwork
         Tensor x = rows.flatten(1);
         if (_architecture.ConcatenatesLabels)
             x = cat([x, embedded!.AsFloat32()], 1);
-        foreach (nn.Module<Tensor, Tensor> layer in layers)
+        foreach (Linear layer in layers)
             x = F.leaky_relu(layer.call(x), LeakySlope);
         Tensor result = score.call(_architecture.SeesStandardDeviation ? WithDeviation(x) : x).squeeze(1).AsFloat32();
         return embedded is null || _architecture.ConcatenatesLabels ? result : result.Plus((x * embedded).sum([1]).AsFloat32());

@@ -1,22 +1,27 @@
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
+using Conv2d = Microsoft.ML.Generative.Layers.Conv2d;
 using F = TorchSharp.torch.nn.functional;
+using Linear = Microsoft.ML.Generative.Layers.Linear;
 
 namespace Microsoft.ML.Generative.Images.Gan.Networks;
 
 /// <summary>
 /// The residual generator of Miyato et al. 2018, appendix B.4: z is projected to small maps, which residual blocks double.
 /// </summary>
-internal sealed class ResidualGenerator : GeneratorNetwork
+internal sealed class ResidualGenerator : GeneratorNetwork, IFormerNames
 {
-    private readonly nn.Module<Tensor, Tensor>? labels;
-    private readonly nn.Module<Tensor, Tensor> projection;
+    private static readonly Dictionary<string, string> _formerNames = new() { ["picture"] = nameof(output) };
+
+    private readonly Linear? labels;
+    private readonly Linear projection;
     private readonly ModuleList<DoublingBlock> blocks;
     private readonly BatchNormalization norm;
-    private readonly nn.Module<Tensor, Tensor> image;
+    private readonly Conv2d output;
 
     private readonly GanArchitecture _architecture;
     private readonly HalvedMaps _maps;
@@ -28,12 +33,14 @@ internal sealed class ResidualGenerator : GeneratorNetwork
         _maps = HalvedMaps.Of(architecture.Row.Image!.Value, GanNetworkKind.Residual);
         int[] channels = Channels(architecture);
         labels = GanLayers.Embedding(architecture);
-        projection = GanLayers.Xavier(Layer.Linear(architecture.LatentInputs, (long)channels[0] * _maps.Height * _maps.Width));
+        projection = GanLayers.Xavier(new Linear(architecture.LatentInputs, (long)channels[0] * _maps.Height * _maps.Width));
         blocks = [.. channels.Zip(channels.Skip(1)).Select(c => new DoublingBlock(c.First, c.Second, architecture.NormCondition))];
         norm = new BatchNormalization(channels[^1], architecture.NormCondition);
-        image = GanLayers.Xavier(Layer.Conv2d(channels[^1], architecture.Row.Image!.Value.Channels, 3, padding: 1));
+        output = GanLayers.Xavier(new Conv2d(channels[^1], architecture.Row.Image!.Value.Channels, 3, padding: 1));
         RegisterComponents();
     }
+
+    public IReadOnlyDictionary<string, string> FormerNames => _formerNames;
 
     public override Tensor Forward(Tensor z, Tensor? classes)
     {
@@ -41,7 +48,7 @@ internal sealed class ResidualGenerator : GeneratorNetwork
         Tensor x = projection.call(GanLayers.BesideLatent(_architecture, z, condition)).view(z.size(0), -1, _maps.Height, _maps.Width);
         foreach (DoublingBlock block in blocks)
             x = block.Forward(x, condition);
-        return image.call(F.relu(norm.Forward(x, condition))).AsFloat32().tanh();
+        return output.call(F.relu(norm.Forward(x, condition))).AsFloat32().tanh();
     }
 
     // From the smallest maps to those of the image's size.
@@ -59,8 +66,8 @@ internal sealed class ResidualGenerator : GeneratorNetwork
 internal sealed class ResidualDiscriminator : DiscriminatorNetwork
 {
     private readonly ModuleList<HalvingBlock> blocks;
-    private readonly nn.Module<Tensor, Tensor> score;
-    private readonly nn.Module<Tensor, Tensor>? labels;
+    private readonly Linear score;
+    private readonly Linear? labels;
 
     private readonly DiscriminatorArchitecture _architecture;
 
@@ -72,9 +79,9 @@ internal sealed class ResidualDiscriminator : DiscriminatorNetwork
         int levels = HalvedMaps.Of(shape, GanNetworkKind.Residual).Levels;
         int[] channels = [shape.Channels + (architecture.ConcatenatesLabels ? 1 : 0), .. Enumerable.Range(1, levels + 1).Select(level => HalvedMaps.Channels(architecture.Generator.BaseChannels, level))];
         blocks = [.. channels.Zip(channels.Skip(1)).Select((c, i) => new HalvingBlock(architecture, c.First, c.Second, isFirst: i == 0, halves: i < levels))];
-        score = GanLayers.OfDiscriminator(architecture, GanLayers.Xavier(Layer.Linear(channels[^1] + (architecture.SeesStandardDeviation ? 1 : 0), 1)));
+        score = GanLayers.OfDiscriminator(architecture, GanLayers.Xavier(new Linear(channels[^1] + (architecture.SeesStandardDeviation ? 1 : 0), 1)));
         if (architecture.LabelCount > 0)
-            labels = GanLayers.OfDiscriminator(architecture, Layer.Linear(architecture.LabelCount, architecture.ConcatenatesLabels ? shape.Height * shape.Width : channels[^1], hasBias: false));
+            labels = GanLayers.OfDiscriminator(architecture, new Linear(architecture.LabelCount, architecture.ConcatenatesLabels ? shape.Height * shape.Width : channels[^1], hasBias: false));
         RegisterComponents();
     }
 
@@ -94,19 +101,19 @@ internal sealed class ResidualDiscriminator : DiscriminatorNetwork
 internal sealed class DoublingBlock : nn.Module
 {
     private readonly BatchNormalization norm1;
-    private readonly nn.Module<Tensor, Tensor> conv1;
+    private readonly UpsamplingConv2d conv1;
     private readonly BatchNormalization norm2;
-    private readonly nn.Module<Tensor, Tensor> conv2;
-    private readonly nn.Module<Tensor, Tensor> shortcut;
+    private readonly Conv2d conv2;
+    private readonly Conv2d shortcut;
 
     public DoublingBlock(int inputs, int outputs, int conditionSize)
         : base(nameof(DoublingBlock))
     {
         norm1 = new BatchNormalization(inputs, conditionSize);
-        conv1 = GanLayers.Xavier(Layer.UpsamplingConv2d(inputs, outputs), GanLayers.ReluGain);
+        conv1 = GanLayers.Xavier(new UpsamplingConv2d(inputs, outputs), GanLayers.ReluGain);
         norm2 = new BatchNormalization(outputs, conditionSize);
-        conv2 = GanLayers.Xavier(Layer.Conv2d(outputs, outputs, 3, padding: 1), GanLayers.ReluGain);
-        shortcut = GanLayers.Xavier(Layer.Conv2d(inputs, outputs, 1));
+        conv2 = GanLayers.Xavier(new Conv2d(outputs, outputs, 3, padding: 1), GanLayers.ReluGain);
+        shortcut = GanLayers.Xavier(new Conv2d(inputs, outputs, 1));
         RegisterComponents();
     }
 
@@ -115,16 +122,16 @@ internal sealed class DoublingBlock : nn.Module
         Tensor h = conv1.call(F.relu(norm1.Forward(x, condition)));
         h = conv2.call(F.relu(norm2.Forward(h, condition)));
         // A convolution of single pixels gives the same before the doubling as after it.
-        return h.Plus(Layer.Double(shortcut.call(x)));
+        return h.Plus(Upsampling.Nearest(shortcut.call(x)));
     }
 }
 
 /// <summary>A discriminator's block: half the height and width, or the same.</summary>
 internal sealed class HalvingBlock : nn.Module<Tensor, Tensor>
 {
-    private readonly nn.Module<Tensor, Tensor> conv1;
-    private readonly nn.Module<Tensor, Tensor> conv2;
-    private readonly nn.Module<Tensor, Tensor>? shortcut;
+    private readonly Conv2d conv1;
+    private readonly Conv2d conv2;
+    private readonly Conv2d? shortcut;
 
     private readonly bool _isFirst;
     private readonly bool _halves;
@@ -139,10 +146,10 @@ internal sealed class HalvingBlock : nn.Module<Tensor, Tensor>
     {
         (_isFirst, _halves) = (isFirst, halves);
         int between = isFirst ? outputs : inputs;
-        conv1 = GanLayers.OfDiscriminator(architecture, GanLayers.Xavier(Layer.Conv2d(inputs, between, 3, padding: 1), GanLayers.ReluGain));
-        conv2 = GanLayers.OfDiscriminator(architecture, GanLayers.Xavier(Layer.Conv2d(between, outputs, 3, padding: 1), GanLayers.ReluGain));
+        conv1 = GanLayers.OfDiscriminator(architecture, GanLayers.Xavier(new Conv2d(inputs, between, 3, padding: 1), GanLayers.ReluGain));
+        conv2 = GanLayers.OfDiscriminator(architecture, GanLayers.Xavier(new Conv2d(between, outputs, 3, padding: 1), GanLayers.ReluGain));
         if (halves || inputs != outputs)
-            shortcut = GanLayers.OfDiscriminator(architecture, GanLayers.Xavier(Layer.Conv2d(inputs, outputs, 1)));
+            shortcut = GanLayers.OfDiscriminator(architecture, GanLayers.Xavier(new Conv2d(inputs, outputs, 1)));
         RegisterComponents();
     }
 

@@ -1,8 +1,6 @@
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
-using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Serialization.Safetensors;
-using Microsoft.ML.Generative.Text.LanguageModels;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
@@ -10,34 +8,35 @@ namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 /// <summary>The kernels of a network's layers, over its own parameters: what is learned later is seen.</summary>
 internal sealed unsafe class DecoderKernels : IDisposable
 {
-    private readonly Dictionary<string, torch.Tensor> _parameters;
+    private readonly PlainLayers _layers;
     private readonly List<torch.Tensor> _held = [];
 
+    /// <exception cref="NotSupportedException">A layer has an adapter, or a weight in a form that kernels do not know; the message names it.</exception>
     /// <exception cref="ArgumentException">Parameters are not contiguous floats in the CPU's memory.</exception>
-    public DecoderKernels(LanguageModelNetwork network)
+    public DecoderKernels(DecoderStack network)
     {
-        LanguageModelArchitecture a = network.Architecture;
-        _parameters = ModuleWeights.Of(network).ToDictionary(p => p.Name, p => p.Tensor, StringComparer.Ordinal);
-        int width = a.EmbeddingSize, hidden = a.ActualFeedForwardSize;
-        Tokens = Find("tokens.weight", a.VocabularySize, width);
-        if (a.Positions == PositionEncoding.Learned)
-            Positions = Find("positions", a.ContextLength, width);
-        Blocks = [.. Enumerable.Range(0, a.Layers).Select(i => $"blocks.{i}.").Select(block => new DecoderBlockKernels(
-            Norm(block + "attentionNorm"),
-            Linear(block + "queriesKeysValues", a.QueryKeyValueSize, width, a.HasQueryKeyValueBias),
-            Linear(block + "attentionOut", width, a.Heads * a.ActualHeadSize, a.HasBias),
-            Norm(block + "perceptronNorm"),
-            Linear(block + "perceptronIn", a.FeedForwardInSize, width, a.HasBias),
-            Linear(block + "perceptronOut", width, hidden, a.HasBias)))];
-        Normalization = Norm("norm");
-        Head = Linear(a.TieEmbeddings ? "tokens" : "head", a.VocabularySize, width, hasBias: false);
-
-        LinearKernel Linear(string name, int outputs, int inputs, bool hasBias) =>
-            new(Find(name + ".weight", outputs, inputs), hasBias ? Find(name + ".bias", outputs) : null, outputs, inputs);
-
-        NormalizationKernel Norm(string name) => new(
-            Find(name + ".weight", width), a.HasNormBias ? Find(name + ".bias", width) : null, width,
-            a.Normalization == NormalizationKind.LayerNorm, a.NormEpsilon);
+        _layers = LayersOf(network);
+        _layers.Check();
+        try
+        {
+            Tokens = Find(_layers.NameOf(network.Tokens) + ".weight", network.Tokens.weight!);
+            if (network.Positions is { } positions)
+                Positions = Find("positions", positions);
+            Blocks = [.. network.Blocks.Select(block => new TransformerBlockKernels(
+                KernelOf(block.AttentionNorm),
+                KernelOf(block.QueriesKeysValues),
+                KernelOf(block.AttentionOut),
+                KernelOf(block.FeedForwardNorm),
+                KernelOf(block.FeedForwardIn),
+                KernelOf(block.FeedForwardOut)))];
+            Normalization = KernelOf(network.Norm);
+            Head = KernelOf(network.Head);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>[vocabulary, width].</summary>
@@ -46,14 +45,14 @@ internal sealed unsafe class DecoderKernels : IDisposable
     /// <summary>[context, width], or null.</summary>
     public float* Positions { get; }
 
-    public DecoderBlockKernels[] Blocks { get; }
+    public TransformerBlockKernels[] Blocks { get; }
 
     public NormalizationKernel Normalization { get; }
 
     public LinearKernel Head { get; }
 
-    /// <summary>Whether a network's parameters are where the kernels can read them.</summary>
-    public static bool CanRead(LanguageModelNetwork network) => ModuleWeights.Of(network).All(p => CanRead(p.Tensor));
+    /// <summary>Whether the kernels know all layers of a network, and its parameters are where they can read them.</summary>
+    public static bool CanRead(DecoderStack network) => LayersOf(network).FindObstacle() is null && network.parameters().All(CanRead);
 
     public void Dispose()
     {
@@ -62,17 +61,32 @@ internal sealed unsafe class DecoderKernels : IDisposable
         _held.Clear();
     }
 
+    private static PlainLayers LayersOf(DecoderStack network) => new(network, "the decoding kernels read");
+
     private static bool CanRead(torch.Tensor tensor) =>
         tensor.device_type == DeviceType.CPU && tensor.dtype == torch.ScalarType.Float32 && tensor.is_contiguous();
 
-    private float* Find(string name, params long[] shape)
+    private LinearKernel KernelOf(Linear layer)
     {
-        torch.Tensor parameter = _parameters[name];
-        if (!CanRead(parameter) || !parameter.shape.AsSpan().SequenceEqual(shape))
+        string name = _layers.NameOf(layer);
+        float* bias = layer.Bias is { } values ? Find(name + ".bias", values) : null;
+        return new LinearKernel(Find(name + ".weight", _layers.WeightOf(layer)), bias, (int)layer.Weight.Shape[0], (int)layer.Weight.Shape[1]);
+    }
+
+    private NormalizationKernel KernelOf(Normalization layer)
+    {
+        string name = _layers.NameOf(layer);
+        float* bias = layer.Bias is { } values ? Find(name + ".bias", values) : null;
+        return new NormalizationKernel(
+            Find(name + ".weight", layer.Gain), bias, (int)layer.Gain.numel(), layer.Kind == NormalizationKind.LayerNorm, layer.Epsilon);
+    }
+
+    private float* Find(string name, torch.Tensor parameter)
+    {
+        if (!CanRead(parameter))
         {
-            Dispose();
             throw new ArgumentException(
-                $"'{name}' is {SafetensorsTypes.Describe(parameter.dtype, parameter.shape)} on {parameter.device}; expected contiguous {SafetensorsTypes.Describe(torch.ScalarType.Float32, shape)} on the CPU.");
+                $"'{name}' is {SafetensorsTypes.Describe(parameter.dtype, parameter.shape)} on {parameter.device}; expected contiguous {torch.ScalarType.Float32} on the CPU.");
         }
 
         // A reference of its own keeps the memory, even where the network is disposed first.
@@ -82,7 +96,7 @@ internal sealed unsafe class DecoderKernels : IDisposable
     }
 }
 
-/// <summary>The kernels of a <see cref="DecoderBlock"/>.</summary>
-internal readonly record struct DecoderBlockKernels(
+/// <summary>The kernels of a <see cref="TransformerBlock"/>.</summary>
+internal readonly record struct TransformerBlockKernels(
     NormalizationKernel AttentionNorm, LinearKernel QueriesKeysValues, LinearKernel AttentionOut,
-    NormalizationKernel PerceptronNorm, LinearKernel PerceptronIn, LinearKernel PerceptronOut);
+    NormalizationKernel FeedForwardNorm, LinearKernel FeedForwardIn, LinearKernel FeedForwardOut);

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Microsoft.ML.Generative.Text.LanguageModels;
+using Microsoft.ML.Generative.Layers;
 
 namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
@@ -19,7 +19,8 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
     private const long WorthSharing = 1 << 17;
     private const long PieceSize = 1 << 14;
 
-    private readonly LanguageModelArchitecture _architecture;
+    private readonly DecoderShape _shape;
+    private readonly TransformerBlockShape _block;
     private readonly DecoderKernels _kernels;
     private readonly KeyValueCache _cache;
     private readonly RotaryKernel? _rotary;
@@ -57,15 +58,17 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
     /// <param name="streams">Streams, at least 1.</param>
     /// <param name="contextLength">Tokens that a stream can hold, at most those of the network.</param>
     /// <param name="threads">Threads, the caller's included, at most: those beyond it begin when there is a product large enough to be shared, and rest where sharing takes longer.</param>
+    /// <exception cref="NotSupportedException">A layer has an adapter, or a weight in a form that kernels do not know; the message names it.</exception>
     /// <exception cref="ArgumentException">The network is elsewhere or of another type; the message names the parameter.</exception>
     /// <exception cref="OutOfMemoryException">There is not enough memory for all streams.</exception>
-    public KernelDecodingSession(LanguageModelNetwork network, int streams, int contextLength, int threads = 1)
+    public KernelDecodingSession(DecoderStack network, int streams, int contextLength, int threads = 1)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(streams, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(contextLength, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(contextLength, network.Architecture.ContextLength);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(contextLength, network.Shape.ContextLength);
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
-        LanguageModelArchitecture a = _architecture = network.Architecture;
+        _shape = network.Shape;
+        TransformerBlockShape block = _block = _shape.Block;
         ContextLength = contextLength;
         _lengths = new int[streams];
         _isNamed = new bool[streams];
@@ -73,24 +76,25 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
         _choice = new SharingChoice(rows + 1);
         (_rowStreams, _rowTokens, _rowPositions) = (new int[rows], new int[rows], new int[rows]);
         (_multiplyPiece, _attendPiece) = (MultiplyPiece, AttendPiece);
-        if (a.Positions != PositionEncoding.Learned)
-            _rotary = new RotaryKernel(a);
+        if (_shape.Rotary is { } rotary)
+            _rotary = new RotaryKernel(rotary);
 
         _kernels = new DecoderKernels(network);
         try
         {
-            _cache = new KeyValueCache(a, streams, contextLength, BlockLength);
+            _cache = new KeyValueCache(_shape, streams, contextLength, BlockLength);
             _scoresLength = _cache.Pages * KeyValueCache.PageLength;
-            int width = a.EmbeddingSize, attended = a.Heads * a.ActualHeadSize, half = a.ActualHeadSize / 2;
-            long perRow = 2L * Padded(width) + Padded(a.QueryKeyValueSize) + Padded(attended) + Padded(a.FeedForwardInSize) + Padded(a.ActualFeedForwardSize) + 2 * Padded(half);
+            int width = block.EmbeddingSize, half = block.HeadSize / 2;
+            long perRow = 2L * Padded(width) + Padded(block.QueryKeyValueSize) + Padded(block.AttendedSize) + Padded(block.FeedForwardInSize)
+                + Padded(block.FeedForwardSize) + 2 * Padded(half);
             _memory = new FloatBuffer(checked(perRow * rows + (long)threads * _scoresLength));
             float* free = _memory.Start;
             _x = Take(width, rows);
             _normed = Take(width, rows);
-            _queriesKeysValues = Take(a.QueryKeyValueSize, rows);
-            _attended = Take(attended, rows);
-            _hidden = Take(a.FeedForwardInSize, rows);
-            _active = Take(a.ActualFeedForwardSize, rows);
+            _queriesKeysValues = Take(block.QueryKeyValueSize, rows);
+            _attended = Take(block.AttendedSize, rows);
+            _hidden = Take(block.FeedForwardInSize, rows);
+            _active = Take(block.FeedForwardSize, rows);
             _cosines = Take(half, rows);
             _sines = Take(half, rows);
             _scores = Take(_scoresLength, threads);
@@ -114,12 +118,12 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
 
     public int Streams => _lengths.Length;
 
-    public int VocabularySize => _architecture.VocabularySize;
+    public int VocabularySize => _shape.VocabularySize;
 
     public int ContextLength { get; }
 
-    /// <summary>Whether a network's parameters are floats in the CPU's memory.</summary>
-    public static bool CanDecode(LanguageModelNetwork network) => DecoderKernels.CanRead(network);
+    /// <summary>Whether the kernels know all layers of a network, and its parameters are floats in the CPU's memory.</summary>
+    public static bool CanDecode(DecoderStack network) => DecoderKernels.CanRead(network);
 
     public void Append(ReadOnlySpan<int> streams, ReadOnlySpan<int> tokens, Span<float> logits)
     {
@@ -166,7 +170,7 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
         }
 
         fixed (float* start = logits)
-            WriteLogits(_x + Padded(_architecture.EmbeddingSize) * (rows - 1), 1, start);
+            WriteLogits(_x + Padded(_block.EmbeddingSize) * (rows - 1), 1, start);
         _lengths[stream] += tokens.Length;
         GC.KeepAlive(this);
     }
@@ -212,13 +216,12 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
             _choice.Add(kind, _isSharing, Stopwatch.GetTimestamp() - begun);
     }
 
-    // Leaves what the last block says in _x, and keys and values in the cache.
+    // Leaves the output of the last block in _x, and keys and values in the cache.
     private void Forward(int rows)
     {
-        LanguageModelArchitecture a = _architecture;
-        int size = a.ActualHeadSize, heads = a.Heads, keyHeads = a.ActualKeyValueHeads;
-        int width = Padded(a.EmbeddingSize), all = Padded(a.QueryKeyValueSize), attended = Padded(heads * size);
-        int hiddenIn = Padded(a.FeedForwardInSize), hidden = Padded(a.ActualFeedForwardSize), half = Padded(size / 2);
+        int size = _block.HeadSize, heads = _block.Heads, keyHeads = _block.KeyValueHeads;
+        int width = Padded(_block.EmbeddingSize), all = Padded(_block.QueryKeyValueSize), attended = Padded(heads * size);
+        int hiddenIn = Padded(_block.FeedForwardInSize), hidden = Padded(_block.FeedForwardSize), half = Padded(size / 2);
         float scale = (float)(1 / Math.Sqrt(size));
         for (int row = 0; row < rows; row++)
         {
@@ -226,9 +229,9 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
             _rotary?.Angles(_rowPositions[row], _cosines + half * row, _sines + half * row);
         }
 
-        for (_layer = 0; _layer < a.Layers; _layer++)
+        for (_layer = 0; _layer < _shape.Layers; _layer++)
         {
-            ref readonly DecoderBlockKernels block = ref _kernels.Blocks[_layer];
+            ref readonly TransformerBlockKernels block = ref _kernels.Blocks[_layer];
             for (int row = 0; row < rows; row++)
                 block.AttentionNorm.Apply(_x + width * row, _normed + width * row);
             Multiply(block.QueriesKeysValues, _normed, width, _queriesKeysValues, all, rows);
@@ -244,17 +247,17 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
             Attend(rows);
             Multiply(block.AttentionOut, _attended, attended, _x, width, rows, isAdded: true);
             for (int row = 0; row < rows; row++)
-                block.PerceptronNorm.Apply(_x + width * row, _normed + width * row);
-            Multiply(block.PerceptronIn, _normed, width, _hidden, hiddenIn, rows);
+                block.FeedForwardNorm.Apply(_x + width * row, _normed + width * row);
+            Multiply(block.FeedForwardIn, _normed, width, _hidden, hiddenIn, rows);
             for (int row = 0; row < rows; row++)
-                ActivationKernel.Apply(a.FeedForward, _hidden + hiddenIn * row, _active + hidden * row, a.ActualFeedForwardSize);
-            Multiply(block.PerceptronOut, _active, hidden, _x, width, rows, isAdded: true);
+                ActivationKernel.Apply(_block.FeedForward, _hidden + hiddenIn * row, _active + hidden * row, _block.FeedForwardSize);
+            Multiply(block.FeedForwardOut, _active, hidden, _x, width, rows, isAdded: true);
         }
     }
 
     private void Embed(int row, float* x)
     {
-        int width = _architecture.EmbeddingSize;
+        int width = _block.EmbeddingSize;
         var target = new Span<float>(x, width);
         new ReadOnlySpan<float>(_kernels.Tokens + (long)_rowTokens[row] * width, width).CopyTo(target);
         if (_kernels.Positions is null)
@@ -266,7 +269,7 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
 
     private void WriteLogits(float* x, int rows, float* logits)
     {
-        int width = Padded(_architecture.EmbeddingSize);
+        int width = Padded(_block.EmbeddingSize);
         for (int row = 0; row < rows; row++)
             _kernels.Normalization.Apply(x + width * row, _normed + width * row);
         Multiply(_kernels.Head, _normed, width, logits, VocabularySize, rows);
@@ -307,24 +310,24 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
     {
         long work = 0;
         for (int row = 0; row < rows; row++)
-            work += 2L * _architecture.Heads * _architecture.ActualHeadSize * (_rowPositions[row] + 1 - FirstSeen(row));
+            work += 2L * _block.AttendedSize * (_rowPositions[row] + 1 - FirstSeen(row));
         if (_isSharing && work >= WorthSharing)
         {
-            _team.Run(rows * _architecture.ActualKeyValueHeads, _attendPiece);
+            _team.Run(rows * _block.KeyValueHeads, _attendPiece);
             return;
         }
 
-        for (int piece = 0; piece < rows * _architecture.ActualKeyValueHeads; piece++)
+        for (int piece = 0; piece < rows * _block.KeyValueHeads; piece++)
             AttendPiece(piece, 0);
     }
 
     // The heads of one row that share keys and values.
     private void AttendPiece(int piece, int worker)
     {
-        int keyHeads = _architecture.ActualKeyValueHeads, size = _architecture.ActualHeadSize, group = _architecture.Heads / keyHeads;
+        int keyHeads = _block.KeyValueHeads, size = _block.HeadSize, group = _block.Heads / keyHeads;
         (int row, int keyHead) = Math.DivRem(piece, keyHeads);
-        float* queries = _queriesKeysValues + Padded(_architecture.QueryKeyValueSize) * row;
-        float* output = _attended + Padded(_architecture.Heads * size) * row;
+        float* queries = _queriesKeysValues + Padded(_block.QueryKeyValueSize) * row;
+        float* output = _attended + Padded(_block.AttendedSize) * row;
         float* keys = _cache.Keys(_layer, _rowStreams[row], keyHead), values = _cache.Values(_layer, _rowStreams[row], keyHead);
         for (int head = keyHead * group; head < (keyHead + 1) * group; head++)
         {
@@ -334,7 +337,7 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
         }
     }
 
-    private int FirstSeen(int row) => _architecture.SlidingWindow is { } window ? Math.Max(0, _rowPositions[row] + 1 - window) : 0;
+    private int FirstSeen(int row) => _block.Window.First(_rowPositions[row]);
 
     private void CheckStreams(ReadOnlySpan<int> streams)
     {

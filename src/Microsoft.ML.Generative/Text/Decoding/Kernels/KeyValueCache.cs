@@ -1,4 +1,5 @@
 using System.Numerics;
+using Microsoft.ML.Generative.Layers;
 
 namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
@@ -15,17 +16,17 @@ internal sealed unsafe class KeyValueCache : IDisposable
     private readonly int _headSize;
     private readonly int _layers;
 
-    /// <param name="architecture">The model.</param>
+    /// <param name="shape">The network's form.</param>
     /// <param name="streams">Streams.</param>
     /// <param name="length">Positions that a stream can have.</param>
     /// <param name="written">Positions that are put in before they are looked at, at most.</param>
-    public KeyValueCache(LanguageModelArchitecture architecture, int streams, int length, int written)
+    public KeyValueCache(DecoderShape shape, int streams, int length, int written)
     {
-        (_layers, _streams) = (architecture.Layers, streams);
-        (_heads, _headSize) = (architecture.ActualKeyValueHeads, architecture.ActualHeadSize);
+        (_layers, _streams) = (shape.Layers, streams);
+        (_heads, _headSize) = (shape.Block.KeyValueHeads, shape.Block.HeadSize);
         long pages = PagesFor(length);
         // The first position that is looked at and the last that is written are at most so far apart.
-        if (architecture.SlidingWindow is { } window)
+        if (shape.Block.Window.Length is { } window)
             pages = Math.Min(pages, PagesFor((long)window + written - 2) + 1);
         Pages = (int)pages;
         _buffer = new FloatBuffer(checked((long)_layers * _streams * StreamFloats));

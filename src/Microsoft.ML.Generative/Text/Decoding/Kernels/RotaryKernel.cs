@@ -3,10 +3,9 @@ using Microsoft.ML.Generative.Layers;
 namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
 /// <summary>Rotates pairs of values by an angle that grows with the position, as <see cref="RotaryEmbedding"/> does.</summary>
-internal sealed unsafe class RotaryKernel(LanguageModelArchitecture architecture)
+internal sealed unsafe class RotaryKernel(RotaryShape shape)
 {
-    private readonly double[] _frequencies = RotaryEmbedding.Frequencies(architecture);
-    private readonly bool _isInterleaved = architecture.Positions == PositionEncoding.RotaryInterleaved;
+    private readonly double[] _frequencies = shape.Frequencies();
 
     /// <summary>Writes a position's cosines and sines, [head size / 2] each.</summary>
     public void Angles(int position, float* cosines, float* sines)
@@ -21,7 +20,7 @@ internal sealed unsafe class RotaryKernel(LanguageModelArchitecture architecture
     /// <summary>Rotates heads, [heads, head size], in place.</summary>
     public void Rotate(float* x, int heads, float* cosines, float* sines)
     {
-        int half = _frequencies.Length, step = _isInterleaved ? 2 : 1, partner = _isInterleaved ? 1 : half;
+        int half = _frequencies.Length, step = shape.IsInterleaved ? 2 : 1, partner = shape.IsInterleaved ? 1 : half;
         for (int head = 0; head < heads; head++, x += 2 * half)
         {
             float* a = x, b = x + partner;

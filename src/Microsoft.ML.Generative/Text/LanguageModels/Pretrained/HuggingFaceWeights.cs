@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
@@ -14,11 +15,12 @@ internal static class HuggingFaceWeights
 
     /// <summary>Copies a file's tensors into the network, from whatever type of float they have.</summary>
     /// <exception cref="InvalidDataException">Tensors are missing, unexpected or of another type or shape; all kinds are listed.</exception>
+    /// <exception cref="NotSupportedException">A layer has an adapter, or a weight that is not dense; the message names it.</exception>
     public static void Load(LanguageModelNetwork network, HuggingFaceConfig config, ISafetensorsReader file)
     {
         using DisposeScope scope = torch.NewDisposeScope();
         string prefix = config.IsGpt2 && file.Tensors.ContainsKey("wte.weight") ? "" : config.IsGpt2 ? "transformer." : "model.";
-        HuggingFaceFolder.CopyWeights(file, Views(network, config, prefix), IsIgnored);
+        HuggingFaceFolder.CopyWeights(file, new Views(network, prefix).Of(config), IsIgnored);
 
         bool IsIgnored(string name) =>
             _ignoredEndings.Any(e => name.EndsWith(e, StringComparison.Ordinal))
@@ -26,9 +28,10 @@ internal static class HuggingFaceWeights
     }
 
     /// <summary>The tensors as a file has them. They live until the caller's scope ends.</summary>
+    /// <exception cref="NotSupportedException">A layer has an adapter, or a weight that is not dense; the message names it.</exception>
     public static IReadOnlyList<(string Name, torch.Tensor Tensor)> Of(LanguageModelNetwork network, HuggingFaceConfig config)
     {
-        Dictionary<string, torch.Tensor> views = Views(network, config, config.IsGpt2 ? "transformer." : "model.");
+        Dictionary<string, torch.Tensor> views = new Views(network, config.IsGpt2 ? "transformer." : "model.").Of(config);
         if (config.IsGpt2)
         {
             // GPT-2 has all biases: those of a network without are 0.
@@ -50,79 +53,88 @@ internal static class HuggingFaceWeights
     // Rows 2i and 2i + 1 of a head become its rows i and i + size / 2: transformers pairs those.
     private static torch.Tensor HalvesFromPairs(torch.Tensor weight, int headSize)
     {
-        torch.Tensor pairs = weight.unflatten(0, -1, headSize / 2, 2);
-        return pairs.transpose(1, 2).flatten(0, 2);
+        torch.Tensor pairs = weight.unflatten(0, -1, headSize / 2, 2); // [heads, headSize / 2, 2, ..]
+        return pairs.transpose(1, 2).flatten(0, 2); // [heads · headSize, ..]
     }
 
-    private static Dictionary<string, torch.Tensor> Views(LanguageModelNetwork network, HuggingFaceConfig config, string prefix)
+    // Views of the network's tensors under the file's names.
+    private sealed class Views(LanguageModelNetwork network, string prefix)
     {
-        LanguageModelArchitecture a = config.Architecture;
-        Dictionary<string, torch.Tensor> own = network.named_parameters().ToDictionary(p => p.name, p => (torch.Tensor)p.parameter.detach(), StringComparer.Ordinal);
-        Dictionary<string, torch.Tensor> views = new(StringComparer.Ordinal);
-        if (config.IsGpt2)
-            AddGpt2();
-        else
-            AddLlama();
-        if (!a.TieEmbeddings)
-            views.Add(HeadName, own["head.weight"]);
-        return views;
-
-        void AddGpt2()
+        private static readonly Dictionary<string, string> _partNames = new()
         {
-            views.Add(prefix + "wte.weight", own["tokens.weight"]);
-            views.Add(prefix + "wpe.weight", own["positions"]);
-            for (int i = 0; i < a.Layers; i++)
-            {
-                Add($"h.{i}.ln_1", $"blocks.{i}.attentionNorm");
-                Add($"h.{i}.attn.c_attn", $"blocks.{i}.queriesKeysValues", isTransposed: true);
-                Add($"h.{i}.attn.c_proj", $"blocks.{i}.attentionOut", isTransposed: true);
-                Add($"h.{i}.ln_2", $"blocks.{i}.perceptronNorm");
-                Add($"h.{i}.mlp.c_fc", $"blocks.{i}.perceptronIn", isTransposed: true);
-                Add($"h.{i}.mlp.c_proj", $"blocks.{i}.perceptronOut", isTransposed: true);
-            }
+            [LayerPart.Query] = "self_attn.q_proj",
+            [LayerPart.Key] = "self_attn.k_proj",
+            [LayerPart.Value] = "self_attn.v_proj",
+            [LayerPart.Gate] = "mlp.gate_proj",
+            [LayerPart.Up] = "mlp.up_proj",
+        };
 
-            Add("ln_f", "norm");
+        private readonly PlainLayers _layers = new(network, "files in the layout of Hugging Face hold");
+        private readonly Dictionary<string, torch.Tensor> _views = new(StringComparer.Ordinal);
+
+        public Dictionary<string, torch.Tensor> Of(HuggingFaceConfig config)
+        {
+            if (config.IsGpt2)
+                AddGpt2();
+            else
+                AddLlama();
+            if (!network.Shape.TiesEmbeddings)
+                _views.Add(HeadName, _layers.WeightOf(network.Head).detach());
+            return _views;
         }
 
-        void AddLlama()
+        private void AddGpt2()
         {
-            views.Add(prefix + "embed_tokens.weight", own["tokens.weight"]);
-            long queries = (long)a.Heads * a.ActualHeadSize, keys = (long)a.ActualKeyValueHeads * a.ActualHeadSize;
-            for (int i = 0; i < a.Layers; i++)
+            _views.Add(prefix + "wte.weight", network.Tokens.weight!.detach());
+            _views.Add(prefix + "wpe.weight", network.Positions!.detach());
+            for (int i = 0; i < network.Blocks.Count; i++)
             {
-                Add($"layers.{i}.input_layernorm", $"blocks.{i}.attentionNorm");
-                AddRows($"blocks.{i}.queriesKeysValues", ($"layers.{i}.self_attn.q_proj", queries), ($"layers.{i}.self_attn.k_proj", keys), ($"layers.{i}.self_attn.v_proj", keys));
-                Add($"layers.{i}.self_attn.o_proj", $"blocks.{i}.attentionOut");
-                Add($"layers.{i}.post_attention_layernorm", $"blocks.{i}.perceptronNorm");
-                AddRows($"blocks.{i}.perceptronIn", ($"layers.{i}.mlp.gate_proj", a.ActualFeedForwardSize), ($"layers.{i}.mlp.up_proj", a.ActualFeedForwardSize));
-                Add($"layers.{i}.mlp.down_proj", $"blocks.{i}.perceptronOut");
+                TransformerBlock block = network.Blocks[i];
+                Add($"h.{i}.ln_1", block.AttentionNorm);
+                AddTransposed($"h.{i}.attn.c_attn", block.QueriesKeysValues);
+                AddTransposed($"h.{i}.attn.c_proj", block.AttentionOut);
+                Add($"h.{i}.ln_2", block.FeedForwardNorm);
+                AddTransposed($"h.{i}.mlp.c_fc", block.FeedForwardIn);
+                AddTransposed($"h.{i}.mlp.c_proj", block.FeedForwardOut);
             }
 
-            Add("norm", "norm");
+            Add("ln_f", network.Norm);
+        }
+
+        private void AddLlama()
+        {
+            _views.Add(prefix + "embed_tokens.weight", network.Tokens.weight!.detach());
+            for (int i = 0; i < network.Blocks.Count; i++)
+            {
+                TransformerBlock block = network.Blocks[i];
+                Add($"layers.{i}.input_layernorm", block.AttentionNorm);
+                AddParts($"layers.{i}", block.QueriesKeysValues);
+                Add($"layers.{i}.self_attn.o_proj", _layers.WeightOf(block.AttentionOut), block.AttentionOut.Bias);
+                Add($"layers.{i}.post_attention_layernorm", block.FeedForwardNorm);
+                AddParts($"layers.{i}", block.FeedForwardIn);
+                Add($"layers.{i}.mlp.down_proj", _layers.WeightOf(block.FeedForwardOut), block.FeedForwardOut.Bias);
+            }
+
+            Add("norm", network.Norm);
         }
 
         // GPT-2's Conv1D keeps its matrices as [inputs, outputs].
-        void Add(string theirs, string ours, bool isTransposed = false)
+        private void AddTransposed(string name, Linear layer) => Add(name, _layers.WeightOf(layer).t(), layer.Bias);
+
+        private void AddParts(string parent, Linear layer)
         {
-            torch.Tensor weight = own[ours + ".weight"];
-            views.Add($"{prefix}{theirs}.weight", isTransposed ? weight.t() : weight);
-            if (own.TryGetValue(ours + ".bias", out torch.Tensor? bias))
-                views.Add($"{prefix}{theirs}.bias", bias);
+            torch.Tensor weight = _layers.WeightOf(layer);
+            foreach (LayerPart part in layer.Parts)
+                Add($"{parent}.{_partNames[part.Name]}", weight.narrow(0, part.Start, part.Outputs), layer.Bias?.narrow(0, part.Start, part.Outputs));
         }
 
-        void AddRows(string ours, params (string Name, long Rows)[] parts)
+        private void Add(string name, Normalization norm) => Add(name, norm.Gain, norm.Bias);
+
+        private void Add(string name, torch.Tensor weight, torch.Tensor? bias)
         {
-            foreach (string kind in (string[])["weight", "bias"])
-            {
-                if (!own.TryGetValue($"{ours}.{kind}", out torch.Tensor? all))
-                    continue;
-                long start = 0;
-                foreach ((string name, long rows) in parts)
-                {
-                    views.Add($"{prefix}{name}.{kind}", all.narrow(0, start, rows));
-                    start += rows;
-                }
-            }
+            _views.Add($"{prefix}{name}.weight", weight.detach());
+            if (bias is not null)
+                _views.Add($"{prefix}{name}.bias", bias.detach());
         }
     }
 }

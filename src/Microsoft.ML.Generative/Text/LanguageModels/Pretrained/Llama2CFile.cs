@@ -1,8 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
-using Microsoft.ML.Generative.Runtime;
-using Microsoft.ML.Generative.Serialization;
-using Microsoft.ML.Generative.Text.Decoding.Kernels;
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
@@ -17,8 +16,6 @@ internal sealed class Llama2CFile
 
     // Far beyond any model.
     private const int MaxNumber = 1 << 20;
-
-    private const int PieceBytes = 1 << 24;
 
     private readonly string _path;
     private readonly long _rotaryFloats;
@@ -70,7 +67,7 @@ internal sealed class Llama2CFile
 
         // Tables of cosines and sines, which nobody reads any more.
         long rotary = (long)context * (width / heads);
-        Int128 expected = HeaderBytes + sizeof(float) * (CountParameters(architecture) + rotary);
+        Int128 expected = HeaderBytes + sizeof(float) * (architecture.Shape.CountParameters() + rotary);
         if (stream.Length != expected)
             throw Bad(path, $"it has {stream.Length} bytes, and {Describe(architecture)} has {expected}");
         return new Llama2CFile(path, architecture, rotary);
@@ -82,68 +79,57 @@ internal sealed class Llama2CFile
         }
     }
 
-    /// <summary>Copies the weights over those of a network of this architecture, which has to be on the CPU, in Float32.</summary>
+    /// <summary>Copies the weights over those of a network of this architecture, in Float32.</summary>
+    /// <exception cref="NotSupportedException">A layer has an adapter, or a weight that is not dense; the message names it.</exception>
     /// <exception cref="EndOfStreamException">The file has become shorter since it was opened.</exception>
     public void ReadInto(LanguageModelNetwork network)
     {
         if (network.Architecture != Architecture)
             throw new ArgumentException($"The network is not of the architecture of '{_path}'.", nameof(network));
-        if (!DecoderKernels.CanRead(network))
-            throw new ArgumentException("The network's parameters are not Float32 on the CPU.", nameof(network));
-        Dictionary<string, torch.Tensor> parameters = ModuleWeights.Of(network).ToDictionary(p => p.Name, p => p.Tensor, StringComparer.Ordinal);
+        if (network.parameters().FirstOrDefault(p => p.dtype != torch.ScalarType.Float32) is { } other)
+            throw new ArgumentException($"The network's parameters are {other.dtype}; expected {torch.ScalarType.Float32}.", nameof(network));
+        var layers = new PlainLayers(network, "files of llama2.c hold");
+        IReadOnlyList<TransformerBlock> blocks = network.Blocks;
         using FileStream stream = File.OpenRead(_path);
         stream.Position = HeaderBytes;
-        LanguageModelArchitecture a = Architecture;
-        int queries = a.Heads * a.ActualHeadSize, keys = a.ActualKeyValueHeads * a.ActualHeadSize, hidden = a.ActualFeedForwardSize;
 
-        Read("tokens.weight");
-        ReadLayers("attentionNorm.weight");
-        ReadLayers("queriesKeysValues.weight", 0, queries);
-        ReadLayers("queriesKeysValues.weight", queries, keys);
-        ReadLayers("queriesKeysValues.weight", queries + keys, keys);
-        ReadLayers("attentionOut.weight");
-        ReadLayers("perceptronNorm.weight");
-        // w1, the gate; w2, out; w3, what is gated.
-        ReadLayers("perceptronIn.weight", 0, hidden);
-        ReadLayers("perceptronOut.weight");
-        ReadLayers("perceptronIn.weight", hidden, hidden);
-        Read("norm.weight");
+        Read(network.Tokens.weight!);
+        ReadAll(block => block.AttentionNorm.Gain);
+        ReadAll(block => Part(block.QueriesKeysValues, LayerPart.Query));
+        ReadAll(block => Part(block.QueriesKeysValues, LayerPart.Key));
+        ReadAll(block => Part(block.QueriesKeysValues, LayerPart.Value));
+        ReadAll(block => layers.WeightOf(block.AttentionOut));
+        ReadAll(block => block.FeedForwardNorm.Gain);
+        // w1, w2 and w3.
+        ReadAll(block => Part(block.FeedForwardIn, LayerPart.Gate));
+        ReadAll(block => layers.WeightOf(block.FeedForwardOut));
+        ReadAll(block => Part(block.FeedForwardIn, LayerPart.Up));
+        Read(network.Norm.Gain);
         stream.Position += sizeof(float) * _rotaryFloats;
-        if (!a.TieEmbeddings)
-            Read("head.weight");
+        if (!Architecture.TieEmbeddings)
+            Read(layers.WeightOf(network.Head));
 
-        void ReadLayers(string name, int from = 0, int rows = 0)
+        void ReadAll(Func<TransformerBlock, torch.Tensor> tensorOf)
         {
-            for (int layer = 0; layer < a.Layers; layer++)
-                Read($"blocks.{layer}.{name}", from, rows);
+            foreach (TransformerBlock block in blocks)
+                Read(tensorOf(block));
         }
 
-        // All rows of a tensor, or some.
-        unsafe void Read(string name, int from = 0, int rows = 0)
+        torch.Tensor Part(Linear layer, string name)
         {
-            torch.Tensor parameter = parameters[name];
-            long rowBytes = sizeof(float) * parameter.numel() / parameter.size(0);
-            byte* start = TensorMemory.Start(parameter) + from * rowBytes;
-            long bytes = (rows == 0 ? parameter.size(0) : rows) * rowBytes;
-            for (long done = 0; done < bytes; done += PieceBytes)
+            LayerPart part = layer.Parts.Single(p => p.Name == name);
+            return layers.WeightOf(layer).narrow(0, part.Start, part.Outputs); // [outputs of the part, inputs]
+        }
+
+        void Read(torch.Tensor tensor) => TensorPieces.Read(tensor, bytes =>
+        {
+            stream.ReadExactly(bytes);
+            if (!BitConverter.IsLittleEndian)
             {
-                var piece = new Span<byte>(start + done, (int)Math.Min(bytes - done, PieceBytes));
-                stream.ReadExactly(piece);
-                if (!BitConverter.IsLittleEndian)
-                {
-                    Span<int> values = MemoryMarshal.Cast<byte, int>(piece);
-                    BinaryPrimitives.ReverseEndianness(values, values);
-                }
+                Span<int> values = MemoryMarshal.Cast<byte, int>(bytes);
+                BinaryPrimitives.ReverseEndianness(values, values);
             }
-        }
-    }
-
-    // What LanguageModelArchitecture.CountParameters says, of numbers for which that may not fit a long.
-    private static Int128 CountParameters(LanguageModelArchitecture a)
-    {
-        Int128 width = a.EmbeddingSize, keys = a.ActualKeyValueHeads * a.ActualHeadSize;
-        Int128 layer = 2 * width + 2 * width * width + 2 * keys * width + 3 * width * a.ActualFeedForwardSize;
-        return a.VocabularySize * width * (a.TieEmbeddings ? 1 : 2) + a.Layers * layer + width;
+        });
     }
 
     private static string Describe(LanguageModelArchitecture a) =>

@@ -110,7 +110,7 @@ public class GaussianDataTests
 
             // Where the first timestep is: the flow keeps how many deviations each value is from the mean.
             (double signal, double rest) = Sizes(scheduler, scheduler.Timesteps[0]);
-            bool isScaled = scheduler is SigmaNoiseScheduler;
+            bool isScaled = scheduler.InitialNoiseSigma != 1;
             Tensor start = isScaled ? noise * (float)(scheduler.InitialNoiseSigma * signal) : noise;
             Tensor expected = Mean + Deviation * (start - signal * Mean) / Math.Sqrt(signal * signal * Deviation * Deviation + rest * rest);
             return (drawn - expected).abs().max().ToDouble();

@@ -66,10 +66,10 @@ public sealed class Llama2CFileTests
         ExpectLayers("queriesKeysValues.weight", 4 * 8, 8 * 8);
         ExpectLayers("queriesKeysValues.weight", 4 * 8, 12 * 8);
         ExpectLayers("attentionOut.weight", 8 * 8);
-        ExpectLayers("perceptronNorm.weight", 8);
-        ExpectLayers("perceptronIn.weight", 12 * 8, 0);
-        ExpectLayers("perceptronOut.weight", 8 * 12);
-        ExpectLayers("perceptronIn.weight", 12 * 8, 12 * 8);
+        ExpectLayers("feedForwardNorm.weight", 8);
+        ExpectLayers("feedForwardIn.weight", 12 * 8, 0);
+        ExpectLayers("feedForwardOut.weight", 8 * 12);
+        ExpectLayers("feedForwardIn.weight", 12 * 8, 12 * 8);
         Expect("norm.weight", 8);
         next += 6 * 2;
         if (!isTied)

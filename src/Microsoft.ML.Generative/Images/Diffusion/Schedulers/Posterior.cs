@@ -1,0 +1,30 @@
+using Microsoft.ML.Generative.Runtime;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative.Images.Diffusion.Schedulers;
+
+/// <summary>q(x[s] | x[t], x₀), the distribution of one step of the reverse process (Ho et al. 2020, eq. 6 and 7).</summary>
+/// <param name="ImageFactor">The factor of x₀ in the mean.</param>
+/// <param name="SampleFactor">The factor of x[t] in the mean.</param>
+/// <param name="Variance">β̃.</param>
+internal readonly record struct Posterior(double ImageFactor, double SampleFactor, double Variance)
+{
+    /// <param name="beta">β of the step, 1 − ᾱ[t] / ᾱ[s].</param>
+    /// <param name="alpha">ᾱ[t].</param>
+    /// <param name="alphaBefore">ᾱ[s].</param>
+    public static Posterior Of(double beta, double alpha, double alphaBefore)
+    {
+        double noise = Math.Max(1 - alpha, 1e-20);
+        return new Posterior(beta * Math.Sqrt(alphaBefore) / noise, (1 - alphaBefore) * Math.Sqrt(1 - beta) / noise, beta * (1 - alphaBefore) / noise);
+    }
+
+    /// <summary>The logarithm of a learned variance, between β̃ and β (Nichol, Dhariwal 2021, eq. 15).</summary>
+    /// <param name="output">The network's output, −1 for β̃ and 1 for β.</param>
+    /// <param name="logLowest">log β̃, of a shape that fits.</param>
+    /// <param name="logHighest">log β, of a shape that fits.</param>
+    public static Tensor LearnedLogVariance(Tensor output, Tensor logLowest, Tensor logHighest)
+    {
+        Tensor part = output.Plus(1).Times(0.5);
+        return (part * logHighest).Plus(part.Times(-1).Plus(1) * logLowest);
+    }
+}

@@ -1,0 +1,18 @@
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative.Layers.Adapters;
+
+/// <summary>
+/// What changes the output of a layer, or of one of its parts, while the layer's own weight stays as it is (Houlsby et al. 2019; Hu et al. 2021).
+/// </summary>
+internal abstract class Adapter(string name) : nn.Module(name)
+{
+    /// <summary>The layer's output as the adapter changes it.</summary>
+    /// <param name="input">The layer's input, [.., inputs], before its conversion to the type of <see cref="MixedPrecision"/>.</param>
+    /// <param name="output">The output of the layer or the part, [.., outputs], in that type; the result has it too.</param>
+    public abstract Tensor Apply(Tensor input, Tensor output);
+
+    /// <summary>Changes a weight in place so that the layer gives the same without the adapter.</summary>
+    /// <param name="weight">The weight of the layer, or the rows of the part, [outputs, inputs, ..].</param>
+    public abstract void MergeInto(Tensor weight);
+}

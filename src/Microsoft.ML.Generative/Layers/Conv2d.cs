@@ -1,0 +1,38 @@
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace Microsoft.ML.Generative.Layers;
+
+/// <summary>A convolution with a square kernel: [batch, inputs, height, width] → [batch, outputs, ..].</summary>
+internal sealed class Conv2d : WeightedLayer
+{
+    private readonly long[] _strides;
+    private readonly long[] _padding;
+    private readonly bool _isPointwise;
+
+    public Conv2d(long inputs, long outputs, long kernelSize, long stride = 1, long padding = 0, bool hasBias = true)
+        : base(nameof(Conv2d), [outputs, inputs, kernelSize, kernelSize], outputs, hasBias)
+    {
+        (_strides, _padding) = ([stride, stride], [padding, padding]);
+        _isPointwise = kernelSize == 1 && stride == 1 && padding == 0;
+    }
+
+    protected override Tensor Compute(Tensor input)
+    {
+        Tensor x = MixedPrecision.Cast(input), weight = MixedPrecision.Cast(Weight.Dense());
+        return _isPointwise && MixedPrecision.IsBFloat16OnCpu(x)
+            ? Pointwise(x, weight, CastBias())
+            : F.conv2d(x, weight, CastBias(), _strides, _padding);
+    }
+
+    // A matmul for each image: oneDNN's 1×1 convolution takes up to four times as long, most of it to bring images into its order and back.
+    private static Tensor Pointwise(Tensor x, Tensor weight, Tensor? bias)
+    {
+        (long batch, long inputs, long height, long width) = (x.size(0), x.size(1), x.size(2), x.size(3));
+        long outputs = weight.size(0);
+        Tensor perImage = weight.view(1, outputs, inputs).expand(batch, outputs, inputs), pixels = x.flatten(2); // [batch, inputs, pixels]
+        // TorchSharp takes what is added last.
+        Tensor y = bias is null ? perImage.bmm(pixels) : baddbmm(perImage, pixels, bias.view(1, outputs, 1)); // [batch, outputs, pixels]
+        return y.view(batch, outputs, height, width);
+    }
+}

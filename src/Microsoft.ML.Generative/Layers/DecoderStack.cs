@@ -1,0 +1,162 @@
+using Microsoft.ML.Generative.Layers.Weights;
+using Microsoft.ML.Generative.Runtime;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace Microsoft.ML.Generative.Layers;
+
+/// <summary>
+/// A decoder-only transformer (Radford et al. 2019; Touvron et al. 2023): embedding, blocks, normalization and output layer. Its layers are public, for those
+/// who compute with them in another way or exchange their weights.
+/// </summary>
+internal abstract class DecoderStack : nn.Module
+{
+    private readonly Embedding tokens;
+    private readonly Parameter? positions;
+    private readonly ModuleList<TransformerBlock> blocks;
+    private readonly Normalization norm;
+    private readonly Linear head;
+
+    private readonly TransformerBlock[] _blocks;
+    private readonly RotaryEmbedding? _rotary;
+    private readonly double _dropout;
+
+    protected DecoderStack(string name, DecoderShape shape, double dropout)
+        : base(name)
+    {
+        (Shape, _dropout) = (shape, dropout);
+        int width = shape.Block.EmbeddingSize;
+        tokens = ModuleTensors.Embedding(shape.VocabularySize, width);
+        if (shape.Rotary is null)
+            positions = new Parameter(ModuleTensors.Empty(shape.ContextLength, width));
+        else
+            _rotary = new RotaryEmbedding(shape.Rotary);
+        _blocks = [.. Enumerable.Range(0, shape.Layers).Select(_ => new TransformerBlock(shape.Block, dropout))];
+        blocks = new ModuleList<TransformerBlock>(_blocks);
+        norm = Normalization.Of(shape.Block);
+        head = shape.TiesEmbeddings ? new Linear(new SharedWeight(tokens)) : new Linear(width, shape.VocabularySize, hasBias: false);
+        RegisterComponents();
+        Initialize();
+    }
+
+    public DecoderShape Shape { get; }
+
+    /// <summary>[vocabulary, width].</summary>
+    public Embedding Tokens => tokens;
+
+    /// <summary>[context length, width], or <see langword="null"/>.</summary>
+    public Parameter? Positions => positions;
+
+    public IReadOnlyList<TransformerBlock> Blocks => _blocks;
+
+    public Normalization Norm => norm;
+
+    public Linear Head => head;
+
+    /// <summary>Whether blocks keep only their input for the backward pass.</summary>
+    public bool UsesRecompute { get; init; }
+
+    /// <summary>Logits of the token that follows each position: [batch, time] to [batch, time, vocabulary].</summary>
+    public Tensor Logits(Tensor sequences) => head.call(Hidden(sequences)).AsFloat32();
+
+    /// <summary>The output of the last block for each position, normalized: [batch, time] to [batch, time, width].</summary>
+    public Tensor Hidden(Tensor sequences)
+    {
+        long time = sequences.size(1);
+        Tensor x = Embed(sequences, positions?.narrow(0, 0, time));
+        RotaryPositions? rotary = Rotary(time);
+        Tensor? mask = Shape.Block.Window.Limits(time) ? Mask(time) : null;
+        foreach (TransformerBlock block in _blocks)
+            x = UsesRecompute ? Recompute.Call(input => block.Forward(input, rotary, mask), x) : block.Forward(x, rotary, mask);
+        return norm.call(x);
+    }
+
+    /// <summary>Logits of the next token of each sequence, [batch, vocabulary], given those not yet cached.</summary>
+    /// <param name="added">These tokens, [batch, added].</param>
+    /// <param name="where">Their positions, [batch, added].</param>
+    /// <param name="caches">Keys and values of each block.</param>
+    /// <param name="store">As <see cref="TransformerBlock.Next"/> takes it.</param>
+    /// <param name="mask">As <see cref="TransformerBlock.Next"/> takes it.</param>
+    public Tensor Next(Tensor added, Tensor where, AttentionCache[] caches, Func<Tensor, Tensor, Tensor> store, Tensor mask)
+    {
+        Tensor x = Embed(added, positions is null ? null : At(positions));
+        RotaryPositions? rotary = null;
+        if (_rotary is not null)
+        {
+            (Tensor cosine, Tensor sine) = _rotary.Tables(Shape.ContextLength, added.device);
+            rotary = new RotaryPositions(_rotary, At(cosine).unsqueeze(1), At(sine).unsqueeze(1)); // [batch, 1, added, headSize / 2]
+        }
+
+        for (int i = 0; i < caches.Length; i++)
+            x = _blocks[i].Next(x, caches[i], store, rotary, mask);
+        Tensor last = norm.call(x.narrow(1, x.size(1) - 1, 1)); // [batch, 1, width]
+        return head.call(last).AsFloat32().squeeze(1);
+
+        // [positions, size] → [batch, added, size]
+        Tensor At(Tensor table) => table.index_select(0, where.flatten()).view(where.size(0), where.size(1), -1);
+    }
+
+    /// <summary>The attention of each block, [batch, heads, time, time], for sequences [batch, time].</summary>
+    public IReadOnlyList<Tensor> Attention(Tensor sequences)
+    {
+        long time = sequences.size(1);
+        Tensor x = Embed(sequences, positions?.narrow(0, 0, time));
+        RotaryPositions? rotary = Rotary(time);
+        Tensor mask = Mask(time);
+        List<Tensor> attention = [];
+        foreach (TransformerBlock block in _blocks)
+        {
+            attention.Add(block.Attention(x, rotary, mask));
+            x = block.Forward(x, rotary, mask);
+        }
+
+        return attention;
+    }
+
+    public AttentionCache[] NewCaches(int batch, int length) => [.. _blocks.Select(b => b.NewCache(batch, length))];
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _rotary?.Dispose();
+            positions?.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    // [batch, time] → [batch, time, width]
+    private Tensor Embed(Tensor sequences, Tensor? where)
+    {
+        Tensor x = tokens.call(sequences);
+        if (where is not null)
+            x = x.Plus(where);
+        return _dropout == 0 ? x : F.dropout(x, _dropout, training);
+    }
+
+    private RotaryPositions? Rotary(long length)
+    {
+        if (_rotary is null)
+            return null;
+        (Tensor cosine, Tensor sine) = _rotary.Tables(length, tokens.weight!.device); // [length, headSize / 2]
+        return new RotaryPositions(_rotary, cosine, sine);
+    }
+
+    // [time, time]
+    private Tensor Mask(long time) => MixedPrecision.Cast(Shape.Block.Window.Mask(TensorFactory.Range(time, device: tokens.weight!.device), time));
+
+    // As GPT-2 begins: 0.02 everywhere, less where residuals add up, so that their sum does not grow with the depth.
+    private void Initialize()
+    {
+        using IDisposable noGradient = no_grad();
+        foreach ((string name, Parameter parameter) in named_parameters())
+        {
+            if (name.EndsWith(".bias", StringComparison.Ordinal))
+                nn.init.zeros_(parameter);
+            else if (name == nameof(positions) || parameter.dim() == 2)
+                nn.init.normal_(parameter, 0, name.EndsWith("Out.weight", StringComparison.Ordinal) ? 0.02 / Math.Sqrt(2 * Shape.Layers) : 0.02);
+        }
+    }
+}

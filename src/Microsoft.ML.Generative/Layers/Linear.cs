@@ -1,0 +1,86 @@
+using Microsoft.ML.Generative.Layers.Adapters;
+using Microsoft.ML.Generative.Layers.Weights;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative.Layers;
+
+/// <summary>A linear layer, [.., inputs] → [.., outputs], which may do the work of several whose outputs are its parts.</summary>
+internal sealed class Linear : WeightedLayer
+{
+    private readonly Adapter?[] _partAdapters = [];
+    private readonly long[] _partSizes = [];
+    private bool _hasPartAdapter;
+
+    public Linear(long inputs, long outputs, bool hasBias = true)
+        : base(nameof(Linear), [outputs, inputs], outputs, hasBias)
+    {
+    }
+
+    /// <param name="inputs">Inputs.</param>
+    /// <param name="parts">The outputs, in their order.</param>
+    /// <param name="hasBias">Whether there is a bias.</param>
+    public Linear(long inputs, LayerPart[] parts, bool hasBias = true)
+        : this(inputs, parts.Sum(part => part.Outputs), hasBias)
+    {
+        (Parts, _partAdapters, _partSizes) = (parts, new Adapter?[parts.Length], [.. parts.Select(part => (long)part.Outputs)]);
+    }
+
+    /// <summary>A layer without a bias.</summary>
+    public Linear(Weight weight)
+        : base(nameof(Linear), weight)
+    {
+    }
+
+    /// <summary>The parts of the outputs; empty: the layer does a single work.</summary>
+    public IReadOnlyList<LayerPart> Parts { get; } = [];
+
+    public override bool HasAdapter => base.HasAdapter || _hasPartAdapter;
+
+    /// <summary>Changes the output of a part by an adapter, which belongs to the layer from now on.</summary>
+    /// <exception cref="ArgumentException">The layer has no such part.</exception>
+    /// <exception cref="InvalidOperationException">The layer or the part has an adapter.</exception>
+    public void Attach(Adapter adapter, string part)
+    {
+        int index = Array.FindIndex([.. Parts], p => p.Name == part);
+        if (index < 0)
+        {
+            string known = Parts.Count == 0 ? "it has none" : $"supported values: {string.Join(", ", Parts.Select(p => p.Name))}";
+            throw new ArgumentException($"The layer has no part '{part}'; {known}.", nameof(part));
+        }
+
+        if (base.HasAdapter || _partAdapters[index] is not null)
+            throw new InvalidOperationException($"The layer has an adapter of '{part}' already.");
+        register_module(AdapterNameOf(part), adapter);
+        _partAdapters[index] = adapter;
+        _hasPartAdapter = true;
+    }
+
+    public override Tensor forward(Tensor input)
+    {
+        Tensor output = base.forward(input);
+        if (!_hasPartAdapter)
+            return output;
+        Tensor[] parts = output.split(_partSizes, -1); // [.., outputs of the part] each
+        for (int i = 0; i < parts.Length; i++)
+            parts[i] = _partAdapters[i]?.Apply(input, parts[i]) ?? parts[i];
+        return cat(parts, -1);
+    }
+
+    protected override Tensor Compute(Tensor input) => Weight.Multiply(input, Bias);
+
+    protected override void Merge(Tensor weight)
+    {
+        base.Merge(weight);
+        for (int i = 0; i < _partAdapters.Length; i++)
+        {
+            if (_partAdapters[i] is not { } adapter)
+                continue;
+            adapter.MergeInto(weight.narrow(0, Parts[i].Start, Parts[i].Outputs)); // [outputs of the part, inputs]
+            Remove(AdapterNameOf(Parts[i].Name), ref _partAdapters[i]);
+        }
+
+        _hasPartAdapter = false;
+    }
+
+    private static string AdapterNameOf(string part) => part + "Adapter";
+}

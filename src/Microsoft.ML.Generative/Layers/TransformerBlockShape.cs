@@ -1,0 +1,55 @@
+namespace Microsoft.ML.Generative.Layers;
+
+/// <summary>The form of a <see cref="TransformerBlock"/>.</summary>
+internal sealed record TransformerBlockShape
+{
+    public required int EmbeddingSize { get; init; }
+
+    public required int Heads { get; init; }
+
+    /// <summary>Heads of keys and values, a divisor of <see cref="Heads"/>.</summary>
+    public required int KeyValueHeads { get; init; }
+
+    public required int HeadSize { get; init; }
+
+    /// <summary>Values between the two layers of the feed-forward block.</summary>
+    public required int FeedForwardSize { get; init; }
+
+    public FeedForwardKind FeedForward { get; init; }
+
+    public NormalizationKind Normalization { get; init; }
+
+    public double NormEpsilon { get; init; } = 1e-5;
+
+    public bool HasQueryKeyValueBias { get; init; } = true;
+
+    /// <summary>Whether the other layers, and <see cref="NormalizationKind.LayerNorm"/>, have a bias.</summary>
+    public bool HasBias { get; init; } = true;
+
+    /// <summary>What a position attends to.</summary>
+    public AttentionWindow Window { get; init; }
+
+    public bool HasNormBias => HasBias && Normalization == NormalizationKind.LayerNorm;
+
+    /// <summary>Values of all heads together: what attention returns for a position.</summary>
+    public int AttendedSize => checked(Heads * HeadSize);
+
+    /// <summary>Outputs of the layer that computes queries, keys and values.</summary>
+    public int QueryKeyValueSize => checked((Heads + 2 * KeyValueHeads) * HeadSize);
+
+    /// <summary>Outputs of the first feed-forward layer.</summary>
+    public int FeedForwardInSize => FeedForward == FeedForwardKind.SwiGlu ? checked(2 * FeedForwardSize) : FeedForwardSize;
+
+    /// <summary>Parameters of a block.</summary>
+    public Int128 CountParameters()
+    {
+        Int128 width = EmbeddingSize, bias = HasBias ? 1 : 0;
+        Int128 attention = ((Int128)Heads + 2 * (Int128)KeyValueHeads) * HeadSize * (width + (HasQueryKeyValueBias ? 1 : 0))
+            + width * ((Int128)Heads * HeadSize + bias);
+        Int128 feedForward = (FeedForward == FeedForwardKind.SwiGlu ? 2 : 1) * (Int128)FeedForwardSize * (width + bias) + width * (FeedForwardSize + bias);
+        return 2 * CountNormParameters() + attention + feedForward;
+    }
+
+    /// <summary>Parameters of a normalization of the block's kind.</summary>
+    public Int128 CountNormParameters() => HasNormBias ? 2 * (Int128)EmbeddingSize : EmbeddingSize;
+}

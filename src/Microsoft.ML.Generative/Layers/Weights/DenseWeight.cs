@@ -1,0 +1,23 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative.Layers.Weights;
+
+/// <summary>A weight in Float32.</summary>
+internal sealed class DenseWeight(Parameter values) : Weight(values.shape)
+{
+    /// <summary>The name of a weight in files.</summary>
+    public const string Name = "weight";
+
+    private Parameter _values = values;
+
+    public override string Kind => "dense";
+
+    public override Tensor Plain => _values;
+
+    public override Tensor Dense() => _values;
+
+    public override void Register(nn.Module layer) => layer.register_parameter(Name, _values);
+
+    public override void Rebind(nn.Module layer) => _values = layer.get_parameter(Name)!;
+}
