@@ -32,7 +32,7 @@ internal abstract class DecoderStack : nn.Module
             positions = new Parameter(ModuleTensors.Empty(shape.ContextLength, width));
         else
             _rotary = new RotaryEmbedding(shape.Rotary);
-        _blocks = [.. Enumerable.Range(0, shape.Layers).Select(_ => new TransformerBlock(shape.Block, dropout))];
+        _blocks = [.. ModuleTensors.Repeat(shape.Layers, () => new TransformerBlock(shape.Block, dropout))];
         blocks = new ModuleList<TransformerBlock>(_blocks);
         norm = Normalization.Of(shape.Block);
         head = shape.TiesEmbeddings ? new Linear(new SharedWeight(tokens)) : new Linear(width, shape.VocabularySize, hasBias: false);

@@ -37,6 +37,16 @@ internal static class ModuleTensors
         }
     }
 
+    /// <summary>Creates modules one after the other, without room for all in advance: there may be far more than are allowed.</summary>
+    public static List<TModule> Repeat<TModule>(int count, Func<TModule> create)
+        where TModule : nn.Module
+    {
+        List<TModule> modules = [];
+        for (int i = 0; i < count; i++)
+            modules.Add(create());
+        return modules;
+    }
+
     /// <summary>Counts the elements of a module's parameters and persistent buffers.</summary>
     /// <inheritdoc cref="WithoutMemory" path="/param"/>
     /// <inheritdoc cref="WithoutMemory" path="/exception"/>

@@ -100,6 +100,10 @@ internal sealed record DiffusionDefaults
     /// <summary>Of the noise of rows that are transformed.</summary>
     public required long Seed { get; init; }
 
+    /// <summary>Bytes that the rows of an evaluation may take: those of the training, in its own process.</summary>
+    [JsonIgnore]
+    public long RowMemory { get; init; } = TrainingOptions.DefaultRowMemory;
+
     public static DiffusionDefaults Of(DiffusionOptions options, long seed) => new()
     {
         Sampler = options.Sampler,
@@ -108,6 +112,7 @@ internal sealed record DiffusionDefaults
         TransformStrength = options.TransformStrength,
         TransformBatchSize = options.TransformBatchSize,
         Seed = seed,
+        RowMemory = options.RowMemory,
     };
 
     /// <exception cref="ArgumentException">A value is out of its range.</exception>

@@ -69,7 +69,11 @@ internal sealed record VaeColumns
 /// <param name="Seed">Of the noise of rows that are transformed.</param>
 internal sealed record VaeDefaults(int TransformBatchSize, long Seed)
 {
-    public static VaeDefaults Of(VaeOptions options, long seed) => new(options.TransformBatchSize, seed);
+    /// <summary>Bytes that the rows of an evaluation may take: those of the training, in its own process.</summary>
+    [JsonIgnore]
+    public long RowMemory { get; init; } = TrainingOptions.DefaultRowMemory;
+
+    public static VaeDefaults Of(VaeOptions options, long seed) => new(options.TransformBatchSize, seed) { RowMemory = options.RowMemory };
 
     /// <exception cref="ArgumentException">A value is out of its range.</exception>
     public void Validate() => OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);

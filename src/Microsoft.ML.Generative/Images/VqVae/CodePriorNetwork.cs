@@ -35,7 +35,7 @@ internal sealed class CodePriorNetwork : nn.Module
         rows = new Parameter(ModuleTensors.Zeros(grid.Height, 1, width));
         columns = new Parameter(ModuleTensors.Zeros(1, grid.Width, width));
         TransformerBlockShape block = Block(architecture);
-        blocks = new ModuleList<TransformerBlock>([.. Enumerable.Range(0, architecture.PriorLayers).Select(_ => new TransformerBlock(block))]);
+        blocks = new ModuleList<TransformerBlock>([.. ModuleTensors.Repeat(architecture.PriorLayers, () => new TransformerBlock(block))]);
         norm = Normalization.Of(block);
         head = new Linear(width, architecture.CodebookSize);
         RegisterComponents();

@@ -33,7 +33,7 @@ internal sealed class DitNetwork : DenoiserNetwork
         time = new EmbeddingBlock(DitArchitecture.FrequencySize, width);
         if (config.ClassCount > 0)
             classes = ModuleTensors.Embedding(config.ClassCount, width);
-        blocks = new ModuleList<DitBlock>([.. Enumerable.Range(0, config.Layers).Select(_ => new DitBlock(config, dropout))]);
+        blocks = new ModuleList<DitBlock>([.. ModuleTensors.Repeat(config.Layers, () => new DitBlock(config, dropout))]);
         modulation = new Linear(width, 2 * width);
         head = new Linear(width, checked((long)patch * patch * config.OutChannels));
         RegisterComponents();
