@@ -16,7 +16,9 @@ internal static class RowChecks
         foreach (float value in values)
         {
             if (!(value >= range.Lowest && value <= range.Highest))
-                throw new ArgumentException($"The value {value} was given; expected {(range == ValueRange.Finite ? "finite values" : $"{range.Lowest} to {range.Highest}")}.", name);
+                throw new ArgumentException(
+                    $"The value {value} was given; expected "
+                    + $"{(range == ValueRange.Finite ? "finite values" : $"{range.Lowest} to {range.Highest}")}.", name);
         }
     }
 }

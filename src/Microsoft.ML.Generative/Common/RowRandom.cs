@@ -6,7 +6,8 @@ namespace Microsoft.ML.Generative.Common;
 internal struct RowRandom(long seed, long number)
 {
     // Mixed twice, so that neighbors in seed or number share nothing.
-    private SplitMix64 _bits = new(SplitMix64.Mix(SplitMix64.Mix((ulong)seed + SplitMix64.Increment) + (ulong)number * SplitMix64.Increment));
+    private SplitMix64 _bits = new(
+        SplitMix64.Mix(SplitMix64.Mix((ulong)seed + SplitMix64.Increment) + (ulong)number * SplitMix64.Increment));
 
     /// <summary>A whole number from 0 to <paramref name="bound"/> − 1.</summary>
     public int Next(int bound) => _bits.Next(bound);

@@ -4,14 +4,14 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Common;
 
-/// <summary>The way from one normal draw to another along a great circle, on which all draws are as large (Shoemake 1985).</summary>
+/// <summary>Interpolates between two normal samples along a great circle, on which the norm is kept (Shoemake 1985).</summary>
 internal static class SphericalInterpolation
 {
-    /// <summary>A part of the way's points, one after the other along the first dimension.</summary>
+    /// <summary>Points between two samples, along the first dimension.</summary>
     /// <param name="from">The first point, [1, ..].</param>
     /// <param name="to">The last point.</param>
-    /// <param name="start">The first point wanted.</param>
-    /// <param name="rows">How many are wanted.</param>
+    /// <param name="start">The first point to compute.</param>
+    /// <param name="rows">The number of points to compute.</param>
     /// <param name="count">Points in all, both ends included.</param>
     public static Tensor Points(Tensor from, Tensor to, int start, int rows, int count) =>
         cat([.. Enumerable.Range(start, rows).Select(i => Point(from, to, i / (count - 1.0)))], 0);

@@ -1,10 +1,10 @@
 namespace Microsoft.ML.Generative.Common;
 
-/// <summary>Folders that options name.</summary>
+/// <summary>Prepares folders that options name.</summary>
 internal static class WritableFolder
 {
-    /// <summary>Makes the folder, so that one that cannot be is known before a long training.</summary>
-    /// <exception cref="IOException">It cannot be made; the message names the option.</exception>
+    /// <summary>Creates the folder, so that a failure comes before a long training.</summary>
+    /// <exception cref="IOException">It cannot be created; the message names the option.</exception>
     public static void Prepare(string folder, string option)
     {
         try

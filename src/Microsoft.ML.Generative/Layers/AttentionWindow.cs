@@ -18,7 +18,7 @@ internal readonly record struct AttentionWindow(int? Length)
     /// <param name="keys">Positions that are attended to: those from 0 to below this.</param>
     public Tensor Mask(Tensor positions, long keys)
     {
-        Tensor others = TensorFactory.Range(keys, device: positions.device), own = positions.unsqueeze(-1);
+        Tensor others = TensorFactory.Range(keys, device: positions.device), own = positions.unsqueeze(-1); // [keys], [.., queries, 1]
         Tensor isHidden = others > own; // [.., queries, keys]
         if (Length is { } length)
             isHidden = isHidden.logical_or(others <= own.Minus(length));

@@ -108,7 +108,8 @@ internal sealed class BatchNormalization : nn.Module<Tensor, Tensor>, IFormerNam
             return normal;
         // [batch, channels] → [batch, channels, 1, ..]
         long[] perRow = [input.size(0), input.size(1), .. Enumerable.Repeat(1L, (int)input.dim() - 2)];
-        return (normal * gains.call(condition!).Plus(1).view(perRow).to(normal.dtype)).Plus(biases!.call(condition!).view(perRow).to(normal.dtype));
+        Tensor gain = gains.call(condition!).Plus(1).view(perRow), shift = biases!.call(condition!).view(perRow);
+        return (normal * gain.to(normal.dtype)).Plus(shift.to(normal.dtype));
     }
 
     // What the next batch counts in the averages.

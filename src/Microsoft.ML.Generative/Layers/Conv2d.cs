@@ -30,9 +30,10 @@ internal sealed class Conv2d : WeightedLayer
     {
         (long batch, long inputs, long height, long width) = (x.size(0), x.size(1), x.size(2), x.size(3));
         long outputs = weight.size(0);
-        Tensor perImage = weight.view(1, outputs, inputs).expand(batch, outputs, inputs), pixels = x.flatten(2); // [batch, inputs, pixels]
+        Tensor perImage = weight.view(1, outputs, inputs).expand(batch, outputs, inputs); // [batch, outputs, inputs]
+        Tensor pixels = x.flatten(2); // [batch, inputs, pixels]
         // TorchSharp takes what is added last.
         Tensor y = bias is null ? perImage.bmm(pixels) : baddbmm(perImage, pixels, bias.view(1, outputs, 1)); // [batch, outputs, pixels]
-        return y.view(batch, outputs, height, width);
+        return y.view(batch, outputs, height, width); // [batch, outputs, height, width]
     }
 }

@@ -64,7 +64,7 @@ internal abstract class DecoderStack : nn.Module
     public Tensor Hidden(Tensor sequences)
     {
         long time = sequences.size(1);
-        Tensor x = Embed(sequences, positions?.narrow(0, 0, time));
+        Tensor x = Embed(sequences, positions?.narrow(0, 0, time)); // [batch, time, width]
         RotaryPositions? rotary = Rotary(time);
         Tensor? mask = Shape.Block.Window.Limits(time) ? Mask(time) : null;
         foreach (TransformerBlock block in _blocks)
@@ -91,7 +91,7 @@ internal abstract class DecoderStack : nn.Module
         for (int i = 0; i < caches.Length; i++)
             x = _blocks[i].Next(x, caches[i], store, rotary, mask);
         Tensor last = norm.call(x.narrow(1, x.size(1) - 1, 1)); // [batch, 1, width]
-        return head.call(last).AsFloat32().squeeze(1);
+        return head.call(last).AsFloat32().squeeze(1); // [batch, vocabulary]
 
         // [positions, size] → [batch, added, size]
         Tensor At(Tensor table) => table.index_select(0, where.flatten()).view(where.size(0), where.size(1), -1);
@@ -101,7 +101,7 @@ internal abstract class DecoderStack : nn.Module
     public IReadOnlyList<Tensor> Attention(Tensor sequences)
     {
         long time = sequences.size(1);
-        Tensor x = Embed(sequences, positions?.narrow(0, 0, time));
+        Tensor x = Embed(sequences, positions?.narrow(0, 0, time)); // [batch, time, width]
         RotaryPositions? rotary = Rotary(time);
         Tensor mask = Mask(time);
         List<Tensor> attention = [];

@@ -8,11 +8,11 @@ namespace Microsoft.ML.Generative.Layers;
 /// <summary>softmax(q kᵀ / √headSize + mask) v (Vaswani et al. 2017, eq. 1), for [batch, heads, time, headSize].</summary>
 internal static class DotProductAttention
 {
-    // On a CPU the fused kernel's backward pass is slow for short sequences, in BFloat16 ten times; products of batches then win.
+    // On a CPU the fused kernel's backward pass is slow for short sequences, in BFloat16 ten times; batched matmuls then win.
     private const long ShortInFloat32 = 128;
     private const long ShortInBFloat16 = 512;
 
-    /// <summary>Each position attends to itself and all before it, or to what a mask says.</summary>
+    /// <summary>Each position attends to itself and all before it, or to those that a mask allows.</summary>
     /// <param name="queries">[batch, heads, time, headSize].</param>
     /// <param name="keys">The same for keys.</param>
     /// <param name="values">The same for values.</param>
@@ -28,11 +28,11 @@ internal static class DotProductAttention
 
         Tensor allowed = mask ?? TensorFactory.Constant([time, time], float.NegativeInfinity, queries.dtype).triu(1);
         // TorchSharp takes what is added last.
-        Tensor scores = baddbmm(queries.flatten(0, 1), keys.flatten(0, 1).transpose(1, 2), allowed, alpha: Scale(queries));
+        Tensor scores = baddbmm(queries.flatten(0, 1), keys.flatten(0, 1).transpose(1, 2), allowed, alpha: Scale(queries)); // [batch · heads, time, time]
         Tensor weights = scores.softmax(-1);
         if (dropout > 0)
             weights = F.dropout(weights, dropout);
-        return weights.bmm(values.flatten(0, 1)).view(queries.shape);
+        return weights.bmm(values.flatten(0, 1)).view(queries.shape); // [batch, heads, time, headSize]
     }
 
     /// <summary>Each query attends to all keys.</summary>
@@ -43,8 +43,8 @@ internal static class DotProductAttention
     {
         if (!IsShort(queries))
             return F.scaled_dot_product_attention(queries, keys, values);
-        Tensor scores = queries.flatten(0, 1).Times(Scale(queries)).bmm(keys.flatten(0, 1).transpose(1, 2));
-        return scores.softmax(-1).bmm(values.flatten(0, 1)).view(queries.shape);
+        Tensor scores = queries.flatten(0, 1).Times(Scale(queries)).bmm(keys.flatten(0, 1).transpose(1, 2)); // [batch · heads, time, keys]
+        return scores.softmax(-1).bmm(values.flatten(0, 1)).view(queries.shape); // [batch, heads, time, headSize]
     }
 
     private static bool IsShort(Tensor queries) =>

@@ -21,7 +21,7 @@ internal sealed class RotaryEmbedding(RotaryShape shape) : IDisposable
         {
             if (_tables is not { } known || known.Cosine.size(0) < length || known.Device != device)
                 _tables = known = Compute(length, device);
-            return (known.Cosine.narrow(0, 0, length), known.Sine.narrow(0, 0, length));
+            return (known.Cosine.narrow(0, 0, length), known.Sine.narrow(0, 0, length)); // [length, headSize / 2] each
         }
     }
 
@@ -42,7 +42,7 @@ internal sealed class RotaryEmbedding(RotaryShape shape) : IDisposable
     {
         Tensor[] parts = shape.IsInterleaved ? x.unflatten(x.dim() - 1, x.size(-1) / 2, 2).unbind(-1) : x.chunk(2, -1); // [.., headSize / 2] each
         Tensor[] rotated = [parts[0] * cosine - parts[1] * sine, (parts[1] * cosine).Plus(parts[0] * sine)];
-        return (shape.IsInterleaved ? stack(rotated, -1).flatten(-2) : cat(rotated, -1)).to(x.dtype);
+        return (shape.IsInterleaved ? stack(rotated, -1).flatten(-2) : cat(rotated, -1)).to(x.dtype); // [.., headSize]
     }
 
     public void Dispose()

@@ -86,7 +86,8 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
     public Tensor Attention(Tensor x, RotaryPositions? positions, Tensor mask)
     {
         (Tensor queries, Tensor keys, _) = Split(x, positions);
-        return queries.matmul(Repeat(keys).transpose(-2, -1)).Times(1 / Math.Sqrt(queries.size(-1))).Plus(mask).softmax(-1);
+        Tensor scores = queries.matmul(Repeat(keys).transpose(-2, -1)); // [batch, heads, time, time]
+        return scores.Times(1 / Math.Sqrt(queries.size(-1))).Plus(mask).softmax(-1);
     }
 
     public AttentionCache NewCache(int batch, int positions)
@@ -111,7 +112,8 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
 
     private Tensor Finish(Tensor x, Tensor attended)
     {
-        x = x.Plus(Drop(attentionOut.call(attended.transpose(1, 2).flatten(2)))); // [batch, time, heads · headSize] goes in
+        Tensor heads = attended.transpose(1, 2).flatten(2); // [batch, time, heads · headSize]
+        x = x.Plus(Drop(attentionOut.call(heads)));
         return x.Plus(Drop(feedForwardOut.call(Activate(feedForwardIn.call(feedForwardNorm.call(x))))));
     }
 

@@ -21,16 +21,17 @@ internal sealed class UpsamplingConv2d : WeightedLayer
     protected override Tensor Compute(Tensor input)
     {
         Tensor x = MixedPrecision.Cast(input), kernel = Spread(MixedPrecision.Cast(Weight.Dense()));
+        if (!MixedPrecision.IsBFloat16OnCpu(x))
+            return F.conv_transpose2d(x, kernel, CastBias(), _strides, _padding);
         // oneDNN adds up the bias's gradient value by value in BFloat16, which takes longer than the weight's.
-        return MixedPrecision.IsBFloat16OnCpu(x)
-            ? F.conv_transpose2d(x, kernel, null, _strides, _padding).Plus(CastBias()!.view(1, -1, 1, 1))
-            : F.conv_transpose2d(x, kernel, CastBias(), _strides, _padding);
+        Tensor bias = CastBias()!.view(1, -1, 1, 1); // [1, outputs, 1, 1]
+        return F.conv_transpose2d(x, kernel, null, _strides, _padding).Plus(bias);
     }
 
     // [outputs, inputs, 3, 3] → [inputs, outputs, 4, 4]; a transposed convolution reads its kernel backwards.
     private static Tensor Spread(Tensor weight)
     {
-        Tensor kernel = weight.transpose(0, 1).flip(2, 3);
+        Tensor kernel = weight.transpose(0, 1).flip(2, 3); // [inputs, outputs, 3, 3]
         return F.pad(kernel, [0L, 1, 0, 1]).Plus(F.pad(kernel, [1L, 0, 0, 1])).Plus(F.pad(kernel, [0L, 1, 1, 0])).Plus(F.pad(kernel, [1L, 0, 1, 0]));
     }
 }

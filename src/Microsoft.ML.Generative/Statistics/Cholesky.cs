@@ -1,4 +1,4 @@
-using System.Globalization;
+using static System.FormattableString;
 
 namespace Microsoft.ML.Generative.Statistics;
 
@@ -24,7 +24,9 @@ internal sealed class Cholesky
             {
                 double scale = Math.Sqrt(Math.Abs(matrix[i, i] * matrix[j, j]));
                 if (Math.Abs(matrix[i, j] - matrix[j, i]) > SymmetryTolerance * scale)
-                    throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"Element ({i}, {j}) is {matrix[i, j]} and ({j}, {i}) is {matrix[j, i]}; a covariance matrix is symmetric."), name);
+                    throw new ArgumentException(
+                        Invariant($"Element ({i}, {j}) is {matrix[i, j]} and ({j}, {i}) is {matrix[j, i]};")
+                        + " a covariance matrix is symmetric.", name);
 
                 double rest = matrix[i, j];
                 for (int k = 0; k < j; k++)
@@ -34,7 +36,9 @@ internal sealed class Cholesky
                 else if (rest > 0 && double.IsFinite(rest))
                     _factor[i, i] = Math.Sqrt(rest);
                 else
-                    throw new ArgumentException($"The matrix is not positive definite: dimension {i} has no finite variance above 0 that the dimensions before it leave.", name);
+                    throw new ArgumentException(
+                        $"The matrix is not positive definite: dimension {i} has no finite variance above 0 that the dimensions before "
+                        + "it leave.", name);
             }
 
             LogDeterminant += 2 * Math.Log(_factor[i, i]);

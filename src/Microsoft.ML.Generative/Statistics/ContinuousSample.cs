@@ -1,9 +1,11 @@
-using System.Globalization;
 using System.Numerics.Tensors;
+using static System.FormattableString;
 
 namespace Microsoft.ML.Generative.Statistics;
 
-/// <summary>Rows of real numbers, each dimension brought to variance 1: mutual information does not depend on scale, its estimate less so.</summary>
+/// <summary>
+/// Rows of real numbers, each dimension brought to variance 1: mutual information does not depend on scale, its estimate less so.
+/// </summary>
 internal sealed class ContinuousSample
 {
     private readonly double[][] _dimensions;
@@ -19,14 +21,14 @@ internal sealed class ContinuousSample
             for (int row = 0; row < values.Length; row++)
             {
                 if (!double.IsFinite(values[row]))
-                    throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"{name}, row {row}: the value is {values[row]}; expected finite numbers."));
+                    throw new ArgumentException(Invariant($"{name}, row {row}: the value is {values[row]}; expected finite numbers."));
             }
 
             double mean = TensorPrimitives.Sum<double>(values) / Rows;
             TensorPrimitives.Subtract(values, mean, values);
-            double deviation = Math.Sqrt(TensorPrimitives.SumOfSquares<double>(values) / Rows);
-            if (deviation > 0)
-                TensorPrimitives.Divide(values, deviation, values);
+            double standardDeviation = Math.Sqrt(TensorPrimitives.SumOfSquares<double>(values) / Rows);
+            if (standardDeviation > 0)
+                TensorPrimitives.Divide(values, standardDeviation, values);
         }
     }
 
@@ -42,9 +44,9 @@ internal sealed class ContinuousSample
             destination[i] = Math.Abs(_dimensions[0][i] - _dimensions[0][row]);
         foreach (double[] values in _dimensions.AsSpan(1))
         {
-            double centre = values[row];
+            double center = values[row];
             for (int i = 0; i < destination.Length; i++)
-                destination[i] = Math.Max(destination[i], Math.Abs(values[i] - centre));
+                destination[i] = Math.Max(destination[i], Math.Abs(values[i] - center));
         }
     }
 }

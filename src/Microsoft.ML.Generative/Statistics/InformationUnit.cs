@@ -1,6 +1,6 @@
 namespace Microsoft.ML.Generative.Statistics;
 
-/// <summary>The unit in which information is told: the base of the logarithm.</summary>
+/// <summary>The unit of information: the base of the logarithm.</summary>
 public enum InformationUnit
 {
     /// <summary>Natural logarithm; the unit of the losses of generative models.</summary>

@@ -8,9 +8,19 @@ internal static class NeighborEstimates
 {
     private const double EulerGamma = 0.57721566490153286;
 
+    /// <exception cref="ArgumentException">The lengths differ, or there are too few values.</exception>
+    public static double Continuous(ReadOnlySpan<double> x, ReadOnlySpan<double> y, int neighbors)
+    {
+        if (x.Length != y.Length)
+            throw new ArgumentException($"x has {x.Length} values and y has {y.Length}; expected the same number.", nameof(y));
+        CheckNeighbors(neighbors, x.Length);
+        return Continuous(new ContinuousSample("x", [x.ToArray()]), new ContinuousSample("y", [y.ToArray()]), neighbors);
+    }
+
     /// <summary>I(X; Y) of two continuous variables (Kraskov, Stögbauer, Grassberger 2004, equation 8).</summary>
     public static double Continuous(ContinuousSample x, ContinuousSample y, int neighbors)
     {
+        CheckNeighbors(neighbors, x.Rows);
         double[] digamma = Digamma(x.Rows);
         double sum = Sum(x.Rows, () => (new double[x.Rows], new double[x.Rows], new double[x.Rows]), (i, buffers) =>
         {
@@ -87,12 +97,20 @@ internal static class NeighborEstimates
         return distances[self] < radius ? count - 1 : count;
     }
 
+    private static void CheckNeighbors(int neighbors, int rows)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(neighbors, 1);
+        if (rows <= neighbors)
+            throw new ArgumentException($"{rows} rows were given; {neighbors} neighbors of each need at least {neighbors + 1}.");
+    }
+
     private static void CheckRadius(double radius, int neighbors, string first, string? second)
     {
         if (radius == 0)
             throw new ArgumentException(
-                $"More than {neighbors} rows have equal values of {(second is null ? first : $"{first} and {second}")}: nearest neighbors tell nothing of "
-                + "values that repeat. If the values are few, make them discrete (MapValueToKey, or a conversion to an integer type).");
+                $"More than {neighbors} rows have equal values of {(second is null ? first : $"{first} and {second}")}: nearest "
+                + "neighbors need values that do not repeat. If the values are few, make them discrete (MapValueToKey, or a conversion "
+                + "to an integer type).");
     }
 
     // ψ(n) for n ≥ 1.

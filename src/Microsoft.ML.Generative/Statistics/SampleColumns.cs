@@ -4,7 +4,7 @@ using Microsoft.ML.Generative.Data.Columns;
 
 namespace Microsoft.ML.Generative.Statistics;
 
-/// <summary>Reads columns as draws of discrete or continuous variables.</summary>
+/// <summary>Reads columns as samples of discrete or continuous variables.</summary>
 internal static class SampleColumns
 {
     public const string DiscreteTypes = "a key, integer, Boolean or text column";
@@ -17,7 +17,8 @@ internal static class SampleColumns
             return true;
         DataViewType item = type is VectorDataViewType { IsKnownSize: true } vector ? vector.ItemType : type;
         return item is NumberDataViewType && (item.RawType == typeof(float) || item.RawType == typeof(double)) ? false
-            : throw new ArgumentException($"Column '{name}' has type {type}; expected {DiscreteTypes}, or Single, Double or a known-size vector of them.");
+            : throw new ArgumentException(
+                $"Column '{name}' has type {type}; expected {DiscreteTypes}, or Single, Double or a known-size vector of them.");
     }
 
     /// <summary>Numbers a discrete column's values from 0 in the order in which they appear.</summary>
@@ -89,7 +90,8 @@ internal static class SampleColumns
         return (Sample(firstName, first.First), Sample(secondName, second.Second));
     }
 
-    public static (ContinuousSample Sample, int[] Classes, int[] ClassSizes) ReadMixed(IDataView data, string continuousName, string discreteName)
+    public static (ContinuousSample Sample, int[] Classes, int[] ClassSizes) ReadMixed(
+        IDataView data, string continuousName, string discreteName)
     {
         using DataViewRowCursor cursor = data.GetRowCursor([data.Schema[continuousName], data.Schema[discreteName]]);
         (List<double>[] dimensions, Action read) = OpenValues(cursor, continuousName);
@@ -106,7 +108,9 @@ internal static class SampleColumns
         ContinuousSample sample = Sample(continuousName, dimensions);
         int single = sizes.IndexOf(1);
         if (single >= 0)
-            throw new ArgumentException($"Column '{discreteName}', row {classes.IndexOf(single)}: the value occurs once only; expected at least two rows of each, to have a neighbor.");
+            throw new ArgumentException(
+                $"Column '{discreteName}', row {classes.IndexOf(single)}: the value occurs once only; expected at least two rows of "
+                + "each, to have a neighbor.");
         return (sample, [.. classes], [.. sizes.Select(size => (int)size)]);
     }
 
@@ -129,12 +133,15 @@ internal static class SampleColumns
     private static (List<double>[] Dimensions, Action Read) OpenValues(DataViewRow row, string name)
     {
         DataViewType type = row.Schema[name].Type;
-        return (type is VectorDataViewType vector ? vector.ItemType : type).RawType == typeof(float) ? Open<float>(value => value) : Open<double>(value => value);
+        return (type is VectorDataViewType vector ? vector.ItemType : type).RawType == typeof(float)
+            ? Open<float>(value => value)
+            : Open<double>(value => value);
 
         (List<double>[], Action) Open<T>(Func<T, double> convert)
             where T : unmanaged
         {
-            List<double>[] dimensions = [.. Enumerable.Range(0, ColumnTypes.FeatureCount(row.Schema[name])).Select(_ => new List<double>())];
+            List<double>[] dimensions =
+                [.. Enumerable.Range(0, ColumnTypes.FeatureCount(row.Schema[name])).Select(_ => new List<double>())];
             if (type is VectorDataViewType)
             {
                 ValueGetter<VBuffer<T>> getVector = row.GetGetter<VBuffer<T>>(row.Schema[name]);

@@ -3,10 +3,10 @@ using Microsoft.ML.Generative.Training.Checkpoints;
 
 namespace Microsoft.ML.Generative.Training;
 
-/// <summary>A source as the loop draws from it: epoch after epoch, and never from two epochs in one step's gradient.</summary>
+/// <summary>A source as the loop reads it: epoch after epoch, and never two epochs in one gradient.</summary>
 internal sealed class BatchFeed(IBatchSource source)
 {
-    private readonly List<TensorBatch> _drawn = [];
+    private readonly List<TensorBatch> _taken = [];
     private int _epoch;
     private long _position;
 
@@ -18,24 +18,31 @@ internal sealed class BatchFeed(IBatchSource source)
     public void Start(FeedPosition position)
     {
         (_epoch, _position) = position;
-        // At the end of an epoch there is nothing to draw; the next one is started when it is needed.
+        // At the end of an epoch no batch is left; the next one is started when it is needed.
         if (_position < source.BatchesPerEpoch)
             source.StartEpoch(_epoch, _position);
     }
 
+    /// <summary>Continues at a position with the state that the source had there.</summary>
+    public void Resume(FeedPosition position, BatchSourceState state)
+    {
+        (_epoch, _position) = position;
+        ((IStatefulBatchSource)source).RestoreState(state);
+    }
+
     /// <summary>Up to <paramref name="count"/> batches, at least one; fewer where the epoch ends.</summary>
-    public List<TensorBatch> Draw(int count)
+    public List<TensorBatch> Take(int count)
     {
         if (_position == source.BatchesPerEpoch)
             Start(new FeedPosition(_epoch + 1, 0));
 
-        _drawn.Clear();
-        while (_drawn.Count < count && _position < source.BatchesPerEpoch)
+        _taken.Clear();
+        while (_taken.Count < count && _position < source.BatchesPerEpoch)
         {
-            _drawn.Add(source.Next());
+            _taken.Add(source.Next());
             _position++;
         }
 
-        return _drawn;
+        return _taken;
     }
 }

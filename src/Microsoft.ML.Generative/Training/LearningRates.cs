@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Common;
+
 namespace Microsoft.ML.Generative.Training;
 
 /// <summary>The learning rate of each step.</summary>
@@ -16,8 +18,8 @@ internal static class LearningRates
         double progress = Math.Clamp((double)(step - 1 - warmupSteps) / Math.Max(1, totalSteps - warmupSteps), 0, 1);
         double part = options.LearningRateSchedule switch
         {
-            LearningRateSchedule.Cosine => 0.5 * (1 + Math.Cos(Math.PI * progress)),
-            LearningRateSchedule.Linear => 1 - progress,
+            LearningRateSchedule.Cosine => ScheduleShapes.CosineDecay(progress),
+            LearningRateSchedule.Linear => ScheduleShapes.LinearDecay(progress),
             _ => 1,
         };
         return options.LearningRate * (options.FinalLearningRate + (1 - options.FinalLearningRate) * part);

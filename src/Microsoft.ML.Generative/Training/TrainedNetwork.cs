@@ -1,6 +1,7 @@
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Runtime.Kernels;
 using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Training.Distributed;
 using TorchSharp;
 using TorchSharp.Modules;
 
@@ -20,12 +21,14 @@ internal sealed class TrainedNetwork : IDisposable
     private readonly torch.Tensor[] _moments;
     private readonly torch.Tensor? _ema;
     private readonly Parameter[] _parameters;
+    private readonly (string Name, torch.Tensor Values)[] _frozen;
+    private bool _isLearning = true;
 
     // Weight decay acts on matrices; these come first in the buffers.
     private readonly (torch.Tensor Weights, torch.Tensor Gradients, torch.Tensor[] Moments, double Decay)[] _segments;
 
     /// <param name="name">For messages.</param>
-    /// <param name="module">The network, already on its device. The parameters that require no gradient are left alone.</param>
+    /// <param name="module">The network, already on its device. The parameters that require no gradient are frozen: they stay as they are.</param>
     /// <param name="options">The optimizer's options.</param>
     public TrainedNetwork(string name, torch.nn.Module module, TrainingOptions options)
     {
@@ -38,6 +41,7 @@ internal sealed class TrainedNetwork : IDisposable
             throw new ArgumentException($"The network '{name}' has no parameters to train.");
         Parameter[] ordered = [.. trained.Where(p => p.dim() >= 2), .. trained.Where(p => p.dim() < 2)];
         _parameters = ordered;
+        _frozen = [.. module.named_parameters().Where(p => !p.parameter.requires_grad).Select(p => (p.name, (torch.Tensor)p.parameter))];
         ParameterCount = ordered.Sum(p => p.numel());
         long decayed = ordered.Where(p => p.dim() >= 2).Sum(p => p.numel());
         if (ordered.FirstOrDefault(p => p.dtype != torch.ScalarType.Float32) is { } other)
@@ -62,8 +66,28 @@ internal sealed class TrainedNetwork : IDisposable
 
     public torch.nn.Module Module { get; }
 
-    /// <summary>Trainable numbers.</summary>
+    /// <summary>Trainable parameters.</summary>
     public long ParameterCount { get; }
+
+    /// <summary>Frozen parameters.</summary>
+    public long FrozenCount => _frozen.Sum(f => f.Values.numel());
+
+    /// <summary>The hash of the frozen parameters, or <see langword="null"/> if there are none.</summary>
+    public string? FrozenHash => FrozenWeights.Hash(_frozen);
+
+    /// <summary>Whether the trainable parameters get gradients. The frozen ones never do.</summary>
+    public bool IsLearning
+    {
+        get => _isLearning;
+        set
+        {
+            if (value == _isLearning)
+                return;
+            _isLearning = value;
+            foreach (Parameter parameter in _parameters)
+                parameter.requires_grad = value;
+        }
+    }
 
     /// <summary>Optimizer steps done.</summary>
     public long Steps { get; private set; }
@@ -97,10 +121,13 @@ internal sealed class TrainedNetwork : IDisposable
         ? BufferPrefix + ModuleWeights.PresentName(Module, name[BufferPrefix.Length..])
         : name;
 
-    /// <summary>Goes on from a state whose tensors have been copied over those of <see cref="State"/>.</summary>
+    /// <summary>Continues from a state whose tensors have been copied over those of <see cref="State"/>.</summary>
     public void Resume(long steps) => Steps = steps;
 
     public void ClearGradients() => _gradients.zero_();
+
+    /// <inheritdoc cref="IGradientExchange.Average"/>
+    public double ExchangeGradients(IGradientExchange exchange, double weight) => exchange.Average(_gradients, weight);
 
     /// <summary>Scales the gradient down to a norm; returns the norm before.</summary>
     public double ClipGradients(double maxNorm)

@@ -11,15 +11,15 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Training;
 
 /// <summary>
-/// The one loop that trains every model: it draws batches, asks each phase for its losses, follows their gradients, reports, validates
-/// and stops when it is told to.
+/// The one loop that trains every model: it takes batches, computes the losses of each phase, follows their gradients, reports, validates,
+/// saves and stops.
 /// </summary>
 internal sealed class TrainingLoop
 {
     private readonly TrainingRun _run;
     private readonly TrainingOptions _options;
     private readonly IReadOnlyList<TrainingPhase> _phases;
-    private readonly IBatchSource? _validation;
+    private readonly Validator? _validator;
     private readonly TrainedNetwork[] _networks;
     private readonly BatchFeed[] _feeds;
     private readonly BatchFeed[] _feedOfPhase;
@@ -37,7 +37,7 @@ internal sealed class TrainingLoop
 
     /// <param name="run">The call of <c>Fit</c>: device, seed, options, checkpoints.</param>
     /// <param name="phases">What a step does, in order. The first phase's source defines the epoch, its network's name the loop's checkpoints.</param>
-    /// <param name="validation">Batches scored with the first phase's losses at the end of each epoch.</param>
+    /// <param name="validation">Batches that are scored at the end of each epoch, with the losses of the first phase and of those that validate.</param>
     /// <param name="options">Options of this loop, where a model is trained in several. Default: the run's.</param>
     /// <param name="preview">
     /// Shows what the model has learned, at the end of each epoch or every <see cref="TrainingOptions.PreviewInterval"/> steps. It changes no model.
@@ -50,19 +50,20 @@ internal sealed class TrainingLoop
         _run = run;
         _options = options ?? run.Options;
         _phases = phases;
-        _validation = validation;
+        _validator = validation is null ? null : new Validator(run, phases, validation);
+        if (phases[0].Interval != 1)
+            throw new ArgumentException($"The first phase runs in every step; its interval is {phases[0].Interval}.", nameof(phases));
 
         _feeds = [.. phases.Select(p => p.Batches).Distinct().Select(source => new BatchFeed(source))];
         _feedOfPhase = [.. phases.Select(p => _feeds.First(f => f.Source == p.Batches))];
         _networks = [.. phases.Select(p => p.Network).Distinct()];
-        long drawsPerStep = phases.Where(p => p.Batches == phases[0].Batches).Sum(p => (long)p.Repeats * _options.GradientAccumulationSteps);
-        _stepsPerEpoch = (phases[0].Batches.BatchesPerEpoch + drawsPerStep - 1) / drawsPerStep;
+        _stepsPerEpoch = StepsPerEpoch(phases, _options.GradientAccumulationSteps);
         _totalSteps = _options.MaxSteps ?? checked(_options.Epochs * _stepsPerEpoch);
         _meter = new TrainingMeter(_totalSteps, run.Device.ToString());
         if (validation is not null && _options.ValidationChoosesModel && (_options.EarlyStoppingPatience is not null || _options.OnCancel == CancellationBehavior.KeepBest))
             _best = new BestWeights(_networks);
         if (run.Checkpoints is { } folder)
-            _checkpoints = new CheckpointSession(run, folder, _networks[0].Name, _networks, _feeds, _validation, _meter, _best);
+            _checkpoints = new CheckpointSession(run, folder, _networks[0].Name, _networks, _feeds, validation, _meter, _best);
     }
 
     /// <summary>
@@ -93,6 +94,8 @@ internal sealed class TrainingLoop
         finally
         {
             _best?.Release();
+            foreach (TrainedNetwork network in _networks)
+                network.IsLearning = true;
         }
     }
 
@@ -131,14 +134,15 @@ internal sealed class TrainingLoop
         {
             network.Module.train();
             channel.Info(
-                $"Training '{network.Name}' on {_run.Device} with {torch.get_num_threads()} threads in {MixedPrecision.Current ?? torch.ScalarType.Float32}: {network.ParameterCount:N0} parameters, {_totalSteps:N0} steps.");
+                $"Training '{network.Name}' on {_run.Device} with {torch.get_num_threads()} threads in {MixedPrecision.Current ?? torch.ScalarType.Float32}: "
+                + $"{network.ParameterCount:N0} parameters{(network.FrozenCount == 0 ? "" : $", {network.FrozenCount:N0} more are frozen")}, {_totalSteps:N0} steps.");
         }
 
         if (_checkpoints?.Resume(channel) is { } state)
         {
             (_step, _gradientNorm, _isFinished) = (state.Step, state.GradientNorm, state.IsFinished);
             _log?.Resume(_step);
-            channel.Info(_isFinished ? $"The training had finished with step {_step}." : $"The training goes on after step {_step}.");
+            channel.Info(_isFinished ? $"The training had finished with step {_step}." : $"The training resumes after step {_step}.");
         }
         else
         {
@@ -180,19 +184,29 @@ internal sealed class TrainingLoop
     {
         // Taken before validation, which trains nothing.
         double samplesPerSecond = _meter.SamplesPerSecond();
-        double? validationLoss = null;
-        if (endsEpoch && _validation is not null)
+        ValidationScores? validation = null;
+        if (endsEpoch && _validator is not null)
         {
-            validationLoss = Validate();
-            _best?.Offer(validationLoss.Value, _step);
+            validation = Validate(_validator);
+            _best?.Offer(validation.Loss, _step);
         }
 
-        TrainingProgress report = _meter.Report(_step, EpochOf(_step) + 1, learningRate, samplesPerSecond, _gradientNorm, validationLoss);
+        TrainingProgress report = _meter.Report(_step, EpochOf(_step) + 1, learningRate, samplesPerSecond, _gradientNorm, validation);
         progress.Checkpoint(report.Loss, _step);
         _options.Progress?.Report(report);
         _log?.Write(channel, report);
         if (endsEpoch)
             channel.Info(TrainingMeter.Describe(report));
+    }
+
+    // Where a phase that shares the first one's batches runs in some steps only, its share of them is counted on average.
+    private static long StepsPerEpoch(IReadOnlyList<TrainingPhase> phases, int accumulatedBatches)
+    {
+        IBatchSource source = phases[0].Batches;
+        TrainingPhase[] sharing = [.. phases.Where(p => p.Batches == source)];
+        Int128 steps = sharing.Aggregate(Int128.One, (product, p) => product * p.Interval);
+        Int128 taken = sharing.Aggregate(Int128.Zero, (sum, p) => sum + steps / p.Interval * p.Repeats * accumulatedBatches);
+        return (long)((source.BatchesPerEpoch * steps + taken - 1) / taken);
     }
 
     private int EpochOf(long step) => (int)((step - 1) / _stepsPerEpoch);
@@ -210,14 +224,24 @@ internal sealed class TrainingLoop
         var context = new StepContext(step, _totalSteps, IsTraining: true, generator, _run.Device);
         for (int i = 0; i < _phases.Count; i++)
         {
+            if (step % _phases[i].Interval != 0)
+                continue;
+            LetLearn(_phases[i].Network);
             for (int repeat = 0; repeat < _phases[i].Repeats; repeat++)
             {
                 using DisposeScope scope = torch.NewDisposeScope();
-                RunPhase(i, _feedOfPhase[i].Draw(_options.GradientAccumulationSteps), context, learningRate);
+                RunPhase(i, _feedOfPhase[i].Take(_options.GradientAccumulationSteps), context, learningRate);
             }
         }
 
         _step = step;
+    }
+
+    // The gradients of the others would be thrown away.
+    private void LetLearn(TrainedNetwork learning)
+    {
+        foreach (TrainedNetwork network in _networks)
+            network.IsLearning = network == learning;
     }
 
     private void RunPhase(int index, List<TensorBatch> batches, StepContext context, double learningRate)
@@ -226,24 +250,29 @@ internal sealed class TrainingLoop
         TrainedNetwork network = phase.Network;
         network.ClearGradients();
 
-        long rows = 0;
+        long weight = 0;
         foreach (TensorBatch batch in batches)
-            rows += batch.Rows;
+            weight += batch.Weight;
         foreach (TensorBatch batch in batches)
         {
+            if (batch.Weight == 0)
+                continue;
             // Its own scope, so that only one batch's activations are alive: that is what accumulation is for.
             using DisposeScope scope = torch.NewDisposeScope();
             Losses losses = phase.Losses(context, batch);
             double total = losses.Total.ToDouble();
             if (!double.IsFinite(total))
                 throw Diverged(network, context.Step, learningRate, "loss", LossText(losses, total));
-            _meter.Add(losses, total, batch.Rows, context.Step, isFirstPhase: index == 0);
+            _meter.Add(losses, total, batch.Weight, context.Step, isFirstPhase: index == 0);
 
-            // Each row weighs the same, whatever batch it came in.
-            torch.Tensor part = batches.Count == 1 ? losses.Total : losses.Total.Times((double)batch.Rows / rows);
+            // Each value weighs the same, whatever batch it is in.
+            torch.Tensor part = batch.Weight == weight ? losses.Total : losses.Total.Times((double)batch.Weight / weight);
             part.backward();
         }
 
+        // A step in which no process has anything to learn moves no weights.
+        if (network.ExchangeGradients(_run.Exchange, weight) == 0)
+            return;
         if (_options.GradientClipNorm is not null || phase.ReportsGradientNorm)
         {
             double norm = network.ClipGradients(_options.GradientClipNorm ?? double.PositiveInfinity);
@@ -252,7 +281,7 @@ internal sealed class TrainingLoop
             if (index == 0)
                 _gradientNorm = norm;
             if (phase.ReportsGradientNorm)
-                _meter.Add($"gradient of {network.Name}", norm, rows);
+                _meter.Add($"gradient of {network.Name}", norm, Math.Max(1, weight));
         }
 
         network.Update(learningRate * phase.LearningRateFactor);
@@ -288,24 +317,17 @@ internal sealed class TrainingLoop
         _meter.ExcludeFromSpeed(_meter.Elapsed - start);
     }
 
-    private double Validate() => Evaluate(generator =>
-    {
-        var context = new StepContext(_step, _totalSteps, IsTraining: false, generator, _run.Device);
-        (double sum, long rows) = (0, 0);
-        _run.ForEachBatch(_validation!, batch =>
-        {
-            sum += _phases[0].Losses(context, batch).Total.ToDouble() * batch.Rows;
-            rows += batch.Rows;
-        });
-        return sum / rows;
-    });
+    private ValidationScores Validate(Validator validator) => Evaluate(generator =>
+        validator.Score(new StepContext(_step, _totalSteps, IsTraining: false, generator, _run.Device), EvaluationSeed));
+
+    private long EvaluationSeed => SeedSequence.Derive(_run.Seed, 1);
 
     // The same noise every time, so that two epochs' losses can be compared; none of the training's, so that it changes no model.
     private T Evaluate<T>(Func<torch.Generator, T> evaluate)
     {
         using IDisposable noGradient = torch.no_grad();
         using IDisposable seeded = TorchSeed.Scope(SeedSequence.Derive(_run.Seed, 0));
-        using var generator = new torch.Generator((ulong)SeedSequence.Derive(_run.Seed, 1));
+        using var generator = new torch.Generator((ulong)EvaluationSeed);
         SetEvaluation(true);
         try
         {

@@ -5,7 +5,8 @@ namespace Microsoft.ML.Generative.Training;
 
 /// <summary>
 /// One network's part of a training step: which parameters it updates, from which batches, and how a batch becomes losses.
-/// A VAE has one phase; a GAN has one for the discriminator and one for the generator.
+/// A VAE has one phase; a GAN has one for the discriminator and one for the generator. While a phase runs, the other networks of the loop
+/// get no gradients.
 /// </summary>
 /// <param name="Network">The network whose parameters the phase updates.</param>
 /// <param name="Batches">Where the phase's batches come from; two phases may share a source.</param>
@@ -16,6 +17,15 @@ internal sealed record TrainingPhase(TrainedNetwork Network, IBatchSource Batche
 {
     /// <summary>How often the phase runs in one step (a Wasserstein critic takes several).</summary>
     public int Repeats { get; init; } = 1;
+
+    /// <summary>
+    /// The phase runs in every n-th step only, n at least 1 (lazy regularization; Karras et al. 2019, appendix B). The first phase of a loop runs
+    /// in every step.
+    /// </summary>
+    public int Interval { get; init; } = 1;
+
+    /// <summary>Whether validation batches are scored with the phase's losses, too; the first phase's always are.</summary>
+    public bool Validates { get; init; }
 
     /// <summary>The phase's learning rate as a multiple of the one of the options: two networks may learn on two time-scales.</summary>
     public double LearningRateFactor { get; init; } = 1;
@@ -35,5 +45,7 @@ internal sealed record TrainingPhase(TrainedNetwork Network, IBatchSource Batche
 /// <param name="Device">The training device.</param>
 internal readonly record struct StepContext(long Step, long TotalSteps, bool IsTraining, torch.Generator Generator, torch.Device Device);
 
-/// <summary>The losses of one batch: the scalar to minimise, averaged over the rows, and its parts for the report.</summary>
+/// <summary>
+/// The losses of one batch: the scalar to minimize, a mean over as many values as <see cref="TensorBatch.Weight"/> says, and its parts for the report.
+/// </summary>
 internal readonly record struct Losses(torch.Tensor Total, params (string Name, torch.Tensor Value)[] Terms);

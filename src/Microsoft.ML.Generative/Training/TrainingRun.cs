@@ -3,6 +3,7 @@ using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training.Checkpoints;
+using Microsoft.ML.Generative.Training.Distributed;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -35,6 +36,9 @@ internal sealed class TrainingRun : IDisposable
     public long Seed { get; }
 
     public CheckpointFolder? Checkpoints { get; }
+
+    /// <summary>Exchanges gradients with the other processes of the training, if there are any.</summary>
+    public IGradientExchange Exchange { get; set; } = SingleProcess.Instance;
 
     /// <param name="env">The environment of the context, which knows its GPU.</param>
     /// <param name="host">The estimator's host.</param>

@@ -39,7 +39,7 @@ public sealed class ModuleTensorsTests
     }
 
     [Fact]
-    public void Other_threads_create_tensors_with_memory_meanwhile()
+    public async Task Other_threads_create_tensors_with_memory_meanwhile()
     {
         TorchRuntime.EnsureLoaded();
         using var inside = new ManualResetEventSlim();
@@ -58,7 +58,7 @@ public sealed class ModuleTensorsTests
             done.Wait();
             return new Matrix(2, 3);
         }).Dispose();
-        Assert.Equal((DeviceType.CPU, DeviceType.CPU), other.Result);
+        Assert.Equal((DeviceType.CPU, DeviceType.CPU), await other);
     }
 
     [Fact]

@@ -85,7 +85,7 @@ public sealed class CheckpointTests : IDisposable
 
         Assert.Equal(expected, resumed.Weights);
         Assert.Contains(warnings, w => w.Contains("regression-000000000012.checkpoint' is not usable and was set aside", StringComparison.Ordinal));
-        Assert.Contains(warnings, w => w.Contains("goes on after step 10", StringComparison.Ordinal));
+        Assert.Contains(warnings, w => w.Contains("resumes after step 10", StringComparison.Ordinal));
         Assert.Single(Files("*.damaged"));
     }
 
@@ -252,6 +252,38 @@ public sealed class CheckpointTests : IDisposable
             Assert.Equal(expected.Statistics, resumed.Statistics);
             Assert.Equal(expected.Drawn, before + resumed.Drawn);
         }
+    }
+
+    [Fact]
+    public void Frozen_weights_are_not_in_a_checkpoint_which_knows_their_hash_and_refuses_others()
+    {
+        float[] Train(ToyOptions options, float frozenBias)
+        {
+            using DisposeScope scope = torch.NewDisposeScope();
+            TorchSharp.Modules.Sequential model = TorchSeed.Initialize(1, () => torch.nn.Sequential(torch.nn.Linear(2, 100), torch.nn.Linear(100, 1)));
+            TorchSharp.Modules.Parameter[] frozen = [.. model.parameters().Take(2)];
+            using (torch.no_grad())
+                frozen[1].fill_(frozenBias);
+            foreach (TorchSharp.Modules.Parameter parameter in frozen)
+                parameter.requires_grad = false;
+            using var network = new TrainedNetwork("toy", model, options);
+            Toys.Loop(options, [new TrainingPhase(network, new NoiseBatches(4, 2, 6), (_, batch) => new Losses((model.call(batch[0]) - 1).square().mean()))]).Run();
+            return Toys.Numbers(model);
+        }
+
+        ToyOptions options = Options(keep: 1);
+        float[] expected = Train(options, 0.5f);
+        string path = _folder.File(Files().Single());
+        CheckpointState state = CheckpointFile.ReadState(path);
+        Assert.Equal(64, Assert.Single(state.FrozenWeights!)!.Length);
+        // 101 trained parameters, their two moments and average.
+        Assert.InRange(new FileInfo(path).Length, 4 * 101 * 4, 4 * 101 * 4 + 3000);
+
+        Assert.Equal(expected, Train(options, 0.5f));
+        var error = Assert.Throws<InvalidOperationException>(() => Train(options, 0.25f));
+        Assert.Contains("frozen weights of 'toy'", error.Message);
+        Assert.Contains(state.FrozenWeights![0]!, error.Message);
+        Assert.Contains(path, error.Message);
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
+using Microsoft.ML.Generative.Training.Distributed;
 using Microsoft.ML.Generative.Training.Reporting;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -134,12 +135,27 @@ internal sealed record ToyLoop(TrainingOptions Options, IReadOnlyList<TrainingPh
 {
     public ITrainingPreview? Preview { get; init; }
 
+    public IGradientExchange? Exchange { get; init; }
+
     public void Run()
     {
         Options.Seed ??= Seed;
         Options.ValidateForTraining();
         using TrainingRun run = TrainingRun.Open(Ml, Hosts.Create(Ml), Options);
+        run.Exchange = Exchange ?? run.Exchange;
         new TrainingLoop(run, Phases, Validation, preview: Preview).Run();
+    }
+}
+
+/// <summary>Keeps a copy of each gradient that passes, in a training of one process.</summary>
+internal sealed class RecordedGradients : IGradientExchange
+{
+    public List<float[]> All { get; } = [];
+
+    public double Average(torch.Tensor gradients, double weight)
+    {
+        All.Add(TensorMemory.ToArray<float>(gradients));
+        return weight;
     }
 }
 

@@ -87,6 +87,52 @@ public sealed class TrainingLoopReportTests
     }
 
     [Fact]
+    public void Validation_reports_the_terms_of_all_phases_that_validate()
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        var reports = new Reports();
+        var ml = new MLContext();
+        var lines = new List<string>();
+        ml.Log += (_, e) => lines.Add(e.Message);
+        var options = new ToyOptions { MaxSteps = 1, LearningRate = 1e-12, Progress = reports };
+        torch.nn.Module<torch.Tensor, torch.Tensor> one = torch.nn.Linear(1, 1), two = torch.nn.Linear(1, 1), three = torch.nn.Linear(1, 1);
+        using TrainedNetwork first = new("one", one, options), second = new("two", two, options), third = new("three", three, options);
+        var noise = new List<(string Phase, float Value)>();
+        TrainingPhase Phase(TrainedNetwork network, torch.nn.Module<torch.Tensor, torch.Tensor> module, float value, bool validates) =>
+            new(network, new NoiseBatches(4, 1, 10), (step, batch) =>
+            {
+                if (!step.IsTraining)
+                    noise.Add((network.Name, torch.rand(1, generator: step.Generator).item<float>()));
+                return new Losses(module.call(batch[0]).sum() * 0 + value, ("half", torch.tensor(value / 2)));
+            })
+            { Validates = validates };
+        var phases = new[] { Phase(first, one, 2, false), Phase(second, two, 8, true), Phase(third, three, 32, false) };
+        Toys.Loop(options, phases, ml: ml, validation: new NoiseBatches(4, 1, 2)).Run();
+
+        TrainingProgress report = reports.All[^1];
+        Assert.Equal(2, report.ValidationLoss!.Value, 1e-6);
+        Assert.Equal(
+            new Dictionary<string, double> { ["one.loss"] = 2, ["one.half"] = 1, ["two.loss"] = 8, ["two.half"] = 4 },
+            report.ValidationTerms.ToDictionary(t => t.Key, t => Math.Round(t.Value, 5)));
+        Assert.Contains(lines, l => l.Contains("validation 2 (one.loss 2, one.half 1, two.loss 8, two.half 4)", StringComparison.Ordinal));
+
+        // Each phase has the same noise as if it were alone.
+        Assert.Equal(noise.Where(n => n.Phase == "one").Select(n => n.Value), noise.Where(n => n.Phase == "two").Select(n => n.Value));
+        Assert.DoesNotContain(noise, n => n.Phase == "three");
+    }
+
+    [Fact]
+    public void The_terms_of_one_network_need_no_prefix()
+    {
+        var reports = new Reports();
+        using var regression = new Regression(new ToyOptions { BatchSize = 16, Epochs = 1, Progress = reports });
+        regression.Train(validation: new RowBatches([regression.X, regression.Y], 64));
+        Assert.Equal(["squared", "bias"], reports.All[^1].ValidationTerms.Keys);
+        Assert.Equal(reports.All[^1].ValidationLoss!.Value, reports.All[^1].ValidationTerms["squared"], 1e-6);
+        Assert.All(reports.All[..^1], r => Assert.Empty(r.ValidationTerms));
+    }
+
+    [Fact]
     public void Validation_scores_the_moving_average_and_changes_no_weights()
     {
         var reports = new Reports();

@@ -1,8 +1,6 @@
-using TorchSharp;
-
 namespace Microsoft.ML.Generative.Data.Batches;
 
-/// <summary>Where batches come from: rows of data, or made on the spot (noise, roll-outs of a policy).</summary>
+/// <summary>Where batches come from: rows of data, or generated on the spot (noise, roll-outs of a policy).</summary>
 internal interface IBatchSource
 {
     /// <summary>The batches in one pass over the data, or the number that a generating source calls an epoch.</summary>
@@ -14,15 +12,12 @@ internal interface IBatchSource
     /// </summary>
     string Fingerprint { get; }
 
-    /// <summary>Goes to the start of an epoch, or to a later batch of it. The same epoch always has the same batches in the same order.</summary>
+    /// <summary>
+    /// Goes to the start of an epoch, or to a later batch of it. The same epoch always has the same batches in the same order, unless the
+    /// source has a state.
+    /// </summary>
     void StartEpoch(int epoch, long skipBatches = 0);
 
     /// <summary>The next batch of the epoch, on the training device. Its tensors belong to the caller's dispose scope.</summary>
     TensorBatch Next();
-}
-
-/// <summary>Columns of the same rows, each a tensor whose first dimension is the row.</summary>
-internal readonly record struct TensorBatch(int Rows, params torch.Tensor[] Columns)
-{
-    public torch.Tensor this[int column] => Columns[column];
 }

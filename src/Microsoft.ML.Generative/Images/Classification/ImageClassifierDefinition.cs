@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Images.Classification.Networks;
 using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative.Images.Classification;
@@ -89,5 +90,5 @@ internal sealed record ImageClassifierColumns
 internal sealed record ImageClassifierDefaults(int TransformBatchSize)
 {
     /// <exception cref="ArgumentException">A value is out of its range.</exception>
-    public void Validate() => OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+    public void Validate() => OptionChecks.RowsAtOnce(TransformBatchSize);
 }

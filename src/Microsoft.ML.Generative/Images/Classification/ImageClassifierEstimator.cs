@@ -1,5 +1,6 @@
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Classification;
+using Microsoft.ML.Generative.Images.Classification.Networks;
 using Microsoft.ML.Generative.Interop;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;

@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Images.Classification.Networks;
 using Microsoft.ML.Generative.Training;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;

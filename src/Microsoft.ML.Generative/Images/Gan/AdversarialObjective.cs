@@ -8,22 +8,18 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Images.Gan;
 
-/// <summary>The two players' losses of a batch.</summary>
+/// <summary>The losses of discriminator and generator.</summary>
 internal sealed class AdversarialObjective(
     GanArchitecture architecture, GanOptions options, GeneratorNetwork generator, DiscriminatorNetwork discriminator, GanHealth health)
 {
     /// <summary>Of a batch of real rows, and as many generated ones with the same classes.</summary>
     public Losses DiscriminatorLosses(StepContext context, TensorBatch batch)
     {
-        SetLearning(discriminator, true);
         Tensor real = architecture.Row.Image is null ? batch[0] : PixelScale.Signed(batch[0]);
         Tensor? labels = architecture.LabelCount > 0 ? batch[1] : null;
         Tensor generated;
-        // By the batch's own statistics also where the moving average of the weights is looked at: the layers' averages are not those of its.
-        generator.train();
         using (no_grad())
-            generated = generator.Forward(Latents(context, batch.Rows), labels);
-        generator.train(context.IsTraining);
+            generated = Generate(context, batch.Rows, labels);
         if (!context.IsTraining)
         {
             return new Losses(GanLosses.Discriminator(options.Objective, discriminator.Forward(real, labels), discriminator.Forward(generated, labels), options.LabelSmoothing));
@@ -62,12 +58,11 @@ internal sealed class AdversarialObjective(
     /// <summary>Of as many generated rows as the batch has, all classes equally often.</summary>
     public Losses GeneratorLosses(StepContext context, TensorBatch batch)
     {
-        // What the discriminator would learn of it is not wanted, and not computed.
-        SetLearning(discriminator, false);
         Tensor? labels = architecture.SampleLabels(batch.Rows, context.Generator)?.to(context.Device);
-        Tensor generated = generator.Forward(Latents(context, batch.Rows), labels);
-        Tensor loss = GanLosses.Generator(options.Objective, discriminator.Forward(Seen(context, generated), labels));
-        return new Losses(loss, ("generator", loss.detach()));
+        Tensor generated = Generate(context, batch.Rows, labels);
+        Tensor seen = context.IsTraining ? Seen(context, generated) : generated;
+        Tensor loss = GanLosses.Generator(options.Objective, discriminator.Forward(seen, labels));
+        return context.IsTraining ? new Losses(loss, ("generator", loss.detach())) : new Losses(loss);
     }
 
     /// <summary>Keeps the discriminator's weights within their bounds (Arjovsky et al. 2017, algorithm 1).</summary>
@@ -78,6 +73,15 @@ internal sealed class AdversarialObjective(
             weights.WithinInPlace(-options.WeightClip, options.WeightClip);
     }
 
+    // With the batch's own statistics also in validation: the averages of the layers do not belong to the moving average of the weights.
+    private Tensor Generate(StepContext context, int rows, Tensor? labels)
+    {
+        generator.train();
+        Tensor generated = generator.Forward(Latents(context, rows), labels);
+        generator.train(context.IsTraining);
+        return generated;
+    }
+
     private Tensor Latents(StepContext context, int rows) => randn([rows, options.LatentSize], generator: context.Generator).to(context.Device);
 
     // Rows as the discriminator sees them.
@@ -86,8 +90,8 @@ internal sealed class AdversarialObjective(
         Tensor seen = rows;
         if (options.Augmentation != GanAugmentations.None)
             seen = GanAugmentation.Apply(options.Augmentation, seen, options.AdaptiveAugmentation ? discriminator.AugmentationProbability : null, context.Generator);
-        double deviation = options.InstanceNoise * (1 - (context.Step - 1.0) / context.TotalSteps);
-        return deviation > 0 ? seen.Plus(randn(rows.shape, generator: context.Generator).to(context.Device), deviation) : seen;
+        double noise = options.InstanceNoise * ScheduleShapes.LinearDecay((context.Step - 1.0) / context.TotalSteps);
+        return noise > 0 ? seen.Plus(randn(rows.shape, generator: context.Generator).to(context.Device), noise) : seen;
     }
 
     // Karras et al. 2020, section 3.1: p goes up or down by a fixed amount, by the sign of r_t − target.
@@ -103,15 +107,9 @@ internal sealed class AdversarialObjective(
         Tensor direction = overfitting.Plus(-options.AugmentationTarget).sign();
         probability.PlusInPlace(direction, (double)rows / options.AugmentationRows).WithinInPlace(0, 1);
     }
-
-    private static void SetLearning(nn.Module network, bool isOn)
-    {
-        foreach (Tensor parameter in network.parameters())
-            parameter.requires_grad = isOn;
-    }
 }
 
-/// <summary>Batches of nothing but a number of rows: a generator's, who makes them itself.</summary>
+/// <summary>Batches of nothing but a number of rows, which the generator generates itself.</summary>
 internal sealed class GeneratedBatches(int batchSize) : IBatchSource
 {
     public long BatchesPerEpoch => long.MaxValue;

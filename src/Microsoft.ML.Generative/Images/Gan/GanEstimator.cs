@@ -111,7 +111,11 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
                 ReportsGradientNorm = true,
                 AfterUpdate = _options.Objective == GanObjective.Wasserstein ? objective.ClipWeights : null,
             },
-            new(trainer.Prepare("generator", generator), new GeneratedBatches(_options.BatchSize), objective.GeneratorLosses) { ReportsGradientNorm = true },
+            new(trainer.Prepare("generator", generator), new GeneratedBatches(_options.BatchSize), objective.GeneratorLosses)
+            {
+                ReportsGradientNorm = true,
+                Validates = true,
+            },
         ];
         trainer.Train(phases, data.ValidationBatches, GanPreview.Open(trainer.Run, architecture, generator));
         using var noise = new torch.Generator((ulong)SeedSequence.Derive(trainer.Seed, 2));

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Images.Vae.Networks;
 using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative.Images.Vae;
@@ -76,5 +77,5 @@ internal sealed record VaeDefaults(int TransformBatchSize, long Seed)
     public static VaeDefaults Of(VaeOptions options, long seed) => new(options.TransformBatchSize, seed) { RowMemory = options.RowMemory };
 
     /// <exception cref="ArgumentException">A value is out of its range.</exception>
-    public void Validate() => OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+    public void Validate() => OptionChecks.RowsAtOnce(TransformBatchSize);
 }

@@ -1,6 +1,7 @@
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Vae;
+using Microsoft.ML.Generative.Images.Vae.Networks;
 using Microsoft.ML.Generative.Interop;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;

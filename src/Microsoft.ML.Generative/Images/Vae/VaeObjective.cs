@@ -1,4 +1,6 @@
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Images.Vae.Networks;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
 using static TorchSharp.torch;
@@ -48,11 +50,11 @@ internal sealed class VaeObjective(VaeNetwork network, VaeOptions options)
     /// <summary>The weight of the KL term in a step, from 1.</summary>
     public static double BetaAt(VaeOptions options, long step, long totalSteps)
     {
-        double done = (double)(step - 1) / totalSteps;
+        double progress = (double)(step - 1) / totalSteps;
         return options.Beta * options.KlAnnealing switch
         {
-            KlAnnealing.Linear => Math.Min(1, done / options.KlWarmup),
-            KlAnnealing.Cyclical => Math.Min(1, done * options.KlCycles % 1 / options.KlWarmup),
+            KlAnnealing.Linear => ScheduleShapes.LinearRise(progress, options.KlWarmup),
+            KlAnnealing.Cyclical => ScheduleShapes.CyclicalRise(progress, options.KlWarmup, options.KlCycles),
             _ => 1,
         };
     }

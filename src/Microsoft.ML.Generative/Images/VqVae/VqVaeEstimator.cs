@@ -2,6 +2,7 @@ using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.VqVae;
+using Microsoft.ML.Generative.Images.VqVae.Networks;
 using Microsoft.ML.Generative.Interop;
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Training;

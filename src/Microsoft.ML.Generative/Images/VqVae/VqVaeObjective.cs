@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Images.VqVae.Networks;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
 using TorchSharp;

@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Images.VqVae.Networks;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Generative.Training.Reporting;
 using TorchSharp;

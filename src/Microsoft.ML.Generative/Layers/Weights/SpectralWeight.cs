@@ -48,7 +48,7 @@ internal sealed class SpectralWeight : Weight
     {
         Tensor left = _u.clone(), right;
         using (no_grad())
-            right = Unit(mv(Matrix.t(), left));
+            right = Unit(mv(Matrix.t(), left)); // [inputs · kernel]
         return dot(left, mv(Matrix, right));
     }
 
@@ -57,7 +57,7 @@ internal sealed class SpectralWeight : Weight
     {
         using IDisposable noGradient = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        _u.copy_(Unit(mv(Matrix, Unit(mv(Matrix.t(), _u)))));
+        _u.copy_(Unit(mv(Matrix, Unit(mv(Matrix.t(), _u))))); // [outputs]
     }
 
     /// <summary>The weight over σ, after another step of power iteration if the layer is in training.</summary>

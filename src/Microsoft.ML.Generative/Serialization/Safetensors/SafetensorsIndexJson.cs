@@ -1,4 +1,3 @@
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.ML.Generative.Common;
 
@@ -55,7 +54,7 @@ internal sealed record SafetensorsIndexJson(long? TotalSize, IReadOnlyDictionary
 
     public void Write(Stream stream)
     {
-        using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, Indented = true, NewLine = "\n" });
+        using var json = new Utf8JsonWriter(stream, IndentedJson.Options);
         json.WriteStartObject();
         json.WriteStartObject(MetadataKey);
         foreach (var (key, value) in Metadata.OrderBy(p => p.Key, StringComparer.Ordinal))

@@ -2,7 +2,7 @@ using Microsoft.ML.Generative.Text.Codec;
 
 namespace Microsoft.ML.Generative.Text.Chat;
 
-/// <summary>A conversation in parts: tokens of the template, and text.</summary>
+/// <summary>Builds a conversation of parts: tokens of the template, and text.</summary>
 internal sealed class ChatPrompt
 {
     private readonly List<Part> _parts = [];
@@ -15,15 +15,15 @@ internal sealed class ChatPrompt
     }
 
     /// <param name="token">A token of the template.</param>
-    /// <param name="isAnswer">Whether the model has to write it.</param>
+    /// <param name="isAnswer">Whether the model generates it.</param>
     public ChatPrompt Special(string token, bool isAnswer = false) => Add(new Part(Kind.Special, token, isAnswer));
 
-    /// <param name="text">What somebody says, or the template around it.</param>
-    /// <param name="isAnswer">Whether the model has to write it.</param>
+    /// <param name="text">A message, or the template around it.</param>
+    /// <param name="isAnswer">Whether the model generates it.</param>
     public ChatPrompt Text(string text, bool isAnswer = false) => Add(new Part(Kind.Text, text, isAnswer));
 
     /// <summary>The token that ends a text, if the tokenizer has one.</summary>
-    /// <param name="isAnswer">Whether the model has to write it.</param>
+    /// <param name="isAnswer">Whether the model generates it.</param>
     public ChatPrompt EndOfText(bool isAnswer) => Add(new Part(Kind.EndOfText, "", isAnswer));
 
     /// <exception cref="ArgumentException">The tokenizer lacks a token of the template.</exception>
@@ -35,7 +35,7 @@ internal sealed class ChatPrompt
         return [.. ids];
     }
 
-    /// <summary>The tokens up to the last that the model has to write, and whether each is such a one.</summary>
+    /// <summary>The tokens up to the last that the model generates, and whether it generates each.</summary>
     /// <inheritdoc cref="Encode(TextCodec, string)" path="/exception"/>
     public (int[] Ids, bool[] IsAnswer) EncodeAnswers(TextCodec codec, string template)
     {
@@ -48,7 +48,8 @@ internal sealed class ChatPrompt
             string text = "";
             foreach (Part part in run)
             {
-                // A part's tokens are those after what its beginning alone would be encoded as: where the model is to go on from that, it is given that.
+                // A part's tokens are those after the encoding of the text before it alone, because that is the prompt for which it is
+                // generated.
                 text += part.Text;
                 int end = part == run[^1] ? tokens.Count : Math.Max(done, Shared(codec.EncodeText(text), tokens));
                 isAnswer.AddRange(Enumerable.Repeat(part.IsAnswer, end - done));
@@ -77,7 +78,8 @@ internal sealed class ChatPrompt
         Kind.Text => codec.EncodeText(string.Concat(run.Select(p => p.Text))),
         Kind.EndOfText => codec.End is { } end ? [end] : [],
         _ => [codec.IdOf(run[0].Text) ?? throw new ArgumentException(
-            $"The chat template {template} needs the token {run[0].Text}, which the model's tokenizer lacks: pass another {nameof(ChatTemplate)}.")],
+            $"The chat template {template} needs the token {run[0].Text}, which the model's tokenizer lacks: "
+            + $"pass another {nameof(ChatTemplate)}.")],
     };
 
     // Texts beside each other are encoded as one.

@@ -4,10 +4,10 @@ using Microsoft.ML.Generative.Tokenizers;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>How a conversation becomes the text that a model was trained to go on from.</summary>
+/// <summary>Writes conversations in the form that a model was trained on.</summary>
 /// <remarks>
-/// A template's own tokens are put in by their ids, and what people say as plain text: a message that reads like such a token does not become one, so nobody
-/// can speak as somebody else.
+/// A template's own tokens are added by their ids, and messages as plain text: a message that reads like a token of the template does not
+/// become one, so that no user can write messages of another role.
 /// </remarks>
 public sealed class ChatTemplate
 {
@@ -20,12 +20,18 @@ public sealed class ChatTemplate
     public static ChatTemplate ChatML { get; } = new("ChatML", "<|im_end|>", [], (conversation, prompt) =>
     {
         foreach (ChatTurn turn in conversation.Turns)
-            prompt.Special("<|im_start|>").Text($"{turn.Role}\n").Text(turn.Text, turn.IsAnswer).Special("<|im_end|>", turn.IsAnswer).Text("\n");
+        {
+            prompt.Special("<|im_start|>").Text($"{turn.Role}\n");
+            prompt.Text(turn.Text, turn.IsAnswer).Special("<|im_end|>", turn.IsAnswer).Text("\n");
+        }
+
         if (conversation.WantsAnswer)
             prompt.Special("<|im_start|>").Text("assistant\n");
     });
 
-    /// <summary>Llama 2's: <c>[INST] … [/INST]</c>, instructions between <c>&lt;&lt;SYS&gt;&gt;</c> and <c>&lt;&lt;/SYS&gt;&gt;</c>.</summary>
+    /// <summary>
+    /// Llama 2's: <c>[INST] … [/INST]</c>, instructions between <c>&lt;&lt;SYS&gt;&gt;</c> and <c>&lt;&lt;/SYS&gt;&gt;</c>.
+    /// </summary>
     public static ChatTemplate Llama2 { get; } = new("Llama2", "</s>", [], (conversation, prompt) =>
     {
         string system = conversation.Instructions is { } instructions ? $"<<SYS>>\n{instructions}\n<</SYS>>\n\n" : "";
@@ -50,7 +56,7 @@ public sealed class ChatTemplate
         ChatPrompt Header(string role) => prompt.Special("<|start_header_id|>").Text(role).Special("<|end_header_id|>").Text("\n\n");
     });
 
-    /// <summary>Mistral's: <c>[INST] … [/INST]</c>, instructions before what the user says first.</summary>
+    /// <summary>Mistral's: <c>[INST] … [/INST]</c>, instructions before the first message of the user.</summary>
     public static ChatTemplate Mistral { get; } = new("Mistral", "</s>", [], (conversation, prompt) =>
     {
         prompt.Special("<s>");
@@ -73,15 +79,19 @@ public sealed class ChatTemplate
             prompt.Text("<|assistant|>\n");
     });
 
-    /// <summary>For models that were trained on none: <c>User: … Assistant:</c>, a line each. The answer ends where the model speaks for the user.</summary>
+    /// <summary>
+    /// For models that were trained on none: <c>User: … Assistant:</c>, a line per message. The answer ends where the model begins a
+    /// message of the user.
+    /// </summary>
     public static ChatTemplate Plain { get; } = new("Plain", null, ["\nUser:", "\nSystem:"], (conversation, prompt) =>
     {
-        // An answer ends where somebody else is about to speak, or with the text.
+        // An answer ends where the next message begins, or with the text.
         string separator = "";
         bool isAfterAnswer = false;
         foreach (ChatTurn turn in conversation.Turns)
         {
-            prompt.Text($"{separator}{char.ToUpperInvariant(turn.Role[0])}{turn.Role[1..]}:", isAfterAnswer).Text($" {turn.Text}", turn.IsAnswer);
+            prompt.Text($"{separator}{char.ToUpperInvariant(turn.Role[0])}{turn.Role[1..]}:", isAfterAnswer);
+            prompt.Text($" {turn.Text}", turn.IsAnswer);
             (separator, isAfterAnswer) = ("\n", turn.IsAnswer);
         }
 
@@ -96,7 +106,7 @@ public sealed class ChatTemplate
     /// <summary>The template's name.</summary>
     public string Name { get; }
 
-    /// <summary>The token that ends an answer; <see langword="null"/> for the one that ends a text.</summary>
+    /// <summary>The token that ends an answer; <see langword="null"/>: the token that ends a text.</summary>
     private string? EndOfTurn { get; }
 
     /// <summary>Texts that end an answer.</summary>
@@ -105,13 +115,13 @@ public sealed class ChatTemplate
     /// <summary>The template of a name, or <see langword="null"/>.</summary>
     internal static ChatTemplate? Named(string name) => _all.FirstOrDefault(t => t.Name == name);
 
-    /// <summary>The template that a model's tokenizer brings; <see cref="Plain"/> where it brings none.</summary>
+    /// <summary>The template of a model's tokenizer; <see cref="Plain"/> where it has none.</summary>
     /// <inheritdoc cref="Recognize" path="/exception"/>
     internal static ChatTemplate Of(TextCodec codec) =>
         (codec.Tokenizer as GenerativeTokenizer)?.Config.ChatTemplate is { } jinja ? Recognize(jinja) : Plain;
 
-    /// <summary>The template whose markup a model's own, in Jinja's language, has.</summary>
-    /// <exception cref="NotSupportedException">It is none of those known here.</exception>
+    /// <summary>Recognizes a model's own template, in the Jinja language, by its markup.</summary>
+    /// <exception cref="NotSupportedException">It is not supported.</exception>
     internal static ChatTemplate Recognize(string jinja)
     {
         bool Has(string text) => jinja.Contains(text, StringComparison.Ordinal);
@@ -126,10 +136,11 @@ public sealed class ChatTemplate
         if (Has("<|user|>") && Has("<|assistant|>") && Has("eos_token"))
             return Zephyr;
         throw new NotSupportedException(
-            $"The model's own chat template is none of ChatML, Llama2, Llama3, Mistral and Zephyr, and templates in Jinja's language are not run: pass the {nameof(ChatTemplate)} that is nearest, or {nameof(ChatTemplate)}.{nameof(Plain)}.");
+            "The model's own chat template is none of ChatML, Llama2, Llama3, Mistral and Zephyr, and Jinja templates are not run: "
+            + $"pass the {nameof(ChatTemplate)} that is nearest, or {nameof(ChatTemplate)}.{nameof(Plain)}.");
     }
 
-    /// <summary>The tokens that the model goes on from.</summary>
+    /// <summary>Encodes a conversation as the prompt of its next message.</summary>
     /// <exception cref="ArgumentException">The tokenizer lacks a token of the template, or the conversation does not fit it.</exception>
     internal int[] Encode(Conversation conversation, TextCodec codec)
     {
@@ -138,7 +149,9 @@ public sealed class ChatTemplate
         return prompt.Encode(codec, Name);
     }
 
-    /// <summary>The tokens of a conversation up to its last answer's end, and which of them are answers or end one.</summary>
+    /// <summary>
+    /// Encodes a conversation up to the end of its last answer, with the information which tokens are answers or end an answer.
+    /// </summary>
     /// <inheritdoc cref="Encode" path="/exception"/>
     internal (int[] Ids, bool[] IsAnswer) EncodeAnswers(Conversation conversation, TextCodec codec)
     {
@@ -147,15 +160,17 @@ public sealed class ChatTemplate
         return prompt.EncodeAnswers(codec, Name);
     }
 
-    /// <summary>Tokenizer and options with which texts end where this template's answers do.</summary>
+    /// <summary>Codec and options with which a generated text ends where this template's answers do.</summary>
     internal (TextCodec Codec, TextGenerationOptions Options) ForAnswers(TextCodec codec, TextGenerationOptions options)
     {
         options = options.Copy();
         options.StopStrings = [.. options.StopStrings, .. StopStrings];
-        return (EndOfTurn is { } end && codec.IdOf(end) is { } id ? codec with { Special = codec.Special with { Eos = id }, OtherEnds = [.. codec.Ends] } : codec, options);
+        if (EndOfTurn is { } end && codec.IdOf(end) is { } id)
+            codec = codec with { Special = codec.Special with { Eos = id }, OtherEnds = [.. codec.Ends] };
+        return (codec, options);
     }
 
-    /// <summary>The text, tokens of the template included.</summary>
+    /// <summary>Writes a conversation as text, tokens of the template included.</summary>
     internal string Render(Conversation conversation)
     {
         var prompt = new ChatPrompt();

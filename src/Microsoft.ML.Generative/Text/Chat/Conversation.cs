@@ -2,24 +2,24 @@ using Microsoft.Extensions.AI;
 
 namespace Microsoft.ML.Generative.Text.Chat;
 
-/// <summary>What somebody said.</summary>
+/// <summary>A message of a conversation.</summary>
 /// <param name="Role">system, user or assistant.</param>
-/// <param name="Text">What.</param>
+/// <param name="Text">The message.</param>
 internal readonly record struct ChatTurn(string Role, string Text)
 {
     public bool IsAnswer => Role == Conversation.Assistant;
 }
 
-/// <summary>Instructions, and what was said since.</summary>
+/// <summary>A conversation: instructions and messages.</summary>
 internal sealed class Conversation
 {
     public const string System = "system";
     public const string User = "user";
     public const string Assistant = "assistant";
 
-    /// <param name="turns">What was said; what the system says goes before all other, as one.</param>
-    /// <param name="wantsAnswer">Whether the assistant is to speak next.</param>
-    /// <exception cref="ArgumentException">Nobody but the system speaks.</exception>
+    /// <param name="turns">The messages; those of the system are joined and moved to the beginning.</param>
+    /// <param name="wantsAnswer">Whether the next message is the assistant's.</param>
+    /// <exception cref="ArgumentException">There are no messages but those of the system.</exception>
     public Conversation(IEnumerable<ChatTurn> turns, bool wantsAnswer)
     {
         ChatTurn[] all = [.. turns];
@@ -35,16 +35,18 @@ internal sealed class Conversation
     /// <exception cref="NotSupportedException">A message holds more than text, or is of another role.</exception>
     /// <exception cref="ArgumentException">There is no message.</exception>
     public Conversation(IEnumerable<ChatMessage> messages, string? instructions)
-        : this([.. instructions is null ? Array.Empty<ChatTurn>() : [new ChatTurn(System, instructions)], .. messages.Select(TurnOf)], wantsAnswer: true)
+        : this(
+            [.. instructions is null ? Array.Empty<ChatTurn>() : [new ChatTurn(System, instructions)], .. messages.Select(TurnOf)],
+            wantsAnswer: true)
     {
     }
 
     public string? Instructions { get; }
 
-    /// <summary>All that was said, instructions first.</summary>
+    /// <summary>All messages, instructions first.</summary>
     public IReadOnlyList<ChatTurn> Turns { get; }
 
-    /// <summary>Whether the assistant is to speak next; else the conversation is over.</summary>
+    /// <summary>Whether the next message is the assistant's; otherwise the conversation is complete.</summary>
     public bool WantsAnswer { get; }
 
     /// <summary>Questions and their answers; the last may have none.</summary>
@@ -63,9 +65,15 @@ internal sealed class Conversation
     private static ChatTurn TurnOf(ChatMessage message)
     {
         if (message.Contents.FirstOrDefault(c => c is not TextContent and not UsageContent) is { } other)
-            throw new NotSupportedException($"A message of the role {message.Role} holds {other.GetType().Name}; this model reads text only.");
-        string role = message.Role == ChatRole.System ? System : message.Role == ChatRole.User ? User : message.Role == ChatRole.Assistant ? Assistant
-            : throw new NotSupportedException($"A message is of the role {message.Role}; this model knows system, user and assistant.");
+        {
+            throw new NotSupportedException(
+                $"A message of the role {message.Role} holds {other.GetType().Name}; this model reads text only.");
+        }
+
+        string role = message.Role == ChatRole.System ? System
+            : message.Role == ChatRole.User ? User
+            : message.Role == ChatRole.Assistant ? Assistant
+            : throw new NotSupportedException($"A message has the role {message.Role}; supported values: system, user, assistant.");
         return new ChatTurn(role, message.Text);
     }
 }

@@ -3,15 +3,17 @@ using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Text.Chat;
 
-/// <summary>Conversations as data sets have them: <c>[{"role": "user", "content": "…"}, …]</c>, or an object with such <c>messages</c>.</summary>
+/// <summary>
+/// Reads conversations as data sets have them: <c>[{"role": "user", "content": "…"}, …]</c>, or an object with these as <c>messages</c>.
+/// </summary>
 internal static class ConversationJson
 {
     private static readonly string[] _roles = [Conversation.System, Conversation.User, Conversation.Assistant];
     private static readonly string[] _calls = ["tool_calls", "function_call"];
 
     /// <param name="json">The messages.</param>
-    /// <param name="wantsAnswer">Whether the assistant is to speak next.</param>
-    /// <exception cref="ArgumentException">It is no JSON, or no such messages.</exception>
+    /// <param name="wantsAnswer">Whether the next message is the assistant's.</param>
+    /// <exception cref="ArgumentException">It is not JSON, or has another form.</exception>
     public static Conversation Read(string json, bool wantsAnswer)
     {
         try
@@ -26,12 +28,12 @@ internal static class ConversationJson
         }
         catch (JsonException e)
         {
-            throw new ArgumentException($"The conversation is no JSON: {e.Message}", e);
+            throw new ArgumentException($"The conversation is not JSON: {e.Message}", e);
         }
         catch (InvalidOperationException e)
         {
             // Half of a surrogate pair.
-            throw new ArgumentException($"The conversation holds what is no text: {e.Message}", e);
+            throw new ArgumentException($"The conversation has a string that is not valid text: {e.Message}", e);
         }
     }
 
@@ -41,7 +43,8 @@ internal static class ConversationJson
             throw new ArgumentException($"Message {number} is {message.ValueKind}; expected an object with 'role' and 'content'.");
         string role = Text(message, number, "role");
         if (!_roles.Contains(role))
-            throw new ArgumentException($"Message {number} is of the role {Quoted.Text(role)}; known are {string.Join(", ", _roles)}.");
+            throw new ArgumentException(
+                $"Message {number} has the role {Quoted.Text(role)}; supported values: {string.Join(", ", _roles)}.");
         foreach (string name in _calls)
         {
             if (message.TryGetProperty(name, out JsonElement call) && call.ValueKind != JsonValueKind.Null)
@@ -55,6 +58,8 @@ internal static class ConversationJson
     {
         if (!message.TryGetProperty(name, out JsonElement value))
             throw new ArgumentException($"Message {number} has no '{name}'.");
-        return value.ValueKind == JsonValueKind.String ? value.GetString()! : throw new ArgumentException($"'{name}' of message {number} is {value.ValueKind}; expected a text.");
+        return value.ValueKind == JsonValueKind.String
+            ? value.GetString()!
+            : throw new ArgumentException($"'{name}' of message {number} is {value.ValueKind}; expected a string.");
     }
 }

@@ -1,11 +1,10 @@
-using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Generative.Text.Tokenization;
 using Microsoft.ML.Generative.Tokenizers;
 using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.Generative.Text.Codec;
 
-/// <summary>A tokenizer as a language model uses it: which tokens stand before and after documents, prompts and answers.</summary>
+/// <summary>Encodes documents, prompts and answers for a language model, with the tokens before and after them.</summary>
 /// <param name="Tokenizer">The tokenizer.</param>
 /// <param name="VocabularySize">Its tokens are below this.</param>
 /// <param name="Special">The tokens that begin and end a text.</param>
@@ -22,55 +21,64 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
     /// <summary>The tokens that end a generated text.</summary>
     public IEnumerable<int> Ends => OtherEnds.Concat(Ending()).Distinct();
 
-    /// <summary>The token that a text begins with: the one made for it, or else the end of another text.</summary>
+    /// <summary>The token that begins a text: its own, or else the token that ends another text.</summary>
     public int? Begin => Special.Bos ?? Special.Eos;
 
     // Only where the two differ: with GPT-2 the end of a document is the beginning of the next.
     private bool BeginsDocuments => Special.Bos is { } bos && bos != Special.Eos;
 
+    public static TextCodec Of(GenerativeTokenizer tokenizer) => new(tokenizer, tokenizer.VocabularySize, tokenizer.SpecialTokens);
+
     /// <param name="tokenizer">Any tokenizer.</param>
-    /// <param name="vocabularySize">The model's vocabulary, for tokenizers that do not tell theirs; 0 if it is not known either.</param>
-    public static TextCodec Of(Tokenizer tokenizer, int vocabularySize)
+    /// <param name="vocabularySize">The model's vocabulary, for tokenizers that do not report theirs; 0 if it is unknown too.</param>
+    /// <param name="sizeOption">The option with the vocabulary's size, for the error.</param>
+    /// <exception cref="ArgumentException">The vocabulary's size is unknown.</exception>
+    public static TextCodec Of(Tokenizer tokenizer, int vocabularySize, string sizeOption)
     {
         TokenizerFacts facts = TokenizerFacts.Of(tokenizer);
         int size = facts.VocabularySize ?? vocabularySize;
         return size > 0 ? new TextCodec(tokenizer, size, facts.SpecialTokens) : throw new ArgumentException(
-            $"A tokenizer of the type {tokenizer.GetType().FullName} does not tell how many tokens it has: set {nameof(LanguageModelArchitecture.VocabularySize)} of {nameof(LanguageModelOptions.Architecture)}.");
+            $"A tokenizer of the type {tokenizer.GetType().FullName} does not report its vocabulary size: set {sizeOption}.");
     }
 
-    /// <summary>Makes a tokenizer out of texts: of byte pairs, or of characters where no size is given.</summary>
-    public static TextCodec Make(IEnumerable<string> texts, int? vocabularySize)
-    {
-        GenerativeTokenizer tokenizer = vocabularySize is { } size
-            ? GenerativeTokenizers.TrainBytePairEncoding(texts, size)
-            : GenerativeTokenizers.CharacterLevel(texts, new CharacterLevelOptions { EndOfTextToken = EndOfText });
-        return Of(tokenizer, 0);
-    }
+    /// <summary>Trains a tokenizer on texts: of byte pairs, or of characters where no size is given.</summary>
+    public static TextCodec Train(IEnumerable<string> texts, int? vocabularySize) => Of(vocabularySize is { } size
+        ? GenerativeTokenizers.TrainBytePairEncoding(texts, size)
+        : GenerativeTokenizers.CharacterLevel(texts, new CharacterLevelOptions { EndOfTextToken = EndOfText }));
 
-    /// <summary>A text to learn, between its beginning and its end.</summary>
-    /// <exception cref="InvalidDataException">The text has characters that the tokenizer does not know.</exception>
-    public int[] EncodeDocument(string text, string column, long row) => TextColumns.Guard<int[]>(column, row, () => [.. BeginsDocuments ? [Special.Bos!.Value] : Array.Empty<int>(), .. Encode(text), .. Ending()]);
+    /// <summary>Encodes a text to learn, between the tokens that begin and end it.</summary>
+    /// <exception cref="ArgumentException">The text has characters that the tokenizer lacks.</exception>
+    public int[] EncodeDocument(string text) => [.. Beginning(), .. EncodeText(text), .. Ending()];
 
-    /// <summary>What stands after a prompt, and its end.</summary>
+    /// <summary>Encodes the answer to a prompt and the token that ends it.</summary>
     /// <inheritdoc cref="EncodeDocument" path="/exception"/>
-    public int[] EncodeAnswer(string prompt, string text, string column, long row) => TextColumns.Guard<int[]>(column, row, () => [.. EncodeAfter(prompt, text), .. Ending()]);
+    public int[] EncodeAnswer(string prompt, string text) => [.. EncodeAfter(prompt, text), .. Ending()];
 
-    /// <summary>A prompt of a row.</summary>
-    /// <inheritdoc cref="EncodeDocument" path="/exception"/>
-    public int[] EncodePrompt(string text, string column, long row) => TextColumns.Guard<int[]>(column, row, () => EncodePrompt(text));
-
-    /// <summary>What a text goes on from: its beginning, where documents have one or the text is empty, and the text.</summary>
-    /// <exception cref="ArgumentException">The text has characters that the tokenizer does not know, or is empty and no token begins a text.</exception>
+    /// <summary>Encodes the beginning of a text, after the token that begins it where documents have one or the text is empty.</summary>
+    /// <exception cref="ArgumentException">
+    /// The text has characters that the tokenizer lacks, or is empty and no token begins a text.
+    /// </exception>
     public int[] EncodePrompt(string text)
     {
-        IReadOnlyList<int> ids = Encode(text);
+        IReadOnlyList<int> ids = EncodeText(text);
         if (ids.Count > 0)
-            return [.. BeginsDocuments ? [Special.Bos!.Value] : Array.Empty<int>(), .. ids];
-        return Begin is { } begin ? [begin] : throw new ArgumentException("The prompt is empty, and the tokenizer has no token that begins a text.");
+            return [.. Beginning(), .. ids];
+        return Begin is { } begin
+            ? [begin]
+            : throw new ArgumentException("The prompt is empty, and the tokenizer has no token that begins a text.");
     }
 
-    /// <summary>A text without tokens before or after it.</summary>
-    public IReadOnlyList<int> EncodeText(string text) => Encode(text);
+    /// <summary>
+    /// Encodes a text without tokens before or after it. What reads like a special token in it is text: a document must not end itself.
+    /// </summary>
+    public IReadOnlyList<int> EncodeText(string text)
+    {
+        if (Tokenizer is GenerativeTokenizer own)
+            return own.EncodeFragment(text, recognizeSpecialTokens: false);
+        // Other types put the token that begins a text before it by themselves.
+        IReadOnlyList<int> ids = Tokenizer.EncodeToIds(text);
+        return ids.Count > 0 && ids[0] == Special.Bos ? [.. ids.Skip(1)] : ids;
+    }
 
     /// <summary>The id of a token as the vocabulary has it.</summary>
     public int? IdOf(string token) => (Tokenizer as GenerativeTokenizer)?.IdOf(token);
@@ -80,22 +88,14 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
 
     public IncrementalDecoder NewDecoder(IReadOnlyList<int> context) => IncrementalDecoder.Create(Tokenizer, context);
 
-    // What reads like a special token in a text is text: a document must not end itself.
-    private IReadOnlyList<int> Encode(string text)
-    {
-        if (Tokenizer is GenerativeTokenizer own)
-            return own.EncodeFragment(text, recognizeSpecialTokens: false);
-        // Other types put the token that begins a text before it by themselves.
-        IReadOnlyList<int> ids = Tokenizer.EncodeToIds(text);
-        return ids.Count > 0 && ids[0] == Special.Bos ? [.. ids.Skip(1)] : ids;
-    }
-
-    // Tokenizers that put a space before a text must not do so within it; but a prompt's own tokens are what an answer will be asked for with.
+    // Tokenizers that put a space before a text must not do so within it; but the model will see the prompt's own tokens before an answer.
     private IEnumerable<int> EncodeAfter(string prompt, string text)
     {
-        IReadOnlyList<int> before = Encode(prompt), both = Encode(prompt + text);
-        return both.Take(before.Count).SequenceEqual(before) ? both.Skip(before.Count) : Encode(text);
+        IReadOnlyList<int> before = EncodeText(prompt), both = EncodeText(prompt + text);
+        return both.Take(before.Count).SequenceEqual(before) ? both.Skip(before.Count) : EncodeText(text);
     }
+
+    private int[] Beginning() => BeginsDocuments ? [Special.Bos!.Value] : [];
 
     private int[] Ending() => End is { } end ? [end] : [];
 }

@@ -47,7 +47,7 @@ internal sealed class TorchDecodingSession : IDecodingSession
         using DisposeScope scope = torch.NewDisposeScope();
         long[] rows = Array.ConvertAll(streams.ToArray(), s => (long)s);
         long[] where = Array.ConvertAll(rows, s => (long)_lengths[s]);
-        torch.Tensor index = torch.tensor(rows, device: _device);
+        torch.Tensor index = torch.tensor(rows, device: _device); // [rows]
         long seen = where.Max() + 1;
         Run(tokens, torch.tensor(where, [rows.Length, 1], device: _device), seen, Store, logits);
         foreach (int stream in streams)
@@ -58,7 +58,7 @@ internal sealed class TorchDecodingSession : IDecodingSession
         {
             for (int i = 0; i < rows.Length; i++)
                 cached[rows[i]].narrow(1, where[i], 1).copy_(added[i]);
-            return cached.narrow(2, 0, seen).index_select(0, index);
+            return cached.narrow(2, 0, seen).index_select(0, index); // [rows, key heads, seen, headSize]
         }
     }
 
@@ -81,7 +81,7 @@ internal sealed class TorchDecodingSession : IDecodingSession
             torch.Tensor Store(torch.Tensor cached, torch.Tensor added)
             {
                 cached[stream].narrow(1, start, count).copy_(added[0]);
-                return cached.narrow(0, stream, 1).narrow(2, 0, start + count);
+                return cached.narrow(0, stream, 1).narrow(2, 0, start + count); // [1, key heads, seen, headSize]
             }
         }
     }

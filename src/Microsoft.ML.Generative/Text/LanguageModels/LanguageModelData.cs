@@ -71,20 +71,22 @@ internal sealed class LanguageModelData(TrainingRun run, LanguageModelOptions op
             corpus.Rows = row + 1;
             if (conversation is not null)
             {
-                (int[] ids, bool[] isAnswer) = TextColumns.Guard(options.MessagesColumnName!, row, () => options.ChatTemplate!.EncodeAnswers(conversation, codec));
+                (int[] ids, bool[] isAnswer) = TextColumns.Guard(
+                    options.MessagesColumnName!, row, () => options.ChatTemplate!.EncodeAnswers(conversation, codec));
                 if (Fits(ids.Length, row))
                     corpus.AddExample(ids, isAnswer);
             }
             else if (prompt is not null)
             {
-                int[] before = codec.EncodePrompt(prompt, options.PromptColumnName!, row);
-                int[] example = [.. before, .. codec.EncodeAnswer(prompt, text, options.InputColumnName, row)];
+                int[] before = TextColumns.Guard(options.PromptColumnName!, row, () => codec.EncodePrompt(prompt));
+                int[] answer = TextColumns.Guard(options.InputColumnName, row, () => codec.EncodeAnswer(prompt, text));
+                int[] example = [.. before, .. answer];
                 if (Fits(example.Length, row))
                     corpus.AddExample(example, before.Length);
             }
             else
             {
-                corpus.Add(codec.EncodeDocument(text, options.InputColumnName, row));
+                corpus.Add(TextColumns.Guard(options.InputColumnName, row, () => codec.EncodeDocument(text)));
             }
         }
 

@@ -103,8 +103,10 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
         }
 
         codec = _options.Tokenizer is { } tokenizer
-            ? TextCodec.Of(tokenizer, _options.Architecture.VocabularySize)
-            : TextCodec.Make(texts.Read(run, input).SelectMany(row => TextsOf(row, options)), _options.VocabularySize);
+            ? TextCodec.Of(
+                tokenizer, _options.Architecture.VocabularySize,
+                $"{nameof(LanguageModelArchitecture.VocabularySize)} of {nameof(LanguageModelOptions.Architecture)}")
+            : TextCodec.Train(texts.Read(run, input).SelectMany(row => TextsOf(row, options)), _options.VocabularySize);
         LanguageModelArchitecture architecture = _options.Architecture;
         if (architecture.VocabularySize != 0 && architecture.VocabularySize < codec.VocabularySize)
             throw new ArgumentException(

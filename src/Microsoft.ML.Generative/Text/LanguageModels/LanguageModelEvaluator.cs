@@ -28,13 +28,14 @@ internal static class LanguageModelEvaluator
         if (step < 1 || step > context)
             throw new ArgumentOutOfRangeException(nameof(stride), step, $"The stride is {step}; expected 1 to the model's context of {context} tokens.");
 
+        using IDisposable use = model.Use();
         IHost host = env.Register(nameof(LanguageModelEvaluator));
         var scores = new Scores(model);
         (long documents, long bytes) = (0, 0);
         foreach (string text in TextColumn.Read(data, columnName))
         {
             host.CheckAlive();
-            scores.Add(model.Codec.EncodeDocument(text, columnName, documents), context, step);
+            scores.Add(TextColumns.Guard(columnName, documents, () => model.Codec.EncodeDocument(text)), context, step);
             documents++;
             bytes += Encoding.UTF8.GetByteCount(text);
         }
@@ -95,7 +96,7 @@ internal static class LanguageModelEvaluator
             (torch.Tensor losses, torch.Tensor hits) = model.Network.Score(batch[0], batch[1]);
             Sum += losses.sum(torch.float64).ToDouble();
             Hits += hits.sum(torch.float64).ToDouble();
-            Tokens += batch.Rows;
+            Tokens += batch.Weight;
             _spans.Clear();
         }
 

@@ -6,13 +6,14 @@ namespace Microsoft.ML.Generative.Text.Tokenization;
 /// <summary>A token that is looked for in the text before anything else is done with it.</summary>
 /// <param name="Id">Its id.</param>
 /// <param name="Content">Its text.</param>
-/// <param name="IsSpecial">It is no text but controls the model, such as the end of a text.</param>
+/// <param name="IsSpecial">Whether it controls the model and is not text, such as the end of a text.</param>
 /// <param name="IsNormalized">It is looked for in the normalized text, itself normalized.</param>
 /// <param name="SingleWord">Not inside a word.</param>
 /// <param name="StripLeft">With the whitespace before it.</param>
 /// <param name="StripRight">With the whitespace after it.</param>
 internal sealed record AddedToken(
-    int Id, string Content, bool IsSpecial, bool IsNormalized = false, bool SingleWord = false, bool StripLeft = false, bool StripRight = false);
+    int Id, string Content, bool IsSpecial, bool IsNormalized = false, bool SingleWord = false, bool StripLeft = false,
+    bool StripRight = false);
 
 /// <summary>A part of a text: an added token, or the text between two.</summary>
 internal readonly record struct TextSection(int Start, int Length, AddedToken? Token);
@@ -42,7 +43,8 @@ internal sealed class AddedTokenFinder
             var (start, content, token) = match;
             int end = start + content.Length;
             from = end;
-            if ((token.IsSpecial && !recognizeSpecial) || (token.SingleWord && (EndsWithWord(text.AsSpan(0, start)) || StartsWithWord(text.AsSpan(end)))))
+            if ((token.IsSpecial && !recognizeSpecial)
+                || (token.SingleWord && (EndsWithWord(text.AsSpan(0, start)) || StartsWithWord(text.AsSpan(end)))))
                 continue;
             if (token.StripLeft)
                 start = Math.Max(done, text.AsSpan(0, start).TrimEnd().Length);
@@ -76,9 +78,11 @@ internal sealed class AddedTokenFinder
         return null;
     }
 
-    private static bool EndsWithWord(ReadOnlySpan<char> text) => Rune.DecodeLastFromUtf16(text, out Rune rune, out _) == OperationStatus.Done && IsWord(rune);
+    private static bool EndsWithWord(ReadOnlySpan<char> text) =>
+        Rune.DecodeLastFromUtf16(text, out Rune rune, out _) == OperationStatus.Done && IsWord(rune);
 
-    private static bool StartsWithWord(ReadOnlySpan<char> text) => Rune.DecodeFromUtf16(text, out Rune rune, out _) == OperationStatus.Done && IsWord(rune);
+    private static bool StartsWithWord(ReadOnlySpan<char> text) =>
+        Rune.DecodeFromUtf16(text, out Rune rune, out _) == OperationStatus.Done && IsWord(rune);
 
     private static bool IsWord(Rune rune) => CharacterKinds.IsWord(rune);
 }

@@ -18,7 +18,7 @@ internal static class ByteAlphabet
         return found >= 0;
     }
 
-    /// <summary>The bytes that a token stands for; null if it has a character that names none.</summary>
+    /// <summary>The bytes of a token; null if one of its characters is not in the alphabet.</summary>
     public static byte[]? BytesOf(string token)
     {
         var bytes = new byte[token.Length];

@@ -22,7 +22,9 @@ public sealed class BytePairEncodingOptions
     /// </summary>
     public int MinimumFrequency { get; set; } = Defaults.MinimumFrequency;
 
-    /// <summary>The token that ends a text, which has the last id, or <see langword="null"/> for none. Default: "&lt;|endoftext|&gt;".</summary>
+    /// <summary>
+    /// The token that ends a text, which has the last id, or <see langword="null"/> for none. Default: "&lt;|endoftext|&gt;".
+    /// </summary>
     public string? EndOfTextToken { get; set; } = Gpt2Files.EndOfText;
 
     /// <exception cref="ArgumentException">An option is out of range.</exception>

@@ -8,22 +8,25 @@ internal static class CharacterKinds
 {
     /// <summary>Letters, marks, numbers and connectors: \w of Unicode's UTS #18, near enough.</summary>
     public static bool IsWord(Rune rune) => Rune.GetUnicodeCategory(rune) is
-        UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter or UnicodeCategory.ModifierLetter
-        or UnicodeCategory.OtherLetter or UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark
+        UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter
+        or UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter or UnicodeCategory.NonSpacingMark
+        or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark
         or UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.ConnectorPunctuation;
 
     public static bool IsNumber(Rune rune) => Rune.GetUnicodeCategory(rune) is
         UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber;
 
     /// <summary>Unicode's punctuation, and what of ASCII is neither letter, digit nor blank.</summary>
-    public static bool IsPunctuation(Rune rune) => Rune.IsPunctuation(rune) || (rune.IsAscii && rune.Value is > ' ' and < 127 && !Rune.IsLetterOrDigit(rune));
+    public static bool IsPunctuation(Rune rune) =>
+        Rune.IsPunctuation(rune) || (rune.IsAscii && rune.Value is > ' ' and < 127 && !Rune.IsLetterOrDigit(rune));
 
     public static bool IsMark(Rune rune) => Rune.GetUnicodeCategory(rune) is
         UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark;
 
     /// <summary>Controls, formats, private and unassigned characters.</summary>
     public static bool IsOther(Rune rune) => Rune.GetUnicodeCategory(rune) is
-        UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned or UnicodeCategory.Surrogate;
+        UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned
+        or UnicodeCategory.Surrogate;
 
     /// <summary>The ideographs that BERT sets apart by spaces.</summary>
     public static bool IsIdeograph(Rune rune) => rune.Value is

@@ -10,7 +10,8 @@ public sealed class CharacterLevelOptions
     public string? UnknownToken { get; set; }
 
     /// <summary>
-    /// The token that ends a text, such as "&lt;|endoftext|&gt;". Default: <see langword="null"/>, none: then documents run into each other.
+    /// The token that ends a text, such as "&lt;|endoftext|&gt;". Default: <see langword="null"/>, none: then documents run into each
+    /// other.
     /// </summary>
     public string? EndOfTextToken { get; set; }
 }

@@ -8,14 +8,14 @@ using Microsoft.ML.Tokenizers;
 namespace Microsoft.ML.Generative.Tokenizers;
 
 /// <summary>
-/// A tokenizer made by <see cref="GenerativeTokenizers"/>: one that is saved with the model that uses it, knows its special tokens
-/// and its size, and gives text token by token without splitting a character.
+/// A tokenizer made by <see cref="GenerativeTokenizers"/>. It is saved with the model that uses it, has its special tokens and its size,
+/// and decodes token by token without splitting a character.
 /// </summary>
 /// <remarks>
 /// <para>
 /// It works in the steps of Hugging Face's tokenizers: added tokens are cut out of the text, the rest is normalized, cut into words and
 /// encoded by the model (byte pair encoding, unigram, WordPiece or whole words); then come the tokens that begin or end a text, if the
-/// tokenizer has such. Whatever file it was made from, it is kept and saved as a <c>tokenizer.json</c> and a <c>tokenizer_config.json</c>.
+/// tokenizer has them. Whatever file it was read from, it is saved as a <c>tokenizer.json</c> and a <c>tokenizer_config.json</c>.
 /// </para>
 /// <para>
 /// Half of a surrogate pair, which is no character, counts as U+FFFD. Offsets count the UTF-16 units of the normalized text; the tokens
@@ -38,10 +38,11 @@ public sealed class GenerativeTokenizer : Tokenizer
         _firstTexts = new Lazy<TokenTexts>(() => new TokenTexts(Decoder, VocabularySize, isFirst: true));
         SpecialTokens = new SpecialTokenIds(
             Find(config.BosToken, TokenizerConfig.BosName), Find(config.EosToken, TokenizerConfig.EosName),
-            config.UnkToken is null ? pipeline.UnknownId : Find(config.UnkToken, TokenizerConfig.UnkName), Find(config.PadToken, TokenizerConfig.PadName));
+            config.UnkToken is null ? pipeline.UnknownId : Find(config.UnkToken, TokenizerConfig.UnkName),
+            Find(config.PadToken, TokenizerConfig.PadName));
     }
 
-    /// <summary>The number of ids: the highest id that a token has, and one.</summary>
+    /// <summary>The number of ids: the highest id of a token, plus one.</summary>
     public int VocabularySize => _pipeline.Size;
 
     /// <summary>Id of the token that begins a text, or <see langword="null"/>.</summary>
@@ -60,15 +61,15 @@ public sealed class GenerativeTokenizer : Tokenizer
 
     internal TokenizerConfig Config { get; }
 
-    /// <summary>What it was made of, as a tokenizer.json.</summary>
+    /// <summary>The tokenizer as a tokenizer.json.</summary>
     internal ReadOnlyMemory<byte> Json { get; }
 
     internal TokenDecoder Decoder => _pipeline.Decoder;
 
-    /// <summary>What tokens add to a text.</summary>
+    /// <summary>The texts that tokens add.</summary>
     internal TokenTexts Texts => _texts.Value;
 
-    /// <summary>What tokens are at the beginning of a text.</summary>
+    /// <summary>The texts of tokens at the beginning.</summary>
     internal TokenTexts FirstTexts => _firstTexts.Value;
 
     /// <summary>The id of a token, or <see langword="null"/>.</summary>
@@ -86,8 +87,8 @@ public sealed class GenerativeTokenizer : Tokenizer
     /// <summary>Encodes a part of a text, without the tokens that the tokenizer puts at the beginning and the end of a text.</summary>
     /// <param name="text">The part.</param>
     /// <param name="recognizeSpecialTokens">
-    /// Whether what reads like a special token is one. Pass <see langword="false"/> for text of strangers: it cannot end a document
-    /// or speak as somebody else then.
+    /// Whether what reads like a special token is one. Pass <see langword="false"/> for text from untrusted sources: it cannot end a
+    /// document or speak as somebody else then.
     /// </param>
     /// <returns>The ids.</returns>
     /// <exception cref="ArgumentException">The vocabulary lacks a character, and the tokenizer has no token for unknown text.</exception>
@@ -162,24 +163,28 @@ public sealed class GenerativeTokenizer : Tokenizer
             tokens[i] = new EncodedToken(sink.Ids[i], _pipeline.Find(sink.Ids[i])!.Value.Token, new Range(start, end));
         }
 
-        return new EncodeResults<EncodedToken> { Tokens = tokens, NormalizedText = normalized, CharsConsumed = sink.IsFull ? sink.Consumed : normalized.Length };
+        return Results(tokens, sink, normalized);
     }
 
     /// <inheritdoc/>
     protected override EncodeResults<int> EncodeToIds(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings)
     {
         TokenSink sink = Encode(text ?? textSpan.ToString(), settings, withPlaces: false, out string normalized);
-        return new EncodeResults<int> { Tokens = sink.Ids, NormalizedText = normalized, CharsConsumed = sink.IsFull ? sink.Consumed : normalized.Length };
+        return Results(sink.Ids, sink, normalized);
     }
 
     /// <inheritdoc/>
     protected override int CountTokens(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings) =>
         Encode(text ?? textSpan.ToString(), settings, withPlaces: false, out _).Ids.Count;
 
+    private static EncodeResults<T> Results<T>(IReadOnlyList<T> tokens, TokenSink sink, string normalized) =>
+        new() { Tokens = tokens, NormalizedText = normalized, CharsConsumed = sink.IsFull ? sink.Consumed : normalized.Length };
+
     private TokenSink Encode(string text, EncodeSettings settings, bool withPlaces, out string normalized)
     {
         if (settings.MaxTokenCount <= 0)
-            throw new ArgumentOutOfRangeException(nameof(settings), settings.MaxTokenCount, $"MaxTokenCount is {settings.MaxTokenCount}; expected 1 or more.");
+            throw new ArgumentOutOfRangeException(
+                nameof(settings), settings.MaxTokenCount, $"MaxTokenCount is {settings.MaxTokenCount}; expected 1 or more.");
         var sink = new TokenSink(settings.MaxTokenCount, withPlaces);
         normalized = _pipeline.Encode(text, sink, new PipelineSettings
         {
@@ -191,5 +196,6 @@ public sealed class GenerativeTokenizer : Tokenizer
     }
 
     private int? Find(string? token, string name) => token is null ? null
-        : _pipeline.IdOf(token) ?? throw new InvalidDataException($"The {name} of the tokenizer is {Quoted.Text(token)}, which its vocabulary lacks.");
+        : _pipeline.IdOf(token)
+            ?? throw new InvalidDataException($"The {name} of the tokenizer is {Quoted.Text(token)}, which its vocabulary lacks.");
 }

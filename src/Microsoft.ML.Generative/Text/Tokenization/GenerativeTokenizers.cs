@@ -23,7 +23,9 @@ public static class GenerativeTokenizers
     /// <param name="texts">The texts, read once.</param>
     /// <param name="options">What to do with unknown characters, and whether texts have an end.</param>
     /// <returns>The tokenizer. The ids of the tokens that the options name follow those of the characters.</returns>
-    /// <exception cref="ArgumentException">There is no character in the texts, or a token of the options is empty or a character.</exception>
+    /// <exception cref="ArgumentException">
+    /// There is no character in the texts, or a token of the options is empty or a character.
+    /// </exception>
     public static GenerativeTokenizer CharacterLevel(IEnumerable<string> texts, CharacterLevelOptions options)
     {
         ArgumentNullException.ThrowIfNull(texts);
@@ -34,9 +36,13 @@ public static class GenerativeTokenizers
     /// <summary>A tokenizer whose tokens are the characters of a text column.</summary>
     /// <param name="data">The rows, read once.</param>
     /// <param name="columnName">The column, of type text.</param>
-    /// <param name="options">What to do with unknown characters, and whether texts have an end. Default: unknown characters are an error, and texts have none.</param>
+    /// <param name="options">
+    /// What to do with unknown characters, and whether texts have an end. Default: unknown characters are an error, and texts have none.
+    /// </param>
     /// <returns>The tokenizer.</returns>
-    /// <exception cref="ArgumentException">The column is missing or not of type text, has no character, or a token of the options is empty or a character.</exception>
+    /// <exception cref="ArgumentException">
+    /// The column is missing or not of type text, has no character, or a token of the options is empty or a character.
+    /// </exception>
     public static GenerativeTokenizer CharacterLevel(IDataView data, string columnName, CharacterLevelOptions? options = null) =>
         CharacterVocabulary.Create(TextColumn.Read(data, columnName), options ?? new CharacterLevelOptions());
 
@@ -70,15 +76,17 @@ public static class GenerativeTokenizers
     /// <param name="columnName">The column, of type text.</param>
     /// <param name="options">Size, least frequency and the token that ends a text. Default: 4,096 tokens.</param>
     /// <returns>The tokenizer.</returns>
-    /// <exception cref="ArgumentException">The column is missing, not of type text or without a character, or an option is out of range.</exception>
+    /// <exception cref="ArgumentException">
+    /// The column is missing, not of type text or without a character, or an option is out of range.
+    /// </exception>
     public static GenerativeTokenizer TrainBytePairEncoding(IDataView data, string columnName, BytePairEncodingOptions? options = null) =>
         BytePairTrainer.Train(TextColumn.Read(data, columnName), options?.Copy() ?? new BytePairEncodingOptions());
 
     /// <summary>Reads GPT-2's two files, or those of a model that kept its scheme.</summary>
     /// <param name="vocabularyPath">The tokens and their ids, as a JSON object: <c>vocab.json</c> or <c>encoder.json</c>.</param>
     /// <param name="mergesPath">The merges, one a line: <c>merges.txt</c> or <c>vocab.bpe</c>.</param>
-    /// <returns>The tokenizer. "&lt;|endoftext|&gt;", if it is there, is the special token that begins and ends a text.</returns>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <returns>The tokenizer. "&lt;|endoftext|&gt;", if the vocabulary has it, is the special token that begins and ends a text.</returns>
+    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
     /// <exception cref="InvalidDataException">A file is not valid.</exception>
     public static GenerativeTokenizer FromGpt2Files(string vocabularyPath, string mergesPath)
     {
@@ -92,14 +100,17 @@ public static class GenerativeTokenizers
 
     /// <summary>Reads the tokenizer in a folder of a model, as Hugging Face lays it out.</summary>
     /// <param name="folder">
-    /// The folder, with a <c>tokenizer.json</c>; else a SentencePiece model (<c>tokenizer.model</c> or <c>spiece.model</c>), GPT-2's or Qwen2's
-    /// <c>vocab.json</c> and <c>merges.txt</c>, or BERT's <c>vocab.txt</c>. Special tokens and the chat template are read from <c>tokenizer_config.json</c>,
-    /// <c>special_tokens_map.json</c>, <c>chat_template.jinja</c>, <c>generation_config.json</c> and <c>config.json</c>, where they are.
+    /// The folder, with a <c>tokenizer.json</c>; else a SentencePiece model (<c>tokenizer.model</c> or <c>spiece.model</c>), GPT-2's or
+    /// Qwen2's <c>vocab.json</c> and <c>merges.txt</c>, or BERT's <c>vocab.txt</c>. Special tokens and the chat template are read from
+    /// <c>tokenizer_config.json</c>, <c>special_tokens_map.json</c>, <c>chat_template.jinja</c>, <c>generation_config.json</c> and
+    /// <c>config.json</c>, where they are.
     /// </param>
     /// <returns>The tokenizer.</returns>
-    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="DirectoryNotFoundException">The folder does not exist.</exception>
     /// <exception cref="FileNotFoundException">The folder has no tokenizer.</exception>
-    /// <exception cref="InvalidDataException">A file is not valid, or asks for what is not supported; the message names it.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file is not valid, or needs something that is not supported; the message names it.
+    /// </exception>
     public static GenerativeTokenizer FromFolder(string folder)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
@@ -108,16 +119,16 @@ public static class GenerativeTokenizers
 
     /// <summary>Reads a tokenizer from one file.</summary>
     /// <param name="path">
-    /// A <c>.json</c> of Hugging Face (tokenizer.json), a <c>.model</c> of SentencePiece, a <c>.txt</c> of WordPiece (vocab.txt), a <c>.bin</c> of
-    /// llama2.c, or the <c>.tiktoken</c> of an encoding of OpenAI's, under its name (such as cl100k_base.tiktoken).
+    /// A <c>.json</c> of Hugging Face (tokenizer.json), a <c>.model</c> of SentencePiece, a <c>.txt</c> of WordPiece (vocab.txt), a
+    /// <c>.bin</c> of llama2.c, or the <c>.tiktoken</c> of an encoding of OpenAI's, under its name (such as cl100k_base.tiktoken).
     /// </param>
     /// <returns>
-    /// The tokenizer. Which tokens begin and end a text is not in a <c>tokenizer.json</c>: <see cref="FromFolder"/> reads the files that say so.
-    /// One of SentencePiece or llama2.c puts the token that begins a text before it, if it has one; one of WordPiece puts [CLS] before and
-    /// [SEP] behind it, and makes lower case of it unless its vocabulary has upper case.
+    /// The tokenizer. The tokens that begin and end a text are not in a <c>tokenizer.json</c>: <see cref="FromFolder"/> reads the files
+    /// that have them. A tokenizer of SentencePiece or llama2.c puts the token that begins a text before it, if it has one; a tokenizer
+    /// of WordPiece puts [CLS] before and [SEP] behind it, and makes lower case of it unless its vocabulary has upper case.
     /// </returns>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is not valid, or asks for what is not supported.</exception>
+    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
+    /// <exception cref="InvalidDataException">The file is not valid, or needs something that is not supported.</exception>
     /// <exception cref="NotSupportedException">The file's name is none of these.</exception>
     public static GenerativeTokenizer FromFile(string path)
     {
@@ -125,12 +136,12 @@ public static class GenerativeTokenizers
         return TokenizerFolder.ReadSingle(path);
     }
 
-    /// <summary>Reads a tiktoken file, of an encoding that <see cref="FromFile"/> does not know by its name.</summary>
+    /// <summary>Reads a tiktoken file, of an encoding whose name <see cref="FromFile"/> does not support.</summary>
     /// <param name="path">The file: on each line a token in Base64 and its id.</param>
     /// <param name="options">Where the encoding cuts words, and its special tokens.</param>
     /// <returns>The tokenizer.</returns>
     /// <exception cref="ArgumentException">An option contradicts another.</exception>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
     /// <exception cref="InvalidDataException">The file is not valid, or the pattern is not supported.</exception>
     public static GenerativeTokenizer FromTiktokenFile(string path, TiktokenOptions options)
     {

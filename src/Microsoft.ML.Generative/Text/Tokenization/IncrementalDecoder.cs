@@ -8,8 +8,10 @@ namespace Microsoft.ML.Generative.Text.Tokenization;
 internal abstract class IncrementalDecoder
 {
     /// <param name="tokenizer">Any tokenizer.</param>
-    /// <param name="context">Tokens before the first, such as a prompt's, whose text is not wanted.</param>
-    /// <param name="skipSpecialTokens">Whether special tokens give no text; for types not known here, their own <c>Decode</c> decides.</param>
+    /// <param name="context">Tokens before the first, such as a prompt's, whose text is left out.</param>
+    /// <param name="skipSpecialTokens">
+    /// Whether special tokens give no text; for other types, their own <c>Decode</c> decides.
+    /// </param>
     public static IncrementalDecoder Create(Tokenizer tokenizer, IReadOnlyList<int>? context = null, bool skipSpecialTokens = true) =>
         tokenizer is GenerativeTokenizer own
             ? new StreamDecoder(own, context ?? [], skipSpecialTokens)

@@ -1,9 +1,9 @@
 namespace Microsoft.ML.Generative.Text.Tokenization;
 
-/// <summary>The ids that a language model has to know of its tokenizer; null where the tokenizer has none.</summary>
+/// <summary>The ids of special tokens that a language model needs; null where the tokenizer has none.</summary>
 /// <param name="Bos">Begins a text.</param>
 /// <param name="Eos">Ends a text.</param>
-/// <param name="Unk">Stands for what the vocabulary lacks.</param>
+/// <param name="Unk">The token of text that the vocabulary lacks.</param>
 /// <param name="Pad">Fills a row of a batch.</param>
 internal sealed record SpecialTokenIds(int? Bos = null, int? Eos = null, int? Unk = null, int? Pad = null)
 {

@@ -6,7 +6,9 @@ namespace Microsoft.ML.Generative.Text.Tokenization;
 /// <summary>Reads the texts of a column, one row at a time.</summary>
 internal static class TextColumn
 {
-    /// <exception cref="ArgumentException">The column is missing or not of type text; thrown before the first text is asked for.</exception>
+    /// <exception cref="ArgumentException">
+    /// The column is missing or not of type text; thrown before the first text is asked for.
+    /// </exception>
     public static IEnumerable<string> Read(IDataView data, string name)
     {
         ArgumentNullException.ThrowIfNull(data);

@@ -3,7 +3,7 @@ using Microsoft.ML.Generative.Text.Tokenization.Formats;
 namespace Microsoft.ML.Generative.Text.Tokenization;
 
 /// <summary>
-/// Limits on what a tokenizer.json may make of a text: a stranger's file could ask for a text that doubles with each of its steps.
+/// Limits on what a tokenizer.json may make of a text: a file from an untrusted source could double the text with each step.
 /// </summary>
 internal static class TextGrowth
 {
@@ -22,7 +22,8 @@ internal static class TextGrowth
         changed.Length <= (long)MaxFactor * originalLength + MaxAdded
             ? changed
             : throw new InvalidOperationException(
-                $"The tokenizer makes {changed.Length} characters of {originalLength}; at most {MaxFactor} times as many and {MaxAdded} are allowed.");
+                $"The tokenizer makes {changed.Length} characters of {originalLength}; at most {MaxFactor} times as many and {MaxAdded} "
+                + "are allowed.");
 
     /// <exception cref="InvalidDataException">It is too long.</exception>
     public static string Content(JsonMembers members, string name)

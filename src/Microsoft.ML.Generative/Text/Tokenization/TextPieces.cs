@@ -9,7 +9,7 @@ internal sealed class TextPieces
     private List<(int Start, int Length)> _ranges;
 
     /// <param name="text">The text, normalized.</param>
-    /// <param name="beginsInput">Whether nothing stands before it in what is encoded.</param>
+    /// <param name="beginsInput">Whether it begins the encoded text.</param>
     public TextPieces(string text, bool beginsInput)
     {
         Text = text;

@@ -1,7 +1,8 @@
 namespace Microsoft.ML.Generative.Text.Tokenization;
 
 /// <summary>
-/// The tokens that add something to a text, sorted by the bytes that they add, so that what is known of one token's beginning is known of the next one's too.
+/// The tokens that add something to a text, sorted by the bytes that they add, so that what is known of one token's beginning is known of
+/// the next one's too.
 /// </summary>
 internal sealed class TokenTable
 {

@@ -11,15 +11,18 @@ internal sealed class TokenTexts
     private readonly int[] _plainCharacters;
     private readonly int _longestPlain;
 
-    /// <param name="decoder">Tells the bytes.</param>
+    /// <param name="decoder">The decoder of the tokens.</param>
     /// <param name="vocabularySize">Ids are below this.</param>
     /// <param name="isFirst">Whether the tokens begin a text.</param>
     /// <exception cref="NotSupportedException">The tokenizer changes the text's beginning by more than whitespace.</exception>
     public TokenTexts(TokenDecoder decoder, int vocabularySize, bool isFirst)
     {
         if (isFirst && decoder.StripStart is { Count: > 0, Character: not (' ' or '\n' or '\r' or '\t') })
-            throw new NotSupportedException($"The tokenizer takes '{decoder.StripStart.Character}' from a text's beginning, so that the text would not be the JSON that was written.");
-        All = new TokenTable([.. Enumerable.Range(0, vocabularySize).Select(id => decoder.IsSpecial(id) ? [] : decoder.BytesOf(id, isFirst))]);
+            throw new NotSupportedException(
+                $"The tokenizer takes '{decoder.StripStart.Character}' from a text's beginning, so that the text would not be the JSON "
+                + "that was written.");
+        All = new TokenTable(
+            [.. Enumerable.Range(0, vocabularySize).Select(id => decoder.IsSpecial(id) ? [] : decoder.BytesOf(id, isFirst))]);
         Others = All.Where(bytes => PlainCharacters(bytes) == 0);
         _plainCharacters = [.. Enumerable.Range(0, vocabularySize).Select(id => PlainCharacters(All.BytesOf(id)))];
         _plainMask = Array.ConvertAll(_plainCharacters, count => count > 0 ? 0 : float.NegativeInfinity);
@@ -31,7 +34,7 @@ internal sealed class TokenTexts
     /// <summary>Those that are not plain: whole characters without quotation mark, backslash and control characters.</summary>
     public TokenTable Others { get; }
 
-    /// <summary>Keeps the logits of plain tokens of at most so many characters, with −∞ for other tokens.</summary>
+    /// <summary>Keeps the logits of plain tokens up to a number of characters, with −∞ for other tokens.</summary>
     /// <returns>The highest that is kept.</returns>
     public float KeepPlain(ReadOnlySpan<float> logits, int characters, Span<float> kept)
     {

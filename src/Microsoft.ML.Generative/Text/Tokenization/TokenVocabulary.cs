@@ -12,7 +12,7 @@ internal sealed class TokenVocabulary
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _bySpan;
     private readonly string?[] _tokens;
 
-    /// <exception cref="InvalidDataException">An id is out of range, or a token or an id is there twice.</exception>
+    /// <exception cref="InvalidDataException">An id is out of range, or a token or an id occurs twice.</exception>
     public TokenVocabulary(IReadOnlyCollection<KeyValuePair<string, int>> tokens)
     {
         _ids = new Dictionary<string, int>(tokens.Count, StringComparer.Ordinal);

@@ -1,10 +1,10 @@
-using System.Text.Encodings.Web;
 using System.Text.Json;
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Text.Tokenization.Formats;
 
 namespace Microsoft.ML.Generative.Text.Tokenization;
 
-/// <summary>What a tokenizer_config.json says beside the tokenizer itself: its special tokens and the chat template.</summary>
+/// <summary>The special tokens and the chat template of a tokenizer_config.json.</summary>
 internal sealed record TokenizerConfig
 {
     public const string BosName = "bos_token";
@@ -44,12 +44,13 @@ internal sealed record TokenizerConfig
     public byte[] Write()
     {
         using var buffer = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (var writer = new Utf8JsonWriter(buffer, IndentedJson.Options))
         {
             writer.WriteStartObject();
             writer.WriteString("tokenizer_class", "PreTrainedTokenizerFast");
             writer.WriteBoolean("clean_up_tokenization_spaces", false);
-            foreach (var (name, value) in new[] { (BosName, BosToken), (EosName, EosToken), (UnkName, UnkToken), (PadName, PadToken), (ChatTemplateName, ChatTemplate) })
+            foreach (var (name, value) in ((string, string?)[])[
+                (BosName, BosToken), (EosName, EosToken), (UnkName, UnkToken), (PadName, PadToken), (ChatTemplateName, ChatTemplate)])
             {
                 if (value is not null)
                     writer.WriteString(name, value);
@@ -69,7 +70,7 @@ internal sealed record TokenizerConfig
         var token => JsonMembers.TextOf(token.Value, $"{members.Path}.{name}"),
     };
 
-    // A text, or a list of named ones.
+    // A template, or a list of named templates.
     private static string? Template(JsonMembers members)
     {
         if (members.Optional(ChatTemplateName) is not { } value)

@@ -23,18 +23,19 @@ internal static class TokenizerFiles
 
     private const int MaxDepth = 32;
 
-    /// <summary>The names of the files, for who looks for them in a model's file.</summary>
+    /// <summary>The names of the files in a model file.</summary>
     public static IReadOnlyList<string> Names { get; } = [TokenizerName, ConfigName];
 
-    /// <exception cref="NotSupportedException">The tokenizer is of a type that is not known here.</exception>
+    /// <exception cref="NotSupportedException">The type of the tokenizer is not supported.</exception>
     public static IReadOnlyDictionary<string, byte[]> Save(Tokenizer tokenizer)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         if (tokenizer is not GenerativeTokenizer own)
         {
             throw new NotSupportedException(
-                $"A tokenizer of the type {tokenizer.GetType().FullName} cannot be saved. Those that {nameof(GenerativeTokenizers)} makes can be: "
-                + $"{nameof(GenerativeTokenizers)}.{nameof(GenerativeTokenizers.FromFolder)} and {nameof(GenerativeTokenizers.FromFile)} read the usual files.");
+                $"A tokenizer of the type {tokenizer.GetType().FullName} cannot be saved; those that {nameof(GenerativeTokenizers)} makes "
+                + $"can be. {nameof(GenerativeTokenizers)}.{nameof(GenerativeTokenizers.FromFolder)} and "
+                + $"{nameof(GenerativeTokenizers.FromFile)} read the usual files.");
         }
 
         return new SortedDictionary<string, byte[]>(StringComparer.Ordinal)
@@ -45,11 +46,11 @@ internal static class TokenizerFiles
     }
 
     /// <summary>The files as entries of a model's file; for <see cref="ModelFile.Save{TConfig}"/>.</summary>
-    /// <exception cref="NotSupportedException">The tokenizer is of a type that is not known here.</exception>
+    /// <exception cref="NotSupportedException">The type of the tokenizer is not supported.</exception>
     public static IReadOnlyDictionary<string, Action<Stream>> Entries(Tokenizer tokenizer) =>
         Save(tokenizer).ToDictionary(file => file.Key, file => (Action<Stream>)(stream => stream.Write(file.Value)));
 
-    /// <summary>Reads one of the files from an entry, not longer than it may be.</summary>
+    /// <summary>Reads one of the files from an entry, up to its allowed length.</summary>
     /// <exception cref="InvalidDataException">It is longer.</exception>
     public static byte[] ReadEntry(Stream stream, string name)
     {
@@ -73,10 +74,13 @@ internal static class TokenizerFiles
         return bytes.ToArray();
     }
 
-    /// <exception cref="InvalidDataException">A file is missing, too large or not valid, or asks for what is not supported.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file is missing, too large or not valid, or needs something that is not supported.
+    /// </exception>
     public static GenerativeTokenizer Load(IReadOnlyDictionary<string, byte[]> files)
     {
-        byte[] json = files.GetValueOrDefault(TokenizerName) ?? throw new InvalidDataException($"The tokenizer's file '{TokenizerName}' is missing.");
+        byte[] json = files.GetValueOrDefault(TokenizerName)
+            ?? throw new InvalidDataException($"The tokenizer's file '{TokenizerName}' is missing.");
         var config = TokenizerConfig.Empty;
         if (files.TryGetValue(ConfigName, out byte[]? bytes))
         {
@@ -88,14 +92,16 @@ internal static class TokenizerFiles
     }
 
     /// <summary>Makes a tokenizer of a tokenizer.json.</summary>
-    /// <exception cref="InvalidDataException">It is too large or not valid, or asks for what is not supported.</exception>
+    /// <exception cref="InvalidDataException">It is too large or not valid, or needs something that is not supported.</exception>
     public static GenerativeTokenizer Create(byte[] json, TokenizerConfig config)
     {
         using JsonDocument document = Parse(json, TokenizerName, MaxTokenizerBytes);
         return new GenerativeTokenizer(TokenizerJson.Read(document.RootElement), config, json);
     }
 
-    /// <summary>SHA-256, in hexadecimal, of the files: the same for tokenizers that do the same. Null for a type that is not known here.</summary>
+    /// <summary>
+    /// SHA-256, in hexadecimal, of the files: the same for tokenizers that do the same. Null for types that are not supported.
+    /// </summary>
     public static string? Fingerprint(Tokenizer tokenizer)
     {
         if (tokenizer is not GenerativeTokenizer)

@@ -7,7 +7,7 @@ using Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
 
 namespace Microsoft.ML.Generative.Text.Tokenization;
 
-/// <summary>Which steps of a <see cref="TokenizerPipeline"/> are taken.</summary>
+/// <summary>The steps of a <see cref="TokenizerPipeline"/> to take.</summary>
 internal readonly record struct PipelineSettings()
 {
     public bool Normalize { get; init; } = true;
@@ -20,7 +20,7 @@ internal readonly record struct PipelineSettings()
     public bool Frame { get; init; }
 }
 
-/// <summary>The parts of a tokenizer, put together: as a tokenizer.json says, or what says the same.</summary>
+/// <summary>The steps of a tokenizer, as a tokenizer.json or an equivalent file has them.</summary>
 internal sealed class TokenizerPipeline
 {
     private readonly TextNormalizer? _normalizer;
@@ -40,7 +40,7 @@ internal sealed class TokenizerPipeline
     /// <param name="before">Ids that begin a text.</param>
     /// <param name="after">Ids that end it.</param>
     /// <param name="decoder">Makes text.</param>
-    /// <exception cref="InvalidDataException">An added token is there twice, or contradicts the vocabulary.</exception>
+    /// <exception cref="InvalidDataException">An added token occurs twice, or contradicts the vocabulary.</exception>
     public TokenizerPipeline(
         TextNormalizer? normalizer, TextPreTokenizer? preTokenizer, TokenModel model, IReadOnlyList<AddedToken> added,
         IReadOnlyList<int> before, IReadOnlyList<int> after, DecoderSettings decoder)
@@ -54,7 +54,7 @@ internal sealed class TokenizerPipeline
         {
             TokenVocabulary.CheckId(token.Content, token.Id);
             if (!_addedIds.TryAdd(token.Content, token.Id) || !_added.TryAdd(token.Id, token))
-                throw new InvalidDataException($"The added token {Quoted.Text(token.Content)}, id {token.Id}, is there twice.");
+                throw new InvalidDataException($"The added token {Quoted.Text(token.Content)}, id {token.Id}, occurs twice.");
         }
 
         Size = Math.Max(model.Vocabulary.Size, _added.Keys.DefaultIfEmpty(-1).Max() + 1);
@@ -65,7 +65,8 @@ internal sealed class TokenizerPipeline
         }
 
         _inText = new AddedTokenFinder(added.Where(t => !t.IsNormalized).Select(t => (t.Content, t)));
-        _inNormalizedText = new AddedTokenFinder(added.Where(t => t.IsNormalized).Select(t => (normalizer?.Normalize(t.Content) ?? t.Content, t)));
+        _inNormalizedText = new AddedTokenFinder(
+            added.Where(t => t.IsNormalized).Select(t => (normalizer?.Normalize(t.Content) ?? t.Content, t)));
         Decoder = new TokenDecoder(decoder, Find, Size);
     }
 

@@ -1,6 +1,6 @@
 namespace Microsoft.ML.Generative.Text.Tokenization;
 
-/// <summary>What may come next within a character of UTF-8 (RFC 3629, section 4); 0 is between two characters.</summary>
+/// <summary>The bytes that may come next within a character of UTF-8 (RFC 3629, section 4); 0 is between two characters.</summary>
 internal static class Utf8State
 {
     public const byte Invalid = byte.MaxValue;

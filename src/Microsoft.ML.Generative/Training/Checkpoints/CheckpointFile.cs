@@ -55,17 +55,36 @@ internal static class CheckpointFile
         return state!;
     }
 
-    /// <summary>Copies the tensors of a file that has been found sound over those given.</summary>
+    /// <summary>Copies the tensors of a valid file over those given, and creates further ones.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="destinations">All tensors, under their present names.</param>
+    /// <param name="destinations">Tensors under their present names.</param>
     /// <param name="presentName">The present name for each of the file's.</param>
+    /// <param name="isCreated">Which other tensors of the file are wanted.</param>
+    /// <returns>The tensors created, on the CPU; the caller's.</returns>
     /// <exception cref="InvalidDataException">The file has other tensors.</exception>
-    public static void ReadTensors(string path, IReadOnlyDictionary<string, torch.Tensor> destinations, Func<string, string> presentName) => Open(path, load =>
-        ModelEntries.ReadEntry(load, TensorsEntry, (stream, length) =>
+    public static Dictionary<string, torch.Tensor> ReadTensors(
+        string path, IReadOnlyDictionary<string, torch.Tensor> destinations, Func<string, string> presentName, Predicate<string> isCreated)
+    {
+        var created = new Dictionary<string, torch.Tensor>(StringComparer.Ordinal);
+        try
         {
-            var file = new SafetensorsStream(stream, path, length);
-            file.ReadInto(ModuleWeights.UnderNamesOf(file.Tensors.Keys, presentName, destinations));
-        }));
+            Open(path, load => ModelEntries.ReadEntry(load, TensorsEntry, (stream, length) =>
+            {
+                var file = new SafetensorsStream(stream, path, length);
+                foreach (SafetensorsInfo info in file.Tensors.Values.Where(t => isCreated(t.Name)))
+                    created.Add(info.Name, torch.empty(info.Shape, info.Type).DetachFromDisposeScope());
+                file.ReadInto(ModuleWeights.UnderNamesOf(file.Tensors.Keys, presentName, destinations)
+                    .Concat(created).ToDictionary(t => t.Key, t => t.Value, StringComparer.Ordinal));
+            }));
+            return created;
+        }
+        catch
+        {
+            foreach (torch.Tensor tensor in created.Values)
+                tensor.Dispose();
+            throw;
+        }
+    }
 
     private static void RefuseNewer(JsonElement state)
     {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -18,7 +19,7 @@ internal sealed class CheckpointFolder : IDisposable
     public CheckpointFolder(CheckpointOptions options)
     {
         _options = options;
-        Directory.CreateDirectory(options.Directory);
+        WritableFolder.Prepare(options.Directory, $"{nameof(TrainingOptions.Checkpoints)}.{nameof(CheckpointOptions.Directory)}");
         try
         {
             _lock = new FileStream(Path.Combine(options.Directory, LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);

@@ -20,6 +20,8 @@ internal sealed class CheckpointSession
     private readonly CheckpointOptions _options;
     private readonly Stopwatch _sinceSaved = Stopwatch.StartNew();
     private readonly string[] _data;
+    private readonly string?[] _frozen;
+    private readonly SourceStates _sources;
     private readonly (string Path, CheckpointState State)? _newest;
     private long _savedStep = -1;
 
@@ -37,11 +39,16 @@ internal sealed class CheckpointSession
         _best = best;
         _options = run.Options.Checkpoints!;
         _data = [.. feeds.Select(f => f.Source.Fingerprint), validation?.Fingerprint ?? "none"];
+        _frozen = [.. networks.Select(n => n.FrozenHash)];
+        _sources = new SourceStates(feeds);
 
         using IChannel channel = run.Host.Start("Checkpoints");
         _newest = folder.FindNewest(channel, stage);
         if (_newest is { } newest)
+        {
             CheckData(newest.Path, newest.State);
+            CheckFrozenWeights(newest.Path, newest.State);
+        }
     }
 
     /// <summary>The file saved last, or gone on from.</summary>
@@ -57,15 +64,14 @@ internal sealed class CheckpointSession
         (string path, CheckpointState state) = newest;
         if (state.Best is { } score)
             _best?.Resume(score);
-        CheckpointFile.ReadTensors(path, Tensors().ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal), PresentName);
+        // A training that has finished needs no more batches.
+        Dictionary<string, torch.Tensor> sourceTensors = CheckpointFile.ReadTensors(
+            path, Tensors().ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal), PresentName,
+            name => !state.IsFinished && _sources.Owns(name));
         for (int i = 0; i < _networks.Length; i++)
             _networks[i].Resume(state.NetworkSteps[i]);
-        // Nothing is drawn any more from a training that has finished.
         if (!state.IsFinished)
-        {
-            for (int i = 0; i < _feeds.Length; i++)
-                _feeds[i].Start(state.Feeds[i]);
-        }
+            _sources.Resume(state, sourceTensors);
 
         _meter.Resume(state.Meter, state.Step);
         (_savedStep, LastSaved) = (state.Step, path);
@@ -85,6 +91,7 @@ internal sealed class CheckpointSession
         if (step == 0 || step == _savedStep)
             return;
 
+        var (sourceValues, sourceTensors) = _sources.Save();
         var state = new CheckpointState
         {
             Format = CheckpointState.CurrentFormat,
@@ -96,6 +103,8 @@ internal sealed class CheckpointSession
             Data = _data,
             Feeds = [.. _feeds.Select(f => f.Position)],
             NetworkSteps = [.. _networks.Select(n => n.Steps)],
+            SourceStates = sourceValues,
+            FrozenWeights = _frozen.All(hash => hash is null) ? null : _frozen,
             Meter = _meter.State,
             GradientNorm = gradientNorm,
             Best = _best?.Score,
@@ -104,7 +113,7 @@ internal sealed class CheckpointSession
         _sinceSaved.Restart();
         try
         {
-            LastSaved = _folder.Save(state, Tensors());
+            LastSaved = _folder.Save(state, Tensors().Concat(sourceTensors));
             _savedStep = step;
             channel.Trace($"Wrote the checkpoint '{LastSaved}'.");
         }
@@ -136,10 +145,23 @@ internal sealed class CheckpointSession
         return name;
     }
 
+    private void CheckFrozenWeights(string path, CheckpointState state)
+    {
+        string[] differences = [.. _networks
+            .Select((network, i) => (network.Name, Before: state.FrozenWeights?[i], Now: _frozen[i]))
+            .Where(f => f.Before != f.Now)
+            .Select(f => TrainingRun.Difference(
+                $"the SHA-256 of the frozen weights of '{f.Name}', which are those of the base model,", f.Before ?? "none", f.Now ?? "none"))];
+        if (differences.Length > 0)
+            throw TrainingRun.Refuse(path, string.Join("; ", differences));
+    }
+
     private void CheckData(string path, CheckpointState state)
     {
         if (state.Data.Length != _data.Length || state.Feeds.Length != _feeds.Length || state.NetworkSteps.Length != _networks.Length)
             throw TrainingRun.Refuse(path, "it has other sources of data or other networks");
+        if (state.SourceStates is null && !state.IsFinished && _sources.Any)
+            throw TrainingRun.Refuse(path, "it lacks the state of a source of data");
 
         string[] differences = [.. _data.Zip(state.Data)
             .Select((pair, i) => (pair.First, pair.Second, What: i == _data.Length - 1 ? nameof(TrainingOptions.ValidationData) : "the data"))

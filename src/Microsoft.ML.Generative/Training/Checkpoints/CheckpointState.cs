@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 
 namespace Microsoft.ML.Generative.Training.Checkpoints;
 
@@ -31,6 +32,12 @@ internal sealed record CheckpointState
     /// <summary>Optimizer steps of each network.</summary>
     public required long[] NetworkSteps { get; init; }
 
+    /// <summary>What JSON can hold of the state of each source that has one. Missing where no source has one.</summary>
+    public JsonNode?[]? SourceStates { get; init; }
+
+    /// <summary>The hash of each network's frozen weights, which the checkpoint does not hold. Missing where nothing is frozen.</summary>
+    public string?[]? FrozenWeights { get; init; }
+
     public required MeterState Meter { get; init; }
 
     public double? GradientNorm { get; init; }
@@ -45,9 +52,10 @@ internal sealed record CheckpointState
 internal readonly record struct FeedPosition(int Epoch, long Batch);
 
 /// <summary>Losses summed since the last report, and the time trained.</summary>
-internal sealed record MeterState(double LossSum, long Rows, Dictionary<string, MeterTerm> Terms, long ElapsedTicks);
+internal sealed record MeterState(
+    double LossSum, [property: JsonPropertyName("rows")] long Weight, Dictionary<string, MeterTerm> Terms, long ElapsedTicks);
 
-internal readonly record struct MeterTerm(double Sum, long Rows);
+internal readonly record struct MeterTerm(double Sum, [property: JsonPropertyName("rows")] long Weight);
 
 /// <summary>The best validation loss so far.</summary>
 internal sealed record BestScore(double Loss, long Step, int EpochsSince);

@@ -25,6 +25,8 @@ internal sealed class TensorBoardLog(string folder) : IDisposable
             summary.Add("loss/validation", validationLoss);
         foreach (var (name, value) in report.LossTerms)
             summary.Add($"loss_terms/{name}", value);
+        foreach (var (name, value) in report.ValidationTerms)
+            summary.Add($"validation_terms/{name}", value);
         summary.Add("training/learning_rate", report.LearningRate);
         if (report.GradientNorm is { } norm)
             summary.Add("training/gradient_norm", norm);

@@ -1,3 +1,5 @@
+using System.Collections.ObjectModel;
+
 namespace Microsoft.ML.Generative;
 
 /// <summary>What a training has done so far; reported through <see cref="TrainingOptions.Progress"/>.</summary>
@@ -22,6 +24,12 @@ public sealed record TrainingProgress
 
     /// <summary>The loss on <see cref="TrainingOptions.ValidationData"/>, in the reports that close an epoch; otherwise <see langword="null"/>.</summary>
     public double? ValidationLoss { get; init; }
+
+    /// <summary>
+    /// The parts of the validation loss by name, in the reports that have a <see cref="ValidationLoss"/>. Where the losses of several networks are
+    /// validated, the names begin with those of the networks, as in <c>generator.loss</c>.
+    /// </summary>
+    public IReadOnlyDictionary<string, double> ValidationTerms { get; init; } = ReadOnlyDictionary<string, double>.Empty;
 
     /// <summary>The learning rate of the last step.</summary>
     public required double LearningRate { get; init; }

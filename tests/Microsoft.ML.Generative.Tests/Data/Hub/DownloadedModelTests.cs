@@ -29,7 +29,7 @@ public sealed class DownloadedModelTests : IDisposable
     public async Task A_language_model(string architecture, bool hasShards)
     {
         using LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All[architecture]);
-        TextCodec codec = TextCodec.Of(GenerativeTokenizers.CharacterLevel(["abcdefghij"], new() { EndOfTextToken = "<end>" }), 0);
+        TextCodec codec = TextCodec.Of(GenerativeTokenizers.CharacterLevel(["abcdefghij"], new() { EndOfTextToken = "<end>" }));
         PretrainedLanguageModel.Save(_saved.Path, network, codec, new());
         if (hasShards)
             Divide("model.safetensors");

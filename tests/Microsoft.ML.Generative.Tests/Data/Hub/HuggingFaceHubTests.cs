@@ -18,7 +18,7 @@ public sealed class HuggingFaceHubTests : IDisposable
     {
         using var folder = new TemporaryFolder();
         PretrainedLanguageModel.Save(
-            folder.Path, _network, TextCodec.Of(GenerativeTokenizers.CharacterLevel(["abcdefghij"], new() { EndOfTextToken = "<end>" }), 0), new() { MaxTokens = 3 });
+            folder.Path, _network, TextCodec.Of(GenerativeTokenizers.CharacterLevel(["abcdefghij"], new() { EndOfTextToken = "<end>" })), new() { MaxTokens = 3 });
         _files = HubServer.FilesOf(folder.Path);
     }
 

@@ -1,6 +1,7 @@
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Classification;
+using Microsoft.ML.Generative.Images.Classification.Networks;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
 using TorchSharp;

@@ -14,24 +14,45 @@ public class AdversarialObjectiveTests
     private static StepContext Step(long step, Generator generator) => new(step, 1000, IsTraining: true, generator, CPU);
 
     [Fact]
-    public void The_generators_step_gives_the_discriminator_no_gradient()
+    public void Each_network_gets_the_gradient_of_its_own_loss_alone()
     {
-        using var generator = new Generator(1);
-        var options = new GanOptions { LatentSize = 2, HiddenSizes = [4] };
+        var options = new GanOptions { LatentSize = 2, HiddenSizes = [4], MaxSteps = 1, Seed = 1 };
         GanArchitecture architecture = GanArchitecture.Of(options, new RowShape(null, 2), 0);
         using GeneratorNetwork g = architecture.CreateGenerator();
         using DiscriminatorNetwork d = DiscriminatorArchitecture.Of(architecture, options).Create();
-        var training = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        var objective = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        using var discriminator = new TrainedNetwork("d", d, options);
+        using var generator = new TrainedNetwork("g", g, options);
+        float[] Gradients(nn.Module module) => [.. module.parameters().SelectMany(p => p.grad!.clone().data<float>().ToArray())];
+        var seen = new List<(float[] Discriminator, float[] Generator)>();
+        Action look = () => seen.Add((Gradients(d), Gradients(g)));
+        Toys.Loop(options,
+        [
+            new TrainingPhase(discriminator, new NoiseBatches(8, 2, 3), objective.DiscriminatorLosses) { AfterUpdate = look },
+            new TrainingPhase(generator, new GeneratedBatches(8), objective.GeneratorLosses) { AfterUpdate = look },
+        ]).Run();
 
-        training.GeneratorLosses(Step(1, generator), new TensorBatch(8)).Total.backward();
-        Assert.All(d.parameters(), p => Assert.True(p.grad is null));
-        Assert.All(g.parameters(), p => Assert.True(p.grad is not null));
+        Assert.All(seen[0].Generator, gradient => Assert.Equal(0, gradient));
+        Assert.Contains(seen[0].Discriminator, gradient => gradient != 0);
+        Assert.Equal(seen[0].Discriminator, seen[1].Discriminator);
+        Assert.Contains(seen[1].Generator, gradient => gradient != 0);
+    }
 
-        foreach (var p in g.parameters())
-            p.grad = null;
-        training.DiscriminatorLosses(Step(1, generator), new TensorBatch(8, randn(8, 2))).Total.backward();
-        Assert.All(d.parameters(), p => Assert.True(p.grad is not null));
-        Assert.All(g.parameters(), p => Assert.True(p.grad is null));
+    [Fact]
+    public void Validation_scores_the_generator_too_with_what_it_generates_and_nothing_else()
+    {
+        using var generator = new Generator(1);
+        var options = new GanOptions { LatentSize = 2, HiddenSizes = [4], InstanceNoise = 10 };
+        GanArchitecture architecture = GanArchitecture.Of(options, new RowShape(null, 2), 0);
+        using var g = new Always(zeros(4, 2));
+        using var d = new Watching();
+        var objective = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        StepContext validation = Step(1, generator) with { IsTraining = false };
+        Losses losses = objective.GeneratorLosses(validation, new TensorBatch(4, randn(4, 2)));
+        // −log σ(0), of rows without noise.
+        Assert.Equal(Math.Log(2), losses.Total.ToDouble(), 1e-6);
+        Assert.Empty(losses.Terms);
+        Assert.All(Assert.Single(d.Rows).data<float>().ToArray(), value => Assert.Equal(0, value));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Vae;
+using Microsoft.ML.Generative.Images.Vae.Networks;
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;

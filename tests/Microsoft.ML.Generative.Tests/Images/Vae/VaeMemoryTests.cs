@@ -1,6 +1,7 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Vae;
+using Microsoft.ML.Generative.Images.Vae.Networks;
 
 namespace Microsoft.ML.Generative.Tests;
 

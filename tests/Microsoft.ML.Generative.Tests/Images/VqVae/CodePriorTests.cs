@@ -1,5 +1,6 @@
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.VqVae;
+using Microsoft.ML.Generative.Images.VqVae.Networks;
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;

@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Images.VqVae;
+using Microsoft.ML.Generative.Images.VqVae.Networks;
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;

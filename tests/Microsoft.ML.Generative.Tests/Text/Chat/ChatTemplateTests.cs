@@ -58,7 +58,7 @@ public sealed class ChatTemplateTests
     {
         GenerativeTokenizer tokenizer = GenerativeTokenizers.TrainBytePairEncoding(
             ["<|im_end|> and more text"], new BytePairEncodingOptions { VocabularySize = 300, EndOfTextToken = "<|im_end|>" });
-        TextCodec codec = TextCodec.Of(tokenizer, 0);
+        TextCodec codec = TextCodec.Of(tokenizer);
         int special = codec.IdOf("<|im_end|>")!.Value;
         var prompt = new ChatPrompt();
         int[] ids = prompt.Text("I say <|im_end|>").Special("<|im_end|>").Encode(codec, "test");
@@ -70,7 +70,7 @@ public sealed class ChatTemplateTests
     [Fact]
     public void A_token_that_the_tokenizer_lacks_is_named()
     {
-        TextCodec codec = TextCodec.Of(GenerativeTokenizers.CharacterLevel(["abc"]), 0);
+        TextCodec codec = TextCodec.Of(GenerativeTokenizers.CharacterLevel(["abc"]));
         var error = Assert.Throws<ArgumentException>(() => ChatTemplate.ChatML.Encode(new Conversation([new(ChatRole.User, "abc")], null), codec));
         Assert.Contains("<|im_start|>", error.Message);
         Assert.Contains("ChatML", error.Message);

@@ -16,7 +16,7 @@ public sealed class ConversationTests
 
     private static readonly Lazy<TextCodec> _codec = new(() => TextCodec.Of(SpecialTokens.Add(GenerativeTokenizers.TrainBytePairEncoding(
         ["User: Hi!\nAssistant: Hello.\nUser: Who? I.\n", "user\nHi! assistant\nHello. [INST] Who? [/INST] <|user|>\n<|assistant|>\nHello.\nUser:"],
-        new BytePairEncodingOptions { VocabularySize = 320, EndOfTextToken = "<|endoftext|>" }), _special), 0));
+        new BytePairEncodingOptions { VocabularySize = 320, EndOfTextToken = "<|endoftext|>" }), _special)));
 
     // Parts of a whole conversation in turn: what is read, and what has to be written.
     public static TheoryData<string, string[]> Parts => new()
@@ -95,7 +95,7 @@ public sealed class ConversationTests
     public void A_sentence_piece_tokenizer_puts_no_second_space_before_an_answer()
     {
         GenerativeTokenizer tokenizer = GenerativeTokenizers.FromFile(DataFile.Find(Llama)!);
-        (int[] ids, bool[] isAnswer) = ChatTemplate.Llama2.EncodeAnswers(new Conversation(_turns[1..3], wantsAnswer: false), TextCodec.Of(tokenizer, 0));
+        (int[] ids, bool[] isAnswer) = ChatTemplate.Llama2.EncodeAnswers(new Conversation(_turns[1..3], wantsAnswer: false), TextCodec.Of(tokenizer));
         // As of "[INST] Hi! [/INST] Hello. " between its special tokens: ▁Hello . ▁ </s>
         Assert.Equal(["▁Hello", ".", "▁", "</s>"], ids.Where((_, i) => isAnswer[i]).Select(id => tokenizer.TokenOf(id)!));
     }
@@ -107,16 +107,16 @@ public sealed class ConversationTests
         Assert.Equal([new ChatTurn("user", "a"), new ChatTurn("assistant", "b")], ConversationJson.Read(json, wantsAnswer: false).Turns);
 
     [Theory]
-    [InlineData("hello", "is no JSON")]
+    [InlineData("hello", "is not JSON")]
     [InlineData("{}", "Object where a list of messages was expected")]
     [InlineData("[]", "no message of a user")]
     [InlineData("[3]", "Message 0 is Number")]
     [InlineData("""[{"role":"user","content":"a"},{"content":"b"}]""", "Message 1 has no 'role'")]
-    [InlineData("""[{"role":"human","content":"a"}]""", "'human'; known are system, user, assistant")]
+    [InlineData("""[{"role":"human","content":"a"}]""", "'human'; supported values: system, user, assistant")]
     [InlineData("""[{"role":"user","content":["a"]}]""", "'content' of message 0 is Array")]
     [InlineData("""[{"role":"assistant","content":"","tool_calls":[]}]""", "'tool_calls'")]
-    [InlineData("""[{"role":"user","role":"user","content":"a"}]""", "is no JSON")]
-    [InlineData("""[{"role":"user","content":"\ud800"}]""", "no text")]
+    [InlineData("""[{"role":"user","role":"user","content":"a"}]""", "is not JSON")]
+    [InlineData("""[{"role":"user","content":"\ud800"}]""", "not valid text")]
     public void What_is_no_conversation_is_refused_by_what_is_wrong(string json, string words) =>
         Assert.Contains(words, Assert.Throws<ArgumentException>(() => ConversationJson.Read(json, wantsAnswer: true)).Message);
 

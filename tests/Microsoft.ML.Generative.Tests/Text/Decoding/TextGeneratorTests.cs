@@ -9,7 +9,7 @@ public sealed class TextGeneratorTests
 {
     // Letters a to d are tokens 0 to 3, and 4 ends a text.
     private static readonly TextCodec _codec = TextCodec.Of(
-        GenerativeTokenizers.CharacterLevel(["abcd"], new CharacterLevelOptions { EndOfTextToken = "<end>" }), 0);
+        GenerativeTokenizers.CharacterLevel(["abcd"], new CharacterLevelOptions { EndOfTextToken = "<end>" }));
 
     private const int End = 4;
 

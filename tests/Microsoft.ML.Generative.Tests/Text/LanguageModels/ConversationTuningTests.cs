@@ -17,7 +17,7 @@ public sealed class ConversationTuningTests
         corpus.AddExample([12, 13, 14, 15], [false, true, false, true]);
         using var scope = TorchSharp.torch.NewDisposeScope();
         TensorBatch batch = TokenBatches.Make(corpus, [.. corpus.Examples], TorchSharp.torch.CPU);
-        Assert.Equal(2 + 4 + 2, batch.Rows);
+        Assert.Equal(2 + 4 + 2, batch.Weight);
         Assert.Equal([4, 5, 6, 7, 8, 9, 10], batch[0].data<long>().ToArray()[7..14]);
         Assert.Equal([2, 3, -100, -100, -100, -100, -100, -100, 6, 7, -100, -100, 10, 11, 13, -100, 15, -100, -100, -100, -100], batch[1].data<long>().ToArray());
 

@@ -54,7 +54,7 @@ public sealed class LanguageModelTests
             Assert.Equal(text.Length + 1, ml.Generative().EvaluateLanguageModel(model, data, stride: stride).Tokens);
 
         double direct = 0;
-        int[] tokens = [model.Codec.Begin!.Value, .. model.Codec.EncodeDocument(text, "Text", 0)];
+        int[] tokens = [model.Codec.Begin!.Value, .. model.Codec.EncodeDocument(text)];
         for (int i = 1; i < tokens.Length; i++)
         {
             double[] logits = LanguageModelNetworkTests.Logits(model.Network, tokens[Math.Max(0, i - 24)..i])[^1];
@@ -84,12 +84,12 @@ public sealed class LanguageModelTests
     [DataFileFact("llama-tokenizer/tokenizer.model")]
     public void An_answer_is_encoded_as_what_follows_its_prompt()
     {
-        TextCodec codec = TextCodec.Of(GenerativeTokenizers.FromFile(DataFile.Find("llama-tokenizer/tokenizer.model")!), 0);
+        TextCodec codec = TextCodec.Of(GenerativeTokenizers.FromFile(DataFile.Find("llama-tokenizer/tokenizer.model")!));
         // After "mea" and a space, other tokens would stand in the prompt: those stay, and the answer is encoded by itself, with the space that begins texts.
         foreach ((string prompt, string answer, string expected) in ((string, string, string)[])[
             ("The cat says:", " meow", " meow"), ("1+1=", "2", "2"), ("", "meow", "meow"), ("a\n", "b c", "b c"), ("mea", "ning", " ning"), ("says: ", "meow", " meow")])
         {
-            int[] before = codec.EncodePrompt(prompt), after = codec.EncodeAnswer(prompt, answer, "Answer", 0);
+            int[] before = codec.EncodePrompt(prompt), after = codec.EncodeAnswer(prompt, answer);
             Assert.Equal(codec.End, after[^1]);
             IncrementalDecoder decoder = codec.NewDecoder(before);
             string written = string.Concat(after[..^1].Select(decoder.Append)) + decoder.Flush();
@@ -105,7 +105,7 @@ public sealed class LanguageModelTests
         corpus.AddExample([6, 7, 8], prompt: 1);
         using var scope = TorchSharp.torch.NewDisposeScope();
         TensorBatch batch = TokenBatches.Make(corpus, [corpus.Examples[0], corpus.Examples[1]], TorchSharp.torch.CPU);
-        Assert.Equal(4, batch.Rows);
+        Assert.Equal((2, 4), (batch.Rows, batch.Weight));
         Assert.Equal([1, 2, 3, 4, 6, 7, 0, 0], batch[0].data<long>().ToArray());
         Assert.Equal([-100, -100, 4, 5, 7, 8, -100, -100], batch[1].data<long>().ToArray());
     }

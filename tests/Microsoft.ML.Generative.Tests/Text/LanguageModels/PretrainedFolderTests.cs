@@ -288,7 +288,7 @@ public sealed class PretrainedFolderTests : IDisposable
     }
 
     private static TextCodec Codec { get; } = TextCodec.Of(
-        GenerativeTokenizers.CharacterLevel(["abcdefghij"], new CharacterLevelOptions { EndOfTextToken = "<end>" }), 0);
+        GenerativeTokenizers.CharacterLevel(["abcdefghij"], new CharacterLevelOptions { EndOfTextToken = "<end>" }));
 
     private void Save(LanguageModelNetwork network) => PretrainedLanguageModel.Save(_folder.Path, network, Codec, new TextGenerationOptions());
 

@@ -5,7 +5,7 @@ namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
 /// <summary>The form of a diffusion transformer.</summary>
 internal sealed record DitArchitecture
 {
-    // Sines and cosines that a time is told by (Peebles, Xie 2023).
+    // Sines and cosines of a time (Peebles, Xie 2023).
     public const int FrequencySize = 256;
 
     public required int InChannels { get; init; }
@@ -19,7 +19,7 @@ internal sealed record DitArchitecture
     /// <summary>Pixels of a patch's side.</summary>
     public required int PatchSize { get; init; }
 
-    /// <summary>Numbers of a patch's vector.</summary>
+    /// <summary>Values of a patch's vector.</summary>
     public required int HiddenSize { get; init; }
 
     public required int Layers { get; init; }

@@ -48,23 +48,27 @@ internal sealed class DitNetwork : DenoiserNetwork
             condition = condition.Plus(classes.call(conditions.Labels!));
         condition = F.silu(condition).unsqueeze(1); // [batch, 1, width]
 
-        Tensor tokens = conditions.Beside(x).view(-1, _config.InChannels, rows, patch, columns, patch)
-            .permute(0, 2, 4, 1, 3, 5).reshape(-1, rows * columns, (long)_config.InChannels * patch * patch); // [batch, patches, channels × pixels]
-        Tensor h = patches.call(tokens).Plus(Positions(rows, columns, x.device));
+        Tensor tokens = conditions.Beside(x)
+            .view(-1, _config.InChannels, rows, patch, columns, patch)
+            .permute(0, 2, 4, 1, 3, 5) // [batch, rows, columns, channels, patch, patch]
+            .reshape(-1, rows * columns, (long)_config.InChannels * patch * patch); // [batch, patches, channels · patch²]
+        Tensor h = patches.call(tokens).Plus(Positions(rows, columns, x.device)); // [batch, patches, width]
         foreach (DitBlock block in blocks)
             h = block.Forward(h, condition);
 
-        Tensor[] parts = modulation.call(condition).chunk(2, -1);
-        h = head.call(DitBlock.Modulate(h, parts[0], parts[1])).AsFloat32();
-        return h.view(-1, rows, columns, _config.OutChannels, patch, patch).permute(0, 3, 1, 4, 2, 5).reshape(-1, _config.OutChannels, _config.Height, _config.Width);
+        Tensor[] parts = modulation.call(condition).chunk(2, -1); // shift and scale, [batch, 1, width] each
+        h = head.call(DitBlock.Modulate(h, parts[0], parts[1])).AsFloat32(); // [batch, patches, channels · patch²]
+        return h.view(-1, rows, columns, _config.OutChannels, patch, patch)
+            .permute(0, 3, 1, 4, 2, 5) // [batch, channels, rows, patch, columns, patch]
+            .reshape(-1, _config.OutChannels, _config.Height, _config.Width); // [batch, channels, height, width]
     }
 
-    // Fixed sines and cosines: half of the vector tells the row, half the column (section 4).
+    // Fixed sines and cosines, half of the vector of the row, half of the column (section 4): [1, patches, width].
     private Tensor Positions(long rows, long columns, Device device)
     {
         long half = _config.HiddenSize / 2;
-        Tensor row = Of(rows).unsqueeze(1).expand(rows, columns, half);
-        Tensor column = Of(columns).unsqueeze(0).expand(rows, columns, half);
+        Tensor row = Of(rows).unsqueeze(1).expand(rows, columns, half); // [rows, columns, half]
+        Tensor column = Of(columns).unsqueeze(0).expand(rows, columns, half); // [rows, columns, half]
         return cat([row, column], -1).view(1, rows * columns, 2 * half);
 
         Tensor Of(long count) => Sinusoids.Of(TensorFactory.Range(count, ScalarType.Float32, device), half, flipSinToCos: false);
@@ -122,7 +126,8 @@ internal sealed class DitBlock : nn.Module, IFormerNames
     /// <param name="condition">Time and class after the activation, [batch, 1, width].</param>
     public Tensor Forward(Tensor x, Tensor condition)
     {
-        Tensor[] parts = modulation.call(condition).chunk(6, -1); // shift, scale and gate of the attention and of the feed-forward block
+        // Shift, scale and gate of the attention and of the feed-forward block, [batch, 1, width] each.
+        Tensor[] parts = modulation.call(condition).chunk(6, -1);
         x = x.Plus(parts[2] * Drop(Attend(Modulate(x, parts[0], parts[1]))));
         Tensor h = feedForwardOut.call(F.gelu(feedForwardIn.call(Modulate(x, parts[3], parts[4])), GELU.Approximate.tanh));
         return x.Plus(parts[5] * Drop(h));
@@ -134,8 +139,12 @@ internal sealed class DitBlock : nn.Module, IFormerNames
 
     private Tensor Attend(Tensor x)
     {
-        Tensor[] parts = queriesKeysValues.call(x).view(x.size(0), x.size(1), 3, _heads, x.size(2) / _heads).permute(2, 0, 3, 1, 4).unbind(0); // [batch, heads, patches, head size]
-        return attentionOut.call(DotProductAttention.Full(parts[0], parts[1], parts[2]).transpose(1, 2).flatten(2));
+        Tensor[] parts = queriesKeysValues.call(x)
+            .view(x.size(0), x.size(1), 3, _heads, x.size(2) / _heads)
+            .permute(2, 0, 3, 1, 4)
+            .unbind(0); // [batch, heads, patches, headSize] each
+        Tensor attended = DotProductAttention.Full(parts[0], parts[1], parts[2]);
+        return attentionOut.call(attended.transpose(1, 2).flatten(2)); // [batch, patches, width]
     }
 
     private Tensor Drop(Tensor x) => _dropout == 0 ? x : F.dropout(x, _dropout, training);

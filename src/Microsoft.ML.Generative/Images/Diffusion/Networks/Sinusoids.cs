@@ -19,7 +19,7 @@ internal static class Sinusoids
         long half = size / 2;
         Tensor frequencies = TensorFactory.Range(half, ScalarType.Float32, time.device)
             .Times(-Math.Log(MaxPeriod)).Over(half - frequencyShift).exp();
-        Tensor angles = time.to(ScalarType.Float32).unsqueeze(1) * frequencies.unsqueeze(0);
+        Tensor angles = time.to(ScalarType.Float32).unsqueeze(1) * frequencies.unsqueeze(0); // [batch, half]
         Tensor values = flipSinToCos ? cat([angles.cos(), angles.sin()], 1) : cat([angles.sin(), angles.cos()], 1);
         return size % 2 == 0 ? values : F.pad(values, [0L, 1]);
     }

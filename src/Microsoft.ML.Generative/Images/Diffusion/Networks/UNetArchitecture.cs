@@ -82,7 +82,7 @@ internal sealed record UNetArchitecture
     /// <summary>Whether the time scales and shifts what the second normalization gives, in place of being added before it.</summary>
     public bool ScalesAndShifts { get; init; }
 
-    /// <summary>Classes that are told by a vector added to that of the time; 0: none.</summary>
+    /// <summary>Classes, each with a vector that is added to that of the time; 0: none.</summary>
     public int ClassCount { get; init; }
 
     /// <summary>Vectors for each class that attention layers look at, beside the sum with the time; 0: none.</summary>

@@ -49,11 +49,11 @@ internal sealed class UNetAttentionBlock : nn.Module
         Tensor pixels = (group_norm is null ? x : group_norm.call(x)).flatten(2).transpose(1, 2); // [batch, pixels, channels]
         Tensor seen = context ?? pixels;
         Tensor attended = DotProductAttention.Full(Heads(to_q.call(pixels)), Heads(to_k.call(seen)), Heads(to_v.call(seen)));
-        Tensor h = to_out[0].call(attended.transpose(1, 2).reshape(batch, height * width, channels));
-        Tensor sum = x.Plus(h.transpose(1, 2).reshape(batch, channels, height, width));
+        Tensor h = to_out[0].call(attended.transpose(1, 2).reshape(batch, height * width, channels)); // [batch, pixels, channels]
+        Tensor sum = x.Plus(h.transpose(1, 2).reshape(batch, channels, height, width)); // [batch, channels, height, width]
         return _scale == 1 ? sum : sum.Times(1 / _scale);
     }
 
-    // [batch, heads, time, head size]
+    // [batch, tokens, channels] → [batch, heads, tokens, headSize]
     private Tensor Heads(Tensor values) => values.view(values.size(0), values.size(1), _heads, values.size(2) / _heads).transpose(1, 2);
 }

@@ -61,6 +61,7 @@ internal sealed class UNetNetwork : DenoiserNetwork
             embedding = embedding.Plus(class_embedding.call(conditions.Labels!));
         // Every residual block begins with it.
         embedding = UNetMath.Activate(embedding, Config.Activation);
+        // [batch, tokens, embedding size]
         Tensor? context = context_embedding?.call(conditions.Labels!).view(x.size(0), Config.ContextTokens, Config.EmbeddingSize);
 
         x = conv_in.call(x);

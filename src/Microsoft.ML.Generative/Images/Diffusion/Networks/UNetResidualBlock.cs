@@ -56,10 +56,10 @@ internal sealed class UNetResidualBlock : nn.Module
         x = Resample(x);
         h = conv1.call(h);
 
-        Tensor time = time_emb_proj.call(embedding).unsqueeze(-1).unsqueeze(-1);
+        Tensor time = time_emb_proj.call(embedding).unsqueeze(-1).unsqueeze(-1); // [batch, channels out (twice for scale and shift), 1, 1]
         if (_config.ScalesAndShifts)
         {
-            Tensor[] parts = time.chunk(2, 1);
+            Tensor[] parts = time.chunk(2, 1); // scale and shift, [batch, channels out, 1, 1] each
             h = (norm2.call(h) * parts[0].Plus(1)).Plus(parts[1]);
         }
         else

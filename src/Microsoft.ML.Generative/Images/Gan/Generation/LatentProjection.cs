@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Images.Gan.Networks;
 using Microsoft.ML.Generative.Runtime.Kernels;
 using TorchSharp;
@@ -33,7 +34,7 @@ internal sealed class LatentProjection(GeneratorNetwork network, Tensor target, 
             Tensor variable = z.detach().requires_grad_(true);
             Tensor gradient = autograd.grad([Distances(variable, label).sum()], [variable])[0];
             using IDisposable noGradient = no_grad();
-            double rate = options.LearningRate * 0.5 * (1 + Math.Cos(Math.PI * (step - 1) / options.Steps));
+            double rate = options.LearningRate * ScheduleShapes.CosineDecay((step - 1.0) / options.Steps);
             OptimizerKernels.Adam(z.view(-1), gradient.reshape(-1), mean.view(-1), variance.view(-1), new AdamStep(rate, 0.9, 0.999, 1e-8, 0, false, step));
         }
     }

@@ -40,7 +40,8 @@ internal sealed class DcganGenerator : GeneratorNetwork
     public override Tensor Forward(Tensor z, Tensor? classes)
     {
         Tensor? condition = labels?.call(GanLayers.OneHot(classes!, _architecture.LabelCount)).AsFloat32();
-        Tensor x = projection.call(GanLayers.BesideLatent(_architecture, z, condition)).view(z.size(0), -1, _maps.Height, _maps.Width);
+        Tensor x = projection.call(GanLayers.BesideLatent(_architecture, z, condition))
+            .view(z.size(0), -1, _maps.Height, _maps.Width); // [batch, channels, height, width] of the smallest maps
         for (int i = 0; i < layers.Count; i++)
             x = layers[i].call(F.relu(norms[i].Forward(x, condition)));
         return x.AsFloat32().tanh();
@@ -88,7 +89,7 @@ internal sealed class DcganDiscriminator : DiscriminatorNetwork
         Tensor? embedded = labels?.call(GanLayers.OneHot(classes!, _architecture.LabelCount));
         Tensor x = rows;
         if (_architecture.ConcatenatesLabels)
-            x = cat([x, embedded!.AsFloat32().view(x.size(0), 1, x.size(2), x.size(3))], 1);
+            x = cat([x, embedded!.AsFloat32().view(x.size(0), 1, x.size(2), x.size(3))], 1); // [batch, channels + 1, height, width]
         for (int i = 0; i < layers.Count; i++)
         {
             x = layers[i].call(x);
@@ -97,10 +98,11 @@ internal sealed class DcganDiscriminator : DiscriminatorNetwork
             x = F.leaky_relu(x, LeakySlope);
         }
 
-        Tensor result = score.call((_architecture.SeesStandardDeviation ? WithDeviation(x) : x).flatten(1)).squeeze(1).AsFloat32();
+        Tensor features = (_architecture.SeesStandardDeviation ? WithDeviation(x) : x).flatten(1); // [batch, channels · places]
+        Tensor result = score.call(features).squeeze(1).AsFloat32(); // [batch]
         if (embedded is null || _architecture.ConcatenatesLabels)
             return result;
         // Place by place, as the result itself is made: two halvings leave too little of a class in sums over all places.
-        return result.Plus((x.flatten(1).AsFloat32() * embedded.AsFloat32()).sum([1]));
+        return result.Plus((x.flatten(1).AsFloat32() * embedded.AsFloat32()).sum([1])); // [batch]
     }
 }

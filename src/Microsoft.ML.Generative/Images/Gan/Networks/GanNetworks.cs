@@ -41,7 +41,7 @@ internal abstract class DiscriminatorNetwork : nn.Module
         Tensor deviation = centred.square().mean([0]).Plus(1e-8).sqrt().mean();
         long[] shape = features.shape;
         shape[1] = 1;
-        return cat([features, deviation.expand(shape)], 1);
+        return cat([features, deviation.expand(shape)], 1); // [batch, features + 1, ..]
     }
 }
 
@@ -84,7 +84,7 @@ internal static class GanLayers
         return layer;
     }
 
-    /// <summary>A discriminator's layer, spectrally normalized if its architecture says so.</summary>
+    /// <summary>A discriminator's layer, spectrally normalized if its architecture asks for it.</summary>
     public static TLayer OfDiscriminator<TLayer>(DiscriminatorArchitecture architecture, TLayer layer)
         where TLayer : WeightedLayer
     {
@@ -107,7 +107,7 @@ internal static class GanLayers
         return table;
     }
 
-    /// <summary>What goes into a generator's first layer: z, [batch, latent], and what is known of the class if that is the way it is told.</summary>
+    /// <summary>Builds the input of a generator's first layer: z, [batch, latent], and beside it the embedding of the class where the generator is conditioned on it that way.</summary>
     public static Tensor BesideLatent(GanArchitecture architecture, Tensor z, Tensor? condition) =>
         architecture.Conditioning == GanGeneratorConditioning.Concatenation ? cat([z, condition!], 1) : z;
 }

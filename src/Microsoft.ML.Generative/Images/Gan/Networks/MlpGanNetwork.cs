@@ -30,7 +30,7 @@ internal sealed class MlpGenerator : GeneratorNetwork
         for (int i = 0; i < layers.Count; i++)
             x = i + 1 < layers.Count ? F.leaky_relu(layers[i].call(x), DiscriminatorNetwork.LeakySlope) : layers[i].call(x);
         x = x.AsFloat32();
-        return (_architecture.Row.Image is null ? x : x.tanh()).view([z.size(0), .. _architecture.Row.Dimensions]);
+        return (_architecture.Row.Image is null ? x : x.tanh()).view([z.size(0), .. _architecture.Row.Dimensions]); // [batch, ..row shape]
     }
 
     private static IEnumerable<(long Inputs, long Outputs)> Sizes(GanArchitecture architecture)
@@ -64,12 +64,12 @@ internal sealed class MlpDiscriminator : DiscriminatorNetwork
     public override Tensor Forward(Tensor rows, Tensor? classes)
     {
         Tensor? embedded = labels?.call(GanLayers.OneHot(classes!, _architecture.LabelCount));
-        Tensor x = rows.flatten(1);
+        Tensor x = rows.flatten(1); // [batch, values]
         if (_architecture.ConcatenatesLabels)
             x = cat([x, embedded!.AsFloat32()], 1);
         foreach (Linear layer in layers)
             x = F.leaky_relu(layer.call(x), LeakySlope);
-        Tensor result = score.call(_architecture.SeesStandardDeviation ? WithDeviation(x) : x).squeeze(1).AsFloat32();
+        Tensor result = score.call(_architecture.SeesStandardDeviation ? WithDeviation(x) : x).squeeze(1).AsFloat32(); // [batch]
         return embedded is null || _architecture.ConcatenatesLabels ? result : result.Plus((x * embedded).sum([1]).AsFloat32());
     }
 }

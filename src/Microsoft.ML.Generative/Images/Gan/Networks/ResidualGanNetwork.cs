@@ -45,7 +45,8 @@ internal sealed class ResidualGenerator : GeneratorNetwork, IFormerNames
     public override Tensor Forward(Tensor z, Tensor? classes)
     {
         Tensor? condition = labels?.call(GanLayers.OneHot(classes!, _architecture.LabelCount)).AsFloat32();
-        Tensor x = projection.call(GanLayers.BesideLatent(_architecture, z, condition)).view(z.size(0), -1, _maps.Height, _maps.Width);
+        Tensor x = projection.call(GanLayers.BesideLatent(_architecture, z, condition))
+            .view(z.size(0), -1, _maps.Height, _maps.Width); // [batch, channels, height, width] of the smallest maps
         foreach (DoublingBlock block in blocks)
             x = block.Forward(x, condition);
         return output.call(F.relu(norm.Forward(x, condition))).AsFloat32().tanh();
@@ -88,11 +89,13 @@ internal sealed class ResidualDiscriminator : DiscriminatorNetwork
     public override Tensor Forward(Tensor rows, Tensor? classes)
     {
         Tensor? embedded = labels?.call(GanLayers.OneHot(classes!, _architecture.LabelCount));
-        Tensor x = _architecture.ConcatenatesLabels ? cat([rows, embedded!.AsFloat32().view(rows.size(0), 1, rows.size(2), rows.size(3))], 1) : rows;
+        Tensor x = rows;
+        if (_architecture.ConcatenatesLabels)
+            x = cat([x, embedded!.AsFloat32().view(x.size(0), 1, x.size(2), x.size(3))], 1); // [batch, channels + 1, height, width]
         foreach (HalvingBlock block in blocks)
             x = block.call(x);
         Tensor features = F.relu(x).AsFloat32().sum([2, 3]); // [batch, channels]
-        Tensor result = score.call(_architecture.SeesStandardDeviation ? WithDeviation(features) : features).squeeze(1).AsFloat32();
+        Tensor result = score.call(_architecture.SeesStandardDeviation ? WithDeviation(features) : features).squeeze(1).AsFloat32(); // [batch]
         return embedded is null || _architecture.ConcatenatesLabels ? result : result.Plus((features * embedded.AsFloat32()).sum([1]));
     }
 }

@@ -46,7 +46,7 @@ internal static class PretrainedLanguageModel
         using IChannel channel = host.Start("Loading");
         HuggingFaceConfig config = HuggingFaceConfig.Read(configPath);
         TextCodec codec = TextCodec.Of(
-            tokenizerPath is null ? GenerativeTokenizers.FromFolder(path) : GenerativeTokenizers.FromFile(tokenizerPath), 0);
+            tokenizerPath is null ? GenerativeTokenizers.FromFolder(path) : GenerativeTokenizers.FromFile(tokenizerPath));
         CheckVocabulary(codec, tokenizerPath ?? path, config.Architecture);
         var options = new LanguageModelOptions { Architecture = config.Architecture };
         IReadOnlyList<int> ends = ReadGeneration(channel, folder.PathOf(GenerationConfigName), options.Generation) ?? config.Ends ?? [];
@@ -70,7 +70,7 @@ internal static class PretrainedLanguageModel
         IHost host = env.Register(nameof(PretrainedLanguageModel));
         using IChannel channel = host.Start("Loading");
         Llama2CFile file = Llama2CFile.Open(path);
-        TextCodec codec = TextCodec.Of(GenerativeTokenizers.FromFile(tokenizerPath), 0);
+        TextCodec codec = TextCodec.Of(GenerativeTokenizers.FromFile(tokenizerPath));
         CheckVocabulary(codec, tokenizerPath, file.Architecture);
         TorchRuntime.EnsureLoaded();
         torch.Device device = TorchDevices.Choose(host, channel);

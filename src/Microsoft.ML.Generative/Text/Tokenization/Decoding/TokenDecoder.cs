@@ -3,7 +3,7 @@ using Microsoft.ML.Generative.Text.Tokenization.Models;
 
 namespace Microsoft.ML.Generative.Text.Tokenization.Decoding;
 
-/// <summary>How tokens become text; as the decoder of a tokenizer.json says, in a form that needs no look ahead.</summary>
+/// <summary>Turns tokens into text, as the decoder of a tokenizer.json does, without looking ahead.</summary>
 internal sealed record DecoderSettings
 {
     public IReadOnlyList<TokenTextStep> Steps { get; init; } = [];
@@ -14,7 +14,7 @@ internal sealed record DecoderSettings
     /// <summary>&lt;0x41&gt; is a byte.</summary>
     public bool ByteFallback { get; init; }
 
-    /// <summary>So many of the character are taken away where the text begins.</summary>
+    /// <summary>Removes up to a number of a character where the text begins.</summary>
     public (char Character, int Count) StripStart { get; init; }
 }
 
@@ -25,7 +25,7 @@ internal sealed class TokenDecoder(DecoderSettings settings, Func<int, (string T
 
     public (char Character, int Count) StripStart => settings.StripStart;
 
-    /// <summary>What the token adds; nothing for ids that are not taken.</summary>
+    /// <summary>The text that the token adds; empty for unused ids.</summary>
     public byte[] BytesOf(int id, bool first)
     {
         if ((uint)id >= (uint)_later.Length)

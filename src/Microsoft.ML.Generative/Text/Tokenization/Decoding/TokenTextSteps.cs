@@ -24,7 +24,7 @@ internal sealed class MetaspaceStep(char replacement, PrependScheme prepend) : T
         : token.Replace(replacement, ' ');
 }
 
-/// <summary>Takes away up to so many of a character at a token's ends.</summary>
+/// <summary>Removes up to a number of a character at a token's ends.</summary>
 internal sealed class StripStep(char character, int start, int end) : TokenTextStep
 {
     public override string Apply(string token, bool first)

@@ -17,7 +17,7 @@ internal sealed class TokenTextStream(TokenDecoder decoder, bool skipSpecialToke
     /// <summary>Whether it is certain that nothing is held back.</summary>
     public bool IsComplete { get; private set; } = true;
 
-    /// <summary>What <see cref="Take"/> will return.</summary>
+    /// <summary>The text that <see cref="Take"/> will return.</summary>
     public int Length => _output.WrittenCount;
 
     public void Append(int id)

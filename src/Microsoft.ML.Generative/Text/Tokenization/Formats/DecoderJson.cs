@@ -25,7 +25,13 @@ internal static class DecoderJson
     {
         var parts = new Parts();
         ReadInto(element, path, parts);
-        return new DecoderSettings { Steps = parts.Steps, ByteLevel = parts.ByteLevel, ByteFallback = parts.ByteFallback, StripStart = parts.StripStart };
+        return new DecoderSettings
+        {
+            Steps = parts.Steps,
+            ByteLevel = parts.ByteLevel,
+            ByteFallback = parts.ByteFallback,
+            StripStart = parts.StripStart,
+        };
     }
 
     private static void ReadInto(JsonElement element, string path, Parts parts)
@@ -59,13 +65,17 @@ internal static class DecoderJson
                 break;
             case "Metaspace":
                 members.Ignore("str_rep", "split");
-                parts.Steps.Add(Unfused(members, parts, new MetaspaceStep(members.Char("replacement", '\u2581'), PreTokenizerJson.ReadPrependScheme(members))));
+                parts.Steps.Add(Unfused(
+                    members, parts, new MetaspaceStep(members.Char("replacement", '\u2581'), PreTokenizerJson.ReadPrependScheme(members))));
                 break;
             case "WordPiece":
-                parts.Steps.Add(Unfused(members, parts, new WordPieceStep(members.OptionalString("prefix") ?? "##", members.Bool("cleanup", missing: true))));
+                parts.Steps.Add(Unfused(
+                    members, parts, new WordPieceStep(members.OptionalString("prefix") ?? "##", members.Bool("cleanup", missing: true))));
                 break;
             default:
-                throw members.Bad($"has the type {Quoted.Text(type)}, which is not supported; supported are ByteLevel, ByteFallback, Fuse, Strip, Replace, Metaspace, "
+                throw members.Bad(
+                    $"has the type {Quoted.Text(type)}, which is not supported; supported values: ByteLevel, ByteFallback, Fuse, Strip, "
+                    + "Replace, Metaspace, "
                     + "WordPiece and Sequence");
         }
 
@@ -79,7 +89,9 @@ internal static class DecoderJson
     private static ReplaceStep ReadReplace(JsonMembers members)
     {
         var pattern = new JsonMembers(members.Required("pattern"), $"{members.Path}.pattern");
-        string old = pattern.OptionalString("String") is { Length: > 0 } text ? text : throw pattern.Bad("is no 'String'; others are not supported in a decoder");
+        string old = pattern.OptionalString("String") is { Length: > 0 } text
+            ? text
+            : throw pattern.Bad("is no 'String'; others are not supported in a decoder");
         pattern.Close();
         return new ReplaceStep(old, TextGrowth.Content(members, "content"));
     }

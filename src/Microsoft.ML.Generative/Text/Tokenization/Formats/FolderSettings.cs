@@ -5,8 +5,8 @@ using Microsoft.ML.Generative.Common;
 namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
 /// <summary>
-/// What tokenizer_config.json says to those who read a tokenizer from anything but a tokenizer.json: by which class, with which
-/// settings and with which tokens beside the vocabulary.
+/// The settings of a tokenizer_config.json for tokenizers that are not read from a tokenizer.json: its class, its settings, and tokens
+/// beside the vocabulary.
 /// </summary>
 internal sealed record FolderSettings
 {
@@ -56,7 +56,8 @@ internal sealed record FolderSettings
         if (TokenizerClass is not null && !supported.Contains(TokenizerClass))
         {
             throw new InvalidDataException(
-                $"The folder's tokenizer has the class {TokenizerClass}, which is not supported with '{file}'; supported are {string.Join(", ", supported!)}. "
+                $"The folder's tokenizer has the class {TokenizerClass}, which is not supported with '{file}'; supported values: "
+                + $"{string.Join(", ", supported!)}. "
                 + $"With a {TokenizerFiles.TokenizerName} in the folder, the class does not matter.");
         }
     }

@@ -15,12 +15,12 @@ internal static class Gpt2Files
 {
     public const string EndOfText = "<|endoftext|>";
 
-    /// <summary>How those who kept GPT-2's files differ from it.</summary>
+    /// <summary>The differences of later models with files of GPT-2's form.</summary>
     public sealed record Settings
     {
         public bool AddPrefixSpace { get; init; }
 
-        /// <summary>Where to cut words, or null for GPT-2's way.</summary>
+        /// <summary>The pattern that splits words, or null for GPT-2's.</summary>
         public string? Pattern { get; init; }
 
         /// <summary>Texts are brought into Unicode's normal form C.</summary>
@@ -29,7 +29,8 @@ internal static class Gpt2Files
 
     /// <exception cref="InvalidDataException">A file is not valid; the message names it.</exception>
     public static GenerativeTokenizer Create(
-        (string Name, byte[] Bytes) vocabulary, (string Name, byte[] Bytes) merges, Settings settings, IReadOnlyList<AddedToken> added, TokenizerConfig config)
+        (string Name, byte[] Bytes) vocabulary, (string Name, byte[] Bytes) merges, Settings settings, IReadOnlyList<AddedToken> added,
+        TokenizerConfig config)
     {
         Dictionary<string, int> tokens = ReadVocabulary(vocabulary);
         if (added.Count == 0 && tokens.TryGetValue(EndOfText, out int end))
@@ -43,7 +44,8 @@ internal static class Gpt2Files
     }
 
     public static GenerativeTokenizer Create(
-        IReadOnlyDictionary<string, int> tokens, IReadOnlyCollection<TokenMerge> merges, Settings settings, IReadOnlyList<AddedToken> added, TokenizerConfig config)
+        IReadOnlyDictionary<string, int> tokens, IReadOnlyCollection<TokenMerge> merges, Settings settings, IReadOnlyList<AddedToken> added,
+        TokenizerConfig config)
     {
         byte[] json = TokenizerJsonWriter.Write(new TokenizerParts
         {
@@ -101,7 +103,8 @@ internal static class Gpt2Files
                 continue;
             int space = text.IndexOf(' ');
             if (space <= 0 || space == text.Length - 1 || text[(space + 1)..].Contains(' '))
-                throw new InvalidDataException($"'{file.Name}', line {line}, is {Quoted.Text(text)}; expected two tokens with a space between.");
+                throw new InvalidDataException(
+                    $"'{file.Name}', line {line}, is {Quoted.Text(text)}; expected two tokens with a space between.");
             merges.Add(new TokenMerge(text[..space].ToString(), text[(space + 1)..].ToString(), merges.Count));
         }
 

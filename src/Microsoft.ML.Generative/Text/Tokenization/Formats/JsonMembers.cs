@@ -4,8 +4,8 @@ using Microsoft.ML.Generative.Common;
 namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
 /// <summary>
-/// The members of one JSON object of a tokenizer's file. Every member has to be asked for before <see cref="Close"/>: what nobody
-/// reads might change the ids, so that it is refused by name.
+/// The members of one JSON object of a tokenizer's file. Every member has to be read before <see cref="Close"/>, which refuses the
+/// others by name, because they might change the ids.
 /// </summary>
 internal sealed class JsonMembers
 {
@@ -28,7 +28,7 @@ internal sealed class JsonMembers
 
     public InvalidDataException Bad(string what) => new($"{Path} {what}.");
 
-    /// <summary>A member that says nothing about ids or text.</summary>
+    /// <summary>A member that has no effect on ids or text.</summary>
     public JsonMembers Ignore(params ReadOnlySpan<string> names)
     {
         foreach (string name in names)
@@ -71,7 +71,7 @@ internal sealed class JsonMembers
         };
     }
 
-    /// <exception cref="InvalidDataException">A member was not asked for.</exception>
+    /// <exception cref="InvalidDataException">A member was not read.</exception>
     public void Close()
     {
         if (_unread.Count > 0)

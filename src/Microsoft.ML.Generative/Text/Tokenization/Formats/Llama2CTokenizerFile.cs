@@ -55,7 +55,8 @@ internal static class Llama2CTokenizerFile
     private static List<(string Token, float Score)> Read(string name, ReadOnlySpan<byte> file)
     {
         if (file.Length < sizeof(int) || BinaryPrimitives.ReadInt32LittleEndian(file) is <= 0 or > 1 << 16)
-            throw new InvalidDataException($"'{name}' is not a tokenizer of llama2.c: it does not begin with the length of its longest token.");
+            throw new InvalidDataException(
+                $"'{name}' is not a tokenizer of llama2.c: it does not begin with the length of its longest token.");
         int longest = BinaryPrimitives.ReadInt32LittleEndian(file);
         List<(string Token, float Score)> pieces = [];
         for (ReadOnlySpan<byte> rest = file[sizeof(int)..]; !rest.IsEmpty;)
@@ -80,7 +81,9 @@ internal static class Llama2CTokenizerFile
         for (int value = 0; value < 256; value++)
         {
             if (pieces[FirstByte + value].Token != ByteTokens.TokenOf((byte)value))
-                throw Bad(name, FirstByte + value, $"is {Quoted.Text(pieces[FirstByte + value].Token)}; expected {ByteTokens.TokenOf((byte)value)}");
+                throw Bad(
+                    name, FirstByte + value,
+                    $"is {Quoted.Text(pieces[FirstByte + value].Token)}; expected {ByteTokens.TokenOf((byte)value)}");
         }
 
         return pieces;

@@ -20,7 +20,8 @@ internal static class ModelJson
         // The oldest files name no type; they are BPE.
         string type = members.OptionalString("type") ?? "BPE";
         if (byteLevel && type != "BPE")
-            throw members.Bad($"has the type {Quoted.Text(type)} where the pre-tokenizer is 'ByteLevel'; that is supported with 'BPE' only");
+            throw members.Bad(
+                $"has the type {Quoted.Text(type)} where the pre-tokenizer is 'ByteLevel'; that is supported with 'BPE' only");
         TokenModel model = type switch
         {
             "BPE" => ReadBpe(members, byteLevel),
@@ -29,7 +30,8 @@ internal static class ModelJson
                 ReadVocabulary(members), members.String("unk_token"), members.OptionalString("continuing_subword_prefix") ?? "##",
                 members.Int("max_input_chars_per_word")),
             "WordLevel" => new WordLevelModel(ReadVocabulary(members), members.OptionalString("unk_token")),
-            _ => throw members.Bad($"has the type {Quoted.Text(type)}, which is not supported; supported are BPE, Unigram, WordPiece and WordLevel"),
+            _ => throw members.Bad(
+                $"has the type {Quoted.Text(type)}, which is not supported; supported values: BPE, Unigram, WordPiece and WordLevel"),
         };
         members.Close();
         return model;
@@ -37,7 +39,8 @@ internal static class ModelJson
 
     private static BytePairModel ReadBpe(JsonMembers members, bool byteLevel)
     {
-        if (members.Optional("dropout") is { } dropout && !(dropout.ValueKind == JsonValueKind.Number && dropout.TryGetDouble(out double share) && share == 0))
+        if (members.Optional("dropout") is { } dropout
+            && !(dropout.ValueKind == JsonValueKind.Number && dropout.TryGetDouble(out double share) && share == 0))
             throw members.Bad("has a 'dropout', which is not supported: the same text would have other ids each time");
 
         TokenVocabulary vocabulary = ReadVocabulary(members);

@@ -40,7 +40,8 @@ internal static class NormalizerJson
     {
         "Prepend" => new PrependNormalizer(TextGrowth.Content(members, "prepend")),
         "Replace" => new ReplaceNormalizer(
-            new UnicodePattern(PreTokenizerJson.ReadPattern(members.Required("pattern"), $"{members.Path}.pattern")), TextGrowth.Content(members, "content")),
+            new UnicodePattern(PreTokenizerJson.ReadPattern(members.Required("pattern"), $"{members.Path}.pattern")),
+            TextGrowth.Content(members, "content")),
         "Strip" => new TrimNormalizer(members.Bool("strip_left", missing: true), members.Bool("strip_right", missing: true)),
         "Lowercase" => new LowercaseNormalizer(),
         "NFC" => new FormNormalizer(NormalizationForm.FormC),
@@ -50,7 +51,8 @@ internal static class NormalizerJson
         "StripAccents" => new MarksNormalizer(),
         "BertNormalizer" => ReadBert(members),
         "Precompiled" => ReadPrecompiled(members),
-        _ => throw members.Bad($"has the type {Quoted.Text(type)}, which is not supported; supported are NFC, NFD, NFKC, NFKD, Lowercase, Strip, "
+        _ => throw members.Bad(
+            $"has the type {Quoted.Text(type)}, which is not supported; supported values: NFC, NFD, NFKC, NFKD, Lowercase, Strip, "
             + "StripAccents, Replace, Prepend, BertNormalizer, Precompiled and Sequence"),
     };
 

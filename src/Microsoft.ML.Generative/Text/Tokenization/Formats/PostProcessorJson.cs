@@ -3,7 +3,9 @@ using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
-/// <summary>Reads the post-processor of a tokenizer.json: the tokens before and after a text. What it does to pairs of texts is left out.</summary>
+/// <summary>
+/// Reads the post-processor of a tokenizer.json: the tokens before and after a text. What it does to pairs of texts is left out.
+/// </summary>
 internal static class PostProcessorJson
 {
     /// <exception cref="InvalidDataException">It is not valid or not supported.</exception>
@@ -17,7 +19,8 @@ internal static class PostProcessorJson
             "BertProcessing" or "RobertaProcessing" => ReadBert(members.Ignore("trim_offsets", "add_prefix_space")),
             "ByteLevel" => NoFrame(members.Ignore("add_prefix_space", "trim_offsets", "use_regex")),
             "Sequence" => ReadSequence(members),
-            _ => throw members.Bad($"has the type {Quoted.Text(type)}, which is not supported; supported are TemplateProcessing, BertProcessing, "
+            _ => throw members.Bad(
+                $"has the type {Quoted.Text(type)}, which is not supported; supported values: TemplateProcessing, BertProcessing, "
                 + "RobertaProcessing, ByteLevel and Sequence"),
         };
         TextGrowth.CheckSteps(members, frame.Before.Count + frame.After.Count);
@@ -43,7 +46,8 @@ internal static class PostProcessorJson
         return (before, after);
     }
 
-    private static (List<int> Before, List<int> After) ReadBert(JsonMembers members) => ([ReadPair(members, "cls")], [ReadPair(members, "sep")]);
+    private static (List<int> Before, List<int> After) ReadBert(JsonMembers members) =>
+        ([ReadPair(members, "cls")], [ReadPair(members, "sep")]);
 
     private static int ReadPair(JsonMembers members, string name)
     {
@@ -67,7 +71,9 @@ internal static class PostProcessorJson
             if (part.Optional("SpecialToken") is { } special)
             {
                 string name = new JsonMembers(special, $"{part.Path}.SpecialToken").String("id");
-                (text ? after : before).AddRange(specials.GetValueOrDefault(name) ?? throw part.Bad($"names {Quoted.Text(name)}, which is not among the special tokens"));
+                (text ? after : before).AddRange(
+                    specials.GetValueOrDefault(name)
+                        ?? throw part.Bad($"names {Quoted.Text(name)}, which is not among the special tokens"));
             }
             else
             {
@@ -93,7 +99,8 @@ internal static class PostProcessorJson
         foreach (JsonProperty special in element.EnumerateObject())
         {
             var token = new JsonMembers(special.Value, path);
-            specials[JsonMembers.NameOf(special)] = [.. JsonMembers.ArrayOf(token.Required("ids"), path).Select(id => JsonMembers.IntOf(id, path))];
+            specials[JsonMembers.NameOf(special)] =
+                [.. JsonMembers.ArrayOf(token.Required("ids"), path).Select(id => JsonMembers.IntOf(id, path))];
         }
 
         return specials;

@@ -61,7 +61,8 @@ internal static class PreTokenizerJson
         "ByteLevel" => [ReadByteLevel(members)],
         "Metaspace" => [ReadMetaspace(members)],
         "Split" => [new PatternPreTokenizer(
-            new UnicodePattern(ReadPattern(members.Required("pattern"), $"{members.Path}.pattern")), Behavior(members, null), members.Bool("invert", missing: false))],
+            new UnicodePattern(ReadPattern(members.Required("pattern"), $"{members.Path}.pattern")),
+            Behavior(members, null), members.Bool("invert", missing: false))],
         "Whitespace" => [new PatternPreTokenizer(new UnicodePattern(KnownPatterns.WhitespaceText), SplitKind.Removed, invert: true)],
         "WhitespaceSplit" => [new CharacterPreTokenizer(Rune.IsWhiteSpace, SplitKind.Removed)],
         "BertPreTokenizer" =>
@@ -70,9 +71,11 @@ internal static class PreTokenizerJson
             new CharacterPreTokenizer(CharacterKinds.IsPunctuation, SplitKind.Isolated),
         ],
         "Punctuation" => [new CharacterPreTokenizer(CharacterKinds.IsPunctuation, Behavior(members, SplitKind.Isolated))],
-        "Digits" => [new CharacterPreTokenizer(CharacterKinds.IsNumber, members.Bool("individual_digits", missing: false) ? SplitKind.Isolated : SplitKind.Contiguous)],
+        "Digits" => [new CharacterPreTokenizer(
+            CharacterKinds.IsNumber, members.Bool("individual_digits", missing: false) ? SplitKind.Isolated : SplitKind.Contiguous)],
         "CharDelimiterSplit" => [ReadDelimiter(members)],
-        _ => throw members.Bad($"has the type {Quoted.Text(type)}, which is not supported; supported are ByteLevel, Metaspace, Split, Whitespace, "
+        _ => throw members.Bad(
+            $"has the type {Quoted.Text(type)}, which is not supported; supported values: ByteLevel, Metaspace, Split, Whitespace, "
             + "WhitespaceSplit, BertPreTokenizer, Punctuation, Digits, CharDelimiterSplit and Sequence"),
     };
 
@@ -91,10 +94,11 @@ internal static class PreTokenizerJson
     private static MetaspacePreTokenizer ReadMetaspace(JsonMembers members)
     {
         members.Ignore("str_rep");
-        return new MetaspacePreTokenizer(members.Char("replacement", '\u2581'), ReadPrependScheme(members), members.Bool("split", missing: true));
+        return new MetaspacePreTokenizer(
+            members.Char("replacement", '\u2581'), ReadPrependScheme(members), members.Bool("split", missing: true));
     }
 
-    /// <summary>The scheme, or what older files say of it.</summary>
+    /// <summary>Reads the scheme, also as older files have it.</summary>
     public static PrependScheme ReadPrependScheme(JsonMembers members)
     {
         bool? older = members.OptionalBool("add_prefix_space");
@@ -116,6 +120,7 @@ internal static class PreTokenizerJson
         "MergedWithNext" => SplitKind.MergedWithNext,
         "Contiguous" => SplitKind.Contiguous,
         null when missing is { } kind => kind,
-        var other => throw members.Bad($"has the behavior {Quoted.Text(other)}; expected Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous"),
+        var other => throw members.Bad(
+            $"has the behavior {Quoted.Text(other)}; expected Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous"),
     };
 }

@@ -9,10 +9,10 @@ internal static class SentencePieceFile
 {
     private const char Space = '\u2581';
 
-    /// <summary>What a folder's other files say of the model.</summary>
+    /// <summary>The settings of the model in a folder's other files.</summary>
     public sealed record Settings
     {
-        /// <summary>Whether a text begins with its token for that; null: if the model has one.</summary>
+        /// <summary>Whether the token that begins a text is added; null: if the model has it.</summary>
         public bool? AddBegin { get; init; }
 
         /// <summary>Whether a text ends with its token for that.</summary>
@@ -25,7 +25,7 @@ internal static class SentencePieceFile
         public IReadOnlyList<AddedToken> Added { get; init; } = [];
     }
 
-    /// <exception cref="InvalidDataException">The file is not valid, or asks for what is not supported.</exception>
+    /// <exception cref="InvalidDataException">The file is not valid, or needs something that is not supported.</exception>
     public static GenerativeTokenizer Create(string name, byte[] file, Settings settings, TokenizerConfig config)
     {
         SentencePieceModel model = SentencePieceModel.Read(name, file);
@@ -59,10 +59,12 @@ internal static class SentencePieceFile
     {
         string? unsupported = model switch
         {
-            { ModelType: not (SentencePieceModel.Unigram or SentencePieceModel.BytePairs) } => $"is of the type {model.ModelType}; supported are 1 (unigram) and 2 (byte pairs)",
+            { ModelType: not (SentencePieceModel.Unigram or SentencePieceModel.BytePairs) } =>
+                $"is of the type {model.ModelType}; supported values: 1 (unigram) and 2 (byte pairs)",
             { WhitespaceAsSuffix: true } => "has spaces behind words (treat_whitespace_as_suffix), which is not supported",
             { EscapeWhitespace: false } => "keeps spaces as they are (escape_whitespaces is false), which is not supported",
-            { AddDummyPrefix: true } or { RemoveExtraWhitespace: true } when model.Pieces.Exists(piece => piece.Kind == PieceKind.UserDefined) =>
+            { AddDummyPrefix: true } or { RemoveExtraWhitespace: true }
+                when model.Pieces.Exists(piece => piece.Kind == PieceKind.UserDefined) =>
                 "has pieces of the user's together with add_dummy_prefix or remove_extra_whitespaces, which is not supported",
             _ when model.Pieces.Exists(piece => piece.Kind == PieceKind.Unused) => "has unused pieces, which is not supported",
             _ when model.Pieces.Exists(piece => !float.IsFinite(piece.Score)) => "has a piece without a finite score",

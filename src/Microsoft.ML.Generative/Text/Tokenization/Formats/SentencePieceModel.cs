@@ -3,7 +3,7 @@ using Microsoft.ML.Generative.Text.Tokenization.Normalizers;
 
 namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
-/// <summary>What SentencePiece says of a piece.</summary>
+/// <summary>The kinds of pieces of SentencePiece.</summary>
 internal enum PieceKind
 {
     Normal = 1,
@@ -79,7 +79,9 @@ internal sealed class SentencePieceModel
             throw new InvalidDataException($"'{name}' is not a model of SentencePiece: {e.Message}", e);
         }
 
-        return model.Pieces.Count > 0 ? model : throw new InvalidDataException($"'{name}' is not a model of SentencePiece: it has no pieces.");
+        return model.Pieces.Count > 0
+            ? model
+            : throw new InvalidDataException($"'{name}' is not a model of SentencePiece: it has no pieces.");
     }
 
     /// <summary>Calls for each field; where that does not read it, it is skipped.</summary>

@@ -15,7 +15,9 @@ internal static class TiktokenFile
 {
     private const string EndOfText = Gpt2Files.EndOfText;
 
-    /// <summary>The options of an encoding by its file's name, such as cl100k_base.tiktoken; null if it is none of the known ones.</summary>
+    /// <summary>
+    /// The options of an encoding by its file's name, such as cl100k_base.tiktoken; null if it is not supported.
+    /// </summary>
     public static TiktokenOptions? Known(string name) => Path.GetFileNameWithoutExtension(name) switch
     {
         "r50k_base" or "gpt2" => Options(KnownPatterns.Gpt2Text, (EndOfText, 50256)),
@@ -23,7 +25,8 @@ internal static class TiktokenFile
         "p50k_edit" => Options(
             KnownPatterns.Gpt2Text, (EndOfText, 50256), ("<|fim_prefix|>", 50281), ("<|fim_middle|>", 50282), ("<|fim_suffix|>", 50283)),
         "cl100k_base" => Options(
-            KnownPatterns.Cl100kText, (EndOfText, 100257), ("<|fim_prefix|>", 100258), ("<|fim_middle|>", 100259), ("<|fim_suffix|>", 100260),
+            KnownPatterns.Cl100kText, (EndOfText, 100257), ("<|fim_prefix|>", 100258), ("<|fim_middle|>", 100259),
+            ("<|fim_suffix|>", 100260),
             ("<|endofprompt|>", 100276)),
         "o200k_base" => Options(KnownPatterns.O200kText, (EndOfText, 199999), ("<|endofprompt|>", 200018)),
         _ => null,
@@ -50,11 +53,14 @@ internal static class TiktokenFile
         foreach (string? special in new[] { options.BeginningOfTextToken, options.EndOfTextToken })
         {
             if (special is not null && !options.SpecialTokens.ContainsKey(special))
-                throw new ArgumentException($"'{special}' begins or ends a text, and is not among the {nameof(options.SpecialTokens)}.", nameof(options));
+                throw new ArgumentException(
+                    $"'{special}' begins or ends a text, and is not among the {nameof(options.SpecialTokens)}.", nameof(options));
         }
 
         List<TokenMerge> merges = ScoredMerges.Of(tokens.Select(token => (token.Token, (float)-token.Id, CanMerge: true)));
-        (string, int)? begin = options is { AddBeginningOfText: true, BeginningOfTextToken: { } first } ? (first, options.SpecialTokens[first]) : null;
+        (string, int)? begin = options is { AddBeginningOfText: true, BeginningOfTextToken: { } first }
+            ? (first, options.SpecialTokens[first])
+            : null;
         byte[] json = TokenizerJsonWriter.Write(new TokenizerParts
         {
             AddedTokens = [.. options.SpecialTokens.Select(special => new AddedToken(special.Value, special.Key, IsSpecial: true))],
@@ -67,7 +73,8 @@ internal static class TiktokenFile
             PostProcessor = begin is null ? null : writer => TokenizerJsonParts.WriteFrame(writer, begin, null),
             Decoder = writer => TokenizerJsonParts.WriteByteLevel(writer, addPrefixSpace: true, usePattern: true),
         });
-        return TokenizerFiles.Create(json, new TokenizerConfig { BosToken = options.BeginningOfTextToken, EosToken = options.EndOfTextToken });
+        return TokenizerFiles.Create(
+            json, new TokenizerConfig { BosToken = options.BeginningOfTextToken, EosToken = options.EndOfTextToken });
     }
 
     private static TiktokenOptions Options(string pattern, params (string Token, int Id)[] special) => new()

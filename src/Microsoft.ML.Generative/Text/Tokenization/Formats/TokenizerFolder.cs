@@ -5,7 +5,7 @@ using Microsoft.ML.Generative.Tokenizers;
 
 namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
-/// <summary>Finds the tokenizer in a folder of Hugging Face's layout, or tells a file's kind by its name.</summary>
+/// <summary>Finds the tokenizer in a folder of Hugging Face's layout, or recognizes a file by its name.</summary>
 internal static class TokenizerFolder
 {
     private const string SpecialTokensName = "special_tokens_map.json";
@@ -16,7 +16,7 @@ internal static class TokenizerFolder
     private static readonly string[] _sentencePieceNames = ["tokenizer.model", "spiece.model", "sentencepiece.model"];
     private static readonly (string Vocabulary, string Merges)[] _gpt2Names = [("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")];
 
-    // Which of the model's tokens are which, by id; the first file that says so is right.
+    // Ids of the model's special tokens; the first file that has them wins.
     private static readonly string[] _idFiles = ["generation_config.json", "config.json"];
 
     /// <summary>The files of a folder that tokenizers are read from; a * stands for any characters.</summary>
@@ -37,7 +37,7 @@ internal static class TokenizerFolder
         return completed == tokenizer.Config ? tokenizer : TokenizerFiles.Create(tokenizer.Json.ToArray(), completed);
     }
 
-    /// <summary>Reads a file whose name says what it is.</summary>
+    /// <summary>Reads a file, recognized by its name.</summary>
     public static GenerativeTokenizer ReadSingle(string path)
     {
         string name = Path.GetFileName(path);
@@ -48,10 +48,12 @@ internal static class TokenizerFolder
             ".MODEL" => SentencePieceFile.Create(path, Bytes(), new SentencePieceFile.Settings(), TokenizerConfig.Empty),
             ".TXT" => WordPieceFile.Create(path, Bytes(), new WordPieceFile.Settings(), TokenizerConfig.Empty),
             ".TIKTOKEN" => TiktokenFile.Create(path, Bytes(), TiktokenFile.Known(name) ?? throw new NotSupportedException(
-                $"'{name}' is the name of no encoding known here; {nameof(GenerativeTokenizers)}.{nameof(GenerativeTokenizers.FromTiktokenFile)} takes its pattern and special tokens.")),
+                $"'{name}' is not the name of a supported encoding; "
+                + $"{nameof(GenerativeTokenizers)}.{nameof(GenerativeTokenizers.FromTiktokenFile)} takes its pattern and special tokens.")),
             ".BIN" => Llama2CTokenizerFile.Create(path, Bytes()),
             _ => throw new NotSupportedException(
-                $"'{name}' is no name of a tokenizer's file; expected *.json (Hugging Face), *.model (SentencePiece), *.txt (WordPiece), *.tiktoken or *.bin (llama2.c)."),
+                $"'{name}' is not the name of a tokenizer's file; expected *.json (Hugging Face), *.model (SentencePiece), "
+                + "*.txt (WordPiece), *.tiktoken or *.bin (llama2.c)."),
         };
     }
 
@@ -78,13 +80,14 @@ internal static class TokenizerFolder
             settings = settings with { Added = added };
         if (_sentencePieceNames.FirstOrDefault(name => File.Exists(Full(name))) is { } model)
             return SentencePiece(Named(model), settings, config);
-        if (_gpt2Names.FirstOrDefault(names => File.Exists(Full(names.Vocabulary)) && File.Exists(Full(names.Merges))) is { Vocabulary: not null } pair)
+        if (_gpt2Names.FirstOrDefault(names => File.Exists(Full(names.Vocabulary)) && File.Exists(Full(names.Merges)))
+            is { Vocabulary: not null } pair)
             return Gpt2(Named(pair.Vocabulary), Named(pair.Merges), settings, config);
         if (File.Exists(Full(WordPieceName)))
             return WordPiece(Named(WordPieceName), settings, config);
         throw new FileNotFoundException(
-            $"The folder '{folder}' has no tokenizer: expected {TokenizerFiles.TokenizerName}, one of {string.Join(", ", _sentencePieceNames)}, "
-            + $"vocab.json with merges.txt, or {WordPieceName}.",
+            $"The folder '{folder}' has no tokenizer: expected {TokenizerFiles.TokenizerName}, "
+            + $"one of {string.Join(", ", _sentencePieceNames)}, vocab.json with merges.txt, or {WordPieceName}.",
             Full(TokenizerFiles.TokenizerName));
     }
 
@@ -137,7 +140,9 @@ internal static class TokenizerFolder
             EosToken = config.EosToken ?? map.EosToken,
             UnkToken = config.UnkToken ?? map.UnkToken,
             PadToken = config.PadToken ?? map.PadToken,
-            ChatTemplate = File.Exists(template) ? Encoding.UTF8.GetString(ReadFile(template, TokenizerFiles.MaxConfigBytes)) : config.ChatTemplate,
+            ChatTemplate = File.Exists(template)
+                ? Encoding.UTF8.GetString(ReadFile(template, TokenizerFiles.MaxConfigBytes))
+                : config.ChatTemplate,
         };
     }
 
@@ -147,7 +152,8 @@ internal static class TokenizerFolder
         string path = Path.Combine(folder, name);
         if (!File.Exists(path))
             return null;
-        using JsonDocument document = TokenizerFiles.Parse(ReadFile(path, TokenizerFiles.MaxConfigBytes), path, TokenizerFiles.MaxConfigBytes);
+        using JsonDocument document = TokenizerFiles.Parse(
+            ReadFile(path, TokenizerFiles.MaxConfigBytes), path, TokenizerFiles.MaxConfigBytes);
         return read(document.RootElement, path);
     }
 

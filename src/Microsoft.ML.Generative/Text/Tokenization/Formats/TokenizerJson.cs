@@ -12,7 +12,7 @@ namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 /// </summary>
 internal static class TokenizerJson
 {
-    /// <exception cref="InvalidDataException">It is not valid, or asks for what is not supported.</exception>
+    /// <exception cref="InvalidDataException">It is not valid, or needs something that is not supported.</exception>
     public static TokenizerPipeline Read(JsonElement root)
     {
         var members = new JsonMembers(root, TokenizerFiles.TokenizerName);
@@ -21,13 +21,19 @@ internal static class TokenizerJson
         // These two are about batches.
         members.Ignore("truncation", "padding");
 
-        List<AddedToken> added = members.Optional("added_tokens") is { } tokens ? ReadAddedTokens(tokens, $"{members.Path}.added_tokens") : [];
+        List<AddedToken> added = members.Optional("added_tokens") is { } tokens
+            ? ReadAddedTokens(tokens, $"{members.Path}.added_tokens")
+            : [];
         var controls = added.Where(token => token.IsSpecial).Select(token => token.Id).ToHashSet();
 
         TextNormalizer? normalizer = members.Optional("normalizer") is { } n ? NormalizerJson.Read(n, $"{members.Path}.normalizer") : null;
-        var (preTokenizer, byteLevel) = members.Optional("pre_tokenizer") is { } p ? PreTokenizerJson.Read(p, $"{members.Path}.pre_tokenizer") : (null, false);
+        var (preTokenizer, byteLevel) = members.Optional("pre_tokenizer") is { } p
+            ? PreTokenizerJson.Read(p, $"{members.Path}.pre_tokenizer")
+            : (null, false);
         TokenModel model = ModelJson.Read(members.Required("model"), $"{members.Path}.model", byteLevel, controls);
-        var (before, after) = members.Optional("post_processor") is { } f ? PostProcessorJson.Read(f, $"{members.Path}.post_processor") : ([], []);
+        var (before, after) = members.Optional("post_processor") is { } f
+            ? PostProcessorJson.Read(f, $"{members.Path}.post_processor")
+            : ([], []);
         DecoderSettings decoder = members.Optional("decoder") is { } d
             ? DecoderJson.Read(d, $"{members.Path}.decoder")
             : new DecoderSettings { Steps = [new SpaceBetweenStep()] };

@@ -55,7 +55,8 @@ internal static class TokenizerJsonParts
 
     /// <summary>A byte pair encoding. Merges that have the same rank as another are written with their ranks.</summary>
     public static void WriteBytePairs(
-        Utf8JsonWriter writer, IEnumerable<KeyValuePair<string, int>> vocabulary, IReadOnlyCollection<TokenMerge> merges, BytePairSettings settings)
+        Utf8JsonWriter writer, IEnumerable<KeyValuePair<string, int>> vocabulary, IReadOnlyCollection<TokenMerge> merges,
+        BytePairSettings settings)
     {
         writer.WriteString("type", "BPE");
         writer.WriteNull("dropout");
@@ -138,7 +139,8 @@ internal static class TokenizerJsonParts
         writer.WriteEndObject();
     }
 
-    private static void WriteTemplate(Utf8JsonWriter writer, string name, (string Token, int Id)? before, (string Token, int Id)? after, ReadOnlySpan<string> texts)
+    private static void WriteTemplate(
+        Utf8JsonWriter writer, string name, (string Token, int Id)? before, (string Token, int Id)? after, ReadOnlySpan<string> texts)
     {
         writer.WriteStartArray(name);
         for (int i = 0; i < texts.Length; i++)

@@ -1,9 +1,9 @@
-using System.Text.Encodings.Web;
 using System.Text.Json;
+using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Text.Tokenization.Formats;
 
-/// <summary>What a tokenizer.json is made of. The writers write the members of the part's object.</summary>
+/// <summary>The parts of a tokenizer.json. The writers write the members of the part's object.</summary>
 internal sealed record TokenizerParts
 {
     public IReadOnlyList<AddedToken> AddedTokens { get; init; } = [];
@@ -25,7 +25,7 @@ internal static class TokenizerJsonWriter
     public static byte[] Write(TokenizerParts parts)
     {
         using var buffer = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (var writer = new Utf8JsonWriter(buffer, IndentedJson.Options))
         {
             writer.WriteStartObject();
             writer.WriteString("version", "1.0");

@@ -16,7 +16,7 @@ internal static class WordPieceFile
     private const string Continuation = "##";
     private const int LongestWord = 100;
 
-    /// <summary>What a folder's other files say.</summary>
+    /// <summary>The settings in a folder's other files.</summary>
     public sealed record Settings
     {
         /// <summary>Whether texts become lower case, without accents; null: unless the vocabulary has upper case.</summary>
@@ -45,7 +45,9 @@ internal static class WordPieceFile
         (string, int)? after = tokens.TryGetValue(End, out int end) ? (End, end) : null;
         byte[] json = TokenizerJsonWriter.Write(new TokenizerParts
         {
-            AddedTokens = settings.Added.Count > 0 ? settings.Added : [.. new[] { Padding, Unknown, Begin, End, Mask }.Select(Special).OfType<AddedToken>()],
+            AddedTokens = settings.Added.Count > 0
+                ? settings.Added
+                : [.. new[] { Padding, Unknown, Begin, End, Mask }.Select(Special).OfType<AddedToken>()],
             Normalizer = writer =>
             {
                 writer.WriteString("type", "BertNormalizer");

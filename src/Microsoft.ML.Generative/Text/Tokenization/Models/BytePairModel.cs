@@ -4,7 +4,7 @@ using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Text.Tokenization.Models;
 
-/// <summary>What byte pair encodings differ in.</summary>
+/// <summary>The differences between byte pair encodings.</summary>
 internal sealed record BytePairSettings
 {
     /// <summary>The symbols are bytes, under the names of <see cref="ByteAlphabet"/>.</summary>
@@ -18,7 +18,7 @@ internal sealed record BytePairSettings
     /// <summary>Unknown characters become the tokens of their bytes, &lt;0x00&gt; to &lt;0xFF&gt;.</summary>
     public bool ByteFallback { get; init; }
 
-    /// <summary>A piece that is a token is that token, whatever its merges say.</summary>
+    /// <summary>A piece that is a token is that token, regardless of the merges.</summary>
     public bool IgnoreMerges { get; init; }
 
     /// <summary>Precedes every symbol but a piece's first.</summary>
@@ -53,9 +53,11 @@ internal sealed class BytePairModel : TokenModel
         foreach (TokenMerge merge in merges)
         {
             if (!merge.Right.StartsWith(settings.Prefix, StringComparison.Ordinal))
-                throw new InvalidDataException($"The merge of {Quoted.Text(merge.Left)} and {Quoted.Text(merge.Right)} lacks the prefix {Quoted.Text(settings.Prefix)}.");
+                throw new InvalidDataException(
+                    $"The merge of {Quoted.Text(merge.Left)} and {Quoted.Text(merge.Right)} lacks the prefix "
+                    + $"{Quoted.Text(settings.Prefix)}.");
             string merged = merge.Left + merge.Right[settings.Prefix.Length..];
-            // A merge that is there twice has its last rank, as in Hugging Face's tokenizers.
+            // A merge that occurs twice has its last rank, as in Hugging Face's tokenizers.
             _merges[(Known(merge.Left, merge), Known(merge.Right, merge))] = (merge.Rank, Known(merged, merge));
         }
 
@@ -66,7 +68,8 @@ internal sealed class BytePairModel : TokenModel
 
     public override int? UnknownId { get; }
 
-    protected override int IndependentLength(ReadOnlySpan<char> piece) => _wordStart is { } space ? WordBoundary.Length(piece, space) : piece.Length;
+    protected override int IndependentLength(ReadOnlySpan<char> piece) =>
+        _wordStart is { } space ? WordBoundary.Length(piece, space) : piece.Length;
 
     protected override void Tokenize(ReadOnlySpan<char> piece, List<PlacedToken> tokens)
     {
@@ -88,7 +91,9 @@ internal sealed class BytePairModel : TokenModel
     }
 
     private int Known(string token, TokenMerge merge) => Vocabulary.IdOf(token)
-        ?? throw new InvalidDataException($"The vocabulary lacks {Quoted.Text(token)}, which the merge of {Quoted.Text(merge.Left)} and {Quoted.Text(merge.Right)} needs.");
+        ?? throw new InvalidDataException(
+            $"The vocabulary lacks {Quoted.Text(token)}, which the merge of {Quoted.Text(merge.Left)} and {Quoted.Text(merge.Right)} "
+            + "needs.");
 
     private void AddSymbols(ReadOnlySpan<char> piece, List<PlacedToken> tokens)
     {
@@ -171,7 +176,8 @@ internal sealed class BytePairModel : TokenModel
                 int left = entry.Position;
                 int right = next[left];
                 // Out of date: one of the two has been merged with another meanwhile.
-                if (tokens[left].Id < 0 || right < 0 || !_merges.TryGetValue((tokens[left].Id, tokens[right].Id), out var merge) || merge.Id != entry.Id)
+                if (tokens[left].Id < 0 || right < 0 || !_merges.TryGetValue((tokens[left].Id, tokens[right].Id), out var merge)
+                    || merge.Id != entry.Id)
                     continue;
 
                 tokens[left] = new PlacedToken(merge.Id, tokens[left].Start, Math.Max(tokens[left].End, tokens[right].End));
@@ -196,7 +202,8 @@ internal sealed class BytePairModel : TokenModel
         tokens.RemoveAll(token => token.Id < 0);
     }
 
-    private void Enqueue(PriorityQueue<(int Position, int Id), (int Rank, int Position)> queue, List<PlacedToken> tokens, int left, int right)
+    private void Enqueue(
+        PriorityQueue<(int Position, int Id), (int Rank, int Position)> queue, List<PlacedToken> tokens, int left, int right)
     {
         if (_merges.TryGetValue((tokens[left].Id, tokens[right].Id), out var merge))
             queue.Enqueue((left, merge.Id), (merge.Rank, left));

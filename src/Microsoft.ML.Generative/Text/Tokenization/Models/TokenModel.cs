@@ -24,7 +24,7 @@ internal abstract class TokenModel
 
     public TokenVocabulary Vocabulary { get; }
 
-    /// <summary>What stands for text that the vocabulary lacks; null where such text is an error.</summary>
+    /// <summary>The token of text that the vocabulary lacks; null where this is an error.</summary>
     public abstract int? UnknownId { get; }
 
     /// <summary>Encodes a piece that begins at the offset.</summary>
@@ -48,7 +48,8 @@ internal abstract class TokenModel
     protected virtual int IndependentLength(ReadOnlySpan<char> piece) => piece.Length;
 
     protected static ArgumentException Lacking(ReadOnlySpan<char> text) => new(
-        $"The text has {Quoted.Text(text)} (U+{(Rune.DecodeFromUtf16(text, out Rune rune, out _) == System.Buffers.OperationStatus.Done ? rune.Value : 0xFFFD):X4}), "
+        $"The text has {Quoted.Text(text)} "
+        + $"(U+{(Rune.DecodeFromUtf16(text, out Rune rune, out _) == System.Buffers.OperationStatus.Done ? rune.Value : 0xFFFD):X4}), "
         + "which the tokenizer's vocabulary lacks, and the tokenizer has no token for unknown text.");
 
     private PlacedToken[] TokensOf(ReadOnlySpan<char> piece)

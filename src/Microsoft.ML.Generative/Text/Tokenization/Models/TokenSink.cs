@@ -1,6 +1,6 @@
 namespace Microsoft.ML.Generative.Text.Tokenization.Models;
 
-/// <summary>A token and the range of characters that it stands for.</summary>
+/// <summary>A token and its range of characters.</summary>
 internal readonly record struct PlacedToken(int Id, int Start, int End);
 
 /// <summary>Takes tokens up to a number of them.</summary>
@@ -8,7 +8,7 @@ internal sealed class TokenSink(int limit, bool withPlaces)
 {
     public List<int> Ids { get; } = [];
 
-    /// <summary>Ranges in the normalized text, if asked for.</summary>
+    /// <summary>Ranges in the normalized text, if requested.</summary>
     public List<(int Start, int End)>? Places { get; } = withPlaces ? [] : null;
 
     /// <summary>End of the last token's range.</summary>

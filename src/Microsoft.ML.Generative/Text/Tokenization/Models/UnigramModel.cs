@@ -21,8 +21,8 @@ internal sealed class UnigramModel : TokenModel
     /// <param name="pieces">Tokens and log-probabilities in the order of their ids.</param>
     /// <param name="unknownId">The token of unknown characters, or null.</param>
     /// <param name="byteFallback">Unknown characters become the tokens of their bytes, &lt;0x00&gt; to &lt;0xFF&gt;.</param>
-    /// <param name="controlIds">Tokens that no text is: what reads like one of them is ordinary text.</param>
-    /// <exception cref="InvalidDataException">A token is there twice, a score is not finite, or the id is none.</exception>
+    /// <param name="controlIds">Tokens that are never the encoding of text: what reads like one of them is ordinary text.</param>
+    /// <exception cref="InvalidDataException">A token occurs twice, a score is not finite, or an id is invalid.</exception>
     public UnigramModel(IReadOnlyList<(string Token, double Score)> pieces, int? unknownId, bool byteFallback, IReadOnlySet<int> controlIds)
         : base(new TokenVocabulary([.. pieces.Select((piece, id) => KeyValuePair.Create(piece.Token, id))]))
     {
@@ -31,7 +31,8 @@ internal sealed class UnigramModel : TokenModel
         UnknownId = unknownId;
         _scores = [.. pieces.Select(piece => double.IsFinite(piece.Score)
             ? piece.Score
-            : throw new InvalidDataException($"The token {Quoted.Text(piece.Token)} has the score {piece.Score}; expected a finite number."))];
+            : throw new InvalidDataException(
+                $"The token {Quoted.Text(piece.Token)} has the score {piece.Score}; expected a finite number."))];
         _unknownScore = _scores.DefaultIfEmpty().Min() - UnknownPenalty;
 
         _byteTokens = byteFallback ? ByteTokens.Find(Vocabulary) : null;
@@ -50,7 +51,8 @@ internal sealed class UnigramModel : TokenModel
 
     public override int? UnknownId { get; }
 
-    protected override int IndependentLength(ReadOnlySpan<char> piece) => _wordStart is { } space ? WordBoundary.Length(piece, space) : piece.Length;
+    protected override int IndependentLength(ReadOnlySpan<char> piece) =>
+        _wordStart is { } space ? WordBoundary.Length(piece, space) : piece.Length;
 
     protected override void Tokenize(ReadOnlySpan<char> piece, List<PlacedToken> tokens)
     {

@@ -18,7 +18,8 @@ internal sealed class WordPieceModel : TokenModel
     {
         _continuationPrefix = continuationPrefix;
         _longestWord = longestWord;
-        UnknownId = vocabulary.IdOf(unknownToken) ?? throw new InvalidDataException($"The vocabulary lacks the unknown token {Quoted.Text(unknownToken)}.");
+        UnknownId = vocabulary.IdOf(unknownToken)
+            ?? throw new InvalidDataException($"The vocabulary lacks the unknown token {Quoted.Text(unknownToken)}.");
     }
 
     public override int? UnknownId { get; }

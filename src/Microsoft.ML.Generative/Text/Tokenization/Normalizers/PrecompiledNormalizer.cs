@@ -18,7 +18,7 @@ internal sealed class PrecompiledNormalizer : TextNormalizer
     {
         int trieBytes = table.Length < sizeof(int) ? -1 : BinaryPrimitives.ReadInt32LittleEndian(table);
         if (trieBytes <= 0 || trieBytes % sizeof(uint) != 0 || trieBytes > table.Length - sizeof(int))
-            throw new InvalidDataException($"The table of replacements says that its trie has {trieBytes} bytes, of {table.Length}.");
+            throw new InvalidDataException($"The table of replacements has {table.Length} bytes; its trie alone would have {trieBytes}.");
         _trie = new uint[trieBytes / sizeof(uint)];
         for (int i = 0; i < _trie.Length; i++)
             _trie[i] = BinaryPrimitives.ReadUInt32LittleEndian(table[(sizeof(int) + i * sizeof(uint))..]);
@@ -29,7 +29,8 @@ internal sealed class PrecompiledNormalizer : TextNormalizer
         {
             int length = _replacements.AsSpan(start).IndexOf((byte)0);
             if (length > TextGrowth.MaxContent)
-                throw new InvalidDataException($"The table has a replacement of {length} bytes; at most {TextGrowth.MaxContent} are allowed.");
+                throw new InvalidDataException(
+                    $"The table has a replacement of {length} bytes; at most {TextGrowth.MaxContent} are allowed.");
             start += length + 1;
         }
     }

@@ -9,13 +9,13 @@ internal sealed class FormNormalizer(NormalizationForm form) : TextNormalizer
     public override string Normalize(string text) => UnicodeNormalization.Normalize(text, form);
 }
 
-/// <summary>Takes away marks, such as accents that a decomposition has set apart.</summary>
+/// <summary>Removes marks, such as accents that a decomposition has set apart.</summary>
 internal sealed class MarksNormalizer : TextNormalizer
 {
     public override string Normalize(string text) => RuneText.Where(text, rune => !CharacterKinds.IsMark(rune));
 }
 
-/// <summary>What BERT does to a text. Devlin et al., 2018; https://github.com/google-research/bert, tokenization.py.</summary>
+/// <summary>The normalization of BERT. Devlin et al., 2018; https://github.com/google-research/bert, tokenization.py.</summary>
 internal sealed class BertNormalizer(bool cleanText, bool separateIdeographs, bool stripAccents, bool lowercase) : TextNormalizer
 {
     private static readonly LowercaseNormalizer _lowercase = new();
@@ -38,7 +38,8 @@ internal sealed class BertNormalizer(bool cleanText, bool separateIdeographs, bo
 
     private static string Clean(string text)
     {
-        text = RuneText.Where(text, rune => rune.Value is '\t' or '\n' or '\r' || !(rune.Value is 0 or 0xFFFD || CharacterKinds.IsOther(rune)));
+        text = RuneText.Where(
+            text, rune => rune.Value is '\t' or '\n' or '\r' || !(rune.Value is 0 or 0xFFFD || CharacterKinds.IsOther(rune)));
         return string.Create(text.Length, text, static (characters, source) =>
         {
             for (int i = 0; i < source.Length; i++)

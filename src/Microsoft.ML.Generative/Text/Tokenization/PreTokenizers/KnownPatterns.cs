@@ -19,7 +19,9 @@ internal static class KnownPatterns
         + @"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
         + @"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
-    /// <summary>Hugging Face's pre-tokenizer Whitespace: words by Unicode's UTS #18, with joiners, and runs of what is neither word nor space.</summary>
+    /// <summary>
+    /// Hugging Face's pre-tokenizer Whitespace: words by Unicode's UTS #18, with joiners, and runs of what is neither word nor space.
+    /// </summary>
     public const string WhitespaceText =
         @"[\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u200C\u200D\u24B6-\u24E9]+|[^\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u200C\u200D\u24B6-\u24E9\s]+";
 

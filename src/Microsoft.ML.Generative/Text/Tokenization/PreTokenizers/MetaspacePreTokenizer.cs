@@ -1,6 +1,6 @@
 namespace Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
 
-/// <summary>Where <see cref="MetaspacePreTokenizer"/> puts a space before the text.</summary>
+/// <summary>The texts before which <see cref="MetaspacePreTokenizer"/> puts a space.</summary>
 internal enum PrependScheme
 {
     Always,

@@ -36,7 +36,7 @@ internal sealed class PatternTranslator
 
     private PatternTranslator(string source) => _source = source;
 
-    /// <exception cref="InvalidDataException">The pattern uses what is not supported; the message says what.</exception>
+    /// <exception cref="InvalidDataException">The pattern uses something that is not supported; the message names it.</exception>
     public static string Translate(string pattern)
     {
         if (pattern.Length > MaxLength)
@@ -137,7 +137,8 @@ internal sealed class PatternTranslator
             _position++;
         }
 
-        if (_position < _source.Length && (_source[_position] is '?' or '*' or '+' || (_source[_position] == '{' && Repetition() is not null)))
+        if (_position < _source.Length
+            && (_source[_position] is '?' or '*' or '+' || (_source[_position] == '{' && Repetition() is not null)))
             throw Unsupported("two quantifiers in a row");
         _atom = -1;
     }
@@ -237,7 +238,8 @@ internal sealed class PatternTranslator
         bool negated = name.StartsWith('^');
         if (!_categories.Contains(negated ? name[1..] : name))
             throw Unsupported($"'\\{letter}' of {Quoted.Text(name)}");
-        _output.Append('\\').Append(negated ? letter == 'p' ? 'P' : 'p' : letter).Append('{').Append(negated ? name[1..] : name).Append('}');
+        _output.Append('\\').Append(negated ? letter == 'p' ? 'P' : 'p' : letter);
+        _output.Append('{').Append(negated ? name[1..] : name).Append('}');
         _position = end + 1;
     }
 
@@ -257,7 +259,8 @@ internal sealed class PatternTranslator
             _position += length;
         }
 
-        if (!int.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int value) || value is < 0 or > 0xFFFF || char.IsSurrogate((char)value))
+        if (!int.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int value) || value is < 0 or > 0xFFFF
+            || char.IsSurrogate((char)value))
             throw Unsupported($"'\\{letter}' with {Quoted.Text(digits)}");
         _output.Append(CultureInfo.InvariantCulture, $"\\u{value:X4}");
     }

@@ -1,6 +1,6 @@
 namespace Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
 
-/// <summary>What becomes of a match when a text is cut: as Hugging Face names and defines it.</summary>
+/// <summary>The treatment of a match when a text is split, by the names and definitions of Hugging Face.</summary>
 internal enum SplitKind
 {
     Removed,

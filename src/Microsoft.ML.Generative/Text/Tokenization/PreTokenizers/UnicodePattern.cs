@@ -6,13 +6,13 @@ using Microsoft.ML.Generative.Common;
 namespace Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
 
 /// <summary>
-/// A regular expression over Unicode characters. .NET's are over UTF-16 units: to them, 𝐀 is no letter. So a text with
-/// characters outside the Basic Multilingual Plane is matched in the shape of a shadow, in which each of these is one that is
-/// inside, of the same category.
+/// A regular expression over Unicode characters. .NET's regular expressions are over UTF-16 units, in which 𝐀 is not a letter.
+/// Therefore, characters outside the Basic Multilingual Plane are replaced by characters of the same category inside of it before a
+/// text is matched.
 /// </summary>
 internal sealed class UnicodePattern
 {
-    // For patterns of strangers, which may be made to take forever.
+    // Patterns from untrusted sources may be made to take forever.
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(20);
 
     private readonly Regex _regex;

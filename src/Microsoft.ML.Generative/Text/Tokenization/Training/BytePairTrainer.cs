@@ -8,7 +8,7 @@ using Microsoft.ML.Generative.Tokenizers;
 namespace Microsoft.ML.Generative.Text.Tokenization.Training;
 
 /// <summary>
-/// Makes a byte-level byte pair encoding of texts: the two neighboring tokens that are together most often become one, again and
+/// Trains a byte-level byte pair encoding on texts: the two neighboring tokens that are together most often become one, again and
 /// again. Among equally frequent ones, those go first whose left token has the lower id, then those whose right one has. Sennrich,
 /// Haddow, Birch, 2016; over bytes as in Radford et al., 2019.
 /// </summary>
@@ -183,11 +183,14 @@ internal sealed class BytePairTrainer
         if (endOfText is not null)
         {
             if (!vocabulary.TryAdd(endOfText, vocabulary.Count))
-                throw new ArgumentException($"{nameof(BytePairEncodingOptions.EndOfTextToken)} is {Quoted.Text(endOfText)}, which the texts made a token of their own.");
+                throw new ArgumentException(
+                    $"{nameof(BytePairEncodingOptions.EndOfTextToken)} is {Quoted.Text(endOfText)}, which the texts made a token of "
+                    + "their own.");
             added.Add(new AddedToken(vocabulary[endOfText], endOfText, IsSpecial: true));
         }
 
-        return Gpt2Files.Create(vocabulary, _merges, new Gpt2Files.Settings(), added, new TokenizerConfig { BosToken = endOfText, EosToken = endOfText });
+        return Gpt2Files.Create(
+            vocabulary, _merges, new Gpt2Files.Settings(), added, new TokenizerConfig { BosToken = endOfText, EosToken = endOfText });
     }
 
     private sealed class Pair

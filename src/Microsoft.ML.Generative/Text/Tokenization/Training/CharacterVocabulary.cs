@@ -25,12 +25,14 @@ internal static class CharacterVocabulary
         foreach (Rune character in characters)
             vocabulary.Add(character.ToString(), vocabulary.Count);
         List<AddedToken> added = [];
-        foreach (var (name, token) in new[] { (nameof(options.UnknownToken), options.UnknownToken), (nameof(options.EndOfTextToken), options.EndOfTextToken) })
+        foreach (var (name, token) in ((string, string?)[])[
+            (nameof(options.UnknownToken), options.UnknownToken), (nameof(options.EndOfTextToken), options.EndOfTextToken)])
         {
             if (token is null)
                 continue;
             if (token.Length == 0 || !vocabulary.TryAdd(token, vocabulary.Count))
-                throw new ArgumentException($"{name} is {Quoted.Text(token)}; expected a token that is not empty, no character of the texts and no other token.");
+                throw new ArgumentException(
+                    $"{name} is {Quoted.Text(token)}; expected a token that is not empty, no character of the texts and no other token.");
             added.Add(new AddedToken(vocabulary[token], token, IsSpecial: true));
         }
 
@@ -41,7 +43,9 @@ internal static class CharacterVocabulary
             Model = writer => WriteModel(writer, vocabulary, options.UnknownToken),
             Decoder = TokenizerJsonParts.WriteFuse,
         });
-        return TokenizerFiles.Create(json, new TokenizerConfig { UnkToken = options.UnknownToken, BosToken = options.EndOfTextToken, EosToken = options.EndOfTextToken });
+        return TokenizerFiles.Create(
+            json,
+            new TokenizerConfig { UnkToken = options.UnknownToken, BosToken = options.EndOfTextToken, EosToken = options.EndOfTextToken });
     }
 
     private static void WriteModel(Utf8JsonWriter writer, Dictionary<string, int> vocabulary, string? unknownToken)

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Microsoft.ML.Generative.Text.Tokenization.Unicode;
 
-/// <summary>What normalization needs to know of characters; from normalization.txt, which eng/make-normalization-table.sh makes.</summary>
+/// <summary>
+/// The properties of characters that normalization needs, from normalization.txt, which eng/make-normalization-table.sh makes.
+/// </summary>
 internal sealed class UnicodeData
 {
     private const string Resource = "Microsoft.ML.Generative.normalization.txt";
@@ -52,7 +54,7 @@ internal sealed class UnicodeData
     /// <summary>The full decomposition of a character, or null; Hangul syllables aside.</summary>
     public int[]? Decomposition(int code, bool compatibility) => (compatibility ? _compatibility : _canonical).GetValueOrDefault(code);
 
-    /// <summary>The canonical combining class: the order of marks on a character; 0 for what is no such mark.</summary>
+    /// <summary>The canonical combining class: the order of marks on a character; 0 for other characters.</summary>
     public int CombiningClass(int code) => _classes.GetValueOrDefault(code);
 
     /// <summary>The character that two compose, or null; Hangul syllables aside.</summary>

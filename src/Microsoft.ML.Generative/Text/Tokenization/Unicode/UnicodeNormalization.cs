@@ -103,7 +103,8 @@ internal static class UnicodeNormalization
             int combiningClass = UnicodeData.Instance.CombiningClass(code);
             // A mark is blocked by one of its own class or a higher one between it and the starter.
             bool adjacent = starter == count - 1;
-            if (starter >= 0 && (adjacent || (lastClass != 0 && lastClass < combiningClass)) && Composed(codes[starter], code) is { } composed)
+            if (starter >= 0 && (adjacent || (lastClass != 0 && lastClass < combiningClass))
+                && Composed(codes[starter], code) is { } composed)
             {
                 codes[starter] = composed;
                 continue;

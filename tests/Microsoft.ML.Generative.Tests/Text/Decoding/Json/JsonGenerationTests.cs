@@ -34,10 +34,10 @@ public sealed class JsonGenerationTests
     // Of several scripts, so that some tokens are two thirds of a character; and of JSON, so that some go over the ends of strings.
     private static readonly Lazy<TextCodec> _bytePairs = new(() => TextCodec.Of(GenerativeTokenizers.TrainBytePairEncoding(
         [.. Enumerable.Range(0, 40).Select(i => "{\"name\": \"日本語の文\", \"größe\": [NN, true, null], \"x\": {\"🤗🤗\": \"\\u00e9\\\\\"}}]} 日月火水木金土 🤗🤘🤙".Replace("NN", $"{i}", StringComparison.Ordinal))],
-        new BytePairEncodingOptions { VocabularySize = 400, EndOfTextToken = "<|end|>" }), 0));
+        new BytePairEncodingOptions { VocabularySize = 400, EndOfTextToken = "<|end|>" })));
 
     private static readonly Lazy<TextCodec> _characters = new(() => TextCodec.Of(
-        GenerativeTokenizers.CharacterLevel([Characters], new CharacterLevelOptions { EndOfTextToken = "<end>" }), 0));
+        GenerativeTokenizers.CharacterLevel([Characters], new CharacterLevelOptions { EndOfTextToken = "<end>" })));
 
     [Theory]
     [InlineData(false)]
@@ -156,7 +156,7 @@ public sealed class JsonGenerationTests
     [Fact]
     public void A_tokenizer_that_cannot_write_json_is_refused()
     {
-        TextCodec letters = TextCodec.Of(GenerativeTokenizers.CharacterLevel(["abc\"{"]), 0);
+        TextCodec letters = TextCodec.Of(GenerativeTokenizers.CharacterLevel(["abc\"{"]));
         var options = new TextGenerationOptions { ResponseFormat = ChatResponseFormat.Json };
         Assert.Contains("such as }", Assert.Throws<NotSupportedException>(() => JsonFormat.Of(options, letters)).Message);
         var foreign = new TextCodec(new ForeignTokenizer(), 256, SpecialTokenIds.None);
@@ -187,7 +187,7 @@ public sealed class JsonGenerationTests
     [DataFileFact(Llama)]
     public void A_text_of_Llama_s_tokenizer_is_right_from_its_first_token()
     {
-        TextCodec codec = TextCodec.Of(GenerativeTokenizers.FromFile(DataFile.Find(Llama)!), 0);
+        TextCodec codec = TextCodec.Of(GenerativeTokenizers.FromFile(DataFile.Find(Llama)!));
         const string schema = """{"type":"object","properties":{"a b":{"type":"array","items":{"type":"string"}}},"required":["a b"]}""";
         for (int seed = 0; seed < 60; seed++)
         {

@@ -119,7 +119,7 @@ public sealed class JsonSchemaTests
     public void A_value_that_can_never_end_is_refused()
     {
         const string endless = """{"type":"object","properties":{"a":{"$ref":"#"}},"required":["a"]}""";
-        TextCodec codec = TextCodec.Of(GenerativeTokenizers.TrainBytePairEncoding(["abc"], 300), 0);
+        TextCodec codec = TextCodec.Of(GenerativeTokenizers.TrainBytePairEncoding(["abc"], 300));
         var error = Assert.Throws<NotSupportedException>(() => JsonFormat.Of(new() { ResponseFormat = JsonTexts.Schema(endless) }, codec));
         Assert.Contains("nested too deeply", error.Message);
     }

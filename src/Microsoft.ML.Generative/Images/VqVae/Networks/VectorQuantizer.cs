@@ -2,7 +2,7 @@ using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative.Images.VqVae;
+namespace Microsoft.ML.Generative.Images.VqVae.Networks;
 
 /// <summary>
 /// Replaces vectors by the nearest ones of a codebook (van den Oord, Vinyals, Kavukcuoglu 2017, eq. 1), which follows them by
@@ -40,8 +40,8 @@ internal sealed class VectorQuantizer : nn.Module
     {
         using IDisposable noGradient = no_grad();
         // |z − e|² without |z|², which is the same for all codes.
-        Tensor squares = codebook.square().sum(1);
-        return addmm(squares, vectors, codebook.t(), beta: 1, alpha: -2).argmin(1);
+        Tensor squares = codebook.square().sum(1); // [codes]
+        return addmm(squares, vectors, codebook.t(), beta: 1, alpha: -2).argmin(1); // [vectors]
     }
 
     /// <summary>The nearest vectors with the gradient of the vectors themselves: q going forward, z going back (section 3.2).</summary>
@@ -84,7 +84,7 @@ internal sealed class VectorQuantizer : nn.Module
     {
         using IDisposable noGradient = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        Tensor chosenBy = codes.unsqueeze(1).eq(TensorFactory.Range(_codebookSize, device: codes.device)).to(vectors.dtype);
+        Tensor chosenBy = codes.unsqueeze(1).eq(TensorFactory.Range(_codebookSize, device: codes.device)).to(vectors.dtype); // [vectors, codes]
         usage.TimesInPlace(decay).PlusInPlace(chosenBy.sum([0]), 1 - decay);
         sums.TimesInPlace(decay).PlusInPlace(chosenBy.t().mm(vectors), 1 - decay);
 

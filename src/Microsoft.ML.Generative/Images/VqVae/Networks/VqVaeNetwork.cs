@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Microsoft.ML.Generative.Images.VqVae;
+namespace Microsoft.ML.Generative.Images.VqVae.Networks;
 
 /// <summary>The two networks of a VQ-VAE, which are trained one after the other and saved together.</summary>
 internal sealed class VqVaeNetwork : nn.Module
@@ -83,7 +83,7 @@ internal sealed class VqVaeAutoencoder : nn.Module
     public Tensor Encode(Tensor images)
     {
         Tensor padded = _padding.All(p => p == 0) ? images : F.pad(images, _padding);
-        return encoder.call(padded).permute(0, 2, 3, 1).flatten(0, 2).AsFloat32();
+        return encoder.call(padded).permute(0, 2, 3, 1).flatten(0, 2).AsFloat32(); // [batch · codes of an image, code size]
     }
 
     /// <summary>The codes of images: [batch, height · width of the codes], Int64.</summary>
@@ -92,8 +92,8 @@ internal sealed class VqVaeAutoencoder : nn.Module
     /// <summary>The mean of p(x|z) from code vectors in <see cref="Encode"/>'s order: [batch, ..image].</summary>
     public Tensor Decode(Tensor vectors, CodeGrid grid)
     {
-        Tensor maps = vectors.view(-1, grid.Height, grid.Width, vectors.size(-1)).permute(0, 3, 1, 2);
-        return decoder.call(maps).narrow(2, 0, _shape.Height).narrow(3, 0, _shape.Width).AsFloat32();
+        Tensor maps = vectors.view(-1, grid.Height, grid.Width, vectors.size(-1)).permute(0, 3, 1, 2); // [batch, code size, height, width]
+        return decoder.call(maps).narrow(2, 0, _shape.Height).narrow(3, 0, _shape.Width).AsFloat32(); // [batch, ..image]
     }
 
     // Half as many channels on each finer level, as the images' area doubles in each direction.

@@ -6,7 +6,7 @@ using static TorchSharp.torch.nn;
 using F = TorchSharp.torch.nn.functional;
 using Linear = Microsoft.ML.Generative.Layers.Linear;
 
-namespace Microsoft.ML.Generative.Images.VqVae;
+namespace Microsoft.ML.Generative.Images.VqVae.Networks;
 
 /// <summary>
 /// The prior p(codes) = Π p(code | codes before it), row by row: a causal transformer (Vaswani et al. 2017; layers normalized
@@ -62,7 +62,7 @@ internal sealed class CodePriorNetwork : nn.Module
     public Tensor NegativeLogLikelihood(Tensor grid) =>
         F.cross_entropy(Logits(grid).flatten(0, 1), grid.flatten(), reduction: Reduction.None).view(grid.shape).sum(1);
 
-    /// <summary>Logits of the next code, [batch, codebook], in a sequence that is told code by code.</summary>
+    /// <summary>Logits of the next code, [batch, codebook], given the codes before it one by one.</summary>
     /// <param name="previous">The code before, [batch]; <see langword="null"/> at the first position.</param>
     /// <param name="position">The position, counted row by row.</param>
     /// <param name="cache">What the blocks keep of the codes before, from <see cref="NewCache"/>.</param>
@@ -73,12 +73,12 @@ internal sealed class CodePriorNetwork : nn.Module
         Tensor x = code.Plus(rows[position / _grid.Width]).Plus(columns[0, position % _grid.Width]);
         for (int i = 0; i < cache.Length; i++)
             x = blocks[i].Next(x, cache[i], Store);
-        return head.call(norm.call(x)).squeeze(1).AsFloat32();
+        return head.call(norm.call(x)).squeeze(1).AsFloat32(); // [batch, codebook]
 
         Tensor Store(Tensor cached, Tensor added)
         {
             cached.narrow(2, position, 1).copy_(added);
-            return cached.narrow(2, 0, position + 1);
+            return cached.narrow(2, 0, position + 1); // [batch, heads, codes so far, headSize]
         }
     }
 

@@ -7,7 +7,7 @@ using Conv2d = Microsoft.ML.Generative.Layers.Conv2d;
 using F = TorchSharp.torch.nn.functional;
 using Linear = Microsoft.ML.Generative.Layers.Linear;
 
-namespace Microsoft.ML.Generative.Images.Classification;
+namespace Microsoft.ML.Generative.Images.Classification.Networks;
 
 /// <summary>
 /// A convolutional classifier: a convolution, stages of blocks of which each later stage halves height and width and doubles the channels, the mean over

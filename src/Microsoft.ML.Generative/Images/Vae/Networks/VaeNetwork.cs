@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Microsoft.ML.Generative.Images.Vae;
+namespace Microsoft.ML.Generative.Images.Vae.Networks;
 
 /// <summary>Encoder q(z|x) and decoder p(x|z) of a variational autoencoder (Kingma, Welling 2013, section 3).</summary>
 internal sealed class VaeNetwork : nn.Module
@@ -40,7 +40,7 @@ internal sealed class VaeNetwork : nn.Module
     public (Tensor Mean, Tensor LogVariance) Encode(Tensor x, Tensor? labels = null)
     {
         Tensor parameters = posterior.call(WithLabels(encoder.call(x), labels)).AsFloat32(); // [batch, 2 · latent]
-        return (parameters.narrow(1, 0, _latentSize), parameters.narrow(1, _latentSize, _latentSize));
+        return (parameters.narrow(1, 0, _latentSize), parameters.narrow(1, _latentSize, _latentSize)); // [batch, latent] each
     }
 
     /// <summary>The parameters of p(x|z), [batch, values]: logits or means, as the likelihood takes them.</summary>
@@ -129,6 +129,6 @@ internal sealed class VaeNetwork : nn.Module
     // In place of an output padding that differs between height and width, which TorchSharp 0.107 does not pass on.
     private sealed class Crop(int height, int width) : Module<Tensor, Tensor>(nameof(Crop))
     {
-        public override Tensor forward(Tensor input) => input.narrow(2, 0, height).narrow(3, 0, width);
+        public override Tensor forward(Tensor input) => input.narrow(2, 0, height).narrow(3, 0, width); // [batch, channels, height, width]
     }
 }

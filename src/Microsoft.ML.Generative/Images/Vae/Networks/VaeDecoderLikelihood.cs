@@ -5,9 +5,9 @@ using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Microsoft.ML.Generative.Images.Vae;
+namespace Microsoft.ML.Generative.Images.Vae.Networks;
 
-/// <summary>p(x|z): what the decoder's output, one number for each value, says of the value.</summary>
+/// <summary>p(x|z): the distribution of each value, which the decoder's output for it parameterizes.</summary>
 internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
 {
     /// <summary>Creates the likelihood of an architecture.</summary>
