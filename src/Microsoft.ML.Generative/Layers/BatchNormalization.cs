@@ -44,13 +44,13 @@ internal sealed class BatchNormalization : nn.Module<Tensor, Tensor>, IFormerNam
         }
         else
         {
-            weight = nn.Parameter(gainDeviation > 0 ? nn.init.normal_(empty(channels), 1, gainDeviation) : ones(channels));
-            bias = nn.Parameter(zeros(channels));
+            weight = nn.Parameter(gainDeviation > 0 ? nn.init.normal_(ModuleTensors.Empty(channels), 1, gainDeviation) : ModuleTensors.Ones(channels));
+            bias = nn.Parameter(ModuleTensors.Zeros(channels));
         }
 
-        running_mean = zeros(channels);
-        running_var = ones(channels);
-        num_batches_tracked = zeros(1);
+        running_mean = ModuleTensors.Zeros(channels);
+        running_var = ModuleTensors.Ones(channels);
+        num_batches_tracked = ModuleTensors.Zeros(1);
         RegisterComponents();
 
         Linear Following()
@@ -62,10 +62,6 @@ internal sealed class BatchNormalization : nn.Module<Tensor, Tensor>, IFormerNam
     }
 
     public IReadOnlyDictionary<string, string> FormerNames => _formerNames;
-
-    /// <summary>Parameters of such a layer, its averages included.</summary>
-    public static long CountParameters(long channels, int conditionSize = 0) =>
-        checked(2 * channels * Math.Max(1, conditionSize) + 2 * channels + 1);
 
     /// <summary>
     /// Computes the averages of a network's layers again, as plain means over what passes through it. Those of a training belong to the

@@ -27,12 +27,12 @@ internal abstract class DecoderStack : nn.Module
     {
         (Shape, _dropout) = (shape, dropout);
         int width = shape.Block.EmbeddingSize;
-        tokens = nn.Embedding(shape.VocabularySize, width);
+        tokens = ModuleTensors.Embedding(shape.VocabularySize, width);
         if (shape.Rotary is null)
-            positions = new Parameter(empty(shape.ContextLength, width));
+            positions = new Parameter(ModuleTensors.Empty(shape.ContextLength, width));
         else
             _rotary = new RotaryEmbedding(shape.Rotary);
-        _blocks = [.. Enumerable.Range(0, shape.Layers).Select(_ => new TransformerBlock(shape.Block, dropout))];
+        _blocks = [.. ModuleTensors.Repeat(shape.Layers, () => new TransformerBlock(shape.Block, dropout))];
         blocks = new ModuleList<TransformerBlock>(_blocks);
         norm = Normalization.Of(shape.Block);
         head = shape.TiesEmbeddings ? new Linear(new SharedWeight(tokens)) : new Linear(width, shape.VocabularySize, hasBias: false);

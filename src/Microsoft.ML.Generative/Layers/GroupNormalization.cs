@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -20,8 +21,8 @@ internal sealed class GroupNormalization : nn.Module<Tensor, Tensor>
         : base(nameof(GroupNormalization))
     {
         (_groups, _epsilon) = (groups, epsilon);
-        weight = nn.Parameter(ones(channels));
-        bias = nn.Parameter(zeros(channels));
+        weight = nn.Parameter(ModuleTensors.Ones(channels));
+        bias = nn.Parameter(ModuleTensors.Zeros(channels));
         RegisterComponents();
     }
 

@@ -21,9 +21,9 @@ internal sealed class Normalization : nn.Module<Tensor, Tensor>
         : base(nameof(Normalization))
     {
         (_kind, _shape, _epsilon) = (kind, [width], epsilon);
-        weight = nn.Parameter(ones(width));
+        weight = nn.Parameter(ModuleTensors.Ones(width));
         if (hasBias)
-            bias = nn.Parameter(zeros(width));
+            bias = nn.Parameter(ModuleTensors.Zeros(width));
         RegisterComponents();
     }
 

@@ -10,7 +10,6 @@ namespace Microsoft.ML.Generative.Layers;
 /// </summary>
 internal sealed class RotaryEmbedding(RotaryShape shape) : IDisposable
 {
-    private readonly double[] _frequencies = shape.Frequencies();
     private readonly Lock _lock = new();
     private (Tensor Cosine, Tensor Sine, Device Device)? _tables;
 
@@ -34,8 +33,7 @@ internal sealed class RotaryEmbedding(RotaryShape shape) : IDisposable
         using DisposeScope scope = NewDisposeScope();
         using IDisposable noGradient = no_grad();
         // In double: a position of thousands times a frequency leaves few digits of a float for the angle.
-        Tensor positions = TensorFactory.Range(length, ScalarType.Float64);
-        Tensor angles = outer(positions, tensor(_frequencies, dtype: ScalarType.Float64)); // [length, headSize / 2]
+        Tensor angles = outer(TensorFactory.Range(length, ScalarType.Float64), tensor(shape.Frequencies(), dtype: ScalarType.Float64)); // [length, headSize / 2]
         Dispose();
         Tensor cosine = angles.cos().to(ScalarType.Float32).to(device).DetachFromDisposeScope();
         Tensor sine = angles.sin().to(ScalarType.Float32).to(device).DetachFromDisposeScope();

@@ -29,15 +29,19 @@ internal static class ModuleWeights
     /// Copies a file's tensors over those of the network, in place, so that views of a flat parameter buffer stay views.
     /// The file has to have exactly the network's tensors, under their present names or former ones; nothing is copied unless it has.
     /// </summary>
-    /// <exception cref="InvalidDataException">
-    /// Tensors are missing, unexpected or of another type or shape; all kinds are listed.
-    /// </exception>
-    public static void Load(torch.nn.Module module, ISafetensorsReader file)
+    /// <exception cref="InvalidDataException">Tensors are missing, unexpected or of another type or shape; all kinds are listed.</exception>
+    public static void Load(torch.nn.Module module, ISafetensorsReader file) => file.ReadInto(Match(module, file));
+
+    /// <summary>Checks that a file has exactly the network's tensors, which need no memory.</summary>
+    /// <inheritdoc cref="Load" path="/exception"/>
+    public static void CheckFits(torch.nn.Module module, ISafetensorsReader file) => Match(module, file);
+
+    private static Dictionary<string, torch.Tensor> Match(torch.nn.Module module, ISafetensorsReader file)
     {
         Dictionary<string, torch.Tensor> tensors = Of(module).ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal);
         Dictionary<string, torch.Tensor> expected = UnderNamesOf(file.Tensors.Keys, name => PresentName(module, name), tensors);
         Check(file, expected, (found, tensor) => found.Fits(tensor), _ => false);
-        file.ReadInto(expected);
+        return expected;
     }
 
     /// <summary>The present name of a tensor in a file, whose parts may have had other names: see <see cref="IFormerNames"/>.</summary>

@@ -181,17 +181,13 @@ public sealed class DiffusionTransformer : ITransformer, IDisposable
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         using IDisposable use = _engine.Use();
-        ModelFile.Save(ctx, _format, _definition, _network);
+        ModelFile.Save(ctx, _format, _definition, [_network]);
     }
 
     // ML.NET finds the loader by this name and signature.
-    private static DiffusionTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
-    {
-        IHost host = env.Register(LoaderSignature);
-        DiffusionDefinition definition = ModelFile.LoadDefinition<DiffusionDefinition>(host, ctx, _format);
-        (DenoiserNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
-        return new DiffusionTransformer(host, definition, network, device);
-    }
+    private static DiffusionTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
+        ModelFile.Load<DiffusionDefinition, DiffusionTransformer>(env, ctx, _format, file => new DiffusionTransformer(
+            file.Host, file.Definition, file.Read(file.Definition.Denoiser), file.Device));
 
     /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
     public void Dispose() => _engine.Dispose();

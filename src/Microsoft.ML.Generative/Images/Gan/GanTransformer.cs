@@ -159,17 +159,13 @@ public sealed class GanTransformer : ITransformer, IDisposable
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         using IDisposable use = _engine.Use();
-        ModelFile.Save(ctx, _format, _definition, _network);
+        ModelFile.Save(ctx, _format, _definition, [_network]);
     }
 
     // ML.NET finds the loader by this name and signature.
-    private static GanTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
-    {
-        IHost host = env.Register(LoaderSignature);
-        GanDefinition definition = ModelFile.LoadDefinition<GanDefinition>(host, ctx, _format);
-        (GeneratorNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
-        return new GanTransformer(host, definition, network, device);
-    }
+    private static GanTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
+        ModelFile.Load<GanDefinition, GanTransformer>(env, ctx, _format, file => new GanTransformer(
+            file.Host, file.Definition, file.Read(file.Definition.Generator), file.Device));
 
     /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
     public void Dispose() => _engine.Dispose();

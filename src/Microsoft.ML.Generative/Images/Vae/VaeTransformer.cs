@@ -245,17 +245,13 @@ public sealed class VaeTransformer : ITransformer, IDisposable
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         using IDisposable use = _engine.Use();
-        ModelFile.Save(ctx, _format, _definition, _network);
+        ModelFile.Save(ctx, _format, _definition, [_network]);
     }
 
     // ML.NET finds the loader by this name and signature.
-    private static VaeTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
-    {
-        IHost host = env.Register(LoaderSignature);
-        VaeDefinition definition = ModelFile.LoadDefinition<VaeDefinition>(host, ctx, _format);
-        (VaeNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
-        return new VaeTransformer(host, definition, network, device);
-    }
+    private static VaeTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
+        ModelFile.Load<VaeDefinition, VaeTransformer>(env, ctx, _format, file => new VaeTransformer(
+            file.Host, file.Definition, file.Read(file.Definition.Autoencoder), file.Device));
 
     /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
     public void Dispose() => _engine.Dispose();

@@ -75,7 +75,7 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
             TrainingData data = trainer.Read(input, [column], validationColumn is null ? null : [validationColumn]);
-            VqVaeNetwork network = trainer.CreateNetwork(definition.CreateNetwork);
+            VqVaeNetwork network = trainer.CreateNetwork(() => new VqVaeNetwork(definition.Architecture));
             TrainAutoencoder(trainer, network.Autoencoder, definition.Architecture.Grid, data);
             TrainPrior(trainer, network, definition.Architecture.Grid, data);
             return new VqVaeTransformer(_host, definition, network, trainer.Device);

@@ -178,8 +178,8 @@ public sealed record LanguageModelArchitecture
     internal int ActualHeadSize => HeadSize ?? EmbeddingSize / Heads;
 
     [JsonIgnore]
-    internal int ActualFeedForwardSize =>
-        FeedForwardSize ?? (FeedForward == FeedForwardKind.SwiGlu ? (EmbeddingSize * 8 / 3 + 31) / 32 * 32 : 4 * EmbeddingSize);
+    internal int ActualFeedForwardSize => FeedForwardSize
+        ?? checked(FeedForward == FeedForwardKind.SwiGlu ? (EmbeddingSize * 8 / 3 + 31) / 32 * 32 : 4 * EmbeddingSize);
 
     /// <summary>The network's form.</summary>
     [JsonIgnore]

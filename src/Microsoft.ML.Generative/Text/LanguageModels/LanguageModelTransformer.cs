@@ -9,6 +9,7 @@ using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
 using Microsoft.ML.Generative.Text.Tokenization;
+using Microsoft.ML.Generative.Tokenizers;
 using Microsoft.ML.Runtime;
 using Microsoft.ML.Tokenizers;
 using TorchSharp;
@@ -132,28 +133,23 @@ public sealed partial class LanguageModelTransformer : ITransformer, IDisposable
     {
         using IDisposable use = _engine.Use();
         ModelFile.Save(
-            ctx, _format, _definition with { Defaults = _definition.Defaults with { OtherEnds = [.. Codec.OtherEnds] } }, _network,
+            ctx, _format, _definition with { Defaults = _definition.Defaults with { OtherEnds = [.. Codec.OtherEnds] } }, [_network],
             TokenizerFiles.Save(Tokenizer).ToDictionary(file => file.Key, file => (Action<Stream>)(stream => stream.Write(file.Value))));
     }
 
     // ML.NET finds the loader by this name and signature.
-    private static LanguageModelTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
-    {
-        IHost host = env.Register(LoaderSignature);
-        LanguageModelDefinition definition = ModelFile.LoadDefinition<LanguageModelDefinition>(host, ctx, _format);
-        TextCodec codec = TextCodec.Of(TokenizerFiles.Load(TokenizerFiles.Names.ToDictionary(name => name, name => ReadFile(env, ctx, name)))) with { OtherEnds = definition.Defaults.OtherEnds };
-        if (codec.VocabularySize > definition.Architecture.VocabularySize)
-            throw new InvalidDataException($"The tokenizer has {codec.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows {definition.Architecture.VocabularySize}.");
-        (LanguageModelNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
-        return new LanguageModelTransformer(host, definition, codec, network, device);
-    }
-
-    private static byte[] ReadFile(IHostEnvironment env, ModelLoadContext ctx, string name)
-    {
-        byte[] bytes = [];
-        ModelFile.LoadFile(env, ctx, name, stream => bytes = BoundedRead.All(stream, name, TokenizerFiles.MaxTokenizerBytes));
-        return bytes;
-    }
+    private static LanguageModelTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
+        ModelFile.Load<LanguageModelDefinition, LanguageModelTransformer>(env, ctx, _format, file =>
+        {
+            LanguageModelDefinition definition = file.Definition;
+            GenerativeTokenizer tokenizer = TokenizerFiles.Load(
+                TokenizerFiles.Names.ToDictionary(name => name, name => file.ReadFile(name, TokenizerFiles.MaxTokenizerBytes)));
+            TextCodec codec = TextCodec.Of(tokenizer) with { OtherEnds = definition.Defaults.OtherEnds };
+            if (codec.VocabularySize > definition.Architecture.VocabularySize)
+                throw new InvalidDataException(
+                    $"The tokenizer has {codec.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows {definition.Architecture.VocabularySize}.");
+            return new LanguageModelTransformer(file.Host, definition, codec, file.Read(definition.Decoder), file.Device);
+        });
 
     /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
     public void Dispose() => _engine.Dispose();

@@ -211,7 +211,7 @@ public sealed class VaeTests(VaeTests.TrainedModel trained) : IClassFixture<VaeT
 
     [Theory]
     [InlineData("config.json")]
-    [InlineData("weights.safetensors")]
+    [InlineData("autoencoder.safetensors")]
     public void A_damaged_model_file_is_refused_with_the_entrys_name(string entry)
     {
         using var folder = new TemporaryFolder();

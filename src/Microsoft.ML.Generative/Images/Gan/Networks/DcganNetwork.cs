@@ -38,15 +38,6 @@ internal sealed class DcganGenerator : GeneratorNetwork
         RegisterComponents();
     }
 
-    public static long CountParameters(GanArchitecture architecture)
-    {
-        HalvedMaps maps = HalvedMaps.Of(architecture.Row.Image!.Value, GanNetworkKind.Dcgan);
-        int[] channels = Channels(architecture);
-        long projected = checked(architecture.LatentInputs * channels[0] * maps.Height * maps.Width);
-        return checked(architecture.EmbeddingElements + projected + channels[..^1].Sum(c => BatchNormalization.CountParameters(c, architecture.NormCondition))
-            + channels.Zip(channels.Skip(1)).Sum(c => checked(16L * c.First * c.Second)) + channels[^1]);
-    }
-
     public override Tensor Forward(Tensor z, Tensor? classes)
     {
         Tensor? condition = labels?.call(GanLayers.OneHot(classes!, _architecture.LabelCount)).AsFloat32();

@@ -23,7 +23,7 @@ internal abstract class DiscriminatorNetwork : nn.Module
     private const string Probability = "augmentation_probability";
 
     protected DiscriminatorNetwork(string name)
-        : base(name) => register_buffer(Probability, zeros(1));
+        : base(name) => register_buffer(Probability, ModuleTensors.Zeros(1));
 
     /// <summary>The probability of adaptive augmentation, [1]: kept with the weights, so that a resumed training has it.</summary>
     public Tensor AugmentationProbability => get_buffer(Probability)!;
