@@ -30,17 +30,11 @@ internal sealed class AffineCoupling : nn.Module
         conditioner = architecture.Row.Image is { } image
             ? new ConvolutionalConditioner(image, CouplingMask.ScaleOf(image, index), architecture.ConvolutionChannels, architecture.LabelCount)
             : new MlpConditioner(architecture.Row.Size, architecture.HiddenSizes, architecture.LabelCount);
-        shift = nn.Parameter(zeros(_size));
-        logScale = nn.Parameter(zeros(_size));
+        shift = nn.Parameter(ModuleTensors.Zeros(_size));
+        logScale = nn.Parameter(ModuleTensors.Zeros(_size));
         mask = tensor(CouplingMask.Of(architecture.Row, index));
         RegisterComponents();
     }
-
-    /// <summary>The number of elements of such a layer.</summary>
-    public static long CountElements(FlowArchitecture architecture, int index) => checked(
-        3L * architecture.Row.Size + (architecture.Row.Image is { } image
-            ? ConvolutionalConditioner.CountParameters(image, CouplingMask.ScaleOf(image, index), architecture.ConvolutionChannels, architecture.LabelCount)
-            : MlpConditioner.CountParameters(architecture.Row.Size, architecture.HiddenSizes, architecture.LabelCount)));
 
     /// <summary>y, [batch, values], and the log-determinant of its Jacobian, [batch].</summary>
     /// <param name="x">[batch, values].</param>

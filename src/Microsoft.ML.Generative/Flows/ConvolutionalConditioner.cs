@@ -41,12 +41,6 @@ internal sealed class ConvolutionalConditioner : Module<Tensor, Tensor?, Tensor>
         RegisterComponents();
     }
 
-    public static long CountParameters(ImageShape shape, int scale, int channels, int labelCount)
-    {
-        long values = (long)shape.Channels << 2 * scale;
-        return checked((9 * values + 1 + labelCount + channels + 1) * channels + (9L * channels + 1) * 2 * values);
-    }
-
     public override Tensor forward(Tensor x, Tensor? classes)
     {
         Tensor images = x.view(-1, _shape.Channels, _shape.Height, _shape.Width);

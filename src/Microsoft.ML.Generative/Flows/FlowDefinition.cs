@@ -7,17 +7,18 @@ using Microsoft.ML.Generative.Serialization;
 namespace Microsoft.ML.Generative.Flows;
 
 /// <summary>A normalizing flow without its weights.</summary>
-internal sealed record FlowDefinition(FlowArchitecture Architecture, FlowColumns Columns, FlowDefaults Defaults) : IModelDefinition<FlowNetwork>, IReadsOldFormats<FlowDefinition>
+internal sealed record FlowDefinition(FlowArchitecture Architecture, FlowColumns Columns, FlowDefaults Defaults) : IModelDefinition<FlowDefinition>
 {
+    [JsonIgnore]
+    public Component<FlowNetwork> Flow => new("flow", () => new FlowNetwork(Architecture));
+
+    [JsonIgnore]
+    public IReadOnlyList<Component> Components => [Flow];
+
     [JsonIgnore]
     public ConditionSet Conditions => Columns.Conditions(Architecture.LabelCount);
 
-    [JsonIgnore]
-    public long WeightBytes => checked(sizeof(float) * FlowNetwork.CountElements(Architecture));
-
     public static FlowDefinition ReadOldFormat(JsonObject config) => throw new InvalidDataException("there was no older format");
-
-    public FlowNetwork CreateNetwork() => new(Architecture);
 
     public void Validate()
     {
@@ -25,7 +26,6 @@ internal sealed record FlowDefinition(FlowArchitecture Architecture, FlowColumns
         Columns.Validate();
         Defaults.Validate();
         _ = Conditions;
-        _ = WeightBytes;
     }
 }
 

@@ -73,7 +73,7 @@ public sealed class FlowEstimator : IEstimator<FlowTransformer>
         {
             TrainingData data = trainer.Read(input, columns, validationColumns);
             var definition = new FlowDefinition(architecture, names, new FlowDefaults(_options.TransformBatchSize));
-            FlowNetwork network = trainer.CreateNetwork(definition.CreateNetwork);
+            FlowNetwork network = trainer.CreateNetwork(definition.Flow.Create);
             RowStatistics.Standardize(
                 trainer.Run, data.Rows.Batches(_options.BatchSize, shuffle: false, trainer.Seed, trainer.Device), network, architecture);
             var phase = new TrainingPhase(trainer.Prepare("flow", network), data.Batches, new FlowObjective(network, architecture).Losses);

@@ -27,11 +27,6 @@ internal sealed class FlowNetwork : nn.Module
 
     public Standardization Standardization => standardization;
 
-    /// <summary>The number of elements of such a network's weights and buffers, without making it.</summary>
-    /// <exception cref="OverflowException">More than can be counted.</exception>
-    public static long CountElements(FlowArchitecture architecture) => checked(
-        2L * architecture.Row.Size + Enumerable.Range(0, architecture.CouplingLayers).Sum(i => AffineCoupling.CountElements(architecture, i)));
-
     /// <summary>The rows as real values, [batch, values], with the log-determinant of what makes them so, [batch].</summary>
     /// <param name="x">[batch, ..row shape].</param>
     /// <param name="noise">Of networks of bytes: [batch, values] from 0 to 1, the place of each within its level. Default: the middle.</param>

@@ -31,7 +31,7 @@ public sealed class FlowTransformer : ITransformer, IDisposable
     internal const string LoaderSignature = "GenerativeFlow";
     private const string GeneratedColumnName = "Generated";
 
-    private static readonly ModelFormat _format = new("flow", "GEN FLOW", LoaderSignature);
+    private static readonly ModelFormat _format = new("flow", "GEN FLOW", LoaderSignature, OldestVersion: ModelFormat.FirstDefinition);
 
     private readonly FlowDefinition _definition;
     private readonly FlowNetwork _network;
@@ -198,17 +198,13 @@ public sealed class FlowTransformer : ITransformer, IDisposable
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         using IDisposable use = Use();
-        ModelFile.Save(ctx, _format, _definition, _network);
+        ModelFile.Save(ctx, _format, _definition, [_network]);
     }
 
     // ML.NET finds the loader by this name and signature.
-    private static FlowTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
-    {
-        IHost host = env.Register(LoaderSignature);
-        FlowDefinition definition = ModelFile.LoadDefinition<FlowDefinition>(host, ctx, _format);
-        (FlowNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
-        return new FlowTransformer(host, definition, network, device);
-    }
+    private static FlowTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
+        ModelFile.Load<FlowDefinition, FlowTransformer>(env, ctx, _format, file => new FlowTransformer(
+            file.Host, file.Definition, file.Read(file.Definition.Flow), file.Device));
 
     /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
     public void Dispose() => _engine.Dispose();

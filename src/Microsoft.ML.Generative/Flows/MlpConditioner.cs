@@ -28,11 +28,5 @@ internal sealed class MlpConditioner : Module<Tensor, Tensor?, Tensor>
         RegisterComponents();
     }
 
-    public static long CountParameters(int size, int[] hiddenSizes, int labelCount)
-    {
-        long[] sizes = [size + (long)labelCount, .. hiddenSizes, 2L * size];
-        return sizes.Zip(sizes.Skip(1)).Sum(s => checked(s.First * s.Second + s.Second));
-    }
-
     public override Tensor forward(Tensor x, Tensor? classes) => layers.call(classes is null ? x : cat([x, classes], 1));
 }

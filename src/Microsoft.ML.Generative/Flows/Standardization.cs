@@ -12,8 +12,8 @@ internal sealed class Standardization : nn.Module
     public Standardization(long size)
         : base(nameof(Standardization))
     {
-        mean = zeros(size);
-        deviation = ones(size);
+        mean = ModuleTensors.Zeros(size);
+        deviation = ModuleTensors.Ones(size);
         RegisterComponents();
     }
 

@@ -120,15 +120,6 @@ public sealed class FlowNetworkTests : IDisposable
         }
     }
 
-    [Theory]
-    [MemberData(nameof(Networks))]
-    public void The_elements_of_a_network_are_counted_without_making_it(string kind)
-    {
-        FlowArchitecture architecture = ArchitectureOf(kind);
-        using FlowNetwork network = new(architecture);
-        Assert.Equal(ModuleWeights.Of(network).Sum(t => t.Tensor.numel()), FlowNetwork.CountElements(architecture));
-    }
-
     [Fact]
     public void Every_byte_comes_back_wherever_its_noise_lies_in_its_level()
     {
