@@ -7,7 +7,8 @@ using Microsoft.ML.Generative.Serialization;
 namespace Microsoft.ML.Generative.Flows;
 
 /// <summary>A normalizing flow without its weights.</summary>
-internal sealed record FlowDefinition(FlowArchitecture Architecture, FlowColumns Columns, FlowDefaults Defaults) : IModelDefinition<FlowNetwork>, IReadsOldFormats<FlowDefinition>
+internal sealed record FlowDefinition(FlowArchitecture Architecture, FlowColumns Columns, FlowDefaults Defaults)
+    : IModelDefinition<FlowNetwork>, IReadsOldFormats<FlowDefinition>
 {
     [JsonIgnore]
     public ConditionSet Conditions => Columns.Conditions(Architecture.LabelCount);
@@ -15,7 +16,9 @@ internal sealed record FlowDefinition(FlowArchitecture Architecture, FlowColumns
     [JsonIgnore]
     public long WeightBytes => checked(sizeof(float) * FlowNetwork.CountElements(Architecture));
 
-    public static FlowDefinition ReadOldFormat(JsonObject config) => throw new InvalidDataException("there was no older format");
+    /// <summary>Refuses: the first formats are older than the flow.</summary>
+    public static FlowDefinition ReadOldFormat(JsonObject config) =>
+        throw new InvalidDataException($"'{ModelEntries.Config}' has a format that normalizing flows never had.");
 
     public FlowNetwork CreateNetwork() => new(Architecture);
 
