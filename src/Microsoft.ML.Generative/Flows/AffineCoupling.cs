@@ -6,9 +6,10 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Flows;
 
 /// <summary>
-/// An affine coupling layer (Dinh, Sohl-Dickstein, Bengio 2016, eq. 7 and 8): y = x · exp(s) + t for one half of the values, where s and t are a
-/// network's outputs for the other half, which stays as it is. An activation normalization follows (Kingma, Dhariwal 2018, section 3.1): a learned
-/// shift and scale of each value. At first the layer is the identity, so that its input's standardization is the one of every layer.
+/// An affine coupling layer (Dinh, Sohl-Dickstein, Bengio 2016, eq. 7 and 8): y = x · exp(s) + t for one half of the values, where s and t
+/// are a network's outputs for the other half, which stays as it is. An activation normalization follows (Kingma, Dhariwal 2018, section
+/// 3.1): a learned shift and scale of each value. At first the layer is the identity, so that its input's standardization is the one of
+/// every layer.
 /// </summary>
 internal sealed class AffineCoupling : nn.Module
 {
@@ -28,7 +29,8 @@ internal sealed class AffineCoupling : nn.Module
         _size = architecture.Row.Size;
         _maxLogScale = architecture.MaxLogScale;
         conditioner = architecture.Row.Image is { } image
-            ? new ConvolutionalConditioner(image, CouplingMask.ScaleOf(image, index), architecture.ConvolutionChannels, architecture.LabelCount)
+            ? new ConvolutionalConditioner(
+                image, CouplingMask.ScaleOf(image, index), architecture.ConvolutionChannels, architecture.LabelCount)
             : new MlpConditioner(architecture.Row.Size, architecture.HiddenSizes, architecture.LabelCount);
         shift = nn.Parameter(ModuleTensors.Zeros(_size));
         logScale = nn.Parameter(ModuleTensors.Zeros(_size));

@@ -8,8 +8,8 @@ using F = TorchSharp.torch.nn.functional;
 namespace Microsoft.ML.Generative.Flows;
 
 /// <summary>
-/// Computes a coupling's s and t of an image: [batch, values] and the one-hot class to [batch, 2 · values]. At first all are 0. Like Glow's
-/// (Kingma, Dhariwal 2018), it has convolutions of 3×3, 1×1 and 3×3, here over cells of pixels: larger cells see farther.
+/// Computes a coupling's s and t of an image: [batch, values] and the one-hot class to [batch, 2 · values]. At first all are 0. Like
+/// Glow's (Kingma, Dhariwal 2018), it has convolutions of 3×3, 1×1 and 3×3, here over cells of pixels: larger cells see farther.
 /// </summary>
 internal sealed class ConvolutionalConditioner : Module<Tensor, Tensor?, Tensor>
 {

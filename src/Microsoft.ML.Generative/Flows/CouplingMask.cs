@@ -4,8 +4,9 @@ using Microsoft.ML.Generative.Data.Columns;
 namespace Microsoft.ML.Generative.Flows;
 
 /// <summary>
-/// Which values a coupling layer changes; it conditions them on the others. Couplings come in pairs that change the two halves of the values, and
-/// each pair divides them in another way, so that every value is conditioned on every other sooner or later.
+/// Which values a coupling layer changes; it conditions them on the others. Couplings come in pairs that change the two halves of the
+/// values, and each pair divides them in another way. With enough pairs every value of a vector is conditioned on every other, and every pixel
+/// on the cells around it.
 /// </summary>
 internal static class CouplingMask
 {
@@ -19,10 +20,13 @@ internal static class CouplingMask
         return [.. Enumerable.Range(0, row.Size).Select(i => (half(i) + coupling) % 2 == 1 ? 1f : 0f)];
     }
 
-    /// <summary>How often an image is halved to the cells of a coupling's checkerboard: in turns not at all, once and twice, where its size allows.</summary>
+    /// <summary>
+    /// How often an image is halved to the cells of a coupling's checkerboard: in turns not at all, once and twice, where its size allows.
+    /// </summary>
     public static int ScaleOf(ImageShape image, int coupling)
     {
-        int halvings = Math.Min(MaxScale, Math.Min(BitOperations.TrailingZeroCount(image.Height), BitOperations.TrailingZeroCount(image.Width)));
+        // The greatest power of 2 in both.
+        int halvings = Math.Min(MaxScale, BitOperations.TrailingZeroCount(image.Height | image.Width));
         return coupling / 2 % (halvings + 1);
     }
 

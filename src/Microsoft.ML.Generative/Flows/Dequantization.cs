@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Flows;
 
 /// <summary>
-/// Bytes as real values. Each gets noise within its level, so that a density over the real values bounds the bytes' probability (Theis, van den
-/// Oord, Bethge 2015, section 3.1), and the logit of what results has no bounds (Dinh, Sohl-Dickstein, Bengio 2016, section 4.1).
+/// Bytes as real values. Each gets noise within its level, so that a density over the real values bounds the bytes' probability (Theis,
+/// van den Oord, Bethge 2015, section 3.1), and the logit of what results has no bounds (Dinh, Sohl-Dickstein, Bengio 2016, section 4.1).
 /// </summary>
 internal static class Dequantization
 {

@@ -7,7 +7,8 @@ using Microsoft.ML.Generative.Serialization;
 namespace Microsoft.ML.Generative.Flows;
 
 /// <summary>A normalizing flow without its weights.</summary>
-internal sealed record FlowDefinition(FlowArchitecture Architecture, FlowColumns Columns, FlowDefaults Defaults) : IModelDefinition<FlowDefinition>
+internal sealed record FlowDefinition(FlowArchitecture Architecture, FlowColumns Columns, FlowDefaults Defaults)
+    : IModelDefinition<FlowDefinition>
 {
     [JsonIgnore]
     public Component<FlowNetwork> Flow => new("flow", () => new FlowNetwork(Architecture));
@@ -18,7 +19,9 @@ internal sealed record FlowDefinition(FlowArchitecture Architecture, FlowColumns
     [JsonIgnore]
     public ConditionSet Conditions => Columns.Conditions(Architecture.LabelCount);
 
-    public static FlowDefinition ReadOldFormat(JsonObject config) => throw new InvalidDataException("there was no older format");
+    /// <summary>Refuses: the first formats are older than the flow.</summary>
+    public static FlowDefinition ReadOldFormat(JsonObject config) =>
+        throw new InvalidDataException($"'{ModelEntries.Config}' has a format that normalizing flows never had.");
 
     public void Validate()
     {

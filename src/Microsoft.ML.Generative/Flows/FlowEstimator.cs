@@ -21,13 +21,14 @@ namespace Microsoft.ML.Generative;
 /// <item><term>output (NegativeLogDensity)</term><description>Single: −log p(x) in nats; high for unusual rows.</description></item>
 /// </list>
 /// <para>
-/// Task: density estimation, anomaly detection, generation · normalization: not needed (values are standardized inside, and the density is the one
-/// of the column's own unit) · caching: not needed (reads twice) · GPU: yes · same seed, same weights on the CPU: yes · exact resume: yes.
+/// Task: density estimation, anomaly detection, generation · normalization: not needed (values are standardized inside, and the density is
+/// the one of the column's own unit) · caching: not needed (reads twice) · GPU: yes · same seed, same weights on the CPU: yes · exact
+/// resume: yes.
 /// </para>
 /// <para>
-/// Dinh, Sohl-Dickstein, Bengio, "Density estimation using Real NVP", 2016, <see href="https://arxiv.org/abs/1605.08803"/>; activation normalization
-/// and convolutions: Kingma, Dhariwal, "Glow", 2018, <see href="https://arxiv.org/abs/1807.03039"/>; bytes: Theis, van den Oord, Bethge, 2015,
-/// <see href="https://arxiv.org/abs/1511.01844"/>.
+/// Dinh, Sohl-Dickstein, Bengio, "Density estimation using Real NVP", 2016, <see href="https://arxiv.org/abs/1605.08803"/>; activation
+/// normalization and convolutions: Kingma, Dhariwal, "Glow", 2018, <see href="https://arxiv.org/abs/1807.03039"/>; bytes: Theis, van den
+/// Oord, Bethge, 2015, <see href="https://arxiv.org/abs/1511.01844"/>.
 /// </para>
 /// </remarks>
 /// <seealso cref="FlowTransformer"/>
@@ -49,8 +50,12 @@ public sealed class FlowEstimator : IEstimator<FlowTransformer>
     /// <summary>Trains on the rows of <paramref name="input"/>.</summary>
     /// <param name="input">Data with the column <see cref="FlowOptions.InputColumnName"/>.</param>
     /// <returns>The trained model. Dispose of it to release its memory early.</returns>
-    /// <exception cref="ArgumentException">The column is missing or of another type or size, the data is empty, or an option does not fit it.</exception>
-    /// <exception cref="InvalidDataException">A row cannot be used: an image of another size, a value that is not finite or out of range.</exception>
+    /// <exception cref="ArgumentException">
+    /// The column is missing or of another type or size, the data is empty, or an option does not fit it.
+    /// </exception>
+    /// <exception cref="InvalidDataException">
+    /// A row cannot be used: an image of another size, a value that is not finite or out of range.
+    /// </exception>
     /// <exception cref="InvalidOperationException">
     /// libtorch or the GPU asked for is missing, the checkpoints are of another training, or the loss stopped being finite.
     /// </exception>
@@ -67,7 +72,8 @@ public sealed class FlowEstimator : IEstimator<FlowTransformer>
         var architecture = FlowArchitecture.Of(_options, row, _options.Columns.FindLabelCount(input.Schema), isDequantized);
         FlowColumns names = FlowColumns.Of(_options);
         TensorColumn[] columns = FlowTransformer.InputTensors(input.Schema, architecture, names);
-        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? FlowTransformer.InputTensors(v.Schema, architecture, names) : null;
+        TensorColumn[]? validationColumns =
+            _options.ValidationData is { } v ? FlowTransformer.InputTensors(v.Schema, architecture, names) : null;
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {

@@ -10,7 +10,8 @@ public sealed class FlowGenerateOptions
     public double Temperature { get; set; } = 1;
 
     /// <summary>
-    /// The class to generate, from 0 (a key column's values count from 1: the first is 0 here); for models with labels, which need it. Default: none.
+    /// The class to generate, from 0 (a key column's values count from 1: the first is 0 here); for models with labels, which need it.
+    /// Default: none.
     /// </summary>
     public int? Label { get; set; }
 }

@@ -14,17 +14,19 @@ public sealed class FlowMetrics
     public long Rows { get; }
 
     /// <summary>
-    /// −log p(x) in nats, averaged over the rows: lower is better, and no model's is below the entropy of the data's distribution. Of bytes an upper
-    /// bound, on average over the noise within their levels.
+    /// −log p(x) in nats, averaged over the rows: lower is better, and no model's is below the entropy of the data's distribution. Of
+    /// bytes an upper bound, on average over the noise within their levels.
     /// </summary>
     public double NegativeLogLikelihood { get; }
 
-    /// <summary>The standard error of <see cref="NegativeLogLikelihood"/> as an estimate from these rows; <see cref="double.NaN"/> for one row.</summary>
+    /// <summary>
+    /// The standard error of <see cref="NegativeLogLikelihood"/> as an estimate from these rows; <see cref="double.NaN"/> for one row.
+    /// </summary>
     public double StandardError { get; }
 
     /// <summary>
-    /// <see cref="NegativeLogLikelihood"/> in bits per value, as the literature compares models of images; <see langword="null"/> where the model
-    /// is not of bytes.
+    /// <see cref="NegativeLogLikelihood"/> in bits per value, as the literature compares models of images; <see langword="null"/> where
+    /// the model is not of bytes.
     /// </summary>
     public double? BitsPerDimension { get; internal init; }
 }

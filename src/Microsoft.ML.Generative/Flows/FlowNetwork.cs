@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Flows;
 
 /// <summary>
-/// An invertible function from rows to latent values that have a standard normal distribution, RealNVP (Dinh, Sohl-Dickstein, Bengio 2016): the
-/// density of a row is the one of its latent values times the determinant of the function's Jacobian.
+/// An invertible function from rows to latent values that have a standard normal distribution, RealNVP (Dinh, Sohl-Dickstein, Bengio
+/// 2016): the density of a row is the one of its latent values times the determinant of the function's Jacobian.
 /// </summary>
 internal sealed class FlowNetwork : nn.Module
 {
@@ -29,7 +29,9 @@ internal sealed class FlowNetwork : nn.Module
 
     /// <summary>The rows as real values, [batch, values], with the log-determinant of what makes them so, [batch].</summary>
     /// <param name="x">[batch, ..row shape].</param>
-    /// <param name="noise">Of networks of bytes: [batch, values] from 0 to 1, the place of each within its level. Default: the middle.</param>
+    /// <param name="noise">
+    /// Of networks of bytes: [batch, values] from 0 to 1, the place of each within its level. Default: the middle.
+    /// </param>
     public (Tensor Values, Tensor LogDeterminant) Prepare(Tensor x, Tensor? noise = null)
     {
         Tensor values = x.flatten(1); // [batch, values]
@@ -71,5 +73,6 @@ internal sealed class FlowNetwork : nn.Module
         latent.square().sum(1).Times(0.5).Plus(0.5 * Math.Log(2 * Math.PI) * latent.size(1)) - logDeterminant;
 
     // [batch, labels], one-hot.
-    private Tensor? Classes(Tensor? labels, ScalarType type) => _architecture.LabelCount == 0 ? null : LabelCondition.OneHot(labels!, _architecture.LabelCount, type);
+    private Tensor? Classes(Tensor? labels, ScalarType type) =>
+        _architecture.LabelCount == 0 ? null : LabelCondition.OneHot(labels!, _architecture.LabelCount, type);
 }

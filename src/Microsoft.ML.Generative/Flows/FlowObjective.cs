@@ -21,7 +21,8 @@ internal sealed class FlowObjective(FlowNetwork network, FlowArchitecture archit
     public static Tensor NegativeLogDensity(FlowNetwork network, FlowArchitecture architecture, TensorBatch batch, Generator generator)
     {
         Tensor x = batch[0];
-        (Tensor latent, Tensor logDeterminant) = network.Encode(x, architecture.LabelCount == 0 ? null : batch[1], Noise(architecture, x, generator));
+        Tensor? labels = architecture.LabelCount == 0 ? null : batch[1];
+        (Tensor latent, Tensor logDeterminant) = network.Encode(x, labels, Noise(architecture, x, generator));
         return FlowNetwork.NegativeLogDensity(latent, logDeterminant);
     }
 

@@ -29,7 +29,10 @@ public sealed class FlowOptions : ImageTrainingOptions
         public const int TransformBatchSize = 256;
     }
 
-    /// <summary>Initializes options with their defaults: 50 epochs at a learning rate of 0.002, falling to 0 by a cosine, and gradients clipped to a norm of 10.</summary>
+    /// <summary>
+    /// Initializes options with their defaults: 50 epochs at a learning rate of 0.002, falling to 0 by a cosine, and gradients clipped to
+    /// a norm of 10.
+    /// </summary>
     public FlowOptions()
     {
         Epochs = Defaults.Epochs;
@@ -39,7 +42,8 @@ public sealed class FlowOptions : ImageTrainingOptions
     }
 
     /// <summary>
-    /// The column to learn: a known-size vector of Single or Byte, Single, or images of one size. Values need no scaling. Default: Features.
+    /// The column to learn: a known-size vector of Single or Byte, Single, or images of one size. Values need no scaling. Default:
+    /// Features.
     /// </summary>
     public string InputColumnName { get; set; } = Defaults.InputColumnName;
 
@@ -48,7 +52,9 @@ public sealed class FlowOptions : ImageTrainingOptions
     /// </summary>
     public string? LabelColumnName { get; set; }
 
-    /// <summary>Classes in <see cref="LabelColumnName"/>, at least 1. Default: the number of a key column's values; other columns need it.</summary>
+    /// <summary>
+    /// Classes in <see cref="LabelColumnName"/>, at least 1. Default: the number of a key column's values; other columns need it.
+    /// </summary>
     public int? LabelCount { get; set; }
 
     /// <summary>The output column with the latent values, a vector of as many values as the input. Default: Latent.</summary>
@@ -68,9 +74,9 @@ public sealed class FlowOptions : ImageTrainingOptions
     public int? Width { get; set; }
 
     /// <summary>
-    /// Whether the values are levels of bytes, 0..1 in steps of 1/255, which get uniform noise within their level while training: without it the density of values
-    /// that repeat exactly has no bound. The density is then the one of the levels, so that it bounds their probability. Default: whether the column
-    /// holds bytes or images.
+    /// Whether the values are levels of bytes, 0..1 in steps of 1/255, which get uniform noise within their level while training: without
+    /// it the density of values that repeat exactly has no bound. The density is then the one of the levels, so that it bounds their
+    /// probability. Default: whether the column holds bytes or images.
     /// </summary>
     public bool? Dequantize { get; set; }
 
@@ -86,7 +92,8 @@ public sealed class FlowOptions : ImageTrainingOptions
     public int ConvolutionChannels { get; set; } = Defaults.ConvolutionChannels;
 
     /// <summary>
-    /// The bound of |s|, above 0: a coupling scales a value by exp(s), of e⁻² to e² by default, where a tanh takes s to its bound. Default: 2.
+    /// The bound of |s|, above 0: a coupling scales a value by exp(s), of e⁻² to e² by default, where a tanh takes s to its bound.
+    /// Default: 2.
     /// </summary>
     public double MaxLogScale { get; set; } = Defaults.MaxLogScale;
 

@@ -26,7 +26,9 @@ internal sealed class FlowPreview : ITrainingPreview
 
     /// <summary>The images, or <see langword="null"/> if none are wanted or rows are none.</summary>
     public static FlowPreview? Open(TrainingRun run, FlowNetwork network, FlowDefinition definition) =>
-        run.Options.WritesPreviews && definition.Architecture.Row.Image is { } shape ? new FlowPreview(network, definition, shape, run.Device) : null;
+        run.Options.WritesPreviews && definition.Architecture.Row.Image is { } shape
+            ? new FlowPreview(network, definition, shape, run.Device)
+            : null;
 
     public IReadOnlyList<PreviewItem> Make(torch.Generator generator)
     {

@@ -66,9 +66,14 @@ public sealed class FlowTransformer : ITransformer, IDisposable
     /// <summary>Generates new rows: latent values from N(0, 1), decoded.</summary>
     /// <param name="count">The number of rows.</param>
     /// <param name="options">Seed, temperature and class.</param>
-    /// <returns>A column Generated of <see cref="RowSize"/> values per row, in the unit of the training data, bytes as 0..1; images have their shape in the column's type.</returns>
+    /// <returns>
+    /// A column Generated of <see cref="RowSize"/> values per row, in the unit of the training data, bytes as 0..1; images have their
+    /// shape in the column's type.
+    /// </returns>
     /// <remarks>The n-th row depends on the seed and n alone, not on <paramref name="count"/>.</remarks>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative, or the temperature is negative or no number.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// <paramref name="count"/> is negative, or the temperature is negative or no number.
+    /// </exception>
     /// <exception cref="ArgumentException">A label is missing, too high, or given to a model without labels.</exception>
     public IDataView Generate(int count, FlowGenerateOptions? options = null)
     {
@@ -88,7 +93,9 @@ public sealed class FlowTransformer : ITransformer, IDisposable
     /// <param name="row"><see cref="RowSize"/> values, bytes as 0..1.</param>
     /// <param name="label">The class, from 0; for models with labels, which need it.</param>
     /// <returns><see cref="RowSize"/> values.</returns>
-    /// <exception cref="ArgumentException">The row has another size or values out of range, or the label is missing, too high or not wanted.</exception>
+    /// <exception cref="ArgumentException">
+    /// The row has another size or values out of range, or the label is missing, too high or not wanted.
+    /// </exception>
     public float[] Encode(ReadOnlySpan<float> row, int? label = null) => EncodeRow(row, label).Latent;
 
     /// <summary>log p(x) of one row in nats, the negative of the column <see cref="FlowOptions.NegativeLogDensityColumnName"/>.</summary>
@@ -113,7 +120,9 @@ public sealed class FlowTransformer : ITransformer, IDisposable
     /// <param name="count">The number of rows, at least 2.</param>
     /// <param name="label">The class of both rows, from 0; for models with labels, which need it.</param>
     /// <returns>A column Generated as <see cref="Generate"/> has.</returns>
-    /// <exception cref="ArgumentException">A row has another size, <paramref name="count"/> is below 2, or the label is missing, too high or not wanted.</exception>
+    /// <exception cref="ArgumentException">
+    /// A row has another size, <paramref name="count"/> is below 2, or the label is missing, too high or not wanted.
+    /// </exception>
     public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, int? label = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
@@ -156,8 +165,8 @@ public sealed class FlowTransformer : ITransformer, IDisposable
             _network.Encode(x.Of(rows), _definition.Conditions.Encode([.. conditions.Select(c => c.Of(rows))], first: 0).Labels));
         return new RowMapping(inputs,
         [
-            RowOutput.Numbers(_definition.Columns.Latent, new VectorDataViewType(NumberDataViewType.Single, RowSize), rows => encoding.Of(rows).Latent),
-            RowOutput.Numbers(_definition.Columns.NegativeLogDensity, NumberDataViewType.Single, rows =>
+            RowOutput.Numbers(columns.Latent, new VectorDataViewType(NumberDataViewType.Single, RowSize), rows => encoding.Of(rows).Latent),
+            RowOutput.Numbers(columns.NegativeLogDensity, NumberDataViewType.Single, rows =>
             {
                 (torch.Tensor latent, torch.Tensor logDeterminant) = encoding.Of(rows);
                 return FlowNetwork.NegativeLogDensity(latent, logDeterminant);
@@ -175,7 +184,8 @@ public sealed class FlowTransformer : ITransformer, IDisposable
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         torch.Tensor x = torch.tensor(row.ToArray(), [1, RowSize], device: _device);
-        (torch.Tensor latent, torch.Tensor logDeterminant) = _network.Encode(x, _definition.Conditions.Encode(request, 0, 1, _device).Labels);
+        torch.Tensor? labels = _definition.Conditions.Encode(request, 0, 1, _device).Labels;
+        (torch.Tensor latent, torch.Tensor logDeterminant) = _network.Encode(x, labels);
         return (TensorMemory.ToArray<float>(latent), -FlowNetwork.NegativeLogDensity(latent, logDeterminant).ToSingle());
     }
 

@@ -4,7 +4,9 @@ using static TorchSharp.torch.nn;
 
 namespace Microsoft.ML.Generative.Flows;
 
-/// <summary>Computes a coupling's s and t of a vector: [batch, values] and the one-hot class to [batch, 2 · values]. At first all are 0.</summary>
+/// <summary>
+/// Computes a coupling's s and t of a vector: [batch, values] and the one-hot class to [batch, 2 · values]. At first all are 0.
+/// </summary>
 internal sealed class MlpConditioner : Module<Tensor, Tensor?, Tensor>
 {
     private readonly Module<Tensor, Tensor> layers;

@@ -9,8 +9,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Flows;
 
 /// <summary>
-/// Standardizes a network's input by the training data. As its couplings are identities at first, this is also the data-dependent initialization
-/// of their activation normalizations (Kingma, Dhariwal 2018, section 3.1).
+/// Standardizes a network's input by the training data. As its couplings are identities at first, this is also the data-dependent
+/// initialization of their activation normalizations (Kingma, Dhariwal 2018, section 3.1).
 /// </summary>
 internal static class RowStatistics
 {
@@ -32,7 +32,8 @@ internal static class RowStatistics
         Tensor sum = zeros(size, float64), squares = zeros(size, float64);
         run.ForEachBatch(batches, batch =>
         {
-            Tensor values = network.Prepare(batch[0], FlowObjective.Noise(architecture, batch[0], generator)).Values.cpu().to(float64); // [batch, values]
+            Tensor? noise = FlowObjective.Noise(architecture, batch[0], generator);
+            Tensor values = network.Prepare(batch[0], noise).Values.cpu().to(float64); // [batch, values]
             origin ??= values[0].clone().MoveToOuterDisposeScope();
             Tensor distances = values - origin;
             sum.PlusInPlace(distances.sum([0]));
@@ -54,6 +55,7 @@ internal static class RowStatistics
             return;
         using IChannel channel = host.Start("Standardizing");
         string list = string.Join(", ", positions.Take(NamesShown)) + (positions.Length > NamesShown ? ", …" : "");
-        channel.Warning($"{positions.Length} values are the same in all rows (at positions {list}): their density has no bound. Drop them before.");
+        channel.Warning(
+            $"{positions.Length} values are the same in all rows (at positions {list}): their density has no bound. Drop them before.");
     }
 }

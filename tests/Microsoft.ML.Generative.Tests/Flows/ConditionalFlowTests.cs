@@ -39,7 +39,8 @@ public sealed class ConditionalFlowTests
         Assert.Contains("expected one of 0 to 1", Assert.Throws<ArgumentException>(() => model.Generate(1)).Message);
         Assert.Contains("expected 0 to 1", Assert.Throws<ArgumentException>(() => model.LogDensity(row, label: 2)).Message);
 
-        static double TrueLogDensity((double X, double Y) p) => p.X > 100 ? Mixture.LogNormal(p.X, p.Y, 140, -0.2) : Mixture.LogNormal(p.X, p.Y, 60, 0.2);
+        static double TrueLogDensity((double X, double Y) p) =>
+            p.X > 100 ? Mixture.LogNormal(p.X, p.Y, 140, -0.2) : Mixture.LogNormal(p.X, p.Y, 60, 0.2);
     }
 }
 
@@ -62,8 +63,8 @@ public sealed class ImageFlowTests
             Progress = new SynchronousProgress(reports.Add),
         }).Fit(TinyImages.AsVectors(ml, 300));
 
-        // The images are noise of 5 bits per pixel (of 32 levels), and a square in one of two places: 1 bit of 48 pixels. A normal distribution
-        // of each pixel has about 7.
+        // The images are noise of 5 bits per pixel (of 32 levels), and a square in one of two places: 1 bit of 48 pixels. A normal
+        // distribution of each pixel has about 7.
         IDataView test = ml.Data.SkipRows(TinyImages.AsVectors(ml, 360), 300);
         FlowMetrics metrics = ml.Generative().EvaluateFlow(model, test, seed: 1);
         Assert.Equal(metrics.BitsPerDimension!.Value, metrics.NegativeLogLikelihood / (48 * Math.Log(2)), 1e-9);

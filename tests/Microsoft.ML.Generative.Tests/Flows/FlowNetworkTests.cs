@@ -32,7 +32,10 @@ public sealed class FlowNetworkTests : IDisposable
         (Tensor latent, _) = network.Encode(x, labels);
         Assert.InRange((network.Decode(latent, labels) - x.flatten(1)).abs().max().ToSingle(), 0, 1e-4f);
         if (!architecture.IsDequantized)
-            Assert.InRange((network.Encode(network.Decode(x.flatten(1), labels), labels).Latent - x.flatten(1)).abs().max().ToSingle(), 0, 1e-4f);
+        {
+            Tensor z = x.flatten(1);
+            Assert.InRange((network.Encode(network.Decode(z, labels), labels).Latent - z).abs().max().ToSingle(), 0, 1e-4f);
+        }
     }
 
     [Theory]
@@ -112,7 +115,8 @@ public sealed class FlowNetworkTests : IDisposable
         Assert.Equal(scales, Enumerable.Range(0, 12).Select(i => CouplingMask.ScaleOf(image, i)).Distinct().Count());
         for (int i = 0; i < 12; i += 2)
         {
-            float[] mask = CouplingMask.Of(new RowShape(image, image.Size), i), other = CouplingMask.Of(new RowShape(image, image.Size), i + 1);
+            var row = new RowShape(image, image.Size);
+            float[] mask = CouplingMask.Of(row, i), other = CouplingMask.Of(row, i + 1);
             Assert.All(mask.Zip(other), pair => Assert.Equal(1, pair.First + pair.Second));
             int cell = 1 << CouplingMask.ScaleOf(image, i);
             Assert.Equal(mask[0], mask[cell - 1]);
@@ -125,7 +129,10 @@ public sealed class FlowNetworkTests : IDisposable
     {
         Tensor bytes = (arange(256, dtype: float32) / 255).reshape(256, 1);
         foreach (double place in (double[])[0.01, 0.5, 0.99])
-            Assert.True(Dequantization.Decode(Dequantization.Encode(bytes, full([256, 1], place, float32)).Values).allclose(bytes, atol: 1e-6));
+        {
+            Tensor values = Dequantization.Encode(bytes, full([256, 1], place, float32)).Values;
+            Assert.True(Dequantization.Decode(values).allclose(bytes, atol: 1e-6));
+        }
     }
 
     private static FlowArchitecture ArchitectureOf(string kind)
@@ -158,7 +165,9 @@ public sealed class FlowNetworkTests : IDisposable
     {
         using var generator = new Generator(6);
         long[] shape = [count, .. architecture.Row.Dimensions];
-        Tensor x = architecture.IsDequantized ? randint(256, shape, dtype: float32, generator: generator) / 255 : randn(shape, generator: generator);
+        Tensor x = architecture.IsDequantized
+            ? randint(256, shape, dtype: float32, generator: generator) / 255
+            : randn(shape, generator: generator);
         return (x, architecture.LabelCount == 0 ? null : arange(count).remainder(architecture.LabelCount));
     }
 }

@@ -77,8 +77,8 @@ public sealed class FlowTests(FlowTests.TrainedModel trained) : IClassFixture<Fl
     public void Unusual_rows_have_a_higher_score()
     {
         // Rows with usual values of either feature, which are unusual together.
-        var random = new Random(7);
-        PointRow[] unusual = [.. Mixture.Points(400, seed: 4).Select(p => new PointRow { Features = [(float)p.X, (float)(p.X > 100 ? p.Y - 0.4 : p.Y + 0.4)] })];
+        PointRow[] unusual = [.. Mixture.Points(400, seed: 4)
+            .Select(p => new PointRow { Features = [(float)p.X, (float)(p.X > 100 ? p.Y - 0.4 : p.Y + 0.4)] })];
         float[] high = Scores(_ml.Data.LoadFromEnumerable(unusual)), low = Scores(Mixture.Rows(_ml, 400, seed: 8));
         double area = high.Average(h => low.Average(l => h > l ? 1.0 : h == l ? 0.5 : 0));
         Assert.InRange(area, 0.95, 1);
@@ -147,7 +147,8 @@ public sealed class FlowTests(FlowTests.TrainedModel trained) : IClassFixture<Fl
     public void A_prediction_engine_gives_the_scores_of_a_batch()
     {
         float[] expected = Scores(Mixture.Rows(_ml, 5, seed: 6));
-        var engine = _ml.Model.CreatePredictionEngine<PointRow, Prediction>(_model, new PredictionEngineOptions { OwnsTransformer = false });
+        var engine = _ml.Model.CreatePredictionEngine<PointRow, Prediction>(
+            _model, new PredictionEngineOptions { OwnsTransformer = false });
         PointRow[] rows = [.. Mixture.Points(5, seed: 6).Select(p => new PointRow { Features = [(float)p.X, (float)p.Y] })];
         Assert.All(rows.Zip(expected), pair => Assert.Equal(pair.Second, engine.Predict(pair.First).NegativeLogDensity, 1e-3));
     }
@@ -181,9 +182,11 @@ public sealed class FlowTests(FlowTests.TrainedModel trained) : IClassFixture<Fl
     [Fact]
     public void Values_that_are_not_finite_are_refused_by_column_and_row()
     {
-        PointRow[] rows = [.. Mixture.Points(5, seed: 1).Select((p, i) => new PointRow { Features = [(float)p.X, i == 3 ? float.NaN : (float)p.Y] })];
+        PointRow[] rows = [.. Mixture.Points(5, seed: 1)
+            .Select((p, i) => new PointRow { Features = [(float)p.X, i == 3 ? float.NaN : (float)p.Y] })];
         IDataView data = _ml.Data.LoadFromEnumerable(rows);
-        string trained = Assert.Throws<InvalidDataException>(() => _ml.Transforms.Generative().Flow(new FlowOptions { Epochs = 1 }).Fit(data)).Message;
+        FlowEstimator estimator = _ml.Transforms.Generative().Flow(new FlowOptions { Epochs = 1 });
+        string trained = Assert.Throws<InvalidDataException>(() => estimator.Fit(data)).Message;
         string transformed = Assert.Throws<InvalidDataException>(() => Scores(data)).Message;
         Assert.All([trained, transformed], message => Assert.Contains("Column 'Features', row 3: value 1 is NaN", message));
     }
@@ -199,7 +202,8 @@ public sealed class FlowTests(FlowTests.TrainedModel trained) : IClassFixture<Fl
                 warnings.Add(e.Message);
         };
         PointRow[] rows = [.. Mixture.Points(20, seed: 1).Select(p => new PointRow { Features = [(float)p.X, 0.25f] })];
-        using FlowTransformer model = ml.Transforms.Generative().Flow(new FlowOptions { Epochs = 1, HiddenSizes = [4] }).Fit(ml.Data.LoadFromEnumerable(rows));
+        using FlowTransformer model = ml.Transforms.Generative().Flow(new FlowOptions { Epochs = 1, HiddenSizes = [4] })
+            .Fit(ml.Data.LoadFromEnumerable(rows));
         Assert.Contains(warnings, w => w.Contains("1 values are the same in all rows (at positions 1)", StringComparison.Ordinal));
         Assert.True(double.IsFinite(model.LogDensity(rows[0].Features)));
     }
@@ -217,7 +221,10 @@ public sealed class FlowTests(FlowTests.TrainedModel trained) : IClassFixture<Fl
     }
 }
 
-/// <summary>Two normal distributions in features of different units: x about 60 or 140 with a deviation of 10, y about 0.2 or −0.2 with one of 0.04.</summary>
+/// <summary>
+/// Two normal distributions in features of different units: x about 60 or 140 with a deviation of 10, y about 0.2 or −0.2 with one of
+/// 0.04.
+/// </summary>
 internal static class Mixture
 {
     /// <summary>The part of the rows with the higher x.</summary>
