@@ -31,7 +31,7 @@ public sealed class GenerativeCatalog
     internal GenerativeCatalog(MLContext context)
     {
         Context = context;
-        Datasets = new DatasetCatalog(this);
+        Datasets = new DatasetCatalog(context, () => DataDirectory);
     }
 
     internal MLContext Context { get; }
@@ -62,7 +62,7 @@ public sealed class GenerativeCatalog
     }
 
     /// <summary>Evaluates a variational autoencoder on rows that it has transformed.</summary>
-    /// <param name="data">What <see cref="BatchTransformer.Transform"/> of a <see cref="VaeTransformer"/> returned.</param>
+    /// <param name="data">What <see cref="VaeTransformer.Transform"/> returned.</param>
     /// <param name="negativeElboColumnName">The column of <see cref="VaeOptions.NegativeElboColumnName"/>.</param>
     /// <param name="reconstructionErrorColumnName">The column of <see cref="VaeOptions.ReconstructionErrorColumnName"/>.</param>
     /// <returns>Means over the rows, in nats.</returns>

@@ -8,6 +8,8 @@ namespace Microsoft.ML.Generative.Common;
 /// </summary>
 internal static class OptionChecks
 {
+    private const int MaxRowsAtOnce = 65_536;
+
     public static void AtLeast<T>(T value, T lowest, [CallerArgumentExpression(nameof(value))] string name = "")
         where T : INumber<T>
     {
@@ -59,6 +61,9 @@ internal static class OptionChecks
         if (value is { } given)
             Below(given, bound, name);
     }
+
+    /// <summary>Checks the rows that options, and with them a model file, ask to be computed at once.</summary>
+    public static void RowsAtOnce(int value, [CallerArgumentExpression(nameof(value))] string name = "") => Between(value, 1, MaxRowsAtOnce, name);
 
     public static void Defined<T>(T value, [CallerArgumentExpression(nameof(value))] string name = "")
         where T : struct, Enum

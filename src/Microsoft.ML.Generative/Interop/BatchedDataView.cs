@@ -3,10 +3,10 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Generative.Interop;
 
-/// <summary>Rows with the columns of a <see cref="BatchTransformer"/> added, computed many rows at a time.</summary>
+/// <summary>Rows with the columns of a transformer added, computed many rows at a time.</summary>
 internal sealed class BatchedDataView(IHost host, IDataView input, BatchRowMapper mapper, int rowsAtOnce) : IDataView
 {
-    public DataViewSchema Schema { get; } = RowToRowMapperTransform.GetOutputSchema(input.Schema, mapper);
+    public DataViewSchema Schema => mapper.Layout.Schema;
 
     public bool CanShuffle => input.CanShuffle;
 
@@ -14,15 +14,16 @@ internal sealed class BatchedDataView(IHost host, IDataView input, BatchRowMappe
 
     public DataViewRowCursor GetRowCursor(IEnumerable<DataViewSchema.Column> columnsNeeded, Random? rand = null)
     {
-        HashSet<int> active = [.. columnsNeeded.Select(c => c.Index)];
-        int inputCount = input.Schema.Count;
-        bool IsActiveOutput(int output) => active.Contains(inputCount + output);
+        bool[] active = new bool[Schema.Count];
+        foreach (DataViewSchema.Column column in columnsNeeded)
+            active[column.Index] = true;
 
-        Func<int, bool> needed = mapper.GetDependencies(IsActiveOutput);
-        DataViewRowCursor source = input.GetRowCursor(input.Schema.Where(c => active.Contains(c.Index) || needed(c.Index)), rand);
+        bool[] passed = mapper.Layout.GetActiveInput(column => active[column]);
+        Func<int, bool> needed = mapper.GetDependencies(output => active[mapper.Layout.AddedColumnIndices[output]]);
+        DataViewRowCursor source = input.GetRowCursor(input.Schema.Where(c => passed[c.Index] || needed(c.Index)), rand);
         try
         {
-            return new BatchedCursor(host, source, Schema, mapper, active, rowsAtOnce);
+            return new BatchedCursor(host, source, mapper, active, rowsAtOnce);
         }
         catch
         {
@@ -38,59 +39,68 @@ internal sealed class BatchedDataView(IHost host, IDataView input, BatchRowMappe
 
 internal sealed class BatchedCursor : RootCursorBase
 {
+    private readonly IHost _host;
     private readonly DataViewRowCursor _source;
-    private readonly HashSet<int> _active;
-    private readonly ColumnBuffer?[] _buffers;
-    private readonly Delegate?[] _outputs;
-    private readonly IRowBatch? _batch;
+    private readonly BatchRowMapper _mapper;
+    private readonly bool[] _active;
+    private readonly ColumnBuffer[] _buffers;
+    private readonly Delegate?[] _getters;
+    private readonly IRowComputation? _computation;
     private readonly ValueGetter<DataViewRowId> _sourceId;
     private readonly DataViewRowId[] _ids;
-    private readonly IHost _host;
     private int _filled;
     private int _slot;
 
-    public BatchedCursor(IHost host, DataViewRowCursor source, DataViewSchema schema, BatchRowMapper mapper, HashSet<int> active, int rowsAtOnce)
+    public BatchedCursor(IHost host, DataViewRowCursor source, BatchRowMapper mapper, bool[] active, int rowsAtOnce)
         : base(host)
     {
         _host = host;
         _source = source;
+        _mapper = mapper;
         _active = active;
-        Schema = schema;
 
-        int inputCount = source.Schema.Count;
-        bool hasOutputs = active.Any(column => column >= inputCount);
+        ColumnBindings layout = mapper.Layout;
+        bool hasOutputs = layout.AddedColumnIndices.Any(column => active[column]);
         int slots = hasOutputs ? rowsAtOnce : 1;
         _ids = new DataViewRowId[slots];
         _sourceId = source.GetIdGetter();
-        _buffers = [.. source.Schema.Select(c => active.Contains(c.Index) ? ColumnBuffer.Create(source, c, slots) : null)];
-        _outputs = new Delegate?[schema.Count - inputCount];
-        if (!hasOutputs)
-            return;
+        if (hasOutputs)
+            _computation = mapper.Open(source, output => active[layout.AddedColumnIndices[output]], slots);
 
-        _batch = mapper.MakeBatch(source, output => active.Contains(inputCount + output), slots);
-        for (int i = 0; i < _outputs.Length; i++)
+        List<ColumnBuffer> buffers = [];
+        _getters = new Delegate?[active.Length];
+        for (int column = 0; column < active.Length; column++)
         {
-            if (active.Contains(inputCount + i))
-                _outputs[i] = _batch.MakeGetter(i, CurrentSlot);
+            if (!active[column])
+                continue;
+            int index = layout.MapColumnIndex(out bool isPassed, column);
+            if (isPassed)
+            {
+                ColumnBuffer buffer = ColumnBuffer.Create(source, source.Schema[index], slots);
+                buffers.Add(buffer);
+                _getters[column] = buffer.MakeGetter(CurrentSlot);
+            }
+            else
+            {
+                _getters[column] = _computation!.MakeGetter(index, CurrentSlot);
+            }
         }
+
+        _buffers = [.. buffers];
     }
 
-    public override DataViewSchema Schema { get; }
+    public override DataViewSchema Schema => _mapper.Layout.Schema;
 
     public override long Batch => _source.Batch;
 
-    public override bool IsColumnActive(DataViewSchema.Column column) => _active.Contains(column.Index);
+    public override bool IsColumnActive(DataViewSchema.Column column) => _active[column.Index];
 
-    public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column)
+    public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column) => _getters[column.Index] switch
     {
-        if (!IsColumnActive(column))
-            throw new ArgumentException($"Column '{column.Name}' is not active in this cursor: ask for it in GetRowCursor.");
-
-        int inputCount = _source.Schema.Count;
-        Delegate getter = column.Index < inputCount ? _buffers[column.Index]!.MakeGetter(CurrentSlot) : _outputs[column.Index - inputCount]!;
-        return getter as ValueGetter<TValue>
-            ?? throw new ArgumentException($"Column '{column.Name}' has values of {column.Type.RawType}, not {typeof(TValue)}.");
-    }
+        null => throw new ArgumentException($"Column '{column.Name}' is not active in this cursor: ask for it in GetRowCursor."),
+        ValueGetter<TValue> getter => getter,
+        _ => throw new ArgumentException($"Column '{column.Name}' has values of {column.Type.RawType}, not {typeof(TValue)}."),
+    };
 
     public override ValueGetter<DataViewRowId> GetIdGetter() => (ref DataViewRowId id) => id = _ids[CurrentSlot()];
 
@@ -104,13 +114,13 @@ internal sealed class BatchedCursor : RootCursorBase
         for (_filled = 0; _filled < _ids.Length && _source.MoveNext(); _filled++)
         {
             _sourceId(ref _ids[_filled]);
-            _batch?.Read(_filled);
-            foreach (ColumnBuffer? buffer in _buffers)
-                buffer?.Read(_filled);
+            _computation?.Read(_filled);
+            foreach (ColumnBuffer buffer in _buffers)
+                buffer.Read(_filled);
         }
 
-        if (_filled > 0)
-            _batch?.Run(_filled);
+        if (_filled > 0 && _computation is not null)
+            _mapper.Run(_computation, _filled);
         return _filled > 0;
     }
 

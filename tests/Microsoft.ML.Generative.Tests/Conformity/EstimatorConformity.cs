@@ -140,16 +140,7 @@ public abstract partial class EstimatorConformity<TTransformer>
         MLContext ml = new(seed: 1);
         IDataView data = CreateData(ml);
         using TTransformer model = CreateEstimator(ml).Fit(data);
-        List<object?[]> batched = Rows.Read(model.Transform(data));
-
-        using DataViewRowCursor cursor = data.GetRowCursor(data.Schema);
-        IRowToRowMapper mapper = model.GetRowToRowMapper(data.Schema);
-        DataViewRow single = mapper.GetRow(cursor, mapper.OutputSchema);
-        foreach (object?[] expected in batched)
-        {
-            Assert.True(cursor.MoveNext());
-            Rows.AssertEqual(expected, Rows.ReadOne(single), Tolerance);
-        }
+        AssertSingleRowsEqual(model, data);
     }
 
     [Fact]
@@ -241,10 +232,13 @@ public abstract partial class EstimatorConformity<TTransformer>
         IDataView data = CreateData(ml);
         TTransformer model = CreateEstimator(ml).Fit(data);
         IDataView output = model.Transform(data);
+        using DataViewRowCursor cursor = output.GetRowCursor(output.Schema);
         model.Dispose();
         model.Dispose();
         Assert.Throws<ObjectDisposedException>(() => Rows.Read(output));
+        Assert.Throws<ObjectDisposedException>(() => Rows.Read(cursor));
         Assert.Throws<ObjectDisposedException>(() => model.Transform(data));
+        Assert.Throws<ObjectDisposedException>(() => model.GetOutputSchema(data.Schema));
     }
 
     // Data in which the input column has another type.

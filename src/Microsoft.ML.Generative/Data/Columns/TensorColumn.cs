@@ -89,6 +89,12 @@ internal sealed class TensorColumn
         }
     }
 
+    /// <summary>A column of seeds, integers from 0.</summary>
+    /// <param name="schema">Where to look for the column.</param>
+    /// <param name="name">The column: a key or any integer type.</param>
+    /// <exception cref="ArgumentException">The column is missing or of another type.</exception>
+    public static TensorColumn Seed(DataViewSchema schema, string name) => Label(schema, name, long.MaxValue);
+
     /// <summary>A column of class labels, as integers from 0.</summary>
     /// <param name="schema">Where to look for the column.</param>
     /// <param name="name">The column: a key (of which 1 becomes 0) or any integer type.</param>

@@ -31,9 +31,16 @@ public sealed class DatasetCatalog
     // Of an image of a folder; more would be a mistake, and not fit into memory.
     private const int LongestSide = 8192;
 
-    private readonly GenerativeCatalog _owner;
+    private readonly MLContext _context;
+    private readonly Func<string> _dataDirectory;
 
-    internal DatasetCatalog(GenerativeCatalog owner) => _owner = owner;
+    /// <param name="context">The context, whose seed decides where none is given.</param>
+    /// <param name="dataDirectory">Finds <see cref="GenerativeCatalog.DataDirectory"/>, which may change.</param>
+    internal DatasetCatalog(MLContext context, Func<string> dataDirectory)
+    {
+        _context = context;
+        _dataDirectory = dataDirectory;
+    }
 
     /// <summary>
     /// Handwritten digits drawn by the program: strokes of each digit's shape, in several styles, with slant, size, place,
@@ -55,7 +62,7 @@ public sealed class DatasetCatalog
     public IDataView Digits(int count = 10_000, int? seed = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
-        return new ByteImageDataView(new SyntheticDigits(count, SeedSequence.Choose(_owner.Context, seed)));
+        return new ByteImageDataView(new SyntheticDigits(count, SeedSequence.Choose(_context, seed)));
     }
 
     /// <summary>
@@ -195,7 +202,7 @@ public sealed class DatasetCatalog
 
     private DataOperationsCatalog.TrainTestData Load(ImageDatasetSource source, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
     {
-        ImageDatasetLoader loader = new(_owner.DataDirectory, ImageDatasetLoader.DefaultSystemFolders, DatasetDownloader.Default);
+        ImageDatasetLoader loader = new(_dataDirectory(), ImageDatasetLoader.DefaultSystemFolders, DatasetDownloader.Default);
         var (train, test) = loader.Load(source, progress, cancellationToken);
         return DataInterop.Pair(new ByteImageDataView(train), new ByteImageDataView(test));
     }

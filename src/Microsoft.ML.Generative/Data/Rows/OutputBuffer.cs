@@ -4,34 +4,24 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative.Data.Rows;
 
-/// <summary>Computed values of one output column, row by row: Single, or Int32 or keys where the column's type says so.</summary>
+/// <summary>Computed values of one output column, row by row.</summary>
 internal abstract class OutputBuffer
 {
-    public static OutputBuffer Create(DataViewSchema.DetachedColumn column, int slots)
-    {
-        var vector = column.Type as VectorDataViewType;
-        return (vector?.ItemType ?? column.Type) switch
-        {
-            KeyDataViewType => new OutputBuffer<uint>(torch.int32, vector?.Size, slots),
-            NumberDataViewType type when type == NumberDataViewType.Int32 => new OutputBuffer<int>(torch.int32, vector?.Size, slots),
-            _ => new OutputBuffer<float>(torch.float32, vector?.Size, slots),
-        };
-    }
+    /// <summary>Computes the values of a batch.</summary>
+    public abstract void Compute(RowBatch batch);
 
-    /// <summary>Copies the rows computed, [rows, ..values], of any number type.</summary>
-    public abstract void Take(torch.Tensor rows);
-
+    /// <summary>A <see cref="ValueGetter{TValue}"/> that copies from the slot that is current when it is called.</summary>
     public abstract Delegate MakeGetter(Func<int> slot);
 }
 
-internal sealed class OutputBuffer<T>(torch.ScalarType type, int? vectorSize, int slots) : OutputBuffer
+internal sealed class NumberBuffer<T>(Func<RowBatch, torch.Tensor> compute, torch.ScalarType type, int? vectorSize, int slots) : OutputBuffer
     where T : unmanaged
 {
     private readonly T[] _values = new T[checked(slots * (vectorSize ?? 1))];
 
-    public override void Take(torch.Tensor rows)
+    public override void Compute(RowBatch batch)
     {
-        torch.Tensor values = rows.to(type).cpu().contiguous();
+        torch.Tensor values = compute(batch).to(type).cpu().contiguous();
         MemoryMarshal.Cast<byte, T>(values.bytes).CopyTo(_values);
     }
 
@@ -48,4 +38,19 @@ internal sealed class OutputBuffer<T>(torch.ScalarType type, int? vectorSize, in
             value = editor.Commit();
         });
     }
+}
+
+internal sealed class TextBuffer(Func<RowBatch, IReadOnlyList<string>> compute, int slots) : OutputBuffer
+{
+    private readonly string[] _texts = new string[slots];
+
+    public override void Compute(RowBatch batch)
+    {
+        IReadOnlyList<string> texts = compute(batch);
+        for (int i = 0; i < batch.Count; i++)
+            _texts[i] = texts[i];
+    }
+
+    public override Delegate MakeGetter(Func<int> slot) =>
+        (ValueGetter<ReadOnlyMemory<char>>)((ref ReadOnlyMemory<char> value) => value = _texts[slot()].AsMemory());
 }

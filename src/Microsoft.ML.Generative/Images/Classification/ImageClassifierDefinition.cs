@@ -90,5 +90,5 @@ internal sealed record ImageClassifierColumns
 internal sealed record ImageClassifierDefaults(int TransformBatchSize)
 {
     /// <exception cref="ArgumentException">A value is out of its range.</exception>
-    public void Validate() => OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+    public void Validate() => OptionChecks.RowsAtOnce(TransformBatchSize);
 }

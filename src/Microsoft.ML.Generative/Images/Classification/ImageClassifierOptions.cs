@@ -159,7 +159,7 @@ public sealed class ImageClassifierOptions : TrainingOptions
         OptionChecks.Below(Dropout, 1);
         OptionChecks.Below(LabelSmoothing, 1);
         OptionChecks.AtLeast(MaxShift, 0);
-        OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+        OptionChecks.RowsAtOnce(TransformBatchSize);
     }
 
     internal static void CheckSizes(int baseChannels, int stages, int blocksPerStage)

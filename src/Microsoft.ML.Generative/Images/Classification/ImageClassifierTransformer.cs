@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Images.Classification;
 using Microsoft.ML.Generative.Images.Classification.Networks;
@@ -23,7 +24,7 @@ namespace Microsoft.ML.Generative;
 /// Console.WriteLine($"accuracy {metrics.MicroAccuracy:P2}");
 /// </code>
 /// </example>
-public sealed class ImageClassifierTransformer : BatchTransformer
+public sealed class ImageClassifierTransformer : ITransformer, IDisposable
 {
     internal const string LoaderSignature = "GenerativeClassifier";
 
@@ -32,14 +33,15 @@ public sealed class ImageClassifierTransformer : BatchTransformer
     private readonly ImageClassifierDefinition _definition;
     private readonly ImageClassifierNetwork _network;
     private readonly torch.Device _device;
+    private readonly RowEngine _engine;
 
     internal ImageClassifierTransformer(IHost host, ImageClassifierDefinition definition, ImageClassifierNetwork network, torch.Device device)
-        : base(host)
     {
         _definition = definition;
         _network = network;
         _device = device;
         _network.eval();
+        _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, network);
     }
 
     /// <summary>Classes that the model tells apart.</summary>
@@ -48,9 +50,15 @@ public sealed class ImageClassifierTransformer : BatchTransformer
     /// <summary>Values in a description of an image, the column of <see cref="ImageClassifierOptions.FeaturesColumnName"/>.</summary>
     public int FeatureSize => _definition.Architecture.FeatureSize;
 
-    private protected override int RowsAtOnce => _definition.Defaults.TransformBatchSize;
+    bool ITransformer.IsRowToRowMapper => true;
 
-    internal override IReadOnlyList<string> InputColumns => [_definition.Columns.Input];
+    /// <inheritdoc/>
+    public IDataView Transform(IDataView input) => _engine.Transform(input);
+
+    /// <inheritdoc/>
+    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _engine.GetOutputSchema(inputSchema);
+
+    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
 
     internal ImageClassifierDefinition Definition => _definition;
 
@@ -58,7 +66,7 @@ public sealed class ImageClassifierTransformer : BatchTransformer
 
     internal torch.Device Device => _device;
 
-    internal void CheckIsAlive() => ThrowIfDisposed();
+    internal IDisposable Use() => _engine.Use();
 
     internal static OutputColumn[] OutputColumns(ImageClassifierColumns columns, PrimitiveDataViewType? labelType)
     {
@@ -73,44 +81,31 @@ public sealed class ImageClassifierTransformer : BatchTransformer
             : [predicted, score];
     }
 
-    internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
+    private RowMapping Bind(DataViewSchema schema)
     {
-        ThrowIfDisposed();
-        _definition.InputTensor(inputSchema);
         ImageClassifierColumns columns = _definition.Columns;
-        List<DataViewSchema.DetachedColumn> outputs =
+        var x = new TensorInput(_definition.InputTensor(schema), _device);
+        var features = new RowValue<torch.Tensor>(rows => _network.Features(x.Of(rows)));
+        var probabilities = new RowValue<torch.Tensor>(rows => _network.Logits(features.Of(rows)).softmax(1));
+        List<RowOutput> outputs =
         [
-            new(columns.PredictedLabel, new KeyDataViewType(typeof(uint), ClassCount), ScoreAnnotations.OfPredictedLabel(inputSchema, columns.Classes)),
-            new(columns.Score, new VectorDataViewType(NumberDataViewType.Single, ClassCount), ScoreAnnotations.OfScores(inputSchema, columns.Classes)),
+            RowOutput.Numbers(
+                columns.PredictedLabel, new KeyDataViewType(typeof(uint), ClassCount), rows => probabilities.Of(rows).argmax(1).Plus(1),
+                ScoreAnnotations.OfPredictedLabel(schema, columns.Classes)),
+            RowOutput.Numbers(
+                columns.Score, new VectorDataViewType(NumberDataViewType.Single, ClassCount), probabilities.Of,
+                ScoreAnnotations.OfScores(schema, columns.Classes)),
         ];
-        if (columns.Features is { } features)
-            outputs.Add(new DataViewSchema.DetachedColumn(features, new VectorDataViewType(NumberDataViewType.Single, FeatureSize)));
-        return [.. outputs];
+        if (columns.Features is { } name)
+            outputs.Add(RowOutput.Numbers(name, new VectorDataViewType(NumberDataViewType.Single, FeatureSize), features.Of));
+        return new RowMapping([x], outputs);
     }
 
-    internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) => new TensorRowBatch(
-        [_definition.InputTensor(input.Schema)], input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => Compute(rows.Batch[0], activeOutput));
-
-    private List<torch.Tensor> Compute(torch.Tensor x, Func<int, bool> active)
+    void ICanSaveModel.Save(ModelSaveContext ctx)
     {
-        ThrowIfDisposed();
-        List<torch.Tensor> results = [];
-        torch.Tensor features = _network.Features(x);
-        if (active(0) || active(1))
-        {
-            torch.Tensor probabilities = _network.Logits(features).softmax(1);
-            if (active(0))
-                results.Add(probabilities.argmax(1).Plus(1));
-            if (active(1))
-                results.Add(probabilities);
-        }
-
-        if (active(2))
-            results.Add(features);
-        return results;
+        using IDisposable use = _engine.Use();
+        ModelFile.Save(ctx, _format, _definition, _network);
     }
-
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, _network);
 
     // ML.NET finds the loader by this name and signature.
     private static ImageClassifierTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
@@ -121,6 +116,6 @@ public sealed class ImageClassifierTransformer : BatchTransformer
         return new ImageClassifierTransformer(host, definition, network, device);
     }
 
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing) => _network.Dispose();
+    /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
+    public void Dispose() => _engine.Dispose();
 }

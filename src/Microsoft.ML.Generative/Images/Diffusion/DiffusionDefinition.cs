@@ -117,6 +117,6 @@ internal sealed record DiffusionDefaults
         OptionChecks.AtLeast(Steps, 1);
         OptionChecks.AtLeast(GuidanceScale, 0);
         OptionChecks.Between(TransformStrength, 0, 1);
-        OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+        OptionChecks.RowsAtOnce(TransformBatchSize);
     }
 }

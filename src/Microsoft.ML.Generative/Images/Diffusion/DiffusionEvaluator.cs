@@ -19,6 +19,7 @@ internal static class DiffusionEvaluator
         ArgumentNullException.ThrowIfNull(data);
         ArgumentOutOfRangeException.ThrowIfLessThan(timesteps, DiffusionObjective.Bands);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(timesteps, model.TrainTimesteps);
+        using IDisposable use = model.Use();
         DiffusionArchitecture architecture = model.Definition.Architecture;
         ConditionSet conditions = model.Definition.Conditions;
         IHost host = env.Register(nameof(DiffusionEvaluator));

@@ -273,7 +273,7 @@ public sealed class DiffusionOptions : ImageTrainingOptions
         if (GuidanceScale != 1 && !HasNullLabel)
             throw new ArgumentException($"{nameof(GuidanceScale)} is {GuidanceScale}: guidance needs a {nameof(LabelColumnName)} and {nameof(LabelDropout)} above 0.", nameof(GuidanceScale));
         OptionChecks.Between(TransformStrength, 0, 1);
-        OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+        OptionChecks.RowsAtOnce(TransformBatchSize);
         OptionChecks.AtLeast(Channels, 1);
         OptionChecks.AtLeast(Height, 1);
         OptionChecks.AtLeast(Width, 1);

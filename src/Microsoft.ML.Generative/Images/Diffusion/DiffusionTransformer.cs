@@ -26,7 +26,7 @@ namespace Microsoft.ML.Generative;
 /// mlContext.Model.Save(model, data.Schema, "diffusion.zip");
 /// </code>
 /// </example>
-public sealed class DiffusionTransformer : BatchTransformer
+public sealed class DiffusionTransformer : ITransformer, IDisposable
 {
     internal const string LoaderSignature = "GenerativeDiffusion";
     internal const string GeneratedColumnName = "Generated";
@@ -37,15 +37,16 @@ public sealed class DiffusionTransformer : BatchTransformer
     private readonly DenoiserNetwork _network;
     private readonly torch.Device _device;
     private readonly DiffusionGenerator _generator;
+    private readonly RowEngine _engine;
 
     internal DiffusionTransformer(IHost host, DiffusionDefinition definition, DenoiserNetwork network, torch.Device device)
-        : base(host)
     {
         _definition = definition;
         _network = network;
         _device = device;
         _generator = new DiffusionGenerator(host, definition, network, device);
         _network.eval();
+        _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, network);
     }
 
     /// <summary>Values of a row: channels × height × width.</summary>
@@ -57,6 +58,16 @@ public sealed class DiffusionTransformer : BatchTransformer
     /// <summary>Timesteps that the model was trained with: the most steps that a sampler can take.</summary>
     public int TrainTimesteps => _definition.Architecture.NoiseSchedule.TrainTimesteps;
 
+    bool ITransformer.IsRowToRowMapper => true;
+
+    /// <inheritdoc/>
+    public IDataView Transform(IDataView input) => _engine.Transform(input);
+
+    /// <inheritdoc/>
+    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _engine.GetOutputSchema(inputSchema);
+
+    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
+
     /// <summary>Generates new images from noise.</summary>
     /// <param name="count">The number of images.</param>
     /// <param name="options">Seed, class, guidance, sampler, steps.</param>
@@ -65,7 +76,11 @@ public sealed class DiffusionTransformer : BatchTransformer
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative or an option is out of its range.</exception>
     /// <exception cref="ArgumentException">A label is too high or not wanted, or an option does not fit the model; the message names it.</exception>
     /// <exception cref="OperationCanceledException">The generation was cancelled.</exception>
-    public IDataView Generate(int count, DiffusionGenerateOptions? options = null) => Generator.Generate(count, options);
+    public IDataView Generate(int count, DiffusionGenerateOptions? options = null)
+    {
+        using IDisposable use = _engine.Use();
+        return _generator.Generate(count, options);
+    }
 
     /// <summary>Generates variations of an image: noise is added to it, and removed (SDEdit; Meng et al. 2021).</summary>
     /// <param name="image"><see cref="RowSize"/> values in 0..1, plane by plane.</param>
@@ -74,8 +89,11 @@ public sealed class DiffusionTransformer : BatchTransformer
     /// <param name="options">As for <see cref="Generate"/>.</param>
     /// <returns>As <see cref="Generate"/>.</returns>
     /// <exception cref="ArgumentException">The image has another size or values beyond 0..1, <paramref name="strength"/> is not 0 to 1, or as for <see cref="Generate"/>.</exception>
-    public IDataView ImageToImage(ReadOnlySpan<float> image, double strength, int count = 1, DiffusionGenerateOptions? options = null) =>
-        Generator.ImageToImage(image, strength, count, options);
+    public IDataView ImageToImage(ReadOnlySpan<float> image, double strength, int count = 1, DiffusionGenerateOptions? options = null)
+    {
+        using IDisposable use = _engine.Use();
+        return _generator.ImageToImage(image, strength, count, options);
+    }
 
     /// <summary>Generates a part of an image again and keeps the rest (RePaint; Lugmayr et al. 2022).</summary>
     /// <param name="image"><see cref="RowSize"/> values in 0..1, plane by plane; those where the mask is 1 are ignored.</param>
@@ -88,8 +106,11 @@ public sealed class DiffusionTransformer : BatchTransformer
     /// </param>
     /// <returns>As <see cref="Generate"/>; where the mask is 0, the image's own values.</returns>
     /// <exception cref="ArgumentException">Image or mask have another size or other values, the sampler cannot do it, or as for <see cref="Generate"/>.</exception>
-    public IDataView Inpaint(ReadOnlySpan<float> image, ReadOnlySpan<float> mask, int count = 1, DiffusionGenerateOptions? options = null, int resamplings = 1) =>
-        Generator.Inpaint(image, mask, count, options, resamplings);
+    public IDataView Inpaint(ReadOnlySpan<float> image, ReadOnlySpan<float> mask, int count = 1, DiffusionGenerateOptions? options = null, int resamplings = 1)
+    {
+        using IDisposable use = _engine.Use();
+        return _generator.Inpaint(image, mask, count, options, resamplings);
+    }
 
     /// <summary>Interpolates two images through the noise that the model generates each of them from (Song et al. 2020, section 5.3).</summary>
     /// <param name="from">The first image, <see cref="RowSize"/> values in 0..1, plane by plane.</param>
@@ -100,8 +121,11 @@ public sealed class DiffusionTransformer : BatchTransformer
     /// </param>
     /// <returns>As <see cref="Generate"/>.</returns>
     /// <exception cref="ArgumentException">An image has another size or values beyond 0..1, <paramref name="count"/> is below 2, or as for <see cref="Generate"/>.</exception>
-    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, DiffusionGenerateOptions? options = null) =>
-        Generator.Interpolate(from, to, count, options);
+    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, DiffusionGenerateOptions? options = null)
+    {
+        using IDisposable use = _engine.Use();
+        return _generator.Interpolate(from, to, count, options);
+    }
 
     /// <summary>Writes the model as a folder in the layout of diffusers, which its <c>DDPMPipeline</c> and those like it read.</summary>
     /// <param name="folder">The folder; made where it is missing. A file appears under its name only when it is complete.</param>
@@ -117,17 +141,8 @@ public sealed class DiffusionTransformer : BatchTransformer
     public void SavePretrained(string folder)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        ThrowIfDisposed();
+        using IDisposable use = _engine.Use();
         PretrainedDiffusion.Save(folder, _definition, _network);
-    }
-
-    private DiffusionGenerator Generator
-    {
-        get
-        {
-            ThrowIfDisposed();
-            return _generator;
-        }
     }
 
     internal DiffusionDefinition Definition => _definition;
@@ -136,9 +151,7 @@ public sealed class DiffusionTransformer : BatchTransformer
 
     internal torch.Device Device => _device;
 
-    private protected override int RowsAtOnce => _definition.Defaults.TransformBatchSize;
-
-    internal override IReadOnlyList<string> InputColumns => [.. RowInputColumns(_definition).Select(c => c.Name)];
+    internal IDisposable Use() => _engine.Use();
 
     /// <summary>The columns that a training reads: images, then their conditions.</summary>
     internal static TensorColumn[] TrainingTensors(DataViewSchema schema, DiffusionArchitecture architecture, DiffusionColumns names)
@@ -149,53 +162,27 @@ public sealed class DiffusionTransformer : BatchTransformer
 
     internal static OutputColumn[] OutputColumns(DiffusionColumns columns) => [new(columns.Generated, NumberDataViewType.Single, IsVector: true)];
 
-    internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
+    private RowMapping Bind(DataViewSchema schema)
     {
-        ThrowIfDisposed();
-        OpenColumns(inputSchema);
-        return [new DataViewSchema.DetachedColumn(_definition.Columns.Generated, _definition.Architecture.RowType)];
+        (DiffusionArchitecture architecture, DiffusionColumns columns) = (_definition.Architecture, _definition.Columns);
+        // The image is read only where the generated one depends on it.
+        bool readsImage = _definition.Defaults.TransformStrength < 1 || (columns.Seed is null && columns.LowResolution is null);
+        TensorInput? image = readsImage ? new(TensorColumn.Features(schema, columns.Input, architecture.Shape, ValueRange.Unit), _device) : null;
+        TensorInput[] conditions = [.. _definition.Conditions.OpenColumns(schema).Select(column => new TensorInput(column, _device))];
+        TensorInput? seeds = columns.Seed is { } seed ? new(TensorColumn.Seed(schema, seed), _device) : null;
+        TensorInput?[] sources = seeds is null ? [image, .. conditions] : [seeds];
+        return new RowMapping([image, .. conditions, seeds],
+        [
+            RowOutput.Numbers(columns.Generated, architecture.RowType, rows => _generator.GenerateForRows(
+                _definition.Conditions.Encode([.. conditions.Select(c => c.Of(rows))], first: 0), image?.Of(rows), rows.Keys(_definition.Defaults.Seed, sources))),
+        ]);
     }
 
-    internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) => new TensorRowBatch(
-        OpenColumns(input.Schema), input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => activeOutput(0) ? [GenerateForRows(rows)] : []);
-
-    // The columns that the rows' images depend on.
-    private static IEnumerable<(string Name, RowInputKind Kind)> RowInputColumns(DiffusionDefinition definition)
+    void ICanSaveModel.Save(ModelSaveContext ctx)
     {
-        DiffusionColumns columns = definition.Columns;
-        bool readsImage = definition.Defaults.TransformStrength < 1 || (columns.Seed is null && columns.LowResolution is null);
-        if (readsImage)
-            yield return (columns.Input, RowInputKind.Image);
-        if (columns.Label is { } label)
-            yield return (label, RowInputKind.Label);
-        if (columns.LowResolution is { } low)
-            yield return (low, RowInputKind.LowResolution);
-        if (columns.Seed is { } seed)
-            yield return (seed, RowInputKind.Seed);
+        using IDisposable use = _engine.Use();
+        ModelFile.Save(ctx, _format, _definition, _network);
     }
-
-    private TensorColumn[] OpenColumns(DataViewSchema schema) => [.. RowInputColumns(_definition).Select(column => column.Kind switch
-    {
-        RowInputKind.Image => TensorColumn.Features(schema, column.Name, _definition.Architecture.Shape, ValueRange.Unit),
-        RowInputKind.LowResolution => TensorColumn.Features(schema, column.Name, _definition.Architecture.LowResolution, ValueRange.Unit),
-        RowInputKind.Label => TensorColumn.Label(schema, column.Name, LabelCount),
-        _ => TensorColumn.Label(schema, column.Name, long.MaxValue),
-    })];
-
-    private torch.Tensor GenerateForRows(RowInputs rows)
-    {
-        ThrowIfDisposed();
-        DiffusionDefaults defaults = _definition.Defaults;
-        RowInputKind[] kinds = [.. RowInputColumns(_definition).Select(c => c.Kind)];
-        torch.Tensor? Column(RowInputKind kind) => Array.IndexOf(kinds, kind) is >= 0 and var i ? rows.Batch[i] : null;
-
-        int seedColumn = Array.IndexOf(kinds, RowInputKind.Seed);
-        long[] keys = rows.Keys(defaults.Seed, seedColumn >= 0 ? [seedColumn] : Enumerable.Range(0, kinds.Length));
-        int firstCondition = Column(RowInputKind.Image) is null ? 0 : 1;
-        return _generator.GenerateForRows(_definition.Conditions.Encode(rows.Batch.Columns, firstCondition), Column(RowInputKind.Image), keys);
-    }
-
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, _network);
 
     // ML.NET finds the loader by this name and signature.
     private static DiffusionTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
@@ -206,14 +193,6 @@ public sealed class DiffusionTransformer : BatchTransformer
         return new DiffusionTransformer(host, definition, network, device);
     }
 
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing) => _network.Dispose();
-
-    private enum RowInputKind
-    {
-        Image,
-        Label,
-        LowResolution,
-        Seed,
-    }
+    /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
+    public void Dispose() => _engine.Dispose();
 }

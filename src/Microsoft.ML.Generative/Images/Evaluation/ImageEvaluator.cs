@@ -24,6 +24,7 @@ internal static class ImageEvaluator
         ArgumentNullException.ThrowIfNull(generated);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
+        using IDisposable? use = options.Classifier?.Use();
         IHost host = env.Register(nameof(ImageEvaluator));
         ImageFeatureExtractor extractor = options.Features
             ?? (options.Classifier is null ? ImageFeatureExtractor.Pixels : ImageFeatureExtractor.Classifier(options.Classifier));
@@ -80,7 +81,6 @@ internal static class ImageEvaluator
 
     private static TensorColumn Labels(DataViewSchema schema, string name, ImageClassifierTransformer classifier, TensorColumn images)
     {
-        classifier.CheckIsAlive();
         ImageShape shape = classifier.Definition.Architecture.Shape;
         if (!images.RowShape.SequenceEqual([shape.Channels, shape.Height, shape.Width]))
             throw new ArgumentException($"Column '{images.Name}' has images of [{string.Join(", ", images.RowShape)}]; the classifier was trained on {shape}.");

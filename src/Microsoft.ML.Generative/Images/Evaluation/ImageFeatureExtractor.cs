@@ -96,8 +96,8 @@ public abstract class ImageFeatureExtractor
 
         internal override FeatureComputation Open(torch.Device device)
         {
-            model.CheckIsAlive();
-            return new FeatureComputation(model.Device, model.Network.Features);
+            IDisposable use = model.Use();
+            return new FeatureComputation(model.Device, model.Network.Features, owned: use);
         }
     }
 }

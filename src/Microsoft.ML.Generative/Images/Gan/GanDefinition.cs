@@ -86,6 +86,6 @@ internal sealed record GanDefaults(double? Truncation, int TransformBatchSize, l
     public void Validate()
     {
         OptionChecks.AtLeast(Truncation ?? 1, GanOptions.LowestTruncation, nameof(Truncation));
-        OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+        OptionChecks.RowsAtOnce(TransformBatchSize);
     }
 }

@@ -252,7 +252,7 @@ public sealed class GanOptions : ImageTrainingOptions
         OptionChecks.Below(AugmentationTarget, 1);
         OptionChecks.AtLeast(AugmentationRows, 1);
         OptionChecks.AtLeast(Truncation, LowestTruncation);
-        OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+        OptionChecks.RowsAtOnce(TransformBatchSize);
         CheckCombinations();
     }
 

@@ -27,6 +27,6 @@ public sealed class GanProjectOptions
     {
         OptionChecks.AtLeast(Steps, 1);
         OptionChecks.Positive(LearningRate);
-        OptionChecks.Between(Starts, 1, BatchTransformer.MaxRowsAtOnce);
+        OptionChecks.RowsAtOnce(Starts);
     }
 }

@@ -25,7 +25,7 @@ namespace Microsoft.ML.Generative;
 /// mlContext.Model.Save(model, data.Schema, "gan.zip");
 /// </code>
 /// </example>
-public sealed class GanTransformer : BatchTransformer
+public sealed class GanTransformer : ITransformer, IDisposable
 {
     internal const string LoaderSignature = "GenerativeGan";
     internal const string GeneratedColumnName = "Generated";
@@ -36,15 +36,16 @@ public sealed class GanTransformer : BatchTransformer
     private readonly GeneratorNetwork _network;
     private readonly torch.Device _device;
     private readonly GanGenerator _generator;
+    private readonly RowEngine _engine;
 
     internal GanTransformer(IHost host, GanDefinition definition, GeneratorNetwork network, torch.Device device)
-        : base(host)
     {
         _definition = definition;
         _network = network;
         _device = device;
         _generator = new GanGenerator(host, definition, network, device);
         _network.eval();
+        _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, network);
     }
 
     /// <summary>Dimensions of z.</summary>
@@ -56,6 +57,16 @@ public sealed class GanTransformer : BatchTransformer
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
     public int LabelCount => _definition.Architecture.LabelCount;
 
+    bool ITransformer.IsRowToRowMapper => true;
+
+    /// <inheritdoc/>
+    public IDataView Transform(IDataView input) => _engine.Transform(input);
+
+    /// <inheritdoc/>
+    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _engine.GetOutputSchema(inputSchema);
+
+    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
+
     /// <summary>Generates new rows.</summary>
     /// <param name="count">The number of rows.</param>
     /// <param name="options">Seed, class, truncation.</param>
@@ -64,21 +75,33 @@ public sealed class GanTransformer : BatchTransformer
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative or an option is out of its range.</exception>
     /// <exception cref="ArgumentException">A label is missing, too high or not wanted.</exception>
     /// <exception cref="OperationCanceledException">The generation was cancelled.</exception>
-    public IDataView Generate(int count, GanGenerateOptions? options = null) => Generator.Generate(count, options);
+    public IDataView Generate(int count, GanGenerateOptions? options = null)
+    {
+        using IDisposable use = _engine.Use();
+        return _generator.Generate(count, options);
+    }
 
     /// <summary>The z of the first row that <see cref="Generate"/> generates.</summary>
     /// <param name="seed">Its seed.</param>
     /// <param name="truncation">Its truncation, at least 0.01, if it has one.</param>
     /// <returns><see cref="LatentSize"/> values.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="truncation"/> is too low.</exception>
-    public float[] SampleLatent(int seed, double? truncation = null) => Generator.SampleLatent(seed, truncation);
+    public float[] SampleLatent(int seed, double? truncation = null)
+    {
+        using IDisposable use = _engine.Use();
+        return _generator.SampleLatent(seed, truncation);
+    }
 
     /// <summary>Generates the row of one z.</summary>
     /// <param name="latent"><see cref="LatentSize"/> values.</param>
     /// <param name="label">The class, from 0; for models with labels, which need it.</param>
     /// <returns><see cref="RowSize"/> values; images are in 0..1, plane by plane.</returns>
     /// <exception cref="ArgumentException">The vector has another size, or the label is missing, too high or not wanted.</exception>
-    public float[] Decode(ReadOnlySpan<float> latent, int? label = null) => Generator.Decode(latent, label);
+    public float[] Decode(ReadOnlySpan<float> latent, int? label = null)
+    {
+        using IDisposable use = _engine.Use();
+        return _generator.Decode(latent, label);
+    }
 
     /// <summary>Generates rows between two z, along the sphere that samples of z lie near (White 2016).</summary>
     /// <param name="from">The first z, <see cref="LatentSize"/> values, such as <see cref="SampleLatent"/> and <see cref="Project"/> return.</param>
@@ -87,7 +110,11 @@ public sealed class GanTransformer : BatchTransformer
     /// <param name="label">The class of all rows, from 0; for models with labels, which need it.</param>
     /// <returns>As <see cref="Generate"/>.</returns>
     /// <exception cref="ArgumentException">A vector has another size, <paramref name="count"/> is below 2, or the label is missing, too high or not wanted.</exception>
-    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, int? label = null) => Generator.Interpolate(from, to, count, label);
+    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, int? label = null)
+    {
+        using IDisposable use = _engine.Use();
+        return _generator.Interpolate(from, to, count, label);
+    }
 
     /// <summary>Finds the z whose row is nearest to a given one, by the mean squared difference (Zhu et al. 2016, eq. 5).</summary>
     /// <param name="row"><see cref="RowSize"/> values; those of images in 0..1, plane by plane.</param>
@@ -95,72 +122,46 @@ public sealed class GanTransformer : BatchTransformer
     /// <returns><see cref="LatentSize"/> values, for <see cref="Decode"/> and <see cref="Interpolate"/>.</returns>
     /// <exception cref="ArgumentException">The row has another size or impossible values, an option is out of its range, or the label is missing, too high or not wanted.</exception>
     /// <exception cref="OperationCanceledException">The search was cancelled.</exception>
-    public float[] Project(ReadOnlySpan<float> row, GanProjectOptions? options = null) => Generator.Project(row, options);
-
-    private GanGenerator Generator
+    public float[] Project(ReadOnlySpan<float> row, GanProjectOptions? options = null)
     {
-        get
-        {
-            ThrowIfDisposed();
-            return _generator;
-        }
+        using IDisposable use = _engine.Use();
+        return _generator.Project(row, options);
     }
 
     internal GanDefinition Definition => _definition;
 
     internal GeneratorNetwork Network => _network;
 
-    private protected override int RowsAtOnce => _definition.Defaults.TransformBatchSize;
-
-    internal override IReadOnlyList<string> InputColumns => [.. RowInputColumns(_definition.Columns)];
-
     /// <summary>The columns that a training reads: rows, then their conditions.</summary>
-    internal static TensorColumn[] TrainingTensors(DataViewSchema schema, GanColumns columns, ImageShape? shape, int labelCount)
-    {
-        TensorColumn rows = TensorColumn.Features(schema, columns.Input, shape, shape is null ? ValueRange.Finite : ValueRange.Unit);
-        return [rows, .. columns.Conditions(labelCount).OpenColumns(schema)];
-    }
+    internal static TensorColumn[] TrainingTensors(DataViewSchema schema, GanColumns columns, ImageShape? shape, int labelCount) =>
+        [FeatureColumn(schema, columns, shape), .. columns.Conditions(labelCount).OpenColumns(schema)];
+
+    private static TensorColumn FeatureColumn(DataViewSchema schema, GanColumns columns, ImageShape? shape) =>
+        TensorColumn.Features(schema, columns.Input, shape, shape is null ? ValueRange.Finite : ValueRange.Unit);
 
     internal static OutputColumn[] OutputColumns(GanColumns columns) => [new(columns.Generated, NumberDataViewType.Single, IsVector: true)];
 
-    internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
+    private RowMapping Bind(DataViewSchema schema)
     {
-        ThrowIfDisposed();
-        OpenColumns(inputSchema);
-        return [new DataViewSchema.DetachedColumn(_definition.Columns.Generated, _definition.Architecture.Row.Type)];
-    }
-
-    internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) => new TensorRowBatch(
-        OpenColumns(input.Schema), input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => activeOutput(0) ? [GenerateForRows(rows)] : []);
-
-    // The class, if there is one, then what z depends on: the seed, or else the row itself.
-    private static IEnumerable<string> RowInputColumns(GanColumns columns)
-    {
-        if (columns.Label is { } label)
-            yield return label;
-        yield return columns.Seed ?? columns.Input;
-    }
-
-    private TensorColumn[] OpenColumns(DataViewSchema schema)
-    {
-        (GanColumns columns, ImageShape? shape) = (_definition.Columns, _definition.Architecture.Row.Image);
-        TensorColumn source = columns.Seed is { } seed
-            ? TensorColumn.Label(schema, seed, long.MaxValue)
-            : TensorColumn.Features(schema, columns.Input, shape, shape is null ? ValueRange.Finite : ValueRange.Unit);
-        return columns.Label is { } label ? [TensorColumn.Label(schema, label, LabelCount), source] : [source];
-    }
-
-    private torch.Tensor GenerateForRows(RowInputs rows)
-    {
-        ThrowIfDisposed();
-        bool hasLabels = LabelCount > 0;
+        GanColumns columns = _definition.Columns;
+        var source = new TensorInput(
+            columns.Seed is { } seed ? TensorColumn.Seed(schema, seed) : FeatureColumn(schema, columns, _definition.Architecture.Row.Image), _device);
+        TensorInput[] conditions = [.. _definition.Conditions.OpenColumns(schema).Select(column => new TensorInput(column, _device))];
         // Where there is a seed it alone decides, so that one seed shows the same z in all classes.
-        int[] sources = _definition.Columns.Seed is null && hasLabels ? [0, 1] : [hasLabels ? 1 : 0];
-        torch.Tensor z = LatentSamples.Of(rows.Keys(_definition.Defaults.Seed, sources), LatentSize, _definition.Defaults.Truncation);
-        return _generator.Generate(z, _definition.Conditions.Encode(rows.Batch.Columns, first: 0));
+        TensorInput[] sources = columns.Seed is null ? [.. conditions, source] : [source];
+        return new RowMapping([source, .. conditions],
+        [
+            RowOutput.Numbers(columns.Generated, _definition.Architecture.Row.Type, rows => _generator.Generate(
+                LatentSamples.Of(rows.Keys(_definition.Defaults.Seed, sources), LatentSize, _definition.Defaults.Truncation),
+                _definition.Conditions.Encode([.. conditions.Select(c => c.Of(rows))], first: 0))),
+        ]);
     }
 
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, _network);
+    void ICanSaveModel.Save(ModelSaveContext ctx)
+    {
+        using IDisposable use = _engine.Use();
+        ModelFile.Save(ctx, _format, _definition, _network);
+    }
 
     // ML.NET finds the loader by this name and signature.
     private static GanTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
@@ -171,6 +172,6 @@ public sealed class GanTransformer : BatchTransformer
         return new GanTransformer(host, definition, network, device);
     }
 
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing) => _network.Dispose();
+    /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
+    public void Dispose() => _engine.Dispose();
 }

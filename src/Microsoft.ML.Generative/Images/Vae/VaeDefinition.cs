@@ -73,5 +73,5 @@ internal sealed record VaeDefaults(int TransformBatchSize, long Seed)
     public static VaeDefaults Of(VaeOptions options, long seed) => new(options.TransformBatchSize, seed);
 
     /// <exception cref="ArgumentException">A value is out of its range.</exception>
-    public void Validate() => OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+    public void Validate() => OptionChecks.RowsAtOnce(TransformBatchSize);
 }

@@ -24,6 +24,7 @@ internal static class VaeEvaluator
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
         ArgumentOutOfRangeException.ThrowIfLessThan(importanceSamples, 1);
+        using IDisposable use = model.Use();
         TensorColumn[] columns = model.OpenColumns(data.Schema);
         IHost host = env.Register(nameof(VaeEvaluator));
         using TensorSource source = TensorSource.Read(host, data, columns, TrainingOptions.DefaultRowMemory);

@@ -223,7 +223,7 @@ public sealed class VaeOptions : ImageTrainingOptions
         OptionChecks.AtLeast(FreeBits, 0);
         OptionChecks.AtLeast(ImportanceSamples, 1);
         OptionChecks.AtLeast(LabelCount, 1);
-        OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+        OptionChecks.RowsAtOnce(TransformBatchSize);
         OptionChecks.Defined(Network);
         OptionChecks.Defined(Likelihood);
         if (LabelColumnName is not null)

@@ -25,7 +25,7 @@ namespace Microsoft.ML.Generative;
 /// mlContext.Model.Save(model, data.Schema, "vae.zip");
 /// </code>
 /// </example>
-public sealed class VaeTransformer : BatchTransformer
+public sealed class VaeTransformer : ITransformer, IDisposable
 {
     internal const string LoaderSignature = "GenerativeVae";
     internal const string GeneratedColumnName = "Generated";
@@ -35,14 +35,15 @@ public sealed class VaeTransformer : BatchTransformer
     private readonly VaeDefinition _definition;
     private readonly VaeNetwork _network;
     private readonly torch.Device _device;
+    private readonly RowEngine _engine;
 
     internal VaeTransformer(IHost host, VaeDefinition definition, VaeNetwork network, torch.Device device)
-        : base(host)
     {
         _definition = definition;
         _network = network;
         _device = device;
         _network.eval();
+        _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, network);
     }
 
     /// <summary>Dimensions of the latent space.</summary>
@@ -53,6 +54,16 @@ public sealed class VaeTransformer : BatchTransformer
 
     /// <summary>Values in a row: channels × height × width for images.</summary>
     public int RowSize => _definition.Architecture.Row.Size;
+
+    bool ITransformer.IsRowToRowMapper => true;
+
+    /// <inheritdoc/>
+    public IDataView Transform(IDataView input) => _engine.Transform(input);
+
+    /// <inheritdoc/>
+    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _engine.GetOutputSchema(inputSchema);
+
+    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
 
     /// <summary>Draws new rows: z from the prior N(0, 1), decoded.</summary>
     /// <param name="count">How many.</param>
@@ -67,7 +78,7 @@ public sealed class VaeTransformer : BatchTransformer
         options ??= new VaeGenerateOptions();
         OptionChecks.AtLeast(options.Temperature, 0);
 
-        long seed = SeedSequence.Choose(Host, options.Seed);
+        long seed = SeedSequence.Choose(_engine.Host, options.Seed);
         float[] latents = new float[checked(count * LatentSize)];
         for (int i = 0; i < count; i++)
             RowNoise.Fill(latents.AsSpan(i * LatentSize, LatentSize), new RowRandom(seed, i));
@@ -83,9 +94,9 @@ public sealed class VaeTransformer : BatchTransformer
     /// <exception cref="ArgumentException">The row has another size, or the label is missing, too high or not wanted.</exception>
     public float[] Encode(ReadOnlySpan<float> row, int? label = null)
     {
-        CheckSize(row, RowSize, nameof(row));
+        RowChecks.HasSize(row, RowSize, nameof(row));
         LabelCounts.Check(label, LabelCount, nameof(label));
-        ThrowIfDisposed();
+        using IDisposable use = _engine.Use();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         torch.Tensor x = torch.tensor(row.ToArray(), [1, .. _definition.Architecture.Row.Dimensions], device: _device);
@@ -99,7 +110,7 @@ public sealed class VaeTransformer : BatchTransformer
     /// <exception cref="ArgumentException">The vector has another size, or the label is missing, too high or not wanted.</exception>
     public float[] Decode(ReadOnlySpan<float> latent, int? label = null)
     {
-        CheckSize(latent, LatentSize, nameof(latent));
+        RowChecks.HasSize(latent, LatentSize, nameof(latent));
         return DecodeValues(latent.ToArray(), label);
     }
 
@@ -164,12 +175,13 @@ public sealed class VaeTransformer : BatchTransformer
     }
 
     private MemoryDataView DecodeRows(float[] latents, int? label) =>
-        new(Host, GeneratedColumnName, _definition.Architecture.Row.Type, DecodeValues(latents, label));
+        new(_engine.Host, GeneratedColumnName, _definition.Architecture.Row.Type, DecodeValues(latents, label));
 
     private float[] DecodeValues(float[] latents, int? label)
     {
         LabelCounts.Check(label, LabelCount, nameof(label));
-        return ComputeRows(latents.Length / LatentSize, RowSize, (start, rows) =>
+        using IDisposable use = _engine.Use();
+        return RowGeneration.Compute(_engine.Host, latents.Length / LatentSize, RowSize, _engine.RowsAtOnce, (start, rows) =>
         {
             torch.Tensor z = torch.tensor(latents.AsSpan(start * LatentSize, rows * LatentSize).ToArray(), [rows, LatentSize], device: _device);
             return _network.DecodeMean(z, LabelsOf(label, rows));
@@ -178,16 +190,13 @@ public sealed class VaeTransformer : BatchTransformer
 
     private torch.Tensor? LabelsOf(int? label, long count) => label is { } known ? TensorFactory.Constant([count], known, _device) : null;
 
-    private protected override int RowsAtOnce => _definition.Defaults.TransformBatchSize;
-
-    internal override IReadOnlyList<string> InputColumns =>
-        _definition.Columns.Label is { } label ? [_definition.Columns.Input, label] : [_definition.Columns.Input];
-
     internal VaeDefinition Definition => _definition;
 
     internal VaeNetwork Network => _network;
 
     internal torch.Device Device => _device;
+
+    internal IDisposable Use() => _engine.Use();
 
     /// <summary>The rows, and their labels if there are some.</summary>
     internal static TensorColumn[] InputTensors(DataViewSchema schema, VaeArchitecture architecture, VaeColumns columns)
@@ -204,17 +213,6 @@ public sealed class VaeTransformer : BatchTransformer
         new(columns.NegativeElbo, NumberDataViewType.Single, IsVector: false),
     ];
 
-    internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
-    {
-        ThrowIfDisposed();
-        OpenColumns(inputSchema);
-        DataViewType[] types = [new VectorDataViewType(NumberDataViewType.Single, LatentSize), _definition.Architecture.Row.Type, NumberDataViewType.Single, NumberDataViewType.Single];
-        return [.. OutputColumns(_definition.Columns).Zip(types, (column, type) => new DataViewSchema.DetachedColumn(column.Name, type))];
-    }
-
-    internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) => new TensorRowBatch(
-        OpenColumns(input.Schema), input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => Compute(rows, activeOutput));
-
     internal TensorColumn[] OpenColumns(DataViewSchema schema)
     {
         TensorColumn[] columns = InputTensors(schema, _definition.Architecture, _definition.Columns);
@@ -222,31 +220,38 @@ public sealed class VaeTransformer : BatchTransformer
             : throw new ArgumentException($"Column '{columns[0].Name}' has {columns[0].Elements} values a row; the model was trained on {RowSize}.");
     }
 
-    private List<torch.Tensor> Compute(RowInputs rows, Func<int, bool> active)
+    private RowMapping Bind(DataViewSchema schema)
     {
-        ThrowIfDisposed();
-        List<torch.Tensor> results = [];
-        torch.Tensor x = rows.Batch[0];
-        torch.Tensor? labels = LabelCount == 0 ? null : rows.Batch[1];
-        (torch.Tensor mean, torch.Tensor logVariance) = _network.Encode(x, labels);
-        if (active(0))
-            results.Add(mean);
-        if (active(1))
-            results.Add(_network.DecodeMean(mean, labels));
-        if (!active(2) && !active(3))
-            return results;
-
-        torch.Tensor noise = rows.Noise(LatentSize, _definition.Defaults.Seed).to(_device);
-        torch.Tensor decoded = _network.Decode(VaeNetwork.Reparameterize(mean, logVariance, noise), labels);
-        torch.Tensor error = _network.NegativeLogLikelihood(decoded, x, torch.nn.Reduction.None).sum(1);
-        if (active(2))
-            results.Add(error);
-        if (active(3))
-            results.Add(error.Plus(VaeNetwork.KlDivergence(mean, logVariance).sum(1)));
-        return results;
+        VaeColumns columns = _definition.Columns;
+        TensorInput[] inputs = [.. OpenColumns(schema).Select(column => new TensorInput(column, _device))];
+        TensorInput x = inputs[0];
+        TensorInput? labels = inputs.ElementAtOrDefault(1);
+        var encoding = new RowValue<(torch.Tensor Mean, torch.Tensor LogVariance)>(rows => _network.Encode(x.Of(rows), labels?.Of(rows)));
+        var error = new RowValue<torch.Tensor>(rows =>
+        {
+            (torch.Tensor mean, torch.Tensor logVariance) = encoding.Of(rows);
+            torch.Tensor noise = new KeyedNoise(rows.Keys(_definition.Defaults.Seed, inputs), [LatentSize], _device).Next();
+            torch.Tensor decoded = _network.Decode(VaeNetwork.Reparameterize(mean, logVariance, noise), labels?.Of(rows));
+            return _network.NegativeLogLikelihood(decoded, x.Of(rows), torch.nn.Reduction.None).sum(1);
+        });
+        return new RowMapping(inputs,
+        [
+            RowOutput.Numbers(columns.Latent, new VectorDataViewType(NumberDataViewType.Single, LatentSize), rows => encoding.Of(rows).Mean),
+            RowOutput.Numbers(columns.Reconstruction, _definition.Architecture.Row.Type, rows => _network.DecodeMean(encoding.Of(rows).Mean, labels?.Of(rows))),
+            RowOutput.Numbers(columns.ReconstructionError, NumberDataViewType.Single, error.Of),
+            RowOutput.Numbers(columns.NegativeElbo, NumberDataViewType.Single, rows =>
+            {
+                (torch.Tensor mean, torch.Tensor logVariance) = encoding.Of(rows);
+                return error.Of(rows).Plus(VaeNetwork.KlDivergence(mean, logVariance).sum(1));
+            }),
+        ]);
     }
 
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, _network);
+    void ICanSaveModel.Save(ModelSaveContext ctx)
+    {
+        using IDisposable use = _engine.Use();
+        ModelFile.Save(ctx, _format, _definition, _network);
+    }
 
     // ML.NET finds the loader by this name and signature.
     private static VaeTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
@@ -257,8 +262,8 @@ public sealed class VaeTransformer : BatchTransformer
         return new VaeTransformer(host, definition, network, device);
     }
 
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing) => _network.Dispose();
+    /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
+    public void Dispose() => _engine.Dispose();
 }
 
 /// <summary>How <see cref="VaeTransformer.Generate"/> draws.</summary>

@@ -65,5 +65,5 @@ internal sealed record VqVaeColumns
 internal sealed record VqVaeDefaults(int TransformBatchSize)
 {
     /// <exception cref="ArgumentException">A value is out of its range.</exception>
-    public void Validate() => OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+    public void Validate() => OptionChecks.RowsAtOnce(TransformBatchSize);
 }

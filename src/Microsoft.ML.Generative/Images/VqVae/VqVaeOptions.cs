@@ -195,7 +195,7 @@ public sealed class VqVaeOptions : ImageTrainingOptions
         OptionChecks.AtLeast(PriorEmbeddingSize, 1);
         if (PriorEmbeddingSize % PriorHeads != 0)
             throw new ArgumentException($"{nameof(PriorEmbeddingSize)} is {PriorEmbeddingSize}; expected a multiple of {nameof(PriorHeads)}, {PriorHeads}.");
-        OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+        OptionChecks.RowsAtOnce(TransformBatchSize);
         OptionChecks.AtLeast(Channels, 1);
         OptionChecks.AtLeast(Height, 1);
         OptionChecks.AtLeast(Width, 1);

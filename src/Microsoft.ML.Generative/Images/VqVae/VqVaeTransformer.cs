@@ -25,7 +25,7 @@ namespace Microsoft.ML.Generative;
 /// mlContext.Model.Save(model, data.Schema, "vq-vae.zip");
 /// </code>
 /// </example>
-public sealed class VqVaeTransformer : BatchTransformer
+public sealed class VqVaeTransformer : ITransformer, IDisposable
 {
     internal const string LoaderSignature = "GenerativeVqVae";
     internal const string GeneratedColumnName = "Generated";
@@ -36,15 +36,16 @@ public sealed class VqVaeTransformer : BatchTransformer
     private readonly VqVaeNetwork _network;
     private readonly torch.Device _device;
     private readonly CodeGrid _grid;
+    private readonly RowEngine _engine;
 
     internal VqVaeTransformer(IHost host, VqVaeDefinition definition, VqVaeNetwork network, torch.Device device)
-        : base(host)
     {
         _definition = definition;
         _network = network;
         _device = device;
         _grid = definition.Architecture.Grid;
         _network.eval();
+        _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, network);
     }
 
     /// <summary>How many codes there are to choose from; a code is 0 to this less 1.</summary>
@@ -59,6 +60,16 @@ public sealed class VqVaeTransformer : BatchTransformer
     /// <summary>Values in a row: channels × height × width.</summary>
     public int RowSize => _definition.Architecture.Shape.Size;
 
+    bool ITransformer.IsRowToRowMapper => true;
+
+    /// <inheritdoc/>
+    public IDataView Transform(IDataView input) => _engine.Transform(input);
+
+    /// <inheritdoc/>
+    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _engine.GetOutputSchema(inputSchema);
+
+    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
+
     /// <summary>Draws new images: codes from the prior, decoded.</summary>
     /// <param name="count">How many.</param>
     /// <param name="options">Seed and temperature.</param>
@@ -71,9 +82,10 @@ public sealed class VqVaeTransformer : BatchTransformer
         options ??= new VqVaeGenerateOptions();
         OptionChecks.AtLeast(options.Temperature, 0);
 
-        long seed = SeedSequence.Choose(Host, options.Seed);
-        return Rows(ComputeRows(count, RowSize, (start, rows) => Decode(CodeSampler.Draw(
-            _network.Prior, _grid, seed, start, rows, options.Temperature, _device, Host.CheckAlive))));
+        long seed = SeedSequence.Choose(_engine.Host, options.Seed);
+        using IDisposable use = _engine.Use();
+        return Rows(RowGeneration.Compute(_engine.Host, count, RowSize, _engine.RowsAtOnce, (start, rows) => Decode(CodeSampler.Draw(
+            _network.Prior, _grid, seed, start, rows, options.Temperature, _device, _engine.Host.CheckAlive))));
     }
 
     /// <summary>The codes of one image.</summary>
@@ -82,8 +94,8 @@ public sealed class VqVaeTransformer : BatchTransformer
     /// <exception cref="ArgumentException">The row has another size.</exception>
     public int[] Encode(ReadOnlySpan<float> row)
     {
-        CheckSize(row, RowSize, nameof(row));
-        ThrowIfDisposed();
+        RowChecks.HasSize(row, RowSize, nameof(row));
+        using IDisposable use = _engine.Use();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         ImageShape shape = _definition.Architecture.Shape;
@@ -117,7 +129,8 @@ public sealed class VqVaeTransformer : BatchTransformer
                 throw new ArgumentException($"Code {grid.First(code => code < 0 || code >= CodebookSize)} was given; expected 0 to {CodebookSize - 1}.", nameof(grids));
         }
 
-        return ComputeRows(grids.Length, RowSize, (start, rows) =>
+        using IDisposable use = _engine.Use();
+        return RowGeneration.Compute(_engine.Host, grids.Length, RowSize, _engine.RowsAtOnce, (start, rows) =>
             Decode([.. grids.AsSpan(start, rows).ToArray().SelectMany(grid => grid).Select(code => (long)code)]));
     }
 
@@ -127,11 +140,7 @@ public sealed class VqVaeTransformer : BatchTransformer
     private torch.Tensor DecodeMean(torch.Tensor codes) =>
         _network.Autoencoder.Decode(_network.Autoencoder.Quantizer.Vectors(codes.flatten()), _grid).Within(0, 1);
 
-    private MemoryDataView Rows(float[] values) => new(Host, GeneratedColumnName, _definition.Architecture.Shape.VectorType(NumberDataViewType.Single), values);
-
-    private protected override int RowsAtOnce => _definition.Defaults.TransformBatchSize;
-
-    internal override IReadOnlyList<string> InputColumns => [_definition.Columns.Input];
+    private MemoryDataView Rows(float[] values) => new(_engine.Host, GeneratedColumnName, _definition.Architecture.Shape.VectorType(NumberDataViewType.Single), values);
 
     internal static TensorColumn InputColumn(DataViewSchema schema, VqVaeDefinition definition) =>
         TensorColumn.Features(schema, definition.Columns.Input, definition.Architecture.Shape, ValueRange.Unit);
@@ -144,43 +153,28 @@ public sealed class VqVaeTransformer : BatchTransformer
         new(columns.NegativeLogPrior, NumberDataViewType.Single, IsVector: false),
     ];
 
-    internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
+    private RowMapping Bind(DataViewSchema schema)
     {
-        ThrowIfDisposed();
-        OpenColumn(inputSchema);
-        DataViewType[] types =
+        VqVaeColumns columns = _definition.Columns;
+        var x = new TensorInput(InputColumn(schema, _definition), _device);
+        var codes = new RowValue<torch.Tensor>(rows => _network.Autoencoder.EncodeCodes(x.Of(rows)));
+        var reconstruction = new RowValue<torch.Tensor>(rows => DecodeMean(codes.Of(rows)));
+        return new RowMapping([x],
         [
-            new VectorDataViewType(NumberDataViewType.Int32, _grid.Height, _grid.Width),
-            _definition.Architecture.Shape.VectorType(NumberDataViewType.Single),
-            NumberDataViewType.Single,
-            NumberDataViewType.Single,
-        ];
-        return [.. OutputColumns(_definition.Columns).Zip(types, (column, type) => new DataViewSchema.DetachedColumn(column.Name, type))];
+            RowOutput.Numbers(columns.Codes, new VectorDataViewType(NumberDataViewType.Int32, _grid.Height, _grid.Width), codes.Of),
+            RowOutput.Numbers(columns.Reconstruction, _definition.Architecture.Shape.VectorType(NumberDataViewType.Single), reconstruction.Of),
+            RowOutput.Numbers(
+                columns.ReconstructionError, NumberDataViewType.Single,
+                rows => (reconstruction.Of(rows) - x.Of(rows)).square().flatten(1).mean([1])),
+            RowOutput.Numbers(columns.NegativeLogPrior, NumberDataViewType.Single, rows => _network.Prior.NegativeLogLikelihood(codes.Of(rows))),
+        ]);
     }
 
-    internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) => new TensorRowBatch(
-        [OpenColumn(input.Schema)], input, MakeOutputColumns(input.Schema), activeOutput, slots, _device, rows => Compute(rows.Batch[0], activeOutput));
-
-    private TensorColumn OpenColumn(DataViewSchema schema) => InputColumn(schema, _definition);
-
-    private List<torch.Tensor> Compute(torch.Tensor x, Func<int, bool> active)
+    void ICanSaveModel.Save(ModelSaveContext ctx)
     {
-        ThrowIfDisposed();
-        List<torch.Tensor> results = [];
-        torch.Tensor codes = _network.Autoencoder.EncodeCodes(x);
-        torch.Tensor? reconstruction = active(1) || active(2) ? DecodeMean(codes) : null;
-        if (active(0))
-            results.Add(codes);
-        if (active(1))
-            results.Add(reconstruction!);
-        if (active(2))
-            results.Add((reconstruction! - x).square().flatten(1).mean([1]));
-        if (active(3))
-            results.Add(_network.Prior.NegativeLogLikelihood(codes));
-        return results;
+        using IDisposable use = _engine.Use();
+        ModelFile.Save(ctx, _format, _definition, _network);
     }
-
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(ctx, _format, _definition, _network);
 
     // ML.NET finds the loader by this name and signature.
     private static VqVaeTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
@@ -191,8 +185,8 @@ public sealed class VqVaeTransformer : BatchTransformer
         return new VqVaeTransformer(host, definition, network, device);
     }
 
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing) => _network.Dispose();
+    /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
+    public void Dispose() => _engine.Dispose();
 }
 
 /// <summary>How <see cref="VqVaeTransformer.Generate"/> draws.</summary>

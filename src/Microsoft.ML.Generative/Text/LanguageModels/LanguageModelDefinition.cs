@@ -86,7 +86,7 @@ internal sealed record LanguageModelDefaults
     public void Validate(int vocabularySize)
     {
         Generation.Validate(vocabularySize);
-        OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+        OptionChecks.RowsAtOnce(TransformBatchSize);
         foreach (int end in OtherEnds)
             OptionChecks.Between(end, 0, vocabularySize - 1, nameof(OtherEnds));
     }

@@ -28,6 +28,7 @@ internal static class LanguageModelEvaluator
         if (step < 1 || step > context)
             throw new ArgumentOutOfRangeException(nameof(stride), step, $"The stride is {step}; expected 1 to the model's context of {context} tokens.");
 
+        using IDisposable use = model.Use();
         IHost host = env.Register(nameof(LanguageModelEvaluator));
         var scores = new Scores(model);
         (long documents, long bytes) = (0, 0);

@@ -197,7 +197,7 @@ public sealed class LanguageModelOptions : TrainingOptions
         OptionChecks.AtLeast(VocabularySize, 257);
         OptionChecks.Below(Dropout, 1);
         OptionChecks.Below(ValidationFraction, 1);
-        OptionChecks.Between(TransformBatchSize, 1, BatchTransformer.MaxRowsAtOnce);
+        OptionChecks.RowsAtOnce(TransformBatchSize);
         if (PromptColumnName == InputColumnName)
             throw new ArgumentException($"{nameof(PromptColumnName)} and {nameof(InputColumnName)} are both '{InputColumnName}'; expected two columns, or no {nameof(PromptColumnName)}.", nameof(PromptColumnName));
     }

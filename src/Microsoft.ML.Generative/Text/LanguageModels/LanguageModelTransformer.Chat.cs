@@ -30,7 +30,7 @@ public sealed partial class LanguageModelTransformer
     /// </example>
     public IChatClient AsChatClient(ChatTemplate? template = null)
     {
-        ThrowIfDisposed();
+        using IDisposable use = _engine.Use();
         return new LanguageModelChatClient(this, template ?? Template);
     }
 
@@ -41,7 +41,7 @@ public sealed partial class LanguageModelTransformer
     /// </returns>
     public IEmbeddingGenerator<string, Embedding<float>> AsEmbeddingGenerator()
     {
-        ThrowIfDisposed();
+        using IDisposable use = _engine.Use();
         return new LanguageModelEmbeddingGenerator(this);
     }
 
@@ -51,7 +51,7 @@ public sealed partial class LanguageModelTransformer
 
     internal float[] Embed(int[] tokens)
     {
-        ThrowIfDisposed();
+        using IDisposable use = _engine.Use();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         torch.Tensor input = torch.tensor(Array.ConvertAll(tokens, t => (long)t), [1, tokens.Length], device: _device);

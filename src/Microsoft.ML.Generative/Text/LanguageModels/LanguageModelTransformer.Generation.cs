@@ -59,13 +59,13 @@ public sealed partial class LanguageModelTransformer
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         ArgumentNullException.ThrowIfNull(options);
-        ThrowIfDisposed();
+        using IDisposable use = _engine.Use();
         options.Validate(Codec.VocabularySize);
-        long seed = SeedSequence.Choose(Host, options.Seed);
+        long seed = SeedSequence.Choose(_engine.Host, options.Seed);
         int[] begin = Codec.EncodePrompt("");
         GeneratedText[] texts = Generator.GenerateAll(
-            [.. Enumerable.Range(0, count).Select(n => new GenerationRequest(begin, SeedSequence.Derive(seed, n)))], options, RowsAtOnce, Host.CheckAlive);
-        var rows = new ArrayDataViewBuilder(Host);
+            [.. Enumerable.Range(0, count).Select(n => new GenerationRequest(begin, SeedSequence.Derive(seed, n)))], options, _engine.RowsAtOnce, _engine.Host.CheckAlive);
+        var rows = new ArrayDataViewBuilder(_engine.Host);
         rows.AddColumn(GeneratedColumnName, [.. texts.Select(t => t.Text)]);
         return rows.GetDataView(count);
     }
@@ -94,12 +94,20 @@ public sealed partial class LanguageModelTransformer
     internal IEnumerable<string> Stream(
         int[] prompt, TextGenerationOptions? options, TextCodec codec, Action<GeneratedText>? finished, CancellationToken cancellation)
     {
-        ThrowIfDisposed();
+        using IDisposable use = _engine.Use();
         options ??= _definition.Defaults.Generation;
         options.Validate(Codec.VocabularySize);
         if (options.Beams > 1)
             throw new ArgumentException($"{nameof(options.Beams)} is {options.Beams}: beam search knows its text only at its end, so it cannot be streamed.", nameof(options));
-        return GeneratorOf(codec).Stream(new GenerationRequest(prompt, SeedSequence.Choose(Host, options.Seed)), options, finished, cancellation);
+        return WhileInUse(GeneratorOf(codec).Stream(new GenerationRequest(prompt, SeedSequence.Choose(_engine.Host, options.Seed)), options, finished, cancellation));
+    }
+
+    // Between two pieces the stream's session holds the network's memory.
+    private IEnumerable<string> WhileInUse(IEnumerable<string> pieces)
+    {
+        using IDisposable use = _engine.Use();
+        foreach (string piece in pieces)
+            yield return piece;
     }
 
     // Each piece is made on a worker thread; nothing of libtorch that belongs to a thread is open between two.
@@ -110,11 +118,7 @@ public sealed partial class LanguageModelTransformer
             yield return enumerator.Current;
     }
 
-    internal IDecodingSession OpenSession(int streams)
-    {
-        ThrowIfDisposed();
-        return OpenSession(_network, streams, Architecture.ContextLength, _device);
-    }
+    internal IDecodingSession OpenSession(int streams) => OpenSession(_network, streams, Architecture.ContextLength, _device);
 
     // The number of threads changes no text.
     internal static IDecodingSession OpenSession(LanguageModelNetwork network, int streams, int contextLength, torch.Device device) =>
@@ -126,11 +130,11 @@ public sealed partial class LanguageModelTransformer
     {
         options ??= _definition.Defaults.Generation;
         options.Validate(Codec.VocabularySize);
-        ThrowIfDisposed();
-        long seed = SeedSequence.Choose(Host, options.Seed);
-        return Generator.GenerateAll([.. prompts.Select(p => new GenerationRequest(Codec.EncodePrompt(Checked(p)), seed))], options, RowsAtOnce, () =>
+        using IDisposable use = _engine.Use();
+        long seed = SeedSequence.Choose(_engine.Host, options.Seed);
+        return Generator.GenerateAll([.. prompts.Select(p => new GenerationRequest(Codec.EncodePrompt(Checked(p)), seed))], options, _engine.RowsAtOnce, () =>
         {
-            Host.CheckAlive();
+            _engine.Host.CheckAlive();
             cancellation.ThrowIfCancellationRequested();
         });
     }
@@ -138,7 +142,7 @@ public sealed partial class LanguageModelTransformer
     // A row's text depends on its prompt and the model alone.
     private IReadOnlyList<string> Complete(IReadOnlyList<string> texts, IReadOnlyList<long> rows)
     {
-        ThrowIfDisposed();
+        using IDisposable use = _engine.Use();
         TextGenerationOptions options = _definition.Defaults.Generation;
         ChatTemplate? template = _definition.Columns.HasConversations ? Template : null;
         TextCodec codec = Codec;
@@ -146,7 +150,7 @@ public sealed partial class LanguageModelTransformer
             (codec, options) = template.ForAnswers(codec, options);
 
         long seed = SeedSequence.Derive(options.Seed ?? _definition.Defaults.Seed, RowStream);
-        return [.. GeneratorOf(codec).GenerateAll([.. texts.Select(Request)], options, RowsAtOnce, Host.CheckAlive).Select(t => t.Text)];
+        return [.. GeneratorOf(codec).GenerateAll([.. texts.Select(Request)], options, _engine.RowsAtOnce, _engine.Host.CheckAlive).Select(t => t.Text)];
 
         GenerationRequest Request(string text, int i)
         {

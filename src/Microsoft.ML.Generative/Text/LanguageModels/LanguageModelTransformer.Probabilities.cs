@@ -29,7 +29,7 @@ public sealed partial class LanguageModelTransformer
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         options ??= _definition.Defaults.Generation;
         options.Validate(Codec.VocabularySize);
-        ThrowIfDisposed();
+        using IDisposable use = _engine.Use();
         int[] tokens = Codec.EncodePrompt(Checked(prompt));
         return [.. Generator.Next(tokens, options).Index()
             .Where(token => token.Item > 0).OrderByDescending(token => token.Item).Take(count)

@@ -1,7 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
-using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Interop;
 using Microsoft.ML.Generative.Runtime;
@@ -27,7 +26,7 @@ namespace Microsoft.ML.Generative;
 /// mlContext.Model.Save(model, data.Schema, "language-model.zip");
 /// </code>
 /// </example>
-public sealed partial class LanguageModelTransformer : BatchTransformer
+public sealed partial class LanguageModelTransformer : ITransformer, IDisposable
 {
     internal const string LoaderSignature = "GenerativeLanguageModel";
 
@@ -36,15 +35,16 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
     private readonly LanguageModelDefinition _definition;
     private readonly LanguageModelNetwork _network;
     private readonly torch.Device _device;
+    private readonly RowEngine _engine;
 
     internal LanguageModelTransformer(IHost host, LanguageModelDefinition definition, TextCodec codec, LanguageModelNetwork network, torch.Device device)
-        : base(host)
     {
         _definition = definition;
         Codec = codec;
         _network = network;
         _device = device;
         _network.eval();
+        _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, network);
     }
 
     /// <summary>The shape of the network.</summary>
@@ -53,11 +53,23 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
     /// <summary>What turns text into tokens.</summary>
     public Tokenizer Tokenizer => Codec.Tokenizer;
 
+    bool ITransformer.IsRowToRowMapper => true;
+
+    /// <inheritdoc/>
+    public IDataView Transform(IDataView input) => _engine.Transform(input);
+
+    /// <inheritdoc/>
+    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _engine.GetOutputSchema(inputSchema);
+
+    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
+
     internal TextCodec Codec { get; }
 
     internal LanguageModelNetwork Network => _network;
 
     internal torch.Device Device => _device;
+
+    internal IDisposable Use() => _engine.Use();
 
     /// <summary>The attention of each layer and head to a text's tokens.</summary>
     /// <param name="text">The text; with the token that begins a text it has at most <see cref="LanguageModelArchitecture.ContextLength"/> tokens.</param>
@@ -69,7 +81,7 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
     public IReadOnlyList<float[,,]> Attention(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        ThrowIfDisposed();
+        using IDisposable use = _engine.Use();
         int[] tokens = Codec.EncodePrompt(text);
         if (tokens.Length > Architecture.ContextLength)
             throw new ArgumentException($"The text has {tokens.Length} tokens; the model sees {Architecture.ContextLength} at once.", nameof(text));
@@ -96,37 +108,33 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
     public void SavePretrained(string folder)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        ThrowIfDisposed();
+        using IDisposable use = _engine.Use();
         PretrainedLanguageModel.Save(folder, _network, Codec, _definition.Defaults.Generation);
     }
 
     internal void CopyWeightsTo(LanguageModelNetwork network)
     {
-        ThrowIfDisposed();
+        using IDisposable use = _engine.Use();
         using IDisposable noGradient = torch.no_grad();
         foreach ((var own, var theirs) in ModuleWeights.Of(_network).Zip(ModuleWeights.Of(network)))
             theirs.Tensor.copy_(own.Tensor);
     }
 
-    private protected override int RowsAtOnce => _definition.Defaults.TransformBatchSize;
-
-    internal override IReadOnlyList<string> InputColumns => [_definition.Columns.Input];
-
     internal static OutputColumn[] OutputColumns(LanguageModelColumns columns) => [new(columns.Output, TextDataViewType.Instance, IsVector: false)];
 
-    internal override DataViewSchema.DetachedColumn[] MakeOutputColumns(DataViewSchema inputSchema)
+    private RowMapping Bind(DataViewSchema schema)
     {
-        ThrowIfDisposed();
-        ColumnTypes.CheckText(SchemaShape.Create(inputSchema), _definition.Columns.Input);
-        return [new DataViewSchema.DetachedColumn(_definition.Columns.Output, TextDataViewType.Instance)];
+        var prompts = new TextInput(schema, _definition.Columns.Input);
+        return new RowMapping([prompts], [RowOutput.Texts(_definition.Columns.Output, rows => Complete(prompts.Of(rows), rows.Positions))]);
     }
 
-    internal override IRowBatch MakeBatch(DataViewRow input, Func<int, bool> activeOutput, int slots) =>
-        new TextRowBatch(input, input.Schema[_definition.Columns.Input], slots, Complete);
-
-    private protected override void Save(ModelSaveContext ctx) => ModelFile.Save(
-        ctx, _format, _definition with { Defaults = _definition.Defaults with { OtherEnds = [.. Codec.OtherEnds] } }, _network,
-        TokenizerFiles.Save(Tokenizer).ToDictionary(file => file.Key, file => (Action<Stream>)(stream => stream.Write(file.Value))));
+    void ICanSaveModel.Save(ModelSaveContext ctx)
+    {
+        using IDisposable use = _engine.Use();
+        ModelFile.Save(
+            ctx, _format, _definition with { Defaults = _definition.Defaults with { OtherEnds = [.. Codec.OtherEnds] } }, _network,
+            TokenizerFiles.Save(Tokenizer).ToDictionary(file => file.Key, file => (Action<Stream>)(stream => stream.Write(file.Value))));
+    }
 
     // ML.NET finds the loader by this name and signature.
     private static LanguageModelTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
@@ -147,6 +155,6 @@ public sealed partial class LanguageModelTransformer : BatchTransformer
         return bytes;
     }
 
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing) => _network.Dispose();
+    /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
+    public void Dispose() => _engine.Dispose();
 }

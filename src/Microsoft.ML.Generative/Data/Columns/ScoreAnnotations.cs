@@ -1,7 +1,6 @@
 using Microsoft.ML.Data;
-using Microsoft.ML.Generative.Data.Columns;
 
-namespace Microsoft.ML.Generative.Interop;
+namespace Microsoft.ML.Generative.Data.Columns;
 
 /// <summary>What ML.NET's trainers of multiclass classifiers say of their columns, so that its evaluators and transforms know them.</summary>
 internal static class ScoreAnnotations
