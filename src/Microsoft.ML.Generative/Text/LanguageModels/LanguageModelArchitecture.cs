@@ -8,7 +8,8 @@ namespace Microsoft.ML.Generative;
 /// The shape of a decoder-only transformer (Vaswani et al. 2017; Radford et al. 2019; Touvron et al. 2023), from GPT-2 to the Llama family.
 /// </summary>
 /// <remarks>
-/// Begin with one of the presets and change what differs: <c>LanguageModelArchitecture.Gpt2 with { Layers = 4, Heads = 4, EmbeddingSize = 128 }</c>.
+/// Begin with one of the presets and change what differs: <c>LanguageModelArchitecture.Gpt2 with { Layers = 4, Heads = 4, EmbeddingSize =
+/// 128 }</c>.
 /// </remarks>
 public sealed record LanguageModelArchitecture
 {
@@ -25,8 +26,8 @@ public sealed record LanguageModelArchitecture
     public int Heads { get; init; } = 6;
 
     /// <summary>
-    /// Heads of keys and values, a divisor of <see cref="Heads"/>: fewer than those is grouped-query attention (Ainslie et al. 2023). Default: as
-    /// many as <see cref="Heads"/>.
+    /// Heads of keys and values, a divisor of <see cref="Heads"/>: fewer than those is grouped-query attention (Ainslie et al. 2023).
+    /// Default: as many as <see cref="Heads"/>.
     /// </summary>
     public int? KeyValueHeads { get; init; }
 
@@ -37,8 +38,8 @@ public sealed record LanguageModelArchitecture
     public int? HeadSize { get; init; }
 
     /// <summary>
-    /// Values between the two layers of a feed-forward block. Default: 4 × <see cref="EmbeddingSize"/>, for <see cref="FeedForwardKind.SwiGlu"/>
-    /// two thirds of that, rounded up to a multiple of 32.
+    /// Values between the two layers of a feed-forward block. Default: 4 × <see cref="EmbeddingSize"/>, for
+    /// <see cref="FeedForwardKind.SwiGlu"/> two thirds of that, rounded up to a multiple of 32.
     /// </summary>
     public int? FeedForwardSize { get; init; }
 
