@@ -159,6 +159,7 @@ public sealed class FlowTransformer : ITransformer, IDisposable
 
     private RowMapping Bind(DataViewSchema schema)
     {
+        FlowColumns columns = _definition.Columns;
         TensorInput[] inputs = TensorInput.All(OpenColumns(schema), _device);
         (TensorInput x, TensorInput[] conditions) = (inputs[0], inputs[1..]);
         var encoding = new RowValue<(torch.Tensor Latent, torch.Tensor LogDeterminant)>(rows =>
