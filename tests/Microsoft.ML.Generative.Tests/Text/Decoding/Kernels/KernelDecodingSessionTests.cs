@@ -241,7 +241,7 @@ public sealed class KernelDecodingSessionTests
         Assert.Contains(
             "'blocks.1.queriesKeysValues' has an adapter", Assert.Throws<NotSupportedException>(() => new KernelDecodingSession(network, 1, 5)).Message);
 
-        using IDecodingSession session = LanguageModelTransformer.OpenSession(network, 1, 12, torch.CPU);
+        using IDecodingSession session = LanguageModelSessions.Open(network, 1, 12, torch.CPU);
         AssertDecodes(network, session);
         Assert.NotEqual(plain, LanguageModelNetworkTests.Logits(network, TinyLanguageModels.Tokens));
 
@@ -258,7 +258,7 @@ public sealed class KernelDecodingSessionTests
             layer.Weight = TestInt8Weight.Of(layer.Weight.Dense());
         Assert.Contains(
             "the weight of 'head' is int8", Assert.Throws<NotSupportedException>(() => new KernelDecodingSession(network, 1, 5)).Message);
-        using IDecodingSession session = LanguageModelTransformer.OpenSession(network, 1, 12, torch.CPU);
+        using IDecodingSession session = LanguageModelSessions.Open(network, 1, 12, torch.CPU);
         AssertDecodes(network, session);
     }
 
