@@ -34,7 +34,7 @@ internal static class LatentSection
         return result;
     }
 
-        private static VaeTransformer Train(Lesson lesson)
+    private static VaeTransformer Train(Lesson lesson)
     {
         using var progress = new ConsoleProgress("VAE, 2 latent dimensions");
         return lesson.ML.Transforms.Generative().Vae(new VaeOptions
