@@ -71,6 +71,7 @@ internal static class ModuleTensors
             return nn.Embedding(count, size);
         // Native code creates the weight, whatever is asked for: a small one is replaced.
         Embedding embedding = TorchSeed.Initialize(0, () => nn.Embedding(1, 1));
+        using Parameter small = embedding.weight!;
         embedding.weight = nn.Parameter(Empty(count, size));
         return embedding;
     }
