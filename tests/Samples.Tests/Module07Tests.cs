@@ -79,7 +79,7 @@ public class Module07Tests(Module07Run run) : IClassFixture<Module07Run>
     }
 
     [Fact]
-    public void Few_steps_are_faster_than_many() => Assert.True(run.Samplers.Lines[^1].SecondsPerImage < run.Samplers.Lines[0].SecondsPerImage / 2);
+    public void Few_steps_are_faster_than_many() => Assert.True(run.Samplers.Lines[^1].SecondsPerImage < run.Samplers.Lines[0].SecondsPerImage / 5);
 
     [Fact]
     public void More_steps_come_nearer_to_the_exact_trajectory() =>
