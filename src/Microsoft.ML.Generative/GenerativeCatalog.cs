@@ -162,7 +162,7 @@ public sealed class GenerativeCatalog
         return PretrainedLanguageModel.Load(Context, path, tokenizerPath);
     }
 
-    /// <summary>Evaluates a diffusion model on images: how well it tells the noise at each time, and a bound of their likelihood.</summary>
+    /// <summary>Evaluates a diffusion model on images: how well it predicts the noise at each time, and a bound of their likelihood.</summary>
     /// <param name="model">The model.</param>
     /// <param name="data">Rows with the columns that the model was trained on.</param>
     /// <param name="timesteps">

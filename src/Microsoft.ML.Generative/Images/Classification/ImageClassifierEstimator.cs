@@ -7,7 +7,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>Trains a small convolutional network to tell which class an image is of.</summary>
+/// <summary>Trains a small convolutional network to predict the class of an image.</summary>
 /// <remarks>
 /// <para>
 /// Create with <see cref="GenerativeTransformsCatalog.ImageClassifier(string, string, int)"/> or

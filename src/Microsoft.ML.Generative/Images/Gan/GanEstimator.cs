@@ -25,7 +25,7 @@ namespace Microsoft.ML.Generative;
 /// </list>
 /// <para>
 /// Reports name the losses of both, how often the discriminator is right, the norms of both gradients and how much generated rows vary; the log warns when the
-/// game goes wrong and says which option helps. The validation loss is the discriminator's: far above that of the training, it has learned the rows by heart.
+/// game goes wrong and says which option helps. The validation loss is the discriminator's: far above that of the training, it has memorized the rows.
 /// </para>
 /// <para>
 /// Task: generation · normalization: pixels in 0..1 (bytes are scaled), other values about in −1..1 · caching: not needed (reads once) · GPU: yes · same seed,

@@ -10,7 +10,7 @@ namespace Microsoft.ML.Generative;
 /// <summary>Options of <see cref="LanguageModelEstimator"/>.</summary>
 /// <remarks>
 /// The loss is −log p(token) in nats, averaged over the tokens learned; a model that knows nothing begins at the logarithm of its
-/// vocabulary. Where it falls on the training data and rises on the validation data, the model learns its text by heart: use more text,
+/// vocabulary. Where it falls on the training data and rises on the validation data, the model memorizes its text: use more text,
 /// <see cref="Dropout"/>, a smaller model or
 /// <see cref="TrainingOptions.EarlyStoppingPatience"/>. The rows of speeds and reports are tokens.
 /// </remarks>
