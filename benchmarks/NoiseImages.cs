@@ -16,9 +16,9 @@ internal sealed class NoiseImages(int count) : IByteImageSource
 
     public void CopyImage(int row, Span<byte> pixels)
     {
-        var random = new RowRandom(1, row);
+        var random = new SplitMix64((ulong)row);
         foreach (ref ulong eight in MemoryMarshal.Cast<byte, ulong>(pixels))
-            eight = random.NextBits();
+            eight = random.Next();
     }
 
     public int ClassOf(int row) => throw new NotSupportedException();

@@ -15,7 +15,7 @@ internal sealed record Gaussian(double MeanX, double MeanY, double XX, double XY
 
     private double C => Math.Sqrt(YY - B * B);
 
-    /// <summary>The one that makes the points most probable: their mean and covariance.</summary>
+    /// <summary>Fits one by maximum likelihood: with the mean and the covariance of the points.</summary>
     public static Gaussian Fit(IReadOnlyCollection<(double X, double Y)> points)
     {
         double x = points.Average(p => p.X), y = points.Average(p => p.Y);
@@ -29,14 +29,14 @@ internal sealed record Gaussian(double MeanX, double MeanY, double XX, double XY
         return -(u * u + v * v) / 2 - Math.Log(2 * Math.PI * A * C);
     }
 
-    /// <summary>A new point.</summary>
-    public (double X, double Y) Draw(Random random)
+    /// <summary>Samples a point.</summary>
+    public (double X, double Y) Sample(Random random)
     {
         double radius = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())), angle = 2 * Math.PI * random.NextDouble();
         return At(radius * Math.Cos(angle), radius * Math.Sin(angle));
     }
 
-    /// <summary>The points that are so many deviations from the mean.</summary>
+    /// <summary>The points at a distance from the mean, in standard deviations.</summary>
     public (double X, double Y)[] Ellipse(double deviations) =>
         [.. Enumerable.Range(0, 101).Select(i => At(deviations * Math.Cos(Math.Tau * i / 100), deviations * Math.Sin(Math.Tau * i / 100)))];
 

@@ -3,7 +3,7 @@ using Microsoft.ML.Trainers;
 
 namespace Module01;
 
-/// <summary>What ML.NET's classifier has learned: weights and a bias for each class, of which softmax makes probabilities.</summary>
+/// <summary>The parameters of ML.NET's classifier: weights and a bias for each class, whose scores softmax turns into probabilities.</summary>
 internal sealed class LinearScores
 {
     private readonly float[] _biases;
@@ -30,7 +30,7 @@ internal sealed class LinearScores
                 logits[label] += Weights[label][i] * values[i];
         }
 
-        double sum = Lesson.LogSum(logits);
+        double sum = Numbers.LogSum(logits);
         return Array.ConvertAll(logits, logit => Math.Exp(logit - sum));
     }
 }

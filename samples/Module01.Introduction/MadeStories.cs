@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Module01;
 
-/// <summary>Short stories made by a small grammar: something to learn from where there is no file.</summary>
+/// <summary>Short stories from a small grammar: training data where there is no file.</summary>
 internal static class MadeStories
 {
     private static readonly string[] _girls = ["Lily", "Mia", "Anna", "Sue"];
@@ -12,7 +12,7 @@ internal static class MadeStories
     private static readonly string[] _animals = ["dog", "cat", "bird", "frog", "rabbit"];
     private static readonly string[] _feelings = ["happy", "sad", "tired", "proud", "scared"];
 
-    /// <summary>Stories, each followed by an empty line, about so many characters; the same seed makes the same.</summary>
+    /// <summary>Stories, each followed by an empty line, of about the given length; the same seed gives the same stories.</summary>
     public static string Write(int characters, int seed)
     {
         var random = new Random(seed);

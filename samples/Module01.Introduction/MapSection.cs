@@ -1,6 +1,6 @@
 namespace Module01;
 
-/// <summary>Where the other modules lead.</summary>
+/// <summary>The other modules.</summary>
 internal static class MapSection
 {
     /// <summary>A module.</summary>
@@ -15,10 +15,10 @@ internal static class MapSection
         new(1, "Introduction", "what a generative model is", "Module01.Introduction"),
         new(2, "Deep learning foundations", "networks, optimizers, the search for good settings", "Module02.DeepLearningFoundations"),
         new(3, "Mathematical foundations", "Bayes, matrices, gradients, information", "Module03.MathematicalFoundations"),
-        new(4, "Variational autoencoders", "images from a few latent numbers", "Module04.VariationalAutoencoders"),
-        new(5, "Generative adversarial networks", "one network draws, another judges", "Module05.GenerativeAdversarialNetworks"),
+        new(4, "Variational autoencoders", "images from a few latent values", "Module04.VariationalAutoencoders"),
+        new(5, "Generative adversarial networks", "a generator and a discriminator", "Module05.GenerativeAdversarialNetworks"),
         new(6, "Transformers and LLMs", "text, token by token", "Module06.TransformersAndLLMs"),
-        new(7, "Diffusion models", "images out of noise, step by step", "Module07.DiffusionModels"),
+        new(7, "Diffusion models", "images from noise, step by step", "Module07.DiffusionModels"),
         new(8, "Fine-tuning and alignment", "LoRA, learning from preferences"),
         new(9, "Not named yet", ""),
         new(10, "Capstone project", "all of it in one application"),

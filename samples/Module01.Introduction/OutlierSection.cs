@@ -3,57 +3,57 @@ using Samples.Shared;
 
 namespace Module01;
 
-/// <summary>What only p(image) can tell: whether an image is one at all. And what each model takes for the best image of a class.</summary>
+/// <summary>What only p(image) shows: whether an image is one at all. And the image that each model prefers for a class.</summary>
 internal static class OutlierSection
 {
-    /// <summary>How both models see a kind of images.</summary>
+    /// <summary>How both models score a kind of images.</summary>
     /// <param name="Name">The kind.</param>
-    /// <param name="Confidence">The classifier's mean probability of the class that it names.</param>
+    /// <param name="Confidence">The classifier's mean confidence: the probability of the predicted class.</param>
     /// <param name="Nats">The mean of −log p(image).</param>
-    /// <param name="ConfidenceArea">How well doubt tells the kind from test images: the area under the ROC curve.</param>
-    /// <param name="NatsArea">How well −log p(image) does.</param>
+    /// <param name="ConfidenceArea">How well low confidence separates the kind from test images: the area under the ROC curve.</param>
+    /// <param name="NatsArea">The same for −log p(image).</param>
     public sealed record Kind(string Name, double Confidence, double Nats, double ConfidenceArea, double NatsArea);
 
-    public sealed record Result(IReadOnlyList<Kind> Kinds, double FavoriteConfidence, double FavoriteNats, double TypicalConfidence, double TypicalNats);
+    public sealed record Result(IReadOnlyList<Kind> Kinds, double ClassifierConfidence, double ClassifierNats, double GeneratorConfidence, double GeneratorNats);
 
     public static Result Run(Lesson lesson)
     {
         Lesson.Title("3. Is it an image at all?");
         (string Name, float[][] Images)[] kinds = Kinds(lesson);
-        lesson.Draw(
-            "outlier-kinds.png", "images of no class", kinds.SelectMany(kind => kind.Images.Take(12)), columns: 12, rows: [.. kinds.Select(kind => kind.Name)]);
+        lesson.SaveImages(
+            "outlier-kinds.png", "images of no class", kinds.SelectMany(kind => kind.Images.Take(12)), columns: 12, rowCaptions: [.. kinds.Select(kind => kind.Name)]);
 
-        (float[] Confidence, float[] Nats)[] seen = [.. kinds.Select(kind => See(lesson, kind.Images))];
-        Kind[] results = [.. kinds.Zip(seen, (kind, values) => new Kind(
+        (float[] Confidence, float[] Nats)[] scores = [.. kinds.Select(kind => Score(lesson, kind.Images))];
+        Kind[] results = [.. kinds.Zip(scores, (kind, values) => new Kind(
             kind.Name, values.Confidence.Average(), values.Nats.Average(),
-            Area(lesson, seen[0].Confidence.Select(value => -value), values.Confidence.Select(value => -value)), Area(lesson, seen[0].Nats, values.Nats)))];
-        Console.WriteLine($"{"",-18} sure of a class   −log p(image)   told from test images by doubt   by −log p");
+            Area(lesson, scores[0].Confidence.Select(value => -value), values.Confidence.Select(value => -value)), Area(lesson, scores[0].Nats, values.Nats)))];
+        Console.WriteLine($"{"",-18} confidence   −log p(image)   ROC area by confidence   by −log p");
         foreach (var kind in results)
-            Console.WriteLine($"{kind.Name,-18} {kind.Confidence,14:P1} {kind.Nats,12:F1} nats {kind.ConfidenceArea,29:F3} {kind.NatsArea,12:F3}");
+            Console.WriteLine($"{kind.Name,-18} {kind.Confidence,10:P1} {kind.Nats,10:F1} nats {kind.ConfidenceArea,24:F3} {kind.NatsArea,11:F3}");
 
-        int[] drawn = [0, 1, 2, 4];
-        var confidence = new Chart("Discriminative: how sure of a class", "largest p(class | image), %", "images, %");
-        var nats = new Chart("Generative: how probable an image", "−log p(image), nats", "images, %");
-        double high = drawn.Max(i => seen[i].Nats.Max());
-        foreach (int i in drawn)
+        int[] shown = [0, 1, 2, 4];
+        var confidence = new Chart("Discriminative: the confidence", "largest p(class | image), %", "images, %");
+        var nats = new Chart("Generative: the probability", "−log p(image), nats", "images, %");
+        double high = shown.Max(i => scores[i].Nats.Max());
+        foreach (int i in shown)
         {
-            confidence.Histogram(kinds[i].Name, [.. seen[i].Confidence.Select(value => 100 * value)], 0, 100, 25);
-            nats.Histogram(kinds[i].Name, seen[i].Nats, 0, high, 60);
+            confidence.Histogram(kinds[i].Name, [.. scores[i].Confidence.Select(value => 100 * value)], 0, 100, 25);
+            nats.Histogram(kinds[i].Name, scores[i].Nats, 0, high, 60);
         }
 
-        Chart.SavePanels(lesson.Output.File("outlier-scores.png", "what both models make of them"), [confidence.Legend(left: true), nats]);
+        Chart.SavePanels(lesson.Output.File("outlier-scores.png", "the scores of both models"), [confidence.Legend(left: true), nats]);
 
-        var (favorites, typical) = Favorites(lesson);
-        return new Result(results, favorites.Confidence, favorites.Nats, typical.Confidence, typical.Nats);
+        var (ofClassifier, ofGenerator) = BestImages(lesson);
+        return new Result(results, ofClassifier.Confidence, ofClassifier.Nats, ofGenerator.Confidence, ofGenerator.Nats);
     }
 
-    /// <summary>−log p(image): the sum over the classes, of which the bound for each is known.</summary>
-    public static float[] Nats(Lesson lesson, float[][] images) => [.. lesson.LogJoint(images).Select(joint => (float)-Lesson.LogSum(joint))];
+    /// <summary>−log p(image): the sum over the classes, by the bound for each.</summary>
+    public static float[] Nats(Lesson lesson, float[][] images) => [.. ClassesSection.LogJoint(lesson, images).Select(joint => (float)-Numbers.LogSum(joint))];
 
-    private static (float[] Confidence, float[] Nats) See(Lesson lesson, float[][] images) =>
-        ([.. lesson.Classify(images).Select(scores => scores.Max())], Nats(lesson, images));
+    private static (float[] Confidence, float[] Nats) Score(Lesson lesson, float[][] images) =>
+        ([.. ClassesSection.Classify(lesson, images).Select(scores => scores.Max())], Nats(lesson, images));
 
-    private static (string Name, float[][] Pictures)[] Kinds(Lesson lesson)
+    private static (string Name, float[][] Images)[] Kinds(Lesson lesson)
     {
         const int pixels = Lesson.Side * Lesson.Side;
         var random = new Random(2);
@@ -74,26 +74,27 @@ internal static class OutlierSection
             ("pixels shuffled", shuffled),
             ("negatives", [.. images.Select(image => Array.ConvertAll(image, value => 1 - value))]),
             ("noise", noise),
-            ("nothing", [new float[pixels]]),
+            ("empty", [new float[pixels]]),
         ];
     }
 
-    private static ((double Confidence, double Nats) Favorite, (double Confidence, double Nats) Typical) Favorites(Lesson lesson)
+    private static ((double Confidence, double Nats) Classifier, (double Confidence, double Nats) Generator) BestImages(Lesson lesson)
     {
         float[][] weights = new LinearScores(lesson.Classifier.Model).Weights;
-        // White where a pixel speaks for the class more than for any other.
-        float[][] favorites = [.. weights.Select((row, label) => row.Select((weight, i) => weights.Index().All(other => other.Index == label || other.Item[i] < weight) ? 1f : 0f).ToArray())];
-        float[][] typical = [.. Enumerable.Range(0, Lesson.Classes).Select(label => Lesson.Column(lesson.Generator.Generate(1, new() { Label = label, Temperature = 0 }))[0])];
-        lesson.Draw(
-            "outlier-favorites.png", "what each model takes for the best image of a class",
-            favorites.Concat(typical), columns: Lesson.Classes, rows: ["the classifier's", "the generator's"], captions: lesson.ClassNames);
+        // White where the weight of the class is the largest.
+        float[][] ofClassifier = [.. weights.Select((row, label) =>
+            row.Select((weight, i) => weights.Index().All(other => other.Index == label || other.Item[i] < weight) ? 1f : 0f).ToArray())];
+        float[][] ofGenerator = [.. Enumerable.Range(0, Lesson.Classes).Select(label => Lesson.Images(lesson.Generator.Generate(1, new() { Label = label, Temperature = 0 }))[0])];
+        lesson.SaveImages(
+            "outlier-best.png", "the best image of each class by each model",
+            ofClassifier.Concat(ofGenerator), columns: Lesson.Classes, rowCaptions: ["classifier", "generator"], columnCaptions: lesson.ClassNames);
 
         (double Confidence, double Nats) Of(float[][] images) => (
-            lesson.Classify(images).Index().Average(row => row.Item[row.Index]), Nats(lesson, images).Average());
-        var (favorite, middle) = (Of(favorites), Of(typical));
-        Console.WriteLine($"The best image of each class by the classifier's weights: it is {favorite.Confidence:P1} sure, and −log p(image) is {favorite.Nats:F1} nats.");
-        Console.WriteLine($"In the middle of what the generator draws: the classifier is {middle.Confidence:P1} sure, and −log p(image) is {middle.Nats:F1} nats.");
-        return (favorite, middle);
+            ClassesSection.Classify(lesson, images).Index().Average(row => row.Item[row.Index]), Nats(lesson, images).Average());
+        var (best, center) = (Of(ofClassifier), Of(ofGenerator));
+        Console.WriteLine($"The best image of each class by the classifier's weights: a confidence of {best.Confidence:P1}, and −log p(image) is {best.Nats:F1} nats.");
+        Console.WriteLine($"The generator's images at temperature 0: the classifier's confidence is {center.Confidence:P1}, and −log p(image) is {center.Nats:F1} nats.");
+        return (best, center);
     }
 
     // The probability that one of the kind has a higher score than a test image.

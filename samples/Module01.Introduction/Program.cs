@@ -4,37 +4,19 @@ using System.CommandLine;
 using Module01;
 using Samples.Shared;
 
-Option<string> dataOption = new("--data") { Description = "digits, which the program draws, mnist or fashion-mnist.", DefaultValueFactory = _ => "digits" };
-dataOption.AcceptOnlyFromAmong("digits", "mnist", "fashion-mnist");
-Option<string> textOption = new("--text")
+Option<string> text = new("--text")
 {
-    Description = "The language model: the path of a pre-trained folder or .bin file; made, to train one on stories that the program makes; or auto: stories260K where its file is, else made.",
+    Description = "The language model: the path of a pretrained folder or .bin file; made, to train one on stories that the program makes; or auto: stories260K where its file is, else made.",
     DefaultValueFactory = _ => "auto",
 };
-Option<bool> quickOption = new("--quick") { Description = "Fewer images, shorter trainings." };
-Option<string?> outputOption = SampleOutput.NewOption();
-
-RootCommand command = new("Generative models beside discriminative ones, and what else they can do.") { dataOption, textOption, quickOption, outputOption };
-command.SetAction((parsed, cancellation) => Task.Run(() =>
+string[] data = ["digits", "mnist", "fashion-mnist"];
+return await SampleProgram.RunAsync(args, "Generative models beside discriminative ones, and what else they can do.", data, "digits, which the program draws; mnist; or fashion-mnist.", arguments =>
 {
-    try
-    {
-        var output = new SampleOutput(parsed.GetValue(outputOption));
-        using var lesson = Lesson.Load(parsed.GetValue(dataOption)!, parsed.GetValue(quickOption), output, cancellation);
-        PlaneSection.Run(lesson);
-        ClassesSection.Run(lesson);
-        OutlierSection.Run(lesson);
-        DrawingSection.Run(lesson);
-        TextSection.Run(lesson, parsed.GetValue(textOption)!);
-        MapSection.Run();
-        Console.WriteLine();
-        output.PrintFiles();
-        return 0;
-    }
-    catch (Exception e) when (e is IOException or InvalidDataException or InvalidOperationException or NotSupportedException or OperationCanceledException)
-    {
-        Console.Error.WriteLine(e.Message);
-        return 1;
-    }
-}));
-return await command.Parse(args).InvokeAsync();
+    using var lesson = new Lesson(arguments);
+    PlaneSection.Run(lesson);
+    ClassesSection.Run(lesson);
+    OutlierSection.Run(lesson);
+    GenerationSection.Run(lesson);
+    TextSection.Run(lesson, arguments.Value(text)!);
+    MapSection.Run();
+}, text);

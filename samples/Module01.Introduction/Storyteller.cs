@@ -1,16 +1,17 @@
 using Microsoft.ML;
 using Microsoft.ML.Generative;
+using Samples.Shared;
 
 namespace Module01;
 
 /// <summary>A language model of children's stories: a published one, or one trained here.</summary>
-/// <param name="Name">What it is.</param>
+/// <param name="Name">A description.</param>
 /// <param name="Model">The model.</param>
 /// <param name="ReadsWords">Whether its tokens are words and parts of words; else they are characters.</param>
 internal sealed record Storyteller(string Name, LanguageModelTransformer Model, bool ReadsWords) : IDisposable
 {
     /// <summary>Loads or trains a model.</summary>
-    /// <param name="lesson">The lesson, which trains.</param>
+    /// <param name="lesson">The lesson.</param>
     /// <param name="name">
     /// The path of a folder or file to load; made trains a model on stories that the program makes; auto loads stories260K where it is, else it trains.
     /// </param>
@@ -29,14 +30,20 @@ internal sealed record Storyteller(string Name, LanguageModelTransformer Model, 
     private static Storyteller Train(Lesson lesson)
     {
         IDataView text = lesson.ML.Data.LoadFromEnumerable([new TextRow { Text = MadeStories.Write(lesson.Quick ? 60_000 : 200_000, seed: 1) }]);
-        var model = lesson.Fit("p(text)", new LanguageModelOptions
+        using var progress = new ConsoleProgress("p(text)");
+        var model = lesson.ML.Transforms.Generative().LanguageModel(new LanguageModelOptions
         {
+            InputColumnName = nameof(TextRow.Text),
             Architecture = LanguageModelArchitecture.GptNano with { Layers = 2, Heads = 4, EmbeddingSize = 64, ContextLength = 64, Positions = PositionEncoding.Rotary },
             BatchSize = 12,
             MaxSteps = lesson.Quick ? 400 : 1_500,
             LearningRate = 3e-3,
             EmaDecay = 0.99,
-        }, text);
+            // So that the numbers do not depend on the number of cores.
+            Threads = 1,
+            Progress = progress,
+            CancellationToken = lesson.Cancellation,
+        }).Fit(text);
         return new Storyteller("a model of characters, trained on stories that the program made", model, ReadsWords: false);
     }
 

@@ -4,13 +4,13 @@ using Samples.Shared;
 
 namespace Module01;
 
-/// <summary>The same idea with text: probabilities of the next token, texts drawn from them, and texts judged by them.</summary>
+/// <summary>The same idea with text: probabilities of the next token, texts sampled from them, and texts scored by them.</summary>
 internal static class TextSection
 {
     /// <summary>What was computed.</summary>
-    /// <param name="Written">What the loop wrote after the prompt, always with the most probable token.</param>
-    /// <param name="Generated">What the model's own Generate writes.</param>
-    /// <param name="Probability">The probability of what was written.</param>
+    /// <param name="Written">The continuation that the loop wrote, always with the most probable token.</param>
+    /// <param name="Generated">The continuation that the model's Generate writes.</param>
+    /// <param name="Probability">The probability of the continuation.</param>
     /// <param name="Top">The probability of the most probable next token at each temperature.</param>
     /// <param name="Samples">Texts at each temperature.</param>
     /// <param name="BitsPerByte">Of a sentence, of its words in another order, of its letters in another order.</param>
@@ -27,10 +27,10 @@ internal static class TextSection
         Lesson.Title("5. Text");
         using var storyteller = Storyteller.Load(lesson, modelName);
         var model = storyteller.Model;
-        Console.WriteLine($"The model: {storyteller.Name}, {model.Architecture.CountParameters():N0} weights, {model.Architecture.VocabularySize} tokens.");
+        Console.WriteLine($"The model: {storyteller.Name}, {model.Architecture.CountParameters():N0} parameters, {model.Architecture.VocabularySize} tokens.");
 
         Chart.SavePanels(
-            lesson.Output.File("text-next.png", "what may come next"),
+            lesson.Output.File("text-next.png", "probabilities of the next token"),
             [.. _prompts.Select(prompt => NextChart(model, storyteller.Before(prompt)))], columns: 3, panelWidth: 560, panelHeight: 440);
         var (written, probability) = Write(model, storyteller.Before(Beginning), tokens: 12);
         string generated = model.Generate(storyteller.Before(Beginning), new() { Temperature = 0, MaxTokens = 12 });
@@ -43,7 +43,7 @@ internal static class TextSection
             Console.WriteLine($"temperature {temperature}\n    {(_prompts[0] + samples[^1]).ReplaceLineEndings("\n    ")}\n");
         }
 
-        return new Result(written, generated, probability, top, samples, Judge(lesson, model));
+        return new Result(written, generated, probability, top, samples, Score(lesson, model));
     }
 
     private static Chart NextChart(LanguageModelTransformer model, string prompt)
@@ -57,7 +57,7 @@ internal static class TextSection
             .Range(-0.6, next.Count - 0.4, 0, 105);
     }
 
-    // All that writing is: ask, choose, append.
+    // Writing is a loop: predict, choose, append.
     private static (string Written, double Probability) Write(LanguageModelTransformer model, string prompt, int tokens)
     {
         string text = prompt;
@@ -82,11 +82,11 @@ internal static class TextSection
             .Bars([.. shown.Select(Label)], [.. _temperatures.Zip(next, (temperature, tokens) => (
                 (string?)$"temperature {temperature}", (IReadOnlyList<double>)[.. shown.Select(token => 100 * tokens.FirstOrDefault(other => other.Id == token.Id).Probability)]))])
             .Range(-0.6, shown.Length - 0.4, 0, 105)
-            .Save(lesson.Output.File("text-temperature.png", "what a temperature does to the probabilities"));
+            .Save(lesson.Output.File("text-temperature.png", "probabilities by temperature"));
         return [.. next.Select(tokens => tokens[0].Probability)];
     }
 
-    private static double[] Judge(Lesson lesson, LanguageModelTransformer model)
+    private static double[] Score(Lesson lesson, LanguageModelTransformer model)
     {
         const string sentence = "One day, Lily went to the park with her mom. She played with the ball all day.";
         var random = new Random(1);

@@ -2,20 +2,20 @@ using Samples.Shared;
 
 namespace Module02;
 
-/// <summary>Three ways down: plain descent, momentum, Adam; in a valley of two weights, and in the network's of many thousands.</summary>
+/// <summary>Three optimizers: gradient descent, momentum, Adam; with two weights, and with the many thousands of the network.</summary>
 internal static class OptimizerSection
 {
     /// <param name="Name">The optimizer.</param>
-    /// <param name="BestRate">The learning rate with the lowest loss in the end.</param>
+    /// <param name="BestRate">The learning rate with the lowest final loss.</param>
     /// <param name="Losses">The loss of each batch with that rate.</param>
-    /// <param name="Accuracy">Of the test images.</param>
-    /// <param name="FinalLosses">The loss in the end with each learning rate.</param>
-    public sealed record Way(string Name, double BestRate, IReadOnlyList<double> Losses, double Accuracy, IReadOnlyList<(double Rate, double Loss)> FinalLosses)
+    /// <param name="Accuracy">The accuracy on the test images.</param>
+    /// <param name="FinalLosses">The final loss with each learning rate.</param>
+    public sealed record Outcome(string Name, double BestRate, IReadOnlyList<double> Losses, double Accuracy, IReadOnlyList<(double Rate, double Loss)> FinalLosses)
     {
         public double FinalLoss => FinalLosses.Min(pair => pair.Loss);
     }
 
-    public sealed record Result(IReadOnlyList<double> Valley, IReadOnlyList<Way> Ways);
+    public sealed record Result(IReadOnlyList<double> Valley, IReadOnlyList<Outcome> Outcomes);
 
     private static readonly (string Name, Func<double, IOptimizer> New)[] _optimizers =
     [
@@ -26,43 +26,43 @@ internal static class OptimizerSection
 
     public static Result Run(Lesson lesson)
     {
-        Lesson.Title("3. Three ways down");
+        Lesson.Title("3. Three optimizers");
         double[] valley = Valley(lesson);
-        Way[] ways = [.. _optimizers.Select(optimizer => Train(lesson, optimizer.Name, optimizer.New))];
+        Outcome[] outcomes = [.. _optimizers.Select(optimizer => Train(lesson, optimizer.Name, optimizer.New))];
 
-        var losses = new Chart("The loss while learning, each with its best learning rate", "batch", "loss, nats", logY: true);
-        var rates = new Chart("The loss in the end, by learning rate", "learning rate", "loss of the last tenth of the batches, nats", logX: true, logY: true);
-        Console.WriteLine("optimizer           best rate   loss in the end   test accuracy");
-        foreach (Way way in ways)
+        var losses = new Chart("The loss during training, each with its best learning rate", "batch", "loss, nats", logY: true);
+        var rates = new Chart("The final loss by learning rate", "learning rate", "loss of the last tenth of the batches, nats", logX: true, logY: true);
+        Console.WriteLine("optimizer           best rate        final loss   test accuracy");
+        foreach (Outcome outcome in outcomes)
         {
-            losses.Line($"{way.Name}, {way.BestRate}", Lesson.Smooth(way.Losses, Math.Max(1, way.Losses.Count / 40)));
-            rates.Line(way.Name, way.FinalLosses);
-            Console.WriteLine($"{way.Name,-18} {way.BestRate,10}   {way.FinalLoss,15:F4}   {way.Accuracy,13:P1}");
+            losses.Line($"{outcome.Name}, {outcome.BestRate}", Lesson.Smooth(outcome.Losses, Math.Max(1, outcome.Losses.Count / 40)));
+            rates.Line(outcome.Name, outcome.FinalLosses);
+            Console.WriteLine($"{outcome.Name,-18} {outcome.BestRate,10}   {outcome.FinalLoss,15:F4}   {outcome.Accuracy,13:P1}");
         }
 
-        losses.Save(lesson.Output.File("optimizer-losses.png", "the loss while learning"));
-        rates.Legend(left: true, bottom: true).Save(lesson.Output.File("optimizer-rates.png", "the loss in the end, by learning rate"));
-        return new Result(valley, ways);
+        losses.Save(lesson.Output.File("optimizer-losses.png", "the loss during training"));
+        rates.Legend(left: true, bottom: true).Save(lesson.Output.File("optimizer-rates.png", "the final loss by learning rate"));
+        return new Result(valley, outcomes);
     }
 
-    private static Way Train(Lesson lesson, string name, Func<double, IOptimizer> create)
+    private static Outcome Train(Lesson lesson, string name, Func<double, IOptimizer> create)
     {
         double[] rates = lesson.Quick ? [0.001, 0.01, 0.1, 1] : [0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1];
-        (double Rate, double Loss, List<double> Losses, Perceptron Network)[] runs = [.. rates.Select(rate =>
+        (double Rate, double Loss, List<double> Losses, Mlp Network)[] runs = [.. rates.Select(rate =>
         {
-            Perceptron network = lesson.NewPerceptron();
-            List<double> losses = lesson.Learn(network, create(rate));
-            // Where it has gone astray, a probability of 0 has no logarithm.
+            Mlp network = lesson.NewMlp();
+            List<double> losses = Training.Run(lesson, network, create(rate));
+            // Where training diverges, a probability becomes 0 and its logarithm infinite.
             double end = losses.TakeLast(losses.Count / 10).Average();
             return (rate, double.IsFinite(end) ? end : double.PositiveInfinity, losses, network);
         })];
         var best = runs.MinBy(run => run.Loss);
-        return new Way(
-            name, best.Rate, best.Losses, best.Network.Accuracy(lesson.TestImages, lesson.TestLabels),
+        return new Outcome(
+            name, best.Rate, best.Losses, best.Network.Accuracy(lesson.TestVectors, lesson.TestLabels),
             [.. runs.Where(run => double.IsFinite(run.Loss)).Select(run => (run.Rate, run.Loss))]);
     }
 
-    // f(w) = (w₁² + 25 w₂²) / 2: a valley, 25 times as steep across as along.
+    // f(w) = (w₁² + 25 w₂²) / 2: a valley whose curvature is 25 times as large across as along.
     private static double[] Valley(Lesson lesson)
     {
         const int steps = 40;
@@ -86,8 +86,8 @@ internal static class OptimizerSection
                 .Range(-4.5, 3, -1.6, 1.6));
         }
 
-        Chart.SavePanels(lesson.Output.File("optimizer-paths.png", "three ways down a valley"), panels, columns: 3, panelWidth: 520, panelHeight: 480);
-        Console.WriteLine($"After {steps} steps in a valley that is 25 times as steep across as along, at {F(-4, 1.2):F0} in the beginning: gradient descent {ends[0]:0.0e+0}, momentum {ends[1]:0.0e+0}, Adam {ends[2]:0.0e+0}.");
+        Chart.SavePanels(lesson.Output.File("optimizer-paths.png", "three optimizers in a valley"), panels, columns: 3, panelWidth: 520, panelHeight: 480);
+        Console.WriteLine($"After {steps} steps in a valley with curvatures 1 and 25, from {F(-4, 1.2):F0} at the start: gradient descent {ends[0]:0.0e+0}, momentum {ends[1]:0.0e+0}, Adam {ends[2]:0.0e+0}.");
         return [.. ends];
     }
 }

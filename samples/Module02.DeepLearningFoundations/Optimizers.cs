@@ -1,12 +1,12 @@
 namespace Module02;
 
-/// <summary>How a gradient becomes a step of the weights.</summary>
+/// <summary>Turns a gradient into a step of the weights.</summary>
 internal interface IOptimizer
 {
     void Step(double[] weights, double[] gradient);
 }
 
-/// <summary>Straight down.</summary>
+/// <summary>Steps against the gradient.</summary>
 internal sealed class GradientDescent(double rate) : IOptimizer
 {
     public void Step(double[] weights, double[] gradient)
@@ -16,7 +16,7 @@ internal sealed class GradientDescent(double rate) : IOptimizer
     }
 }
 
-/// <summary>With a velocity that remembers the gradients before, as a rolling ball does (Polyak 1964).</summary>
+/// <summary>Steps with a velocity that accumulates past gradients, like a rolling ball (Polyak 1964).</summary>
 internal sealed class MomentumDescent(double rate, double momentum = 0.9) : IOptimizer
 {
     private double[] _velocity = [];
@@ -33,7 +33,7 @@ internal sealed class MomentumDescent(double rate, double momentum = 0.9) : IOpt
     }
 }
 
-/// <summary>Each weight at its own pace: the mean of its gradients by the root of the mean of their squares (Kingma, Ba 2014).</summary>
+/// <summary>Adapts the step of each weight: the mean of its gradients, divided by the root of the mean of their squares (Kingma, Ba 2014).</summary>
 internal sealed class Adam(double rate, double beta1 = 0.9, double beta2 = 0.999) : IOptimizer
 {
     private double[] _mean = [];
@@ -45,13 +45,13 @@ internal sealed class Adam(double rate, double beta1 = 0.9, double beta2 = 0.999
         if (_steps++ == 0)
             (_mean, _square) = (new double[weights.Length], new double[weights.Length]);
 
-        // Both means begin with 0; what they lack for it is put back.
-        var (lack1, lack2) = (1 - Math.Pow(beta1, _steps), 1 - Math.Pow(beta2, _steps));
+        // Both means start at 0; the correction removes that bias.
+        var (correction1, correction2) = (1 - Math.Pow(beta1, _steps), 1 - Math.Pow(beta2, _steps));
         for (int i = 0; i < weights.Length; i++)
         {
             _mean[i] = beta1 * _mean[i] + (1 - beta1) * gradient[i];
             _square[i] = beta2 * _square[i] + (1 - beta2) * gradient[i] * gradient[i];
-            weights[i] -= rate * (_mean[i] / lack1) / (Math.Sqrt(_square[i] / lack2) + 1e-8);
+            weights[i] -= rate * (_mean[i] / correction1) / (Math.Sqrt(_square[i] / correction2) + 1e-8);
         }
     }
 }

@@ -6,7 +6,7 @@ using Samples.Shared;
 
 namespace Module02;
 
-/// <summary>The search for hyper-parameters: learning rate, width and batch, chosen on images that neither train nor test.</summary>
+/// <summary>The search for hyperparameters: learning rate, width and batch size, chosen on validation images.</summary>
 internal static class SearchSection
 {
     public sealed record Trial(double Rate, int Width, int Batch, double Loss, double Accuracy, double Seconds);
@@ -15,7 +15,7 @@ internal static class SearchSection
 
     public static Result Run(Lesson lesson)
     {
-        Lesson.Title("6. The search for good settings");
+        Lesson.Title("6. Hyperparameter search");
         int count = lesson.Quick ? 600 : 4_000;
         IDataView train = lesson.ML.Data.TakeRows(lesson.Train, count);
         IDataView validation = lesson.ML.Data.TakeRows(lesson.ML.Data.SkipRows(lesson.Train, count), lesson.Quick ? 300 : 2_000);
@@ -31,10 +31,8 @@ internal static class SearchSection
                 foreach (double rate in rates)
                 {
                     var watch = Stopwatch.StartNew();
-                    var (model, _) = lesson.Fit(
-                        $"rate {rate}, width {width}, batch {batch}", new ImageClassifierOptions { LearningRate = rate, BaseChannels = width, BatchSize = batch, Epochs = 2 }, train);
+                    using ImageClassifierTransformer model = Train(lesson, train, rate, width, batch, epochs: 2);
                     double seconds = watch.Elapsed.TotalSeconds;
-                    using var owned = model;
                     MulticlassClassificationMetrics found = lesson.ML.MulticlassClassification.Evaluate(model.Transform(validation));
                     trials.Add(new Trial(rate, width, batch, found.LogLoss, found.MicroAccuracy, seconds));
                 }
@@ -44,15 +42,15 @@ internal static class SearchSection
         Console.WriteLine("  rate   width   batch   validation loss   accuracy   seconds");
         foreach (Trial trial in trials.OrderBy(trial => trial.Loss))
             Console.WriteLine($"{trial.Rate,6}   {trial.Width,5}   {trial.Batch,5}   {trial.Loss,15:F4}   {trial.Accuracy,8:P1}   {trial.Seconds,7:F1}");
-        Draw(lesson, trials);
+        Plot(lesson, trials);
 
         Trial best = trials.MinBy(trial => trial.Loss)!;
         double test = Final(lesson, best);
-        Console.WriteLine($"Best on the validation images: rate {best.Rate}, width {best.Width}, batch {best.Batch}. Trained with these on all {lesson.TrainImages.Length:N0} images, it names {test:P1} of the test images rightly.");
+        Console.WriteLine($"Best on the validation images: rate {best.Rate}, width {best.Width}, batch {best.Batch}. Trained with these on all {lesson.TrainImages.Count:N0} images, its test accuracy is {test:P1}.");
         return new Result(trials, best, test);
     }
 
-    private static void Draw(Lesson lesson, List<Trial> trials)
+    private static void Plot(Lesson lesson, List<Trial> trials)
     {
         var panels = trials.GroupBy(trial => trial.Batch).Select(batch =>
         {
@@ -64,12 +62,27 @@ internal static class SearchSection
         Chart.SavePanels(lesson.Output.File("search.png", "validation loss by learning rate, width and batch"), [.. panels]);
     }
 
-    // The test images are looked at once, when everything is decided.
+    private static ImageClassifierTransformer Train(Lesson lesson, IDataView data, double rate, int width, int batch, int epochs)
+    {
+        using var progress = new ConsoleProgress($"rate {rate}, width {width}, batch {batch}");
+        return lesson.ML.Transforms.Generative().ImageClassifier(new ImageClassifierOptions
+        {
+            LabelColumnName = "Label",
+            InputColumnName = "Image",
+            LearningRate = rate,
+            BaseChannels = width,
+            BatchSize = batch,
+            Epochs = epochs,
+            Threads = 1,
+            Progress = progress,
+            CancellationToken = lesson.Cancellation,
+        }).Fit(data);
+    }
+
+    // The test images are used once, when everything is decided.
     private static double Final(Lesson lesson, Trial best)
     {
-        var options = new ImageClassifierOptions { LearningRate = best.Rate, BaseChannels = best.Width, BatchSize = best.Batch, Epochs = 4 };
-        var (model, _) = lesson.Fit("with the best settings", options, lesson.Train);
-        using var owned = model;
+        using ImageClassifierTransformer model = Train(lesson, lesson.Train, best.Rate, best.Width, best.Batch, epochs: 4);
         return lesson.ML.MulticlassClassification.Evaluate(model.Transform(lesson.Test)).MicroAccuracy;
     }
 }

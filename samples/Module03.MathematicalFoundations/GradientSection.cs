@@ -3,7 +3,7 @@ using Samples.Shared;
 
 namespace Module03;
 
-/// <summary>Gradients: by formula, by automatic differentiation and by finite differences; and descent along them.</summary>
+/// <summary>Gradients: by formula, by automatic differentiation and by finite differences; and gradient descent.</summary>
 internal static class GradientSection
 {
     public sealed record Result(double AutogradError, double BestForwardStep, double BestCentralStep, double BestCentralError);
@@ -23,7 +23,7 @@ internal static class GradientSection
     private static Result Compare(Lesson lesson)
     {
         var random = new Random(4);
-        var layer = new SoftmaxLayer(lesson.Test.Images[..50], lesson.Test.Labels[..50]);
+        var layer = new SoftmaxLayer(lesson.TestImages.Images[..50], lesson.TestImages.Labels[..50]);
         double[] w = [.. Enumerable.Range(0, Lesson.Pixels * Lesson.Classes).Select(_ => 0.1 * (random.NextDouble() - 0.5))];
         var formula = layer.GradientByFormula(w);
         var autograd = layer.GradientByAutograd(w);
@@ -43,7 +43,7 @@ internal static class GradientSection
         foreach (var i in Enumerable.Range(0, steps.Length).Where(i => i % 4 == 0))
             Console.WriteLine($"  {steps[i]:0e+00}     {forward[i].Y:0.0e+00}    {central[i].Y:0.0e+00}    {centralSingle[i].Y:0.0e+00}");
         var (bestForward, bestCentral) = (forward.MinBy(p => p.Y), central.MinBy(p => p.Y));
-        Console.WriteLine($"Forward differences are best at h = {bestForward.X:0.0e+0} (error {bestForward.Y:0.0e+0}), central ones at {bestCentral.X:0.0e+0} ({bestCentral.Y:0.0e+0}): larger steps miss the curve, smaller ones drown in rounding.");
+        Console.WriteLine($"Forward differences are best at h = {bestForward.X:0.0e+0} (error {bestForward.Y:0.0e+0}), central ones at {bestCentral.X:0.0e+0} ({bestCentral.Y:0.0e+0}): larger steps have a truncation error, smaller ones a rounding error.");
 
         new Chart("Finite differences against the formula", "step h", "mean relative error of the gradient", logX: true, logY: true)
             .Line("forward: (f(w + h) − f(w))/h", forward)
@@ -54,7 +54,7 @@ internal static class GradientSection
             .Text(3e-4, 1.5e-5, "~ h")
             .Text(3e-2, 2e-6, "~ h²")
             .Range(yLow: 1e-12, yHigh: 1e3)
-            .Save(lesson.Output.File("gradient-steps.png", "error of finite differences"));
+            .Save(lesson.Output.File("gradient-steps.png", "the error of finite differences"));
         return new Result(autogradError, bestForward.X, bestCentral.X, bestCentral.Y);
 
         (double X, double Y)[] Errors(Func<double, Func<int, double>> difference) =>
@@ -69,7 +69,7 @@ internal static class GradientSection
         return loss(moved);
     }
 
-    // f(p) = ½·pᵀ·A·p: its eigenvalues say which learning rates go down.
+    // f(p) = ½·pᵀ·A·p: the eigenvalues of A decide which learning rates converge.
     private static void Descent(Lesson lesson)
     {
         var a = Matrix<double>.Build.DenseOfArray(new[,] { { 3.0, 2.0 }, { 2.0, 6.0 } });
@@ -93,6 +93,6 @@ internal static class GradientSection
                 .Range(-2.4, 2.4, -2.4, 2.4);
         });
         Chart.SavePanels(lesson.Output.File("gradient-descent.png", "gradient descent"), [.. panels], columns: 3, panelWidth: 520, panelHeight: 540);
-        Console.WriteLine($"A valley with curvatures (eigenvalues) {eigenvalues[0]:0} and {eigenvalues[1]:0}: descent goes down for learning rates below 2/{eigenvalues[1]:0} = {2 / eigenvalues[1]:0.000}.");
+        Console.WriteLine($"A quadratic function with the curvatures (eigenvalues) {eigenvalues[0]:0} and {eigenvalues[1]:0}: gradient descent converges for learning rates below 2/{eigenvalues[1]:0} = {2 / eigenvalues[1]:0.000}.");
     }
 }

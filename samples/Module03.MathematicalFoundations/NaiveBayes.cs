@@ -31,7 +31,7 @@ internal sealed class NaiveBayes
                 white[label][i] += IsWhite(image[i]) ? 1 : 0;
         }
 
-        // Laplace's rule: one white and one black image more, so that nothing is impossible.
+        // Laplace's rule: one more white and one more black image, so that no probability is 0.
         var probability = white.Select((pixels, digit) => Array.ConvertAll(pixels, n => (n + 1) / (counts[digit] + 2))).ToArray();
         return new NaiveBayes(Array.ConvertAll(counts, n => (n + 1) / (data.Count + Lesson.Classes)), probability);
     }

@@ -2,7 +2,7 @@ using MathNet.Numerics.LinearAlgebra;
 
 namespace Module03;
 
-/// <summary>Principal components: the eigenvectors of the pixels' covariance, by falling eigenvalue.</summary>
+/// <summary>Principal components: the eigenvectors of the covariance of the pixels, by descending eigenvalue.</summary>
 internal sealed class Pca
 {
     private Pca(Vector<double> mean, Matrix<double> covariance, double[] eigenvalues, Matrix<double> components) =>
@@ -15,7 +15,7 @@ internal sealed class Pca
     /// <summary>The variance along each component, largest first.</summary>
     public double[] Eigenvalues { get; }
 
-    /// <summary>An eigenvector in each column, of length 1 and at right angles to the others.</summary>
+    /// <summary>One eigenvector per column: orthonormal.</summary>
     public Matrix<double> Components { get; }
 
     public static Pca Fit(float[][] images)
@@ -26,7 +26,7 @@ internal sealed class Pca
             x.SetRow(row, x.Row(row) - mean);
         var covariance = x.TransposeThisAndMultiply(x) / images.Length;
 
-        // MathNet sorts the eigenvalues of a symmetric matrix upwards.
+        // MathNet sorts the eigenvalues of a symmetric matrix in ascending order.
         var decomposition = covariance.Evd(Symmetricity.Symmetric);
         double[] eigenvalues = [.. decomposition.EigenValues.Reverse().Select(value => Math.Max(0, value.Real))];
         var components = Matrix<double>.Build.DenseOfColumnVectors(decomposition.EigenVectors.EnumerateColumns().Reverse());
@@ -36,8 +36,8 @@ internal sealed class Pca
     /// <summary>The coordinates of an image along the first components.</summary>
     public double[] Project(float[] image, int count)
     {
-        var centred = Vector<double>.Build.Dense(Lesson.Pixels, i => image[i] - Mean[i]);
-        return [.. Enumerable.Range(0, count).Select(k => Components.Column(k) * centred)];
+        var centered = Vector<double>.Build.Dense(Lesson.Pixels, i => image[i] - Mean[i]);
+        return [.. Enumerable.Range(0, count).Select(k => Components.Column(k) * centered)];
     }
 
     /// <summary>The image that has these coordinates.</summary>

@@ -3,7 +3,7 @@ using TorchSharp;
 namespace Module03;
 
 /// <summary>
-/// A linear classifier's loss: the mean cross-entropy of softmax(X·W) for known digits, and its gradient in three ways.
+/// A linear classifier's loss: the mean cross-entropy of softmax(X·W) for labeled digits, and its gradient in two ways.
 /// </summary>
 internal sealed class SoftmaxLayer(float[][] images, int[] labels)
 {
@@ -35,7 +35,7 @@ internal sealed class SoftmaxLayer(float[][] images, int[] labels)
         return loss / images.Length;
     }
 
-    /// <summary>By the formula: Xᵀ·(softmax(X·W) − Y)/n, where Y has a one at each image's digit.</summary>
+    /// <summary>By the formula: Xᵀ·(softmax(X·W) − Y)/n, where Y is one-hot.</summary>
     public double[] GradientByFormula(double[] w)
     {
         var gradient = new double[w.Length];
@@ -56,7 +56,7 @@ internal sealed class SoftmaxLayer(float[][] images, int[] labels)
         return gradient;
     }
 
-    /// <summary>By libtorch, which records the operations of the loss and applies the chain rule backwards.</summary>
+    /// <summary>By libtorch, which records the operations of the loss and applies the chain rule backward.</summary>
     public double[] GradientByAutograd(double[] w)
     {
         using var scope = torch.NewDisposeScope();

@@ -4,16 +4,16 @@ using Samples.Shared;
 
 namespace Module03;
 
-/// <summary>Linear and non-linear transformations: of a grid, and of a VAE's latent space into images.</summary>
+/// <summary>Linear and nonlinear transformations: of a grid, and of the latent space of a VAE into images.</summary>
 internal static class TransformationSection
 {
-    public sealed record Result(double SheetCurvature, double SharpnessOfMixture, double SharpnessOfPath);
+    public sealed record Result(double SheetCurvature, double GrayOfPixels, double GrayOfLatent);
 
     public static Result Run(Lesson lesson)
     {
-        Lesson.Title("6. Linear and non-linear transformations");
+        Lesson.Title("6. Linear and nonlinear transformations");
         Linear(lesson);
-        NonLinear(lesson);
+        Nonlinear(lesson);
         var curvature = LatentSheet(lesson);
         var (mixture, path) = Between(lesson);
         return new Result(curvature, mixture, path);
@@ -44,10 +44,10 @@ internal static class TransformationSection
             return chart.Arrows("λ·v for the eigenvectors v", arrows, color: 3, thickness: 3);
         });
         Chart.SavePanels(lesson.Output.File("transformation-linear.png", "a grid under matrices"), [.. charts], columns: 3, panelWidth: 500, panelHeight: 520);
-        Console.WriteLine("A matrix maps lines to lines and keeps them parallel; areas grow by its determinant, and eigenvectors keep their direction.");
+        Console.WriteLine("A matrix maps lines to lines and keeps them parallel; it scales areas by its determinant, and eigenvectors keep their direction.");
     }
 
-    private static void NonLinear(Lesson lesson)
+    private static void Nonlinear(Lesson lesson)
     {
         var random = new Random(6);
         var w = Matrix<double>.Build.DenseOfArray(new[,] { { 1.0, 0.6 }, { -0.5, 1.0 } });
@@ -66,14 +66,14 @@ internal static class TransformationSection
             Grid("2 → 16 → 2 with ReLU", p => 0.6 * (w2 * (w1 * p + b1).PointwiseMaximum(0))),
         ];
         Chart.SavePanels(lesson.Output.File("transformation-layers.png", "a grid under layers"), charts, columns: 3, panelWidth: 500, panelHeight: 520);
-        Console.WriteLine("tanh presses the plane into a square, ReLU presses what is negative onto the axes; two layers of either can come close to any continuous map, products of matrices stay linear.");
+        Console.WriteLine("tanh maps the plane into a square, ReLU maps negative values to the axes. Two layers with either can approximate any continuous map; products of matrices stay linear.");
     }
 
     // A straight grid of the latent space becomes a curved sheet among the images; seen along their first two principal components.
     private static double LatentSheet(Lesson lesson)
     {
         const int count = 21;
-        var vae = lesson.Vae(2);
+        var vae = lesson.Vae2;
         (double, double)[,] flat = new (double, double)[count, count], sheet = new (double, double)[count, count];
         var images = new float[count, count][];
         for (var row = 0; row < count; row++)
@@ -87,42 +87,42 @@ internal static class TransformationSection
             }
         }
 
-        Chart.SavePanels(lesson.Output.File("transformation-latent.png", "the latent grid among the images"),
+        Chart.SavePanels(lesson.Output.File("transformation-latent.png", "a grid of the latent space, and its images"),
         [
             new Chart("A grid of the latent space", "latent dimension 1", "latent dimension 2", equalScale: true).Mesh(flat),
             new Chart("Its images, along PCA's components", "component 1", "component 2", equalScale: true).Mesh(sheet),
         ]);
 
-        // How much longer the way through the images is than the straight one, over the middle row.
+        // The length of the path through the images relative to the distance of its ends, for the middle row.
         double length = 0;
         for (var column = 1; column < count; column++)
             length += Distance(images[count / 2, column - 1], images[count / 2, column]);
         var curvature = length / Distance(images[count / 2, 0], images[count / 2, count - 1]);
-        Console.WriteLine($"A straight line across the latent space is {curvature:0.0} times as long among the images as the distance of its ends: the decoder bends space.");
+        Console.WriteLine($"A straight line across the latent space becomes a path through the images that is {curvature:0.0} times as long as the distance of its ends: the decoder bends space.");
         return curvature;
 
         static double At(int index) => -2.5 + 5.0 * index / (count - 1);
     }
 
-    // Between two digits: mixing pixels shows both at once, mixing latent vectors moves the strokes.
+    // Between two digits: mixed pixels show both at once, mixed latent vectors move the strokes.
     private static (double Mixture, double Path) Between(Lesson lesson)
     {
         const int steps = 10;
-        var vae = lesson.Vae(16);
-        var digits = lesson.Test.OneOfEach();
+        var vae = lesson.Vae16;
+        var digits = lesson.TestImages.OneOfEach();
         (int From, int To)[] pairs = [(7, 9), (4, 9), (0, 6)];
         var rows = pairs.SelectMany(pair =>
         {
             float[] from = vae.Decode(vae.Encode(digits[pair.From])), to = vae.Decode(vae.Encode(digits[pair.To]));
             var mixed = Enumerable.Range(0, steps).Select(i => from.Zip(to, (a, b) => float.Lerp(a, b, i / (steps - 1f))).ToArray());
-            var path = ImageGrid.FromColumn(vae.Interpolate(digits[pair.From], digits[pair.To], steps), "Generated", 1, Lesson.Side, Lesson.Side, steps);
+            var path = Lesson.Images(vae.Interpolate(digits[pair.From], digits[pair.To], steps));
             return new[] { mixed.ToArray(), path };
         }).ToArray();
-        ImageGrid.Save(
-            lesson.Output.File("transformation-between.png", "between two digits: pixels and latent vectors"), rows.SelectMany(row => row), 1, Lesson.Side, Lesson.Side,
-            columns: steps, padding: 3, scale: 3, rowCaptions: [.. Enumerable.Range(0, 2 * pairs.Length).Select(row => row % 2 == 0 ? "pixels" : "latent")]);
+        lesson.SaveImages(
+            "transformation-between.png", "between two digits: pixels and latent vectors", rows.SelectMany(row => row), columns: steps,
+            rowCaptions: [.. Enumerable.Range(0, 2 * pairs.Length).Select(row => row % 2 == 0 ? "pixels" : "latent")], scale: 3);
         var (mixture, path) = (rows.Where((_, i) => i % 2 == 0).Average(row => Gray(row[steps / 2])), rows.Where((_, i) => i % 2 == 1).Average(row => Gray(row[steps / 2])));
-        Console.WriteLine($"Half way between two digits {mixture:P1} of the pixels are gray (0.25 to 0.75) where pixels are mixed, {path:P1} where latent vectors are.");
+        Console.WriteLine($"Halfway between two digits {mixture:P1} of the pixels are gray (0.25 to 0.75) with mixed pixels, {path:P1} with mixed latent vectors.");
         return (mixture, path);
     }
 
@@ -135,7 +135,7 @@ internal static class TransformationSection
         const int lines = 13, finer = 6;
         var nodes = (int row, int column) => map(Vector<double>.Build.Dense([At(column), At(row)]));
         var chart = new Chart(title, "", "", equalScale: true).Range(-2.2, 2.2, -2.2, 2.2);
-        // Each line through many points, so that it can bend.
+        // Each line has many points, so that it can bend.
         for (var line = 0; line < lines; line++)
         {
             chart.Path([.. Enumerable.Range(0, finer * (lines - 1) + 1).Select(i => Point(nodes(line * finer, i)))], 0);

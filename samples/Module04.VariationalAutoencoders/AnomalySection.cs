@@ -5,28 +5,28 @@ using Samples.Shared;
 
 namespace Module04;
 
-/// <summary>Anomaly detection: a VAE that has never seen one class finds its images strange.</summary>
+/// <summary>Anomaly detection: a VAE that is trained without one class gives its images high scores.</summary>
 internal static class AnomalySection
 {
-    public sealed record Result(string HeldOut, double Elbo, double Reconstruction, double Kl, double RocArea, double Found);
+    public sealed record Result(string HeldOut, double Elbo, double Reconstruction, double Kl, double RocArea, double DetectionRate);
 
     public static Result Run(Lesson lesson)
     {
         Lesson.Title("6. Anomaly detection");
-        // A bag is like nothing else that one wears.
+        // Bags differ from all clothes.
         var heldOut = lesson.DataName == "fashion-mnist" ? 8 : 2;
         var name = lesson.ClassNames[heldOut];
         Score[] scores = ScoresWithout(lesson, heldOut);
 
         float[] Of(bool anomaly, Func<Score, float> value) => [.. scores.Where(row => row.Anomaly == anomaly).Select(value)];
         Charts.Histogram(
-            lesson.Output.File("anomaly-histogram.png", "anomaly score of known and unknown images"),
+            lesson.Output.File("anomaly-histogram.png", "anomaly scores of known and unknown images"),
             $"A VAE trained without class {name}", "anomaly score −ELBO, nats",
             [("known classes", Of(false, row => row.NegativeElbo)), ($"class {name}", Of(true, row => row.NegativeElbo))]);
 
         var (elbo, reconstruction, kl) = (Area(lesson, scores, "NegativeElbo"), Area(lesson, scores, "ReconstructionError"), Area(lesson, scores, "Kl"));
         var curve = Roc(scores, row => row.NegativeElbo);
-        new Chart($"Finding class {name}", "false alarms: known images above the threshold, %", "found: unknown images above it, %")
+        new Chart($"Detection of class {name}", "false positives: known images above the threshold, %", "detected: unknown images above it, %")
             .Line($"−ELBO, area {elbo:0.000}", curve)
             .Line($"reconstruction alone, area {reconstruction:0.000}", Roc(scores, row => row.ReconstructionError))
             .Line($"KL alone, area {kl:0.000}", Roc(scores, row => row.Kl))
@@ -34,19 +34,19 @@ internal static class AnomalySection
             .Legend(bottom: true)
             .Save(lesson.Output.File("anomaly-roc.png", "ROC curves"));
 
-        Strangest(lesson, scores, name);
+        Extremes(lesson, scores, name);
         AllClasses(lesson, heldOut, scores);
-        var found = curve.Last(point => point.X <= 5).Y;
-        Console.WriteLine($"Area under the ROC curve for class {name}: {elbo:0.000} by −ELBO, {reconstruction:0.000} by the reconstruction error, {kl:0.000} by KL. With 5 % false alarms, {found:0.0} % are found.");
-        return new Result(name, elbo, reconstruction, kl, RocArea(curve), found / 100);
+        var detected = curve.Last(point => point.X <= 5).Y;
+        Console.WriteLine($"Area under the ROC curve for class {name}: {elbo:0.000} by −ELBO, {reconstruction:0.000} by the reconstruction error, {kl:0.000} by KL. With 5 % false positives, {detected:0.0} % are detected.");
+        return new Result(name, elbo, reconstruction, kl, RocArea(curve), detected / 100);
     }
 
-    // The test images as a VAE scores them that was trained without a class.
+    // The scores of the test images by a VAE that is trained without one class.
     private static Score[] ScoresWithout(Lesson lesson, int heldOut)
     {
-        // The key of class 0 is 1; a row for which the predicate holds goes.
+        // The key of class 0 is 1; the filter removes rows for which the predicate holds.
         IDataView known = lesson.ML.Data.FilterByCustomPredicate<LabelRow>(lesson.Train, row => row.Label == heldOut + 1);
-        VaeTransformer vae = lesson.Fit($"VAE without class {lesson.ClassNames[heldOut]}", new VaeOptions { LatentSize = 4, Epochs = lesson.Quick ? 5 : 8 }, known);
+        using VaeTransformer vae = Train(lesson, known, $"VAE without class {lesson.ClassNames[heldOut]}");
 
         Score[] scores = [.. lesson.ML.Data.CreateEnumerable<Score>(vae.Transform(lesson.Test), reuseRowObject: false, ignoreMissingColumns: true)];
         foreach (var row in scores)
@@ -54,10 +54,25 @@ internal static class AnomalySection
         return scores;
     }
 
-    // Each class in its turn as the unknown one.
+    private static VaeTransformer Train(Lesson lesson, IDataView data, string title)
+    {
+        using var progress = new ConsoleProgress(title);
+        return lesson.ML.Transforms.Generative().Vae(new VaeOptions
+        {
+            InputColumnName = "Image",
+            // Few dimensions, so that unknown images cannot be reconstructed.
+            LatentSize = 4,
+            Epochs = lesson.Quick ? 5 : 8,
+            Threads = 1,
+            Progress = progress,
+            CancellationToken = lesson.Cancellation,
+        }).Fit(data);
+    }
+
+    // Each class in turn as the unknown one.
     private static void AllClasses(Lesson lesson, int done, Score[] scoresOfDone)
     {
-        var chart = new Chart("Each class as the unknown one, and the area under its curve", "false alarms, %", "found, %");
+        var chart = new Chart("Each class as the unknown one, with the area under its curve", "false positives, %", "detected, %");
         var areas = new List<string>();
         foreach (var (label, name) in lesson.ClassNames.Index().Take(lesson.Quick ? 3 : int.MaxValue))
         {
@@ -72,15 +87,15 @@ internal static class AnomalySection
         Console.WriteLine($"Area under the ROC curve by unknown class: {string.Join(", ", areas)}.");
     }
 
-    private static void Strangest(Lesson lesson, Score[] scores, string name)
+    private static void Extremes(Lesson lesson, Score[] scores, string name)
     {
         const int count = 12;
         var images = lesson.TestImages.Images;
         var byScore = scores.Index().OrderBy(row => row.Item.NegativeElbo).ToArray();
         float[][] Of(bool anomaly, bool highest) =>
             [.. (highest ? byScore.Reverse() : byScore).Where(row => row.Item.Anomaly == anomaly).Take(count).Select(row => images[row.Index])];
-        lesson.Draw(
-            "anomaly-images.png", "the lowest and the highest scores",
+        lesson.SaveImages(
+            "anomaly-images.png", "images with the lowest and the highest scores",
             [.. Of(false, false), .. Of(false, true), .. Of(true, false), .. Of(true, true)], columns: count, scale: 3,
             rowCaptions: ["known, lowest score", "known, highest", $"class {name}, lowest", $"class {name}, highest"]);
     }
@@ -88,17 +103,17 @@ internal static class AnomalySection
     private static double Area(Lesson lesson, Score[] scores, string scoreColumn) => lesson.ML.BinaryClassification.EvaluateNonCalibrated(
         lesson.ML.Data.LoadFromEnumerable(scores), labelColumnName: "Anomaly", scoreColumnName: scoreColumn, predictedLabelColumnName: "Anomaly").AreaUnderRocCurve;
 
-    // One point for each threshold, from the highest score down.
+    // One point per threshold, from the highest score down.
     private static (double X, double Y)[] Roc(Score[] scores, Func<Score, float> value)
     {
         double anomalies = scores.Count(row => row.Anomaly), known = scores.Length - anomalies;
-        var (alarms, found) = (0, 0);
+        var (falsePositives, detected) = (0, 0);
         var points = new List<(double X, double Y)> { (0, 0) };
         foreach (var equal in scores.GroupBy(value).OrderByDescending(group => group.Key))
         {
-            found += equal.Count(row => row.Anomaly);
-            alarms += equal.Count(row => !row.Anomaly);
-            points.Add((100 * alarms / known, 100 * found / anomalies));
+            detected += equal.Count(row => row.Anomaly);
+            falsePositives += equal.Count(row => !row.Anomaly);
+            points.Add((100 * falsePositives / known, 100 * detected / anomalies));
         }
 
         return [.. points];

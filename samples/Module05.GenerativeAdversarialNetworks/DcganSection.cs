@@ -4,45 +4,96 @@ using Samples.Shared;
 
 namespace Module05;
 
-/// <summary>The same game between convolutional networks, which draw digits.</summary>
+/// <summary>Adversarial training of convolutional networks, which generate digits.</summary>
 internal static class DcganSection
 {
-    public sealed record Result(double ClassifierAccuracy, Judgement Real, Judgement Drawn, IReadOnlyList<TrainingProgress> History);
+    public sealed record Result(double ClassifierAccuracy, Quality Real, Quality Generated, IReadOnlyList<TrainingProgress> History);
 
     public static Result Run(Lesson lesson)
     {
         Lesson.Title("2. Digits");
+        lesson.Classifier = TrainClassifier(lesson);
         double accuracy = lesson.ML.MulticlassClassification.Evaluate(lesson.Classifier.Transform(lesson.Test)).MicroAccuracy;
-        Console.WriteLine($"The classifier names {accuracy:P1} of the test images rightly; its {lesson.Classifier.FeatureSize} features describe images.");
+        Console.WriteLine($"The classifier has an accuracy of {accuracy:P1} on the test images; its {lesson.Classifier.FeatureSize} features describe images.");
 
-        GanTransformer model = lesson.Generator;
-        IDataView drawn = model.Generate(lesson.Drawn, new() { Seed = 1 });
-        lesson.Draw("dcgan.png", "new images, not chosen", Lesson.Images(drawn, 60), 15);
-        Charts(lesson, lesson.History);
+        var (model, history) = TrainGenerator(lesson);
+        lesson.Generator = model;
+        IDataView images = model.Generate(lesson.GeneratedCount, new() { Seed = 1 });
+        lesson.SaveImages("dcgan.png", "generated images, not selected", Lesson.Images(images, count: 60), 15);
+        PlotTraining(lesson, history);
 
-        Judgement real = lesson.Judge("(training images)", lesson.ML.Data.TakeRows(lesson.Train, lesson.Drawn), "Image");
-        Judgement of = lesson.Judge("drawn", drawn);
-        Judgement.PrintHead();
-        real.Print(lesson.Classes);
-        of.Print(lesson.Classes);
+        Quality real = lesson.Evaluate("(training images)", lesson.ML.Data.TakeRows(lesson.Train, lesson.GeneratedCount), "Image");
+        Quality generated = lesson.Evaluate("generated", images);
+        Quality.PrintHeader();
+        real.Print(Lesson.Classes);
+        generated.Print(Lesson.Classes);
 
-        double[] Percent(Judgement j) => [.. Enumerable.Range(0, lesson.Classes).Select(label => 100.0 * j.Read.Count(read => read == label) / j.Read.Length)];
-        new Chart("Which classes are drawn", "class, as the classifier reads it", "share of the images, %")
-            .Bars(lesson.ClassNames, ("real", Percent(real)), ("drawn", Percent(of))).Legend(outside: true)
-            .Save(lesson.Output.File("dcgan-classes.png", "how often each class is drawn"));
-        return new Result(accuracy, real, of, lesson.History);
+        double[] Percent(Quality quality) =>
+            [.. Enumerable.Range(0, Lesson.Classes).Select(label => 100.0 * quality.Predicted.Count(predicted => predicted == label) / quality.Predicted.Length)];
+        new Chart("Classes of the generated images", "class, as the classifier predicts it", "share of the images, %")
+            .Bars(lesson.ClassNames, ("real", Percent(real)), ("generated", Percent(generated))).Legend(outside: true)
+            .Save(lesson.Output.File("dcgan-classes.png", "classes of the generated images"));
+        return new Result(accuracy, real, generated, history);
     }
 
-    private static void Charts(Lesson lesson, IReadOnlyList<TrainingProgress> history)
+    private static (GanTransformer Model, IReadOnlyList<TrainingProgress> History) TrainGenerator(Lesson lesson)
     {
-        (double X, double Y)[] Term(string name) => Lesson.Term(history, name);
-        Chart.SavePanels(lesson.Output.File("dcgan-health.png", "how the game stands while it is played"),
+        using var progress = new ConsoleProgress("digits");
+        long steps = lesson.Quick ? 400 : 1_000;
+        GanTransformer model = lesson.ML.Transforms.Generative().Gan(new GanOptions
+        {
+            InputColumnName = "Image",
+            LatentSize = 64,
+            // Convolutional networks learn these images in a minute or two; MLPs generate worse ones, but train in seconds.
+            Network = lesson.Quick ? GanNetworkKind.Mlp : GanNetworkKind.Dcgan,
+            // 64 is the default; MLPs have none.
+            BaseChannels = lesson.Quick ? 64 : 24,
+            BatchSize = lesson.Quick ? 32 : 64,
+            MaxSteps = steps,
+            LearningRate = 1e-3,
+            DiscriminatorLearningRate = 4e-3,
+            DiscriminatorSteps = 2,
+            DiscriminatorNormalization = GanNormalization.None,
+            R1Weight = 0.1,
+            EmaDecay = 0.99,
+            SampleDirectory = lesson.Output.File("while-training", "images generated during training, always from the same z"),
+            SampleInterval = steps / 5,
+            // So that the numbers do not depend on the number of cores.
+            Threads = 1,
+            Seed = 1,
+            Progress = progress,
+            CancellationToken = lesson.Cancellation,
+        }).Fit(lesson.Train);
+        return (model, progress.History);
+    }
+
+    private static ImageClassifierTransformer TrainClassifier(Lesson lesson)
+    {
+        using var progress = new ConsoleProgress("classifier");
+        return lesson.ML.Transforms.Generative().ImageClassifier(new ImageClassifierOptions
+        {
+            LabelColumnName = "Label",
+            InputColumnName = "Image",
+            BaseChannels = 8,
+            BatchSize = 50,
+            Epochs = lesson.Quick ? 3 : 4,
+            Threads = 1,
+            Seed = 1,
+            Progress = progress,
+            CancellationToken = lesson.Cancellation,
+        }).Fit(lesson.Train);
+    }
+
+    private static void PlotTraining(Lesson lesson, IReadOnlyList<TrainingProgress> history)
+    {
+        (double X, double Y)[] Term(string name) => Curves.Term(history, name);
+        Chart.SavePanels(lesson.Output.File("dcgan-health.png", "reports during training"),
         [
-            new Chart("Losses", "step", "nats").Line("discriminator", Lesson.Smooth([.. history.Select(p => ((double)p.Step, p.Loss))])).Line("generator", Term("generator")).Legend(),
-            new Chart("How often the discriminator is right", "step", "share").Line("on real", Term("accuracy on real")).Line("on generated", Term("accuracy on generated"))
+            new Chart("Losses", "step", "nats").Line("discriminator", Curves.Smooth([.. history.Select(p => ((double)p.Step, p.Loss))])).Line("generator", Term("generator")).Legend(),
+            new Chart("Accuracy of the discriminator", "step", "share").Line("on real images", Term("accuracy on real")).Line("on generated images", Term("accuracy on generated"))
                 .Range(yLow: 0, yHigh: 1.02).Legend(bottom: true),
-            new Chart("How much drawn images vary", "step", "variance, as a part of the real one").Line(null, Term("diversity")).Range(yLow: 0),
-            new Chart("How strongly they learn", "step", "norm of the gradient", logY: true)
+            new Chart("Diversity of generated images", "step", "variance, relative to real images").Line(null, Term("diversity")).Range(yLow: 0),
+            new Chart("Gradients", "step", "norm of the gradient", logY: true)
                 .Line("discriminator", Term("gradient of discriminator")).Line("generator", Term("gradient of generator")).Legend(),
         ]);
     }

@@ -5,41 +5,41 @@ using TorchSharp;
 
 namespace Module05;
 
-/// <summary>The space of z: walks through it, truncation, the z of images that were not drawn, and the model as a file.</summary>
+/// <summary>The latent space: interpolation, truncation, projection of given images, and the model as a file.</summary>
 internal static class LatentSection
 {
-    /// <param name="MiddleNorm">The length of the z half-way on the sphere and on the straight line, as a part of that at the ends.</param>
-    /// <param name="LargestStep">The largest change between neighbors on the walks, as a part of the change from end to end.</param>
-    /// <param name="Truncated">How good images are by truncation.</param>
-    /// <param name="Projected">The root mean square of the pixels' difference of test images and what is found for them.</param>
-    /// <param name="ProjectedNegatives">The same of their negatives, which are no digits.</param>
-    /// <param name="LoadedDifference">By how much a pixel differs, at most, after the model was saved and loaded.</param>
-    /// <param name="FileSize">The model's size in bytes.</param>
+    /// <param name="MiddleNorm">The length of the z halfway on the sphere and on the straight line, relative to the ends.</param>
+    /// <param name="LargestStep">The largest change between neighbors during interpolation, relative to the change from end to end.</param>
+    /// <param name="Truncated">The quality of images by truncation.</param>
+    /// <param name="Projected">The root mean square difference between test images and their projections.</param>
+    /// <param name="ProjectedNegatives">The same for their negatives, which are no digits.</param>
+    /// <param name="LoadedDifference">The largest difference of a pixel after the model was saved and loaded.</param>
+    /// <param name="FileSize">The size of the model file in bytes.</param>
     public sealed record Result(
-        (double Sphere, double Line) MiddleNorm, double LargestStep, IReadOnlyList<(double? Truncation, Judgement Judgement)> Truncated,
+        (double Sphere, double Line) MiddleNorm, double LargestStep, IReadOnlyList<(double? Truncation, Quality Quality)> Truncated,
         double Projected, double ProjectedNegatives, double LoadedDifference, long FileSize);
 
     private const int Frames = 10;
 
     public static Result Run(Lesson lesson)
     {
-        Lesson.Title("6. The space of z");
+        Lesson.Title("6. The latent space");
         GanTransformer model = lesson.Generator;
-        var (middle, largestStep) = Walk(lesson, model);
+        var (middle, largestStep) = Interpolate(lesson, model);
         var truncated = Truncate(lesson, model);
         var (projected, negatives) = Project(lesson, model);
         var (difference, size) = SaveAndLoad(lesson, model);
         return new Result(middle, largestStep, truncated, projected, negatives, difference, size);
     }
 
-    private static ((double Sphere, double Line) MiddleNorm, double LargestStep) Walk(Lesson lesson, GanTransformer model)
+    private static ((double Sphere, double Line) MiddleNorm, double LargestStep) Interpolate(Lesson lesson, GanTransformer model)
     {
         List<float[]> shown = [];
         double largest = 0;
         (double Sphere, double Line) norms = default;
-        for (int walk = 0; walk < 3; walk++)
+        for (int path = 0; path < 3; path++)
         {
-            float[] from = model.SampleLatent(seed: 10 + walk), to = model.SampleLatent(seed: 20 + walk);
+            float[] from = model.SampleLatent(seed: 10 + path), to = model.SampleLatent(seed: 20 + path);
             float[][] sphere = Lesson.Images(model.Interpolate(from, to, Frames));
             float[][] line = [.. Enumerable.Range(0, Frames).Select(i => model.Decode(Between(from, to, i / (Frames - 1f))))];
             shown.AddRange([.. sphere, .. line]);
@@ -49,15 +49,15 @@ internal static class LatentSection
             norms.Sphere += TensorPrimitives.Norm<float>(Middle(from, to)) / Mean(from, to) / 3;
         }
 
-        lesson.Draw("latent-walk.png", "from one z to another, on the sphere and on the straight line", shown, Frames, ["sphere", "line", "sphere", "line", "sphere", "line"]);
-        Console.WriteLine($"Half-way, z is {norms.Sphere:F2} as long as at the ends on the sphere, {norms.Line:F2} on the line. The largest of the {Frames - 1} changes on a walk is {largest:P0} of the change from end to end.");
+        lesson.SaveImages("latent-interpolation.png", "from one z to another: on the sphere and on the straight line", shown, Frames, ["sphere", "line", "sphere", "line", "sphere", "line"]);
+        Console.WriteLine($"Halfway, the length of z relative to the ends is {norms.Sphere:F2} on the sphere, {norms.Line:F2} on the line. The largest of {Frames - 1} changes is {largest:P0} of the change from end to end.");
         return (norms, largest);
 
         static float[] Between(float[] a, float[] b, float t) => [.. a.Zip(b, (x, y) => (1 - t) * x + t * y)];
         static double Mean(float[] a, float[] b) => (TensorPrimitives.Norm<float>(a) + TensorPrimitives.Norm<float>(b)) / 2;
     }
 
-    // Slerp at one half: both count equally, and the sum is as long as they are.
+    // Spherical interpolation at one half: both have the same weight, and the length is kept.
     private static float[] Middle(float[] a, float[] b)
     {
         double angle = Math.Acos(TensorPrimitives.CosineSimilarity<float>(a, b));
@@ -65,22 +65,22 @@ internal static class LatentSection
         return [.. a.Zip(b, (x, y) => weight * (x + y))];
     }
 
-    private static List<(double? Truncation, Judgement Judgement)> Truncate(Lesson lesson, GanTransformer model)
+    private static List<(double? Truncation, Quality Quality)> Truncate(Lesson lesson, GanTransformer model)
     {
         double?[] bounds = [null, 1, 0.5, 0.2];
-        List<(double?, Judgement)> result = [];
+        List<(double?, Quality)> result = [];
         List<float[]> shown = [];
-        Judgement.PrintHead();
+        Quality.PrintHeader();
         foreach (double? bound in bounds)
         {
-            IDataView drawn = model.Generate(lesson.Drawn, new() { Seed = 1, Truncation = bound });
-            shown.AddRange(Lesson.Images(drawn, 12));
-            Judgement judged = lesson.Judge(bound is null ? "no truncation" : $"truncation {bound}", drawn);
-            judged.Print(lesson.Classes);
-            result.Add((bound, judged));
+            IDataView generated = model.Generate(lesson.GeneratedCount, new() { Seed = 1, Truncation = bound });
+            shown.AddRange(Lesson.Images(generated, count: 12));
+            Quality quality = lesson.Evaluate(bound is null ? "no truncation" : $"truncation {bound}", generated);
+            quality.Print(Lesson.Classes);
+            result.Add((bound, quality));
         }
 
-        lesson.Draw("truncation.png", "z kept nearer and nearer to 0", shown, 12, [.. bounds.Select(bound => bound is null ? "none" : $"{bound}")]);
+        lesson.SaveImages("truncation.png", "rising truncation of z", shown, 12, [.. bounds.Select(bound => bound is null ? "none" : $"{bound}")]);
         return result;
     }
 
@@ -88,18 +88,17 @@ internal static class LatentSection
     {
         float[][] images = lesson.TestImages.OneOfEach();
         float[][] negatives = [.. images.Select(image => Array.ConvertAll(image, value => 1 - value))];
-        float[][] found = [.. images.Select(Nearest)], foundNegatives = [.. negatives.Select(Nearest)];
-        lesson.Draw(
-            "projection.png", "test images and their negatives, and the nearest that the generator can draw",
-            [.. images, .. found, .. negatives, .. foundNegatives], images.Length, ["real", "found", "negative", "found"]);
-        var (error, negativeError) = (Error(images, found), Error(negatives, foundNegatives));
-        Console.WriteLine($"What is found for test images differs by {error:F3} (root mean square of the pixels), for their negatives by {negativeError:F3}.");
+        float[][] projections = [.. images.Select(Nearest)], ofNegatives = [.. negatives.Select(Nearest)];
+        lesson.SaveImages(
+            "projection.png", "test images and their negatives, with their projections",
+            [.. images, .. projections, .. negatives, .. ofNegatives], images.Length, ["real", "projection", "negative", "projection"]);
+        var (error, negativeError) = (Error(images, projections), Error(negatives, ofNegatives));
+        Console.WriteLine($"The projections of test images differ from them by {error:F3} (root mean square), those of their negatives by {negativeError:F3}.");
         return (error, negativeError);
 
         float[] Nearest(float[] image)
         {
-            lesson.CheckCancelled();
-            float[] z = model.Project(image, new GanProjectOptions { Seed = 1, Steps = lesson.Quick ? 50 : 300 });
+            float[] z = model.Project(image, new GanProjectOptions { Seed = 1, Steps = lesson.Quick ? 50 : 300, CancellationToken = lesson.Cancellation });
             return model.Decode(z);
         }
 
@@ -117,7 +116,7 @@ internal static class LatentSection
             float[] z = model.SampleLatent(seed: 1);
             double difference = model.Decode(z).Zip(loaded.Decode(z), (a, b) => (double)Math.Abs(a - b)).Max();
             long size = new FileInfo(file).Length;
-            Console.WriteLine($"Saved, the generator takes {size / 1024.0:F0} KiB; loaded again, it draws from the same z what it drew before, up to {difference:F6}.");
+            Console.WriteLine($"The file of the generator has {size / 1024.0:F0} KiB; the largest difference of a pixel after loading is {difference:F6}.");
             return (difference, size);
         }
         finally

@@ -2,11 +2,11 @@ using Samples.Shared;
 
 namespace Module06;
 
-/// <summary>Where each head looks: maps of one sentence, and how far back on average.</summary>
+/// <summary>What each head attends to: maps of one sentence, and the mean distance.</summary>
 internal static class AttentionSection
 {
-    /// <summary>What was seen.</summary>
-    /// <param name="LargestFuture">The largest weight that a token has for a later one: 0.</param>
+    /// <summary>What was computed.</summary>
+    /// <param name="LargestFuture">The largest weight of a later token: 0.</param>
     /// <param name="Previous">For each layer and head, the mean weight of the character just before.</param>
     public sealed record Result(double LargestFuture, double[][] Previous);
 
@@ -19,16 +19,16 @@ internal static class AttentionSection
         IReadOnlyList<float[,,]> layers = lesson.Base.Attention(Sentence);
         string[] labels = Labels(Sentence);
         Chart.SavePanels(
-            lesson.Output.File("attention-heads.png", "where each head looks"),
+            lesson.Output.File("attention-heads.png", "attention of each head"),
             [.. layers.SelectMany((layer, l) => Enumerable.Range(0, layer.GetLength(0)).Select(head => Map(layer, head, $"layer {l + 1}, head {head + 1}", labels)))],
             columns: layers[0].GetLength(0), panelWidth: 480, panelHeight: 440);
 
         double[][,] distances = MeanByDistance(lesson);
         Chart.SavePanels(
-            lesson.Output.File("attention-distance.png", "how far back each head looks"),
+            lesson.Output.File("attention-distance.png", "attention of each head by distance"),
             [.. distances.Select((layer, l) =>
             {
-                var chart = new Chart($"Layer {l + 1}", "characters back", "mean attention, %");
+                var chart = new Chart($"Layer {l + 1}", "distance in characters", "mean attention, %");
                 for (int head = 0; head < layer.GetLength(0); head++)
                     chart.Line($"head {head + 1}", [.. Enumerable.Range(0, Farthest).Select(back => ((double)back, 100 * layer[head, back]))]);
                 return chart.Range(yLow: 0);
@@ -37,14 +37,14 @@ internal static class AttentionSection
 
         double[][] previous = [.. distances.Select(layer => Enumerable.Range(0, layer.GetLength(0)).Select(head => layer[head, 1]).ToArray())];
         foreach (var (l, heads) in previous.Index())
-            Console.WriteLine($"Layer {l + 1}: attention to the character just before, by head: {string.Join(", ", heads.Select(weight => weight.ToString("P0")))}.");
+            Console.WriteLine($"Layer {l + 1}: attention to the previous character, by head: {string.Join(", ", heads.Select(weight => weight.ToString("P0")))}.");
         return new Result(LargestFuture(layers), previous);
     }
 
-    /// <summary>The characters of a text as an axis shows them.</summary>
+    /// <summary>The characters of a text as labels of an axis.</summary>
     public static string[] Labels(string text) => [.. text.Select(c => c switch { ' ' => "·", '\n' => "¶", _ => c.ToString() })];
 
-    /// <summary>The map of a head.</summary>
+    /// <summary>The attention map of a head.</summary>
     public static Chart Map(float[,,] layer, int head, string title, string[] labels)
     {
         var map = new double[labels.Length, labels.Length];
@@ -54,10 +54,10 @@ internal static class AttentionSection
                 map[from, to] = layer[head, from, to];
         }
 
-        return new Chart(title, "character looked at", "character that looks").HeatMap(map, "attention", labels);
+        return new Chart(title, "key: attended character", "query: attending character").HeatMap(map, "attention", labels);
     }
 
-    // Over passages of the text to score with, from characters that have enough before them.
+    // Over passages of the validation text, from characters with enough others before them.
     private static double[][,] MeanByDistance(Lesson lesson)
     {
         const int length = 60;

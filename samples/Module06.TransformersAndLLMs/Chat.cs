@@ -7,7 +7,7 @@ internal static class Chat
 {
     public static void Run(LanguageModelTransformer model, TextReader input, TextWriter output)
     {
-        output.WriteLine("\nYou are the king. Try: shout thunder. An empty line ends it.");
+        output.WriteLine("\nYou are the king. Try: shout thunder. An empty line ends the chat.");
         while (true)
         {
             output.Write("KING> ");

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Module06;
 
-/// <summary>A play without end, made by a small grammar: something to learn from where there is no file.</summary>
+/// <summary>An endless play from a small grammar: training data where there is no file.</summary>
 internal static class MadePlay
 {
     private static readonly string[] _speakers = ["KING", "QUEEN", "FOOL", "GHOST", "FIRST LORD", "SECOND LORD", "JULIET", "VIOLA", "DUKE", "MESSENGER"];
@@ -12,7 +12,7 @@ internal static class MadePlay
     private static readonly string[] _actions = ["sees", "loves", "fears", "keeps", "breaks", "follows", "forgets", "praises"];
     private static readonly string[] _openings = ["Good morrow", "Alas", "Come", "Speak", "Nay", "Enough", "Behold", "Farewell"];
 
-    /// <summary>The beginning of the play, about so many characters; the same seed makes the same play.</summary>
+    /// <summary>The beginning of the play, of about the given length; the same seed gives the same play.</summary>
     public static string Write(int characters, int seed)
     {
         var random = new Random(seed);
@@ -20,7 +20,7 @@ internal static class MadePlay
         string? previous = null;
         while (play.Length < characters)
         {
-            // Nobody answers himself.
+            // No speaker answers himself.
             string speaker = Pick(random, [.. _speakers.Where(name => name != previous)]);
             previous = speaker;
             play.Append(speaker).Append(":\n");

@@ -4,17 +4,17 @@ using Microsoft.ML.Generative;
 
 namespace Module06;
 
-/// <summary>The text that the lesson is about, and the part of it that no model learns.</summary>
-/// <param name="Name">What it is.</param>
-/// <param name="Train">To learn from.</param>
-/// <param name="Validation">To score with: the last tenth.</param>
+/// <summary>The text of the lesson.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Train">The training text.</param>
+/// <param name="Validation">The validation text: the last tenth.</param>
 internal sealed record TextData(string Name, string Train, string Validation)
 {
     /// <summary>Loads Tiny Shakespeare, or makes a play.</summary>
-    /// <param name="ml">The context, whose data directory is looked into.</param>
-    /// <param name="name">shakespeare or made; auto is the first whose file is there.</param>
-    /// <param name="characters">How much of it at most.</param>
-    /// <exception cref="FileNotFoundException">Tiny Shakespeare is asked for, but is not there.</exception>
+    /// <param name="ml">The context, with the data directory.</param>
+    /// <param name="name">shakespeare or made; auto is shakespeare where its file is, else made.</param>
+    /// <param name="characters">The largest number of characters.</param>
+    /// <exception cref="FileNotFoundException">The file of Tiny Shakespeare is missing.</exception>
     public static TextData Load(MLContext ml, string name, int characters)
     {
         string path = Path.Combine(ml.Generative().DataDirectory, "tinyshakespeare", "input.txt");
@@ -32,7 +32,7 @@ internal sealed record TextData(string Name, string Train, string Validation)
     public static IEnumerable<string> Words(string text) =>
         text.ToLowerInvariant().Split([.. text.Where(c => !char.IsLetter(c)).Distinct()], StringSplitOptions.RemoveEmptyEntries);
 
-    /// <summary>A text as a row of data.</summary>
+    /// <summary>Texts as rows of data.</summary>
     public static IDataView Rows(MLContext ml, params string[] texts) => ml.Data.LoadFromEnumerable(texts.Select(text => new TextRow { Text = text }));
 
     private sealed class TextRow

@@ -5,7 +5,7 @@ using Samples.Shared;
 
 namespace Module06;
 
-/// <summary>What a model reads: characters, and byte-pair encodings of several sizes.</summary>
+/// <summary>Tokens: characters, and byte-pair encodings of several sizes.</summary>
 internal static class TokensSection
 {
     public sealed record Result(double CharacterBytes, IReadOnlyList<(int Vocabulary, double Bytes)> Trained, double? Gpt2Bytes, IReadOnlyList<string> Pieces);
@@ -15,7 +15,7 @@ internal static class TokensSection
         Lesson.Title("1. Tokens");
         string text = lesson.Text.Validation;
         int[] sizes = lesson.Quick ? [280, 320, 400, 512] : [300, 512, 1_024, 2_048, 4_096];
-        // A small text has no more pairs to merge at some size.
+        // From some size on a small text has no more pairs to merge.
         GenerativeTokenizer[] trained = [.. sizes.Select(size => GenerativeTokenizers.TrainBytePairEncoding([lesson.Text.Train], size)).DistinctBy(t => t.VocabularySize)];
         GenerativeTokenizer? gpt2 = Gpt2(lesson.ML.Generative().DataDirectory);
 
@@ -29,13 +29,13 @@ internal static class TokensSection
         var result = new Result(
             Bytes(lesson.Characters, text), [.. trained.Select(t => (t.VocabularySize, Bytes(t, text)))], gpt2 is null ? null : Bytes(gpt2, text),
             Pieces(trained[^1], example));
-        var chart = new Chart("How much text a token holds", "tokens in the vocabulary", "bytes of the text for each token", logX: true)
+        var chart = new Chart("Length of a token", "vocabulary size", "bytes per token", logX: true)
             .Line("byte pairs of this text", [.. result.Trained.Select(t => ((double)t.Vocabulary, t.Bytes))])
             .Points("characters", [(lesson.Characters.VocabularySize, result.CharacterBytes)]);
         if (result.Gpt2Bytes is { } bytes)
-            chart.Points("GPT-2, byte pairs of the web", [(gpt2!.VocabularySize, bytes)]);
-        chart.Legend(bottom: true).Range(yLow: 0).Save(lesson.Output.File("tokens-length.png", "how much text a token holds"));
-        Console.WriteLine($"Bytes for each token of the text to score with: characters {result.CharacterBytes:F2}, {string.Join(", ", result.Trained.Select(t => $"{t.Vocabulary:N0} byte pairs {t.Bytes:F2}"))}{(gpt2 is null ? "" : $", GPT-2 {result.Gpt2Bytes:F2}")}.");
+            chart.Points("GPT-2, byte pairs of web pages", [(gpt2!.VocabularySize, bytes)]);
+        chart.Legend(bottom: true).Range(yLow: 0).Save(lesson.Output.File("tokens-length.png", "length of a token by vocabulary size"));
+        Console.WriteLine($"Bytes per token of the validation text: characters {result.CharacterBytes:F2}, {string.Join(", ", result.Trained.Select(t => $"{t.Vocabulary:N0} byte pairs {t.Bytes:F2}"))}{(gpt2 is null ? "" : $", GPT-2 {result.Gpt2Bytes:F2}")}.");
         return result;
     }
 

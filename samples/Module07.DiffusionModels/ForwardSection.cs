@@ -5,7 +5,7 @@ using TorchSharp;
 
 namespace Module07;
 
-/// <summary>The way from an image to noise, which nothing has to be learned for.</summary>
+/// <summary>The forward process from an image to noise, which has no parameters to train.</summary>
 internal static class ForwardSection
 {
     public sealed record Result(double LinearHalf, double CosineHalf);
@@ -17,21 +17,21 @@ internal static class ForwardSection
         NoiseScheduleOptions linear = new(), cosine = new() { BetaSchedule = NoiseScheduleKind.Cosine };
         float[] image = lesson.Example(3);
 
-        lesson.Draw(
-            "forward-process.png", "an image at rising times, with the linear and the cosine schedule",
+        lesson.SaveImages(
+            "forward-process.png", "an image at rising timesteps, with the linear and the cosine schedule",
             [.. Noisy(image, linear, timesteps), .. Noisy(image, cosine, timesteps)], timesteps.Length,
             ["linear", "cosine"], [.. timesteps.Select(t => $"t = {t}")]);
 
         var (linearBar, cosineBar) = (new NoiseSchedule(linear).AlphasCumulative, new NoiseSchedule(cosine).AlphasCumulative);
-        Chart.SavePanels(lesson.Output.File("noise-schedules.png", "what is left of the image, and its ratio to the noise"),
+        Chart.SavePanels(lesson.Output.File("noise-schedules.png", "variance of the image and signal-to-noise ratio"),
         [
-            new Chart("What is left of the image", "timestep t", "image's part of the variance").Line("linear", Points(linearBar, a => a)).Line("cosine", Points(cosineBar, a => a)).Legend(),
-            new Chart("Signal to noise", "timestep t", "image's variance / noise's variance", logY: true)
+            new Chart("Variance of the image", "timestep t", "share of the variance").Line("linear", Points(linearBar, a => a)).Line("cosine", Points(cosineBar, a => a)).Legend(),
+            new Chart("Signal-to-noise ratio", "timestep t", "variance of the image / variance of the noise", logY: true)
                 .Line("linear", Points(linearBar, a => a / (1 - a))).Line("cosine", Points(cosineBar, a => a / (1 - a))).Legend(),
         ]);
 
         var result = new Result(Half(linearBar), Half(cosineBar));
-        Console.WriteLine($"Half of the image's variance is noise at timestep {result.LinearHalf} of 1,000 with the linear schedule, at {result.CosineHalf} with the cosine.");
+        Console.WriteLine($"Half of the variance is noise at timestep {result.LinearHalf} of 1,000 with the linear schedule, at {result.CosineHalf} with the cosine schedule.");
         return result;
     }
 
@@ -43,7 +43,7 @@ internal static class ForwardSection
         torch.Tensor x0 = torch.tensor(image).mul(2).sub(1), noise = torch.randn([image.Length], generator: generator);
         foreach (int t in timesteps)
         {
-            // x[t] = √ᾱ x0 + √(1 − ᾱ) ε, at once and for any t.
+            // x[t] = √ᾱ x0 + √(1 − ᾱ) ε, in one step for any t.
             torch.Tensor noisy = scheduler.AddNoise(x0.unsqueeze(0), noise.unsqueeze(0), torch.tensor(new[] { (long)t }));
             yield return noisy.mul(0.5f).add(0.5f).clamp(0, 1).data<float>().ToArray();
         }

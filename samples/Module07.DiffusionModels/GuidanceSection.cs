@@ -1,36 +1,43 @@
+using System.Numerics.Tensors;
 using Microsoft.ML.Generative;
 
 namespace Module07;
 
-/// <summary>Classifier-free guidance: how strongly the class is held to.</summary>
+/// <summary>Classifier-free guidance: clearer classes, less diversity.</summary>
 internal static class GuidanceSection
 {
-    public sealed record Line(double Scale, double Agreement, double Variety);
+    public sealed record Line(double Scale, double ClassAccuracy, double Diversity);
 
     public static IReadOnlyList<Line> Run(Lesson lesson)
     {
-        Lesson.Title("4. Guidance: clearer classes, less variety");
+        Lesson.Title("4. Guidance: clearer classes, less diversity");
         double[] scales = [1, 2, 4, 8];
         int count = lesson.Quick ? 20 : 100;
-        int[] labels = Lesson.InTurn(count);
+        int[] labels = Lesson.LabelsInTurn(count);
         List<Line> lines = [];
         List<float[]> shown = [];
         foreach (double scale in scales)
         {
-            DiffusionGenerateOptions options = lesson.Drawing(DiffusionSampler.DpmSolver, 20, scale);
-            options.Labels = labels;
-            float[][] drawn = Lesson.Images(lesson.Model.Generate(count, options));
-            lines.Add(new Line(scale, lesson.Judge.Agreement(drawn, labels), Variety(drawn)));
-            shown.AddRange(drawn[..Lesson.Classes]);
+            float[][] generated = Lesson.Images(lesson.Model.Generate(count, new DiffusionGenerateOptions
+            {
+                Seed = 1,
+                Labels = labels,
+                GuidanceScale = scale,
+                Sampler = DiffusionSampler.DpmSolver,
+                Steps = lesson.Steps(20),
+                CancellationToken = lesson.Cancellation,
+            }));
+            lines.Add(new Line(scale, lesson.Classifier.Accuracy(generated, labels), Diversity(generated)));
+            shown.AddRange(generated[..Lesson.Classes]);
         }
 
-        lesson.Draw("guidance.png", "the same noise with rising guidance", shown, Lesson.Classes, [.. scales.Select(s => $"guidance {s}")]);
+        lesson.SaveImages("guidance.png", "the same noise with rising guidance", shown, Lesson.Classes, [.. scales.Select(s => $"guidance {s}")]);
         foreach (Line line in lines)
-            Console.WriteLine($"guidance {line.Scale}: {line.Agreement:P0} as asked for; two images of a class differ by {line.Variety:F2}");
+            Console.WriteLine($"guidance {line.Scale}: {line.ClassAccuracy:P0} of the requested class; two images of a class differ by {line.Diversity:F2}");
         return lines;
     }
 
-    // The mean distance of neighbors in a class.
-    private static double Variety(float[][] drawn) => Enumerable.Range(0, drawn.Length - Lesson.Classes)
-        .Average(i => (double)System.Numerics.Tensors.TensorPrimitives.Distance<float>(drawn[i], drawn[i + Lesson.Classes]));
+    // The mean distance between two images of the same class.
+    private static double Diversity(float[][] images) => Enumerable.Range(0, images.Length - Lesson.Classes)
+        .Average(i => (double)TensorPrimitives.Distance<float>(images[i], images[i + Lesson.Classes]));
 }

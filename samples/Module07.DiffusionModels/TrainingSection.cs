@@ -6,52 +6,87 @@ using Samples.Shared;
 
 namespace Module07;
 
-/// <summary>Networks that learn to take the noise away: one by the velocity, one by the noise itself.</summary>
+/// <summary>Networks that learn to remove noise: one predicts the velocity, one the noise.</summary>
 internal static class TrainingSection
 {
-    public sealed record Line(string Name, double Agreement, double Gray, DiffusionMetrics Metrics);
+    public sealed record Line(string Name, double ClassAccuracy, double Gray, DiffusionMetrics Metrics);
 
-    public sealed record Result(Line Velocity, Line Noise, double TestAgreement, double TestGray);
+    public sealed record Result(Line Velocity, Line Noise, double TestAccuracy, double TestGray);
 
     public static Result Run(Lesson lesson)
     {
-        Lesson.Title("2. Training: learning to take noise away");
-        DiffusionTransformer velocity = lesson.Model;
-        DiffusionOptions options = lesson.Options();
-        options.Prediction = PredictionType.Epsilon;
-        var (noise, noiseHistory) = lesson.Fit("noise", options);
-        Chart.SavePanels(lesson.Output.File("loss-by-time.png", "the loss by time while training"),
-            [Losses("Asked for the velocity", lesson.History), Losses("Asked for the noise", noiseHistory)]);
+        Lesson.Title("2. Training: learning to remove noise");
+        string samples = lesson.Output.File("while-training", "images generated during training");
+        var (velocity, velocityHistory) = Train(lesson, "velocity", PredictionType.Velocity, samples);
+        lesson.Model = velocity;
+        var (noise, noiseHistory) = Train(lesson, "noise", PredictionType.Epsilon, sampleDirectory: null);
+        using var owned = noise;
+        Chart.SavePanels(lesson.Output.File("loss-by-time.png", "the loss by timestep during training"),
+            [Losses("Predicting the velocity", velocityHistory), Losses("Predicting the noise", noiseHistory)]);
 
         int count = lesson.Quick ? 20 : 100;
-        int[] labels = Lesson.InTurn(count);
-        (Line ofVelocity, float[][] drawn) = Measure("velocity", velocity);
+        int[] labels = Lesson.LabelsInTurn(count);
+        (Line ofVelocity, float[][] clean) = Measure("velocity", velocity);
         (Line ofNoise, float[][] grainy) = Measure("noise", noise);
         string[] classes = [.. Enumerable.Range(0, Lesson.Classes).Select(i => $"{i}")];
-        lesson.Draw("drawn.png", "new images, a class a column", drawn, Lesson.Classes, columnCaptions: classes);
-        lesson.Draw(
-            "predictions.png", "the same noise, a network that tells the velocity and one that tells the noise",
-            [.. drawn[..(2 * Lesson.Classes)], .. grainy[..(2 * Lesson.Classes)]], Lesson.Classes, ["velocity", "", "noise", ""], classes);
+        lesson.SaveImages("generated.png", "generated images, one class per column", clean, Lesson.Classes, columnCaptions: classes);
+        lesson.SaveImages(
+            "predictions.png", "the same noise, with networks that predict the velocity and the noise",
+            [.. clean[..(2 * Lesson.Classes)], .. grainy[..(2 * Lesson.Classes)]], Lesson.Classes, ["velocity", "", "noise", ""], classes);
 
         float[][] real = lesson.TestImages.Images[..200];
-        var result = new Result(ofVelocity, ofNoise, lesson.Judge.Agreement(real, lesson.TestImages.Labels[..200]), Judge.Gray(real));
+        var result = new Result(ofVelocity, ofNoise, lesson.Classifier.Accuracy(real, lesson.TestImages.Labels[..200]), NearestNeighbors.Gray(real));
         foreach (Line line in (Line[])[ofVelocity, ofNoise])
         {
-            Console.WriteLine($"Asked for the {line.Name}: {line.Agreement:P0} of {count} drawn images look like the class that was asked for, {line.Gray:P1} of their pixels are gray.");
-            Console.WriteLine($"  Test images: error of the noise {line.Metrics.NoiseLoss:F4} (by time {string.Join(", ", line.Metrics.NoiseLossByBand.Select(l => l.ToString("F4")))}), at most {line.Metrics.BitsPerDimension:F2} bits a pixel.");
+            Console.WriteLine($"Predicting the {line.Name}: {line.ClassAccuracy:P0} of {count} generated images are of the requested class, {line.Gray:P1} of their pixels are gray.");
+            Console.WriteLine($"  Test images: error of the noise {line.Metrics.NoiseLoss:F4} (by timestep {string.Join(", ", line.Metrics.NoiseLossByBand.Select(l => l.ToString("F4")))}), at most {line.Metrics.BitsPerDimension:F2} bits per pixel.");
         }
 
-        Console.WriteLine($"Of real images the same judge gets {result.TestAgreement:P0} right, and {result.TestGray:P1} of the pixels are gray.");
+        Console.WriteLine($"The classifier has an accuracy of {result.TestAccuracy:P0} on real images, and {result.TestGray:P1} of their pixels are gray.");
         return result;
 
-        (Line Line, float[][] Drawn) Measure(string name, DiffusionTransformer model)
+        (Line Line, float[][] Images) Measure(string name, DiffusionTransformer model)
         {
-            DiffusionGenerateOptions drawing = lesson.Drawing(DiffusionSampler.Ddim, 50, guidanceScale: 2);
-            drawing.Labels = labels;
-            float[][] images = Lesson.Images(model.Generate(count, drawing));
+            float[][] images = Lesson.Images(model.Generate(count, new DiffusionGenerateOptions
+            {
+                Seed = 1,
+                Labels = labels,
+                GuidanceScale = 2,
+                Sampler = DiffusionSampler.Ddim,
+                Steps = lesson.Steps(50),
+                CancellationToken = lesson.Cancellation,
+            }));
             DiffusionMetrics metrics = lesson.ML.Generative().EvaluateDiffusion(model, lesson.ML.Data.TakeRows(lesson.Test, lesson.Quick ? 50 : 200), timesteps: 40, seed: 1);
-            return (new Line(name, lesson.Judge.Agreement(images, labels), Judge.Gray(images), metrics), images);
+            return (new Line(name, lesson.Classifier.Accuracy(images, labels), NearestNeighbors.Gray(images), metrics), images);
         }
+    }
+
+    // A U-Net that learns these images in a few minutes.
+    private static (DiffusionTransformer Model, IReadOnlyList<TrainingProgress> History) Train(
+        Lesson lesson, string title, PredictionType prediction, string? sampleDirectory)
+    {
+        using var progress = new ConsoleProgress(title);
+        long steps = lesson.Quick ? 60 : 1_000;
+        DiffusionTransformer model = lesson.ML.Transforms.Generative().Diffusion(new DiffusionOptions
+        {
+            InputColumnName = "Image",
+            LabelColumnName = "Label",
+            BlockChannels = lesson.Quick ? [8, 16, 16] : [16, 32, 64],
+            NoiseSchedule = Lesson.Cosine,
+            Prediction = prediction,
+            MaxSteps = steps,
+            BatchSize = lesson.Quick ? 16 : 32,
+            LearningRate = 1e-3,
+            EmaDecay = 0.99,
+            SampleDirectory = sampleDirectory,
+            SampleInterval = sampleDirectory is null ? null : steps / 4,
+            Seed = 1,
+            // So that the numbers do not depend on the number of cores.
+            Threads = 1,
+            Progress = progress,
+            CancellationToken = lesson.Cancellation,
+        }).Fit(lesson.Train);
+        return (model, progress.History);
     }
 
     private static Chart Losses(string title, IReadOnlyList<TrainingProgress> history)

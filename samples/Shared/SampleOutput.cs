@@ -1,15 +1,13 @@
-using System.CommandLine;
-
 namespace Samples.Shared;
 
-/// <summary>The folder into which a sample writes, and the list of what it wrote.</summary>
+/// <summary>The folder into which a sample writes, and the list of the files in it.</summary>
 public sealed class SampleOutput
 {
     private readonly List<(string Path, string Description)> _files = [];
 
-    /// <summary>Makes the folder.</summary>
+    /// <summary>Creates the folder.</summary>
     /// <param name="folder">The folder; <see langword="null"/> for <c>output</c> in the working directory.</param>
-    /// <exception cref="IOException">The folder cannot be made.</exception>
+    /// <exception cref="IOException">The folder cannot be created.</exception>
     public SampleOutput(string? folder = null)
     {
         Folder = Path.GetFullPath(string.IsNullOrWhiteSpace(folder) ? "output" : folder);
@@ -19,23 +17,16 @@ public sealed class SampleOutput
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new IOException($"The folder '{Folder}' cannot be made; choose another with --output. {e.Message}", e);
+            throw new IOException($"The folder '{Folder}' cannot be created; choose another with --output. {e.Message}", e);
         }
     }
 
     /// <summary>The folder's full path.</summary>
     public string Folder { get; }
 
-    /// <summary>The option <c>--output</c> for a sample's command line.</summary>
-    public static Option<string?> NewOption() => new("--output", "-o")
-    {
-        Description = "The folder for the files that the sample writes (default: output in the working directory).",
-        HelpName = "folder",
-    };
-
     /// <summary>The full path for a file of the folder, which <see cref="PrintFiles"/> will then list.</summary>
     /// <param name="name">The file's name.</param>
-    /// <param name="description">What it shows, in a few words.</param>
+    /// <param name="description">What it holds, in a few words.</param>
     public string File(string name, string description)
     {
         var path = Path.Combine(Folder, name);
@@ -43,7 +34,7 @@ public sealed class SampleOutput
         return path;
     }
 
-    /// <summary>Prints one line for each file that was asked for and exists: what it shows, and its full path.</summary>
+    /// <summary>Prints one line for each file that exists: what it holds, and its full path.</summary>
     /// <param name="writer">Where to print; standard output by default.</param>
     public void PrintFiles(TextWriter? writer = null)
     {

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.ML.Generative.Evaluation;
+using Microsoft.ML.Generative.Flows;
 using Microsoft.ML.Generative.Images.Diffusion;
 using Microsoft.ML.Generative.Images.Diffusion.Pretrained;
 using Microsoft.ML.Generative.Images.Evaluation;
@@ -98,6 +99,21 @@ public sealed class GenerativeCatalog
     public VaeMetrics EvaluateVaeLikelihood(VaeTransformer model, IDataView data, int importanceSamples = 100, int? seed = null) =>
         VaeEvaluator.Evaluate(Context, model, data, importanceSamples, seed);
 
+    /// <summary>Evaluates a normalizing flow on rows.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="data">Rows with the model's input columns. Rows that do not fit into memory are streamed.</param>
+    /// <param name="seed">Seed of the noise within the levels of bytes. Default: the context's, else a new one.</param>
+    /// <returns>−log p(x), averaged over the rows.</returns>
+    /// <exception cref="ArgumentException">A column is missing or of another type or size, or the data is empty.</exception>
+    /// <example>
+    /// <code>
+    /// FlowTransformer model = mlContext.Transforms.Generative().Flow("Image", epochs: 5).Fit(data);
+    /// FlowMetrics metrics = mlContext.Generative().EvaluateFlow(model, testData);
+    /// Console.WriteLine($"-log p(x) {metrics.NegativeLogLikelihood:F1} nats, {metrics.BitsPerDimension:F2} bits per dimension");
+    /// </code>
+    /// </example>
+    public FlowMetrics EvaluateFlow(FlowTransformer model, IDataView data, int? seed = null) => FlowEvaluator.Evaluate(Context, model, data, seed);
+
     /// <summary>Evaluates a language model on texts: how well it predicts each token from those before it.</summary>
     /// <param name="model">The model.</param>
     /// <param name="data">Rows with a text column, a document each.</param>
@@ -146,7 +162,7 @@ public sealed class GenerativeCatalog
         return PretrainedLanguageModel.Load(Context, path, tokenizerPath);
     }
 
-    /// <summary>Evaluates a diffusion model on images: how well it tells the noise at each time, and a bound of their likelihood.</summary>
+    /// <summary>Evaluates a diffusion model on images: how well it predicts the noise at each time, and a bound of their likelihood.</summary>
     /// <param name="model">The model.</param>
     /// <param name="data">Rows with the columns that the model was trained on.</param>
     /// <param name="timesteps">

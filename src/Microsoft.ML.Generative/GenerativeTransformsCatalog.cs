@@ -110,6 +110,30 @@ public sealed class GenerativeTransformsCatalog
     /// <exception cref="ArgumentException">An option is out of its range, or two do not go together; the message names them.</exception>
     public GanEstimator Gan(GanOptions options) => new(_env, options);
 
+    /// <summary>A normalizing flow: computes the exact density of rows, which tells unusual ones, and generates new rows.</summary>
+    /// <param name="inputColumnName">The column to learn: a known-size vector of Single or Byte, Single, or images of one size. Values need no scaling.</param>
+    /// <param name="labelColumnName">A key column of classes to condition on, or none.</param>
+    /// <param name="epochs">Passes over the data.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// IDataView parcels = mlContext.Data.LoadFromEnumerable([new { Length = 200f, Weight = 1.9f }, new { Length = 310f, Weight = 3.2f }]); // and many more
+    /// var pipeline = mlContext.Transforms.Concatenate("Features", "Length", "Weight").Append(mlContext.Transforms.Generative().Flow("Features"));
+    /// IDataView scored = pipeline.Fit(parcels).Transform(parcels); // with a column NegativeLogDensity, high for unusual rows
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public FlowEstimator Flow(
+        string inputColumnName = FlowOptions.Defaults.InputColumnName,
+        string? labelColumnName = null,
+        int epochs = FlowOptions.Defaults.Epochs) =>
+        Flow(new FlowOptions { InputColumnName = inputColumnName, LabelColumnName = labelColumnName, Epochs = epochs });
+
+    /// <summary>A normalizing flow with all its options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public FlowEstimator Flow(FlowOptions options) => new(_env, options);
+
     /// <summary>An image classifier: learns which class an image is of, and describes images by its features.</summary>
     /// <param name="labelColumnName">The column with each row's class: a key, or an integer from 0 (which needs <see cref="ImageClassifierOptions.LabelCount"/>).</param>
     /// <param name="inputColumnName">The column with the images: images of one size, or a known-size vector of Single in 0..1 or Byte with an image's shape.</param>

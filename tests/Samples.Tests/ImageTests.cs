@@ -1,5 +1,3 @@
-using Microsoft.ML;
-using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Tests;
 using Samples.Shared;
 using SkiaSharp;
@@ -9,11 +7,11 @@ namespace Samples.Tests;
 public class ImageTests
 {
     [Fact]
-    public void A_gray_grid_has_every_pixel_in_its_place()
+    public void A_gray_sheet_has_every_pixel_in_its_place()
     {
         using var folder = new TemporaryFolder();
-        var path = folder.File("grid.png");
-        ImageGrid.Save(path, [[0f, 0.2f, 1f, 2f], [1f, 1f, 0f, -1f], [0.6f, 0f, 0f, 0f]], 1, 2, 2, columns: 2, padding: 3, scale: 4);
+        var path = folder.File("sheet.png");
+        ImageSheet.Save(path, [[0f, 0.2f, 1f, 2f], [1f, 1f, 0f, -1f], [0.6f, 0f, 0f, 0f]], 1, 2, 2, columns: 2, padding: 3, scale: 4);
 
         using var sheet = SKBitmap.Decode(path);
         // Two cells of 2·4 pixels and three paddings of 3, in both directions.
@@ -35,7 +33,7 @@ public class ImageTests
     {
         using var folder = new TemporaryFolder();
         var path = folder.File("rgb.png");
-        ImageGrid.Save(path, [1f, 0f, 0f, 0.2f, 0f, 0.4f], 3, 1, 2, padding: 0, scale: 1);
+        ImageSheet.Save(path, [[1f, 0f, 0f, 0.2f, 0f, 0.4f]], 3, 1, 2, padding: 0, scale: 1);
         using var sheet = SKBitmap.Decode(path);
         Assert.Equal((2, 1), (sheet.Width, sheet.Height));
         Assert.Equal(new SKColor(255, 0, 0), sheet.GetPixel(0, 0));
@@ -43,20 +41,10 @@ public class ImageTests
     }
 
     [Fact]
-    public void A_image_of_the_wrong_size_is_named()
+    public void An_image_of_the_wrong_size_is_named()
     {
-        var error = Assert.Throws<ArgumentException>(() => ImageGrid.Save("unused.png", [new float[4], new float[5]], 1, 2, 2));
+        var error = Assert.Throws<ArgumentException>(() => ImageSheet.Save("unused.png", [new float[4], new float[5]], 1, 2, 2));
         Assert.Contains("Image 1 has 5 values", error.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void Images_are_read_from_a_column_and_a_wrong_shape_is_refused()
-    {
-        var data = new MLContext().Data.LoadFromEnumerable(
-            Enumerable.Range(0, 5).Select(i => new Row { Image = [i, i + 0.5f] }));
-        Assert.Equal([[0f, 0.5f], [1f, 1.5f]], ImageGrid.FromColumn(data, "Image", 1, 1, 2, count: 2));
-        Assert.Contains("vector of 3 Single", Assert.Throws<ArgumentException>(() => ImageGrid.FromColumn(data, "Image", 3, 1, 1, 2)).Message, StringComparison.Ordinal);
-        Assert.Contains("'Image'", Assert.Throws<ArgumentException>(() => ImageGrid.FromColumn(data, "Image", 1, 1, 2, 2)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -64,10 +52,22 @@ public class ImageTests
     {
         using var folder = new TemporaryFolder();
         var path = folder.File("captions.png");
-        ImageGrid.Save(path, [new float[100]], 1, 10, 10, padding: 0, scale: 2, columnCaptions: ["a"], rowCaptions: ["row"]);
+        ImageSheet.Save(path, [new float[100]], 1, 10, 10, padding: 0, scale: 2, columnCaptions: ["a"], rowCaptions: ["row"]);
         using var sheet = SKBitmap.Decode(path);
         Assert.True(Ink(sheet, new SKRectI(0, sheet.Height - 20, sheet.Width - 20, sheet.Height)) > 10);
         Assert.True(Ink(sheet, new SKRectI(sheet.Width - 20, 0, sheet.Width, sheet.Height - 20)) > 10);
+    }
+
+    [Fact]
+    public void A_title_stands_above_the_sheet()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.File("title.png");
+        ImageSheet.Save(path, [new float[100]], 1, 10, 10, padding: 2, scale: 20, columnCaptions: ["a"], title: "The title");
+        using var sheet = SKBitmap.Decode(path);
+        var (captions, title) = (sheet.Height - 204 - 20, sheet.Height - 204 - 30);
+        Assert.True(Ink(sheet, new SKRectI(0, 0, sheet.Width, title)) > 50);
+        Assert.InRange(Ink(sheet, new SKRectI(0, captions, sheet.Width, sheet.Height - 204)), 5, 50);
     }
 
     [Fact]
@@ -161,11 +161,5 @@ public class ImageTests
                 dark += image.GetPixel(x, y).Red < 160 ? 1 : 0;
         }
         return dark;
-    }
-
-    private sealed class Row
-    {
-        [VectorType(2)]
-        public float[] Image { get; set; } = [];
     }
 }

@@ -3,7 +3,7 @@ using SkiaSharp;
 
 namespace Samples.Tests;
 
-/// <summary>What holds for every lesson: its text names the images that the program writes, and quotes the program.</summary>
+/// <summary>Checks for every lesson: its text names the images that the program writes, and quotes the program.</summary>
 internal static class LessonFiles
 {
     /// <summary>Checks that each file is an image with something on it.</summary>
@@ -22,34 +22,40 @@ internal static class LessonFiles
     }
 
     /// <summary>
-    /// Checks that the lines of each block of code stand in one file of the program, in this order. A lesson quotes excerpts, which do not
-    /// compile alone; they compile where they stand.
+    /// Checks that each block of code stands in one file of the program, line by line, with the same relative indentation, and that its
+    /// brackets are balanced. A lesson quotes excerpts, which do not compile alone; they compile in the program.
     /// </summary>
     public static void QuoteTheProgram(string lesson)
     {
-        string[][] program = [.. Directory.GetFiles(Folder(lesson), "*.cs")
-            .Select(file => File.ReadLines(file).Select(line => line.Trim()).ToArray())];
+        string[] program = [.. Directory.GetFiles(Folder(lesson), "*.cs").Select(file => File.ReadAllText(file).ReplaceLineEndings("\n"))];
         string text = Text(lesson);
         var blocks = Regex.Matches(text, "^```csharp\n(.*?)^```$", RegexOptions.Singleline | RegexOptions.Multiline);
         Assert.True(blocks.Count >= 5, $"{lesson} quotes {blocks.Count} blocks of code.");
         Assert.All(blocks, block =>
         {
-            string[] quoted = block.Groups[1].Value.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+            string code = block.Groups[1].Value;
             int line = text.AsSpan(0, block.Groups[1].Index).Count('\n') + 1;
-            Assert.True(
-                program.Any(file => StandsIn(file, quoted)),
-                $"{lesson}/README.md:{line}: no file of the program has these lines in this order:\n{block.Groups[1].Value}");
+            Assert.True(IsBalanced(code), $"{lesson}/README.md:{line}: the brackets are not balanced:\n{code}");
+            Assert.True(program.Any(file => Contains(file, code)), $"{lesson}/README.md:{line}: no file of the program has these lines:\n{code}");
         });
     }
 
-    private static bool StandsIn(string[] file, string[] quoted)
+    private static bool Contains(string file, string code)
     {
-        int next = 0;
-        foreach (string line in file)
-            if (next < quoted.Length && line == quoted[next])
-                next++;
-        return next == quoted.Length;
+        for (int indentation = 0; indentation <= 24; indentation += 4)
+        {
+            string prefix = new(' ', indentation);
+            string indented = string.Concat(code.Split('\n').SkipLast(1).Select(line => line.Length == 0 ? "\n" : $"{prefix}{line}\n"));
+            if (file.Contains($"\n{indented}", StringComparison.Ordinal))
+                return true;
+        }
+
+        return false;
     }
+
+    // Brackets in texts of the quoted pieces are balanced, too.
+    private static bool IsBalanced(string code) =>
+        ((string[])["()", "[]", "{}"]).All(pair => code.Count(c => c == pair[0]) == code.Count(c => c == pair[1]));
 
     private static string Text(string lesson) => File.ReadAllText(Path.Combine(Folder(lesson), "README.md"));
 

@@ -4,18 +4,18 @@ using Samples.Shared;
 
 namespace Samples.Tests;
 
-/// <summary>All sections, once, with few images and a made text; the tests look at what they computed and drew.</summary>
+/// <summary>All sections, once, with few images and a made text; the tests look at what they computed and wrote.</summary>
 public sealed class Module01Run : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
     public Module01Run()
     {
-        using var lesson = Lesson.Load("digits", quick: true, new SampleOutput(_folder.Path));
+        using var lesson = new Lesson(new SampleArguments("digits", Quick: true, new SampleOutput(_folder.Path)));
         Plane = PlaneSection.Run(lesson);
         Classes = ClassesSection.Run(lesson);
         Outlier = OutlierSection.Run(lesson);
-        Drawing = DrawingSection.Run(lesson);
+        Generation = GenerationSection.Run(lesson);
         Text = TextSection.Run(lesson, "made");
         MapSection.Run();
         Images = Directory.GetFiles(_folder.Path);
@@ -27,7 +27,7 @@ public sealed class Module01Run : IDisposable
 
     internal OutlierSection.Result Outlier { get; }
 
-    internal DrawingSection.Result Drawing { get; }
+    internal GenerationSection.Result Generation { get; }
 
     internal TextSection.Result Text { get; }
 
@@ -39,7 +39,7 @@ public sealed class Module01Run : IDisposable
 public class Module01Tests(Module01Run run) : IClassFixture<Module01Run>
 {
     [Fact]
-    public void Every_file_is_a_image_with_something_on_it()
+    public void Every_file_is_an_image_with_something_on_it()
     {
         Assert.Equal(11, run.Images.Length);
         LessonFiles.AreImages(run.Images);
@@ -52,7 +52,7 @@ public class Module01Tests(Module01Run run) : IClassFixture<Module01Run>
     public void The_lesson_quotes_the_program_as_it_is() => LessonFiles.QuoteTheProgram("Module01");
 
     [Fact]
-    public void A_normal_distribution_is_fitted_scored_and_drawn_from()
+    public void A_normal_distribution_is_fitted_scored_and_sampled()
     {
         // The square's corners: variances 4 and 9, no covariance.
         var square = Gaussian.Fit([(1, 7), (5, 7), (1, 1), (5, 1)]);
@@ -63,7 +63,7 @@ public class Module01Tests(Module01Run run) : IClassFixture<Module01Run>
         // The inverse of (4 3; 3 5) is (5 −3; −3 4)/11.
         Assert.Equal(-Math.Log(2 * Math.PI * Math.Sqrt(11)) - (5 * 1 - 2 * 3 * 1 * 2 + 4 * 4) / 22.0, slanted.LogDensity((2, 0)), 12);
         var random = new Random(1);
-        var again = Gaussian.Fit([.. Enumerable.Range(0, 100_000).Select(_ => slanted.Draw(random))]);
+        var again = Gaussian.Fit([.. Enumerable.Range(0, 100_000).Select(_ => slanted.Sample(random))]);
         Assert.Equal(slanted.MeanX, again.MeanX, 0.03);
         Assert.Equal(slanted.MeanY, again.MeanY, 0.03);
         Assert.Equal(slanted.XX, again.XX, 0.1);
@@ -77,22 +77,23 @@ public class Module01Tests(Module01Run run) : IClassFixture<Module01Run>
         var result = run.Plane;
         Assert.InRange(result.Discriminative, 0.6, 1);
         Assert.InRange(result.Generative, 0.6, 1);
-        Assert.InRange(result.Drawn, 0.6, 1);
-        using var lesson = Lesson.Load("digits", quick: true, new SampleOutput(Path.GetDirectoryName(run.Images[0])));
+        Assert.InRange(result.Generated, 0.6, 1);
+        using var lesson = new Lesson(new SampleArguments("digits", Quick: true, new SampleOutput(Path.GetDirectoryName(run.Images[0]))));
+        lesson.Classifier = ClassesSection.TrainClassifier(lesson, lesson.TrainRows);
         var image = lesson.TestImages.Images[0];
         double[] found = new LinearScores(lesson.Classifier.Model).Probabilities([.. image.Select(value => (double)value)]);
-        Assert.All(lesson.Classify([image])[0].Zip(found), pair => Assert.Equal(pair.First, pair.Second, 1e-4));
+        Assert.All(ClassesSection.Classify(lesson, [image])[0].Zip(found), pair => Assert.Equal(pair.First, pair.Second, 1e-4));
     }
 
     [Fact]
-    public void A_blot_is_of_a_class_to_the_one_and_unheard_of_to_the_other()
+    public void A_blot_has_a_confident_class_and_a_very_low_density()
     {
         Assert.True(run.Plane.BlotConfidence > 0.95);
         Assert.True(run.Plane.BlotLogDensity < run.Plane.LeastLogDensity);
     }
 
     [Fact]
-    public void Both_models_name_the_classes_of_images()
+    public void Both_models_predict_the_classes_of_images()
     {
         Assert.InRange(run.Classes.Discriminative, 0.85, 1);
         Assert.InRange(run.Classes.Generative, 0.8, 1);
@@ -100,7 +101,7 @@ public class Module01Tests(Module01Run run) : IClassFixture<Module01Run>
     }
 
     [Fact]
-    public void Of_few_images_the_generative_model_learns_more_and_of_many_the_discriminative_one()
+    public void The_generative_model_is_better_with_few_training_images_and_the_discriminative_one_with_many()
     {
         var (few, many) = (run.Classes.FewExamples[0], run.Classes.FewExamples[^1]);
         Assert.True(few.Generative > few.Discriminative + 0.05);
@@ -118,16 +119,16 @@ public class Module01Tests(Module01Run run) : IClassFixture<Module01Run>
             Assert.True(kinds[name].NatsArea > kinds[name].ConfidenceArea, name);
         }
 
-        Assert.True(kinds["nothing"].Nats < kinds["test images"].Nats);
-        Assert.True(run.Outlier.FavoriteConfidence > 0.9);
-        Assert.True(run.Outlier.TypicalConfidence > 0.7);
+        Assert.True(kinds["empty"].Nats < kinds["test images"].Nats);
+        Assert.True(run.Outlier.ClassifierConfidence > 0.9);
+        Assert.True(run.Outlier.GeneratorConfidence > 0.7);
     }
 
     [Fact]
-    public void New_images_are_of_the_class_that_was_asked_for() => Assert.InRange(run.Drawing.Obeyed, 0.7, 1);
+    public void Generated_images_are_of_the_requested_class() => Assert.InRange(run.Generation.ClassAccuracy, 0.7, 1);
 
     [Fact]
-    public void Writing_is_asking_for_the_next_token_again_and_again()
+    public void Generation_is_predicting_the_next_token_again_and_again()
     {
         Assert.Equal(run.Text.Generated, run.Text.Written);
         Assert.Contains(run.Text.Written.Split(' ')[0], (string[])["girl", "boy"]);
@@ -149,10 +150,10 @@ public class Module01Tests(Module01Run run) : IClassFixture<Module01Run>
     }
 
     [DataFileFact("stories260K/stories260K.bin", "stories260K/tok512.bin")]
-    public void A_published_model_is_taken_by_its_path()
+    public void A_published_model_is_loaded_from_its_path()
     {
         using var folder = new TemporaryFolder();
-        using var lesson = Lesson.Load("digits", quick: true, new SampleOutput(folder.Path));
+        using var lesson = new Lesson(new SampleArguments("digits", Quick: true, new SampleOutput(folder.Path)));
         var result = TextSection.Run(lesson, DataFile.Find("stories260K/stories260K.bin")!);
         Assert.StartsWith(" girl named Lily. She loved", result.Written);
         Assert.Equal(result.Generated, result.Written);

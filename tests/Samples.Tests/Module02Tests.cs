@@ -5,14 +5,14 @@ using TorchSharp;
 
 namespace Samples.Tests;
 
-/// <summary>All sections, once, with few images; the tests look at what they computed and drew.</summary>
+/// <summary>All sections, once, with few images; the tests look at what they computed and wrote.</summary>
 public sealed class Module02Run : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
     public Module02Run()
     {
-        var lesson = Lesson.Load("digits", quick: true, new SampleOutput(_folder.Path));
+        using var lesson = new Lesson(new SampleArguments("digits", Quick: true, new SampleOutput(_folder.Path)));
         Forward = ForwardSection.Run(lesson);
         Backward = BackwardSection.Run(lesson);
         Optimizers = OptimizerSection.Run(lesson);
@@ -42,7 +42,7 @@ public sealed class Module02Run : IDisposable
 public class Module02Tests(Module02Run run) : IClassFixture<Module02Run>
 {
     [Fact]
-    public void Every_file_is_a_image_with_something_on_it()
+    public void Every_file_is_an_image_with_something_on_it()
     {
         Assert.Equal(11, run.Images.Length);
         LessonFiles.AreImages(run.Images);
@@ -55,12 +55,12 @@ public class Module02Tests(Module02Run run) : IClassFixture<Module02Run>
     public void The_lesson_quotes_the_program_as_it_is() => LessonFiles.QuoteTheProgram("Module02");
 
     [Fact]
-    public void A_network_begins_as_guessing_and_learns()
+    public void A_network_starts_at_guessing_and_learns()
     {
         Assert.Equal(Math.Log(10), run.Forward.LossBefore, 0.3);
         Assert.InRange(run.Forward.LossAfter, 0, 0.6);
         Assert.InRange(run.Forward.Accuracy, 0.85, 1);
-        Assert.InRange(run.Forward.Silent, 0, 8);
+        Assert.InRange(run.Forward.Dead, 0, 8);
     }
 
     [Fact]
@@ -104,34 +104,34 @@ public class Module02Tests(Module02Run run) : IClassFixture<Module02Run>
     [Fact]
     public void Momentum_and_Adam_get_further_down_than_plain_descent_in_the_same_time()
     {
-        Dictionary<string, OptimizerSection.Way> ways = run.Optimizers.Ways.ToDictionary(way => way.Name);
-        Assert.True(ways["momentum"].FinalLoss < 0.5 * ways["gradient descent"].FinalLoss);
-        Assert.True(ways["Adam"].FinalLoss < 0.5 * ways["gradient descent"].FinalLoss);
-        Assert.All(ways.Values, way => Assert.InRange(way.Accuracy, 0.8, 1));
+        Dictionary<string, OptimizerSection.Outcome> outcomes = run.Optimizers.Outcomes.ToDictionary(outcome => outcome.Name);
+        Assert.True(outcomes["momentum"].FinalLoss < 0.5 * outcomes["gradient descent"].FinalLoss);
+        Assert.True(outcomes["Adam"].FinalLoss < 0.5 * outcomes["gradient descent"].FinalLoss);
+        Assert.All(outcomes.Values, outcome => Assert.InRange(outcome.Accuracy, 0.8, 1));
         Assert.All(run.Optimizers.Valley, height => Assert.InRange(height, 0, 1));
     }
 
     [Fact]
-    public void A_convolutional_network_reads_moved_images_and_a_perceptron_does_not()
+    public void A_convolutional_network_classifies_shifted_images_and_an_MLP_does_not()
     {
-        Assert.True(run.Convolution.Convolutional > run.Convolution.Perceptron);
-        var (shift, perceptron, convolutional) = run.Convolution.Shifted[^1];
+        Assert.True(run.Convolution.Convolutional > run.Convolution.Mlp);
+        var (shift, mlp, convolutional) = run.Convolution.Shifted[^1];
         Assert.Equal(4, shift);
-        Assert.True(convolutional > perceptron + 0.3);
-        Assert.Equal((run.Convolution.Perceptron, run.Convolution.Convolutional), (run.Convolution.Shifted[0].Perceptron, run.Convolution.Shifted[0].Convolutional));
+        Assert.True(convolutional > mlp + 0.3);
+        Assert.Equal((run.Convolution.Mlp, run.Convolution.Convolutional), (run.Convolution.Shifted[0].Mlp, run.Convolution.Shifted[0].Convolutional));
     }
 
     [Fact]
-    public void Few_images_are_learned_by_heart_and_moving_them_helps()
+    public void A_network_overfits_few_images_and_shifting_them_helps()
     {
-        var (plain, moved) = (run.Overfitting.Ways[0], run.Overfitting.Ways[1]);
+        var (plain, shifted) = (run.Overfitting.Variants[0], run.Overfitting.Variants[1]);
         Assert.True(plain.Validation > 4 * plain.Training);
-        Assert.True(moved.Validation < plain.Validation);
-        Assert.True(moved.Accuracy > plain.Accuracy);
+        Assert.True(shifted.Validation < plain.Validation);
+        Assert.True(shifted.Accuracy > plain.Accuracy);
     }
 
     [Fact]
-    public void The_search_tries_everything_and_takes_what_was_best_in_validation()
+    public void The_search_tries_everything_and_chooses_by_the_validation_loss()
     {
         Assert.Equal(8, run.Search.Trials.Select(trial => (trial.Rate, trial.Width, trial.Batch)).Distinct().Count());
         Assert.Equal(run.Search.Trials.Min(trial => trial.Loss), run.Search.Best.Loss);

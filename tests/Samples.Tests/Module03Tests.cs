@@ -4,14 +4,14 @@ using Samples.Shared;
 
 namespace Samples.Tests;
 
-/// <summary>All sections, once, with few images; the tests look at what they computed and drew.</summary>
+/// <summary>All sections, once, with few images; the tests look at what they computed and wrote.</summary>
 public sealed class Module03Run : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
     public Module03Run()
     {
-        using var lesson = Lesson.Load("digits", quick: true, new SampleOutput(_folder.Path));
+        using var lesson = new Lesson(new SampleArguments("digits", Quick: true, new SampleOutput(_folder.Path)));
         Bayes = BayesSection.Run(lesson);
         Matrices = MatrixSection.Run(lesson);
         Pca = PcaSection.Run(lesson);
@@ -41,7 +41,7 @@ public sealed class Module03Run : IDisposable
 public class Module03Tests(Module03Run run) : IClassFixture<Module03Run>
 {
     [Fact]
-    public void Every_file_is_a_image_with_something_on_it()
+    public void Every_file_is_an_image_with_something_on_it()
     {
         Assert.Equal(23, run.Images.Length);
         LessonFiles.AreImages(run.Images);
@@ -65,14 +65,14 @@ public class Module03Tests(Module03Run run) : IClassFixture<Module03Run>
     }
 
     [Fact]
-    public void A_layer_is_the_same_by_sums_by_MathNet_and_by_libtorch()
+    public void A_layer_is_the_same_by_loops_by_MathNet_and_by_libtorch()
     {
         Assert.InRange(run.Matrices.LayerDifference, 0, 1e-12);
         Assert.InRange(run.Matrices.MeanAccuracy, 0.7, 1);
     }
 
     [Fact]
-    public void Eigenvectors_are_eigenvectors_and_a_latent_plane_tells_more_than_the_first_two()
+    public void Eigenvectors_are_eigenvectors_and_a_latent_plane_has_more_information_than_the_first_two()
     {
         Assert.InRange(run.Pca.EigenError, 0, 1e-10);
         Assert.InRange(run.Pca.VarianceOfTwo, 0.05, 0.5);
@@ -96,9 +96,9 @@ public class Module03Tests(Module03Run run) : IClassFixture<Module03Run>
     {
         // p = 0.6·N(−2, 0.7²) + 0.4·N(2.5, 0.9²): mean −0.2, variance 0.6·(0.49 + 4) + 0.4·(0.81 + 6.25) − 0.04.
         Assert.Equal(-0.2, run.Information.Forward.Mean, 0.02);
-        Assert.Equal(Math.Sqrt(5.478), run.Information.Forward.Deviation, 0.02);
+        Assert.Equal(Math.Sqrt(5.478), run.Information.Forward.StandardDeviation, 0.02);
         Assert.Equal(-2, run.Information.Reverse.Mean, 0.05);
-        Assert.Equal(0.7, run.Information.Reverse.Deviation, 0.05);
+        Assert.Equal(0.7, run.Information.Reverse.StandardDeviation, 0.05);
         Assert.True(run.Information.Reverse.Reverse < run.Information.Forward.Reverse);
         Assert.True(run.Information.Forward.Forward < run.Information.Reverse.Forward);
         Assert.Equal(run.Information.NeighborTruth, run.Information.NeighborEstimate, 0.08);

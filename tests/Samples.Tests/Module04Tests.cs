@@ -4,14 +4,14 @@ using Samples.Shared;
 
 namespace Samples.Tests;
 
-/// <summary>All sections, once, with few images; the tests look at what they computed and drew.</summary>
+/// <summary>All sections, once, with few images; the tests look at what they computed and wrote.</summary>
 public sealed class Module04Run : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
     public Module04Run()
     {
-        using var lesson = Lesson.Load("digits", quick: true, new SampleOutput(_folder.Path));
+        using var lesson = new Lesson(new SampleArguments("digits", Quick: true, new SampleOutput(_folder.Path)));
         Autoencoder = AutoencoderSection.Run(lesson);
         Latent = LatentSection.Run(lesson);
         Interpolation = InterpolationSection.Run(lesson);
@@ -41,7 +41,7 @@ public sealed class Module04Run : IDisposable
 public class Module04Tests(Module04Run run) : IClassFixture<Module04Run>
 {
     [Fact]
-    public void Every_file_is_a_image_with_something_on_it()
+    public void Every_file_is_an_image_with_something_on_it()
     {
         Assert.Equal(17, run.Images.Length);
         LessonFiles.AreImages(run.Images);
@@ -54,7 +54,7 @@ public class Module04Tests(Module04Run run) : IClassFixture<Module04Run>
     public void The_lesson_quotes_the_program_as_it_is() => LessonFiles.QuoteTheProgram("Module04");
 
     [Fact]
-    public void A_image_comes_back_from_sixteen_numbers()
+    public void An_image_is_reconstructed_from_sixteen_values()
     {
         Assert.True(run.Autoencoder.Test.NegativeElbo < 0.8 * run.Autoencoder.MeanImageNats);
         Assert.InRange(run.Autoencoder.Test.KlDivergence, 3, 40);
@@ -62,7 +62,7 @@ public class Module04Tests(Module04Run run) : IClassFixture<Module04Run>
     }
 
     [Fact]
-    public void Latent_vectors_tell_the_class_and_more_of_them_tell_more()
+    public void Latent_vectors_contain_the_class_and_longer_ones_contain_more_of_it()
     {
         Assert.InRange(run.Latent.VaeTwo, 0.2, 1);
         Assert.InRange(run.Latent.VaeSixteen, run.Latent.VaeTwo, 1);
@@ -83,17 +83,17 @@ public class Module04Tests(Module04Run run) : IClassFixture<Module04Run>
     }
 
     [Fact]
-    public void A_conditional_VAE_draws_what_is_asked_for_and_keeps_the_class_out_of_the_latent_vector()
+    public void A_conditional_VAE_generates_the_requested_class_and_keeps_the_class_out_of_the_latent_vector()
     {
-        Assert.InRange(run.Conditional.Obeyed, 0.6, 1);
+        Assert.InRange(run.Conditional.ClassAccuracy, 0.6, 1);
         Assert.True(run.Conditional.ClassInConditional < run.Conditional.ClassInPlain - 0.1);
     }
 
     [Fact]
-    public void An_unknown_class_scores_high_and_the_drawn_curve_has_the_area_that_ML_NET_reports()
+    public void An_unknown_class_scores_high_and_the_curve_has_the_area_that_ML_NET_reports()
     {
         Assert.InRange(run.Anomaly.Elbo, 0.7, 1);
         Assert.Equal(run.Anomaly.Elbo, run.Anomaly.RocArea, 1e-4);
-        Assert.InRange(run.Anomaly.Found, 0.05, 1);
+        Assert.InRange(run.Anomaly.DetectionRate, 0.05, 1);
     }
 }

@@ -4,15 +4,15 @@ using Samples.Shared;
 
 namespace Samples.Tests;
 
-/// <summary>All sections, once, with small networks; the tests look at what they computed and drew.</summary>
+/// <summary>All sections, once, with small networks; the tests look at what they computed and wrote.</summary>
 public sealed class Module05Run : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
     public Module05Run()
     {
-        using var lesson = Lesson.Load("digits", quick: true, new SampleOutput(_folder.Path));
-        Game = GameSection.Run(lesson);
+        using var lesson = new Lesson(new SampleArguments("digits", Quick: true, new SampleOutput(_folder.Path)));
+        Training = TrainingSection.Run(lesson);
         Dcgan = DcganSection.Run(lesson);
         Rings = RingSection.Run(lesson);
         Collapse = CollapseSection.Run(lesson);
@@ -22,7 +22,7 @@ public sealed class Module05Run : IDisposable
         WhileTraining = Directory.GetFiles(Path.Combine(_folder.Path, "while-training"), "*.png", SearchOption.AllDirectories);
     }
 
-    internal GameSection.Result Game { get; }
+    internal TrainingSection.Result Training { get; }
 
     internal DcganSection.Result Dcgan { get; }
 
@@ -44,7 +44,7 @@ public sealed class Module05Run : IDisposable
 public class Module05Tests(Module05Run run) : IClassFixture<Module05Run>
 {
     [Fact]
-    public void Every_file_is_a_image_with_something_on_it()
+    public void Every_file_is_an_image_with_something_on_it()
     {
         Assert.Equal(14, run.Images.Length);
         LessonFiles.AreImages(run.Images);
@@ -71,8 +71,8 @@ public class Module05Tests(Module05Run run) : IClassFixture<Module05Run>
         }
 
         Assert.Equal(1, sum, 1e-4);
-        // Of a normal distribution of two dimensions, 1 − e^(−9/2) lie within three deviations.
-        int[] counts = Ring.Count(Ring.Draw(16_000, new Random(1)));
+        // Of a normal distribution of two dimensions, 1 − e^(−9/2) lie within three standard deviations.
+        int[] counts = Ring.Count(Ring.Sample(16_000, new Random(1)));
         Assert.All(counts, count => Assert.Equal(2_000 * (1 - Math.Exp(-4.5)), count, 25.0));
     }
 
@@ -80,44 +80,44 @@ public class Module05Tests(Module05Run run) : IClassFixture<Module05Run>
     public void A_discriminator_learns_the_ratio_of_the_densities()
     {
         // No discriminator is better than the best one, up to the chance of some thousand points.
-        Assert.InRange(run.Game.Loss, run.Game.LowestLoss - 0.01, run.Game.LowestLoss + 0.06);
-        Assert.True(run.Game.LowestLoss < 2 * Math.Log(2) - 0.2);
-        Assert.InRange(run.Game.Error, 0, 0.1);
+        Assert.InRange(run.Training.Loss, run.Training.LowestLoss - 0.01, run.Training.LowestLoss + 0.06);
+        Assert.True(run.Training.LowestLoss < 2 * Math.Log(2) - 0.2);
+        Assert.InRange(run.Training.Error, 0, 0.1);
     }
 
     [Fact]
-    public void The_game_written_out_comes_to_the_ring()
+    public void The_training_written_out_comes_to_the_ring()
     {
-        var (_, first, good) = run.Game.Stages[0];
-        var (_, last, better) = run.Game.Stages[^1];
+        var (_, first, good) = run.Training.Stages[0];
+        var (_, last, better) = run.Training.Stages[^1];
         Assert.True(last >= 6 && last > first, $"{first}, {last}");
         Assert.True(better > 0.4 && better > good, $"{good}, {better}");
     }
 
     [Fact]
-    public void Losses_of_a_game_do_not_fall_to_nothing()
+    public void Losses_of_adversarial_training_do_not_fall_to_0()
     {
-        Assert.InRange(run.Game.LastLosses.Discriminator, 0.8, 1.5);
-        Assert.InRange(run.Game.LastLosses.Generator, 0.5, 1.5);
+        Assert.InRange(run.Training.LastLosses.Discriminator, 0.8, 1.5);
+        Assert.InRange(run.Training.LastLosses.Generator, 0.5, 1.5);
     }
 
     [Fact]
-    public void The_classifier_knows_digits_and_real_ones_are_near_real_ones()
+    public void The_classifier_is_accurate_and_real_images_are_near_real_images()
     {
         Assert.InRange(run.Dcgan.ClassifierAccuracy, 0.9, 1);
         Assert.InRange(run.Dcgan.Real.Metrics.Coverage, 0.9, 1);
-        Assert.True(run.Dcgan.Real.Metrics.FrechetDistance < 0.1 * run.Dcgan.Drawn.Metrics.FrechetDistance);
+        Assert.True(run.Dcgan.Real.Metrics.FrechetDistance < 0.1 * run.Dcgan.Generated.Metrics.FrechetDistance);
     }
 
     [Fact]
-    public void Reports_say_how_the_game_stands()
+    public void Reports_have_all_health_terms()
     {
         foreach (string term in (string[])["generator", "accuracy on real", "accuracy on generated", "diversity", "gradient of discriminator", "gradient of generator", "R1"])
-            Assert.True(Lesson.Term(run.Dcgan.History, term).Length > 10, term);
+            Assert.True(Curves.Term(run.Dcgan.History, term).Length > 10, term);
     }
 
     [Fact]
-    public void The_plain_game_loses_modes_that_the_stabilized_one_finds()
+    public void The_plain_GAN_loses_modes_that_the_stabilized_one_covers()
     {
         var (plain, stabilized) = (run.Rings[0], run.Rings[^1]);
         Assert.True(plain.Modes < Ring.Modes && plain.Good < 0.7, $"{plain.Good}: {string.Join(" ", plain.Counts)}");
@@ -125,35 +125,35 @@ public class Module05Tests(Module05Run run) : IClassFixture<Module05Run>
     }
 
     [Fact]
-    public void A_collapsed_game_covers_next_to_nothing_and_a_stabilized_one_does()
+    public void A_collapsed_GAN_covers_next_to_nothing_and_a_stabilized_one_does()
     {
         var (plain, stabilized) = (run.Collapse[0], run.Collapse[^1]);
-        Assert.True(plain.Judgement.Metrics.Coverage < 0.05, $"{plain.Judgement.Metrics}");
-        Assert.True(stabilized.Judgement.Metrics.Coverage > 0.15, $"{stabilized.Judgement.Metrics}");
-        Assert.True(stabilized.Judgement.Metrics.FrechetDistance < 0.1 * plain.Judgement.Metrics.FrechetDistance);
-        Assert.True(plain.Judgement.Read.Distinct().Count() < stabilized.Judgement.Read.Distinct().Count());
+        Assert.True(plain.Quality.Metrics.Coverage < 0.05, $"{plain.Quality.Metrics}");
+        Assert.True(stabilized.Quality.Metrics.Coverage > 0.15, $"{stabilized.Quality.Metrics}");
+        Assert.True(stabilized.Quality.Metrics.FrechetDistance < 0.1 * plain.Quality.Metrics.FrechetDistance);
+        Assert.True(plain.Quality.Predicted.Distinct().Count() < stabilized.Quality.Predicted.Distinct().Count());
         Assert.True(plain.Diversity < stabilized.Diversity);
     }
 
     [Fact]
-    public void A_judgement_counts_what_is_read()
+    public void The_rarest_class_is_counted()
     {
-        var judgement = new Judgement("", run.Dcgan.Drawn.Metrics, [0, 0, 0, 2, 2, 1]);
-        Assert.Equal(1 / 6.0, judgement.LeastClass(3));
-        Assert.Equal(0, judgement.LeastClass(4));
+        var quality = new Quality("", run.Dcgan.Generated.Metrics, [0, 0, 0, 2, 2, 1]);
+        Assert.Equal(1 / 6.0, quality.RarestClass(3));
+        Assert.Equal(0, quality.RarestClass(4));
     }
 
     [Fact]
-    public void Classes_that_are_asked_for_are_drawn_more_often_than_by_chance()
+    public void Requested_classes_are_generated_more_often_than_by_chance()
     {
         // A tenth by chance; 57 % where the test was written.
-        Assert.InRange(run.Conditional.Obeyed, 0.3, 1);
-        Assert.Equal(run.Conditional.ByClass.Average(), run.Conditional.Obeyed, 1e-9);
+        Assert.InRange(run.Conditional.ClassAccuracy, 0.3, 1);
+        Assert.Equal(run.Conditional.ByClass.Average(), run.Conditional.ClassAccuracy, 1e-9);
     }
 
     [Fact]
-    public void A_z_that_is_too_short_is_nothing_that_the_generator_knows() =>
-        Assert.True(run.Latent.Truncated[^1].Judgement.Metrics.FrechetDistance > 3 * run.Latent.Truncated[0].Judgement.Metrics.FrechetDistance);
+    public void A_z_that_is_too_short_gives_bad_images() =>
+        Assert.True(run.Latent.Truncated[^1].Quality.Metrics.FrechetDistance > 3 * run.Latent.Truncated[0].Quality.Metrics.FrechetDistance);
 
     [Fact]
     public void The_sphere_keeps_the_length_of_z_and_the_line_does_not()
@@ -165,10 +165,10 @@ public class Module05Tests(Module05Run run) : IClassFixture<Module05Run>
     }
 
     [Fact]
-    public void Test_images_are_found_nearer_than_what_is_no_digit() => Assert.True(run.Latent.Projected < 0.7 * run.Latent.ProjectedNegatives);
+    public void Projections_of_test_images_are_nearer_than_those_of_negatives() => Assert.True(run.Latent.Projected < 0.7 * run.Latent.ProjectedNegatives);
 
     [Fact]
-    public void A_loaded_generator_draws_the_same()
+    public void A_loaded_generator_generates_the_same()
     {
         Assert.Equal(0, run.Latent.LoadedDifference);
         Assert.InRange(run.Latent.FileSize, 1_000, 10_000_000);

@@ -4,14 +4,14 @@ using Samples.Shared;
 
 namespace Samples.Tests;
 
-/// <summary>All sections, once, on a small made text; the tests look at what they computed and drew.</summary>
+/// <summary>All sections, once, on a small made text; the tests look at what they computed and wrote.</summary>
 public sealed class Module06Run : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
     public Module06Run()
     {
-        using var lesson = Lesson.Load("made", quick: true, new SampleOutput(_folder.Path));
+        using var lesson = new Lesson(new SampleArguments("made", Quick: true, new SampleOutput(_folder.Path)));
         Tokens = TokensSection.Run(lesson);
         Training = TrainingSection.Run(lesson);
         Attention = AttentionSection.Run(lesson);
@@ -53,7 +53,7 @@ public sealed class Module06Run : IDisposable
 public class Module06Tests(Module06Run run) : IClassFixture<Module06Run>
 {
     [Fact]
-    public void Every_file_is_a_image_with_something_on_it()
+    public void Every_file_is_an_image_with_something_on_it()
     {
         Assert.Equal(8, run.Images.Length);
         LessonFiles.AreImages(run.Images);
@@ -75,7 +75,7 @@ public class Module06Tests(Module06Run run) : IClassFixture<Module06Run>
     }
 
     [Fact]
-    public void Training_begins_at_guessing_and_ends_below_counting_pairs()
+    public void Training_starts_at_guessing_and_ends_below_counting_pairs()
     {
         Assert.InRange(run.Training.FirstLoss, run.Training.Uniform - 0.2, run.Training.Uniform + 0.2);
         Assert.True(run.Training.Validation < run.Training.Counted[1] - 0.5);
@@ -90,21 +90,21 @@ public class Module06Tests(Module06Run run) : IClassFixture<Module06Run>
     }
 
     [Fact]
-    public void No_head_looks_ahead()
+    public void No_head_attends_to_later_tokens()
     {
         Assert.Equal(0, run.Attention.LargestFuture);
         Assert.All(run.Attention.Previous.SelectMany(heads => heads), weight => Assert.InRange(weight, 0, 1));
     }
 
     [Fact]
-    public void Rotary_positions_learn_faster_than_learned_ones() => Assert.True(run.Parts.Losses["as it is"] < run.Parts.Losses["learned positions"] - 0.05);
+    public void Rotary_positions_learn_faster_than_learned_ones() => Assert.True(run.Parts.Losses["baseline"] < run.Parts.Losses["learned positions"] - 0.05);
 
     [Fact]
     public void Low_temperatures_repeat_known_words_and_high_ones_make_up_new_ones()
     {
         var temperatures = run.Decoding.Temperatures;
         Assert.True(temperatures[0.1].Known > temperatures[1.5].Known + 0.2);
-        Assert.True(temperatures[0.1].Different < temperatures[1.5].Different - 0.1);
+        Assert.True(temperatures[0.1].Distinct < temperatures[1.5].Distinct - 0.1);
         Assert.True(run.Decoding.TopP.Known > temperatures[1].Known);
     }
 
@@ -130,10 +130,10 @@ public class Module06Tests(Module06Run run) : IClassFixture<Module06Run>
     }
 
     [Fact]
-    public void A_head_learns_to_fetch_the_letters_of_the_command() => Assert.True(run.FineTuning.CopyingAfter > run.FineTuning.CopyingBefore + 0.05);
+    public void A_head_learns_to_copy_the_letters_of_the_command() => Assert.True(run.FineTuning.CopyingAfter > run.FineTuning.CopyingBefore + 0.05);
 
     [Fact]
-    public void A_loaded_model_says_what_the_saved_one_said()
+    public void A_loaded_model_answers_as_the_saved_one()
     {
         Assert.NotEmpty(run.Saving.Before);
         Assert.Equal(run.Saving.Before, run.Saving.After);

@@ -6,14 +6,14 @@ using Samples.Shared;
 
 namespace Samples.Tests;
 
-/// <summary>All sections, once, with a small network; the tests look at what they computed and drew.</summary>
+/// <summary>All sections, once, with a small network; the tests look at what they computed and wrote.</summary>
 public sealed class Module07Run : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
     public Module07Run()
     {
-        using var lesson = Lesson.Load("digits", quick: true, new SampleOutput(_folder.Path));
+        using var lesson = new Lesson(new SampleArguments("digits", Quick: true, new SampleOutput(_folder.Path)));
         Forward = ForwardSection.Run(lesson);
         Training = TrainingSection.Run(lesson);
         Samplers = SamplersSection.Run(lesson);
@@ -46,7 +46,7 @@ public sealed class Module07Run : IDisposable
 public class Module07Tests(Module07Run run) : IClassFixture<Module07Run>
 {
     [Fact]
-    public void Every_file_is_a_image_with_something_on_it()
+    public void Every_file_is_an_image_with_something_on_it()
     {
         Assert.Equal(12, run.Images.Length);
         LessonFiles.AreImages(run.Images);
@@ -67,7 +67,7 @@ public class Module07Tests(Module07Run run) : IClassFixture<Module07Run>
     }
 
     [Fact]
-    public void Even_a_short_training_tells_noise_from_images()
+    public void Even_a_short_training_learns_to_predict_noise()
     {
         foreach (DiffusionMetrics metrics in (DiffusionMetrics[])[run.Training.Velocity.Metrics, run.Training.Noise.Metrics])
         {
@@ -75,24 +75,24 @@ public class Module07Tests(Module07Run run) : IClassFixture<Module07Run>
             Assert.True(metrics.NoiseLossByBand[3] < metrics.NoiseLossByBand[0]);
         }
 
-        Assert.True(run.Training.TestAgreement > 0.7, $"{run.Training.TestAgreement}");
+        Assert.True(run.Training.TestAccuracy > 0.7, $"{run.Training.TestAccuracy}");
     }
 
     [Fact]
-    public void Few_steps_are_faster_than_many() => Assert.True(run.Samplers.Lines[^1].SecondsAImage < run.Samplers.Lines[0].SecondsAImage / 5);
+    public void Few_steps_are_faster_than_many() => Assert.True(run.Samplers.Lines[^1].SecondsPerImage < run.Samplers.Lines[0].SecondsPerImage / 5);
 
     [Fact]
-    public void More_steps_come_nearer_to_the_way_itself() =>
+    public void More_steps_come_nearer_to_the_exact_trajectory() =>
         Assert.All(run.Samplers.Errors.Values, points => Assert.True(points[^1].Distance < points[0].Distance));
 
     [Fact]
     public void More_strength_changes_more() => Assert.Equal(run.Editing.Changes.Order(), run.Editing.Changes);
 
     [Fact]
-    public void What_is_not_masked_stays() => Assert.Equal(0, run.Editing.KeptDifference, 1e-5);
+    public void Pixels_that_the_mask_keeps_stay() => Assert.Equal(0, run.Editing.KeptDifference, 1e-5);
 
     [Fact]
-    public void A_folder_of_diffusers_draws_the_same()
+    public void A_folder_of_diffusers_generates_the_same()
     {
         Assert.Equal(["model_index.json", "scheduler/scheduler_config.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors"], run.Folder.Files);
         Assert.Equal(0, run.Folder.Difference);

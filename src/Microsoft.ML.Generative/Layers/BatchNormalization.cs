@@ -8,9 +8,10 @@ using F = TorchSharp.torch.nn.functional;
 namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
-/// Batch normalization (Ioffe, Szegedy 2015) of [batch, channels, ..], with PyTorch's names and initial values: by the batch's mean and variance while it
-/// learns, else by moving averages of them. Other than PyTorch's these begin as plain means, so that a short training does not end with initial values.
-/// With a condition, gains and biases follow from it (de Vries et al. 2017; from an embedding of the class: Brock et al. 2018, appendix B).
+/// Batch normalization (Ioffe, Szegedy 2015) of [batch, channels, ..], with PyTorch's names and initial values: by the batch's mean and
+/// variance while it learns, else by moving averages of them. Other than PyTorch's these begin as plain means, so that a short training
+/// does not end with initial values. With a condition, gains and biases follow from it (de Vries et al. 2017; from an embedding of the
+/// class: Brock et al. 2018, appendix B).
 /// </summary>
 internal sealed class BatchNormalization : nn.Module<Tensor, Tensor>, IFormerNames
 {
@@ -43,13 +44,13 @@ internal sealed class BatchNormalization : nn.Module<Tensor, Tensor>, IFormerNam
         }
         else
         {
-            weight = nn.Parameter(gainDeviation > 0 ? nn.init.normal_(empty(channels), 1, gainDeviation) : ones(channels));
-            bias = nn.Parameter(zeros(channels));
+            weight = nn.Parameter(gainDeviation > 0 ? nn.init.normal_(ModuleTensors.Empty(channels), 1, gainDeviation) : ModuleTensors.Ones(channels));
+            bias = nn.Parameter(ModuleTensors.Zeros(channels));
         }
 
-        running_mean = zeros(channels);
-        running_var = ones(channels);
-        num_batches_tracked = zeros(1);
+        running_mean = ModuleTensors.Zeros(channels);
+        running_var = ModuleTensors.Ones(channels);
+        num_batches_tracked = ModuleTensors.Zeros(1);
         RegisterComponents();
 
         Linear Following()
@@ -62,12 +63,9 @@ internal sealed class BatchNormalization : nn.Module<Tensor, Tensor>, IFormerNam
 
     public IReadOnlyDictionary<string, string> FormerNames => _formerNames;
 
-    /// <summary>Parameters of such a layer, its averages included.</summary>
-    public static long CountParameters(long channels, int conditionSize = 0) => checked(2 * channels * Math.Max(1, conditionSize) + 2 * channels + 1);
-
     /// <summary>
-    /// Computes the averages of a network's layers again, as plain means over what passes through it. Those of a training belong to the weights as they were, not to
-    /// their moving average.
+    /// Computes the averages of a network's layers again, as plain means over what passes through it. Those of a training belong to the
+    /// weights as they were, not to their moving average.
     /// </summary>
     /// <param name="network">Its state of learning is afterwards as before.</param>
     /// <param name="passes">How many times something passes through.</param>

@@ -5,7 +5,9 @@ namespace Microsoft.ML.Generative.Layers;
 /// <param name="Layers">Blocks.</param>
 /// <param name="VocabularySize">Tokens.</param>
 /// <param name="ContextLength">Positions of a sequence, at most.</param>
-/// <param name="Rotary">How positions rotate queries and keys; <see langword="null"/>: a learned vector for each position is added to the token's.</param>
+/// <param name="Rotary">
+/// How positions rotate queries and keys; <see langword="null"/>: a learned vector for each position is added to the token's.
+/// </param>
 /// <param name="TiesEmbeddings">Whether the output layer shares the weight of the token embedding.</param>
 internal sealed record DecoderShape(
     TransformerBlockShape Block, int Layers, int VocabularySize, int ContextLength, RotaryShape? Rotary, bool TiesEmbeddings)

@@ -7,8 +7,8 @@ using F = TorchSharp.torch.nn.functional;
 namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
-/// A decoder-only transformer (Radford et al. 2019; Touvron et al. 2023): embedding, blocks, normalization and output layer. Its layers are public, for those
-/// who compute with them in another way or exchange their weights.
+/// A decoder-only transformer (Radford et al. 2019; Touvron et al. 2023): embedding, blocks, normalization and output layer. Its layers
+/// are public, for those who compute with them in another way or exchange their weights.
 /// </summary>
 internal abstract class DecoderStack : nn.Module
 {
@@ -27,12 +27,12 @@ internal abstract class DecoderStack : nn.Module
     {
         (Shape, _dropout) = (shape, dropout);
         int width = shape.Block.EmbeddingSize;
-        tokens = nn.Embedding(shape.VocabularySize, width);
+        tokens = ModuleTensors.Embedding(shape.VocabularySize, width);
         if (shape.Rotary is null)
-            positions = new Parameter(empty(shape.ContextLength, width));
+            positions = new Parameter(ModuleTensors.Empty(shape.ContextLength, width));
         else
             _rotary = new RotaryEmbedding(shape.Rotary);
-        _blocks = [.. Enumerable.Range(0, shape.Layers).Select(_ => new TransformerBlock(shape.Block, dropout))];
+        _blocks = [.. ModuleTensors.Repeat(shape.Layers, () => new TransformerBlock(shape.Block, dropout))];
         blocks = new ModuleList<TransformerBlock>(_blocks);
         norm = Normalization.Of(shape.Block);
         head = shape.TiesEmbeddings ? new Linear(new SharedWeight(tokens)) : new Linear(width, shape.VocabularySize, hasBias: false);
@@ -145,18 +145,21 @@ internal abstract class DecoderStack : nn.Module
     }
 
     // [time, time]
-    private Tensor Mask(long time) => MixedPrecision.Cast(Shape.Block.Window.Mask(TensorFactory.Range(time, device: tokens.weight!.device), time));
+    private Tensor Mask(long time) =>
+        MixedPrecision.Cast(Shape.Block.Window.Mask(TensorFactory.Range(time, device: tokens.weight!.device), time));
 
     // As GPT-2 begins: 0.02 everywhere, less where residuals add up, so that their sum does not grow with the depth.
     private void Initialize()
     {
+        const double deviation = 0.02;
         using IDisposable noGradient = no_grad();
         foreach ((string name, Parameter parameter) in named_parameters())
         {
+            bool isAdded = name.EndsWith("Out.weight", StringComparison.Ordinal);
             if (name.EndsWith(".bias", StringComparison.Ordinal))
                 nn.init.zeros_(parameter);
             else if (name == nameof(positions) || parameter.dim() == 2)
-                nn.init.normal_(parameter, 0, name.EndsWith("Out.weight", StringComparison.Ordinal) ? 0.02 / Math.Sqrt(2 * Shape.Layers) : 0.02);
+                nn.init.normal_(parameter, 0, isAdded ? deviation / Math.Sqrt(2 * Shape.Layers) : deviation);
         }
     }
 }

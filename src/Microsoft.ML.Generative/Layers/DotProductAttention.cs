@@ -27,8 +27,8 @@ internal static class DotProductAttention
             return F.scaled_dot_product_attention(queries, keys, values, mask, dropout, is_casual: mask is null);
 
         Tensor allowed = mask ?? TensorFactory.Constant([time, time], float.NegativeInfinity, queries.dtype).triu(1);
-        // TorchSharp takes what is added last.
-        Tensor scores = baddbmm(queries.flatten(0, 1), keys.flatten(0, 1).transpose(1, 2), allowed, alpha: Scale(queries)); // [batch · heads, time, time]
+        // TorchSharp takes what is added last: [batch · heads, time, time].
+        Tensor scores = baddbmm(queries.flatten(0, 1), keys.flatten(0, 1).transpose(1, 2), allowed, alpha: Scale(queries));
         Tensor weights = scores.softmax(-1);
         if (dropout > 0)
             weights = F.dropout(weights, dropout);
@@ -43,12 +43,13 @@ internal static class DotProductAttention
     {
         if (!IsShort(queries))
             return F.scaled_dot_product_attention(queries, keys, values);
-        Tensor scores = queries.flatten(0, 1).Times(Scale(queries)).bmm(keys.flatten(0, 1).transpose(1, 2)); // [batch · heads, time, keys]
+        // [batch · heads, time, keys]
+        Tensor scores = queries.flatten(0, 1).Times(Scale(queries)).bmm(keys.flatten(0, 1).transpose(1, 2));
         return scores.softmax(-1).bmm(values.flatten(0, 1)).view(queries.shape); // [batch, heads, time, headSize]
     }
 
-    private static bool IsShort(Tensor queries) =>
-        queries.device_type == DeviceType.CPU && queries.size(2) <= (queries.dtype == ScalarType.BFloat16 ? ShortInBFloat16 : ShortInFloat32);
+    private static bool IsShort(Tensor queries) => queries.device_type == DeviceType.CPU
+        && queries.size(2) <= (queries.dtype == ScalarType.BFloat16 ? ShortInBFloat16 : ShortInFloat32);
 
     private static float Scale(Tensor queries) => (float)(1 / Math.Sqrt(queries.size(3)));
 }

@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -5,8 +6,8 @@ using F = TorchSharp.torch.nn.functional;
 namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
-/// Group normalization (Wu, He 2018) of [batch, channels, ..], with PyTorch's names and initial values. TorchSharp's own layer leaves its parameters as the
-/// memory was.
+/// Group normalization (Wu, He 2018) of [batch, channels, ..], with PyTorch's names and initial values. TorchSharp's own layer leaves its
+/// parameters as the memory was.
 /// </summary>
 internal sealed class GroupNormalization : nn.Module<Tensor, Tensor>
 {
@@ -20,8 +21,8 @@ internal sealed class GroupNormalization : nn.Module<Tensor, Tensor>
         : base(nameof(GroupNormalization))
     {
         (_groups, _epsilon) = (groups, epsilon);
-        weight = nn.Parameter(ones(channels));
-        bias = nn.Parameter(zeros(channels));
+        weight = nn.Parameter(ModuleTensors.Ones(channels));
+        bias = nn.Parameter(ModuleTensors.Zeros(channels));
         RegisterComponents();
     }
 

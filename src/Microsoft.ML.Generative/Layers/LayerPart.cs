@@ -16,9 +16,9 @@ internal sealed record LayerPart(string Name, int Start, int Outputs, int? HeadS
     /// <summary>The parts of a layer that computes queries, keys and values: head after head, the keys' after all queries.</summary>
     public static LayerPart[] QueryKeyValue(int heads, int keyValueHeads, int headSize) =>
     [
-        new(Query, 0, heads * headSize, headSize),
-        new(Key, heads * headSize, keyValueHeads * headSize, headSize),
-        new(Value, (heads + keyValueHeads) * headSize, keyValueHeads * headSize, headSize),
+        new(Query, 0, checked(heads * headSize), headSize),
+        new(Key, checked(heads * headSize), checked(keyValueHeads * headSize), headSize),
+        new(Value, checked((heads + keyValueHeads) * headSize), checked(keyValueHeads * headSize), headSize),
     ];
 
     /// <summary>The parts of SwiGLU's first layer (Shazeer 2020): the gate, then what it is multiplied with.</summary>

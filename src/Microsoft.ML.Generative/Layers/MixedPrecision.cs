@@ -5,7 +5,8 @@ namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
 /// The type in which layers compute, by thread, as autocast does it in PyTorch: weights and their gradients stay Float32; a
-/// <see cref="WeightedLayer"/> converts what it multiplies, and what follows it works on what it returns until a network asks for Float32 again.
+/// <see cref="WeightedLayer"/> converts what it multiplies, and what follows it works on what it returns until a network asks for Float32
+/// again.
 /// </summary>
 internal static class MixedPrecision
 {
@@ -29,10 +30,12 @@ internal static class MixedPrecision
     public static torch.Tensor Cast(torch.Tensor values) => _type is { } type && values.dtype != type ? values.to(type) : values;
 
     /// <summary>Back from BFloat16, for sums and losses.</summary>
-    public static torch.Tensor AsFloat32(this torch.Tensor values) => values.dtype == torch.ScalarType.BFloat16 ? values.to(torch.ScalarType.Float32) : values;
+    public static torch.Tensor AsFloat32(this torch.Tensor values) =>
+        values.dtype == torch.ScalarType.BFloat16 ? values.to(torch.ScalarType.Float32) : values;
 
     /// <summary>Whether libtorch's kernels for a tensor are those of oneDNN in BFloat16, some of which are slow.</summary>
-    public static bool IsBFloat16OnCpu(torch.Tensor values) => values.dtype == torch.ScalarType.BFloat16 && values.device_type == DeviceType.CPU;
+    public static bool IsBFloat16OnCpu(torch.Tensor values) =>
+        values.dtype == torch.ScalarType.BFloat16 && values.device_type == DeviceType.CPU;
 
     // AVX512-BF16 (leaf 7.1, EAX bit 5) or AMX-BF16 (leaf 7.0, EDX bit 22): without them a processor emulates the multiplications, slowly.
     private static bool HasBFloat16Instructions()

@@ -5,7 +5,9 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Generative.Layers;
 
-/// <summary>Layer normalization (Ba, Kiros, Hinton 2016) or by the mean square (Zhang, Sennrich 2019), over the last dimension, in Float32.</summary>
+/// <summary>
+/// Layer normalization (Ba, Kiros, Hinton 2016) or by the mean square (Zhang, Sennrich 2019), over the last dimension, in Float32.
+/// </summary>
 internal sealed class Normalization : nn.Module<Tensor, Tensor>
 {
     private readonly Parameter weight;
@@ -19,14 +21,15 @@ internal sealed class Normalization : nn.Module<Tensor, Tensor>
         : base(nameof(Normalization))
     {
         (_kind, _shape, _epsilon) = (kind, [width], epsilon);
-        weight = nn.Parameter(ones(width));
+        weight = nn.Parameter(ModuleTensors.Ones(width));
         if (hasBias)
-            bias = nn.Parameter(zeros(width));
+            bias = nn.Parameter(ModuleTensors.Zeros(width));
         RegisterComponents();
     }
 
     /// <summary>A normalization as those of the block.</summary>
-    public static Normalization Of(TransformerBlockShape shape) => new(shape.Normalization, shape.EmbeddingSize, shape.NormEpsilon, shape.HasNormBias);
+    public static Normalization Of(TransformerBlockShape shape) =>
+        new(shape.Normalization, shape.EmbeddingSize, shape.NormEpsilon, shape.HasNormBias);
 
     public NormalizationKind Kind => _kind;
 

@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
-/// The layers of a network for those who read their weights as they are stored, such as kernels and the files of other libraries. A layer that is more than a
-/// stored weight and a bias is refused by name, so that nobody computes without what it has in addition.
+/// The layers of a network for those who read their weights as they are stored, such as kernels and the files of other libraries. A layer
+/// that is more than a stored weight and a bias is refused by name, so that nobody computes without what it has in addition.
 /// </summary>
 internal sealed class PlainLayers
 {
@@ -25,18 +25,24 @@ internal sealed class PlainLayers
 
     /// <summary>The weight of a layer: that of the network, not a copy.</summary>
     /// <exception cref="NotSupportedException">The layer has an adapter, or its weight is stored in another form.</exception>
-    public Tensor WeightOf(WeightedLayer layer) => FindObstacle(layer) is { } obstacle ? throw Refused(obstacle) : layer.Weight.Plain!;
+    public Tensor WeightOf(WeightedLayer layer) =>
+        FindObstacle(layer) is { } obstacle ? throw Refused(obstacle) : layer.Weight.Plain!;
 
     /// <summary>Checks all layers of the network.</summary>
-    /// <exception cref="NotSupportedException">One has an adapter, or its weight is stored in another form; the message names it.</exception>
+    /// <exception cref="NotSupportedException">
+    /// One has an adapter, or its weight is stored in another form; the message names it.
+    /// </exception>
     public void Check()
     {
         if (FindObstacle() is { } obstacle)
             throw Refused(obstacle);
     }
 
-    /// <summary>The first layer that is more than a stored weight and a bias, and what it is; <see langword="null"/>: there is none.</summary>
-    public string? FindObstacle() => _names.Keys.OfType<WeightedLayer>().Select(FindObstacle).FirstOrDefault(obstacle => obstacle is not null);
+    /// <summary>
+    /// The first layer that is more than a stored weight and a bias, and what it is; <see langword="null"/>: there is none.
+    /// </summary>
+    public string? FindObstacle() =>
+        _names.Keys.OfType<WeightedLayer>().Select(FindObstacle).FirstOrDefault(obstacle => obstacle is not null);
 
     private string? FindObstacle(WeightedLayer layer) => layer switch
     {

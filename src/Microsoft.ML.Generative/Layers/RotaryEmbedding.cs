@@ -5,16 +5,18 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
-/// Rotates pairs of values by an angle that grows with the position (Su et al. 2021, eq. 34), so that the scalar product of a query and a key depends
-/// on their distance.
+/// Rotates pairs of values by an angle that grows with the position (Su et al. 2021, eq. 34), so that the scalar product of a query and a
+/// key depends on their distance.
 /// </summary>
 internal sealed class RotaryEmbedding(RotaryShape shape) : IDisposable
 {
-    private readonly double[] _frequencies = shape.Frequencies();
     private readonly Lock _lock = new();
     private (Tensor Cosine, Tensor Sine, Device Device)? _tables;
 
-    /// <summary>Cosines and sines of positions 0 to below <paramref name="length"/>: [length, headSize / 2] each. May be called from several threads.</summary>
+    /// <summary>
+    /// Cosines and sines of positions 0 to below <paramref name="length"/>: [length, headSize / 2] each. May be called from several
+    /// threads.
+    /// </summary>
     public (Tensor Cosine, Tensor Sine) Tables(long length, Device device)
     {
         // Also the views are made before another thread may replace the tables.
@@ -31,7 +33,7 @@ internal sealed class RotaryEmbedding(RotaryShape shape) : IDisposable
         using DisposeScope scope = NewDisposeScope();
         using IDisposable noGradient = no_grad();
         // In double: a position of thousands times a frequency leaves few digits of a float for the angle.
-        Tensor angles = outer(TensorFactory.Range(length, ScalarType.Float64), tensor(_frequencies, dtype: ScalarType.Float64)); // [length, headSize / 2]
+        Tensor angles = outer(TensorFactory.Range(length, ScalarType.Float64), tensor(shape.Frequencies(), dtype: ScalarType.Float64)); // [length, headSize / 2]
         Dispose();
         Tensor cosine = angles.cos().to(ScalarType.Float32).to(device).DetachFromDisposeScope();
         Tensor sine = angles.sin().to(ScalarType.Float32).to(device).DetachFromDisposeScope();
@@ -41,7 +43,8 @@ internal sealed class RotaryEmbedding(RotaryShape shape) : IDisposable
     /// <summary>Rotates x, [.., headSize], by angles whose cosines and sines fit [.., headSize / 2].</summary>
     public Tensor Rotate(Tensor x, Tensor cosine, Tensor sine)
     {
-        Tensor[] parts = shape.IsInterleaved ? x.unflatten(x.dim() - 1, x.size(-1) / 2, 2).unbind(-1) : x.chunk(2, -1); // [.., headSize / 2] each
+        // [.., headSize / 2] each
+        Tensor[] parts = shape.IsInterleaved ? x.unflatten(x.dim() - 1, x.size(-1) / 2, 2).unbind(-1) : x.chunk(2, -1);
         Tensor[] rotated = [parts[0] * cosine - parts[1] * sine, (parts[1] * cosine).Plus(parts[0] * sine)];
         return (shape.IsInterleaved ? stack(rotated, -1).flatten(-2) : cat(rotated, -1)).to(x.dtype); // [.., headSize]
     }

@@ -7,8 +7,8 @@ using F = TorchSharp.torch.nn.functional;
 namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
-/// A block of a decoder-only transformer (Radford et al. 2019; Touvron et al. 2023): causal self-attention and a feed-forward block, each with its
-/// normalization before it and a shortcut around it.
+/// A block of a decoder-only transformer (Radford et al. 2019; Touvron et al. 2023): causal self-attention and a feed-forward block, each
+/// with its normalization before it and a shortcut around it.
 /// </summary>
 internal sealed class TransformerBlock : nn.Module, IFormerNames
 {
@@ -35,7 +35,8 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
         (_shape, _dropout) = (shape, dropout);
         int width = shape.EmbeddingSize;
         attentionNorm = Normalization.Of(shape);
-        queriesKeysValues = new Linear(width, LayerPart.QueryKeyValue(shape.Heads, shape.KeyValueHeads, shape.HeadSize), shape.HasQueryKeyValueBias);
+        queriesKeysValues = new Linear(
+            width, LayerPart.QueryKeyValue(shape.Heads, shape.KeyValueHeads, shape.HeadSize), shape.HasQueryKeyValueBias);
         attentionOut = new Linear(shape.AttendedSize, width, shape.HasBias);
         feedForwardNorm = Normalization.Of(shape);
         feedForwardIn = shape.FeedForward == FeedForwardKind.SwiGlu
@@ -72,17 +73,22 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
     /// <summary>More positions of each sequence: [batch, added, width].</summary>
     /// <param name="x">The output of the block before.</param>
     /// <param name="cache">Keys and values so far.</param>
-    /// <param name="store">Puts the new keys or values, [batch, key heads, added, headSize], into those of the cache and returns all to attend to.</param>
+    /// <param name="store">
+    /// Puts the new keys or values, [batch, key heads, added, headSize], into those of the cache and returns all to attend to.
+    /// </param>
     /// <param name="positions">Where the sequences are.</param>
     /// <param name="mask">What the new positions may attend to, [batch, 1, added, cached]; not needed where it is all.</param>
-    public Tensor Next(Tensor x, AttentionCache cache, Func<Tensor, Tensor, Tensor> store, RotaryPositions? positions = null, Tensor? mask = null)
+    public Tensor Next(
+        Tensor x, AttentionCache cache, Func<Tensor, Tensor, Tensor> store, RotaryPositions? positions = null, Tensor? mask = null)
     {
         (Tensor queries, Tensor keys, Tensor values) = Split(x, positions);
-        Tensor attended = F.scaled_dot_product_attention(queries, Repeat(store(cache.Keys, keys)), Repeat(store(cache.Values, values)), mask);
-        return Finish(x, attended);
+        (Tensor allKeys, Tensor allValues) = (Repeat(store(cache.Keys, keys)), Repeat(store(cache.Values, values)));
+        return Finish(x, F.scaled_dot_product_attention(queries, allKeys, allValues, mask));
     }
 
-    /// <summary>The probabilities with which positions attend to those before them: [batch, time, width] to [batch, heads, time, time].</summary>
+    /// <summary>
+    /// The probabilities with which positions attend to those before them: [batch, time, width] to [batch, heads, time, time].
+    /// </summary>
     public Tensor Attention(Tensor x, RotaryPositions? positions, Tensor mask)
     {
         (Tensor queries, Tensor keys, _) = Split(x, positions);
@@ -108,7 +114,8 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
     }
 
     // [batch, key heads, time, headSize] → [batch, heads, time, headSize]
-    private Tensor Repeat(Tensor keys) => _shape.KeyValueHeads == _shape.Heads ? keys : keys.repeat_interleave(_shape.Heads / _shape.KeyValueHeads, 1);
+    private Tensor Repeat(Tensor keys) =>
+        _shape.KeyValueHeads == _shape.Heads ? keys : keys.repeat_interleave(_shape.Heads / _shape.KeyValueHeads, 1);
 
     private Tensor Finish(Tensor x, Tensor attended)
     {

@@ -32,13 +32,13 @@ internal sealed record TransformerBlockShape
     public bool HasNormBias => HasBias && Normalization == NormalizationKind.LayerNorm;
 
     /// <summary>Values of all heads together: what attention returns for a position.</summary>
-    public int AttendedSize => Heads * HeadSize;
+    public int AttendedSize => checked(Heads * HeadSize);
 
     /// <summary>Outputs of the layer that computes queries, keys and values.</summary>
-    public int QueryKeyValueSize => (Heads + 2 * KeyValueHeads) * HeadSize;
+    public int QueryKeyValueSize => checked((Heads + 2 * KeyValueHeads) * HeadSize);
 
     /// <summary>Outputs of the first feed-forward layer.</summary>
-    public int FeedForwardInSize => FeedForward == FeedForwardKind.SwiGlu ? 2 * FeedForwardSize : FeedForwardSize;
+    public int FeedForwardInSize => FeedForward == FeedForwardKind.SwiGlu ? checked(2 * FeedForwardSize) : FeedForwardSize;
 
     /// <summary>Parameters of a block.</summary>
     public Int128 CountParameters()
@@ -46,7 +46,8 @@ internal sealed record TransformerBlockShape
         Int128 width = EmbeddingSize, bias = HasBias ? 1 : 0;
         Int128 attention = ((Int128)Heads + 2 * (Int128)KeyValueHeads) * HeadSize * (width + (HasQueryKeyValueBias ? 1 : 0))
             + width * ((Int128)Heads * HeadSize + bias);
-        Int128 feedForward = (FeedForward == FeedForwardKind.SwiGlu ? 2 : 1) * (Int128)FeedForwardSize * (width + bias) + width * (FeedForwardSize + bias);
+        Int128 feedForward = (FeedForward == FeedForwardKind.SwiGlu ? 2 : 1) * (Int128)FeedForwardSize * (width + bias)
+            + width * (FeedForwardSize + bias);
         return 2 * CountNormParameters() + attention + feedForward;
     }
 

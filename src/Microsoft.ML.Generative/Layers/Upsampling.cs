@@ -6,8 +6,8 @@ namespace Microsoft.ML.Generative.Layers;
 internal static class Upsampling
 {
     /// <summary>
-    /// Twice the height and width by nearest neighbors: [batch, channels, height, width] → [batch, channels, 2 height, 2 width]. libtorch's own is
-    /// twenty times slower on a CPU.
+    /// Twice the height and width by nearest neighbors: [batch, channels, height, width] → [batch, channels, 2 height, 2 width].
+    /// libtorch's own is twenty times slower on a CPU.
     /// </summary>
     public static Tensor Nearest(Tensor x)
     {

@@ -5,8 +5,9 @@ using F = TorchSharp.torch.nn.functional;
 namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
-/// A 3×3 convolution of an image enlarged twice by nearest neighbors, [batch, inputs, height, width] → [batch, outputs, 2 height, 2 width], without
-/// enlarging it: a transposed convolution whose 4×4 kernel is the 3×3 one spread over 2×2 pixels; less than half of the multiplications.
+/// A 3×3 convolution of an image enlarged twice by nearest neighbors, [batch, inputs, height, width] → [batch, outputs, 2 height, 2
+/// width], without enlarging it: a transposed convolution whose 4×4 kernel is the 3×3 one spread over 2×2 pixels; less than half of the
+/// multiplications.
 /// </summary>
 internal sealed class UpsamplingConv2d : WeightedLayer
 {
@@ -32,6 +33,7 @@ internal sealed class UpsamplingConv2d : WeightedLayer
     private static Tensor Spread(Tensor weight)
     {
         Tensor kernel = weight.transpose(0, 1).flip(2, 3); // [inputs, outputs, 3, 3]
-        return F.pad(kernel, [0L, 1, 0, 1]).Plus(F.pad(kernel, [1L, 0, 0, 1])).Plus(F.pad(kernel, [0L, 1, 1, 0])).Plus(F.pad(kernel, [1L, 0, 1, 0]));
+        return F.pad(kernel, [0L, 1, 0, 1]).Plus(F.pad(kernel, [1L, 0, 0, 1]))
+            .Plus(F.pad(kernel, [0L, 1, 1, 0])).Plus(F.pad(kernel, [1L, 0, 1, 0])); // [inputs, outputs, 4, 4]
     }
 }

@@ -1,5 +1,6 @@
 using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Layers.Weights;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -29,9 +30,9 @@ internal abstract class WeightedLayer : nn.Module<Tensor, Tensor>
     {
         // Kaiming-uniform with a = √5, as PyTorch has it: both uniform in ±1/√fanIn.
         double bound = 1 / Math.Sqrt(shape[1..].Aggregate(1L, (product, size) => product * size));
-        _weight = new DenseWeight(nn.Parameter(nn.init.uniform_(empty(shape), -bound, bound)));
+        _weight = new DenseWeight(nn.Parameter(nn.init.uniform_(ModuleTensors.Empty(shape), -bound, bound)));
         if (hasBias)
-            bias = nn.Parameter(nn.init.uniform_(empty(outputs), -bound, bound));
+            bias = nn.Parameter(nn.init.uniform_(ModuleTensors.Empty(outputs), -bound, bound));
         Register();
         RegisterComponents();
     }
@@ -54,8 +55,8 @@ internal abstract class WeightedLayer : nn.Module<Tensor, Tensor>
         {
             if (!value.Shape.AsSpan().SequenceEqual(_weight.Shape))
             {
-                throw new ArgumentException(
-                    $"A weight of shape [{string.Join(", ", value.Shape)}] cannot replace one of shape [{string.Join(", ", _weight.Shape)}].", nameof(value));
+                string found = string.Join(", ", value.Shape), expected = string.Join(", ", _weight.Shape);
+                throw new ArgumentException($"The weight has the shape [{found}]; expected [{expected}].", nameof(value));
             }
 
             foreach (string own in (string[])[.. named_parameters(recurse: false).Select(p => p.name)])

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
 
@@ -100,31 +101,23 @@ internal sealed class HuggingFaceFolder
         _pickleExtensions.Contains(System.IO.Path.GetExtension(file), StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Checks that weights are as many as the network has, before memory is allocated for the network.</summary>
-    /// <param name="weights">The weights.</param>
+    /// <param name="weights">The weights, of which there may be more, in more tensors.</param>
     /// <param name="config">The file that describes the network.</param>
-    /// <param name="countParameters">The parameters of the network; may throw <see cref="OverflowException"/>.</param>
-    /// <exception cref="InvalidDataException">There are fewer weights than parameters, or more parameters than can be counted.</exception>
-    public static void CheckSize(ISafetensorsReader weights, string config, Func<long> countParameters)
+    /// <param name="create">Creates the network.</param>
+    /// <exception cref="InvalidDataException">There are fewer weights than parameters.</exception>
+    public static void CheckSize(ISafetensorsReader weights, string config, Func<torch.nn.Module> create)
     {
         // From the bytes, which the file really has: a product of dimensions could overflow.
         Int128 found = 0;
         foreach (SafetensorsInfo tensor in weights.Tensors.Values)
             found += tensor.Bytes / SafetensorsTypes.SizeOf(tensor.Type);
-        long needed;
         try
         {
-            needed = countParameters();
+            ModuleTensors.WithoutMemory((long)Int128.Min(found * sizeof(float), long.MaxValue), weights.Tensors.Count, create).Dispose();
         }
-        catch (OverflowException e)
+        catch (Exception e) when (e is ModuleTooLargeException or OverflowException)
         {
-            throw new InvalidDataException(
-                $"'{weights.Source}' has {found:N0} elements; the network of '{config}' has more parameters than can be counted.", e);
-        }
-
-        if (found < needed)
-        {
-            throw new InvalidDataException(
-                $"'{weights.Source}' has {found:N0} elements; the network of '{config}' has {needed:N0} parameters.");
+            throw new InvalidDataException($"'{weights.Source}' has {found:N0} elements; the network of '{config}' has more parameters.", e);
         }
     }
 

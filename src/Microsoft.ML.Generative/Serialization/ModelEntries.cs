@@ -2,24 +2,26 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.ML.Generative.Common;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Serialization;
 
 /// <summary>
-/// The entries of a saved model, wherever they are kept: <c>config.json</c>, <c>weights.safetensors</c>, further files of the model,
-/// and <c>checksums.json</c>, which tells a damaged entry from a sound one (a flipped bit among the weights is otherwise just another number).
+/// The entries of a saved model, wherever they are kept: <c>config.json</c>, one <c>.safetensors</c> for each component, further files of the
+/// model, and <c>checksums.json</c>, which tells a damaged entry from a valid one (a flipped bit among the weights is otherwise just another number).
 /// </summary>
 internal static class ModelEntries
 {
     public const string Config = "config.json";
-    public const string Weights = "weights.safetensors";
     public const string Checksums = "checksums.json";
 
     private const string FormatMember = "format";
     private const string ModelMember = "model";
+    private const string ComponentsMember = "components";
+
+    // Of the first formats, whose weights were one entry, and whose definition one member.
+    private const string OldWeights = "weights.safetensors";
     private const string OldConfigMember = "config";
 
     /// <summary>Makes an entry and lets it be filled.</summary>
@@ -28,42 +30,46 @@ internal static class ModelEntries
     /// <summary>Opens an entry and lets it be read; false if there is none of the name.</summary>
     public delegate bool TryLoad(string name, Action<Stream> read);
 
-    /// <exception cref="ArgumentException">A further file has one of the reserved names.</exception>
+    /// <param name="save">Makes entries.</param>
+    /// <param name="format">The kind of model.</param>
+    /// <param name="definition">The model without its weights.</param>
+    /// <param name="modules">The modules of the definition's components, in their order.</param>
+    /// <param name="extraFiles">Further files, such as a tokenizer's, by their entries' names.</param>
+    /// <exception cref="ArgumentException">Two entries have the same name, or the definition is too long to be read back.</exception>
     public static void Write<TDefinition>(
-        Save save, ModelFormat format, TDefinition definition, torch.nn.Module network, IReadOnlyDictionary<string, Action<Stream>>? extraFiles = null)
+        Save save, ModelFormat format, TDefinition definition, IReadOnlyList<torch.nn.Module> modules,
+        IReadOnlyDictionary<string, Action<Stream>>? extraFiles = null)
+        where TDefinition : IModelDefinition<TDefinition>
     {
-        if (extraFiles?.Keys.FirstOrDefault(name => name is Config or Weights or Checksums) is { } reserved)
-            throw new ArgumentException($"The entry name '{reserved}' is reserved.", nameof(extraFiles));
+        (Component Component, torch.nn.Module Module)[] components = [.. definition.Components.Zip(modules)];
+        if (components.Length != definition.Components.Count || components.Length != modules.Count)
+            throw new ArgumentException($"{modules.Count} modules were given for {definition.Components.Count} components.", nameof(modules));
+        IReadOnlyDictionary<string, Action<Stream>> further = extraFiles ?? new Dictionary<string, Action<Stream>>();
+        string[] names = [Config, Checksums, .. components.Select(c => c.Component.Entry), .. further.Keys];
+        if (names.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw new ArgumentException($"Two entries have the name '{twice.Key}'.", nameof(extraFiles));
 
-        WriteAll(save,
-        [
-            (Config, stream => WriteConfig(stream, format, definition)),
-            (Weights, stream => SafetensorsWriter.Write(stream, ModuleWeights.Of(network))),
-            .. (extraFiles ?? new Dictionary<string, Action<Stream>>()).Select(file => (file.Key, file.Value)),
-        ]);
-    }
-
-    /// <summary>Writes entries, and their checksums in one more.</summary>
-    public static void WriteAll(Save save, IEnumerable<(string Name, Action<Stream> Write)> entries)
-    {
-        var hashes = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        foreach (var (name, write) in entries)
+        var writer = new EntryWriter(save);
+        List<ComponentNote> notes = [];
+        foreach ((Component component, torch.nn.Module module) in components)
         {
-            save(name, stream =>
-            {
-                using var hashing = new HashingStream(stream);
-                write(hashing);
-                hashes.Add(name, hashing.Hash);
-            });
+            string hash = writer.Write(component.Entry, stream => SafetensorsWriter.Write(stream, ModuleWeights.Of(module)));
+            notes.Add(new ComponentNote(component.Name, component.Kind, component.Kind == ComponentKind.Frozen ? hash : null));
         }
 
-        save(Checksums, stream => JsonSerializer.Serialize(stream, hashes, ModelConfigJson.Options));
+        byte[] config = ConfigOf(format, definition, notes);
+        writer.Write(Config, stream => stream.Write(config));
+        foreach ((string name, Action<Stream> write) in further)
+            writer.Write(name, write);
+        writer.Finish();
     }
 
-    /// <summary>Reads the definition of a model of this kind, in this format or an older one.</summary>
-    /// <exception cref="InvalidDataException">The entry is missing, damaged, of another model or newer, or has members that the definition lacks.</exception>
-    public static TDefinition ReadDefinition<TDefinition>(TryLoad load, ModelFormat format)
-        where TDefinition : IReadsOldFormats<TDefinition>
+    /// <summary>Opens a model of this kind, in this format or an older one, and reads its definition.</summary>
+    /// <exception cref="InvalidDataException">
+    /// The entry is missing, damaged, of another model or newer, has members that the definition lacks, or does not have its components.
+    /// </exception>
+    public static StoredModel<TDefinition> Open<TDefinition>(TryLoad load, ModelFormat format)
+        where TDefinition : IModelDefinition<TDefinition>
     {
         byte[] json = ReadJson(load, Config);
         using JsonDocument document = ModelConfigJson.ParseDocument(json, Config);
@@ -83,44 +89,20 @@ internal static class ModelEntries
         if (name.ValueKind != JsonValueKind.String || !name.ValueEquals(format.Name))
             throw new InvalidDataException($"'{Config}' is of the model {Quoted.Text(name.GetRawText())} where '{format.Name}' was expected.");
 
-        var definition = JsonObject.Create(root)!;
-        definition.Remove(FormatMember);
-        definition.Remove(ModelMember);
-        return found < format.DefinitionVersion
-            ? TDefinition.ReadOldFormat(OldConfigOf(definition))
-            : ModelConfigJson.Deserialize<TDefinition>(JsonSerializer.SerializeToElement(definition, ModelConfigJson.Options), Config);
+        var members = JsonObject.Create(root)!;
+        members.Remove(FormatMember);
+        members.Remove(ModelMember);
+        if (found < format.DefinitionVersion)
+            return new StoredModel<TDefinition>(load, TDefinition.ReadOldFormat(OldConfigOf(members)), notes: null, OldWeights);
+
+        if (!members.Remove(ComponentsMember))
+            throw Lacks(ComponentsMember);
+        ComponentNote[] notes = ModelConfigJson.Deserialize<ComponentNote[]>(root.GetProperty(ComponentsMember), Config);
+        var definition = ModelConfigJson.Deserialize<TDefinition>(JsonSerializer.SerializeToElement(members, ModelConfigJson.Options), Config);
+        return new StoredModel<TDefinition>(load, definition, notes, oldWeights: null);
     }
 
-    /// <summary>
-    /// Makes the network of the configuration, whose weights take the bytes given, and copies the weights into it. The sizes are
-    /// compared first, so that a configuration cannot ask for more memory than the file is large.
-    /// </summary>
-    /// <exception cref="InvalidDataException">The entry is missing or damaged, or its tensors are not those of the network.</exception>
-    public static TNetwork ReadNetwork<TNetwork>(TryLoad load, long weightBytes, Func<TNetwork> create)
-        where TNetwork : torch.nn.Module
-    {
-        TNetwork? network = null;
-        try
-        {
-            ReadEntry(load, Weights, (stream, length) =>
-            {
-                var file = new SafetensorsStream(stream, Weights, length);
-                if (file.Header.DataLength != weightBytes)
-                    throw new InvalidDataException($"'{Weights}' holds {file.Header.DataLength} bytes of tensors; the network of '{Config}' has {weightBytes}.");
-                // In its own scope: what the layers draw is overwritten, and must not disturb who draws meanwhile.
-                network = TorchSeed.Initialize(0, create);
-                ModuleWeights.Load(network, file);
-            });
-            return network!;
-        }
-        catch
-        {
-            network?.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>Reads a further file of the model; the action gets the stream and its length, if that is known.</summary>
+    /// <summary>Reads an entry; the action gets the stream and its length, if that is known.</summary>
     /// <exception cref="InvalidDataException">The entry is missing or damaged.</exception>
     public static void ReadEntry(TryLoad load, string name, Action<Stream, long?> read)
     {
@@ -147,15 +129,28 @@ internal static class ModelEntries
                 throw Damaged(name);
         });
         if (!found)
-            throw Missing(name);
+            throw new InvalidDataException($"The model file has no entry '{name}'.");
+    }
+
+    /// <summary>The hash that an entry has to have, or <see langword="null"/> if the checksums do not list it.</summary>
+    /// <exception cref="InvalidDataException">The checksums are missing or damaged.</exception>
+    public static string? FindHash(TryLoad load, string name)
+    {
+        using JsonDocument document = ModelConfigJson.ParseDocument(ReadJson(load, Checksums), Checksums);
+        return ModelConfigJson.Deserialize<Dictionary<string, string>>(document.RootElement, Checksums).GetValueOrDefault(name);
     }
 
     internal static InvalidDataException Newer(long found, long known) =>
         new($"The model was written by a newer version of Microsoft.ML.Generative (format {found}, this version reads up to {known}); update the package.");
 
-    private static void WriteConfig<TDefinition>(Stream stream, ModelFormat format, TDefinition definition)
+    private static byte[] ConfigOf<TDefinition>(ModelFormat format, TDefinition definition, IReadOnlyList<ComponentNote> notes)
     {
-        var root = new JsonObject { [FormatMember] = format.Version, [ModelMember] = format.Name };
+        var root = new JsonObject
+        {
+            [FormatMember] = format.Version,
+            [ModelMember] = format.Name,
+            [ComponentsMember] = JsonSerializer.SerializeToNode(notes, ModelConfigJson.Options),
+        };
         JsonObject members = JsonSerializer.SerializeToNode(definition, ModelConfigJson.Options)!.AsObject();
         foreach ((string name, JsonNode? value) in members.ToArray())
         {
@@ -164,16 +159,10 @@ internal static class ModelEntries
         }
 
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(root, ModelConfigJson.Options);
-        if (json.Length > ModelConfigJson.MaxBytes)
-        {
-            throw new ArgumentException(
-                $"The definition of {format.Name} takes {json.Length} bytes of JSON; at most {ModelConfigJson.MaxBytes} can be read back.", nameof(definition));
-        }
-
-        stream.Write(json);
+        return json.Length <= ModelConfigJson.MaxBytes ? json : throw new ArgumentException(
+            $"The definition of {format.Name} takes {json.Length} bytes of JSON; at most {ModelConfigJson.MaxBytes} can be read back.", nameof(definition));
     }
 
-    // The first formats had one member for all.
     private static JsonObject OldConfigOf(JsonObject members)
     {
         if (members.Select(m => m.Key).FirstOrDefault(name => name != OldConfigMember) is { } unknown)
@@ -184,21 +173,17 @@ internal static class ModelEntries
             ?? throw new InvalidDataException($"'{OldConfigMember}' in '{Config}' is {config?.GetValueKind().ToString() ?? "null"} where an object was expected.");
     }
 
-    private static string ExpectedHash(TryLoad load, string name)
-    {
-        using JsonDocument document = ModelConfigJson.ParseDocument(ReadJson(load, Checksums), Checksums);
-        var hashes = ModelConfigJson.Deserialize<Dictionary<string, string>>(document.RootElement, Checksums);
-        return hashes.TryGetValue(name, out string? hash) ? hash : throw new InvalidDataException($"'{Checksums}' does not list '{name}'.");
-    }
+    private static string ExpectedHash(TryLoad load, string name) =>
+        FindHash(load, name) ?? throw new InvalidDataException($"'{Checksums}' does not list '{name}'.");
 
     private static byte[] ReadJson(TryLoad load, string name)
     {
         byte[]? json = null;
-        return load(name, stream => json = ModelConfigJson.ReadBytes(stream, name)) ? json! : throw Missing(name);
+        return load(name, stream => json = ModelConfigJson.ReadBytes(stream, name)) ? json!
+            : throw new InvalidDataException($"The model file has no entry '{name}'.");
     }
 
-    private static JsonElement Member(JsonElement root, string name) =>
-        root.TryGetProperty(name, out JsonElement member) ? member : throw Lacks(name);
+    private static JsonElement Member(JsonElement root, string name) => root.TryGetProperty(name, out JsonElement member) ? member : throw Lacks(name);
 
     private static int FormatOf(JsonElement element) =>
         element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out int format) && format > 0
@@ -209,6 +194,4 @@ internal static class ModelEntries
 
     private static InvalidDataException Damaged(string name, Exception? inner = null) =>
         new($"'{name}' is damaged: its SHA-256 is not the one noted in '{Checksums}'.{(inner is null ? "" : " " + inner.Message)}", inner);
-
-    private static InvalidDataException Missing(string name) => new($"The model file has no entry '{name}'.");
 }

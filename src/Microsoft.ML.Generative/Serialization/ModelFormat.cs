@@ -11,7 +11,8 @@ internal sealed record ModelFormat(
     string Name, string Signature, string Loader, uint Version = ModelFormat.FirstDefinition, uint DefinitionVersion = ModelFormat.FirstDefinition,
     uint OldestVersion = 0x00010001)
 {
-    private const uint FirstDefinition = 0x00020001;
+    /// <summary>The first version of files that hold a definition.</summary>
+    public const uint FirstDefinition = 0x00020001;
 
     /// <summary>The header's fields.</summary>
     public VersionInfo Header => new(

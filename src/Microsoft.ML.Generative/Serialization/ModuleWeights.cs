@@ -10,7 +10,9 @@ internal static class ModuleWeights
 {
     private const int NamesShown = 10;
 
-    /// <summary>The parameters and persistent buffers under their dotted names, each once; a tied tensor stands under its first name.</summary>
+    /// <summary>
+    /// The parameters and persistent buffers under their dotted names, each once; a tied tensor stands under its first name.
+    /// </summary>
     public static IReadOnlyList<(string Name, torch.Tensor Tensor)> Of(torch.nn.Module module)
     {
         TorchRuntime.EnsureLoaded();
@@ -28,12 +30,18 @@ internal static class ModuleWeights
     /// The file has to have exactly the network's tensors, under their present names or former ones; nothing is copied unless it has.
     /// </summary>
     /// <exception cref="InvalidDataException">Tensors are missing, unexpected or of another type or shape; all kinds are listed.</exception>
-    public static void Load(torch.nn.Module module, ISafetensorsReader file)
+    public static void Load(torch.nn.Module module, ISafetensorsReader file) => file.ReadInto(Match(module, file));
+
+    /// <summary>Checks that a file has exactly the network's tensors, which need no memory.</summary>
+    /// <inheritdoc cref="Load" path="/exception"/>
+    public static void CheckFits(torch.nn.Module module, ISafetensorsReader file) => Match(module, file);
+
+    private static Dictionary<string, torch.Tensor> Match(torch.nn.Module module, ISafetensorsReader file)
     {
-        Dictionary<string, torch.Tensor> expected = UnderNamesOf(
-            file.Tensors.Keys, name => PresentName(module, name), Of(module).ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal));
+        Dictionary<string, torch.Tensor> tensors = Of(module).ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal);
+        Dictionary<string, torch.Tensor> expected = UnderNamesOf(file.Tensors.Keys, name => PresentName(module, name), tensors);
         Check(file, expected, (found, tensor) => found.Fits(tensor), _ => false);
-        file.ReadInto(expected);
+        return expected;
     }
 
     /// <summary>The present name of a tensor in a file, whose parts may have had other names: see <see cref="IFormerNames"/>.</summary>
@@ -76,23 +84,31 @@ internal static class ModuleWeights
         var former = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (string name in found)
             former.TryAdd(presentName(name), name);
-        return tensors.ToDictionary(t => found.Contains(t.Key) ? t.Key : former.GetValueOrDefault(t.Key, t.Key), t => t.Value, StringComparer.Ordinal);
+        return tensors.ToDictionary(
+            t => found.Contains(t.Key) ? t.Key : former.GetValueOrDefault(t.Key, t.Key), t => t.Value, StringComparer.Ordinal);
     }
 
     /// <summary>That a file has the tensors expected and no others but those that are ignored.</summary>
     /// <exception cref="InvalidDataException">Tensors are missing, unexpected or do not fit; all kinds are listed.</exception>
     public static void Check(
-        ISafetensorsReader file, IReadOnlyDictionary<string, torch.Tensor> expected, Func<SafetensorsInfo, torch.Tensor, bool> fits, Predicate<string> isIgnored)
+        ISafetensorsReader file,
+        IReadOnlyDictionary<string, torch.Tensor> expected,
+        Func<SafetensorsInfo, torch.Tensor, bool> fits,
+        Predicate<string> isIgnored)
     {
         string?[] problems =
         [
             List("missing", [.. expected.Keys.Where(name => !file.Tensors.ContainsKey(name))]),
-            List("unexpected", [.. file.Tensors.Values.Where(t => !expected.ContainsKey(t.Name) && !isIgnored(t.Name)).Select(t => Quoted.Text(t.Name))]),
+            List("unexpected", [.. file.Tensors.Keys.Where(name => !expected.ContainsKey(name) && !isIgnored(name)).Select(name => Quoted.Text(name))]),
             List("of another type or shape", [.. file.Tensors.Values.Select(Difference).OfType<string>()]),
         ];
 
         if (problems.Any(p => p is not null))
-            throw new InvalidDataException($"The tensors in '{file.Source}' are not those of the network, which has {expected.Count}: {string.Join("; ", problems.OfType<string>())}.");
+        {
+            throw new InvalidDataException(
+                $"The tensors in '{file.Source}' are not those of the network, which has {expected.Count}: "
+                + $"{string.Join("; ", problems.OfType<string>())}.");
+        }
 
         string? Difference(SafetensorsInfo found) => expected.TryGetValue(found.Name, out torch.Tensor? tensor) && !fits(found, tensor)
             ? $"{Quoted.Text(found.Name)} (found {found.Describe()}, expected {SafetensorsTypes.Describe(tensor.dtype, tensor.shape)})"

@@ -58,14 +58,9 @@ internal static class SampleColumns
 
         Func<int> OpenText()
         {
-            ValueGetter<ReadOnlyMemory<char>> getter = row.GetGetter<ReadOnlyMemory<char>>(column);
+            Func<string> text = TextColumn.Open(row, column);
             Dictionary<string, int> codes = new(StringComparer.Ordinal);
-            ReadOnlyMemory<char> value = default;
-            return () =>
-            {
-                getter(ref value);
-                return Code(codes, value.ToString());
-            };
+            return () => Code(codes, text());
         }
     }
 

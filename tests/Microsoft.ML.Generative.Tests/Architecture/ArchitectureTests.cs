@@ -24,6 +24,7 @@ public sealed class ArchitectureTests
         ["Text/Decoding"] = ["Text/Codec", "Text/Tokenization", "Layers", "Serialization"],
         ["Text/Chat"] = ["Text/Decoding", "Text/Codec", "Text/Tokenization", "Serialization"],
         ["Text/LanguageModels"] = ["Text/Chat", "Text/Decoding", "Text/Codec", "Text/Tokenization", .. _model],
+        ["Flows"] = _model,
         ["Images/Vae"] = _model,
         ["Images/VqVae"] = _model,
         ["Images/Gan"] = _model,

@@ -27,7 +27,7 @@ public sealed class WeightedLayerTests : IDisposable
 
         using IDisposable precision = MixedPrecision.Scope(ScalarType.BFloat16);
         Assert.Equal(ScalarType.BFloat16, layer.call(x).dtype);
-        Assert.Contains("[6, 15]", Assert.Throws<ArgumentException>(() => layer.Weight = new Linear(15, 6).Weight).Message);
+        Assert.Contains("[6, 15]; expected [6, 16]", Assert.Throws<ArgumentException>(() => layer.Weight = new Linear(15, 6).Weight).Message);
     }
 
     [Fact]

@@ -127,14 +127,14 @@ public sealed class ModelArchiveTests(SavedVae saved) : IClassFixture<SavedVae>,
     {
         byte[] zeros = new byte[100_000_000];
         Assert.Contains("claim more than", Refused(ZipBytes.Of([.. ZipBytes.Entries(saved.Zip), ("TransformerChain/zeros", zeros)])));
-        Assert.Contains("claim more than", Refused(ZipBytes.WithDeclaredSize(saved.Zip, Ours + "weights.safetensors", uint.MaxValue - 1)));
+        Assert.Contains("claim more than", Refused(ZipBytes.WithDeclaredSize(saved.Zip, Ours + "autoencoder.safetensors", uint.MaxValue - 1)));
     }
 
     [Fact]
     public void An_entry_that_unpacks_to_more_than_it_claims_is_refused()
     {
-        byte[] bomb = ZipBytes.Of([.. ZipBytes.Entries(saved.Zip).Where(e => e.Name != Ours + "weights.safetensors"), (Ours + "weights.safetensors", new byte[60_000_000])]);
-        Assert.NotNull(Refused(ZipBytes.WithDeclaredSize(bomb, Ours + "weights.safetensors", 1000)));
+        byte[] bomb = ZipBytes.Of([.. ZipBytes.Entries(saved.Zip).Where(e => e.Name != Ours + "autoencoder.safetensors"), (Ours + "autoencoder.safetensors", new byte[60_000_000])]);
+        Assert.NotNull(Refused(ZipBytes.WithDeclaredSize(bomb, Ours + "autoencoder.safetensors", 1000)));
     }
 
     [Theory]

@@ -4,7 +4,6 @@ using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Runtime;
 using TorchSharp;
-using TorchSharp.Modules;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -16,16 +15,16 @@ public sealed class ModelFileTests : IDisposable
     private static readonly Assembly _core = typeof(ModelSaveContext).Assembly;
 
     private readonly MLContext _ml = new(seed: 1);
-    private readonly Linear _network;
+    private readonly TinyNetwork _network;
 
     public ModelFileTests()
     {
         TorchRuntime.EnsureLoaded();
-        _network = torch.nn.Linear(2, 3);
+        _network = new TinyNetwork(2, 3);
         using var noGrad = torch.no_grad();
         using torch.Tensor values = torch.arange(6, torch.float32);
-        _network.weight!.copy_(values.view(3, 2));
-        _network.bias!.zero_();
+        _network.weight.copy_(values.view(3, 2));
+        _network.bias.zero_();
     }
 
     public void Dispose() => _network.Dispose();
@@ -35,7 +34,7 @@ public sealed class ModelFileTests : IDisposable
     {
         byte[] zip = Saved(0x00010002);
         using (var archive = new ZipArchive(new MemoryStream(zip)))
-            Assert.Superset(new HashSet<string> { "config.json", "weights.safetensors", "checksums.json", "vocab.txt" }, archive.Entries.Select(e => e.Name).ToHashSet());
+            Assert.Superset(new HashSet<string> { "config.json", "network.safetensors", "checksums.json", "vocab.txt" }, archive.Entries.Select(e => e.Name).ToHashSet());
 
         AssertSound(zip);
     }
@@ -43,14 +42,14 @@ public sealed class ModelFileTests : IDisposable
     [Fact]
     public void A_model_of_a_newer_version_asks_for_an_update()
     {
-        var error = Assert.Throws<InvalidDataException>(() => Loaded(Saved(0x00010003), 0x00010002));
+        var error = Assert.Throws<InvalidDataException>(() => Load(Saved(0x00010003), 0x00010002));
         Assert.Contains("written by a newer version of Microsoft.ML.Generative", error.Message);
     }
 
     [Fact]
     public void A_configuration_that_contradicts_itself_is_refused()
     {
-        var error = Assert.Throws<InvalidDataException>(() => Loaded(Saved(0x00010002, latentSize: 0), 0x00010002));
+        var error = Assert.Throws<InvalidDataException>(() => Load(Saved(0x00010002, latentSize: 0), 0x00010002));
         Assert.Contains("LatentSize", error.Message);
     }
 
@@ -60,7 +59,7 @@ public sealed class ModelFileTests : IDisposable
         byte[] zip = Saved(0x00010002);
         var random = new Random(1);
         int refused = 0;
-        foreach (string name in new[] { "config.json", "weights.safetensors", "vocab.txt" })
+        foreach (string name in new[] { "config.json", "network.safetensors", "vocab.txt" })
         {
             var (begin, length) = CompressedData(zip, name);
             for (int i = 0; i < 10; i++)
@@ -82,13 +81,12 @@ public sealed class ModelFileTests : IDisposable
 
     private void AssertSound(byte[] zip)
     {
-        var (definition, loaded, file) = Loaded(zip, 0x00010003);
-        using (loaded)
+        Loaded loaded = Load(zip, 0x00010003);
+        using (loaded.Network)
         {
-            Assert.Equal(11, definition.LatentSize);
-            Assert.Equal(_network.weight!.bytes.ToArray(), loaded.weight!.bytes.ToArray());
-            Assert.Equal(_network.bias!.bytes.ToArray(), loaded.bias!.bytes.ToArray());
-            Assert.Equal([1, 2, 3], file);
+            Assert.Equal(11, loaded.Definition.LatentSize);
+            Assert.Equal(_network.Values, loaded.Network.Values);
+            Assert.Equal([1, 2, 3], loaded.File);
         }
     }
 
@@ -98,26 +96,24 @@ public sealed class ModelFileTests : IDisposable
         using var repository = (IDisposable)Call(_core.GetType("Microsoft.ML.RepositoryWriter", throwOnError: true)!, null, "CreateNew", stream, _ml, true)!;
         var context = (ModelSaveContext)Activator.CreateInstance(typeof(ModelSaveContext), Any, null, [repository, "Model", "Model.key"], null)!;
         var files = new Dictionary<string, Action<Stream>> { ["vocab.txt"] = s => s.Write([1, 2, 3]) };
-        CallGeneric("Save", context, Format(version), new TinyDefinition { LatentSize = latentSize }, _network, files);
+        ModelFile.Save(context, Format(version), new TinyDefinition { LatentSize = latentSize }, [_network], files);
         Call(typeof(ModelSaveContext), context, "Done");
         Call(repository.GetType(), repository, "Commit");
         return stream.ToArray();
     }
 
-    private (TinyDefinition Definition, Linear Loaded, byte[] File) Loaded(byte[] zip, uint version)
+    private Loaded Load(byte[] zip, uint version)
     {
         using var repository = (IDisposable)Call(_core.GetType("Microsoft.ML.RepositoryReader", throwOnError: true)!, null, "Open", new MemoryStream(zip), _ml, true)!;
         using var entry = (IDisposable)repository.GetType().GetMethod("OpenEntry", Any, [typeof(string), typeof(string)])!.Invoke(repository, ["Model", "Model.key"])!;
         using var context = (IDisposable)Activator.CreateInstance(_core.GetType("Microsoft.ML.ModelLoadContext", throwOnError: true)!, Any, null, [repository, entry, "Model"], null)!;
-
-        IHost host = Hosts.Create(_ml);
-        var definition = (TinyDefinition)CallGeneric("LoadDefinition", host, context, Format(version))!;
-        var (loaded, _) = ((Linear, torch.Device))Unwrapped(
-            typeof(ModelFile).GetMethod("LoadNetwork", Any)!.MakeGenericMethod(typeof(Linear)), null, [host, context, definition])!;
-        byte[] file = new byte[3];
-        Call(typeof(ModelFile), null, "LoadFile", _ml, context, "vocab.txt", (Action<Stream>)(s => s.ReadExactly(file)));
-        return (definition, loaded, file);
+        Func<LoadedModel<TinyDefinition>, Loaded> create = file =>
+            new Loaded(file.Definition, file.Read(file.Definition.Network), file.ReadFile("vocab.txt", 3));
+        return (Loaded)Unwrapped(
+            typeof(ModelFile).GetMethod(nameof(ModelFile.Load))!.MakeGenericMethod(typeof(TinyDefinition), typeof(Loaded)), null, [_ml, context, Format(version), create])!;
     }
+
+    private sealed record Loaded(TinyDefinition Definition, TinyNetwork Network, byte[] File);
 
     private static ModelFormat Format(uint version) => new("tiny", "TINYTEST", "TinyTest", version, DefinitionVersion: 0x00010002);
 
@@ -130,9 +126,6 @@ public sealed class ModelFileTests : IDisposable
         ZipArchiveEntry entry = archive.Entries.Single(e => e.Name == name);
         return (header + 30 + path.Length + BitConverter.ToUInt16(zip, header + 28), (int)entry.CompressedLength);
     }
-
-    private static object? CallGeneric(string method, params object[] arguments) =>
-        Unwrapped(typeof(ModelFile).GetMethod(method, Any)!.MakeGenericMethod(typeof(TinyDefinition)), null, arguments);
 
     private static object? Call(Type type, object? target, string method, params object[] arguments) =>
         Unwrapped(type.GetMethods(Any).Single(m => m.Name == method && m.GetParameters().Length == arguments.Length), target, arguments);

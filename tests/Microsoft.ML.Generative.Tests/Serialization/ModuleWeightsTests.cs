@@ -92,6 +92,35 @@ public sealed class ModuleWeightsTests : IDisposable
         Assert.DoesNotContain("n010", error.Message);
     }
 
+    [Fact]
+    public void Tensors_under_the_names_of_older_versions_come_back()
+    {
+        using Sequential saved = Blocks(), loaded = Blocks();
+        (string Name, torch.Tensor Tensor)[] tensors = [.. ModuleWeights.Of(saved)];
+        ModuleWeights.Load(loaded, Saved([.. tensors.Select(t => (t.Name.Replace("feedForward", "perceptron"), t.Tensor))]));
+        Assert.All(tensors.Zip(ModuleWeights.Of(loaded)), pair => Assert.Equal(pair.First.Tensor.bytes.ToArray(), pair.Second.Tensor.bytes.ToArray()));
+
+        // Not beside the present name, and not where no module states them.
+        (string, torch.Tensor)[] both = [.. tensors, ("in.perceptronOut.bias", torch.ones(4)), ("perceptronOut.bias", torch.ones(4))];
+        Assert.Contains(
+            "2 unexpected: 'in.perceptronOut.bias', 'perceptronOut.bias'",
+            Assert.Throws<InvalidDataException>(() => ModuleWeights.Load(loaded, Saved(both))).Message);
+
+        static Sequential Blocks() => torch.nn.Sequential(("in", (torch.nn.Module<torch.Tensor, torch.Tensor>)new Wrapped()));
+    }
+
+    private sealed class Wrapped : torch.nn.Module<torch.Tensor, torch.Tensor>, IFormerNames
+    {
+        private readonly Linear feedForwardOut = torch.nn.Linear(3, 4);
+
+        public Wrapped()
+            : base(nameof(Wrapped)) => RegisterComponents();
+
+        public IReadOnlyDictionary<string, string> FormerNames { get; } = new Dictionary<string, string> { ["perceptronOut"] = nameof(feedForwardOut) };
+
+        public override torch.Tensor forward(torch.Tensor input) => feedForwardOut.call(input);
+    }
+
     private static Sequential Network(int inputs, int outputs) => torch.nn.Sequential(("fc", torch.nn.Linear(inputs, outputs)));
 
     private static SafetensorsStream Saved(torch.nn.Module module) => Saved([.. ModuleWeights.Of(module)]);

@@ -3,8 +3,6 @@ using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Serialization;
-using TorchSharp;
-using TorchSharp.Modules;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -14,7 +12,7 @@ internal enum TinyShape
     Square,
 }
 
-internal sealed class TinyDefinition : IModelDefinition<Linear>, IReadsOldFormats<TinyDefinition>
+internal sealed class TinyDefinition : IModelDefinition<TinyDefinition>
 {
     public int LatentSize { get; init; } = 20;
 
@@ -27,15 +25,16 @@ internal sealed class TinyDefinition : IModelDefinition<Linear>, IReadsOldFormat
     public string? Note { get; init; }
 
     [JsonIgnore]
-    public long WeightBytes => 9 * sizeof(float);
+    public Component<TinyNetwork> Network => new("network", () => new TinyNetwork(2, 3));
+
+    [JsonIgnore]
+    public IReadOnlyList<Component> Components => [Network];
 
     public static TinyDefinition ReadOldFormat(JsonObject config)
     {
         new MemberHistory(new MemberChange("size", "latentSize"), new MemberChange("epochs", null)).Apply(config, ModelEntries.Config);
         return ModelConfigJson.Deserialize<TinyDefinition>(JsonSerializer.SerializeToElement(config, ModelConfigJson.Options), ModelEntries.Config);
     }
-
-    public Linear CreateNetwork() => torch.nn.Linear(2, 3);
 
     public void Validate() => OptionChecks.AtLeast(LatentSize, 1);
 }

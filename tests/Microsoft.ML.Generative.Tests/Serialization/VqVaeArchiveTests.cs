@@ -22,7 +22,8 @@ public sealed class VqVaeArchiveTests(SavedVqVae saved) : IClassFixture<SavedVqV
 
     [Theory]
     [InlineData("config.json")]
-    [InlineData("weights.safetensors")]
+    [InlineData("autoencoder.safetensors")]
+    [InlineData("prior.safetensors")]
     [InlineData("checksums.json")]
     public void A_missing_entry_is_named(string entry)
     {
@@ -30,18 +31,20 @@ public sealed class VqVaeArchiveTests(SavedVqVae saved) : IClassFixture<SavedVqV
         Assert.Contains($"'{entry}'", Assert.Throws<InvalidDataException>(() => Load(zip)).Message);
     }
 
-    [Fact]
-    public void Every_bit_flipped_among_the_weights_or_the_codebook_is_noticed()
+    [Theory]
+    [InlineData("autoencoder.safetensors")]
+    [InlineData("prior.safetensors")]
+    public void Every_bit_flipped_among_the_weights_or_the_codebook_is_noticed(string entry)
     {
-        int length = ZipBytes.Entries(saved.Zip).Single(e => e.Name == Folder + "weights.safetensors").Data.Length;
-        for (int at = 0; at < length; at += length / 60)
+        int length = ZipBytes.Entries(saved.Zip).Single(e => e.Name == Folder + entry).Data.Length;
+        for (int at = 0; at < length; at += length / 40)
         {
-            byte[] zip = ZipBytes.With(saved.Zip, Folder + "weights.safetensors", bytes =>
+            byte[] zip = ZipBytes.With(saved.Zip, Folder + entry, bytes =>
             {
                 bytes[at] ^= 4;
                 return bytes;
             });
-            Assert.Contains("'weights.safetensors'", Assert.Throws<InvalidDataException>(() => Load(zip)).Message);
+            Assert.Contains($"'{entry}'", Assert.Throws<InvalidDataException>(() => Load(zip)).Message);
         }
     }
 
@@ -49,7 +52,7 @@ public sealed class VqVaeArchiveTests(SavedVqVae saved) : IClassFixture<SavedVqV
     [InlineData("codebookSize")]
     [InlineData("hiddenChannels")]
     [InlineData("priorLayers")]
-    [InlineData("priorWidth")]
+    [InlineData("priorEmbeddingSize")]
     public void A_configuration_of_a_far_larger_network_is_refused_before_it_is_made(string option)
     {
         // With the checksum that goes with it: what is left to find it out is the size of the weights.

@@ -81,7 +81,7 @@ public sealed class KilledTrainingTests(ITestOutputHelper output)
     private static byte[] Weights(string model)
     {
         using ZipArchive archive = ZipFile.OpenRead(model);
-        using Stream entry = archive.Entries.Single(e => e.Name == "weights.safetensors").Open();
+        using Stream entry = archive.Entries.Single(e => e.Name == "autoencoder.safetensors").Open();
         using var bytes = new MemoryStream();
         entry.CopyTo(bytes);
         return bytes.ToArray();

@@ -6,6 +6,8 @@ namespace Microsoft.ML.Generative.Data.Columns;
 /// <summary>What a column's type says before any row is read.</summary>
 internal static class ColumnTypes
 {
+    private const string SetShape = "set Height and Width (and Channels, unless 1)";
+
     public const string FeatureTypes = "an image, a known-size vector of Single or Byte, or Single";
 
     public static DataViewSchema.Column Find(DataViewSchema schema, string name) =>
@@ -46,7 +48,7 @@ internal static class ColumnTypes
     {
         VectorDataViewType { IsKnownSize: true } vector => vector.Size,
         VectorDataViewType => throw new ArgumentException(
-            $"Column '{column.Name}' has a varying number of values a row ({column.Type}); expected {FeatureTypes}."),
+            $"Column '{column.Name}' has a varying number of values per row ({column.Type}); expected {FeatureTypes}."),
         _ => 1,
     };
 
@@ -70,8 +72,7 @@ internal static class ColumnTypes
         if (own is null && channels is null && height is null && width is null)
             return null;
         if (own is null && (height is null || width is null))
-            throw new ArgumentException(
-                $"Column '{name}' does not tell the shape of its images: set Height and Width (and Channels, unless 1) in the options.");
+            throw UnknownShape(name);
 
         var shape = new ImageShape(channels ?? own?.Channels ?? 1, height ?? own!.Value.Height, width ?? own!.Value.Width);
         if (own is { } known && known != shape)
@@ -79,11 +80,24 @@ internal static class ColumnTypes
         if (shape.Channels is < 1 or > 4)
             throw new ArgumentException($"Column '{name}': images have 1 to 4 channels; found {shape.Channels}.");
         if (column.Type is VectorDataViewType && FeatureCount(column) != shape.Size)
-            throw new ArgumentException($"Column '{name}' has {FeatureCount(column)} values a row; images of {shape} have {shape.Size}.");
+            throw new ArgumentException($"Column '{name}' has {FeatureCount(column)} values per row; images of {shape} have {shape.Size}.");
         if (column.Type is ImageDataViewType && shape.Channels is 2)
             throw new ArgumentException($"Column '{name}': an image column is read with Channels 1 (gray), 3 (RGB) or 4 (RGBA); found 2.");
         return shape;
     }
+
+    /// <param name="name">The column.</param>
+    /// <param name="remedy">What else to do than to set the shape.</param>
+    public static ArgumentException UnknownShape(string name, string? remedy = null) =>
+        new($"The shape of the images in column '{name}' is unknown: {remedy ?? SetShape}.");
+
+    /// <summary>The error where an option needs images, of which the column is unknown.</summary>
+    /// <param name="name">The column.</param>
+    /// <param name="option">The option's name.</param>
+    /// <param name="value">Its value.</param>
+    /// <param name="other">A value that needs no images.</param>
+    public static ArgumentException UnknownShape(string name, string option, object value, object other) =>
+        new($"{option} is {value}, but the shape of the images in column '{name}' is unknown: {SetShape}, or {option} to {other}.", option);
 
     private static ImageShape FirstImage(IDataView data, DataViewSchema.Column column, int channels)
     {

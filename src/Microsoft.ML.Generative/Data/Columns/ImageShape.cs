@@ -10,6 +10,10 @@ internal readonly record struct ImageShape(int Channels, int Height, int Width)
     [JsonIgnore]
     public int Size => checked(Channels * Height * Width);
 
+    /// <summary>The dimensions of an image's tensor.</summary>
+    [JsonIgnore]
+    public long[] Dimensions => [Channels, Height, Width];
+
     /// <summary>Whether there can be such images: of 1 to 4 channels, and not empty.</summary>
     [JsonIgnore]
     public bool IsPossible => Channels is >= 1 and <= 4 && Height >= 1 && Width >= 1;

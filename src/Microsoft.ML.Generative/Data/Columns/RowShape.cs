@@ -11,7 +11,7 @@ internal readonly record struct RowShape(ImageShape? Image, int Size)
 {
     /// <summary>The dimensions of a row's tensor.</summary>
     [JsonIgnore]
-    public long[] Dimensions => Image is { } image ? [image.Channels, image.Height, image.Width] : [Size];
+    public long[] Dimensions => Image?.Dimensions ?? [Size];
 
     /// <summary>The type of a column of such rows.</summary>
     [JsonIgnore]

@@ -62,7 +62,7 @@ internal sealed class TensorColumn
     {
         DataViewSchema.Column column = ColumnTypes.Find(schema, name);
         int elements = shape?.Size ?? ColumnTypes.FeatureCount(column);
-        long[] rowShape = shape is { } s ? [s.Channels, s.Height, s.Width] : [elements];
+        long[] rowShape = shape?.Dimensions ?? [elements];
 
         switch (column.Type)
         {
@@ -73,7 +73,7 @@ internal sealed class TensorColumn
                 return new TensorColumn(name, torch.ScalarType.Byte, rowShape, (c, row, index) => new ImageRowReader(c, row, index, images));
 
             case VectorDataViewType { IsKnownSize: true } vector when vector.Size != elements:
-                throw new ArgumentException($"Column '{name}' has {vector.Size} values a row; expected {elements}{(shape is null ? "" : $" ({shape})")}.");
+                throw new ArgumentException($"Column '{name}' has {vector.Size} values per row; expected {elements}{(shape is null ? "" : $" ({shape})")}.");
 
             case VectorDataViewType { IsKnownSize: true } vector when vector.ItemType == NumberDataViewType.Byte:
                 return new TensorColumn(name, torch.ScalarType.Byte, rowShape, (c, row, index) => new VectorRowReader<byte>(c, row, index));
@@ -87,6 +87,15 @@ internal sealed class TensorColumn
             default:
                 throw new ArgumentException($"Column '{name}' has type {column.Type}; expected {ColumnTypes.FeatureTypes}.");
         }
+    }
+
+    /// <summary>A column of the rows that a model was trained on.</summary>
+    /// <inheritdoc cref="Features(DataViewSchema, string, ImageShape?, ValueRange)"/>
+    public static TensorColumn Features(DataViewSchema schema, string name, RowShape row, ValueRange range)
+    {
+        TensorColumn column = Features(schema, name, row.Image, range);
+        return column.Elements == row.Size ? column
+            : throw new ArgumentException($"Column '{name}' has {column.Elements} values per row; the model was trained on {row.Size}.");
     }
 
     /// <summary>A column of seeds, integers from 0.</summary>

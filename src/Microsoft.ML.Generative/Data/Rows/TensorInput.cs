@@ -7,6 +7,9 @@ namespace Microsoft.ML.Generative.Data.Rows;
 /// <summary>Reads features, images, labels or seeds as the network's input: [rows, ..row shape].</summary>
 internal sealed class TensorInput(TensorColumn column, torch.Device device) : RowInput<torch.Tensor>(column.Name)
 {
+    /// <summary>Reads several columns.</summary>
+    public static TensorInput[] All(IEnumerable<TensorColumn> columns, torch.Device device) => [.. columns.Select(column => new TensorInput(column, device))];
+
     protected override InputBuffer<torch.Tensor> OpenBuffer(DataViewRow row, int slots) => new Buffer(column, device, row, slots);
 
     private sealed class Buffer(TensorColumn column, torch.Device device, DataViewRow row, int slots) : InputBuffer<torch.Tensor>

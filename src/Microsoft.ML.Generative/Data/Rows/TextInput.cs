@@ -15,15 +15,10 @@ internal sealed class TextInput : RowInput<IReadOnlyList<string>>
 
     private sealed class Buffer(DataViewRow row, DataViewSchema.Column column, int slots) : InputBuffer<IReadOnlyList<string>>
     {
-        private readonly ValueGetter<ReadOnlyMemory<char>> _getter = row.GetGetter<ReadOnlyMemory<char>>(column);
+        private readonly Func<string> _text = TextColumn.Open(row, column);
         private readonly string[] _texts = new string[slots];
 
-        public override void Read(int slot)
-        {
-            ReadOnlyMemory<char> text = default;
-            _getter(ref text);
-            _texts[slot] = text.ToString();
-        }
+        public override void Read(int slot) => _texts[slot] = _text();
 
         public override ulong Hash(int slot, ulong seed) => RowNoise.Hash(MemoryMarshal.AsBytes<char>(_texts[slot]), seed);
 

@@ -12,10 +12,13 @@ namespace Microsoft.ML.Generative.Images.Classification;
 /// <summary>An image classifier without its weights.</summary>
 internal sealed record ImageClassifierDefinition(
     ImageClassifierArchitecture Architecture, ImageClassifierColumns Columns, ImageClassifierDefaults Defaults)
-    : IModelDefinition<ImageClassifierNetwork>, IReadsOldFormats<ImageClassifierDefinition>
+    : IModelDefinition<ImageClassifierDefinition>
 {
     [JsonIgnore]
-    public long WeightBytes => checked(sizeof(float) * ImageClassifierNetwork.CountParameters(Architecture));
+    public Component<ImageClassifierNetwork> Classifier => new("classifier", () => new ImageClassifierNetwork(Architecture));
+
+    [JsonIgnore]
+    public IReadOnlyList<Component> Components => [Classifier];
 
     /// <param name="options">Checked options.</param>
     /// <param name="shape">The shape of the data's images.</param>
@@ -27,8 +30,6 @@ internal sealed record ImageClassifierDefinition(
         new ImageClassifierDefaults(options.TransformBatchSize));
 
     public static ImageClassifierDefinition ReadOldFormat(JsonObject config) => ImageClassifierOldFormats.Read(config);
-
-    public ImageClassifierNetwork CreateNetwork() => new(Architecture);
 
     public TensorColumn InputTensor(DataViewSchema schema) => TensorColumn.Features(schema, Columns.Input, Architecture.Shape, ValueRange.Unit);
 
@@ -51,7 +52,6 @@ internal sealed record ImageClassifierDefinition(
             throw new ArgumentException($"{classes.Values.Length} labels do not go with {Architecture.ClassCount} classes");
         Columns.Classes?.AddTo(new DataViewSchema.Annotations.Builder(), AnnotationUtils.Kinds.KeyValues);
         _ = checked(Architecture.Shape.Size * Defaults.TransformBatchSize);
-        _ = WeightBytes;
     }
 }
 

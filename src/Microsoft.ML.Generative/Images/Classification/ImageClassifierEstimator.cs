@@ -7,7 +7,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>Trains a small convolutional network to tell which class an image is of.</summary>
+/// <summary>Trains a small convolutional network to predict the class of an image.</summary>
 /// <remarks>
 /// <para>
 /// Create with <see cref="GenerativeTransformsCatalog.ImageClassifier(string, string, int)"/> or
@@ -61,9 +61,7 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
     public ImageClassifierTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        ImageShape shape = ColumnTypes.FindShape(input, _options.InputColumnName, _options.Channels, _options.Height, _options.Width)
-            ?? throw new ArgumentException(
-                $"Column '{_options.InputColumnName}' does not tell the shape of its images: set Height and Width (and Channels, unless 1).");
+        ImageShape shape = _options.Columns.FindImages(input);
         int classCount = FindClasses(input.Schema, out ClassLabels? labels);
         ImageClassifierDefinition definition = ImageClassifierDefinition.Of(_options, shape, classCount, labels);
         definition.CheckSize(_options.LabelColumnName);
@@ -87,8 +85,7 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
-        ColumnTypes.CheckFeatures(inputSchema, _options.InputColumnName);
-        ColumnTypes.CheckLabel(inputSchema, _options.LabelColumnName);
+        _options.Columns.Check(inputSchema);
         inputSchema.TryFindColumn(_options.LabelColumnName, out SchemaShape.Column label);
         return OutputColumn.Promise(inputSchema, ImageClassifierTransformer.OutputColumns(ImageClassifierColumns.Of(_options), ClassLabels.TypeOf(label)));
     }
@@ -97,7 +94,7 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
     {
         string name = _options.LabelColumnName;
         ColumnTypes.CheckLabel(SchemaShape.Create(schema), name);
-        int count = LabelCounts.Find(schema, name, _options.LabelCount);
+        int count = _options.Columns.FindLabelCount(schema);
         if (count < 2)
             throw new ArgumentException($"Column '{name}' has {count} class; expected 2 or more.");
         labels = ClassLabels.Of(schema[name], count);

@@ -9,7 +9,7 @@ internal static class ImageClassifierOldFormats
 {
     public static MemberHistory Options { get; } = new(new MemberChange("architecture", "network"));
 
-    /// <inheritdoc cref="IReadsOldFormats{TDefinition}.ReadOldFormat"/>
+    /// <inheritdoc cref="IModelDefinition{TSelf}.ReadOldFormat"/>
     public static ImageClassifierDefinition Read(JsonObject config)
     {
         Config old = OldConfig.Read<Config>(config, Options, c => c.Options.Validate());

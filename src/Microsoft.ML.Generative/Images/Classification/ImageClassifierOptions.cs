@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Classification;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Training;
@@ -148,6 +149,8 @@ public sealed class ImageClassifierOptions : TrainingOptions
 
     internal override MemberHistory History => ImageClassifierOldFormats.Options;
 
+    internal RowColumns Columns => new(InputColumnName, Channels, Height, Width) { Label = LabelColumnName, LabelCount = LabelCount };
+
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
 
     internal override ImageClassifierOptions Copy() => (ImageClassifierOptions)base.Copy();
@@ -174,12 +177,9 @@ public sealed class ImageClassifierOptions : TrainingOptions
     {
         base.Validate();
         OptionChecks.NotEmpty(LabelColumnName);
-        OptionChecks.NotEmpty(InputColumnName);
+        Columns.Validate();
         OptionChecks.DifferentNames([PredictedLabelColumnName, ScoreColumnName, .. FeaturesColumnName is null ? [] : (string[])[FeaturesColumnName]]);
         OptionChecks.AtLeast(LabelCount, 2);
-        OptionChecks.AtLeast(Channels, 1);
-        OptionChecks.AtLeast(Height, 1);
-        OptionChecks.AtLeast(Width, 1);
         OptionChecks.Defined(Network);
         OptionChecks.Defined(Normalization);
         CheckSizes(BaseChannels, Stages, BlocksPerStage);

@@ -109,17 +109,13 @@ public sealed class ImageClassifierTransformer : ITransformer, IBaseModel, IDisp
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         using IDisposable use = _engine.Use();
-        ModelFile.Save(ctx, _format, _definition, _network);
+        ModelFile.Save(ctx, _format, _definition, [_network]);
     }
 
     // ML.NET finds the loader by this name and signature.
-    private static ImageClassifierTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
-    {
-        IHost host = env.Register(LoaderSignature);
-        ImageClassifierDefinition definition = ModelFile.LoadDefinition<ImageClassifierDefinition>(host, ctx, _format);
-        (ImageClassifierNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
-        return new ImageClassifierTransformer(host, definition, network, device);
-    }
+    private static ImageClassifierTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
+        ModelFile.Load<ImageClassifierDefinition, ImageClassifierTransformer>(env, ctx, _format, file => new ImageClassifierTransformer(
+            file.Host, file.Definition, file.Read(file.Definition.Classifier), file.Device));
 
     /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
     public void Dispose() => _engine.Dispose();

@@ -12,21 +12,22 @@ namespace Microsoft.ML.Generative.Images.Diffusion;
 
 /// <summary>A diffusion model without its weights.</summary>
 internal sealed record DiffusionDefinition(DiffusionArchitecture Architecture, DiffusionColumns Columns, DiffusionDefaults Defaults)
-    : IModelDefinition<DenoiserNetwork>, IReadsOldFormats<DiffusionDefinition>
+    : IModelDefinition<DiffusionDefinition>
 {
     /// <exception cref="ArgumentException">Architecture and columns contradict each other.</exception>
     [JsonIgnore]
     public ConditionSet Conditions => Columns.Conditions(Architecture);
 
     [JsonIgnore]
-    public long WeightBytes => checked(sizeof(float) * (Architecture.UNet is { } unet ? UNetSize.CountParameters(unet) : Architecture.Dit!.CountParameters()));
+    public Component<DenoiserNetwork> Denoiser => new("denoiser", () => Architecture.CreateNetwork());
+
+    [JsonIgnore]
+    public IReadOnlyList<Component> Components => [Denoiser];
 
     public static DiffusionDefinition Of(DiffusionOptions options, ImageShape shape, int labelCount, ImageShape? lowResolution, long seed) => new(
         DiffusionArchitecture.Of(options, shape, labelCount, lowResolution), DiffusionColumns.Of(options), DiffusionDefaults.Of(options, seed));
 
     public static DiffusionDefinition ReadOldFormat(JsonObject config) => DiffusionOldFormats.Read(config);
-
-    public DenoiserNetwork CreateNetwork() => Architecture.CreateNetwork();
 
     public void Validate()
     {
@@ -36,7 +37,6 @@ internal sealed record DiffusionDefinition(DiffusionArchitecture Architecture, D
         _ = Conditions;
         if (Defaults.GuidanceScale != 1 && !Architecture.HasNullLabel)
             throw new ArgumentException($"{nameof(Defaults.GuidanceScale)} is {Defaults.GuidanceScale}, but the network has no class of images without one");
-        _ = WeightBytes;
         using NoiseScheduler _scheduler = DiffusionSamplers.Create(this, DiffusionSampler.Default, eta: 0);
     }
 }
@@ -100,6 +100,10 @@ internal sealed record DiffusionDefaults
     /// <summary>Of the noise of rows that are transformed.</summary>
     public required long Seed { get; init; }
 
+    /// <summary>Bytes that the rows of an evaluation may take: those of the training, in its own process.</summary>
+    [JsonIgnore]
+    public long RowMemory { get; init; } = TrainingOptions.DefaultRowMemory;
+
     public static DiffusionDefaults Of(DiffusionOptions options, long seed) => new()
     {
         Sampler = options.Sampler,
@@ -108,6 +112,7 @@ internal sealed record DiffusionDefaults
         TransformStrength = options.TransformStrength,
         TransformBatchSize = options.TransformBatchSize,
         Seed = seed,
+        RowMemory = options.RowMemory,
     };
 
     /// <exception cref="ArgumentException">A value is out of its range.</exception>

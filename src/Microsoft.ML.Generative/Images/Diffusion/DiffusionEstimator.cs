@@ -57,11 +57,9 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
     public DiffusionTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        ImageShape shape = ColumnTypes.FindShape(input, _options.InputColumnName, _options.Channels, _options.Height, _options.Width)
-            ?? throw new ArgumentException(
-                $"Column '{_options.InputColumnName}' does not tell the shape of its images: set Height and Width (and Channels, unless 1).");
+        ImageShape shape = _options.Columns.FindImages(input);
         ImageShape? low = _options.LowResolutionColumnName is { } name ? FindLowResolution(input, name, shape) : null;
-        int labelCount = LabelCounts.Find(input.Schema, _options.LabelColumnName, _options.LabelCount);
+        int labelCount = _options.Columns.FindLabelCount(input.Schema);
         DiffusionArchitecture architecture = _options.BaseModel?.Definition.Architecture ?? DiffusionArchitecture.Of(_options, shape, labelCount, low);
         if (low != architecture.LowResolution)
             throw new ArgumentException(
@@ -90,17 +88,13 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
-        ColumnTypes.CheckFeatures(inputSchema, _options.InputColumnName);
+        _options.Columns.Check(inputSchema);
         if (_options.LowResolutionColumnName is { } low)
             ColumnTypes.CheckFeatures(inputSchema, low);
-        if (_options.LabelColumnName is { } label)
-            ColumnTypes.CheckLabel(inputSchema, label);
-        if (_options.SeedColumnName is { } seed)
-            ColumnTypes.CheckLabel(inputSchema, seed);
         return OutputColumn.Promise(inputSchema, DiffusionTransformer.OutputColumns(DiffusionColumns.Of(_options)));
     }
 
     private static ImageShape FindLowResolution(IDataView input, string name, ImageShape shape) =>
         ColumnTypes.FindShape(input, name, shape.Channels, height: null, width: null)
-        ?? throw new ArgumentException($"Column '{name}' does not tell the shape of its images: expected images, or vectors with a shape of {shape.Channels} × height × width.");
+        ?? throw ColumnTypes.UnknownShape(name, $"expected images, or vectors with a shape of {shape.Channels} × height × width");
 }

@@ -22,7 +22,7 @@ internal static class DiffusionOldFormats
         new MemberChange("loadedUNet.embeddingSize", null),
         new MemberChange("loadedUNet.granularity", null));
 
-    /// <inheritdoc cref="IReadsOldFormats{TDefinition}.ReadOldFormat"/>
+    /// <inheritdoc cref="IModelDefinition{TSelf}.ReadOldFormat"/>
     public static DiffusionDefinition Read(JsonObject config)
     {
         _loadedUNet.Apply(config, ModelEntries.Config);

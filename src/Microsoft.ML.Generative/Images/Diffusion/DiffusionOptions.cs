@@ -1,7 +1,8 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
-using Microsoft.ML.Generative.Images.Diffusion.Networks;
+using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Diffusion;
+using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Schedulers;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Training;
@@ -212,6 +213,8 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it, up to rounding. Default: 32.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
+    internal RowColumns Columns => new(InputColumnName, Channels, Height, Width) { Label = LabelColumnName, LabelCount = LabelCount, Seed = SeedColumnName };
+
     /// <summary>Whether the network learns images without a class, so that it can be guided.</summary>
     internal bool HasNullLabel => LabelColumnName is not null && LabelDropout > 0;
 
@@ -290,16 +293,10 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     internal override void Validate()
     {
         base.Validate();
-        OptionChecks.NotEmpty(InputColumnName);
+        Columns.Validate();
         OptionChecks.DifferentNames(GeneratedColumnName);
-        OptionChecks.NullOrNotEmpty(SeedColumnName);
         OptionChecks.NullOrNotEmpty(LowResolutionColumnName);
-        OptionChecks.NullOrNotEmpty(LabelColumnName);
-        OptionChecks.AtLeast(LabelCount, 1);
         OptionChecks.Below(LabelDropout, 1);
-        if (LabelCount is not null && LabelColumnName is null)
-            throw new ArgumentException($"{nameof(LabelCount)} is {LabelCount}, but there is no {nameof(LabelColumnName)}.", nameof(LabelCount));
-
         OptionChecks.Defined(Network);
         OptionChecks.Defined(LabelConditioning);
         OptionChecks.AllAtLeast(BlockChannels, 1);
@@ -344,8 +341,5 @@ public sealed class DiffusionOptions : ImageTrainingOptions
             throw new ArgumentException($"{nameof(GuidanceScale)} is {GuidanceScale}: guidance needs a {nameof(LabelColumnName)} and {nameof(LabelDropout)} above 0.", nameof(GuidanceScale));
         OptionChecks.Between(TransformStrength, 0, 1);
         OptionChecks.RowsAtOnce(TransformBatchSize);
-        OptionChecks.AtLeast(Channels, 1);
-        OptionChecks.AtLeast(Height, 1);
-        OptionChecks.AtLeast(Width, 1);
     }
 }

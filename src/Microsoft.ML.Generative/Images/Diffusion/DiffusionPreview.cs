@@ -52,7 +52,7 @@ internal sealed class DiffusionPreview : ITrainingPreview
         using NoiseScheduler scheduler = DiffusionSamplers.Create(_definition, DiffusionSampler.Default, eta: 0);
         scheduler.SetTimesteps(Math.Min(Steps, scheduler.TrainTimesteps));
         var denoiser = new GuidedDenoiser(_network, conditions, values, scale: 1, rescale: 0);
-        var noise = new ImageNoise(SeedSequence.DeriveMany(_run.Seed, 0, count), _definition.Architecture.Shape, _run.Device);
+        var noise = new KeyedNoise(SeedSequence.DeriveMany(_run.Seed, 0, count), _definition.Architecture.Shape.Dimensions, _run.Device);
         var loop = new DenoisingLoop(scheduler, denoiser, noise) { Check = _run.StopIfCancelled };
         return [new ImagePreview("samples", PixelScale.Unsigned(loop.Generate()), SamplesInRow)];
     }

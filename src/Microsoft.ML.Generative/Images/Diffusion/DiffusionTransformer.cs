@@ -173,7 +173,7 @@ public sealed class DiffusionTransformer : ITransformer, IBaseModel, IDisposable
         // The image is read only where the generated one depends on it.
         bool readsImage = _definition.Defaults.TransformStrength < 1 || (columns.Seed is null && columns.LowResolution is null);
         TensorInput? image = readsImage ? new(TensorColumn.Features(schema, columns.Input, architecture.Shape, ValueRange.Unit), _device) : null;
-        TensorInput[] conditions = [.. _definition.Conditions.OpenColumns(schema).Select(column => new TensorInput(column, _device))];
+        TensorInput[] conditions = TensorInput.All(_definition.Conditions.OpenColumns(schema), _device);
         TensorInput? seeds = columns.Seed is { } seed ? new(TensorColumn.Seed(schema, seed), _device) : null;
         TensorInput?[] sources = seeds is null ? [image, .. conditions] : [seeds];
         return new RowMapping([image, .. conditions, seeds],
@@ -186,17 +186,13 @@ public sealed class DiffusionTransformer : ITransformer, IBaseModel, IDisposable
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         using IDisposable use = _engine.Use();
-        ModelFile.Save(ctx, _format, _definition, _network);
+        ModelFile.Save(ctx, _format, _definition, [_network]);
     }
 
     // ML.NET finds the loader by this name and signature.
-    private static DiffusionTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
-    {
-        IHost host = env.Register(LoaderSignature);
-        DiffusionDefinition definition = ModelFile.LoadDefinition<DiffusionDefinition>(host, ctx, _format);
-        (DenoiserNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
-        return new DiffusionTransformer(host, definition, network, device);
-    }
+    private static DiffusionTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
+        ModelFile.Load<DiffusionDefinition, DiffusionTransformer>(env, ctx, _format, file => new DiffusionTransformer(
+            file.Host, file.Definition, file.Read(file.Definition.Denoiser), file.Device));
 
     /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
     public void Dispose() => _engine.Dispose();

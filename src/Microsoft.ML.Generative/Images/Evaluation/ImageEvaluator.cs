@@ -71,12 +71,11 @@ internal static class ImageEvaluator
         ImageShape? wanted = extractor.Shape ?? (expected is [var channels, var height, var width] ? new ImageShape((int)channels, (int)height, (int)width) : null);
         ImageShape? shape = extractor.TakesImages ? ColumnTypes.FindShape(data, name, wanted?.Channels, wanted?.Height, wanted?.Width) : null;
         if (extractor.TakesImages && shape is null)
-            throw new ArgumentException(
-                $"Column '{name}' does not tell the shape of its images: expected images, or vectors with a shape of channels × height × width. For vectors of features set " +
-                $"{nameof(ImageEvaluationOptions.Features)} to {nameof(ImageFeatureExtractor)}.{nameof(ImageFeatureExtractor.Columns)}.");
+            throw ColumnTypes.UnknownShape(name, "expected images, or vectors with a shape of channels × height × width. For vectors of features set "
+                + $"{nameof(ImageEvaluationOptions.Features)} to {nameof(ImageFeatureExtractor)}.{nameof(ImageFeatureExtractor.Columns)}");
         TensorColumn column = TensorColumn.Features(data.Schema, name, shape, extractor.TakesImages ? _imageRange : ValueRange.Finite);
         return expected is null || expected.SequenceEqual(column.RowShape) ? column
-            : throw new ArgumentException($"Column '{name}' has {column.Elements} values a row; the real data has {expected.Aggregate((a, b) => a * b)}.");
+            : throw new ArgumentException($"Column '{name}' has {column.Elements} values per row; the real data has {expected.Aggregate((a, b) => a * b)}.");
     }
 
     private static TensorColumn Labels(DataViewSchema schema, string name, ImageClassifierTransformer classifier, TensorColumn images)

@@ -37,10 +37,6 @@ internal sealed record GanArchitecture
     [JsonIgnore]
     public int NormCondition => Conditioning == GanGeneratorConditioning.BatchNormalization ? LabelEmbeddingSize : 0;
 
-    /// <summary>Elements of the generator's table of classes.</summary>
-    [JsonIgnore]
-    public long EmbeddingElements => LabelCount == 0 ? 0 : checked((long)LabelCount * LabelEmbeddingSize);
-
     /// <param name="options">Checked options.</param>
     /// <param name="row">The rows of the data.</param>
     /// <param name="labelCount">The classes of the data; 0: none.</param>

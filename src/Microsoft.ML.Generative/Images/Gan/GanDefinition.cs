@@ -10,26 +10,22 @@ namespace Microsoft.ML.Generative.Images.Gan;
 
 /// <summary>A generator without its weights.</summary>
 internal sealed record GanDefinition(GanArchitecture Architecture, GanColumns Columns, GanDefaults Defaults)
-    : IModelDefinition<GeneratorNetwork>, IReadsOldFormats<GanDefinition>
+    : IModelDefinition<GanDefinition>
 {
     /// <exception cref="ArgumentException">Architecture and columns contradict each other.</exception>
     [JsonIgnore]
     public ConditionSet Conditions => Columns.Conditions(Architecture.LabelCount);
 
     [JsonIgnore]
-    public long WeightBytes => checked(sizeof(float) * Architecture.Network switch
-    {
-        GanNetworkKind.Mlp => MlpGenerator.CountParameters(Architecture),
-        GanNetworkKind.Residual => ResidualGenerator.CountParameters(Architecture),
-        _ => DcganGenerator.CountParameters(Architecture),
-    });
+    public Component<GeneratorNetwork> Generator => new("generator", Architecture.CreateGenerator);
+
+    [JsonIgnore]
+    public IReadOnlyList<Component> Components => [Generator];
 
     public static GanDefinition Of(GanOptions options, RowShape row, int labelCount, long seed) => new(
         GanArchitecture.Of(options, row, labelCount), GanColumns.Of(options), GanDefaults.Of(options, seed));
 
     public static GanDefinition ReadOldFormat(JsonObject config) => GanOldFormats.Read(config);
-
-    public GeneratorNetwork CreateNetwork() => Architecture.CreateGenerator();
 
     public void Validate()
     {
@@ -37,7 +33,6 @@ internal sealed record GanDefinition(GanArchitecture Architecture, GanColumns Co
         Columns.Validate();
         Defaults.Validate();
         _ = Conditions;
-        _ = WeightBytes;
     }
 }
 

@@ -25,7 +25,7 @@ namespace Microsoft.ML.Generative;
 /// </list>
 /// <para>
 /// Reports name the losses of both, how often the discriminator is right, the norms of both gradients and how much generated rows vary; the log warns when the
-/// game goes wrong and says which option helps. The validation loss is the discriminator's: far above that of the training, it has learned the rows by heart.
+/// game goes wrong and says which option helps. The validation loss is the discriminator's: far above that of the training, it has memorized the rows.
 /// </para>
 /// <para>
 /// Task: generation · normalization: pixels in 0..1 (bytes are scaled), other values about in −1..1 · caching: not needed (reads once) · GPU: yes · same seed,
@@ -64,15 +64,14 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
     public GanTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        ImageShape? shape = ColumnTypes.FindShape(input, _options.InputColumnName, _options.Channels, _options.Height, _options.Width);
-        int labelCount = LabelCounts.Find(input.Schema, _options.LabelColumnName, _options.LabelCount);
-        GanColumns names = GanColumns.Of(_options);
-        TensorColumn[] columns = GanTransformer.TrainingTensors(input.Schema, names, shape, labelCount);
-        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? GanTransformer.TrainingTensors(v.Schema, names, shape, labelCount) : null;
-        var row = new RowShape(shape, columns[0].Elements);
+        RowShape row = _options.Columns.FindRow(input);
         GanRowChecks.Check(_options, row);
+        int labelCount = _options.Columns.FindLabelCount(input.Schema);
         GanArchitecture architecture = _options.BaseModel?.Definition.Architecture ?? GanArchitecture.Of(_options, row, labelCount);
         BaseOptions.CheckRow(_options.InputColumnName, row, architecture.Row);
+        GanColumns names = GanColumns.Of(_options);
+        TensorColumn[] columns = GanTransformer.TrainingTensors(input.Schema, architecture, names);
+        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? GanTransformer.TrainingTensors(v.Schema, architecture, names) : null;
         architecture.Validate();
 
         return Trainer.Fit(_env, _host, _options, trainer =>
@@ -88,11 +87,7 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
-        ColumnTypes.CheckFeatures(inputSchema, _options.InputColumnName);
-        if (_options.LabelColumnName is { } label)
-            ColumnTypes.CheckLabel(inputSchema, label);
-        if (_options.SeedColumnName is { } seed)
-            ColumnTypes.CheckLabel(inputSchema, seed);
+        _options.Columns.Check(inputSchema);
         return OutputColumn.Promise(inputSchema, GanTransformer.OutputColumns(GanColumns.Of(_options)));
     }
 

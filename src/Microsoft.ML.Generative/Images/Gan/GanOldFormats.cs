@@ -11,7 +11,7 @@ internal static class GanOldFormats
         new MemberChange("architecture", "network"),
         new MemberChange("minibatchDeviation", "minibatchStandardDeviation"));
 
-    /// <inheritdoc cref="IReadsOldFormats{TDefinition}.ReadOldFormat"/>
+    /// <inheritdoc cref="IModelDefinition{TSelf}.ReadOldFormat"/>
     public static GanDefinition Read(JsonObject config)
     {
         Config old = OldConfig.Read<Config>(config, Options, c => c.Options.Validate());

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Gan;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Training;
@@ -201,6 +202,8 @@ public sealed class GanOptions : ImageTrainingOptions
     /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it, up to rounding. Default: 64.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
+    internal RowColumns Columns => new(InputColumnName, Channels, Height, Width) { Label = LabelColumnName, LabelCount = LabelCount, Seed = SeedColumnName };
+
     /// <summary><see cref="DiscriminatorNormalization"/>, or its default.</summary>
     internal GanNormalization Normalization =>
         DiscriminatorNormalization ?? (IsWasserstein ? GanNormalization.None : GanNormalization.Spectral);
@@ -260,14 +263,8 @@ public sealed class GanOptions : ImageTrainingOptions
     internal override void Validate()
     {
         base.Validate();
-        OptionChecks.NotEmpty(InputColumnName);
+        Columns.Validate();
         OptionChecks.DifferentNames(GeneratedColumnName);
-        OptionChecks.NullOrNotEmpty(SeedColumnName);
-        OptionChecks.NullOrNotEmpty(LabelColumnName);
-        OptionChecks.AtLeast(LabelCount, 1);
-        OptionChecks.AtLeast(Channels, 1);
-        OptionChecks.AtLeast(Height, 1);
-        OptionChecks.AtLeast(Width, 1);
         OptionChecks.Defined(Network);
         OptionChecks.AtLeast(LatentSize, 1);
         OptionChecks.AtLeast(BaseChannels, 1);
@@ -305,7 +302,6 @@ public sealed class GanOptions : ImageTrainingOptions
 
     private void CheckCombinations()
     {
-        Refuse(LabelCount is not null && LabelColumnName is null, nameof(LabelCount), LabelCount, $"there is no {nameof(LabelColumnName)}");
         Refuse(LabelConditioning != GanLabelConditioning.Projection && LabelColumnName is null, nameof(LabelConditioning), LabelConditioning, $"there is no {nameof(LabelColumnName)}");
         Refuse(GeneratorConditioning != GanGeneratorConditioning.Concatenation && LabelColumnName is null, nameof(GeneratorConditioning), GeneratorConditioning, $"there is no {nameof(LabelColumnName)}");
         Refuse(GeneratorConditioning == GanGeneratorConditioning.BatchNormalization && Network == GanNetworkKind.Mlp, nameof(GeneratorConditioning), GeneratorConditioning,

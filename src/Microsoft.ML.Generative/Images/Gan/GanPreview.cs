@@ -1,5 +1,4 @@
 using Microsoft.ML.Generative.Common;
-using Microsoft.ML.Generative.Images.Gan.Generation;
 using Microsoft.ML.Generative.Images.Gan.Networks;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
@@ -31,7 +30,7 @@ internal sealed class GanPreview : ITrainingPreview
     public IReadOnlyList<PreviewItem> Make(torch.Generator generator)
     {
         GeneratorAverages.Renew(_network, _architecture, _batchSize, _run.Device, generator);
-        torch.Tensor z = LatentSamples.Of(SeedSequence.DeriveMany(_run.Seed, 0, Samples), _architecture.LatentSize, bound: null).to(_run.Device);
+        torch.Tensor z = new KeyedNoise(SeedSequence.DeriveMany(_run.Seed, 0, Samples), [_architecture.LatentSize], _run.Device).Next();
         torch.Tensor? labels = _architecture.LabelCount == 0 ? null : TensorFactory.Range(Samples, device: _run.Device).Remainder(_architecture.LabelCount);
         return [new ImagePreview("samples", PixelScale.Unsigned(_network.Forward(z, labels)), SamplesInRow)];
     }

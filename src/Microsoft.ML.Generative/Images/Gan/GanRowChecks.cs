@@ -12,9 +12,7 @@ internal static class GanRowChecks
         GanNetworkKind network = options.Network ?? (row.Image is null ? GanNetworkKind.Mlp : GanNetworkKind.Dcgan);
         bool isMlp = network == GanNetworkKind.Mlp;
         if (row.Image is null && !isMlp)
-            throw new ArgumentException(
-                $"{nameof(GanOptions.Network)} is {network}, but column '{options.InputColumnName}' does not tell the shape of its images: "
-                + $"set Height and Width (and Channels, unless 1), or use {GanNetworkKind.Mlp}.");
+            throw ColumnTypes.UnknownShape(options.InputColumnName, nameof(GanOptions.Network), network, GanNetworkKind.Mlp);
         string noImages = $"column '{options.InputColumnName}' holds no images";
         Refuse(row.Image is null && options.Augmentation != GanAugmentations.None, nameof(GanOptions.Augmentation), options.Augmentation, noImages);
         Refuse(row.Image is null && options.SampleDirectory is not null, nameof(GanOptions.SampleDirectory), options.SampleDirectory, noImages);

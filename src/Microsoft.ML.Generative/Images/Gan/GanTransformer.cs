@@ -138,26 +138,25 @@ public sealed class GanTransformer : ITransformer, IBaseModel, IDisposable
     internal GeneratorNetwork Network => _network;
 
     /// <summary>The columns that a training reads: rows, then their conditions.</summary>
-    internal static TensorColumn[] TrainingTensors(DataViewSchema schema, GanColumns columns, ImageShape? shape, int labelCount) =>
-        [FeatureColumn(schema, columns, shape), .. columns.Conditions(labelCount).OpenColumns(schema)];
+    internal static TensorColumn[] TrainingTensors(DataViewSchema schema, GanArchitecture architecture, GanColumns columns) =>
+        [RowColumn(schema, architecture, columns), .. columns.Conditions(architecture.LabelCount).OpenColumns(schema)];
 
-    private static TensorColumn FeatureColumn(DataViewSchema schema, GanColumns columns, ImageShape? shape) =>
-        TensorColumn.Features(schema, columns.Input, shape, shape is null ? ValueRange.Finite : ValueRange.Unit);
+    private static TensorColumn RowColumn(DataViewSchema schema, GanArchitecture architecture, GanColumns columns) =>
+        TensorColumn.Features(schema, columns.Input, architecture.Row, architecture.Row.Image is null ? ValueRange.Finite : ValueRange.Unit);
 
     internal static OutputColumn[] OutputColumns(GanColumns columns) => [new(columns.Generated, NumberDataViewType.Single, IsVector: true)];
 
     private RowMapping Bind(DataViewSchema schema)
     {
-        GanColumns columns = _definition.Columns;
-        var source = new TensorInput(
-            columns.Seed is { } seed ? TensorColumn.Seed(schema, seed) : FeatureColumn(schema, columns, _definition.Architecture.Row.Image), _device);
-        TensorInput[] conditions = [.. _definition.Conditions.OpenColumns(schema).Select(column => new TensorInput(column, _device))];
+        (GanArchitecture architecture, GanColumns columns) = (_definition.Architecture, _definition.Columns);
+        var source = new TensorInput(columns.Seed is { } seed ? TensorColumn.Seed(schema, seed) : RowColumn(schema, architecture, columns), _device);
+        TensorInput[] conditions = TensorInput.All(_definition.Conditions.OpenColumns(schema), _device);
         // Where there is a seed it alone decides, so that one seed shows the same z in all classes.
         TensorInput[] sources = columns.Seed is null ? [.. conditions, source] : [source];
         return new RowMapping([source, .. conditions],
         [
-            RowOutput.Numbers(columns.Generated, _definition.Architecture.Row.Type, rows => _generator.Generate(
-                LatentSamples.Of(rows.Keys(_definition.Defaults.Seed, sources), LatentSize, _definition.Defaults.Truncation),
+            RowOutput.Numbers(columns.Generated, architecture.Row.Type, rows => _generator.Generate(
+                _generator.SampleLatents(rows.Keys(_definition.Defaults.Seed, sources), _definition.Defaults.Truncation),
                 _definition.Conditions.Encode([.. conditions.Select(c => c.Of(rows))], first: 0))),
         ]);
     }
@@ -165,17 +164,13 @@ public sealed class GanTransformer : ITransformer, IBaseModel, IDisposable
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         using IDisposable use = _engine.Use();
-        ModelFile.Save(ctx, _format, _definition, _network);
+        ModelFile.Save(ctx, _format, _definition, [_network]);
     }
 
     // ML.NET finds the loader by this name and signature.
-    private static GanTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
-    {
-        IHost host = env.Register(LoaderSignature);
-        GanDefinition definition = ModelFile.LoadDefinition<GanDefinition>(host, ctx, _format);
-        (GeneratorNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
-        return new GanTransformer(host, definition, network, device);
-    }
+    private static GanTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
+        ModelFile.Load<GanDefinition, GanTransformer>(env, ctx, _format, file => new GanTransformer(
+            file.Host, file.Definition, file.Read(file.Definition.Generator), file.Device));
 
     /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
     public void Dispose() => _engine.Dispose();

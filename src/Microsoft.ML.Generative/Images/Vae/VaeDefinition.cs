@@ -9,17 +9,18 @@ namespace Microsoft.ML.Generative.Images.Vae;
 
 /// <summary>A variational autoencoder without its weights.</summary>
 internal sealed record VaeDefinition(VaeArchitecture Architecture, VaeColumns Columns, VaeDefaults Defaults)
-    : IModelDefinition<VaeNetwork>, IReadsOldFormats<VaeDefinition>
+    : IModelDefinition<VaeDefinition>
 {
     [JsonIgnore]
-    public long WeightBytes => checked(sizeof(float) * VaeNetwork.CountParameters(Architecture));
+    public Component<VaeNetwork> Autoencoder => new("autoencoder", () => new VaeNetwork(Architecture));
+
+    [JsonIgnore]
+    public IReadOnlyList<Component> Components => [Autoencoder];
 
     public static VaeDefinition Of(VaeOptions options, RowShape row, int labelCount, long seed) => new(
         VaeArchitecture.Of(options, row, labelCount), VaeColumns.Of(options), VaeDefaults.Of(options, seed));
 
     public static VaeDefinition ReadOldFormat(JsonObject config) => VaeOldFormats.Read(config);
-
-    public VaeNetwork CreateNetwork() => new(Architecture);
 
     public void Validate()
     {
@@ -27,7 +28,6 @@ internal sealed record VaeDefinition(VaeArchitecture Architecture, VaeColumns Co
         Columns.Validate();
         Defaults.Validate();
         LabelCounts.CheckColumn(Architecture.LabelCount, Columns.Label);
-        _ = WeightBytes;
     }
 }
 
@@ -70,7 +70,11 @@ internal sealed record VaeColumns
 /// <param name="Seed">Of the noise of rows that are transformed.</param>
 internal sealed record VaeDefaults(int TransformBatchSize, long Seed)
 {
-    public static VaeDefaults Of(VaeOptions options, long seed) => new(options.TransformBatchSize, seed);
+    /// <summary>Bytes that the rows of an evaluation may take: those of the training, in its own process.</summary>
+    [JsonIgnore]
+    public long RowMemory { get; init; } = TrainingOptions.DefaultRowMemory;
+
+    public static VaeDefaults Of(VaeOptions options, long seed) => new(options.TransformBatchSize, seed) { RowMemory = options.RowMemory };
 
     /// <exception cref="ArgumentException">A value is out of its range.</exception>
     public void Validate() => OptionChecks.RowsAtOnce(TransformBatchSize);

@@ -1,4 +1,3 @@
-using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Vae;
 using Microsoft.ML.Generative.Images.Vae.Networks;
@@ -59,16 +58,12 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
     public VaeTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        ImageShape? shape = ColumnTypes.FindShape(input, _options.InputColumnName, _options.Channels, _options.Height, _options.Width);
-        if (shape is null && _options.Network == VaeNetworkKind.Convolutional)
-            throw new ArgumentException(
-                $"{nameof(VaeOptions.Network)} is {VaeNetworkKind.Convolutional}, but column '{_options.InputColumnName}' does not tell the " +
-                "shape of its images: set Height and Width (and Channels, unless 1), or use VaeNetworkKind.Mlp.");
-        if (shape is null && _options.SampleDirectory is { } samples)
+        RowShape row = _options.Columns.FindRow(input);
+        if (row.Image is null && _options.Network == VaeNetworkKind.Convolutional)
+            throw ColumnTypes.UnknownShape(_options.InputColumnName, nameof(VaeOptions.Network), _options.Network, VaeNetworkKind.Mlp);
+        if (row.Image is null && _options.SampleDirectory is { } samples)
             throw new ArgumentException($"{nameof(VaeOptions.SampleDirectory)} is '{samples}', but column '{_options.InputColumnName}' holds no images.");
-        int labelCount = LabelCounts.Find(input.Schema, _options.LabelColumnName, _options.LabelCount);
-        int rowSize = TensorColumn.Features(input.Schema, _options.InputColumnName, shape, ValueRange.Finite).Elements;
-        var row = new RowShape(shape, rowSize);
+        int labelCount = _options.Columns.FindLabelCount(input.Schema);
         VaeArchitecture architecture = _options.BaseModel?.Definition.Architecture ?? VaeArchitecture.Of(_options, row, labelCount);
         BaseOptions.CheckRow(_options.InputColumnName, row, architecture.Row);
         VaeColumns names = VaeColumns.Of(_options);
@@ -89,9 +84,7 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
-        ColumnTypes.CheckFeatures(inputSchema, _options.InputColumnName);
-        if (_options.LabelColumnName is { } label)
-            ColumnTypes.CheckLabel(inputSchema, label);
+        _options.Columns.Check(inputSchema);
         return OutputColumn.Promise(inputSchema, VaeTransformer.OutputColumns(VaeColumns.Of(_options)));
     }
 }

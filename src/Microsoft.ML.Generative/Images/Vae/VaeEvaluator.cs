@@ -27,7 +27,7 @@ internal static class VaeEvaluator
         using IDisposable use = model.Use();
         TensorColumn[] columns = model.OpenColumns(data.Schema);
         IHost host = env.Register(nameof(VaeEvaluator));
-        using TensorSource source = TensorSource.Read(host, data, columns, TrainingOptions.DefaultRowMemory);
+        using TensorSource source = TensorSource.Read(host, data, columns, model.Definition.Defaults.RowMemory);
         IBatchSource batches = source.Batches(RowsAtOnce, shuffle: false, 0, model.Device);
         long chosen = SeedSequence.Choose(host, seed);
 

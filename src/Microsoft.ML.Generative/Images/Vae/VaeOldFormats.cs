@@ -13,7 +13,7 @@ internal static class VaeOldFormats
         new MemberChange("betaWarmup", "klWarmup"),
         new MemberChange("betaCycles", "klCycles"));
 
-    /// <inheritdoc cref="IReadsOldFormats{TDefinition}.ReadOldFormat"/>
+    /// <inheritdoc cref="IModelDefinition{TSelf}.ReadOldFormat"/>
     public static VaeDefinition Read(JsonObject config)
     {
         Config old = OldConfig.Read<Config>(config, Options, c => c.Options.Validate());

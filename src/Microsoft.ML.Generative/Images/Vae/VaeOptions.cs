@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Vae;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Training;
@@ -206,6 +207,8 @@ public sealed class VaeOptions : ImageTrainingOptions
 
     internal override MemberHistory History => VaeOldFormats.Options;
 
+    internal RowColumns Columns => new(InputColumnName, Channels, Height, Width) { Label = LabelColumnName, LabelCount = LabelCount };
+
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
 
     internal override VaeOptions Copy()
@@ -247,7 +250,7 @@ public sealed class VaeOptions : ImageTrainingOptions
     internal override void Validate()
     {
         base.Validate();
-        OptionChecks.NotEmpty(InputColumnName);
+        Columns.Validate();
         OptionChecks.DifferentNames(LatentColumnName, ReconstructionColumnName, ReconstructionErrorColumnName, NegativeElboColumnName);
 
         OptionChecks.AtLeast(LatentSize, 1);
@@ -259,14 +262,9 @@ public sealed class VaeOptions : ImageTrainingOptions
         OptionChecks.AtLeast(KlCycles, 1);
         OptionChecks.AtLeast(FreeBits, 0);
         OptionChecks.AtLeast(ImportanceSamples, 1);
-        OptionChecks.AtLeast(LabelCount, 1);
         OptionChecks.RowsAtOnce(TransformBatchSize);
         OptionChecks.Defined(Network);
         OptionChecks.Defined(Likelihood);
-        if (LabelColumnName is not null)
-            OptionChecks.NotEmpty(LabelColumnName);
-        else if (LabelCount is not null)
-            throw new ArgumentException($"{nameof(LabelCount)} is {LabelCount}, but there is no {nameof(LabelColumnName)}.", nameof(LabelCount));
         if (DynamicBinarization && Likelihood != VaeLikelihood.Bernoulli)
             throw new ArgumentException($"{nameof(DynamicBinarization)} is for {nameof(VaeLikelihood.Bernoulli)}, and {nameof(Likelihood)} is {Likelihood}.", nameof(DynamicBinarization));
         if (ImportanceSamples > 1 && (Beta != 1 || KlAnnealing != KlAnnealing.Constant || FreeBits > 0))
@@ -277,8 +275,5 @@ public sealed class VaeOptions : ImageTrainingOptions
         OptionChecks.AllAtLeast(ConvolutionChannels, 1);
         if (Network == VaeNetworkKind.Convolutional && ConvolutionChannels.Length == 0)
             throw new ArgumentException($"{nameof(ConvolutionChannels)} is empty; expected at least one convolution.");
-        OptionChecks.AtLeast(Channels, 1);
-        OptionChecks.AtLeast(Height, 1);
-        OptionChecks.AtLeast(Width, 1);
     }
 }

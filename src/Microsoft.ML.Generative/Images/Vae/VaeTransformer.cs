@@ -206,7 +206,7 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
     /// <summary>The rows, and their labels if there are some.</summary>
     internal static TensorColumn[] InputTensors(DataViewSchema schema, VaeArchitecture architecture, VaeColumns columns)
     {
-        TensorColumn values = TensorColumn.Features(schema, columns.Input, architecture.Row.Image, VaeDecoderLikelihood.RangeOf(architecture.Likelihood));
+        TensorColumn values = TensorColumn.Features(schema, columns.Input, architecture.Row, VaeDecoderLikelihood.RangeOf(architecture.Likelihood));
         return columns.Label is { } label ? [values, TensorColumn.Label(schema, label, architecture.LabelCount)] : [values];
     }
 
@@ -218,17 +218,12 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
         new(columns.NegativeElbo, NumberDataViewType.Single, IsVector: false),
     ];
 
-    internal TensorColumn[] OpenColumns(DataViewSchema schema)
-    {
-        TensorColumn[] columns = InputTensors(schema, _definition.Architecture, _definition.Columns);
-        return columns[0].Elements == RowSize ? columns
-            : throw new ArgumentException($"Column '{columns[0].Name}' has {columns[0].Elements} values a row; the model was trained on {RowSize}.");
-    }
+    internal TensorColumn[] OpenColumns(DataViewSchema schema) => InputTensors(schema, _definition.Architecture, _definition.Columns);
 
     private RowMapping Bind(DataViewSchema schema)
     {
         VaeColumns columns = _definition.Columns;
-        TensorInput[] inputs = [.. OpenColumns(schema).Select(column => new TensorInput(column, _device))];
+        TensorInput[] inputs = TensorInput.All(OpenColumns(schema), _device);
         TensorInput x = inputs[0];
         TensorInput? labels = inputs.ElementAtOrDefault(1);
         var encoding = new RowValue<(torch.Tensor Mean, torch.Tensor LogVariance)>(rows => _network.Encode(x.Of(rows), labels?.Of(rows)));
@@ -255,17 +250,13 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         using IDisposable use = _engine.Use();
-        ModelFile.Save(ctx, _format, _definition, _network);
+        ModelFile.Save(ctx, _format, _definition, [_network]);
     }
 
     // ML.NET finds the loader by this name and signature.
-    private static VaeTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
-    {
-        IHost host = env.Register(LoaderSignature);
-        VaeDefinition definition = ModelFile.LoadDefinition<VaeDefinition>(host, ctx, _format);
-        (VaeNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
-        return new VaeTransformer(host, definition, network, device);
-    }
+    private static VaeTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
+        ModelFile.Load<VaeDefinition, VaeTransformer>(env, ctx, _format, file => new VaeTransformer(
+            file.Host, file.Definition, file.Read(file.Definition.Autoencoder), file.Device));
 
     /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
     public void Dispose() => _engine.Dispose();

@@ -9,24 +9,27 @@ namespace Microsoft.ML.Generative.Images.VqVae;
 
 /// <summary>A VQ-VAE without its weights.</summary>
 internal sealed record VqVaeDefinition(VqVaeArchitecture Architecture, VqVaeColumns Columns, VqVaeDefaults Defaults)
-    : IModelDefinition<VqVaeNetwork>, IReadsOldFormats<VqVaeDefinition>
+    : IModelDefinition<VqVaeDefinition>
 {
     [JsonIgnore]
-    public long WeightBytes => checked(sizeof(float) * VqVaeNetwork.CountParameters(Architecture));
+    public Component<VqVaeAutoencoder> Autoencoder => new("autoencoder", () => new VqVaeAutoencoder(Architecture));
+
+    [JsonIgnore]
+    public Component<CodePriorNetwork> Prior => new("prior", () => new CodePriorNetwork(Architecture));
+
+    [JsonIgnore]
+    public IReadOnlyList<Component> Components => [Autoencoder, Prior];
 
     public static VqVaeDefinition Of(VqVaeOptions options, ImageShape shape) => new(
         VqVaeArchitecture.Of(options, shape), VqVaeColumns.Of(options), new VqVaeDefaults(options.TransformBatchSize));
 
     public static VqVaeDefinition ReadOldFormat(JsonObject config) => VqVaeOldFormats.Read(config);
 
-    public VqVaeNetwork CreateNetwork() => new(Architecture);
-
     public void Validate()
     {
         Architecture.Validate();
         Columns.Validate();
         Defaults.Validate();
-        _ = WeightBytes;
     }
 }
 

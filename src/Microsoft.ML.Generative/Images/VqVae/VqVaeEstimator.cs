@@ -66,17 +66,14 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
     public VqVaeTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        ImageShape shape = ColumnTypes.FindShape(input, _options.InputColumnName, _options.Channels, _options.Height, _options.Width)
-            ?? throw new ArgumentException(
-                $"Column '{_options.InputColumnName}' does not tell the shape of its images: set Height and Width (and Channels, unless 1).");
-        VqVaeDefinition definition = VqVaeDefinition.Of(_options, shape);
+        VqVaeDefinition definition = VqVaeDefinition.Of(_options, _options.Columns.FindImages(input));
         TensorColumn column = VqVaeTransformer.InputColumn(input.Schema, definition);
         TensorColumn? validationColumn = _options.ValidationData is { } v ? VqVaeTransformer.InputColumn(v.Schema, definition) : null;
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
             TrainingData data = trainer.Read(input, [column], validationColumn is null ? null : [validationColumn]);
-            VqVaeNetwork network = trainer.CreateNetwork(definition.CreateNetwork);
+            VqVaeNetwork network = trainer.CreateNetwork(() => new VqVaeNetwork(definition.Architecture));
             TrainAutoencoder(trainer, network.Autoencoder, definition.Architecture.Grid, data);
             TrainPrior(trainer, network, definition.Architecture.Grid, data);
             return new VqVaeTransformer(_host, definition, network, trainer.Device);
@@ -87,7 +84,7 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
-        ColumnTypes.CheckFeatures(inputSchema, _options.InputColumnName);
+        _options.Columns.Check(inputSchema);
         return OutputColumn.Promise(inputSchema, VqVaeTransformer.OutputColumns(VqVaeColumns.Of(_options)));
     }
 

@@ -9,7 +9,7 @@ internal static class VqVaeOldFormats
 {
     public static MemberHistory Options { get; } = new(new MemberChange("priorWidth", "priorEmbeddingSize"));
 
-    /// <inheritdoc cref="IReadsOldFormats{TDefinition}.ReadOldFormat"/>
+    /// <inheritdoc cref="IModelDefinition{TSelf}.ReadOldFormat"/>
     public static VqVaeDefinition Read(JsonObject config)
     {
         Config old = OldConfig.Read<Config>(config, Options, c => c.Options.Validate());

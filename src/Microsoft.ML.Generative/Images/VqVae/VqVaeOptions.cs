@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.VqVae;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Training;
@@ -170,6 +171,8 @@ public sealed class VqVaeOptions : ImageTrainingOptions
 
     internal override MemberHistory History => VqVaeOldFormats.Options;
 
+    internal RowColumns Columns => new(InputColumnName, Channels, Height, Width);
+
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
 
     internal override VqVaeOptions Copy() => (VqVaeOptions)base.Copy();
@@ -206,7 +209,7 @@ public sealed class VqVaeOptions : ImageTrainingOptions
     internal override void Validate()
     {
         base.Validate();
-        OptionChecks.NotEmpty(InputColumnName);
+        Columns.Validate();
         OptionChecks.DifferentNames(CodesColumnName, ReconstructionColumnName, ReconstructionErrorColumnName, NegativeLogPriorColumnName);
 
         OptionChecks.Between(CodebookSize, 2, 1 << 15);
@@ -227,8 +230,5 @@ public sealed class VqVaeOptions : ImageTrainingOptions
         if (PriorEmbeddingSize % PriorHeads != 0)
             throw new ArgumentException($"{nameof(PriorEmbeddingSize)} is {PriorEmbeddingSize}; expected a multiple of {nameof(PriorHeads)}, {PriorHeads}.");
         OptionChecks.RowsAtOnce(TransformBatchSize);
-        OptionChecks.AtLeast(Channels, 1);
-        OptionChecks.AtLeast(Height, 1);
-        OptionChecks.AtLeast(Width, 1);
     }
 }

@@ -103,8 +103,7 @@ public sealed class VqVaeTransformer : ITransformer, IBaseModel, IDisposable
         using IDisposable use = _engine.Use();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        ImageShape shape = _definition.Architecture.Shape;
-        torch.Tensor x = torch.tensor(row.ToArray(), [1, shape.Channels, shape.Height, shape.Width], device: _device);
+        torch.Tensor x = torch.tensor(row.ToArray(), [1, .. _definition.Architecture.Shape.Dimensions], device: _device);
         return TensorMemory.ToArray<int>(_network.Autoencoder.EncodeCodes(x).to(torch.int32));
     }
 
@@ -180,17 +179,13 @@ public sealed class VqVaeTransformer : ITransformer, IBaseModel, IDisposable
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         using IDisposable use = _engine.Use();
-        ModelFile.Save(ctx, _format, _definition, _network);
+        ModelFile.Save(ctx, _format, _definition, [_network.Autoencoder, _network.Prior]);
     }
 
     // ML.NET finds the loader by this name and signature.
-    private static VqVaeTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
-    {
-        IHost host = env.Register(LoaderSignature);
-        VqVaeDefinition definition = ModelFile.LoadDefinition<VqVaeDefinition>(host, ctx, _format);
-        (VqVaeNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
-        return new VqVaeTransformer(host, definition, network, device);
-    }
+    private static VqVaeTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
+        ModelFile.Load<VqVaeDefinition, VqVaeTransformer>(env, ctx, _format, file => new VqVaeTransformer(
+            file.Host, file.Definition, new VqVaeNetwork(file.Read(file.Definition.Autoencoder), file.Read(file.Definition.Prior)), file.Device));
 
     /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
     public void Dispose() => _engine.Dispose();

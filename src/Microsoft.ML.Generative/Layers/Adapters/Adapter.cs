@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Layers.Adapters;
 
 /// <summary>
-/// What changes the output of a layer, or of one of its parts, while the layer's own weight stays as it is (Houlsby et al. 2019; Hu et al. 2021).
+/// What changes the output of a layer, or of one of its parts, while the layer's own weight stays as it is (Houlsby et al. 2019; Hu et
+/// al. 2021).
 /// </summary>
 internal abstract class Adapter(string name) : nn.Module(name)
 {

@@ -4,8 +4,8 @@ using F = TorchSharp.torch.nn.functional;
 namespace Microsoft.ML.Generative.Layers.Weights;
 
 /// <summary>
-/// The weight of a <see cref="WeightedLayer"/> in the form in which it is stored. Its tensors are parameters and buffers of the layer, so that they are saved,
-/// trained and moved with it.
+/// The weight of a <see cref="WeightedLayer"/> in the form in which it is stored. Its tensors are parameters and buffers of the layer, so
+/// that they are saved, trained and moved with it.
 /// </summary>
 /// <param name="shape">[outputs, inputs, ..]; of a transposed convolution [inputs, outputs, ..].</param>
 internal abstract class Weight(params long[] shape)

@@ -111,7 +111,12 @@ internal sealed class TorchDecodingSession : IDecodingSession
     }
 
     // Positions are [rows, added]; each attends to what its stream has seen.
-    private void Run(ReadOnlySpan<int> tokens, torch.Tensor positions, long seen, Func<torch.Tensor, torch.Tensor, torch.Tensor> store, Span<float> logits)
+    private void Run(
+        ReadOnlySpan<int> tokens,
+        torch.Tensor positions,
+        long seen,
+        Func<torch.Tensor, torch.Tensor, torch.Tensor> store,
+        Span<float> logits)
     {
         torch.Tensor added = torch.tensor(Array.ConvertAll(tokens.ToArray(), t => (long)t), positions.shape, device: _device);
         torch.Tensor mask = _network.Shape.Block.Window.Mask(positions, seen).unsqueeze(1); // [rows, 1, added, seen]
@@ -123,6 +128,9 @@ internal sealed class TorchDecodingSession : IDecodingSession
     private void CheckRoom(int stream, int tokens)
     {
         if (_lengths[stream] + tokens > ContextLength)
-            throw new InvalidOperationException($"The stream holds {_lengths[stream]} tokens, and {tokens} more do not fit {ContextLength}.");
+        {
+            throw new InvalidOperationException(
+                $"The stream holds {_lengths[stream]} tokens, and {tokens} more do not fit {ContextLength}.");
+        }
     }
 }

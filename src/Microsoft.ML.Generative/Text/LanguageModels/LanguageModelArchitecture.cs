@@ -8,7 +8,8 @@ namespace Microsoft.ML.Generative;
 /// The shape of a decoder-only transformer (Vaswani et al. 2017; Radford et al. 2019; Touvron et al. 2023), from GPT-2 to the Llama family.
 /// </summary>
 /// <remarks>
-/// Begin with one of the presets and change what differs: <c>LanguageModelArchitecture.Gpt2 with { Layers = 4, Heads = 4, EmbeddingSize = 128 }</c>.
+/// Begin with one of the presets and change what differs: <c>LanguageModelArchitecture.Gpt2 with { Layers = 4, Heads = 4, EmbeddingSize =
+/// 128 }</c>.
 /// </remarks>
 public sealed record LanguageModelArchitecture
 {
@@ -25,8 +26,8 @@ public sealed record LanguageModelArchitecture
     public int Heads { get; init; } = 6;
 
     /// <summary>
-    /// Heads of keys and values, a divisor of <see cref="Heads"/>: fewer than those is grouped-query attention (Ainslie et al. 2023). Default: as
-    /// many as <see cref="Heads"/>.
+    /// Heads of keys and values, a divisor of <see cref="Heads"/>: fewer than those is grouped-query attention (Ainslie et al. 2023).
+    /// Default: as many as <see cref="Heads"/>.
     /// </summary>
     public int? KeyValueHeads { get; init; }
 
@@ -37,8 +38,8 @@ public sealed record LanguageModelArchitecture
     public int? HeadSize { get; init; }
 
     /// <summary>
-    /// Values between the two layers of a feed-forward block. Default: 4 × <see cref="EmbeddingSize"/>, for <see cref="FeedForwardKind.SwiGlu"/>
-    /// two thirds of that, rounded up to a multiple of 32.
+    /// Values between the two layers of a feed-forward block. Default: 4 × <see cref="EmbeddingSize"/>, for
+    /// <see cref="FeedForwardKind.SwiGlu"/> two thirds of that, rounded up to a multiple of 32.
     /// </summary>
     public int? FeedForwardSize { get; init; }
 
@@ -177,7 +178,8 @@ public sealed record LanguageModelArchitecture
     internal int ActualHeadSize => HeadSize ?? EmbeddingSize / Heads;
 
     [JsonIgnore]
-    internal int ActualFeedForwardSize => FeedForwardSize ?? (FeedForward == FeedForwardKind.SwiGlu ? (EmbeddingSize * 8 / 3 + 31) / 32 * 32 : 4 * EmbeddingSize);
+    internal int ActualFeedForwardSize => FeedForwardSize
+        ?? checked(FeedForward == FeedForwardKind.SwiGlu ? (EmbeddingSize * 8 / 3 + 31) / 32 * 32 : 4 * EmbeddingSize);
 
     /// <summary>The network's form.</summary>
     [JsonIgnore]
@@ -199,7 +201,9 @@ public sealed record LanguageModelArchitecture
         Layers,
         VocabularySize,
         ContextLength,
-        Positions == PositionEncoding.Learned ? null : new RotaryShape(ActualHeadSize, RotaryBase, RotaryScaling, Positions == PositionEncoding.RotaryInterleaved),
+        Positions == PositionEncoding.Learned
+            ? null
+            : new RotaryShape(ActualHeadSize, RotaryBase, RotaryScaling, Positions == PositionEncoding.RotaryInterleaved),
         TieEmbeddings);
 
     /// <summary>Parameters of the network, the head's left out where it is the embedding.</summary>
@@ -223,18 +227,36 @@ public sealed record LanguageModelArchitecture
         OptionChecks.Defined(FeedForward);
         OptionChecks.AtLeast(SlidingWindow, 1);
         if (Heads % ActualKeyValueHeads != 0)
-            throw new ArgumentException($"{nameof(Heads)} is {Heads}, which is not a multiple of {nameof(KeyValueHeads)}, {KeyValueHeads}.", nameof(KeyValueHeads));
+        {
+            throw new ArgumentException(
+                $"{nameof(Heads)} is {Heads}, which is not a multiple of {nameof(KeyValueHeads)}, {KeyValueHeads}.", nameof(KeyValueHeads));
+        }
+
         if (HeadSize is null && EmbeddingSize % Heads != 0)
-            throw new ArgumentException($"{nameof(EmbeddingSize)} is {EmbeddingSize}, which is not a multiple of {nameof(Heads)}, {Heads}: change one of them, or set {nameof(HeadSize)}.", nameof(EmbeddingSize));
+        {
+            throw new ArgumentException(
+                $"{nameof(EmbeddingSize)} is {EmbeddingSize}, which is not a multiple of {nameof(Heads)}, {Heads}: "
+                + $"change one of them, or set {nameof(HeadSize)}.",
+                nameof(EmbeddingSize));
+        }
+
         if (Positions == PositionEncoding.Learned)
         {
             if (RotaryScaling is not null)
-                throw new ArgumentException($"{nameof(RotaryScaling)} needs rotary {nameof(Positions)}; they are {Positions}.", nameof(RotaryScaling));
+            {
+                throw new ArgumentException(
+                    $"{nameof(RotaryScaling)} needs rotary {nameof(Positions)}; they are {Positions}.", nameof(RotaryScaling));
+            }
+
             return;
         }
 
         if (ActualHeadSize % 2 != 0)
-            throw new ArgumentException($"A head has {ActualHeadSize} values; rotary {nameof(Positions)} need an even number.", nameof(HeadSize));
+        {
+            throw new ArgumentException(
+                $"A head has {ActualHeadSize} values; rotary {nameof(Positions)} need an even number.", nameof(HeadSize));
+        }
+
         OptionChecks.AtLeast(RotaryBase, 1);
         if (RotaryScaling is { } scaling)
         {
@@ -244,7 +266,12 @@ public sealed record LanguageModelArchitecture
             OptionChecks.Positive(scaling.HighFrequencyFactor);
             OptionChecks.AtLeast(scaling.OriginalContextLength, 1);
             if (scaling.HighFrequencyFactor <= scaling.LowFrequencyFactor)
-                throw new ArgumentException($"{nameof(scaling.HighFrequencyFactor)} is {scaling.HighFrequencyFactor}; expected above {nameof(scaling.LowFrequencyFactor)}, {scaling.LowFrequencyFactor}.", nameof(RotaryScaling));
+            {
+                throw new ArgumentException(
+                    $"{nameof(scaling.HighFrequencyFactor)} is {scaling.HighFrequencyFactor}; "
+                    + $"expected above {nameof(scaling.LowFrequencyFactor)}, {scaling.LowFrequencyFactor}.",
+                    nameof(RotaryScaling));
+            }
         }
     }
 }

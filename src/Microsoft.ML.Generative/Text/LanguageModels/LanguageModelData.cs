@@ -6,7 +6,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Generative.Text.LanguageModels;
 
-/// <summary>The tokens that a training learns and those that it is scored on.</summary>
+/// <summary>Reads the tokens of a training and of its validation.</summary>
 internal sealed class LanguageModelData(TrainingRun run, LanguageModelOptions options, TextCodec codec, TextColumns texts)
 {
     private const int ExamplesNamed = 3;
@@ -54,7 +54,9 @@ internal sealed class LanguageModelData(TrainingRun run, LanguageModelOptions op
         };
         if (count < (isExamples ? 1 : 2))
             throw new ArgumentException(
-                $"The data has {all} {(isExamples ? "examples" : "tokens")} of text{(part == Part.All ? "" : $", of which {count} are left {(part == Part.First ? "to learn" : "to score")} with {nameof(LanguageModelOptions.ValidationFraction)} {options.ValidationFraction}")}: too few.");
+                $"The data has {all} {(isExamples ? "examples" : "tokens")} of "
+                + $"text{(part == Part.All ? "" : $", of which {count} are left {(part == Part.First ? "to learn" : "to score")} with "
+                + $"{nameof(LanguageModelOptions.ValidationFraction)} {options.ValidationFraction}")}: too few.");
 
         ITokenSequences sequences = isExamples
             ? new TokenExamples(corpus, start, count)
@@ -71,28 +73,30 @@ internal sealed class LanguageModelData(TrainingRun run, LanguageModelOptions op
             corpus.Rows = row + 1;
             if (conversation is not null)
             {
-                (int[] ids, bool[] isAnswer) = TextColumns.Guard(
+                (int[] ids, bool[] isAnswer) = RowErrors.Name(
                     options.MessagesColumnName!, row, () => options.ChatTemplate!.EncodeAnswers(conversation, codec));
                 if (Fits(ids.Length, row))
                     corpus.AddExample(ids, isAnswer);
             }
             else if (prompt is not null)
             {
-                int[] before = TextColumns.Guard(options.PromptColumnName!, row, () => codec.EncodePrompt(prompt));
-                int[] answer = TextColumns.Guard(options.InputColumnName, row, () => codec.EncodeAnswer(prompt, text));
+                int[] before = RowErrors.Name(options.PromptColumnName!, row, () => codec.EncodePrompt(prompt));
+                int[] answer = RowErrors.Name(options.InputColumnName, row, () => codec.EncodeAnswer(prompt, text));
                 int[] example = [.. before, .. answer];
                 if (Fits(example.Length, row))
                     corpus.AddExample(example, before.Length);
             }
             else
             {
-                corpus.Add(TextColumns.Guard(options.InputColumnName, row, () => codec.EncodeDocument(text)));
+                corpus.Add(RowErrors.Name(options.InputColumnName, row, () => codec.EncodeDocument(text)));
             }
         }
 
         if (tooLong.Count > 0)
             channel.Warning(
-                $"{tooLong.Count} of {corpus.Rows} examples are left out: they have more tokens than {nameof(LanguageModelOptions.ContextLength)}, {options.Architecture.ContextLength} (rows {string.Join(", ", tooLong.Take(ExamplesNamed))}{(tooLong.Count > ExamplesNamed ? ", …" : "")}).");
+                $"{tooLong.Count} of {corpus.Rows} examples are left out: they have more tokens than "
+                + $"{nameof(LanguageModelOptions.ContextLength)}, {options.Architecture.ContextLength} (rows "
+                + $"{string.Join(", ", tooLong.Take(ExamplesNamed))}{(tooLong.Count > ExamplesNamed ? ", …" : "")}).");
         return corpus;
 
         bool Fits(int tokens, long row)

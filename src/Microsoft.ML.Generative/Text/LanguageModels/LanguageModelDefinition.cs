@@ -9,17 +9,18 @@ namespace Microsoft.ML.Generative.Text.LanguageModels;
 
 /// <summary>A language model without its weights and its tokenizer.</summary>
 internal sealed record LanguageModelDefinition(LanguageModelArchitecture Architecture, LanguageModelColumns Columns, LanguageModelDefaults Defaults)
-    : IModelDefinition<LanguageModelNetwork>, IReadsOldFormats<LanguageModelDefinition>
+    : IModelDefinition<LanguageModelDefinition>
 {
     [JsonIgnore]
-    public long WeightBytes => checked(sizeof(float) * Architecture.CountParameters());
+    public Component<LanguageModelNetwork> Decoder => new("decoder", () => new LanguageModelNetwork(Architecture));
+
+    [JsonIgnore]
+    public IReadOnlyList<Component> Components => [Decoder];
 
     public static LanguageModelDefinition Of(LanguageModelOptions options, long seed) => new(
         options.Architecture, LanguageModelColumns.Of(options), LanguageModelDefaults.Of(options, seed));
 
     public static LanguageModelDefinition ReadOldFormat(JsonObject config) => LanguageModelOldFormats.Read(config);
-
-    public LanguageModelNetwork CreateNetwork() => new(Architecture);
 
     public void Validate()
     {
@@ -27,7 +28,6 @@ internal sealed record LanguageModelDefinition(LanguageModelArchitecture Archite
         OptionChecks.AtLeast(Architecture.VocabularySize, 1);
         Columns.Validate();
         Defaults.Validate(Architecture.VocabularySize);
-        _ = WeightBytes;
     }
 }
 

@@ -7,7 +7,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>Trains a language model on texts, or goes on training one: it completes prompts, writes, and answers.</summary>
+/// <summary>Trains a language model on texts, or continues to train one: it completes prompts, generates texts, and answers.</summary>
 /// <remarks>
 /// <para>
 /// Create with <see cref="GenerativeTransformsCatalog.LanguageModel(string, int, int)"/> or
@@ -15,14 +15,23 @@ namespace Microsoft.ML.Generative;
 /// </para>
 /// <list type="table">
 /// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
-/// <item><term>input (Text)</term><description>text: documents to learn from, one a row; prompts where the model transforms rows.</description></item>
-/// <item><term>input, optional (none)</term><description>text: the prompts that the texts answer, for supervised fine-tuning.</description></item>
-/// <item><term>input, in place of both (none)</term><description>text: conversations in JSON, for supervised fine-tuning.</description></item>
-/// <item><term>output (Completion)</term><description>text: what the model adds to the prompt.</description></item>
+/// <item>
+/// <term>input (Text)</term>
+/// <description>text: documents to learn from, one per row; prompts where the model transforms rows.</description>
+/// </item>
+/// <item>
+/// <term>input, optional (none)</term>
+/// <description>text: the prompts that the texts answer, for supervised fine-tuning.</description>
+/// </item>
+/// <item>
+/// <term>input, in place of both (none)</term>
+/// <description>text: conversations in JSON, for supervised fine-tuning.</description>
+/// </item>
+/// <item><term>output (Completion)</term><description>text: the completion of the prompt.</description></item>
 /// </list>
 /// <para>
-/// Task: generation of text · normalization: none needed · caching: not needed (reads once, once more where a tokenizer is made) · GPU: yes · same seed, same
-/// weights on the CPU: yes · exact resume: yes.
+/// Task: generation of text · normalization: none needed · caching: not needed (reads once, once more where a tokenizer is made) · GPU:
+/// yes · same seed, same weights on the CPU: yes · exact resume: yes.
 /// </para>
 /// <para>
 /// Radford et al., "Language models are unsupervised multitask learners", 2019; Touvron et al., "LLaMA", 2023,
@@ -46,11 +55,18 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
     /// <summary>Trains on the rows of <paramref name="input"/>.</summary>
     /// <param name="input">Data with the text column <see cref="LanguageModelOptions.InputColumnName"/>.</param>
     /// <returns>The trained model. Dispose of it to release its memory early.</returns>
-    /// <exception cref="ArgumentException">A column is missing or of another type, the data is empty, or an option does not fit it.</exception>
-    /// <exception cref="InvalidDataException">A row cannot be used: a text with characters that the tokenizer does not know, or no conversation in its JSON.</exception>
-    /// <exception cref="NotSupportedException">The tokenizer's chat template is not known, and no other is given for conversations.</exception>
+    /// <exception cref="ArgumentException">
+    /// A column is missing or of another type, the data is empty, or an option does not fit it.
+    /// </exception>
+    /// <exception cref="InvalidDataException">
+    /// A row cannot be used: a text with characters that the tokenizer lacks, or no conversation in its JSON.
+    /// </exception>
+    /// <exception cref="NotSupportedException">
+    /// The tokenizer's chat template is not supported, and no other is given for conversations.
+    /// </exception>
     /// <exception cref="InvalidOperationException">
-    /// libtorch or the GPU asked for is missing, the checkpoints are of another training, the text does not fit the memory budget, or the loss stopped being finite.
+    /// libtorch or the GPU asked for is missing, the checkpoints are of another training, the text does not fit the memory budget, or the
+    /// loss stopped being finite.
     /// </exception>
     /// <exception cref="IOException">The checkpoint folder or TensorBoard's cannot be used.</exception>
     /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
@@ -73,7 +89,8 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
                 UsesRecompute = options.GradientCheckpointing,
             });
             var phase = new TrainingPhase(
-                trainer.Prepare("language-model", network, options), data.TrainingBatches, (_, batch) => new Losses(network.Loss(batch[0], batch[1])));
+                trainer.Prepare("language-model", network, options), data.TrainingBatches,
+                (_, batch) => new Losses(network.Loss(batch[0], batch[1])));
             trainer.Train([phase], data.ValidationBatches, LanguageModelPreview.Open(trainer.Run, options, codec, network));
             return new LanguageModelTransformer(_host, LanguageModelDefinition.Of(options, trainer.Seed), codec, network, trainer.Device);
         });
@@ -107,7 +124,8 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
         LanguageModelArchitecture architecture = _options.Architecture;
         if (architecture.VocabularySize != 0 && architecture.VocabularySize < codec.VocabularySize)
             throw new ArgumentException(
-                $"{nameof(LanguageModelArchitecture.VocabularySize)} of {nameof(LanguageModelOptions.Architecture)} is {architecture.VocabularySize}, but the tokenizer has {codec.VocabularySize} tokens.");
+                $"{nameof(LanguageModelArchitecture.VocabularySize)} of {nameof(LanguageModelOptions.Architecture)} is "
+                + $"{architecture.VocabularySize}, but the tokenizer has {codec.VocabularySize} tokens.");
         if (architecture.VocabularySize == 0)
             options.Architecture = architecture with { VocabularySize = codec.VocabularySize };
         ResolveTemplate(options, codec);
@@ -121,12 +139,13 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
         _ => [row.Text],
     };
 
-    // That the tokenizer has the template's tokens does not depend on the data, and is told before it is read.
+    // Whether the tokenizer has the template's tokens does not depend on the data, and is checked before it is read.
     private static void ResolveTemplate(LanguageModelOptions options, TextCodec codec)
     {
         if (options.MessagesColumnName is null)
             return;
-        options.ChatTemplate ??= options.BaseModel?.Template ?? ChatTemplate.Of(codec);
-        options.ChatTemplate.EncodeAnswers(new Conversation([new ChatTurn(Conversation.User, ""), new ChatTurn(Conversation.Assistant, "")], wantsAnswer: false), codec);
+        options.ChatTemplate ??= options.BaseModel?.Generator.Template ?? ChatTemplate.Of(codec);
+        options.ChatTemplate.EncodeAnswers(
+            new Conversation([new ChatTurn(Conversation.User, ""), new ChatTurn(Conversation.Assistant, "")], wantsAnswer: false), codec);
     }
 }

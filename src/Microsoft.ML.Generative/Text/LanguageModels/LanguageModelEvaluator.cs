@@ -2,23 +2,23 @@ using System.Text;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Evaluation;
-using Microsoft.ML.Generative.Text.Tokenization;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Text.LanguageModels;
 
-/// <summary>Predicts the tokens of texts, each from those before it.</summary>
+/// <summary>Scores the tokens of texts, each predicted from those before it.</summary>
 internal static class LanguageModelEvaluator
 {
     private const int BatchSize = 16;
 
-    /// <param name="env">Says when to stop.</param>
+    /// <param name="env">The context, which may cancel.</param>
     /// <param name="model">The model.</param>
     /// <param name="data">Rows with the text column.</param>
     /// <param name="columnName">The column.</param>
     /// <param name="stride">Tokens by which the window moves on where a text is longer than the context.</param>
-    public static LanguageModelMetrics Evaluate(IHostEnvironment env, LanguageModelTransformer model, IDataView data, string columnName, int? stride)
+    public static LanguageModelMetrics Evaluate(
+        IHostEnvironment env, LanguageModelTransformer model, IDataView data, string columnName, int? stride)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
@@ -26,7 +26,8 @@ internal static class LanguageModelEvaluator
         int context = model.Architecture.ContextLength;
         int step = stride ?? Math.Max(1, context / 2);
         if (step < 1 || step > context)
-            throw new ArgumentOutOfRangeException(nameof(stride), step, $"The stride is {step}; expected 1 to the model's context of {context} tokens.");
+            throw new ArgumentOutOfRangeException(
+                nameof(stride), step, $"The stride is {step}; expected 1 to the model's context of {context} tokens.");
 
         using IDisposable use = model.Use();
         IHost host = env.Register(nameof(LanguageModelEvaluator));
@@ -35,7 +36,7 @@ internal static class LanguageModelEvaluator
         foreach (string text in TextColumn.Read(data, columnName))
         {
             host.CheckAlive();
-            scores.Add(TextColumns.Guard(columnName, documents, () => model.Codec.EncodeDocument(text)), context, step);
+            scores.Add(RowErrors.Name(columnName, documents, () => model.Codec.EncodeDocument(text)), context, step);
             documents++;
             bytes += Encoding.UTF8.GetByteCount(text);
         }
@@ -44,7 +45,8 @@ internal static class LanguageModelEvaluator
         if (documents == 0)
             throw TensorSource.Empty();
         if (scores.Tokens == 0)
-            throw new ArgumentException($"Column '{columnName}' has no text to predict: each of the {documents} documents has less than two tokens.");
+            throw new ArgumentException(
+                $"Column '{columnName}' has no text to predict: each of the {documents} documents has less than two tokens.");
         return new LanguageModelMetrics(documents, scores.Tokens, bytes, scores.Sum / scores.Tokens, scores.Hits / scores.Tokens);
     }
 
@@ -62,7 +64,7 @@ internal static class LanguageModelEvaluator
 
         public void Add(int[] document, int context, int step)
         {
-            // The first token is predicted, too, from the one that begins a text.
+            // The first token is predicted, too, from the token that begins a text.
             int[] tokens = model.Codec.Begin is { } begin && document[0] != begin ? [begin, .. document] : document;
             long start = _corpus.Count;
             _corpus.Add(tokens);
@@ -77,7 +79,7 @@ internal static class LanguageModelEvaluator
                     Run();
             }
 
-            // What is not in a window that waits is done with.
+            // Without a waiting window, no token is needed any more.
             if (_spans.Count == 0)
                 _corpus = NewCorpus(model);
         }

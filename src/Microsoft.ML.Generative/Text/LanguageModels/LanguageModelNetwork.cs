@@ -5,7 +5,8 @@ using F = TorchSharp.torch.nn.functional;
 namespace Microsoft.ML.Generative.Text.LanguageModels;
 
 /// <summary>
-/// A language model: p(text) = Π p(token | tokens before it). GPT-2 (Radford et al. 2019) or Llama (Touvron et al. 2023), as its architecture says.
+/// A language model: p(text) = Π p(token | tokens before it). GPT-2 (Radford et al. 2019) or Llama (Touvron et al. 2023), as its
+/// architecture says.
 /// </summary>
 internal sealed class LanguageModelNetwork(LanguageModelArchitecture architecture, double dropout = 0)
     : DecoderStack(nameof(LanguageModelNetwork), architecture.Shape, dropout)
@@ -21,11 +22,14 @@ internal sealed class LanguageModelNetwork(LanguageModelArchitecture architectur
     public Tensor Loss(Tensor sequences, Tensor targets) =>
         F.cross_entropy(Logits(sequences).flatten(0, 1), targets.flatten(), ignore_index: NoTarget); // [batch · time, vocabulary]
 
-    /// <summary>−log p(target) of each position, [batch, time], 0 where there is no target; and whether the target was the most probable token.</summary>
+    /// <summary>
+    /// −log p(target) of each position, [batch, time], 0 where there is no target; and whether the target was the most probable token.
+    /// </summary>
     public (Tensor NegativeLogLikelihood, Tensor IsMostProbable) Score(Tensor sequences, Tensor targets)
     {
         Tensor logits = Logits(sequences).flatten(0, 1); // [batch · time, vocabulary]
         Tensor losses = F.cross_entropy(logits, targets.flatten(), reduction: nn.Reduction.None, ignore_index: NoTarget); // [batch · time]
-        return (losses.view(targets.shape), (logits.argmax(-1).view(targets.shape) == targets).to(ScalarType.Float32)); // [batch, time] each
+        Tensor isMostProbable = logits.argmax(-1).view(targets.shape) == targets; // [batch, time]
+        return (losses.view(targets.shape), isMostProbable.to(ScalarType.Float32)); // [batch, time] each
     }
 }

@@ -8,7 +8,7 @@ internal static class LanguageModelOldFormats
 {
     public static MemberHistory Options { get; } = new(new MemberChange("architecture.hiddenSize", "feedForwardSize"));
 
-    /// <inheritdoc cref="IReadsOldFormats{TDefinition}.ReadOldFormat"/>
+    /// <inheritdoc cref="IModelDefinition{TSelf}.ReadOldFormat"/>
     public static LanguageModelDefinition Read(JsonObject config)
     {
         Config old = OldConfig.Read<Config>(config, Options, c => c.Options.Validate());

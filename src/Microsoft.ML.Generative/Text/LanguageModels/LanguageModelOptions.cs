@@ -2,16 +2,17 @@ using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.Chat;
-using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Generative.Text.LanguageModels;
+using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.Generative;
 
 /// <summary>Options of <see cref="LanguageModelEstimator"/>.</summary>
 /// <remarks>
-/// The loss is −log p(token) in nats, averaged over the tokens learned; a model that knows nothing begins at the logarithm of its vocabulary. Where it falls on
-/// the training data and rises on the validation data, the model learns its text by heart: use more text, <see cref="Dropout"/>, a smaller model or
+/// The loss is −log p(token) in nats, averaged over the tokens learned; a model that knows nothing begins at the logarithm of its
+/// vocabulary. Where it falls on the training data and rises on the validation data, the model memorizes its text: use more text,
+/// <see cref="Dropout"/>, a smaller model or
 /// <see cref="TrainingOptions.EarlyStoppingPatience"/>. The rows of speeds and reports are tokens.
 /// </remarks>
 /// <example>
@@ -41,8 +42,8 @@ public sealed class LanguageModelOptions : TrainingOptions
     }
 
     /// <summary>
-    /// Initializes options with their defaults: a 6-layer model trained by AdamW at a learning rate of 0.001, decay 0.1 of matrices, warm-up, a cosine down to a tenth and
-    /// gradients clipped to norm 1.
+    /// Initializes options with their defaults: a 6-layer model trained by AdamW at a learning rate of 0.001, decay 0.1 of matrices,
+    /// warm-up, a cosine down to a tenth and gradients clipped to norm 1.
     /// </summary>
     public LanguageModelOptions()
     {
@@ -58,27 +59,29 @@ public sealed class LanguageModelOptions : TrainingOptions
     }
 
     /// <summary>
-    /// The text column to learn, a document a row; the prompts where the model transforms rows. With <see cref="PromptColumnName"/>: the answers. Default: Text.
+    /// The text column to learn, a document a row; the prompts where the model transforms rows. With <see cref="PromptColumnName"/>: the
+    /// answers. Default: Text.
     /// </summary>
     public string InputColumnName { get; set; } = Defaults.InputColumnName;
 
     /// <summary>
-    /// The text column of the prompts that <see cref="InputColumnName"/> answers, for supervised fine-tuning: each row is an example of its own, and only its
-    /// answer and the end of the text are learned. Default: none, all text is learned.
+    /// The text column of the prompts that <see cref="InputColumnName"/> answers, for supervised fine-tuning: each row is an example of
+    /// its own, and only its answer and the end of the text are learned. Default: none, all text is learned.
     /// </summary>
     public string? PromptColumnName { get; set; }
 
     /// <summary>
     /// The text column of conversations, for supervised fine-tuning, in place of <see cref="InputColumnName"/>: JSON as data sets have it,
-    /// <c>[{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]</c> or an object with such <c>messages</c>. Each row is an example of its own,
-    /// of which the assistant's messages and their ends are learned. Where the model transforms rows, it answers conversations. Default: none.
+    /// <c>[{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]</c> or an object with such <c>messages</c>. Each row
+    /// is an example of its own, of which the assistant's messages and their ends are learned. Where the model transforms rows, it
+    /// answers conversations. Default: none.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? MessagesColumnName { get; set; }
 
     /// <summary>
-    /// How conversations of <see cref="MessagesColumnName"/> are written for the model, and later those of its chat client. Default: as <see cref="BaseModel"/>
-    /// or the tokenizer's folder says, else <see cref="ChatTemplate.Plain"/>.
+    /// How conversations of <see cref="MessagesColumnName"/> are written for the model, and later those of its chat client. Default: as
+    /// <see cref="BaseModel"/> or the tokenizer's folder says, else <see cref="ChatTemplate.Plain"/>.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     [JsonConverter(typeof(ChatTemplateConverter))]
@@ -127,8 +130,8 @@ public sealed class LanguageModelOptions : TrainingOptions
     public Tokenizer? Tokenizer { get; set; }
 
     /// <summary>
-    /// Tokens of the byte-pair encoding that is made from the data where there is no <see cref="Tokenizer"/>, at least 257. Default: none, each character is a
-    /// token.
+    /// Tokens of the byte-pair encoding that is made from the data where there is no <see cref="Tokenizer"/>, at least 257. Default:
+    /// none, each character is a token.
     /// </summary>
     public int? VocabularySize { get; set; }
 
@@ -140,18 +143,21 @@ public sealed class LanguageModelOptions : TrainingOptions
     [JsonIgnore]
     public LanguageModelTransformer? BaseModel { get; set; }
 
-    /// <summary>The part of the values that is dropped at random while training, 0 to below 1 (Srivastava et al. 2014). Default: 0.</summary>
+    /// <summary>
+    /// The part of the values that is dropped at random while training, 0 to below 1 (Srivastava et al. 2014). Default: 0.
+    /// </summary>
     public double Dropout { get; set; }
 
     /// <summary>
-    /// The part at the end of the text, or of the examples, that is not learned but scored at the end of each epoch, 0 to below 1; instead of
+    /// The part at the end of the text, or of the examples, that is not learned but scored at the end of each epoch, 0 to below 1;
+    /// instead of
     /// <see cref="TrainingOptions.ValidationData"/>. Default: 0.
     /// </summary>
     public double ValidationFraction { get; set; }
 
     /// <summary>
-    /// Whether the training computes each block a second time instead of keeping what happened inside of it: a third more time for a fraction of the
-    /// memory. Default: false.
+    /// Whether the training computes each block a second time instead of keeping what happened inside of it: a third more time for a
+    /// fraction of the memory. Default: false.
     /// </summary>
     public bool GradientCheckpointing { get; set; }
 
@@ -161,8 +167,8 @@ public sealed class LanguageModelOptions : TrainingOptions
     public TextGenerationOptions Generation { get; set; } = new();
 
     /// <summary>
-    /// A prompt, or with <see cref="MessagesColumnName"/> a user's message, that the training goes on from at the end of each epoch, in a message to <see cref="MLContext.Log"/>, to see what the model has learned. It
-    /// does not change the model. Default: none.
+    /// A prompt, or with <see cref="MessagesColumnName"/> a user's message, that the training goes on from at the end of each epoch, in a
+    /// message to <see cref="MLContext.Log"/>, to see what the model has learned. It does not change the model. Default: none.
     /// </summary>
     [JsonIgnore]
     public string? SamplePrompt { get; set; }

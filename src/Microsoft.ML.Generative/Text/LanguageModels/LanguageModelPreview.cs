@@ -39,12 +39,15 @@ internal sealed class LanguageModelPreview : ITrainingPreview
         }
 
         int context = options.Architecture.ContextLength;
-        var generator = new TextGenerator(codec, context, streams => LanguageModelTransformer.OpenSession(network, streams, context, run.Device));
+        var generator = new TextGenerator(codec, context, streams => LanguageModelSessions.Open(network, streams, context, run.Device));
         return new LanguageModelPreview(run, prompt, tokens, generation, generator);
     }
 
-    public IReadOnlyList<PreviewItem> Make(torch.Generator generator) =>
-        [new TextPreview("sample", _prompt + _generator.GenerateAll([new GenerationRequest(_tokens, _run.Seed)], _generation, 1, _run.StopIfCancelled)[0].Text)];
+    public IReadOnlyList<PreviewItem> Make(torch.Generator generator)
+    {
+        GenerationRequest[] requests = [new GenerationRequest(_tokens, _run.Seed)];
+        return [new TextPreview("sample", _prompt + _generator.GenerateAll(requests, _generation, 1, _run.StopIfCancelled)[0].Text)];
+    }
 
     public void Dispose()
     {

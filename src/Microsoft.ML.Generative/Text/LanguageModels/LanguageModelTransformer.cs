@@ -1,24 +1,27 @@
+using Microsoft.Extensions.AI;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
 using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Interop;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Text.LanguageModels;
+using Microsoft.ML.Generative.Text.LanguageModels.Chat;
 using Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
 using Microsoft.ML.Generative.Text.Tokenization;
+using Microsoft.ML.Generative.Tokenizers;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using Microsoft.ML.Tokenizers;
 using TorchSharp;
 
-[assembly: LoadableClass(typeof(LanguageModelTransformer), null, typeof(SignatureLoadModel), "Language model", LanguageModelTransformer.LoaderSignature)]
+[assembly: LoadableClass(
+    typeof(LanguageModelTransformer), null, typeof(SignatureLoadModel), "Language model", LanguageModelTransformer.LoaderSignature)]
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>A trained language model: completes the prompts of rows, writes texts, and tells how probable they are.</summary>
+/// <summary>A trained language model: completes the prompts of rows, generates texts, and predicts the next token.</summary>
 /// <remarks>Its columns are listed at <see cref="LanguageModelEstimator"/>. All methods may be called from several threads.</remarks>
 /// <example>
 /// <code>
@@ -27,36 +30,46 @@ namespace Microsoft.ML.Generative;
 /// mlContext.Model.Save(model, data.Schema, "language-model.zip");
 /// </code>
 /// </example>
-public sealed partial class LanguageModelTransformer : ITransformer, IBaseModel, IDisposable
+public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDisposable
 {
     internal const string LoaderSignature = "GenerativeLanguageModel";
 
     private static readonly ModelFormat _format = new("language-model", "GEN LANG", LoaderSignature);
 
     private readonly LanguageModelDefinition _definition;
-    private readonly LanguageModelNetwork _network;
-    private readonly torch.Device _device;
     private readonly RowEngine _engine;
 
-    internal LanguageModelTransformer(IHost host, LanguageModelDefinition definition, TextCodec codec, LanguageModelNetwork network, torch.Device device)
+    internal LanguageModelTransformer(
+        IHost host, LanguageModelDefinition definition, TextCodec codec, LanguageModelNetwork network, torch.Device device)
     {
-        _definition = definition;
-        Codec = codec;
-        _network = network;
-        _device = device;
-        _network.eval();
+        (_definition, Codec, Network, Device) = (definition, codec, network, device);
+        network.eval();
         _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, network);
+        int context = definition.Architecture.ContextLength;
+        Generator = new LanguageModelGenerator(
+            _engine, definition, codec, streams => LanguageModelSessions.Open(network, streams, context, device));
+        Activations = new LanguageModelActivations(_engine, network, codec, context, device);
     }
 
     /// <summary>The shape of the network.</summary>
     public LanguageModelArchitecture Architecture => _definition.Architecture;
 
-    /// <summary>What turns text into tokens.</summary>
+    /// <summary>The tokenizer.</summary>
     public Tokenizer Tokenizer => Codec.Tokenizer;
 
     bool ITransformer.IsRowToRowMapper => true;
 
-    torch.nn.Module IBaseModel.Network => _network;
+    torch.nn.Module IBaseModel.Network => Network;
+
+    internal TextCodec Codec { get; }
+
+    internal LanguageModelNetwork Network { get; }
+
+    internal torch.Device Device { get; }
+
+    internal LanguageModelGenerator Generator { get; }
+
+    internal LanguageModelActivations Activations { get; }
 
     /// <inheritdoc/>
     public IDataView Transform(IDataView input) => _engine.Transform(input);
@@ -68,90 +81,194 @@ public sealed partial class LanguageModelTransformer : ITransformer, IBaseModel,
 
     IDisposable IBaseModel.Use() => _engine.Use();
 
-    internal TextCodec Codec { get; }
+    /// <summary>Completes a prompt with the model's own options, <see cref="LanguageModelOptions.Generation"/>.</summary>
+    /// <param name="prompt">The beginning of the text; may be empty where the tokenizer has a token that begins a text.</param>
+    /// <returns>The text after the prompt.</returns>
+    /// <exception cref="ArgumentException">The prompt has characters that the tokenizer lacks.</exception>
+    public string Generate(string prompt) => Generator.Complete(prompt, null);
 
-    internal LanguageModelNetwork Network => _network;
+    /// <summary>Completes a prompt.</summary>
+    /// <param name="prompt">The beginning of the text; may be empty where the tokenizer has a token that begins a text.</param>
+    /// <param name="options">How tokens are chosen.</param>
+    /// <returns>The text after the prompt.</returns>
+    /// <exception cref="ArgumentException">
+    /// An option is out of its range, the prompt has characters that the tokenizer lacks, or it is too long for
+    /// <see cref="ContextOverflow.Error"/>.
+    /// </exception>
+    /// <example>
+    /// <code>
+    /// LanguageModelTransformer model = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
+    /// Console.WriteLine(model.Generate("Once upon a time", new() { MaxTokens = 300, Temperature = 0.8, Seed = 7 }));
+    /// </code>
+    /// </example>
+    public string Generate(string prompt, TextGenerationOptions options) => Generator.Complete(prompt, options);
 
-    internal torch.Device Device => _device;
+    /// <summary>Generates texts without prompts, with the model's own options.</summary>
+    /// <param name="count">The number of texts.</param>
+    /// <returns>A text column Generated.</returns>
+    /// <inheritdoc cref="Generate(int, TextGenerationOptions)"/>
+    public IDataView Generate(int count) => Generator.Generate(count, Generator.Defaults);
 
-    internal IDisposable Use() => _engine.Use();
+    /// <summary>Generates texts without prompts.</summary>
+    /// <param name="count">The number of texts.</param>
+    /// <param name="options">How tokens are chosen.</param>
+    /// <returns>A text column Generated.</returns>
+    /// <remarks>The n-th text depends on the seed and n alone, not on <paramref name="count"/>.</remarks>
+    /// <exception cref="ArgumentException">An option is out of its range, or the tokenizer has no token that begins a text.</exception>
+    public IDataView Generate(int count, TextGenerationOptions options) => Generator.Generate(count, options);
 
-    /// <summary>The attention of each layer and head to a text's tokens.</summary>
-    /// <param name="text">The text; with the token that begins a text it has at most <see cref="LanguageModelArchitecture.ContextLength"/> tokens.</param>
+    /// <inheritdoc cref="Generate(string, TextGenerationOptions)"/>
+    /// <param name="prompt">The beginning of the text.</param>
+    /// <param name="options">How tokens are chosen. Default: the model's own options.</param>
+    /// <param name="cancellationToken">Stops between two tokens.</param>
+    public Task<string> GenerateAsync(
+        string prompt, TextGenerationOptions? options = null, CancellationToken cancellationToken = default) =>
+        Task.Run(() => Generator.Complete(prompt, options, cancellationToken), cancellationToken);
+
+    /// <summary>Completes a prompt piece by piece.</summary>
+    /// <param name="prompt">The beginning of the text.</param>
+    /// <param name="options">How tokens are chosen, without beam search. Default: the model's own options.</param>
     /// <returns>
-    /// For each layer [heads, tokens, tokens]: how much the token of the second index attends to that of the third, which is no later; each row sums
-    /// to 1.
+    /// Pieces of text, together what <see cref="Generate(string, TextGenerationOptions)"/> returns; characters are never split.
     /// </returns>
-    /// <exception cref="ArgumentException">The text is too long or has characters that the tokenizer does not know.</exception>
-    public IReadOnlyList<float[,,]> Attention(string text)
+    /// <inheritdoc cref="Generate(string, TextGenerationOptions)" path="/exception"/>
+    public IEnumerable<string> Stream(string prompt, TextGenerationOptions? options = null) => Generator.Stream(prompt, options);
+
+    /// <inheritdoc cref="Stream(string, TextGenerationOptions?)"/>
+    /// <param name="prompt">The beginning of the text.</param>
+    /// <param name="options">How tokens are chosen, without beam search. Default: the model's own options.</param>
+    /// <param name="cancellationToken">Stops between two tokens.</param>
+    public IAsyncEnumerable<string> StreamAsync(
+        string prompt, TextGenerationOptions? options = null, CancellationToken cancellationToken = default) =>
+        WorkerSequence.Enumerate(Generator.Stream(prompt, options, cancellationToken), cancellationToken);
+
+    /// <summary>Predicts the most probable tokens after a prompt.</summary>
+    /// <param name="prompt">The beginning of the text; may be empty where the tokenizer has a token that begins a text.</param>
+    /// <param name="count">The number of tokens at most, at least 1.</param>
+    /// <param name="options">
+    /// The options that change the probabilities: temperature, filters such as top-p, bias and penalties of repetition. Default: the
+    /// model's own options.
+    /// </param>
+    /// <returns>
+    /// The most probable first. These are the probabilities by which <see cref="Generate(string, TextGenerationOptions)"/> samples; tokens
+    /// that it cannot sample are left out.
+    /// </returns>
+    /// <exception cref="ArgumentException">
+    /// An option is out of its range, the prompt has characters that the tokenizer lacks, or it is too long for
+    /// <see cref="ContextOverflow.Error"/>.
+    /// </exception>
+    /// <example>
+    /// <code>
+    /// LanguageModelTransformer model = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
+    /// foreach (TokenProbability next in model.NextTokens("Once upon a", 5))
+    ///     Console.WriteLine($"{next.Text} {next.Probability:P1}");
+    /// </code>
+    /// </example>
+    public IReadOnlyList<TokenProbability> NextTokens(string prompt, int count = 10, TextGenerationOptions? options = null) =>
+        Generator.NextTokens(prompt, count, options);
+
+    /// <summary>Computes the attention of each layer and head to a text's tokens.</summary>
+    /// <param name="text">
+    /// The text; with the token that begins a text it has at most <see cref="LanguageModelArchitecture.ContextLength"/> tokens.
+    /// </param>
+    /// <returns>
+    /// For each layer [heads, tokens, tokens]: how much the token of the second index attends to that of the third, which is no later;
+    /// each row sums to 1.
+    /// </returns>
+    /// <exception cref="ArgumentException">The text is too long or has characters that the tokenizer lacks.</exception>
+    public IReadOnlyList<float[,,]> Attention(string text) => Activations.Attention(text);
+
+    /// <summary>Makes the model available as a chat client of Microsoft.Extensions.AI.</summary>
+    /// <param name="template">
+    /// The form of conversations in the model's training. Default: <see cref="LanguageModelOptions.ChatTemplate"/> of the training; else
+    /// the template in the model's folder, if it is supported; <see cref="ChatTemplate.Plain"/> for a model without.
+    /// </param>
+    /// <returns>
+    /// A client that may be used from several threads. It does not own the model: dispose of the model when no client is in use.
+    /// </returns>
+    /// <remarks>
+    /// Instructions, temperature, top-p, top-k, maximum of tokens, stop sequences, seed, penalties and response format of
+    /// <see cref="ChatOptions"/> are followed; what cannot be, such as tools, is refused. For JSON, and JSON of a schema, see
+    /// <see cref="TextGenerationOptions.ResponseFormat"/>.
+    /// </remarks>
+    /// <exception cref="NotSupportedException">The model's own template is not supported.</exception>
+    /// <example>
+    /// <code>
+    /// using Microsoft.Extensions.AI;
+    ///
+    /// var model = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M-Instruct");
+    /// IChatClient chat = model.AsChatClient();
+    /// await foreach (ChatResponseUpdate update in chat.GetStreamingResponseAsync("What is the capital of France?"))
+    ///     Console.Write(update.Text);
+    /// </code>
+    /// </example>
+    public IChatClient AsChatClient(ChatTemplate? template = null)
     {
-        ArgumentNullException.ThrowIfNull(text);
-        using IDisposable use = _engine.Use();
-        int[] tokens = Codec.EncodePrompt(text);
-        if (tokens.Length > Architecture.ContextLength)
-            throw new ArgumentException($"The text has {tokens.Length} tokens; the model sees {Architecture.ContextLength} at once.", nameof(text));
+        using IDisposable use = Use();
+        return new LanguageModelChatClient(this, template ?? Generator.Template);
+    }
 
-        using IDisposable noGradient = torch.no_grad();
-        using DisposeScope scope = torch.NewDisposeScope();
-        return [.. _network.Attention(torch.tensor(Array.ConvertAll(tokens, t => (long)t), [1, tokens.Length], device: _device)).Select(Copy)];
-
-        static float[,,] Copy(torch.Tensor attention)
-        {
-            var copy = new float[attention.size(1), attention.size(2), attention.size(3)];
-            Buffer.BlockCopy(TensorMemory.ToArray<float>(attention.cpu()), 0, copy, 0, copy.Length * sizeof(float));
-            return copy;
-        }
+    /// <summary>Makes the model available as a generator of embeddings: the mean of its last hidden states over a text's tokens.</summary>
+    /// <returns>
+    /// A generator of vectors of <see cref="LanguageModelArchitecture.EmbeddingSize"/> values, which may be used from several threads and
+    /// does not own the model. A text longer than the model's context is refused.
+    /// </returns>
+    public IEmbeddingGenerator<string, Embedding<float>> AsEmbeddingGenerator()
+    {
+        using IDisposable use = Use();
+        return new LanguageModelEmbeddingGenerator(this);
     }
 
     /// <summary>
-    /// Writes the model as a folder in the layout of Hugging Face, which transformers reads: as gpt2 with learned positions, as llama, mistral or qwen2
-    /// with rotary ones.
+    /// Writes the model as a folder in the layout of Hugging Face, which transformers reads: as gpt2 with learned positions, as llama,
+    /// mistral or qwen2 with rotary positions.
     /// </summary>
-    /// <param name="folder">The folder; it is made if there is none, and files of an earlier model are replaced.</param>
-    /// <exception cref="NotSupportedException">transformers has no model of this shape, or the tokenizer cannot be saved; nothing has been written then.</exception>
+    /// <param name="folder">The folder; it is created if it does not exist, and files of an earlier model are replaced.</param>
+    /// <exception cref="NotSupportedException">
+    /// transformers has no model of this shape, or the tokenizer cannot be saved; nothing has been written then.
+    /// </exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
     public void SavePretrained(string folder)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        using IDisposable use = _engine.Use();
-        PretrainedLanguageModel.Save(folder, _network, Codec, _definition.Defaults.Generation);
-    }
-
-    internal static OutputColumn[] OutputColumns(LanguageModelColumns columns) => [new(columns.Output, TextDataViewType.Instance, IsVector: false)];
-
-    private RowMapping Bind(DataViewSchema schema)
-    {
-        var prompts = new TextInput(schema, _definition.Columns.Input);
-        return new RowMapping([prompts], [RowOutput.Texts(_definition.Columns.Output, rows => Complete(prompts.Of(rows), rows.Positions))]);
-    }
-
-    void ICanSaveModel.Save(ModelSaveContext ctx)
-    {
-        using IDisposable use = _engine.Use();
-        ModelFile.Save(
-            ctx, _format, _definition with { Defaults = _definition.Defaults with { OtherEnds = [.. Codec.OtherEnds] } }, _network,
-            TokenizerFiles.Save(Tokenizer).ToDictionary(file => file.Key, file => (Action<Stream>)(stream => stream.Write(file.Value))));
-    }
-
-    // ML.NET finds the loader by this name and signature.
-    private static LanguageModelTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
-    {
-        IHost host = env.Register(LoaderSignature);
-        LanguageModelDefinition definition = ModelFile.LoadDefinition<LanguageModelDefinition>(host, ctx, _format);
-        TextCodec codec = TextCodec.Of(TokenizerFiles.Load(TokenizerFiles.Names.ToDictionary(name => name, name => ReadFile(env, ctx, name)))) with { OtherEnds = definition.Defaults.OtherEnds };
-        if (codec.VocabularySize > definition.Architecture.VocabularySize)
-            throw new InvalidDataException($"The tokenizer has {codec.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows {definition.Architecture.VocabularySize}.");
-        (LanguageModelNetwork network, torch.Device device) = ModelFile.LoadNetwork(host, ctx, definition);
-        return new LanguageModelTransformer(host, definition, codec, network, device);
-    }
-
-    private static byte[] ReadFile(IHostEnvironment env, ModelLoadContext ctx, string name)
-    {
-        byte[] bytes = [];
-        ModelFile.LoadFile(env, ctx, name, stream => bytes = BoundedRead.All(stream, name, TokenizerFiles.MaxTokenizerBytes));
-        return bytes;
+        using IDisposable use = Use();
+        PretrainedLanguageModel.Save(folder, Network, Codec, Generator.Defaults);
     }
 
     /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
     public void Dispose() => _engine.Dispose();
+
+    internal IDisposable Use() => _engine.Use();
+
+    internal static OutputColumn[] OutputColumns(LanguageModelColumns columns) =>
+        [new(columns.Output, TextDataViewType.Instance, IsVector: false)];
+
+    private RowMapping Bind(DataViewSchema schema)
+    {
+        var prompts = new TextInput(schema, _definition.Columns.Input);
+        return new RowMapping(
+            [prompts], [RowOutput.Texts(_definition.Columns.Output, rows => Generator.CompleteRows(prompts.Of(rows), rows.Positions))]);
+    }
+
+    void ICanSaveModel.Save(ModelSaveContext ctx)
+    {
+        using IDisposable use = Use();
+        ModelFile.Save(
+            ctx, _format, _definition with { Defaults = _definition.Defaults with { OtherEnds = [.. Codec.OtherEnds] } }, [Network],
+            TokenizerFiles.Save(Tokenizer).ToDictionary(file => file.Key, file => (Action<Stream>)(stream => stream.Write(file.Value))));
+    }
+
+    // ML.NET finds the loader by this name and signature.
+    private static LanguageModelTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
+        ModelFile.Load<LanguageModelDefinition, LanguageModelTransformer>(env, ctx, _format, file =>
+        {
+            LanguageModelDefinition definition = file.Definition;
+            GenerativeTokenizer tokenizer = TokenizerFiles.Load(
+                TokenizerFiles.Names.ToDictionary(name => name, name => file.ReadFile(name, TokenizerFiles.MaxTokenizerBytes)));
+            TextCodec codec = TextCodec.Of(tokenizer) with { OtherEnds = definition.Defaults.OtherEnds };
+            if (codec.VocabularySize > definition.Architecture.VocabularySize)
+                throw new InvalidDataException(
+                    $"The tokenizer has {codec.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows {definition.Architecture.VocabularySize}.");
+            return new LanguageModelTransformer(file.Host, definition, codec, file.Read(definition.Decoder), file.Device);
+        });
 }

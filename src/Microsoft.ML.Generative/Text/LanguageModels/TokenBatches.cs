@@ -22,7 +22,7 @@ internal sealed class TokenBatches : IBatchSource
     private int _epoch;
 
     /// <param name="corpus">The tokens.</param>
-    /// <param name="sequences">Which of them make a sequence.</param>
+    /// <param name="sequences">The sequences of tokens.</param>
     /// <param name="batchSize">Sequences in a batch.</param>
     /// <param name="shuffleSeed">The seed of the order, or <see langword="null"/> for the corpus' own.</param>
     /// <param name="device">Where the batches go.</param>
@@ -88,12 +88,12 @@ internal sealed class TokenBatches : IBatchSource
     }
 }
 
-/// <summary>The sequences that a corpus is read as.</summary>
+/// <summary>The sequences of a corpus.</summary>
 internal interface ITokenSequences
 {
     long Count { get; }
 
-    /// <summary>What the sequences depend on beside the corpus.</summary>
+    /// <summary>Identifies the sequences, beside the corpus.</summary>
     string Fingerprint { get; }
 
     /// <summary>A sequence by its number, for an epoch of a training or, without one, for scoring.</summary>
@@ -101,7 +101,7 @@ internal interface ITokenSequences
 }
 
 /// <summary>
-/// Documents one after the other, cut into windows of the context's length. Each epoch of a training cuts at other places; for scoring each
+/// Concatenated documents, cut into windows of the context's length. Each epoch of a training cuts at other places; for scoring, each
 /// token is the target of one window.
 /// </summary>
 internal sealed class TokenWindows(TokenRange tokens, int contextLength, long seed) : ITokenSequences

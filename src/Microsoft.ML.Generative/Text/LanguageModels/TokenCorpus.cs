@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 namespace Microsoft.ML.Generative.Text.LanguageModels;
 
 /// <summary>
-/// Tokens in memory, one after the other, two bytes each where the vocabulary allows it, and the sequences that a training takes from them.
+/// Concatenated tokens in memory, two bytes each where the vocabulary allows it, and the sequences that a training takes from them.
 /// </summary>
 internal sealed class TokenCorpus
 {
@@ -36,7 +36,7 @@ internal sealed class TokenCorpus
     /// <summary>Sequences that were added as examples of their own.</summary>
     public IReadOnlyList<TokenSpan> Examples => _examples;
 
-    /// <summary>What tells the tokens and examples from others.</summary>
+    /// <summary>Identifies the tokens and examples.</summary>
     public string Fingerprint => _fingerprint ??= ComputeFingerprint();
 
     private int Width => _isWide ? sizeof(int) : sizeof(ushort);
@@ -89,7 +89,7 @@ internal sealed class TokenCorpus
         AddExample(tokens, first);
     }
 
-    /// <summary>Tokens that are not learned between such that are, of a part of the corpus; in their order.</summary>
+    /// <summary>Ranges of tokens that are not learned between learned tokens, of a part of the corpus; in their order.</summary>
     public IEnumerable<TokenRange> Skipped(long start, long end)
     {
         int low = 0, high = _skipped.Count;
@@ -118,7 +118,9 @@ internal sealed class TokenCorpus
         long needed = _used + bytes;
         if (needed > _maxBytes)
             throw new InvalidOperationException(
-                $"The text has more tokens than fit {_maxBytes:N0} bytes of memory ({Width} bytes a token): raise {nameof(TrainingOptions.MemoryBudget)}, up to {Array.MaxLength:N0}, or train on parts of the data one after the other.");
+                $"The text has more tokens than fit {_maxBytes:N0} bytes of memory ({Width} bytes a token): raise "
+                + $"{nameof(TrainingOptions.MemoryBudget)}, up to {Array.MaxLength:N0}, or train on parts of the data one after the "
+                + "other.");
         if (needed > _bytes.Length)
             Array.Resize(ref _bytes, (int)Math.Min(Array.MaxLength, Math.Max(needed, 2L * _bytes.Length)));
     }
@@ -133,7 +135,9 @@ internal sealed class TokenCorpus
     }
 }
 
-/// <summary>A sequence of tokens to learn from: each of the first <paramref name="Length"/> is followed by a target, its successor.</summary>
+/// <summary>
+/// A sequence of tokens to learn from: each of the first <paramref name="Length"/> is followed by a target, its successor.
+/// </summary>
 /// <param name="Start">The first token.</param>
 /// <param name="Length">Tokens that have a successor.</param>
 /// <param name="Ignored">Targets at the beginning that are not learned.</param>

@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Text.Tokenization;
 using Microsoft.ML.Generative.Text.Tokenization.Formats;
 using Microsoft.ML.Generative.Text.Tokenization.Training;

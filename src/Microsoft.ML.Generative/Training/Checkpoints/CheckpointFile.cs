@@ -24,11 +24,10 @@ internal static class CheckpointFile
             write(entry);
         }
 
-        ModelEntries.WriteAll(Save,
-        [
-            (StateEntry, entry => JsonSerializer.Serialize(entry, state, ModelConfigJson.Options)),
-            (TensorsEntry, entry => SafetensorsWriter.Write(entry, tensors)),
-        ]);
+        var writer = new EntryWriter(Save);
+        writer.Write(StateEntry, entry => JsonSerializer.Serialize(entry, state, ModelConfigJson.Options));
+        writer.Write(TensorsEntry, entry => SafetensorsWriter.Write(entry, tensors));
+        writer.Finish();
     });
 
     /// <summary>Reads the state and makes sure that everything else is sound, which takes reading it.</summary>

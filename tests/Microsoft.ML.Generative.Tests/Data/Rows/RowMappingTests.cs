@@ -133,6 +133,31 @@ public sealed class RowMappingTests
     }
 
     [Fact]
+    public void A_model_that_is_disposed_of_while_it_computes_finishes_its_batch()
+    {
+        TestTransformer model = null!;
+        bool isDisposed = true;
+        model = Create(schema =>
+        {
+            var text = new TextInput(schema, "Text");
+            return new RowMapping([text], [RowOutput.Texts("Verdict", rows =>
+            {
+                model.Dispose();
+                isDisposed = model.Network.IsDisposed;
+                return text.Of(rows);
+            })]);
+        });
+
+        IDataView output = model.Transform(_ml.Data.LoadFromEnumerable(Sentences("a", "b", "c", "d")));
+        using DataViewRowCursor cursor = output.GetRowCursor([output.Schema["Verdict"]]);
+        for (int row = 0; row < 3; row++)
+            Assert.True(cursor.MoveNext());
+        Assert.False(isDisposed);
+        Assert.True(model.Network.IsDisposed);
+        Assert.Throws<ObjectDisposedException>(() => cursor.MoveNext());
+    }
+
+    [Fact]
     public void Disposal_waits_for_the_last_user()
     {
         TestTransformer model = Create(schema => new RowMapping([], []));

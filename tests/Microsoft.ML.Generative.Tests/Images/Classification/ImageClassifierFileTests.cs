@@ -48,12 +48,9 @@ public sealed class ImageClassifierFileTests
     }
 
     [Fact]
-    public void A_configuration_of_a_network_beyond_counting_is_refused()
+    public void A_definition_of_images_beyond_counting_is_refused()
     {
-        ImageClassifierDefinition huge = ImageClassifierDefinition.Of(
-            new ImageClassifierOptions { BaseChannels = 65_536, Stages = 1, BlocksPerStage = 100 }, new ImageShape(1, 8, 8), int.MaxValue, classes: null);
-        Assert.True(huge.WeightBytes > 1L << 42);
-        ImageClassifierDefinition larger = huge with { Architecture = huge.Architecture with { Shape = new ImageShape(4, 30_000, 30_000) } };
-        Assert.Throws<InvalidDataException>(() => ModelFile.Check(larger.Validate));
+        ImageClassifierDefinition huge = _sound with { Architecture = _sound.Architecture with { Shape = new ImageShape(4, 30_000, 30_000) } };
+        Assert.Throws<InvalidDataException>(() => ModelFile.Check(huge.Validate));
     }
 }

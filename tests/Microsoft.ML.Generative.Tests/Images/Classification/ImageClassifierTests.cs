@@ -167,7 +167,7 @@ public sealed class ImageClassifierTests
     [InlineData("LabelSmoothing")]
     [InlineData("MaxShift")]
     [InlineData("TransformBatchSize")]
-    [InlineData("Architecture")]
+    [InlineData("Network")]
     [InlineData("Normalization")]
     [InlineData("The output columns need different names")]
     public void An_option_out_of_its_range_is_named(string name)
@@ -182,7 +182,7 @@ public sealed class ImageClassifierTests
             "LabelSmoothing" => new() { LabelSmoothing = -0.1 },
             "MaxShift" => new() { MaxShift = -1 },
             "TransformBatchSize" => new() { TransformBatchSize = 0 },
-            "Architecture" => new() { Network = (ImageClassifierNetworkKind)7 },
+            "Network" => new() { Network = (ImageClassifierNetworkKind)7 },
             "Normalization" => new() { Normalization = (ImageClassifierNormalization)7 },
             _ => new() { FeaturesColumnName = "Score" },
         };

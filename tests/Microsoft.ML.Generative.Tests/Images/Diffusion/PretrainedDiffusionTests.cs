@@ -202,6 +202,16 @@ public sealed class PretrainedDiffusionTests
         Assert.Contains("transformer", Assert.Throws<NotSupportedException>(() => transformer.SavePretrained(folder.Path)).Message);
     }
 
+    [Fact]
+    public void A_network_with_an_adapter_is_refused_by_name()
+    {
+        using var folder = new TemporaryFolder();
+        using DiffusionTransformer model = Fit(_ => { });
+        model.Network.modules().OfType<Layers.Linear>().First().Attach(new TestAdapter(1, 1));
+        Assert.Contains("'time_embedding.linear_1' has an adapter", Assert.Throws<NotSupportedException>(() => model.SavePretrained(folder.Path)).Message);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(folder.Path));
+    }
+
     private static float[][] Draw(DiffusionTransformer model, DiffusionGenerateOptions options) => [.. model.Generate(2, options).GetColumn<float[]>("Generated")];
 
     private static void MoveToRoot(TemporaryFolder folder)

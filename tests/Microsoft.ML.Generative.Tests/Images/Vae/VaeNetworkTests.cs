@@ -93,14 +93,19 @@ public sealed class VaeNetworkTests : IDisposable
     {
         var shape = new ImageShape(3, 7, 12);
         var options = new VaeOptions { LatentSize = 5, Network = architecture, HiddenSizes = sizes, ConvolutionChannels = sizes };
-        using VaeNetwork network = Network(options, shape, shape.Size);
-        Assert.Equal(network.parameters().Sum(p => p.numel()), VaeNetwork.CountParameters(VaeArchitecture.Of(options, new RowShape(shape, shape.Size))));
+        TorchRuntime.EnsureLoaded();
+        foreach (VaeLikelihood likelihood in Enum.GetValues<VaeLikelihood>())
+        {
+            options.Likelihood = likelihood;
+            VaeArchitecture described = VaeArchitecture.Of(options, new RowShape(shape, shape.Size), labelCount: 2);
+            Shapes.AssertLikeReal(() => new VaeNetwork(described));
+        }
     }
 
     [Fact]
     public void The_classic_network_has_the_classic_number_of_parameters() =>
-        Assert.Equal(652_824, VaeNetwork.CountParameters(
-            VaeArchitecture.Of(new VaeOptions { LatentSize = 20, HiddenSizes = [400] }, new RowShape(null, 784))));
+        Assert.Equal(652_824, ModuleTensors.CountElements(() => new VaeNetwork(
+            VaeArchitecture.Of(new VaeOptions { LatentSize = 20, HiddenSizes = [400] }, new RowShape(null, 784)))));
 
     [Theory]
     [InlineData(VaeNetworkKind.Mlp, VaeLikelihood.Bernoulli)]

@@ -1,6 +1,6 @@
 using Microsoft.ML.Generative.Data.Batches;
-using Microsoft.ML.Generative.Evaluation;
 using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Evaluation;
 using Microsoft.ML.Generative.Images.Vae;
 using Microsoft.ML.Generative.Images.Vae.Networks;
 using Microsoft.ML.Generative.Runtime;

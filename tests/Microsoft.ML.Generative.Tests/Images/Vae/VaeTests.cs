@@ -205,13 +205,13 @@ public sealed class VaeTests(VaeTests.TrainedModel trained) : IClassFixture<VaeT
         var data = _ml.Data.LoadFromEnumerable([new Features()]);
         ArgumentException error = Assert.Throws<ArgumentException>(() => _ml.Transforms.Generative()
             .Vae(new VaeOptions { InputColumnName = "Values", Network = VaeNetworkKind.Convolutional }).Fit(data));
-        Assert.Contains("'Values' does not tell the shape", error.Message);
+        Assert.Contains("Network is Convolutional, but the shape of the images in column 'Values' is unknown", error.Message);
         Assert.Contains("Height and Width", error.Message);
     }
 
     [Theory]
     [InlineData("config.json")]
-    [InlineData("weights.safetensors")]
+    [InlineData("autoencoder.safetensors")]
     public void A_damaged_model_file_is_refused_with_the_entrys_name(string entry)
     {
         using var folder = new TemporaryFolder();

@@ -111,9 +111,7 @@ public sealed class CodePriorTests : IDisposable
         foreach (VqVaeOptions options in (VqVaeOptions[])[_options, new() { Downsamplings = 3, ResidualBlocks = 0, HiddenChannels = 7, CodebookSize = 5 }])
         {
             VqVaeArchitecture architecture = VqVaeArchitecture.Of(options, shape);
-            using var network = new VqVaeNetwork(architecture);
-            long buffers = network.named_buffers().Sum(b => b.buffer.numel());
-            Assert.Equal(network.parameters().Sum(p => p.numel()) + buffers, VqVaeNetwork.CountParameters(architecture));
+            Shapes.AssertLikeReal(() => new VqVaeNetwork(architecture));
         }
     }
 }

@@ -49,7 +49,8 @@ internal static partial class BaselineRecipes
             AdaptiveAugmentation = true,
             AugmentationRows = 100,
         }).With(configure)).Fit(BaselineRows.Images(ml)),
-        MeasureGan) { Stages = ["discriminator"] };
+        MeasureGan)
+    { Stages = ["discriminator"] };
 
     private static BaselineRecipe UNet => Diffusion(["diffusion"], () => new DiffusionOptions
     {
@@ -122,7 +123,8 @@ internal static partial class BaselineRecipes
             LabelSmoothing = 0.05,
             MaxShift = 1,
         }).With(configure).With(o => o.ValidationData = BaselineRows.ImagesWithTextKeys(ml))).Fit(BaselineRows.ImagesWithTextKeys(ml)),
-        MeasureClassifier) { Stages = ["classifier"] };
+        MeasureClassifier)
+    { Stages = ["classifier"] };
 
     private static BaselineRecipe PlainClassifier => new(
         ml => BaselineRows.Images(ml),
@@ -147,7 +149,8 @@ internal static partial class BaselineRecipes
             KlAnnealing = KlAnnealing.Cyclical,
             FreeBits = 0.01,
         }).With(configure)).Fit(BaselineRows.Images(ml)),
-        MeasureVae) { Format = 2 };
+        MeasureVae)
+    { Format = 2 };
 
     // The best weights so far are part of its checkpoints.
     private static BaselineRecipe ConvolutionalVae => new(
@@ -162,7 +165,8 @@ internal static partial class BaselineRecipes
             ImportanceSamples = 2,
             EarlyStoppingPatience = 20,
         }).With(configure).With(o => o.ValidationData = BaselineRows.Images(ml, 6))).Fit(BaselineRows.Images(ml)),
-        MeasureVae) { Format = 2, Stages = ["vae"] };
+        MeasureVae)
+    { Format = 2, Stages = ["vae"] };
 
     private static BaselineRecipe VqVae => new(
         ml => BaselineRows.Images(ml),
@@ -178,10 +182,12 @@ internal static partial class BaselineRecipes
             PriorEmbeddingSize = 8,
             PriorHeads = 2,
         }).With(configure)).Fit(BaselineRows.Images(ml)),
-        MeasureVqVae) { Stages = ["vqvae", "prior"] };
+        MeasureVqVae)
+    { Stages = ["vqvae", "prior"] };
 
     private static BaselineRecipe Diffusion(string[]? stages, Func<DiffusionOptions> options) => new(
-        ml => BaselineRows.Images(ml), (ml, configure) => FitDiffusion(ml, options(), configure), MeasureDiffusion) { Stages = stages };
+        ml => BaselineRows.Images(ml), (ml, configure) => FitDiffusion(ml, options(), configure), MeasureDiffusion)
+    { Stages = stages };
 
     private static DiffusionTransformer FitDiffusion(MLContext ml, DiffusionOptions options, Action<TrainingOptions> configure)
     {

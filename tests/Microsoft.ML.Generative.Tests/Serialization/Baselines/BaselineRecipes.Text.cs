@@ -103,7 +103,8 @@ internal static partial class BaselineRecipes
         (ml, configure) => ml.Transforms.Generative().LanguageModel(
             Brief(options()).With(o => (o.MaxSteps, o.BatchSize, o.LearningRate) = (40, 4, 0.02)).With(configure))
             .Fit(BaselineRows.Texts(ml)),
-        MeasureLanguageModel) { Stages = stages };
+        MeasureLanguageModel)
+    { Stages = stages };
 
     // Words of the texts, most probable first, and their characters.
     private static GenerativeTokenizer UnigramTokenizer()

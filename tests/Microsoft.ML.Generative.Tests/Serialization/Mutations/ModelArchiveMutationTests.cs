@@ -12,7 +12,7 @@ public sealed class ModelArchiveMutationTests(SavedVae saved) : IClassFixture<Sa
     private static readonly string[] _names =
     [
         "Schema", "Model.key", "TransformerChain/Model.key", "TransformerChain/Transform_000/Model.key", "TransformerChain/Transform_001/Model.key",
-        "TransformerChain/Transform_001/config.json", "TransformerChain/Transform_001/weights.safetensors", "TransformerChain/Transform_001/checksums.json",
+        "TransformerChain/Transform_001/config.json", "TransformerChain/Transform_001/autoencoder.safetensors", "TransformerChain/Transform_001/checksums.json",
         "TransformerChain\\Transform_001\\config.json", "../x", "..\\x", "/x", "C:/x", "a/../../x", "x", " ", "a/b/c/d/e", "TransformerChain/Transform_002/Model.key",
     ];
 

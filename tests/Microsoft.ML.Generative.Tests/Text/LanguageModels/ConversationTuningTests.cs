@@ -73,7 +73,7 @@ public sealed class ConversationTuningTests
     }
 
     [Theory]
-    [InlineData("nonsense", "is no JSON")]
+    [InlineData("nonsense", "is not JSON")]
     [InlineData("""[{"role":"robot","content":"a"}]""", "robot")]
     [InlineData("""[{"role":"user","content":"a"}]""", "nothing to learn")]
     public void A_row_without_a_conversation_is_named_with_its_column(string bad, string words)

@@ -21,7 +21,7 @@ public sealed class LanguageModelMemoryTests
             _ = model.Generate(5).GetColumn<string>("Generated").Count();
             _ = string.Concat(model.Stream("the cat"));
             _ = model.Attention("the cat");
-            _ = model.Embed([1, 2, 3]);
+            _ = model.Activations.Embed([1, 2, 3]);
             _ = ml.Generative().EvaluateLanguageModel(model, rows);
             slow.Reset(0);
             slow.Prefill(0, [1, 2, 3], logits);

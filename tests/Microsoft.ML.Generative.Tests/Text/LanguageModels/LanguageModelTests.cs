@@ -176,6 +176,29 @@ public sealed class LanguageModelTests
     }
 
     [Fact]
+    public void A_stream_outlives_the_disposal_of_its_model()
+    {
+        MLContext ml = new(seed: 1);
+        LanguageModelTransformer model = Train(ml);
+        // Some seeds end the text at once.
+        TextGenerationOptions options = Enumerable.Range(0, 100).Select(seed => new TextGenerationOptions { Seed = seed, MaxTokens = 40 })
+            .First(o => model.Generate("the", o).Length > 10);
+        string expected = model.Generate("the", options);
+        IEnumerable<string> unread = model.Stream("the", options);
+        var text = new StringBuilder();
+        foreach (string piece in model.Stream("the", options))
+        {
+            model.Dispose();
+            text.Append(piece);
+        }
+
+        Assert.Equal(expected, text.ToString());
+        Assert.Throws<ObjectDisposedException>(() => unread.First());
+        Assert.Throws<ObjectDisposedException>(() => model.Stream("the", options));
+        Assert.Throws<ObjectDisposedException>(() => model.Generate("the", options));
+    }
+
+    [Fact]
     public async Task Streamed_pieces_make_the_generated_text()
     {
         MLContext ml = new(seed: 1);

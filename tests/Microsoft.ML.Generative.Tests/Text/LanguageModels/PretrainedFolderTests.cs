@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Serialization.Safetensors;
 using Microsoft.ML.Generative.Text.Codec;
@@ -194,7 +195,7 @@ public sealed class PretrainedFolderTests : IDisposable
         JsonObject config = Config();
         (config["hidden_size"], config["head_dim"], config["num_hidden_layers"]) = (2_000_000_000, 500_000_000, 2_000_000_000);
         WriteConfig(config);
-        Assert.Contains("more parameters than can be counted", Refused<InvalidDataException>());
+        Assert.Contains("has more parameters", Refused<InvalidDataException>());
     }
 
     [Fact]
@@ -223,6 +224,20 @@ public sealed class PretrainedFolderTests : IDisposable
         var error = Assert.Throws<NotSupportedException>(() => Save(network));
         Assert.Contains("grouped keys", error.Message);
         Assert.Empty(Directory.EnumerateFileSystemEntries(_folder.Path));
+    }
+
+    [Fact]
+    public void A_network_with_an_adapter_is_saved_once_it_is_merged()
+    {
+        using LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All["llama"]);
+        network.Blocks[0].FeedForwardIn.Attach(new TestAdapter(16, 24), LayerPart.Gate);
+        Assert.Contains("'blocks.0.feedForwardIn' has an adapter", Assert.Throws<NotSupportedException>(() => Save(network)).Message);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_folder.Path));
+
+        network.Blocks[0].FeedForwardIn.MergeAdapters();
+        Save(network);
+        using LanguageModelTransformer loaded = new MLContext(seed: 1).Generative().LoadPretrainedLanguageModel(_folder.Path);
+        AssertSameLogits(network, loaded.Network);
     }
 
     [Theory]

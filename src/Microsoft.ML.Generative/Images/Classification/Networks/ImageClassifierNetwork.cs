@@ -10,8 +10,9 @@ using Linear = Microsoft.ML.Generative.Layers.Linear;
 namespace Microsoft.ML.Generative.Images.Classification.Networks;
 
 /// <summary>
-/// A convolutional classifier: a convolution, stages of blocks of which each later stage halves height and width and doubles the channels, the mean over
-/// all places, and a linear layer. Its residual blocks are those of He, Zhang, Ren, Sun, "Identity mappings in deep residual networks", 2016.
+/// A convolutional classifier: a convolution, stages of blocks of which each later stage halves height and width and doubles the
+/// channels, the mean over all places, and a linear layer. Its residual blocks are those of He, Zhang, Ren, Sun, "Identity mappings in
+/// deep residual networks", 2016.
 /// </summary>
 internal sealed class ImageClassifierNetwork : nn.Module
 {
@@ -31,19 +32,6 @@ internal sealed class ImageClassifierNetwork : nn.Module
         norm = ImageClassifierBlock.Normalization(architecture, architecture.FeatureSize);
         head = new Linear(architecture.FeatureSize, architecture.ClassCount);
         RegisterComponents();
-    }
-
-    /// <summary>Counts the parameters, averages of normalizations included, without making the network.</summary>
-    /// <exception cref="OverflowException">More than can be counted.</exception>
-    public static long CountParameters(ImageClassifierArchitecture architecture)
-    {
-        checked
-        {
-            long stem = 9L * architecture.Shape.Channels * architecture.BaseChannels;
-            long blocks = Blocks(architecture).Sum(b => ImageClassifierBlock.CountParameters(architecture, b.Inputs, b.Outputs, b.Stride));
-            long head = (architecture.FeatureSize + 1L) * architecture.ClassCount;
-            return stem + blocks + ImageClassifierBlock.CountOfNormalization(architecture, architecture.FeatureSize) + head;
-        }
     }
 
     /// <summary>Images with values in 0..1, [batch, channels, height, width], to [batch, features], each at least 0.</summary>
@@ -112,18 +100,6 @@ internal sealed class ImageClassifierBlock : nn.Module<Tensor, Tensor>
         ImageClassifierNormalization.Batch => new BatchNormalization(channels),
         _ => new GroupNormalization(channels % ChannelsInGroup == 0 ? channels / ChannelsInGroup : 1, channels),
     };
-
-    public static long CountOfNormalization(ImageClassifierArchitecture architecture, int channels) =>
-        architecture.Normalization == ImageClassifierNormalization.Batch ? BatchNormalization.CountParameters(channels) : checked(2L * channels);
-
-    public static long CountParameters(ImageClassifierArchitecture architecture, int inputs, int outputs, int stride)
-    {
-        checked
-        {
-            long convolutions = 9L * outputs * (inputs + outputs) + (HasProjection(architecture, inputs, outputs, stride) ? (long)inputs * outputs : 0);
-            return convolutions + CountOfNormalization(architecture, inputs) + CountOfNormalization(architecture, outputs);
-        }
-    }
 
     public override Tensor forward(Tensor input)
     {

@@ -45,17 +45,4 @@ internal sealed record DitArchitecture
         if (Height < 1 || Width < 1 || Height % PatchSize != 0 || Width % PatchSize != 0)
             throw new ArgumentException($"Images of {Width}×{Height} pixels cannot be cut into patches of {PatchSize}×{PatchSize}.");
     }
-
-    /// <summary>Parameters of the network.</summary>
-    /// <exception cref="OverflowException">More than can be counted.</exception>
-    public long CountParameters()
-    {
-        checked
-        {
-            long width = HiddenSize, patch = (long)PatchSize * PatchSize;
-            long block = 4 * (width * width + width) + 8 * width * width + 5 * width + 6 * (width * width + width);
-            return patch * InChannels * width + width + FrequencySize * width + width + width * width + width + ClassCount * width + Layers * block
-                + 2 * (width * width + width) + patch * OutChannels * (width + 1);
-        }
-    }
 }

@@ -10,8 +10,8 @@ using Linear = Microsoft.ML.Generative.Layers.Linear;
 namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
 
 /// <summary>
-/// A diffusion transformer (Peebles, Xie, "Scalable diffusion models with transformers", 2023): patches of the image as tokens, time and class through
-/// adaptive normalization that begins with nothing (adaLN-Zero).
+/// A diffusion transformer (Peebles, Xie, "Scalable diffusion models with transformers", 2023): patches of the image as tokens, time and
+/// class through adaptive normalization that begins with nothing (adaLN-Zero).
 /// </summary>
 internal sealed class DitNetwork : DenoiserNetwork
 {
@@ -29,13 +29,13 @@ internal sealed class DitNetwork : DenoiserNetwork
     {
         _config = config;
         int width = config.HiddenSize, patch = config.PatchSize;
-        patches = new Linear((long)patch * patch * config.InChannels, width);
+        patches = new Linear(checked((long)patch * patch * config.InChannels), width);
         time = new EmbeddingBlock(DitArchitecture.FrequencySize, width);
         if (config.ClassCount > 0)
-            classes = nn.Embedding(config.ClassCount, width);
-        blocks = new ModuleList<DitBlock>([.. Enumerable.Range(0, config.Layers).Select(_ => new DitBlock(config, dropout))]);
+            classes = ModuleTensors.Embedding(config.ClassCount, width);
+        blocks = new ModuleList<DitBlock>([.. ModuleTensors.Repeat(config.Layers, () => new DitBlock(config, dropout))]);
         modulation = new Linear(width, 2 * width);
-        head = new Linear(width, (long)patch * patch * config.OutChannels);
+        head = new Linear(width, checked((long)patch * patch * config.OutChannels));
         RegisterComponents();
         Initialize();
     }

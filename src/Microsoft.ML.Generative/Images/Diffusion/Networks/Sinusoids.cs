@@ -9,7 +9,9 @@ internal static class Sinusoids
 {
     private const double MaxPeriod = 10_000;
 
-    /// <summary>Sines and cosines of geometrically falling frequencies (Vaswani et al. 2017, section 3.5): [batch] to [batch, size].</summary>
+    /// <summary>
+    /// Sines and cosines of geometrically falling frequencies (Vaswani et al. 2017, section 3.5): [batch] to [batch, size].
+    /// </summary>
     /// <param name="time">Times, in the unit of timesteps.</param>
     /// <param name="size">Values; an odd one ends with 0.</param>
     /// <param name="flipSinToCos">Whether cosines come first.</param>

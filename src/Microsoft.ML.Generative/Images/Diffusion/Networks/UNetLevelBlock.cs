@@ -6,7 +6,9 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
 
-/// <summary>One level of a U-Net, on the way down or up, or its middle: residual blocks and attentions, and what changes the size at the end.</summary>
+/// <summary>
+/// One level of a U-Net, on the way down or up, or its middle: residual blocks and attentions, and what changes the size at the end.
+/// </summary>
 internal sealed class UNetLevelBlock : nn.Module
 {
     private readonly ModuleList<UNetResidualBlock> resnets;

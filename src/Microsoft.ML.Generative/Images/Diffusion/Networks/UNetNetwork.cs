@@ -8,8 +8,8 @@ using Conv2d = Microsoft.ML.Generative.Layers.Conv2d;
 namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
 
 /// <summary>
-/// A U-Net that knows the time (Ho et al. 2020, appendix B; Dhariwal, Nichol 2021, section 3), with the computation and the weights' names of diffusers'
-/// <c>UNet2DModel</c>.
+/// A U-Net that knows the time (Ho et al. 2020, appendix B; Dhariwal, Nichol 2021, section 3), with the computation and the weights'
+/// names of diffusers' <c>UNet2DModel</c>.
 /// </summary>
 internal sealed class UNetNetwork : DenoiserNetwork
 {
@@ -31,12 +31,12 @@ internal sealed class UNetNetwork : DenoiserNetwork
         int channels = config.BlockOutChannels[0];
         conv_in = new Conv2d(config.InChannels, channels, 3, padding: 1);
         if (config.LearnedTimesteps is { } timesteps)
-            time_proj = nn.Embedding(timesteps, channels);
+            time_proj = ModuleTensors.Embedding(timesteps, channels);
         time_embedding = new EmbeddingBlock(channels, config.EmbeddingSize);
         if (config.ClassCount > 0)
-            class_embedding = nn.Embedding(config.ClassCount, config.EmbeddingSize);
+            class_embedding = ModuleTensors.Embedding(config.ClassCount, config.EmbeddingSize);
         if (config.ContextTokens > 0)
-            context_embedding = nn.Embedding(config.ClassCount, (long)config.ContextTokens * config.EmbeddingSize);
+            context_embedding = ModuleTensors.Embedding(config.ClassCount, (long)config.ContextTokens * config.EmbeddingSize);
         down_blocks = new ModuleList<UNetLevelBlock>([.. Enumerable.Range(0, config.Levels).Select(level => UNetLevelBlock.Down(config, level, dropout))]);
         if (config.HasMidBlock)
             mid_block = UNetLevelBlock.Middle(config, dropout);

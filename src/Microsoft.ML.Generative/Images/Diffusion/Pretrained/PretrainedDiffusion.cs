@@ -62,10 +62,10 @@ internal static class PretrainedDiffusion
         DiffusionDefinition definition = DefinitionOf(file, scheduler, SeedSequence.Choose(host, null), warning => channel.Warning(warning));
         ModelFile.Check(definition.Validate);
         using ISafetensorsReader weights = networkFolder.OpenWeights(WeightsName);
-        HuggingFaceFolder.CheckSize(weights, networkConfig, () => definition.WeightBytes / sizeof(float));
+        HuggingFaceFolder.CheckSize(weights, networkConfig, definition.Denoiser.Create);
 
         torch.Device device = TorchDevices.Choose(host, channel);
-        DenoiserNetwork network = TorchSeed.Initialize(0, definition.CreateNetwork);
+        DenoiserNetwork network = TorchSeed.Initialize(0, definition.Denoiser.Create);
         try
         {
             Read(network, weights);

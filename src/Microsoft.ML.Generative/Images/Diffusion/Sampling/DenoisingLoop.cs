@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Schedulers;
 using TorchSharp;
@@ -12,7 +13,7 @@ namespace Microsoft.ML.Generative.Images.Diffusion.Sampling;
 /// <param name="scheduler">The sampler, with its timesteps set; for this loop alone.</param>
 /// <param name="denoiser">The network.</param>
 /// <param name="noise">The noise of each image.</param>
-internal sealed class DenoisingLoop(NoiseScheduler scheduler, GuidedDenoiser denoiser, ImageNoise noise)
+internal sealed class DenoisingLoop(NoiseScheduler scheduler, GuidedDenoiser denoiser, KeyedNoise noise)
 {
     /// <summary>Called before each step; ends the loop by an exception.</summary>
     public Action? Check { get; init; }

@@ -72,7 +72,7 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definit
         DiffusionDefaults model = definition.Defaults;
         var options = new DiffusionGenerateOptions { GuidanceScale = model.GuidanceScale };
         using NoiseScheduler scheduler = OpenScheduler(options);
-        var loop = new DenoisingLoop(scheduler, Denoiser(conditions, options), new ImageNoise(keys, _shape, device)) { Check = host.CheckAlive };
+        var loop = new DenoisingLoop(scheduler, Denoiser(conditions, options), new KeyedNoise(keys, _shape.Dimensions, device)) { Check = host.CheckAlive };
         return PixelScale.Unsigned(model.TransformStrength < 1 ? loop.ImageToImage(PixelScale.Signed(images!), model.TransformStrength) : loop.Generate());
     }
 
@@ -88,7 +88,7 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definit
         {
             using NoiseScheduler scheduler = OpenScheduler(options);
             GuidedDenoiser denoiser = Denoiser(_conditions.Encode(options.Conditions, start, rows, device), options);
-            var noise = new ImageNoise(SeedSequence.DeriveMany(seed, start, rows), _shape, device);
+            var noise = new KeyedNoise(SeedSequence.DeriveMany(seed, start, rows), _shape.Dimensions, device);
             var loop = new DenoisingLoop(scheduler, denoiser, noise)
             {
                 Check = () => StopIfCancelled(options),
@@ -100,7 +100,7 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definit
     }
 
     // From images to noise, or back; the process is deterministic, so that the noise is not used.
-    private torch.Tensor FollowFlow(torch.Tensor sample, bool isInverse, GuidedDenoiser denoiser, ImageNoise noise, DiffusionGenerateOptions options)
+    private torch.Tensor FollowFlow(torch.Tensor sample, bool isInverse, GuidedDenoiser denoiser, KeyedNoise noise, DiffusionGenerateOptions options)
     {
         using var scheduler = new ProbabilityFlowScheduler(new ProbabilityFlowOptions
         {
@@ -201,5 +201,5 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definit
     /// <param name="Loop">The sampler's loop.</param>
     /// <param name="Denoiser">The network with their conditions.</param>
     /// <param name="Noise">Their noise.</param>
-    private sealed record Batch(int First, int Count, DenoisingLoop Loop, GuidedDenoiser Denoiser, ImageNoise Noise);
+    private sealed record Batch(int First, int Count, DenoisingLoop Loop, GuidedDenoiser Denoiser, KeyedNoise Noise);
 }

@@ -30,7 +30,7 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
 
         long seed = SeedSequence.Choose(host, options.Seed);
         return Rows(count, options.BatchSize, (start, rows) => Generate(
-            LatentSamples.Of(SeedSequence.DeriveMany(seed, start, rows), LatentSize, options.Truncation),
+            SampleLatents(SeedSequence.DeriveMany(seed, start, rows), options.Truncation),
             _conditions.Encode(options.Conditions, start, rows, device)), options.CancellationToken);
     }
 
@@ -38,7 +38,7 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
     public float[] SampleLatent(int seed, double? truncation)
     {
         OptionChecks.AtLeast(truncation, GanOptions.LowestTruncation);
-        using torch.Tensor z = LatentSamples.Of(SeedSequence.DeriveMany(seed, 0, 1), LatentSize, truncation);
+        using torch.Tensor z = SampleLatents(SeedSequence.DeriveMany(seed, 0, 1), truncation);
         return TensorMemory.ToArray<float>(z);
     }
 
@@ -83,7 +83,7 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
         using DisposeScope scope = torch.NewDisposeScope();
         torch.Tensor target = torch.tensor(row.ToArray(), [1, .. definition.Architecture.Row.Dimensions], device: device);
         var projection = new LatentProjection(network, definition.Architecture.Row.Image is null ? target : PixelScale.Signed(target), _conditions.Encode(request, 0, 1, device).Labels);
-        torch.Tensor z = projection.Nearest(LatentSamples.Of(SeedSequence.DeriveMany(seed, 0, options.Starts), LatentSize, bound: null).to(device));
+        torch.Tensor z = projection.Nearest(SampleLatents(SeedSequence.DeriveMany(seed, 0, options.Starts), truncation: null));
         projection.Improve(z, options, () =>
         {
             host.CheckAlive();
@@ -91,6 +91,9 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
         });
         return TensorMemory.ToArray<float>(z);
     }
+
+    /// <summary>Samples the z of some keys, [keys, latent].</summary>
+    public torch.Tensor SampleLatents(IReadOnlyList<long> keys, double? truncation) => new KeyedNoise(keys, [LatentSize], device) { Bound = truncation }.Next();
 
     /// <summary>Generates the rows of some z.</summary>
     /// <param name="z">[batch, latent], on any device.</param>

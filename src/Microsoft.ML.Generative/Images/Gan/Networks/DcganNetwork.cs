@@ -11,7 +11,8 @@ using Linear = Microsoft.ML.Generative.Layers.Linear;
 namespace Microsoft.ML.Generative.Images.Gan.Networks;
 
 /// <summary>
-/// The generator of Radford et al. 2015: z is projected to small maps, which transposed convolutions double; batch normalization and ReLU between them.
+/// The generator of Radford et al. 2015: z is projected to small maps, which transposed convolutions double; batch normalization and ReLU
+/// between them.
 /// </summary>
 internal sealed class DcganGenerator : GeneratorNetwork
 {
@@ -35,15 +36,6 @@ internal sealed class DcganGenerator : GeneratorNetwork
         layers = [.. channels.Zip(channels.Skip(1)).Select((c, i) => GanLayers.Initialized(
             new ConvTranspose2d(c.First, c.Second, 4, stride: 2, padding: 1, hasBias: i == _maps.Levels - 1)))];
         RegisterComponents();
-    }
-
-    public static long CountParameters(GanArchitecture architecture)
-    {
-        HalvedMaps maps = HalvedMaps.Of(architecture.Row.Image!.Value, GanNetworkKind.Dcgan);
-        int[] channels = Channels(architecture);
-        long projected = checked(architecture.LatentInputs * channels[0] * maps.Height * maps.Width);
-        return checked(architecture.EmbeddingElements + projected + channels[..^1].Sum(c => BatchNormalization.CountParameters(c, architecture.NormCondition))
-            + channels.Zip(channels.Skip(1)).Sum(c => checked(16L * c.First * c.Second)) + channels[^1]);
     }
 
     public override Tensor Forward(Tensor z, Tensor? classes)

@@ -23,7 +23,7 @@ internal abstract class DiscriminatorNetwork : nn.Module
     private const string Probability = "augmentation_probability";
 
     protected DiscriminatorNetwork(string name)
-        : base(name) => register_buffer(Probability, zeros(1));
+        : base(name) => register_buffer(Probability, ModuleTensors.Zeros(1));
 
     /// <summary>The probability of adaptive augmentation, [1]: kept with the weights, so that a resumed training has it.</summary>
     public Tensor AugmentationProbability => get_buffer(Probability)!;
@@ -33,7 +33,10 @@ internal abstract class DiscriminatorNetwork : nn.Module
     /// <returns>[batch].</returns>
     public abstract Tensor Forward(Tensor rows, Tensor? labels);
 
-    /// <summary>Rows with one further feature or channel: how much the batch's rows differ, on average over everything (Karras et al. 2017, section 3).</summary>
+    /// <summary>
+    /// Rows with one further feature or channel: how much the batch's rows differ, on average over everything (Karras et al. 2017,
+    /// section 3).
+    /// </summary>
     /// <param name="features">[batch, features] or [batch, channels, height, width].</param>
     public static Tensor WithDeviation(Tensor features)
     {
@@ -107,7 +110,10 @@ internal static class GanLayers
         return table;
     }
 
-    /// <summary>Builds the input of a generator's first layer: z, [batch, latent], and beside it the embedding of the class where the generator is conditioned on it that way.</summary>
+    /// <summary>
+    /// Builds the input of a generator's first layer: z, [batch, latent], and beside it the embedding of the class where the generator is
+    /// conditioned on it that way.
+    /// </summary>
     public static Tensor BesideLatent(GanArchitecture architecture, Tensor z, Tensor? condition) =>
         architecture.Conditioning == GanGeneratorConditioning.Concatenation ? cat([z, condition!], 1) : z;
 }

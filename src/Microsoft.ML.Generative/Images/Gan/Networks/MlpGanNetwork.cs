@@ -24,9 +24,6 @@ internal sealed class MlpGenerator : GeneratorNetwork
         RegisterComponents();
     }
 
-    public static long CountParameters(GanArchitecture architecture) =>
-        checked(architecture.EmbeddingElements + Sizes(architecture).Sum(s => checked(s.Inputs * s.Outputs + s.Outputs)));
-
     public override Tensor Forward(Tensor z, Tensor? classes)
     {
         Tensor x = GanLayers.BesideLatent(_architecture, z, labels?.call(GanLayers.OneHot(classes!, _architecture.LabelCount)).AsFloat32());

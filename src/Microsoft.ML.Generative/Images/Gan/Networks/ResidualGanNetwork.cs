@@ -42,15 +42,6 @@ internal sealed class ResidualGenerator : GeneratorNetwork, IFormerNames
 
     public IReadOnlyDictionary<string, string> FormerNames => _formerNames;
 
-    public static long CountParameters(GanArchitecture architecture)
-    {
-        HalvedMaps maps = HalvedMaps.Of(architecture.Row.Image!.Value, GanNetworkKind.Residual);
-        int[] channels = Channels(architecture);
-        long projected = checked((architecture.LatentInputs + 1) * channels[0] * maps.Height * maps.Width);
-        long last = checked(BatchNormalization.CountParameters(channels[^1], architecture.NormCondition) + (9L * channels[^1] + 1) * architecture.Row.Image!.Value.Channels);
-        return checked(architecture.EmbeddingElements + projected + channels.Zip(channels.Skip(1)).Sum(c => DoublingBlock.CountParameters(c.First, c.Second, architecture.NormCondition)) + last);
-    }
-
     public override Tensor Forward(Tensor z, Tensor? classes)
     {
         Tensor? condition = labels?.call(GanLayers.OneHot(classes!, _architecture.LabelCount)).AsFloat32();
@@ -70,8 +61,8 @@ internal sealed class ResidualGenerator : GeneratorNetwork, IFormerNames
 }
 
 /// <summary>
-/// The residual discriminator of Miyato et al. 2018, appendix B.4: residual blocks halve the image, one more does not; the sum over all places becomes
-/// the result.
+/// The residual discriminator of Miyato et al. 2018, appendix B.4: residual blocks halve the image, one more does not; the sum over all
+/// places becomes the result.
 /// </summary>
 internal sealed class ResidualDiscriminator : DiscriminatorNetwork
 {
@@ -128,10 +119,6 @@ internal sealed class DoublingBlock : nn.Module
         shortcut = GanLayers.Xavier(new Conv2d(inputs, outputs, 1));
         RegisterComponents();
     }
-
-    public static long CountParameters(long inputs, long outputs, int conditionSize) => checked(
-        BatchNormalization.CountParameters(inputs, conditionSize) + BatchNormalization.CountParameters(outputs, conditionSize)
-        + (9 * inputs + 9 * outputs + inputs + 3) * outputs);
 
     public Tensor Forward(Tensor x, Tensor? condition)
     {

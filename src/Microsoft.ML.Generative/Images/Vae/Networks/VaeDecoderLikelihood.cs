@@ -19,14 +19,6 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
         _ => new DiscretizedLogisticLikelihood(architecture.Channels, architecture.Row.Size),
     };
 
-    /// <summary>Parameters of the likelihood itself.</summary>
-    public static int CountParameters(VaeLikelihood likelihood, int channels) => likelihood switch
-    {
-        VaeLikelihood.LearnedGaussian => 1,
-        VaeLikelihood.DiscretizedLogistic => channels,
-        _ => 0,
-    };
-
     /// <summary>The values that a row may hold.</summary>
     public static ValueRange RangeOf(VaeLikelihood likelihood) =>
         likelihood is VaeLikelihood.Bernoulli or VaeLikelihood.DiscretizedLogistic ? ValueRange.Unit : ValueRange.Finite;
@@ -72,7 +64,7 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
         public LearnedGaussianLikelihood(double initialNoise)
             : base(nameof(LearnedGaussianLikelihood))
         {
-            logNoise = Parameter(TensorFactory.Constant([1], Math.Log(initialNoise), ScalarType.Float32));
+            logNoise = Parameter(ModuleTensors.Constant(Math.Log(initialNoise), 1));
             RegisterComponents();
         }
 
@@ -103,7 +95,7 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
             : base(nameof(DiscretizedLogisticLikelihood))
         {
             _valuesPerChannel = inputSize / channels;
-            logScale = Parameter(TensorFactory.Constant([channels], Math.Log(0.1), ScalarType.Float32));
+            logScale = Parameter(ModuleTensors.Constant(Math.Log(0.1), channels));
             RegisterComponents();
         }
 

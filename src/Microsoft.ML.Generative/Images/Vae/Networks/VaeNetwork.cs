@@ -27,38 +27,11 @@ internal sealed class VaeNetwork : nn.Module
         _labelCount = architecture.LabelCount;
 
         (encoder, int encodedSize, decoder) = architecture.Network == VaeNetworkKind.Convolutional
-            ? ConvolutionalLayers(architecture.Row.Image!.Value, architecture.ConvolutionChannels, _latentSize + _labelCount)
-            : MlpLayers(architecture.Row.Size, architecture.HiddenSizes, _latentSize + _labelCount);
-        posterior = new Linear(encodedSize + _labelCount, 2 * _latentSize);
+            ? ConvolutionalLayers(architecture.Row.Image!.Value, architecture.ConvolutionChannels, checked(_latentSize + _labelCount))
+            : MlpLayers(architecture.Row.Size, architecture.HiddenSizes, checked(_latentSize + _labelCount));
+        posterior = new Linear((long)encodedSize + _labelCount, 2L * _latentSize);
         likelihood = VaeDecoderLikelihood.Create(architecture);
         RegisterComponents();
-    }
-
-    /// <summary>Counts the parameters without making the network.</summary>
-    /// <exception cref="OverflowException">More than can be counted.</exception>
-    public static long CountParameters(VaeArchitecture architecture)
-    {
-        (long latent, int labelCount, int inputSize) = (architecture.LatentSize, architecture.LabelCount, architecture.Row.Size);
-        long decoded = checked(latent + labelCount);
-        int ownOfLikelihood = VaeDecoderLikelihood.CountParameters(architecture.Likelihood, architecture.Channels);
-        if (architecture.Network == VaeNetworkKind.Mlp)
-        {
-            long[] sizes = [inputSize, .. architecture.HiddenSizes];
-            long[] back = [decoded, .. architecture.HiddenSizes.Reverse(), inputSize];
-            return checked(Chain(sizes) + Linear(sizes[^1] + labelCount, 2 * latent) + Chain(back) + ownOfLikelihood);
-        }
-
-        ImageShape shape = architecture.Row.Image!.Value;
-        int[] channels = [shape.Channels, .. architecture.ConvolutionChannels];
-        (int height, int width) = (shape.Height, shape.Width);
-        for (int i = 1; i < channels.Length; i++)
-            (height, width) = ((height + 1) / 2, (width + 1) / 2);
-        long encoded = checked((long)channels[^1] * height * width);
-        long convolutions = channels.Zip(channels.Skip(1)).Sum(c => checked(18L * c.First * c.Second + c.First + c.Second));
-        return checked(convolutions + Linear(encoded + labelCount, 2 * latent) + Linear(decoded, encoded) + ownOfLikelihood);
-
-        static long Linear(long inputs, long outputs) => checked(inputs * outputs + outputs);
-        static long Chain(long[] sizes) => sizes.Zip(sizes.Skip(1)).Sum(s => Linear(s.First, s.Second));
     }
 
     /// <summary>The parameters of q(z|x) = N(mean, exp(logVariance)), each [batch, latent].</summary>
@@ -134,7 +107,7 @@ internal sealed class VaeNetwork : nn.Module
         }
 
         (int height, int width) = sizes[^1];
-        int encodedSize = inputs * height * width;
+        int encodedSize = checked(inputs * height * width);
         encoder.Add(Flatten());
 
         List<Module<Tensor, Tensor>> decoder = [new Linear(latentSize, encodedSize), ReLU(), Unflatten(1, [inputs, height, width])];

@@ -30,12 +30,12 @@ internal sealed class CodePriorNetwork : nn.Module
         CodeGrid grid = architecture.Grid;
         _grid = grid;
         int width = architecture.PriorEmbeddingSize;
-        codes = Embedding(architecture.CodebookSize, width);
-        start = new Parameter(zeros(1, 1, width));
-        rows = new Parameter(zeros(grid.Height, 1, width));
-        columns = new Parameter(zeros(1, grid.Width, width));
+        codes = ModuleTensors.Embedding(architecture.CodebookSize, width);
+        start = new Parameter(ModuleTensors.Zeros(1, 1, width));
+        rows = new Parameter(ModuleTensors.Zeros(grid.Height, 1, width));
+        columns = new Parameter(ModuleTensors.Zeros(1, grid.Width, width));
         TransformerBlockShape block = Block(architecture);
-        blocks = new ModuleList<TransformerBlock>([.. Enumerable.Range(0, architecture.PriorLayers).Select(_ => new TransformerBlock(block))]);
+        blocks = new ModuleList<TransformerBlock>([.. ModuleTensors.Repeat(architecture.PriorLayers, () => new TransformerBlock(block))]);
         norm = Normalization.Of(block);
         head = new Linear(width, architecture.CodebookSize);
         RegisterComponents();
@@ -43,16 +43,6 @@ internal sealed class CodePriorNetwork : nn.Module
         // Small, as GPT-2 starts: what a block adds is then not drowned by what it is added to.
         foreach (Tensor embedding in (Tensor[])[codes.weight!, start, rows, columns])
             init.normal_(embedding, 0, 0.02);
-    }
-
-    /// <inheritdoc cref="VqVaeNetwork.CountParameters"/>
-    public static long CountParameters(VqVaeArchitecture architecture)
-    {
-        CodeGrid grid = architecture.Grid;
-        TransformerBlockShape block = Block(architecture);
-        Int128 width = architecture.PriorEmbeddingSize;
-        return checked((long)((architecture.CodebookSize + 1L + grid.Height + grid.Width) * width + architecture.PriorLayers * block.CountParameters()
-            + block.CountNormParameters() + (width + 1) * architecture.CodebookSize));
     }
 
     /// <summary>

@@ -26,14 +26,11 @@ internal sealed class VectorQuantizer : nn.Module
         : base(nameof(VectorQuantizer))
     {
         _codebookSize = codebookSize;
-        usage = zeros(codebookSize);
-        sums = zeros(codebookSize, codeSize);
-        codebook = zeros(codebookSize, codeSize);
+        usage = ModuleTensors.Zeros(codebookSize);
+        sums = ModuleTensors.Zeros(codebookSize, codeSize);
+        codebook = ModuleTensors.Zeros(codebookSize, codeSize);
         RegisterComponents();
     }
-
-    /// <summary>Counts the elements of its buffers.</summary>
-    public static long CountParameters(long codebookSize, long codeSize) => checked(codebookSize * (2 * codeSize + 1));
 
     /// <summary>The vectors of codes: [..] to [.., size].</summary>
     public Tensor Vectors(Tensor codes) => codebook.index_select(0, codes.flatten()).view([.. codes.shape, codebook.size(1)]);
@@ -77,7 +74,9 @@ internal sealed class VectorQuantizer : nn.Module
         sums.copy_(codebook * usage.unsqueeze(1));
     }
 
-    /// <summary>Moves the codes towards the vectors that chose them (eq. 6 to 8), and replaces those that hardly any vector chooses.</summary>
+    /// <summary>
+    /// Moves the codes towards the vectors that chose them (eq. 6 to 8), and replaces those that hardly any vector chooses.
+    /// </summary>
     /// <param name="vectors">[vectors, size].</param>
     /// <param name="codes">Their nearest codes.</param>
     /// <param name="decay">γ: the part of the averages that a batch leaves.</param>

@@ -14,21 +14,20 @@ internal sealed class VqVaeNetwork : nn.Module
     private readonly CodePriorNetwork prior;
 
     public VqVaeNetwork(VqVaeArchitecture architecture)
+        : this(new VqVaeAutoencoder(architecture), new CodePriorNetwork(architecture))
+    {
+    }
+
+    public VqVaeNetwork(VqVaeAutoencoder autoencoder, CodePriorNetwork prior)
         : base(nameof(VqVaeNetwork))
     {
-        autoencoder = new VqVaeAutoencoder(architecture);
-        prior = new CodePriorNetwork(architecture);
+        (this.autoencoder, this.prior) = (autoencoder, prior);
         RegisterComponents();
     }
 
     public VqVaeAutoencoder Autoencoder => autoencoder;
 
     public CodePriorNetwork Prior => prior;
-
-    /// <summary>Counts the parameters, those of the codebook included, without making the network.</summary>
-    /// <exception cref="OverflowException">More than can be counted.</exception>
-    public static long CountParameters(VqVaeArchitecture architecture) =>
-        checked(VqVaeAutoencoder.CountParameters(architecture) + CodePriorNetwork.CountParameters(architecture));
 }
 
 /// <summary>
@@ -49,7 +48,7 @@ internal sealed class VqVaeAutoencoder : nn.Module
         _shape = architecture.Shape;
         CodeGrid grid = architecture.Grid;
         // Zeros right and below, so that every halving is even; they are cut off again after decoding.
-        _padding = [0, (grid.Width << architecture.Downsamplings) - _shape.Width, 0, (grid.Height << architecture.Downsamplings) - _shape.Height];
+        _padding = [0, ((long)grid.Width << architecture.Downsamplings) - _shape.Width, 0, ((long)grid.Height << architecture.Downsamplings) - _shape.Height];
 
         int hidden = architecture.HiddenChannels;
         int[] channels = Channels(architecture);
@@ -79,17 +78,6 @@ internal sealed class VqVaeAutoencoder : nn.Module
     }
 
     public VectorQuantizer Quantizer => quantizer;
-
-    /// <inheritdoc cref="VqVaeNetwork.CountParameters"/>
-    public static long CountParameters(VqVaeArchitecture architecture)
-    {
-        long hidden = architecture.HiddenChannels;
-        int[] channels = Channels(architecture);
-        long sampling = channels.Zip(channels.Skip(1)).Sum(c => checked(32L * c.First * c.Second + c.First + c.Second));
-        long block = checked(hidden * architecture.ResidualChannels * 10 + architecture.ResidualChannels + hidden);
-        long middle = checked(hidden * hidden * 9 + hidden + hidden * architecture.CodeSize + architecture.CodeSize + hidden * architecture.CodeSize * 9 + hidden);
-        return checked(sampling + 2 * architecture.ResidualBlocks * block + middle + VectorQuantizer.CountParameters(architecture.CodebookSize, architecture.CodeSize));
-    }
 
     /// <summary>z_e(x): [batch, ..image] to [batch · height · width of the codes, code size], the codes of an image row by row.</summary>
     public Tensor Encode(Tensor images)

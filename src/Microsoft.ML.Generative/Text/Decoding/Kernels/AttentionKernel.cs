@@ -4,7 +4,9 @@ using System.Runtime.Intrinsics;
 
 namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
-/// <summary>softmax(q · K) V of one head and one position over pages of a <see cref="KeyValueCache"/> (Vaswani et al. 2017, eq. 1).</summary>
+/// <summary>
+/// softmax(q · K) V of one head and one position over pages of a <see cref="KeyValueCache"/> (Vaswani et al. 2017, eq. 1).
+/// </summary>
 internal static unsafe class AttentionKernel
 {
     /// <param name="query">[head size], already divided by its root.</param>
@@ -17,7 +19,8 @@ internal static unsafe class AttentionKernel
     /// <param name="scores">Room for the positions of all pages that are attended to.</param>
     /// <param name="output">[head size].</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Attend(float* query, float* keys, float* values, int pages, int first, int position, int headSize, float* scores, float* output)
+    public static void Attend(
+        float* query, float* keys, float* values, int pages, int first, int position, int headSize, float* scores, float* output)
     {
         int width = Vector<float>.Count, pageLength = 4 * width;
         nint pageFloats = (nint)headSize * pageLength;

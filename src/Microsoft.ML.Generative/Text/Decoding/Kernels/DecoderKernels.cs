@@ -11,7 +11,9 @@ internal sealed unsafe class DecoderKernels : IDisposable
     private readonly PlainLayers _layers;
     private readonly List<torch.Tensor> _held = [];
 
-    /// <exception cref="NotSupportedException">A layer has an adapter, or a weight in a form that kernels do not know; the message names it.</exception>
+    /// <exception cref="NotSupportedException">
+    /// A layer has an adapter, or a weight in a form that kernels do not know; the message names it.
+    /// </exception>
     /// <exception cref="ArgumentException">Parameters are not contiguous floats in the CPU's memory.</exception>
     public DecoderKernels(DecoderStack network)
     {
@@ -69,8 +71,9 @@ internal sealed unsafe class DecoderKernels : IDisposable
     private LinearKernel KernelOf(Linear layer)
     {
         string name = _layers.NameOf(layer);
+        float* weight = Find(name + ".weight", _layers.WeightOf(layer));
         float* bias = layer.Bias is { } values ? Find(name + ".bias", values) : null;
-        return new LinearKernel(Find(name + ".weight", _layers.WeightOf(layer)), bias, (int)layer.Weight.Shape[0], (int)layer.Weight.Shape[1]);
+        return new LinearKernel(weight, bias, outputs: (int)layer.Weight.Shape[0], inputs: (int)layer.Weight.Shape[1]);
     }
 
     private NormalizationKernel KernelOf(Normalization layer)
@@ -86,7 +89,8 @@ internal sealed unsafe class DecoderKernels : IDisposable
         if (!CanRead(parameter))
         {
             throw new ArgumentException(
-                $"'{name}' is {SafetensorsTypes.Describe(parameter.dtype, parameter.shape)} on {parameter.device}; expected contiguous {torch.ScalarType.Float32} on the CPU.");
+                $"'{name}' is {SafetensorsTypes.Describe(parameter.dtype, parameter.shape)} on {parameter.device}; "
+                + $"expected contiguous {SafetensorsTypes.Describe(torch.ScalarType.Float32, parameter.shape)} on the CPU.");
         }
 
         // A reference of its own keeps the memory, even where the network is disposed first.

@@ -57,8 +57,13 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
     /// <param name="network">The network: its parameters have to be floats in the CPU's memory.</param>
     /// <param name="streams">Streams, at least 1.</param>
     /// <param name="contextLength">Tokens that a stream can hold, at most those of the network.</param>
-    /// <param name="threads">Threads, the caller's included, at most: those beyond it begin when there is a product large enough to be shared, and rest where sharing takes longer.</param>
-    /// <exception cref="NotSupportedException">A layer has an adapter, or a weight in a form that kernels do not know; the message names it.</exception>
+    /// <param name="threads">
+    /// Threads, the caller's included, at most: those beyond it begin when there is a product large enough to be shared, and rest where
+    /// sharing takes longer.
+    /// </param>
+    /// <exception cref="NotSupportedException">
+    /// A layer has an adapter, or a weight in a form that kernels do not know; the message names it.
+    /// </exception>
     /// <exception cref="ArgumentException">The network is elsewhere or of another type; the message names the parameter.</exception>
     /// <exception cref="OutOfMemoryException">There is not enough memory for all streams.</exception>
     public KernelDecodingSession(DecoderStack network, int streams, int contextLength, int threads = 1)
@@ -85,8 +90,8 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
             _cache = new KeyValueCache(_shape, streams, contextLength, BlockLength);
             _scoresLength = _cache.Pages * KeyValueCache.PageLength;
             int width = block.EmbeddingSize, half = block.HeadSize / 2;
-            long perRow = 2L * Padded(width) + Padded(block.QueryKeyValueSize) + Padded(block.AttendedSize) + Padded(block.FeedForwardInSize)
-                + Padded(block.FeedForwardSize) + 2 * Padded(half);
+            long perRow = 2L * Padded(width) + Padded(block.QueryKeyValueSize) + Padded(block.AttendedSize)
+                + Padded(block.FeedForwardInSize) + Padded(block.FeedForwardSize) + 2 * Padded(half);
             _memory = new FloatBuffer(checked(perRow * rows + (long)threads * _scoresLength));
             float* free = _memory.Start;
             _x = Take(width, rows);
@@ -356,7 +361,10 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
     {
         CheckStream(stream);
         if (_lengths[stream] + tokens > ContextLength)
-            throw new InvalidOperationException($"The stream holds {_lengths[stream]} tokens, and {tokens} more do not fit {ContextLength}.");
+        {
+            throw new InvalidOperationException(
+                $"The stream holds {_lengths[stream]} tokens, and {tokens} more do not fit {ContextLength}.");
+        }
     }
 
     private void CheckStream(int stream)

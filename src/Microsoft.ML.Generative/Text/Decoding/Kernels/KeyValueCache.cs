@@ -5,8 +5,8 @@ namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
 /// <summary>
 /// Keys and values of each stream's positions, in pages of a few vectors: [layer, stream, keys or values, head, page, value of the head,
-/// position in the page], so that a vector instruction takes a value of several positions. Where a window limits what is looked at, pages are
-/// used in a ring.
+/// position in the page], so that a vector instruction takes a value of several positions. Where a window limits what is looked at, pages
+/// are used in a ring.
 /// </summary>
 internal sealed unsafe class KeyValueCache : IDisposable
 {

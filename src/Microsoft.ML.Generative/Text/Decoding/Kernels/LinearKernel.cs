@@ -67,7 +67,8 @@ internal readonly unsafe struct LinearKernel(float* weights, float* bias, int ou
     {
         int last = count - 1, length = inputs;
         float* w0 = weights + (long)output * length;
-        float* w1 = w0 + (long)Math.Min(1, last) * length, w2 = w0 + (long)Math.Min(2, last) * length, w3 = w0 + (long)Math.Min(3, last) * length;
+        float* w1 = w0 + (long)Math.Min(1, last) * length;
+        float* w2 = w0 + (long)Math.Min(2, last) * length, w3 = w0 + (long)Math.Min(3, last) * length;
         float* w4 = w0 + (long)Math.Min(4, last) * length, w5 = w0 + (long)Math.Min(5, last) * length;
         float* w6 = w0 + (long)Math.Min(6, last) * length, w7 = w0 + (long)Math.Min(7, last) * length;
         Vector<float> s0 = default, s1 = default, s2 = default, s3 = default, s4 = default, s5 = default, s6 = default, s7 = default;
@@ -117,7 +118,8 @@ internal readonly unsafe struct LinearKernel(float* weights, float* bias, int ou
     {
         int last = count - 1, length = inputs;
         float* w0 = weights + (long)output * length;
-        float* w1 = w0 + (long)Math.Min(1, last) * length, w2 = w0 + (long)Math.Min(2, last) * length, w3 = w0 + (long)Math.Min(3, last) * length;
+        float* w1 = w0 + (long)Math.Min(1, last) * length;
+        float* w2 = w0 + (long)Math.Min(2, last) * length, w3 = w0 + (long)Math.Min(3, last) * length;
         float* x1 = x + xStride, x2 = x1 + xStride, x3 = x2 + xStride;
         Vector<float> a0 = default, a1 = default, a2 = default, a3 = default, b0 = default, b1 = default, b2 = default, b3 = default;
         Vector<float> c0 = default, c1 = default, c2 = default, c3 = default, d0 = default, d1 = default, d2 = default, d3 = default;
@@ -182,8 +184,8 @@ internal readonly unsafe struct LinearKernel(float* weights, float* bias, int ou
         Put(VectorMath.Sums(d0, d1, d2, d3), y + 3L * yStride, output, count, isAdded);
     }
 
-    // Eight rows in turn are no sequence that the processor would see by itself, yet what follows them in memory are the next eight: while a
-    // vector of each is read, as much of those to come is asked for.
+    // Eight rows in turn are no sequence that the processor would see by itself, yet what follows them in memory are the next eight:
+    // while a vector of each is read, as much of those to come is asked for.
     private nint FloatsAhead => (long)outputs * inputs < FarWeights ? 0 : (nint)Together * inputs * (inputs <= 2048 ? 2 : 1);
 
     // Four vectors: two cache lines where a vector has eight floats.

@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
 /// <summary>
-/// Whether steps are faster with all threads or with the caller's alone, by the clock: where other processes keep the processors busy, threads
-/// wait for each other. The slower way is tried again now and then.
+/// Whether steps are faster with all threads or with the caller's alone, by the clock: where other processes keep the processors busy,
+/// threads wait for each other. The slower way is tried again now and then.
 /// </summary>
 /// <param name="kinds">Kinds of steps. Those of a kind are of about the same length.</param>
 internal sealed class SharingChoice(int kinds)

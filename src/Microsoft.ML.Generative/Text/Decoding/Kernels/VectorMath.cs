@@ -6,7 +6,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
-/// <summary>Functions of vectors of floats. Each element's result depends on that element alone, wherever in the vector it stands.</summary>
+/// <summary>
+/// Functions of vectors of floats. Each element's result depends on that element alone, wherever in the vector it stands.
+/// </summary>
 internal static class VectorMath
 {
     /// <summary>e^x to about 1e-7 of it; 0 below −86.9, near where floats become subnormal, and infinite above 88.7.</summary>
@@ -53,8 +55,8 @@ internal static class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> Gelu(Vector<float> x)
     {
-        // Φ(−z) e^(z²/2) = t P(t) with t = 1 / (1 + 0.35 z) for z ≥ 0: the form of Abramowitz, Stegun 1964, 26.2.17, here with a polynomial of
-        // degree 8 that interpolates at Chebyshev's points from z = 0 to 14, within 4e-8 of the value.
+        // Φ(−z) e^(z²/2) = t P(t) with t = 1 / (1 + 0.35 z) for z ≥ 0: the form of Abramowitz, Stegun 1964, 26.2.17, here with a
+        // polynomial of degree 8 that interpolates at Chebyshev's points from z = 0 to 14, within 4e-8 of the value.
         Vector<float> z = Vector.Abs(x);
         Vector<float> t = Vector<float>.One / Vector.FusedMultiplyAdd(z, new Vector<float>(0.35f), Vector<float>.One);
         Vector<float> p = Vector.FusedMultiplyAdd(t, new Vector<float>(-0.029679522f), new Vector<float>(0.14654583f));
@@ -90,7 +92,9 @@ internal static class VectorMath
     {
         if (Vector<float>.Count == 16)
             x = Vector.Max(x, Vector512.Create(x.AsVector512().GetUpper(), x.AsVector512().GetLower()).AsVector());
-        Vector128<float> four = Vector<float>.Count == 4 ? x.AsVector128() : Vector128.Max(x.AsVector256().GetLower(), x.AsVector256().GetUpper());
+        Vector128<float> four = Vector<float>.Count == 4
+            ? x.AsVector128()
+            : Vector128.Max(x.AsVector256().GetLower(), x.AsVector256().GetUpper());
         return MathF.Max(MathF.Max(four[0], four[1]), MathF.Max(four[2], four[3]));
     }
 

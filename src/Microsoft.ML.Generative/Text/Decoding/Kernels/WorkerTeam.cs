@@ -5,8 +5,8 @@ namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
 /// <summary>
 /// Threads that share pieces of work of some microseconds with the caller. Whoever is free takes the next piece, so that a thread that the
-/// system keeps waiting holds nobody up. Between works a thread looks out for the next one for a moment, then sleeps. A team that nobody knows any
-/// more ends by itself.
+/// system keeps waiting holds nobody up. Between works a thread looks out for the next one for a moment, then sleeps. A team that nobody
+/// knows any more ends by itself.
 /// </summary>
 internal sealed class WorkerTeam : IDisposable
 {
@@ -56,13 +56,17 @@ internal sealed class WorkerTeam : IDisposable
         {
             ObjectDisposedException.ThrowIf(_board.IsStopping, this);
             Board board = _board;
-            _threads = [.. Enumerable.Range(1, Size - 1).Select(worker => new Thread(() => board.Live(worker)) { IsBackground = true, Name = "Decoding" })];
+            _threads = [.. Enumerable.Range(1, Size - 1)
+                .Select(worker => new Thread(() => board.Live(worker)) { IsBackground = true, Name = "Decoding" })];
             foreach (Thread thread in _threads)
                 thread.Start();
         }
     }
 
-    /// <summary>All that the threads know. Between works it holds nothing of those who gave them, so that these can be collected while threads sleep.</summary>
+    /// <summary>
+    /// All that the threads know. Between works it holds nothing of those who gave them, so that these can be collected while threads
+    /// sleep.
+    /// </summary>
     private sealed class Board
     {
         private static readonly long _alertTicks = Stopwatch.Frequency / 20_000;

@@ -6,18 +6,20 @@ using Microsoft.ML.Generative.Text.Decoding;
 
 namespace Microsoft.ML.Generative.Text.LanguageModels.Chat;
 
-/// <summary>A language model as a chat client: one call is one answer, and calls may overlap.</summary>
+/// <summary>Answers conversations with a language model: one call is one answer, and calls may overlap.</summary>
 internal sealed class LanguageModelChatClient(LanguageModelTransformer model, ChatTemplate template) : IChatClient
 {
     private const string ProviderName = "microsoft.ml.generative";
 
     private readonly ChatClientMetadata _metadata = new(ProviderName);
 
-    public async Task<ChatResponse> GetResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default)
+    public async Task<ChatResponse> GetResponseAsync(
+        IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(messages);
         var conversation = new Conversation(messages, options?.Instructions);
-        GeneratedText answer = await Task.Run(() => Answer(conversation, options, cancellationToken), cancellationToken).ConfigureAwait(false);
+        GeneratedText answer = await Task.Run(() => Answer(conversation, options, cancellationToken), cancellationToken).ConfigureAwait(
+            false);
         return new ChatResponse(new ChatMessage(ChatRole.Assistant, answer.Text))
         {
             ModelId = options?.ModelId,
@@ -29,13 +31,15 @@ internal sealed class LanguageModelChatClient(LanguageModelTransformer model, Ch
     }
 
     public async IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
-        IEnumerable<ChatMessage> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        IEnumerable<ChatMessage> messages, ChatOptions? options = null,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(messages);
         string response = NewId(), message = NewId();
         GeneratedText? whole = null;
-        IEnumerable<string> pieces = Pieces(new Conversation(messages, options?.Instructions), options, text => whole = text, cancellationToken);
-        await foreach (string piece in LanguageModelTransformer.Asynchronously(pieces, cancellationToken).ConfigureAwait(false))
+        IEnumerable<string> pieces = Pieces(
+            new Conversation(messages, options?.Instructions), options, text => whole = text, cancellationToken);
+        await foreach (string piece in WorkerSequence.Enumerate(pieces, cancellationToken).ConfigureAwait(false))
             yield return Update([new TextContent(piece)]);
 
         ChatResponseUpdate last = Update([new UsageContent(Usage(whole!))]);
@@ -62,7 +66,7 @@ internal sealed class LanguageModelChatClient(LanguageModelTransformer model, Ch
             : null;
     }
 
-    // The model belongs to whoever made it.
+    // The client does not own the model.
     public void Dispose()
     {
     }
@@ -77,24 +81,27 @@ internal sealed class LanguageModelChatClient(LanguageModelTransformer model, Ch
         return whole!;
     }
 
-    private IEnumerable<string> Pieces(Conversation conversation, ChatOptions? options, Action<GeneratedText> finished, CancellationToken cancellation)
+    private IEnumerable<string> Pieces(
+        Conversation conversation, ChatOptions? options, Action<GeneratedText> finished, CancellationToken cancellation)
     {
         int[] prompt = template.Encode(conversation, model.Codec);
         (TextCodec codec, TextGenerationOptions generation) = template.ForAnswers(model.Codec, Translate(options));
-        return model.Stream(prompt, generation, codec, finished, cancellation);
+        return model.Generator.Stream(prompt, generation, codec, finished, cancellation);
     }
 
     // A copy of the model's own options, with those of the call in their places.
     private TextGenerationOptions Translate(ChatOptions? chat)
     {
-        TextGenerationOptions options = model.GenerationOptions.Copy();
+        TextGenerationOptions options = model.Generator.Defaults.Copy();
         if (chat is null)
             return options;
 
         if (chat.Tools is { Count: > 0 })
             throw new NotSupportedException($"{nameof(ChatOptions)}.{nameof(ChatOptions.Tools)} are set; this model calls no tools.");
         if (chat.ConversationId is not null)
-            throw new NotSupportedException($"{nameof(ChatOptions)}.{nameof(ChatOptions.ConversationId)} is set; this model keeps no conversations: pass all messages.");
+            throw new NotSupportedException(
+                $"{nameof(ChatOptions)}.{nameof(ChatOptions.ConversationId)} is set; this model keeps no conversations: pass all "
+                + "messages.");
         options.StopStrings = [.. options.StopStrings, .. chat.StopSequences ?? []];
         options.Temperature = chat.Temperature ?? options.Temperature;
         options.TopP = chat.TopP ?? options.TopP;
@@ -108,7 +115,8 @@ internal sealed class LanguageModelChatClient(LanguageModelTransformer model, Ch
         return options;
     }
 
-    private static ChatFinishReason Reason(GeneratedText text) => text.End == GenerationEnd.Stop ? ChatFinishReason.Stop : ChatFinishReason.Length;
+    private static ChatFinishReason Reason(GeneratedText text) =>
+        text.End == GenerationEnd.Stop ? ChatFinishReason.Stop : ChatFinishReason.Length;
 
     private static UsageDetails Usage(GeneratedText text) => new()
     {

@@ -2,7 +2,7 @@ using Microsoft.Extensions.AI;
 
 namespace Microsoft.ML.Generative.Text.LanguageModels.Chat;
 
-/// <summary>Texts as vectors: the mean of what the last block says of a text's tokens.</summary>
+/// <summary>Computes vectors of texts: the mean of the last hidden states over their tokens.</summary>
 internal sealed class LanguageModelEmbeddingGenerator(LanguageModelTransformer model) : IEmbeddingGenerator<string, Embedding<float>>
 {
     private const string ProviderName = "microsoft.ml.generative";
@@ -14,7 +14,9 @@ internal sealed class LanguageModelEmbeddingGenerator(LanguageModelTransformer m
     {
         ArgumentNullException.ThrowIfNull(values);
         if (options?.Dimensions is { } dimensions && dimensions != model.Architecture.EmbeddingSize)
-            throw new NotSupportedException($"{nameof(EmbeddingGenerationOptions)}.{nameof(options.Dimensions)} is {dimensions}; this model's vectors have {model.Architecture.EmbeddingSize}.");
+            throw new NotSupportedException(
+                $"{nameof(EmbeddingGenerationOptions)}.{nameof(options.Dimensions)} is {dimensions}; this model's vectors have "
+                + $"{model.Architecture.EmbeddingSize}.");
         string[] texts = [.. values];
         return await Task.Run(() => Embed(texts, cancellationToken), cancellationToken).ConfigureAwait(false);
     }
@@ -30,7 +32,7 @@ internal sealed class LanguageModelEmbeddingGenerator(LanguageModelTransformer m
             : null;
     }
 
-    // The model belongs to whoever made it.
+    // The generator does not own the model.
     public void Dispose()
     {
     }
@@ -42,7 +44,7 @@ internal sealed class LanguageModelEmbeddingGenerator(LanguageModelTransformer m
         foreach (int[] text in tokens)
         {
             cancellation.ThrowIfCancellationRequested();
-            results.Add(new Embedding<float>(model.Embed(text)) { CreatedAt = DateTimeOffset.UtcNow });
+            results.Add(new Embedding<float>(model.Activations.Embed(text)) { CreatedAt = DateTimeOffset.UtcNow });
         }
 
         long count = tokens.Sum(t => (long)t.Length);
@@ -54,6 +56,6 @@ internal sealed class LanguageModelEmbeddingGenerator(LanguageModelTransformer m
     {
         int[] tokens = model.Codec.EncodePrompt(text ?? throw new ArgumentException($"Text {index} is null."));
         return tokens.Length <= model.Architecture.ContextLength ? tokens : throw new ArgumentException(
-            $"Text {index} has {tokens.Length} tokens; the model sees {model.Architecture.ContextLength} at once. Cut it into parts.");
+            $"Text {index} has {tokens.Length} tokens; the model's context has {model.Architecture.ContextLength}. Split it into parts.");
     }
 }

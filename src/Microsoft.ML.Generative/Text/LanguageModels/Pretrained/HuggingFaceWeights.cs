@@ -14,7 +14,9 @@ internal static class HuggingFaceWeights
     private const string HeadName = "lm_head.weight";
 
     /// <summary>Copies a file's tensors into the network, from whatever type of float they have.</summary>
-    /// <exception cref="InvalidDataException">Tensors are missing, unexpected or of another type or shape; all kinds are listed.</exception>
+    /// <exception cref="InvalidDataException">
+    /// Tensors are missing, unexpected or of another type or shape; all kinds are listed.
+    /// </exception>
     /// <exception cref="NotSupportedException">A layer has an adapter, or a weight that is not dense; the message names it.</exception>
     public static void Load(LanguageModelNetwork network, HuggingFaceConfig config, ISafetensorsReader file)
     {
@@ -41,13 +43,17 @@ internal static class HuggingFaceWeights
 
         if (config.Architecture.Positions == PositionEncoding.RotaryInterleaved)
         {
-            foreach (string name in views.Keys.Where(n => n.Contains(".q_proj.", StringComparison.Ordinal) || n.Contains(".k_proj.", StringComparison.Ordinal)).ToArray())
+            foreach (string name in views.Keys.Where(IsRotated).ToArray())
                 views[name] = HalvesFromPairs(views[name], config.Architecture.ActualHeadSize);
         }
 
         return [.. views.Select(v => (v.Key, v.Value))];
 
-        static bool IsBiased(string name) => name.EndsWith(".weight", StringComparison.Ordinal) && (name.Contains(".h.", StringComparison.Ordinal) || name.Contains(".ln_f.", StringComparison.Ordinal));
+        static bool IsBiased(string name) => name.EndsWith(".weight", StringComparison.Ordinal)
+            && (name.Contains(".h.", StringComparison.Ordinal) || name.Contains(".ln_f.", StringComparison.Ordinal));
+
+        static bool IsRotated(string name) =>
+            name.Contains(".q_proj.", StringComparison.Ordinal) || name.Contains(".k_proj.", StringComparison.Ordinal);
     }
 
     // Rows 2i and 2i + 1 of a head become its rows i and i + size / 2: transformers pairs those.
@@ -125,7 +131,10 @@ internal static class HuggingFaceWeights
         {
             torch.Tensor weight = _layers.WeightOf(layer);
             foreach (LayerPart part in layer.Parts)
-                Add($"{parent}.{_partNames[part.Name]}", weight.narrow(0, part.Start, part.Outputs), layer.Bias?.narrow(0, part.Start, part.Outputs));
+                Add($"{parent}.{_partNames[part.Name]}", Rows(weight, part), layer.Bias is { } bias ? Rows(bias, part) : null);
+
+            // [outputs of the part, ..]
+            static torch.Tensor Rows(torch.Tensor all, LayerPart part) => all.narrow(0, part.Start, part.Outputs);
         }
 
         private void Add(string name, Normalization norm) => Add(name, norm.Gain, norm.Bias);

@@ -7,8 +7,8 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
 
 /// <summary>
-/// A model as llama2.c stores it (legacy format, version 0): seven integers, then the weights as floats, little-endian. The tensors of a kind
-/// stand one after the other for all layers.
+/// A model as llama2.c stores it (legacy format, version 0): seven integers, then the weights as floats, little-endian. The tensors of a
+/// kind stand one after the other for all layers.
 /// </summary>
 internal sealed class Llama2CFile
 {
@@ -87,7 +87,11 @@ internal sealed class Llama2CFile
         if (network.Architecture != Architecture)
             throw new ArgumentException($"The network is not of the architecture of '{_path}'.", nameof(network));
         if (network.parameters().FirstOrDefault(p => p.dtype != torch.ScalarType.Float32) is { } other)
-            throw new ArgumentException($"The network's parameters are {other.dtype}; expected {torch.ScalarType.Float32}.", nameof(network));
+        {
+            throw new ArgumentException(
+                $"The network's parameters are {other.dtype}; expected {torch.ScalarType.Float32}.", nameof(network));
+        }
+
         var layers = new PlainLayers(network, "files of llama2.c hold");
         IReadOnlyList<TransformerBlock> blocks = network.Blocks;
         using FileStream stream = File.OpenRead(_path);
@@ -133,7 +137,8 @@ internal sealed class Llama2CFile
     }
 
     private static string Describe(LanguageModelArchitecture a) =>
-        $"a llama2.c model of dim {a.EmbeddingSize}, hidden_dim {a.FeedForwardSize}, n_layers {a.Layers}, n_heads {a.Heads}, n_kv_heads {a.KeyValueHeads}, vocab_size {(a.TieEmbeddings ? "" : "−")}{a.VocabularySize}, seq_len {a.ContextLength}";
+        $"a llama2.c model of dim {a.EmbeddingSize}, hidden_dim {a.FeedForwardSize}, n_layers {a.Layers}, n_heads {a.Heads}, "
+        + $"n_kv_heads {a.KeyValueHeads}, vocab_size {(a.TieEmbeddings ? "" : "−")}{a.VocabularySize}, seq_len {a.ContextLength}";
 
     private static InvalidDataException Bad(string path, string what, Exception? inner = null) =>
         new($"'{path}' is not a model in llama2.c's format: {what}.", inner);

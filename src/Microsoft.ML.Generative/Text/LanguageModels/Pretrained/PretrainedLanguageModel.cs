@@ -61,7 +61,7 @@ internal static class PretrainedLanguageModel
         using ISafetensorsReader weights = folder.OpenWeights();
         TorchRuntime.EnsureLoaded();
         torch.Device device = TorchDevices.Choose(host, channel);
-        HuggingFaceFolder.CheckSize(weights, configPath, config.Architecture.CountParameters);
+        HuggingFaceFolder.CheckSize(weights, configPath, () => new LanguageModelNetwork(config.Architecture));
         return Make(host, options, codec, device, network => HuggingFaceWeights.Load(network, config, weights));
     }
 

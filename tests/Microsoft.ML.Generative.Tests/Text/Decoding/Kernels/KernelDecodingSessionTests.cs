@@ -1,4 +1,6 @@
+using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Text.Decoding;
 using Microsoft.ML.Generative.Text.Decoding.Kernels;
 using Microsoft.ML.Generative.Text.LanguageModels;
 using TorchSharp;
@@ -227,6 +229,44 @@ public sealed class KernelDecodingSessionTests
         network.to(torch.ScalarType.BFloat16);
         Assert.False(KernelDecodingSession.CanDecode(network));
         Assert.Contains("'tokens.weight' is", Assert.Throws<ArgumentException>(() => new KernelDecodingSession(network, 1, 5)).Message);
+    }
+
+    [Fact]
+    public void A_network_with_an_adapter_is_refused_by_name_and_decoded_with_it_by_libtorch()
+    {
+        using LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All["llama"]);
+        double[][] plain = LanguageModelNetworkTests.Logits(network, TinyLanguageModels.Tokens);
+        network.Blocks[1].QueriesKeysValues.Attach(new TestAdapter(16, 16), LayerPart.Value);
+        Assert.False(KernelDecodingSession.CanDecode(network));
+        Assert.Contains(
+            "'blocks.1.queriesKeysValues' has an adapter", Assert.Throws<NotSupportedException>(() => new KernelDecodingSession(network, 1, 5)).Message);
+
+        using IDecodingSession session = LanguageModelSessions.Open(network, 1, 12, torch.CPU);
+        AssertDecodes(network, session);
+        Assert.NotEqual(plain, LanguageModelNetworkTests.Logits(network, TinyLanguageModels.Tokens));
+
+        network.Blocks[1].QueriesKeysValues.MergeAdapters();
+        using var kernels = new KernelDecodingSession(network, 1, 12);
+        AssertDecodes(network, kernels);
+    }
+
+    [Fact]
+    public void A_network_with_a_weight_of_another_kind_is_refused_by_name_and_decoded_by_libtorch()
+    {
+        using LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All["gpt without biases, untied"]);
+        foreach (Linear layer in (Linear[])[network.Head, network.Blocks[0].FeedForwardIn])
+            layer.Weight = TestInt8Weight.Of(layer.Weight.Dense());
+        Assert.Contains(
+            "the weight of 'head' is int8", Assert.Throws<NotSupportedException>(() => new KernelDecodingSession(network, 1, 5)).Message);
+        using IDecodingSession session = LanguageModelSessions.Open(network, 1, 12, torch.CPU);
+        AssertDecodes(network, session);
+    }
+
+    private static void AssertDecodes(LanguageModelNetwork network, IDecodingSession session)
+    {
+        float[] logits = new float[session.VocabularySize];
+        session.Prefill(0, TinyLanguageModels.Tokens, logits);
+        AssertClose([LanguageModelNetworkTests.Logits(network, TinyLanguageModels.Tokens)[^1]], [logits]);
     }
 
     [Fact]

@@ -139,6 +139,18 @@ public sealed class Llama2CFileTests
         Assert.Contains(path, Assert.Throws<ArgumentException>(() => Llama2CFile.Open(path).ReadInto(network)).Message);
     }
 
+    [Fact]
+    public void A_network_with_an_adapter_is_refused_by_name()
+    {
+        using var folder = new TemporaryFolder();
+        string path = folder.File("model.bin");
+        Write(path, _header, Floats(true));
+        Llama2CFile file = Llama2CFile.Open(path);
+        using var network = new LanguageModelNetwork(file.Architecture);
+        network.Blocks[1].AttentionOut.Attach(new TestAdapter(8, 8));
+        Assert.Contains("'blocks.1.attentionOut' has an adapter", Assert.Throws<NotSupportedException>(() => file.ReadInto(network)).Message);
+    }
+
     private static int Floats(bool isTied) => 5 * 8 + 2 * (8 + 64 + 32 + 32 + 64 + 8 + 96 + 96 + 96) + 8 + 12 + (isTied ? 0 : 5 * 8);
 
     private static void Write(string path, int[] header, int floats)

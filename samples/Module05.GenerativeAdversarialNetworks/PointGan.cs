@@ -3,8 +3,8 @@ using static TorchSharp.torch.nn;
 
 namespace Module05;
 
-/// <summary>The game of Goodfellow et al. 2014 for points of the plane, written out: two networks, two optimizers, a step of each in turn.</summary>
-internal sealed class Game : IDisposable
+/// <summary>The GAN of Goodfellow et al. 2014 for points of the plane, written out: two networks, two optimizers, a step of each in turn.</summary>
+internal sealed class PointGan : IDisposable
 {
     private const int LatentSize = 2;
 
@@ -14,9 +14,9 @@ internal sealed class Game : IDisposable
     private readonly optim.Optimizer _discriminatorOptimizer;
     private readonly Generator _random = new(1);
 
-    public Game(int width, double rate)
+    public PointGan(int width, double rate)
     {
-        // Layers draw their first weights from the one generator that libtorch has for all.
+        // Layers take their initial weights from the global generator of libtorch.
         manual_seed(1);
         _generator = Layers(LatentSize, width, 2);
         _discriminator = Layers(2, width, 1);
@@ -24,7 +24,7 @@ internal sealed class Game : IDisposable
         _discriminatorOptimizer = optim.Adam(_discriminator.parameters(), rate, beta1: 0.5);
     }
 
-    /// <summary>The discriminator learns that these points are real and those generated.</summary>
+    /// <summary>Trains the discriminator to separate real points from generated ones.</summary>
     /// <returns>−log D(x) − log(1 − D(G(z))), the mean of the batch.</returns>
     public double DiscriminatorStep(float[][] realPoints, float[][] generatedPoints)
     {
@@ -39,7 +39,7 @@ internal sealed class Game : IDisposable
         return lossOfReal.item<float>() + lossOfGenerated.item<float>();
     }
 
-    /// <summary>The generator learns to be taken for real.</summary>
+    /// <summary>Trains the generator to generate points that the discriminator takes for real.</summary>
     /// <returns>−log D(G(z)), the mean of the batch.</returns>
     public double GeneratorStep(int count)
     {
@@ -51,15 +51,15 @@ internal sealed class Game : IDisposable
         return loss.item<float>();
     }
 
-    /// <summary>New points.</summary>
-    public float[][] Draw(int count)
+    /// <summary>Generates points.</summary>
+    public float[][] Generate(int count)
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         return [.. _generator.call(Latents(count)).data<float>().ToArray().Chunk(2)];
     }
 
-    /// <summary>How probable it is to the discriminator that points are real.</summary>
+    /// <summary>The probabilities that points are real, as the discriminator predicts them.</summary>
     public double[] Probabilities(float[][] points)
     {
         using var noGradient = no_grad();

@@ -3,38 +3,38 @@ using System.Numerics.Tensors;
 namespace Module02;
 
 /// <summary>
-/// A network of two layers, written out: hidden = max(0, W₁·x + b₁), scores = W₂·hidden + b₂, probabilities = softmax(scores). Its loss is the mean of
-/// −log p(right class), and its gradient comes from the chain rule.
+/// A multilayer perceptron (MLP) with one hidden layer, written out: hidden = max(0, W₁·x + b₁), scores = W₂·hidden + b₂,
+/// probabilities = softmax(scores). Its loss is the mean of −log p(label), and the chain rule gives its gradient.
 /// </summary>
-internal sealed class Perceptron
+internal sealed class Mlp
 {
     private readonly int _inputs;
     private readonly int _hidden;
     private readonly int _classes;
 
-    public Perceptron(int inputs, int hidden, int classes, int seed)
+    public Mlp(int inputs, int hidden, int classes, int seed)
     {
         (_inputs, _hidden, _classes) = (inputs, hidden, classes);
         Weights = new double[hidden * inputs + hidden + classes * hidden + classes];
 
-        // Deviation √(2 / inputs): the values keep their size from layer to layer (He et al. 2015). Biases begin with 0.
+        // Standard deviation √(2 / inputs): the values keep their size from layer to layer (He et al. 2015). Biases start at 0.
         var random = new Random(seed);
         Fill(W1(Weights), Math.Sqrt(2.0 / inputs));
         Fill(W2(Weights), Math.Sqrt(2.0 / hidden));
 
-        void Fill(Span<double> values, double deviation)
+        void Fill(Span<double> values, double standardDeviation)
         {
             foreach (ref double value in values)
-                value = deviation * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+                value = standardDeviation * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
         }
     }
 
-    /// <summary>All numbers that are learned, one after the other: W₁ row by row, b₁, W₂ row by row, b₂.</summary>
+    /// <summary>All parameters, one after the other: W₁ row by row, b₁, W₂ row by row, b₂.</summary>
     public double[] Weights { get; }
 
     public int Hidden => _hidden;
 
-    /// <summary>What a hidden unit looks for: its row of W₁.</summary>
+    /// <summary>The weights of a hidden unit: its row of W₁.</summary>
     public double[] Template(int unit) => W1(Weights).Slice(unit * _inputs, _inputs).ToArray();
 
     /// <summary>The values of all layers for an image.</summary>
@@ -57,11 +57,11 @@ internal sealed class Perceptron
     public double Loss(IReadOnlyList<double[]> images, IReadOnlyList<int> labels) =>
         images.Zip(labels, (image, label) => -Math.Log(Forward(image).Probabilities[label])).Average();
 
-    /// <summary>The share of images whose most probable class is the right one.</summary>
+    /// <summary>The share of images whose most probable class is the label.</summary>
     public double Accuracy(IReadOnlyList<double[]> images, IReadOnlyList<int> labels) =>
         images.Zip(labels, (image, label) => TensorPrimitives.IndexOfMax<double>(Forward(image).Probabilities) == label ? 1.0 : 0).Average();
 
-    /// <summary>The mean loss of some images, and its derivative by each of <see cref="Weights"/>.</summary>
+    /// <summary>The mean loss of a batch of images, and its derivative with respect to each of <see cref="Weights"/>.</summary>
     public (double Loss, double[] Gradient) Backward(IReadOnlyList<double[]> images, IReadOnlyList<int> labels)
     {
         double loss = 0;
@@ -72,7 +72,7 @@ internal sealed class Perceptron
             var (hidden, probabilities) = Forward(x);
             loss -= Math.Log(probabilities[label]) / images.Count;
 
-            // Of softmax and logarithm together: p − 1 for the right class, p for the others.
+            // The derivative of softmax and logarithm together: p − 1 for the label, p for the other classes.
             double[] errors = [.. probabilities.Select((p, k) => (p - (k == label ? 1 : 0)) / images.Count)];
             Array.Clear(hiddenErrors);
             for (int k = 0; k < _classes; k++)
@@ -84,7 +84,7 @@ internal sealed class Perceptron
 
             for (int i = 0; i < _hidden; i++)
             {
-                // A unit that says 0 passes nothing on.
+                // A unit whose output is 0 passes no gradient on.
                 if (hidden[i] == 0)
                     continue;
                 AddScaled(x, hiddenErrors[i], W1(gradient).Slice(i * _inputs, _inputs));

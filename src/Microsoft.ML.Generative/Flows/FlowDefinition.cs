@@ -1,0 +1,73 @@
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Conditions;
+using Microsoft.ML.Generative.Serialization;
+
+namespace Microsoft.ML.Generative.Flows;
+
+/// <summary>A normalizing flow without its weights.</summary>
+internal sealed record FlowDefinition(FlowArchitecture Architecture, FlowColumns Columns, FlowDefaults Defaults)
+    : IModelDefinition<FlowDefinition>
+{
+    [JsonIgnore]
+    public Component<FlowNetwork> Flow => new("flow", () => new FlowNetwork(Architecture));
+
+    [JsonIgnore]
+    public IReadOnlyList<Component> Components => [Flow];
+
+    [JsonIgnore]
+    public ConditionSet Conditions => Columns.Conditions(Architecture.LabelCount);
+
+    /// <summary>Refuses: the first formats are older than the flow.</summary>
+    public static FlowDefinition ReadOldFormat(JsonObject config) =>
+        throw new InvalidDataException($"'{ModelEntries.Config}' has a format that normalizing flows never had.");
+
+    public void Validate()
+    {
+        Architecture.Validate();
+        Columns.Validate();
+        Defaults.Validate();
+        _ = Conditions;
+    }
+}
+
+/// <summary>The columns that a normalizing flow reads and adds.</summary>
+internal sealed record FlowColumns
+{
+    public required string Input { get; init; }
+
+    public string? Label { get; init; }
+
+    public required string Latent { get; init; }
+
+    public required string NegativeLogDensity { get; init; }
+
+    public static FlowColumns Of(FlowOptions options) => new()
+    {
+        Input = options.InputColumnName,
+        Label = options.LabelColumnName,
+        Latent = options.LatentColumnName,
+        NegativeLogDensity = options.NegativeLogDensityColumnName,
+    };
+
+    /// <summary>The model's conditions, in these columns.</summary>
+    /// <exception cref="ArgumentException">There are classes without a column, or a column without classes.</exception>
+    public ConditionSet Conditions(int labelCount) => new(LabelCondition.Create(Label, labelCount));
+
+    /// <exception cref="ArgumentException">A name is empty, or two outputs have the same.</exception>
+    public void Validate()
+    {
+        OptionChecks.NotEmpty(Input);
+        OptionChecks.NullOrNotEmpty(Label);
+        OptionChecks.DifferentNames(Latent, NegativeLogDensity);
+    }
+}
+
+/// <summary>What a normalizing flow does where nothing else is asked for.</summary>
+/// <param name="TransformBatchSize">Rows that a transform computes at once.</param>
+internal sealed record FlowDefaults(int TransformBatchSize)
+{
+    /// <exception cref="ArgumentException">A value is out of its range.</exception>
+    public void Validate() => OptionChecks.RowsAtOnce(TransformBatchSize);
+}

@@ -1,0 +1,105 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative.Runtime;
+
+/// <summary>
+/// Creates the tensors of modules. Constructors of modules create none in another way, so that a module can be created without memory, for the
+/// names and shapes of its tensors. libtorch's own default device is one for the process: tensors that other threads create meanwhile would
+/// have no memory either.
+/// </summary>
+internal static class ModuleTensors
+{
+    private static readonly Device _noMemory = new(DeviceType.META);
+
+    [ThreadStatic]
+    private static Allowance? _allowance;
+
+    /// <summary>Creates a module whose tensors have shapes, but no memory and no values. Initial values are not sampled.</summary>
+    /// <param name="maxBytes">The bytes that the tensors may have together.</param>
+    /// <param name="maxTensors">The number of tensors that there may be.</param>
+    /// <param name="create">Creates the module, on this thread.</param>
+    /// <exception cref="ModuleTooLargeException">The module has more or larger tensors; it was not created to its end.</exception>
+    public static TModule WithoutMemory<TModule>(long maxBytes, int maxTensors, Func<TModule> create)
+        where TModule : nn.Module
+    {
+        TorchRuntime.EnsureLoaded();
+        Allowance? outer = _allowance;
+        try
+        {
+            _allowance = new Allowance(maxBytes, maxTensors);
+            return create();
+        }
+        finally
+        {
+            _allowance = outer;
+        }
+    }
+
+    /// <summary>Creates modules one after the other, without room for all in advance: there may be far more than are allowed.</summary>
+    public static List<TModule> Repeat<TModule>(int count, Func<TModule> create)
+        where TModule : nn.Module
+    {
+        List<TModule> modules = [];
+        for (int i = 0; i < count; i++)
+            modules.Add(create());
+        return modules;
+    }
+
+    /// <summary>Counts the elements of a module's parameters and persistent buffers.</summary>
+    /// <inheritdoc cref="WithoutMemory" path="/param"/>
+    /// <inheritdoc cref="WithoutMemory" path="/exception"/>
+    public static long CountElements(Func<nn.Module> create, long maxBytes = long.MaxValue, int maxTensors = int.MaxValue)
+    {
+        using nn.Module module = WithoutMemory(maxBytes, maxTensors, create);
+        return module.parameters().Sum(p => p.numel()) + module.named_buffers(include_nonpersistent: false).Sum(b => b.buffer.numel());
+    }
+
+    public static Tensor Empty(params long[] shape) => empty(shape, device: DeviceFor(shape));
+
+    public static Tensor Zeros(params long[] shape) => zeros(shape, device: DeviceFor(shape));
+
+    public static Tensor Ones(params long[] shape) => ones(shape, device: DeviceFor(shape));
+
+    public static Tensor Constant(double value, params long[] shape) => TensorFactory.Constant(shape, value, ScalarType.Float32, DeviceFor(shape));
+
+    /// <summary>A learned vector of a size for each of a number of classes, with PyTorch's initial values.</summary>
+    public static Embedding Embedding(long count, long size)
+    {
+        if (_allowance is null)
+            return nn.Embedding(count, size);
+        // Native code creates the weight, whatever is asked for: a small one is replaced.
+        Embedding embedding = TorchSeed.Initialize(0, () => nn.Embedding(1, 1));
+        using Parameter small = embedding.weight!;
+        embedding.weight = nn.Parameter(Empty(count, size));
+        return embedding;
+    }
+
+    private static Device? DeviceFor(long[] shape)
+    {
+        if (_allowance is null)
+            return null;
+        _allowance.Take(shape);
+        return _noMemory;
+    }
+
+    private sealed class Allowance(long bytes, int tensors)
+    {
+        private Int128 _bytes = bytes;
+        private int _tensors = tensors;
+
+        public void Take(long[] shape)
+        {
+            Int128 needed = sizeof(float);
+            foreach (long size in shape)
+                needed = size < 0 ? throw new ModuleTooLargeException() : checked(needed * size);
+            _bytes -= needed;
+            if (_bytes < 0 || --_tensors < 0)
+                throw new ModuleTooLargeException();
+        }
+    }
+}
+
+/// <summary>A module has more or larger tensors than it may have.</summary>
+internal sealed class ModuleTooLargeException() : Exception("The module has more elements than it may have.");

@@ -1,0 +1,151 @@
+using System.Runtime.InteropServices;
+using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Interop;
+using Microsoft.ML.Generative.Text.Chat;
+using Microsoft.ML.Generative.Text.Codec;
+using Microsoft.ML.Generative.Text.Decoding;
+using Microsoft.ML.Generative.Text.Tokenization;
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.Generative.Text.LanguageModels;
+
+/// <summary>Generates texts with a trained language model.</summary>
+/// <param name="engine">The model's host and lifetime.</param>
+/// <param name="definition">Columns and defaults.</param>
+/// <param name="codec">Text to tokens and back.</param>
+/// <param name="open">Opens a session of a number of streams.</param>
+internal sealed class LanguageModelGenerator(
+    RowEngine engine, LanguageModelDefinition definition, TextCodec codec, Func<int, IDecodingSession> open)
+{
+    private const string GeneratedColumnName = "Generated";
+
+    // Streams of the seed of a model's rows.
+    private const long RowStream = 201;
+
+    /// <summary>The options of the model.</summary>
+    public TextGenerationOptions Defaults => definition.Defaults.Generation;
+
+    /// <exception cref="NotSupportedException">The template of the model's tokenizer is not supported.</exception>
+    public ChatTemplate Template => definition.Defaults.ChatTemplate ?? ChatTemplate.Of(codec);
+
+    /// <inheritdoc cref="LanguageModelTransformer.Generate(string, TextGenerationOptions)"/>
+    public string Complete(string prompt, TextGenerationOptions? options, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        options = Checked(options);
+        using IDisposable use = engine.Use();
+        var request = new GenerationRequest(codec.EncodePrompt(prompt), SeedSequence.Choose(engine.Host, options.Seed));
+        return GeneratorOf(codec).GenerateAll([request], options, 1, () =>
+        {
+            engine.Host.CheckAlive();
+            cancellation.ThrowIfCancellationRequested();
+        })[0].Text;
+    }
+
+    /// <summary>Completes the prompts of rows. A row's text depends on its prompt and the model alone.</summary>
+    /// <param name="texts">The prompts, or conversations in JSON.</param>
+    /// <param name="rows">The rows' numbers, for errors.</param>
+    public IReadOnlyList<string> CompleteRows(IReadOnlyList<string> texts, IReadOnlyList<long> rows)
+    {
+        using IDisposable use = engine.Use();
+        (TextCodec answers, TextGenerationOptions options) = (codec, Defaults);
+        ChatTemplate? template = definition.Columns.HasConversations ? Template : null;
+        if (template is not null)
+            (answers, options) = template.ForAnswers(codec, options);
+
+        long seed = SeedSequence.Derive(options.Seed ?? definition.Defaults.Seed, RowStream);
+        return TextsOf(GeneratorOf(answers).GenerateAll([.. texts.Select(Request)], options, engine.RowsAtOnce, engine.Host.CheckAlive));
+
+        GenerationRequest Request(string text, int i)
+        {
+            int[] tokens = template is null ? codec.EncodePrompt(text) : RowErrors.Name(
+                definition.Columns.Input, rows[i], () => template.Encode(ConversationJson.Read(text, wantsAnswer: true), codec));
+            return new GenerationRequest(tokens, (long)RowNoise.Hash(MemoryMarshal.AsBytes<int>(tokens), (ulong)seed));
+        }
+    }
+
+    /// <inheritdoc cref="LanguageModelTransformer.Generate(int, TextGenerationOptions)"/>
+    public IDataView Generate(int count, TextGenerationOptions options)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentNullException.ThrowIfNull(options);
+        using IDisposable use = engine.Use();
+        Checked(options);
+        long seed = SeedSequence.Choose(engine.Host, options.Seed);
+        int[] begin = codec.EncodePrompt("");
+        GenerationRequest[] requests =
+            [.. Enumerable.Range(0, count).Select(n => new GenerationRequest(begin, SeedSequence.Derive(seed, n)))];
+        var rows = new ArrayDataViewBuilder(engine.Host);
+        rows.AddColumn(
+            GeneratedColumnName, TextsOf(GeneratorOf(codec).GenerateAll(requests, options, engine.RowsAtOnce, engine.Host.CheckAlive)));
+        return rows.GetDataView(count);
+    }
+
+    /// <inheritdoc cref="LanguageModelTransformer.Stream"/>
+    public IEnumerable<string> Stream(string prompt, TextGenerationOptions? options, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        return Stream(codec.EncodePrompt(prompt), options, codec, null, cancellation);
+    }
+
+    /// <summary>Completes a prompt piece by piece.</summary>
+    /// <param name="prompt">The prompt's tokens.</param>
+    /// <param name="options">Options without beam search.</param>
+    /// <param name="answers">The codec whose tokens end the text.</param>
+    /// <param name="finished">Receives the whole text when it ends.</param>
+    /// <param name="cancellation">Stops between two tokens.</param>
+    public IEnumerable<string> Stream(
+        int[] prompt, TextGenerationOptions? options, TextCodec answers, Action<GeneratedText>? finished, CancellationToken cancellation)
+    {
+        using IDisposable use = engine.Use();
+        options = Checked(options);
+        if (options.Beams > 1)
+        {
+            throw new ArgumentException(
+                $"{nameof(options.Beams)} is {options.Beams}: beam search has its text only at the end, so that it cannot be streamed.",
+                nameof(options));
+        }
+
+        var request = new GenerationRequest(prompt, SeedSequence.Choose(engine.Host, options.Seed));
+        return WhileInUse(GeneratorOf(answers).Stream(request, options, finished, cancellation));
+    }
+
+    /// <inheritdoc cref="LanguageModelTransformer.NextTokens"/>
+    public IReadOnlyList<TokenProbability> NextTokens(string prompt, int count, TextGenerationOptions? options)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        ArgumentNullException.ThrowIfNull(prompt);
+        options = Checked(options);
+        using IDisposable use = engine.Use();
+        int[] tokens = codec.EncodePrompt(prompt);
+        return [.. GeneratorOf(codec).Next(tokens, options).Index()
+            .Where(token => token.Item > 0).OrderByDescending(token => token.Item).Take(count)
+            .Select(token => new TokenProbability(token.Index, TextAfter(tokens, token.Index), token.Item))];
+    }
+
+    // Between two pieces the stream's session holds the network's memory.
+    private IEnumerable<string> WhileInUse(IEnumerable<string> pieces)
+    {
+        using IDisposable use = engine.Use();
+        foreach (string piece in pieces)
+            yield return piece;
+    }
+
+    private TextGenerator GeneratorOf(TextCodec answers) => new(answers, definition.Architecture.ContextLength, open);
+
+    private TextGenerationOptions Checked(TextGenerationOptions? options)
+    {
+        options ??= Defaults;
+        options.Validate(codec.VocabularySize);
+        return options;
+    }
+
+    private string TextAfter(int[] prompt, int token)
+    {
+        IncrementalDecoder decoder = codec.NewDecoder(prompt);
+        return decoder.Append(token) + decoder.Flush();
+    }
+
+    private static string[] TextsOf(GeneratedText[] texts) => [.. texts.Select(t => t.Text)];
+}
