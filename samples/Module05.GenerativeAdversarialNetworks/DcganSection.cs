@@ -89,7 +89,7 @@ internal static class DcganSection
         (double X, double Y)[] Term(string name) => Curves.Term(history, name);
         Chart.SavePanels(lesson.Output.File("dcgan-health.png", "reports during training"),
         [
-            new Chart("Losses", "step", "nats").Line("discriminator", Curves.Smooth([.. history.Select(p => ((double)p.Step, p.Loss))])).Line("generator", Term("generator")).Legend(),
+            new Chart("Losses", "step", "nats").Line("discriminator", Curves.Smooth([.. history.Select(p => ((double)p.Step, p.RecentLoss))])).Line("generator", Term("generator")).Legend(),
             new Chart("Accuracy of the discriminator", "step", "share").Line("on real images", Term("accuracy on real")).Line("on generated images", Term("accuracy on generated"))
                 .Range(yLow: 0, yHigh: 1.02).Legend(bottom: true),
             new Chart("Diversity of generated images", "step", "variance, relative to real images").Line(null, Term("diversity")).Range(yLow: 0),

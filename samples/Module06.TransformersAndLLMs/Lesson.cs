@@ -56,7 +56,7 @@ internal sealed class Lesson : SampleLesson
     public int Length => Quick ? 200 : 400;
 
     /// <summary>The losses of a training as the points of a line.</summary>
-    public static (double, double)[] Curve(IReadOnlyList<TrainingProgress> history) => [.. history.Select(report => ((double)report.Step, report.Loss))];
+    public static (double, double)[] Curve(IReadOnlyList<TrainingProgress> history) => [.. history.Select(report => ((double)report.Step, report.RecentLoss))];
 
     /// <summary>Prints a generated text, indented.</summary>
     public static void Print(string caption, string text) =>

@@ -22,7 +22,7 @@ public static class Charts
     public static void LossCurve(string path, string title, IReadOnlyList<TrainingProgress> history)
     {
         ArgumentNullException.ThrowIfNull(history);
-        (double X, double Y)[] training = [.. history.Select(p => ((double)p.Step, p.Loss))];
+        (double X, double Y)[] training = [.. history.Select(p => ((double)p.Step, p.RecentLoss))];
         (double X, double Y)[] validation = [.. history.Where(p => p.ValidationLoss is not null).Select(p => ((double)p.Step, p.ValidationLoss!.Value))];
         if (validation.Length == 0)
             Lines(path, title, "step", "loss", ("training", training));

@@ -109,13 +109,15 @@ internal sealed class Trainer
         Own(new TrainedNetwork(name, module, options ?? Run.Options));
 
     /// <summary>Runs one loop. Afterwards the networks hold their final weights, and the preview is disposed of.</summary>
-    /// <inheritdoc cref="TrainingLoop(TrainingRun, IReadOnlyList{TrainingPhase}, IBatchSource?, TrainingOptions?, ITrainingPreview?)" path="/param"/>
+    /// <inheritdoc cref="TrainingLoop" path="/param"/>
     /// <inheritdoc cref="TrainingLoop.Run" path="/exception"/>
-    public void Train(IReadOnlyList<TrainingPhase> phases, IBatchSource? validation, ITrainingPreview? preview = null, TrainingOptions? options = null)
+    public void Train(
+        IReadOnlyList<TrainingPhase> phases, IBatchSource? validation, ITrainingPreview? preview = null, TrainingOptions? options = null,
+        TrainingStage stage = default)
     {
         if (preview is not null)
             Own(preview);
-        new TrainingLoop(Run, phases, validation, options, preview).Run();
+        new TrainingLoop(Run, phases, validation, options, preview, stage).Run();
         // A model that is trained in several loops has one loop's optimizer in memory at a time.
         Release([.. phases.Select(p => p.Network).Distinct(), .. preview is null ? (IDisposable[])[] : [preview]]);
     }

@@ -42,9 +42,11 @@ internal sealed class TrainingLoop
     /// <param name="preview">
     /// Shows what the model has learned, at the end of each epoch or every <see cref="TrainingOptions.PreviewInterval"/> steps. It changes no model.
     /// </param>
+    /// <param name="stage">The loop's part of a training that has several.</param>
     /// <exception cref="InvalidOperationException">The checkpoints are of a training with other data.</exception>
     public TrainingLoop(
-        TrainingRun run, IReadOnlyList<TrainingPhase> phases, IBatchSource? validation, TrainingOptions? options = null, ITrainingPreview? preview = null)
+        TrainingRun run, IReadOnlyList<TrainingPhase> phases, IBatchSource? validation, TrainingOptions? options = null,
+        ITrainingPreview? preview = null, TrainingStage stage = default)
     {
         _preview = preview;
         _run = run;
@@ -59,7 +61,7 @@ internal sealed class TrainingLoop
         _networks = [.. phases.Select(p => p.Network).Distinct()];
         _stepsPerEpoch = StepsPerEpoch(phases, _options.GradientAccumulationSteps);
         _totalSteps = _options.MaxSteps ?? checked(_options.Epochs * _stepsPerEpoch);
-        _meter = new TrainingMeter(_totalSteps, run.Device.ToString());
+        _meter = new TrainingMeter(_totalSteps, run.Device.ToString(), phases[0].Unit, stage);
         if (validation is not null && _options.ValidationChoosesModel && (_options.EarlyStoppingPatience is not null || _options.OnCancel == CancellationBehavior.KeepBest))
             _best = new BestWeights(_networks);
         if (run.Checkpoints is { } folder)
@@ -191,11 +193,12 @@ internal sealed class TrainingLoop
             _best?.Offer(validation.Loss, _step);
         }
 
-        TrainingProgress report = _meter.Report(_step, EpochOf(_step) + 1, learningRate, samplesPerSecond, _gradientNorm, validation);
+        TrainingProgress report =
+            _meter.Report(_step, EpochOf(_step) + 1, endsEpoch, learningRate, samplesPerSecond, _gradientNorm, validation);
         progress.Checkpoint(report.Loss, _step);
         _options.Progress?.Report(report);
         _log?.Write(channel, report);
-        if (endsEpoch)
+        if (_meter.TakeLine(endsEpoch))
             channel.Info(TrainingMeter.Describe(report));
     }
 
@@ -214,6 +217,7 @@ internal sealed class TrainingLoop
     private void RunStep(torch.Generator generator, out double learningRate)
     {
         long step = _step + 1;
+        _meter.BeginStep();
         if (step > 1 && (step - 1) % _stepsPerEpoch == 0)
             _feeds[0].Start(new FeedPosition(EpochOf(step), 0));
 
@@ -235,6 +239,7 @@ internal sealed class TrainingLoop
         }
 
         _step = step;
+        _meter.EndStep(step);
     }
 
     // The gradients of the others would be thrown away.

@@ -24,6 +24,9 @@ internal sealed record TrainingPhase(TrainedNetwork Network, IBatchSource Batche
     /// </summary>
     public int Interval { get; init; } = 1;
 
+    /// <summary>What the weight of a batch counts.</summary>
+    public string Unit { get; init; } = "rows";
+
     /// <summary>Whether validation batches are scored with the phase's losses, too; the first phase's always are.</summary>
     public bool Validates { get; init; }
 

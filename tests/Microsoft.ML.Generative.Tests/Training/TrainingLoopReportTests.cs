@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Training;
+using Microsoft.ML.Generative.Training.Reporting;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;
@@ -12,8 +13,9 @@ public sealed class TrainingLoopReportTests
         var reports = new Reports();
         using Regression regression = new Regression(new ToyOptions { BatchSize = 1, Epochs = 10, Progress = reports }, rows: 70).Train();
 
-        // 700 steps, a report every third and one at each end of an epoch.
-        Assert.Equal(Enumerable.Range(1, 700).Where(s => s % 3 == 0 || s % 70 == 0).Select(s => (long)s), reports.All.Select(r => r.Step));
+        // 700 steps, a report every third, after steps 1, 2, 4, … and at each end of an epoch.
+        Assert.Equal(
+            Enumerable.Range(1, 700).Where(s => s % 3 == 0 || s % 70 == 0 || int.IsPow2(s)).Select(s => (long)s), reports.All.Select(r => r.Step));
         Assert.All(reports.All, r =>
         {
             Assert.Equal(700, r.TotalSteps);
@@ -39,6 +41,33 @@ public sealed class TrainingLoopReportTests
         using torch.Tensor expected = (regression.Model.call(regression.X) - regression.Y).square().mean();
         regression.Train();
         Assert.Equal(expected.item<float>(), Assert.Single(reports.All).Loss, 1e-5);
+    }
+
+    [Fact]
+    public void A_report_that_closes_an_epoch_has_its_mean_and_others_a_moving_average()
+    {
+        // 5 batches of 4 rows and one of 1, whose loss is the number of the step; 200 · 30 steps, so that 30 steps make the average.
+        using DisposeScope scope = torch.NewDisposeScope();
+        var reports = new Reports();
+        var options = new ToyOptions { Epochs = 1_000, Progress = reports };
+        var linear = torch.nn.Linear(1, 1);
+        using TrainedNetwork network = new("n", linear, options);
+        var rows = new RowBatches([torch.ones(21, 1)], 4);
+        Toys.Loop(options, [new TrainingPhase(network, rows, (step, _) => new Losses(linear.weight!.sum() * 0 + step.Step, ("step", torch.tensor((float)step.Step))))]).Run();
+
+        double sum = 0, weight = 0;
+        foreach (int step in Enumerable.Range(1, 6_000))
+        {
+            int count = step % 6 == 0 ? 1 : 4;
+            (sum, weight) = (sum * (1 - 1.0 / 30) + step * count, weight * (1 - 1.0 / 30) + count);
+            if (reports.All.Find(r => r.Step == step) is not { } report)
+                continue;
+            double expected = step % 6 == 0 ? step - (5 + 4 + 3 + 2 + 1) * 4 / 21.0 : sum / weight;
+            Assert.Equal(expected, report.Loss, 1e-3);
+            Assert.Equal(expected, report.LossTerms["step"], 1e-3);
+            Assert.Equal(sum / weight, report.RecentLoss, 1e-3);
+            Assert.Equal(sum / weight, report.RecentLossTerms["step"], 1e-3);
+        }
     }
 
     [Fact]
@@ -179,5 +208,60 @@ public sealed class TrainingLoopReportTests
         Assert.Contains(lines, l => l.Contains("'regression' on cpu") && l.Contains("3 parameters") && l.Contains("8 steps"));
         Assert.Contains(lines, l => l.Contains("epoch 1, step 4/8") && l.Contains("squared ") && l.Contains("validation ") && l.Contains("rows/s"));
         Assert.Contains(lines, l => l.Contains("epoch 2, step 8/8") && l.Contains("00:00:00 left"));
+    }
+
+    [Fact]
+    public void Slow_steps_are_reported_by_time()
+    {
+        // 2,000 steps would be reported every tenth.
+        var reports = new Reports();
+        using var source = new CancellationTokenSource();
+        using var regression = new Regression(new ToyOptions { MaxSteps = 2_000, Progress = reports, CancellationToken = source.Token });
+        TrainingPhase phase = regression.Phase with
+        {
+            Losses = (step, batch) =>
+            {
+                if (step.Step is 5 or 6)
+                    Thread.Sleep(1_050);
+                if (step.Step == 8)
+                    source.Cancel();
+                return regression.Phase.Losses(step, batch);
+            },
+        };
+        Assert.ThrowsAny<OperationCanceledException>(() => Toys.Loop(regression.Options, [phase]).Run());
+        Assert.Equal([1, 2, 4, 5, 6, 8], reports.All.Select(r => r.Step));
+        // Of the first steps nothing is left after two slow ones; the next step is again as fast as most.
+        Assert.InRange(reports.All[4].Remaining.TotalSeconds, 300, 3_000);
+    }
+
+    [Fact]
+    public void A_line_of_the_log_has_less_than_120_characters()
+    {
+        var terms = Enumerable.Range(0, 12).ToDictionary(i => $"a rather long term {i}", i => 1.0 / (i + 3));
+        string Line(int count, bool isValidated) => TrainingMeter.Describe(new TrainingProgress
+        {
+            Stage = "autoencoder",
+            Step = 123_456,
+            TotalSteps = 1_234_567,
+            Epoch = 12,
+            Loss = 1 / 3.0,
+            LossTerms = terms.Take(count).ToDictionary(),
+            ValidationLoss = isValidated ? 2 / 3.0 : null,
+            ValidationTerms = isValidated ? terms.Take(count).ToDictionary() : [],
+            LearningRate = 1,
+            SamplesPerSecond = 12_345,
+            SampleUnit = "tokens",
+            Elapsed = TimeSpan.Zero,
+            Remaining = TimeSpan.FromSeconds(100 * 3_600 + 62),
+            Device = "cpu",
+        });
+        Assert.Equal("autoencoder, epoch 12, step 123456/1234567: loss 0.333333, 12,345 tokens/s, 100:01:02 left", Line(0, false));
+        Assert.Equal(
+            "autoencoder, epoch 12, step 123456/1234567: loss 0.333333, validation 0.666667, 12,345 tokens/s, 100:01:02 left", Line(12, true));
+        for (int count = 0; count <= 12; count++)
+        {
+            Assert.InRange(Line(count, false).Length, 80, 119);
+            Assert.InRange(Line(count, true).Length, 80, 119);
+        }
     }
 }

@@ -74,7 +74,7 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         {
             TrainingData data = trainer.Read(input, [column], validationColumn is null ? null : [validationColumn]);
             VqVaeNetwork network = trainer.CreateNetwork(() => new VqVaeNetwork(definition.Architecture));
-            TrainAutoencoder(trainer, network.Autoencoder, definition.Architecture.Grid, data);
+            TrainAutoencoder(trainer, network.Autoencoder, network.Prior, definition.Architecture.Grid, data);
             TrainPrior(trainer, network, definition.Architecture.Grid, data);
             return new VqVaeTransformer(_host, definition, network, trainer.Device);
         });
@@ -88,7 +88,8 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         return OutputColumn.Promise(inputSchema, VqVaeTransformer.OutputColumns(VqVaeColumns.Of(_options)));
     }
 
-    private void TrainAutoencoder(Trainer trainer, VqVaeAutoencoder autoencoder, CodeGrid grid, TrainingData data)
+    private void TrainAutoencoder(
+        Trainer trainer, VqVaeAutoencoder autoencoder, CodePriorNetwork prior, CodeGrid grid, TrainingData data)
     {
         if (!FrozenParameters.AnyTrained(autoencoder))
             return;
@@ -97,7 +98,17 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
             Variance(trainer.Run, data.Rows.Batches(_options.TransformBatchSize, shuffle: false, trainer.Seed, trainer.Device)));
         var phase = new TrainingPhase(
             trainer.Prepare("vqvae", autoencoder), data.Batches, new VqVaeObjective(autoencoder, grid, _options, variance).Losses);
-        trainer.Train([phase], data.ValidationBatches, VqVaePreview.Open(trainer.Run, autoencoder, grid, data.PreviewRows));
+        trainer.Train(
+            [phase], data.ValidationBatches, VqVaePreview.Open(trainer.Run, autoencoder, grid, data.PreviewRows),
+            stage: new TrainingStage("autoencoder", LaterSteps: FrozenParameters.AnyTrained(prior) ? PriorSteps(data.Rows.Count) : 0));
+    }
+
+    private long PriorSteps(long rows)
+    {
+        VqVaeOptions options = _options.ForPrior();
+        long batches = (rows + options.BatchSize - 1) / options.BatchSize;
+        long steps = (batches + options.GradientAccumulationSteps - 1) / options.GradientAccumulationSteps;
+        return options.MaxSteps ?? options.Epochs * steps;
     }
 
     // In the latent space of a trained autoencoder, which stays as it is.
@@ -112,7 +123,8 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
 
         var phase = new TrainingPhase(
             trainer.Prepare("prior", network.Prior, options), codes, (_, batch) => new Losses(network.Prior.NegativeLogLikelihood(batch[0]).mean()));
-        trainer.Train([phase], validationCodes, CodePriorPreview.Open(trainer.Run, network, grid), options);
+        trainer.Train(
+            [phase], validationCodes, CodePriorPreview.Open(trainer.Run, network, grid), options, new TrainingStage("prior", LaterSteps: 0));
     }
 
     private TensorBatches Codes(TrainingRun run, VqVaeAutoencoder autoencoder, TensorSource data, long? shuffleSeed) => new(

@@ -90,7 +90,10 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
             });
             var phase = new TrainingPhase(
                 trainer.Prepare("language-model", network, options), data.TrainingBatches,
-                (_, batch) => new Losses(network.Loss(batch[0], batch[1])));
+                (_, batch) => new Losses(network.Loss(batch[0], batch[1])))
+            {
+                Unit = "tokens",
+            };
             trainer.Train([phase], data.ValidationBatches, LanguageModelPreview.Open(trainer.Run, options, codec, network));
             return new LanguageModelTransformer(_host, LanguageModelDefinition.Of(options, trainer.Seed), codec, network, trainer.Device);
         });

@@ -51,11 +51,18 @@ internal sealed record CheckpointState
 /// <summary>The batch that a source gives next.</summary>
 internal readonly record struct FeedPosition(int Epoch, long Batch);
 
-/// <summary>Losses summed since the last report, and the time trained.</summary>
+/// <summary>Sums of the recent losses, and the time trained.</summary>
 internal sealed record MeterState(
-    double LossSum, [property: JsonPropertyName("rows")] long Weight, Dictionary<string, MeterTerm> Terms, long ElapsedTicks);
+    double LossSum, [property: JsonPropertyName("rows")] double Weight, Dictionary<string, MeterTerm> Terms, long ElapsedTicks)
+{
+    /// <summary>Sums of the losses of the epoch. Missing in checkpoints of earlier versions.</summary>
+    public EpochSums? Epoch { get; init; }
+}
 
-internal readonly record struct MeterTerm(double Sum, [property: JsonPropertyName("rows")] long Weight);
+/// <summary>Sums of the losses of an epoch.</summary>
+internal sealed record EpochSums(double LossSum, [property: JsonPropertyName("rows")] double Weight, Dictionary<string, MeterTerm> Terms);
+
+internal readonly record struct MeterTerm(double Sum, [property: JsonPropertyName("rows")] double Weight);
 
 /// <summary>The best validation loss so far.</summary>
 internal sealed record BestScore(double Loss, long Step, int EpochsSince);

@@ -20,10 +20,10 @@ internal sealed class TensorBoardLog(string folder) : IDisposable
     public void Write(IChannel channel, TrainingProgress report)
     {
         var summary = new EventSummary();
-        summary.Add("loss/training", report.Loss);
+        summary.Add("loss/training", report.RecentLoss);
         if (report.ValidationLoss is { } validationLoss)
             summary.Add("loss/validation", validationLoss);
-        foreach (var (name, value) in report.LossTerms)
+        foreach (var (name, value) in report.RecentLossTerms)
             summary.Add($"loss_terms/{name}", value);
         foreach (var (name, value) in report.ValidationTerms)
             summary.Add($"validation_terms/{name}", value);

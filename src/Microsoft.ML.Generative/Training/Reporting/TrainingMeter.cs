@@ -6,16 +6,25 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative.Training.Reporting;
 
-/// <summary>Averages losses between reports and measures speed.</summary>
-internal sealed class TrainingMeter(long totalSteps, string device)
+/// <summary>Averages losses, measures speed, and knows when a report is due.</summary>
+/// <param name="totalSteps">The steps of the loop.</param>
+/// <param name="device">The device that trains.</param>
+/// <param name="unit">What the weights of the first phase's batches count, as in "rows".</param>
+/// <param name="stage">The loop's part of a training of several, and the steps of the parts after it.</param>
+internal sealed class TrainingMeter(long totalSteps, string device, string unit = "rows", TrainingStage stage = default)
 {
-    private readonly WeightedMeans _terms = new();
+    private const int WidestLine = 119;
+    private static readonly TimeSpan _reportPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _linePause = TimeSpan.FromSeconds(30);
+
     private readonly long _interval = Math.Clamp(totalSteps / 200, 1, 100);
+    private readonly LossSums _recent = new();
+    private readonly LossSums _epoch = new();
+    private readonly StepPace _pace = new();
     private readonly Stopwatch _watch = new();
-    private double _lossSum;
-    private long _weight;
     private TimeSpan _before;
     private TimeSpan _lastReport;
+    private TimeSpan _lastLine;
     private long _weightSinceReport;
 
     /// <summary>The last step that was measured.</summary>
@@ -24,21 +33,45 @@ internal sealed class TrainingMeter(long totalSteps, string device)
     /// <summary>Time trained, that before an interruption included.</summary>
     public TimeSpan Elapsed => _before + _watch.Elapsed;
 
-    /// <summary>The sums since the last report.</summary>
-    public MeterState State => new(_lossSum, _weight, _terms.State, Elapsed.Ticks);
+    /// <summary>The sums so far.</summary>
+    public MeterState State => new(_recent.Sum, _recent.Weight, _recent.Terms.State, Elapsed.Ticks)
+    {
+        Epoch = new EpochSums(_epoch.Sum, _epoch.Weight, _epoch.Terms.State),
+    };
 
-    public void Start() => _watch.Start();
+    public void Start()
+    {
+        _watch.Start();
+        _pace.Begin(Step, Elapsed);
+    }
 
     /// <summary>Continues from a state, after as many steps.</summary>
     public void Resume(MeterState state, long step)
     {
         Step = step;
-        (_lossSum, _weight) = (state.LossSum, state.Weight);
-        _terms.Resume(state.Terms);
-        _before = _lastReport = TimeSpan.FromTicks(state.ElapsedTicks);
+        _recent.Resume(state.LossSum, state.Weight, state.Terms);
+        if (state.Epoch is { } epoch)
+            _epoch.Resume(epoch.LossSum, epoch.Weight, epoch.Terms);
+        _before = _lastReport = _lastLine = TimeSpan.FromTicks(state.ElapsedTicks);
     }
 
-    public bool IsReportDue(long step) => step % _interval == 0;
+    /// <summary>Whether a report is due: after the first, second, fourth step and so on, every so many steps, and every second.</summary>
+    public bool IsReportDue(long step) => step % _interval == 0 || long.IsPow2(step) || Elapsed - _lastReport >= _reportPause;
+
+    /// <summary>Whether a line in the log is due, which takes it as written: every half minute.</summary>
+    public bool TakeLine(bool endsEpoch)
+    {
+        if (!endsEpoch && Elapsed - _lastLine < _linePause)
+            return false;
+        _lastLine = Elapsed;
+        return true;
+    }
+
+    /// <summary>Begins a step: earlier losses count less in the average of the recent ones.</summary>
+    public void BeginStep() => _recent.Decay(1 - 1.0 / _interval);
+
+    /// <summary>Ends a step, whose time counts.</summary>
+    public void EndStep(long step) => _pace.Add(step, Elapsed);
 
     /// <summary>Adds a batch's losses. The first phase's total is the loss that is reported, and the weights of its batches make the speed.</summary>
     public void Add(Losses losses, double total, long weight, long step, bool isFirstPhase)
@@ -46,8 +79,8 @@ internal sealed class TrainingMeter(long totalSteps, string device)
         Step = step;
         if (isFirstPhase)
         {
-            _lossSum += total * weight;
-            _weight += weight;
+            _recent.Add(total, weight);
+            _epoch.Add(total, weight);
             _weightSinceReport += weight;
         }
 
@@ -56,7 +89,11 @@ internal sealed class TrainingMeter(long totalSteps, string device)
     }
 
     /// <summary>Adds a number that is reported beside the losses.</summary>
-    public void Add(string name, double value, long weight) => _terms.Add(name, value, weight);
+    public void Add(string name, double value, long weight)
+    {
+        _recent.Terms.Add(name, value, weight);
+        _epoch.Terms.Add(name, value, weight);
+    }
 
     /// <summary>Rows, or target tokens, per second since the last report, or since the training was resumed.</summary>
     public double SamplesPerSecond() => _weightSinceReport / Math.Max(1e-9, (Elapsed - _lastReport).TotalSeconds);
@@ -64,41 +101,64 @@ internal sealed class TrainingMeter(long totalSteps, string device)
     /// <summary>Leaves time in which nothing was trained out of the next <see cref="SamplesPerSecond"/>.</summary>
     public void ExcludeFromSpeed(TimeSpan duration) => _lastReport += duration;
 
-    public TrainingProgress Report(long step, int epoch, double learningRate, double samplesPerSecond, double? gradientNorm, ValidationScores? validation)
+    public TrainingProgress Report(
+        long step, int epoch, bool endsEpoch, double learningRate, double samplesPerSecond, double? gradientNorm, ValidationScores? validation)
     {
         TimeSpan elapsed = Elapsed;
+        LossSums sums = endsEpoch ? _epoch : _recent;
         var report = new TrainingProgress
         {
+            Stage = stage.Name,
             Step = step,
             TotalSteps = totalSteps,
             Epoch = epoch,
-            Loss = _lossSum / _weight,
-            LossTerms = _terms.Means,
+            Loss = sums.Mean,
+            LossTerms = sums.Terms.Means,
+            RecentLoss = _recent.Mean,
+            RecentLossTerms = _recent.Terms.Means,
             ValidationLoss = validation?.Loss,
             ValidationTerms = validation?.Terms ?? ReadOnlyDictionary<string, double>.Empty,
             LearningRate = learningRate,
             GradientNorm = gradientNorm,
             SamplesPerSecond = samplesPerSecond,
+            SampleUnit = unit,
             Elapsed = elapsed,
-            Remaining = TimeSpan.FromSeconds(Math.Min(elapsed.TotalSeconds * (totalSteps - step) / step, TimeSpan.MaxValue.TotalSeconds / 2)),
+            Remaining = _pace.TimeOf(totalSteps - step + stage.LaterSteps),
             Device = device,
         };
         _lastReport = elapsed;
-        _lossSum = 0;
-        _weight = 0;
         _weightSinceReport = 0;
-        _terms.Clear();
+        if (endsEpoch)
+            _epoch.Clear();
         return report;
     }
 
-    public static string Describe(TrainingProgress report) => string.Create(CultureInfo.InvariantCulture,
-        $"epoch {report.Epoch}, step {report.Step}/{report.TotalSteps}: loss {report.Loss:G6}{Terms(report.LossTerms)}{Validation(report)}, " +
-        $"{report.SamplesPerSecond:N0} rows/s, {(long)report.Remaining.TotalHours:00}:{report.Remaining:mm\\:ss} left");
+    /// <summary>The report as a line of at most 119 characters; terms that do not fit are left out.</summary>
+    public static string Describe(TrainingProgress report)
+    {
+        string stage = report.Stage is null ? "" : $"{report.Stage}, ";
+        string begin = string.Create(
+            CultureInfo.InvariantCulture, $"{stage}epoch {report.Epoch}, step {report.Step}/{report.TotalSteps}: loss {report.Loss:G6}");
+        string validation = report.ValidationLoss is { } loss ? string.Create(CultureInfo.InvariantCulture, $", validation {loss:G6}") : "";
+        string end = string.Create(
+            CultureInfo.InvariantCulture,
+            $", {report.SamplesPerSecond:N0} {report.SampleUnit}/s, {(long)report.Remaining.TotalHours:00}:{report.Remaining:mm\:ss} left");
+        int room = WidestLine - begin.Length - validation.Length - end.Length;
+        string validationTerms = Terms(report.ValidationTerms, room);
+        return begin + Terms(report.LossTerms, room - validationTerms.Length) + validation + validationTerms + end;
+    }
 
-    private static string Terms(IReadOnlyDictionary<string, double> terms) => terms.Count == 0 ? ""
-        : $" ({string.Join(", ", terms.Select(t => string.Create(CultureInfo.InvariantCulture, $"{t.Key} {t.Value:G6}")))})";
+    // As many terms as there is room for.
+    private static string Terms(IReadOnlyDictionary<string, double> terms, int room)
+    {
+        string[] all = [.. terms.Select(t => string.Create(CultureInfo.InvariantCulture, $"{t.Key} {t.Value:G6}"))];
+        for (int count = all.Length; count > 0; count--)
+        {
+            string text = $" ({string.Join(", ", all[..count])}{(count < all.Length ? ", …" : "")})";
+            if (text.Length <= room)
+                return text;
+        }
 
-    private static string Validation(TrainingProgress report) => report.ValidationLoss is { } loss
-        ? string.Create(CultureInfo.InvariantCulture, $", validation {loss:G6}{Terms(report.ValidationTerms)}")
-        : "";
+        return "";
+    }
 }

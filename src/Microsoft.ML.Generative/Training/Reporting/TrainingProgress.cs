@@ -5,6 +5,12 @@ namespace Microsoft.ML.Generative;
 /// <summary>What a training has done so far; reported through <see cref="TrainingOptions.Progress"/>.</summary>
 public sealed record TrainingProgress
 {
+    /// <summary>
+    /// The part of a training that has several, such as <c>autoencoder</c> and <c>prior</c> of a VQ-VAE, each with steps of its own; otherwise
+    /// <see langword="null"/>.
+    /// </summary>
+    public string? Stage { get; init; }
+
     /// <summary>Optimizer steps done, from 1.</summary>
     public required long Step { get; init; }
 
@@ -15,12 +21,22 @@ public sealed record TrainingProgress
     public required int Epoch { get; init; }
 
     /// <summary>
-    /// The loss, averaged over the rows since the last report; in nats for likelihood models. Where several networks are trained, the first one's.
+    /// The loss: in a report that closes an epoch the mean over its rows, in others <see cref="RecentLoss"/>; in nats for likelihood models. Where
+    /// several networks are trained, the first one's.
     /// </summary>
     public required double Loss { get; init; }
 
     /// <summary>The parts of the loss by name, averaged like <see cref="Loss"/>.</summary>
     public required IReadOnlyDictionary<string, double> LossTerms { get; init; }
+
+    /// <summary>
+    /// A moving average of the loss over about a 200th of the training and at most 100 steps, in every report: what a curve shows without
+    /// steps where epochs end.
+    /// </summary>
+    public double RecentLoss { get; init; }
+
+    /// <summary>The parts of <see cref="RecentLoss"/> by name.</summary>
+    public IReadOnlyDictionary<string, double> RecentLossTerms { get; init; } = ReadOnlyDictionary<string, double>.Empty;
 
     /// <summary>The loss on <see cref="TrainingOptions.ValidationData"/>, in the reports that close an epoch; otherwise <see langword="null"/>.</summary>
     public double? ValidationLoss { get; init; }
@@ -37,13 +53,16 @@ public sealed record TrainingProgress
     /// <summary>The norm of the gradient before clipping, in the last step; of the first network where there are several; <see langword="null"/> when the training does not need it.</summary>
     public double? GradientNorm { get; init; }
 
-    /// <summary>Rows per second since the last report.</summary>
+    /// <summary>Rows, or what <see cref="SampleUnit"/> says, per second since the last report.</summary>
     public required double SamplesPerSecond { get; init; }
+
+    /// <summary>What <see cref="SamplesPerSecond"/> counts: <c>rows</c>, or <c>tokens</c> of texts.</summary>
+    public string SampleUnit { get; init; } = "rows";
 
     /// <summary>Time since the first step.</summary>
     public required TimeSpan Elapsed { get; init; }
 
-    /// <summary>The time that the remaining steps will take at the average speed so far.</summary>
+    /// <summary>The time that the remaining steps will take, those of later stages too, at the speed of the last 15 seconds.</summary>
     public required TimeSpan Remaining { get; init; }
 
     /// <summary>The device that trains, such as <c>cpu</c> or <c>cuda:0</c>.</summary>

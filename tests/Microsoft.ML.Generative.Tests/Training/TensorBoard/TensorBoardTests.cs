@@ -37,7 +37,7 @@ public sealed class TensorBoardTests : IDisposable
         Assert.All(events, e => Assert.InRange(e.WallTime, before - 1, before + 600));
         (string Name, Func<TrainingProgress, double?> Value)[] numbers =
         [
-            ("loss/training", r => r.Loss), ("loss/validation", r => r.ValidationLoss), ("loss_terms/squared", r => r.LossTerms["squared"]), ("loss_terms/bias", r => r.LossTerms["bias"]),
+            ("loss/training", r => r.RecentLoss), ("loss/validation", r => r.ValidationLoss), ("loss_terms/squared", r => r.RecentLossTerms["squared"]), ("loss_terms/bias", r => r.RecentLossTerms["bias"]),
             ("training/learning_rate", r => r.LearningRate), ("training/gradient_norm", r => r.GradientNorm), ("training/rows_per_second", r => r.SamplesPerSecond),
         ];
         foreach (var (name, value) in numbers)
