@@ -133,7 +133,7 @@ internal abstract class DecoderStack : nn.Module
         Tensor x = tokens.call(sequences);
         if (where is not null)
             x = x.Plus(where);
-        return _dropout == 0 ? x : F.dropout(x, _dropout, training);
+        return Dropout.Apply(x, _dropout, training);
     }
 
     private RotaryPositions? Rotary(long length)

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Training;
 
@@ -76,10 +77,13 @@ public abstract class TrainingOptions
     /// <summary>Optimizer steps, at least 1, instead of <see cref="Epochs"/>. Default: none.</summary>
     public long? MaxSteps { get; set; }
 
-    /// <summary>Rows that go through the network at once, at least 1. Default: 128.</summary>
+    /// <summary>Rows that go through the network at once, 1 to 16,777,216. Default: 128.</summary>
     public int BatchSize { get; set; } = Defaults.BatchSize;
 
-    /// <summary>Batches whose gradients make one step, at least 1: a step sees their rows as if in one batch. Default: 1.</summary>
+    /// <summary>
+    /// Batches whose gradients make one step, at least 1: a step sees their rows as if in one batch, with the same noise except for dropout. What
+    /// looks at a batch as a whole (batch normalization, minibatch standard deviation, free bits) still does so in each batch. Default: 1.
+    /// </summary>
     public int GradientAccumulationSteps { get; set; } = Defaults.GradientAccumulationSteps;
 
     /// <summary>Whether each epoch has its own order of rows. Default: true.</summary>
@@ -162,7 +166,7 @@ public abstract class TrainingOptions
     public long? MemoryBudget { get; set; }
 
     /// <summary>
-    /// Threads that libtorch computes with, at least 1. Default: where no seed is given, what is measured to be fastest; else libtorch's own
+    /// Threads that libtorch computes with, 1 to 1,024; more than the machine has processors are slower. Default: where no seed is given, what is measured to be fastest; else libtorch's own
     /// choice, since with another number of threads the same seed gives slightly different weights.
     /// </summary>
     [JsonIgnore]
@@ -192,7 +196,7 @@ public abstract class TrainingOptions
     internal long RowMemory => MemoryBudget ?? DefaultRowMemory;
 
     /// <summary>Bytes that rows may take where nothing else is said: half of what the process may have.</summary>
-    internal static long DefaultRowMemory => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
+    internal static long DefaultRowMemory => MemoryLimit.Bytes / 2;
 
     /// <summary>What options were called in earlier versions, for checkpoints.</summary>
     internal virtual MemberHistory History => MemberHistory.None;
@@ -209,6 +213,9 @@ public abstract class TrainingOptions
     /// <summary>Whether previews are shown anywhere but in the log.</summary>
     internal bool WritesPreviews => TensorBoardDirectory is not null || PreviewDirectory is not null;
 
+    /// <summary>The names of the options that the size of the network follows from.</summary>
+    internal virtual IReadOnlyList<string> SizeOptions => [];
+
     /// <summary>The model that the training continues from, if there is one.</summary>
     internal virtual IBaseModel? Base => null;
 
@@ -221,7 +228,7 @@ public abstract class TrainingOptions
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     internal virtual void Validate()
     {
-        OptionChecks.AtLeast(Epochs, 1);
+        OptionChecks.AtLeast<int>(Epochs, 1);
         OptionChecks.AtLeast(MaxSteps, 1);
         OptionChecks.AtLeast(BatchSize, 1);
         OptionChecks.AtLeast(GradientAccumulationSteps, 1);
@@ -237,12 +244,12 @@ public abstract class TrainingOptions
         OptionChecks.Between(FinalLearningRate, 0, 1);
         OptionChecks.Positive(GradientClipNorm);
         OptionChecks.Below(EmaDecay, 1);
-        OptionChecks.AtLeast(Threads, 1);
+        OptionChecks.Between(Threads, 1, TorchThreads.Most);
         OptionChecks.Defined(Precision);
         OptionChecks.Defined(OnCancel);
         OptionChecks.AtLeast(MemoryBudget, LowestMemoryBudget);
         Checkpoints?.Validate();
-        OptionChecks.AtLeast(EarlyStoppingPatience, 1);
+        OptionChecks.AtLeast<int>(EarlyStoppingPatience, 1);
         ArgumentNullException.ThrowIfNull(FrozenParameters);
         foreach (string pattern in FrozenParameters)
             OptionChecks.NotEmpty(pattern, nameof(FrozenParameters));

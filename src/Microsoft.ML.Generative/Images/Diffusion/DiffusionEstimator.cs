@@ -71,12 +71,12 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
-            TrainingData data = trainer.Read(input, columns, validationColumns);
             var definition = new DiffusionDefinition(architecture, names, DiffusionDefaults.Of(_options, trainer.Seed) with
             {
                 Scheduler = _options.BaseModel?.Definition.Defaults.Scheduler,
             });
             DenoiserNetwork network = trainer.CreateNetwork(() => architecture.CreateNetwork(_options.Dropout));
+            TrainingData data = trainer.Read(input, columns, validationColumns);
             using var objective = new DiffusionObjective(architecture, definition.Conditions, _options, network, trainer.Device);
             var phase = new TrainingPhase(trainer.Prepare("diffusion", network), data.Batches, objective.Losses);
             trainer.Train([phase], data.ValidationBatches, DiffusionPreview.Open(trainer.Run, definition, network, data.PreviewRows));

@@ -76,9 +76,13 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
-            TrainingData data = trainer.Read(input, columns, validationColumns);
+            // Of generated rows, a batch has as many as the options say, also where there are fewer real ones.
+            trainer.CheckBatch(_options.BatchSize, Math.Max(row.Size, architecture.LatentSize));
             GeneratorNetwork generator = trainer.CreateNetwork(architecture.CreateGenerator);
-            Train(trainer, architecture, generator, data);
+            DiscriminatorNetwork discriminator =
+                trainer.CreateTemporaryNetwork(DiscriminatorArchitecture.Of(architecture, _options).Create, stream: 1);
+            TrainingData data = trainer.Read(input, columns, validationColumns);
+            Train(trainer, architecture, generator, discriminator, data);
             return new GanTransformer(_host, new GanDefinition(architecture, names, GanDefaults.Of(_options, trainer.Seed)), generator, trainer.Device);
         });
     }
@@ -91,9 +95,9 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
         return OutputColumn.Promise(inputSchema, GanTransformer.OutputColumns(GanColumns.Of(_options)));
     }
 
-    private void Train(Trainer trainer, GanArchitecture architecture, GeneratorNetwork generator, TrainingData data)
+    private void Train(
+        Trainer trainer, GanArchitecture architecture, GeneratorNetwork generator, DiscriminatorNetwork discriminator, TrainingData data)
     {
-        DiscriminatorNetwork discriminator = trainer.CreateTemporaryNetwork(DiscriminatorArchitecture.Of(architecture, _options).Create, stream: 1);
         using IChannel channel = _host.Start("Adversarial training");
         var objective = new AdversarialObjective(architecture, _options, generator, discriminator, new GanHealth(channel, _options));
         TrainingPhase[] phases =
@@ -103,7 +107,7 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
                 Repeats = _options.DiscriminatorSteps,
                 LearningRateFactor = (_options.DiscriminatorLearningRate ?? _options.LearningRate) / _options.LearningRate,
                 ReportsGradientNorm = true,
-                AfterUpdate = _options.Objective == GanObjective.Wasserstein ? objective.ClipWeights : null,
+                AfterUpdate = objective.EndDiscriminatorStep,
             },
             new(trainer.Prepare("generator", generator), new GeneratedBatches(_options.BatchSize), objective.GeneratorLosses)
             {
@@ -113,6 +117,7 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
         ];
         trainer.Train(phases, data.ValidationBatches, GanPreview.Open(trainer.Run, architecture, generator));
         using var noise = new torch.Generator((ulong)SeedSequence.Derive(trainer.Seed, 2));
+        using IDisposable turn = trainer.Run.Threads.Turn();
         GeneratorAverages.Renew(generator, architecture, _options.BatchSize, trainer.Device, noise);
         // The model has all its weights, and needs no gradients of them.
         foreach (var parameter in generator.parameters())

@@ -72,8 +72,8 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
-            TrainingData data = trainer.Read(input, columns, validationColumns);
             VaeNetwork network = trainer.CreateNetwork(() => new VaeNetwork(architecture));
+            TrainingData data = trainer.Read(input, columns, validationColumns);
             var phase = new TrainingPhase(trainer.Prepare("vae", network), data.Batches, new VaeObjective(network, _options).Losses);
             trainer.Train([phase], data.ValidationBatches, VaePreview.Open(trainer.Run, architecture, network, data.PreviewRows));
             return new VaeTransformer(_host, new VaeDefinition(architecture, names, VaeDefaults.Of(_options, trainer.Seed)), network, trainer.Device);

@@ -84,7 +84,8 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
         OptionChecks.AtLeast(options.Temperature, 0);
 
         long seed = SeedSequence.Choose(_engine.Host, options.Seed);
-        float[] latents = new float[checked(count * LatentSize)];
+        RowGeneration.CheckSize(count, Math.Max(RowSize, LatentSize));
+        float[] latents = new float[count * LatentSize];
         for (int i = 0; i < count; i++)
             RowNoise.Fill(latents.AsSpan(i * LatentSize, LatentSize), new RowRandom(seed, i));
         if (options.Temperature != 1)
@@ -131,7 +132,8 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
         float[] start = Encode(from, label);
         float[] end = Encode(to, label);
-        float[] latents = new float[checked(count * LatentSize)];
+        RowGeneration.CheckSize(count, Math.Max(RowSize, LatentSize));
+        float[] latents = new float[count * LatentSize];
         for (int i = 0; i < latents.Length; i++)
             latents[i] = float.Lerp(start[i % LatentSize], end[i % LatentSize], i / LatentSize / (count - 1f));
         return DecodeRows(latents, label);
@@ -159,7 +161,8 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
                 throw new ArgumentOutOfRangeException(nameof(dimensionX), dimension, $"The latent space has dimensions 0 to {LatentSize - 1}.");
         }
 
-        float[] latents = new float[checked(rows * columns * LatentSize)];
+        RowGeneration.CheckSize((long)rows * columns, Math.Max(RowSize, LatentSize), nameof(rows));
+        float[] latents = new float[rows * columns * LatentSize];
         float[] x = PriorQuantiles(columns);
         float[] y = PriorQuantiles(rows);
         for (int i = 0; i < rows * columns; i++)

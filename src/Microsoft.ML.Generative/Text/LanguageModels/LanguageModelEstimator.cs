@@ -80,6 +80,9 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
+            // As far as it is known before the tokenizer.
+            LanguageModelArchitecture asked = _options.BaseModel?.Architecture ?? _options.Architecture;
+            trainer.CheckSize(() => new LanguageModelNetwork(asked with { VocabularySize = Math.Max(1, asked.VocabularySize) }));
             LanguageModelOptions options = Resolve(trainer.Run, texts, input, out TextCodec codec);
             var data = new LanguageModelData(trainer.Run, options, codec, texts);
             data.Read(input);

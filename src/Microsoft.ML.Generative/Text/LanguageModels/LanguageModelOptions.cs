@@ -189,6 +189,8 @@ public sealed class LanguageModelOptions : TrainingOptions
         return copy;
     }
 
+    internal override IReadOnlyList<string> SizeOptions => [nameof(Layers), nameof(EmbeddingSize), nameof(FeedForwardSize), nameof(ContextLength), nameof(VocabularySize)];
+
     internal override IBaseModel? Base => BaseModel;
 
     internal override void TakeFromBase()
