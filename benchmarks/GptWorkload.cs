@@ -29,7 +29,8 @@ internal static class GptWorkload
         var ml = new MLContext(seed: 1);
         var random = new Random(1);
         // As in a language, the n-th character is about as frequent as 1 / n.
-        string text = new([.. Enumerable.Range(0, 1_000_000).Select(_ => (char)('!' + (int)Math.Pow(Characters + 1, random.NextDouble()) - 1))]);
+        string text = new([.. Enumerable.Range(0, 1_000_000)
+            .Select(_ => (char)('!' + (int)Math.Pow(Characters + 1, random.NextDouble()) - 1))]);
         var stopping = new CancellationTokenSource();
         var clock = new StepClock(stopping, settings.Seconds);
         var options = new LanguageModelOptions

@@ -1,7 +1,6 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
-using Microsoft.ML.Generative.Flows;
 using Microsoft.ML.Generative.Training;
 
 namespace Microsoft.ML.Generative;

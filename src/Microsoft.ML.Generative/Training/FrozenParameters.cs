@@ -39,8 +39,7 @@ internal static class FrozenParameters
 
         ArgumentException Wrong(string problem) => new(
             $"{nameof(TrainingOptions.FrozenParameters)} {problem}. It has {parameters.Length}: "
-            + $"{string.Join(", ", parameters.Take(NamesShown).Select(p => $"'{p.name}'"))}{(parameters.Length > NamesShown ? ", …" : "")}.",
-            nameof(TrainingOptions.FrozenParameters));
+            + $"{string.Join(", ", parameters.Take(NamesShown).Select(p => $"'{p.name}'"))}{(parameters.Length > NamesShown ? ", …" : "")}.");
     }
 
     /// <summary>Whether any parameter of a network is trained.</summary>

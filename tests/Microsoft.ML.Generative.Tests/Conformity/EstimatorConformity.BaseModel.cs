@@ -30,7 +30,7 @@ public abstract partial class EstimatorConformity<TTransformer>
             Dictionary<string, float[]> after = Parameters(tuned);
             Assert.Equal(names, after.Keys);
             Assert.All(frozen, name => Assert.Equal(before[name], after[name]));
-            Assert.Empty(names.Where(name => !frozen.Contains(name) && IsLearned(name) && before[name].SequenceEqual(after[name])));
+            Assert.DoesNotContain(names, name => !frozen.Contains(name) && IsLearned(name) && before[name].SequenceEqual(after[name]));
         }
 
         Assert.Equal(before, Parameters(first));

@@ -136,6 +136,29 @@ public sealed class BaseModelTests
     }
 
     [Fact]
+    public void A_flow_has_the_network_and_the_standardization_of_its_base()
+    {
+        IDataView rows = _ml.Data.LoadFromEnumerable(GanRows.Ring(16));
+        var catalog = _ml.Transforms.Generative();
+        using FlowTransformer first = catalog.Flow(new FlowOptions { CouplingLayers = 2, HiddenSizes = [8], MaxSteps = 1 }).Fit(rows);
+        FlowOptions Options() => new() { BaseModel = first, MaxSteps = 1, LearningRate = 1e-30 };
+
+        // The values of other rows are in the unit of the base model's: the same row has the same density.
+        using FlowTransformer tuned = catalog.Flow(Options()).Fit(_ml.Data.TakeRows(rows, 4));
+        Assert.Equal(2, tuned.Architecture.CouplingLayers);
+        float[] row = [0.5f, -0.25f];
+        Assert.Equal(first.LogDensity(row), tuned.LogDensity(row));
+
+        Refused("CouplingLayers is 3, but the base model has 2", () => catalog.Flow(Options().With(o => ((FlowOptions)o).CouplingLayers = 3)));
+        Refused("HiddenSizes is [4], but the base model has [8]", () => catalog.Flow(Options().With(o => ((FlowOptions)o).HiddenSizes = [4])));
+        Refused("Dequantize is True, but the base model has False", () => catalog.Flow(Options().With(o => ((FlowOptions)o).Dequantize = true)));
+        Refused("LabelColumnName is 'Label', but the base model is not conditioned on classes",
+            () => catalog.Flow(Options().With(o => ((FlowOptions)o).LabelColumnName = "Label")));
+        IDataView images = TinyImages.AsVectors(_ml, 8);
+        Refused("Column 'Pixels' holds images of", () => catalog.Flow(new FlowOptions { InputColumnName = "Pixels", BaseModel = first }).Fit(images));
+    }
+
+    [Fact]
     public void A_language_model_refuses_another_architecture_by_name()
     {
         using LanguageModelTransformer first = _ml.Transforms.Generative().LanguageModel(
@@ -152,7 +175,7 @@ public sealed class BaseModelTests
         return found;
     }
 
-    private static List<object?> Column(ITransformer model, IDataView data, string name)
+    private static List<object?> Column(VqVaeTransformer model, IDataView data, string name)
     {
         IDataView output = model.Transform(data);
         int index = output.Schema[name].Index;

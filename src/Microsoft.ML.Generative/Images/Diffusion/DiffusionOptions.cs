@@ -265,7 +265,7 @@ public sealed class DiffusionOptions : ImageTrainingOptions
         if (LowResolutionColumnName is null != model.LowResolution is null)
             throw new ArgumentException(
                 $"{nameof(LowResolutionColumnName)} is {(LowResolutionColumnName is { } name ? $"'{name}'" : "not set")}, but the base model is "
-                + $"{(model.LowResolution is { } low ? $"conditioned on images of {low}" : "not conditioned on images")}.", nameof(LowResolutionColumnName));
+                + $"{(model.LowResolution is { } low ? $"conditioned on images of {low}" : "not conditioned on images")}.");
     }
 
     // A loaded network may have blocks that options cannot describe: it is checked as far as they can.
