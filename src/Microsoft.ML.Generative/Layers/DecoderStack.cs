@@ -133,7 +133,7 @@ internal abstract class DecoderStack : nn.Module
         Tensor x = tokens.call(sequences);
         if (where is not null)
             x = x.Plus(where);
-        return Dropout.Apply(x, _dropout, training);
+        return SeededDropout.Apply(x, _dropout, training);
     }
 
     private RotaryPositions? Rotary(long length)

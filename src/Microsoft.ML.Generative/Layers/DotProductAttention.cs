@@ -30,7 +30,7 @@ internal static class DotProductAttention
         Tensor allowed = mask ?? TensorFactory.Constant([time, time], float.NegativeInfinity, queries.dtype).triu(1);
         // TorchSharp takes what is added last: [batch · heads, time, time].
         Tensor scores = baddbmm(queries.flatten(0, 1), keys.flatten(0, 1).transpose(1, 2), allowed, alpha: Scale(queries));
-        Tensor weights = Dropout.Apply(scores.softmax(-1), dropout, isTraining: true);
+        Tensor weights = SeededDropout.Apply(scores.softmax(-1), dropout, isTraining: true);
         return weights.bmm(values.flatten(0, 1)).view(queries.shape); // [batch, heads, time, headSize]
     }
 

@@ -13,7 +13,7 @@ internal static class Recompute
     /// The value of <paramref name="segment"/>, with gradients for its input and for the parameters that it uses.
     /// </summary>
     /// <param name="segment">
-    /// Gives the same for the same input. It may draw the noise of <see cref="Dropout"/>, whose generator is put back for the second time,
+    /// Gives the same for the same input. It may draw the noise of <see cref="SeededDropout"/>, whose generator is put back for the second time,
     /// but no other; and it must not change buffers, for it would change them twice.
     /// </param>
     /// <param name="input">Its input.</param>
@@ -38,7 +38,7 @@ internal static class Recompute
             var input = (Tensor)vars[0];
             var segment = (Func<Tensor, Tensor>)vars[2];
             ctx.save_for_backward([input]);
-            ctx.save_data(State, new Saved(segment, MixedPrecision.Current, Dropout.Current, StateOf(Dropout.Current).DetachFromDisposeScope()));
+            ctx.save_data(State, new Saved(segment, MixedPrecision.Current, SeededDropout.Current, StateOf(SeededDropout.Current).DetachFromDisposeScope()));
             using DisposeScope scope = NewDisposeScope();
             return segment(input.detach()).MoveToOuterDisposeScope();
         }
@@ -49,7 +49,7 @@ internal static class Recompute
             using DisposeScope scope = NewDisposeScope();
             using IDisposable gradients = enable_grad();
             using IDisposable precision = MixedPrecision.Scope(saved.Type);
-            using IDisposable dropout = Dropout.Scope(saved.Generator);
+            using IDisposable dropout = SeededDropout.Scope(saved.Generator);
             using Tensor state = StateOf(saved.Generator);
             Tensor original = ctx.get_saved_variables()[0];
             Tensor input = original.detach().requires_grad_(original.is_floating_point());

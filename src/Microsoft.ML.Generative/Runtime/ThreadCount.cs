@@ -3,8 +3,8 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Runtime;
 
 /// <summary>
-/// A number of threads that somebody computes with. libtorch has one number for the process, and how sums are rounded depends on it: those who
-/// compute with other numbers take turns, in the order in which they come, and those with the same compute side by side.
+/// A number of threads that somebody computes with. libtorch has one number for the process, and how sums are rounded depends on it: those
+/// who compute with the same number do so side by side, and those with other numbers take turns.
 /// </summary>
 internal sealed class ThreadCount : IDisposable
 {
@@ -13,8 +13,9 @@ internal sealed class ThreadCount : IDisposable
     private static int _usual;
     private static int _now;
     private static int _computing;
+    private static readonly List<Waiting> _queue = [];
     private static long _nextTicket;
-    private static long _nextServed;
+    private static long _firstToWait;
 
     [ThreadStatic]
     private static int _depth;
@@ -43,6 +44,11 @@ internal sealed class ThreadCount : IDisposable
     /// </summary>
     public IDisposable Turn() => new OneTurn(Threads);
 
+    // The oldest waits for nobody when nobody computes, and takes along those that wait with the same number; later ones let others go first.
+    private static bool MayCompute(Waiting me) => _computing == 0
+        ? _queue[0] == me
+        : me.Threads == _now && (me.Ticket < _firstToWait || _queue.TrueForAll(w => w.Threads == _now));
+
     /// <summary>Gives this thread the usual number again.</summary>
     public void Dispose()
     {
@@ -53,6 +59,8 @@ internal sealed class ThreadCount : IDisposable
         lock (_gate)
             _open--;
     }
+
+    private readonly record struct Waiting(long Ticket, int Threads);
 
     private sealed class OneTurn : IDisposable
     {
@@ -65,11 +73,13 @@ internal sealed class ThreadCount : IDisposable
                 return;
             lock (_gate)
             {
-                long ticket = _nextTicket++;
-                while (ticket != _nextServed || (_computing > 0 && _now != threads))
+                var me = new Waiting(_nextTicket++, threads);
+                _queue.Add(me);
+                while (!MayCompute(me))
                     Monitor.Wait(_gate);
-                _nextServed++;
-                _computing++;
+                _queue.Remove(me);
+                if (_computing++ == 0)
+                    _firstToWait = _nextTicket;
                 // OpenMP has a number for each thread, MKL one for all.
                 if (_now != threads || torch.get_num_threads() != threads)
                     torch.set_num_threads(threads);

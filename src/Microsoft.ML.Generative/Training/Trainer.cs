@@ -15,7 +15,7 @@ namespace Microsoft.ML.Generative.Training;
 /// </summary>
 internal sealed class Trainer
 {
-    private const int MostTensors = 1_000_000;
+    private const int MostTensors = 20_000;
 
     private readonly List<IDisposable> _temporary = [];
     private readonly List<torch.nn.Module> _modelNetworks = [];

@@ -82,7 +82,7 @@ internal sealed class TrainingLoop
         using IDisposable precision = MixedPrecision.Scope(MixedPrecision.Choose(_options.Precision, _run.Device.type));
         using var generator = new torch.Generator((ulong)_run.Seed);
         // A GPU's dropout has libtorch's own generator.
-        using IDisposable dropout = Dropout.Scope(_run.Device.type == DeviceType.CPU ? _dropout : null);
+        using IDisposable dropout = SeededDropout.Scope(_run.Device.type == DeviceType.CPU ? _dropout : null);
 
         using TensorBoardLog? log = TensorBoardLog.Open(_run.Options.TensorBoardDirectory, _networks[0].Name);
         _log = log;

@@ -244,6 +244,7 @@ public abstract class TrainingOptions
         OptionChecks.Between(FinalLearningRate, 0, 1);
         OptionChecks.Positive(GradientClipNorm);
         OptionChecks.Below(EmaDecay, 1);
+        OptionChecks.AtLeast<int>(Threads, 1);
         OptionChecks.Between(Threads, 1, TorchThreads.Most);
         OptionChecks.Defined(Precision);
         OptionChecks.Defined(OnCancel);

@@ -147,5 +147,5 @@ internal sealed class DitBlock : nn.Module, IFormerNames
         return attentionOut.call(attended.transpose(1, 2).flatten(2)); // [batch, patches, width]
     }
 
-    private Tensor Drop(Tensor x) => Dropout.Apply(x, _dropout, training);
+    private Tensor Drop(Tensor x) => SeededDropout.Apply(x, _dropout, training);
 }

@@ -9,7 +9,7 @@ namespace Microsoft.ML.Generative.Layers;
 /// Dropout (Srivastava et al. 2014). On the CPU a training gives it a generator of its own: libtorch has one for the process, which trainings
 /// side by side would seed for each other.
 /// </summary>
-internal static class Dropout
+internal static class SeededDropout
 {
     [ThreadStatic]
     private static Generator? _generator;
