@@ -26,6 +26,15 @@ internal readonly record struct SgdStep(double LearningRate, double Momentum, do
 /// </summary>
 internal static class OptimizerKernels
 {
+    /// <summary>
+    /// What is nearer to zero is zero, of first moments, velocities, averages and weights: it is far below the rounding of whatever it is
+    /// added to, and stays above the subnormal numbers (1.2e-38), in which a processor computes a hundred times slower.
+    /// </summary>
+    public const float SmallestMean = 1e-30f;
+
+    /// <summary>The same of second moments, whose root is added to Adam's ε.</summary>
+    public const float SmallestSquare = 1e-34f;
+
     public static void Adam(torch.Tensor weights, torch.Tensor gradients, torch.Tensor m, torch.Tensor v, in AdamStep step)
     {
         if (CpuKernels.CanUse(weights))
@@ -64,7 +73,10 @@ internal static class OptimizerKernels
             g = g.Plus(weights, step.WeightDecay);
         m.TimesInPlace(step.Beta1).PlusInPlace(g, 1 - step.Beta1);
         v.TimesInPlace(step.Beta2).PlusInPlace(g.square(), 1 - step.Beta2);
+        Flush(m, SmallestMean);
+        Flush(v, SmallestSquare);
         weights.PlusInPlace(m / v.sqrt().TimesInPlace(step.SecondMomentScale).PlusInPlace(step.Epsilon), -step.StepSize);
+        Flush(weights, SmallestMean);
     }
 
     internal static void SgdByOperations(torch.Tensor weights, torch.Tensor gradients, torch.Tensor momentum, in SgdStep step)
@@ -75,14 +87,20 @@ internal static class OptimizerKernels
             momentum.copy_(g);
         else
             momentum.TimesInPlace(step.Momentum).PlusInPlace(g);
+        Flush(momentum, SmallestMean);
         weights.PlusInPlace(momentum, -step.LearningRate);
+        Flush(weights, SmallestMean);
     }
 
     internal static void EmaByOperations(torch.Tensor average, torch.Tensor weights, double decay)
     {
         using DisposeScope scope = torch.NewDisposeScope();
         average.TimesInPlace(decay).PlusInPlace(weights, 1 - decay);
+        Flush(average, SmallestMean);
     }
+
+    private static void Flush(torch.Tensor values, float smallest) =>
+        values.copy_(torch.nn.functional.hardshrink(values, smallest));
 
     internal static double NormByOperations(torch.Tensor values)
     {
