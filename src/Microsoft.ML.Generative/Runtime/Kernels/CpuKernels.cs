@@ -1,17 +1,13 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Runtime.Kernels;
 
 /// <summary>
 /// The kernels of <see cref="OptimizerKernels"/> in vector instructions over the tensors' memory. Every element is computed by the same
-/// operations wherever it stands, so that an optimizer's result depends on neither vector width nor threads.
+/// operations wherever it stands, so that an optimizer's result depends on neither vector width nor threads. State that has decayed becomes
+/// 0 (<see cref="TinyValues"/>).
 /// </summary>
-/// <remarks>
-/// What decays toward zero becomes zero before it gets subnormal, where it would stay for ever (0.9 · 4 ulp rounds to 4 ulp) and cost
-/// over a hundred cycles in each instruction: see <see cref="OptimizerKernels.SmallestMean"/>.
-/// </remarks>
 internal static unsafe class CpuKernels
 {
     public static bool CanUse(torch.Tensor tensor) => tensor.device_type == DeviceType.CPU && tensor.dtype == torch.ScalarType.Float32;
@@ -28,6 +24,8 @@ internal static unsafe class CpuKernels
             Beta1Rest = (float)(1 - step.Beta1),
             Beta2 = (float)step.Beta2,
             Beta2Rest = (float)(1 - step.Beta2),
+            // Squares of gradients up to this magnitude would be subnormal.
+            SmallestGradient = MathF.Sqrt(TinyValues.SmallestNormal / (float)(1 - step.Beta2)),
             Scale = (float)step.SecondMomentScale,
             Epsilon = (float)step.Epsilon,
             StepSize = (float)step.StepSize,
@@ -59,6 +57,19 @@ internal static unsafe class CpuKernels
         ThreadTeam.Run(count, 1, &work, &Ema);
     }
 
+    public static void FlushSubnormals(torch.Tensor values)
+    {
+        long count = values.numel();
+        float* x = Start(values, count);
+
+        long i = 0;
+        var smallest = new Vector<float>(TinyValues.SmallestNormal);
+        for (; i <= count - Vector<float>.Count; i += Vector<float>.Count)
+            TinyValues.Flush(Vector.Load(x + i), smallest).Store(x + i);
+        for (; i < count; i++)
+            x[i] = TinyValues.Flush(x[i], TinyValues.SmallestNormal);
+    }
+
     // Products of floats are exact in double, so large buffers lose nothing; and blocks are summed in their order, whoever sums them.
     public static double Norm(torch.Tensor values)
     {
@@ -81,27 +92,32 @@ internal static unsafe class CpuKernels
 
         long i = start;
         var epsilons = new Vector<float>(work.Epsilon);
+        var smallest = new Vector<float>(TinyValues.Smallest);
+        var smallestSquare = new Vector<float>(TinyValues.SmallestNormal);
+        var smallestGradient = new Vector<float>(work.SmallestGradient);
         for (; i <= end - Vector<float>.Count; i += Vector<float>.Count)
         {
             Vector<float> weight = Vector.Load(w + i);
             Vector<float> gradient = Vector.Load(g + i) + weight * work.Decay;
             Vector<float> mean = Vector.Load(first + i);
-            mean = Flush(mean + (gradient - mean) * work.Beta1Rest, OptimizerKernels.SmallestMean);
+            mean = TinyValues.Flush(mean + (gradient - mean) * work.Beta1Rest, smallest);
+            gradient = TinyValues.Flush(gradient, smallestGradient);
             Vector<float> square = Vector.Load(second + i) * work.Beta2 + gradient * gradient * work.Beta2Rest;
-            square = Flush(square, OptimizerKernels.SmallestSquare);
+            square = TinyValues.Flush(square, smallestSquare);
             mean.Store(first + i);
             square.Store(second + i);
-            Vector<float> change = mean / (Vector.SquareRoot(square) * work.Scale + epsilons) * work.StepSize;
-            Flush(weight * work.Keep - change, OptimizerKernels.SmallestMean).Store(w + i);
+            weight = weight * work.Keep - mean / (Vector.SquareRoot(square) * work.Scale + epsilons) * work.StepSize;
+            TinyValues.Flush(weight, smallest).Store(w + i);
         }
 
         for (; i < end; i++)
         {
             float gradient = g[i] + w[i] * work.Decay;
-            first[i] = Flush(first[i] + (gradient - first[i]) * work.Beta1Rest, OptimizerKernels.SmallestMean);
-            second[i] = Flush(second[i] * work.Beta2 + gradient * gradient * work.Beta2Rest, OptimizerKernels.SmallestSquare);
-            float change = first[i] / (MathF.Sqrt(second[i]) * work.Scale + work.Epsilon) * work.StepSize;
-            w[i] = Flush(w[i] * work.Keep - change, OptimizerKernels.SmallestMean);
+            first[i] = TinyValues.Flush(first[i] + (gradient - first[i]) * work.Beta1Rest, TinyValues.Smallest);
+            gradient = TinyValues.Flush(gradient, work.SmallestGradient);
+            second[i] = TinyValues.Flush(second[i] * work.Beta2 + gradient * gradient * work.Beta2Rest, TinyValues.SmallestNormal);
+            float weight = w[i] * work.Keep - first[i] / (MathF.Sqrt(second[i]) * work.Scale + work.Epsilon) * work.StepSize;
+            w[i] = TinyValues.Flush(weight, TinyValues.Smallest);
         }
     }
 
@@ -111,19 +127,20 @@ internal static unsafe class CpuKernels
         float* w = work.Weights, g = work.Gradients, velocity = work.Velocities;
 
         long i = start;
+        var smallest = new Vector<float>(TinyValues.Smallest);
         for (; i <= end - Vector<float>.Count; i += Vector<float>.Count)
         {
             Vector<float> weight = Vector.Load(w + i);
             Vector<float> next = Vector.Load(velocity + i) * work.Momentum + (Vector.Load(g + i) + weight * work.Decay);
-            next = Flush(next, OptimizerKernels.SmallestMean);
+            next = TinyValues.Flush(next, smallest);
             next.Store(velocity + i);
-            Flush(weight - next * work.LearningRate, OptimizerKernels.SmallestMean).Store(w + i);
+            TinyValues.Flush(weight - next * work.LearningRate, smallest).Store(w + i);
         }
 
         for (; i < end; i++)
         {
-            velocity[i] = Flush(velocity[i] * work.Momentum + (g[i] + w[i] * work.Decay), OptimizerKernels.SmallestMean);
-            w[i] = Flush(w[i] - velocity[i] * work.LearningRate, OptimizerKernels.SmallestMean);
+            velocity[i] = TinyValues.Flush(velocity[i] * work.Momentum + (g[i] + w[i] * work.Decay), TinyValues.Smallest);
+            w[i] = TinyValues.Flush(w[i] - velocity[i] * work.LearningRate, TinyValues.Smallest);
         }
     }
 
@@ -133,14 +150,15 @@ internal static unsafe class CpuKernels
         float* a = work.Averages, w = work.Weights;
 
         long i = start;
+        var smallest = new Vector<float>(TinyValues.Smallest);
         for (; i <= end - Vector<float>.Count; i += Vector<float>.Count)
         {
             Vector<float> before = Vector.Load(a + i);
-            Flush(before + (Vector.Load(w + i) - before) * work.Rest, OptimizerKernels.SmallestMean).Store(a + i);
+            TinyValues.Flush(before + (Vector.Load(w + i) - before) * work.Rest, smallest).Store(a + i);
         }
 
         for (; i < end; i++)
-            a[i] = Flush(a[i] + (w[i] - a[i]) * work.Rest, OptimizerKernels.SmallestMean);
+            a[i] = TinyValues.Flush(a[i] + (w[i] - a[i]) * work.Rest, TinyValues.Smallest);
     }
 
     // Here the elements are blocks.
@@ -165,12 +183,6 @@ internal static unsafe class CpuKernels
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector<float> Flush(Vector<float> values, float smallest) =>
-        Vector.ConditionalSelect(Vector.LessThan(Vector.Abs(values), new Vector<float>(smallest)), Vector<float>.Zero, values);
-
-    private static float Flush(float value, float smallest) => MathF.Abs(value) < smallest ? 0 : value;
-
     private static float* Start(torch.Tensor tensor, long count)
     {
         if (tensor.numel() != count || !tensor.is_contiguous() || !CanUse(tensor))
@@ -181,7 +193,7 @@ internal static unsafe class CpuKernels
     private struct AdamWork
     {
         public float* Weights, Gradients, Means, Squares;
-        public float Beta1Rest, Beta2, Beta2Rest, Scale, Epsilon, StepSize, Keep, Decay;
+        public float Beta1Rest, Beta2, Beta2Rest, Scale, Epsilon, StepSize, Keep, Decay, SmallestGradient;
     }
 
     private struct SgdWork
