@@ -1,5 +1,4 @@
 using TorchSharp;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Runtime;
@@ -63,18 +62,6 @@ internal static class ModuleTensors
     public static Tensor Ones(params long[] shape) => ones(shape, device: DeviceFor(shape));
 
     public static Tensor Constant(double value, params long[] shape) => TensorFactory.Constant(shape, value, ScalarType.Float32, DeviceFor(shape));
-
-    /// <summary>A learned vector of a size for each of a number of classes, with PyTorch's initial values.</summary>
-    public static Embedding Embedding(long count, long size)
-    {
-        if (_allowance is null)
-            return nn.Embedding(count, size);
-        // Native code creates the weight, whatever is asked for: a small one is replaced.
-        Embedding embedding = TorchSeed.Initialize(0, () => nn.Embedding(1, 1));
-        using Parameter small = embedding.weight!;
-        embedding.weight = nn.Parameter(Empty(count, size));
-        return embedding;
-    }
 
     private static Device? DeviceFor(long[] shape)
     {

@@ -125,6 +125,7 @@ internal sealed class TrainingRun : IDisposable
     {
         Threads.Dispose();
         Checkpoints?.Dispose();
+        NativeHeap.ReturnFreedMemory();
     }
 
     public static InvalidOperationException Refuse(string path, string differences) => new(

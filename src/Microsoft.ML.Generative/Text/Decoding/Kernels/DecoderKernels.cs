@@ -21,7 +21,7 @@ internal sealed unsafe class DecoderKernels : IDisposable
         _layers.Check();
         try
         {
-            Tokens = Find(_layers.NameOf(network.Tokens) + ".weight", network.Tokens.weight!);
+            Tokens = Find(_layers.NameOf(network.Tokens) + ".weight", network.Tokens.Weight);
             if (network.Positions is { } positions)
                 Positions = Find("positions", positions);
             Blocks = [.. network.Blocks.Select(block => new TransformerBlockKernels(

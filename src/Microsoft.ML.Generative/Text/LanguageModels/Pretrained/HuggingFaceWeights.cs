@@ -91,7 +91,7 @@ internal static class HuggingFaceWeights
 
         private void AddGpt2()
         {
-            _views.Add(prefix + "wte.weight", network.Tokens.weight!.detach());
+            _views.Add(prefix + "wte.weight", network.Tokens.Weight.detach());
             _views.Add(prefix + "wpe.weight", network.Positions!.detach());
             for (int i = 0; i < network.Blocks.Count; i++)
             {
@@ -109,7 +109,7 @@ internal static class HuggingFaceWeights
 
         private void AddLlama()
         {
-            _views.Add(prefix + "embed_tokens.weight", network.Tokens.weight!.detach());
+            _views.Add(prefix + "embed_tokens.weight", network.Tokens.Weight.detach());
             for (int i = 0; i < network.Blocks.Count; i++)
             {
                 TransformerBlock block = network.Blocks[i];
