@@ -121,7 +121,8 @@ public sealed class FlowOptions : ImageTrainingOptions
         return copy;
     }
 
-    internal override IReadOnlyList<string> SizeOptions => [nameof(CouplingLayers), nameof(HiddenSizes), nameof(ConvolutionChannels), nameof(LabelCount)];
+    internal override IReadOnlyList<string> SizeOptions =>
+        [nameof(CouplingLayers), nameof(HiddenSizes), nameof(ConvolutionChannels), nameof(LabelCount)];
 
     internal override IBaseModel? Base => BaseModel;
 

@@ -2,7 +2,6 @@ using Microsoft.ML.Generative.Layers.Weights;
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Generative.Layers;
 

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
-/// A learned vector for each of a number of classes, with PyTorch's initial values: N(0, 1). Other than TorchSharp's own module, whose native
-/// memory is only freed where it is disposed of, it is freed with the last reference.
+/// A learned vector for each of a number of classes, with PyTorch's initial values: N(0, 1). Other than TorchSharp's own module, whose
+/// native memory is only freed where it is disposed of, it is freed with the last reference.
 /// </summary>
 internal sealed class EmbeddingTable : nn.Module<Tensor, Tensor>
 {

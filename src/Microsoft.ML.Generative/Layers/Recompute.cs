@@ -13,8 +13,8 @@ internal static class Recompute
     /// The value of <paramref name="segment"/>, with gradients for its input and for the parameters that it uses.
     /// </summary>
     /// <param name="segment">
-    /// Gives the same for the same input. It may draw the noise of <see cref="SeededDropout"/>, whose generator is put back for the second time,
-    /// but no other; and it must not change buffers, for it would change them twice.
+    /// Gives the same for the same input. It may draw the noise of <see cref="SeededDropout"/>, whose generator is put back for the
+    /// second time, but no other; and it must not change buffers, for it would change them twice.
     /// </param>
     /// <param name="input">Its input.</param>
     public static Tensor Call(Func<Tensor, Tensor> segment, Tensor input)
@@ -38,7 +38,8 @@ internal static class Recompute
             var input = (Tensor)vars[0];
             var segment = (Func<Tensor, Tensor>)vars[2];
             ctx.save_for_backward([input]);
-            ctx.save_data(State, new Saved(segment, MixedPrecision.Current, SeededDropout.Current, StateOf(SeededDropout.Current).DetachFromDisposeScope()));
+            Tensor state = StateOf(SeededDropout.Current).DetachFromDisposeScope();
+            ctx.save_data(State, new Saved(segment, MixedPrecision.Current, SeededDropout.Current, state));
             using DisposeScope scope = NewDisposeScope();
             return segment(input.detach()).MoveToOuterDisposeScope();
         }

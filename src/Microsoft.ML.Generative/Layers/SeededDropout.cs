@@ -6,8 +6,8 @@ using F = TorchSharp.torch.nn.functional;
 namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
-/// Dropout (Srivastava et al. 2014). On the CPU a training gives it a generator of its own: libtorch has one for the process, which trainings
-/// side by side would seed for each other.
+/// Dropout (Srivastava et al. 2014). On the CPU a training gives it a generator of its own: libtorch has one for the process, which
+/// trainings side by side would seed for each other.
 /// </summary>
 internal static class SeededDropout
 {
@@ -17,7 +17,9 @@ internal static class SeededDropout
     /// <summary>The generator of this thread's training, if it has one.</summary>
     public static Generator? Current => _generator;
 
-    /// <summary>Takes the noise of this thread's dropout from a generator, or from libtorch's own, until the result is disposed of.</summary>
+    /// <summary>
+    /// Takes the noise of this thread's dropout from a generator, or from libtorch's own, until the result is disposed of.
+    /// </summary>
     public static IDisposable Scope(Generator? generator) => new GeneratorScope(generator);
 
     /// <summary>Sets values to 0 with a probability and scales the others up, in training; otherwise returns them as they are.</summary>

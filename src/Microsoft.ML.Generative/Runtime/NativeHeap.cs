@@ -22,8 +22,8 @@ internal static partial class NativeHeap
     private static int _isReturning;
 
     /// <summary>
-    /// Keeps up to 256 MiB of freed memory, from now on and for the whole process, until <see cref="ReturnFreedMemory"/>. Does nothing on other
-    /// systems.
+    /// Keeps up to 256 MiB of freed memory, from now on and for the whole process, until <see cref="ReturnFreedMemory"/>. Does nothing on
+    /// other systems.
     /// </summary>
     public static void KeepFreedMemory() => _ = _isKeeping.Value;
 
@@ -31,7 +31,7 @@ internal static partial class NativeHeap
     public static void ReturnFreedMemory()
     {
         if (_isKeeping is { IsValueCreated: true, Value: true })
-            Trim(0);
+            _ = Trim(0);
     }
 
     /// <summary>Returns freed memory when the finalizers that are waiting have freed theirs.</summary>

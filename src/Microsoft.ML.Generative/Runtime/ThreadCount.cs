@@ -39,12 +39,13 @@ internal sealed class ThreadCount : IDisposable
     public int Threads { get; }
 
     /// <summary>
-    /// Waits until nobody computes with another number, and computes with this one, on this thread, until the result is disposed of. Within a
-    /// turn, no code of users may be called that waits for somebody else's.
+    /// Waits until nobody computes with another number, and computes with this one, on this thread, until the result is disposed of.
+    /// Within a turn, no code of users may be called that waits for somebody else's.
     /// </summary>
     public IDisposable Turn() => new OneTurn(Threads);
 
-    // The oldest waits for nobody when nobody computes, and takes along those that wait with the same number; later ones let others go first.
+    // The oldest waits for nobody when nobody computes, and takes along those that wait with the same number; later ones let others go
+    // first.
     private static bool MayCompute(Waiting me) => _computing == 0
         ? _queue[0] == me
         : me.Threads == _now && (me.Ticket < _firstToWait || _queue.TrueForAll(w => w.Threads == _now));

@@ -4,8 +4,9 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Training;
 
 /// <summary>
-/// State that layers change while they compute, in a step of several batches: averages of batch normalization, vectors of power iteration. Each
-/// batch finds the state as the step found it, and the step leaves the mean of what its batches leave, as one batch of all rows would.
+/// State that layers change while they compute, in a step of several batches: averages of batch normalization, vectors of power
+/// iteration. Each batch finds the state as the step found it, and the step leaves the mean of what its batches leave, as one batch of
+/// all rows would.
 /// </summary>
 internal sealed class StepBuffers : IDisposable
 {

@@ -3,8 +3,8 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Training;
 
 /// <summary>
-/// Noise of a step of several batches: the first one draws for the rows of all, and each takes its part, so that every row has the noise that it
-/// would have in one batch.
+/// Noise of a step of several batches: the first one draws for the rows of all, and each takes its part, so that every row has the noise
+/// that it would have in one batch.
 /// </summary>
 /// <param name="rows">The rows of all batches.</param>
 internal sealed class StepDraws(long rows) : IDisposable

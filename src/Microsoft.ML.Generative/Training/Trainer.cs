@@ -77,8 +77,8 @@ internal sealed class Trainer
     /// freezes the parameters that the options name.
     /// </summary>
     /// <exception cref="ArgumentException">
-    /// The network does not fit the memory that the process may use, or <see cref="TrainingOptions.FrozenParameters"/> matches no parameter, or all of
-    /// them.
+    /// The network does not fit the memory that the process may use, or <see cref="TrainingOptions.FrozenParameters"/> matches no
+    /// parameter, or all of them.
     /// </exception>
     public TNetwork CreateNetwork<TNetwork>(Func<TNetwork> create)
         where TNetwork : torch.nn.Module
@@ -140,14 +140,14 @@ internal sealed class Trainer
         if (bytes > MemoryLimit.Bytes)
         {
             throw new ArgumentException(
-                $"{nameof(TrainingOptions.BatchSize)} is {Run.Options.BatchSize}: a batch takes {MemoryLimit.Describe(bytes)}, and the process may "
-                + $"use {MemoryLimit.Describe(MemoryLimit.Bytes)}.");
+                $"{nameof(TrainingOptions.BatchSize)} is {Run.Options.BatchSize}: a batch takes {MemoryLimit.Describe(bytes)}, "
+                + $"and the process may use {MemoryLimit.Describe(MemoryLimit.Bytes)}.");
         }
     }
 
     /// <summary>
-    /// Checks that a network fits the memory that the process may use, with gradients and what the optimizer and the moving average keep of each
-    /// weight.
+    /// Checks that a network fits the memory that the process may use, with gradients and what the optimizer and the moving average keep
+    /// of each weight.
     /// </summary>
     /// <exception cref="ArgumentException">It does not; the message names the options that its size follows from.</exception>
     public void CheckSize(Func<torch.nn.Module> create)
@@ -161,8 +161,9 @@ internal sealed class Trainer
         catch (Exception e) when (e is ModuleTooLargeException or OverflowException)
         {
             throw new ArgumentException(
-                $"The network has more than {MemoryLimit.Bytes / copies / sizeof(float):N0} parameters or more than {MostTensors:N0} tensors: with gradients "
-                + $"and the optimizer's state it takes more than the {MemoryLimit.Describe(MemoryLimit.Bytes)} that the process may use. "
+                $"The network has more than {MemoryLimit.Bytes / copies / sizeof(float):N0} parameters or {MostTensors:N0} tensors: "
+                + $"with gradients and the optimizer's state it takes more than the {MemoryLimit.Describe(MemoryLimit.Bytes)} "
+                + "that the process may use. "
                 + $"Lower {BaseOptions.Describe(options, options.SizeOptions)}.", e);
         }
     }

@@ -29,7 +29,6 @@ internal sealed class TrainingLoop
     private readonly long _stepsPerEpoch;
     private readonly long _totalSteps;
     private readonly ITrainingPreview? _preview;
-    private readonly torch.Generator _dropout = new();
     private TensorBoardLog? _log;
     private double? _gradientNorm;
     private long _step;
@@ -82,7 +81,8 @@ internal sealed class TrainingLoop
         using IDisposable precision = MixedPrecision.Scope(MixedPrecision.Choose(_options.Precision, _run.Device.type));
         using var generator = new torch.Generator((ulong)_run.Seed);
         // A GPU's dropout has libtorch's own generator.
-        using IDisposable dropout = SeededDropout.Scope(_run.Device.type == DeviceType.CPU ? _dropout : null);
+        using var dropout = new torch.Generator((ulong)_run.Seed);
+        using IDisposable seededDropout = SeededDropout.Scope(_run.Device.type == DeviceType.CPU ? dropout : null);
 
         using TensorBoardLog? log = TensorBoardLog.Open(_run.Options.TensorBoardDirectory, _networks[0].Name);
         _log = log;
@@ -97,7 +97,6 @@ internal sealed class TrainingLoop
         finally
         {
             _best?.Release();
-            _dropout.Dispose();
             foreach (TrainedNetwork network in _networks)
                 network.IsLearning = true;
         }
@@ -223,7 +222,7 @@ internal sealed class TrainingLoop
 
         // Each step's noise is a function of the seed and its number, so that no generator's state has to be kept.
         TorchSeed.Reseed(SeedSequence.Derive(_run.Seed, 2 * step));
-        _dropout.manual_seed(SeedSequence.Derive(_run.Seed, 2 * step));
+        SeededDropout.Current?.manual_seed(SeedSequence.Derive(_run.Seed, 2 * step));
         generator.manual_seed(SeedSequence.Derive(_run.Seed, 2 * step + 1));
         learningRate = LearningRates.At(_options, step, _totalSteps);
         var context = new StepContext(step, _totalSteps, IsTraining: true, generator, _run.Device);

@@ -81,8 +81,9 @@ public abstract class TrainingOptions
     public int BatchSize { get; set; } = Defaults.BatchSize;
 
     /// <summary>
-    /// Batches whose gradients make one step, at least 1: a step sees their rows as if in one batch, with the same noise except for dropout. What
-    /// looks at a batch as a whole (batch normalization, minibatch standard deviation, free bits) still does so in each batch. Default: 1.
+    /// Batches whose gradients make one step, at least 1: a step sees their rows as if in one batch, with the same noise except for
+    /// dropout. What looks at a batch as a whole (batch normalization, minibatch standard deviation, free bits) still does so in each
+    /// batch. Default: 1.
     /// </summary>
     public int GradientAccumulationSteps { get; set; } = Defaults.GradientAccumulationSteps;
 
@@ -166,8 +167,9 @@ public abstract class TrainingOptions
     public long? MemoryBudget { get; set; }
 
     /// <summary>
-    /// Threads that libtorch computes with, 1 to 1,024; more than the machine has processors are slower. Default: where no seed is given, what is measured to be fastest; else libtorch's own
-    /// choice, since with another number of threads the same seed gives slightly different weights.
+    /// Threads that libtorch computes with, 1 to 1,024; more than the machine has processors are slower. Default: where no seed is given,
+    /// what is measured to be fastest; else libtorch's own choice, since with another number of threads the same seed gives slightly
+    /// different weights.
     /// </summary>
     [JsonIgnore]
     public int? Threads { get; set; }

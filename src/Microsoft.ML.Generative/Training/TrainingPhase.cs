@@ -34,14 +34,14 @@ internal sealed record TrainingPhase(TrainedNetwork Network, IBatchSource Batche
     public bool ReportsGradientNorm { get; init; }
 
     /// <summary>
-    /// Called with all batches of a step before the losses of the first, without gradients; for state that the losses need and that depends on
-    /// all rows.
+    /// Called with all batches of a step before the losses of the first, without gradients; for state that the losses need and that
+    /// depends on all rows.
     /// </summary>
     public Action<StepContext, IReadOnlyList<TensorBatch>>? BeforeLosses { get; init; }
 
     /// <summary>
-    /// Called after each update of the weights, without gradients; keeps weights in bounds, or moves what else follows the rows. Losses must not
-    /// move it: they are computed once for each batch, and several batches may make one step.
+    /// Called after each update of the weights, without gradients; keeps weights in bounds, or moves what else follows the rows. Losses
+    /// must not move it: they are computed once for each batch, and several batches may make one step.
     /// </summary>
     public Action? AfterUpdate { get; init; }
 }
@@ -58,12 +58,14 @@ internal readonly record struct StepContext(long Step, long TotalSteps, bool IsT
     public StepDraws? Draws { get; init; }
 
     /// <summary>
-    /// Noise for the rows of a batch. Where several batches make the step, it is drawn for the rows of all at once: they are as if in one batch.
+    /// Noise for the rows of a batch. Where several batches make the step, it is drawn for the rows of all at once: they are as if in one
+    /// batch.
     /// </summary>
     /// <param name="rows">The rows of the batch.</param>
     /// <param name="draw">Draws for a number of rows, from <see cref="Generator"/>.</param>
     /// <param name="dimension">The dimension of the rows.</param>
-    public torch.Tensor Draw(long rows, Func<long, torch.Tensor> draw, int dimension = 0) => Draws?.Take(rows, draw, dimension) ?? draw(rows);
+    public torch.Tensor Draw(long rows, Func<long, torch.Tensor> draw, int dimension = 0) =>
+        Draws?.Take(rows, draw, dimension) ?? draw(rows);
 
     /// <summary>The part of the step's rows that a batch has.</summary>
     public double Share(int batchRows) => Draws?.Share(batchRows) ?? 1;

@@ -6,8 +6,8 @@ namespace Microsoft.ML.Generative.Tests;
 public abstract partial class EstimatorConformity<TTransformer>
 {
     /// <summary>
-    /// Whether a row's gradient does not depend on the other rows of its batch, as it does with batch normalization, minibatch standard deviation
-    /// and free bits.
+    /// Whether a row's gradient does not depend on the other rows of its batch, as it does with batch normalization, minibatch standard
+    /// deviation and free bits.
     /// </summary>
     protected virtual bool RowsAreIndependent => true;
 

@@ -28,7 +28,8 @@ public abstract partial class EstimatorConformity<TTransformer>
             var model = (TTransformer)ml.Model.Load(file, out _);
             using var started = new CountdownEvent(Threads);
             Task[] users = [.. Enumerable.Range(0, Threads).Select(i => Task.Factory.StartNew(
-                () => UseUntilDisposed(ml, model, data, i, started), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))];
+                () => UseUntilDisposed(ml, model, data, i, started),
+                CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))];
             Assert.True(started.Wait(TimeSpan.FromMinutes(1)));
             model.Dispose();
             Assert.True(Task.WaitAll(users, TimeSpan.FromMinutes(1)));

@@ -18,7 +18,8 @@ public sealed class ParallelTrainingTests
 
         int threads = torch.get_num_threads();
         var together = new float[runs.Length][];
-        Parallel.For(0, runs.Length, new ParallelOptions { MaxDegreeOfParallelism = runs.Length }, i => together[i] = Train(runs[i].Seed, runs[i].Threads));
+        Parallel.For(0, runs.Length, new ParallelOptions { MaxDegreeOfParallelism = runs.Length },
+            i => together[i] = Train(runs[i].Seed, runs[i].Threads));
         Assert.Equal(alone, together);
         Assert.Equal(threads, torch.get_num_threads());
     }

@@ -20,7 +20,8 @@ public sealed class StepBuffersTests
             using var layer = new BatchNormalization(1);
             var options = new ToyOptions { MaxSteps = 1, BatchSize = batchSize, GradientAccumulationSteps = count };
             using var network = new TrainedNetwork("n", layer, options);
-            Toys.Loop(options, [new TrainingPhase(network, new RowBatches([x], batchSize), (_, b) => new Losses(layer.call(b[0]).square().mean()))]).Run();
+            Toys.Loop(options,
+                [new TrainingPhase(network, new RowBatches([x], batchSize), (_, b) => new Losses(layer.call(b[0]).square().mean()))]).Run();
             Dictionary<string, float> buffers = layer.named_buffers().ToDictionary(b => b.name, b => b.buffer.ToSingle());
             return (buffers["running_mean"], buffers["running_var"], buffers["num_batches_tracked"]);
         }
@@ -46,7 +47,8 @@ public sealed class StepBuffersTests
             });
             var options = new ToyOptions { MaxSteps = 1, BatchSize = batchSize, GradientAccumulationSteps = count };
             using var network = new TrainedNetwork("n", layer, options);
-            Toys.Loop(options, [new TrainingPhase(network, new RowBatches([x], batchSize), (_, b) => new Losses(layer.call(b[0]).square().mean()))]).Run();
+            Toys.Loop(options,
+                [new TrainingPhase(network, new RowBatches([x], batchSize), (_, b) => new Losses(layer.call(b[0]).square().mean()))]).Run();
             return TensorMemory.ToArray<float>(layer.named_buffers().Single().buffer);
         }
 

@@ -38,12 +38,17 @@ internal static class RowGeneration
     /// <param name="count">The rows.</param>
     /// <param name="width">Values of a row.</param>
     /// <param name="name">The parameter that asks for them.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The rows are more than an array or the memory that the process may use can hold.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// The rows are more than an array or the memory that the process may use can hold.
+    /// </exception>
     public static void CheckSize(long count, int width, string name = "count")
     {
         long most = Math.Min(Array.MaxLength, MemoryLimit.Bytes / sizeof(float)) / width;
         if (count > most)
-            throw TooMany(name, count, string.Create(CultureInfo.InvariantCulture, $"rows of {width:N0} values"), (long)width * sizeof(float), most);
+        {
+            string rows = string.Create(CultureInfo.InvariantCulture, $"rows of {width:N0} values");
+            throw TooMany(name, count, rows, (long)width * sizeof(float), most);
+        }
     }
 
     /// <summary>Checks that so many texts can be held.</summary>
@@ -60,5 +65,6 @@ internal static class RowGeneration
     private static ArgumentOutOfRangeException TooMany(string name, long count, string rows, long rowBytes, long most) => new(
         name, count, string.Create(
             CultureInfo.InvariantCulture,
-            $"{name} is {count}: {count:N0} {rows} take {MemoryLimit.Describe((Int128)count * rowBytes)}; at most {most:N0} can be held at once."));
+            $"{name} is {count}: {count:N0} {rows} take {MemoryLimit.Describe((Int128)count * rowBytes)}; "
+            + $"at most {most:N0} can be held at once."));
 }

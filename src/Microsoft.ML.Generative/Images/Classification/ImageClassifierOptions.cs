@@ -155,7 +155,8 @@ public sealed class ImageClassifierOptions : TrainingOptions
 
     internal override ImageClassifierOptions Copy() => (ImageClassifierOptions)base.Copy();
 
-    internal override IReadOnlyList<string> SizeOptions => [nameof(BaseChannels), nameof(Stages), nameof(BlocksPerStage), nameof(LabelCount)];
+    internal override IReadOnlyList<string> SizeOptions =>
+        [nameof(BaseChannels), nameof(Stages), nameof(BlocksPerStage), nameof(LabelCount)];
 
     internal override IBaseModel? Base => BaseModel;
 

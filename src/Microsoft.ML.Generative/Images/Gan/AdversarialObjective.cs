@@ -69,7 +69,9 @@ internal sealed class AdversarialObjective(
         return context.IsTraining ? new Losses(loss, ("generator", loss.detach())) : new Losses(loss);
     }
 
-    /// <summary>Moves what follows the rows of a discriminator's step: the bounds of its weights, and the probability of augmentation.</summary>
+    /// <summary>
+    /// Moves what follows the rows of a discriminator's step: the bounds of its weights, and the probability of augmentation.
+    /// </summary>
     public void EndDiscriminatorStep()
     {
         if (options.Objective == GanObjective.Wasserstein)
@@ -103,7 +105,11 @@ internal sealed class AdversarialObjective(
     {
         Tensor seen = rows;
         if (options.Augmentation != GanAugmentations.None)
-            seen = GanAugmentation.Apply(options.Augmentation, seen, options.AdaptiveAugmentation ? discriminator.AugmentationProbability : null, context);
+        {
+            Tensor? probability = options.AdaptiveAugmentation ? discriminator.AugmentationProbability : null;
+            seen = GanAugmentation.Apply(options.Augmentation, seen, probability, context);
+        }
+
         double noise = options.InstanceNoise * ScheduleShapes.LinearDecay((context.Step - 1.0) / context.TotalSteps);
         if (noise == 0)
             return seen;

@@ -219,7 +219,8 @@ public sealed class VaeOptions : ImageTrainingOptions
         return copy;
     }
 
-    internal override IReadOnlyList<string> SizeOptions => [nameof(HiddenSizes), nameof(ConvolutionChannels), nameof(LatentSize), nameof(LabelCount)];
+    internal override IReadOnlyList<string> SizeOptions =>
+        [nameof(HiddenSizes), nameof(ConvolutionChannels), nameof(LatentSize), nameof(LabelCount)];
 
     internal override IBaseModel? Base => BaseModel;
 

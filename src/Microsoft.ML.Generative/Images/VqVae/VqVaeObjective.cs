@@ -30,7 +30,8 @@ internal sealed class VqVaeObjective(VqVaeAutoencoder autoencoder, CodeGrid grid
     public void UpdateCodebook()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        torch.Tensor vectors = torch.cat([.. _encoded.Select(e => e.Vectors)], 0), codes = torch.cat([.. _encoded.Select(e => e.Codes)], 0);
+        torch.Tensor vectors = torch.cat([.. _encoded.Select(e => e.Vectors)], 0);
+        torch.Tensor codes = torch.cat([.. _encoded.Select(e => e.Codes)], 0);
         autoencoder.Quantizer.Learn(vectors, codes, options.CodebookDecay, options.DeadCodeThreshold, _generator!);
         foreach (var (ofBatch, chosen) in _encoded)
         {

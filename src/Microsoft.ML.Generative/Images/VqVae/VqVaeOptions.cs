@@ -185,7 +185,11 @@ public sealed class VqVaeOptions : ImageTrainingOptions
         return copy;
     }
 
-    internal override IReadOnlyList<string> SizeOptions => [nameof(HiddenChannels), nameof(ResidualBlocks), nameof(ResidualChannels), nameof(CodebookSize), nameof(CodeSize), nameof(PriorLayers), nameof(PriorEmbeddingSize)];
+    internal override IReadOnlyList<string> SizeOptions =>
+    [
+        nameof(HiddenChannels), nameof(ResidualBlocks), nameof(ResidualChannels), nameof(CodebookSize), nameof(CodeSize), nameof(PriorLayers),
+        nameof(PriorEmbeddingSize),
+    ];
 
     internal override IBaseModel? Base => BaseModel;
 

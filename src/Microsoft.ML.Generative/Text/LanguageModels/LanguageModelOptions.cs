@@ -189,7 +189,8 @@ public sealed class LanguageModelOptions : TrainingOptions
         return copy;
     }
 
-    internal override IReadOnlyList<string> SizeOptions => [nameof(Layers), nameof(EmbeddingSize), nameof(ContextLength), nameof(VocabularySize)];
+    internal override IReadOnlyList<string> SizeOptions =>
+        [nameof(Layers), nameof(EmbeddingSize), nameof(ContextLength), nameof(VocabularySize)];
 
     internal override IBaseModel? Base => BaseModel;
 
