@@ -266,8 +266,11 @@ public sealed class AdapterTrainingTests : IDisposable
         Assert.Equal(3.0 / 4, Scale(Find(new() { Rank = 16, Alpha = 3, UseRsLora = true }), "blocks.0.attention.query"));
         LoraShape patterned = Find(new()
         {
-            Rank = 25, Alpha = 17, TargetModules = ["query", "up", "down"],
-            RankPattern = { ["query"] = 9, ["down_proj"] = 16 }, AlphaPattern = { [@"blocks\.\d\.feedForward\.up"] = 11, ["down"] = 13 },
+            Rank = 25,
+            Alpha = 17,
+            TargetModules = ["query", "up", "down"],
+            RankPattern = { ["query"] = 9, ["down_proj"] = 16 },
+            AlphaPattern = { [@"blocks\.\d\.feedForward\.up"] = 11, ["down"] = 13 },
         });
         Assert.Equal(11.0 / 25, Scale(patterned, "blocks.1.feedForward.up"));
         Assert.Equal(17.0 / 9, Scale(patterned, "blocks.1.attention.query"));

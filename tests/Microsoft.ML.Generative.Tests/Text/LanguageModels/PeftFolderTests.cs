@@ -46,8 +46,15 @@ public sealed class PeftFolderTests : IDisposable
         LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All["llama, biases of queries, large heads, untied"]);
         LoraOptions options = new()
         {
-            Rank = 2, Alpha = 5, TargetModules = ["query", "down"], UseDora = true, UseRsLora = true, Bias = LoraBias.All, ModulesToSave = ["lm_head"],
-            RankPattern = { ["down"] = 3 }, AlphaPattern = { [@"blocks\.1\.attention\.query"] = 7 },
+            Rank = 2,
+            Alpha = 5,
+            TargetModules = ["query", "down"],
+            UseDora = true,
+            UseRsLora = true,
+            Bias = LoraBias.All,
+            ModulesToSave = ["lm_head"],
+            RankPattern = { ["down"] = 3 },
+            AlphaPattern = { [@"blocks\.1\.attention\.query"] = 7 },
         };
         PeftFolder.Save(_folder.Path, network, Create(network, options));
         const string p = "base_model.model.model.layers.";
