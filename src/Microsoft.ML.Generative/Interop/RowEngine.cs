@@ -26,7 +26,7 @@ internal sealed class RowEngine : IDisposable
         Transformer = transformer;
         _bind = bind;
         RowsAtOnce = rowsAtOnce;
-        _users = new UserCount(transformer, network is torch.nn.Module module ? new NativeFootprint(module) : network);
+        _users = new UserCount(transformer, network is torch.nn.Module module ? new NativeFootprint(module, module) : network);
     }
 
     public IHost Host { get; }

@@ -15,7 +15,8 @@ internal sealed class EmbeddingTable : nn.Module<Tensor, Tensor>
     public EmbeddingTable(long count, long size)
         : base(nameof(EmbeddingTable))
     {
-        weight = nn.Parameter(nn.init.normal_(ModuleTensors.Empty(count, size)));
+        Tensor values = ModuleTensors.Empty(count, size);
+        weight = nn.Parameter(ModuleTensors.HasValues ? nn.init.normal_(values) : values);
         RegisterComponents();
     }
 

@@ -15,6 +15,9 @@ internal static class ModuleTensors
     [ThreadStatic]
     private static Allowance? _allowance;
 
+    [ThreadStatic]
+    private static bool _isWithoutValues;
+
     /// <summary>Creates a module whose tensors have shapes, but no memory and no values. Initial values are not sampled.</summary>
     /// <param name="maxBytes">The bytes that the tensors may have together.</param>
     /// <param name="maxTensors">The number of tensors that there may be.</param>
@@ -33,6 +36,30 @@ internal static class ModuleTensors
         finally
         {
             _allowance = outer;
+        }
+    }
+
+    /// <summary>Whether modules set initial values: not where they share those of another.</summary>
+    public static bool HasValues => !_isWithoutValues;
+
+    /// <summary>
+    /// Creates a module whose parameters have memory that nobody has touched, so that the system need not provide it; it is to share that
+    /// of another.
+    /// </summary>
+    /// <param name="create">Creates the module, on this thread.</param>
+    public static TModule WithoutValues<TModule>(Func<TModule> create)
+        where TModule : nn.Module
+    {
+        TorchRuntime.EnsureLoaded();
+        bool outer = _isWithoutValues;
+        try
+        {
+            _isWithoutValues = true;
+            return create();
+        }
+        finally
+        {
+            _isWithoutValues = outer;
         }
     }
 

@@ -8,12 +8,14 @@ namespace Microsoft.ML.Generative.Runtime;
 /// </summary>
 internal sealed class NativeFootprint : IDisposable
 {
-    private readonly torch.nn.Module _network;
+    private readonly IDisposable _owner;
     private long _bytes;
 
-    public NativeFootprint(torch.nn.Module network)
+    /// <param name="owner">What is disposed of.</param>
+    /// <param name="network">Its network.</param>
+    public NativeFootprint(IDisposable owner, torch.nn.Module network)
     {
-        _network = network;
+        _owner = owner;
         _bytes = network.parameters().Concat(network.buffers())
             .Where(t => t.device_type == DeviceType.CPU)
             .Sum(t => t.numel() * t.element_size());
@@ -25,7 +27,7 @@ internal sealed class NativeFootprint : IDisposable
 
     public void Dispose()
     {
-        _network.Dispose();
+        _owner.Dispose();
         Forget(NativeHeap.ReturnFreedMemory);
         GC.SuppressFinalize(this);
     }

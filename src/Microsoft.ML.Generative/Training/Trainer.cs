@@ -104,7 +104,6 @@ internal sealed class Trainer
     public TNetwork CreateTemporaryNetwork<TNetwork>(Func<TNetwork> create, long stream)
         where TNetwork : torch.nn.Module
     {
-        CheckSize(create);
         using IDisposable turn = Run.Threads.Turn();
         TNetwork network = Own(TorchSeed.Initialize(SeedSequence.Derive(Seed, stream), create));
         network.to(Device);
@@ -153,7 +152,10 @@ internal sealed class Trainer
     public void CheckSize(Func<torch.nn.Module> create)
     {
         TrainingOptions options = Run.Options;
-        int copies = 2 + (options.Optimizer == OptimizerKind.Sgd ? 1 : 2) + (options.EmaDecay is null ? 0 : 1);
+        // Frozen parameters are there once.
+        int copies = options.FrozenParameters.Length > 0
+            ? 1
+            : 2 + (options.Optimizer == OptimizerKind.Sgd ? 1 : 2) + (options.EmaDecay is null ? 0 : 1);
         try
         {
             ModuleTensors.WithoutMemory(MemoryLimit.Bytes / copies, MostTensors, create).Dispose();

@@ -79,8 +79,9 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
             // Of generated rows, a batch has as many as the options say, also where there are fewer real ones.
             trainer.CheckBatch(_options.BatchSize, Math.Max(row.Size, architecture.LatentSize));
             GeneratorNetwork generator = trainer.CreateNetwork(architecture.CreateGenerator);
-            DiscriminatorNetwork discriminator =
-                trainer.CreateTemporaryNetwork(DiscriminatorArchitecture.Of(architecture, _options).Create, stream: 1);
+            DiscriminatorArchitecture discriminating = DiscriminatorArchitecture.Of(architecture, _options);
+            trainer.CheckSize(discriminating.Create);
+            DiscriminatorNetwork discriminator = trainer.CreateTemporaryNetwork(discriminating.Create, stream: 1);
             TrainingData data = trainer.Read(input, columns, validationColumns);
             Train(trainer, architecture, generator, discriminator, data);
             return new GanTransformer(_host, new GanDefinition(architecture, names, GanDefaults.Of(_options, trainer.Seed)), generator, trainer.Device);
