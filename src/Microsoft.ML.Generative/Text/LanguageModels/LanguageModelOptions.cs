@@ -189,7 +189,7 @@ public sealed class LanguageModelOptions : TrainingOptions
 
     internal override double DefaultWeightDecay => TrainsAdapter ? 0 : 0.1;
 
-    private bool TrainsAdapter => Adapter is not null || BaseModel?.ActiveAdapter is not null;
+    internal bool TrainsAdapter => Adapter is not null || BaseModel?.ActiveAdapter is not null;
 
     internal override MemberHistory History => LanguageModelOldFormats.Options;
 
