@@ -8,6 +8,9 @@ namespace Microsoft.ML.Generative.Common;
 /// </summary>
 internal static class OptionChecks
 {
+    /// <summary>The most that a whole number may be which memory, loops or native code follow.</summary>
+    public const int Most = 1 << 24;
+
     private const int MaxRowsAtOnce = 65_536;
 
     public static void AtLeast<T>(T value, T lowest, [CallerArgumentExpression(nameof(value))] string name = "")
@@ -15,6 +18,21 @@ internal static class OptionChecks
     {
         if (!(value >= lowest) || T.IsPositiveInfinity(value))
             throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}; expected {lowest} or more.");
+    }
+
+    /// <summary>Checks a whole number that memory, loops or native code follow: it is at most <see cref="Most"/>.</summary>
+    public static void AtLeast(int value, int lowest, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        AtLeast<int>(value, lowest, name);
+        if (value > Most)
+            throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}; expected {lowest} to {Most}.");
+    }
+
+    /// <inheritdoc cref="AtLeast(int, int, string)"/>
+    public static void AtLeast(int? value, int lowest, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        if (value is { } given)
+            AtLeast(given, lowest, name);
     }
 
     public static void AtLeast<T>(T? value, T lowest, [CallerArgumentExpression(nameof(value))] string name = "")
@@ -106,5 +124,7 @@ internal static class OptionChecks
         if (values is null || values.Any(v => v < lowest))
             throw new ArgumentException(
                 $"{name} is {(values is null ? "null" : $"[{string.Join(", ", values)}]")}; expected numbers of {lowest} or more.", name);
+        if (values.Any(v => v > Most))
+            throw new ArgumentException($"{name} is [{string.Join(", ", values)}]; expected numbers of {lowest} to {Most}.", name);
     }
 }

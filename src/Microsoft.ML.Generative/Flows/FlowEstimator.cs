@@ -78,9 +78,9 @@ public sealed class FlowEstimator : IEstimator<FlowTransformer>
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
-            TrainingData data = trainer.Read(input, columns, validationColumns);
             var definition = new FlowDefinition(architecture, names, new FlowDefaults(_options.TransformBatchSize));
             FlowNetwork network = trainer.CreateNetwork(definition.Flow.Create);
+            TrainingData data = trainer.Read(input, columns, validationColumns);
             // The couplings of a base model have learned the unit of its own standardization.
             if (_options.BaseModel is null)
                 RowStatistics.Standardize(

@@ -121,6 +121,9 @@ public sealed class FlowOptions : ImageTrainingOptions
         return copy;
     }
 
+    internal override IReadOnlyList<string> SizeOptions =>
+        [nameof(CouplingLayers), nameof(HiddenSizes), nameof(ConvolutionChannels), nameof(LabelCount)];
+
     internal override IBaseModel? Base => BaseModel;
 
     internal override void TakeFromBase()

@@ -87,7 +87,8 @@ public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
         OptionChecks.AtLeast(options.Temperature, 0);
 
         long seed = SeedSequence.Choose(_engine.Host, options.Seed);
-        float[] latents = new float[checked(count * RowSize)];
+        RowGeneration.CheckSize(count, RowSize);
+        float[] latents = new float[count * RowSize];
         for (int i = 0; i < count; i++)
             RowNoise.Fill(latents.AsSpan(i * RowSize, RowSize), new RowRandom(seed, i));
         TensorPrimitives.Multiply(latents, (float)options.Temperature, latents);
@@ -133,7 +134,8 @@ public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
         float[] start = Encode(from, label);
         float[] end = Encode(to, label);
-        float[] latents = new float[checked(count * RowSize)];
+        RowGeneration.CheckSize(count, RowSize);
+        float[] latents = new float[count * RowSize];
         for (int i = 0; i < latents.Length; i++)
             latents[i] = float.Lerp(start[i % RowSize], end[i % RowSize], i / RowSize / (count - 1f));
         return DecodeRows(latents, label);

@@ -1,6 +1,7 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Runtime;
+using TorchSharp;
 
 namespace Microsoft.ML.Generative.Interop;
 
@@ -25,7 +26,7 @@ internal sealed class RowEngine : IDisposable
         Transformer = transformer;
         _bind = bind;
         RowsAtOnce = rowsAtOnce;
-        _users = new UserCount(transformer, network);
+        _users = new UserCount(transformer, network is torch.nn.Module module ? new NativeFootprint(module, module) : network);
     }
 
     public IHost Host { get; }

@@ -2,7 +2,6 @@ using Microsoft.ML.Generative.Layers.Weights;
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Generative.Layers;
 
@@ -12,7 +11,7 @@ namespace Microsoft.ML.Generative.Layers;
 /// </summary>
 internal abstract class DecoderStack : nn.Module
 {
-    private readonly Embedding tokens;
+    private readonly EmbeddingTable tokens;
     private readonly Parameter? positions;
     private readonly ModuleList<TransformerBlock> blocks;
     private readonly Normalization norm;
@@ -27,7 +26,7 @@ internal abstract class DecoderStack : nn.Module
     {
         (Shape, _dropout) = (shape, dropout);
         int width = shape.Block.EmbeddingSize;
-        tokens = ModuleTensors.Embedding(shape.VocabularySize, width);
+        tokens = new EmbeddingTable(shape.VocabularySize, width);
         if (shape.Rotary is null)
             positions = new Parameter(ModuleTensors.Empty(shape.ContextLength, width));
         else
@@ -37,13 +36,14 @@ internal abstract class DecoderStack : nn.Module
         norm = Normalization.Of(shape.Block);
         head = shape.TiesEmbeddings ? new Linear(new SharedWeight(tokens)) : new Linear(width, shape.VocabularySize, hasBias: false);
         RegisterComponents();
-        Initialize();
+        if (ModuleTensors.HasValues)
+            Initialize();
     }
 
     public DecoderShape Shape { get; }
 
     /// <summary>[vocabulary, width].</summary>
-    public Embedding Tokens => tokens;
+    public EmbeddingTable Tokens => tokens;
 
     /// <summary>[context length, width], or <see langword="null"/>.</summary>
     public Parameter? Positions => positions;
@@ -133,20 +133,20 @@ internal abstract class DecoderStack : nn.Module
         Tensor x = tokens.call(sequences);
         if (where is not null)
             x = x.Plus(where);
-        return _dropout == 0 ? x : F.dropout(x, _dropout, training);
+        return SeededDropout.Apply(x, _dropout, training);
     }
 
     private RotaryPositions? Rotary(long length)
     {
         if (_rotary is null)
             return null;
-        (Tensor cosine, Tensor sine) = _rotary.Tables(length, tokens.weight!.device); // [length, headSize / 2]
+        (Tensor cosine, Tensor sine) = _rotary.Tables(length, tokens.Weight.device); // [length, headSize / 2]
         return new RotaryPositions(_rotary, cosine, sine);
     }
 
     // [time, time]
     private Tensor Mask(long time) =>
-        MixedPrecision.Cast(Shape.Block.Window.Mask(TensorFactory.Range(time, device: tokens.weight!.device), time));
+        MixedPrecision.Cast(Shape.Block.Window.Mask(TensorFactory.Range(time, device: tokens.Weight.device), time));
 
     // As GPT-2 begins: 0.02 everywhere, less where residuals add up, so that their sum does not grow with the depth.
     private void Initialize()

@@ -23,15 +23,14 @@ internal static class DotProductAttention
     public static Tensor Causal(Tensor queries, Tensor keys, Tensor values, Tensor? mask, double dropout)
     {
         long time = queries.size(2);
-        if (!IsShort(queries))
+        // The fused kernels of the CPU have no dropout.
+        if (!IsShort(queries) && (dropout == 0 || queries.device_type != DeviceType.CPU))
             return F.scaled_dot_product_attention(queries, keys, values, mask, dropout, is_casual: mask is null);
 
         Tensor allowed = mask ?? TensorFactory.Constant([time, time], float.NegativeInfinity, queries.dtype).triu(1);
         // TorchSharp takes what is added last: [batch · heads, time, time].
         Tensor scores = baddbmm(queries.flatten(0, 1), keys.flatten(0, 1).transpose(1, 2), allowed, alpha: Scale(queries));
-        Tensor weights = scores.softmax(-1);
-        if (dropout > 0)
-            weights = F.dropout(weights, dropout);
+        Tensor weights = SeededDropout.Apply(scores.softmax(-1), dropout, isTraining: true);
         return weights.bmm(values.flatten(0, 1)).view(queries.shape); // [batch, heads, time, headSize]
     }
 

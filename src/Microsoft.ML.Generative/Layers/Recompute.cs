@@ -13,8 +13,8 @@ internal static class Recompute
     /// The value of <paramref name="segment"/>, with gradients for its input and for the parameters that it uses.
     /// </summary>
     /// <param name="segment">
-    /// Gives the same for the same input. It may draw from libtorch's global generator (dropout), which is put back for the second time,
-    /// but not from another; and it must not change buffers, for it would change them twice.
+    /// Gives the same for the same input. It may draw the noise of <see cref="SeededDropout"/>, whose generator is put back for the
+    /// second time, but no other; and it must not change buffers, for it would change them twice.
     /// </param>
     /// <param name="input">Its input.</param>
     public static Tensor Call(Func<Tensor, Tensor> segment, Tensor input)
@@ -38,7 +38,8 @@ internal static class Recompute
             var input = (Tensor)vars[0];
             var segment = (Func<Tensor, Tensor>)vars[2];
             ctx.save_for_backward([input]);
-            ctx.save_data(State, new Saved(segment, MixedPrecision.Current, random.get_rng_state().DetachFromDisposeScope()));
+            Tensor state = StateOf(SeededDropout.Current).DetachFromDisposeScope();
+            ctx.save_data(State, new Saved(segment, MixedPrecision.Current, SeededDropout.Current, state));
             using DisposeScope scope = NewDisposeScope();
             return segment(input.detach()).MoveToOuterDisposeScope();
         }
@@ -49,19 +50,20 @@ internal static class Recompute
             using DisposeScope scope = NewDisposeScope();
             using IDisposable gradients = enable_grad();
             using IDisposable precision = MixedPrecision.Scope(saved.Type);
-            using Tensor generator = random.get_rng_state();
+            using IDisposable dropout = SeededDropout.Scope(saved.Generator);
+            using Tensor state = StateOf(saved.Generator);
             Tensor original = ctx.get_saved_variables()[0];
             Tensor input = original.detach().requires_grad_(original.is_floating_point());
             Tensor output;
             try
             {
-                random.set_rng_state(saved.Generator);
+                SetState(saved.Generator, saved.State);
                 output = saved.Segment(input);
             }
             finally
             {
-                random.set_rng_state(generator);
-                saved.Generator.Dispose();
+                SetState(saved.Generator, state);
+                saved.State.Dispose();
             }
 
             // Adds to the gradients of the parameters directly.
@@ -70,5 +72,15 @@ internal static class Recompute
         }
     }
 
-    private sealed record Saved(Func<Tensor, Tensor> Segment, ScalarType? Type, Tensor Generator);
+    private static Tensor StateOf(Generator? generator) => generator?.get_state() ?? random.get_rng_state();
+
+    private static void SetState(Generator? generator, Tensor state)
+    {
+        if (generator is null)
+            random.set_rng_state(state);
+        else
+            generator.set_state(state);
+    }
+
+    private sealed record Saved(Func<Tensor, Tensor> Segment, ScalarType? Type, Generator? Generator, Tensor State);
 }

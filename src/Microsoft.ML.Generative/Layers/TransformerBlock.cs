@@ -132,7 +132,7 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
         return F.silu(parts[0]) * parts[1];
     }
 
-    private Tensor Drop(Tensor x) => _dropout == 0 ? x : F.dropout(x, _dropout, training);
+    private Tensor Drop(Tensor x) => SeededDropout.Apply(x, _dropout, training);
 }
 
 /// <summary>Keys and values of the positions seen so far, [batch, key heads, positions, headSize].</summary>

@@ -1,5 +1,4 @@
 using TorchSharp;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Runtime;
@@ -15,6 +14,9 @@ internal static class ModuleTensors
 
     [ThreadStatic]
     private static Allowance? _allowance;
+
+    [ThreadStatic]
+    private static bool _isWithoutValues;
 
     /// <summary>Creates a module whose tensors have shapes, but no memory and no values. Initial values are not sampled.</summary>
     /// <param name="maxBytes">The bytes that the tensors may have together.</param>
@@ -34,6 +36,30 @@ internal static class ModuleTensors
         finally
         {
             _allowance = outer;
+        }
+    }
+
+    /// <summary>Whether modules set initial values: not where they share those of another.</summary>
+    public static bool HasValues => !_isWithoutValues;
+
+    /// <summary>
+    /// Creates a module whose parameters have memory that nobody has touched, so that the system need not provide it; it is to share that
+    /// of another.
+    /// </summary>
+    /// <param name="create">Creates the module, on this thread.</param>
+    public static TModule WithoutValues<TModule>(Func<TModule> create)
+        where TModule : nn.Module
+    {
+        TorchRuntime.EnsureLoaded();
+        bool outer = _isWithoutValues;
+        try
+        {
+            _isWithoutValues = true;
+            return create();
+        }
+        finally
+        {
+            _isWithoutValues = outer;
         }
     }
 
@@ -63,18 +89,6 @@ internal static class ModuleTensors
     public static Tensor Ones(params long[] shape) => ones(shape, device: DeviceFor(shape));
 
     public static Tensor Constant(double value, params long[] shape) => TensorFactory.Constant(shape, value, ScalarType.Float32, DeviceFor(shape));
-
-    /// <summary>A learned vector of a size for each of a number of classes, with PyTorch's initial values.</summary>
-    public static Embedding Embedding(long count, long size)
-    {
-        if (_allowance is null)
-            return nn.Embedding(count, size);
-        // Native code creates the weight, whatever is asked for: a small one is replaced.
-        Embedding embedding = TorchSeed.Initialize(0, () => nn.Embedding(1, 1));
-        using Parameter small = embedding.weight!;
-        embedding.weight = nn.Parameter(Empty(count, size));
-        return embedding;
-    }
 
     private static Device? DeviceFor(long[] shape)
     {

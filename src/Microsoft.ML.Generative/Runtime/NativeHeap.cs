@@ -15,10 +15,39 @@ internal static partial class NativeHeap
     // The most that glibc takes.
     private const int LargestOnHeap = 32 << 20;
 
-    private static readonly Lazy<bool> _isKeeping = new(Keep);
+    /// <summary>Bytes of freed memory that are worth returning to the system.</summary>
+    public const long WorthReturning = 1 << 20;
 
-    /// <summary>Keeps up to 256 MiB of freed memory, from now on and for the whole process. Does nothing on other systems.</summary>
+    private static readonly Lazy<bool> _isKeeping = new(Keep);
+    private static int _isReturning;
+
+    /// <summary>
+    /// Keeps up to 256 MiB of freed memory, from now on and for the whole process, until <see cref="ReturnFreedMemory"/>. Does nothing on
+    /// other systems.
+    /// </summary>
     public static void KeepFreedMemory() => _ = _isKeeping.Value;
+
+    /// <summary>Returns freed memory to the system, as far as it was kept.</summary>
+    public static void ReturnFreedMemory()
+    {
+        if (_isKeeping is { IsValueCreated: true, Value: true })
+            _ = Trim(0);
+    }
+
+    /// <summary>Returns freed memory when the finalizers that are waiting have freed theirs.</summary>
+    public static void ReturnFreedMemoryAfterFinalizers()
+    {
+        if (Interlocked.Exchange(ref _isReturning, 1) == 1)
+            return;
+        ThreadPool.UnsafeQueueUserWorkItem(
+            _ =>
+            {
+                Volatile.Write(ref _isReturning, 0);
+                GC.WaitForPendingFinalizers();
+                ReturnFreedMemory();
+            },
+            null);
+    }
 
     private static bool Keep()
     {
@@ -32,6 +61,9 @@ internal static partial class NativeHeap
             return false;
         }
     }
+
+    [LibraryImport("libc.so.6", EntryPoint = "malloc_trim")]
+    private static partial int Trim(nuint kept);
 
     [LibraryImport("libc.so.6", EntryPoint = "mallopt")]
     private static partial int SetOption(int option, int value);

@@ -6,13 +6,23 @@ namespace Microsoft.ML.Generative.Runtime;
 /// <summary>The number of threads that libtorch computes with.</summary>
 internal static class TorchThreads
 {
+    /// <summary>The most that options may ask for: beyond it OpenMP ends the process.</summary>
+    public const int Most = 1024;
+
     // Two threads for less than this are two cores for nothing.
     private const double WorthwhileSpeedup = 1.1;
 
     private static readonly Lock _measuring = new();
 
-    /// <summary>Sets the number, and gives it back as it was.</summary>
-    public static IDisposable Scope(int? threads) => new ThreadsScope(threads);
+    /// <summary>
+    /// Computes with a number of threads until the result is disposed of; by default with the one that libtorch has while nobody asks for
+    /// another.
+    /// </summary>
+    public static ThreadCount Scope(int? threads)
+    {
+        TorchRuntime.EnsureLoaded();
+        return new ThreadCount(threads);
+    }
 
     /// <summary>
     /// The number that computes fastest now, of libtorch's default and its halves down to one: where other processes keep cores busy,
@@ -20,24 +30,13 @@ internal static class TorchThreads
     /// </summary>
     public static int Measure()
     {
-        TorchRuntime.EnsureLoaded();
+        using ThreadCount usual = Scope(null);
         lock (_measuring)
         {
-            int before = torch.get_num_threads();
             var candidates = new List<int>();
-            for (int threads = before; threads >= 1; threads /= 2)
+            for (int threads = usual.Threads; threads >= 1; threads /= 2)
                 candidates.Add(threads);
-            if (candidates.Count == 1)
-                return before;
-
-            try
-            {
-                return Fastest(candidates, SecondsWith);
-            }
-            finally
-            {
-                torch.set_num_threads(before);
-            }
+            return candidates.Count == 1 ? candidates[0] : Fastest(candidates, SecondsWith);
         }
     }
 
@@ -71,7 +70,8 @@ internal static class TorchThreads
     {
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        torch.set_num_threads(threads);
+        using ThreadCount count = Scope(threads);
+        using IDisposable turn = count.Turn();
         torch.Tensor x = torch.ones(128, 512);
         torch.Tensor weights = torch.ones(512, 512);
         x.mm(weights).relu_();
@@ -79,24 +79,5 @@ internal static class TorchThreads
         for (int i = 0; i < 8; i++)
             x.mm(weights).relu_();
         return Stopwatch.GetElapsedTime(start).TotalSeconds;
-    }
-
-    private sealed class ThreadsScope : IDisposable
-    {
-        private readonly int _before = torch.get_num_threads();
-        private readonly bool _isChanged;
-
-        public ThreadsScope(int? threads)
-        {
-            _isChanged = threads is { } wanted && wanted != _before;
-            if (_isChanged)
-                torch.set_num_threads(threads!.Value);
-        }
-
-        public void Dispose()
-        {
-            if (_isChanged)
-                torch.set_num_threads(_before);
-        }
     }
 }

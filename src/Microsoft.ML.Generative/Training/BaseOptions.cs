@@ -58,6 +58,13 @@ internal static class BaseOptions
         static string Describe(RowShape shape) => shape.Image is { } image ? $"images of {image}" : $"vectors of {shape.Size} values";
     }
 
+    /// <summary>Names options with their values.</summary>
+    public static string Describe(TrainingOptions options, IReadOnlyList<string> names)
+    {
+        string[] described = [.. names.Select(name => $"{name} ({Text(options.GetType().GetProperty(name)!.GetValue(options))})")];
+        return described.Length < 2 ? string.Concat(described) : $"{string.Join(", ", described[..^1])} or {described[^1]}";
+    }
+
     private static ArgumentException Contradiction(string name, string value, string ofBase, string verb = "has") =>
         new($"{name} is {value}, but the base model {verb} {ofBase}. Leave it at its default, or set the base model's.", name);
 

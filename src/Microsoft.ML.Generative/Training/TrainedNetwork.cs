@@ -128,6 +128,9 @@ internal sealed class TrainedNetwork : IDisposable
 
     public void ClearGradients() => _gradients.zero_();
 
+    /// <summary>What layers change while they compute: the module's buffers of Float32.</summary>
+    public IReadOnlyList<torch.Tensor> Averages => _averages;
+
     /// <inheritdoc cref="IGradientExchange.Average"/>
     public double ExchangeGradients(IGradientExchange exchange, double weight) => exchange.Average(_gradients, weight);
 
@@ -156,7 +159,11 @@ internal sealed class TrainedNetwork : IDisposable
 
         if (_ema is not null)
             OptimizerKernels.Ema(_ema, _weights, Math.Min(_options.EmaDecay!.Value, (1.0 + Steps) / (10.0 + Steps)));
-        // Layers average what passes through them, which may be 0 for ever, too.
+    }
+
+    /// <summary>Ends decayed averages of layers: what passes through a layer may be 0 for ever, too.</summary>
+    public void FlushAverages()
+    {
         foreach (torch.Tensor average in _averages)
             OptimizerKernels.FlushSubnormals(average);
     }

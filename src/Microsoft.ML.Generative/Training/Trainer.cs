@@ -15,6 +15,8 @@ namespace Microsoft.ML.Generative.Training;
 /// </summary>
 internal sealed class Trainer
 {
+    private const int MostTensors = 20_000;
+
     private readonly List<IDisposable> _temporary = [];
     private readonly List<torch.nn.Module> _modelNetworks = [];
 
@@ -63,6 +65,7 @@ internal sealed class Trainer
         TensorSource rows = Own(Run.ReadData(input, columns));
         TensorSource? validationRows = validationColumns is null ? null : Own(Run.ReadValidationData(validationColumns));
         TrainingOptions options = Run.Options;
+        CheckBatch(Math.Min(options.BatchSize, rows.Count), columns.Sum(c => (long)c.Elements));
         return new TrainingData(
             rows, validationRows,
             rows.Batches(options.BatchSize, options.Shuffle, Seed, Device),
@@ -73,10 +76,15 @@ internal sealed class Trainer
     /// Creates the model's network on the training's device, with the weights of the base model, or from the training's seed if there is none, and
     /// freezes the parameters that the options name.
     /// </summary>
-    /// <exception cref="ArgumentException"><see cref="TrainingOptions.FrozenParameters"/> matches no parameter, or all of them.</exception>
+    /// <exception cref="ArgumentException">
+    /// The network does not fit the memory that the process may use, or <see cref="TrainingOptions.FrozenParameters"/> matches no
+    /// parameter, or all of them.
+    /// </exception>
     public TNetwork CreateNetwork<TNetwork>(Func<TNetwork> create)
         where TNetwork : torch.nn.Module
     {
+        CheckSize(create);
+        using IDisposable turn = Run.Threads.Turn();
         TNetwork network = TorchSeed.Initialize(Seed, create);
         _modelNetworks.Add(network);
         if (Run.Options.Base is { } model)
@@ -96,6 +104,7 @@ internal sealed class Trainer
     public TNetwork CreateTemporaryNetwork<TNetwork>(Func<TNetwork> create, long stream)
         where TNetwork : torch.nn.Module
     {
+        using IDisposable turn = Run.Threads.Turn();
         TNetwork network = Own(TorchSeed.Initialize(SeedSequence.Derive(Seed, stream), create));
         network.to(Device);
         return network;
@@ -120,6 +129,47 @@ internal sealed class Trainer
         new TrainingLoop(Run, phases, validation, options, preview, stage).Run();
         // A model that is trained in several loops has one loop's optimizer in memory at a time.
         Release([.. phases.Select(p => p.Network).Distinct(), .. preview is null ? (IDisposable[])[] : [preview]]);
+    }
+
+    /// <summary>Checks that a batch fits the memory that the process may use.</summary>
+    /// <param name="rows">The rows of the batch.</param>
+    /// <param name="values">The values of a row.</param>
+    /// <exception cref="ArgumentException">It does not; the message names <see cref="TrainingOptions.BatchSize"/>.</exception>
+    public void CheckBatch(long rows, long values)
+    {
+        Int128 bytes = (Int128)rows * values * sizeof(float);
+        if (bytes > MemoryLimit.Bytes)
+        {
+            throw new ArgumentException(
+                $"{nameof(TrainingOptions.BatchSize)} is {Run.Options.BatchSize}: a batch takes {MemoryLimit.Describe(bytes)}, "
+                + $"and the process may use {MemoryLimit.Describe(MemoryLimit.Bytes)}.");
+        }
+    }
+
+    /// <summary>
+    /// Checks that a network fits the memory that the process may use, with gradients and what the optimizer and the moving average keep
+    /// of each weight.
+    /// </summary>
+    /// <exception cref="ArgumentException">It does not; the message names the options that its size follows from.</exception>
+    public void CheckSize(Func<torch.nn.Module> create)
+    {
+        TrainingOptions options = Run.Options;
+        // Frozen parameters are there once.
+        int copies = options.FrozenParameters.Length > 0
+            ? 1
+            : 2 + (options.Optimizer == OptimizerKind.Sgd ? 1 : 2) + (options.EmaDecay is null ? 0 : 1);
+        try
+        {
+            ModuleTensors.WithoutMemory(MemoryLimit.Bytes / copies, MostTensors, create).Dispose();
+        }
+        catch (Exception e) when (e is ModuleTooLargeException or OverflowException)
+        {
+            throw new ArgumentException(
+                $"The network has more than {MemoryLimit.Bytes / copies / sizeof(float):N0} parameters or {MostTensors:N0} tensors: "
+                + $"with gradients and the optimizer's state it takes more than the {MemoryLimit.Describe(MemoryLimit.Bytes)} "
+                + "that the process may use. "
+                + $"Lower {BaseOptions.Describe(options, options.SizeOptions)}.", e);
+        }
     }
 
     private T Own<T>(T disposable)

@@ -82,6 +82,9 @@ internal sealed class TrainingLoop
         using IDisposable seeded = TorchSeed.Scope(_run.Seed);
         using IDisposable precision = MixedPrecision.Scope(MixedPrecision.Choose(_options.Precision, _run.Device.type));
         using var generator = new torch.Generator((ulong)_run.Seed);
+        // A GPU's dropout has libtorch's own generator.
+        using var dropout = new torch.Generator((ulong)_run.Seed);
+        using IDisposable seededDropout = SeededDropout.Scope(_run.Device.type == DeviceType.CPU ? dropout : null);
 
         using TensorBoardLog? log = TensorBoardLog.Open(_run.Options.TensorBoardDirectory, _networks[0].Name);
         _log = log;
@@ -136,7 +139,7 @@ internal sealed class TrainingLoop
         {
             network.Module.train();
             channel.Info(
-                $"Training '{network.Name}' on {_run.Device} with {torch.get_num_threads()} threads in {MixedPrecision.Current ?? torch.ScalarType.Float32}: "
+                $"Training '{network.Name}' on {_run.Device} with {_run.Threads.Threads} threads in {MixedPrecision.Current ?? torch.ScalarType.Float32}: "
                 + $"{network.ParameterCount:N0} parameters{(network.FrozenCount == 0 ? "" : $", {network.FrozenCount:N0} more are frozen")}, {_totalSteps:N0} steps.");
         }
 
@@ -223,6 +226,7 @@ internal sealed class TrainingLoop
 
         // Each step's noise is a function of the seed and its number, so that no generator's state has to be kept.
         TorchSeed.Reseed(SeedSequence.Derive(_run.Seed, 2 * step));
+        SeededDropout.Current?.manual_seed(SeedSequence.Derive(_run.Seed, 2 * step));
         generator.manual_seed(SeedSequence.Derive(_run.Seed, 2 * step + 1));
         learningRate = LearningRates.At(_options, step, _totalSteps);
         var context = new StepContext(step, _totalSteps, IsTraining: true, generator, _run.Device);
@@ -234,10 +238,14 @@ internal sealed class TrainingLoop
             for (int repeat = 0; repeat < _phases[i].Repeats; repeat++)
             {
                 using DisposeScope scope = torch.NewDisposeScope();
-                RunPhase(i, _feedOfPhase[i].Take(_options.GradientAccumulationSteps), context, learningRate);
+                List<TensorBatch> batches = _feedOfPhase[i].Take(_options.GradientAccumulationSteps);
+                using IDisposable turn = _run.Threads.Turn();
+                RunPhase(i, batches, context, learningRate);
             }
         }
 
+        foreach (TrainedNetwork network in _networks)
+            network.FlushAverages();
         _step = step;
         _meter.EndStep(step);
     }
@@ -258,22 +266,16 @@ internal sealed class TrainingLoop
         long weight = 0;
         foreach (TensorBatch batch in batches)
             weight += batch.Weight;
-        foreach (TensorBatch batch in batches)
+        if (weight > 0 && phase.BeforeLosses is { } beforeLosses)
         {
-            if (batch.Weight == 0)
-                continue;
-            // Its own scope, so that only one batch's activations are alive: that is what accumulation is for.
-            using DisposeScope scope = torch.NewDisposeScope();
-            Losses losses = phase.Losses(context, batch);
-            double total = losses.Total.ToDouble();
-            if (!double.IsFinite(total))
-                throw Diverged(network, context.Step, learningRate, "loss", LossText(losses, total));
-            _meter.Add(losses, total, batch.Weight, context.Step, isFirstPhase: index == 0);
-
-            // Each value weighs the same, whatever batch it is in.
-            torch.Tensor part = batch.Weight == weight ? losses.Total : losses.Total.Times((double)batch.Weight / weight);
-            part.backward();
+            using IDisposable noGradient = torch.no_grad();
+            beforeLosses(context, batches);
         }
+
+        if (batches.Count == 1)
+            Learn(index, batches[0], weight, context, learningRate);
+        else
+            LearnAsOne(index, batches, weight, context, learningRate);
 
         // A step in which no process has anything to learn moves no weights.
         if (network.ExchangeGradients(_run.Exchange, weight) == 0)
@@ -297,6 +299,39 @@ internal sealed class TrainingLoop
         }
     }
 
+    // A step sees the rows of several batches as if in one.
+    private void LearnAsOne(int index, List<TensorBatch> batches, long weight, StepContext context, double learningRate)
+    {
+        using var draws = new StepDraws(batches.Sum(b => (long)b.Rows));
+        using var buffers = new StepBuffers(_networks.SelectMany(n => n.Averages));
+        foreach (TensorBatch batch in batches)
+        {
+            buffers.BeginBatch();
+            Learn(index, batch, weight, context with { Draws = draws }, learningRate);
+            draws.EndBatch(batch.Rows);
+            buffers.EndBatch(batch.Weight);
+        }
+
+        buffers.EndStep();
+    }
+
+    private void Learn(int index, TensorBatch batch, long weight, StepContext context, double learningRate)
+    {
+        if (batch.Weight == 0)
+            return;
+        // Its own scope, so that only one batch's activations are alive: that is what accumulation is for.
+        using DisposeScope scope = torch.NewDisposeScope();
+        Losses losses = _phases[index].Losses(context, batch);
+        double total = losses.Total.ToDouble();
+        if (!double.IsFinite(total))
+            throw Diverged(_phases[index].Network, context.Step, learningRate, "loss", LossText(losses, total));
+        _meter.Add(losses, total, batch.Weight, context.Step, isFirstPhase: index == 0);
+
+        // Each value weighs the same, whatever batch it is in.
+        torch.Tensor part = batch.Weight == weight ? losses.Total : losses.Total.Times((double)batch.Weight / weight);
+        part.backward();
+    }
+
     private InvalidOperationException Diverged(TrainedNetwork network, long step, double learningRate, string what, string values) => new(
         $"The {what} of '{network.Name}' stopped being finite in step {step} ({values}), at learning rate {Text(learningRate)}. " +
         $"Lower {nameof(TrainingOptions.LearningRate)}, add {nameof(TrainingOptions.WarmupSteps)} or " +
@@ -316,7 +351,10 @@ internal sealed class TrainingLoop
             using DisposeScope scope = torch.NewDisposeScope();
             // The trained model computes in Float32.
             using IDisposable precision = MixedPrecision.Scope(null);
-            new PreviewWriter(_log, _options.PreviewDirectory).Write(channel, _step, preview.Make(generator));
+            IReadOnlyList<PreviewItem> items;
+            using (_run.Threads.Turn())
+                items = preview.Make(generator);
+            new PreviewWriter(_log, _options.PreviewDirectory).Write(channel, _step, items);
             return true;
         });
         _meter.ExcludeFromSpeed(_meter.Elapsed - start);

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Training;
 
@@ -66,6 +67,9 @@ public abstract class TrainingOptions
 
     private const long LowestMemoryBudget = 1 << 20;
 
+    private double? _learningRate;
+    private double? _weightDecay;
+
     private protected TrainingOptions()
     {
     }
@@ -76,10 +80,14 @@ public abstract class TrainingOptions
     /// <summary>Optimizer steps, at least 1, instead of <see cref="Epochs"/>. Default: none.</summary>
     public long? MaxSteps { get; set; }
 
-    /// <summary>Rows that go through the network at once, at least 1. Default: 128.</summary>
+    /// <summary>Rows that go through the network at once, 1 to 16,777,216. Default: 128.</summary>
     public int BatchSize { get; set; } = Defaults.BatchSize;
 
-    /// <summary>Batches whose gradients make one step, at least 1: a step sees their rows as if in one batch. Default: 1.</summary>
+    /// <summary>
+    /// Batches whose gradients make one step, at least 1: a step sees their rows as if in one batch, with the same noise except for
+    /// dropout. What looks at a batch as a whole (batch normalization, minibatch standard deviation, free bits) still does so in each
+    /// batch. Default: 1.
+    /// </summary>
     public int GradientAccumulationSteps { get; set; } = Defaults.GradientAccumulationSteps;
 
     /// <summary>Whether each epoch has its own order of rows. Default: true.</summary>
@@ -89,7 +97,11 @@ public abstract class TrainingOptions
     public OptimizerKind Optimizer { get; set; } = Defaults.Optimizer;
 
     /// <summary>The learning rate after the warm-up, above 0. Default: 0.001.</summary>
-    public double LearningRate { get; set; } = Defaults.LearningRate;
+    public double LearningRate
+    {
+        get => _learningRate ?? DefaultLearningRate;
+        set => _learningRate = value;
+    }
 
     /// <summary>Decay of Adam's first moment, 0 to 1. Default: 0.9.</summary>
     public double Beta1 { get; set; } = Defaults.Beta1;
@@ -101,7 +113,11 @@ public abstract class TrainingOptions
     public double Epsilon { get; set; } = Defaults.Epsilon;
 
     /// <summary>Weight decay, at least 0; of matrices only, not of biases and gains. Default: 0.</summary>
-    public double WeightDecay { get; set; } = Defaults.WeightDecay;
+    public double WeightDecay
+    {
+        get => _weightDecay ?? DefaultWeightDecay;
+        set => _weightDecay = value;
+    }
 
     /// <summary>Momentum of <see cref="OptimizerKind.Sgd"/>, 0 to 1. Default: 0.9.</summary>
     public double Momentum { get; set; } = Defaults.Momentum;
@@ -162,8 +178,9 @@ public abstract class TrainingOptions
     public long? MemoryBudget { get; set; }
 
     /// <summary>
-    /// Threads that libtorch computes with, at least 1. Default: where no seed is given, what is measured to be fastest; else libtorch's own
-    /// choice, since with another number of threads the same seed gives slightly different weights.
+    /// Threads that libtorch computes with, 1 to 1,024; more than the machine has processors are slower. Default: where no seed is given,
+    /// what is measured to be fastest; else libtorch's own choice, since with another number of threads the same seed gives slightly
+    /// different weights.
     /// </summary>
     [JsonIgnore]
     public int? Threads { get; set; }
@@ -192,10 +209,16 @@ public abstract class TrainingOptions
     internal long RowMemory => MemoryBudget ?? DefaultRowMemory;
 
     /// <summary>Bytes that rows may take where nothing else is said: half of what the process may have.</summary>
-    internal static long DefaultRowMemory => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
+    internal static long DefaultRowMemory => MemoryLimit.Bytes / 2;
 
     /// <summary>What options were called in earlier versions, for checkpoints.</summary>
     internal virtual MemberHistory History => MemberHistory.None;
+
+    /// <summary>The learning rate of a training whose options name none.</summary>
+    internal virtual double DefaultLearningRate => Defaults.LearningRate;
+
+    /// <summary>The weight decay of a training whose options name none.</summary>
+    internal virtual double DefaultWeightDecay => Defaults.WeightDecay;
 
     /// <summary>The warm-up of a training whose options name none.</summary>
     internal virtual long DefaultWarmupSteps(long totalSteps) => 0;
@@ -209,6 +232,9 @@ public abstract class TrainingOptions
     /// <summary>Whether previews are shown anywhere but in the log.</summary>
     internal bool WritesPreviews => TensorBoardDirectory is not null || PreviewDirectory is not null;
 
+    /// <summary>The names of the options that the size of the network follows from.</summary>
+    internal virtual IReadOnlyList<string> SizeOptions => [];
+
     /// <summary>The model that the training continues from, if there is one.</summary>
     internal virtual IBaseModel? Base => null;
 
@@ -221,7 +247,7 @@ public abstract class TrainingOptions
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     internal virtual void Validate()
     {
-        OptionChecks.AtLeast(Epochs, 1);
+        OptionChecks.AtLeast<int>(Epochs, 1);
         OptionChecks.AtLeast(MaxSteps, 1);
         OptionChecks.AtLeast(BatchSize, 1);
         OptionChecks.AtLeast(GradientAccumulationSteps, 1);
@@ -237,12 +263,13 @@ public abstract class TrainingOptions
         OptionChecks.Between(FinalLearningRate, 0, 1);
         OptionChecks.Positive(GradientClipNorm);
         OptionChecks.Below(EmaDecay, 1);
-        OptionChecks.AtLeast(Threads, 1);
+        OptionChecks.AtLeast<int>(Threads, 1);
+        OptionChecks.Between(Threads, 1, TorchThreads.Most);
         OptionChecks.Defined(Precision);
         OptionChecks.Defined(OnCancel);
         OptionChecks.AtLeast(MemoryBudget, LowestMemoryBudget);
         Checkpoints?.Validate();
-        OptionChecks.AtLeast(EarlyStoppingPatience, 1);
+        OptionChecks.AtLeast<int>(EarlyStoppingPatience, 1);
         ArgumentNullException.ThrowIfNull(FrozenParameters);
         foreach (string pattern in FrozenParameters)
             OptionChecks.NotEmpty(pattern, nameof(FrozenParameters));

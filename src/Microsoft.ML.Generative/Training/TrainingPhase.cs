@@ -36,7 +36,16 @@ internal sealed record TrainingPhase(TrainedNetwork Network, IBatchSource Batche
     /// <summary>Whether the norm of the gradient is among the reported terms, as "gradient of" the network's name.</summary>
     public bool ReportsGradientNorm { get; init; }
 
-    /// <summary>Called after each update of the weights, without gradients; keeps weights in bounds, for example.</summary>
+    /// <summary>
+    /// Called with all batches of a step before the losses of the first, without gradients; for state that the losses need and that
+    /// depends on all rows.
+    /// </summary>
+    public Action<StepContext, IReadOnlyList<TensorBatch>>? BeforeLosses { get; init; }
+
+    /// <summary>
+    /// Called after each update of the weights, without gradients; keeps weights in bounds, or moves what else follows the rows. Losses
+    /// must not move it: they are computed once for each batch, and several batches may make one step.
+    /// </summary>
     public Action? AfterUpdate { get; init; }
 }
 
@@ -46,7 +55,24 @@ internal sealed record TrainingPhase(TrainedNetwork Network, IBatchSource Batche
 /// <param name="IsTraining">False while validation data is scored.</param>
 /// <param name="Generator">The training's own source of noise, on the CPU.</param>
 /// <param name="Device">The training device.</param>
-internal readonly record struct StepContext(long Step, long TotalSteps, bool IsTraining, torch.Generator Generator, torch.Device Device);
+internal readonly record struct StepContext(long Step, long TotalSteps, bool IsTraining, torch.Generator Generator, torch.Device Device)
+{
+    /// <summary>The noise of all rows, where several batches make the step.</summary>
+    public StepDraws? Draws { get; init; }
+
+    /// <summary>
+    /// Noise for the rows of a batch. Where several batches make the step, it is drawn for the rows of all at once: they are as if in one
+    /// batch.
+    /// </summary>
+    /// <param name="rows">The rows of the batch.</param>
+    /// <param name="draw">Draws for a number of rows, from <see cref="Generator"/>.</param>
+    /// <param name="dimension">The dimension of the rows.</param>
+    public torch.Tensor Draw(long rows, Func<long, torch.Tensor> draw, int dimension = 0) =>
+        Draws?.Take(rows, draw, dimension) ?? draw(rows);
+
+    /// <summary>The part of the step's rows that a batch has.</summary>
+    public double Share(int batchRows) => Draws?.Share(batchRows) ?? 1;
+}
 
 /// <summary>
 /// The losses of one batch: the scalar to minimize, a mean over as many values as <see cref="TensorBatch.Weight"/> says, and its parts for the report.

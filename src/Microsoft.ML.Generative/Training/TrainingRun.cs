@@ -10,12 +10,11 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Training;
 
 /// <summary>
-/// One call of <c>Fit</c>, from the checks before it to its end: the device, the seed, the threads, and the checkpoints that it goes on from.
+/// One call of <c>Fit</c>, from the checks before it to its end: the device, the seed, the threads, and the checkpoints that it goes on
+/// from.
 /// </summary>
 internal sealed class TrainingRun : IDisposable
 {
-    private readonly IDisposable _threads;
-
     private TrainingRun(IHost host, TrainingOptions options, torch.Device device, long seed, int? threads, CheckpointFolder? checkpoints)
     {
         Host = host;
@@ -23,7 +22,7 @@ internal sealed class TrainingRun : IDisposable
         Device = device;
         Seed = seed;
         Checkpoints = checkpoints;
-        _threads = TorchThreads.Scope(threads);
+        Threads = TorchThreads.Scope(threads);
     }
 
     public IHost Host { get; }
@@ -36,6 +35,9 @@ internal sealed class TrainingRun : IDisposable
     public long Seed { get; }
 
     public CheckpointFolder? Checkpoints { get; }
+
+    /// <summary>The number of threads that the training computes with, in turns with trainings that have another.</summary>
+    public ThreadCount Threads { get; }
 
     /// <summary>Exchanges gradients with the other processes of the training, if there are any.</summary>
     public IGradientExchange Exchange { get; set; } = SingleProcess.Instance;
@@ -66,6 +68,12 @@ internal sealed class TrainingRun : IDisposable
 
             NativeHeap.KeepFreedMemory();
             int? threads = options.Threads ?? earlier?.Threads;
+            if (threads > Environment.ProcessorCount)
+            {
+                channel.Warning(
+                    $"{threads} threads compute on {Environment.ProcessorCount} processors, which is slower than as many threads as processors.");
+            }
+
             if (earlier is not null && threads != earlier.Threads)
                 channel.Warning($"The training began with {earlier.Threads} threads and goes on with {threads}: sums may be rounded differently than without the interruption.");
             // Who names a seed expects the same weights again: then the number of threads, which rounds sums, must not follow from a timing.
@@ -112,14 +120,17 @@ internal sealed class TrainingRun : IDisposable
         {
             StopIfCancelled();
             using DisposeScope scope = torch.NewDisposeScope();
-            visit(batches.Next());
+            TensorBatch batch = batches.Next();
+            using IDisposable turn = Threads.Turn();
+            visit(batch);
         }
     }
 
     public void Dispose()
     {
-        _threads.Dispose();
+        Threads.Dispose();
         Checkpoints?.Dispose();
+        NativeHeap.ReturnFreedMemory();
     }
 
     public static InvalidOperationException Refuse(string path, string differences) => new(

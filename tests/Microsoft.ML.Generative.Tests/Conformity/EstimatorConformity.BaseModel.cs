@@ -1,5 +1,6 @@
 using System.Reflection;
 using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Training;
 using TorchSharp;
 
@@ -108,6 +109,10 @@ public abstract partial class EstimatorConformity<TTransformer>
         options.GetType().GetProperty("BaseModel")!.SetValue(options, model);
         options.FrozenParameters = frozen;
     }
+
+    // Parameters and buffers.
+    private static Dictionary<string, float[]> State(TTransformer model) => ModuleWeights.Of(((IBaseModel)model).Network)
+        .ToDictionary(t => t.Name, t => TensorMemory.ToArray<float>(t.Tensor.to(torch.float32)));
 
     private static Dictionary<string, float[]> Parameters(TTransformer model) =>
         ((IBaseModel)model).Network.named_parameters().ToDictionary(p => p.name, p => TensorMemory.ToArray<float>(p.parameter));

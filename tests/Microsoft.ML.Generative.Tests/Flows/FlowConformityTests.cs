@@ -9,6 +9,15 @@ public sealed class FlowConformityTests : EstimatorConformity<FlowTransformer>
     protected override IEstimator<FlowTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) => ml.Transforms.Generative().Flow(
         new FlowOptions { CouplingLayers = 3, HiddenSizes = [8], Epochs = 2, BatchSize = 8, TransformBatchSize = 7 }.With(configure));
 
+    protected override void CallAll(FlowTransformer model)
+    {
+        float[] row = new float[model.RowSize];
+        model.Generate(2, new() { Seed = 1 });
+        model.Decode(model.Encode(row));
+        model.LogDensity(row);
+        model.Interpolate(row, row, 2);
+    }
+
     protected override IDataView CreateData(MLContext ml)
     {
         var random = new Random(4);

@@ -41,6 +41,7 @@ public sealed class SubnormalStateTests
             trained.ClearGradients();
             network.call(step == 1 ? alive : dead).square().mean().backward();
             trained.Update(0.1);
+            trained.FlushAverages();
         }
 
         Assert.Contains(trained.State, s => s.Name.EndsWith("running_mean", StringComparison.Ordinal));

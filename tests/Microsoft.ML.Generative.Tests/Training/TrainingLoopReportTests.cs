@@ -53,7 +53,8 @@ public sealed class TrainingLoopReportTests
         var linear = torch.nn.Linear(1, 1);
         using TrainedNetwork network = new("n", linear, options);
         var rows = new RowBatches([torch.ones(21, 1)], 4);
-        Toys.Loop(options, [new TrainingPhase(network, rows, (step, _) => new Losses(linear.weight!.sum() * 0 + step.Step, ("step", torch.tensor((float)step.Step))))]).Run();
+        Toys.Loop(options,
+            [new TrainingPhase(network, rows, (step, _) => new Losses(linear.weight!.sum() * 0 + step.Step, ("step", torch.tensor((float)step.Step))))]).Run();
 
         double sum = 0, weight = 0;
         foreach (int step in Enumerable.Range(1, 6_000))

@@ -26,6 +26,10 @@ public sealed class TrainingOptionsTests
         { nameof(TrainingOptions.GradientClipNorm), 0.0, "more than 0" },
         { nameof(TrainingOptions.EmaDecay), 1.0, "0 to below 1" },
         { nameof(TrainingOptions.Threads), 0, "1 or more" },
+        { nameof(TrainingOptions.Threads), 1025, "1 to 1024" },
+        { nameof(TrainingOptions.Threads), int.MaxValue, "1 to 1024" },
+        { nameof(TrainingOptions.BatchSize), int.MaxValue, "1 to 16777216" },
+        { nameof(TrainingOptions.GradientAccumulationSteps), int.MaxValue, "1 to 16777216" },
     };
 
     [Theory]

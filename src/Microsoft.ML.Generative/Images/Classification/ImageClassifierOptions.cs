@@ -155,6 +155,9 @@ public sealed class ImageClassifierOptions : TrainingOptions
 
     internal override ImageClassifierOptions Copy() => (ImageClassifierOptions)base.Copy();
 
+    internal override IReadOnlyList<string> SizeOptions =>
+        [nameof(BaseChannels), nameof(Stages), nameof(BlocksPerStage), nameof(LabelCount)];
+
     internal override IBaseModel? Base => BaseModel;
 
     internal override void TakeFromBase()

@@ -17,8 +17,10 @@ namespace Microsoft.ML.Generative;
 /// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte with the shape of an image: what to learn.</description></item>
 /// <item><term>input, optional (none)</term><description>key or integer from 0: the class that the image is conditioned on.</description></item>
 /// <item><term>input, optional (none)</term><description>smaller images to be enlarged.</description></item>
-/// <item><term>input, optional (none)</term><description>integer from 0: the seed of the image that the trained model draws for the row.</description></item>
-/// <item><term>output (Generated)</term><description>vector of Single, channels × height × width values in 0..1: an image drawn for the row.</description></item>
+/// <item><term>input, optional (none)</term><description>integer from 0: the seed of the image that the trained model draws for the
+/// row.</description></item>
+/// <item><term>output (Generated)</term><description>vector of Single, channels × height × width values in 0..1: an image drawn for the
+/// row.</description></item>
 /// </list>
 /// <para>
 /// Task: generation · normalization: pixels in 0..1 (bytes are scaled) · caching: not needed (reads once) · GPU: yes · same seed,
@@ -71,12 +73,12 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
-            TrainingData data = trainer.Read(input, columns, validationColumns);
             var definition = new DiffusionDefinition(architecture, names, DiffusionDefaults.Of(_options, trainer.Seed) with
             {
                 Scheduler = _options.BaseModel?.Definition.Defaults.Scheduler,
             });
             DenoiserNetwork network = trainer.CreateNetwork(() => architecture.CreateNetwork(_options.Dropout));
+            TrainingData data = trainer.Read(input, columns, validationColumns);
             using var objective = new DiffusionObjective(architecture, definition.Conditions, _options, network, trainer.Device);
             var phase = new TrainingPhase(trainer.Prepare("diffusion", network), data.Batches, objective.Losses);
             trainer.Train([phase], data.ValidationBatches, DiffusionPreview.Open(trainer.Run, definition, network, data.PreviewRows));

@@ -34,8 +34,9 @@ internal sealed class DiffusionObjective : IDisposable
     public Losses Losses(StepContext step, TensorBatch batch)
     {
         DiffusionInputs inputs = Prepare(step, batch);
-        Tensor noise = randn(inputs.Images.shape, generator: step.Generator).to(step.Device);
-        Tensor positions = Stratified(batch.Rows, step.Generator).to(step.Device);
+        long[] shape = inputs.Images.shape;
+        Tensor noise = step.Draw(batch.Rows, rows => randn([rows, .. shape[1..]], generator: step.Generator)).to(step.Device);
+        Tensor positions = step.Draw(batch.Rows, rows => Stratified(rows, step.Generator)).to(step.Device);
         DiffusionTerms terms = _tables is null ? FlowLoss(inputs, noise, positions) : DenoisingLoss(inputs, noise, positions);
         return new Losses(terms.Weighted.mean(), [.. BandLosses(terms.Squares, terms.Position)]);
     }
@@ -82,7 +83,7 @@ internal sealed class DiffusionObjective : IDisposable
 
         if (_options.FlipsHorizontally)
         {
-            Tensor flips = rand([batch.Rows, 1, 1, 1], generator: step.Generator).to(step.Device).LessThan(0.5);
+            Tensor flips = step.Draw(batch.Rows, rows => rand([rows, 1, 1, 1], generator: step.Generator)).to(step.Device).LessThan(0.5);
             ConditionValues conditions = inputs.Conditions;
             inputs = new DiffusionInputs(Flip(inputs.Images), conditions with { Image = conditions.Image is { } image ? Flip(image) : null });
 
@@ -91,7 +92,8 @@ internal sealed class DiffusionObjective : IDisposable
 
         if (_conditions.Label is { HasNull: true } label)
         {
-            Tensor isDropped = rand([batch.Rows], generator: step.Generator).to(step.Device).LessThan(_options.LabelDropout);
+            Tensor isDropped =
+                step.Draw(batch.Rows, rows => rand([rows], generator: step.Generator)).to(step.Device).LessThan(_options.LabelDropout);
             inputs = inputs with { Conditions = inputs.Conditions with { Labels = label.Drop(inputs.Conditions.Labels!, isDropped) } };
         }
 
@@ -186,7 +188,7 @@ internal sealed class DiffusionObjective : IDisposable
     public void Dispose() => _tables?.Dispose();
 
     // One time in each of as many parts as there are rows, so that a batch's loss varies less (Kingma et al. 2021, appendix I.1).
-    private static Tensor Stratified(int rows, Generator generator) =>
+    private static Tensor Stratified(long rows, Generator generator) =>
         rand([1], generator: generator).Plus(TensorFactory.Range(rows, ScalarType.Float32).Times(1.0 / rows)).Remainder(1);
 
     private static Tensor SquaresOf(Tensor output, Tensor target) => (output - target).square().flatten(1).mean([1]);

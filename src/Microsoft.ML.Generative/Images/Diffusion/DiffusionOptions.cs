@@ -230,6 +230,9 @@ public sealed class DiffusionOptions : ImageTrainingOptions
         return copy;
     }
 
+    internal override IReadOnlyList<string> SizeOptions =>
+        [nameof(BlockChannels), nameof(LayersPerBlock), nameof(DitLayers), nameof(DitEmbeddingSize), nameof(LabelCount)];
+
     internal override IBaseModel? Base => BaseModel;
 
     internal override void TakeFromBase()

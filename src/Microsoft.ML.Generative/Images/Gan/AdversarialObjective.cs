@@ -12,6 +12,8 @@ namespace Microsoft.ML.Generative.Images.Gan;
 internal sealed class AdversarialObjective(
     GanArchitecture architecture, GanOptions options, GeneratorNetwork generator, DiscriminatorNetwork discriminator, GanHealth health)
 {
+    private readonly List<(Tensor Sum, int Rows)> _signs = [];
+
     /// <summary>Of a batch of real rows, and as many generated ones with the same classes.</summary>
     public Losses DiscriminatorLosses(StepContext context, TensorBatch batch)
     {
@@ -39,12 +41,12 @@ internal sealed class AdversarialObjective(
             total = Add("R2", GanLosses.SquaredGradient(generatedScores, seenGenerated), options.R2Weight * options.PenaltyInterval);
         if (options.Objective == GanObjective.WassersteinGradientPenalty)
         {
-            Tensor position = rand([batch.Rows], generator: context.Generator).to(context.Device);
+            Tensor position = context.Draw(batch.Rows, rows => rand([rows], generator: context.Generator)).to(context.Device);
             total = Add("gradient penalty", GanLosses.GradientPenalty(x => discriminator.Forward(x, labels), seenReal, seenGenerated, position), options.GradientPenaltyWeight);
         }
 
         if (options.AdaptiveAugmentation)
-            AdaptAugmentation(realScores, batch.Rows, terms);
+            ObserveOverfitting(realScores, batch.Rows, terms);
         terms.AddRange(health.Observe(context, real, generated, labels, realScores.detach(), generatedScores.detach()));
         return new Losses(total, [.. terms]);
 
@@ -58,11 +60,24 @@ internal sealed class AdversarialObjective(
     /// <summary>Of as many generated rows as the batch has, all classes equally often.</summary>
     public Losses GeneratorLosses(StepContext context, TensorBatch batch)
     {
-        Tensor? labels = architecture.SampleLabels(batch.Rows, context.Generator)?.to(context.Device);
+        Tensor? labels = architecture.LabelCount == 0
+            ? null
+            : context.Draw(batch.Rows, rows => architecture.SampleLabels(rows, context.Generator)!).to(context.Device);
         Tensor generated = Generate(context, batch.Rows, labels);
         Tensor seen = context.IsTraining ? Seen(context, generated) : generated;
         Tensor loss = GanLosses.Generator(options.Objective, discriminator.Forward(seen, labels));
         return context.IsTraining ? new Losses(loss, ("generator", loss.detach())) : new Losses(loss);
+    }
+
+    /// <summary>
+    /// Moves what follows the rows of a discriminator's step: the bounds of its weights, and the probability of augmentation.
+    /// </summary>
+    public void EndDiscriminatorStep()
+    {
+        if (options.Objective == GanObjective.Wasserstein)
+            ClipWeights();
+        if (_signs.Count > 0)
+            AdaptAugmentation();
     }
 
     /// <summary>Keeps the discriminator's weights within their bounds (Arjovsky et al. 2017, algorithm 1).</summary>
@@ -82,30 +97,50 @@ internal sealed class AdversarialObjective(
         return generated;
     }
 
-    private Tensor Latents(StepContext context, int rows) => randn([rows, options.LatentSize], generator: context.Generator).to(context.Device);
+    private Tensor Latents(StepContext context, int rows) =>
+        context.Draw(rows, count => randn([count, options.LatentSize], generator: context.Generator)).to(context.Device);
 
     // Rows as the discriminator sees them.
     private Tensor Seen(StepContext context, Tensor rows)
     {
         Tensor seen = rows;
         if (options.Augmentation != GanAugmentations.None)
-            seen = GanAugmentation.Apply(options.Augmentation, seen, options.AdaptiveAugmentation ? discriminator.AugmentationProbability : null, context.Generator);
+        {
+            Tensor? probability = options.AdaptiveAugmentation ? discriminator.AugmentationProbability : null;
+            seen = GanAugmentation.Apply(options.Augmentation, seen, probability, context);
+        }
+
         double noise = options.InstanceNoise * ScheduleShapes.LinearDecay((context.Step - 1.0) / context.TotalSteps);
-        return noise > 0 ? seen.Plus(randn(rows.shape, generator: context.Generator).to(context.Device), noise) : seen;
+        if (noise == 0)
+            return seen;
+        long[] shape = rows.shape;
+        Tensor normal = context.Draw(shape[0], count => randn([count, .. shape[1..]], generator: context.Generator));
+        return seen.Plus(normal.to(context.Device), noise);
+    }
+
+    private void ObserveOverfitting(Tensor realScores, int rows, List<(string, Tensor)> terms)
+    {
+        using IDisposable noGradient = no_grad();
+        // Least squares has its middle between the targets 0 and 1.
+        double middle = options.Objective == GanObjective.LeastSquares ? 0.5 : 0;
+        Tensor signs = realScores.detach().Plus(-middle).sign();
+        terms.Add(("r_t", signs.mean()));
+        terms.Add(("augmentation", discriminator.AugmentationProbability.clone()));
+        _signs.Add((signs.sum().DetachFromDisposeScope(), rows));
     }
 
     // Karras et al. 2020, section 3.1: p goes up or down by a fixed amount, by the sign of r_t − target.
-    private void AdaptAugmentation(Tensor realScores, int rows, List<(string, Tensor)> terms)
+    private void AdaptAugmentation()
     {
-        using IDisposable noGradient = no_grad();
-        Tensor probability = discriminator.AugmentationProbability;
-        // Least squares has its middle between the targets 0 and 1.
-        double middle = options.Objective == GanObjective.LeastSquares ? 0.5 : 0;
-        Tensor overfitting = realScores.detach().Plus(-middle).sign().mean();
-        terms.Add(("r_t", overfitting));
-        terms.Add(("augmentation", probability.clone()));
+        using DisposeScope scope = NewDisposeScope();
+        int rows = _signs.Sum(s => s.Rows);
+        Tensor overfitting = stack(_signs.Select(s => s.Sum)).sum().Over(rows);
         Tensor direction = overfitting.Plus(-options.AugmentationTarget).sign();
-        probability.PlusInPlace(direction, (double)rows / options.AugmentationRows).WithinInPlace(0, 1);
+        discriminator.AugmentationProbability
+            .PlusInPlace(direction, (double)rows / options.AugmentationRows).WithinInPlace(0, 1);
+        foreach ((Tensor sum, _) in _signs)
+            sum.Dispose();
+        _signs.Clear();
     }
 }
 

@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Training;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Images.Gan;
@@ -12,8 +13,8 @@ internal static class GanAugmentation
     /// <param name="kinds">The augmentations.</param>
     /// <param name="images">[batch, channels, height, width] in −1..1.</param>
     /// <param name="probability">[1], of each change of an image; <see langword="null"/>: all images are changed.</param>
-    /// <param name="generator">The source of randomness, on the CPU.</param>
-    public static Tensor Apply(GanAugmentations kinds, Tensor images, Tensor? probability, Generator generator)
+    /// <param name="step">The source of noise.</param>
+    public static Tensor Apply(GanAugmentations kinds, Tensor images, Tensor? probability, StepContext step)
     {
         Tensor x = images;
         if (kinds.HasFlag(GanAugmentations.Color))
@@ -30,7 +31,7 @@ internal static class GanAugmentation
             x = Cut(x, Uniform(), Uniform(), IsChanged());
         return x;
 
-        Tensor Uniform() => rand([images.size(0)], generator: generator).to(images.device);
+        Tensor Uniform() => step.Draw(images.size(0), rows => rand([rows], generator: step.Generator)).to(images.device);
 
         Tensor IsChanged() => probability is null ? ones_like(Uniform(), ScalarType.Bool) : Uniform().lt(probability);
 

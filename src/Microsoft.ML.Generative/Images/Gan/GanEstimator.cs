@@ -10,7 +10,8 @@ using TorchSharp;
 namespace Microsoft.ML.Generative;
 
 /// <summary>
-/// Trains a generative adversarial network: a generator learns to draw rows that a discriminator, which learns beside it, cannot tell from real ones.
+/// Trains a generative adversarial network: a generator learns to draw rows that a discriminator, which learns beside it, cannot tell
+/// from real ones.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -20,12 +21,15 @@ namespace Microsoft.ML.Generative;
 /// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
 /// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte: what to learn.</description></item>
 /// <item><term>input, optional (none)</term><description>key or integer from 0: the class that the row is conditioned on.</description></item>
-/// <item><term>input, optional (none)</term><description>integer from 0: the seed of what the trained model draws for the row.</description></item>
-/// <item><term>output (Generated)</term><description>vector of Single, channels × height × width values in 0..1 for images: what is drawn for the row.</description></item>
+/// <item><term>input, optional (none)</term><description>integer from 0: the seed of what the trained model draws for the
+/// row.</description></item>
+/// <item><term>output (Generated)</term><description>vector of Single, channels × height × width values in 0..1 for images: what is drawn
+/// for the row.</description></item>
 /// </list>
 /// <para>
 /// Reports name the losses of both, how often the discriminator is right, the norms of both gradients and how much generated rows vary; the log warns when the
-/// game goes wrong and says which option helps. The validation loss is the discriminator's: far above that of the training, it has memorized the rows.
+/// game goes wrong and says which option helps. The validation loss is the discriminator's: far above that of the training, it has
+/// memorized the rows.
 /// </para>
 /// <para>
 /// Task: generation · normalization: pixels in 0..1 (bytes are scaled), other values about in −1..1 · caching: not needed (reads once) · GPU: yes · same seed,
@@ -76,9 +80,14 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
-            TrainingData data = trainer.Read(input, columns, validationColumns);
+            // Of generated rows, a batch has as many as the options say, also where there are fewer real ones.
+            trainer.CheckBatch(_options.BatchSize, Math.Max(row.Size, architecture.LatentSize));
             GeneratorNetwork generator = trainer.CreateNetwork(architecture.CreateGenerator);
-            Train(trainer, architecture, generator, data);
+            DiscriminatorArchitecture discriminating = DiscriminatorArchitecture.Of(architecture, _options);
+            trainer.CheckSize(discriminating.Create);
+            DiscriminatorNetwork discriminator = trainer.CreateTemporaryNetwork(discriminating.Create, stream: 1);
+            TrainingData data = trainer.Read(input, columns, validationColumns);
+            Train(trainer, architecture, generator, discriminator, data);
             return new GanTransformer(_host, new GanDefinition(architecture, names, GanDefaults.Of(_options, trainer.Seed)), generator, trainer.Device);
         });
     }
@@ -91,9 +100,9 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
         return OutputColumn.Promise(inputSchema, GanTransformer.OutputColumns(GanColumns.Of(_options)));
     }
 
-    private void Train(Trainer trainer, GanArchitecture architecture, GeneratorNetwork generator, TrainingData data)
+    private void Train(
+        Trainer trainer, GanArchitecture architecture, GeneratorNetwork generator, DiscriminatorNetwork discriminator, TrainingData data)
     {
-        DiscriminatorNetwork discriminator = trainer.CreateTemporaryNetwork(DiscriminatorArchitecture.Of(architecture, _options).Create, stream: 1);
         using IChannel channel = _host.Start("Adversarial training");
         var objective = new AdversarialObjective(architecture, _options, generator, discriminator, new GanHealth(channel, _options));
         TrainingPhase[] phases =
@@ -103,7 +112,7 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
                 Repeats = _options.DiscriminatorSteps,
                 LearningRateFactor = (_options.DiscriminatorLearningRate ?? _options.LearningRate) / _options.LearningRate,
                 ReportsGradientNorm = true,
-                AfterUpdate = _options.Objective == GanObjective.Wasserstein ? objective.ClipWeights : null,
+                AfterUpdate = objective.EndDiscriminatorStep,
             },
             new(trainer.Prepare("generator", generator), new GeneratedBatches(_options.BatchSize), objective.GeneratorLosses)
             {
@@ -113,6 +122,7 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
         ];
         trainer.Train(phases, data.ValidationBatches, GanPreview.Open(trainer.Run, architecture, generator));
         using var noise = new torch.Generator((ulong)SeedSequence.Derive(trainer.Seed, 2));
+        using IDisposable turn = trainer.Run.Threads.Turn();
         GeneratorAverages.Renew(generator, architecture, _options.BatchSize, trainer.Device, noise);
         // The model has all its weights, and needs no gradients of them.
         foreach (var parameter in generator.parameters())

@@ -47,9 +47,10 @@ internal sealed class GanHealth(IChannel channel, GanOptions options)
             : options.Objective == GanObjective.LeastSquares ? tensor(0.5f, device: context.Device) : tensor(0f, device: context.Device);
         Tensor onReal = realScores.gt(bound).to(ScalarType.Float32).mean(), onGenerated = generatedScores.le(bound).to(ScalarType.Float32).mean();
         Tensor diversity = Variance(generated, labels) / Variance(real, labels).AtLeast(1e-12);
-        Average(ref _accuracy, Math.Min(onReal.ToDouble(), onGenerated.ToDouble()));
-        Average(ref _diversity, diversity.ToDouble());
-        Average(ref _score, realScores.abs().mean().ToDouble());
+        double decay = Math.Pow(AverageDecay, context.Share((int)real.size(0)));
+        Average(ref _accuracy, Math.Min(onReal.ToDouble(), onGenerated.ToDouble()), decay);
+        Average(ref _diversity, diversity.ToDouble(), decay);
+        Average(ref _score, realScores.abs().mean().ToDouble(), decay);
         if (context.Step >= FirstSteps)
             Warn(context);
         return [(RealAccuracy, onReal), (GeneratedAccuracy, onGenerated), (Diversity, diversity)];
@@ -100,7 +101,7 @@ internal sealed class GanHealth(IChannel channel, GanOptions options)
         return (values - mm(isOfClass, means)).square().mean();
     }
 
-    private static void Average(ref double average, double value) => average = AverageDecay * average + (1 - AverageDecay) * value;
+    private static void Average(ref double average, double value, double decay) => average = decay * average + (1 - decay) * value;
 
     private static string Percent(double part) => part.ToString("P0", CultureInfo.InvariantCulture);
 }

@@ -230,6 +230,9 @@ public sealed class GanOptions : ImageTrainingOptions
         return copy;
     }
 
+    internal override IReadOnlyList<string> SizeOptions =>
+        [nameof(HiddenSizes), nameof(BaseChannels), nameof(LatentSize), nameof(LabelEmbeddingSize), nameof(LabelCount)];
+
     internal override IBaseModel? Base => BaseModel;
 
     internal override void TakeFromBase()

@@ -7,7 +7,9 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>Trains a variational autoencoder: it compresses rows to a few latent values, scores how usual they are, and draws new ones.</summary>
+/// <summary>
+/// Trains a variational autoencoder: it compresses rows to a few latent values, scores how usual they are, and draws new ones.
+/// </summary>
 /// <remarks>
 /// <para>
 /// Create with <see cref="GenerativeTransformsCatalog.Vae(string, int, int)"/> or <see cref="GenerativeTransformsCatalog.Vae(VaeOptions)"/>.
@@ -72,8 +74,8 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
-            TrainingData data = trainer.Read(input, columns, validationColumns);
             VaeNetwork network = trainer.CreateNetwork(() => new VaeNetwork(architecture));
+            TrainingData data = trainer.Read(input, columns, validationColumns);
             var phase = new TrainingPhase(trainer.Prepare("vae", network), data.Batches, new VaeObjective(network, _options).Losses);
             trainer.Train([phase], data.ValidationBatches, VaePreview.Open(trainer.Run, architecture, network, data.PreviewRows));
             return new VaeTransformer(_host, new VaeDefinition(architecture, names, VaeDefaults.Of(_options, trainer.Seed)), network, trainer.Device);

@@ -13,7 +13,7 @@ internal sealed class VaeObjective(VaeNetwork network, VaeOptions options)
     /// <summary>The losses of one batch: the rows, and their labels if the network has labels.</summary>
     public Losses Losses(StepContext step, TensorBatch batch)
     {
-        Tensor x = options.DynamicBinarization ? Binarize(batch[0], step.Generator) : batch[0];
+        Tensor x = options.DynamicBinarization ? Binarize(batch[0], step) : batch[0];
         Tensor? labels = options.LabelColumnName is null ? null : batch[1];
         (Tensor mean, Tensor logVariance) = network.Encode(x, labels);
         return options.ImportanceSamples == 1
@@ -45,7 +45,12 @@ internal sealed class VaeObjective(VaeNetwork network, VaeOptions options)
     }
 
     /// <summary>Ones with the values as their probabilities.</summary>
-    public static Tensor Binarize(Tensor x, Generator generator) => rand(x.shape, generator: generator).to(x.device).lt(x).to(x.dtype);
+    public static Tensor Binarize(Tensor x, Generator generator) => Binarize(x, rand(x.shape, generator: generator));
+
+    private static Tensor Binarize(Tensor x, StepContext step) =>
+        Binarize(x, step.Draw(x.size(0), rows => rand([rows, .. x.shape[1..]], generator: step.Generator)));
+
+    private static Tensor Binarize(Tensor x, Tensor uniform) => uniform.to(x.device).lt(x).to(x.dtype);
 
     /// <summary>The weight of the KL term in a step, from 1.</summary>
     public static double BetaAt(VaeOptions options, long step, long totalSteps)
@@ -62,7 +67,7 @@ internal sealed class VaeObjective(VaeNetwork network, VaeOptions options)
     // −ELBO of Kingma, Welling, eq. 10, with one draw of z, averaged over the rows.
     private Losses NegativeElbo(StepContext step, Tensor x, Tensor? labels, Tensor mean, Tensor logVariance)
     {
-        Tensor noise = randn(mean.shape, generator: step.Generator).to(step.Device);
+        Tensor noise = step.Draw(mean.size(0), rows => randn([rows, mean.size(1)], generator: step.Generator)).to(step.Device);
         Tensor decoded = network.Decode(VaeNetwork.Reparameterize(mean, logVariance, noise), labels);
 
         double perRow = 1.0 / x.size(0);
@@ -83,7 +88,8 @@ internal sealed class VaeObjective(VaeNetwork network, VaeOptions options)
     private Losses NegativeImportanceBound(StepContext step, Tensor x, Tensor? labels, Tensor mean, Tensor logVariance)
     {
         int samples = options.ImportanceSamples;
-        Tensor noise = randn([samples, .. mean.shape], generator: step.Generator).to(step.Device);
+        Tensor noise = step.Draw(
+            mean.size(0), rows => randn([samples, rows, mean.size(1)], generator: step.Generator), dimension: 1).to(step.Device);
         (Tensor logWeights, Tensor logLikelihood) = LogWeights(network, x, labels, mean, logVariance, noise);
         Tensor bound = logWeights.logsumexp(0).Plus(-Math.Log(samples)); // [batch]
         return new Losses(

@@ -17,7 +17,9 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>A trained variational autoencoder: adds latent means, reconstructions and anomaly scores to rows, and draws new rows.</summary>
+/// <summary>
+/// A trained variational autoencoder: adds latent means, reconstructions and anomaly scores to rows, and draws new rows.
+/// </summary>
 /// <remarks>Its columns are listed at <see cref="VaeEstimator"/>. All methods may be called from several threads.</remarks>
 /// <example>
 /// <code>
@@ -84,7 +86,8 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
         OptionChecks.AtLeast(options.Temperature, 0);
 
         long seed = SeedSequence.Choose(_engine.Host, options.Seed);
-        float[] latents = new float[checked(count * LatentSize)];
+        RowGeneration.CheckSize(count, Math.Max(RowSize, LatentSize));
+        float[] latents = new float[count * LatentSize];
         for (int i = 0; i < count; i++)
             RowNoise.Fill(latents.AsSpan(i * LatentSize, LatentSize), new RowRandom(seed, i));
         if (options.Temperature != 1)
@@ -131,7 +134,8 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
         float[] start = Encode(from, label);
         float[] end = Encode(to, label);
-        float[] latents = new float[checked(count * LatentSize)];
+        RowGeneration.CheckSize(count, Math.Max(RowSize, LatentSize));
+        float[] latents = new float[count * LatentSize];
         for (int i = 0; i < latents.Length; i++)
             latents[i] = float.Lerp(start[i % LatentSize], end[i % LatentSize], i / LatentSize / (count - 1f));
         return DecodeRows(latents, label);
@@ -159,7 +163,8 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
                 throw new ArgumentOutOfRangeException(nameof(dimensionX), dimension, $"The latent space has dimensions 0 to {LatentSize - 1}.");
         }
 
-        float[] latents = new float[checked(rows * columns * LatentSize)];
+        RowGeneration.CheckSize((long)rows * columns, Math.Max(RowSize, LatentSize), nameof(rows));
+        float[] latents = new float[rows * columns * LatentSize];
         float[] x = PriorQuantiles(columns);
         float[] y = PriorQuantiles(rows);
         for (int i = 0; i < rows * columns; i++)
@@ -272,7 +277,8 @@ public sealed class VaeGenerateOptions
     public double Temperature { get; set; } = 1;
 
     /// <summary>
-    /// The class to draw, from 0 (a key column's values count from 1: the first is 0 here); for models with labels, which need it. Default: none.
+    /// The class to draw, from 0 (a key column's values count from 1: the first is 0 here); for models with labels, which need it.
+    /// Default: none.
     /// </summary>
     public int? Label { get; set; }
 }

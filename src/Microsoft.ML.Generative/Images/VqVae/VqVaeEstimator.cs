@@ -72,8 +72,8 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
-            TrainingData data = trainer.Read(input, [column], validationColumn is null ? null : [validationColumn]);
             VqVaeNetwork network = trainer.CreateNetwork(() => new VqVaeNetwork(definition.Architecture));
+            TrainingData data = trainer.Read(input, [column], validationColumn is null ? null : [validationColumn]);
             TrainAutoencoder(trainer, network.Autoencoder, network.Prior, definition.Architecture.Grid, data);
             TrainPrior(trainer, network, definition.Architecture.Grid, data);
             return new VqVaeTransformer(_host, definition, network, trainer.Device);
@@ -96,8 +96,12 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         // A training that has finished does without this pass over the data.
         var variance = new Lazy<double>(() =>
             Variance(trainer.Run, data.Rows.Batches(_options.TransformBatchSize, shuffle: false, trainer.Seed, trainer.Device)));
-        var phase = new TrainingPhase(
-            trainer.Prepare("vqvae", autoencoder), data.Batches, new VqVaeObjective(autoencoder, grid, _options, variance).Losses);
+        var objective = new VqVaeObjective(autoencoder, grid, _options, variance);
+        var phase = new TrainingPhase(trainer.Prepare("vqvae", autoencoder), data.Batches, objective.Losses)
+        {
+            BeforeLosses = objective.InitializeCodebook,
+            AfterUpdate = objective.UpdateCodebook,
+        };
         trainer.Train(
             [phase], data.ValidationBatches, VqVaePreview.Open(trainer.Run, autoencoder, grid, data.PreviewRows),
             stage: new TrainingStage("autoencoder", LaterSteps: FrozenParameters.AnyTrained(prior) ? PriorSteps(data.Rows.Count) : 0));

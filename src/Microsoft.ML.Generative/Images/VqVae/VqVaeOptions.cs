@@ -185,6 +185,12 @@ public sealed class VqVaeOptions : ImageTrainingOptions
         return copy;
     }
 
+    internal override IReadOnlyList<string> SizeOptions =>
+    [
+        nameof(HiddenChannels), nameof(ResidualBlocks), nameof(ResidualChannels), nameof(CodebookSize), nameof(CodeSize), nameof(PriorLayers),
+        nameof(PriorEmbeddingSize),
+    ];
+
     internal override IBaseModel? Base => BaseModel;
 
     internal override void TakeFromBase()

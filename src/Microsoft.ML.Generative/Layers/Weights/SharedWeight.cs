@@ -1,16 +1,15 @@
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Layers.Weights;
 
 /// <summary>The weight of an embedding, which an output layer shares (Press, Wolf 2016). The embedding has its tensor.</summary>
-internal sealed class SharedWeight(Embedding embedding) : Weight(embedding.weight!.shape)
+internal sealed class SharedWeight(EmbeddingTable embedding) : Weight(embedding.Weight.shape)
 {
     public override string Kind => "shared";
 
-    public override Tensor Plain => embedding.weight!;
+    public override Tensor Plain => embedding.Weight;
 
-    public override Tensor Dense() => embedding.weight!;
+    public override Tensor Dense() => embedding.Weight;
 
     public override void Register(nn.Module layer)
     {

@@ -80,11 +80,13 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
+            CheckSize(trainer);
             LanguageModelOptions options = Resolve(trainer.Run, texts, input, out TextCodec codec);
             var data = new LanguageModelData(trainer.Run, options, codec, texts);
             data.Read(input);
 
-            LanguageModelNetwork network = trainer.CreateNetwork(() => new LanguageModelNetwork(options.Architecture, options.Dropout)
+            using AdapterTraining? adapters = AdapterTraining.Open(trainer, options);
+            LanguageModelNetwork network = adapters?.Network ?? trainer.CreateNetwork(() => new LanguageModelNetwork(options.Architecture, options.Dropout)
             {
                 UsesRecompute = options.GradientCheckpointing,
             });
@@ -95,7 +97,8 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
                 Unit = "tokens",
             };
             trainer.Train([phase], data.ValidationBatches, LanguageModelPreview.Open(trainer.Run, options, codec, network));
-            return new LanguageModelTransformer(_host, LanguageModelDefinition.Of(options, trainer.Seed), codec, network, trainer.Device);
+            return new LanguageModelTransformer(
+                _host, LanguageModelDefinition.Of(options, trainer.Seed), codec, adapters?.Finish() ?? new AdaptedNetwork(network, [], null), trainer.Device);
         });
     }
 
@@ -105,6 +108,15 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
         ArgumentNullException.ThrowIfNull(inputSchema);
         new TextColumns(_options).Check(inputSchema);
         return OutputColumn.Promise(inputSchema, LanguageModelTransformer.OutputColumns(LanguageModelColumns.Of(_options)));
+    }
+
+    // As far as the size is known before the tokenizer. An adapter needs the weights of its base model once.
+    private void CheckSize(Trainer trainer)
+    {
+        if (_options.TrainsAdapter)
+            return;
+        LanguageModelArchitecture asked = _options.BaseModel?.Architecture ?? _options.Architecture;
+        trainer.CheckSize(() => new LanguageModelNetwork(asked with { VocabularySize = Math.Max(1, asked.VocabularySize) }));
     }
 
     // The options as the model keeps them: with the tokenizer's vocabulary, or the base model's network.

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Interop;
 using Microsoft.ML.Generative.Text.Chat;
 using Microsoft.ML.Generative.Text.Codec;
@@ -69,6 +70,7 @@ internal sealed class LanguageModelGenerator(
     public IDataView Generate(int count, TextGenerationOptions options)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
+        RowGeneration.CheckTexts(count);
         ArgumentNullException.ThrowIfNull(options);
         using IDisposable use = engine.Use();
         Checked(options);

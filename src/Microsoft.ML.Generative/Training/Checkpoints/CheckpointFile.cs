@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Text.Json;
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
@@ -51,6 +52,8 @@ internal static class CheckpointFile
             using JsonDocument json = ModelConfigJson.ParseDocument(ModelConfigJson.ReadBytes(stream, StateEntry), StateEntry);
             RefuseNewer(json.RootElement);
             state = ModelConfigJson.Deserialize<CheckpointState>(json.RootElement, StateEntry);
+            if (state.Threads is < 1 or > TorchThreads.Most)
+                throw new InvalidDataException($"'{StateEntry}' has {state.Threads} threads; expected 1 to {TorchThreads.Most}.");
         }));
         return state!;
     }

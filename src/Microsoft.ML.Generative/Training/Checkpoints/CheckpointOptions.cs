@@ -50,7 +50,7 @@ public sealed class CheckpointOptions
     {
         OptionChecks.AtLeast(Steps, 1, $"{nameof(TrainingOptions.Checkpoints)}.{nameof(Steps)}");
         OptionChecks.Positive(Interval?.TotalSeconds, $"{nameof(TrainingOptions.Checkpoints)}.{nameof(Interval)}");
-        OptionChecks.AtLeast(Keep, 1, $"{nameof(TrainingOptions.Checkpoints)}.{nameof(Keep)}");
+        OptionChecks.AtLeast<int>(Keep, 1, $"{nameof(TrainingOptions.Checkpoints)}.{nameof(Keep)}");
     }
 
     internal CheckpointOptions Copy() => (CheckpointOptions)MemberwiseClone();

@@ -98,7 +98,7 @@ internal sealed class CheckpointSession
             Stage = _stage,
             Step = step,
             Seed = _run.Seed,
-            Threads = torch.get_num_threads(),
+            Threads = _run.Threads.Threads,
             Options = SavedOptions.Of(_run.Options),
             Data = _data,
             Feeds = [.. _feeds.Select(f => f.Position)],

@@ -6,8 +6,8 @@ namespace Microsoft.ML.Generative;
 public sealed record TrainingProgress
 {
     /// <summary>
-    /// The part of a training that has several, such as <c>autoencoder</c> and <c>prior</c> of a VQ-VAE, each with steps of its own; otherwise
-    /// <see langword="null"/>.
+    /// The part of a training that has several, such as <c>autoencoder</c> and <c>prior</c> of a VQ-VAE, each with steps of its own;
+    /// otherwise <see langword="null"/>.
     /// </summary>
     public string? Stage { get; init; }
 
@@ -21,8 +21,8 @@ public sealed record TrainingProgress
     public required int Epoch { get; init; }
 
     /// <summary>
-    /// The loss: in a report that closes an epoch the mean over its rows, in others <see cref="RecentLoss"/>; in nats for likelihood models. Where
-    /// several networks are trained, the first one's.
+    /// The loss: in a report that closes an epoch the mean over its rows, in others <see cref="RecentLoss"/>; in nats for likelihood
+    /// models. Where several networks are trained, the first one's.
     /// </summary>
     public required double Loss { get; init; }
 

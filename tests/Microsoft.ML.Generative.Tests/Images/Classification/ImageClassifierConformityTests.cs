@@ -6,6 +6,9 @@ public sealed class ImageClassifierConformityTests : EstimatorConformity<ImageCl
 {
     protected override string InputColumn => "Pixels";
 
+    // Batch normalization.
+    protected override bool RowsAreIndependent => false;
+
     protected override IEstimator<ImageClassifierTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) => ml.Transforms.Generative().ImageClassifier(
         new ImageClassifierOptions
         {
@@ -29,6 +32,9 @@ public sealed class ImageClassifierConformityTests : EstimatorConformity<ImageCl
 public sealed class ImageClassifierOnImagesConformityTests : EstimatorConformity<ImageClassifierTransformer>
 {
     protected override string InputColumn => "Image";
+
+    // Batch normalization.
+    protected override bool RowsAreIndependent => false;
 
     protected override bool CacheKeepsColumns => false;
 

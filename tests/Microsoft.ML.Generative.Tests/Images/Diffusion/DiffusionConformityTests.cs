@@ -7,6 +7,16 @@ public sealed class DiffusionConformityTests : EstimatorConformity<DiffusionTran
     protected override IEstimator<DiffusionTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) =>
         ml.Transforms.Generative().Diffusion(TinyDiffusion.Options().With(configure));
 
+    protected override void CallAll(DiffusionTransformer model)
+    {
+        float[] image = new float[model.RowSize];
+        var options = new DiffusionGenerateOptions { Seed = 1, Steps = 2 };
+        model.Generate(1, options);
+        model.ImageToImage(image, 0.5, 1, options);
+        model.Inpaint(image, image, 1, options);
+        model.Interpolate(image, image, 2, options);
+    }
+
     protected override IDataView CreateData(MLContext ml) => TinyImages.AsVectors(ml, 24);
 }
 

@@ -104,6 +104,9 @@ public class AdversarialObjectiveTests
         using var d = new Watching();
         var training = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
         training.DiscriminatorLosses(Step(1, generator), new TensorBatch(4, tensor([1f, 1, 1, 0]).view(4, 1, 1, 1).expand(4, 1, 16, 16)));
+        Assert.Equal(0, d.AugmentationProbability.ToDouble());
+        using (no_grad())
+            training.EndDiscriminatorStep();
         Assert.Equal(expected, d.AugmentationProbability.ToDouble(), 5);
     }
 
@@ -224,6 +227,8 @@ public class AdversarialObjectiveTests
             }
 
             training.DiscriminatorLosses(Step(step, generator), new TensorBatch(8, rand(8, 1, 16, 16)));
+            using (no_grad())
+                training.EndDiscriminatorStep();
             return d.AugmentationProbability.ToDouble();
         }
 

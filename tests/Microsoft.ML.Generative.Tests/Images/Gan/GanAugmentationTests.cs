@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Images.Gan;
+using Microsoft.ML.Generative.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -23,9 +24,9 @@ public class GanAugmentationTests
     {
         using var generator = new Generator(1);
         Tensor images = rand(400, 3, 8, 8);
-        Assert.True(GanAugmentation.Apply(All, images, tensor(new float[] { 0 }), generator).allclose(images, 1e-5, 1e-6));
+        Assert.True(GanAugmentation.Apply(All, images, tensor(new float[] { 0 }), Step(generator)).allclose(images, 1e-5, 1e-6));
 
-        Tensor changed = GanAugmentation.Apply(GanAugmentations.Cutout, images, tensor(new float[] { 0.5f }), generator);
+        Tensor changed = GanAugmentation.Apply(GanAugmentations.Cutout, images, tensor(new float[] { 0.5f }), Step(generator));
         double share = changed.ne(images).flatten(1).any(1).to(ScalarType.Float32).mean().ToDouble();
         Assert.InRange(share, 0.42, 0.58);
     }
@@ -38,7 +39,7 @@ public class GanAugmentationTests
     {
         using var generator = new Generator(1);
         Tensor images = rand(8, 3, 16, 16).requires_grad_(true);
-        Tensor changed = GanAugmentation.Apply(kind, images, null, generator);
+        Tensor changed = GanAugmentation.Apply(kind, images, null, Step(generator));
         Assert.Equal(images.shape, changed.shape);
         Assert.True(changed.ne(images).any().ToBoolean());
         GanLosses.SquaredGradient(changed.square().sum([1, 2, 3]), images).backward();
@@ -46,4 +47,6 @@ public class GanAugmentationTests
     }
 
     private static float[] Values(Tensor tensor) => tensor.contiguous().data<float>().ToArray();
+
+    private static StepContext Step(Generator generator) => new(1, 1, true, generator, CPU);
 }

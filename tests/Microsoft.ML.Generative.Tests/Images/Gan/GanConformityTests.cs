@@ -20,6 +20,15 @@ public class GanConformityTests : EstimatorConformity<GanTransformer>
             TransformBatchSize = 4,
         }.With(configure));
 
+    protected override void CallAll(GanTransformer model)
+    {
+        float[] latent = model.SampleLatent(1);
+        model.Generate(2, new() { Seed = 1 });
+        model.Decode(latent);
+        model.Interpolate(latent, latent, 2);
+        model.Project(new float[model.RowSize], new() { Steps = 2 });
+    }
+
     protected override IDataView CreateData(MLContext ml) => ml.Data.LoadFromEnumerable(GanRows.Ring(30));
 }
 
@@ -27,6 +36,9 @@ public class GanConformityTests : EstimatorConformity<GanTransformer>
 public class GanOfImagesConformityTests : EstimatorConformity<GanTransformer>
 {
     protected override string InputColumn => "Image";
+
+    // Batch normalization.
+    protected override bool RowsAreIndependent => false;
 
     protected override IEstimator<GanTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) =>
         ml.Transforms.Generative().Gan(new GanOptions

@@ -10,6 +10,15 @@ public sealed class VaeConformityTests : EstimatorConformity<VaeTransformer>
     protected override IEstimator<VaeTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) => ml.Transforms.Generative().Vae(
         new VaeOptions { InputColumnName = "Pixels", LatentSize = 3, HiddenSizes = [8], Epochs = 2, BatchSize = 8, TransformBatchSize = 7 }.With(configure));
 
+    protected override void CallAll(VaeTransformer model)
+    {
+        float[] row = new float[model.RowSize];
+        model.Generate(2, new() { Seed = 1 });
+        model.Decode(model.Encode(row));
+        model.Interpolate(row, row, 2);
+        model.LatentGrid(2, 2);
+    }
+
     protected override IDataView CreateData(MLContext ml) => TinyImages.AsVectors(ml, 40);
 }
 

@@ -7,6 +7,14 @@ public sealed class VqVaeConformityTests : EstimatorConformity<VqVaeTransformer>
     protected override IEstimator<VqVaeTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) =>
         ml.Transforms.Generative().VqVae(TinyVqVae.Options().With(configure));
 
+    protected override void CallAll(VqVaeTransformer model)
+    {
+        int[] codes = model.Encode(new float[model.RowSize]);
+        model.Generate(2, new() { Seed = 1 });
+        model.Decode(codes);
+        model.DecodeCodes([codes, codes]);
+    }
+
     protected override IDataView CreateData(MLContext ml) => TinyImages.AsVectors(ml, 40);
 }
 

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.AI;
+
 namespace Microsoft.ML.Generative.Tests;
 
 public sealed class LanguageModelConformityTests : EstimatorConformity<LanguageModelTransformer>
@@ -6,6 +8,19 @@ public sealed class LanguageModelConformityTests : EstimatorConformity<LanguageM
 
     protected override IEstimator<LanguageModelTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) =>
         ml.Transforms.Generative().LanguageModel(TinyText.Options().With(configure));
+
+    protected override void CallAll(LanguageModelTransformer model)
+    {
+        const string Prompt = "the cat";
+        var options = new TextGenerationOptions { MaxTokens = 3, Seed = 1 };
+        model.Generate(Prompt, options);
+        model.Generate(2, options);
+        _ = string.Concat(model.Stream(Prompt, options));
+        model.NextTokens(Prompt);
+        model.Attention(Prompt);
+        using IEmbeddingGenerator<string, Embedding<float>> embeddings = model.AsEmbeddingGenerator();
+        embeddings.GenerateVectorAsync(Prompt).GetAwaiter().GetResult();
+    }
 
     protected override IDataView CreateData(MLContext ml) => TinyText.Data(ml);
 }

@@ -46,7 +46,7 @@ internal sealed class ImageClassifierNetwork : nn.Module
     /// <summary>From features to [batch, classes], unnormalized logarithms of probabilities.</summary>
     public Tensor Logits(Tensor features)
     {
-        Tensor kept = _dropout == 0 ? features : F.dropout(features, _dropout, training);
+        Tensor kept = SeededDropout.Apply(features, _dropout, training);
         return head.call(kept).AsFloat32();
     }
 

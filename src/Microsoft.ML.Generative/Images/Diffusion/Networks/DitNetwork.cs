@@ -17,7 +17,7 @@ internal sealed class DitNetwork : DenoiserNetwork
 {
     private readonly Linear patches;
     private readonly EmbeddingBlock time;
-    private readonly Embedding? classes;
+    private readonly EmbeddingTable? classes;
     private readonly ModuleList<DitBlock> blocks;
     private readonly Linear modulation;
     private readonly Linear head;
@@ -32,7 +32,7 @@ internal sealed class DitNetwork : DenoiserNetwork
         patches = new Linear(checked((long)patch * patch * config.InChannels), width);
         time = new EmbeddingBlock(DitArchitecture.FrequencySize, width);
         if (config.ClassCount > 0)
-            classes = ModuleTensors.Embedding(config.ClassCount, width);
+            classes = new EmbeddingTable(config.ClassCount, width);
         blocks = new ModuleList<DitBlock>([.. ModuleTensors.Repeat(config.Layers, () => new DitBlock(config, dropout))]);
         modulation = new Linear(width, 2 * width);
         head = new Linear(width, checked((long)patch * patch * config.OutChannels));
@@ -147,5 +147,5 @@ internal sealed class DitBlock : nn.Module, IFormerNames
         return attentionOut.call(attended.transpose(1, 2).flatten(2)); // [batch, patches, width]
     }
 
-    private Tensor Drop(Tensor x) => _dropout == 0 ? x : F.dropout(x, _dropout, training);
+    private Tensor Drop(Tensor x) => SeededDropout.Apply(x, _dropout, training);
 }

@@ -14,10 +14,10 @@ namespace Microsoft.ML.Generative.Images.Diffusion.Networks;
 internal sealed class UNetNetwork : DenoiserNetwork
 {
     private readonly Conv2d conv_in;
-    private readonly Embedding? time_proj;
+    private readonly EmbeddingTable? time_proj;
     private readonly EmbeddingBlock time_embedding;
-    private readonly Embedding? class_embedding;
-    private readonly Embedding? context_embedding;
+    private readonly EmbeddingTable? class_embedding;
+    private readonly EmbeddingTable? context_embedding;
     private readonly ModuleList<UNetLevelBlock> down_blocks;
     private readonly UNetLevelBlock? mid_block;
     private readonly ModuleList<UNetLevelBlock> up_blocks;
@@ -31,12 +31,12 @@ internal sealed class UNetNetwork : DenoiserNetwork
         int channels = config.BlockOutChannels[0];
         conv_in = new Conv2d(config.InChannels, channels, 3, padding: 1);
         if (config.LearnedTimesteps is { } timesteps)
-            time_proj = ModuleTensors.Embedding(timesteps, channels);
+            time_proj = new EmbeddingTable(timesteps, channels);
         time_embedding = new EmbeddingBlock(channels, config.EmbeddingSize);
         if (config.ClassCount > 0)
-            class_embedding = ModuleTensors.Embedding(config.ClassCount, config.EmbeddingSize);
+            class_embedding = new EmbeddingTable(config.ClassCount, config.EmbeddingSize);
         if (config.ContextTokens > 0)
-            context_embedding = ModuleTensors.Embedding(config.ClassCount, (long)config.ContextTokens * config.EmbeddingSize);
+            context_embedding = new EmbeddingTable(config.ClassCount, (long)config.ContextTokens * config.EmbeddingSize);
         down_blocks = new ModuleList<UNetLevelBlock>([.. Enumerable.Range(0, config.Levels).Select(level => UNetLevelBlock.Down(config, level, dropout))]);
         if (config.HasMidBlock)
             mid_block = UNetLevelBlock.Middle(config, dropout);

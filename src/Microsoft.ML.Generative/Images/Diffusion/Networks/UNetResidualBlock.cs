@@ -69,7 +69,7 @@ internal sealed class UNetResidualBlock : nn.Module
 
         h = UNetMath.Activate(h, _config.Activation);
         if (_dropout > 0)
-            h = F.dropout(h, _dropout, training);
+            h = SeededDropout.Apply(h, _dropout, training);
         h = conv2.call(h);
         Tensor sum = (conv_shortcut is null ? x : conv_shortcut.call(x)).Plus(h);
         return _scale == 1 ? sum : sum.Times(1 / _scale);

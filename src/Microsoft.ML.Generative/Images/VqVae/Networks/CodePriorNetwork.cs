@@ -14,7 +14,7 @@ namespace Microsoft.ML.Generative.Images.VqVae.Networks;
 /// </summary>
 internal sealed class CodePriorNetwork : nn.Module
 {
-    private readonly Embedding codes;
+    private readonly EmbeddingTable codes;
     private readonly Parameter start;
     private readonly Parameter rows;
     private readonly Parameter columns;
@@ -30,7 +30,7 @@ internal sealed class CodePriorNetwork : nn.Module
         CodeGrid grid = architecture.Grid;
         _grid = grid;
         int width = architecture.PriorEmbeddingSize;
-        codes = ModuleTensors.Embedding(architecture.CodebookSize, width);
+        codes = new EmbeddingTable(architecture.CodebookSize, width);
         start = new Parameter(ModuleTensors.Zeros(1, 1, width));
         rows = new Parameter(ModuleTensors.Zeros(grid.Height, 1, width));
         columns = new Parameter(ModuleTensors.Zeros(1, grid.Width, width));
@@ -41,7 +41,7 @@ internal sealed class CodePriorNetwork : nn.Module
         RegisterComponents();
 
         // Small, as GPT-2 starts: what a block adds is then not drowned by what it is added to.
-        foreach (Tensor embedding in (Tensor[])[codes.weight!, start, rows, columns])
+        foreach (Tensor embedding in (Tensor[])[codes.Weight, start, rows, columns])
             init.normal_(embedding, 0, 0.02);
     }
 

@@ -57,14 +57,24 @@ internal sealed class VectorQuantizer : nn.Module
         return special.entr(shares).sum().exp();
     }
 
+    /// <summary>Whether the codes have been taken from vectors.</summary>
+    public bool IsInitialized
+    {
+        get
+        {
+            using Tensor total = usage.sum();
+            // Counts are never all 0 again.
+            return total.ToDouble() > 0;
+        }
+    }
+
     /// <summary>Takes the codes from the first vectors ever seen; later calls do nothing.</summary>
     public void Initialize(Tensor vectors, Generator generator)
     {
+        if (IsInitialized)
+            return;
         using IDisposable noGradient = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        // Counts are never all 0 again.
-        if (usage.sum().ToDouble() > 0)
-            return;
 
         long rows = vectors.size(0);
         Tensor order = randperm(rows, generator: generator);

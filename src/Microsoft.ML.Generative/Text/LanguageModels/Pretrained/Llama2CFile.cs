@@ -97,7 +97,7 @@ internal sealed class Llama2CFile
         using FileStream stream = File.OpenRead(_path);
         stream.Position = HeaderBytes;
 
-        Read(network.Tokens.weight!);
+        Read(network.Tokens.Weight);
         ReadAll(block => block.AttentionNorm.Gain);
         ReadAll(block => Part(block.QueriesKeysValues, LayerPart.Query));
         ReadAll(block => Part(block.QueriesKeysValues, LayerPart.Key));

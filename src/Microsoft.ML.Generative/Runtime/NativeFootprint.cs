@@ -1,0 +1,44 @@
+using TorchSharp;
+
+namespace Microsoft.ML.Generative.Runtime;
+
+/// <summary>
+/// The native memory of a network, of which the garbage collector knows: it does not see libtorch's, and would let networks that nobody
+/// disposes of fill the memory before it looks for the few bytes of their objects.
+/// </summary>
+internal sealed class NativeFootprint : IDisposable
+{
+    private readonly IDisposable _owner;
+    private long _bytes;
+
+    /// <param name="owner">What is disposed of.</param>
+    /// <param name="network">Its network.</param>
+    public NativeFootprint(IDisposable owner, torch.nn.Module network)
+    {
+        _owner = owner;
+        _bytes = network.parameters().Concat(network.buffers())
+            .Where(t => t.device_type == DeviceType.CPU)
+            .Sum(t => t.numel() * t.element_size());
+        if (_bytes > 0)
+            GC.AddMemoryPressure(_bytes);
+    }
+
+    ~NativeFootprint() => Forget(NativeHeap.ReturnFreedMemoryAfterFinalizers);
+
+    public void Dispose()
+    {
+        _owner.Dispose();
+        Forget(NativeHeap.ReturnFreedMemory);
+        GC.SuppressFinalize(this);
+    }
+
+    private void Forget(Action release)
+    {
+        long bytes = Interlocked.Exchange(ref _bytes, 0);
+        if (bytes == 0)
+            return;
+        GC.RemoveMemoryPressure(bytes);
+        if (bytes >= NativeHeap.WorthReturning)
+            release();
+    }
+}

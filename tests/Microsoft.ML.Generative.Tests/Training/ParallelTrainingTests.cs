@@ -1,0 +1,77 @@
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Training;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative.Tests;
+
+/// <summary>What a seed promises of trainings that run beside others.</summary>
+[Collection(GlobalTorchState.Name)]
+public sealed class ParallelTrainingTests
+{
+    [Fact]
+    public void Trainings_side_by_side_are_those_of_their_seeds_and_threads()
+    {
+        (int Seed, int? Threads)[] runs = [(1, 1), (1, 2), (2, null), (1, 1), (3, 2), (2, 1), (1, null), (3, 1)];
+        float[][] alone = [.. runs.Select(r => Train(r.Seed, r.Threads))];
+        Assert.Equal(alone[0], alone[3]);
+        Assert.NotEqual(alone[0], alone[5]);
+
+        int threads = torch.get_num_threads();
+        var together = new float[runs.Length][];
+        Parallel.For(0, runs.Length, new ParallelOptions { MaxDegreeOfParallelism = runs.Length },
+            i => together[i] = Train(runs[i].Seed, runs[i].Threads));
+        Assert.Equal(alone, together);
+        Assert.Equal(threads, torch.get_num_threads());
+    }
+
+    [Fact]
+    public void A_training_in_a_report_of_another_with_other_threads_does_not_wait_for_it()
+    {
+        float[] expected = Train(5, threads: 2);
+        float[]? inner = null;
+        Train(4, threads: 1, () => inner ??= Task.Run(() => Train(5, threads: 2)).Result);
+        Assert.Equal(expected, inner);
+    }
+
+    [Fact]
+    public void Turns_with_different_numbers_never_overlap_and_those_with_the_same_do()
+    {
+        int usual = torch.get_num_threads();
+        int[] computing = new int[3];
+        bool wereTogether = false;
+        Thread[] workers = [.. Enumerable.Range(0, 6).Select(i => new Thread(() =>
+        {
+            int threads = 1 + i % 2;
+            using ThreadCount count = TorchThreads.Scope(threads);
+            Assert.Equal(threads, count.Threads);
+            for (int turn = 0; turn < 30; turn++)
+            {
+                using IDisposable mine = count.Turn();
+                using IDisposable nested = count.Turn();
+                if (Interlocked.Increment(ref computing[threads]) > 1)
+                    wereTogether = true;
+                Assert.Equal(threads, torch.get_num_threads());
+                Thread.Sleep(1);
+                Assert.Equal(0, Volatile.Read(ref computing[3 - threads]));
+                Interlocked.Decrement(ref computing[threads]);
+            }
+        }))];
+        foreach (Thread worker in workers)
+            worker.Start();
+        foreach (Thread worker in workers)
+            worker.Join();
+        Assert.True(wereTogether);
+        Assert.Equal(usual, torch.get_num_threads());
+    }
+
+    // Dropout, attention and a matrix whose products are summed by several threads.
+    private static float[] Train(int seed, int? threads, Action? report = null)
+    {
+        var ml = new MLContext();
+        LanguageModelOptions options = TinyText.Options();
+        (options.Seed, options.Threads, options.Dropout, options.MaxSteps) = (seed, threads, 0.2, 6);
+        options.Progress = new Reports { OnReport = _ => report?.Invoke() };
+        using LanguageModelTransformer model = ml.Transforms.Generative().LanguageModel(options).Fit(TinyText.Data(ml));
+        return Toys.Numbers(((IBaseModel)model).Network);
+    }
+}

@@ -1,0 +1,96 @@
+namespace Microsoft.ML.Generative.Tests;
+
+/// <summary>What is refused before memory is taken for it.</summary>
+public sealed class SizeLimitTests
+{
+    private static readonly MLContext _ml = new(seed: 1);
+
+    private const int Most = 1 << 24;
+
+    [Theory]
+    [InlineData("HiddenSizes ([16777216, 16777216])")]
+    [InlineData("LatentSize (16777216)")]
+    [InlineData("LabelCount (16777216)")]
+    [InlineData("HiddenChannels (16777216)")]
+    [InlineData("PriorEmbeddingSize (16777216)")]
+    [InlineData("LabelEmbeddingSize (16777216)")]
+    [InlineData("BlockChannels ([16777216])")]
+    [InlineData("DitEmbeddingSize (16777216)")]
+    [InlineData("CouplingLayers (16777216)")]
+    [InlineData("EmbeddingSize (16777216)")]
+    public void A_network_larger_than_memory_is_refused_with_its_options(string option)
+    {
+        var catalog = _ml.Transforms.Generative();
+        IEstimator<ITransformer> estimator = option.Split(' ')[0] switch
+        {
+            "HiddenSizes" => catalog.Vae(new VaeOptions { InputColumnName = "Pixels", HiddenSizes = [Most, Most] }),
+            "LatentSize" => catalog.Vae(new VaeOptions { InputColumnName = "Pixels", HiddenSizes = [Most], LatentSize = Most }),
+            "LabelCount" => catalog.Vae(
+                new VaeOptions { InputColumnName = "Pixels", LabelColumnName = "Number", LabelCount = Most, HiddenSizes = [Most] }),
+            "HiddenChannels" => catalog.VqVae(new VqVaeOptions { InputColumnName = "Pixels", HiddenChannels = Most }),
+            "PriorEmbeddingSize" => catalog.VqVae(new VqVaeOptions { InputColumnName = "Pixels", PriorEmbeddingSize = Most }),
+            "LabelEmbeddingSize" => catalog.Gan(new GanOptions
+            {
+                InputColumnName = "Pixels",
+                Network = GanNetworkKind.Mlp,
+                LabelColumnName = "Number",
+                LabelCount = Most,
+                LabelEmbeddingSize = Most,
+            }),
+            "BlockChannels" => catalog.Diffusion(
+                new DiffusionOptions { InputColumnName = "Pixels", BlockChannels = [Most], AttentionLevels = [], NormGroups = 1 }),
+            "DitEmbeddingSize" => catalog.Diffusion(
+                new DiffusionOptions { InputColumnName = "Pixels", Network = DiffusionNetworkKind.Dit, DitEmbeddingSize = Most, DitHeads = 4 }),
+            "CouplingLayers" => catalog.Flow(new FlowOptions { InputColumnName = "Pixels", CouplingLayers = Most, ConvolutionChannels = 1 }),
+            _ => catalog.LanguageModel(new LanguageModelOptions { InputColumnName = "Name", EmbeddingSize = Most, Heads = 4 }),
+        };
+        string message = Assert.ThrowsAny<ArgumentException>(() => estimator.Fit(TinyImages.AsVectors(_ml, 8))).Message;
+        Assert.Contains(option, message);
+        Assert.Contains("that the process may use", message);
+    }
+
+    [Fact]
+    public void A_batch_larger_than_memory_is_refused_by_name()
+    {
+        IDataView data = TinyImages.AsVectors(_ml, 8);
+        GanOptions options = new() { InputColumnName = "Pixels", Network = GanNetworkKind.Mlp, BatchSize = Most, LatentSize = 1 << 20 };
+        string message = Assert.ThrowsAny<ArgumentException>(() => _ml.Transforms.Generative().Gan(options).Fit(data)).Message;
+        Assert.Contains("BatchSize is 16777216: a batch takes 70.4 TB, and the process may use", message);
+    }
+
+    [Fact]
+    public void More_rows_than_can_be_held_are_refused_before_they_are_generated()
+    {
+        IDataView data = TinyImages.AsVectors(_ml, 8);
+        var catalog = _ml.Transforms.Generative();
+        using VaeTransformer vae = catalog.Vae(
+            new VaeOptions { InputColumnName = "Pixels", HiddenSizes = [2], LatentSize = 2, MaxSteps = 1 }).Fit(data);
+        using GanTransformer gan = catalog.Gan(
+            new GanOptions { InputColumnName = "Pixels", Network = GanNetworkKind.Mlp, HiddenSizes = [2], LatentSize = 2, MaxSteps = 1 }).Fit(data);
+        using FlowTransformer flow = catalog.Flow(
+            new FlowOptions { InputColumnName = "Pixels", CouplingLayers = 1, ConvolutionChannels = 2, MaxSteps = 1 }).Fit(data);
+        DiffusionOptions diffusionOptions = TinyDiffusion.Options();
+        diffusionOptions.MaxSteps = 1;
+        using DiffusionTransformer diffusion = catalog.Diffusion(diffusionOptions).Fit(data);
+        VqVaeOptions vqVaeOptions = TinyVqVae.Options();
+        (vqVaeOptions.MaxSteps, vqVaeOptions.PriorMaxSteps) = (1, 1);
+        using VqVaeTransformer vqVae = catalog.VqVae(vqVaeOptions).Fit(data);
+        LanguageModelOptions languageOptions = TinyText.Options();
+        languageOptions.MaxSteps = 1;
+        using LanguageModelTransformer language = catalog.LanguageModel(languageOptions).Fit(TinyText.Data(_ml));
+
+        foreach (Action<int> generate in (Action<int>[])[
+            count => vae.Generate(count), count => gan.Generate(count), count => flow.Generate(count), count => diffusion.Generate(count),
+            count => vqVae.Generate(count), count => language.Generate(count)])
+        {
+            foreach (int count in (int[])[int.MaxValue, int.MaxValue / 4 * 3])
+            {
+                var error = Assert.Throws<ArgumentOutOfRangeException>(() => generate(count));
+                Assert.Equal("count", error.ParamName);
+                Assert.Contains("can be held at once", error.Message);
+            }
+        }
+
+        Assert.Contains("can be held at once", Assert.Throws<ArgumentOutOfRangeException>(() => vae.LatentGrid(1 << 20, 1 << 20)).Message);
+    }
+}
