@@ -84,13 +84,8 @@ public sealed class GenerativeCatalog
 
     /// <summary>Evaluates a variational autoencoder on rows, with an estimate of their log-likelihood.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="data">
-    /// Rows with the model's input columns. A model with <see cref="VaeOptions.DynamicBinarization"/> is evaluated on images drawn once.
-    /// Rows that do not fit into memory (<see cref="TrainingOptions.MemoryBudget"/> of the training, or its default for a model that was loaded) are streamed.
-    /// </param>
-    /// <param name="importanceSamples">
-    /// Draws of z for each row, at least 1: more are nearer to the likelihood, 5,000 are customary for publication.
-    /// </param>
+    /// <param name="data">Rows with the model's input columns. A model with <see cref="VaeOptions.DynamicBinarization"/> is evaluated on images drawn once. Rows that do not fit into memory (<see cref="TrainingOptions.MemoryBudget"/> of the training, or its default for a model that was loaded) are streamed.</param>
+    /// <param name="importanceSamples">Draws of z for each row, at least 1: more are nearer to the likelihood, 5,000 are customary for publication.</param>
     /// <param name="seed">Seed of the draws. Default: the context's, else a new one.</param>
     /// <returns>Means over the rows, in nats; −ELBO is averaged over all draws.</returns>
     /// <exception cref="ArgumentException">A column is missing or of another type or size, the data is empty, or <paramref name="importanceSamples"/> is below 1.</exception>
@@ -124,8 +119,8 @@ public sealed class GenerativeCatalog
     /// <param name="data">Rows with a text column, a document each.</param>
     /// <param name="columnName">The column.</param>
     /// <param name="stride">
-    /// Where a text is longer than the model's context, the window moves on by so many tokens and the rest of it is what the model sees
-    /// before them: fewer is nearer to the model's best, and slower. 1 to the context's length. Default: half of it.
+    /// Where a text is longer than the model's context, the window moves on by so many tokens and the rest of it is what the model sees before them: fewer is
+    /// nearer to the model's best, and slower. 1 to the context's length. Default: half of it.
     /// </param>
     /// <returns>Perplexity, bits per byte and accuracy.</returns>
     /// <exception cref="ArgumentException">The column is missing or not of type text, the data is empty, or <paramref name="stride"/> is out of its range.</exception>

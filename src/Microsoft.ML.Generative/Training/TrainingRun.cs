@@ -10,8 +10,7 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Training;
 
 /// <summary>
-/// One call of <c>Fit</c>, from the checks before it to its end: the device, the seed, the threads, and the checkpoints that it goes on
-/// from.
+/// One call of <c>Fit</c>, from the checks before it to its end: the device, the seed, the threads, and the checkpoints that it goes on from.
 /// </summary>
 internal sealed class TrainingRun : IDisposable
 {

@@ -154,8 +154,8 @@ public sealed class VaeOptions : ImageTrainingOptions
     public VaeLikelihood Likelihood { get; set; } = Defaults.Likelihood;
 
     /// <summary>
-    /// The column with each row's class, a key or an integer from 0, that the model is conditioned on: it then draws rows of a class
-    /// (Sohn, Lee, Yan 2015). Default: none.
+    /// The column with each row's class, a key or an integer from 0, that the model is conditioned on: it then draws rows of a class (Sohn, Lee,
+    /// Yan 2015). Default: none.
     /// </summary>
     public string? LabelColumnName { get; set; }
 
@@ -163,9 +163,9 @@ public sealed class VaeOptions : ImageTrainingOptions
     public int? LabelCount { get; set; }
 
     /// <summary>
-    /// Whether each training step draws black and white images with the pixels as probabilities of white (Salakhutdinov, Murray 2008), so
-    /// that none is seen twice; for <see cref="VaeLikelihood.Bernoulli"/>. Scores take the pixels as they are; a log-likelihood is
-    /// evaluated on images drawn once. Default: false.
+    /// Whether each training step draws black and white images with the pixels as probabilities of white (Salakhutdinov, Murray 2008), so that
+    /// none is seen twice; for <see cref="VaeLikelihood.Bernoulli"/>. Scores take the pixels as they are; a log-likelihood is evaluated on
+    /// images drawn once. Default: false.
     /// </summary>
     public bool DynamicBinarization { get; set; }
 
@@ -196,9 +196,9 @@ public sealed class VaeOptions : ImageTrainingOptions
     public double FreeBits { get; set; }
 
     /// <summary>
-    /// Draws of z for each row in training, at least 1. With more than 1 the training follows the importance-weighted bound (Burda,
-    /// Grosse, Salakhutdinov 2015), which is tighter than the ELBO and costs as many times the decoder; then <see cref="Beta"/> is 1,
-    /// without schedule and free bits. Default: 1.
+    /// Draws of z for each row in training, at least 1. With more than 1 the training follows the importance-weighted bound (Burda, Grosse,
+    /// Salakhutdinov 2015), which is tighter than the ELBO and costs as many times the decoder; then <see cref="Beta"/> is 1, without schedule and
+    /// free bits. Default: 1.
     /// </summary>
     public int ImportanceSamples { get; set; } = Defaults.ImportanceSamples;
 

@@ -17,9 +17,7 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>
-/// A trained variational autoencoder: adds latent means, reconstructions and anomaly scores to rows, and draws new rows.
-/// </summary>
+/// <summary>A trained variational autoencoder: adds latent means, reconstructions and anomaly scores to rows, and draws new rows.</summary>
 /// <remarks>Its columns are listed at <see cref="VaeEstimator"/>. All methods may be called from several threads.</remarks>
 /// <example>
 /// <code>
@@ -277,8 +275,7 @@ public sealed class VaeGenerateOptions
     public double Temperature { get; set; } = 1;
 
     /// <summary>
-    /// The class to draw, from 0 (a key column's values count from 1: the first is 0 here); for models with labels, which need it.
-    /// Default: none.
+    /// The class to draw, from 0 (a key column's values count from 1: the first is 0 here); for models with labels, which need it. Default: none.
     /// </summary>
     public int? Label { get; set; }
 }

@@ -20,9 +20,8 @@ public enum ContextOverflow
 /// The parts act in the order of transformers: bias, penalties, temperature, top-k, top-p, min-p, typical. With <see cref="Seed"/>, a text depends on the
 /// seed, the prompt and the model alone, not on the texts that are generated at the same time.
 /// <para>
-/// With a JSON <see cref="ResponseFormat"/>, only tokens with which the text can still become whole within <see cref="MaxTokens"/> are
-/// drawn from, and the text ends where it is whole: it can always be parsed, unless a stop string cuts it. Where it would grow too long,
-/// its strings, arrays and objects are closed early.
+/// With a JSON <see cref="ResponseFormat"/>, only tokens with which the text can still become whole within <see cref="MaxTokens"/> are drawn from, and the text
+/// ends where it is whole: it can always be parsed, unless a stop string cuts it. Where it would grow too long, its strings, arrays and objects are closed early.
 /// Of a schema these are known: <c>type</c>, <c>properties</c>, <c>required</c>, <c>additionalProperties</c>, <c>items</c>, <c>minItems</c>, <c>maxItems</c>,
 /// <c>minLength</c>, <c>maxLength</c>, <c>enum</c>, <c>const</c>, <c>anyOf</c> and <c>oneOf</c> of values of different types, and <c>$ref</c> within the schema;
 /// annotations, <c>format</c> among them, are left aside, and other keywords refused. Properties come in the schema's order, others only where
@@ -49,8 +48,7 @@ public sealed class TextGenerationOptions
     public int? TopK { get; set; }
 
     /// <summary>
-    /// Only the most probable tokens that together have this probability are drawn from, above 0, at most 1 (Holtzman et al. 2019).
-    /// Default: 1, all.
+    /// Only the most probable tokens that together have this probability are drawn from, above 0, at most 1 (Holtzman et al. 2019). Default: 1, all.
     /// </summary>
     public double TopP { get; set; } = 1;
 
@@ -60,8 +58,7 @@ public sealed class TextGenerationOptions
     public double MinP { get; set; }
 
     /// <summary>
-    /// Only the tokens nearest to the expected information that together have this probability are drawn from, above 0, at most 1
-    /// (Meister et al. 2022).
+    /// Only the tokens nearest to the expected information that together have this probability are drawn from, above 0, at most 1 (Meister et al. 2022).
     /// Default: 1, all.
     /// </summary>
     public double TypicalP { get; set; } = 1;
@@ -82,8 +79,8 @@ public sealed class TextGenerationOptions
     public IReadOnlyDictionary<int, float>? LogitBias { get; set; }
 
     /// <summary>
-    /// Texts that beam search follows at a time, 1 to 1,024; more than 1 looks for the most probable text instead of drawing one, so that
-    /// temperature and the filters have to be left at their defaults. Default: 1, no beam search.
+    /// Texts that beam search follows at a time, 1 to 1,024; more than 1 looks for the most probable text instead of drawing one, so that temperature and
+    /// the filters have to be left at their defaults. Default: 1, no beam search.
     /// </summary>
     public int Beams { get; set; } = 1;
 

@@ -40,8 +40,7 @@ internal sealed class CheckpointFolder : IDisposable
 
     /// <summary>
     /// The state that the training was saved in last, whatever the stage: what it says of options and seed. Whether its tensors are sound
-    /// is left to <see cref="FindNewest"/>, so that they are not read once more. Those whose state is damaged are set aside, with a
-    /// warning.
+    /// is left to <see cref="FindNewest"/>, so that they are not read once more. Those whose state is damaged are set aside, with a warning.
     /// </summary>
     public (string Path, CheckpointState State)? FindEarlier(IChannel channel) =>
         FirstUsable(channel, All().OrderByDescending(File.GetLastWriteTimeUtc), CheckpointFile.ReadStateOnly);
