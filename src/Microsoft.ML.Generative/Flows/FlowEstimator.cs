@@ -8,7 +8,7 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>Trains a normalizing flow: it computes the exact density of rows, which tells unusual ones, and generates new rows.</summary>
+/// <summary>Trains a normalizing flow: it computes the exact density of rows, which finds unusual ones, and generates new rows.</summary>
 /// <remarks>
 /// <para>
 /// Create with <see cref="GenerativeTransformsCatalog.Flow(string, string, int)"/> or <see cref="GenerativeTransformsCatalog.Flow(FlowOptions)"/>.

@@ -241,7 +241,7 @@ public abstract class TrainingOptions
     {
         Validate();
         if (EarlyStoppingPatience is not null && !HasValidation)
-            throw new ArgumentException($"{nameof(EarlyStoppingPatience)} is {EarlyStoppingPatience}, but there is no {nameof(ValidationData)} whose loss could tell when to stop.", nameof(ValidationData));
+            throw new ArgumentException($"{nameof(EarlyStoppingPatience)} is {EarlyStoppingPatience}, but there is no {nameof(ValidationData)} whose loss decides when to stop.", nameof(ValidationData));
     }
 
     /// <summary>A copy that later changes to this object do not reach.</summary>

@@ -10,7 +10,7 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Training;
 
 /// <summary>
-/// One call of <c>Fit</c>, from the checks before it to its end: the device, the seed, the threads, and the checkpoints that it goes on from.
+/// One call of <c>Fit</c>, from the checks before it to its end: the device, the seed, the threads, and the checkpoints that it resumes from.
 /// </summary>
 internal sealed class TrainingRun : IDisposable
 {
@@ -32,7 +32,7 @@ internal sealed class TrainingRun : IDisposable
 
     public torch.Device Device { get; }
 
-    /// <summary>The seed of everything that is drawn.</summary>
+    /// <summary>The seed of all random numbers.</summary>
     public long Seed { get; }
 
     public CheckpointFolder? Checkpoints { get; }
@@ -53,6 +53,8 @@ internal sealed class TrainingRun : IDisposable
         if (options.PreviewDirectory is { } samples)
             WritableFolder.Prepare(samples, nameof(ImageTrainingOptions.SampleDirectory));
         torch.Device device = TorchDevices.Choose(env, channel);
+        foreach (string setting in SlowSettings.Find(options, device.type))
+            channel.Warning(setting);
         long? seedAskedFor = options.Seed ?? (host as IHostEnvironmentInternal)?.Seed;
         CheckpointFolder? checkpoints = options.Checkpoints is null ? null : new CheckpointFolder(options.Checkpoints);
         try

@@ -68,7 +68,7 @@ internal abstract class TensorSource : IDisposable
 
     internal static ArgumentException Empty() => new("The data is empty: no row to learn from.");
 
-    // Null when the rows turn out to be more than fit. The number that a view tells is a hint, not a promise.
+    // Null when the rows turn out to be more than fit. The number that a view returns is a hint, not a promise.
     private static MemoryTensorSource? TryReadAll(
         IHost host, IDataView data, IReadOnlyList<TensorColumn> columns, long rowsInBudget, CancellationToken cancellation)
     {

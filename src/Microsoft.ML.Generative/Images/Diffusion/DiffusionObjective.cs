@@ -13,7 +13,7 @@ namespace Microsoft.ML.Generative.Images.Diffusion;
 /// <summary>The loss of diffusion models: an image, a time and noise go in, and the network is asked for one of them.</summary>
 internal sealed class DiffusionObjective : IDisposable
 {
-    /// <summary>Parts of the time whose losses are told apart.</summary>
+    /// <summary>Parts of the time whose losses are reported separately.</summary>
     public const int Bands = 4;
 
     private readonly DiffusionArchitecture _architecture;
@@ -40,7 +40,7 @@ internal sealed class DiffusionObjective : IDisposable
         return new Losses(terms.Weighted.mean(), [.. BandLosses(terms.Squares, terms.Position)]);
     }
 
-    /// <summary>Losses of rows at one of so many times, spread evenly, and what it adds to the variational bound of them all.</summary>
+    /// <summary>Losses of rows at one of several times, spread evenly, and what it adds to the variational bound of them all.</summary>
     /// <param name="inputs">The rows.</param>
     /// <param name="noise">Standard normal, [batch, channels, height, width].</param>
     /// <param name="step">Which of the times, from 0.</param>
@@ -54,7 +54,7 @@ internal sealed class DiffusionObjective : IDisposable
             return new DiffusionScore(FlowLoss(inputs, noise, times, isEven: true).Squares, null, null);
         }
 
-        // A time stands for those up to the next; the first timestep, which is told in another way, for itself only.
+        // A time stands for those up to the next; the first timestep, whose loss is another one, for itself only.
         int timestep = (int)((long)step * Timesteps / steps), next = (int)((step + 1L) * Timesteps / steps);
         int stands = step == 0 ? 1 : next - timestep + (step == 1 ? timestep - 1 : 0);
         Tensor timesteps = TensorFactory.Constant([rows], timestep, noise.device);

@@ -7,7 +7,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>Trains a variational autoencoder: it compresses rows to a few latent values, scores how usual they are, and draws new ones.</summary>
+/// <summary>Trains a variational autoencoder: it compresses rows to a few latent values, scores how usual they are, and generates new ones.</summary>
 /// <remarks>
 /// <para>
 /// Create with <see cref="GenerativeTransformsCatalog.Vae(string, int, int)"/> or <see cref="GenerativeTransformsCatalog.Vae(VaeOptions)"/>.

@@ -12,7 +12,7 @@ using TorchSharp;
 namespace Microsoft.ML.Generative;
 
 /// <summary>
-/// Trains a vector-quantized autoencoder: it turns images into small grids of codes, and draws new images by drawing codes.
+/// Trains a vector-quantized autoencoder: it turns images into small grids of codes, and generates new images by sampling codes.
 /// </summary>
 /// <remarks>
 /// <para>
