@@ -118,7 +118,7 @@ try
     {
         case "train": Train(); break;
         case "load": Load(); break;
-        case "check": new MLContext().Generative().LoadModel("vae.zip"); break;
+        case "check": new MLContext().Generative().LoadModel("vae.zip", out _); break;
         default: throw new ArgumentException(args[0]);
     }
 

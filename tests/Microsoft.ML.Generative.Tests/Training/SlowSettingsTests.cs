@@ -29,6 +29,7 @@ public sealed class SlowSettingsTests
         // Two loops, of the autoencoder and of the prior.
         using VqVaeTransformer model = ml.Transforms.Generative().VqVae(new()
         {
+            InputColumnName = "Pixels",
             HiddenChannels = 8,
             ResidualBlocks = 1,
             CodebookSize = 8,
