@@ -40,7 +40,6 @@ public sealed class Chart
 
     private readonly PlotModel _model;
     private LegendPlacement _legendPlacement = LegendPlacement.Inside;
-    private LegendPosition _legendPosition = LegendPosition.RightTop;
     private int _named;
     private bool _hasContent;
 
@@ -281,7 +280,9 @@ public sealed class Chart
             Data = ArrayBuilder.Evaluate(function, xs, ys),
             ContourLevels = levels,
             Color = _border,
-            LabelBackground = OxyColors.Undefined,
+            LabelBackground = OxyColor.FromAColor(200, OxyColors.White),
+            LabelFormatString = "0.##",
+            TextColor = _ink,
             FontSize = 11,
             StrokeThickness = 1,
         });
@@ -358,23 +359,16 @@ public sealed class Chart
         return this;
     }
 
-    /// <summary>Puts the legend into another corner.</summary>
-    public Chart Legend(bool left = false, bool bottom = false, bool outside = false)
+    /// <summary>Puts the legend beside the chart. By default it is in a corner that is empty, and beside the chart where none is.</summary>
+    public Chart LegendOutside()
     {
-        _legendPosition = (left, bottom) switch
-        {
-            (false, false) => LegendPosition.RightTop,
-            (false, true) => LegendPosition.RightBottom,
-            (true, false) => LegendPosition.LeftTop,
-            (true, true) => LegendPosition.LeftBottom,
-        };
-        _legendPlacement = outside ? LegendPlacement.Outside : LegendPlacement.Inside;
+        _legendPlacement = LegendPlacement.Outside;
         return this;
     }
 
     /// <summary>Writes the chart as PNG; the file appears whole or not at all.</summary>
     /// <exception cref="ArgumentException">The chart has no finite point to draw.</exception>
-    public void Save(string path, int width = Width, int height = Height) => PlotCanvas.SavePng([Finished()], 1, path, width, height);
+    public void Save(string path, int width = Width, int height = Height) => PlotCanvas.SavePng([Finished(width, height)], 1, path, width, height);
 
     /// <summary>Writes several charts side by side, row by row, as one PNG.</summary>
     /// <param name="path">The file.</param>
@@ -389,23 +383,32 @@ public sealed class Chart
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(columns);
         if (charts.Count == 0)
             throw new ArgumentException("There is no chart to draw.", nameof(charts));
-        PlotCanvas.SavePng([.. charts.Select(chart => chart.Finished())], Math.Min(columns, charts.Count), path, panelWidth, panelHeight);
+        // Panels of shapes are compared with each other: a legend below one of them would make it smaller than the others.
+        bool isBelowAll = charts.All(chart => chart._model.PlotType == PlotType.Cartesian)
+            && charts.Any(chart => chart._named > 1 && LegendPlace.Find(chart._model, panelWidth, panelHeight) is null);
+        PlotCanvas.SavePng(
+            [.. charts.Select(chart => chart.Finished(panelWidth, panelHeight, isBelow: true, isOutside: isBelowAll))],
+            Math.Min(columns, charts.Count), path, panelWidth, panelHeight);
     }
 
-    private PlotModel Finished()
+    // A legend that is not inside is beside the chart, or below it where the chart is one of several and has no width to lose.
+    private PlotModel Finished(int width, int height, bool isBelow = false, bool isOutside = false)
     {
         if (!_hasContent)
             throw new ArgumentException($"The chart '{_model.Title}' has no finite point to draw.");
         if (_named > 1 && _model.Legends.Count == 0)
         {
+            LegendPosition? corner = LegendPlace.Find(_model, width, height);
+            bool isInside = _legendPlacement == LegendPlacement.Inside && corner is not null && !isOutside;
             _model.Legends.Add(new Legend
             {
-                LegendPlacement = _legendPlacement,
-                LegendPosition = _legendPosition,
+                LegendPlacement = isInside ? LegendPlacement.Inside : LegendPlacement.Outside,
+                LegendPosition = isInside ? corner!.Value : isBelow ? LegendPosition.BottomCenter : LegendPosition.RightTop,
+                LegendOrientation = isBelow && !isInside ? LegendOrientation.Horizontal : LegendOrientation.Vertical,
                 LegendFontSize = 14,
                 LegendTextColor = _ink,
                 LegendBackground = OxyColor.FromAColor(220, OxyColors.White),
-                LegendBorder = _legendPlacement == LegendPlacement.Inside ? _grid : OxyColors.Undefined,
+                LegendBorder = isInside ? _grid : OxyColors.Undefined,
                 LegendPadding = 8,
                 LegendLineSpacing = 3,
             });

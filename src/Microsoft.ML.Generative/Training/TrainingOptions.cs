@@ -31,7 +31,7 @@ public enum LearningRateSchedule
     Linear,
 }
 
-/// <summary>What a training does when its <see cref="TrainingOptions.CancellationToken"/> is cancelled.</summary>
+/// <summary>What a training does when its <see cref="TrainingOptions.CancellationToken"/> is canceled.</summary>
 public enum CancellationBehavior
 {
     /// <summary><c>Fit</c> throws <see cref="OperationCanceledException"/>.</summary>

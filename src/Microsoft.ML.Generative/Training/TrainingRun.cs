@@ -98,7 +98,7 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Bytes that the rows to validate on may take.</summary>
     public long ValidationBudget => Options.RowMemory / 4;
 
-    /// <exception cref="OperationCanceledException">The context or the token was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The context or the token was canceled.</exception>
     public void StopIfCancelled()
     {
         Host.CheckAlive();
@@ -106,7 +106,7 @@ internal sealed class TrainingRun : IDisposable
     }
 
     /// <summary>Visits a source's batches once, in the order of its first epoch, each in a dispose scope of its own.</summary>
-    /// <exception cref="OperationCanceledException">The context or the token was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The context or the token was canceled.</exception>
     public void ForEachBatch(IBatchSource batches, Action<TensorBatch> visit)
     {
         batches.StartEpoch(0);

@@ -32,7 +32,7 @@ internal abstract class TensorSource : IDisposable
     /// <param name="cancellation">Stops, too.</param>
     /// <exception cref="ArgumentException">The data has no rows.</exception>
     /// <exception cref="InvalidDataException">A value cannot be used; the message names its column and row.</exception>
-    /// <exception cref="OperationCanceledException">The context or the token was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The context or the token was canceled.</exception>
     public static TensorSource Read(
         IHost host, IDataView data, IReadOnlyList<TensorColumn> columns, long memoryBudget = long.MaxValue, CancellationToken cancellation = default)
     {

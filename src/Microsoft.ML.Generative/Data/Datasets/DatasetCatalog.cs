@@ -73,7 +73,7 @@ public sealed class DatasetCatalog
     /// <returns>Training and test rows, in memory (47 MB and 8 MB).</returns>
     /// <exception cref="FileNotFoundException">Files are missing and cannot be downloaded; the message says which and where to put them.</exception>
     /// <exception cref="InvalidDataException">A file is damaged or another than it should be; the message says which and why.</exception>
-    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was canceled.</exception>
     /// <remarks>
     /// Key values "0" to "9". Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document
     /// recognition", Proceedings of the IEEE, 1998.

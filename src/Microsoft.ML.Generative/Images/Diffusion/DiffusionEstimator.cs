@@ -53,7 +53,7 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
     /// libtorch or the GPU asked for is missing, the checkpoints are of another training, or the loss stopped being finite.
     /// </exception>
     /// <exception cref="IOException">The folder of checkpoints, samples or TensorBoard cannot be used.</exception>
-    /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The training was canceled.</exception>
     public DiffusionTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);

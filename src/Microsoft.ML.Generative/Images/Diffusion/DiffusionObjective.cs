@@ -174,8 +174,8 @@ internal sealed class DiffusionObjective : IDisposable
     /// <summary>log of a normal distribution's mass on each of 256 levels of −1..1 (Ho et al. 2020, eq. 13).</summary>
     public static Tensor PixelLogLikelihood(Tensor x, Tensor mean, Tensor logDeviation)
     {
-        Tensor centred = (x - mean).to(ScalarType.Float64), inverse = (-logDeviation.to(ScalarType.Float64)).exp();
-        Tensor above = Cdf(inverse * centred.Plus(1.0 / 255)), below = Cdf(inverse * centred.Plus(-1.0 / 255));
+        Tensor centered = (x - mean).to(ScalarType.Float64), inverse = (-logDeviation.to(ScalarType.Float64)).exp();
+        Tensor above = Cdf(inverse * centered.Plus(1.0 / 255)), below = Cdf(inverse * centered.Plus(-1.0 / 255));
         Tensor edge = ones_like(above);
         Tensor mass = where(x.GreaterThan(0.999), edge, above) - where(x.LessThan(-0.999), zeros_like(below), below);
         return mass.AtLeast(1e-12).log().to(ScalarType.Float32);
