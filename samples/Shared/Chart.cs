@@ -273,21 +273,53 @@ public sealed class Chart
         ArgumentNullException.ThrowIfNull(function);
         var xs = ArrayBuilder.CreateVector(x.Low, x.High, 101);
         var ys = ArrayBuilder.CreateVector(y.Low, y.High, 101);
+        var data = ArrayBuilder.Evaluate(function, xs, ys);
         _model.Series.Add(new ContourSeries
         {
             ColumnCoordinates = xs,
             RowCoordinates = ys,
-            Data = ArrayBuilder.Evaluate(function, xs, ys),
+            Data = data,
             ContourLevels = levels,
             Color = _border,
-            LabelBackground = OxyColor.FromAColor(200, OxyColors.White),
-            LabelFormatString = "0.##",
-            TextColor = _ink,
-            FontSize = 11,
             StrokeThickness = 1,
         });
+        foreach (var (index, level) in levels.Index())
+        {
+            DataPoint[] onLine = [.. Crossings(data, xs, ys, level)];
+            if (onLine.Length > 0)
+                AddContourLabel(level, onLine[(index + 1) * onLine.Length / (levels.Length + 1)]);
+        }
+
         _hasContent = true;
         return this;
+    }
+
+    // OxyPlot's own labels depend on how it joins the pieces of a line.
+    private void AddContourLabel(double level, DataPoint place) => _model.Annotations.Add(new TextAnnotation
+    {
+        TextPosition = place,
+        Text = level.ToString("0.##", CultureInfo.InvariantCulture),
+        FontSize = 11,
+        Stroke = OxyColors.Undefined,
+        TextColor = _ink,
+        Background = OxyColor.FromAColor(190, OxyColors.White),
+        Padding = new OxyThickness(1),
+        TextHorizontalAlignment = HorizontalAlignment.Center,
+        TextVerticalAlignment = VerticalAlignment.Middle,
+    });
+
+    // Where a contour line crosses the rows of the grid.
+    private static IEnumerable<DataPoint> Crossings(double[,] data, double[] xs, double[] ys, double level)
+    {
+        for (int j = 0; j < ys.Length; j++)
+        {
+            for (int i = 0; i + 1 < xs.Length; i++)
+            {
+                double before = data[i, j] - level, after = data[i + 1, j] - level;
+                if (before * after < 0)
+                    yield return new DataPoint(xs[i] + (xs[i + 1] - xs[i]) * before / (before - after), ys[j]);
+            }
+        }
     }
 
     /// <summary>Adds arrows, such as a vector field.</summary>
