@@ -474,15 +474,18 @@ public sealed class Chart
         if (!logarithmic)
             return NewAxis<LinearAxis>(position, title);
         var axis = NewAxis<LogarithmicAxis>(position, title);
-        axis.LabelFormatter = Power;
+        axis.LabelFormatter = value => Power(value, axis.ActualMaximum / axis.ActualMinimum);
         return axis;
     }
 
-    // Powers of ten far from 1 as such: 10⁻⁶, not 1e-06.
-    private static string Power(double value)
+    // Powers of ten far from 1 as such: 10⁻⁶, not 1e-06. Over more than two of them, others have no room.
+    private static string Power(double value, double range)
     {
         var exponent = Math.Round(Math.Log10(value));
-        return Math.Abs(exponent) < 4 || Math.Abs(Math.Log10(value) - exponent) > 1e-9
+        var isPower = Math.Abs(Math.Log10(value) - exponent) < 1e-9;
+        if (!isPower && range > 100)
+            return "";
+        return !isPower || Math.Abs(exponent) < 4
             ? value.ToString("0.######", CultureInfo.InvariantCulture)
             : "10" + string.Concat(exponent.ToString(CultureInfo.InvariantCulture).Select(c => c == '-' ? '⁻' : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c - '0']));
     }
