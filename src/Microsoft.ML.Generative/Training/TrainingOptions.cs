@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Training;
 
 namespace Microsoft.ML.Generative;
 
@@ -65,6 +66,9 @@ public abstract class TrainingOptions
 
     private const long LowestMemoryBudget = 1 << 20;
 
+    private double? _learningRate;
+    private double? _weightDecay;
+
     private protected TrainingOptions()
     {
     }
@@ -88,7 +92,11 @@ public abstract class TrainingOptions
     public OptimizerKind Optimizer { get; set; } = Defaults.Optimizer;
 
     /// <summary>The learning rate after the warm-up, above 0. Default: 0.001.</summary>
-    public double LearningRate { get; set; } = Defaults.LearningRate;
+    public double LearningRate
+    {
+        get => _learningRate ?? DefaultLearningRate;
+        set => _learningRate = value;
+    }
 
     /// <summary>Decay of Adam's first moment, 0 to 1. Default: 0.9.</summary>
     public double Beta1 { get; set; } = Defaults.Beta1;
@@ -100,7 +108,11 @@ public abstract class TrainingOptions
     public double Epsilon { get; set; } = Defaults.Epsilon;
 
     /// <summary>Weight decay, at least 0; of matrices only, not of biases and gains. Default: 0.</summary>
-    public double WeightDecay { get; set; } = Defaults.WeightDecay;
+    public double WeightDecay
+    {
+        get => _weightDecay ?? DefaultWeightDecay;
+        set => _weightDecay = value;
+    }
 
     /// <summary>Momentum of <see cref="OptimizerKind.Sgd"/>, 0 to 1. Default: 0.9.</summary>
     public double Momentum { get; set; } = Defaults.Momentum;
@@ -122,6 +134,13 @@ public abstract class TrainingOptions
     /// Default: none, the model is the last weights.
     /// </summary>
     public double? EmaDecay { get; set; }
+
+    /// <summary>
+    /// Names of the parameters that are not trained but stay as they are in the base model, as in the model file: <c>encoder.0.weight</c>. In a
+    /// name, <c>*</c> stands for any characters and <c>?</c> for one, so that <c>encoder.*</c> freezes the encoder. State that is not a parameter, such
+    /// as the averages of batch normalization or the codebook of a VQ-VAE, still follows the data. Default: none, all parameters are trained.
+    /// </summary>
+    public string[] FrozenParameters { get; set; } = [];
 
     /// <summary>
     /// What the training multiplies in; the trained model computes in Float32 in any case. Default: <see cref="ComputePrecision.Float32"/>.
@@ -189,6 +208,12 @@ public abstract class TrainingOptions
     /// <summary>What options were called in earlier versions, for checkpoints.</summary>
     internal virtual MemberHistory History => MemberHistory.None;
 
+    /// <summary>The learning rate of a training whose options name none.</summary>
+    internal virtual double DefaultLearningRate => Defaults.LearningRate;
+
+    /// <summary>The weight decay of a training whose options name none.</summary>
+    internal virtual double DefaultWeightDecay => Defaults.WeightDecay;
+
     /// <summary>The warm-up of a training whose options name none.</summary>
     internal virtual long DefaultWarmupSteps(long totalSteps) => 0;
 
@@ -200,6 +225,9 @@ public abstract class TrainingOptions
 
     /// <summary>Whether previews are shown anywhere but in the log.</summary>
     internal bool WritesPreviews => TensorBoardDirectory is not null || PreviewDirectory is not null;
+
+    /// <summary>The model that the training continues from, if there is one.</summary>
+    internal virtual IBaseModel? Base => null;
 
     /// <summary>Whether there is something to score the model on that it does not learn.</summary>
     internal virtual bool HasValidation => ValidationData is not null;
@@ -232,6 +260,9 @@ public abstract class TrainingOptions
         OptionChecks.AtLeast(MemoryBudget, LowestMemoryBudget);
         Checkpoints?.Validate();
         OptionChecks.AtLeast(EarlyStoppingPatience, 1);
+        ArgumentNullException.ThrowIfNull(FrozenParameters);
+        foreach (string pattern in FrozenParameters)
+            OptionChecks.NotEmpty(pattern, nameof(FrozenParameters));
         OptionChecks.NullOrNotEmpty(TensorBoardDirectory);
     }
 
@@ -244,11 +275,30 @@ public abstract class TrainingOptions
             throw new ArgumentException($"{nameof(EarlyStoppingPatience)} is {EarlyStoppingPatience}, but there is no {nameof(ValidationData)} whose loss could tell when to stop.", nameof(ValidationData));
     }
 
+    /// <summary>Takes the options that define the network from the base model, if there is one.</summary>
+    /// <exception cref="ArgumentException">An option contradicts the base model; the message names both values.</exception>
+    internal virtual void TakeFromBase()
+    {
+    }
+
+    /// <summary>A checked copy for a training, with the network of the base model if there is one.</summary>
+    /// <inheritdoc cref="ValidateForTraining" path="/exception"/>
+    internal static TOptions ForTraining<TOptions>(TOptions options)
+        where TOptions : TrainingOptions
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var copy = (TOptions)options.Copy();
+        copy.TakeFromBase();
+        copy.ValidateForTraining();
+        return copy;
+    }
+
     /// <summary>A copy that later changes to this object do not reach.</summary>
     internal virtual TrainingOptions Copy()
     {
         var copy = (TrainingOptions)MemberwiseClone();
         copy.Checkpoints = Checkpoints?.Copy();
+        copy.FrozenParameters = [.. FrozenParameters ?? []];
         return copy;
     }
 }
