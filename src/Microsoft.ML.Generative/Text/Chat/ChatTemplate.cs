@@ -1,4 +1,3 @@
-using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Text.Chat;
 using Microsoft.ML.Generative.Text.Chat.Jinja;
 using Microsoft.ML.Generative.Text.Codec;

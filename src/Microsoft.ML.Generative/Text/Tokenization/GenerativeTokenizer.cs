@@ -143,7 +143,8 @@ public sealed class GenerativeTokenizer : Tokenizer
             var sink = new TokenSink(int.MaxValue, withPlaces: false);
             _pipeline.Encode(part, sink, new PipelineSettings { TextOnly = marks, BeginsInput = start == 0 });
             return sink.Ids;
-        });
+        }
+        );
     }
 
     /// <summary>The text of tokens, without that of special tokens.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Frozen;
 
 namespace Microsoft.ML.Generative.Text.Tokenization;
@@ -9,6 +10,8 @@ namespace Microsoft.ML.Generative.Text.Tokenization;
 internal static class TokenMarks
 {
     private const int Shortest = 3;
+
+    private static readonly SearchValues<char> _markup = SearchValues.Create("<>[]{}|");
 
     /// <param name="added">The tokens.</param>
     /// <param name="config">Names of special tokens, and templates.</param>
@@ -27,5 +30,5 @@ internal static class TokenMarks
 
     /// <summary>Whether the token reads like markup, not like words, line breaks or runs of spaces.</summary>
     public static bool LooksLikeOne(AddedToken token) =>
-        token.IsSpecial || (token.Content.Length >= Shortest && token.Content.AsSpan().IndexOfAny("<>[]{}|") >= 0);
+        token.IsSpecial || (token.Content.Length >= Shortest && token.Content.AsSpan().IndexOfAny(_markup) >= 0);
 }

@@ -127,7 +127,13 @@ public sealed class TextCodecTests : IDisposable
 
         static JsonObject Added(int id, string content) => new()
         {
-            ["id"] = id, ["content"] = content, ["special"] = true, ["normalized"] = false, ["single_word"] = false, ["lstrip"] = false, ["rstrip"] = false,
+            ["id"] = id,
+            ["content"] = content,
+            ["special"] = true,
+            ["normalized"] = false,
+            ["single_word"] = false,
+            ["lstrip"] = false,
+            ["rstrip"] = false,
         };
     }
 }

@@ -70,7 +70,7 @@ internal sealed record JinjaArguments(IReadOnlyList<object?> Positional, IReadOn
         foreach (string parameter in parameters)
         {
             if (parameter.EndsWith('!') && !values.ContainsKey(parameter[..^1]))
-                throw new JinjaException($"'{function}' needs its argument {Quoted.Text(parameter[..^1])}");
+                throw new JinjaException($"'{function}' needs its argument {Quoted.Text(parameter.AsSpan(0, parameter.Length - 1))}");
         }
 
         return new JinjaParameters(values);

@@ -97,7 +97,7 @@ internal static class JinjaFilters
         return text;
     }
 
-    private static object Length(object? value) =>
+    private static long Length(object? value) =>
         JinjaValues.Length(value) ?? throw new JinjaException($"{JinjaValues.TypeName(value)} has no length");
 
     private static object? Default(object? value, JinjaArguments arguments)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 
@@ -7,6 +8,8 @@ namespace Microsoft.ML.Generative.Text.Chat.Jinja;
 internal static class JinjaFormat
 {
     private const int MaxWidth = 1000;
+
+    private static readonly SearchValues<char> _flags = SearchValues.Create("-+ 0#.123456789");
 
     /// <summary><c>format % values</c>, with %s, %r, %d, %i, %f, %x, %X and %%, and flags, width and precision.</summary>
     /// <exception cref="JinjaException">The format is not supported, or does not fit the values.</exception>
@@ -18,7 +21,7 @@ internal static class JinjaFormat
         for (int i; (i = text.IndexOf('%', done)) >= 0;)
         {
             output.Append(format, done, i - done);
-            int end = text.AsSpan(i + 1).IndexOfAnyExcept("-+ 0#.123456789") is >= 0 and var n
+            int end = text.AsSpan(i + 1).IndexOfAnyExcept(_flags) is >= 0 and var n
                 ? i + 1 + n
                 : throw new JinjaException("a format ends with '%'");
             done = end + 1;

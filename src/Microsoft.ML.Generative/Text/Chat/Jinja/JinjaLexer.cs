@@ -260,7 +260,7 @@ internal sealed class JinjaLexer
         if (!isIndex && exponent < _source.Length && char.IsAsciiDigit(_source[exponent]))
             (isFloat, end) = (true, Digits(exponent));
         if (end < _source.Length && IsNamePart(_source[end]))
-            throw new JinjaException($"the number {Quoted.Text(_source[_position..(end + 1)])} is not supported", _line);
+            throw new JinjaException($"the number {Quoted.Text(_source.AsSpan(_position, end + 1 - _position))} is not supported", _line);
         string digits = _source[_position..end].Replace("_", "", StringComparison.Ordinal);
         Add(isFloat ? JinjaTokenKind.Float : JinjaTokenKind.Integer, digits, end);
     }

@@ -28,7 +28,7 @@ internal static class JinjaMethods
         "rstrip" => (_, a) => Strip(text, a.Bind(name, "chars"), start: false, end: true),
         "split" => (f, a) => Split(f, text, a.Bind(name, "sep", "maxsplit"), JinjaStrings.Split),
         "rsplit" => (f, a) => Split(f, text, a.Bind(name, "sep", "maxsplit"), JinjaStrings.SplitFromEnd),
-        "splitlines" => (f, a) => Counted(f, JinjaStrings.Lines(text, a.Bind(name, "keepends").IsTrue("keepends"))),
+        "splitlines" => (f, a) => Counted(f, [.. JinjaStrings.Lines(text, a.Bind(name, "keepends").IsTrue("keepends"))]),
         "startswith" => (_, a) => Affixes(a, name).Any(x => text.Value.StartsWith(x, StringComparison.Ordinal)),
         "endswith" => (_, a) => Affixes(a, name).Any(x => text.Value.EndsWith(x, StringComparison.Ordinal)),
         "removeprefix" => (_, a) => a.Bind(name, "prefix!").Text("prefix").Value is var x
@@ -112,9 +112,9 @@ internal static class JinjaMethods
 
     private static JinjaException Unsafe(string name, string type) => new($"'{name}' changes a {type}, which templates may not");
 
-    private static JinjaList Counted(JinjaFrame frame, IReadOnlyList<object?> items)
+    private static JinjaList Counted(JinjaFrame frame, object?[] items)
     {
-        frame.Budget.Spend(items.Count);
+        frame.Budget.Spend(items.Length);
         return new JinjaList(items);
     }
 
@@ -125,7 +125,7 @@ internal static class JinjaMethods
         if (separator is "")
             throw new JinjaException("the separator of 'split' is empty");
         frame.Budget.Spend(text.Length);
-        return Counted(frame, split(text, separator, parameters.Integer("maxsplit", -1)));
+        return Counted(frame, [.. split(text, separator, parameters.Integer("maxsplit", -1))]);
     }
 
     private static IEnumerable<string> Affixes(JinjaArguments arguments, string name) => arguments.Bind(name, "affix!")["affix"] switch

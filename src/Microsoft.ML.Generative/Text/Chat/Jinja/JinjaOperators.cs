@@ -135,7 +135,7 @@ internal static class JinjaOperators
         return result;
     }
 
-    private static object Float(string name, double a, double b) => name switch
+    private static double Float(string name, double a, double b) => name switch
     {
         "+" => a + b,
         "-" => a - b,

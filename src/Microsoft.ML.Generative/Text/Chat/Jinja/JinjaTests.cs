@@ -9,8 +9,16 @@ internal static class JinjaTests
 
     private static readonly FrozenDictionary<string, string> _comparisons = new Dictionary<string, string>
     {
-        ["equalto"] = "==", ["eq"] = "==", ["ne"] = "!=", ["gt"] = ">", ["greaterthan"] = ">", ["ge"] = ">=", ["lt"] = "<",
-        ["lessthan"] = "<", ["le"] = "<=", ["in"] = "in",
+        ["equalto"] = "==",
+        ["eq"] = "==",
+        ["ne"] = "!=",
+        ["gt"] = ">",
+        ["greaterthan"] = ">",
+        ["ge"] = ">=",
+        ["lt"] = "<",
+        ["lessthan"] = "<",
+        ["le"] = "<=",
+        ["in"] = "in",
     }.ToFrozenDictionary();
 
     private static readonly FrozenDictionary<string, Test> _tests = new Dictionary<string, Test>
