@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Images.Classification;
 
-/// <summary>Changes of images that leave their class as it is, each row's drawn again.</summary>
+/// <summary>Random changes of images that leave their class as it is, new ones for each row.</summary>
 internal static class ImageAugmentation
 {
     /// <param name="x">[batch, channels, height, width].</param>
