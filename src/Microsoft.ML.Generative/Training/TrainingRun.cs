@@ -69,12 +69,6 @@ internal sealed class TrainingRun : IDisposable
 
             NativeHeap.KeepFreedMemory();
             int? threads = options.Threads ?? earlier?.Threads;
-            if (threads > Environment.ProcessorCount)
-            {
-                channel.Warning(
-                    $"{threads} threads compute on {Environment.ProcessorCount} processors, which is slower than as many threads as processors.");
-            }
-
             if (earlier is not null && threads != earlier.Threads)
                 channel.Warning($"The training began with {earlier.Threads} threads and goes on with {threads}: sums may be rounded differently than without the interruption.");
             // Who names a seed expects the same weights again: then the number of threads, which rounds sums, must not follow from a timing.
