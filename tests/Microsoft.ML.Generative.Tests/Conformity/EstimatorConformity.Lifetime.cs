@@ -14,7 +14,7 @@ public abstract partial class EstimatorConformity<TTransformer>
     }
 
     [Fact]
-    public void A_model_disposed_of_while_threads_use_it_lets_their_calls_finish_and_refuses_later_ones()
+    public async Task A_model_disposed_of_while_threads_use_it_lets_their_calls_finish_and_refuses_later_ones()
     {
         const int Threads = 8;
         MLContext ml = new(seed: 1);
@@ -32,7 +32,7 @@ public abstract partial class EstimatorConformity<TTransformer>
                 CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))];
             Assert.True(started.Wait(TimeSpan.FromMinutes(1)));
             model.Dispose();
-            Assert.True(Task.WaitAll(users, TimeSpan.FromMinutes(1)));
+            await Task.WhenAll(users).WaitAsync(TimeSpan.FromMinutes(1));
         }
     }
 
