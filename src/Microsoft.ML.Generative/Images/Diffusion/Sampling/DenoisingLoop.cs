@@ -26,10 +26,11 @@ internal sealed class DenoisingLoop(NoiseScheduler scheduler, GuidedDenoiser den
 
     /// <summary>Takes all steps from a sample at one of the sampler's timesteps.</summary>
     /// <param name="sample">The sample; the loop disposes of it.</param>
-    /// <param name="start">The index of its timestep.</param>
+    /// <param name="start">The index of its timestep, with which a step begins.</param>
     public Tensor Denoise(Tensor sample, int start = 0)
     {
         IReadOnlyList<double> timesteps = scheduler.Timesteps;
+        scheduler.SetBeginIndex(start);
         for (int i = start; i < timesteps.Count; i++)
         {
             using DisposeScope scope = NewDisposeScope();
@@ -47,11 +48,12 @@ internal sealed class DenoisingLoop(NoiseScheduler scheduler, GuidedDenoiser den
     /// <param name="strength">The part of the steps to take, 0 to 1.</param>
     public Tensor ImageToImage(Tensor images, double strength)
     {
-        int steps = (int)Math.Round(scheduler.StepCount * strength);
+        IReadOnlyList<int> starts = scheduler.StepStarts;
+        int steps = (int)Math.Round(starts.Count * strength);
         if (steps == 0)
             return images;
-        // Of timesteps that stand twice, a step begins with the second.
-        int start = (scheduler.StepCount - steps) * scheduler.Order;
+        int start = starts[^steps];
+        scheduler.SetBeginIndex(start);
         return Denoise(AddNoise(images, scheduler.Timesteps[start]), start);
     }
 
@@ -70,6 +72,7 @@ internal sealed class DenoisingLoop(NoiseScheduler scheduler, GuidedDenoiser den
 
         IReadOnlyList<double> timesteps = scheduler.Timesteps;
         Tensor isGenerated = mask.GreaterThan(0.5), sample = InitialNoise();
+        scheduler.SetBeginIndex(0);
         for (int i = 0; i < timesteps.Count; i++)
         {
             double? next = i + 1 < timesteps.Count ? timesteps[i + 1] : null;

@@ -53,11 +53,11 @@ public sealed class DdimInverseScheduler : NoiseScheduler
     }
 
     /// <summary>One step towards the noise.</summary>
-    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
+    private protected override SchedulerStep Advance(Tensor modelOutput, int index, Tensor sample, Func<Tensor>? noise)
     {
-        int noisier = (int)timestep, current = Math.Min(noisier - TrainTimesteps / Steps, TrainTimesteps - 1);
-        float alpha = current >= 0 ? AlphasCumulative[current] : _options.SetAlphaToOne ? 1 : AlphasCumulative[0];
-        float alphaNext = AlphasCumulative[noisier];
+        CheckTimestepsAreSet();
+        float alpha = index > 0 ? AlphasCumulative[(int)Timesteps[index - 1]] : _options.SetAlphaToOne ? 1 : AlphasCumulative[0];
+        float alphaNext = AlphasCumulative[(int)Timesteps[index]];
         NoiseLevel level = NoiseLevel.OfAlphaCumulative(alpha);
 
         Tensor image = Image(sample, modelOutput, level), epsilon = Epsilon(sample, modelOutput, level);
@@ -65,6 +65,8 @@ public sealed class DdimInverseScheduler : NoiseScheduler
             image = SampleThreshold.Clip(image, _options.ClipSampleRange);
         return new SchedulerStep(image.Times(MathF.Sqrt(alphaNext)).Plus(epsilon, MathF.Sqrt(1 - alphaNext)), image);
     }
+
+    internal override bool CanRepeatSteps => true;
 
     private protected override double[] Choose(int steps) =>
         [.. TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset).Reverse()];

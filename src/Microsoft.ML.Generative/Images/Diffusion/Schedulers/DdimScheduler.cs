@@ -74,9 +74,10 @@ public sealed class DdimScheduler : NoiseScheduler
         _options = options;
     }
 
-    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
+    private protected override SchedulerStep Advance(Tensor modelOutput, int index, Tensor sample, Func<Tensor>? noise)
     {
-        int t = (int)timestep, previous = t - TrainTimesteps / Steps;
+        CheckTimestepsAreSet();
+        int t = (int)Timesteps[index], previous = TimestepAfter(index);
         float alpha = AlphasCumulative[t], alphaPrevious = previous >= 0 ? AlphasCumulative[previous] : _options.SetAlphaToOne ? 1 : AlphasCumulative[0];
         NoiseLevel level = NoiseLevel.OfAlphaCumulative(alpha);
 
@@ -89,7 +90,8 @@ public sealed class DdimScheduler : NoiseScheduler
             epsilon = level.On(sample.device).Epsilon(sample, image, PredictionType.Sample);
 
         float sigma = (float)_options.Eta * MathF.Sqrt(Variance(alpha, alphaPrevious));
-        Tensor direction = epsilon.Times(MathF.Sqrt(1 - alphaPrevious - sigma * sigma));
+        // Where the step adds all of the noise, rounding may leave less than nothing of the direction.
+        Tensor direction = epsilon.Times(MathF.Sqrt(MathF.Max(1 - alphaPrevious - sigma * sigma, 0)));
         Tensor next = image.Times(MathF.Sqrt(alphaPrevious)).Plus(direction);
         if (_options.Eta > 0)
             next = next.Plus(NoiseOf(noise, sample), sigma);
@@ -102,9 +104,11 @@ public sealed class DdimScheduler : NoiseScheduler
     /// <summary>σ² of a step with η = 1 (eq. 16).</summary>
     internal float Variance(int timestep, int previous) => Variance(AlphasCumulative[timestep], AlphasCumulative[previous]);
 
-    private static float Variance(float alpha, float alphaPrevious) => (float)Posterior.Of(1 - alpha / alphaPrevious, alpha, alphaPrevious).Variance;
+    private static float Variance(float alpha, float alphaPrevious) => (float)Posterior.OfStep(alpha, alphaPrevious).Variance;
 
     internal override bool CanRepeatSteps => true;
+
+    private protected override bool DividesBySignal => PredictionType == PredictionType.Epsilon;
 
     private protected override double[] Choose(int steps) => TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
 }

@@ -107,7 +107,7 @@ public sealed class DpmSolverMultistepScheduler : NoiseScheduler
         : base(options ??= new DpmSolverMultistepSchedulerOptions())
     {
         _options = options;
-        _steps = new SigmaSteps(AlphasCumulative, options.Schedule);
+        _steps = new SigmaSteps(AlphasCumulative);
         _history = new SolverHistory(options.SolverOrder);
     }
 
@@ -120,12 +120,12 @@ public sealed class DpmSolverMultistepScheduler : NoiseScheduler
         if (_options.HasOwnSigmas || _options.UseLuLambdas)
             throw new ArgumentException("Timesteps are given, and the options space them by the noise; expected one of both.", nameof(timesteps));
         double[] own = [.. timesteps.Select(t => (double)t)];
-        Use(timesteps.Count, SetSteps(own, [.. own.Select(_steps.Table.At)]));
+        Use(SetSteps(own, [.. own.Select(_steps.Table.At)]));
     }
 
-    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
+    private protected override SchedulerStep Advance(Tensor modelOutput, int index, Tensor sample, Func<Tensor>? noise)
     {
-        int index = _steps.Current(IndexOf(timestep)), count = Timesteps.Count;
+        int count = Timesteps.Count;
         bool isLast = index == count - 1, hasFew = _options.LowerOrderFinal && count < FewSteps;
         bool endsWithFirst = isLast && (_options.EulerAtFinal || hasFew || _options.FinalSigmasType == FinalSigmasType.Zero);
         bool endsWithSecond = index == count - 2 && hasFew;
@@ -137,10 +137,7 @@ public sealed class DpmSolverMultistepScheduler : NoiseScheduler
         float h = to.Lambda - from.Lambda;
         // Rounding has made the timestep the same as the next: there is nothing to integrate.
         if (h == 0)
-        {
-            _steps.MoveNext();
             return new SchedulerStep(sample.alias(), image);
-        }
 
         Tensor output = _options.IsOfImage ? image
             : _options.Thresholding ? from.On(sample.device).Epsilon(sample, image, PredictionType.Sample)
@@ -155,7 +152,6 @@ public sealed class DpmSolverMultistepScheduler : NoiseScheduler
             next = next.Plus(differences[i], weights[i]);
         if (_options.IsStochastic)
             next = next.Plus(NoiseOf(noise, sample), NoiseWeight(to, h));
-        _steps.MoveNext();
         _history.CountStep();
         return new SchedulerStep(next, image);
     }
@@ -244,9 +240,5 @@ public sealed class DpmSolverMultistepScheduler : NoiseScheduler
         return timesteps;
     }
 
-    private protected override void Forget()
-    {
-        _steps.Restart();
-        _history.Clear();
-    }
+    private protected override void Forget() => _history.Clear();
 }

@@ -65,7 +65,7 @@ public sealed class EulerScheduler : NoiseScheduler
         : base(options ??= new EulerSchedulerOptions())
     {
         _options = options;
-        _steps = new SigmaSteps(AlphasCumulative, options.Schedule);
+        _steps = new SigmaSteps(AlphasCumulative);
     }
 
     /// <summary>Sets the timesteps to given ones.</summary>
@@ -76,18 +76,16 @@ public sealed class EulerScheduler : NoiseScheduler
         CheckTimesteps(timesteps);
         if (_options.HasOwnSigmas)
             throw new ArgumentException("Timesteps are given, and the options space them by the noise; expected one of both.", nameof(timesteps));
-        Use(timesteps.Count, Choose([.. timesteps.Select(t => (double)t)]));
+        Use(Choose([.. timesteps.Select(t => (double)t)]));
     }
 
-    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
+    private protected override SchedulerStep Advance(Tensor modelOutput, int index, Tensor sample, Func<Tensor>? noise)
     {
-        int index = _steps.Current(IndexOf(timestep));
         float sigma = _steps[index], gamma = (float)Math.Min(_options.Churn / _steps.Count, Math.Sqrt(2) - 1), noisier = sigma * (gamma + 1);
         if (gamma > 0)
-            sample = sample.Plus(NoiseOf(noise, sample).Times(_options.ChurnNoise), MathF.Sqrt(noisier * noisier - sigma * sigma));
+            sample = sample.Plus(NoiseOf(noise, sample).Times(_options.ChurnNoise), MathF.Sqrt(MathF.Max(noisier * noisier - sigma * sigma, 0)));
         Tensor image = PredictionType == PredictionType.Velocity ? ImageBeside(sigma, sample, modelOutput) : ImageBeside(noisier, sample, modelOutput);
         Tensor derivative = (sample - image).Over(noisier);
-        _steps.MoveNext();
         return new SchedulerStep(sample.Plus(derivative, _steps[index + 1] - noisier), image);
     }
 
@@ -101,7 +99,4 @@ public sealed class EulerScheduler : NoiseScheduler
         (double[] timesteps, double[] sigmas) = _steps.Space(even, _options, _options.SigmaMax, _options.SigmaMin, t => (float)t);
         _steps.Set(sigmas, _options.FinalSigmasType == FinalSigmasType.Zero ? 0 : _steps.Table.Lowest);
         return timesteps;
-    }
-
-    private protected override void Forget() => _steps.Restart();
-}
+    }}

@@ -56,7 +56,6 @@ public sealed class FlowMatchEulerScheduler : NoiseScheduler
 {
     private readonly FlowMatchEulerSchedulerOptions _options;
     private float[] _sigmas;
-    private int? _index;
 
     /// <summary>Creates a scheduler.</summary>
     /// <param name="options">Options. Default: those of diffusers.</param>
@@ -66,16 +65,12 @@ public sealed class FlowMatchEulerScheduler : NoiseScheduler
     {
         _options = options;
         _sigmas = [.. Enumerable.Range(1, TrainTimesteps).Reverse().Select(t => Shifted(t / (float)TrainTimesteps)), 0];
-        Use(TrainTimesteps, Times(_sigmas));
+        Use(Times(_sigmas));
     }
 
-    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
+    private protected override SchedulerStep Advance(Tensor modelOutput, int index, Tensor sample, Func<Tensor>? noise)
     {
-        int index = _index ??= IndexOf(timestep);
-        if (index >= _sigmas.Length - 1)
-            throw new InvalidOperationException($"All {Timesteps.Count} timesteps have been taken: call {nameof(SetTimesteps)} to begin again.");
         (float sigma, float next) = (_sigmas[index], _sigmas[index + 1]);
-        _index = index + 1;
         Tensor image = sample.Plus(modelOutput, -sigma);
         return new SchedulerStep(
             _options.StochasticSampling ? image.Times(1 - next).Plus(NoiseOf(noise, sample), next) : sample.Plus(modelOutput, next - sigma), image);
@@ -94,7 +89,7 @@ public sealed class FlowMatchEulerScheduler : NoiseScheduler
         double highest = Shifted(1), lowest = Shifted(1 / (float)TrainTimesteps);
         double[] sigmas = [.. TimestepGrid.Linspace(highest * TrainTimesteps, lowest * TrainTimesteps, steps).Select(t => t / TrainTimesteps)
             .Select(s => _options.Shift * s / (1 + (_options.Shift - 1) * s))];
-        if (_options.ShiftTerminal is { } terminal)
+        if (_options.ShiftTerminal is { } terminal && sigmas[^1] < 1)
         {
             double factor = (1 - sigmas[^1]) / (1 - terminal);
             sigmas = [.. sigmas.Select(s => 1 - (1 - s) / factor)];
@@ -107,8 +102,6 @@ public sealed class FlowMatchEulerScheduler : NoiseScheduler
         _sigmas = [.. sigmas.Select(s => (float)s), 0];
         return Times(_sigmas);
     }
-
-    private protected override void Forget() => _index = null;
 
     private float Shifted(float sigma) => (float)_options.Shift * sigma / (1 + ((float)_options.Shift - 1) * sigma);
 

@@ -72,7 +72,8 @@ public sealed class NoiseSchedule
         Tensor first = roots[0].clone(), last = roots[-1].clone();
         roots = (roots - last) * (first / (first - last));
         Tensor cumulative = roots.square();
-        Tensor alphas = cat([cumulative[..1], cumulative[1..] / cumulative[..^1]], 0);
+        // Where noise alone was left before, it stays so.
+        Tensor earlier = cumulative[..^1], alphas = cat([cumulative[..1], (cumulative[1..] / earlier).Masked(earlier.EqualTo(0), 0.0)], 0);
         return alphas.SubtractedFrom(1);
     }
 }

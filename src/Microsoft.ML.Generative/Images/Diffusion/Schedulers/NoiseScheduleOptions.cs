@@ -91,6 +91,8 @@ public sealed record NoiseScheduleOptions
         OptionChecks.Below(BetaStart, 1);
         OptionChecks.Positive(BetaEnd);
         OptionChecks.Below(BetaEnd, 1);
+        if (RescaleBetasZeroSnr && TrainTimesteps == 1)
+            throw new ArgumentException($"{nameof(RescaleBetasZeroSnr)} is set, and there is 1 timestep; expected at least 2, one with an image and one without.", nameof(RescaleBetasZeroSnr));
         if (TrainedBetas is { } betas)
         {
             if (betas.Count != TrainTimesteps)

@@ -33,9 +33,8 @@ internal sealed class ProbabilityFlowScheduler : NoiseScheduler
         _options = options;
     }
 
-    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
+    private protected override SchedulerStep Advance(Tensor modelOutput, int index, Tensor sample, Func<Tensor>? noise)
     {
-        int index = IndexOf(timestep);
         (FlowPoint from, FlowPoint to) = (_points[index], _points[index + 1]);
         (Tensor image, Tensor epsilon) = _options.IsFlowMatching
             ? (sample.Plus(modelOutput, -from.Level.Noise), sample.Plus(modelOutput, from.Level.Signal))

@@ -44,7 +44,9 @@ internal sealed class SigmaTable
         low = Math.Min(low, Math.Max(0, _logarithms.Length - 2));
         if (_logarithms.Length == 1)
             return 0;
-        double part = Math.Clamp((_logarithms[low] - logarithm) / (_logarithms[low] - _logarithms[low + 1]), 0, 1);
+        // The last timesteps of a process that ends with nothing but noise may be equal.
+        double width = _logarithms[low] - _logarithms[low + 1];
+        double part = width == 0 ? 1 : Math.Clamp((_logarithms[low] - logarithm) / width, 0, 1);
         return (1 - part) * low + part * (low + 1);
     }
 
