@@ -144,6 +144,8 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definit
             throw new ArgumentException($"{nameof(options.Steps)} is {options.Steps}; the model has {TrainTimesteps} timesteps.", nameof(options));
         if (options.Scheduler is { } scheduler)
             DiffusionSamplers.Check(definition.Architecture, scheduler);
+        else
+            DiffusionSamplers.Create(definition, options.Sampler, options.Eta).Dispose();
     }
 
     private void StopIfCancelled(DiffusionGenerateOptions options)

@@ -211,8 +211,8 @@ public sealed class DpmSolverMultistepScheduler : NoiseScheduler
     }
 
     private float NoiseWeight(NoiseLevel to, float h) => _options.AlgorithmType == DpmAlgorithmType.SdeDpmSolver
-        ? to.Noise * MathF.Sqrt(MathF.Exp(2 * h) - 1)
-        : to.Noise * MathF.Sqrt(1 - MathF.Exp(-2 * h));
+        ? to.Noise * MathF.Sqrt(MathF.Max(MathF.Exp(2 * h) - 1, 0))
+        : to.Noise * MathF.Sqrt(MathF.Max(1 - MathF.Exp(-2 * h), 0));
 
     private NoiseLevel LevelOf(int step) => NoiseLevel.OfSigma(_steps[step]);
 

@@ -29,11 +29,11 @@ internal static class TimestepGrid
     public static double[] Linspace(double start, double end, int count) =>
         count == 1 ? [start] : [.. Enumerable.Range(0, count).Select(i => i == count - 1 ? end : start + i * ((end - start) / (count - 1)))];
 
-    // Whole strides, as diffusers has them, unless the timesteps that they leave out at the noisy end are as many as another stride.
+    // Whole strides, as diffusers has them, unless they leave out a tenth of the process or more, at its noisy end.
     private static double[] Leading(IEnumerable<int> indices, int timesteps, int strides, int offset)
     {
         int stride = timesteps / strides;
-        bool isWhole = timesteps % strides < stride;
+        bool isWhole = timesteps % strides < timesteps / 10;
         return [.. indices.Select(i => (double)((isWhole ? (long)i * stride : (long)i * timesteps / strides) + offset)).Reverse()];
     }
 

@@ -103,6 +103,50 @@ public class KnownTargetTests
         Assert.True(wrong.Count == 0, $"{wrong.Count}: {string.Join('\n', wrong.Take(30))}");
     }
 
+    [Fact]
+    public void Rounding_leaves_no_root_of_less_than_nothing()
+    {
+        // From nothing but noise, DDIM with η = 1 adds all of the noise that its next timestep has; so does the ancestral sampler where σ falls to a small part.
+        var cosine = new NoiseScheduleOptions { BetaSchedule = NoiseScheduleKind.Cosine };
+        foreach (int steps in Enumerable.Range(1, 60))
+        {
+            foreach (NoiseScheduler sampler in (NoiseScheduler[])[
+                new DdimScheduler(new() { Schedule = cosine with { RescaleBetasZeroSnr = true }, TimestepSpacing = TimestepSpacing.Trailing, PredictionType = PredictionType.Velocity, Eta = 1 }),
+                new EulerAncestralScheduler(new() { Schedule = cosine }),
+                new EulerAncestralScheduler(new() { Schedule = cosine with { RescaleBetasZeroSnr = true }, TimestepSpacing = TimestepSpacing.Trailing, PredictionType = PredictionType.Velocity }),
+                new DpmSolverMultistepScheduler(new() { Schedule = cosine, AlgorithmType = DpmAlgorithmType.SdeDpmSolverPlusPlus, UseKarrasSigmas = true })])
+            {
+                using (sampler)
+                {
+                    sampler.SetTimesteps(steps);
+                    string? problem = Problem(sampler, _point, 0, isExact: true);
+                    Assert.True(problem is null, $"{sampler.GetType().Name}, {steps} steps: {problem}");
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void Where_nothing_of_the_image_is_left_samplers_that_divide_by_it_refuse_to_begin()
+    {
+        var zero = new NoiseScheduleOptions { RescaleBetasZeroSnr = true };
+        foreach (NoiseScheduleOptions schedule in (NoiseScheduleOptions[])[zero, new() { TrainTimesteps = 2, TrainedBetas = [0.5f, 1] }, new() { BetaEnd = 0.9 }])
+        {
+            ArgumentException refused = Assert.ThrowsAny<ArgumentException>(() => new PndmScheduler(new() { Schedule = schedule, PredictionType = PredictionType.Velocity }));
+            Assert.Contains("PNDM", refused.Message);
+            Assert.Contains("RescaleBetasZeroSnr", refused.Message);
+        }
+
+        foreach (NoiseScheduler sampler in (NoiseScheduler[])[
+            new DdimScheduler(new() { Schedule = zero, TimestepSpacing = TimestepSpacing.Trailing }), new DdpmScheduler(new() { Schedule = zero, TimestepSpacing = TimestepSpacing.Linspace })])
+        {
+            using (sampler)
+                Assert.Contains("timestep 999 nothing of the image is left", Assert.ThrowsAny<ArgumentException>(() => sampler.SetTimesteps(10)).Message);
+        }
+
+        Assert.Contains("1 timestep", Assert.ThrowsAny<ArgumentException>(() => new NoiseSchedule(zero with { TrainTimesteps = 1 })).Message);
+    }
+
     private static IEnumerable<int> Counts(string name, NoiseScheduler scheduler) =>
         ((int[])[1, 2, 4, 9]).Where(steps => steps < scheduler.TrainTimesteps && (steps > 3 || !name.StartsWith("Pndm", StringComparison.Ordinal)));
 

@@ -10,7 +10,7 @@ public class TimestepTests
     private static readonly NoiseScheduleOptions _zeroSnr = new() { RescaleBetasZeroSnr = true };
 
     [Fact]
-    public void Leading_timesteps_begin_within_two_strides_of_the_last()
+    public void Leading_timesteps_begin_in_the_noisiest_tenth()
     {
         Func<NoiseScheduler>[] all =
         [
@@ -30,7 +30,8 @@ public class TimestepTests
                 scheduler.SetTimesteps(steps);
                 double[] taken = [.. scheduler.Timesteps.Distinct()];
                 Assert.Equal(steps, taken.Length);
-                Assert.True(taken.Max() > 1000 - 2.0 * 1000 / steps - 2, $"{scheduler.GetType().Name}, {steps} steps: {taken.Max()}");
+                // A stride before the end, or two with a solver that leaves out the first timestep too.
+                Assert.True(taken.Max() >= 900 - 2.0 * 1000 / steps, $"{scheduler.GetType().Name}, {steps} steps: {taken.Max()}");
                 Assert.InRange(taken.Max(), 0, 999);
             }
         }
@@ -43,6 +44,8 @@ public class TimestepTests
         // diffusers: 1000 // 30 = 33, 1000 // 21 = 47.
         Assert.Equal(957, Timesteps(new DdimScheduler(), 30)[0]);
         Assert.Equal((940, 47), (Timesteps(Dpm(), 20)[0], Timesteps(Dpm(), 20)[^1]));
+        Assert.Equal((950, 19), (Timesteps(Dpm(), 50)[0], Timesteps(Dpm(), 50)[^1]));
+        Assert.Equal(999, Timesteps(Dpm(), 1000)[0]);
         // ⌊599 · 1000 / 600⌋.
         Assert.Equal((998, 0), (Timesteps(new DdimScheduler(), 600)[0], Timesteps(new DdimScheduler(), 600)[^1]));
 
