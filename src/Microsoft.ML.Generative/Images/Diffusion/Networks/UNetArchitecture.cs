@@ -68,7 +68,11 @@ internal sealed record UNetArchitecture
 
     public double Dropout { get; init; }
 
+    /// <summary>Between the layers of residual blocks.</summary>
     public UNetActivation Activation { get; init; } = UNetActivation.Silu;
+
+    /// <summary>Before the last convolution: diffusers has SiLU there, and between the layers that the time goes through, whatever it has elsewhere.</summary>
+    public UNetActivation OutputActivation { get; init; } = UNetActivation.Silu;
 
     /// <summary>Channels of an attention head; <see langword="null"/>: one head.</summary>
     public int? AttentionHeadSize { get; init; } = 8;
@@ -117,6 +121,7 @@ internal sealed record UNetArchitecture
         OptionChecks.AtLeast(LearnedTimesteps, 1);
         OptionChecks.AtLeast(TimeEmbeddingSize, 1);
         OptionChecks.Defined(Activation);
+        OptionChecks.Defined(OutputActivation);
         if (BlockOutChannels[0] < 2)
             throw new ArgumentException($"{nameof(BlockOutChannels)} begins with {BlockOutChannels[0]}; expected at least 2, a sine and a cosine.");
         if (FrequencyShift >= BlockOutChannels[0] / 2)
