@@ -1,9 +1,11 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Data.Hub;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Images.Diffusion.Sampling;
+using Microsoft.ML.Generative.Images.Diffusion.Schedulers;
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Schedulers;
@@ -27,12 +29,17 @@ internal static class PretrainedDiffusion
     private const string NetworkConfigName = "config.json";
     private const string SchedulerConfigName = "scheduler_config.json";
     private const string WeightsName = "diffusion_pytorch_model";
+    private const string ClassName = "_class_name";
+
+    // diffusers ignores members that begin with an underscore.
+    private const string OwnSampler = "_sampler";
 
     /// <summary>The files of a pipeline on the Hub, with its components in sub-folders.</summary>
     public static HubFiles Files { get; } = new("a diffusion pipeline with sub-folders")
     {
         Required = [IndexName, $"{NetworkFolder}/{NetworkConfigName}", $"{SchedulerFolder}/{SchedulerConfigName}"],
         Weights = [$"{NetworkFolder}/{WeightsName}"],
+        Optional = [DiffusersPipeline.ReadmeName],
     };
 
     /// <summary>The files of a pipeline on the Hub whose components are in the root of the repository.</summary>
@@ -40,7 +47,7 @@ internal static class PretrainedDiffusion
     {
         Required = [NetworkConfigName, SchedulerConfigName],
         Weights = [WeightsName],
-        Optional = [IndexName],
+        Optional = [IndexName, DiffusersPipeline.ReadmeName],
     };
 
     /// <inheritdoc cref="GenerativeCatalog.LoadPretrainedDiffusion"/>
@@ -94,12 +101,12 @@ internal static class PretrainedDiffusion
             throw new NotSupportedException($"diffusers has no pipeline for this model, since {obstacle}: save it with mlContext.Model.Save instead.");
 
         new PlainLayers(network, "files in the layout of diffusers hold").Check();
-        using NoiseScheduler scheduler = DiffusionSamplers.Create(definition, DiffusionSampler.Default, eta: 0);
-        JsonObject schedulerConfig = definition.Defaults.Scheduler ?? scheduler.ToConfig();
-        string schedulerClass = schedulerConfig["_class_name"]!.GetValue<string>();
+        JsonObject schedulerConfig = SchedulerOf(definition);
+        string schedulerClass = schedulerConfig[ClassName]!.GetValue<string>();
+        var pipeline = new DiffusersPipeline(architecture, schedulerClass);
         var index = new JsonObject
         {
-            ["_class_name"] = schedulerClass switch { "DDPMScheduler" => "DDPMPipeline", "DDIMScheduler" => "DDIMPipeline", _ => "DiffusionPipeline" },
+            [ClassName] = pipeline.ClassName,
             [SchedulerFolder] = new JsonArray("diffusers", schedulerClass),
             [NetworkFolder] = new JsonArray("diffusers", UNetConfigFile.ClassName),
         };
@@ -111,8 +118,34 @@ internal static class PretrainedDiffusion
         networkFolder.WriteWeights(ModuleWeights.Of(network), WeightsName);
         folder.CreateComponent(SchedulerFolder).WriteJson(SchedulerConfigName, schedulerConfig);
         networkFolder.WriteJson(NetworkConfigName, file.ToJson());
+        if (!folder.Has(DiffusersPipeline.ReadmeName) || DiffusersPipeline.IsOwn(File.ReadAllText(folder.PathOf(DiffusersPipeline.ReadmeName))))
+            folder.WriteFile(DiffusersPipeline.ReadmeName, Encoding.UTF8.GetBytes(pipeline.Readme()));
         folder.WriteJson(IndexName, index);
     }
+
+    // Of a network that predicts variances too, diffusers knows what to do with them in one scheduler; the others would make images of them.
+    private static JsonObject SchedulerOf(DiffusionDefinition definition)
+    {
+        DiffusionArchitecture architecture = definition.Architecture;
+        using NoiseScheduler scheduler = definition.Defaults.Scheduler is { } loaded
+            ? NoiseScheduler.FromConfig(loaded)
+            : DiffusionSamplers.Create(definition, DiffusionSampler.Default, eta: 0);
+        JsonObject config = definition.Defaults.Scheduler ?? scheduler.ToConfig();
+        // DPM-Solver drops the channels after the third.
+        if (!architecture.LearnsVariance || scheduler is DdpmScheduler { TakesVariance: true } || (scheduler.TakesVariance && architecture.Shape.Channels == 3))
+            return config;
+        using NoiseScheduler ddpm = SchedulerKinds.Of(DiffusionSampler.Ddpm).CreateFor(architecture, eta: 0);
+        DiffusionSampler? sampler = SchedulerKinds.Find(config[ClassName]!.GetValue<string>())?.Sampler;
+        config = ddpm.ToConfig();
+        if (sampler is not null and not DiffusionSampler.Ddpm)
+            config[OwnSampler] = sampler.ToString();
+        return config;
+    }
+
+    private static DiffusionSampler SamplerOf(JsonObject scheduler) =>
+        scheduler[OwnSampler] is JsonValue value && value.TryGetValue(out string? name) && Enum.TryParse(name, out DiffusionSampler sampler) && Enum.IsDefined(sampler)
+            ? sampler
+            : DiffusionSampler.Default;
 
     private static bool CheckIndex(ConfigReader index)
     {
@@ -148,8 +181,10 @@ internal static class PretrainedDiffusion
         var options = new DiffusionOptions
         {
             LabelColumnName = network.ClassCount > 0 ? "Label" : null,
-            Steps = known is DdpmScheduler ? known.TrainTimesteps : Math.Min(DiffusionOptions.Defaults.Steps, known.TrainTimesteps),
+            Sampler = SamplerOf(scheduler),
         };
+        bool takesAll = known is DdpmScheduler && options.Sampler == DiffusionSampler.Default;
+        options.Steps = takesAll ? known.TrainTimesteps : Math.Min(DiffusionOptions.Defaults.Steps, known.TrainTimesteps);
         return new DiffusionDefinition(architecture, DiffusionColumns.Of(options), DiffusionDefaults.Of(options, seed) with { Scheduler = scheduler });
     }
 
