@@ -206,8 +206,8 @@ public sealed class DiffusionTests
         RefusedOptions("LabelConditioning", o => o.LabelConditioning = DiffusionLabelConditioning.CrossAttention);
         RefusedOptions("patches", o => (o.Network, o.PatchSize) = (DiffusionNetworkKind.Dit, 5));
         RefusedOptions("Sampler", o => o.Sampler = DiffusionSampler.FlowMatchEuler);
-        RefusedOptions("sampler Pndm", o => (o.Sampler, o.Prediction, o.NoiseSchedule) = (DiffusionSampler.Pndm, PredictionType.Velocity, new() { RescaleBetasZeroSnr = true }));
-        RefusedOptions("sampler EulerAncestral", o => (o.Sampler, o.Prediction) = (DiffusionSampler.EulerAncestral, PredictionType.Sample));
+        RefusedOptions("Sampler Pndm", o => (o.Sampler, o.Prediction, o.NoiseSchedule) = (DiffusionSampler.Pndm, PredictionType.Velocity, new() { RescaleBetasZeroSnr = true }));
+        RefusedOptions("Sampler EulerAncestral", o => (o.Sampler, o.Prediction) = (DiffusionSampler.EulerAncestral, PredictionType.Sample));
         RefusedOptions("GuidanceScale", o => o.GuidanceScale = 2);
     }
 

@@ -57,7 +57,7 @@ internal sealed record SchedulerKind(
         }
         catch (ArgumentException e)
         {
-            throw new ArgumentException($"The sampler {Sampler} cannot be used: {e.Message}", nameof(DiffusionOptions.Sampler), e);
+            throw new ArgumentException($"The {nameof(DiffusionOptions.Sampler)} {Sampler} cannot be used: {e.Message}", e);
         }
     }
 

@@ -114,7 +114,7 @@ public class KnownTargetTests
                 new DdimScheduler(new() { Schedule = cosine with { RescaleBetasZeroSnr = true }, TimestepSpacing = TimestepSpacing.Trailing, PredictionType = PredictionType.Velocity, Eta = 1 }),
                 new EulerAncestralScheduler(new() { Schedule = cosine }),
                 new EulerAncestralScheduler(new() { Schedule = cosine with { RescaleBetasZeroSnr = true }, TimestepSpacing = TimestepSpacing.Trailing, PredictionType = PredictionType.Velocity }),
-                new DpmSolverMultistepScheduler(new() { Schedule = cosine, AlgorithmType = DpmAlgorithmType.SdeDpmSolverPlusPlus, UseKarrasSigmas = true })])
+                new DpmSolverMultistepScheduler(new() { Schedule = cosine, AlgorithmType = DpmAlgorithmType.SdeDpmSolverPlusPlus, UseKarrasSigmas = true, PredictionType = PredictionType.Velocity })])
             {
                 using (sampler)
                 {
