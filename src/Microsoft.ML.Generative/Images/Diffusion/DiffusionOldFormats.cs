@@ -29,7 +29,9 @@ internal static class DiffusionOldFormats
         Config old = OldConfig.Read<Config>(config, Options, c => c.Options.Validate());
         DiffusionDefinition definition = DiffusionDefinition.Of(old.Options, old.Shape, old.LabelCount, old.LowResolution, old.Seed);
         // Then one activation stood everywhere; a file keeps what it computes.
-        UNetArchitecture? network = old.LoadedUNet is { } loaded ? loaded with { OutputActivation = loaded.Activation } : definition.Architecture.UNet;
+        UNetArchitecture? network = old.LoadedUNet is { } loaded
+            ? loaded with { OutputActivation = loaded.Activation }
+            : definition.Architecture.UNet;
         return definition with
         {
             Architecture = definition.Architecture with { UNet = network },

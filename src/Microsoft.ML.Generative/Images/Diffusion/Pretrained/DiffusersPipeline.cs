@@ -16,7 +16,8 @@ internal sealed record DiffusersPipeline(DiffusionArchitecture Architecture, str
     private const string FirstLines = "---\nlibrary_name: diffusers\n---\n\n# Diffusion model, saved by Microsoft.ML.Generative\n";
 
     /// <summary>
-    /// The pipeline's class: one that calls the scheduler's step as it is, or <c>DDIMPipeline</c>, which makes a <c>DDIMScheduler</c> of any scheduler's configuration.
+    /// The pipeline's class: one that calls the scheduler's step as it is, or <c>DDIMPipeline</c>, which makes a <c>DDIMScheduler</c> of
+    /// any scheduler's configuration.
     /// </summary>
     public string ClassName => Scheduler switch
     {
@@ -42,14 +43,20 @@ internal sealed record DiffusersPipeline(DiffusionArchitecture Architecture, str
         text.Append($"\nImages: {Architecture.Shape}, values in −1..1 inside the model.\n\n");
         if (HasClasses)
         {
-            text.Append($"The model is conditioned on {Architecture.LabelCount} classes. diffusers' pipelines for a `UNet2DModel` pass no `class_labels`, so that none of them, "
+            text.Append(
+                $"The model is conditioned on {Architecture.LabelCount} classes. "
+                + "diffusers' pipelines for a `UNet2DModel` pass no `class_labels`, so that none of them, "
                 + $"`{ClassName}` of `model_index.json` included, can run it. This loop does:\n\n").Append(Loop());
             return text.ToString();
         }
 
-        text.Append($"```python\nfrom diffusers import {ClassName}\n\npipeline = {ClassName}.from_pretrained(\".\")\nimages = pipeline(batch_size=4, num_inference_steps=50).images\n```\n");
+        text.Append(
+            $"```python\nfrom diffusers import {ClassName}\n\npipeline = {ClassName}.from_pretrained(\".\")\n"
+            + "images = pipeline(batch_size=4, num_inference_steps=50).images\n```\n");
         if (ReplacesScheduler)
-            text.Append($"\nThe pipeline makes a `DDIMScheduler` of the configuration of `{Scheduler}`, which no pipeline for a `UNet2DModel` runs as it is. With that scheduler itself:\n\n")
+            text.Append(
+                $"\nThe pipeline makes a `DDIMScheduler` of the configuration of `{Scheduler}`, which no pipeline for a `UNet2DModel` "
+                + "runs as it is. With that scheduler itself:\n\n")
                 .Append(Loop());
         return text.ToString();
     }
@@ -67,7 +74,7 @@ internal sealed record DiffusersPipeline(DiffusionArchitecture Architecture, str
             "scheduler.set_timesteps(50)",
         ];
         if (HasClasses)
-            lines.Add($"labels = torch.tensor([0, {Math.Max(Architecture.LabelCount - 1, 0)}])  # 0 to {Math.Max(Architecture.LabelCount - 1, 0)}");
+            lines.Add($"labels = torch.tensor([0, {Architecture.LabelCount - 1}])  # 0 to {Architecture.LabelCount - 1}");
         if (Architecture.HasNullLabel)
         {
             lines.Add($"none = torch.full_like(labels, {Architecture.LabelCount})  # the class of images without one");
@@ -75,7 +82,8 @@ internal sealed record DiffusersPipeline(DiffusionArchitecture Architecture, str
         }
 
         // Flow matching begins with standard normal noise and scales nothing.
-        lines.Add($"sample = torch.randn({(HasClasses ? "len(labels)" : "4")}, {channels}, {height}, {width}){(IsFlow ? "" : " * scheduler.init_noise_sigma")}");
+        string count = HasClasses ? "len(labels)" : "4", scale = IsFlow ? "" : " * scheduler.init_noise_sigma";
+        lines.Add($"sample = torch.randn({count}, {channels}, {height}, {width}){scale}");
         lines.Add("with torch.no_grad():");
         lines.Add("    for t in scheduler.timesteps:");
         lines.Add(IsFlow ? "        x = sample" : "        x = scheduler.scale_model_input(sample, t)");

@@ -66,7 +66,8 @@ internal static class PretrainedDiffusion
             .ReadJson(SchedulerConfigName, json => JsonNode.Parse(json.Raw)!.AsObject());
 
         TorchRuntime.EnsureLoaded();
-        DiffusionDefinition definition = DefinitionOf(file, scheduler, SeedSequence.Choose(host, null), warning => channel.Warning(warning));
+        DiffusionDefinition definition = DefinitionOf(
+            file, scheduler, SeedSequence.Choose(host, null), warning => channel.Warning(warning));
         ModelFile.Check(definition.Validate);
         using ISafetensorsReader weights = networkFolder.OpenWeights(WeightsName);
         HuggingFaceFolder.CheckSize(weights, networkConfig, definition.Denoiser.Create);
@@ -98,7 +99,8 @@ internal static class PretrainedDiffusion
             _ => null,
         };
         if (obstacle is not null)
-            throw new NotSupportedException($"diffusers has no pipeline for this model, since {obstacle}: save it with mlContext.Model.Save instead.");
+            throw new NotSupportedException(
+                $"diffusers has no pipeline for this model, since {obstacle}: save it with mlContext.Model.Save instead.");
 
         new PlainLayers(network, "files in the layout of diffusers hold").Check();
         JsonObject schedulerConfig = SchedulerOf(definition);
@@ -118,12 +120,13 @@ internal static class PretrainedDiffusion
         networkFolder.WriteWeights(ModuleWeights.Of(network), WeightsName);
         folder.CreateComponent(SchedulerFolder).WriteJson(SchedulerConfigName, schedulerConfig);
         networkFolder.WriteJson(NetworkConfigName, file.ToJson());
-        if (!folder.Has(DiffusersPipeline.ReadmeName) || DiffusersPipeline.IsOwn(File.ReadAllText(folder.PathOf(DiffusersPipeline.ReadmeName))))
+        if (!folder.Has(DiffusersPipeline.ReadmeName)
+            || DiffusersPipeline.IsOwn(File.ReadAllText(folder.PathOf(DiffusersPipeline.ReadmeName))))
             folder.WriteFile(DiffusersPipeline.ReadmeName, Encoding.UTF8.GetBytes(pipeline.Readme()));
         folder.WriteJson(IndexName, index);
     }
 
-    // Of a network that predicts variances too, diffusers knows what to do with them in one scheduler; the others would make images of them.
+    // One of diffusers' schedulers knows what to do with variances that the network predicts; others would make images of them.
     private static JsonObject SchedulerOf(DiffusionDefinition definition)
     {
         DiffusionArchitecture architecture = definition.Architecture;
@@ -132,7 +135,8 @@ internal static class PretrainedDiffusion
             : DiffusionSamplers.Create(definition, DiffusionSampler.Default, eta: 0);
         JsonObject config = definition.Defaults.Scheduler ?? scheduler.ToConfig();
         // DPM-Solver drops the channels after the third.
-        if (!architecture.LearnsVariance || scheduler is DdpmScheduler { TakesVariance: true } || (scheduler.TakesVariance && architecture.Shape.Channels == 3))
+        if (!architecture.LearnsVariance || scheduler is DdpmScheduler { TakesVariance: true }
+            || (scheduler.TakesVariance && architecture.Shape.Channels == 3))
             return config;
         using NoiseScheduler ddpm = SchedulerKinds.Of(DiffusionSampler.Ddpm).CreateFor(architecture, eta: 0);
         DiffusionSampler? sampler = SchedulerKinds.Find(config[ClassName]!.GetValue<string>())?.Sampler;
@@ -143,7 +147,8 @@ internal static class PretrainedDiffusion
     }
 
     private static DiffusionSampler SamplerOf(JsonObject scheduler) =>
-        scheduler[OwnSampler] is JsonValue value && value.TryGetValue(out string? name) && Enum.TryParse(name, out DiffusionSampler sampler) && Enum.IsDefined(sampler)
+        scheduler[OwnSampler] is JsonValue value && value.TryGetValue(out string? name)
+        && Enum.TryParse(name, out DiffusionSampler sampler) && Enum.IsDefined(sampler)
             ? sampler
             : DiffusionSampler.Default;
 
@@ -151,13 +156,17 @@ internal static class PretrainedDiffusion
     {
         foreach ((string part, string known) in ((string, string)[])[(NetworkFolder, UNetConfigFile.ClassName), (SchedulerFolder, "")])
         {
-            string[] found = index.Texts(part) ?? throw index.Bad($"'{part}' is missing: this is no pipeline of a network and a scheduler");
+            string[] found = index.Texts(part) ?? throw index.Bad(
+                $"'{part}' is missing: this is no pipeline of a network and a scheduler");
             if (found is not [_, var className] || (known.Length > 0 && className != known))
-                throw index.Bad($"'{part}' is [{string.Join(", ", found.Select(name => Quoted.Text(name)))}]; known is [diffusers, {(known.Length > 0 ? known : "a scheduler")}]");
+                throw index.Bad(
+                    $"'{part}' is [{string.Join(", ", found.Select(name => Quoted.Text(name)))}]; known is [diffusers, "
+                    + $"{(known.Length > 0 ? known : "a scheduler")}]");
         }
 
         string? other = index.Names.FirstOrDefault(name => !name.StartsWith('_') && name is not (NetworkFolder or SchedulerFolder));
-        return other is null ? true : throw index.Bad($"the pipeline has the part {Quoted.Text(other)}; known are {NetworkFolder} and {SchedulerFolder}");
+        return other is null ? true : throw index.Bad(
+            $"the pipeline has the part {Quoted.Text(other)}; known are {NetworkFolder} and {SchedulerFolder}");
     }
 
     private static DiffusionDefinition DefinitionOf(UNetConfigFile file, JsonObject scheduler, long seed, Action<string> warn)
@@ -165,7 +174,9 @@ internal static class PretrainedDiffusion
         UNetArchitecture network = file.Network;
         var shape = new ImageShape(network.InChannels, file.Height, file.Width);
         if (network.OutChannels != shape.Channels && network.OutChannels != 2 * shape.Channels)
-            throw new InvalidDataException($"The network of '{NetworkConfigName}' has {network.InChannels} channels in and {network.OutChannels} out; expected as many, or twice as many with learned variances.");
+            throw new InvalidDataException(
+                $"The network of '{NetworkConfigName}' has {network.InChannels} channels in and {network.OutChannels} out; expected as "
+                + "many, or twice as many with learned variances.");
         using NoiseScheduler known = NoiseScheduler.FromConfig(scheduler, warn);
         var architecture = new DiffusionArchitecture
         {
@@ -185,7 +196,8 @@ internal static class PretrainedDiffusion
         };
         bool takesAll = known is DdpmScheduler && options.Sampler == DiffusionSampler.Default;
         options.Steps = takesAll ? known.TrainTimesteps : Math.Min(DiffusionOptions.Defaults.Steps, known.TrainTimesteps);
-        return new DiffusionDefinition(architecture, DiffusionColumns.Of(options), DiffusionDefaults.Of(options, seed) with { Scheduler = scheduler });
+        return new DiffusionDefinition(
+            architecture, DiffusionColumns.Of(options), DiffusionDefaults.Of(options, seed) with { Scheduler = scheduler });
     }
 
     private static void Read(DenoiserNetwork network, ISafetensorsReader file)

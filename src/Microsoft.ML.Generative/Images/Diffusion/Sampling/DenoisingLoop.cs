@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Images.Diffusion.Sampling;
 
 /// <summary>
-/// The reverse process: from noise step by step to images (Ho et al. 2020, algorithm 2; each sampler has its own step), and what else the same steps do.
-/// Images are [images, channels, height, width] in −1..1.
+/// The reverse process: from noise step by step to images (Ho et al. 2020, algorithm 2; each sampler has its own step), and what else the
+/// same steps do. Images are [images, channels, height, width] in −1..1.
 /// </summary>
 /// <param name="scheduler">The sampler, with its timesteps set; for this loop alone.</param>
 /// <param name="denoiser">The network.</param>
@@ -57,7 +57,9 @@ internal sealed class DenoisingLoop(NoiseScheduler scheduler, GuidedDenoiser den
         return Denoise(AddNoise(images, scheduler.Timesteps[start]), start);
     }
 
-    /// <summary>Generates a part of images; the rest is the images' own, as noisy as each step is (RePaint; Lugmayr et al. 2022, algorithm 1).</summary>
+    /// <summary>
+    /// Generates a part of images; the rest is the images' own, as noisy as each step is (RePaint; Lugmayr et al. 2022, algorithm 1).
+    /// </summary>
     /// <param name="images">The images.</param>
     /// <param name="mask">1 where to generate, 0 where to keep, of the images' shape.</param>
     /// <param name="resamplings">How often each step is taken, so that the generated part fits the kept one.</param>
@@ -65,10 +67,12 @@ internal sealed class DenoisingLoop(NoiseScheduler scheduler, GuidedDenoiser den
     public Tensor Inpaint(Tensor images, Tensor mask, int resamplings)
     {
         if (scheduler.HasOverlappingSteps)
-            throw new ArgumentException($"{scheduler.GetType().Name} takes steps that overlap, between which an image cannot be kept; choose another sampler.");
+            throw new ArgumentException(
+                $"{scheduler.GetType().Name} takes steps that overlap, between which an image cannot be kept; choose another sampler.");
         if (resamplings > 1 && !scheduler.CanRepeatSteps)
             throw new ArgumentException(
-                $"{nameof(resamplings)} is {resamplings}, which needs {nameof(DdpmScheduler)} or {nameof(DdimScheduler)}; the sampler is {scheduler.GetType().Name}.", nameof(resamplings));
+                $"{nameof(resamplings)} is {resamplings}, which needs {nameof(DdpmScheduler)} or {nameof(DdimScheduler)}; the sampler is "
+                + $"{scheduler.GetType().Name}.", nameof(resamplings));
 
         IReadOnlyList<double> timesteps = scheduler.Timesteps;
         Tensor isGenerated = mask.GreaterThan(0.5), sample = InitialNoise();

@@ -11,7 +11,8 @@ namespace Microsoft.ML.Generative.Images.Diffusion.Sampling;
 /// <param name="values">Those of the images.</param>
 /// <param name="scale">w: 1 is no guidance.</param>
 /// <param name="rescale">φ of Lin et al. 2023, section 3.4.</param>
-internal sealed class GuidedDenoiser(DenoiserNetwork network, ConditionSet conditions, ConditionValues values, double scale, double rescale)
+internal sealed class GuidedDenoiser(
+    DenoiserNetwork network, ConditionSet conditions, ConditionValues values, double scale, double rescale)
 {
     private const double LowestDeviation = 1e-8;
 

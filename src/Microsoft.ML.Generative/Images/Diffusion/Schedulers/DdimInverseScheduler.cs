@@ -23,7 +23,9 @@ public sealed record DdimInverseSchedulerOptions : NoiseSchedulerOptions
     [JsonPropertyName("clip_sample_range")]
     public double ClipSampleRange { get; init; } = 1;
 
-    /// <summary>Whether the first step comes from an image without noise, and not from that of the first timestep. Default: true.</summary>
+    /// <summary>
+    /// Whether the first step comes from an image without noise, and not from that of the first timestep. Default: true.
+    /// </summary>
     [JsonPropertyName("set_alpha_to_one")]
     public bool SetAlphaToOne { get; init; } = true;
 
@@ -32,12 +34,15 @@ public sealed record DdimInverseSchedulerOptions : NoiseSchedulerOptions
         base.Validate();
         OptionChecks.Positive(ClipSampleRange);
         if (TimestepSpacing == TimestepSpacing.Linspace)
-            throw new ArgumentException($"{nameof(TimestepSpacing)} is {TimestepSpacing}; expected {TimestepSpacing.Leading} or {TimestepSpacing.Trailing}.", nameof(TimestepSpacing));
+            throw new ArgumentException(
+                $"{nameof(TimestepSpacing)} is {TimestepSpacing}; expected {TimestepSpacing.Leading} or "
+                + $"{TimestepSpacing.Trailing}.", nameof(TimestepSpacing));
     }
 }
 
 /// <summary>
-/// The inverse of <see cref="DdimScheduler"/>: from an image to the noise that it would be generated from (Song et al. 2020, section 4.3). Its timesteps rise.
+/// The inverse of <see cref="DdimScheduler"/>: from an image to the noise that it would be generated from (Song et al. 2020, section 4.3).
+/// Its timesteps rise.
 /// </summary>
 public sealed class DdimInverseScheduler : NoiseScheduler
 {

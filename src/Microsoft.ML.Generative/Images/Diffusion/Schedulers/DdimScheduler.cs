@@ -39,7 +39,9 @@ public sealed record DdimSchedulerOptions : NoiseSchedulerOptions
     [JsonPropertyName("sample_max_value")]
     public double SampleMaxValue { get; init; } = 1;
 
-    /// <summary>η: how much noise a step adds, at least 0; 0 is none, 1 as much as <see cref="DdpmScheduler"/> (eq. 16). Default: 0.</summary>
+    /// <summary>
+    /// η: how much noise a step adds, at least 0; 0 is none, 1 as much as <see cref="DdpmScheduler"/> (eq. 16). Default: 0.
+    /// </summary>
     [JsonIgnore]
     public double Eta { get; init; }
 
@@ -58,8 +60,8 @@ public sealed record DdimSchedulerOptions : NoiseSchedulerOptions
 }
 
 /// <summary>
-/// Denoising diffusion implicit models (Song, Meng, Ermon 2020, <see href="https://arxiv.org/abs/2010.02502"/>, eq. 12 and 16): deterministic unless
-/// <see cref="DdimSchedulerOptions.Eta"/> is above 0.
+/// Denoising diffusion implicit models (Song, Meng, Ermon 2020, <see href="https://arxiv.org/abs/2010.02502"/>, eq. 12 and 16):
+/// deterministic unless <see cref="DdimSchedulerOptions.Eta"/> is above 0.
 /// </summary>
 public sealed class DdimScheduler : NoiseScheduler
 {
@@ -78,7 +80,8 @@ public sealed class DdimScheduler : NoiseScheduler
     {
         CheckTimestepsAreSet();
         int t = (int)Timesteps[index], previous = TimestepAfter(index);
-        float alpha = AlphasCumulative[t], alphaPrevious = previous >= 0 ? AlphasCumulative[previous] : _options.SetAlphaToOne ? 1 : AlphasCumulative[0];
+        float alpha = AlphasCumulative[t];
+        float alphaPrevious = previous >= 0 ? AlphasCumulative[previous] : _options.SetAlphaToOne ? 1 : AlphasCumulative[0];
         NoiseLevel level = NoiseLevel.OfAlphaCumulative(alpha);
 
         Tensor image = Image(sample, modelOutput, level), epsilon = Epsilon(sample, modelOutput, level);
@@ -110,5 +113,6 @@ public sealed class DdimScheduler : NoiseScheduler
 
     private protected override bool DividesBySignal => PredictionType == PredictionType.Epsilon;
 
-    private protected override double[] Choose(int steps) => TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
+    private protected override double[] Choose(int steps) =>
+        TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
 }

@@ -78,8 +78,8 @@ public sealed record DdpmSchedulerOptions : NoiseSchedulerOptions
 }
 
 /// <summary>
-/// Denoising diffusion probabilistic models (Ho, Jain, Abbeel 2020, <see href="https://arxiv.org/abs/2006.11239"/>, algorithm 2): the reverse process with
-/// noise in each step but the last. With a learned variance, the predictor's output has twice the sample's channels.
+/// Denoising diffusion probabilistic models (Ho, Jain, Abbeel 2020, <see href="https://arxiv.org/abs/2006.11239"/>, algorithm 2): the
+/// reverse process with noise in each step but the last. With a learned variance, the predictor's output has twice the sample's channels.
 /// </summary>
 public sealed class DdpmScheduler : NoiseScheduler
 {
@@ -135,10 +135,12 @@ public sealed class DdpmScheduler : NoiseScheduler
 
     private protected override bool DividesBySignal => PredictionType == PredictionType.Epsilon;
 
-    private protected override double[] Choose(int steps) => TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
+    private protected override double[] Choose(int steps) =>
+        TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
 
     private Posterior PosteriorOf(int index) =>
-        Posterior.OfStep(AlphasCumulative[(int)Timesteps[index]], TimestepAfter(index) is >= 0 and var previous ? AlphasCumulative[previous] : 1);
+        Posterior.OfStep(
+            AlphasCumulative[(int)Timesteps[index]], TimestepAfter(index) is >= 0 and var previous ? AlphasCumulative[previous] : 1);
 
     private Tensor StandardDeviation(Posterior posterior, Tensor? learned)
     {
@@ -150,11 +152,15 @@ public sealed class DdpmScheduler : NoiseScheduler
             case DdpmVarianceType.Learned when learned is not null:
                 return learned.sqrt();
             case DdpmVarianceType.LearnedRange when learned is not null:
-                return Posterior.LearnedLogVariance(learned, tensor(MathF.Log(small), device: learned.device), tensor(MathF.Log(large), device: learned.device)).Times(0.5).exp();
+                return Posterior.LearnedLogVariance(learned, Logarithm(small, learned), Logarithm(large, learned)).Times(0.5).exp();
             case DdpmVarianceType.Learned or DdpmVarianceType.LearnedRange:
-                throw new ArgumentException($"{nameof(DdpmSchedulerOptions.VarianceType)} is {_options.VarianceType}: the predictor has to output it in as many further channels.");
+                throw new ArgumentException(
+                    $"{nameof(DdpmSchedulerOptions.VarianceType)} is {_options.VarianceType}: the predictor has to output it in "
+                    + "as many further channels.");
             default:
                 return tensor(MathF.Sqrt(small));
         }
+
+        static Tensor Logarithm(float variance, Tensor like) => tensor(MathF.Log(variance), device: like.device);
     }
 }

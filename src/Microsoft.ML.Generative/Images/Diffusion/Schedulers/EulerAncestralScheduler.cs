@@ -17,7 +17,9 @@ public sealed record EulerAncestralSchedulerOptions : NoiseSchedulerOptions
     {
         base.Validate();
         if (PredictionType == PredictionType.Sample)
-            throw new ArgumentException($"{nameof(PredictionType)} is {PredictionType}; expected {PredictionType.Epsilon} or {PredictionType.Velocity}.", nameof(PredictionType));
+            throw new ArgumentException(
+                $"{nameof(PredictionType)} is {PredictionType}; expected {PredictionType.Epsilon} or "
+                + $"{PredictionType.Velocity}.", nameof(PredictionType));
     }
 }
 

@@ -16,7 +16,9 @@ public sealed record FlowMatchEulerSchedulerOptions : NoiseSchedulerOptions
         PredictionType = PredictionType.Velocity;
     }
 
-    /// <summary>How far steps are shifted towards noise, above 0 (Esser et al. 2024, eq. 23): above 1 more of them have much noise. Default: 1.</summary>
+    /// <summary>
+    /// How far steps are shifted towards noise, above 0 (Esser et al. 2024, eq. 23): above 1 more of them have much noise. Default: 1.
+    /// </summary>
     [JsonPropertyName("shift")]
     public double Shift { get; init; } = 1;
 
@@ -42,15 +44,19 @@ public sealed record FlowMatchEulerSchedulerOptions : NoiseSchedulerOptions
         OptionChecks.Positive(Shift);
         OptionChecks.Between(ShiftTerminal, 1e-6, 1 - 1e-6);
         if (UseKarrasSigmas && UseExponentialSigmas)
-            throw new ArgumentException($"{nameof(UseKarrasSigmas)} and {nameof(UseExponentialSigmas)} are both set; expected one of them.", nameof(UseKarrasSigmas));
+            throw new ArgumentException(
+                $"{nameof(UseKarrasSigmas)} and {nameof(UseExponentialSigmas)} are both "
+                + "set; expected one of them.", nameof(UseKarrasSigmas));
         if (PredictionType != PredictionType.Velocity)
-            throw new ArgumentException($"{nameof(PredictionType)} is {PredictionType}; expected {PredictionType.Velocity}: flow matching predicts ε − x₀.", nameof(PredictionType));
+            throw new ArgumentException(
+                $"{nameof(PredictionType)} is {PredictionType}; expected {PredictionType.Velocity}: flow "
+                + "matching predicts ε − x₀.", nameof(PredictionType));
     }
 }
 
 /// <summary>
-/// Euler's method along the flow from noise to image that a model of flow matching has learned (Lipman et al. 2022; Esser et al. 2024). A sample at time σ is
-/// (1 − σ) x₀ + σ ε; the predictor predicts ε − x₀, and timesteps are σ times those of the training.
+/// Euler's method along the flow from noise to image that a model of flow matching has learned (Lipman et al. 2022; Esser et al. 2024). A
+/// sample at time σ is (1 − σ) x₀ + σ ε; the predictor predicts ε − x₀, and timesteps are σ times those of the training.
 /// </summary>
 public sealed class FlowMatchEulerScheduler : NoiseScheduler
 {
@@ -72,8 +78,10 @@ public sealed class FlowMatchEulerScheduler : NoiseScheduler
     {
         (float sigma, float next) = (_sigmas[index], _sigmas[index + 1]);
         Tensor image = sample.Plus(modelOutput, -sigma);
-        return new SchedulerStep(
-            _options.StochasticSampling ? image.Times(1 - next).Plus(NoiseOf(noise, sample), next) : sample.Plus(modelOutput, next - sigma), image);
+        Tensor result = _options.StochasticSampling
+            ? image.Times(1 - next).Plus(NoiseOf(noise, sample), next)
+            : sample.Plus(modelOutput, next - sigma);
+        return new SchedulerStep(result, image);
     }
 
     private protected override NoiseLevel LevelAt(double timestep)
@@ -87,7 +95,8 @@ public sealed class FlowMatchEulerScheduler : NoiseScheduler
     private protected override double[] Choose(int steps)
     {
         double highest = Shifted(1), lowest = Shifted(1 / (float)TrainTimesteps);
-        double[] sigmas = [.. TimestepGrid.Linspace(highest * TrainTimesteps, lowest * TrainTimesteps, steps).Select(t => t / TrainTimesteps)
+        double[] sigmas = [.. TimestepGrid.Linspace(highest * TrainTimesteps, lowest * TrainTimesteps, steps).Select(
+            t => t / TrainTimesteps)
             .Select(s => _options.Shift * s / (1 + (_options.Shift - 1) * s))];
         if (_options.ShiftTerminal is { } terminal && sigmas[^1] < 1)
         {

@@ -31,8 +31,8 @@ public sealed record HeunSchedulerOptions : SigmaSchedulerOptions
 }
 
 /// <summary>
-/// Heun's method along the probability flow (Karras et al. 2022, algorithm 1): each step calls the predictor twice, so that all timesteps but the first stand twice in
-/// <see cref="NoiseScheduler.Timesteps"/>.
+/// Heun's method along the probability flow (Karras et al. 2022, algorithm 1): each step calls the predictor twice, so that all timesteps
+/// but the first stand twice in <see cref="NoiseScheduler.Timesteps"/>.
 /// </summary>
 public sealed class HeunScheduler : NoiseScheduler
 {
@@ -58,7 +58,8 @@ public sealed class HeunScheduler : NoiseScheduler
     {
         CheckTimesteps(timesteps);
         if (_options.HasOwnSigmas)
-            throw new ArgumentException("Timesteps are given, and the options space them by the noise; expected one of both.", nameof(timesteps));
+            throw new ArgumentException(
+                "Timesteps are given, and the options space them by the noise; expected one of both.", nameof(timesteps));
         Use(Choose([.. timesteps.Select(t => (double)t)]));
     }
 

@@ -19,7 +19,10 @@ public sealed record LmsSchedulerOptions : SigmaSchedulerOptions
     }
 }
 
-/// <summary>A linear multistep method along the probability flow, as K. Crowson's k-diffusion has it: Adams, Bashforth 1883, for steps of any length.</summary>
+/// <summary>
+/// A linear multistep method along the probability flow, as K. Crowson's k-diffusion has it: Adams, Bashforth 1883, for steps of any
+/// length.
+/// </summary>
 public sealed class LmsScheduler : NoiseScheduler
 {
     private readonly LmsSchedulerOptions _options;
@@ -77,7 +80,8 @@ public sealed class LmsScheduler : NoiseScheduler
         _derivatives.Clear();
     }
 
-    // The integral of the Lagrange polynomial that is 1 at the σ of one direction and 0 at the others: of degree 3 at most, for which Simpson's rule is exact.
+    // The integral of the Lagrange polynomial that is 1 at the σ of one direction and 0 at the others: of degree 3 at most, for which
+    // Simpson's rule is exact.
     private double Coefficient(int which, double start, double end)
     {
         return (end - start) / 6 * (Polynomial(start) + 4 * Polynomial((start + end) / 2) + Polynomial(end));

@@ -7,11 +7,13 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Schedulers;
 
 /// <summary>
-/// A sampler: turns noise into an image step by step, each by a prediction from any network. Set the timesteps, then call <see cref="Step"/> for each of them in
-/// order. It is the common type of all samplers, such as <see cref="DiffusionGenerateOptions.Scheduler"/> takes; no other can be derived from it.
+/// A sampler: turns noise into an image step by step, each by a prediction from any network. Set the timesteps, then call
+/// <see cref="Step"/> for each of them in order. It is the common type of all samplers, such as
+/// <see cref="DiffusionGenerateOptions.Scheduler"/> takes; no other can be derived from it.
 /// </summary>
 /// <remarks>
-/// The results are those of diffusers' scheduler of the same name. An object belongs to one loop at a time; <see cref="Clone"/> makes another.
+/// The results are those of diffusers' scheduler of the same name. An object belongs to one loop at a time; <see cref="Clone"/> makes
+/// another.
 /// </remarks>
 /// <example>
 /// <code>
@@ -64,21 +66,29 @@ public abstract class NoiseScheduler : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(steps, TrainTimesteps);
         double[] timesteps = Choose(steps);
         if (timesteps.Any(timestep => timestep > Highest))
-            throw new ArgumentOutOfRangeException(nameof(steps), steps, $"With {nameof(NoiseSchedulerOptions.StepsOffset)} {_options.StepsOffset} {steps} steps begin with timestep {timesteps.Max()}; the last is {TrainTimesteps - 1}.");
+            throw new ArgumentOutOfRangeException(
+                nameof(steps), steps,
+                $"With {nameof(NoiseSchedulerOptions.StepsOffset)} {_options.StepsOffset} {steps} steps begin with timestep "
+                + $"{timesteps.Max()}; the last is {TrainTimesteps - 1}.");
         Use(timesteps);
     }
 
     /// <summary>Says where a loop begins that does not take all <see cref="Timesteps"/>, such as one from a noisy image.</summary>
     /// <param name="index">The index of the first timestep to take.</param>
     /// <remarks>
-    /// Without it, the first timestep that is asked for says where the loop begins. That is not clear where rounding has made timesteps equal, as spacing by the noise may.
+    /// Without it, the first timestep that is asked for says where the loop begins. That is not clear where rounding has made timesteps
+    /// equal, as spacing by the noise may.
     /// </remarks>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such index, or it is in the middle of a step of several predictions.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// There is no such index, or it is in the middle of a step of several predictions.
+    /// </exception>
     public void SetBeginIndex(int index)
     {
         if (!StepStarts.Contains(index))
             throw new ArgumentOutOfRangeException(
-                nameof(index), index, $"No step begins with the timestep at {index}; steps begin at {string.Join(", ", StepStarts.Take(10))}{(StepStarts.Count > 10 ? ", …" : "")}.");
+                nameof(index), index,
+                $"No step begins with the timestep at {index}; steps begin at {string.Join(", ", StepStarts.Take(10))}"
+                + $"{(StepStarts.Count > 10 ? ", …" : "")}.");
         Forget();
         _next = index;
     }
@@ -93,9 +103,13 @@ public abstract class NoiseScheduler : IDisposable
     /// <param name="modelOutput">The prediction from the scaled sample, of the sample's shape.</param>
     /// <param name="timestep">The next of <see cref="Timesteps"/>.</param>
     /// <param name="sample">The sample, Float32, [batch, channels, ..].</param>
-    /// <param name="noise">Standard normal noise of the sample's shape, for steps that add some. Default: from libtorch's generator.</param>
+    /// <param name="noise">
+    /// Standard normal noise of the sample's shape, for steps that add some. Default: from libtorch's generator.
+    /// </param>
     /// <returns>The sample one step nearer to the image, and the image as the step predicts it. Both belong to the caller.</returns>
-    /// <exception cref="ArgumentException">The timestep is not the next of <see cref="Timesteps"/>, or the output has another shape.</exception>
+    /// <exception cref="ArgumentException">
+    /// The timestep is not the next of <see cref="Timesteps"/>, or the output has another shape.
+    /// </exception>
     /// <exception cref="InvalidOperationException">The timesteps have not been set, or all have been taken.</exception>
     public SchedulerStep Step(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise = null)
     {
@@ -107,7 +121,9 @@ public abstract class NoiseScheduler : IDisposable
         if (hasVariance)
             expected[1] *= 2;
         if (!found.AsSpan().SequenceEqual(expected))
-            throw new ArgumentException($"The predictor's output is [{string.Join(", ", found)}]; expected [{string.Join(", ", sample.shape)}], the sample's shape.", nameof(modelOutput));
+            throw new ArgumentException(
+                $"The predictor's output is [{string.Join(", ", found)}]; expected "
+                + $"[{string.Join(", ", sample.shape)}], the sample's shape.", nameof(modelOutput));
 
         using DisposeScope scope = NewDisposeScope();
         SchedulerStep step = Advance(modelOutput, index, sample, noise);
@@ -138,7 +154,9 @@ public abstract class NoiseScheduler : IDisposable
     public JsonObject ToConfig() => SchedulerConfig.Write(_options);
 
     /// <summary>Creates a scheduler from a configuration as diffusers has it.</summary>
-    /// <param name="config">The content of a <c>scheduler_config.json</c>; absent members have the defaults of the class that it names.</param>
+    /// <param name="config">
+    /// The content of a <c>scheduler_config.json</c>; absent members have the defaults of the class that it names.
+    /// </param>
     /// <param name="warn">Called for members that the class does not have.</param>
     /// <exception cref="InvalidDataException">The class or the value of a member is not supported; the message names it.</exception>
     public static NoiseScheduler FromConfig(JsonObject config, Action<string>? warn = null)
@@ -197,7 +215,9 @@ public abstract class NoiseScheduler : IDisposable
         {
             if (AlphasCumulative[(int)timestep] == 0)
                 throw new ArgumentException(
-                    $"At timestep {timestep} nothing of the image is left, and {nameof(PredictionType)} {PredictionType} says nothing of it there: expected {PredictionType.Velocity} or {PredictionType.Sample}, or {nameof(TimestepSpacing)} {TimestepSpacing.Leading}.");
+                    $"At timestep {timestep} nothing of the image is left, and {nameof(PredictionType)} {PredictionType} says nothing of "
+                    + $"it there: expected {PredictionType.Velocity} or {PredictionType.Sample}, or {nameof(TimestepSpacing)} "
+                    + $"{TimestepSpacing.Leading}.");
         }
 
         Forget();
@@ -224,8 +244,11 @@ public abstract class NoiseScheduler : IDisposable
     private protected void CheckTimesteps(IReadOnlyList<int> timesteps)
     {
         ArgumentNullException.ThrowIfNull(timesteps);
-        if (timesteps.Count == 0 || timesteps[0] >= TrainTimesteps || timesteps[^1] < 0 || timesteps.Zip(timesteps.Skip(1)).Any(pair => pair.Second >= pair.First))
-            throw new ArgumentException($"The timesteps are [{string.Join(", ", timesteps.Take(10))}]; expected falling timesteps from {TrainTimesteps - 1} to 0.", nameof(timesteps));
+        if (timesteps.Count == 0 || timesteps[0] >= TrainTimesteps || timesteps[^1] < 0
+            || timesteps.Zip(timesteps.Skip(1)).Any(pair => pair.Second >= pair.First))
+            throw new ArgumentException(
+                $"The timesteps are [{string.Join(", ", timesteps.Take(10))}]; expected falling timesteps from "
+                + $"{TrainTimesteps - 1} to 0.", nameof(timesteps));
     }
 
     /// <summary>Forgets earlier steps, and releases their tensors.</summary>
@@ -233,7 +256,9 @@ public abstract class NoiseScheduler : IDisposable
     {
     }
 
-    /// <summary>The steps of a sampler whose samples have images of full size beside the noise; <see langword="null"/>: samples have variance 1.</summary>
+    /// <summary>
+    /// The steps of a sampler whose samples have images of full size beside the noise; <see langword="null"/>: samples have variance 1.
+    /// </summary>
     private protected virtual SigmaSteps? FullSizeSteps => null;
 
     /// <summary>Image and noise of a sample at a timestep.</summary>
@@ -253,26 +278,33 @@ public abstract class NoiseScheduler : IDisposable
                 return start;
         }
 
-        throw new ArgumentException($"No step begins with the timestep {timestep}; those to take are {_timesteps[0]} to {_timesteps[^1]}.", nameof(timestep));
+        throw new ArgumentException(
+            $"No step begins with the timestep {timestep}; those to take are {_timesteps[0]} to {_timesteps[^1]}.", nameof(timestep));
     }
 
     private int NextIndex(double timestep)
     {
         int next = _next!.Value;
         // A loop that began with one of several equal timesteps may have begun with a later one than the first.
-        while (!HasOverlappingSteps && next > 0 && next < _timesteps.Length && timestep != _timesteps[next] && _timesteps[next] == _timesteps[next - 1])
+        while (!HasOverlappingSteps && next > 0 && next < _timesteps.Length && timestep != _timesteps[next]
+            && _timesteps[next] == _timesteps[next - 1])
             next++;
         if (next == _timesteps.Length)
-            throw new InvalidOperationException($"All {_timesteps.Length} timesteps have been taken: call {nameof(SetTimesteps)} to begin again.");
+            throw new InvalidOperationException(
+                $"All {_timesteps.Length} timesteps have been taken: call {nameof(SetTimesteps)} to begin again.");
         return timestep == _timesteps[next] ? next
-            : throw new ArgumentException($"The timestep is {timestep}; expected {_timesteps[next]}, the next of {_timesteps[0]} to {_timesteps[^1]}.", nameof(timestep));
+            : throw new ArgumentException(
+                $"The timestep is {timestep}; expected {_timesteps[next]}, the next of "
+                + $"{_timesteps[0]} to {_timesteps[^1]}.", nameof(timestep));
     }
 
     /// <summary>x₀, from a sample and the prediction from it.</summary>
-    private protected Tensor Image(Tensor sample, Tensor output, NoiseLevel level) => level.On(sample.device).Image(sample, output, PredictionType);
+    private protected Tensor Image(Tensor sample, Tensor output, NoiseLevel level) =>
+        level.On(sample.device).Image(sample, output, PredictionType);
 
     /// <summary>ε, from a sample and the prediction from it.</summary>
-    private protected Tensor Epsilon(Tensor sample, Tensor output, NoiseLevel level) => level.On(sample.device).Epsilon(sample, output, PredictionType);
+    private protected Tensor Epsilon(Tensor sample, Tensor output, NoiseLevel level) =>
+        level.On(sample.device).Epsilon(sample, output, PredictionType);
 
     /// <summary>x₀, from a sample with an image of full size and the prediction from the scaled sample.</summary>
     private protected Tensor ImageBeside(float sigma, Tensor sample, Tensor output)

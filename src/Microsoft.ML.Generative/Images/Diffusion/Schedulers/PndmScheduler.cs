@@ -28,18 +28,21 @@ public sealed record PndmSchedulerOptions : NoiseSchedulerOptions
         if (Schedule.RescaleBetasZeroSnr || Schedule.TrainedBetas?.Contains(1) == true)
             throw EndsWithNoise();
         if (PredictionType == PredictionType.Sample)
-            throw new ArgumentException($"{nameof(PredictionType)} is {PredictionType}; expected {PredictionType.Epsilon} or {PredictionType.Velocity}.", nameof(PredictionType));
+            throw new ArgumentException(
+                $"{nameof(PredictionType)} is {PredictionType}; expected {PredictionType.Epsilon} or "
+                + $"{PredictionType.Velocity}.", nameof(PredictionType));
     }
 
     internal static ArgumentException EndsWithNoise() => new(
-        $"{nameof(Schedule)} ends with nothing but noise ({nameof(NoiseScheduleOptions.RescaleBetasZeroSnr)}, or very large β). PNDM divides by the part of the image "
+        $"{nameof(Schedule)} ends with nothing but noise ({nameof(NoiseScheduleOptions.RescaleBetasZeroSnr)}, or very large β). PNDM "
+        + "divides by the part of the image "
         + "that is left, and cannot start from there: choose another sampler.",
         nameof(Schedule));
 }
 
 /// <summary>
-/// Pseudo numerical methods for diffusion models on manifolds (Liu, Ren, Lin, Zhao 2022, <see href="https://arxiv.org/abs/2202.09778"/>, eq. 9 to 13): three steps of
-/// a pseudo Runge-Kutta method, each of four predictions, then a linear multistep method of order 4.
+/// Pseudo numerical methods for diffusion models on manifolds (Liu, Ren, Lin, Zhao 2022, <see href="https://arxiv.org/abs/2202.09778"/>,
+/// eq. 9 to 13): three steps of a pseudo Runge-Kutta method, each of four predictions, then a linear multistep method of order 4.
 /// </summary>
 public sealed class PndmScheduler : NoiseScheduler
 {
@@ -144,10 +147,16 @@ public sealed class PndmScheduler : NoiseScheduler
         if (_options.SkipPrkSteps)
             return steps == 1 ? even : [even[0], even[1], .. even[1..]];
         if (steps <= RungeKuttaSteps)
-            throw new ArgumentOutOfRangeException(nameof(steps), steps, $"The Runge-Kutta steps need {RungeKuttaSteps + 1} timesteps; set {nameof(PndmSchedulerOptions.SkipPrkSteps)} for fewer.");
-        return [.. even[..(RungeKuttaSteps + 1)].Zip(even[1..], (start, end) => (double[])[start, Middle(start, end), Middle(start, end), end]).Take(RungeKuttaSteps).SelectMany(step => step), .. even[RungeKuttaSteps..]];
+            throw new ArgumentOutOfRangeException(
+                nameof(steps), steps,
+                $"The Runge-Kutta steps need {RungeKuttaSteps + 1} timesteps; set {nameof(PndmSchedulerOptions.SkipPrkSteps)} for fewer.");
+        return [.. Enumerable.Range(0, RungeKuttaSteps).SelectMany(i => Step(even[i], even[i + 1])), .. even[RungeKuttaSteps..]];
 
-        static double Middle(double start, double end) => end + Math.Floor((start - end) / 2);
+        static double[] Step(double start, double end)
+        {
+            double middle = end + Math.Floor((start - end) / 2);
+            return [start, middle, middle, end];
+        }
     }
 
     private protected override void Forget()

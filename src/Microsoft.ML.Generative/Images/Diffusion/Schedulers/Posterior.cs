@@ -21,7 +21,8 @@ internal readonly record struct Posterior(double ImageFactor, double SampleFacto
 
     /// <param name="alpha">ᾱ[t].</param>
     /// <param name="alphaBefore">ᾱ[s]; where it is 0 too, both are nothing but noise.</param>
-    public static Posterior OfStep(float alpha, float alphaBefore) => Of(alphaBefore > 0 ? 1 - alpha / alphaBefore : 1, alpha, alphaBefore);
+    public static Posterior OfStep(float alpha, float alphaBefore) =>
+        Of(alphaBefore > 0 ? 1 - alpha / alphaBefore : 1, alpha, alphaBefore);
 
     /// <param name="beta">β of the step, 1 − ᾱ[t] / ᾱ[s].</param>
     /// <param name="alpha">ᾱ[t].</param>
@@ -29,7 +30,11 @@ internal readonly record struct Posterior(double ImageFactor, double SampleFacto
     public static Posterior Of(double beta, double alpha, double alphaBefore)
     {
         double noise = Math.Max(1 - alpha, 1e-20);
-        return new Posterior(beta * Math.Sqrt(alphaBefore) / noise, (1 - alphaBefore) * Math.Sqrt(1 - beta) / noise, beta * (1 - alphaBefore) / noise, beta);
+        return new Posterior(
+            ImageFactor: beta * Math.Sqrt(alphaBefore) / noise,
+            SampleFactor: (1 - alphaBefore) * Math.Sqrt(1 - beta) / noise,
+            Variance: beta * (1 - alphaBefore) / noise,
+            beta);
     }
 
     /// <summary>The logarithm of a learned variance, between β̃ and β (Nichol, Dhariwal 2021, eq. 15).</summary>

@@ -37,8 +37,13 @@ internal static class SchedulerConfig
 
     // Only one class of diffusers has the logistic schedule; all take variances one by one.
     private static NoiseScheduleOptions Known(NoiseScheduleOptions schedule, SchedulerKind kind) =>
-        schedule is { BetaSchedule: NoiseScheduleKind.Sigmoid, TrainedBetas: null } && kind is { HasBetas: true, HasLogisticSchedule: false }
-            ? schedule with { BetaSchedule = NoiseScheduleKind.Linear, TrainedBetas = new NoiseSchedule(schedule with { RescaleBetasZeroSnr = false }).Betas }
+        schedule is { BetaSchedule: NoiseScheduleKind.Sigmoid, TrainedBetas: null }
+        && kind is { HasBetas: true, HasLogisticSchedule: false }
+            ? schedule with
+            {
+                BetaSchedule = NoiseScheduleKind.Linear,
+                TrainedBetas = new NoiseSchedule(schedule with { RescaleBetasZeroSnr = false }).Betas,
+            }
             : schedule;
 
     private static bool IsInfinity(JsonNode? value) =>
@@ -47,9 +52,12 @@ internal static class SchedulerConfig
     /// <inheritdoc cref="NoiseScheduler.FromConfig"/>
     public static NoiseScheduler Read(JsonObject config, Action<string> warn)
     {
-        string name = (config[ClassName] as JsonValue)?.GetValueKind() == JsonValueKind.String ? config[ClassName]!.GetValue<string>() : "";
+        string name = (config[ClassName] as JsonValue)?.GetValueKind() == JsonValueKind.String
+            ? config[ClassName]!.GetValue<string>()
+            : "";
         SchedulerKind kind = SchedulerKinds.Find(name) ?? throw new InvalidDataException(
-            $"The scheduler's '{ClassName}' is {Quoted.Text(name)}; supported values: {string.Join(", ", SchedulerKinds.All.Select(k => k.ClassName))}.");
+            $"The scheduler's '{ClassName}' is {Quoted.Text(name)}; supported values: "
+            + $"{string.Join(", ", SchedulerKinds.All.Select(k => k.ClassName))}.");
         var schedule = (JsonObject)JsonSerializer.SerializeToNode(kind.Default.Schedule, Json)!;
         var own = new JsonObject();
         foreach ((string key, JsonNode? value) in config)
@@ -90,9 +98,11 @@ internal static class SchedulerConfig
     private static void CheckFixed(string key, JsonNode? value, JsonNode? known)
     {
         // What only matters together with a member that is refused may be anything.
-        bool isAny = known is null && key is "flow_shift" or "time_shift_type" or "base_shift" or "max_shift" or "base_image_seq_len" or "max_image_seq_len";
+        bool isAny = known is null
+            && key is "flow_shift" or "time_shift_type" or "base_shift" or "max_shift" or "base_image_seq_len" or "max_image_seq_len";
         if (value is not null && !isAny && !JsonNode.DeepEquals(value, known))
-            throw new InvalidDataException($"The scheduler's '{key}' is {Quoted.Text(value.ToJsonString())}; supported value: {known?.ToJsonString() ?? "null"}.");
+            throw new InvalidDataException(
+                $"The scheduler's '{key}' is {Quoted.Text(value.ToJsonString())}; supported value: {known?.ToJsonString() ?? "null"}.");
     }
 
     private static JsonSerializerOptions CreateJson()
@@ -114,7 +124,8 @@ internal static class SchedulerConfig
         public const string Positive = "inf";
         public const string Negative = "-inf";
 
-        public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.TokenType == JsonTokenType.String
+        public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            reader.TokenType == JsonTokenType.String
             ? reader.GetString() switch
             {
                 "-Infinity" or Negative => double.NegativeInfinity,

@@ -39,13 +39,15 @@ public sealed record UniPcSchedulerOptions : MultistepSchedulerOptions
         OptionChecks.Defined(SolverType);
         ArgumentNullException.ThrowIfNull(DisableCorrector);
         if (!PredictX0 && FinalSigmasType == FinalSigmasType.Zero)
-            throw new ArgumentException($"{nameof(PredictX0)} is false, and the noise cannot be integrated to an image without any: set {nameof(FinalSigmasType)} to {FinalSigmasType.SigmaMin}.", nameof(FinalSigmasType));
+            throw new ArgumentException(
+                $"{nameof(PredictX0)} is false, and the noise cannot be integrated to an image without any: set {nameof(FinalSigmasType)} "
+                + $"to {FinalSigmasType.SigmaMin}.", nameof(FinalSigmasType));
     }
 }
 
 /// <summary>
-/// UniPC (Zhao, Bai, Rao, Zhou, Lu 2023, <see href="https://arxiv.org/abs/2302.04867"/>, algorithms 5 to 8): each prediction first corrects the step before and then
-/// takes the next; good from 10 steps.
+/// UniPC (Zhao, Bai, Rao, Zhou, Lu 2023, <see href="https://arxiv.org/abs/2302.04867"/>, algorithms 5 to 8): each prediction first
+/// corrects the step before and then takes the next; good from 10 steps.
 /// </summary>
 public sealed class UniPcScheduler : NoiseScheduler
 {
@@ -84,7 +86,9 @@ public sealed class UniPcScheduler : NoiseScheduler
 
         _history.Add(output, here.Lambda);
         // A step to no noise at all is without end in λ: earlier predictions have no place in it.
-        int order = next.Noise == 0 ? 1 : _options.LowerOrderFinal ? Math.Min(_options.SolverOrder, Timesteps.Count - index) : _options.SolverOrder;
+        int order = next.Noise == 0 ? 1
+            : _options.LowerOrderFinal ? Math.Min(_options.SolverOrder, Timesteps.Count - index)
+            : _options.SolverOrder;
         _lastOrder = Math.Min(order, _history.Steps + 1);
         Tensor kept = Remember(sample);
         _lastSample?.Dispose();
@@ -161,7 +165,8 @@ public sealed class UniPcScheduler : NoiseScheduler
         return [.. Enumerable.Range(0, count).Select(i => (float)(matrix[i, count] / matrix[i, i]))];
     }
 
-    private static float ExpM1(float x) => MathF.Abs(x) < 0.01f ? (float)(x * (1 + x / 2.0 * (1 + x / 3.0 * (1 + x / 4.0)))) : (float)(Math.Exp(x) - 1);
+    private static float ExpM1(float x) =>
+        MathF.Abs(x) < 0.01f ? (float)(x * (1 + x / 2.0 * (1 + x / 3.0 * (1 + x / 4.0)))) : (float)(Math.Exp(x) - 1);
 
     private NoiseLevel LevelOf(int step) => NoiseLevel.OfSigma(_steps[step]);
 
@@ -171,7 +176,8 @@ public sealed class UniPcScheduler : NoiseScheduler
     {
         double[] even = TimestepGrid.WithoutLast(TrainTimesteps, TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
         (double[] timesteps, double[] sigmas) = _steps.Space(
-            even, _options, _steps.Table.Highest, _steps.Table.Lowest, t => _options.UseKarrasSigmas ? Math.Round(t, MidpointRounding.ToEven) : Math.Truncate(t));
+            even, _options, _steps.Table.Highest, _steps.Table.Lowest,
+            t => _options.UseKarrasSigmas ? Math.Round(t, MidpointRounding.ToEven) : Math.Truncate(t));
         _steps.Set(sigmas, _options.LastSigma(_steps.Table));
         return timesteps;
     }
