@@ -56,4 +56,5 @@ public sealed class EulerAncestralScheduler : NoiseScheduler
         double[] timesteps = TimestepGrid.Evenly(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
         _steps.Set(timesteps.Select(_steps.Table.At), last: 0);
         return timesteps;
-    }}
+    }
+}

@@ -113,4 +113,5 @@ public sealed class EulerScheduler : NoiseScheduler
         (double[] timesteps, double[] sigmas) = _steps.Space(even, _options, _options.SigmaMax, _options.SigmaMin, t => (float)t);
         _steps.Set(sigmas, _options.FinalSigmasType == FinalSigmasType.Zero ? 0 : _steps.Table.Lowest);
         return timesteps;
-    }}
+    }
+}

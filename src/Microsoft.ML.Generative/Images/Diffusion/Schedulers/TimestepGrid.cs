@@ -20,12 +20,12 @@ internal static class TimestepGrid
     /// <summary>From the noisiest, for solvers that end a step before the first timestep.</summary>
     public static double[] WithoutLast(int trainTimesteps, int lastTimestep, int steps, TimestepSpacing spacing, int offset) =>
         spacing switch
-    {
-        TimestepSpacing.Linspace =>
-            [.. Linspace(0, lastTimestep - 1, steps + 1).Skip(1).Reverse().Select(t => Math.Round(t, MidpointRounding.ToEven))],
-        TimestepSpacing.Leading => Leading(Enumerable.Range(1, steps), lastTimestep, steps + 1, offset),
-        _ => Trailing(trainTimesteps, lastTimestep, steps),
-    };
+        {
+            TimestepSpacing.Linspace =>
+                [.. Linspace(0, lastTimestep - 1, steps + 1).Skip(1).Reverse().Select(t => Math.Round(t, MidpointRounding.ToEven))],
+            TimestepSpacing.Leading => Leading(Enumerable.Range(1, steps), lastTimestep, steps + 1, offset),
+            _ => Trailing(trainTimesteps, lastTimestep, steps),
+        };
 
     /// <summary>Even values from one to another, both included.</summary>
     public static double[] Linspace(double start, double end, int count) =>
