@@ -146,7 +146,7 @@ internal sealed class AdaptedNetwork : IDisposable
     {
         LanguageModelNetwork network = ModuleTensors.WithoutValues(() => new LanguageModelNetwork(architecture, format: format));
         using IDisposable noGradient = torch.no_grad();
-        network.to(Base.Tokens.weight!.device);
+        network.to(Base.Tokens.Weight.device);
         if (format != Base.Format)
         {
             foreach ((Linear own, Linear source) in network.LinearLayers.Zip(Base.LinearLayers))
