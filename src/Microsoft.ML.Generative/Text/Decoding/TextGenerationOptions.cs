@@ -38,13 +38,25 @@ public sealed class TextGenerationOptions
 {
     private const int MostBeams = 1024;
 
+    // Beyond these, floats hold no more than the order of logits, or not even that.
+    private const double LowestTemperature = 1e-6;
+    private const double HighestTemperature = 100;
+    private const double MostPenalty = 100;
+    private const double MostBias = 10_000;
+    private const double MostLengthPenalty = 10;
+
     /// <summary>Tokens that are generated at most, at least 1. Default: 128.</summary>
     public int MaxTokens { get; set; } = 128;
 
-    /// <summary>What the logits are divided by, at least 0: below 1 more typical texts, 0 always the most probable token. Default: 1.</summary>
+    /// <summary>
+    /// What the logits are divided by, 0.000001 to 100: below 1 more typical texts. 0: always the most probable token. Default: 1.
+    /// </summary>
     public double Temperature { get; set; } = 1;
 
-    /// <summary>Only so many of the most probable tokens are drawn from, at least 1 (Fan, Lewis, Dauphin 2018). Default: all.</summary>
+    /// <summary>
+    /// Only so many of the most probable tokens, and those as probable as the last of them, are sampled, at least 1 (Fan, Lewis, Dauphin
+    /// 2018). Default: all.
+    /// </summary>
     public int? TopK { get; set; }
 
     /// <summary>
@@ -64,17 +76,21 @@ public sealed class TextGenerationOptions
     public double TypicalP { get; set; } = 1;
 
     /// <summary>
-    /// Logits of tokens that were in the prompt or the text are divided by this if positive, else multiplied, above 0 (Keskar et al. 2019). Default: 1, none.
+    /// Logits of tokens that were in the prompt or the text are divided by this if positive, else multiplied, 0.01 to 100 (Keskar et al.
+    /// 2019). Default: 1, none.
     /// </summary>
     public double RepetitionPenalty { get; set; } = 1;
 
-    /// <summary>What is taken from a token's logit for each time that it was generated. Default: 0.</summary>
+    /// <summary>What is subtracted from a token's logit for each time that it was generated, −100 to 100. Default: 0.</summary>
     public double FrequencyPenalty { get; set; }
 
-    /// <summary>What is taken from a token's logit once it was generated. Default: 0.</summary>
+    /// <summary>What is subtracted from a token's logit once it was generated, −100 to 100. Default: 0.</summary>
     public double PresencePenalty { get; set; }
 
-    /// <summary>What is added to the logits of tokens, by their ids; −∞ forbids a token. Default: none.</summary>
+    /// <summary>
+    /// What is added to the logits of tokens, by their ids: −10,000 to 10,000, or −∞, which forbids a token. Not all may be forbidden.
+    /// Default: none.
+    /// </summary>
     [JsonNumberHandling(JsonNumberHandling.AllowNamedFloatingPointLiterals)]
     public IReadOnlyDictionary<int, float>? LogitBias { get; set; }
 
@@ -85,7 +101,8 @@ public sealed class TextGenerationOptions
     public int Beams { get; set; } = 1;
 
     /// <summary>
-    /// Beam search divides the logarithm of a text's probability by its number of tokens to this power: above 0 prefers longer texts, below 0 shorter ones. Default: 1.
+    /// Beam search divides the logarithm of a text's probability by its number of tokens, with the one that ends it, to this power, −10 to
+    /// 10: above 0 prefers longer texts, below 0 shorter ones. Default: 1.
     /// </summary>
     public double LengthPenalty { get; set; } = 1;
 
@@ -120,35 +137,52 @@ public sealed class TextGenerationOptions
     internal void Validate(int vocabularySize)
     {
         OptionChecks.AtLeast(MaxTokens, 1);
-        OptionChecks.AtLeast(Temperature, 0);
+        if (Temperature != 0 && !(Temperature >= LowestTemperature && Temperature <= HighestTemperature))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(Temperature), Temperature,
+                $"{nameof(Temperature)} is {Temperature}; expected 0, or {LowestTemperature} to {HighestTemperature}.");
+        }
+
         OptionChecks.AtLeast(TopK, 1);
         OptionChecks.Positive(TopP);
         OptionChecks.Between(TopP, 0, 1);
         OptionChecks.Between(MinP, 0, 1);
         OptionChecks.Positive(TypicalP);
         OptionChecks.Between(TypicalP, 0, 1);
-        OptionChecks.Positive(RepetitionPenalty);
-        OptionChecks.Between(FrequencyPenalty, -100, 100);
-        OptionChecks.Between(PresencePenalty, -100, 100);
+        OptionChecks.Between(RepetitionPenalty, 1 / MostPenalty, MostPenalty);
+        OptionChecks.Between(FrequencyPenalty, -MostPenalty, MostPenalty);
+        OptionChecks.Between(PresencePenalty, -MostPenalty, MostPenalty);
         OptionChecks.Between(Beams, 1, MostBeams);
-        OptionChecks.Between(LengthPenalty, -100, 100);
+        OptionChecks.Between(LengthPenalty, -MostLengthPenalty, MostLengthPenalty);
         OptionChecks.Defined(ContextOverflow);
         if (JsonGrammar.Of(ResponseFormat) is not null && Beams > 1)
             throw new ArgumentException($"{nameof(Beams)} is {Beams}: beam search cannot follow {nameof(ResponseFormat)}.");
         if (StopStrings is null || StopStrings.Any(string.IsNullOrEmpty))
             throw new ArgumentException($"{nameof(StopStrings)} holds an empty text; expected texts of at least a character.");
-        foreach ((int token, float bias) in LogitBias ?? new Dictionary<int, float>())
-        {
-            if (token < 0 || token >= vocabularySize)
-                throw new ArgumentException($"{nameof(LogitBias)} is for token {token}; expected 0 to {vocabularySize - 1}.");
-            if (float.IsNaN(bias) || float.IsPositiveInfinity(bias))
-                throw new ArgumentException($"{nameof(LogitBias)} of token {token} is {bias}; expected a finite number, or −∞.");
-        }
-
+        CheckBias(vocabularySize);
         if (Beams > 1 && (Temperature != 1 || TopK is not null || TopP != 1 || MinP != 0 || TypicalP != 1))
             throw new ArgumentException(
                 $"{nameof(Beams)} is {Beams}: beam search draws nothing, so {nameof(Temperature)}, {nameof(TopK)}, {nameof(TopP)}, {nameof(MinP)} and {nameof(TypicalP)} have to be left as they are.");
         if (Beams == 1 && LengthPenalty != 1)
             throw new ArgumentException($"{nameof(LengthPenalty)} is {LengthPenalty}, but there is no beam search: set {nameof(Beams)}.");
+    }
+
+    private void CheckBias(int vocabularySize)
+    {
+        int forbidden = 0;
+        foreach ((int token, float bias) in LogitBias ?? new Dictionary<int, float>())
+        {
+            if (token < 0 || token >= vocabularySize)
+                throw new ArgumentException($"{nameof(LogitBias)} is for token {token}; expected 0 to {vocabularySize - 1}.");
+            if (float.IsNegativeInfinity(bias))
+                forbidden++;
+            else if (!(Math.Abs(bias) <= MostBias))
+                throw new ArgumentException(
+                    $"{nameof(LogitBias)} of token {token} is {bias}; expected {-MostBias} to {MostBias}, or −∞, which forbids it.");
+        }
+
+        if (forbidden == vocabularySize)
+            throw new ArgumentException($"{nameof(LogitBias)} forbids all {vocabularySize} tokens; expected at least one that may come.");
     }
 }

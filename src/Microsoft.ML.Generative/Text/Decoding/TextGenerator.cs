@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Text.Decoding.Json;
 
@@ -79,6 +80,7 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
         new ContextWindow(session, 0, contextLength).Start(prompt, logits);
         Span<float> known = logits.AsSpan(0, codec.VocabularySize);
         new LogitAdjustments(options, prompt).Apply(known);
+        LogitChecks.Check(TensorPrimitives.Max<float>(known));
         return new TokenSampler(options, codec.VocabularySize).Distribution(known);
     }
 

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Text;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Text.Codec;
@@ -52,6 +53,7 @@ internal sealed class TextStream
         logits = logits[.._codec.VocabularySize];
         _adjustments.Apply(logits);
         _json?.Mask(logits, _options.MaxTokens - _generated);
+        LogitChecks.Check(TensorPrimitives.Max<float>(logits));
         // A position's number depends on the seed and the position alone, so that no other text changes it.
         int token = _sampler.Choose(logits, new RowRandom(_request.Seed, _generated).NextDouble());
         _generated++;
