@@ -21,6 +21,9 @@ internal static class RegularFile
     public static long LengthOf(string path)
     {
         var file = new FileInfo(path);
-        return ((FileInfo?)file.ResolveLinkTarget(returnFinalTarget: true) ?? file).Length;
+        // Of a link that leads nowhere, the system names where it leads to.
+        return File.Exists(path)
+            ? ((FileInfo?)file.ResolveLinkTarget(returnFinalTarget: true) ?? file).Length
+            : throw new FileNotFoundException($"There is no file '{path}'.", path);
     }
 }

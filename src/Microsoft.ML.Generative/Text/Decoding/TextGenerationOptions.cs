@@ -137,13 +137,7 @@ public sealed class TextGenerationOptions
     internal void Validate(int vocabularySize)
     {
         OptionChecks.AtLeast(MaxTokens, 1);
-        if (Temperature != 0 && !(Temperature >= LowestTemperature && Temperature <= HighestTemperature))
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(Temperature), Temperature,
-                $"{nameof(Temperature)} is {Temperature}; expected 0, or {LowestTemperature} to {HighestTemperature}.");
-        }
-
+        OptionChecks.ZeroOrBetween(Temperature, LowestTemperature, HighestTemperature);
         OptionChecks.AtLeast(TopK, 1);
         OptionChecks.Positive(TopP);
         OptionChecks.Between(TopP, 0, 1);
