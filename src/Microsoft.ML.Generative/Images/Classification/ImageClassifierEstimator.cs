@@ -43,9 +43,7 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
 
     internal ImageClassifierEstimator(IHostEnvironment env, ImageClassifierOptions options)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        _options = options.Copy();
-        _options.ValidateForTraining();
+        _options = TrainingOptions.ForTraining(options);
         _env = env;
         _host = env.Register(nameof(ImageClassifierEstimator));
     }
@@ -67,6 +65,7 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
         int classCount = FindClasses(input.Schema, out ClassLabels? labels);
         ImageClassifierDefinition definition = ImageClassifierDefinition.Of(_options, shape, classCount, labels);
         definition.CheckSize(_options.LabelColumnName);
+        CheckClassesOfBase(labels);
         if (_options.MaxShift >= Math.Min(shape.Height, shape.Width))
             throw new ArgumentException($"{nameof(ImageClassifierOptions.MaxShift)} is {_options.MaxShift}: nothing would be left of images of {shape}.");
         TensorColumn[] columns = TrainingTensors(input.Schema, definition);
@@ -101,6 +100,18 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
         labels = ClassLabels.Of(schema[name], count);
         return labels is null || labels.Values.Length == count ? count
             : throw new ArgumentException($"Column '{name}' has {labels.Values.Length} classes; {nameof(ImageClassifierOptions.LabelCount)} is {count}.");
+    }
+
+    private void CheckClassesOfBase(ClassLabels? labels)
+    {
+        if (_options.BaseModel?.Definition.Columns.Classes is not { } ofBase || labels is null)
+            return;
+        for (int i = 0; i < ofBase.Values.Length; i++)
+        {
+            if (labels.Values[i] != ofBase.Values[i])
+                throw new ArgumentException(
+                    $"Column '{_options.LabelColumnName}' has '{labels.Values[i]}' as its class {i}, but that of the base model is '{ofBase.Values[i]}'.");
+        }
     }
 
     private TensorColumn[] TrainingTensors(DataViewSchema schema, ImageClassifierDefinition definition) =>

@@ -46,9 +46,7 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
 
     internal GanEstimator(IHostEnvironment env, GanOptions options)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        _options = options.Copy();
-        _options.ValidateForTraining();
+        _options = TrainingOptions.ForTraining(options);
         _env = env;
         _host = env.Register(nameof(GanEstimator));
     }
@@ -68,7 +66,9 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
         ArgumentNullException.ThrowIfNull(input);
         RowShape row = _options.Columns.FindRow(input);
         GanRowChecks.Check(_options, row);
-        GanArchitecture architecture = GanArchitecture.Of(_options, row, _options.Columns.FindLabelCount(input.Schema));
+        int labelCount = _options.Columns.FindLabelCount(input.Schema);
+        GanArchitecture architecture = _options.BaseModel?.Definition.Architecture ?? GanArchitecture.Of(_options, row, labelCount);
+        BaseOptions.CheckRow(_options.InputColumnName, row, architecture.Row);
         GanColumns names = GanColumns.Of(_options);
         TensorColumn[] columns = GanTransformer.TrainingTensors(input.Schema, architecture, names);
         TensorColumn[]? validationColumns = _options.ValidationData is { } v ? GanTransformer.TrainingTensors(v.Schema, architecture, names) : null;

@@ -40,9 +40,7 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
 
     internal VaeEstimator(IHostEnvironment env, VaeOptions options)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        _options = options.Copy();
-        _options.ValidateForTraining();
+        _options = TrainingOptions.ForTraining(options);
         _env = env;
         _host = env.Register(nameof(VaeEstimator));
     }
@@ -65,7 +63,9 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
             throw ColumnTypes.UnknownShape(_options.InputColumnName, nameof(VaeOptions.Network), _options.Network, VaeNetworkKind.Mlp);
         if (row.Image is null && _options.SampleDirectory is { } samples)
             throw new ArgumentException($"{nameof(VaeOptions.SampleDirectory)} is '{samples}', but column '{_options.InputColumnName}' holds no images.");
-        VaeArchitecture architecture = VaeArchitecture.Of(_options, row, _options.Columns.FindLabelCount(input.Schema));
+        int labelCount = _options.Columns.FindLabelCount(input.Schema);
+        VaeArchitecture architecture = _options.BaseModel?.Definition.Architecture ?? VaeArchitecture.Of(_options, row, labelCount);
+        BaseOptions.CheckRow(_options.InputColumnName, row, architecture.Row);
         VaeColumns names = VaeColumns.Of(_options);
         TensorColumn[] columns = VaeTransformer.InputTensors(input.Schema, architecture, names);
         TensorColumn[]? validationColumns = _options.ValidationData is { } v ? VaeTransformer.InputTensors(v.Schema, architecture, names) : null;
