@@ -21,9 +21,9 @@ internal static class RegularFile
     public static long LengthOf(string path)
     {
         var file = new FileInfo(path);
-        // Of a link that leads nowhere, the system names where it leads to.
-        return File.Exists(path)
-            ? ((FileInfo?)file.ResolveLinkTarget(returnFinalTarget: true) ?? file).Length
+        // Of a link that leads nowhere, the system would name where it leads to.
+        return ((FileInfo?)file.ResolveLinkTarget(returnFinalTarget: true) ?? file) is { Exists: true } found
+            ? found.Length
             : throw new FileNotFoundException($"There is no file '{path}'.", path);
     }
 }

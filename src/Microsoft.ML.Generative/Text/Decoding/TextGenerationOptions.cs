@@ -17,15 +17,21 @@ public enum ContextOverflow
 
 /// <summary>How a language model chooses tokens.</summary>
 /// <remarks>
-/// The parts act in the order of transformers: bias, penalties, temperature, top-k, top-p, min-p, typical. With <see cref="Seed"/>, a text depends on the
-/// seed, the prompt and the model alone, not on the texts that are generated at the same time.
+/// The parts act in the order of transformers: bias, penalties, temperature, top-k, top-p, min-p, typical. With <see cref="Seed"/>, a text
+/// depends on the seed, the prompt and the model alone, not on the texts that are generated at the same time.
 /// <para>
-/// With a JSON <see cref="ResponseFormat"/>, only tokens with which the text can still become whole within <see cref="MaxTokens"/> are drawn from, and the text
-/// ends where it is whole: it can always be parsed, unless a stop string cuts it. Where it would grow too long, its strings, arrays and objects are closed early.
-/// Of a schema these are known: <c>type</c>, <c>properties</c>, <c>required</c>, <c>additionalProperties</c>, <c>items</c>, <c>minItems</c>, <c>maxItems</c>,
-/// <c>minLength</c>, <c>maxLength</c>, <c>enum</c>, <c>const</c>, <c>anyOf</c> and <c>oneOf</c> of values of different types, and <c>$ref</c> within the schema;
-/// annotations, <c>format</c> among them, are left aside, and other keywords refused. Properties come in the schema's order, others only where
-/// <c>additionalProperties</c> allows them or no property is named.
+/// With a JSON <see cref="ResponseFormat"/>, only tokens with which the text can still become complete within <see cref="MaxTokens"/> are
+/// sampled, and the text ends where it is complete: it can always be parsed, unless a stop string cuts it. Where it would grow too long, its
+/// strings, arrays and objects are closed early.
+/// </para>
+/// <para>
+/// Supported keywords of a schema: <c>type</c>, <c>properties</c>, <c>required</c>, <c>additionalProperties</c>, <c>items</c>,
+/// <c>minItems</c>, <c>maxItems</c>, <c>minLength</c>, <c>maxLength</c>, <c>pattern</c> (as the pattern of the whole text), <c>format</c>
+/// (uuid, date, time, date-time, duration, email, hostname, ipv4, uri; of whole numbers int8 to uint64), <c>contentEncoding</c> (base64),
+/// <c>minimum</c>, <c>maximum</c>, <c>exclusiveMinimum</c>, <c>exclusiveMaximum</c>, <c>enum</c>, <c>const</c>, <c>anyOf</c> and
+/// <c>oneOf</c> of values of different types or of objects with a property that has another constant in each, and <c>$ref</c> within the
+/// schema. Annotations are ignored, and other keywords refused. Whole numbers are those of an <see cref="int"/> where the schema names no
+/// other bounds. Properties come in the schema's order, others only where <c>additionalProperties</c> allows them or no property is named.
 /// </para>
 /// </remarks>
 /// <example>
