@@ -128,18 +128,6 @@ internal sealed class HuggingFaceFolder
             $"'{weights.Source}' has {found:N0} elements; the network of '{config}' has more parameters{(difference is null ? "." : $": {difference}")}");
     }
 
-    /// <summary>Checks that a file has the tensors that <see cref="CopyWeights"/> copies.</summary>
-    /// <inheritdoc cref="CopyWeights"/>
-    public static void CheckWeights(
-        ISafetensorsReader weights, IReadOnlyDictionary<string, torch.Tensor> destinations, Predicate<string>? isIgnored = null,
-        bool acceptsPointwiseConvolutions = false) =>
-        ModuleWeights.Check(
-            weights, destinations,
-            (found, tensor) => found.Type.IsFloat()
-                && (found.Shape.AsSpan().SequenceEqual(tensor.shape)
-                    || (acceptsPointwiseConvolutions && tensor.dim() == 2 && found.Shape.AsSpan().SequenceEqual([.. tensor.shape, 1, 1]))),
-            isIgnored ?? (_ => false));
-
     /// <summary>Copies weights into tensors of a network, converting floating-point types.</summary>
     /// <param name="weights">The weights.</param>
     /// <param name="destinations">Every tensor of the network, under the file's name for it. Views are allowed.</param>
@@ -162,6 +150,20 @@ internal sealed class HuggingFaceFolder
             weights.ReadInto(new Dictionary<string, torch.Tensor> { [name] = read });
             destination.copy_(read.view(destination.shape));
         }
+    }
+
+    /// <summary>Checks weights against tensors of a network, which need no memory.</summary>
+    /// <inheritdoc cref="CopyWeights" path="/param"/>
+    /// <exception cref="InvalidDataException">Tensors are missing, unexpected or of another type or shape; the message names them.</exception>
+    public static void CheckWeights(
+        ISafetensorsReader weights, IReadOnlyDictionary<string, torch.Tensor> destinations, Predicate<string>? isIgnored = null,
+        bool acceptsPointwiseConvolutions = false)
+    {
+        ModuleWeights.Check(weights, destinations, Fits, isIgnored ?? (_ => false));
+
+        bool Fits(SafetensorsInfo found, torch.Tensor tensor) => found.Type.IsFloat()
+            && (found.Shape.AsSpan().SequenceEqual(tensor.shape)
+                || (acceptsPointwiseConvolutions && tensor.dim() == 2 && found.Shape.AsSpan().SequenceEqual([.. tensor.shape, 1, 1])));
     }
 
     // The largest: beside the weights, there may be a tokenizer or the state of a training in such files.
