@@ -43,12 +43,17 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
 
     /// <summary>Trains a tokenizer on texts: of byte pairs, or of characters where no size is given.</summary>
     public static TextCodec Train(IEnumerable<string> texts, int? vocabularySize) => Of(vocabularySize is { } size
-        ? GenerativeTokenizers.TrainBytePairEncoding(texts, size)
-        : GenerativeTokenizers.CharacterLevel(texts, new CharacterLevelOptions { EndOfTextToken = EndOfText }));
+        ? GenerativeTokenizers.TrainBytePairEncoding(texts.SelectMany(LongText.Parts), size)
+        : GenerativeTokenizers.CharacterLevel(texts.SelectMany(LongText.Parts), new CharacterLevelOptions { EndOfTextToken = EndOfText }));
 
     /// <summary>Encodes a text to learn, between the tokens that begin and end it.</summary>
     /// <exception cref="ArgumentException">The text has characters that the tokenizer lacks.</exception>
-    public int[] EncodeDocument(string text) => [.. Beginning(), .. EncodeText(text), .. Ending()];
+    public int[] EncodeDocument(string text) => [.. EncodeDocumentInParts(text).SelectMany(part => part)];
+
+    /// <summary>Encodes a text to learn, between the tokens that begin and end it, without ever holding all tokens of a long one.</summary>
+    /// <inheritdoc cref="EncodeDocument" path="/exception"/>
+    public IEnumerable<IReadOnlyList<int>> EncodeDocumentInParts(string text) =>
+        LongText.Encode(text, EncodeText).Prepend(Beginning()).Append(Ending());
 
     /// <summary>Encodes the answer to a prompt and the token that ends it.</summary>
     /// <inheritdoc cref="EncodeDocument" path="/exception"/>

@@ -136,7 +136,8 @@ internal sealed class BeamSearch(TextCodec codec, int contextLength, TextGenerat
         string text = string.Concat(best.Tokens.Select(token => scanner.Append(decoder.Append(token))));
         text += scanner.Append(decoder.Flush()) + scanner.Flush();
         bool isStopped = best.IsEnded || scanner.HasStopped;
-        return new GeneratedText(text, request.Tokens.Length, best.Tokens.Count + (best.IsEnded ? 1 : 0), isStopped ? GenerationEnd.Stop : GenerationEnd.Length);
+        return new GeneratedText(
+            text, request.Tokens.Length, best.Tokens.Count + (best.IsEnded ? 1 : 0), isStopped ? GenerationEnd.Stop : GenerationEnd.Length);
     }
 
     private sealed record Beam(IReadOnlyList<int> Tokens, double LogProbability, int Stream, LogitAdjustments Adjustments)

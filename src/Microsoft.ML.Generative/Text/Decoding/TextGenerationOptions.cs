@@ -21,7 +21,8 @@ public enum ContextOverflow
 /// depends on the seed, the prompt and the model alone, not on the texts that are generated at the same time.
 /// <para>
 /// With a JSON <see cref="ResponseFormat"/>, only tokens with which the text can still become complete within <see cref="MaxTokens"/> are
-/// sampled, and the text ends where it is complete: it can always be parsed, unless a stop string cuts it. Where it would grow too long, its
+/// sampled, and the text ends where it is complete: it can always be parsed, unless a stop string cuts it. Where it would grow too long,
+/// its
 /// strings, arrays and objects are closed early.
 /// </para>
 /// <para>
@@ -66,7 +67,8 @@ public sealed class TextGenerationOptions
     public int? TopK { get; set; }
 
     /// <summary>
-    /// Only the most probable tokens that together have this probability are drawn from, above 0, at most 1 (Holtzman et al. 2019). Default: 1, all.
+    /// Only the most probable tokens that together have this probability are sampled, above 0, at most 1 (Holtzman et al. 2019). Default: 1,
+    /// all.
     /// </summary>
     public double TopP { get; set; } = 1;
 
@@ -76,7 +78,8 @@ public sealed class TextGenerationOptions
     public double MinP { get; set; }
 
     /// <summary>
-    /// Only the tokens nearest to the expected information that together have this probability are drawn from, above 0, at most 1 (Meister et al. 2022).
+    /// Only the tokens nearest to the expected information that together have this probability are sampled, above 0, at most 1 (Meister et
+    /// al. 2022).
     /// Default: 1, all.
     /// </summary>
     public double TypicalP { get; set; } = 1;
@@ -101,7 +104,8 @@ public sealed class TextGenerationOptions
     public IReadOnlyDictionary<int, float>? LogitBias { get; set; }
 
     /// <summary>
-    /// Texts that beam search follows at a time, 1 to 1,024; more than 1 looks for the most probable text instead of drawing one, so that temperature and
+    /// Texts that beam search follows at a time, 1 to 1,024; more than 1 looks for the most probable text instead of sampling one, so that
+    /// temperature and
     /// the filters have to be left at their defaults. Default: 1, no beam search.
     /// </summary>
     public int Beams { get; set; } = 1;
@@ -112,11 +116,14 @@ public sealed class TextGenerationOptions
     /// </summary>
     public double LengthPenalty { get; set; } = 1;
 
-    /// <summary>Texts that end the generation and are not part of the result. Default: none; the tokens that end a text always do.</summary>
+    /// <summary>
+    /// Texts that end the generation and are not part of the result. Default: none; the tokens that end a text always do.
+    /// </summary>
     public IReadOnlyList<string> StopStrings { get; set; } = [];
 
     /// <summary>
-    /// What the text has to be. With <see cref="ChatResponseFormat.Json"/> it is a JSON object, with a schema a value of that schema; see the remarks. It is not
+    /// What the text has to be. With <see cref="ChatResponseFormat.Json"/> it is a JSON object, with a schema a value of that schema; see the
+    /// remarks. It is not
     /// told to the model, which writes better JSON if the prompt asks for it. Default: any text.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -138,7 +145,9 @@ public sealed class TextGenerationOptions
         return copy;
     }
 
-    /// <exception cref="ArgumentException">An option is out of its range, or options contradict each other; the message names them.</exception>
+    /// <exception cref="ArgumentException">
+    /// An option is out of its range, or options contradict each other; the message names them.
+    /// </exception>
     /// <exception cref="NotSupportedException">The schema of <see cref="ResponseFormat"/> has a keyword that is not known.</exception>
     internal void Validate(int vocabularySize)
     {
@@ -163,7 +172,8 @@ public sealed class TextGenerationOptions
         CheckBias(vocabularySize);
         if (Beams > 1 && (Temperature != 1 || TopK is not null || TopP != 1 || MinP != 0 || TypicalP != 1))
             throw new ArgumentException(
-                $"{nameof(Beams)} is {Beams}: beam search draws nothing, so {nameof(Temperature)}, {nameof(TopK)}, {nameof(TopP)}, {nameof(MinP)} and {nameof(TypicalP)} have to be left as they are.");
+                $"{nameof(Beams)} is {Beams}: beam search samples nothing, so {nameof(Temperature)}, {nameof(TopK)}, {nameof(TopP)}, "
+                + $"{nameof(MinP)} and {nameof(TypicalP)} have to be left as they are.");
         if (Beams == 1 && LengthPenalty != 1)
             throw new ArgumentException($"{nameof(LengthPenalty)} is {LengthPenalty}, but there is no beam search: set {nameof(Beams)}.");
     }

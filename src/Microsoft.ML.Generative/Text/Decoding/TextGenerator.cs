@@ -16,7 +16,8 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
     /// <param name="finished">Told the whole when it ends.</param>
     /// <param name="cancellation">Stops between two tokens.</param>
     public IEnumerable<string> Stream(
-        GenerationRequest request, TextGenerationOptions options, Action<GeneratedText>? finished = null, CancellationToken cancellation = default)
+        GenerationRequest request, TextGenerationOptions options, Action<GeneratedText>? finished = null,
+        CancellationToken cancellation = default)
     {
         Check(request, options);
         JsonFormat? format = JsonFormat.Of(options, codec);
@@ -49,7 +50,8 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
     /// <param name="options">Checked options.</param>
     /// <param name="streams">Texts at a time.</param>
     /// <param name="checkAlive">Throws to stop.</param>
-    public GeneratedText[] GenerateAll(IReadOnlyList<GenerationRequest> requests, TextGenerationOptions options, int streams, Action checkAlive)
+    public GeneratedText[] GenerateAll(
+        IReadOnlyList<GenerationRequest> requests, TextGenerationOptions options, int streams, Action checkAlive)
     {
         foreach (GenerationRequest request in requests)
             Check(request, options);
@@ -89,7 +91,8 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
         int prompt = request.Tokens.Length;
         if (options.ContextOverflow == ContextOverflow.Error && prompt + options.MaxTokens > contextLength)
             throw new ArgumentException(
-                $"The prompt has {prompt} tokens; with {nameof(options.MaxTokens)} {options.MaxTokens} they outgrow the model's context of {contextLength}. Shorten one of them, or set {nameof(options.ContextOverflow)} to {ContextOverflow.SlidingWindow}.");
+                $"The prompt has {prompt} tokens; with {nameof(options.MaxTokens)} {options.MaxTokens} they outgrow the model's context of "
+                + $"{contextLength}. Shorten one of them, or set {nameof(options.ContextOverflow)} to {ContextOverflow.SlidingWindow}.");
     }
 
     /// <summary>Streams that take turns: when a text is finished, the next prompt takes its place.</summary>
@@ -98,7 +101,8 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
         private readonly TokenSampler _sampler = new(options, codec.VocabularySize);
         private readonly JsonFormat? _format = JsonFormat.Of(options, codec);
         private readonly float[] _logits = new float[session.Streams * session.VocabularySize];
-        private readonly (TextStream Stream, int Number, ContextWindow Window)?[] _places = new (TextStream, int, ContextWindow)?[session.Streams];
+        private readonly (TextStream Stream, int Number, ContextWindow Window)?[] _places =
+            new (TextStream, int, ContextWindow)?[session.Streams];
 
         public void Run(IReadOnlyList<GenerationRequest> requests, GeneratedText[] results, Action checkAlive)
         {
@@ -174,7 +178,9 @@ internal sealed class ContextWindow(IDecodingSession session, int stream, int co
         Fill(tokens, logits);
     }
 
-    /// <summary>If there is no room for the last token, begins again with the newer half of the text; the logits are then those after it.</summary>
+    /// <summary>
+    /// If there is no room for the last token, begins again with the newer half of the text; the logits are then those after it.
+    /// </summary>
     public bool TrySlide(IReadOnlyList<int> tokens, Span<float> logits)
     {
         if (tokens.Count - _start <= contextLength)

@@ -27,7 +27,8 @@ internal sealed class TextStream
     /// <param name="codec">Tokens to text.</param>
     /// <param name="sampler">Chooses; streams that take turns may share it.</param>
     /// <param name="format">What the text has to be, or null; streams that take turns may share it.</param>
-    public TextStream(GenerationRequest request, TextGenerationOptions options, TextCodec codec, TokenSampler sampler, JsonFormat? format = null)
+    public TextStream(
+        GenerationRequest request, TextGenerationOptions options, TextCodec codec, TokenSampler sampler, JsonFormat? format = null)
     {
         (_request, _options, _codec, _sampler) = (request, options, codec, sampler);
         _tokens = [.. request.Tokens];

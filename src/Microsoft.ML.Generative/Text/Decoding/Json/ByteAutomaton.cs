@@ -44,14 +44,16 @@ internal sealed class ByteAutomaton
     /// <inheritdoc cref="Of" path="/exception"/>
     public ByteAutomaton And(ByteAutomaton other) => Make<(int Own, int Other)>(
         (0, 0),
-        (state, value) => (Next(state.Own, value), other.Next(state.Other, value)) is var next && next is (None, _) or (_, None) ? null : next,
+        state => ForEachByte<(int, int)>(value =>
+            (Next(state.Own, value), other.Next(state.Other, value)) is var next && next is (None, _) or (_, None) ? null : next),
         state => Accepts(state.Own) && other.Accepts(state.Other));
 
     /// <summary>The texts of so many characters; a backslash and what follows it are one.</summary>
     /// <inheritdoc cref="Of" path="/exception"/>
     public ByteAutomaton OfLength(int least, int? most)
     {
-        return Make<(int State, int Count, bool IsEscaped)>((0, 0, false), Step, state => Accepts(state.State) && state.Count >= least);
+        return Make<(int State, int Count, bool IsEscaped)>(
+            (0, 0, false), state => ForEachByte(value => Step(state, value)), state => Accepts(state.State) && state.Count >= least);
 
         (int, int, bool)? Step((int State, int Count, bool IsEscaped) from, byte value)
         {
@@ -63,7 +65,11 @@ internal sealed class ByteAutomaton
         }
     }
 
-    private static ByteAutomaton Make<TState>(TState start, Func<TState, byte, TState?> step, Func<TState, bool> accepts)
+    private static TState?[] ForEachByte<TState>(Func<byte, TState?> step)
+        where TState : struct =>
+        [.. Enumerable.Range(0, Bytes).Select(value => step((byte)value))];
+
+    private static ByteAutomaton Make<TState>(TState start, Func<TState, TState?[]> step, Func<TState, bool> accepts)
         where TState : struct
     {
         const int mostStates = 8192;
@@ -72,10 +78,7 @@ internal sealed class ByteAutomaton
         List<int[]> next = [];
         for (int i = 0; i < states.Count; i++)
         {
-            var row = new int[Bytes];
-            for (int value = 0; value < Bytes; value++)
-                row[value] = step(states[i], (byte)value) is { } to ? Number(to) : None;
-            next.Add(row);
+            next.Add(Array.ConvertAll(step(states[i]), to => to is { } state ? Number(state) : None));
         }
 
         return new ByteAutomaton(next, [.. states.Select(accepts)]);

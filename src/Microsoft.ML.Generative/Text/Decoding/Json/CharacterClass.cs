@@ -63,7 +63,8 @@ internal sealed class CharacterClass
         else
         {
             options.AddRange(_beyondAscii.Select(rune => TextPattern.Of(rune.ToString())));
-            options.AddRange("\"\\\n\r\t".Where(c => _ascii.Contains(c)).Select(c => TextPattern.Of(Encoding.UTF8.GetString(JsonGrammar.Escape($"{c}")))));
+            options.AddRange("\"\\\n\r\t".Where(c => _ascii.Contains(c))
+                .Select(c => TextPattern.Of(Encoding.UTF8.GetString(JsonGrammar.Escape($"{c}")))));
         }
 
         return options.Count == 0 ? null : TextPattern.Any(options);

@@ -48,7 +48,8 @@ internal sealed class JsonAutomaton(JsonGrammar grammar, JsonCosts costs)
             case JsonPhase.Value:
                 return TrySpace(value, ref next) || TryBeginValue(value, ref next);
             case JsonPhase.ArrayStart:
-                return TrySpace(value, ref next) || (value == ']' ? TryEndArray(ref next) : TryBeginItem(ref next) && TryBeginValue(value, ref next));
+                return TrySpace(value, ref next)
+                    || (value == ']' ? TryEndArray(ref next) : TryBeginItem(ref next) && TryBeginValue(value, ref next));
             case JsonPhase.ObjectStart:
                 return TrySpace(value, ref next) || (value == '}' ? TryEndObject(ref next) : JsonNames.TryBegin(value, ref next));
             case JsonPhase.BeforeName:
@@ -100,7 +101,8 @@ internal sealed class JsonAutomaton(JsonGrammar grammar, JsonCosts costs)
                 (next.Phase, next.Place) = (JsonPhase.Number, 0);
                 return TryNumber(number, value, ref next);
             default:
-                return rule.Literals is { } literals && next.Go(JsonPhase.Literal) && TryLiteral(literals, literals.Next(0, value), ref next);
+                return rule.Literals is { } literals && next.Go(JsonPhase.Literal)
+                    && TryLiteral(literals, literals.Next(0, value), ref next);
         }
     }
 

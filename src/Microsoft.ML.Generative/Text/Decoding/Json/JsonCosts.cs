@@ -177,7 +177,9 @@ internal sealed class JsonCosts
         int[] rest = new int[rule.Properties.Count + 1];
         rest[^1] = Of('}');
         for (int i = rule.Properties.Count - 1; i >= 0; i--)
-            rest[i] = rule.Properties[i] is { IsRequired: true } property ? Sum(Of(','), Whole(property, levels), rest[i + 1]) : rest[i + 1];
+            rest[i] = rule.Properties[i] is { IsRequired: true } property
+                ? Sum(Of(','), Whole(property, levels), rest[i + 1])
+                : rest[i + 1];
         return rest;
     }
 

@@ -74,7 +74,11 @@ internal sealed class JsonNames(int alphabet)
 
         if (next.Part != 0 || !MayAdd(frame) || frame.Used?.Contains(next.NameHash) == true)
             return false;
-        next.Frame = frame with { Next = rule.Properties.Count, Used = new JsonUsedNames(next.NameHash, frame.Used, (frame.Used?.Count ?? 0) + 1) };
+        next.Frame = frame with
+        {
+            Next = rule.Properties.Count,
+            Used = new JsonUsedNames(next.NameHash, frame.Used, (frame.Used?.Count ?? 0) + 1),
+        };
         next.Rule = rule.Additional;
         return next.Go(JsonPhase.AfterName);
     }

@@ -20,7 +20,8 @@ internal sealed class JsonRemainder(JsonCosts costs, JsonNames names)
                 ? Variants(state, state.Place)
                 : JsonCosts.Sum(costs.Rest(state.Rule!.Literals!, state.Place), rest),
             JsonPhase.Done => 0,
-            JsonPhase.String when state.Rule!.String!.Pattern is { } pattern => JsonCosts.Sum(costs.Rest(pattern, state.Place), costs.Of('"'), rest),
+            JsonPhase.String when state.Rule!.String!.Pattern is { } pattern =>
+                JsonCosts.Sum(costs.Rest(pattern, state.Place), costs.Of('"'), rest),
             _ => JsonCosts.Sum(
                 costs.Character(state.Phase, state.Part),
                 JsonCosts.Times(Math.Max(0, state.Rule!.String!.MinLength - state.Count), costs.AnyCharacter), costs.Of('"'), rest),

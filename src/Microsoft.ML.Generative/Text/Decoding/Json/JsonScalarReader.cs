@@ -115,7 +115,8 @@ internal sealed class JsonScalarReader(string? typeName)
         catch (NotSupportedException e)
         {
             throw new NotSupportedException(
-                $"The JSON schema's keywords 'minLength' and 'maxLength' at {schema.Path} are not known beside such a pattern: {e.Message}.", e);
+                $"The JSON schema's keywords 'minLength' and 'maxLength' at {schema.Path} are not known beside such a pattern: {e.Message}.",
+                e);
         }
     }
 
@@ -134,6 +135,10 @@ internal sealed class JsonScalarReader(string? typeName)
             bound is { } b && other is { } o ? choose(b, o) : bound ?? other;
     }
 
-    private static ArgumentException NoNumber(JsonSchemaKeywords schema, decimal? lowest, decimal? highest) => schema.Bad(string.Create(
-        CultureInfo.InvariantCulture, $"there is no such number from {lowest?.ToString(CultureInfo.InvariantCulture) ?? "−∞"} to {highest?.ToString(CultureInfo.InvariantCulture) ?? "∞"}"));
+    private static ArgumentException NoNumber(JsonSchemaKeywords schema, decimal? lowest, decimal? highest)
+    {
+        return schema.Bad($"there is no such number from {Text(lowest, "−∞")} to {Text(highest, "∞")}");
+
+        static string Text(decimal? bound, string open) => bound?.ToString(CultureInfo.InvariantCulture) ?? open;
+    }
 }

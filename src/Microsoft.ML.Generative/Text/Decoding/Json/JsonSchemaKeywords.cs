@@ -72,7 +72,9 @@ internal readonly record struct JsonSchemaKeywords(JsonElement Schema, string Pa
     {
         if (!Schema.TryGetProperty(name, out JsonElement value))
             return null;
-        return value.ValueKind == JsonValueKind.String ? value.GetString()! : throw Bad($"'{name}' is {Quoted.Text(value.GetRawText())}; expected a text");
+        return value.ValueKind == JsonValueKind.String
+            ? value.GetString()!
+            : throw Bad($"'{name}' is {Quoted.Text(value.GetRawText())}; expected a text");
     }
 
     public int? Count(string name)
@@ -84,7 +86,9 @@ internal readonly record struct JsonSchemaKeywords(JsonElement Schema, string Pa
             : throw Bad($"'{name}' is {Quoted.Text(value.GetRawText())}; expected a whole number from 0 on");
     }
 
-    /// <summary>A number, brought into the range of <see cref="decimal"/>; a text of one counts, too, since AIJsonUtilities writes such.</summary>
+    /// <summary>
+    /// A number, brought into the range of <see cref="decimal"/>; a text of one counts, too, since AIJsonUtilities writes such.
+    /// </summary>
     public decimal? Number(string name)
     {
         if (!Schema.TryGetProperty(name, out JsonElement value))

@@ -90,7 +90,8 @@ internal sealed class JsonSchemaReader(JsonGrammar grammar, JsonElement root, st
             rule.Number = _scalars.WholeNumbers(schema);
         string[] words =
         [
-            .. kinds.Contains("null") ? ["null"] : Array.Empty<string>(), .. kinds.Contains("boolean") ? ["true", "false"] : Array.Empty<string>(),
+            .. kinds.Contains("null") ? ["null"] : Array.Empty<string>(),
+            .. kinds.Contains("boolean") ? ["true", "false"] : Array.Empty<string>(),
         ];
         if (words.Length > 0)
             rule.Literals = JsonGrammar.Words(words);
@@ -175,7 +176,8 @@ internal sealed class JsonSchemaReader(JsonGrammar grammar, JsonElement root, st
                 JsonValueKind.Null => ("null", "null"),
                 JsonValueKind.True or JsonValueKind.False => ("boolean", value.GetRawText()),
                 _ => throw new NotSupportedException(
-                    $"The JSON schema's '{literals.Name}' at {schema.Path} holds {value.ValueKind}; known are texts, numbers, true, false and null."),
+                    $"The JSON schema's '{literals.Name}' at {schema.Path} holds {value.ValueKind}; known are texts, numbers, true, false "
+                    + "and null."),
             };
             if (kinds.Contains(kind) || (kind == "integer" && kinds.Contains("number")))
                 texts.Add(text);
@@ -254,10 +256,12 @@ internal sealed class JsonSchemaReader(JsonGrammar grammar, JsonElement root, st
         JsonElement found = root;
         foreach (string part in path.Split('/').Skip(1))
         {
-            string name = Uri.UnescapeDataString(part).Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal);
+            string name = Uri.UnescapeDataString(part)
+                .Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal);
             if (found.ValueKind == JsonValueKind.Object && found.TryGetProperty(name, out JsonElement member))
                 found = member;
-            else if (found.ValueKind == JsonValueKind.Array && int.TryParse(name, out int index) && index >= 0 && index < found.GetArrayLength())
+            else if (found.ValueKind == JsonValueKind.Array && int.TryParse(name, out int index) && index >= 0
+                && index < found.GetArrayLength())
                 found = found[index];
             else
                 return null;
@@ -266,5 +270,6 @@ internal sealed class JsonSchemaReader(JsonGrammar grammar, JsonElement root, st
         return found;
     }
 
-    private static string Pointer(string name) => name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
+    private static string Pointer(string name) =>
+        name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
 }

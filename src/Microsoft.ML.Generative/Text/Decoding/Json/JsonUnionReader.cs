@@ -12,7 +12,8 @@ internal static class JsonUnionReader
     public static JsonElement Merge(JsonSchemaKeywords schema, string union, JsonElement part, string path)
     {
         var merged = new JsonObject();
-        foreach (JsonProperty member in schema.Schema.EnumerateObject().Where(m => m.Name != union && !JsonSchemaKeywords.IsAnnotation(m.Name)))
+        foreach (JsonProperty member in schema.Schema.EnumerateObject()
+            .Where(m => m.Name != union && !JsonSchemaKeywords.IsAnnotation(m.Name)))
             merged[member.Name] = NodeOf(member.Value);
         if (part.ValueKind != JsonValueKind.Object && part.ValueKind != JsonValueKind.True)
             throw JsonSchemaKeywords.Bad(path, $"{part.ValueKind} where an object was expected");
@@ -22,7 +23,8 @@ internal static class JsonUnionReader
             merged[member.Name] = (member.Name, merged[member.Name]) switch
             {
                 (_, null) => own,
-                ("required", JsonArray names) when own is JsonArray more => new JsonArray([.. names.Concat(more).Select(n => n?.DeepClone())]),
+                ("required", JsonArray names) when own is JsonArray more =>
+                    new JsonArray([.. names.Concat(more).Select(n => n?.DeepClone())]),
                 ("properties", JsonObject properties) when own is JsonObject more && more.All(m => !properties.ContainsKey(m.Key)) =>
                     new JsonObject([.. properties.Concat(more).Select(m => KeyValuePair.Create(m.Key, m.Value?.DeepClone()))]),
                 ("type", { } types) => Common(types, own, path),
@@ -45,10 +47,13 @@ internal static class JsonUnionReader
         rule.String = One(p => p.String);
         rule.Number = One(p => p.Number);
 
-        string[] texts = [.. parts.SelectMany(p => p.Literals?.Texts ?? []).Select(Encoding.UTF8.GetString)];
-        if (texts.Distinct().Count() < texts.Length
-            || texts.Any(t => (rule.String is not null && t[0] == '"') || (rule.Number is not null && (t[0] == '-' || char.IsAsciiDigit(t[0])))))
+        string[] texts = [.. parts.SelectMany(p => p.Literals?.Texts ?? []).Select(Encoding.UTF8.GetString).Distinct()];
+        if (texts.Any(t => (rule.String is not null && t[0] == '"')
+            || (rule.Number is not null && (t[0] == '-' || char.IsAsciiDigit(t[0])))))
+        {
             throw Alike();
+        }
+
         if (texts.Length > 0)
             rule.Literals = JsonGrammar.Words(texts);
 
@@ -60,7 +65,8 @@ internal static class JsonUnionReader
         }
 
         NotSupportedException Alike() => new(
-            $"The JSON schema's '{name}' at {path} has two schemas for values of one kind; only those of different kinds are known, and objects "
+            $"The JSON schema's '{name}' at {path} has two schemas for values of one kind; only those of different kinds are known, and "
+            + "objects "
             + "with a property that has other constants in each.");
     }
 
@@ -69,7 +75,8 @@ internal static class JsonUnionReader
     {
         foreach (byte[] name in objects.SelectMany(o => o.Object!.Properties).Where(p => IsConstant(p.Rule)).Select(p => p.Name))
         {
-            JsonPropertyRule?[] constants = [.. objects.Select(o => o.Object!.Properties.FirstOrDefault(p => p.Name.AsSpan().SequenceEqual(name)))];
+            JsonPropertyRule?[] constants =
+                [.. objects.Select(o => o.Object!.Properties.FirstOrDefault(p => p.Name.AsSpan().SequenceEqual(name)))];
             JsonRule[] others = [.. objects.Where((_, i) => constants[i] is null)];
             byte[][] texts = [.. constants.SelectMany(c => c?.Rule.Literals?.Texts ?? [])];
             bool isApart = constants.All(c => c is null || IsConstant(c.Rule))
@@ -87,7 +94,8 @@ internal static class JsonUnionReader
                     continue;
                 JsonRule variant = grammar.Add();
                 variant.Object = new JsonObjectRule { Additional = objects[i].Object!.Additional };
-                variant.Object.SetProperties([constant with { IsRequired = true }, .. objects[i].Object!.Properties.Where(p => p != constant)]);
+                variant.Object.SetProperties(
+                    [constant with { IsRequired = true }, .. objects[i].Object!.Properties.Where(p => p != constant)]);
                 variants.AddRange(Enumerable.Repeat(variant, constant.Rule.Literals!.Texts.Count));
             }
 

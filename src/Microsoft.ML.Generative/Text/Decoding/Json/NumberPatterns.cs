@@ -84,7 +84,9 @@ internal static class NumberPatterns
             return TextPattern.All(TextPattern.Of(Text(whole)), FractionBetween(fraction, mostFraction));
         List<TextPattern> options =
         [
-            TextPattern.All(TextPattern.Of(Text(whole)), fraction.Length == 0 ? _fraction : TextPattern.All(TextPattern.Of("."), TailAtLeast(fraction))),
+            TextPattern.All(
+                TextPattern.Of(Text(whole)),
+                fraction.Length == 0 ? _fraction : TextPattern.All(TextPattern.Of("."), TailAtLeast(fraction))),
             TextPattern.All(TextPattern.Of(Text(mostWhole)), FractionAtMost(mostFraction)),
         ];
         if (mostWhole - whole > 1)

@@ -24,8 +24,38 @@ internal sealed class PatternCompiler
 
     public bool Accepts(int set) => Array.BinarySearch(_sets[set], _end) >= 0;
 
-    public int? Next(int set, byte value) =>
-        Close([.. _sets[set].SelectMany(place => _places[place].Steps).Where(step => step.Bytes.Contains(value)).Select(step => step.To)]);
+    /// <summary>The set after each byte; null where there is none.</summary>
+    public int?[] Next(int set)
+    {
+        (ByteSet Bytes, int To)[] steps = [.. _sets[set].SelectMany(place => _places[place].Steps)];
+        var next = new int?[256];
+        // Most bytes lead where another one does.
+        Dictionary<string, int?> known = new(StringComparer.Ordinal);
+        Span<char> key = new char[steps.Length];
+        for (int value = 0; value < next.Length; value++)
+        {
+            bool any = false;
+            for (int i = 0; i < steps.Length; i++)
+            {
+                bool leads = steps[i].Bytes.Contains(value);
+                key[i] = leads ? '1' : '0';
+                any |= leads;
+            }
+
+            if (!any)
+                continue;
+            string text = key.ToString();
+            if (!known.TryGetValue(text, out int? to))
+            {
+                int here = value;
+                known.Add(text, to = Close(steps.Where(step => step.Bytes.Contains(here)).Select(step => step.To)));
+            }
+
+            next[value] = to;
+        }
+
+        return next;
+    }
 
     // Adds a pattern's places after one, and returns the place after it.
     private int Add(TextPattern pattern, int from)

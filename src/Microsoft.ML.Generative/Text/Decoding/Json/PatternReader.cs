@@ -102,7 +102,8 @@ internal sealed class PatternReader
         int? most = bounds.Length == 1 ? least : bounds[1].Length == 0 ? null : Number(bounds[1]);
         return bounds.Length <= 2 && !(least > most) ? (least, most) : throw Unsupported("braces that are no repetition");
 
-        static int Number(string text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number <= MostRepetitions
+        static int Number(string text) =>
+            int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number <= MostRepetitions
             ? number
             : throw Unsupported($"a repetition of '{text}'; expected 0 to {MostRepetitions}");
     }
@@ -229,7 +230,8 @@ internal sealed class PatternReader
                 int digits = kind == 'x' ? 2 : 4;
                 string code = string.Concat(_text.Skip(_position + 1).Take(digits));
                 _position += digits;
-                return code.Length == digits && int.TryParse(code, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int value)
+                return code.Length == digits
+                    && int.TryParse(code, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int value)
                     && Rune.IsValid(value) ? new Rune(value) : throw Unsupported($"the escape '\\{kind}{code}'");
             default:
                 return char.IsAsciiLetterOrDigit(kind) ? throw Unsupported($"the escape '\\{kind}'") : _text[_position];

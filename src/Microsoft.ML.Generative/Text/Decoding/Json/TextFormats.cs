@@ -24,12 +24,14 @@ internal static class TextFormats
         // TimeOnly has no offset.
         ["time"] = Read(Time),
         ["date-time"] = Read($"{Date}T{Time}{Offset}"),
-        ["duration"] = Read(@"P(\d{1,4}D(T\d{1,2}H(\d{1,2}M)?(\d{1,2}S)?)?|T(\d{1,2}H(\d{1,2}M)?(\d{1,2}S)?|\d{1,2}M(\d{1,2}S)?|\d{1,2}S))"),
+        ["duration"] = Read(
+            @"P(\d{1,4}D(T\d{1,2}H(\d{1,2}M)?(\d{1,2}S)?)?|T(\d{1,2}H(\d{1,2}M)?(\d{1,2}S)?|\d{1,2}M(\d{1,2}S)?|\d{1,2}S))"),
         ["email"] = Read($@"[A-Za-z0-9]+([._+-][A-Za-z0-9]+)*@{Host}\.[A-Za-z]{{2,10}}"),
         ["hostname"] = Read(Host),
         ["ipv4"] = Read($@"{Octet}(\.{Octet}){{3}}"),
         ["uri"] = Read($@"https?://{Host}(:[1-9]\d{{0,3}})?(/[A-Za-z0-9._~/?=&+,;:@#-]*)?"),
-        ["base64"] = Read("([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"),
+        // Bits that stand for nothing are 0.
+        ["base64"] = Read("([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?"),
     };
 
     // Patterns by which System.Text.Json describes types that cannot hold all that fits them: hours of 99, or long numbers.

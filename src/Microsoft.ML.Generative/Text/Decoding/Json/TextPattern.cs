@@ -10,7 +10,8 @@ internal abstract record TextPattern
 
     public static TextPattern Of(ByteSet bytes) => new OneByte(bytes);
 
-    public static TextPattern Of(string text) => new Sequence([.. Encoding.UTF8.GetBytes(text).Select(value => new OneByte(ByteSet.Of(value)))]);
+    public static TextPattern Of(string text) =>
+        new Sequence([.. Encoding.UTF8.GetBytes(text).Select(value => new OneByte(ByteSet.Of(value)))]);
 
     public static TextPattern Range(char first, char last) => new OneByte(ByteSet.Range(first, last));
 

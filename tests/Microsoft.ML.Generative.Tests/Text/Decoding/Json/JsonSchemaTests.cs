@@ -127,7 +127,7 @@ public sealed class JsonSchemaTests
     [Fact]
     public void Options_are_checked_before_anything_is_written()
     {
-        var options = new TextGenerationOptions { ResponseFormat = JsonTexts.Schema("""{"pattern":"a"}""") };
+        var options = new TextGenerationOptions { ResponseFormat = JsonTexts.Schema("""{"not":{}}""") };
         Assert.Throws<NotSupportedException>(() => options.Validate(10));
         options = new TextGenerationOptions { ResponseFormat = ChatResponseFormat.Json, Beams = 2 };
         Assert.Contains("ResponseFormat", Assert.Throws<ArgumentException>(() => options.Validate(10)).Message);

@@ -16,7 +16,7 @@ namespace Microsoft.ML.Generative.Tests;
 /// </summary>
 public sealed class JsonTypeTests
 {
-    private const int Answers = 60;
+    private const int Answers = 40;
 
     // Tokens of several characters, across the ends of values.
     private static readonly Lazy<TextCodec> _codec = new(() => TextCodec.Of(GenerativeTokenizers.TrainBytePairEncoding(
@@ -114,7 +114,8 @@ public sealed class JsonTypeTests
     // As GetResponseAsync<T> asks for it: what is no object becomes the property data of one, and the schema has the type's name.
     private static ChatResponseFormatJson FormatOf<T>(out bool isWrapped)
     {
-        JsonElement schema = AIJsonUtilities.CreateJsonSchema(typeof(T), serializerOptions: AIJsonUtilities.DefaultOptions);
+        JsonElement schema = AIJsonUtilities.CreateJsonSchema(
+            typeof(T), serializerOptions: AIJsonUtilities.DefaultOptions, inferenceOptions: new AIJsonSchemaCreateOptions { IncludeSchemaKeyword = true });
         isWrapped = !(schema.TryGetProperty("type", out JsonElement type) && type.ValueKind == JsonValueKind.String && type.GetString() == "object");
         if (isWrapped)
         {
@@ -250,7 +251,7 @@ public sealed class JsonTypeTests
         [StringLength(4, MinimumLength = 3)]
         public required string O { get; set; }
 
-        [Range(0, 1, MinimumIsExclusive = true, MaximumIsExclusive = true)]
+        [Range(0.0, 1.0, MinimumIsExclusive = true, MaximumIsExclusive = true)]
         public required double P { get; set; }
     }
 }
