@@ -22,8 +22,7 @@ public enum ContextOverflow
 /// <para>
 /// With a JSON <see cref="ResponseFormat"/>, only tokens with which the text can still become complete within <see cref="MaxTokens"/> are
 /// sampled, and the text ends where it is complete: it can always be parsed, unless a stop string cuts it. Where it would grow too long,
-/// its
-/// strings, arrays and objects are closed early.
+/// its strings, arrays and objects are closed early.
 /// </para>
 /// <para>
 /// Supported keywords of a schema: <c>type</c>, <c>properties</c>, <c>required</c>, <c>additionalProperties</c>, <c>items</c>,

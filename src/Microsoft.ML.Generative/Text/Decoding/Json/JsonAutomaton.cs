@@ -1,5 +1,3 @@
-using Microsoft.ML.Generative.Text.Tokenization;
-
 namespace Microsoft.ML.Generative.Text.Decoding.Json;
 
 /// <summary>

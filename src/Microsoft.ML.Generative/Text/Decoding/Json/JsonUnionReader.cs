@@ -66,8 +66,7 @@ internal static class JsonUnionReader
 
         NotSupportedException Alike() => new(
             $"The JSON schema's '{name}' at {path} has two schemas for values of one kind; only those of different kinds are known, and "
-            + "objects "
-            + "with a property that has other constants in each.");
+            + "objects with a property that has other constants in each.");
     }
 
     // A property of constants that are others in each object comes first. One object may lack it.
