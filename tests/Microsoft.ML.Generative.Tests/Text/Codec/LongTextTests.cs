@@ -69,7 +69,7 @@ public sealed class LongTextTests
         var text = new StringBuilder();
         for (int i = 0; text.Length < length; i++)
         {
-            text.Append(_words[i * i % 11 % _words.Length]).Append(_words[i % _words.Length]);
+            text.Append(_words[(int)((long)i * i % 11)]).Append(_words[i % _words.Length]);
             text.Append((i % 17) switch { 0 => ". ", 1 => "\n", 2 => "  ", 3 => ",\r\n", 4 => "\t", _ => " " });
         }
 

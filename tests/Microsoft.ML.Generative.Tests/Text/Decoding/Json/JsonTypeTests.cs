@@ -64,7 +64,11 @@ public sealed class JsonTypeTests
     public void Annotated_properties_are_valid()
     {
         foreach (Ranged ranged in All<Ranged>())
-            Validator.ValidateObject(ranged, new ValidationContext(ranged), validateAllProperties: true);
+        {
+            List<ValidationResult> errors = [];
+            bool isValid = Validator.TryValidateObject(ranged, new ValidationContext(ranged), errors, validateAllProperties: true);
+            Assert.True(isValid, $"{string.Join("; ", errors)}: {JsonSerializer.Serialize(ranged)}");
+        }
     }
 
     [Fact]
@@ -251,7 +255,7 @@ public sealed class JsonTypeTests
         [StringLength(4, MinimumLength = 3)]
         public required string O { get; set; }
 
-        [Range(0.0, 1.0, MinimumIsExclusive = true, MaximumIsExclusive = true)]
+        [Range(0.25, 1.0, MinimumIsExclusive = true, MaximumIsExclusive = true)]
         public required double P { get; set; }
     }
 }
