@@ -107,7 +107,7 @@ internal sealed class ConfigReader(string source, JsonElement json)
     public T Choose<T>(string name, string fallback, Dictionary<string, T> known)
     {
         string value = Text(name) ?? fallback;
-        return known.TryGetValue(value, out T? chosen) ? chosen : throw Bad($"'{name}' is {Quoted.Text(value)}; known are {string.Join(", ", known.Keys)}");
+        return known.TryGetValue(value, out T? chosen) ? chosen : throw Bad($"'{name}' is {Quoted.Text(value)}; supported values: {string.Join(", ", known.Keys)}");
     }
 
     private JsonElement? Find(string name, JsonValueKind kind, string what)

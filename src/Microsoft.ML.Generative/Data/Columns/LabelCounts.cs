@@ -5,11 +5,11 @@ namespace Microsoft.ML.Generative.Data.Columns;
 /// <summary>How many classes a label column has.</summary>
 internal static class LabelCounts
 {
-    /// <summary>The number that the options give, or that the key column tells; 0 where there is no column.</summary>
+    /// <summary>The number in the options, or that of the key column's values; 0 where there is no column.</summary>
     /// <param name="schema">Where to look for the column.</param>
     /// <param name="columnName">The column, if there is one.</param>
     /// <param name="wanted">What the option LabelCount says.</param>
-    /// <exception cref="ArgumentException">The column is missing, does not tell its classes, or has more than the option says.</exception>
+    /// <exception cref="ArgumentException">The column is missing, its type has no number of classes, or it has more than the option says.</exception>
     public static int Find(DataViewSchema schema, string? columnName, int? wanted)
     {
         if (columnName is null)
@@ -20,7 +20,7 @@ internal static class LabelCounts
             return count is null || count <= (ulong)known ? known
                 : throw new ArgumentException($"Column '{columnName}' has {count} classes; LabelCount is {known}.");
         return checked((int)(count ?? throw new ArgumentException(
-            $"Column '{columnName}' does not tell how many classes it has: set LabelCount, or make a key of it with MapValueToKey.")));
+            $"Column '{columnName}' has a type without a number of classes: set LabelCount, or make a key of it with MapValueToKey.")));
     }
 
     /// <summary>Checks that a model has classes where its options name a column of them.</summary>
@@ -28,10 +28,10 @@ internal static class LabelCounts
     public static void CheckColumn(int labelCount, string? columnName)
     {
         if (labelCount < 0 || labelCount > 0 != columnName is not null)
-            throw new ArgumentException($"{labelCount} labels do not go with the label column '{columnName}'");
+            throw new ArgumentException($"{labelCount} labels cannot be combined with the label column '{columnName}'");
     }
 
-    /// <summary>Checks labels that a user asks a model to draw.</summary>
+    /// <summary>Checks labels that a user asks a model to generate.</summary>
     /// <param name="labels">The labels.</param>
     /// <param name="labelCount">Classes that the model knows; 0: none.</param>
     /// <param name="isNeeded">Whether a model with classes needs one.</param>

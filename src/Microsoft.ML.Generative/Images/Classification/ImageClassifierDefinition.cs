@@ -49,7 +49,7 @@ internal sealed record ImageClassifierDefinition(
         Columns.Validate();
         Defaults.Validate();
         if (Columns.Classes is { } classes && classes.Values.Length != Architecture.ClassCount)
-            throw new ArgumentException($"{classes.Values.Length} labels do not go with {Architecture.ClassCount} classes");
+            throw new ArgumentException($"{classes.Values.Length} labels cannot be combined with {Architecture.ClassCount} classes");
         Columns.Classes?.AddTo(new DataViewSchema.Annotations.Builder(), AnnotationUtils.Kinds.KeyValues);
         _ = checked(Architecture.Shape.Size * Defaults.TransformBatchSize);
     }

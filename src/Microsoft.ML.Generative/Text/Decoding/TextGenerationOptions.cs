@@ -72,7 +72,7 @@ public sealed class TextGenerationOptions
     public double TopP { get; set; } = 1;
 
     /// <summary>
-    /// Only tokens at least this part as probable as the most probable one are drawn from, 0 to 1 (Nguyen et al. 2024). Default: 0, all.
+    /// Only tokens at least this part as probable as the most probable one are sampled from, 0 to 1 (Nguyen et al. 2024). Default: 0, all.
     /// </summary>
     public double MinP { get; set; }
 
@@ -147,7 +147,7 @@ public sealed class TextGenerationOptions
     /// <exception cref="ArgumentException">
     /// An option is out of its range, or options contradict each other; the message names them.
     /// </exception>
-    /// <exception cref="NotSupportedException">The schema of <see cref="ResponseFormat"/> has a keyword that is not known.</exception>
+    /// <exception cref="NotSupportedException">The schema of <see cref="ResponseFormat"/> has a keyword that is not supported.</exception>
     internal void Validate(int vocabularySize)
     {
         OptionChecks.AtLeast(MaxTokens, 1);

@@ -51,7 +51,7 @@ internal sealed record LanguageModelDefinition(LanguageModelArchitecture Archite
             throw new ArgumentException($"The active adapter is {Quoted.Text(ActiveAdapter)}, which the model does not have.");
     }
 
-    // The network tells the sizes, and needs no memory for that.
+    // The network has the sizes, and needs no memory for that.
     private LoraWeights CreateAdapter(LoraShape shape)
     {
         using LanguageModelNetwork network = ModuleTensors.WithoutMemory(long.MaxValue, int.MaxValue, () => new LanguageModelNetwork(Architecture));
@@ -97,6 +97,10 @@ internal sealed record LanguageModelDefaults
     /// <inheritdoc cref="TextCodec.OtherEnds"/>
     public int[] OtherEnds { get; init; } = [];
 
+    /// <inheritdoc cref="TextCodec.BeginsWithBos"/>
+    /// <remarks>Files without it are of such versions.</remarks>
+    public bool BeginsWithBos { get; init; } = true;
+
     public required int TransformBatchSize { get; init; }
 
     /// <summary>Of the choices in rows that are transformed.</summary>
@@ -106,6 +110,7 @@ internal sealed record LanguageModelDefaults
     {
         Generation = options.Generation,
         ChatTemplate = options.ChatTemplate,
+        BeginsWithBos = false,
         TransformBatchSize = options.TransformBatchSize,
         Seed = seed,
     };

@@ -203,7 +203,7 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// <summary>Makes the model available as a chat client of Microsoft.Extensions.AI.</summary>
     /// <param name="template">
     /// The form of conversations in the model's training. Default: <see cref="LanguageModelOptions.ChatTemplate"/> of the training; else
-    /// the template in the model's folder, if it is supported; <see cref="ChatTemplate.Plain"/> for a model without.
+    /// the template in the model's folder; <see cref="ChatTemplate.Plain"/> for a model without.
     /// </param>
     /// <returns>
     /// A client that may be used from several threads. It does not own the model: dispose of the model when no client is in use.
@@ -214,7 +214,7 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// schema, see <see cref="TextGenerationOptions.ResponseFormat"/>. With a seed in the call, in the model's own options or in the
     /// <see cref="MLContext"/>, the same conversation gets the same answer each time; a context without a seed gives another one.
     /// </remarks>
-    /// <exception cref="NotSupportedException">The model's own template is not supported.</exception>
+    /// <exception cref="NotSupportedException">The model's own template cannot be used.</exception>
     /// <example>
     /// <code>
     /// using Microsoft.Extensions.AI;
@@ -392,7 +392,7 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
             ctx, _format,
             _definition with
             {
-                Defaults = _definition.Defaults with { OtherEnds = [.. Codec.OtherEnds] },
+                Defaults = _definition.Defaults with { OtherEnds = [.. Codec.OtherEnds], BeginsWithBos = Codec.BeginsWithBos },
                 Adapters = Networks.Adapters.Count == 0 ? null : [.. Networks.Adapters.Select(adapter => adapter.Shape)],
                 ActiveAdapter = ActiveAdapter,
             },
@@ -407,7 +407,11 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
             LanguageModelDefinition definition = file.Definition;
             GenerativeTokenizer tokenizer = TokenizerFiles.Load(
                 TokenizerFiles.Names.ToDictionary(name => name, name => file.ReadFile(name, TokenizerFiles.MaxTokenizerBytes)));
-            TextCodec codec = TextCodec.Of(tokenizer) with { OtherEnds = definition.Defaults.OtherEnds };
+            TextCodec codec = TextCodec.Of(tokenizer) with
+            {
+                OtherEnds = definition.Defaults.OtherEnds,
+                BeginsWithBos = definition.Defaults.BeginsWithBos,
+            };
             if (codec.VocabularySize > definition.Architecture.VocabularySize)
                 throw new InvalidDataException(
                     $"The tokenizer has {codec.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows {definition.Architecture.VocabularySize}.");

@@ -102,7 +102,7 @@ internal sealed class JsonScalarReader(string? typeName)
         catch (NotSupportedException e)
         {
             throw new NotSupportedException(
-                $"The JSON schema's keyword 'pattern' at {schema.Path} is {Quoted.Text(pattern)}, which is not known: {e.Message}.", e);
+                $"The JSON schema's keyword 'pattern' at {schema.Path} is {Quoted.Text(pattern)}, which is not supported: {e.Message}.", e);
         }
     }
 
@@ -115,7 +115,7 @@ internal sealed class JsonScalarReader(string? typeName)
         catch (NotSupportedException e)
         {
             throw new NotSupportedException(
-                $"The JSON schema's keywords 'minLength' and 'maxLength' at {schema.Path} are not known beside such a pattern: {e.Message}.",
+                $"The JSON schema's keywords 'minLength' and 'maxLength' at {schema.Path} are not supported beside such a pattern: {e.Message}.",
                 e);
         }
     }

@@ -41,7 +41,7 @@ internal readonly record struct JsonSchemaKeywords(JsonElement Schema, string Pa
             if (supported.Contains(member.Name) || IsAnnotation(member.Name))
                 continue;
             string beside = Assertions.Contains(member.Name) ? $" beside '{supported[^1]}'" : "";
-            throw new NotSupportedException($"The JSON schema's keyword {Quoted.Text(member.Name)} at {Path} is not known{beside}.");
+            throw new NotSupportedException($"The JSON schema's keyword {Quoted.Text(member.Name)} at {Path} is not supported{beside}.");
         }
     }
 
@@ -52,7 +52,7 @@ internal readonly record struct JsonSchemaKeywords(JsonElement Schema, string Pa
             return [.. Kinds];
         JsonElement[] names = type.ValueKind == JsonValueKind.Array ? [.. type.EnumerateArray()] : [type];
         if (names.Length == 0 || names.Any(n => n.ValueKind != JsonValueKind.String || !Kinds.Contains(n.GetString())))
-            throw Bad($"'type' is {Quoted.Text(type.GetRawText())}; known are {string.Join(", ", Kinds)}");
+            throw Bad($"'type' is {Quoted.Text(type.GetRawText())}; supported values: {string.Join(", ", Kinds)}");
         return [.. names.Select(n => n.GetString()!)];
     }
 

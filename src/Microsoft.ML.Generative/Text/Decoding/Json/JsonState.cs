@@ -66,7 +66,7 @@ internal enum JsonPhase : byte
     Done,
 }
 
-/// <summary>What has to be known of a JSON text to tell how it may go on.</summary>
+/// <summary>The part of a JSON text's state that decides how it may continue.</summary>
 internal struct JsonState
 {
     public JsonPhase Phase;
@@ -80,7 +80,7 @@ internal struct JsonState
     /// <summary>In a name or literal, the place in the trie of the rule's; in a number or a string of a pattern, its state.</summary>
     public int Place;
 
-    /// <summary>In a name, what tells it from others.</summary>
+    /// <summary>In a name, what distinguishes it from others.</summary>
     public ulong NameHash;
 
     /// <summary>What the value may be.</summary>

@@ -30,7 +30,7 @@ internal static class JsonUnionReader
                 ("type", { } types) => Common(types, own, path),
                 (_, { } other) when JsonNode.DeepEquals(other, own) => own,
                 _ => throw new NotSupportedException(
-                    $"The JSON schema's keyword {Quoted.Text(member.Name)} at {path} stands beside '{union}', too, which is not known."),
+                    $"The JSON schema's keyword {Quoted.Text(member.Name)} at {path} stands beside '{union}', too, which is not supported."),
             };
         }
 
@@ -65,8 +65,8 @@ internal static class JsonUnionReader
         }
 
         NotSupportedException Alike() => new(
-            $"The JSON schema's '{name}' at {path} has two schemas for values of one kind; only those of different kinds are known, and "
-            + "objects with a property that has other constants in each.");
+            $"The JSON schema's '{name}' at {path} has two schemas for values of one kind; only those of different kinds are supported, "
+            + "and objects with a property that has other constants in each.");
     }
 
     // A property of constants that are others in each object comes first. One object may lack it.

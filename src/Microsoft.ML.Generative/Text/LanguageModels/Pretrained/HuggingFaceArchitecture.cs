@@ -169,7 +169,7 @@ internal static class HuggingFaceArchitecture
             "llama3" => new RotaryScaling(
                 RotaryScalingKind.Llama3, Needed("factor"), Needed("low_freq_factor"), Needed("high_freq_factor"),
                 original ?? json.Count("original_max_position_embeddings") ?? context),
-            _ => throw json.Bad($"'rope_type' is {Quoted.Text(type)}; known are default, linear and llama3"),
+            _ => throw json.Bad($"'rope_type' is {Quoted.Text(type)}; supported values: default, linear, llama3"),
         };
 
         double Needed(string name) => json.Number(name) ?? throw json.Bad($"'{name}' of '{type}' is missing");

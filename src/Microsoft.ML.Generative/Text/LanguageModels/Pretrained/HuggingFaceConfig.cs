@@ -35,7 +35,7 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
             Llama => (HuggingFaceArchitecture.Llama(json), 2),
             Mistral => (HuggingFaceArchitecture.Mistral(json), 2),
             Qwen2 => (HuggingFaceArchitecture.Qwen2(json), (int?)null),
-            _ => throw json.Bad($"'model_type' is {Quoted.Text(type)}; known are {Gpt2}, {Llama}, {Mistral} and {Qwen2}"),
+            _ => throw json.Bad($"'model_type' is {Quoted.Text(type)}; supported values: {Gpt2}, {Llama}, {Mistral}, {Qwen2}"),
         };
         json.Check(architecture.Validate);
         if (architecture.VocabularySize == 0)
