@@ -31,7 +31,8 @@ internal sealed record LabelCondition(string ColumnName, int Count, bool HasNull
     public void Check(ConditionRequest request, int count, string parameterName)
     {
         if (request is { Label: not null, Labels: not null })
-            throw new ArgumentException($"{nameof(request.Label)} and {nameof(request.Labels)} are both given; expected one of them.", parameterName);
+            throw new ArgumentException(
+                $"{nameof(request.Label)} and {nameof(request.Labels)} are both given; expected one of them.", parameterName);
         if (request.Labels is { } labels && labels.Count != count)
             throw new ArgumentException($"{labels.Count} labels were given for {count} rows.", parameterName);
         if (!request.HasLabel && !HasNull && count > 0)
@@ -65,5 +66,6 @@ internal sealed record LabelCondition(string ColumnName, int Count, bool HasNull
     public Tensor InTurn(int rows, Device device) => TensorFactory.Range(rows, device: device).Remainder(Count);
 
     /// <summary>Vectors with a one in the place of the row's class and zeros elsewhere: [batch] to [batch, count].</summary>
-    public static Tensor OneHot(Tensor labels, int count, ScalarType type = ScalarType.Float32) => nn.functional.one_hot(labels, count).to(type);
+    public static Tensor OneHot(Tensor labels, int count, ScalarType type = ScalarType.Float32) =>
+        nn.functional.one_hot(labels, count).to(type);
 }

@@ -1,4 +1,5 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
@@ -6,13 +7,16 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Data.Rows;
 
 /// <summary>Computed images of one output column. Whoever asks for an image owns it.</summary>
-internal sealed class ImageBuffer(Func<RowBatch, torch.Tensor> compute, ImageShape shape, int slots) : OutputBuffer
+internal sealed class ImageBuffer(string column, Func<RowBatch, torch.Tensor> compute, ImageShape shape, int slots) : OutputBuffer
 {
     private readonly byte[] _planes = new byte[checked(slots * shape.Size)];
 
     public override void Compute(RowBatch batch)
     {
-        torch.Tensor bytes = compute(batch).Times(255).round().Within(0, 255).to(torch.uint8).cpu().contiguous();
+        torch.Tensor images = compute(batch);
+        if (!images.isfinite().all().ToBoolean())
+            FiniteValues.Check(TensorMemory.ToArray<float>(images), index => $"Row {batch.Positions[index / shape.Size]} of column {Quoted.Text(column)}");
+        torch.Tensor bytes = images.Times(255).round().Within(0, 255).to(torch.uint8).cpu().contiguous();
         bytes.bytes.CopyTo(_planes);
     }
 

@@ -25,9 +25,9 @@ internal sealed class RowOutput(DataViewSchema.DetachedColumn column, Func<int, 
         var vector = type as VectorDataViewType;
         return new RowOutput(new(name, type, annotations), (vector?.ItemType ?? type) switch
         {
-            KeyDataViewType => slots => new NumberBuffer<uint>(compute, torch.int32, vector?.Size, slots),
-            NumberDataViewType item when item == NumberDataViewType.Int32 => slots => new NumberBuffer<int>(compute, torch.int32, vector?.Size, slots),
-            _ => slots => new NumberBuffer<float>(compute, torch.float32, vector?.Size, slots),
+            KeyDataViewType => slots => new NumberBuffer<uint>(name, compute, torch.int32, vector?.Size, slots),
+            NumberDataViewType item when item == NumberDataViewType.Int32 => slots => new NumberBuffer<int>(name, compute, torch.int32, vector?.Size, slots),
+            _ => slots => new NumberBuffer<float>(name, compute, torch.float32, vector?.Size, slots),
         });
     }
 
@@ -42,5 +42,5 @@ internal sealed class RowOutput(DataViewSchema.DetachedColumn column, Func<int, 
     /// <param name="shape">The images: gray, RGB or RGBA.</param>
     /// <param name="compute">Computes [rows, channels, height, width] in 0..1; values beyond are cut off.</param>
     public static RowOutput Images(string name, ImageShape shape, Func<RowBatch, torch.Tensor> compute) =>
-        new(new(name, new ImageDataViewType(shape.Height, shape.Width)), slots => new ImageBuffer(compute, shape, slots));
+        new(new(name, new ImageDataViewType(shape.Height, shape.Width)), slots => new ImageBuffer(name, compute, shape, slots));
 }
