@@ -39,7 +39,7 @@ internal sealed record LoraShape
         foreach (LoraModuleShape module in Modules)
         {
             OptionChecks.NotEmpty(module.Name);
-            OptionChecks.AtLeast(module.Rank, 1);
+            OptionChecks.AtLeast<int>(module.Rank, 1);
             OptionChecks.Positive(module.Alpha);
         }
     }
