@@ -213,19 +213,19 @@ public sealed record LanguageModelArchitecture
     /// <exception cref="ArgumentException">A value is out of its range; the message names it.</exception>
     internal void Validate()
     {
-        OptionChecks.AtLeast(VocabularySize, 0);
-        OptionChecks.AtLeast(ContextLength, 1);
-        OptionChecks.AtLeast(Layers, 1);
-        OptionChecks.AtLeast(Heads, 1);
-        OptionChecks.AtLeast(KeyValueHeads, 1);
-        OptionChecks.AtLeast(EmbeddingSize, 1);
-        OptionChecks.AtLeast(HeadSize, 1);
-        OptionChecks.AtLeast(FeedForwardSize, 1);
+        OptionChecks.AtLeast<int>(VocabularySize, 0);
+        OptionChecks.AtLeast<int>(ContextLength, 1);
+        OptionChecks.AtLeast<int>(Layers, 1);
+        OptionChecks.AtLeast<int>(Heads, 1);
+        OptionChecks.AtLeast<int>(KeyValueHeads, 1);
+        OptionChecks.AtLeast<int>(EmbeddingSize, 1);
+        OptionChecks.AtLeast<int>(HeadSize, 1);
+        OptionChecks.AtLeast<int>(FeedForwardSize, 1);
         OptionChecks.Defined(Positions);
         OptionChecks.Defined(Normalization);
         OptionChecks.Positive(NormEpsilon);
         OptionChecks.Defined(FeedForward);
-        OptionChecks.AtLeast(SlidingWindow, 1);
+        OptionChecks.AtLeast<int>(SlidingWindow, 1);
         if (Heads % ActualKeyValueHeads != 0)
         {
             throw new ArgumentException(
@@ -264,7 +264,7 @@ public sealed record LanguageModelArchitecture
             OptionChecks.AtLeast(scaling.Factor, 1);
             OptionChecks.Positive(scaling.LowFrequencyFactor);
             OptionChecks.Positive(scaling.HighFrequencyFactor);
-            OptionChecks.AtLeast(scaling.OriginalContextLength, 1);
+            OptionChecks.AtLeast<int>(scaling.OriginalContextLength, 1);
             if (scaling.HighFrequencyFactor <= scaling.LowFrequencyFactor)
             {
                 throw new ArgumentException(
