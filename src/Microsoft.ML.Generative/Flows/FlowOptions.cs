@@ -48,12 +48,12 @@ public sealed class FlowOptions : ImageTrainingOptions
     public string InputColumnName { get; set; } = Defaults.InputColumnName;
 
     /// <summary>
-    /// The column with each row's class, a key or an integer from 0, that the density is conditioned on: p(x|class). Default: none.
+    /// The column with each row's class, a key, Boolean or a whole number from 0, that the density is conditioned on: p(x|class). Default: none.
     /// </summary>
     public string? LabelColumnName { get; set; }
 
     /// <summary>
-    /// Classes in <see cref="LabelColumnName"/>, at least 1. Default: the number of a key column's values; other columns need it.
+    /// Classes in <see cref="LabelColumnName"/>, at least 1. Default: what the column says; needed for integers.
     /// </summary>
     public int? LabelCount { get; set; }
 

@@ -53,6 +53,9 @@ public sealed class FlowTransformer : ITransformer, IDisposable
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
     public int LabelCount => _definition.Architecture.LabelCount;
 
+    /// <summary>The names of the classes, in the order of their numbers; none for a model without labels, or of labels without names.</summary>
+    public IReadOnlyList<string> ClassNames => _definition.Columns.Classes?.Values ?? [];
+
     bool ITransformer.IsRowToRowMapper => true;
 
     /// <inheritdoc/>
@@ -86,7 +89,7 @@ public sealed class FlowTransformer : ITransformer, IDisposable
         for (int i = 0; i < count; i++)
             RowNoise.Fill(latents.AsSpan(i * RowSize, RowSize), new RowRandom(seed, i));
         TensorPrimitives.Multiply(latents, (float)options.Temperature, latents);
-        return DecodeRows(latents, options.Label);
+        return DecodeRows(latents, options.Conditions);
     }
 
     /// <summary>The latent values of one row.</summary>
@@ -111,7 +114,7 @@ public sealed class FlowTransformer : ITransformer, IDisposable
     public float[] Decode(ReadOnlySpan<float> latent, int? label = null)
     {
         RowChecks.HasSize(latent, RowSize, nameof(latent));
-        return DecodeValues(latent.ToArray(), label);
+        return DecodeValues(latent.ToArray(), new ConditionRequest(label));
     }
 
     /// <summary>Rows on the straight line between two rows' latent values, both ends included.</summary>
@@ -131,7 +134,7 @@ public sealed class FlowTransformer : ITransformer, IDisposable
         float[] latents = new float[checked(count * RowSize)];
         for (int i = 0; i < latents.Length; i++)
             latents[i] = float.Lerp(start[i % RowSize], end[i % RowSize], i / RowSize / (count - 1f));
-        return DecodeRows(latents, label);
+        return DecodeRows(latents, new ConditionRequest(label));
     }
 
     internal FlowArchitecture Architecture => _definition.Architecture;
@@ -190,14 +193,19 @@ public sealed class FlowTransformer : ITransformer, IDisposable
         return (TensorMemory.ToArray<float>(latent), -FlowNetwork.NegativeLogDensity(latent, logDeterminant).ToSingle());
     }
 
-    private MemoryDataView DecodeRows(float[] latents, int? label) =>
-        new(_engine.Host, GeneratedColumnName, Architecture.Row.Type, DecodeValues(latents, label));
+    private MemoryDataView DecodeRows(float[] latents, ConditionRequest request)
+    {
+        float[] values = DecodeValues(latents, request);
+        return new MemoryDataView(
+            _engine.Host,
+            MemoryColumn.Vectors(GeneratedColumnName, Architecture.Row.Type, values, SlotNames.ToAnnotations(_definition.Columns.Slots)),
+            _definition.Conditions.GeneratedColumns(request, values.Length / RowSize));
+    }
 
-    private float[] DecodeValues(float[] latents, int? label)
+    private float[] DecodeValues(float[] latents, ConditionRequest request)
     {
         int count = latents.Length / RowSize;
-        var request = new ConditionRequest(label);
-        _definition.Conditions.Check(request, count, nameof(label));
+        _definition.Conditions.Check(request, count, "label");
         using IDisposable use = Use();
         return RowGeneration.Compute(_engine.Host, count, RowSize, _engine.RowsAtOnce, (start, rows) =>
         {

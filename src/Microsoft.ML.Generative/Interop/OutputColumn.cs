@@ -3,7 +3,7 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.Generative.Interop;
 
 /// <summary>A column that a transformer adds, as its estimator knows it before there is data.</summary>
-internal readonly record struct OutputColumn(string Name, PrimitiveDataViewType ItemType, bool IsVector)
+internal readonly record struct OutputColumn(string Name, DataViewType ItemType, bool IsVector)
 {
     /// <summary>Whether its values are keys; <see cref="ItemType"/> is then UInt32.</summary>
     public bool IsKey { get; init; }

@@ -2,9 +2,13 @@ namespace Microsoft.ML.Generative.Runtime;
 
 /// <summary>Keeps native memory until the last call that uses it has returned.</summary>
 /// <param name="owner">The object that users call.</param>
-/// <param name="memory">What is disposed of.</param>
-internal sealed class UserCount(object owner, IDisposable memory) : IDisposable
+/// <param name="memory">What is disposed of, if there is anything.</param>
+internal sealed class UserCount(object owner, IDisposable? memory) : IDisposable
 {
+    // The usual reason is one that users do not see.
+    private const string DisposedMessage =
+        "The model has been disposed of. A PredictionEngine disposes of its model with itself, unless it was created with PredictionEngineOptions whose OwnsTransformer is false.";
+
     private readonly Lock _lock = new();
     private int _users;
     private bool _isDisposed;
@@ -15,7 +19,8 @@ internal sealed class UserCount(object owner, IDisposable memory) : IDisposable
     {
         lock (_lock)
         {
-            ObjectDisposedException.ThrowIf(_isDisposed, owner);
+            if (_isDisposed)
+                throw new ObjectDisposedException(owner.GetType().FullName, DisposedMessage);
             _users++;
         }
 
@@ -34,7 +39,7 @@ internal sealed class UserCount(object owner, IDisposable memory) : IDisposable
                 return;
         }
 
-        memory.Dispose();
+        memory?.Dispose();
     }
 
     private void Leave()
@@ -45,7 +50,7 @@ internal sealed class UserCount(object owner, IDisposable memory) : IDisposable
                 return;
         }
 
-        memory.Dispose();
+        memory?.Dispose();
     }
 
     private sealed class User(UserCount count) : IDisposable

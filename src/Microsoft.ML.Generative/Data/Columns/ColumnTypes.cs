@@ -41,8 +41,24 @@ internal static class ColumnTypes
     {
         SchemaShape.Column column = Find(schema, name);
         if (column.Kind != SchemaShape.Column.VectorKind.Scalar || !(column.IsKey || LabelRowReader.IsLabel(column.ItemType)))
-            throw new ArgumentException($"Column '{name}' has type {column.GetTypeString()}; expected a key or an integer type.");
+            throw NoLabel(name, column.GetTypeString());
+        ClassLabels.TypeOf(column);
     }
+
+    /// <summary>The error where a column cannot be read as labels.</summary>
+    public static ArgumentException NoLabel(string name, string? type) =>
+        new($"Column '{name}' has type {type}; expected {LabelRowReader.Types}. Use MapValueToKey for other labels, such as texts.");
+
+    /// <summary>That a schema promises a column of seeds.</summary>
+    public static void CheckSeed(SchemaShape schema, string name)
+    {
+        SchemaShape.Column column = Find(schema, name);
+        if (column.Kind != SchemaShape.Column.VectorKind.Scalar || !(column.IsKey || LabelRowReader.IsInteger(column.ItemType)))
+            throw NoSeed(name, column.GetTypeString());
+    }
+
+    /// <summary>The error where a column cannot be read as seeds.</summary>
+    public static ArgumentException NoSeed(string name, string? type) => new($"Column '{name}' has type {type}; expected a key or an integer type.");
 
     public static int FeatureCount(DataViewSchema.Column column) => column.Type switch
     {

@@ -45,7 +45,7 @@ internal sealed record RowColumns(string Input, int? Channels, int? Height, int?
         if (Label is not null)
             ColumnTypes.CheckLabel(schema, Label);
         if (Seed is not null)
-            ColumnTypes.CheckLabel(schema, Seed);
+            ColumnTypes.CheckSeed(schema, Seed);
     }
 
     /// <summary>The rows of the data: images, or vectors without a shape.</summary>
@@ -60,6 +60,18 @@ internal sealed record RowColumns(string Input, int? Channels, int? Height, int?
     /// <exception cref="ArgumentException">The column is missing or of another type, contradicts the options, or the shape of its images is unknown.</exception>
     public ImageShape FindImages(IDataView data) => FindRow(data).Image ?? throw ColumnTypes.UnknownShape(Input);
 
-    /// <inheritdoc cref="LabelCounts.Find"/>
-    public int FindLabelCount(DataViewSchema schema) => LabelCounts.Find(schema, Label, LabelCount);
+    /// <summary>The classes of the data; none where the options name no column of them.</summary>
+    /// <exception cref="ArgumentException">
+    /// The column is missing or of another type, does not tell its classes, or has others than the options say.
+    /// </exception>
+    public LabelClasses FindClasses(IDataView data)
+    {
+        if (Label is null)
+            return default;
+        ColumnTypes.CheckLabel(SchemaShape.Create(data.Schema), Label);
+        int count = LabelCounts.Find(data, Label, LabelCount);
+        ClassLabels? labels = ClassLabels.Of(data.Schema[Label], count);
+        return labels is null || labels.Values.Length == count ? new LabelClasses(count, labels)
+            : throw new ArgumentException($"Column '{Label}' has {labels.Values.Length} classes; {nameof(LabelCount)} is {count}.");
+    }
 }

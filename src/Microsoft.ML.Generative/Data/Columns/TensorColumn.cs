@@ -102,18 +102,26 @@ internal sealed class TensorColumn
     /// <param name="schema">Where to look for the column.</param>
     /// <param name="name">The column: a key or any integer type.</param>
     /// <exception cref="ArgumentException">The column is missing or of another type.</exception>
-    public static TensorColumn Seed(DataViewSchema schema, string name) => Label(schema, name, long.MaxValue);
+    public static TensorColumn Seed(DataViewSchema schema, string name)
+    {
+        DataViewSchema.Column column = ColumnTypes.Find(schema, name);
+        return LabelRowReader.IsInteger(column.Type) ? Integers(name, long.MaxValue, classes: null)
+            : throw ColumnTypes.NoSeed(name, column.Type.ToString());
+    }
 
     /// <summary>A column of class labels, as integers from 0.</summary>
     /// <param name="schema">Where to look for the column.</param>
-    /// <param name="name">The column: a key (of which 1 becomes 0) or any integer type.</param>
+    /// <param name="name">The column: a key, Boolean, or numbers.</param>
     /// <param name="classCount">Labels must be below this number.</param>
-    /// <exception cref="ArgumentException">The column is missing or of another type.</exception>
-    public static TensorColumn Label(DataViewSchema schema, string name, long classCount)
+    /// <param name="classes">What the model's classes stand for, by which they are found in the column; <see langword="null"/>: numbers, of which a key's first is 0.</param>
+    /// <exception cref="ArgumentException">The column is missing or of another type, or has values that the model's classes do not.</exception>
+    public static TensorColumn Label(DataViewSchema schema, string name, long classCount, ClassLabels? classes = null)
     {
         DataViewSchema.Column column = ColumnTypes.Find(schema, name);
-        if (!LabelRowReader.IsLabel(column.Type))
-            throw new ArgumentException($"Column '{name}' has type {column.Type}; expected a key or an integer type. Use MapValueToKey for other labels.");
-        return new TensorColumn(name, torch.ScalarType.Int64, [], (c, row, index) => LabelRowReader.Open(c, row, index, classCount));
+        return LabelRowReader.IsLabel(column.Type) ? Integers(name, classCount, LabelMapping.Find(column, classes))
+            : throw ColumnTypes.NoLabel(name, column.Type.ToString());
     }
+
+    private static TensorColumn Integers(string name, long count, IReadOnlyDictionary<long, int>? classes) =>
+        new(name, torch.ScalarType.Int64, [], (column, row, index) => LabelRowReader.Open(column, row, index, count, classes));
 }

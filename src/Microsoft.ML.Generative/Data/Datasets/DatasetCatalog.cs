@@ -170,7 +170,8 @@ public sealed class DatasetCatalog
     /// </returns>
     /// <remarks>
     /// Resizing is bilinear with antialiasing, as in Pillow and PyTorch. Images are turned upright as their EXIF orientation says; transparent
-    /// parts become black; of an animation the first image counts. Two folders with the same sub-folders have the same keys. Links to files
+    /// parts become black; of an animation the first image counts. Two folders with the same sub-folders have the same keys, also where some
+    /// have no images; models match them by name in any case. Links to files
     /// are read; a link to a folder is an error, since it may lead round in circles. A file that cannot be read, or is damaged or cut off, is
     /// an <see cref="InvalidDataException"/> or <see cref="IOException"/> that names it, when its row is read.
     /// </remarks>

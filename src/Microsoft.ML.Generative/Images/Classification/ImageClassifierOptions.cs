@@ -71,10 +71,10 @@ public sealed class ImageClassifierOptions : TrainingOptions
         LearningRateSchedule = LearningRateSchedule.Cosine;
     }
 
-    /// <summary>The column with each row's class: a key, or an integer from 0. Only the training reads it. Default: Label.</summary>
+    /// <summary>The column with each row's class: a key, Boolean or a whole number from 0. Only the training reads it. Default: Label.</summary>
     public string LabelColumnName { get; set; } = Defaults.LabelColumnName;
 
-    /// <summary>Classes in <see cref="LabelColumnName"/>, at least 2. Default: what a key column's type says; other columns need it.</summary>
+    /// <summary>Classes in <see cref="LabelColumnName"/>, at least 2. Default: what the column says; needed for integers.</summary>
     public int? LabelCount { get; set; }
 
     /// <summary>

@@ -48,6 +48,9 @@ internal sealed record DiffusionColumns
 
     public string? Label { get; init; }
 
+    /// <summary>What the classes stand for; <see langword="null"/>: their numbers alone.</summary>
+    public ClassLabels? Classes { get; init; }
+
     public string? LowResolution { get; init; }
 
     public string? Seed { get; init; }
@@ -66,16 +69,16 @@ internal sealed record DiffusionColumns
     /// <summary>The model's conditions, in these columns.</summary>
     /// <exception cref="ArgumentException">Architecture and columns contradict each other.</exception>
     public ConditionSet Conditions(DiffusionArchitecture architecture) => new(
-        LabelCondition.Create(Label, architecture.LabelCount, architecture.HasNullLabel),
+        LabelCondition.Create(Label, architecture.LabelCount, architecture.HasNullLabel, Classes),
         ImageCondition.Create(LowResolution, architecture.LowResolution, architecture.Shape));
 
     /// <exception cref="ArgumentException">A name is empty.</exception>
     public void Validate()
     {
         OptionChecks.NotEmpty(Input);
-        OptionChecks.NotEmpty(Label ?? "none", nameof(Label));
-        OptionChecks.NotEmpty(LowResolution ?? "none", nameof(LowResolution));
-        OptionChecks.NotEmpty(Seed ?? "none", nameof(Seed));
+        OptionChecks.NullOrNotEmpty(Label);
+        OptionChecks.NullOrNotEmpty(LowResolution);
+        OptionChecks.NullOrNotEmpty(Seed);
         OptionChecks.DifferentNames(Generated);
     }
 }

@@ -15,7 +15,7 @@ namespace Microsoft.ML.Generative;
 /// <list type="table">
 /// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
 /// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte with the shape of an image: what to learn.</description></item>
-/// <item><term>input, optional (none)</term><description>key or integer from 0: the class that the image is conditioned on.</description></item>
+/// <item><term>input, optional (none)</term><description>key, Boolean or whole number from 0: the class that the image is conditioned on.</description></item>
 /// <item><term>input, optional (none)</term><description>smaller images to be enlarged.</description></item>
 /// <item><term>input, optional (none)</term><description>integer from 0: the seed of the image that the trained model draws for the row.</description></item>
 /// <item><term>output (Generated)</term><description>vector of Single, channels × height × width values in 0..1: an image drawn for the row.</description></item>
@@ -61,9 +61,10 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
         ArgumentNullException.ThrowIfNull(input);
         ImageShape shape = _options.Columns.FindImages(input);
         ImageShape? low = _options.LowResolutionColumnName is { } name ? FindLowResolution(input, name, shape) : null;
-        DiffusionArchitecture architecture = DiffusionArchitecture.Of(_options, shape, _options.Columns.FindLabelCount(input.Schema), low);
+        LabelClasses classes = _options.Columns.FindClasses(input);
+        DiffusionArchitecture architecture = DiffusionArchitecture.Of(_options, shape, classes.Count, low);
         architecture.Validate();
-        DiffusionColumns names = DiffusionColumns.Of(_options);
+        DiffusionColumns names = DiffusionColumns.Of(_options) with { Classes = classes.Labels };
         TensorColumn[] columns = DiffusionTransformer.TrainingTensors(input.Schema, architecture, names);
         TensorColumn[]? validationColumns = _options.ValidationData is { } v ? DiffusionTransformer.TrainingTensors(v.Schema, architecture, names) : null;
 

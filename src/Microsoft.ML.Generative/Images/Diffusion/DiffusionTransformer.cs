@@ -55,6 +55,9 @@ public sealed class DiffusionTransformer : ITransformer, IDisposable
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
     public int LabelCount => _definition.Architecture.LabelCount;
 
+    /// <summary>The names of the classes, in the order of their numbers; none for a model without labels, or of labels without names.</summary>
+    public IReadOnlyList<string> ClassNames => _definition.Columns.Classes?.Values ?? [];
+
     /// <summary>Timesteps that the model was trained with: the most steps that a sampler can take.</summary>
     public int TrainTimesteps => _definition.Architecture.NoiseSchedule.TrainTimesteps;
 

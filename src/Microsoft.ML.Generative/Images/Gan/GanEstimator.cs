@@ -19,7 +19,7 @@ namespace Microsoft.ML.Generative;
 /// <list type="table">
 /// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
 /// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte: what to learn.</description></item>
-/// <item><term>input, optional (none)</term><description>key or integer from 0: the class that the row is conditioned on.</description></item>
+/// <item><term>input, optional (none)</term><description>key, Boolean or whole number from 0: the class that the row is conditioned on.</description></item>
 /// <item><term>input, optional (none)</term><description>integer from 0: the seed of what the trained model draws for the row.</description></item>
 /// <item><term>output (Generated)</term><description>vector of Single, channels × height × width values in 0..1 for images: what is drawn for the row.</description></item>
 /// </list>
@@ -68,8 +68,9 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
         ArgumentNullException.ThrowIfNull(input);
         RowShape row = _options.Columns.FindRow(input);
         GanRowChecks.Check(_options, row);
-        GanArchitecture architecture = GanArchitecture.Of(_options, row, _options.Columns.FindLabelCount(input.Schema));
-        GanColumns names = GanColumns.Of(_options);
+        LabelClasses classes = _options.Columns.FindClasses(input);
+        GanArchitecture architecture = GanArchitecture.Of(_options, row, classes.Count);
+        GanColumns names = GanColumns.Of(_options) with { Classes = classes.Labels, Slots = SlotNames.ToKeep(input.Schema, _options.InputColumnName) };
         TensorColumn[] columns = GanTransformer.TrainingTensors(input.Schema, architecture, names);
         TensorColumn[]? validationColumns = _options.ValidationData is { } v ? GanTransformer.TrainingTensors(v.Schema, architecture, names) : null;
         architecture.Validate();
@@ -88,7 +89,7 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
         _options.Columns.Check(inputSchema);
-        return OutputColumn.Promise(inputSchema, GanTransformer.OutputColumns(GanColumns.Of(_options)));
+        return OutputColumn.Promise(inputSchema, GanTransformer.OutputColumns(GanColumns.Of(_options), SlotNames.Promise(inputSchema, _options.InputColumnName)));
     }
 
     private void Train(Trainer trainer, GanArchitecture architecture, GeneratorNetwork generator, TrainingData data)

@@ -66,10 +66,10 @@ public sealed class GanOptions : ImageTrainingOptions
     /// <summary>The output column of the trained model: the row generated for it. Default: Generated.</summary>
     public string GeneratedColumnName { get; set; } = Defaults.GeneratedColumnName;
 
-    /// <summary>A column of classes to condition on: a key, or integers from 0. Default: none.</summary>
+    /// <summary>A column of classes to condition on: a key, Boolean, or whole numbers from 0. Default: none.</summary>
     public string? LabelColumnName { get; set; }
 
-    /// <summary>The number of classes, at least 1. Default: that of the key column; needed for integers.</summary>
+    /// <summary>The number of classes, at least 1. Default: what the column says; needed for integers.</summary>
     public int? LabelCount { get; set; }
 
     /// <summary>

@@ -57,6 +57,9 @@ public sealed class GanTransformer : ITransformer, IDisposable
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
     public int LabelCount => _definition.Architecture.LabelCount;
 
+    /// <summary>The names of the classes, in the order of their numbers; none for a model without labels, or of labels without names.</summary>
+    public IReadOnlyList<string> ClassNames => _definition.Columns.Classes?.Values ?? [];
+
     bool ITransformer.IsRowToRowMapper => true;
 
     /// <inheritdoc/>
@@ -139,7 +142,8 @@ public sealed class GanTransformer : ITransformer, IDisposable
     private static TensorColumn RowColumn(DataViewSchema schema, GanArchitecture architecture, GanColumns columns) =>
         TensorColumn.Features(schema, columns.Input, architecture.Row, architecture.Row.Image is null ? ValueRange.Finite : ValueRange.Unit);
 
-    internal static OutputColumn[] OutputColumns(GanColumns columns) => [new(columns.Generated, NumberDataViewType.Single, IsVector: true)];
+    internal static OutputColumn[] OutputColumns(GanColumns columns, SchemaShape? slots) =>
+        [new(columns.Generated, NumberDataViewType.Single, IsVector: true) { Annotations = slots }];
 
     private RowMapping Bind(DataViewSchema schema)
     {
@@ -152,7 +156,8 @@ public sealed class GanTransformer : ITransformer, IDisposable
         [
             RowOutput.Numbers(columns.Generated, architecture.Row.Type, rows => _generator.Generate(
                 _generator.SampleLatents(rows.Keys(_definition.Defaults.Seed, sources), _definition.Defaults.Truncation),
-                _definition.Conditions.Encode([.. conditions.Select(c => c.Of(rows))], first: 0))),
+                _definition.Conditions.Encode([.. conditions.Select(c => c.Of(rows))], first: 0)),
+                SlotNames.ToAnnotations(SlotNames.Of(schema, columns.Input) ?? columns.Slots)),
         ]);
     }
 

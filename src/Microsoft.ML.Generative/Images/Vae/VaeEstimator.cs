@@ -15,7 +15,7 @@ namespace Microsoft.ML.Generative;
 /// <list type="table">
 /// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
 /// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte, or Single: what to learn.</description></item>
-/// <item><term>input, optional (none)</term><description>key or integer from 0: the class that the row is conditioned on.</description></item>
+/// <item><term>input, optional (none)</term><description>key, Boolean or whole number from 0: the class that the row is conditioned on.</description></item>
 /// <item><term>output (Latent)</term><description>vector of Single: the mean of q(z|x), a low-dimensional description of the row.</description></item>
 /// <item><term>output (Reconstruction)</term><description>vector of Single, channels × height × width for images: the decoder's mean for it.</description></item>
 /// <item><term>output (ReconstructionError)</term><description>Single: −log p(x|z) in nats.</description></item>
@@ -65,8 +65,9 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
             throw ColumnTypes.UnknownShape(_options.InputColumnName, nameof(VaeOptions.Network), _options.Network, VaeNetworkKind.Mlp);
         if (row.Image is null && _options.SampleDirectory is { } samples)
             throw new ArgumentException($"{nameof(VaeOptions.SampleDirectory)} is '{samples}', but column '{_options.InputColumnName}' holds no images.");
-        VaeArchitecture architecture = VaeArchitecture.Of(_options, row, _options.Columns.FindLabelCount(input.Schema));
-        VaeColumns names = VaeColumns.Of(_options);
+        LabelClasses classes = _options.Columns.FindClasses(input);
+        VaeArchitecture architecture = VaeArchitecture.Of(_options, row, classes.Count);
+        VaeColumns names = VaeColumns.Of(_options) with { Classes = classes.Labels, Slots = SlotNames.ToKeep(input.Schema, _options.InputColumnName) };
         TensorColumn[] columns = VaeTransformer.InputTensors(input.Schema, architecture, names);
         TensorColumn[]? validationColumns = _options.ValidationData is { } v ? VaeTransformer.InputTensors(v.Schema, architecture, names) : null;
 
@@ -85,6 +86,6 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
         _options.Columns.Check(inputSchema);
-        return OutputColumn.Promise(inputSchema, VaeTransformer.OutputColumns(VaeColumns.Of(_options)));
+        return OutputColumn.Promise(inputSchema, VaeTransformer.OutputColumns(VaeColumns.Of(_options), SlotNames.Promise(inputSchema, _options.InputColumnName)));
     }
 }

@@ -145,12 +145,12 @@ public sealed class VaeOptions : ImageTrainingOptions
     public VaeLikelihood Likelihood { get; set; } = Defaults.Likelihood;
 
     /// <summary>
-    /// The column with each row's class, a key or an integer from 0, that the model is conditioned on: it then draws rows of a class (Sohn, Lee,
+    /// The column with each row's class, a key, Boolean or a whole number from 0, that the model is conditioned on: it then draws rows of a class (Sohn, Lee,
     /// Yan 2015). Default: none.
     /// </summary>
     public string? LabelColumnName { get; set; }
 
-    /// <summary>Classes in <see cref="LabelColumnName"/>, at least 1. Default: what a key column's type says; other columns need it.</summary>
+    /// <summary>Classes in <see cref="LabelColumnName"/>, at least 1. Default: what the column says; needed for integers.</summary>
     public int? LabelCount { get; set; }
 
     /// <summary>

@@ -2,6 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Images.Vae;
@@ -35,6 +36,7 @@ public sealed class VaeTransformer : ITransformer, IDisposable
     private readonly VaeDefinition _definition;
     private readonly VaeNetwork _network;
     private readonly torch.Device _device;
+    private readonly ConditionSet _conditions;
     private readonly RowEngine _engine;
 
     internal VaeTransformer(IHost host, VaeDefinition definition, VaeNetwork network, torch.Device device)
@@ -42,6 +44,7 @@ public sealed class VaeTransformer : ITransformer, IDisposable
         _definition = definition;
         _network = network;
         _device = device;
+        _conditions = definition.Conditions;
         _network.eval();
         _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, network);
     }
@@ -51,6 +54,9 @@ public sealed class VaeTransformer : ITransformer, IDisposable
 
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
     public int LabelCount => _definition.Architecture.LabelCount;
+
+    /// <summary>The names of the classes, in the order of their numbers; none for a model without labels, or of labels without names.</summary>
+    public IReadOnlyList<string> ClassNames => _definition.Columns.Classes?.Values ?? [];
 
     /// <summary>Values in a row: channels × height × width for images.</summary>
     public int RowSize => _definition.Architecture.Row.Size;
@@ -84,7 +90,7 @@ public sealed class VaeTransformer : ITransformer, IDisposable
             RowNoise.Fill(latents.AsSpan(i * LatentSize, LatentSize), new RowRandom(seed, i));
         if (options.Temperature != 1)
             System.Numerics.Tensors.TensorPrimitives.Multiply(latents, (float)options.Temperature, latents);
-        return DecodeRows(latents, options.Label);
+        return DecodeRows(latents, options.Conditions);
     }
 
     /// <summary>The mean of q(z|x) for one row.</summary>
@@ -95,12 +101,13 @@ public sealed class VaeTransformer : ITransformer, IDisposable
     public float[] Encode(ReadOnlySpan<float> row, int? label = null)
     {
         RowChecks.HasSize(row, RowSize, nameof(row));
-        LabelCounts.Check(label, LabelCount, nameof(label));
+        var request = new ConditionRequest(label);
+        _conditions.Check(request, 1, nameof(label));
         using IDisposable use = _engine.Use();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         torch.Tensor x = torch.tensor(row.ToArray(), [1, .. _definition.Architecture.Row.Dimensions], device: _device);
-        return TensorMemory.ToArray<float>(_network.Encode(x, LabelsOf(label, 1)).Mean);
+        return TensorMemory.ToArray<float>(_network.Encode(x, _conditions.Encode(request, 0, 1, _device).Labels).Mean);
     }
 
     /// <summary>The decoder's mean for one latent vector.</summary>
@@ -111,7 +118,7 @@ public sealed class VaeTransformer : ITransformer, IDisposable
     public float[] Decode(ReadOnlySpan<float> latent, int? label = null)
     {
         RowChecks.HasSize(latent, LatentSize, nameof(latent));
-        return DecodeValues(latent.ToArray(), label);
+        return DecodeValues(latent.ToArray(), new ConditionRequest(label));
     }
 
     /// <summary>Rows on the straight line between two rows' latent means, both ends included.</summary>
@@ -129,7 +136,7 @@ public sealed class VaeTransformer : ITransformer, IDisposable
         float[] latents = new float[checked(count * LatentSize)];
         for (int i = 0; i < latents.Length; i++)
             latents[i] = float.Lerp(start[i % LatentSize], end[i % LatentSize], i / LatentSize / (count - 1f));
-        return DecodeRows(latents, label);
+        return DecodeRows(latents, new ConditionRequest(label));
     }
 
     /// <summary>
@@ -163,7 +170,7 @@ public sealed class VaeTransformer : ITransformer, IDisposable
             latents[i * LatentSize + dimensionY] = y[i / columns];
         }
 
-        return DecodeRows(latents, label);
+        return DecodeRows(latents, new ConditionRequest(label));
     }
 
     // The middles of equally probable parts of N(0, 1).
@@ -174,21 +181,26 @@ public sealed class VaeTransformer : ITransformer, IDisposable
         return TensorMemory.ToArray<float>(torch.special.ndtri(probabilities).to(torch.float32));
     }
 
-    private MemoryDataView DecodeRows(float[] latents, int? label) =>
-        new(_engine.Host, GeneratedColumnName, _definition.Architecture.Row.Type, DecodeValues(latents, label));
-
-    private float[] DecodeValues(float[] latents, int? label)
+    private MemoryDataView DecodeRows(float[] latents, ConditionRequest request)
     {
-        LabelCounts.Check(label, LabelCount, nameof(label));
-        using IDisposable use = _engine.Use();
-        return RowGeneration.Compute(_engine.Host, latents.Length / LatentSize, RowSize, _engine.RowsAtOnce, (start, rows) =>
-        {
-            torch.Tensor z = torch.tensor(latents.AsSpan(start * LatentSize, rows * LatentSize).ToArray(), [rows, LatentSize], device: _device);
-            return _network.DecodeMean(z, LabelsOf(label, rows));
-        });
+        float[] values = DecodeValues(latents, request);
+        return new MemoryDataView(
+            _engine.Host,
+            MemoryColumn.Vectors(GeneratedColumnName, _definition.Architecture.Row.Type, values, SlotNames.ToAnnotations(_definition.Columns.Slots)),
+            _conditions.GeneratedColumns(request, values.Length / RowSize));
     }
 
-    private torch.Tensor? LabelsOf(int? label, long count) => label is { } known ? TensorFactory.Constant([count], known, _device) : null;
+    private float[] DecodeValues(float[] latents, ConditionRequest request)
+    {
+        int count = latents.Length / LatentSize;
+        _conditions.Check(request, count, "label");
+        using IDisposable use = _engine.Use();
+        return RowGeneration.Compute(_engine.Host, count, RowSize, _engine.RowsAtOnce, (start, rows) =>
+        {
+            torch.Tensor z = torch.tensor(latents.AsSpan(start * LatentSize, rows * LatentSize).ToArray(), [rows, LatentSize], device: _device);
+            return _network.DecodeMean(z, _conditions.Encode(request, start, rows, _device).Labels);
+        });
+    }
 
     internal VaeDefinition Definition => _definition;
 
@@ -202,13 +214,13 @@ public sealed class VaeTransformer : ITransformer, IDisposable
     internal static TensorColumn[] InputTensors(DataViewSchema schema, VaeArchitecture architecture, VaeColumns columns)
     {
         TensorColumn values = TensorColumn.Features(schema, columns.Input, architecture.Row, VaeDecoderLikelihood.RangeOf(architecture.Likelihood));
-        return columns.Label is { } label ? [values, TensorColumn.Label(schema, label, architecture.LabelCount)] : [values];
+        return [values, .. columns.Conditions(architecture.LabelCount).OpenColumns(schema)];
     }
 
-    internal static OutputColumn[] OutputColumns(VaeColumns columns) =>
+    internal static OutputColumn[] OutputColumns(VaeColumns columns, SchemaShape? slots) =>
     [
         new(columns.Latent, NumberDataViewType.Single, IsVector: true),
-        new(columns.Reconstruction, NumberDataViewType.Single, IsVector: true),
+        new(columns.Reconstruction, NumberDataViewType.Single, IsVector: true) { Annotations = slots },
         new(columns.ReconstructionError, NumberDataViewType.Single, IsVector: false),
         new(columns.NegativeElbo, NumberDataViewType.Single, IsVector: false),
     ];
@@ -232,7 +244,9 @@ public sealed class VaeTransformer : ITransformer, IDisposable
         return new RowMapping(inputs,
         [
             RowOutput.Numbers(columns.Latent, new VectorDataViewType(NumberDataViewType.Single, LatentSize), rows => encoding.Of(rows).Mean),
-            RowOutput.Numbers(columns.Reconstruction, _definition.Architecture.Row.Type, rows => _network.DecodeMean(encoding.Of(rows).Mean, labels?.Of(rows))),
+            RowOutput.Numbers(
+                columns.Reconstruction, _definition.Architecture.Row.Type, rows => _network.DecodeMean(encoding.Of(rows).Mean, labels?.Of(rows)),
+                SlotNames.ToAnnotations(SlotNames.Of(schema, columns.Input) ?? columns.Slots)),
             RowOutput.Numbers(columns.ReconstructionError, NumberDataViewType.Single, error.Of),
             RowOutput.Numbers(columns.NegativeElbo, NumberDataViewType.Single, rows =>
             {
@@ -267,7 +281,13 @@ public sealed class VaeGenerateOptions
     public double Temperature { get; set; } = 1;
 
     /// <summary>
-    /// The class to draw, from 0 (a key column's values count from 1: the first is 0 here); for models with labels, which need it. Default: none.
+    /// The class of all rows, from 0 (a key column's values count from 1: the first is 0 here); models with labels need it, or
+    /// <see cref="LabelName"/>. Default: none.
     /// </summary>
     public int? Label { get; set; }
+
+    /// <summary>The name of the class of all rows, one of <see cref="VaeTransformer.ClassNames"/>, in place of <see cref="Label"/>. Default: none.</summary>
+    public string? LabelName { get; set; }
+
+    internal ConditionRequest Conditions => new(Label) { LabelName = LabelName };
 }

@@ -139,7 +139,8 @@ public sealed class VqVaeTransformer : ITransformer, IDisposable
     private torch.Tensor DecodeMean(torch.Tensor codes) =>
         _network.Autoencoder.Decode(_network.Autoencoder.Quantizer.Vectors(codes.flatten()), _grid).Within(0, 1);
 
-    private MemoryDataView Rows(float[] values) => new(_engine.Host, GeneratedColumnName, _definition.Architecture.Shape.VectorType(NumberDataViewType.Single), values);
+    private MemoryDataView Rows(float[] values) => new(
+        _engine.Host, MemoryColumn.Vectors(GeneratedColumnName, _definition.Architecture.Shape.VectorType(NumberDataViewType.Single), values));
 
     internal static TensorColumn InputColumn(DataViewSchema schema, VqVaeDefinition definition) =>
         TensorColumn.Features(schema, definition.Columns.Input, definition.Architecture.Shape, ValueRange.Unit);

@@ -32,6 +32,25 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Fact]
+    public void Equal_sub_folders_have_equal_keys_also_where_one_has_no_images()
+    {
+        Put("dark/1.png", 10);
+        Put("light/deep/2.png", 200);
+        Directory.CreateDirectory(_folder.File("mid/deep"));
+        Directory.CreateDirectory(_folder.File(".hidden"));
+
+        var view = Read(channels: 1);
+
+        VBuffer<ReadOnlyMemory<char>> names = default;
+        view.Schema["Label"].GetKeyValues(ref names);
+        Assert.Equal(["dark", "light", "mid"], names.DenseValues().Select(name => name.ToString()));
+        Directory.Delete(_folder.File("light"), recursive: true);
+        Directory.CreateDirectory(_folder.File("light"));
+        Put("mid/3.png", 100);
+        Assert.Equal([1u, 3], Read(channels: 1).GetColumn<uint>("Label"));
+    }
+
+    [Fact]
     public void Without_sub_folders_there_is_no_label()
     {
         Put("2.png", 2);
