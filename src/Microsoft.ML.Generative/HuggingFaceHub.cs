@@ -28,17 +28,23 @@ public static class HuggingFaceHub
     /// <see cref="GenerativeCatalog.LoadPretrainedDiffusion"/>, whichever kind of model it is.
     /// </returns>
     /// <remarks>
-    /// Files keep their sub-folders. Python pickles, code and weights of other frameworks are not downloaded. Each file is checked against
-    /// the hash that the Hub lists, and an interrupted download is resumed. Where the Hub cannot be reached, the revision downloaded last
-    /// is used.
+    /// Files keep their sub-folders. Python pickles, code and weights of other frameworks are not downloaded. Each file, also one that is
+    /// on the disk already, is checked against the hash that the Hub lists, and downloaded again if it differs; an interrupted download is
+    /// resumed. Where the Hub cannot be reached, does not answer for a minute, or answers with an error of its own (5xx), the revision
+    /// downloaded last is used, without a check of hashes.
     /// </remarks>
-    /// <exception cref="ArgumentException">The repository or the revision is not a valid name.</exception>
+    /// <exception cref="ArgumentException">
+    /// The repository or the revision is not a valid name; or the address or the token, of the options or of the environment, is not valid.
+    /// </exception>
     /// <exception cref="InvalidOperationException">
-    /// The Hub cannot be reached and the model is not on the disk; or the Hub refuses: there is no such model, or it needs a token.
+    /// The Hub cannot be reached and the model is not on the disk; or the Hub refuses: there is no such model, or it needs a token; or a
+    /// file cannot be downloaded, or has another hash.
     /// </exception>
     /// <exception cref="InvalidDataException">
-    /// The Hub's answer is not valid, or the repository lacks files of each kind of model; the message names them.
+    /// The Hub's answer is not valid, or redirects to something other than https; or the repository lacks files of each kind of model; the
+    /// message names them.
     /// </exception>
+    /// <exception cref="OperationCanceledException">The <paramref name="cancellationToken"/> was canceled.</exception>
     public static Task<string> DownloadAsync(
         string repository, string revision = "main", HuggingFaceHubOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -46,7 +52,8 @@ public static class HuggingFaceHub
         HubRepository.CheckRevision(revision);
         options ??= new HuggingFaceHubOptions();
         string cache = options.CacheDirectory ?? Path.Combine(DefaultDataDirectory(), "models");
-        return new HubDownload(new HubRepository(repository, revision), _kinds, cache, options).RunAsync(cancellationToken);
+        var settings = HubSettings.Of(options, Environment.GetEnvironmentVariable);
+        return new HubDownload(new HubRepository(repository, revision), _kinds, cache, settings, options.Progress).RunAsync(cancellationToken);
     }
 
     private static string DefaultDataDirectory() =>

@@ -1,8 +1,16 @@
 // A training for a test to kill: it says each step that it has done, and goes on where an earlier one was killed.
-// Arguments: the file for the model, and optionally the folder for checkpoints.
+// Arguments: the file for the model, and optionally the folder for checkpoints. Without arguments it only uses libtorch once.
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Schedulers;
+
+if (args.Length == 0)
+{
+    using var scheduler = new EulerScheduler();
+    Console.WriteLine(scheduler.Timesteps.Count);
+    return;
+}
 
 var ml = new MLContext(seed: 4);
 IDataView rows = ml.Data.LoadFromEnumerable(Enumerable.Range(0, 256).Select(i =>

@@ -4,7 +4,6 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Loader;
 using System.Runtime.Versioning;
-using System.Security.Cryptography;
 
 namespace Microsoft.ML.Generative.Runtime;
 
@@ -80,49 +79,6 @@ internal static class TorchNativeLoader
     private static nint LoadPatchedCopy(string path)
     {
         byte[] image = File.ReadAllBytes(path);
-        string key = Convert.ToHexStringLower(SHA256.HashData(image))[..32];
-        if (!ElfVersionNeeds.TryMakeWeak(image, UnusedNeed))
-            return 0;
-
-        return NativeLibrary.TryLoad(WriteOnce(key, image), out nint handle) ? handle : 0;
-    }
-
-    /// <summary>Puts the bytes in a folder that only this user can enter, and reuses them only if they are still the same bytes.</summary>
-    [SupportedOSPlatform("linux")]
-    private static string WriteOnce(string key, byte[] image)
-    {
-        const UnixFileMode ownerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-        string folder = OpenFolder(key, ownerOnly);
-        string path = Path.Combine(folder, FileName);
-        if (!File.Exists(path) || !File.ReadAllBytes(path).AsSpan().SequenceEqual(image))
-        {
-            string temporary = Path.Combine(folder, Path.GetRandomFileName());
-            File.WriteAllBytes(temporary, image);
-            File.Move(temporary, path, overwrite: true);
-        }
-
-        return path;
-    }
-
-    [SupportedOSPlatform("linux")]
-    private static string OpenFolder(string key, UnixFileMode ownerOnly)
-    {
-        string cache = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create);
-        try
-        {
-            if (cache.Length > 0)
-            {
-                string folder = Path.Combine(cache, "Microsoft.ML.Generative", "native", key);
-                Directory.CreateDirectory(folder, ownerOnly);
-                File.SetUnixFileMode(folder, ownerOnly);
-                return folder;
-            }
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // A read-only or foreign home: a private temporary folder serves as well.
-        }
-
-        return Directory.CreateTempSubdirectory("Microsoft.ML.Generative-").FullName;
+        return ElfVersionNeeds.TryMakeWeak(image, UnusedNeed) ? NativeImage.Load(image, FileName) : 0;
     }
 }

@@ -29,8 +29,8 @@ internal sealed partial class HubListing
         JsonElement root = document.RootElement;
         if (root.ValueKind != JsonValueKind.Object)
             throw new InvalidDataException($"{_source} is {root.ValueKind}; expected an object.");
-        Commit = Text(root, "sha") is { } commit && IsCommit(commit)
-            ? commit
+        Commit = Text(root, "sha") is { } commit && CommitOf(commit) is { } valid
+            ? valid
             : throw new InvalidDataException($"{_source} has no commit in 'sha'; expected 40 to 64 hexadecimal digits.");
         if (!root.TryGetProperty("siblings", out JsonElement files)
             || files.ValueKind != JsonValueKind.Array || files.GetArrayLength() > MaxFiles)
@@ -65,18 +65,15 @@ internal sealed partial class HubListing
     public DatasetFile File(string name)
     {
         JsonElement file = _files[name];
-        long size = file.TryGetProperty("size", out JsonElement bytes) && bytes.ValueKind == JsonValueKind.Number
-            && bytes.TryGetInt64(out long count) && count >= 0
-            ? count
-            : throw Bad("size");
-        if (file.TryGetProperty("lfs", out JsonElement lfs) && lfs.ValueKind == JsonValueKind.Object)
-            return new DatasetFile(name, size, Text(lfs, "sha256") is { Length: 64 } hash ? hash : throw Bad("SHA-256"));
-        return new GitBlobFile(name, size, Text(file, "blobId") is { Length: 40 } blob ? blob : throw Bad("git blob hash"));
+        if (!file.TryGetProperty("lfs", out JsonElement lfs) || lfs.ValueKind != JsonValueKind.Object)
+            return new GitBlobFile(name, Size(file) ?? throw Bad("size"), Hash(file, "blobId", 40) ?? throw Bad("git blob hash"));
+        return new DatasetFile(name, Size(file) ?? Size(lfs) ?? throw Bad("size"), Hash(lfs, "sha256", 64) ?? throw Bad("SHA-256"));
 
-        InvalidDataException Bad(string what) => new($"{_source} has no {what} for '{name}'.");
+        InvalidDataException Bad(string what) => new($"{_source} has no valid {what} for '{name}'.");
     }
 
-    public static bool IsCommit(string text) => CommitPattern().IsMatch(text);
+    /// <summary>A commit as it names a folder; null if the text is none.</summary>
+    public static string? CommitOf(string text) => CommitPattern().IsMatch(text) ? text.ToLowerInvariant() : null;
 
     /// <summary>
     /// Whether a path from the server means a file inside the folder that it is combined with, on any system: relative, not long, and of
@@ -90,7 +87,16 @@ internal sealed partial class HubListing
     private static string? Text(JsonElement json, string name) =>
         json.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
-    [GeneratedRegex(@"\A[0-9a-f]{40,64}\z", RegexOptions.CultureInvariant)]
+    private static long? Size(JsonElement json) =>
+        json.TryGetProperty("size", out JsonElement bytes) && bytes.ValueKind == JsonValueKind.Number
+        && bytes.TryGetInt64(out long count) && count >= 0
+            ? count
+            : null;
+
+    private static string? Hash(JsonElement json, string name, int length) =>
+        Text(json, name) is { } hash && hash.Length == length && hash.All(char.IsAsciiHexDigit) ? hash.ToLowerInvariant() : null;
+
+    [GeneratedRegex(@"\A[0-9A-Fa-f]{40,64}\z", RegexOptions.CultureInvariant)]
     private static partial Regex CommitPattern();
 
     [GeneratedRegex(@"\A[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}){0,7}\z", RegexOptions.CultureInvariant)]

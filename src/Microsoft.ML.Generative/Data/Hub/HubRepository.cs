@@ -10,7 +10,11 @@ internal sealed partial record HubRepository(string Name, string Revision)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(repository);
         if (!NamePattern().IsMatch(repository) || repository.Contains("..", StringComparison.Ordinal))
-            throw new ArgumentException($"'{repository}' is no name of a model on the Hub; expected organisation/name, such as openai-community/gpt2.", nameof(repository));
+        {
+            throw new ArgumentException(
+                $"'{repository}' is no name of a model on the Hub; expected organization/name, such as openai-community/gpt2.",
+                nameof(repository));
+        }
     }
 
     /// <exception cref="ArgumentException">It is no revision.</exception>
@@ -27,13 +31,17 @@ internal sealed partial record HubRepository(string Name, string Revision)
     /// <summary>The file that keeps the commit which the revision was, when it was downloaded completely.</summary>
     public string ReferenceName => Uri.EscapeDataString(Revision);
 
-    public Uri Listing(Uri endpoint) => new(endpoint, $"/api/models/{Name}/revision/{Uri.EscapeDataString(Revision)}?blobs=true");
+    /// <summary>The address of the list of files.</summary>
+    public Uri Listing(Uri endpoint) => Below(endpoint, $"api/models/{Name}/revision/{Uri.EscapeDataString(Revision)}?blobs=true");
 
     /// <summary>The address of a file.</summary>
     /// <param name="endpoint">The Hub.</param>
     /// <param name="commit">The commit.</param>
     /// <param name="file">Its path in the repository. It needs no escapes, as it is safe (<see cref="HubListing.IsSafe"/>).</param>
-    public Uri File(Uri endpoint, string commit, string file) => new(endpoint, $"/{Name}/resolve/{commit}/{file}");
+    public Uri File(Uri endpoint, string commit, string file) => Below(endpoint, $"{Name}/resolve/{commit}/{file}");
+
+    // The Hub may be below a path, behind a proxy.
+    private static Uri Below(Uri endpoint, string path) => new($"{endpoint.AbsoluteUri.TrimEnd('/')}/{path}");
 
     [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9][A-Za-z0-9._-]{0,95})?\z", RegexOptions.CultureInvariant)]
     private static partial Regex NamePattern();

@@ -4,10 +4,11 @@ using System.Text.Json.Nodes;
 
 namespace Microsoft.ML.Generative.Tests;
 
-/// <summary>A Hub on this machine with one model, some/model: files by their path in the repository.</summary>
+/// <summary>A Hub on this machine, below the path /files, with one model, some/model: files by their path in the repository.</summary>
 internal sealed class HubServer(IReadOnlyDictionary<string, byte[]> files)
 {
     public const string Repository = "some/model";
+    public const string Root = "/files";
     public const string Commit = "0123456789abcdef0123456789abcdef01234567";
 
     /// <summary>Sends a file in place of an honest server.</summary>
@@ -24,10 +25,10 @@ internal sealed class HubServer(IReadOnlyDictionary<string, byte[]> files)
 
     public ScriptedServer Start() => new(async (request, _, connection) =>
     {
-        string prefix = $"/{Repository}/resolve/{Commit}/";
+        string prefix = $"{Root}/{Repository}/resolve/{Commit}/";
         if (NeedsToken && request.Authorization != "Bearer secret")
             await ScriptedServer.WriteAsync(connection, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
-        else if (request.Path.StartsWith($"/api/models/{Repository}/revision/", StringComparison.Ordinal))
+        else if (request.Path.StartsWith($"{Root}/api/models/{Repository}/revision/", StringComparison.Ordinal))
             await ScriptedServer.SendAsync(connection, request, Listing());
         else if (request.Path.StartsWith(prefix, StringComparison.Ordinal)
             && files.TryGetValue(request.Path[prefix.Length..], out byte[]? bytes))
@@ -38,7 +39,7 @@ internal sealed class HubServer(IReadOnlyDictionary<string, byte[]> files)
 
     // As the Hub answers: large files by their SHA-256, others by git's name for their content.
     [System.Diagnostics.CodeAnalysis.SuppressMessage("Security", "CA5350", Justification = "Git's format asks for SHA-1.")]
-    private byte[] Listing()
+    public byte[] Listing()
     {
         var siblings = new JsonArray();
         foreach ((string name, byte[] bytes) in files)

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Nodes;
 using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
@@ -136,6 +137,82 @@ public sealed class HuggingFaceHubTests : IDisposable
     [Fact]
     public async Task Only_https_is_spoken_to_other_machines() =>
         await Assert.ThrowsAsync<ArgumentException>(() => HuggingFaceHub.DownloadAsync("a/b", options: Options(new Uri("http://example.org"))));
+
+    [Fact]
+    public async Task A_file_on_the_disk_with_another_hash_is_downloaded_again_and_one_with_its_hash_is_not()
+    {
+        await using ScriptedServer server = Serve();
+        string folder = await DownloadAsync(server);
+        string damaged = Path.Combine(folder, "model.safetensors");
+        byte[] bytes = File.ReadAllBytes(damaged);
+        bytes[^5] ^= 1;
+        File.WriteAllBytes(damaged, bytes);
+        server.Requests.Clear();
+        await DownloadAsync(server);
+        Assert.Equal(_files["model.safetensors"], File.ReadAllBytes(damaged));
+        Assert.Equal(["model.safetensors"], server.Requests.Skip(1).Select(r => r.Name));
+    }
+
+    [Fact]
+    public async Task Hashes_and_commits_in_capitals_are_the_same_and_a_large_files_own_size_counts_where_the_entry_has_none()
+    {
+        var hub = new HubServer(_files);
+        JsonNode listing = JsonNode.Parse(hub.Listing())!;
+        listing["sha"] = Commit.ToUpperInvariant();
+        foreach (JsonNode? file in listing["siblings"]!.AsArray())
+        {
+            file!["blobId"] = ((string)file["blobId"]!).ToUpperInvariant();
+            if (file["lfs"] is { } lfs)
+            {
+                lfs["sha256"] = ((string)lfs["sha256"]!).ToUpperInvariant();
+                file["size"] = null;
+            }
+        }
+
+        await using ScriptedServer server = new((request, _, connection) => ScriptedServer.SendAsync(
+            connection, request, request.Path.Contains("/api/", StringComparison.Ordinal) ? Encoding.UTF8.GetBytes(listing.ToJsonString()) : _files[request.Name]));
+        string folder = await DownloadAsync(server);
+        Assert.Equal(Path.Combine(_cache.Path, "some--model", Commit), folder);
+        HuggingFaceHubOptions offline = Options(server.Address);
+        offline.Offline = true;
+        Assert.Equal(folder, await HuggingFaceHub.DownloadAsync("some/model", Commit.ToUpperInvariant(), offline));
+    }
+
+    [Theory]
+    [InlineData("null")]
+    [InlineData("\"12\"")]
+    [InlineData("1.5")]
+    [InlineData("-1")]
+    [InlineData("1e400")]
+    public async Task A_size_that_is_none_is_refused_before_the_first_file_is_downloaded(string size)
+    {
+        string listing = Encoding.UTF8.GetString(new HubServer(_files).Listing());
+        string changed = System.Text.RegularExpressions.Regex.Replace(listing, "(\"tokenizer_config.json\",\"size\":)\\d+", $"${{1}}{size}");
+        Assert.NotEqual(listing, changed);
+        await using ScriptedServer server = new((request, _, connection) =>
+            ScriptedServer.SendAsync(connection, request, Encoding.UTF8.GetBytes(changed)));
+        var error = await Assert.ThrowsAsync<InvalidDataException>(() => DownloadAsync(server));
+        Assert.Contains("no valid size for 'tokenizer_config.json'", error.Message);
+        Assert.Single(server.Requests);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("../../elsewhere")]
+    [InlineData("main")]
+    public async Task A_reference_that_holds_no_commit_is_named(string content)
+    {
+        await using ScriptedServer server = Serve();
+        string folder = await DownloadAsync(server);
+        string reference = Path.Combine(_cache.Path, "some--model", "refs", "main");
+        HuggingFaceHubOptions offline = Options(server.Address);
+        offline.Offline = true;
+        File.WriteAllText(reference, Commit + "\n");
+        Assert.Equal(folder, await HuggingFaceHub.DownloadAsync("some/model", options: offline));
+        File.WriteAllText(reference, content);
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => HuggingFaceHub.DownloadAsync("some/model", options: offline));
+        Assert.Contains($"'{reference}' has no commit", error.Message);
+    }
 
     private Task<string> DownloadAsync(ScriptedServer server) => HuggingFaceHub.DownloadAsync("some/model", options: Options(server.Address));
 

@@ -1,0 +1,53 @@
+using System.Text.Json;
+using System.Xml.Linq;
+using Microsoft.ML.Generative;
+
+namespace Docs.Tests;
+
+/// <summary>
+/// A project that references the library from outside the repository gets what the library's project names, and what those packages
+/// need; pins of Directory.Packages.props are lost on the way.
+/// </summary>
+public sealed class PackageReferencesTests
+{
+    private static readonly XDocument _project = XDocument.Parse(
+        Repository.Read("src/Microsoft.ML.Generative/Microsoft.ML.Generative.csproj"));
+
+    [Fact]
+    public void Each_package_with_an_assembly_that_the_library_uses_is_referenced_by_its_project()
+    {
+        Dictionary<string, string> packageOf = ReadPackages();
+        string[] used = [.. typeof(GenerativeTransformsCatalog).Assembly.GetReferencedAssemblies()
+            .Select(name => packageOf.GetValueOrDefault(name.Name!)).OfType<string>().Distinct().Order()];
+        Assert.Contains("TorchSharp", used);
+        string[] referenced = [.. _project.Descendants("PackageReference").Select(item => (string)item.Attribute("Include")!)];
+        Assert.Empty(used.Except(referenced, StringComparer.OrdinalIgnoreCase));
+    }
+
+    [Fact]
+    public void The_warning_of_a_missing_libtorch_names_the_version_that_the_library_is_built_with()
+    {
+        XDocument packages = XDocument.Parse(Repository.Read("Directory.Packages.props"));
+        string version = (string)packages.Descendants("PackageVersion")
+            .Single(item => (string?)item.Attribute("Include") == "libtorch-cpu-linux-x64").Attribute("Version")!;
+        string targets = Repository.Read("src/Microsoft.ML.Generative/buildTransitive/Microsoft.ML.Generative.targets");
+        Assert.Contains($"libtorch-cpu-$(RuntimeIdentifier) {version} ", targets, StringComparison.Ordinal);
+    }
+
+    /// <summary>The package that each assembly beside the tests comes from.</summary>
+    private static Dictionary<string, string> ReadPackages()
+    {
+        using JsonDocument dependencies = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Docs.Tests.deps.json")));
+        var packages = new Dictionary<string, string>();
+        foreach (JsonProperty package in dependencies.RootElement.GetProperty("targets").EnumerateObject().First().Value.EnumerateObject())
+        {
+            string id = package.Name[..package.Name.IndexOf('/', StringComparison.Ordinal)];
+            if (id == "Microsoft.ML.Generative" || !package.Value.TryGetProperty("runtime", out JsonElement assemblies))
+                continue;
+            foreach (JsonProperty assembly in assemblies.EnumerateObject())
+                packages[Path.GetFileNameWithoutExtension(assembly.Name)] = id;
+        }
+
+        return packages;
+    }
+}
