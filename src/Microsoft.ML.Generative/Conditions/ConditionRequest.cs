@@ -16,5 +16,6 @@ internal readonly record struct ConditionRequest(int? Label = null, IReadOnlyLis
     public bool HasLabel => Label is not null || Labels is { Count: > 0 } || LabelName is not null || LabelNames is { Count: > 0 };
 
     /// <summary>The first class that is asked for.</summary>
-    public string? FirstLabel => Label?.ToString() ?? LabelName ?? (Labels is { Count: > 0 } labels ? labels[0].ToString() : LabelNames?.FirstOrDefault());
+    public string? FirstLabel =>
+        Label?.ToString() ?? LabelName ?? (Labels is { Count: > 0 } labels ? labels[0].ToString() : LabelNames is { Count: > 0 } names ? names[0] : null);
 }

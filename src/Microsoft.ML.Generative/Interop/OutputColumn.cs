@@ -1,4 +1,5 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Transforms.Image;
 
 namespace Microsoft.ML.Generative.Interop;
 
@@ -10,6 +11,9 @@ internal readonly record struct OutputColumn(string Name, DataViewType ItemType,
 
     /// <summary>What the column says of itself.</summary>
     public SchemaShape? Annotations { get; init; }
+
+    /// <summary>A column of images, or none without a name.</summary>
+    public static IEnumerable<OutputColumn> Images(string? name) => name is null ? [] : [new OutputColumn(name, new ImageDataViewType(), IsVector: false)];
 
     /// <summary>The columns of the input with those added, in place of others of their names.</summary>
     public static SchemaShape Promise(SchemaShape input, IEnumerable<OutputColumn> added)

@@ -135,7 +135,7 @@ internal sealed record ClassLabels(DataKind Type, string[] Values)
     {
         DataKind? kind = type is TextDataViewType ? DataKind.String : type is BooleanDataViewType ? DataKind.Boolean
             : type is NumberDataViewType && Enum.TryParse(type.RawType.Name, out DataKind number) ? number : null;
-        return kind ?? throw new ArgumentException($"Column '{column}' has key values of type {type}; expected text, numbers or Boolean.");
+        return kind ?? throw ColumnTypes.Mismatch($"Column '{column}' has key values of type {type}; expected text, numbers or Boolean.");
     }
 
     private static string[] ReadNumbers(DataViewSchema.Column column, DataKind kind) => kind switch

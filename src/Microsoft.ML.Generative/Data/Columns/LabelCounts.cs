@@ -21,10 +21,10 @@ internal static class LabelCounts
         };
         if (wanted is { } known)
             return count is null || count <= (ulong)known ? known
-                : throw new ArgumentException($"Column '{columnName}' has {count} classes; LabelCount is {known}.");
+                : throw ColumnTypes.Mismatch($"Column '{columnName}' has {count} classes; LabelCount is {known}.");
         if (count is null && !LabelRowReader.IsInteger(column.Type))
             return FindHighest(data, columnName) + 1;
-        return checked((int)(count ?? throw new ArgumentException(
+        return checked((int)(count ?? throw ColumnTypes.Mismatch(
             $"Column '{columnName}' does not tell how many classes it has: set LabelCount, or make a key of it with MapValueToKey.")));
     }
 

@@ -23,7 +23,7 @@ internal static class LabelMapping
             case KeyDataViewType when ClassLabels.OfKeys(column) is { } own:
                 return ByName(column.Name, own, classes);
             case KeyDataViewType when !classes.AreNumbersFromZero:
-                throw new ArgumentException(
+                throw ColumnTypes.Mismatch(
                     $"Column '{column.Name}' has keys without values, so that they cannot be matched with the classes of the model, which are {classes}. "
                     + "Make the keys with MapValueToKey, or give the classes' numbers from 0 in an integer column.");
             case BooleanDataViewType:
@@ -47,7 +47,7 @@ internal static class LabelMapping
         for (int i = 0; i < own.Values.Length; i++)
         {
             if (!numbers.TryGetValue(own.Values[i], out int number))
-                throw new ArgumentException(
+                throw ColumnTypes.Mismatch(
                     $"Column '{column}' has the key values {own}, but the classes of the model are {classes}: '{own.Values[i]}' is none of them.");
             map.Add(i, number);
             isSame &= number == i;

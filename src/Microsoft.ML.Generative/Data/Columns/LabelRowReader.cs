@@ -43,7 +43,7 @@ internal abstract class LabelRowReader(TensorColumn column, DataViewRow row, int
             TypeCode.Boolean => new BooleanLabelRowReader(column, row, index, classCount, classes),
             TypeCode.Single => new FloatLabelRowReader<float>(column, row, index, classCount, classes),
             TypeCode.Double => new FloatLabelRowReader<double>(column, row, index, classCount, classes),
-            _ => throw new ArgumentException($"Column '{column.Name}' has type {row.Schema[index].Type}; expected {Types}."),
+            _ => throw ColumnTypes.Mismatch($"Column '{column.Name}' has type {row.Schema[index].Type}; expected {Types}."),
         };
 
         RowReader Make<T>()

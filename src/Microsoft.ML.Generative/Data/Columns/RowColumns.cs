@@ -14,6 +14,9 @@ internal sealed record RowColumns(string Input, int? Channels, int? Height, int?
     private const string LabelName = "LabelColumnName";
     private const string SeedName = "SeedColumnName";
 
+    /// <summary>Whether rows have to be images.</summary>
+    public bool AreImages { get; init; }
+
     /// <summary>The column of classes, if there is one.</summary>
     public string? Label { get; init; }
 
@@ -41,7 +44,10 @@ internal sealed record RowColumns(string Input, int? Channels, int? Height, int?
     /// <exception cref="ArgumentException">A column is missing or of another type; the message names it.</exception>
     public void Check(SchemaShape schema)
     {
-        ColumnTypes.CheckFeatures(schema, Input);
+        if (AreImages)
+            ColumnTypes.CheckImages(schema, Input);
+        else
+            ColumnTypes.CheckFeatures(schema, Input);
         if (Label is not null)
             ColumnTypes.CheckLabel(schema, Label);
         if (Seed is not null)
@@ -58,7 +64,7 @@ internal sealed record RowColumns(string Input, int? Channels, int? Height, int?
 
     /// <summary>The images of the data.</summary>
     /// <exception cref="ArgumentException">The column is missing or of another type, contradicts the options, or the shape of its images is unknown.</exception>
-    public ImageShape FindImages(IDataView data) => FindRow(data).Image ?? throw ColumnTypes.UnknownShape(Input);
+    public ImageShape FindImages(IDataView data) => FindRow(data).Image ?? throw ColumnTypes.NoShape(Input);
 
     /// <summary>The classes of the data; none where the options name no column of them.</summary>
     /// <exception cref="ArgumentException">
@@ -72,6 +78,6 @@ internal sealed record RowColumns(string Input, int? Channels, int? Height, int?
         int count = LabelCounts.Find(data, Label, LabelCount);
         ClassLabels? labels = ClassLabels.Of(data.Schema[Label], count);
         return labels is null || labels.Values.Length == count ? new LabelClasses(count, labels)
-            : throw new ArgumentException($"Column '{Label}' has {labels.Values.Length} classes; {nameof(LabelCount)} is {count}.");
+            : throw ColumnTypes.Mismatch($"Column '{Label}' has {labels.Values.Length} classes; {nameof(LabelCount)} is {count}.");
     }
 }

@@ -16,7 +16,7 @@ namespace Microsoft.ML.Generative;
 
 /// <summary>Makes images of vectors.</summary>
 /// <remarks>Its columns are listed at <see cref="VectorToImageEstimator"/>. All methods may be called from several threads.</remarks>
-public sealed class VectorToImageTransformer : ITransformer
+public sealed class VectorToImageTransformer : ITransformer, IDisposable
 {
     internal const string LoaderSignature = "GenerativeVectorToImage";
 
@@ -57,4 +57,7 @@ public sealed class VectorToImageTransformer : ITransformer
     // ML.NET finds the loader by this name and signature.
     private static VectorToImageTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
         ModelFile.Load<ImageConversionDefinition, VectorToImageTransformer>(env, ctx, _format, file => new VectorToImageTransformer(file.Host, file.Definition));
+
+    /// <summary>Refuses further calls. There is no memory to release.</summary>
+    public void Dispose() => _engine.Dispose();
 }

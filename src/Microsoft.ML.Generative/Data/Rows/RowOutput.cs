@@ -52,6 +52,11 @@ internal sealed class RowOutput(DataViewSchema.DetachedColumn column, Func<int, 
     public static RowOutput Images(string name, ImageShape shape, Func<RowBatch, torch.Tensor> compute) =>
         new(new(name, new ImageDataViewType(shape.Height, shape.Width)), slots => new ImageBuffer(rows => Planes(compute(rows), shape), shape, slots));
 
+    /// <summary>Images of ML.NET, or none without a name.</summary>
+    /// <inheritdoc cref="Images(string, ImageShape, Func{RowBatch, torch.Tensor})" path="/param"/>
+    public static IEnumerable<RowOutput> OptionalImages(string? name, ImageShape? shape, Func<RowBatch, torch.Tensor> compute) =>
+        name is null ? [] : [Images(name, shape!.Value, compute)];
+
     private static byte[][] Planes(torch.Tensor values, ImageShape shape)
     {
         using torch.Tensor bytes = values.Times(255).round().Within(0, 255).to(torch.uint8).cpu().contiguous();

@@ -140,7 +140,7 @@ public sealed class ImageClassifierOptions : TrainingOptions
 
     internal override MemberHistory History => ImageClassifierOldFormats.Options;
 
-    internal RowColumns Columns => new(InputColumnName, Channels, Height, Width) { Label = LabelColumnName, LabelCount = LabelCount };
+    internal RowColumns Columns => new(InputColumnName, Channels, Height, Width) { Label = LabelColumnName, LabelCount = LabelCount, AreImages = true };
 
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
 

@@ -57,6 +57,9 @@ internal sealed record DiffusionColumns
 
     public required string Generated { get; init; }
 
+    /// <summary>The column of <see cref="Generated"/> as images of ML.NET, if there is one.</summary>
+    public string? GeneratedImage { get; init; }
+
     public static DiffusionColumns Of(DiffusionOptions options) => new()
     {
         Input = options.InputColumnName,
@@ -64,6 +67,7 @@ internal sealed record DiffusionColumns
         LowResolution = options.LowResolutionColumnName,
         Seed = options.SeedColumnName,
         Generated = options.GeneratedColumnName,
+        GeneratedImage = options.GeneratedImageColumnName,
     };
 
     /// <summary>The model's conditions, in these columns.</summary>
@@ -79,7 +83,7 @@ internal sealed record DiffusionColumns
         OptionChecks.NullOrNotEmpty(Label);
         OptionChecks.NullOrNotEmpty(LowResolution);
         OptionChecks.NullOrNotEmpty(Seed);
-        OptionChecks.DifferentNames(Generated);
+        OptionChecks.DifferentNames([Generated, .. GeneratedImage is null ? [] : (string[])[GeneratedImage]]);
     }
 }
 

@@ -19,6 +19,7 @@ namespace Microsoft.ML.Generative;
 /// <item><term>input, optional (none)</term><description>smaller images to be enlarged.</description></item>
 /// <item><term>input, optional (none)</term><description>integer from 0: the seed of the image that the trained model draws for the row.</description></item>
 /// <item><term>output (Generated)</term><description>vector of Single, channels × height × width values in 0..1: an image drawn for the row.</description></item>
+/// <item><term>output, optional (none)</term><description>image of ML.NET: what is generated for the row as an image.</description></item>
 /// </list>
 /// <para>
 /// Task: generation · normalization: pixels in 0..1 (bytes are scaled) · caching: not needed (reads once) · GPU: yes · same seed,

@@ -66,6 +66,11 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     /// <summary>The output column of the trained model: an image generated for the row, channels × height × width values in 0..1. Default: Generated.</summary>
     public string GeneratedColumnName { get; set; } = Defaults.GeneratedColumnName;
 
+    /// <summary>
+    /// A further output column of the trained model with the generated image as an image of ML.NET, gray, RGB or RGBA; for models of images. Default: none.
+    /// </summary>
+    public string? GeneratedImageColumnName { get; set; }
+
     /// <summary>A column of classes to condition on: a key, Boolean, or whole numbers from 0. Default: none.</summary>
     public string? LabelColumnName { get; set; }
 
@@ -203,7 +208,7 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it, up to rounding. Default: 32.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
-    internal RowColumns Columns => new(InputColumnName, Channels, Height, Width) { Label = LabelColumnName, LabelCount = LabelCount, Seed = SeedColumnName };
+    internal RowColumns Columns => new(InputColumnName, Channels, Height, Width) { Label = LabelColumnName, LabelCount = LabelCount, Seed = SeedColumnName, AreImages = true };
 
     /// <summary>Whether the network learns images without a class, so that it can be guided.</summary>
     internal bool HasNullLabel => LabelColumnName is not null && LabelDropout > 0;
@@ -224,7 +229,8 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     {
         base.Validate();
         Columns.Validate();
-        OptionChecks.DifferentNames(GeneratedColumnName);
+        OptionChecks.DifferentNames(
+            [GeneratedColumnName, .. GeneratedImageColumnName is null ? [] : (string[])[GeneratedImageColumnName]]);
         OptionChecks.NullOrNotEmpty(LowResolutionColumnName);
         OptionChecks.Below(LabelDropout, 1);
         OptionChecks.Defined(Network);

@@ -163,7 +163,8 @@ public sealed class DiffusionTransformer : ITransformer, IDisposable
         return [images, .. names.Conditions(architecture).OpenColumns(schema)];
     }
 
-    internal static OutputColumn[] OutputColumns(DiffusionColumns columns) => [new(columns.Generated, NumberDataViewType.Single, IsVector: true)];
+    internal static OutputColumn[] OutputColumns(DiffusionColumns columns) =>
+        [new(columns.Generated, NumberDataViewType.Single, IsVector: true), .. OutputColumn.Images(columns.GeneratedImage)];
 
     private RowMapping Bind(DataViewSchema schema)
     {
@@ -174,10 +175,12 @@ public sealed class DiffusionTransformer : ITransformer, IDisposable
         TensorInput[] conditions = TensorInput.All(_definition.Conditions.OpenColumns(schema), _device);
         TensorInput? seeds = columns.Seed is { } seed ? new(TensorColumn.Seed(schema, seed), _device) : null;
         TensorInput?[] sources = seeds is null ? [image, .. conditions] : [seeds];
+        var generated = new RowValue<torch.Tensor>(rows => _generator.GenerateForRows(
+            _definition.Conditions.Encode([.. conditions.Select(c => c.Of(rows))], first: 0), image?.Of(rows), rows.Keys(_definition.Defaults.Seed, sources)));
         return new RowMapping([image, .. conditions, seeds],
         [
-            RowOutput.Numbers(columns.Generated, architecture.RowType, rows => _generator.GenerateForRows(
-                _definition.Conditions.Encode([.. conditions.Select(c => c.Of(rows))], first: 0), image?.Of(rows), rows.Keys(_definition.Defaults.Seed, sources))),
+            RowOutput.Numbers(columns.Generated, architecture.RowType, generated.Of),
+            .. RowOutput.OptionalImages(columns.GeneratedImage, architecture.Shape, generated.Of),
         ]);
     }
 

@@ -1,4 +1,3 @@
-using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;

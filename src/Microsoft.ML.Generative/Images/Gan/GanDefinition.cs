@@ -54,12 +54,16 @@ internal sealed record GanColumns
 
     public required string Generated { get; init; }
 
+    /// <summary>The column of <see cref="Generated"/> as images of ML.NET, if there is one.</summary>
+    public string? GeneratedImage { get; init; }
+
     public static GanColumns Of(GanOptions options) => new()
     {
         Input = options.InputColumnName,
         Label = options.LabelColumnName,
         Seed = options.SeedColumnName,
         Generated = options.GeneratedColumnName,
+        GeneratedImage = options.GeneratedImageColumnName,
     };
 
     /// <summary>The model's conditions, in these columns.</summary>
@@ -72,7 +76,7 @@ internal sealed record GanColumns
         OptionChecks.NotEmpty(Input);
         OptionChecks.NullOrNotEmpty(Label);
         OptionChecks.NullOrNotEmpty(Seed);
-        OptionChecks.DifferentNames(Generated);
+        OptionChecks.DifferentNames([Generated, .. GeneratedImage is null ? [] : (string[])[GeneratedImage]]);
     }
 }
 

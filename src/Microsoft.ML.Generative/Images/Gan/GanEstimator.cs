@@ -22,6 +22,7 @@ namespace Microsoft.ML.Generative;
 /// <item><term>input, optional (none)</term><description>key, Boolean or whole number from 0: the class that the row is conditioned on.</description></item>
 /// <item><term>input, optional (none)</term><description>integer from 0: the seed of what the trained model draws for the row.</description></item>
 /// <item><term>output (Generated)</term><description>vector of Single, channels × height × width values in 0..1 for images: what is drawn for the row.</description></item>
+/// <item><term>output, optional (none)</term><description>image of ML.NET: what is generated for the row as an image.</description></item>
 /// </list>
 /// <para>
 /// Reports name the losses of both, how often the discriminator is right, the norms of both gradients and how much generated rows vary; the log warns when the

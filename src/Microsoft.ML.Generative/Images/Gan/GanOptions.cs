@@ -66,6 +66,11 @@ public sealed class GanOptions : ImageTrainingOptions
     /// <summary>The output column of the trained model: the row generated for it. Default: Generated.</summary>
     public string GeneratedColumnName { get; set; } = Defaults.GeneratedColumnName;
 
+    /// <summary>
+    /// A further output column of the trained model with the generated row as an image of ML.NET, gray, RGB or RGBA; for models of images. Default: none.
+    /// </summary>
+    public string? GeneratedImageColumnName { get; set; }
+
     /// <summary>A column of classes to condition on: a key, Boolean, or whole numbers from 0. Default: none.</summary>
     public string? LabelColumnName { get; set; }
 
@@ -224,7 +229,8 @@ public sealed class GanOptions : ImageTrainingOptions
     {
         base.Validate();
         Columns.Validate();
-        OptionChecks.DifferentNames(GeneratedColumnName);
+        OptionChecks.DifferentNames(
+            [GeneratedColumnName, .. GeneratedImageColumnName is null ? [] : (string[])[GeneratedImageColumnName]]);
         OptionChecks.Defined(Network);
         OptionChecks.AtLeast(LatentSize, 1);
         OptionChecks.AtLeast(BaseChannels, 1);

@@ -137,27 +137,29 @@ public sealed class GanTransformer : ITransformer, IDisposable
 
     /// <summary>The columns that a training reads: rows, then their conditions.</summary>
     internal static TensorColumn[] TrainingTensors(DataViewSchema schema, GanArchitecture architecture, GanColumns columns) =>
-        [RowColumn(schema, architecture, columns), .. columns.Conditions(architecture.LabelCount).OpenColumns(schema)];
+        [RowColumn(schema, architecture, columns, ValueRange.Scaled), .. columns.Conditions(architecture.LabelCount).OpenColumns(schema)];
 
-    private static TensorColumn RowColumn(DataViewSchema schema, GanArchitecture architecture, GanColumns columns) =>
-        TensorColumn.Features(schema, columns.Input, architecture.Row, architecture.Row.Image is null ? ValueRange.Finite : ValueRange.Unit);
+    private static TensorColumn RowColumn(DataViewSchema schema, GanArchitecture architecture, GanColumns columns, ValueRange ofVectors) =>
+        TensorColumn.Features(schema, columns.Input, architecture.Row, architecture.Row.Image is null ? ofVectors : ValueRange.Unit);
 
     internal static OutputColumn[] OutputColumns(GanColumns columns, SchemaShape? slots) =>
-        [new(columns.Generated, NumberDataViewType.Single, IsVector: true) { Annotations = slots }];
+        [new(columns.Generated, NumberDataViewType.Single, IsVector: true) { Annotations = slots }, .. OutputColumn.Images(columns.GeneratedImage)];
 
     private RowMapping Bind(DataViewSchema schema)
     {
         (GanArchitecture architecture, GanColumns columns) = (_definition.Architecture, _definition.Columns);
-        var source = new TensorInput(columns.Seed is { } seed ? TensorColumn.Seed(schema, seed) : RowColumn(schema, architecture, columns), _device);
+        var source = new TensorInput(columns.Seed is { } seed ? TensorColumn.Seed(schema, seed) : RowColumn(schema, architecture, columns, ValueRange.Finite), _device);
         TensorInput[] conditions = TensorInput.All(_definition.Conditions.OpenColumns(schema), _device);
         // Where there is a seed it alone decides, so that one seed shows the same z in all classes.
         TensorInput[] sources = columns.Seed is null ? [.. conditions, source] : [source];
+        var generated = new RowValue<torch.Tensor>(rows => _generator.Generate(
+            _generator.SampleLatents(rows.Keys(_definition.Defaults.Seed, sources), _definition.Defaults.Truncation),
+            _definition.Conditions.Encode([.. conditions.Select(c => c.Of(rows))], first: 0)));
         return new RowMapping([source, .. conditions],
         [
-            RowOutput.Numbers(columns.Generated, architecture.Row.Type, rows => _generator.Generate(
-                _generator.SampleLatents(rows.Keys(_definition.Defaults.Seed, sources), _definition.Defaults.Truncation),
-                _definition.Conditions.Encode([.. conditions.Select(c => c.Of(rows))], first: 0)),
-                SlotNames.ToAnnotations(SlotNames.Of(schema, columns.Input) ?? columns.Slots)),
+            RowOutput.Numbers(
+                columns.Generated, architecture.Row.Type, generated.Of, SlotNames.ToAnnotations(SlotNames.Of(schema, columns.Input) ?? columns.Slots)),
+            .. RowOutput.OptionalImages(columns.GeneratedImage, architecture.Row.Image, generated.Of),
         ]);
     }
 

@@ -54,6 +54,9 @@ internal sealed record VaeColumns
 
     public required string Reconstruction { get; init; }
 
+    /// <summary>The column of <see cref="Reconstruction"/> as images of ML.NET, if there is one.</summary>
+    public string? ReconstructionImage { get; init; }
+
     public required string ReconstructionError { get; init; }
 
     public required string NegativeElbo { get; init; }
@@ -64,6 +67,7 @@ internal sealed record VaeColumns
         Label = options.LabelColumnName,
         Latent = options.LatentColumnName,
         Reconstruction = options.ReconstructionColumnName,
+        ReconstructionImage = options.ReconstructionImageColumnName,
         ReconstructionError = options.ReconstructionErrorColumnName,
         NegativeElbo = options.NegativeElboColumnName,
     };
@@ -77,7 +81,8 @@ internal sealed record VaeColumns
     {
         OptionChecks.NotEmpty(Input);
         OptionChecks.NullOrNotEmpty(Label);
-        OptionChecks.DifferentNames(Latent, Reconstruction, ReconstructionError, NegativeElbo);
+        OptionChecks.DifferentNames(
+            [Latent, Reconstruction, ReconstructionError, NegativeElbo, .. ReconstructionImage is null ? [] : (string[])[ReconstructionImage]]);
     }
 }
 

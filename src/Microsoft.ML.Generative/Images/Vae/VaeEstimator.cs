@@ -20,6 +20,7 @@ namespace Microsoft.ML.Generative;
 /// <item><term>output (Reconstruction)</term><description>vector of Single, channels × height × width for images: the decoder's mean for it.</description></item>
 /// <item><term>output (ReconstructionError)</term><description>Single: −log p(x|z) in nats.</description></item>
 /// <item><term>output (NegativeElbo)</term><description>Single: −ELBO in nats, an upper bound of −log p(x); high for unusual rows.</description></item>
+/// <item><term>output, optional (none)</term><description>image of ML.NET: the reconstruction as an image.</description></item>
 /// </list>
 /// <para>
 /// Task: generation, dimensionality reduction, anomaly detection · normalization: pixels in 0..1 (bytes are scaled) · caching: not
@@ -65,11 +66,13 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
             throw ColumnTypes.UnknownShape(_options.InputColumnName, nameof(VaeOptions.Network), _options.Network, VaeNetworkKind.Mlp);
         if (row.Image is null && _options.SampleDirectory is { } samples)
             throw new ArgumentException($"{nameof(VaeOptions.SampleDirectory)} is '{samples}', but column '{_options.InputColumnName}' holds no images.");
+        if (row.Image is null && _options.ReconstructionImageColumnName is { } images)
+            throw new ArgumentException($"{nameof(VaeOptions.ReconstructionImageColumnName)} is '{images}', but column '{_options.InputColumnName}' holds no images.");
         LabelClasses classes = _options.Columns.FindClasses(input);
         VaeArchitecture architecture = VaeArchitecture.Of(_options, row, classes.Count);
         VaeColumns names = VaeColumns.Of(_options) with { Classes = classes.Labels, Slots = SlotNames.ToKeep(input.Schema, _options.InputColumnName) };
-        TensorColumn[] columns = VaeTransformer.InputTensors(input.Schema, architecture, names);
-        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? VaeTransformer.InputTensors(v.Schema, architecture, names) : null;
+        TensorColumn[] columns = VaeTransformer.TrainingTensors(input.Schema, architecture, names);
+        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? VaeTransformer.TrainingTensors(v.Schema, architecture, names) : null;
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {

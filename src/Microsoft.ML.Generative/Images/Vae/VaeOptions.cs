@@ -110,6 +110,11 @@ public sealed class VaeOptions : ImageTrainingOptions
     public string ReconstructionColumnName { get; set; } = Defaults.ReconstructionColumnName;
 
     /// <summary>
+    /// A further output column of the trained model with the reconstruction as an image of ML.NET, gray, RGB or RGBA; for models of images. Default: none.
+    /// </summary>
+    public string? ReconstructionImageColumnName { get; set; }
+
+    /// <summary>
     /// The output column with the reconstruction error −log p(x|z), in nats, for one z drawn from q(z|x). Default: ReconstructionError.
     /// </summary>
     public string ReconstructionErrorColumnName { get; set; } = Defaults.ReconstructionErrorColumnName;
@@ -214,7 +219,8 @@ public sealed class VaeOptions : ImageTrainingOptions
     {
         base.Validate();
         Columns.Validate();
-        OptionChecks.DifferentNames(LatentColumnName, ReconstructionColumnName, ReconstructionErrorColumnName, NegativeElboColumnName);
+        OptionChecks.DifferentNames(
+            [LatentColumnName, ReconstructionColumnName, ReconstructionErrorColumnName, NegativeElboColumnName, .. ReconstructionImageColumnName is null ? [] : (string[])[ReconstructionImageColumnName]]);
 
         OptionChecks.AtLeast(LatentSize, 1);
         OptionChecks.Positive(NoiseStandardDeviation);

@@ -211,9 +211,17 @@ public sealed class VaeTransformer : ITransformer, IDisposable
     internal IDisposable Use() => _engine.Use();
 
     /// <summary>The rows, and their labels if there are some.</summary>
-    internal static TensorColumn[] InputTensors(DataViewSchema schema, VaeArchitecture architecture, VaeColumns columns)
+    internal static TensorColumn[] InputTensors(DataViewSchema schema, VaeArchitecture architecture, VaeColumns columns) =>
+        InputTensors(schema, architecture, columns, VaeDecoderLikelihood.RangeOf(architecture.Likelihood));
+
+    /// <summary>The same for a training, which unscaled values would end.</summary>
+    internal static TensorColumn[] TrainingTensors(DataViewSchema schema, VaeArchitecture architecture, VaeColumns columns) =>
+        InputTensors(schema, architecture, columns, VaeDecoderLikelihood.TrainingRangeOf(architecture.Likelihood));
+
+    private static TensorColumn[] InputTensors(DataViewSchema schema, VaeArchitecture architecture, VaeColumns columns, ValueRange range)
     {
-        TensorColumn values = TensorColumn.Features(schema, columns.Input, architecture.Row, VaeDecoderLikelihood.RangeOf(architecture.Likelihood));
+        TensorColumn values = TensorColumn.Features(
+            schema, columns.Input, architecture.Row, range, $"set {nameof(VaeOptions.Likelihood)} to {VaeLikelihood.Gaussian}, for values that are no intensities");
         return [values, .. columns.Conditions(architecture.LabelCount).OpenColumns(schema)];
     }
 
@@ -223,6 +231,7 @@ public sealed class VaeTransformer : ITransformer, IDisposable
         new(columns.Reconstruction, NumberDataViewType.Single, IsVector: true) { Annotations = slots },
         new(columns.ReconstructionError, NumberDataViewType.Single, IsVector: false),
         new(columns.NegativeElbo, NumberDataViewType.Single, IsVector: false),
+        .. OutputColumn.Images(columns.ReconstructionImage),
     ];
 
     internal TensorColumn[] OpenColumns(DataViewSchema schema) => InputTensors(schema, _definition.Architecture, _definition.Columns);
@@ -241,11 +250,12 @@ public sealed class VaeTransformer : ITransformer, IDisposable
             torch.Tensor decoded = _network.Decode(VaeNetwork.Reparameterize(mean, logVariance, noise), labels?.Of(rows));
             return _network.NegativeLogLikelihood(decoded, x.Of(rows), torch.nn.Reduction.None).sum(1);
         });
+        var reconstruction = new RowValue<torch.Tensor>(rows => _network.DecodeMean(encoding.Of(rows).Mean, labels?.Of(rows)));
         return new RowMapping(inputs,
         [
             RowOutput.Numbers(columns.Latent, new VectorDataViewType(NumberDataViewType.Single, LatentSize), rows => encoding.Of(rows).Mean),
             RowOutput.Numbers(
-                columns.Reconstruction, _definition.Architecture.Row.Type, rows => _network.DecodeMean(encoding.Of(rows).Mean, labels?.Of(rows)),
+                columns.Reconstruction, _definition.Architecture.Row.Type, reconstruction.Of,
                 SlotNames.ToAnnotations(SlotNames.Of(schema, columns.Input) ?? columns.Slots)),
             RowOutput.Numbers(columns.ReconstructionError, NumberDataViewType.Single, error.Of),
             RowOutput.Numbers(columns.NegativeElbo, NumberDataViewType.Single, rows =>
@@ -253,6 +263,7 @@ public sealed class VaeTransformer : ITransformer, IDisposable
                 (torch.Tensor mean, torch.Tensor logVariance) = encoding.Of(rows);
                 return error.Of(rows).Plus(VaeNetwork.KlDivergence(mean, logVariance).sum(1));
             }),
+            .. RowOutput.OptionalImages(columns.ReconstructionImage, _definition.Architecture.Row.Image, reconstruction.Of),
         ]);
     }
 

@@ -25,6 +25,7 @@ namespace Microsoft.ML.Generative;
 /// <item><term>output (Reconstruction)</term><description>vector of Single, channels × height × width: the image decoded from the codes, values in 0..1.</description></item>
 /// <item><term>output (ReconstructionError)</term><description>Single: the mean squared difference between the image's values and the reconstruction.</description></item>
 /// <item><term>output (NegativeLogPrior)</term><description>Single: −log p(codes) in nats; high for images with unusual codes.</description></item>
+/// <item><term>output, optional (none)</term><description>image of ML.NET: the reconstruction as an image.</description></item>
 /// </list>
 /// <para>
 /// Task: generation, compression, anomaly detection · normalization: pixels in 0..1 (bytes are scaled) · caching: not needed (reads

@@ -82,6 +82,11 @@ public sealed class VqVaeOptions : ImageTrainingOptions
     /// <summary>The output column with the image decoded from the codes, of the input's size, values in 0..1. Default: Reconstruction.</summary>
     public string ReconstructionColumnName { get; set; } = Defaults.ReconstructionColumnName;
 
+    /// <summary>
+    /// A further output column of the trained model with the reconstruction as an image of ML.NET, gray, RGB or RGBA; for models of images. Default: none.
+    /// </summary>
+    public string? ReconstructionImageColumnName { get; set; }
+
     /// <summary>The output column with the mean squared difference between an image's values and their reconstruction. Default: ReconstructionError.</summary>
     public string ReconstructionErrorColumnName { get; set; } = Defaults.ReconstructionErrorColumnName;
 
@@ -161,7 +166,7 @@ public sealed class VqVaeOptions : ImageTrainingOptions
 
     internal override MemberHistory History => VqVaeOldFormats.Options;
 
-    internal RowColumns Columns => new(InputColumnName, Channels, Height, Width);
+    internal RowColumns Columns => new(InputColumnName, Channels, Height, Width) { AreImages = true };
 
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
 
@@ -179,7 +184,8 @@ public sealed class VqVaeOptions : ImageTrainingOptions
     {
         base.Validate();
         Columns.Validate();
-        OptionChecks.DifferentNames(CodesColumnName, ReconstructionColumnName, ReconstructionErrorColumnName, NegativeLogPriorColumnName);
+        OptionChecks.DifferentNames(
+            [CodesColumnName, ReconstructionColumnName, ReconstructionErrorColumnName, NegativeLogPriorColumnName, .. ReconstructionImageColumnName is null ? [] : (string[])[ReconstructionImageColumnName]]);
 
         OptionChecks.Between(CodebookSize, 2, 1 << 15);
         OptionChecks.AtLeast(CodeSize, 1);

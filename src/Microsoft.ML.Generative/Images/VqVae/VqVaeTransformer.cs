@@ -151,6 +151,7 @@ public sealed class VqVaeTransformer : ITransformer, IDisposable
         new(columns.Reconstruction, NumberDataViewType.Single, IsVector: true),
         new(columns.ReconstructionError, NumberDataViewType.Single, IsVector: false),
         new(columns.NegativeLogPrior, NumberDataViewType.Single, IsVector: false),
+        .. OutputColumn.Images(columns.ReconstructionImage),
     ];
 
     private RowMapping Bind(DataViewSchema schema)
@@ -167,6 +168,7 @@ public sealed class VqVaeTransformer : ITransformer, IDisposable
                 columns.ReconstructionError, NumberDataViewType.Single,
                 rows => (reconstruction.Of(rows) - x.Of(rows)).square().flatten(1).mean([1])),
             RowOutput.Numbers(columns.NegativeLogPrior, NumberDataViewType.Single, rows => _network.Prior.NegativeLogLikelihood(codes.Of(rows))),
+            .. RowOutput.OptionalImages(columns.ReconstructionImage, _definition.Architecture.Shape, reconstruction.Of),
         ]);
     }
 

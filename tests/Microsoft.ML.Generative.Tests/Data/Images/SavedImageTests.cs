@@ -124,6 +124,85 @@ public sealed class SavedImageTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("vae", "Reconstruction")]
+    [InlineData("vq-vae", "Reconstruction")]
+    [InlineData("gan", "Generated")]
+    [InlineData("diffusion", "Generated")]
+    public void A_model_adds_a_column_of_images_where_asked_for(string family, string column)
+    {
+        IDataView colors = _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 6).Select(i => new PhotoRow
+        {
+            Image = [.. Enumerable.Range(0, 3 * 16 * 16).Select(p => (byte)(p * (i + 3)))],
+        }).ToArray());
+        GenerativeTransformsCatalog catalog = _ml.Transforms.Generative();
+        IEstimator<ITransformer> estimator = family switch
+        {
+            "vae" => catalog.Vae(new VaeOptions { ReconstructionImageColumnName = "Picture", HiddenSizes = [8], LatentSize = 2, MaxSteps = 2 }),
+            "vq-vae" => catalog.VqVae(new VqVaeOptions { ReconstructionImageColumnName = "Picture", HiddenChannels = 4, CodebookSize = 4, MaxSteps = 2, PriorEpochs = 1 }),
+            "gan" => catalog.Gan(new GanOptions { GeneratedImageColumnName = "Picture", BaseChannels = 2, LatentSize = 2, BatchSize = 3, MaxSteps = 2 }),
+            _ => catalog.Diffusion(TinyDiffusion.Options().With(o =>
+                (o.MaxSteps, ((DiffusionOptions)o).InputColumnName, ((DiffusionOptions)o).GeneratedImageColumnName) = (2, "Image", "Picture"))),
+        };
+        Assert.Contains(estimator.GetOutputSchema(SchemaShapes.Of(colors.Schema)), c => c is { Name: "Picture", ItemType: Microsoft.ML.Transforms.Image.ImageDataViewType });
+        ITransformer model = estimator.Fit(colors);
+        using var owned = (IDisposable)model;
+        using var file = new MemoryStream();
+        _ml.Model.Save(model, colors.Schema, file);
+        file.Position = 0;
+        ITransformer loaded = new MLContext().Model.Load(file, out _);
+        using var again = (IDisposable)loaded;
+        foreach (IDataView output in (IDataView[])[model.Transform(colors), loaded.Transform(colors)])
+        {
+            float[][] vectors = [.. output.GetColumn<float[]>(column)];
+            MLImage[] images = [.. output.ToMLImages("Picture")];
+            Assert.Equal(6, images.Length);
+            for (int i = 0; i < images.Length; i++)
+            {
+                byte[] expected = [.. Enumerable.Range(0, 256).SelectMany(p => (byte[])[Level(vectors[i][p]), Level(vectors[i][256 + p]), Level(vectors[i][512 + p]), 255])];
+                Assert.Equal(expected, images[i].Pixels.ToArray(), (a, b) => Math.Abs(a - b) <= 1);
+            }
+        }
+
+        static byte Level(float value) => (byte)Math.Round(Math.Clamp(value, 0, 1) * 255);
+    }
+
+    [Fact]
+    public void Rows_that_are_no_images_have_no_column_of_images()
+    {
+        IDataView plain = _ml.Data.LoadFromEnumerable([new PlainRow { Plain = [0, 0.2f, 0.4f, 1] }]);
+        foreach (IEstimator<ITransformer> estimator in (IEstimator<ITransformer>[])[
+            _ml.Transforms.Generative().Vae(new VaeOptions { InputColumnName = "Plain", ReconstructionImageColumnName = "Picture" }),
+            _ml.Transforms.Generative().Gan(new GanOptions { InputColumnName = "Plain", GeneratedImageColumnName = "Picture" })])
+        {
+            string message = Assert.ThrowsAny<ArgumentException>(() => estimator.Fit(plain)).Message;
+            Assert.Contains("ImageColumnName is 'Picture', but column 'Plain' holds no images", message);
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Images_that_pass_through_stay_alive(bool reuseRowObject)
+    {
+        MLImage[] originals = [.. Enumerable.Range(0, 20).Select(i => MLImage.CreateFromPixels(2, 2, MLPixelFormat.Rgba32, [.. Enumerable.Repeat((byte)(i * 10), 16)]))];
+        IDataView data = _ml.Data.LoadFromEnumerable(originals.Select(image => new ImageRow { Picture = image, Values = [0.5f, 0.25f] }).ToArray());
+        using VaeTransformer model = _ml.Transforms.Generative().Vae(
+            new VaeOptions { InputColumnName = "Values", HiddenSizes = [4], LatentSize = 2, MaxSteps = 1, TransformBatchSize = 3 }).Fit(data);
+        IDataView output = model.Transform(data);
+
+        Assert.Equal(originals.Select(i => i.Pixels[0]), output.GetColumn<MLImage>("Picture").ToArray().Select(image => image.Pixels[0]));
+        ImageRow[] rows = [.. _ml.Data.CreateEnumerable<ImageRow>(output, reuseRowObject)];
+        Assert.Equal(reuseRowObject ? originals.Select(_ => (byte)190) : originals.Select(i => i.Pixels[0]), rows.Select(row => row.Picture!.Pixels[0]));
+        Assert.All(originals, image => Assert.Equal(16, image.Pixels.Length));
+
+        // Those that a transform makes, too.
+        string[] paths = [.. data.SaveImages(_folder.Path, "Picture")];
+        IDataView files = _ml.Data.LoadFromEnumerable(paths.Select(path => new FileRow { Path = path, Values = [0.5f, 0.25f] }).ToArray());
+        IDataView loaded = model.Transform(_ml.Transforms.LoadImages("Picture", "", "Path").Fit(files).Transform(files));
+        Assert.Equal(originals.Select(i => i.Pixels[0]), _ml.Data.CreateEnumerable<ImageRow>(loaded, reuseRowObject: false).ToArray().Select(row => row.Picture!.Pixels[0]));
+    }
+
     private static SKColor[] Pixels(string path)
     {
         using SKBitmap image = SKBitmap.Decode(path);
@@ -140,6 +219,29 @@ public sealed class SavedImageTests : IDisposable
     {
         [VectorType(3, 2, 2)]
         public byte[] Generated { get; set; } = [];
+    }
+
+    private sealed class PhotoRow
+    {
+        [VectorType(3, 16, 16)]
+        public byte[] Image { get; set; } = [];
+    }
+
+    private sealed class ImageRow
+    {
+        [Microsoft.ML.Transforms.Image.ImageType(2, 2)]
+        public MLImage? Picture { get; set; }
+
+        [VectorType(2)]
+        public float[] Values { get; set; } = [];
+    }
+
+    private sealed class FileRow
+    {
+        public string Path { get; set; } = "";
+
+        [VectorType(2)]
+        public float[] Values { get; set; } = [];
     }
 
     private sealed class PlainRow

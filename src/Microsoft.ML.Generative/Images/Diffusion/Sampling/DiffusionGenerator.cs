@@ -177,7 +177,8 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definit
     {
         int plane = _shape.Height * _shape.Width;
         if (mask.Length != plane && mask.Length != _shape.Size)
-            throw new ArgumentException($"The mask has {mask.Length} values; expected {plane} or {_shape.Size}.", nameof(mask));
+            throw new ArgumentException(
+                $"The mask has {mask.Length} values; expected {(plane == _shape.Size ? "" : $"{plane} or ")}{_shape.Size}.", nameof(mask));
         foreach (float value in mask)
         {
             if (value is not (0 or 1))
