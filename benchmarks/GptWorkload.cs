@@ -28,7 +28,9 @@ internal static class GptWorkload
     {
         var ml = new MLContext(seed: 1);
         var random = new Random(1);
-        string text = new([.. Enumerable.Range(0, 1_000_000).Select(_ => (char)('!' + random.Next(Characters)))]);
+        // As in a language, the n-th character is about as frequent as 1 / n.
+        string text = new([.. Enumerable.Range(0, 1_000_000)
+            .Select(_ => (char)('!' + (int)Math.Pow(Characters + 1, random.NextDouble()) - 1))]);
         var stopping = new CancellationTokenSource();
         var clock = new StepClock(stopping, settings.Seconds);
         var options = new LanguageModelOptions
@@ -59,6 +61,9 @@ internal static class GptWorkload
         {
             workload = name,
             steps_per_s = Math.Round(clock.StepsPerSecond, 1),
+            first_quarter_steps_per_s = Math.Round(clock.FirstQuarter, 1),
+            last_quarter_steps_per_s = Math.Round(clock.LastQuarter, 1),
+            steps = clock.Steps,
             tokens_per_s = Math.Round(clock.StepsPerSecond * BatchSize * Architecture.ContextLength),
             threads = settings.Threads ?? get_num_threads(),
             bare_forward_backward_per_s = Math.Round(bare, 1),

@@ -6,19 +6,30 @@ namespace Microsoft.ML.Generative.Benchmarks;
 /// <param name="steps">Steps that have to be done before it is up.</param>
 internal sealed class StepClock(CancellationTokenSource? stopping = null, double seconds = double.PositiveInfinity, long steps = 0) : IProgress<TrainingProgress>
 {
-    private TrainingProgress? _first;
-    private TrainingProgress? _last;
+    private readonly List<(long Step, double Seconds)> _reports = [];
 
-    public double StepsPerSecond => (_last!.Step - _first!.Step) / Seconds;
+    public double StepsPerSecond => Rate(0, _reports.Count - 1);
+
+    /// <summary>Steps per second in the first quarter of the reports: a training that becomes slower shows in the difference to the last.</summary>
+    public double FirstQuarter => Rate(0, Quarter);
+
+    /// <summary>Steps per second in the last quarter of the reports.</summary>
+    public double LastQuarter => Rate(_reports.Count - 1 - Quarter, _reports.Count - 1);
+
+    /// <summary>Steps measured.</summary>
+    public long Steps => _reports[^1].Step - _reports[0].Step;
 
     /// <summary>The time measured.</summary>
-    public double Seconds => (_last!.Elapsed - _first!.Elapsed).TotalSeconds;
+    public double Seconds => _reports[^1].Seconds - _reports[0].Seconds;
+
+    private int Quarter => Math.Max(1, (_reports.Count - 1) / 4);
 
     public void Report(TrainingProgress value)
     {
-        _first ??= value;
-        _last = value;
-        if ((value.Elapsed - _first.Elapsed).TotalSeconds > seconds && value.Step - _first.Step >= steps)
+        _reports.Add((value.Step, value.Elapsed.TotalSeconds));
+        if (Seconds > seconds && Steps >= steps)
             stopping?.Cancel();
     }
+
+    private double Rate(int from, int to) => (_reports[to].Step - _reports[from].Step) / (_reports[to].Seconds - _reports[from].Seconds);
 }

@@ -40,9 +40,7 @@ public sealed class FlowEstimator : IEstimator<FlowTransformer>
 
     internal FlowEstimator(IHostEnvironment env, FlowOptions options)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        _options = options.Copy();
-        _options.ValidateForTraining();
+        _options = TrainingOptions.ForTraining(options);
         _env = env;
         _host = env.Register(nameof(FlowEstimator));
     }
@@ -69,8 +67,10 @@ public sealed class FlowEstimator : IEstimator<FlowTransformer>
             throw new ArgumentException($"{nameof(FlowOptions.SampleDirectory)} is '{samples}', but column '{_options.InputColumnName}' holds no images.");
         TensorColumn values = TensorColumn.Features(input.Schema, _options.InputColumnName, row, ValueRange.Finite);
         bool isDequantized = _options.Dequantize ?? values.Type == torch.ScalarType.Byte;
-        LabelClasses classes = _options.Columns.FindClasses(input);
-        var architecture = FlowArchitecture.Of(_options, row, classes.Count, isDequantized);
+        LabelClasses classes = _options.Columns.FindClasses(input, _options.BaseModel?.Definition.Columns.Classes);
+        FlowArchitecture architecture =
+            _options.BaseModel?.Architecture ?? FlowArchitecture.Of(_options, row, classes.Count, isDequantized);
+        BaseOptions.CheckRow(_options.InputColumnName, row, architecture.Row);
         FlowColumns names = FlowColumns.Of(_options) with { Classes = classes.Labels, Slots = SlotNames.ToKeep(input.Schema, _options.InputColumnName) };
         TensorColumn[] columns = FlowTransformer.InputTensors(input.Schema, architecture, names);
         TensorColumn[]? validationColumns =
@@ -81,8 +81,10 @@ public sealed class FlowEstimator : IEstimator<FlowTransformer>
             TrainingData data = trainer.Read(input, columns, validationColumns);
             var definition = new FlowDefinition(architecture, names, new FlowDefaults(_options.TransformBatchSize));
             FlowNetwork network = trainer.CreateNetwork(definition.Flow.Create);
-            RowStatistics.Standardize(
-                trainer.Run, data.Rows.Batches(_options.BatchSize, shuffle: false, trainer.Seed, trainer.Device), network, architecture);
+            // The couplings of a base model have learned the unit of its own standardization.
+            if (_options.BaseModel is null)
+                RowStatistics.Standardize(
+                    trainer.Run, data.Rows.Batches(_options.BatchSize, shuffle: false, trainer.Seed, trainer.Device), network, architecture);
             var phase = new TrainingPhase(trainer.Prepare("flow", network), data.Batches, new FlowObjective(network, architecture).Losses);
             trainer.Train([phase], data.ValidationBatches, FlowPreview.Open(trainer.Run, network, definition));
             return new FlowTransformer(_host, definition, network, trainer.Device);

@@ -1,5 +1,7 @@
+using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Training;
 
 namespace Microsoft.ML.Generative;
 
@@ -81,6 +83,14 @@ public sealed class FlowOptions : ImageTrainingOptions
     public bool? Dequantize { get; set; }
 
     /// <summary>
+    /// A trained or loaded model to continue from: its network, its weights and its standardization of the values in place of the options of the
+    /// network, which are left at their defaults or have to agree with it. It stays as it is. Default: none, the training begins with random
+    /// weights.
+    /// </summary>
+    [JsonIgnore]
+    public FlowTransformer? BaseModel { get; set; }
+
+    /// <summary>
     /// Affine coupling layers, at least 1, each of which changes half of the values. Two and two divide the values alike. Default: 8.
     /// </summary>
     public int CouplingLayers { get; set; } = Defaults.CouplingLayers;
@@ -109,6 +119,33 @@ public sealed class FlowOptions : ImageTrainingOptions
         var copy = (FlowOptions)base.Copy();
         copy.HiddenSizes = [.. HiddenSizes ?? []];
         return copy;
+    }
+
+    internal override IBaseModel? Base => BaseModel;
+
+    internal override void TakeFromBase()
+    {
+        if (BaseModel?.Architecture is not { } network)
+            return;
+        var own = new BaseOptions<FlowOptions>(this, new FlowOptions());
+        BaseOptions.CheckLabelColumn(nameof(LabelColumnName), LabelColumnName, network.LabelCount);
+        if (network.LabelCount > 0)
+            LabelCount = own.Take(o => o.LabelCount, network.LabelCount);
+        if (network.Row.Image is { } image)
+        {
+            Channels = own.Take(o => o.Channels, image.Channels);
+            Height = own.Take(o => o.Height, image.Height);
+            Width = own.Take(o => o.Width, image.Width);
+            ConvolutionChannels = own.Take(o => o.ConvolutionChannels, network.ConvolutionChannels);
+        }
+        else
+        {
+            HiddenSizes = own.Take(o => o.HiddenSizes, network.HiddenSizes);
+        }
+
+        Dequantize = own.Take(o => o.Dequantize, network.IsDequantized);
+        CouplingLayers = own.Take(o => o.CouplingLayers, network.CouplingLayers);
+        MaxLogScale = own.Take(o => o.MaxLogScale, network.MaxLogScale);
     }
 
     internal override void Validate()

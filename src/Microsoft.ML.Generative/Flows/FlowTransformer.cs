@@ -10,6 +10,7 @@ using Microsoft.ML.Generative.Flows;
 using Microsoft.ML.Generative.Interop;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -26,7 +27,7 @@ namespace Microsoft.ML.Generative;
 /// mlContext.Model.Save(model, data.Schema, "flow.zip");
 /// </code>
 /// </example>
-public sealed class FlowTransformer : ITransformer, IDisposable
+public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
 {
     internal const string LoaderSignature = "GenerativeFlow";
     private const string GeneratedColumnName = "Generated";
@@ -58,6 +59,8 @@ public sealed class FlowTransformer : ITransformer, IDisposable
 
     bool ITransformer.IsRowToRowMapper => true;
 
+    torch.nn.Module IBaseModel.Network => _network;
+
     /// <inheritdoc/>
     public IDataView Transform(IDataView input) => _engine.Transform(input);
 
@@ -65,6 +68,8 @@ public sealed class FlowTransformer : ITransformer, IDisposable
     public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _engine.GetOutputSchema(inputSchema);
 
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
+
+    IDisposable IBaseModel.Use() => _engine.Use();
 
     /// <summary>Generates new rows: latent values from N(0, 1), decoded.</summary>
     /// <param name="count">The number of rows.</param>
@@ -136,6 +141,8 @@ public sealed class FlowTransformer : ITransformer, IDisposable
             latents[i] = float.Lerp(start[i % RowSize], end[i % RowSize], i / RowSize / (count - 1f));
         return DecodeRows(latents, new ConditionRequest(label));
     }
+
+    internal FlowDefinition Definition => _definition;
 
     internal FlowArchitecture Architecture => _definition.Architecture;
 

@@ -59,6 +59,20 @@ internal static class ModuleWeights
         return string.Join('.', parts);
     }
 
+    /// <summary>Copies all tensors of a network into another of the same architecture.</summary>
+    /// <exception cref="ArgumentException">The networks differ.</exception>
+    public static void Copy(torch.nn.Module source, torch.nn.Module destination)
+    {
+        using IDisposable noGradient = torch.no_grad();
+        IReadOnlyList<(string Name, torch.Tensor Tensor)> from = Of(source), to = Of(destination);
+        if (!from.Select(Describe).SequenceEqual(to.Select(Describe)))
+            throw new ArgumentException("The networks have different tensors.");
+        foreach (var (own, other) in from.Zip(to))
+            other.Tensor.copy_(own.Tensor);
+
+        static string Describe((string Name, torch.Tensor Tensor) t) => $"{t.Name} {SafetensorsTypes.Describe(t.Tensor.dtype, t.Tensor.shape)}";
+    }
+
     /// <summary>Tensors under the names that a file has for them.</summary>
     /// <param name="names">The file's names.</param>
     /// <param name="presentName">The present name for each of these.</param>

@@ -22,6 +22,7 @@ internal sealed class TrainedNetwork : IDisposable
     private readonly torch.Tensor? _ema;
     private readonly Parameter[] _parameters;
     private readonly (string Name, torch.Tensor Values)[] _frozen;
+    private readonly torch.Tensor[] _averages;
     private bool _isLearning = true;
 
     // Weight decay acts on matrices; these come first in the buffers.
@@ -41,7 +42,8 @@ internal sealed class TrainedNetwork : IDisposable
             throw new ArgumentException($"The network '{name}' has no parameters to train.");
         Parameter[] ordered = [.. trained.Where(p => p.dim() >= 2), .. trained.Where(p => p.dim() < 2)];
         _parameters = ordered;
-        _frozen = [.. module.named_parameters().Where(p => !p.parameter.requires_grad).Select(p => (p.name, (torch.Tensor)p.parameter))];
+        _frozen = FrozenParameters.Of(module);
+        _averages = [.. Buffers.Select(b => b.Values).Where(b => b.dtype == torch.ScalarType.Float32 && b.is_contiguous())];
         ParameterCount = ordered.Sum(p => p.numel());
         long decayed = ordered.Where(p => p.dim() >= 2).Sum(p => p.numel());
         if (ordered.FirstOrDefault(p => p.dtype != torch.ScalarType.Float32) is { } other)
@@ -73,7 +75,7 @@ internal sealed class TrainedNetwork : IDisposable
     public long FrozenCount => _frozen.Sum(f => f.Values.numel());
 
     /// <summary>The hash of the frozen parameters, or <see langword="null"/> if there are none.</summary>
-    public string? FrozenHash => FrozenWeights.Hash(_frozen);
+    public string? FrozenHash => FrozenParameters.Hash(_frozen);
 
     /// <summary>Whether the trainable parameters get gradients. The frozen ones never do.</summary>
     public bool IsLearning
@@ -154,6 +156,9 @@ internal sealed class TrainedNetwork : IDisposable
 
         if (_ema is not null)
             OptimizerKernels.Ema(_ema, _weights, Math.Min(_options.EmaDecay!.Value, (1.0 + Steps) / (10.0 + Steps)));
+        // Layers average what passes through them, which may be 0 for ever, too.
+        foreach (torch.Tensor average in _averages)
+            OptimizerKernels.FlushSubnormals(average);
     }
 
     /// <summary>Exchanges the weights with their moving average, if there is one; a second call undoes it.</summary>

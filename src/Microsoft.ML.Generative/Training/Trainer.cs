@@ -2,6 +2,7 @@ using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Training.Reporting;
 using Microsoft.ML.Runtime;
 using TorchSharp;
@@ -68,13 +69,24 @@ internal sealed class Trainer
             validationRows?.Batches(options.BatchSize, shuffle: false, Seed, Device));
     }
 
-    /// <summary>Creates a network of the model, with weights from the training's seed, on its device.</summary>
+    /// <summary>
+    /// Creates the model's network on the training's device, with the weights of the base model, or from the training's seed if there is none, and
+    /// freezes the parameters that the options name.
+    /// </summary>
+    /// <exception cref="ArgumentException"><see cref="TrainingOptions.FrozenParameters"/> matches no parameter, or all of them.</exception>
     public TNetwork CreateNetwork<TNetwork>(Func<TNetwork> create)
         where TNetwork : torch.nn.Module
     {
         TNetwork network = TorchSeed.Initialize(Seed, create);
         _modelNetworks.Add(network);
+        if (Run.Options.Base is { } model)
+        {
+            using IDisposable use = model.Use();
+            ModuleWeights.Copy(model.Network, network);
+        }
+
         network.to(Device);
+        FrozenParameters.Apply(network, Run.Options.FrozenParameters);
         return network;
     }
 

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Training;
 
 namespace Microsoft.ML.Generative;
 
@@ -124,6 +125,13 @@ public abstract class TrainingOptions
     public double? EmaDecay { get; set; }
 
     /// <summary>
+    /// Names of the parameters that are not trained but stay as they are in the base model, as in the model file: <c>encoder.0.weight</c>. In a
+    /// name, <c>*</c> stands for any characters and <c>?</c> for one, so that <c>encoder.*</c> freezes the encoder. State that is not a parameter, such
+    /// as the averages of batch normalization or the codebook of a VQ-VAE, still follows the data. Default: none, all parameters are trained.
+    /// </summary>
+    public string[] FrozenParameters { get; set; } = [];
+
+    /// <summary>
     /// What the training multiplies in; the trained model computes in Float32 in any case. Default: <see cref="ComputePrecision.Float32"/>.
     /// </summary>
     public ComputePrecision Precision { get; set; } = ComputePrecision.Float32;
@@ -201,6 +209,9 @@ public abstract class TrainingOptions
     /// <summary>Whether previews are shown anywhere but in the log.</summary>
     internal bool WritesPreviews => TensorBoardDirectory is not null || PreviewDirectory is not null;
 
+    /// <summary>The model that the training continues from, if there is one.</summary>
+    internal virtual IBaseModel? Base => null;
+
     /// <summary>Whether there is something to score the model on that it does not learn.</summary>
     internal virtual bool HasValidation => ValidationData is not null;
 
@@ -232,6 +243,9 @@ public abstract class TrainingOptions
         OptionChecks.AtLeast(MemoryBudget, LowestMemoryBudget);
         Checkpoints?.Validate();
         OptionChecks.AtLeast(EarlyStoppingPatience, 1);
+        ArgumentNullException.ThrowIfNull(FrozenParameters);
+        foreach (string pattern in FrozenParameters)
+            OptionChecks.NotEmpty(pattern, nameof(FrozenParameters));
         OptionChecks.NullOrNotEmpty(TensorBoardDirectory);
     }
 
@@ -244,11 +258,30 @@ public abstract class TrainingOptions
             throw new ArgumentException($"{nameof(EarlyStoppingPatience)} is {EarlyStoppingPatience}, but there is no {nameof(ValidationData)} whose loss could tell when to stop.", nameof(ValidationData));
     }
 
+    /// <summary>Takes the options that define the network from the base model, if there is one.</summary>
+    /// <exception cref="ArgumentException">An option contradicts the base model; the message names both values.</exception>
+    internal virtual void TakeFromBase()
+    {
+    }
+
+    /// <summary>A checked copy for a training, with the network of the base model if there is one.</summary>
+    /// <inheritdoc cref="ValidateForTraining" path="/exception"/>
+    internal static TOptions ForTraining<TOptions>(TOptions options)
+        where TOptions : TrainingOptions
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var copy = (TOptions)options.Copy();
+        copy.TakeFromBase();
+        copy.ValidateForTraining();
+        return copy;
+    }
+
     /// <summary>A copy that later changes to this object do not reach.</summary>
     internal virtual TrainingOptions Copy()
     {
         var copy = (TrainingOptions)MemberwiseClone();
         copy.Checkpoints = Checkpoints?.Copy();
+        copy.FrozenParameters = [.. FrozenParameters ?? []];
         return copy;
     }
 }

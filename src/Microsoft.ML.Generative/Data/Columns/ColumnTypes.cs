@@ -107,7 +107,7 @@ internal static class ColumnTypes
 
         var shape = new ImageShape(channels ?? own?.Channels ?? 1, height ?? own!.Value.Height, width ?? own!.Value.Width);
         if (own is { } known && known != shape)
-            throw Mismatch($"Column '{name}' holds images of {known}, but the options ask for {shape}.");
+            throw Mismatch($"Column '{name}' holds images of {known}, but images of {shape} are expected.");
         if (shape.Channels is < 1 or > 4)
             throw Mismatch($"Column '{name}': images have 1 to 4 channels; found {shape.Channels}.");
         if (column.Type is VectorDataViewType && FeatureCount(column) != shape.Size)

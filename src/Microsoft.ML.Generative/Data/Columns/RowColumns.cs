@@ -67,14 +67,18 @@ internal sealed record RowColumns(string Input, int? Channels, int? Height, int?
     public ImageShape FindImages(IDataView data) => FindRow(data).Image ?? throw ColumnTypes.NoShape(Input);
 
     /// <summary>The classes of the data; none where the options name no column of them.</summary>
+    /// <param name="data">The data.</param>
+    /// <param name="ofBase">The classes of the model that a training continues from, which stay as they are; the data's are matched with them.</param>
     /// <exception cref="ArgumentException">
     /// The column is missing or of another type, does not tell its classes, or has others than the options say.
     /// </exception>
-    public LabelClasses FindClasses(IDataView data)
+    public LabelClasses FindClasses(IDataView data, ClassLabels? ofBase = null)
     {
         if (Label is null)
             return default;
         ColumnTypes.CheckLabel(SchemaShape.Create(data.Schema), Label);
+        if (ofBase is not null)
+            return new LabelClasses(ofBase.Values.Length, ofBase);
         int count = LabelCounts.Find(data, Label, LabelCount);
         ClassLabels? labels = ClassLabels.Of(data.Schema[Label], count);
         return labels is null || labels.Values.Length == count ? new LabelClasses(count, labels)

@@ -43,9 +43,7 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
 
     internal ImageClassifierEstimator(IHostEnvironment env, ImageClassifierOptions options)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        _options = options.Copy();
-        _options.ValidateForTraining();
+        _options = TrainingOptions.ForTraining(options);
         _env = env;
         _host = env.Register(nameof(ImageClassifierEstimator));
     }
@@ -64,7 +62,7 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
     {
         ArgumentNullException.ThrowIfNull(input);
         ImageShape shape = _options.Columns.FindImages(input);
-        LabelClasses classes = _options.Columns.FindClasses(input);
+        LabelClasses classes = _options.Columns.FindClasses(input, _options.BaseModel?.Definition.Columns.Classes);
         if (classes.Count < 2)
             throw new ArgumentException($"Column '{_options.LabelColumnName}' has {classes.Count} class; expected 2 or more.");
         ImageClassifierDefinition definition = ImageClassifierDefinition.Of(_options, shape, classes.Count, classes.Labels);

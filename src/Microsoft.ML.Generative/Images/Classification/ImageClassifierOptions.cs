@@ -1,7 +1,9 @@
+using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Classification;
 using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Training;
 
 namespace Microsoft.ML.Generative;
 
@@ -104,6 +106,13 @@ public sealed class ImageClassifierOptions : TrainingOptions
     /// <summary>Width of the images in pixels. Default: what the column's type or first image says.</summary>
     public int? Width { get; set; }
 
+    /// <summary>
+    /// A trained or loaded model to continue from: its network and its weights in place of the options of the network, which are left at their
+    /// defaults or have to agree with it. It stays as it is. Default: none, the training begins with random weights.
+    /// </summary>
+    [JsonIgnore]
+    public ImageClassifierTransformer? BaseModel { get; set; }
+
     /// <summary>The kind of network. Default: <see cref="ImageClassifierNetworkKind.Residual"/>.</summary>
     public ImageClassifierNetworkKind Network { get; set; } = ImageClassifierNetworkKind.Residual;
 
@@ -145,6 +154,24 @@ public sealed class ImageClassifierOptions : TrainingOptions
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
 
     internal override ImageClassifierOptions Copy() => (ImageClassifierOptions)base.Copy();
+
+    internal override IBaseModel? Base => BaseModel;
+
+    internal override void TakeFromBase()
+    {
+        if (BaseModel?.Definition.Architecture is not { } network)
+            return;
+        var own = new BaseOptions<ImageClassifierOptions>(this, new ImageClassifierOptions());
+        LabelCount = own.Take(o => o.LabelCount, network.ClassCount);
+        Channels = own.Take(o => o.Channels, network.Shape.Channels);
+        Height = own.Take(o => o.Height, network.Shape.Height);
+        Width = own.Take(o => o.Width, network.Shape.Width);
+        Network = own.Take(o => o.Network, network.Network);
+        BaseChannels = own.Take(o => o.BaseChannels, network.BaseChannels);
+        Stages = own.Take(o => o.Stages, network.Stages);
+        BlocksPerStage = own.Take(o => o.BlocksPerStage, network.BlocksPerStage);
+        Normalization = own.Take(o => o.Normalization, network.Normalization);
+    }
 
     internal override void Validate()
     {

@@ -8,6 +8,7 @@ using Microsoft.ML.Generative.Images.Classification.Networks;
 using Microsoft.ML.Generative.Interop;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -24,7 +25,7 @@ namespace Microsoft.ML.Generative;
 /// Console.WriteLine($"accuracy {metrics.MicroAccuracy:P2}");
 /// </code>
 /// </example>
-public sealed class ImageClassifierTransformer : ITransformer, IDisposable
+public sealed class ImageClassifierTransformer : ITransformer, IBaseModel, IDisposable
 {
     internal const string LoaderSignature = "GenerativeClassifier";
 
@@ -55,6 +56,8 @@ public sealed class ImageClassifierTransformer : ITransformer, IDisposable
 
     bool ITransformer.IsRowToRowMapper => true;
 
+    torch.nn.Module IBaseModel.Network => _network;
+
     /// <inheritdoc/>
     public IDataView Transform(IDataView input) => _engine.Transform(input);
 
@@ -62,6 +65,8 @@ public sealed class ImageClassifierTransformer : ITransformer, IDisposable
     public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _engine.GetOutputSchema(inputSchema);
 
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
+
+    IDisposable IBaseModel.Use() => _engine.Use();
 
     internal ImageClassifierDefinition Definition => _definition;
 

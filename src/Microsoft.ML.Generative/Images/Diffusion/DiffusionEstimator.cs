@@ -40,9 +40,7 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
 
     internal DiffusionEstimator(IHostEnvironment env, DiffusionOptions options)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        _options = options.Copy();
-        _options.ValidateForTraining();
+        _options = TrainingOptions.ForTraining(options);
         _env = env;
         _host = env.Register(nameof(DiffusionEstimator));
     }
@@ -62,8 +60,11 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
         ArgumentNullException.ThrowIfNull(input);
         ImageShape shape = _options.Columns.FindImages(input);
         ImageShape? low = _options.LowResolutionColumnName is { } name ? FindLowResolution(input, name, shape) : null;
-        LabelClasses classes = _options.Columns.FindClasses(input);
-        DiffusionArchitecture architecture = DiffusionArchitecture.Of(_options, shape, classes.Count, low);
+        LabelClasses classes = _options.Columns.FindClasses(input, _options.BaseModel?.Definition.Columns.Classes);
+        DiffusionArchitecture architecture = _options.BaseModel?.Definition.Architecture ?? DiffusionArchitecture.Of(_options, shape, classes.Count, low);
+        if (low != architecture.LowResolution)
+            throw new ArgumentException(
+                $"Column '{_options.LowResolutionColumnName}' holds images of {low}, but the base model is conditioned on images of {architecture.LowResolution}.");
         architecture.Validate();
         DiffusionColumns names = DiffusionColumns.Of(_options) with { Classes = classes.Labels };
         TensorColumn[] columns = DiffusionTransformer.TrainingTensors(input.Schema, architecture, names);
@@ -72,7 +73,10 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
             TrainingData data = trainer.Read(input, columns, validationColumns);
-            var definition = new DiffusionDefinition(architecture, names, DiffusionDefaults.Of(_options, trainer.Seed));
+            var definition = new DiffusionDefinition(architecture, names, DiffusionDefaults.Of(_options, trainer.Seed) with
+            {
+                Scheduler = _options.BaseModel?.Definition.Defaults.Scheduler,
+            });
             DenoiserNetwork network = trainer.CreateNetwork(() => architecture.CreateNetwork(_options.Dropout));
             using var objective = new DiffusionObjective(architecture, definition.Conditions, _options, network, trainer.Device);
             var phase = new TrainingPhase(trainer.Prepare("diffusion", network), data.Batches, objective.Losses);

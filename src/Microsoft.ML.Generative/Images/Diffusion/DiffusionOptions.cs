@@ -1,8 +1,11 @@
+using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Diffusion;
+using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Schedulers;
 using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Training;
 
 namespace Microsoft.ML.Generative;
 
@@ -107,6 +110,13 @@ public sealed class DiffusionOptions : ImageTrainingOptions
 
     /// <summary>Width of the images in pixels. Default: that of the column's type or first image.</summary>
     public int? Width { get; set; }
+
+    /// <summary>
+    /// A trained or loaded model to continue from: its network and its weights in place of the options of the network, which are left at their
+    /// defaults or have to agree with it. It stays as it is. Default: none, the training begins with random weights.
+    /// </summary>
+    [JsonIgnore]
+    public DiffusionTransformer? BaseModel { get; set; }
 
     /// <summary>The network. Default: <see cref="DiffusionNetworkKind.UNet"/>.</summary>
     public DiffusionNetworkKind Network { get; set; }
@@ -223,6 +233,66 @@ public sealed class DiffusionOptions : ImageTrainingOptions
         copy.BlockChannels = [.. BlockChannels ?? []];
         copy.AttentionLevels = [.. AttentionLevels ?? []];
         return copy;
+    }
+
+    internal override IBaseModel? Base => BaseModel;
+
+    internal override void TakeFromBase()
+    {
+        if (BaseModel?.Definition.Architecture is not { } model)
+            return;
+        var own = new BaseOptions<DiffusionOptions>(this, new DiffusionOptions());
+        TakeConditions(own, model);
+        Channels = own.Take(o => o.Channels, model.Shape.Channels);
+        Height = own.Take(o => o.Height, model.Shape.Height);
+        Width = own.Take(o => o.Width, model.Shape.Width);
+        Process = own.Take(o => o.Process, model.Process);
+        NoiseSchedule = own.Take(o => o.NoiseSchedule, model.NoiseSchedule);
+        Prediction = own.Take(o => o.Prediction, model.Prediction);
+        LearnsVariance = own.Take(o => o.LearnsVariance, model.LearnsVariance);
+        Network = own.Take(o => o.Network, model.UNet is null ? DiffusionNetworkKind.Dit : DiffusionNetworkKind.UNet);
+        if (model.UNet is { } unet)
+            TakeUNet(own, unet);
+        else
+            TakeDit(own, model.Dit!);
+    }
+
+    private void TakeConditions(BaseOptions<DiffusionOptions> own, DiffusionArchitecture model)
+    {
+        BaseOptions.CheckLabelColumn(nameof(LabelColumnName), LabelColumnName, model.LabelCount);
+        if (model.LabelCount > 0)
+            LabelCount = own.Take(o => o.LabelCount, model.LabelCount);
+        // A network without the class of images without one cannot learn it; one that has it can leave it as it is.
+        if (LabelColumnName is not null && !model.HasNullLabel)
+            LabelDropout = own.Take(o => o.LabelDropout, 0);
+        if (LowResolutionColumnName is null != model.LowResolution is null)
+            throw new ArgumentException(
+                $"{nameof(LowResolutionColumnName)} is {(LowResolutionColumnName is { } name ? $"'{name}'" : "not set")}, but the base model is "
+                + $"{(model.LowResolution is { } low ? $"conditioned on images of {low}" : "not conditioned on images")}.");
+    }
+
+    // A loaded network may have blocks that options cannot describe: it is checked as far as they can.
+    private void TakeUNet(BaseOptions<DiffusionOptions> own, UNetArchitecture unet)
+    {
+        BlockChannels = own.Take(o => o.BlockChannels, unet.BlockOutChannels);
+        LayersPerBlock = own.Take(o => o.LayersPerBlock, unet.LayersPerBlock);
+        AttentionLevels = own.Take(
+            o => o.AttentionLevels, [.. Enumerable.Range(0, unet.Levels).Where(level => unet.DownBlocks[level] == UNetBlockKind.Attention)]);
+        if (unet.AttentionHeadSize is { } headSize)
+            AttentionHeadSize = own.Take(o => o.AttentionHeadSize, headSize);
+        NormGroups = own.Take(o => o.NormGroups, unet.NormGroups);
+        LabelConditioning = own.Take(
+            o => o.LabelConditioning, unet.ContextTokens > 0 ? DiffusionLabelConditioning.CrossAttention : DiffusionLabelConditioning.Embedding);
+        if (unet.ContextTokens > 0)
+            ContextTokens = own.Take(o => o.ContextTokens, unet.ContextTokens);
+    }
+
+    private void TakeDit(BaseOptions<DiffusionOptions> own, DitArchitecture dit)
+    {
+        PatchSize = own.Take(o => o.PatchSize, dit.PatchSize);
+        DitEmbeddingSize = own.Take(o => o.DitEmbeddingSize, dit.HiddenSize);
+        DitLayers = own.Take(o => o.DitLayers, dit.Layers);
+        DitHeads = own.Take(o => o.DitHeads, dit.Heads);
     }
 
     internal override void Validate()

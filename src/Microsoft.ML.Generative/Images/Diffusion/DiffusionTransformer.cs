@@ -10,6 +10,7 @@ using Microsoft.ML.Generative.Images.Diffusion.Pretrained;
 using Microsoft.ML.Generative.Images.Diffusion.Sampling;
 using Microsoft.ML.Generative.Interop;
 using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -26,7 +27,7 @@ namespace Microsoft.ML.Generative;
 /// mlContext.Model.Save(model, data.Schema, "diffusion.zip");
 /// </code>
 /// </example>
-public sealed class DiffusionTransformer : ITransformer, IDisposable
+public sealed class DiffusionTransformer : ITransformer, IBaseModel, IDisposable
 {
     internal const string LoaderSignature = "GenerativeDiffusion";
     internal const string GeneratedColumnName = "Generated";
@@ -63,6 +64,8 @@ public sealed class DiffusionTransformer : ITransformer, IDisposable
 
     bool ITransformer.IsRowToRowMapper => true;
 
+    torch.nn.Module IBaseModel.Network => _network;
+
     /// <inheritdoc/>
     public IDataView Transform(IDataView input) => _engine.Transform(input);
 
@@ -70,6 +73,8 @@ public sealed class DiffusionTransformer : ITransformer, IDisposable
     public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _engine.GetOutputSchema(inputSchema);
 
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
+
+    IDisposable IBaseModel.Use() => _engine.Use();
 
     /// <summary>Generates new images from noise.</summary>
     /// <param name="count">The number of images.</param>

@@ -47,9 +47,7 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
 
     internal GanEstimator(IHostEnvironment env, GanOptions options)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        _options = options.Copy();
-        _options.ValidateForTraining();
+        _options = TrainingOptions.ForTraining(options);
         _env = env;
         _host = env.Register(nameof(GanEstimator));
     }
@@ -69,8 +67,9 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
         ArgumentNullException.ThrowIfNull(input);
         RowShape row = _options.Columns.FindRow(input);
         GanRowChecks.Check(_options, row);
-        LabelClasses classes = _options.Columns.FindClasses(input);
-        GanArchitecture architecture = GanArchitecture.Of(_options, row, classes.Count);
+        LabelClasses classes = _options.Columns.FindClasses(input, _options.BaseModel?.Definition.Columns.Classes);
+        GanArchitecture architecture = _options.BaseModel?.Definition.Architecture ?? GanArchitecture.Of(_options, row, classes.Count);
+        BaseOptions.CheckRow(_options.InputColumnName, row, architecture.Row);
         GanColumns names = GanColumns.Of(_options) with { Classes = classes.Labels, Slots = SlotNames.ToKeep(input.Schema, _options.InputColumnName) };
         TensorColumn[] columns = GanTransformer.TrainingTensors(input.Schema, architecture, names);
         TensorColumn[]? validationColumns = _options.ValidationData is { } v ? GanTransformer.TrainingTensors(v.Schema, architecture, names) : null;

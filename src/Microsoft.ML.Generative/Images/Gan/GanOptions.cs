@@ -1,7 +1,9 @@
+using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Gan;
 using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Training;
 
 namespace Microsoft.ML.Generative;
 
@@ -92,6 +94,14 @@ public sealed class GanOptions : ImageTrainingOptions
 
     /// <summary>Width of the images in pixels. Default: that of the column's type or first image.</summary>
     public int? Width { get; set; }
+
+    /// <summary>
+    /// A trained or loaded model to continue from: its network and its weights in place of the options of the network, which are left at their
+    /// defaults or have to agree with it. It is a generator: the discriminator is not part of a
+    /// model and begins with random weights. It stays as it is. Default: none, the training begins with random weights.
+    /// </summary>
+    [JsonIgnore]
+    public GanTransformer? BaseModel { get; set; }
 
     /// <summary>The networks. Default: <see cref="GanNetworkKind.Dcgan"/> for images, <see cref="GanNetworkKind.Mlp"/> for other vectors.</summary>
     public GanNetworkKind? Network { get; set; }
@@ -223,6 +233,36 @@ public sealed class GanOptions : ImageTrainingOptions
         GanOptions copy = Copy();
         copy.EmaDecay = null;
         return copy;
+    }
+
+    internal override IBaseModel? Base => BaseModel;
+
+    internal override void TakeFromBase()
+    {
+        if (BaseModel?.Definition.Architecture is not { } network)
+            return;
+        var own = new BaseOptions<GanOptions>(this, new GanOptions());
+        BaseOptions.CheckLabelColumn(nameof(LabelColumnName), LabelColumnName, network.LabelCount);
+        if (network.LabelCount > 0)
+        {
+            LabelCount = own.Take(o => o.LabelCount, network.LabelCount);
+            GeneratorConditioning = own.Take(o => o.GeneratorConditioning, network.Conditioning!.Value);
+            LabelEmbeddingSize = own.Take(o => o.LabelEmbeddingSize, network.LabelEmbeddingSize);
+        }
+
+        if (network.Row.Image is { } image)
+        {
+            Channels = own.Take(o => o.Channels, image.Channels);
+            Height = own.Take(o => o.Height, image.Height);
+            Width = own.Take(o => o.Width, image.Width);
+        }
+
+        Network = own.Take(o => o.Network, network.Network);
+        if (Network == GanNetworkKind.Mlp)
+            HiddenSizes = own.Take(o => o.HiddenSizes, network.HiddenSizes);
+        else
+            BaseChannels = own.Take(o => o.BaseChannels, network.BaseChannels);
+        LatentSize = own.Take(o => o.LatentSize, network.LatentSize);
     }
 
     internal override void Validate()

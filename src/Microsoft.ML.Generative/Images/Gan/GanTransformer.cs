@@ -9,6 +9,7 @@ using Microsoft.ML.Generative.Images.Gan.Generation;
 using Microsoft.ML.Generative.Images.Gan.Networks;
 using Microsoft.ML.Generative.Interop;
 using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -25,7 +26,7 @@ namespace Microsoft.ML.Generative;
 /// mlContext.Model.Save(model, data.Schema, "gan.zip");
 /// </code>
 /// </example>
-public sealed class GanTransformer : ITransformer, IDisposable
+public sealed class GanTransformer : ITransformer, IBaseModel, IDisposable
 {
     internal const string LoaderSignature = "GenerativeGan";
     internal const string GeneratedColumnName = "Generated";
@@ -62,6 +63,8 @@ public sealed class GanTransformer : ITransformer, IDisposable
 
     bool ITransformer.IsRowToRowMapper => true;
 
+    torch.nn.Module IBaseModel.Network => _network;
+
     /// <inheritdoc/>
     public IDataView Transform(IDataView input) => _engine.Transform(input);
 
@@ -69,6 +72,8 @@ public sealed class GanTransformer : ITransformer, IDisposable
     public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _engine.GetOutputSchema(inputSchema);
 
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
+
+    IDisposable IBaseModel.Use() => _engine.Use();
 
     /// <summary>Generates new rows.</summary>
     /// <param name="count">The number of rows.</param>

@@ -41,9 +41,7 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
 
     internal VaeEstimator(IHostEnvironment env, VaeOptions options)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        _options = options.Copy();
-        _options.ValidateForTraining();
+        _options = TrainingOptions.ForTraining(options);
         _env = env;
         _host = env.Register(nameof(VaeEstimator));
     }
@@ -68,8 +66,9 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
             throw new ArgumentException($"{nameof(VaeOptions.SampleDirectory)} is '{samples}', but column '{_options.InputColumnName}' holds no images.");
         if (row.Image is null && _options.ReconstructionImageColumnName is { } images)
             throw new ArgumentException($"{nameof(VaeOptions.ReconstructionImageColumnName)} is '{images}', but column '{_options.InputColumnName}' holds no images.");
-        LabelClasses classes = _options.Columns.FindClasses(input);
-        VaeArchitecture architecture = VaeArchitecture.Of(_options, row, classes.Count);
+        LabelClasses classes = _options.Columns.FindClasses(input, _options.BaseModel?.Definition.Columns.Classes);
+        VaeArchitecture architecture = _options.BaseModel?.Definition.Architecture ?? VaeArchitecture.Of(_options, row, classes.Count);
+        BaseOptions.CheckRow(_options.InputColumnName, row, architecture.Row);
         VaeColumns names = VaeColumns.Of(_options) with { Classes = classes.Labels, Slots = SlotNames.ToKeep(input.Schema, _options.InputColumnName) };
         TensorColumn[] columns = VaeTransformer.TrainingTensors(input.Schema, architecture, names);
         TensorColumn[]? validationColumns = _options.ValidationData is { } v ? VaeTransformer.TrainingTensors(v.Schema, architecture, names) : null;

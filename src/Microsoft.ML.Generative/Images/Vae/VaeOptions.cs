@@ -1,7 +1,9 @@
+using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Vae;
 using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Training;
 
 namespace Microsoft.ML.Generative;
 
@@ -137,6 +139,13 @@ public sealed class VaeOptions : ImageTrainingOptions
     /// <summary>Dimensions of the latent space, at least 1. Default: 20.</summary>
     public int LatentSize { get; set; } = Defaults.LatentSize;
 
+    /// <summary>
+    /// A trained or loaded model to continue from: its network and its weights in place of the options of the network, which are left at their
+    /// defaults or have to agree with it. It stays as it is. Default: none, the training begins with random weights.
+    /// </summary>
+    [JsonIgnore]
+    public VaeTransformer? BaseModel { get; set; }
+
     /// <summary>The kind of network. Default: <see cref="VaeNetworkKind.Mlp"/>.</summary>
     public VaeNetworkKind Network { get; set; } = Defaults.Architecture;
 
@@ -213,6 +222,34 @@ public sealed class VaeOptions : ImageTrainingOptions
         copy.HiddenSizes = [.. HiddenSizes ?? []];
         copy.ConvolutionChannels = [.. ConvolutionChannels ?? []];
         return copy;
+    }
+
+    internal override IBaseModel? Base => BaseModel;
+
+    internal override void TakeFromBase()
+    {
+        if (BaseModel?.Definition.Architecture is not { } network)
+            return;
+        var own = new BaseOptions<VaeOptions>(this, new VaeOptions());
+        BaseOptions.CheckLabelColumn(nameof(LabelColumnName), LabelColumnName, network.LabelCount);
+        if (network.LabelCount > 0)
+            LabelCount = own.Take(o => o.LabelCount, network.LabelCount);
+        if (network.Row.Image is { } image)
+        {
+            Channels = own.Take(o => o.Channels, image.Channels);
+            Height = own.Take(o => o.Height, image.Height);
+            Width = own.Take(o => o.Width, image.Width);
+        }
+
+        Network = own.Take(o => o.Network, network.Network);
+        if (Network == VaeNetworkKind.Mlp)
+            HiddenSizes = own.Take(o => o.HiddenSizes, network.HiddenSizes);
+        else
+            ConvolutionChannels = own.Take(o => o.ConvolutionChannels, network.ConvolutionChannels);
+        LatentSize = own.Take(o => o.LatentSize, network.LatentSize);
+        Likelihood = own.Take(o => o.Likelihood, network.Likelihood);
+        NoiseStandardDeviation = own.Take(o => o.NoiseStandardDeviation, network.NoiseStandardDeviation);
+        DynamicBinarization = own.Take(o => o.DynamicBinarization, network.BinarizesRows);
     }
 
     internal override void Validate()

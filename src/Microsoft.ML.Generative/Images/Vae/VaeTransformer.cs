@@ -10,6 +10,7 @@ using Microsoft.ML.Generative.Images.Vae.Networks;
 using Microsoft.ML.Generative.Interop;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -26,7 +27,7 @@ namespace Microsoft.ML.Generative;
 /// mlContext.Model.Save(model, data.Schema, "vae.zip");
 /// </code>
 /// </example>
-public sealed class VaeTransformer : ITransformer, IDisposable
+public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
 {
     internal const string LoaderSignature = "GenerativeVae";
     internal const string GeneratedColumnName = "Generated";
@@ -63,6 +64,8 @@ public sealed class VaeTransformer : ITransformer, IDisposable
 
     bool ITransformer.IsRowToRowMapper => true;
 
+    torch.nn.Module IBaseModel.Network => _network;
+
     /// <inheritdoc/>
     public IDataView Transform(IDataView input) => _engine.Transform(input);
 
@@ -70,6 +73,8 @@ public sealed class VaeTransformer : ITransformer, IDisposable
     public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _engine.GetOutputSchema(inputSchema);
 
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
+
+    IDisposable IBaseModel.Use() => _engine.Use();
 
     /// <summary>Draws new rows: z from the prior N(0, 1), decoded.</summary>
     /// <param name="count">How many.</param>

@@ -49,9 +49,7 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
 
     internal VqVaeEstimator(IHostEnvironment env, VqVaeOptions options)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        _options = options.Copy();
-        _options.ValidateForTraining();
+        _options = TrainingOptions.ForTraining(options);
         _env = env;
         _host = env.Register(nameof(VqVaeEstimator));
     }
@@ -93,6 +91,8 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
 
     private void TrainAutoencoder(Trainer trainer, VqVaeAutoencoder autoencoder, CodeGrid grid, TrainingData data)
     {
+        if (!FrozenParameters.AnyTrained(autoencoder))
+            return;
         // A training that has finished does without this pass over the data.
         var variance = new Lazy<double>(() =>
             Variance(trainer.Run, data.Rows.Batches(_options.TransformBatchSize, shuffle: false, trainer.Seed, trainer.Device)));
@@ -104,6 +104,8 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
     // In the latent space of a trained autoencoder, which stays as it is.
     private void TrainPrior(Trainer trainer, VqVaeNetwork network, CodeGrid grid, TrainingData data)
     {
+        if (!FrozenParameters.AnyTrained(network.Prior))
+            return;
         VqVaeOptions options = _options.ForPrior();
         long? shuffleSeed = _options.Shuffle ? SeedSequence.Derive(trainer.Seed, PriorStream) : null;
         using TensorBatches codes = Codes(trainer.Run, network.Autoencoder, data.Rows, shuffleSeed);
@@ -115,7 +117,11 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
     }
 
     private TensorBatches Codes(TrainingRun run, VqVaeAutoencoder autoencoder, TensorSource data, long? shuffleSeed) => new(
-        [codes => codes.to(run.Device).to(torch.int64)], () => [Codes(run, autoencoder, data)], data.Count, _options.BatchSize, shuffleSeed, () => data.Fingerprint)
+        [codes => codes.to(run.Device).to(torch.int64)], () => [Codes(run, autoencoder, data)], data.Count, _options.BatchSize, shuffleSeed,
+        // A checkpoint does not hold a frozen autoencoder, whose codes would be others.
+        () => FrozenParameters.AnyTrained(autoencoder)
+            ? data.Fingerprint
+            : $"{data.Fingerprint} in codes of an autoencoder with SHA-256 {FrozenParameters.Hash(FrozenParameters.Of(autoencoder))}")
     {
         OwnsRows = true,
     };

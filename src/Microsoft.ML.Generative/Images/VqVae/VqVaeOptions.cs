@@ -1,7 +1,9 @@
+using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.VqVae;
 using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Training;
 
 namespace Microsoft.ML.Generative;
 
@@ -103,6 +105,14 @@ public sealed class VqVaeOptions : ImageTrainingOptions
     /// <summary>Width of the images in pixels. Default: what the column's type or first image says.</summary>
     public int? Width { get; set; }
 
+    /// <summary>
+    /// A trained or loaded model to continue from: its network and its weights in place of the options of the network, which are left at their
+    /// defaults or have to agree with it. Autoencoder, codebook and prior are trained
+    /// further; with <c>autoencoder.*</c> in <see cref="TrainingOptions.FrozenParameters"/> only the prior, on the codebook as it is. It stays as it is. Default: none, the training begins with random weights.
+    /// </summary>
+    [JsonIgnore]
+    public VqVaeTransformer? BaseModel { get; set; }
+
     /// <summary>How many codes there are to choose from, 2 to 32768. Default: 128.</summary>
     public int CodebookSize { get; set; } = Defaults.CodebookSize;
 
@@ -178,6 +188,27 @@ public sealed class VqVaeOptions : ImageTrainingOptions
         VqVaeOptions copy = Copy();
         (copy.Epochs, copy.MaxSteps, copy.LearningRate) = (PriorEpochs, PriorMaxSteps, PriorLearningRate);
         return copy;
+    }
+
+    internal override IBaseModel? Base => BaseModel;
+
+    internal override void TakeFromBase()
+    {
+        if (BaseModel?.Definition.Architecture is not { } network)
+            return;
+        var own = new BaseOptions<VqVaeOptions>(this, new VqVaeOptions());
+        Channels = own.Take(o => o.Channels, network.Shape.Channels);
+        Height = own.Take(o => o.Height, network.Shape.Height);
+        Width = own.Take(o => o.Width, network.Shape.Width);
+        CodebookSize = own.Take(o => o.CodebookSize, network.CodebookSize);
+        CodeSize = own.Take(o => o.CodeSize, network.CodeSize);
+        Downsamplings = own.Take(o => o.Downsamplings, network.Downsamplings);
+        HiddenChannels = own.Take(o => o.HiddenChannels, network.HiddenChannels);
+        ResidualBlocks = own.Take(o => o.ResidualBlocks, network.ResidualBlocks);
+        ResidualChannels = own.Take(o => o.ResidualChannels, network.ResidualChannels);
+        PriorLayers = own.Take(o => o.PriorLayers, network.PriorLayers);
+        PriorEmbeddingSize = own.Take(o => o.PriorEmbeddingSize, network.PriorEmbeddingSize);
+        PriorHeads = own.Take(o => o.PriorHeads, network.PriorHeads);
     }
 
     internal override void Validate()

@@ -9,6 +9,7 @@ using Microsoft.ML.Generative.Images.VqVae.Networks;
 using Microsoft.ML.Generative.Interop;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -25,7 +26,7 @@ namespace Microsoft.ML.Generative;
 /// mlContext.Model.Save(model, data.Schema, "vq-vae.zip");
 /// </code>
 /// </example>
-public sealed class VqVaeTransformer : ITransformer, IDisposable
+public sealed class VqVaeTransformer : ITransformer, IBaseModel, IDisposable
 {
     internal const string LoaderSignature = "GenerativeVqVae";
     internal const string GeneratedColumnName = "Generated";
@@ -62,6 +63,8 @@ public sealed class VqVaeTransformer : ITransformer, IDisposable
 
     bool ITransformer.IsRowToRowMapper => true;
 
+    torch.nn.Module IBaseModel.Network => _network;
+
     /// <inheritdoc/>
     public IDataView Transform(IDataView input) => _engine.Transform(input);
 
@@ -69,6 +72,8 @@ public sealed class VqVaeTransformer : ITransformer, IDisposable
     public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _engine.GetOutputSchema(inputSchema);
 
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
+
+    IDisposable IBaseModel.Use() => _engine.Use();
 
     /// <summary>Draws new images: codes from the prior, decoded.</summary>
     /// <param name="count">How many.</param>
@@ -141,6 +146,8 @@ public sealed class VqVaeTransformer : ITransformer, IDisposable
 
     private MemoryDataView Rows(float[] values) => new(
         _engine.Host, MemoryColumn.Vectors(GeneratedColumnName, _definition.Architecture.Shape.VectorType(NumberDataViewType.Single), values));
+
+    internal VqVaeDefinition Definition => _definition;
 
     internal static TensorColumn InputColumn(DataViewSchema schema, VqVaeDefinition definition) =>
         TensorColumn.Features(schema, definition.Columns.Input, definition.Architecture.Shape, ValueRange.Unit);

@@ -7,7 +7,8 @@ namespace Microsoft.ML.Generative.Runtime.Kernels;
 
 /// <summary>
 /// The kernels of <see cref="OptimizerKernels"/> in vector instructions over the tensors' memory, on the calling thread. Every element
-/// is computed by the same operations wherever it stands, so an optimizer's result depends on neither vector width nor threads.
+/// is computed by the same operations wherever it stands, so an optimizer's result depends on neither vector width nor threads. State that
+/// has decayed becomes 0 (<see cref="TinyValues"/>).
 /// </summary>
 internal static unsafe class CpuKernels
 {
@@ -26,26 +27,36 @@ internal static unsafe class CpuKernels
         float keep = step.IsDecoupled ? (float)(1 - step.LearningRate * step.WeightDecay) : 1;
         float decay = step.IsDecoupled ? 0 : (float)step.WeightDecay;
 
+        // Squares of gradients up to this magnitude would be subnormal.
+        float smallestGradient = MathF.Sqrt(TinyValues.SmallestNormal / beta2Rest);
+
         long i = 0;
         var epsilons = new Vector<float>(epsilon);
+        var smallest = new Vector<float>(TinyValues.Smallest);
+        var smallestSquare = new Vector<float>(TinyValues.SmallestNormal);
+        var smallestGradients = new Vector<float>(smallestGradient);
         for (; i <= count - Vector<float>.Count; i += Vector<float>.Count)
         {
             Vector<float> weight = Vector.Load(w + i);
             Vector<float> gradient = Vector.Load(g + i) + weight * decay;
             Vector<float> mean = Vector.Load(first + i);
-            mean += (gradient - mean) * beta1Rest;
-            Vector<float> square = Vector.Load(second + i) * beta2 + gradient * gradient * beta2Rest;
+            mean = TinyValues.Flush(mean + (gradient - mean) * beta1Rest, smallest);
+            gradient = TinyValues.Flush(gradient, smallestGradients);
+            Vector<float> square = TinyValues.Flush(Vector.Load(second + i) * beta2 + gradient * gradient * beta2Rest, smallestSquare);
             mean.Store(first + i);
             square.Store(second + i);
-            (weight * keep - mean / (Vector.SquareRoot(square) * scale + epsilons) * stepSize).Store(w + i);
+            weight = weight * keep - mean / (Vector.SquareRoot(square) * scale + epsilons) * stepSize;
+            TinyValues.Flush(weight, smallest).Store(w + i);
         }
 
         for (; i < count; i++)
         {
             float gradient = g[i] + w[i] * decay;
-            first[i] += (gradient - first[i]) * beta1Rest;
-            second[i] = second[i] * beta2 + gradient * gradient * beta2Rest;
-            w[i] = w[i] * keep - first[i] / (MathF.Sqrt(second[i]) * scale + epsilon) * stepSize;
+            first[i] = TinyValues.Flush(first[i] + (gradient - first[i]) * beta1Rest, TinyValues.Smallest);
+            gradient = TinyValues.Flush(gradient, smallestGradient);
+            second[i] = TinyValues.Flush(second[i] * beta2 + gradient * gradient * beta2Rest, TinyValues.SmallestNormal);
+            float weight = w[i] * keep - first[i] / (MathF.Sqrt(second[i]) * scale + epsilon) * stepSize;
+            w[i] = TinyValues.Flush(weight, TinyValues.Smallest);
         }
     }
 
@@ -58,18 +69,19 @@ internal static unsafe class CpuKernels
         float decay = (float)step.WeightDecay;
 
         long i = 0;
+        var smallest = new Vector<float>(TinyValues.Smallest);
         for (; i <= count - Vector<float>.Count; i += Vector<float>.Count)
         {
             Vector<float> weight = Vector.Load(w + i);
-            Vector<float> next = Vector.Load(velocity + i) * factor + (Vector.Load(g + i) + weight * decay);
+            Vector<float> next = TinyValues.Flush(Vector.Load(velocity + i) * factor + (Vector.Load(g + i) + weight * decay), smallest);
             next.Store(velocity + i);
-            (weight - next * learningRate).Store(w + i);
+            TinyValues.Flush(weight - next * learningRate, smallest).Store(w + i);
         }
 
         for (; i < count; i++)
         {
-            velocity[i] = velocity[i] * factor + (g[i] + w[i] * decay);
-            w[i] -= velocity[i] * learningRate;
+            velocity[i] = TinyValues.Flush(velocity[i] * factor + (g[i] + w[i] * decay), TinyValues.Smallest);
+            w[i] = TinyValues.Flush(w[i] - velocity[i] * learningRate, TinyValues.Smallest);
         }
     }
 
@@ -80,14 +92,28 @@ internal static unsafe class CpuKernels
         float rest = (float)(1 - decay);
 
         long i = 0;
+        var smallest = new Vector<float>(TinyValues.Smallest);
         for (; i <= count - Vector<float>.Count; i += Vector<float>.Count)
         {
             Vector<float> before = Vector.Load(a + i);
-            (before + (Vector.Load(w + i) - before) * rest).Store(a + i);
+            TinyValues.Flush(before + (Vector.Load(w + i) - before) * rest, smallest).Store(a + i);
         }
 
         for (; i < count; i++)
-            a[i] += (w[i] - a[i]) * rest;
+            a[i] = TinyValues.Flush(a[i] + (w[i] - a[i]) * rest, TinyValues.Smallest);
+    }
+
+    public static void FlushSubnormals(torch.Tensor values)
+    {
+        long count = values.numel();
+        float* x = Start(values, count);
+
+        long i = 0;
+        var smallest = new Vector<float>(TinyValues.SmallestNormal);
+        for (; i <= count - Vector<float>.Count; i += Vector<float>.Count)
+            TinyValues.Flush(Vector.Load(x + i), smallest).Store(x + i);
+        for (; i < count; i++)
+            x[i] = TinyValues.Flush(x[i], TinyValues.SmallestNormal);
     }
 
     // Products of floats are exact in double, so large buffers lose nothing.

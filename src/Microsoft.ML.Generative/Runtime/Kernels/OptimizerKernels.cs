@@ -22,7 +22,8 @@ internal readonly record struct AdamStep(
 internal readonly record struct SgdStep(double LearningRate, double Momentum, double WeightDecay, long Step);
 
 /// <summary>
-/// Optimizers over flat buffers of floats: one pass in vector instructions on the CPU, a few operations elsewhere.
+/// Optimizers over flat buffers of floats: one pass in vector instructions on the CPU, a few operations elsewhere. State that has decayed
+/// becomes 0 (<see cref="TinyValues"/>).
 /// </summary>
 internal static class OptimizerKernels
 {
@@ -51,6 +52,15 @@ internal static class OptimizerKernels
             EmaByOperations(average, weights, decay);
     }
 
+    /// <summary>Sets the subnormal elements of a contiguous tensor to 0.</summary>
+    public static void FlushSubnormals(torch.Tensor values)
+    {
+        if (CpuKernels.CanUse(values))
+            CpuKernels.FlushSubnormals(values);
+        else
+            FlushByOperations(values, TinyValues.SmallestNormal);
+    }
+
     /// <summary>The Euclidean norm.</summary>
     public static double Norm(torch.Tensor values) => CpuKernels.CanUse(values) ? CpuKernels.Norm(values) : NormByOperations(values);
 
@@ -64,7 +74,10 @@ internal static class OptimizerKernels
             g = g.Plus(weights, step.WeightDecay);
         m.TimesInPlace(step.Beta1).PlusInPlace(g, 1 - step.Beta1);
         v.TimesInPlace(step.Beta2).PlusInPlace(g.square(), 1 - step.Beta2);
+        FlushByOperations(m, TinyValues.Smallest);
+        FlushByOperations(v, TinyValues.SmallestNormal);
         weights.PlusInPlace(m / v.sqrt().TimesInPlace(step.SecondMomentScale).PlusInPlace(step.Epsilon), -step.StepSize);
+        FlushByOperations(weights, TinyValues.Smallest);
     }
 
     internal static void SgdByOperations(torch.Tensor weights, torch.Tensor gradients, torch.Tensor momentum, in SgdStep step)
@@ -75,13 +88,22 @@ internal static class OptimizerKernels
             momentum.copy_(g);
         else
             momentum.TimesInPlace(step.Momentum).PlusInPlace(g);
+        FlushByOperations(momentum, TinyValues.Smallest);
         weights.PlusInPlace(momentum, -step.LearningRate);
+        FlushByOperations(weights, TinyValues.Smallest);
     }
 
     internal static void EmaByOperations(torch.Tensor average, torch.Tensor weights, double decay)
     {
         using DisposeScope scope = torch.NewDisposeScope();
         average.TimesInPlace(decay).PlusInPlace(weights, 1 - decay);
+        FlushByOperations(average, TinyValues.Smallest);
+    }
+
+    internal static void FlushByOperations(torch.Tensor values, double smallest)
+    {
+        using torch.Tensor flushed = torch.nn.functional.hardshrink(values, smallest);
+        values.copy_(flushed);
     }
 
     internal static double NormByOperations(torch.Tensor values)

@@ -47,9 +47,7 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
 
     internal LanguageModelEstimator(IHostEnvironment env, LanguageModelOptions options)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        _options = options.Copy();
-        _options.ValidateForTraining();
+        _options = TrainingOptions.ForTraining(options);
         _env = env;
         _host = env.Register(nameof(LanguageModelEstimator));
     }
@@ -90,7 +88,6 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
             {
                 UsesRecompute = options.GradientCheckpointing,
             });
-            options.BaseModel?.CopyWeightsTo(network);
             var phase = new TrainingPhase(
                 trainer.Prepare("language-model", network, options), data.TrainingBatches,
                 (_, batch) => new Losses(network.Loss(batch[0], batch[1])));

@@ -3,6 +3,7 @@ using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.Chat;
 using Microsoft.ML.Generative.Text.LanguageModels;
+using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.Generative;
@@ -135,8 +136,9 @@ public sealed class LanguageModelOptions : TrainingOptions
     public int? VocabularySize { get; set; }
 
     /// <summary>
-    /// A model to go on training, with its network and its tokenizer in place of <see cref="Architecture"/>, <see cref="Tokenizer"/> and
-    /// <see cref="VocabularySize"/>; it stays as it is. Default: none, the training begins with random weights.
+    /// A trained or loaded model to continue from: its network, its weights and its tokenizer in place of <see cref="Architecture"/>, whose parts are
+    /// left as they are or have to agree with it, <see cref="Tokenizer"/> and <see cref="VocabularySize"/>. It stays as it is. Default: none, the
+    /// training begins with random weights.
     /// </summary>
     [JsonIgnore]
     public LanguageModelTransformer? BaseModel { get; set; }
@@ -187,6 +189,16 @@ public sealed class LanguageModelOptions : TrainingOptions
         return copy;
     }
 
+    internal override IBaseModel? Base => BaseModel;
+
+    internal override void TakeFromBase()
+    {
+        ArgumentNullException.ThrowIfNull(Architecture);
+        // A checkpoint keeps the options as they were given; the network is the base model's in any case.
+        if (BaseModel is not null)
+            BaseOptions.CheckProperties(Architecture, LanguageModelArchitecture.GptNano, BaseModel.Architecture);
+    }
+
     internal override void Validate()
     {
         base.Validate();
@@ -219,7 +231,5 @@ public sealed class LanguageModelOptions : TrainingOptions
             return;
         if (Tokenizer is not null || VocabularySize is not null)
             throw new ArgumentException($"{nameof(BaseModel)} brings its own tokenizer: set neither {nameof(Tokenizer)} nor {nameof(VocabularySize)}.", nameof(BaseModel));
-        if (Architecture != LanguageModelArchitecture.GptNano && Architecture != BaseModel.Architecture)
-            throw new ArgumentException($"{nameof(BaseModel)} brings its own network: leave {nameof(Architecture)} and its parts as they are.", nameof(BaseModel));
     }
 }

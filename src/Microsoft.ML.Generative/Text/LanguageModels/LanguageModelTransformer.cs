@@ -11,6 +11,7 @@ using Microsoft.ML.Generative.Text.LanguageModels.Chat;
 using Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
 using Microsoft.ML.Generative.Text.Tokenization;
 using Microsoft.ML.Generative.Tokenizers;
+using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using Microsoft.ML.Tokenizers;
 using TorchSharp;
@@ -29,7 +30,7 @@ namespace Microsoft.ML.Generative;
 /// mlContext.Model.Save(model, data.Schema, "language-model.zip");
 /// </code>
 /// </example>
-public sealed class LanguageModelTransformer : ITransformer, IDisposable
+public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDisposable
 {
     internal const string LoaderSignature = "GenerativeLanguageModel";
 
@@ -58,6 +59,8 @@ public sealed class LanguageModelTransformer : ITransformer, IDisposable
 
     bool ITransformer.IsRowToRowMapper => true;
 
+    torch.nn.Module IBaseModel.Network => Network;
+
     internal TextCodec Codec { get; }
 
     internal LanguageModelNetwork Network { get; }
@@ -75,6 +78,8 @@ public sealed class LanguageModelTransformer : ITransformer, IDisposable
     public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _engine.GetOutputSchema(inputSchema);
 
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
+
+    IDisposable IBaseModel.Use() => _engine.Use();
 
     /// <summary>Completes a prompt with the model's own options, <see cref="LanguageModelOptions.Generation"/>.</summary>
     /// <param name="prompt">The beginning of the text; may be empty where the tokenizer has a token that begins a text.</param>
@@ -234,14 +239,6 @@ public sealed class LanguageModelTransformer : ITransformer, IDisposable
     public void Dispose() => _engine.Dispose();
 
     internal IDisposable Use() => _engine.Use();
-
-    internal void CopyWeightsTo(LanguageModelNetwork network)
-    {
-        using IDisposable use = Use();
-        using IDisposable noGradient = torch.no_grad();
-        foreach ((var own, var theirs) in ModuleWeights.Of(Network).Zip(ModuleWeights.Of(network)))
-            theirs.Tensor.copy_(own.Tensor);
-    }
 
     internal static OutputColumn[] OutputColumns(LanguageModelColumns columns) =>
         [new(columns.Output, TextDataViewType.Instance, IsVector: false)];
