@@ -73,8 +73,7 @@ public sealed class FlowEstimator : IEstimator<FlowTransformer>
         BaseOptions.CheckRow(_options.InputColumnName, row, architecture.Row);
         FlowColumns names = FlowColumns.Of(_options) with { Classes = classes.Labels, Slots = SlotNames.ToKeep(input.Schema, _options.InputColumnName) };
         TensorColumn[] columns = FlowTransformer.InputTensors(input.Schema, architecture, names);
-        TensorColumn[]? validationColumns =
-            _options.ValidationData is { } v ? FlowTransformer.InputTensors(v.Schema, architecture, names) : null;
+        TensorColumn[]? validationColumns = _options.OpenValidation(schema => FlowTransformer.InputTensors(schema, architecture, names));
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {

@@ -104,12 +104,12 @@ public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
     /// <exception cref="ArgumentException">
     /// The row has another size or values out of range, or the label is missing, too high or not wanted.
     /// </exception>
-    public float[] Encode(ReadOnlySpan<float> row, int? label = null) => EncodeRow(row, label).Latent;
+    public float[] Encode(ReadOnlySpan<float> row, int? label = null) => EncodeRow(row, new ConditionRequest(label)).Latent;
 
     /// <summary>log p(x) of one row in nats, the negative of the column <see cref="FlowOptions.NegativeLogDensityColumnName"/>.</summary>
     /// <inheritdoc cref="Encode" path="/param"/>
     /// <inheritdoc cref="Encode" path="/exception"/>
-    public double LogDensity(ReadOnlySpan<float> row, int? label = null) => EncodeRow(row, label).LogDensity;
+    public double LogDensity(ReadOnlySpan<float> row, int? label = null) => EncodeRow(row, new ConditionRequest(label)).LogDensity;
 
     /// <summary>The row of one latent vector: the inverse of <see cref="Encode"/>.</summary>
     /// <param name="latent"><see cref="RowSize"/> values.</param>
@@ -131,15 +131,31 @@ public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
     /// <exception cref="ArgumentException">
     /// A row has another size, <paramref name="count"/> is below 2, or the label is missing, too high or not wanted.
     /// </exception>
-    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, int? label = null)
+    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, int? label = null) =>
+        Interpolate(from, to, count, new ConditionRequest(label));
+
+    /// <summary>As <see cref="Interpolate(ReadOnlySpan{float}, ReadOnlySpan{float}, int, int?)"/>, with the options of <see cref="Generate"/>.</summary>
+    /// <param name="from">The first row.</param>
+    /// <param name="to">The last row.</param>
+    /// <param name="count">The number of rows, at least 2, both ends included.</param>
+    /// <param name="options">The class, by its number or its name; what decides which noise is sampled is ignored, since none is.</param>
+    /// <returns>A column Generated as <see cref="Generate"/> has.</returns>
+    /// <inheritdoc cref="Interpolate(ReadOnlySpan{float}, ReadOnlySpan{float}, int, int?)" path="/exception"/>
+    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, FlowGenerateOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return Interpolate(from, to, count, options.Conditions);
+    }
+
+    private MemoryDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, ConditionRequest request)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
-        float[] start = Encode(from, label);
-        float[] end = Encode(to, label);
+        float[] start = EncodeRow(from, request).Latent;
+        float[] end = EncodeRow(to, request).Latent;
         float[] latents = new float[checked(count * RowSize)];
         for (int i = 0; i < latents.Length; i++)
             latents[i] = float.Lerp(start[i % RowSize], end[i % RowSize], i / RowSize / (count - 1f));
-        return DecodeRows(latents, new ConditionRequest(label));
+        return DecodeRows(latents, request);
     }
 
     internal FlowDefinition Definition => _definition;
@@ -185,12 +201,11 @@ public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
         ]);
     }
 
-    private (float[] Latent, double LogDensity) EncodeRow(ReadOnlySpan<float> row, int? label)
+    private (float[] Latent, double LogDensity) EncodeRow(ReadOnlySpan<float> row, ConditionRequest request)
     {
         RowChecks.HasSize(row, RowSize, nameof(row));
         RowChecks.IsWithin(row, Architecture.RangeOfValues(), nameof(row));
-        var request = new ConditionRequest(label);
-        _definition.Conditions.Check(request, 1, nameof(label));
+        _definition.Conditions.Check(request, 1, "label");
         using IDisposable use = Use();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();

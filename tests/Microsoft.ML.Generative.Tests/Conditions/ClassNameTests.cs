@@ -38,16 +38,16 @@ public sealed class ClassNameTests
     {
         ITransformer model = Train(family, Keys(_trained));
         using var owned = (IDisposable)model;
-        string message = Assert.Throws<ArgumentException>(() => model.Transform(Keys([.. _permuted, "bright"]))).Message;
+        string message = Assert.ThrowsAny<ArgumentException>(() => model.Transform(Keys([.. _permuted, "bright"]))).Message;
         Assert.Contains("Column 'Label' has the key values 'light', 'dark', 'mid', 'bright', but the classes of the model are 'dark', 'mid', 'light'", message);
         Assert.Contains("'bright' is none of them", message);
 
-        message = Assert.Throws<ArgumentException>(() => model.Transform(Data((i, pixels) => new NamelessRow { Pixels = pixels, Label = (uint)i % 3 }))).Message;
+        message = Assert.ThrowsAny<ArgumentException>(() => model.Transform(Data((i, pixels) => new NamelessRow { Pixels = pixels, Label = (uint)i % 3 }))).Message;
         Assert.Contains("Column 'Label' has keys without values", message);
         Assert.Contains("'dark', 'mid', 'light'", message);
         Assert.Contains("MapValueToKey", message);
 
-        message = Assert.Throws<ArgumentException>(() => model.Transform(Texts())).Message;
+        message = Assert.ThrowsAny<ArgumentException>(() => model.Transform(Texts())).Message;
         Assert.Contains("'Label' has type String", message);
         Assert.Contains("MapValueToKey", message);
     }
@@ -110,6 +110,26 @@ public sealed class ClassNameTests
         Assert.Contains("The label is 'bright'; expected 'dark', 'mid', 'light'", message);
         Assert.Contains("LabelName are both given", Assert.Throws<ArgumentException>(() => Generate(model, "dark", 0)).Message);
         Assert.Contains("expected 0 to 2 ('dark', 'mid', 'light')", Assert.Throws<ArgumentException>(() => Generate(model, null, 3)).Message);
+    }
+
+    [Fact]
+    public void Interpolations_are_of_a_class_by_name()
+    {
+        using var vae = (VaeTransformer)Train("vae", Keys(_trained));
+        using var flow = (FlowTransformer)Train("flow", Keys(_trained));
+        using var gan = (GanTransformer)Train("gan", Keys(_trained));
+        float[][] rows = [.. Keys(_trained).GetColumn<float[]>("Pixels").Take(2)];
+        Same(vae.Interpolate(rows[0], rows[1], 3, label: 2), vae.Interpolate(rows[0], rows[1], 3, new() { LabelName = "light" }));
+        Same(flow.Interpolate(rows[0], rows[1], 3, label: 2), flow.Interpolate(rows[0], rows[1], 3, new() { LabelName = "light" }));
+        (float[] a, float[] b) = (gan.SampleLatent(1), gan.SampleLatent(2));
+        Same(gan.Interpolate(a, b, 3, label: 2), gan.Interpolate(a, b, 3, new() { LabelName = "light" }));
+        Assert.Contains("'bright'", Assert.Throws<ArgumentException>(() => gan.Interpolate(a, b, 3, new() { LabelName = "bright" })).Message);
+
+        static void Same(IDataView expected, IDataView actual)
+        {
+            Assert.Equal(expected.GetColumn<float[]>("Generated"), actual.GetColumn<float[]>("Generated"));
+            Assert.Equal([3u, 3, 3], actual.GetColumn<uint>("Label"));
+        }
     }
 
     [Fact]
@@ -193,7 +213,7 @@ public sealed class ClassNameTests
             () => Train("gan", Texts()),
             () => Estimator("gan", _ => { }, Texts())])
         {
-            string message = Assert.Throws<ArgumentException>(attempt).Message;
+            string message = Assert.ThrowsAny<ArgumentException>(attempt).Message;
             Assert.Contains("Column 'Label' has type String; expected a key or an integer type, Boolean, or whole numbers of Single or Double", message);
             Assert.Contains("MapValueToKey", message);
         }

@@ -69,7 +69,7 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
         if (_options.MaxShift >= Math.Min(shape.Height, shape.Width))
             throw new ArgumentException($"{nameof(ImageClassifierOptions.MaxShift)} is {_options.MaxShift}: nothing would be left of images of {shape}.");
         TensorColumn[] columns = TrainingTensors(input.Schema, definition);
-        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? TrainingTensors(v.Schema, definition) : null;
+        TensorColumn[]? validationColumns = _options.OpenValidation(schema => TrainingTensors(schema, definition));
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {

@@ -68,7 +68,7 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
         architecture.Validate();
         DiffusionColumns names = DiffusionColumns.Of(_options) with { Classes = classes.Labels };
         TensorColumn[] columns = DiffusionTransformer.TrainingTensors(input.Schema, architecture, names);
-        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? DiffusionTransformer.TrainingTensors(v.Schema, architecture, names) : null;
+        TensorColumn[]? validationColumns = _options.OpenValidation(schema => DiffusionTransformer.TrainingTensors(schema, architecture, names));
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {

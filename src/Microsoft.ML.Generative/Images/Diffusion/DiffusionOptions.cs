@@ -45,20 +45,29 @@ public sealed class DiffusionOptions : ImageTrainingOptions
         public const int TransformBatchSize = 32;
     }
 
-    /// <summary>
-    /// Initializes options with their defaults: 50 epochs of Adam at a learning rate of 0.0005 with warm-up and a cosine down to 0, gradients clipped to a norm of 1,
-    /// a moving average of the weights with decay 0.999, and matmuls in BFloat16 where the device has instructions for it.
-    /// </summary>
-    public DiffusionOptions()
-    {
-        Epochs = Defaults.Epochs;
-        BatchSize = Defaults.BatchSize;
-        LearningRate = 5e-4;
-        LearningRateSchedule = LearningRateSchedule.Cosine;
-        GradientClipNorm = 1;
-        EmaDecay = 0.999;
-        Precision = ComputePrecision.Auto;
-    }
+    /// <summary>Passes over the data, at least 1. Default: 50.</summary>
+    public override int Epochs { get; set; } = Defaults.Epochs;
+
+    /// <summary>Rows that go through the network at once, at least 1. Default: 64.</summary>
+    public override int BatchSize { get; set; } = Defaults.BatchSize;
+
+    /// <summary>The learning rate after the warm-up, above 0. Default: 0.0005.</summary>
+    public override double LearningRate { get; set; } = 0.0005;
+
+    /// <summary>How the learning rate goes on after the warm-up. Default: <see cref="LearningRateSchedule.Cosine"/>.</summary>
+    public override LearningRateSchedule LearningRateSchedule { get; set; } = LearningRateSchedule.Cosine;
+
+    /// <summary>The norm above which a gradient is scaled down to it, above 0. Default: 1.</summary>
+    public override double? GradientClipNorm { get; set; } = 1;
+
+    /// <summary>Decay of the moving average of the weights that becomes the model, 0 to 1; in step t it is at most (1 + t) / (10 + t). Default: 0.999.</summary>
+    public override double? EmaDecay { get; set; } = 0.999;
+
+    /// <summary>What the training multiplies in; the trained model computes in Float32 in any case. Default: <see cref="ComputePrecision.Auto"/>.</summary>
+    public override ComputePrecision Precision { get; set; } = ComputePrecision.Auto;
+
+    /// <summary>Steps over which the learning rate rises from 0, at least 0. Default: 200, and at most a tenth of the training.</summary>
+    public override long? WarmupSteps { get; set; }
 
     /// <summary>
     /// The column to learn: images of one size, or a known-size vector of Single or Byte with a shape, values in 0..1 (bytes are scaled to it). Where the trained

@@ -72,7 +72,7 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
         BaseOptions.CheckRow(_options.InputColumnName, row, architecture.Row);
         GanColumns names = GanColumns.Of(_options) with { Classes = classes.Labels, Slots = SlotNames.ToKeep(input.Schema, _options.InputColumnName) };
         TensorColumn[] columns = GanTransformer.TrainingTensors(input.Schema, architecture, names);
-        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? GanTransformer.TrainingTensors(v.Schema, architecture, names) : null;
+        TensorColumn[]? validationColumns = _options.OpenValidation(schema => GanTransformer.TrainingTensors(schema, architecture, names));
         architecture.Validate();
 
         return Trainer.Fit(_env, _host, _options, trainer =>

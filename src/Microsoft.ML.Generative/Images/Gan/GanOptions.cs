@@ -46,18 +46,20 @@ public sealed class GanOptions : ImageTrainingOptions
         public static int[] HiddenSizes => [128, 128];
     }
 
-    /// <summary>
-    /// Initializes options with their defaults: 50 epochs of Adam with the rates of Radford et al. 2015 (0.0002, β 0.5 and 0.999), batches of 64, and a moving average of the
-    /// generator's weights with decay 0.999.
-    /// </summary>
-    public GanOptions()
-    {
-        Epochs = Defaults.Epochs;
-        BatchSize = Defaults.BatchSize;
-        LearningRate = Defaults.LearningRate;
-        Beta1 = 0.5;
-        EmaDecay = Defaults.EmaDecay;
-    }
+    /// <summary>Passes over the data, at least 1. Default: 50.</summary>
+    public override int Epochs { get; set; } = Defaults.Epochs;
+
+    /// <summary>Rows that go through the network at once, at least 1. Default: 64.</summary>
+    public override int BatchSize { get; set; } = Defaults.BatchSize;
+
+    /// <summary>The learning rate after the warm-up, above 0. Default: 0.0002.</summary>
+    public override double LearningRate { get; set; } = Defaults.LearningRate;
+
+    /// <summary>Decay of Adam's first moment, 0 to 1. Default: 0.5.</summary>
+    public override double Beta1 { get; set; } = 0.5;
+
+    /// <summary>Decay of the moving average of the weights that becomes the model, 0 to 1; in step t it is at most (1 + t) / (10 + t). Default: 0.999.</summary>
+    public override double? EmaDecay { get; set; } = Defaults.EmaDecay;
 
     /// <summary>
     /// The column to learn: images of one size, a known-size vector of Single or Byte with an image's shape, values in 0..1 (bytes are scaled to it), or a

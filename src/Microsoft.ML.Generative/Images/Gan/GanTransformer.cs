@@ -2,6 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Images.Gan;
@@ -121,13 +122,28 @@ public sealed class GanTransformer : ITransformer, IBaseModel, IDisposable
     public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, int? label = null)
     {
         using IDisposable use = _engine.Use();
-        return _generator.Interpolate(from, to, count, label);
+        return _generator.Interpolate(from, to, count, new ConditionRequest(label));
+    }
+
+    /// <summary>As <see cref="Interpolate(ReadOnlySpan{float}, ReadOnlySpan{float}, int, int?)"/>, with the options of <see cref="Generate"/>.</summary>
+    /// <param name="from">The first z.</param>
+    /// <param name="to">The last z.</param>
+    /// <param name="count">The number of rows, at least 2, both ends included.</param>
+    /// <param name="options">The class, by its number or its name; what decides which noise is sampled is ignored, since none is.</param>
+    /// <returns>A column Generated as <see cref="Generate"/> has.</returns>
+    /// <inheritdoc cref="Interpolate(ReadOnlySpan{float}, ReadOnlySpan{float}, int, int?)" path="/exception"/>
+    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, GanGenerateOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        using IDisposable use = _engine.Use();
+        return _generator.Interpolate(from, to, count, options.Conditions, options.BatchSize, options.CancellationToken);
     }
 
     /// <summary>Finds the z whose row is nearest to a given one, by the mean squared difference (Zhu et al. 2016, eq. 5).</summary>
     /// <param name="row"><see cref="RowSize"/> values; those of images in 0..1, plane by plane.</param>
     /// <param name="options">Class, steps, learning rate, seed.</param>
-    /// <returns><see cref="LatentSize"/> values, for <see cref="Decode"/> and <see cref="Interpolate"/>.</returns>
+    /// <returns><see cref="LatentSize"/> values, for <see cref="Decode"/> and <see cref="Interpolate(ReadOnlySpan{float}, ReadOnlySpan{float}, int, int?)"/>.</returns>
     /// <exception cref="ArgumentException">The row has another size or impossible values, an option is out of its range, or the label is missing, too high or not wanted.</exception>
     /// <exception cref="OperationCanceledException">The search was cancelled.</exception>
     public float[] Project(ReadOnlySpan<float> row, GanProjectOptions? options = null)

@@ -71,7 +71,7 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
         BaseOptions.CheckRow(_options.InputColumnName, row, architecture.Row);
         VaeColumns names = VaeColumns.Of(_options) with { Classes = classes.Labels, Slots = SlotNames.ToKeep(input.Schema, _options.InputColumnName) };
         TensorColumn[] columns = VaeTransformer.TrainingTensors(input.Schema, architecture, names);
-        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? VaeTransformer.TrainingTensors(v.Schema, architecture, names) : null;
+        TensorColumn[]? validationColumns = _options.OpenValidation(schema => VaeTransformer.TrainingTensors(schema, architecture, names));
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {

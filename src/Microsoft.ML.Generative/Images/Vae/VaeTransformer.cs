@@ -103,11 +103,12 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
     /// <param name="label">The class, from 0; for models with labels, which need it.</param>
     /// <returns><see cref="LatentSize"/> values.</returns>
     /// <exception cref="ArgumentException">The row has another size, or the label is missing, too high or not wanted.</exception>
-    public float[] Encode(ReadOnlySpan<float> row, int? label = null)
+    public float[] Encode(ReadOnlySpan<float> row, int? label = null) => Encode(row, new ConditionRequest(label));
+
+    private float[] Encode(ReadOnlySpan<float> row, ConditionRequest request)
     {
         RowChecks.HasSize(row, RowSize, nameof(row));
-        var request = new ConditionRequest(label);
-        _conditions.Check(request, 1, nameof(label));
+        _conditions.Check(request, 1, "label");
         using IDisposable use = _engine.Use();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
@@ -133,15 +134,31 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
     /// <param name="label">The class of both rows, from 0; for models with labels, which need it.</param>
     /// <returns>A column Generated as <see cref="Generate"/> has.</returns>
     /// <exception cref="ArgumentException">A row has another size, <paramref name="count"/> is below 2, or the label is missing, too high or not wanted.</exception>
-    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, int? label = null)
+    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, int? label = null) =>
+        Interpolate(from, to, count, new ConditionRequest(label));
+
+    /// <summary>As <see cref="Interpolate(ReadOnlySpan{float}, ReadOnlySpan{float}, int, int?)"/>, with the options of <see cref="Generate"/>.</summary>
+    /// <param name="from">The first row.</param>
+    /// <param name="to">The last row.</param>
+    /// <param name="count">The number of rows, at least 2, both ends included.</param>
+    /// <param name="options">The class, by its number or its name; what decides which noise is sampled is ignored, since none is.</param>
+    /// <returns>A column Generated as <see cref="Generate"/> has.</returns>
+    /// <inheritdoc cref="Interpolate(ReadOnlySpan{float}, ReadOnlySpan{float}, int, int?)" path="/exception"/>
+    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, VaeGenerateOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return Interpolate(from, to, count, options.Conditions);
+    }
+
+    private MemoryDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, ConditionRequest request)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
-        float[] start = Encode(from, label);
-        float[] end = Encode(to, label);
+        float[] start = Encode(from, request);
+        float[] end = Encode(to, request);
         float[] latents = new float[checked(count * LatentSize)];
         for (int i = 0; i < latents.Length; i++)
             latents[i] = float.Lerp(start[i % LatentSize], end[i % LatentSize], i / LatentSize / (count - 1f));
-        return DecodeRows(latents, new ConditionRequest(label));
+        return DecodeRows(latents, request);
     }
 
     /// <summary>

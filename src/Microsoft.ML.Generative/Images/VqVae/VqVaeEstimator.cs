@@ -69,11 +69,11 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         ArgumentNullException.ThrowIfNull(input);
         VqVaeDefinition definition = VqVaeDefinition.Of(_options, _options.Columns.FindImages(input));
         TensorColumn column = VqVaeTransformer.InputColumn(input.Schema, definition);
-        TensorColumn? validationColumn = _options.ValidationData is { } v ? VqVaeTransformer.InputColumn(v.Schema, definition) : null;
+        TensorColumn[]? validationColumns = _options.OpenValidation(schema => [VqVaeTransformer.InputColumn(schema, definition)]);
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
-            TrainingData data = trainer.Read(input, [column], validationColumn is null ? null : [validationColumn]);
+            TrainingData data = trainer.Read(input, [column], validationColumns);
             VqVaeNetwork network = trainer.CreateNetwork(() => new VqVaeNetwork(definition.Architecture));
             TrainAutoencoder(trainer, network.Autoencoder, definition.Architecture.Grid, data);
             TrainPrior(trainer, network, definition.Architecture.Grid, data);

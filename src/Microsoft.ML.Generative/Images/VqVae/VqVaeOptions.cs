@@ -63,14 +63,20 @@ public sealed class VqVaeOptions : ImageTrainingOptions
         public const int TransformBatchSize = 256;
     }
 
-    /// <summary>Initializes options with their defaults: 10 epochs of Adam at a learning rate of 0.002 with beta2 0.99, warm-up and a cosine down to 0.</summary>
-    public VqVaeOptions()
-    {
-        Epochs = Defaults.Epochs;
-        LearningRate = 2e-3;
-        Beta2 = 0.99;
-        LearningRateSchedule = LearningRateSchedule.Cosine;
-    }
+    /// <summary>Passes over the data, at least 1. Default: 10.</summary>
+    public override int Epochs { get; set; } = Defaults.Epochs;
+
+    /// <summary>The learning rate after the warm-up, above 0. Default: 0.002.</summary>
+    public override double LearningRate { get; set; } = 0.002;
+
+    /// <summary>Decay of Adam's second moment, 0 to 1. Default: 0.99.</summary>
+    public override double Beta2 { get; set; } = 0.99;
+
+    /// <summary>How the learning rate goes on after the warm-up. Default: <see cref="LearningRateSchedule.Cosine"/>.</summary>
+    public override LearningRateSchedule LearningRateSchedule { get; set; } = LearningRateSchedule.Cosine;
+
+    /// <summary>Steps over which the learning rate rises from 0, at least 0. Default: 200, and at most a tenth of the training.</summary>
+    public override long? WarmupSteps { get; set; }
 
     /// <summary>
     /// The column to learn: images of one size, or a known-size vector of Single or Byte with a shape, values in 0..1 (bytes are

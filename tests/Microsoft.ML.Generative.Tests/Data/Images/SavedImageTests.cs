@@ -108,7 +108,7 @@ public sealed class SavedImageTests : IDisposable
             Assert.Equal([1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0], second);
         }
 
-        Assert.Contains("'Plain' is unknown", Assert.Throws<ArgumentException>(() => _ml.Transforms.Generative().ToImage("Picture", "Plain").Fit(plain)).Message);
+        Assert.Contains("'Plain' is unknown", Assert.ThrowsAny<ArgumentException>(() => _ml.Transforms.Generative().ToImage("Picture", "Plain").Fit(plain)).Message);
         Assert.Contains("'Label'", Assert.ThrowsAny<ArgumentException>(() => _ml.Transforms.Generative().ToImage("Picture", "Label").Fit(plain)).Message);
 
         static ITransformer Loaded(MemoryStream file)
@@ -176,7 +176,7 @@ public sealed class SavedImageTests : IDisposable
             _ml.Transforms.Generative().Gan(new GanOptions { InputColumnName = "Plain", GeneratedImageColumnName = "Picture" })])
         {
             string message = Assert.ThrowsAny<ArgumentException>(() => estimator.Fit(plain)).Message;
-            Assert.Contains("ImageColumnName is 'Picture', but column 'Plain' holds no images", message);
+            Assert.Matches("ImageColumnName is '?Picture'?, but column 'Plain' holds no images", message);
         }
     }
 
@@ -191,7 +191,20 @@ public sealed class SavedImageTests : IDisposable
             new VaeOptions { InputColumnName = "Values", HiddenSizes = [4], LatentSize = 2, MaxSteps = 1, TransformBatchSize = 3 }).Fit(data);
         IDataView output = model.Transform(data);
 
-        Assert.Equal(originals.Select(i => i.Pixels[0]), output.GetColumn<MLImage>("Picture").ToArray().Select(image => image.Pixels[0]));
+        using (DataViewRowCursor cursor = output.GetRowCursor([output.Schema["Picture"]]))
+        {
+            ValueGetter<MLImage> getter = cursor.GetGetter<MLImage>(output.Schema["Picture"]);
+            MLImage image = null!;
+            List<MLImage> all = [];
+            while (cursor.MoveNext())
+            {
+                getter(ref image);
+                all.Add(image);
+            }
+
+            Assert.Equal(originals, all);
+        }
+
         ImageRow[] rows = [.. _ml.Data.CreateEnumerable<ImageRow>(output, reuseRowObject)];
         Assert.Equal(reuseRowObject ? originals.Select(_ => (byte)190) : originals.Select(i => i.Pixels[0]), rows.Select(row => row.Picture!.Pixels[0]));
         Assert.All(originals, image => Assert.Equal(16, image.Pixels.Length));

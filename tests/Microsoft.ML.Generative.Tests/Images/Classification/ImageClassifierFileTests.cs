@@ -25,7 +25,7 @@ public sealed class ImageClassifierFileTests
     }
 
     [Theory]
-    [InlineData("1 labels do not go with 2 classes")]
+    [InlineData("1 labels cannot be combined with 2 classes")]
     [InlineData("a class has a label that is no Int32")]
     [InlineData("classes have labels of type DateTime")]
     [InlineData("there are no images of")]

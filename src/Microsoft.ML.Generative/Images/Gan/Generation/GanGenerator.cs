@@ -54,20 +54,20 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
         return TensorMemory.ToArray<float>(Generate(torch.tensor(latent.ToArray(), [1, LatentSize]), _conditions.Encode(request, 0, 1, device)));
     }
 
-    /// <inheritdoc cref="GanTransformer.Interpolate"/>
-    public MemoryDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, int? label)
+    /// <inheritdoc cref="GanTransformer.Interpolate(ReadOnlySpan{float}, ReadOnlySpan{float}, int, int?)"/>
+    public MemoryDataView Interpolate(
+        ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, ConditionRequest request, int? batchSize = null, CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
         RowChecks.HasSize(from, LatentSize, nameof(from));
         RowChecks.HasSize(to, LatentSize, nameof(to));
-        var request = new ConditionRequest(label);
-        _conditions.Check(request, 1, nameof(label));
+        _conditions.Check(request, count, "label");
         float[] first = from.ToArray(), last = to.ToArray();
-        return Rows(count, request, batchSize: null, (start, rows) =>
+        return Rows(count, request, batchSize, (start, rows) =>
         {
             torch.Tensor a = torch.tensor(first, [1, LatentSize]), b = torch.tensor(last, [1, LatentSize]);
             return Generate(SphericalInterpolation.Points(a, b, start, rows, count), _conditions.Encode(request, start, rows, device));
-        });
+        }, cancellation);
     }
 
     /// <inheritdoc cref="GanTransformer.Project"/>
