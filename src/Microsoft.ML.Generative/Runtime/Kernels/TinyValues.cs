@@ -3,8 +3,8 @@ using System.Numerics;
 namespace Microsoft.ML.Generative.Runtime.Kernels;
 
 /// <summary>
-/// Sets state that has decayed to 0. Where gradients are 0, an average shrinks by a factor in each step until it is subnormal, and then stays:
-/// 0.9 times 4 units of the last place is rounded to 4 again. Instructions on such numbers take a hundred times as long.
+/// Sets state that has decayed to 0. Where gradients are 0, an average shrinks by a factor in each step until it is subnormal, and then
+/// stays: 0.9 times 4 units of the last place is rounded to 4 again. Instructions on such numbers take a hundred times as long.
 /// </summary>
 internal static class TinyValues
 {

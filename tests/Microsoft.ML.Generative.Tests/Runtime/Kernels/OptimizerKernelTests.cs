@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Runtime.Kernels;
 using TorchSharp;
 
@@ -109,6 +110,33 @@ public sealed class OptimizerKernelTests
     }
 
     [Fact]
+    public void Threads_change_no_bit_of_large_buffers()
+    {
+        (float[] weights, double norm) one = Train(1), two = Train(2), three = Train(3);
+        Assert.Equal(one.weights, two.weights);
+        Assert.Equal(one.weights, three.weights);
+        Assert.Equal(one.norm, two.norm);
+        Assert.Equal(one.norm, three.norm);
+
+        static (float[], double) Train(int threads)
+        {
+            const int length = 100_003;
+            using DisposeScope scope = torch.NewDisposeScope();
+            using IDisposable scoped = TorchThreads.Scope(threads);
+            torch.Tensor weights = Floats(Values(length, 1)), first = torch.zeros(length), second = torch.zeros(length);
+            torch.Tensor velocity = torch.zeros(length), average = torch.zeros(length), gradients = Floats(Values(length, 2));
+            for (int step = 1; step <= 3; step++)
+            {
+                OptimizerKernels.Adam(weights, gradients, first, second, new AdamStep(0.01, 0.9, 0.99, 1e-8, 0.1, true, step));
+                OptimizerKernels.Sgd(weights, gradients, velocity, new SgdStep(0.01, 0.9, 0.1, step));
+                OptimizerKernels.Ema(average, weights, 0.9);
+            }
+
+            return ([.. Floats(weights), .. Floats(average)], OptimizerKernels.Norm(weights));
+        }
+    }
+
+    [Fact]
     public void A_part_of_a_buffer_is_updated_and_its_neighbors_are_not()
     {
         using DisposeScope scope = torch.NewDisposeScope();
@@ -168,6 +196,8 @@ public sealed class OptimizerKernelTests
     }
 
     private static torch.Tensor Floats(double[] values) => torch.tensor(values.Select(v => (float)v).ToArray());
+
+    private static float[] Floats(torch.Tensor values) => values.data<float>().ToArray();
 
     private static void Same(double[] expected, torch.Tensor actual)
     {
