@@ -209,7 +209,7 @@ public abstract class TrainingOptions
         catch (ArgumentException e)
         {
             throw new ArgumentException(
-                $"{nameof(ValidationData)} cannot be used. {e.Message} In a pipeline, transform it by the steps before the model first.", nameof(ValidationData), e);
+                $"{nameof(ValidationData)} cannot be used. {e.Message} In a pipeline, transform it by the steps before the model first.", e);
         }
     }
 

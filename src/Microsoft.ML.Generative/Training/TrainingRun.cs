@@ -100,7 +100,7 @@ internal sealed class TrainingRun : IDisposable
         }
         catch (ArgumentException e)
         {
-            throw new ArgumentException($"{Option} cannot be used. {e.Message}", Option, e);
+            throw new ArgumentException($"{Option} cannot be used. {e.Message}", e);
         }
     }
 

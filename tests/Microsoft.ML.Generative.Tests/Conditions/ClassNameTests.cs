@@ -119,10 +119,10 @@ public sealed class ClassNameTests
         using var flow = (FlowTransformer)Train("flow", Keys(_trained));
         using var gan = (GanTransformer)Train("gan", Keys(_trained));
         float[][] rows = [.. Keys(_trained).GetColumn<float[]>("Pixels").Take(2)];
-        Same(vae.Interpolate(rows[0], rows[1], 3, label: 2), vae.Interpolate(rows[0], rows[1], 3, new() { LabelName = "light" }));
-        Same(flow.Interpolate(rows[0], rows[1], 3, label: 2), flow.Interpolate(rows[0], rows[1], 3, new() { LabelName = "light" }));
+        Same(vae.Interpolate(rows[0], rows[1], 3, new() { Label = 2 }), vae.Interpolate(rows[0], rows[1], 3, new() { LabelName = "light" }));
+        Same(flow.Interpolate(rows[0], rows[1], 3, new() { Label = 2 }), flow.Interpolate(rows[0], rows[1], 3, new() { LabelName = "light" }));
         (float[] a, float[] b) = (gan.SampleLatent(1), gan.SampleLatent(2));
-        Same(gan.Interpolate(a, b, 3, label: 2), gan.Interpolate(a, b, 3, new() { LabelName = "light" }));
+        Same(gan.Interpolate(a, b, 3, new() { Label = 2 }), gan.Interpolate(a, b, 3, new() { LabelName = "light" }));
         Assert.Contains("'bright'", Assert.Throws<ArgumentException>(() => gan.Interpolate(a, b, 3, new() { LabelName = "bright" })).Message);
 
         static void Same(IDataView expected, IDataView actual)

@@ -116,25 +116,12 @@ public sealed class GanTransformer : ITransformer, IBaseModel, IDisposable
     /// <param name="from">The first z, <see cref="LatentSize"/> values, such as <see cref="SampleLatent"/> and <see cref="Project"/> return.</param>
     /// <param name="to">The last z.</param>
     /// <param name="count">The number of rows, at least 2, both ends included.</param>
-    /// <param name="label">The class of all rows, from 0; for models with labels, which need it.</param>
+    /// <param name="options">The class, which models with labels need; seed and other choices of noise are ignored, since none is sampled.</param>
     /// <returns>As <see cref="Generate"/>.</returns>
     /// <exception cref="ArgumentException">A vector has another size, <paramref name="count"/> is below 2, or the label is missing, too high or not wanted.</exception>
-    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, int? label = null)
+    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, GanGenerateOptions? options = null)
     {
-        using IDisposable use = _engine.Use();
-        return _generator.Interpolate(from, to, count, new ConditionRequest(label));
-    }
-
-    /// <summary>As <see cref="Interpolate(ReadOnlySpan{float}, ReadOnlySpan{float}, int, int?)"/>, with the options of <see cref="Generate"/>.</summary>
-    /// <param name="from">The first z.</param>
-    /// <param name="to">The last z.</param>
-    /// <param name="count">The number of rows, at least 2, both ends included.</param>
-    /// <param name="options">The class, by its number or its name; what decides which noise is sampled is ignored, since none is.</param>
-    /// <returns>A column Generated as <see cref="Generate"/> has.</returns>
-    /// <inheritdoc cref="Interpolate(ReadOnlySpan{float}, ReadOnlySpan{float}, int, int?)" path="/exception"/>
-    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, GanGenerateOptions options)
-    {
-        ArgumentNullException.ThrowIfNull(options);
+        options ??= new GanGenerateOptions();
         options.Validate();
         using IDisposable use = _engine.Use();
         return _generator.Interpolate(from, to, count, options.Conditions, options.BatchSize, options.CancellationToken);
@@ -143,7 +130,7 @@ public sealed class GanTransformer : ITransformer, IBaseModel, IDisposable
     /// <summary>Finds the z whose row is nearest to a given one, by the mean squared difference (Zhu et al. 2016, eq. 5).</summary>
     /// <param name="row"><see cref="RowSize"/> values; those of images in 0..1, plane by plane.</param>
     /// <param name="options">Class, steps, learning rate, seed.</param>
-    /// <returns><see cref="LatentSize"/> values, for <see cref="Decode"/> and <see cref="Interpolate(ReadOnlySpan{float}, ReadOnlySpan{float}, int, int?)"/>.</returns>
+    /// <returns><see cref="LatentSize"/> values, for <see cref="Decode"/> and <see cref="Interpolate"/>.</returns>
     /// <exception cref="ArgumentException">The row has another size or impossible values, an option is out of its range, or the label is missing, too high or not wanted.</exception>
     /// <exception cref="OperationCanceledException">The search was cancelled.</exception>
     public float[] Project(ReadOnlySpan<float> row, GanProjectOptions? options = null)

@@ -131,24 +131,11 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
     /// <param name="from">The first row, <see cref="RowSize"/> values.</param>
     /// <param name="to">The last row.</param>
     /// <param name="count">How many rows, at least 2.</param>
-    /// <param name="label">The class of both rows, from 0; for models with labels, which need it.</param>
+    /// <param name="options">The class, which models with labels need; seed and other choices of noise are ignored, since none is sampled.</param>
     /// <returns>A column Generated as <see cref="Generate"/> has.</returns>
     /// <exception cref="ArgumentException">A row has another size, <paramref name="count"/> is below 2, or the label is missing, too high or not wanted.</exception>
-    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, int? label = null) =>
-        Interpolate(from, to, count, new ConditionRequest(label));
-
-    /// <summary>As <see cref="Interpolate(ReadOnlySpan{float}, ReadOnlySpan{float}, int, int?)"/>, with the options of <see cref="Generate"/>.</summary>
-    /// <param name="from">The first row.</param>
-    /// <param name="to">The last row.</param>
-    /// <param name="count">The number of rows, at least 2, both ends included.</param>
-    /// <param name="options">The class, by its number or its name; what decides which noise is sampled is ignored, since none is.</param>
-    /// <returns>A column Generated as <see cref="Generate"/> has.</returns>
-    /// <inheritdoc cref="Interpolate(ReadOnlySpan{float}, ReadOnlySpan{float}, int, int?)" path="/exception"/>
-    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, VaeGenerateOptions options)
-    {
-        ArgumentNullException.ThrowIfNull(options);
-        return Interpolate(from, to, count, options.Conditions);
-    }
+    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, VaeGenerateOptions? options = null) =>
+        Interpolate(from, to, count, (options ?? new VaeGenerateOptions()).Conditions);
 
     private MemoryDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, ConditionRequest request)
     {

@@ -54,7 +54,7 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
         return TensorMemory.ToArray<float>(Generate(torch.tensor(latent.ToArray(), [1, LatentSize]), _conditions.Encode(request, 0, 1, device)));
     }
 
-    /// <inheritdoc cref="GanTransformer.Interpolate(ReadOnlySpan{float}, ReadOnlySpan{float}, int, int?)"/>
+    /// <inheritdoc cref="GanTransformer.Interpolate"/>
     public MemoryDataView Interpolate(
         ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, ConditionRequest request, int? batchSize = null, CancellationToken cancellation = default)
     {
