@@ -2,7 +2,6 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
 using Microsoft.ML.Generative.Common;
-using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Images.Gan;
