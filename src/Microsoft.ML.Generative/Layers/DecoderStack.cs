@@ -37,7 +37,8 @@ internal abstract class DecoderStack : nn.Module
         norm = Normalization.Of(shape.Block);
         head = shape.TiesEmbeddings ? new Linear(new SharedWeight(tokens)) : new Linear(width, shape.VocabularySize, hasBias: false);
         RegisterComponents();
-        Initialize();
+        if (ModuleTensors.HasValues)
+            Initialize();
     }
 
     public DecoderShape Shape { get; }

@@ -36,6 +36,12 @@ internal sealed class Linear : WeightedLayer
 
     public override bool HasAdapter => base.HasAdapter || _hasPartAdapter;
 
+    public override IEnumerable<(Adapter Adapter, LayerPart? Part)> Adapters =>
+    [
+        .. base.Adapters,
+        .. _partAdapters.Zip(Parts).Where(pair => pair.First is not null).Select(pair => (pair.First!, (LayerPart?)pair.Second)),
+    ];
+
     /// <summary>Changes the output of a part by an adapter, which belongs to the layer from now on.</summary>
     /// <exception cref="ArgumentException">The layer has no such part.</exception>
     /// <exception cref="InvalidOperationException">The layer or the part has an adapter.</exception>
@@ -62,23 +68,30 @@ internal sealed class Linear : WeightedLayer
             return output;
         Tensor[] parts = output.split(_partSizes, -1); // [.., outputs of the part] each
         for (int i = 0; i < parts.Length; i++)
-            parts[i] = _partAdapters[i]?.Apply(input, parts[i]) ?? parts[i];
+            parts[i] = _partAdapters[i]?.Apply(input, parts[i], new AdaptedRows(this, Parts[i])) ?? parts[i];
         return cat(parts, -1);
     }
 
     protected override Tensor Compute(Tensor input) => Weight.Multiply(input, Bias);
 
-    protected override void Merge(Tensor weight)
+    protected override IEnumerable<(Tensor Rows, Tensor Merged)> Merge(Tensor weight)
     {
-        base.Merge(weight);
+        foreach ((Tensor Rows, Tensor Merged) merged in base.Merge(weight))
+            yield return merged;
         for (int i = 0; i < _partAdapters.Length; i++)
         {
             if (_partAdapters[i] is not { } adapter)
                 continue;
-            adapter.MergeInto(weight.narrow(0, Parts[i].Start, Parts[i].Outputs)); // [outputs of the part, inputs]
-            Remove(AdapterNameOf(Parts[i].Name), ref _partAdapters[i]);
+            Tensor rows = weight.narrow(0, Parts[i].Start, Parts[i].Outputs); // [outputs of the part, inputs]
+            yield return (rows, adapter.Merge(rows));
         }
+    }
 
+    protected override void RemoveAdapters()
+    {
+        base.RemoveAdapters();
+        for (int i = 0; i < _partAdapters.Length; i++)
+            Remove(AdapterNameOf(Parts[i].Name), ref _partAdapters[i]);
         _hasPartAdapter = false;
     }
 

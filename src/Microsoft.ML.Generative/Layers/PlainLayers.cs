@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Layers.Adapters;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Layers;
@@ -10,12 +11,14 @@ internal sealed class PlainLayers
 {
     private readonly Dictionary<nn.Module, string> _names = new(ReferenceEqualityComparer.Instance);
     private readonly string _reader;
+    private readonly Predicate<Adapter>? _isKnown;
 
     /// <param name="network">The network.</param>
     /// <param name="reader">Who reads, with a verb: files of llama2.c hold.</param>
-    public PlainLayers(nn.Module network, string reader)
+    /// <param name="isKnown">The adapters that the reader knows. Default: none.</param>
+    public PlainLayers(nn.Module network, string reader, Predicate<Adapter>? isKnown = null)
     {
-        _reader = reader;
+        (_reader, _isKnown) = (reader, isKnown);
         foreach ((string name, nn.Module module) in network.named_modules())
             _names.TryAdd(module, name);
     }
@@ -24,7 +27,7 @@ internal sealed class PlainLayers
     public string NameOf(nn.Module part) => _names[part];
 
     /// <summary>The weight of a layer: that of the network, not a copy.</summary>
-    /// <exception cref="NotSupportedException">The layer has an adapter, or its weight is stored in another form.</exception>
+    /// <exception cref="NotSupportedException">The layer has an adapter that is not known, or its weight is stored in another form.</exception>
     public Tensor WeightOf(WeightedLayer layer) =>
         FindObstacle(layer) is { } obstacle ? throw Refused(obstacle) : layer.Weight.Plain!;
 
@@ -46,10 +49,11 @@ internal sealed class PlainLayers
 
     private string? FindObstacle(WeightedLayer layer) => layer switch
     {
-        { HasAdapter: true } => $"'{NameOf(layer)}' has an adapter",
+        { HasAdapter: true } when !layer.Adapters.All(a => _isKnown?.Invoke(a.Adapter) == true) => $"'{NameOf(layer)}' has an adapter",
         { Weight.Plain: null } => $"the weight of '{NameOf(layer)}' is {layer.Weight.Kind}",
         _ => null,
     };
 
-    private NotSupportedException Refused(string obstacle) => new($"{obstacle}; {_reader} dense weights without adapters only.");
+    private NotSupportedException Refused(string obstacle) => new(
+        $"{obstacle}; {_reader} dense weights {(_isKnown is null ? "without adapters" : "and low-rank adapters")} only.");
 }

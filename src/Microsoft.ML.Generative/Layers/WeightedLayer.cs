@@ -30,11 +30,17 @@ internal abstract class WeightedLayer : nn.Module<Tensor, Tensor>
     {
         // Kaiming-uniform with a = √5, as PyTorch has it: both uniform in ±1/√fanIn.
         double bound = 1 / Math.Sqrt(shape[1..].Aggregate(1L, (product, size) => product * size));
-        _weight = new DenseWeight(nn.Parameter(nn.init.uniform_(ModuleTensors.Empty(shape), -bound, bound)));
+        _weight = new DenseWeight(nn.Parameter(Uniform(shape)));
         if (hasBias)
-            bias = nn.Parameter(nn.init.uniform_(ModuleTensors.Empty(outputs), -bound, bound));
+            bias = nn.Parameter(Uniform(outputs));
         Register();
         RegisterComponents();
+
+        Tensor Uniform(params long[] sizes)
+        {
+            Tensor values = ModuleTensors.Empty(sizes);
+            return ModuleTensors.HasValues ? nn.init.uniform_(values, -bound, bound) : values;
+        }
     }
 
     /// <param name="name">The layer's name.</param>
@@ -74,10 +80,13 @@ internal abstract class WeightedLayer : nn.Module<Tensor, Tensor>
     /// <summary>Whether the layer is more than its weight and bias.</summary>
     public virtual bool HasAdapter => _adapter is not null;
 
+    /// <summary>The adapters, each with the part of the layer that it sits on, or <see langword="null"/> for the whole layer.</summary>
+    public virtual IEnumerable<(Adapter Adapter, LayerPart? Part)> Adapters => _adapter is null ? [] : [(_adapter, null)];
+
     public override Tensor forward(Tensor input)
     {
         Tensor output = Compute(input);
-        return _adapter is null ? output : _adapter.Apply(input, output);
+        return _adapter is null ? output : _adapter.Apply(input, output, new AdaptedRows(this));
     }
 
     /// <summary>Changes the output by an adapter, which belongs to the layer from now on.</summary>
@@ -90,8 +99,9 @@ internal abstract class WeightedLayer : nn.Module<Tensor, Tensor>
         _adapter = adapter;
     }
 
-    /// <summary>Makes the adapters' changes in the weight, and disposes of the adapters.</summary>
+    /// <summary>Makes the adapters' changes in the weight, in place, and disposes of the adapters.</summary>
     /// <exception cref="NotSupportedException">The weight is stored in a form that cannot be changed in place.</exception>
+    /// <exception cref="InvalidOperationException">The merged weight is not finite; weight and adapters stay as they are.</exception>
     public void MergeAdapters()
     {
         if (!HasAdapter)
@@ -100,7 +110,12 @@ internal abstract class WeightedLayer : nn.Module<Tensor, Tensor>
             throw new NotSupportedException($"An adapter cannot be merged into a weight that is {_weight.Kind}.");
         using IDisposable noGradient = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        Merge(plain);
+        (Tensor Rows, Tensor Merged)[] all = [.. Merge(plain)];
+        if (all.Any(rows => !rows.Merged.isfinite().all().item<bool>()))
+            throw new InvalidOperationException("An adapter has values that are not finite: it is not merged, and the weight stays as it is.");
+        foreach ((Tensor rows, Tensor merged) in all)
+            rows.copy_(merged);
+        RemoveAdapters();
     }
 
     /// <summary>The output without adapters.</summary>
@@ -109,19 +124,18 @@ internal abstract class WeightedLayer : nn.Module<Tensor, Tensor>
     /// <summary>The bias in the type of <see cref="MixedPrecision"/>.</summary>
     protected Tensor? CastBias() => bias is null ? null : MixedPrecision.Cast(bias);
 
-    /// <summary>Merges all adapters into the weight and removes them.</summary>
-    protected virtual void Merge(Tensor weight)
-    {
-        if (_adapter is null)
-            return;
-        _adapter.MergeInto(weight);
-        Remove(AdapterName, ref _adapter);
-    }
+    /// <summary>The rows of the weight that adapters change, and what they become.</summary>
+    protected virtual IEnumerable<(Tensor Rows, Tensor Merged)> Merge(Tensor weight) =>
+        _adapter is null ? [] : [(weight, _adapter.Merge(weight))];
+
+    protected virtual void RemoveAdapters() => Remove(AdapterName, ref _adapter);
 
     protected void Remove(string name, ref Adapter? adapter)
     {
+        if (adapter is null)
+            return;
         register_module(name, null!);
-        adapter?.Dispose();
+        adapter.Dispose();
         adapter = null;
     }
 

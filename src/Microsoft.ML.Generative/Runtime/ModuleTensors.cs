@@ -16,6 +16,9 @@ internal static class ModuleTensors
     [ThreadStatic]
     private static Allowance? _allowance;
 
+    [ThreadStatic]
+    private static bool _isWithoutValues;
+
     /// <summary>Creates a module whose tensors have shapes, but no memory and no values. Initial values are not sampled.</summary>
     /// <param name="maxBytes">The bytes that the tensors may have together.</param>
     /// <param name="maxTensors">The number of tensors that there may be.</param>
@@ -34,6 +37,30 @@ internal static class ModuleTensors
         finally
         {
             _allowance = outer;
+        }
+    }
+
+    /// <summary>Whether modules set initial values: not where they share those of another.</summary>
+    public static bool HasValues => !_isWithoutValues;
+
+    /// <summary>
+    /// Creates a module whose parameters have memory that nobody has touched, so that the system need not provide it; it is to share that
+    /// of another.
+    /// </summary>
+    /// <param name="create">Creates the module, on this thread.</param>
+    public static TModule WithoutValues<TModule>(Func<TModule> create)
+        where TModule : nn.Module
+    {
+        TorchRuntime.EnsureLoaded();
+        bool outer = _isWithoutValues;
+        try
+        {
+            _isWithoutValues = true;
+            return create();
+        }
+        finally
+        {
+            _isWithoutValues = outer;
         }
     }
 
@@ -67,7 +94,7 @@ internal static class ModuleTensors
     /// <summary>A learned vector of a size for each of a number of classes, with PyTorch's initial values.</summary>
     public static Embedding Embedding(long count, long size)
     {
-        if (_allowance is null)
+        if (_allowance is null && HasValues)
             return nn.Embedding(count, size);
         // Native code creates the weight, whatever is asked for: a small one is replaced.
         Embedding embedding = TorchSeed.Initialize(0, () => nn.Embedding(1, 1));

@@ -26,6 +26,9 @@ internal sealed class ConfigReader(string source, JsonElement json)
     /// <summary>Whether a member is there and null.</summary>
     public bool IsNull(string name) => json.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Null;
 
+    /// <summary>Whether a member is there and a text.</summary>
+    public bool IsText(string name) => json.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String;
+
     /// <summary>The object's own text.</summary>
     public string Raw => json.GetRawText();
 

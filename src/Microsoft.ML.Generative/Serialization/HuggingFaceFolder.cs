@@ -133,7 +133,7 @@ internal sealed class HuggingFaceFolder
         ISafetensorsReader weights, IReadOnlyDictionary<string, torch.Tensor> destinations, Predicate<string>? isIgnored = null,
         bool acceptsPointwiseConvolutions = false)
     {
-        ModuleWeights.Check(weights, destinations, Fits, isIgnored ?? (_ => false));
+        CheckWeights(weights, destinations, isIgnored, acceptsPointwiseConvolutions);
         using IDisposable noGradient = torch.no_grad();
         foreach ((string name, torch.Tensor destination) in destinations)
         {
@@ -143,6 +143,16 @@ internal sealed class HuggingFaceFolder
             weights.ReadInto(new Dictionary<string, torch.Tensor> { [name] = read });
             destination.copy_(read.view(destination.shape));
         }
+    }
+
+    /// <summary>Checks weights against tensors of a network, which need no memory.</summary>
+    /// <inheritdoc cref="CopyWeights" path="/param"/>
+    /// <exception cref="InvalidDataException">Tensors are missing, unexpected or of another type or shape; the message names them.</exception>
+    public static void CheckWeights(
+        ISafetensorsReader weights, IReadOnlyDictionary<string, torch.Tensor> destinations, Predicate<string>? isIgnored = null,
+        bool acceptsPointwiseConvolutions = false)
+    {
+        ModuleWeights.Check(weights, destinations, Fits, isIgnored ?? (_ => false));
 
         bool Fits(SafetensorsInfo found, torch.Tensor tensor) => found.Type.IsFloat()
             && (found.Shape.AsSpan().SequenceEqual(tensor.shape)

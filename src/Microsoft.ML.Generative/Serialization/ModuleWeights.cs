@@ -59,6 +59,27 @@ internal static class ModuleWeights
         return string.Join('.', parts);
     }
 
+    /// <summary>Lets a network share the memory of another of the same architecture, which may be disposed of before it.</summary>
+    /// <param name="source">The other network.</param>
+    /// <param name="destination">The network, on the same device. It keeps its tensors, with the other's memory.</param>
+    /// <exception cref="ArgumentException">The networks differ.</exception>
+    public static void Share(torch.nn.Module source, torch.nn.Module destination)
+    {
+        IReadOnlyList<(string Name, torch.Tensor Tensor)> from = Of(source), to = Of(destination);
+        if (!from.Select(t => t.Name).SequenceEqual(to.Select(t => t.Name)))
+            throw new ArgumentException("The networks have different tensors.");
+        foreach (var (own, other) in from.Zip(to))
+            Share(own.Tensor, other.Tensor);
+    }
+
+    /// <summary>Lets a tensor share the memory, and the shape, of another.</summary>
+    public static void Share(torch.Tensor source, torch.Tensor destination)
+    {
+        using IDisposable noGradient = torch.no_grad();
+        using torch.Tensor values = source.detach();
+        destination.set_(values);
+    }
+
     /// <summary>Copies all tensors of a network into another of the same architecture.</summary>
     /// <exception cref="ArgumentException">The networks differ.</exception>
     public static void Copy(torch.nn.Module source, torch.nn.Module destination)

@@ -67,6 +67,9 @@ public abstract class TrainingOptions
 
     private const long LowestMemoryBudget = 1 << 20;
 
+    private double? _learningRate;
+    private double? _weightDecay;
+
     private protected TrainingOptions()
     {
     }
@@ -90,7 +93,11 @@ public abstract class TrainingOptions
     public virtual OptimizerKind Optimizer { get; set; } = Defaults.Optimizer;
 
     /// <summary>The learning rate after the warm-up, above 0. Default: 0.001.</summary>
-    public virtual double LearningRate { get; set; } = Defaults.LearningRate;
+    public virtual double LearningRate
+    {
+        get => _learningRate ?? DefaultLearningRate;
+        set => _learningRate = value;
+    }
 
     /// <summary>Decay of Adam's first moment, 0 to 1. Default: 0.9.</summary>
     public virtual double Beta1 { get; set; } = Defaults.Beta1;
@@ -102,7 +109,11 @@ public abstract class TrainingOptions
     public double Epsilon { get; set; } = Defaults.Epsilon;
 
     /// <summary>Weight decay, at least 0; of matrices only, not of biases and gains. Default: 0.</summary>
-    public virtual double WeightDecay { get; set; } = Defaults.WeightDecay;
+    public virtual double WeightDecay
+    {
+        get => _weightDecay ?? DefaultWeightDecay;
+        set => _weightDecay = value;
+    }
 
     /// <summary>Momentum of <see cref="OptimizerKind.Sgd"/>, 0 to 1. Default: 0.9.</summary>
     public double Momentum { get; set; } = Defaults.Momentum;
@@ -212,6 +223,12 @@ public abstract class TrainingOptions
                 $"{nameof(ValidationData)} cannot be used. {e.Message} In a pipeline, transform it by the steps before the model first.", e);
         }
     }
+
+    /// <summary>The learning rate of a training whose options name none.</summary>
+    internal virtual double DefaultLearningRate => Defaults.LearningRate;
+
+    /// <summary>The weight decay of a training whose options name none.</summary>
+    internal virtual double DefaultWeightDecay => Defaults.WeightDecay;
 
     /// <summary>The warm-up of a training whose options name none.</summary>
     internal virtual long DefaultWarmupSteps(long totalSteps) => 0;

@@ -61,9 +61,9 @@ internal sealed class TestAdapter : Adapter
         RegisterComponents();
     }
 
-    public override Tensor Apply(Tensor input, Tensor output) => output + F.linear(down.call(input), MixedPrecision.Cast(up));
+    public override Tensor Apply(Tensor input, Tensor output, AdaptedRows rows) => output + F.linear(down.call(input), MixedPrecision.Cast(up));
 
-    public override void MergeInto(Tensor weight) => weight.add_(up.mm(down.Weight.Dense()));
+    public override Tensor Merge(Tensor weight) => weight + up.mm(down.Weight.Dense());
 
     protected override void Dispose(bool disposing)
     {

@@ -11,9 +11,10 @@ internal abstract class Adapter(string name) : nn.Module(name)
     /// <summary>The layer's output as the adapter changes it.</summary>
     /// <param name="input">The layer's input, [.., inputs], before its conversion to the type of <see cref="MixedPrecision"/>.</param>
     /// <param name="output">The output of the layer or the part, [.., outputs], in that type; the result has it too.</param>
-    public abstract Tensor Apply(Tensor input, Tensor output);
+    /// <param name="rows">The layer's own weight and bias.</param>
+    public abstract Tensor Apply(Tensor input, Tensor output, AdaptedRows rows);
 
-    /// <summary>Changes a weight in place so that the layer gives the same without the adapter.</summary>
-    /// <param name="weight">The weight of the layer, or the rows of the part, [outputs, inputs, ..].</param>
-    public abstract void MergeInto(Tensor weight);
+    /// <summary>The weight with which the layer gives the same without the adapter.</summary>
+    /// <param name="weight">The weight of the layer, or the rows of the part, [outputs, inputs, ..]; it stays as it is.</param>
+    public abstract Tensor Merge(Tensor weight);
 }

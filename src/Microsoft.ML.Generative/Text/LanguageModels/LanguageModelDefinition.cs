@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Layers.Adapters;
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.Chat;
 using Microsoft.ML.Generative.Text.Codec;
@@ -14,8 +16,20 @@ internal sealed record LanguageModelDefinition(LanguageModelArchitecture Archite
     [JsonIgnore]
     public Component<LanguageModelNetwork> Decoder => new("decoder", () => new LanguageModelNetwork(Architecture));
 
+    /// <summary>The adapters; <see langword="null"/>: there are none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public LoraShape[]? Adapters { get; init; }
+
+    /// <summary>The name of the active adapter; <see langword="null"/>: none is.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? ActiveAdapter { get; init; }
+
     [JsonIgnore]
-    public IReadOnlyList<Component> Components => [Decoder];
+    public IReadOnlyList<Component<LoraWeights>> AdapterComponents =>
+        [.. (Adapters ?? []).Select((shape, i) => new Component<LoraWeights>($"adapter-{i + 1}", () => CreateAdapter(shape), ComponentKind.Adapter))];
+
+    [JsonIgnore]
+    public IReadOnlyList<Component> Components => [Decoder, .. AdapterComponents];
 
     public static LanguageModelDefinition Of(LanguageModelOptions options, long seed) => new(
         options.Architecture, LanguageModelColumns.Of(options), LanguageModelDefaults.Of(options, seed));
@@ -28,6 +42,20 @@ internal sealed record LanguageModelDefinition(LanguageModelArchitecture Archite
         OptionChecks.AtLeast(Architecture.VocabularySize, 1);
         Columns.Validate();
         Defaults.Validate(Architecture.VocabularySize);
+        foreach (LoraShape adapter in Adapters ?? [])
+            adapter.Validate();
+        string[] names = [.. (Adapters ?? []).Select(adapter => adapter.Name)];
+        if (names.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw new ArgumentException($"Two adapters have the name {Quoted.Text(twice.Key)}.");
+        if (ActiveAdapter is not null && !names.Contains(ActiveAdapter))
+            throw new ArgumentException($"The active adapter is {Quoted.Text(ActiveAdapter)}, which the model does not have.");
+    }
+
+    // The network tells the sizes, and needs no memory for that.
+    private LoraWeights CreateAdapter(LoraShape shape)
+    {
+        using LanguageModelNetwork network = ModuleTensors.WithoutMemory(long.MaxValue, int.MaxValue, () => new LanguageModelNetwork(Architecture));
+        return new LoraWeights(shape, network, LanguageModelModules.Of(network));
     }
 }
 

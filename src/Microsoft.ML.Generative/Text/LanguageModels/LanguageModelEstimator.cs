@@ -84,7 +84,8 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
             var data = new LanguageModelData(trainer.Run, options, codec, texts);
             data.Read(input);
 
-            LanguageModelNetwork network = trainer.CreateNetwork(() => new LanguageModelNetwork(options.Architecture, options.Dropout)
+            using AdapterTraining? adapters = AdapterTraining.Open(trainer, options);
+            LanguageModelNetwork network = adapters?.Network ?? trainer.CreateNetwork(() => new LanguageModelNetwork(options.Architecture, options.Dropout)
             {
                 UsesRecompute = options.GradientCheckpointing,
             });
@@ -92,7 +93,8 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
                 trainer.Prepare("language-model", network, options), data.TrainingBatches,
                 (_, batch) => new Losses(network.Loss(batch[0], batch[1])));
             trainer.Train([phase], data.ValidationBatches, LanguageModelPreview.Open(trainer.Run, options, codec, network));
-            return new LanguageModelTransformer(_host, LanguageModelDefinition.Of(options, trainer.Seed), codec, network, trainer.Device);
+            return new LanguageModelTransformer(
+                _host, LanguageModelDefinition.Of(options, trainer.Seed), codec, adapters?.Finish() ?? new AdaptedNetwork(network, [], null), trainer.Device);
         });
     }
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.Chat;
 using Microsoft.ML.Generative.Text.LanguageModels;
@@ -53,8 +54,19 @@ public sealed class LanguageModelOptions : TrainingOptions
     /// <summary>Decay of Adam's second moment, 0 to 1. Default: 0.99.</summary>
     public override double Beta2 { get; set; } = 0.99;
 
-    /// <summary>Weight decay, at least 0; of matrices only, not of biases and gains. Default: 0.1.</summary>
-    public override double WeightDecay { get; set; } = 0.1;
+    /// <summary>The learning rate after the warm-up, above 0. Default: 0.001, or 0.01 where an adapter is trained.</summary>
+    public override double LearningRate
+    {
+        get => base.LearningRate;
+        set => base.LearningRate = value;
+    }
+
+    /// <summary>Weight decay, at least 0; of matrices only, not of biases and gains. Default: 0.1, or 0 where an adapter is trained.</summary>
+    public override double WeightDecay
+    {
+        get => base.WeightDecay;
+        set => base.WeightDecay = value;
+    }
 
     /// <summary>How the learning rate goes on after the warm-up. Default: <see cref="LearningRateSchedule.Cosine"/>.</summary>
     public override LearningRateSchedule LearningRateSchedule { get; set; } = LearningRateSchedule.Cosine;
@@ -157,6 +169,15 @@ public sealed class LanguageModelOptions : TrainingOptions
     public LanguageModelTransformer? BaseModel { get; set; }
 
     /// <summary>
+    /// Trains low-rank adapters on top of <see cref="BaseModel"/> in place of its weights, which stay as they are and are shared in memory. The
+    /// model has the adapter beside the base. <see cref="TrainingOptions.LearningRate"/> is then 0.01 where it is not set, ten times that of other
+    /// trainings, and <see cref="TrainingOptions.WeightDecay"/> 0. Default: none, all weights are trained; of a base model that uses an adapter, the
+    /// adapter.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public LoraOptions? Adapter { get; set; }
+
+    /// <summary>
     /// The part of the values that is dropped at random while training, 0 to below 1 (Srivastava et al. 2014). Default: 0.
     /// </summary>
     public double Dropout { get; set; }
@@ -189,6 +210,12 @@ public sealed class LanguageModelOptions : TrainingOptions
     /// <summary>Rows that a transform completes at once, 1 to 65,536. The results do not depend on it. Default: 32.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
+    internal override double DefaultLearningRate => TrainsAdapter ? 10 * base.DefaultLearningRate : base.DefaultLearningRate;
+
+    internal override double DefaultWeightDecay => TrainsAdapter ? 0 : 0.1;
+
+    private bool TrainsAdapter => Adapter is not null || BaseModel?.ActiveAdapter is not null;
+
     internal override MemberHistory History => LanguageModelOldFormats.Options;
 
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(100, totalSteps / 10);
@@ -199,6 +226,7 @@ public sealed class LanguageModelOptions : TrainingOptions
     {
         var copy = (LanguageModelOptions)base.Copy();
         copy.Generation = Generation?.Copy()!;
+        copy.Adapter = Adapter?.Copy();
         return copy;
     }
 
@@ -226,6 +254,7 @@ public sealed class LanguageModelOptions : TrainingOptions
         ArgumentNullException.ThrowIfNull(Generation);
         Generation.Validate(Architecture.VocabularySize == 0 ? int.MaxValue : Architecture.VocabularySize);
         OptionChecks.AtLeast(VocabularySize, 257);
+        Adapter?.Validate();
         OptionChecks.Below(Dropout, 1);
         OptionChecks.Below(ValidationFraction, 1);
         OptionChecks.RowsAtOnce(TransformBatchSize);
@@ -240,9 +269,36 @@ public sealed class LanguageModelOptions : TrainingOptions
             throw new ArgumentException($"{nameof(ValidationFraction)} is {ValidationFraction}, but there is {nameof(ValidationData)} too; expected one of them.", nameof(ValidationFraction));
         if (Tokenizer is not null && VocabularySize is not null)
             throw new ArgumentException($"{nameof(VocabularySize)} is {VocabularySize}, but the {nameof(Tokenizer)} has a vocabulary already.", nameof(VocabularySize));
+        if (Adapter is not null)
+            CheckAdapter();
+        if (TrainsAdapter && FrozenParameters.Length > 0)
+        {
+            throw new ArgumentException(
+                $"{nameof(FrozenParameters)} has '{FrozenParameters[0]}'; where an adapter is trained, all parameters of the base model are frozen.",
+                nameof(FrozenParameters));
+        }
+
         if (BaseModel is null)
             return;
         if (Tokenizer is not null || VocabularySize is not null)
             throw new ArgumentException($"{nameof(BaseModel)} brings its own tokenizer: set neither {nameof(Tokenizer)} nor {nameof(VocabularySize)}.", nameof(BaseModel));
+    }
+
+    // Before the data is read.
+    private void CheckAdapter()
+    {
+        if (BaseModel is null)
+            throw new ArgumentException($"{nameof(Adapter)} is set, but there is no {nameof(BaseModel)} whose weights it could adapt.", nameof(Adapter));
+        if (BaseModel.ActiveAdapter is { } active)
+        {
+            throw new ArgumentException(
+                $"{nameof(BaseModel)} uses the adapter '{active}', and {nameof(Adapter)} asks for another: leave {nameof(Adapter)} out to train '{active}' further, "
+                + $"or take the base model by {nameof(LanguageModelTransformer.WithAdapter)}(null) or {nameof(LanguageModelTransformer.Merge)}().",
+                nameof(Adapter));
+        }
+
+        using IDisposable use = BaseModel.Use();
+        BaseModel.Networks.CheckIsNew(Adapter!.Name);
+        LoraTargets.Find(Adapter, BaseModel.Network, LanguageModelModules.Of(BaseModel.Network));
     }
 }

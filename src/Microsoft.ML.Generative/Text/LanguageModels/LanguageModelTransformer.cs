@@ -2,8 +2,10 @@ using Microsoft.Extensions.AI;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Interop;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Text.LanguageModels;
@@ -41,10 +43,17 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
 
     internal LanguageModelTransformer(
         IHost host, LanguageModelDefinition definition, TextCodec codec, LanguageModelNetwork network, torch.Device device)
+        : this(host, definition, codec, new AdaptedNetwork(network, [], null), device)
     {
-        (_definition, Codec, Network, Device) = (definition, codec, network, device);
+    }
+
+    internal LanguageModelTransformer(
+        IHost host, LanguageModelDefinition definition, TextCodec codec, AdaptedNetwork networks, torch.Device device)
+    {
+        (_definition, Codec, Networks, Device) = (definition with { Architecture = networks.Network.Architecture }, codec, networks, device);
+        LanguageModelNetwork network = networks.Network;
         network.eval();
-        _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, network);
+        _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, networks);
         int context = definition.Architecture.ContextLength;
         Generator = new LanguageModelGenerator(
             _engine, definition, codec, streams => LanguageModelSessions.Open(network, streams, context, device));
@@ -57,13 +66,21 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// <summary>The tokenizer.</summary>
     public Tokenizer Tokenizer => Codec.Tokenizer;
 
+    /// <summary>The names of the model's adapters.</summary>
+    public IReadOnlyList<string> Adapters => Networks.Names;
+
+    /// <summary>The name of the adapter that the model uses; <see langword="null"/>: none.</summary>
+    public string? ActiveAdapter => Networks.Active?.Shape.Name;
+
     bool ITransformer.IsRowToRowMapper => true;
 
     torch.nn.Module IBaseModel.Network => Network;
 
     internal TextCodec Codec { get; }
 
-    internal LanguageModelNetwork Network { get; }
+    internal AdaptedNetwork Networks { get; }
+
+    internal LanguageModelNetwork Network => Networks.Network;
 
     internal torch.Device Device { get; }
 
@@ -235,10 +252,122 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
         PretrainedLanguageModel.Save(folder, Network, Codec, Generator.Defaults);
     }
 
+    /// <summary>Makes a model that uses another of its adapters, or none.</summary>
+    /// <param name="name">The adapter's name; <see langword="null"/>: the base model, exactly as it was before adapters were trained.</param>
+    /// <returns>A model that shares the memory of this one's weights. Each may be disposed of before the other.</returns>
+    /// <exception cref="ArgumentException">The model has no such adapter.</exception>
+    public LanguageModelTransformer WithAdapter(string? name) => Derive(networks => networks.Select(name));
+
+    /// <summary>Makes a model that also has the active adapter of another, and uses it.</summary>
+    /// <param name="name">The adapter's name in the new model.</param>
+    /// <param name="source">A model with the same network.</param>
+    /// <returns>A model that shares the memory of both models' weights. Each may be disposed of before the others.</returns>
+    /// <exception cref="ArgumentException">
+    /// The name is taken, the other model uses no adapter, or it has another network.
+    /// </exception>
+    /// <example>
+    /// <code>
+    /// LanguageModelTransformer model = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
+    /// LanguageModelTransformer poet = model.LoadAdapter("adapters/poet", "poet"), pirate = model.LoadAdapter("adapters/pirate", "pirate");
+    /// LanguageModelTransformer both = poet.AddAdapter("pirate", pirate);
+    /// Console.WriteLine(both.WithAdapter("poet").Generate("The sea"));
+    /// </code>
+    /// </example>
+    public LanguageModelTransformer AddAdapter(string name, LanguageModelTransformer source)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        Networks.CheckIsNew(name);
+        if (source.Networks.Active is not { } adapter)
+            throw new ArgumentException("The other model uses no adapter.", nameof(source));
+        if (source.Networks.Base.Architecture != Networks.Base.Architecture)
+            throw new ArgumentException("The other model's network has another architecture.", nameof(source));
+        using IDisposable use = source.Use();
+        return Derive(networks => networks.With(adapter.Share(name)));
+    }
+
+    /// <summary>Makes a model that also has a weighted combination of its adapters, and uses it.</summary>
+    /// <param name="name">The name of the combination.</param>
+    /// <param name="weights">The weight of each adapter, by its name. It may be negative.</param>
+    /// <param name="combination">How the adapters are combined.</param>
+    /// <returns>A model that shares the memory of this one's weights. Each may be disposed of before the other.</returns>
+    /// <exception cref="ArgumentException">The name is taken, an adapter is missing, or the adapters have ranks that do not fit.</exception>
+    /// <exception cref="NotSupportedException">An adapter is DoRA's, or has trained parameters of the network itself.</exception>
+    public LanguageModelTransformer CombineAdapters(
+        string name, IReadOnlyDictionary<string, double> weights, LoraCombination combination = LoraCombination.Concatenation)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        OptionChecks.Defined(combination);
+        Networks.CheckIsNew(name);
+        if (weights.Count == 0)
+            throw new ArgumentException("No adapter is named.", nameof(weights));
+        foreach ((string adapter, double weight) in weights)
+        {
+            if (!double.IsFinite(weight))
+                throw new ArgumentException($"The weight of '{adapter}' is {weight}; expected a finite number.", nameof(weights));
+        }
+
+        (LoraWeights, double)[] parts = [.. weights.Select(w => (Networks.Find(w.Key), w.Value))];
+        return Derive(networks => networks.With(LoraCombiner.Combine(name, parts, combination)));
+    }
+
+    /// <summary>
+    /// Writes the active adapter as a folder in the layout of PEFT, <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>, which PEFT reads
+    /// on top of the base model in the layout of transformers (<see cref="SavePretrained"/> of the model without adapter).
+    /// </summary>
+    /// <param name="folder">The folder; it is created if it does not exist, and files of an earlier adapter are replaced.</param>
+    /// <exception cref="InvalidOperationException">The model uses no adapter.</exception>
+    /// <exception cref="NotSupportedException">transformers has no model of this shape, or no module like one that has an adapter; nothing has been written then.</exception>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    public void SaveAdapter(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        using IDisposable use = Use();
+        PeftFolder.Save(folder, Networks.Base, Networks.Active ?? throw new InvalidOperationException("The model uses no adapter."));
+    }
+
+    /// <summary>Makes a model that also has an adapter from a folder in the layout of PEFT, and uses it.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="name">The adapter's name in the new model.</param>
+    /// <returns>A model that shares the memory of this one's weights. Each may be disposed of before the other.</returns>
+    /// <exception cref="ArgumentException">The name is taken.</exception>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="FileNotFoundException">The folder lacks a file.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file is damaged, asks for what is not supported, or is not of this network: names that are missing or match nothing are listed.
+    /// </exception>
+    /// <exception cref="NotSupportedException">transformers has no model of this shape.</exception>
+    /// <example>
+    /// <code>
+    /// LanguageModelTransformer model = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
+    /// LanguageModelTransformer pirate = model.LoadAdapter("adapters/pirate");
+    /// Console.WriteLine(pirate.Generate("The sea"));
+    /// </code>
+    /// </example>
+    public LanguageModelTransformer LoadAdapter(string folder, string name = LoraOptions.Defaults.Name)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        Networks.CheckIsNew(name);
+        return Derive(networks => networks.With(PeftFolder.Load(folder, name, networks.Base)));
+    }
+
+    /// <summary>Makes a model without adapters whose weights have the active adapter's changes in them: it gives the same outputs.</summary>
+    /// <returns>
+    /// A model with weights of its own where the adapter changes them; it shares the memory of the others. This model stays as it is, so that nothing
+    /// has to be unmerged.
+    /// </returns>
+    /// <exception cref="InvalidOperationException">The adapter has values that are not finite.</exception>
+    public LanguageModelTransformer Merge() => Derive(networks => networks.Merge());
+
     /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
     public void Dispose() => _engine.Dispose();
 
     internal IDisposable Use() => _engine.Use();
+
+    private LanguageModelTransformer Derive(Func<AdaptedNetwork, AdaptedNetwork> change)
+    {
+        using IDisposable use = Use();
+        return new LanguageModelTransformer(_engine.Host, _definition, Codec, change(Networks), Device);
+    }
 
     internal static OutputColumn[] OutputColumns(LanguageModelColumns columns) =>
         [new(columns.Output, TextDataViewType.Instance, IsVector: false)];
@@ -254,7 +383,14 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     {
         using IDisposable use = Use();
         ModelFile.Save(
-            ctx, _format, _definition with { Defaults = _definition.Defaults with { OtherEnds = [.. Codec.OtherEnds] } }, [Network],
+            ctx, _format,
+            _definition with
+            {
+                Defaults = _definition.Defaults with { OtherEnds = [.. Codec.OtherEnds] },
+                Adapters = Networks.Adapters.Count == 0 ? null : [.. Networks.Adapters.Select(adapter => adapter.Shape)],
+                ActiveAdapter = ActiveAdapter,
+            },
+            [Networks.Base, .. Networks.Adapters],
             TokenizerFiles.Save(Tokenizer).ToDictionary(file => file.Key, file => (Action<Stream>)(stream => stream.Write(file.Value))));
     }
 
@@ -269,6 +405,8 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
             if (codec.VocabularySize > definition.Architecture.VocabularySize)
                 throw new InvalidDataException(
                     $"The tokenizer has {codec.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows {definition.Architecture.VocabularySize}.");
-            return new LanguageModelTransformer(file.Host, definition, codec, file.Read(definition.Decoder), file.Device);
+            LanguageModelNetwork network = file.Read(definition.Decoder);
+            LoraWeights[] adapters = [.. definition.AdapterComponents.Select(file.Read)];
+            return new LanguageModelTransformer(file.Host, definition, codec, new AdaptedNetwork(network, adapters, definition.ActiveAdapter), file.Device);
         });
 }

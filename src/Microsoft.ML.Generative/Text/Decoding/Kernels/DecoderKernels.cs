@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
@@ -10,9 +11,10 @@ internal sealed unsafe class DecoderKernels : IDisposable
 {
     private readonly PlainLayers _layers;
     private readonly List<torch.Tensor> _held = [];
+    private readonly List<FloatBuffer> _buffers = [];
 
     /// <exception cref="NotSupportedException">
-    /// A layer has an adapter, or a weight in a form that kernels do not know; the message names it.
+    /// A layer has an adapter, or a weight in a form, that kernels do not know; the message names it.
     /// </exception>
     /// <exception cref="ArgumentException">Parameters are not contiguous floats in the CPU's memory.</exception>
     public DecoderKernels(DecoderStack network)
@@ -26,13 +28,13 @@ internal sealed unsafe class DecoderKernels : IDisposable
                 Positions = Find("positions", positions);
             Blocks = [.. network.Blocks.Select(block => new TransformerBlockKernels(
                 KernelOf(block.AttentionNorm),
-                KernelOf(block.QueriesKeysValues),
-                KernelOf(block.AttentionOut),
+                LayerOf(block.QueriesKeysValues),
+                LayerOf(block.AttentionOut),
                 KernelOf(block.FeedForwardNorm),
-                KernelOf(block.FeedForwardIn),
-                KernelOf(block.FeedForwardOut)))];
+                LayerOf(block.FeedForwardIn),
+                LayerOf(block.FeedForwardOut)))];
             Normalization = KernelOf(network.Norm);
-            Head = KernelOf(network.Head);
+            Head = LayerOf(network.Head);
         }
         catch
         {
@@ -51,7 +53,13 @@ internal sealed unsafe class DecoderKernels : IDisposable
 
     public NormalizationKernel Normalization { get; }
 
-    public LinearKernel Head { get; }
+    public LayerKernel Head { get; }
+
+    /// <summary>The largest rank of an adapter; 0: there is none.</summary>
+    public int MaxRank { get; private set; }
+
+    /// <summary>The outputs of the largest layer whose outputs an adapter rescales.</summary>
+    public int MaxRescaled { get; private set; }
 
     /// <summary>Whether the kernels know all layers of a network, and its parameters are where they can read them.</summary>
     public static bool CanRead(DecoderStack network) => LayersOf(network).FindObstacle() is null && network.parameters().All(CanRead);
@@ -60,13 +68,51 @@ internal sealed unsafe class DecoderKernels : IDisposable
     {
         foreach (torch.Tensor tensor in _held)
             tensor.Dispose();
+        foreach (FloatBuffer buffer in _buffers)
+            buffer.Dispose();
         _held.Clear();
+        _buffers.Clear();
     }
 
-    private static PlainLayers LayersOf(DecoderStack network) => new(network, "the decoding kernels read");
+    private static PlainLayers LayersOf(DecoderStack network) => new(network, "the decoding kernels read", adapter => adapter is LoraAdapter { HasInitial: false });
 
     private static bool CanRead(torch.Tensor tensor) =>
         tensor.device_type == DeviceType.CPU && tensor.dtype == torch.ScalarType.Float32 && tensor.is_contiguous();
+
+    private LayerKernel LayerOf(Linear layer)
+    {
+        LinearKernel linear = KernelOf(layer);
+        var kernel = new LayerKernel(linear, [.. layer.Adapters.Select(a => KernelOf(layer, (LoraAdapter)a.Adapter, a.Part))]);
+        foreach (LoraKernel adapter in kernel.Adapters)
+            MaxRank = Math.Max(MaxRank, adapter.Rank);
+        if (kernel.Rescales)
+            MaxRescaled = Math.Max(MaxRescaled, linear.Outputs);
+        return kernel;
+    }
+
+    // A is read where it is; B, which is small, in another order, and with the scale in it.
+    private LoraKernel KernelOf(Linear layer, LoraAdapter adapter, LayerPart? part)
+    {
+        using IDisposable noGradient = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        string name = _layers.NameOf(layer);
+        int outputs = (int)adapter.B.size(0), start = part?.Start ?? 0;
+        var rows = new AdaptedRows(layer, part);
+        float* bias = layer.Bias is { } values ? Find(name + ".bias", values) + start : null;
+        return new LoraKernel(
+            new LinearKernel(Find(name + ".adapter.a", adapter.A), null, outputs: adapter.Rank, inputs: (int)adapter.A.size(1)),
+            Copy(adapter.B.t().Times(adapter.Scale)), // [rank, outputs]
+            adapter.Magnitude is null ? null : Copy(adapter.Factor(rows.Weight())), // [outputs]
+            bias, start, outputs);
+    }
+
+    private float* Copy(torch.Tensor values)
+    {
+        var buffer = new FloatBuffer(values.numel());
+        _buffers.Add(buffer);
+        TensorMemory.ToArray<float>(values.contiguous()).CopyTo(new Span<float>(buffer.Start, checked((int)values.numel())));
+        return buffer.Start;
+    }
 
     private LinearKernel KernelOf(Linear layer)
     {
@@ -102,5 +148,5 @@ internal sealed unsafe class DecoderKernels : IDisposable
 
 /// <summary>The kernels of a <see cref="TransformerBlock"/>.</summary>
 internal readonly record struct TransformerBlockKernels(
-    NormalizationKernel AttentionNorm, LinearKernel QueriesKeysValues, LinearKernel AttentionOut,
-    NormalizationKernel FeedForwardNorm, LinearKernel FeedForwardIn, LinearKernel FeedForwardOut);
+    NormalizationKernel AttentionNorm, LayerKernel QueriesKeysValues, LayerKernel AttentionOut,
+    NormalizationKernel FeedForwardNorm, LayerKernel FeedForwardIn, LayerKernel FeedForwardOut);

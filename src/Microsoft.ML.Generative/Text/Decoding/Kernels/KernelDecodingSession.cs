@@ -43,6 +43,8 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
     private readonly float* _active;
     private readonly float* _cosines;
     private readonly float* _sines;
+    private readonly float* _reduced;
+    private readonly float* _unscaled;
     private readonly float* _scores;
     private readonly int _scoresLength;
 
@@ -62,7 +64,7 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
     /// sharing takes longer.
     /// </param>
     /// <exception cref="NotSupportedException">
-    /// A layer has an adapter, or a weight in a form that kernels do not know; the message names it.
+    /// A layer has an adapter, or a weight in a form, that kernels do not know; the message names it.
     /// </exception>
     /// <exception cref="ArgumentException">The network is elsewhere or of another type; the message names the parameter.</exception>
     /// <exception cref="OutOfMemoryException">There is not enough memory for all streams.</exception>
@@ -91,7 +93,8 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
             _scoresLength = _cache.Pages * KeyValueCache.PageLength;
             int width = block.EmbeddingSize, half = block.HeadSize / 2;
             long perRow = 2L * Padded(width) + Padded(block.QueryKeyValueSize) + Padded(block.AttendedSize)
-                + Padded(block.FeedForwardInSize) + Padded(block.FeedForwardSize) + 2 * Padded(half);
+                + Padded(block.FeedForwardInSize) + Padded(block.FeedForwardSize) + 2 * Padded(half)
+                + Padded(_kernels.MaxRank) + Padded(_kernels.MaxRescaled);
             _memory = new FloatBuffer(checked(perRow * rows + (long)threads * _scoresLength));
             float* free = _memory.Start;
             _x = Take(width, rows);
@@ -102,6 +105,8 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
             _active = Take(block.FeedForwardSize, rows);
             _cosines = Take(half, rows);
             _sines = Take(half, rows);
+            _reduced = Take(_kernels.MaxRank, rows);
+            _unscaled = Take(_kernels.MaxRescaled, rows);
             _scores = Take(_scoresLength, threads);
 
             float* Take(int length, int count)
@@ -280,7 +285,37 @@ internal sealed unsafe class KernelDecodingSession : IDecodingSession
         Multiply(_kernels.Head, _normed, width, logits, VocabularySize, rows);
     }
 
-    private void Multiply(in LinearKernel kernel, float* x, int xStride, float* y, int yStride, int rows, bool isAdded = false)
+    private void Multiply(in LayerKernel layer, float* x, int xStride, float* y, int yStride, int rows, bool isAdded = false)
+    {
+        if (!layer.Rescales)
+        {
+            Multiply(layer.Linear, x, xStride, y, yStride, rows, isAdded);
+            Adapt(layer, x, xStride, y, yStride, rows);
+            return;
+        }
+
+        // What an adapter rescales must not have been added to something else.
+        int outputs = layer.Linear.Outputs, stride = Padded(outputs);
+        Multiply(layer.Linear, x, xStride, _unscaled, stride, rows, isAdded: false);
+        Adapt(layer, x, xStride, _unscaled, stride, rows);
+        for (int row = 0; row < rows; row++)
+        {
+            Span<float> target = new(y + (long)row * yStride, outputs);
+            ReadOnlySpan<float> values = new(_unscaled + (long)row * stride, outputs);
+            if (isAdded)
+                System.Numerics.Tensors.TensorPrimitives.Add(target, values, target);
+            else
+                values.CopyTo(target);
+        }
+    }
+
+    private void Adapt(in LayerKernel layer, float* x, int xStride, float* y, int yStride, int rows)
+    {
+        foreach (ref readonly LoraKernel adapter in layer.Adapters.AsSpan())
+            adapter.Apply(x, xStride, y, yStride, rows, _reduced);
+    }
+
+    private void Multiply(in LinearKernel kernel, float* x, int xStride, float* y, int yStride, int rows, bool isAdded)
     {
         long work = (long)kernel.Inputs * rows;
         if (!_isSharing || work * kernel.Outputs < WorthSharing)

@@ -56,11 +56,18 @@ internal static class HuggingFaceWeights
             name.Contains(".q_proj.", StringComparison.Ordinal) || name.Contains(".k_proj.", StringComparison.Ordinal);
     }
 
-    // Rows 2i and 2i + 1 of a head become its rows i and i + size / 2: transformers pairs those.
-    private static torch.Tensor HalvesFromPairs(torch.Tensor weight, int headSize)
+    /// <summary>Rows 2i and 2i + 1 of a head become its rows i and i + size / 2: transformers pairs those.</summary>
+    public static torch.Tensor HalvesFromPairs(torch.Tensor weight, int headSize)
     {
         torch.Tensor pairs = weight.unflatten(0, -1, headSize / 2, 2); // [heads, headSize / 2, 2, ..]
         return pairs.transpose(1, 2).flatten(0, 2); // [heads · headSize, ..]
+    }
+
+    /// <summary>The inverse of <see cref="HalvesFromPairs"/>.</summary>
+    public static torch.Tensor PairsFromHalves(torch.Tensor weight, int headSize)
+    {
+        torch.Tensor halves = weight.unflatten(0, -1, 2, headSize / 2); // [heads, 2, headSize / 2, ..]
+        return halves.transpose(1, 2).flatten(0, 2); // [heads · headSize, ..]
     }
 
     // Views of the network's tensors under the file's names.

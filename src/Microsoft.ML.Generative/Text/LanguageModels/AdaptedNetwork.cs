@@ -1,0 +1,145 @@
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Layers.Adapters;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative.Text.LanguageModels;
+
+/// <summary>
+/// The network of a language model and the adapters that it has, one of which may be active. What is made of it has weights of its own
+/// only where
+/// these differ; all other memory is shared, and lives as long as one of those that use it.
+/// </summary>
+internal sealed class AdaptedNetwork : IDisposable
+{
+    private readonly LoraWeights[] _adapters;
+
+    /// <param name="network">The network without adapters; it belongs to this object from now on, as the adapters do.</param>
+    /// <param name="adapters">The adapters, on the network's device.</param>
+    /// <param name="active">The name of the active one; <see langword="null"/>: none is.</param>
+    public AdaptedNetwork(LanguageModelNetwork network, IReadOnlyList<LoraWeights> adapters, string? active)
+    {
+        (Base, Network, _adapters) = (network, network, [.. adapters]);
+        if (active is null)
+            return;
+        Active = Find(active);
+        Network = Share(network, network.Architecture);
+        Active.AttachTo(Network, LanguageModelModules.Of(Network));
+        Network.eval();
+    }
+
+    /// <summary>The network without an adapter.</summary>
+    public LanguageModelNetwork Base { get; }
+
+    /// <summary>The network with the active adapter: the base if there is none.</summary>
+    public LanguageModelNetwork Network { get; }
+
+    public IReadOnlyList<LoraWeights> Adapters => _adapters;
+
+    public LoraWeights? Active { get; }
+
+    public string[] Names => [.. _adapters.Select(adapter => adapter.Shape.Name)];
+
+    /// <summary>A network with the weights of another.</summary>
+    /// <param name="source">The other network, without adapters.</param>
+    /// <param name="architecture">The architecture; a tied output layer may be one of its own.</param>
+    /// <param name="dropout">The part of the values that is dropped at random while training.</param>
+    /// <param name="usesRecompute">Whether blocks keep only their input for the backward pass.</param>
+    public static LanguageModelNetwork Share(
+        LanguageModelNetwork source, LanguageModelArchitecture architecture, double dropout = 0, bool usesRecompute = false)
+    {
+        LanguageModelNetwork network = ModuleTensors.WithoutValues(
+            () => new LanguageModelNetwork(architecture, dropout) { UsesRecompute = usesRecompute });
+        try
+        {
+            network.to(source.Tokens.weight!.device);
+            Dictionary<string, torch.Tensor> tensors =
+                ModuleWeights.Of(source).ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal);
+            foreach ((string name, torch.Tensor tensor) in ModuleWeights.Of(network))
+                ModuleWeights.Share(tensors.GetValueOrDefault(name, source.Tokens.weight!), tensor);
+            return network;
+        }
+        catch
+        {
+            network.Dispose();
+            throw;
+        }
+    }
+
+    /// <exception cref="ArgumentException">There is no such adapter; the message lists those that there are.</exception>
+    public LoraWeights Find(string name)
+    {
+        if (Array.Find(_adapters, adapter => adapter.Shape.Name == name) is { } found)
+            return found;
+        string known = _adapters.Length == 0 ? "none" : string.Join(", ", Names.Select(n => Quoted.Text(n)));
+        throw new ArgumentException($"The model has no adapter {Quoted.Text(name)}; it has {known}.", nameof(name));
+    }
+
+    /// <exception cref="ArgumentException">There is such an adapter.</exception>
+    public void CheckIsNew(string name)
+    {
+        OptionChecks.NotEmpty(name);
+        if (Names.Contains(name))
+            throw new ArgumentException($"The model has an adapter {Quoted.Text(name)} already.", nameof(name));
+    }
+
+    /// <summary>The same with another adapter active, or none.</summary>
+    public AdaptedNetwork Select(string? name)
+    {
+        if (name is not null)
+            Find(name);
+        return new(Share(Base, Base.Architecture), [.. _adapters.Select(adapter => adapter.Share())], name);
+    }
+
+    /// <summary>The same with another adapter, which is active. One of the same name is replaced.</summary>
+    /// <param name="weights">The adapter, which belongs to the result.</param>
+    public AdaptedNetwork With(LoraWeights weights) => new(
+        Share(Base, Base.Architecture),
+        [.. _adapters.Where(adapter => adapter.Shape.Name != weights.Shape.Name).Select(adapter => adapter.Share()), weights],
+        weights.Shape.Name);
+
+    /// <summary>
+    /// The network with the active adapter in its weights. An output layer that has an adapter is no longer tied to the token
+    /// embedding.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">A merged weight is not finite.</exception>
+    public AdaptedNetwork Merge()
+    {
+        if (Active is null)
+            return Select(null);
+        LanguageModelArchitecture architecture = Base.Architecture;
+        if (Active.Shape.Modules.Any(module => module.Name == LanguageModelModules.Head))
+            architecture = architecture with { TieEmbeddings = false };
+        LanguageModelNetwork merged = Share(Base, architecture);
+        try
+        {
+            AdaptableNetwork modules = LanguageModelModules.Of(merged);
+            Active.Share().AttachTo(merged, modules);
+            if (architecture != Base.Architecture)
+                ModuleWeights.Share(merged.Tokens.weight!, merged.Head.Weight.Plain!);
+            foreach (Linear layer in modules.Modules.Select(module => module.Layer).Where(layer => layer.HasAdapter).Distinct())
+            {
+                using (torch.Tensor own = layer.Weight.Plain!.detach().clone())
+                    ModuleWeights.Share(own, layer.Weight.Plain!);
+                layer.MergeAdapters();
+            }
+
+            return new AdaptedNetwork(merged, [], null);
+        }
+        catch
+        {
+            merged.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        Network.Dispose();
+        Base.Dispose();
+        foreach (LoraWeights adapter in _adapters)
+            adapter.Dispose();
+    }
+}

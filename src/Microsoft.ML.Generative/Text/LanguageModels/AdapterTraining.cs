@@ -1,0 +1,74 @@
+using Microsoft.ML.Generative.Layers.Adapters;
+using Microsoft.ML.Generative.Training;
+using TorchSharp;
+using TorchSharp.Modules;
+
+namespace Microsoft.ML.Generative.Text.LanguageModels;
+
+/// <summary>
+/// The network of a training in which adapters learn, and its weights do not: it shares those of the base model, which stays as it is
+/// and may be
+/// disposed of meanwhile.
+/// </summary>
+internal sealed class AdapterTraining : IDisposable
+{
+    // The streams of the training's seed that initial values come from.
+    private const long NetworkStream = 301;
+    private const long AdapterStream = 302;
+
+    private readonly AdaptedNetwork _base;
+    private readonly LoraWeights _weights;
+
+    private AdapterTraining(AdaptedNetwork model, LoraWeights weights, LanguageModelNetwork network) =>
+        (_base, _weights, Network) = (model, weights, network);
+
+    /// <summary>The network to train: all of its parameters but those of the adapters are frozen.</summary>
+    public LanguageModelNetwork Network { get; }
+
+    /// <summary>Creates the network, or returns <see langword="null"/> if all parameters are to be trained.</summary>
+    public static AdapterTraining? Open(Trainer trainer, LanguageModelOptions options)
+    {
+        if (options.BaseModel is not { } model || (options.Adapter is null && model.ActiveAdapter is null))
+            return null;
+        using IDisposable use = model.Use();
+        AdaptedNetwork shared = model.Networks.Select(null);
+        try
+        {
+            LanguageModelNetwork network = trainer.CreateTemporaryNetwork(
+                () => AdaptedNetwork.Share(shared.Base, shared.Base.Architecture, options.Dropout, options.GradientCheckpointing),
+                NetworkStream);
+            AdaptableNetwork modules = LanguageModelModules.Of(network);
+            LoraWeights weights = trainer.CreateTemporaryNetwork(
+                () => Create(options.Adapter, model.Networks.Active, network, modules), AdapterStream);
+            foreach ((string name, Parameter parameter) in network.named_parameters())
+                parameter.requires_grad = weights.Shape.Tensors.Contains(name);
+            weights.AttachTo(network, modules);
+            return new AdapterTraining(shared, weights, network);
+        }
+        catch
+        {
+            shared.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The base model's network with the trained adapter, which is active.</summary>
+    public AdaptedNetwork Finish()
+    {
+        _weights.TakeFrom(Network);
+        using LoraWeights? plain = _weights.HasInitial ? _weights.ToPlain() : null;
+        return _base.With((plain ?? _weights).Share());
+    }
+
+    public void Dispose() => _base.Dispose();
+
+    private static LoraWeights Create(LoraOptions? options, LoraWeights? earlier, LanguageModelNetwork network, AdaptableNetwork modules)
+    {
+        if (options is null)
+            return earlier!.Share();
+        var weights = new LoraWeights(LoraTargets.Find(options, network, modules), network, modules, options.Dropout);
+        weights.to(network.Tokens.weight!.device);
+        weights.Initialize(options.Initialization, network, modules);
+        return weights;
+    }
+}

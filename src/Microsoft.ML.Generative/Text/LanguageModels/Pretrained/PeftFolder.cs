@@ -1,0 +1,267 @@
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Layers.Adapters;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Serialization.Safetensors;
+using TorchSharp;
+using TorchSharp.Modules;
+using Linear = Microsoft.ML.Generative.Layers.Linear;
+
+namespace Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
+
+/// <summary>Low-rank adapters as folders in the layout of PEFT.</summary>
+internal static class PeftFolder
+{
+    private const string Layout = "PEFT";
+    private const string WeightsName = "adapter_model";
+    private const string Prefix = "base_model.model.";
+
+    /// <summary>Writes an adapter; a file appears under its name only when it is complete.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="network">The network without the adapter.</param>
+    /// <param name="weights">The adapter.</param>
+    /// <exception cref="NotSupportedException">
+    /// transformers has no such network, or no such module; nothing has been written then.
+    /// </exception>
+    public static void Save(string path, LanguageModelNetwork network, LoraWeights weights)
+    {
+        HuggingFaceConfig config = HuggingFaceConfig.Of(network.Architecture);
+        AdaptableNetwork modules = LanguageModelModules.Of(network);
+        int headSize = network.Architecture.ActualHeadSize;
+        using IDisposable noGradient = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        (LoraShape shape, IReadOnlyList<LoraAdapter> adapters) = Foreign(weights, modules);
+        var tensors = new Dictionary<string, torch.Tensor>(StringComparer.Ordinal);
+        foreach ((LoraModuleShape module, LoraAdapter adapter) in shape.Modules.Zip(adapters))
+        {
+            bool isRotated = IsRotated(module.Name, network.Architecture);
+            foreach ((string name, torch.Tensor tensor) in Names(module.Name, adapter))
+                tensors.Add(name, isRotated && !ReferenceEquals(tensor, adapter.A) ? HuggingFaceWeights.HalvesFromPairs(tensor, headSize) : tensor);
+        }
+
+        Dictionary<string, Parameter> others = weights.Tensors.ToDictionary(t => t.Name, t => t.Parameter, StringComparer.Ordinal);
+        foreach (ForeignTensor other in Others(shape, network, modules))
+        {
+            torch.Tensor rows = other.RowsOf(others[other.Name].detach());
+            bool isRotated = IsRotated(other.ForeignName, network.Architecture);
+            tensors.Add(other.ForeignName, isRotated ? HuggingFaceWeights.HalvesFromPairs(rows, headSize) : rows);
+        }
+
+        string[] saved = [.. modules.Savable.Where(m => shape.ModulesToSave.Contains(m.Name)).Select(m => m.ForeignName)];
+        HuggingFaceFolder folder = HuggingFaceFolder.Create(path, Layout);
+        folder.WriteWeights(tensors.Select(t => (t.Key, t.Value)), WeightsName);
+        folder.WriteJson(PeftConfig.FileName, PeftConfig.ToJson(shape, Targets(shape, modules), saved, config.IsGpt2));
+    }
+
+    /// <summary>Reads an adapter for a network.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="name">The adapter's name.</param>
+    /// <param name="network">The network without the adapter.</param>
+    /// <exception cref="FileNotFoundException">The folder lacks a file.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file is damaged, asks for what is not supported, or is not of this network; the message names it.
+    /// </exception>
+    public static LoraWeights Load(string path, string name, LanguageModelNetwork network)
+    {
+        // There are names only for networks that transformers has.
+        HuggingFaceConfig.Of(network.Architecture);
+        HuggingFaceFolder folder = HuggingFaceFolder.Open(path, Layout);
+        string configPath = folder.Existing(PeftConfig.FileName);
+        (LoraOptions options, IReadOnlyList<int>? blocks) = folder.ReadJson(PeftConfig.FileName, PeftConfig.Read);
+        options.Name = name;
+        using ISafetensorsReader file = folder.OpenWeights(WeightsName);
+        AdaptableNetwork modules = LanguageModelModules.Of(network);
+        LoraShape shape = ShapeOf(configPath, options, blocks, file, network, modules);
+        using (LoraWeights sizes = ModuleTensors.WithoutMemory(long.MaxValue, int.MaxValue, () => new LoraWeights(shape, network, modules)))
+        using (torch.NewDisposeScope())
+            HuggingFaceFolder.CheckWeights(file, DestinationsOf(sizes, file, network, modules, out _));
+        var weights = new LoraWeights(shape, network, modules);
+        try
+        {
+            Read(weights, file, network, modules);
+            weights.to(network.Tokens.weight!.device);
+            return weights;
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+    }
+
+    private static LoraShape ShapeOf(
+        string configPath, LoraOptions options, IReadOnlyList<int>? blocks, ISafetensorsReader file, LanguageModelNetwork network,
+        AdaptableNetwork modules)
+    {
+        try
+        {
+            options.Validate();
+            // A part of GPT-2's module has no name there.
+            AdaptableModule[] known = [.. modules.Modules.Where(m => m.ForeignName is not null && IsIn(m.Name, blocks))];
+            // PEFT itself leaves out the biases of "lora_only".
+            if (options.Bias == LoraBias.LoraOnly && !file.Tensors.Keys.Any(key => key.EndsWith(".bias", StringComparison.Ordinal)))
+                options.Bias = LoraBias.None;
+            return LoraTargets.Find(options, network, modules with { Modules = known });
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidDataException($"'{configPath}' is not an adapter of this network: {e.Message}", e);
+        }
+    }
+
+    private static bool IsIn(string module, IReadOnlyList<int>? blocks) =>
+        blocks is null || blocks.Any(block => module.StartsWith($"blocks.{block}.", StringComparison.Ordinal));
+
+    private static void Read(LoraWeights weights, ISafetensorsReader file, LanguageModelNetwork network, AdaptableNetwork modules)
+    {
+        using IDisposable noGradient = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        HuggingFaceFolder.CopyWeights(file, DestinationsOf(weights, file, network, modules, out List<torch.Tensor> rotated));
+        foreach (torch.Tensor tensor in rotated)
+            tensor.copy_(HuggingFaceWeights.PairsFromHalves(tensor, network.Architecture.ActualHeadSize));
+    }
+
+    // Views of the adapter's tensors under the file's names, and those of them whose rows the file has in another order.
+    private static Dictionary<string, torch.Tensor> DestinationsOf(
+        LoraWeights weights, ISafetensorsReader file, LanguageModelNetwork network, AdaptableNetwork modules, out List<torch.Tensor> rotated)
+    {
+        Dictionary<string, string> foreign =
+            modules.Modules.Where(m => m.ForeignName is not null).ToDictionary(m => m.Name, m => m.ForeignName!);
+        var destinations = new Dictionary<string, torch.Tensor>(StringComparer.Ordinal);
+        rotated = [];
+        foreach ((string module, LoraAdapter adapter) in weights.Adapters)
+        {
+            foreach ((string name, torch.Tensor tensor) in Names(foreign[module], adapter))
+            {
+                destinations.Add(name, tensor.detach());
+                if (IsRotated(foreign[module], network.Architecture) && !ReferenceEquals(tensor, adapter.A))
+                    rotated.Add(tensor.detach());
+            }
+        }
+
+        LoraShape shape = weights.Shape with { Modules = [.. weights.Shape.Modules.Select(m => m with { Name = foreign[m.Name] })] };
+        Dictionary<string, Parameter> others = weights.Tensors.ToDictionary(t => t.Name, t => t.Parameter, StringComparer.Ordinal);
+        foreach (ForeignTensor other in Others(shape, network, modules))
+        {
+            torch.Tensor rows = other.RowsOf(others[other.Name].detach());
+            // Old versions of PEFT have no base_layer in the name.
+            string old = other.ForeignName.Replace(".base_layer.", ".", StringComparison.Ordinal);
+            destinations.Add(file.Tensors.ContainsKey(old) ? old : other.ForeignName, rows);
+            if (IsRotated(other.ForeignName, network.Architecture))
+                rotated.Add(rows);
+        }
+
+        return destinations;
+    }
+
+    private static IEnumerable<(string Name, torch.Tensor Tensor)> Names(string module, LoraAdapter adapter)
+    {
+        yield return ($"{Prefix}{module}.lora_A.weight", adapter.A);
+        yield return ($"{Prefix}{module}.lora_B.weight", adapter.B);
+        if (adapter.Magnitude is { } magnitude)
+            yield return ($"{Prefix}{module}.lora_magnitude_vector", magnitude);
+    }
+
+    // llama2.c has the pairs of a head side by side, transformers in its halves.
+    private static bool IsRotated(string module, LanguageModelArchitecture architecture) =>
+        architecture.Positions == PositionEncoding.RotaryInterleaved
+        && (module.Contains(".q_proj", StringComparison.Ordinal) || module.Contains(".k_proj", StringComparison.Ordinal));
+
+    // The adapters by the modules of transformers.
+    private static (LoraShape Shape, IReadOnlyList<LoraAdapter> Adapters) Foreign(LoraWeights weights, AdaptableNetwork modules)
+    {
+        List<LoraModuleShape> shapes = [];
+        List<LoraAdapter> adapters = [];
+        Dictionary<string, LoraAdapter> own = weights.Adapters.ToDictionary(a => a.Name, a => a.Adapter, StringComparer.Ordinal);
+        HashSet<Linear> whole = [];
+        foreach (LoraModuleShape module in weights.Shape.Modules)
+        {
+            AdaptableModule target = modules.Modules.First(m => m.Name == module.Name);
+            if (target.ForeignName is { } name)
+            {
+                shapes.Add(module with { Name = name });
+                adapters.Add(own[module.Name]);
+                continue;
+            }
+
+            if (!whole.Add(target.Layer))
+                continue;
+            AdaptableModule[] same = [.. modules.Modules.Where(m => m.Layer == target.Layer)];
+            AdaptableModule all = Array.Find(same, m => m.Part is null && m.ForeignName is not null) ?? throw new NotSupportedException(
+                $"transformers has no module like '{module.Name}', which has an adapter: save the model with mlContext.Model.Save instead.");
+            (LoraAdapter Adapter, LayerPart Part)[] parts =
+                [.. same.Where(m => m.Part is not null && own.ContainsKey(m.Name)).Select(m => (own[m.Name], m.Part!))];
+            LoraAdapter joined = Join(parts, all);
+            // With this α, s is 1.
+            double alpha = weights.Shape.UseRsLora ? Math.Sqrt(joined.Rank) : joined.Rank;
+            shapes.Add(new LoraModuleShape(all.ForeignName!, joined.Rank, alpha));
+            adapters.Add(joined);
+        }
+
+        return (weights.Shape with { Modules = [.. shapes] }, adapters);
+    }
+
+    // The matrices A one below the other, and each B in the rows of its part: the same change, with the sum of the ranks.
+    private static LoraAdapter Join((LoraAdapter Adapter, LayerPart Part)[] parts, AdaptableModule all)
+    {
+        torch.Tensor a = torch.cat([.. parts.Select(p => (torch.Tensor)p.Adapter.A)]); // [ranks, inputs]
+        torch.Tensor b = torch.zeros([all.Outputs, a.size(0)], device: a.device); // [outputs, ranks]
+        torch.Tensor? magnitude = parts[0].Adapter.Magnitude is null ? null : all.Rows.Weight().square().sum([1]).sqrt(); // [outputs]
+        long column = 0;
+        foreach ((LoraAdapter adapter, LayerPart part) in parts)
+        {
+            b.narrow(0, part.Start, part.Outputs).narrow(1, column, adapter.Rank).copy_(adapter.B.Times(adapter.Scale));
+            magnitude?.narrow(0, part.Start, part.Outputs).copy_(adapter.Magnitude!);
+            column += adapter.Rank;
+        }
+
+        return new LoraAdapter(a, b, magnitude, scale: 1);
+    }
+
+    // The shortest names that mean these modules and no others.
+    private static IEnumerable<string> Targets(LoraShape shape, AdaptableNetwork modules)
+    {
+        string[] wanted = [.. shape.Modules.Select(m => m.Name)];
+        string[] others = [.. modules.Modules.Select(m => m.ForeignName).OfType<string>().Except(wanted)];
+        return wanted.Select(Shortest).Distinct();
+
+        string Shortest(string module)
+        {
+            string[] parts = module.Split('.');
+            return Enumerable.Range(1, parts.Length).Select(length => string.Join('.', parts[^length..]))
+                .First(name => !others.Any(other => ModuleNames.Ends(other, name)));
+        }
+    }
+
+    // The parameters of the network that an adapter has others of, by the names of transformers.
+    private static IEnumerable<ForeignTensor> Others(LoraShape shape, LanguageModelNetwork network, AdaptableNetwork modules)
+    {
+        if (shape.Tensors.Length == 0)
+            yield break;
+        HashSet<string> wanted = [.. shape.Tensors], targets = [.. shape.Modules.Select(m => m.Name)];
+        foreach (SavableModule module in modules.Savable)
+        {
+            foreach (string name in module.Parameters.Where(wanted.Contains))
+            {
+                string kind = name.EndsWith(".bias", StringComparison.Ordinal) ? "bias" : "weight";
+                yield return new ForeignTensor(name, $"{Prefix}{module.ForeignName}.{kind}", null);
+            }
+        }
+
+        Dictionary<torch.nn.Module, string> names = new(ReferenceEqualityComparer.Instance);
+        foreach ((string name, torch.nn.Module module) in network.named_modules())
+            names.TryAdd(module, name);
+        foreach (AdaptableModule module in modules.Modules.Where(m => m.ForeignName is not null))
+        {
+            string name = names[module.Layer] + ".bias", target = targets.Contains(module.ForeignName!) ? ".base_layer" : "";
+            if (wanted.Contains(name))
+                yield return new ForeignTensor(name, $"{Prefix}{module.ForeignName}{target}.bias", module.Part);
+        }
+    }
+
+    /// <summary>A parameter of the network under the name that transformers has for it.</summary>
+    private sealed record ForeignTensor(string Name, string ForeignName, LayerPart? Part)
+    {
+        public torch.Tensor RowsOf(torch.Tensor all) => Part is null ? all : all.narrow(0, Part.Start, Part.Outputs);
+    }
+}
