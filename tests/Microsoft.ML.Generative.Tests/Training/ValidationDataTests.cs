@@ -22,7 +22,7 @@ public sealed class ValidationDataTests
         Assert.Contains("In a pipeline, transform it by the steps before the model first", message);
 
         // As it is done right.
-        ITransformer steps = _ml.Transforms.Concatenate("Features", "Length", "Weight").Fit(raw);
+        var steps = _ml.Transforms.Concatenate("Features", "Length", "Weight").Fit(raw);
         ITransformer trained = Model(family, steps.Transform(raw)).Fit(steps.Transform(raw));
         (trained as IDisposable)?.Dispose();
     }
@@ -30,7 +30,7 @@ public sealed class ValidationDataTests
     [Fact]
     public void Rows_of_validation_data_are_named_as_such()
     {
-        ITransformer steps = _ml.Transforms.Concatenate("Features", "Length", "Weight").Fit(Rows);
+        var steps = _ml.Transforms.Concatenate("Features", "Length", "Weight").Fit(Rows);
         IDataView wrong = steps.Transform(_ml.Data.LoadFromEnumerable([new Row(), new Row { Weight = float.NaN }]));
         string message = Assert.Throws<InvalidDataException>(() => Model("vae", wrong).Fit(steps.Transform(Rows))).Message;
         Assert.StartsWith("ValidationData cannot be used. Column 'Features', row 1: value 1 is NaN", message);

@@ -27,13 +27,12 @@ public sealed class SlotNameTests
             _ => catalog.Flow(new FlowOptions { CouplingLayers = 2, HiddenSizes = [4], Epochs = 1 }),
         };
         var pipeline = _ml.Transforms.Concatenate("Features", "Length", "Weight").Append(estimator);
-        ITransformer chain = pipeline.Fit(Table);
-        using var owned = (IDisposable)chain;
+        using TransformerChain<ITransformer> chain = pipeline.Fit(Table);
         using var file = new MemoryStream();
         _ml.Model.Save(chain, Table.Schema, file);
         file.Position = 0;
         using var loaded = (TransformerChain<ITransformer>)new MLContext().Model.Load(file, out _);
-        foreach (ITransformer model in (ITransformer[])[((TransformerChain<ITransformer>)chain).LastTransformer, loaded.LastTransformer])
+        foreach (ITransformer model in (ITransformer[])[chain.LastTransformer, loaded.LastTransformer])
         {
             IDataView generated = model switch
             {
