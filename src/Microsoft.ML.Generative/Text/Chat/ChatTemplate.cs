@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Text.Chat;
+using Microsoft.ML.Generative.Text.Chat.Jinja;
 using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Tokenizers;
 
@@ -6,178 +7,221 @@ namespace Microsoft.ML.Generative;
 
 /// <summary>Writes conversations in the form that a model was trained on.</summary>
 /// <remarks>
-/// A template's own tokens are added by their ids, and messages as plain text: a message that reads like a token of the template does not
-/// become one, so that no user can write messages of another role.
+/// <para>
+/// A template is a program in Jinja's language, as Hugging Face's transformers runs it. It cannot run forever or fill the memory, whatever
+/// it says.
+/// </para>
+/// <para>
+/// The marks that the template writes, such as <c>&lt;|im_start|&gt;</c>, become the tokenizer's tokens; messages are plain text: a message
+/// that reads like a mark does not become one, so that no user can write messages of another role.
+/// </para>
 /// </remarks>
 public sealed class ChatTemplate
 {
-    private readonly Action<Conversation, ChatPrompt> _render;
+    private const string Custom = "Jinja";
 
-    private ChatTemplate(string name, string? endOfTurn, IReadOnlyList<string> stopStrings, Action<Conversation, ChatPrompt> render) =>
-        (Name, EndOfTurn, StopStrings, _render) = (name, endOfTurn, stopStrings, render);
+    private readonly JinjaTemplate _template;
+    private readonly IReadOnlyList<string> _marks;
+    private readonly IReadOnlyList<string> _stopStrings;
+
+    private ChatTemplate(string name, JinjaTemplate template, IReadOnlyList<string> marks, IReadOnlyList<string> stopStrings) =>
+        (Name, _template, _marks, _stopStrings) = (name, template, marks, stopStrings);
 
     /// <summary>OpenAI's markup, which Qwen and SmolLM2 use: <c>&lt;|im_start|&gt;user … &lt;|im_end|&gt;</c>.</summary>
-    public static ChatTemplate ChatML { get; } = new("ChatML", "<|im_end|>", [], (conversation, prompt) =>
-    {
-        foreach (ChatTurn turn in conversation.Turns)
-        {
-            prompt.Special("<|im_start|>").Text($"{turn.Role}\n");
-            prompt.Text(turn.Text, turn.IsAnswer).Special("<|im_end|>", turn.IsAnswer).Text("\n");
-        }
-
-        if (conversation.WantsAnswer)
-            prompt.Special("<|im_start|>").Text("assistant\n");
-    });
+    public static ChatTemplate ChatML { get; } = BuiltIn("ChatML", ChatTemplateSources.ChatML, "<|im_start|>", "<|im_end|>");
 
     /// <summary>
     /// Llama 2's: <c>[INST] … [/INST]</c>, instructions between <c>&lt;&lt;SYS&gt;&gt;</c> and <c>&lt;&lt;/SYS&gt;&gt;</c>.
     /// </summary>
-    public static ChatTemplate Llama2 { get; } = new("Llama2", "</s>", [], (conversation, prompt) =>
-    {
-        string system = conversation.Instructions is { } instructions ? $"<<SYS>>\n{instructions}\n<</SYS>>\n\n" : "";
-        foreach ((string user, string? answer) in conversation.Pairs("Llama2"))
-        {
-            prompt.Special("<s>").Text($"[INST] {system}{user} [/INST]");
-            if (answer is not null)
-                prompt.Text($" {answer} ", isAnswer: true).Special("</s>", isAnswer: true);
-            system = "";
-        }
-    });
+    public static ChatTemplate Llama2 { get; } = BuiltIn("Llama2", ChatTemplateSources.Llama2, "<s>", "</s>");
 
     /// <summary>Llama 3's: <c>&lt;|start_header_id|&gt;user&lt;|end_header_id|&gt; … &lt;|eot_id|&gt;</c>.</summary>
-    public static ChatTemplate Llama3 { get; } = new("Llama3", "<|eot_id|>", [], (conversation, prompt) =>
-    {
-        prompt.Special("<|begin_of_text|>");
-        foreach (ChatTurn turn in conversation.Turns)
-            Header(turn.Role).Text(turn.Text, turn.IsAnswer).Special("<|eot_id|>", turn.IsAnswer);
-        if (conversation.WantsAnswer)
-            Header("assistant");
-
-        ChatPrompt Header(string role) => prompt.Special("<|start_header_id|>").Text(role).Special("<|end_header_id|>").Text("\n\n");
-    });
+    public static ChatTemplate Llama3 { get; } = BuiltIn(
+        "Llama3", ChatTemplateSources.Llama3, "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>");
 
     /// <summary>Mistral's: <c>[INST] … [/INST]</c>, instructions before the first message of the user.</summary>
-    public static ChatTemplate Mistral { get; } = new("Mistral", "</s>", [], (conversation, prompt) =>
-    {
-        prompt.Special("<s>");
-        string system = conversation.Instructions is { } instructions ? $"{instructions}\n\n" : "";
-        foreach ((string user, string? answer) in conversation.Pairs("Mistral"))
-        {
-            prompt.Text($"[INST] {system}{user} [/INST]");
-            if (answer is not null)
-                prompt.Text($" {answer}", isAnswer: true).Special("</s>", isAnswer: true);
-            system = "";
-        }
-    });
+    public static ChatTemplate Mistral { get; } = BuiltIn("Mistral", ChatTemplateSources.Mistral, "<s>", "</s>");
 
     /// <summary>Zephyr's: <c>&lt;|user|&gt; … &lt;/s&gt;</c>.</summary>
-    public static ChatTemplate Zephyr { get; } = new("Zephyr", "</s>", [], (conversation, prompt) =>
-    {
-        foreach (ChatTurn turn in conversation.Turns)
-            prompt.Text($"<|{turn.Role}|>\n").Text(turn.Text, turn.IsAnswer).Special("</s>", turn.IsAnswer).Text("\n");
-        if (conversation.WantsAnswer)
-            prompt.Text("<|assistant|>\n");
-    });
+    public static ChatTemplate Zephyr { get; } = BuiltIn("Zephyr", ChatTemplateSources.Zephyr, "</s>");
 
     /// <summary>
     /// For models that were trained on none: <c>User: … Assistant:</c>, a line per message. The answer ends where the model begins a
     /// message of the user.
     /// </summary>
-    public static ChatTemplate Plain { get; } = new("Plain", null, ["\nUser:", "\nSystem:"], (conversation, prompt) =>
-    {
-        // An answer ends where the next message begins, or with the text.
-        string separator = "";
-        bool isAfterAnswer = false;
-        foreach (ChatTurn turn in conversation.Turns)
-        {
-            prompt.Text($"{separator}{char.ToUpperInvariant(turn.Role[0])}{turn.Role[1..]}:", isAfterAnswer);
-            prompt.Text($" {turn.Text}", turn.IsAnswer);
-            (separator, isAfterAnswer) = ("\n", turn.IsAnswer);
-        }
-
-        if (conversation.WantsAnswer)
-            prompt.Text($"{separator}Assistant:");
-        else if (isAfterAnswer)
-            prompt.EndOfText(isAnswer: true);
-    });
+    public static ChatTemplate Plain { get; } =
+        new("Plain", JinjaTemplate.Parse(ChatTemplateSources.Plain), [], ["\nUser:", "\nSystem:"]);
 
     private static readonly ChatTemplate[] _all = [ChatML, Llama2, Llama3, Mistral, Zephyr, Plain];
 
-    /// <summary>The template's name.</summary>
+    /// <summary>The template's name; Jinja for those that <see cref="FromJinja"/> makes.</summary>
     public string Name { get; }
 
-    /// <summary>The token that ends an answer; <see langword="null"/>: the token that ends a text.</summary>
-    private string? EndOfTurn { get; }
+    /// <summary>The template in Jinja's language.</summary>
+    public string Source => _template.Source;
 
-    /// <summary>Texts that end an answer.</summary>
-    private IReadOnlyList<string> StopStrings { get; }
+    /// <summary>Whether the template is none of this library's own.</summary>
+    internal bool IsCustom => Name == Custom;
+
+    /// <summary>Makes a template of its source in Jinja's language, as models' folders have it.</summary>
+    /// <param name="source">
+    /// The source, such as the content of a <c>chat_template.jinja</c>. It is given the variables <c>messages</c>,
+    /// <c>add_generation_prompt</c>, and the texts of the tokenizer's special tokens, such as <c>bos_token</c>.
+    /// </param>
+    /// <returns>The template.</returns>
+    /// <exception cref="ArgumentException">The source is not valid, or uses what is not supported; the message names the line.</exception>
+    public static ChatTemplate FromJinja(string source)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(source);
+        try
+        {
+            return new ChatTemplate(Custom, JinjaTemplate.Parse(source), [], []);
+        }
+        catch (JinjaException e)
+        {
+            throw new ArgumentException($"The chat template cannot be used: {e.Message}.", nameof(source), e);
+        }
+    }
 
     /// <summary>The template of a name, or <see langword="null"/>.</summary>
     internal static ChatTemplate? Named(string name) => _all.FirstOrDefault(t => t.Name == name);
 
     /// <summary>The template of a model's tokenizer; <see cref="Plain"/> where it has none.</summary>
-    /// <inheritdoc cref="Recognize" path="/exception"/>
-    internal static ChatTemplate Of(TextCodec codec) =>
-        (codec.Tokenizer as GenerativeTokenizer)?.Config.ChatTemplate is { } jinja ? Recognize(jinja) : Plain;
-
-    /// <summary>Recognizes a model's own template, in the Jinja language, by its markup.</summary>
-    /// <exception cref="NotSupportedException">It is not supported.</exception>
-    internal static ChatTemplate Recognize(string jinja)
+    /// <exception cref="NotSupportedException">It cannot be used.</exception>
+    internal static ChatTemplate Of(TextCodec codec)
     {
-        bool Has(string text) => jinja.Contains(text, StringComparison.Ordinal);
-        if (Has("<|im_start|>") && Has("<|im_end|>"))
-            return ChatML;
-        if (Has("<|start_header_id|>") && Has("<|eot_id|>"))
-            return Llama3;
-        if (Has("<<SYS>>"))
-            return Llama2;
-        if (Has("[INST]"))
-            return Mistral;
-        if (Has("<|user|>") && Has("<|assistant|>") && Has("eos_token"))
-            return Zephyr;
-        throw new NotSupportedException(
-            "The model's own chat template is none of ChatML, Llama2, Llama3, Mistral and Zephyr, and Jinja templates are not run: "
-            + $"pass the {nameof(ChatTemplate)} that is nearest, or {nameof(ChatTemplate)}.{nameof(Plain)}.");
+        IReadOnlyDictionary<string, string> templates = (codec.Tokenizer as GenerativeTokenizer)?.ChatTemplates
+            ?? new Dictionary<string, string>();
+        if ((codec.Tokenizer as GenerativeTokenizer)?.Config.ChatTemplate is not { } source)
+        {
+            return templates.Count == 0 ? Plain : throw new NotSupportedException(
+                $"The model has chat templates with the names {string.Join(", ", templates.Keys.Order(StringComparer.Ordinal))}, and none "
+                + $"is the default: pass one of {nameof(GenerativeTokenizer)}.{nameof(GenerativeTokenizer.ChatTemplates)} to "
+                + $"{nameof(ChatTemplate)}.{nameof(FromJinja)}.");
+        }
+
+        try
+        {
+            return FromJinja(source);
+        }
+        catch (ArgumentException e)
+        {
+            throw new NotSupportedException(
+                $"The model's own chat template cannot be used: {e.InnerException?.Message ?? e.Message}. Pass the {nameof(ChatTemplate)} "
+                + $"that is nearest, or {nameof(ChatTemplate)}.{nameof(Plain)}.", e);
+        }
     }
 
     /// <summary>Encodes a conversation as the prompt of its next message.</summary>
     /// <exception cref="ArgumentException">The tokenizer lacks a token of the template, or the conversation does not fit it.</exception>
-    internal int[] Encode(Conversation conversation, TextCodec codec)
-    {
-        var prompt = new ChatPrompt();
-        _render(conversation, prompt);
-        return prompt.Encode(codec, Name);
-    }
+    internal int[] Encode(Conversation conversation, TextCodec codec) => Encode(Write(conversation, codec), codec).Ids;
 
     /// <summary>
     /// Encodes a conversation up to the end of its last answer, with the information which tokens are answers or end an answer.
     /// </summary>
-    /// <inheritdoc cref="Encode" path="/exception"/>
+    /// <inheritdoc cref="Encode(Conversation, TextCodec)" path="/exception"/>
     internal (int[] Ids, bool[] IsAnswer) EncodeAnswers(Conversation conversation, TextCodec codec)
     {
-        var prompt = new ChatPrompt();
-        _render(conversation, prompt);
-        return prompt.EncodeAnswers(codec, Name);
+        (MarkedEncoding encoding, ChatAnswer[] answers) = Answers(conversation, codec);
+        int[] ids = encoding.Ids;
+        var isAnswer = new bool[ids.Length];
+        foreach (ChatAnswer answer in answers)
+            isAnswer.AsSpan(encoding.TokensBefore(answer.Start)..encoding.TokensBefore(answer.End)).Fill(true);
+        int length = Array.LastIndexOf(isAnswer, true) + 1;
+        return (ids[..length], isAnswer[..length]);
     }
 
     /// <summary>Codec and options with which a generated text ends where this template's answers do.</summary>
     internal (TextCodec Codec, TextGenerationOptions Options) ForAnswers(TextCodec codec, TextGenerationOptions options)
     {
         options = options.Copy();
-        options.StopStrings = [.. options.StopStrings, .. StopStrings];
-        if (EndOfTurn is { } end && codec.IdOf(end) is { } id)
+        options.StopStrings = [.. options.StopStrings, .. _stopStrings];
+        if (EndOfTurn(codec) is { } id)
             codec = codec with { Special = codec.Special with { Eos = id }, OtherEnds = [.. codec.Ends] };
         return (codec, options);
     }
 
-    /// <summary>Writes a conversation as text, tokens of the template included.</summary>
-    internal string Render(Conversation conversation)
-    {
-        var prompt = new ChatPrompt();
-        _render(conversation, prompt);
-        return prompt.ToString();
-    }
+    /// <summary>Writes a conversation as text, marks of the template included.</summary>
+    internal string Render(Conversation conversation) => Write(conversation, null).Text.Value;
 
     /// <inheritdoc/>
     public override string ToString() => Name;
+
+    private static ChatTemplate BuiltIn(string name, string source, params string[] marks) =>
+        new(name, JinjaTemplate.Parse(source), marks, []);
+
+    private ChatText Write(Conversation conversation, TextCodec? codec)
+    {
+        try
+        {
+            return ChatText.Write(_template, conversation, codec);
+        }
+        catch (JinjaRefusal e)
+        {
+            throw new ArgumentException($"The chat template {Name} refuses the conversation: {e.Message}", e);
+        }
+        catch (JinjaException e)
+        {
+            throw new ArgumentException($"The chat template {Name} fails at the conversation: {e.Message}.", e);
+        }
+    }
+
+    private MarkedEncoding Encode(ChatText text, TextCodec codec)
+    {
+        foreach (string mark in _marks)
+        {
+            if (codec.IdOf(mark) is null)
+                throw new ArgumentException(
+                    $"The chat template {Name} needs the token {mark}, which the model's tokenizer lacks: pass another "
+                    + $"{nameof(ChatTemplate)}.");
+        }
+
+        return codec.EncodeMarked(text.Marked(Source), _marks);
+    }
+
+    private (MarkedEncoding Encoding, ChatAnswer[] Answers) Answers(Conversation conversation, TextCodec codec)
+    {
+        (MarkedEncoding Encoding, ChatAnswer[] Answers) found = Find(conversation);
+        if (found.Answers.LastOrDefault() is not { EndMark: null } || !conversation.Turns[^1].IsAnswer)
+            return found;
+
+        // Some templates end an answer only where another message follows.
+        ChatAnswer[] followed = Find(conversation.WithQuestion()).Answers;
+        return followed is [.., { EndMark: not null }] && followed.Length == found.Answers.Length ? Find(conversation.WithQuestion()) : found;
+
+        (MarkedEncoding Encoding, ChatAnswer[] Answers) Find(Conversation whole)
+        {
+            ChatText text = Write(whole, codec);
+            MarkedEncoding encoding = Encode(text, codec);
+            return (encoding, [.. ChatAnswer.Find(whole, text, [.. encoding.Marks], _stopStrings, part => TryWrite(part, codec))]);
+        }
+    }
+
+    // A part of a conversation may be none for the template.
+    private string? TryWrite(Conversation part, TextCodec codec)
+    {
+        try
+        {
+            return Write(part, codec).Text.Value;
+        }
+        catch (ArgumentException)
+        {
+            return null;
+        }
+    }
+
+    // The mark that follows an answer.
+    private int? EndOfTurn(TextCodec codec)
+    {
+        var sample = new Conversation([new ChatTurn(Conversation.User, "a"), new ChatTurn(Conversation.Assistant, "b")], wantsAnswer: false);
+        try
+        {
+            return Answers(sample, codec).Answers.LastOrDefault()?.EndMark;
+        }
+        catch (ArgumentException)
+        {
+            // What is wrong with the template is told where it is used.
+            return null;
+        }
+    }
 }

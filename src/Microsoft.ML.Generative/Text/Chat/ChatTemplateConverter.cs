@@ -4,17 +4,46 @@ using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Text.Chat;
 
-/// <summary>Writes templates to model files by their names.</summary>
+/// <summary>Writes templates to model files: the library's own by their names, others as <c>{"jinja": source}</c>.</summary>
 internal sealed class ChatTemplateConverter : JsonConverter<ChatTemplate>
 {
+    private const string SourceName = "jinja";
+
     public override ChatTemplate Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
+        if (reader.TokenType == JsonTokenType.StartObject)
+            return ReadSource(ref reader);
         string? name = reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
         return name is not null && ChatTemplate.Named(name) is { } template
             ? template
             : throw new JsonException($"{Quoted.Text(name)} is not a chat template.");
     }
 
-    public override void Write(Utf8JsonWriter writer, ChatTemplate value, JsonSerializerOptions options) =>
-        writer.WriteStringValue(value.Name);
+    public override void Write(Utf8JsonWriter writer, ChatTemplate value, JsonSerializerOptions options)
+    {
+        if (!value.IsCustom)
+        {
+            writer.WriteStringValue(value.Name);
+            return;
+        }
+
+        writer.WriteStartObject();
+        writer.WriteString(SourceName, value.Source);
+        writer.WriteEndObject();
+    }
+
+    private static ChatTemplate ReadSource(ref Utf8JsonReader reader)
+    {
+        using JsonDocument document = JsonDocument.ParseValue(ref reader);
+        if (!document.RootElement.TryGetProperty(SourceName, out JsonElement source) || source.ValueKind != JsonValueKind.String)
+            throw new JsonException($"The chat template has no '{SourceName}'.");
+        try
+        {
+            return ChatTemplate.FromJinja(source.GetString()!);
+        }
+        catch (ArgumentException e)
+        {
+            throw new JsonException(e.Message, e);
+        }
+    }
 }

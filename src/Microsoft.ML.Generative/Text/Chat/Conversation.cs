@@ -27,10 +27,11 @@ internal sealed class Conversation
         ChatTurn[] said = [.. all.Where(t => t.Role != System)];
         if (said.Length == 0)
             throw new ArgumentException("The conversation has no message of a user.");
-        Instructions = system.Length == 0 ? null : string.Join("\n\n", system);
-        Turns = Instructions is null ? said : [new ChatTurn(System, Instructions), .. said];
+        Turns = system.Length == 0 ? said : [new ChatTurn(System, string.Join("\n\n", system)), .. said];
         WantsAnswer = wantsAnswer;
     }
+
+    private Conversation(bool wantsAnswer, IReadOnlyList<ChatTurn> turns) => (Turns, WantsAnswer) = (turns, wantsAnswer);
 
     /// <exception cref="NotSupportedException">A message holds more than text, or is of another role.</exception>
     /// <exception cref="ArgumentException">There is no message.</exception>
@@ -41,26 +42,19 @@ internal sealed class Conversation
     {
     }
 
-    public string? Instructions { get; }
-
     /// <summary>All messages, instructions first.</summary>
     public IReadOnlyList<ChatTurn> Turns { get; }
 
     /// <summary>Whether the next message is the assistant's; otherwise the conversation is complete.</summary>
     public bool WantsAnswer { get; }
 
-    /// <summary>Questions and their answers; the last may have none.</summary>
-    /// <exception cref="ArgumentException">User and assistant do not take turns.</exception>
-    public IEnumerable<(string User, string? Answer)> Pairs(string template)
-    {
-        ChatTurn[] said = [.. Turns.Where(t => t.Role != System)];
-        for (int i = 0; i < said.Length; i += 2)
-        {
-            if (said[i].Role != User || (i + 1 < said.Length && !said[i + 1].IsAnswer))
-                throw new ArgumentException($"With the chat template {template}, user and assistant have to take turns, the user first.");
-            yield return (said[i].Text, i + 1 < said.Length ? said[i + 1].Text : null);
-        }
-    }
+    /// <summary>The messages before one of them.</summary>
+    /// <param name="turn">The message's number.</param>
+    /// <param name="wantsAnswer">Whether the next message is the assistant's.</param>
+    public Conversation Before(int turn, bool wantsAnswer) => new(wantsAnswer, [.. Turns.Take(turn)]);
+
+    /// <summary>The conversation with another message of the user.</summary>
+    public Conversation WithQuestion() => new(wantsAnswer: false, [.. Turns, new ChatTurn(User, "")]);
 
     private static ChatTurn TurnOf(ChatMessage message)
     {

@@ -12,20 +12,38 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
 {
     private const string EndOfText = "<|endoftext|>";
 
+    // The name of the token in templates, for tokenizers that do not know their tokens' texts.
+    private const string BeginOfText = "<|beginoftext|>";
+
     /// <summary>The token that ends a text, if there is one.</summary>
     public int? End => Special.Eos;
 
     /// <summary>Tokens that end a generated text besides <see cref="End"/>.</summary>
     public IReadOnlyList<int> OtherEnds { get; init; } = [];
 
+    /// <summary>
+    /// Whether texts begin with the token for that even where the tokenizer puts none before a text: models of earlier versions were
+    /// trained so.
+    /// </summary>
+    public bool BeginsWithBos { get; init; }
+
     /// <summary>The tokens that end a generated text.</summary>
-    public IEnumerable<int> Ends => OtherEnds.Concat(Ending()).Distinct();
+    public IEnumerable<int> Ends => OtherEnds.Concat(End is { } end ? [end] : []).Distinct();
 
-    /// <summary>The token that begins a text: its own, or else the token that ends another text.</summary>
-    public int? Begin => Special.Bos ?? Special.Eos;
+    /// <summary>
+    /// The token after which a document is read that the tokenizer begins with none: the end of the document before it. None where the
+    /// tokenizer says that nothing stands before a text, or has another token for that.
+    /// </summary>
+    public int? Begin => Before.Count > 0 || (Tokenizer as GenerativeTokenizer)?.Config.AddBosToken == false ? null
+        : Special.Bos is { } bos && bos != Special.Eos ? null
+        : Special.Eos;
 
-    // Only where the two differ: with GPT-2 the end of a document is the beginning of the next.
-    private bool BeginsDocuments => Special.Bos is { } bos && bos != Special.Eos;
+    private IReadOnlyList<int> Before =>
+        Tokenizer is GenerativeTokenizer { Before: { Count: > 0 } own } ? own
+        : BeginsWithBos && Special.Bos is { } bos && bos != Special.Eos ? [bos]
+        : [];
+
+    private IReadOnlyList<int> After => (Tokenizer as GenerativeTokenizer)?.After ?? [];
 
     public static TextCodec Of(GenerativeTokenizer tokenizer) => new(tokenizer, tokenizer.VocabularySize, tokenizer.SpecialTokens);
 
@@ -46,27 +64,44 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
         ? GenerativeTokenizers.TrainBytePairEncoding(texts, size)
         : GenerativeTokenizers.CharacterLevel(texts, new CharacterLevelOptions { EndOfTextToken = EndOfText }));
 
-    /// <summary>Encodes a text to learn, between the tokens that begin and end it.</summary>
+    /// <summary>
+    /// Encodes a text to learn: with the tokens that the tokenizer puts round a text, and the token that ends a text behind them.
+    /// </summary>
     /// <exception cref="ArgumentException">The text has characters that the tokenizer lacks.</exception>
-    public int[] EncodeDocument(string text) => [.. Beginning(), .. EncodeText(text), .. Ending()];
+    public int[] EncodeDocument(string text) => [.. Beginning(text), .. Ending()];
 
-    /// <summary>Encodes the answer to a prompt and the token that ends it.</summary>
-    /// <inheritdoc cref="EncodeDocument" path="/exception"/>
-    public int[] EncodeAnswer(string prompt, string text) => [.. EncodeAfter(prompt, text), .. Ending()];
+    /// <summary>Encodes a prompt with its answer and the token that ends it, and counts the prompt's tokens.</summary>
+    /// <inheritdoc cref="EncodePrompt" path="/exception"/>
+    public (int[] Ids, int PromptTokens) EncodeExample(string prompt, string answer)
+    {
+        int[] before = EncodePrompt(prompt);
+        // The two as one text; but where the last tokens of the prompt alone are others, those stay, for the model will be given them.
+        IReadOnlyList<int> alone = EncodeText(prompt), both = EncodeText(prompt + answer);
+        IEnumerable<int> after = both.Take(alone.Count).SequenceEqual(alone) ? both.Skip(alone.Count) : EncodeContinuation(answer);
+        return ([.. before, .. after, .. Ending()], before.Length);
+    }
 
-    /// <summary>Encodes the beginning of a text, after the token that begins it where documents have one or the text is empty.</summary>
+    /// <summary>
+    /// Encodes the beginning of a text, after the tokens that the tokenizer puts before a text, or that begins a text where it is empty.
+    /// </summary>
     /// <exception cref="ArgumentException">
     /// The text has characters that the tokenizer lacks, or is empty and no token begins a text.
     /// </exception>
     public int[] EncodePrompt(string text)
     {
-        IReadOnlyList<int> ids = EncodeText(text);
-        if (ids.Count > 0)
-            return [.. Beginning(), .. ids];
-        return Begin is { } begin
+        int[] ids = Beginning(text);
+        if (ids.Length > 0)
+            return ids;
+        return (Special.Bos ?? Special.Eos) is { } begin
             ? [begin]
             : throw new ArgumentException("The prompt is empty, and the tokenizer has no token that begins a text.");
     }
+
+    /// <summary>Encodes a whole text with the tokens that the tokenizer puts round it.</summary>
+    /// <inheritdoc cref="EncodePrompt" path="/exception"/>
+    public int[] EncodeWhole(string text) => text.Length == 0 ? EncodePrompt(text)
+        : Tokenizer is GenerativeTokenizer ? [.. Beginning(text), .. After]
+        : [.. Tokenizer.EncodeToIds(text)];
 
     /// <summary>
     /// Encodes a text without tokens before or after it. What reads like a special token in it is text: a document must not end itself.
@@ -75,10 +110,38 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
     {
         if (Tokenizer is GenerativeTokenizer own)
             return own.EncodeFragment(text, recognizeSpecialTokens: false);
-        // Other types put the token that begins a text before it by themselves.
-        IReadOnlyList<int> ids = Tokenizer.EncodeToIds(text);
-        return ids.Count > 0 && ids[0] == Special.Bos ? [.. ids.Skip(1)] : ids;
+        // Other types put the tokens that begin and end a text round it by themselves.
+        IEnumerable<int> ids = WithoutEnd(Tokenizer.EncodeToIds(text));
+        return [.. ids.FirstOrDefault(-1) == Special.Bos ? ids.Skip(1) : ids];
     }
+
+    /// <summary>
+    /// Encodes what a template wrote as one text: its marks are tokens where the template wrote them, and text elsewhere.
+    /// </summary>
+    /// <param name="text">The text.</param>
+    /// <param name="marks">Marks that need not be added tokens of the tokenizer, but only in its vocabulary.</param>
+    public MarkedEncoding EncodeMarked(MarkedText text, IReadOnlyList<string> marks)
+    {
+        if (Tokenizer is GenerativeTokenizer own)
+        {
+            IEnumerable<string> names = marks.Concat([TextOf(Special.Bos), TextOf(Special.Eos)]).OfType<string>().Distinct();
+            var (sections, encode) = own.CutMarks(
+                text, [.. names.Select(name => (name, Id: own.IdOf(name))).Where(m => m.Id is not null)
+                    .Select(m => new AddedToken(m.Id!.Value, m.name, IsSpecial: true))]);
+            return new MarkedEncoding(text.Text, sections, encode);
+        }
+
+        IEnumerable<AddedToken> known = new[] { Special.Bos, Special.Eos }.Distinct().OfType<int>()
+            .Select(id => new AddedToken(id, TextOf(id)!, IsSpecial: true));
+        var finder = new AddedTokenFinder(known.Select(token => (token.Content, token)));
+        return new MarkedEncoding(
+            text.Text, finder.Cut(text.Text, (_, start, end) => text.IsWritten(start, end)), (_, part) => EncodeText(part));
+    }
+
+    /// <summary>The text of a special token in templates.</summary>
+    public string? TextOf(int? id) => id is not { } known ? null
+        : Tokenizer is GenerativeTokenizer own ? own.TokenOf(known)
+        : known == Special.Eos ? EndOfText : BeginOfText;
 
     /// <summary>The id of a token as the vocabulary has it.</summary>
     public int? IdOf(string token) => (Tokenizer as GenerativeTokenizer)?.IdOf(token);
@@ -88,14 +151,14 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
 
     public IncrementalDecoder NewDecoder(IReadOnlyList<int> context) => IncrementalDecoder.Create(Tokenizer, context);
 
-    // Tokenizers that put a space before a text must not do so within it; but the model will see the prompt's own tokens before an answer.
-    private IEnumerable<int> EncodeAfter(string prompt, string text)
-    {
-        IReadOnlyList<int> before = EncodeText(prompt), both = EncodeText(prompt + text);
-        return both.Take(before.Count).SequenceEqual(before) ? both.Skip(before.Count) : EncodeText(text);
-    }
+    private IReadOnlyList<int> EncodeContinuation(string text) =>
+        Tokenizer is GenerativeTokenizer own ? own.EncodeContinuation(text) : EncodeText(text);
 
-    private int[] Beginning() => BeginsDocuments ? [Special.Bos!.Value] : [];
+    private int[] Beginning(string text) =>
+        Tokenizer is GenerativeTokenizer || BeginsWithBos ? [.. Before, .. EncodeText(text)] : [.. WithoutEnd(Tokenizer.EncodeToIds(text))];
 
-    private int[] Ending() => End is { } end ? [end] : [];
+    private IEnumerable<int> WithoutEnd(IReadOnlyList<int> ids) =>
+        ids.Count > 0 && ids[^1] == Special.Eos ? ids.Take(ids.Count - 1) : ids;
+
+    private IEnumerable<int> Ending() => End is { } end && !(After.Count > 0 && After[^1] == end) ? [.. After, end] : After;
 }

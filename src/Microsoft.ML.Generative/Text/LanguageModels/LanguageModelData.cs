@@ -80,11 +80,11 @@ internal sealed class LanguageModelData(TrainingRun run, LanguageModelOptions op
             }
             else if (prompt is not null)
             {
-                int[] before = RowErrors.Name(options.PromptColumnName!, row, () => codec.EncodePrompt(prompt));
-                int[] answer = RowErrors.Name(options.InputColumnName, row, () => codec.EncodeAnswer(prompt, text));
-                int[] example = [.. before, .. answer];
+                RowErrors.Name(options.PromptColumnName!, row, () => codec.EncodePrompt(prompt));
+                (int[] example, int promptTokens) = RowErrors.Name(
+                    options.InputColumnName, row, () => codec.EncodeExample(prompt, text));
                 if (Fits(example.Length, row))
-                    corpus.AddExample(example, before.Length);
+                    corpus.AddExample(example, promptTokens);
             }
             else
             {

@@ -97,6 +97,10 @@ internal sealed record LanguageModelDefaults
     /// <inheritdoc cref="TextCodec.OtherEnds"/>
     public int[] OtherEnds { get; init; } = [];
 
+    /// <inheritdoc cref="TextCodec.BeginsWithBos"/>
+    /// <remarks>Files without it are of such versions.</remarks>
+    public bool BeginsWithBos { get; init; } = true;
+
     public required int TransformBatchSize { get; init; }
 
     /// <summary>Of the choices in rows that are transformed.</summary>
@@ -106,6 +110,7 @@ internal sealed record LanguageModelDefaults
     {
         Generation = options.Generation,
         ChatTemplate = options.ChatTemplate,
+        BeginsWithBos = false,
         TransformBatchSize = options.TransformBatchSize,
         Seed = seed,
     };

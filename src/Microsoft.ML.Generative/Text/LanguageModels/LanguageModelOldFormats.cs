@@ -13,7 +13,7 @@ internal static class LanguageModelOldFormats
     {
         Config old = OldConfig.Read<Config>(config, Options, c => c.Options.Validate());
         LanguageModelDefinition definition = LanguageModelDefinition.Of(old.Options, old.Seed);
-        return definition with { Defaults = definition.Defaults with { OtherEnds = old.OtherEnds ?? [] } };
+        return definition with { Defaults = definition.Defaults with { OtherEnds = old.OtherEnds ?? [], BeginsWithBos = true } };
     }
 
     private sealed record Config(LanguageModelOptions Options, long Seed)

@@ -198,7 +198,7 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// <summary>Makes the model available as a chat client of Microsoft.Extensions.AI.</summary>
     /// <param name="template">
     /// The form of conversations in the model's training. Default: <see cref="LanguageModelOptions.ChatTemplate"/> of the training; else
-    /// the template in the model's folder, if it is supported; <see cref="ChatTemplate.Plain"/> for a model without.
+    /// the template in the model's folder; <see cref="ChatTemplate.Plain"/> for a model without.
     /// </param>
     /// <returns>
     /// A client that may be used from several threads. It does not own the model: dispose of the model when no client is in use.
@@ -208,7 +208,7 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// <see cref="ChatOptions"/> are followed; what cannot be, such as tools, is refused. For JSON, and JSON of a schema, see
     /// <see cref="TextGenerationOptions.ResponseFormat"/>.
     /// </remarks>
-    /// <exception cref="NotSupportedException">The model's own template is not supported.</exception>
+    /// <exception cref="NotSupportedException">The model's own template cannot be used.</exception>
     /// <example>
     /// <code>
     /// using Microsoft.Extensions.AI;
@@ -386,7 +386,7 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
             ctx, _format,
             _definition with
             {
-                Defaults = _definition.Defaults with { OtherEnds = [.. Codec.OtherEnds] },
+                Defaults = _definition.Defaults with { OtherEnds = [.. Codec.OtherEnds], BeginsWithBos = Codec.BeginsWithBos },
                 Adapters = Networks.Adapters.Count == 0 ? null : [.. Networks.Adapters.Select(adapter => adapter.Shape)],
                 ActiveAdapter = ActiveAdapter,
             },
@@ -401,7 +401,11 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
             LanguageModelDefinition definition = file.Definition;
             GenerativeTokenizer tokenizer = TokenizerFiles.Load(
                 TokenizerFiles.Names.ToDictionary(name => name, name => file.ReadFile(name, TokenizerFiles.MaxTokenizerBytes)));
-            TextCodec codec = TextCodec.Of(tokenizer) with { OtherEnds = definition.Defaults.OtherEnds };
+            TextCodec codec = TextCodec.Of(tokenizer) with
+            {
+                OtherEnds = definition.Defaults.OtherEnds,
+                BeginsWithBos = definition.Defaults.BeginsWithBos,
+            };
             if (codec.VocabularySize > definition.Architecture.VocabularySize)
                 throw new InvalidDataException(
                     $"The tokenizer has {codec.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows {definition.Architecture.VocabularySize}.");

@@ -33,18 +33,20 @@ internal sealed class AddedTokenFinder
         _firsts = SearchValues.Create([.. _byFirst.Keys]);
     }
 
-    /// <summary>Cuts the text into sections; special tokens are text unless they are to be recognized.</summary>
-    public List<TextSection> Cut(string text, bool recognizeSpecial)
+    /// <summary>Whether a token is recognized at a range of the text.</summary>
+    public delegate bool IsToken(AddedToken token, int start, int end);
+
+    /// <summary>Cuts the text into sections. What reads like a token that is not to be recognized is text.</summary>
+    public List<TextSection> Cut(string text, IsToken isToken)
     {
         List<TextSection> sections = [];
         int done = 0;
-        for (int from = 0; NextMatch(text, from) is { } match;)
+        for (int from = 0; NextMatch(text, from, isToken) is { } match;)
         {
             var (start, content, token) = match;
             int end = start + content.Length;
             from = end;
-            if ((token.IsSpecial && !recognizeSpecial)
-                || (token.SingleWord && (EndsWithWord(text.AsSpan(0, start)) || StartsWithWord(text.AsSpan(end)))))
+            if (token.SingleWord && (EndsWithWord(text.AsSpan(0, start)) || StartsWithWord(text.AsSpan(end))))
                 continue;
             if (token.StripLeft)
                 start = Math.Max(done, text.AsSpan(0, start).TrimEnd().Length);
@@ -61,14 +63,14 @@ internal sealed class AddedTokenFinder
         return sections;
     }
 
-    private (int Start, string Text, AddedToken Token)? NextMatch(string text, int from)
+    private (int Start, string Text, AddedToken Token)? NextMatch(string text, int from, IsToken isToken)
     {
         while (from < text.Length && text.AsSpan(from).IndexOfAny(_firsts) is >= 0 and var distance)
         {
             int start = from + distance;
             foreach (var (content, token) in _byFirst[text[start]])
             {
-                if (string.CompareOrdinal(text, start, content, 0, content.Length) == 0)
+                if (string.CompareOrdinal(text, start, content, 0, content.Length) == 0 && isToken(token, start, start + content.Length))
                     return (start, content, token);
             }
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Frozen;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Text.Tokenization;
 using Microsoft.ML.Generative.Text.Tokenization.Decoding;
@@ -28,6 +29,7 @@ public sealed class GenerativeTokenizer : Tokenizer
     private readonly TokenizerPipeline _pipeline;
     private readonly Lazy<TokenTexts> _texts;
     private readonly Lazy<TokenTexts> _firstTexts;
+    private readonly Lazy<FrozenSet<int>> _marks;
 
     internal GenerativeTokenizer(TokenizerPipeline pipeline, TokenizerConfig config, ReadOnlyMemory<byte> json)
     {
@@ -36,6 +38,7 @@ public sealed class GenerativeTokenizer : Tokenizer
         Json = json;
         _texts = new Lazy<TokenTexts>(() => new TokenTexts(Decoder, VocabularySize, isFirst: false));
         _firstTexts = new Lazy<TokenTexts>(() => new TokenTexts(Decoder, VocabularySize, isFirst: true));
+        _marks = new Lazy<FrozenSet<int>>(() => TokenMarks.Find(pipeline.AddedTokens, config));
         SpecialTokens = new SpecialTokenIds(
             Find(config.BosToken, TokenizerConfig.BosName), Find(config.EosToken, TokenizerConfig.EosName),
             config.UnkToken is null ? pipeline.UnknownId : Find(config.UnkToken, TokenizerConfig.UnkName),
@@ -60,6 +63,18 @@ public sealed class GenerativeTokenizer : Tokenizer
     internal SpecialTokenIds SpecialTokens { get; }
 
     internal TokenizerConfig Config { get; }
+
+    /// <summary>
+    /// The chat templates of the tokenizer's folder in Jinja's language, by their names; the one that is used is called default.
+    /// <see cref="ChatTemplate.FromJinja"/> makes a template of the others.
+    /// </summary>
+    public IReadOnlyDictionary<string, string> ChatTemplates => Config.ChatTemplates;
+
+    /// <summary>Ids that begin a text.</summary>
+    internal IReadOnlyList<int> Before => _pipeline.Before;
+
+    /// <summary>Ids that end a text.</summary>
+    internal IReadOnlyList<int> After => _pipeline.After;
 
     /// <summary>The tokenizer as a tokenizer.json.</summary>
     internal ReadOnlyMemory<byte> Json { get; }
@@ -87,8 +102,9 @@ public sealed class GenerativeTokenizer : Tokenizer
     /// <summary>Encodes a part of a text, without the tokens that the tokenizer puts at the beginning and the end of a text.</summary>
     /// <param name="text">The part.</param>
     /// <param name="recognizeSpecialTokens">
-    /// Whether what reads like a special token is one. Pass <see langword="false"/> for text from untrusted sources: it cannot end a
-    /// document or speak as somebody else then.
+    /// Whether what reads like a token that controls the model is one. Pass <see langword="false"/> for text from untrusted sources: it
+    /// cannot end a document or speak as somebody else then. Such tokens are those that the file calls special, those that the chat
+    /// template writes, and those that look like <c>&lt;|…|&gt;</c>.
     /// </param>
     /// <returns>The ids.</returns>
     /// <exception cref="ArgumentException">The vocabulary lacks a character, and the tokenizer has no token for unknown text.</exception>
@@ -96,8 +112,39 @@ public sealed class GenerativeTokenizer : Tokenizer
     {
         ArgumentNullException.ThrowIfNull(text);
         var sink = new TokenSink(int.MaxValue, withPlaces: false);
-        _pipeline.Encode(text, sink, new PipelineSettings { RecognizeSpecial = recognizeSpecialTokens });
+        _pipeline.Encode(text, sink, recognizeSpecialTokens ? new PipelineSettings() : new PipelineSettings { TextOnly = _marks.Value });
         return sink.Ids;
+    }
+
+    /// <summary>Encodes plain text that goes on where another ended: no space is put before it.</summary>
+    /// <inheritdoc cref="EncodeFragment" path="/exception"/>
+    internal IReadOnlyList<int> EncodeContinuation(string text)
+    {
+        var sink = new TokenSink(int.MaxValue, withPlaces: false);
+        _pipeline.Encode(text, sink, new PipelineSettings { TextOnly = _marks.Value, IsContinuation = true });
+        return sink.Ids;
+    }
+
+    /// <summary>Cuts what a template wrote at its marks.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="others">Tokens of the vocabulary that the template uses, too.</param>
+    /// <returns>Sections, and a function that encodes a part of one that is text; it gets the part's place.</returns>
+    internal (IReadOnlyList<TextSection> Sections, Func<int, string, IReadOnlyList<int>> Encode) CutMarks(
+        MarkedText text, IReadOnlyList<AddedToken> others)
+    {
+        AddedToken[] candidates = [.. _pipeline.AddedTokens.Where(TokenMarks.LooksLikeOne)];
+        IEnumerable<AddedToken> vocabulary = others.Where(token => candidates.All(c => c.Content != token.Content));
+        var finder = new AddedTokenFinder(candidates.Concat(vocabulary).Select(token => (token.Content, token)));
+        List<TextSection> sections = finder.Cut(text.Text, (_, start, end) => text.IsWritten(start, end));
+        HashSet<int> marks = [.. _marks.Value, .. candidates.Where(token => TokenMarks.IsIn(token, text.Template)).Select(t => t.Id),
+            .. sections.Where(section => section.Token is not null).Select(section => section.Token!.Id)];
+        return (sections, (start, part) =>
+        {
+            var sink = new TokenSink(int.MaxValue, withPlaces: false);
+            _pipeline.Encode(part, sink, new PipelineSettings { TextOnly = marks, BeginsInput = start == 0 });
+            return sink.Ids;
+        }
+        );
     }
 
     /// <summary>The text of tokens, without that of special tokens.</summary>

@@ -3,23 +3,40 @@ using Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
 
 namespace Microsoft.ML.Generative.Text.Tokenization;
 
+/// <summary>Where a text stands in what is encoded.</summary>
+internal enum TextPlace
+{
+    /// <summary>At the beginning.</summary>
+    Beginning,
+
+    /// <summary>Behind an added token or another piece.</summary>
+    AfterToken,
+
+    /// <summary>Where a text before it went on.</summary>
+    Continuation,
+}
+
 /// <summary>A text cut into ranges, while pre-tokenizers cut it further. Some of them change the text, too.</summary>
 internal sealed class TextPieces
 {
     private List<(int Start, int Length)> _ranges;
 
     /// <param name="text">The text, normalized.</param>
-    /// <param name="beginsInput">Whether it begins the encoded text.</param>
-    public TextPieces(string text, bool beginsInput)
+    /// <param name="place">Where it stands.</param>
+    /// <param name="clock">The time for patterns.</param>
+    public TextPieces(string text, TextPlace place, PatternClock clock)
     {
+        Clock = clock;
         Text = text;
-        BeginsInput = beginsInput;
+        Place = place;
         _ranges = text.Length > 0 ? [(0, text.Length)] : [];
     }
 
     public string Text { get; private set; }
 
-    public bool BeginsInput { get; }
+    public TextPlace Place { get; }
+
+    public PatternClock Clock { get; }
 
     public IReadOnlyList<(int Start, int Length)> Ranges => _ranges;
 
@@ -58,14 +75,14 @@ internal sealed class TextPieces
         _ranges = cut;
     }
 
-    /// <summary>Rewrites each range; the ranges keep their number.</summary>
-    public void Rewrite(Func<string, bool, string> rewrite)
+    /// <summary>Rewrites each range, which stands at a place; the ranges keep their number.</summary>
+    public void Rewrite(Func<string, TextPlace, string> rewrite)
     {
         var text = new StringBuilder(Text.Length + _ranges.Count);
         for (int i = 0; i < _ranges.Count; i++)
         {
             var (start, length) = _ranges[i];
-            string changed = rewrite(Text.Substring(start, length), BeginsInput && start == 0);
+            string changed = rewrite(Text.Substring(start, length), start == 0 ? Place : TextPlace.AfterToken);
             _ranges[i] = (text.Length, changed.Length);
             text.Append(changed);
         }

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Text;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Text.Tokenization.Decoding;
@@ -14,7 +15,14 @@ internal readonly record struct PipelineSettings()
 
     public bool PreTokenize { get; init; } = true;
 
-    public bool RecognizeSpecial { get; init; } = true;
+    /// <summary>Added tokens that are not recognized: what reads like them is text.</summary>
+    public IReadOnlySet<int> TextOnly { get; init; } = FrozenSet<int>.Empty;
+
+    /// <summary>Whether the text begins the input.</summary>
+    public bool BeginsInput { get; init; } = true;
+
+    /// <summary>Whether the text goes on where another ended, so that nothing is put before it.</summary>
+    public bool IsContinuation { get; init; }
 
     /// <summary>Adds the tokens that begin and end a text.</summary>
     public bool Frame { get; init; }
@@ -26,8 +34,6 @@ internal sealed class TokenizerPipeline
     private readonly TextNormalizer? _normalizer;
     private readonly TextPreTokenizer? _preTokenizer;
     private readonly TokenModel _model;
-    private readonly IReadOnlyList<int> _before;
-    private readonly IReadOnlyList<int> _after;
     private readonly AddedTokenFinder _inText;
     private readonly AddedTokenFinder _inNormalizedText;
     private readonly Dictionary<string, int> _addedIds = new(StringComparer.Ordinal);
@@ -48,8 +54,8 @@ internal sealed class TokenizerPipeline
         _normalizer = normalizer;
         _preTokenizer = preTokenizer;
         _model = model;
-        _before = before;
-        _after = after;
+        Before = before;
+        After = after;
         foreach (AddedToken token in added)
         {
             TokenVocabulary.CheckId(token.Content, token.Id);
@@ -72,6 +78,14 @@ internal sealed class TokenizerPipeline
 
     public int Size { get; }
 
+    /// <summary>Ids that begin a text.</summary>
+    public IReadOnlyList<int> Before { get; }
+
+    /// <summary>Ids that end a text.</summary>
+    public IReadOnlyList<int> After { get; }
+
+    public IReadOnlyCollection<AddedToken> AddedTokens => _added.Values;
+
     public TokenDecoder Decoder { get; }
 
     public int? UnknownId => _model.UnknownId;
@@ -89,10 +103,12 @@ internal sealed class TokenizerPipeline
     {
         text = WellFormed(text);
         if (settings.Frame)
-            AddAll(_before, 0, sink);
+            AddAll(Before, 0, sink);
 
         var changed = new StringBuilder(text.Length);
-        foreach (TextSection section in _inText.Cut(text, settings.RecognizeSpecial))
+        var clock = new PatternClock(text.Length);
+        AddedTokenFinder.IsToken isToken = (token, _, _) => !settings.TextOnly.Contains(token.Id);
+        foreach (TextSection section in _inText.Cut(text, isToken))
         {
             string part = section.Length == text.Length ? text : text.Substring(section.Start, section.Length);
             if (section.Token is { } token)
@@ -102,19 +118,19 @@ internal sealed class TokenizerPipeline
             }
 
             if (settings.Normalize && _normalizer is not null)
-                part = _normalizer.Normalize(part);
-            foreach (TextSection inner in _inNormalizedText.Cut(part, settings.RecognizeSpecial))
+                part = _normalizer.Normalize(part, new NormalizerContext(settings.IsContinuation && section.Start == 0, clock));
+            foreach (TextSection inner in _inNormalizedText.Cut(part, isToken))
             {
                 string words = inner.Length == part.Length ? part : part.Substring(inner.Start, inner.Length);
                 if (inner.Token is { } innerToken)
                     AddToken(innerToken, words, changed, sink);
                 else
-                    EncodeWords(words, section.Start == 0 && inner.Start == 0, changed, sink, settings);
+                    EncodeWords(new TextPieces(words, PlaceOf(section, inner, settings), clock), changed, sink, settings);
             }
         }
 
         if (settings.Frame)
-            AddAll(_after, changed.Length, sink);
+            AddAll(After, changed.Length, sink);
         return changed.ToString();
     }
 
@@ -149,17 +165,22 @@ internal sealed class TokenizerPipeline
         });
     }
 
-    private void EncodeWords(string text, bool beginsInput, StringBuilder changed, TokenSink sink, PipelineSettings settings)
+    private static TextPlace PlaceOf(TextSection section, TextSection inner, PipelineSettings settings) =>
+        section.Start > 0 || inner.Start > 0 ? TextPlace.AfterToken
+        : settings.IsContinuation ? TextPlace.Continuation
+        : settings.BeginsInput ? TextPlace.Beginning
+        : TextPlace.AfterToken;
+
+    private void EncodeWords(TextPieces pieces, StringBuilder changed, TokenSink sink, PipelineSettings settings)
     {
         int offset = changed.Length;
         if (!settings.PreTokenize || _preTokenizer is null)
         {
-            _model.Encode(text, offset, sink);
-            changed.Append(text);
+            _model.Encode(pieces.Text, offset, sink);
+            changed.Append(pieces.Text);
             return;
         }
 
-        var pieces = new TextPieces(text, beginsInput);
         _preTokenizer.Apply(pieces);
         foreach (var (start, length) in pieces.Ranges)
         {

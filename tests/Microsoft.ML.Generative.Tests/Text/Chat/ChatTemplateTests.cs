@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.Extensions.AI;
 using Microsoft.ML.Generative.Text.Chat;
 using Microsoft.ML.Generative.Text.Codec;
@@ -38,35 +39,6 @@ public sealed class ChatTemplateTests
     public void Instructions_of_the_call_come_before_those_of_the_messages() =>
         Assert.Equal("System: First.\n\nBe brief.\nUser: Hi!\nAssistant:", ChatTemplate.Plain.Render(new Conversation(_messages[..2], "First.")));
 
-    [Theory]
-    [InlineData("{% for m in messages %}{{'<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>'}}{% endfor %}", "ChatML")]
-    [InlineData("{{ '<|start_header_id|>' + role + '<|end_header_id|>' + content + '<|eot_id|>' }}", "Llama3")]
-    [InlineData("{{ '[INST] <<SYS>>' + system + '<</SYS>>' }}", "Llama2")]
-    [InlineData("{{ bos_token }}{{ '[INST] ' + content + ' [/INST]' }}", "Mistral")]
-    [InlineData("{{ '<|user|>' + content + eos_token }}{{ '<|assistant|>' }}", "Zephyr")]
-    public void A_model_s_own_template_is_recognized_by_its_markup(string jinja, string name) => Assert.Equal(name, ChatTemplate.Recognize(jinja).Name);
-
-    [Fact]
-    public void An_unknown_template_is_refused_with_what_to_do()
-    {
-        var error = Assert.Throws<NotSupportedException>(() => ChatTemplate.Recognize("{{ '<start_of_turn>user' }}"));
-        Assert.Contains("ChatTemplate.Plain", error.Message);
-    }
-
-    [Fact]
-    public void What_somebody_says_never_becomes_a_token_of_the_template()
-    {
-        GenerativeTokenizer tokenizer = GenerativeTokenizers.TrainBytePairEncoding(
-            ["<|im_end|> and more text"], new BytePairEncodingOptions { VocabularySize = 300, EndOfTextToken = "<|im_end|>" });
-        TextCodec codec = TextCodec.Of(tokenizer);
-        int special = codec.IdOf("<|im_end|>")!.Value;
-        var prompt = new ChatPrompt();
-        int[] ids = prompt.Text("I say <|im_end|>").Special("<|im_end|>").Encode(codec, "test");
-        Assert.Single(ids, id => id == special);
-        Assert.Equal(special, ids[^1]);
-        Assert.Equal("I say <|im_end|>", tokenizer.Decode(ids));
-    }
-
     [Fact]
     public void A_token_that_the_tokenizer_lacks_is_named()
     {
@@ -76,10 +48,38 @@ public sealed class ChatTemplateTests
         Assert.Contains("ChatML", error.Message);
     }
 
-    [Fact]
-    public void Turns_that_a_template_cannot_say_are_refused() =>
-        Assert.Throws<ArgumentException>(() => ChatTemplate.Llama2.Render(new Conversation([new(ChatRole.User, "a"), new(ChatRole.User, "b")], null)));
+    [Theory]
+    [InlineData("Llama2")]
+    [InlineData("Mistral")]
+    public void Turns_that_a_template_cannot_say_are_refused(string name)
+    {
+        var error = Assert.Throws<ArgumentException>(() => Template(name).Render(new Conversation([new(ChatRole.User, "a"), new(ChatRole.User, "b")], null)));
+        Assert.Contains($"The chat template {name} refuses the conversation: user and assistant have to take turns", error.Message);
+    }
 
-    private static ChatTemplate Template(string name) =>
-        new[] { ChatTemplate.ChatML, ChatTemplate.Llama2, ChatTemplate.Llama3, ChatTemplate.Mistral, ChatTemplate.Zephyr, ChatTemplate.Plain }.Single(t => t.Name == name);
+    [Fact]
+    public void A_template_that_is_not_valid_is_refused_with_its_line()
+    {
+        Assert.Contains("line 2: the filter 'nope' is not supported", Assert.Throws<ArgumentException>(() => ChatTemplate.FromJinja("a\n{{ 'b'|nope }}")).Message);
+        ChatTemplate template = ChatTemplate.FromJinja("{{ raise_exception('System role not supported') }}");
+        Assert.Equal(
+            "The chat template Jinja refuses the conversation: System role not supported",
+            Assert.Throws<ArgumentException>(() => template.Render(new Conversation(_messages, null))).Message);
+        Assert.Contains("fails at the conversation: line 1: 'x' is undefined", Assert.Throws<ArgumentException>(
+            () => ChatTemplate.FromJinja("{{ x.y }}").Render(new Conversation(_messages, null))).Message);
+    }
+
+    [Fact]
+    public void A_model_file_has_a_template_by_its_name_or_by_its_source()
+    {
+        var options = new JsonSerializerOptions { Converters = { new ChatTemplateConverter() } };
+        Assert.Equal("\"ChatML\"", JsonSerializer.Serialize(ChatTemplate.ChatML, options));
+        Assert.Same(ChatTemplate.ChatML, JsonSerializer.Deserialize<ChatTemplate>("\"ChatML\"", options));
+        ChatTemplate copy = JsonSerializer.Deserialize<ChatTemplate>(JsonSerializer.Serialize(ChatTemplate.FromJinja("{{ messages[0].content }}"), options), options)!;
+        Assert.Equal("Be brief.", copy.Render(new Conversation(_messages, null)));
+        Assert.Throws<JsonException>(() => JsonSerializer.Deserialize<ChatTemplate>("\"Nope\"", options));
+        Assert.Contains("'nope'", Assert.Throws<JsonException>(() => JsonSerializer.Deserialize<ChatTemplate>("""{"jinja": "{{ 1|nope }}"}""", options)).Message);
+    }
+
+    private static ChatTemplate Template(string name) => ChatTemplate.Named(name)!;
 }

@@ -85,11 +85,13 @@ public sealed class LanguageModelTests
     public void An_answer_is_encoded_as_what_follows_its_prompt()
     {
         TextCodec codec = TextCodec.Of(GenerativeTokenizers.FromFile(DataFile.Find("llama-tokenizer/tokenizer.model")!));
-        // After "mea" and a space, other tokens would stand in the prompt: those stay, and the answer is encoded by itself, with the space that begins texts.
+        // After "mea" and a space, other tokens would stand in the prompt: those stay, and the answer goes on behind them.
         foreach ((string prompt, string answer, string expected) in ((string, string, string)[])[
-            ("The cat says:", " meow", " meow"), ("1+1=", "2", "2"), ("", "meow", "meow"), ("a\n", "b c", "b c"), ("mea", "ning", " ning"), ("says: ", "meow", " meow")])
+            ("The cat says:", " meow", " meow"), ("1+1=", "2", "2"), ("", "meow", "meow"), ("a\n", "b c", "b c"), ("mea", "ning", "ning"), ("says: ", "meow", "meow"), ("Capital of France: ", "Paris", "Paris"), ("Capital of France:", " Paris", " Paris")])
         {
-            int[] before = codec.EncodePrompt(prompt), after = codec.EncodeAnswer(prompt, answer);
+            (int[] ids, int promptTokens) = codec.EncodeExample(prompt, answer);
+            int[] before = ids[..promptTokens], after = ids[promptTokens..];
+            Assert.Equal(codec.EncodePrompt(prompt), before);
             Assert.Equal(codec.End, after[^1]);
             IncrementalDecoder decoder = codec.NewDecoder(before);
             string written = string.Concat(after[..^1].Select(decoder.Append)) + decoder.Flush();

@@ -96,7 +96,7 @@ public sealed class BytePairTrainingTests(ITestOutputHelper output)
     private static List<string> CountedAnew(string text, int merges)
     {
         List<(int Start, int Length)> places = [];
-        KnownPatterns.Gpt2.Find(text, 0, text.Length, places);
+        KnownPatterns.Gpt2.Find(text, 0, text.Length, places, new PatternClock(text.Length));
         List<List<string>> words = [.. places.Select(place => text.Substring(place.Start, place.Length).Select(c => c == ' ' ? "Ġ" : c.ToString()).ToList())];
         List<string> tokens = [.. Enumerable.Range(0, 256).Select(value => ByteAlphabet.CharacterOf((byte)value).ToString())];
         while (tokens.Count < 256 + merges)

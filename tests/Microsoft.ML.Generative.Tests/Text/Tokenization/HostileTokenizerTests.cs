@@ -133,7 +133,7 @@ public sealed class HostileTokenizerTests
                 IncrementalDecoderTests.Check(tokenizer, ids);
                 Assert.Equal(ids, tokenizer.EncodeToTokens(text, out _).Select(token => token.Id));
             }
-            catch (Exception e) when (e is ArgumentException or InvalidOperationException or RegexMatchTimeoutException)
+            catch (Exception e) when (e is ArgumentException or InvalidOperationException)
             {
                 // The vocabulary lacks a character, or a step asks for too much.
             }

@@ -205,4 +205,35 @@ public sealed class TokenizerJsonTests
 
         UnicodeText.Any.Sample(text => Assert.Equal(fromFiles.EncodeToIds(text), fromJson.EncodeToIds(text)));
     }
+
+    // As Hugging Face's tokenizers: a file without such a token may have an empty one.
+    [Theory]
+    [InlineData("""{"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": [], "unk_token": ""}""")]
+    [InlineData("""{"type": "WordLevel", "vocab": {"a": 0, "b": 1}, "unk_token": ""}""")]
+    [InlineData("""{"type": "WordPiece", "vocab": {"a": 0, "b": 1}, "unk_token": "", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100}""")]
+    public void An_empty_unknown_token_is_none(string model)
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.File("tokenizer.json"), $$"""{"version": "1.0", "model": {{model}}}""");
+        File.WriteAllText(folder.File("tokenizer_config.json"), """{"unk_token": "", "bos_token": "", "eos_token": {"content": ""}}""");
+        GenerativeTokenizer tokenizer = GenerativeTokenizers.FromFolder(folder.Path);
+        Assert.Equal([1], tokenizer.EncodeToIds("b"));
+        Assert.Equal(new SpecialTokenIds(), tokenizer.SpecialTokens);
+        Assert.Contains("'?'", Assert.Throws<ArgumentException>(() => tokenizer.EncodeToIds("?")).Message);
+    }
+
+    [Fact]
+    public void Very_long_tokens_of_a_unigram_model_cost_no_time()
+    {
+        var pieces = new JsonArray(new JsonArray("<unk>", 0.0), new JsonArray("b", -1.0), new JsonArray("a", -2.0), new JsonArray("aa", -3.0));
+        pieces.Add(new JsonArray(new string('a', 20_000) + "b", -5.0));
+        var json = new JsonObject { ["version"] = "1.0", ["model"] = new JsonObject { ["type"] = "Unigram", ["unk_id"] = 0, ["vocab"] = pieces } };
+        GenerativeTokenizer tokenizer = TokenizerFiles.Create(System.Text.Encoding.UTF8.GetBytes(json.ToJsonString()), TokenizerConfig.Empty);
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        Assert.Equal(Enumerable.Repeat(3, 10_000), tokenizer.EncodeToIds(new string('a', 20_000)));
+        Assert.Equal([4], tokenizer.EncodeToIds(new string('a', 20_000) + "b"));
+        // Of two equally probable ways to cut, that with the longer token at the end.
+        Assert.Equal([2, .. Enumerable.Repeat(3, 9_999), 0], tokenizer.EncodeToIds(new string('a', 19_999) + "c"));
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(2), $"{watch.Elapsed}");
+    }
 }

@@ -21,6 +21,17 @@ public sealed class WordPieceFileTests
         Assert.Equal(new SpecialTokenIds(Bos: 101, Eos: 102, Unk: 100, Pad: 0), bert.SpecialTokens);
     }
 
+    // Ids by Hugging Face's tokenizers: characters that Unicode has not assigned belong to words, controls and private ones do not.
+    [DataFileFact(Vocabulary)]
+    public void Unassigned_characters_are_unknown_and_not_dropped()
+    {
+        GenerativeTokenizer bert = GenerativeTokenizers.FromFile(DataFile.Find(Vocabulary)!);
+        foreach ((string text, int[] ids) in ((string, int[])[])[
+            ("a\u0378b", [100]), ("\u0378", [100]), ("\U00050000 x", [100, 1060]), ("x \u0380\u0301 y", [1060, 100, 1061]),
+            ("a\uE000b", [11113]), ("a\u00ADb", [11113]), ("\u200Bb", [1038])])
+            Assert.Equal(ids, bert.EncodeFragment(text));
+    }
+
     [DataFileFact(Vocabulary)]
     public void Words_are_put_together_again()
     {

@@ -54,7 +54,7 @@ internal sealed class LanguageModelEmbeddingGenerator(LanguageModelTransformer m
 
     private int[] Encode(string text, int index)
     {
-        int[] tokens = model.Codec.EncodePrompt(text ?? throw new ArgumentException($"Text {index} is null."));
+        int[] tokens = model.Codec.EncodeWhole(text ?? throw new ArgumentException($"Text {index} is null."));
         return tokens.Length <= model.Architecture.ContextLength ? tokens : throw new ArgumentException(
             $"Text {index} has {tokens.Length} tokens; the model's context has {model.Architecture.ContextLength}. Split it into parts.");
     }

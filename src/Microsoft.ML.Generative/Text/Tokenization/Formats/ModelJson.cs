@@ -13,6 +13,9 @@ internal static class ModelJson
     /// </summary>
     public const string MergeRanks = "merge_ranks";
 
+    /// <summary>A member of our own in a Unigram model, which SentencePiece's files need: <see cref="UnigramSettings.SinglePrecision"/>.</summary>
+    public const string SinglePrecision = "single_precision";
+
     /// <exception cref="InvalidDataException">It is not valid or not supported.</exception>
     public static TokenModel Read(JsonElement element, string path, bool byteLevel, IReadOnlySet<int> controlIds)
     {
@@ -27,15 +30,19 @@ internal static class ModelJson
             "BPE" => ReadBpe(members, byteLevel),
             "Unigram" => ReadUnigram(members, controlIds),
             "WordPiece" => new WordPieceModel(
-                ReadVocabulary(members), members.String("unk_token"), members.OptionalString("continuing_subword_prefix") ?? "##",
+                ReadVocabulary(members), UnknownToken(members), members.OptionalString("continuing_subword_prefix") ?? "##",
                 members.Int("max_input_chars_per_word")),
-            "WordLevel" => new WordLevelModel(ReadVocabulary(members), members.OptionalString("unk_token")),
+            "WordLevel" => new WordLevelModel(ReadVocabulary(members), UnknownToken(members)),
             _ => throw members.Bad(
                 $"has the type {Quoted.Text(type)}, which is not supported; supported values: BPE, Unigram, WordPiece and WordLevel"),
         };
         members.Close();
         return model;
     }
+
+    // Files without such a token have null or an empty text.
+    private static string? UnknownToken(JsonMembers members) =>
+        members.OptionalString("unk_token") is { Length: > 0 } token ? token : null;
 
     private static BytePairModel ReadBpe(JsonMembers members, bool byteLevel)
     {
@@ -47,7 +54,7 @@ internal static class ModelJson
         var settings = new BytePairSettings
         {
             ByteLevel = byteLevel,
-            UnknownToken = members.OptionalString("unk_token"),
+            UnknownToken = UnknownToken(members),
             FuseUnknown = members.Bool("fuse_unk", missing: false),
             ByteFallback = members.Bool("byte_fallback", missing: false),
             IgnoreMerges = members.Bool("ignore_merges", missing: false),
@@ -116,7 +123,12 @@ internal static class ModelJson
         }
 
         int? unknown = members.Optional("unk_id") is { } id ? JsonMembers.IntOf(id, $"{members.Path}.unk_id") : null;
-        return new UnigramModel(pieces, unknown, members.Bool("byte_fallback", missing: false), controlIds);
+        return new UnigramModel(pieces, new UnigramSettings
+        {
+            UnknownId = unknown,
+            ByteFallback = members.Bool("byte_fallback", missing: false),
+            SinglePrecision = members.Bool(SinglePrecision, missing: false),
+        }, controlIds);
     }
 
     private static TokenVocabulary ReadVocabulary(JsonMembers members)

@@ -111,9 +111,9 @@ internal static class SentencePieceFile
 
         if (model.RemoveExtraWhitespace)
         {
-            // Spaces at the beginning and at the end of the text; then all but one of several.
-            yield return writer => TokenizerJsonParts.WriteReplace(writer, "Regex", @"(?<![\s\S]) +| +(?![\s\S])", "");
+            // All but one of several spaces; then that at the beginning and at the end of the text.
             yield return writer => TokenizerJsonParts.WriteReplace(writer, "Regex", " {2,}", " ");
+            yield return writer => TokenizerJsonParts.WriteReplace(writer, "Regex", @"(?<![\s\S]) | (?![\s\S])", "");
         }
 
         if (PrefixFirst(model, settings))
@@ -163,6 +163,7 @@ internal static class SentencePieceFile
 
         writer.WriteEndArray();
         writer.WriteBoolean("byte_fallback", model.ByteFallback);
+        writer.WriteBoolean(ModelJson.SinglePrecision, true);
     }
 
     private static string? Unknown(SentencePieceModel model) =>

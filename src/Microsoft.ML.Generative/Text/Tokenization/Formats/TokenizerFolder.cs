@@ -11,10 +11,15 @@ internal static class TokenizerFolder
     private const string SpecialTokensName = "special_tokens_map.json";
     private const string AddedTokensName = "added_tokens.json";
     private const string ChatTemplateName = "chat_template.jinja";
+    private const string ChatTemplateJsonName = "chat_template.json";
+    private const string MoreTemplatesName = "additional_chat_templates";
+    private const string TemplateExtension = ".jinja";
     private const string WordPieceName = "vocab.txt";
 
     private static readonly string[] _sentencePieceNames = ["tokenizer.model", "spiece.model", "sentencepiece.model"];
     private static readonly (string Vocabulary, string Merges)[] _gpt2Names = [("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")];
+
+    private static readonly string?[] _framedClasses = ["LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer"];
 
     // Ids of the model's special tokens; the first file that has them wins.
     private static readonly string[] _idFiles = ["generation_config.json", "config.json"];
@@ -22,7 +27,8 @@ internal static class TokenizerFolder
     /// <summary>The files of a folder that tokenizers are read from; a * stands for any characters.</summary>
     public static IReadOnlyList<string> FileNames { get; } =
     [
-        TokenizerFiles.TokenizerName, TokenizerFiles.ConfigName, SpecialTokensName, AddedTokensName, ChatTemplateName,
+        TokenizerFiles.TokenizerName, TokenizerFiles.ConfigName, SpecialTokensName, AddedTokensName, ChatTemplateName, ChatTemplateJsonName,
+        $"{MoreTemplatesName}/*{TemplateExtension}",
         .. _sentencePieceNames, .. _gpt2Names.SelectMany(names => (string[])[names.Vocabulary, names.Merges]), WordPieceName, "*.tiktoken",
     ];
 
@@ -72,10 +78,10 @@ internal static class TokenizerFolder
         string Full(string name) => Path.Combine(folder, name);
         (string, byte[]) Named(string name) => (Full(name), ReadFile(Full(name), TokenizerFiles.MaxTokenizerBytes));
 
-        if (File.Exists(Full(TokenizerFiles.TokenizerName)))
-            return TokenizerFiles.Create(Named(TokenizerFiles.TokenizerName).Item2, config);
-
         FolderSettings settings = ReadJson(folder, TokenizerFiles.ConfigName, FolderSettings.Read) ?? FolderSettings.None;
+        if (File.Exists(Full(TokenizerFiles.TokenizerName)))
+            return Framed(TokenizerFiles.Create(Named(TokenizerFiles.TokenizerName).Item2, config), settings);
+
         if (settings.Added.Count == 0 && ReadJson(folder, AddedTokensName, (root, path) => ReadAdded(root, path, config)) is { } added)
             settings = settings with { Added = added };
         if (_sentencePieceNames.FirstOrDefault(name => File.Exists(Full(name))) is { } model)
@@ -89,6 +95,24 @@ internal static class TokenizerFolder
             $"The folder '{folder}' has no tokenizer: expected {TokenizerFiles.TokenizerName}, "
             + $"one of {string.Join(", ", _sentencePieceNames)}, vocab.json with merges.txt, or {WordPieceName}.",
             Full(TokenizerFiles.TokenizerName));
+    }
+
+    // The classes of Llama and Gemma put the tokens round a text that their settings say, whatever the tokenizer.json says.
+    private static GenerativeTokenizer Framed(GenerativeTokenizer tokenizer, FolderSettings settings)
+    {
+        if (!_framedClasses.Contains(settings.TokenizerClass))
+            return tokenizer;
+        int[] before = Wanted(settings.AddBegin, tokenizer.BeginningOfTextId, tokenizer.Before);
+        int[] after = Wanted(settings.AddEnd, tokenizer.EndOfTextId, tokenizer.After);
+        if (before.SequenceEqual(tokenizer.Before) && after.SequenceEqual(tokenizer.After))
+            return tokenizer;
+        byte[] json = TokenizerJsonWriter.WithFrame(tokenizer.Json, Tokens(before), Tokens(after));
+        return TokenizerFiles.Create(json, tokenizer.Config);
+
+        (string Token, int Id)[] Tokens(int[] ids) => [.. ids.Select(id => (tokenizer.TokenOf(id)!, id))];
+
+        static int[] Wanted(bool? isAdded, int? id, IReadOnlyList<int> now) =>
+            isAdded is not { } wanted || (wanted && id is null) ? [.. now] : wanted ? [id!.Value] : [];
     }
 
     private static GenerativeTokenizer SentencePiece((string Name, byte[] Bytes) file, FolderSettings settings, TokenizerConfig config)
@@ -133,17 +157,34 @@ internal static class TokenizerFolder
     {
         TokenizerConfig config = ReadJson(folder, TokenizerFiles.ConfigName, TokenizerConfig.Read) ?? TokenizerConfig.Empty;
         TokenizerConfig map = ReadJson(folder, SpecialTokensName, TokenizerConfig.Read) ?? TokenizerConfig.Empty;
-        string template = Path.Combine(folder, ChatTemplateName);
         return config with
         {
             BosToken = config.BosToken ?? map.BosToken,
             EosToken = config.EosToken ?? map.EosToken,
             UnkToken = config.UnkToken ?? map.UnkToken,
             PadToken = config.PadToken ?? map.PadToken,
-            ChatTemplate = File.Exists(template)
-                ? Encoding.UTF8.GetString(ReadFile(template, TokenizerFiles.MaxConfigBytes))
-                : config.ChatTemplate,
+            AdditionalSpecialTokens = config.AdditionalSpecialTokens.Count > 0
+                ? config.AdditionalSpecialTokens
+                : map.AdditionalSpecialTokens,
+            ChatTemplates = ReadTemplates(folder, config),
         };
+    }
+
+    // As transformers: files of their own come before those of the configuration.
+    private static IReadOnlyDictionary<string, string> ReadTemplates(string folder, TokenizerConfig config)
+    {
+        IReadOnlyDictionary<string, string> configured = config.ChatTemplates.Count > 0
+            ? config.ChatTemplates
+            : ReadJson(folder, ChatTemplateJsonName, TokenizerConfig.Read)?.ChatTemplates ?? config.ChatTemplates;
+        var templates = new Dictionary<string, string>(configured, StringComparer.Ordinal);
+        string single = Path.Combine(folder, ChatTemplateName), more = Path.Combine(folder, MoreTemplatesName);
+        if (File.Exists(single))
+            templates[TokenizerConfig.DefaultTemplate] = Template(single);
+        foreach (string path in Directory.Exists(more) ? Directory.GetFiles(more, $"*{TemplateExtension}") : [])
+            templates[Path.GetFileNameWithoutExtension(path)] = Template(path);
+        return templates.Count == configured.Count && !File.Exists(single) ? configured : templates;
+
+        static string Template(string path) => Encoding.UTF8.GetString(ReadFile(path, TokenizerFiles.MaxConfigBytes)).TrimStart('\uFEFF');
     }
 
     private static T? ReadJson<T>(string folder, string name, Func<JsonElement, string, T> read)
@@ -170,12 +211,14 @@ internal static class TokenizerFolder
     private static TokenizerConfig WithIds(string folder, GenerativeTokenizer tokenizer)
     {
         TokenizerConfig config = tokenizer.Config;
+        // Where the tokenizer has a configuration, that decides whether a token begins a text.
+        bool knowsBegin = File.Exists(Path.Combine(folder, TokenizerFiles.ConfigName));
         foreach (string name in _idFiles)
         {
             SpecialTokenIds ids = ReadJson(folder, name, ReadIds) ?? SpecialTokenIds.None;
             config = config with
             {
-                BosToken = config.BosToken ?? TokenOf(ids.Bos),
+                BosToken = config.BosToken ?? (knowsBegin ? null : TokenOf(ids.Bos)),
                 EosToken = config.EosToken ?? TokenOf(ids.Eos),
                 PadToken = config.PadToken ?? TokenOf(ids.Pad),
             };

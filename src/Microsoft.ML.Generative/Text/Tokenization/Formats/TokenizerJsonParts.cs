@@ -108,14 +108,19 @@ internal static class TokenizerJsonParts
         WriteSequence(writer, "decoders", steps);
     }
 
+    /// <summary>A token before and one after a text.</summary>
+    public static void WriteFrame(Utf8JsonWriter writer, (string Token, int Id)? before, (string Token, int Id)? after) => WriteFrame(
+        writer, before is { } begin ? [begin] : [], after is { } end ? [end] : (IReadOnlyList<(string Token, int Id)>)[]);
+
     /// <summary>Tokens before and after a text.</summary>
-    public static void WriteFrame(Utf8JsonWriter writer, (string Token, int Id)? before, (string Token, int Id)? after)
+    public static void WriteFrame(
+        Utf8JsonWriter writer, IReadOnlyList<(string Token, int Id)> before, IReadOnlyList<(string Token, int Id)> after)
     {
         writer.WriteString("type", "TemplateProcessing");
         WriteTemplate(writer, "single", before, after, ["A"]);
         WriteTemplate(writer, "pair", before, after, ["A", "B"]);
         writer.WriteStartObject("special_tokens");
-        foreach (var (token, id) in new[] { before, after }.OfType<(string Token, int Id)>().Distinct())
+        foreach (var (token, id) in before.Concat(after).Distinct())
         {
             writer.WriteStartObject(token);
             writer.WriteString("id", token);
@@ -140,23 +145,24 @@ internal static class TokenizerJsonParts
     }
 
     private static void WriteTemplate(
-        Utf8JsonWriter writer, string name, (string Token, int Id)? before, (string Token, int Id)? after, ReadOnlySpan<string> texts)
+        Utf8JsonWriter writer, string name, IReadOnlyList<(string Token, int Id)> before, IReadOnlyList<(string Token, int Id)> after,
+        ReadOnlySpan<string> texts)
     {
         writer.WriteStartArray(name);
         for (int i = 0; i < texts.Length; i++)
         {
-            WritePlace(writer, "SpecialToken", before?.Token, i);
+            foreach ((string token, _) in before)
+                WritePlace(writer, "SpecialToken", token, i);
             WritePlace(writer, "Sequence", texts[i], i);
-            WritePlace(writer, "SpecialToken", after?.Token, i);
+            foreach ((string token, _) in after)
+                WritePlace(writer, "SpecialToken", token, i);
         }
 
         writer.WriteEndArray();
     }
 
-    private static void WritePlace(Utf8JsonWriter writer, string kind, string? id, int type)
+    private static void WritePlace(Utf8JsonWriter writer, string kind, string id, int type)
     {
-        if (id is null)
-            return;
         writer.WriteStartObject();
         writer.WriteStartObject(kind);
         writer.WriteString("id", id);

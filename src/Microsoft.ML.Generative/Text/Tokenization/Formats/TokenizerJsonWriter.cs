@@ -22,6 +22,8 @@ internal sealed record TokenizerParts
 /// <summary>Writes a tokenizer.json: the form in which all tokenizers are kept, whatever they were made from.</summary>
 internal static class TokenizerJsonWriter
 {
+    private const string PostProcessorName = "post_processor";
+
     public static byte[] Write(TokenizerParts parts)
     {
         using var buffer = new MemoryStream();
@@ -34,9 +36,29 @@ internal static class TokenizerJsonWriter
             WriteAddedTokens(writer, parts.AddedTokens);
             WritePart(writer, "normalizer", parts.Normalizer);
             WritePart(writer, "pre_tokenizer", parts.PreTokenizer);
-            WritePart(writer, "post_processor", parts.PostProcessor);
+            WritePart(writer, PostProcessorName, parts.PostProcessor);
             WritePart(writer, "decoder", parts.Decoder);
             WritePart(writer, "model", parts.Model);
+            writer.WriteEndObject();
+        }
+
+        return buffer.ToArray();
+    }
+
+    /// <summary>A tokenizer.json with other tokens before and after a text.</summary>
+    public static byte[] WithFrame(
+        ReadOnlyMemory<byte> json, IReadOnlyList<(string Token, int Id)> before, IReadOnlyList<(string Token, int Id)> after)
+    {
+        using JsonDocument document = TokenizerFiles.Parse(json, TokenizerFiles.TokenizerName, TokenizerFiles.MaxTokenizerBytes);
+        using var buffer = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(buffer, IndentedJson.Options))
+        {
+            writer.WriteStartObject();
+            foreach (JsonProperty member in document.RootElement.EnumerateObject().Where(m => m.Name != PostProcessorName))
+                member.WriteTo(writer);
+            WritePart(writer, PostProcessorName, before.Count + after.Count == 0
+                ? null
+                : part => TokenizerJsonParts.WriteFrame(part, before, after));
             writer.WriteEndObject();
         }
 

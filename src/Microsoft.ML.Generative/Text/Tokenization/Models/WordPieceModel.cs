@@ -13,12 +13,12 @@ internal sealed class WordPieceModel : TokenModel
     private readonly int _longestWord;
 
     /// <exception cref="InvalidDataException">The vocabulary lacks the unknown token.</exception>
-    public WordPieceModel(TokenVocabulary vocabulary, string unknownToken, string continuationPrefix, int longestWord)
+    public WordPieceModel(TokenVocabulary vocabulary, string? unknownToken, string continuationPrefix, int longestWord)
         : base(vocabulary)
     {
         _continuationPrefix = continuationPrefix;
         _longestWord = longestWord;
-        UnknownId = vocabulary.IdOf(unknownToken)
+        UnknownId = unknownToken is null ? null : vocabulary.IdOf(unknownToken)
             ?? throw new InvalidDataException($"The vocabulary lacks the unknown token {Quoted.Text(unknownToken)}.");
     }
 
@@ -32,7 +32,7 @@ internal sealed class WordPieceModel : TokenModel
         if (count > _longestWord || !TryCut(piece, tokens))
         {
             tokens.Clear();
-            tokens.Add(new PlacedToken(UnknownId!.Value, 0, piece.Length));
+            tokens.Add(new PlacedToken(UnknownId ?? throw Lacking(piece), 0, piece.Length));
         }
     }
 

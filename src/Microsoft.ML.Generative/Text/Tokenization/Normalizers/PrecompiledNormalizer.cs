@@ -35,7 +35,7 @@ internal sealed class PrecompiledNormalizer : TextNormalizer
         }
     }
 
-    public override string Normalize(string text)
+    public override string Normalize(string text, NormalizerContext context)
     {
         byte[] source = Encoding.UTF8.GetBytes(text);
         var result = new ArrayBufferWriter<byte>(source.Length + 16);

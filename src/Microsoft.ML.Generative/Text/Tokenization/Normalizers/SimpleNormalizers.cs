@@ -4,12 +4,13 @@ namespace Microsoft.ML.Generative.Text.Tokenization.Normalizers;
 
 internal sealed class PrependNormalizer(string prefix) : TextNormalizer
 {
-    public override string Normalize(string text) => text.Length > 0 ? prefix + text : text;
+    public override string Normalize(string text, NormalizerContext context) =>
+        text.Length > 0 && !context.IsContinuation ? prefix + text : text;
 }
 
 internal sealed class TrimNormalizer(bool start, bool end) : TextNormalizer
 {
-    public override string Normalize(string text)
+    public override string Normalize(string text, NormalizerContext context)
     {
         if (start)
             text = text.TrimStart();
@@ -20,12 +21,13 @@ internal sealed class TrimNormalizer(bool start, bool end) : TextNormalizer
 /// <summary>Replaces each match.</summary>
 internal sealed class ReplaceNormalizer(UnicodePattern pattern, string replacement) : TextNormalizer
 {
-    public override string Normalize(string text) => pattern.Replace(text, replacement);
+    public override string Normalize(string text, NormalizerContext context) => pattern.Replace(text, replacement, context.Clock);
 }
 
 /// <summary>Lower case, character by character.</summary>
 internal sealed class LowercaseNormalizer : TextNormalizer
 {
     // The one character whose lower case is two, which .NET's simple mapping leaves as it is.
-    public override string Normalize(string text) => text.Replace("\u0130", "i\u0307", StringComparison.Ordinal).ToLowerInvariant();
+    public override string Normalize(string text, NormalizerContext context) =>
+        text.Replace("\u0130", "i\u0307", StringComparison.Ordinal).ToLowerInvariant();
 }

@@ -6,13 +6,13 @@ namespace Microsoft.ML.Generative.Text.Tokenization.Normalizers;
 /// <summary>One of Unicode's normal forms.</summary>
 internal sealed class FormNormalizer(NormalizationForm form) : TextNormalizer
 {
-    public override string Normalize(string text) => UnicodeNormalization.Normalize(text, form);
+    public override string Normalize(string text, NormalizerContext context) => UnicodeNormalization.Normalize(text, form);
 }
 
 /// <summary>Removes marks, such as accents that a decomposition has set apart.</summary>
 internal sealed class MarksNormalizer : TextNormalizer
 {
-    public override string Normalize(string text) => RuneText.Where(text, rune => !CharacterKinds.IsMark(rune));
+    public override string Normalize(string text, NormalizerContext context) => RuneText.Where(text, rune => !CharacterKinds.IsMark(rune));
 }
 
 /// <summary>The normalization of BERT. Devlin et al., 2018; https://github.com/google-research/bert, tokenization.py.</summary>
@@ -20,7 +20,7 @@ internal sealed class BertNormalizer(bool cleanText, bool separateIdeographs, bo
 {
     private static readonly LowercaseNormalizer _lowercase = new();
 
-    public override string Normalize(string text)
+    public override string Normalize(string text, NormalizerContext context)
     {
         if (cleanText)
             text = Clean(text);
@@ -33,7 +33,7 @@ internal sealed class BertNormalizer(bool cleanText, bool separateIdeographs, bo
                 rune => Rune.GetUnicodeCategory(rune) != System.Globalization.UnicodeCategory.NonSpacingMark);
         }
 
-        return lowercase ? _lowercase.Normalize(text) : text;
+        return lowercase ? _lowercase.Normalize(text, context) : text;
     }
 
     private static string Clean(string text)

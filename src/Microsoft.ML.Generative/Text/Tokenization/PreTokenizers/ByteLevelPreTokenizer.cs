@@ -9,8 +9,9 @@ internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool usePattern
     public override void Apply(TextPieces pieces)
     {
         if (addPrefixSpace)
-            pieces.Rewrite((text, _) => text[0] == ' ' ? text : ' ' + text);
+            pieces.Rewrite((text, place) => text[0] == ' ' || place == TextPlace.Continuation ? text : ' ' + text);
         if (usePattern)
-            pieces.Split(KnownPatterns.Gpt2.Find, SplitKind.Isolated);
+            pieces.Split(
+                (text, start, length, matches) => KnownPatterns.Gpt2.Find(text, start, length, matches, pieces.Clock), SplitKind.Isolated);
     }
 }

@@ -1,3 +1,5 @@
+using System.Collections.Frozen;
+
 namespace Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
 
 /// <summary>The patterns by which well-known models cut text into words.</summary>
@@ -23,9 +25,17 @@ internal static class KnownPatterns
     /// Hugging Face's pre-tokenizer Whitespace: words by Unicode's UTS #18, with joiners, and runs of what is neither word nor space.
     /// </summary>
     public const string WhitespaceText =
-        @"[\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u200C\u200D\u24B6-\u24E9]+|[^\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u200C\u200D\u24B6-\u24E9\s]+";
+        $@"[{CharacterKinds.WordClass}]+|[^{CharacterKinds.WordClass}\s]+";
+
+    private static readonly string[] _all = [Gpt2Text, Cl100kText, Qwen2Text, O200kText, WhitespaceText];
+    private static readonly Lazy<FrozenSet<string>> _known = new(() => _all.Select(PatternTranslator.Translate).Concat(_all).ToFrozenSet());
 
     private static readonly Lazy<UnicodePattern> _gpt2 = new(() => new UnicodePattern(Gpt2Text));
 
     public static UnicodePattern Gpt2 => _gpt2.Value;
+
+    /// <summary>
+    /// Whether a pattern, in .NET's syntax, takes long on no text: one of these, or one without choices and repetitions.
+    /// </summary>
+    public static bool IsQuick(string pattern) => pattern.AsSpan().IndexOfAny("*+{|") < 0 || _known.Value.Contains(pattern);
 }

@@ -13,10 +13,11 @@ internal sealed class MetaspacePreTokenizer(char replacement, PrependScheme prep
 {
     public override void Apply(TextPieces pieces)
     {
-        pieces.Rewrite((text, beginsInput) =>
+        pieces.Rewrite((text, place) =>
         {
             text = text.Replace(' ', replacement);
-            bool prefix = prepend == PrependScheme.Always || (prepend == PrependScheme.First && beginsInput);
+            bool prefix = (prepend == PrependScheme.Always && place != TextPlace.Continuation)
+                || (prepend == PrependScheme.First && place == TextPlace.Beginning);
             return prefix && text[0] != replacement ? replacement + text : text;
         });
         if (split)

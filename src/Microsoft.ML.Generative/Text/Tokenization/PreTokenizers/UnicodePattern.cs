@@ -12,18 +12,17 @@ namespace Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
 /// </summary>
 internal sealed class UnicodePattern
 {
-    // Patterns from untrusted sources may be made to take forever.
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(20);
-
+    private readonly string _pattern;
     private readonly Regex _regex;
 
     /// <param name="pattern">In .NET's syntax.</param>
     /// <exception cref="InvalidDataException">It is no pattern.</exception>
     public UnicodePattern(string pattern)
     {
+        _pattern = pattern;
         try
         {
-            _regex = new Regex(pattern, RegexOptions.CultureInvariant | RegexOptions.Compiled, _patience);
+            _regex = Create(pattern);
         }
         catch (RegexParseException e)
         {
@@ -31,30 +30,42 @@ internal sealed class UnicodePattern
         }
     }
 
+    /// <summary>Whether matching takes no more than time that grows with the text's length.</summary>
+    public bool IsLinear => _regex.Options.HasFlag(RegexOptions.NonBacktracking);
+
     /// <summary>Adds the matches in a range of a text, seen as if nothing were around it.</summary>
-    public void Find(string text, int start, int length, List<(int Start, int Length)> matches)
+    /// <exception cref="InvalidOperationException">It takes too long.</exception>
+    public void Find(string text, int start, int length, List<(int Start, int Length)> matches, PatternClock clock)
     {
         ReadOnlySpan<char> range = text.AsSpan(start, length);
-        if (range.IndexOfAnyInRange('\uD800', '\uDFFF') < 0)
+        string? shadow = null;
+        int[]? places = null;
+        if (range.IndexOfAnyInRange('\uD800', '\uDFFF') >= 0)
+            shadow = Shadow(range, out places);
+        try
         {
-            foreach (ValueMatch match in _regex.EnumerateMatches(range))
-                matches.Add((start + match.Index, match.Length));
-            return;
+            clock.Check(_pattern);
+            foreach (ValueMatch match in _regex.EnumerateMatches(shadow ?? range))
+            {
+                if (places is null)
+                    matches.Add((start + match.Index, match.Length));
+                else
+                    matches.Add((start + places[match.Index], places[match.Index + match.Length] - places[match.Index]));
+                clock.Check(_pattern);
+            }
         }
-
-        string shadow = Shadow(range, out int[] places);
-        foreach (ValueMatch match in _regex.EnumerateMatches(shadow))
+        catch (RegexMatchTimeoutException e)
         {
-            int first = places[match.Index];
-            matches.Add((start + first, places[match.Index + match.Length] - first));
+            throw clock.TooLong(_pattern, e);
         }
     }
 
     /// <summary>The text with each match replaced.</summary>
-    public string Replace(string text, string replacement)
+    /// <exception cref="InvalidOperationException">It takes too long.</exception>
+    public string Replace(string text, string replacement, PatternClock clock)
     {
         List<(int Start, int Length)> matches = [];
-        Find(text, 0, text.Length, matches);
+        Find(text, 0, text.Length, matches, clock);
         if (matches.Count == 0)
             return text;
 
@@ -69,6 +80,24 @@ internal sealed class UnicodePattern
         return changed.Append(text, position, text.Length - position).ToString();
     }
 
+    // Patterns come with models from untrusted sources, and may be made to take forever; without backtracking they cannot. That engine
+    // finds the same matches, and has no look-around, atomic groups and very large automata.
+    private static Regex Create(string pattern)
+    {
+        if (!KnownPatterns.IsQuick(pattern))
+        {
+            try
+            {
+                return new Regex(pattern, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking, PatternClock.Patience);
+            }
+            catch (NotSupportedException)
+            {
+            }
+        }
+
+        return new Regex(pattern, RegexOptions.CultureInvariant | RegexOptions.Compiled, PatternClock.Patience);
+    }
+
     private static string Shadow(ReadOnlySpan<char> text, out int[] places)
     {
         var shadow = new StringBuilder(text.Length);
@@ -77,7 +106,9 @@ internal sealed class UnicodePattern
         foreach (Rune rune in text.EnumerateRunes())
         {
             places[shadow.Length] = position;
-            shadow.Append(rune.IsBmp ? (char)rune.Value : Representative(Rune.GetUnicodeCategory(rune)));
+            shadow.Append(rune.IsBmp ? (char)rune.Value
+                : CharacterKinds.IsCircledLetter(rune) ? CharacterKinds.CircledLetter
+                : Representative(Rune.GetUnicodeCategory(rune)));
             position += rune.Utf16SequenceLength;
         }
 

@@ -17,7 +17,7 @@ internal sealed class WordCounter(string? separator)
         foreach (string part in separator is null ? [text] : text.Split(separator))
         {
             _matches.Clear();
-            KnownPatterns.Gpt2.Find(part, 0, part.Length, _matches);
+            KnownPatterns.Gpt2.Find(part, 0, part.Length, _matches, new PatternClock(part.Length));
             var counts = _counts.GetAlternateLookup<ReadOnlySpan<char>>();
             foreach (var (start, length) in _matches)
                 CollectionsMarshal.GetValueRefOrAddDefault(counts, part.AsSpan(start, length), out _)++;
