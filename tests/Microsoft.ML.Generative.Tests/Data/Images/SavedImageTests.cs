@@ -185,26 +185,14 @@ public sealed class SavedImageTests : IDisposable
     [InlineData(false)]
     public void Images_that_pass_through_stay_alive(bool reuseRowObject)
     {
-        MLImage[] originals = [.. Enumerable.Range(0, 20).Select(i => MLImage.CreateFromPixels(2, 2, MLPixelFormat.Rgba32, [.. Enumerable.Repeat((byte)(i * 10), 16)]))];
+        MLImage[] originals = [.. Enumerable.Range(0, 20).Select(i => MLImage.CreateFromPixels(
+            2, 2, MLPixelFormat.Rgba32, [.. Enumerable.Repeat((byte[])[(byte)(i * 10), 0, 0, 255], 4).SelectMany(pixel => pixel)]))];
         IDataView data = _ml.Data.LoadFromEnumerable(originals.Select(image => new ImageRow { Picture = image, Values = [0.5f, 0.25f] }).ToArray());
         using VaeTransformer model = _ml.Transforms.Generative().Vae(
             new VaeOptions { InputColumnName = "Values", HiddenSizes = [4], LatentSize = 2, MaxSteps = 1, TransformBatchSize = 3 }).Fit(data);
         IDataView output = model.Transform(data);
 
-        using (DataViewRowCursor cursor = output.GetRowCursor([output.Schema["Picture"]]))
-        {
-            ValueGetter<MLImage> getter = cursor.GetGetter<MLImage>(output.Schema["Picture"]);
-            MLImage image = null!;
-            List<MLImage> all = [];
-            while (cursor.MoveNext())
-            {
-                getter(ref image);
-                all.Add(image);
-            }
-
-            Assert.Equal(originals, all);
-        }
-
+        Assert.Equal(originals, Read(output, reuse: true));
         ImageRow[] rows = [.. _ml.Data.CreateEnumerable<ImageRow>(output, reuseRowObject)];
         Assert.Equal(reuseRowObject ? originals.Select(_ => (byte)190) : originals.Select(i => i.Pixels[0]), rows.Select(row => row.Picture!.Pixels[0]));
         Assert.All(originals, image => Assert.Equal(16, image.Pixels.Length));
@@ -213,7 +201,23 @@ public sealed class SavedImageTests : IDisposable
         string[] paths = [.. data.SaveImages(_folder.Path, "Picture")];
         IDataView files = _ml.Data.LoadFromEnumerable(paths.Select(path => new FileRow { Path = path, Values = [0.5f, 0.25f] }).ToArray());
         IDataView loaded = model.Transform(_ml.Transforms.LoadImages("Picture", "", "Path").Fit(files).Transform(files));
-        Assert.Equal(originals.Select(i => i.Pixels[0]), _ml.Data.CreateEnumerable<ImageRow>(loaded, reuseRowObject: false).ToArray().Select(row => row.Picture!.Pixels[0]));
+        Assert.Equal(originals.Select(i => i.Pixels[0]), Read(loaded, reuse: false).Select(image => image.Pixels[0]));
+
+        static List<MLImage> Read(IDataView view, bool reuse)
+        {
+            using DataViewRowCursor cursor = view.GetRowCursor([view.Schema["Picture"]]);
+            ValueGetter<MLImage?> getter = cursor.GetGetter<MLImage?>(view.Schema["Picture"]);
+            MLImage? image = null;
+            List<MLImage> all = [];
+            while (cursor.MoveNext())
+            {
+                image = reuse ? image : null;
+                getter(ref image);
+                all.Add(image!);
+            }
+
+            return all;
+        }
     }
 
     private static SKColor[] Pixels(string path)
