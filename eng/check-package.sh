@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Packs the library and uses it as a stranger would: a new console application outside the repository, with the package references
-# that README.md tells users to add. One process trains and saves; a second one only calls
+# Packs the library and uses it as a user would: a new console application outside the repository, with the package references
+# that README.md names. One process trains and saves; a second one only calls
 # MLContext.Model.Load and transforms. Both must give the same scores.
+# Publishing it for a system whose libtorch is missing must give a warning.
 # Then the same application without libtorch must fail with one sentence that says what to add.
 # Usage: eng/check-package.sh [runtime identifier of libtorch, default linux-x64]
 set -euo pipefail
@@ -35,7 +36,8 @@ version=$(basename "$package" .nupkg)
 version=${version#Microsoft.ML.Generative.}
 
 # A .nupkg is a zip archive; the SDK brings nothing to list one with, and neither does Debian's base system. The names of its entries stand in it as they are.
-for entry in README.md lib/net10.0/Microsoft.ML.Generative.dll lib/net10.0/Microsoft.ML.Generative.xml; do
+for entry in README.md lib/net10.0/Microsoft.ML.Generative.dll lib/net10.0/Microsoft.ML.Generative.xml \
+  buildTransitive/Microsoft.ML.Generative.targets; do
   grep -aqF "$entry" "$package" || fail "the package lacks $entry"
 done
 grep -aqF "Microsoft.ML.Generative.pdb" "$symbols" || fail "the symbol package lacks Microsoft.ML.Generative.pdb"
@@ -45,10 +47,12 @@ done
 
 nuspec=$repository/src/Microsoft.ML.Generative/obj/Release/Microsoft.ML.Generative.$version.nuspec
 dependencies=$(sed -nE 's/.*<dependency id="([^"]+)" version="([^"]+)".*/\1 \2/p' "$nuspec" | LC_ALL=C sort)
-# The eight packages that the library references, and the pins of Directory.Packages.props for what these bring along.
+# The packages that the library references, and the pins of Directory.Packages.props for what these bring along.
 expected='Google.Protobuf 3.31.1
 Microsoft.Extensions.AI.Abstractions [10.11.0, 11.0.0)
 Microsoft.ML [5.0.1, 6.0.0)
+Microsoft.ML.CpuMath [5.0.1, 6.0.0)
+Microsoft.ML.DataView [5.0.1, 6.0.0)
 Microsoft.ML.ImageAnalytics [5.0.1, 6.0.0)
 Microsoft.ML.OnnxRuntime.Managed 1.31.1
 Microsoft.ML.Tokenizers [2.0.1, 3.0.0)
@@ -110,14 +114,20 @@ try
     if (image.Pixels.Length != 4)
         throw new InvalidOperationException($"An image of one pixel has {image.Pixels.Length} bytes.");
 
-    if (args[0] == "train")
-        Train();
-    else
-        Load();
+    switch (args[0])
+    {
+        case "train": Train(); break;
+        case "load": Load(); break;
+        case "check": new MLContext().Generative().LoadModel("vae.zip", out _); break;
+        default: throw new ArgumentException(args[0]);
+    }
+
     return 0;
 }
-catch (Exception e)
+catch (Exception caught)
 {
+    // ML.NET calls loaders by reflection.
+    Exception e = args[0] == "load" ? caught.GetBaseException() : caught;
     Console.Error.WriteLine($"{e.GetType().Name}: {e.Message}");
     return 3;
 }
@@ -154,15 +164,35 @@ loaded=$(dotnet bin/Release/net10.0/App.dll load)
 [[ $trained =~ ^sum\ [0-9.]+$ ]] || fail "training printed '$trained'; expected one sum"
 [[ $trained == "$loaded" ]] || fail "the model trained gives '$trained', the model loaded '$loaded'"
 
+# --- published ---
+
+publish() { # publish <runtime identifier>
+  rm -rf bin obj
+  dotnet publish -c Release -r "$1" --self-contained false -p:UseAppHost=false -p:TreatWarningsAsErrors=false \
+    -p:CreateHardLinksForPublishFilesIfPossible=true -o "$work/publish"
+  rm -rf "$work/publish"
+}
+
+own=${native#libtorch-cpu-}
+other=win-x64
+[[ $own != win-x64 ]] || other=linux-x64
+log=$(publish "$other")
+grep -qF "MLGEN0001: The application is published for $other without libtorch" <<< "$log" || fail "publishing for $other without its libtorch gave no warning: $log"
+log=$(publish "$own")
+! grep -qF MLGEN0001 <<< "$log" || fail "publishing for $own with its libtorch gave the warning of a missing one: $log"
+
 # --- without libtorch ---
 
 rm -rf bin obj
 dotnet build -c Release -p:Native=false
-code=0
-message=$(dotnet bin/Release/net10.0/App.dll train 2>&1) || code=$?
-[[ $code == 3 ]] || fail "without libtorch the application ended with $code, printing: $message"
-[[ $(wc -l <<< "$message") == 1 ]] || fail "without libtorch it should print one line; it printed: $message"
-grep -qF "Add the NuGet package $native 2.10.0" <<< "$message" || fail "without libtorch it does not say what to add: $message"
+for action in train load check; do
+  code=0
+  message=$(dotnet bin/Release/net10.0/App.dll $action 2>&1) || code=$?
+  [[ $code == 3 ]] || fail "without libtorch '$action' ended with $code, printing: $message"
+  [[ $(wc -l <<< "$message") == 1 ]] || fail "without libtorch '$action' should print one line; it printed: $message"
+  grep -qF "InvalidOperationException: The native library libtorch was not found. Add the NuGet package $native 2.10.0" <<< "$message" \
+    || fail "without libtorch '$action' does not say what to add: $message"
+done
 
 echo "check-package: $(basename "$package"), $(stat -c %s "$package") bytes, symbols $(stat -c %s "$symbols") bytes; trained and loaded: $trained"
 echo "check-package: without libtorch: $message"

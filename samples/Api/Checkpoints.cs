@@ -1,5 +1,5 @@
 #:project ../../src/Microsoft.ML.Generative/Microsoft.ML.Generative.csproj
-// Checkpoints: a training that is cancelled resumes from its newest checkpoint and ends with the same weights as one that is not.
+// Checkpoints: a training that is canceled resumes from its newest checkpoint and ends with the same weights as one that is not.
 
 using Microsoft.ML;
 using Microsoft.ML.Generative;
@@ -29,7 +29,7 @@ try
 }
 catch (OperationCanceledException)
 {
-    Console.WriteLine("Cancelled in the middle; Fit saved a checkpoint.");
+    Console.WriteLine("Canceled in the middle; Fit saved a checkpoint.");
 }
 
 options.CancellationToken = default;
@@ -50,5 +50,5 @@ internal sealed class CancelAfter(long step, CancellationTokenSource cancellatio
 }
 
 // Expected output:
-// Cancelled in the middle; Fit saved a checkpoint.
+// Canceled in the middle; Fit saved a checkpoint.
 // The resumed model equals the uninterrupted one: True

@@ -96,7 +96,7 @@ internal static class ClassesSection
         int[] chosen = [.. Enumerable.Range(0, images.Length).GroupBy(i => labels[i]).OrderBy(group => group.Key).Skip(2).Take(shown).Select(group => group.First())];
         var chart = new Chart("Four images by class: the lowest bar is the most probable class", "class", "−log p(image, class), nats")
             .Bars(lesson.ClassNames, [.. chosen.Select(i => ((string?)$"an image of {lesson.ClassNames[labels[i]]}", (IReadOnlyList<double>)[.. joint[i].Select(value => -value)]))])
-            .Legend(outside: true);
+            .LegendOutside();
         chart.Save(lesson.Output.File("classes-evidence.png", "the evidence of four images for each class"), 1100, 560);
     }
 
@@ -123,7 +123,6 @@ internal static class ClassesSection
         new Chart("Few training images", "training images", "accuracy on test images, %", logX: true)
             .Line("discriminative: logistic regression", [.. points.Select(point => ((double)point.Count, 100 * point.Discriminative))])
             .Line("generative: naive Bayes", [.. points.Select(point => ((double)point.Count, 100 * point.Generative))])
-            .Legend(bottom: true)
             .Save(lesson.Output.File("classes-few.png", "accuracy by the number of training images"));
         return points;
     }

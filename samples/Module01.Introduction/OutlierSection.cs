@@ -41,7 +41,7 @@ internal static class OutlierSection
             nats.Histogram(kinds[i].Name, scores[i].Nats, 0, high, 60);
         }
 
-        Chart.SavePanels(lesson.Output.File("outlier-scores.png", "the scores of both models"), [confidence.Legend(left: true), nats]);
+        Chart.SavePanels(lesson.Output.File("outlier-scores.png", "the scores of both models"), [confidence, nats]);
 
         var (ofClassifier, ofGenerator) = BestImages(lesson);
         return new Result(results, ofClassifier.Confidence, ofClassifier.Nats, ofGenerator.Confidence, ofGenerator.Nats);

@@ -10,7 +10,7 @@ Option<string> text = new("--text")
     DefaultValueFactory = _ => "auto",
 };
 string[] data = ["digits", "mnist", "fashion-mnist"];
-return await SampleProgram.RunAsync(args, "Generative models beside discriminative ones, and what else they can do.", data, "digits, which the program draws; mnist; or fashion-mnist.", arguments =>
+return await SampleProgram.RunAsync(args, "Generative models beside discriminative ones, and what else they can do.", data, "synthetic digits; mnist; or fashion-mnist.", arguments =>
 {
     using var lesson = new Lesson(arguments);
     PlaneSection.Run(lesson);

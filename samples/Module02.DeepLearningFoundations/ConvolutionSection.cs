@@ -32,7 +32,6 @@ internal static class ConvolutionSection
         new Chart("Test images shifted to the right", "pixels", "accuracy, %")
             .Line("MLP", [.. shifted.Select(s => ((double)s.Shift, 100 * s.Mlp))])
             .Line("convolutional network", [.. shifted.Select(s => ((double)s.Shift, 100 * s.Convolutional))])
-            .Legend(left: true, bottom: true)
             .Range(yLow: 0, yHigh: 102)
             .Save(lesson.Output.File("convolution-shifts.png", "accuracy on shifted images"));
         foreach (var (shift, dense, convolutional) in shifted)

@@ -22,7 +22,6 @@ internal static class ForwardSection
         double[] Percent(Mlp network) => [.. network.Forward(image).Probabilities.Select(p => 100 * p)];
         new Chart($"The first test image, of class {lesson.ClassNames[lesson.TestLabels[0]]}", "class", "probability, %")
             .Bars(lesson.ClassNames, ("before training", Percent(before)), ("after training", Percent(after)))
-            .Legend(left: true)
             .Save(lesson.Output.File("forward-probabilities.png", "the probabilities of an image, before and after training"));
 
         // Gray is 0, white is positive, black is negative.

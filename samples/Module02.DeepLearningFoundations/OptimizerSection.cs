@@ -41,7 +41,7 @@ internal static class OptimizerSection
         }
 
         losses.Save(lesson.Output.File("optimizer-losses.png", "the loss during training"));
-        rates.Legend(left: true, bottom: true).Save(lesson.Output.File("optimizer-rates.png", "the final loss by learning rate"));
+        rates.Save(lesson.Output.File("optimizer-rates.png", "the final loss by learning rate"));
         return new Result(valley, outcomes);
     }
 

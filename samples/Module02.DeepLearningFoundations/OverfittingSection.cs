@@ -39,7 +39,7 @@ internal static class OverfittingSection
             Console.WriteLine($"{variant.Name}: in the last epoch training loss {epochs[^1].Loss:F3}, validation loss {epochs[^1].ValidationLoss:F3}; test accuracy {accuracy:P1}.");
         }
 
-        chart.Legend(left: true, bottom: true).Save(lesson.Output.File("overfitting.png", "training and validation losses with few images"));
+        chart.Save(lesson.Output.File("overfitting.png", "training and validation losses with few images"));
         return new Result(results);
     }
 

@@ -4,7 +4,7 @@ using Module02;
 using Samples.Shared;
 
 string[] data = ["auto", "mnist", "fashion-mnist", "digits"];
-return await SampleProgram.RunAsync(args, "Networks that classify digits: forward, backward, optimizers, convolutions, hyper-parameters.", data, "mnist; fashion-mnist; digits, which the program draws; or auto: MNIST where its files are, else digits.", arguments =>
+return await SampleProgram.RunAsync(args, "Networks that classify digits: forward, backward, optimizers, convolutions, hyper-parameters.", data, "mnist; fashion-mnist; synthetic digits; or auto: MNIST where its files are, else digits.", arguments =>
 {
     using var lesson = new Lesson(arguments);
     ForwardSection.Run(lesson);

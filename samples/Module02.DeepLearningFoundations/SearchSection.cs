@@ -57,7 +57,7 @@ internal static class SearchSection
             var chart = new Chart($"Batches of {batch.Key}", "learning rate", "validation loss, nats", logX: true, logY: true);
             foreach (var width in batch.GroupBy(trial => trial.Width))
                 chart.Line($"width {width.Key}", [.. width.Select(trial => (trial.Rate, trial.Loss))]);
-            return chart.Legend(left: true, bottom: true).Range(yLow: 0.9 * trials.Min(trial => trial.Loss), yHigh: 1.1 * trials.Max(trial => trial.Loss));
+            return chart.Range(yLow: 0.9 * trials.Min(trial => trial.Loss), yHigh: 1.1 * trials.Max(trial => trial.Loss));
         });
         Chart.SavePanels(lesson.Output.File("search.png", "validation loss by learning rate, width and batch"), [.. panels]);
     }

@@ -46,7 +46,6 @@ internal static class BayesSection
             .Line("negative", [.. prevalences.Select(p => (p, Posterior(p, 1 - Sensitivity, 1 - FalsePositiveRate)))])
             .Points("positive, simulated", [.. checkedAt.Select(p => (p, Simulate(p, people / 10, new Random(2))))], color: 0)
             .Line("no test", [.. prevalences.Select(p => (p, p))], color: 7, dashed: true)
-            .Legend(left: true)
             .Save(lesson.Output.File("bayes-test.png", "the posterior of a medical test"));
         return (once, simulated);
     }
@@ -87,7 +86,7 @@ internal static class BayesSection
         var chart = new Chart($"A digit {lesson.TestImages.Labels[index]} read row by row", "rows read", "P(digit | pixels read)");
         for (var digit = 0; digit < Lesson.Classes; digit++)
             chart.Line($"{digit}", [.. path.Select((posterior, rows) => ((double)rows, posterior[digit]))]);
-        chart.Legend(outside: true).Range(yLow: -0.03, yHigh: 1.03)
+        chart.LegendOutside().Range(yLow: -0.03, yHigh: 1.03)
             .Save(lesson.Output.File("bayes-evidence.png", "the posterior while a digit is read"));
         var changes = string.Join(", ", path.Index().Where(p => p.Index % 7 == 0).Select(p => $"after {p.Index} rows {ArgMax(p.Item)} with {p.Item.Max():P0}"));
         Console.WriteLine($"Test digit {index} shows a {lesson.TestImages.Labels[index]}. Most probable: {changes}.");

@@ -89,7 +89,6 @@ internal static class GradientSection
                 .Contours((x, y) => (3 * x * x + 4 * x * y + 6 * y * y) / 2, (-2.3, 2.3), (-2.3, 2.3), 0.25, 1, 2, 4, 8, 12, 16)
                 .Arrows("−gradient", field, color: 7, thickness: 1)
                 .Line("20 steps", path, color: 3)
-                .Legend(bottom: true)
                 .Range(-2.4, 2.4, -2.4, 2.4);
         });
         Chart.SavePanels(lesson.Output.File("gradient-descent.png", "gradient descent"), [.. panels], columns: 3, panelWidth: 520, panelHeight: 540);

@@ -34,7 +34,6 @@ internal static class InformationSection
             .Line("cross-entropy H(p, 0.3)", [.. ps.Select(p => (p, InformationTheory.CrossEntropy([p, 1 - p], [q, 1 - q], InformationUnit.Bits)))])
             .Line("KL(p ‖ 0.3), the gap", [.. ps.Select(p => (p, InformationTheory.KlDivergence([p, 1 - p], [q, 1 - q], InformationUnit.Bits)))])
             .Line("Jensen–Shannon", [.. ps.Select(p => (p, InformationTheory.JensenShannonDivergence([p, 1 - p], [q, 1 - q], InformationUnit.Bits)))], dashed: true)
-            .Legend(left: true)
             .Save(lesson.Output.File("information-coin.png", "entropy, cross-entropy and KL of a coin"));
         double[] fair = [0.5, 0.5], biased = [0.9, 0.1];
         Console.WriteLine($"A fair coin has {InformationTheory.Entropy(fair, InformationUnit.Bits):0.000} bit, one with P(heads) = 0.9 has {InformationTheory.Entropy(biased, InformationUnit.Bits):0.000}. "
@@ -113,8 +112,7 @@ internal static class InformationSection
         var entropies = new Chart("Entropy of 100 words (Zipf)", "samples", "nats, mean of the repeats", logX: true)
             .Line("relative frequencies", [.. counts.Zip(counted, (n, sets) => ((double)n, sets.Average(c => InformationTheory.EntropyFromCounts(c, correctBias: false))))])
             .Line("Miller–Madow", [.. counts.Zip(counted, (n, sets) => ((double)n, sets.Average(c => InformationTheory.EntropyFromCounts(c))))])
-            .Line("truth", [.. counts.Select(n => ((double)n, entropy))], color: 7, dashed: true)
-            .Legend(bottom: true);
+            .Line("truth", [.. counts.Select(n => ((double)n, entropy))], color: 7, dashed: true);
 
         var truth = -0.5 * Math.Log(1 - correlation * correlation);
         int[] sizes = lesson.Quick ? [20, 50, 100, 200, 500, 1_000] : [20, 50, 100, 200, 500, 1_000, 2_000, 5_000];
@@ -128,8 +126,7 @@ internal static class InformationSection
         var neighbors = new Chart("Mutual information at correlation 0.9", "samples", "nats", logX: true)
             .Line("mean of five", [.. sizes.Zip(estimates, (n, values) => ((double)n, values.Average()))])
             .Points("nearest neighbors", [.. sizes.Zip(estimates).SelectMany(p => p.Second.Select(value => ((double)p.First, value)))], size: 3.5)
-            .Line("truth: −½·ln(1 − 0.81)", [.. sizes.Select(n => ((double)n, truth))], color: 7, dashed: true)
-            .Legend(bottom: true);
+            .Line("truth: −½·ln(1 − 0.81)", [.. sizes.Select(n => ((double)n, truth))], color: 7, dashed: true);
 
         const double m0 = 0, s0 = 1, m1 = 1, s1 = 2;
         var kl = InformationTheory.DiagonalGaussianKlDivergence([m0], [s0 * s0], [m1], [s1 * s1]);

@@ -61,7 +61,6 @@ internal static class PcaSection
         new Chart("Variance along the eigenvectors", "number of components", "share of the variance, %", logX: true)
             .Line("cumulative", [.. Cumulated(pca.Eigenvalues).Select((sum, k) => (k + 1.0, 100 * sum / total))])
             .Line("each", [.. pca.Eigenvalues.Select((value, k) => (k + 1.0, 100 * value / total))])
-            .Legend(left: true)
             .Save(lesson.Output.File("pca-variance.png", "variance along the eigenvectors"));
         return error;
     }

@@ -4,7 +4,7 @@ using Module03;
 using Samples.Shared;
 
 string[] data = ["auto", "mnist", "digits"];
-return await SampleProgram.RunAsync(args, "The mathematical foundations of generative models, shown on digits.", data, "mnist; digits, which the program draws; or auto: MNIST where its files are, else digits.", arguments =>
+return await SampleProgram.RunAsync(args, "The mathematical foundations of generative models, shown on digits.", data, "mnist; synthetic digits; or auto: MNIST where its files are, else digits.", arguments =>
 {
     using var lesson = new Lesson(arguments);
     BayesSection.Run(lesson);

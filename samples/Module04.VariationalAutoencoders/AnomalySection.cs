@@ -31,7 +31,6 @@ internal static class AnomalySection
             .Line($"reconstruction alone, area {reconstruction:0.000}", Roc(scores, row => row.ReconstructionError))
             .Line($"KL alone, area {kl:0.000}", Roc(scores, row => row.Kl))
             .Line("guessing, area 0.500", [(0, 0), (100, 100)], color: 7, dashed: true)
-            .Legend(bottom: true)
             .Save(lesson.Output.File("anomaly-roc.png", "ROC curves"));
 
         Extremes(lesson, scores, name);
@@ -82,7 +81,7 @@ internal static class AnomalySection
         }
 
         chart.Line("guessing 0.500", [(0, 0), (100, 100)], color: 7, dashed: true)
-            .Legend(outside: true)
+            .LegendOutside()
             .Save(lesson.Output.File("anomaly-roc-classes.png", "ROC curves of all classes"));
         Console.WriteLine($"Area under the ROC curve by unknown class: {string.Join(", ", areas)}.");
     }

@@ -44,7 +44,6 @@ internal static class KlSection
         foreach (var (beta, model) in _betas.Zip(models))
             variances.Line($"β = {beta}", [.. Variances(model.Transform(lesson.Test)).OrderDescending().Select((variance, k) => (k + 1.0, variance))]);
         variances.Line("active above 0.01", [(1, 0.01), (16, 0.01)], color: 7, dashed: true)
-            .Legend(left: true, bottom: true)
             .Save(lesson.Output.File("kl-active-units.png", "active latent dimensions"));
 
         foreach (var (beta, m) in _betas.Zip(metrics))

@@ -10,7 +10,7 @@ internal sealed class Lesson : ImageLesson
     private VaeTransformer? _plain;
 
     public Lesson(SampleArguments arguments)
-        : base(arguments, trainCount: arguments.Quick ? 4_000 : 20_000, testCount: arguments.Quick ? 1_000 : 2_000, "mnist", "fashion-mnist")
+        : base(arguments, trainCount: arguments.Quick ? 10_000 : 20_000, testCount: arguments.Quick ? 1_000 : 2_000, "mnist", "fashion-mnist")
     {
         KnownImages = LabeledImages.Read(Train, 4_000);
     }
@@ -19,7 +19,7 @@ internal sealed class Lesson : ImageLesson
     public LabeledImages KnownImages { get; }
 
     /// <summary>How often a training goes through the images.</summary>
-    public int Epochs => Quick ? 8 : 15;
+    public int Epochs => Quick ? 12 : 15;
 
     /// <summary>The VAE with 16 latent dimensions that <see cref="AutoencoderSection"/> trains.</summary>
     public VaeTransformer Plain

@@ -4,7 +4,7 @@ using Module04;
 using Samples.Shared;
 
 string[] data = ["auto", "mnist", "fashion-mnist", "digits"];
-return await SampleProgram.RunAsync(args, "Variational autoencoders, trained on images.", data, "mnist; fashion-mnist; digits, which the program draws; or auto: MNIST or Fashion-MNIST where their files are, else digits.", arguments =>
+return await SampleProgram.RunAsync(args, "Variational autoencoders, trained on images.", data, "mnist; fashion-mnist; synthetic digits; or auto: MNIST or Fashion-MNIST where their files are, else digits.", arguments =>
 {
     using var lesson = new Lesson(arguments);
     AutoencoderSection.Run(lesson);

@@ -31,7 +31,7 @@ internal static class CollapseSection
         var variants = lesson.Quick ? [_variants[0], _variants[^1]] : _variants;
         List<Line> lines = [];
         List<float[]> shown = [];
-        var diversity = new Chart("Diversity of the images of a batch", "step", "variance, relative to real images");
+        List<(string Name, (double X, double Y)[] Curve)> diversity = [];
         foreach (var (name, change) in variants)
         {
             var (model, history) = Train(lesson, name, change);
@@ -39,14 +39,36 @@ internal static class CollapseSection
             IDataView generated = model.Generate(lesson.GeneratedCount, new() { Seed = 1 });
             shown.AddRange(Lesson.Images(generated, count: 2 * Shown));
             lines.Add(new Line(lesson.Evaluate(name, generated), history.Skip(history.Count / 2).Average(p => p.LossTerms["diversity"])));
-            diversity.Line(name, Curves.Term(history, "diversity"));
+            diversity.Add((name, Curves.Term(history, "diversity")));
         }
 
         lesson.SaveImages("collapse.png", "the plain GAN and stabilized ones", shown, Shown, [.. variants.SelectMany(variant => (string[])[variant.Name, ""])]);
-        diversity.Range(yLow: 0).Legend(outside: true).Save(lesson.Output.File("collapse-diversity.png", "diversity during training"), 1_100);
+        // Each beside the plain one: all in one chart hide each other.
+        double highest = 1.05 * diversity.Max(variant => variant.Curve.Max(p => p.Y));
+        Chart.SavePanels(
+            lesson.Output.File("collapse-diversity.png", "diversity during training"),
+            [
+                .. diversity.Select((variant, i) =>
+                {
+                    Chart chart = new Chart(variant.Name, "step", "variance, relative to real images").Range(yLow: 0, yHigh: highest);
+                    return (i == 0 ? chart : chart.Line("plain", diversity[0].Curve, color: 7)).Line(i == 0 ? "plain" : "with it", variant.Curve, color: i == 0 ? 7 : 0);
+                }),
+            ],
+            columns: Math.Min(4, diversity.Count), panelWidth: 480, panelHeight: 400);
         Quality.PrintHeader();
         foreach (Line line in lines)
             line.Quality.Print(Lesson.Classes);
+        // What the text says of single runs, as it is in this one.
+        foreach (Line line in lines)
+        {
+            var (label, count) = line.Quality.Predicted.CountBy(predicted => predicted).MaxBy(pair => pair.Value);
+            Console.WriteLine(
+                $"{line.Quality.Name}: the most frequent class is {lesson.ClassNames[label]}, {count / (double)line.Quality.Predicted.Length:P1} of the images; "
+                + $"the variance of a batch in the second half of the training is {line.Diversity:F2} of that of real images.");
+        }
+
+        Line best = lines.MaxBy(line => line.Quality.Metrics.Coverage)!;
+        Console.WriteLine($"'{best.Quality.Name}' covers most test images, {best.Quality.Metrics.Coverage:P1}; the plain GAN covers {lines[0].Quality.Metrics.Coverage:P1}.");
         return lines;
     }
 

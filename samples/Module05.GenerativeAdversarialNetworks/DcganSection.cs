@@ -31,7 +31,7 @@ internal static class DcganSection
         double[] Percent(Quality quality) =>
             [.. Enumerable.Range(0, Lesson.Classes).Select(label => 100.0 * quality.Predicted.Count(predicted => predicted == label) / quality.Predicted.Length)];
         new Chart("Classes of the generated images", "class, as the classifier predicts it", "share of the images, %")
-            .Bars(lesson.ClassNames, ("real", Percent(real)), ("generated", Percent(generated))).Legend(outside: true)
+            .Bars(lesson.ClassNames, ("real", Percent(real)), ("generated", Percent(generated))).LegendOutside()
             .Save(lesson.Output.File("dcgan-classes.png", "classes of the generated images"));
         return new Result(accuracy, real, generated, history);
     }
@@ -89,12 +89,12 @@ internal static class DcganSection
         (double X, double Y)[] Term(string name) => Curves.Term(history, name);
         Chart.SavePanels(lesson.Output.File("dcgan-health.png", "reports during training"),
         [
-            new Chart("Losses", "step", "nats").Line("discriminator", Curves.Smooth([.. history.Select(p => ((double)p.Step, p.Loss))])).Line("generator", Term("generator")).Legend(),
+            new Chart("Losses", "step", "nats").Line("discriminator", Curves.Smooth([.. history.Select(p => ((double)p.Step, p.Loss))])).Line("generator", Term("generator")),
             new Chart("Accuracy of the discriminator", "step", "share").Line("on real images", Term("accuracy on real")).Line("on generated images", Term("accuracy on generated"))
-                .Range(yLow: 0, yHigh: 1.02).Legend(bottom: true),
+                .Range(yLow: 0, yHigh: 1.02),
             new Chart("Diversity of generated images", "step", "variance, relative to real images").Line(null, Term("diversity")).Range(yLow: 0),
             new Chart("Gradients", "step", "norm of the gradient", logY: true)
-                .Line("discriminator", Term("gradient of discriminator")).Line("generator", Term("gradient of generator")).Legend(),
+                .Line("discriminator", Term("gradient of discriminator")).Line("generator", Term("gradient of generator")),
         ]);
     }
 }

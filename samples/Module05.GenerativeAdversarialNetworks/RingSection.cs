@@ -48,7 +48,7 @@ internal static class RingSection
             int[] counts = Ring.Count(generated);
             lines.Add(new Line(name, counts, counts.Sum() / (double)Generated));
             panels.Add(new Chart(name, "x₁", "x₂", equalScale: true)
-                .Points("real", Pairs(points[..800]), size: 2).Points("generated", Pairs(generated[..800]), size: 2).Range(-Edge, Edge, -Edge, Edge).Legend());
+                .Points("real", Pairs(points[..800]), size: 2).Points("generated", Pairs(generated[..800]), size: 2).Range(-Edge, Edge, -Edge, Edge));
         }
 
         Chart.SavePanels(lesson.Output.File("ring-collapse.png", "the plain GAN and stabilized ones, on the ring"), panels, columns: Math.Min(3, panels.Count), panelWidth: 520, panelHeight: 540);

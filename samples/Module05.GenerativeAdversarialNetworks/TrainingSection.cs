@@ -82,9 +82,9 @@ internal static class TrainingSection
         Chart.SavePanels(lesson.Output.File("generator-losses.png", "two losses of the generator, and their gradients"),
         [
             new Chart("The loss of the generator", "the discriminator's logit of a generated point", "loss, nats")
-                .Line("log(1 − D)", Curve(d => Math.Log(1 - Sigmoid(d)))).Line("−log D", Curve(d => -Math.Log(Sigmoid(d)))).Legend(),
+                .Line("log(1 − D)", Curve(d => Math.Log(1 - Sigmoid(d)))).Line("−log D", Curve(d => -Math.Log(Sigmoid(d)))),
             new Chart("The gradient of the loss", "the discriminator's logit of a generated point", "size of the derivative")
-                .Line("log(1 − D)", Curve(Sigmoid)).Line("−log D", Curve(d => 1 - Sigmoid(d))).Range(yLow: 0, yHigh: 1.25).Legend(),
+                .Line("log(1 − D)", Curve(Sigmoid)).Line("−log D", Curve(d => 1 - Sigmoid(d))).Range(yLow: 0, yHigh: 1.25),
         ]);
     }
 
@@ -119,7 +119,7 @@ internal static class TrainingSection
         foreach (double level in (double[])[2 * Math.Log(2), Math.Log(2)])
             losses.Line(null, [(0, level), (discriminatorLosses.Count, level)], color: 7, dashed: true);
         losses.Text(0.94 * discriminatorLosses.Count, 2 * Math.Log(2), "2 ln 2").Text(0.94 * discriminatorLosses.Count, Math.Log(2), "ln 2")
-            .Legend(outside: true).Save(lesson.Output.File("ring-losses.png", "losses of adversarial training"));
+            .LegendOutside().Save(lesson.Output.File("ring-losses.png", "losses of adversarial training"));
         foreach (var (step, modes, good) in stages)
             Console.WriteLine($"After {step,5} steps of each: {modes} of {Ring.Modes} modes, {good:P1} of the points near one.");
         var last = (discriminatorLosses.TakeLast(100).Average(), generatorLosses.TakeLast(100).Average());

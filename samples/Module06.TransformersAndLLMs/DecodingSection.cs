@@ -46,7 +46,7 @@ internal static class DecodingSection
             .Line("distinct", [.. scores.Select(s => (s.Key, 100 * s.Value.Distinct))], color: 1)
             .Line("known, top-p 0.9", [.. filtered.Select(s => (s.Key, 100 * s.Value.Known))], color: 9)
             .Line("distinct, top-p 0.9", [.. filtered.Select(s => (s.Key, 100 * s.Value.Distinct))], color: 3)
-            .Range(yLow: 0, yHigh: 105).Legend(outside: true)
+            .Range(yLow: 0, yHigh: 105).LegendOutside()
             .Save(lesson.Output.File("decoding-temperature.png", "known and distinct words by temperature"));
         var result = new Result(scores, filtered[1]);
         foreach (double t in new[] { 0.5, 1, 1.5 })

@@ -34,7 +34,7 @@ internal static class TokensSection
             .Points("characters", [(lesson.Characters.VocabularySize, result.CharacterBytes)]);
         if (result.Gpt2Bytes is { } bytes)
             chart.Points("GPT-2, byte pairs of web pages", [(gpt2!.VocabularySize, bytes)]);
-        chart.Legend(bottom: true).Range(yLow: 0).Save(lesson.Output.File("tokens-length.png", "length of a token by vocabulary size"));
+        chart.Range(yLow: 0).Save(lesson.Output.File("tokens-length.png", "length of a token by vocabulary size"));
         Console.WriteLine($"Bytes per token of the validation text: characters {result.CharacterBytes:F2}, {string.Join(", ", result.Trained.Select(t => $"{t.Vocabulary:N0} byte pairs {t.Bytes:F2}"))}{(gpt2 is null ? "" : $", GPT-2 {result.Gpt2Bytes:F2}")}.");
         return result;
     }

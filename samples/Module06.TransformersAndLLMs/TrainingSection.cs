@@ -44,7 +44,7 @@ internal static class TrainingSection
         double last = history[^1].Step;
         foreach (var (name, loss) in new[] { ("guessing", uniform), ("counting characters", counted[0]), ("counting pairs", counted[1]), ("counting threes", counted[2]), ("counting fives", counted[4]) })
             chart.Line(name, [(0, loss), (last, loss)], dashed: true);
-        chart.Range(yLow: 0).Legend(outside: true).Save(lesson.Output.File("training-loss.png", "the loss during training, beside that of counting"));
+        chart.Range(yLow: 0).LegendOutside().Save(lesson.Output.File("training-loss.png", "the loss during training, beside that of counting"));
 
         double score = history.Last(report => report.ValidationLoss is not null).ValidationLoss!.Value;
         Console.WriteLine($"{model.Architecture.CountParameters():N0} parameters, {history[^1].Step:N0} steps in {history[^1].Elapsed.TotalSeconds:F0} s; validation loss {score:F3} nats.");

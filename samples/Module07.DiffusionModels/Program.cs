@@ -4,7 +4,7 @@ using Module07;
 using Samples.Shared;
 
 string[] data = ["digits", "mnist", "fashion-mnist"];
-return await SampleProgram.RunAsync(args, "Diffusion models, trained and sampled.", data, "digits, which the program draws; mnist; or fashion-mnist.", arguments =>
+return await SampleProgram.RunAsync(args, "Diffusion models, trained and sampled.", data, "synthetic digits; mnist; or fashion-mnist.", arguments =>
 {
     using var lesson = new Lesson(arguments);
     ForwardSection.Run(lesson);

@@ -67,7 +67,7 @@ internal static class SamplersSection
             var chart = new Chart("Distance from the exact trajectory", "steps", "root mean square difference", logX: true, logY: true);
             foreach (var (name, points) in errors)
                 chart.Line(name, points);
-            chart.Legend().Save(lesson.Output.File("sampler-errors.png", "errors of samplers by steps"));
+            chart.Save(lesson.Output.File("sampler-errors.png", "errors of samplers by steps"));
             foreach (var (name, points) in errors)
                 Console.WriteLine($"{name,-12} {string.Join(", ", points.Select(p => $"{p.Steps} steps: {p.Distance:F4}"))}");
             return errors;

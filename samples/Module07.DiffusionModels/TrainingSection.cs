@@ -94,6 +94,6 @@ internal static class TrainingSection
         var chart = new Chart(title, "step", "mean squared error", logY: true);
         foreach (string band in (string[])["t 0-25%", "t 25-50%", "t 50-75%", "t 75-100%"])
             chart.Line(band, [.. history.Where(p => p.LossTerms.ContainsKey(band)).Select(p => ((double)p.Step, p.LossTerms[band]))]);
-        return chart.Legend();
+        return chart;
     }
 }

@@ -40,7 +40,6 @@ public sealed class Chart
 
     private readonly PlotModel _model;
     private LegendPlacement _legendPlacement = LegendPlacement.Inside;
-    private LegendPosition _legendPosition = LegendPosition.RightTop;
     private int _named;
     private bool _hasContent;
 
@@ -274,19 +273,53 @@ public sealed class Chart
         ArgumentNullException.ThrowIfNull(function);
         var xs = ArrayBuilder.CreateVector(x.Low, x.High, 101);
         var ys = ArrayBuilder.CreateVector(y.Low, y.High, 101);
+        var data = ArrayBuilder.Evaluate(function, xs, ys);
         _model.Series.Add(new ContourSeries
         {
             ColumnCoordinates = xs,
             RowCoordinates = ys,
-            Data = ArrayBuilder.Evaluate(function, xs, ys),
+            Data = data,
             ContourLevels = levels,
             Color = _border,
-            LabelBackground = OxyColors.Undefined,
-            FontSize = 11,
             StrokeThickness = 1,
         });
+        foreach (var (index, level) in levels.Index())
+        {
+            DataPoint[] onLine = [.. Crossings(data, xs, ys, level)];
+            if (onLine.Length > 0)
+                AddContourLabel(level, onLine[(index + 1) * onLine.Length / (levels.Length + 1)]);
+        }
+
         _hasContent = true;
         return this;
+    }
+
+    // OxyPlot's own labels depend on how it joins the pieces of a line.
+    private void AddContourLabel(double level, DataPoint place) => _model.Annotations.Add(new TextAnnotation
+    {
+        TextPosition = place,
+        Text = level.ToString("0.##", CultureInfo.InvariantCulture),
+        FontSize = 11,
+        Stroke = OxyColors.Undefined,
+        TextColor = _ink,
+        Background = OxyColor.FromAColor(190, OxyColors.White),
+        Padding = new OxyThickness(1),
+        TextHorizontalAlignment = HorizontalAlignment.Center,
+        TextVerticalAlignment = VerticalAlignment.Middle,
+    });
+
+    // Where a contour line crosses the rows of the grid.
+    private static IEnumerable<DataPoint> Crossings(double[,] data, double[] xs, double[] ys, double level)
+    {
+        for (int j = 0; j < ys.Length; j++)
+        {
+            for (int i = 0; i + 1 < xs.Length; i++)
+            {
+                double before = data[i, j] - level, after = data[i + 1, j] - level;
+                if (before * after < 0)
+                    yield return new DataPoint(xs[i] + (xs[i + 1] - xs[i]) * before / (before - after), ys[j]);
+            }
+        }
     }
 
     /// <summary>Adds arrows, such as a vector field.</summary>
@@ -358,23 +391,16 @@ public sealed class Chart
         return this;
     }
 
-    /// <summary>Puts the legend into another corner.</summary>
-    public Chart Legend(bool left = false, bool bottom = false, bool outside = false)
+    /// <summary>Puts the legend beside the chart. By default it is in a corner that is empty, and beside the chart where none is.</summary>
+    public Chart LegendOutside()
     {
-        _legendPosition = (left, bottom) switch
-        {
-            (false, false) => LegendPosition.RightTop,
-            (false, true) => LegendPosition.RightBottom,
-            (true, false) => LegendPosition.LeftTop,
-            (true, true) => LegendPosition.LeftBottom,
-        };
-        _legendPlacement = outside ? LegendPlacement.Outside : LegendPlacement.Inside;
+        _legendPlacement = LegendPlacement.Outside;
         return this;
     }
 
     /// <summary>Writes the chart as PNG; the file appears whole or not at all.</summary>
     /// <exception cref="ArgumentException">The chart has no finite point to draw.</exception>
-    public void Save(string path, int width = Width, int height = Height) => PlotCanvas.SavePng([Finished()], 1, path, width, height);
+    public void Save(string path, int width = Width, int height = Height) => PlotCanvas.SavePng([Finished(width, height)], 1, path, width, height);
 
     /// <summary>Writes several charts side by side, row by row, as one PNG.</summary>
     /// <param name="path">The file.</param>
@@ -389,23 +415,32 @@ public sealed class Chart
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(columns);
         if (charts.Count == 0)
             throw new ArgumentException("There is no chart to draw.", nameof(charts));
-        PlotCanvas.SavePng([.. charts.Select(chart => chart.Finished())], Math.Min(columns, charts.Count), path, panelWidth, panelHeight);
+        // Panels of shapes are compared with each other: a legend below one of them would make it smaller than the others.
+        bool isBelowAll = charts.All(chart => chart._model.PlotType == PlotType.Cartesian)
+            && charts.Any(chart => chart._named > 1 && LegendPlace.Find(chart._model, panelWidth, panelHeight) is null);
+        PlotCanvas.SavePng(
+            [.. charts.Select(chart => chart.Finished(panelWidth, panelHeight, isBelow: true, isOutside: isBelowAll))],
+            Math.Min(columns, charts.Count), path, panelWidth, panelHeight);
     }
 
-    private PlotModel Finished()
+    // A legend that is not inside is beside the chart, or below it where the chart is one of several and has no width to lose.
+    private PlotModel Finished(int width, int height, bool isBelow = false, bool isOutside = false)
     {
         if (!_hasContent)
             throw new ArgumentException($"The chart '{_model.Title}' has no finite point to draw.");
         if (_named > 1 && _model.Legends.Count == 0)
         {
+            LegendPosition? corner = LegendPlace.Find(_model, width, height);
+            bool isInside = _legendPlacement == LegendPlacement.Inside && corner is not null && !isOutside;
             _model.Legends.Add(new Legend
             {
-                LegendPlacement = _legendPlacement,
-                LegendPosition = _legendPosition,
+                LegendPlacement = isInside ? LegendPlacement.Inside : LegendPlacement.Outside,
+                LegendPosition = isInside ? corner!.Value : isBelow ? LegendPosition.BottomCenter : LegendPosition.RightTop,
+                LegendOrientation = isBelow && !isInside ? LegendOrientation.Horizontal : LegendOrientation.Vertical,
                 LegendFontSize = 14,
                 LegendTextColor = _ink,
                 LegendBackground = OxyColor.FromAColor(220, OxyColors.White),
-                LegendBorder = _legendPlacement == LegendPlacement.Inside ? _grid : OxyColors.Undefined,
+                LegendBorder = isInside ? _grid : OxyColors.Undefined,
                 LegendPadding = 8,
                 LegendLineSpacing = 3,
             });
@@ -439,15 +474,18 @@ public sealed class Chart
         if (!logarithmic)
             return NewAxis<LinearAxis>(position, title);
         var axis = NewAxis<LogarithmicAxis>(position, title);
-        axis.LabelFormatter = Power;
+        axis.LabelFormatter = value => Power(value, axis.ActualMaximum / axis.ActualMinimum);
         return axis;
     }
 
-    // Powers of ten far from 1 as such: 10⁻⁶, not 1e-06.
-    private static string Power(double value)
+    // Powers of ten far from 1 as such: 10⁻⁶, not 1e-06. Over more than two of them, others have no room.
+    private static string Power(double value, double range)
     {
         var exponent = Math.Round(Math.Log10(value));
-        return Math.Abs(exponent) < 4 || Math.Abs(Math.Log10(value) - exponent) > 1e-9
+        var isPower = Math.Abs(Math.Log10(value) - exponent) < 1e-9;
+        if (!isPower && range > 100)
+            return "";
+        return !isPower || Math.Abs(exponent) < 4
             ? value.ToString("0.######", CultureInfo.InvariantCulture)
             : "10" + string.Concat(exponent.ToString(CultureInfo.InvariantCulture).Select(c => c == '-' ? '⁻' : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c - '0']));
     }

@@ -35,6 +35,13 @@ public static class SampleProgram
                 var files = new SampleOutput(parsed.GetValue(output));
                 run(new SampleArguments(parsed.GetValue(data)!, parsed.GetValue(quick), files, cancellation) { Parsed = parsed });
                 Console.WriteLine();
+                if (parsed.GetValue(quick))
+                {
+                    Console.WriteLine(
+                        "This was a run with --quick: less data, smaller networks and shorter trainings. "
+                        + "The lesson's text and numbers are those of the full run, and need not be true of this one.");
+                }
+
                 files.PrintFiles();
                 return 0;
             }

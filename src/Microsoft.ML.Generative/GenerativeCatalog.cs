@@ -37,7 +37,7 @@ public sealed class GenerativeCatalog
 
     internal MLContext Context { get; }
 
-    /// <summary>Images to train on: drawn by the program, read from files, or downloaded.</summary>
+    /// <summary>Images to train on: synthetic, read from files, or downloaded.</summary>
     public DatasetCatalog Datasets { get; }
 
     /// <summary>
@@ -84,10 +84,10 @@ public sealed class GenerativeCatalog
 
     /// <summary>Evaluates a variational autoencoder on rows, with an estimate of their log-likelihood.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="data">Rows with the model's input columns. A model with <see cref="VaeOptions.DynamicBinarization"/> is evaluated on images drawn once. Rows that do not fit into memory (<see cref="TrainingOptions.MemoryBudget"/> of the training, or its default for a model that was loaded) are streamed.</param>
-    /// <param name="importanceSamples">Draws of z for each row, at least 1: more are nearer to the likelihood, 5,000 are customary for publication.</param>
-    /// <param name="seed">Seed of the draws. Default: the context's, else a new one.</param>
-    /// <returns>Means over the rows, in nats; −ELBO is averaged over all draws.</returns>
+    /// <param name="data">Rows with the model's input columns. A model with <see cref="VaeOptions.DynamicBinarization"/> is evaluated on images binarized once. Rows that do not fit into memory (<see cref="TrainingOptions.MemoryBudget"/> of the training, or its default for a model that was loaded) are streamed.</param>
+    /// <param name="importanceSamples">Samples of z for each row, at least 1: more are nearer to the likelihood, 5,000 are customary for publication.</param>
+    /// <param name="seed">Seed of the samples. Default: the context's, else a new one.</param>
+    /// <returns>Means over the rows, in nats; −ELBO is averaged over all samples.</returns>
     /// <exception cref="ArgumentException">A column is missing or of another type or size, the data is empty, or <paramref name="importanceSamples"/> is below 1.</exception>
     /// <example>
     /// <code>
@@ -119,7 +119,7 @@ public sealed class GenerativeCatalog
     /// <param name="data">Rows with a text column, a document each.</param>
     /// <param name="columnName">The column.</param>
     /// <param name="stride">
-    /// Where a text is longer than the model's context, the window moves on by so many tokens and the rest of it is what the model sees before them: fewer is
+    /// Where a text is longer than the model's context, the window moves on by this number of tokens and the rest of it is what the model sees before them: fewer is
     /// nearer to the model's best, and slower. 1 to the context's length. Default: half of it.
     /// </param>
     /// <returns>Perplexity, bits per byte and accuracy.</returns>
@@ -227,7 +227,7 @@ public sealed class GenerativeCatalog
     /// <c>diffusion_pytorch_model.safetensors</c> or a sharded index, <c>scheduler/scheduler_config.json</c>. Or these files in the
     /// folder itself, as older repositories have them, where <c>model_index.json</c> may be missing.
     /// </param>
-    /// <returns>The model. Its transform draws an image for each row; one with classes reads them from a column Label.</returns>
+    /// <returns>The model. Its transform generates an image for each row; one with classes reads them from a column Label.</returns>
     /// <remarks>Weights in Float16 or BFloat16 become Float32. Nothing in the folder is run, and Python pickles are refused.</remarks>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="FileNotFoundException">A file is missing; the message names it.</exception>

@@ -12,9 +12,9 @@ public sealed class GenerativeTransformsCatalog
         _env = env;
     }
 
-    /// <summary>A variational autoencoder: compresses rows, scores how usual they are, and draws new ones.</summary>
+    /// <summary>A variational autoencoder: compresses rows, scores how usual they are, and generates new ones.</summary>
     /// <param name="inputColumnName">The column to learn: images of one size, or a known-size vector of Single or Byte with values in 0..1.</param>
-    /// <param name="latentSize">Dimensions of the latent space; 2 to draw it, 10 to 50 for good images.</param>
+    /// <param name="latentSize">Dimensions of the latent space; 2 to plot it, 10 to 50 for good images.</param>
     /// <param name="epochs">Passes over the data.</param>
     /// <example>
     /// <code>
@@ -36,7 +36,7 @@ public sealed class GenerativeTransformsCatalog
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public VaeEstimator Vae(VaeOptions options) => new(_env, options);
 
-    /// <summary>A vector-quantized autoencoder: turns images into small grids of codes, and draws new images by drawing codes.</summary>
+    /// <summary>A vector-quantized autoencoder: turns images into small grids of codes, and generates new images by sampling codes.</summary>
     /// <param name="inputColumnName">The column to learn: images of one size, or a known-size vector of Single or Byte with values in 0..1 and an image's shape.</param>
     /// <param name="codebookSize">How many codes there are to choose from.</param>
     /// <param name="epochs">The autoencoder's passes over the data.</param>
@@ -60,7 +60,7 @@ public sealed class GenerativeTransformsCatalog
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public VqVaeEstimator VqVae(VqVaeOptions options) => new(_env, options);
 
-    /// <summary>A diffusion model: learns to take noise away from images, and draws new ones from nothing but noise.</summary>
+    /// <summary>A diffusion model: learns to remove noise from images, and generates new ones from noise alone.</summary>
     /// <param name="inputColumnName">The column to learn: images of one size, or a known-size vector of Single or Byte with values in 0..1 and an image's shape.</param>
     /// <param name="labelColumnName">A key column of classes to condition on, or none.</param>
     /// <param name="epochs">Passes over the data.</param>
@@ -84,7 +84,7 @@ public sealed class GenerativeTransformsCatalog
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public DiffusionEstimator Diffusion(DiffusionOptions options) => new(_env, options);
 
-    /// <summary>A generative adversarial network: one network learns to draw what another cannot tell from real rows.</summary>
+    /// <summary>A generative adversarial network: one network learns to generate what another cannot distinguish from real rows.</summary>
     /// <param name="inputColumnName">
     /// The column to learn: images of one size, a known-size vector of Single or Byte with values in 0..1 and an image's shape, or any known-size vector of Single.
     /// </param>
@@ -107,10 +107,10 @@ public sealed class GenerativeTransformsCatalog
 
     /// <summary>A generative adversarial network with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
-    /// <exception cref="ArgumentException">An option is out of its range, or two do not go together; the message names them.</exception>
+    /// <exception cref="ArgumentException">An option is out of its range, or two cannot be combined; the message names them.</exception>
     public GanEstimator Gan(GanOptions options) => new(_env, options);
 
-    /// <summary>A normalizing flow: computes the exact density of rows, which tells unusual ones, and generates new rows.</summary>
+    /// <summary>A normalizing flow: computes the exact density of rows, which finds unusual ones, and generates new rows.</summary>
     /// <param name="inputColumnName">The column to learn: a known-size vector of Single or Byte, Single, or images of one size. Values need no scaling.</param>
     /// <param name="labelColumnName">A key column of classes to condition on, or none.</param>
     /// <param name="epochs">Passes over the data.</param>

@@ -67,6 +67,8 @@ public class Module04Tests(Module04Run run) : IClassFixture<Module04Run>
         Assert.InRange(run.Latent.VaeTwo, 0.2, 1);
         Assert.InRange(run.Latent.VaeSixteen, run.Latent.VaeTwo, 1);
         Assert.InRange(run.Latent.PcaSixteen, run.Latent.PcaTwo, 1);
+        // The lesson's point, also in a quick run.
+        Assert.True(run.Latent.VaeTwo > run.Latent.PcaTwo && run.Latent.VaeSixteen > run.Latent.PcaSixteen);
     }
 
     [Fact]

@@ -8,7 +8,7 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>Trains a normalizing flow: it computes the exact density of rows, which tells unusual ones, and generates new rows.</summary>
+/// <summary>Trains a normalizing flow: it computes the exact density of rows, which finds unusual ones, and generates new rows.</summary>
 /// <remarks>
 /// <para>
 /// Create with <see cref="GenerativeTransformsCatalog.Flow(string, string, int)"/> or <see cref="GenerativeTransformsCatalog.Flow(FlowOptions)"/>.
@@ -58,7 +58,7 @@ public sealed class FlowEstimator : IEstimator<FlowTransformer>
     /// libtorch or the GPU asked for is missing, the checkpoints are of another training, or the loss stopped being finite.
     /// </exception>
     /// <exception cref="IOException">The folder of checkpoints, samples or TensorBoard cannot be used.</exception>
-    /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The training was canceled.</exception>
     public FlowTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);

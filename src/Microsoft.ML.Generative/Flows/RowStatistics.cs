@@ -19,7 +19,7 @@ internal static class RowStatistics
     private const int NamesShown = 10;
 
     /// <summary>Reads the rows once.</summary>
-    /// <exception cref="OperationCanceledException">The context or the token was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The context or the token was canceled.</exception>
     public static void Standardize(TrainingRun run, IBatchSource batches, FlowNetwork network, FlowArchitecture architecture)
     {
         using IDisposable noGradient = no_grad();

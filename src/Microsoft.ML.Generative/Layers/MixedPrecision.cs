@@ -13,6 +13,9 @@ internal static class MixedPrecision
     [ThreadStatic]
     private static torch.ScalarType? _type;
 
+    /// <summary>Whether the processor multiplies in BFloat16; otherwise libtorch emulates it, slowly.</summary>
+    public static bool HasBFloat16Instructions { get; } = FindBFloat16Instructions();
+
     /// <summary>The compute type, or <see langword="null"/> for that of the weights.</summary>
     public static torch.ScalarType? Current => _type;
 
@@ -22,7 +25,7 @@ internal static class MixedPrecision
     public static torch.ScalarType? Choose(ComputePrecision precision, DeviceType device) => precision switch
     {
         ComputePrecision.BFloat16 => torch.ScalarType.BFloat16,
-        ComputePrecision.Auto when device == DeviceType.CUDA || HasBFloat16Instructions() => torch.ScalarType.BFloat16,
+        ComputePrecision.Auto when device == DeviceType.CUDA || HasBFloat16Instructions => torch.ScalarType.BFloat16,
         _ => null,
     };
 
@@ -37,8 +40,8 @@ internal static class MixedPrecision
     public static bool IsBFloat16OnCpu(torch.Tensor values) =>
         values.dtype == torch.ScalarType.BFloat16 && values.device_type == DeviceType.CPU;
 
-    // AVX512-BF16 (leaf 7.1, EAX bit 5) or AMX-BF16 (leaf 7.0, EDX bit 22): without them a processor emulates the multiplications, slowly.
-    private static bool HasBFloat16Instructions()
+    // AVX512-BF16 (leaf 7.1, EAX bit 5) or AMX-BF16 (leaf 7.0, EDX bit 22).
+    private static bool FindBFloat16Instructions()
     {
         if (!X86Base.IsSupported || X86Base.CpuId(0, 0).Eax < 7)
             return false;

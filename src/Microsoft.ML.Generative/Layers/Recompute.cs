@@ -13,7 +13,7 @@ internal static class Recompute
     /// The value of <paramref name="segment"/>, with gradients for its input and for the parameters that it uses.
     /// </summary>
     /// <param name="segment">
-    /// Gives the same for the same input. It may draw from libtorch's global generator (dropout), which is put back for the second time,
+    /// Gives the same for the same input. It may use libtorch's global generator (dropout), which is restored for the second time,
     /// but not from another; and it must not change buffers, for it would change them twice.
     /// </param>
     /// <param name="input">Its input.</param>

@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Loader;
 using System.Runtime.Versioning;
+using TorchSharp;
 
 namespace Microsoft.ML.Generative.Runtime;
 
@@ -26,12 +27,41 @@ internal static class TorchNativeLoader
             AssemblyLoadContext.Default.ResolvingUnmanagedDll += Resolve;
     }
 
-    /// <summary>The folders in which the host looks for native libraries, existing ones only.</summary>
+    /// <summary>The folders in which native libraries are looked for, existing ones only.</summary>
     public static IEnumerable<string> SearchFolders()
     {
         string searched = AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "";
-        string[] own = [AppContext.BaseDirectory, Path.Combine(AppContext.BaseDirectory, "runtimes", RuntimeInformation.RuntimeIdentifier, "native")];
+        string[] own =
+        [
+            AppContext.BaseDirectory,
+            Path.Combine(AppContext.BaseDirectory, "runtimes", RuntimeInformation.RuntimeIdentifier, "native"),
+            .. PackageFolders(typeof(torch).Assembly.Location),
+        ];
         return searched.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries).Concat(own).Where(Directory.Exists).Distinct();
+    }
+
+    /// <summary>
+    /// The folders of native libraries of TorchSharp's package and of libtorch's. A script or a notebook has no folder of its own, into which
+    /// a build would copy them: its assemblies are loaded from NuGet's cache.
+    /// </summary>
+    /// <param name="assembly">TorchSharp's file: in the cache, it is torchsharp/version/lib/framework/TorchSharp.dll.</param>
+    internal static IEnumerable<string> PackageFolders(string assembly)
+    {
+        DirectoryInfo? version = assembly.Length == 0 ? null : new FileInfo(assembly).Directory?.Parent?.Parent;
+        if (version?.Parent is not { Parent: { } cache } package
+            || !package.Name.Equals("torchsharp", StringComparison.OrdinalIgnoreCase))
+        {
+            return [];
+        }
+
+        string rid = RuntimeInformation.RuntimeIdentifier;
+        string native = Path.Combine("runtimes", rid, "native");
+        return
+        [
+            Path.Combine(version.FullName, native),
+            .. ((string[])[$"libtorch-cuda-12.8-{rid}", $"libtorch-cpu-{rid}"])
+                .Select(name => Path.Combine(cache.FullName, name, TorchRuntime.LibTorchVersion, native)),
+        ];
     }
 
     [SupportedOSPlatform("linux")]
@@ -39,29 +69,22 @@ internal static class TorchNativeLoader
     {
         if (name is not (Library or FileName or "lib" + Library))
             return 0;
-
-        foreach (string folder in SearchFolders())
-        {
-            string path = Path.Combine(folder, FileName);
-            if (File.Exists(path) && LacksOnlyTheUnusedNeed(path))
-                return LoadPatchedCopy(path);
-        }
-
-        return 0;
+        string? path = SearchFolders().Select(folder => Path.Combine(folder, FileName)).FirstOrDefault(File.Exists);
+        return path is null ? 0 : Load(path);
     }
 
-    private static bool LacksOnlyTheUnusedNeed(string path)
+    [SupportedOSPlatform("linux")]
+    private static nint Load(string path)
     {
         // Its dependencies first: otherwise their absence, and not the version, may be what the loader reports.
         LoadDependencies(Path.GetDirectoryName(path)!);
         try
         {
-            NativeLibrary.Free(NativeLibrary.Load(path));
-            return false;
+            return NativeLibrary.Load(path);
         }
         catch (DllNotFoundException e)
         {
-            return e.Message.Contains(UnusedNeed, StringComparison.Ordinal);
+            return e.Message.Contains(UnusedNeed, StringComparison.Ordinal) ? LoadPatchedCopy(path) : 0;
         }
     }
 

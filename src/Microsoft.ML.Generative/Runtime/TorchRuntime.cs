@@ -6,7 +6,7 @@ namespace Microsoft.ML.Generative.Runtime;
 /// <summary>Makes sure, before the first tensor, that libtorch is there, and says in one sentence what to do when it is not.</summary>
 internal static class TorchRuntime
 {
-    private const string LibTorchVersion = "2.10.0";
+    internal const string LibTorchVersion = "2.10.0";
 
     private static readonly Lazy<string?> _problem = new(Load);
 

@@ -3,14 +3,14 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Runtime;
 
 /// <summary>
-/// Seeds libtorch's global generator, which weights and dropout are drawn from, and gives it back as it was.
+/// Seeds libtorch's global generator, which initializes weights and drives dropout, and restores it.
 /// </summary>
 internal static class TorchSeed
 {
     // The generator is one for the process.
     private static readonly Lock _generator = new();
 
-    /// <summary>Seeds until the scope is disposed. Other threads that draw meanwhile take from the same numbers.</summary>
+    /// <summary>Seeds until the scope is disposed. Other threads that use it meanwhile take from the same numbers.</summary>
     public static IDisposable Scope(long seed) => new SeededScope(seed);
 
     /// <summary>Seeds again within a scope.</summary>

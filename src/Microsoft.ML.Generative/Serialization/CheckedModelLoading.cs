@@ -4,7 +4,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Generative.Serialization;
 
-/// <summary>Loads model files that may come from strangers: looks through them first, and has one kind of error for all that may be wrong with them.</summary>
+/// <summary>Loads model files that may come from untrusted sources: looks through them first, and has one kind of error for all that may be wrong with them.</summary>
 internal static class CheckedModelLoading
 {
     /// <exception cref="InvalidDataException">The file is not a model that can be loaded.</exception>

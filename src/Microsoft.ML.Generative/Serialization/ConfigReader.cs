@@ -8,7 +8,7 @@ internal sealed class ConfigReader(string source, JsonElement json)
 {
     public InvalidDataException Bad(string problem) => new($"'{source}' is not usable: {problem}.");
 
-    /// <exception cref="InvalidDataException">The file is not an object of sound JSON, or too long.</exception>
+    /// <exception cref="InvalidDataException">The file is not an object of valid JSON, or too long.</exception>
     public static T ReadFile<T>(string path, Func<ConfigReader, T> read)
     {
         using FileStream stream = File.OpenRead(path);
@@ -80,13 +80,13 @@ internal sealed class ConfigReader(string source, JsonElement json)
     public void Require(string name, bool known)
     {
         if ((Truth(name) ?? known) != known)
-            throw Bad($"'{name}' is {(known ? "false" : "true")}, which is not known");
+            throw Bad($"'{name}' is {(known ? "false" : "true")}, which is not supported");
     }
 
     public T Choose<T>(string name, string fallback, Dictionary<string, T> known)
     {
         string value = Text(name) ?? fallback;
-        return known.TryGetValue(value, out T? chosen) ? chosen : throw Bad($"'{name}' is {Quoted.Text(value)}; known are {string.Join(", ", known.Keys)}");
+        return known.TryGetValue(value, out T? chosen) ? chosen : throw Bad($"'{name}' is {Quoted.Text(value)}; supported values: {string.Join(", ", known.Keys)}");
     }
 
     private JsonElement? Find(string name, JsonValueKind kind, string what)

@@ -207,7 +207,7 @@ internal sealed class ModelArchive
         bool isKnown = string.IsNullOrEmpty(loader) || _loaders.Contains(loader)
             || _env.ComponentCatalog.GetLoadableClassInfo<SignatureLoadModel>(loader)?.LoaderType.Assembly == typeof(ModelArchive).Assembly;
         if (!isKnown)
-            throw Bad($"its entry {Quoted.Text(entry.FullName)} wants the loader {Quoted.Text(loader)}, which is not among those for files from strangers. If you trust the file, load it with mlContext.Model.Load");
+            throw Bad($"its entry {Quoted.Text(entry.FullName)} wants the loader {Quoted.Text(loader)}, which is not among those for files from untrusted sources. If you trust the file, load it with mlContext.Model.Load");
     }
 
     private DataViewSchema ReadSchema(ZipArchiveEntry entry)

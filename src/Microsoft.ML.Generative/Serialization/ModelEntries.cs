@@ -9,7 +9,7 @@ namespace Microsoft.ML.Generative.Serialization;
 
 /// <summary>
 /// The entries of a saved model, wherever they are kept: <c>config.json</c>, one <c>.safetensors</c> for each component, further files of the
-/// model, and <c>checksums.json</c>, which tells a damaged entry from a valid one (a flipped bit among the weights is otherwise just another number).
+/// model, and <c>checksums.json</c>, which distinguishes a corrupt entry from a valid one (a flipped bit among the weights is otherwise just another number).
 /// </summary>
 internal static class ModelEntries
 {

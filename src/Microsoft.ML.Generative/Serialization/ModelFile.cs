@@ -38,7 +38,7 @@ internal static class ModelFile
         IHost host = env.Register(format.Loader);
         host.CheckValue(ctx, nameof(ctx));
         VersionInfo version = format.Header;
-        // ML.NET's own message would tell the user to look for another ML.NET.
+        // ML.NET's own message would advise the user to look for another ML.NET.
         if (ctx.Header.ModelSignature == version.ModelSignature && ctx.Header.ModelVerReadable > version.VerWrittenCur)
             throw ModelEntries.Newer(ctx.Header.ModelVerReadable, version.VerWrittenCur);
         ctx.CheckAtModel(version);

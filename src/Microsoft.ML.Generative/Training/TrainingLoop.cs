@@ -70,7 +70,7 @@ internal sealed class TrainingLoop
     /// Trains, from the newest checkpoint if there is one. Afterwards the networks hold their final weights (the moving average if there is
     /// one, the best epoch's if the training stops early) and are in evaluation mode.
     /// </summary>
-    /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The training was canceled.</exception>
     /// <exception cref="InvalidOperationException">A loss stopped being finite; its network keeps the weights it had before that step.</exception>
     public void Run()
     {
@@ -99,7 +99,7 @@ internal sealed class TrainingLoop
         }
     }
 
-    // False if the training was cancelled and its best model so far is wanted.
+    // False if the training was canceled and its best model so far is wanted.
     private bool RunSteps(IChannel channel, IProgressChannel progress, torch.Generator generator)
     {
         try
@@ -123,7 +123,7 @@ internal sealed class TrainingLoop
                 _checkpoints?.Save(channel, _step, _gradientNorm, isFinished: false);
             if (_options.OnCancel != CancellationBehavior.KeepBest || !_options.CancellationToken.IsCancellationRequested || _step == 0)
                 throw;
-            channel.Info($"Cancelled after step {_step}: the model is {(_best?.Score is { } score ? $"that of step {score.Step}, with validation loss {Text(score.Loss)}" : "that of this step")}.");
+            channel.Info($"Canceled after step {_step}: the model is {(_best?.Score is { } score ? $"that of step {score.Step}, with validation loss {Text(score.Loss)}" : "that of this step")}.");
             return false;
         }
     }

@@ -32,7 +32,7 @@ public enum LearningRateSchedule
     Linear,
 }
 
-/// <summary>What a training does when its <see cref="TrainingOptions.CancellationToken"/> is cancelled.</summary>
+/// <summary>What a training does when its <see cref="TrainingOptions.CancellationToken"/> is canceled.</summary>
 public enum CancellationBehavior
 {
     /// <summary><c>Fit</c> throws <see cref="OperationCanceledException"/>.</summary>
@@ -288,7 +288,7 @@ public abstract class TrainingOptions
     {
         Validate();
         if (EarlyStoppingPatience is not null && !HasValidation)
-            throw new ArgumentException($"{nameof(EarlyStoppingPatience)} is {EarlyStoppingPatience}, but there is no {nameof(ValidationData)} whose loss could tell when to stop.", nameof(ValidationData));
+            throw new ArgumentException($"{nameof(EarlyStoppingPatience)} is {EarlyStoppingPatience}, but there is no {nameof(ValidationData)} whose loss decides when to stop.", nameof(ValidationData));
     }
 
     /// <summary>Takes the options that define the network from the base model, if there is one.</summary>

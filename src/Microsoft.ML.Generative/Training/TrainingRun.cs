@@ -10,7 +10,7 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Training;
 
 /// <summary>
-/// One call of <c>Fit</c>, from the checks before it to its end: the device, the seed, the threads, and the checkpoints that it goes on from.
+/// One call of <c>Fit</c>, from the checks before it to its end: the device, the seed, the threads, and the checkpoints that it resumes from.
 /// </summary>
 internal sealed class TrainingRun : IDisposable
 {
@@ -32,7 +32,7 @@ internal sealed class TrainingRun : IDisposable
 
     public torch.Device Device { get; }
 
-    /// <summary>The seed of everything that is drawn.</summary>
+    /// <summary>The seed of all random numbers.</summary>
     public long Seed { get; }
 
     public CheckpointFolder? Checkpoints { get; }
@@ -53,6 +53,8 @@ internal sealed class TrainingRun : IDisposable
         if (options.PreviewDirectory is { } samples)
             WritableFolder.Prepare(samples, nameof(ImageTrainingOptions.SampleDirectory));
         torch.Device device = TorchDevices.Choose(env, channel);
+        foreach (string setting in SlowSettings.Find(options, device.type))
+            channel.Warning(setting);
         long? seedAskedFor = options.Seed ?? (host as IHostEnvironmentInternal)?.Seed;
         CheckpointFolder? checkpoints = options.Checkpoints is null ? null : new CheckpointFolder(options.Checkpoints);
         try
@@ -110,7 +112,7 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Bytes that the rows to validate on may take.</summary>
     public long ValidationBudget => Options.RowMemory / 4;
 
-    /// <exception cref="OperationCanceledException">The context or the token was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The context or the token was canceled.</exception>
     public void StopIfCancelled()
     {
         Host.CheckAlive();
@@ -118,7 +120,7 @@ internal sealed class TrainingRun : IDisposable
     }
 
     /// <summary>Visits a source's batches once, in the order of its first epoch, each in a dispose scope of its own.</summary>
-    /// <exception cref="OperationCanceledException">The context or the token was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The context or the token was canceled.</exception>
     public void ForEachBatch(IBatchSource batches, Action<TensorBatch> visit)
     {
         batches.StartEpoch(0);

@@ -22,6 +22,28 @@ public sealed class TorchRuntimeTests
     }
 
     [Fact]
+    public void In_NuGets_cache_the_native_libraries_of_TorchSharp_and_libtorch_are_found()
+    {
+        string cache = Path.Combine(Path.GetTempPath(), "packages");
+        string native = Path.Combine("runtimes", System.Runtime.InteropServices.RuntimeInformation.RuntimeIdentifier, "native");
+        string rid = System.Runtime.InteropServices.RuntimeInformation.RuntimeIdentifier;
+        Assert.Equal(
+            [
+                Path.Combine(cache, "torchsharp", "0.107.0", native),
+                Path.Combine(cache, $"libtorch-cuda-12.8-{rid}", "2.10.0", native),
+                Path.Combine(cache, $"libtorch-cpu-{rid}", "2.10.0", native),
+            ],
+            TorchNativeLoader.PackageFolders(Path.Combine(cache, "torchsharp", "0.107.0", "lib", "net8.0", "TorchSharp.dll")));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("/app/TorchSharp.dll")]
+    [InlineData("/TorchSharp.dll")]
+    [InlineData("/src/App/bin/Release/net10.0/TorchSharp.dll")]
+    public void Elsewhere_no_packages_are_looked_for(string assembly) => Assert.Empty(TorchNativeLoader.PackageFolders(assembly));
+
+    [Fact]
     public void An_incompatible_backend_is_told_with_the_loaders_reason()
     {
         using var folder = new TemporaryFolder();

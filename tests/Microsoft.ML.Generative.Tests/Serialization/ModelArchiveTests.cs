@@ -88,7 +88,7 @@ public sealed class ModelArchiveTests(SavedVae saved) : IClassFixture<SavedVae>,
     [InlineData("Microsoft.ML.DataView")]
     [InlineData("Microsoft.ML.Data/../x")]
     [InlineData("a=b, c")]
-    public void An_assembly_without_loaders_for_models_of_strangers_is_refused(string assembly) =>
+    public void An_assembly_without_loaders_for_models_from_untrusted_sources_is_refused(string assembly) =>
         Assert.Contains("assembly", Refused(ZipBytes.With(saved.Zip, Ours + "Model.key", _ => ZipBytes.ModelKey("GenerativeVae", assembly))));
 
     [Theory]
@@ -96,8 +96,8 @@ public sealed class ModelArchiveTests(SavedVae saved) : IClassFixture<SavedVae>,
     [InlineData("customtransformer ")]
     [InlineData("Normalizer")]
     [InlineData(" ")]
-    public void A_loader_that_is_not_for_strangers_is_refused(string loader) => Assert.Contains(
-        "not among those for files from strangers",
+    public void A_loader_that_is_not_for_untrusted_sources_is_refused(string loader) => Assert.Contains(
+        "not among those for files from untrusted sources",
         Refused(ZipBytes.With(saved.Zip, Ours + "Model.key", _ => ZipBytes.ModelKey(loader, "Microsoft.ML.Transforms"))));
 
     [Theory]

@@ -84,7 +84,7 @@ public sealed class CheckpointTests : IDisposable
         using Regression resumed = new Regression(Options()).Train(ml: ml);
 
         Assert.Equal(expected, resumed.Weights);
-        Assert.Contains(warnings, w => w.Contains("regression-000000000012.checkpoint' is not usable and was set aside", StringComparison.Ordinal));
+        Assert.Contains(warnings, w => w.Contains("regression-000000000012.checkpoint' is corrupt and was quarantined", StringComparison.Ordinal));
         Assert.Contains(warnings, w => w.Contains("resumes after step 10", StringComparison.Ordinal));
         Assert.Single(Files("*.damaged"));
     }

@@ -37,7 +37,8 @@ public sealed class TrainingPreviewTests : IDisposable
         Assert.Equal(["shade-000004.png", "shade-000008.png", "words-000004.txt", "words-000008.txt"], files);
         Assert.Equal("call 1\n# no title", File.ReadAllText(Path.Combine(_folder.File("samples"), "words-000004.txt")));
         using SKBitmap shade = SKBitmap.Decode(Path.Combine(_folder.File("samples"), "shade-000008.png"));
-        Assert.Equal((2 * 3 + 1, 3), (shade.Width, shade.Height));
+        // Enlarged to at most 64 pixels, which is 21 times.
+        Assert.Equal((2 * 63 + 1, 63), (shade.Width, shade.Height));
 
         // After the report of the epoch.
         int report = lines.FindIndex(l => l.Contains("epoch 2, step 8/8", StringComparison.Ordinal));

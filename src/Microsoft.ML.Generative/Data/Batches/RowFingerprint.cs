@@ -4,7 +4,7 @@ using Microsoft.ML.Generative.Data.Columns;
 
 namespace Microsoft.ML.Generative.Data.Batches;
 
-/// <summary>What tells one data set from another: its columns, the number of its rows and the hash of their values, in their order.</summary>
+/// <summary>What identifies a data set: its columns, the number of its rows and the hash of their values, in their order.</summary>
 internal sealed class RowFingerprint(IReadOnlyList<TensorColumn> columns) : IDisposable
 {
     private readonly IncrementalHash[] _hashes = [.. columns.Select(_ => IncrementalHash.CreateHash(HashAlgorithmName.SHA256))];

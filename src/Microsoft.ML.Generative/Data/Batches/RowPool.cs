@@ -6,7 +6,7 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Data.Batches;
 
 /// <summary>
-/// Rows waiting in native memory to be drawn in a random order. It begins full; each row drawn makes room for the next one read. The order
+/// Rows waiting in native memory to be taken in a random order. It begins full; each row taken makes room for the next one read. The order
 /// depends on the seed, the pool's size and the rows alone.
 /// </summary>
 internal sealed class RowPool : IDisposable
@@ -49,7 +49,7 @@ internal sealed class RowPool : IDisposable
     public void Added() => _count++;
 
     /// <summary>Takes a random row out, into memory for each column, or into none to pass over it.</summary>
-    public void Draw(ReadOnlySpan<RowTarget> targets)
+    public void Take(ReadOnlySpan<RowTarget> targets)
     {
         int chosen = _random.Next(_count);
         _count--;

@@ -168,31 +168,31 @@ internal sealed class StreamedBatches : IBatchSource, IDisposable
             RowPool pool = _owner._pool ??= new RowPool(_owner._columns, _owner._poolRows);
             pool.Start(seed);
             var targets = new RowTarget[readers.Length];
-            long drawn = 0;
-            void Draw()
+            long taken = 0;
+            void Take()
             {
-                if (drawn++ < _skippedRows)
+                if (taken++ < _skippedRows)
                 {
-                    pool.Draw([]);
+                    pool.Take([]);
                     return;
                 }
 
                 batches.Targets(targets);
-                pool.Draw(targets);
+                pool.Take(targets);
                 batches.Added();
             }
 
             long count = TensorSource.ReadRows(_owner._host, cursor, () =>
             {
                 if (pool.IsFull)
-                    Draw();
+                    Take();
                 for (int i = 0; i < readers.Length; i++)
                     readers[i].Read(pool.Next(i));
                 pool.Added();
-                return drawn < _owner._count;
+                return taken < _owner._count;
             }, _stop.Token);
-            while (!pool.IsEmpty && drawn < _owner._count)
-                Draw();
+            while (!pool.IsEmpty && taken < _owner._count)
+                Take();
             return count;
         }
     }

@@ -21,7 +21,7 @@ internal sealed class TensorBatches : IBatchSource, IDisposable
     /// <param name="count">The rows.</param>
     /// <param name="batchSize">Rows in a batch.</param>
     /// <param name="shuffleSeed">The seed of the order, or <see langword="null"/> for the rows' own.</param>
-    /// <param name="fingerprint">What tells the rows from others.</param>
+    /// <param name="fingerprint">What identifies the rows.</param>
     public TensorBatches(
         IReadOnlyList<Func<torch.Tensor, torch.Tensor>> toInputs, Func<torch.Tensor[]> rows, long count, int batchSize, long? shuffleSeed, Func<string> fingerprint)
     {

@@ -32,7 +32,7 @@ internal abstract class TensorSource : IDisposable
     /// <param name="cancellation">Stops, too.</param>
     /// <exception cref="ArgumentException">The data has no rows.</exception>
     /// <exception cref="InvalidDataException">A value cannot be used; the message names its column and row.</exception>
-    /// <exception cref="OperationCanceledException">The context or the token was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The context or the token was canceled.</exception>
     public static TensorSource Read(
         IHost host, IDataView data, IReadOnlyList<TensorColumn> columns, long memoryBudget = long.MaxValue, CancellationToken cancellation = default)
     {
@@ -68,7 +68,7 @@ internal abstract class TensorSource : IDisposable
 
     internal static ArgumentException Empty() => new("The data is empty: no row to learn from.");
 
-    // Null when the rows turn out to be more than fit. The number that a view tells is a hint, not a promise.
+    // Null when the rows turn out to be more than fit. The number that a view returns is a hint, not a promise.
     private static MemoryTensorSource? TryReadAll(
         IHost host, IDataView data, IReadOnlyList<TensorColumn> columns, long rowsInBudget, CancellationToken cancellation)
     {

@@ -4,7 +4,7 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.Generative.Data.Columns;
 
 /// <summary>The shape of images kept as vectors: planes of channels, rows, columns.</summary>
-/// <remarks>A column tells it by the dimensions of its vector type, as ML.NET's own <c>ExtractPixels</c> does.</remarks>
+/// <remarks>A column has it in the dimensions of its vector type, as ML.NET's own <c>ExtractPixels</c> does.</remarks>
 internal readonly record struct ImageShape(int Channels, int Height, int Width)
 {
     [JsonIgnore]
@@ -18,7 +18,7 @@ internal readonly record struct ImageShape(int Channels, int Height, int Width)
     [JsonIgnore]
     public bool IsPossible => Channels is >= 1 and <= 4 && Height >= 1 && Width >= 1;
 
-    /// <exception cref="ArgumentException">There are no such images, or they do not have so many values.</exception>
+    /// <exception cref="ArgumentException">There are no images of this shape, or they have another number of values.</exception>
     public void CheckSize(int values)
     {
         if (!IsPossible || Size != values)

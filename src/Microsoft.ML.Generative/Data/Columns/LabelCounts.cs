@@ -9,7 +9,7 @@ internal static class LabelCounts
     /// <param name="data">The data, of which the column is read where it alone knows.</param>
     /// <param name="columnName">The column.</param>
     /// <param name="wanted">What the option LabelCount says.</param>
-    /// <exception cref="ArgumentException">The column is missing, does not tell its classes, or has more than the option says.</exception>
+    /// <exception cref="ArgumentException">The column is missing, has a type without a number of classes, or has more than the option says.</exception>
     public static int Find(IDataView data, string columnName, int? wanted)
     {
         DataViewSchema.Column column = ColumnTypes.Find(data.Schema, columnName);
@@ -25,7 +25,7 @@ internal static class LabelCounts
         if (count is null && !LabelRowReader.IsInteger(column.Type))
             return FindHighest(data, columnName) + 1;
         return checked((int)(count ?? throw ColumnTypes.Mismatch(
-            $"Column '{columnName}' does not tell how many classes it has: set LabelCount, or make a key of it with MapValueToKey.")));
+            $"Column '{columnName}' has a type without a number of classes: set LabelCount, or make a key of it with MapValueToKey.")));
     }
 
     // As ML.NET's trainers do, which take labels of Single.

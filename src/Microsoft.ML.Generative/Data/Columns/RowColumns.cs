@@ -9,7 +9,7 @@ namespace Microsoft.ML.Generative.Data.Columns;
 /// <param name="Width">Width of the images, if the options know it.</param>
 internal sealed record RowColumns(string Input, int? Channels, int? Height, int? Width)
 {
-    // The options' names for all this, which errors tell.
+    // The options' names for all this, which errors name.
     private const string InputName = "InputColumnName";
     private const string LabelName = "LabelColumnName";
     private const string SeedName = "SeedColumnName";

@@ -28,7 +28,7 @@ internal sealed class ByteImageDataView : IDataView
     /// <summary>Where the rows come from.</summary>
     internal IByteImageSource Source { get; }
 
-    /// <summary>All images one after the other when they lie in memory so; empty when they are drawn on demand.</summary>
+    /// <summary>All images one after the other when they lie in memory so; empty when they are computed on demand.</summary>
     internal ReadOnlyMemory<byte> Pixels => (Source as StoredImages)?.Pixels;
 
     /// <summary>The class of each image, from 0 (the key less one), when <see cref="Pixels"/> is there; otherwise empty.</summary>

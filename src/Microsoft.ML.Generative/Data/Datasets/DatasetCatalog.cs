@@ -21,7 +21,7 @@ namespace Microsoft.ML.Generative;
 /// <example>
 /// <code>
 /// var mlContext = new MLContext(seed: 1);
-/// IDataView drawn = mlContext.Generative().Datasets.Digits(5_000);
+/// IDataView synthetic = mlContext.Generative().Datasets.Digits(5_000);
 /// DataOperationsCatalog.TrainTestData read = mlContext.Generative().Datasets.FashionMnist();
 /// Console.WriteLine(read.TrainSet.GetRowCount());   // 60000
 /// </code>
@@ -43,7 +43,7 @@ public sealed class DatasetCatalog
     }
 
     /// <summary>
-    /// Handwritten digits drawn by the program: strokes of each digit's shape, in several styles, with slant, size, place,
+    /// Synthetic handwritten digits: strokes of each digit's shape, in several styles, with slant, size, place,
     /// thickness and wobble at random. Needs no files.
     /// </summary>
     /// <param name="count">Number of rows. Any ten rows from a multiple of ten on show each digit once, in random order.</param>
@@ -51,7 +51,7 @@ public sealed class DatasetCatalog
     /// Decides the images: the same seed gives the same bytes on every machine, and the first rows do not depend on
     /// <paramref name="count"/>. Null takes the seed of the <see cref="MLContext"/>, and if that has none, a new one each time.
     /// </param>
-    /// <returns>Rows that are drawn when they are read, each pass again and alike; they take no memory.</returns>
+    /// <returns>Rows that are computed when they are read, the same in each pass; they take no memory.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is below 1.</exception>
     /// <example>
     /// <code>
@@ -68,12 +68,12 @@ public sealed class DatasetCatalog
     /// <summary>
     /// MNIST: handwritten digits, 60,000 to train on and 10,000 to test with. 11 MB to download.
     /// </summary>
-    /// <param name="progress">Told, from another thread, how far a download has come; not used when the files are there.</param>
+    /// <param name="progress">Receives, on another thread, how far a download has come; not used when the files are there.</param>
     /// <param name="cancellationToken">Stops a download; what has arrived is kept for the next.</param>
     /// <returns>Training and test rows, in memory (47 MB and 8 MB).</returns>
     /// <exception cref="FileNotFoundException">Files are missing and cannot be downloaded; the message says which and where to put them.</exception>
     /// <exception cref="InvalidDataException">A file is damaged or another than it should be; the message says which and why.</exception>
-    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was canceled.</exception>
     /// <remarks>
     /// Key values "0" to "9". Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document
     /// recognition", Proceedings of the IEEE, 1998.
@@ -114,7 +114,7 @@ public sealed class DatasetCatalog
     /// <inheritdoc cref="Mnist" path="/exception"/>
     /// <remarks>
     /// Key values are the readings: "o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo".
-    /// T. Clanuwat and others, "Deep learning for classical Japanese literature", 2018; licence CC BY-SA 4.0.
+    /// T. Clanuwat and others, "Deep learning for classical Japanese literature", 2018; license CC BY-SA 4.0.
     /// </remarks>
     /// <example>
     /// <code>

@@ -20,7 +20,7 @@ internal sealed class DatasetDownloader(HttpClient client, TimeSpan stallTimeout
     /// <param name="address">Where it is.</param>
     /// <param name="file">What it must be.</param>
     /// <param name="destination">Full path that it gets; folders are made.</param>
-    /// <param name="progress">Told of every few thousand bytes.</param>
+    /// <param name="progress">Receives a report every few thousand bytes.</param>
     /// <param name="cancellationToken">Stops the download; what has arrived is kept for the next.</param>
     /// <exception cref="DownloadException">It could not be had, or is not what it must be.</exception>
     public async Task DownloadAsync(Uri address, DatasetFile file, string destination, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
@@ -64,7 +64,7 @@ internal sealed class DatasetDownloader(HttpClient client, TimeSpan stallTimeout
         }
     }
 
-    /// <summary>Appends what one request brings; returns why it ended early, if an exception tells.</summary>
+    /// <summary>Appends what one request brings; returns the exception that ended it early, if there is one.</summary>
     private async Task<Exception?> ReceiveAsync(FileStream stream, Uri address, DatasetFile file, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
     {
         using var stall = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);

@@ -8,7 +8,7 @@ namespace Microsoft.ML.Generative.Data.Datasets;
 /// <param name="Sha256">SHA-256 of the download, in lower-case hexadecimal.</param>
 internal record DatasetFile(string Name, long Size, string Sha256)
 {
-    /// <summary>What tells a file from the one described, as part of a sentence; null where nothing does.</summary>
+    /// <summary>How a file differs from the one described, as part of a sentence; null if it does not.</summary>
     /// <param name="content">The file, which is read from its beginning.</param>
     /// <param name="cancellationToken">Stops the reading.</param>
     public async Task<string?> FindFaultAsync(Stream content, CancellationToken cancellationToken)

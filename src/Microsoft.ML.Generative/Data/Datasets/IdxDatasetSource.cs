@@ -31,7 +31,7 @@ internal sealed record IdxDatasetSource : ImageDatasetSource
 
     private StoredImages Read(string imagesPath, string labelsPath, int count)
     {
-        // The labels first: they are small, and tell as well as the images that a file is in the wrong place.
+        // The labels first: they are small, and show as well as the images that a file is in the wrong place.
         var labels = IdxReader.Read(labelsPath, count);
         var outside = labels.AsSpan().IndexOfAnyExceptInRange((byte)0, (byte)(ClassNames.Count - 1));
         if (outside >= 0)

@@ -12,7 +12,7 @@ internal static class IdxReader
     private const byte UnsignedByte = 0x08;
 
     /// <summary>Reads a file whose dimensions are known beforehand.</summary>
-    /// <param name="path">The file; whether it is gzip is told from its content.</param>
+    /// <param name="path">The file; whether it is gzip, its content decides.</param>
     /// <param name="dimensions">What the header must say.</param>
     /// <returns>The values.</returns>
     /// <exception cref="InvalidDataException">The content is not that; the message names the file and the reason.</exception>

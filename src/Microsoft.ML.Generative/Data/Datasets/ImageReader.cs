@@ -64,10 +64,10 @@ internal sealed class ImageReader(ImageShape shape, ImageResizingEstimator.Resiz
         switch (resizing)
         {
             case ImageResizingEstimator.ResizingKind.IsoCrop when isWider:
-                pixels = pixels.Centre(Part(pixels.Height, width, height, pixels.Width), pixels.Height);
+                pixels = pixels.Center(Part(pixels.Height, width, height, pixels.Width), pixels.Height);
                 break;
             case ImageResizingEstimator.ResizingKind.IsoCrop:
-                pixels = pixels.Centre(pixels.Width, Part(pixels.Width, height, width, pixels.Height));
+                pixels = pixels.Center(pixels.Width, Part(pixels.Width, height, width, pixels.Height));
                 break;
             case ImageResizingEstimator.ResizingKind.IsoPad when isWider:
                 height = Part(width, pixels.Height, pixels.Width, height);

@@ -104,12 +104,12 @@ internal static class ImageResampler
             _taps = new (int, int)[target];
             for (var i = 0; i < target; i++)
             {
-                var centre = (i + 0.5) * scale;
-                var first = Math.Max(0, (int)(centre - reach + 0.5));
-                var count = Math.Min(source, (int)(centre + reach + 0.5)) - first;
+                var center = (i + 0.5) * scale;
+                var first = Math.Max(0, (int)(center - reach + 0.5));
+                var count = Math.Min(source, (int)(center + reach + 0.5)) - first;
                 var weights = _weights.AsSpan(i * _stride, count);
                 for (var k = 0; k < count; k++)
-                    weights[k] = (float)Math.Max(0, 1 - Math.Abs(first + k + 0.5 - centre) / reach);
+                    weights[k] = (float)Math.Max(0, 1 - Math.Abs(first + k + 0.5 - center) / reach);
                 TensorPrimitives.Divide(weights, TensorPrimitives.Sum<float>(weights), weights);
                 _taps[i] = (first, count);
             }

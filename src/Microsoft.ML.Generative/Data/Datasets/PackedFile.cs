@@ -3,7 +3,7 @@ using System.IO.Compression;
 
 namespace Microsoft.ML.Generative.Data.Datasets;
 
-/// <summary>Reads files of known content length that may be in gzip form; whether one is, is told from its content.</summary>
+/// <summary>Reads files of known content length that may be in gzip form; whether one is, its content decides.</summary>
 internal static class PackedFile
 {
     // Deflate cannot do better: 258 bytes for two bits. A header that promises more than that is not worth allocating for.
@@ -12,7 +12,7 @@ internal static class PackedFile
     /// <summary>Reads a file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="contentLength">Bytes that its content must have.</param>
-    /// <param name="read">Reads the content and sees that nothing follows it; told the most bytes that the file can hold.</param>
+    /// <param name="read">Reads the content and checks that nothing follows it; receives the most bytes that the file can hold.</param>
     /// <exception cref="InvalidDataException">The content is not what it must be; the message names the file and the reason.</exception>
     public static T Read<T>(string path, long contentLength, Func<Stream, long, T> read)
     {

@@ -46,7 +46,7 @@ internal readonly ref struct PixelGrid
     }
 
     /// <summary>The part of a size in the middle.</summary>
-    public PixelGrid Centre(int width, int height) => this with
+    public PixelGrid Center(int width, int height) => this with
     {
         Start = Start + (Width - width) / 2 * StepX + (Height - height) / 2 * StepY,
         Width = width,

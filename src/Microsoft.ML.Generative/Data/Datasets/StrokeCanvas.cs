@@ -1,7 +1,7 @@
 namespace Microsoft.ML.Generative.Data.Datasets;
 
 /// <summary>
-/// A square image on which lines are drawn by distance: each pixel keeps how deep its centre lies within the nearest line.
+/// A square image in which lines are rendered by distance: each pixel keeps how deep its center lies within the nearest line.
 /// </summary>
 internal readonly ref struct StrokeCanvas
 {

@@ -3,7 +3,7 @@ using Microsoft.ML.Generative.Data.Columns;
 
 namespace Microsoft.ML.Generative.Data.Datasets;
 
-/// <summary>Handwritten digits, each drawn when asked for, out of the seed and the number of its row alone.</summary>
+/// <summary>Synthetic handwritten digits, each computed when it is read, from the seed and the number of its row alone.</summary>
 internal sealed class SyntheticDigits(int count, long seed) : IByteImageSource
 {
     private const int Classes = 10;
@@ -24,7 +24,7 @@ internal sealed class SyntheticDigits(int count, long seed) : IByteImageSource
 
     public int ClassOf(int row)
     {
-        // Each ten rows are a shuffled run of the ten digits. Negative numbers keep these draws apart from those of the images.
+        // Each ten rows are a shuffled run of the ten digits. Negative numbers keep these random numbers apart from those of the images.
         var (block, place) = Math.DivRem(row, Classes);
         RowRandom random = new(seed, ~(long)block);
         Span<int> digits = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];

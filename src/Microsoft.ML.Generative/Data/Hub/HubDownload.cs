@@ -26,7 +26,7 @@ internal sealed class HubDownload
     /// </param>
     /// <param name="cache">The folder that models are kept in.</param>
     /// <param name="settings">Address, token and whether there is a network.</param>
-    /// <param name="progress">Told how far each file has come.</param>
+    /// <param name="progress">Receives how far each file has come.</param>
     public HubDownload(
         HubRepository repository, IReadOnlyList<HubFiles> kinds, string cache, HubSettings settings, IProgress<DownloadProgress>? progress)
     {

@@ -7,7 +7,7 @@ namespace Microsoft.ML.Generative.Data.Rows;
 /// <summary>Computes rows that no data view holds, in batches.</summary>
 internal static class RowGeneration
 {
-    /// <param name="host">Stops between batches when its context is cancelled.</param>
+    /// <param name="host">Stops between batches when its context is canceled.</param>
     /// <param name="count">The rows.</param>
     /// <param name="width">Values of a row.</param>
     /// <param name="rowsAtOnce">Rows of a batch.</param>

@@ -3,13 +3,13 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Images.Classification;
 
-/// <summary>Changes of images that leave their class as it is, each row's drawn again.</summary>
+/// <summary>Random changes of images that leave their class as it is, new ones for each row.</summary>
 internal static class ImageAugmentation
 {
     /// <param name="x">[batch, channels, height, width].</param>
     /// <param name="maxShift">Pixels by which an image moves at most in each direction; zeros come in.</param>
     /// <param name="flips">Whether half of the images are mirrored, left for right.</param>
-    /// <param name="generator">Draws, on the CPU.</param>
+    /// <param name="generator">The random numbers, on the CPU.</param>
     public static Tensor Apply(Tensor x, int maxShift, bool flips, Generator generator)
     {
         if (maxShift == 0 && !flips)

@@ -57,7 +57,7 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
     /// libtorch or the GPU asked for is missing, the checkpoints are of another training, or the loss stopped being finite.
     /// </exception>
     /// <exception cref="IOException">The checkpoint folder or TensorBoard's cannot be used.</exception>
-    /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The training was canceled.</exception>
     public ImageClassifierTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);

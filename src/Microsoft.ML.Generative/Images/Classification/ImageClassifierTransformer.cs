@@ -45,7 +45,7 @@ public sealed class ImageClassifierTransformer : ITransformer, IBaseModel, IDisp
         _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, network);
     }
 
-    /// <summary>Classes that the model tells apart.</summary>
+    /// <summary>The number of classes.</summary>
     public int ClassCount => _definition.Architecture.ClassCount;
 
     /// <summary>The names of the classes, in the order of their numbers; none for keys without values.</summary>

@@ -105,14 +105,14 @@ internal sealed record DiffusionArchitecture
         network.Validate();
         CheckNetwork(network.InChannels, network.OutChannels, network.ClassCount);
         if (network.Height != Shape.Height || network.Width != Shape.Width)
-            throw new ArgumentException($"a network for images of {network.Width}×{network.Height} pixels does not go with images of {Shape}");
+            throw new ArgumentException($"a network for images of {network.Width}×{network.Height} pixels cannot be combined with images of {Shape}");
     }
 
     private void CheckNetwork(int inChannels, int outChannels, int classCount)
     {
         if (inChannels != InChannels || outChannels != OutChannels || classCount != ClassCount)
             throw new ArgumentException(
-                $"a network of {inChannels} channels in, {outChannels} out and {classCount} classes does not go with {InChannels}, {OutChannels} and {ClassCount}");
+                $"a network of {inChannels} channels in, {outChannels} out and {classCount} classes cannot be combined with {InChannels}, {OutChannels} and {ClassCount}");
     }
 
     private UNetArchitecture UNetOf(DiffusionOptions options)

@@ -7,7 +7,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>Trains a diffusion model on images: it learns to take noise away, and draws new images from nothing but noise.</summary>
+/// <summary>Trains a diffusion model on images: it learns to remove noise, and generates new images from noise alone.</summary>
 /// <remarks>
 /// <para>
 /// Create with <see cref="GenerativeTransformsCatalog.Diffusion(string, string, int)"/> or <see cref="GenerativeTransformsCatalog.Diffusion(DiffusionOptions)"/>.
@@ -17,8 +17,8 @@ namespace Microsoft.ML.Generative;
 /// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte with the shape of an image: what to learn.</description></item>
 /// <item><term>input, optional (none)</term><description>key, Boolean or whole number from 0: the class that the image is conditioned on.</description></item>
 /// <item><term>input, optional (none)</term><description>smaller images to be enlarged.</description></item>
-/// <item><term>input, optional (none)</term><description>integer from 0: the seed of the image that the trained model draws for the row.</description></item>
-/// <item><term>output (Generated)</term><description>vector of Single, channels × height × width values in 0..1: an image drawn for the row.</description></item>
+/// <item><term>input, optional (none)</term><description>integer from 0: the seed of the image that the trained model generates for the row.</description></item>
+/// <item><term>output (Generated)</term><description>vector of Single, channels × height × width values in 0..1: an image generated for the row.</description></item>
 /// <item><term>output, optional (none)</term><description>image of ML.NET: what is generated for the row as an image.</description></item>
 /// </list>
 /// <para>
@@ -54,7 +54,7 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
     /// libtorch or the GPU asked for is missing, the checkpoints are of another training, or the loss stopped being finite.
     /// </exception>
     /// <exception cref="IOException">The folder of checkpoints, samples or TensorBoard cannot be used.</exception>
-    /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The training was canceled.</exception>
     public DiffusionTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);

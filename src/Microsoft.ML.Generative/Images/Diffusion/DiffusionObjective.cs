@@ -13,7 +13,7 @@ namespace Microsoft.ML.Generative.Images.Diffusion;
 /// <summary>The loss of diffusion models: an image, a time and noise go in, and the network is asked for one of them.</summary>
 internal sealed class DiffusionObjective : IDisposable
 {
-    /// <summary>Parts of the time whose losses are told apart.</summary>
+    /// <summary>Parts of the time whose losses are reported separately.</summary>
     public const int Bands = 4;
 
     private readonly DiffusionArchitecture _architecture;
@@ -40,7 +40,7 @@ internal sealed class DiffusionObjective : IDisposable
         return new Losses(terms.Weighted.mean(), [.. BandLosses(terms.Squares, terms.Position)]);
     }
 
-    /// <summary>Losses of rows at one of so many times, spread evenly, and what it adds to the variational bound of them all.</summary>
+    /// <summary>Losses of rows at one of several times, spread evenly, and what it adds to the variational bound of them all.</summary>
     /// <param name="inputs">The rows.</param>
     /// <param name="noise">Standard normal, [batch, channels, height, width].</param>
     /// <param name="step">Which of the times, from 0.</param>
@@ -54,7 +54,7 @@ internal sealed class DiffusionObjective : IDisposable
             return new DiffusionScore(FlowLoss(inputs, noise, times, isEven: true).Squares, null, null);
         }
 
-        // A time stands for those up to the next; the first timestep, which is told in another way, for itself only.
+        // A time stands for those up to the next; the first timestep, whose loss is another one, for itself only.
         int timestep = (int)((long)step * Timesteps / steps), next = (int)((step + 1L) * Timesteps / steps);
         int stands = step == 0 ? 1 : next - timestep + (step == 1 ? timestep - 1 : 0);
         Tensor timesteps = TensorFactory.Constant([rows], timestep, noise.device);
@@ -174,8 +174,8 @@ internal sealed class DiffusionObjective : IDisposable
     /// <summary>log of a normal distribution's mass on each of 256 levels of −1..1 (Ho et al. 2020, eq. 13).</summary>
     public static Tensor PixelLogLikelihood(Tensor x, Tensor mean, Tensor logDeviation)
     {
-        Tensor centred = (x - mean).to(ScalarType.Float64), inverse = (-logDeviation.to(ScalarType.Float64)).exp();
-        Tensor above = Cdf(inverse * centred.Plus(1.0 / 255)), below = Cdf(inverse * centred.Plus(-1.0 / 255));
+        Tensor centered = (x - mean).to(ScalarType.Float64), inverse = (-logDeviation.to(ScalarType.Float64)).exp();
+        Tensor above = Cdf(inverse * centered.Plus(1.0 / 255)), below = Cdf(inverse * centered.Plus(-1.0 / 255));
         Tensor edge = ones_like(above);
         Tensor mass = where(x.GreaterThan(0.999), edge, above) - where(x.LessThan(-0.999), zeros_like(below), below);
         return mass.AtLeast(1e-12).log().to(ScalarType.Float32);

@@ -83,7 +83,7 @@ public sealed class DiffusionTransformer : ITransformer, IBaseModel, IDisposable
     /// <remarks>The n-th image depends on the options and n alone, not on <paramref name="count"/>, up to rounding.</remarks>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative or an option is out of its range.</exception>
     /// <exception cref="ArgumentException">A label is too high or not wanted, or an option does not fit the model; the message names it.</exception>
-    /// <exception cref="OperationCanceledException">The generation was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The generation was canceled.</exception>
     public IDataView Generate(int count, DiffusionGenerateOptions? options = null)
     {
         using IDisposable use = _engine.Use();

@@ -20,7 +20,7 @@ internal abstract class FileFeatures(string path) : ImageFeatureExtractor
     protected InvalidDataException CannotCompute(Tensor images, Exception e) =>
         new($"'{path}' cannot compute with images of [{string.Join(", ", images.shape)}]: {FirstLine(e)}", e);
 
-    /// <summary>What it made of so many images, as [images, features] of Single.</summary>
+    /// <summary>What it made of a number of images, as [images, features] of Single.</summary>
     protected Tensor Checked(Tensor features, long images) => features.dim() >= 2 && features.size(0) == images && features.numel() > 0
         ? features.flatten(1).to(ScalarType.Float32)
         : throw new InvalidDataException($"'{path}' made [{string.Join(", ", features.shape)}] of {images} images; expected [{images}, features].");

@@ -33,7 +33,7 @@ public sealed record ImageGenerationMetrics
     public required double KernelDistance { get; init; }
 
     /// <summary>
-    /// The standard error of <see cref="KernelDistance"/>: a distance of less than two of them cannot be told from 0. NaN where
+    /// The standard error of <see cref="KernelDistance"/>: a distance of less than two of them cannot be distinguished from 0. NaN where
     /// <see cref="ImageEvaluationOptions.KernelSubsetSize"/> leaves but one subset.
     /// </summary>
     public required double KernelDistanceStandardError { get; init; }

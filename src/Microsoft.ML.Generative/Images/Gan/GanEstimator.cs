@@ -10,7 +10,7 @@ using TorchSharp;
 namespace Microsoft.ML.Generative;
 
 /// <summary>
-/// Trains a generative adversarial network: a generator learns to draw rows that a discriminator, which learns beside it, cannot tell from real ones.
+/// Trains a generative adversarial network: a generator learns to generate rows that a discriminator, which learns beside it, cannot distinguish from real ones.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -20,13 +20,13 @@ namespace Microsoft.ML.Generative;
 /// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
 /// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte: what to learn.</description></item>
 /// <item><term>input, optional (none)</term><description>key, Boolean or whole number from 0: the class that the row is conditioned on.</description></item>
-/// <item><term>input, optional (none)</term><description>integer from 0: the seed of what the trained model draws for the row.</description></item>
-/// <item><term>output (Generated)</term><description>vector of Single, channels × height × width values in 0..1 for images: what is drawn for the row.</description></item>
+/// <item><term>input, optional (none)</term><description>integer from 0: the seed of what the trained model generates for the row.</description></item>
+/// <item><term>output (Generated)</term><description>vector of Single, channels × height × width values in 0..1 for images: what is generated for the row.</description></item>
 /// <item><term>output, optional (none)</term><description>image of ML.NET: what is generated for the row as an image.</description></item>
 /// </list>
 /// <para>
 /// Reports name the losses of both, how often the discriminator is right, the norms of both gradients and how much generated rows vary; the log warns when the
-/// game goes wrong and says which option helps. The validation loss is the discriminator's: far above that of the training, it has memorized the rows.
+/// training becomes unstable and says which option helps. The validation loss is the discriminator's: far above that of the training, it has memorized the rows.
 /// </para>
 /// <para>
 /// Task: generation · normalization: pixels in 0..1 (bytes are scaled), other values about in −1..1 · caching: not needed (reads once) · GPU: yes · same seed,
@@ -61,7 +61,7 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
     /// libtorch or the GPU asked for is missing, the checkpoints are of another training, or a loss stopped being finite.
     /// </exception>
     /// <exception cref="IOException">The folder of checkpoints, samples or TensorBoard cannot be used.</exception>
-    /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The training was canceled.</exception>
     public GanTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);

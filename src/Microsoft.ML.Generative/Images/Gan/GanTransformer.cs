@@ -82,7 +82,7 @@ public sealed class GanTransformer : ITransformer, IBaseModel, IDisposable
     /// <remarks>The n-th row depends on the options and n alone, not on <paramref name="count"/>, up to rounding.</remarks>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative or an option is out of its range.</exception>
     /// <exception cref="ArgumentException">A label is missing, too high or not wanted.</exception>
-    /// <exception cref="OperationCanceledException">The generation was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The generation was canceled.</exception>
     public IDataView Generate(int count, GanGenerateOptions? options = null)
     {
         using IDisposable use = _engine.Use();
@@ -131,7 +131,7 @@ public sealed class GanTransformer : ITransformer, IBaseModel, IDisposable
     /// <param name="options">Class, steps, learning rate, seed.</param>
     /// <returns><see cref="LatentSize"/> values, for <see cref="Decode"/> and <see cref="Interpolate"/>.</returns>
     /// <exception cref="ArgumentException">The row has another size or impossible values, an option is out of its range, or the label is missing, too high or not wanted.</exception>
-    /// <exception cref="OperationCanceledException">The search was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The search was canceled.</exception>
     public float[] Project(ReadOnlySpan<float> row, GanProjectOptions? options = null)
     {
         using IDisposable use = _engine.Use();

@@ -7,7 +7,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>Trains a variational autoencoder: it compresses rows to a few latent values, scores how usual they are, and draws new ones.</summary>
+/// <summary>Trains a variational autoencoder: it compresses rows to a few latent values, scores how usual they are, and generates new ones.</summary>
 /// <remarks>
 /// <para>
 /// Create with <see cref="GenerativeTransformsCatalog.Vae(string, int, int)"/> or <see cref="GenerativeTransformsCatalog.Vae(VaeOptions)"/>.
@@ -55,7 +55,7 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
     /// libtorch or the GPU asked for is missing, the checkpoints are of another training, or the loss stopped being finite.
     /// </exception>
     /// <exception cref="IOException">The folder of checkpoints, samples or TensorBoard cannot be used.</exception>
-    /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The training was canceled.</exception>
     public VaeTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);

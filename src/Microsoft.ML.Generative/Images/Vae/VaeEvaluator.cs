@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Images.Vae;
 
-/// <summary>Evaluates a variational autoencoder with many draws of z for each row.</summary>
+/// <summary>Evaluates a variational autoencoder with many samples of z for each row.</summary>
 internal static class VaeEvaluator
 {
     // Rows that go through the decoder at once; the results do not depend on it beyond rounding.

@@ -19,16 +19,16 @@ public sealed class VaeMetrics
     /// <summary>−ELBO, an upper bound of −log p(x): lower is better.</summary>
     public double NegativeElbo { get; }
 
-    /// <summary>−log p(x|z) for z drawn from q(z|x).</summary>
+    /// <summary>−log p(x|z) for z sampled from q(z|x).</summary>
     public double ReconstructionError { get; }
 
     /// <summary>
-    /// −log p(x), estimated by the importance-weighted bound with <see cref="ImportanceSamples"/> draws, which is no lower on average:
+    /// −log p(x), estimated by the importance-weighted bound with <see cref="ImportanceSamples"/> samples, which is no lower on average:
     /// lower is better. <see langword="null"/> where the metrics come from a transform's columns.
     /// </summary>
     public double? NegativeLogLikelihood { get; internal init; }
 
-    /// <summary>Draws of z for each row in <see cref="NegativeLogLikelihood"/>.</summary>
+    /// <summary>Samples of z for each row in <see cref="NegativeLogLikelihood"/>.</summary>
     public int? ImportanceSamples { get; internal init; }
 
     /// <summary>

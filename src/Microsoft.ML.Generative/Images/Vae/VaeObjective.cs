@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Images.Vae;
 
-/// <summary>What the training of a variational autoencoder minimises.</summary>
+/// <summary>The loss of a variational autoencoder.</summary>
 internal sealed class VaeObjective(VaeNetwork network, VaeOptions options)
 {
     /// <summary>The losses of one batch: the rows, and their labels if the network has labels.</summary>
@@ -59,7 +59,7 @@ internal sealed class VaeObjective(VaeNetwork network, VaeOptions options)
         };
     }
 
-    // −ELBO of Kingma, Welling, eq. 10, with one draw of z, averaged over the rows.
+    // −ELBO of Kingma, Welling, eq. 10, with one sample of z, averaged over the rows.
     private Losses NegativeElbo(StepContext step, Tensor x, Tensor? labels, Tensor mean, Tensor logVariance)
     {
         Tensor noise = randn(mean.shape, generator: step.Generator).to(step.Device);

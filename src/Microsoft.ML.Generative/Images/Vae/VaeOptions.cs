@@ -123,7 +123,7 @@ public sealed class VaeOptions : ImageTrainingOptions
     public string? ReconstructionImageColumnName { get; set; }
 
     /// <summary>
-    /// The output column with the reconstruction error −log p(x|z), in nats, for one z drawn from q(z|x). Default: ReconstructionError.
+    /// The output column with the reconstruction error −log p(x|z), in nats, for one z sampled from q(z|x). Default: ReconstructionError.
     /// </summary>
     public string ReconstructionErrorColumnName { get; set; } = Defaults.ReconstructionErrorColumnName;
 
@@ -165,7 +165,7 @@ public sealed class VaeOptions : ImageTrainingOptions
     public VaeLikelihood Likelihood { get; set; } = Defaults.Likelihood;
 
     /// <summary>
-    /// The column with each row's class, a key, Boolean or a whole number from 0, that the model is conditioned on: it then draws rows of a class (Sohn, Lee,
+    /// The column with each row's class, a key, Boolean or a whole number from 0, that the model is conditioned on: it then generates rows of a class (Sohn, Lee,
     /// Yan 2015). Default: none.
     /// </summary>
     public string? LabelColumnName { get; set; }
@@ -174,9 +174,9 @@ public sealed class VaeOptions : ImageTrainingOptions
     public int? LabelCount { get; set; }
 
     /// <summary>
-    /// Whether each training step draws black and white images with the pixels as probabilities of white (Salakhutdinov, Murray 2008), so that
+    /// Whether each training step samples black and white images with the pixels as probabilities of white (Salakhutdinov, Murray 2008), so that
     /// none is seen twice; for <see cref="VaeLikelihood.Bernoulli"/>. Scores take the pixels as they are; a log-likelihood is evaluated on
-    /// images drawn once. Default: false.
+    /// images binarized once. Default: false.
     /// </summary>
     public bool DynamicBinarization { get; set; }
 
@@ -207,7 +207,7 @@ public sealed class VaeOptions : ImageTrainingOptions
     public double FreeBits { get; set; }
 
     /// <summary>
-    /// Draws of z for each row in training, at least 1. With more than 1 the training follows the importance-weighted bound (Burda, Grosse,
+    /// Samples of z for each row in training, at least 1. With more than 1 the training follows the importance-weighted bound (Burda, Grosse,
     /// Salakhutdinov 2015), which is tighter than the ELBO and costs as many times the decoder; then <see cref="Beta"/> is 1, without schedule and
     /// free bits. Default: 1.
     /// </summary>

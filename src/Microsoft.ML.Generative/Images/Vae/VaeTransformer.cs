@@ -18,7 +18,7 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>A trained variational autoencoder: adds latent means, reconstructions and anomaly scores to rows, and draws new rows.</summary>
+/// <summary>A trained variational autoencoder: adds latent means, reconstructions and anomaly scores to rows, and generates new rows.</summary>
 /// <remarks>Its columns are listed at <see cref="VaeEstimator"/>. All methods may be called from several threads.</remarks>
 /// <example>
 /// <code>
@@ -76,7 +76,7 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
 
     IDisposable IBaseModel.Use() => _engine.Use();
 
-    /// <summary>Draws new rows: z from the prior N(0, 1), decoded.</summary>
+    /// <summary>Generates new rows: z from the prior N(0, 1), decoded.</summary>
     /// <param name="count">How many.</param>
     /// <param name="options">Seed and temperature.</param>
     /// <returns>A column Generated of <see cref="RowSize"/> values a row, the decoder's means; images have their shape in the column's type.</returns>
@@ -291,13 +291,13 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
     public void Dispose() => _engine.Dispose();
 }
 
-/// <summary>How <see cref="VaeTransformer.Generate"/> draws.</summary>
+/// <summary>Options of <see cref="VaeTransformer.Generate"/>.</summary>
 public sealed class VaeGenerateOptions
 {
-    /// <summary>The same seed draws the same rows. Default: the context's seed, or a new one each time.</summary>
+    /// <summary>The same seed generates the same rows. Default: the context's seed, or a new one each time.</summary>
     public int? Seed { get; set; }
 
-    /// <summary>Scale of the latent noise, at least 0: below 1 draws more typical rows. Default: 1.</summary>
+    /// <summary>Scale of the latent noise, at least 0: below 1 generates more typical rows. Default: 1.</summary>
     public double Temperature { get; set; } = 1;
 
     /// <summary>

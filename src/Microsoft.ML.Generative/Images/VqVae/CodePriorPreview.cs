@@ -26,7 +26,7 @@ internal sealed class CodePriorPreview : ITrainingPreview
 
     public IReadOnlyList<PreviewItem> Make(torch.Generator generator)
     {
-        long[] codes = CodeSampler.Draw(_network.Prior, _grid, _run.Seed, 0, Samples, temperature: 1, _run.Device, _run.StopIfCancelled);
+        long[] codes = CodeSampler.Sample(_network.Prior, _grid, _run.Seed, 0, Samples, temperature: 1, _run.Device, _run.StopIfCancelled);
         torch.Tensor vectors = _network.Autoencoder.Quantizer.Vectors(torch.tensor(codes, device: _run.Device));
         return [new ImagePreview("samples", _network.Autoencoder.Decode(vectors, _grid), SamplesInRow)];
     }

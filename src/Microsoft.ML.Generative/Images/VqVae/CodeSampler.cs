@@ -6,12 +6,12 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative.Images.VqVae;
 
-/// <summary>Draws grids of codes from a prior, code by code, many grids at a time.</summary>
+/// <summary>Samples grids of codes from a prior, code by code, many grids at a time.</summary>
 internal static class CodeSampler
 {
-    /// <summary>Draws the grids numbered from <paramref name="first"/> on; each depends on the seed and its number alone.</summary>
+    /// <summary>Samples the grids numbered from <paramref name="first"/> on; each depends on the seed and its number alone.</summary>
     /// <returns>[count · codes of a grid], Int64, grid after grid.</returns>
-    public static long[] Draw(
+    public static long[] Sample(
         CodePriorNetwork prior, CodeGrid grid, long seed, int first, int count, double temperature, torch.Device device, Action checkAlive)
     {
         using IDisposable noGradient = torch.no_grad();
@@ -37,7 +37,7 @@ internal static class CodeSampler
         return grids;
     }
 
-    /// <summary>Draws an index with probability proportional to exp(logit / temperature); at temperature 0 the first of the most probable.</summary>
+    /// <summary>Samples an index with probability proportional to exp(logit / temperature); at temperature 0 the first of the most probable.</summary>
     public static int Choose(ReadOnlySpan<float> logits, double temperature, ref RowRandom random)
     {
         float highest = System.Numerics.Tensors.TensorPrimitives.Max(logits);
@@ -52,9 +52,9 @@ internal static class CodeSampler
             sums[i] = sum;
         }
 
-        double drawn = random.NextDouble() * sum;
+        double threshold = random.NextDouble() * sum;
         int chosen = 0;
-        while (sums[chosen] <= drawn)
+        while (sums[chosen] <= threshold)
             chosen++;
         return chosen;
     }

@@ -12,7 +12,7 @@ using TorchSharp;
 namespace Microsoft.ML.Generative;
 
 /// <summary>
-/// Trains a vector-quantized autoencoder: it turns images into small grids of codes, and draws new images by drawing codes.
+/// Trains a vector-quantized autoencoder: it turns images into small grids of codes, and generates new images by sampling codes.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -63,7 +63,7 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
     /// libtorch or the GPU asked for is missing, the checkpoints are of another training, or a loss stopped being finite.
     /// </exception>
     /// <exception cref="IOException">The folder of checkpoints, samples or TensorBoard cannot be used.</exception>
-    /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The training was canceled.</exception>
     public VqVaeTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);

@@ -16,11 +16,11 @@ namespace Microsoft.ML.Generative;
 /// The autoencoder's loss is <c>reconstruction</c>, the mean squared error as a part of the data's variance (1 says that nothing is
 /// described, above 1 is worse than the mean image; it falls to 0.1 and below), plus <see cref="CommitmentCost"/> times <c>commitment</c>, the mean squared distance
 /// between encoder outputs and their codes (rising over many epochs: the encoder runs away from the codebook; raise
-/// <see cref="CommitmentCost"/> or lower the learning rate). <c>perplexity</c> tells how many codes a batch uses in effect,
+/// <see cref="CommitmentCost"/> or lower the learning rate). <c>perplexity</c> is the number of codes that a batch uses in effect,
 /// from 1 to <see cref="CodebookSize"/>: a few only, where reconstructions are poor, say that the codebook has collapsed.
 /// </description></item>
 /// <item><description>
-/// The prior's loss is −log p(codes) in nats per image; with codes drawn at random it would be the number of codes times the
+/// The prior's loss is −log p(codes) in nats per image; with random codes it would be the number of codes times the
 /// logarithm of <see cref="CodebookSize"/>. Where it falls on the training data and rises on the validation data, lower <see cref="PriorEpochs"/>.
 /// </description></item>
 /// </list>

@@ -17,7 +17,7 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>A trained vector-quantized autoencoder: adds codes, reconstructions and scores to images, and draws new images.</summary>
+/// <summary>A trained vector-quantized autoencoder: adds codes, reconstructions and scores to images, and generates new images.</summary>
 /// <remarks>Its columns are listed at <see cref="VqVaeEstimator"/>. All methods may be called from several threads.</remarks>
 /// <example>
 /// <code>
@@ -75,7 +75,7 @@ public sealed class VqVaeTransformer : ITransformer, IBaseModel, IDisposable
 
     IDisposable IBaseModel.Use() => _engine.Use();
 
-    /// <summary>Draws new images: codes from the prior, decoded.</summary>
+    /// <summary>Generates new images: codes from the prior, decoded.</summary>
     /// <param name="count">How many.</param>
     /// <param name="options">Seed and temperature.</param>
     /// <returns>A column Generated of <see cref="RowSize"/> values in 0..1 a row, with the image's shape in the column's type.</returns>
@@ -89,7 +89,7 @@ public sealed class VqVaeTransformer : ITransformer, IBaseModel, IDisposable
 
         long seed = SeedSequence.Choose(_engine.Host, options.Seed);
         using IDisposable use = _engine.Use();
-        return Rows(RowGeneration.Compute(_engine.Host, count, RowSize, _engine.RowsAtOnce, (start, rows) => Decode(CodeSampler.Draw(
+        return Rows(RowGeneration.Compute(_engine.Host, count, RowSize, _engine.RowsAtOnce, (start, rows) => Decode(CodeSampler.Sample(
             _network.Prior, _grid, seed, start, rows, options.Temperature, _device, _engine.Host.CheckAlive))));
     }
 
@@ -194,14 +194,14 @@ public sealed class VqVaeTransformer : ITransformer, IBaseModel, IDisposable
     public void Dispose() => _engine.Dispose();
 }
 
-/// <summary>How <see cref="VqVaeTransformer.Generate"/> draws.</summary>
+/// <summary>Options of <see cref="VqVaeTransformer.Generate"/>.</summary>
 public sealed class VqVaeGenerateOptions
 {
-    /// <summary>The same seed draws the same images. Default: the context's seed, or a new one each time.</summary>
+    /// <summary>The same seed generates the same images. Default: the context's seed, or a new one each time.</summary>
     public int? Seed { get; set; }
 
     /// <summary>
-    /// What the prior's logits are divided by, at least 0: below 1 draws more typical images, 0 always the most probable code. Default: 1.
+    /// What the prior's logits are divided by, at least 0: below 1 generates more typical images, 0 always the most probable code. Default: 1.
     /// </summary>
     public double Temperature { get; set; } = 1;
 }

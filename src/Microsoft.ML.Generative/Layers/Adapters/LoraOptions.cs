@@ -32,7 +32,7 @@ public sealed class LoraOptions
     /// <summary>Stands in <see cref="TargetModules"/> for all linear layers of the blocks.</summary>
     public const string AllLinear = "all-linear";
 
-    /// <summary>The adapter's name, which tells it from others of the same model. Default: default.</summary>
+    /// <summary>The adapter's name, which distinguishes it from others of the same model. Default: default.</summary>
     public string Name { get; set; } = Defaults.Name;
 
     /// <summary>The rank of B A, at least 1. Default: 8.</summary>

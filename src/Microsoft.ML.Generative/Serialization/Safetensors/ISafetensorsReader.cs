@@ -2,7 +2,7 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative.Serialization.Safetensors;
 
-/// <summary>The tensors of one safetensors file, stream or set of shards, whose headers have been read and found sound.</summary>
+/// <summary>The tensors of one safetensors file, stream or set of shards, whose headers have been read and are valid.</summary>
 internal interface ISafetensorsReader : IDisposable
 {
     /// <summary>The file as error messages name it.</summary>

@@ -50,7 +50,7 @@ internal sealed class SafetensorsFile : ISafetensorsReader
     public IReadOnlyDictionary<string, string> Metadata => Header.Metadata;
 
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is not a sound safetensors file.</exception>
+    /// <exception cref="InvalidDataException">The file is not a valid safetensors file.</exception>
     public static SafetensorsFile Open(string path)
     {
         // Before it is opened, which never ends for a pipe: pipes and devices have no length.

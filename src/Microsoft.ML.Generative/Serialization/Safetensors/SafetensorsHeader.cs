@@ -17,7 +17,7 @@ internal sealed class SafetensorsHeader
 
     public const int PrefixBytes = 8;
 
-    // How much of a header is believed at a time where the length of the stream is not known.
+    // How much of a header is allocated at a time where the length of the stream is unknown.
     private const int FirstBuffer = 1 << 16;
 
     private readonly Dictionary<string, SafetensorsInfo> _byName;
@@ -76,7 +76,7 @@ internal sealed class SafetensorsHeader
     /// <param name="stream">Stands at the first byte of the file.</param>
     /// <param name="source">The file as error messages shall name it.</param>
     /// <param name="fileLength">The bytes of the whole file, or null if they are not known; then the end of the data is not checked here.</param>
-    /// <exception cref="InvalidDataException">The header is not sound.</exception>
+    /// <exception cref="InvalidDataException">The header is not valid.</exception>
     public static SafetensorsHeader Read(Stream stream, string source, long? fileLength)
     {
         Span<byte> prefix = stackalloc byte[PrefixBytes];
@@ -87,7 +87,7 @@ internal sealed class SafetensorsHeader
     }
 
     /// <summary>Reads the header at the start of the bytes, which may be the file or its beginning.</summary>
-    /// <exception cref="InvalidDataException">The header is not sound.</exception>
+    /// <exception cref="InvalidDataException">The header is not valid.</exception>
     public static SafetensorsHeader Read(ReadOnlySpan<byte> bytes, string source, long fileLength)
     {
         int length = JsonLength(bytes, source, Math.Min(fileLength, bytes.Length));

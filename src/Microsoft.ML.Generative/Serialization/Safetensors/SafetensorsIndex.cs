@@ -30,7 +30,7 @@ internal sealed class SafetensorsIndex : ISafetensorsReader
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
     /// <exception cref="FileNotFoundException">There is no such index.</exception>
-    /// <exception cref="InvalidDataException">The index is not sound, one of its files is missing or not sound, or they have other tensors or sizes than it says.</exception>
+    /// <exception cref="InvalidDataException">The index is not valid, one of its files is missing or not valid, or they have other tensors or sizes than it says.</exception>
     public static SafetensorsIndex Open(string path)
     {
         SafetensorsIndexJson json = SafetensorsIndexJson.Read(path);

@@ -20,7 +20,7 @@ internal sealed record SafetensorsIndexJson(long? TotalSize, IReadOnlyDictionary
         StringComparer.OrdinalIgnoreCase);
 
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">It is not a sound index.</exception>
+    /// <exception cref="InvalidDataException">It is not a valid index.</exception>
     public static SafetensorsIndexJson Read(string path)
     {
         long length = SafetensorsFile.LengthOf(path);
@@ -37,7 +37,7 @@ internal sealed record SafetensorsIndexJson(long? TotalSize, IReadOnlyDictionary
         return Parse(json, path);
     }
 
-    /// <exception cref="InvalidDataException">It is not a sound index.</exception>
+    /// <exception cref="InvalidDataException">It is not a valid index.</exception>
     public static SafetensorsIndexJson Parse(ReadOnlySpan<byte> json, string source)
     {
         var reader = new StrictJson(json, source, "index");

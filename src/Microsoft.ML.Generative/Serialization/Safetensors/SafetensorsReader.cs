@@ -14,7 +14,7 @@ internal static class SafetensorsReader
     /// <param name="path">The file or the folder.</param>
     /// <param name="name">The beginning of the file's name in a folder.</param>
     /// <exception cref="FileNotFoundException">There is no such file, or the folder has neither of the two.</exception>
-    /// <exception cref="InvalidDataException">A file is not sound.</exception>
+    /// <exception cref="InvalidDataException">A file is not valid.</exception>
     public static ISafetensorsReader Open(string path, string name = DefaultName)
     {
         if (Directory.Exists(path))

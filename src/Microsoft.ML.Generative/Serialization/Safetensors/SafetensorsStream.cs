@@ -15,7 +15,7 @@ internal sealed class SafetensorsStream : ISafetensorsReader
     /// <param name="stream">Stands at the first byte of the file; need not be seekable.</param>
     /// <param name="source">The file as error messages shall name it.</param>
     /// <param name="length">The bytes of the file; by default what a seekable stream has left.</param>
-    /// <exception cref="InvalidDataException">The header is not sound.</exception>
+    /// <exception cref="InvalidDataException">The header is not valid.</exception>
     public SafetensorsStream(Stream stream, string source, long? length = null)
     {
         _stream = stream;

@@ -12,7 +12,7 @@ internal sealed class BeamSearch(TextCodec codec, int contextLength, TextGenerat
 {
     private readonly int _beams = options.Beams;
 
-    // So many that there are enough beams to go on with when all ends are among them.
+    // Enough that there are beams to continue with when all ends are among them.
     private readonly int _candidates = options.Beams * Math.Max(2, 1 + codec.Ends.Count());
 
     /// <param name="session">A session of twice as many streams as beams: those before a step and those after it.</param>

@@ -20,7 +20,7 @@ public enum ContextOverflow
 /// The parts act in the order of transformers: bias, penalties, temperature, top-k, top-p, min-p, typical. With <see cref="Seed"/>, a text depends on the
 /// seed, the prompt and the model alone, not on the texts that are generated at the same time.
 /// <para>
-/// With a JSON <see cref="ResponseFormat"/>, only tokens with which the text can still become whole within <see cref="MaxTokens"/> are drawn from, and the text
+/// With a JSON <see cref="ResponseFormat"/>, only tokens with which the text can still become whole within <see cref="MaxTokens"/> are sampled, and the text
 /// ends where it is whole: it can always be parsed, unless a stop string cuts it. Where it would grow too long, its strings, arrays and objects are closed early.
 /// Of a schema these are known: <c>type</c>, <c>properties</c>, <c>required</c>, <c>additionalProperties</c>, <c>items</c>, <c>minItems</c>, <c>maxItems</c>,
 /// <c>minLength</c>, <c>maxLength</c>, <c>enum</c>, <c>const</c>, <c>anyOf</c> and <c>oneOf</c> of values of different types, and <c>$ref</c> within the schema;
@@ -44,21 +44,21 @@ public sealed class TextGenerationOptions
     /// <summary>What the logits are divided by, at least 0: below 1 more typical texts, 0 always the most probable token. Default: 1.</summary>
     public double Temperature { get; set; } = 1;
 
-    /// <summary>Only so many of the most probable tokens are drawn from, at least 1 (Fan, Lewis, Dauphin 2018). Default: all.</summary>
+    /// <summary>The number of the most probable tokens that are sampled from, at least 1 (Fan, Lewis, Dauphin 2018). Default: all.</summary>
     public int? TopK { get; set; }
 
     /// <summary>
-    /// Only the most probable tokens that together have this probability are drawn from, above 0, at most 1 (Holtzman et al. 2019). Default: 1, all.
+    /// Only the most probable tokens that together have this probability are sampled from, above 0, at most 1 (Holtzman et al. 2019). Default: 1, all.
     /// </summary>
     public double TopP { get; set; } = 1;
 
     /// <summary>
-    /// Only tokens at least this part as probable as the most probable one are drawn from, 0 to 1 (Nguyen et al. 2024). Default: 0, all.
+    /// Only tokens at least this part as probable as the most probable one are sampled from, 0 to 1 (Nguyen et al. 2024). Default: 0, all.
     /// </summary>
     public double MinP { get; set; }
 
     /// <summary>
-    /// Only the tokens nearest to the expected information that together have this probability are drawn from, above 0, at most 1 (Meister et al. 2022).
+    /// Only the tokens nearest to the expected information that together have this probability are sampled from, above 0, at most 1 (Meister et al. 2022).
     /// Default: 1, all.
     /// </summary>
     public double TypicalP { get; set; } = 1;
@@ -79,7 +79,7 @@ public sealed class TextGenerationOptions
     public IReadOnlyDictionary<int, float>? LogitBias { get; set; }
 
     /// <summary>
-    /// Texts that beam search follows at a time, 1 to 1,024; more than 1 looks for the most probable text instead of drawing one, so that temperature and
+    /// Texts that beam search follows at a time, 1 to 1,024; more than 1 looks for the most probable text instead of sampling one, so that temperature and
     /// the filters have to be left at their defaults. Default: 1, no beam search.
     /// </summary>
     public int Beams { get; set; } = 1;
@@ -94,7 +94,7 @@ public sealed class TextGenerationOptions
 
     /// <summary>
     /// What the text has to be. With <see cref="ChatResponseFormat.Json"/> it is a JSON object, with a schema a value of that schema; see the remarks. It is not
-    /// told to the model, which writes better JSON if the prompt asks for it. Default: any text.
+    /// part of the prompt; a model writes better JSON if the prompt asks for it. Default: any text.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ChatResponseFormat? ResponseFormat { get; set; }
@@ -116,7 +116,7 @@ public sealed class TextGenerationOptions
     }
 
     /// <exception cref="ArgumentException">An option is out of its range, or options contradict each other; the message names them.</exception>
-    /// <exception cref="NotSupportedException">The schema of <see cref="ResponseFormat"/> has a keyword that is not known.</exception>
+    /// <exception cref="NotSupportedException">The schema of <see cref="ResponseFormat"/> has a keyword that is not supported.</exception>
     internal void Validate(int vocabularySize)
     {
         OptionChecks.AtLeast(MaxTokens, 1);
@@ -147,7 +147,7 @@ public sealed class TextGenerationOptions
 
         if (Beams > 1 && (Temperature != 1 || TopK is not null || TopP != 1 || MinP != 0 || TypicalP != 1))
             throw new ArgumentException(
-                $"{nameof(Beams)} is {Beams}: beam search draws nothing, so {nameof(Temperature)}, {nameof(TopK)}, {nameof(TopP)}, {nameof(MinP)} and {nameof(TypicalP)} have to be left as they are.");
+                $"{nameof(Beams)} is {Beams}: beam search does not sample, so {nameof(Temperature)}, {nameof(TopK)}, {nameof(TopP)}, {nameof(MinP)} and {nameof(TypicalP)} have to be left as they are.");
         if (Beams == 1 && LengthPenalty != 1)
             throw new ArgumentException($"{nameof(LengthPenalty)} is {LengthPenalty}, but there is no beam search: set {nameof(Beams)}.");
     }

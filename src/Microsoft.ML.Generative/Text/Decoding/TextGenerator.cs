@@ -6,13 +6,13 @@ namespace Microsoft.ML.Generative.Text.Decoding;
 /// <summary>Writes texts: one as a stream of pieces, or many at a time, each as it would be alone.</summary>
 /// <param name="codec">Text to tokens and back.</param>
 /// <param name="contextLength">Tokens that the model sees at once.</param>
-/// <param name="open">Makes a session for so many streams.</param>
+/// <param name="open">Creates a session for a number of streams.</param>
 internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int, IDecodingSession> open)
 {
     /// <summary>Writes a text piece by piece.</summary>
     /// <param name="request">The prompt.</param>
     /// <param name="options">Checked options without beam search.</param>
-    /// <param name="finished">Told the whole when it ends.</param>
+    /// <param name="finished">Receives the whole text when it ends.</param>
     /// <param name="cancellation">Stops between two tokens.</param>
     public IEnumerable<string> Stream(
         GenerationRequest request, TextGenerationOptions options, Action<GeneratedText>? finished = null, CancellationToken cancellation = default)
@@ -68,7 +68,7 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
         return results;
     }
 
-    /// <summary>The probability of each token to be drawn after a prompt.</summary>
+    /// <summary>The probability of each token to be sampled after a prompt.</summary>
     /// <param name="prompt">The prompt.</param>
     /// <param name="options">Checked options.</param>
     public double[] Next(int[] prompt, TextGenerationOptions options)

@@ -2,7 +2,7 @@ using System.Numerics.Tensors;
 
 namespace Microsoft.ML.Generative.Text.Decoding;
 
-/// <summary>Draws a token from logits. Works in buffers of its own, so that a token costs no memory.</summary>
+/// <summary>Samples a token from logits. Works in buffers of its own, so that a token costs no memory.</summary>
 internal sealed class TokenSampler
 {
     // Most texts need no more of the most probable tokens to reach a TopP; where they do, all are sorted.
@@ -34,18 +34,18 @@ internal sealed class TokenSampler
         double sum = 0;
         for (int i = 0; i < kept; i++)
             sum += _probabilities[i];
-        double drawn = uniform * sum;
+        double threshold = uniform * sum;
         int chosen = 0;
         double reached = _probabilities[0];
         // Rounding may leave the last sum a little below the whole.
-        while (reached <= drawn && chosen < kept - 1)
+        while (reached <= threshold && chosen < kept - 1)
             reached += _probabilities[++chosen];
         while (_probabilities[chosen] == 0 && chosen > 0)
             chosen--;
         return _tokens[chosen];
     }
 
-    /// <summary>The probabilities that tokens are drawn with.</summary>
+    /// <summary>The probabilities that tokens are sampled with.</summary>
     public double[] Distribution(Span<float> logits)
     {
         double[] all = new double[logits.Length];
@@ -62,7 +62,7 @@ internal sealed class TokenSampler
         return all;
     }
 
-    // Leaves the tokens that may be drawn, and their probabilities up to a factor, at the beginning of the buffers.
+    // Leaves the tokens that may be sampled, and their probabilities up to a factor, at the beginning of the buffers.
     private int Filter(Span<float> logits)
     {
         if (_options.Temperature != 1)

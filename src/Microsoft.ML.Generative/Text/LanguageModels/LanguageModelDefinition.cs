@@ -51,7 +51,7 @@ internal sealed record LanguageModelDefinition(LanguageModelArchitecture Archite
             throw new ArgumentException($"The active adapter is {Quoted.Text(ActiveAdapter)}, which the model does not have.");
     }
 
-    // The network tells the sizes, and needs no memory for that.
+    // The network has the sizes, and needs no memory for that.
     private LoraWeights CreateAdapter(LoraShape shape)
     {
         using LanguageModelNetwork network = ModuleTensors.WithoutMemory(long.MaxValue, int.MaxValue, () => new LanguageModelNetwork(Architecture));

@@ -69,7 +69,7 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
     /// loss stopped being finite.
     /// </exception>
     /// <exception cref="IOException">The checkpoint folder or TensorBoard's cannot be used.</exception>
-    /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The training was canceled.</exception>
     public LanguageModelTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);

@@ -201,7 +201,7 @@ public sealed class LanguageModelOptions : TrainingOptions
     public TextGenerationOptions Generation { get; set; } = new();
 
     /// <summary>
-    /// A prompt, or with <see cref="MessagesColumnName"/> a user's message, that the training goes on from at the end of each epoch, in a
+    /// A prompt, or with <see cref="MessagesColumnName"/> a user's message, that the training continues at the end of each epoch, in a
     /// message to <see cref="MLContext.Log"/>, to see what the model has learned. It does not change the model. Default: none.
     /// </summary>
     [JsonIgnore]

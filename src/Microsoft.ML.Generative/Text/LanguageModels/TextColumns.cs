@@ -35,7 +35,7 @@ internal sealed class TextColumns(LanguageModelOptions options)
     /// <exception cref="InvalidDataException">
     /// A row has no conversation where one was expected, or one in which nothing can be learned.
     /// </exception>
-    /// <exception cref="OperationCanceledException">The context or the token was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The context or the token was canceled.</exception>
     public IEnumerable<TextExample> Read(TrainingRun run, IDataView data)
     {
         DataViewSchema.Column textColumn = data.Schema[Column];

@@ -30,7 +30,7 @@ internal static class CheckpointFile
         writer.Finish();
     });
 
-    /// <summary>Reads the state and makes sure that everything else is sound, which takes reading it.</summary>
+    /// <summary>Reads the state, and the rest to check that it is valid.</summary>
     /// <exception cref="InvalidDataException">The file is damaged.</exception>
     /// <exception cref="NotSupportedException">The file was written by a newer version.</exception>
     public static CheckpointState ReadState(string path)

@@ -36,13 +36,13 @@ internal sealed class CheckpointFolder : IDisposable
             File.Delete(left);
     }
 
-    /// <summary>The newest sound checkpoint of a stage. Damaged ones are set aside, with a warning.</summary>
+    /// <summary>The newest valid checkpoint of a stage. Corrupt ones are quarantined, with a warning.</summary>
     public (string Path, CheckpointState State)? FindNewest(IChannel channel, string stage) =>
         FirstUsable(channel, Of(stage), CheckpointFile.ReadState);
 
     /// <summary>
-    /// The state that the training was saved in last, whatever the stage: what it says of options and seed. Whether its tensors are sound
-    /// is left to <see cref="FindNewest"/>, so that they are not read once more. Those whose state is damaged are set aside, with a warning.
+    /// The state that the training was saved in last, whatever the stage: what it says of options and seed. Whether its tensors are valid
+    /// is left to <see cref="FindNewest"/>, so that they are not read once more. Those whose state is corrupt are quarantined, with a warning.
     /// </summary>
     public (string Path, CheckpointState State)? FindEarlier(IChannel channel) =>
         FirstUsable(channel, All().OrderByDescending(File.GetLastWriteTimeUtc), CheckpointFile.ReadStateOnly);
@@ -58,7 +58,7 @@ internal sealed class CheckpointFolder : IDisposable
             catch (Exception e) when (e is InvalidDataException or EndOfStreamException or ArgumentException)
             {
                 File.Move(path, path + DamagedExtension, overwrite: true);
-                channel.Warning($"The checkpoint '{path}' is not usable and was set aside as '{Path.GetFileName(path)}{DamagedExtension}': {e.Message}");
+                channel.Warning($"The checkpoint '{path}' is corrupt and was quarantined as '{Path.GetFileName(path)}{DamagedExtension}': {e.Message}");
             }
         }
 

@@ -54,7 +54,7 @@ internal sealed class CheckpointSession
     /// <summary>The file saved last, or gone on from.</summary>
     public string? LastSaved { get; private set; }
 
-    /// <summary>Goes on from the newest checkpoint, if there is one.</summary>
+    /// <summary>Resumes from the newest checkpoint, if there is one.</summary>
     /// <exception cref="InvalidDataException">It is of another version's network.</exception>
     public CheckpointState? Resume(IChannel channel)
     {

@@ -6,7 +6,7 @@ namespace Microsoft.ML.Generative.Training.Reporting;
 
 /// <summary>
 /// A file of events as TensorBoard reads it: records with masked CRC-32C (TFRecord), each with a protocol-buffer message
-/// <c>tensorflow.Event</c>. TorchSharp's own writer opens the file again for each number, counts steps in 32 bits and cannot draw gray images.
+/// <c>tensorflow.Event</c>. TorchSharp's own writer opens the file again for each number, counts steps in 32 bits and cannot write gray images.
 /// </summary>
 internal sealed class EventFile : IDisposable
 {

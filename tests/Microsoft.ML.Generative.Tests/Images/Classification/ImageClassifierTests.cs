@@ -135,7 +135,7 @@ public sealed class ImageClassifierTests
         ImageClassifierOptions numbered = Options("Number");
 
         Assert.Contains("Column 'Side', row 0: the label is missing", Message(keys, Options()));
-        Assert.Contains("Column 'Number' does not tell how many classes it has: set LabelCount", Message(numbers, numbered));
+        Assert.Contains("Column 'Number' has a type without a number of classes: set LabelCount", Message(numbers, numbered));
         numbered.LabelCount = 5;
         Assert.Contains("Column 'Number', row 5: the label is 5; expected 0 to 4", Message(numbers, numbered));
         Assert.Contains("'Side' is missing", Message(numbers, Options()));

@@ -37,7 +37,7 @@ public class UNetNetworkTests
         ["padding at the end only"] = Tiny with { DownsamplePadding = 0 },
         ["learned times"] = Tiny with { LearnedTimesteps = 1000 },
         ["sines first, shifted"] = Tiny with { FlipSinToCos = false, FrequencyShift = 1 },
-        ["scaled middle, centred input"] = Tiny with { MidBlockScaleFactor = 1.5, CenterInputSample = true },
+        ["scaled middle, centered input"] = Tiny with { MidBlockScaleFactor = 1.5, CenterInputSample = true },
         ["mish"] = Tiny with { Activation = UNetActivation.Mish },
         ["gelu"] = Tiny with { Activation = UNetActivation.Gelu },
         ["relu"] = Tiny with { Activation = UNetActivation.Relu, NormEpsilon = 1e-3 },

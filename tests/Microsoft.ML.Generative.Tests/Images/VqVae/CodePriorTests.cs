@@ -75,7 +75,7 @@ public sealed class CodePriorTests : IDisposable
     {
         var grid = new CodeGrid(1, 2);
         using CodePriorNetwork prior = Prior(grid);
-        long[] drawn = CodeSampler.Draw(prior, grid, seed: 5, first: 0, count: 20_000, temperature: 1, CPU, () => { });
+        long[] drawn = CodeSampler.Sample(prior, grid, seed: 5, first: 0, count: 20_000, temperature: 1, CPU, () => { });
         for (int n = 0; n < 9; n++)
         {
             double probability = Math.Exp(-prior.NegativeLogLikelihood(tensor(new long[] { n / 3, n % 3 }, [1, 2])).ToDouble());
@@ -83,8 +83,8 @@ public sealed class CodePriorTests : IDisposable
             Assert.Equal(probability, frequency, 5 * Math.Sqrt(probability * (1 - probability) / 20_000) + 1e-4);
         }
 
-        Assert.Equal(drawn[200..240], CodeSampler.Draw(prior, grid, 5, 100, 20, 1, CPU, () => { }));
-        long[] certain = CodeSampler.Draw(prior, grid, 5, 0, 50, 0, CPU, () => { });
+        Assert.Equal(drawn[200..240], CodeSampler.Sample(prior, grid, 5, 100, 20, 1, CPU, () => { }));
+        long[] certain = CodeSampler.Sample(prior, grid, 5, 0, 50, 0, CPU, () => { });
         Assert.Single(certain.Chunk(2).Select(g => (g[0], g[1])).Distinct());
     }
 

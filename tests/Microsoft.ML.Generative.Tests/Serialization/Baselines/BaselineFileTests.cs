@@ -37,7 +37,7 @@ public sealed class BaselineFileTests
             ml.Model.Save(model, schema, again);
         }
 
-        // Written by this version, and read with the checks that files of strangers need.
+        // Written by this version, and read with the checks that files from untrusted sources need.
         ITransformer second = ml.Generative().LoadModel(again, out DataViewSchema? secondSchema);
         using (second as IDisposable)
             BaselineOutputs.AssertClose(expected, RecipeOf(name).Outputs(ml, second, secondSchema!), tolerance: 1e-4f);
@@ -45,7 +45,7 @@ public sealed class BaselineFileTests
 
     [Theory]
     [MemberData(nameof(Models))]
-    public void A_model_passes_the_checks_of_files_of_strangers(string name)
+    public void A_model_passes_the_checks_of_files_from_untrusted_sources(string name)
     {
         MLContext ml = new(seed: 1);
         ITransformer model = ml.Generative().LoadModel(Path.Combine(_folder, name + ".zip"), out DataViewSchema? schema);

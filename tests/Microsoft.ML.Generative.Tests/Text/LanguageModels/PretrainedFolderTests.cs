@@ -167,7 +167,7 @@ public sealed class PretrainedFolderTests : IDisposable
     }
 
     [Theory]
-    [InlineData("model_type", "\"bert\"", "known are gpt2, llama, mistral and qwen2")]
+    [InlineData("model_type", "\"bert\"", "supported values: gpt2, llama, mistral, qwen2")]
     [InlineData("hidden_act", "\"relu\"", "'hidden_act' is 'relu'")]
     [InlineData("rope_scaling", "{\"rope_type\":\"yarn\",\"factor\":2.0}", "'rope_type' is 'yarn'")]
     [InlineData("rope_scaling", "{\"type\":\"linear\"}", "'factor' of 'linear' is missing")]

@@ -144,7 +144,9 @@ public sealed class TensorBoardTests : IDisposable
             var images = events.Images(name);
             Assert.Equal([3, 6], images.Select(i => i.Step));
             using SKBitmap image = SKBitmap.Decode(images[1].Image.EncodedImageString.ToByteArray());
-            Assert.Equal((columns * (TinyImages.Width + 1) - 1, rows * (TinyImages.Height + 1) - 1), (image.Width, image.Height));
+            // Enlarged to at most 64 pixels.
+            const int scale = 64 / TinyImages.Width;
+            Assert.Equal((columns * (scale * TinyImages.Width + 1) - 1, rows * (scale * TinyImages.Height + 1) - 1), (image.Width, image.Height));
             Assert.Equal((image.Width, image.Height), (images[1].Image.Width, images[1].Image.Height));
             Assert.NotEqual(images[0].Image.EncodedImageString, images[1].Image.EncodedImageString);
         }

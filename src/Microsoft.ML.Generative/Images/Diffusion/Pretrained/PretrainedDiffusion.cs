@@ -124,7 +124,7 @@ internal static class PretrainedDiffusion
         }
 
         string? other = index.Names.FirstOrDefault(name => !name.StartsWith('_') && name is not (NetworkFolder or SchedulerFolder));
-        return other is null ? true : throw index.Bad($"the pipeline has the part {Quoted.Text(other)}; known are {NetworkFolder} and {SchedulerFolder}");
+        return other is null ? true : throw index.Bad($"the pipeline has the part {Quoted.Text(other)}; supported values: {NetworkFolder}, {SchedulerFolder}");
     }
 
     private static DiffusionDefinition DefinitionOf(UNetConfigFile file, JsonObject scheduler, long seed, Action<string> warn)

@@ -52,7 +52,7 @@ internal sealed record UNetConfigFile(UNetArchitecture Network, int Height, int 
 
     /// <summary>Reads a configuration; what is absent has the default of diffusers' class.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="warn">Told of each member that is not known.</param>
+    /// <param name="warn">Receives each member that is not supported.</param>
     /// <exception cref="InvalidDataException">It is damaged, of another kind of model, or asks for what this library does not have; the message names it.</exception>
     public static UNetConfigFile Read(string path, Action<string> warn) => ConfigReader.ReadFile(path, json => Read(path, json, warn));
 
@@ -103,11 +103,11 @@ internal sealed record UNetConfigFile(UNetArchitecture Network, int Height, int 
         if (className != ClassName)
             throw json.Bad($"'_class_name' is {Quoted.Text(className)}; known is {ClassName}");
         foreach (string name in json.Names.Where(name => !name.StartsWith('_') && !_known.Contains(name)))
-            warn($"'{path}' has the member {Quoted.Text(name)}, which is not known and plays no part.");
+            warn($"'{path}' has the member {Quoted.Text(name)}, which is not supported and is ignored.");
 
         string time = json.Text("time_embedding_type") ?? "positional";
         if (time is not ("positional" or "learned"))
-            throw json.Bad($"'time_embedding_type' is {Quoted.Text(time)}; known are positional and learned");
+            throw json.Bad($"'time_embedding_type' is {Quoted.Text(time)}; supported values: positional, learned");
         if (json.Text("class_embed_type") is { } embedding)
             throw json.Bad($"'class_embed_type' is {Quoted.Text(embedding)}; known is null, a vector for each class");
         if (!json.IsNull("mid_block_type"))
@@ -145,14 +145,14 @@ internal sealed record UNetConfigFile(UNetArchitecture Network, int Height, int 
         IReadOnlyList<int> sides = json.Counts("sample_size") ?? [];
         (int height, int width) = sides is [var side] ? (side, side)
             : sides is [var h, var w] ? (h, w)
-            : throw json.Bad("'sample_size' does not tell the height and width of the images");
+            : throw json.Bad("'sample_size' is not the height and width of the images");
         return new UNetConfigFile(network, height, width, json.Truth(NullClass) ?? false);
     }
 
     private static UNetBlockKind[] Kinds(ConfigReader json, string name, string[] fallback, Dictionary<string, UNetBlockKind> known) =>
         [.. (json.Texts(name) ?? fallback).Select(type => known.TryGetValue(type.StartsWith("UNetRes", StringComparison.Ordinal) ? type[7..] : type, out UNetBlockKind kind)
             ? kind
-            : throw json.Bad($"'{name}' has {Quoted.Text(type)}; known are {string.Join(", ", known.Keys)}"))];
+            : throw json.Bad($"'{name}' has {Quoted.Text(type)}; supported values: {string.Join(", ", known.Keys)}"))];
 
     private static JsonArray Names(UNetBlockKind[] kinds, Dictionary<string, UNetBlockKind> known) =>
         new([.. kinds.Select(kind => (JsonNode)known.First(k => k.Value == kind).Key)]);

@@ -12,7 +12,7 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Images.Diffusion.Sampling;
 
 /// <summary>Generates images with a trained network; varies, completes and interpolates given ones.</summary>
-/// <param name="host">Stops between steps when its context is cancelled.</param>
+/// <param name="host">Stops between steps when its context is canceled.</param>
 /// <param name="definition">The model.</param>
 /// <param name="network">The network.</param>
 /// <param name="device">Where it is.</param>

@@ -10,7 +10,7 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Images.Gan.Generation;
 
 /// <summary>Generates rows with a trained generator, interpolates them, and finds the z of given ones.</summary>
-/// <param name="host">Stops between batches when its context is cancelled.</param>
+/// <param name="host">Stops between batches when its context is canceled.</param>
 /// <param name="definition">The model.</param>
 /// <param name="network">The generator.</param>
 /// <param name="device">Where it is.</param>

@@ -40,8 +40,8 @@ internal abstract class DiscriminatorNetwork : nn.Module
     /// <param name="features">[batch, features] or [batch, channels, height, width].</param>
     public static Tensor WithDeviation(Tensor features)
     {
-        Tensor centred = features - features.mean([0], keepdim: true);
-        Tensor deviation = centred.square().mean([0]).Plus(1e-8).sqrt().mean();
+        Tensor centered = features - features.mean([0], keepdim: true);
+        Tensor deviation = centered.square().mean([0]).Plus(1e-8).sqrt().mean();
         long[] shape = features.shape;
         shape[1] = 1;
         return cat([features, deviation.expand(shape)], 1); // [batch, features + 1, ..]

@@ -18,7 +18,7 @@ internal readonly record struct HalvedMaps(int Levels, int Height, int Width)
     {
         int side = Math.Min(shape.Height, shape.Width);
         if (side < Smallest || Math.Max(shape.Height, shape.Width) > Largest)
-            throw new ArgumentException($"{nameof(GanNetworkKind)}.{architecture} draws images of {Smallest} to {Largest} pixels a side; found {shape.Width}×{shape.Height}.");
+            throw new ArgumentException($"{nameof(GanNetworkKind)}.{architecture} generates images of {Smallest} to {Largest} pixels per side; found {shape.Width}×{shape.Height}.");
         int levels = (int)Math.Log2((double)side / SmallestMap);
         int unit = 1 << levels;
         if (shape.Height % unit != 0 || shape.Width % unit != 0)

@@ -49,7 +49,7 @@ internal sealed class VaeNetwork : nn.Module
     /// <summary>The mean of p(x|z), [batch, values].</summary>
     public Tensor DecodeMean(Tensor z, Tensor? labels = null) => likelihood.Mean(Decode(z, labels));
 
-    /// <summary>z = mean + exp(logVariance / 2) · noise: a draw from q(z|x) that gradients flow through (eq. 4).</summary>
+    /// <summary>z = mean + exp(logVariance / 2) · noise: a sample of q(z|x) that gradients flow through (eq. 4).</summary>
     public static Tensor Reparameterize(Tensor mean, Tensor logVariance, Tensor noise) => mean.Plus(logVariance.Times(0.5).exp() * noise);
 
     /// <summary>−log p(x|z) in nats: [batch, values] each, or their sum over everything.</summary>

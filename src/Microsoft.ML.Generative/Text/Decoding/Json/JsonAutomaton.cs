@@ -3,7 +3,7 @@ using Microsoft.ML.Generative.Text.Tokenization;
 namespace Microsoft.ML.Generative.Text.Decoding.Json;
 
 /// <summary>
-/// Reads JSON (RFC 8259) byte by byte and tells what may follow. Texts may be less than RFC 8259 allows, so that a model cannot go astray and every reader
+/// Reads JSON (RFC 8259) byte by byte and gives what may follow. Texts may be less than RFC 8259 allows, so that a model cannot go astray and every reader
 /// takes them: names are different from each other and without escapes, a pair of \u-escapes makes one character, numbers have at most
 /// <see cref="MostDigits"/> digits before and after the point and two of exponent, nesting ends at <see cref="JsonCosts.MaxDepth"/>, and whitespace is at most
 /// a line break and an indentation.

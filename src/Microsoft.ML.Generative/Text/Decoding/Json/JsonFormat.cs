@@ -28,14 +28,14 @@ internal sealed class JsonFormat
 
     /// <summary>The format that options ask for, or null for any text.</summary>
     /// <exception cref="ArgumentException"><see cref="TextGenerationOptions.MaxTokens"/> is too small for the shortest text.</exception>
-    /// <exception cref="NotSupportedException">The tokenizer cannot write such a text, or does not tell what its tokens are.</exception>
+    /// <exception cref="NotSupportedException">The tokenizer cannot write such a text, or does not give the texts of its tokens.</exception>
     public static JsonFormat? Of(TextGenerationOptions options, TextCodec codec)
     {
         if (JsonGrammar.Of(options.ResponseFormat) is not { } grammar)
             return null;
         if (codec.Tokenizer is not GenerativeTokenizer tokenizer)
             throw new NotSupportedException(
-                $"{nameof(options.ResponseFormat)} is JSON, and a tokenizer of the type {codec.Tokenizer.GetType().FullName} does not tell what text its tokens are: use one of {nameof(GenerativeTokenizers)}.");
+                $"{nameof(options.ResponseFormat)} is JSON, and a tokenizer of the type {codec.Tokenizer.GetType().FullName} does not give the texts of its tokens: use one of {nameof(GenerativeTokenizers)}.");
         var format = new JsonFormat(grammar, codec, tokenizer);
         int shortest = format._automaton.Cost(format._automaton.Start);
         if (shortest >= JsonCosts.Never)

@@ -18,14 +18,14 @@ internal sealed class JsonGrammar
     public JsonRule Any => _any ??= MakeAny();
 
     /// <summary>What a format asks for; null where any text will do.</summary>
-    /// <exception cref="NotSupportedException">It is a kind or has a keyword that is not known here.</exception>
+    /// <exception cref="NotSupportedException">It is of a kind or has a keyword that is not supported.</exception>
     /// <exception cref="ArgumentException">The schema is not valid.</exception>
     public static JsonGrammar? Of(ChatResponseFormat? format)
     {
         if (format is null or ChatResponseFormatText)
             return null;
         if (format is not ChatResponseFormatJson json)
-            throw new NotSupportedException($"ResponseFormat is {format.GetType().Name}; known are text, JSON and JSON of a schema.");
+            throw new NotSupportedException($"ResponseFormat is {format.GetType().Name}; supported values: text, JSON, JSON of a schema.");
         var grammar = new JsonGrammar();
         grammar.Root = json.Schema is { } schema ? new JsonSchemaReader(grammar, schema).Read() : grammar.MakeObject();
         return grammar;

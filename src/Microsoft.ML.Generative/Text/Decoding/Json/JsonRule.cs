@@ -1,6 +1,6 @@
 namespace Microsoft.ML.Generative.Text.Decoding.Json;
 
-/// <summary>What a JSON value may be: one of the kinds that are set. Kinds are told apart by a value's first character.</summary>
+/// <summary>What a JSON value may be: one of the kinds that are set. A value's first character decides its kind.</summary>
 internal sealed class JsonRule(int index)
 {
     /// <summary>The rule's place among those of its grammar.</summary>

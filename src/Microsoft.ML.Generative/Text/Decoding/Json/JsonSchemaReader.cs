@@ -165,7 +165,7 @@ internal sealed class JsonSchemaReader(JsonGrammar grammar, JsonElement root)
                 JsonValueKind.Number => (value.TryGetInt64(out _) ? "integer" : "number", value.GetRawText()),
                 JsonValueKind.Null => ("null", "null"),
                 JsonValueKind.True or JsonValueKind.False => ("boolean", value.GetRawText()),
-                _ => throw new NotSupportedException($"The JSON schema's '{literals.Name}' at {path} holds {value.ValueKind}; known are texts, numbers, true, false and null."),
+                _ => throw new NotSupportedException($"The JSON schema's '{literals.Name}' at {path} holds {value.ValueKind}; supported values: texts, numbers, true, false and null."),
             };
             if (kinds.Contains(kind) || (kind == "integer" && kinds.Contains("number")))
                 texts.Add(text);
@@ -216,7 +216,7 @@ internal sealed class JsonSchemaReader(JsonGrammar grammar, JsonElement root)
             return [.. _kinds];
         JsonElement[] names = type.ValueKind == JsonValueKind.Array ? [.. type.EnumerateArray()] : [type];
         if (names.Length == 0 || names.Any(n => n.ValueKind != JsonValueKind.String || !_kinds.Contains(n.GetString())))
-            throw Bad(path, $"'type' is {Quoted.Text(type.GetRawText())}; known are {string.Join(", ", _kinds)}");
+            throw Bad(path, $"'type' is {Quoted.Text(type.GetRawText())}; supported values: {string.Join(", ", _kinds)}");
         return [.. names.Select(n => n.GetString()!)];
     }
 
@@ -246,7 +246,7 @@ internal sealed class JsonSchemaReader(JsonGrammar grammar, JsonElement root)
         {
             if (!known.Contains(member.Name) && !_annotations.Contains(member.Name))
                 throw new NotSupportedException(
-                    $"The JSON schema's keyword {Quoted.Text(member.Name)} at {path} is not known{(_assertions.Contains(member.Name) ? $" beside '{known[^1]}'" : "")}.");
+                    $"The JSON schema's keyword {Quoted.Text(member.Name)} at {path} is not supported{(_assertions.Contains(member.Name) ? $" beside '{known[^1]}'" : "")}.");
         }
     }
 
@@ -257,7 +257,7 @@ internal sealed class JsonSchemaReader(JsonGrammar grammar, JsonElement root)
     private JsonElement Resolve(string reference)
     {
         if (!reference.StartsWith('#') || (reference.Length > 1 && reference[1] != '/'))
-            throw new NotSupportedException($"The JSON schema refers to {Quoted.Text(reference)}; known are references within the schema, such as #/$defs/name.");
+            throw new NotSupportedException($"The JSON schema refers to {Quoted.Text(reference)}; supported values: references within the schema, such as #/$defs/name.");
         JsonElement found = root;
         foreach (string part in reference.Split('/').Skip(1))
         {

@@ -87,7 +87,7 @@ internal enum JsonPhase : byte
     Done,
 }
 
-/// <summary>What has to be known of a JSON text to tell how it may go on.</summary>
+/// <summary>The part of a JSON text's state that decides how it may continue.</summary>
 internal struct JsonState
 {
     public JsonPhase Phase;
@@ -101,7 +101,7 @@ internal struct JsonState
     /// <summary>In a name or literal, the place in the trie of those known.</summary>
     public int Place;
 
-    /// <summary>In a name, what tells it from others.</summary>
+    /// <summary>In a name, what distinguishes it from others.</summary>
     public ulong NameHash;
 
     /// <summary>What the value may be.</summary>

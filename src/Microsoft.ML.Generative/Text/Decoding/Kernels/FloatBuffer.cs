@@ -7,7 +7,7 @@ internal sealed unsafe class FloatBuffer : IDisposable
 {
     private const nuint CacheLine = 64;
 
-    /// <param name="count">Floats; what they are at first is not known.</param>
+    /// <param name="count">Floats, which are not initialized.</param>
     /// <exception cref="OutOfMemoryException">There is not so much memory.</exception>
     public FloatBuffer(long count)
     {

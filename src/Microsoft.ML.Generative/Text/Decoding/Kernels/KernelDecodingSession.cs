@@ -9,10 +9,10 @@ namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 /// </summary>
 internal sealed unsafe class KernelDecodingSession : IDecodingSession
 {
-    // Prompts go through in blocks of so many tokens, which share each reading of the weights.
+    // Prompts are computed in blocks of this number of tokens, which share each reading of the weights.
     private const int BlockLength = 32;
 
-    // A kind of step besides those of so many streams.
+    // A kind of step besides those of a number of streams.
     private const int WholeBlock = 0;
 
     // Multiplications for which another thread is worth waking, and those of a piece of its work.

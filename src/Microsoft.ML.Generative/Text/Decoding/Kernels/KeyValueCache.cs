@@ -65,7 +65,7 @@ internal sealed unsafe class KeyValueCache : IDisposable
         }
     }
 
-    /// <summary>Copies a stream that has so many positions.</summary>
+    /// <summary>Copies a stream that has this number of positions.</summary>
     public void Copy(int from, int to, int length)
     {
         long used = Math.Min(PagesFor(length), Pages) * _headSize * PageLength;

@@ -18,7 +18,7 @@ internal readonly unsafe struct LinearKernel(float* weights, float* bias, int ou
     /// <summary>Outputs that are computed together.</summary>
     public const int Together = 8;
 
-    // So many weights are not in the nearest caches any more when they are read again.
+    // This number of weights is not in the nearest caches any more when they are read again.
     private const int FarWeights = 1 << 16;
 
     public int Outputs => outputs;

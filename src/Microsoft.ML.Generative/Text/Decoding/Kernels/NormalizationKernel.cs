@@ -20,8 +20,8 @@ internal readonly unsafe struct NormalizationKernel(float* gain, float* bias, in
         int i = 0;
         for (; i <= width - Vector<float>.Count; i += Vector<float>.Count)
         {
-            Vector<float> centred = Vector.Load(x + i) - means;
-            squares = Vector.FusedMultiplyAdd(centred, centred, squares);
+            Vector<float> centered = Vector.Load(x + i) - means;
+            squares = Vector.FusedMultiplyAdd(centered, centered, squares);
         }
 
         float sum = VectorMath.Sum(squares);

@@ -35,7 +35,7 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
             Llama => ReadLlama(json, keyValueHeads: null, contextLength: 2048, slidingWindow: null),
             Mistral => ReadLlama(json, keyValueHeads: 8, contextLength: 131_072, slidingWindow: 4096),
             Qwen2 => ReadLlama(json, keyValueHeads: 32, contextLength: 32_768, slidingWindow: 4096),
-            _ => throw json.Bad($"'model_type' is {Quoted.Text(type)}; known are {Gpt2}, {Llama}, {Mistral} and {Qwen2}"),
+            _ => throw json.Bad($"'model_type' is {Quoted.Text(type)}; supported values: {Gpt2}, {Llama}, {Mistral}, {Qwen2}"),
         };
         ModelFile.Check(architecture.Validate);
         if (architecture.VocabularySize == 0)
@@ -185,7 +185,7 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
         json.Choose("hidden_act", "silu", new Dictionary<string, FeedForwardKind> { ["silu"] = FeedForwardKind.SwiGlu });
         bool hasWindow = isMistral || (isQwen && json.Truth("use_sliding_window") == true);
         if (hasWindow && isQwen && json.Count("max_window_layers") is > 0 and var full)
-            throw json.Bad($"'use_sliding_window' with 'max_window_layers' {full}: a window of some of the layers is not known");
+            throw json.Bad($"'use_sliding_window' with 'max_window_layers' {full}: a window of some of the layers is not supported");
         int? window = hasWindow ? json.Has("sliding_window") ? json.Count("sliding_window") : slidingWindow : null;
         ConfigReader rope = json.Object("rope_parameters") ?? json;
         return LanguageModelArchitecture.Llama2 with
@@ -220,7 +220,7 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
             "llama3" => new RotaryScaling(
                 RotaryScalingKind.Llama3, Needed("factor"), Needed("low_freq_factor"), Needed("high_freq_factor"),
                 json.Count("original_max_position_embeddings") ?? throw json.Bad("'original_max_position_embeddings' of 'llama3' is missing")),
-            _ => throw json.Bad($"'rope_type' is {Quoted.Text(type)}; known are default, linear and llama3"),
+            _ => throw json.Bad($"'rope_type' is {Quoted.Text(type)}; supported values: default, linear, llama3"),
         };
 
         double Needed(string name) => json.Number(name) ?? throw json.Bad($"'{name}' of '{type}' is missing");

@@ -123,7 +123,7 @@ internal static class PretrainedLanguageModel
         folder.WriteJson(HuggingFaceConfig.FileName, config.ToJson(codec));
     }
 
-    // The tokens that end a text, if they are told. transformers draws only where do_sample says so.
+    // The tokens that end a text, if there are any. transformers samples only where do_sample says so.
     private static IReadOnlyList<int>? ReadGeneration(IChannel channel, string path, TextGenerationOptions options)
     {
         if (!File.Exists(path))

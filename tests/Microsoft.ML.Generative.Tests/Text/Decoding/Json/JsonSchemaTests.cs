@@ -90,7 +90,7 @@ public sealed class JsonSchemaTests
     [InlineData("""{"properties":{"a/b":{"type":"integer","minimum":1}}}""", "'minimum' at #/properties/a~1b")]
     [InlineData("""{"type":"array","items":{"not":{}}}""", "'not' at #/items")]
     [InlineData("""{"type":"array","prefixItems":[]}""", "'prefixItems'")]
-    [InlineData("""{"enum":[1],"minLength":1}""", "'minLength' at # is not known beside 'enum'")]
+    [InlineData("""{"enum":[1],"minLength":1}""", "'minLength' at # is not supported beside 'enum'")]
     [InlineData("""{"anyOf":[{"type":"string"},{"enum":["a"]}]}""", "values of one kind")]
     [InlineData("""{"anyOf":[{"type":"object"},{"type":["object","null"]}]}""", "values of one kind")]
     [InlineData("""{"enum":[{}]}""", "'enum' at # holds Object")]
