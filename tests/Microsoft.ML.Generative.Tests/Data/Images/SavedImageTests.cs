@@ -186,7 +186,7 @@ public sealed class SavedImageTests : IDisposable
     public void Images_that_pass_through_stay_alive(bool reuseRowObject)
     {
         MLImage[] originals = [.. Enumerable.Range(0, 20).Select(i => MLImage.CreateFromPixels(
-            2, 2, MLPixelFormat.Rgba32, [.. Enumerable.Repeat((byte[])[(byte)(i * 10), 0, 0, 255], 4).SelectMany(pixel => pixel)]))];
+            2, 2, MLPixelFormat.Rgba32, [.. Enumerable.Repeat((byte[])[(byte)(i * 10), (byte)(i * 10), (byte)(i * 10), 255], 4).SelectMany(pixel => pixel)]))];
         IDataView data = _ml.Data.LoadFromEnumerable(originals.Select(image => new ImageRow { Picture = image, Values = [0.5f, 0.25f] }).ToArray());
         using VaeTransformer model = _ml.Transforms.Generative().Vae(
             new VaeOptions { InputColumnName = "Values", HiddenSizes = [4], LatentSize = 2, MaxSteps = 1, TransformBatchSize = 3 }).Fit(data);
