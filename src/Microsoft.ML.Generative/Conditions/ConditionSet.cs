@@ -17,7 +17,8 @@ internal sealed record ConditionSet(LabelCondition? Label = null, ImageCondition
     /// <summary>Encodes the values of rows.</summary>
     /// <param name="columns">The columns of a batch, those of the conditions in the order of <see cref="OpenColumns"/>.</param>
     /// <param name="first">The first of them.</param>
-    public ConditionValues Encode(IReadOnlyList<torch.Tensor> columns, int first) => Encode(condition => columns[first + Array.IndexOf(_all, condition)]);
+    public ConditionValues Encode(IReadOnlyList<torch.Tensor> columns, int first) =>
+        Encode(condition => columns[first + Array.IndexOf(_all, condition)]);
 
     /// <summary>Checks what a caller asks for.</summary>
     /// <param name="request">What the caller asks for.</param>
@@ -29,7 +30,9 @@ internal sealed record ConditionSet(LabelCondition? Label = null, ImageCondition
         if (Label is null && request.HasLabel)
             throw new ArgumentException($"The label {request.FirstLabel} was given, but the model was trained without labels.", parameterName);
         if (Image is null && request.Image is not null)
-            throw new ArgumentException($"{nameof(DiffusionGenerateOptions.LowResolution)} was given, but the model was trained without low-resolution images.", parameterName);
+            throw new ArgumentException(
+                $"{nameof(DiffusionGenerateOptions.LowResolution)} was given, but the model was trained "
+                + "without low-resolution images.", parameterName);
         foreach (ICondition condition in _all)
             condition.Check(request, count, parameterName);
     }
@@ -54,7 +57,8 @@ internal sealed record ConditionSet(LabelCondition? Label = null, ImageCondition
     /// <summary>Values as encoded, followed by their nulls: what one pass of a guided network takes.</summary>
     public ConditionValues WithNull(ConditionValues values) => new(Doubled(Label, values.Labels), Doubled(Image, values.Image));
 
-    private ConditionValues Encode(Func<ICondition, torch.Tensor> valuesOf) => new(Label?.Encode(valuesOf(Label)), Image?.Encode(valuesOf(Image)));
+    private ConditionValues Encode(Func<ICondition, torch.Tensor> valuesOf) =>
+        new(Label?.Encode(valuesOf(Label)), Image?.Encode(valuesOf(Image)));
 
     private static torch.Tensor? Doubled(ICondition? condition, torch.Tensor? encoded) =>
         condition is null ? null : torch.cat([encoded!, condition.NullLike(encoded!)], 0);

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Conditions;
 
 /// <summary>
-/// What the rows of a model are conditioned on, such as a label or an image. It is read from a column of rows, or from what a caller asks for, encodes the values
-/// for the network, and has a null, which classifier-free guidance compares with (Ho, Salimans 2022).
+/// What the rows of a model are conditioned on, such as a label or an image. It is read from a column of rows, or from what a caller asks
+/// for, encodes the values for the network, and has a null, which classifier-free guidance compares with (Ho, Salimans 2022).
 /// </summary>
 internal interface ICondition
 {

@@ -102,5 +102,6 @@ internal sealed record LabelCondition(string ColumnName, int Count, bool HasNull
     public Tensor InTurn(int rows, Device device) => TensorFactory.Range(rows, device: device).Remainder(Count);
 
     /// <summary>Vectors with a one in the place of the row's class and zeros elsewhere: [batch] to [batch, count].</summary>
-    public static Tensor OneHot(Tensor labels, int count, ScalarType type = ScalarType.Float32) => nn.functional.one_hot(labels, count).to(type);
+    public static Tensor OneHot(Tensor labels, int count, ScalarType type = ScalarType.Float32) =>
+        nn.functional.one_hot(labels, count).to(type);
 }

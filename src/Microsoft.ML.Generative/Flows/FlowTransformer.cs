@@ -199,7 +199,8 @@ public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
         torch.Tensor x = torch.tensor(row.ToArray(), [1, RowSize], device: _device);
         torch.Tensor? labels = _definition.Conditions.Encode(request, 0, 1, _device).Labels;
         (torch.Tensor latent, torch.Tensor logDeterminant) = _network.Encode(x, labels);
-        return (TensorMemory.ToArray<float>(latent), -FlowNetwork.NegativeLogDensity(latent, logDeterminant).ToSingle());
+        float[] density = FiniteValues.ToArray(FlowNetwork.NegativeLogDensity(latent, logDeterminant), "The density");
+        return (FiniteValues.ToArray(latent, "The latent vector"), -density[0]);
     }
 
     private MemoryDataView DecodeRows(float[] latents, ConditionRequest request)

@@ -58,6 +58,9 @@ internal abstract class DecoderStack : nn.Module
     /// <summary>Whether blocks keep only their input for the backward pass.</summary>
     public bool UsesRecompute { get; init; }
 
+    /// <summary>The linear layers of all blocks.</summary>
+    public IEnumerable<Linear> LinearLayers => _blocks.SelectMany(block => block.LinearLayers);
+
     /// <summary>Logits of the token that follows each position: [batch, time] to [batch, time, vocabulary].</summary>
     public Tensor Logits(Tensor sequences) => head.call(Hidden(sequences)).AsFloat32();
 
@@ -159,7 +162,7 @@ internal abstract class DecoderStack : nn.Module
             bool isAdded = name.EndsWith("Out.weight", StringComparison.Ordinal);
             if (name.EndsWith(".bias", StringComparison.Ordinal))
                 nn.init.zeros_(parameter);
-            else if (name == nameof(positions) || parameter.dim() == 2)
+            else if (name == nameof(positions) || (parameter.dim() == 2 && parameter.requires_grad))
                 nn.init.normal_(parameter, 0, isAdded ? deviation / Math.Sqrt(2 * Shape.Layers) : deviation);
         }
     }

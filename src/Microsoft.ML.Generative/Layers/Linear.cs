@@ -11,16 +11,17 @@ internal sealed class Linear : WeightedLayer
     private readonly long[] _partSizes = [];
     private bool _hasPartAdapter;
 
-    public Linear(long inputs, long outputs, bool hasBias = true)
-        : base(nameof(Linear), [outputs, inputs], outputs, hasBias)
+    public Linear(long inputs, long outputs, bool hasBias = true, WeightFormat format = WeightFormat.Float32)
+        : base(nameof(Linear), [outputs, inputs], outputs, hasBias, format)
     {
     }
 
     /// <param name="inputs">Inputs.</param>
     /// <param name="parts">The outputs, in their order.</param>
     /// <param name="hasBias">Whether there is a bias.</param>
-    public Linear(long inputs, LayerPart[] parts, bool hasBias = true)
-        : this(inputs, parts.Sum(part => part.Outputs), hasBias)
+    /// <param name="format">How the weight is stored.</param>
+    public Linear(long inputs, LayerPart[] parts, bool hasBias = true, WeightFormat format = WeightFormat.Float32)
+        : this(inputs, parts.Sum(part => part.Outputs), hasBias, format)
     {
         (Parts, _partAdapters, _partSizes) = (parts, new Adapter?[parts.Length], [.. parts.Select(part => (long)part.Outputs)]);
     }

@@ -36,13 +36,13 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
         int width = shape.EmbeddingSize;
         attentionNorm = Normalization.Of(shape);
         queriesKeysValues = new Linear(
-            width, LayerPart.QueryKeyValue(shape.Heads, shape.KeyValueHeads, shape.HeadSize), shape.HasQueryKeyValueBias);
-        attentionOut = new Linear(shape.AttendedSize, width, shape.HasBias);
+            width, LayerPart.QueryKeyValue(shape.Heads, shape.KeyValueHeads, shape.HeadSize), shape.HasQueryKeyValueBias, shape.Format);
+        attentionOut = new Linear(shape.AttendedSize, width, shape.HasBias, shape.Format);
         feedForwardNorm = Normalization.Of(shape);
         feedForwardIn = shape.FeedForward == FeedForwardKind.SwiGlu
-            ? new Linear(width, LayerPart.GateUp(shape.FeedForwardSize), shape.HasBias)
-            : new Linear(width, shape.FeedForwardSize, shape.HasBias);
-        feedForwardOut = new Linear(shape.FeedForwardSize, width, shape.HasBias);
+            ? new Linear(width, LayerPart.GateUp(shape.FeedForwardSize), shape.HasBias, shape.Format)
+            : new Linear(width, shape.FeedForwardSize, shape.HasBias, shape.Format);
+        feedForwardOut = new Linear(shape.FeedForwardSize, width, shape.HasBias, shape.Format);
         RegisterComponents();
     }
 
@@ -59,6 +59,8 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
     public Linear FeedForwardIn => feedForwardIn;
 
     public Linear FeedForwardOut => feedForwardOut;
+
+    public IEnumerable<Linear> LinearLayers => [queriesKeysValues, attentionOut, feedForwardIn, feedForwardOut];
 
     /// <summary>All positions of whole sequences: [batch, time, width].</summary>
     /// <param name="x">The output of the block before.</param>

@@ -26,6 +26,9 @@ internal sealed record TransformerBlockShape
     /// <summary>Whether the other layers, and <see cref="NormalizationKind.LayerNorm"/>, have a bias.</summary>
     public bool HasBias { get; init; } = true;
 
+    /// <summary>How the weights of linear layers are stored.</summary>
+    public WeightFormat Format { get; init; }
+
     /// <summary>What a position attends to.</summary>
     public AttentionWindow Window { get; init; }
 

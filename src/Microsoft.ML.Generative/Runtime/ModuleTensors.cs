@@ -85,6 +85,10 @@ internal static class ModuleTensors
 
     public static Tensor Empty(params long[] shape) => empty(shape, device: DeviceFor(shape));
 
+    /// <param name="type">Byte or Int8.</param>
+    /// <param name="shape">The shape.</param>
+    public static Tensor EmptyBytes(ScalarType type, params long[] shape) => empty(shape, type, DeviceFor(shape, sizeof(byte)));
+
     public static Tensor Zeros(params long[] shape) => zeros(shape, device: DeviceFor(shape));
 
     public static Tensor Ones(params long[] shape) => ones(shape, device: DeviceFor(shape));
@@ -103,11 +107,11 @@ internal static class ModuleTensors
         return embedding;
     }
 
-    private static Device? DeviceFor(long[] shape)
+    private static Device? DeviceFor(long[] shape, int elementSize = sizeof(float))
     {
         if (_allowance is null)
             return null;
-        _allowance.Take(shape);
+        _allowance.Take(shape, elementSize);
         return _noMemory;
     }
 
@@ -116,9 +120,9 @@ internal static class ModuleTensors
         private Int128 _bytes = bytes;
         private int _tensors = tensors;
 
-        public void Take(long[] shape)
+        public void Take(long[] shape, int elementSize)
         {
-            Int128 needed = sizeof(float);
+            Int128 needed = elementSize;
             foreach (long size in shape)
                 needed = size < 0 ? throw new ModuleTooLargeException() : checked(needed * size);
             _bytes -= needed;

@@ -12,7 +12,7 @@ internal sealed class ConfigReader(string source, JsonElement json)
     public static T ReadFile<T>(string path, Func<ConfigReader, T> read)
     {
         using FileStream stream = File.OpenRead(path);
-        using JsonDocument document = ModelConfigJson.ParseDocument(ModelConfigJson.ReadBytes(stream, path), path);
+        using JsonDocument document = ModelConfigJson.ParseDocument(PythonJson.QuoteWords(ModelConfigJson.ReadBytes(stream, path)), path);
         if (document.RootElement.ValueKind != JsonValueKind.Object)
             throw new InvalidDataException($"'{path}' holds {document.RootElement.ValueKind} where an object was expected.");
         return read(new ConfigReader(path, document.RootElement));

@@ -103,6 +103,24 @@ public abstract partial class EstimatorConformity<TTransformer>
         Assert.Throws<ObjectDisposedException>(() => CreateEstimator(ml, o => SetBase(o, first, [])).Fit(data));
     }
 
+    [Fact]
+    public void What_is_no_number_does_not_leave_the_model_in_silence()
+    {
+        MLContext ml = new(seed: 1);
+        IDataView data = CreateData(ml);
+        using TTransformer model = CreateEstimator(ml).Fit(data);
+        foreach (torch.Tensor parameter in ((IBaseModel)model).Network.parameters())
+            torch.nn.init.constant_(parameter, double.NaN);
+
+        IDataView transformed = model.Transform(data);
+        foreach (DataViewSchema.Column column in transformed.Schema.Skip(data.Schema.Count))
+        {
+            using DataViewRowCursor cursor = transformed.GetRowCursor([column]);
+            InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => cursor.MoveNext());
+            Assert.Contains("has the value NaN; expected finite numbers", error.Message);
+        }
+    }
+
     private static void SetBase(TrainingOptions options, TTransformer model, string[] frozen)
     {
         options.GetType().GetProperty("BaseModel")!.SetValue(options, model);

@@ -13,7 +13,7 @@ internal sealed partial class HubListing
     private const int MaxNameLength = 255;
 
     // Neither pickles nor code are downloaded, whoever asks for them.
-    private static readonly string[] _extensions = [".json", ".safetensors", ".model", ".txt", ".jinja", ".tiktoken", ".bpe"];
+    private static readonly string[] _extensions = [".json", ".safetensors", ".model", ".txt", ".md", ".jinja", ".tiktoken", ".bpe"];
 
     private readonly string _source;
     private readonly Dictionary<string, JsonElement> _files = new(StringComparer.Ordinal);

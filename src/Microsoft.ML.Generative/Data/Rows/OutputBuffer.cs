@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Data.Rows;
@@ -14,7 +16,7 @@ internal abstract class OutputBuffer
     public abstract Delegate MakeGetter(Func<int> slot);
 }
 
-internal sealed class NumberBuffer<T>(Func<RowBatch, torch.Tensor> compute, torch.ScalarType type, int? vectorSize, int slots) : OutputBuffer
+internal sealed class NumberBuffer<T>(string column, Func<RowBatch, torch.Tensor> compute, torch.ScalarType type, int? vectorSize, int slots) : OutputBuffer
     where T : unmanaged
 {
     private readonly T[] _values = new T[checked(slots * (vectorSize ?? 1))];
@@ -22,6 +24,8 @@ internal sealed class NumberBuffer<T>(Func<RowBatch, torch.Tensor> compute, torc
     public override void Compute(RowBatch batch)
     {
         torch.Tensor values = compute(batch).to(type).cpu().contiguous();
+        if (type == torch.float32)
+            FiniteValues.Check(MemoryMarshal.Cast<byte, float>(values.bytes), index => $"Row {batch.Positions[index / (vectorSize ?? 1)]} of column {Quoted.Text(column)}");
         MemoryMarshal.Cast<byte, T>(values.bytes).CopyTo(_values);
     }
 

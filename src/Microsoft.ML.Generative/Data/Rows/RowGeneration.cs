@@ -14,6 +14,7 @@ internal static class RowGeneration
     /// <param name="compute">From the first row and the number of rows to [rows, ..values], Float32.</param>
     /// <param name="cancellation">Stops between batches.</param>
     /// <returns>The values, row by row.</returns>
+    /// <exception cref="InvalidOperationException">A value is NaN or infinite.</exception>
     public static float[] Compute(
         IHost host, int count, int width, int rowsAtOnce, Func<int, int, torch.Tensor> compute, CancellationToken cancellation = default)
     {
@@ -25,7 +26,9 @@ internal static class RowGeneration
             cancellation.ThrowIfCancellationRequested();
             using DisposeScope scope = torch.NewDisposeScope();
             int rows = Math.Min(rowsAtOnce, count - start);
-            TensorMemory.ToArray<float>(compute(start, rows)).CopyTo(values, checked(start * width));
+            float[] batch = TensorMemory.ToArray<float>(compute(start, rows));
+            FiniteValues.Check(batch, index => $"Generated row {start + index / width}");
+            batch.CopyTo(values, checked(start * width));
         }
 
         return values;

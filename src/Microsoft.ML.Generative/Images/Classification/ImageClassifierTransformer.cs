@@ -94,7 +94,7 @@ public sealed class ImageClassifierTransformer : ITransformer, IBaseModel, IDisp
         ImageClassifierColumns columns = _definition.Columns;
         var x = new TensorInput(_definition.InputTensor(schema), _device);
         var features = new RowValue<torch.Tensor>(rows => _network.Features(x.Of(rows)));
-        var probabilities = new RowValue<torch.Tensor>(rows => _network.Logits(features.Of(rows)).softmax(1));
+        var probabilities = new RowValue<torch.Tensor>(rows => FiniteValues.Checked(_network.Logits(features.Of(rows)).softmax(1), "A score"));
         List<RowOutput> outputs =
         [
             RowOutput.Numbers(

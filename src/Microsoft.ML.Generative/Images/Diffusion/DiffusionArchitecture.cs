@@ -68,7 +68,8 @@ internal sealed record DiffusionArchitecture
 
     /// <summary>Creates the network, with weights from libtorch's own generator.</summary>
     /// <param name="dropout">The part of the values that is dropped while training.</param>
-    public DenoiserNetwork CreateNetwork(double dropout = 0) => UNet is not null ? new UNetNetwork(UNet, dropout) : new DitNetwork(Dit!, dropout);
+    public DenoiserNetwork CreateNetwork(double dropout = 0) =>
+        UNet is not null ? new UNetNetwork(UNet, dropout) : new DitNetwork(Dit!, dropout);
 
     /// <exception cref="ArgumentException">There is no such model; the message names the member.</exception>
     public void Validate()
@@ -105,22 +106,26 @@ internal sealed record DiffusionArchitecture
         network.Validate();
         CheckNetwork(network.InChannels, network.OutChannels, network.ClassCount);
         if (network.Height != Shape.Height || network.Width != Shape.Width)
-            throw new ArgumentException($"a network for images of {network.Width}×{network.Height} pixels cannot be combined with images of {Shape}");
+            throw new ArgumentException(
+                $"a network for images of {network.Width}×{network.Height} pixels cannot be combined with images of {Shape}");
     }
 
     private void CheckNetwork(int inChannels, int outChannels, int classCount)
     {
         if (inChannels != InChannels || outChannels != OutChannels || classCount != ClassCount)
             throw new ArgumentException(
-                $"a network of {inChannels} channels in, {outChannels} out and {classCount} classes cannot be combined with {InChannels}, {OutChannels} and {ClassCount}");
+                $"a network of {inChannels} channels in, {outChannels} out and {classCount} classes cannot be combined with {InChannels}, "
+                + $"{OutChannels} and {ClassCount}");
     }
 
     private UNetArchitecture UNetOf(DiffusionOptions options)
     {
         UNetBlockKind[] kinds =
-            [.. Enumerable.Range(0, options.BlockChannels.Length).Select(level => options.AttentionLevels.Contains(level) ? UNetBlockKind.Attention : UNetBlockKind.Plain)];
+            [.. Enumerable.Range(0, options.BlockChannels.Length).Select(
+                level => options.AttentionLevels.Contains(level) ? UNetBlockKind.Attention : UNetBlockKind.Plain)];
         // diffusers knows one size of heads; where it does not fit all levels, each has one head.
-        bool headSizeFits = options.AttentionLevels.Append(options.BlockChannels.Length - 1).All(level => options.BlockChannels[level] % options.AttentionHeadSize == 0);
+        bool headSizeFits = options.AttentionLevels.Append(options.BlockChannels.Length - 1).All(
+            level => options.BlockChannels[level] % options.AttentionHeadSize == 0);
         return new UNetArchitecture
         {
             InChannels = InChannels,

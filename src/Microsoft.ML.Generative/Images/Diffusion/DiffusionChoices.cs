@@ -6,14 +6,15 @@ namespace Microsoft.ML.Generative;
 public enum DiffusionNetworkKind
 {
     /// <summary>
-    /// A U-Net with residual blocks and attention (Ho et al. 2020): the levels of <see cref="DiffusionOptions.BlockChannels"/>. The better choice for small
-    /// images and small data.
+    /// A U-Net with residual blocks and attention (Ho et al. 2020): the levels of <see cref="DiffusionOptions.BlockChannels"/>. The better
+    /// choice for small images and small data.
     /// </summary>
     UNet,
 
     /// <summary>
-    /// A diffusion transformer over patches with adaptive normalization (DiT; Peebles, Xie 2023), with the sizes of <see cref="DiffusionOptions.DitLayers"/>,
-    /// <see cref="DiffusionOptions.DitHeads"/> and <see cref="DiffusionOptions.DitEmbeddingSize"/>. Scales further.
+    /// A diffusion transformer over patches with adaptive normalization (DiT; Peebles, Xie 2023), with the sizes of
+    /// <see cref="DiffusionOptions.DitLayers"/>, <see cref="DiffusionOptions.DitHeads"/> and
+    /// <see cref="DiffusionOptions.DitEmbeddingSize"/>. Scales further.
     /// </summary>
     Dit,
 }
@@ -21,12 +22,14 @@ public enum DiffusionNetworkKind
 /// <summary>The process from an image to noise that a diffusion model learns to reverse.</summary>
 public enum DiffusionProcess
 {
-    /// <summary>Noise is added step by step, with the variances of <see cref="DiffusionOptions.NoiseSchedule"/> (Ho et al. 2020).</summary>
+    /// <summary>
+    /// Noise is added step by step, with the variances of <see cref="DiffusionOptions.NoiseSchedule"/> (Ho et al. 2020).
+    /// </summary>
     Denoising,
 
     /// <summary>
-    /// A straight line from the image to noise, whose direction is learned (flow matching, Lipman et al. 2022; rectified flow, Liu et al. 2022). Generates
-    /// well in few steps.
+    /// A straight line from the image to noise, whose direction is learned (flow matching, Lipman et al. 2022; rectified flow, Liu et al.
+    /// 2022). Generates well in few steps.
     /// </summary>
     FlowMatching,
 }
@@ -56,15 +59,18 @@ public enum DiffusionLabelConditioning
 /// <summary>A sampler, by which an image is generated from noise; each is a <see cref="NoiseScheduler"/>.</summary>
 public enum DiffusionSampler
 {
-    /// <summary><see cref="DdimScheduler"/>; for flow matching <see cref="FlowMatchEulerScheduler"/>; for a pretrained model the sampler of its folder.</summary>
+    /// <summary>
+    /// <see cref="DdimScheduler"/>; for flow matching <see cref="FlowMatchEulerScheduler"/>; for a pretrained model the sampler of its
+    /// folder.
+    /// </summary>
     Default,
 
     /// <summary><see cref="DdpmScheduler"/>: the reverse process step by step, with noise. Best with all timesteps.</summary>
     Ddpm,
 
     /// <summary>
-    /// <see cref="DdimScheduler"/>: no noise unless <see cref="DiffusionGenerateOptions.Eta"/> is above 0; good from 50 steps. Guided images are generated with
-    /// <see cref="DdimSchedulerOptions.UseClippedModelOutput"/>.
+    /// <see cref="DdimScheduler"/>: no noise unless <see cref="DiffusionGenerateOptions.Eta"/> is above 0; good from 50 steps. Guided
+    /// images are generated with <see cref="DdimSchedulerOptions.UseClippedModelOutput"/>.
     /// </summary>
     Ddim,
 
@@ -89,6 +95,8 @@ public enum DiffusionSampler
     /// <summary><see cref="UniPcScheduler"/>: good from 10 steps.</summary>
     UniPc,
 
-    /// <summary><see cref="FlowMatchEulerScheduler"/>, for models of <see cref="DiffusionProcess.FlowMatching"/>, and only these.</summary>
+    /// <summary>
+    /// <see cref="FlowMatchEulerScheduler"/>, for models of <see cref="DiffusionProcess.FlowMatching"/>, and only these.
+    /// </summary>
     FlowMatchEuler,
 }

@@ -24,8 +24,11 @@ internal sealed record DiffusionDefinition(DiffusionArchitecture Architecture, D
     [JsonIgnore]
     public IReadOnlyList<Component> Components => [Denoiser];
 
-    public static DiffusionDefinition Of(DiffusionOptions options, ImageShape shape, int labelCount, ImageShape? lowResolution, long seed) => new(
-        DiffusionArchitecture.Of(options, shape, labelCount, lowResolution), DiffusionColumns.Of(options), DiffusionDefaults.Of(options, seed));
+    public static DiffusionDefinition Of(
+        DiffusionOptions options, ImageShape shape, int labelCount, ImageShape? lowResolution, long seed) => new(
+            DiffusionArchitecture.Of(options, shape, labelCount, lowResolution),
+            DiffusionColumns.Of(options),
+            DiffusionDefaults.Of(options, seed));
 
     public static DiffusionDefinition ReadOldFormat(JsonObject config) => DiffusionOldFormats.Read(config);
 
@@ -36,7 +39,8 @@ internal sealed record DiffusionDefinition(DiffusionArchitecture Architecture, D
         Defaults.Validate();
         _ = Conditions;
         if (Defaults.GuidanceScale != 1 && !Architecture.HasNullLabel)
-            throw new ArgumentException($"{nameof(Defaults.GuidanceScale)} is {Defaults.GuidanceScale}, but the network has no class of images without one");
+            throw new ArgumentException(
+                $"{nameof(Defaults.GuidanceScale)} is {Defaults.GuidanceScale}, but the network has no class of images without one");
         using NoiseScheduler _scheduler = DiffusionSamplers.Create(this, DiffusionSampler.Default, eta: 0);
     }
 }

@@ -24,7 +24,8 @@ internal static class DiffusionEvaluator
         ConditionSet conditions = model.Definition.Conditions;
         IHost host = env.Register(nameof(DiffusionEvaluator));
         using TensorSource source = TensorSource.Read(
-            host, data, DiffusionTransformer.TrainingTensors(data.Schema, architecture, model.Definition.Columns), model.Definition.Defaults.RowMemory);
+            host, data, DiffusionTransformer.TrainingTensors(data.Schema, architecture, model.Definition.Columns),
+            model.Definition.Defaults.RowMemory);
         IBatchSource batches = source.Batches(RowsAtOnce, shuffle: false, 0, model.Device);
         long chosen = SeedSequence.Choose(host, seed);
 

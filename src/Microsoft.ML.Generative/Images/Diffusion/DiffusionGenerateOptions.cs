@@ -8,7 +8,8 @@ namespace Microsoft.ML.Generative;
 /// <example>
 /// <code>
 /// DiffusionTransformer model = mlContext.Transforms.Generative().Diffusion("Image", "Label").Fit(data);
-/// IDataView threes = model.Generate(16, new() { Seed = 7, Label = 3, GuidanceScale = 3, Sampler = DiffusionSampler.DpmSolver, Steps = 20 });
+/// var options = new DiffusionGenerateOptions { Seed = 7, Label = 3, GuidanceScale = 3, Sampler = DiffusionSampler.DpmSolver, Steps = 20 };
+/// IDataView threes = model.Generate(16, options);
 /// </code>
 /// </example>
 public sealed class DiffusionGenerateOptions
@@ -17,8 +18,8 @@ public sealed class DiffusionGenerateOptions
     public int? Seed { get; set; }
 
     /// <summary>
-    /// The class of all images, from 0 (a key column's values count from 1: the first is 0 here); for models with labels. Default: none, for models that were
-    /// trained with <see cref="DiffusionOptions.LabelDropout"/>.
+    /// The class of all images, from 0 (a key column's values count from 1: the first is 0 here); for models with labels. Default: none,
+    /// for models that were trained with <see cref="DiffusionOptions.LabelDropout"/>.
     /// </summary>
     public int? Label { get; set; }
 
@@ -32,8 +33,8 @@ public sealed class DiffusionGenerateOptions
     public IReadOnlyList<string>? LabelNames { get; set; }
 
     /// <summary>
-    /// Scale of classifier-free guidance (Ho, Salimans 2022), at least 0: 1 is none, more fits the class more clearly and varies less. Costs a second pass through the
-    /// network. Default: 1.
+    /// Scale of classifier-free guidance (Ho, Salimans 2022), at least 0: 1 is none, more fits the class more clearly and varies less.
+    /// Costs a second pass through the network. Default: 1.
     /// </summary>
     public double GuidanceScale { get; set; } = 1;
 
@@ -49,19 +50,26 @@ public sealed class DiffusionGenerateOptions
     public DiffusionSampler Sampler { get; set; }
 
     /// <summary>
-    /// A sampler with its own options, in place of <see cref="Sampler"/>; with the model's timesteps and prediction. A copy of it is used. Default: none.
+    /// A sampler with its own options, in place of <see cref="Sampler"/>; with the model's timesteps and prediction. A copy of it is used.
+    /// Default: none.
     /// </summary>
     public NoiseScheduler? Scheduler { get; set; }
 
-    /// <summary>η: how much noise the steps of <see cref="DiffusionSampler.Ddim"/> add, 0 to 1 (Song et al. 2020, eq. 16). Default: 0.</summary>
+    /// <summary>
+    /// η: how much noise the steps of <see cref="DiffusionSampler.Ddim"/> add, 0 to 1 (Song et al. 2020, eq. 16). Default: 0.
+    /// </summary>
     public double Eta { get; set; }
 
     /// <summary>
-    /// The low-resolution image, values in 0..1, plane by plane; for models with <see cref="DiffusionOptions.LowResolutionColumnName"/>, which need it. Default: none.
+    /// The low-resolution image, values in 0..1, plane by plane; for models with <see cref="DiffusionOptions.LowResolutionColumnName"/>,
+    /// which need it. Default: none.
     /// </summary>
     public float[]? LowResolution { get; set; }
 
-    /// <summary>The number of images that are generated at once, at least 1. The images do not depend on it, up to rounding. Default: <see cref="DiffusionOptions.TransformBatchSize"/>.</summary>
+    /// <summary>
+    /// The number of images that are generated at once, at least 1. The images do not depend on it, up to rounding. Default:
+    /// <see cref="DiffusionOptions.TransformBatchSize"/>.
+    /// </summary>
     public int? BatchSize { get; set; }
 
     /// <summary>Receives a report after each step, on the thread that generates. Default: none.</summary>
@@ -85,7 +93,8 @@ public sealed class DiffusionGenerateOptions
         OptionChecks.AtLeast(BatchSize, 1);
         OptionChecks.AtLeast(PreviewInterval, 1);
         if (Scheduler is not null && Sampler != DiffusionSampler.Default)
-            throw new ArgumentException($"{nameof(Sampler)} and {nameof(Scheduler)} are both given; expected one of them.", nameof(Scheduler));
+            throw new ArgumentException(
+                $"{nameof(Sampler)} and {nameof(Scheduler)} are both given; expected one of them.", nameof(Scheduler));
         if (Eta > 0 && Scheduler is not null)
             throw new ArgumentException($"{nameof(Eta)} is {Eta}, and {nameof(Scheduler)} has its own.", nameof(Eta));
     }

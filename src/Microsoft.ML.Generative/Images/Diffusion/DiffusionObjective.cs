@@ -22,7 +22,8 @@ internal sealed class DiffusionObjective : IDisposable
     private readonly DenoiserNetwork _network;
     private readonly NoiseTables? _tables;
 
-    public DiffusionObjective(DiffusionArchitecture architecture, ConditionSet conditions, DiffusionOptions options, DenoiserNetwork network, Device device)
+    public DiffusionObjective(
+        DiffusionArchitecture architecture, ConditionSet conditions, DiffusionOptions options, DenoiserNetwork network, Device device)
     {
         (_architecture, _conditions, _options, _network) = (architecture, conditions, options, network);
         if (_architecture.Process == DiffusionProcess.Denoising)
@@ -61,8 +62,11 @@ internal sealed class DiffusionObjective : IDisposable
         Tensor noisy = _tables.Factors(timesteps).Sample(inputs.Images, noise);
         (Tensor output, Tensor? variance) = Predict(inputs, noisy, timesteps);
         Tensor squares = SquaresOf(output, Target(inputs.Images, noise, timesteps));
-        Tensor noiseSquares = _architecture.Prediction == PredictionType.Epsilon ? squares : SquaresOf(_tables.Factors(timesteps).Epsilon(noisy, output, _architecture.Prediction), noise);
-        return new DiffusionScore(squares, noiseSquares, VariationalTerms(inputs.Images, noisy, output, variance, timesteps).Times(stands));
+        Tensor noiseSquares = _architecture.Prediction == PredictionType.Epsilon
+            ? squares
+            : SquaresOf(_tables.Factors(timesteps).Epsilon(noisy, output, _architecture.Prediction), noise);
+        return new DiffusionScore(
+            squares, noiseSquares, VariationalTerms(inputs.Images, noisy, output, variance, timesteps).Times(stands));
     }
 
     /// <summary>KL(q(x[T] | x0) ‖ N(0, 1)) in nats per dimension: [batch] (Ho et al. 2020, eq. 5).</summary>
@@ -84,7 +88,8 @@ internal sealed class DiffusionObjective : IDisposable
         {
             Tensor flips = rand([batch.Rows, 1, 1, 1], generator: step.Generator).to(step.Device).LessThan(0.5);
             ConditionValues conditions = inputs.Conditions;
-            inputs = new DiffusionInputs(Flip(inputs.Images), conditions with { Image = conditions.Image is { } image ? Flip(image) : null });
+            inputs = new DiffusionInputs(
+                Flip(inputs.Images), conditions with { Image = conditions.Image is { } image ? Flip(image) : null });
 
             Tensor Flip(Tensor images) => where(flips, images.flip(3), images);
         }
@@ -106,9 +111,12 @@ internal sealed class DiffusionObjective : IDisposable
         Tensor noisy = tables.Factors(timesteps).Sample(inputs.Images, noise);
         (Tensor output, Tensor? variance) = Predict(inputs, noisy, timesteps);
         Tensor squares = SquaresOf(output, Target(inputs.Images, noise, timesteps));
-        Tensor weighted = _options.LossWeighting == DiffusionLossWeighting.MinSnr ? squares * tables.MinSnrWeights(timesteps, _architecture.Prediction, _options.MinSnrGamma) : squares;
+        Tensor weighted = _options.LossWeighting == DiffusionLossWeighting.MinSnr
+            ? squares * tables.MinSnrWeights(timesteps, _architecture.Prediction, _options.MinSnrGamma)
+            : squares;
         if (variance is not null)
-            weighted = weighted.Plus(VariationalTerms(inputs.Images, noisy, output.detach(), variance, timesteps), _options.VariationalWeight * Timesteps);
+            weighted = weighted.Plus(
+                VariationalTerms(inputs.Images, noisy, output.detach(), variance, timesteps), _options.VariationalWeight * Timesteps);
         return new DiffusionTerms(weighted, squares, positions);
     }
 
@@ -146,8 +154,8 @@ internal sealed class DiffusionObjective : IDisposable
     }
 
     /// <summary>
-    /// KL(q(x[t−1] | x[t], x0) ‖ p(x[t−1] | x[t])) in nats per dimension, or −log p(x0 | x[1]) at the first timestep (Ho et al. 2020, eq. 5; Nichol, Dhariwal
-    /// 2021, section 3.1): [batch].
+    /// KL(q(x[t−1] | x[t], x0) ‖ p(x[t−1] | x[t])) in nats per dimension, or −log p(x0 | x[1]) at the first timestep (Ho et al. 2020, eq.
+    /// 5; Nichol, Dhariwal 2021, section 3.1): [batch].
     /// </summary>
     /// <param name="images">x0, in −1..1.</param>
     /// <param name="noisy">x[t].</param>
@@ -169,7 +177,11 @@ internal sealed class DiffusionObjective : IDisposable
     }
 
     public static Tensor GaussianDivergence(Tensor mean1, Tensor logVariance1, Tensor mean2, Tensor logVariance2) =>
-        (logVariance2 - logVariance1).Plus((logVariance1 - logVariance2).exp()).Plus((mean1 - mean2).square() * (-logVariance2).exp()).Plus(-1).Times(0.5);
+        (logVariance2 - logVariance1)
+            .Plus((logVariance1 - logVariance2).exp())
+            .Plus((mean1 - mean2).square() * (-logVariance2).exp())
+            .Plus(-1)
+            .Times(0.5);
 
     /// <summary>log of a normal distribution's mass on each of 256 levels of −1..1 (Ho et al. 2020, eq. 13).</summary>
     public static Tensor PixelLogLikelihood(Tensor x, Tensor mean, Tensor logDeviation)

@@ -28,9 +28,13 @@ internal static class DiffusionOldFormats
         _loadedUNet.Apply(config, ModelEntries.Config);
         Config old = OldConfig.Read<Config>(config, Options, c => c.Options.Validate());
         DiffusionDefinition definition = DiffusionDefinition.Of(old.Options, old.Shape, old.LabelCount, old.LowResolution, old.Seed);
+        // Then one activation stood everywhere; a file keeps what it computes.
+        UNetArchitecture? network = old.LoadedUNet is { } loaded
+            ? loaded with { OutputActivation = loaded.Activation }
+            : definition.Architecture.UNet;
         return definition with
         {
-            Architecture = old.LoadedUNet is null ? definition.Architecture : definition.Architecture with { UNet = old.LoadedUNet },
+            Architecture = definition.Architecture with { UNet = network },
             Defaults = definition.Defaults with { Scheduler = old.LoadedScheduler },
         };
     }

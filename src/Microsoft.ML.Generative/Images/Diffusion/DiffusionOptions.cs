@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Diffusion;
+using Microsoft.ML.Generative.Images.Diffusion.Schedulers;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Schedulers;
 using Microsoft.ML.Generative.Serialization;
@@ -350,6 +351,8 @@ public sealed class DiffusionOptions : ImageTrainingOptions
         OptionChecks.Defined(Sampler);
         if (Sampler != DiffusionSampler.Default && Sampler == DiffusionSampler.FlowMatchEuler != (Process == DiffusionProcess.FlowMatching))
             throw new ArgumentException($"{nameof(Sampler)} is {Sampler}, which cannot be combined with {nameof(Process)} {Process}.", nameof(Sampler));
+        if (Sampler != DiffusionSampler.Default)
+            SchedulerKinds.Of(Sampler).Check(NoiseSchedule, Prediction);
         OptionChecks.AtLeast(Steps, 1);
         OptionChecks.AtLeast(GuidanceScale, 0);
         if (GuidanceScale != 1 && !HasNullLabel)

@@ -18,6 +18,9 @@ public sealed record DiffusionProgress
     /// <summary>The number of the sampler's steps.</summary>
     public required int TotalSteps { get; init; }
 
-    /// <summary>The images as the step predicts them, in a column Generated, where <see cref="DiffusionGenerateOptions.PreviewInterval"/> asks for them.</summary>
+    /// <summary>
+    /// The images as the step predicts them, in a column Generated, where <see cref="DiffusionGenerateOptions.PreviewInterval"/> asks for
+    /// them.
+    /// </summary>
     public IDataView? Preview { get; init; }
 }

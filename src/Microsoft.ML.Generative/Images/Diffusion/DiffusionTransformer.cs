@@ -135,7 +135,7 @@ public sealed class DiffusionTransformer : ITransformer, IBaseModel, IDisposable
         return _generator.Interpolate(from, to, count, options);
     }
 
-    /// <summary>Writes the model as a folder in the layout of diffusers, which its <c>DDPMPipeline</c> and those like it read.</summary>
+    /// <summary>Writes the model as a folder in the layout of diffusers, with a README.md that says which of its pipelines, or which loop, runs it.</summary>
     /// <param name="folder">The folder; made where it is missing. A file appears under its name only when it is complete.</param>
     /// <exception cref="NotSupportedException">diffusers has no pipeline for such a model; the message says why.</exception>
     /// <exception cref="IOException">The folder cannot be written to.</exception>

@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Images.Diffusion;
 
-/// <summary>The quantities of a noise schedule that training and evaluation need, by timestep on a device; computed in Float64 and kept in Float32.</summary>
+/// <summary>
+/// The quantities of a noise schedule that training and evaluation need, by timestep on a device; computed in Float64 and kept in Float32.
+/// </summary>
 internal sealed class NoiseTables : IDisposable
 {
     private const double Smallest = 1e-20;

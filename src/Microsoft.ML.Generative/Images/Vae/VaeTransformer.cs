@@ -113,7 +113,7 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         torch.Tensor x = torch.tensor(row.ToArray(), [1, .. _definition.Architecture.Row.Dimensions], device: _device);
-        return TensorMemory.ToArray<float>(_network.Encode(x, _conditions.Encode(request, 0, 1, _device).Labels).Mean);
+        return FiniteValues.ToArray(_network.Encode(x, _conditions.Encode(request, 0, 1, _device).Labels).Mean, "The latent vector");
     }
 
     /// <summary>The decoder's mean for one latent vector.</summary>

@@ -25,7 +25,7 @@ internal static class CodeSampler
             checkAlive();
             using DisposeScope step = torch.NewDisposeScope();
             torch.Tensor? before = position == 0 ? null : torch.tensor(previous, device: device);
-            float[] logits = TensorMemory.ToArray<float>(prior.Next(before, position, cache));
+            float[] logits = FiniteValues.ToArray(prior.Next(before, position, cache), "A logit of the prior");
             int codes = logits.Length / count;
             for (int i = 0; i < count; i++)
             {

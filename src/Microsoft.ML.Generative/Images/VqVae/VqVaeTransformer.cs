@@ -142,7 +142,7 @@ public sealed class VqVaeTransformer : ITransformer, IBaseModel, IDisposable
 
     // Pixels of p(x|z)'s mean; the network may go slightly beyond what a pixel can be.
     private torch.Tensor DecodeMean(torch.Tensor codes) =>
-        _network.Autoencoder.Decode(_network.Autoencoder.Quantizer.Vectors(codes.flatten()), _grid).Within(0, 1);
+        PixelScale.Clamp(_network.Autoencoder.Decode(_network.Autoencoder.Quantizer.Vectors(codes.flatten()), _grid));
 
     private MemoryDataView Rows(float[] values) => new(
         _engine.Host, MemoryColumn.Vectors(GeneratedColumnName, _definition.Architecture.Shape.VectorType(NumberDataViewType.Single), values));

@@ -1,6 +1,7 @@
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Layers.Adapters;
+using Microsoft.ML.Generative.Layers.Weights;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using TorchSharp;
@@ -51,7 +52,7 @@ internal sealed class AdaptedNetwork : IDisposable
         LanguageModelNetwork source, LanguageModelArchitecture architecture, double dropout = 0, bool usesRecompute = false)
     {
         LanguageModelNetwork network = ModuleTensors.WithoutValues(
-            () => new LanguageModelNetwork(architecture, dropout) { UsesRecompute = usesRecompute });
+            () => new LanguageModelNetwork(architecture, dropout, source.Format) { UsesRecompute = usesRecompute });
         try
         {
             network.to(source.Tokens.weight!.device);
@@ -112,7 +113,8 @@ internal sealed class AdaptedNetwork : IDisposable
         LanguageModelArchitecture architecture = Base.Architecture;
         if (Active.Shape.Modules.Any(module => module.Name == LanguageModelModules.Head))
             architecture = architecture with { TieEmbeddings = false };
-        LanguageModelNetwork merged = Share(Base, architecture);
+        // Weights of few bits would round the change away.
+        LanguageModelNetwork merged = Base.Format == WeightFormat.Float32 ? Share(Base, architecture) : Convert(architecture, WeightFormat.Float32);
         try
         {
             AdaptableNetwork modules = LanguageModelModules.Of(merged);
@@ -133,6 +135,48 @@ internal sealed class AdaptedNetwork : IDisposable
             merged.Dispose();
             throw;
         }
+    }
+
+    /// <summary>The same with the weights of linear layers in another format.</summary>
+    public AdaptedNetwork Quantize(WeightFormat format) =>
+        new(Convert(Base.Architecture, format), [.. _adapters.Select(adapter => adapter.Share())], Active?.Shape.Name);
+
+    // What both store in the same way is shared.
+    private LanguageModelNetwork Convert(LanguageModelArchitecture architecture, WeightFormat format)
+    {
+        LanguageModelNetwork network = ModuleTensors.WithoutValues(() => new LanguageModelNetwork(architecture, format: format));
+        using IDisposable noGradient = torch.no_grad();
+        network.to(Base.Tokens.weight!.device);
+        if (format != Base.Format)
+        {
+            foreach ((Linear own, Linear source) in network.LinearLayers.Zip(Base.LinearLayers))
+            {
+                // One at a time, so that no floats of a whole network are in memory.
+                using DisposeScope scope = torch.NewDisposeScope();
+                torch.Tensor dense = source.Weight.Dense().detach();
+                if (own.Weight is QuantizedWeight quantized)
+                    quantized.Take(dense);
+                else
+                    own.Weight.Plain!.copy_(dense);
+            }
+        }
+
+        Dictionary<string, torch.Tensor> tensors = ModuleWeights.Of(Base).ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal);
+        HashSet<string> converted = format == Base.Format ? [] : [.. WeightNames(network), .. WeightNames(Base)];
+        foreach ((string name, torch.Tensor tensor) in ModuleWeights.Of(network))
+        {
+            if (!converted.Contains(name) && tensors.TryGetValue(name, out torch.Tensor? own))
+                ModuleWeights.Share(own, tensor);
+        }
+
+        return network;
+    }
+
+    private static IEnumerable<string> WeightNames(LanguageModelNetwork network)
+    {
+        HashSet<torch.nn.Module> layers = new(network.LinearLayers, ReferenceEqualityComparer.Instance);
+        return network.named_modules().Where(m => layers.Contains(m.module))
+            .SelectMany(m => m.module.named_parameters(recurse: false).Where(p => p.name != "bias").Select(p => $"{m.name}.{p.name}"));
     }
 
     public void Dispose()

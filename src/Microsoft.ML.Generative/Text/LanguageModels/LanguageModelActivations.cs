@@ -36,7 +36,7 @@ internal sealed class LanguageModelActivations(
         using IDisposable use = engine.Use();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        return TensorMemory.ToArray<float>(network.Hidden(Input(tokens)).mean([1]).cpu());
+        return FiniteValues.ToArray(network.Hidden(Input(tokens)).mean([1]), "The embedding");
     }
 
     // [1, time]

@@ -14,7 +14,11 @@ internal sealed record LanguageModelDefinition(LanguageModelArchitecture Archite
     : IModelDefinition<LanguageModelDefinition>
 {
     [JsonIgnore]
-    public Component<LanguageModelNetwork> Decoder => new("decoder", () => new LanguageModelNetwork(Architecture));
+    public Component<LanguageModelNetwork> Decoder => new("decoder", () => new LanguageModelNetwork(Architecture, format: WeightFormat));
+
+    /// <summary>How the weights of the blocks' linear layers are stored.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public WeightFormat WeightFormat { get; init; }
 
     /// <summary>The adapters; <see langword="null"/>: there are none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -42,6 +46,7 @@ internal sealed record LanguageModelDefinition(LanguageModelArchitecture Archite
         OptionChecks.AtLeast(Architecture.VocabularySize, 1);
         Columns.Validate();
         Defaults.Validate(Architecture.VocabularySize);
+        OptionChecks.Defined(WeightFormat);
         foreach (LoraShape adapter in Adapters ?? [])
             adapter.Validate();
         string[] names = [.. (Adapters ?? []).Select(adapter => adapter.Name)];

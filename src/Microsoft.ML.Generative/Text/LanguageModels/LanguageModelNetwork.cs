@@ -8,13 +8,17 @@ namespace Microsoft.ML.Generative.Text.LanguageModels;
 /// A language model: p(text) = Π p(token | tokens before it). GPT-2 (Radford et al. 2019) or Llama (Touvron et al. 2023), as its
 /// architecture says.
 /// </summary>
-internal sealed class LanguageModelNetwork(LanguageModelArchitecture architecture, double dropout = 0)
-    : DecoderStack(nameof(LanguageModelNetwork), architecture.Shape, dropout)
+internal sealed class LanguageModelNetwork(
+    LanguageModelArchitecture architecture, double dropout = 0, WeightFormat format = WeightFormat.Float32)
+    : DecoderStack(nameof(LanguageModelNetwork), architecture.Shape with { Block = architecture.Shape.Block with { Format = format } }, dropout)
 {
     /// <summary>The target of a position that is not to be learned.</summary>
     public const long NoTarget = -100;
 
     public LanguageModelArchitecture Architecture { get; } = architecture;
+
+    /// <summary>How the weights of the blocks' linear layers are stored.</summary>
+    public WeightFormat Format => Shape.Block.Format;
 
     /// <summary>
     /// The mean of −log p(target) over the targets that are not <see cref="NoTarget"/>, in nats, for sequences and targets [batch, time].

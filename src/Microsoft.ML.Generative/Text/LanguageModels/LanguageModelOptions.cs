@@ -280,6 +280,12 @@ public sealed class LanguageModelOptions : TrainingOptions
 
         if (BaseModel is null)
             return;
+        if (BaseModel.WeightFormat != WeightFormat.Float32 && !TrainsAdapter)
+        {
+            throw new ArgumentException(
+                $"{nameof(BaseModel)} stores its weights as {BaseModel.WeightFormat}, which cannot be trained: set {nameof(Adapter)}.", nameof(BaseModel));
+        }
+
         if (Tokenizer is not null || VocabularySize is not null)
             throw new ArgumentException($"{nameof(BaseModel)} brings its own tokenizer: set neither {nameof(Tokenizer)} nor {nameof(VocabularySize)}.", nameof(BaseModel));
     }

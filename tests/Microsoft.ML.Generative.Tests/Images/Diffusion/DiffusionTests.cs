@@ -206,6 +206,8 @@ public sealed class DiffusionTests
         RefusedOptions("LabelConditioning", o => o.LabelConditioning = DiffusionLabelConditioning.CrossAttention);
         RefusedOptions("patches", o => (o.Network, o.PatchSize) = (DiffusionNetworkKind.Dit, 5));
         RefusedOptions("Sampler", o => o.Sampler = DiffusionSampler.FlowMatchEuler);
+        RefusedOptions("Sampler Pndm", o => (o.Sampler, o.Prediction, o.NoiseSchedule) = (DiffusionSampler.Pndm, PredictionType.Velocity, new() { RescaleBetasZeroSnr = true }));
+        RefusedOptions("Sampler EulerAncestral", o => (o.Sampler, o.Prediction) = (DiffusionSampler.EulerAncestral, PredictionType.Sample));
         RefusedOptions("GuidanceScale", o => o.GuidanceScale = 2);
     }
 
@@ -225,6 +227,44 @@ public sealed class DiffusionTests
         Assert.True(after.NoiseLossByBand[0] > after.NoiseLossByBand[3]);
         Assert.True(after.BitsPerDimension < before.BitsPerDimension, $"{after.BitsPerDimension}, {before.BitsPerDimension}");
         Assert.Equal(after.Loss, after.NoiseLoss, 1e-9);
+    }
+
+    [Fact]
+    public void All_samplers_but_PNDM_generate_with_a_model_that_ends_with_nothing_but_noise()
+    {
+        using DiffusionTransformer model = Fit(o =>
+            (o.MaxSteps, o.Prediction, o.NoiseSchedule) = (3, PredictionType.Velocity, new() { BetaSchedule = NoiseScheduleKind.Cosine, RescaleBetasZeroSnr = true }));
+        foreach (DiffusionSampler sampler in Enum.GetValues<DiffusionSampler>().Except([DiffusionSampler.FlowMatchEuler, DiffusionSampler.Pndm]))
+        {
+            foreach (int steps in (int[])[1, 4, 9])
+                Assert.Equal(2, Draw(model, 2, new() { Seed = 1, Sampler = sampler, Steps = steps, Eta = sampler == DiffusionSampler.Ddim ? 1 : 0 }).Length);
+        }
+
+        string message = Assert.ThrowsAny<ArgumentException>(() => model.Generate(0, new() { Sampler = DiffusionSampler.Pndm })).Message;
+        Assert.Contains("PNDM", message);
+        Assert.Contains("RescaleBetasZeroSnr", message);
+    }
+
+    [Fact]
+    public void Image_to_image_works_at_every_strength_where_timesteps_are_equal()
+    {
+        DiffusionTransformer model = _labeled.Value;
+        foreach (NoiseScheduler sampler in (NoiseScheduler[])[
+            new DpmSolverMultistepScheduler(new() { UseKarrasSigmas = true }), new DpmSolverMultistepScheduler(new() { UseLuLambdas = true, SolverOrder = 3 }),
+            new UniPcScheduler(new() { UseExponentialSigmas = true }), new PndmScheduler(), new PndmScheduler(new() { SkipPrkSteps = true }), new LmsScheduler()])
+        {
+            for (int steps = 0; steps <= 12; steps++)
+            {
+                List<int> taken = [];
+                var progress = new DirectProgress<DiffusionProgress>(report => taken.Add(report.TotalSteps));
+                float[] found = model.ImageToImage(Pixels(0), steps / 12.0, 1, new() { Seed = 1, Label = 0, Steps = 12, Scheduler = sampler, Progress = progress })
+                    .GetColumn<float[]>("Generated").Single();
+                Assert.All(found, value => Assert.InRange(value, 0, 1));
+                Assert.Equal(taken.Count, taken.FirstOrDefault());
+                if (sampler is not PndmScheduler)
+                    Assert.Equal(steps, taken.Count);
+            }
+        }
     }
 
     [Fact]

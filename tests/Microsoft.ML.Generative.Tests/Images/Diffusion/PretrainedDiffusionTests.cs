@@ -28,6 +28,11 @@ public sealed class PretrainedDiffusionTests
         ["classes with guidance"] = o => (o.LabelColumnName, o.LabelCount) = ("Number", 24),
         ["classes without guidance"] = o => (o.LabelColumnName, o.LabelCount, o.LabelDropout) = ("Number", 24, 0),
         ["learned variance"] = o => (o.LearnsVariance, o.Sampler, o.Steps) = (true, DiffusionSampler.Ddpm, 1000),
+        ["learned variance, DDIM"] = o => o.LearnsVariance = true,
+        ["PNDM"] = o => o.Sampler = DiffusionSampler.Pndm,
+        ["LMS, logistic"] = o => (o.Sampler, o.NoiseSchedule) = (DiffusionSampler.Lms, new() { BetaSchedule = NoiseScheduleKind.Sigmoid }),
+        ["DPM-Solver"] = o => o.Sampler = DiffusionSampler.DpmSolver,
+        ["UniPC"] = o => o.Sampler = DiffusionSampler.UniPc,
         ["velocity"] = o => (o.Prediction, o.NoiseSchedule) = (PredictionType.Velocity, new NoiseScheduleOptions { BetaSchedule = NoiseScheduleKind.Cosine, RescaleBetasZeroSnr = true }),
         ["flow"] = o => o.Process = DiffusionProcess.FlowMatching,
     };
@@ -48,8 +53,97 @@ public sealed class PretrainedDiffusionTests
         // And once more, byte by byte.
         using var second = new TemporaryFolder();
         loaded.SavePretrained(second.Path);
-        foreach (string file in (string[])["model_index.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors", "scheduler/scheduler_config.json"])
+        foreach (string file in (string[])["README.md", "model_index.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors", "scheduler/scheduler_config.json"])
             Assert.Equal(File.ReadAllBytes(folder.File(file)), File.ReadAllBytes(second.File(file)));
+    }
+
+    // What the constructors of diffusers' classes take, beside the schedule.
+    private static readonly Dictionary<string, string[]> _members = new()
+    {
+        ["DDPMScheduler"] = ["variance_type", "clip_sample", "prediction_type", "thresholding", "dynamic_thresholding_ratio", "clip_sample_range", "sample_max_value", "timestep_spacing", "steps_offset", "rescale_betas_zero_snr"],
+        ["DDIMScheduler"] = ["clip_sample", "set_alpha_to_one", "steps_offset", "prediction_type", "thresholding", "dynamic_thresholding_ratio", "clip_sample_range", "sample_max_value", "timestep_spacing", "rescale_betas_zero_snr"],
+        ["PNDMScheduler"] = ["skip_prk_steps", "set_alpha_to_one", "prediction_type", "timestep_spacing", "steps_offset"],
+        ["LMSDiscreteScheduler"] = ["use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "prediction_type", "timestep_spacing", "steps_offset"],
+        ["DPMSolverMultistepScheduler"] =
+        [
+            "solver_order", "prediction_type", "thresholding", "dynamic_thresholding_ratio", "sample_max_value", "algorithm_type", "solver_type", "lower_order_final",
+            "euler_at_final", "use_karras_sigmas", "use_exponential_sigmas", "use_lu_lambdas", "final_sigmas_type", "lambda_min_clipped", "variance_type", "timestep_spacing",
+            "steps_offset", "rescale_betas_zero_snr",
+        ],
+        ["UniPCMultistepScheduler"] =
+        [
+            "solver_order", "prediction_type", "thresholding", "dynamic_thresholding_ratio", "sample_max_value", "predict_x0", "solver_type", "lower_order_final",
+            "disable_corrector", "use_karras_sigmas", "use_exponential_sigmas", "timestep_spacing", "steps_offset", "final_sigmas_type", "rescale_betas_zero_snr",
+        ],
+        ["FlowMatchEulerDiscreteScheduler"] = ["shift", "shift_terminal", "use_karras_sigmas", "use_exponential_sigmas", "stochastic_sampling"],
+    };
+
+    [Theory]
+    [InlineData("unconditional", "DDIMPipeline", "DDIMScheduler")]
+    [InlineData("learned variance", "DDPMPipeline", "DDPMScheduler")]
+    [InlineData("learned variance, DDIM", "DDPMPipeline", "DDPMScheduler")]
+    [InlineData("flow", "DDPMPipeline", "FlowMatchEulerDiscreteScheduler")]
+    // PNDMPipeline generates squares only.
+    [InlineData("PNDM", "DDIMPipeline", "PNDMScheduler")]
+    [InlineData("LMS, logistic", "DDIMPipeline", "LMSDiscreteScheduler")]
+    [InlineData("DPM-Solver", "DDPMPipeline", "DPMSolverMultistepScheduler")]
+    [InlineData("UniPC", "DDIMPipeline", "UniPCMultistepScheduler")]
+    [InlineData("classes with guidance", "DDIMPipeline", "DDIMScheduler")]
+    [InlineData("classes without guidance", "DDIMPipeline", "DDIMScheduler")]
+    public void A_folder_names_what_of_diffusers_runs_it(string name, string pipeline, string scheduler)
+    {
+        using var folder = new TemporaryFolder();
+        using DiffusionTransformer model = Fit(_models[name]);
+        model.SavePretrained(folder.Path);
+
+        JsonObject index = Json(folder.File("model_index.json")), config = Json(folder.File("scheduler/scheduler_config.json"));
+        Assert.Equal(pipeline, index["_class_name"]!.GetValue<string>());
+        Assert.Equal($"[\"diffusers\",\"{scheduler}\"]", index["scheduler"]!.ToJsonString());
+        Assert.Equal(scheduler, config["_class_name"]!.GetValue<string>());
+        string[] schedule = ["num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas"];
+        Assert.Empty(config.Select(m => m.Key).Where(key => key[0] != '_' && key != "rescale_betas_zero_snr").Except([.. schedule, .. _members[scheduler]]));
+        // Numbers and named values only: Python would take a text for the number that it does not name.
+        Assert.All(config.Where(m => m.Value is JsonValue v && v.GetValueKind() == System.Text.Json.JsonValueKind.String), m => Assert.DoesNotContain("inf", m.Value!.GetValue<string>()));
+        if (name.StartsWith("learned", StringComparison.Ordinal))
+            Assert.Equal("learned_range", config["variance_type"]!.GetValue<string>());
+        if (name == "LMS, logistic")
+            Assert.Equal(("linear", 1000), (config["beta_schedule"]!.GetValue<string>(), config["trained_betas"]!.AsArray().Count));
+
+        string readme = File.ReadAllText(folder.File("README.md"));
+        Assert.Contains(name.StartsWith("classes", StringComparison.Ordinal) ? "class_labels=" : $"{pipeline}.from_pretrained", readme);
+        Assert.Equal(name == "classes with guidance", readme.Contains("guidance * (conditional - unconditional)"));
+    }
+
+    [Fact]
+    public void PNDM_has_its_pipeline_for_squares()
+    {
+        var shape = new Data.Columns.ImageShape(3, 32, 32);
+        Generative.Images.Diffusion.DiffusionArchitecture square = Generative.Images.Diffusion.DiffusionArchitecture.Of(new DiffusionOptions(), shape, 0, null);
+        Assert.Equal("PNDMPipeline", new DiffusersPipeline(square, "PNDMScheduler").ClassName);
+    }
+
+    [Fact]
+    public void A_readme_of_the_users_own_stays()
+    {
+        using var folder = new TemporaryFolder();
+        using DiffusionTransformer model = Fit(_ => { });
+        File.WriteAllText(folder.File("README.md"), "Mine.");
+        model.SavePretrained(folder.Path);
+        Assert.Equal("Mine.", File.ReadAllText(folder.File("README.md")));
+    }
+
+    [Fact]
+    public void A_configuration_with_Pythons_infinity_is_read()
+    {
+        using var folder = new TemporaryFolder();
+        using DiffusionTransformer model = Fit(o => o.Sampler = DiffusionSampler.DpmSolver);
+        model.SavePretrained(folder.Path);
+        string path = folder.File("scheduler/scheduler_config.json");
+        // As diffusers saves the class's default.
+        File.WriteAllText(path, File.ReadAllText(path).Replace("{", "{\n  \"lambda_min_clipped\": -Infinity,\n  \"_note\": \"a \\\" NaN\","));
+        using DiffusionTransformer loaded = _ml.Generative().LoadPretrainedDiffusion(folder.Path);
+        var options = new DiffusionGenerateOptions { Seed = 1, Steps = 4 };
+        Assert.Equal(Draw(model, options), Draw(loaded, options));
     }
 
     [Fact]

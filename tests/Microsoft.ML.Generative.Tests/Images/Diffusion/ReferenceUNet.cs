@@ -69,7 +69,7 @@ internal sealed class ReferenceUNet(UNetArchitecture config, IReadOnlyDictionary
                 : Convolve(Double(x), $"{block}.upsamplers.0.conv");
         }
 
-        return Convolve(Activate(Normalize(x, "conv_norm_out", config.NormGroups)), "conv_out");
+        return Convolve(F.silu(Normalize(x, "conv_norm_out", config.NormGroups)), "conv_out");
     }
 
     private Tensor TimeVector(Tensor time)

@@ -61,6 +61,33 @@ public class UNetNetworkTests
         Assert.True((found - expected).abs().max().ToDouble() < 1e-4 * Math.Max(1, expected.abs().max().ToDouble()), $"{(found - expected).abs().max().ToDouble()}");
     }
 
+    // From diffusers' own UNet2DModel (commit 58eb52c) with the same weights and input.
+    [Theory]
+    [InlineData("plain", 0.9540861, 0.0056233, 0.1326285)]
+    [InlineData("mish", 1.0096271, 0.0204947, 0.1108587)]
+    [InlineData("gelu", 0.8786436, 0.0064142, 0.1906372)]
+    [InlineData("relu", 0.8537779, -0.0002653, 0.2704238)]
+    public void Every_activation_computes_what_diffusers_computes(string form, double mean, double first, double last)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable noGradient = no_grad();
+        using var network = new UNetNetwork(_forms[form] with { NormEpsilon = 1e-5 });
+        foreach ((string name, Tensor weight) in network.state_dict())
+        {
+            double scale = weight.dim() > 1 ? 1 / Math.Sqrt(weight.numel() / (double)weight.size(0)) : 0.3;
+            double shift = weight.dim() == 1 && name.Contains("norm", StringComparison.Ordinal) && name.EndsWith("weight", StringComparison.Ordinal) ? 1 : 0;
+            weight.copy_(Sines(weight.numel(), 0.7, name.Length, scale, shift).view(weight.shape));
+        }
+
+        Tensor found = network.Forward(Sines(2 * 2 * 8 * 12, 0.3).view(2, 2, 8, 12), tensor(new[] { 17f, 980f }), new ConditionValues());
+        Assert.Equal(mean, found.abs().mean().ToDouble(), 1e-5);
+        Assert.Equal(first, found[0, 0, 0, 0].ToDouble(), 1e-4);
+        Assert.Equal(last, found[1, 1, 7, 11].ToDouble(), 1e-4);
+
+        static Tensor Sines(long count, double step, double start = 0, double scale = 1, double shift = 0) =>
+            tensor([.. Enumerable.Range(0, (int)count).Select(i => (float)(scale * Math.Sin(step * i + start) + shift))]);
+    }
+
     [Theory]
     [MemberData(nameof(Forms))]
     public void The_size_of_every_form_is_known_beforehand(string form)

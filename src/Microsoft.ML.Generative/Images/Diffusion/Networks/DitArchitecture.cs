@@ -41,7 +41,9 @@ internal sealed record DitArchitecture
         OptionChecks.AtLeast(Heads, 1);
         OptionChecks.AtLeast(ClassCount, 0);
         if (HiddenSize < 4 || HiddenSize % 4 != 0 || HiddenSize % Heads != 0)
-            throw new ArgumentException($"{nameof(HiddenSize)} is {HiddenSize}; expected a multiple of 4, sines and cosines of rows and columns, and of {Heads} heads.");
+            throw new ArgumentException(
+                $"{nameof(HiddenSize)} is {HiddenSize}; expected a multiple of 4, sines and cosines of rows and "
+                + $"columns, and of {Heads} heads.");
         if (Height < 1 || Width < 1 || Height % PatchSize != 0 || Width % PatchSize != 0)
             throw new ArgumentException($"Images of {Width}×{Height} pixels cannot be cut into patches of {PatchSize}×{PatchSize}.");
     }

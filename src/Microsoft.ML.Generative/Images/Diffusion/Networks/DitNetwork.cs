@@ -79,7 +79,8 @@ internal sealed class DitNetwork : DenoiserNetwork
     {
         foreach ((string name, Parameter parameter) in named_parameters())
         {
-            if (name.EndsWith("bias", StringComparison.Ordinal) || name.StartsWith("head", StringComparison.Ordinal) || name.Contains("modulation", StringComparison.Ordinal))
+            if (name.EndsWith("bias", StringComparison.Ordinal) || name.StartsWith("head", StringComparison.Ordinal)
+                || name.Contains("modulation", StringComparison.Ordinal))
                 nn.init.zeros_(parameter);
             else if (name.StartsWith("time", StringComparison.Ordinal) || name.StartsWith("classes", StringComparison.Ordinal))
                 nn.init.normal_(parameter, 0, 0.02);

@@ -68,7 +68,14 @@ internal sealed record UNetArchitecture
 
     public double Dropout { get; init; }
 
+    /// <summary>Between the layers of residual blocks.</summary>
     public UNetActivation Activation { get; init; } = UNetActivation.Silu;
+
+    /// <summary>
+    /// Before the last convolution: diffusers has SiLU there, and between the layers that the time goes through, whatever it has
+    /// elsewhere.
+    /// </summary>
+    public UNetActivation OutputActivation { get; init; } = UNetActivation.Silu;
 
     /// <summary>Channels of an attention head; <see langword="null"/>: one head.</summary>
     public int? AttentionHeadSize { get; init; } = 8;
@@ -117,10 +124,13 @@ internal sealed record UNetArchitecture
         OptionChecks.AtLeast(LearnedTimesteps, 1);
         OptionChecks.AtLeast(TimeEmbeddingSize, 1);
         OptionChecks.Defined(Activation);
+        OptionChecks.Defined(OutputActivation);
         if (BlockOutChannels[0] < 2)
-            throw new ArgumentException($"{nameof(BlockOutChannels)} begins with {BlockOutChannels[0]}; expected at least 2, a sine and a cosine.");
+            throw new ArgumentException(
+                $"{nameof(BlockOutChannels)} begins with {BlockOutChannels[0]}; expected at least 2, a sine and a cosine.");
         if (FrequencyShift >= BlockOutChannels[0] / 2)
-            throw new ArgumentException($"{nameof(FrequencyShift)} is {FrequencyShift}; expected less than half of {BlockOutChannels[0]} channels.");
+            throw new ArgumentException(
+                $"{nameof(FrequencyShift)} is {FrequencyShift}; expected less than half of {BlockOutChannels[0]} channels.");
         if (DownBlocks.Length != Levels || UpBlocks.Length != Levels)
             throw new ArgumentException($"{Levels} levels cannot be combined with {DownBlocks.Length} blocks down and {UpBlocks.Length} up.");
         if (ContextTokens > 0 && ClassCount == 0)
@@ -131,7 +141,8 @@ internal sealed record UNetArchitecture
             Divides(channels, NormGroups, "norm groups");
         for (int level = 0; level < Levels; level++)
         {
-            if (DownBlocks[level] == UNetBlockKind.Attention || UpBlocks[Levels - 1 - level] == UNetBlockKind.Attention || (HasMidBlock && HasMidAttention && level == Levels - 1))
+            if (DownBlocks[level] == UNetBlockKind.Attention || UpBlocks[Levels - 1 - level] == UNetBlockKind.Attention
+                || (HasMidBlock && HasMidAttention && level == Levels - 1))
                 Divides(BlockOutChannels[level], AttentionHeadSize ?? BlockOutChannels[level], "channels an attention head");
         }
 

@@ -18,7 +18,9 @@ internal sealed class UNetLevelBlock : nn.Module
     private readonly ModuleList<nn.Module>? upsamplers;
 
     private UNetLevelBlock(
-        IEnumerable<UNetResidualBlock> residuals, IEnumerable<UNetAttentionBlock> attentions, IEnumerable<UNetAttentionBlock> crossAttentions,
+        IEnumerable<UNetResidualBlock> residuals,
+        IEnumerable<UNetAttentionBlock> attentions,
+        IEnumerable<UNetAttentionBlock> crossAttentions,
         nn.Module? downsampler = null, nn.Module? upsampler = null)
         : base(nameof(UNetLevelBlock))
     {
@@ -42,7 +44,8 @@ internal sealed class UNetLevelBlock : nn.Module
             : byResidual ? new UNetResidualBlock(config, channels, channels, dropout, Resampling.Down)
             : UNetResizeBlock.Down(channels, config.DownsamplePadding);
         return new UNetLevelBlock(
-            Enumerable.Range(0, config.LayersPerBlock).Select(i => new UNetResidualBlock(config, i == 0 ? before : channels, channels, dropout)),
+            Enumerable.Range(0, config.LayersPerBlock).Select(
+                i => new UNetResidualBlock(config, i == 0 ? before : channels, channels, dropout)),
             Attentions(config, channels, kind, config.LayersPerBlock, contextSize: 0),
             Attentions(config, channels, kind, config.ContextTokens > 0 ? config.LayersPerBlock : 0, config.EmbeddingSize),
             downsampler: downsampler);
@@ -52,7 +55,8 @@ internal sealed class UNetLevelBlock : nn.Module
     {
         int level = config.Levels - 1 - step;
         int channels = config.BlockOutChannels[level];
-        int before = config.BlockOutChannels[Math.Min(level + 1, config.Levels - 1)], last = config.BlockOutChannels[Math.Max(0, level - 1)];
+        int before = config.BlockOutChannels[Math.Min(level + 1, config.Levels - 1)];
+        int last = config.BlockOutChannels[Math.Max(0, level - 1)];
         UNetBlockKind kind = config.UpBlocks[step];
         int layers = config.LayersPerBlock + 1;
         bool byResidual = kind == UNetBlockKind.Resampling || (kind == UNetBlockKind.Attention && config.AttentionUpsamplesByResidual);
@@ -61,7 +65,8 @@ internal sealed class UNetLevelBlock : nn.Module
             : UNetResizeBlock.Up(channels);
         // The shortcuts come from the level itself, but for the last, which begins it.
         return new UNetLevelBlock(
-            Enumerable.Range(0, layers).Select(i => new UNetResidualBlock(config, (i == 0 ? before : channels) + (i == layers - 1 ? last : channels), channels, dropout)),
+            Enumerable.Range(0, layers).Select(
+                i => new UNetResidualBlock(config, (i == 0 ? before : channels) + (i == layers - 1 ? last : channels), channels, dropout)),
             Attentions(config, channels, kind, layers, contextSize: 0),
             Attentions(config, channels, kind, config.ContextTokens > 0 ? layers : 0, config.EmbeddingSize),
             upsampler: upsampler);
@@ -75,7 +80,9 @@ internal sealed class UNetLevelBlock : nn.Module
         return new UNetLevelBlock(
             Enumerable.Range(0, 2).Select(_ => new UNetResidualBlock(config, channels, channels, dropout, scale: scale)),
             config.HasMidAttention ? [new UNetAttentionBlock(config, channels, groups, scale)] : [],
-            config.HasMidAttention && config.ContextTokens > 0 ? [new UNetAttentionBlock(config, channels, config.NormGroups, scale, config.EmbeddingSize)] : []);
+            config.HasMidAttention && config.ContextTokens > 0
+                ? [new UNetAttentionBlock(config, channels, config.NormGroups, scale, config.EmbeddingSize)]
+                : []);
     }
 
     /// <summary>Down: what each part gives is put on a stack for the way up.</summary>
@@ -118,7 +125,8 @@ internal sealed class UNetLevelBlock : nn.Module
         var block => ((UNetResizeBlock)block).Forward(x),
     };
 
-    private static IEnumerable<UNetAttentionBlock> Attentions(UNetArchitecture config, int channels, UNetBlockKind kind, int count, int contextSize) =>
+    private static IEnumerable<UNetAttentionBlock> Attentions(
+        UNetArchitecture config, int channels, UNetBlockKind kind, int count, int contextSize) =>
         Enumerable.Range(0, kind == UNetBlockKind.Attention ? count : 0)
             .Select(_ => new UNetAttentionBlock(config, channels, config.NormGroups, contextSize: contextSize));
 }
@@ -137,7 +145,8 @@ internal sealed class UNetResizeBlock : nn.Module
         RegisterComponents();
     }
 
-    public static UNetResizeBlock Down(int channels, int padding) => new(new Conv2d(channels, channels, 3, stride: 2, padding), padsEnd: padding == 0);
+    public static UNetResizeBlock Down(int channels, int padding) =>
+        new(new Conv2d(channels, channels, 3, stride: 2, padding), padsEnd: padding == 0);
 
     public static UNetResizeBlock Up(int channels) => new(new UpsamplingConv2d(channels, channels), padsEnd: false);
 

@@ -37,10 +37,12 @@ internal sealed class UNetNetwork : DenoiserNetwork
             class_embedding = ModuleTensors.Embedding(config.ClassCount, config.EmbeddingSize);
         if (config.ContextTokens > 0)
             context_embedding = ModuleTensors.Embedding(config.ClassCount, (long)config.ContextTokens * config.EmbeddingSize);
-        down_blocks = new ModuleList<UNetLevelBlock>([.. Enumerable.Range(0, config.Levels).Select(level => UNetLevelBlock.Down(config, level, dropout))]);
+        down_blocks = new ModuleList<UNetLevelBlock>(
+            [.. Enumerable.Range(0, config.Levels).Select(level => UNetLevelBlock.Down(config, level, dropout))]);
         if (config.HasMidBlock)
             mid_block = UNetLevelBlock.Middle(config, dropout);
-        up_blocks = new ModuleList<UNetLevelBlock>([.. Enumerable.Range(0, config.Levels).Select(step => UNetLevelBlock.Up(config, step, dropout))]);
+        up_blocks = new ModuleList<UNetLevelBlock>(
+            [.. Enumerable.Range(0, config.Levels).Select(step => UNetLevelBlock.Up(config, step, dropout))]);
         conv_norm_out = new GroupNormalization(config.NormGroups, channels, config.NormEpsilon);
         conv_out = new Conv2d(channels, config.OutChannels, 3, padding: 1);
         RegisterComponents();
@@ -72,6 +74,6 @@ internal sealed class UNetNetwork : DenoiserNetwork
             x = mid_block.Middle(x, embedding, context);
         foreach (UNetLevelBlock block in up_blocks)
             x = block.Up(x, embedding, context, shortcuts);
-        return conv_out.call(UNetMath.Activate(conv_norm_out.call(x), Config.Activation)).AsFloat32();
+        return conv_out.call(UNetMath.Activate(conv_norm_out.call(x), Config.OutputActivation)).AsFloat32();
     }
 }

@@ -31,7 +31,8 @@ internal sealed class UNetResidualBlock : nn.Module
     private readonly double _scale;
 
     public UNetResidualBlock(
-        UNetArchitecture config, int inChannels, int outChannels, double dropout, Resampling resampling = Resampling.None, double scale = 1)
+        UNetArchitecture config, int inChannels, int outChannels, double dropout, Resampling resampling = Resampling.None,
+        double scale = 1)
         : base(nameof(UNetResidualBlock))
     {
         (_config, _dropout, _resampling, _scale) = (config, dropout, resampling, scale);

@@ -1,9 +1,11 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Data.Hub;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Images.Diffusion.Sampling;
+using Microsoft.ML.Generative.Images.Diffusion.Schedulers;
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Schedulers;
@@ -27,12 +29,17 @@ internal static class PretrainedDiffusion
     private const string NetworkConfigName = "config.json";
     private const string SchedulerConfigName = "scheduler_config.json";
     private const string WeightsName = "diffusion_pytorch_model";
+    private const string ClassName = "_class_name";
+
+    // diffusers ignores members that begin with an underscore.
+    private const string OwnSampler = "_sampler";
 
     /// <summary>The files of a pipeline on the Hub, with its components in sub-folders.</summary>
     public static HubFiles Files { get; } = new("a diffusion pipeline with sub-folders")
     {
         Required = [IndexName, $"{NetworkFolder}/{NetworkConfigName}", $"{SchedulerFolder}/{SchedulerConfigName}"],
         Weights = [$"{NetworkFolder}/{WeightsName}"],
+        Optional = [DiffusersPipeline.ReadmeName],
     };
 
     /// <summary>The files of a pipeline on the Hub whose components are in the root of the repository.</summary>
@@ -40,7 +47,7 @@ internal static class PretrainedDiffusion
     {
         Required = [NetworkConfigName, SchedulerConfigName],
         Weights = [WeightsName],
-        Optional = [IndexName],
+        Optional = [IndexName, DiffusersPipeline.ReadmeName],
     };
 
     /// <inheritdoc cref="GenerativeCatalog.LoadPretrainedDiffusion"/>
@@ -59,7 +66,8 @@ internal static class PretrainedDiffusion
             .ReadJson(SchedulerConfigName, json => JsonNode.Parse(json.Raw)!.AsObject());
 
         TorchRuntime.EnsureLoaded();
-        DiffusionDefinition definition = DefinitionOf(file, scheduler, SeedSequence.Choose(host, null), warning => channel.Warning(warning));
+        DiffusionDefinition definition = DefinitionOf(
+            file, scheduler, SeedSequence.Choose(host, null), warning => channel.Warning(warning));
         ModelFile.Check(definition.Validate);
         using ISafetensorsReader weights = networkFolder.OpenWeights(WeightsName);
         HuggingFaceFolder.CheckSize(weights, networkConfig, definition.Denoiser.Create);
@@ -91,15 +99,16 @@ internal static class PretrainedDiffusion
             _ => null,
         };
         if (obstacle is not null)
-            throw new NotSupportedException($"diffusers has no pipeline for this model, since {obstacle}: save it with mlContext.Model.Save instead.");
+            throw new NotSupportedException(
+                $"diffusers has no pipeline for this model, since {obstacle}: save it with mlContext.Model.Save instead.");
 
         new PlainLayers(network, "files in the layout of diffusers hold").Check();
-        using NoiseScheduler scheduler = DiffusionSamplers.Create(definition, DiffusionSampler.Default, eta: 0);
-        JsonObject schedulerConfig = definition.Defaults.Scheduler ?? scheduler.ToConfig();
-        string schedulerClass = schedulerConfig["_class_name"]!.GetValue<string>();
+        JsonObject schedulerConfig = SchedulerOf(definition);
+        string schedulerClass = schedulerConfig[ClassName]!.GetValue<string>();
+        var pipeline = new DiffusersPipeline(architecture, schedulerClass);
         var index = new JsonObject
         {
-            ["_class_name"] = schedulerClass switch { "DDPMScheduler" => "DDPMPipeline", "DDIMScheduler" => "DDIMPipeline", _ => "DiffusionPipeline" },
+            [ClassName] = pipeline.ClassName,
             [SchedulerFolder] = new JsonArray("diffusers", schedulerClass),
             [NetworkFolder] = new JsonArray("diffusers", UNetConfigFile.ClassName),
         };
@@ -111,20 +120,53 @@ internal static class PretrainedDiffusion
         networkFolder.WriteWeights(ModuleWeights.Of(network), WeightsName);
         folder.CreateComponent(SchedulerFolder).WriteJson(SchedulerConfigName, schedulerConfig);
         networkFolder.WriteJson(NetworkConfigName, file.ToJson());
+        if (!folder.Has(DiffusersPipeline.ReadmeName)
+            || DiffusersPipeline.IsOwn(File.ReadAllText(folder.PathOf(DiffusersPipeline.ReadmeName))))
+            folder.WriteFile(DiffusersPipeline.ReadmeName, Encoding.UTF8.GetBytes(pipeline.Readme()));
         folder.WriteJson(IndexName, index);
     }
+
+    // One of diffusers' schedulers knows what to do with variances that the network predicts; others would make images of them.
+    private static JsonObject SchedulerOf(DiffusionDefinition definition)
+    {
+        DiffusionArchitecture architecture = definition.Architecture;
+        using NoiseScheduler scheduler = definition.Defaults.Scheduler is { } loaded
+            ? NoiseScheduler.FromConfig(loaded)
+            : DiffusionSamplers.Create(definition, DiffusionSampler.Default, eta: 0);
+        JsonObject config = definition.Defaults.Scheduler ?? scheduler.ToConfig();
+        // DPM-Solver drops the channels after the third.
+        if (!architecture.LearnsVariance || scheduler is DdpmScheduler { TakesVariance: true }
+            || (scheduler.TakesVariance && architecture.Shape.Channels == 3))
+            return config;
+        using NoiseScheduler ddpm = SchedulerKinds.Of(DiffusionSampler.Ddpm).CreateFor(architecture, eta: 0);
+        DiffusionSampler? sampler = SchedulerKinds.Find(config[ClassName]!.GetValue<string>())?.Sampler;
+        config = ddpm.ToConfig();
+        if (sampler is not null and not DiffusionSampler.Ddpm)
+            config[OwnSampler] = sampler.ToString();
+        return config;
+    }
+
+    private static DiffusionSampler SamplerOf(JsonObject scheduler) =>
+        scheduler[OwnSampler] is JsonValue value && value.TryGetValue(out string? name)
+        && Enum.TryParse(name, out DiffusionSampler sampler) && Enum.IsDefined(sampler)
+            ? sampler
+            : DiffusionSampler.Default;
 
     private static bool CheckIndex(ConfigReader index)
     {
         foreach ((string part, string known) in ((string, string)[])[(NetworkFolder, UNetConfigFile.ClassName), (SchedulerFolder, "")])
         {
-            string[] found = index.Texts(part) ?? throw index.Bad($"'{part}' is missing: this is no pipeline of a network and a scheduler");
+            string[] found = index.Texts(part) ?? throw index.Bad(
+                $"'{part}' is missing: this is no pipeline of a network and a scheduler");
             if (found is not [_, var className] || (known.Length > 0 && className != known))
-                throw index.Bad($"'{part}' is [{string.Join(", ", found.Select(name => Quoted.Text(name)))}]; known is [diffusers, {(known.Length > 0 ? known : "a scheduler")}]");
+                throw index.Bad(
+                    $"'{part}' is [{string.Join(", ", found.Select(name => Quoted.Text(name)))}]; known is [diffusers, "
+                    + $"{(known.Length > 0 ? known : "a scheduler")}]");
         }
 
         string? other = index.Names.FirstOrDefault(name => !name.StartsWith('_') && name is not (NetworkFolder or SchedulerFolder));
-        return other is null ? true : throw index.Bad($"the pipeline has the part {Quoted.Text(other)}; supported values: {NetworkFolder}, {SchedulerFolder}");
+        return other is null ? true : throw index.Bad(
+            $"the pipeline has the part {Quoted.Text(other)}; supported values: {NetworkFolder}, {SchedulerFolder}");
     }
 
     private static DiffusionDefinition DefinitionOf(UNetConfigFile file, JsonObject scheduler, long seed, Action<string> warn)
@@ -132,7 +174,9 @@ internal static class PretrainedDiffusion
         UNetArchitecture network = file.Network;
         var shape = new ImageShape(network.InChannels, file.Height, file.Width);
         if (network.OutChannels != shape.Channels && network.OutChannels != 2 * shape.Channels)
-            throw new InvalidDataException($"The network of '{NetworkConfigName}' has {network.InChannels} channels in and {network.OutChannels} out; expected as many, or twice as many with learned variances.");
+            throw new InvalidDataException(
+                $"The network of '{NetworkConfigName}' has {network.InChannels} channels in and {network.OutChannels} out; expected as "
+                + "many, or twice as many with learned variances.");
         using NoiseScheduler known = NoiseScheduler.FromConfig(scheduler, warn);
         var architecture = new DiffusionArchitecture
         {
@@ -148,9 +192,12 @@ internal static class PretrainedDiffusion
         var options = new DiffusionOptions
         {
             LabelColumnName = network.ClassCount > 0 ? "Label" : null,
-            Steps = known is DdpmScheduler ? known.TrainTimesteps : Math.Min(DiffusionOptions.Defaults.Steps, known.TrainTimesteps),
+            Sampler = SamplerOf(scheduler),
         };
-        return new DiffusionDefinition(architecture, DiffusionColumns.Of(options), DiffusionDefaults.Of(options, seed) with { Scheduler = scheduler });
+        bool takesAll = known is DdpmScheduler && options.Sampler == DiffusionSampler.Default;
+        options.Steps = takesAll ? known.TrainTimesteps : Math.Min(DiffusionOptions.Defaults.Steps, known.TrainTimesteps);
+        return new DiffusionDefinition(
+            architecture, DiffusionColumns.Of(options), DiffusionDefaults.Of(options, seed) with { Scheduler = scheduler });
     }
 
     private static void Read(DenoiserNetwork network, ISafetensorsReader file)

@@ -44,16 +44,20 @@ internal sealed record UNetConfigFile(UNetArchitecture Network, int Height, int 
     // All that the class knows; what begins with an underscore is the writer's own.
     private static readonly HashSet<string> _known =
     [
-        "sample_size", "in_channels", "out_channels", "center_input_sample", "time_embedding_type", "time_embedding_dim", "freq_shift", "flip_sin_to_cos",
-        "down_block_types", "mid_block_type", "up_block_types", "block_out_channels", "layers_per_block", "mid_block_scale_factor", "downsample_padding",
-        "downsample_type", "upsample_type", "dropout", "act_fn", "attention_head_dim", "norm_num_groups", "attn_norm_num_groups", "norm_eps",
+        "sample_size", "in_channels", "out_channels", "center_input_sample",
+        "time_embedding_type", "time_embedding_dim", "freq_shift", "flip_sin_to_cos",
+        "down_block_types", "mid_block_type", "up_block_types", "block_out_channels",
+        "layers_per_block", "mid_block_scale_factor", "downsample_padding", "downsample_type", "upsample_type",
+        "dropout", "act_fn", "attention_head_dim", "norm_num_groups", "attn_norm_num_groups", "norm_eps",
         "resnet_time_scale_shift", "add_attention", "class_embed_type", "num_class_embeds", "num_train_timesteps",
     ];
 
     /// <summary>Reads a configuration; what is absent has the default of diffusers' class.</summary>
     /// <param name="path">The file.</param>
     /// <param name="warn">Receives each member that is not supported.</param>
-    /// <exception cref="InvalidDataException">It is damaged, of another kind of model, or asks for what this library does not have; the message names it.</exception>
+    /// <exception cref="InvalidDataException">
+    /// It is damaged, of another kind of model, or asks for what this library does not have; the message names it.
+    /// </exception>
     public static UNetConfigFile Read(string path, Action<string> warn) => ConfigReader.ReadFile(path, json => Read(path, json, warn));
 
     /// <summary>The file's content.</summary>
@@ -112,7 +116,8 @@ internal sealed record UNetConfigFile(UNetArchitecture Network, int Height, int 
             throw json.Bad($"'class_embed_type' is {Quoted.Text(embedding)}; known is null, a vector for each class");
         if (!json.IsNull("mid_block_type"))
             json.Choose("mid_block_type", "UNetMidBlock2D", new Dictionary<string, bool> { ["UNetMidBlock2D"] = true });
-        int? timesteps = time == "learned" ? json.Count("num_train_timesteps") ?? throw json.Bad("'time_embedding_type' is learned, but there is no 'num_train_timesteps'") : null;
+        int? timesteps = time != "learned" ? null : json.Count("num_train_timesteps")
+            ?? throw json.Bad("'time_embedding_type' is learned, but there is no 'num_train_timesteps'");
 
         UNetArchitecture network = new UNetArchitecture
         {
@@ -138,7 +143,8 @@ internal sealed record UNetConfigFile(UNetArchitecture Network, int Height, int 
             NormGroups = json.Count("norm_num_groups") ?? 32,
             MidAttentionNormGroups = json.Count("attn_norm_num_groups"),
             NormEpsilon = json.Number("norm_eps") ?? 1e-5,
-            ScalesAndShifts = json.Choose("resnet_time_scale_shift", "default", new Dictionary<string, bool> { ["default"] = false, ["scale_shift"] = true }),
+            ScalesAndShifts = json.Choose(
+                "resnet_time_scale_shift", "default", new Dictionary<string, bool> { ["default"] = false, ["scale_shift"] = true }),
             ClassCount = json.Count("num_class_embeds") ?? 0,
         };
         ModelFile.Check(network.Validate);
@@ -150,7 +156,8 @@ internal sealed record UNetConfigFile(UNetArchitecture Network, int Height, int 
     }
 
     private static UNetBlockKind[] Kinds(ConfigReader json, string name, string[] fallback, Dictionary<string, UNetBlockKind> known) =>
-        [.. (json.Texts(name) ?? fallback).Select(type => known.TryGetValue(type.StartsWith("UNetRes", StringComparison.Ordinal) ? type[7..] : type, out UNetBlockKind kind)
+        [.. (json.Texts(name) ?? fallback).Select(
+            type => known.TryGetValue(type.StartsWith("UNetRes", StringComparison.Ordinal) ? type[7..] : type, out UNetBlockKind kind)
             ? kind
             : throw json.Bad($"'{name}' has {Quoted.Text(type)}; supported values: {string.Join(", ", known.Keys)}"))];
 

@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Images.Diffusion.Sampling;
 
 /// <summary>
-/// The reverse process: from noise step by step to images (Ho et al. 2020, algorithm 2; each sampler has its own step), and what else the same steps do.
-/// Images are [images, channels, height, width] in −1..1.
+/// The reverse process: from noise step by step to images (Ho et al. 2020, algorithm 2; each sampler has its own step), and what else the
+/// same steps do. Images are [images, channels, height, width] in −1..1.
 /// </summary>
 /// <param name="scheduler">The sampler, with its timesteps set; for this loop alone.</param>
 /// <param name="denoiser">The network.</param>
@@ -26,10 +26,11 @@ internal sealed class DenoisingLoop(NoiseScheduler scheduler, GuidedDenoiser den
 
     /// <summary>Takes all steps from a sample at one of the sampler's timesteps.</summary>
     /// <param name="sample">The sample; the loop disposes of it.</param>
-    /// <param name="start">The index of its timestep.</param>
+    /// <param name="start">The index of its timestep, with which a step begins.</param>
     public Tensor Denoise(Tensor sample, int start = 0)
     {
         IReadOnlyList<double> timesteps = scheduler.Timesteps;
+        scheduler.SetBeginIndex(start);
         for (int i = start; i < timesteps.Count; i++)
         {
             using DisposeScope scope = NewDisposeScope();
@@ -47,15 +48,18 @@ internal sealed class DenoisingLoop(NoiseScheduler scheduler, GuidedDenoiser den
     /// <param name="strength">The part of the steps to take, 0 to 1.</param>
     public Tensor ImageToImage(Tensor images, double strength)
     {
-        int steps = (int)Math.Round(scheduler.StepCount * strength);
+        IReadOnlyList<int> starts = scheduler.StepStarts;
+        int steps = (int)Math.Round(starts.Count * strength);
         if (steps == 0)
             return images;
-        // Of timesteps that stand twice, a step begins with the second.
-        int start = (scheduler.StepCount - steps) * scheduler.Order;
+        int start = starts[^steps];
+        scheduler.SetBeginIndex(start);
         return Denoise(AddNoise(images, scheduler.Timesteps[start]), start);
     }
 
-    /// <summary>Generates a part of images; the rest is the images' own, as noisy as each step is (RePaint; Lugmayr et al. 2022, algorithm 1).</summary>
+    /// <summary>
+    /// Generates a part of images; the rest is the images' own, as noisy as each step is (RePaint; Lugmayr et al. 2022, algorithm 1).
+    /// </summary>
     /// <param name="images">The images.</param>
     /// <param name="mask">1 where to generate, 0 where to keep, of the images' shape.</param>
     /// <param name="resamplings">How often each step is taken, so that the generated part fits the kept one.</param>
@@ -63,13 +67,16 @@ internal sealed class DenoisingLoop(NoiseScheduler scheduler, GuidedDenoiser den
     public Tensor Inpaint(Tensor images, Tensor mask, int resamplings)
     {
         if (scheduler.HasOverlappingSteps)
-            throw new ArgumentException($"{scheduler.GetType().Name} takes steps that overlap, between which an image cannot be kept; choose another sampler.");
+            throw new ArgumentException(
+                $"{scheduler.GetType().Name} takes steps that overlap, between which an image cannot be kept; choose another sampler.");
         if (resamplings > 1 && !scheduler.CanRepeatSteps)
             throw new ArgumentException(
-                $"{nameof(resamplings)} is {resamplings}, which needs {nameof(DdpmScheduler)} or {nameof(DdimScheduler)}; the sampler is {scheduler.GetType().Name}.", nameof(resamplings));
+                $"{nameof(resamplings)} is {resamplings}, which needs {nameof(DdpmScheduler)} or {nameof(DdimScheduler)}; the sampler is "
+                + $"{scheduler.GetType().Name}.", nameof(resamplings));
 
         IReadOnlyList<double> timesteps = scheduler.Timesteps;
         Tensor isGenerated = mask.GreaterThan(0.5), sample = InitialNoise();
+        scheduler.SetBeginIndex(0);
         for (int i = 0; i < timesteps.Count; i++)
         {
             double? next = i + 1 < timesteps.Count ? timesteps[i + 1] : null;

@@ -24,7 +24,8 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definit
     private int TrainTimesteps => definition.Architecture.NoiseSchedule.TrainTimesteps;
 
     /// <inheritdoc cref="DiffusionTransformer.Generate"/>
-    public MemoryDataView Generate(int count, DiffusionGenerateOptions? options) => Generate(count, options, batch => batch.Loop.Generate());
+    public MemoryDataView Generate(int count, DiffusionGenerateOptions? options) =>
+        Generate(count, options, batch => batch.Loop.Generate());
 
     /// <inheritdoc cref="DiffusionTransformer.ImageToImage"/>
     public MemoryDataView ImageToImage(ReadOnlySpan<float> image, double strength, int count, DiffusionGenerateOptions? options)
@@ -35,14 +36,16 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definit
     }
 
     /// <inheritdoc cref="DiffusionTransformer.Inpaint"/>
-    public MemoryDataView Inpaint(ReadOnlySpan<float> image, ReadOnlySpan<float> mask, int count, DiffusionGenerateOptions? options, int resamplings)
+    public MemoryDataView Inpaint(
+        ReadOnlySpan<float> image, ReadOnlySpan<float> mask, int count, DiffusionGenerateOptions? options, int resamplings)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(resamplings, 1);
         float[] values = CheckImage(image, nameof(image)), masked = CheckMask(mask);
         return Generate(count, options, batch =>
         {
             torch.Tensor images = Repeat(values, batch.Count);
-            torch.Tensor isGenerated = torch.tensor(masked, device: device).view(1, -1, _shape.Height, _shape.Width); // [1, 1 or channels, height, width]
+            // [1, 1 or channels, height, width]
+            torch.Tensor isGenerated = torch.tensor(masked, device: device).view(1, -1, _shape.Height, _shape.Width);
             return batch.Loop.Inpaint(images, isGenerated.expand_as(images), resamplings);
         });
     }
@@ -72,8 +75,10 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definit
         DiffusionDefaults model = definition.Defaults;
         var options = new DiffusionGenerateOptions { GuidanceScale = model.GuidanceScale };
         using NoiseScheduler scheduler = OpenScheduler(options);
-        var loop = new DenoisingLoop(scheduler, Denoiser(conditions, options), new KeyedNoise(keys, _shape.Dimensions, device)) { Check = host.CheckAlive };
-        return PixelScale.Unsigned(model.TransformStrength < 1 ? loop.ImageToImage(PixelScale.Signed(images!), model.TransformStrength) : loop.Generate());
+        var noise = new KeyedNoise(keys, _shape.Dimensions, device);
+        var loop = new DenoisingLoop(scheduler, Denoiser(conditions, options), noise) { Check = host.CheckAlive };
+        return PixelScale.Unsigned(
+            model.TransformStrength < 1 ? loop.ImageToImage(PixelScale.Signed(images!), model.TransformStrength) : loop.Generate());
     }
 
     private MemoryDataView Generate(int count, DiffusionGenerateOptions? options, Func<Batch, torch.Tensor> generate)
@@ -84,7 +89,8 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definit
         CheckAgainstModel(count, options);
 
         long seed = SeedSequence.Choose(host, options.Seed);
-        float[] values = RowGeneration.Compute(host, count, _shape.Size, options.BatchSize ?? definition.Defaults.TransformBatchSize, (start, rows) =>
+        float[] values = RowGeneration.Compute(
+            host, count, _shape.Size, options.BatchSize ?? definition.Defaults.TransformBatchSize, (start, rows) =>
         {
             using NoiseScheduler scheduler = OpenScheduler(options);
             GuidedDenoiser denoiser = Denoiser(_conditions.Encode(options.Conditions, start, rows, device), options);
@@ -92,7 +98,9 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definit
             var loop = new DenoisingLoop(scheduler, denoiser, noise)
             {
                 Check = () => StopIfCancelled(options),
-                Report = options.Progress is null ? null : (step, steps, expected) => Report(options, start, rows, count, step + 1, steps, expected),
+                Report = options.Progress is null
+                    ? null
+                    : (step, steps, expected) => Report(options, start, rows, count, step + 1, steps, expected),
             };
             return PixelScale.Unsigned(generate(new Batch(start, rows, loop, denoiser, noise)));
         }, options.CancellationToken);
@@ -100,7 +108,8 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definit
     }
 
     // From images to noise, or back; the process is deterministic, so that the noise is not used.
-    private torch.Tensor FollowFlow(torch.Tensor sample, bool isInverse, GuidedDenoiser denoiser, KeyedNoise noise, DiffusionGenerateOptions options)
+    private torch.Tensor FollowFlow(
+        torch.Tensor sample, bool isInverse, GuidedDenoiser denoiser, KeyedNoise noise, DiffusionGenerateOptions options)
     {
         using var scheduler = new ProbabilityFlowScheduler(new ProbabilityFlowOptions
         {
@@ -121,7 +130,8 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definit
     // A scheduler for one loop, with its timesteps.
     private NoiseScheduler OpenScheduler(DiffusionGenerateOptions options)
     {
-        NoiseScheduler scheduler = options.Scheduler?.Clone() ?? DiffusionSamplers.Create(definition, options.Sampler, options.Eta, options.GuidanceScale);
+        NoiseScheduler scheduler = options.Scheduler?.Clone() ?? DiffusionSamplers.Create(
+            definition, options.Sampler, options.Eta, options.GuidanceScale);
         try
         {
             scheduler.SetTimesteps(StepsOf(options));
@@ -139,11 +149,15 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definit
         _conditions.Check(options.Conditions, count, nameof(options));
         if (options.GuidanceScale != 1 && (_conditions.Label is not { HasNull: true } || !options.Conditions.HasLabel))
             throw new ArgumentException(
-                $"{nameof(options.GuidanceScale)} is {options.GuidanceScale}: guidance needs a label, and a model that was trained with {nameof(DiffusionOptions.LabelDropout)} above 0.", nameof(options));
+                $"{nameof(options.GuidanceScale)} is {options.GuidanceScale}: guidance needs a label, and a model that was trained with "
+                + $"{nameof(DiffusionOptions.LabelDropout)} above 0.", nameof(options));
         if (options.Steps > TrainTimesteps)
-            throw new ArgumentException($"{nameof(options.Steps)} is {options.Steps}; the model has {TrainTimesteps} timesteps.", nameof(options));
+            throw new ArgumentException(
+                $"{nameof(options.Steps)} is {options.Steps}; the model has {TrainTimesteps} timesteps.", nameof(options));
         if (options.Scheduler is { } scheduler)
             DiffusionSamplers.Check(definition.Architecture, scheduler);
+        else
+            DiffusionSamplers.Create(definition, options.Sampler, options.Eta).Dispose();
     }
 
     private void StopIfCancelled(DiffusionGenerateOptions options)

@@ -8,9 +8,9 @@ internal static class DiffusionSamplers
 {
     /// <summary>Creates the sampler of images that are guided or not.</summary>
     /// <remarks>
-    /// A guided prediction of an image is often beyond the range. DDIM with diffusers' defaults clips it, but continues with the noise that was predicted together with
-    /// it: in the next sample the clipped part is back with the other sign, and the class is lost again. So guided images get the noise that belongs to the clipped
-    /// image (Dhariwal, Nichol 2021, do the same).
+    /// A guided prediction of an image is often beyond the range. DDIM with diffusers' defaults clips it, but continues with the noise
+    /// that was predicted together with it: in the next sample the clipped part is back with the other sign, and the class is lost again.
+    /// So guided images get the noise that belongs to the clipped image (Dhariwal, Nichol 2021, do the same).
     /// </remarks>
     public static NoiseScheduler Create(DiffusionDefinition definition, DiffusionSampler sampler, double eta, double guidanceScale)
     {
@@ -33,7 +33,8 @@ internal static class DiffusionSamplers
         if (sampler == DiffusionSampler.Default)
             sampler = isFlow ? DiffusionSampler.FlowMatchEuler : DiffusionSampler.Ddim;
         if (eta > 0 && sampler != DiffusionSampler.Ddim)
-            throw new ArgumentException($"{nameof(DiffusionGenerateOptions.Eta)} is {eta}, which is for {DiffusionSampler.Ddim}; the sampler is {sampler}.");
+            throw new ArgumentException(
+                $"{nameof(DiffusionGenerateOptions.Eta)} is {eta}, which is for {DiffusionSampler.Ddim}; the sampler is {sampler}.");
         if (sampler == DiffusionSampler.FlowMatchEuler != isFlow)
             throw new ArgumentException($"The sampler {sampler} cannot be used with a model of {architecture.Process}.");
         return SchedulerKinds.Of(sampler).CreateFor(architecture, eta);
@@ -43,9 +44,13 @@ internal static class DiffusionSamplers
     public static void Check(DiffusionArchitecture architecture, NoiseScheduler scheduler)
     {
         bool isFlow = architecture.Process == DiffusionProcess.FlowMatching;
-        string? problem = scheduler is FlowMatchEulerScheduler != isFlow ? $"is for {(isFlow ? DiffusionProcess.Denoising : DiffusionProcess.FlowMatching)}, and the model is of {architecture.Process}"
-            : scheduler.TrainTimesteps != architecture.NoiseSchedule.TrainTimesteps ? $"has {scheduler.TrainTimesteps} timesteps; the model has {architecture.NoiseSchedule.TrainTimesteps}"
-            : !isFlow && scheduler.PredictionType != architecture.Prediction ? $"expects {scheduler.PredictionType}; the model predicts {architecture.Prediction}"
+        int timesteps = architecture.NoiseSchedule.TrainTimesteps;
+        DiffusionProcess other = isFlow ? DiffusionProcess.Denoising : DiffusionProcess.FlowMatching;
+        string? problem = scheduler is FlowMatchEulerScheduler != isFlow
+            ? $"is for {other}, and the model is of {architecture.Process}"
+            : scheduler.TrainTimesteps != timesteps ? $"has {scheduler.TrainTimesteps} timesteps; the model has {timesteps}"
+            : !isFlow && scheduler.PredictionType != architecture.Prediction
+            ? $"expects {scheduler.PredictionType}; the model predicts {architecture.Prediction}"
             : scheduler is DdimInverseScheduler ? "goes from images to noise"
             : null;
         if (problem is not null)

@@ -11,8 +11,11 @@ namespace Microsoft.ML.Generative.Images.Diffusion.Sampling;
 /// <param name="values">Those of the images.</param>
 /// <param name="scale">w: 1 is no guidance.</param>
 /// <param name="rescale">φ of Lin et al. 2023, section 3.4.</param>
-internal sealed class GuidedDenoiser(DenoiserNetwork network, ConditionSet conditions, ConditionValues values, double scale, double rescale)
+internal sealed class GuidedDenoiser(
+    DenoiserNetwork network, ConditionSet conditions, ConditionValues values, double scale, double rescale)
 {
+    private const double LowestDeviation = 1e-8;
+
     /// <summary>Predicts noise, image or velocity, whichever the network was trained for.</summary>
     /// <param name="noisy">[images, channels, height, width].</param>
     /// <param name="time">In the unit of timesteps.</param>
@@ -49,6 +52,6 @@ internal sealed class GuidedDenoiser(DenoiserNetwork network, ConditionSet condi
         return outputs[0].size(1) == channels ? guided : cat([guided, outputs[0].narrow(1, channels, channels)], 1);
     }
 
-    // [images, 1, 1, 1]
-    private static Tensor StandardDeviation(Tensor x) => x.flatten(1).std(1).view(-1, 1, 1, 1);
+    // [images, 1, 1, 1], above 0: a prediction may be the same everywhere.
+    private static Tensor StandardDeviation(Tensor x) => x.flatten(1).std(1, unbiased: false).AtLeast(LowestDeviation).view(-1, 1, 1, 1);
 }

@@ -23,7 +23,9 @@ public sealed record DdimInverseSchedulerOptions : NoiseSchedulerOptions
     [JsonPropertyName("clip_sample_range")]
     public double ClipSampleRange { get; init; } = 1;
 
-    /// <summary>Whether the first step comes from an image without noise, and not from that of the first timestep. Default: true.</summary>
+    /// <summary>
+    /// Whether the first step comes from an image without noise, and not from that of the first timestep. Default: true.
+    /// </summary>
     [JsonPropertyName("set_alpha_to_one")]
     public bool SetAlphaToOne { get; init; } = true;
 
@@ -32,12 +34,15 @@ public sealed record DdimInverseSchedulerOptions : NoiseSchedulerOptions
         base.Validate();
         OptionChecks.Positive(ClipSampleRange);
         if (TimestepSpacing == TimestepSpacing.Linspace)
-            throw new ArgumentException($"{nameof(TimestepSpacing)} is {TimestepSpacing}; expected {TimestepSpacing.Leading} or {TimestepSpacing.Trailing}.", nameof(TimestepSpacing));
+            throw new ArgumentException(
+                $"{nameof(TimestepSpacing)} is {TimestepSpacing}; expected {TimestepSpacing.Leading} or "
+                + $"{TimestepSpacing.Trailing}.", nameof(TimestepSpacing));
     }
 }
 
 /// <summary>
-/// The inverse of <see cref="DdimScheduler"/>: from an image to the noise that it would be generated from (Song et al. 2020, section 4.3). Its timesteps rise.
+/// The inverse of <see cref="DdimScheduler"/>: from an image to the noise that it would be generated from (Song et al. 2020, section 4.3).
+/// Its timesteps rise.
 /// </summary>
 public sealed class DdimInverseScheduler : NoiseScheduler
 {
@@ -53,11 +58,11 @@ public sealed class DdimInverseScheduler : NoiseScheduler
     }
 
     /// <summary>One step towards the noise.</summary>
-    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
+    private protected override SchedulerStep Advance(Tensor modelOutput, int index, Tensor sample, Func<Tensor>? noise)
     {
-        int noisier = (int)timestep, current = Math.Min(noisier - TrainTimesteps / Steps, TrainTimesteps - 1);
-        float alpha = current >= 0 ? AlphasCumulative[current] : _options.SetAlphaToOne ? 1 : AlphasCumulative[0];
-        float alphaNext = AlphasCumulative[noisier];
+        CheckTimestepsAreSet();
+        float alpha = index > 0 ? AlphasCumulative[(int)Timesteps[index - 1]] : _options.SetAlphaToOne ? 1 : AlphasCumulative[0];
+        float alphaNext = AlphasCumulative[(int)Timesteps[index]];
         NoiseLevel level = NoiseLevel.OfAlphaCumulative(alpha);
 
         Tensor image = Image(sample, modelOutput, level), epsilon = Epsilon(sample, modelOutput, level);
@@ -65,6 +70,8 @@ public sealed class DdimInverseScheduler : NoiseScheduler
             image = SampleThreshold.Clip(image, _options.ClipSampleRange);
         return new SchedulerStep(image.Times(MathF.Sqrt(alphaNext)).Plus(epsilon, MathF.Sqrt(1 - alphaNext)), image);
     }
+
+    internal override bool CanRepeatSteps => true;
 
     private protected override double[] Choose(int steps) =>
         [.. TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset).Reverse()];

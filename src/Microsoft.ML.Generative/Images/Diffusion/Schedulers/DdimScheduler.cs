@@ -39,7 +39,9 @@ public sealed record DdimSchedulerOptions : NoiseSchedulerOptions
     [JsonPropertyName("sample_max_value")]
     public double SampleMaxValue { get; init; } = 1;
 
-    /// <summary>η: how much noise a step adds, at least 0; 0 is none, 1 as much as <see cref="DdpmScheduler"/> (eq. 16). Default: 0.</summary>
+    /// <summary>
+    /// η: how much noise a step adds, at least 0; 0 is none, 1 as much as <see cref="DdpmScheduler"/> (eq. 16). Default: 0.
+    /// </summary>
     [JsonIgnore]
     public double Eta { get; init; }
 
@@ -58,8 +60,8 @@ public sealed record DdimSchedulerOptions : NoiseSchedulerOptions
 }
 
 /// <summary>
-/// Denoising diffusion implicit models (Song, Meng, Ermon 2020, <see href="https://arxiv.org/abs/2010.02502"/>, eq. 12 and 16): deterministic unless
-/// <see cref="DdimSchedulerOptions.Eta"/> is above 0.
+/// Denoising diffusion implicit models (Song, Meng, Ermon 2020, <see href="https://arxiv.org/abs/2010.02502"/>, eq. 12 and 16):
+/// deterministic unless <see cref="DdimSchedulerOptions.Eta"/> is above 0.
 /// </summary>
 public sealed class DdimScheduler : NoiseScheduler
 {
@@ -74,10 +76,12 @@ public sealed class DdimScheduler : NoiseScheduler
         _options = options;
     }
 
-    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
+    private protected override SchedulerStep Advance(Tensor modelOutput, int index, Tensor sample, Func<Tensor>? noise)
     {
-        int t = (int)timestep, previous = t - TrainTimesteps / Steps;
-        float alpha = AlphasCumulative[t], alphaPrevious = previous >= 0 ? AlphasCumulative[previous] : _options.SetAlphaToOne ? 1 : AlphasCumulative[0];
+        CheckTimestepsAreSet();
+        int t = (int)Timesteps[index], previous = TimestepAfter(index);
+        float alpha = AlphasCumulative[t];
+        float alphaPrevious = previous >= 0 ? AlphasCumulative[previous] : _options.SetAlphaToOne ? 1 : AlphasCumulative[0];
         NoiseLevel level = NoiseLevel.OfAlphaCumulative(alpha);
 
         Tensor image = Image(sample, modelOutput, level), epsilon = Epsilon(sample, modelOutput, level);
@@ -89,7 +93,8 @@ public sealed class DdimScheduler : NoiseScheduler
             epsilon = level.On(sample.device).Epsilon(sample, image, PredictionType.Sample);
 
         float sigma = (float)_options.Eta * MathF.Sqrt(Variance(alpha, alphaPrevious));
-        Tensor direction = epsilon.Times(MathF.Sqrt(1 - alphaPrevious - sigma * sigma));
+        // Where the step adds all of the noise, rounding may leave less than nothing of the direction.
+        Tensor direction = epsilon.Times(MathF.Sqrt(MathF.Max(1 - alphaPrevious - sigma * sigma, 0)));
         Tensor next = image.Times(MathF.Sqrt(alphaPrevious)).Plus(direction);
         if (_options.Eta > 0)
             next = next.Plus(NoiseOf(noise, sample), sigma);
@@ -102,9 +107,12 @@ public sealed class DdimScheduler : NoiseScheduler
     /// <summary>σ² of a step with η = 1 (eq. 16).</summary>
     internal float Variance(int timestep, int previous) => Variance(AlphasCumulative[timestep], AlphasCumulative[previous]);
 
-    private static float Variance(float alpha, float alphaPrevious) => (float)Posterior.Of(1 - alpha / alphaPrevious, alpha, alphaPrevious).Variance;
+    private static float Variance(float alpha, float alphaPrevious) => (float)Posterior.OfStep(alpha, alphaPrevious).Variance;
 
     internal override bool CanRepeatSteps => true;
 
-    private protected override double[] Choose(int steps) => TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
+    private protected override bool DividesBySignal => PredictionType == PredictionType.Epsilon;
+
+    private protected override double[] Choose(int steps) =>
+        TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
 }

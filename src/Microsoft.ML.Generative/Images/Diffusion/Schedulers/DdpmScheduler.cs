@@ -21,7 +21,7 @@ public enum DdpmVarianceType
     [JsonStringEnumMemberName("fixed_large")]
     FixedLarge,
 
-    /// <summary>The logarithm of β, which diffusers then takes as a variance: kept for its configurations; not a number where β is below 1.</summary>
+    /// <summary>β, through its logarithm. diffusers takes the logarithm itself as a variance, and its samples are not numbers.</summary>
     [JsonStringEnumMemberName("fixed_large_log")]
     FixedLargeLog,
 
@@ -78,8 +78,8 @@ public sealed record DdpmSchedulerOptions : NoiseSchedulerOptions
 }
 
 /// <summary>
-/// Denoising diffusion probabilistic models (Ho, Jain, Abbeel 2020, <see href="https://arxiv.org/abs/2006.11239"/>, algorithm 2): the reverse process with
-/// noise in each step but the last. With a learned variance, the predictor's output has twice the sample's channels.
+/// Denoising diffusion probabilistic models (Ho, Jain, Abbeel 2020, <see href="https://arxiv.org/abs/2006.11239"/>, algorithm 2): the
+/// reverse process with noise in each step but the last. With a learned variance, the predictor's output has twice the sample's channels.
 /// </summary>
 public sealed class DdpmScheduler : NoiseScheduler
 {
@@ -100,13 +100,12 @@ public sealed class DdpmScheduler : NoiseScheduler
     public void SetTimesteps(IReadOnlyList<int> timesteps)
     {
         CheckTimesteps(timesteps);
-        Use(timesteps.Count, [.. timesteps.Select(t => (double)t)]);
+        Use([.. timesteps.Select(t => (double)t)]);
     }
 
-    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
+    private protected override SchedulerStep Advance(Tensor modelOutput, int index, Tensor sample, Func<Tensor>? noise)
     {
-        int t = (int)timestep;
-        float alpha = AlphasCumulative[t];
+        float alpha = AlphasCumulative[(int)Timesteps[index]];
         Tensor? learned = null;
         if (modelOutput.size(1) == 2 * sample.size(1))
         {
@@ -120,59 +119,48 @@ public sealed class DdpmScheduler : NoiseScheduler
         else if (_options.ClipSample)
             image = SampleThreshold.Clip(image, _options.ClipSampleRange);
 
-        Posterior posterior = PosteriorAt(t);
+        Posterior posterior = PosteriorOf(index);
         Tensor next = image.Times(posterior.ImageFactor).Plus(sample, posterior.SampleFactor);
-        if (t > 0)
-            next = next.Plus(StandardDeviation(t, learned) * NoiseOf(noise, sample));
+        if (TimestepAfter(index) >= 0)
+            next = next.Plus(StandardDeviation(posterior, learned) * NoiseOf(noise, sample));
         return new SchedulerStep(next, image);
     }
 
     /// <summary>The variance of a step of <see cref="DdpmVarianceType.FixedSmall"/> (eq. 7), not below 1e-20.</summary>
-    internal float SmallVariance(int timestep) => MathF.Max((float)PosteriorAt(timestep).Variance, 1e-20f);
+    internal float SmallVariance(int timestep) => PosteriorOf(IndexOf(timestep)).SmallVariance;
 
     internal override bool TakesVariance => _options.VarianceType is DdpmVarianceType.Learned or DdpmVarianceType.LearnedRange;
 
     internal override bool CanRepeatSteps => true;
 
-    private protected override double[] Choose(int steps) => TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
+    private protected override bool DividesBySignal => PredictionType == PredictionType.Epsilon;
 
-    private Posterior PosteriorAt(int timestep)
-    {
-        (float alpha, float alphaPrevious) = (AlphasCumulative[timestep], PreviousAlpha(timestep));
-        return Posterior.Of(1 - alpha / alphaPrevious, alpha, alphaPrevious);
-    }
+    private protected override double[] Choose(int steps) =>
+        TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
 
-    private Tensor StandardDeviation(int timestep, Tensor? learned)
+    private Posterior PosteriorOf(int index) =>
+        Posterior.OfStep(
+            AlphasCumulative[(int)Timesteps[index]], TimestepAfter(index) is >= 0 and var previous ? AlphasCumulative[previous] : 1);
+
+    private Tensor StandardDeviation(Posterior posterior, Tensor? learned)
     {
-        float small = SmallVariance(timestep), large = 1 - AlphasCumulative[timestep] / PreviousAlpha(timestep);
+        float small = posterior.SmallVariance, large = posterior.LargeVariance;
         switch (_options.VarianceType)
         {
-            case DdpmVarianceType.FixedSmallLog:
-                return tensor(MathF.Exp(0.5f * MathF.Log(small)));
-            case DdpmVarianceType.FixedLarge:
+            case DdpmVarianceType.FixedLarge or DdpmVarianceType.FixedLargeLog:
                 return tensor(MathF.Sqrt(large));
-            case DdpmVarianceType.FixedLargeLog:
-                return tensor(MathF.Sqrt(MathF.Log(large)));
             case DdpmVarianceType.Learned when learned is not null:
                 return learned.sqrt();
             case DdpmVarianceType.LearnedRange when learned is not null:
-                return Posterior.LearnedLogVariance(learned, tensor(MathF.Log(small), device: learned.device), tensor(MathF.Log(large), device: learned.device)).Times(0.5).exp();
+                return Posterior.LearnedLogVariance(learned, Logarithm(small, learned), Logarithm(large, learned)).Times(0.5).exp();
             case DdpmVarianceType.Learned or DdpmVarianceType.LearnedRange:
-                throw new ArgumentException($"{nameof(DdpmSchedulerOptions.VarianceType)} is {_options.VarianceType}: the predictor has to output it in as many further channels.");
+                throw new ArgumentException(
+                    $"{nameof(DdpmSchedulerOptions.VarianceType)} is {_options.VarianceType}: the predictor has to output it in "
+                    + "as many further channels.");
             default:
                 return tensor(MathF.Sqrt(small));
         }
-    }
 
-    private float PreviousAlpha(int timestep)
-    {
-        int previous = timestep - 1;
-        if (HasTimesteps)
-        {
-            int index = IndexOf(timestep);
-            previous = index + 1 < Timesteps.Count ? (int)Timesteps[index + 1] : -1;
-        }
-
-        return previous >= 0 ? AlphasCumulative[previous] : 1;
+        static Tensor Logarithm(float variance, Tensor like) => tensor(MathF.Log(variance), device: like.device);
     }
 }

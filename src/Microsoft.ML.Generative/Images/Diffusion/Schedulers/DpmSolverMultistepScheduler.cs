@@ -75,21 +75,30 @@ public sealed record DpmSolverMultistepSchedulerOptions : MultistepSchedulerOpti
         OptionChecks.Defined(AlgorithmType);
         OptionChecks.Defined(SolverType);
         if (VarianceType is { } variance and not (DdpmVarianceType.Learned or DdpmVarianceType.LearnedRange))
-            throw new ArgumentException($"{nameof(VarianceType)} is {variance}; expected {DdpmVarianceType.Learned}, {DdpmVarianceType.LearnedRange} or none.", nameof(VarianceType));
+            throw new ArgumentException(
+                $"{nameof(VarianceType)} is {variance}; expected {DdpmVarianceType.Learned}, "
+                + $"{DdpmVarianceType.LearnedRange} or none.", nameof(VarianceType));
         if (double.IsNaN(LambdaMinClipped) || LambdaMinClipped == double.PositiveInfinity)
-            throw new ArgumentException($"{nameof(LambdaMinClipped)} is {LambdaMinClipped}; expected a number or −∞.", nameof(LambdaMinClipped));
+            throw new ArgumentException(
+                $"{nameof(LambdaMinClipped)} is {LambdaMinClipped}; expected a number or −∞.", nameof(LambdaMinClipped));
         if (!IsOfImage && FinalSigmasType == FinalSigmasType.Zero)
-            throw new ArgumentException($"{nameof(AlgorithmType)} is {AlgorithmType}, which cannot go to an image without noise: set {nameof(FinalSigmasType)} to {FinalSigmasType.SigmaMin}.", nameof(FinalSigmasType));
+            throw new ArgumentException(
+                $"{nameof(AlgorithmType)} is {AlgorithmType}, which cannot go to an image without noise: set {nameof(FinalSigmasType)} to "
+                + $"{FinalSigmasType.SigmaMin}.", nameof(FinalSigmasType));
         if (UseLuLambdas && HasOwnSigmas)
-            throw new ArgumentException($"{nameof(UseLuLambdas)} is set together with another way to space the steps; expected one of them.", nameof(UseLuLambdas));
+            throw new ArgumentException(
+                $"{nameof(UseLuLambdas)} is set together with another way to space the "
+                + "steps; expected one of them.", nameof(UseLuLambdas));
         if (AlgorithmType == DpmAlgorithmType.SdeDpmSolver && SolverOrder == 3)
-            throw new ArgumentException($"{nameof(SolverOrder)} is 3; expected 1 or 2 with {DpmAlgorithmType.SdeDpmSolver}.", nameof(SolverOrder));
+            throw new ArgumentException(
+                $"{nameof(SolverOrder)} is 3; expected 1 or 2 with {DpmAlgorithmType.SdeDpmSolver}.", nameof(SolverOrder));
     }
 }
 
 /// <summary>
-/// DPM-Solver and DPM-Solver++ as multistep methods of order 1 to 3 (Lu, Zhou, Bao, Chen, Li, Zhu 2022, <see href="https://arxiv.org/abs/2206.00927"/> and
-/// <see href="https://arxiv.org/abs/2211.01095"/>): one prediction a step, good from 20 steps.
+/// DPM-Solver and DPM-Solver++ as multistep methods of order 1 to 3 (Lu, Zhou, Bao, Chen, Li, Zhu 2022,
+/// <see href="https://arxiv.org/abs/2206.00927"/> and <see href="https://arxiv.org/abs/2211.01095"/>): one prediction a step, good from 20
+/// steps.
 /// </summary>
 public sealed class DpmSolverMultistepScheduler : NoiseScheduler
 {
@@ -107,7 +116,7 @@ public sealed class DpmSolverMultistepScheduler : NoiseScheduler
         : base(options ??= new DpmSolverMultistepSchedulerOptions())
     {
         _options = options;
-        _steps = new SigmaSteps(AlphasCumulative, options.Schedule);
+        _steps = new SigmaSteps(AlphasCumulative);
         _history = new SolverHistory(options.SolverOrder);
     }
 
@@ -118,14 +127,15 @@ public sealed class DpmSolverMultistepScheduler : NoiseScheduler
     {
         CheckTimesteps(timesteps);
         if (_options.HasOwnSigmas || _options.UseLuLambdas)
-            throw new ArgumentException("Timesteps are given, and the options space them by the noise; expected one of both.", nameof(timesteps));
+            throw new ArgumentException(
+                "Timesteps are given, and the options space them by the noise; expected one of both.", nameof(timesteps));
         double[] own = [.. timesteps.Select(t => (double)t)];
-        Use(timesteps.Count, SetSteps(own, [.. own.Select(_steps.Table.At)]));
+        Use(SetSteps(own, [.. own.Select(_steps.Table.At)]));
     }
 
-    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
+    private protected override SchedulerStep Advance(Tensor modelOutput, int index, Tensor sample, Func<Tensor>? noise)
     {
-        int index = _steps.Current(IndexOf(timestep)), count = Timesteps.Count;
+        int count = Timesteps.Count;
         bool isLast = index == count - 1, hasFew = _options.LowerOrderFinal && count < FewSteps;
         bool endsWithFirst = isLast && (_options.EulerAtFinal || hasFew || _options.FinalSigmasType == FinalSigmasType.Zero);
         bool endsWithSecond = index == count - 2 && hasFew;
@@ -137,17 +147,14 @@ public sealed class DpmSolverMultistepScheduler : NoiseScheduler
         float h = to.Lambda - from.Lambda;
         // Rounding has made the timestep the same as the next: there is nothing to integrate.
         if (h == 0)
-        {
-            _steps.MoveNext();
             return new SchedulerStep(sample.alias(), image);
-        }
 
         Tensor output = _options.IsOfImage ? image
             : _options.Thresholding ? from.On(sample.device).Epsilon(sample, image, PredictionType.Sample)
             : Epsilon(sample, modelOutput, from);
         _history.Add(output, from.Lambda);
 
-        int order = _options.SolverOrder == 1 || _history.Steps < 1 || endsWithFirst ? 1 : _options.SolverOrder == 2 || _history.Steps < 2 || endsWithSecond ? 2 : 3;
+        int order = endsWithFirst ? 1 : Math.Min(Math.Min(_options.SolverOrder, _history.Steps + 1), endsWithSecond ? 2 : 3);
         Tensor next = Linear(sample, from, to, h);
         Tensor[] differences = Differences(order, h);
         float[] weights = Weights(order, to, h);
@@ -155,7 +162,6 @@ public sealed class DpmSolverMultistepScheduler : NoiseScheduler
             next = next.Plus(differences[i], weights[i]);
         if (_options.IsStochastic)
             next = next.Plus(NoiseOf(noise, sample), NoiseWeight(to, h));
-        _steps.MoveNext();
         _history.CountStep();
         return new SchedulerStep(next, image);
     }
@@ -191,19 +197,34 @@ public sealed class DpmSolverMultistepScheduler : NoiseScheduler
             case DpmAlgorithmType.DpmSolverPlusPlus:
                 {
                     float phi = MathF.Exp(-h) - 1;
-                    return [-to.Signal * phi, isMidpoint ? -0.5f * to.Signal * phi : to.Signal * (phi / h + 1), -to.Signal * ((phi + h) / (h * h) - 0.5f)];
+                    return
+                    [
+                        -to.Signal * phi,
+                        isMidpoint ? -0.5f * to.Signal * phi : to.Signal * (phi / h + 1),
+                        -to.Signal * ((phi + h) / (h * h) - 0.5f),
+                    ];
                 }
 
             case DpmAlgorithmType.DpmSolver:
                 {
                     float phi = MathF.Exp(h) - 1;
-                    return [-to.Noise * phi, isMidpoint ? -0.5f * to.Noise * phi : -to.Noise * (phi / h - 1), -to.Noise * ((phi - h) / (h * h) - 0.5f)];
+                    return
+                    [
+                        -to.Noise * phi,
+                        isMidpoint ? -0.5f * to.Noise * phi : -to.Noise * (phi / h - 1),
+                        -to.Noise * ((phi - h) / (h * h) - 0.5f),
+                    ];
                 }
 
             case DpmAlgorithmType.SdeDpmSolverPlusPlus:
                 {
                     float phi = 1 - MathF.Exp(-2 * h);
-                    return [to.Signal * phi, isMidpoint ? 0.5f * to.Signal * phi : to.Signal * (phi / (-2 * h) + 1), to.Signal * ((phi - 2 * h) / (4 * h * h) - 0.5f)];
+                    return
+                    [
+                        to.Signal * phi,
+                        isMidpoint ? 0.5f * to.Signal * phi : to.Signal * (phi / (-2 * h) + 1),
+                        to.Signal * ((phi - 2 * h) / (4 * h * h) - 0.5f),
+                    ];
                 }
 
             default:
@@ -215,8 +236,8 @@ public sealed class DpmSolverMultistepScheduler : NoiseScheduler
     }
 
     private float NoiseWeight(NoiseLevel to, float h) => _options.AlgorithmType == DpmAlgorithmType.SdeDpmSolver
-        ? to.Noise * MathF.Sqrt(MathF.Exp(2 * h) - 1)
-        : to.Noise * MathF.Sqrt(1 - MathF.Exp(-2 * h));
+        ? to.Noise * MathF.Sqrt(MathF.Max(MathF.Exp(2 * h) - 1, 0))
+        : to.Noise * MathF.Sqrt(MathF.Max(1 - MathF.Exp(-2 * h), 0));
 
     private NoiseLevel LevelOf(int step) => NoiseLevel.OfSigma(_steps[step]);
 
@@ -230,12 +251,14 @@ public sealed class DpmSolverMultistepScheduler : NoiseScheduler
         if (!_options.UseLuLambdas)
         {
             (double[] timesteps, double[] sigmas) = _steps.Space(
-                even, _options, _steps.Table.Highest, _steps.Table.Lowest, t => _options.UseKarrasSigmas && !isCosine ? Math.Round(t, MidpointRounding.ToEven) : Math.Truncate(t));
+                even, _options, _steps.Table.Highest, _steps.Table.Lowest,
+                t => _options.UseKarrasSigmas && !isCosine ? Math.Round(t, MidpointRounding.ToEven) : Math.Truncate(t));
             return SetSteps(timesteps, sigmas);
         }
 
         double[] own = SigmaTable.Exponential(_steps.Table.Highest, _steps.Table.Lowest, even.Length);
-        return SetSteps([.. own.Select(_steps.Table.TimestepOf).Select(t => isCosine ? Math.Truncate(t) : Math.Round(t, MidpointRounding.ToEven))], own);
+        IEnumerable<double> exact = own.Select(_steps.Table.TimestepOf);
+        return SetSteps([.. exact.Select(t => isCosine ? Math.Truncate(t) : Math.Round(t, MidpointRounding.ToEven))], own);
     }
 
     private double[] SetSteps(double[] timesteps, double[] sigmas)
@@ -244,9 +267,5 @@ public sealed class DpmSolverMultistepScheduler : NoiseScheduler
         return timesteps;
     }
 
-    private protected override void Forget()
-    {
-        _steps.Restart();
-        _history.Clear();
-    }
+    private protected override void Forget() => _history.Clear();
 }

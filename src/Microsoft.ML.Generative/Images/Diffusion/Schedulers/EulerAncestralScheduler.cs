@@ -17,7 +17,9 @@ public sealed record EulerAncestralSchedulerOptions : NoiseSchedulerOptions
     {
         base.Validate();
         if (PredictionType == PredictionType.Sample)
-            throw new ArgumentException($"{nameof(PredictionType)} is {PredictionType}; expected {PredictionType.Epsilon} or {PredictionType.Velocity}.", nameof(PredictionType));
+            throw new ArgumentException(
+                $"{nameof(PredictionType)} is {PredictionType}; expected {PredictionType.Epsilon} or "
+                + $"{PredictionType.Velocity}.", nameof(PredictionType));
     }
 }
 
@@ -34,17 +36,16 @@ public sealed class EulerAncestralScheduler : NoiseScheduler
         : base(options ??= new EulerAncestralSchedulerOptions())
     {
         _options = options;
-        _steps = new SigmaSteps(AlphasCumulative, options.Schedule);
+        _steps = new SigmaSteps(AlphasCumulative);
     }
 
-    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
+    private protected override SchedulerStep Advance(Tensor modelOutput, int index, Tensor sample, Func<Tensor>? noise)
     {
-        int index = _steps.Current(IndexOf(timestep));
         (float from, float to) = (_steps[index], _steps[index + 1]);
         Tensor image = ImageBeside(from, sample, modelOutput);
-        float up = MathF.Sqrt(to * to * (from * from - to * to) / (from * from)), down = MathF.Sqrt(to * to - up * up);
+        // √(to² − up²) is the square of the one over the other.
+        double part = to / (double)from, down = part * to, up = to * Math.Sqrt(Math.Max(1 - part * part, 0));
         Tensor derivative = (sample - image).Over(from);
-        _steps.MoveNext();
         return new SchedulerStep(sample.Plus(derivative, down - from).Plus(NoiseOf(noise, sample), up), image);
     }
 
@@ -56,6 +57,4 @@ public sealed class EulerAncestralScheduler : NoiseScheduler
         _steps.Set(timesteps.Select(_steps.Table.At), last: 0);
         return timesteps;
     }
-
-    private protected override void Forget() => _steps.Restart();
 }

@@ -25,15 +25,21 @@ public sealed record EulerSchedulerOptions : SigmaSchedulerOptions
     [JsonPropertyName("final_sigmas_type")]
     public FinalSigmasType FinalSigmasType { get; init; }
 
-    /// <summary>The smallest σ of <see cref="SigmaSchedulerOptions.UseKarrasSigmas"/>, above 0. Default: that of the last timestep.</summary>
+    /// <summary>
+    /// The smallest σ of <see cref="SigmaSchedulerOptions.UseKarrasSigmas"/>, above 0. Default: that of the last timestep.
+    /// </summary>
     [JsonPropertyName("sigma_min")]
     public double? SigmaMin { get; init; }
 
-    /// <summary>The largest σ of <see cref="SigmaSchedulerOptions.UseKarrasSigmas"/>, above 0. Default: that of the first timestep.</summary>
+    /// <summary>
+    /// The largest σ of <see cref="SigmaSchedulerOptions.UseKarrasSigmas"/>, above 0. Default: that of the first timestep.
+    /// </summary>
     [JsonPropertyName("sigma_max")]
     public double? SigmaMax { get; init; }
 
-    /// <summary>S_churn: how much noise is added before each step, at least 0 (Karras et al. 2022, algorithm 2). Default: 0, none.</summary>
+    /// <summary>
+    /// S_churn: how much noise is added before each step, at least 0 (Karras et al. 2022, algorithm 2). Default: 0, none.
+    /// </summary>
     [JsonIgnore]
     public double Churn { get; init; }
 
@@ -52,7 +58,10 @@ public sealed record EulerSchedulerOptions : SigmaSchedulerOptions
     }
 }
 
-/// <summary>Euler's method along the probability flow (Karras, Aittala, Aila, Laine 2022, <see href="https://arxiv.org/abs/2206.00364"/>, algorithm 2 without its correction).</summary>
+/// <summary>
+/// Euler's method along the probability flow (Karras, Aittala, Aila, Laine 2022, <see href="https://arxiv.org/abs/2206.00364"/>, algorithm
+/// 2 without its correction).
+/// </summary>
 public sealed class EulerScheduler : NoiseScheduler
 {
     private readonly EulerSchedulerOptions _options;
@@ -65,7 +74,7 @@ public sealed class EulerScheduler : NoiseScheduler
         : base(options ??= new EulerSchedulerOptions())
     {
         _options = options;
-        _steps = new SigmaSteps(AlphasCumulative, options.Schedule);
+        _steps = new SigmaSteps(AlphasCumulative);
     }
 
     /// <summary>Sets the timesteps to given ones.</summary>
@@ -75,19 +84,22 @@ public sealed class EulerScheduler : NoiseScheduler
     {
         CheckTimesteps(timesteps);
         if (_options.HasOwnSigmas)
-            throw new ArgumentException("Timesteps are given, and the options space them by the noise; expected one of both.", nameof(timesteps));
-        Use(timesteps.Count, Choose([.. timesteps.Select(t => (double)t)]));
+            throw new ArgumentException(
+                "Timesteps are given, and the options space them by the noise; expected one of both.", nameof(timesteps));
+        Use(Choose([.. timesteps.Select(t => (double)t)]));
     }
 
-    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
+    private protected override SchedulerStep Advance(Tensor modelOutput, int index, Tensor sample, Func<Tensor>? noise)
     {
-        int index = _steps.Current(IndexOf(timestep));
-        float sigma = _steps[index], gamma = (float)Math.Min(_options.Churn / _steps.Count, Math.Sqrt(2) - 1), noisier = sigma * (gamma + 1);
+        float gamma = (float)Math.Min(_options.Churn / _steps.Count, Math.Sqrt(2) - 1);
+        float sigma = _steps[index], noisier = sigma * (gamma + 1);
         if (gamma > 0)
-            sample = sample.Plus(NoiseOf(noise, sample).Times(_options.ChurnNoise), MathF.Sqrt(noisier * noisier - sigma * sigma));
-        Tensor image = PredictionType == PredictionType.Velocity ? ImageBeside(sigma, sample, modelOutput) : ImageBeside(noisier, sample, modelOutput);
+            sample = sample.Plus(
+                NoiseOf(noise, sample).Times(_options.ChurnNoise), MathF.Sqrt(MathF.Max(noisier * noisier - sigma * sigma, 0)));
+        Tensor image = PredictionType == PredictionType.Velocity
+            ? ImageBeside(sigma, sample, modelOutput)
+            : ImageBeside(noisier, sample, modelOutput);
         Tensor derivative = (sample - image).Over(noisier);
-        _steps.MoveNext();
         return new SchedulerStep(sample.Plus(derivative, _steps[index + 1] - noisier), image);
     }
 
@@ -102,6 +114,4 @@ public sealed class EulerScheduler : NoiseScheduler
         _steps.Set(sigmas, _options.FinalSigmasType == FinalSigmasType.Zero ? 0 : _steps.Table.Lowest);
         return timesteps;
     }
-
-    private protected override void Forget() => _steps.Restart();
 }

@@ -16,7 +16,9 @@ public sealed record FlowMatchEulerSchedulerOptions : NoiseSchedulerOptions
         PredictionType = PredictionType.Velocity;
     }
 
-    /// <summary>How far steps are shifted towards noise, above 0 (Esser et al. 2024, eq. 23): above 1 more of them have much noise. Default: 1.</summary>
+    /// <summary>
+    /// How far steps are shifted towards noise, above 0 (Esser et al. 2024, eq. 23): above 1 more of them have much noise. Default: 1.
+    /// </summary>
     [JsonPropertyName("shift")]
     public double Shift { get; init; } = 1;
 
@@ -42,21 +44,24 @@ public sealed record FlowMatchEulerSchedulerOptions : NoiseSchedulerOptions
         OptionChecks.Positive(Shift);
         OptionChecks.Between(ShiftTerminal, 1e-6, 1 - 1e-6);
         if (UseKarrasSigmas && UseExponentialSigmas)
-            throw new ArgumentException($"{nameof(UseKarrasSigmas)} and {nameof(UseExponentialSigmas)} are both set; expected one of them.", nameof(UseKarrasSigmas));
+            throw new ArgumentException(
+                $"{nameof(UseKarrasSigmas)} and {nameof(UseExponentialSigmas)} are both "
+                + "set; expected one of them.", nameof(UseKarrasSigmas));
         if (PredictionType != PredictionType.Velocity)
-            throw new ArgumentException($"{nameof(PredictionType)} is {PredictionType}; expected {PredictionType.Velocity}: flow matching predicts ε − x₀.", nameof(PredictionType));
+            throw new ArgumentException(
+                $"{nameof(PredictionType)} is {PredictionType}; expected {PredictionType.Velocity}: flow "
+                + "matching predicts ε − x₀.", nameof(PredictionType));
     }
 }
 
 /// <summary>
-/// Euler's method along the flow from noise to image that a model of flow matching has learned (Lipman et al. 2022; Esser et al. 2024). A sample at time σ is
-/// (1 − σ) x₀ + σ ε; the predictor predicts ε − x₀, and timesteps are σ times those of the training.
+/// Euler's method along the flow from noise to image that a model of flow matching has learned (Lipman et al. 2022; Esser et al. 2024). A
+/// sample at time σ is (1 − σ) x₀ + σ ε; the predictor predicts ε − x₀, and timesteps are σ times those of the training.
 /// </summary>
 public sealed class FlowMatchEulerScheduler : NoiseScheduler
 {
     private readonly FlowMatchEulerSchedulerOptions _options;
     private float[] _sigmas;
-    private int? _index;
 
     /// <summary>Creates a scheduler.</summary>
     /// <param name="options">Options. Default: those of diffusers.</param>
@@ -66,19 +71,17 @@ public sealed class FlowMatchEulerScheduler : NoiseScheduler
     {
         _options = options;
         _sigmas = [.. Enumerable.Range(1, TrainTimesteps).Reverse().Select(t => Shifted(t / (float)TrainTimesteps)), 0];
-        Use(TrainTimesteps, Times(_sigmas));
+        Use(Times(_sigmas));
     }
 
-    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
+    private protected override SchedulerStep Advance(Tensor modelOutput, int index, Tensor sample, Func<Tensor>? noise)
     {
-        int index = _index ??= IndexOf(timestep);
-        if (index >= _sigmas.Length - 1)
-            throw new InvalidOperationException($"All {Timesteps.Count} timesteps have been taken: call {nameof(SetTimesteps)} to begin again.");
         (float sigma, float next) = (_sigmas[index], _sigmas[index + 1]);
-        _index = index + 1;
         Tensor image = sample.Plus(modelOutput, -sigma);
-        return new SchedulerStep(
-            _options.StochasticSampling ? image.Times(1 - next).Plus(NoiseOf(noise, sample), next) : sample.Plus(modelOutput, next - sigma), image);
+        Tensor result = _options.StochasticSampling
+            ? image.Times(1 - next).Plus(NoiseOf(noise, sample), next)
+            : sample.Plus(modelOutput, next - sigma);
+        return new SchedulerStep(result, image);
     }
 
     private protected override NoiseLevel LevelAt(double timestep)
@@ -92,9 +95,10 @@ public sealed class FlowMatchEulerScheduler : NoiseScheduler
     private protected override double[] Choose(int steps)
     {
         double highest = Shifted(1), lowest = Shifted(1 / (float)TrainTimesteps);
-        double[] sigmas = [.. TimestepGrid.Linspace(highest * TrainTimesteps, lowest * TrainTimesteps, steps).Select(t => t / TrainTimesteps)
+        double[] sigmas = [.. TimestepGrid.Linspace(highest * TrainTimesteps, lowest * TrainTimesteps, steps).Select(
+            t => t / TrainTimesteps)
             .Select(s => _options.Shift * s / (1 + (_options.Shift - 1) * s))];
-        if (_options.ShiftTerminal is { } terminal)
+        if (_options.ShiftTerminal is { } terminal && sigmas[^1] < 1)
         {
             double factor = (1 - sigmas[^1]) / (1 - terminal);
             sigmas = [.. sigmas.Select(s => 1 - (1 - s) / factor)];
@@ -107,8 +111,6 @@ public sealed class FlowMatchEulerScheduler : NoiseScheduler
         _sigmas = [.. sigmas.Select(s => (float)s), 0];
         return Times(_sigmas);
     }
-
-    private protected override void Forget() => _index = null;
 
     private float Shifted(float sigma) => (float)_options.Shift * sigma / (1 + ((float)_options.Shift - 1) * sigma);
 

@@ -31,8 +31,8 @@ public sealed record HeunSchedulerOptions : SigmaSchedulerOptions
 }
 
 /// <summary>
-/// Heun's method along the probability flow (Karras et al. 2022, algorithm 1): each step calls the predictor twice, so that all timesteps but the first stand twice in
-/// <see cref="NoiseScheduler.Timesteps"/>.
+/// Heun's method along the probability flow (Karras et al. 2022, algorithm 1): each step calls the predictor twice, so that all timesteps
+/// but the first stand twice in <see cref="NoiseScheduler.Timesteps"/>.
 /// </summary>
 public sealed class HeunScheduler : NoiseScheduler
 {
@@ -47,8 +47,8 @@ public sealed class HeunScheduler : NoiseScheduler
         : base(options ??= new HeunSchedulerOptions())
     {
         _options = options;
-        _steps = new SigmaSteps(AlphasCumulative, options.Schedule);
-        SetTimesteps(TrainTimesteps);
+        _steps = new SigmaSteps(AlphasCumulative);
+        Use(Choose([.. Timesteps]));
     }
 
     /// <summary>Sets the timesteps to given ones; all but the first are taken twice.</summary>
@@ -58,13 +58,13 @@ public sealed class HeunScheduler : NoiseScheduler
     {
         CheckTimesteps(timesteps);
         if (_options.HasOwnSigmas)
-            throw new ArgumentException("Timesteps are given, and the options space them by the noise; expected one of both.", nameof(timesteps));
-        Use(timesteps.Count, Choose([.. timesteps.Select(t => (double)t)]));
+            throw new ArgumentException(
+                "Timesteps are given, and the options space them by the noise; expected one of both.", nameof(timesteps));
+        Use(Choose([.. timesteps.Select(t => (double)t)]));
     }
 
-    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
+    private protected override SchedulerStep Advance(Tensor modelOutput, int index, Tensor sample, Func<Tensor>? noise)
     {
-        int index = _steps.Current(IndexOf(timestep));
         bool isFirst = _first is null;
         (float sigma, float next) = isFirst ? (_steps[index], _steps[index + 1]) : (_steps[index - 1], _steps[index]);
         Tensor image = ImageBeside(isFirst ? sigma : next, sample, modelOutput);
@@ -83,11 +83,10 @@ public sealed class HeunScheduler : NoiseScheduler
             _first = (Remember(derivative), Remember(sample));
         }
 
-        _steps.MoveNext();
         return new SchedulerStep(result, image);
     }
 
-    internal override int Order => 2;
+    private protected override IEnumerable<int> FindStepStarts(int count) => Enumerable.Range(0, (count + 1) / 2).Select(step => 2 * step);
 
     internal override bool HasOverlappingSteps => true;
 
@@ -96,11 +95,7 @@ public sealed class HeunScheduler : NoiseScheduler
     private protected override double[] Choose(int steps) =>
         Choose(TimestepGrid.Evenly(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset));
 
-    private protected override void Forget()
-    {
-        _steps.Restart();
-        ForgetFirst();
-    }
+    private protected override void Forget() => ForgetFirst();
 
     private double[] Choose(double[] even)
     {

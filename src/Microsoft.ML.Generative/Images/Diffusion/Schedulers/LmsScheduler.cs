@@ -19,12 +19,15 @@ public sealed record LmsSchedulerOptions : SigmaSchedulerOptions
     }
 }
 
-/// <summary>A linear multistep method along the probability flow, as K. Crowson's k-diffusion has it: Adams, Bashforth 1883, for steps of any length.</summary>
+/// <summary>
+/// A linear multistep method along the probability flow, as K. Crowson's k-diffusion has it: Adams, Bashforth 1883, for steps of any
+/// length.
+/// </summary>
 public sealed class LmsScheduler : NoiseScheduler
 {
     private readonly LmsSchedulerOptions _options;
     private readonly SigmaSteps _steps;
-    private readonly List<Tensor> _derivatives = [];
+    private readonly List<(Tensor Values, float Sigma)> _derivatives = [];
 
     /// <summary>Creates a scheduler.</summary>
     /// <param name="options">Options. Default: those of diffusers.</param>
@@ -33,35 +36,38 @@ public sealed class LmsScheduler : NoiseScheduler
         : base(options ??= new LmsSchedulerOptions())
     {
         _options = options;
-        _steps = new SigmaSteps(AlphasCumulative, options.Schedule);
-        SetTimesteps(TrainTimesteps);
+        _steps = new SigmaSteps(AlphasCumulative);
+        Use(Choose([.. Timesteps]));
     }
 
-    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
+    private protected override SchedulerStep Advance(Tensor modelOutput, int index, Tensor sample, Func<Tensor>? noise)
     {
-        int index = _steps.Current(IndexOf(timestep));
-        float sigma = _steps[index];
+        (float sigma, float end) = (_steps[index], _steps[index + 1]);
         Tensor image = ImageBeside(sigma, sample, modelOutput);
-        _derivatives.Add(Remember((sample - image).Over(sigma)));
+        // A step without length has no direction of its own to combine.
+        if (end == sigma)
+            return new SchedulerStep(sample.alias(), image);
+        _derivatives.Add((Remember((sample - image).Over(sigma)), sigma));
         if (_derivatives.Count > _options.Order)
         {
-            _derivatives[0].Dispose();
+            _derivatives[0].Values.Dispose();
             _derivatives.RemoveAt(0);
         }
 
-        int order = Math.Min(index + 1, _options.Order);
+        // Where the loop began, there are fewer than the order.
         Tensor next = sample;
-        for (int i = 0; i < Math.Min(order, _derivatives.Count); i++)
-            next = next.Plus(_derivatives[^(i + 1)], Coefficient(order, index, i));
-        _steps.MoveNext();
+        for (int i = _derivatives.Count - 1; i >= 0; i--)
+            next = next.Plus(_derivatives[i].Values, Coefficient(i, sigma, end));
         return new SchedulerStep(next, image);
     }
 
     private protected override SigmaSteps FullSizeSteps => _steps;
 
-    private protected override double[] Choose(int steps)
+    private protected override double[] Choose(int steps) =>
+        Choose(TimestepGrid.Evenly(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset));
+
+    private double[] Choose(double[] even)
     {
-        double[] even = TimestepGrid.Evenly(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
         (double[] timesteps, double[] sigmas) = _steps.Space(even, _options, highest: null, lowest: null, t => (float)t);
         _steps.Set(sigmas, last: 0);
         return timesteps;
@@ -69,25 +75,24 @@ public sealed class LmsScheduler : NoiseScheduler
 
     private protected override void Forget()
     {
-        _steps.Restart();
-        foreach (Tensor derivative in _derivatives ?? [])
-            derivative.Dispose();
-        _derivatives?.Clear();
+        foreach ((Tensor values, _) in _derivatives)
+            values.Dispose();
+        _derivatives.Clear();
     }
 
-    // The integral of the Lagrange polynomial that is 1 at one of the earlier σ and 0 at the others: of degree 3 at most, for which Simpson's rule is exact.
-    private double Coefficient(int order, int index, int which)
+    // The integral of the Lagrange polynomial that is 1 at the σ of one direction and 0 at the others: of degree 3 at most, for which
+    // Simpson's rule is exact.
+    private double Coefficient(int which, double start, double end)
     {
-        double start = _steps[index], end = _steps[index + 1];
         return (end - start) / 6 * (Polynomial(start) + 4 * Polynomial((start + end) / 2) + Polynomial(end));
 
         double Polynomial(double tau)
         {
             double product = 1;
-            for (int k = 0; k < order; k++)
+            for (int k = 0; k < _derivatives.Count; k++)
             {
                 if (k != which)
-                    product *= (tau - _steps[index - k]) / ((double)_steps[index - which] - _steps[index - k]);
+                    product *= (tau - _derivatives[k].Sigma) / ((double)_derivatives[which].Sigma - _derivatives[k].Sigma);
             }
 
             return product;

@@ -41,7 +41,8 @@ public abstract record MultistepSchedulerOptions : SigmaSchedulerOptions
     internal double LastSigma(SigmaTable table) => FinalSigmasType == FinalSigmasType.Zero ? 0 : table.Lowest;
 
     /// <summary>A predicted image within its bounds, if there are bounds.</summary>
-    internal Tensor Threshold(Tensor image) => Thresholding ? SampleThreshold.Dynamic(image, DynamicThresholdingRatio, SampleMaxValue) : image;
+    internal Tensor Threshold(Tensor image) =>
+        Thresholding ? SampleThreshold.Dynamic(image, DynamicThresholdingRatio, SampleMaxValue) : image;
 
     internal override void Validate()
     {

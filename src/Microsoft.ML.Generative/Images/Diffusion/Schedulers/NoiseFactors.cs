@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Images.Diffusion.Schedulers;
 
 /// <summary>
-/// The factors of image and noise in samples x = α x₀ + σ ε, and the conversions between samples, images, noise and what a network predicts (Salimans, Ho 2022,
-/// section 4).
+/// The factors of image and noise in samples x = α x₀ + σ ε, and the conversions between samples, images, noise and what a network
+/// predicts (Salimans, Ho 2022, section 4).
 /// </summary>
 /// <param name="Signal">α: a scalar, or [batch, 1, ..].</param>
 /// <param name="Noise">σ: a scalar, or [batch, 1, ..].</param>

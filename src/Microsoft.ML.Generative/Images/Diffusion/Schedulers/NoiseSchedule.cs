@@ -30,7 +30,9 @@ public sealed class NoiseSchedule
         if (options.RescaleBetasZeroSnr)
             betas = RescaleZeroTerminalSnr(betas);
         Tensor alphas = betas.SubtractedFrom(1);
-        (Betas, Alphas, AlphasCumulative) = (TensorMemory.ToArray<float>(betas), TensorMemory.ToArray<float>(alphas), TensorMemory.ToArray<float>(alphas.cumprod(0)));
+        Betas = TensorMemory.ToArray<float>(betas);
+        Alphas = TensorMemory.ToArray<float>(alphas);
+        AlphasCumulative = TensorMemory.ToArray<float>(alphas.cumprod(0));
     }
 
     /// <summary>β: the variance that each timestep adds.</summary>
@@ -39,7 +41,9 @@ public sealed class NoiseSchedule
     /// <summary>α = 1 − β.</summary>
     public IReadOnlyList<float> Alphas { get; }
 
-    /// <summary>ᾱ: the product of all α up to each timestep, the part of a noisy image's variance that is image (Ho et al. 2020, eq. 4).</summary>
+    /// <summary>
+    /// ᾱ: the product of all α up to each timestep, the part of a noisy image's variance that is image (Ho et al. 2020, eq. 4).
+    /// </summary>
     public IReadOnlyList<float> AlphasCumulative { get; }
 
     private static Tensor MakeBetas(NoiseScheduleOptions options)
@@ -52,9 +56,11 @@ public sealed class NoiseSchedule
             case NoiseScheduleKind.ScaledLinear:
                 return linspace(Math.Sqrt(options.BetaStart), Math.Sqrt(options.BetaEnd), count, ScalarType.Float32).square();
             case NoiseScheduleKind.Sigmoid:
-                return linspace(-6, 6, count, ScalarType.Float32).sigmoid().Times(options.BetaEnd - options.BetaStart).Plus(options.BetaStart);
+                return linspace(-6, 6, count, ScalarType.Float32).sigmoid().Times(options.BetaEnd - options.BetaStart).Plus(
+                    options.BetaStart);
             case NoiseScheduleKind.Cosine:
-                return tensor([.. Enumerable.Range(0, count).Select(i => (float)Math.Min(1 - CosineBar((i + 1) / (double)count) / CosineBar(i / (double)count), HighestCosineBeta))]);
+                return tensor([.. Enumerable.Range(0, count).Select(i => (float)Math.Min(
+                    1 - CosineBar((i + 1) / (double)count) / CosineBar(i / (double)count), HighestCosineBeta))]);
             default:
                 return linspace(options.BetaStart, options.BetaEnd, count, ScalarType.Float32);
         }
@@ -72,7 +78,8 @@ public sealed class NoiseSchedule
         Tensor first = roots[0].clone(), last = roots[-1].clone();
         roots = (roots - last) * (first / (first - last));
         Tensor cumulative = roots.square();
-        Tensor alphas = cat([cumulative[..1], cumulative[1..] / cumulative[..^1]], 0);
+        // Where noise alone was left before, it stays so.
+        Tensor earlier = cumulative[..^1], alphas = cat([cumulative[..1], (cumulative[1..] / earlier).Masked(earlier.EqualTo(0), 0.0)], 0);
         return alphas.SubtractedFrom(1);
     }
 }

@@ -74,11 +74,15 @@ public sealed record NoiseScheduleOptions
     [JsonPropertyName("beta_schedule")]
     public NoiseScheduleKind BetaSchedule { get; init; } = NoiseScheduleKind.Linear;
 
-    /// <summary>All β one by one, above 0 and at most 1, in place of a schedule; as many as <see cref="TrainTimesteps"/>. Default: none.</summary>
+    /// <summary>
+    /// All β one by one, above 0 and at most 1, in place of a schedule; as many as <see cref="TrainTimesteps"/>. Default: none.
+    /// </summary>
     [JsonPropertyName("trained_betas")]
     public IReadOnlyList<float>? TrainedBetas { get; init; }
 
-    /// <summary>Whether β are rescaled so that nothing of the image is left at the last timestep (Lin et al. 2023, algorithm 1). Default: false.</summary>
+    /// <summary>
+    /// Whether β are rescaled so that nothing of the image is left at the last timestep (Lin et al. 2023, algorithm 1). Default: false.
+    /// </summary>
     [JsonPropertyName("rescale_betas_zero_snr")]
     public bool RescaleBetasZeroSnr { get; init; }
 
@@ -91,12 +95,20 @@ public sealed record NoiseScheduleOptions
         OptionChecks.Below(BetaStart, 1);
         OptionChecks.Positive(BetaEnd);
         OptionChecks.Below(BetaEnd, 1);
+        if (RescaleBetasZeroSnr && TrainTimesteps == 1)
+            throw new ArgumentException(
+                $"{nameof(RescaleBetasZeroSnr)} is set, and there is 1 timestep; expected at least 2, one with "
+                + "an image and one without.", nameof(RescaleBetasZeroSnr));
         if (TrainedBetas is { } betas)
         {
             if (betas.Count != TrainTimesteps)
-                throw new ArgumentException($"{nameof(TrainedBetas)} has {betas.Count} values; expected {TrainTimesteps}, {nameof(TrainTimesteps)}.", nameof(TrainedBetas));
+                throw new ArgumentException(
+                    $"{nameof(TrainedBetas)} has {betas.Count} values; expected {TrainTimesteps}, "
+                    + $"{nameof(TrainTimesteps)}.", nameof(TrainedBetas));
             if (betas.Any(beta => !(beta > 0 && beta <= 1)))
-                throw new ArgumentException($"{nameof(TrainedBetas)} has the value {betas.First(beta => !(beta > 0 && beta <= 1))}; expected above 0, at most 1.", nameof(TrainedBetas));
+                throw new ArgumentException(
+                    $"{nameof(TrainedBetas)} has the value {betas.First(beta => !(beta > 0 && beta <= 1))}; "
+                    + "expected above 0, at most 1.", nameof(TrainedBetas));
         }
     }
 }

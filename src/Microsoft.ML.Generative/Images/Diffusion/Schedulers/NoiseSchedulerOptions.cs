@@ -5,7 +5,8 @@ namespace Microsoft.ML.Generative.Schedulers;
 
 /// <summary>The settings that all samplers have, with diffusers' names.</summary>
 /// <remarks>
-/// Public since C# asks the base of a public record to be public, and so that these settings are documented once; no other options can be derived from it.
+/// Public since C# asks the base of a public record to be public, and so that these settings are documented once; no other options can be
+/// derived from it.
 /// </remarks>
 public abstract record NoiseSchedulerOptions
 {

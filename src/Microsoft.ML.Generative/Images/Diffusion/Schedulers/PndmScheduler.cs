@@ -25,26 +25,34 @@ public sealed record PndmSchedulerOptions : NoiseSchedulerOptions
     internal override void Validate()
     {
         base.Validate();
+        if (Schedule.RescaleBetasZeroSnr || Schedule.TrainedBetas?.Contains(1) == true)
+            throw EndsWithNoise();
         if (PredictionType == PredictionType.Sample)
-            throw new ArgumentException($"{nameof(PredictionType)} is {PredictionType}; expected {PredictionType.Epsilon} or {PredictionType.Velocity}.", nameof(PredictionType));
+            throw new ArgumentException(
+                $"{nameof(PredictionType)} is {PredictionType}; expected {PredictionType.Epsilon} or "
+                + $"{PredictionType.Velocity}.", nameof(PredictionType));
     }
+
+    internal static ArgumentException EndsWithNoise() => new(
+        $"{nameof(Schedule)} ends with nothing but noise ({nameof(NoiseScheduleOptions.RescaleBetasZeroSnr)}, or very large β). PNDM "
+        + "divides by the part of the image "
+        + "that is left, and cannot start from there: choose another sampler.",
+        nameof(Schedule));
 }
 
 /// <summary>
-/// Pseudo numerical methods for diffusion models on manifolds (Liu, Ren, Lin, Zhao 2022, <see href="https://arxiv.org/abs/2202.09778"/>, eq. 9 to 13): three steps of
-/// a pseudo Runge-Kutta method, each of four predictions, then a linear multistep method of order 4.
+/// Pseudo numerical methods for diffusion models on manifolds (Liu, Ren, Lin, Zhao 2022, <see href="https://arxiv.org/abs/2202.09778"/>,
+/// eq. 9 to 13): three steps of a pseudo Runge-Kutta method, each of four predictions, then a linear multistep method of order 4.
 /// </summary>
 public sealed class PndmScheduler : NoiseScheduler
 {
-    // Timesteps that the Runge-Kutta steps begin with.
-    private const int Warmup = 4;
+    private const int RungeKuttaSteps = 3;
+    private const int Stages = 4;
 
     private readonly PndmSchedulerOptions _options;
     private readonly List<Tensor> _outputs = [];
-    private double[] _prkTimesteps = [];
     private Tensor? _sum;
     private Tensor? _sample;
-    private int _counter;
 
     /// <summary>Creates a scheduler.</summary>
     /// <param name="options">Options. Default: those of diffusers.</param>
@@ -53,16 +61,23 @@ public sealed class PndmScheduler : NoiseScheduler
         : base(options ??= new PndmSchedulerOptions())
     {
         _options = options;
+        if (AlphasCumulative[^1] < SigmaSteps.NoAlpha)
+            throw PndmSchedulerOptions.EndsWithNoise();
     }
 
-    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise) =>
-        _counter < _prkTimesteps.Length ? RungeKutta(modelOutput, (int)timestep, sample) : Multistep(modelOutput, (int)timestep, sample);
-
-    private SchedulerStep RungeKutta(Tensor output, int timestep, Tensor sample)
+    private protected override SchedulerStep Advance(Tensor modelOutput, int index, Tensor sample, Func<Tensor>? noise)
     {
-        int previous = timestep - (_counter % 2 == 1 ? 0 : TrainTimesteps / Steps / 2);
-        timestep = (int)_prkTimesteps[_counter / 4 * 4];
-        switch (_counter % 4)
+        CheckTimestepsAreSet();
+        return index < RungeKuttaTimesteps ? RungeKutta(modelOutput, index, sample) : Multistep(modelOutput, index, sample);
+    }
+
+    // Timesteps of the Runge-Kutta steps: of each its first, its middle twice, and its end.
+    private int RungeKuttaTimesteps => _options.SkipPrkSteps ? 0 : RungeKuttaSteps * Stages;
+
+    private SchedulerStep RungeKutta(Tensor output, int index, Tensor sample)
+    {
+        int stage = index % Stages, start = index - stage;
+        switch (stage)
         {
             case 0:
                 Replace(ref _sum, output.Times(1.0 / 6));
@@ -77,51 +92,37 @@ public sealed class PndmScheduler : NoiseScheduler
                 break;
         }
 
-        _counter++;
-        return Previous(_sample!, timestep, previous, output);
+        // The first two predictions lead to the middle, the others to the end.
+        return Previous(_sample!, (int)Timesteps[start], (int)Timesteps[start + (stage < 2 ? 1 : 3)], output);
     }
 
-    private SchedulerStep Multistep(Tensor output, int timestep, Tensor sample)
+    // As many earlier predictions as there are since the loop began are combined (eq. 12 and 13).
+    private SchedulerStep Multistep(Tensor output, int index, Tensor sample)
     {
-        int stride = TrainTimesteps / Steps, previous = timestep - stride;
-        if (_counter != 1)
-        {
-            while (_outputs.Count > Warmup - 1)
-            {
-                _outputs[0].Dispose();
-                _outputs.RemoveAt(0);
-            }
+        // Without Runge-Kutta steps, the first step of all is taken a second time, with the mean of the predictions at both of its ends.
+        if (FirstIsTakenTwice && index == 1)
+            return Previous(_sample!, (int)Timesteps[0], (int)Timesteps[1], output.Plus(_outputs[^1]).Times(0.5));
+        if (FirstIsTakenTwice && index == 0)
+            Replace(ref _sample, sample);
 
-            _outputs.Add(Remember(output));
-        }
-        else
+        if (_outputs.Count == 4)
         {
-            (previous, timestep) = (timestep, timestep + stride);
+            _outputs[0].Dispose();
+            _outputs.RemoveAt(0);
         }
 
-        switch (_outputs.Count)
+        _outputs.Add(Remember(output));
+        output = _outputs.Count switch
         {
-            case 1 when _counter == 0:
-                Replace(ref _sample, sample);
-                break;
-            case 1:
-                output = output.Plus(_outputs[^1]).Times(0.5);
-                sample = _sample!;
-                break;
-            case 2:
-                output = _outputs[^1].Times(3).Plus(_outputs[^2], -1).Over(2);
-                break;
-            case 3:
-                output = _outputs[^1].Times(23).Plus(_outputs[^2], -16).Plus(_outputs[^3], 5).Over(12);
-                break;
-            default:
-                output = _outputs[^1].Times(55).Plus(_outputs[^2], -59).Plus(_outputs[^3], 37).Plus(_outputs[^4], -9).Times(1.0 / 24);
-                break;
-        }
-
-        _counter++;
-        return Previous(sample, timestep, previous, output);
+            1 => output,
+            2 => _outputs[^1].Times(3).Plus(_outputs[^2], -1).Over(2),
+            3 => _outputs[^1].Times(23).Plus(_outputs[^2], -16).Plus(_outputs[^3], 5).Over(12),
+            _ => _outputs[^1].Times(55).Plus(_outputs[^2], -59).Plus(_outputs[^3], 37).Plus(_outputs[^4], -9).Times(1.0 / 24),
+        };
+        return Previous(sample, (int)Timesteps[index], TimestepAfter(index), output);
     }
+
+    private bool FirstIsTakenTwice => _options.SkipPrkSteps && Timesteps.Count > 1;
 
     // Eq. 9.
     private SchedulerStep Previous(Tensor sample, int timestep, int previous, Tensor output)
@@ -137,22 +138,25 @@ public sealed class PndmScheduler : NoiseScheduler
 
     internal override bool HasOverlappingSteps => true;
 
+    private protected override IEnumerable<int> FindStepStarts(int count) => Enumerable.Range(0, count)
+        .Where(index => index >= RungeKuttaTimesteps ? index != 1 || !_options.SkipPrkSteps : index % Stages == 0);
+
     private protected override double[] Choose(int steps)
     {
-        double[] rising = [.. TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset).Reverse()];
+        double[] even = TimestepGrid.Whole(TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
         if (_options.SkipPrkSteps)
-        {
-            _prkTimesteps = [];
-            return steps == 1 ? rising : [.. ((double[])[.. rising[..^1], rising[^2], rising[^1]]).Reverse()];
-        }
+            return steps == 1 ? even : [even[0], even[1], .. even[1..]];
+        if (steps <= RungeKuttaSteps)
+            throw new ArgumentOutOfRangeException(
+                nameof(steps), steps,
+                $"The Runge-Kutta steps need {RungeKuttaSteps + 1} timesteps; set {nameof(PndmSchedulerOptions.SkipPrkSteps)} for fewer.");
+        return [.. Enumerable.Range(0, RungeKuttaSteps).SelectMany(i => Step(even[i], even[i + 1])), .. even[RungeKuttaSteps..]];
 
-        if (steps < Warmup)
-            throw new ArgumentOutOfRangeException(nameof(steps), steps, $"The Runge-Kutta steps need {Warmup} timesteps; set {nameof(PndmSchedulerOptions.SkipPrkSteps)} for fewer.");
-        double half = TrainTimesteps / steps / 2;
-        double[] halves = [.. rising[^Warmup..].SelectMany(t => (double[])[t, t + half])];
-        double[] prk = [.. halves[..^1].SelectMany(t => (double[])[t, t])];
-        _prkTimesteps = [.. prk[1..^1].Reverse()];
-        return [.. _prkTimesteps, .. rising[..^(Warmup - 1)].Reverse()];
+        static double[] Step(double start, double end)
+        {
+            double middle = end + Math.Floor((start - end) / 2);
+            return [start, middle, middle, end];
+        }
     }
 
     private protected override void Forget()
@@ -162,7 +166,7 @@ public sealed class PndmScheduler : NoiseScheduler
         _outputs.Clear();
         _sum?.Dispose();
         _sample?.Dispose();
-        (_sum, _sample, _counter) = (null, null, 0);
+        (_sum, _sample) = (null, null);
     }
 
     private static void Replace(ref Tensor? kept, Tensor values)

@@ -15,8 +15,9 @@ internal sealed record ProbabilityFlowOptions() : NoiseSchedulerOptions(Timestep
 }
 
 /// <summary>
-/// The deterministic process between images and noise in even steps, in either direction (Song et al. 2020, section 4.3): the noise that it finds for an image is the
-/// one that it generates the image from. Beside DDIM it goes to the last timestep itself, clips nothing, and has flow matching too.
+/// The deterministic process between images and noise in even steps, in either direction (Song et al. 2020, section 4.3): the noise that
+/// it finds for an image is the one that it generates the image from. Beside DDIM it goes to the last timestep itself, clips nothing, and
+/// has flow matching too.
 /// </summary>
 internal sealed class ProbabilityFlowScheduler : NoiseScheduler
 {
@@ -33,13 +34,13 @@ internal sealed class ProbabilityFlowScheduler : NoiseScheduler
         _options = options;
     }
 
-    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
+    private protected override SchedulerStep Advance(Tensor modelOutput, int index, Tensor sample, Func<Tensor>? noise)
     {
-        int index = IndexOf(timestep);
         (FlowPoint from, FlowPoint to) = (_points[index], _points[index + 1]);
         (Tensor image, Tensor epsilon) = _options.IsFlowMatching
             ? (sample.Plus(modelOutput, -from.Level.Noise), sample.Plus(modelOutput, from.Level.Signal))
-            : (Image(sample, modelOutput, from.Level with { Signal = MathF.Max(from.Level.Signal, LowestSignal) }), Epsilon(sample, modelOutput, from.Level));
+            : (Image(sample, modelOutput, from.Level with { Signal = MathF.Max(from.Level.Signal, LowestSignal) }), Epsilon(
+                sample, modelOutput, from.Level));
         return new SchedulerStep(to.Level.On(sample.device).Sample(image, epsilon), image);
     }
 
@@ -49,7 +50,8 @@ internal sealed class ProbabilityFlowScheduler : NoiseScheduler
     {
         IEnumerable<int> indices = Enumerable.Range(0, steps + 1);
         FlowPoint[] points = _options.IsFlowMatching
-            ? [.. indices.Select(i => LowestSigma + (1 - LowestSigma) * i / steps).Select(sigma => new FlowPoint(sigma * TrainTimesteps, new NoiseLevel((float)(1 - sigma), (float)sigma)))]
+            ? [.. indices.Select(i => LowestSigma + (1 - LowestSigma) * i / steps)
+                .Select(sigma => new FlowPoint(sigma * TrainTimesteps, new NoiseLevel((float)(1 - sigma), (float)sigma)))]
             : [.. indices.Select(i => (int)Math.Round((TrainTimesteps - 1.0) * i / steps)).Distinct()
                 .Select(t => new FlowPoint(t, NoiseLevel.OfAlphaCumulative(AlphasCumulative[t])))];
         if (!_options.IsInverse)

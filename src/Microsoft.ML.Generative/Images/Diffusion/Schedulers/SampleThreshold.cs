@@ -7,7 +7,8 @@ namespace Microsoft.ML.Generative.Images.Diffusion.Schedulers;
 internal static class SampleThreshold
 {
     /// <summary>
-    /// Dynamic thresholding (Saharia et al. 2022, section 2.3): values beyond a quantile of the image's own are clipped, and the image is scaled to −1..1.
+    /// Dynamic thresholding (Saharia et al. 2022, section 2.3): values beyond a quantile of the image's own are clipped, and the image is
+    /// scaled to −1..1.
     /// </summary>
     public static Tensor Dynamic(Tensor sample, double ratio, double highest)
     {

@@ -19,7 +19,7 @@ internal static class SchedulerConfig
     {
         SchedulerKind kind = SchedulerKinds.Of(options);
         var json = new JsonObject { [ClassName] = kind.ClassName };
-        foreach ((string name, JsonNode? value) in JsonSerializer.SerializeToNode(options.Schedule, Json)!.AsObject())
+        foreach ((string name, JsonNode? value) in JsonSerializer.SerializeToNode(Known(options.Schedule, kind), Json)!.AsObject())
         {
             if (kind.HasBetas || name == TrainTimesteps)
                 json[name] = value?.DeepClone();
@@ -27,19 +27,37 @@ internal static class SchedulerConfig
 
         foreach ((string name, JsonNode? value) in JsonSerializer.SerializeToNode(options, options.GetType(), Json)!.AsObject())
         {
-            if (kind.HasMember(name))
+            // JSON has no infinity; where it is an option, it is the default.
+            if (kind.HasMember(name) && !IsInfinity(value))
                 json[name] = value?.DeepClone();
         }
 
         return json;
     }
 
+    // Only one class of diffusers has the logistic schedule; all take variances one by one.
+    private static NoiseScheduleOptions Known(NoiseScheduleOptions schedule, SchedulerKind kind) =>
+        schedule is { BetaSchedule: NoiseScheduleKind.Sigmoid, TrainedBetas: null }
+        && kind is { HasBetas: true, HasLogisticSchedule: false }
+            ? schedule with
+            {
+                BetaSchedule = NoiseScheduleKind.Linear,
+                TrainedBetas = new NoiseSchedule(schedule with { RescaleBetasZeroSnr = false }).Betas,
+            }
+            : schedule;
+
+    private static bool IsInfinity(JsonNode? value) =>
+        value?.GetValueKind() == JsonValueKind.String && value.GetValue<string>() is PythonInfinity.Positive or PythonInfinity.Negative;
+
     /// <inheritdoc cref="NoiseScheduler.FromConfig"/>
     public static NoiseScheduler Read(JsonObject config, Action<string> warn)
     {
-        string name = (config[ClassName] as JsonValue)?.GetValueKind() == JsonValueKind.String ? config[ClassName]!.GetValue<string>() : "";
+        string name = (config[ClassName] as JsonValue)?.GetValueKind() == JsonValueKind.String
+            ? config[ClassName]!.GetValue<string>()
+            : "";
         SchedulerKind kind = SchedulerKinds.Find(name) ?? throw new InvalidDataException(
-            $"The scheduler's '{ClassName}' is {Quoted.Text(name)}; supported values: {string.Join(", ", SchedulerKinds.All.Select(k => k.ClassName))}.");
+            $"The scheduler's '{ClassName}' is {Quoted.Text(name)}; supported values: "
+            + $"{string.Join(", ", SchedulerKinds.All.Select(k => k.ClassName))}.");
         var schedule = (JsonObject)JsonSerializer.SerializeToNode(kind.Default.Schedule, Json)!;
         var own = new JsonObject();
         foreach ((string key, JsonNode? value) in config)
@@ -80,9 +98,11 @@ internal static class SchedulerConfig
     private static void CheckFixed(string key, JsonNode? value, JsonNode? known)
     {
         // What only matters together with a member that is refused may be anything.
-        bool isAny = known is null && key is "flow_shift" or "time_shift_type" or "base_shift" or "max_shift" or "base_image_seq_len" or "max_image_seq_len";
+        bool isAny = known is null
+            && key is "flow_shift" or "time_shift_type" or "base_shift" or "max_shift" or "base_image_seq_len" or "max_image_seq_len";
         if (value is not null && !isAny && !JsonNode.DeepEquals(value, known))
-            throw new InvalidDataException($"The scheduler's '{key}' is {Quoted.Text(value.ToJsonString())}; supported value: {known?.ToJsonString() ?? "null"}.");
+            throw new InvalidDataException(
+                $"The scheduler's '{key}' is {Quoted.Text(value.ToJsonString())}; supported value: {known?.ToJsonString() ?? "null"}.");
     }
 
     private static JsonSerializerOptions CreateJson()
@@ -101,11 +121,15 @@ internal static class SchedulerConfig
     // Python writes −∞ as -Infinity, or diffusers as a text.
     private sealed class PythonInfinity : JsonConverter<double>
     {
-        public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.TokenType == JsonTokenType.String
+        public const string Positive = "inf";
+        public const string Negative = "-inf";
+
+        public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            reader.TokenType == JsonTokenType.String
             ? reader.GetString() switch
             {
-                "-Infinity" or "-inf" => double.NegativeInfinity,
-                "Infinity" or "inf" => double.PositiveInfinity,
+                "-Infinity" or Negative => double.NegativeInfinity,
+                "Infinity" or Positive => double.PositiveInfinity,
                 var text => throw new JsonException($"'{text}' is no number."),
             }
             : reader.GetDouble();
@@ -115,7 +139,7 @@ internal static class SchedulerConfig
             if (double.IsFinite(value))
                 writer.WriteNumberValue(value);
             else
-                writer.WriteStringValue(value > 0 ? "inf" : "-inf");
+                writer.WriteStringValue(value > 0 ? Positive : Negative);
         }
     }
 }

@@ -28,6 +28,9 @@ internal sealed record SchedulerKind(
     /// <summary>Whether the process has variances β; flow matching has none.</summary>
     public bool HasBetas => Sampler != DiffusionSampler.FlowMatchEuler;
 
+    /// <summary>Whether diffusers' class has <see cref="NoiseScheduleKind.Sigmoid"/>.</summary>
+    public bool HasLogisticSchedule => Sampler == DiffusionSampler.Ddpm;
+
     public static SchedulerKind Of<TOptions>(
         DiffusionSampler? sampler,
         string className,
@@ -42,14 +45,28 @@ internal sealed record SchedulerKind(
     public bool HasMember(string name) => _members.Contains(name) && (HasBetas || !_ofVariances.Contains(name));
 
     /// <summary>Creates the sampler for a model.</summary>
-    public NoiseScheduler CreateFor(DiffusionArchitecture model, double eta)
+    public NoiseScheduler CreateFor(DiffusionArchitecture model, double eta) =>
+        Create(Adapt(OptionsFor(model.NoiseSchedule, model.Prediction), model, eta));
+
+    /// <exception cref="ArgumentException">The sampler cannot be used with such a process; the message says why.</exception>
+    public void Check(NoiseScheduleOptions schedule, PredictionType prediction)
     {
-        NoiseSchedulerOptions options = Default with { Schedule = model.NoiseSchedule };
+        try
+        {
+            OptionsFor(schedule, prediction).Validate();
+        }
+        catch (ArgumentException e)
+        {
+            throw new ArgumentException($"The {nameof(DiffusionOptions.Sampler)} {Sampler} cannot be used: {e.Message}", e);
+        }
+    }
+
+    private NoiseSchedulerOptions OptionsFor(NoiseScheduleOptions schedule, PredictionType prediction)
+    {
+        NoiseSchedulerOptions options = Default with { Schedule = schedule };
         if (HasBetas)
-            options = options with { PredictionType = model.Prediction };
+            options = options with { PredictionType = prediction };
         // Where nothing of the image is left at the last timestep, sampling has to begin there (Lin et al. 2023).
-        if (HasBetas && model.NoiseSchedule.RescaleBetasZeroSnr)
-            options = options with { TimestepSpacing = TimestepSpacing.Trailing };
-        return Create(Adapt(options, model, eta));
+        return HasBetas && schedule.RescaleBetasZeroSnr ? options with { TimestepSpacing = TimestepSpacing.Trailing } : options;
     }
 }

@@ -15,7 +15,7 @@ internal static class SchedulerKinds
     [
         SchedulerKind.Of<DdpmSchedulerOptions>(
             DiffusionSampler.Ddpm, "DDPMScheduler", options => new DdpmScheduler(options),
-            (options, model, _) => options with { VarianceType = model.LearnsVariance ? DdpmVarianceType.LearnedRange : DdpmVarianceType.FixedSmall }),
+            (options, model, _) => model.LearnsVariance ? options with { VarianceType = DdpmVarianceType.LearnedRange } : options),
         SchedulerKind.Of<DdimSchedulerOptions>(
             DiffusionSampler.Ddim, "DDIMScheduler", options => new DdimScheduler(options),
             (options, _, eta) => options with { Eta = eta }),
@@ -39,7 +39,10 @@ internal static class SchedulerKinds
             fixedMembers: [_noBetaSigmas, .. _ofFlows]),
         SchedulerKind.Of<UniPcSchedulerOptions>(
             DiffusionSampler.UniPc, "UniPCMultistepScheduler", options => new UniPcScheduler(options),
-            fixedMembers: [_noBetaSigmas, .. _ofFlows, ("solver_p", null), ("sigma_min", null), ("sigma_max", null), ("shift_terminal", null)]),
+            fixedMembers:
+            [
+                _noBetaSigmas, .. _ofFlows, ("solver_p", null), ("sigma_min", null), ("sigma_max", null), ("shift_terminal", null),
+            ]),
         SchedulerKind.Of<FlowMatchEulerSchedulerOptions>(
             DiffusionSampler.FlowMatchEuler, "FlowMatchEulerDiscreteScheduler", options => new FlowMatchEulerScheduler(options),
             fixedMembers:

@@ -25,6 +25,8 @@ public abstract record SigmaSchedulerOptions : NoiseSchedulerOptions
     {
         base.Validate();
         if (UseKarrasSigmas && UseExponentialSigmas)
-            throw new ArgumentException($"{nameof(UseKarrasSigmas)} and {nameof(UseExponentialSigmas)} are both set; expected one of them.", nameof(UseKarrasSigmas));
+            throw new ArgumentException(
+                $"{nameof(UseKarrasSigmas)} and {nameof(UseExponentialSigmas)} are both "
+                + "set; expected one of them.", nameof(UseKarrasSigmas));
     }
 }

@@ -4,22 +4,23 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Images.Diffusion.Schedulers;
 
-/// <summary>The steps of a sampler by the noise's standard deviation σ beside an image of full size (Karras et al. 2022), and the step that comes next.</summary>
+/// <summary>The steps of a sampler by the noise's standard deviation σ beside an image of full size (Karras et al. 2022).</summary>
 internal sealed class SigmaSteps
 {
     // diffusers' value where nothing of the image would be left: the smallest number of half precision.
     private const float LowestAlpha = 1f / (1 << 24);
 
+    /// <summary>Below it, ᾱ counts as 0: the square of its σ would be no number in Float32.</summary>
+    public const float NoAlpha = 1e-20f;
+
     private float[] _sigmas;
-    private int? _current;
 
     /// <param name="alphasCumulative">ᾱ by timestep.</param>
-    /// <param name="schedule">What it comes from.</param>
-    public SigmaSteps(IReadOnlyList<float> alphasCumulative, NoiseScheduleOptions schedule)
+    public SigmaSteps(IReadOnlyList<float> alphasCumulative)
     {
-        float[] alphas = [.. alphasCumulative];
-        if (schedule.RescaleBetasZeroSnr)
-            alphas[^1] = LowestAlpha;
+        // diffusers raises the last alone; those before it would then have more noise, and steps go back.
+        bool endsWithNoise = alphasCumulative[^1] < NoAlpha;
+        float[] alphas = [.. alphasCumulative.Select(alpha => endsWithNoise ? MathF.Max(alpha, LowestAlpha) : alpha)];
         AlphasCumulative = alphas;
         Table = new SigmaTable(alphas);
         _sigmas = [.. Table.All.Reverse().Select(s => (float)s), 0];
@@ -70,20 +71,4 @@ internal sealed class SigmaSteps
         sigmas = options.UseKarrasSigmas ? SigmaTable.Karras(first, last, even.Length) : SigmaTable.Exponential(first, last, even.Length);
         return ([.. sigmas.Select(s => round(Table.TimestepOf(s)))], sigmas);
     }
-
-    /// <summary>The step to take.</summary>
-    /// <param name="asked">The step of the timestep that is asked for; the first one says where the loop begins.</param>
-    /// <exception cref="InvalidOperationException">All have been taken.</exception>
-    public int Current(int asked)
-    {
-        int step = _current ??= asked;
-        return step < Count ? step
-            : throw new InvalidOperationException($"All {Count} timesteps have been taken: call {nameof(NoiseScheduler.SetTimesteps)} to begin again.");
-    }
-
-    /// <summary>Goes on to the next step.</summary>
-    public void MoveNext() => _current++;
-
-    /// <summary>Forgets the steps taken.</summary>
-    public void Restart() => _current = null;
 }

@@ -1,8 +1,8 @@
 namespace Microsoft.ML.Generative.Images.Diffusion.Schedulers;
 
 /// <summary>
-/// Noise counted by its standard deviation beside an image of full size, σ = √((1 − ᾱ) / ᾱ) (Karras et al. 2022), by timestep: table in Float32, what is between
-/// its entries in Float64, as diffusers computes it.
+/// Noise counted by its standard deviation beside an image of full size, σ = √((1 − ᾱ) / ᾱ) (Karras et al. 2022), by timestep: table in
+/// Float32, what is between its entries in Float64, as diffusers computes it.
 /// </summary>
 internal sealed class SigmaTable
 {
@@ -44,13 +44,16 @@ internal sealed class SigmaTable
         low = Math.Min(low, Math.Max(0, _logarithms.Length - 2));
         if (_logarithms.Length == 1)
             return 0;
-        double part = Math.Clamp((_logarithms[low] - logarithm) / (_logarithms[low] - _logarithms[low + 1]), 0, 1);
+        // The last timesteps of a process that ends with nothing but noise may be equal.
+        double width = _logarithms[low] - _logarithms[low + 1];
+        double part = width == 0 ? 1 : Math.Clamp((_logarithms[low] - logarithm) / width, 0, 1);
         return (1 - part) * low + part * (low + 1);
     }
 
     /// <summary>From the largest to the smallest so that steps are short where the noise is little (Karras et al. 2022, eq. 5).</summary>
     public static double[] Karras(double highest, double lowest, int count) =>
-        [.. TimestepGrid.Linspace(0, 1, count).Select(x => Math.Pow(Math.Pow(highest, 1 / KarrasRho) + x * (Math.Pow(lowest, 1 / KarrasRho) - Math.Pow(highest, 1 / KarrasRho)), KarrasRho))];
+        [.. TimestepGrid.Linspace(0, 1, count).Select(x => Math.Pow(
+            Math.Pow(highest, 1 / KarrasRho) + x * (Math.Pow(lowest, 1 / KarrasRho) - Math.Pow(highest, 1 / KarrasRho)), KarrasRho))];
 
     /// <summary>From the largest to the smallest, evenly in the logarithm.</summary>
     public static double[] Exponential(double highest, double lowest, int count) =>

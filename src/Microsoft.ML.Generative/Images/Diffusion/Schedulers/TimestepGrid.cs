@@ -13,21 +13,32 @@ internal static class TimestepGrid
     public static double[] Evenly(int trainTimesteps, int steps, TimestepSpacing spacing, int offset) => spacing switch
     {
         TimestepSpacing.Linspace => [.. Linspace(0, trainTimesteps - 1, steps).Reverse().Select(t => (double)(float)t)],
-        TimestepSpacing.Leading => [.. Enumerable.Range(0, steps).Select(i => (double)(i * (trainTimesteps / steps) + offset)).Reverse()],
+        TimestepSpacing.Leading => Leading(Enumerable.Range(0, steps), trainTimesteps, steps, offset),
         _ => Trailing(trainTimesteps, trainTimesteps, steps),
     };
 
     /// <summary>From the noisiest, for solvers that end a step before the first timestep.</summary>
-    public static double[] WithoutLast(int trainTimesteps, int lastTimestep, int steps, TimestepSpacing spacing, int offset) => spacing switch
-    {
-        TimestepSpacing.Linspace => [.. Linspace(0, lastTimestep - 1, steps + 1).Skip(1).Reverse().Select(t => Math.Round(t, MidpointRounding.ToEven))],
-        TimestepSpacing.Leading => [.. Enumerable.Range(1, steps).Select(i => (double)(i * (lastTimestep / (steps + 1)) + offset)).Reverse()],
-        _ => Trailing(trainTimesteps, lastTimestep, steps),
-    };
+    public static double[] WithoutLast(int trainTimesteps, int lastTimestep, int steps, TimestepSpacing spacing, int offset) =>
+        spacing switch
+        {
+            TimestepSpacing.Linspace =>
+                [.. Linspace(0, lastTimestep - 1, steps + 1).Skip(1).Reverse().Select(t => Math.Round(t, MidpointRounding.ToEven))],
+            TimestepSpacing.Leading => Leading(Enumerable.Range(1, steps), lastTimestep, steps + 1, offset),
+            _ => Trailing(trainTimesteps, lastTimestep, steps),
+        };
 
     /// <summary>Even values from one to another, both included.</summary>
     public static double[] Linspace(double start, double end, int count) =>
-        count == 1 ? [start] : [.. Enumerable.Range(0, count).Select(i => i == count - 1 ? end : start + i * ((end - start) / (count - 1)))];
+        count == 1 ? [start] : [.. Enumerable.Range(0, count).Select(
+            i => i == count - 1 ? end : start + i * ((end - start) / (count - 1)))];
+
+    // Whole strides, as diffusers has them, unless they leave out a tenth of the process or more, at its noisy end.
+    private static double[] Leading(IEnumerable<int> indices, int timesteps, int strides, int offset)
+    {
+        int stride = timesteps / strides;
+        bool isWhole = timesteps % strides < timesteps / 10;
+        return [.. indices.Select(i => (double)((isWhole ? (long)i * stride : (long)i * timesteps / strides) + offset)).Reverse()];
+    }
 
     private static double[] Trailing(int trainTimesteps, int lastTimestep, int steps)
     {

@@ -39,13 +39,15 @@ public sealed record UniPcSchedulerOptions : MultistepSchedulerOptions
         OptionChecks.Defined(SolverType);
         ArgumentNullException.ThrowIfNull(DisableCorrector);
         if (!PredictX0 && FinalSigmasType == FinalSigmasType.Zero)
-            throw new ArgumentException($"{nameof(PredictX0)} is false, and the noise cannot be integrated to an image without any: set {nameof(FinalSigmasType)} to {FinalSigmasType.SigmaMin}.", nameof(FinalSigmasType));
+            throw new ArgumentException(
+                $"{nameof(PredictX0)} is false, and the noise cannot be integrated to an image without any: set {nameof(FinalSigmasType)} "
+                + $"to {FinalSigmasType.SigmaMin}.", nameof(FinalSigmasType));
     }
 }
 
 /// <summary>
-/// UniPC (Zhao, Bai, Rao, Zhou, Lu 2023, <see href="https://arxiv.org/abs/2302.04867"/>, algorithms 5 to 8): each prediction first corrects the step before and then
-/// takes the next; good from 10 steps.
+/// UniPC (Zhao, Bai, Rao, Zhou, Lu 2023, <see href="https://arxiv.org/abs/2302.04867"/>, algorithms 5 to 8): each prediction first
+/// corrects the step before and then takes the next; good from 10 steps.
 /// </summary>
 public sealed class UniPcScheduler : NoiseScheduler
 {
@@ -62,38 +64,38 @@ public sealed class UniPcScheduler : NoiseScheduler
         : base(options ??= new UniPcSchedulerOptions())
     {
         _options = options;
-        _steps = new SigmaSteps(AlphasCumulative, options.Schedule);
+        _steps = new SigmaSteps(AlphasCumulative);
         _history = new SolverHistory(options.SolverOrder);
     }
 
-    private protected override SchedulerStep Advance(Tensor modelOutput, double timestep, Tensor sample, Func<Tensor>? noise)
+    private protected override SchedulerStep Advance(Tensor modelOutput, int index, Tensor sample, Func<Tensor>? noise)
     {
-        int index = _steps.Current(IndexOf(timestep));
-        NoiseLevel here = LevelOf(index);
+        NoiseLevel here = LevelOf(index), next = LevelOf(index + 1);
         Tensor image = _options.Threshold(Image(sample, modelOutput, here));
         Tensor output = _options.PredictX0 ? image : Epsilon(sample, modelOutput, here);
         if (_lastSample is not null && index > 0 && !_options.DisableCorrector.Contains(index - 1))
             sample = Solve(_lastSample, _lastOrder, index - 1, output);
 
-        if (LevelOf(index + 1).Lambda == here.Lambda)
+        if (next.Lambda == here.Lambda)
         {
             // Rounding has made the timestep the same as the next: there is nothing to integrate, and the step before has been corrected.
             _lastSample?.Dispose();
             _lastSample = null;
-            _steps.MoveNext();
             return new SchedulerStep(sample.alias(), image);
         }
 
         _history.Add(output, here.Lambda);
-        int order = _options.LowerOrderFinal ? Math.Min(_options.SolverOrder, Timesteps.Count - index) : _options.SolverOrder;
+        // A step to no noise at all is without end in λ: earlier predictions have no place in it.
+        int order = next.Noise == 0 ? 1
+            : _options.LowerOrderFinal ? Math.Min(_options.SolverOrder, Timesteps.Count - index)
+            : _options.SolverOrder;
         _lastOrder = Math.Min(order, _history.Steps + 1);
         Tensor kept = Remember(sample);
         _lastSample?.Dispose();
         _lastSample = kept;
-        Tensor next = Solve(sample, _lastOrder, index, newest: null);
-        _steps.MoveNext();
+        Tensor result = Solve(sample, _lastOrder, index, newest: null);
         _history.CountStep();
-        return new SchedulerStep(next, image);
+        return new SchedulerStep(result, image);
     }
 
     /// <summary>Takes one step by the predictions at its start and before; and by that at its end, where it is corrected.</summary>
@@ -163,7 +165,8 @@ public sealed class UniPcScheduler : NoiseScheduler
         return [.. Enumerable.Range(0, count).Select(i => (float)(matrix[i, count] / matrix[i, i]))];
     }
 
-    private static float ExpM1(float x) => MathF.Abs(x) < 0.01f ? (float)(x * (1 + x / 2.0 * (1 + x / 3.0 * (1 + x / 4.0)))) : (float)(Math.Exp(x) - 1);
+    private static float ExpM1(float x) =>
+        MathF.Abs(x) < 0.01f ? (float)(x * (1 + x / 2.0 * (1 + x / 3.0 * (1 + x / 4.0)))) : (float)(Math.Exp(x) - 1);
 
     private NoiseLevel LevelOf(int step) => NoiseLevel.OfSigma(_steps[step]);
 
@@ -173,14 +176,14 @@ public sealed class UniPcScheduler : NoiseScheduler
     {
         double[] even = TimestepGrid.WithoutLast(TrainTimesteps, TrainTimesteps, steps, _options.TimestepSpacing, _options.StepsOffset);
         (double[] timesteps, double[] sigmas) = _steps.Space(
-            even, _options, _steps.Table.Highest, _steps.Table.Lowest, t => _options.UseKarrasSigmas ? Math.Round(t, MidpointRounding.ToEven) : Math.Truncate(t));
+            even, _options, _steps.Table.Highest, _steps.Table.Lowest,
+            t => _options.UseKarrasSigmas ? Math.Round(t, MidpointRounding.ToEven) : Math.Truncate(t));
         _steps.Set(sigmas, _options.LastSigma(_steps.Table));
         return timesteps;
     }
 
     private protected override void Forget()
     {
-        _steps.Restart();
         _history.Clear();
         _lastSample?.Dispose();
         (_lastSample, _lastOrder) = (null, 0);

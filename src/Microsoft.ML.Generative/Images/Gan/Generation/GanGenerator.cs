@@ -51,7 +51,7 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
         _conditions.Check(request, 1, nameof(label));
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        return TensorMemory.ToArray<float>(Generate(torch.tensor(latent.ToArray(), [1, LatentSize]), _conditions.Encode(request, 0, 1, device)));
+        return FiniteValues.ToArray(Generate(torch.tensor(latent.ToArray(), [1, LatentSize]), _conditions.Encode(request, 0, 1, device)), "The generated row");
     }
 
     /// <inheritdoc cref="GanTransformer.Interpolate"/>
@@ -90,7 +90,7 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
             host.CheckAlive();
             options.CancellationToken.ThrowIfCancellationRequested();
         });
-        return TensorMemory.ToArray<float>(z);
+        return FiniteValues.ToArray(z, "The latent vector");
     }
 
     /// <summary>Samples the z of some keys, [keys, latent].</summary>

@@ -87,7 +87,7 @@ internal sealed class VqVaeAutoencoder : nn.Module
     }
 
     /// <summary>The codes of images: [batch, height · width of the codes], Int64.</summary>
-    public Tensor EncodeCodes(Tensor images) => quantizer.Nearest(Encode(images)).view(images.size(0), -1);
+    public Tensor EncodeCodes(Tensor images) => quantizer.Nearest(FiniteValues.Checked(Encode(images), "The encoding of an image")).view(images.size(0), -1);
 
     /// <summary>The mean of p(x|z) from code vectors in <see cref="Encode"/>'s order: [batch, ..image].</summary>
     public Tensor Decode(Tensor vectors, CodeGrid grid)

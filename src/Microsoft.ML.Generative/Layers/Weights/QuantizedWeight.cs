@@ -1,0 +1,61 @@
+using Microsoft.ML.Generative.Runtime;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace Microsoft.ML.Generative.Layers.Weights;
+
+/// <summary>
+/// A weight stored in few bits an element. It is frozen: the gradient reaches the layer's input, and for that the backward pass
+/// makes the floats again, so that they are never in memory for all layers at once (QLoRA; Dettmers et al. 2023).
+/// </summary>
+internal abstract class QuantizedWeight(long[] shape) : Weight(shape)
+{
+    /// <summary>Creates a weight whose values are not set.</summary>
+    /// <param name="shape">[outputs, inputs].</param>
+    /// <param name="format">Another format than floats.</param>
+    public static QuantizedWeight Create(long[] shape, WeightFormat format) =>
+        format == WeightFormat.Int8 ? new Int8Weight(shape) : new Nf4Weight(shape);
+
+    /// <summary>Quantizes a weight into the tensors of this one.</summary>
+    public abstract void Take(Tensor dense);
+
+    public override Tensor Multiply(Tensor input, Tensor? bias)
+    {
+        Tensor x = MixedPrecision.Cast(input);
+        Tensor output = is_grad_enabled() && x.requires_grad ? Matmul.apply(x, this) : Multiply(x);
+        return bias is null ? output : output.Plus(MixedPrecision.Cast(bias));
+    }
+
+    /// <summary>A tensor of the weight as a parameter, which is saved and moved with the layer, and never trained.</summary>
+    protected static Parameter Frozen(Tensor values) => nn.Parameter(values, requires_grad: false);
+
+    private Tensor Multiply(Tensor x)
+    {
+        using IDisposable noGradient = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        return F.linear(x, Dense().to(x.dtype)).MoveToOuterDisposeScope();
+    }
+
+    private sealed class Matmul : autograd.SingleTensorFunction<Matmul>
+    {
+        private const string WeightName = "weight";
+
+        public override string Name => nameof(QuantizedWeight);
+
+        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        {
+            ctx.save_data(WeightName, vars[1]);
+            return ((QuantizedWeight)vars[1]).Multiply((Tensor)vars[0]);
+        }
+
+        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+        {
+            var weight = (QuantizedWeight)ctx.get_data(WeightName);
+            using DisposeScope scope = NewDisposeScope();
+            Tensor gradient = F.linear(grad_output, weight.Dense().to(grad_output.dtype).t()); // [.., inputs]
+            return [gradient.MoveToOuterDisposeScope(), null!];
+        }
+    }
+}

@@ -1,0 +1,159 @@
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Layers.Adapters;
+using Microsoft.ML.Generative.Layers.Weights;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using Linear = Microsoft.ML.Generative.Layers.Linear;
+
+namespace Microsoft.ML.Generative.Tests;
+
+[Collection(GlobalTorchState.Name)]
+public sealed class QuantizedWeightTests : IDisposable
+{
+    private readonly DisposeScope _scope = NewDisposeScope();
+
+    public QuantizedWeightTests() => manual_seed(7).Dispose();
+
+    public static TheoryData<string> Kinds => ["int8", "nf4"];
+
+    public void Dispose() => _scope.Dispose();
+
+    // bitsandbytes' tests/test_functional.py: the mean absolute error on N(0, 1), 1024 × 1024; 0.072798 ± 0.000074 for blocks of 64.
+    [Theory]
+    [InlineData(64, 0.072798)]
+    [InlineData(128, 0.076831)]
+    [InlineData(256, 0.080337)]
+    public void The_error_of_NF4_is_the_published_one(int blockSize, double expected)
+    {
+        Tensor values = randn(1024, 1024);
+        (Tensor codes, Tensor scales) = Nf4.Quantize(values, blockSize);
+        Assert.Equal([1024L * 1024 / 2], codes.shape);
+        Assert.Equal(ScalarType.Byte, codes.dtype);
+        Assert.Equal([1024L * 1024 / blockSize], scales.shape);
+        Tensor found = Nf4.Dequantize(codes, scales, values.numel(), blockSize).view(values.shape);
+        Assert.InRange((found - values).abs().mean().item<float>(), expected - 0.0004, expected + 0.0004);
+    }
+
+    [Fact]
+    public void The_values_of_NF4_are_their_own_nearest_and_the_first_of_a_pair_is_in_the_high_half()
+    {
+        Tensor values = tensor(Nf4.Values.ToArray()) * 2.5f;
+        (Tensor codes, Tensor scales) = Nf4.Quantize(values, 16);
+        Assert.Equal([0x01, 0x23, 0x45, 0x67, 0x89, 0xAB, 0xCD, 0xEF], TensorMemory.ToArray<byte>(codes));
+        Assert.Equal(2.5f, scales.item<float>());
+        Assert.True(Nf4.Dequantize(codes, scales, 16, 16).allclose(values, 0, 0));
+        // Halfway between 0 and 0.0795803 is 0.0397901.
+        (codes, _) = Nf4.Quantize(tensor(new[] { 0.0397f, 0.0399f, 1, -1 }), 4);
+        Assert.Equal([0x78, 0xF0], TensorMemory.ToArray<byte>(codes));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(63)]
+    [InlineData(64)]
+    [InlineData(65)]
+    [InlineData(200)]
+    public void The_last_block_may_be_short_and_blocks_of_zeros_stay_zero(int count)
+    {
+        Tensor values = randn(count);
+        values.narrow(0, 0, Math.Min(count, 64)).zero_();
+        (Tensor codes, Tensor scales) = Nf4.Quantize(values, 64);
+        Assert.Equal([(count + 1) / 2], codes.shape);
+        Tensor found = Nf4.Dequantize(codes, scales, count, 64);
+        Assert.True(found.isfinite().all().item<bool>());
+        Assert.Equal(0, found.narrow(0, 0, Math.Min(count, 64)).abs().max().item<float>());
+        Assert.InRange((found - values).abs().max().item<float>(), 0, 0.16 * values.abs().max().item<float>());
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void A_layer_computes_with_the_dequantized_weight_and_the_gradient_reaches_its_input(string kind)
+    {
+        var layer = new Linear(72, 40);
+        Tensor original = layer.Weight.Dense().detach();
+        layer.Weight = Quantize(kind, original);
+        Assert.Equal(kind, layer.Weight.Kind);
+        Assert.Null(layer.Weight.Plain);
+        Tensor dense = layer.Weight.Dense();
+        double largest = original.abs().max().item<float>();
+        Assert.InRange((dense - original).abs().max().item<float>(), 1e-6, largest * (kind == "nf4" ? 0.17 : 0.005));
+        Tensor x = randn([5, 72], requires_grad: true), y = layer.call(x);
+        Assert.True(y.allclose(x.mm(dense.t()) + layer.Bias!, 1e-4, 1e-5));
+        using (no_grad())
+            Assert.True(layer.call(x).allclose(y, 1e-5, 1e-6));
+
+        Tensor upstream = randn(5, 40);
+        y.backward([upstream]);
+        Assert.True(x.grad!.allclose(upstream.mm(dense), 1e-4, 1e-5));
+        Assert.All(layer.named_parameters().Where(p => p.name != "bias"), p => Assert.False(p.parameter.requires_grad));
+    }
+
+    // QLoRA: LoRA over the dequantized weight; the gradient reaches x and the adapter, not the 4-bit weight.
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void An_adapter_over_a_quantized_weight_is_one_over_the_dequantized_weight(string kind)
+    {
+        foreach (bool hasMagnitude in (bool[])[false, true])
+        {
+            Linear quantized = new(24, 16), dense = new(24, 16);
+            quantized.Weight = Quantize(kind, quantized.Weight.Dense().detach());
+            dense.Weight = new DenseWeight(nn.Parameter(quantized.Weight.Dense().clone()));
+            using (no_grad())
+                dense.Bias!.copy_(quantized.Bias!);
+            LoraAdapter[] adapters = [Attach(quantized), Attach(dense)];
+            using (no_grad())
+            {
+                foreach ((Parameter to, Parameter from) in adapters[1].parameters().Zip(adapters[0].parameters()))
+                    to.copy_(from.add_(randn(from.shape) * 0.2));
+            }
+
+            Tensor x = randn([3, 24], requires_grad: true), other = x.detach().clone().requires_grad_(true);
+            Tensor found = quantized.call(x), expected = dense.call(other);
+            Assert.True(found.allclose(expected, 1e-4, 1e-5));
+            found.square().sum().backward();
+            expected.square().sum().backward();
+            Assert.True(x.grad!.allclose(other.grad!, 1e-3, 1e-4));
+            foreach ((Parameter a, Parameter b) in adapters[0].parameters().Zip(adapters[1].parameters()))
+                Assert.True(a.grad!.allclose(b.grad!, 1e-3, 1e-4));
+            Assert.Contains(kind, Assert.Throws<NotSupportedException>(quantized.MergeAdapters).Message);
+
+            LoraAdapter Attach(Linear layer)
+            {
+                var adapter = new LoraAdapter(24, 16, rank: 4, scale: 2, hasMagnitude);
+                LoraInitializer.Initialize(adapter, LoraInitialization.Default, layer.Weight.Dense());
+                layer.Attach(adapter);
+                return adapter;
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("int8", 300 * 200 + 300 * 4)]
+    [InlineData("nf4", 300 * 200 / 2 + 938 + 4 * 4 + 4)]
+    public void Tensors_have_the_bytes_of_the_format_and_are_read_into_an_empty_weight(string kind, long bytes)
+    {
+        var layer = new Linear(200, 300, hasBias: false);
+        layer.Weight = Quantize(kind, layer.Weight.Dense().detach());
+        IReadOnlyList<(string Name, Tensor Tensor)> tensors = ModuleWeights.Of(layer);
+        Assert.Equal(bytes, tensors.Sum(t => t.Tensor.numel() * t.Tensor.element_size()));
+        Assert.Equal("weight", tensors[0].Name);
+
+        var other = new Linear(200, 300, hasBias: false);
+        other.Weight = Create(kind, [300, 200]);
+        ModuleWeights.Copy(layer, other);
+        Assert.True(other.Weight.Dense().allclose(layer.Weight.Dense(), 0, 0));
+    }
+
+    private static QuantizedWeight Quantize(string kind, Tensor dense)
+    {
+        QuantizedWeight weight = Create(kind, dense.shape);
+        weight.Take(dense);
+        return weight;
+    }
+
+    private static QuantizedWeight Create(string kind, long[] shape) =>
+        QuantizedWeight.Create(shape, kind == "nf4" ? WeightFormat.Nf4 : WeightFormat.Int8);
+}
