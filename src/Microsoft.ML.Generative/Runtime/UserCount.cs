@@ -5,10 +5,6 @@ namespace Microsoft.ML.Generative.Runtime;
 /// <param name="memory">What is disposed of, if there is anything.</param>
 internal sealed class UserCount(object owner, IDisposable? memory) : IDisposable
 {
-    // The usual reason is one that users do not see.
-    private const string DisposedMessage =
-        "The model has been disposed of. A PredictionEngine disposes of its model with itself, unless it was created with PredictionEngineOptions whose OwnsTransformer is false.";
-
     private readonly Lock _lock = new();
     private int _users;
     private bool _isDisposed;
@@ -20,7 +16,14 @@ internal sealed class UserCount(object owner, IDisposable? memory) : IDisposable
         lock (_lock)
         {
             if (_isDisposed)
-                throw new ObjectDisposedException(owner.GetType().FullName, DisposedMessage);
+            {
+                // Whoever keeps a model beside a PredictionEngine rarely knows that the two have one life.
+                throw new ObjectDisposedException(
+                    owner.GetType().FullName,
+                    "The model has been disposed of. A PredictionEngine disposes of its model, unless it was created with the option "
+                    + "OwnsTransformer = false.");
+            }
+
             _users++;
         }
 
