@@ -10,10 +10,8 @@ public sealed class SizeLimitTests
     [Theory]
     [InlineData("HiddenSizes ([16777216, 16777216])")]
     [InlineData("LatentSize (16777216)")]
-    [InlineData("LabelCount (16777216)")]
     [InlineData("HiddenChannels (16777216)")]
     [InlineData("PriorEmbeddingSize (16777216)")]
-    [InlineData("LabelEmbeddingSize (16777216)")]
     [InlineData("BlockChannels ([16777216])")]
     [InlineData("DitEmbeddingSize (16777216)")]
     [InlineData("CouplingLayers (16777216)")]
@@ -25,18 +23,8 @@ public sealed class SizeLimitTests
         {
             "HiddenSizes" => catalog.Vae(new VaeOptions { InputColumnName = "Pixels", HiddenSizes = [Most, Most] }),
             "LatentSize" => catalog.Vae(new VaeOptions { InputColumnName = "Pixels", HiddenSizes = [Most], LatentSize = Most }),
-            "LabelCount" => catalog.Vae(
-                new VaeOptions { InputColumnName = "Pixels", LabelColumnName = "Number", LabelCount = Most, HiddenSizes = [Most] }),
             "HiddenChannels" => catalog.VqVae(new VqVaeOptions { InputColumnName = "Pixels", HiddenChannels = Most }),
             "PriorEmbeddingSize" => catalog.VqVae(new VqVaeOptions { InputColumnName = "Pixels", PriorEmbeddingSize = Most }),
-            "LabelEmbeddingSize" => catalog.Gan(new GanOptions
-            {
-                InputColumnName = "Pixels",
-                Network = GanNetworkKind.Mlp,
-                LabelColumnName = "Number",
-                LabelCount = Most,
-                LabelEmbeddingSize = Most,
-            }),
             "BlockChannels" => catalog.Diffusion(
                 new DiffusionOptions { InputColumnName = "Pixels", BlockChannels = [Most], AttentionLevels = [], NormGroups = 1 }),
             "DitEmbeddingSize" => catalog.Diffusion(
