@@ -71,8 +71,8 @@ internal sealed class Trainer
     }
 
     /// <summary>
-    /// Creates the model's network on the training's device, with the weights of the base model, or from the training's seed if there is none, and
-    /// freezes the parameters that the options name.
+    /// Creates the model's network on the training's device, with the weights of the base model, or from the training's seed if there is
+    /// none, and freezes the parameters that the options name.
     /// </summary>
     /// <exception cref="ArgumentException"><see cref="TrainingOptions.FrozenParameters"/> matches no parameter, or all of them.</exception>
     public TNetwork CreateNetwork<TNetwork>(Func<TNetwork> create)
@@ -110,9 +110,11 @@ internal sealed class Trainer
         Own(new TrainedNetwork(name, module, options ?? Run.Options));
 
     /// <summary>Runs one loop. Afterwards the networks hold their final weights, and the preview is disposed of.</summary>
-    /// <inheritdoc cref="TrainingLoop(TrainingRun, IReadOnlyList{TrainingPhase}, IBatchSource?, TrainingOptions?, ITrainingPreview?)" path="/param"/>
+    /// <inheritdoc cref="TrainingLoop(TrainingRun, IReadOnlyList{TrainingPhase}, IBatchSource?, TrainingOptions?, ITrainingPreview?)"
+    /// path="/param"/>
     /// <inheritdoc cref="TrainingLoop.Run" path="/exception"/>
-    public void Train(IReadOnlyList<TrainingPhase> phases, IBatchSource? validation, ITrainingPreview? preview = null, TrainingOptions? options = null)
+    public void Train(
+        IReadOnlyList<TrainingPhase> phases, IBatchSource? validation, ITrainingPreview? preview = null, TrainingOptions? options = null)
     {
         if (preview is not null)
             Own(preview);

@@ -26,7 +26,10 @@ public sealed class DiffusionGenerateOptions
     /// <summary>The class of each image, in place of <see cref="Label"/>. Default: none.</summary>
     public IReadOnlyList<int>? Labels { get; set; }
 
-    /// <summary>The name of the class of all images, one of <see cref="DiffusionTransformer.ClassNames"/>, in place of <see cref="Label"/>. Default: none.</summary>
+    /// <summary>
+    /// The name of the class of all images, one of <see cref="DiffusionTransformer.ClassNames"/>, in place of <see cref="Label"/>. Default:
+    /// none.
+    /// </summary>
     public string? LabelName { get; set; }
 
     /// <summary>The name of the class of each image, in place of <see cref="Label"/>. Default: none.</summary>

@@ -22,12 +22,16 @@ internal sealed class AdversarialObjective(
             generated = Generate(context, batch.Rows, labels);
         if (!context.IsTraining)
         {
-            return new Losses(GanLosses.Discriminator(options.Objective, discriminator.Forward(real, labels), discriminator.Forward(generated, labels), options.LabelSmoothing));
+            return new Losses(
+                GanLosses.Discriminator(
+                    options.Objective, discriminator.Forward(real, labels), discriminator.Forward(generated, labels),
+                    options.LabelSmoothing));
         }
 
         bool hasPenalty = context.Step % options.PenaltyInterval == 0;
         (bool hasR1, bool hasR2) = (hasPenalty && options.R1Weight > 0, hasPenalty && options.R2Weight > 0);
-        Tensor seenReal = Seen(context, real).detach().requires_grad_(hasR1), seenGenerated = Seen(context, generated).detach().requires_grad_(hasR2);
+        Tensor seenReal = Seen(context, real).detach().requires_grad_(hasR1),
+            seenGenerated = Seen(context, generated).detach().requires_grad_(hasR2);
         Tensor realScores = discriminator.Forward(seenReal, labels), generatedScores = discriminator.Forward(seenGenerated, labels);
         Tensor loss = GanLosses.Discriminator(options.Objective, realScores, generatedScores, options.LabelSmoothing);
 
@@ -40,7 +44,9 @@ internal sealed class AdversarialObjective(
         if (options.Objective == GanObjective.WassersteinGradientPenalty)
         {
             Tensor position = rand([batch.Rows], generator: context.Generator).to(context.Device);
-            total = Add("gradient penalty", GanLosses.GradientPenalty(x => discriminator.Forward(x, labels), seenReal, seenGenerated, position), options.GradientPenaltyWeight);
+            total = Add(
+                "gradient penalty", GanLosses.GradientPenalty(x => discriminator.Forward(x, labels), seenReal, seenGenerated, position),
+                options.GradientPenaltyWeight);
         }
 
         if (options.AdaptiveAugmentation)
@@ -82,14 +88,19 @@ internal sealed class AdversarialObjective(
         return generated;
     }
 
-    private Tensor Latents(StepContext context, int rows) => randn([rows, options.LatentSize], generator: context.Generator).to(context.Device);
+    private Tensor Latents(StepContext context, int rows) =>
+        randn([rows, options.LatentSize], generator: context.Generator).to(context.Device);
 
     // Rows as the discriminator sees them.
     private Tensor Seen(StepContext context, Tensor rows)
     {
         Tensor seen = rows;
         if (options.Augmentation != GanAugmentations.None)
-            seen = GanAugmentation.Apply(options.Augmentation, seen, options.AdaptiveAugmentation ? discriminator.AugmentationProbability : null, context.Generator);
+        {
+            seen = GanAugmentation.Apply(
+                options.Augmentation, seen, options.AdaptiveAugmentation ? discriminator.AugmentationProbability : null, context.Generator);
+        }
+
         double noise = options.InstanceNoise * ScheduleShapes.LinearDecay((context.Step - 1.0) / context.TotalSteps);
         return noise > 0 ? seen.Plus(randn(rows.shape, generator: context.Generator).to(context.Device), noise) : seen;
     }

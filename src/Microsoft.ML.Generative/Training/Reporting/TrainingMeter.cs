@@ -40,7 +40,9 @@ internal sealed class TrainingMeter(long totalSteps, string device)
 
     public bool IsReportDue(long step) => step % _interval == 0;
 
-    /// <summary>Adds a batch's losses. The first phase's total is the loss that is reported, and the weights of its batches make the speed.</summary>
+    /// <summary>
+    /// Adds a batch's losses. The first phase's total is the loss that is reported, and the weights of its batches make the speed.
+    /// </summary>
     public void Add(Losses losses, double total, long weight, long step, bool isFirstPhase)
     {
         Step = step;
@@ -64,7 +66,8 @@ internal sealed class TrainingMeter(long totalSteps, string device)
     /// <summary>Leaves time in which nothing was trained out of the next <see cref="SamplesPerSecond"/>.</summary>
     public void ExcludeFromSpeed(TimeSpan duration) => _lastReport += duration;
 
-    public TrainingProgress Report(long step, int epoch, double learningRate, double samplesPerSecond, double? gradientNorm, ValidationScores? validation)
+    public TrainingProgress Report(
+        long step, int epoch, double learningRate, double samplesPerSecond, double? gradientNorm, ValidationScores? validation)
     {
         TimeSpan elapsed = Elapsed;
         var report = new TrainingProgress
@@ -80,7 +83,8 @@ internal sealed class TrainingMeter(long totalSteps, string device)
             GradientNorm = gradientNorm,
             SamplesPerSecond = samplesPerSecond,
             Elapsed = elapsed,
-            Remaining = TimeSpan.FromSeconds(Math.Min(elapsed.TotalSeconds * (totalSteps - step) / step, TimeSpan.MaxValue.TotalSeconds / 2)),
+            Remaining = TimeSpan.FromSeconds(
+                Math.Min(elapsed.TotalSeconds * (totalSteps - step) / step, TimeSpan.MaxValue.TotalSeconds / 2)),
             Device = device,
         };
         _lastReport = elapsed;
@@ -92,7 +96,8 @@ internal sealed class TrainingMeter(long totalSteps, string device)
     }
 
     public static string Describe(TrainingProgress report) => string.Create(CultureInfo.InvariantCulture,
-        $"epoch {report.Epoch}, step {report.Step}/{report.TotalSteps}: loss {report.Loss:G6}{Terms(report.LossTerms)}{Validation(report)}, " +
+        $"epoch {report.Epoch}, step {report.Step}/{report.TotalSteps}: loss "
+        + $"{report.Loss:G6}{Terms(report.LossTerms)}{Validation(report)}, " +
         $"{report.SamplesPerSecond:N0} rows/s, {(long)report.Remaining.TotalHours:00}:{report.Remaining:mm\\:ss} left");
 
     private static string Terms(IReadOnlyDictionary<string, double> terms) => terms.Count == 0 ? ""
