@@ -192,7 +192,7 @@ public sealed class GenerativeTransformsCatalog
     /// IDataView digits = mlContext.Generative().Datasets.Digits(10_000);
     /// var pipeline = mlContext.Transforms.Generative().Vae("Image")
     ///     .Append(mlContext.Transforms.Generative().ToImage("Shown", "Reconstruction"));
-    /// IDataView pictures = pipeline.Fit(digits).Transform(digits); // with a column Picture of MLImage
+    /// IDataView images = pipeline.Fit(digits).Transform(digits); // with a column Shown of MLImage
     /// </code>
     /// </example>
     /// <exception cref="ArgumentException">An argument is out of its range.</exception>
