@@ -25,6 +25,7 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["decode-260k"] = DecodeWorkload.Run260K,
     ["decode-15m"] = DecodeWorkload.Run15M,
     ["decode-batch"] = DecodeWorkload.RunBatch,
+    ["prefill-15m"] = PrefillWorkload.Run15M,
     ["tokenize"] = TokenizeWorkload.Run,
     ["ddpm"] = DiffusionWorkload.RunFloat32,
     ["ddpm-bf16"] = DiffusionWorkload.RunBFloat16,
@@ -33,7 +34,7 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
 
 Argument<string> workload = new("workload") { Description = $"One of: {string.Join(", ", workloads.Keys)}." };
 workload.AcceptOnlyFromAmong([.. workloads.Keys]);
-Option<int?> threads = new("--threads") { Description = "Threads of libtorch. Default: libtorch's own choice. decode-*: threads of the decoder; default: 1." };
+Option<int?> threads = new("--threads") { Description = "Threads of libtorch. Default: libtorch's own choice. decode-*: threads of the decoder; default: 1. prefill-*: the same; default: all." };
 Option<double> seconds = new("--seconds") { Description = "How long to measure.", DefaultValueFactory = _ => 10 };
 Option<string> data = new("--data") { Description = "elbo: mnist or fashion-mnist.", DefaultValueFactory = _ => "fashion-mnist" };
 Option<string> preset = new("--preset") { Description = "elbo: reference (784-400-20, Adam 1e-3, 10 epochs) or default (the library's defaults).", DefaultValueFactory = _ => "reference" };

@@ -266,7 +266,7 @@ public sealed class GenerativeCatalog
     public ITransformer LoadModel(string path, out DataViewSchema? inputSchema)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
-        using FileStream stream = File.OpenRead(path);
+        using FileStream stream = RegularFile.OpenRead(path);
         return CheckedModelLoading.Load(Context, path, stream, out inputSchema);
     }
 

@@ -42,6 +42,13 @@ internal static class OptionChecks
             throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}; expected {lowest} to {highest}.");
     }
 
+    public static void ZeroOrBetween(
+        double value, double lowest, double highest, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        if (value != 0 && !(value >= lowest && value <= highest))
+            throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}; expected 0, or {lowest} to {highest}.");
+    }
+
     public static void Between(double? value, double lowest, double highest, [CallerArgumentExpression(nameof(value))] string name = "")
     {
         if (value is { } given)

@@ -15,7 +15,15 @@ internal sealed class UserCount(object owner, IDisposable memory) : IDisposable
     {
         lock (_lock)
         {
-            ObjectDisposedException.ThrowIf(_isDisposed, owner);
+            if (_isDisposed)
+            {
+                // Whoever keeps a model beside a PredictionEngine rarely knows that the two have one life.
+                throw new ObjectDisposedException(
+                    owner.GetType().FullName,
+                    "The model has been disposed of. A PredictionEngine disposes of its model, unless it was created with the option "
+                    + "OwnsTransformer = false.");
+            }
+
             _users++;
         }
 

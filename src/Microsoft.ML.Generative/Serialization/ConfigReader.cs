@@ -8,10 +8,10 @@ internal sealed class ConfigReader(string source, JsonElement json)
 {
     public InvalidDataException Bad(string problem) => new($"'{source}' is not usable: {problem}.");
 
-    /// <exception cref="InvalidDataException">The file is not an object of valid JSON, or too long.</exception>
+    /// <exception cref="InvalidDataException">The file is not an object in well-formed JSON, too long, empty, or a pipe or device.</exception>
     public static T ReadFile<T>(string path, Func<ConfigReader, T> read)
     {
-        using FileStream stream = File.OpenRead(path);
+        using FileStream stream = RegularFile.OpenRead(path);
         using JsonDocument document = ModelConfigJson.ParseDocument(PythonJson.QuoteWords(ModelConfigJson.ReadBytes(stream, path)), path);
         if (document.RootElement.ValueKind != JsonValueKind.Object)
             throw new InvalidDataException($"'{path}' holds {document.RootElement.ValueKind} where an object was expected.");
@@ -74,14 +74,35 @@ internal sealed class ConfigReader(string source, JsonElement json)
         ? [.. value.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? item.GetString()! : throw Bad($"'{name}' has {Quoted.Text(item.GetRawText())}; expected texts"))]
         : null;
 
+    /// <summary>A text, or texts in an array.</summary>
+    public string[]? TextOrTexts(string name) =>
+        json.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? [value.GetString()!] : Texts(name);
+
     public ConfigReader? Object(string name) => Find(name, JsonValueKind.Object, "an object") is { } value ? new ConfigReader(source, value) : null;
 
-    /// <summary>That a member, if it is there, has the only value that is known.</summary>
-    public void Require(string name, bool known)
+    /// <summary>Checks that a member, if it is there, has the only supported value.</summary>
+    public void Require(string name, bool supported)
     {
-        if ((Truth(name) ?? known) != known)
-            throw Bad($"'{name}' is {(known ? "false" : "true")}, which is not supported");
+        if ((Truth(name) ?? supported) != supported)
+            throw Bad($"'{name}' is {(supported ? "false" : "true")}, which is not supported");
     }
+
+    /// <summary>Runs the checks of what was read; their errors name the file.</summary>
+    /// <exception cref="InvalidDataException">One of them failed.</exception>
+    public void Check(Action check)
+    {
+        try
+        {
+            check();
+        }
+        catch (Exception e) when (e is ArgumentException or OverflowException or NotSupportedException)
+        {
+            throw new InvalidDataException($"'{source}' is not usable: {e.Message}", e);
+        }
+    }
+
+    /// <summary>A member as it is written, without spaces; null where it is not there.</summary>
+    public string? RawOf(string name) => json.TryGetProperty(name, out JsonElement value) ? JsonSerializer.Serialize(value) : null;
 
     public T Choose<T>(string name, string fallback, Dictionary<string, T> known)
     {

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
 
@@ -84,9 +83,11 @@ internal sealed class HuggingFaceFolder
         SafetensorsShards.Write(Path, tensors, metadata: _metadata, name: name);
 
     /// <summary>Opens weights: <c>{name}.safetensors</c>, or its index and the shards.</summary>
+    /// <param name="name">The beginning of the files' names.</param>
+    /// <param name="warn">Receives a sentence where an index contradicts its files in what nobody needs. Default: nobody.</param>
     /// <exception cref="FileNotFoundException">The folder has neither.</exception>
     /// <exception cref="InvalidDataException">A file is not valid, or the folder has its weights as Python pickles only.</exception>
-    public ISafetensorsReader OpenWeights(string name = SafetensorsReader.DefaultName)
+    public ISafetensorsReader OpenWeights(string name = SafetensorsReader.DefaultName, Action<string>? warn = null)
     {
         if (!Has(name + SafetensorsReader.Extension) && !Has(name + SafetensorsReader.IndexExtension) && FindPickle() is { } pickle)
         {
@@ -94,18 +95,20 @@ internal sealed class HuggingFaceFolder
                 $"The folder '{Path}' has no '{name}{SafetensorsReader.Extension}', and its weights are in '{pickle}', {PickleReason}.");
         }
 
-        return SafetensorsReader.Open(Path, name);
+        return SafetensorsReader.Open(Path, name, warn);
     }
 
     public static bool IsPickle(string file) =>
         _pickleExtensions.Contains(System.IO.Path.GetExtension(file), StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Checks that weights are as many as the network has, before memory is allocated for the network.</summary>
+    /// <summary>Checks that weights are those of the network, before memory is allocated for the network.</summary>
     /// <param name="weights">The weights, of which there may be more, in more tensors.</param>
     /// <param name="config">The file that describes the network.</param>
     /// <param name="create">Creates the network.</param>
-    /// <exception cref="InvalidDataException">There are fewer weights than parameters.</exception>
-    public static void CheckSize(ISafetensorsReader weights, string config, Func<torch.nn.Module> create)
+    /// <param name="compare">Compares the network's tensors with the weights, and names what differs.</param>
+    /// <exception cref="InvalidDataException">There are fewer weights than parameters, or others.</exception>
+    public static void CheckSize<TModule>(ISafetensorsReader weights, string config, Func<TModule> create, Action<TModule> compare)
+        where TModule : torch.nn.Module
     {
         // From the bytes, which the file really has: a product of dimensions could overflow.
         Int128 found = 0;
@@ -113,12 +116,16 @@ internal sealed class HuggingFaceFolder
             found += tensor.Bytes / SafetensorsTypes.SizeOf(tensor.Type);
         try
         {
-            ModuleTensors.WithoutMemory((long)Int128.Min(found * sizeof(float), long.MaxValue), weights.Tensors.Count, create).Dispose();
+            ModuleWeights.CheckFits(
+                (long)Int128.Min(found * sizeof(float), long.MaxValue), weights.Tensors.Count, create, compare, TooLarge);
         }
-        catch (Exception e) when (e is ModuleTooLargeException or OverflowException)
+        catch (OverflowException)
         {
-            throw new InvalidDataException($"'{weights.Source}' has {found:N0} elements; the network of '{config}' has more parameters.", e);
+            throw TooLarge(null);
         }
+
+        InvalidDataException TooLarge(string? difference) => new(
+            $"'{weights.Source}' has {found:N0} elements; the network of '{config}' has more parameters{(difference is null ? "." : $": {difference}")}");
     }
 
     /// <summary>Copies weights into tensors of a network, converting floating-point types.</summary>

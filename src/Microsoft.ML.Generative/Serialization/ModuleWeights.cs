@@ -10,6 +10,10 @@ internal static class ModuleWeights
 {
     private const int NamesShown = 10;
 
+    // Room for what a file lacks, beside a multiple of what it has.
+    private const long MostMissingBytes = 1 << 24;
+    private const int MostMissingTensors = 1024;
+
     /// <summary>
     /// The parameters and persistent buffers under their dotted names, each once; a tied tensor stands under its first name.
     /// </summary>
@@ -35,6 +39,46 @@ internal static class ModuleWeights
     /// <summary>Checks that a file has exactly the network's tensors, which need no memory.</summary>
     /// <inheritdoc cref="Load" path="/exception"/>
     public static void CheckFits(torch.nn.Module module, ISafetensorsReader file) => Match(module, file);
+
+    /// <summary>Checks that a file has the network's tensors before memory is taken for the network.</summary>
+    /// <param name="bytes">The bytes that the file's tensors take in the network.</param>
+    /// <param name="tensors">The file's tensors.</param>
+    /// <param name="create">Creates the network.</param>
+    /// <param name="compare">Compares the network with the file, and names what differs.</param>
+    /// <param name="tooLarge">Makes the error of a network with more elements than the file, from the comparison's message if there is one.</param>
+    /// <exception cref="InvalidDataException">The network has more elements than the file, or the comparison failed.</exception>
+    public static void CheckFits<TModule>(
+        long bytes, int tensors, Func<TModule> create, Action<TModule> compare, Func<string?, InvalidDataException> tooLarge)
+        where TModule : torch.nn.Module
+    {
+        try
+        {
+            using TModule shapes = ModuleTensors.WithoutMemory(bytes, tensors, create);
+            compare(shapes);
+            return;
+        }
+        catch (ModuleTooLargeException)
+        {
+        }
+
+        // Where a few tensors are missing, their names help; where all sizes are others, they do not.
+        string? difference = null;
+        try
+        {
+            using TModule shapes = ModuleTensors.WithoutMemory(
+                bytes > long.MaxValue / 8 ? long.MaxValue : 4 * bytes + MostMissingBytes, 4 * tensors + MostMissingTensors, create);
+            compare(shapes);
+        }
+        catch (InvalidDataException e)
+        {
+            difference = e.Message;
+        }
+        catch (ModuleTooLargeException)
+        {
+        }
+
+        throw tooLarge(difference);
+    }
 
     private static Dictionary<string, torch.Tensor> Match(torch.nn.Module module, ISafetensorsReader file)
     {

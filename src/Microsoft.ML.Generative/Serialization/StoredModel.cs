@@ -117,12 +117,10 @@ internal sealed class StoredModel<TDefinition>
         long bytes = file.Tensors.Values.Sum(tensor => tensor.Bytes);
         try
         {
-            using TModule shapes = ModuleTensors.WithoutMemory(bytes, file.Tensors.Count, component.Create);
-            ModuleWeights.CheckFits(shapes, file);
-        }
-        catch (ModuleTooLargeException e)
-        {
-            throw new InvalidDataException($"'{file.Source}' holds {bytes} bytes of tensors; the network of '{ModelEntries.Config}' has more.", e);
+            ModuleWeights.CheckFits(
+                bytes, file.Tensors.Count, component.Create, shapes => ModuleWeights.CheckFits(shapes, file),
+                difference => new InvalidDataException(
+                    $"'{file.Source}' holds {bytes} bytes of tensors; the network of '{ModelEntries.Config}' has more{(difference is null ? "." : $": {difference}")}"));
         }
         catch (Exception e) when (e is OverflowException or ArgumentException or ExternalException)
         {

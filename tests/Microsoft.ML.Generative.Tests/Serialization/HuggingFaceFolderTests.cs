@@ -81,11 +81,11 @@ public sealed class HuggingFaceFolderTests : IDisposable
         using torch.Tensor two = torch.ones(2, torch.float16), one = torch.ones(1, torch.float16);
         Folder.WriteWeights([("a", two), ("b", one)]);
         using ISafetensorsReader weights = Folder.OpenWeights();
-        HuggingFaceFolder.CheckSize(weights, "config.json", () => new TinyNetwork(2, 1));
+        HuggingFaceFolder.CheckSize(weights, "config.json", () => new TinyNetwork(2, 1), _ => { });
         foreach ((int inputs, int outputs) in ((int, int)[])[(3, 1), (1_000_000, 1_000_000), (int.MaxValue, int.MaxValue)])
         {
             string message = Assert.Throws<InvalidDataException>(
-                () => HuggingFaceFolder.CheckSize(weights, "config.json", () => new TinyNetwork(inputs, outputs))).Message;
+                () => HuggingFaceFolder.CheckSize(weights, "config.json", () => new TinyNetwork(inputs, outputs), _ => { })).Message;
             Assert.Contains("model.safetensors' has 3 elements; the network of 'config.json' has more parameters", message);
         }
     }

@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Transforms.Image;
 using SkiaSharp;
 
@@ -22,7 +23,7 @@ internal sealed class ImageReader(ImageShape shape, ImageResizingEstimator.Resiz
     /// <exception cref="IOException">The file cannot be read.</exception>
     public void Read(string path, Span<byte> planes)
     {
-        using var data = SKData.CreateCopy(File.ReadAllBytes(path));
+        using var data = SKData.CreateCopy(RegularFile.LengthOf(path) == 0 ? [] : File.ReadAllBytes(path));
         using var codec = SKCodec.Create(data) ?? throw Bad(path, "it is not an image of a format known (BMP, GIF, ICO, JPEG, PNG, WBMP, WebP), or its beginning is damaged");
         var (width, height) = (codec.Info.Width, codec.Info.Height);
         if (width < 1 || height < 1 || Math.Max(width, height) > LongestSide || (long)width * height > MostPixels)

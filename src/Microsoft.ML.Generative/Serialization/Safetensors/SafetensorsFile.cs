@@ -54,7 +54,7 @@ internal sealed class SafetensorsFile : ISafetensorsReader
     public static SafetensorsFile Open(string path)
     {
         // Before it is opened, which never ends for a pipe: pipes and devices have no length.
-        long length = LengthOf(path);
+        long length = RegularFile.LengthOf(path);
         if (length < SafetensorsHeader.PrefixBytes)
             throw SafetensorsHeader.Bad(path, $"it has {length} bytes where at least {SafetensorsHeader.PrefixBytes} were expected");
 
@@ -68,14 +68,6 @@ internal sealed class SafetensorsFile : ISafetensorsReader
             stream.Dispose();
             throw;
         }
-    }
-
-    /// <summary>The bytes of a file, or of the one that a link leads to.</summary>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    internal static long LengthOf(string path)
-    {
-        var file = new FileInfo(path);
-        return ((FileInfo?)file.ResolveLinkTarget(returnFinalTarget: true) ?? file).Length;
     }
 
     /// <exception cref="InvalidDataException">The file has no such tensor.</exception>

@@ -30,14 +30,14 @@ internal sealed class SafetensorsIndex : ISafetensorsReader
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
     /// <exception cref="FileNotFoundException">There is no such index.</exception>
-    /// <exception cref="InvalidDataException">The index is not valid, one of its files is missing or not valid, or they have other tensors or sizes than it says.</exception>
-    public static SafetensorsIndex Open(string path)
+    /// <exception cref="InvalidDataException">The index is not valid, one of its files is missing or not valid, or they have other tensors than it says.</exception>
+    public static SafetensorsIndex Open(string path, Action<string>? warn = null)
     {
         SafetensorsIndexJson json = SafetensorsIndexJson.Read(path);
         var index = new SafetensorsIndex(path, json);
         try
         {
-            index.OpenFiles(json);
+            index.OpenFiles(json, warn);
             return index;
         }
         catch
@@ -66,7 +66,7 @@ internal sealed class SafetensorsIndex : ISafetensorsReader
             file.Dispose();
     }
 
-    private void OpenFiles(SafetensorsIndexJson json)
+    private void OpenFiles(SafetensorsIndexJson json, Action<string>? warn)
     {
         string folder = Path.GetDirectoryName(Path.GetFullPath(Source))!;
         string[] allowed = [folder, .. TargetFolder(Source) is { } target ? [target] : Array.Empty<string>()];
@@ -79,7 +79,7 @@ internal sealed class SafetensorsIndex : ISafetensorsReader
 
         long bytes = _tensors.Values.Sum(t => t.Bytes);
         if (json.TotalSize is { } expected && expected != bytes)
-            throw SafetensorsHeader.Bad(Source, $"its 'total_size' is {expected}; its tensors take {bytes} bytes");
+            warn?.Invoke($"The 'total_size' of '{Source}' is {expected:N0}; its tensors take {bytes:N0} bytes. It is ignored.");
     }
 
     private SafetensorsFile OpenShard(string path, string name, string[] allowed)

@@ -23,7 +23,7 @@ internal sealed record SafetensorsIndexJson(long? TotalSize, IReadOnlyDictionary
     /// <exception cref="InvalidDataException">It is not a valid index.</exception>
     public static SafetensorsIndexJson Read(string path)
     {
-        long length = SafetensorsFile.LengthOf(path);
+        long length = RegularFile.LengthOf(path);
         if (length > SafetensorsHeader.MaxJsonBytes)
             throw SafetensorsHeader.Bad(path, $"it has {length} bytes where an index has at most {SafetensorsHeader.MaxJsonBytes}");
 

@@ -13,9 +13,10 @@ internal static class SafetensorsReader
     /// </summary>
     /// <param name="path">The file or the folder.</param>
     /// <param name="name">The beginning of the file's name in a folder.</param>
+    /// <param name="warn">Receives a sentence where an index contradicts its files in what nobody needs. Default: nobody.</param>
     /// <exception cref="FileNotFoundException">There is no such file, or the folder has neither of the two.</exception>
-    /// <exception cref="InvalidDataException">A file is not valid.</exception>
-    public static ISafetensorsReader Open(string path, string name = DefaultName)
+    /// <exception cref="InvalidDataException">A file is not sound.</exception>
+    public static ISafetensorsReader Open(string path, string name = DefaultName, Action<string>? warn = null)
     {
         if (Directory.Exists(path))
         {
@@ -27,6 +28,6 @@ internal static class SafetensorsReader
                     $"The folder '{path}' has neither '{name}{Extension}' nor '{name}{IndexExtension}'.", file);
         }
 
-        return path.EndsWith(IndexExtension, StringComparison.OrdinalIgnoreCase) ? SafetensorsIndex.Open(path) : SafetensorsFile.Open(path);
+        return path.EndsWith(IndexExtension, StringComparison.OrdinalIgnoreCase) ? SafetensorsIndex.Open(path, warn) : SafetensorsFile.Open(path);
     }
 }

@@ -61,14 +61,25 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
 
     /// <summary>Trains a tokenizer on texts: of byte pairs, or of characters where no size is given.</summary>
     public static TextCodec Train(IEnumerable<string> texts, int? vocabularySize) => Of(vocabularySize is { } size
-        ? GenerativeTokenizers.TrainBytePairEncoding(texts, size)
-        : GenerativeTokenizers.CharacterLevel(texts, new CharacterLevelOptions { EndOfTextToken = EndOfText }));
+        ? GenerativeTokenizers.TrainBytePairEncoding(texts.SelectMany(LongText.Parts), size)
+        : GenerativeTokenizers.CharacterLevel(texts.SelectMany(LongText.Parts), new CharacterLevelOptions { EndOfTextToken = EndOfText }));
 
     /// <summary>
     /// Encodes a text to learn: with the tokens that the tokenizer puts round a text, and the token that ends a text behind them.
     /// </summary>
     /// <exception cref="ArgumentException">The text has characters that the tokenizer lacks.</exception>
-    public int[] EncodeDocument(string text) => [.. Beginning(text), .. Ending()];
+    public int[] EncodeDocument(string text) => [.. EncodeDocumentInParts(text).SelectMany(part => part)];
+
+    /// <summary>Encodes a text to learn, as <see cref="EncodeDocument"/>, without ever holding all tokens of a long one.</summary>
+    /// <inheritdoc cref="EncodeDocument" path="/exception"/>
+    public IEnumerable<IReadOnlyList<int>> EncodeDocumentInParts(string text)
+    {
+        // Other types put the token that begins a text before each part.
+        IEnumerable<IReadOnlyList<int>> parts = text.Length <= LongText.PartLength || Tokenizer is not GenerativeTokenizer
+            ? [Beginning(text)]
+            : LongText.Encode(text, EncodeText).Prepend(Before);
+        return parts.Append([.. Ending()]);
+    }
 
     /// <summary>Encodes a prompt with its answer and the token that ends it, and counts the prompt's tokens.</summary>
     /// <inheritdoc cref="EncodePrompt" path="/exception"/>

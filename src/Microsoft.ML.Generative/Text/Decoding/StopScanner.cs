@@ -1,8 +1,8 @@
 namespace Microsoft.ML.Generative.Text.Decoding;
 
 /// <summary>
-/// Passes a text on piece by piece until one of some strings is complete, and never any part of that string. Of strings that are complete at the same
-/// character, the longest counts.
+/// Passes a text on piece by piece until one of some strings is complete, and never any part of that string. Of strings that are complete
+/// at the same character, the longest counts.
 /// </summary>
 internal sealed class StopScanner(IReadOnlyList<string> stops)
 {

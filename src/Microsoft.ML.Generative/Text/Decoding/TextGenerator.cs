@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Text.Decoding.Json;
 
@@ -15,7 +16,8 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
     /// <param name="finished">Receives the whole text when it ends.</param>
     /// <param name="cancellation">Stops between two tokens.</param>
     public IEnumerable<string> Stream(
-        GenerationRequest request, TextGenerationOptions options, Action<GeneratedText>? finished = null, CancellationToken cancellation = default)
+        GenerationRequest request, TextGenerationOptions options, Action<GeneratedText>? finished = null,
+        CancellationToken cancellation = default)
     {
         Check(request, options);
         JsonFormat? format = JsonFormat.Of(options, codec);
@@ -48,7 +50,8 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
     /// <param name="options">Checked options.</param>
     /// <param name="streams">Texts at a time.</param>
     /// <param name="checkAlive">Throws to stop.</param>
-    public GeneratedText[] GenerateAll(IReadOnlyList<GenerationRequest> requests, TextGenerationOptions options, int streams, Action checkAlive)
+    public GeneratedText[] GenerateAll(
+        IReadOnlyList<GenerationRequest> requests, TextGenerationOptions options, int streams, Action checkAlive)
     {
         foreach (GenerationRequest request in requests)
             Check(request, options);
@@ -79,6 +82,7 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
         new ContextWindow(session, 0, contextLength).Start(prompt, logits);
         Span<float> known = logits.AsSpan(0, codec.VocabularySize);
         new LogitAdjustments(options, prompt).Apply(known);
+        LogitChecks.Check(TensorPrimitives.Max<float>(known));
         return new TokenSampler(options, codec.VocabularySize).Distribution(known);
     }
 
@@ -87,7 +91,8 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
         int prompt = request.Tokens.Length;
         if (options.ContextOverflow == ContextOverflow.Error && prompt + options.MaxTokens > contextLength)
             throw new ArgumentException(
-                $"The prompt has {prompt} tokens; with {nameof(options.MaxTokens)} {options.MaxTokens} they outgrow the model's context of {contextLength}. Shorten one of them, or set {nameof(options.ContextOverflow)} to {ContextOverflow.SlidingWindow}.");
+                $"The prompt has {prompt} tokens; with {nameof(options.MaxTokens)} {options.MaxTokens} they outgrow the model's context of "
+                + $"{contextLength}. Shorten one of them, or set {nameof(options.ContextOverflow)} to {ContextOverflow.SlidingWindow}.");
     }
 
     /// <summary>Streams that take turns: when a text is finished, the next prompt takes its place.</summary>
@@ -96,7 +101,8 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
         private readonly TokenSampler _sampler = new(options, codec.VocabularySize);
         private readonly JsonFormat? _format = JsonFormat.Of(options, codec);
         private readonly float[] _logits = new float[session.Streams * session.VocabularySize];
-        private readonly (TextStream Stream, int Number, ContextWindow Window)?[] _places = new (TextStream, int, ContextWindow)?[session.Streams];
+        private readonly (TextStream Stream, int Number, ContextWindow Window)?[] _places =
+            new (TextStream, int, ContextWindow)?[session.Streams];
 
         public void Run(IReadOnlyList<GenerationRequest> requests, GeneratedText[] results, Action checkAlive)
         {
@@ -172,7 +178,9 @@ internal sealed class ContextWindow(IDecodingSession session, int stream, int co
         Fill(tokens, logits);
     }
 
-    /// <summary>If there is no room for the last token, begins again with the newer half of the text; the logits are then those after it.</summary>
+    /// <summary>
+    /// If there is no room for the last token, begins again with the newer half of the text; the logits are then those after it.
+    /// </summary>
     public bool TrySlide(IReadOnlyList<int> tokens, Span<float> logits)
     {
         if (tokens.Count - _start <= contextLength)

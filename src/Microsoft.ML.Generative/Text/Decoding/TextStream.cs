@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Text;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Text.Codec;
@@ -26,7 +27,8 @@ internal sealed class TextStream
     /// <param name="codec">Tokens to text.</param>
     /// <param name="sampler">Chooses; streams that take turns may share it.</param>
     /// <param name="format">What the text has to be, or null; streams that take turns may share it.</param>
-    public TextStream(GenerationRequest request, TextGenerationOptions options, TextCodec codec, TokenSampler sampler, JsonFormat? format = null)
+    public TextStream(
+        GenerationRequest request, TextGenerationOptions options, TextCodec codec, TokenSampler sampler, JsonFormat? format = null)
     {
         (_request, _options, _codec, _sampler) = (request, options, codec, sampler);
         _tokens = [.. request.Tokens];
@@ -52,6 +54,7 @@ internal sealed class TextStream
         logits = logits[.._codec.VocabularySize];
         _adjustments.Apply(logits);
         _json?.Mask(logits, _options.MaxTokens - _generated);
+        LogitChecks.Check(TensorPrimitives.Max<float>(logits));
         // A position's number depends on the seed and the position alone, so that no other text changes it.
         int token = _sampler.Choose(logits, new RowRandom(_request.Seed, _generated).NextDouble());
         _generated++;

@@ -79,6 +79,7 @@ internal sealed class TokenSampler
         if (kept < logits.Length || _options.TypicalP < 1)
         {
             SelectHighest(logits, kept);
+            kept = WithEqualToLast(logits, kept);
             Exponentiate(logits, kept, highest);
             kept = TopP(kept, Sum(kept));
         }
@@ -138,6 +139,19 @@ internal sealed class TokenSampler
 
         for (int i = count - 1; i >= 0; i--)
             _tokens[i] = lowestFirst.Dequeue();
+    }
+
+    // TopK is a bound of the logits: those equal to the last are kept, too. Of equal ones, the first are selected already.
+    private int WithEqualToLast(ReadOnlySpan<float> logits, int kept)
+    {
+        int last = _tokens[kept - 1];
+        for (int i = last + 1; i < logits.Length && kept < logits.Length && logits[last] > float.NegativeInfinity; i++)
+        {
+            if (logits[i] == logits[last])
+                _tokens[kept++] = i;
+        }
+
+        return kept;
     }
 
     private void SortStable(int count)

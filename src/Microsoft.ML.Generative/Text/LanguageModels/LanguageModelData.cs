@@ -88,7 +88,7 @@ internal sealed class LanguageModelData(TrainingRun run, LanguageModelOptions op
             }
             else
             {
-                corpus.Add(RowErrors.Name(options.InputColumnName, row, () => codec.EncodeDocument(text)));
+                RowErrors.Name(options.InputColumnName, row, () => AddDocument(corpus, text));
             }
         }
 
@@ -98,6 +98,19 @@ internal sealed class LanguageModelData(TrainingRun run, LanguageModelOptions op
                 + $"{nameof(LanguageModelOptions.ContextLength)}, {options.Architecture.ContextLength} (rows "
                 + $"{string.Join(", ", tooLong.Take(ExamplesNamed))}{(tooLong.Count > ExamplesNamed ? ", …" : "")}).");
         return corpus;
+
+        // Not all of a long text's tokens at once.
+        int AddDocument(TokenCorpus corpus, string text)
+        {
+            int parts = 0;
+            foreach (IReadOnlyList<int> part in codec.EncodeDocumentInParts(text))
+            {
+                corpus.Add([.. part]);
+                parts++;
+            }
+
+            return parts;
+        }
 
         bool Fits(int tokens, long row)
         {

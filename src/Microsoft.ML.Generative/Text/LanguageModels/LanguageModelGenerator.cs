@@ -18,8 +18,6 @@ namespace Microsoft.ML.Generative.Text.LanguageModels;
 internal sealed class LanguageModelGenerator(
     RowEngine engine, LanguageModelDefinition definition, TextCodec codec, Func<int, IDecodingSession> open)
 {
-    private const string GeneratedColumnName = "Generated";
-
     // Streams of the seed of a model's rows.
     private const long RowStream = 201;
 
@@ -78,7 +76,7 @@ internal sealed class LanguageModelGenerator(
             [.. Enumerable.Range(0, count).Select(n => new GenerationRequest(begin, SeedSequence.Derive(seed, n)))];
         var rows = new ArrayDataViewBuilder(engine.Host);
         rows.AddColumn(
-            GeneratedColumnName, TextsOf(GeneratorOf(codec).GenerateAll(requests, options, engine.RowsAtOnce, engine.Host.CheckAlive)));
+            definition.Columns.Output, TextsOf(GeneratorOf(codec).GenerateAll(requests, options, engine.RowsAtOnce, engine.Host.CheckAlive)));
         return rows.GetDataView(count);
     }
 

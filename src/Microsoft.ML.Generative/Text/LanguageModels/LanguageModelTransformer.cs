@@ -77,6 +77,11 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
 
     bool ITransformer.IsRowToRowMapper => true;
 
+    /// <summary>
+    /// What clients of Microsoft.Extensions.AI call the model where the caller does not: its kind and its number of parameters.
+    /// </summary>
+    internal string ModelId => $"{_format.Name}-{Architecture.CountParameters()}";
+
     torch.nn.Module IBaseModel.Network => Network;
 
     internal TextCodec Codec { get; }
@@ -125,14 +130,14 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
 
     /// <summary>Generates texts without prompts, with the model's own options.</summary>
     /// <param name="count">The number of texts.</param>
-    /// <returns>A text column Generated.</returns>
+    /// <returns>A text column of the name that <see cref="Transform"/> gives its column.</returns>
     /// <inheritdoc cref="Generate(int, TextGenerationOptions)"/>
     public IDataView Generate(int count) => Generator.Generate(count, Generator.Defaults);
 
     /// <summary>Generates texts without prompts.</summary>
     /// <param name="count">The number of texts.</param>
     /// <param name="options">How tokens are chosen.</param>
-    /// <returns>A text column Generated.</returns>
+    /// <returns>A text column of the name that <see cref="Transform"/> gives its column.</returns>
     /// <remarks>The n-th text depends on the seed and n alone, not on <paramref name="count"/>.</remarks>
     /// <exception cref="ArgumentException">An option is out of its range, or the tokenizer has no token that begins a text.</exception>
     public IDataView Generate(int count, TextGenerationOptions options) => Generator.Generate(count, options);
@@ -208,8 +213,9 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// </returns>
     /// <remarks>
     /// Instructions, temperature, top-p, top-k, maximum of tokens, stop sequences, seed, penalties and response format of
-    /// <see cref="ChatOptions"/> are followed; what cannot be, such as tools, is refused. For JSON, and JSON of a schema, see
-    /// <see cref="TextGenerationOptions.ResponseFormat"/>.
+    /// <see cref="ChatOptions"/> are followed; what cannot be, such as tools that are not switched off, is refused. For JSON, and JSON of a
+    /// schema, see <see cref="TextGenerationOptions.ResponseFormat"/>. With a seed in the call, in the model's own options or in the
+    /// <see cref="MLContext"/>, the same conversation gets the same answer each time; a context without a seed gives another one.
     /// </remarks>
     /// <exception cref="NotSupportedException">The model's own template cannot be used.</exception>
     /// <example>

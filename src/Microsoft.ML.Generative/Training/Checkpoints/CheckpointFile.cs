@@ -95,7 +95,7 @@ internal static class CheckpointFile
 
     private static void Open(string path, Action<ModelEntries.TryLoad> read)
     {
-        using FileStream file = File.OpenRead(path);
+        using FileStream file = RegularFile.OpenRead(path);
         using var archive = new ZipArchive(file, ZipArchiveMode.Read);
         read((name, readEntry) =>
         {

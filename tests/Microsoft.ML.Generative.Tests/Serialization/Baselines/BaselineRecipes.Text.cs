@@ -149,6 +149,7 @@ internal static partial class BaselineRecipes
         outputs.Add("Attention", model.Attention(Prompt).SelectMany(layer => layer.Cast<float>()));
         outputs.Add("Completion", model.Transform(rows).GetColumn<string>("Completion"));
         outputs.Add("Greedy", [model.Generate(Prompt, new() { Temperature = 0, MaxTokens = 12 })]);
-        outputs.Add("Sampled", model.Generate(2, new() { Seed = 3, MaxTokens = 8 }).GetColumn<string>("Generated"));
+        IDataView sampled = model.Generate(2, new() { Seed = 3, MaxTokens = 8 });
+        outputs.Add("Sampled", sampled.GetColumn<string>(sampled.Schema[0]));
     }
 }

@@ -16,6 +16,7 @@ public sealed class ChatClientTests : IClassFixture<ChatClientTests.Parrot>
         ChatResponse response = await chat.GetResponseAsync("cat?", new() { Temperature = 0 });
         Assert.Equal(" meow", response.Text);
         Assert.Equal(ChatFinishReason.Stop, response.FinishReason);
+        Assert.NotEmpty(response.Messages.Single().MessageId!);
         Assert.Equal("User: cat?\nAssistant:".Length, response.Usage!.InputTokenCount);
         Assert.Equal(response.Usage.InputTokenCount + response.Usage.OutputTokenCount, response.Usage.TotalTokenCount);
         Assert.Equal(" woof", (await chat.GetResponseAsync("dog?", new() { Temperature = 0 })).Text);
@@ -71,10 +72,52 @@ public sealed class ChatClientTests : IClassFixture<ChatClientTests.Parrot>
         using IChatClient chat = _model.AsChatClient();
         foreach ((ChatOptions options, string name) in ((ChatOptions, string)[])[
             (new() { Tools = [AIFunctionFactory.Create(() => 1)] }, "Tools"), (new() { ConversationId = "1" }, "ConversationId"),
-            (new() { ResponseFormat = JsonTexts.Schema("""{"type":"string","pattern":"a"}""") }, "pattern")])
+            (new() { ResponseFormat = JsonTexts.Schema("""{"type":"string","pattern":"a(?=b)"}""") }, "pattern")])
             Assert.Contains(name, (await Assert.ThrowsAsync<NotSupportedException>(() => chat.GetResponseAsync("cat?", options))).Message);
         await Assert.ThrowsAsync<NotSupportedException>(() => chat.GetResponseAsync(new ChatMessage(ChatRole.User, [new UriContent("https://example.org/a.png", "image/png")])));
         await Assert.ThrowsAsync<ArgumentException>(() => chat.GetResponseAsync(Array.Empty<ChatMessage>()));
+    }
+
+    [Fact]
+    public void Missing_messages_are_an_error_of_the_call()
+    {
+        using IChatClient chat = _model.AsChatClient();
+        Assert.Equal("messages", Assert.Throws<ArgumentNullException>(() => { _ = chat.GetResponseAsync((IEnumerable<ChatMessage>)null!); }).ParamName);
+        Assert.Equal("messages", Assert.Throws<ArgumentNullException>(() => { _ = chat.GetStreamingResponseAsync((IEnumerable<ChatMessage>)null!); }).ParamName);
+        Assert.Equal("values", Assert.Throws<ArgumentNullException>(() => { _ = _model.AsEmbeddingGenerator().GenerateAsync(null!); }).ParamName);
+    }
+
+    [Fact]
+    public async Task The_model_s_name_is_told_and_a_caller_s_own_is_kept()
+    {
+        IChatClient chat = _model.AsChatClient();
+        string id = chat.GetService<ChatClientMetadata>()!.DefaultModelId!;
+        Assert.Contains($"{_model.Architecture.CountParameters()}", id);
+        Assert.Equal(id, (await chat.GetResponseAsync("cat?", new() { Temperature = 0 })).ModelId);
+        Assert.Equal(id, (await chat.GetStreamingResponseAsync("cat?", new() { Temperature = 0 }).ToChatResponseAsync()).ModelId);
+        Assert.Equal("mine", (await chat.GetResponseAsync("cat?", new() { Temperature = 0, ModelId = "mine" })).ModelId);
+
+        IEmbeddingGenerator<string, Embedding<float>> generator = _model.AsEmbeddingGenerator();
+        Assert.Equal(id, generator.GetService<EmbeddingGeneratorMetadata>()!.DefaultModelId);
+        Assert.Equal(id, (await generator.GenerateAsync(["cat?"]))[0].ModelId);
+        Assert.Equal("mine", (await generator.GenerateAsync(["cat?"], new() { ModelId = "mine" }))[0].ModelId);
+    }
+
+    [Fact]
+    public async Task Tools_that_are_switched_off_are_accepted()
+    {
+        using IChatClient chat = _model.AsChatClient();
+        var options = new ChatOptions { Temperature = 0, Tools = [AIFunctionFactory.Create(() => 1)], ToolMode = ChatToolMode.None };
+        Assert.Equal(" meow", (await chat.GetResponseAsync("cat?", options)).Text);
+    }
+
+    // Said in AsChatClient's remarks.
+    [Fact]
+    public async Task A_context_s_seed_gives_the_same_answer_each_time()
+    {
+        using IChatClient chat = _model.AsChatClient();
+        var options = new ChatOptions { Temperature = 3, MaxOutputTokens = 20 };
+        Assert.Equal((await chat.GetResponseAsync("cat?", options)).Text, (await chat.GetResponseAsync("cat?", options)).Text);
     }
 
     [Fact]

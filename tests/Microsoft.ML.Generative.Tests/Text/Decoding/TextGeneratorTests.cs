@@ -131,7 +131,7 @@ public sealed class TextGeneratorTests
         (string Text, double Score) best = ("", double.NegativeInfinity);
         void Try(List<int> tokens, string text, double logProbability)
         {
-            double Scored(double p, int n) => p / Math.Pow(Math.Max(1, n), lengthPenalty);
+            double Scored(double p, int n) => p / Math.Pow(n, lengthPenalty);
             if (text.Length == length)
             {
                 if (Scored(logProbability, length) > best.Score)
@@ -146,8 +146,8 @@ public sealed class TextGeneratorTests
                 double p = logProbability + logits[token] - normalizer;
                 if (token != End)
                     Try([.. tokens, token], text + "abcd"[token], p);
-                else if (Scored(p, text.Length) > best.Score)
-                    best = (text, Scored(p, text.Length));
+                else if (Scored(p, text.Length + 1) > best.Score)
+                    best = (text, Scored(p, text.Length + 1));
             }
         }
 
@@ -171,6 +171,64 @@ public sealed class TextGeneratorTests
 
         Assert.StartsWith("b", Generate(Next, new() { Temperature = 0, MaxTokens = 3 }, "c").Text);
         Assert.Equal("a", Generate(Next, new() { Beams = 2, MaxTokens = 3, LengthPenalty = 0 }, "c").Text);
+    }
+
+    // The end at once has log 0.4 = −0.92; a and then the end log 0.36 / 2 = −0.51, with the end counted.
+    [Theory]
+    [InlineData(1, "a")]
+    [InlineData(0, "")]
+    public void The_token_that_ends_a_text_counts_in_its_length(double lengthPenalty, string expected)
+    {
+        static float[] Next(IReadOnlyList<int> tokens) => tokens.Count == 1 ? Log(0.6, 0, 0, 0, 0.4) : Log(0, 0.4, 0, 0, 0.6);
+        GeneratedText text = Generate(Next, new() { Beams = 2, MaxTokens = 2, LengthPenalty = lengthPenalty }, "c");
+        Assert.Equal((expected, GenerationEnd.Stop), (text.Text, text.End));
+    }
+
+    // Logits of 4 and 3 for a and b: halved, 2 is less than 3; but log p(a) = −0.31 doubled is still more than log p(b) = −1.31.
+    [Fact]
+    public void Penalties_of_a_beam_act_on_log_probabilities()
+    {
+        static float[] Next(IReadOnlyList<int> tokens) => [4, 3, -9, -9, -9];
+        var options = new TextGenerationOptions { Beams = 2, MaxTokens = 1, RepetitionPenalty = 2 };
+        Assert.Equal("a", Generate(Next, options, "a").Text);
+        (options.Beams, options.Temperature) = (1, 0);
+        Assert.Equal("b", Generate(Next, options, "a").Text);
+    }
+
+    // At the last step only as many candidates count as there are beams: here two ends, and not the text that goes on behind them.
+    [Fact]
+    public void The_last_step_of_a_beam_search_counts_the_best_candidates_only()
+    {
+        TextCodec codec = _codec with { OtherEnds = [3] };
+        static float[] Next(IReadOnlyList<int> tokens) => tokens.Count == 1 ? Log(0.5, 0.5, 0, 0, 0) : Log(0.2, 0, 0, 0.4, 0.4);
+        var options = new TextGenerationOptions { Beams = 2, MaxTokens = 2 };
+        GeneratedText text = new TextGenerator(codec, 64, new TableModel(5, 64, Next).Open)
+            .GenerateAll([new GenerationRequest(codec.EncodePrompt("c"), 1)], options, 1, () => { })[0];
+        Assert.Equal(("a", GenerationEnd.Stop, 2), (text.Text, text.End, text.Tokens));
+    }
+
+    // b is worse than a and its followers, and ends where the stop string is complete.
+    [Fact]
+    public void A_stop_string_ends_a_beam()
+    {
+        static float[] Next(IReadOnlyList<int> tokens) => tokens.Count == 1 ? Log(0.4, 0.6, 0, 0, 0)
+            : tokens[1] == 1 ? Log(0, 0, 0.9, 0.1, 0) : Log(0.25, 0.25, 0.25, 0.25, 0);
+        var options = new TextGenerationOptions { Beams = 2, MaxTokens = 6, StopStrings = ["bc"], LengthPenalty = 0 };
+        GeneratedText text = Generate(Next, options, "d");
+        Assert.Equal(("", GenerationEnd.Stop, 2), (text.Text, text.End, text.Tokens));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Outputs_that_are_no_numbers_are_an_error(int beams)
+    {
+        foreach (float output in (float[])[float.NaN, float.PositiveInfinity])
+        {
+            var error = Assert.Throws<InvalidOperationException>(
+                () => Generate(_ => [1, output, 0, 0, 0], new() { Temperature = beams > 1 ? 1 : 0, Beams = beams, MaxTokens = 2 }, "a"));
+            Assert.Contains("not finite", error.Message);
+        }
     }
 
     private static float[] Log(params double[] probabilities) => [.. probabilities.Select(p => (float)Math.Log(p))];

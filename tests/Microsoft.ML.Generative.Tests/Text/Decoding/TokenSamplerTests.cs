@@ -18,8 +18,22 @@ public sealed class TokenSamplerTests
         AssertKept([0, 0.2, 0.2, 0.2], Distribution(new() { TypicalP = 0.5 }, 0.4, 0.2, 0.2, 0.2));
 
     [Fact]
-    public void Top_k_keeps_so_many_and_of_equal_ones_the_first() =>
-        AssertKept([0, 0.5, 0.25, 0], Distribution(new() { TopK = 2 }, 0, 0.5, 0.25, 0.25));
+    public void Top_k_keeps_so_many() =>
+        AssertKept([0, 0.5, 0.3, 0], Distribution(new() { TopK = 2 }, 0, 0.5, 0.3, 0.2));
+
+    // As transformers: what is below the k-th logit is removed.
+    [Theory]
+    [InlineData(1, new[] { 0.3, 0.3, 0, 0, 0 })]
+    [InlineData(2, new[] { 0.3, 0.3, 0, 0, 0 })]
+    [InlineData(3, new[] { 0.3, 0.3, 0.15, 0.15, 0 })]
+    [InlineData(4, new[] { 0.3, 0.3, 0.15, 0.15, 0 })]
+    [InlineData(5, new[] { 0.3, 0.3, 0.15, 0.15, 0.1 })]
+    public void Top_k_keeps_what_is_as_probable_as_the_last(int k, double[] expected) =>
+        AssertKept(expected, Distribution(new() { TopK = k }, 0.3, 0.3, 0.15, 0.15, 0.1));
+
+    [Fact]
+    public void Top_k_beside_forbidden_tokens_keeps_those_that_are_left() =>
+        AssertKept([0, 0.5, 0, 0.5], Distribution(new() { TopK = 3 }, 0, 0.5, 0, 0.5));
 
     [Fact]
     public void Temperature_flattens_the_distribution_by_its_power() =>
@@ -105,12 +119,33 @@ public sealed class TokenSamplerTests
             (new() { MaxTokens = 0 }, "MaxTokens"), (new() { Temperature = -1 }, "Temperature"), (new() { TopK = 0 }, "TopK"), (new() { TopP = 0 }, "TopP"),
             (new() { MinP = 2 }, "MinP"), (new() { TypicalP = double.NaN }, "TypicalP"), (new() { RepetitionPenalty = 0 }, "RepetitionPenalty"),
             (new() { LogitBias = new Dictionary<int, float> { [9] = 1 } }, "LogitBias"), (new() { StopStrings = [""] }, "StopStrings"),
-            (new() { Beams = 2, Temperature = 0.5 }, "Beams"), (new() { LengthPenalty = 2 }, "LengthPenalty"), (new() { Beams = 0 }, "Beams")])
+            (new() { Beams = 2, Temperature = 0.5 }, "Beams"), (new() { LengthPenalty = 2 }, "LengthPenalty"), (new() { Beams = 0 }, "Beams"),
+            (new() { Temperature = 1e-320 }, "Temperature"), (new() { Temperature = 1e300 }, "Temperature"), (new() { Temperature = double.NaN }, "Temperature"),
+            (new() { Temperature = double.PositiveInfinity }, "Temperature"), (new() { TopP = double.NaN }, "TopP"), (new() { MinP = double.NaN }, "MinP"),
+            (new() { RepetitionPenalty = 1e-320 }, "RepetitionPenalty"), (new() { RepetitionPenalty = double.MaxValue }, "RepetitionPenalty"),
+            (new() { FrequencyPenalty = double.NaN }, "FrequencyPenalty"), (new() { PresencePenalty = -1e300 }, "PresencePenalty"),
+            (new() { Beams = 2, LengthPenalty = 1e300 }, "LengthPenalty"), (new() { Beams = 2, LengthPenalty = double.NaN }, "LengthPenalty"),
+            (new() { LogitBias = Bias(float.MaxValue) }, "LogitBias"), (new() { LogitBias = Bias(float.MinValue) }, "LogitBias"),
+            (new() { LogitBias = Bias(float.NaN) }, "LogitBias"), (new() { LogitBias = Bias(float.PositiveInfinity) }, "LogitBias"),
+            (new() { LogitBias = Enumerable.Range(0, 4).ToDictionary(t => t, _ => float.NegativeInfinity) }, "LogitBias forbids all 4 tokens")])
         {
             ArgumentException error = Assert.ThrowsAny<ArgumentException>(() => options.Validate(4));
             Assert.Contains(name, error.Message);
         }
+
+        new TextGenerationOptions
+        {
+            Temperature = 1e-6,
+            RepetitionPenalty = 100,
+            LogitBias = new Dictionary<int, float> { [0] = 10_000, [1] = float.NegativeInfinity, [2] = -10_000 },
+        }.Validate(4);
+
+        static Dictionary<int, float> Bias(float bias) => new() { [1] = bias };
     }
+
+    [Fact]
+    public void The_lowest_temperature_is_nearly_greedy() =>
+        AssertKept([0, 1, 0], Distribution(new() { Temperature = 1e-6 }, 0.33, 0.34, 0.33));
 
     private static double[] Distribution(TextGenerationOptions options, params double[] probabilities) =>
         new TokenSampler(options, probabilities.Length).Distribution(Logits(probabilities));

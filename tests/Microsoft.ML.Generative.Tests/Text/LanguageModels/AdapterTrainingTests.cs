@@ -91,7 +91,15 @@ public sealed class AdapterTrainingTests : IDisposable
     public void A_training_that_is_interrupted_resumes_exactly_and_its_checkpoints_lack_the_base(LoraInitialization kind, bool usesDora)
     {
         using var folder = new TemporaryFolder();
-        LoraOptions lora = new() { Rank = 2, Dropout = 0.1, Initialization = kind, UseDora = usesDora, Bias = LoraBias.All, ModulesToSave = ["norm"] };
+        LoraOptions lora = new()
+        {
+            Rank = 2,
+            Dropout = 0.1,
+            Initialization = kind,
+            UseDora = usesDora,
+            Bias = LoraBias.All,
+            ModulesToSave = ["norm"],
+        };
         LanguageModelOptions options = Tuning(lora);
         (options.EmaDecay, options.ValidationFraction, options.GradientAccumulationSteps) = (0.9, 0.2, 2);
         using LanguageModelTransformer whole = Fit(options);
@@ -130,14 +138,25 @@ public sealed class AdapterTrainingTests : IDisposable
     {
         using var folder = new TemporaryFolder();
         string file = folder.File("model.zip");
-        LoraOptions lora = new() { Name = "poet", Rank = 2, UseRsLora = true, UseDora = true, Bias = LoraBias.LoraOnly, ModulesToSave = ["tokens"], RankPattern = { ["value"] = 3 } };
-        using LanguageModelTransformer tuned = Fit(Tuning(lora)), other = Fit(Tuning(new LoraOptions { Rank = 1, TargetModules = ["up"] }));
+        LoraOptions lora = new()
+        {
+            Name = "poet",
+            Rank = 2,
+            UseRsLora = true,
+            UseDora = true,
+            Bias = LoraBias.LoraOnly,
+            ModulesToSave = ["tokens"],
+            RankPattern = { ["value"] = 3 },
+        };
+        using LanguageModelTransformer tuned = Fit(Tuning(lora));
+        using LanguageModelTransformer other = Fit(Tuning(new LoraOptions { Rank = 1, TargetModules = ["up"] }));
         using LanguageModelTransformer both = tuned.AddAdapter("second", other);
         _ml.Model.Save(both, TinyText.Data(_ml).Schema, file);
         using (ZipArchive archive = ZipFile.OpenRead(file))
             Assert.Equal(
                 ["adapter-1.safetensors", "adapter-2.safetensors", "decoder.safetensors"],
-                archive.Entries.Select(e => e.Name).Where(name => name.EndsWith(".safetensors", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+                archive.Entries.Select(e => e.Name).Where(name => name.EndsWith(".safetensors", StringComparison.Ordinal))
+                    .Order(StringComparer.Ordinal));
 
         using var loaded = (LanguageModelTransformer)_ml.Model.Load(file, out _);
         Assert.Equal(["poet", "second"], loaded.Adapters);
@@ -161,6 +180,19 @@ public sealed class AdapterTrainingTests : IDisposable
         Assert.False(merged.Architecture.TieEmbeddings);
         AssertClose(Logits(tuned), Logits(merged), 1e-4);
         Assert.Equal(Address(_base.Network.Tokens.weight!), Address(merged.Network.Tokens.weight!));
+    }
+
+    [Fact]
+    public void A_damaged_adapter_is_not_merged_and_nothing_changes()
+    {
+        byte[][] before = Bytes(_base.Network);
+        using LanguageModelTransformer tuned = Fit(Tuning(new LoraOptions { Rank = 2, TargetModules = ["value", "down"] }));
+        using (torch.no_grad())
+            tuned.Networks.Active!.Adapters[^1].Adapter.A.fill_(float.NaN);
+        Assert.Contains("not finite", Assert.Throws<InvalidOperationException>(tuned.Merge).Message);
+        Assert.Equal(before, Bytes(_base.Network));
+        using LanguageModelTransformer plain = tuned.WithAdapter(null);
+        Assert.Equal(Logits(_base), Logits(plain));
     }
 
     [Fact]
@@ -202,7 +234,8 @@ public sealed class AdapterTrainingTests : IDisposable
         Assert.True(Delta(sum, "query").allclose(expected, 1e-4, 1e-6));
 
         // The closest of rank 2 is the sum without its smaller singular values.
-        using LanguageModelTransformer closest = both.CombineAdapters("c", new Dictionary<string, double> { ["a"] = 0.7, ["b"] = 0.3 }, LoraCombination.Svd);
+        using LanguageModelTransformer closest = both.CombineAdapters(
+            "c", new Dictionary<string, double> { ["a"] = 0.7, ["b"] = 0.3 }, LoraCombination.Svd);
         (_, torch.Tensor values, _) = torch.linalg.svd(expected);
         double error = (Delta(closest, "query") - expected).norm().item<float>();
         Assert.Equal(values[2..].norm().item<float>(), error, 1e-5);
@@ -214,10 +247,14 @@ public sealed class AdapterTrainingTests : IDisposable
     [Fact]
     public void Errors_name_the_option_and_what_there_is()
     {
-        void Refused(string expected, LoraOptions lora) =>
-            Assert.Contains(expected, Assert.ThrowsAny<ArgumentException>(() => _ml.Transforms.Generative().LanguageModel(Tuning(lora))).Message);
+        string MessageOf(LanguageModelOptions options) =>
+            Assert.ThrowsAny<ArgumentException>(() => _ml.Transforms.Generative().LanguageModel(options)).Message;
+        void Refused(string expected, LoraOptions lora) => Assert.Contains(expected, MessageOf(Tuning(lora)));
 
-        Refused("TargetModules has 'q_prj', which is no module of the network. Its modules are 'blocks.0.attention.query' ('model.layers.0.self_attn.q_proj'), ", new() { TargetModules = ["q_prj"] });
+        Refused(
+            "TargetModules has 'q_prj', which is no module of the network. Its modules are 'blocks.0.attention.query' "
+            + "('model.layers.0.self_attn.q_proj'), ",
+            new() { TargetModules = ["q_prj"] });
         Refused("ExcludeModules has 'c_attn'", new() { ExcludeModules = ["c_attn"] });
         Refused("ExcludeModules excludes all targets", new() { TargetModules = ["gate"], ExcludeModules = ["gate_proj"] });
         Refused("TargetPattern has 'x.*'", new() { TargetPattern = "x.*" });
@@ -236,17 +273,17 @@ public sealed class AdapterTrainingTests : IDisposable
 
         LanguageModelOptions frozen = Tuning(new LoraOptions());
         frozen.FrozenParameters = ["blocks.0.*"];
-        Assert.Contains("'blocks.0.*'; where an adapter", Assert.Throws<ArgumentException>(() => _ml.Transforms.Generative().LanguageModel(frozen)).Message);
+        Assert.Contains("'blocks.0.*'; where an adapter", MessageOf(frozen));
         LanguageModelOptions without = Tuning(new LoraOptions());
         without.BaseModel = null;
-        Assert.Contains("no BaseModel", Assert.Throws<ArgumentException>(() => _ml.Transforms.Generative().LanguageModel(without)).Message);
+        Assert.Contains("no BaseModel", MessageOf(without));
         using LanguageModelTransformer tuned = Fit(Tuning(new LoraOptions()));
         LanguageModelOptions twice = Tuning(new LoraOptions());
         twice.BaseModel = tuned;
-        Assert.Contains("'default' further", Assert.Throws<ArgumentException>(() => _ml.Transforms.Generative().LanguageModel(twice)).Message);
+        Assert.Contains("'default' further", MessageOf(twice));
         using LanguageModelTransformer plain = tuned.WithAdapter(null);
         twice.BaseModel = plain;
-        Assert.Contains("has an adapter 'default' already", Assert.Throws<ArgumentException>(() => _ml.Transforms.Generative().LanguageModel(twice)).Message);
+        Assert.Contains("has an adapter 'default' already", MessageOf(twice));
         Assert.Contains("it has 'default'", Assert.Throws<ArgumentException>(() => tuned.WithAdapter("poet")).Message);
         Assert.Contains("it has none", Assert.Throws<ArgumentException>(() => _base.WithAdapter("poet")).Message);
         Assert.Contains("already", Assert.Throws<ArgumentException>(() => tuned.AddAdapter("default", tuned)).Message);
@@ -260,6 +297,7 @@ public sealed class AdapterTrainingTests : IDisposable
         using LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All["llama"]);
         AdaptableNetwork modules = LanguageModelModules.Of(network);
         LoraShape Find(LoraOptions options) => LoraTargets.Find(options, network, modules);
+        string[] Names(LoraOptions options) => [.. Find(options).Modules.Select(m => m.Name)];
         double Scale(LoraShape shape, string name) => shape.ScaleOf(shape.Modules.First(m => m.Name == name));
 
         Assert.Equal(3.0 / 16, Scale(Find(new() { Rank = 16, Alpha = 3 }), "blocks.0.attention.query"));
@@ -276,8 +314,8 @@ public sealed class AdapterTrainingTests : IDisposable
         Assert.Equal(17.0 / 9, Scale(patterned, "blocks.1.attention.query"));
         Assert.Equal(13.0 / 16, Scale(patterned, "blocks.0.feedForward.down"));
         Assert.Equal(14, Find(new()).Modules.Length);
-        Assert.Equal(["blocks.1.attention.value"], Find(new() { TargetPattern = @"model\.layers\.1\..*v_proj" }).Modules.Select(m => m.Name));
-        Assert.Equal(["blocks.1.attention.value"], Find(new() { TargetModules = ["blocks.1.attention.value"] }).Modules.Select(m => m.Name));
+        Assert.Equal(["blocks.1.attention.value"], Names(new() { TargetPattern = @"model\.layers\.1\..*v_proj" }));
+        Assert.Equal(["blocks.1.attention.value"], Names(new() { TargetModules = ["blocks.1.attention.value"] }));
     }
 
     [Fact]
@@ -285,14 +323,17 @@ public sealed class AdapterTrainingTests : IDisposable
     {
         using LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All["gpt, tanh gelu"]);
         AdaptableNetwork modules = LanguageModelModules.Of(network);
-        string[] Find(params string[] names) => [.. LoraTargets.Find(new() { TargetModules = names }, network, modules).Modules.Select(m => m.Name)];
+        string[] Find(params string[] names) =>
+            [.. LoraTargets.Find(new() { TargetModules = names }, network, modules).Modules.Select(m => m.Name)];
         Assert.Equal(
-            ["blocks.0.attention.queryKeyValue", "blocks.0.attention.output", "blocks.0.feedForward.up", "blocks.0.feedForward.down"], Find("all-linear")[..4]);
+            ["blocks.0.attention.queryKeyValue", "blocks.0.attention.output", "blocks.0.feedForward.up", "blocks.0.feedForward.down"],
+            Find("all-linear")[..4]);
         Assert.Equal(Find("all-linear"), Find("c_attn", "c_proj", "c_fc"));
         Assert.Equal(["blocks.0.attention.query", "blocks.0.attention.value"], Find("query", "value")[..2]);
         Assert.Equal(["blocks.0.attention.output", "blocks.1.attention.output"], Find("attn.c_proj"));
         Assert.Contains("part of it", Assert.Throws<ArgumentException>(() => Find("c_attn", "query")).Message);
-        Assert.Contains("'blocks.0.attention.queryKeyValue' ('transformer.h.0.attn.c_attn')", Assert.Throws<ArgumentException>(() => Find("q_proj")).Message);
+        Assert.Contains(
+            "'blocks.0.attention.queryKeyValue' ('transformer.h.0.attn.c_attn')", Assert.Throws<ArgumentException>(() => Find("q_proj")).Message);
     }
 
     private static LanguageModelOptions Options(Action<LanguageModelOptions>? configure = null)
@@ -314,11 +355,14 @@ public sealed class AdapterTrainingTests : IDisposable
         return options;
     }
 
-    private LanguageModelTransformer Fit(LanguageModelOptions options) => _ml.Transforms.Generative().LanguageModel(options).Fit(TinyText.Data(_ml));
+    private LanguageModelTransformer Fit(LanguageModelOptions options) =>
+        _ml.Transforms.Generative().LanguageModel(options).Fit(TinyText.Data(_ml));
 
-    private static double[][] Logits(LanguageModelTransformer model) => LanguageModelNetworkTests.Logits(model.Network, [3, 1, 4, 1, 5, 9, 2, 6]);
+    private static double[][] Logits(LanguageModelTransformer model) =>
+        LanguageModelNetworkTests.Logits(model.Network, [3, 1, 4, 1, 5, 9, 2, 6]);
 
-    private static byte[][] Bytes(torch.nn.Module module) => [.. ModuleWeights.Of(module).Select(t => t.Tensor.contiguous().bytes.ToArray())];
+    private static byte[][] Bytes(torch.nn.Module module) =>
+        [.. ModuleWeights.Of(module).Select(t => t.Tensor.contiguous().bytes.ToArray())];
 
     private static torch.Tensor Delta(LanguageModelTransformer model, string name) =>
         model.Networks.Active!.Adapters.First(a => a.Name.EndsWith("." + name, StringComparison.Ordinal)).Adapter.Delta().detach();

@@ -18,7 +18,7 @@ public sealed class LanguageModelMemoryTests
         void Work()
         {
             _ = model.Transform(rows).GetColumn<string>("Completion").Count();
-            _ = model.Generate(5).GetColumn<string>("Generated").Count();
+            _ = model.Generate(5).GetColumn<string>("Completion").Count();
             _ = string.Concat(model.Stream("the cat"));
             _ = model.Attention("the cat");
             _ = model.Activations.Embed([1, 2, 3]);

@@ -18,7 +18,7 @@ public sealed class LanguageModelTests
         using LanguageModelTransformer model = Train(ml, o => (o.Epochs, o.LearningRate, ((LanguageModelOptions)o).EmbeddingSize) = (80, 5e-3, 32), layers: 2);
 
         Assert.Equal("h.", model.Generate("the cat sees a fis", new() { Temperature = 0 }));
-        string[] written = [.. model.Generate(40, new() { Seed = 3, Temperature = 0.3 }).GetColumn<string>("Generated")];
+        string[] written = [.. model.Generate(40, new() { Seed = 3, Temperature = 0.3 }).GetColumn<string>("Completion")];
         Assert.True(written.Count(TinyText.Sentences.Contains) >= 30, string.Join("\n", written));
         Assert.True(written.Distinct().Count() > 5);
     }

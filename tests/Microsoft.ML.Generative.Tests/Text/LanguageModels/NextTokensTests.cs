@@ -28,7 +28,7 @@ public sealed class NextTokensTests
         const int texts = 4_000;
         using LanguageModelTransformer model = Train();
         var options = new TextGenerationOptions { Temperature = 1.5, TopK = 6, MaxTokens = 1, Seed = 5 };
-        ILookup<string, string> drawn = model.Generate(texts, options).GetColumn<string>("Generated").ToLookup(text => text);
+        ILookup<string, string> drawn = model.Generate(texts, options).GetColumn<string>("Completion").ToLookup(text => text);
 
         IReadOnlyList<TokenProbability> next = model.NextTokens("", options: options);
         Assert.Equal(6, next.Count);

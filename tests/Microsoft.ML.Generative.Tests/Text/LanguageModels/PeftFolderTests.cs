@@ -31,7 +31,8 @@ public sealed class PeftFolderTests : IDisposable
     public void A_saved_adapter_is_read_back_as_the_same(string name, string target, bool usesDora)
     {
         LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All[name]);
-        LoraWeights weights = Create(network, new LoraOptions { TargetModules = [target], UseDora = usesDora, Bias = LoraBias.All, ModulesToSave = ["norm", "tokens"] });
+        LoraOptions options = new() { TargetModules = [target], UseDora = usesDora, Bias = LoraBias.All, ModulesToSave = ["norm", "tokens"] };
+        LoraWeights weights = Create(network, options);
         PeftFolder.Save(_folder.Path, network, weights);
         LoraWeights read = PeftFolder.Load(_folder.Path, "again", network);
         Assert.Equal(weights.Shape.Modules, read.Shape.Modules);
@@ -61,9 +62,15 @@ public sealed class PeftFolderTests : IDisposable
         Assert.Equal(
             new[] { 0, 1 }.SelectMany(i => (string[])
             [
-                $"{p}{i}.self_attn.q_proj.lora_A.weight [2, 16]", $"{p}{i}.self_attn.q_proj.lora_B.weight [24, 2]", $"{p}{i}.self_attn.q_proj.lora_magnitude_vector [24]",
-                $"{p}{i}.mlp.down_proj.lora_A.weight [3, 24]", $"{p}{i}.mlp.down_proj.lora_B.weight [16, 3]", $"{p}{i}.mlp.down_proj.lora_magnitude_vector [16]",
-                $"{p}{i}.self_attn.q_proj.base_layer.bias [24]", $"{p}{i}.self_attn.k_proj.bias [12]", $"{p}{i}.self_attn.v_proj.bias [12]",
+                $"{p}{i}.self_attn.q_proj.lora_A.weight [2, 16]",
+                $"{p}{i}.self_attn.q_proj.lora_B.weight [24, 2]",
+                $"{p}{i}.self_attn.q_proj.lora_magnitude_vector [24]",
+                $"{p}{i}.mlp.down_proj.lora_A.weight [3, 24]",
+                $"{p}{i}.mlp.down_proj.lora_B.weight [16, 3]",
+                $"{p}{i}.mlp.down_proj.lora_magnitude_vector [16]",
+                $"{p}{i}.self_attn.q_proj.base_layer.bias [24]",
+                $"{p}{i}.self_attn.k_proj.bias [12]",
+                $"{p}{i}.self_attn.v_proj.bias [12]",
             ]).Append("base_model.model.lm_head.weight [11, 16]").Order(StringComparer.Ordinal),
             Keys());
         JsonNode config = Config();
@@ -83,12 +90,22 @@ public sealed class PeftFolderTests : IDisposable
         foreach (bool usesDora in (bool[])[false, true])
         {
             LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All["gpt, tanh gelu"]);
-            LoraWeights weights = Create(network, new LoraOptions { Rank = 2, TargetModules = ["query", "value", "attn.c_proj"], UseDora = usesDora, RankPattern = { ["value"] = 3 } });
+            LoraOptions options = new()
+            {
+                Rank = 2,
+                TargetModules = ["query", "value", "attn.c_proj"],
+                UseDora = usesDora,
+                RankPattern = { ["value"] = 3 },
+            };
+            LoraWeights weights = Create(network, options);
             PeftFolder.Save(_folder.Path, network, weights);
             const string p = "base_model.model.transformer.h.0.attn.";
             string[] own = usesDora ? [$"{p}c_attn.lora_magnitude_vector [48]", $"{p}c_proj.lora_magnitude_vector [16]"] : [];
             Assert.Equal(
-                [$"{p}c_attn.lora_A.weight [5, 16]", $"{p}c_attn.lora_B.weight [48, 5]", .. own[..^(own.Length / 2)], $"{p}c_proj.lora_A.weight [2, 16]", $"{p}c_proj.lora_B.weight [16, 2]", .. own[(own.Length / 2)..]],
+                [
+                    $"{p}c_attn.lora_A.weight [5, 16]", $"{p}c_attn.lora_B.weight [48, 5]", .. own[..^(own.Length / 2)],
+                    $"{p}c_proj.lora_A.weight [2, 16]", $"{p}c_proj.lora_B.weight [16, 2]", .. own[(own.Length / 2)..],
+                ],
                 Keys().Where(key => key.StartsWith(p, StringComparison.Ordinal)));
             Assert.True((bool)Config()["fan_in_fan_out"]!);
             Assert.Equal(["c_attn", "attn.c_proj"], Config()["target_modules"]!.AsArray().Select(n => (string?)n));
@@ -104,13 +121,20 @@ public sealed class PeftFolderTests : IDisposable
         LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All["llama"]);
         torch.Tensor a = torch.randn(3, 16), b = torch.randn(16, 3);
         Write(
-            """{"peft_type": "LORA", "r": 3, "lora_alpha": 6, "target_modules": ["q_proj"], "layers_to_transform": [1], "fan_in_fan_out": false, "bias": "none", "lora_dropout": 0.1, "revision": null}""",
+            """
+            {"peft_type": "LORA", "r": 3, "lora_alpha": 6, "target_modules": ["q_proj"], "layers_to_transform": [1],
+             "fan_in_fan_out": false, "bias": "none", "lora_dropout": 0.1, "revision": null}
+            """,
             ("base_model.model.model.layers.1.self_attn.q_proj.lora_A.weight", a.to(torch.ScalarType.BFloat16)),
             ("base_model.model.model.layers.1.self_attn.q_proj.lora_B.weight", b));
         LoraWeights read = PeftFolder.Load(_folder.Path, "x", network);
         double[][] found = Logits(network, read);
         using (torch.no_grad())
-            network.Blocks[1].QueriesKeysValues.Weight.Dense().narrow(0, 0, 16).add_(b.mm(a.to(torch.ScalarType.BFloat16).to(torch.ScalarType.Float32)) * 2);
+        {
+            torch.Tensor rounded = a.to(torch.ScalarType.BFloat16).to(torch.ScalarType.Float32);
+            network.Blocks[1].QueriesKeysValues.Weight.Dense().narrow(0, 0, 16).add_(b.mm(rounded) * 2);
+        }
+
         AssertClose(LanguageModelNetworkTests.Logits(network, TinyLanguageModels.Tokens), found);
     }
 
@@ -151,11 +175,19 @@ public sealed class PeftFolderTests : IDisposable
     [Fact]
     public void The_file_of_a_small_models_adapter_has_kilobytes()
     {
-        LanguageModelArchitecture architecture = LanguageModelArchitecture.GptNano with { VocabularySize = 65, Layers = 4, Heads = 4, EmbeddingSize = 128, ContextLength = 64 };
+        LanguageModelArchitecture architecture = LanguageModelArchitecture.GptNano with
+        {
+            VocabularySize = 65,
+            Layers = 4,
+            Heads = 4,
+            EmbeddingSize = 128,
+            ContextLength = 64,
+        };
         LanguageModelNetwork network = TinyLanguageModels.Create(architecture);
         PeftFolder.Save(_folder.Path, network, Create(network, new LoraOptions { TargetModules = ["query", "value"] }));
         // 4 layers · (A of 16 × 128 for both, and B of 384 × 16 with the rows of the keys).
-        Assert.InRange(new FileInfo(Path.Combine(_folder.Path, "adapter_model.safetensors")).Length, 4 * 16 * (128 + 384) * 4, 4 * 16 * (128 + 384) * 4 + 2000);
+        const long expected = 4 * 16 * (128 + 384) * sizeof(float);
+        Assert.InRange(new FileInfo(Path.Combine(_folder.Path, "adapter_model.safetensors")).Length, expected, expected + 2000);
     }
 
     [Fact]
@@ -175,7 +207,8 @@ public sealed class PeftFolderTests : IDisposable
         using LanguageModelTransformer loaded = model.LoadAdapter(_folder.Path, "again");
         Assert.Equal("again", loaded.ActiveAdapter);
         AssertClose(
-            LanguageModelNetworkTests.Logits(tuned.Network, TinyLanguageModels.Tokens), LanguageModelNetworkTests.Logits(loaded.Network, TinyLanguageModels.Tokens));
+            LanguageModelNetworkTests.Logits(tuned.Network, TinyLanguageModels.Tokens),
+            LanguageModelNetworkTests.Logits(loaded.Network, TinyLanguageModels.Tokens));
         Assert.Contains("uses no adapter", Assert.Throws<InvalidOperationException>(() => model.SaveAdapter(_folder.Path)).Message);
         Assert.Contains("has an adapter", Assert.Throws<NotSupportedException>(() => tuned.SavePretrained(_folder.File("x"))).Message);
         using LanguageModelTransformer merged = tuned.Merge();

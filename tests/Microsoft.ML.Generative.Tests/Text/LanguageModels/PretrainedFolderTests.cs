@@ -156,6 +156,96 @@ public sealed class PretrainedFolderTests : IDisposable
     }
 
     [Fact]
+    public void Missing_tensors_are_named_where_they_leave_too_few_elements()
+    {
+        LanguageModelArchitecture a = TinyLanguageModels.All["llama"];
+        using LanguageModelNetwork network = TinyLanguageModels.Create(a);
+        Save(network);
+        Dictionary<string, torch.Tensor> file = Tensors(network);
+        file.Remove("model.norm.weight");
+        file.Remove("model.layers.1.self_attn.k_proj.weight");
+        Replace(file);
+        string message = Refused<InvalidDataException>();
+        Assert.Contains("has more parameters", message);
+        Assert.Contains("2 missing: model.layers.1.self_attn.k_proj.weight, model.norm.weight", message);
+    }
+
+    // Of the network without its head, as LlamaModel and GPT2Model are saved.
+    [Theory]
+    [InlineData("llama", "model.")]
+    [InlineData("llama, biases of queries, large heads, untied", "model.")]
+    [InlineData("gpt, tanh gelu", "transformer.")]
+    public void Names_without_a_prefix_are_understood(string name, string prefix)
+    {
+        using LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All[name]);
+        Save(network);
+        Replace(Tensors(network).ToDictionary(t => t.Key.StartsWith(prefix, StringComparison.Ordinal) ? t.Key[prefix.Length..] : t.Key, t => t.Value));
+        using LanguageModelTransformer loaded = new MLContext(seed: 1).Generative().LoadPretrainedLanguageModel(_folder.Path);
+        AssertSameLogits(network, loaded.Network);
+    }
+
+    [Theory]
+    [InlineData("llama", "model.embed_tokens.weight", true)]
+    [InlineData("llama", "model.embed_tokens.weight", false)]
+    [InlineData("gpt, tanh gelu", "transformer.wte.weight", true)]
+    [InlineData("gpt, tanh gelu", "transformer.wte.weight", false)]
+    public void A_shared_weight_may_have_the_head_s_name(string name, string embedding, bool hasPrefix)
+    {
+        using LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All[name]);
+        Save(network);
+        Dictionary<string, torch.Tensor> file = Tensors(network);
+        file.Remove(embedding, out torch.Tensor? weight);
+        file.Add("lm_head.weight", weight!);
+        if (!hasPrefix)
+            file = file.ToDictionary(t => t.Key[(t.Key.StartsWith("lm_head", StringComparison.Ordinal) ? 0 : t.Key.IndexOf('.') + 1)..], t => t.Value);
+        Replace(file);
+        using LanguageModelTransformer loaded = new MLContext(seed: 1).Generative().LoadPretrainedLanguageModel(_folder.Path);
+        AssertSameLogits(network, loaded.Network);
+    }
+
+    [Fact]
+    public void An_index_with_another_total_size_is_read_with_a_warning()
+    {
+        using LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All["llama"]);
+        Save(network);
+        File.Delete(_folder.File("model.safetensors"));
+        SafetensorsShards.Write(_folder.Path, Tensors(network).Select(t => (t.Key, t.Value)), maxShardBytes: 4000);
+        JsonObject index = Json("model.safetensors.index.json");
+        index["metadata"]!["total_size"] = 7;
+        File.WriteAllText(_folder.File("model.safetensors.index.json"), index.ToJsonString());
+        var ml = new MLContext(seed: 1);
+        List<string> warnings = [];
+        ml.Log += (_, e) => warnings.AddRange(e.Kind == Microsoft.ML.Runtime.ChannelMessageKind.Warning ? [e.Message] : []);
+        using LanguageModelTransformer loaded = ml.Generative().LoadPretrainedLanguageModel(_folder.Path);
+        AssertSameLogits(network, loaded.Network);
+        Assert.Contains("'total_size'", Assert.Single(warnings));
+        Assert.Contains("is 7", warnings[0]);
+    }
+
+    [Fact]
+    public void A_window_of_Qwen2_is_saved_and_read()
+    {
+        using LanguageModelNetwork network = TinyLanguageModels.Create(
+            TinyLanguageModels.All["llama, biases of queries, large heads, untied"] with { SlidingWindow = 4 });
+        Save(network);
+        Assert.Equal(("qwen2", true, 0), ((string?)Config()["model_type"], (bool?)Config()["use_sliding_window"], (int?)Config()["max_window_layers"]));
+        using LanguageModelTransformer loaded = new MLContext(seed: 1).Generative().LoadPretrainedLanguageModel(_folder.Path);
+        Assert.Equal(4, loaded.Architecture.SlidingWindow);
+        AssertSameLogits(network, loaded.Network);
+    }
+
+    [Fact]
+    public void Sampling_without_a_limit_is_saved_as_such()
+    {
+        using LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All["llama"]);
+        Save(network);
+        // Without the key, transformers would sample from 50 tokens.
+        Assert.Equal(0, (int?)Json("generation_config.json")["top_k"]);
+        using LanguageModelTransformer loaded = new MLContext(seed: 1).Generative().LoadPretrainedLanguageModel(_folder.Path);
+        Assert.Equal((1.0, null), (loaded.Generator.Defaults.Temperature, loaded.Generator.Defaults.TopK));
+    }
+
+    [Fact]
     public void A_configuration_that_asks_for_more_than_its_weights_is_refused_before_the_network_is_made()
     {
         using LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All["llama"]);
@@ -305,7 +395,10 @@ public sealed class PretrainedFolderTests : IDisposable
     private static TextCodec Codec { get; } = TextCodec.Of(
         GenerativeTokenizers.CharacterLevel(["abcdefghij"], new CharacterLevelOptions { EndOfTextToken = "<end>" }));
 
-    private void Save(LanguageModelNetwork network) => PretrainedLanguageModel.Save(_folder.Path, network, Codec, new TextGenerationOptions());
+    internal static void Save(string folder, LanguageModelNetwork network) =>
+        PretrainedLanguageModel.Save(folder, network, Codec, new TextGenerationOptions());
+
+    private void Save(LanguageModelNetwork network) => Save(_folder.Path, network);
 
     private JsonObject Config() => Json("config.json");
 
@@ -320,6 +413,12 @@ public sealed class PretrainedFolderTests : IDisposable
             File.WriteAllBytes(Path.Combine(_folder.Path, name), bytes);
         WriteConfig(config);
     }
+
+    private static Dictionary<string, torch.Tensor> Tensors(LanguageModelNetwork network) =>
+        HuggingFaceWeights.Of(network, HuggingFaceConfig.Of(network.Architecture)).ToDictionary(t => t.Name, t => t.Tensor);
+
+    private void Replace(Dictionary<string, torch.Tensor> tensors) =>
+        SafetensorsWriter.WriteFile(_folder.File("model.safetensors"), tensors.Select(t => (t.Key, t.Value)));
 
     private static Dictionary<string, torch.Tensor> Random(LanguageModelArchitecture architecture, torch.ScalarType type)
     {

@@ -69,8 +69,10 @@ internal static class PretrainedDiffusion
         DiffusionDefinition definition = DefinitionOf(
             file, scheduler, SeedSequence.Choose(host, null), warning => channel.Warning(warning));
         ModelFile.Check(definition.Validate);
-        using ISafetensorsReader weights = networkFolder.OpenWeights(WeightsName);
-        HuggingFaceFolder.CheckSize(weights, networkConfig, definition.Denoiser.Create);
+        using ISafetensorsReader weights = networkFolder.OpenWeights(WeightsName, warning => channel.Warning(warning));
+        HuggingFaceFolder.CheckSize(
+            weights, networkConfig, definition.Denoiser.Create,
+            shapes => HuggingFaceFolder.CheckWeights(weights, TensorsUnderNamesOf(weights, shapes), acceptsPointwiseConvolutions: true));
 
         torch.Device device = TorchDevices.Choose(host, channel);
         DenoiserNetwork network = TorchSeed.Initialize(0, definition.Denoiser.Create);
@@ -203,12 +205,14 @@ internal static class PretrainedDiffusion
     private static void Read(DenoiserNetwork network, ISafetensorsReader file)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        // Attention of older checkpoints has other names, and a linear layer may be stored as a convolution.
+        HuggingFaceFolder.CopyWeights(file, TensorsUnderNamesOf(file, network), acceptsPointwiseConvolutions: true);
+    }
+
+    // Attention of older checkpoints has other names, and a linear layer may be stored as a convolution.
+    private static Dictionary<string, torch.Tensor> TensorsUnderNamesOf(ISafetensorsReader file, DenoiserNetwork network)
+    {
         bool isOld = file.Tensors.Keys.Any(name => name.EndsWith(".proj_attn.weight", StringComparison.Ordinal));
-        HuggingFaceFolder.CopyWeights(
-            file,
-            ModuleWeights.Of(network).ToDictionary(t => isOld ? OldName(t.Name) : t.Name, t => t.Tensor.detach(), StringComparer.Ordinal),
-            acceptsPointwiseConvolutions: true);
+        return ModuleWeights.Of(network).ToDictionary(t => isOld ? OldName(t.Name) : t.Name, t => t.Tensor.detach(), StringComparer.Ordinal);
     }
 
     private static string OldName(string name) => name.Contains(".attentions.", StringComparison.Ordinal)

@@ -3,8 +3,9 @@ using Microsoft.ML.Generative.Text.Tokenization;
 namespace Microsoft.ML.Generative.Text.Decoding.Json;
 
 /// <summary>
-/// How many tokens it takes at most to complete a part of a text in the shortest way; <see cref="Never"/> where the tokenizer cannot write what has to be
-/// there, or where it would be nested too deeply. A token that is allowed only where the rest of the text fits the tokens left never leads into a dead end.
+/// How many tokens it takes at most to complete a part of a text in the shortest way; <see cref="Never"/> where the tokenizer cannot write
+/// what has to be there, or where it would be nested too deeply. A token that is allowed only where the rest of the text fits the tokens left
+/// never leads into a dead end.
 /// </summary>
 internal sealed class JsonCosts
 {
@@ -17,6 +18,7 @@ internal sealed class JsonCosts
     private readonly int _hexDigit;
     private readonly int[] _utf8 = new int[Utf8State.Count];
     private readonly Dictionary<byte[], int[]> _spellings = [];
+    private readonly Dictionary<ByteAutomaton, int[]> _patterns = [];
 
     // By levels that are left, and the rule.
     private readonly int[][] _values;
@@ -31,7 +33,6 @@ internal sealed class JsonCosts
             _utf8[state] = EndOfCharacter(state);
         Names = Enumerable.Range(' ', 0x7F - ' ').Count(c => c is not '"' and not '\\' && tokens.HasByte[c]);
         AnyCharacter = Names > 0 ? 1 : Never;
-        Digit = Least("0123456789");
         _hexDigit = Least("0123456789abcdefABCDEF");
 
         _values = new int[MaxDepth + 1][];
@@ -47,8 +48,6 @@ internal sealed class JsonCosts
     public int Names { get; }
 
     public int AnyCharacter { get; }
-
-    public int Digit { get; }
 
     public int Of(char value) => _tokens.HasByte[value] ? 1 : Never;
 
@@ -83,15 +82,27 @@ internal sealed class JsonCosts
     public int Rest(JsonRule rule, int levels, int next) => _rests[levels][rule.Index][next];
 
     /// <summary>An object's rest where no property has come yet.</summary>
-    public int First(JsonObjectRule rule, int levels, Func<int, int> rest)
+    public int First(JsonRule rule, int levels)
     {
-        int first = rule.RequiredFrom(0);
-        return first == rule.Properties.Count ? Of('}') : Sum(Property(rule.Properties[first], levels), rest(first + 1));
+        JsonObjectRule properties = rule.Object!;
+        int first = properties.RequiredFrom(0);
+        return first == properties.Properties.Count
+            ? Of('}')
+            : Sum(Of('"'), Spelling(properties.Properties[first].Name)[0], Of('"'), Of(':'), From(rule, levels, first));
     }
 
-    /// <summary>A property, from its first quotation mark on.</summary>
-    public int Property(JsonPropertyRule property, int levels) =>
-        Sum(Of('"'), Spelling(property.Name)[0], Of('"'), Of(':'), Value(property.Rule, levels));
+    /// <summary>An object's rest from a property's value on.</summary>
+    public int From(JsonRule rule, int levels, int property) => property == 0 && rule.Object!.Variants is not null
+        ? Variants(rule.Object, levels, 0)
+        : Sum(Value(rule.Object!.Properties[property].Rule, levels), Rest(rule, levels, property + 1));
+
+    /// <summary>An object's rest from a place in the value that decides what its other properties are.</summary>
+    public int Variants(JsonObjectRule rule, int levels, int place)
+    {
+        TextTrie literals = rule.Properties[0].Rule.Literals!;
+        int depth = literals.Depth(place);
+        return literals.Below(place).Min(text => Sum(Spelling(literals.Texts[text])[depth], Rest(rule.Variants![text], levels, 1)));
+    }
 
     /// <summary>An array's rest after some items.</summary>
     public int Rest(JsonArrayRule rule, int levels, int items)
@@ -120,6 +131,14 @@ internal sealed class JsonCosts
         return _spellings[text] = costs;
     }
 
+    /// <summary>The rest of the shortest of a pattern's texts from a state on.</summary>
+    public int Rest(ByteAutomaton pattern, int state)
+    {
+        if (!_patterns.TryGetValue(pattern, out int[]? rests))
+            _patterns.Add(pattern, rests = Rests(pattern));
+        return rests[state];
+    }
+
     /// <summary>The rest of the shortest of the texts that begin as a place does.</summary>
     public int Rest(TextTrie texts, int place) => texts.Below(place).Min(t => Spelling(texts.Texts[t])[texts.Depth(place)]);
 
@@ -138,16 +157,18 @@ internal sealed class JsonCosts
         int cost = Never;
         if (rule.Literals is { } literals)
             cost = Rest(literals, 0);
-        if (rule.Number is not null)
-            cost = Math.Min(cost, Digit);
-        if (rule.String is { } text)
+        if (rule.Number is { } number)
+            cost = Math.Min(cost, Rest(number, 0));
+        if (rule.String is { Pattern: { } pattern })
+            cost = Math.Min(cost, Sum(Of('"'), Rest(pattern, 0), Of('"')));
+        else if (rule.String is { } text)
             cost = Math.Min(cost, Sum(Of('"'), Times(text.MinLength, AnyCharacter), Of('"')));
         if (levels == 0)
             return cost;
         if (rule.Array is { } array)
             cost = Math.Min(cost, Sum(Of('['), Rest(array, levels - 1, 0)));
-        if (rule.Object is { } properties)
-            cost = Math.Min(cost, Sum(Of('{'), First(properties, levels - 1, next => Rest(rule, levels - 1, next))));
+        if (rule.Object is not null)
+            cost = Math.Min(cost, Sum(Of('{'), First(rule, levels - 1)));
         return cost;
     }
 
@@ -156,8 +177,48 @@ internal sealed class JsonCosts
         int[] rest = new int[rule.Properties.Count + 1];
         rest[^1] = Of('}');
         for (int i = rule.Properties.Count - 1; i >= 0; i--)
-            rest[i] = rule.Properties[i].IsRequired ? Sum(Of(','), Property(rule.Properties[i], levels), rest[i + 1]) : rest[i + 1];
+            rest[i] = rule.Properties[i] is { IsRequired: true } property
+                ? Sum(Of(','), Whole(property, levels), rest[i + 1])
+                : rest[i + 1];
         return rest;
+    }
+
+    // From its first quotation mark on.
+    private int Whole(JsonPropertyRule property, int levels) =>
+        Sum(Of('"'), Spelling(property.Name)[0], Of('"'), Of(':'), Value(property.Rule, levels));
+
+    // From each state by single bytes, which are found backwards from the ends.
+    private int[] Rests(ByteAutomaton pattern)
+    {
+        var before = new List<int>[pattern.States];
+        for (int state = 0; state < before.Length; state++)
+            before[state] = [];
+        for (int state = 0; state < before.Length; state++)
+        {
+            for (int value = 0; value <= byte.MaxValue; value++)
+            {
+                if (_tokens.HasByte[value] && pattern.Next(state, (byte)value) is not ByteAutomaton.None and var next)
+                    before[next].Add(state);
+            }
+        }
+
+        int[] rests = new int[pattern.States];
+        Array.Fill(rests, Never);
+        var open = new Queue<int>(Enumerable.Range(0, rests.Length).Where(pattern.Accepts));
+        foreach (int end in open)
+            rests[end] = 0;
+        while (open.TryDequeue(out int state))
+        {
+            foreach (int earlier in before[state])
+            {
+                if (rests[earlier] < Never)
+                    continue;
+                rests[earlier] = rests[state] + 1;
+                open.Enqueue(earlier);
+            }
+        }
+
+        return rests;
     }
 
     private int EndOfCharacter(byte state)

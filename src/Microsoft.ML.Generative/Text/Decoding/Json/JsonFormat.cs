@@ -5,7 +5,9 @@ using Microsoft.ML.Generative.Tokenizers;
 
 namespace Microsoft.ML.Generative.Text.Decoding.Json;
 
-/// <summary>What texts of a call have to be, and with which tokens they can be written. Its buffers are shared by texts that take turns.</summary>
+/// <summary>
+/// What texts of a call have to be, and with which tokens they can be written. Its buffers are shared by texts that take turns.
+/// </summary>
 internal sealed class JsonFormat
 {
     private readonly TextCodec _codec;
@@ -35,13 +37,17 @@ internal sealed class JsonFormat
             return null;
         if (codec.Tokenizer is not GenerativeTokenizer tokenizer)
             throw new NotSupportedException(
-                $"{nameof(options.ResponseFormat)} is JSON, and a tokenizer of the type {codec.Tokenizer.GetType().FullName} does not give the texts of its tokens: use one of {nameof(GenerativeTokenizers)}.");
+                $"{nameof(options.ResponseFormat)} is JSON, and a tokenizer of the type {codec.Tokenizer.GetType().FullName} does not give "
+                + $"the texts of its tokens: use one of {nameof(GenerativeTokenizers)}.");
         var format = new JsonFormat(grammar, codec, tokenizer);
         int shortest = format._automaton.Cost(format._automaton.Start);
         if (shortest >= JsonCosts.Never)
-            throw new NotSupportedException($"{nameof(options.ResponseFormat)} is JSON, which the tokenizer cannot write: it lacks tokens of single characters{format.Missing()}.");
+            throw new NotSupportedException(
+                $"{nameof(options.ResponseFormat)} is JSON, which the tokenizer cannot write: it lacks tokens of single "
+                + $"characters{format.Missing()}.");
         return shortest <= options.MaxTokens ? format : throw new ArgumentException(
-            $"{nameof(options.MaxTokens)} is {options.MaxTokens}, and the shortest text of {nameof(options.ResponseFormat)} may take {shortest}.", nameof(options));
+            $"{nameof(options.MaxTokens)} is {options.MaxTokens}, and the shortest text of {nameof(options.ResponseFormat)} may take {shortest}.",
+            nameof(options));
     }
 
     /// <summary>A text that is to be written after a prompt.</summary>
@@ -50,7 +56,9 @@ internal sealed class JsonFormat
     private string Missing()
     {
         char[] missing = [.. "{}[]:,\"0".Where(c => !_texts.All.HasByte[c])];
-        return missing.Length > 0 ? $" such as {string.Join(' ', missing)}" : ", or the schema's names and values need them, or its values are nested too deeply";
+        return missing.Length > 0
+            ? $" such as {string.Join(' ', missing)}"
+            : ", or the schema's names and values need them, or its values are nested too deeply";
     }
 
     /// <summary>One text in the making.</summary>
@@ -118,7 +126,8 @@ internal sealed class JsonFormat
 
             if (bestKept == float.NegativeInfinity)
                 throw new InvalidOperationException(
-                    $"No token may come next: those that {nameof(TextGenerationOptions.ResponseFormat)} allows are forbidden by {nameof(TextGenerationOptions.LogitBias)}.");
+                    $"No token may come next: those that {nameof(TextGenerationOptions.ResponseFormat)} allows are forbidden by "
+                    + $"{nameof(TextGenerationOptions.LogitBias)}.");
             IsShortened |= bestLeftOut > bestKept;
             kept.CopyTo(logits);
         }

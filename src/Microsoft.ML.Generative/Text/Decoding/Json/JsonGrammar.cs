@@ -27,7 +27,7 @@ internal sealed class JsonGrammar
         if (format is not ChatResponseFormatJson json)
             throw new NotSupportedException($"ResponseFormat is {format.GetType().Name}; supported values: text, JSON, JSON of a schema.");
         var grammar = new JsonGrammar();
-        grammar.Root = json.Schema is { } schema ? new JsonSchemaReader(grammar, schema).Read() : grammar.MakeObject();
+        grammar.Root = json.Schema is { } schema ? new JsonSchemaReader(grammar, schema, json.SchemaName).Read() : grammar.MakeObject();
         return grammar;
     }
 
@@ -73,7 +73,7 @@ internal sealed class JsonGrammar
         any.Object = new JsonObjectRule { Additional = any };
         any.Array = new JsonArrayRule { Items = any };
         any.String = new JsonStringRule(0, null);
-        any.Number = JsonNumberKind.Any;
+        any.Number = NumberPatterns.Any;
         any.Literals = Words("null", "true", "false");
         return any;
     }

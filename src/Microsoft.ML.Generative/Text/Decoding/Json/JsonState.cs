@@ -56,29 +56,8 @@ internal enum JsonPhase : byte
     /// <summary>After its d.</summary>
     LowSecond,
 
-    /// <summary>After a number's minus.</summary>
-    Minus,
-
-    /// <summary>After a leading zero.</summary>
-    Zero,
-
-    /// <summary>In the digits before the point.</summary>
-    Digits,
-
-    /// <summary>After the point.</summary>
-    Point,
-
-    /// <summary>In the digits after it.</summary>
-    Fraction,
-
-    /// <summary>After the e.</summary>
-    Exponent,
-
-    /// <summary>After the exponent's sign.</summary>
-    ExponentSign,
-
-    /// <summary>In the exponent's digits.</summary>
-    ExponentDigits,
+    /// <summary>In a number.</summary>
+    Number,
 
     /// <summary>In a value that is spelled out.</summary>
     Literal,
@@ -95,10 +74,10 @@ internal struct JsonState
     /// <summary>Of a name or string, where in a character it is (<see cref="Utf8State"/>); of an escape, digits that are missing.</summary>
     public byte Part;
 
-    /// <summary>Characters of a string, digits of a number's part, or of whitespace.</summary>
+    /// <summary>Characters of a string, or of whitespace.</summary>
     public int Count;
 
-    /// <summary>In a name or literal, the place in the trie of those known.</summary>
+    /// <summary>In a name or literal, the place in the trie of the rule's; in a number or a string of a pattern, its state.</summary>
     public int Place;
 
     /// <summary>In a name, what distinguishes it from others.</summary>
@@ -109,6 +88,24 @@ internal struct JsonState
 
     /// <summary>The array or object that the value is in; null for the whole text's.</summary>
     public JsonFrame? Frame;
+
+    /// <summary>Whether it is before or in the value that decides what the other properties of its object are.</summary>
+    public readonly bool IsDecidingVariant => Frame is { IsObject: true, Next: 1, Rule.Object.Variants: not null };
+
+    /// <summary>Goes on to a phase that has counted nothing.</summary>
+    public bool Go(JsonPhase phase)
+    {
+        (Phase, Count) = (phase, 0);
+        return true;
+    }
+
+    /// <summary>Goes on after a value.</summary>
+    public bool EndValue()
+    {
+        if (IsDecidingVariant)
+            Frame = Frame! with { Rule = Frame.Rule.Object!.Variants![Rule!.Literals!.TextAt(Place)] };
+        return Go(Frame is null ? JsonPhase.Done : JsonPhase.AfterValue);
+    }
 }
 
 /// <summary>An open array or object. Never changed, so that states may share it.</summary>
@@ -119,17 +116,20 @@ internal struct JsonState
 /// <param name="After">Tokens that the text needs after it.</param>
 /// <param name="Next">Of an object, the first property that may still come; of an array, items so far.</param>
 /// <param name="Used">Of an object, the names that are not in its rule.</param>
-internal sealed record JsonFrame(JsonFrame? Parent, JsonRule Rule, bool IsObject, int Depth, int After, int Next = 0, JsonNames? Used = null);
+internal sealed record JsonFrame(
+    JsonFrame? Parent, JsonRule Rule, bool IsObject, int Depth, int After, int Next = 0, JsonUsedNames? Used = null);
 
 /// <summary>Names that an object has had.</summary>
-/// <param name="Hash">The newest one's <see cref="JsonState.NameHash"/>. Two names of one hash count as one, which only ever forbids a name.</param>
+/// <param name="Hash">
+/// The newest one's <see cref="JsonState.NameHash"/>. Two names of one hash count as one, which only ever forbids a name.
+/// </param>
 /// <param name="Rest">Those before it.</param>
 /// <param name="Count">How many there are.</param>
-internal sealed record JsonNames(ulong Hash, JsonNames? Rest, int Count)
+internal sealed record JsonUsedNames(ulong Hash, JsonUsedNames? Rest, int Count)
 {
     public bool Contains(ulong hash)
     {
-        for (JsonNames? names = this; names is not null; names = names.Rest)
+        for (JsonUsedNames? names = this; names is not null; names = names.Rest)
         {
             if (names.Hash == hash)
                 return true;

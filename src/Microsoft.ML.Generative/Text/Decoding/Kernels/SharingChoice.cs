@@ -11,6 +11,9 @@ internal sealed class SharingChoice(int kinds)
 {
     // The slower way is taken so often at most, so that it costs little where it is much slower.
     private const int StepsBetweenTrials = 64;
+
+    // A prompt has few steps: all but one of the first are shared.
+    private const int FirstStepAlone = 4;
     private const double WeightOfNewest = 0.25;
 
     private readonly (double Shared, double Alone, int Steps)[] _known = new (double, double, int)[kinds];
@@ -20,7 +23,7 @@ internal sealed class SharingChoice(int kinds)
     {
         (double shared, double alone, int steps) = _known[kind];
         if (shared == 0 || alone == 0)
-            return shared == 0;
+            return steps < FirstStepAlone;
         return shared <= alone != (steps % StepsBetweenTrials == StepsBetweenTrials - 1);
     }
 
@@ -30,8 +33,10 @@ internal sealed class SharingChoice(int kinds)
     public void Add(int kind, bool isShared, long ticks)
     {
         ref (double Shared, double Alone, int Steps) known = ref _known[kind];
+        // In the first step, threads begin, and code is compiled.
+        if (known.Steps++ == 0)
+            return;
         ref double average = ref isShared ? ref known.Shared : ref known.Alone;
         average = average == 0 ? Math.Max(ticks, 1) : double.Lerp(average, ticks, WeightOfNewest);
-        known.Steps++;
     }
 }

@@ -11,48 +11,21 @@ internal sealed class LanguageModelChatClient(LanguageModelTransformer model, Ch
 {
     private const string ProviderName = "microsoft.ml.generative";
 
-    private readonly ChatClientMetadata _metadata = new(ProviderName);
+    private readonly ChatClientMetadata _metadata = new(ProviderName, defaultModelId: model.ModelId);
 
-    public async Task<ChatResponse> GetResponseAsync(
+    // Not asynchronous itself, so that a wrong argument is an error of the call.
+    public Task<ChatResponse> GetResponseAsync(
         IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(messages);
-        var conversation = new Conversation(messages, options?.Instructions);
-        GeneratedText answer = await Task.Run(() => Answer(conversation, options, cancellationToken), cancellationToken).ConfigureAwait(
-            false);
-        return new ChatResponse(new ChatMessage(ChatRole.Assistant, answer.Text))
-        {
-            ModelId = options?.ModelId,
-            ResponseId = NewId(),
-            CreatedAt = DateTimeOffset.UtcNow,
-            FinishReason = Reason(answer),
-            Usage = Usage(answer),
-        };
+        return RespondAsync(messages, options, cancellationToken);
     }
 
-    public async IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
-        IEnumerable<ChatMessage> messages, ChatOptions? options = null,
-        [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
+        IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(messages);
-        string response = NewId(), message = NewId();
-        GeneratedText? whole = null;
-        IEnumerable<string> pieces = Pieces(
-            new Conversation(messages, options?.Instructions), options, text => whole = text, cancellationToken);
-        await foreach (string piece in WorkerSequence.Enumerate(pieces, cancellationToken).ConfigureAwait(false))
-            yield return Update([new TextContent(piece)]);
-
-        ChatResponseUpdate last = Update([new UsageContent(Usage(whole!))]);
-        last.FinishReason = Reason(whole!);
-        yield return last;
-
-        ChatResponseUpdate Update(IList<AIContent> contents) => new(ChatRole.Assistant, contents)
-        {
-            ResponseId = response,
-            MessageId = message,
-            ModelId = options?.ModelId,
-            CreatedAt = DateTimeOffset.UtcNow,
-        };
+        return StreamAsync(messages, options, cancellationToken);
     }
 
     public object? GetService(Type serviceType, object? serviceKey = null)
@@ -69,6 +42,45 @@ internal sealed class LanguageModelChatClient(LanguageModelTransformer model, Ch
     // The client does not own the model.
     public void Dispose()
     {
+    }
+
+    private async Task<ChatResponse> RespondAsync(
+        IEnumerable<ChatMessage> messages, ChatOptions? options, CancellationToken cancellationToken)
+    {
+        var conversation = new Conversation(messages, options?.Instructions);
+        GeneratedText answer = await Task.Run(() => Answer(conversation, options, cancellationToken), cancellationToken)
+            .ConfigureAwait(false);
+        return new ChatResponse(new ChatMessage(ChatRole.Assistant, answer.Text) { MessageId = NewId() })
+        {
+            ModelId = ModelId(options),
+            ResponseId = NewId(),
+            CreatedAt = DateTimeOffset.UtcNow,
+            FinishReason = Reason(answer),
+            Usage = Usage(answer),
+        };
+    }
+
+    private async IAsyncEnumerable<ChatResponseUpdate> StreamAsync(
+        IEnumerable<ChatMessage> messages, ChatOptions? options, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        string response = NewId(), message = NewId();
+        GeneratedText? whole = null;
+        IEnumerable<string> pieces = Pieces(
+            new Conversation(messages, options?.Instructions), options, text => whole = text, cancellationToken);
+        await foreach (string piece in WorkerSequence.Enumerate(pieces, cancellationToken).ConfigureAwait(false))
+            yield return Update([new TextContent(piece)]);
+
+        ChatResponseUpdate last = Update([new UsageContent(Usage(whole!))]);
+        last.FinishReason = Reason(whole!);
+        yield return last;
+
+        ChatResponseUpdate Update(IList<AIContent> contents) => new(ChatRole.Assistant, contents)
+        {
+            ResponseId = response,
+            MessageId = message,
+            ModelId = ModelId(options),
+            CreatedAt = DateTimeOffset.UtcNow,
+        };
     }
 
     private GeneratedText Answer(Conversation conversation, ChatOptions? options, CancellationToken cancellation)
@@ -96,8 +108,13 @@ internal sealed class LanguageModelChatClient(LanguageModelTransformer model, Ch
         if (chat is null)
             return options;
 
-        if (chat.Tools is { Count: > 0 })
-            throw new NotSupportedException($"{nameof(ChatOptions)}.{nameof(ChatOptions.Tools)} are set; this model calls no tools.");
+        if (chat.Tools is { Count: > 0 } && chat.ToolMode is not NoneChatToolMode)
+        {
+            throw new NotSupportedException(
+                $"{nameof(ChatOptions)}.{nameof(ChatOptions.Tools)} are set; this model calls no tools: remove them, or set "
+                + $"{nameof(ChatOptions.ToolMode)} to {nameof(ChatToolMode.None)}.");
+        }
+
         if (chat.ConversationId is not null)
             throw new NotSupportedException(
                 $"{nameof(ChatOptions)}.{nameof(ChatOptions.ConversationId)} is set; this model keeps no conversations: pass all "
@@ -114,6 +131,8 @@ internal sealed class LanguageModelChatClient(LanguageModelTransformer model, Ch
             options.Seed = (int)(seed ^ seed >> 32);
         return options;
     }
+
+    private string ModelId(ChatOptions? options) => options?.ModelId ?? model.ModelId;
 
     private static ChatFinishReason Reason(GeneratedText text) =>
         text.End == GenerationEnd.Stop ? ChatFinishReason.Stop : ChatFinishReason.Length;

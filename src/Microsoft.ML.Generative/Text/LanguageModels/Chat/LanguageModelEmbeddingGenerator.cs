@@ -7,9 +7,11 @@ internal sealed class LanguageModelEmbeddingGenerator(LanguageModelTransformer m
 {
     private const string ProviderName = "microsoft.ml.generative";
 
-    private readonly EmbeddingGeneratorMetadata _metadata = new(ProviderName, defaultModelDimensions: model.Architecture.EmbeddingSize);
+    private readonly EmbeddingGeneratorMetadata _metadata = new(
+        ProviderName, defaultModelId: model.ModelId, defaultModelDimensions: model.Architecture.EmbeddingSize);
 
-    public async Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(
+    // Not asynchronous itself, so that a wrong argument is an error of the call.
+    public Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(
         IEnumerable<string> values, EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(values);
@@ -18,7 +20,8 @@ internal sealed class LanguageModelEmbeddingGenerator(LanguageModelTransformer m
                 $"{nameof(EmbeddingGenerationOptions)}.{nameof(options.Dimensions)} is {dimensions}; this model's vectors have "
                 + $"{model.Architecture.EmbeddingSize}.");
         string[] texts = [.. values];
-        return await Task.Run(() => Embed(texts, cancellationToken), cancellationToken).ConfigureAwait(false);
+        string modelId = options?.ModelId ?? model.ModelId;
+        return Task.Run(() => Embed(texts, modelId, cancellationToken), cancellationToken);
     }
 
     public object? GetService(Type serviceType, object? serviceKey = null)
@@ -37,14 +40,14 @@ internal sealed class LanguageModelEmbeddingGenerator(LanguageModelTransformer m
     {
     }
 
-    private GeneratedEmbeddings<Embedding<float>> Embed(string[] texts, CancellationToken cancellation)
+    private GeneratedEmbeddings<Embedding<float>> Embed(string[] texts, string modelId, CancellationToken cancellation)
     {
         int[][] tokens = [.. texts.Select((text, i) => Encode(text, i))];
         var results = new GeneratedEmbeddings<Embedding<float>>(texts.Length);
         foreach (int[] text in tokens)
         {
             cancellation.ThrowIfCancellationRequested();
-            results.Add(new Embedding<float>(model.Activations.Embed(text)) { CreatedAt = DateTimeOffset.UtcNow });
+            results.Add(new Embedding<float>(model.Activations.Embed(text)) { CreatedAt = DateTimeOffset.UtcNow, ModelId = modelId });
         }
 
         long count = tokens.Sum(t => (long)t.Length);

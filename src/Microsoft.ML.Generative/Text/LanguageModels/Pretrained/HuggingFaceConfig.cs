@@ -13,8 +13,8 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
     public const string FileName = "config.json";
     public const string EndsName = "eos_token_id";
 
-    /// <summary>The tokens that end a text.</summary>
-    public IReadOnlyList<int>? Ends { get; private init; }
+    /// <summary>The tokens that end a text, those of transformers' configuration class where the file has none.</summary>
+    public IReadOnlyList<int> Ends { get; private init; } = [];
 
     public bool IsGpt2 => ModelType == Gpt2;
 
@@ -29,18 +29,21 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
     private static HuggingFaceConfig Read(ConfigReader json)
     {
         string type = json.Text("model_type") ?? throw json.Bad("'model_type' is missing: this is no configuration of a language model");
-        LanguageModelArchitecture architecture = type switch
+        (LanguageModelArchitecture architecture, int? end) = type switch
         {
-            Gpt2 => ReadGpt2(json),
-            Llama => ReadLlama(json, keyValueHeads: null, contextLength: 2048, slidingWindow: null),
-            Mistral => ReadLlama(json, keyValueHeads: 8, contextLength: 131_072, slidingWindow: 4096),
-            Qwen2 => ReadLlama(json, keyValueHeads: 32, contextLength: 32_768, slidingWindow: 4096),
+            Gpt2 => (HuggingFaceArchitecture.Gpt2(json), 50_256),
+            Llama => (HuggingFaceArchitecture.Llama(json), 2),
+            Mistral => (HuggingFaceArchitecture.Mistral(json), 2),
+            Qwen2 => (HuggingFaceArchitecture.Qwen2(json), (int?)null),
             _ => throw json.Bad($"'model_type' is {Quoted.Text(type)}; supported values: {Gpt2}, {Llama}, {Mistral}, {Qwen2}"),
         };
-        ModelFile.Check(architecture.Validate);
+        json.Check(architecture.Validate);
         if (architecture.VocabularySize == 0)
             throw json.Bad("'vocab_size' is 0");
-        return new HuggingFaceConfig(type, architecture) { Ends = json.Counts(EndsName) };
+        return new HuggingFaceConfig(type, architecture)
+        {
+            Ends = json.Has(EndsName) ? json.Counts(EndsName) ?? [] : end is { } token && token < architecture.VocabularySize ? [token] : [],
+        };
     }
 
     /// <summary>How transformers would call an architecture.</summary>
@@ -66,13 +69,13 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
         {
             { Normalization: NormalizationKind.LayerNorm } => "LayerNorm",
             { FeedForward: not FeedForwardKind.SwiGlu } => a.FeedForward.ToString(),
-            { SlidingWindow: not null, HasQueryKeyValueBias: true } => "biases and a sliding window",
+            { SlidingWindow: not null, HasBias: true } => "biases of all layers and a sliding window",
             { HasBias: true, HasQueryKeyValueBias: false } => "biases, but none of queries, keys and values",
             _ => null,
         };
         if (obstacle is not null)
             throw Unknown(obstacle, "rotary positions");
-        return new HuggingFaceConfig(a.SlidingWindow is not null ? Mistral : a.HasQueryKeyValueBias && !a.HasBias ? Qwen2 : Llama, a);
+        return new HuggingFaceConfig(a.HasQueryKeyValueBias && !a.HasBias ? Qwen2 : a.SlidingWindow is not null ? Mistral : Llama, a);
 
         static NotSupportedException Unknown(string what, string with) =>
             new($"transformers has no language model of {what} with {with}: save the model with mlContext.Model.Save instead.");
@@ -143,86 +146,10 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
 
         if (ModelType == Mistral)
             json["sliding_window"] = Architecture.SlidingWindow;
+        if (ModelType == Qwen2 && Architecture.SlidingWindow is { } window)
+            (json["use_sliding_window"], json["sliding_window"], json["max_window_layers"]) = (true, window, 0);
         if (ModelType == Llama)
             (json["attention_bias"], json["mlp_bias"]) = (Architecture.HasQueryKeyValueBias, Architecture.HasBias);
         return json;
-    }
-
-    private static LanguageModelArchitecture ReadGpt2(ConfigReader json)
-    {
-        json.Require("scale_attn_weights", true);
-        json.Require("scale_attn_by_inverse_layer_idx", false);
-        json.Require("add_cross_attention", false);
-        return LanguageModelArchitecture.Gpt2 with
-        {
-            VocabularySize = json.Count("vocab_size") ?? 50_257,
-            ContextLength = json.Count("n_positions") ?? json.Count("n_ctx") ?? 1024,
-            Layers = json.Count("n_layer") ?? 12,
-            Heads = json.Count("n_head") ?? 12,
-            EmbeddingSize = json.Count("n_embd") ?? 768,
-            FeedForwardSize = json.Count("n_inner"),
-            FeedForward = json.Choose("activation_function", "gelu_new", new Dictionary<string, FeedForwardKind>
-            {
-                ["gelu_new"] = FeedForwardKind.GeluTanh,
-                ["gelu_pytorch_tanh"] = FeedForwardKind.GeluTanh,
-                ["gelu"] = FeedForwardKind.Gelu,
-            }),
-            NormEpsilon = json.Number("layer_norm_epsilon") ?? 1e-5,
-            TieEmbeddings = json.Truth("tie_word_embeddings") ?? true,
-        };
-    }
-
-    private static LanguageModelArchitecture ReadLlama(ConfigReader json, int? keyValueHeads, int contextLength, int? slidingWindow)
-    {
-        bool isQwen = json.Text("model_type") == Qwen2, isMistral = json.Text("model_type") == Mistral;
-        int heads = json.Count("num_attention_heads") ?? 32;
-        bool attentionBias = isQwen || (json.Truth("attention_bias") ?? false), hasBias = json.Truth("mlp_bias") ?? false;
-        if (!isQwen && attentionBias != hasBias)
-            throw json.Bad($"'attention_bias' is {(attentionBias ? "true" : "false")} and 'mlp_bias' {(hasBias ? "true" : "false")}: only both or none are known");
-        if ((json.Number("partial_rotary_factor") ?? 1) != 1)
-            throw json.Bad("'partial_rotary_factor' is known as 1 only");
-
-        json.Choose("hidden_act", "silu", new Dictionary<string, FeedForwardKind> { ["silu"] = FeedForwardKind.SwiGlu });
-        bool hasWindow = isMistral || (isQwen && json.Truth("use_sliding_window") == true);
-        if (hasWindow && isQwen && json.Count("max_window_layers") is > 0 and var full)
-            throw json.Bad($"'use_sliding_window' with 'max_window_layers' {full}: a window of some of the layers is not supported");
-        int? window = hasWindow ? json.Has("sliding_window") ? json.Count("sliding_window") : slidingWindow : null;
-        ConfigReader rope = json.Object("rope_parameters") ?? json;
-        return LanguageModelArchitecture.Llama2 with
-        {
-            VocabularySize = json.Count("vocab_size") ?? 32_000,
-            ContextLength = json.Count("max_position_embeddings") ?? contextLength,
-            Layers = json.Count("num_hidden_layers") ?? 32,
-            Heads = heads,
-            KeyValueHeads = json.Count("num_key_value_heads") ?? keyValueHeads ?? heads,
-            EmbeddingSize = json.Count("hidden_size") ?? 4096,
-            HeadSize = json.Count("head_dim"),
-            FeedForwardSize = json.Count("intermediate_size") ?? 11_008,
-            RotaryBase = rope.Number("rope_theta") ?? json.Number("rope_theta") ?? 10_000,
-            RotaryScaling = ReadScaling(json.Object("rope_parameters") ?? json.Object("rope_scaling")),
-            NormEpsilon = json.Number("rms_norm_eps") ?? 1e-6,
-            TieEmbeddings = json.Truth("tie_word_embeddings") ?? false,
-            HasQueryKeyValueBias = attentionBias,
-            HasBias = hasBias,
-            SlidingWindow = window,
-        };
-    }
-
-    private static RotaryScaling? ReadScaling(ConfigReader? json)
-    {
-        if (json is null)
-            return null;
-        string type = json.Text("rope_type") ?? json.Text("type") ?? "default";
-        return type switch
-        {
-            "default" => null,
-            "linear" => new RotaryScaling(RotaryScalingKind.Linear, Needed("factor")),
-            "llama3" => new RotaryScaling(
-                RotaryScalingKind.Llama3, Needed("factor"), Needed("low_freq_factor"), Needed("high_freq_factor"),
-                json.Count("original_max_position_embeddings") ?? throw json.Bad("'original_max_position_embeddings' of 'llama3' is missing")),
-            _ => throw json.Bad($"'rope_type' is {Quoted.Text(type)}; supported values: default, linear, llama3"),
-        };
-
-        double Needed(string name) => json.Number(name) ?? throw json.Bad($"'{name}' of '{type}' is missing");
     }
 }

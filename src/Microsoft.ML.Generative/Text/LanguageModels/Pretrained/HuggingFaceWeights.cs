@@ -12,6 +12,8 @@ internal static class HuggingFaceWeights
     private static readonly string[] _ignoredEndings = [".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq"];
 
     private const string HeadName = "lm_head.weight";
+    private const string EmbeddingName = "embed_tokens.weight";
+    private const string Gpt2EmbeddingName = "wte.weight";
 
     /// <summary>Copies a file's tensors into the network, from whatever type of float they have.</summary>
     /// <exception cref="InvalidDataException">
@@ -21,19 +23,22 @@ internal static class HuggingFaceWeights
     public static void Load(LanguageModelNetwork network, HuggingFaceConfig config, ISafetensorsReader file)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        string prefix = config.IsGpt2 && file.Tensors.ContainsKey("wte.weight") ? "" : config.IsGpt2 ? "transformer." : "model.";
-        HuggingFaceFolder.CopyWeights(file, new Views(network, prefix).Of(config), IsIgnored);
+        HuggingFaceFolder.CopyWeights(file, ViewsUnderNamesOf(file, network, config), IsIgnored);
+    }
 
-        bool IsIgnored(string name) =>
-            _ignoredEndings.Any(e => name.EndsWith(e, StringComparison.Ordinal))
-            || (name == HeadName && config.Architecture.TieEmbeddings);
+    /// <summary>Checks that a file has the network's tensors, which need no memory.</summary>
+    /// <inheritdoc cref="Load" path="/exception"/>
+    public static void Check(LanguageModelNetwork network, HuggingFaceConfig config, ISafetensorsReader file)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        HuggingFaceFolder.CheckWeights(file, ViewsUnderNamesOf(file, network, config), IsIgnored);
     }
 
     /// <summary>The tensors as a file has them. They live until the caller's scope ends.</summary>
     /// <exception cref="NotSupportedException">A layer has an adapter, or a weight that is not dense; the message names it.</exception>
     public static IReadOnlyList<(string Name, torch.Tensor Tensor)> Of(LanguageModelNetwork network, HuggingFaceConfig config)
     {
-        Dictionary<string, torch.Tensor> views = new Views(network, config.IsGpt2 ? "transformer." : "model.").Of(config);
+        Dictionary<string, torch.Tensor> views = new Views(network, PrefixOf(config)).Of(config);
         if (config.IsGpt2)
         {
             // GPT-2 has all biases: those of a network without are 0.
@@ -55,6 +60,27 @@ internal static class HuggingFaceWeights
         static bool IsRotated(string name) =>
             name.Contains(".q_proj.", StringComparison.Ordinal) || name.Contains(".k_proj.", StringComparison.Ordinal);
     }
+
+    // Where both are stored for a shared weight, the embedding counts.
+    private static bool IsIgnored(string name) =>
+        name == HeadName || _ignoredEndings.Any(ending => name.EndsWith(ending, StringComparison.Ordinal));
+
+    // Without its head, a model is stored without the prefix. Of a shared weight, some files have only the head's name.
+    private static Dictionary<string, torch.Tensor> ViewsUnderNamesOf(
+        ISafetensorsReader file, LanguageModelNetwork network, HuggingFaceConfig config)
+    {
+        string prefix = PrefixOf(config);
+        if (!file.Tensors.Keys.Any(name => name.StartsWith(prefix, StringComparison.Ordinal)))
+            prefix = "";
+        Dictionary<string, torch.Tensor> views = new Views(network, prefix).Of(config);
+        string embedding = prefix + (config.IsGpt2 ? Gpt2EmbeddingName : EmbeddingName);
+        if (config.Architecture.TieEmbeddings && !file.Tensors.ContainsKey(embedding) && file.Tensors.ContainsKey(HeadName)
+            && views.Remove(embedding, out torch.Tensor? shared))
+            views.Add(HeadName, shared);
+        return views;
+    }
+
+    private static string PrefixOf(HuggingFaceConfig config) => config.IsGpt2 ? "transformer." : "model.";
 
     /// <summary>Rows 2i and 2i + 1 of a head become its rows i and i + size / 2: transformers pairs those.</summary>
     public static torch.Tensor HalvesFromPairs(torch.Tensor weight, int headSize)
@@ -98,7 +124,7 @@ internal static class HuggingFaceWeights
 
         private void AddGpt2()
         {
-            _views.Add(prefix + "wte.weight", network.Tokens.weight!.detach());
+            _views.Add(prefix + Gpt2EmbeddingName, network.Tokens.weight!.detach());
             _views.Add(prefix + "wpe.weight", network.Positions!.detach());
             for (int i = 0; i < network.Blocks.Count; i++)
             {
@@ -116,7 +142,7 @@ internal static class HuggingFaceWeights
 
         private void AddLlama()
         {
-            _views.Add(prefix + "embed_tokens.weight", network.Tokens.weight!.detach());
+            _views.Add(prefix + EmbeddingName, network.Tokens.weight!.detach());
             for (int i = 0; i < network.Blocks.Count; i++)
             {
                 TransformerBlock block = network.Blocks[i];

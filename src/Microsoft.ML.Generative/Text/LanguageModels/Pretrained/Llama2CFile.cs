@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
 
@@ -29,7 +30,7 @@ internal sealed class Llama2CFile
     /// <exception cref="InvalidDataException">The file is no such model, or damaged; the message names it and what is wrong.</exception>
     public static Llama2CFile Open(string path)
     {
-        using FileStream stream = File.OpenRead(path);
+        using FileStream stream = RegularFile.OpenRead(path);
         Span<byte> header = stackalloc byte[HeaderBytes];
         if (stream.ReadAtLeast(header, HeaderBytes, throwOnEndOfStream: false) < HeaderBytes)
             throw Bad(path, $"it has {stream.Length} bytes, and the header alone has {HeaderBytes}");
@@ -94,7 +95,7 @@ internal sealed class Llama2CFile
 
         var layers = new PlainLayers(network, "files of llama2.c hold");
         IReadOnlyList<TransformerBlock> blocks = network.Blocks;
-        using FileStream stream = File.OpenRead(_path);
+        using FileStream stream = RegularFile.OpenRead(_path);
         stream.Position = HeaderBytes;
 
         Read(network.Tokens.weight!);

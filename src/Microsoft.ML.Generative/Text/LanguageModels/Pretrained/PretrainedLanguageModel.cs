@@ -15,8 +15,6 @@ namespace Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
 /// <summary>Language models as folders in the layout of Hugging Face.</summary>
 internal static class PretrainedLanguageModel
 {
-    private const string GenerationConfigName = "generation_config.json";
-
     private const string Layout = "Hugging Face";
 
     private static readonly string[] _tokenizers = ["tokenizer.bin", "tok512.bin"];
@@ -26,7 +24,7 @@ internal static class PretrainedLanguageModel
     {
         Required = [HuggingFaceConfig.FileName],
         Weights = [SafetensorsReader.DefaultName],
-        Optional = [GenerationConfigName, .. TokenizerFolder.FileNames],
+        Optional = [GenerationConfigFile.Name, .. TokenizerFolder.FileNames],
     };
 
     /// <inheritdoc cref="GenerativeCatalog.LoadPretrainedLanguageModel"/>
@@ -49,7 +47,13 @@ internal static class PretrainedLanguageModel
             tokenizerPath is null ? GenerativeTokenizers.FromFolder(path) : GenerativeTokenizers.FromFile(tokenizerPath));
         CheckVocabulary(codec, tokenizerPath ?? path, config.Architecture);
         var options = new LanguageModelOptions { Architecture = config.Architecture };
-        IReadOnlyList<int> ends = ReadGeneration(channel, folder.PathOf(GenerationConfigName), options.Generation) ?? config.Ends ?? [];
+        IReadOnlyList<int> ends = config.Ends;
+        if (folder.Has(GenerationConfigFile.Name))
+        {
+            ends = GenerationConfigFile.Read(
+                folder.PathOf(GenerationConfigFile.Name), options.Generation, config.Architecture.VocabularySize, Warn) ?? ends;
+        }
+
         if (ends.Any(end => end >= config.Architecture.VocabularySize))
         {
             throw new InvalidDataException($"'{path}' has the {HuggingFaceConfig.EndsName} {string.Join(", ", ends)}; "
@@ -57,12 +61,15 @@ internal static class PretrainedLanguageModel
         }
 
         codec = codec with { OtherEnds = [.. ends.Where(end => end < codec.VocabularySize)] };
-        ModelFile.Check(() => options.Generation.Validate(config.Architecture.VocabularySize));
-        using ISafetensorsReader weights = folder.OpenWeights();
+        using ISafetensorsReader weights = folder.OpenWeights(warn: Warn);
         TorchRuntime.EnsureLoaded();
         torch.Device device = TorchDevices.Choose(host, channel);
-        HuggingFaceFolder.CheckSize(weights, configPath, () => new LanguageModelNetwork(config.Architecture));
+        HuggingFaceFolder.CheckSize(
+            weights, configPath, () => new LanguageModelNetwork(config.Architecture),
+            network => HuggingFaceWeights.Check(network, config, weights));
         return Make(host, options, codec, device, network => HuggingFaceWeights.Load(network, config, weights));
+
+        void Warn(string warning) => channel.Warning(warning);
     }
 
     private static LanguageModelTransformer LoadLlama2C(IHostEnvironment env, string path, string tokenizerPath)
@@ -119,45 +126,7 @@ internal static class PretrainedLanguageModel
         folder.WriteWeights(HuggingFaceWeights.Of(network, config));
         foreach ((string name, byte[] bytes) in tokenizer)
             folder.WriteFile(name, bytes);
-        folder.WriteJson(GenerationConfigName, GenerationJson(codec, generation));
+        folder.WriteJson(GenerationConfigFile.Name, GenerationConfigFile.Make(codec, generation));
         folder.WriteJson(HuggingFaceConfig.FileName, config.ToJson(codec));
-    }
-
-    // The tokens that end a text, if there are any. transformers samples only where do_sample says so.
-    private static IReadOnlyList<int>? ReadGeneration(IChannel channel, string path, TextGenerationOptions options)
-    {
-        if (!File.Exists(path))
-            return null;
-        return ConfigReader.ReadFile(path, json =>
-        {
-            options.Temperature = json.Truth("do_sample") == false ? 0 : json.Number("temperature") ?? 1;
-            options.TopK = json.Count("top_k") is > 0 and var k ? k : null;
-            options.TopP = json.Number("top_p") ?? 1;
-            options.MinP = json.Number("min_p") ?? 0;
-            options.TypicalP = json.Number("typical_p") ?? 1;
-            options.RepetitionPenalty = json.Number("repetition_penalty") ?? 1;
-            if (json.Count("max_new_tokens") is > 0 and var most)
-                options.MaxTokens = most;
-            if (json.Count("num_beams") > 1)
-                channel.Warning($"'{path}' asks for beam search, which is left to the options of each call.");
-            return json.Counts(HuggingFaceConfig.EndsName);
-        });
-    }
-
-    private static System.Text.Json.Nodes.JsonObject GenerationJson(TextCodec codec, TextGenerationOptions options)
-    {
-        var json = new System.Text.Json.Nodes.JsonObject
-        {
-            ["bos_token_id"] = codec.Special.Bos,
-            [HuggingFaceConfig.EndsName] = HuggingFaceConfig.EndsJson(codec),
-            ["do_sample"] = options.Temperature > 0,
-            ["max_new_tokens"] = options.MaxTokens,
-        };
-        if (options.Temperature > 0)
-            json["temperature"] = options.Temperature;
-        if (options.TopK is { } k)
-            json["top_k"] = k;
-        (json["top_p"], json["min_p"], json["typical_p"], json["repetition_penalty"]) = (options.TopP, options.MinP, options.TypicalP, options.RepetitionPenalty);
-        return json;
     }
 }

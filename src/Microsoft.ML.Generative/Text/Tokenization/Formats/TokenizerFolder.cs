@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
 using Microsoft.ML.Generative.Tokenizers;
 
@@ -65,7 +66,7 @@ internal static class TokenizerFolder
 
     public static byte[] ReadFile(string path, int maxBytes)
     {
-        using FileStream stream = File.OpenRead(path);
+        using FileStream stream = RegularFile.OpenRead(path);
         if (stream.Length > maxBytes)
             throw new InvalidDataException($"'{path}' has {stream.Length} bytes; at most {maxBytes} are allowed.");
         var bytes = new byte[stream.Length];

@@ -45,7 +45,7 @@ public sealed class JsonSchemaTests
     [InlineData("""{"minItems":1,"description":"anything, but no empty array"}""", """{"a":[]}""")]
     [InlineData("""{"type":"object","required":["x"]}""", """{"x":{}}""")]
     [InlineData("""{"oneOf":[{"type":"integer"},{"type":"object","properties":{"a":{"$ref":"#"}}}]}""", """{"a":{"a":1}}""")]
-    [InlineData("""{"type":"string","format":"date","title":"annotations say nothing"}""", "\"today\"")]
+    [InlineData("""{"type":"string","format":"color","title":"annotations say nothing"}""", "\"today\"")]
     public void A_value_of_the_schema_is_allowed(string schema, string json)
     {
         JsonTexts.Parse(json);
@@ -86,8 +86,8 @@ public sealed class JsonSchemaTests
         Assert.False(JsonTexts.Allows(JsonTexts.Schema(schema), json));
 
     [Theory]
-    [InlineData("""{"type":"string","pattern":"a+"}""", "'pattern' at #")]
-    [InlineData("""{"properties":{"a/b":{"type":"integer","minimum":1}}}""", "'minimum' at #/properties/a~1b")]
+    [InlineData("""{"type":"string","pattern":"(a)\\1"}""", "'pattern' at #")]
+    [InlineData("""{"properties":{"a/b":{"type":"integer","multipleOf":2}}}""", "'multipleOf' at #/properties/a~1b")]
     [InlineData("""{"type":"array","items":{"not":{}}}""", "'not' at #/items")]
     [InlineData("""{"type":"array","prefixItems":[]}""", "'prefixItems'")]
     [InlineData("""{"enum":[1],"minLength":1}""", "'minLength' at # is not supported beside 'enum'")]
@@ -127,7 +127,7 @@ public sealed class JsonSchemaTests
     [Fact]
     public void Options_are_checked_before_anything_is_written()
     {
-        var options = new TextGenerationOptions { ResponseFormat = JsonTexts.Schema("""{"pattern":"a"}""") };
+        var options = new TextGenerationOptions { ResponseFormat = JsonTexts.Schema("""{"not":{}}""") };
         Assert.Throws<NotSupportedException>(() => options.Validate(10));
         options = new TextGenerationOptions { ResponseFormat = ChatResponseFormat.Json, Beams = 2 };
         Assert.Contains("ResponseFormat", Assert.Throws<ArgumentException>(() => options.Validate(10)).Message);
