@@ -26,6 +26,12 @@ public sealed class DiffusionGenerateOptions
     /// <summary>The class of each image, in place of <see cref="Label"/>. Default: none.</summary>
     public IReadOnlyList<int>? Labels { get; set; }
 
+    /// <summary>The name of the class of all images, one of <see cref="DiffusionTransformer.ClassNames"/>, in place of <see cref="Label"/>. Default: none.</summary>
+    public string? LabelName { get; set; }
+
+    /// <summary>The name of the class of each image, in place of <see cref="Label"/>. Default: none.</summary>
+    public IReadOnlyList<string>? LabelNames { get; set; }
+
     /// <summary>
     /// Scale of classifier-free guidance (Ho, Salimans 2022), at least 0: 1 is none, more fits the class more clearly and varies less.
     /// Costs a second pass through the network. Default: 1.
@@ -75,7 +81,7 @@ public sealed class DiffusionGenerateOptions
     /// <summary>Stops the generation within a step.</summary>
     public CancellationToken CancellationToken { get; set; }
 
-    internal ConditionRequest Conditions => new(Label, Labels, LowResolution);
+    internal ConditionRequest Conditions => new(Label, Labels, LowResolution) { LabelName = LabelName, LabelNames = LabelNames };
 
     internal void Validate()
     {
