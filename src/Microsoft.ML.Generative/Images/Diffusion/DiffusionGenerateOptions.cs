@@ -8,7 +8,7 @@ namespace Microsoft.ML.Generative;
 /// <example>
 /// <code>
 /// DiffusionTransformer model = mlContext.Transforms.Generative().Diffusion("Image", "Label").Fit(data);
-/// var options = new DiffusionGenerateOptions { Seed = 7, Label = 3, GuidanceScale = 3, Sampler = DiffusionSampler.DpmSolver, Steps = 20 };
+/// var options = new DiffusionGenerateOptions { Seed = 7, Label = 3, GuidanceScale = 3, Sampler = DiffusionSampler.UniPc, Steps = 10 };
 /// IDataView threes = model.Generate(16, options);
 /// </code>
 /// </example>
