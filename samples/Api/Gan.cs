@@ -31,7 +31,7 @@ foreach (float[] image in threes.GetColumn<float[]>("Generated").Concat(others.G
 
 // A walk through the latent space between two images of a class.
 float[] from = model.SampleLatent(seed: 1), to = model.SampleLatent(seed: 2);
-IDataView between = model.Interpolate(from, to, count: 5, label: 3);
+IDataView between = model.Interpolate(from, to, count: 5, new() { Label = 3 });
 Console.WriteLine($"{between.GetColumn<float[]>("Generated").Count()} images between two latent vectors");
 
 // Expected output (numbers depend on the processor):

@@ -159,6 +159,24 @@ public sealed class GenerativeTransformsCatalog
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public ImageClassifierEstimator ImageClassifier(ImageClassifierOptions options) => new(_env, options);
 
+    /// <summary>Makes images of vectors, such as those that models generate, for whatever takes images of ML.NET, and for files.</summary>
+    /// <param name="outputColumnName">The column of images to add.</param>
+    /// <param name="inputColumnName">The column of vectors of Single in 0..1 or Byte, plane by plane. Default: the output column's name.</param>
+    /// <param name="channels">1 for gray, 3 for red, green and blue, 4 with opacity. Default: what the column's type says, or 1.</param>
+    /// <param name="height">Height of the images in pixels. Default: what the column's type says.</param>
+    /// <param name="width">Width of the images in pixels. Default: what the column's type says.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// IDataView digits = mlContext.Generative().Datasets.Digits(10_000);
+    /// var pipeline = mlContext.Transforms.Generative().Vae("Image").Append(mlContext.Transforms.Generative().ToImage("Picture", "Reconstruction"));
+    /// IDataView pictures = pipeline.Fit(digits).Transform(digits); // with a column Picture of MLImage
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public VectorToImageEstimator ToImage(string outputColumnName, string? inputColumnName = null, int? channels = null, int? height = null, int? width = null) =>
+        new(_env, outputColumnName, inputColumnName ?? outputColumnName, channels, height, width);
+
     /// <summary>A language model: learns from texts, completes prompts, writes new texts.</summary>
     /// <param name="inputColumnName">The text column to learn, a document a row; the prompts where the trained model transforms rows.</param>
     /// <param name="contextLength">Tokens that the model sees at once.</param>

@@ -6,6 +6,16 @@ namespace Microsoft.ML.Generative.Conditions;
 /// <param name="Image">The image of all rows, values in 0..1, plane by plane.</param>
 internal readonly record struct ConditionRequest(int? Label = null, IReadOnlyList<int>? Labels = null, float[]? Image = null)
 {
+    /// <summary>The name of the class of all rows, in place of its number.</summary>
+    public string? LabelName { get; init; }
+
+    /// <summary>The names of the classes row by row, in place of their numbers.</summary>
+    public IReadOnlyList<string>? LabelNames { get; init; }
+
     /// <summary>Whether a class is asked for.</summary>
-    public bool HasLabel => Label is not null || Labels is { Count: > 0 };
+    public bool HasLabel => Label is not null || Labels is { Count: > 0 } || LabelName is not null || LabelNames is { Count: > 0 };
+
+    /// <summary>The first class that is asked for.</summary>
+    public string? FirstLabel =>
+        Label?.ToString() ?? LabelName ?? (Labels is { Count: > 0 } labels ? labels[0].ToString() : LabelNames is { Count: > 0 } names ? names[0] : null);
 }

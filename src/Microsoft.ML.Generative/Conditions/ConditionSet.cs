@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Data.Rows;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Conditions;
@@ -27,8 +28,7 @@ internal sealed record ConditionSet(LabelCondition? Label = null, ImageCondition
     public void Check(ConditionRequest request, int count, string parameterName)
     {
         if (Label is null && request.HasLabel)
-            throw new ArgumentException(
-                $"The label {request.Label ?? request.Labels![0]} was given, but the model was trained without labels.", parameterName);
+            throw new ArgumentException($"The label {request.FirstLabel} was given, but the model was trained without labels.", parameterName);
         if (Image is null && request.Image is not null)
             throw new ArgumentException(
                 $"{nameof(DiffusionGenerateOptions.LowResolution)} was given, but the model was trained "
@@ -44,6 +44,15 @@ internal sealed record ConditionSet(LabelCondition? Label = null, ImageCondition
     /// <param name="device">Where the values are wanted.</param>
     public ConditionValues Encode(ConditionRequest request, int first, int count, torch.Device device) =>
         Encode(condition => condition.ValuesOf(request, first, count, device));
+
+    /// <summary>The conditions that a caller asks for as columns of the generated rows: the classes, where the model has classes.</summary>
+    /// <param name="request">What the caller asks for; checked.</param>
+    /// <param name="count">The number of rows.</param>
+    public IEnumerable<MemoryColumn> GeneratedColumns(ConditionRequest request, int count) => GeneratedColumns(request, first: 0, count);
+
+    /// <inheritdoc cref="GeneratedColumns(ConditionRequest, int)"/>
+    public IEnumerable<MemoryColumn> GeneratedColumns(ConditionRequest request, int first, int count) =>
+        Label is null ? [] : [Label.GeneratedColumn(request, first, count)];
 
     /// <summary>Values as encoded, followed by their nulls: what one pass of a guided network takes.</summary>
     public ConditionValues WithNull(ConditionValues values) => new(Doubled(Label, values.Labels), Doubled(Image, values.Image));

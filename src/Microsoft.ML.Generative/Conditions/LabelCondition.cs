@@ -1,14 +1,17 @@
+using System.Globalization;
 using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Conditions;
 
 /// <summary>A class, from 0: [batch] Int64 in the column and for the network.</summary>
-/// <param name="ColumnName">A key column, or one of integers.</param>
+/// <param name="ColumnName">A column of keys, Boolean or numbers.</param>
 /// <param name="Count">The number of classes, at least 1.</param>
 /// <param name="HasNull">Whether the network knows rows without a class: their label is the one after the last.</param>
-internal sealed record LabelCondition(string ColumnName, int Count, bool HasNull = false) : ICondition
+/// <param name="Classes">What the classes stand for, by which a column's keys are matched; <see langword="null"/>: their numbers alone.</param>
+internal sealed record LabelCondition(string ColumnName, int Count, bool HasNull = false, ClassLabels? Classes = null) : ICondition
 {
     /// <summary>The labels that the network knows, the null included.</summary>
     public int NetworkCount => Count + (HasNull ? 1 : 0);
@@ -16,37 +19,70 @@ internal sealed record LabelCondition(string ColumnName, int Count, bool HasNull
     private long Null => HasNull ? Count : throw new InvalidOperationException("The network knows no rows without a class.");
 
     /// <summary>The condition that options and a column describe, or <see langword="null"/> for a model without labels.</summary>
-    /// <exception cref="ArgumentException">There are classes without a column, or a column without classes.</exception>
-    public static LabelCondition? Create(string? columnName, int count, bool hasNull = false)
+    /// <exception cref="ArgumentException">There are classes without a column, a column without classes, or another number of labels.</exception>
+    public static LabelCondition? Create(string? columnName, int count, bool hasNull = false, ClassLabels? classes = null)
     {
         if (count < 0 || count > 0 != columnName is not null)
             throw new ArgumentException($"{count} labels cannot be combined with the label column '{columnName}'");
-        return columnName is null ? null : new LabelCondition(columnName, count, hasNull);
+        classes?.Check(count);
+        return columnName is null ? null : new LabelCondition(columnName, count, hasNull, classes);
     }
 
     /// <inheritdoc/>
-    public TensorColumn OpenColumn(DataViewSchema schema) => TensorColumn.Label(schema, ColumnName, Count);
+    public TensorColumn OpenColumn(DataViewSchema schema) => TensorColumn.Label(schema, ColumnName, Count, Classes);
 
     /// <inheritdoc/>
     public void Check(ConditionRequest request, int count, string parameterName)
     {
-        if (request is { Label: not null, Labels: not null })
-            throw new ArgumentException(
-                $"{nameof(request.Label)} and {nameof(request.Labels)} are both given; expected one of them.", parameterName);
-        if (request.Labels is { } labels && labels.Count != count)
-            throw new ArgumentException($"{labels.Count} labels were given for {count} rows.", parameterName);
+        (string Name, object? Value, int? Rows)[] all =
+        [
+            (nameof(request.Label), request.Label, null),
+            (nameof(request.Labels), request.Labels, request.Labels?.Count),
+            (nameof(request.LabelName), request.LabelName, null),
+            (nameof(request.LabelNames), request.LabelNames, request.LabelNames?.Count),
+        ];
+        (string Name, object? Value, int? Rows)[] given = [.. all.Where(option => option.Value is not null)];
+        if (given.Length > 1)
+            throw new ArgumentException($"{given[0].Name} and {given[1].Name} are both given; expected one of them.", parameterName);
+        if (given is [{ Rows: { } rows }] && rows != count)
+            throw new ArgumentException($"{rows} labels were given for {count} rows.", parameterName);
         if (!request.HasLabel && !HasNull && count > 0)
-            throw new ArgumentException($"The model was trained with labels: expected one of 0 to {Count - 1}.", parameterName);
+            throw new ArgumentException($"The model was trained with labels: expected one of {Expected}.", parameterName);
         foreach (int label in request.Labels ?? (request.Label is { } one ? [one] : []))
         {
             if (label < 0 || label >= Count)
-                throw new ArgumentException($"The label is {label}; expected 0 to {Count - 1}.", parameterName);
+                throw new ArgumentException($"The label is {label}; expected {Expected}.", parameterName);
+        }
+
+        foreach (string name in request.LabelNames ?? (request.LabelName is { } only ? [only] : []))
+        {
+            if (IndexOf(name) < 0)
+                throw new ArgumentException($"The label is '{name}'; expected {Classes?.ToString() ?? $"'0' to '{Count - 1}', since the model's classes have no names"}.", parameterName);
         }
     }
 
     /// <inheritdoc/>
     public Tensor ValuesOf(ConditionRequest request, int first, int count, Device device) =>
-        tensor([.. Enumerable.Range(first, count).Select(i => (long)(request.Labels?[i] ?? request.Label ?? Count))], device: device);
+        tensor([.. Enumerable.Range(first, count).Select(i => (long)(LabelOf(request, i) ?? Count))], device: device);
+
+    /// <summary>The classes that a caller asks for as a column of the generated rows: keys with the names, missing where none is asked for.</summary>
+    /// <param name="request">What the caller asks for; checked.</param>
+    /// <param name="first">The first row.</param>
+    /// <param name="count">The number of rows.</param>
+    public MemoryColumn GeneratedColumn(ConditionRequest request, int first, int count) => MemoryColumn.Keys(
+        ColumnName, [.. Enumerable.Range(first, count).Select(i => (uint)((LabelOf(request, i) ?? -1) + 1))], Count, Classes?.ToAnnotations());
+
+    private string Expected => $"0 to {Count - 1}{(Classes is null or { AreNumbersFromZero: true } ? "" : $" ({Classes})")}";
+
+    private int? LabelOf(ConditionRequest request, int row) =>
+        request.Labels?[row] ?? request.Label ?? ((request.LabelNames?[row] ?? request.LabelName) is { } name ? IndexOf(name) : (int?)null);
+
+    private int IndexOf(string name)
+    {
+        if (Classes is not null)
+            return Classes.IndexOf(name);
+        return int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number < Count ? number : -1;
+    }
 
     /// <inheritdoc/>
     public Tensor Encode(Tensor values) => values;

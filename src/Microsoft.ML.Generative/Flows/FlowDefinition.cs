@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Conditions;
+using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative.Flows;
@@ -28,6 +29,7 @@ internal sealed record FlowDefinition(FlowArchitecture Architecture, FlowColumns
         Architecture.Validate();
         Columns.Validate();
         Defaults.Validate();
+        SlotNames.Check(Columns.Slots, Architecture.Row.Size);
         _ = Conditions;
     }
 }
@@ -38,6 +40,12 @@ internal sealed record FlowColumns
     public required string Input { get; init; }
 
     public string? Label { get; init; }
+
+    /// <summary>What the classes stand for; <see langword="null"/>: their numbers alone.</summary>
+    public ClassLabels? Classes { get; init; }
+
+    /// <summary>The names of a row's values, if they have some.</summary>
+    public string[]? Slots { get; init; }
 
     public required string Latent { get; init; }
 
@@ -53,7 +61,7 @@ internal sealed record FlowColumns
 
     /// <summary>The model's conditions, in these columns.</summary>
     /// <exception cref="ArgumentException">There are classes without a column, or a column without classes.</exception>
-    public ConditionSet Conditions(int labelCount) => new(LabelCondition.Create(Label, labelCount));
+    public ConditionSet Conditions(int labelCount) => new(LabelCondition.Create(Label, labelCount, classes: Classes));
 
     /// <exception cref="ArgumentException">A name is empty, or two outputs have the same.</exception>
     public void Validate()

@@ -16,7 +16,7 @@ namespace Microsoft.ML.Generative;
 /// <list type="table">
 /// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
 /// <item><term>input (Features)</term><description>known-size vector of Single or Byte, Single, or image of one size: what to learn.</description></item>
-/// <item><term>input, optional (none)</term><description>key or integer from 0: the class that the row is conditioned on.</description></item>
+/// <item><term>input, optional (none)</term><description>key, Boolean or whole number from 0: the class that the row is conditioned on.</description></item>
 /// <item><term>output (Latent)</term><description>vector of Single, of the input's size: the row as values of a standard normal distribution.</description></item>
 /// <item><term>output (NegativeLogDensity)</term><description>Single: −log p(x) in nats; high for unusual rows.</description></item>
 /// </list>
@@ -67,14 +67,13 @@ public sealed class FlowEstimator : IEstimator<FlowTransformer>
             throw new ArgumentException($"{nameof(FlowOptions.SampleDirectory)} is '{samples}', but column '{_options.InputColumnName}' holds no images.");
         TensorColumn values = TensorColumn.Features(input.Schema, _options.InputColumnName, row, ValueRange.Finite);
         bool isDequantized = _options.Dequantize ?? values.Type == torch.ScalarType.Byte;
-        int labelCount = _options.Columns.FindLabelCount(input.Schema);
+        LabelClasses classes = _options.Columns.FindClasses(input, _options.BaseModel?.Definition.Columns.Classes);
         FlowArchitecture architecture =
-            _options.BaseModel?.Architecture ?? FlowArchitecture.Of(_options, row, labelCount, isDequantized);
+            _options.BaseModel?.Architecture ?? FlowArchitecture.Of(_options, row, classes.Count, isDequantized);
         BaseOptions.CheckRow(_options.InputColumnName, row, architecture.Row);
-        FlowColumns names = FlowColumns.Of(_options);
+        FlowColumns names = FlowColumns.Of(_options) with { Classes = classes.Labels, Slots = SlotNames.ToKeep(input.Schema, _options.InputColumnName) };
         TensorColumn[] columns = FlowTransformer.InputTensors(input.Schema, architecture, names);
-        TensorColumn[]? validationColumns =
-            _options.ValidationData is { } v ? FlowTransformer.InputTensors(v.Schema, architecture, names) : null;
+        TensorColumn[]? validationColumns = _options.OpenValidation(schema => FlowTransformer.InputTensors(schema, architecture, names));
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {

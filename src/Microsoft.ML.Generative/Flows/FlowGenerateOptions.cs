@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Conditions;
+
 namespace Microsoft.ML.Generative;
 
 /// <summary>Options of <see cref="FlowTransformer.Generate"/>.</summary>
@@ -10,8 +12,15 @@ public sealed class FlowGenerateOptions
     public double Temperature { get; set; } = 1;
 
     /// <summary>
-    /// The class to generate, from 0 (a key column's values count from 1: the first is 0 here); for models with labels, which need it.
-    /// Default: none.
+    /// The class of all rows, from 0 (a key column's values count from 1: the first is 0 here); models with labels need it, or
+    /// <see cref="LabelName"/>. Default: none.
     /// </summary>
     public int? Label { get; set; }
+
+    /// <summary>
+    /// The name of the class of all rows, one of <see cref="FlowTransformer.ClassNames"/>, in place of <see cref="Label"/>. Default: none.
+    /// </summary>
+    public string? LabelName { get; set; }
+
+    internal ConditionRequest Conditions => new(Label) { LabelName = LabelName };
 }

@@ -31,17 +31,20 @@ public sealed class FlowOptions : ImageTrainingOptions
         public const int TransformBatchSize = 256;
     }
 
-    /// <summary>
-    /// Initializes options with their defaults: 50 epochs at a learning rate of 0.002, falling to 0 by a cosine, and gradients clipped to
-    /// a norm of 10.
-    /// </summary>
-    public FlowOptions()
-    {
-        Epochs = Defaults.Epochs;
-        LearningRate = 2e-3;
-        LearningRateSchedule = LearningRateSchedule.Cosine;
-        GradientClipNorm = 10;
-    }
+    /// <summary>Passes over the data, at least 1. Default: 50.</summary>
+    public override int Epochs { get; set; } = Defaults.Epochs;
+
+    /// <summary>The learning rate after the warm-up, above 0. Default: 0.002.</summary>
+    public override double LearningRate { get; set; } = 0.002;
+
+    /// <summary>How the learning rate goes on after the warm-up. Default: <see cref="LearningRateSchedule.Cosine"/>.</summary>
+    public override LearningRateSchedule LearningRateSchedule { get; set; } = LearningRateSchedule.Cosine;
+
+    /// <summary>The norm above which a gradient is scaled down to it, above 0. Default: 10.</summary>
+    public override double? GradientClipNorm { get; set; } = 10;
+
+    /// <summary>Steps over which the learning rate rises from 0, at least 0. Default: 100, and at most a tenth of the training.</summary>
+    public override long? WarmupSteps { get; set; }
 
     /// <summary>
     /// The column to learn: a known-size vector of Single or Byte, Single, or images of one size. Values need no scaling. Default:
@@ -50,12 +53,12 @@ public sealed class FlowOptions : ImageTrainingOptions
     public string InputColumnName { get; set; } = Defaults.InputColumnName;
 
     /// <summary>
-    /// The column with each row's class, a key or an integer from 0, that the density is conditioned on: p(x|class). Default: none.
+    /// The column with each row's class, a key, Boolean or a whole number from 0, that the density is conditioned on: p(x|class). Default: none.
     /// </summary>
     public string? LabelColumnName { get; set; }
 
     /// <summary>
-    /// Classes in <see cref="LabelColumnName"/>, at least 1. Default: the number of a key column's values; other columns need it.
+    /// Classes in <see cref="LabelColumnName"/>, at least 1. Default: what the column says; needed for integers.
     /// </summary>
     public int? LabelCount { get; set; }
 

@@ -54,6 +54,9 @@ public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
     public int LabelCount => _definition.Architecture.LabelCount;
 
+    /// <summary>The names of the classes, in the order of their numbers; none for a model without labels, or of labels without names.</summary>
+    public IReadOnlyList<string> ClassNames => _definition.Columns.Classes?.Values ?? [];
+
     bool ITransformer.IsRowToRowMapper => true;
 
     torch.nn.Module IBaseModel.Network => _network;
@@ -91,7 +94,7 @@ public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
         for (int i = 0; i < count; i++)
             RowNoise.Fill(latents.AsSpan(i * RowSize, RowSize), new RowRandom(seed, i));
         TensorPrimitives.Multiply(latents, (float)options.Temperature, latents);
-        return DecodeRows(latents, options.Label);
+        return DecodeRows(latents, options.Conditions);
     }
 
     /// <summary>The latent values of one row.</summary>
@@ -101,12 +104,12 @@ public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
     /// <exception cref="ArgumentException">
     /// The row has another size or values out of range, or the label is missing, too high or not wanted.
     /// </exception>
-    public float[] Encode(ReadOnlySpan<float> row, int? label = null) => EncodeRow(row, label).Latent;
+    public float[] Encode(ReadOnlySpan<float> row, int? label = null) => EncodeRow(row, new ConditionRequest(label)).Latent;
 
     /// <summary>log p(x) of one row in nats, the negative of the column <see cref="FlowOptions.NegativeLogDensityColumnName"/>.</summary>
     /// <inheritdoc cref="Encode" path="/param"/>
     /// <inheritdoc cref="Encode" path="/exception"/>
-    public double LogDensity(ReadOnlySpan<float> row, int? label = null) => EncodeRow(row, label).LogDensity;
+    public double LogDensity(ReadOnlySpan<float> row, int? label = null) => EncodeRow(row, new ConditionRequest(label)).LogDensity;
 
     /// <summary>The row of one latent vector: the inverse of <see cref="Encode"/>.</summary>
     /// <param name="latent"><see cref="RowSize"/> values.</param>
@@ -116,28 +119,33 @@ public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
     public float[] Decode(ReadOnlySpan<float> latent, int? label = null)
     {
         RowChecks.HasSize(latent, RowSize, nameof(latent));
-        return DecodeValues(latent.ToArray(), label);
+        return DecodeValues(latent.ToArray(), new ConditionRequest(label));
     }
 
     /// <summary>Rows on the straight line between two rows' latent values, both ends included.</summary>
     /// <param name="from">The first row, <see cref="RowSize"/> values, bytes as 0..1.</param>
     /// <param name="to">The last row.</param>
     /// <param name="count">The number of rows, at least 2.</param>
-    /// <param name="label">The class of both rows, from 0; for models with labels, which need it.</param>
+    /// <param name="options">The class, which models with labels need; seed and other choices of noise are ignored, since none is sampled.</param>
     /// <returns>A column Generated as <see cref="Generate"/> has.</returns>
     /// <exception cref="ArgumentException">
     /// A row has another size, <paramref name="count"/> is below 2, or the label is missing, too high or not wanted.
     /// </exception>
-    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, int? label = null)
+    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, FlowGenerateOptions? options = null) =>
+        Interpolate(from, to, count, (options ?? new FlowGenerateOptions()).Conditions);
+
+    private MemoryDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, ConditionRequest request)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
-        float[] start = Encode(from, label);
-        float[] end = Encode(to, label);
+        float[] start = EncodeRow(from, request).Latent;
+        float[] end = EncodeRow(to, request).Latent;
         float[] latents = new float[checked(count * RowSize)];
         for (int i = 0; i < latents.Length; i++)
             latents[i] = float.Lerp(start[i % RowSize], end[i % RowSize], i / RowSize / (count - 1f));
-        return DecodeRows(latents, label);
+        return DecodeRows(latents, request);
     }
+
+    internal FlowDefinition Definition => _definition;
 
     internal FlowArchitecture Architecture => _definition.Architecture;
 
@@ -180,12 +188,11 @@ public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
         ]);
     }
 
-    private (float[] Latent, double LogDensity) EncodeRow(ReadOnlySpan<float> row, int? label)
+    private (float[] Latent, double LogDensity) EncodeRow(ReadOnlySpan<float> row, ConditionRequest request)
     {
         RowChecks.HasSize(row, RowSize, nameof(row));
         RowChecks.IsWithin(row, Architecture.RangeOfValues(), nameof(row));
-        var request = new ConditionRequest(label);
-        _definition.Conditions.Check(request, 1, nameof(label));
+        _definition.Conditions.Check(request, 1, "label");
         using IDisposable use = Use();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
@@ -196,14 +203,19 @@ public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
         return (FiniteValues.ToArray(latent, "The latent vector"), -density[0]);
     }
 
-    private MemoryDataView DecodeRows(float[] latents, int? label) =>
-        new(_engine.Host, GeneratedColumnName, Architecture.Row.Type, DecodeValues(latents, label));
+    private MemoryDataView DecodeRows(float[] latents, ConditionRequest request)
+    {
+        float[] values = DecodeValues(latents, request);
+        return new MemoryDataView(
+            _engine.Host,
+            MemoryColumn.Vectors(GeneratedColumnName, Architecture.Row.Type, values, SlotNames.ToAnnotations(_definition.Columns.Slots)),
+            _definition.Conditions.GeneratedColumns(request, values.Length / RowSize));
+    }
 
-    private float[] DecodeValues(float[] latents, int? label)
+    private float[] DecodeValues(float[] latents, ConditionRequest request)
     {
         int count = latents.Length / RowSize;
-        var request = new ConditionRequest(label);
-        _definition.Conditions.Check(request, count, nameof(label));
+        _definition.Conditions.Check(request, count, "label");
         using IDisposable use = Use();
         return RowGeneration.Compute(_engine.Host, count, RowSize, _engine.RowsAtOnce, (start, rows) =>
         {

@@ -1,11 +1,14 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Model.OnnxConverter;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Generative.Interop;
 
 /// <summary>Rows with the columns of a transformer added, computed many rows at a time.</summary>
-internal sealed class BatchedDataView(IHost host, IDataView input, BatchRowMapper mapper, int rowsAtOnce) : IDataView
+internal sealed class BatchedDataView(IHost host, IDataView input, BatchRowMapper mapper, int rowsAtOnce) : ITransformCanSaveOnnx
 {
+    IDataView IDataTransform.Source => input;
+
     public DataViewSchema Schema => mapper.Layout.Schema;
 
     public bool CanShuffle => input.CanShuffle;
@@ -31,6 +34,16 @@ internal sealed class BatchedDataView(IHost host, IDataView input, BatchRowMappe
             throw;
         }
     }
+
+    void ICanSaveModel.Save(ModelSaveContext ctx) => ((ICanSaveModel)mapper).Save(ctx);
+
+    // ML.NET takes a data view that is no transform of its own for data, and converts what comes after it: a file without the model.
+    bool ICanSaveOnnx.CanSaveOnnx(OnnxContext ctx) => throw NotConvertible();
+
+    void ISaveAsOnnx.SaveAsOnnx(OnnxContext ctx) => throw NotConvertible();
+
+    private NotSupportedException NotConvertible() =>
+        new($"{mapper.GetTransformer().GetType().Name} cannot be converted to ONNX. Save the pipeline with mlContext.Model.Save.");
 
     // One cursor: libtorch already uses all cores within a batch.
     public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random? rand = null) =>

@@ -30,11 +30,11 @@ internal abstract class ColumnBuffer
 
     private abstract class Buffer<T>(DataViewRow source, DataViewSchema.Column column, int slots) : ColumnBuffer
     {
-        private readonly ValueGetter<T> _source = source.GetGetter<T>(column);
+        protected ValueGetter<T> Source { get; } = source.GetGetter<T>(column);
 
         protected T[] Values { get; } = new T[slots];
 
-        public override void Read(int slot) => _source(ref Values[slot]);
+        public override void Read(int slot) => Source(ref Values[slot]);
     }
 
     private sealed class ValueBuffer<T>(DataViewRow source, DataViewSchema.Column column, int slots) : Buffer<T>(source, column, slots)
@@ -48,15 +48,41 @@ internal abstract class ColumnBuffer
             (ValueGetter<VBuffer<T>>)((ref VBuffer<T> value) => Values[slot()].CopyTo(ref value));
     }
 
-    // Whoever asks for an image owns it and may dispose of it, so each call gets a copy. The images read are left to whoever made them.
+    // Who gets an image that a transform made owns it and may dispose of it, so that each call gets a copy, as ML.NET's transforms give one.
+    // Images that lie in memory belong to who put them there, and pass through as they are. The images read are left to whoever made them.
     private sealed class ImageBuffer(DataViewRow source, DataViewSchema.Column column, int slots) : Buffer<MLImage?>(source, column, slots)
     {
+        private bool? _areInMemory;
+
+        public override void Read(int slot)
+        {
+            base.Read(slot);
+            _areInMemory ??= Values[slot] is { } image ? IsSame(image) : null;
+        }
+
         public override Delegate MakeGetter(Func<int> slot) => (ValueGetter<MLImage?>)((ref MLImage? value) =>
         {
+            if (_areInMemory == true)
+            {
+                value = Values[slot()];
+                return;
+            }
+
             value?.Dispose();
             value = Values[slot()] is { } image
                 ? MLImage.CreateFromPixels(image.Width, image.Height, image.PixelFormat, image.Pixels)
                 : null;
         });
+
+        // Whether the source gives the same object twice.
+        private bool IsSame(MLImage image)
+        {
+            MLImage? again = null;
+            Source(ref again);
+            if (ReferenceEquals(again, image))
+                return true;
+            again?.Dispose();
+            return false;
+        }
     }
 }

@@ -18,8 +18,8 @@ internal sealed class RowEngine : IDisposable
     /// <param name="transformer">The transformer.</param>
     /// <param name="bind">Binds the transformer's columns to an input schema; checks the input columns.</param>
     /// <param name="rowsAtOnce">How many rows are computed at once.</param>
-    /// <param name="network">What is disposed of with the transformer.</param>
-    public RowEngine(IHost host, ITransformer transformer, Func<DataViewSchema, IRowMapping> bind, int rowsAtOnce, IDisposable network)
+    /// <param name="network">What is disposed of with the transformer, if there is anything.</param>
+    public RowEngine(IHost host, ITransformer transformer, Func<DataViewSchema, IRowMapping> bind, int rowsAtOnce, IDisposable? network)
     {
         Host = host;
         Transformer = transformer;

@@ -2,8 +2,8 @@ namespace Microsoft.ML.Generative.Runtime;
 
 /// <summary>Keeps native memory until the last call that uses it has returned.</summary>
 /// <param name="owner">The object that users call.</param>
-/// <param name="memory">What is disposed of.</param>
-internal sealed class UserCount(object owner, IDisposable memory) : IDisposable
+/// <param name="memory">What is disposed of, if there is anything.</param>
+internal sealed class UserCount(object owner, IDisposable? memory) : IDisposable
 {
     private readonly Lock _lock = new();
     private int _users;
@@ -42,7 +42,7 @@ internal sealed class UserCount(object owner, IDisposable memory) : IDisposable
                 return;
         }
 
-        memory.Dispose();
+        memory?.Dispose();
     }
 
     private void Leave()
@@ -53,7 +53,7 @@ internal sealed class UserCount(object owner, IDisposable memory) : IDisposable
                 return;
         }
 
-        memory.Dispose();
+        memory?.Dispose();
     }
 
     private sealed class User(UserCount count) : IDisposable

@@ -13,7 +13,7 @@ internal static class SampleColumns
     public static bool IsDiscrete(DataViewSchema schema, string name)
     {
         DataViewType type = ColumnTypes.Find(schema, name).Type;
-        if (type is BooleanDataViewType or TextDataViewType || LabelRowReader.IsLabel(type))
+        if (type is BooleanDataViewType or TextDataViewType || LabelRowReader.IsInteger(type))
             return true;
         DataViewType item = type is VectorDataViewType { IsKnownSize: true } vector ? vector.ItemType : type;
         return item is NumberDataViewType && (item.RawType == typeof(float) || item.RawType == typeof(double)) ? false

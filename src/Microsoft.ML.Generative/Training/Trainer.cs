@@ -42,6 +42,7 @@ internal sealed class Trainer
         {
             TModel model = train(trainer);
             isTrained = true;
+            options.Checkpoints?.CountModel();
             return model;
         }
         finally

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Training;
 
@@ -74,13 +75,13 @@ public abstract class TrainingOptions
     }
 
     /// <summary>Passes over the data, at least 1. Default: 20.</summary>
-    public int Epochs { get; set; } = Defaults.Epochs;
+    public virtual int Epochs { get; set; } = Defaults.Epochs;
 
     /// <summary>Optimizer steps, at least 1, instead of <see cref="Epochs"/>. Default: none.</summary>
     public long? MaxSteps { get; set; }
 
     /// <summary>Rows that go through the network at once, at least 1. Default: 128.</summary>
-    public int BatchSize { get; set; } = Defaults.BatchSize;
+    public virtual int BatchSize { get; set; } = Defaults.BatchSize;
 
     /// <summary>Batches whose gradients make one step, at least 1: a step sees their rows as if in one batch. Default: 1.</summary>
     public int GradientAccumulationSteps { get; set; } = Defaults.GradientAccumulationSteps;
@@ -89,26 +90,26 @@ public abstract class TrainingOptions
     public bool Shuffle { get; set; } = Defaults.Shuffle;
 
     /// <summary>The optimizer. Default: <see cref="OptimizerKind.Adam"/>.</summary>
-    public OptimizerKind Optimizer { get; set; } = Defaults.Optimizer;
+    public virtual OptimizerKind Optimizer { get; set; } = Defaults.Optimizer;
 
     /// <summary>The learning rate after the warm-up, above 0. Default: 0.001.</summary>
-    public double LearningRate
+    public virtual double LearningRate
     {
         get => _learningRate ?? DefaultLearningRate;
         set => _learningRate = value;
     }
 
     /// <summary>Decay of Adam's first moment, 0 to 1. Default: 0.9.</summary>
-    public double Beta1 { get; set; } = Defaults.Beta1;
+    public virtual double Beta1 { get; set; } = Defaults.Beta1;
 
     /// <summary>Decay of Adam's second moment, 0 to 1. Default: 0.999.</summary>
-    public double Beta2 { get; set; } = Defaults.Beta2;
+    public virtual double Beta2 { get; set; } = Defaults.Beta2;
 
     /// <summary>Added to Adam's denominator, above 0. Default: 1e-8.</summary>
     public double Epsilon { get; set; } = Defaults.Epsilon;
 
     /// <summary>Weight decay, at least 0; of matrices only, not of biases and gains. Default: 0.</summary>
-    public double WeightDecay
+    public virtual double WeightDecay
     {
         get => _weightDecay ?? DefaultWeightDecay;
         set => _weightDecay = value;
@@ -118,22 +119,22 @@ public abstract class TrainingOptions
     public double Momentum { get; set; } = Defaults.Momentum;
 
     /// <summary>How the learning rate goes on after the warm-up. Default: <see cref="LearningRateSchedule.Constant"/>.</summary>
-    public LearningRateSchedule LearningRateSchedule { get; set; } = Defaults.Schedule;
+    public virtual LearningRateSchedule LearningRateSchedule { get; set; } = Defaults.Schedule;
 
     /// <summary>Steps over which the learning rate rises from 0, at least 0. Default: none, unless the model's options say otherwise.</summary>
-    public long? WarmupSteps { get; set; }
+    public virtual long? WarmupSteps { get; set; }
 
     /// <summary>The learning rate at the end of a schedule, as a part of <see cref="LearningRate"/>, 0 to 1. Default: 0.</summary>
-    public double FinalLearningRate { get; set; } = Defaults.FinalLearningRate;
+    public virtual double FinalLearningRate { get; set; } = Defaults.FinalLearningRate;
 
     /// <summary>The norm above which a gradient is scaled down to it, above 0. Default: none.</summary>
-    public double? GradientClipNorm { get; set; }
+    public virtual double? GradientClipNorm { get; set; }
 
     /// <summary>
     /// Decay of the moving average of the weights that becomes the model, 0 to 1, such as 0.999; in step t it is at most (1 + t) / (10 + t).
     /// Default: none, the model is the last weights.
     /// </summary>
-    public double? EmaDecay { get; set; }
+    public virtual double? EmaDecay { get; set; }
 
     /// <summary>
     /// Names of the parameters that are not trained but stay as they are in the base model, as in the model file: <c>encoder.0.weight</c>. In a
@@ -145,7 +146,7 @@ public abstract class TrainingOptions
     /// <summary>
     /// What the training multiplies in; the trained model computes in Float32 in any case. Default: <see cref="ComputePrecision.Float32"/>.
     /// </summary>
-    public ComputePrecision Precision { get; set; } = ComputePrecision.Float32;
+    public virtual ComputePrecision Precision { get; set; } = ComputePrecision.Float32;
 
     /// <summary>Seed of weights, order and noise: the same seed and options train the same model on the CPU. Default: the context's, else a new one.</summary>
     public int? Seed { get; set; }
@@ -207,6 +208,21 @@ public abstract class TrainingOptions
 
     /// <summary>What options were called in earlier versions, for checkpoints.</summary>
     internal virtual MemberHistory History => MemberHistory.None;
+
+    /// <summary>Opens the columns of <see cref="ValidationData"/>, if there is some.</summary>
+    /// <exception cref="ArgumentException">A column is missing or cannot be used; the message names the option.</exception>
+    internal TensorColumn[]? OpenValidation(Func<DataViewSchema, TensorColumn[]> open)
+    {
+        try
+        {
+            return ValidationData is null ? null : open(ValidationData.Schema);
+        }
+        catch (ArgumentException e)
+        {
+            throw new ArgumentException(
+                $"{nameof(ValidationData)} cannot be used. {e.Message} In a pipeline, transform it by the steps before the model first.", e);
+        }
+    }
 
     /// <summary>The learning rate of a training whose options name none.</summary>
     internal virtual double DefaultLearningRate => Defaults.LearningRate;

@@ -89,8 +89,22 @@ internal sealed class TrainingRun : IDisposable
 
     /// <summary>Reads the rows to validate on, within their part of the memory budget.</summary>
     /// <inheritdoc cref="TensorSource.Read" path="/exception"/>
-    public TensorSource ReadValidationData(IReadOnlyList<TensorColumn> columns) =>
-        TensorSource.Read(Host, Options.ValidationData!, columns, ValidationBudget, Options.CancellationToken);
+    public TensorSource ReadValidationData(IReadOnlyList<TensorColumn> columns)
+    {
+        const string Option = nameof(Options.ValidationData);
+        try
+        {
+            return TensorSource.Read(Host, Options.ValidationData!, columns, ValidationBudget, Options.CancellationToken);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"{Option} cannot be used. {e.Message}", e);
+        }
+        catch (ArgumentException e)
+        {
+            throw new ArgumentException($"{Option} cannot be used. {e.Message}", e);
+        }
+    }
 
     /// <summary>Bytes that the rows to train on may take.</summary>
     public long DataBudget => Options.ValidationData is null ? Options.RowMemory : Options.RowMemory / 4 * 3;

@@ -1,4 +1,3 @@
-using System.Reflection;
 using Microsoft.ML.Data;
 
 namespace Microsoft.ML.Generative.Tests;
@@ -255,8 +254,7 @@ public abstract partial class EstimatorConformity<TTransformer>
         public T Value { get; set; } = default!;
     }
 
-    private static SchemaShape ShapeOf(DataViewSchema schema) =>
-        (SchemaShape)typeof(SchemaShape).GetMethod("Create", BindingFlags.NonPublic | BindingFlags.Static)!.Invoke(null, [schema])!;
+    private static SchemaShape ShapeOf(DataViewSchema schema) => SchemaShapes.Of(schema);
 
     private static string[] Describe(SchemaShape shape) =>
         [.. shape.Select(c => $"{c.Name}: {c.Kind} of {c.ItemType}{(c.IsKey ? " (key)" : "")} [{string.Join(", ", Describe(c.Annotations))}]").Order()];

@@ -139,7 +139,7 @@ public class InformationTheoryTests
     }
 
     private static void Refused(string reason, Action call) =>
-        Assert.Contains(reason, Assert.Throws<ArgumentException>(call).Message, StringComparison.Ordinal);
+        Assert.Contains(reason, Assert.ThrowsAny<ArgumentException>(call).Message, StringComparison.Ordinal);
 
     // Some values are impossible, as in life.
     private static double[] Draw(Random random, int size)

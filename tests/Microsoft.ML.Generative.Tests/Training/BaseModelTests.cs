@@ -132,7 +132,11 @@ public sealed class BaseModelTests
         Assert.Equal((2, 8), (tuned.ClassCount, tuned.FeatureSize));
         Refused("Stages is 4, but the base model has 2", () => catalog.ImageClassifier(Options().With(o => ((ImageClassifierOptions)o).Stages = 4)));
         IDataView others = LabeledImages.WithKeys(_ml, 16, i => i % 2 == 0 ? "left" : "top");
-        Refused("Column 'Side' has 'top' as its class 1, but that of the base model is 'right'", () => catalog.ImageClassifier(Options()).Fit(others));
+        Refused("'left', 'right': 'top' is none of them", () => catalog.ImageClassifier(Options()).Fit(others));
+
+        // Keys in another order are the same classes.
+        using ImageClassifierTransformer reversed = catalog.ImageClassifier(Options()).Fit(LabeledImages.WithKeys(_ml, 16, i => i % 2 == 0 ? "right" : "left"));
+        Assert.Equal(first.ClassNames, reversed.ClassNames);
     }
 
     [Fact]

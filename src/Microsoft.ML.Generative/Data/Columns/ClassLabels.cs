@@ -1,19 +1,54 @@
 using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative.Data.Columns;
 
-/// <summary>What the classes of a label column stand for: a key column's values, or the numbers of an integer column.</summary>
+/// <summary>What the classes of a label column stand for: a key column's values, the numbers of a number column, or false and true.</summary>
 /// <param name="Type">The type of the values.</param>
 /// <param name="Values">The values in the order of the classes, as invariant text.</param>
 internal sealed record ClassLabels(DataKind Type, string[] Values)
 {
+    private const int NamesShown = 20;
+
+    // The rest of a configuration is small.
+    private const int MaxBytes = ModelConfigJson.MaxBytes / 8 * 5;
+
+    /// <summary>The values of a Boolean column.</summary>
+    public static ClassLabels Booleans { get; } = new(DataKind.Boolean, [bool.FalseString, bool.TrueString]);
+
+    /// <summary>Whether the classes stand for their own numbers, from 0.</summary>
+    [JsonIgnore]
+    public bool AreNumbersFromZero =>
+        Type is not (DataKind.String or DataKind.Boolean) && Values.Select((value, i) => value == i.ToString(CultureInfo.InvariantCulture)).All(isNumber => isNumber);
+
     /// <summary>The classes of a column, or <see langword="null"/> for keys that stand for nothing.</summary>
-    /// <exception cref="ArgumentException">The values are of a type that models do not keep.</exception>
+    /// <exception cref="ArgumentException">The values are of a type that models do not keep, or more than they can keep.</exception>
     public static ClassLabels? Of(DataViewSchema.Column column, int count)
     {
-        if (column.Type is not KeyDataViewType)
-            return new ClassLabels(DataKind.Int32, [.. Enumerable.Range(0, count).Select(i => i.ToString(CultureInfo.InvariantCulture))]);
+        ClassLabels? labels = column.Type switch
+        {
+            KeyDataViewType => OfKeys(column),
+            BooleanDataViewType => Booleans,
+            _ => new ClassLabels(DataKind.Int32, [.. Enumerable.Range(0, count).Select(i => i.ToString(CultureInfo.InvariantCulture))]),
+        };
+        if (labels is null)
+            return null;
+        if (labels.Values.GroupBy(value => value).FirstOrDefault(same => same.Skip(1).Any()) is { } twice)
+            throw new ArgumentException($"Column '{column.Name}' has the key value {Quoted.Text(twice.Key)} more than once; expected different ones.");
+
+        int bytes = JsonSerializer.SerializeToUtf8Bytes(labels, ModelConfigJson.Options).Length;
+        return bytes <= MaxBytes ? labels
+            : throw new ArgumentException($"The key values of column '{column.Name}' take {bytes:N0} bytes; expected at most {MaxBytes:N0}.");
+    }
+
+    /// <summary>The values of a key column, or <see langword="null"/> for keys that stand for nothing.</summary>
+    /// <exception cref="ArgumentException">The values are of a type that models do not keep.</exception>
+    public static ClassLabels? OfKeys(DataViewSchema.Column column)
+    {
         if (column.Annotations.Schema.GetColumnOrNull(AnnotationUtils.Kinds.KeyValues)?.Type is not VectorDataViewType type)
             return null;
         DataKind kind = KindOf(type.ItemType, column.Name);
@@ -24,11 +59,34 @@ internal sealed record ClassLabels(DataKind Type, string[] Values)
     public static PrimitiveDataViewType? TypeOf(SchemaShape.Column column)
     {
         if (!column.IsKey)
-            return NumberDataViewType.Int32;
+            return column.ItemType is BooleanDataViewType ? BooleanDataViewType.Instance : NumberDataViewType.Int32;
         if (!column.Annotations.TryFindColumn(AnnotationUtils.Kinds.KeyValues, out SchemaShape.Column values))
             return null;
         KindOf(values.ItemType, column.Name);
         return (PrimitiveDataViewType)values.ItemType;
+    }
+
+    /// <summary>The number of the class with a name, or −1.</summary>
+    public int IndexOf(string name) => Array.IndexOf(Values, name);
+
+    /// <summary>The names for an error message, the first of them if there are many.</summary>
+    public override string ToString() =>
+        string.Join(", ", Values.Take(NamesShown).Select(v => Quoted.Text(v))) + (Values.Length > NamesShown ? $", … ({Values.Length:N0} in all)" : "");
+
+    /// <exception cref="ArgumentException">There are more or fewer classes, or a value is not of the type.</exception>
+    public void Check(int count)
+    {
+        if (Values.Length != count)
+            throw new ArgumentException($"{Values.Length} labels cannot be combined with {count} classes");
+        AddTo(new DataViewSchema.Annotations.Builder(), AnnotationUtils.Kinds.KeyValues);
+    }
+
+    /// <summary>The key values of a column of these classes.</summary>
+    public DataViewSchema.Annotations ToAnnotations()
+    {
+        var builder = new DataViewSchema.Annotations.Builder();
+        AddTo(builder, AnnotationUtils.Kinds.KeyValues);
+        return builder.ToAnnotations();
     }
 
     /// <summary>Adds the values to a column's annotations.</summary>
@@ -77,7 +135,7 @@ internal sealed record ClassLabels(DataKind Type, string[] Values)
     {
         DataKind? kind = type is TextDataViewType ? DataKind.String : type is BooleanDataViewType ? DataKind.Boolean
             : type is NumberDataViewType && Enum.TryParse(type.RawType.Name, out DataKind number) ? number : null;
-        return kind ?? throw new ArgumentException($"Column '{column}' has key values of type {type}; expected text, numbers or Boolean.");
+        return kind ?? throw ColumnTypes.Mismatch($"Column '{column}' has key values of type {type}; expected text, numbers or Boolean.");
     }
 
     private static string[] ReadNumbers(DataViewSchema.Column column, DataKind kind) => kind switch

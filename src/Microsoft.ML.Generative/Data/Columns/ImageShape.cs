@@ -30,9 +30,16 @@ internal readonly record struct ImageShape(int Channels, int Height, int Width)
 
     public static bool TryGet(DataViewType type, out ImageShape shape)
     {
-        shape = type is VectorDataViewType { Dimensions: [> 0 and <= 4, > 0, > 0] d } ? new ImageShape(d[0], d[1], d[2]) : default;
+        shape = type is not VectorDataViewType { Dimensions: [> 0, > 0, > 0] d } ? default
+            : d[0] <= 4 ? new ImageShape(d[0], d[1], d[2])
+            // One channel is the same values in either order.
+            : d[2] == 1 ? new ImageShape(1, d[0], d[1]) : default;
         return shape != default;
     }
+
+    /// <summary>Whether the dimensions of a vector's type are those of such images.</summary>
+    public bool Fits(ReadOnlySpan<int> dimensions) =>
+        dimensions.SequenceEqual([Channels, Height, Width]) || (Channels == 1 && dimensions.SequenceEqual([Height, Width, 1]));
 
     public override string ToString() => $"{Channels} channel{(Channels == 1 ? "" : "s")} of {Width}×{Height}";
 }

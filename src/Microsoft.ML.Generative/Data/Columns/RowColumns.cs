@@ -14,6 +14,9 @@ internal sealed record RowColumns(string Input, int? Channels, int? Height, int?
     private const string LabelName = "LabelColumnName";
     private const string SeedName = "SeedColumnName";
 
+    /// <summary>Whether rows have to be images.</summary>
+    public bool AreImages { get; init; }
+
     /// <summary>The column of classes, if there is one.</summary>
     public string? Label { get; init; }
 
@@ -41,11 +44,14 @@ internal sealed record RowColumns(string Input, int? Channels, int? Height, int?
     /// <exception cref="ArgumentException">A column is missing or of another type; the message names it.</exception>
     public void Check(SchemaShape schema)
     {
-        ColumnTypes.CheckFeatures(schema, Input);
+        if (AreImages)
+            ColumnTypes.CheckImages(schema, Input);
+        else
+            ColumnTypes.CheckFeatures(schema, Input);
         if (Label is not null)
             ColumnTypes.CheckLabel(schema, Label);
         if (Seed is not null)
-            ColumnTypes.CheckLabel(schema, Seed);
+            ColumnTypes.CheckSeed(schema, Seed);
     }
 
     /// <summary>The rows of the data: images, or vectors without a shape.</summary>
@@ -58,8 +64,24 @@ internal sealed record RowColumns(string Input, int? Channels, int? Height, int?
 
     /// <summary>The images of the data.</summary>
     /// <exception cref="ArgumentException">The column is missing or of another type, contradicts the options, or the shape of its images is unknown.</exception>
-    public ImageShape FindImages(IDataView data) => FindRow(data).Image ?? throw ColumnTypes.UnknownShape(Input);
+    public ImageShape FindImages(IDataView data) => FindRow(data).Image ?? throw ColumnTypes.NoShape(Input);
 
-    /// <inheritdoc cref="LabelCounts.Find"/>
-    public int FindLabelCount(DataViewSchema schema) => LabelCounts.Find(schema, Label, LabelCount);
+    /// <summary>The classes of the data; none where the options name no column of them.</summary>
+    /// <param name="data">The data.</param>
+    /// <param name="ofBase">The classes of the model that a training continues from, which stay as they are; the data's are matched with them.</param>
+    /// <exception cref="ArgumentException">
+    /// The column is missing or of another type, does not tell its classes, or has others than the options say.
+    /// </exception>
+    public LabelClasses FindClasses(IDataView data, ClassLabels? ofBase = null)
+    {
+        if (Label is null)
+            return default;
+        ColumnTypes.CheckLabel(SchemaShape.Create(data.Schema), Label);
+        if (ofBase is not null)
+            return new LabelClasses(ofBase.Values.Length, ofBase);
+        int count = LabelCounts.Find(data, Label, LabelCount);
+        ClassLabels? labels = ClassLabels.Of(data.Schema[Label], count);
+        return labels is null || labels.Values.Length == count ? new LabelClasses(count, labels)
+            : throw ColumnTypes.Mismatch($"Column '{Label}' has {labels.Values.Length} classes; {nameof(LabelCount)} is {count}.");
+    }
 }

@@ -26,10 +26,14 @@ internal abstract class RowReader(TensorColumn column, DataViewRow row)
             if (!float.IsFinite(values[i]))
                 throw Refuse($"value {i} is {values[i]}; expected finite numbers. Replace missing values first (ReplaceMissingValues).");
             if (values[i] < range.Lowest || values[i] > range.Highest)
-                throw Refuse($"value {i} is {values[i]}; expected {range.Lowest} to {range.Highest}. " +
-                    "Scale the column first (for pixels: ExtractPixels with scaleImage: 1f / 255).");
+                throw Refuse($"value {i} is {values[i]}; expected {range.Lowest} to {range.Highest}. {Remedy}.");
         }
     }
+
+    private string Remedy => Column.Range == ValueRange.Scaled
+        ? "Scale the column first (NormalizeMeanVariance with fixZero: false): the network learns values of about −1 to 1"
+        : "Scale the column first (for pixels: ExtractPixels with scaleImage: 1f / 255; for other values: NormalizeMinMax with fixZero: false)"
+            + (Column.Alternative is { } alternative ? $", or {alternative}" : "");
 
     // False for NaN too: a comparison with it never holds.
     private static bool AllWithin(ReadOnlySpan<float> values, ValueRange range)

@@ -25,7 +25,7 @@ internal static class TextColumn
         ArgumentException.ThrowIfNullOrEmpty(name);
         DataViewSchema.Column column = ColumnTypes.Find(data.Schema, name);
         if (column.Type is not TextDataViewType)
-            throw new ArgumentException($"Column '{name}' has type {column.Type}; expected text.");
+            throw ColumnTypes.Mismatch($"Column '{name}' has type {column.Type}; expected text.");
         return Rows(data, column);
     }
 

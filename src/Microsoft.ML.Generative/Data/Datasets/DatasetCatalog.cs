@@ -1,8 +1,8 @@
-using System.Diagnostics.CodeAnalysis;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Data.Datasets;
 using Microsoft.ML.Generative.Interop;
+using Microsoft.ML.Runtime;
 using Microsoft.ML.Transforms.Image;
 
 namespace Microsoft.ML.Generative;
@@ -169,10 +169,13 @@ public sealed class DatasetCatalog
     /// all of them asks once.
     /// </returns>
     /// <remarks>
-    /// Resizing is bilinear with antialiasing, as in Pillow and PyTorch. Images are turned upright as their EXIF orientation says; transparent
-    /// parts become black; of an animation the first image counts. Two folders with the same sub-folders have the same keys. Links to files
-    /// are read; a link to a folder is an error, since it may lead round in circles. A file that cannot be read, or is damaged or cut off, is
-    /// an <see cref="InvalidDataException"/> or <see cref="IOException"/> that names it, when its row is read.
+    /// Resizing is bilinear with antialiasing, as in Pillow and PyTorch. Images are turned upright as their EXIF orientation says, with a warning in the log for
+    /// the first of them, since ML.NET's <c>LoadImages</c> leaves them as they lie: do not mix the two. Transparent parts become black; of an animation
+    /// the first image counts. Two folders with the same sub-folders have the same keys, also where some
+    /// have no images; models match them by name in any case. Links to files
+    /// are read; a link to a folder is an error, since it may lead round in circles. A file that cannot be read, is cut off, or is damaged where its
+    /// format shows it, is an <see cref="InvalidDataException"/> or <see cref="IOException"/> that names it, when its row is read. Other damage cannot be
+    /// seen: a JPEG whose compressed pixels are damaged is decoded to other pixels.
     /// </remarks>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="ArgumentException">An argument is out of its range; or the folder has no images, both images and sub-folders with images, or a link to a folder in it.</exception>
@@ -187,7 +190,6 @@ public sealed class DatasetCatalog
     /// }).Fit(flowers);
     /// </code>
     /// </example>
-    [SuppressMessage("Performance", "CA1822", Justification = "Catalog methods are called on the catalog.")]
     public IDataView ImageFolder(
         string path, int imageWidth, int imageHeight, int channels = 3, ImageResizingEstimator.ResizingKind resizing = ImageResizingEstimator.ResizingKind.IsoCrop)
     {
@@ -197,7 +199,14 @@ public sealed class DatasetCatalog
         if (channels is not (1 or 3))
             throw new ArgumentOutOfRangeException(nameof(channels), channels, "Images are read with 1 channel (gray) or 3 (red, green, blue).");
         OptionChecks.Defined(resizing);
-        return new ByteImageDataView(new FolderImages(ImageFolderFiles.Find(path), new ImageReader(new ImageShape(channels, imageHeight, imageWidth), resizing)));
+        var reader = new ImageReader(new ImageShape(channels, imageHeight, imageWidth), resizing, Warn);
+        return new ByteImageDataView(new FolderImages(ImageFolderFiles.Find(path), reader));
+    }
+
+    private void Warn(string message)
+    {
+        using IChannel channel = ((IChannelProvider)_context).Start(nameof(ImageFolder));
+        channel.Warning(message);
     }
 
     private DataOperationsCatalog.TrainTestData Load(ImageDatasetSource source, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)

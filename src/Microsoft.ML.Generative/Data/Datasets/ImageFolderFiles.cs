@@ -3,7 +3,7 @@ namespace Microsoft.ML.Generative.Data.Datasets;
 /// <summary>The image files of a folder, and the sub-folder that each is of.</summary>
 /// <param name="Paths">Full paths, in ordinal order of the paths below the folder with forward slashes: the same on every system.</param>
 /// <param name="Classes">For each file the number of its class in <paramref name="ClassNames"/>; empty where there are none.</param>
-/// <param name="ClassNames">Names of the sub-folders with images, in ordinal order; none where all images lie in the folder itself.</param>
+/// <param name="ClassNames">Names of the sub-folders, those without images too, in ordinal order; none where all images lie in the folder itself.</param>
 internal sealed record ImageFolderFiles(string[] Paths, int[] Classes, string[] ClassNames)
 {
     private static readonly string[] _extensions = [".bmp", ".gif", ".ico", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".wbmp", ".webp"];
@@ -16,14 +16,14 @@ internal sealed record ImageFolderFiles(string[] Paths, int[] Classes, string[] 
         if (!root.Exists)
             throw new DirectoryNotFoundException($"There is no folder '{root.FullName}'.");
 
-        List<string> found = [];
-        Add(root, "", found);
+        List<string> found = [], folders = [];
+        Add(root, "", found, folders);
         if (found.Count == 0)
             throw new ArgumentException($"The folder '{root.FullName}' has no images, neither in itself nor in folders in it. Images are files that end in {string.Join(", ", _extensions)}.");
         found.Sort(StringComparer.Ordinal);
 
         var loose = found.FirstOrDefault(path => !path.Contains('/', StringComparison.Ordinal));
-        var classNames = loose is not null ? [] : found.Select(ClassOf).Distinct().Order(StringComparer.Ordinal).ToArray();
+        var classNames = loose is not null ? [] : folders.Order(StringComparer.Ordinal).ToArray();
         if (loose is not null && found.FirstOrDefault(path => path.Contains('/', StringComparison.Ordinal)) is { } inner)
             throw new ArgumentException($"The folder '{root.FullName}' has both images of its own ('{loose}') and folders of images ('{inner}'): the former would have no label. Put all of them in folders, or none.");
 
@@ -34,7 +34,8 @@ internal sealed record ImageFolderFiles(string[] Paths, int[] Classes, string[] 
 
     private static string ClassOf(string path) => path[..path.IndexOf('/', StringComparison.Ordinal)];
 
-    private static void Add(DirectoryInfo folder, string prefix, List<string> found)
+    // Folders are those of the first level.
+    private static void Add(DirectoryInfo folder, string prefix, List<string> found, List<string>? folders = null)
     {
         foreach (var entry in folder.EnumerateFileSystemInfos())
         {
@@ -55,6 +56,7 @@ internal sealed record ImageFolderFiles(string[] Paths, int[] Classes, string[] 
             }
             else
             {
+                folders?.Add(entry.Name);
                 Add((DirectoryInfo)entry, $"{prefix}{entry.Name}/", found);
             }
         }

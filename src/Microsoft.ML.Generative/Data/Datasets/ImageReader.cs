@@ -11,11 +11,14 @@ namespace Microsoft.ML.Generative.Data.Datasets;
 /// </summary>
 /// <param name="shape">The shape wanted: 1 channel for gray (ITU-R BT.601 luma), 3 for red, green and blue.</param>
 /// <param name="resizing">What is done where width and height are in another proportion.</param>
-internal sealed class ImageReader(ImageShape shape, ImageResizingEstimator.ResizingKind resizing)
+/// <param name="warn">Is told of the first image that is turned upright.</param>
+internal sealed class ImageReader(ImageShape shape, ImageResizingEstimator.ResizingKind resizing, Action<string>? warn = null)
 {
     // A gigabyte of decoded pixels, and the longest side of a JPEG: a file of a few bytes may claim any size.
     private const long MostPixels = 1 << 28;
     private const int LongestSide = 65_535;
+
+    private int _hasWarned;
 
     public ImageShape Shape => shape;
 
@@ -43,7 +46,16 @@ internal sealed class ImageReader(ImageShape shape, ImageResizingEstimator.Resiz
             case var result:
                 throw Bad(path, $"it is damaged ({result})");
         }
+        WarnIfTurned(path, codec.EncodedOrigin);
         Fit(PixelGrid.Of(bitmap.GetPixelSpan(), width, height, bitmap.RowBytes, codec.EncodedOrigin), planes);
+    }
+
+    private void WarnIfTurned(string path, SKEncodedOrigin origin)
+    {
+        if (origin == SKEncodedOrigin.TopLeft || warn is null || Interlocked.Exchange(ref _hasWarned, 1) == 1)
+            return;
+        warn($"'{path}', and perhaps others, is turned upright as its EXIF orientation says ({origin}). ML.NET's LoadImages does not do that: "
+            + "images that a model gets from there would lie otherwise than those that it learned from here.");
     }
 
     private void Fit(PixelGrid pixels, Span<byte> planes)

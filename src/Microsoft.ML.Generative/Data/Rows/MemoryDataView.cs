@@ -3,23 +3,24 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Generative.Data.Rows;
 
-/// <summary>One column of float vectors in memory.</summary>
+/// <summary>Columns of values in memory.</summary>
 internal sealed class MemoryDataView : IDataView
 {
     private readonly IHost _host;
-    private readonly float[] _values;
-    private readonly int _width;
+    private readonly MemoryColumn[] _columns;
     private readonly int _rows;
 
-    // The values row by row: a multiple of the type's size.
-    public MemoryDataView(IHost host, string columnName, VectorDataViewType type, float[] values)
+    /// <param name="host">The host of cursors.</param>
+    /// <param name="first">The first column, which hides others of its name.</param>
+    /// <param name="others">More columns, of as many rows.</param>
+    public MemoryDataView(IHost host, MemoryColumn first, params IEnumerable<MemoryColumn> others)
     {
         _host = host;
-        _values = values;
-        _width = type.Size;
-        _rows = values.Length / _width;
+        _columns = [first, .. others.Where(column => column.Column.Name != first.Column.Name)];
+        _rows = first.Rows;
         var builder = new DataViewSchema.Builder();
-        builder.AddColumn(columnName, type);
+        foreach (MemoryColumn column in _columns)
+            builder.AddColumn(column.Column.Name, column.Column.Type, column.Column.Annotations);
         Schema = builder.ToSchema();
     }
 
@@ -38,36 +39,37 @@ internal sealed class MemoryDataView : IDataView
             rand.Shuffle(order);
         }
 
-        return new Cursor(this, columnsNeeded.Any(), order);
+        bool[] isActive = new bool[_columns.Length];
+        foreach (DataViewSchema.Column column in columnsNeeded)
+            isActive[column.Index] = true;
+        return new Cursor(this, isActive, order);
     }
 
     public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random? rand = null) =>
         [GetRowCursor(columnsNeeded, rand)];
 
-    private sealed class Cursor(MemoryDataView view, bool isActive, int[]? order) : RootCursorBase(view._host)
+    private sealed class Cursor(MemoryDataView view, bool[] isActive, int[]? order) : RootCursorBase(view._host)
     {
         public override DataViewSchema Schema => view.Schema;
 
         public override long Batch => 0;
 
-        private int Row => order is null ? (int)Position : order[Position];
-
-        public override bool IsColumnActive(DataViewSchema.Column column) => isActive;
+        public override bool IsColumnActive(DataViewSchema.Column column) => isActive[column.Index];
 
         protected override bool MoveNextCore() => Position + 1 < view._rows;
 
-        public override ValueGetter<DataViewRowId> GetIdGetter() => (ref DataViewRowId id) => id = new DataViewRowId((ulong)Row, 0);
+        public override ValueGetter<DataViewRowId> GetIdGetter() => (ref DataViewRowId id) => id = new DataViewRowId((ulong)Row(), 0);
 
         public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column)
         {
-            ValueGetter<VBuffer<float>> getter = (ref VBuffer<float> value) =>
-            {
-                VBufferEditor<float> editor = VBufferEditor.Create(ref value, view._width);
-                view._values.AsSpan(Row * view._width, view._width).CopyTo(editor.Values);
-                value = editor.Commit();
-            };
-            return getter as ValueGetter<TValue>
-                ?? throw new ArgumentException($"Column '{column.Name}' has values of {typeof(VBuffer<float>)}, not {typeof(TValue)}.");
+            if (!isActive[column.Index])
+                throw new InvalidOperationException($"Column '{column.Name}' is not active in this cursor: ask for it in GetRowCursor.");
+            return view._columns[column.Index].MakeGetter(Row) as ValueGetter<TValue>
+                ?? throw new InvalidOperationException($"Column '{column.Name}' has values of {column.Type.RawType}, not {typeof(TValue)}.");
         }
+
+        private int Row() => !IsGood
+            ? throw new InvalidOperationException("The cursor is not on a row: call MoveNext first, and read no more once it has returned false.")
+            : order is null ? (int)Position : order[Position];
     }
 }

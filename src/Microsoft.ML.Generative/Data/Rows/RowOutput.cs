@@ -1,5 +1,7 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Transforms.Image;
 using TorchSharp;
 
@@ -39,8 +41,28 @@ internal sealed class RowOutput(DataViewSchema.DetachedColumn column, Func<int, 
 
     /// <summary>Images of ML.NET.</summary>
     /// <param name="name">The column.</param>
+    /// <param name="shape">The images.</param>
+    /// <param name="planes">Their bytes, plane by plane.</param>
+    public static RowOutput Images(string name, ImageShape shape, RowInput<byte[][]> planes) =>
+        new(new(name, new ImageDataViewType(shape.Height, shape.Width)), slots => new ImageBuffer(planes.Of, shape, slots));
+
+    /// <summary>Images of ML.NET.</summary>
+    /// <param name="name">The column.</param>
     /// <param name="shape">The images: gray, RGB or RGBA.</param>
     /// <param name="compute">Computes [rows, channels, height, width] in 0..1; values beyond are cut off.</param>
     public static RowOutput Images(string name, ImageShape shape, Func<RowBatch, torch.Tensor> compute) =>
-        new(new(name, new ImageDataViewType(shape.Height, shape.Width)), slots => new ImageBuffer(name, compute, shape, slots));
+        new(new(name, new ImageDataViewType(shape.Height, shape.Width)), slots => new ImageBuffer(rows => Planes(name, rows, compute(rows), shape), shape, slots));
+
+    /// <summary>Images of ML.NET, or none without a name.</summary>
+    /// <inheritdoc cref="Images(string, ImageShape, Func{RowBatch, torch.Tensor})" path="/param"/>
+    public static IEnumerable<RowOutput> OptionalImages(string? name, ImageShape? shape, Func<RowBatch, torch.Tensor> compute) =>
+        name is null ? [] : [Images(name, shape!.Value, compute)];
+
+    private static byte[][] Planes(string column, RowBatch batch, torch.Tensor images, ImageShape shape)
+    {
+        if (!images.isfinite().all().ToBoolean())
+            FiniteValues.Check(TensorMemory.ToArray<float>(images), index => $"Row {batch.Positions[index / shape.Size]} of column {Quoted.Text(column)}");
+        torch.Tensor bytes = images.Times(255).round().Within(0, 255).to(torch.uint8).cpu().contiguous();
+        return [.. TensorMemory.ToArray<byte>(bytes).Chunk(shape.Size)];
+    }
 }

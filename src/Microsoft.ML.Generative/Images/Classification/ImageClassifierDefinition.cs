@@ -1,7 +1,5 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
-using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Classification.Networks;
@@ -33,24 +31,12 @@ internal sealed record ImageClassifierDefinition(
 
     public TensorColumn InputTensor(DataViewSchema schema) => TensorColumn.Features(schema, Columns.Input, Architecture.Shape, ValueRange.Unit);
 
-    /// <summary>Checks that a file of the model can be read back, however many classes there are and however long their values.</summary>
-    /// <param name="labelColumn">The column of the classes, for the error message.</param>
-    /// <exception cref="ArgumentException">The values take too much room.</exception>
-    public void CheckSize(string labelColumn)
-    {
-        int bytes = JsonSerializer.SerializeToUtf8Bytes(this, ModelConfigJson.Options).Length;
-        if (bytes > ModelConfigJson.MaxBytes)
-            throw new ArgumentException($"The key values of column '{labelColumn}' take {bytes:N0} bytes; expected at most {ModelConfigJson.MaxBytes:N0}.");
-    }
-
     public void Validate()
     {
         Architecture.Validate();
         Columns.Validate();
         Defaults.Validate();
-        if (Columns.Classes is { } classes && classes.Values.Length != Architecture.ClassCount)
-            throw new ArgumentException($"{classes.Values.Length} labels cannot be combined with {Architecture.ClassCount} classes");
-        Columns.Classes?.AddTo(new DataViewSchema.Annotations.Builder(), AnnotationUtils.Kinds.KeyValues);
+        Columns.Classes?.Check(Architecture.ClassCount);
         _ = checked(Architecture.Shape.Size * Defaults.TransformBatchSize);
     }
 }

@@ -15,7 +15,7 @@ namespace Microsoft.ML.Generative;
 /// </para>
 /// <list type="table">
 /// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
-/// <item><term>input (Label)</term><description>key, or integer from 0: the class; read by the training only.</description></item>
+/// <item><term>input (Label)</term><description>key, Boolean or whole number from 0: the class; read by the training only.</description></item>
 /// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte with the shape of an image.</description></item>
 /// <item><term>output (PredictedLabel)</term><description>key: the most probable class, with the label column's key values; for integers, the integers.</description></item>
 /// <item><term>output (Score)</term><description>vector of Single: the probability of each class. Its slots have the classes' names.</description></item>
@@ -62,14 +62,14 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
     {
         ArgumentNullException.ThrowIfNull(input);
         ImageShape shape = _options.Columns.FindImages(input);
-        int classCount = FindClasses(input.Schema, out ClassLabels? labels);
-        ImageClassifierDefinition definition = ImageClassifierDefinition.Of(_options, shape, classCount, labels);
-        definition.CheckSize(_options.LabelColumnName);
-        CheckClassesOfBase(labels);
+        LabelClasses classes = _options.Columns.FindClasses(input, _options.BaseModel?.Definition.Columns.Classes);
+        if (classes.Count < 2)
+            throw new ArgumentException($"Column '{_options.LabelColumnName}' has {classes.Count} class; expected 2 or more.");
+        ImageClassifierDefinition definition = ImageClassifierDefinition.Of(_options, shape, classes.Count, classes.Labels);
         if (_options.MaxShift >= Math.Min(shape.Height, shape.Width))
             throw new ArgumentException($"{nameof(ImageClassifierOptions.MaxShift)} is {_options.MaxShift}: nothing would be left of images of {shape}.");
         TensorColumn[] columns = TrainingTensors(input.Schema, definition);
-        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? TrainingTensors(v.Schema, definition) : null;
+        TensorColumn[]? validationColumns = _options.OpenValidation(schema => TrainingTensors(schema, definition));
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
@@ -90,30 +90,6 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
         return OutputColumn.Promise(inputSchema, ImageClassifierTransformer.OutputColumns(ImageClassifierColumns.Of(_options), ClassLabels.TypeOf(label)));
     }
 
-    private int FindClasses(DataViewSchema schema, out ClassLabels? labels)
-    {
-        string name = _options.LabelColumnName;
-        ColumnTypes.CheckLabel(SchemaShape.Create(schema), name);
-        int count = _options.Columns.FindLabelCount(schema);
-        if (count < 2)
-            throw new ArgumentException($"Column '{name}' has {count} class; expected 2 or more.");
-        labels = ClassLabels.Of(schema[name], count);
-        return labels is null || labels.Values.Length == count ? count
-            : throw new ArgumentException($"Column '{name}' has {labels.Values.Length} classes; {nameof(ImageClassifierOptions.LabelCount)} is {count}.");
-    }
-
-    private void CheckClassesOfBase(ClassLabels? labels)
-    {
-        if (_options.BaseModel?.Definition.Columns.Classes is not { } ofBase || labels is null)
-            return;
-        for (int i = 0; i < ofBase.Values.Length; i++)
-        {
-            if (labels.Values[i] != ofBase.Values[i])
-                throw new ArgumentException(
-                    $"Column '{_options.LabelColumnName}' has '{labels.Values[i]}' as its class {i}, but that of the base model is '{ofBase.Values[i]}'.");
-        }
-    }
-
     private TensorColumn[] TrainingTensors(DataViewSchema schema, ImageClassifierDefinition definition) =>
-        [definition.InputTensor(schema), TensorColumn.Label(schema, _options.LabelColumnName, definition.Architecture.ClassCount)];
+        [definition.InputTensor(schema), TensorColumn.Label(schema, _options.LabelColumnName, definition.Architecture.ClassCount, definition.Columns.Classes)];
 }

@@ -63,20 +63,28 @@ public sealed class ImageClassifierOptions : TrainingOptions
     private const int MostBlocks = 100;
     private const int WidestStage = 1 << 16;
 
-    /// <summary>Initializes options with their defaults: 5 epochs of AdamW at a learning rate of 0.01 with weight decay 0.01, warm-up and a cosine down to 0.</summary>
-    public ImageClassifierOptions()
-    {
-        Epochs = Defaults.Epochs;
-        Optimizer = OptimizerKind.AdamW;
-        LearningRate = 0.01;
-        WeightDecay = 0.01;
-        LearningRateSchedule = LearningRateSchedule.Cosine;
-    }
+    /// <summary>Passes over the data, at least 1. Default: 5.</summary>
+    public override int Epochs { get; set; } = Defaults.Epochs;
 
-    /// <summary>The column with each row's class: a key, or an integer from 0. Only the training reads it. Default: Label.</summary>
+    /// <summary>The optimizer. Default: <see cref="OptimizerKind.AdamW"/>.</summary>
+    public override OptimizerKind Optimizer { get; set; } = OptimizerKind.AdamW;
+
+    /// <summary>The learning rate after the warm-up, above 0. Default: 0.01.</summary>
+    public override double LearningRate { get; set; } = 0.01;
+
+    /// <summary>Weight decay, at least 0; of matrices only, not of biases and gains. Default: 0.01.</summary>
+    public override double WeightDecay { get; set; } = 0.01;
+
+    /// <summary>How the learning rate goes on after the warm-up. Default: <see cref="LearningRateSchedule.Cosine"/>.</summary>
+    public override LearningRateSchedule LearningRateSchedule { get; set; } = LearningRateSchedule.Cosine;
+
+    /// <summary>Steps over which the learning rate rises from 0, at least 0. Default: 200, and at most a tenth of the training.</summary>
+    public override long? WarmupSteps { get; set; }
+
+    /// <summary>The column with each row's class: a key, Boolean or a whole number from 0. Only the training reads it. Default: Label.</summary>
     public string LabelColumnName { get; set; } = Defaults.LabelColumnName;
 
-    /// <summary>Classes in <see cref="LabelColumnName"/>, at least 2. Default: what a key column's type says; other columns need it.</summary>
+    /// <summary>Classes in <see cref="LabelColumnName"/>, at least 2. Default: what the column says; needed for integers.</summary>
     public int? LabelCount { get; set; }
 
     /// <summary>
@@ -149,7 +157,7 @@ public sealed class ImageClassifierOptions : TrainingOptions
 
     internal override MemberHistory History => ImageClassifierOldFormats.Options;
 
-    internal RowColumns Columns => new(InputColumnName, Channels, Height, Width) { Label = LabelColumnName, LabelCount = LabelCount };
+    internal RowColumns Columns => new(InputColumnName, Channels, Height, Width) { Label = LabelColumnName, LabelCount = LabelCount, AreImages = true };
 
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
 

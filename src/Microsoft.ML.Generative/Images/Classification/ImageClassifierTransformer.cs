@@ -48,6 +48,9 @@ public sealed class ImageClassifierTransformer : ITransformer, IBaseModel, IDisp
     /// <summary>The number of classes.</summary>
     public int ClassCount => _definition.Architecture.ClassCount;
 
+    /// <summary>The names of the classes, in the order of their numbers; none for keys without values.</summary>
+    public IReadOnlyList<string> ClassNames => _definition.Columns.Classes?.Values ?? [];
+
     /// <summary>Values in a description of an image, the column of <see cref="ImageClassifierOptions.FeaturesColumnName"/>.</summary>
     public int FeatureSize => _definition.Architecture.FeatureSize;
 

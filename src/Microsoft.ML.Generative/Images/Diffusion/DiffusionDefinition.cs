@@ -52,11 +52,17 @@ internal sealed record DiffusionColumns
 
     public string? Label { get; init; }
 
+    /// <summary>What the classes stand for; <see langword="null"/>: their numbers alone.</summary>
+    public ClassLabels? Classes { get; init; }
+
     public string? LowResolution { get; init; }
 
     public string? Seed { get; init; }
 
     public required string Generated { get; init; }
+
+    /// <summary>The column of <see cref="Generated"/> as images of ML.NET, if there is one.</summary>
+    public string? GeneratedImage { get; init; }
 
     public static DiffusionColumns Of(DiffusionOptions options) => new()
     {
@@ -65,22 +71,23 @@ internal sealed record DiffusionColumns
         LowResolution = options.LowResolutionColumnName,
         Seed = options.SeedColumnName,
         Generated = options.GeneratedColumnName,
+        GeneratedImage = options.GeneratedImageColumnName,
     };
 
     /// <summary>The model's conditions, in these columns.</summary>
     /// <exception cref="ArgumentException">Architecture and columns contradict each other.</exception>
     public ConditionSet Conditions(DiffusionArchitecture architecture) => new(
-        LabelCondition.Create(Label, architecture.LabelCount, architecture.HasNullLabel),
+        LabelCondition.Create(Label, architecture.LabelCount, architecture.HasNullLabel, Classes),
         ImageCondition.Create(LowResolution, architecture.LowResolution, architecture.Shape));
 
     /// <exception cref="ArgumentException">A name is empty.</exception>
     public void Validate()
     {
         OptionChecks.NotEmpty(Input);
-        OptionChecks.NotEmpty(Label ?? "none", nameof(Label));
-        OptionChecks.NotEmpty(LowResolution ?? "none", nameof(LowResolution));
-        OptionChecks.NotEmpty(Seed ?? "none", nameof(Seed));
-        OptionChecks.DifferentNames(Generated);
+        OptionChecks.NullOrNotEmpty(Label);
+        OptionChecks.NullOrNotEmpty(LowResolution);
+        OptionChecks.NullOrNotEmpty(Seed);
+        OptionChecks.DifferentNames([Generated, .. GeneratedImage is null ? [] : (string[])[GeneratedImage]]);
     }
 }
 

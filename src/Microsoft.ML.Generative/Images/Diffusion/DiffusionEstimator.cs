@@ -15,10 +15,11 @@ namespace Microsoft.ML.Generative;
 /// <list type="table">
 /// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
 /// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte with the shape of an image: what to learn.</description></item>
-/// <item><term>input, optional (none)</term><description>key or integer from 0: the class that the image is conditioned on.</description></item>
+/// <item><term>input, optional (none)</term><description>key, Boolean or whole number from 0: the class that the image is conditioned on.</description></item>
 /// <item><term>input, optional (none)</term><description>smaller images to be enlarged.</description></item>
 /// <item><term>input, optional (none)</term><description>integer from 0: the seed of the image that the trained model generates for the row.</description></item>
 /// <item><term>output (Generated)</term><description>vector of Single, channels × height × width values in 0..1: an image generated for the row.</description></item>
+/// <item><term>output, optional (none)</term><description>image of ML.NET: what is generated for the row as an image.</description></item>
 /// </list>
 /// <para>
 /// Task: generation · normalization: pixels in 0..1 (bytes are scaled) · caching: not needed (reads once) · GPU: yes · same seed,
@@ -59,15 +60,15 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
         ArgumentNullException.ThrowIfNull(input);
         ImageShape shape = _options.Columns.FindImages(input);
         ImageShape? low = _options.LowResolutionColumnName is { } name ? FindLowResolution(input, name, shape) : null;
-        int labelCount = _options.Columns.FindLabelCount(input.Schema);
-        DiffusionArchitecture architecture = _options.BaseModel?.Definition.Architecture ?? DiffusionArchitecture.Of(_options, shape, labelCount, low);
+        LabelClasses classes = _options.Columns.FindClasses(input, _options.BaseModel?.Definition.Columns.Classes);
+        DiffusionArchitecture architecture = _options.BaseModel?.Definition.Architecture ?? DiffusionArchitecture.Of(_options, shape, classes.Count, low);
         if (low != architecture.LowResolution)
             throw new ArgumentException(
                 $"Column '{_options.LowResolutionColumnName}' holds images of {low}, but the base model is conditioned on images of {architecture.LowResolution}.");
         architecture.Validate();
-        DiffusionColumns names = DiffusionColumns.Of(_options);
+        DiffusionColumns names = DiffusionColumns.Of(_options) with { Classes = classes.Labels };
         TensorColumn[] columns = DiffusionTransformer.TrainingTensors(input.Schema, architecture, names);
-        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? DiffusionTransformer.TrainingTensors(v.Schema, architecture, names) : null;
+        TensorColumn[]? validationColumns = _options.OpenValidation(schema => DiffusionTransformer.TrainingTensors(schema, architecture, names));
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {

@@ -46,20 +46,29 @@ public sealed class DiffusionOptions : ImageTrainingOptions
         public const int TransformBatchSize = 32;
     }
 
-    /// <summary>
-    /// Initializes options with their defaults: 50 epochs of Adam at a learning rate of 0.0005 with warm-up and a cosine down to 0, gradients clipped to a norm of 1,
-    /// a moving average of the weights with decay 0.999, and matmuls in BFloat16 where the device has instructions for it.
-    /// </summary>
-    public DiffusionOptions()
-    {
-        Epochs = Defaults.Epochs;
-        BatchSize = Defaults.BatchSize;
-        LearningRate = 5e-4;
-        LearningRateSchedule = LearningRateSchedule.Cosine;
-        GradientClipNorm = 1;
-        EmaDecay = 0.999;
-        Precision = ComputePrecision.Auto;
-    }
+    /// <summary>Passes over the data, at least 1. Default: 50.</summary>
+    public override int Epochs { get; set; } = Defaults.Epochs;
+
+    /// <summary>Rows that go through the network at once, at least 1. Default: 64.</summary>
+    public override int BatchSize { get; set; } = Defaults.BatchSize;
+
+    /// <summary>The learning rate after the warm-up, above 0. Default: 0.0005.</summary>
+    public override double LearningRate { get; set; } = 0.0005;
+
+    /// <summary>How the learning rate goes on after the warm-up. Default: <see cref="LearningRateSchedule.Cosine"/>.</summary>
+    public override LearningRateSchedule LearningRateSchedule { get; set; } = LearningRateSchedule.Cosine;
+
+    /// <summary>The norm above which a gradient is scaled down to it, above 0. Default: 1.</summary>
+    public override double? GradientClipNorm { get; set; } = 1;
+
+    /// <summary>Decay of the moving average of the weights that becomes the model, 0 to 1; in step t it is at most (1 + t) / (10 + t). Default: 0.999.</summary>
+    public override double? EmaDecay { get; set; } = 0.999;
+
+    /// <summary>What the training multiplies in; the trained model computes in Float32 in any case. Default: <see cref="ComputePrecision.Auto"/>.</summary>
+    public override ComputePrecision Precision { get; set; } = ComputePrecision.Auto;
+
+    /// <summary>Steps over which the learning rate rises from 0, at least 0. Default: 200, and at most a tenth of the training.</summary>
+    public override long? WarmupSteps { get; set; }
 
     /// <summary>
     /// The column to learn: images of one size, or a known-size vector of Single or Byte with a shape, values in 0..1 (bytes are scaled to it). Where the trained
@@ -70,10 +79,15 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     /// <summary>The output column of the trained model: an image generated for the row, channels × height × width values in 0..1. Default: Generated.</summary>
     public string GeneratedColumnName { get; set; } = Defaults.GeneratedColumnName;
 
-    /// <summary>A column of classes to condition on: a key, or integers from 0. Default: none.</summary>
+    /// <summary>
+    /// A further output column of the trained model with the generated image as an image of ML.NET, gray, RGB or RGBA; for models of images. Default: none.
+    /// </summary>
+    public string? GeneratedImageColumnName { get; set; }
+
+    /// <summary>A column of classes to condition on: a key, Boolean, or whole numbers from 0. Default: none.</summary>
     public string? LabelColumnName { get; set; }
 
-    /// <summary>The number of classes, at least 1. Default: that of the key column; needed for integers.</summary>
+    /// <summary>The number of classes, at least 1. Default: what the column says; needed for integers.</summary>
     public int? LabelCount { get; set; }
 
     /// <summary>
@@ -214,7 +228,7 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it, up to rounding. Default: 32.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
-    internal RowColumns Columns => new(InputColumnName, Channels, Height, Width) { Label = LabelColumnName, LabelCount = LabelCount, Seed = SeedColumnName };
+    internal RowColumns Columns => new(InputColumnName, Channels, Height, Width) { Label = LabelColumnName, LabelCount = LabelCount, Seed = SeedColumnName, AreImages = true };
 
     /// <summary>Whether the network learns images without a class, so that it can be guided.</summary>
     internal bool HasNullLabel => LabelColumnName is not null && LabelDropout > 0;
@@ -295,7 +309,8 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     {
         base.Validate();
         Columns.Validate();
-        OptionChecks.DifferentNames(GeneratedColumnName);
+        OptionChecks.DifferentNames(
+            [GeneratedColumnName, .. GeneratedImageColumnName is null ? [] : (string[])[GeneratedImageColumnName]]);
         OptionChecks.NullOrNotEmpty(LowResolutionColumnName);
         OptionChecks.Below(LabelDropout, 1);
         OptionChecks.Defined(Network);

@@ -56,6 +56,9 @@ public sealed class DiffusionTransformer : ITransformer, IBaseModel, IDisposable
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
     public int LabelCount => _definition.Architecture.LabelCount;
 
+    /// <summary>The names of the classes, in the order of their numbers; none for a model without labels, or of labels without names.</summary>
+    public IReadOnlyList<string> ClassNames => _definition.Columns.Classes?.Values ?? [];
+
     /// <summary>Timesteps that the model was trained with: the most steps that a sampler can take.</summary>
     public int TrainTimesteps => _definition.Architecture.NoiseSchedule.TrainTimesteps;
 
@@ -165,7 +168,8 @@ public sealed class DiffusionTransformer : ITransformer, IBaseModel, IDisposable
         return [images, .. names.Conditions(architecture).OpenColumns(schema)];
     }
 
-    internal static OutputColumn[] OutputColumns(DiffusionColumns columns) => [new(columns.Generated, NumberDataViewType.Single, IsVector: true)];
+    internal static OutputColumn[] OutputColumns(DiffusionColumns columns) =>
+        [new(columns.Generated, NumberDataViewType.Single, IsVector: true), .. OutputColumn.Images(columns.GeneratedImage)];
 
     private RowMapping Bind(DataViewSchema schema)
     {
@@ -176,10 +180,12 @@ public sealed class DiffusionTransformer : ITransformer, IBaseModel, IDisposable
         TensorInput[] conditions = TensorInput.All(_definition.Conditions.OpenColumns(schema), _device);
         TensorInput? seeds = columns.Seed is { } seed ? new(TensorColumn.Seed(schema, seed), _device) : null;
         TensorInput?[] sources = seeds is null ? [image, .. conditions] : [seeds];
+        var generated = new RowValue<torch.Tensor>(rows => _generator.GenerateForRows(
+            _definition.Conditions.Encode([.. conditions.Select(c => c.Of(rows))], first: 0), image?.Of(rows), rows.Keys(_definition.Defaults.Seed, sources)));
         return new RowMapping([image, .. conditions, seeds],
         [
-            RowOutput.Numbers(columns.Generated, architecture.RowType, rows => _generator.GenerateForRows(
-                _definition.Conditions.Encode([.. conditions.Select(c => c.Of(rows))], first: 0), image?.Of(rows), rows.Keys(_definition.Defaults.Seed, sources))),
+            RowOutput.Numbers(columns.Generated, architecture.RowType, generated.Of),
+            .. RowOutput.OptionalImages(columns.GeneratedImage, architecture.Shape, generated.Of),
         ]);
     }
 

@@ -39,7 +39,7 @@ public sealed class ImageEvaluationOptions
     public ImageClassifierTransformer? Classifier { get; set; }
 
     /// <summary>
-    /// The column of the generated data with the class that each image was asked for: a key with the classifier's values, or an integer from 0. Needs
+    /// The column of the generated data with the class that each image was asked for: a key with the classifier's values in any order, or an integer from 0. Needs
     /// <see cref="Classifier"/>. Default: none.
     /// </summary>
     public string? LabelColumnName { get; set; }

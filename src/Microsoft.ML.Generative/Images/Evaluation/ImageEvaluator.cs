@@ -1,4 +1,3 @@
-using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
@@ -83,16 +82,7 @@ internal static class ImageEvaluator
         ImageShape shape = classifier.Definition.Architecture.Shape;
         if (!images.RowShape.SequenceEqual([shape.Channels, shape.Height, shape.Width]))
             throw new ArgumentException($"Column '{images.Name}' has images of [{string.Join(", ", images.RowShape)}]; the classifier was trained on {shape}.");
-        TensorColumn column = TensorColumn.Label(schema, name, classifier.ClassCount);
-
-        // Keys count the values of their own column, which need not be in the classifier's order.
-        if (schema[name].Type is KeyDataViewType && classifier.Definition.Columns.Classes is { } known && ClassLabels.Of(schema[name], classifier.ClassCount) is { } own
-            && !own.Values.SequenceEqual(known.Values))
-            throw new ArgumentException(
-                $"Column '{name}' has the key values {Some(own.Values)}, and the classifier {Some(known.Values)}. Map them with the same MapValueToKey, in the same order.");
-        return column;
-
-        static string Some(string[] values) => string.Join(", ", values.Take(5).Select(v => $"'{v}'")) + (values.Length > 5 ? ", …" : "");
+        return TensorColumn.Label(schema, name, classifier.ClassCount, classifier.Definition.Columns.Classes);
     }
 
     private static void CheckRows(FeatureSet set, int neighbors, int? subsetSize)

@@ -32,6 +32,7 @@ internal sealed record GanDefinition(GanArchitecture Architecture, GanColumns Co
         Architecture.Validate();
         Columns.Validate();
         Defaults.Validate();
+        SlotNames.Check(Columns.Slots, Architecture.Row.Size);
         _ = Conditions;
     }
 }
@@ -43,9 +44,18 @@ internal sealed record GanColumns
 
     public string? Label { get; init; }
 
+    /// <summary>What the classes stand for; <see langword="null"/>: their numbers alone.</summary>
+    public ClassLabels? Classes { get; init; }
+
+    /// <summary>The names of a row's values, if they have some.</summary>
+    public string[]? Slots { get; init; }
+
     public string? Seed { get; init; }
 
     public required string Generated { get; init; }
+
+    /// <summary>The column of <see cref="Generated"/> as images of ML.NET, if there is one.</summary>
+    public string? GeneratedImage { get; init; }
 
     public static GanColumns Of(GanOptions options) => new()
     {
@@ -53,19 +63,20 @@ internal sealed record GanColumns
         Label = options.LabelColumnName,
         Seed = options.SeedColumnName,
         Generated = options.GeneratedColumnName,
+        GeneratedImage = options.GeneratedImageColumnName,
     };
 
     /// <summary>The model's conditions, in these columns.</summary>
     /// <exception cref="ArgumentException">There are classes without a column, or a column without classes.</exception>
-    public ConditionSet Conditions(int labelCount) => new(LabelCondition.Create(Label, labelCount));
+    public ConditionSet Conditions(int labelCount) => new(LabelCondition.Create(Label, labelCount, classes: Classes));
 
     /// <exception cref="ArgumentException">A name is empty.</exception>
     public void Validate()
     {
         OptionChecks.NotEmpty(Input);
-        OptionChecks.NotEmpty(Label ?? "none", nameof(Label));
-        OptionChecks.NotEmpty(Seed ?? "none", nameof(Seed));
-        OptionChecks.DifferentNames(Generated);
+        OptionChecks.NullOrNotEmpty(Label);
+        OptionChecks.NullOrNotEmpty(Seed);
+        OptionChecks.DifferentNames([Generated, .. GeneratedImage is null ? [] : (string[])[GeneratedImage]]);
     }
 }
 

@@ -23,6 +23,12 @@ public sealed class GanGenerateOptions
     /// <summary>The class of each row, in place of <see cref="Label"/>. Default: none.</summary>
     public IReadOnlyList<int>? Labels { get; set; }
 
+    /// <summary>The name of the class of all rows, one of <see cref="GanTransformer.ClassNames"/>, in place of <see cref="Label"/>. Default: none.</summary>
+    public string? LabelName { get; set; }
+
+    /// <summary>The name of the class of each row, in place of <see cref="Label"/>. Default: none.</summary>
+    public IReadOnlyList<string>? LabelNames { get; set; }
+
     /// <summary>
     /// How far the values of z may be from 0, at least 0.01; those beyond are sampled again (the truncation trick; Brock et al. 2018, section 3.1): lower values
     /// generate rows that are more typical and vary less. Default: none.
@@ -35,7 +41,7 @@ public sealed class GanGenerateOptions
     /// <summary>Stops the generation between batches.</summary>
     public CancellationToken CancellationToken { get; set; }
 
-    internal ConditionRequest Conditions => new(Label, Labels);
+    internal ConditionRequest Conditions => new(Label, Labels) { LabelName = LabelName, LabelNames = LabelNames };
 
     internal void Validate()
     {

@@ -46,18 +46,20 @@ public sealed class GanOptions : ImageTrainingOptions
         public static int[] HiddenSizes => [128, 128];
     }
 
-    /// <summary>
-    /// Initializes options with their defaults: 50 epochs of Adam with the rates of Radford et al. 2015 (0.0002, β 0.5 and 0.999), batches of 64, and a moving average of the
-    /// generator's weights with decay 0.999.
-    /// </summary>
-    public GanOptions()
-    {
-        Epochs = Defaults.Epochs;
-        BatchSize = Defaults.BatchSize;
-        LearningRate = Defaults.LearningRate;
-        Beta1 = 0.5;
-        EmaDecay = Defaults.EmaDecay;
-    }
+    /// <summary>Passes over the data, at least 1. Default: 50.</summary>
+    public override int Epochs { get; set; } = Defaults.Epochs;
+
+    /// <summary>Rows that go through the network at once, at least 1. Default: 64.</summary>
+    public override int BatchSize { get; set; } = Defaults.BatchSize;
+
+    /// <summary>The learning rate after the warm-up, above 0. Default: 0.0002.</summary>
+    public override double LearningRate { get; set; } = Defaults.LearningRate;
+
+    /// <summary>Decay of Adam's first moment, 0 to 1. Default: 0.5.</summary>
+    public override double Beta1 { get; set; } = 0.5;
+
+    /// <summary>Decay of the moving average of the weights that becomes the model, 0 to 1; in step t it is at most (1 + t) / (10 + t). Default: 0.999.</summary>
+    public override double? EmaDecay { get; set; } = Defaults.EmaDecay;
 
     /// <summary>
     /// The column to learn: images of one size, a known-size vector of Single or Byte with an image's shape, values in 0..1 (bytes are scaled to it), or a
@@ -68,10 +70,15 @@ public sealed class GanOptions : ImageTrainingOptions
     /// <summary>The output column of the trained model: the row generated for it. Default: Generated.</summary>
     public string GeneratedColumnName { get; set; } = Defaults.GeneratedColumnName;
 
-    /// <summary>A column of classes to condition on: a key, or integers from 0. Default: none.</summary>
+    /// <summary>
+    /// A further output column of the trained model with the generated row as an image of ML.NET, gray, RGB or RGBA; for models of images. Default: none.
+    /// </summary>
+    public string? GeneratedImageColumnName { get; set; }
+
+    /// <summary>A column of classes to condition on: a key, Boolean, or whole numbers from 0. Default: none.</summary>
     public string? LabelColumnName { get; set; }
 
-    /// <summary>The number of classes, at least 1. Default: that of the key column; needed for integers.</summary>
+    /// <summary>The number of classes, at least 1. Default: what the column says; needed for integers.</summary>
     public int? LabelCount { get; set; }
 
     /// <summary>
@@ -264,7 +271,8 @@ public sealed class GanOptions : ImageTrainingOptions
     {
         base.Validate();
         Columns.Validate();
-        OptionChecks.DifferentNames(GeneratedColumnName);
+        OptionChecks.DifferentNames(
+            [GeneratedColumnName, .. GeneratedImageColumnName is null ? [] : (string[])[GeneratedImageColumnName]]);
         OptionChecks.Defined(Network);
         OptionChecks.AtLeast(LatentSize, 1);
         OptionChecks.AtLeast(BaseChannels, 1);

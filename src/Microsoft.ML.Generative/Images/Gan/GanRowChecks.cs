@@ -16,6 +16,8 @@ internal static class GanRowChecks
         string noImages = $"column '{options.InputColumnName}' holds no images";
         Refuse(row.Image is null && options.Augmentation != GanAugmentations.None, nameof(GanOptions.Augmentation), options.Augmentation, noImages);
         Refuse(row.Image is null && options.SampleDirectory is not null, nameof(GanOptions.SampleDirectory), options.SampleDirectory, noImages);
+        Refuse(
+            row.Image is null && options.GeneratedImageColumnName is not null, nameof(GanOptions.GeneratedImageColumnName), options.GeneratedImageColumnName, noImages);
         string noConvolutions = $"networks of kind {GanNetworkKind.Mlp} have neither convolutions nor batch normalization";
         Refuse(isMlp && options.BaseChannels != GanOptions.Defaults.BaseChannels, nameof(GanOptions.BaseChannels), options.BaseChannels, noConvolutions);
         Refuse(

@@ -58,6 +58,9 @@ public sealed class GanTransformer : ITransformer, IBaseModel, IDisposable
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
     public int LabelCount => _definition.Architecture.LabelCount;
 
+    /// <summary>The names of the classes, in the order of their numbers; none for a model without labels, or of labels without names.</summary>
+    public IReadOnlyList<string> ClassNames => _definition.Columns.Classes?.Values ?? [];
+
     bool ITransformer.IsRowToRowMapper => true;
 
     torch.nn.Module IBaseModel.Network => _network;
@@ -112,13 +115,15 @@ public sealed class GanTransformer : ITransformer, IBaseModel, IDisposable
     /// <param name="from">The first z, <see cref="LatentSize"/> values, such as <see cref="SampleLatent"/> and <see cref="Project"/> return.</param>
     /// <param name="to">The last z.</param>
     /// <param name="count">The number of rows, at least 2, both ends included.</param>
-    /// <param name="label">The class of all rows, from 0; for models with labels, which need it.</param>
+    /// <param name="options">The class, which models with labels need; seed and other choices of noise are ignored, since none is sampled.</param>
     /// <returns>As <see cref="Generate"/>.</returns>
     /// <exception cref="ArgumentException">A vector has another size, <paramref name="count"/> is below 2, or the label is missing, too high or not wanted.</exception>
-    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, int? label = null)
+    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, GanGenerateOptions? options = null)
     {
+        options ??= new GanGenerateOptions();
+        options.Validate();
         using IDisposable use = _engine.Use();
-        return _generator.Interpolate(from, to, count, label);
+        return _generator.Interpolate(from, to, count, options.Conditions, options.BatchSize, options.CancellationToken);
     }
 
     /// <summary>Finds the z whose row is nearest to a given one, by the mean squared difference (Zhu et al. 2016, eq. 5).</summary>
@@ -139,25 +144,29 @@ public sealed class GanTransformer : ITransformer, IBaseModel, IDisposable
 
     /// <summary>The columns that a training reads: rows, then their conditions.</summary>
     internal static TensorColumn[] TrainingTensors(DataViewSchema schema, GanArchitecture architecture, GanColumns columns) =>
-        [RowColumn(schema, architecture, columns), .. columns.Conditions(architecture.LabelCount).OpenColumns(schema)];
+        [RowColumn(schema, architecture, columns, ValueRange.Scaled), .. columns.Conditions(architecture.LabelCount).OpenColumns(schema)];
 
-    private static TensorColumn RowColumn(DataViewSchema schema, GanArchitecture architecture, GanColumns columns) =>
-        TensorColumn.Features(schema, columns.Input, architecture.Row, architecture.Row.Image is null ? ValueRange.Finite : ValueRange.Unit);
+    private static TensorColumn RowColumn(DataViewSchema schema, GanArchitecture architecture, GanColumns columns, ValueRange ofVectors) =>
+        TensorColumn.Features(schema, columns.Input, architecture.Row, architecture.Row.Image is null ? ofVectors : ValueRange.Unit);
 
-    internal static OutputColumn[] OutputColumns(GanColumns columns) => [new(columns.Generated, NumberDataViewType.Single, IsVector: true)];
+    internal static OutputColumn[] OutputColumns(GanColumns columns, SchemaShape? slots) =>
+        [new(columns.Generated, NumberDataViewType.Single, IsVector: true) { Annotations = slots }, .. OutputColumn.Images(columns.GeneratedImage)];
 
     private RowMapping Bind(DataViewSchema schema)
     {
         (GanArchitecture architecture, GanColumns columns) = (_definition.Architecture, _definition.Columns);
-        var source = new TensorInput(columns.Seed is { } seed ? TensorColumn.Seed(schema, seed) : RowColumn(schema, architecture, columns), _device);
+        var source = new TensorInput(columns.Seed is { } seed ? TensorColumn.Seed(schema, seed) : RowColumn(schema, architecture, columns, ValueRange.Finite), _device);
         TensorInput[] conditions = TensorInput.All(_definition.Conditions.OpenColumns(schema), _device);
         // Where there is a seed it alone decides, so that one seed shows the same z in all classes.
         TensorInput[] sources = columns.Seed is null ? [.. conditions, source] : [source];
+        var generated = new RowValue<torch.Tensor>(rows => _generator.Generate(
+            _generator.SampleLatents(rows.Keys(_definition.Defaults.Seed, sources), _definition.Defaults.Truncation),
+            _definition.Conditions.Encode([.. conditions.Select(c => c.Of(rows))], first: 0)));
         return new RowMapping([source, .. conditions],
         [
-            RowOutput.Numbers(columns.Generated, architecture.Row.Type, rows => _generator.Generate(
-                _generator.SampleLatents(rows.Keys(_definition.Defaults.Seed, sources), _definition.Defaults.Truncation),
-                _definition.Conditions.Encode([.. conditions.Select(c => c.Of(rows))], first: 0))),
+            RowOutput.Numbers(
+                columns.Generated, architecture.Row.Type, generated.Of, SlotNames.ToAnnotations(SlotNames.Of(schema, columns.Input) ?? columns.Slots)),
+            .. RowOutput.OptionalImages(columns.GeneratedImage, architecture.Row.Image, generated.Of),
         ]);
     }
 

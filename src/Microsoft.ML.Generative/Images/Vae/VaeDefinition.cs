@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Vae.Networks;
 using Microsoft.ML.Generative.Serialization;
@@ -11,6 +12,10 @@ namespace Microsoft.ML.Generative.Images.Vae;
 internal sealed record VaeDefinition(VaeArchitecture Architecture, VaeColumns Columns, VaeDefaults Defaults)
     : IModelDefinition<VaeDefinition>
 {
+    /// <exception cref="ArgumentException">Architecture and columns contradict each other.</exception>
+    [JsonIgnore]
+    public ConditionSet Conditions => Columns.Conditions(Architecture.LabelCount);
+
     [JsonIgnore]
     public Component<VaeNetwork> Autoencoder => new("autoencoder", () => new VaeNetwork(Architecture));
 
@@ -27,7 +32,8 @@ internal sealed record VaeDefinition(VaeArchitecture Architecture, VaeColumns Co
         Architecture.Validate();
         Columns.Validate();
         Defaults.Validate();
-        LabelCounts.CheckColumn(Architecture.LabelCount, Columns.Label);
+        SlotNames.Check(Columns.Slots, Architecture.Row.Size);
+        _ = Conditions;
     }
 }
 
@@ -38,9 +44,18 @@ internal sealed record VaeColumns
 
     public string? Label { get; init; }
 
+    /// <summary>What the classes stand for; <see langword="null"/>: their numbers alone.</summary>
+    public ClassLabels? Classes { get; init; }
+
+    /// <summary>The names of a row's values, if they have some.</summary>
+    public string[]? Slots { get; init; }
+
     public required string Latent { get; init; }
 
     public required string Reconstruction { get; init; }
+
+    /// <summary>The column of <see cref="Reconstruction"/> as images of ML.NET, if there is one.</summary>
+    public string? ReconstructionImage { get; init; }
 
     public required string ReconstructionError { get; init; }
 
@@ -52,16 +67,22 @@ internal sealed record VaeColumns
         Label = options.LabelColumnName,
         Latent = options.LatentColumnName,
         Reconstruction = options.ReconstructionColumnName,
+        ReconstructionImage = options.ReconstructionImageColumnName,
         ReconstructionError = options.ReconstructionErrorColumnName,
         NegativeElbo = options.NegativeElboColumnName,
     };
+
+    /// <summary>The model's conditions, in these columns.</summary>
+    /// <exception cref="ArgumentException">There are classes without a column, or a column without classes.</exception>
+    public ConditionSet Conditions(int labelCount) => new(LabelCondition.Create(Label, labelCount, classes: Classes));
 
     /// <exception cref="ArgumentException">A name is empty, or two outputs have the same.</exception>
     public void Validate()
     {
         OptionChecks.NotEmpty(Input);
-        OptionChecks.NotEmpty(Label ?? "none", nameof(Label));
-        OptionChecks.DifferentNames(Latent, Reconstruction, ReconstructionError, NegativeElbo);
+        OptionChecks.NullOrNotEmpty(Label);
+        OptionChecks.DifferentNames(
+            [Latent, Reconstruction, ReconstructionError, NegativeElbo, .. ReconstructionImage is null ? [] : (string[])[ReconstructionImage]]);
     }
 }
 

@@ -15,11 +15,12 @@ namespace Microsoft.ML.Generative;
 /// <list type="table">
 /// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
 /// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte, or Single: what to learn.</description></item>
-/// <item><term>input, optional (none)</term><description>key or integer from 0: the class that the row is conditioned on.</description></item>
+/// <item><term>input, optional (none)</term><description>key, Boolean or whole number from 0: the class that the row is conditioned on.</description></item>
 /// <item><term>output (Latent)</term><description>vector of Single: the mean of q(z|x), a low-dimensional description of the row.</description></item>
 /// <item><term>output (Reconstruction)</term><description>vector of Single, channels × height × width for images: the decoder's mean for it.</description></item>
 /// <item><term>output (ReconstructionError)</term><description>Single: −log p(x|z) in nats.</description></item>
 /// <item><term>output (NegativeElbo)</term><description>Single: −ELBO in nats, an upper bound of −log p(x); high for unusual rows.</description></item>
+/// <item><term>output, optional (none)</term><description>image of ML.NET: the reconstruction as an image.</description></item>
 /// </list>
 /// <para>
 /// Task: generation, dimensionality reduction, anomaly detection · normalization: pixels in 0..1 (bytes are scaled) · caching: not
@@ -63,12 +64,14 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
             throw ColumnTypes.UnknownShape(_options.InputColumnName, nameof(VaeOptions.Network), _options.Network, VaeNetworkKind.Mlp);
         if (row.Image is null && _options.SampleDirectory is { } samples)
             throw new ArgumentException($"{nameof(VaeOptions.SampleDirectory)} is '{samples}', but column '{_options.InputColumnName}' holds no images.");
-        int labelCount = _options.Columns.FindLabelCount(input.Schema);
-        VaeArchitecture architecture = _options.BaseModel?.Definition.Architecture ?? VaeArchitecture.Of(_options, row, labelCount);
+        if (row.Image is null && _options.ReconstructionImageColumnName is { } images)
+            throw new ArgumentException($"{nameof(VaeOptions.ReconstructionImageColumnName)} is '{images}', but column '{_options.InputColumnName}' holds no images.");
+        LabelClasses classes = _options.Columns.FindClasses(input, _options.BaseModel?.Definition.Columns.Classes);
+        VaeArchitecture architecture = _options.BaseModel?.Definition.Architecture ?? VaeArchitecture.Of(_options, row, classes.Count);
         BaseOptions.CheckRow(_options.InputColumnName, row, architecture.Row);
-        VaeColumns names = VaeColumns.Of(_options);
-        TensorColumn[] columns = VaeTransformer.InputTensors(input.Schema, architecture, names);
-        TensorColumn[]? validationColumns = _options.ValidationData is { } v ? VaeTransformer.InputTensors(v.Schema, architecture, names) : null;
+        VaeColumns names = VaeColumns.Of(_options) with { Classes = classes.Labels, Slots = SlotNames.ToKeep(input.Schema, _options.InputColumnName) };
+        TensorColumn[] columns = VaeTransformer.TrainingTensors(input.Schema, architecture, names);
+        TensorColumn[]? validationColumns = _options.OpenValidation(schema => VaeTransformer.TrainingTensors(schema, architecture, names));
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
@@ -85,6 +88,6 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
         _options.Columns.Check(inputSchema);
-        return OutputColumn.Promise(inputSchema, VaeTransformer.OutputColumns(VaeColumns.Of(_options)));
+        return OutputColumn.Promise(inputSchema, VaeTransformer.OutputColumns(VaeColumns.Of(_options), SlotNames.Promise(inputSchema, _options.InputColumnName)));
     }
 }

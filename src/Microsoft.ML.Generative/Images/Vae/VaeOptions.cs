@@ -91,14 +91,20 @@ public sealed class VaeOptions : ImageTrainingOptions
         public const int TransformBatchSize = 256;
     }
 
-    /// <summary>Initializes options with their defaults: 10 epochs of Adam at a learning rate of 0.007 with beta2 0.99, warm-up and a cosine down to 0.</summary>
-    public VaeOptions()
-    {
-        Epochs = Defaults.Epochs;
-        LearningRate = 7e-3;
-        Beta2 = 0.99;
-        LearningRateSchedule = LearningRateSchedule.Cosine;
-    }
+    /// <summary>Passes over the data, at least 1. Default: 10.</summary>
+    public override int Epochs { get; set; } = Defaults.Epochs;
+
+    /// <summary>The learning rate after the warm-up, above 0. Default: 0.007.</summary>
+    public override double LearningRate { get; set; } = 0.007;
+
+    /// <summary>Decay of Adam's second moment, 0 to 1. Default: 0.99.</summary>
+    public override double Beta2 { get; set; } = 0.99;
+
+    /// <summary>How the learning rate goes on after the warm-up. Default: <see cref="LearningRateSchedule.Cosine"/>.</summary>
+    public override LearningRateSchedule LearningRateSchedule { get; set; } = LearningRateSchedule.Cosine;
+
+    /// <summary>Steps over which the learning rate rises from 0, at least 0. Default: 200, and at most a tenth of the training.</summary>
+    public override long? WarmupSteps { get; set; }
 
     /// <summary>
     /// The column to learn: images of one size, or a known-size vector of Single or Byte (bytes are scaled to 0..1). Default: Image.
@@ -110,6 +116,11 @@ public sealed class VaeOptions : ImageTrainingOptions
 
     /// <summary>The output column with the decoder's mean for the latent mean, of the input's size. Default: Reconstruction.</summary>
     public string ReconstructionColumnName { get; set; } = Defaults.ReconstructionColumnName;
+
+    /// <summary>
+    /// A further output column of the trained model with the reconstruction as an image of ML.NET, gray, RGB or RGBA; for models of images. Default: none.
+    /// </summary>
+    public string? ReconstructionImageColumnName { get; set; }
 
     /// <summary>
     /// The output column with the reconstruction error −log p(x|z), in nats, for one z sampled from q(z|x). Default: ReconstructionError.
@@ -154,12 +165,12 @@ public sealed class VaeOptions : ImageTrainingOptions
     public VaeLikelihood Likelihood { get; set; } = Defaults.Likelihood;
 
     /// <summary>
-    /// The column with each row's class, a key or an integer from 0, that the model is conditioned on: it then generates rows of a class (Sohn, Lee,
+    /// The column with each row's class, a key, Boolean or a whole number from 0, that the model is conditioned on: it then generates rows of a class (Sohn, Lee,
     /// Yan 2015). Default: none.
     /// </summary>
     public string? LabelColumnName { get; set; }
 
-    /// <summary>Classes in <see cref="LabelColumnName"/>, at least 1. Default: what a key column's type says; other columns need it.</summary>
+    /// <summary>Classes in <see cref="LabelColumnName"/>, at least 1. Default: what the column says; needed for integers.</summary>
     public int? LabelCount { get; set; }
 
     /// <summary>
@@ -251,7 +262,8 @@ public sealed class VaeOptions : ImageTrainingOptions
     {
         base.Validate();
         Columns.Validate();
-        OptionChecks.DifferentNames(LatentColumnName, ReconstructionColumnName, ReconstructionErrorColumnName, NegativeElboColumnName);
+        OptionChecks.DifferentNames(
+            [LatentColumnName, ReconstructionColumnName, ReconstructionErrorColumnName, NegativeElboColumnName, .. ReconstructionImageColumnName is null ? [] : (string[])[ReconstructionImageColumnName]]);
 
         OptionChecks.AtLeast(LatentSize, 1);
         OptionChecks.Positive(NoiseStandardDeviation);

@@ -2,6 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Images.Vae;
@@ -36,6 +37,7 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
     private readonly VaeDefinition _definition;
     private readonly VaeNetwork _network;
     private readonly torch.Device _device;
+    private readonly ConditionSet _conditions;
     private readonly RowEngine _engine;
 
     internal VaeTransformer(IHost host, VaeDefinition definition, VaeNetwork network, torch.Device device)
@@ -43,6 +45,7 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
         _definition = definition;
         _network = network;
         _device = device;
+        _conditions = definition.Conditions;
         _network.eval();
         _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, network);
     }
@@ -52,6 +55,9 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
 
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
     public int LabelCount => _definition.Architecture.LabelCount;
+
+    /// <summary>The names of the classes, in the order of their numbers; none for a model without labels, or of labels without names.</summary>
+    public IReadOnlyList<string> ClassNames => _definition.Columns.Classes?.Values ?? [];
 
     /// <summary>Values in a row: channels × height × width for images.</summary>
     public int RowSize => _definition.Architecture.Row.Size;
@@ -89,7 +95,7 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
             RowNoise.Fill(latents.AsSpan(i * LatentSize, LatentSize), new RowRandom(seed, i));
         if (options.Temperature != 1)
             System.Numerics.Tensors.TensorPrimitives.Multiply(latents, (float)options.Temperature, latents);
-        return DecodeRows(latents, options.Label);
+        return DecodeRows(latents, options.Conditions);
     }
 
     /// <summary>The mean of q(z|x) for one row.</summary>
@@ -97,15 +103,17 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
     /// <param name="label">The class, from 0; for models with labels, which need it.</param>
     /// <returns><see cref="LatentSize"/> values.</returns>
     /// <exception cref="ArgumentException">The row has another size, or the label is missing, too high or not wanted.</exception>
-    public float[] Encode(ReadOnlySpan<float> row, int? label = null)
+    public float[] Encode(ReadOnlySpan<float> row, int? label = null) => Encode(row, new ConditionRequest(label));
+
+    private float[] Encode(ReadOnlySpan<float> row, ConditionRequest request)
     {
         RowChecks.HasSize(row, RowSize, nameof(row));
-        LabelCounts.Check(label, LabelCount, nameof(label));
+        _conditions.Check(request, 1, "label");
         using IDisposable use = _engine.Use();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         torch.Tensor x = torch.tensor(row.ToArray(), [1, .. _definition.Architecture.Row.Dimensions], device: _device);
-        return FiniteValues.ToArray(_network.Encode(x, LabelsOf(label, 1)).Mean, "The latent vector");
+        return FiniteValues.ToArray(_network.Encode(x, _conditions.Encode(request, 0, 1, _device).Labels).Mean, "The latent vector");
     }
 
     /// <summary>The decoder's mean for one latent vector.</summary>
@@ -116,25 +124,28 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
     public float[] Decode(ReadOnlySpan<float> latent, int? label = null)
     {
         RowChecks.HasSize(latent, LatentSize, nameof(latent));
-        return DecodeValues(latent.ToArray(), label);
+        return DecodeValues(latent.ToArray(), new ConditionRequest(label));
     }
 
     /// <summary>Rows on the straight line between two rows' latent means, both ends included.</summary>
     /// <param name="from">The first row, <see cref="RowSize"/> values.</param>
     /// <param name="to">The last row.</param>
     /// <param name="count">How many rows, at least 2.</param>
-    /// <param name="label">The class of both rows, from 0; for models with labels, which need it.</param>
+    /// <param name="options">The class, which models with labels need; seed and other choices of noise are ignored, since none is sampled.</param>
     /// <returns>A column Generated as <see cref="Generate"/> has.</returns>
     /// <exception cref="ArgumentException">A row has another size, <paramref name="count"/> is below 2, or the label is missing, too high or not wanted.</exception>
-    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, int? label = null)
+    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, VaeGenerateOptions? options = null) =>
+        Interpolate(from, to, count, (options ?? new VaeGenerateOptions()).Conditions);
+
+    private MemoryDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, ConditionRequest request)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
-        float[] start = Encode(from, label);
-        float[] end = Encode(to, label);
+        float[] start = Encode(from, request);
+        float[] end = Encode(to, request);
         float[] latents = new float[checked(count * LatentSize)];
         for (int i = 0; i < latents.Length; i++)
             latents[i] = float.Lerp(start[i % LatentSize], end[i % LatentSize], i / LatentSize / (count - 1f));
-        return DecodeRows(latents, label);
+        return DecodeRows(latents, request);
     }
 
     /// <summary>
@@ -168,7 +179,7 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
             latents[i * LatentSize + dimensionY] = y[i / columns];
         }
 
-        return DecodeRows(latents, label);
+        return DecodeRows(latents, new ConditionRequest(label));
     }
 
     // The middles of equally probable parts of N(0, 1).
@@ -179,21 +190,26 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
         return TensorMemory.ToArray<float>(torch.special.ndtri(probabilities).to(torch.float32));
     }
 
-    private MemoryDataView DecodeRows(float[] latents, int? label) =>
-        new(_engine.Host, GeneratedColumnName, _definition.Architecture.Row.Type, DecodeValues(latents, label));
-
-    private float[] DecodeValues(float[] latents, int? label)
+    private MemoryDataView DecodeRows(float[] latents, ConditionRequest request)
     {
-        LabelCounts.Check(label, LabelCount, nameof(label));
-        using IDisposable use = _engine.Use();
-        return RowGeneration.Compute(_engine.Host, latents.Length / LatentSize, RowSize, _engine.RowsAtOnce, (start, rows) =>
-        {
-            torch.Tensor z = torch.tensor(latents.AsSpan(start * LatentSize, rows * LatentSize).ToArray(), [rows, LatentSize], device: _device);
-            return _network.DecodeMean(z, LabelsOf(label, rows));
-        });
+        float[] values = DecodeValues(latents, request);
+        return new MemoryDataView(
+            _engine.Host,
+            MemoryColumn.Vectors(GeneratedColumnName, _definition.Architecture.Row.Type, values, SlotNames.ToAnnotations(_definition.Columns.Slots)),
+            _conditions.GeneratedColumns(request, values.Length / RowSize));
     }
 
-    private torch.Tensor? LabelsOf(int? label, long count) => label is { } known ? TensorFactory.Constant([count], known, _device) : null;
+    private float[] DecodeValues(float[] latents, ConditionRequest request)
+    {
+        int count = latents.Length / LatentSize;
+        _conditions.Check(request, count, "label");
+        using IDisposable use = _engine.Use();
+        return RowGeneration.Compute(_engine.Host, count, RowSize, _engine.RowsAtOnce, (start, rows) =>
+        {
+            torch.Tensor z = torch.tensor(latents.AsSpan(start * LatentSize, rows * LatentSize).ToArray(), [rows, LatentSize], device: _device);
+            return _network.DecodeMean(z, _conditions.Encode(request, start, rows, _device).Labels);
+        });
+    }
 
     internal VaeDefinition Definition => _definition;
 
@@ -204,18 +220,27 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
     internal IDisposable Use() => _engine.Use();
 
     /// <summary>The rows, and their labels if there are some.</summary>
-    internal static TensorColumn[] InputTensors(DataViewSchema schema, VaeArchitecture architecture, VaeColumns columns)
+    internal static TensorColumn[] InputTensors(DataViewSchema schema, VaeArchitecture architecture, VaeColumns columns) =>
+        InputTensors(schema, architecture, columns, VaeDecoderLikelihood.RangeOf(architecture.Likelihood));
+
+    /// <summary>The same for a training, which unscaled values would end.</summary>
+    internal static TensorColumn[] TrainingTensors(DataViewSchema schema, VaeArchitecture architecture, VaeColumns columns) =>
+        InputTensors(schema, architecture, columns, VaeDecoderLikelihood.TrainingRangeOf(architecture.Likelihood));
+
+    private static TensorColumn[] InputTensors(DataViewSchema schema, VaeArchitecture architecture, VaeColumns columns, ValueRange range)
     {
-        TensorColumn values = TensorColumn.Features(schema, columns.Input, architecture.Row, VaeDecoderLikelihood.RangeOf(architecture.Likelihood));
-        return columns.Label is { } label ? [values, TensorColumn.Label(schema, label, architecture.LabelCount)] : [values];
+        TensorColumn values = TensorColumn.Features(
+            schema, columns.Input, architecture.Row, range, $"set {nameof(VaeOptions.Likelihood)} to {VaeLikelihood.Gaussian}, for values that are no intensities");
+        return [values, .. columns.Conditions(architecture.LabelCount).OpenColumns(schema)];
     }
 
-    internal static OutputColumn[] OutputColumns(VaeColumns columns) =>
+    internal static OutputColumn[] OutputColumns(VaeColumns columns, SchemaShape? slots) =>
     [
         new(columns.Latent, NumberDataViewType.Single, IsVector: true),
-        new(columns.Reconstruction, NumberDataViewType.Single, IsVector: true),
+        new(columns.Reconstruction, NumberDataViewType.Single, IsVector: true) { Annotations = slots },
         new(columns.ReconstructionError, NumberDataViewType.Single, IsVector: false),
         new(columns.NegativeElbo, NumberDataViewType.Single, IsVector: false),
+        .. OutputColumn.Images(columns.ReconstructionImage),
     ];
 
     internal TensorColumn[] OpenColumns(DataViewSchema schema) => InputTensors(schema, _definition.Architecture, _definition.Columns);
@@ -234,16 +259,20 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
             torch.Tensor decoded = _network.Decode(VaeNetwork.Reparameterize(mean, logVariance, noise), labels?.Of(rows));
             return _network.NegativeLogLikelihood(decoded, x.Of(rows), torch.nn.Reduction.None).sum(1);
         });
+        var reconstruction = new RowValue<torch.Tensor>(rows => _network.DecodeMean(encoding.Of(rows).Mean, labels?.Of(rows)));
         return new RowMapping(inputs,
         [
             RowOutput.Numbers(columns.Latent, new VectorDataViewType(NumberDataViewType.Single, LatentSize), rows => encoding.Of(rows).Mean),
-            RowOutput.Numbers(columns.Reconstruction, _definition.Architecture.Row.Type, rows => _network.DecodeMean(encoding.Of(rows).Mean, labels?.Of(rows))),
+            RowOutput.Numbers(
+                columns.Reconstruction, _definition.Architecture.Row.Type, reconstruction.Of,
+                SlotNames.ToAnnotations(SlotNames.Of(schema, columns.Input) ?? columns.Slots)),
             RowOutput.Numbers(columns.ReconstructionError, NumberDataViewType.Single, error.Of),
             RowOutput.Numbers(columns.NegativeElbo, NumberDataViewType.Single, rows =>
             {
                 (torch.Tensor mean, torch.Tensor logVariance) = encoding.Of(rows);
                 return error.Of(rows).Plus(VaeNetwork.KlDivergence(mean, logVariance).sum(1));
             }),
+            .. RowOutput.OptionalImages(columns.ReconstructionImage, _definition.Architecture.Row.Image, reconstruction.Of),
         ]);
     }
 
@@ -272,7 +301,13 @@ public sealed class VaeGenerateOptions
     public double Temperature { get; set; } = 1;
 
     /// <summary>
-    /// The class to generate, from 0 (a key column's values count from 1: the first is 0 here); for models with labels, which need it. Default: none.
+    /// The class of all rows, from 0 (a key column's values count from 1: the first is 0 here); models with labels need it, or
+    /// <see cref="LabelName"/>. Default: none.
     /// </summary>
     public int? Label { get; set; }
+
+    /// <summary>The name of the class of all rows, one of <see cref="VaeTransformer.ClassNames"/>, in place of <see cref="Label"/>. Default: none.</summary>
+    public string? LabelName { get; set; }
+
+    internal ConditionRequest Conditions => new(Label) { LabelName = LabelName };
 }

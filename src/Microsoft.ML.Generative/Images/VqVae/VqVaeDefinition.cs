@@ -42,6 +42,9 @@ internal sealed record VqVaeColumns
 
     public required string Reconstruction { get; init; }
 
+    /// <summary>The column of <see cref="Reconstruction"/> as images of ML.NET, if there is one.</summary>
+    public string? ReconstructionImage { get; init; }
+
     public required string ReconstructionError { get; init; }
 
     public required string NegativeLogPrior { get; init; }
@@ -51,6 +54,7 @@ internal sealed record VqVaeColumns
         Input = options.InputColumnName,
         Codes = options.CodesColumnName,
         Reconstruction = options.ReconstructionColumnName,
+        ReconstructionImage = options.ReconstructionImageColumnName,
         ReconstructionError = options.ReconstructionErrorColumnName,
         NegativeLogPrior = options.NegativeLogPriorColumnName,
     };
@@ -59,7 +63,8 @@ internal sealed record VqVaeColumns
     public void Validate()
     {
         OptionChecks.NotEmpty(Input);
-        OptionChecks.DifferentNames(Codes, Reconstruction, ReconstructionError, NegativeLogPrior);
+        OptionChecks.DifferentNames(
+            [Codes, Reconstruction, ReconstructionError, NegativeLogPrior, .. ReconstructionImage is null ? [] : (string[])[ReconstructionImage]]);
     }
 }
 

@@ -25,6 +25,7 @@ namespace Microsoft.ML.Generative;
 /// <item><term>output (Reconstruction)</term><description>vector of Single, channels × height × width: the image decoded from the codes, values in 0..1.</description></item>
 /// <item><term>output (ReconstructionError)</term><description>Single: the mean squared difference between the image's values and the reconstruction.</description></item>
 /// <item><term>output (NegativeLogPrior)</term><description>Single: −log p(codes) in nats; high for images with unusual codes.</description></item>
+/// <item><term>output, optional (none)</term><description>image of ML.NET: the reconstruction as an image.</description></item>
 /// </list>
 /// <para>
 /// Task: generation, compression, anomaly detection · normalization: pixels in 0..1 (bytes are scaled) · caching: not needed (reads
@@ -68,11 +69,11 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         ArgumentNullException.ThrowIfNull(input);
         VqVaeDefinition definition = VqVaeDefinition.Of(_options, _options.Columns.FindImages(input));
         TensorColumn column = VqVaeTransformer.InputColumn(input.Schema, definition);
-        TensorColumn? validationColumn = _options.ValidationData is { } v ? VqVaeTransformer.InputColumn(v.Schema, definition) : null;
+        TensorColumn[]? validationColumns = _options.OpenValidation(schema => [VqVaeTransformer.InputColumn(schema, definition)]);
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
-            TrainingData data = trainer.Read(input, [column], validationColumn is null ? null : [validationColumn]);
+            TrainingData data = trainer.Read(input, [column], validationColumns);
             VqVaeNetwork network = trainer.CreateNetwork(() => new VqVaeNetwork(definition.Architecture));
             TrainAutoencoder(trainer, network.Autoencoder, definition.Architecture.Grid, data);
             TrainPrior(trainer, network, definition.Architecture.Grid, data);

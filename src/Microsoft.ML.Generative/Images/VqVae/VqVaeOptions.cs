@@ -63,14 +63,20 @@ public sealed class VqVaeOptions : ImageTrainingOptions
         public const int TransformBatchSize = 256;
     }
 
-    /// <summary>Initializes options with their defaults: 10 epochs of Adam at a learning rate of 0.002 with beta2 0.99, warm-up and a cosine down to 0.</summary>
-    public VqVaeOptions()
-    {
-        Epochs = Defaults.Epochs;
-        LearningRate = 2e-3;
-        Beta2 = 0.99;
-        LearningRateSchedule = LearningRateSchedule.Cosine;
-    }
+    /// <summary>Passes over the data, at least 1. Default: 10.</summary>
+    public override int Epochs { get; set; } = Defaults.Epochs;
+
+    /// <summary>The learning rate after the warm-up, above 0. Default: 0.002.</summary>
+    public override double LearningRate { get; set; } = 0.002;
+
+    /// <summary>Decay of Adam's second moment, 0 to 1. Default: 0.99.</summary>
+    public override double Beta2 { get; set; } = 0.99;
+
+    /// <summary>How the learning rate goes on after the warm-up. Default: <see cref="LearningRateSchedule.Cosine"/>.</summary>
+    public override LearningRateSchedule LearningRateSchedule { get; set; } = LearningRateSchedule.Cosine;
+
+    /// <summary>Steps over which the learning rate rises from 0, at least 0. Default: 200, and at most a tenth of the training.</summary>
+    public override long? WarmupSteps { get; set; }
 
     /// <summary>
     /// The column to learn: images of one size, or a known-size vector of Single or Byte with a shape, values in 0..1 (bytes are
@@ -83,6 +89,11 @@ public sealed class VqVaeOptions : ImageTrainingOptions
 
     /// <summary>The output column with the image decoded from the codes, of the input's size, values in 0..1. Default: Reconstruction.</summary>
     public string ReconstructionColumnName { get; set; } = Defaults.ReconstructionColumnName;
+
+    /// <summary>
+    /// A further output column of the trained model with the reconstruction as an image of ML.NET, gray, RGB or RGBA; for models of images. Default: none.
+    /// </summary>
+    public string? ReconstructionImageColumnName { get; set; }
 
     /// <summary>The output column with the mean squared difference between an image's values and their reconstruction. Default: ReconstructionError.</summary>
     public string ReconstructionErrorColumnName { get; set; } = Defaults.ReconstructionErrorColumnName;
@@ -171,7 +182,7 @@ public sealed class VqVaeOptions : ImageTrainingOptions
 
     internal override MemberHistory History => VqVaeOldFormats.Options;
 
-    internal RowColumns Columns => new(InputColumnName, Channels, Height, Width);
+    internal RowColumns Columns => new(InputColumnName, Channels, Height, Width) { AreImages = true };
 
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
 
@@ -210,7 +221,8 @@ public sealed class VqVaeOptions : ImageTrainingOptions
     {
         base.Validate();
         Columns.Validate();
-        OptionChecks.DifferentNames(CodesColumnName, ReconstructionColumnName, ReconstructionErrorColumnName, NegativeLogPriorColumnName);
+        OptionChecks.DifferentNames(
+            [CodesColumnName, ReconstructionColumnName, ReconstructionErrorColumnName, NegativeLogPriorColumnName, .. ReconstructionImageColumnName is null ? [] : (string[])[ReconstructionImageColumnName]]);
 
         OptionChecks.Between(CodebookSize, 2, 1 << 15);
         OptionChecks.AtLeast(CodeSize, 1);

@@ -144,7 +144,8 @@ public sealed class VqVaeTransformer : ITransformer, IBaseModel, IDisposable
     private torch.Tensor DecodeMean(torch.Tensor codes) =>
         PixelScale.Clamp(_network.Autoencoder.Decode(_network.Autoencoder.Quantizer.Vectors(codes.flatten()), _grid));
 
-    private MemoryDataView Rows(float[] values) => new(_engine.Host, GeneratedColumnName, _definition.Architecture.Shape.VectorType(NumberDataViewType.Single), values);
+    private MemoryDataView Rows(float[] values) => new(
+        _engine.Host, MemoryColumn.Vectors(GeneratedColumnName, _definition.Architecture.Shape.VectorType(NumberDataViewType.Single), values));
 
     internal VqVaeDefinition Definition => _definition;
 
@@ -157,6 +158,7 @@ public sealed class VqVaeTransformer : ITransformer, IBaseModel, IDisposable
         new(columns.Reconstruction, NumberDataViewType.Single, IsVector: true),
         new(columns.ReconstructionError, NumberDataViewType.Single, IsVector: false),
         new(columns.NegativeLogPrior, NumberDataViewType.Single, IsVector: false),
+        .. OutputColumn.Images(columns.ReconstructionImage),
     ];
 
     private RowMapping Bind(DataViewSchema schema)
@@ -173,6 +175,7 @@ public sealed class VqVaeTransformer : ITransformer, IBaseModel, IDisposable
                 columns.ReconstructionError, NumberDataViewType.Single,
                 rows => (reconstruction.Of(rows) - x.Of(rows)).square().flatten(1).mean([1])),
             RowOutput.Numbers(columns.NegativeLogPrior, NumberDataViewType.Single, rows => _network.Prior.NegativeLogLikelihood(codes.Of(rows))),
+            .. RowOutput.OptionalImages(columns.ReconstructionImage, _definition.Architecture.Shape, reconstruction.Of),
         ]);
     }
 

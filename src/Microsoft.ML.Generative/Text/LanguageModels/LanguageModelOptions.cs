@@ -42,21 +42,46 @@ public sealed class LanguageModelOptions : TrainingOptions
         public const int TransformBatchSize = 32;
     }
 
-    /// <summary>
-    /// Initializes options with their defaults: a 6-layer model trained by AdamW at a learning rate of 0.001, decay 0.1 of matrices,
-    /// warm-up, a cosine down to a tenth and gradients clipped to norm 1.
-    /// </summary>
-    public LanguageModelOptions()
+    /// <summary>Passes over the data, at least 1. Default: 10.</summary>
+    public override int Epochs { get; set; } = Defaults.Epochs;
+
+    /// <summary>Rows that go through the network at once, at least 1. Default: 16.</summary>
+    public override int BatchSize { get; set; } = Defaults.BatchSize;
+
+    /// <summary>The optimizer. Default: <see cref="OptimizerKind.AdamW"/>.</summary>
+    public override OptimizerKind Optimizer { get; set; } = OptimizerKind.AdamW;
+
+    /// <summary>Decay of Adam's second moment, 0 to 1. Default: 0.99.</summary>
+    public override double Beta2 { get; set; } = 0.99;
+
+    /// <summary>The learning rate after the warm-up, above 0. Default: 0.001, or 0.01 where an adapter is trained.</summary>
+    public override double LearningRate
     {
-        Epochs = Defaults.Epochs;
-        BatchSize = Defaults.BatchSize;
-        Optimizer = OptimizerKind.AdamW;
-        Beta2 = 0.99;
-        LearningRateSchedule = LearningRateSchedule.Cosine;
-        FinalLearningRate = 0.1;
-        GradientClipNorm = 1;
-        Precision = ComputePrecision.Auto;
+        get => base.LearningRate;
+        set => base.LearningRate = value;
     }
+
+    /// <summary>Weight decay, at least 0; of matrices only, not of biases and gains. Default: 0.1, or 0 where an adapter is trained.</summary>
+    public override double WeightDecay
+    {
+        get => base.WeightDecay;
+        set => base.WeightDecay = value;
+    }
+
+    /// <summary>How the learning rate goes on after the warm-up. Default: <see cref="LearningRateSchedule.Cosine"/>.</summary>
+    public override LearningRateSchedule LearningRateSchedule { get; set; } = LearningRateSchedule.Cosine;
+
+    /// <summary>The learning rate at the end of a schedule, as a part of <see cref="TrainingOptions.LearningRate"/>, 0 to 1. Default: 0.1.</summary>
+    public override double FinalLearningRate { get; set; } = 0.1;
+
+    /// <summary>The norm above which a gradient is scaled down to it, above 0. Default: 1.</summary>
+    public override double? GradientClipNorm { get; set; } = 1;
+
+    /// <summary>What the training multiplies in; the trained model computes in Float32 in any case. Default: <see cref="ComputePrecision.Auto"/>.</summary>
+    public override ComputePrecision Precision { get; set; } = ComputePrecision.Auto;
+
+    /// <summary>Steps over which the learning rate rises from 0, at least 0. Default: 100, and at most a tenth of the training.</summary>
+    public override long? WarmupSteps { get; set; }
 
     /// <summary>
     /// The text column to learn, a document a row; the prompts where the model transforms rows. With <see cref="PromptColumnName"/>: the

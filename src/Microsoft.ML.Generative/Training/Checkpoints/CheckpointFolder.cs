@@ -13,24 +13,26 @@ internal sealed class CheckpointFolder : IDisposable
     private const string LockName = "training.lock";
 
     private readonly CheckpointOptions _options;
+    private readonly string _directory;
     private readonly FileStream _lock;
 
     /// <exception cref="IOException">The folder cannot be written to, or another training uses it.</exception>
     public CheckpointFolder(CheckpointOptions options)
     {
         _options = options;
-        WritableFolder.Prepare(options.Directory, $"{nameof(TrainingOptions.Checkpoints)}.{nameof(CheckpointOptions.Directory)}");
+        _directory = options.NextDirectory;
+        WritableFolder.Prepare(_directory, $"{nameof(TrainingOptions.Checkpoints)}.{nameof(CheckpointOptions.Directory)}");
         try
         {
-            _lock = new FileStream(Path.Combine(options.Directory, LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            _lock = new FileStream(Path.Combine(_directory, LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException e)
         {
-            throw new IOException($"The checkpoint folder '{options.Directory}' cannot be used ({e.Message}). Give each training a folder of its own.", e);
+            throw new IOException($"The checkpoint folder '{_directory}' cannot be used ({e.Message}). Give each training a folder of its own.", e);
         }
 
         // A process that was killed while it wrote leaves these.
-        foreach (string left in Directory.EnumerateFiles(options.Directory, $".*{Extension}.*.tmp"))
+        foreach (string left in Directory.EnumerateFiles(_directory, $".*{Extension}.*.tmp"))
             File.Delete(left);
     }
 
@@ -66,7 +68,7 @@ internal sealed class CheckpointFolder : IDisposable
     /// <summary>Writes a checkpoint, and deletes those that are more than shall be kept of its stage.</summary>
     public string Save(CheckpointState state, IEnumerable<(string Name, torch.Tensor Tensor)> tensors)
     {
-        string path = Path.Combine(_options.Directory, string.Create(CultureInfo.InvariantCulture, $"{state.Stage}-{state.Step:D12}{Extension}"));
+        string path = Path.Combine(_directory, string.Create(CultureInfo.InvariantCulture, $"{state.Stage}-{state.Step:D12}{Extension}"));
         CheckpointFile.Write(path, state, tensors);
         foreach (string old in Of(state.Stage).Skip(_options.Keep).ToArray())
             File.Delete(old);
@@ -75,10 +77,10 @@ internal sealed class CheckpointFolder : IDisposable
 
     public void Dispose() => _lock.Dispose();
 
-    private IEnumerable<string> All() => Directory.EnumerateFiles(_options.Directory, $"*{Extension}");
+    private IEnumerable<string> All() => Directory.EnumerateFiles(_directory, $"*{Extension}");
 
     // Newest first: the step is written with leading zeros.
-    private IEnumerable<string> Of(string stage) => Directory.EnumerateFiles(_options.Directory, $"{stage}-*{Extension}")
+    private IEnumerable<string> Of(string stage) => Directory.EnumerateFiles(_directory, $"{stage}-*{Extension}")
         .Where(path => Path.GetFileNameWithoutExtension(path)[(stage.Length + 1)..].All(char.IsAsciiDigit))
         .OrderDescending(StringComparer.Ordinal);
 }

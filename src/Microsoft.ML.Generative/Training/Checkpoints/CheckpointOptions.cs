@@ -7,7 +7,8 @@ namespace Microsoft.ML.Generative;
 /// A training that finds checkpoints of its own in the folder resumes from the newest valid one; on the CPU, with the same number of
 /// threads, it ends with the very weights of a training that was never interrupted. One that has finished returns its model at once.
 /// Checkpoints of a training with other options, another seed or other data are refused with an error that names the difference.
-/// A training saves itself when it is canceled, too.
+/// A training saves itself when it is canceled, too. An estimator that has trained a model and is fit again, as in a cross-validation, uses folders of
+/// their own in this one: <c>fit-2</c>, <c>fit-3</c> and so on.
 /// </remarks>
 /// <example>
 /// <code>
@@ -25,6 +26,8 @@ public sealed class CheckpointOptions
 
     internal static readonly TimeSpan DefaultInterval = TimeSpan.FromMinutes(10);
 
+    private int _models;
+
     /// <summary>Saves to a folder.</summary>
     /// <param name="directory">The folder, made if it is missing; one for each training.</param>
     /// <exception cref="ArgumentException">The path is empty.</exception>
@@ -37,6 +40,9 @@ public sealed class CheckpointOptions
     /// <summary>The folder's full path.</summary>
     public string Directory { get; }
 
+    /// <summary>The folder of the next training of the estimator that these options are of.</summary>
+    internal string NextDirectory => _models == 0 ? Directory : Path.Combine(Directory, $"fit-{_models + 1}");
+
     /// <summary>Optimizer steps between two checkpoints, at least 1. Default: none, time decides.</summary>
     public long? Steps { get; set; }
 
@@ -45,6 +51,9 @@ public sealed class CheckpointOptions
 
     /// <summary>How many checkpoints are kept, at least 1; older ones are deleted. Default: 3.</summary>
     public int Keep { get; set; } = DefaultKeep;
+
+    /// <summary>Counts a model that was trained, so that the next one has another folder.</summary>
+    internal void CountModel() => Interlocked.Increment(ref _models);
 
     internal void Validate()
     {

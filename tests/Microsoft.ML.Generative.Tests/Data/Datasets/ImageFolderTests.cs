@@ -32,6 +32,46 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Fact]
+    public void Equal_sub_folders_have_equal_keys_also_where_one_has_no_images()
+    {
+        Put("dark/1.png", 10);
+        Put("light/deep/2.png", 200);
+        Directory.CreateDirectory(_folder.File("mid/deep"));
+        Directory.CreateDirectory(_folder.File(".hidden"));
+
+        var view = Read(channels: 1);
+
+        VBuffer<ReadOnlyMemory<char>> names = default;
+        view.Schema["Label"].GetKeyValues(ref names);
+        Assert.Equal(["dark", "light", "mid"], names.DenseValues().Select(name => name.ToString()));
+        Directory.Delete(_folder.File("light"), recursive: true);
+        Directory.CreateDirectory(_folder.File("light"));
+        Put("mid/3.png", 100);
+        Assert.Equal([1u, 3], Read(channels: 1).GetColumn<uint>("Label"));
+    }
+
+    [Fact]
+    public void An_image_that_is_turned_upright_is_told_of_once()
+    {
+        MLContext ml = new();
+        List<string> warnings = [];
+        ml.Log += (_, e) => warnings.AddRange(e.Kind == Microsoft.ML.Runtime.ChannelMessageKind.Warning ? [e.Message] : (string[])[]);
+        byte[] jpeg = Images.Encode(8, 8, (_, _) => SKColors.Gray, SKEncodedImageFormat.Jpeg);
+        Put("1.png", 1);
+        IDataView view = ml.Generative().Datasets.ImageFolder(_folder.Path, 4, 2);
+        Assert.Single(view.GetColumn<byte[]>("Image"));
+        Assert.Empty(warnings);
+
+        foreach (string name in (string[])["2.jpg", "3.jpg"])
+            File.WriteAllBytes(_folder.File(name), Images.WithOrientation(jpeg, 6));
+        view = ml.Generative().Datasets.ImageFolder(_folder.Path, 4, 2);
+        Assert.Equal(3, view.GetColumn<byte[]>("Image").Count());
+        Assert.Equal(3, view.GetColumn<byte[]>("Image").Count());
+        Assert.Contains("2.jpg', and perhaps others, is turned upright as its EXIF orientation says", Assert.Single(warnings));
+        Assert.Contains("LoadImages", warnings[0]);
+    }
+
+    [Fact]
     public void Without_sub_folders_there_is_no_label()
     {
         Put("2.png", 2);

@@ -132,7 +132,7 @@ public sealed class ImageEvaluationTests(DigitClassifier digits) : IClassFixture
             _ml.Data.LoadFromEnumerable([new Small()]), real, new ImageEvaluationOptions { Classifier = digits.Model, GeneratedColumnName = "Image" })).Message);
 
         IDataView otherKeys = LabeledDigits(i => i % 2 == 0 ? "odd" : "even");
-        Assert.Contains("Column 'Label' has the key values 'odd', 'even', and the classifier", Message(otherKeys, new() { Classifier = digits.Model, LabelColumnName = "Label" }));
+        Assert.Contains("Column 'Label' has the key values 'odd', 'even', but the classes of the model are", Message(otherKeys, new() { Classifier = digits.Model, LabelColumnName = "Label" }));
     }
 
     [Fact]

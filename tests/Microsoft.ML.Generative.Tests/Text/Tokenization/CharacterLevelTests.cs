@@ -71,8 +71,8 @@ public sealed class CharacterLevelTests
         MLContext ml = new();
         IDataView data = ml.Data.LoadFromEnumerable([new { Number = 1f }]);
 
-        Assert.Contains("'Text'", Assert.Throws<ArgumentException>(() => GenerativeTokenizers.CharacterLevel(data, "Text")).Message, StringComparison.Ordinal);
-        Assert.Contains("'Number'", Assert.Throws<ArgumentException>(() => GenerativeTokenizers.CharacterLevel(data, "Number")).Message, StringComparison.Ordinal);
+        Assert.Contains("'Text'", Assert.ThrowsAny<ArgumentException>(() => GenerativeTokenizers.CharacterLevel(data, "Text")).Message, StringComparison.Ordinal);
+        Assert.Contains("'Number'", Assert.ThrowsAny<ArgumentException>(() => GenerativeTokenizers.CharacterLevel(data, "Number")).Message, StringComparison.Ordinal);
     }
 
     [Theory]

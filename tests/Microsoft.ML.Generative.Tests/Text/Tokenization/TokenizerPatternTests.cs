@@ -55,12 +55,12 @@ public sealed class TokenizerPatternTests
     }
 
     [Fact]
-    public void All_patterns_of_a_tokenizer_together_have_a_time_and_one_error()
+    public void A_pattern_that_takes_too_long_ends_with_one_error()
     {
         // Needs a look-ahead, and takes exponential time for each word of the text.
         GenerativeTokenizer tokenizer = Tokenizer(@"(a|aa)+(?=\p{N})");
         var watch = Stopwatch.StartNew();
-        var error = Assert.Throws<InvalidOperationException>(() => tokenizer.EncodeToIds(string.Join(' ', Enumerable.Repeat(new string('a', 29) + "!", 1000))));
+        var error = Assert.Throws<InvalidOperationException>(() => tokenizer.EncodeToIds(string.Join(' ', Enumerable.Repeat(new string('a', 80) + "!", 1000))));
         Assert.Contains("'(?:a|aa)+(?=\\p{N})' takes too long on a text", error.Message);
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(30), $"{watch.Elapsed}");
     }

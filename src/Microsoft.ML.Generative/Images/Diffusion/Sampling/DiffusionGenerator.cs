@@ -104,7 +104,7 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definit
             };
             return PixelScale.Unsigned(generate(new Batch(start, rows, loop, denoiser, noise)));
         }, options.CancellationToken);
-        return View(values);
+        return View(values, options.Conditions, start: 0);
     }
 
     // From images to noise, or back; the process is deterministic, so that the noise is not used.
@@ -176,7 +176,7 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definit
             TotalImages = total,
             Step = step,
             TotalSteps = steps,
-            Preview = hasPreview ? View(TensorMemory.ToArray<float>(PixelScale.Unsigned(expected))) : null,
+            Preview = hasPreview ? View(TensorMemory.ToArray<float>(PixelScale.Unsigned(expected)), options.Conditions, first) : null,
         });
     }
 
@@ -191,7 +191,8 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definit
     {
         int plane = _shape.Height * _shape.Width;
         if (mask.Length != plane && mask.Length != _shape.Size)
-            throw new ArgumentException($"The mask has {mask.Length} values; expected {plane} or {_shape.Size}.", nameof(mask));
+            throw new ArgumentException(
+                $"The mask has {mask.Length} values; expected {(plane == _shape.Size ? "" : $"{plane} or ")}{_shape.Size}.", nameof(mask));
         foreach (float value in mask)
         {
             if (value is not (0 or 1))
@@ -207,8 +208,9 @@ internal sealed class DiffusionGenerator(IHost host, DiffusionDefinition definit
     // [count, channels, height, width] in −1..1
     private torch.Tensor Repeat(float[] values, int count) => PixelScale.Signed(Image(values)).expand(count, -1, -1, -1).contiguous();
 
-    private MemoryDataView View(float[] values) =>
-        new(host, DiffusionTransformer.GeneratedColumnName, definition.Architecture.RowType, values);
+    private MemoryDataView View(float[] values, ConditionRequest request, int start) => new(
+        host, MemoryColumn.Vectors(DiffusionTransformer.GeneratedColumnName, definition.Architecture.RowType, values),
+        _conditions.GeneratedColumns(request, start, values.Length / _shape.Size));
 
     /// <summary>Images that are generated together.</summary>
     /// <param name="First">The index of the first.</param>

@@ -1,5 +1,6 @@
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Conditions;
+using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Images.Gan.Networks;
 using Microsoft.ML.Generative.Runtime;
@@ -29,7 +30,7 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
         _conditions.Check(options.Conditions, count, nameof(options));
 
         long seed = SeedSequence.Choose(host, options.Seed);
-        return Rows(count, options.BatchSize, (start, rows) => Generate(
+        return Rows(count, options.Conditions, options.BatchSize, (start, rows) => Generate(
             SampleLatents(SeedSequence.DeriveMany(seed, start, rows), options.Truncation),
             _conditions.Encode(options.Conditions, start, rows, device)), options.CancellationToken);
     }
@@ -54,19 +55,19 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
     }
 
     /// <inheritdoc cref="GanTransformer.Interpolate"/>
-    public MemoryDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, int? label)
+    public MemoryDataView Interpolate(
+        ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, ConditionRequest request, int? batchSize = null, CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
         RowChecks.HasSize(from, LatentSize, nameof(from));
         RowChecks.HasSize(to, LatentSize, nameof(to));
-        var request = new ConditionRequest(label);
-        _conditions.Check(request, 1, nameof(label));
+        _conditions.Check(request, count, "label");
         float[] first = from.ToArray(), last = to.ToArray();
-        return Rows(count, batchSize: null, (start, rows) =>
+        return Rows(count, request, batchSize, (start, rows) =>
         {
             torch.Tensor a = torch.tensor(first, [1, LatentSize]), b = torch.tensor(last, [1, LatentSize]);
             return Generate(SphericalInterpolation.Points(a, b, start, rows, count), _conditions.Encode(request, start, rows, device));
-        });
+        }, cancellation);
     }
 
     /// <inheritdoc cref="GanTransformer.Project"/>
@@ -76,7 +77,7 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
         options.Validate();
         RowChecks.HasSize(row, definition.Architecture.Row.Size, nameof(row));
         RowChecks.IsWithin(row, _range, nameof(row));
-        var request = new ConditionRequest(options.Label);
+        var request = new ConditionRequest(options.Label) { LabelName = options.LabelName };
         _conditions.Check(request, 1, nameof(options));
 
         long seed = SeedSequence.Choose(host, options.Seed);
@@ -105,7 +106,13 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
         return definition.Architecture.Row.Image is null ? rows : PixelScale.Unsigned(rows);
     }
 
-    private MemoryDataView Rows(int count, int? batchSize, Func<int, int, torch.Tensor> generate, CancellationToken cancellation = default) => new(
-        host, GanTransformer.GeneratedColumnName, definition.Architecture.Row.Type,
-        RowGeneration.Compute(host, count, definition.Architecture.Row.Size, batchSize ?? definition.Defaults.TransformBatchSize, generate, cancellation));
+    private MemoryDataView Rows(
+        int count, ConditionRequest request, int? batchSize, Func<int, int, torch.Tensor> generate, CancellationToken cancellation = default)
+    {
+        RowShape row = definition.Architecture.Row;
+        float[] values = RowGeneration.Compute(host, count, row.Size, batchSize ?? definition.Defaults.TransformBatchSize, generate, cancellation);
+        return new MemoryDataView(
+            host, MemoryColumn.Vectors(GanTransformer.GeneratedColumnName, row.Type, values, SlotNames.ToAnnotations(definition.Columns.Slots)),
+            _conditions.GeneratedColumns(request, count));
+    }
 }

@@ -23,6 +23,9 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
     public static ValueRange RangeOf(VaeLikelihood likelihood) =>
         likelihood is VaeLikelihood.Bernoulli or VaeLikelihood.DiscretizedLogistic ? ValueRange.Unit : ValueRange.Finite;
 
+    /// <summary>The values that a row of the training may hold.</summary>
+    public static ValueRange TrainingRangeOf(VaeLikelihood likelihood) => RangeOf(likelihood) == ValueRange.Unit ? ValueRange.Unit : ValueRange.Scaled;
+
     /// <summary>The mean of p(x|z), of the shape of <paramref name="decoded"/>.</summary>
     public abstract Tensor Mean(Tensor decoded);
 

@@ -221,9 +221,7 @@ internal sealed class JinjaExpressionParser(JinjaTokens tokens, JinjaBudget budg
                     text += tokens.Next().Value;
                 return new ConstantExpression(JinjaText.Of(text));
             case JinjaTokenKind.Integer:
-                return new ConstantExpression(long.TryParse(token.Value, CultureInfo.InvariantCulture, out long whole)
-                    ? whole
-                    : throw tokens.Error($"the number {Quoted.Text(token.Value)} is too large"));
+                return new ConstantExpression(Whole(token));
             case JinjaTokenKind.Float:
                 return new ConstantExpression(double.Parse(token.Value, CultureInfo.InvariantCulture));
             case JinjaTokenKind.Operator when token.Value == "(":
@@ -301,11 +299,14 @@ internal sealed class JinjaExpressionParser(JinjaTokens tokens, JinjaBudget budg
         return token.Kind switch
         {
             JinjaTokenKind.Name => new AttributeExpression(value, token.Value),
-            JinjaTokenKind.Integer => new ItemExpression(
-                value, new ConstantExpression(long.Parse(token.Value, CultureInfo.InvariantCulture))),
-            _ => throw new JinjaException($"'{token.Value}' where an attribute was expected"),
+            JinjaTokenKind.Integer => new ItemExpression(value, new ConstantExpression(Whole(token))),
+            _ => throw new JinjaException($"'{token.Value}' where an attribute was expected", token.Line),
         };
     }
+
+    private static long Whole(JinjaToken token) => long.TryParse(token.Value, CultureInfo.InvariantCulture, out long whole)
+        ? whole
+        : throw new JinjaException($"the number {Quoted.Text(token.Value)} is too large", token.Line);
 
     private ItemExpression Subscript(JinjaExpression value)
     {

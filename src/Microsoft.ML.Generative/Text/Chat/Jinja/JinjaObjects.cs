@@ -75,7 +75,8 @@ internal sealed record JinjaSlice(long? Start, long? Stop, long? Step)
     /// <summary>The indices in something of a length.</summary>
     public IEnumerable<int> Indices(int length)
     {
-        long step = Step ?? 1;
+        // Larger steps leave the list at once, too.
+        long step = Math.Clamp(Step ?? 1, -length - 1L, length + 1L);
         if (step == 0)
             throw new JinjaException("the step of a slice is 0");
         long first = step > 0 ? 0 : -1, last = step > 0 ? length : length - 1;

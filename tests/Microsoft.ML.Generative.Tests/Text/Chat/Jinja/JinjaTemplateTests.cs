@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using CsCheck;
 using Microsoft.ML.Generative.Text.Chat.Jinja;
 
 namespace Microsoft.ML.Generative.Tests;
@@ -110,6 +111,34 @@ public sealed class JinjaTemplateTests
         string text = JinjaJsonValues.Render(
             "{% set ns = namespace(n=0) %}{% for m in messages %}{% if m.content is string and m['role'] != 'system' %}{% set ns.n = ns.n + 1 %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] | trim + '<|im_end|>' + '\n' }}{% endif %}{% endfor %}", messages);
         Assert.Equal(5000, text.Split("<|im_end|>").Length - 1);
+    }
+
+    [Theory]
+    [InlineData("{{ l[1:9223372036854775807:9223372036854775807] }}{{ l[::-9223372036854775807] }}", "[2][3]")]
+    [InlineData("{{ l[-9223372036854775807:] }}{{ 'abc'[-9223372036854775807:2] }}", "[1, 2, 3]ab")]
+    public void Slices_of_any_size_are_parts(string template, string expected) =>
+        Assert.Equal(expected, JinjaJsonValues.Render(template, """{"l": [1, 2, 3]}"""));
+
+    // Templates with pieces left out and pieces of others put in.
+    [Fact]
+    public void Whatever_is_wrong_in_a_template_it_is_told_by_one_error()
+    {
+        string[] templates = [.. _facts.Value.GetProperty("cases").EnumerateArray().Select(c => c.GetProperty("template").GetString()!)];
+        Gen<int> number = Gen.Int[0, templates.Length - 1];
+        Gen.Select(number, number, Gen.Double[0, 1], Gen.Int[0, 4], Gen.Double[0, 1], Gen.Int[0, 9]).Sample(
+            (first, second, place, left, from, taken) =>
+            {
+                (string template, string other) = (templates[first], templates[second]);
+                int at = (int)(place * template.Length), start = (int)(from * other.Length);
+                string changed = template[..at] + other[start..Math.Min(start + taken, other.Length)] + template[Math.Min(at + left, template.Length)..];
+                try
+                {
+                    JinjaJsonValues.Render(changed, Variables);
+                }
+                catch (Exception e) when (e is JinjaException or JinjaRefusal)
+                {
+                }
+            }, iter: 2000);
     }
 
     // Source 0 is the template, 1 the variables.

@@ -1,0 +1,37 @@
+using System.Text;
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Training;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>Describes what models are made of.</summary>
+public static class ModelSummaryExtensions
+{
+    /// <summary>The layers of a model as a table: name, type, shapes of weights, number of parameters; and the totals.</summary>
+    /// <param name="model">A model of this library, or a pipeline with some.</param>
+    /// <exception cref="ArgumentException">It is no model of this library, and has none.</exception>
+    /// <exception cref="ObjectDisposedException">The model has been disposed of.</exception>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// VaeTransformer model = mlContext.Transforms.Generative().Vae("Image").Fit(mlContext.Generative().Datasets.Digits(10_000));
+    /// Console.WriteLine(model.Summary());
+    /// </code>
+    /// </example>
+    public static string Summary(this ITransformer model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        (ITransformer Transformer, IBaseModel Model)[] models =
+            [.. (model is IEnumerable<ITransformer> chain ? chain : [model]).Where(part => part is IBaseModel).Select(part => (part, (IBaseModel)part))];
+        if (models.Length == 0)
+            throw new ArgumentException($"{model.GetType().Name} is no generative model, and has none in it.", nameof(model));
+        var text = new StringBuilder();
+        foreach ((ITransformer transformer, IBaseModel part) in models)
+        {
+            using IDisposable use = part.Use();
+            text.AppendLine(transformer.GetType().Name).Append(ModuleSummary.Of(part.Network));
+        }
+
+        return text.ToString();
+    }
+}
