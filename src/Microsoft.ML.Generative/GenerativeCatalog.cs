@@ -84,16 +84,25 @@ public sealed class GenerativeCatalog
 
     /// <summary>Evaluates a variational autoencoder on rows, with an estimate of their log-likelihood.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="data">Rows with the model's input columns. A model with <see cref="VaeOptions.DynamicBinarization"/> is evaluated on images binarized once. Rows that do not fit into memory (<see cref="TrainingOptions.MemoryBudget"/> of the training, or its default for a model that was loaded) are streamed.</param>
-    /// <param name="importanceSamples">Samples of z for each row, at least 1: more are nearer to the likelihood, 5,000 are customary for publication.</param>
+    /// <param name="data">
+    /// Rows with the model's input columns. A model with <see cref="VaeOptions.DynamicBinarization"/> is evaluated on images binarized
+    /// once. Rows that do not fit into memory (<see cref="TrainingOptions.MemoryBudget"/> of the training, or its default for a model that
+    /// was loaded) are streamed.
+    /// </param>
+    /// <param name="importanceSamples">
+    /// Samples of z for each row, at least 1: more are nearer to the likelihood, 5,000 are customary for publication.
+    /// </param>
     /// <param name="seed">Seed of the samples. Default: the context's, else a new one.</param>
     /// <returns>Means over the rows, in nats; −ELBO is averaged over all samples.</returns>
-    /// <exception cref="ArgumentException">A column is missing or of another type or size, the data is empty, or <paramref name="importanceSamples"/> is below 1.</exception>
+    /// <exception cref="ArgumentException">
+    /// A column is missing or of another type or size, the data is empty, or <paramref name="importanceSamples"/> is below 1.
+    /// </exception>
     /// <example>
     /// <code>
     /// VaeTransformer model = mlContext.Transforms.Generative().Vae("Image").Fit(data);
     /// VaeMetrics metrics = mlContext.Generative().EvaluateVaeLikelihood(model, testData, importanceSamples: 200);
-    /// Console.WriteLine($"-log p(x) {metrics.NegativeLogLikelihood:F1} nats, {metrics.ActiveUnits} of {model.LatentSize} latent dimensions used");
+    /// Console.WriteLine($"-log p(x) {metrics.NegativeLogLikelihood:F1} nats");
+    /// Console.WriteLine($"{metrics.ActiveUnits} of {model.LatentSize} latent dimensions used");
     /// </code>
     /// </example>
     public VaeMetrics EvaluateVaeLikelihood(VaeTransformer model, IDataView data, int importanceSamples = 100, int? seed = null) =>
@@ -112,18 +121,21 @@ public sealed class GenerativeCatalog
     /// Console.WriteLine($"-log p(x) {metrics.NegativeLogLikelihood:F1} nats, {metrics.BitsPerDimension:F2} bits per dimension");
     /// </code>
     /// </example>
-    public FlowMetrics EvaluateFlow(FlowTransformer model, IDataView data, int? seed = null) => FlowEvaluator.Evaluate(Context, model, data, seed);
+    public FlowMetrics EvaluateFlow(FlowTransformer model, IDataView data, int? seed = null) =>
+        FlowEvaluator.Evaluate(Context, model, data, seed);
 
     /// <summary>Evaluates a language model on texts: how well it predicts each token from those before it.</summary>
     /// <param name="model">The model.</param>
     /// <param name="data">Rows with a text column, a document each.</param>
     /// <param name="columnName">The column.</param>
     /// <param name="stride">
-    /// Where a text is longer than the model's context, the window moves on by this number of tokens and the rest of it is what the model sees before them: fewer is
-    /// nearer to the model's best, and slower. 1 to the context's length. Default: half of it.
+    /// Where a text is longer than the model's context, the window moves on by this number of tokens and the rest of it is what the model
+    /// sees before them: fewer is nearer to the model's best, and slower. 1 to the context's length. Default: half of it.
     /// </param>
     /// <returns>Perplexity, bits per byte and accuracy.</returns>
-    /// <exception cref="ArgumentException">The column is missing or not of type text, the data is empty, or <paramref name="stride"/> is out of its range.</exception>
+    /// <exception cref="ArgumentException">
+    /// The column is missing or not of type text, the data is empty, or <paramref name="stride"/> is out of its range.
+    /// </exception>
     /// <exception cref="InvalidDataException">A text has characters that the tokenizer does not know.</exception>
     /// <example>
     /// <code>
@@ -134,13 +146,15 @@ public sealed class GenerativeCatalog
     /// </code>
     /// </example>
     public LanguageModelMetrics EvaluateLanguageModel(
-        LanguageModelTransformer model, IDataView data, string columnName = LanguageModelOptions.Defaults.InputColumnName, int? stride = null) =>
+        LanguageModelTransformer model, IDataView data, string columnName = LanguageModelOptions.Defaults.InputColumnName,
+        int? stride = null) =>
         LanguageModelEvaluator.Evaluate(Context, model, data, columnName, stride);
 
     /// <summary>Loads a language model from a folder in the layout of Hugging Face, or from a file of llama2.c.</summary>
     /// <param name="path">
-    /// The folder: <c>config.json</c> of a model of the kind gpt2, llama (SmolLM2 too), mistral or qwen2; <c>model.safetensors</c> or a sharded index; the
-    /// tokenizer's files; <c>generation_config.json</c> if there is one. Or a file <c>.bin</c> in llama2.c's format (version 0).
+    /// The folder: <c>config.json</c> of a model of the kind gpt2, llama (SmolLM2 too), mistral or qwen2; <c>model.safetensors</c> or a
+    /// sharded index; the tokenizer's files; <c>generation_config.json</c> if there is one. Or a file <c>.bin</c> in llama2.c's format
+    /// (version 0).
     /// </param>
     /// <param name="tokenizerPath">
     /// The tokenizer's file. Default: those in the folder; for llama2.c <c>tokenizer.bin</c> or <c>tok512.bin</c> beside the file.
@@ -149,7 +163,10 @@ public sealed class GenerativeCatalog
     /// <remarks>Weights in Float16 or BFloat16 become Float32. Nothing in the folder is run, and Python pickles are refused.</remarks>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="FileNotFoundException">A file is missing; the message names it.</exception>
-    /// <exception cref="InvalidDataException">A file is damaged, or asks for what is not supported; the message names it, and tensors that are missing, unexpected or of another shape.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file is damaged, or asks for what is not supported; the message names it, and tensors that are missing, unexpected or of another
+    /// shape.
+    /// </exception>
     /// <example>
     /// <code>
     /// LanguageModelTransformer model = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
@@ -162,16 +179,20 @@ public sealed class GenerativeCatalog
         return PretrainedLanguageModel.Load(Context, path, tokenizerPath);
     }
 
-    /// <summary>Evaluates a diffusion model on images: how well it predicts the noise at each time, and a bound of their likelihood.</summary>
+    /// <summary>
+    /// Evaluates a diffusion model on images: how well it predicts the noise at each time, and a bound of their likelihood.
+    /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="data">Rows with the columns that the model was trained on.</param>
     /// <param name="timesteps">
-    /// Times that each image is scored at, spread evenly, 4 to <see cref="DiffusionTransformer.TrainTimesteps"/>: with all of them the bound is the whole one, with fewer an
-    /// estimate of it. Each is a pass of the network over all rows.
+    /// Times that each image is scored at, spread evenly, 4 to <see cref="DiffusionTransformer.TrainTimesteps"/>: with all of them the
+    /// bound is the whole one, with fewer an estimate of it. Each is a pass of the network over all rows.
     /// </param>
     /// <param name="seed">Seed of the noise. Default: the context's, else a new one.</param>
     /// <returns>Means over the rows.</returns>
-    /// <exception cref="ArgumentException">A column is missing or of another type or size, the data is empty, or <paramref name="timesteps"/> is out of its range.</exception>
+    /// <exception cref="ArgumentException">
+    /// A column is missing or of another type or size, the data is empty, or <paramref name="timesteps"/> is out of its range.
+    /// </exception>
     /// <example>
     /// <code>
     /// DiffusionTransformer model = mlContext.Transforms.Generative().Diffusion("Image").Fit(data);
@@ -185,15 +206,20 @@ public sealed class GenerativeCatalog
     /// <summary>Compares generated images with real ones: how good they are, and whether kinds of images are missing.</summary>
     /// <param name="real">Real images, best those that the model has not learned.</param>
     /// <param name="generated">Generated images, best as many.</param>
-    /// <param name="classifier">Describes images by its features, trained on labeled images of the same kind. Default: none, pixels are compared.</param>
+    /// <param name="classifier">
+    /// Describes images by its features, trained on labeled images of the same kind. Default: none, pixels are compared.
+    /// </param>
     /// <param name="realColumnName">The column of the real images.</param>
     /// <param name="generatedColumnName">The column of the generated images.</param>
     /// <returns>Distances between the two, and how they cover each other.</returns>
     /// <remarks>
-    /// The features of all rows are kept in memory, four bytes a value. Images are images of one size, or vectors of Single in 0..1 or Byte with an image's shape.
+    /// The features of all rows are kept in memory, four bytes a value. Images are images of one size, or vectors of Single in 0..1 or Byte
+    /// with an image's shape.
     /// </remarks>
     /// <exception cref="ArgumentException">A column is missing or of another type or size, or there are too few rows.</exception>
-    /// <exception cref="InvalidDataException">A row cannot be used: an image of another size, a value that is not finite or far out of 0..1.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A row cannot be used: an image of another size, a value that is not finite or far out of 0..1.
+    /// </exception>
     /// <example>
     /// <code>
     /// var digits = mlContext.Generative().Datasets.Mnist();
@@ -205,25 +231,33 @@ public sealed class GenerativeCatalog
     /// </example>
     public ImageGenerationMetrics EvaluateImages(
         IDataView real, IDataView generated, ImageClassifierTransformer? classifier = null,
-        string realColumnName = ImageEvaluationOptions.Defaults.RealColumnName, string generatedColumnName = ImageEvaluationOptions.Defaults.GeneratedColumnName) =>
-        EvaluateImages(real, generated, new ImageEvaluationOptions { Classifier = classifier, RealColumnName = realColumnName, GeneratedColumnName = generatedColumnName });
+        string realColumnName = ImageEvaluationOptions.Defaults.RealColumnName,
+        string generatedColumnName = ImageEvaluationOptions.Defaults.GeneratedColumnName) =>
+        EvaluateImages(
+            real, generated,
+            new ImageEvaluationOptions { Classifier = classifier, RealColumnName = realColumnName,
+                GeneratedColumnName = generatedColumnName });
 
     /// <summary>Compares generated images with real ones, with all options: other features, classes asked for, neighbors.</summary>
     /// <param name="real">Real images, best those that the model has not learned.</param>
     /// <param name="generated">Generated images, best as many.</param>
     /// <param name="options">Columns, features, labels, neighbors.</param>
     /// <returns>Distances between the two, and how they cover each other.</returns>
-    /// <exception cref="ArgumentException">A column is missing or of another type or size, an option is out of its range, or there are too few rows.</exception>
+    /// <exception cref="ArgumentException">
+    /// A column is missing or of another type or size, an option is out of its range, or there are too few rows.
+    /// </exception>
     /// <exception cref="FileNotFoundException">There is no such TorchScript file.</exception>
     /// <exception cref="InvalidDataException">
-    /// A row cannot be used: an image of another size, a value that is not finite or far out of 0..1, an unknown label; or the TorchScript file cannot.
+    /// A row cannot be used: an image of another size, a value that is not finite or far out of 0..1, an unknown label; or the TorchScript
+    /// file cannot.
     /// </exception>
     public ImageGenerationMetrics EvaluateImages(IDataView real, IDataView generated, ImageEvaluationOptions options) =>
         ImageEvaluator.Evaluate(Context, real, generated, options);
 
     /// <summary>Loads a diffusion model from a folder in the layout of diffusers.</summary>
     /// <param name="folder">
-    /// The folder of an unconditional or class-conditional pipeline: <c>model_index.json</c>, <c>unet/</c> with <c>config.json</c> of a <c>UNet2DModel</c> and
+    /// The folder of an unconditional or class-conditional pipeline: <c>model_index.json</c>, <c>unet/</c> with <c>config.json</c> of a
+    /// <c>UNet2DModel</c> and
     /// <c>diffusion_pytorch_model.safetensors</c> or a sharded index, <c>scheduler/scheduler_config.json</c>. Or these files in the
     /// folder itself, as older repositories have them, where <c>model_index.json</c> may be missing.
     /// </param>
@@ -231,7 +265,10 @@ public sealed class GenerativeCatalog
     /// <remarks>Weights in Float16 or BFloat16 become Float32. Nothing in the folder is run, and Python pickles are refused.</remarks>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="FileNotFoundException">A file is missing; the message names it.</exception>
-    /// <exception cref="InvalidDataException">A file is damaged, or asks for what is not supported; the message names it, and tensors that are missing, unexpected or of another shape.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file is damaged, or asks for what is not supported; the message names it, and tensors that are missing, unexpected or of another
+    /// shape.
+    /// </exception>
     /// <example>
     /// <code>
     /// string folder = await HuggingFaceHub.DownloadAsync("google/ddpm-cifar10-32");
@@ -247,13 +284,16 @@ public sealed class GenerativeCatalog
 
     /// <summary>Loads a model file, from <c>mlContext.Model.Save</c>, that may come from somebody unknown.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="inputSchema">Names and types of the columns that it was saved with, without annotations, or <see langword="null"/>.</param>
+    /// <param name="inputSchema">
+    /// Names and types of the columns that it was saved with, without annotations, or <see langword="null"/>.
+    /// </param>
     /// <returns>The model.</returns>
     /// <remarks>
     /// <c>mlContext.Model.Load</c> loads any assembly that a file names and believes whatever sizes it claims. This looks through the
-    /// file first: only the transforms of this library and those of ML.NET for images and columns may be in it (chains, CopyColumns, Concatenate,
-    /// SelectColumns, ConvertType, and the transforms of images); names, sizes and depths of its entries have to be those of a model. Other models
-    /// need <c>mlContext.Model.Load</c>, and trust. The transforms do what they always do, such as read images from paths.
+    /// file first: only the transforms of this library and those of ML.NET for images and columns may be in it (chains, CopyColumns,
+    /// Concatenate, SelectColumns, ConvertType, and the transforms of images); names, sizes and depths of its entries have to be those of a
+    /// model. Other models need <c>mlContext.Model.Load</c>, and trust. The transforms do what they always do, such as read images from
+    /// paths.
     /// </remarks>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is damaged, not a model, or asks for what is not allowed.</exception>

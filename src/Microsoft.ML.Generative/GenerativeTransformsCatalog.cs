@@ -13,7 +13,9 @@ public sealed class GenerativeTransformsCatalog
     }
 
     /// <summary>A variational autoencoder: compresses rows, scores how usual they are, and generates new ones.</summary>
-    /// <param name="inputColumnName">The column to learn: images of one size, or a known-size vector of Single or Byte with values in 0..1.</param>
+    /// <param name="inputColumnName">
+    /// The column to learn: images of one size, or a known-size vector of Single or Byte with values in 0..1.
+    /// </param>
     /// <param name="latentSize">Dimensions of the latent space; 2 to plot it, 10 to 50 for good images.</param>
     /// <param name="epochs">Passes over the data.</param>
     /// <example>
@@ -36,8 +38,12 @@ public sealed class GenerativeTransformsCatalog
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public VaeEstimator Vae(VaeOptions options) => new(_env, options);
 
-    /// <summary>A vector-quantized autoencoder: turns images into small grids of codes, and generates new images by sampling codes.</summary>
-    /// <param name="inputColumnName">The column to learn: images of one size, or a known-size vector of Single or Byte with values in 0..1 and an image's shape.</param>
+    /// <summary>
+    /// A vector-quantized autoencoder: turns images into small grids of codes, and generates new images by sampling codes.
+    /// </summary>
+    /// <param name="inputColumnName">
+    /// The column to learn: images of one size, or a known-size vector of Single or Byte with values in 0..1 and an image's shape.
+    /// </param>
     /// <param name="codebookSize">How many codes there are to choose from.</param>
     /// <param name="epochs">The autoencoder's passes over the data.</param>
     /// <example>
@@ -61,7 +67,9 @@ public sealed class GenerativeTransformsCatalog
     public VqVaeEstimator VqVae(VqVaeOptions options) => new(_env, options);
 
     /// <summary>A diffusion model: learns to remove noise from images, and generates new ones from noise alone.</summary>
-    /// <param name="inputColumnName">The column to learn: images of one size, or a known-size vector of Single or Byte with values in 0..1 and an image's shape.</param>
+    /// <param name="inputColumnName">
+    /// The column to learn: images of one size, or a known-size vector of Single or Byte with values in 0..1 and an image's shape.
+    /// </param>
     /// <param name="labelColumnName">A key column of classes to condition on, or none.</param>
     /// <param name="epochs">Passes over the data.</param>
     /// <example>
@@ -86,7 +94,8 @@ public sealed class GenerativeTransformsCatalog
 
     /// <summary>A generative adversarial network: one network learns to generate what another cannot distinguish from real rows.</summary>
     /// <param name="inputColumnName">
-    /// The column to learn: images of one size, a known-size vector of Single or Byte with values in 0..1 and an image's shape, or any known-size vector of Single.
+    /// The column to learn: images of one size, a known-size vector of Single or Byte with values in 0..1 and an image's shape, or any
+    /// known-size vector of Single.
     /// </param>
     /// <param name="labelColumnName">A key column of classes to condition on, or none.</param>
     /// <param name="epochs">Passes over the data.</param>
@@ -111,14 +120,19 @@ public sealed class GenerativeTransformsCatalog
     public GanEstimator Gan(GanOptions options) => new(_env, options);
 
     /// <summary>A normalizing flow: computes the exact density of rows, which finds unusual ones, and generates new rows.</summary>
-    /// <param name="inputColumnName">The column to learn: a known-size vector of Single or Byte, Single, or images of one size. Values need no scaling.</param>
+    /// <param name="inputColumnName">
+    /// The column to learn: a known-size vector of Single or Byte, Single, or images of one size. Values need no scaling.
+    /// </param>
     /// <param name="labelColumnName">A key column of classes to condition on, or none.</param>
     /// <param name="epochs">Passes over the data.</param>
     /// <example>
     /// <code>
     /// var mlContext = new MLContext(seed: 1);
-    /// IDataView parcels = mlContext.Data.LoadFromEnumerable([new { Length = 200f, Weight = 1.9f }, new { Length = 310f, Weight = 3.2f }]); // and many more
-    /// var pipeline = mlContext.Transforms.Concatenate("Features", "Length", "Weight").Append(mlContext.Transforms.Generative().Flow("Features"));
+    /// // And many more rows.
+    /// IDataView parcels = mlContext.Data.LoadFromEnumerable(
+    ///     [new { Length = 200f, Weight = 1.9f }, new { Length = 310f, Weight = 3.2f }]);
+    /// var pipeline = mlContext.Transforms.Concatenate("Features", "Length", "Weight")
+    ///     .Append(mlContext.Transforms.Generative().Flow("Features"));
     /// IDataView scored = pipeline.Fit(parcels).Transform(parcels); // with a column NegativeLogDensity, high for unusual rows
     /// </code>
     /// </example>
@@ -135,8 +149,12 @@ public sealed class GenerativeTransformsCatalog
     public FlowEstimator Flow(FlowOptions options) => new(_env, options);
 
     /// <summary>An image classifier: learns which class an image is of, and describes images by its features.</summary>
-    /// <param name="labelColumnName">The column with each row's class: a key, or an integer from 0 (which needs <see cref="ImageClassifierOptions.LabelCount"/>).</param>
-    /// <param name="inputColumnName">The column with the images: images of one size, or a known-size vector of Single in 0..1 or Byte with an image's shape.</param>
+    /// <param name="labelColumnName">
+    /// The column with each row's class: a key, or an integer from 0 (which needs <see cref="ImageClassifierOptions.LabelCount"/>).
+    /// </param>
+    /// <param name="inputColumnName">
+    /// The column with the images: images of one size, or a known-size vector of Single in 0..1 or Byte with an image's shape.
+    /// </param>
     /// <param name="epochs">Passes over the data.</param>
     /// <example>
     /// <code>
@@ -152,7 +170,8 @@ public sealed class GenerativeTransformsCatalog
         string labelColumnName = ImageClassifierOptions.Defaults.LabelColumnName,
         string inputColumnName = ImageClassifierOptions.Defaults.InputColumnName,
         int epochs = ImageClassifierOptions.Defaults.Epochs) =>
-        ImageClassifier(new ImageClassifierOptions { LabelColumnName = labelColumnName, InputColumnName = inputColumnName, Epochs = epochs });
+        ImageClassifier(
+            new ImageClassifierOptions { LabelColumnName = labelColumnName, InputColumnName = inputColumnName, Epochs = epochs });
 
     /// <summary>An image classifier with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
@@ -161,7 +180,9 @@ public sealed class GenerativeTransformsCatalog
 
     /// <summary>Makes images of vectors, such as those that models generate, for whatever takes images of ML.NET, and for files.</summary>
     /// <param name="outputColumnName">The column of images to add.</param>
-    /// <param name="inputColumnName">The column of vectors of Single in 0..1 or Byte, plane by plane. Default: the output column's name.</param>
+    /// <param name="inputColumnName">
+    /// The column of vectors of Single in 0..1 or Byte, plane by plane. Default: the output column's name.
+    /// </param>
     /// <param name="channels">1 for gray, 3 for red, green and blue, 4 with opacity. Default: what the column's type says, or 1.</param>
     /// <param name="height">Height of the images in pixels. Default: what the column's type says.</param>
     /// <param name="width">Width of the images in pixels. Default: what the column's type says.</param>
@@ -169,16 +190,20 @@ public sealed class GenerativeTransformsCatalog
     /// <code>
     /// var mlContext = new MLContext(seed: 1);
     /// IDataView digits = mlContext.Generative().Datasets.Digits(10_000);
-    /// var pipeline = mlContext.Transforms.Generative().Vae("Image").Append(mlContext.Transforms.Generative().ToImage("Picture", "Reconstruction"));
-    /// IDataView pictures = pipeline.Fit(digits).Transform(digits); // with a column Picture of MLImage
+    /// var pipeline = mlContext.Transforms.Generative().Vae("Image")
+    ///     .Append(mlContext.Transforms.Generative().ToImage("Shown", "Reconstruction"));
+    /// IDataView images = pipeline.Fit(digits).Transform(digits); // with a column Shown of MLImage
     /// </code>
     /// </example>
     /// <exception cref="ArgumentException">An argument is out of its range.</exception>
-    public VectorToImageEstimator ToImage(string outputColumnName, string? inputColumnName = null, int? channels = null, int? height = null, int? width = null) =>
+    public VectorToImageEstimator ToImage(
+        string outputColumnName, string? inputColumnName = null, int? channels = null, int? height = null, int? width = null) =>
         new(_env, outputColumnName, inputColumnName ?? outputColumnName, channels, height, width);
 
     /// <summary>A language model: learns from texts, completes prompts, writes new texts.</summary>
-    /// <param name="inputColumnName">The text column to learn, a document a row; the prompts where the trained model transforms rows.</param>
+    /// <param name="inputColumnName">
+    /// The text column to learn, a document a row; the prompts where the trained model transforms rows.
+    /// </param>
     /// <param name="contextLength">Tokens that the model sees at once.</param>
     /// <param name="epochs">Passes over the data.</param>
     /// <example>

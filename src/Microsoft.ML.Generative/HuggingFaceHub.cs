@@ -53,7 +53,8 @@ public static class HuggingFaceHub
         options ??= new HuggingFaceHubOptions();
         string cache = options.CacheDirectory ?? Path.Combine(DefaultDataDirectory(), "models");
         var settings = HubSettings.Of(options, Environment.GetEnvironmentVariable);
-        return new HubDownload(new HubRepository(repository, revision), _kinds, cache, settings, options.Progress).RunAsync(cancellationToken);
+        return new HubDownload(
+            new HubRepository(repository, revision), _kinds, cache, settings, options.Progress).RunAsync(cancellationToken);
     }
 
     private static string DefaultDataDirectory() =>

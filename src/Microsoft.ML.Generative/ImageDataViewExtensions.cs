@@ -7,8 +7,9 @@ namespace Microsoft.ML.Generative;
 
 /// <summary>From a column of images to files, and to images of ML.NET.</summary>
 /// <remarks>
-/// A column of images is one of <see cref="MLImage"/>, or of vectors of Single in 0..1 (values beyond are cut off) or Byte, with the dimensions channels × height ×
-/// width in its type, as models of images and the library's data sets have: one channel is gray, three are red, green and blue, a fourth is the opacity.
+/// A column of images is one of <see cref="MLImage"/>, or of vectors of Single in 0..1 (values beyond are cut off) or Byte, with the
+/// dimensions channels × height × width in its type, as models of images and the library's data sets have: one channel is gray, three are
+/// red, green and blue, a fourth is the opacity.
 /// </remarks>
 /// <example>
 /// <code>
@@ -22,7 +23,9 @@ public static class ImageDataViewExtensions
 {
     private const string DefaultColumnName = "Generated";
 
-    /// <summary>Writes each row's image to a PNG file in a folder: <c>00000.png</c>, <c>00001.png</c> and so on, over files of these names.</summary>
+    /// <summary>
+    /// Writes each row's image to a PNG file in a folder: <c>00000.png</c>, <c>00001.png</c> and so on, over files of these names.
+    /// </summary>
     /// <param name="data">The rows.</param>
     /// <param name="folder">The folder; made where it is missing.</param>
     /// <param name="columnName">The column of images.</param>
@@ -55,7 +58,8 @@ public static class ImageDataViewExtensions
     /// <param name="columns">Images in a row, at least 1.</param>
     /// <param name="columnName">The column of images.</param>
     /// <exception cref="ArgumentException">
-    /// The column is missing or holds no images, the images have different sizes, there are none or too many, or an argument is out of its range.
+    /// The column is missing or holds no images, the images have different sizes, there are none or too many, or an argument is out of its
+    /// range.
     /// </exception>
     /// <exception cref="InvalidDataException">A row has no image, or values that are not finite.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
@@ -83,5 +87,6 @@ public static class ImageDataViewExtensions
     /// <param name="data">The rows.</param>
     /// <param name="columnName">The column of images.</param>
     /// <exception cref="ArgumentException">The column is missing or holds no images.</exception>
-    public static IEnumerable<MLImage> ToMLImages(this IDataView data, string columnName = DefaultColumnName) => ImageRows.Read(data, columnName);
+    public static IEnumerable<MLImage> ToMLImages(this IDataView data, string columnName = DefaultColumnName) =>
+        ImageRows.Read(data, columnName);
 }

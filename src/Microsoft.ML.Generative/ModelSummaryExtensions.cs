@@ -22,7 +22,8 @@ public static class ModelSummaryExtensions
     {
         ArgumentNullException.ThrowIfNull(model);
         (ITransformer Transformer, IBaseModel Model)[] models =
-            [.. (model is IEnumerable<ITransformer> chain ? chain : [model]).Where(part => part is IBaseModel).Select(part => (part, (IBaseModel)part))];
+            [.. (model is IEnumerable<ITransformer> chain ? chain : [model]).Where(part => part is IBaseModel)
+                .Select(part => (part, (IBaseModel)part))];
         if (models.Length == 0)
             throw new ArgumentException($"{model.GetType().Name} is no generative model, and has none in it.", nameof(model));
         var text = new StringBuilder();

@@ -4,8 +4,8 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Common;
 
 /// <summary>
-/// Standard normal noise that belongs to each row: sampled on the CPU from the row's own key, so that a row has the same noise whatever rows it is
-/// computed with and on whatever device.
+/// Standard normal noise that belongs to each row: sampled on the CPU from the row's own key, so that a row has the same noise whatever
+/// rows it is computed with and on whatever device.
 /// </summary>
 /// <param name="keys">One per row.</param>
 /// <param name="rowShape">The shape of a row's noise.</param>

@@ -88,7 +88,8 @@ internal static class OptionChecks
     }
 
     /// <summary>Checks the rows that options, and with them a model file, ask to be computed at once.</summary>
-    public static void RowsAtOnce(int value, [CallerArgumentExpression(nameof(value))] string name = "") => Between(value, 1, MaxRowsAtOnce, name);
+    public static void RowsAtOnce(int value, [CallerArgumentExpression(nameof(value))] string name = "") =>
+        Between(value, 1, MaxRowsAtOnce, name);
 
     public static void Defined<T>(T value, [CallerArgumentExpression(nameof(value))] string name = "")
         where T : struct, Enum

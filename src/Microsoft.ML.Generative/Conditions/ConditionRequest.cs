@@ -17,5 +17,6 @@ internal readonly record struct ConditionRequest(int? Label = null, IReadOnlyLis
 
     /// <summary>The first class that is asked for.</summary>
     public string? FirstLabel =>
-        Label?.ToString() ?? LabelName ?? (Labels is { Count: > 0 } labels ? labels[0].ToString() : LabelNames is { Count: > 0 } names ? names[0] : null);
+        Label?.ToString()
+        ?? LabelName ?? (Labels is { Count: > 0 } labels ? labels[0].ToString() : LabelNames is { Count: > 0 } names ? names[0] : null);
 }

@@ -28,7 +28,11 @@ internal sealed record ConditionSet(LabelCondition? Label = null, ImageCondition
     public void Check(ConditionRequest request, int count, string parameterName)
     {
         if (Label is null && request.HasLabel)
-            throw new ArgumentException($"The label {request.FirstLabel} was given, but the model was trained without labels.", parameterName);
+        {
+            throw new ArgumentException(
+                $"The label {request.FirstLabel} was given, but the model was trained without labels.", parameterName);
+        }
+
         if (Image is null && request.Image is not null)
             throw new ArgumentException(
                 $"{nameof(DiffusionGenerateOptions.LowResolution)} was given, but the model was trained "

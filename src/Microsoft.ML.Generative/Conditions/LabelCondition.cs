@@ -10,7 +10,9 @@ namespace Microsoft.ML.Generative.Conditions;
 /// <param name="ColumnName">A column of keys, Boolean or numbers.</param>
 /// <param name="Count">The number of classes, at least 1.</param>
 /// <param name="HasNull">Whether the network knows rows without a class: their label is the one after the last.</param>
-/// <param name="Classes">What the classes stand for, by which a column's keys are matched; <see langword="null"/>: their numbers alone.</param>
+/// <param name="Classes">
+/// What the classes stand for, by which a column's keys are matched; <see langword="null"/>: their numbers alone.
+/// </param>
 internal sealed record LabelCondition(string ColumnName, int Count, bool HasNull = false, ClassLabels? Classes = null) : ICondition
 {
     /// <summary>The labels that the network knows, the null included.</summary>
@@ -19,7 +21,9 @@ internal sealed record LabelCondition(string ColumnName, int Count, bool HasNull
     private long Null => HasNull ? Count : throw new InvalidOperationException("The network knows no rows without a class.");
 
     /// <summary>The condition that options and a column describe, or <see langword="null"/> for a model without labels.</summary>
-    /// <exception cref="ArgumentException">There are classes without a column, a column without classes, or another number of labels.</exception>
+    /// <exception cref="ArgumentException">
+    /// There are classes without a column, a column without classes, or another number of labels.
+    /// </exception>
     public static LabelCondition? Create(string? columnName, int count, bool hasNull = false, ClassLabels? classes = null)
     {
         if (count < 0 || count > 0 != columnName is not null)
@@ -57,7 +61,11 @@ internal sealed record LabelCondition(string ColumnName, int Count, bool HasNull
         foreach (string name in request.LabelNames ?? (request.LabelName is { } only ? [only] : []))
         {
             if (IndexOf(name) < 0)
-                throw new ArgumentException($"The label is '{name}'; expected {Classes?.ToString() ?? $"'0' to '{Count - 1}', since the model's classes have no names"}.", parameterName);
+            {
+                throw new ArgumentException(
+                    $"The label is '{name}'; expected "
+                    + $"{Classes?.ToString() ?? $"'0' to '{Count - 1}', since the model's classes have no names"}.", parameterName);
+            }
         }
     }
 
@@ -65,12 +73,15 @@ internal sealed record LabelCondition(string ColumnName, int Count, bool HasNull
     public Tensor ValuesOf(ConditionRequest request, int first, int count, Device device) =>
         tensor([.. Enumerable.Range(first, count).Select(i => (long)(LabelOf(request, i) ?? Count))], device: device);
 
-    /// <summary>The classes that a caller asks for as a column of the generated rows: keys with the names, missing where none is asked for.</summary>
+    /// <summary>
+    /// The classes that a caller asks for as a column of the generated rows: keys with the names, missing where none is asked for.
+    /// </summary>
     /// <param name="request">What the caller asks for; checked.</param>
     /// <param name="first">The first row.</param>
     /// <param name="count">The number of rows.</param>
     public MemoryColumn GeneratedColumn(ConditionRequest request, int first, int count) => MemoryColumn.Keys(
-        ColumnName, [.. Enumerable.Range(first, count).Select(i => (uint)((LabelOf(request, i) ?? -1) + 1))], Count, Classes?.ToAnnotations());
+        ColumnName, [.. Enumerable.Range(first, count).Select(i => (uint)((LabelOf(request, i) ?? -1) + 1))], Count,
+        Classes?.ToAnnotations());
 
     private string Expected => $"0 to {Count - 1}{(Classes is null or { AreNumbersFromZero: true } ? "" : $" ({Classes})")}";
 

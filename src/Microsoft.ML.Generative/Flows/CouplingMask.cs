@@ -5,8 +5,8 @@ namespace Microsoft.ML.Generative.Flows;
 
 /// <summary>
 /// Which values a coupling layer changes; it conditions them on the others. Couplings come in pairs that change the two halves of the
-/// values, and each pair divides them in another way. With enough pairs every value of a vector is conditioned on every other, and every pixel
-/// on the cells around it.
+/// values, and each pair divides them in another way. With enough pairs every value of a vector is conditioned on every other, and every
+/// pixel on the cells around it.
 /// </summary>
 internal static class CouplingMask
 {

@@ -11,13 +11,17 @@ namespace Microsoft.ML.Generative;
 /// <summary>Trains a normalizing flow: it computes the exact density of rows, which finds unusual ones, and generates new rows.</summary>
 /// <remarks>
 /// <para>
-/// Create with <see cref="GenerativeTransformsCatalog.Flow(string, string, int)"/> or <see cref="GenerativeTransformsCatalog.Flow(FlowOptions)"/>.
+/// Create with <see cref="GenerativeTransformsCatalog.Flow(string, string, int)"/> or
+/// <see cref="GenerativeTransformsCatalog.Flow(FlowOptions)"/>.
 /// </para>
 /// <list type="table">
 /// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
-/// <item><term>input (Features)</term><description>known-size vector of Single or Byte, Single, or image of one size: what to learn.</description></item>
-/// <item><term>input, optional (none)</term><description>key, Boolean or whole number from 0: the class that the row is conditioned on.</description></item>
-/// <item><term>output (Latent)</term><description>vector of Single, of the input's size: the row as values of a standard normal distribution.</description></item>
+/// <item><term>input (Features)</term><description>known-size vector of Single or Byte, Single, or image of one size: what to
+/// learn.</description></item>
+/// <item><term>input, optional (none)</term><description>key, Boolean or whole number from 0: the class that the row is conditioned
+/// on.</description></item>
+/// <item><term>output (Latent)</term><description>vector of Single, of the input's size: the row as values of a standard normal
+/// distribution.</description></item>
 /// <item><term>output (NegativeLogDensity)</term><description>Single: −log p(x) in nats; high for unusual rows.</description></item>
 /// </list>
 /// <para>
@@ -64,14 +68,19 @@ public sealed class FlowEstimator : IEstimator<FlowTransformer>
         ArgumentNullException.ThrowIfNull(input);
         RowShape row = _options.Columns.FindRow(input);
         if (row.Image is null && _options.SampleDirectory is { } samples)
-            throw new ArgumentException($"{nameof(FlowOptions.SampleDirectory)} is '{samples}', but column '{_options.InputColumnName}' holds no images.");
+        {
+            throw new ArgumentException(
+                $"{nameof(FlowOptions.SampleDirectory)} is '{samples}', but column '{_options.InputColumnName}' holds no images.");
+        }
+
         TensorColumn values = TensorColumn.Features(input.Schema, _options.InputColumnName, row, ValueRange.Finite);
         bool isDequantized = _options.Dequantize ?? values.Type == torch.ScalarType.Byte;
         LabelClasses classes = _options.Columns.FindClasses(input, _options.BaseModel?.Definition.Columns.Classes);
         FlowArchitecture architecture =
             _options.BaseModel?.Architecture ?? FlowArchitecture.Of(_options, row, classes.Count, isDequantized);
         BaseOptions.CheckRow(_options.InputColumnName, row, architecture.Row);
-        FlowColumns names = FlowColumns.Of(_options) with { Classes = classes.Labels, Slots = SlotNames.ToKeep(input.Schema, _options.InputColumnName) };
+        FlowColumns names = FlowColumns.Of(
+            _options) with { Classes = classes.Labels, Slots = SlotNames.ToKeep(input.Schema, _options.InputColumnName) };
         TensorColumn[] columns = FlowTransformer.InputTensors(input.Schema, architecture, names);
         TensorColumn[]? validationColumns = _options.OpenValidation(schema => FlowTransformer.InputTensors(schema, architecture, names));
 
@@ -83,7 +92,8 @@ public sealed class FlowEstimator : IEstimator<FlowTransformer>
             // The couplings of a base model have learned the unit of its own standardization.
             if (_options.BaseModel is null)
                 RowStatistics.Standardize(
-                    trainer.Run, data.Rows.Batches(_options.BatchSize, shuffle: false, trainer.Seed, trainer.Device), network, architecture);
+                    trainer.Run, data.Rows.Batches(_options.BatchSize, shuffle: false, trainer.Seed, trainer.Device), network,
+                    architecture);
             var phase = new TrainingPhase(trainer.Prepare("flow", network), data.Batches, new FlowObjective(network, architecture).Losses);
             trainer.Train([phase], data.ValidationBatches, FlowPreview.Open(trainer.Run, network, definition));
             return new FlowTransformer(_host, definition, network, trainer.Device);

@@ -53,7 +53,8 @@ public sealed class FlowOptions : ImageTrainingOptions
     public string InputColumnName { get; set; } = Defaults.InputColumnName;
 
     /// <summary>
-    /// The column with each row's class, a key, Boolean or a whole number from 0, that the density is conditioned on: p(x|class). Default: none.
+    /// The column with each row's class, a key, Boolean or a whole number from 0, that the density is conditioned on: p(x|class). Default:
+    /// none.
     /// </summary>
     public string? LabelColumnName { get; set; }
 
@@ -86,9 +87,9 @@ public sealed class FlowOptions : ImageTrainingOptions
     public bool? Dequantize { get; set; }
 
     /// <summary>
-    /// A trained or loaded model to continue from: its network, its weights and its standardization of the values in place of the options of the
-    /// network, which are left at their defaults or have to agree with it. It stays as it is. Default: none, the training begins with random
-    /// weights.
+    /// A trained or loaded model to continue from: its network, its weights and its standardization of the values in place of the options
+    /// of the network, which are left at their defaults or have to agree with it. It stays as it is. Default: none, the training begins
+    /// with random weights.
     /// </summary>
     [JsonIgnore]
     public FlowTransformer? BaseModel { get; set; }

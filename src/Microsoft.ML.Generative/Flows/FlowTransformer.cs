@@ -54,7 +54,9 @@ public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
     public int LabelCount => _definition.Architecture.LabelCount;
 
-    /// <summary>The names of the classes, in the order of their numbers; none for a model without labels, or of labels without names.</summary>
+    /// <summary>
+    /// The names of the classes, in the order of their numbers; none for a model without labels, or of labels without names.
+    /// </summary>
     public IReadOnlyList<string> ClassNames => _definition.Columns.Classes?.Values ?? [];
 
     bool ITransformer.IsRowToRowMapper => true;
@@ -127,7 +129,9 @@ public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
     /// <param name="from">The first row, <see cref="RowSize"/> values, bytes as 0..1.</param>
     /// <param name="to">The last row.</param>
     /// <param name="count">The number of rows, at least 2.</param>
-    /// <param name="options">The class, which models with labels need; seed and other choices of noise are ignored, since none is sampled.</param>
+    /// <param name="options">
+    /// The class, which models with labels need; seed and other choices of noise are ignored, since none is sampled.
+    /// </param>
     /// <returns>A column Generated as <see cref="Generate"/> has.</returns>
     /// <exception cref="ArgumentException">
     /// A row has another size, <paramref name="count"/> is below 2, or the label is missing, too high or not wanted.

@@ -18,8 +18,8 @@ internal sealed class BatchRowMapper : IRowMapper
     }
 
     /// <summary>
-    /// Where the input's and the added columns are in the output schema. ML.NET's mapper of single rows lays its columns out by the same class:
-    /// an added column follows the input column of its name, if there is one.
+    /// Where the input's and the added columns are in the output schema. ML.NET's mapper of single rows lays its columns out by the same
+    /// class: an added column follows the input column of its name, if there is one.
     /// </summary>
     public ColumnBindings Layout { get; }
 

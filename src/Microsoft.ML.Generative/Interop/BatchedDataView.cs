@@ -150,5 +150,6 @@ internal sealed class BatchedCursor : RootCursorBase
 
     private int CurrentSlot() => IsGood
         ? _slot
-        : throw new InvalidOperationException("The cursor is not on a row: call MoveNext first, and read no more once it has returned false.");
+        : throw new InvalidOperationException(
+            "The cursor is not on a row: call MoveNext first, and read no more once it has returned false.");
 }

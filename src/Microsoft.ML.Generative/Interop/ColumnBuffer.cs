@@ -6,10 +6,12 @@ namespace Microsoft.ML.Generative.Interop;
 /// <summary>Values of a column that passes through, kept while its rows wait for the batch to be computed.</summary>
 internal abstract class ColumnBuffer
 {
-    private static readonly MethodInfo _createOf = typeof(ColumnBuffer).GetMethod(nameof(CreateOf), BindingFlags.NonPublic | BindingFlags.Static)!;
+    private static readonly MethodInfo _createOf = typeof(ColumnBuffer).GetMethod(
+        nameof(CreateOf), BindingFlags.NonPublic | BindingFlags.Static)!;
 
     public static ColumnBuffer Create(DataViewRow source, DataViewSchema.Column column, int slots) =>
-        (ColumnBuffer)_createOf.MakeGenericMethod(column.Type.RawType).Invoke(null, BindingFlags.DoNotWrapExceptions, null, [source, column, slots], null)!;
+        (ColumnBuffer)_createOf.MakeGenericMethod(column.Type.RawType)
+        .Invoke(null, BindingFlags.DoNotWrapExceptions, null, [source, column, slots], null)!;
 
     public abstract void Read(int slot);
 
@@ -42,14 +44,16 @@ internal abstract class ColumnBuffer
         public override Delegate MakeGetter(Func<int> slot) => (ValueGetter<T>)((ref T value) => value = Values[slot()]);
     }
 
-    private sealed class VectorBuffer<T>(DataViewRow source, DataViewSchema.Column column, int slots) : Buffer<VBuffer<T>>(source, column, slots)
+    private sealed class VectorBuffer<T>(DataViewRow source, DataViewSchema.Column column, int slots)
+        : Buffer<VBuffer<T>>(source, column, slots)
     {
         public override Delegate MakeGetter(Func<int> slot) =>
             (ValueGetter<VBuffer<T>>)((ref VBuffer<T> value) => Values[slot()].CopyTo(ref value));
     }
 
-    // Who gets an image that a transform made owns it and may dispose of it, so that each call gets a copy, as ML.NET's transforms give one.
-    // Images that lie in memory belong to who put them there, and pass through as they are. The images read are left to whoever made them.
+    // Who gets an image that a transform made owns it and may dispose of it, so that each call gets a copy, as ML.NET's transforms give
+    // one. Images that lie in memory belong to who put them there, and pass through as they are. The images read are left to whoever made
+    // them.
     private sealed class ImageBuffer(DataViewRow source, DataViewSchema.Column column, int slots) : Buffer<MLImage?>(source, column, slots)
     {
         private bool? _areInMemory;

@@ -9,6 +9,8 @@ internal interface IRowComputation
     /// <summary>Computes the outputs of the first slots.</summary>
     void Run(int count);
 
-    /// <summary>A <see cref="ValueGetter{TValue}"/> of an output column, which copies from the slot that is current when it is called.</summary>
+    /// <summary>
+    /// A <see cref="ValueGetter{TValue}"/> of an output column, which copies from the slot that is current when it is called.
+    /// </summary>
     Delegate MakeGetter(int output, Func<int> slot);
 }

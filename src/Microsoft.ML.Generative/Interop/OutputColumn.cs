@@ -13,7 +13,8 @@ internal readonly record struct OutputColumn(string Name, DataViewType ItemType,
     public SchemaShape? Annotations { get; init; }
 
     /// <summary>A column of images, or none without a name.</summary>
-    public static IEnumerable<OutputColumn> Images(string? name) => name is null ? [] : [new OutputColumn(name, new ImageDataViewType(), IsVector: false)];
+    public static IEnumerable<OutputColumn> Images(string? name) =>
+        name is null ? [] : [new OutputColumn(name, new ImageDataViewType(), IsVector: false)];
 
     /// <summary>The columns of the input with those added, in place of others of their names.</summary>
     public static SchemaShape Promise(SchemaShape input, IEnumerable<OutputColumn> added)

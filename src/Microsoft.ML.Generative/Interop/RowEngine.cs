@@ -7,8 +7,8 @@ namespace Microsoft.ML.Generative.Interop;
 
 /// <summary>
 /// The part of a transformer that ML.NET sees: adds its columns to rows, computing many rows at a time when it transforms an
-/// <see cref="IDataView"/> and single rows in a <see cref="PredictionEngine{TSrc, TDst}"/>. It keeps the network's memory until the last call that
-/// uses it has returned.
+/// <see cref="IDataView"/> and single rows in a <see cref="PredictionEngine{TSrc, TDst}"/>. It keeps the network's memory until the last
+/// call that uses it has returned.
 /// </summary>
 internal sealed class RowEngine : IDisposable
 {

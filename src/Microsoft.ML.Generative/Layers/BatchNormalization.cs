@@ -44,7 +44,8 @@ internal sealed class BatchNormalization : nn.Module<Tensor, Tensor>, IFormerNam
         }
         else
         {
-            weight = nn.Parameter(gainDeviation > 0 ? nn.init.normal_(ModuleTensors.Empty(channels), 1, gainDeviation) : ModuleTensors.Ones(channels));
+            weight = nn.Parameter(
+                gainDeviation > 0 ? nn.init.normal_(ModuleTensors.Empty(channels), 1, gainDeviation) : ModuleTensors.Ones(channels));
             bias = nn.Parameter(ModuleTensors.Zeros(channels));
         }
 

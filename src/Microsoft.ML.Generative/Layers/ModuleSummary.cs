@@ -17,7 +17,8 @@ internal static class ModuleSummary
         {
             List<string> shapes = [];
             long count = 0;
-            foreach ((string field, torch.Tensor values) in module.named_parameters(recurse: false).Select(p => (p.name, (torch.Tensor)p.parameter)))
+            foreach ((string field, torch.Tensor values) in module.named_parameters(recurse: false)
+                .Select(p => (p.name, (torch.Tensor)p.parameter)))
             {
                 // A weight that two layers share counts once.
                 bool isNew = seen.Add(values.Handle);

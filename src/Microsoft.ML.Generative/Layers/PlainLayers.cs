@@ -27,7 +27,9 @@ internal sealed class PlainLayers
     public string NameOf(nn.Module part) => _names[part];
 
     /// <summary>The weight of a layer: that of the network, not a copy.</summary>
-    /// <exception cref="NotSupportedException">The layer has an adapter that is not supported, or its weight is stored in another form.</exception>
+    /// <exception cref="NotSupportedException">
+    /// The layer has an adapter that is not supported, or its weight is stored in another form.
+    /// </exception>
     public Tensor WeightOf(WeightedLayer layer) =>
         FindObstacle(layer) is { } obstacle ? throw Refused(obstacle) : layer.Weight.Plain!;
 

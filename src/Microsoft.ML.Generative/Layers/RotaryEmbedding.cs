@@ -33,7 +33,8 @@ internal sealed class RotaryEmbedding(RotaryShape shape) : IDisposable
         using DisposeScope scope = NewDisposeScope();
         using IDisposable noGradient = no_grad();
         // In double: a position of thousands times a frequency leaves few digits of a float for the angle.
-        Tensor angles = outer(TensorFactory.Range(length, ScalarType.Float64), tensor(shape.Frequencies(), dtype: ScalarType.Float64)); // [length, headSize / 2]
+        // [length, headSize / 2]
+        Tensor angles = outer(TensorFactory.Range(length, ScalarType.Float64), tensor(shape.Frequencies(), dtype: ScalarType.Float64));
         Dispose();
         Tensor cosine = angles.cos().to(ScalarType.Float32).to(device).DetachFromDisposeScope();
         Tensor sine = angles.sin().to(ScalarType.Float32).to(device).DetachFromDisposeScope();

@@ -113,7 +113,11 @@ internal abstract class WeightedLayer : nn.Module<Tensor, Tensor>
         using DisposeScope scope = NewDisposeScope();
         (Tensor Rows, Tensor Merged)[] all = [.. Merge(plain)];
         if (all.Any(rows => !rows.Merged.isfinite().all().item<bool>()))
-            throw new InvalidOperationException("An adapter has values that are not finite: it is not merged, and the weight stays as it is.");
+        {
+            throw new InvalidOperationException(
+                "An adapter has values that are not finite: it is not merged, and the weight stays as it is.");
+        }
+
         foreach ((Tensor rows, Tensor merged) in all)
             rows.copy_(merged);
         RemoveAdapters();

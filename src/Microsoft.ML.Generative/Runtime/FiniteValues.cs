@@ -18,7 +18,8 @@ internal static class FiniteValues
         while (float.IsFinite(values[index]))
             index++;
         throw new InvalidOperationException(
-            $"{describe(index)} has the value {values[index]}; expected finite numbers. The model's weights are not finite or very large, or its inputs or the options "
+            $"{describe(index)} has the value {values[index]}; expected finite numbers. The model's weights are not finite or very large, "
+            + "or its inputs or the options "
             + "of this call are far from those of its training.");
     }
 

@@ -4,9 +4,9 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Runtime;
 
 /// <summary>
-/// Creates the tensors of modules. Constructors of modules create none in another way, so that a module can be created without memory, for the
-/// names and shapes of its tensors. libtorch's own default device is one for the process: tensors that other threads create meanwhile would
-/// have no memory either.
+/// Creates the tensors of modules. Constructors of modules create none in another way, so that a module can be created without memory, for
+/// the names and shapes of its tensors. libtorch's own default device is one for the process: tensors that other threads create meanwhile
+/// would have no memory either.
 /// </summary>
 internal static class ModuleTensors
 {
@@ -92,7 +92,8 @@ internal static class ModuleTensors
 
     public static Tensor Ones(params long[] shape) => ones(shape, device: DeviceFor(shape));
 
-    public static Tensor Constant(double value, params long[] shape) => TensorFactory.Constant(shape, value, ScalarType.Float32, DeviceFor(shape));
+    public static Tensor Constant(double value, params long[] shape) =>
+        TensorFactory.Constant(shape, value, ScalarType.Float32, DeviceFor(shape));
 
     private static Device? DeviceFor(long[] shape, int elementSize = sizeof(float))
     {

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Microsoft.ML.Generative.Runtime;
 
 /// <summary>
-/// glibc returns freed memory to the system as soon as a few megabytes lie at the end of its heap, and a training, which frees all of a step's
-/// tensors at its end, then spends a tenth of its time on getting the same pages again.
+/// glibc returns freed memory to the system as soon as a few megabytes lie at the end of its heap, and a training, which frees all of a
+/// step's tensors at its end, then spends a tenth of its time on getting the same pages again.
 /// </summary>
 internal static partial class NativeHeap
 {

@@ -35,7 +35,8 @@ internal static class TorchDevices
         };
         if (!fallbackToCpu)
             throw new InvalidOperationException(
-                $"MLContext.GpuDeviceId is {id}, but {found}. Set MLContext.FallbackToCpu to true to run on the CPU, or reference a CUDA build of libtorch.");
+                $"MLContext.GpuDeviceId is {id}, but {found}. Set MLContext.FallbackToCpu to true to run on the CPU, or reference a CUDA "
+                + "build of libtorch.");
 
         channel?.Warning($"MLContext.GpuDeviceId is {id}, but {found}: running on the CPU.");
         return "cpu";

@@ -41,8 +41,8 @@ internal static class TorchNativeLoader
     }
 
     /// <summary>
-    /// The folders of native libraries of TorchSharp's package and of libtorch's. A script or a notebook has no folder of its own, into which
-    /// a build would copy them: its assemblies are loaded from NuGet's cache.
+    /// The folders of native libraries of TorchSharp's package and of libtorch's. A script or a notebook has no folder of its own, into
+    /// which a build would copy them: its assemblies are loaded from NuGet's cache.
     /// </summary>
     /// <param name="assembly">TorchSharp's file: in the cache, it is torchsharp/version/lib/framework/TorchSharp.dll.</param>
     internal static IEnumerable<string> PackageFolders(string assembly)

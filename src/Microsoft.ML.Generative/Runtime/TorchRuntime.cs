@@ -34,17 +34,21 @@ internal static class TorchRuntime
     {
         string rid = OperatingSystem.IsWindows() ? "win-x64" : OperatingSystem.IsMacOS() ? "osx-arm64" : "linux-x64";
         string file = OperatingSystem.IsWindows() ? "torch_cpu.dll" : OperatingSystem.IsMacOS() ? "libtorch_cpu.dylib" : "libtorch_cpu.so";
-        string package = $"Add the NuGet package libtorch-cpu-{rid} {LibTorchVersion} to the application (or a CUDA build of the same version, for a GPU).";
+        string package =
+            $"Add the NuGet package libtorch-cpu-{rid} {LibTorchVersion} to the application (or a CUDA build of the same version, for a "
+            + "GPU).";
 
         string? found = folders.Select(f => Path.Combine(f, file)).FirstOrDefault(File.Exists);
         if (found is null)
             return $"The native library libtorch was not found. {package}";
 
         string[] lines = loaderMessage.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        string reason = lines.FirstOrDefault(l => l.Contains("undefined symbol", StringComparison.Ordinal) || l.Contains("version `", StringComparison.Ordinal))
+        string reason = lines.FirstOrDefault(
+            l => l.Contains("undefined symbol", StringComparison.Ordinal) || l.Contains("version `", StringComparison.Ordinal))
             ?? lines.FirstOrDefault(l => l.Contains(Path.GetDirectoryName(found)!, StringComparison.Ordinal))
             ?? lines.FirstOrDefault()
             ?? "no reason given";
-        return $"The native library libtorch in '{found}' could not be used ({reason}); libtorch {LibTorchVersion} for {rid} is expected. {package}";
+        return $"The native library libtorch in '{found}' could not be used ({reason}); libtorch {LibTorchVersion} for {rid} is expected. "
+            + $"{package}";
     }
 }

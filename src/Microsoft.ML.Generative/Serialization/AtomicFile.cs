@@ -3,7 +3,9 @@ namespace Microsoft.ML.Generative.Serialization;
 /// <summary>Writes files that are either complete or not there: a reader never meets half of one.</summary>
 internal static class AtomicFile
 {
-    /// <summary>Writes a file under a temporary name in its own folder, flushes it to the disk and moves it over <paramref name="path"/>.</summary>
+    /// <summary>
+    /// Writes a file under a temporary name in its own folder, flushes it to the disk and moves it over <paramref name="path"/>.
+    /// </summary>
     /// <exception cref="IOException">The folder is missing or cannot be written to, or the path names a folder.</exception>
     public static void Write(string path, Action<Stream> write)
     {

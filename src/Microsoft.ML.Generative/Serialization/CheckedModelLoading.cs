@@ -4,7 +4,10 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Generative.Serialization;
 
-/// <summary>Loads model files that may come from untrusted sources: looks through them first, and has one kind of error for all that may be wrong with them.</summary>
+/// <summary>
+/// Loads model files that may come from untrusted sources: looks through them first, and has one kind of error for all that may be wrong
+/// with them.
+/// </summary>
 internal static class CheckedModelLoading
 {
     /// <exception cref="InvalidDataException">The file is not a model that can be loaded.</exception>
@@ -19,7 +22,8 @@ internal static class CheckedModelLoading
             ModelLoadContext.LoadModel<ITransformer, SignatureLoadModel>(env, out ITransformer model, repository, ModelArchive.ModelFolder);
             return model;
         }
-        catch (Exception e) when (Cause(e) is not OperationCanceledException && (Cause(e) is not IOException || Cause(e) is EndOfStreamException))
+        catch (Exception e)
+            when (Cause(e) is not OperationCanceledException && (Cause(e) is not IOException || Cause(e) is EndOfStreamException))
         {
             throw new InvalidDataException($"'{source}' could not be loaded: {Cause(e).Message}", e);
         }

@@ -33,7 +33,8 @@ internal abstract record Component(string Name, ComponentKind Kind)
 /// <param name="Name">The name: small letters, digits and hyphens.</param>
 /// <param name="Create">Creates the module, with weights from libtorch's own generator.</param>
 /// <param name="Kind">How its weights came about.</param>
-internal sealed record Component<TModule>(string Name, Func<TModule> Create, ComponentKind Kind = ComponentKind.Full) : Component(Name, Kind)
+internal sealed record Component<TModule>(string Name, Func<TModule> Create, ComponentKind Kind = ComponentKind.Full)
+    : Component(Name, Kind)
     where TModule : torch.nn.Module
 {
     public override torch.nn.Module CreateModule() => Create();

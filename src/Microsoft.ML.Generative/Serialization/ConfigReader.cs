@@ -8,7 +8,9 @@ internal sealed class ConfigReader(string source, JsonElement json)
 {
     public InvalidDataException Bad(string problem) => new($"'{source}' is not usable: {problem}.");
 
-    /// <exception cref="InvalidDataException">The file is not an object in well-formed JSON, too long, empty, or a pipe or device.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The file is not an object in well-formed JSON, too long, empty, or a pipe or device.
+    /// </exception>
     public static T ReadFile<T>(string path, Func<ConfigReader, T> read)
     {
         using FileStream stream = RegularFile.OpenRead(path);
@@ -39,7 +41,8 @@ internal sealed class ConfigReader(string source, JsonElement json)
     {
         if (Find(name, JsonValueKind.Number, "a number") is not { } value)
             return null;
-        return value.TryGetInt32(out int count) && count >= 0 ? count : throw Bad($"'{name}' is {value.GetRawText()}; expected a whole number from 0 on");
+        return value.TryGetInt32(out int count)
+            && count >= 0 ? count : throw Bad($"'{name}' is {value.GetRawText()}; expected a whole number from 0 on");
     }
 
     /// <summary>A whole number from 0 on, or a list of such.</summary>
@@ -57,7 +60,8 @@ internal sealed class ConfigReader(string source, JsonElement json)
     {
         if (Find(name, JsonValueKind.Number, "a number") is not { } value)
             return null;
-        return value.TryGetDouble(out double number) && double.IsFinite(number) ? number : throw Bad($"'{name}' is {value.GetRawText()}; expected a finite number");
+        return value.TryGetDouble(out double number)
+            && double.IsFinite(number) ? number : throw Bad($"'{name}' is {value.GetRawText()}; expected a finite number");
     }
 
     public bool? Truth(string name)
@@ -71,14 +75,19 @@ internal sealed class ConfigReader(string source, JsonElement json)
 
     /// <summary>Texts in an array.</summary>
     public string[]? Texts(string name) => Find(name, JsonValueKind.Array, "an array of texts") is { } value
-        ? [.. value.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? item.GetString()! : throw Bad($"'{name}' has {Quoted.Text(item.GetRawText())}; expected texts"))]
+        ? [.. value.EnumerateArray()
+            .Select(
+                item => item.ValueKind == JsonValueKind.String
+                ? item.GetString()!
+                : throw Bad($"'{name}' has {Quoted.Text(item.GetRawText())}; expected texts"))]
         : null;
 
     /// <summary>A text, or texts in an array.</summary>
     public string[]? TextOrTexts(string name) =>
         json.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? [value.GetString()!] : Texts(name);
 
-    public ConfigReader? Object(string name) => Find(name, JsonValueKind.Object, "an object") is { } value ? new ConfigReader(source, value) : null;
+    public ConfigReader? Object(string name) =>
+        Find(name, JsonValueKind.Object, "an object") is { } value ? new ConfigReader(source, value) : null;
 
     /// <summary>Checks that a member, if it is there, has the only supported value.</summary>
     public void Require(string name, bool supported)
@@ -107,7 +116,9 @@ internal sealed class ConfigReader(string source, JsonElement json)
     public T Choose<T>(string name, string fallback, Dictionary<string, T> known)
     {
         string value = Text(name) ?? fallback;
-        return known.TryGetValue(value, out T? chosen) ? chosen : throw Bad($"'{name}' is {Quoted.Text(value)}; supported values: {string.Join(", ", known.Keys)}");
+        return known.TryGetValue(value, out T? chosen)
+            ? chosen
+            : throw Bad($"'{name}' is {Quoted.Text(value)}; supported values: {string.Join(", ", known.Keys)}");
     }
 
     private JsonElement? Find(string name, JsonValueKind kind, string what)

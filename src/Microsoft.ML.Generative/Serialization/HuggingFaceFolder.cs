@@ -125,7 +125,8 @@ internal sealed class HuggingFaceFolder
         }
 
         InvalidDataException TooLarge(string? difference) => new(
-            $"'{weights.Source}' has {found:N0} elements; the network of '{config}' has more parameters{(difference is null ? "." : $": {difference}")}");
+            $"'{weights.Source}' has {found:N0} elements; the network of '{config}' has more "
+            + $"parameters{(difference is null ? "." : $": {difference}")}");
     }
 
     /// <summary>Copies weights into tensors of a network, converting floating-point types.</summary>
@@ -154,7 +155,9 @@ internal sealed class HuggingFaceFolder
 
     /// <summary>Checks weights against tensors of a network, which need no memory.</summary>
     /// <inheritdoc cref="CopyWeights" path="/param"/>
-    /// <exception cref="InvalidDataException">Tensors are missing, unexpected or of another type or shape; the message names them.</exception>
+    /// <exception cref="InvalidDataException">
+    /// Tensors are missing, unexpected or of another type or shape; the message names them.
+    /// </exception>
     public static void CheckWeights(
         ISafetensorsReader weights, IReadOnlyDictionary<string, torch.Tensor> destinations, Predicate<string>? isIgnored = null,
         bool acceptsPointwiseConvolutions = false)

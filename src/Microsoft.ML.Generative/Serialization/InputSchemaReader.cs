@@ -5,8 +5,8 @@ using Microsoft.ML.Generative.Common;
 namespace Microsoft.ML.Generative.Serialization;
 
 /// <summary>
-/// Reads names and types of the columns that a model file notes for its input, in ML.NET's binary data view format without rows. ML.NET's own
-/// reader does not end where a count in the file is larger than the file, and follows types in types without a limit.
+/// Reads names and types of the columns that a model file notes for its input, in ML.NET's binary data view format without rows. ML.NET's
+/// own reader does not end where a count in the file is larger than the file, and follows types in types without a limit.
 /// </summary>
 internal static class InputSchemaReader
 {

@@ -35,6 +35,7 @@ internal sealed record MemberChange(string Path, string? Name, params (string Ol
             return;
         if (parent.ContainsKey(Name))
             throw new InvalidDataException($"'{source}' has the members '{path[^1]}' and '{Name}', which are two names of one.");
-        parent[Name] = value is JsonValue text && text.TryGetValue(out string? old) && Values.FirstOrDefault(v => v.Old == old).New is { } renamed ? renamed : value;
+        parent[Name] = value is JsonValue text
+            && text.TryGetValue(out string? old) && Values.FirstOrDefault(v => v.Old == old).New is { } renamed ? renamed : value;
     }
 }

@@ -42,11 +42,12 @@ internal sealed class ModelArchive
     /// <summary>Where ML.NET keeps a transformer in a model file, named as a chain even if it is a single one.</summary>
     public const string ModelFolder = ChainLoader;
 
-    // Of ML.NET's loaders, those of images and columns: they read little more than columns' names. Others read arrays of any length that the
-    // file claims, in a loop that does not end with the file, or make objects of classes that it names.
+    // Of ML.NET's loaders, those of images and columns: they read little more than columns' names. Others read arrays of any length that
+    // the file claims, in a loop that does not end with the file, or make objects of classes that it names.
     private static readonly HashSet<string> _loaders = new(
         [
-            ChainLoader, "CopyTransform", "ConcatTransform", ColumnSelector, "ConvertTransform", "ImageLoaderTransform", "ImageScalerTransform",
+            ChainLoader, "CopyTransform", "ConcatTransform", ColumnSelector, "ConvertTransform", "ImageLoaderTransform",
+                "ImageScalerTransform",
             "ImagePixelExtractor", "ImageGrayscaleTransform", "VectorToImageConverter",
         ],
         StringComparer.OrdinalIgnoreCase);
@@ -68,7 +69,10 @@ internal sealed class ModelArchive
         _archive = archive;
     }
 
-    /// <summary>Throws unless ML.NET can be let at the file, and returns its input schema if it has one. The stream stands at its beginning before and after.</summary>
+    /// <summary>
+    /// Throws unless ML.NET can be let at the file, and returns its input schema if it has one. The stream stands at its beginning before
+    /// and after.
+    /// </summary>
     /// <exception cref="InvalidDataException">The file is no model, or one that asks for what it should not.</exception>
     public static DataViewSchema? Check(IHostEnvironment env, string source, Stream stream)
     {
@@ -79,7 +83,9 @@ internal sealed class ModelArchive
             stream.Position = 0;
             return schema;
         }
-        catch (Exception e) when (e is EndOfStreamException or InvalidDataException or FormatException or NotSupportedException or ArgumentException or OverflowException
+        catch (Exception e)
+            when (e is EndOfStreamException
+                or InvalidDataException or FormatException or NotSupportedException or ArgumentException or OverflowException
             && !e.Message.StartsWith(Problem(source), StringComparison.Ordinal))
         {
             throw new InvalidDataException(Problem(source) + e.Message, e);
@@ -103,9 +109,12 @@ internal sealed class ModelArchive
             stream.Position = 0;
             int found = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
             string problem = found == 0 ? "it is empty"
-                : start.AsSpan().SequenceEqual("PK\x03\x04"u8) ? $"it is a zip archive whose end is missing or damaged (there are {stream.Length} bytes), as after a copy or download that broke off"
+                : start.AsSpan().SequenceEqual("PK\x03\x04"u8)
+                ? $"it is a zip archive whose end is missing or damaged (there are {stream.Length} bytes), as after a copy or download "
+                    + "that broke off"
                 : "it is not a zip archive, which is what mlContext.Model.Save writes";
-            throw new InvalidDataException($"{Problem(source)}{problem}. Get the file again from where it comes from, or save the model again.", e);
+            throw new InvalidDataException(
+                $"{Problem(source)}{problem}. Get the file again from where it comes from, or save the model again.", e);
         }
     }
 
@@ -150,7 +159,12 @@ internal sealed class ModelArchive
         bool isHeader = found >= sizeof(ulong) && BinaryPrimitives.ReadUInt64LittleEndian(header) == HeaderSignature;
         bool isModel = string.Equals(entry.Name, ModelEntry, StringComparison.OrdinalIgnoreCase);
         if (isModel != isHeader || (isHeader && found < HeaderBytes))
-            throw Bad($"its entry {Quoted.Text(entry.FullName)} {(isHeader ? "is a model under another name or cut off" : "has no model header")}");
+        {
+            throw Bad(
+                $"its entry {Quoted.Text(entry.FullName)} "
+                + $"{(isHeader ? "is a model under another name or cut off" : "has no model header")}");
+        }
+
         if (isHeader)
             CheckHeader(entry, header, stream);
     }
@@ -197,7 +211,8 @@ internal sealed class ModelArchive
             return;
         if (!_assemblies.TryGetValue(name, out Assembly? assembly))
             throw Bad(
-                $"its entry {Quoted.Text(entry.FullName)} wants the assembly {Quoted.Text(name)} loaded; allowed are {string.Join(", ", _assemblies.Keys.Order(StringComparer.Ordinal))}. " +
+                $"its entry {Quoted.Text(entry.FullName)} wants the assembly {Quoted.Text(name)} loaded; allowed are "
+                + $"{string.Join(", ", _assemblies.Keys.Order(StringComparer.Ordinal))}. " +
                 "If you trust the file, load it with mlContext.Model.Load");
         _env.ComponentCatalog.RegisterAssembly(assembly);
     }
@@ -207,7 +222,11 @@ internal sealed class ModelArchive
         bool isKnown = string.IsNullOrEmpty(loader) || _loaders.Contains(loader)
             || _env.ComponentCatalog.GetLoadableClassInfo<SignatureLoadModel>(loader)?.LoaderType.Assembly == typeof(ModelArchive).Assembly;
         if (!isKnown)
-            throw Bad($"its entry {Quoted.Text(entry.FullName)} wants the loader {Quoted.Text(loader)}, which is not among those for files from untrusted sources. If you trust the file, load it with mlContext.Model.Load");
+        {
+            throw Bad(
+                $"its entry {Quoted.Text(entry.FullName)} wants the loader {Quoted.Text(loader)}, which is not among those for files from "
+                + "untrusted sources. If you trust the file, load it with mlContext.Model.Load");
+        }
     }
 
     private DataViewSchema ReadSchema(ZipArchiveEntry entry)

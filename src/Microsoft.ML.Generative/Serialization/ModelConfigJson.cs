@@ -14,7 +14,8 @@ internal static class ModelConfigJson
     private const int MaxDepth = 32;
 
     /// <summary>
-    /// Camel-case names, enums by name. Unknown and repeated members, comments, trailing commas and nulls where the type has none are refused.
+    /// Camel-case names, enums by name. Unknown and repeated members, comments, trailing commas and nulls where the type has none are
+    /// refused.
     /// </summary>
     public static JsonSerializerOptions Options { get; } = Create();
 
@@ -32,7 +33,8 @@ internal static class ModelConfigJson
 
     /// <exception cref="InvalidDataException">A member is unknown or has a value that its type or its setter refuses.</exception>
     public static T Deserialize<T>(JsonElement element, string source) =>
-        Guard(source, () => element.Deserialize<T>(Options)) ?? throw new InvalidDataException($"'{source}' holds null where an object was expected.");
+        Guard(source, () => element.Deserialize<T>(Options))
+        ?? throw new InvalidDataException($"'{source}' holds null where an object was expected.");
 
     private static T Guard<T>(string source, Func<T> read)
     {

@@ -8,8 +8,9 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Serialization;
 
 /// <summary>
-/// The entries of a saved model, wherever they are kept: <c>config.json</c>, one <c>.safetensors</c> for each component, further files of the
-/// model, and <c>checksums.json</c>, which distinguishes a corrupt entry from a valid one (a flipped bit among the weights is otherwise just another number).
+/// The entries of a saved model, wherever they are kept: <c>config.json</c>, one <c>.safetensors</c> for each component, further files of
+/// the model, and <c>checksums.json</c>, which distinguishes a corrupt entry from a valid one (a flipped bit among the weights is otherwise
+/// just another number).
 /// </summary>
 internal static class ModelEntries
 {
@@ -43,7 +44,11 @@ internal static class ModelEntries
     {
         (Component Component, torch.nn.Module Module)[] components = [.. definition.Components.Zip(modules)];
         if (components.Length != definition.Components.Count || components.Length != modules.Count)
-            throw new ArgumentException($"{modules.Count} modules were given for {definition.Components.Count} components.", nameof(modules));
+        {
+            throw new ArgumentException(
+                $"{modules.Count} modules were given for {definition.Components.Count} components.", nameof(modules));
+        }
+
         IReadOnlyDictionary<string, Action<Stream>> further = extraFiles ?? new Dictionary<string, Action<Stream>>();
         string[] names = [Config, Checksums, .. components.Select(c => c.Component.Entry), .. further.Keys];
         if (names.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
@@ -87,7 +92,10 @@ internal static class ModelEntries
 
         JsonElement name = Member(root, ModelMember);
         if (name.ValueKind != JsonValueKind.String || !name.ValueEquals(format.Name))
-            throw new InvalidDataException($"'{Config}' is of the model {Quoted.Text(name.GetRawText())} where '{format.Name}' was expected.");
+        {
+            throw new InvalidDataException(
+                $"'{Config}' is of the model {Quoted.Text(name.GetRawText())} where '{format.Name}' was expected.");
+        }
 
         var members = JsonObject.Create(root)!;
         members.Remove(FormatMember);
@@ -98,7 +106,8 @@ internal static class ModelEntries
         if (!members.Remove(ComponentsMember))
             throw Lacks(ComponentsMember);
         ComponentNote[] notes = ModelConfigJson.Deserialize<ComponentNote[]>(root.GetProperty(ComponentsMember), Config);
-        var definition = ModelConfigJson.Deserialize<TDefinition>(JsonSerializer.SerializeToElement(members, ModelConfigJson.Options), Config);
+        var definition = ModelConfigJson.Deserialize<TDefinition>(
+            JsonSerializer.SerializeToElement(members, ModelConfigJson.Options), Config);
         return new StoredModel<TDefinition>(load, definition, notes, oldWeights: null);
     }
 
@@ -141,7 +150,9 @@ internal static class ModelEntries
     }
 
     internal static InvalidDataException Newer(long found, long known) =>
-        new($"The model was written by a newer version of Microsoft.ML.Generative (format {found}, this version reads up to {known}); update the package.");
+        new(
+            $"The model was written by a newer version of Microsoft.ML.Generative (format {found}, this version reads up to {known}); "
+            + "update the package.");
 
     private static byte[] ConfigOf<TDefinition>(ModelFormat format, TDefinition definition, IReadOnlyList<ComponentNote> notes)
     {
@@ -160,7 +171,8 @@ internal static class ModelEntries
 
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(root, ModelConfigJson.Options);
         return json.Length <= ModelConfigJson.MaxBytes ? json : throw new ArgumentException(
-            $"The definition of {format.Name} takes {json.Length} bytes of JSON; at most {ModelConfigJson.MaxBytes} can be read back.", nameof(definition));
+            $"The definition of {format.Name} takes {json.Length} bytes of JSON; at most {ModelConfigJson.MaxBytes} can be read back.",
+            nameof(definition));
     }
 
     private static JsonObject OldConfigOf(JsonObject members)
@@ -170,7 +182,8 @@ internal static class ModelEntries
         if (!members.TryGetPropertyValue(OldConfigMember, out JsonNode? config))
             throw Lacks(OldConfigMember);
         return config as JsonObject
-            ?? throw new InvalidDataException($"'{OldConfigMember}' in '{Config}' is {config?.GetValueKind().ToString() ?? "null"} where an object was expected.");
+            ?? throw new InvalidDataException(
+                $"'{OldConfigMember}' in '{Config}' is {config?.GetValueKind().ToString() ?? "null"} where an object was expected.");
     }
 
     private static string ExpectedHash(TryLoad load, string name) =>
@@ -183,12 +196,14 @@ internal static class ModelEntries
             : throw new InvalidDataException($"The model file has no entry '{name}'.");
     }
 
-    private static JsonElement Member(JsonElement root, string name) => root.TryGetProperty(name, out JsonElement member) ? member : throw Lacks(name);
+    private static JsonElement Member(JsonElement root, string name) =>
+        root.TryGetProperty(name, out JsonElement member) ? member : throw Lacks(name);
 
     private static int FormatOf(JsonElement element) =>
         element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out int format) && format > 0
             ? format
-            : throw new InvalidDataException($"'format' in '{Config}' is {Quoted.Text(element.GetRawText())} where a positive whole number was expected.");
+            : throw new InvalidDataException(
+                $"'format' in '{Config}' is {Quoted.Text(element.GetRawText())} where a positive whole number was expected.");
 
     private static InvalidDataException Lacks(string member) => new($"'{Config}' lacks the member '{member}'.");
 

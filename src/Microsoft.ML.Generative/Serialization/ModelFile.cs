@@ -17,7 +17,8 @@ internal static class ModelFile
         Contracts.CheckValue(ctx, nameof(ctx));
         ctx.CheckAtModel();
         ctx.SetVersionInfo(format.Header);
-        ModelEntries.Write((name, write) => ctx.SaveBinaryStream(name, writer => write(writer.BaseStream)), format, definition, modules, extraFiles);
+        ModelEntries.Write(
+            (name, write) => ctx.SaveBinaryStream(name, writer => write(writer.BaseStream)), format, definition, modules, extraFiles);
     }
 
     /// <summary>Loads a transformer; all that its loader does.</summary>

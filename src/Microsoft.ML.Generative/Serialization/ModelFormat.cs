@@ -5,10 +5,13 @@ namespace Microsoft.ML.Generative.Serialization;
 /// <param name="Signature">Its eight characters in ML.NET's header.</param>
 /// <param name="Loader">What ML.NET finds the transformer's loader by.</param>
 /// <param name="Version">The version that is written.</param>
-/// <param name="DefinitionVersion">The first version whose <c>config.json</c> holds a definition; before, it held the options of the training.</param>
+/// <param name="DefinitionVersion">
+/// The first version whose <c>config.json</c> holds a definition; before, it held the options of the training.
+/// </param>
 /// <param name="OldestVersion">The oldest that is read.</param>
 internal sealed record ModelFormat(
-    string Name, string Signature, string Loader, uint Version = ModelFormat.FirstDefinition, uint DefinitionVersion = ModelFormat.FirstDefinition,
+    string Name, string Signature, string Loader, uint Version = ModelFormat.FirstDefinition,
+    uint DefinitionVersion = ModelFormat.FirstDefinition,
     uint OldestVersion = 0x00010001)
 {
     /// <summary>The first version of files that hold a definition.</summary>

@@ -33,7 +33,9 @@ internal static class ModuleWeights
     /// Copies a file's tensors over those of the network, in place, so that views of a flat parameter buffer stay views.
     /// The file has to have exactly the network's tensors, under their present names or former ones; nothing is copied unless it has.
     /// </summary>
-    /// <exception cref="InvalidDataException">Tensors are missing, unexpected or of another type or shape; all kinds are listed.</exception>
+    /// <exception cref="InvalidDataException">
+    /// Tensors are missing, unexpected or of another type or shape; all kinds are listed.
+    /// </exception>
     public static void Load(torch.nn.Module module, ISafetensorsReader file) => file.ReadInto(Match(module, file));
 
     /// <summary>Checks that a file has exactly the network's tensors, which need no memory.</summary>
@@ -45,7 +47,9 @@ internal static class ModuleWeights
     /// <param name="tensors">The file's tensors.</param>
     /// <param name="create">Creates the network.</param>
     /// <param name="compare">Compares the network with the file, and names what differs.</param>
-    /// <param name="tooLarge">Makes the error of a network with more elements than the file, from the comparison's message if there is one.</param>
+    /// <param name="tooLarge">
+    /// Makes the error of a network with more elements than the file, from the comparison's message if there is one.
+    /// </param>
     /// <exception cref="InvalidDataException">The network has more elements than the file, or the comparison failed.</exception>
     public static void CheckFits<TModule>(
         long bytes, int tensors, Func<TModule> create, Action<TModule> compare, Func<string?, InvalidDataException> tooLarge)
@@ -135,7 +139,8 @@ internal static class ModuleWeights
         foreach (var (own, other) in from.Zip(to))
             other.Tensor.copy_(own.Tensor);
 
-        static string Describe((string Name, torch.Tensor Tensor) t) => $"{t.Name} {SafetensorsTypes.Describe(t.Tensor.dtype, t.Tensor.shape)}";
+        static string Describe((string Name, torch.Tensor Tensor) t) =>
+            $"{t.Name} {SafetensorsTypes.Describe(t.Tensor.dtype, t.Tensor.shape)}";
     }
 
     /// <summary>Tensors under the names that a file has for them.</summary>
@@ -164,7 +169,9 @@ internal static class ModuleWeights
         string?[] problems =
         [
             List("missing", [.. expected.Keys.Where(name => !file.Tensors.ContainsKey(name))]),
-            List("unexpected", [.. file.Tensors.Keys.Where(name => !expected.ContainsKey(name) && !isIgnored(name)).Select(name => Quoted.Text(name))]),
+            List(
+                "unexpected",
+                [.. file.Tensors.Keys.Where(name => !expected.ContainsKey(name) && !isIgnored(name)).Select(name => Quoted.Text(name))]),
             List("of another type or shape", [.. file.Tensors.Values.Select(Difference).OfType<string>()]),
         ];
 

@@ -14,7 +14,8 @@ internal static class OldConfig
     {
         if (config["options"] is JsonObject stored)
             history.Apply(stored, ModelEntries.Config);
-        TConfig read = ModelConfigJson.Deserialize<TConfig>(JsonSerializer.SerializeToElement(config, ModelConfigJson.Options), ModelEntries.Config);
+        TConfig read = ModelConfigJson.Deserialize<TConfig>(
+            JsonSerializer.SerializeToElement(config, ModelConfigJson.Options), ModelEntries.Config);
         ModelFile.Check(() => validate(read));
         return read;
     }

@@ -31,7 +31,11 @@ internal sealed class StoredModel<TDefinition>
             if (!_notes.TryAdd(note.Name, note))
                 throw Bad($"names the component {Quoted.Text(note.Name)} twice");
             if (!definition.Components.Any(c => c.Name == note.Name))
-                throw Bad($"names the component {Quoted.Text(note.Name)}; supported values: {string.Join(", ", definition.Components.Select(c => c.Name))}");
+            {
+                throw Bad(
+                    $"names the component {Quoted.Text(note.Name)}; supported values: "
+                    + $"{string.Join(", ", definition.Components.Select(c => c.Name))}");
+            }
         }
 
         foreach (Component component in definition.Components)
@@ -48,10 +52,12 @@ internal sealed class StoredModel<TDefinition>
     public TDefinition Definition { get; }
 
     /// <summary>
-    /// Creates a component's module and copies its weights into it. The names and shapes of the tensors are compared first, so that a definition
-    /// cannot ask for more memory than the file is large.
+    /// Creates a component's module and copies its weights into it. The names and shapes of the tensors are compared first, so that a
+    /// definition cannot ask for more memory than the file is large.
     /// </summary>
-    /// <exception cref="InvalidDataException">The weights are missing or damaged, or are not those of the module; the message names the entry.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The weights are missing or damaged, or are not those of the module; the message names the entry.
+    /// </exception>
     public TModule Read<TModule>(Component<TModule> component)
         where TModule : torch.nn.Module
     {
@@ -93,9 +99,18 @@ internal sealed class StoredModel<TDefinition>
             return;
         string? found = ModelEntries.FindHash(_load, component.Entry);
         if (found is null)
-            throw Bad($"names the frozen component '{component.Name}' by its SHA-256 {Quoted.Text(noted)} alone, without weights in the file, which is not supported");
+        {
+            throw Bad(
+                $"names the frozen component '{component.Name}' by its SHA-256 {Quoted.Text(noted)} alone, without weights in the file, "
+                + "which is not supported");
+        }
+
         if (found != noted)
-            throw Bad($"names the frozen component '{component.Name}' by the SHA-256 {Quoted.Text(noted)}, and '{component.Entry}' has {Quoted.Text(found)}");
+        {
+            throw Bad(
+                $"names the frozen component '{component.Name}' by the SHA-256 {Quoted.Text(noted)}, and '{component.Entry}' has "
+                + $"{Quoted.Text(found)}");
+        }
     }
 
     // In the one entry of the first formats, a component's tensors begin with its name, unless it is the only one.
@@ -104,7 +119,8 @@ internal sealed class StoredModel<TDefinition>
         if (_oldWeights is null || Definition.Components.Count == 1)
             return file;
         string[] prefixes = [.. Definition.Components.Select(PrefixOf)];
-        if (file.Tensors.Keys.FirstOrDefault(name => !prefixes.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal))) is { } other)
+        if (file.Tensors.Keys.FirstOrDefault(
+            name => !prefixes.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal))) is { } other)
             throw new InvalidDataException($"'{_oldWeights}' has the unexpected tensor {Quoted.Text(other)}.");
         return new SafetensorsPart(file, PrefixOf(component));
     }
@@ -120,7 +136,8 @@ internal sealed class StoredModel<TDefinition>
             ModuleWeights.CheckFits(
                 bytes, file.Tensors.Count, component.Create, shapes => ModuleWeights.CheckFits(shapes, file),
                 difference => new InvalidDataException(
-                    $"'{file.Source}' holds {bytes} bytes of tensors; the network of '{ModelEntries.Config}' has more{(difference is null ? "." : $": {difference}")}"));
+                    $"'{file.Source}' holds {bytes} bytes of tensors; the network of '{ModelEntries.Config}' has "
+                    + $"more{(difference is null ? "." : $": {difference}")}"));
         }
         catch (Exception e) when (e is OverflowException or ArgumentException or ExternalException)
         {

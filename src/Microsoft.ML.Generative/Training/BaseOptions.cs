@@ -46,7 +46,11 @@ internal static class BaseOptions
     public static void CheckLabelColumn(string option, string? column, int labelCountOfBase)
     {
         if (column is null != (labelCountOfBase == 0))
-            throw Contradiction(option, Text(column), labelCountOfBase == 0 ? "not conditioned on classes" : $"conditioned on {labelCountOfBase} classes", verb: "is");
+        {
+            throw Contradiction(
+                option, Text(column), labelCountOfBase == 0 ? "not conditioned on classes" : $"conditioned on {labelCountOfBase} classes",
+                verb: "is");
+        }
     }
 
     /// <exception cref="ArgumentException">The rows of the data are not of the base model's shape.</exception>

@@ -13,7 +13,9 @@ internal static class FrozenParameters
     private const int NamesShown = 10;
 
     /// <summary>Takes the parameters that match a pattern out of the training.</summary>
-    /// <exception cref="ArgumentException">A pattern matches no parameter, or no parameter is left; the message names some parameters.</exception>
+    /// <exception cref="ArgumentException">
+    /// A pattern matches no parameter, or no parameter is left; the message names some parameters.
+    /// </exception>
     public static void Apply(torch.nn.Module network, IReadOnlyList<string> patterns)
     {
         if (patterns.Count == 0)
@@ -37,9 +39,13 @@ internal static class FrozenParameters
         if (parameters.All(p => !p.parameter.requires_grad))
             throw Wrong("freezes all parameters of the model: nothing is left to train");
 
-        ArgumentException Wrong(string problem) => new(
-            $"{nameof(TrainingOptions.FrozenParameters)} {problem}. It has {parameters.Length}: "
-            + $"{string.Join(", ", parameters.Take(NamesShown).Select(p => $"'{p.name}'"))}{(parameters.Length > NamesShown ? ", …" : "")}.");
+        ArgumentException Wrong(string problem)
+        {
+            string names = string.Join(", ", parameters.Take(NamesShown).Select(p => $"'{p.name}'"));
+            return new(
+                $"{nameof(TrainingOptions.FrozenParameters)} {problem}. It has {parameters.Length}: "
+                + $"{names}{(parameters.Length > NamesShown ? ", …" : "")}.");
+        }
     }
 
     /// <summary>Whether any parameter of a network is trained.</summary>
@@ -50,8 +56,8 @@ internal static class FrozenParameters
         [.. network.named_parameters().Where(p => !p.parameter.requires_grad).Select(p => (p.name, (torch.Tensor)p.parameter))];
 
     /// <summary>
-    /// The SHA-256 of names, types, shapes and values, which identifies parameters so that checkpoints need not hold them; <see langword="null"/> if
-    /// there are none.
+    /// The SHA-256 of names, types, shapes and values, which identifies parameters so that checkpoints need not hold them;
+    /// <see langword="null"/> if there are none.
     /// </summary>
     public static string? Hash(IReadOnlyCollection<(string Name, torch.Tensor Values)> frozen)
     {

@@ -11,14 +11,15 @@ public abstract class ImageTrainingOptions : TrainingOptions
     }
 
     /// <summary>
-    /// A folder for images that show how far the training is: PNG files of what the model generates, always from the same noise, with the step in their names.
-    /// Default: none.
+    /// A folder for images that show how far the training is: PNG files of what the model generates, always from the same noise, with the
+    /// step in their names. Default: none.
     /// </summary>
     [JsonIgnore]
     public string? SampleDirectory { get; set; }
 
     /// <summary>
-    /// Steps between the images in <see cref="SampleDirectory"/> and in <see cref="TrainingOptions.TensorBoardDirectory"/>, at least 1. Default: those of an epoch.
+    /// Steps between the images in <see cref="SampleDirectory"/> and in <see cref="TrainingOptions.TensorBoardDirectory"/>, at least 1.
+    /// Default: those of an epoch.
     /// </summary>
     [JsonIgnore]
     public long? SampleInterval { get; set; }

@@ -29,7 +29,9 @@ internal sealed class TrainedNetwork : IDisposable
     private readonly (torch.Tensor Weights, torch.Tensor Gradients, torch.Tensor[] Moments, double Decay)[] _segments;
 
     /// <param name="name">For messages.</param>
-    /// <param name="module">The network, already on its device. The parameters that require no gradient are frozen: they stay as they are.</param>
+    /// <param name="module">
+    /// The network, already on its device. The parameters that require no gradient are frozen: they stay as they are.
+    /// </param>
     /// <param name="options">The optimizer's options.</param>
     public TrainedNetwork(string name, torch.nn.Module module, TrainingOptions options)
     {
@@ -154,7 +156,8 @@ internal sealed class TrainedNetwork : IDisposable
                 OptimizerKernels.Sgd(weights, gradients, moments[0], new SgdStep(learningRate, _options.Momentum, decay, Steps));
             else
                 OptimizerKernels.Adam(weights, gradients, moments[0], moments[1], new AdamStep(
-                    learningRate, _options.Beta1, _options.Beta2, _options.Epsilon, decay, _options.Optimizer == OptimizerKind.AdamW, Steps));
+                    learningRate, _options.Beta1, _options.Beta2, _options.Epsilon, decay, _options.Optimizer == OptimizerKind.AdamW,
+                    Steps));
         }
 
         if (_ema is not null)
@@ -197,7 +200,8 @@ internal sealed class TrainedNetwork : IDisposable
         _ema?.Dispose();
     }
 
-    private (torch.Tensor Weights, torch.Tensor Gradients, torch.Tensor[] Moments, double Decay) Segment(long start, long length, double decay)
+    private (torch.Tensor Weights, torch.Tensor Gradients, torch.Tensor[] Moments, double Decay) Segment(
+        long start, long length, double decay)
     {
         return (Part(_weights), Part(_gradients), [.. _moments.Select(Part)], decay);
 

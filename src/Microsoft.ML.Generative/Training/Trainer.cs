@@ -74,8 +74,8 @@ internal sealed class Trainer
     }
 
     /// <summary>
-    /// Creates the model's network on the training's device, with the weights of the base model, or from the training's seed if there is none, and
-    /// freezes the parameters that the options name.
+    /// Creates the model's network on the training's device, with the weights of the base model, or from the training's seed if there is
+    /// none, and freezes the parameters that the options name.
     /// </summary>
     /// <exception cref="ArgumentException">
     /// The network does not fit the memory that the process may use, or <see cref="TrainingOptions.FrozenParameters"/> matches no

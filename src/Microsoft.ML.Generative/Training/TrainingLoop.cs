@@ -36,11 +36,16 @@ internal sealed class TrainingLoop
     private bool _isFinished;
 
     /// <param name="run">The call of <c>Fit</c>: device, seed, options, checkpoints.</param>
-    /// <param name="phases">What a step does, in order. The first phase's source defines the epoch, its network's name the loop's checkpoints.</param>
-    /// <param name="validation">Batches that are scored at the end of each epoch, with the losses of the first phase and of those that validate.</param>
+    /// <param name="phases">
+    /// What a step does, in order. The first phase's source defines the epoch, its network's name the loop's checkpoints.
+    /// </param>
+    /// <param name="validation">
+    /// Batches that are scored at the end of each epoch, with the losses of the first phase and of those that validate.
+    /// </param>
     /// <param name="options">Options of this loop, where a model is trained in several. Default: the run's.</param>
     /// <param name="preview">
-    /// Shows what the model has learned, at the end of each epoch or every <see cref="TrainingOptions.PreviewInterval"/> steps. It changes no model.
+    /// Shows what the model has learned, at the end of each epoch or every <see cref="TrainingOptions.PreviewInterval"/> steps. It changes
+    /// no model.
     /// </param>
     /// <param name="stage">The loop's part of a training that has several.</param>
     /// <exception cref="InvalidOperationException">The checkpoints are of a training with other data.</exception>
@@ -62,7 +67,9 @@ internal sealed class TrainingLoop
         _stepsPerEpoch = StepsPerEpoch(phases, _options.GradientAccumulationSteps);
         _totalSteps = _options.MaxSteps ?? checked(_options.Epochs * _stepsPerEpoch);
         _meter = new TrainingMeter(_totalSteps, run.Device.ToString(), phases[0].Unit, stage);
-        if (validation is not null && _options.ValidationChoosesModel && (_options.EarlyStoppingPatience is not null || _options.OnCancel == CancellationBehavior.KeepBest))
+        if (validation is not null
+            && _options.ValidationChoosesModel
+            && (_options.EarlyStoppingPatience is not null || _options.OnCancel == CancellationBehavior.KeepBest))
             _best = new BestWeights(_networks);
         if (run.Checkpoints is { } folder)
             _checkpoints = new CheckpointSession(run, folder, _networks[0].Name, _networks, _feeds, validation, _meter, _best);
@@ -73,7 +80,9 @@ internal sealed class TrainingLoop
     /// one, the best epoch's if the training stops early) and are in evaluation mode.
     /// </summary>
     /// <exception cref="OperationCanceledException">The training was canceled.</exception>
-    /// <exception cref="InvalidOperationException">A loss stopped being finite; its network keeps the weights it had before that step.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// A loss stopped being finite; its network keeps the weights it had before that step.
+    /// </exception>
     public void Run()
     {
         using IChannel channel = _run.Host.Start("Training");
@@ -128,7 +137,10 @@ internal sealed class TrainingLoop
                 _checkpoints?.Save(channel, _step, _gradientNorm, isFinished: false);
             if (_options.OnCancel != CancellationBehavior.KeepBest || !_options.CancellationToken.IsCancellationRequested || _step == 0)
                 throw;
-            channel.Info($"Canceled after step {_step}: the model is {(_best?.Score is { } score ? $"that of step {score.Step}, with validation loss {Text(score.Loss)}" : "that of this step")}.");
+            string model = _best?.Score is { } score
+                ? $"that of step {score.Step}, with validation loss {Text(score.Loss)}"
+                : "that of this step";
+            channel.Info($"Canceled after step {_step}: the model is {model}.");
             return false;
         }
     }
@@ -139,8 +151,10 @@ internal sealed class TrainingLoop
         {
             network.Module.train();
             channel.Info(
-                $"Training '{network.Name}' on {_run.Device} with {_run.Threads.Threads} threads in {MixedPrecision.Current ?? torch.ScalarType.Float32}: "
-                + $"{network.ParameterCount:N0} parameters{(network.FrozenCount == 0 ? "" : $", {network.FrozenCount:N0} more are frozen")}, {_totalSteps:N0} steps.");
+                $"Training '{network.Name}' on {_run.Device} with {_run.Threads.Threads} threads in "
+                + $"{MixedPrecision.Current ?? torch.ScalarType.Float32}: "
+                + $"{network.ParameterCount:N0} "
+                + $"parameters{(network.FrozenCount == 0 ? "" : $", {network.FrozenCount:N0} more are frozen")}, {_totalSteps:N0} steps.");
         }
 
         if (_checkpoints?.Resume(channel) is { } state)
@@ -181,7 +195,8 @@ internal sealed class TrainingLoop
         if (_best?.Score is { } best && best.EpochsSince >= _options.EarlyStoppingPatience && !_isFinished)
         {
             _isFinished = true;
-            channel.Info($"Stopped early: no validation loss below {Text(best.Loss)}, that of step {best.Step}, for {best.EpochsSince} epochs.");
+            channel.Info(
+                $"Stopped early: no validation loss below {Text(best.Loss)}, that of step {best.Step}, for {best.EpochsSince} epochs.");
         }
     }
 

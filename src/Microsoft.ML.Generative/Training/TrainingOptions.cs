@@ -40,8 +40,8 @@ public enum CancellationBehavior
     Throw,
 
     /// <summary>
-    /// <c>Fit</c> returns the best model so far: that of the epoch with the lowest validation loss, or the one of the last step where there is
-    /// no <see cref="TrainingOptions.ValidationData"/> or no epoch has ended. Before the first step there is none, and it throws.
+    /// <c>Fit</c> returns the best model so far: that of the epoch with the lowest validation loss, or the one of the last step where there
+    /// is no <see cref="TrainingOptions.ValidationData"/> or no epoch has ended. Before the first step there is none, and it throws.
     /// </summary>
     KeepBest,
 }
@@ -126,7 +126,9 @@ public abstract class TrainingOptions
     /// <summary>How the learning rate goes on after the warm-up. Default: <see cref="LearningRateSchedule.Constant"/>.</summary>
     public virtual LearningRateSchedule LearningRateSchedule { get; set; } = Defaults.Schedule;
 
-    /// <summary>Steps over which the learning rate rises from 0, at least 0. Default: none, unless the model's options say otherwise.</summary>
+    /// <summary>
+    /// Steps over which the learning rate rises from 0, at least 0. Default: none, unless the model's options say otherwise.
+    /// </summary>
     public virtual long? WarmupSteps { get; set; }
 
     /// <summary>The learning rate at the end of a schedule, as a part of <see cref="LearningRate"/>, 0 to 1. Default: 0.</summary>
@@ -136,15 +138,16 @@ public abstract class TrainingOptions
     public virtual double? GradientClipNorm { get; set; }
 
     /// <summary>
-    /// Decay of the moving average of the weights that becomes the model, 0 to 1, such as 0.999; in step t it is at most (1 + t) / (10 + t).
-    /// Default: none, the model is the last weights.
+    /// Decay of the moving average of the weights that becomes the model, 0 to 1, such as 0.999; in step t it is at most (1 + t) / (10 +
+    /// t). Default: none, the model is the last weights.
     /// </summary>
     public virtual double? EmaDecay { get; set; }
 
     /// <summary>
-    /// Names of the parameters that are not trained but stay as they are in the base model, as in the model file: <c>encoder.0.weight</c>. In a
-    /// name, <c>*</c> stands for any characters and <c>?</c> for one, so that <c>encoder.*</c> freezes the encoder. State that is not a parameter, such
-    /// as the averages of batch normalization or the codebook of a VQ-VAE, still follows the data. Default: none, all parameters are trained.
+    /// Names of the parameters that are not trained but stay as they are in the base model, as in the model file: <c>encoder.0.weight</c>.
+    /// In a name, <c>*</c> stands for any characters and <c>?</c> for one, so that <c>encoder.*</c> freezes the encoder. State that is not
+    /// a parameter, such as the averages of batch normalization or the codebook of a VQ-VAE, still follows the data. Default: none, all
+    /// parameters are trained.
     /// </summary>
     public string[] FrozenParameters { get; set; } = [];
 
@@ -153,7 +156,9 @@ public abstract class TrainingOptions
     /// </summary>
     public virtual ComputePrecision Precision { get; set; } = ComputePrecision.Float32;
 
-    /// <summary>Seed of weights, order and noise: the same seed and options train the same model on the CPU. Default: the context's, else a new one.</summary>
+    /// <summary>
+    /// Seed of weights, order and noise: the same seed and options train the same model on the CPU. Default: the context's, else a new one.
+    /// </summary>
     public int? Seed { get; set; }
 
     /// <summary>Data scored at the end of each epoch, with the columns of the training data. Default: none.</summary>
@@ -161,8 +166,8 @@ public abstract class TrainingOptions
     public IDataView? ValidationData { get; set; }
 
     /// <summary>
-    /// Epochs without a lower validation loss after which the training stops, at least 1; the model is that of the best epoch, also where all
-    /// epochs were trained. Needs <see cref="ValidationData"/>. Default: none, the training does all its steps.
+    /// Epochs without a lower validation loss after which the training stops, at least 1; the model is that of the best epoch, also where
+    /// all epochs were trained. Needs <see cref="ValidationData"/>. Default: none, the training does all its steps.
     /// </summary>
     public int? EarlyStoppingPatience { get; set; }
 
@@ -171,8 +176,8 @@ public abstract class TrainingOptions
     public CheckpointOptions? Checkpoints { get; set; }
 
     /// <summary>
-    /// Bytes of memory that the rows of training and validation data may take, at least 1 MiB. Rows that do not fit are read again in each epoch,
-    /// while the training computes, and shuffled in a pool of this size instead of all at once. Default: half of the memory that the
+    /// Bytes of memory that the rows of training and validation data may take, at least 1 MiB. Rows that do not fit are read again in each
+    /// epoch, while the training computes, and shuffled in a pool of this size instead of all at once. Default: half of the memory that the
     /// process may use.
     /// </summary>
     [JsonIgnore]
@@ -187,14 +192,18 @@ public abstract class TrainingOptions
     public int? Threads { get; set; }
 
     /// <summary>
-    /// A folder to write reports to for TensorBoard: losses, learning rate, norm of the gradient and speed with each report, and images or texts that
-    /// the model generates at the end of each epoch. Each network has a folder of its own in it, shown as a run. Default: none.
+    /// A folder to write reports to for TensorBoard: losses, learning rate, norm of the gradient and speed with each report, and images or
+    /// texts that the model generates at the end of each epoch. Each network has a folder of its own in it, shown as a run. Default: none.
     /// </summary>
-    /// <remarks>See them with <c>tensorboard --logdir folder</c>. A resumed training goes on at its step. The trained model does not depend on it.</remarks>
+    /// <remarks>
+    /// See them with <c>tensorboard --logdir folder</c>. A resumed training goes on at its step. The trained model does not depend on it.
+    /// </remarks>
     [JsonIgnore]
     public string? TensorBoardDirectory { get; set; }
 
-    /// <summary>Receives reports while training, on the training thread. Default: none; messages go to <see cref="MLContext.Log"/> anyway.</summary>
+    /// <summary>
+    /// Receives reports while training, on the training thread. Default: none; messages go to <see cref="MLContext.Log"/> anyway.
+    /// </summary>
     [JsonIgnore]
     public IProgress<TrainingProgress>? Progress { get; set; }
 
@@ -226,7 +235,8 @@ public abstract class TrainingOptions
         catch (ArgumentException e)
         {
             throw new ArgumentException(
-                $"{nameof(ValidationData)} cannot be used. {e.Message} In a pipeline, transform it by the steps before the model first.", e);
+                $"{nameof(ValidationData)} cannot be used. {e.Message} In a pipeline, transform it by the steps before the model first.",
+                e);
         }
     }
 
@@ -298,7 +308,11 @@ public abstract class TrainingOptions
     {
         Validate();
         if (EarlyStoppingPatience is not null && !HasValidation)
-            throw new ArgumentException($"{nameof(EarlyStoppingPatience)} is {EarlyStoppingPatience}, but there is no {nameof(ValidationData)} whose loss decides when to stop.", nameof(ValidationData));
+        {
+            throw new ArgumentException(
+                $"{nameof(EarlyStoppingPatience)} is {EarlyStoppingPatience}, but there is no {nameof(ValidationData)} whose loss decides "
+                + "when to stop.", nameof(ValidationData));
+        }
     }
 
     /// <summary>Takes the options that define the network from the base model, if there is one.</summary>

@@ -19,8 +19,8 @@ internal sealed record TrainingPhase(TrainedNetwork Network, IBatchSource Batche
     public int Repeats { get; init; } = 1;
 
     /// <summary>
-    /// The phase runs in every n-th step only, n at least 1 (lazy regularization; Karras et al. 2019, appendix B). The first phase of a loop runs
-    /// in every step.
+    /// The phase runs in every n-th step only, n at least 1 (lazy regularization; Karras et al. 2019, appendix B). The first phase of a
+    /// loop runs in every step.
     /// </summary>
     public int Interval { get; init; } = 1;
 
@@ -75,6 +75,7 @@ internal readonly record struct StepContext(long Step, long TotalSteps, bool IsT
 }
 
 /// <summary>
-/// The losses of one batch: the scalar to minimize, a mean over as many values as <see cref="TensorBatch.Weight"/> says, and its parts for the report.
+/// The losses of one batch: the scalar to minimize, a mean over as many values as <see cref="TensorBatch.Weight"/> says, and its parts for
+/// the report.
 /// </summary>
 internal readonly record struct Losses(torch.Tensor Total, params (string Name, torch.Tensor Value)[] Terms);

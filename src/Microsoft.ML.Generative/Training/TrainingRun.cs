@@ -10,7 +10,8 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Training;
 
 /// <summary>
-/// One call of <c>Fit</c>, from the checks before it to its end: the device, the seed, the threads, and the checkpoints that it resumes from.
+/// One call of <c>Fit</c>, from the checks before it to its end: the device, the seed, the threads, and the checkpoints that it resumes
+/// from.
 /// </summary>
 internal sealed class TrainingRun : IDisposable
 {
@@ -44,7 +45,9 @@ internal sealed class TrainingRun : IDisposable
     /// <param name="env">The environment of the context, which knows its GPU.</param>
     /// <param name="host">The estimator's host.</param>
     /// <param name="options">Checked options.</param>
-    /// <exception cref="InvalidOperationException">libtorch or the GPU asked for is missing, or the checkpoints are of a training with other options.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// libtorch or the GPU asked for is missing, or the checkpoints are of a training with other options.
+    /// </exception>
     /// <exception cref="IOException">The checkpoint folder or TensorBoard's cannot be used.</exception>
     public static TrainingRun Open(IHostEnvironment env, IHost host, TrainingOptions options)
     {
@@ -70,11 +73,18 @@ internal sealed class TrainingRun : IDisposable
             NativeHeap.KeepFreedMemory();
             int? threads = options.Threads ?? earlier?.Threads;
             if (earlier is not null && threads != earlier.Threads)
-                channel.Warning($"The training began with {earlier.Threads} threads and goes on with {threads}: sums may be rounded differently than without the interruption.");
-            // Who names a seed expects the same weights again: then the number of threads, which rounds sums, must not follow from a timing.
+            {
+                channel.Warning(
+                    $"The training began with {earlier.Threads} threads and goes on with {threads}: sums may be rounded differently than "
+                    + "without the interruption.");
+            }
+
+            // Who names a seed expects the same weights again: then the number of threads, which rounds sums, must not follow from a
+            // timing.
             if (threads is null && seedAskedFor is null && device.type == DeviceType.CPU)
                 threads = TorchThreads.Measure();
-            return new TrainingRun(host, options, device, seedAskedFor ?? earlier?.Seed ?? SeedSequence.Choose(host, null), threads, checkpoints);
+            return new TrainingRun(
+                host, options, device, seedAskedFor ?? earlier?.Seed ?? SeedSequence.Choose(host, null), threads, checkpoints);
         }
         catch
         {

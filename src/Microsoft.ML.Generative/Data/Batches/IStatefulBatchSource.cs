@@ -4,8 +4,8 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Data.Batches;
 
 /// <summary>
-/// A source whose batches do not follow from the seed, the epoch and their position alone, such as roll-outs of a policy. Checkpoints keep its
-/// state, so that a resumed training has the same batches.
+/// A source whose batches do not follow from the seed, the epoch and their position alone, such as roll-outs of a policy. Checkpoints keep
+/// its state, so that a resumed training has the same batches.
 /// </summary>
 internal interface IStatefulBatchSource : IBatchSource
 {
@@ -13,8 +13,8 @@ internal interface IStatefulBatchSource : IBatchSource
     BatchSourceState SaveState();
 
     /// <summary>
-    /// Continues from a state in place of <see cref="IBatchSource.StartEpoch"/>: the next batch is that which followed when the state was saved.
-    /// The tensors belong to the source from then on; they are on the CPU.
+    /// Continues from a state in place of <see cref="IBatchSource.StartEpoch"/>: the next batch is that which followed when the state was
+    /// saved. The tensors belong to the source from then on; they are on the CPU.
     /// </summary>
     void RestoreState(BatchSourceState state);
 }

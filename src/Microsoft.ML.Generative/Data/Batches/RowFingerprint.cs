@@ -15,7 +15,8 @@ internal sealed class RowFingerprint(IReadOnlyList<TensorColumn> columns) : IDis
     public string Finish(long count) => string.Join("; ",
     [
         string.Create(CultureInfo.InvariantCulture, $"{count} rows"),
-        .. columns.Select((c, i) => $"{c.Name}: {c.Type} [{string.Join('×', c.RowShape)}] {Convert.ToHexStringLower(_hashes[i].GetHashAndReset())}"),
+        .. columns.Select(
+            (c, i) => $"{c.Name}: {c.Type} [{string.Join('×', c.RowShape)}] {Convert.ToHexStringLower(_hashes[i].GetHashAndReset())}"),
     ]);
 
     public void Dispose()

@@ -45,7 +45,9 @@ internal sealed class StreamedBatches : IBatchSource, IDisposable
         _poolRows = poolRows;
         _device = device;
         _cancellation = cancellation;
-        Fingerprint = shuffleSeed is null ? fingerprint : string.Create(CultureInfo.InvariantCulture, $"{fingerprint}; shuffled in a pool of {poolRows} rows");
+        Fingerprint = shuffleSeed is null
+            ? fingerprint
+            : string.Create(CultureInfo.InvariantCulture, $"{fingerprint}; shuffled in a pool of {poolRows} rows");
     }
 
     public long BatchesPerEpoch => (_count + _batchSize - 1) / _batchSize;
@@ -100,7 +102,9 @@ internal sealed class StreamedBatches : IBatchSource, IDisposable
             _thread.Start();
         }
 
-        /// <exception cref="InvalidOperationException">The epoch has no more batches, or the data has changed since it was first read.</exception>
+        /// <exception cref="InvalidOperationException">
+        /// The epoch has no more batches, or the data has changed since it was first read.
+        /// </exception>
         public torch.Tensor[] Take()
         {
             if (_ready.TryTake(out torch.Tensor[]? batch, Timeout.Infinite))
@@ -139,10 +143,14 @@ internal sealed class StreamedBatches : IBatchSource, IDisposable
         {
             using DataViewRowCursor cursor = OpenCursor();
             RowReader[] readers = [.. _owner._columns.Select(c => c.Open(cursor))];
-            using var batches = new BatchFiller(_owner._columns, _owner._batchSize, _owner._count - _skippedRows, batch => _ready.Add(batch, _stop.Token));
+            using var batches = new BatchFiller(
+                _owner._columns, _owner._batchSize, _owner._count - _skippedRows, batch => _ready.Add(batch, _stop.Token));
             long rows = _seed is { } seed ? ReadShuffled(cursor, readers, batches, seed) : ReadInOrder(cursor, readers, batches);
             if (rows != _owner._count)
-                throw new InvalidDataException($"The data had {_owner._count} rows when the training began and now has {rows}: it changed meanwhile.");
+            {
+                throw new InvalidDataException(
+                    $"The data had {_owner._count} rows when the training began and now has {rows}: it changed meanwhile.");
+            }
         }
 
         private DataViewRowCursor OpenCursor() => TensorSource.OpenCursor(_owner._data, _owner._columns);
@@ -198,7 +206,8 @@ internal sealed class StreamedBatches : IBatchSource, IDisposable
     }
 
     /// <summary>Puts rows into the memory of batches, one after the other.</summary>
-    private sealed class BatchFiller(IReadOnlyList<TensorColumn> columns, int batchSize, long rows, Action<torch.Tensor[]> add) : IDisposable
+    private sealed class BatchFiller(IReadOnlyList<TensorColumn> columns, int batchSize, long rows, Action<torch.Tensor[]> add)
+        : IDisposable
     {
         private readonly unsafe byte*[] _start = new byte*[columns.Count];
         private torch.Tensor[]? _batch;

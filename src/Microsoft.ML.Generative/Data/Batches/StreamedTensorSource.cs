@@ -15,7 +15,8 @@ internal sealed class StreamedTensorSource : TensorSource
     private readonly List<StreamedBatches> _batches = [];
 
     private StreamedTensorSource(
-        IHost host, IDataView data, IReadOnlyList<TensorColumn> columns, long rowsInBudget, long count, string fingerprint, CancellationToken cancellation)
+        IHost host, IDataView data, IReadOnlyList<TensorColumn> columns, long rowsInBudget, long count, string fingerprint,
+        CancellationToken cancellation)
     {
         _host = host;
         _data = data;
@@ -31,7 +32,8 @@ internal sealed class StreamedTensorSource : TensorSource
     public override string Fingerprint { get; }
 
     /// <inheritdoc cref="TensorSource.Read"/>
-    public static StreamedTensorSource Scan(IHost host, IDataView data, IReadOnlyList<TensorColumn> columns, long rowsInBudget, CancellationToken cancellation)
+    public static StreamedTensorSource Scan(
+        IHost host, IDataView data, IReadOnlyList<TensorColumn> columns, long rowsInBudget, CancellationToken cancellation)
     {
         using DataViewRowCursor cursor = OpenCursor(data, columns);
         using var fingerprint = new RowFingerprint(columns);
@@ -47,14 +49,18 @@ internal sealed class StreamedTensorSource : TensorSource
 
             return true;
         }, cancellation);
-        return count == 0 ? throw Empty() : new StreamedTensorSource(host, data, columns, rowsInBudget, count, fingerprint.Finish(count), cancellation);
+        return count == 0
+            ? throw Empty()
+            : new StreamedTensorSource(host, data, columns, rowsInBudget, count, fingerprint.Finish(count), cancellation);
     }
 
     public override IBatchSource Batches(int batchSize, bool shuffle, long seed, torch.Device device)
     {
         // What waits to be trained on counts, too; a pool of less than a batch would hardly shuffle.
         long pool = Math.Min(Count, Math.Max(batchSize, _rowsInBudget - (StreamedBatches.BatchesAhead + 2L) * batchSize));
-        var batches = new StreamedBatches(_host, _data, _columns, Count, batchSize, shuffle ? seed : null, checked((int)Math.Min(pool, Array.MaxLength)), device, Fingerprint, _cancellation);
+        var batches = new StreamedBatches(
+            _host, _data, _columns, Count, batchSize, shuffle ? seed : null, checked((int)Math.Min(pool, Array.MaxLength)), device,
+            Fingerprint, _cancellation);
         _batches.Add(batches);
         return batches;
     }

@@ -8,8 +8,8 @@ internal readonly record struct TensorBatch(int Rows, params torch.Tensor[] Colu
     private readonly long? _weight;
 
     /// <summary>
-    /// How much the batch counts in the gradient of a step and in averages: the number of values that its loss is the mean of. By default its
-    /// rows; for sequences their target tokens. With 0 there is nothing to learn in it.
+    /// How much the batch counts in the gradient of a step and in averages: the number of values that its loss is the mean of. By default
+    /// its rows; for sequences their target tokens. With 0 there is nothing to learn in it.
     /// </summary>
     public long Weight
     {

@@ -17,13 +17,16 @@ internal sealed class TensorBatches : IBatchSource, IDisposable
     private long _position;
 
     /// <param name="toInputs">For each column, what makes the network's input of some of its rows.</param>
-    /// <param name="rows">The columns: [rows, ..]. Called once, when the first of them are wanted: a training that has finished wants none.</param>
+    /// <param name="rows">
+    /// The columns: [rows, ..]. Called once, when the first of them are wanted: a training that has finished wants none.
+    /// </param>
     /// <param name="count">The rows.</param>
     /// <param name="batchSize">Rows in a batch.</param>
     /// <param name="shuffleSeed">The seed of the order, or <see langword="null"/> for the rows' own.</param>
     /// <param name="fingerprint">What identifies the rows.</param>
     public TensorBatches(
-        IReadOnlyList<Func<torch.Tensor, torch.Tensor>> toInputs, Func<torch.Tensor[]> rows, long count, int batchSize, long? shuffleSeed, Func<string> fingerprint)
+        IReadOnlyList<Func<torch.Tensor, torch.Tensor>> toInputs, Func<torch.Tensor[]> rows, long count, int batchSize, long? shuffleSeed,
+        Func<string> fingerprint)
     {
         _toInputs = toInputs;
         _read = rows;

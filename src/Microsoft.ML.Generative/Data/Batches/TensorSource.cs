@@ -6,7 +6,8 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Data.Batches;
 
 /// <summary>
-/// Rows of an <see cref="IDataView"/> as tensors in the narrowest type: all in memory where they fit a budget, else read again in each epoch.
+/// Rows of an <see cref="IDataView"/> as tensors in the narrowest type: all in memory where they fit a budget, else read again in each
+/// epoch.
 /// </summary>
 internal abstract class TensorSource : IDisposable
 {
@@ -18,7 +19,9 @@ internal abstract class TensorSource : IDisposable
     /// <summary>The same for the same rows in the same order, however they are kept.</summary>
     public abstract string Fingerprint { get; }
 
-    /// <summary>The rows in batches; each epoch in a new order if shuffled, the last batch of an epoch with the rows that are left.</summary>
+    /// <summary>
+    /// The rows in batches; each epoch in a new order if shuffled, the last batch of an epoch with the rows that are left.
+    /// </summary>
     public abstract IBatchSource Batches(int batchSize, bool shuffle, long seed, torch.Device device);
 
     /// <inheritdoc/>
@@ -34,12 +37,14 @@ internal abstract class TensorSource : IDisposable
     /// <exception cref="InvalidDataException">A value cannot be used; the message names its column and row.</exception>
     /// <exception cref="OperationCanceledException">The context or the token was canceled.</exception>
     public static TensorSource Read(
-        IHost host, IDataView data, IReadOnlyList<TensorColumn> columns, long memoryBudget = long.MaxValue, CancellationToken cancellation = default)
+        IHost host, IDataView data, IReadOnlyList<TensorColumn> columns, long memoryBudget = long.MaxValue,
+        CancellationToken cancellation = default)
     {
         TorchRuntime.EnsureLoaded();
         long rowBytes = columns.Sum(c => (long)c.RowBytes);
         long rowsInBudget = memoryBudget / Math.Max(1, rowBytes);
-        return TryReadAll(host, data, columns, rowsInBudget, cancellation) ?? (TensorSource)StreamedTensorSource.Scan(host, data, columns, rowsInBudget, cancellation);
+        return TryReadAll(host, data, columns, rowsInBudget, cancellation)
+            ?? (TensorSource)StreamedTensorSource.Scan(host, data, columns, rowsInBudget, cancellation);
     }
 
     /// <summary>Calls for each row, and asks now and then whether to stop.</summary>

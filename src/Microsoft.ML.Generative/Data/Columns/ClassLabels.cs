@@ -7,7 +7,9 @@ using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative.Data.Columns;
 
-/// <summary>What the classes of a label column stand for: a key column's values, the numbers of a number column, or false and true.</summary>
+/// <summary>
+/// What the classes of a label column stand for: a key column's values, the numbers of a number column, or false and true.
+/// </summary>
 /// <param name="Type">The type of the values.</param>
 /// <param name="Values">The values in the order of the classes, as invariant text.</param>
 internal sealed record ClassLabels(DataKind Type, string[] Values)
@@ -23,7 +25,8 @@ internal sealed record ClassLabels(DataKind Type, string[] Values)
     /// <summary>Whether the classes stand for their own numbers, from 0.</summary>
     [JsonIgnore]
     public bool AreNumbersFromZero =>
-        Type is not (DataKind.String or DataKind.Boolean) && Values.Select((value, i) => value == i.ToString(CultureInfo.InvariantCulture)).All(isNumber => isNumber);
+        Type is not (DataKind.String or DataKind.Boolean)
+        && Values.Select((value, i) => value == i.ToString(CultureInfo.InvariantCulture)).All(isNumber => isNumber);
 
     /// <summary>The classes of a column, or <see langword="null"/> for keys that stand for nothing.</summary>
     /// <exception cref="ArgumentException">The values are of a type that models do not keep, or more than they can keep.</exception>
@@ -38,11 +41,15 @@ internal sealed record ClassLabels(DataKind Type, string[] Values)
         if (labels is null)
             return null;
         if (labels.Values.GroupBy(value => value).FirstOrDefault(same => same.Skip(1).Any()) is { } twice)
-            throw new ArgumentException($"Column '{column.Name}' has the key value {Quoted.Text(twice.Key)} more than once; expected different ones.");
+        {
+            throw new ArgumentException(
+                $"Column '{column.Name}' has the key value {Quoted.Text(twice.Key)} more than once; expected different ones.");
+        }
 
         int bytes = JsonSerializer.SerializeToUtf8Bytes(labels, ModelConfigJson.Options).Length;
         return bytes <= MaxBytes ? labels
-            : throw new ArgumentException($"The key values of column '{column.Name}' take {bytes:N0} bytes; expected at most {MaxBytes:N0}.");
+            : throw new ArgumentException(
+                $"The key values of column '{column.Name}' take {bytes:N0} bytes; expected at most {MaxBytes:N0}.");
     }
 
     /// <summary>The values of a key column, or <see langword="null"/> for keys that stand for nothing.</summary>
@@ -52,10 +59,14 @@ internal sealed record ClassLabels(DataKind Type, string[] Values)
         if (column.Annotations.Schema.GetColumnOrNull(AnnotationUtils.Kinds.KeyValues)?.Type is not VectorDataViewType type)
             return null;
         DataKind kind = KindOf(type.ItemType, column.Name);
-        return new ClassLabels(kind, kind == DataKind.String ? Read<ReadOnlyMemory<char>>(column, v => v.ToString()) : ReadNumbers(column, kind));
+        return new ClassLabels(
+            kind, kind == DataKind.String ? Read<ReadOnlyMemory<char>>(column, v => v.ToString()) : ReadNumbers(column, kind));
     }
 
-    /// <summary>The type of the values that a column's classes will stand for, before there is data; <see langword="null"/> for keys that stand for nothing.</summary>
+    /// <summary>
+    /// The type of the values that a column's classes will stand for, before there is data; <see langword="null"/> for keys that stand for
+    /// nothing.
+    /// </summary>
     public static PrimitiveDataViewType? TypeOf(SchemaShape.Column column)
     {
         if (!column.IsKey)
@@ -71,7 +82,9 @@ internal sealed record ClassLabels(DataKind Type, string[] Values)
 
     /// <summary>The names for an error message, the first of them if there are many.</summary>
     public override string ToString() =>
-        string.Join(", ", Values.Take(NamesShown).Select(v => Quoted.Text(v))) + (Values.Length > NamesShown ? $", … ({Values.Length:N0} in all)" : "");
+        string.Join(
+            ", ", Values.Take(NamesShown).Select(v => Quoted.Text(v)))
+            + (Values.Length > NamesShown ? $", … ({Values.Length:N0} in all)" : "");
 
     /// <exception cref="ArgumentException">There are more or fewer classes, or a value is not of the type.</exception>
     public void Check(int count)
@@ -124,12 +137,15 @@ internal sealed record ClassLabels(DataKind Type, string[] Values)
                 throw new ArgumentException($"a class has a label that is no {Type}: {e.Message}", e);
             }
 
-            annotations.Add(kind, new VectorDataViewType(type, values.Length), (ref VBuffer<T> all) => new VBuffer<T>(values.Length, values).CopyTo(ref all));
+            annotations.Add(
+                kind, new VectorDataViewType(type, values.Length),
+                (ref VBuffer<T> all) => new VBuffer<T>(values.Length, values).CopyTo(ref all));
         }
     }
 
     /// <summary>Adds the values as texts.</summary>
-    public void AddNamesTo(DataViewSchema.Annotations.Builder annotations) => (this with { Type = DataKind.String }).AddTo(annotations, AnnotationUtils.Kinds.SlotNames);
+    public void AddNamesTo(DataViewSchema.Annotations.Builder annotations) =>
+        (this with { Type = DataKind.String }).AddTo(annotations, AnnotationUtils.Kinds.SlotNames);
 
     private static DataKind KindOf(DataViewType type, string column)
     {

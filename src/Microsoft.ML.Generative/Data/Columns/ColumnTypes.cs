@@ -26,7 +26,8 @@ internal static class ColumnTypes
     public static void CheckFeatures(SchemaShape schema, string name)
     {
         SchemaShape.Column column = Find(schema, name);
-        bool isNumber = column.ItemType == NumberDataViewType.Single || (column.ItemType == NumberDataViewType.Byte && column.Kind == SchemaShape.Column.VectorKind.Vector);
+        bool isNumber = column.ItemType == NumberDataViewType.Single
+            || (column.ItemType == NumberDataViewType.Byte && column.Kind == SchemaShape.Column.VectorKind.Vector);
         bool isFeature = column.Kind != SchemaShape.Column.VectorKind.VariableVector && !column.IsKey && isNumber;
         if (!isFeature && column.ItemType is not ImageDataViewType)
             throw Mismatch($"Column '{name}' has type {column.GetTypeString()}; expected {FeatureTypes}.");
@@ -39,7 +40,11 @@ internal static class ColumnTypes
         CheckFeatures(schema, name);
         SchemaShape.Column column = Find(schema, name);
         if (column.Kind != SchemaShape.Column.VectorKind.Vector && column.ItemType is not ImageDataViewType)
-            throw Mismatch($"Column '{name}' has type {column.GetTypeString()}; expected an image, or a known-size vector of Single or Byte with the shape of an image.");
+        {
+            throw Mismatch(
+                $"Column '{name}' has type {column.GetTypeString()}; expected an image, or a known-size vector of Single or Byte with the "
+                + "shape of an image.");
+        }
     }
 
     /// <summary>That a schema promises a column of texts.</summary>
@@ -72,7 +77,8 @@ internal static class ColumnTypes
     }
 
     /// <summary>The error where a column cannot be read as seeds.</summary>
-    public static ArgumentException NoSeed(string name, string? type) => Mismatch($"Column '{name}' has type {type}; expected a key or an integer type.");
+    public static ArgumentException NoSeed(string name, string? type) =>
+        Mismatch($"Column '{name}' has type {type}; expected a key or an integer type.");
 
     public static int FeatureCount(DataViewSchema.Column column) => column.Type switch
     {
@@ -124,11 +130,13 @@ internal static class ColumnTypes
             return;
         if (first > 4)
             throw Mismatch(
-                $"Column '{column.Name}' has the dimensions {first} × {second} × {last}, which are those of height × width × channels; expected channels × height × width, "
+                $"Column '{column.Name}' has the dimensions {first} × {second} × {last}, which are those of height × width × channels; "
+                + "expected channels × height × width, "
                 + "plane by plane (of ExtractPixels with interleavePixelColors: false).");
         if (first is 2 or 4 && last == 3 && !isShapeGiven)
             throw Mismatch(
-                $"Column '{column.Name}' has the dimensions {first} × {second} × {last}, which may be those of channels × height × width or of height × width × channels. "
+                $"Column '{column.Name}' has the dimensions {first} × {second} × {last}, which may be those of channels × height × width "
+                + "or of height × width × channels. "
                 + "Expected the former: if it is that, set Channels, Height and Width.");
     }
 

@@ -5,11 +5,16 @@ namespace Microsoft.ML.Generative.Data.Columns;
 /// <summary>How many classes a label column has.</summary>
 internal static class LabelCounts
 {
-    /// <summary>The number that the options give, or that the column has: of a key its type's, of Boolean 2, of Single and Double the highest and one.</summary>
+    /// <summary>
+    /// The number that the options give, or that the column has: of a key its type's, of Boolean 2, of Single and Double the highest and
+    /// one.
+    /// </summary>
     /// <param name="data">The data, of which the column is read where it alone knows.</param>
     /// <param name="columnName">The column.</param>
     /// <param name="wanted">What the option LabelCount says.</param>
-    /// <exception cref="ArgumentException">The column is missing, has a type without a number of classes, or has more than the option says.</exception>
+    /// <exception cref="ArgumentException">
+    /// The column is missing, has a type without a number of classes, or has more than the option says.
+    /// </exception>
     public static int Find(IDataView data, string columnName, int? wanted)
     {
         DataViewSchema.Column column = ColumnTypes.Find(data.Schema, columnName);

@@ -7,8 +7,8 @@ namespace Microsoft.ML.Generative.Data.Columns;
 internal static class LabelMapping
 {
     /// <summary>
-    /// The class of each value: of keys less 1, of numbers, and of false (0) and true (1). <see langword="null"/> where the values are the classes'
-    /// numbers already.
+    /// The class of each value: of keys less 1, of numbers, and of false (0) and true (1). <see langword="null"/> where the values are the
+    /// classes' numbers already.
     /// </summary>
     /// <param name="column">The column: keys, numbers or Boolean.</param>
     /// <param name="classes">What the model's classes stand for; <see langword="null"/>: their numbers alone.</param>
@@ -24,10 +24,15 @@ internal static class LabelMapping
                 return ByName(column.Name, own, classes);
             case KeyDataViewType when !classes.AreNumbersFromZero:
                 throw ColumnTypes.Mismatch(
-                    $"Column '{column.Name}' has keys without values, so that they cannot be matched with the classes of the model, which are {classes}. "
+                    $"Column '{column.Name}' has keys without values, so that they cannot be matched with the classes of the model, which "
+                    + $"are {classes}. "
                     + "Make the keys with MapValueToKey, or give the classes' numbers from 0 in an integer column.");
             case BooleanDataViewType:
-                return ByName(column.Name, classes.Type is DataKind.String or DataKind.Boolean ? ClassLabels.Booleans : new ClassLabels(DataKind.Int32, ["0", "1"]), classes);
+                return ByName(
+                    column.Name,
+                    classes.Type is DataKind.String or DataKind.Boolean
+                    ? ClassLabels.Booleans
+                    : new ClassLabels(DataKind.Int32, ["0", "1"]), classes);
             case NumberDataViewType when classes.Type is not (DataKind.String or DataKind.Boolean) && !classes.AreNumbersFromZero:
                 return classes.Values.Select((value, i) => (value, i))
                     .Where(c => long.TryParse(c.value, CultureInfo.InvariantCulture, out _))
@@ -48,7 +53,8 @@ internal static class LabelMapping
         {
             if (!numbers.TryGetValue(own.Values[i], out int number))
                 throw ColumnTypes.Mismatch(
-                    $"Column '{column}' has the key values {own}, but the classes of the model are {classes}: '{own.Values[i]}' is none of them.");
+                    $"Column '{column}' has the key values {own}, but the classes of the model are {classes}: '{own.Values[i]}' is none of "
+                    + "them.");
             map.Add(i, number);
             isSame &= number == i;
         }

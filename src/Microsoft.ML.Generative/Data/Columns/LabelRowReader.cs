@@ -5,7 +5,8 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.Generative.Data.Columns;
 
 /// <summary>Reads class labels as integers from 0.</summary>
-internal abstract class LabelRowReader(TensorColumn column, DataViewRow row, int index, long classCount, IReadOnlyDictionary<long, int>? classes)
+internal abstract class LabelRowReader(
+    TensorColumn column, DataViewRow row, int index, long classCount, IReadOnlyDictionary<long, int>? classes)
     : RowReader(column, row)
 {
     public const string Types = "a key or an integer type, Boolean, or whole numbers of Single or Double";
@@ -58,7 +59,8 @@ internal abstract class LabelRowReader(TensorColumn column, DataViewRow row, int
         Int128 label = value - (_isKey ? 1 : 0);
         if (classes is not null)
             label = label == (long)label && classes.TryGetValue((long)label, out int number) ? number
-                : throw Refuse($"the label is {value}; expected one of {string.Join(", ", classes.Keys.Select(key => key + (_isKey ? 1 : 0)))}.");
+                : throw Refuse(
+                    $"the label is {value}; expected one of {string.Join(", ", classes.Keys.Select(key => key + (_isKey ? 1 : 0)))}.");
         if (label < 0 || label >= classCount)
             throw Refuse($"the label is {value}; expected {(_isKey ? 1 : 0)} to {classCount - (_isKey ? 0 : 1)}.");
         MemoryMarshal.Write(destination, (long)label);
@@ -67,7 +69,8 @@ internal abstract class LabelRowReader(TensorColumn column, DataViewRow row, int
     protected InvalidDataException Missing() => Refuse("the label is missing.");
 }
 
-internal sealed class IntegerLabelRowReader<T>(TensorColumn column, DataViewRow row, int index, long classCount, IReadOnlyDictionary<long, int>? classes)
+internal sealed class IntegerLabelRowReader<T>(
+    TensorColumn column, DataViewRow row, int index, long classCount, IReadOnlyDictionary<long, int>? classes)
     : LabelRowReader(column, row, index, classCount, classes)
     where T : unmanaged, IBinaryInteger<T>
 {
@@ -81,7 +84,8 @@ internal sealed class IntegerLabelRowReader<T>(TensorColumn column, DataViewRow 
     }
 }
 
-internal sealed class BooleanLabelRowReader(TensorColumn column, DataViewRow row, int index, long classCount, IReadOnlyDictionary<long, int>? classes)
+internal sealed class BooleanLabelRowReader(
+    TensorColumn column, DataViewRow row, int index, long classCount, IReadOnlyDictionary<long, int>? classes)
     : LabelRowReader(column, row, index, classCount, classes)
 {
     private readonly ValueGetter<bool> _getter = row.GetGetter<bool>(row.Schema[index]);
@@ -94,7 +98,8 @@ internal sealed class BooleanLabelRowReader(TensorColumn column, DataViewRow row
     }
 }
 
-internal sealed class FloatLabelRowReader<T>(TensorColumn column, DataViewRow row, int index, long classCount, IReadOnlyDictionary<long, int>? classes)
+internal sealed class FloatLabelRowReader<T>(
+    TensorColumn column, DataViewRow row, int index, long classCount, IReadOnlyDictionary<long, int>? classes)
     : LabelRowReader(column, row, index, classCount, classes)
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
@@ -106,6 +111,8 @@ internal sealed class FloatLabelRowReader<T>(TensorColumn column, DataViewRow ro
         _getter(ref value);
         if (T.IsNaN(value))
             throw Missing();
-        Write(destination, T.IsInteger(value) ? Int128.CreateSaturating(value) : throw Refuse($"the label is {value}; expected a whole number."));
+        Write(
+            destination,
+            T.IsInteger(value) ? Int128.CreateSaturating(value) : throw Refuse($"the label is {value}; expected a whole number."));
     }
 }

@@ -63,12 +63,16 @@ internal sealed record RowColumns(string Input, int? Channels, int? Height, int?
     }
 
     /// <summary>The images of the data.</summary>
-    /// <exception cref="ArgumentException">The column is missing or of another type, contradicts the options, or the shape of its images is unknown.</exception>
+    /// <exception cref="ArgumentException">
+    /// The column is missing or of another type, contradicts the options, or the shape of its images is unknown.
+    /// </exception>
     public ImageShape FindImages(IDataView data) => FindRow(data).Image ?? throw ColumnTypes.NoShape(Input);
 
     /// <summary>The classes of the data; none where the options name no column of them.</summary>
     /// <param name="data">The data.</param>
-    /// <param name="ofBase">The classes of the model that a training continues from, which stay as they are; the data's are matched with them.</param>
+    /// <param name="ofBase">
+    /// The classes of the model that a training continues from, which stay as they are; the data's are matched with them.
+    /// </param>
     /// <exception cref="ArgumentException">
     /// The column is missing or of another type, does not tell its classes, or has others than the options say.
     /// </exception>

@@ -32,7 +32,8 @@ internal abstract class RowReader(TensorColumn column, DataViewRow row)
 
     private string Remedy => Column.Range == ValueRange.Scaled
         ? "Scale the column first (NormalizeMeanVariance with fixZero: false): the network learns values of about −1 to 1"
-        : "Scale the column first (for pixels: ExtractPixels with scaleImage: 1f / 255; for other values: NormalizeMinMax with fixZero: false)"
+        : "Scale the column first (for pixels: ExtractPixels with scaleImage: 1f / 255; for other values: NormalizeMinMax with fixZero: "
+            + "false)"
             + (Column.Alternative is { } alternative ? $", or {alternative}" : "");
 
     // False for NaN too: a comparison with it never holds.
@@ -101,7 +102,11 @@ internal sealed class ImageRowReader(TensorColumn column, DataViewRow row, int i
         if (_image is null)
             throw Refuse("the image is missing.");
         if ((_image.Height, _image.Width) != (shape.Height, shape.Width))
-            throw Refuse($"the image has {_image.Width}×{_image.Height} pixels; expected {shape.Width}×{shape.Height}. Resize them with ResizeImages.");
+        {
+            throw Refuse(
+                $"the image has {_image.Width}×{_image.Height} pixels; expected {shape.Width}×{shape.Height}. Resize them with "
+                + "ResizeImages.");
+        }
 
         (int red, int blue) = _image.PixelFormat switch
         {

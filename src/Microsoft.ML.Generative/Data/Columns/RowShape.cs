@@ -15,7 +15,8 @@ internal readonly record struct RowShape(ImageShape? Image, int Size)
 
     /// <summary>The type of a column of such rows.</summary>
     [JsonIgnore]
-    public VectorDataViewType Type => Image?.VectorType(NumberDataViewType.Single) ?? new VectorDataViewType(NumberDataViewType.Single, Size);
+    public VectorDataViewType Type =>
+        Image?.VectorType(NumberDataViewType.Single) ?? new VectorDataViewType(NumberDataViewType.Single, Size);
 
     /// <exception cref="ArgumentException">There are no such rows.</exception>
     public void Validate()

@@ -20,9 +20,12 @@ internal static class SlotNames
         return [.. names.DenseValues().Select(slot => slot.ToString())];
     }
 
-    /// <summary>The names that a model file keeps: <see langword="null"/> for those of very many values, which would be most of it.</summary>
+    /// <summary>
+    /// The names that a model file keeps: <see langword="null"/> for those of very many values, which would be most of it.
+    /// </summary>
     public static string[]? ToKeep(DataViewSchema schema, string name) =>
-        Of(schema, name) is { } names && JsonSerializer.SerializeToUtf8Bytes(names, ModelConfigJson.Options).Length <= MaxBytes ? names : null;
+        Of(schema, name) is { } names
+        && JsonSerializer.SerializeToUtf8Bytes(names, ModelConfigJson.Options).Length <= MaxBytes ? names : null;
 
     /// <summary>What a column of such values says of itself.</summary>
     public static DataViewSchema.Annotations? ToAnnotations(string[]? names)
@@ -38,7 +41,9 @@ internal static class SlotNames
     /// <summary>The promise of <see cref="ToAnnotations"/>.</summary>
     public static SchemaShape? Promise(SchemaShape input, string name) =>
         input.TryFindColumn(name, out SchemaShape.Column column) && column.HasSlotNames()
-            ? new SchemaShape([new SchemaShape.Column(AnnotationUtils.Kinds.SlotNames, SchemaShape.Column.VectorKind.Vector, TextDataViewType.Instance, isKey: false)])
+            ? new SchemaShape(
+                [new SchemaShape.Column(
+                    AnnotationUtils.Kinds.SlotNames, SchemaShape.Column.VectorKind.Vector, TextDataViewType.Instance, isKey: false)])
             : null;
 
     /// <exception cref="ArgumentException">There are more or fewer names than values.</exception>

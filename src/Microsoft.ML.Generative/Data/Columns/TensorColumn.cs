@@ -44,7 +44,9 @@ internal sealed class TensorColumn
     /// <summary>Opens the column of a row or cursor for reading.</summary>
     public RowReader Open(DataViewRow row) => _open(this, row, row.Schema[Name].Index);
 
-    /// <summary>What the network computes with: [rows, ..row shape], floats for features (bytes become 0..1), integers for labels.</summary>
+    /// <summary>
+    /// What the network computes with: [rows, ..row shape], floats for features (bytes become 0..1), integers for labels.
+    /// </summary>
     public torch.Tensor ToNetworkInput(torch.Tensor rows, torch.Device device)
     {
         // Bytes cross to the device first: they are a quarter of the size.
@@ -73,24 +75,33 @@ internal sealed class TensorColumn
             case ImageDataViewType image when shape is { } images:
                 if (image.Height > 0 && (image.Height, image.Width) != (images.Height, images.Width))
                     throw ColumnTypes.Mismatch(
-                        $"Column '{name}' holds images of {image.Width}×{image.Height} pixels; expected {images.Width}×{images.Height}. Resize them with ResizeImages.");
-                return new TensorColumn(name, torch.ScalarType.Byte, rowShape, (c, row, index) => new ImageRowReader(c, row, index, images));
+                        $"Column '{name}' holds images of {image.Width}×{image.Height} pixels; expected {images.Width}×{images.Height}. "
+                        + "Resize them with ResizeImages.");
+                return new TensorColumn(
+                    name, torch.ScalarType.Byte, rowShape, (c, row, index) => new ImageRowReader(c, row, index, images));
 
             case VectorDataViewType { IsKnownSize: true } vector when vector.Size != elements:
-                throw ColumnTypes.Mismatch($"Column '{name}' has {vector.Size} values per row; expected {elements}{(shape is null ? "" : $" ({shape})")}.");
-
-            case VectorDataViewType { IsKnownSize: true, Dimensions: { Length: 3 } dimensions } when shape is { } expected && !expected.Fits(dimensions.AsSpan()):
                 throw ColumnTypes.Mismatch(
-                    $"Column '{name}' has the dimensions {string.Join(" × ", dimensions)}; expected {string.Join(" × ", expected.Dimensions)}, channels × height × width.");
+                    $"Column '{name}' has {vector.Size} values per row; expected {elements}{(shape is null ? "" : $" ({shape})")}.");
+
+            case VectorDataViewType { IsKnownSize: true, Dimensions: { Length: 3 } dimensions }
+                when shape is { } expected && !expected.Fits(dimensions.AsSpan()):
+                throw ColumnTypes.Mismatch(
+                    $"Column '{name}' has the dimensions {string.Join(" × ", dimensions)}; expected "
+                    + $"{string.Join(" × ", expected.Dimensions)}, channels × height × width.");
 
             case VectorDataViewType { IsKnownSize: true } vector when vector.ItemType == NumberDataViewType.Byte:
                 return new TensorColumn(name, torch.ScalarType.Byte, rowShape, (c, row, index) => new VectorRowReader<byte>(c, row, index));
 
             case VectorDataViewType { IsKnownSize: true } vector when vector.ItemType == NumberDataViewType.Single:
-                return new TensorColumn(name, torch.ScalarType.Float32, rowShape, (c, row, index) => new VectorRowReader<float>(c, row, index)) { Range = range, Alternative = alternative };
+                return new TensorColumn(
+                    name, torch.ScalarType.Float32, rowShape, (c, row, index) => new VectorRowReader<float>(c, row, index)) { Range = range,
+                    Alternative = alternative };
 
             case NumberDataViewType when column.Type == NumberDataViewType.Single && elements == 1:
-                return new TensorColumn(name, torch.ScalarType.Float32, rowShape, (c, row, index) => new SingleRowReader(c, row, index)) { Range = range, Alternative = alternative };
+                return new TensorColumn(
+                    name, torch.ScalarType.Float32, rowShape, (c, row, index) => new SingleRowReader(c, row, index)) { Range = range,
+                    Alternative = alternative };
 
             default:
                 throw ColumnTypes.Mismatch($"Column '{name}' has type {column.Type}; expected {ColumnTypes.FeatureTypes}.");
@@ -121,8 +132,13 @@ internal sealed class TensorColumn
     /// <param name="schema">Where to look for the column.</param>
     /// <param name="name">The column: a key, Boolean, or numbers.</param>
     /// <param name="classCount">Labels must be below this number.</param>
-    /// <param name="classes">What the model's classes stand for, by which they are found in the column; <see langword="null"/>: numbers, of which a key's first is 0.</param>
-    /// <exception cref="ArgumentException">The column is missing or of another type, or has values that the model's classes do not.</exception>
+    /// <param name="classes">
+    /// What the model's classes stand for, by which they are found in the column; <see langword="null"/>: numbers, of which a key's first
+    /// is 0.
+    /// </param>
+    /// <exception cref="ArgumentException">
+    /// The column is missing or of another type, or has values that the model's classes do not.
+    /// </exception>
     public static TensorColumn Label(DataViewSchema schema, string name, long classCount, ClassLabels? classes = null)
     {
         DataViewSchema.Column column = ColumnTypes.Find(schema, name);

@@ -6,7 +6,8 @@ namespace Microsoft.ML.Generative.Data.Datasets;
 /// Walks over every <paramref name="parts"/>th block of rows, starting with block number <paramref name="part"/>.
 /// The number of the block is the cursor's <see cref="DataViewRow.Batch"/>, by which ML.NET brings the rows of a set back in order.
 /// </summary>
-internal sealed class ByteImageCursor(ByteImageDataView view, bool[] active, int[]? order, int blockSize, int part, int parts) : DataViewRowCursor
+internal sealed class ByteImageCursor(ByteImageDataView view, bool[] active, int[]? order, int blockSize, int part, int parts)
+    : DataViewRowCursor
 {
     private readonly IByteImageSource _source = view.Source;
     private readonly int _count = view.Source.Count;
@@ -47,9 +48,12 @@ internal sealed class ByteImageCursor(ByteImageDataView view, bool[] active, int
         if (!IsColumnActive(column))
             throw new InvalidOperationException($"Column '{column.Name}' was not asked for when the cursor was made.");
 
-        Delegate getter = column.Name == ByteImageDataView.ImageColumnName ? (ValueGetter<VBuffer<byte>>)GetImage : (ValueGetter<uint>)GetLabel;
+        Delegate getter = column.Name == ByteImageDataView.ImageColumnName
+            ? (ValueGetter<VBuffer<byte>>)GetImage
+            : (ValueGetter<uint>)GetLabel;
         return getter as ValueGetter<TValue>
-            ?? throw new InvalidOperationException($"Column '{column.Name}' holds {column.Type.RawType}; it cannot be read as {typeof(TValue)}.");
+            ?? throw new InvalidOperationException(
+                $"Column '{column.Name}' holds {column.Type.RawType}; it cannot be read as {typeof(TValue)}.");
     }
 
     protected override void Dispose(bool disposing)
@@ -58,7 +62,10 @@ internal sealed class ByteImageCursor(ByteImageDataView view, bool[] active, int
         base.Dispose(disposing);
     }
 
-    private int Row => _row >= 0 ? _row : throw new InvalidOperationException("The cursor is not on a row: call MoveNext first, and stop when it returns false.");
+    private int Row =>
+        _row >= 0
+        ? _row
+        : throw new InvalidOperationException("The cursor is not on a row: call MoveNext first, and stop when it returns false.");
 
     private void GetImage(ref VBuffer<byte> image)
     {

@@ -68,7 +68,9 @@ internal sealed class ByteImageDataView : IDataView
     internal int IndexOf(DataViewSchema.Column column) =>
         column.Index < Schema.Count && Schema[column.Index].Name == column.Name
             ? column.Index
-            : throw new ArgumentException($"Column '{column.Name}' is not one of these rows: they have {string.Join(" and ", Schema.Select(own => $"'{own.Name}'"))}.", nameof(column));
+            : throw new ArgumentException(
+                $"Column '{column.Name}' is not one of these rows: they have "
+                + $"{string.Join(" and ", Schema.Select(own => $"'{own.Name}'"))}.", nameof(column));
 
     private int[]? Order(Random? rand)
     {

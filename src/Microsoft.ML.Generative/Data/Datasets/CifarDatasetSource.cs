@@ -3,7 +3,10 @@ using System.IO.Compression;
 
 namespace Microsoft.ML.Generative.Data.Datasets;
 
-/// <summary>An image data set in the binary form of CIFAR-10: an archive of files of equally many records, which is read without unpacking it to disk.</summary>
+/// <summary>
+/// An image data set in the binary form of CIFAR-10: an archive of files of equally many records, which is read without unpacking it to
+/// disk.
+/// </summary>
 internal sealed record CifarDatasetSource : ImageDatasetSource
 {
     public required DatasetFile Archive { get; init; }
@@ -18,7 +21,8 @@ internal sealed record CifarDatasetSource : ImageDatasetSource
 
     public override IReadOnlyList<string> UnpackedFiles => [.. TrainFiles, TestFile];
 
-    public override (StoredImages Train, StoredImages Test) Read(IReadOnlyDictionary<string, string> paths, CancellationToken cancellationToken)
+    public override (StoredImages Train, StoredImages Test) Read(
+        IReadOnlyDictionary<string, string> paths, CancellationToken cancellationToken)
     {
         StoredImages train = Room(TrainFiles.Count), test = Room(1);
         if (paths.TryGetValue(Archive.Name, out var archive))
@@ -41,7 +45,10 @@ internal sealed record CifarDatasetSource : ImageDatasetSource
         using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16);
         // Whoever has it from elsewhere has the authors' own bytes or something else. On the pool, as downloads are.
         if (Task.Run(() => Archive.FindFaultAsync(file, cancellationToken), cancellationToken).GetAwaiter().GetResult() is { } fault)
-            throw new InvalidDataException($"'{path}' is not the archive that the authors of {Title} published: {fault}. Delete it, to have it downloaded again.");
+        {
+            throw new InvalidDataException(
+                $"'{path}' is not the archive that the authors of {Title} published: {fault}. Delete it, to have it downloaded again.");
+        }
 
         file.Position = 0;
         HashSet<string> missing = [.. UnpackedFiles];
@@ -63,11 +70,15 @@ internal sealed record CifarDatasetSource : ImageDatasetSource
             }
         }
         if (missing.Count > 0)
-            throw new InvalidDataException($"'{path}' cannot be used: {string.Join(", ", missing.Order(StringComparer.Ordinal))} is not in it.");
+        {
+            throw new InvalidDataException(
+                $"'{path}' cannot be used: {string.Join(", ", missing.Order(StringComparer.Ordinal))} is not in it.");
+        }
     }
 
     private StoredImages Room(int files) => new(
-        GC.AllocateUninitializedArray<byte>(checked(files * RecordsInFile * CifarReader.Shape.Size)), new byte[files * RecordsInFile], CifarReader.Shape, ClassNames);
+        GC.AllocateUninitializedArray<byte>(checked(files * RecordsInFile * CifarReader.Shape.Size)), new byte[files * RecordsInFile],
+        CifarReader.Shape, ClassNames);
 
     private (Memory<byte> Classes, Memory<byte> Pixels)? PlaceOf(string name, StoredImages train, StoredImages test)
     {

@@ -18,7 +18,9 @@ internal static class CifarReader
     /// <param name="classCount">Classes must be below this number.</param>
     /// <param name="classes">The class of each record.</param>
     /// <param name="pixels">The pixels of each record.</param>
-    /// <exception cref="InvalidDataException">The file has another number of records, or a class that there is not; the message names the file and the place.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The file has another number of records, or a class that there is not; the message names the file and the place.
+    /// </exception>
     public static void Read(string path, int classCount, Memory<byte> classes, Memory<byte> pixels) =>
         PackedFile.Read(path, (long)RecordSize * classes.Length, (content, _) =>
         {
@@ -37,7 +39,12 @@ internal static class CifarReader
             if (read == 1)
                 read += content.ReadAtLeast(image, image.Length, throwOnEndOfStream: false);
             if (read < RecordSize)
-                throw new InvalidDataException($"it is truncated: {(long)i * RecordSize + read:N0} of {(long)classes.Length * RecordSize:N0} bytes are there, {i:N0} of {classes.Length:N0} records of {RecordSize:N0} bytes.");
+            {
+                throw new InvalidDataException(
+                    $"it is truncated: {(long)i * RecordSize + read:N0} of {(long)classes.Length * RecordSize:N0} bytes are there, {i:N0} "
+                    + $"of {classes.Length:N0} records of {RecordSize:N0} bytes.");
+            }
+
             if (label[0] >= classCount)
                 throw new InvalidDataException($"record {i + 1:N0} has the label {label[0]}, expected 0 to {classCount - 1}.");
             classes[i] = label[0];

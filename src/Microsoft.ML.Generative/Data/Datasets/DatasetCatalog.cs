@@ -14,8 +14,8 @@ namespace Microsoft.ML.Generative;
 /// </summary>
 /// <remarks>
 /// Files are looked for in the data set's folder within <see cref="GenerativeCatalog.DataDirectory"/>, with or without
-/// <c>.gz</c>, then in the same folder within <c>/usr/share/datasets</c> on Linux, where Debian's packages put them. A file that is in neither
-/// place is downloaded to the first, over HTTPS, and taken only with the size and SHA-256 that its authors' file has; an
+/// <c>.gz</c>, then in the same folder within <c>/usr/share/datasets</c> on Linux, where Debian's packages put them. A file that is in
+/// neither place is downloaded to the first, over HTTPS, and taken only with the size and SHA-256 that its authors' file has; an
 /// interrupted download goes on where it stopped.
 /// </remarks>
 /// <example>
@@ -71,7 +71,9 @@ public sealed class DatasetCatalog
     /// <param name="progress">Receives, on another thread, how far a download has come; not used when the files are there.</param>
     /// <param name="cancellationToken">Stops a download; what has arrived is kept for the next.</param>
     /// <returns>Training and test rows, in memory (47 MB and 8 MB).</returns>
-    /// <exception cref="FileNotFoundException">Files are missing and cannot be downloaded; the message says which and where to put them.</exception>
+    /// <exception cref="FileNotFoundException">
+    /// Files are missing and cannot be downloaded; the message says which and where to put them.
+    /// </exception>
     /// <exception cref="InvalidDataException">A file is damaged or another than it should be; the message says which and why.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was canceled.</exception>
     /// <remarks>
@@ -84,7 +86,8 @@ public sealed class DatasetCatalog
     /// Console.WriteLine(mnist.TestSet.GetRowCount());   // 10000
     /// </code>
     /// </example>
-    public DataOperationsCatalog.TrainTestData Mnist(IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default) =>
+    public DataOperationsCatalog.TrainTestData Mnist(
+        IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default) =>
         Load(ImageDatasetSources.Mnist, progress, cancellationToken);
 
     /// <summary>
@@ -103,7 +106,8 @@ public sealed class DatasetCatalog
     /// var clothes = mlContext.Generative().Datasets.FashionMnist(new Progress&lt;DownloadProgress&gt;(p =&gt; Console.WriteLine(p)));
     /// </code>
     /// </example>
-    public DataOperationsCatalog.TrainTestData FashionMnist(IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default) =>
+    public DataOperationsCatalog.TrainTestData FashionMnist(
+        IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default) =>
         Load(ImageDatasetSources.FashionMnist, progress, cancellationToken);
 
     /// <summary>
@@ -122,7 +126,8 @@ public sealed class DatasetCatalog
     /// var characters = mlContext.Generative().Datasets.Kmnist(cancellationToken: stop.Token);
     /// </code>
     /// </example>
-    public DataOperationsCatalog.TrainTestData Kmnist(IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default) =>
+    public DataOperationsCatalog.TrainTestData Kmnist(
+        IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default) =>
         Load(ImageDatasetSources.Kmnist, progress, cancellationToken);
 
     /// <summary>
@@ -133,9 +138,9 @@ public sealed class DatasetCatalog
     /// <inheritdoc cref="Mnist" path="/exception"/>
     /// <remarks>
     /// <para>
-    /// Read from <c>cifar-10-batches-bin/data_batch_1.bin</c> to <c>data_batch_5.bin</c> and <c>test_batch.bin</c> in the data directory, which is
-    /// where the authors' archive unpacks to; else from that archive, <c>cifar-10-batches-bin/cifar-10-binary.tar.gz</c>, which is what is
-    /// downloaded and stays packed.
+    /// Read from <c>cifar-10-batches-bin/data_batch_1.bin</c> to <c>data_batch_5.bin</c> and <c>test_batch.bin</c> in the data directory,
+    /// which is where the authors' archive unpacks to; else from that archive, <c>cifar-10-batches-bin/cifar-10-binary.tar.gz</c>, which is
+    /// what is downloaded and stays packed.
     /// </para>
     /// <para>
     /// Key values "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck".
@@ -148,14 +153,18 @@ public sealed class DatasetCatalog
     /// using var model = mlContext.Transforms.Generative().VqVae("Image").Fit(photographs.TrainSet);
     /// </code>
     /// </example>
-    public DataOperationsCatalog.TrainTestData Cifar10(IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default) =>
+    public DataOperationsCatalog.TrainTestData Cifar10(
+        IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default) =>
         Load(ImageDatasetSources.Cifar10, progress, cancellationToken);
 
     /// <summary>
     /// Images in a folder, brought to one size. Where they lie in sub-folders, at any depth, the name of the first sub-folder is the label;
     /// where they lie in the folder itself, there is no column <c>Label</c>.
     /// </summary>
-    /// <param name="path">The folder. Files that end in .bmp, .gif, .ico, .jfif, .jpe, .jpeg, .jpg, .png, .wbmp or .webp are images; others, and names that begin with a dot, are passed over.</param>
+    /// <param name="path">
+    /// The folder. Files that end in .bmp, .gif, .ico, .jfif, .jpe, .jpeg, .jpg, .png, .wbmp or .webp are images; others, and names that
+    /// begin with a dot, are passed over.
+    /// </param>
     /// <param name="imageWidth">Columns of every image, 1 to 8,192.</param>
     /// <param name="imageHeight">Rows of every image, 1 to 8,192.</param>
     /// <param name="channels">3 for planes of red, green and blue, or 1 for gray (ITU-R BT.601 luma).</param>
@@ -165,20 +174,22 @@ public sealed class DatasetCatalog
     /// (<see cref="ImageResizingEstimator.ResizingKind.IsoPad"/>), or stretch it (<see cref="ImageResizingEstimator.ResizingKind.Fill"/>).
     /// </param>
     /// <returns>
-    /// Rows in ordinal order of their paths. An image is decoded when its value is asked for, each time again; a training that has memory for
-    /// all of them asks once.
+    /// Rows in ordinal order of their paths. An image is decoded when its value is asked for, each time again; a training that has memory
+    /// for all of them asks once.
     /// </returns>
     /// <remarks>
-    /// Resizing is bilinear with antialiasing, as in Pillow and PyTorch. Images are turned upright as their EXIF orientation says, with a warning in the log for
-    /// the first of them, since ML.NET's <c>LoadImages</c> leaves them as they lie: do not mix the two. Transparent parts become black; of an animation
-    /// the first image counts. Two folders with the same sub-folders have the same keys, also where some
-    /// have no images; models match them by name in any case. Links to files
-    /// are read; a link to a folder is an error, since it may lead round in circles. A file that cannot be read, is cut off, or is damaged where its
-    /// format shows it, is an <see cref="InvalidDataException"/> or <see cref="IOException"/> that names it, when its row is read. Other damage cannot be
-    /// seen: a JPEG whose compressed pixels are damaged is decoded to other pixels.
+    /// Resizing is bilinear with antialiasing, as in Pillow and PyTorch. Images are turned upright as their EXIF orientation says, with a
+    /// warning in the log for the first of them, since ML.NET's <c>LoadImages</c> leaves them as they lie: do not mix the two. Transparent
+    /// parts become black; of an animation the first image counts. Two folders with the same sub-folders have the same keys, also where
+    /// some have no images; models match them by name in any case. Links to files
+    /// are read; a link to a folder is an error, since it may lead round in circles. A file that cannot be read, is cut off, or is damaged
+    /// where its format shows it, is an <see cref="InvalidDataException"/> or <see cref="IOException"/> that names it, when its row is
+    /// read. Other damage cannot be seen: a JPEG whose compressed pixels are damaged is decoded to other pixels.
     /// </remarks>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
-    /// <exception cref="ArgumentException">An argument is out of its range; or the folder has no images, both images and sub-folders with images, or a link to a folder in it.</exception>
+    /// <exception cref="ArgumentException">
+    /// An argument is out of its range; or the folder has no images, both images and sub-folders with images, or a link to a folder in it.
+    /// </exception>
     /// <example>
     /// <code>
     /// // flowers/rose/1.jpg, flowers/tulip/2.png, …
@@ -191,13 +202,18 @@ public sealed class DatasetCatalog
     /// </code>
     /// </example>
     public IDataView ImageFolder(
-        string path, int imageWidth, int imageHeight, int channels = 3, ImageResizingEstimator.ResizingKind resizing = ImageResizingEstimator.ResizingKind.IsoCrop)
+        string path, int imageWidth, int imageHeight, int channels = 3,
+        ImageResizingEstimator.ResizingKind resizing = ImageResizingEstimator.ResizingKind.IsoCrop)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         OptionChecks.Between(imageWidth, 1, LongestSide);
         OptionChecks.Between(imageHeight, 1, LongestSide);
         if (channels is not (1 or 3))
-            throw new ArgumentOutOfRangeException(nameof(channels), channels, "Images are read with 1 channel (gray) or 3 (red, green, blue).");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(channels), channels, "Images are read with 1 channel (gray) or 3 (red, green, blue).");
+        }
+
         OptionChecks.Defined(resizing);
         var reader = new ImageReader(new ImageShape(channels, imageHeight, imageWidth), resizing, Warn);
         return new ByteImageDataView(new FolderImages(ImageFolderFiles.Find(path), reader));
@@ -209,7 +225,8 @@ public sealed class DatasetCatalog
         channel.Warning(message);
     }
 
-    private DataOperationsCatalog.TrainTestData Load(ImageDatasetSource source, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
+    private DataOperationsCatalog.TrainTestData Load(
+        ImageDatasetSource source, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
     {
         ImageDatasetLoader loader = new(_dataDirectory(), ImageDatasetLoader.DefaultSystemFolders, DatasetDownloader.Default);
         var (train, test) = loader.Load(source, progress, cancellationToken);

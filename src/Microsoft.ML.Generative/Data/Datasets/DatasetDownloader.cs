@@ -23,14 +23,16 @@ internal sealed class DatasetDownloader(HttpClient client, TimeSpan stallTimeout
     /// <param name="progress">Receives a report every few thousand bytes.</param>
     /// <param name="cancellationToken">Stops the download; what has arrived is kept for the next.</param>
     /// <exception cref="DownloadException">It could not be had, or is not what it must be.</exception>
-    public async Task DownloadAsync(Uri address, DatasetFile file, string destination, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
+    public async Task DownloadAsync(
+        Uri address, DatasetFile file, string destination, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
     {
         var partial = destination + ".partial";
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(destination)!);
             // Not shared: two processes that fill one file would spoil it.
-            await using (FileStream stream = new(partial, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1 << 16, useAsync: true))
+            await using (FileStream stream = new(
+                partial, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1 << 16, useAsync: true))
             {
                 await FillAsync(stream, address, file, progress, cancellationToken).ConfigureAwait(false);
                 if (await file.FindFaultAsync(stream, cancellationToken).ConfigureAwait(false) is { } fault)
@@ -50,7 +52,8 @@ internal sealed class DatasetDownloader(HttpClient client, TimeSpan stallTimeout
     }
 
     /// <summary>Asks again after a cut as long as every attempt brings some bytes.</summary>
-    private async Task FillAsync(FileStream stream, Uri address, DatasetFile file, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
+    private async Task FillAsync(
+        FileStream stream, Uri address, DatasetFile file, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
     {
         if (stream.Length > file.Size)
             stream.SetLength(0);
@@ -60,12 +63,16 @@ internal sealed class DatasetDownloader(HttpClient client, TimeSpan stallTimeout
             var before = stream.Length;
             var problem = await ReceiveAsync(stream, address, file, progress, cancellationToken).ConfigureAwait(false);
             if (stream.Length < file.Size && (attempt == MostAttempts || stream.Length <= before))
-                throw new DownloadException(problem?.Message ?? $"the connection ended after {stream.Length:N0} of {file.Size:N0} bytes", problem);
+            {
+                throw new DownloadException(
+                    problem?.Message ?? $"the connection ended after {stream.Length:N0} of {file.Size:N0} bytes", problem);
+            }
         }
     }
 
     /// <summary>Appends what one request brings; returns the exception that ended it early, if there is one.</summary>
-    private async Task<Exception?> ReceiveAsync(FileStream stream, Uri address, DatasetFile file, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
+    private async Task<Exception?> ReceiveAsync(
+        FileStream stream, Uri address, DatasetFile file, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
     {
         using var stall = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         stall.CancelAfter(stallTimeout);
@@ -74,7 +81,8 @@ internal sealed class DatasetDownloader(HttpClient client, TimeSpan stallTimeout
             using HttpRequestMessage request = new(HttpMethod.Get, address);
             if (stream.Length > 0)
                 request.Headers.Range = new RangeHeaderValue(stream.Length, null);
-            using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, stall.Token).ConfigureAwait(false);
+            using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, stall.Token)
+                .ConfigureAwait(false);
             stream.Position = Start(response, stream, file);
             stream.SetLength(stream.Position);
 
@@ -120,9 +128,11 @@ internal sealed class DatasetDownloader(HttpClient client, TimeSpan stallTimeout
         long start = 0;
         if (response.StatusCode == HttpStatusCode.PartialContent)
         {
-            start = response.Content.Headers.ContentRange is { From: { } from } range && (range.Length ?? file.Size) == file.Size && from == stream.Length
+            start = response.Content.Headers.ContentRange is { From: { } from } range
+                && (range.Length ?? file.Size) == file.Size && from == stream.Length
                 ? from
-                : throw new WrongContentException($"the server answered with another part of the file than asked for ({response.Content.Headers.ContentRange})");
+                : throw new WrongContentException(
+                    $"the server answered with another part of the file than asked for ({response.Content.Headers.ContentRange})");
         }
         else if (response.StatusCode != HttpStatusCode.OK)
         {
@@ -136,7 +146,8 @@ internal sealed class DatasetDownloader(HttpClient client, TimeSpan stallTimeout
 
     private static HttpClient CreateClient()
     {
-        HttpClient client = new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(15) }) { Timeout = Timeout.InfiniteTimeSpan };
+        HttpClient client = new(
+            new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(15) }) { Timeout = Timeout.InfiniteTimeSpan };
         client.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("Microsoft.ML.Generative", null));
         return client;
     }

@@ -25,5 +25,6 @@ internal record DatasetFile(string Name, long Size, string Sha256)
 
     protected virtual string ExpectedHash => Sha256;
 
-    protected virtual Task<byte[]> HashAsync(Stream content, CancellationToken cancellationToken) => SHA256.HashDataAsync(content, cancellationToken).AsTask();
+    protected virtual Task<byte[]> HashAsync(Stream content, CancellationToken cancellationToken) =>
+        SHA256.HashDataAsync(content, cancellationToken).AsTask();
 }

@@ -3,7 +3,8 @@ using Microsoft.ML.Generative.Data.Columns;
 namespace Microsoft.ML.Generative.Data.Datasets;
 
 /// <summary>
-/// Images of one shape, one byte a value, each with a class where there are classes. Implementations answer any row at any time, from any thread.
+/// Images of one shape, one byte a value, each with a class where there are classes. Implementations answer any row at any time, from any
+/// thread.
 /// </summary>
 internal interface IByteImageSource
 {

@@ -22,7 +22,8 @@ internal sealed record IdxDatasetSource : ImageDatasetSource
 
     public override IReadOnlyList<DatasetFile> Files => [TrainImages, TrainLabels, TestImages, TestLabels];
 
-    public override (StoredImages Train, StoredImages Test) Read(IReadOnlyDictionary<string, string> paths, CancellationToken cancellationToken)
+    public override (StoredImages Train, StoredImages Test) Read(
+        IReadOnlyDictionary<string, string> paths, CancellationToken cancellationToken)
     {
         StoredImages train = Read(paths[TrainImages.Name], paths[TrainLabels.Name], TrainCount);
         cancellationToken.ThrowIfCancellationRequested();
@@ -35,7 +36,11 @@ internal sealed record IdxDatasetSource : ImageDatasetSource
         var labels = IdxReader.Read(labelsPath, count);
         var outside = labels.AsSpan().IndexOfAnyExceptInRange((byte)0, (byte)(ClassNames.Count - 1));
         if (outside >= 0)
-            throw new InvalidDataException($"'{labelsPath}' cannot be used: label {outside + 1:N0} is {labels[outside]}, expected 0 to {ClassNames.Count - 1}.");
+        {
+            throw new InvalidDataException(
+                $"'{labelsPath}' cannot be used: label {outside + 1:N0} is {labels[outside]}, expected 0 to {ClassNames.Count - 1}.");
+        }
+
         return new StoredImages(IdxReader.Read(imagesPath, count, Shape.Height, Shape.Width), labels, Shape, ClassNames);
     }
 }

@@ -19,7 +19,9 @@ internal static class IdxReader
     public static byte[] Read(string path, params ReadOnlySpan<int> dimensions)
     {
         int[] expected = [.. dimensions];
-        return PackedFile.Read(path, HeaderSize(expected) + expected.Aggregate(1L, (size, dimension) => size * dimension), (content, mostBytes) => ReadArray(content, expected, mostBytes));
+        return PackedFile.Read(
+            path, HeaderSize(expected) + expected.Aggregate(1L, (size, dimension) => size * dimension),
+            (content, mostBytes) => ReadArray(content, expected, mostBytes));
     }
 
     private static int HeaderSize(ReadOnlySpan<int> dimensions) => 4 + 4 * dimensions.Length;
@@ -29,7 +31,12 @@ internal static class IdxReader
         Span<byte> word = stackalloc byte[4];
         ReadHeader(stream, word);
         if (word[0] != 0 || word[1] != 0)
-            throw new InvalidDataException($"it does not begin like an IDX file (magic number {Convert.ToHexString(word)}, expected 0000{UnsignedByte:X2}{expected.Length:X2}).");
+        {
+            throw new InvalidDataException(
+                $"it does not begin like an IDX file (magic number {Convert.ToHexString(word)}, expected "
+                + $"0000{UnsignedByte:X2}{expected.Length:X2}).");
+        }
+
         if (word[2] != UnsignedByte)
             throw new InvalidDataException($"its values are of IDX type 0x{word[2]:X2}, expected 0x{UnsignedByte:X2}, unsigned bytes.");
         if (word[3] != expected.Length)
@@ -44,13 +51,20 @@ internal static class IdxReader
             if (found[i] < 1)
                 throw new InvalidDataException($"dimension {i + 1} is {(uint)found[i]:N0}, expected {expected[i]:N0}.");
             if (found[i] > Array.MaxLength / size)
-                throw new InvalidDataException($"its dimensions multiply to more than the {Array.MaxLength:N0} values that an array can hold.");
+            {
+                throw new InvalidDataException(
+                    $"its dimensions multiply to more than the {Array.MaxLength:N0} values that an array can hold.");
+            }
+
             size *= found[i];
         }
         if (!found.SequenceEqual(expected))
             throw new InvalidDataException($"its dimensions are {Text(found)}, expected {Text(expected)}.");
         if (size > mostBytes)
-            throw new InvalidDataException($"its header promises {size:N0} values, more than the file can hold; it is truncated or damaged.");
+        {
+            throw new InvalidDataException(
+                $"its header promises {size:N0} values, more than the file can hold; it is truncated or damaged.");
+        }
 
         var values = GC.AllocateUninitializedArray<byte>((int)size);
         var read = stream.ReadAtLeast(values, values.Length, throwOnEndOfStream: false);

@@ -14,7 +14,8 @@ internal sealed class ImageDatasetLoader(string dataDirectory, IReadOnlyList<str
     /// <summary>Reads the data set.</summary>
     /// <exception cref="FileNotFoundException">Files are missing and cannot be downloaded.</exception>
     /// <exception cref="InvalidDataException">A file is not what it should be.</exception>
-    public (StoredImages Train, StoredImages Test) Load(ImageDatasetSource source, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
+    public (StoredImages Train, StoredImages Test) Load(
+        ImageDatasetSource source, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var paths = FindUnpacked(source) ?? Locate(source, progress, cancellationToken);
@@ -33,7 +34,8 @@ internal sealed class ImageDatasetLoader(string dataDirectory, IReadOnlyList<str
         return found.Count > 0 && found.Count == source.UnpackedFiles.Count ? found : null;
     }
 
-    private Dictionary<string, string> Locate(ImageDatasetSource source, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
+    private Dictionary<string, string> Locate(
+        ImageDatasetSource source, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
     {
         Dictionary<string, string> found = [];
         foreach (var file in source.Files)
@@ -47,7 +49,9 @@ internal sealed class ImageDatasetLoader(string dataDirectory, IReadOnlyList<str
             try
             {
                 // On the pool, so that a caller's synchronization context cannot be waited for by what waits here.
-                Task.Run(() => downloader.DownloadAsync(source.AddressOf(file), file, destination, progress, cancellationToken), cancellationToken).GetAwaiter().GetResult();
+                Task.Run(
+                    () => downloader.DownloadAsync(source.AddressOf(file), file, destination, progress, cancellationToken),
+                    cancellationToken).GetAwaiter().GetResult();
             }
             catch (DownloadException reason)
             {
@@ -73,7 +77,8 @@ internal sealed class ImageDatasetLoader(string dataDirectory, IReadOnlyList<str
     private FileNotFoundException Missing(ImageDatasetSource source, DatasetFile failed, DatasetFile[] missing, DownloadException reason)
     {
         StringBuilder message = new();
-        message.Append($"{source.Title} is not complete on this machine, and {source.AddressOf(failed)} could not be downloaded: {reason.Message.TrimEnd('.')}. ");
+        message.Append($"{source.Title} is not complete on this machine, and {source.AddressOf(failed)} could not be downloaded: ");
+        message.Append($"{reason.Message.TrimEnd('.')}. ");
         message.Append(missing.Length == 1 ? "Try again, or put this file in its place:" : "Try again, or put these files in their place:");
         foreach (var file in missing)
             message.Append($"{Environment.NewLine}  {Destination(source, file)}  (from {source.AddressOf(file)}, {file.Size:N0} bytes)");

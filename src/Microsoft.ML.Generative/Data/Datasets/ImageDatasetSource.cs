@@ -26,5 +26,6 @@ internal abstract record ImageDatasetSource
     /// <param name="paths">For the name of each of <see cref="Files"/>, or of each of <see cref="UnpackedFiles"/>, where it is.</param>
     /// <param name="cancellationToken">Stops between files.</param>
     /// <exception cref="InvalidDataException">A file is not what it should be; the message names it.</exception>
-    public abstract (StoredImages Train, StoredImages Test) Read(IReadOnlyDictionary<string, string> paths, CancellationToken cancellationToken);
+    public abstract (StoredImages Train, StoredImages Test) Read(
+        IReadOnlyDictionary<string, string> paths, CancellationToken cancellationToken);
 }

@@ -27,10 +27,15 @@ internal sealed class ImageReader(ImageShape shape, ImageResizingEstimator.Resiz
     public void Read(string path, Span<byte> planes)
     {
         using var data = SKData.CreateCopy(RegularFile.LengthOf(path) == 0 ? [] : File.ReadAllBytes(path));
-        using var codec = SKCodec.Create(data) ?? throw Bad(path, "it is not an image of a format known (BMP, GIF, ICO, JPEG, PNG, WBMP, WebP), or its beginning is damaged");
+        using var codec = SKCodec.Create(data)
+            ?? throw Bad(path, "it is not an image of a format known (BMP, GIF, ICO, JPEG, PNG, WBMP, WebP), or its beginning is damaged");
         var (width, height) = (codec.Info.Width, codec.Info.Height);
         if (width < 1 || height < 1 || Math.Max(width, height) > LongestSide || (long)width * height > MostPixels)
-            throw Bad(path, $"it claims to have {width:N0}×{height:N0} pixels; read are at most {LongestSide:N0} a side and {MostPixels:N0} in all");
+        {
+            throw Bad(
+                path,
+                $"it claims to have {width:N0}×{height:N0} pixels; read are at most {LongestSide:N0} a side and {MostPixels:N0} in all");
+        }
 
         using SKBitmap bitmap = new();
         SKImageInfo info = new(width, height, SKColorType.Rgba8888, SKAlphaType.Premul);
@@ -54,7 +59,9 @@ internal sealed class ImageReader(ImageShape shape, ImageResizingEstimator.Resiz
     {
         if (origin == SKEncodedOrigin.TopLeft || warn is null || Interlocked.Exchange(ref _hasWarned, 1) == 1)
             return;
-        warn($"'{path}', and perhaps others, is turned upright as its EXIF orientation says ({origin}). ML.NET's LoadImages does not do that: "
+        warn(
+            $"'{path}', and perhaps others, is turned upright as its EXIF orientation says ({origin}). ML.NET's LoadImages does not do "
+            + "that: "
             + "images that a model gets from there would lie otherwise than those that it learned from here.");
     }
 
@@ -79,7 +86,8 @@ internal sealed class ImageReader(ImageShape shape, ImageResizingEstimator.Resiz
         }
 
         planes.Clear();
-        ImageResampler.Resample(pixels, width, height, planes[((shape.Height - height) / 2 * shape.Width + (shape.Width - width) / 2)..], shape);
+        ImageResampler.Resample(
+            pixels, width, height, planes[((shape.Height - height) / 2 * shape.Width + (shape.Width - width) / 2)..], shape);
     }
 
     // length · numerator / denominator, rounded, and at least a pixel.

@@ -7,7 +7,8 @@ namespace Microsoft.ML.Generative.Data.Datasets;
 /// <summary>
 /// Resizes images with a triangle filter (bilinear) that grows with the reduction, so that every pixel counts and fine patterns do not
 /// turn into coarse ones; what Pillow and PyTorch call bilinear with antialiasing.
-/// Why that matters for generative models: G. Parmar, R. Zhang, J.-Y. Zhu, "On aliased resizing and surprising subtleties in GAN evaluation", 2022.
+/// Why that matters for generative models: G. Parmar, R. Zhang, J.-Y. Zhu, "On aliased resizing and surprising subtleties in GAN
+/// evaluation", 2022.
 /// </summary>
 internal static class ImageResampler
 {

@@ -2,7 +2,10 @@ using SkiaSharp;
 
 namespace Microsoft.ML.Generative.Data.Datasets;
 
-/// <summary>Pixels of four bytes (red, green, blue, alpha) as they are to be seen: the pixel in column x and row y begins at Start + x·StepX + y·StepY.</summary>
+/// <summary>
+/// Pixels of four bytes (red, green, blue, alpha) as they are to be seen: the pixel in column x and row y begins at Start + x·StepX +
+/// y·StepY.
+/// </summary>
 internal readonly ref struct PixelGrid
 {
     public required ReadOnlySpan<byte> Bytes { get; init; }
@@ -17,7 +20,9 @@ internal readonly ref struct PixelGrid
 
     public required int Height { get; init; }
 
-    /// <summary>Stored pixels, turned and mirrored as EXIF's orientation asks for (JEITA CP-3451, tag 0x0112), without being moved.</summary>
+    /// <summary>
+    /// Stored pixels, turned and mirrored as EXIF's orientation asks for (JEITA CP-3451, tag 0x0112), without being moved.
+    /// </summary>
     public static PixelGrid Of(ReadOnlySpan<byte> bytes, int width, int height, int rowBytes, SKEncodedOrigin origin)
     {
         const int Pixel = 4;

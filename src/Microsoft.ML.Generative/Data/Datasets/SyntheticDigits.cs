@@ -8,7 +8,8 @@ internal sealed class SyntheticDigits(int count, long seed) : IByteImageSource
 {
     private const int Classes = 10;
 
-    private static readonly string[] _classNames = [.. Enumerable.Range(0, Classes).Select(digit => digit.ToString(System.Globalization.CultureInfo.InvariantCulture))];
+    private static readonly string[] _classNames =
+        [.. Enumerable.Range(0, Classes).Select(digit => digit.ToString(System.Globalization.CultureInfo.InvariantCulture))];
 
     public int Count => count;
 

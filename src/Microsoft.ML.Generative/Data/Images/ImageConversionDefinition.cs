@@ -10,7 +10,8 @@ namespace Microsoft.ML.Generative.Data.Images;
 /// <param name="Input">The column of vectors.</param>
 /// <param name="Output">The column of images.</param>
 /// <param name="Shape">Their shape.</param>
-internal sealed record ImageConversionDefinition(string Input, string Output, ImageShape Shape) : IModelDefinition<ImageConversionDefinition>
+internal sealed record ImageConversionDefinition(string Input, string Output, ImageShape Shape)
+    : IModelDefinition<ImageConversionDefinition>
 {
     [JsonIgnore]
     public IReadOnlyList<Component> Components => [];

@@ -13,7 +13,9 @@ internal static class ImageGrid
 
     /// <summary>Lays images of one size out row by row on white, and encodes them as PNG.</summary>
     /// <returns>The grid's width and height in pixels, and the file's bytes.</returns>
-    /// <exception cref="ArgumentException">There are no images, they have different sizes, or the grid is too large for an image.</exception>
+    /// <exception cref="ArgumentException">
+    /// There are no images, they have different sizes, or the grid is too large for an image.
+    /// </exception>
     public static (int Width, int Height, byte[] Png) ToPng(IReadOnlyList<MLImage> images, int columns)
     {
         if (images.Count == 0)
@@ -23,7 +25,11 @@ internal static class ImageGrid
         int rows = (images.Count + columns - 1) / columns;
         (long sheetWidth, long sheetHeight) = ((long)columns * (width + Gap) - Gap, (long)rows * (height + Gap) - Gap);
         if (sheetWidth * sheetHeight > MostPixels)
-            throw new ArgumentException($"A grid of {columns:N0}×{rows:N0} images has {sheetWidth:N0}×{sheetHeight:N0} pixels; expected at most {MostPixels:N0} in all.");
+        {
+            throw new ArgumentException(
+                $"A grid of {columns:N0}×{rows:N0} images has {sheetWidth:N0}×{sheetHeight:N0} pixels; expected at most {MostPixels:N0} in "
+                + "all.");
+        }
 
         byte[] sheet = new byte[4 * sheetWidth * sheetHeight];
         Array.Fill(sheet, byte.MaxValue);
@@ -31,7 +37,12 @@ internal static class ImageGrid
         {
             MLImage image = images[i];
             if ((image.Width, image.Height) != (width, height))
-                throw new ArgumentException($"Image {i} has {image.Width}×{image.Height} pixels, and image 0 {width}×{height}; expected images of one size. Resize them with ResizeImages.");
+            {
+                throw new ArgumentException(
+                    $"Image {i} has {image.Width}×{image.Height} pixels, and image 0 {width}×{height}; expected images of one size. Resize "
+                    + "them with ResizeImages.");
+            }
+
             long place = i / columns * (height + Gap) * sheetWidth + i % columns * (width + Gap);
             for (int y = 0; y < height; y++)
                 Row(image, y).CopyTo(sheet.AsSpan((int)(4 * (place + y * sheetWidth))));

@@ -10,7 +10,9 @@ internal static class ImagePixels
     public static MLImage ToImage(ReadOnlySpan<byte> planes, ImageShape shape) =>
         MLImage.CreateFromPixels(shape.Width, shape.Height, MLPixelFormat.Rgba32, Of(planes, shape));
 
-    /// <summary>The pixels row by row: gray is red, green and blue alike; two channels are red and green; opaque unless there are four.</summary>
+    /// <summary>
+    /// The pixels row by row: gray is red, green and blue alike; two channels are red and green; opaque unless there are four.
+    /// </summary>
     public static byte[] Of(ReadOnlySpan<byte> planes, ImageShape shape)
     {
         int size = shape.Height * shape.Width;

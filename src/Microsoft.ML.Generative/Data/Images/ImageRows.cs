@@ -36,7 +36,8 @@ internal static class ImageRows
         {
             getter(ref image);
             // The next row may dispose of it.
-            yield return image is null ? throw new InvalidDataException($"Column '{column.Name}', row {cursor.Position}: the image is missing.")
+            yield return image is null
+                ? throw new InvalidDataException($"Column '{column.Name}', row {cursor.Position}: the image is missing.")
                 : MLImage.CreateFromPixels(image.Width, image.Height, image.PixelFormat, image.Pixels);
         }
     }

@@ -16,13 +16,15 @@ namespace Microsoft.ML.Generative;
 /// <item>
 /// <term>input</term>
 /// <description>
-/// vector of Single in 0..1 (values beyond are cut off) or Byte, plane by plane: gray, red and green, red, green and blue, or these and the opacity.
+/// vector of Single in 0..1 (values beyond are cut off) or Byte, plane by plane: gray, red and green, red, green and blue, or these and the
+/// opacity.
 /// </description>
 /// </item>
 /// <item><term>output</term><description><see cref="MLImage"/> of pixel format Rgba32.</description></item>
 /// </list>
 /// <para>
-/// Unlike ML.NET's <c>ConvertToImage</c>, it knows the shape from the column's type, takes one channel as gray, and makes opaque images of values in 0..1.
+/// Unlike ML.NET's <c>ConvertToImage</c>, it knows the shape from the column's type, takes one channel as gray, and makes opaque images of
+/// values in 0..1.
 /// </para>
 /// </remarks>
 /// <seealso cref="VectorToImageTransformer"/>
@@ -33,7 +35,8 @@ public sealed class VectorToImageEstimator : IEstimator<VectorToImageTransformer
     private readonly string _input;
     private readonly (int? Channels, int? Height, int? Width) _shape;
 
-    internal VectorToImageEstimator(IHostEnvironment env, string outputColumnName, string inputColumnName, int? channels, int? height, int? width)
+    internal VectorToImageEstimator(
+        IHostEnvironment env, string outputColumnName, string inputColumnName, int? channels, int? height, int? width)
     {
         OptionChecks.NotEmpty(outputColumnName);
         OptionChecks.NotEmpty(inputColumnName);
@@ -47,12 +50,15 @@ public sealed class VectorToImageEstimator : IEstimator<VectorToImageTransformer
     /// <summary>Finds out the images' shape.</summary>
     /// <param name="input">Data with the column of vectors.</param>
     /// <returns>The transformer.</returns>
-    /// <exception cref="ArgumentException">The column is missing, holds no vectors of Single or Byte, or its shape is unknown or another one.</exception>
+    /// <exception cref="ArgumentException">
+    /// The column is missing, holds no vectors of Single or Byte, or its shape is unknown or another one.
+    /// </exception>
     public VectorToImageTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
         Check(SchemaShape.Create(input.Schema));
-        ImageShape shape = ColumnTypes.FindShape(input, _input, _shape.Channels, _shape.Height, _shape.Width) ?? throw ColumnTypes.UnknownShape(_input);
+        ImageShape shape = ColumnTypes.FindShape(input, _input, _shape.Channels, _shape.Height, _shape.Width)
+            ?? throw ColumnTypes.UnknownShape(_input);
         return new VectorToImageTransformer(_host, new ImageConversionDefinition(_input, _output, shape));
     }
 
@@ -68,6 +74,9 @@ public sealed class VectorToImageEstimator : IEstimator<VectorToImageTransformer
     {
         ColumnTypes.CheckFeatures(schema, _input);
         if (schema.TryFindColumn(_input, out SchemaShape.Column column) && column.Kind != SchemaShape.Column.VectorKind.Vector)
-            throw new ArgumentException($"Column '{_input}' has type {column.GetTypeString()}; expected a known-size vector of Single or Byte.");
+        {
+            throw new ArgumentException(
+                $"Column '{_input}' has type {column.GetTypeString()}; expected a known-size vector of Single or Byte.");
+        }
     }
 }

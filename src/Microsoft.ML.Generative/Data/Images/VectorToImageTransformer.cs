@@ -10,7 +10,8 @@ using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Runtime;
 
-[assembly: LoadableClass(typeof(VectorToImageTransformer), null, typeof(SignatureLoadModel), "Vectors to images", VectorToImageTransformer.LoaderSignature)]
+[assembly: LoadableClass(typeof(VectorToImageTransformer), null, typeof(SignatureLoadModel), "Vectors to images",
+    VectorToImageTransformer.LoaderSignature)]
 
 namespace Microsoft.ML.Generative;
 
@@ -22,7 +23,8 @@ public sealed class VectorToImageTransformer : ITransformer, IDisposable
 
     private const int RowsAtOnce = 16;
 
-    private static readonly ModelFormat _format = new("vector-to-image", "GEN VTOI", LoaderSignature, OldestVersion: ModelFormat.FirstDefinition);
+    private static readonly ModelFormat _format = new(
+        "vector-to-image", "GEN VTOI", LoaderSignature, OldestVersion: ModelFormat.FirstDefinition);
 
     private readonly ImageConversionDefinition _definition;
     private readonly RowEngine _engine;
@@ -56,7 +58,8 @@ public sealed class VectorToImageTransformer : ITransformer, IDisposable
 
     // ML.NET finds the loader by this name and signature.
     private static VectorToImageTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
-        ModelFile.Load<ImageConversionDefinition, VectorToImageTransformer>(env, ctx, _format, file => new VectorToImageTransformer(file.Host, file.Definition));
+        ModelFile.Load<ImageConversionDefinition, VectorToImageTransformer>(
+            env, ctx, _format, file => new VectorToImageTransformer(file.Host, file.Definition));
 
     /// <summary>Refuses further calls. There is no memory to release.</summary>
     public void Dispose() => _engine.Dispose();

@@ -22,7 +22,8 @@ internal sealed class MemoryColumn(DataViewSchema.DetachedColumn column, int row
     public static MemoryColumn Vectors(string name, VectorDataViewType type, float[] values, DataViewSchema.Annotations? annotations = null)
     {
         int width = type.Size;
-        return new MemoryColumn(new(name, type, annotations), values.Length / width, row => (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) =>
+        return new MemoryColumn(
+            new(name, type, annotations), values.Length / width, row => (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) =>
         {
             ReadOnlySpan<float> source = values.AsSpan(row() * width, width);
             VBufferEditor<float> editor = VBufferEditor.Create(ref value, width);
@@ -37,5 +38,6 @@ internal sealed class MemoryColumn(DataViewSchema.DetachedColumn column, int row
     /// <param name="count">How many different keys there can be.</param>
     /// <param name="annotations">What the column says of itself.</param>
     public static MemoryColumn Keys(string name, uint[] keys, int count, DataViewSchema.Annotations? annotations) => new(
-        new(name, new KeyDataViewType(typeof(uint), count), annotations), keys.Length, row => (ValueGetter<uint>)((ref uint key) => key = keys[row()]));
+        new(name, new KeyDataViewType(typeof(uint), count), annotations), keys.Length,
+        row => (ValueGetter<uint>)((ref uint key) => key = keys[row()]));
 }

@@ -65,11 +65,13 @@ internal sealed class MemoryDataView : IDataView
             if (!isActive[column.Index])
                 throw new InvalidOperationException($"Column '{column.Name}' is not active in this cursor: ask for it in GetRowCursor.");
             return view._columns[column.Index].MakeGetter(Row) as ValueGetter<TValue>
-                ?? throw new InvalidOperationException($"Column '{column.Name}' has values of {column.Type.RawType}, not {typeof(TValue)}.");
+                ?? throw new InvalidOperationException(
+                    $"Column '{column.Name}' has values of {column.Type.RawType}, not {typeof(TValue)}.");
         }
 
         private int Row() => !IsGood
-            ? throw new InvalidOperationException("The cursor is not on a row: call MoveNext first, and read no more once it has returned false.")
+            ? throw new InvalidOperationException(
+                "The cursor is not on a row: call MoveNext first, and read no more once it has returned false.")
             : order is null ? (int)Position : order[Position];
     }
 }

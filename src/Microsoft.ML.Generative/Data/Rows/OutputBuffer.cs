@@ -16,7 +16,8 @@ internal abstract class OutputBuffer
     public abstract Delegate MakeGetter(Func<int> slot);
 }
 
-internal sealed class NumberBuffer<T>(string column, Func<RowBatch, torch.Tensor> compute, torch.ScalarType type, int? vectorSize, int slots) : OutputBuffer
+internal sealed class NumberBuffer<T>(
+    string column, Func<RowBatch, torch.Tensor> compute, torch.ScalarType type, int? vectorSize, int slots) : OutputBuffer
     where T : unmanaged
 {
     private readonly T[] _values = new T[checked(slots * (vectorSize ?? 1))];
@@ -25,7 +26,12 @@ internal sealed class NumberBuffer<T>(string column, Func<RowBatch, torch.Tensor
     {
         torch.Tensor values = compute(batch).to(type).cpu().contiguous();
         if (type == torch.float32)
-            FiniteValues.Check(MemoryMarshal.Cast<byte, float>(values.bytes), index => $"Row {batch.Positions[index / (vectorSize ?? 1)]} of column {Quoted.Text(column)}");
+        {
+            FiniteValues.Check(
+                MemoryMarshal.Cast<byte, float>(values.bytes),
+                index => $"Row {batch.Positions[index / (vectorSize ?? 1)]} of column {Quoted.Text(column)}");
+        }
+
         MemoryMarshal.Cast<byte, T>(values.bytes).CopyTo(_values);
     }
 

@@ -27,8 +27,8 @@ internal sealed class RowBatch(IReadOnlyList<long> positions, IReadOnlyDictionar
     public InputBuffer BufferOf(RowInput input) => inputs[input];
 
     /// <summary>
-    /// A number for each row that depends on its content in some columns and on the seed, so that what is sampled by it depends neither on the rows
-    /// computed with it nor on how often it is computed.
+    /// A number for each row that depends on its content in some columns and on the seed, so that what is sampled by it depends neither on
+    /// the rows computed with it nor on how often it is computed.
     /// </summary>
     public long[] Keys(long seed, params IEnumerable<RowInput?> columns)
     {

@@ -15,9 +15,11 @@ internal sealed class RowMapping(IEnumerable<RowInput?> inputs, IReadOnlyList<Ro
     public DataViewSchema.DetachedColumn[] OutputColumns { get; } = [.. outputs.Select(o => o.Column)];
 
     public IRowComputation Open(DataViewRow row, Func<int, bool> isWanted, int slots) => new Computation(
-        row, _inputs.ToDictionary(i => i, i => i.Open(row, slots)), [.. outputs.Select((o, i) => isWanted(i) ? o.Open(slots) : null)], slots);
+        row, _inputs.ToDictionary(i => i, i => i.Open(row, slots)), [.. outputs.Select((o, i) => isWanted(i) ? o.Open(slots) : null)],
+        slots);
 
-    private sealed class Computation(DataViewRow row, Dictionary<RowInput, InputBuffer> inputs, OutputBuffer?[] outputs, int slots) : IRowComputation
+    private sealed class Computation(DataViewRow row, Dictionary<RowInput, InputBuffer> inputs, OutputBuffer?[] outputs, int slots)
+        : IRowComputation
     {
         private readonly long[] _positions = new long[slots];
 

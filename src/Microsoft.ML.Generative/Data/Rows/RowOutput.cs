@@ -28,7 +28,8 @@ internal sealed class RowOutput(DataViewSchema.DetachedColumn column, Func<int, 
         return new RowOutput(new(name, type, annotations), (vector?.ItemType ?? type) switch
         {
             KeyDataViewType => slots => new NumberBuffer<uint>(name, compute, torch.int32, vector?.Size, slots),
-            NumberDataViewType item when item == NumberDataViewType.Int32 => slots => new NumberBuffer<int>(name, compute, torch.int32, vector?.Size, slots),
+            NumberDataViewType item
+                when item == NumberDataViewType.Int32 => slots => new NumberBuffer<int>(name, compute, torch.int32, vector?.Size, slots),
             _ => slots => new NumberBuffer<float>(name, compute, torch.float32, vector?.Size, slots),
         });
     }
@@ -51,7 +52,9 @@ internal sealed class RowOutput(DataViewSchema.DetachedColumn column, Func<int, 
     /// <param name="shape">The images: gray, RGB or RGBA.</param>
     /// <param name="compute">Computes [rows, channels, height, width] in 0..1; values beyond are cut off.</param>
     public static RowOutput Images(string name, ImageShape shape, Func<RowBatch, torch.Tensor> compute) =>
-        new(new(name, new ImageDataViewType(shape.Height, shape.Width)), slots => new ImageBuffer(rows => Planes(name, rows, compute(rows), shape), shape, slots));
+        new(
+            new(name, new ImageDataViewType(shape.Height, shape.Width)),
+            slots => new ImageBuffer(rows => Planes(name, rows, compute(rows), shape), shape, slots));
 
     /// <summary>Images of ML.NET, or none without a name.</summary>
     /// <inheritdoc cref="Images(string, ImageShape, Func{RowBatch, torch.Tensor})" path="/param"/>
@@ -61,7 +64,11 @@ internal sealed class RowOutput(DataViewSchema.DetachedColumn column, Func<int, 
     private static byte[][] Planes(string column, RowBatch batch, torch.Tensor images, ImageShape shape)
     {
         if (!images.isfinite().all().ToBoolean())
-            FiniteValues.Check(TensorMemory.ToArray<float>(images), index => $"Row {batch.Positions[index / shape.Size]} of column {Quoted.Text(column)}");
+        {
+            FiniteValues.Check(
+                TensorMemory.ToArray<float>(images), index => $"Row {batch.Positions[index / shape.Size]} of column {Quoted.Text(column)}");
+        }
+
         torch.Tensor bytes = images.Times(255).round().Within(0, 255).to(torch.uint8).cpu().contiguous();
         return [.. TensorMemory.ToArray<byte>(bytes).Chunk(shape.Size)];
     }

@@ -8,7 +8,8 @@ namespace Microsoft.ML.Generative.Data.Rows;
 internal sealed class TensorInput(TensorColumn column, torch.Device device) : RowInput<torch.Tensor>(column.Name)
 {
     /// <summary>Reads several columns.</summary>
-    public static TensorInput[] All(IEnumerable<TensorColumn> columns, torch.Device device) => [.. columns.Select(column => new TensorInput(column, device))];
+    public static TensorInput[] All(IEnumerable<TensorColumn> columns, torch.Device device) =>
+        [.. columns.Select(column => new TensorInput(column, device))];
 
     protected override InputBuffer<torch.Tensor> OpenBuffer(DataViewRow row, int slots) => new Buffer(column, device, row, slots);
 

@@ -11,7 +11,8 @@ internal sealed class TextInput : RowInput<IReadOnlyList<string>>
     public TextInput(DataViewSchema schema, string name)
         : base(name) => ColumnTypes.CheckText(SchemaShape.Create(schema), name);
 
-    protected override InputBuffer<IReadOnlyList<string>> OpenBuffer(DataViewRow row, int slots) => new Buffer(row, row.Schema[Name], slots);
+    protected override InputBuffer<IReadOnlyList<string>> OpenBuffer(DataViewRow row, int slots) =>
+        new Buffer(row, row.Schema[Name], slots);
 
     private sealed class Buffer(DataViewRow row, DataViewSchema.Column column, int slots) : InputBuffer<IReadOnlyList<string>>
     {

@@ -22,14 +22,16 @@ internal sealed record ImageClassifierDefinition(
     /// <param name="shape">The shape of the data's images.</param>
     /// <param name="classCount">The classes of the data.</param>
     /// <param name="classes">What the classes stand for.</param>
-    public static ImageClassifierDefinition Of(ImageClassifierOptions options, ImageShape shape, int classCount, ClassLabels? classes) => new(
+    public static ImageClassifierDefinition Of(ImageClassifierOptions options, ImageShape shape, int classCount, ClassLabels? classes) =>
+        new(
         ImageClassifierArchitecture.Of(options, shape, classCount),
         ImageClassifierColumns.Of(options) with { Classes = classes },
         new ImageClassifierDefaults(options.TransformBatchSize));
 
     public static ImageClassifierDefinition ReadOldFormat(JsonObject config) => ImageClassifierOldFormats.Read(config);
 
-    public TensorColumn InputTensor(DataViewSchema schema) => TensorColumn.Features(schema, Columns.Input, Architecture.Shape, ValueRange.Unit);
+    public TensorColumn InputTensor(DataViewSchema schema) =>
+        TensorColumn.Features(schema, Columns.Input, Architecture.Shape, ValueRange.Unit);
 
     public void Validate()
     {

@@ -21,12 +21,14 @@ public enum ImageClassifierNetworkKind
 public enum ImageClassifierNormalization
 {
     /// <summary>
-    /// By the channels of the batch, and after the training by moving averages of them (Ioffe, Szegedy 2015). Learns in the fewest steps; for batches of 16 and more.
+    /// By the channels of the batch, and after the training by moving averages of them (Ioffe, Szegedy 2015). Learns in the fewest steps;
+    /// for batches of 16 and more.
     /// </summary>
     Batch,
 
     /// <summary>
-    /// By groups of four channels of the image itself (Wu, He 2018): the same while learning and after, whatever the batch. Needs several times the steps.
+    /// By groups of four channels of the image itself (Wu, He 2018): the same while learning and after, whatever the batch. Needs several
+    /// times the steps.
     /// </summary>
     Group,
 }
@@ -81,14 +83,17 @@ public sealed class ImageClassifierOptions : TrainingOptions
     /// <summary>Steps over which the learning rate rises from 0, at least 0. Default: 200, and at most a tenth of the training.</summary>
     public override long? WarmupSteps { get; set; }
 
-    /// <summary>The column with each row's class: a key, Boolean or a whole number from 0. Only the training reads it. Default: Label.</summary>
+    /// <summary>
+    /// The column with each row's class: a key, Boolean or a whole number from 0. Only the training reads it. Default: Label.
+    /// </summary>
     public string LabelColumnName { get; set; } = Defaults.LabelColumnName;
 
     /// <summary>Classes in <see cref="LabelColumnName"/>, at least 2. Default: what the column says; needed for integers.</summary>
     public int? LabelCount { get; set; }
 
     /// <summary>
-    /// The column with the images: images of one size, or a known-size vector of Single in 0..1 or Byte with the shape of an image. Default: Image.
+    /// The column with the images: images of one size, or a known-size vector of Single in 0..1 or Byte with the shape of an image.
+    /// Default: Image.
     /// </summary>
     public string InputColumnName { get; set; } = Defaults.InputColumnName;
 
@@ -99,8 +104,8 @@ public sealed class ImageClassifierOptions : TrainingOptions
     public string ScoreColumnName { get; set; } = Defaults.ScoreColumnName;
 
     /// <summary>
-    /// The output column with what the last layer sees, a vector of <see cref="BaseChannels"/> · 2^(<see cref="Stages"/> − 1) values: a description of the image in which
-    /// similar ones are near. Default: none, there is no such column.
+    /// The output column with what the last layer sees, a vector of <see cref="BaseChannels"/> · 2^(<see cref="Stages"/> − 1) values: a
+    /// description of the image in which similar ones are near. Default: none, there is no such column.
     /// </summary>
     public string? FeaturesColumnName { get; set; }
 
@@ -115,8 +120,8 @@ public sealed class ImageClassifierOptions : TrainingOptions
     public int? Width { get; set; }
 
     /// <summary>
-    /// A trained or loaded model to continue from: its network and its weights in place of the options of the network, which are left at their
-    /// defaults or have to agree with it. It stays as it is. Default: none, the training begins with random weights.
+    /// A trained or loaded model to continue from: its network and its weights in place of the options of the network, which are left at
+    /// their defaults or have to agree with it. It stays as it is. Default: none, the training begins with random weights.
     /// </summary>
     [JsonIgnore]
     public ImageClassifierTransformer? BaseModel { get; set; }
@@ -140,12 +145,14 @@ public sealed class ImageClassifierOptions : TrainingOptions
     public double Dropout { get; set; }
 
     /// <summary>
-    /// The part of each label that the training spreads over all classes, 0 to below 1, such as 0.1: probabilities then are less extreme (Szegedy et al. 2016,
-    /// section 7). Default: 0.
+    /// The part of each label that the training spreads over all classes, 0 to below 1, such as 0.1: probabilities then are less extreme
+    /// (Szegedy et al. 2016, section 7). Default: 0.
     /// </summary>
     public double LabelSmoothing { get; set; }
 
-    /// <summary>Pixels by which the training moves each image at most, up or down and left or right, at least 0; zeros come in. Default: 0.</summary>
+    /// <summary>
+    /// Pixels by which the training moves each image at most, up or down and left or right, at least 0; zeros come in. Default: 0.
+    /// </summary>
     public int MaxShift { get; set; }
 
     /// <summary>Whether the training mirrors half of the images, left for right; not for digits or letters. Default: false.</summary>
@@ -157,7 +164,8 @@ public sealed class ImageClassifierOptions : TrainingOptions
 
     internal override MemberHistory History => ImageClassifierOldFormats.Options;
 
-    internal RowColumns Columns => new(InputColumnName, Channels, Height, Width) { Label = LabelColumnName, LabelCount = LabelCount, AreImages = true };
+    internal RowColumns Columns =>
+        new(InputColumnName, Channels, Height, Width) { Label = LabelColumnName, LabelCount = LabelCount, AreImages = true };
 
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
 
@@ -189,7 +197,8 @@ public sealed class ImageClassifierOptions : TrainingOptions
         base.Validate();
         OptionChecks.NotEmpty(LabelColumnName);
         Columns.Validate();
-        OptionChecks.DifferentNames([PredictedLabelColumnName, ScoreColumnName, .. FeaturesColumnName is null ? [] : (string[])[FeaturesColumnName]]);
+        OptionChecks.DifferentNames(
+            [PredictedLabelColumnName, ScoreColumnName, .. FeaturesColumnName is null ? [] : (string[])[FeaturesColumnName]]);
         OptionChecks.AtLeast(LabelCount, 2);
         OptionChecks.Defined(Network);
         OptionChecks.Defined(Normalization);
@@ -208,7 +217,8 @@ public sealed class ImageClassifierOptions : TrainingOptions
         if ((long)baseChannels << (stages - 1) > WidestStage)
         {
             throw new ArgumentException(
-                $"{nameof(BaseChannels)} is {baseChannels}, and {nameof(Stages)} {stages}: the last stage has more than {WidestStage:N0} channels.");
+                $"{nameof(BaseChannels)} is {baseChannels}, and {nameof(Stages)} {stages}: the last stage has more than {WidestStage:N0} "
+                + "channels.");
         }
     }
 }

@@ -12,7 +12,8 @@ using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
-[assembly: LoadableClass(typeof(ImageClassifierTransformer), null, typeof(SignatureLoadModel), "Image classifier", ImageClassifierTransformer.LoaderSignature)]
+[assembly: LoadableClass(typeof(ImageClassifierTransformer), null, typeof(SignatureLoadModel), "Image classifier",
+    ImageClassifierTransformer.LoaderSignature)]
 
 namespace Microsoft.ML.Generative;
 
@@ -36,7 +37,8 @@ public sealed class ImageClassifierTransformer : ITransformer, IBaseModel, IDisp
     private readonly torch.Device _device;
     private readonly RowEngine _engine;
 
-    internal ImageClassifierTransformer(IHost host, ImageClassifierDefinition definition, ImageClassifierNetwork network, torch.Device device)
+    internal ImageClassifierTransformer(
+        IHost host, ImageClassifierDefinition definition, ImageClassifierNetwork network, torch.Device device)
     {
         _definition = definition;
         _network = network;
@@ -83,7 +85,8 @@ public sealed class ImageClassifierTransformer : ITransformer, IBaseModel, IDisp
             IsKey = true,
             Annotations = ScoreAnnotations.ShapeOfPredictedLabel(labelType),
         };
-        OutputColumn score = new(columns.Score, NumberDataViewType.Single, IsVector: true) { Annotations = ScoreAnnotations.ShapeOfScores(labelType) };
+        OutputColumn score = new(
+            columns.Score, NumberDataViewType.Single, IsVector: true) { Annotations = ScoreAnnotations.ShapeOfScores(labelType) };
         return columns.Features is { } features
             ? [predicted, score, new OutputColumn(features, NumberDataViewType.Single, IsVector: true)]
             : [predicted, score];
@@ -94,7 +97,8 @@ public sealed class ImageClassifierTransformer : ITransformer, IBaseModel, IDisp
         ImageClassifierColumns columns = _definition.Columns;
         var x = new TensorInput(_definition.InputTensor(schema), _device);
         var features = new RowValue<torch.Tensor>(rows => _network.Features(x.Of(rows)));
-        var probabilities = new RowValue<torch.Tensor>(rows => FiniteValues.Checked(_network.Logits(features.Of(rows)).softmax(1), "A score"));
+        var probabilities = new RowValue<torch.Tensor>(
+            rows => FiniteValues.Checked(_network.Logits(features.Of(rows)).softmax(1), "A score"));
         List<RowOutput> outputs =
         [
             RowOutput.Numbers(

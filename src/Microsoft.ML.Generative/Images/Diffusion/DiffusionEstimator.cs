@@ -10,15 +10,20 @@ namespace Microsoft.ML.Generative;
 /// <summary>Trains a diffusion model on images: it learns to remove noise, and generates new images from noise alone.</summary>
 /// <remarks>
 /// <para>
-/// Create with <see cref="GenerativeTransformsCatalog.Diffusion(string, string, int)"/> or <see cref="GenerativeTransformsCatalog.Diffusion(DiffusionOptions)"/>.
+/// Create with <see cref="GenerativeTransformsCatalog.Diffusion(string, string, int)"/> or
+/// <see cref="GenerativeTransformsCatalog.Diffusion(DiffusionOptions)"/>.
 /// </para>
 /// <list type="table">
 /// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
-/// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte with the shape of an image: what to learn.</description></item>
-/// <item><term>input, optional (none)</term><description>key, Boolean or whole number from 0: the class that the image is conditioned on.</description></item>
+/// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte with the shape of an image: what
+/// to learn.</description></item>
+/// <item><term>input, optional (none)</term><description>key, Boolean or whole number from 0: the class that the image is conditioned
+/// on.</description></item>
 /// <item><term>input, optional (none)</term><description>smaller images to be enlarged.</description></item>
-/// <item><term>input, optional (none)</term><description>integer from 0: the seed of the image that the trained model generates for the row.</description></item>
-/// <item><term>output (Generated)</term><description>vector of Single, channels × height × width values in 0..1: an image generated for the row.</description></item>
+/// <item><term>input, optional (none)</term><description>integer from 0: the seed of the image that the trained model generates for the
+/// row.</description></item>
+/// <item><term>output (Generated)</term><description>vector of Single, channels × height × width values in 0..1: an image generated for the
+/// row.</description></item>
 /// <item><term>output, optional (none)</term><description>image of ML.NET: what is generated for the row as an image.</description></item>
 /// </list>
 /// <para>
@@ -26,8 +31,9 @@ namespace Microsoft.ML.Generative;
 /// same weights on the CPU: yes · exact resume: yes.
 /// </para>
 /// <para>
-/// Ho, Jain, Abbeel, "Denoising diffusion probabilistic models", 2020, <see href="https://arxiv.org/abs/2006.11239"/>; schedules and learned variances: Nichol,
-/// Dhariwal, 2021, <see href="https://arxiv.org/abs/2102.09672"/>; guidance: Ho, Salimans, 2022; flow matching: Lipman et al., 2022,
+/// Ho, Jain, Abbeel, "Denoising diffusion probabilistic models", 2020, <see href="https://arxiv.org/abs/2006.11239"/>; schedules and
+/// learned variances: Nichol, Dhariwal, 2021, <see href="https://arxiv.org/abs/2102.09672"/>; guidance: Ho, Salimans, 2022; flow matching:
+/// Lipman et al., 2022,
 /// <see href="https://arxiv.org/abs/2210.02747"/>; transformer: Peebles, Xie, 2023, <see href="https://arxiv.org/abs/2212.09748"/>.
 /// </para>
 /// </remarks>
@@ -46,10 +52,17 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
     }
 
     /// <summary>Trains on the rows of <paramref name="input"/>.</summary>
-    /// <param name="input">Data with the column <see cref="DiffusionOptions.InputColumnName"/>, and those of labels and smaller images if the options name some.</param>
+    /// <param name="input">
+    /// Data with the column <see cref="DiffusionOptions.InputColumnName"/>, and those of labels and smaller images if the options name
+    /// some.
+    /// </param>
     /// <returns>The trained model. Dispose of it to release its memory early.</returns>
-    /// <exception cref="ArgumentException">A column is missing or of another type or size, the data is empty, or an option does not fit it.</exception>
-    /// <exception cref="InvalidDataException">A row cannot be used: an image of another size, a value that is not finite or out of 0..1.</exception>
+    /// <exception cref="ArgumentException">
+    /// A column is missing or of another type or size, the data is empty, or an option does not fit it.
+    /// </exception>
+    /// <exception cref="InvalidDataException">
+    /// A row cannot be used: an image of another size, a value that is not finite or out of 0..1.
+    /// </exception>
     /// <exception cref="InvalidOperationException">
     /// libtorch or the GPU asked for is missing, the checkpoints are of another training, or the loss stopped being finite.
     /// </exception>
@@ -61,14 +74,17 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
         ImageShape shape = _options.Columns.FindImages(input);
         ImageShape? low = _options.LowResolutionColumnName is { } name ? FindLowResolution(input, name, shape) : null;
         LabelClasses classes = _options.Columns.FindClasses(input, _options.BaseModel?.Definition.Columns.Classes);
-        DiffusionArchitecture architecture = _options.BaseModel?.Definition.Architecture ?? DiffusionArchitecture.Of(_options, shape, classes.Count, low);
+        DiffusionArchitecture architecture = _options.BaseModel?.Definition.Architecture
+            ?? DiffusionArchitecture.Of(_options, shape, classes.Count, low);
         if (low != architecture.LowResolution)
             throw new ArgumentException(
-                $"Column '{_options.LowResolutionColumnName}' holds images of {low}, but the base model is conditioned on images of {architecture.LowResolution}.");
+                $"Column '{_options.LowResolutionColumnName}' holds images of {low}, but the base model is conditioned on images of "
+                + $"{architecture.LowResolution}.");
         architecture.Validate();
         DiffusionColumns names = DiffusionColumns.Of(_options) with { Classes = classes.Labels };
         TensorColumn[] columns = DiffusionTransformer.TrainingTensors(input.Schema, architecture, names);
-        TensorColumn[]? validationColumns = _options.OpenValidation(schema => DiffusionTransformer.TrainingTensors(schema, architecture, names));
+        TensorColumn[]? validationColumns = _options.OpenValidation(
+            schema => DiffusionTransformer.TrainingTensors(schema, architecture, names));
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {

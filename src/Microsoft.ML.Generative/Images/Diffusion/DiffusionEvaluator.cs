@@ -30,7 +30,7 @@ internal static class DiffusionEvaluator
         long chosen = SeedSequence.Choose(host, seed);
 
         using IDisposable noGradient = no_grad();
-        using var objective = new DiffusionObjective(architecture, conditions, new DiffusionOptions(), model.Network, model.Device);
+        using var error = new DiffusionError(architecture, model.Network, model.Device);
         var sums = new Sums();
         batches.StartEpoch(0);
         for (long i = 0; i < batches.BatchesPerEpoch; i++)
@@ -40,13 +40,13 @@ internal static class DiffusionEvaluator
             TensorBatch batch = batches.Next();
             DiffusionInputs inputs = DiffusionInputs.Of(conditions, batch.Columns);
             if (architecture.Process == DiffusionProcess.Denoising)
-                sums.Bits += objective.PriorTerms(inputs.Images).sum().ToDouble();
+                sums.Bits += error.PriorTerms(inputs.Images).sum().ToDouble();
             for (int step = 0; step < timesteps; step++)
             {
                 host.CheckAlive();
                 using DisposeScope inner = NewDisposeScope();
                 Tensor noise = randn(inputs.Images.shape, generator: generator).to(model.Device);
-                sums.Add(objective.Score(inputs, noise, step, timesteps), DiffusionObjective.Bands * step / timesteps);
+                sums.Add(error.Score(inputs, noise, step, timesteps), DiffusionObjective.Bands * step / timesteps);
             }
         }
 

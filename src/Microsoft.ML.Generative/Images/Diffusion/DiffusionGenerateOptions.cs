@@ -8,7 +8,7 @@ namespace Microsoft.ML.Generative;
 /// <example>
 /// <code>
 /// DiffusionTransformer model = mlContext.Transforms.Generative().Diffusion("Image", "Label").Fit(data);
-/// var options = new DiffusionGenerateOptions { Seed = 7, Label = 3, GuidanceScale = 3, Sampler = DiffusionSampler.DpmSolver, Steps = 20 };
+/// var options = new DiffusionGenerateOptions { Seed = 7, Label = 3, GuidanceScale = 3, Sampler = DiffusionSampler.UniPc, Steps = 10 };
 /// IDataView threes = model.Generate(16, options);
 /// </code>
 /// </example>
@@ -26,7 +26,10 @@ public sealed class DiffusionGenerateOptions
     /// <summary>The class of each image, in place of <see cref="Label"/>. Default: none.</summary>
     public IReadOnlyList<int>? Labels { get; set; }
 
-    /// <summary>The name of the class of all images, one of <see cref="DiffusionTransformer.ClassNames"/>, in place of <see cref="Label"/>. Default: none.</summary>
+    /// <summary>
+    /// The name of the class of all images, one of <see cref="DiffusionTransformer.ClassNames"/>, in place of <see cref="Label"/>. Default:
+    /// none.
+    /// </summary>
     public string? LabelName { get; set; }
 
     /// <summary>The name of the class of each image, in place of <see cref="Label"/>. Default: none.</summary>

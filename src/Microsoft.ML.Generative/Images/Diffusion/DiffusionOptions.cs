@@ -61,26 +61,36 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     /// <summary>The norm above which a gradient is scaled down to it, above 0. Default: 1.</summary>
     public override double? GradientClipNorm { get; set; } = 1;
 
-    /// <summary>Decay of the moving average of the weights that becomes the model, 0 to 1; in step t it is at most (1 + t) / (10 + t). Default: 0.999.</summary>
+    /// <summary>
+    /// Decay of the moving average of the weights that becomes the model, 0 to 1; in step t it is at most (1 + t) / (10 + t). Default:
+    /// 0.999.
+    /// </summary>
     public override double? EmaDecay { get; set; } = 0.999;
 
-    /// <summary>What the training multiplies in; the trained model computes in Float32 in any case. Default: <see cref="ComputePrecision.Auto"/>.</summary>
+    /// <summary>
+    /// What the training multiplies in; the trained model computes in Float32 in any case. Default: <see cref="ComputePrecision.Auto"/>.
+    /// </summary>
     public override ComputePrecision Precision { get; set; } = ComputePrecision.Auto;
 
     /// <summary>Steps over which the learning rate rises from 0, at least 0. Default: 200, and at most a tenth of the training.</summary>
     public override long? WarmupSteps { get; set; }
 
     /// <summary>
-    /// The column to learn: images of one size, or a known-size vector of Single or Byte with a shape, values in 0..1 (bytes are scaled to it). Where the trained
-    /// model transforms rows, it is read only with <see cref="TransformStrength"/>, or where there is no <see cref="SeedColumnName"/>. Default: Image.
+    /// The column to learn: images of one size, or a known-size vector of Single or Byte with a shape, values in 0..1 (bytes are scaled to
+    /// it). Where the trained model transforms rows, it is read only with <see cref="TransformStrength"/>, or where there is no
+    /// <see cref="SeedColumnName"/>. Default: Image.
     /// </summary>
     public string InputColumnName { get; set; } = Defaults.InputColumnName;
 
-    /// <summary>The output column of the trained model: an image generated for the row, channels × height × width values in 0..1. Default: Generated.</summary>
+    /// <summary>
+    /// The output column of the trained model: an image generated for the row, channels × height × width values in 0..1. Default:
+    /// Generated.
+    /// </summary>
     public string GeneratedColumnName { get; set; } = Defaults.GeneratedColumnName;
 
     /// <summary>
-    /// A further output column of the trained model with the generated image as an image of ML.NET, gray, RGB or RGBA; for models of images. Default: none.
+    /// A further output column of the trained model with the generated image as an image of ML.NET, gray, RGB or RGBA; for models of
+    /// images. Default: none.
     /// </summary>
     public string? GeneratedImageColumnName { get; set; }
 
@@ -91,8 +101,8 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     public int? LabelCount { get; set; }
 
     /// <summary>
-    /// The part of the rows whose class is dropped in training, 0 to below 1, so that the model can be guided (classifier-free guidance; Ho, Salimans 2022).
-    /// Default: 0.1. With 0 a <see cref="DiffusionGenerateOptions.GuidanceScale"/> cannot be used.
+    /// The part of the rows whose class is dropped in training, 0 to below 1, so that the model can be guided (classifier-free guidance;
+    /// Ho, Salimans 2022). Default: 0.1. With 0 a <see cref="DiffusionGenerateOptions.GuidanceScale"/> cannot be used.
     /// </summary>
     public double LabelDropout { get; set; } = Defaults.LabelDropout;
 
@@ -100,14 +110,15 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     public DiffusionLabelConditioning LabelConditioning { get; set; }
 
     /// <summary>
-    /// A column of low-resolution images to condition on (super-resolution; Saharia et al. 2021, SR3): with the input's channels, and a height and width that divide
-    /// the input's. Enlarged by bilinear interpolation, they are further channels of the network's input. Default: none.
+    /// A column of low-resolution images to condition on (super-resolution; Saharia et al. 2021, SR3): with the input's channels, and a
+    /// height and width that divide the input's. Enlarged by bilinear interpolation, they are further channels of the network's input.
+    /// Default: none.
     /// </summary>
     public string? LowResolutionColumnName { get; set; }
 
     /// <summary>
-    /// A column of integers, the seeds of the rows' noise where the trained model transforms rows. Not needed for training. Default: none, the noise depends
-    /// on the content of the row's input columns.
+    /// A column of integers, the seeds of the rows' noise where the trained model transforms rows. Not needed for training. Default: none,
+    /// the noise depends on the content of the row's input columns.
     /// </summary>
     public string? SeedColumnName { get; set; }
 
@@ -122,8 +133,8 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     public int? Width { get; set; }
 
     /// <summary>
-    /// A trained or loaded model to continue from: its network and its weights in place of the options of the network, which are left at their
-    /// defaults or have to agree with it. It stays as it is. Default: none, the training begins with random weights.
+    /// A trained or loaded model to continue from: its network and its weights in place of the options of the network, which are left at
+    /// their defaults or have to agree with it. It stays as it is. Default: none, the training begins with random weights.
     /// </summary>
     [JsonIgnore]
     public DiffusionTransformer? BaseModel { get; set; }
@@ -132,26 +143,31 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     public DiffusionNetworkKind Network { get; set; }
 
     /// <summary>
-    /// Channels of the U-Net's levels, from the finest; each further level halves height and width, which have to be divisible as often. Default: 32, 64, 128.
+    /// Channels of the U-Net's levels, from the finest; each further level halves height and width, which have to be divisible as often.
+    /// Default: 32, 64, 128.
     /// </summary>
     public int[] BlockChannels { get; set; } = [32, 64, 128];
 
     /// <summary>Residual blocks of a level in the encoder, at least 1; the decoder has one more. Default: 1.</summary>
     public int LayersPerBlock { get; set; } = Defaults.LayersPerBlock;
 
-    /// <summary>The U-Net's levels with attention, 0 for the finest; the middle always has it. Default: 2, the coarsest of the default's three.</summary>
+    /// <summary>
+    /// The U-Net's levels with attention, 0 for the finest; the middle always has it. Default: 2, the coarsest of the default's three.
+    /// </summary>
     public int[] AttentionLevels { get; set; } = [2];
 
     /// <summary>
-    /// Channels of an attention head in the U-Net, at least 1; one head where it does not divide the channels of all levels with attention. Default: 64
-    /// (Dhariwal, Nichol 2021, section 3.1).
+    /// Channels of an attention head in the U-Net, at least 1; one head where it does not divide the channels of all levels with attention.
+    /// Default: 64 (Dhariwal, Nichol 2021, section 3.1).
     /// </summary>
     public int AttentionHeadSize { get; set; } = Defaults.AttentionHeadSize;
 
     /// <summary>Groups of the U-Net's normalizations, at least 1; divides all <see cref="BlockChannels"/>. Default: 8.</summary>
     public int NormGroups { get; set; } = Defaults.NormGroups;
 
-    /// <summary>Context embeddings per class with <see cref="DiffusionLabelConditioning.CrossAttention"/>, at least 1. Default: 4.</summary>
+    /// <summary>
+    /// Context embeddings per class with <see cref="DiffusionLabelConditioning.CrossAttention"/>, at least 1. Default: 4.
+    /// </summary>
     public int ContextTokens { get; set; } = Defaults.ContextTokens;
 
     /// <summary>Pixels of a patch's side in the diffusion transformer, at least 1; divides height and width. Default: 2.</summary>
@@ -172,7 +188,9 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     /// <summary>The process from images to noise. Default: <see cref="DiffusionProcess.Denoising"/>.</summary>
     public DiffusionProcess Process { get; set; }
 
-    /// <summary>The noise schedule of <see cref="DiffusionProcess.Denoising"/>. Default: 1,000 timesteps, linear from 0.0001 to 0.02.</summary>
+    /// <summary>
+    /// The noise schedule of <see cref="DiffusionProcess.Denoising"/>. Default: 1,000 timesteps, linear from 0.0001 to 0.02.
+    /// </summary>
     public NoiseScheduleOptions NoiseSchedule { get; set; } = new();
 
     /// <summary>
@@ -187,8 +205,8 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     public double MinSnrGamma { get; set; } = Defaults.MinSnrGamma;
 
     /// <summary>
-    /// Whether the network learns the variance of the reverse process too, by the variational bound (Nichol, Dhariwal 2021, section 3.1): better likelihoods, and
-    /// fewer steps with <see cref="DiffusionSampler.Ddpm"/>. Default: false.
+    /// Whether the network learns the variance of the reverse process too, by the variational bound (Nichol, Dhariwal 2021, section 3.1):
+    /// better likelihoods, and fewer steps with <see cref="DiffusionSampler.Ddpm"/>. Default: false.
     /// </summary>
     public bool LearnsVariance { get; set; }
 
@@ -196,8 +214,8 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     public double VariationalWeight { get; set; } = Defaults.VariationalWeight;
 
     /// <summary>
-    /// Mean of the logit-normal distribution of times with <see cref="DiffusionProcess.FlowMatching"/> (Esser et al. 2024, eq. 19): above 0 noisy images count
-    /// more. Default: 0.
+    /// Mean of the logit-normal distribution of times with <see cref="DiffusionProcess.FlowMatching"/> (Esser et al. 2024, eq. 19): above 0
+    /// noisy images count more. Default: 0.
     /// </summary>
     public double TimeMean { get; set; }
 
@@ -214,21 +232,26 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     public int Steps { get; set; } = Defaults.Steps;
 
     /// <summary>
-    /// Scale of classifier-free guidance where the trained model transforms rows, at least 0: 1 is none, more fits the class more clearly and varies less.
-    /// Default: 1.
+    /// Scale of classifier-free guidance where the trained model transforms rows, at least 0: 1 is none, more fits the class more clearly
+    /// and varies less. Default: 1.
     /// </summary>
     public double GuidanceScale { get; set; } = 1;
 
     /// <summary>
-    /// How far the trained model changes the row's image where it transforms rows, 0 to 1 (SDEdit; Meng et al. 2021): 0 keeps it, 1 ignores it and generates a
-    /// new one. Default: 1.
+    /// How far the trained model changes the row's image where it transforms rows, 0 to 1 (SDEdit; Meng et al. 2021): 0 keeps it, 1 ignores
+    /// it and generates a new one. Default: 1.
     /// </summary>
     public double TransformStrength { get; set; } = 1;
 
-    /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it, up to rounding. Default: 32.</summary>
+    /// <summary>
+    /// Rows that a transform computes at once, 1 to 65,536. The results do not depend on it, up to rounding. Default: 32.
+    /// </summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
-    internal RowColumns Columns => new(InputColumnName, Channels, Height, Width) { Label = LabelColumnName, LabelCount = LabelCount, Seed = SeedColumnName, AreImages = true };
+    internal RowColumns Columns =>
+        new(
+            InputColumnName, Channels, Height, Width) { Label = LabelColumnName, LabelCount = LabelCount, Seed = SeedColumnName,
+            AreImages = true };
 
     /// <summary>Whether the network learns images without a class, so that it can be guided.</summary>
     internal bool HasNullLabel => LabelColumnName is not null && LabelDropout > 0;
@@ -280,7 +303,8 @@ public sealed class DiffusionOptions : ImageTrainingOptions
             LabelDropout = own.Take(o => o.LabelDropout, 0);
         if (LowResolutionColumnName is null != model.LowResolution is null)
             throw new ArgumentException(
-                $"{nameof(LowResolutionColumnName)} is {(LowResolutionColumnName is { } name ? $"'{name}'" : "not set")}, but the base model is "
+                $"{nameof(LowResolutionColumnName)} is {(LowResolutionColumnName is { } name ? $"'{name}'" : "not set")}, but the base "
+                + "model is "
                 + $"{(model.LowResolution is { } low ? $"conditioned on images of {low}" : "not conditioned on images")}.");
     }
 
@@ -290,12 +314,14 @@ public sealed class DiffusionOptions : ImageTrainingOptions
         BlockChannels = own.Take(o => o.BlockChannels, unet.BlockOutChannels);
         LayersPerBlock = own.Take(o => o.LayersPerBlock, unet.LayersPerBlock);
         AttentionLevels = own.Take(
-            o => o.AttentionLevels, [.. Enumerable.Range(0, unet.Levels).Where(level => unet.DownBlocks[level] == UNetBlockKind.Attention)]);
+            o => o.AttentionLevels,
+            [.. Enumerable.Range(0, unet.Levels).Where(level => unet.DownBlocks[level] == UNetBlockKind.Attention)]);
         if (unet.AttentionHeadSize is { } headSize)
             AttentionHeadSize = own.Take(o => o.AttentionHeadSize, headSize);
         NormGroups = own.Take(o => o.NormGroups, unet.NormGroups);
         LabelConditioning = own.Take(
-            o => o.LabelConditioning, unet.ContextTokens > 0 ? DiffusionLabelConditioning.CrossAttention : DiffusionLabelConditioning.Embedding);
+            o => o.LabelConditioning,
+            unet.ContextTokens > 0 ? DiffusionLabelConditioning.CrossAttention : DiffusionLabelConditioning.Embedding);
         if (unet.ContextTokens > 0)
             ContextTokens = own.Take(o => o.ContextTokens, unet.ContextTokens);
     }
@@ -322,11 +348,22 @@ public sealed class DiffusionOptions : ImageTrainingOptions
         OptionChecks.Between(BlockChannels.Length, 1, 16, nameof(BlockChannels));
         OptionChecks.AllAtLeast(AttentionLevels, 0);
         if (Network == DiffusionNetworkKind.UNet && AttentionLevels.Any(level => level >= BlockChannels.Length))
-            throw new ArgumentException($"{nameof(AttentionLevels)} has {AttentionLevels.Max()}; expected 0 to {BlockChannels.Length - 1}, the levels of {nameof(BlockChannels)}.", nameof(AttentionLevels));
+        {
+            throw new ArgumentException(
+                $"{nameof(AttentionLevels)} has {AttentionLevels.Max()}; expected 0 to {BlockChannels.Length - 1}, the levels of "
+                + $"{nameof(BlockChannels)}.", nameof(AttentionLevels));
+        }
+
         OptionChecks.AtLeast(AttentionHeadSize, 1);
         OptionChecks.AtLeast(ContextTokens, 1);
-        if (LabelConditioning == DiffusionLabelConditioning.CrossAttention && (LabelColumnName is null || Network != DiffusionNetworkKind.UNet))
-            throw new ArgumentException($"{nameof(LabelConditioning)} is {LabelConditioning}: that needs a {nameof(LabelColumnName)} and {nameof(DiffusionNetworkKind)}.{DiffusionNetworkKind.UNet}.", nameof(LabelConditioning));
+        if (LabelConditioning == DiffusionLabelConditioning.CrossAttention
+            && (LabelColumnName is null || Network != DiffusionNetworkKind.UNet))
+        {
+            throw new ArgumentException(
+                $"{nameof(LabelConditioning)} is {LabelConditioning}: that needs a {nameof(LabelColumnName)} and "
+                + $"{nameof(DiffusionNetworkKind)}.{DiffusionNetworkKind.UNet}.", nameof(LabelConditioning));
+        }
+
         OptionChecks.Below(Dropout, 1);
 
         OptionChecks.Defined(Process);
@@ -342,24 +379,35 @@ public sealed class DiffusionOptions : ImageTrainingOptions
         {
             if (LearnsVariance || LossWeighting != DiffusionLossWeighting.Simple || Prediction != PredictionType.Epsilon)
                 throw new ArgumentException(
-                    $"{nameof(Process)} is {Process}: {nameof(LearnsVariance)}, {nameof(LossWeighting)} and {nameof(Prediction)} are for {DiffusionProcess.Denoising}.", nameof(Process));
+                    $"{nameof(Process)} is {Process}: {nameof(LearnsVariance)}, {nameof(LossWeighting)} and {nameof(Prediction)} are for "
+                    + $"{DiffusionProcess.Denoising}.", nameof(Process));
         }
         else if (NoiseSchedule.RescaleBetasZeroSnr && (Prediction == PredictionType.Epsilon || LearnsVariance))
         {
             throw new ArgumentException(
-                $"{nameof(NoiseScheduleOptions.RescaleBetasZeroSnr)} is set: at the last timestep there is nothing but noise, so {nameof(Prediction)} has to be {PredictionType.Velocity} or {PredictionType.Sample}, without {nameof(LearnsVariance)}.",
+                $"{nameof(NoiseScheduleOptions.RescaleBetasZeroSnr)} is set: at the last timestep there is nothing but noise, so "
+                + $"{nameof(Prediction)} has to be {PredictionType.Velocity} or {PredictionType.Sample}, without {nameof(LearnsVariance)}.",
                 nameof(Prediction));
         }
 
         OptionChecks.Defined(Sampler);
         if (Sampler != DiffusionSampler.Default && Sampler == DiffusionSampler.FlowMatchEuler != (Process == DiffusionProcess.FlowMatching))
-            throw new ArgumentException($"{nameof(Sampler)} is {Sampler}, which cannot be combined with {nameof(Process)} {Process}.", nameof(Sampler));
+        {
+            throw new ArgumentException(
+                $"{nameof(Sampler)} is {Sampler}, which cannot be combined with {nameof(Process)} {Process}.", nameof(Sampler));
+        }
+
         if (Sampler != DiffusionSampler.Default)
             SchedulerKinds.Of(Sampler).Check(NoiseSchedule, Prediction);
         OptionChecks.AtLeast(Steps, 1);
         OptionChecks.AtLeast(GuidanceScale, 0);
         if (GuidanceScale != 1 && !HasNullLabel)
-            throw new ArgumentException($"{nameof(GuidanceScale)} is {GuidanceScale}: guidance needs a {nameof(LabelColumnName)} and {nameof(LabelDropout)} above 0.", nameof(GuidanceScale));
+        {
+            throw new ArgumentException(
+                $"{nameof(GuidanceScale)} is {GuidanceScale}: guidance needs a {nameof(LabelColumnName)} and {nameof(LabelDropout)} above "
+                + "0.", nameof(GuidanceScale));
+        }
+
         OptionChecks.Between(TransformStrength, 0, 1);
         OptionChecks.RowsAtOnce(TransformBatchSize);
     }

@@ -14,7 +14,8 @@ using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
-[assembly: LoadableClass(typeof(DiffusionTransformer), null, typeof(SignatureLoadModel), "Diffusion model", DiffusionTransformer.LoaderSignature)]
+[assembly: LoadableClass(typeof(DiffusionTransformer), null, typeof(SignatureLoadModel), "Diffusion model",
+    DiffusionTransformer.LoaderSignature)]
 
 namespace Microsoft.ML.Generative;
 
@@ -56,7 +57,9 @@ public sealed class DiffusionTransformer : ITransformer, IBaseModel, IDisposable
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
     public int LabelCount => _definition.Architecture.LabelCount;
 
-    /// <summary>The names of the classes, in the order of their numbers; none for a model without labels, or of labels without names.</summary>
+    /// <summary>
+    /// The names of the classes, in the order of their numbers; none for a model without labels, or of labels without names.
+    /// </summary>
     public IReadOnlyList<string> ClassNames => _definition.Columns.Classes?.Values ?? [];
 
     /// <summary>Timesteps that the model was trained with: the most steps that a sampler can take.</summary>
@@ -82,7 +85,9 @@ public sealed class DiffusionTransformer : ITransformer, IBaseModel, IDisposable
     /// <returns>A column Generated of <see cref="RowSize"/> values in 0..1 per row, with the images' shape in the column's type.</returns>
     /// <remarks>The n-th image depends on the options and n alone, not on <paramref name="count"/>, up to rounding.</remarks>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative or an option is out of its range.</exception>
-    /// <exception cref="ArgumentException">A label is too high or not wanted, or an option does not fit the model; the message names it.</exception>
+    /// <exception cref="ArgumentException">
+    /// A label is too high or not wanted, or an option does not fit the model; the message names it.
+    /// </exception>
     /// <exception cref="OperationCanceledException">The generation was canceled.</exception>
     public IDataView Generate(int count, DiffusionGenerateOptions? options = null)
     {
@@ -96,7 +101,9 @@ public sealed class DiffusionTransformer : ITransformer, IBaseModel, IDisposable
     /// <param name="count">The number of images.</param>
     /// <param name="options">As for <see cref="Generate"/>.</param>
     /// <returns>As <see cref="Generate"/>.</returns>
-    /// <exception cref="ArgumentException">The image has another size or values beyond 0..1, <paramref name="strength"/> is not 0 to 1, or as for <see cref="Generate"/>.</exception>
+    /// <exception cref="ArgumentException">
+    /// The image has another size or values beyond 0..1, <paramref name="strength"/> is not 0 to 1, or as for <see cref="Generate"/>.
+    /// </exception>
     public IDataView ImageToImage(ReadOnlySpan<float> image, double strength, int count = 1, DiffusionGenerateOptions? options = null)
     {
         using IDisposable use = _engine.Use();
@@ -109,33 +116,44 @@ public sealed class DiffusionTransformer : ITransformer, IBaseModel, IDisposable
     /// <param name="count">The number of images.</param>
     /// <param name="options">As for <see cref="Generate"/>; the sampler may not be Heun or PNDM, whose steps overlap.</param>
     /// <param name="resamplings">
-    /// How often each step is taken, at least 1: more fit the generated to the kept part, and cost as many times the time; with more than 1 the sampler has to be
-    /// DDPM or DDIM. The paper has 10.
+    /// How often each step is taken, at least 1: more fit the generated to the kept part, and cost as many times the time; with more than 1
+    /// the sampler has to be DDPM or DDIM. The paper has 10.
     /// </param>
     /// <returns>As <see cref="Generate"/>; where the mask is 0, the image's own values.</returns>
-    /// <exception cref="ArgumentException">Image or mask have another size or other values, the sampler cannot do it, or as for <see cref="Generate"/>.</exception>
-    public IDataView Inpaint(ReadOnlySpan<float> image, ReadOnlySpan<float> mask, int count = 1, DiffusionGenerateOptions? options = null, int resamplings = 1)
+    /// <exception cref="ArgumentException">
+    /// Image or mask have another size or other values, the sampler cannot do it, or as for <see cref="Generate"/>.
+    /// </exception>
+    public IDataView Inpaint(
+        ReadOnlySpan<float> image, ReadOnlySpan<float> mask, int count = 1, DiffusionGenerateOptions? options = null, int resamplings = 1)
     {
         using IDisposable use = _engine.Use();
         return _generator.Inpaint(image, mask, count, options, resamplings);
     }
 
-    /// <summary>Interpolates two images through the noise that the model generates each of them from (Song et al. 2020, section 5.3).</summary>
+    /// <summary>
+    /// Interpolates two images through the noise that the model generates each of them from (Song et al. 2020, section 5.3).
+    /// </summary>
     /// <param name="from">The first image, <see cref="RowSize"/> values in 0..1, plane by plane.</param>
     /// <param name="to">The last image.</param>
-    /// <param name="count">The number of images, at least 2, both ends included: these are the model's reconstructions of the two, not the two themselves.</param>
+    /// <param name="count">
+    /// The number of images, at least 2, both ends included: these are the model's reconstructions of the two, not the two themselves.
+    /// </param>
     /// <param name="options">
     /// Class, guidance, steps, batch size; seed and sampler are ignored, since the process to the noise and back is deterministic.
     /// </param>
     /// <returns>As <see cref="Generate"/>.</returns>
-    /// <exception cref="ArgumentException">An image has another size or values beyond 0..1, <paramref name="count"/> is below 2, or as for <see cref="Generate"/>.</exception>
+    /// <exception cref="ArgumentException">
+    /// An image has another size or values beyond 0..1, <paramref name="count"/> is below 2, or as for <see cref="Generate"/>.
+    /// </exception>
     public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, DiffusionGenerateOptions? options = null)
     {
         using IDisposable use = _engine.Use();
         return _generator.Interpolate(from, to, count, options);
     }
 
-    /// <summary>Writes the model as a folder in the layout of diffusers, with a README.md that says which of its pipelines, or which loop, runs it.</summary>
+    /// <summary>
+    /// Writes the model as a folder in the layout of diffusers, with a README.md that says which of its pipelines, or which loop, runs it.
+    /// </summary>
     /// <param name="folder">The folder; made where it is missing. A file appears under its name only when it is complete.</param>
     /// <exception cref="NotSupportedException">diffusers has no pipeline for such a model; the message says why.</exception>
     /// <exception cref="IOException">The folder cannot be written to.</exception>
@@ -176,12 +194,15 @@ public sealed class DiffusionTransformer : ITransformer, IBaseModel, IDisposable
         (DiffusionArchitecture architecture, DiffusionColumns columns) = (_definition.Architecture, _definition.Columns);
         // The image is read only where the generated one depends on it.
         bool readsImage = _definition.Defaults.TransformStrength < 1 || (columns.Seed is null && columns.LowResolution is null);
-        TensorInput? image = readsImage ? new(TensorColumn.Features(schema, columns.Input, architecture.Shape, ValueRange.Unit), _device) : null;
+        TensorInput? image = readsImage
+            ? new(TensorColumn.Features(schema, columns.Input, architecture.Shape, ValueRange.Unit), _device)
+            : null;
         TensorInput[] conditions = TensorInput.All(_definition.Conditions.OpenColumns(schema), _device);
         TensorInput? seeds = columns.Seed is { } seed ? new(TensorColumn.Seed(schema, seed), _device) : null;
         TensorInput?[] sources = seeds is null ? [image, .. conditions] : [seeds];
         var generated = new RowValue<torch.Tensor>(rows => _generator.GenerateForRows(
-            _definition.Conditions.Encode([.. conditions.Select(c => c.Of(rows))], first: 0), image?.Of(rows), rows.Keys(_definition.Defaults.Seed, sources)));
+            _definition.Conditions.Encode([.. conditions.Select(c => c.Of(rows))], first: 0), image?.Of(rows),
+            rows.Keys(_definition.Defaults.Seed, sources)));
         return new RowMapping([image, .. conditions, seeds],
         [
             RowOutput.Numbers(columns.Generated, architecture.RowType, generated.Of),

@@ -15,7 +15,8 @@ internal abstract class FileFeatures(string path) : ImageFeatureExtractor
 
     protected abstract FeatureComputation OpenFile(torch.Device device);
 
-    protected InvalidDataException CannotBeLoaded(string kind, Exception e) => new($"'{path}' is no {kind} file that can be loaded: {FirstLine(e)}", e);
+    protected InvalidDataException CannotBeLoaded(string kind, Exception e) =>
+        new($"'{path}' is no {kind} file that can be loaded: {FirstLine(e)}", e);
 
     protected InvalidDataException CannotCompute(Tensor images, Exception e) =>
         new($"'{path}' cannot compute with images of [{string.Join(", ", images.shape)}]: {FirstLine(e)}", e);
@@ -23,7 +24,8 @@ internal abstract class FileFeatures(string path) : ImageFeatureExtractor
     /// <summary>What it made of a number of images, as [images, features] of Single.</summary>
     protected Tensor Checked(Tensor features, long images) => features.dim() >= 2 && features.size(0) == images && features.numel() > 0
         ? features.flatten(1).to(ScalarType.Float32)
-        : throw new InvalidDataException($"'{path}' made [{string.Join(", ", features.shape)}] of {images} images; expected [{images}, features].");
+        : throw new InvalidDataException(
+            $"'{path}' made [{string.Join(", ", features.shape)}] of {images} images; expected [{images}, features].");
 
     private static string FirstLine(Exception e) =>
         e.Message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).FirstOrDefault() ?? e.GetType().Name;

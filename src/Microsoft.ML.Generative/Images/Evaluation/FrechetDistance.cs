@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Images.Evaluation;
 
 /// <summary>
-/// The squared Fréchet (or 2-Wasserstein) distance of two normal distributions (Dowson, Landau 1982): |μ₁ − μ₂|² + Tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½). Heusel et al. 2017
-/// compare images by it.
+/// The squared Fréchet (or 2-Wasserstein) distance of two normal distributions (Dowson, Landau 1982): |μ₁ − μ₂|² + Tr(Σ₁ + Σ₂ − 2
+/// (Σ₁Σ₂)^½). Heusel et al. 2017 compare images by it.
 /// </summary>
 internal static class FrechetDistance
 {

@@ -31,28 +31,36 @@ public sealed class ImageEvaluationOptions
     public string GeneratedColumnName { get; set; } = Defaults.GeneratedColumnName;
 
     /// <summary>
-    /// What images are compared by. Default: the features of <see cref="Classifier"/>, or <see cref="ImageFeatureExtractor.Pixels"/> if there is none.
+    /// What images are compared by. Default: the features of <see cref="Classifier"/>, or <see cref="ImageFeatureExtractor.Pixels"/> if
+    /// there is none.
     /// </summary>
     public ImageFeatureExtractor? Features { get; set; }
 
-    /// <summary>Reads the classes of generated images where <see cref="LabelColumnName"/> is set, and describes images. Default: none.</summary>
+    /// <summary>
+    /// Reads the classes of generated images where <see cref="LabelColumnName"/> is set, and describes images. Default: none.
+    /// </summary>
     public ImageClassifierTransformer? Classifier { get; set; }
 
     /// <summary>
-    /// The column of the generated data with the class that each image was asked for: a key with the classifier's values in any order, or an integer from 0. Needs
+    /// The column of the generated data with the class that each image was asked for: a key with the classifier's values in any order, or
+    /// an integer from 0. Needs
     /// <see cref="Classifier"/>. Default: none.
     /// </summary>
     public string? LabelColumnName { get; set; }
 
-    /// <summary>Neighbors that <see cref="ImageGenerationMetrics.Precision"/> and recall look at, at least 1. Default: 3, as published.</summary>
+    /// <summary>
+    /// Neighbors that <see cref="ImageGenerationMetrics.Precision"/> and recall look at, at least 1. Default: 3, as published.
+    /// </summary>
     public int PrecisionNeighbors { get; set; } = Defaults.PrecisionNeighbors;
 
-    /// <summary>Neighbors that <see cref="ImageGenerationMetrics.Density"/> and coverage look at, at least 1. Default: 5, as published.</summary>
+    /// <summary>
+    /// Neighbors that <see cref="ImageGenerationMetrics.Density"/> and coverage look at, at least 1. Default: 5, as published.
+    /// </summary>
     public int DensityNeighbors { get; set; } = Defaults.DensityNeighbors;
 
     /// <summary>
-    /// Rows in each of the disjoint subsets that <see cref="ImageGenerationMetrics.KernelDistance"/> is averaged over, at least 2, at most the rows of the smaller
-    /// data. Default: a tenth of them, at most 1,000.
+    /// Rows in each of the disjoint subsets that <see cref="ImageGenerationMetrics.KernelDistance"/> is averaged over, at least 2, at most
+    /// the rows of the smaller data. Default: a tenth of them, at most 1,000.
     /// </summary>
     public int? KernelSubsetSize { get; set; }
 
@@ -70,9 +78,15 @@ public sealed class ImageEvaluationOptions
             return;
         OptionChecks.NotEmpty(LabelColumnName);
         if (Classifier is null)
-            throw new ArgumentException($"{nameof(LabelColumnName)} is '{LabelColumnName}', but there is no {nameof(Classifier)} that could read the images.", nameof(LabelColumnName));
+        {
+            throw new ArgumentException(
+                $"{nameof(LabelColumnName)} is '{LabelColumnName}', but there is no {nameof(Classifier)} that could read the images.",
+                nameof(LabelColumnName));
+        }
+
         if (Features is { TakesImages: false })
             throw new ArgumentException(
-                $"{nameof(LabelColumnName)} is '{LabelColumnName}', but {nameof(Features)} takes columns of features, and the {nameof(Classifier)} needs images. Evaluate the two apart.", nameof(LabelColumnName));
+                $"{nameof(LabelColumnName)} is '{LabelColumnName}', but {nameof(Features)} takes columns of features, and the "
+                + $"{nameof(Classifier)} needs images. Evaluate the two apart.", nameof(LabelColumnName));
     }
 }

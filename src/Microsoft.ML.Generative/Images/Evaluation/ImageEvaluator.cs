@@ -29,7 +29,9 @@ internal static class ImageEvaluator
             ?? (options.Classifier is null ? ImageFeatureExtractor.Pixels : ImageFeatureExtractor.Classifier(options.Classifier));
         TensorColumn realColumn = Column(real, options.RealColumnName, extractor, null);
         TensorColumn generatedColumn = Column(generated, options.GeneratedColumnName, extractor, realColumn.RowShape);
-        TensorColumn? labels = options.LabelColumnName is { } label ? Labels(generated.Schema, label, options.Classifier!, generatedColumn) : null;
+        TensorColumn? labels = options.LabelColumnName is { } label
+            ? Labels(generated.Schema, label, options.Classifier!, generatedColumn)
+            : null;
 
         using IChannel channel = host.Start("Evaluating");
         using FeatureComputation computation = extractor.Open(TorchDevices.Choose(env, channel));
@@ -38,10 +40,15 @@ internal static class ImageEvaluator
         CheckRows(reals, Math.Max(options.PrecisionNeighbors, options.DensityNeighbors), options.KernelSubsetSize);
         ClassReading? reading = labels is null ? null : new ClassReading(options.Classifier!);
         using FeatureSet generateds = FeatureSet.Read(
-            host, "generated", generated, labels is null ? [generatedColumn] : [generatedColumn, labels], extractor, computation, reading is null ? null : reading.Add);
+            host, "generated", generated, labels is null ? [generatedColumn] : [generatedColumn, labels], extractor, computation,
+            reading is null ? null : reading.Add);
         CheckRows(generateds, options.PrecisionNeighbors, options.KernelSubsetSize);
         if (reals.Size != generateds.Size)
-            throw new ArgumentException($"Column '{options.GeneratedColumnName}' makes {generateds.Size} features; '{options.RealColumnName}' makes {reals.Size}.");
+        {
+            throw new ArgumentException(
+                $"Column '{options.GeneratedColumnName}' makes {generateds.Size} features; '{options.RealColumnName}' makes {reals.Size}.");
+        }
+
         WarnOfFewRows(channel, reals);
         WarnOfFewRows(channel, generateds);
 
@@ -67,36 +74,57 @@ internal static class ImageEvaluator
 
     private static TensorColumn Column(IDataView data, string name, ImageFeatureExtractor extractor, long[]? expected)
     {
-        ImageShape? wanted = extractor.Shape ?? (expected is [var channels, var height, var width] ? new ImageShape((int)channels, (int)height, (int)width) : null);
-        ImageShape? shape = extractor.TakesImages ? ColumnTypes.FindShape(data, name, wanted?.Channels, wanted?.Height, wanted?.Width) : null;
+        ImageShape? wanted = extractor.Shape
+            ?? (expected is [var channels, var height, var width] ? new ImageShape((int)channels, (int)height, (int)width) : null);
+        ImageShape? shape = extractor.TakesImages
+            ? ColumnTypes.FindShape(data, name, wanted?.Channels, wanted?.Height, wanted?.Width)
+            : null;
         if (extractor.TakesImages && shape is null)
-            throw ColumnTypes.UnknownShape(name, "expected images, or vectors with a shape of channels × height × width. For vectors of features set "
+            throw ColumnTypes.UnknownShape(
+                name, "expected images, or vectors with a shape of channels × height × width. For vectors of features set "
                 + $"{nameof(ImageEvaluationOptions.Features)} to {nameof(ImageFeatureExtractor)}.{nameof(ImageFeatureExtractor.Columns)}");
         TensorColumn column = TensorColumn.Features(data.Schema, name, shape, extractor.TakesImages ? _imageRange : ValueRange.Finite);
         return expected is null || expected.SequenceEqual(column.RowShape) ? column
-            : throw new ArgumentException($"Column '{name}' has {column.Elements} values per row; the real data has {expected.Aggregate((a, b) => a * b)}.");
+            : throw new ArgumentException(
+                $"Column '{name}' has {column.Elements} values per row; the real data has {expected.Aggregate((a, b) => a * b)}.");
     }
 
     private static TensorColumn Labels(DataViewSchema schema, string name, ImageClassifierTransformer classifier, TensorColumn images)
     {
         ImageShape shape = classifier.Definition.Architecture.Shape;
         if (!images.RowShape.SequenceEqual([shape.Channels, shape.Height, shape.Width]))
-            throw new ArgumentException($"Column '{images.Name}' has images of [{string.Join(", ", images.RowShape)}]; the classifier was trained on {shape}.");
+        {
+            throw new ArgumentException(
+                $"Column '{images.Name}' has images of [{string.Join(", ", images.RowShape)}]; the classifier was trained on {shape}.");
+        }
+
         return TensorColumn.Label(schema, name, classifier.ClassCount, classifier.Definition.Columns.Classes);
     }
 
     private static void CheckRows(FeatureSet set, int neighbors, int? subsetSize)
     {
         if (set.Count <= neighbors || set.Count < 4)
-            throw new ArgumentException($"The {set.Name} data has {set.Count} rows; expected at least {Math.Max(4, neighbors + 1)}, so that each has {neighbors} neighbors. Reliable numbers take thousands.");
+        {
+            throw new ArgumentException(
+                $"The {set.Name} data has {set.Count} rows; expected at least {Math.Max(4, neighbors + 1)}, so that each has {neighbors} "
+                + "neighbors. Reliable numbers take thousands.");
+        }
+
         if (subsetSize > set.Count)
-            throw new ArgumentException($"{nameof(ImageEvaluationOptions.KernelSubsetSize)} is {subsetSize}, but the {set.Name} data has {set.Count} rows.");
+        {
+            throw new ArgumentException(
+                $"{nameof(ImageEvaluationOptions.KernelSubsetSize)} is {subsetSize}, but the {set.Name} data has {set.Count} rows.");
+        }
     }
 
     private static void WarnOfFewRows(IChannel channel, FeatureSet set)
     {
         if (set.Count <= set.Size)
-            channel.Warning($"The {set.Name} data has {set.Count:N0} rows of {set.Size:N0} features: with no more rows than features the Fréchet distance is much too high.");
+        {
+            channel.Warning(
+                $"The {set.Name} data has {set.Count:N0} rows of {set.Size:N0} features: with no more rows than features the Fréchet "
+                + "distance is much too high.");
+        }
     }
 
     /// <summary>Counts images that are read as what was asked for.</summary>
@@ -131,7 +159,8 @@ internal static class ImageEvaluator
         public int Size => (int)values.size(1);
 
         public static FeatureSet Read(
-            IHost host, string name, IDataView data, IReadOnlyList<TensorColumn> columns, ImageFeatureExtractor extractor, FeatureComputation computation, Action<Tensor, Tensor>? visit = null)
+            IHost host, string name, IDataView data, IReadOnlyList<TensorColumn> columns, ImageFeatureExtractor extractor,
+            FeatureComputation computation, Action<Tensor, Tensor>? visit = null)
         {
             using TensorSource source = TensorSource.Read(host, data, columns, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
             IBatchSource batches = source.Batches(RowsAtOnce, shuffle: false, 0, computation.Device);
@@ -150,7 +179,11 @@ internal static class ImageEvaluator
                     values ??= empty([source.Count, features.size(1)]).DetachFromDisposeScope();
                     moments ??= new FeatureMoments((int)features.size(1));
                     if (!features.isfinite().all().item<bool>())
-                        throw new InvalidDataException($"The features of the {name} data, rows {row} to {row + batch.Rows - 1}, are not all finite.");
+                    {
+                        throw new InvalidDataException(
+                            $"The features of the {name} data, rows {row} to {row + batch.Rows - 1}, are not all finite.");
+                    }
+
                     values.narrow(0, row, batch.Rows).copy_(features);
                     moments.Add(features);
                     visit?.Invoke(rows, batch[1]);

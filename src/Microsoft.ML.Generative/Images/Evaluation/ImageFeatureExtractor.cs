@@ -4,7 +4,10 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative.Evaluation;
 
-/// <summary>What images are compared by in <see cref="GenerativeCatalog.EvaluateImages(IDataView, IDataView, ImageEvaluationOptions)"/>: makes a vector of each.</summary>
+/// <summary>
+/// What images are compared by in <see cref="GenerativeCatalog.EvaluateImages(IDataView, IDataView, ImageEvaluationOptions)"/>: makes a
+/// vector of each.
+/// </summary>
 /// <remarks>
 /// Values of images a little out of 0..1, as some models generate them, count as 0 or 1, as they would in an image file.
 /// </remarks>
@@ -34,8 +37,8 @@ public abstract class ImageFeatureExtractor
     /// <param name="path">The file, as <c>torch.jit.save</c> writes it.</param>
     /// <param name="options">How the images are handed to it.</param>
     /// <remarks>
-    /// Its <c>forward</c> takes one tensor [batch, channels, height, width] of Single and returns one of [batch, ..]. <b>A TorchScript file is a program and is run
-    /// with the rights of this process: load files of people you trust only.</b>
+    /// Its <c>forward</c> takes one tensor [batch, channels, height, width] of Single and returns one of [batch, ..]. <b>A TorchScript file
+    /// is a program and is run with the rights of this process: load files of people you trust only.</b>
     /// </remarks>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public static ImageFeatureExtractor TorchScript(string path, ImageFeatureOptions? options = null)
@@ -46,11 +49,13 @@ public abstract class ImageFeatureExtractor
 
     /// <summary>What a network in an ONNX file makes of images, such as an Inception network for published distances.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="options">How the images are handed to it. Where they say nothing, images are brought to the size that the file asks for.</param>
+    /// <param name="options">
+    /// How the images are handed to it. Where they say nothing, images are brought to the size that the file asks for.
+    /// </param>
     /// <param name="outputName">The output that has the features. Default: the only one.</param>
     /// <remarks>
-    /// It takes one tensor [batch, channels, height, width] of Single and makes one of [batch, ..]. It runs on the CPU with ONNX Runtime, whose native library
-    /// the application brings: the NuGet package Microsoft.ML.OnnxRuntime.
+    /// It takes one tensor [batch, channels, height, width] of Single and makes one of [batch, ..]. It runs on the CPU with ONNX Runtime,
+    /// whose native library the application brings: the NuGet package Microsoft.ML.OnnxRuntime.
     /// </remarks>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     /// <example>

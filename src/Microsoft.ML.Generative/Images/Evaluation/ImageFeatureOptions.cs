@@ -6,10 +6,14 @@ namespace Microsoft.ML.Generative.Evaluation;
 /// <summary>How images are handed to a network in a file.</summary>
 public sealed class ImageFeatureOptions
 {
-    /// <summary>Channels that it takes, 1 to 4: gray images are repeated for more. Default: what an ONNX file asks for, else those of the images.</summary>
+    /// <summary>
+    /// Channels that it takes, 1 to 4: gray images are repeated for more. Default: what an ONNX file asks for, else those of the images.
+    /// </summary>
     public int? Channels { get; set; }
 
-    /// <summary>Height that images are resized to, by bilinear interpolation. Default: what an ONNX file asks for, else their own.</summary>
+    /// <summary>
+    /// Height that images are resized to, by bilinear interpolation. Default: what an ONNX file asks for, else their own.
+    /// </summary>
     public int? Height { get; set; }
 
     /// <summary>Width that images are resized to. Default: what an ONNX file asks for, else their own.</summary>
@@ -18,7 +22,9 @@ public sealed class ImageFeatureOptions
     /// <summary>Subtracted from the images' values in 0..1: one number, or one a channel. Default: 0.</summary>
     public float[] Mean { get; set; } = [0];
 
-    /// <summary>What they are then divided by, above 0: one number, or one a channel; 0.5 with a mean of 0.5 makes −1..1. Default: 1.</summary>
+    /// <summary>
+    /// What they are then divided by, above 0: one number, or one a channel; 0.5 with a mean of 0.5 makes −1..1. Default: 1.
+    /// </summary>
     public float[] StandardDeviation { get; set; } = [1];
 
     internal ImageFeatureOptions Checked()
@@ -52,18 +58,26 @@ public sealed class ImageFeatureOptions
         if (channels != rows.size(1))
         {
             rows = rows.size(1) == 1 ? rows.expand(-1, channels, -1, -1)
-                : throw new ArgumentException($"{nameof(Channels)} is {channels}, but the images have {rows.size(1)}; only gray ones can be repeated.");
+                : throw new ArgumentException(
+                    $"{nameof(Channels)} is {channels}, but the images have {rows.size(1)}; only gray ones can be repeated.");
         }
 
         if ((Height ?? rows.size(2), Width ?? rows.size(3)) is var (height, width) && (height, width) != (rows.size(2), rows.size(3)))
-            rows = nn.functional.interpolate(rows, [height, width], mode: InterpolationMode.Bilinear, align_corners: false, antialias: true);
+        {
+            rows = nn.functional.interpolate(
+                rows, [height, width], mode: InterpolationMode.Bilinear, align_corners: false, antialias: true);
+        }
+
         return (rows - PerChannel(Mean, rows, nameof(Mean))) / PerChannel(StandardDeviation, rows, nameof(StandardDeviation));
     }
 
     private static void Check(float[]? values, Func<float, bool> isAllowed, string expected, string name)
     {
         if (values is null || values.Length is 0 or > 4 || !values.All(isAllowed))
-            throw new ArgumentException($"{name} is {(values is null ? "null" : $"[{string.Join(", ", values)}]")}; expected 1 to 4 {expected}.", name);
+        {
+            throw new ArgumentException(
+                $"{name} is {(values is null ? "null" : $"[{string.Join(", ", values)}]")}; expected 1 to 4 {expected}.", name);
+        }
     }
 
     private static Tensor PerChannel(float[] values, Tensor rows, string name) => values.Length == 1 || values.Length == rows.size(1)

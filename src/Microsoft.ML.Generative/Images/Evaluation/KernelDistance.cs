@@ -5,7 +5,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Images.Evaluation;
 
 /// <summary>
-/// The squared maximum mean discrepancy of two samples (Gretton et al. 2012, lemma 6, without bias) with the kernel (x·y / size + 1)³ (Bińkowski et al. 2018).
+/// The squared maximum mean discrepancy of two samples (Gretton et al. 2012, lemma 6, without bias) with the kernel (x·y / size + 1)³
+/// (Bińkowski et al. 2018).
 /// </summary>
 internal static class KernelDistance
 {
@@ -15,7 +16,9 @@ internal static class KernelDistance
     /// <summary>The estimate over disjoint subsets of both samples: their mean, and its standard error, NaN if there is but one.</summary>
     /// <param name="x">[rows, size].</param>
     /// <param name="y">[rows, size].</param>
-    /// <param name="subsetSize">Rows in a subset, 2 to the rows that there are; <see langword="null"/>: a tenth of them, at most 1,000.</param>
+    /// <param name="subsetSize">
+    /// Rows in a subset, 2 to the rows that there are; <see langword="null"/>: a tenth of them, at most 1,000.
+    /// </param>
     /// <param name="seed">Which rows are in which subset.</param>
     /// <param name="check">Called between subsets.</param>
     public static (double Mean, double StandardError) Estimate(Tensor x, Tensor y, int? subsetSize, long seed, Action check)
@@ -32,7 +35,8 @@ internal static class KernelDistance
             check();
             using DisposeScope inner = NewDisposeScope();
             estimates[i] = Unbiased(
-                x.index_select(0, orderX.narrow(0, i * size, size)).to(ScalarType.Float64), y.index_select(0, orderY.narrow(0, i * size, size)).to(ScalarType.Float64));
+                x.index_select(0, orderX.narrow(0, i * size, size)).to(ScalarType.Float64),
+                y.index_select(0, orderY.narrow(0, i * size, size)).to(ScalarType.Float64));
         }
 
         double mean = estimates.Average();

@@ -20,7 +20,8 @@ internal readonly record struct NeighborhoodMetrics(double Precision, double Rec
     /// <param name="densityNeighbors">k of density and coverage.</param>
     /// <param name="check">Called now and then.</param>
     /// <param name="distancesAtOnce">Distances in memory; the result does not depend on it.</param>
-    public static NeighborhoodMetrics Of(Tensor real, Tensor generated, int precisionNeighbors, int densityNeighbors, Action check, long distancesAtOnce = DistancesAtOnce)
+    public static NeighborhoodMetrics Of(
+        Tensor real, Tensor generated, int precisionNeighbors, int densityNeighbors, Action check, long distancesAtOnce = DistancesAtOnce)
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor[] radii = SquaredRadii(real, [precisionNeighbors, densityNeighbors], distancesAtOnce, check);
@@ -38,7 +39,8 @@ internal readonly record struct NeighborhoodMetrics(double Precision, double Rec
             covered += Count(isInside.any(1));
         });
         return new NeighborhoodMetrics(
-            (double)Count(isPrecise) / generateds, (double)recalled / reals, (double)balls / densityNeighbors / generateds, (double)covered / reals);
+            (double)Count(isPrecise) / generateds, (double)recalled / reals, (double)balls / densityNeighbors / generateds,
+            (double)covered / reals);
     }
 
     // The squared distance of each row from its k-th nearest other row, for some k.

@@ -38,7 +38,8 @@ internal sealed class OnnxFeatures(string path, ImageFeatureOptions options, str
         catch (Exception e) when (e is TypeInitializationException or DllNotFoundException or EntryPointNotFoundException)
         {
             throw new InvalidOperationException(
-                $"The native library of ONNX Runtime was not found. Add the NuGet package Microsoft.ML.OnnxRuntime {typeof(InferenceSession).Assembly.GetName().Version?.ToString(3)} to the application.", e);
+                "The native library of ONNX Runtime was not found. Add the NuGet package Microsoft.ML.OnnxRuntime "
+                + $"{typeof(InferenceSession).Assembly.GetName().Version?.ToString(3)} to the application.", e);
         }
     }
 
@@ -47,7 +48,8 @@ internal sealed class OnnxFeatures(string path, ImageFeatureOptions options, str
         (string? input, NodeMetadata? takes) = session.InputMetadata.FirstOrDefault();
         if (session.InputMetadata.Count != 1 || takes.ElementType != typeof(float) || takes.Dimensions is not [_, <= 4, _, _])
             throw new InvalidDataException(
-                $"'{FilePath}' takes {string.Join(", ", session.InputMetadata.Select(i => Describe(i.Key, i.Value)))}; expected one input, Single[batch, channels, height, width] of 1 to 4 channels.");
+                $"'{FilePath}' takes {string.Join(", ", session.InputMetadata.Select(i => Describe(i.Key, i.Value)))}; expected one input, "
+                + "Single[batch, channels, height, width] of 1 to 4 channels.");
         string[] outputs = [.. session.OutputMetadata.Keys];
         string output = outputName ?? (outputs.Length == 1 ? outputs[0] : throw new ArgumentException(
             $"'{FilePath}' has the outputs {string.Join(", ", outputs)}; name one of them."));
@@ -85,7 +87,8 @@ internal sealed class OnnxFeatures(string path, ImageFeatureOptions options, str
         try
         {
             using var settings = new RunOptions();
-            using IDisposableReadOnlyCollection<OrtValue> outputs = network.Session.Run(settings, [network.Input], [input], [network.Output]);
+            using IDisposableReadOnlyCollection<OrtValue> outputs = network.Session.Run(
+                settings, [network.Input], [input], [network.Output]);
             OrtValue output = outputs[0];
             return tensor(output.GetTensorDataAsSpan<float>().ToArray(), output.GetTensorTypeAndShape().Shape);
         }
@@ -95,8 +98,11 @@ internal sealed class OnnxFeatures(string path, ImageFeatureOptions options, str
         }
     }
 
-    private static string Describe(string name, NodeMetadata node) =>
-        $"{name}: {node.ElementType?.Name ?? node.OnnxValueType.ToString()}[{string.Join(", ", (node.Dimensions ?? []).Select(d => d < 0 ? "?" : d.ToString()))}]";
+    private static string Describe(string name, NodeMetadata node)
+    {
+        IEnumerable<string> dimensions = (node.Dimensions ?? []).Select(d => d < 0 ? "?" : d.ToString());
+        return $"{name}: {node.ElementType?.Name ?? node.OnnxValueType.ToString()}[{string.Join(", ", dimensions)}]";
+    }
 
     /// <param name="Session">The file, loaded.</param>
     /// <param name="Input">The input's name.</param>

@@ -24,12 +24,16 @@ internal sealed class AdversarialObjective(
             generated = Generate(context, batch.Rows, labels);
         if (!context.IsTraining)
         {
-            return new Losses(GanLosses.Discriminator(options.Objective, discriminator.Forward(real, labels), discriminator.Forward(generated, labels), options.LabelSmoothing));
+            return new Losses(
+                GanLosses.Discriminator(
+                    options.Objective, discriminator.Forward(real, labels), discriminator.Forward(generated, labels),
+                    options.LabelSmoothing));
         }
 
         bool hasPenalty = context.Step % options.PenaltyInterval == 0;
         (bool hasR1, bool hasR2) = (hasPenalty && options.R1Weight > 0, hasPenalty && options.R2Weight > 0);
-        Tensor seenReal = Seen(context, real).detach().requires_grad_(hasR1), seenGenerated = Seen(context, generated).detach().requires_grad_(hasR2);
+        Tensor seenReal = Seen(context, real).detach().requires_grad_(hasR1),
+            seenGenerated = Seen(context, generated).detach().requires_grad_(hasR2);
         Tensor realScores = discriminator.Forward(seenReal, labels), generatedScores = discriminator.Forward(seenGenerated, labels);
         Tensor loss = GanLosses.Discriminator(options.Objective, realScores, generatedScores, options.LabelSmoothing);
 

@@ -84,7 +84,9 @@ internal sealed record GanArchitecture
         if (Network == GanNetworkKind.Mlp)
         {
             OptionChecks.Between(HiddenSizes.Length, 1, 64, nameof(HiddenSizes));
-            GanOptions.Refuse(Conditioning == GanGeneratorConditioning.BatchNormalization, nameof(Conditioning), Conditioning, $"{Network} has no batch normalization");
+            GanOptions.Refuse(
+                Conditioning == GanGeneratorConditioning.BatchNormalization, nameof(Conditioning), Conditioning,
+                $"{Network} has no batch normalization");
             return;
         }
 

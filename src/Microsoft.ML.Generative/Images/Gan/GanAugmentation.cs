@@ -26,7 +26,12 @@ internal static class GanAugmentation
         }
 
         if (kinds.HasFlag(GanAugmentations.Translation))
-            x = Shift(x, Whole(2 * (x.size(2) / ShiftPart) + 1, -(x.size(2) / ShiftPart)), Whole(2 * (x.size(3) / ShiftPart) + 1, -(x.size(3) / ShiftPart)));
+        {
+            x = Shift(
+                x, Whole(2 * (x.size(2) / ShiftPart) + 1, -(x.size(2) / ShiftPart)),
+                Whole(2 * (x.size(3) / ShiftPart) + 1, -(x.size(3) / ShiftPart)));
+        }
+
         if (kinds.HasFlag(GanAugmentations.Cutout))
             x = Cut(x, Uniform(), Uniform(), IsChanged());
         return x;

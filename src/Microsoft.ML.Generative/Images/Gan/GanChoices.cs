@@ -6,7 +6,9 @@ public enum GanNetworkKind
     /// <summary>Convolutions that halve and double images (Radford, Metz, Chintala 2015).</summary>
     Dcgan,
 
-    /// <summary>Residual blocks that halve and double images (Miyato et al. 2018, appendix B.4): slower, and better on images with much detail.</summary>
+    /// <summary>
+    /// Residual blocks that halve and double images (Miyato et al. 2018, appendix B.4): slower, and better on images with much detail.
+    /// </summary>
     Residual,
 
     /// <summary>Fully connected layers, for rows that are no images, or small ones.</summary>
@@ -17,8 +19,8 @@ public enum GanNetworkKind
 public enum GanObjective
 {
     /// <summary>
-    /// The original objective with the non-saturating loss of the generator (Goodfellow et al. 2014, section 3): the discriminator minimizes
-    /// −log σ(D(x)) − log(1 − σ(D(G(z)))), the generator −log σ(D(G(z))).
+    /// The original objective with the non-saturating loss of the generator (Goodfellow et al. 2014, section 3): the discriminator
+    /// minimizes −log σ(D(x)) − log(1 − σ(D(G(z)))), the generator −log σ(D(G(z))).
     /// </summary>
     NonSaturating,
 
@@ -28,10 +30,16 @@ public enum GanObjective
     /// <summary>Hinge loss: max(0, 1 − D(x)) + max(0, 1 + D(G(z))) against −D(G(z)) (Lim, Ye 2017; Miyato et al. 2018, eq. 16).</summary>
     Hinge,
 
-    /// <summary>D(G(z)) − D(x) against −D(G(z)), the discriminator's weights kept within ±<see cref="GanOptions.WeightClip"/> (Arjovsky et al. 2017).</summary>
+    /// <summary>
+    /// D(G(z)) − D(x) against −D(G(z)), the discriminator's weights kept within ±<see cref="GanOptions.WeightClip"/> (Arjovsky et al.
+    /// 2017).
+    /// </summary>
     Wasserstein,
 
-    /// <summary>As <see cref="Wasserstein"/>, but with a penalty on the discriminator's gradient in place of the bounds (Gulrajani et al. 2017, eq. 3).</summary>
+    /// <summary>
+    /// As <see cref="Wasserstein"/>, but with a penalty on the discriminator's gradient in place of the bounds (Gulrajani et al. 2017, eq.
+    /// 3).
+    /// </summary>
     WassersteinGradientPenalty,
 }
 
@@ -44,7 +52,9 @@ public enum GanNormalization
     /// <summary>Weights divided by their largest singular value (Miyato et al. 2018).</summary>
     Spectral,
 
-    /// <summary>Batch normalization (Radford et al. 2015). Not with gradient penalties, since a row's output then depends on the others.</summary>
+    /// <summary>
+    /// Batch normalization (Radford et al. 2015). Not with gradient penalties, since a row's output then depends on the others.
+    /// </summary>
     Batch,
 }
 
@@ -54,14 +64,19 @@ public enum GanGeneratorConditioning
     /// <summary>An embedding of the class is concatenated to z (Mirza, Osindero 2014).</summary>
     Concatenation,
 
-    /// <summary>Conditional batch normalization: gains and biases are linear in an embedding of the class (de Vries et al. 2017; Brock et al. 2018, appendix B).</summary>
+    /// <summary>
+    /// Conditional batch normalization: gains and biases are linear in an embedding of the class (de Vries et al. 2017; Brock et al. 2018,
+    /// appendix B).
+    /// </summary>
     BatchNormalization,
 }
 
 /// <summary>How the discriminator is conditioned on the class.</summary>
 public enum GanLabelConditioning
 {
-    /// <summary>The inner product of an embedding of the class with the image's features is added to its output (Miyato, Koyama 2018).</summary>
+    /// <summary>
+    /// The inner product of an embedding of the class with the image's features is added to its output (Miyato, Koyama 2018).
+    /// </summary>
     Projection,
 
     /// <summary>An embedding of the class is concatenated to the input, as a further channel of images (Mirza, Osindero 2014).</summary>

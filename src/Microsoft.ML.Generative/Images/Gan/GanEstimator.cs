@@ -10,32 +10,41 @@ using TorchSharp;
 namespace Microsoft.ML.Generative;
 
 /// <summary>
-/// Trains a generative adversarial network: a generator learns to generate rows that a discriminator, which learns beside it, cannot distinguish from real ones.
+/// Trains a generative adversarial network: a generator learns to generate rows that a discriminator, which learns beside it, cannot
+/// distinguish from real ones.
 /// </summary>
 /// <remarks>
 /// <para>
-/// Create with <see cref="GenerativeTransformsCatalog.Gan(string, string, int)"/> or <see cref="GenerativeTransformsCatalog.Gan(GanOptions)"/>.
+/// Create with <see cref="GenerativeTransformsCatalog.Gan(string, string, int)"/> or
+/// <see cref="GenerativeTransformsCatalog.Gan(GanOptions)"/>.
 /// </para>
 /// <list type="table">
 /// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
-/// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte: what to learn.</description></item>
-/// <item><term>input, optional (none)</term><description>key, Boolean or whole number from 0: the class that the row is conditioned on.</description></item>
-/// <item><term>input, optional (none)</term><description>integer from 0: the seed of what the trained model generates for the row.</description></item>
-/// <item><term>output (Generated)</term><description>vector of Single, channels × height × width values in 0..1 for images: what is generated for the row.</description></item>
+/// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte: what to
+/// learn.</description></item>
+/// <item><term>input, optional (none)</term><description>key, Boolean or whole number from 0: the class that the row is conditioned
+/// on.</description></item>
+/// <item><term>input, optional (none)</term><description>integer from 0: the seed of what the trained model generates for the
+/// row.</description></item>
+/// <item><term>output (Generated)</term><description>vector of Single, channels × height × width values in 0..1 for images: what is
+/// generated for the row.</description></item>
 /// <item><term>output, optional (none)</term><description>image of ML.NET: what is generated for the row as an image.</description></item>
 /// </list>
 /// <para>
-/// Reports name the losses of both, how often the discriminator is right, the norms of both gradients and how much generated rows vary; the log warns when the
-/// training becomes unstable and says which option helps. The validation loss is the discriminator's: far above that of the training, it has memorized the rows.
+/// Reports name the losses of both, how often the discriminator is right, the norms of both gradients and how much generated rows vary; the
+/// log warns when the training becomes unstable and says which option helps. The validation loss is the discriminator's: far above that of
+/// the training, it has memorized the rows.
 /// </para>
 /// <para>
-/// Task: generation · normalization: pixels in 0..1 (bytes are scaled), other values about in −1..1 · caching: not needed (reads once) · GPU: yes · same seed,
-/// same weights on the CPU: yes · exact resume: yes.
+/// Task: generation · normalization: pixels in 0..1 (bytes are scaled), other values about in −1..1 · caching: not needed (reads once) ·
+/// GPU: yes · same seed, same weights on the CPU: yes · exact resume: yes.
 /// </para>
 /// <para>
-/// Goodfellow et al., "Generative adversarial networks", 2014, <see href="https://arxiv.org/abs/1406.2661"/>; networks: Radford, Metz, Chintala, 2015,
-/// <see href="https://arxiv.org/abs/1511.06434"/>; spectral normalization: Miyato et al., 2018, <see href="https://arxiv.org/abs/1802.05957"/>; R1: Mescheder,
-/// Geiger, Nowozin, 2018, <see href="https://arxiv.org/abs/1801.04406"/>; gradient penalty: Gulrajani et al., 2017, <see href="https://arxiv.org/abs/1704.00028"/>.
+/// Goodfellow et al., "Generative adversarial networks", 2014, <see href="https://arxiv.org/abs/1406.2661"/>; networks: Radford, Metz,
+/// Chintala, 2015,
+/// <see href="https://arxiv.org/abs/1511.06434"/>; spectral normalization: Miyato et al., 2018,
+/// <see href="https://arxiv.org/abs/1802.05957"/>; R1: Mescheder, Geiger, Nowozin, 2018, <see href="https://arxiv.org/abs/1801.04406"/>;
+/// gradient penalty: Gulrajani et al., 2017, <see href="https://arxiv.org/abs/1704.00028"/>.
 /// </para>
 /// </remarks>
 /// <seealso cref="GanTransformer"/>
@@ -53,10 +62,16 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
     }
 
     /// <summary>Trains on the rows of <paramref name="input"/>.</summary>
-    /// <param name="input">Data with the column <see cref="GanOptions.InputColumnName"/>, and that of labels if the options name one.</param>
+    /// <param name="input">
+    /// Data with the column <see cref="GanOptions.InputColumnName"/>, and that of labels if the options name one.
+    /// </param>
     /// <returns>The trained generator. Dispose of it to release its memory early.</returns>
-    /// <exception cref="ArgumentException">A column is missing or of another type or size, the data is empty, or an option does not fit it.</exception>
-    /// <exception cref="InvalidDataException">A row cannot be used: an image of another size, a value that is not finite, or out of 0..1 in an image.</exception>
+    /// <exception cref="ArgumentException">
+    /// A column is missing or of another type or size, the data is empty, or an option does not fit it.
+    /// </exception>
+    /// <exception cref="InvalidDataException">
+    /// A row cannot be used: an image of another size, a value that is not finite, or out of 0..1 in an image.
+    /// </exception>
     /// <exception cref="InvalidOperationException">
     /// libtorch or the GPU asked for is missing, the checkpoints are of another training, or a loss stopped being finite.
     /// </exception>
@@ -70,7 +85,8 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
         LabelClasses classes = _options.Columns.FindClasses(input, _options.BaseModel?.Definition.Columns.Classes);
         GanArchitecture architecture = _options.BaseModel?.Definition.Architecture ?? GanArchitecture.Of(_options, row, classes.Count);
         BaseOptions.CheckRow(_options.InputColumnName, row, architecture.Row);
-        GanColumns names = GanColumns.Of(_options) with { Classes = classes.Labels, Slots = SlotNames.ToKeep(input.Schema, _options.InputColumnName) };
+        GanColumns names = GanColumns.Of(
+            _options) with { Classes = classes.Labels, Slots = SlotNames.ToKeep(input.Schema, _options.InputColumnName) };
         TensorColumn[] columns = GanTransformer.TrainingTensors(input.Schema, architecture, names);
         TensorColumn[]? validationColumns = _options.OpenValidation(schema => GanTransformer.TrainingTensors(schema, architecture, names));
         architecture.Validate();
@@ -94,7 +110,8 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
         _options.Columns.Check(inputSchema);
-        return OutputColumn.Promise(inputSchema, GanTransformer.OutputColumns(GanColumns.Of(_options), SlotNames.Promise(inputSchema, _options.InputColumnName)));
+        return OutputColumn.Promise(
+            inputSchema, GanTransformer.OutputColumns(GanColumns.Of(_options), SlotNames.Promise(inputSchema, _options.InputColumnName)));
     }
 
     private void Train(

@@ -16,26 +16,32 @@ public sealed class GanGenerateOptions
     public int? Seed { get; set; }
 
     /// <summary>
-    /// The class of all rows, from 0 (a key column's values count from 1: the first is 0 here); models with labels need it, or <see cref="Labels"/>. Default: none.
+    /// The class of all rows, from 0 (a key column's values count from 1: the first is 0 here); models with labels need it, or
+    /// <see cref="Labels"/>. Default: none.
     /// </summary>
     public int? Label { get; set; }
 
     /// <summary>The class of each row, in place of <see cref="Label"/>. Default: none.</summary>
     public IReadOnlyList<int>? Labels { get; set; }
 
-    /// <summary>The name of the class of all rows, one of <see cref="GanTransformer.ClassNames"/>, in place of <see cref="Label"/>. Default: none.</summary>
+    /// <summary>
+    /// The name of the class of all rows, one of <see cref="GanTransformer.ClassNames"/>, in place of <see cref="Label"/>. Default: none.
+    /// </summary>
     public string? LabelName { get; set; }
 
     /// <summary>The name of the class of each row, in place of <see cref="Label"/>. Default: none.</summary>
     public IReadOnlyList<string>? LabelNames { get; set; }
 
     /// <summary>
-    /// How far the values of z may be from 0, at least 0.01; those beyond are sampled again (the truncation trick; Brock et al. 2018, section 3.1): lower values
-    /// generate rows that are more typical and vary less. Default: none.
+    /// How far the values of z may be from 0, at least 0.01; those beyond are sampled again (the truncation trick; Brock et al. 2018,
+    /// section 3.1): lower values generate rows that are more typical and vary less. Default: none.
     /// </summary>
     public double? Truncation { get; set; }
 
-    /// <summary>The number of rows that are generated at once, at least 1. The rows do not depend on it, up to rounding. Default: <see cref="GanOptions.TransformBatchSize"/>.</summary>
+    /// <summary>
+    /// The number of rows that are generated at once, at least 1. The rows do not depend on it, up to rounding. Default:
+    /// <see cref="GanOptions.TransformBatchSize"/>.
+    /// </summary>
     public int? BatchSize { get; set; }
 
     /// <summary>Stops the generation between batches.</summary>

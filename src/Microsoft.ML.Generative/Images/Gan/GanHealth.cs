@@ -8,7 +8,10 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Images.Gan;
 
-/// <summary>Observes adversarial training: reports its balance, and warns in the log of a discriminator that is too good, mode collapse and divergence.</summary>
+/// <summary>
+/// Observes adversarial training: reports its balance, and warns in the log of a discriminator that is too good, mode collapse and
+/// divergence.
+/// </summary>
 internal sealed class GanHealth(IChannel channel, GanOptions options)
 {
     /// <summary>The name of the term with the share of real rows that the discriminator classifies as real.</summary>
@@ -17,7 +20,9 @@ internal sealed class GanHealth(IChannel channel, GanOptions options)
     /// <summary>The name of the term with the share of generated rows that it classifies as generated.</summary>
     public const string GeneratedAccuracy = "accuracy on generated";
 
-    /// <summary>The name of the term with the variance of generated rows, divided by that of real rows; with classes, the variance within classes.</summary>
+    /// <summary>
+    /// The name of the term with the variance of generated rows, divided by that of real rows; with classes, the variance within classes.
+    /// </summary>
     public const string Diversity = "diversity";
 
     private const double AverageDecay = 0.98;
@@ -40,12 +45,14 @@ internal sealed class GanHealth(IChannel channel, GanOptions options)
     /// <param name="realScores">The discriminator's output for the real rows, [batch].</param>
     /// <param name="generatedScores">Its output for the generated rows, [batch].</param>
     /// <returns>The terms to report.</returns>
-    public IEnumerable<(string, Tensor)> Observe(StepContext context, Tensor real, Tensor generated, Tensor? labels, Tensor realScores, Tensor generatedScores)
+    public IEnumerable<(string, Tensor)> Observe(
+        StepContext context, Tensor real, Tensor generated, Tensor? labels, Tensor realScores, Tensor generatedScores)
     {
         // Scores of Wasserstein's objectives have no zero: the middle between both means takes its place.
         Tensor bound = options.IsWasserstein ? realScores.mean().Plus(generatedScores.mean()).Times(0.5)
             : options.Objective == GanObjective.LeastSquares ? tensor(0.5f, device: context.Device) : tensor(0f, device: context.Device);
-        Tensor onReal = realScores.gt(bound).to(ScalarType.Float32).mean(), onGenerated = generatedScores.le(bound).to(ScalarType.Float32).mean();
+        Tensor onReal = realScores.gt(bound).to(ScalarType.Float32).mean(),
+            onGenerated = generatedScores.le(bound).to(ScalarType.Float32).mean();
         Tensor diversity = Variance(generated, labels) / Variance(real, labels).AtLeast(1e-12);
         double decay = Math.Pow(AverageDecay, context.Share((int)real.size(0)));
         Average(ref _accuracy, Math.Min(onReal.ToDouble(), onGenerated.ToDouble()), decay);
@@ -61,20 +68,30 @@ internal sealed class GanHealth(IChannel channel, GanOptions options)
         // A critic has to be as good as possible.
         if (_accuracy > HighestAccuracy && !options.IsWasserstein)
         {
-            Warn(context, "accuracy", $"the discriminator classifies {Percent(_accuracy)} of the rows correctly, so that the generator gets little gradient: " +
-                $"set {nameof(GanOptions.R1Weight)}, {nameof(GanOptions.InstanceNoise)} or {nameof(GanOptions.Augmentation)}, or a lower {nameof(GanOptions.DiscriminatorLearningRate)}");
+            Warn(
+                context, "accuracy",
+                $"the discriminator classifies {Percent(_accuracy)} of the rows correctly, so that the generator gets little gradient: " +
+                $"set {nameof(GanOptions.R1Weight)}, {nameof(GanOptions.InstanceNoise)} or {nameof(GanOptions.Augmentation)}, or a lower "
+                + $"{nameof(GanOptions.DiscriminatorLearningRate)}");
         }
 
         if (_diversity < LowestDiversity)
         {
-            Warn(context, "collapse", $"the variance of the generated rows is {Percent(_diversity)} of that of real rows, which indicates mode collapse: " +
-                $"set {nameof(GanOptions.MinibatchStandardDeviation)}, {nameof(GanOptions.R1Weight)} or more {nameof(GanOptions.DiscriminatorSteps)}, or another {nameof(GanOptions.Objective)}");
+            Warn(
+                context, "collapse",
+                $"the variance of the generated rows is {Percent(_diversity)} of that of real rows, which indicates mode collapse: " +
+                $"set {nameof(GanOptions.MinibatchStandardDeviation)}, {nameof(GanOptions.R1Weight)} or more "
+                + $"{nameof(GanOptions.DiscriminatorSteps)}, or another {nameof(GanOptions.Objective)}");
         }
 
         if (_score > HighestScore)
         {
-            Warn(context, "divergence", $"the discriminator's outputs have grown to {_score.ToString("G3", CultureInfo.InvariantCulture)}, which indicates divergence: " +
-                $"set {nameof(GanOptions.DiscriminatorNormalization)} to {GanNormalization.Spectral}, {nameof(GanOptions.R1Weight)}, or a lower {nameof(GanOptions.LearningRate)}");
+            Warn(
+                context, "divergence",
+                $"the discriminator's outputs have grown to {_score.ToString("G3", CultureInfo.InvariantCulture)}, which indicates "
+                + "divergence: " +
+                $"set {nameof(GanOptions.DiscriminatorNormalization)} to {GanNormalization.Spectral}, {nameof(GanOptions.R1Weight)}, or a "
+                + $"lower {nameof(GanOptions.LearningRate)}");
         }
     }
 

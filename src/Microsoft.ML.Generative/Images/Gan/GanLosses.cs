@@ -15,7 +15,8 @@ internal static class GanLosses
     {
         // Cross entropy of a logit: softplus(−D) for target 1, softplus(D) for target 0.
         GanObjective.NonSaturating when smoothing == 0 => F.softplus(-real).mean().Plus(F.softplus(generated).mean()),
-        GanObjective.NonSaturating => F.softplus(-real).mean().Times(1 - smoothing).Plus(F.softplus(real).mean(), smoothing).Plus(F.softplus(generated).mean()),
+        GanObjective.NonSaturating =>
+            F.softplus(-real).mean().Times(1 - smoothing).Plus(F.softplus(real).mean(), smoothing).Plus(F.softplus(generated).mean()),
         GanObjective.LeastSquares => real.Plus(smoothing - 1).square().mean().Plus(generated.square().mean()).Times(0.5),
         GanObjective.Hinge => F.relu((-real).Plus(1)).mean().Plus(F.relu(generated.Plus(1)).mean()),
         _ => generated.mean() - real.mean(),

@@ -58,12 +58,15 @@ public sealed class GanOptions : ImageTrainingOptions
     /// <summary>Decay of Adam's first moment, 0 to 1. Default: 0.5.</summary>
     public override double Beta1 { get; set; } = 0.5;
 
-    /// <summary>Decay of the moving average of the weights that becomes the model, 0 to 1; in step t it is at most (1 + t) / (10 + t). Default: 0.999.</summary>
+    /// <summary>
+    /// Decay of the moving average of the weights that becomes the model, 0 to 1; in step t it is at most (1 + t) / (10 + t). Default:
+    /// 0.999.
+    /// </summary>
     public override double? EmaDecay { get; set; } = Defaults.EmaDecay;
 
     /// <summary>
-    /// The column to learn: images of one size, a known-size vector of Single or Byte with an image's shape, values in 0..1 (bytes are scaled to it), or a
-    /// known-size vector of any finite Single values. Default: Image.
+    /// The column to learn: images of one size, a known-size vector of Single or Byte with an image's shape, values in 0..1 (bytes are
+    /// scaled to it), or a known-size vector of any finite Single values. Default: Image.
     /// </summary>
     public string InputColumnName { get; set; } = Defaults.InputColumnName;
 
@@ -71,7 +74,8 @@ public sealed class GanOptions : ImageTrainingOptions
     public string GeneratedColumnName { get; set; } = Defaults.GeneratedColumnName;
 
     /// <summary>
-    /// A further output column of the trained model with the generated row as an image of ML.NET, gray, RGB or RGBA; for models of images. Default: none.
+    /// A further output column of the trained model with the generated row as an image of ML.NET, gray, RGB or RGBA; for models of images.
+    /// Default: none.
     /// </summary>
     public string? GeneratedImageColumnName { get; set; }
 
@@ -82,8 +86,8 @@ public sealed class GanOptions : ImageTrainingOptions
     public int? LabelCount { get; set; }
 
     /// <summary>
-    /// A column of integers, the seeds of the rows' z where the trained model transforms rows. Not needed for training. Default: none, z depends on the content of
-    /// the row's input columns.
+    /// A column of integers, the seeds of the rows' z where the trained model transforms rows. Not needed for training. Default: none, z
+    /// depends on the content of the row's input columns.
     /// </summary>
     public string? SeedColumnName { get; set; }
 
@@ -98,33 +102,38 @@ public sealed class GanOptions : ImageTrainingOptions
     public int? Width { get; set; }
 
     /// <summary>
-    /// A trained or loaded model to continue from: its network and its weights in place of the options of the network, which are left at their
-    /// defaults or have to agree with it. It is a generator: the discriminator is not part of a
+    /// A trained or loaded model to continue from: its network and its weights in place of the options of the network, which are left at
+    /// their defaults or have to agree with it. It is a generator: the discriminator is not part of a
     /// model and begins with random weights. It stays as it is. Default: none, the training begins with random weights.
     /// </summary>
     [JsonIgnore]
     public GanTransformer? BaseModel { get; set; }
 
-    /// <summary>The networks. Default: <see cref="GanNetworkKind.Dcgan"/> for images, <see cref="GanNetworkKind.Mlp"/> for other vectors.</summary>
+    /// <summary>
+    /// The networks. Default: <see cref="GanNetworkKind.Dcgan"/> for images, <see cref="GanNetworkKind.Mlp"/> for other vectors.
+    /// </summary>
     public GanNetworkKind? Network { get; set; }
 
     /// <summary>Dimensions of z, at least 1. Default: 100.</summary>
     public int LatentSize { get; set; } = Defaults.LatentSize;
 
     /// <summary>
-    /// Channels of the discriminator's first and the generator's last hidden layer with <see cref="GanNetworkKind.Dcgan"/> and <see cref="GanNetworkKind.Residual"/>,
-    /// at least 1; they double where the image is halved, up to eight times as many. Default: 64.
+    /// Channels of the discriminator's first and the generator's last hidden layer with <see cref="GanNetworkKind.Dcgan"/> and
+    /// <see cref="GanNetworkKind.Residual"/>, at least 1; they double where the image is halved, up to eight times as many. Default: 64.
     /// </summary>
     public int BaseChannels { get; set; } = Defaults.BaseChannels;
 
-    /// <summary>Sizes of the hidden layers of <see cref="GanNetworkKind.Mlp"/> in both networks, each at least 1. Default: 128, 128.</summary>
+    /// <summary>
+    /// Sizes of the hidden layers of <see cref="GanNetworkKind.Mlp"/> in both networks, each at least 1. Default: 128, 128.
+    /// </summary>
     public int[] HiddenSizes { get; set; } = Defaults.HiddenSizes;
 
     /// <summary>The objective. Default: <see cref="GanObjective.NonSaturating"/>.</summary>
     public GanObjective Objective { get; set; }
 
     /// <summary>
-    /// Normalization of the discriminator's layers. Default: <see cref="GanNormalization.Spectral"/>; none with <see cref="GanObjective.Wasserstein"/> and
+    /// Normalization of the discriminator's layers. Default: <see cref="GanNormalization.Spectral"/>; none with
+    /// <see cref="GanObjective.Wasserstein"/> and
     /// <see cref="GanObjective.WassersteinGradientPenalty"/>, which bound it in another way.
     /// </summary>
     public GanNormalization? DiscriminatorNormalization { get; set; }
@@ -133,8 +142,8 @@ public sealed class GanOptions : ImageTrainingOptions
     public GanLabelConditioning LabelConditioning { get; set; }
 
     /// <summary>
-    /// How the generator is conditioned on the class. <see cref="GanGeneratorConditioning.BatchNormalization"/> is not for <see cref="GanNetworkKind.Mlp"/>, which has none.
-    /// Default: <see cref="GanGeneratorConditioning.Concatenation"/>.
+    /// How the generator is conditioned on the class. <see cref="GanGeneratorConditioning.BatchNormalization"/> is not for
+    /// <see cref="GanNetworkKind.Mlp"/>, which has none. Default: <see cref="GanGeneratorConditioning.Concatenation"/>.
     /// </summary>
     public GanGeneratorConditioning GeneratorConditioning { get; set; }
 
@@ -145,8 +154,8 @@ public sealed class GanOptions : ImageTrainingOptions
     public int DiscriminatorSteps { get; set; } = 1;
 
     /// <summary>
-    /// The discriminator's learning rate, above 0; <see cref="TrainingOptions.LearningRate"/> is the generator's then (two time-scales; Heusel et al. 2017).
-    /// Warm-up and schedule are the same for both. Default: the generator's.
+    /// The discriminator's learning rate, above 0; <see cref="TrainingOptions.LearningRate"/> is the generator's then (two time-scales;
+    /// Heusel et al. 2017). Warm-up and schedule are the same for both. Default: the generator's.
     /// </summary>
     public double? DiscriminatorLearningRate { get; set; }
 
@@ -156,15 +165,17 @@ public sealed class GanOptions : ImageTrainingOptions
     /// <summary>λ of <see cref="GanObjective.WassersteinGradientPenalty"/>, above 0. Default: 10.</summary>
     public double GradientPenaltyWeight { get; set; } = Defaults.GradientPenaltyWeight;
 
-    /// <summary>γ of R1, at least 0: γ/2 times the squared gradient of D at real rows (Mescheder et al. 2018, eq. 9). Default: 0, none.</summary>
+    /// <summary>
+    /// γ of R1, at least 0: γ/2 times the squared gradient of D at real rows (Mescheder et al. 2018, eq. 9). Default: 0, none.
+    /// </summary>
     public double R1Weight { get; set; }
 
     /// <summary>γ of R2, at least 0: as R1, at generated rows. Default: 0, none.</summary>
     public double R2Weight { get; set; }
 
     /// <summary>
-    /// Steps between those with R1 and R2, at least 1; they weigh as many times more then (lazy regularization; Karras et al. 2019, appendix B). 16 is usual.
-    /// Default: 1, every step.
+    /// Steps between those with R1 and R2, at least 1; they weigh as many times more then (lazy regularization; Karras et al. 2019,
+    /// appendix B). 16 is usual. Default: 1, every step.
     /// </summary>
     public int PenaltyInterval { get; set; } = Defaults.PenaltyInterval;
 
@@ -175,13 +186,14 @@ public sealed class GanOptions : ImageTrainingOptions
     public double LabelSmoothing { get; set; }
 
     /// <summary>
-    /// Standard deviation of normal noise that is added to what the discriminator sees, at least 0; it falls to 0 on a straight line over the training (Arjovsky,
-    /// Bottou 2017; Sønderby et al. 2016). Images are in −1..1. Default: 0, none.
+    /// Standard deviation of normal noise that is added to what the discriminator sees, at least 0; it falls to 0 on a straight line over
+    /// the training (Arjovsky, Bottou 2017; Sønderby et al. 2016). Images are in −1..1. Default: 0, none.
     /// </summary>
     public double InstanceNoise { get; set; }
 
     /// <summary>
-    /// Whether the discriminator's last layer gets the standard deviation of the batch (Karras et al. 2017, section 3), against mode collapse. Default: false.
+    /// Whether the discriminator's last layer gets the standard deviation of the batch (Karras et al. 2017, section 3), against mode
+    /// collapse. Default: false.
     /// </summary>
     public bool MinibatchStandardDeviation { get; set; }
 
@@ -189,27 +201,33 @@ public sealed class GanOptions : ImageTrainingOptions
     public GanAugmentations Augmentation { get; set; }
 
     /// <summary>
-    /// Whether the probability of <see cref="Augmentation"/> follows from how far the discriminator overfits (Karras et al. 2020): it starts at 0 and rises
-    /// while r_t, the mean sign of D at real images, is above <see cref="AugmentationTarget"/>. Default: false, all images are augmented.
+    /// Whether the probability of <see cref="Augmentation"/> follows from how far the discriminator overfits (Karras et al. 2020): it
+    /// starts at 0 and rises while r_t, the mean sign of D at real images, is above <see cref="AugmentationTarget"/>. Default: false, all
+    /// images are augmented.
     /// </summary>
     public bool AdaptiveAugmentation { get; set; }
 
     /// <summary>The r_t that <see cref="AdaptiveAugmentation"/> aims at, above 0 to below 1. Default: 0.6.</summary>
     public double AugmentationTarget { get; set; } = Defaults.AugmentationTarget;
 
-    /// <summary>Rows in which the probability of <see cref="AdaptiveAugmentation"/> can rise from 0 to 1, at least 1. Default: 500,000.</summary>
+    /// <summary>
+    /// Rows in which the probability of <see cref="AdaptiveAugmentation"/> can rise from 0 to 1, at least 1. Default: 500,000.
+    /// </summary>
     public int AugmentationRows { get; set; } = Defaults.AugmentationRows;
 
     /// <summary>
-    /// How far the values of z may be from 0 where the trained model transforms rows, at least 0.01; those beyond are sampled again (the truncation trick; Brock et
-    /// al. 2018, section 3.1). Default: none.
+    /// How far the values of z may be from 0 where the trained model transforms rows, at least 0.01; those beyond are sampled again (the
+    /// truncation trick; Brock et al. 2018, section 3.1). Default: none.
     /// </summary>
     public double? Truncation { get; set; }
 
-    /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it, up to rounding. Default: 64.</summary>
+    /// <summary>
+    /// Rows that a transform computes at once, 1 to 65,536. The results do not depend on it, up to rounding. Default: 64.
+    /// </summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
-    internal RowColumns Columns => new(InputColumnName, Channels, Height, Width) { Label = LabelColumnName, LabelCount = LabelCount, Seed = SeedColumnName };
+    internal RowColumns Columns =>
+        new(InputColumnName, Channels, Height, Width) { Label = LabelColumnName, LabelCount = LabelCount, Seed = SeedColumnName };
 
     /// <summary><see cref="DiscriminatorNormalization"/>, or its default.</summary>
     internal GanNormalization Normalization =>
@@ -295,7 +313,9 @@ public sealed class GanOptions : ImageTrainingOptions
         OptionChecks.AtLeast(PenaltyInterval, 1);
         OptionChecks.Between(LabelSmoothing, 0, 0.5);
         OptionChecks.AtLeast(InstanceNoise, 0);
-        OptionChecks.Between((int)Augmentation, 0, (int)(GanAugmentations.Color | GanAugmentations.Translation | GanAugmentations.Cutout), nameof(Augmentation));
+        OptionChecks.Between(
+            (int)Augmentation, 0, (int)(GanAugmentations.Color | GanAugmentations.Translation | GanAugmentations.Cutout),
+            nameof(Augmentation));
         OptionChecks.Positive(AugmentationTarget);
         OptionChecks.Below(AugmentationTarget, 1);
         OptionChecks.AtLeast(AugmentationRows, 1);
@@ -313,32 +333,66 @@ public sealed class GanOptions : ImageTrainingOptions
 
     private void CheckCombinations()
     {
-        Refuse(LabelConditioning != GanLabelConditioning.Projection && LabelColumnName is null, nameof(LabelConditioning), LabelConditioning, $"there is no {nameof(LabelColumnName)}");
-        Refuse(GeneratorConditioning != GanGeneratorConditioning.Concatenation && LabelColumnName is null, nameof(GeneratorConditioning), GeneratorConditioning, $"there is no {nameof(LabelColumnName)}");
-        Refuse(GeneratorConditioning == GanGeneratorConditioning.BatchNormalization && Network == GanNetworkKind.Mlp, nameof(GeneratorConditioning), GeneratorConditioning,
+        Refuse(
+            LabelConditioning != GanLabelConditioning.Projection && LabelColumnName is null, nameof(LabelConditioning), LabelConditioning,
+            $"there is no {nameof(LabelColumnName)}");
+        Refuse(
+            GeneratorConditioning != GanGeneratorConditioning.Concatenation && LabelColumnName is null, nameof(GeneratorConditioning),
+            GeneratorConditioning, $"there is no {nameof(LabelColumnName)}");
+        Refuse(
+            GeneratorConditioning == GanGeneratorConditioning.BatchNormalization && Network == GanNetworkKind.Mlp,
+            nameof(GeneratorConditioning), GeneratorConditioning,
             $"{nameof(Network)} {GanNetworkKind.Mlp} has no batch normalization");
-        Refuse(LabelSmoothing > 0 && Objective is not (GanObjective.NonSaturating or GanObjective.LeastSquares), nameof(LabelSmoothing), LabelSmoothing,
+        Refuse(
+            LabelSmoothing > 0 && Objective is not (GanObjective.NonSaturating or GanObjective.LeastSquares), nameof(LabelSmoothing),
+            LabelSmoothing,
             $"{nameof(Objective)} {Objective} has no targets");
 
-        Refuse(MinibatchStandardDeviation && BatchSize == 1, nameof(MinibatchStandardDeviation), true, $"with {nameof(BatchSize)} 1 nothing varies");
+        Refuse(
+            MinibatchStandardDeviation && BatchSize == 1, nameof(MinibatchStandardDeviation), true,
+            $"with {nameof(BatchSize)} 1 nothing varies");
         bool hasPenalty = R1Weight > 0 || R2Weight > 0;
         string penalty = R1Weight > 0 ? nameof(R1Weight) : nameof(R2Weight);
-        Refuse(hasPenalty && IsWasserstein, penalty, Math.Max(R1Weight, R2Weight), $"{nameof(Objective)} {Objective} bounds the gradient in its own way");
-        Refuse(PenaltyInterval > 1 && !hasPenalty, nameof(PenaltyInterval), PenaltyInterval, $"{nameof(R1Weight)} and {nameof(R2Weight)} are 0");
-        Refuse(Normalization == GanNormalization.Batch && (hasPenalty || Objective == GanObjective.WassersteinGradientPenalty), nameof(DiscriminatorNormalization), Normalization,
+        Refuse(
+            hasPenalty && IsWasserstein, penalty, Math.Max(R1Weight, R2Weight),
+            $"{nameof(Objective)} {Objective} bounds the gradient in its own way");
+        Refuse(
+            PenaltyInterval > 1 && !hasPenalty, nameof(PenaltyInterval), PenaltyInterval,
+            $"{nameof(R1Weight)} and {nameof(R2Weight)} are 0");
+        Refuse(
+            Normalization == GanNormalization.Batch && (hasPenalty || Objective == GanObjective.WassersteinGradientPenalty),
+            nameof(DiscriminatorNormalization), Normalization,
             "penalties of a gradient are of each row alone, and batch normalization mixes rows");
-        Refuse(Normalization == GanNormalization.Batch && Network is GanNetworkKind.Mlp or GanNetworkKind.Residual, nameof(DiscriminatorNormalization), Normalization,
+        Refuse(
+            Normalization == GanNormalization.Batch && Network is GanNetworkKind.Mlp or GanNetworkKind.Residual,
+            nameof(DiscriminatorNormalization), Normalization,
             $"the discriminator of {nameof(Network)} {Network} has no batch normalization");
-        Refuse(Normalization == GanNormalization.Spectral && Objective == GanObjective.Wasserstein, nameof(DiscriminatorNormalization), Normalization,
+        Refuse(
+            Normalization == GanNormalization.Spectral && Objective == GanObjective.Wasserstein, nameof(DiscriminatorNormalization),
+            Normalization,
             $"{nameof(Objective)} {Objective} bounds the weights themselves, which spectral normalization undoes");
-        Refuse(WeightClip != Defaults.WeightClip && Objective != GanObjective.Wasserstein, nameof(WeightClip), WeightClip, $"it is for {nameof(Objective)} {GanObjective.Wasserstein}");
-        Refuse(GradientPenaltyWeight != Defaults.GradientPenaltyWeight && Objective != GanObjective.WassersteinGradientPenalty, nameof(GradientPenaltyWeight), GradientPenaltyWeight,
+        Refuse(
+            WeightClip != Defaults.WeightClip && Objective != GanObjective.Wasserstein, nameof(WeightClip), WeightClip,
+            $"it is for {nameof(Objective)} {GanObjective.Wasserstein}");
+        Refuse(
+            GradientPenaltyWeight != Defaults.GradientPenaltyWeight && Objective != GanObjective.WassersteinGradientPenalty,
+            nameof(GradientPenaltyWeight), GradientPenaltyWeight,
             $"it is for {nameof(Objective)} {GanObjective.WassersteinGradientPenalty}");
-        Refuse(AdaptiveAugmentation && Augmentation == GanAugmentations.None, nameof(AdaptiveAugmentation), true, $"there is no {nameof(Augmentation)} to adapt");
-        Refuse(AdaptiveAugmentation && IsWasserstein, nameof(AdaptiveAugmentation), true, $"the sign of D means nothing with {nameof(Objective)} {Objective}");
-        Refuse(AugmentationTarget != Defaults.AugmentationTarget && !AdaptiveAugmentation, nameof(AugmentationTarget), AugmentationTarget, $"there is no {nameof(AdaptiveAugmentation)}");
-        Refuse(AugmentationRows != Defaults.AugmentationRows && !AdaptiveAugmentation, nameof(AugmentationRows), AugmentationRows, $"there is no {nameof(AdaptiveAugmentation)}");
-        Refuse(LabelEmbeddingSize != Defaults.LabelEmbeddingSize && LabelColumnName is null, nameof(LabelEmbeddingSize), LabelEmbeddingSize, $"there is no {nameof(LabelColumnName)}");
+        Refuse(
+            AdaptiveAugmentation && Augmentation == GanAugmentations.None, nameof(AdaptiveAugmentation), true,
+            $"there is no {nameof(Augmentation)} to adapt");
+        Refuse(
+            AdaptiveAugmentation && IsWasserstein, nameof(AdaptiveAugmentation), true,
+            $"the sign of D means nothing with {nameof(Objective)} {Objective}");
+        Refuse(
+            AugmentationTarget != Defaults.AugmentationTarget && !AdaptiveAugmentation, nameof(AugmentationTarget), AugmentationTarget,
+            $"there is no {nameof(AdaptiveAugmentation)}");
+        Refuse(
+            AugmentationRows != Defaults.AugmentationRows && !AdaptiveAugmentation, nameof(AugmentationRows), AugmentationRows,
+            $"there is no {nameof(AdaptiveAugmentation)}");
+        Refuse(
+            LabelEmbeddingSize != Defaults.LabelEmbeddingSize && LabelColumnName is null, nameof(LabelEmbeddingSize), LabelEmbeddingSize,
+            $"there is no {nameof(LabelColumnName)}");
     }
 
     /// <summary>Refuses an option that would have no effect, or do harm, by its name.</summary>

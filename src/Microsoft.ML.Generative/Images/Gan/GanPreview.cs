@@ -25,13 +25,16 @@ internal sealed class GanPreview : ITrainingPreview
 
     /// <summary>The images, or <see langword="null"/> if none are wanted or rows are none.</summary>
     public static GanPreview? Open(TrainingRun run, GanArchitecture architecture, GeneratorNetwork network) =>
-        run.Options.WritesPreviews && architecture.Row.Image is not null ? new GanPreview(run, architecture, run.Options.BatchSize, network) : null;
+        run.Options.WritesPreviews
+        && architecture.Row.Image is not null ? new GanPreview(run, architecture, run.Options.BatchSize, network) : null;
 
     public IReadOnlyList<PreviewItem> Make(torch.Generator generator)
     {
         GeneratorAverages.Renew(_network, _architecture, _batchSize, _run.Device, generator);
         torch.Tensor z = new KeyedNoise(SeedSequence.DeriveMany(_run.Seed, 0, Samples), [_architecture.LatentSize], _run.Device).Next();
-        torch.Tensor? labels = _architecture.LabelCount == 0 ? null : TensorFactory.Range(Samples, device: _run.Device).Remainder(_architecture.LabelCount);
+        torch.Tensor? labels = _architecture.LabelCount == 0
+            ? null
+            : TensorFactory.Range(Samples, device: _run.Device).Remainder(_architecture.LabelCount);
         return [new ImagePreview("samples", PixelScale.Unsigned(_network.Forward(z, labels)), SamplesInRow)];
     }
 

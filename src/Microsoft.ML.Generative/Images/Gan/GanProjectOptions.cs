@@ -8,7 +8,9 @@ public sealed class GanProjectOptions
     /// <summary>The class of the row, from 0; models with labels need it. Default: none.</summary>
     public int? Label { get; set; }
 
-    /// <summary>The name of the class, one of <see cref="GanTransformer.ClassNames"/>, in place of <see cref="Label"/>. Default: none.</summary>
+    /// <summary>
+    /// The name of the class, one of <see cref="GanTransformer.ClassNames"/>, in place of <see cref="Label"/>. Default: none.
+    /// </summary>
     public string? LabelName { get; set; }
 
     /// <summary>Steps of Adam, at least 1. Default: 300.</summary>

@@ -13,11 +13,14 @@ using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
-[assembly: LoadableClass(typeof(GanTransformer), null, typeof(SignatureLoadModel), "Generative adversarial network", GanTransformer.LoaderSignature)]
+[assembly: LoadableClass(typeof(GanTransformer), null, typeof(SignatureLoadModel), "Generative adversarial network",
+    GanTransformer.LoaderSignature)]
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>A trained generator: generates new rows, interpolates them, finds the z of given ones, and adds a generated row to rows.</summary>
+/// <summary>
+/// A trained generator: generates new rows, interpolates them, finds the z of given ones, and adds a generated row to rows.
+/// </summary>
 /// <remarks>Its columns are listed at <see cref="GanEstimator"/>. All methods may be called from several threads.</remarks>
 /// <example>
 /// <code>
@@ -58,7 +61,9 @@ public sealed class GanTransformer : ITransformer, IBaseModel, IDisposable
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
     public int LabelCount => _definition.Architecture.LabelCount;
 
-    /// <summary>The names of the classes, in the order of their numbers; none for a model without labels, or of labels without names.</summary>
+    /// <summary>
+    /// The names of the classes, in the order of their numbers; none for a model without labels, or of labels without names.
+    /// </summary>
     public IReadOnlyList<string> ClassNames => _definition.Columns.Classes?.Values ?? [];
 
     bool ITransformer.IsRowToRowMapper => true;
@@ -78,7 +83,9 @@ public sealed class GanTransformer : ITransformer, IBaseModel, IDisposable
     /// <summary>Generates new rows.</summary>
     /// <param name="count">The number of rows.</param>
     /// <param name="options">Seed, class, truncation.</param>
-    /// <returns>A column Generated of <see cref="RowSize"/> values per row; images are in 0..1 and have their shape in the column's type.</returns>
+    /// <returns>
+    /// A column Generated of <see cref="RowSize"/> values per row; images are in 0..1 and have their shape in the column's type.
+    /// </returns>
     /// <remarks>The n-th row depends on the options and n alone, not on <paramref name="count"/>, up to rounding.</remarks>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative or an option is out of its range.</exception>
     /// <exception cref="ArgumentException">A label is missing, too high or not wanted.</exception>
@@ -112,12 +119,18 @@ public sealed class GanTransformer : ITransformer, IBaseModel, IDisposable
     }
 
     /// <summary>Generates rows between two z, along the sphere that samples of z lie near (White 2016).</summary>
-    /// <param name="from">The first z, <see cref="LatentSize"/> values, such as <see cref="SampleLatent"/> and <see cref="Project"/> return.</param>
+    /// <param name="from">
+    /// The first z, <see cref="LatentSize"/> values, such as <see cref="SampleLatent"/> and <see cref="Project"/> return.
+    /// </param>
     /// <param name="to">The last z.</param>
     /// <param name="count">The number of rows, at least 2, both ends included.</param>
-    /// <param name="options">The class, which models with labels need; seed and other choices of noise are ignored, since none is sampled.</param>
+    /// <param name="options">
+    /// The class, which models with labels need; seed and other choices of noise are ignored, since none is sampled.
+    /// </param>
     /// <returns>As <see cref="Generate"/>.</returns>
-    /// <exception cref="ArgumentException">A vector has another size, <paramref name="count"/> is below 2, or the label is missing, too high or not wanted.</exception>
+    /// <exception cref="ArgumentException">
+    /// A vector has another size, <paramref name="count"/> is below 2, or the label is missing, too high or not wanted.
+    /// </exception>
     public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, GanGenerateOptions? options = null)
     {
         options ??= new GanGenerateOptions();
@@ -130,7 +143,9 @@ public sealed class GanTransformer : ITransformer, IBaseModel, IDisposable
     /// <param name="row"><see cref="RowSize"/> values; those of images in 0..1, plane by plane.</param>
     /// <param name="options">Class, steps, learning rate, seed.</param>
     /// <returns><see cref="LatentSize"/> values, for <see cref="Decode"/> and <see cref="Interpolate"/>.</returns>
-    /// <exception cref="ArgumentException">The row has another size or impossible values, an option is out of its range, or the label is missing, too high or not wanted.</exception>
+    /// <exception cref="ArgumentException">
+    /// The row has another size or impossible values, an option is out of its range, or the label is missing, too high or not wanted.
+    /// </exception>
     /// <exception cref="OperationCanceledException">The search was canceled.</exception>
     public float[] Project(ReadOnlySpan<float> row, GanProjectOptions? options = null)
     {
@@ -150,12 +165,15 @@ public sealed class GanTransformer : ITransformer, IBaseModel, IDisposable
         TensorColumn.Features(schema, columns.Input, architecture.Row, architecture.Row.Image is null ? ofVectors : ValueRange.Unit);
 
     internal static OutputColumn[] OutputColumns(GanColumns columns, SchemaShape? slots) =>
-        [new(columns.Generated, NumberDataViewType.Single, IsVector: true) { Annotations = slots }, .. OutputColumn.Images(columns.GeneratedImage)];
+        [new(columns.Generated, NumberDataViewType.Single, IsVector: true) { Annotations = slots },
+            .. OutputColumn.Images(columns.GeneratedImage)];
 
     private RowMapping Bind(DataViewSchema schema)
     {
         (GanArchitecture architecture, GanColumns columns) = (_definition.Architecture, _definition.Columns);
-        var source = new TensorInput(columns.Seed is { } seed ? TensorColumn.Seed(schema, seed) : RowColumn(schema, architecture, columns, ValueRange.Finite), _device);
+        var source = new TensorInput(
+            columns.Seed is { } seed ? TensorColumn.Seed(schema, seed) : RowColumn(schema, architecture, columns, ValueRange.Finite),
+            _device);
         TensorInput[] conditions = TensorInput.All(_definition.Conditions.OpenColumns(schema), _device);
         // Where there is a seed it alone decides, so that one seed shows the same z in all classes.
         TensorInput[] sources = columns.Seed is null ? [.. conditions, source] : [source];
@@ -165,7 +183,8 @@ public sealed class GanTransformer : ITransformer, IBaseModel, IDisposable
         return new RowMapping([source, .. conditions],
         [
             RowOutput.Numbers(
-                columns.Generated, architecture.Row.Type, generated.Of, SlotNames.ToAnnotations(SlotNames.Of(schema, columns.Input) ?? columns.Slots)),
+                columns.Generated, architecture.Row.Type, generated.Of,
+                SlotNames.ToAnnotations(SlotNames.Of(schema, columns.Input) ?? columns.Slots)),
             .. RowOutput.OptionalImages(columns.GeneratedImage, architecture.Row.Image, generated.Of),
         ]);
     }

@@ -12,5 +12,6 @@ internal static class GeneratorAverages
     /// <summary>Computes the averages that belong to the weights as they are.</summary>
     public static void Renew(GeneratorNetwork network, GanArchitecture architecture, int batchSize, Device device, Generator generator) =>
         BatchNormalization.Renew(network, Passes, () => network.Forward(
-            randn([batchSize, architecture.LatentSize], generator: generator).to(device), architecture.SampleLabels(batchSize, generator)?.to(device)));
+            randn([batchSize, architecture.LatentSize], generator: generator).to(device),
+            architecture.SampleLabels(batchSize, generator)?.to(device)));
 }

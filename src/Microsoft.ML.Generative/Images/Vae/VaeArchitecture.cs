@@ -27,7 +27,9 @@ internal sealed record VaeArchitecture
     /// <inheritdoc cref="VaeOptions.NoiseStandardDeviation"/>
     public double NoiseStandardDeviation { get; init; } = VaeOptions.Defaults.NoiseStandardDeviation;
 
-    /// <summary>Whether the likelihood is that of black and white rows, which are sampled with the values as probabilities of white.</summary>
+    /// <summary>
+    /// Whether the likelihood is that of black and white rows, which are sampled with the values as probabilities of white.
+    /// </summary>
     public bool BinarizesRows { get; init; }
 
     /// <summary>Planes of an image; 1 for other rows.</summary>

@@ -82,7 +82,9 @@ internal sealed record VaeColumns
         OptionChecks.NotEmpty(Input);
         OptionChecks.NullOrNotEmpty(Label);
         OptionChecks.DifferentNames(
-            [Latent, Reconstruction, ReconstructionError, NegativeElbo, .. ReconstructionImage is null ? [] : (string[])[ReconstructionImage]]);
+            [Latent, Reconstruction, ReconstructionError, NegativeElbo, .. ReconstructionImage is null
+                ? []
+                : (string[])[ReconstructionImage]]);
     }
 }
 

@@ -7,19 +7,27 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>Trains a variational autoencoder: it compresses rows to a few latent values, scores how usual they are, and generates new ones.</summary>
+/// <summary>
+/// Trains a variational autoencoder: it compresses rows to a few latent values, scores how usual they are, and generates new ones.
+/// </summary>
 /// <remarks>
 /// <para>
-/// Create with <see cref="GenerativeTransformsCatalog.Vae(string, int, int)"/> or <see cref="GenerativeTransformsCatalog.Vae(VaeOptions)"/>.
+/// Create with <see cref="GenerativeTransformsCatalog.Vae(string, int, int)"/> or
+/// <see cref="GenerativeTransformsCatalog.Vae(VaeOptions)"/>.
 /// </para>
 /// <list type="table">
 /// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
-/// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte, or Single: what to learn.</description></item>
-/// <item><term>input, optional (none)</term><description>key, Boolean or whole number from 0: the class that the row is conditioned on.</description></item>
-/// <item><term>output (Latent)</term><description>vector of Single: the mean of q(z|x), a low-dimensional description of the row.</description></item>
-/// <item><term>output (Reconstruction)</term><description>vector of Single, channels × height × width for images: the decoder's mean for it.</description></item>
+/// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte, or Single: what to
+/// learn.</description></item>
+/// <item><term>input, optional (none)</term><description>key, Boolean or whole number from 0: the class that the row is conditioned
+/// on.</description></item>
+/// <item><term>output (Latent)</term><description>vector of Single: the mean of q(z|x), a low-dimensional description of the
+/// row.</description></item>
+/// <item><term>output (Reconstruction)</term><description>vector of Single, channels × height × width for images: the decoder's mean for
+/// it.</description></item>
 /// <item><term>output (ReconstructionError)</term><description>Single: −log p(x|z) in nats.</description></item>
-/// <item><term>output (NegativeElbo)</term><description>Single: −ELBO in nats, an upper bound of −log p(x); high for unusual rows.</description></item>
+/// <item><term>output (NegativeElbo)</term><description>Single: −ELBO in nats, an upper bound of −log p(x); high for unusual
+/// rows.</description></item>
 /// <item><term>output, optional (none)</term><description>image of ML.NET: the reconstruction as an image.</description></item>
 /// </list>
 /// <para>
@@ -28,8 +36,8 @@ namespace Microsoft.ML.Generative;
 /// </para>
 /// <para>
 /// Kingma, Welling, "Auto-encoding variational Bayes", 2013, <see href="https://arxiv.org/abs/1312.6114"/>; β: Higgins et al.,
-/// "beta-VAE", 2017; importance-weighted bound: Burda, Grosse, Salakhutdinov, 2015, <see href="https://arxiv.org/abs/1509.00519"/>; labels: Sohn, Lee,
-/// Yan, 2015.
+/// "beta-VAE", 2017; importance-weighted bound: Burda, Grosse, Salakhutdinov, 2015, <see href="https://arxiv.org/abs/1509.00519"/>; labels:
+/// Sohn, Lee, Yan, 2015.
 /// </para>
 /// </remarks>
 /// <seealso cref="VaeTransformer"/>
@@ -49,8 +57,12 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
     /// <summary>Trains on the rows of <paramref name="input"/>.</summary>
     /// <param name="input">Data with the column <see cref="VaeOptions.InputColumnName"/>.</param>
     /// <returns>The trained model. Dispose of it to release its memory early.</returns>
-    /// <exception cref="ArgumentException">The column is missing or of another type or size, the data is empty, or an option does not fit it.</exception>
-    /// <exception cref="InvalidDataException">A row cannot be used: an image of another size, a value that is not finite or out of range.</exception>
+    /// <exception cref="ArgumentException">
+    /// The column is missing or of another type or size, the data is empty, or an option does not fit it.
+    /// </exception>
+    /// <exception cref="InvalidDataException">
+    /// A row cannot be used: an image of another size, a value that is not finite or out of range.
+    /// </exception>
     /// <exception cref="InvalidOperationException">
     /// libtorch or the GPU asked for is missing, the checkpoints are of another training, or the loss stopped being finite.
     /// </exception>
@@ -63,13 +75,23 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
         if (row.Image is null && _options.Network == VaeNetworkKind.Convolutional)
             throw ColumnTypes.UnknownShape(_options.InputColumnName, nameof(VaeOptions.Network), _options.Network, VaeNetworkKind.Mlp);
         if (row.Image is null && _options.SampleDirectory is { } samples)
-            throw new ArgumentException($"{nameof(VaeOptions.SampleDirectory)} is '{samples}', but column '{_options.InputColumnName}' holds no images.");
+        {
+            throw new ArgumentException(
+                $"{nameof(VaeOptions.SampleDirectory)} is '{samples}', but column '{_options.InputColumnName}' holds no images.");
+        }
+
         if (row.Image is null && _options.ReconstructionImageColumnName is { } images)
-            throw new ArgumentException($"{nameof(VaeOptions.ReconstructionImageColumnName)} is '{images}', but column '{_options.InputColumnName}' holds no images.");
+        {
+            throw new ArgumentException(
+                $"{nameof(VaeOptions.ReconstructionImageColumnName)} is '{images}', but column '{_options.InputColumnName}' holds no "
+                + "images.");
+        }
+
         LabelClasses classes = _options.Columns.FindClasses(input, _options.BaseModel?.Definition.Columns.Classes);
         VaeArchitecture architecture = _options.BaseModel?.Definition.Architecture ?? VaeArchitecture.Of(_options, row, classes.Count);
         BaseOptions.CheckRow(_options.InputColumnName, row, architecture.Row);
-        VaeColumns names = VaeColumns.Of(_options) with { Classes = classes.Labels, Slots = SlotNames.ToKeep(input.Schema, _options.InputColumnName) };
+        VaeColumns names = VaeColumns.Of(
+            _options) with { Classes = classes.Labels, Slots = SlotNames.ToKeep(input.Schema, _options.InputColumnName) };
         TensorColumn[] columns = VaeTransformer.TrainingTensors(input.Schema, architecture, names);
         TensorColumn[]? validationColumns = _options.OpenValidation(schema => VaeTransformer.TrainingTensors(schema, architecture, names));
 
@@ -79,7 +101,8 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
             TrainingData data = trainer.Read(input, columns, validationColumns);
             var phase = new TrainingPhase(trainer.Prepare("vae", network), data.Batches, new VaeObjective(network, _options).Losses);
             trainer.Train([phase], data.ValidationBatches, VaePreview.Open(trainer.Run, architecture, network, data.PreviewRows));
-            return new VaeTransformer(_host, new VaeDefinition(architecture, names, VaeDefaults.Of(_options, trainer.Seed)), network, trainer.Device);
+            return new VaeTransformer(
+                _host, new VaeDefinition(architecture, names, VaeDefaults.Of(_options, trainer.Seed)), network, trainer.Device);
         });
     }
 
@@ -88,6 +111,7 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
         _options.Columns.Check(inputSchema);
-        return OutputColumn.Promise(inputSchema, VaeTransformer.OutputColumns(VaeColumns.Of(_options), SlotNames.Promise(inputSchema, _options.InputColumnName)));
+        return OutputColumn.Promise(
+            inputSchema, VaeTransformer.OutputColumns(VaeColumns.Of(_options), SlotNames.Promise(inputSchema, _options.InputColumnName)));
     }
 }

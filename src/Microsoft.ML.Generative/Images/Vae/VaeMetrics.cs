@@ -32,8 +32,8 @@ public sealed class VaeMetrics
     public int? ImportanceSamples { get; internal init; }
 
     /// <summary>
-    /// Latent dimensions that the rows differ in: the variance of the posterior mean over the rows is above 0.01 (Burda, Grosse, Salakhutdinov
-    /// 2015, section 5.2). Few of many say that the KL term has switched the others off.
+    /// Latent dimensions that the rows differ in: the variance of the posterior mean over the rows is above 0.01 (Burda, Grosse,
+    /// Salakhutdinov 2015, section 5.2). Few of many say that the KL term has switched the others off.
     /// </summary>
     public int? ActiveUnits { get; internal init; }
 
@@ -59,13 +59,16 @@ public sealed class VaeMetrics
             errorSum += value;
         }
 
-        return rows > 0 ? new VaeMetrics(rows, elboSum / rows, errorSum / rows) : throw new ArgumentException("The data is empty: no row to evaluate.");
+        return rows > 0
+            ? new VaeMetrics(rows, elboSum / rows, errorSum / rows)
+            : throw new ArgumentException("The data is empty: no row to evaluate.");
 
         DataViewSchema.Column Score(string name)
         {
             DataViewSchema.Column column = ColumnTypes.Find(data.Schema, name);
             return column.Type == NumberDataViewType.Single ? column
-                : throw new ArgumentException($"Column '{name}' has type {column.Type}; expected Single, as VaeTransformer.Transform makes it.");
+                : throw new ArgumentException(
+                    $"Column '{name}' has type {column.Type}; expected Single, as VaeTransformer.Transform makes it.");
         }
     }
 }

@@ -32,12 +32,14 @@ internal sealed class VaeObjective(VaeNetwork network, VaeOptions options)
     /// <param name="logVariance">[batch, latent].</param>
     /// <param name="noise">[samples, batch, latent].</param>
     /// <returns>The logarithms of the weights and log p(x|z), each [samples, batch].</returns>
-    public static (Tensor LogWeights, Tensor LogLikelihood) LogWeights(VaeNetwork network, Tensor x, Tensor? labels, Tensor mean, Tensor logVariance, Tensor noise)
+    public static (Tensor LogWeights, Tensor LogLikelihood) LogWeights(
+        VaeNetwork network, Tensor x, Tensor? labels, Tensor mean, Tensor logVariance, Tensor noise)
     {
         (long samples, long rows) = (noise.size(0), noise.size(1));
         Tensor z = VaeNetwork.Reparameterize(mean, logVariance, noise); // [samples, batch, latent]
         Tensor decoded = network.Decode(z.flatten(0, 1), labels?.repeat(samples)); // [samples · batch, values]
-        Tensor logLikelihood = -network.NegativeLogLikelihood(decoded, x.flatten(1).repeat(samples, 1), nn.Reduction.None).sum(1).view(samples, rows);
+        Tensor logLikelihood = -network.NegativeLogLikelihood(decoded, x.flatten(1).repeat(samples, 1), nn.Reduction.None).sum(1)
+            .view(samples, rows);
 
         // Both densities' constants cancel.
         Tensor logPriorToPosterior = (noise.square().Plus(logVariance) - z.square()).sum(2).Times(0.5);

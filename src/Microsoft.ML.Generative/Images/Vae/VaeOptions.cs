@@ -37,8 +37,9 @@ public enum VaeLikelihood
     LearnedGaussian,
 
     /// <summary>
-    /// Values 0..1 in 256 levels, as pixels are: the probability of the level, by a logistic distribution with a learned scale for each channel
-    /// (Kingma et al. 2016; Salimans et al. 2017). A likelihood that can be compared with other models' bits per pixel; for color images.
+    /// Values 0..1 in 256 levels, as pixels are: the probability of the level, by a logistic distribution with a learned scale for each
+    /// channel (Kingma et al. 2016; Salimans et al. 2017). A likelihood that can be compared with other models' bits per pixel; for color
+    /// images.
     /// </summary>
     DiscretizedLogistic,
 }
@@ -49,7 +50,9 @@ public enum KlAnnealing
     /// <summary>It is <see cref="VaeOptions.Beta"/> from the first step.</summary>
     Constant,
 
-    /// <summary>From 0 in a straight line over <see cref="VaeOptions.KlWarmup"/> of the training (Bowman et al. 2016; Sønderby et al. 2016).</summary>
+    /// <summary>
+    /// From 0 in a straight line over <see cref="VaeOptions.KlWarmup"/> of the training (Bowman et al. 2016; Sønderby et al. 2016).
+    /// </summary>
     Linear,
 
     /// <summary>
@@ -118,7 +121,8 @@ public sealed class VaeOptions : ImageTrainingOptions
     public string ReconstructionColumnName { get; set; } = Defaults.ReconstructionColumnName;
 
     /// <summary>
-    /// A further output column of the trained model with the reconstruction as an image of ML.NET, gray, RGB or RGBA; for models of images. Default: none.
+    /// A further output column of the trained model with the reconstruction as an image of ML.NET, gray, RGB or RGBA; for models of images.
+    /// Default: none.
     /// </summary>
     public string? ReconstructionImageColumnName { get; set; }
 
@@ -146,8 +150,8 @@ public sealed class VaeOptions : ImageTrainingOptions
     public int LatentSize { get; set; } = Defaults.LatentSize;
 
     /// <summary>
-    /// A trained or loaded model to continue from: its network and its weights in place of the options of the network, which are left at their
-    /// defaults or have to agree with it. It stays as it is. Default: none, the training begins with random weights.
+    /// A trained or loaded model to continue from: its network and its weights in place of the options of the network, which are left at
+    /// their defaults or have to agree with it. It stays as it is. Default: none, the training begins with random weights.
     /// </summary>
     [JsonIgnore]
     public VaeTransformer? BaseModel { get; set; }
@@ -158,15 +162,17 @@ public sealed class VaeOptions : ImageTrainingOptions
     /// <summary>Sizes of the encoder's hidden layers; the decoder has the same in reverse. Default: 400.</summary>
     public int[] HiddenSizes { get; set; } = [400];
 
-    /// <summary>Channels of the encoder's convolutions, each halving height and width; the decoder has the same in reverse. Default: 32, 64.</summary>
+    /// <summary>
+    /// Channels of the encoder's convolutions, each halving height and width; the decoder has the same in reverse. Default: 32, 64.
+    /// </summary>
     public int[] ConvolutionChannels { get; set; } = [32, 64];
 
     /// <summary>The likelihood p(x|z). Default: <see cref="VaeLikelihood.Bernoulli"/>.</summary>
     public VaeLikelihood Likelihood { get; set; } = Defaults.Likelihood;
 
     /// <summary>
-    /// The column with each row's class, a key, Boolean or a whole number from 0, that the model is conditioned on: it then generates rows of a class (Sohn, Lee,
-    /// Yan 2015). Default: none.
+    /// The column with each row's class, a key, Boolean or a whole number from 0, that the model is conditioned on: it then generates rows
+    /// of a class (Sohn, Lee, Yan 2015). Default: none.
     /// </summary>
     public string? LabelColumnName { get; set; }
 
@@ -174,9 +180,9 @@ public sealed class VaeOptions : ImageTrainingOptions
     public int? LabelCount { get; set; }
 
     /// <summary>
-    /// Whether each training step samples black and white images with the pixels as probabilities of white (Salakhutdinov, Murray 2008), so that
-    /// none is seen twice; for <see cref="VaeLikelihood.Bernoulli"/>. Scores take the pixels as they are; a log-likelihood is evaluated on
-    /// images binarized once. Default: false.
+    /// Whether each training step samples black and white images with the pixels as probabilities of white (Salakhutdinov, Murray 2008), so
+    /// that none is seen twice; for <see cref="VaeLikelihood.Bernoulli"/>. Scores take the pixels as they are; a log-likelihood is
+    /// evaluated on images binarized once. Default: false.
     /// </summary>
     public bool DynamicBinarization { get; set; }
 
@@ -191,7 +197,9 @@ public sealed class VaeOptions : ImageTrainingOptions
     /// </summary>
     public double Beta { get; set; } = Defaults.Beta;
 
-    /// <summary>How the weight of the KL term goes up to <see cref="Beta"/> while training. Default: <see cref="KlAnnealing.Constant"/>.</summary>
+    /// <summary>
+    /// How the weight of the KL term goes up to <see cref="Beta"/> while training. Default: <see cref="KlAnnealing.Constant"/>.
+    /// </summary>
     public KlAnnealing KlAnnealing { get; set; } = KlAnnealing.Constant;
 
     /// <summary>The part of the training, or of each cycle, in which the weight rises, above 0, at most 1. Default: 0.25.</summary>
@@ -201,15 +209,15 @@ public sealed class VaeOptions : ImageTrainingOptions
     public int KlCycles { get; set; } = Defaults.BetaCycles;
 
     /// <summary>
-    /// Nats that each latent dimension may carry for free while training, at least 0: the KL term counts a dimension, averaged over the batch, as no
-    /// less than this, so that no dimension is given up early (Kingma et al. 2016, appendix C.8). Default: 0.
+    /// Nats that each latent dimension may carry for free while training, at least 0: the KL term counts a dimension, averaged over the
+    /// batch, as no less than this, so that no dimension is given up early (Kingma et al. 2016, appendix C.8). Default: 0.
     /// </summary>
     public double FreeBits { get; set; }
 
     /// <summary>
-    /// Samples of z for each row in training, at least 1. With more than 1 the training follows the importance-weighted bound (Burda, Grosse,
-    /// Salakhutdinov 2015), which is tighter than the ELBO and costs as many times the decoder; then <see cref="Beta"/> is 1, without schedule and
-    /// free bits. Default: 1.
+    /// Samples of z for each row in training, at least 1. With more than 1 the training follows the importance-weighted bound (Burda,
+    /// Grosse, Salakhutdinov 2015), which is tighter than the ELBO and costs as many times the decoder; then <see cref="Beta"/> is 1,
+    /// without schedule and free bits. Default: 1.
     /// </summary>
     public int ImportanceSamples { get; set; } = Defaults.ImportanceSamples;
 
@@ -266,7 +274,8 @@ public sealed class VaeOptions : ImageTrainingOptions
         base.Validate();
         Columns.Validate();
         OptionChecks.DifferentNames(
-            [LatentColumnName, ReconstructionColumnName, ReconstructionErrorColumnName, NegativeElboColumnName, .. ReconstructionImageColumnName is null ? [] : (string[])[ReconstructionImageColumnName]]);
+            [LatentColumnName, ReconstructionColumnName, ReconstructionErrorColumnName, NegativeElboColumnName,
+                .. ReconstructionImageColumnName is null ? [] : (string[])[ReconstructionImageColumnName]]);
 
         OptionChecks.AtLeast(LatentSize, 1);
         OptionChecks.Positive(NoiseStandardDeviation);
@@ -281,10 +290,16 @@ public sealed class VaeOptions : ImageTrainingOptions
         OptionChecks.Defined(Network);
         OptionChecks.Defined(Likelihood);
         if (DynamicBinarization && Likelihood != VaeLikelihood.Bernoulli)
-            throw new ArgumentException($"{nameof(DynamicBinarization)} is for {nameof(VaeLikelihood.Bernoulli)}, and {nameof(Likelihood)} is {Likelihood}.", nameof(DynamicBinarization));
+        {
+            throw new ArgumentException(
+                $"{nameof(DynamicBinarization)} is for {nameof(VaeLikelihood.Bernoulli)}, and {nameof(Likelihood)} is {Likelihood}.",
+                nameof(DynamicBinarization));
+        }
+
         if (ImportanceSamples > 1 && (Beta != 1 || KlAnnealing != KlAnnealing.Constant || FreeBits > 0))
             throw new ArgumentException(
-                $"{nameof(ImportanceSamples)} is {ImportanceSamples}: with more than 1, {nameof(Beta)} has to be 1, {nameof(KlAnnealing)} {nameof(KlAnnealing.Constant)} and {nameof(FreeBits)} 0.",
+                $"{nameof(ImportanceSamples)} is {ImportanceSamples}: with more than 1, {nameof(Beta)} has to be 1, {nameof(KlAnnealing)} "
+                + $"{nameof(KlAnnealing.Constant)} and {nameof(FreeBits)} 0.",
                 nameof(ImportanceSamples));
         OptionChecks.AllAtLeast(HiddenSizes, 1);
         OptionChecks.AllAtLeast(ConvolutionChannels, 1);

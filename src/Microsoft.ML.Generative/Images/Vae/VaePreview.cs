@@ -34,7 +34,8 @@ internal sealed class VaePreview : ITrainingPreview
     /// <summary>The images, or <see langword="null"/> if none are wanted or rows are none.</summary>
     public static VaePreview? Open(TrainingRun run, VaeArchitecture architecture, VaeNetwork network, TensorSource data) =>
         run.Options.WritesPreviews && architecture.Row.Image is { } shape
-            ? new VaePreview(network, shape, architecture.LatentSize, architecture.LabelCount, run.Device, PreviewRows.First(data, run.Device))
+            ? new VaePreview(
+                network, shape, architecture.LatentSize, architecture.LabelCount, run.Device, PreviewRows.First(data, run.Device))
             : null;
 
     public IReadOnlyList<PreviewItem> Make(torch.Generator generator)
@@ -46,7 +47,8 @@ internal sealed class VaePreview : ITrainingPreview
         torch.Tensor x = AsImages(_rows[0]);
         torch.Tensor? labels = _labelCount == 0 ? null : _rows[1];
         torch.Tensor reconstructions = _network.DecodeMean(_network.Encode(_rows[0], labels).Mean, labels);
-        return [new ImagePreview("samples", AsImages(samples), SamplesInRow), ImagePreview.Comparison("reconstructions", x, reconstructions)];
+        return [new ImagePreview("samples", AsImages(samples), SamplesInRow),
+            ImagePreview.Comparison("reconstructions", x, reconstructions)];
     }
 
     public void Dispose()

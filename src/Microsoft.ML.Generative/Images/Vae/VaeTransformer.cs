@@ -14,11 +14,14 @@ using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
-[assembly: LoadableClass(typeof(VaeTransformer), null, typeof(SignatureLoadModel), "Variational autoencoder", VaeTransformer.LoaderSignature)]
+[assembly: LoadableClass(typeof(VaeTransformer), null, typeof(SignatureLoadModel), "Variational autoencoder",
+    VaeTransformer.LoaderSignature)]
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>A trained variational autoencoder: adds latent means, reconstructions and anomaly scores to rows, and generates new rows.</summary>
+/// <summary>
+/// A trained variational autoencoder: adds latent means, reconstructions and anomaly scores to rows, and generates new rows.
+/// </summary>
 /// <remarks>Its columns are listed at <see cref="VaeEstimator"/>. All methods may be called from several threads.</remarks>
 /// <example>
 /// <code>
@@ -56,7 +59,9 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
     /// <summary>Classes that the model is conditioned on; 0 for a model without labels.</summary>
     public int LabelCount => _definition.Architecture.LabelCount;
 
-    /// <summary>The names of the classes, in the order of their numbers; none for a model without labels, or of labels without names.</summary>
+    /// <summary>
+    /// The names of the classes, in the order of their numbers; none for a model without labels, or of labels without names.
+    /// </summary>
     public IReadOnlyList<string> ClassNames => _definition.Columns.Classes?.Values ?? [];
 
     /// <summary>Values in a row: channels × height × width for images.</summary>
@@ -79,9 +84,13 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
     /// <summary>Generates new rows: z from the prior N(0, 1), decoded.</summary>
     /// <param name="count">How many.</param>
     /// <param name="options">Seed and temperature.</param>
-    /// <returns>A column Generated of <see cref="RowSize"/> values a row, the decoder's means; images have their shape in the column's type.</returns>
+    /// <returns>
+    /// A column Generated of <see cref="RowSize"/> values a row, the decoder's means; images have their shape in the column's type.
+    /// </returns>
     /// <remarks>The n-th row depends on the seed and n alone, not on <paramref name="count"/>.</remarks>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative, or the temperature is negative or no number.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// <paramref name="count"/> is negative, or the temperature is negative or no number.
+    /// </exception>
     /// <exception cref="ArgumentException">A label is missing, too high, or given to a model without labels.</exception>
     public IDataView Generate(int count, VaeGenerateOptions? options = null)
     {
@@ -132,9 +141,13 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
     /// <param name="from">The first row, <see cref="RowSize"/> values.</param>
     /// <param name="to">The last row.</param>
     /// <param name="count">How many rows, at least 2.</param>
-    /// <param name="options">The class, which models with labels need; seed and other choices of noise are ignored, since none is sampled.</param>
+    /// <param name="options">
+    /// The class, which models with labels need; seed and other choices of noise are ignored, since none is sampled.
+    /// </param>
     /// <returns>A column Generated as <see cref="Generate"/> has.</returns>
-    /// <exception cref="ArgumentException">A row has another size, <paramref name="count"/> is below 2, or the label is missing, too high or not wanted.</exception>
+    /// <exception cref="ArgumentException">
+    /// A row has another size, <paramref name="count"/> is below 2, or the label is missing, too high or not wanted.
+    /// </exception>
     public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, VaeGenerateOptions? options = null) =>
         Interpolate(from, to, count, (options ?? new VaeGenerateOptions()).Conditions);
 
@@ -169,7 +182,10 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
         foreach (int dimension in (int[])[dimensionX, dimensionY])
         {
             if (dimension < 0 || dimension >= LatentSize)
-                throw new ArgumentOutOfRangeException(nameof(dimensionX), dimension, $"The latent space has dimensions 0 to {LatentSize - 1}.");
+            {
+                throw new ArgumentOutOfRangeException(
+                    nameof(dimensionX), dimension, $"The latent space has dimensions 0 to {LatentSize - 1}.");
+            }
         }
 
         RowGeneration.CheckSize((long)rows * columns, Math.Max(RowSize, LatentSize), nameof(rows));
@@ -198,7 +214,8 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
         float[] values = DecodeValues(latents, request);
         return new MemoryDataView(
             _engine.Host,
-            MemoryColumn.Vectors(GeneratedColumnName, _definition.Architecture.Row.Type, values, SlotNames.ToAnnotations(_definition.Columns.Slots)),
+            MemoryColumn.Vectors(
+                GeneratedColumnName, _definition.Architecture.Row.Type, values, SlotNames.ToAnnotations(_definition.Columns.Slots)),
             _conditions.GeneratedColumns(request, values.Length / RowSize));
     }
 
@@ -209,7 +226,8 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
         using IDisposable use = _engine.Use();
         return RowGeneration.Compute(_engine.Host, count, RowSize, _engine.RowsAtOnce, (start, rows) =>
         {
-            torch.Tensor z = torch.tensor(latents.AsSpan(start * LatentSize, rows * LatentSize).ToArray(), [rows, LatentSize], device: _device);
+            torch.Tensor z = torch.tensor(
+                latents.AsSpan(start * LatentSize, rows * LatentSize).ToArray(), [rows, LatentSize], device: _device);
             return _network.DecodeMean(z, _conditions.Encode(request, start, rows, _device).Labels);
         });
     }
@@ -233,7 +251,8 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
     private static TensorColumn[] InputTensors(DataViewSchema schema, VaeArchitecture architecture, VaeColumns columns, ValueRange range)
     {
         TensorColumn values = TensorColumn.Features(
-            schema, columns.Input, architecture.Row, range, $"set {nameof(VaeOptions.Likelihood)} to {VaeLikelihood.Gaussian}, for values that are no intensities");
+            schema, columns.Input, architecture.Row, range,
+            $"set {nameof(VaeOptions.Likelihood)} to {VaeLikelihood.Gaussian}, for values that are no intensities");
         return [values, .. columns.Conditions(architecture.LabelCount).OpenColumns(schema)];
     }
 
@@ -265,7 +284,8 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
         var reconstruction = new RowValue<torch.Tensor>(rows => _network.DecodeMean(encoding.Of(rows).Mean, labels?.Of(rows)));
         return new RowMapping(inputs,
         [
-            RowOutput.Numbers(columns.Latent, new VectorDataViewType(NumberDataViewType.Single, LatentSize), rows => encoding.Of(rows).Mean),
+            RowOutput.Numbers(
+                columns.Latent, new VectorDataViewType(NumberDataViewType.Single, LatentSize), rows => encoding.Of(rows).Mean),
             RowOutput.Numbers(
                 columns.Reconstruction, _definition.Architecture.Row.Type, reconstruction.Of,
                 SlotNames.ToAnnotations(SlotNames.Of(schema, columns.Input) ?? columns.Slots)),
@@ -309,7 +329,9 @@ public sealed class VaeGenerateOptions
     /// </summary>
     public int? Label { get; set; }
 
-    /// <summary>The name of the class of all rows, one of <see cref="VaeTransformer.ClassNames"/>, in place of <see cref="Label"/>. Default: none.</summary>
+    /// <summary>
+    /// The name of the class of all rows, one of <see cref="VaeTransformer.ClassNames"/>, in place of <see cref="Label"/>. Default: none.
+    /// </summary>
     public string? LabelName { get; set; }
 
     internal ConditionRequest Conditions => new(Label) { LabelName = LabelName };

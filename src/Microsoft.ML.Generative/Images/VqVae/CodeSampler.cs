@@ -37,7 +37,9 @@ internal static class CodeSampler
         return grids;
     }
 
-    /// <summary>Samples an index with probability proportional to exp(logit / temperature); at temperature 0 the first of the most probable.</summary>
+    /// <summary>
+    /// Samples an index with probability proportional to exp(logit / temperature); at temperature 0 the first of the most probable.
+    /// </summary>
     public static int Choose(ReadOnlySpan<float> logits, double temperature, ref RowRandom random)
     {
         float highest = System.Numerics.Tensors.TensorPrimitives.Max(logits);

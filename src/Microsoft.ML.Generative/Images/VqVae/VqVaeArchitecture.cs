@@ -62,7 +62,10 @@ internal sealed record VqVaeArchitecture
         OptionChecks.AtLeast(PriorHeads, 1);
         OptionChecks.AtLeast(PriorEmbeddingSize, 1);
         if (PriorEmbeddingSize % PriorHeads != 0)
-            throw new ArgumentException($"{nameof(PriorEmbeddingSize)} is {PriorEmbeddingSize}; expected a multiple of {nameof(PriorHeads)}, {PriorHeads}.");
+        {
+            throw new ArgumentException(
+                $"{nameof(PriorEmbeddingSize)} is {PriorEmbeddingSize}; expected a multiple of {nameof(PriorHeads)}, {PriorHeads}.");
+        }
     }
 
     private int Coarse(int pixels) => (int)((pixels + (1L << Downsamplings) - 1) >> Downsamplings);

@@ -64,7 +64,9 @@ internal sealed record VqVaeColumns
     {
         OptionChecks.NotEmpty(Input);
         OptionChecks.DifferentNames(
-            [Codes, Reconstruction, ReconstructionError, NegativeLogPrior, .. ReconstructionImage is null ? [] : (string[])[ReconstructionImage]]);
+            [Codes, Reconstruction, ReconstructionError, NegativeLogPrior, .. ReconstructionImage is null
+                ? []
+                : (string[])[ReconstructionImage]]);
     }
 }
 

@@ -16,15 +16,21 @@ namespace Microsoft.ML.Generative;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Create with <see cref="GenerativeTransformsCatalog.VqVae(string, int, int)"/> or <see cref="GenerativeTransformsCatalog.VqVae(VqVaeOptions)"/>.
+/// Create with <see cref="GenerativeTransformsCatalog.VqVae(string, int, int)"/> or
+/// <see cref="GenerativeTransformsCatalog.VqVae(VqVaeOptions)"/>.
 /// </para>
 /// <list type="table">
 /// <listheader><term>column (default name)</term><description>type and meaning</description></listheader>
-/// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte with the shape of an image: what to learn.</description></item>
-/// <item><term>output (Codes)</term><description>vector of Int32, height × width of the codes: 0 to the size of the codebook less 1.</description></item>
-/// <item><term>output (Reconstruction)</term><description>vector of Single, channels × height × width: the image decoded from the codes, values in 0..1.</description></item>
-/// <item><term>output (ReconstructionError)</term><description>Single: the mean squared difference between the image's values and the reconstruction.</description></item>
-/// <item><term>output (NegativeLogPrior)</term><description>Single: −log p(codes) in nats; high for images with unusual codes.</description></item>
+/// <item><term>input (Image)</term><description>image of one size, or known-size vector of Single or Byte with the shape of an image: what
+/// to learn.</description></item>
+/// <item><term>output (Codes)</term><description>vector of Int32, height × width of the codes: 0 to the size of the codebook less
+/// 1.</description></item>
+/// <item><term>output (Reconstruction)</term><description>vector of Single, channels × height × width: the image decoded from the codes,
+/// values in 0..1.</description></item>
+/// <item><term>output (ReconstructionError)</term><description>Single: the mean squared difference between the image's values and the
+/// reconstruction.</description></item>
+/// <item><term>output (NegativeLogPrior)</term><description>Single: −log p(codes) in nats; high for images with unusual
+/// codes.</description></item>
 /// <item><term>output, optional (none)</term><description>image of ML.NET: the reconstruction as an image.</description></item>
 /// </list>
 /// <para>
@@ -57,8 +63,12 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
     /// <summary>Trains on the rows of <paramref name="input"/>: first the autoencoder, then the prior over its codes.</summary>
     /// <param name="input">Data with the column <see cref="VqVaeOptions.InputColumnName"/>.</param>
     /// <returns>The trained model. Dispose of it to release its memory early.</returns>
-    /// <exception cref="ArgumentException">The column is missing or of another type or size, the data is empty, or an option does not fit it.</exception>
-    /// <exception cref="InvalidDataException">A row cannot be used: an image of another size, a value that is not finite or out of 0..1.</exception>
+    /// <exception cref="ArgumentException">
+    /// The column is missing or of another type or size, the data is empty, or an option does not fit it.
+    /// </exception>
+    /// <exception cref="InvalidDataException">
+    /// A row cannot be used: an image of another size, a value that is not finite or out of 0..1.
+    /// </exception>
     /// <exception cref="InvalidOperationException">
     /// libtorch or the GPU asked for is missing, the checkpoints are of another training, or a loss stopped being finite.
     /// </exception>
@@ -124,7 +134,9 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         VqVaeOptions options = _options.ForPrior();
         long? shuffleSeed = _options.Shuffle ? SeedSequence.Derive(trainer.Seed, PriorStream) : null;
         using TensorBatches codes = Codes(trainer.Run, network.Autoencoder, data.Rows, shuffleSeed);
-        using TensorBatches? validationCodes = data.ValidationRows is { } rows ? Codes(trainer.Run, network.Autoencoder, rows, shuffleSeed: null) : null;
+        using TensorBatches? validationCodes = data.ValidationRows is { } rows
+            ? Codes(trainer.Run, network.Autoencoder, rows, shuffleSeed: null)
+            : null;
 
         var phase = new TrainingPhase(
             trainer.Prepare("prior", network.Prior, options), codes, (_, batch) => new Losses(network.Prior.NegativeLogLikelihood(batch[0]).mean()));

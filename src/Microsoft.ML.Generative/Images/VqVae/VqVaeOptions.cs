@@ -14,14 +14,16 @@ namespace Microsoft.ML.Generative;
 /// <list type="bullet">
 /// <item><description>
 /// The autoencoder's loss is <c>reconstruction</c>, the mean squared error as a part of the data's variance (1 says that nothing is
-/// described, above 1 is worse than the mean image; it falls to 0.1 and below), plus <see cref="CommitmentCost"/> times <c>commitment</c>, the mean squared distance
-/// between encoder outputs and their codes (rising over many epochs: the encoder runs away from the codebook; raise
+/// described, above 1 is worse than the mean image; it falls to 0.1 and below), plus <see cref="CommitmentCost"/> times <c>commitment</c>,
+/// the mean squared distance between encoder outputs and their codes (rising over many epochs: the encoder runs away from the codebook;
+/// raise
 /// <see cref="CommitmentCost"/> or lower the learning rate). <c>perplexity</c> is the number of codes that a batch uses in effect,
 /// from 1 to <see cref="CodebookSize"/>: a few only, where reconstructions are poor, say that the codebook has collapsed.
 /// </description></item>
 /// <item><description>
 /// The prior's loss is −log p(codes) in nats per image; with random codes it would be the number of codes times the
-/// logarithm of <see cref="CodebookSize"/>. Where it falls on the training data and rises on the validation data, lower <see cref="PriorEpochs"/>.
+/// logarithm of <see cref="CodebookSize"/>. Where it falls on the training data and rises on the validation data, lower
+/// <see cref="PriorEpochs"/>.
 /// </description></item>
 /// </list>
 /// </remarks>
@@ -87,18 +89,25 @@ public sealed class VqVaeOptions : ImageTrainingOptions
     /// <summary>The output column with the codes, a vector of Int32 from 0, row by row. Default: Codes.</summary>
     public string CodesColumnName { get; set; } = Defaults.CodesColumnName;
 
-    /// <summary>The output column with the image decoded from the codes, of the input's size, values in 0..1. Default: Reconstruction.</summary>
+    /// <summary>
+    /// The output column with the image decoded from the codes, of the input's size, values in 0..1. Default: Reconstruction.
+    /// </summary>
     public string ReconstructionColumnName { get; set; } = Defaults.ReconstructionColumnName;
 
     /// <summary>
-    /// A further output column of the trained model with the reconstruction as an image of ML.NET, gray, RGB or RGBA; for models of images. Default: none.
+    /// A further output column of the trained model with the reconstruction as an image of ML.NET, gray, RGB or RGBA; for models of images.
+    /// Default: none.
     /// </summary>
     public string? ReconstructionImageColumnName { get; set; }
 
-    /// <summary>The output column with the mean squared difference between an image's values and their reconstruction. Default: ReconstructionError.</summary>
+    /// <summary>
+    /// The output column with the mean squared difference between an image's values and their reconstruction. Default: ReconstructionError.
+    /// </summary>
     public string ReconstructionErrorColumnName { get; set; } = Defaults.ReconstructionErrorColumnName;
 
-    /// <summary>The output column with −log p(codes) under the prior, in nats: high for images with unusual codes. Default: NegativeLogPrior.</summary>
+    /// <summary>
+    /// The output column with −log p(codes) under the prior, in nats: high for images with unusual codes. Default: NegativeLogPrior.
+    /// </summary>
     public string NegativeLogPriorColumnName { get; set; } = Defaults.NegativeLogPriorColumnName;
 
     /// <summary>Channels of the images, 1 to 4. Default: what the column's type says; 3 for image columns; else 1.</summary>
@@ -112,9 +121,10 @@ public sealed class VqVaeOptions : ImageTrainingOptions
     public int? Width { get; set; }
 
     /// <summary>
-    /// A trained or loaded model to continue from: its network and its weights in place of the options of the network, which are left at their
-    /// defaults or have to agree with it. Autoencoder, codebook and prior are trained
-    /// further; with <c>autoencoder.*</c> in <see cref="TrainingOptions.FrozenParameters"/> only the prior, on the codebook as it is. It stays as it is. Default: none, the training begins with random weights.
+    /// A trained or loaded model to continue from: its network and its weights in place of the options of the network, which are left at
+    /// their defaults or have to agree with it. Autoencoder, codebook and prior are trained
+    /// further; with <c>autoencoder.*</c> in <see cref="TrainingOptions.FrozenParameters"/> only the prior, on the codebook as it is. It
+    /// stays as it is. Default: none, the training begins with random weights.
     /// </summary>
     [JsonIgnore]
     public VqVaeTransformer? BaseModel { get; set; }
@@ -144,7 +154,8 @@ public sealed class VqVaeOptions : ImageTrainingOptions
     public double CommitmentCost { get; set; } = Defaults.CommitmentCost;
 
     /// <summary>
-    /// γ: the part of the codebook's moving averages that remains in each batch, 0 to 1. With <see cref="TrainingOptions.GradientAccumulationSteps"/>
+    /// γ: the part of the codebook's moving averages that remains in each batch, 0 to 1. With
+    /// <see cref="TrainingOptions.GradientAccumulationSteps"/>
     /// each batch of a step counts. Default: 0.99, as in the paper.
     /// </summary>
     /// <remarks>
@@ -177,7 +188,9 @@ public sealed class VqVaeOptions : ImageTrainingOptions
     /// <summary>Attention heads of the prior's layers, at least 1. Default: 4.</summary>
     public int PriorHeads { get; set; } = Defaults.PriorHeads;
 
-    /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it, up to rounding. Default: 256.</summary>
+    /// <summary>
+    /// Rows that a transform computes at once, 1 to 65,536. The results do not depend on it, up to rounding. Default: 256.
+    /// </summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
     internal override MemberHistory History => VqVaeOldFormats.Options;
@@ -228,7 +241,8 @@ public sealed class VqVaeOptions : ImageTrainingOptions
         base.Validate();
         Columns.Validate();
         OptionChecks.DifferentNames(
-            [CodesColumnName, ReconstructionColumnName, ReconstructionErrorColumnName, NegativeLogPriorColumnName, .. ReconstructionImageColumnName is null ? [] : (string[])[ReconstructionImageColumnName]]);
+            [CodesColumnName, ReconstructionColumnName, ReconstructionErrorColumnName, NegativeLogPriorColumnName,
+                .. ReconstructionImageColumnName is null ? [] : (string[])[ReconstructionImageColumnName]]);
 
         OptionChecks.Between(CodebookSize, 2, 1 << 15);
         OptionChecks.AtLeast(CodeSize, 1);
@@ -246,7 +260,11 @@ public sealed class VqVaeOptions : ImageTrainingOptions
         OptionChecks.AtLeast(PriorHeads, 1);
         OptionChecks.AtLeast(PriorEmbeddingSize, 1);
         if (PriorEmbeddingSize % PriorHeads != 0)
-            throw new ArgumentException($"{nameof(PriorEmbeddingSize)} is {PriorEmbeddingSize}; expected a multiple of {nameof(PriorHeads)}, {PriorHeads}.");
+        {
+            throw new ArgumentException(
+                $"{nameof(PriorEmbeddingSize)} is {PriorEmbeddingSize}; expected a multiple of {nameof(PriorHeads)}, {PriorHeads}.");
+        }
+
         OptionChecks.RowsAtOnce(TransformBatchSize);
     }
 }

@@ -13,7 +13,8 @@ using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
-[assembly: LoadableClass(typeof(VqVaeTransformer), null, typeof(SignatureLoadModel), "Vector-quantized autoencoder", VqVaeTransformer.LoaderSignature)]
+[assembly: LoadableClass(typeof(VqVaeTransformer), null, typeof(SignatureLoadModel), "Vector-quantized autoencoder",
+    VqVaeTransformer.LoaderSignature)]
 
 namespace Microsoft.ML.Generative;
 
@@ -80,7 +81,9 @@ public sealed class VqVaeTransformer : ITransformer, IBaseModel, IDisposable
     /// <param name="options">Seed and temperature.</param>
     /// <returns>A column Generated of <see cref="RowSize"/> values in 0..1 a row, with the image's shape in the column's type.</returns>
     /// <remarks>The n-th image depends on the seed and n alone, not on <paramref name="count"/>.</remarks>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative, or the temperature is negative or no number.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// <paramref name="count"/> is negative, or the temperature is negative or no number.
+    /// </exception>
     public IDataView Generate(int count, VqVaeGenerateOptions? options = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
@@ -130,7 +133,11 @@ public sealed class VqVaeTransformer : ITransformer, IBaseModel, IDisposable
             if (grid.Length != _grid.Size)
                 throw new ArgumentException($"{grid.Length} codes were given; expected {_grid.Height} × {_grid.Width}.", nameof(grids));
             if (grid.Any(code => code < 0 || code >= CodebookSize))
-                throw new ArgumentException($"Code {grid.First(code => code < 0 || code >= CodebookSize)} was given; expected 0 to {CodebookSize - 1}.", nameof(grids));
+            {
+                throw new ArgumentException(
+                    $"Code {grid.First(code => code < 0 || code >= CodebookSize)} was given; expected 0 to {CodebookSize - 1}.",
+                    nameof(grids));
+            }
         }
 
         using IDisposable use = _engine.Use();
@@ -145,7 +152,8 @@ public sealed class VqVaeTransformer : ITransformer, IBaseModel, IDisposable
         PixelScale.Clamp(_network.Autoencoder.Decode(_network.Autoencoder.Quantizer.Vectors(codes.flatten()), _grid));
 
     private MemoryDataView Rows(float[] values) => new(
-        _engine.Host, MemoryColumn.Vectors(GeneratedColumnName, _definition.Architecture.Shape.VectorType(NumberDataViewType.Single), values));
+        _engine.Host,
+        MemoryColumn.Vectors(GeneratedColumnName, _definition.Architecture.Shape.VectorType(NumberDataViewType.Single), values));
 
     internal VqVaeDefinition Definition => _definition;
 
@@ -170,11 +178,13 @@ public sealed class VqVaeTransformer : ITransformer, IBaseModel, IDisposable
         return new RowMapping([x],
         [
             RowOutput.Numbers(columns.Codes, new VectorDataViewType(NumberDataViewType.Int32, _grid.Height, _grid.Width), codes.Of),
-            RowOutput.Numbers(columns.Reconstruction, _definition.Architecture.Shape.VectorType(NumberDataViewType.Single), reconstruction.Of),
+            RowOutput.Numbers(
+                columns.Reconstruction, _definition.Architecture.Shape.VectorType(NumberDataViewType.Single), reconstruction.Of),
             RowOutput.Numbers(
                 columns.ReconstructionError, NumberDataViewType.Single,
                 rows => (reconstruction.Of(rows) - x.Of(rows)).square().flatten(1).mean([1])),
-            RowOutput.Numbers(columns.NegativeLogPrior, NumberDataViewType.Single, rows => _network.Prior.NegativeLogLikelihood(codes.Of(rows))),
+            RowOutput.Numbers(
+                columns.NegativeLogPrior, NumberDataViewType.Single, rows => _network.Prior.NegativeLogLikelihood(codes.Of(rows))),
             .. RowOutput.OptionalImages(columns.ReconstructionImage, _definition.Architecture.Shape, reconstruction.Of),
         ]);
     }
@@ -188,7 +198,8 @@ public sealed class VqVaeTransformer : ITransformer, IBaseModel, IDisposable
     // ML.NET finds the loader by this name and signature.
     private static VqVaeTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
         ModelFile.Load<VqVaeDefinition, VqVaeTransformer>(env, ctx, _format, file => new VqVaeTransformer(
-            file.Host, file.Definition, new VqVaeNetwork(file.Read(file.Definition.Autoencoder), file.Read(file.Definition.Prior)), file.Device));
+            file.Host, file.Definition, new VqVaeNetwork(file.Read(file.Definition.Autoencoder), file.Read(file.Definition.Prior)),
+            file.Device));
 
     /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
     public void Dispose() => _engine.Dispose();
@@ -201,7 +212,8 @@ public sealed class VqVaeGenerateOptions
     public int? Seed { get; set; }
 
     /// <summary>
-    /// What the prior's logits are divided by, at least 0: below 1 generates more typical images, 0 always the most probable code. Default: 1.
+    /// What the prior's logits are divided by, at least 0: below 1 generates more typical images, 0 always the most probable code. Default:
+    /// 1.
     /// </summary>
     public double Temperature { get; set; } = 1;
 }

@@ -63,5 +63,6 @@ internal static class Nf4
     // The two values of each byte, [256, 2].
     private static Tensor Pairs(Device device) =>
         tensor(
-            Enumerable.Range(0, 256).SelectMany(code => (float[])[Values[code >> 4], Values[code & 15]]).ToArray(), [256, 2], device: device);
+            Enumerable.Range(0, 256).SelectMany(code => (float[])[Values[code >> 4], Values[code & 15]]).ToArray(), [256, 2],
+            device: device);
 }

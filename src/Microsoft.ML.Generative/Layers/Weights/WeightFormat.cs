@@ -10,8 +10,8 @@ public enum WeightFormat
     Int8,
 
     /// <summary>
-    /// 4-bit quantiles of the normal distribution with a scale for each block of 64, itself quantized (NF4; Dettmers et al. 2023): an eighth of the
-    /// bytes.
+    /// 4-bit quantiles of the normal distribution with a scale for each block of 64, itself quantized (NF4; Dettmers et al. 2023): an
+    /// eighth of the bytes.
     /// </summary>
     Nf4,
 }

@@ -14,7 +14,9 @@ internal static class TinyValues
     /// </summary>
     public const float Smallest = 1e-30f;
 
-    /// <summary>The smallest number that is not subnormal. Second moments are squares, whose roots matter as long as they are normal.</summary>
+    /// <summary>
+    /// The smallest number that is not subnormal. Second moments are squares, whose roots matter as long as they are normal.
+    /// </summary>
     public const float SmallestNormal = 1.17549435e-38f;
 
     /// <summary>The values, with 0 in place of magnitudes up to <paramref name="smallest"/>. What is not a number stays.</summary>

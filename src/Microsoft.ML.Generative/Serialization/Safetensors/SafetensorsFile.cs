@@ -8,7 +8,9 @@ namespace Microsoft.ML.Generative.Serialization.Safetensors;
 /// A safetensors file mapped into memory: only the pages of the tensors that are read are loaded, and their bytes go straight to libtorch.
 /// Reading is safe from several threads; disposing while reading is not.
 /// </summary>
-/// <remarks>A file that another program shortens while it is mapped ends the process: the system has no other answer to reading what is gone.</remarks>
+/// <remarks>
+/// A file that another program shortens while it is mapped ends the process: the system has no other answer to reading what is gone.
+/// </remarks>
 internal sealed class SafetensorsFile : ISafetensorsReader
 {
     private readonly MemoryMappedFile _map;

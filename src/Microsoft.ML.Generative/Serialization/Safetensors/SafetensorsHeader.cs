@@ -60,7 +60,10 @@ internal sealed class SafetensorsHeader
         SafetensorsInfo info = Find(name);
         return info.Fits(destination)
             ? info
-            : throw Bad(Source, $"tensor {Quoted.Text(name)} is {info.Describe()}; {SafetensorsTypes.Describe(destination.dtype, destination.shape)} was expected");
+            : throw Bad(
+                Source,
+                $"tensor {Quoted.Text(name)} is {info.Describe()}; {SafetensorsTypes.Describe(destination.dtype, destination.shape)} was "
+                + "expected");
     }
 
     /// <summary>All tensors in the order of their data with their destinations, null for those without one.</summary>
@@ -75,7 +78,9 @@ internal sealed class SafetensorsHeader
     /// <summary>Reads a header and leaves the stream at the first data byte.</summary>
     /// <param name="stream">Stands at the first byte of the file.</param>
     /// <param name="source">The file as error messages shall name it.</param>
-    /// <param name="fileLength">The bytes of the whole file, or null if they are not known; then the end of the data is not checked here.</param>
+    /// <param name="fileLength">
+    /// The bytes of the whole file, or null if they are not known; then the end of the data is not checked here.
+    /// </param>
     /// <exception cref="InvalidDataException">The header is not valid.</exception>
     public static SafetensorsHeader Read(Stream stream, string source, long? fileLength)
     {
@@ -121,7 +126,12 @@ internal sealed class SafetensorsHeader
         if (length is < 2 or > MaxJsonBytes)
             throw Bad(source, $"its header claims {length} bytes where 2 to {MaxJsonBytes} were expected");
         if (available is { } bytes && (long)length > bytes - PrefixBytes)
-            throw Bad(source, $"its header claims {length} bytes where the file has {bytes - PrefixBytes} left: it is cut off or not of this format");
+        {
+            throw Bad(
+                source,
+                $"its header claims {length} bytes where the file has {bytes - PrefixBytes} left: it is cut off or not of this format");
+        }
+
         return (int)length;
     }
 
@@ -147,11 +157,28 @@ internal sealed class SafetensorsHeader
         foreach (SafetensorsInfo tensor in Tensors)
         {
             if (tensor.End > dataLength)
-                throw Bad(Source, $"the data of tensor {Quoted.Text(tensor.Name)} ends at byte {tensor.End} where the file has {dataLength} bytes of data: it is cut off");
+            {
+                throw Bad(
+                    Source,
+                    $"the data of tensor {Quoted.Text(tensor.Name)} ends at byte {tensor.End} where the file has {dataLength} bytes of "
+                    + "data: it is cut off");
+            }
+
             if (tensor.Begin < end)
-                throw Bad(Source, $"the data of tensor {Quoted.Text(tensor.Name)} begins at byte {tensor.Begin} and overlaps that of {Quoted.Text(before!)}, which ends at {end}");
+            {
+                throw Bad(
+                    Source,
+                    $"the data of tensor {Quoted.Text(tensor.Name)} begins at byte {tensor.Begin} and overlaps that of "
+                    + $"{Quoted.Text(before!)}, which ends at {end}");
+            }
+
             if (tensor.Begin > end)
-                throw Bad(Source, $"the bytes {end} to {tensor.Begin} of the data, before tensor {Quoted.Text(tensor.Name)}, belong to no tensor");
+            {
+                throw Bad(
+                    Source,
+                    $"the bytes {end} to {tensor.Begin} of the data, before tensor {Quoted.Text(tensor.Name)}, belong to no tensor");
+            }
+
             end = tensor.End;
             before = tensor.Name;
         }

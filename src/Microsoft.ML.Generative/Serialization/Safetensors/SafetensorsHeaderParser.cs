@@ -69,7 +69,9 @@ internal ref struct SafetensorsHeaderParser(ReadOnlySpan<byte> json, string sour
         _json.Expect(JsonTokenType.StartObject, tensor);
         while (_json.NextName(tensor) is { } field)
         {
-            bool again = field switch { "dtype" => type is not null, "shape" => shape is not null, "data_offsets" => offsets is not null, _ => false };
+            bool again =
+                field switch { "dtype" =>
+                    type is not null, "shape" => shape is not null, "data_offsets" => offsets is not null, _ => false };
             if (again)
                 throw _json.Bad($"{tensor} has '{field}' twice");
 
@@ -92,7 +94,11 @@ internal ref struct SafetensorsHeaderParser(ReadOnlySpan<byte> json, string sour
         if (type is null || shape is null || offsets is null)
             throw _json.Bad($"{tensor} lacks '{(type is null ? "dtype" : shape is null ? "shape" : "data_offsets")}'");
         if (offsets.Count != 2 || offsets[0] > offsets[1])
-            throw _json.Bad($"'data_offsets' of {tensor} are [{string.Join(", ", offsets)}]; a begin and an end not before it were expected");
+        {
+            throw _json.Bad(
+                $"'data_offsets' of {tensor} are [{string.Join(", ", offsets)}]; a begin and an end not before it were expected");
+        }
+
         if (!SafetensorsTypes.TryParse(type, out torch.ScalarType scalar))
             throw _json.Bad($"{tensor} has the type {Quoted.Text(type)}, which is not supported; supported are {SafetensorsTypes.Known}");
 

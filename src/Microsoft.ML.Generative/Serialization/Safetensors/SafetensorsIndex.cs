@@ -30,7 +30,9 @@ internal sealed class SafetensorsIndex : ISafetensorsReader
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
     /// <exception cref="FileNotFoundException">There is no such index.</exception>
-    /// <exception cref="InvalidDataException">The index is not valid, one of its files is missing or not valid, or they have other tensors than it says.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The index is not valid, one of its files is missing or not valid, or they have other tensors than it says.
+    /// </exception>
     public static SafetensorsIndex Open(string path, Action<string>? warn = null)
     {
         SafetensorsIndexJson json = SafetensorsIndexJson.Read(path);
@@ -97,18 +99,28 @@ internal sealed class SafetensorsIndex : ISafetensorsReader
         foreach (SafetensorsInfo tensor in file.Header.Tensors)
         {
             if (!listed.Remove(tensor.Name))
-                throw SafetensorsHeader.Bad(Source, $"the file {Quoted.Text(fileName)} has the tensor {Quoted.Text(tensor.Name)}, which the index does not place there");
+            {
+                throw SafetensorsHeader.Bad(
+                    Source,
+                    $"the file {Quoted.Text(fileName)} has the tensor {Quoted.Text(tensor.Name)}, which the index does not place there");
+            }
+
             _tensors.Add(tensor.Name, tensor);
             _fileOf.Add(tensor.Name, file);
         }
 
         if (listed.Count > 0)
-            throw SafetensorsHeader.Bad(Source, $"the file {Quoted.Text(fileName)} lacks the tensor {Quoted.Text(listed.Order(StringComparer.Ordinal).First())}");
+        {
+            throw SafetensorsHeader.Bad(
+                Source, $"the file {Quoted.Text(fileName)} lacks the tensor {Quoted.Text(listed.Order(StringComparer.Ordinal).First())}");
+        }
     }
 
     private static StringComparer PathComparer => OperatingSystem.IsWindows() ? StringComparer.OrdinalIgnoreCase : StringComparer.Ordinal;
 
     /// <summary>The folder of the file that a link leads to in the end, or null for what is no link.</summary>
     private static string? TargetFolder(string path) =>
-        File.ResolveLinkTarget(path, returnFinalTarget: true) is { } target ? Path.GetDirectoryName(Path.GetFullPath(target.FullName)) : null;
+        File.ResolveLinkTarget(path, returnFinalTarget: true) is { } target
+        ? Path.GetDirectoryName(Path.GetFullPath(target.FullName))
+        : null;
 }

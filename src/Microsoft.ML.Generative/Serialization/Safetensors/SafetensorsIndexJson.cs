@@ -7,7 +7,8 @@ namespace Microsoft.ML.Generative.Serialization.Safetensors;
 /// <param name="TotalSize">The bytes of all tensors, if the index says so.</param>
 /// <param name="Metadata">What else stands under "metadata".</param>
 /// <param name="FileOf">The file of each tensor: a plain name, in the index's own folder.</param>
-internal sealed record SafetensorsIndexJson(long? TotalSize, IReadOnlyDictionary<string, string> Metadata, IReadOnlyDictionary<string, string> FileOf)
+internal sealed record SafetensorsIndexJson(
+    long? TotalSize, IReadOnlyDictionary<string, string> Metadata, IReadOnlyDictionary<string, string> FileOf)
 {
     private const string MetadataKey = "metadata";
     private const string MapKey = "weight_map";
@@ -83,7 +84,12 @@ internal sealed record SafetensorsIndexJson(long? TotalSize, IReadOnlyDictionary
             else if (name == MapKey && fileOf is null)
                 fileOf = ParseMap(ref json);
             else
-                throw json.Bad(name is MetadataKey or MapKey ? $"'{name}' stands in the index twice" : $"the index has the unknown member {Quoted.Text(name)}");
+            {
+                throw json.Bad(
+                    name is MetadataKey or MapKey
+                    ? $"'{name}' stands in the index twice"
+                    : $"the index has the unknown member {Quoted.Text(name)}");
+            }
         }
 
         json.ExpectEnd();
@@ -122,7 +128,12 @@ internal sealed record SafetensorsIndexJson(long? TotalSize, IReadOnlyDictionary
             if (!names.TryGetValue(file, out string? known))
             {
                 if (!IsPlainName(file))
-                    throw json.Bad($"the file of tensor {Quoted.Text(tensor)} is {Quoted.Text(file)}; a plain name that ends in '{SafetensorsReader.Extension}' was expected");
+                {
+                    throw json.Bad(
+                        $"the file of tensor {Quoted.Text(tensor)} is {Quoted.Text(file)}; a plain name that ends in "
+                        + $"'{SafetensorsReader.Extension}' was expected");
+                }
+
                 names.Add(file, known = file);
             }
 

@@ -2,7 +2,10 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative.Serialization.Safetensors;
 
-/// <summary>What a safetensors header says of one tensor; the bytes run from <paramref name="Begin"/> to before <paramref name="End"/>, counted from the first byte after the header.</summary>
+/// <summary>
+/// What a safetensors header says of one tensor; the bytes run from <paramref name="Begin"/> to before <paramref name="End"/>, counted from
+/// the first byte after the header.
+/// </summary>
 internal sealed record SafetensorsInfo(string Name, torch.ScalarType Type, long[] Shape, long Begin, long End)
 {
     public long Bytes => End - Begin;

@@ -28,6 +28,8 @@ internal static class SafetensorsReader
                     $"The folder '{path}' has neither '{name}{Extension}' nor '{name}{IndexExtension}'.", file);
         }
 
-        return path.EndsWith(IndexExtension, StringComparison.OrdinalIgnoreCase) ? SafetensorsIndex.Open(path, warn) : SafetensorsFile.Open(path);
+        return path.EndsWith(IndexExtension, StringComparison.OrdinalIgnoreCase)
+            ? SafetensorsIndex.Open(path, warn)
+            : SafetensorsFile.Open(path);
     }
 }

@@ -20,7 +20,9 @@ internal static partial class SafetensorsShards
     /// <param name="maxShardBytes">The bytes of tensors in one file, unless a single tensor has more.</param>
     /// <param name="metadata">What each file carries as its metadata.</param>
     /// <param name="name">The beginning of the files' names.</param>
-    /// <exception cref="ArgumentException">The tensors cannot be written (see <see cref="SafetensorsWriter.Write"/>); nothing has been written then.</exception>
+    /// <exception cref="ArgumentException">
+    /// The tensors cannot be written (see <see cref="SafetensorsWriter.Write"/>); nothing has been written then.
+    /// </exception>
     public static void Write(
         string folder,
         IEnumerable<(string Name, torch.Tensor Tensor)> tensors,
@@ -33,17 +35,21 @@ internal static partial class SafetensorsShards
             throw new ArgumentException($"'{name}' cannot begin the name of a file.", nameof(name));
         TorchRuntime.EnsureLoaded();
 
-        List<List<(string Name, torch.Tensor Tensor)>> shards = Split([.. SafetensorsWriter.Check(tensors).OrderBy(t => t.Name, StringComparer.Ordinal)], maxShardBytes);
+        List<List<(string Name, torch.Tensor Tensor)>> shards = Split(
+            [.. SafetensorsWriter.Check(tensors).OrderBy(t => t.Name, StringComparer.Ordinal)], maxShardBytes);
         string[] names = shards.Count == 1
             ? [name + SafetensorsReader.Extension]
-            : [.. Enumerable.Range(1, shards.Count).Select(i => string.Create(CultureInfo.InvariantCulture, $"{name}-{i:D5}-of-{shards.Count:D5}{SafetensorsReader.Extension}"))];
+            : [.. Enumerable.Range(1, shards.Count)
+                .Select(
+                    i => string.Create(CultureInfo.InvariantCulture, $"{name}-{i:D5}-of-{shards.Count:D5}{SafetensorsReader.Extension}"))];
         for (int i = 0; i < names.Length; i++)
             SafetensorsWriter.WriteFile(Path.Combine(folder, names[i]), shards[i], metadata);
 
         string index = name + SafetensorsReader.IndexExtension;
         if (shards.Count > 1)
         {
-            var fileOf = shards.Zip(names).SelectMany(s => s.First.Select(t => (t.Name, s.Second))).ToDictionary(p => p.Name, p => p.Second, StringComparer.Ordinal);
+            var fileOf = shards.Zip(names).SelectMany(s => s.First.Select(t => (t.Name, s.Second)))
+                .ToDictionary(p => p.Name, p => p.Second, StringComparer.Ordinal);
             var json = new SafetensorsIndexJson(shards.Sum(s => s.Sum(t => BytesOf(t.Tensor))), new Dictionary<string, string>(), fileOf);
             AtomicFile.Write(Path.Combine(folder, index), json.Write);
             names = [.. names, index];

@@ -14,10 +14,11 @@ internal static class SafetensorsWriter
 
     /// <summary>Writes tensors of any layout, device and size; at most one small piece of a tensor is copied at a time.</summary>
     /// <exception cref="ArgumentException">
-    /// Two tensors have one name, a name is reserved, a tensor is of a type that the format lacks or sparse, or the header outgrows the format's limit.
-    /// Nothing has been written then.
+    /// Two tensors have one name, a name is reserved, a tensor is of a type that the format lacks or sparse, or the header outgrows the
+    /// format's limit. Nothing has been written then.
     /// </exception>
-    public static void Write(Stream stream, IEnumerable<(string Name, torch.Tensor Tensor)> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    public static void Write(
+        Stream stream, IEnumerable<(string Name, torch.Tensor Tensor)> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
         TorchRuntime.EnsureLoaded();
         var ordered = Order(tensors);
@@ -28,7 +29,8 @@ internal static class SafetensorsWriter
 
     /// <summary>Writes a file that appears under its name only when it is complete and on the disk.</summary>
     /// <inheritdoc cref="Write" path="/exception"/>
-    public static void WriteFile(string path, IEnumerable<(string Name, torch.Tensor Tensor)> tensors, IReadOnlyDictionary<string, string>? metadata = null) =>
+    public static void WriteFile(
+        string path, IEnumerable<(string Name, torch.Tensor Tensor)> tensors, IReadOnlyDictionary<string, string>? metadata = null) =>
         AtomicFile.Write(path, stream => Write(stream, tensors, metadata));
 
     // Wide elements first keeps every tensor aligned to its element, so that a mapped file can be used in place.
@@ -44,9 +46,19 @@ internal static class SafetensorsWriter
         foreach (var (name, tensor) in all)
         {
             if (!names.Add(name))
-                throw new ArgumentException(name == SafetensorsHeaderParser.MetadataKey ? $"The name '{name}' is reserved in safetensors." : $"Two tensors are named '{name}'.", nameof(tensors));
+            {
+                throw new ArgumentException(
+                    name == SafetensorsHeaderParser.MetadataKey
+                    ? $"The name '{name}' is reserved in safetensors."
+                    : $"Two tensors are named '{name}'.", nameof(tensors));
+            }
+
             if (SafetensorsTypes.NameOf(tensor.dtype) is null)
-                throw new ArgumentException($"Tensor '{name}' is of type {tensor.dtype}; safetensors files hold {SafetensorsTypes.Known}.", nameof(tensors));
+            {
+                throw new ArgumentException(
+                    $"Tensor '{name}' is of type {tensor.dtype}; safetensors files hold {SafetensorsTypes.Known}.", nameof(tensors));
+            }
+
             if (tensor.is_sparse)
                 throw new ArgumentException($"Tensor '{name}' is sparse; safetensors files hold dense tensors.", nameof(tensors));
         }
@@ -70,7 +82,12 @@ internal static class SafetensorsWriter
         byte[] header = buffer.WrittenSpan.ToArray();
         int length = header.Length - SafetensorsHeader.PrefixBytes;
         if (length > SafetensorsHeader.MaxJsonBytes)
-            throw new ArgumentException($"The names of {tensors.Length} tensors and the metadata make a header of {length} bytes; the format's limit is {SafetensorsHeader.MaxJsonBytes}.", nameof(tensors));
+        {
+            throw new ArgumentException(
+                $"The names of {tensors.Length} tensors and the metadata make a header of {length} bytes; the format's limit is "
+                + $"{SafetensorsHeader.MaxJsonBytes}.", nameof(tensors));
+        }
+
         BinaryPrimitives.WriteInt64LittleEndian(header, length);
         return header;
     }

@@ -58,7 +58,8 @@ internal ref struct StrictJson(ReadOnlySpan<byte> json, string source, string su
     /// <summary>The next value if it is a text, a number or a truth value, as it is written.</summary>
     public string NextScalar(string what)
     {
-        if (!_reader.Read() || _reader.TokenType is not (JsonTokenType.String or JsonTokenType.Number or JsonTokenType.True or JsonTokenType.False))
+        if (!_reader.Read()
+            || _reader.TokenType is not (JsonTokenType.String or JsonTokenType.Number or JsonTokenType.True or JsonTokenType.False))
             throw Bad($"{what}: a string, number or truth value was expected, found {Found()}");
         return _reader.TokenType == JsonTokenType.String ? Text() : System.Text.Encoding.UTF8.GetString(_reader.ValueSpan);
     }

@@ -187,7 +187,8 @@ public sealed class ChatTemplate
 
         // Some templates end an answer only where another message follows.
         ChatAnswer[] followed = Find(conversation.WithQuestion()).Answers;
-        return followed is [.., { EndMark: not null }] && followed.Length == found.Answers.Length ? Find(conversation.WithQuestion()) : found;
+        return followed is [.., { EndMark: not null }]
+            && followed.Length == found.Answers.Length ? Find(conversation.WithQuestion()) : found;
 
         (MarkedEncoding Encoding, ChatAnswer[] Answers) Find(Conversation whole)
         {
@@ -213,7 +214,8 @@ public sealed class ChatTemplate
     // The mark that follows an answer.
     private int? EndOfTurn(TextCodec codec)
     {
-        var sample = new Conversation([new ChatTurn(Conversation.User, "a"), new ChatTurn(Conversation.Assistant, "b")], wantsAnswer: false);
+        var sample = new Conversation(
+            [new ChatTurn(Conversation.User, "a"), new ChatTurn(Conversation.Assistant, "b")], wantsAnswer: false);
         try
         {
             return Answers(sample, codec).Answers.LastOrDefault()?.EndMark;

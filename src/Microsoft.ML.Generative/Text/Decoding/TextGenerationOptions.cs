@@ -66,8 +66,8 @@ public sealed class TextGenerationOptions
     public int? TopK { get; set; }
 
     /// <summary>
-    /// Only the most probable tokens that together have this probability are sampled, above 0, at most 1 (Holtzman et al. 2019). Default: 1,
-    /// all.
+    /// Only the most probable tokens that together have this probability are sampled, above 0, at most 1 (Holtzman et al. 2019). Default:
+    /// 1, all.
     /// </summary>
     public double TopP { get; set; } = 1;
 
@@ -121,8 +121,8 @@ public sealed class TextGenerationOptions
     public IReadOnlyList<string> StopStrings { get; set; } = [];
 
     /// <summary>
-    /// What the text has to be. With <see cref="ChatResponseFormat.Json"/> it is a JSON object, with a schema a value of that schema; see the
-    /// remarks. It is not
+    /// What the text has to be. With <see cref="ChatResponseFormat.Json"/> it is a JSON object, with a schema a value of that schema; see
+    /// the remarks. It is not
     /// told to the model, which writes better JSON if the prompt asks for it. Default: any text.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

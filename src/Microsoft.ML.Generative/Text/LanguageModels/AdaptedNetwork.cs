@@ -114,7 +114,9 @@ internal sealed class AdaptedNetwork : IDisposable
         if (Active.Shape.Modules.Any(module => module.Name == LanguageModelModules.Head))
             architecture = architecture with { TieEmbeddings = false };
         // Weights of few bits would round the change away.
-        LanguageModelNetwork merged = Base.Format == WeightFormat.Float32 ? Share(Base, architecture) : Convert(architecture, WeightFormat.Float32);
+        LanguageModelNetwork merged = Base.Format == WeightFormat.Float32
+            ? Share(Base, architecture)
+            : Convert(architecture, WeightFormat.Float32);
         try
         {
             AdaptableNetwork modules = LanguageModelModules.Of(merged);

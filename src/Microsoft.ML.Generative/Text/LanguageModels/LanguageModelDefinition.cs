@@ -10,7 +10,8 @@ using Microsoft.ML.Generative.Text.Codec;
 namespace Microsoft.ML.Generative.Text.LanguageModels;
 
 /// <summary>A language model without its weights and its tokenizer.</summary>
-internal sealed record LanguageModelDefinition(LanguageModelArchitecture Architecture, LanguageModelColumns Columns, LanguageModelDefaults Defaults)
+internal sealed record LanguageModelDefinition(
+    LanguageModelArchitecture Architecture, LanguageModelColumns Columns, LanguageModelDefaults Defaults)
     : IModelDefinition<LanguageModelDefinition>
 {
     [JsonIgnore]
@@ -30,7 +31,8 @@ internal sealed record LanguageModelDefinition(LanguageModelArchitecture Archite
 
     [JsonIgnore]
     public IReadOnlyList<Component<LoraWeights>> AdapterComponents =>
-        [.. (Adapters ?? []).Select((shape, i) => new Component<LoraWeights>($"adapter-{i + 1}", () => CreateAdapter(shape), ComponentKind.Adapter))];
+        [.. (Adapters ?? []).Select(
+            (shape, i) => new Component<LoraWeights>($"adapter-{i + 1}", () => CreateAdapter(shape), ComponentKind.Adapter))];
 
     [JsonIgnore]
     public IReadOnlyList<Component> Components => [Decoder, .. AdapterComponents];
@@ -59,7 +61,8 @@ internal sealed record LanguageModelDefinition(LanguageModelArchitecture Archite
     // The network has the sizes, and needs no memory for that.
     private LoraWeights CreateAdapter(LoraShape shape)
     {
-        using LanguageModelNetwork network = ModuleTensors.WithoutMemory(long.MaxValue, int.MaxValue, () => new LanguageModelNetwork(Architecture));
+        using LanguageModelNetwork network = ModuleTensors.WithoutMemory(
+            long.MaxValue, int.MaxValue, () => new LanguageModelNetwork(Architecture));
         return new LoraWeights(shape, network, LanguageModelModules.Of(network));
     }
 }

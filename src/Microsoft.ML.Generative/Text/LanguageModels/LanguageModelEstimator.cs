@@ -86,7 +86,8 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
             data.Read(input);
 
             using AdapterTraining? adapters = AdapterTraining.Open(trainer, options);
-            LanguageModelNetwork network = adapters?.Network ?? trainer.CreateNetwork(() => new LanguageModelNetwork(options.Architecture, options.Dropout)
+            LanguageModelNetwork network = adapters?.Network
+                ?? trainer.CreateNetwork(() => new LanguageModelNetwork(options.Architecture, options.Dropout)
             {
                 UsesRecompute = options.GradientCheckpointing,
             });
@@ -98,7 +99,8 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
             };
             trainer.Train([phase], data.ValidationBatches, LanguageModelPreview.Open(trainer.Run, options, codec, network));
             return new LanguageModelTransformer(
-                _host, LanguageModelDefinition.Of(options, trainer.Seed), codec, adapters?.Finish() ?? new AdaptedNetwork(network, [], null), trainer.Device);
+                _host, LanguageModelDefinition.Of(options, trainer.Seed), codec,
+                adapters?.Finish() ?? new AdaptedNetwork(network, [], null), trainer.Device);
         });
     }
 

@@ -78,7 +78,8 @@ internal sealed class LanguageModelGenerator(
             [.. Enumerable.Range(0, count).Select(n => new GenerationRequest(begin, SeedSequence.Derive(seed, n)))];
         var rows = new ArrayDataViewBuilder(engine.Host);
         rows.AddColumn(
-            definition.Columns.Output, TextsOf(GeneratorOf(codec).GenerateAll(requests, options, engine.RowsAtOnce, engine.Host.CheckAlive)));
+            definition.Columns.Output,
+            TextsOf(GeneratorOf(codec).GenerateAll(requests, options, engine.RowsAtOnce, engine.Host.CheckAlive)));
         return rows.GetDataView(count);
     }
 

@@ -21,7 +21,9 @@ public sealed class LanguageModelMetrics
     /// <summary>The mean of −log p(token) in nats: lower is better. Only models with the same tokenizer can be compared by it.</summary>
     public double NegativeLogLikelihood { get; }
 
-    /// <summary>exp of <see cref="NegativeLogLikelihood"/>: as uncertain as a choice among this number of equally probable tokens.</summary>
+    /// <summary>
+    /// exp of <see cref="NegativeLogLikelihood"/>: as uncertain as a choice among this number of equally probable tokens.
+    /// </summary>
     public double Perplexity => Math.Exp(NegativeLogLikelihood);
 
     /// <summary>Bits that each byte of the texts takes if the model compresses them: lower is better, whatever the tokenizer.</summary>

@@ -21,7 +21,8 @@ internal static class LanguageModelModules
         {
             string own = $"blocks.{i}", foreign = isGpt ? $"transformer.h.{i}" : $"model.layers.{i}";
             modules.AddRange(ModulesOf(network.Blocks[i], own, foreign, isGpt));
-            savable.Add(NormOf($"{own}.attentionNorm", $"{foreign}.{(isGpt ? "ln_1" : "input_layernorm")}", network.Blocks[i].AttentionNorm));
+            savable.Add(
+                NormOf($"{own}.attentionNorm", $"{foreign}.{(isGpt ? "ln_1" : "input_layernorm")}", network.Blocks[i].AttentionNorm));
             savable.Add(NormOf(
                 $"{own}.feedForwardNorm", $"{foreign}.{(isGpt ? "ln_2" : "post_attention_layernorm")}", network.Blocks[i].FeedForwardNorm));
         }
@@ -53,7 +54,8 @@ internal static class LanguageModelModules
         if (feedForward.Parts.Count == 0)
             yield return Whole("feedForward.up", isGpt ? "mlp.c_fc" : "mlp.up_proj", feedForward);
         foreach (LayerPart part in feedForward.Parts)
-            yield return new AdaptableModule($"{own}.feedForward.{part.Name}", $"{foreign}.mlp.{part.Name}_proj", feedForward, part, IsInBlock: true);
+            yield return new AdaptableModule(
+                $"{own}.feedForward.{part.Name}", $"{foreign}.mlp.{part.Name}_proj", feedForward, part, IsInBlock: true);
         yield return Whole("feedForward.down", isGpt ? "mlp.c_proj" : "mlp.down_proj", block.FeedForwardOut);
 
         AdaptableModule Whole(string name, string foreignName, Linear layer) =>

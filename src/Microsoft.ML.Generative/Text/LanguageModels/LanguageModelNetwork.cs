@@ -10,7 +10,8 @@ namespace Microsoft.ML.Generative.Text.LanguageModels;
 /// </summary>
 internal sealed class LanguageModelNetwork(
     LanguageModelArchitecture architecture, double dropout = 0, WeightFormat format = WeightFormat.Float32)
-    : DecoderStack(nameof(LanguageModelNetwork), architecture.Shape with { Block = architecture.Shape.Block with { Format = format } }, dropout)
+    : DecoderStack(
+        nameof(LanguageModelNetwork), architecture.Shape with { Block = architecture.Shape.Block with { Format = format } }, dropout)
 {
     /// <summary>The target of a position that is not to be learned.</summary>
     public const long NoTarget = -100;

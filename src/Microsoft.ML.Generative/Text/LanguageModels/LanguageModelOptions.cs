@@ -61,7 +61,9 @@ public sealed class LanguageModelOptions : TrainingOptions
         set => base.LearningRate = value;
     }
 
-    /// <summary>Weight decay, at least 0; of matrices only, not of biases and gains. Default: 0.1, or 0 where an adapter is trained.</summary>
+    /// <summary>
+    /// Weight decay, at least 0; of matrices only, not of biases and gains. Default: 0.1, or 0 where an adapter is trained.
+    /// </summary>
     public override double WeightDecay
     {
         get => base.WeightDecay;
@@ -71,13 +73,17 @@ public sealed class LanguageModelOptions : TrainingOptions
     /// <summary>How the learning rate goes on after the warm-up. Default: <see cref="LearningRateSchedule.Cosine"/>.</summary>
     public override LearningRateSchedule LearningRateSchedule { get; set; } = LearningRateSchedule.Cosine;
 
-    /// <summary>The learning rate at the end of a schedule, as a part of <see cref="TrainingOptions.LearningRate"/>, 0 to 1. Default: 0.1.</summary>
+    /// <summary>
+    /// The learning rate at the end of a schedule, as a part of <see cref="TrainingOptions.LearningRate"/>, 0 to 1. Default: 0.1.
+    /// </summary>
     public override double FinalLearningRate { get; set; } = 0.1;
 
     /// <summary>The norm above which a gradient is scaled down to it, above 0. Default: 1.</summary>
     public override double? GradientClipNorm { get; set; } = 1;
 
-    /// <summary>What the training multiplies in; the trained model computes in Float32 in any case. Default: <see cref="ComputePrecision.Auto"/>.</summary>
+    /// <summary>
+    /// What the training multiplies in; the trained model computes in Float32 in any case. Default: <see cref="ComputePrecision.Auto"/>.
+    /// </summary>
     public override ComputePrecision Precision { get; set; } = ComputePrecision.Auto;
 
     /// <summary>Steps over which the learning rate rises from 0, at least 0. Default: 100, and at most a tenth of the training.</summary>
@@ -161,18 +167,18 @@ public sealed class LanguageModelOptions : TrainingOptions
     public int? VocabularySize { get; set; }
 
     /// <summary>
-    /// A trained or loaded model to continue from: its network, its weights and its tokenizer in place of <see cref="Architecture"/>, whose parts are
-    /// left as they are or have to agree with it, <see cref="Tokenizer"/> and <see cref="VocabularySize"/>. It stays as it is. Default: none, the
-    /// training begins with random weights.
+    /// A trained or loaded model to continue from: its network, its weights and its tokenizer in place of <see cref="Architecture"/>, whose
+    /// parts are left as they are or have to agree with it, <see cref="Tokenizer"/> and <see cref="VocabularySize"/>. It stays as it is.
+    /// Default: none, the training begins with random weights.
     /// </summary>
     [JsonIgnore]
     public LanguageModelTransformer? BaseModel { get; set; }
 
     /// <summary>
-    /// Trains low-rank adapters on top of <see cref="BaseModel"/> in place of its weights, which stay as they are and are shared in memory. The
-    /// model has the adapter beside the base. <see cref="TrainingOptions.LearningRate"/> is then 0.01 where it is not set, ten times that of other
-    /// trainings, and <see cref="TrainingOptions.WeightDecay"/> 0. Default: none, all weights are trained; of a base model that uses an adapter, the
-    /// adapter.
+    /// Trains low-rank adapters on top of <see cref="BaseModel"/> in place of its weights, which stay as they are and are shared in memory.
+    /// The model has the adapter beside the base. <see cref="TrainingOptions.LearningRate"/> is then 0.01 where it is not set, ten times
+    /// that of other trainings, and <see cref="TrainingOptions.WeightDecay"/> 0. Default: none, all weights are trained; of a base model
+    /// that uses an adapter, the adapter.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public LoraOptions? Adapter { get; set; }
@@ -251,7 +257,12 @@ public sealed class LanguageModelOptions : TrainingOptions
         OptionChecks.NullOrNotEmpty(PromptColumnName);
         OptionChecks.NullOrNotEmpty(MessagesColumnName);
         if (MessagesColumnName is not null && PromptColumnName is not null)
-            throw new ArgumentException($"{nameof(MessagesColumnName)} is '{MessagesColumnName}', and {nameof(PromptColumnName)} '{PromptColumnName}'; expected one of them.", nameof(MessagesColumnName));
+        {
+            throw new ArgumentException(
+                $"{nameof(MessagesColumnName)} is '{MessagesColumnName}', and {nameof(PromptColumnName)} '{PromptColumnName}'; expected "
+                + "one of them.", nameof(MessagesColumnName));
+        }
+
         ArgumentNullException.ThrowIfNull(Architecture);
         Architecture.Validate();
         ArgumentNullException.ThrowIfNull(Generation);
@@ -262,22 +273,37 @@ public sealed class LanguageModelOptions : TrainingOptions
         OptionChecks.Below(ValidationFraction, 1);
         OptionChecks.RowsAtOnce(TransformBatchSize);
         if (PromptColumnName == InputColumnName)
-            throw new ArgumentException($"{nameof(PromptColumnName)} and {nameof(InputColumnName)} are both '{InputColumnName}'; expected two columns, or no {nameof(PromptColumnName)}.", nameof(PromptColumnName));
+        {
+            throw new ArgumentException(
+                $"{nameof(PromptColumnName)} and {nameof(InputColumnName)} are both '{InputColumnName}'; expected two columns, or no "
+                + $"{nameof(PromptColumnName)}.", nameof(PromptColumnName));
+        }
     }
 
     internal override void ValidateForTraining()
     {
         base.ValidateForTraining();
         if (ValidationFraction > 0 && ValidationData is not null)
-            throw new ArgumentException($"{nameof(ValidationFraction)} is {ValidationFraction}, but there is {nameof(ValidationData)} too; expected one of them.", nameof(ValidationFraction));
+        {
+            throw new ArgumentException(
+                $"{nameof(ValidationFraction)} is {ValidationFraction}, but there is {nameof(ValidationData)} too; expected one of them.",
+                nameof(ValidationFraction));
+        }
+
         if (Tokenizer is not null && VocabularySize is not null)
-            throw new ArgumentException($"{nameof(VocabularySize)} is {VocabularySize}, but the {nameof(Tokenizer)} has a vocabulary already.", nameof(VocabularySize));
+        {
+            throw new ArgumentException(
+                $"{nameof(VocabularySize)} is {VocabularySize}, but the {nameof(Tokenizer)} has a vocabulary already.",
+                nameof(VocabularySize));
+        }
+
         if (Adapter is not null)
             CheckAdapter();
         if (TrainsAdapter && FrozenParameters.Length > 0)
         {
             throw new ArgumentException(
-                $"{nameof(FrozenParameters)} has '{FrozenParameters[0]}'; where an adapter is trained, all parameters of the base model are frozen.",
+                $"{nameof(FrozenParameters)} has '{FrozenParameters[0]}'; where an adapter is trained, all parameters of the base model "
+                + "are frozen.",
                 nameof(FrozenParameters));
         }
 
@@ -286,23 +312,34 @@ public sealed class LanguageModelOptions : TrainingOptions
         if (BaseModel.WeightFormat != WeightFormat.Float32 && !TrainsAdapter)
         {
             throw new ArgumentException(
-                $"{nameof(BaseModel)} stores its weights as {BaseModel.WeightFormat}, which cannot be trained: set {nameof(Adapter)}.", nameof(BaseModel));
+                $"{nameof(BaseModel)} stores its weights as {BaseModel.WeightFormat}, which cannot be trained: set {nameof(Adapter)}.",
+                nameof(BaseModel));
         }
 
         if (Tokenizer is not null || VocabularySize is not null)
-            throw new ArgumentException($"{nameof(BaseModel)} brings its own tokenizer: set neither {nameof(Tokenizer)} nor {nameof(VocabularySize)}.", nameof(BaseModel));
+        {
+            throw new ArgumentException(
+                $"{nameof(BaseModel)} brings its own tokenizer: set neither {nameof(Tokenizer)} nor {nameof(VocabularySize)}.",
+                nameof(BaseModel));
+        }
     }
 
     // Before the data is read.
     private void CheckAdapter()
     {
         if (BaseModel is null)
-            throw new ArgumentException($"{nameof(Adapter)} is set, but there is no {nameof(BaseModel)} whose weights it could adapt.", nameof(Adapter));
+        {
+            throw new ArgumentException(
+                $"{nameof(Adapter)} is set, but there is no {nameof(BaseModel)} whose weights it could adapt.", nameof(Adapter));
+        }
+
         if (BaseModel.ActiveAdapter is { } active)
         {
             throw new ArgumentException(
-                $"{nameof(BaseModel)} uses the adapter '{active}', and {nameof(Adapter)} asks for another: leave {nameof(Adapter)} out to train '{active}' further, "
-                + $"or take the base model by {nameof(LanguageModelTransformer.WithAdapter)}(null) or {nameof(LanguageModelTransformer.Merge)}().",
+                $"{nameof(BaseModel)} uses the adapter '{active}', and {nameof(Adapter)} asks for another: leave {nameof(Adapter)} out to "
+                + $"train '{active}' further, "
+                + $"or take the base model by {nameof(LanguageModelTransformer.WithAdapter)}(null) or "
+                + $"{nameof(LanguageModelTransformer.Merge)}().",
                 nameof(Adapter));
         }
 

@@ -51,7 +51,8 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     internal LanguageModelTransformer(
         IHost host, LanguageModelDefinition definition, TextCodec codec, AdaptedNetwork networks, torch.Device device)
     {
-        (_definition, Codec, Networks, Device) = (definition with { Architecture = networks.Network.Architecture }, codec, networks, device);
+        (_definition, Codec, Networks, Device) =
+            (definition with { Architecture = networks.Network.Architecture }, codec, networks, device);
         LanguageModelNetwork network = networks.Network;
         network.eval();
         _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, new NativeFootprint(networks, networks.Base));
@@ -265,16 +266,17 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// <summary>Makes a model that stores the weights of its blocks' linear layers in another format.</summary>
     /// <param name="format">The format. Embeddings, normalizations, biases and the output layer stay floats, as adapters do.</param>
     /// <returns>
-    /// A model that shares the memory of this one's other weights. Each may be disposed of before the other. Adapters can be trained over it (QLoRA),
-    /// its own weights cannot.
+    /// A model that shares the memory of this one's other weights. Each may be disposed of before the other. Adapters can be trained over
+    /// it (QLoRA), its own weights cannot.
     /// </returns>
     /// <remarks>
-    /// <see cref="WeightFormat.Float32"/> gives the floats that a quantized model computes with. Generation with quantized weights makes floats of
-    /// them layer by layer in each step: it saves memory, not time.
+    /// <see cref="WeightFormat.Float32"/> gives the floats that a quantized model computes with. Generation with quantized weights makes
+    /// floats of them layer by layer in each step: it saves memory, not time.
     /// </remarks>
     /// <example>
     /// <code>
-    /// LanguageModelTransformer model = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M").Quantize(WeightFormat.Nf4);
+    /// LanguageModelTransformer model = mlContext.Generative()
+    ///     .LoadPretrainedLanguageModel("models/SmolLM2-135M").Quantize(WeightFormat.Nf4);
     /// Console.WriteLine(model.Generate("Once upon a time"));
     /// </code>
     /// </example>
@@ -285,7 +287,9 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     }
 
     /// <summary>Makes a model that uses another of its adapters, or none.</summary>
-    /// <param name="name">The adapter's name; <see langword="null"/>: the base model, exactly as it was before adapters were trained.</param>
+    /// <param name="name">
+    /// The adapter's name; <see langword="null"/>: the base model, exactly as it was before adapters were trained.
+    /// </param>
     /// <returns>A model that shares the memory of this one's weights. Each may be disposed of before the other.</returns>
     /// <exception cref="ArgumentException">The model has no such adapter.</exception>
     public LanguageModelTransformer WithAdapter(string? name) => Derive(networks => networks.Select(name));
@@ -322,7 +326,9 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// <param name="weights">The weight of each adapter, by its name. It may be negative.</param>
     /// <param name="combination">How the adapters are combined.</param>
     /// <returns>A model that shares the memory of this one's weights. Each may be disposed of before the other.</returns>
-    /// <exception cref="ArgumentException">The name is taken, an adapter is missing, or the adapters have ranks that do not fit.</exception>
+    /// <exception cref="ArgumentException">
+    /// The name is taken, an adapter is missing, or the adapters have ranks that do not fit.
+    /// </exception>
     /// <exception cref="NotSupportedException">An adapter is DoRA's, or has trained parameters of the network itself.</exception>
     public LanguageModelTransformer CombineAdapters(
         string name, IReadOnlyDictionary<string, double> weights, LoraCombination combination = LoraCombination.Concatenation)
@@ -343,12 +349,14 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     }
 
     /// <summary>
-    /// Writes the active adapter as a folder in the layout of PEFT, <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>, which PEFT reads
-    /// on top of the base model in the layout of transformers (<see cref="SavePretrained"/> of the model without adapter).
+    /// Writes the active adapter as a folder in the layout of PEFT, <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>, which
+    /// PEFT reads on top of the base model in the layout of transformers (<see cref="SavePretrained"/> of the model without adapter).
     /// </summary>
     /// <param name="folder">The folder; it is created if it does not exist, and files of an earlier adapter are replaced.</param>
     /// <exception cref="InvalidOperationException">The model uses no adapter.</exception>
-    /// <exception cref="NotSupportedException">transformers has no model of this shape, or no module like one that has an adapter; nothing has been written then.</exception>
+    /// <exception cref="NotSupportedException">
+    /// transformers has no model of this shape, or no module like one that has an adapter; nothing has been written then.
+    /// </exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
     public void SaveAdapter(string folder)
     {
@@ -382,10 +390,12 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
         return Derive(networks => networks.With(PeftFolder.Load(folder, name, networks.Base)));
     }
 
-    /// <summary>Makes a model without adapters whose weights have the active adapter's changes in them: it gives the same outputs.</summary>
+    /// <summary>
+    /// Makes a model without adapters whose weights have the active adapter's changes in them: it gives the same outputs.
+    /// </summary>
     /// <returns>
-    /// A model with weights of its own where the adapter changes them; it shares the memory of the others. This model stays as it is, so that nothing
-    /// has to be unmerged.
+    /// A model with weights of its own where the adapter changes them; it shares the memory of the others. This model stays as it is, so
+    /// that nothing has to be unmerged.
     /// </returns>
     /// <exception cref="InvalidOperationException">The adapter has values that are not finite.</exception>
     public LanguageModelTransformer Merge() => Derive(networks => networks.Merge());
@@ -441,9 +451,11 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
             };
             if (codec.VocabularySize > definition.Architecture.VocabularySize)
                 throw new InvalidDataException(
-                    $"The tokenizer has {codec.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows {definition.Architecture.VocabularySize}.");
+                    $"The tokenizer has {codec.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows "
+                    + $"{definition.Architecture.VocabularySize}.");
             LanguageModelNetwork network = file.Read(definition.Decoder);
             LoraWeights[] adapters = [.. definition.AdapterComponents.Select(file.Read)];
-            return new LanguageModelTransformer(file.Host, definition, codec, new AdaptedNetwork(network, adapters, definition.ActiveAdapter), file.Device);
+            return new LanguageModelTransformer(
+                file.Host, definition, codec, new AdaptedNetwork(network, adapters, definition.ActiveAdapter), file.Device);
         });
 }

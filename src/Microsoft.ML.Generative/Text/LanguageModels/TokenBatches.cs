@@ -7,8 +7,8 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Text.LanguageModels;
 
 /// <summary>
-/// Batches of sequences and their targets, [batch, time] each, Int64. A batch weighs as much as it has targets, so that each token weighs the
-/// same, whatever sequence it is in.
+/// Batches of sequences and their targets, [batch, time] each, Int64. A batch weighs as much as it has targets, so that each token weighs
+/// the same, whatever sequence it is in.
 /// </summary>
 internal sealed class TokenBatches : IBatchSource
 {

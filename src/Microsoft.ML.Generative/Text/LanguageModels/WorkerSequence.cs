@@ -6,7 +6,8 @@ namespace Microsoft.ML.Generative.Text.LanguageModels;
 internal static class WorkerSequence
 {
     // Between two items nothing of libtorch that belongs to a thread is open.
-    public static async IAsyncEnumerable<string> Enumerate(IEnumerable<string> items, [EnumeratorCancellation] CancellationToken cancellation)
+    public static async IAsyncEnumerable<string> Enumerate(
+        IEnumerable<string> items, [EnumeratorCancellation] CancellationToken cancellation)
     {
         using IEnumerator<string> enumerator = items.GetEnumerator();
         while (await Task.Run(enumerator.MoveNext, cancellation).ConfigureAwait(false))

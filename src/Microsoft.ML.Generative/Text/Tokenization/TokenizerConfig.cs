@@ -61,7 +61,8 @@ internal sealed record TokenizerConfig
             EosToken = Token(members, EosName),
             UnkToken = Token(members, UnkName),
             PadToken = Token(members, PadName),
-            AdditionalSpecialTokens = members.Optional(AdditionalName) is { ValueKind: JsonValueKind.Array } others && others.GetArrayLength() > 0
+            AdditionalSpecialTokens = members.Optional(AdditionalName) is { ValueKind: JsonValueKind.Array } others
+                && others.GetArrayLength() > 0
                 ? [.. others.EnumerateArray().Select((token, i) => Token(token, $"{members.Path}.{AdditionalName}[{i}]"))]
                 : [],
             AddBosToken = members.OptionalBool(AddBosName) ?? (isNone ? false : null),

@@ -16,7 +16,8 @@ internal static class CheckpointFile
     private const string StateEntry = "state.json";
     private const string TensorsEntry = "tensors.safetensors";
 
-    public static void Write(string path, CheckpointState state, IEnumerable<(string Name, torch.Tensor Tensor)> tensors) => AtomicFile.Write(path, file =>
+    public static void Write(string path, CheckpointState state, IEnumerable<(string Name, torch.Tensor Tensor)> tensors) =>
+        AtomicFile.Write(path, file =>
     {
         using var archive = new ZipArchive(file, ZipArchiveMode.Create, leaveOpen: true);
         void Save(string name, Action<Stream> write)
@@ -93,7 +94,11 @@ internal static class CheckpointFile
     {
         if (state.ValueKind == JsonValueKind.Object && state.TryGetProperty("format", out JsonElement member)
             && member.ValueKind == JsonValueKind.Number && member.TryGetInt64(out long format) && format > CheckpointState.CurrentFormat)
-            throw new NotSupportedException(ModelEntries.Newer(format, CheckpointState.CurrentFormat).Message.Replace("The model", "The checkpoint", StringComparison.Ordinal));
+        {
+            throw new NotSupportedException(
+                ModelEntries.Newer(
+                    format, CheckpointState.CurrentFormat).Message.Replace("The model", "The checkpoint", StringComparison.Ordinal));
+        }
     }
 
     private static void Open(string path, Action<ModelEntries.TryLoad> read)

@@ -28,7 +28,8 @@ internal sealed class CheckpointFolder : IDisposable
         }
         catch (IOException e)
         {
-            throw new IOException($"The checkpoint folder '{_directory}' cannot be used ({e.Message}). Give each training a folder of its own.", e);
+            throw new IOException(
+                $"The checkpoint folder '{_directory}' cannot be used ({e.Message}). Give each training a folder of its own.", e);
         }
 
         // A process that was killed while it wrote leaves these.
@@ -42,12 +43,14 @@ internal sealed class CheckpointFolder : IDisposable
 
     /// <summary>
     /// The state that the training was saved in last, whatever the stage: what it says of options and seed. Whether its tensors are valid
-    /// is left to <see cref="FindNewest"/>, so that they are not read once more. Those whose state is corrupt are quarantined, with a warning.
+    /// is left to <see cref="FindNewest"/>, so that they are not read once more. Those whose state is corrupt are quarantined, with a
+    /// warning.
     /// </summary>
     public (string Path, CheckpointState State)? FindEarlier(IChannel channel) =>
         FirstUsable(channel, All().OrderByDescending(File.GetLastWriteTimeUtc), CheckpointFile.ReadStateOnly);
 
-    private static (string Path, CheckpointState State)? FirstUsable(IChannel channel, IEnumerable<string> paths, Func<string, CheckpointState> read)
+    private static (string Path, CheckpointState State)? FirstUsable(
+        IChannel channel, IEnumerable<string> paths, Func<string, CheckpointState> read)
     {
         foreach (string path in paths)
         {
@@ -58,7 +61,8 @@ internal sealed class CheckpointFolder : IDisposable
             catch (Exception e) when (e is InvalidDataException or EndOfStreamException or ArgumentException)
             {
                 File.Move(path, path + DamagedExtension, overwrite: true);
-                channel.Warning($"The checkpoint '{path}' is corrupt and was quarantined as '{Path.GetFileName(path)}{DamagedExtension}': {e.Message}");
+                channel.Warning(
+                    $"The checkpoint '{path}' is corrupt and was quarantined as '{Path.GetFileName(path)}{DamagedExtension}': {e.Message}");
             }
         }
 

@@ -27,7 +27,8 @@ internal sealed class CheckpointSession
 
     /// <exception cref="InvalidOperationException">The checkpoints are of a training with other data.</exception>
     public CheckpointSession(
-        TrainingRun run, CheckpointFolder folder, string stage, TrainedNetwork[] networks, BatchFeed[] feeds, IBatchSource? validation, TrainingMeter meter, BestWeights? best)
+        TrainingRun run, CheckpointFolder folder, string stage, TrainedNetwork[] networks, BatchFeed[] feeds, IBatchSource? validation,
+        TrainingMeter meter, BestWeights? best)
     {
         _run = run;
         _folder = folder;
@@ -151,7 +152,8 @@ internal sealed class CheckpointSession
             .Select((network, i) => (network.Name, Before: state.FrozenWeights?[i], Now: _frozen[i]))
             .Where(f => f.Before != f.Now)
             .Select(f => TrainingRun.Difference(
-                $"the SHA-256 of the frozen weights of '{f.Name}', which are those of the base model,", f.Before ?? "none", f.Now ?? "none"))];
+                $"the SHA-256 of the frozen weights of '{f.Name}', which are those of the base model,", f.Before ?? "none",
+                f.Now ?? "none"))];
         if (differences.Length > 0)
             throw TrainingRun.Refuse(path, string.Join("; ", differences));
     }
@@ -164,7 +166,8 @@ internal sealed class CheckpointSession
             throw TrainingRun.Refuse(path, "it lacks the state of a source of data");
 
         string[] differences = [.. _data.Zip(state.Data)
-            .Select((pair, i) => (pair.First, pair.Second, What: i == _data.Length - 1 ? nameof(TrainingOptions.ValidationData) : "the data"))
+            .Select(
+                (pair, i) => (pair.First, pair.Second, What: i == _data.Length - 1 ? nameof(TrainingOptions.ValidationData) : "the data"))
             .Where(d => d.First != d.Second)
             .Select(d => TrainingRun.Difference(d.What, $"'{d.Second}'", $"'{d.First}'"))];
         if (differences.Length > 0)

@@ -17,7 +17,9 @@ internal static class SavedOptions
         return json;
     }
 
-    /// <summary>Checks that a checkpoint is of a training with the same options. One that it lacks, since it is newer, had its default.</summary>
+    /// <summary>
+    /// Checks that a checkpoint is of a training with the same options. One that it lacks, since it is newer, had its default.
+    /// </summary>
     /// <param name="path">The checkpoint, for error messages.</param>
     /// <param name="earlier">What it holds.</param>
     /// <param name="options">The options of the training that resumes.</param>
@@ -50,12 +52,14 @@ internal static class SavedOptions
         catch (Exception e) when (e is InvalidDataException or JsonException or ArgumentException)
         {
             throw new InvalidOperationException(
-                $"The checkpoint '{path}' has options that version {Version} of Microsoft.ML.Generative does not know: {e.Message.TrimEnd('.')}. "
+                $"The checkpoint '{path}' has options that version {Version} of Microsoft.ML.Generative does not know: "
+                + $"{e.Message.TrimEnd('.')}. "
                 + "Resume it with the version that wrote it, or give this training a folder of its own.", e);
         }
     }
 
-    private static string Version => typeof(SavedOptions).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+    private static string Version =>
+        typeof(SavedOptions).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
 
     private static string Text(JsonNode? value) => value?.ToJsonString() ?? "not set";
 

@@ -5,7 +5,9 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative.Training.Checkpoints;
 
-/// <summary>The states of the batch sources that have one: the values of each, and its tensors under names that begin with the feed's number.</summary>
+/// <summary>
+/// The states of the batch sources that have one: the values of each, and its tensors under names that begin with the feed's number.
+/// </summary>
 internal sealed class SourceStates
 {
     private readonly BatchFeed[] _feeds;
@@ -26,7 +28,8 @@ internal sealed class SourceStates
 
     /// <summary>Whether a tensor of a checkpoint belongs to a source.</summary>
     public bool Owns(string tensor) =>
-        _feeds.Select((feed, i) => (feed, i)).Any(f => f.feed.Source is IStatefulBatchSource && tensor.StartsWith(Prefix(f.i), StringComparison.Ordinal));
+        _feeds.Select((feed, i) => (feed, i))
+        .Any(f => f.feed.Source is IStatefulBatchSource && tensor.StartsWith(Prefix(f.i), StringComparison.Ordinal));
 
     /// <summary>Continues all feeds at their positions.</summary>
     /// <param name="state">The checkpoint.</param>
@@ -44,7 +47,8 @@ internal sealed class SourceStates
             string prefix = Prefix(i);
             _feeds[i].Resume(state.Feeds[i], new BatchSourceState(
                 state.SourceStates![i],
-                tensors.Where(t => t.Key.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(t => t.Key[prefix.Length..], t => t.Value)));
+                tensors.Where(t => t.Key.StartsWith(prefix, StringComparison.Ordinal))
+                .ToDictionary(t => t.Key[prefix.Length..], t => t.Value)));
         }
     }
 

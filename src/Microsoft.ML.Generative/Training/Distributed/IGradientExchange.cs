@@ -6,8 +6,8 @@ namespace Microsoft.ML.Generative.Training.Distributed;
 internal interface IGradientExchange
 {
     /// <summary>
-    /// Replaces the gradient of this process's part of a step by that of the whole step: the mean over all processes, weighted by the weights
-    /// of their parts. Every process calls it equally often and in the same order, also where its part has nothing to learn.
+    /// Replaces the gradient of this process's part of a step by that of the whole step: the mean over all processes, weighted by the
+    /// weights of their parts. Every process calls it equally often and in the same order, also where its part has nothing to learn.
     /// </summary>
     /// <param name="gradients">All gradients of one network, flat, on the training device.</param>
     /// <param name="weight">The weight of this process's part, as <see cref="Data.Batches.TensorBatch.Weight"/>.</param>

@@ -6,7 +6,8 @@ namespace Microsoft.ML.Generative.Training.Reporting;
 
 /// <summary>
 /// A file of events as TensorBoard reads it: records with masked CRC-32C (TFRecord), each with a protocol-buffer message
-/// <c>tensorflow.Event</c>. TorchSharp's own writer opens the file again for each number, counts steps in 32 bits and cannot write gray images.
+/// <c>tensorflow.Event</c>. TorchSharp's own writer opens the file again for each number, counts steps in 32 bits and cannot write gray
+/// images.
 /// </summary>
 internal sealed class EventFile : IDisposable
 {
@@ -29,16 +30,19 @@ internal sealed class EventFile : IDisposable
     public EventFile(string folder)
     {
         Directory.CreateDirectory(folder);
+        string time = DateTimeOffset.UtcNow.ToUnixTimeSeconds().ToString("D10", CultureInfo.InvariantCulture);
         string name = string.Create(
             CultureInfo.InvariantCulture,
-            $"events.out.tfevents.{DateTimeOffset.UtcNow.ToUnixTimeSeconds():D10}.{Environment.MachineName}.{Environment.ProcessId}.{Interlocked.Increment(ref _files)}");
+            $"events.out.tfevents.{time}.{Environment.MachineName}.{Environment.ProcessId}.{Interlocked.Increment(ref _files)}");
         _stream = new FileStream(Path.Combine(folder, name), FileMode.CreateNew, FileAccess.Write, FileShare.Read);
         var message = Event();
         message.Add(FileVersion, Version);
         Write(message);
     }
 
-    /// <summary>Says that the steps from this one on follow: what an earlier file has of them is from a training that was interrupted.</summary>
+    /// <summary>
+    /// Says that the steps from this one on follow: what an earlier file has of them is from a training that was interrupted.
+    /// </summary>
     public void WriteRestart(long firstStep)
     {
         const int Status = 1;
@@ -126,7 +130,9 @@ internal sealed class EventSummary
         Message.Add(Value, value);
     }
 
-    /// <summary>A text is a tensor of one string that TensorBoard's text plugin shows, as Markdown: it is written as a code block.</summary>
+    /// <summary>
+    /// A text is a tensor of one string that TensorBoard's text plugin shows, as Markdown: it is written as a code block.
+    /// </summary>
     public void Add(string name, string text)
     {
         const long StringType = 7;

@@ -14,7 +14,9 @@ namespace Microsoft.ML.Generative.Training.Reporting;
 internal sealed record ImageSheet(int Width, int Height, int Channels, byte[] Png)
 {
     /// <summary>Lays images out row by row.</summary>
-    /// <param name="images">[n, channels, height, width] of 1 to 4 channels, 0..1; other values are clamped. Two channels are shown as red and green.</param>
+    /// <param name="images">
+    /// [n, channels, height, width] of 1 to 4 channels, 0..1; other values are clamped. Two channels are shown as red and green.
+    /// </param>
     /// <param name="columns">Images in a row.</param>
     public static ImageSheet Of(torch.Tensor images, int columns)
     {

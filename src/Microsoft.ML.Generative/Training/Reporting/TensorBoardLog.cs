@@ -12,7 +12,8 @@ internal sealed class TensorBoardLog(string folder) : IDisposable
     /// <summary>The log of one loop, or <see langword="null"/> if none is wanted. Its file is made with the first report.</summary>
     /// <param name="directory">The folder that TensorBoard is given.</param>
     /// <param name="name">The loop's name, which TensorBoard shows as the run.</param>
-    public static TensorBoardLog? Open(string? directory, string name) => directory is null ? null : new TensorBoardLog(Path.Combine(directory, name));
+    public static TensorBoardLog? Open(string? directory, string name) =>
+        directory is null ? null : new TensorBoardLog(Path.Combine(directory, name));
 
     /// <summary>Goes on after a step: reports of later ones are from a training that was interrupted.</summary>
     public void Resume(long step) => _firstStep = step + 1;

@@ -73,7 +73,9 @@ internal sealed class TrainingMeter(long totalSteps, string device, string unit 
     /// <summary>Ends a step, whose time counts.</summary>
     public void EndStep(long step) => _pace.Add(step, Elapsed);
 
-    /// <summary>Adds a batch's losses. The first phase's total is the loss that is reported, and the weights of its batches make the speed.</summary>
+    /// <summary>
+    /// Adds a batch's losses. The first phase's total is the loss that is reported, and the weights of its batches make the speed.
+    /// </summary>
     public void Add(Losses losses, double total, long weight, long step, bool isFirstPhase)
     {
         Step = step;

@@ -38,19 +38,24 @@ public sealed record TrainingProgress
     /// <summary>The parts of <see cref="RecentLoss"/> by name.</summary>
     public IReadOnlyDictionary<string, double> RecentLossTerms { get; init; } = ReadOnlyDictionary<string, double>.Empty;
 
-    /// <summary>The loss on <see cref="TrainingOptions.ValidationData"/>, in the reports that close an epoch; otherwise <see langword="null"/>.</summary>
+    /// <summary>
+    /// The loss on <see cref="TrainingOptions.ValidationData"/>, in the reports that close an epoch; otherwise <see langword="null"/>.
+    /// </summary>
     public double? ValidationLoss { get; init; }
 
     /// <summary>
-    /// The parts of the validation loss by name, in the reports that have a <see cref="ValidationLoss"/>. Where the losses of several networks are
-    /// validated, the names begin with those of the networks, as in <c>generator.loss</c>.
+    /// The parts of the validation loss by name, in the reports that have a <see cref="ValidationLoss"/>. Where the losses of several
+    /// networks are validated, the names begin with those of the networks, as in <c>generator.loss</c>.
     /// </summary>
     public IReadOnlyDictionary<string, double> ValidationTerms { get; init; } = ReadOnlyDictionary<string, double>.Empty;
 
     /// <summary>The learning rate of the last step.</summary>
     public required double LearningRate { get; init; }
 
-    /// <summary>The norm of the gradient before clipping, in the last step; of the first network where there are several; <see langword="null"/> when the training does not need it.</summary>
+    /// <summary>
+    /// The norm of the gradient before clipping, in the last step; of the first network where there are several; <see langword="null"/>
+    /// when the training does not need it.
+    /// </summary>
     public double? GradientNorm { get; init; }
 
     /// <summary>Rows, or what <see cref="SampleUnit"/> says, per second since the last report.</summary>

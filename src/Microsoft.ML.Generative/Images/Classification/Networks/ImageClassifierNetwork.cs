@@ -28,7 +28,8 @@ internal sealed class ImageClassifierNetwork : nn.Module
     {
         _dropout = dropout;
         stem = new Conv2d(architecture.Shape.Channels, architecture.BaseChannels, 3, padding: 1, hasBias: false);
-        blocks = new ModuleList<ImageClassifierBlock>([.. Blocks(architecture).Select(b => new ImageClassifierBlock(architecture, b.Inputs, b.Outputs, b.Stride))]);
+        blocks = new ModuleList<ImageClassifierBlock>(
+            [.. Blocks(architecture).Select(b => new ImageClassifierBlock(architecture, b.Inputs, b.Outputs, b.Stride))]);
         norm = ImageClassifierBlock.Normalization(architecture, architecture.FeatureSize);
         head = new Linear(architecture.FeatureSize, architecture.ClassCount);
         RegisterComponents();
@@ -95,7 +96,8 @@ internal sealed class ImageClassifierBlock : nn.Module<Tensor, Tensor>
             init.zeros_(conv2.Weight.Dense());
     }
 
-    public static Module<Tensor, Tensor> Normalization(ImageClassifierArchitecture architecture, int channels) => architecture.Normalization switch
+    public static Module<Tensor, Tensor> Normalization(ImageClassifierArchitecture architecture, int channels) =>
+        architecture.Normalization switch
     {
         ImageClassifierNormalization.Batch => new BatchNormalization(channels),
         _ => new GroupNormalization(channels % ChannelsInGroup == 0 ? channels / ChannelsInGroup : 1, channels),

@@ -132,7 +132,8 @@ internal sealed record UNetArchitecture
             throw new ArgumentException(
                 $"{nameof(FrequencyShift)} is {FrequencyShift}; expected less than half of {BlockOutChannels[0]} channels.");
         if (DownBlocks.Length != Levels || UpBlocks.Length != Levels)
-            throw new ArgumentException($"{Levels} levels cannot be combined with {DownBlocks.Length} blocks down and {UpBlocks.Length} up.");
+            throw new ArgumentException(
+                $"{Levels} levels cannot be combined with {DownBlocks.Length} blocks down and {UpBlocks.Length} up.");
         if (ContextTokens > 0 && ClassCount == 0)
             throw new ArgumentException($"{nameof(ContextTokens)} is {ContextTokens}, but there are no classes.");
         foreach (UNetBlockKind kind in DownBlocks.Concat(UpBlocks))

@@ -212,7 +212,8 @@ internal static class PretrainedDiffusion
     private static Dictionary<string, torch.Tensor> TensorsUnderNamesOf(ISafetensorsReader file, DenoiserNetwork network)
     {
         bool isOld = file.Tensors.Keys.Any(name => name.EndsWith(".proj_attn.weight", StringComparison.Ordinal));
-        return ModuleWeights.Of(network).ToDictionary(t => isOld ? OldName(t.Name) : t.Name, t => t.Tensor.detach(), StringComparer.Ordinal);
+        return ModuleWeights.Of(network)
+            .ToDictionary(t => isOld ? OldName(t.Name) : t.Name, t => t.Tensor.detach(), StringComparer.Ordinal);
     }
 
     private static string OldName(string name) => name.Contains(".attentions.", StringComparison.Ordinal)

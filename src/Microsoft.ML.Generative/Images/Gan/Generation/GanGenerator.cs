@@ -51,12 +51,14 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
         _conditions.Check(request, 1, nameof(label));
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        return FiniteValues.ToArray(Generate(torch.tensor(latent.ToArray(), [1, LatentSize]), _conditions.Encode(request, 0, 1, device)), "The generated row");
+        return FiniteValues.ToArray(
+            Generate(torch.tensor(latent.ToArray(), [1, LatentSize]), _conditions.Encode(request, 0, 1, device)), "The generated row");
     }
 
     /// <inheritdoc cref="GanTransformer.Interpolate"/>
     public MemoryDataView Interpolate(
-        ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, ConditionRequest request, int? batchSize = null, CancellationToken cancellation = default)
+        ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, ConditionRequest request, int? batchSize = null,
+        CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
         RowChecks.HasSize(from, LatentSize, nameof(from));
@@ -83,7 +85,9 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
         long seed = SeedSequence.Choose(host, options.Seed);
         using DisposeScope scope = torch.NewDisposeScope();
         torch.Tensor target = torch.tensor(row.ToArray(), [1, .. definition.Architecture.Row.Dimensions], device: device);
-        var projection = new LatentProjection(network, definition.Architecture.Row.Image is null ? target : PixelScale.Signed(target), _conditions.Encode(request, 0, 1, device).Labels);
+        var projection = new LatentProjection(
+            network, definition.Architecture.Row.Image is null ? target : PixelScale.Signed(target),
+            _conditions.Encode(request, 0, 1, device).Labels);
         torch.Tensor z = projection.Nearest(SampleLatents(SeedSequence.DeriveMany(seed, 0, options.Starts), truncation: null));
         projection.Improve(z, options, () =>
         {
@@ -94,7 +98,8 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
     }
 
     /// <summary>Samples the z of some keys, [keys, latent].</summary>
-    public torch.Tensor SampleLatents(IReadOnlyList<long> keys, double? truncation) => new KeyedNoise(keys, [LatentSize], device) { Bound = truncation }.Next();
+    public torch.Tensor SampleLatents(IReadOnlyList<long> keys, double? truncation) =>
+        new KeyedNoise(keys, [LatentSize], device) { Bound = truncation }.Next();
 
     /// <summary>Generates the rows of some z.</summary>
     /// <param name="z">[batch, latent], on any device.</param>
@@ -107,12 +112,15 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
     }
 
     private MemoryDataView Rows(
-        int count, ConditionRequest request, int? batchSize, Func<int, int, torch.Tensor> generate, CancellationToken cancellation = default)
+        int count, ConditionRequest request, int? batchSize, Func<int, int, torch.Tensor> generate,
+        CancellationToken cancellation = default)
     {
         RowShape row = definition.Architecture.Row;
-        float[] values = RowGeneration.Compute(host, count, row.Size, batchSize ?? definition.Defaults.TransformBatchSize, generate, cancellation);
+        float[] values = RowGeneration.Compute(
+            host, count, row.Size, batchSize ?? definition.Defaults.TransformBatchSize, generate, cancellation);
         return new MemoryDataView(
-            host, MemoryColumn.Vectors(GanTransformer.GeneratedColumnName, row.Type, values, SlotNames.ToAnnotations(definition.Columns.Slots)),
+            host,
+            MemoryColumn.Vectors(GanTransformer.GeneratedColumnName, row.Type, values, SlotNames.ToAnnotations(definition.Columns.Slots)),
             _conditions.GeneratedColumns(request, count));
     }
 }

@@ -35,7 +35,8 @@ internal sealed class LatentProjection(GeneratorNetwork network, Tensor target, 
             Tensor gradient = autograd.grad([Distances(variable, label).sum()], [variable])[0];
             using IDisposable noGradient = no_grad();
             double rate = options.LearningRate * ScheduleShapes.CosineDecay((step - 1.0) / options.Steps);
-            OptimizerKernels.Adam(z.view(-1), gradient.reshape(-1), mean.view(-1), variance.view(-1), new AdamStep(rate, 0.9, 0.999, 1e-8, 0, false, step));
+            OptimizerKernels.Adam(
+                z.view(-1), gradient.reshape(-1), mean.view(-1), variance.view(-1), new AdamStep(rate, 0.9, 0.999, 1e-8, 0, false, step));
         }
     }
 

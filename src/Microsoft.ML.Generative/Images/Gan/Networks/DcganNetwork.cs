@@ -31,7 +31,8 @@ internal sealed class DcganGenerator : GeneratorNetwork
         _maps = HalvedMaps.Of(architecture.Row.Image!.Value, GanNetworkKind.Dcgan);
         int[] channels = Channels(architecture);
         labels = GanLayers.Embedding(architecture);
-        projection = GanLayers.Initialized(new Linear(architecture.LatentInputs, (long)channels[0] * _maps.Height * _maps.Width, hasBias: false));
+        projection = GanLayers.Initialized(
+            new Linear(architecture.LatentInputs, (long)channels[0] * _maps.Height * _maps.Width, hasBias: false));
         norms = [.. channels[..^1].Select(c => new BatchNormalization(c, architecture.NormCondition, GanLayers.InitialDeviation))];
         layers = [.. channels.Zip(channels.Skip(1)).Select((c, i) => GanLayers.Initialized(
             new ConvTranspose2d(c.First, c.Second, 4, stride: 2, padding: 1, hasBias: i == _maps.Levels - 1)))];
@@ -52,7 +53,8 @@ internal sealed class DcganGenerator : GeneratorNetwork
     private static int[] Channels(GanArchitecture architecture)
     {
         HalvedMaps maps = HalvedMaps.Of(architecture.Row.Image!.Value, GanNetworkKind.Dcgan);
-        return [.. Enumerable.Range(1, maps.Levels).Reverse().Select(level => HalvedMaps.Channels(architecture.BaseChannels, level)), architecture.Row.Image!.Value.Channels];
+        return [.. Enumerable.Range(1, maps.Levels).Reverse().Select(level => HalvedMaps.Channels(architecture.BaseChannels, level)),
+            architecture.Row.Image!.Value.Channels];
     }
 }
 
@@ -73,15 +75,25 @@ internal sealed class DcganDiscriminator : DiscriminatorNetwork
         ImageShape shape = architecture.Generator.Row.Image!.Value;
         HalvedMaps maps = HalvedMaps.Of(shape, GanNetworkKind.Dcgan);
         bool hasNorms = architecture.Normalization == GanNormalization.Batch;
-        int[] channels = [shape.Channels + (architecture.ConcatenatesLabels ? 1 : 0), .. Enumerable.Range(1, maps.Levels).Select(level => HalvedMaps.Channels(architecture.Generator.BaseChannels, level))];
+        int[] channels =
+            [shape.Channels + (architecture.ConcatenatesLabels ? 1 : 0), .. Enumerable.Range(1, maps.Levels)
+                .Select(level => HalvedMaps.Channels(architecture.Generator.BaseChannels, level))];
         // The first layer has no batch normalization, so that it sees the image as it is.
         layers = [.. channels.Zip(channels.Skip(1)).Select((c, i) => GanLayers.OfDiscriminator(architecture, GanLayers.Initialized(
             new Conv2d(c.First, c.Second, 4, stride: 2, padding: 1, hasBias: !hasNorms || i == 0))))];
         norms = [.. hasNorms ? channels[2..].Select(c => new BatchNormalization(c, 0, GanLayers.InitialDeviation)) : []];
         long places = maps.Height * maps.Width, features = checked(channels[^1] * places);
-        score = GanLayers.OfDiscriminator(architecture, GanLayers.Initialized(new Linear(features + (architecture.SeesStandardDeviation ? places : 0), 1)));
+        score = GanLayers.OfDiscriminator(
+            architecture, GanLayers.Initialized(new Linear(features + (architecture.SeesStandardDeviation ? places : 0), 1)));
         if (architecture.LabelCount > 0)
-            labels = GanLayers.OfDiscriminator(architecture, GanLayers.Initialized(new Linear(architecture.LabelCount, architecture.ConcatenatesLabels ? shape.Height * shape.Width : features, hasBias: false)));
+        {
+            labels = GanLayers.OfDiscriminator(
+                architecture,
+                GanLayers.Initialized(
+                    new Linear(
+                        architecture.LabelCount, architecture.ConcatenatesLabels ? shape.Height * shape.Width : features, hasBias: false)));
+        }
+
         RegisterComponents();
     }
 

@@ -18,11 +18,21 @@ internal readonly record struct HalvedMaps(int Levels, int Height, int Width)
     {
         int side = Math.Min(shape.Height, shape.Width);
         if (side < Smallest || Math.Max(shape.Height, shape.Width) > Largest)
-            throw new ArgumentException($"{nameof(GanNetworkKind)}.{architecture} generates images of {Smallest} to {Largest} pixels per side; found {shape.Width}×{shape.Height}.");
+        {
+            throw new ArgumentException(
+                $"{nameof(GanNetworkKind)}.{architecture} generates images of {Smallest} to {Largest} pixels per side; found "
+                + $"{shape.Width}×{shape.Height}.");
+        }
+
         int levels = (int)Math.Log2((double)side / SmallestMap);
         int unit = 1 << levels;
         if (shape.Height % unit != 0 || shape.Width % unit != 0)
-            throw new ArgumentException($"Images of {shape.Width}×{shape.Height} pixels cannot be halved {levels} times: resize them to multiples of {unit}, such as {(shape.Width + unit - 1) / unit * unit}×{(shape.Height + unit - 1) / unit * unit}.");
+        {
+            throw new ArgumentException(
+                $"Images of {shape.Width}×{shape.Height} pixels cannot be halved {levels} times: resize them to multiples of {unit}, such "
+                + $"as {(shape.Width + unit - 1) / unit * unit}×{(shape.Height + unit - 1) / unit * unit}.");
+        }
+
         return new HalvedMaps(levels, shape.Height / unit, shape.Width / unit);
     }
 

@@ -53,11 +53,20 @@ internal sealed class MlpDiscriminator : DiscriminatorNetwork
         : base(nameof(MlpDiscriminator))
     {
         _architecture = architecture;
-        long[] sizes = [architecture.Generator.Row.Size + (architecture.ConcatenatesLabels ? architecture.Generator.LabelEmbeddingSize : 0), .. architecture.Generator.HiddenSizes];
+        long[] sizes =
+            [architecture.Generator.Row.Size + (architecture.ConcatenatesLabels ? architecture.Generator.LabelEmbeddingSize : 0),
+                .. architecture.Generator.HiddenSizes];
         layers = [.. sizes.Zip(sizes.Skip(1)).Select(s => GanLayers.OfDiscriminator(architecture, new Linear(s.First, s.Second)))];
         score = GanLayers.OfDiscriminator(architecture, new Linear(sizes[^1] + (architecture.SeesStandardDeviation ? 1 : 0), 1));
         if (architecture.LabelCount > 0)
-            labels = GanLayers.OfDiscriminator(architecture, new Linear(architecture.LabelCount, architecture.ConcatenatesLabels ? architecture.Generator.LabelEmbeddingSize : sizes[^1], hasBias: false));
+        {
+            labels = GanLayers.OfDiscriminator(
+                architecture,
+                new Linear(
+                    architecture.LabelCount, architecture.ConcatenatesLabels ? architecture.Generator.LabelEmbeddingSize : sizes[^1],
+                    hasBias: false));
+        }
+
         RegisterComponents();
     }
 

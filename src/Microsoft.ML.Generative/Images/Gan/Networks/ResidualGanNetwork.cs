@@ -78,11 +78,22 @@ internal sealed class ResidualDiscriminator : DiscriminatorNetwork
         _architecture = architecture;
         ImageShape shape = architecture.Generator.Row.Image!.Value;
         int levels = HalvedMaps.Of(shape, GanNetworkKind.Residual).Levels;
-        int[] channels = [shape.Channels + (architecture.ConcatenatesLabels ? 1 : 0), .. Enumerable.Range(1, levels + 1).Select(level => HalvedMaps.Channels(architecture.Generator.BaseChannels, level))];
-        blocks = [.. channels.Zip(channels.Skip(1)).Select((c, i) => new HalvingBlock(architecture, c.First, c.Second, isFirst: i == 0, halves: i < levels))];
-        score = GanLayers.OfDiscriminator(architecture, GanLayers.Xavier(new Linear(channels[^1] + (architecture.SeesStandardDeviation ? 1 : 0), 1)));
+        int[] channels =
+            [shape.Channels + (architecture.ConcatenatesLabels ? 1 : 0), .. Enumerable.Range(1, levels + 1)
+                .Select(level => HalvedMaps.Channels(architecture.Generator.BaseChannels, level))];
+        blocks =
+            [.. channels.Zip(channels.Skip(1))
+                .Select((c, i) => new HalvingBlock(architecture, c.First, c.Second, isFirst: i == 0, halves: i < levels))];
+        score = GanLayers.OfDiscriminator(
+            architecture, GanLayers.Xavier(new Linear(channels[^1] + (architecture.SeesStandardDeviation ? 1 : 0), 1)));
         if (architecture.LabelCount > 0)
-            labels = GanLayers.OfDiscriminator(architecture, new Linear(architecture.LabelCount, architecture.ConcatenatesLabels ? shape.Height * shape.Width : channels[^1], hasBias: false));
+        {
+            labels = GanLayers.OfDiscriminator(
+                architecture,
+                new Linear(
+                    architecture.LabelCount, architecture.ConcatenatesLabels ? shape.Height * shape.Width : channels[^1], hasBias: false));
+        }
+
         RegisterComponents();
     }
 
@@ -95,7 +106,8 @@ internal sealed class ResidualDiscriminator : DiscriminatorNetwork
         foreach (HalvingBlock block in blocks)
             x = block.call(x);
         Tensor features = F.relu(x).AsFloat32().sum([2, 3]); // [batch, channels]
-        Tensor result = score.call(_architecture.SeesStandardDeviation ? WithDeviation(features) : features).squeeze(1).AsFloat32(); // [batch]
+        // [batch]
+        Tensor result = score.call(_architecture.SeesStandardDeviation ? WithDeviation(features) : features).squeeze(1).AsFloat32();
         return embedded is null || _architecture.ConcatenatesLabels ? result : result.Plus((features * embedded.AsFloat32()).sum([1]));
     }
 }

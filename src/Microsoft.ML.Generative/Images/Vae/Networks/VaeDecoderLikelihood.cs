@@ -24,7 +24,8 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
         likelihood is VaeLikelihood.Bernoulli or VaeLikelihood.DiscretizedLogistic ? ValueRange.Unit : ValueRange.Finite;
 
     /// <summary>The values that a row of the training may hold.</summary>
-    public static ValueRange TrainingRangeOf(VaeLikelihood likelihood) => RangeOf(likelihood) == ValueRange.Unit ? ValueRange.Unit : ValueRange.Scaled;
+    public static ValueRange TrainingRangeOf(VaeLikelihood likelihood) =>
+        RangeOf(likelihood) == ValueRange.Unit ? ValueRange.Unit : ValueRange.Scaled;
 
     /// <summary>The mean of p(x|z), of the shape of <paramref name="decoded"/>.</summary>
     public abstract Tensor Mean(Tensor decoded);
@@ -40,7 +41,8 @@ internal abstract class VaeDecoderLikelihood(string name) : nn.Module(name)
     {
         public override Tensor Mean(Tensor decoded) => decoded.sigmoid();
 
-        public override Tensor NegativeLog(Tensor decoded, Tensor x, Reduction reduction) => F.binary_cross_entropy_with_logits(decoded, x, reduction: reduction);
+        public override Tensor NegativeLog(Tensor decoded, Tensor x, Reduction reduction) =>
+            F.binary_cross_entropy_with_logits(decoded, x, reduction: reduction);
     }
 
     /// <summary>Means of normal noise of a given size (appendix C.2).</summary>

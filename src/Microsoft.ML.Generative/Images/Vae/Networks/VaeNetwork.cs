@@ -56,7 +56,8 @@ internal sealed class VaeNetwork : nn.Module
     /// <param name="decoded">What <see cref="Decode"/> returned.</param>
     /// <param name="x">The values, of any shape with the batch first.</param>
     /// <param name="reduction">Sum, or none.</param>
-    public Tensor NegativeLogLikelihood(Tensor decoded, Tensor x, Reduction reduction) => likelihood.NegativeLog(decoded, x.flatten(1), reduction);
+    public Tensor NegativeLogLikelihood(Tensor decoded, Tensor x, Reduction reduction) =>
+        likelihood.NegativeLog(decoded, x.flatten(1), reduction);
 
     /// <summary>KL(q(z|x) ‖ N(0, 1)) in nats, [batch, latent] (appendix B): ½ (mean² + variance − logVariance − 1).</summary>
     public static Tensor KlDivergence(Tensor mean, Tensor logVariance) =>
@@ -68,7 +69,8 @@ internal sealed class VaeNetwork : nn.Module
         : cat([values, F.one_hot(labels!, _labelCount).to(values.dtype)], 1);
 
     // From [batch, ..row shape] to [batch, encoded size], and from [batch, latent + labels] to the row shape or its flattened form.
-    private static (Module<Tensor, Tensor> Encoder, int EncodedSize, Module<Tensor, Tensor> Decoder) MlpLayers(int inputSize, int[] hiddenSizes, int latentSize)
+    private static (Module<Tensor, Tensor> Encoder, int EncodedSize, Module<Tensor, Tensor> Decoder) MlpLayers(
+        int inputSize, int[] hiddenSizes, int latentSize)
     {
         List<Module<Tensor, Tensor>> encoder = [Flatten()];
         List<Module<Tensor, Tensor>> decoder = [];
@@ -92,7 +94,8 @@ internal sealed class VaeNetwork : nn.Module
         return (Sequential(encoder), sizes[^1], Sequential(decoder));
     }
 
-    private static (Module<Tensor, Tensor> Encoder, int EncodedSize, Module<Tensor, Tensor> Decoder) ConvolutionalLayers(ImageShape shape, int[] channels, int latentSize)
+    private static (Module<Tensor, Tensor> Encoder, int EncodedSize, Module<Tensor, Tensor> Decoder) ConvolutionalLayers(
+        ImageShape shape, int[] channels, int latentSize)
     {
         // Each convolution (3×3, stride 2, padding 1) makes ceil(size / 2) of a size.
         var sizes = new List<(int Height, int Width)> { (shape.Height, shape.Width) };

@@ -96,7 +96,8 @@ internal sealed class VectorQuantizer : nn.Module
     {
         using IDisposable noGradient = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        Tensor chosenBy = codes.unsqueeze(1).eq(TensorFactory.Range(_codebookSize, device: codes.device)).to(vectors.dtype); // [vectors, codes]
+        // [vectors, codes]
+        Tensor chosenBy = codes.unsqueeze(1).eq(TensorFactory.Range(_codebookSize, device: codes.device)).to(vectors.dtype);
         usage.TimesInPlace(decay).PlusInPlace(chosenBy.sum([0]), 1 - decay);
         sums.TimesInPlace(decay).PlusInPlace(chosenBy.t().mm(vectors), 1 - decay);
 

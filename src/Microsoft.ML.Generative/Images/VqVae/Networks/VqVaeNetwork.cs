@@ -48,7 +48,9 @@ internal sealed class VqVaeAutoencoder : nn.Module
         _shape = architecture.Shape;
         CodeGrid grid = architecture.Grid;
         // Zeros right and below, so that every halving is even; they are cut off again after decoding.
-        _padding = [0, ((long)grid.Width << architecture.Downsamplings) - _shape.Width, 0, ((long)grid.Height << architecture.Downsamplings) - _shape.Height];
+        _padding =
+            [0, ((long)grid.Width << architecture.Downsamplings) - _shape.Width, 0,
+                ((long)grid.Height << architecture.Downsamplings) - _shape.Height];
 
         int hidden = architecture.HiddenChannels;
         int[] channels = Channels(architecture);
@@ -87,7 +89,8 @@ internal sealed class VqVaeAutoencoder : nn.Module
     }
 
     /// <summary>The codes of images: [batch, height · width of the codes], Int64.</summary>
-    public Tensor EncodeCodes(Tensor images) => quantizer.Nearest(FiniteValues.Checked(Encode(images), "The encoding of an image")).view(images.size(0), -1);
+    public Tensor EncodeCodes(Tensor images) =>
+        quantizer.Nearest(FiniteValues.Checked(Encode(images), "The encoding of an image")).view(images.size(0), -1);
 
     /// <summary>The mean of p(x|z) from code vectors in <see cref="Encode"/>'s order: [batch, ..image].</summary>
     public Tensor Decode(Tensor vectors, CodeGrid grid)
@@ -98,7 +101,8 @@ internal sealed class VqVaeAutoencoder : nn.Module
 
     // Half as many channels on each finer level, as the images' area doubles in each direction.
     private static int[] Channels(VqVaeArchitecture architecture) =>
-        [architecture.Shape.Channels, .. Enumerable.Range(0, architecture.Downsamplings).Select(i => Math.Max(1, architecture.HiddenChannels >> (architecture.Downsamplings - 1 - i)))];
+        [architecture.Shape.Channels, .. Enumerable.Range(0, architecture.Downsamplings)
+            .Select(i => Math.Max(1, architecture.HiddenChannels >> (architecture.Downsamplings - 1 - i)))];
 
     private static IEnumerable<Module<Tensor, Tensor>> ResidualBlocks(VqVaeArchitecture architecture)
     {

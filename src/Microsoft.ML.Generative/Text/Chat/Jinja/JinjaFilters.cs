@@ -403,7 +403,8 @@ internal static class JinjaFilters
     {
         bool isCaseSensitive = parameters.IsTrue("case_sensitive");
         List<object?> groups = [];
-        List<object?> items = Ordered(frame, JinjaValues.Items(frame.Budget, value), item => Key(frame, Grouper(item), isCaseSensitive), false);
+        List<object?> items = Ordered(
+            frame, JinjaValues.Items(frame.Budget, value), item => Key(frame, Grouper(item), isCaseSensitive), false);
         for (int start = 0; start < items.Count;)
         {
             object? key = Key(frame, Grouper(items[start]), isCaseSensitive);

@@ -2,7 +2,9 @@ using System.Text;
 
 namespace Microsoft.ML.Generative.Text.Chat.Jinja;
 
-/// <summary>The methods of texts, lists and dictionaries. Those that would change a value are refused, as in Hugging Face's sandbox.</summary>
+/// <summary>
+/// The methods of texts, lists and dictionaries. Those that would change a value are refused, as in Hugging Face's sandbox.
+/// </summary>
 internal static class JinjaMethods
 {
     private static readonly string[] _changeLists = ["append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"];
@@ -84,7 +86,8 @@ internal static class JinjaMethods
         "keys" => (f, _) => Counted(f, [.. dictionary.Items.Select(i => i.Key)]),
         "values" => (f, _) => Counted(f, [.. dictionary.Items.Select(i => i.Value)]),
         "items" => (f, _) => Pairs(f, dictionary),
-        "get" => (_, a) => a.Bind(name, "key!", "default") is var p && dictionary.TryGet(p["key"], out object? value) ? value : p["default"],
+        "get" =>
+            (_, a) => a.Bind(name, "key!", "default") is var p && dictionary.TryGet(p["key"], out object? value) ? value : p["default"],
         "copy" => (_, _) => dictionary,
         _ when _changeDictionaries.Contains(name) => (_, _) => throw Unsafe(name, "dictionary"),
         _ => null,
@@ -180,7 +183,8 @@ internal static class JinjaMethods
         long width = parameters.Integer("width", 0), missing = Math.Max(0, width - JinjaStrings.Length(text.Value));
         frame.Budget.Spend(missing);
         (long before, long after) = place(missing, width);
-        return new JinjaText.Builder().Append(new string(fill[0], (int)before)).Append(text).Append(new string(fill[0], (int)after)).ToText();
+        return new JinjaText.Builder().Append(new string(fill[0], (int)before)).Append(text).Append(new string(fill[0], (int)after))
+            .ToText();
     }
 
     private static JinjaList Partition(JinjaText text, string separator, bool isLast)
@@ -191,7 +195,11 @@ internal static class JinjaMethods
             ? text.Value.LastIndexOf(separator, StringComparison.Ordinal)
             : text.Value.IndexOf(separator, StringComparison.Ordinal);
         if (place < 0)
-            return new JinjaList(isLast ? [JinjaText.Empty, JinjaText.Empty, text] : [text, JinjaText.Empty, JinjaText.Empty], isTuple: true);
+        {
+            return new JinjaList(
+                isLast ? [JinjaText.Empty, JinjaText.Empty, text] : [text, JinjaText.Empty, JinjaText.Empty], isTuple: true);
+        }
+
         int next = place + separator.Length;
         return new JinjaList(
             [text.Slice(0, place), text.Slice(place, separator.Length), text.Slice(next, text.Length - next)], isTuple: true);

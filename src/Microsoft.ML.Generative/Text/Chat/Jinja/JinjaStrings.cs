@@ -86,7 +86,9 @@ internal static class JinjaStrings
             int end = start;
             while (end < value.Length && !IsLineBreak(value[end]))
                 end++;
-            int next = end == value.Length ? end : value[end] == '\r' && end + 1 < value.Length && value[end + 1] == '\n' ? end + 2 : end + 1;
+            int next = end == value.Length
+                ? end
+                : value[end] == '\r' && end + 1 < value.Length && value[end + 1] == '\n' ? end + 2 : end + 1;
             lines.Add(text.Slice(start, (keepEnds ? next : end) - start));
             start = next;
         }
@@ -107,7 +109,8 @@ internal static class JinjaStrings
         if (separator is not null)
         {
             int done = 0;
-            for (int i; parts.Count < count && (i = value.IndexOf(separator, done, StringComparison.Ordinal)) >= 0; done = i + separator.Length)
+            for (int i; parts.Count < count
+                && (i = value.IndexOf(separator, done, StringComparison.Ordinal)) >= 0; done = i + separator.Length)
                 parts.Add(text.Slice(done, i - done));
             parts.Add(text.Slice(done, value.Length - done));
             return parts;

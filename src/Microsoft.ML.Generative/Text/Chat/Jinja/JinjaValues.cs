@@ -249,7 +249,8 @@ internal static class JinjaValues
 
     private static void Quote(JinjaText text, JinjaText.Builder output)
     {
-        char quote = text.Value.Contains('\'', StringComparison.Ordinal) && !text.Value.Contains('"', StringComparison.Ordinal) ? '"' : '\'';
+        char quote = text.Value.Contains('\'', StringComparison.Ordinal)
+            && !text.Value.Contains('"', StringComparison.Ordinal) ? '"' : '\'';
         output.Append(quote.ToString());
         output.Append(text.Map((rune, _) => rune.Value switch
         {

@@ -4,8 +4,8 @@ namespace Microsoft.ML.Generative.Text.Decoding.Json;
 
 /// <summary>
 /// How many tokens it takes at most to complete a part of a text in the shortest way; <see cref="Never"/> where the tokenizer cannot write
-/// what has to be there, or where it would be nested too deeply. A token that is allowed only where the rest of the text fits the tokens left
-/// never leads into a dead end.
+/// what has to be there, or where it would be nested too deeply. A token that is allowed only where the rest of the text fits the tokens
+/// left never leads into a dead end.
 /// </summary>
 internal sealed class JsonCosts
 {

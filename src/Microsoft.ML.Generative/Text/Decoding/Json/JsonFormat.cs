@@ -30,7 +30,9 @@ internal sealed class JsonFormat
 
     /// <summary>The format that options ask for, or null for any text.</summary>
     /// <exception cref="ArgumentException"><see cref="TextGenerationOptions.MaxTokens"/> is too small for the shortest text.</exception>
-    /// <exception cref="NotSupportedException">The tokenizer cannot write such a text, or does not give the texts of its tokens.</exception>
+    /// <exception cref="NotSupportedException">
+    /// The tokenizer cannot write such a text, or does not give the texts of its tokens.
+    /// </exception>
     public static JsonFormat? Of(TextGenerationOptions options, TextCodec codec)
     {
         if (JsonGrammar.Of(options.ResponseFormat) is not { } grammar)
@@ -46,7 +48,8 @@ internal sealed class JsonFormat
                 $"{nameof(options.ResponseFormat)} is JSON, which the tokenizer cannot write: it lacks tokens of single "
                 + $"characters{format.Missing()}.");
         return shortest <= options.MaxTokens ? format : throw new ArgumentException(
-            $"{nameof(options.MaxTokens)} is {options.MaxTokens}, and the shortest text of {nameof(options.ResponseFormat)} may take {shortest}.",
+            $"{nameof(options.MaxTokens)} is {options.MaxTokens}, and the shortest text of {nameof(options.ResponseFormat)} may take "
+            + $"{shortest}.",
             nameof(options));
     }
 

@@ -115,7 +115,8 @@ internal sealed class JsonScalarReader(string? typeName)
         catch (NotSupportedException e)
         {
             throw new NotSupportedException(
-                $"The JSON schema's keywords 'minLength' and 'maxLength' at {schema.Path} are not supported beside such a pattern: {e.Message}.",
+                $"The JSON schema's keywords 'minLength' and 'maxLength' at {schema.Path} are not supported beside such a pattern: "
+                + $"{e.Message}.",
                 e);
         }
     }

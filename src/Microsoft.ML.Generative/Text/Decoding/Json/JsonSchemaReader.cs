@@ -176,7 +176,8 @@ internal sealed class JsonSchemaReader(JsonGrammar grammar, JsonElement root, st
                 JsonValueKind.Null => ("null", "null"),
                 JsonValueKind.True or JsonValueKind.False => ("boolean", value.GetRawText()),
                 _ => throw new NotSupportedException(
-                    $"The JSON schema's '{literals.Name}' at {schema.Path} holds {value.ValueKind}; supported values: texts, numbers, true, "
+                    $"The JSON schema's '{literals.Name}' at {schema.Path} holds {value.ValueKind}; supported values: texts, numbers, "
+                    + "true, "
                     + "false and null."),
             };
             if (kinds.Contains(kind) || (kind == "integer" && kinds.Contains("number")))
@@ -242,7 +243,8 @@ internal sealed class JsonSchemaReader(JsonGrammar grammar, JsonElement root, st
         if (!reference.StartsWith('#') || (reference.Length > 1 && reference[1] != '/'))
         {
             throw new NotSupportedException(
-                $"The JSON schema refers to {Quoted.Text(reference)}; supported values: references within the schema, such as #/$defs/name.");
+                $"The JSON schema refers to {Quoted.Text(reference)}; supported values: references within the schema, such as "
+                + "#/$defs/name.");
         }
 
         if (_embeddedRoot is { } embedded && (from == embedded || from.StartsWith(embedded + "/", StringComparison.Ordinal))

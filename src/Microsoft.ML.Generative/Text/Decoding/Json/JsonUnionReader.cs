@@ -30,7 +30,8 @@ internal static class JsonUnionReader
                 ("type", { } types) => Common(types, own, path),
                 (_, { } other) when JsonNode.DeepEquals(other, own) => own,
                 _ => throw new NotSupportedException(
-                    $"The JSON schema's keyword {Quoted.Text(member.Name)} at {path} stands beside '{union}', too, which is not supported."),
+                    $"The JSON schema's keyword {Quoted.Text(member.Name)} at {path} stands beside '{union}', too, which is not "
+                    + "supported."),
             };
         }
 

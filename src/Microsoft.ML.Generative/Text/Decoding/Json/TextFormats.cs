@@ -1,8 +1,8 @@
 namespace Microsoft.ML.Generative.Text.Decoding.Json;
 
 /// <summary>
-/// Texts of the formats that JSON schemas name, as System.Text.Json reads them. Somewhat fewer than there are: what is at the edge of .NET's
-/// types is left out.
+/// Texts of the formats that JSON schemas name, as System.Text.Json reads them. Somewhat fewer than there are: what is at the edge of
+/// .NET's types is left out.
 /// </summary>
 internal static class TextFormats
 {

@@ -74,7 +74,8 @@ internal sealed unsafe class DecoderKernels : IDisposable
         _buffers.Clear();
     }
 
-    private static PlainLayers LayersOf(DecoderStack network) => new(network, "the decoding kernels read", adapter => adapter is LoraAdapter { HasInitial: false });
+    private static PlainLayers LayersOf(DecoderStack network) =>
+        new(network, "the decoding kernels read", adapter => adapter is LoraAdapter { HasInitial: false });
 
     private static bool CanRead(torch.Tensor tensor) =>
         tensor.device_type == DeviceType.CPU && tensor.dtype == torch.ScalarType.Float32 && tensor.is_contiguous();

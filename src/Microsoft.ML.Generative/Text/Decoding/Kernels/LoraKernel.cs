@@ -4,8 +4,8 @@ using System.Runtime.CompilerServices;
 namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
 /// <summary>
-/// y += s B A x, and with magnitudes y = f (y − b + s B A x) + b, for the outputs of a layer or of a part of it. As with <see cref="LinearKernel"/>, an
-/// output does not depend on other rows.
+/// y += s B A x, and with magnitudes y = f (y − b + s B A x) + b, for the outputs of a layer or of a part of it. As with
+/// <see cref="LinearKernel"/>, an output does not depend on other rows.
 /// </summary>
 /// <param name="down">A.</param>
 /// <param name="up">s Bᵀ, [rank, outputs].</param>

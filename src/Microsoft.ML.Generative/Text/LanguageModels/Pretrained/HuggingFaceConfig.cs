@@ -23,7 +23,9 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
     private const string Mistral = "mistral";
     private const string Qwen2 = "qwen2";
 
-    /// <exception cref="InvalidDataException">It is damaged, of another kind of model, or asks for what this library does not have; the message names it.</exception>
+    /// <exception cref="InvalidDataException">
+    /// It is damaged, of another kind of model, or asks for what this library does not have; the message names it.
+    /// </exception>
     public static HuggingFaceConfig Read(string path) => ConfigReader.ReadFile(path, Read);
 
     private static HuggingFaceConfig Read(ConfigReader json)
@@ -42,7 +44,9 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
             throw json.Bad("'vocab_size' is 0");
         return new HuggingFaceConfig(type, architecture)
         {
-            Ends = json.Has(EndsName) ? json.Counts(EndsName) ?? [] : end is { } token && token < architecture.VocabularySize ? [token] : [],
+            Ends = json.Has(EndsName)
+                ? json.Counts(EndsName) ?? []
+                : end is { } token && token < architecture.VocabularySize ? [token] : [],
         };
     }
 
@@ -118,7 +122,8 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
     {
         var json = new JsonObject
         {
-            ["architectures"] = new JsonArray(ModelType switch { Mistral => "MistralForCausalLM", Qwen2 => "Qwen2ForCausalLM", _ => "LlamaForCausalLM" }),
+            ["architectures"] = new JsonArray(
+                ModelType switch { Mistral => "MistralForCausalLM", Qwen2 => "Qwen2ForCausalLM", _ => "LlamaForCausalLM" }),
             ["num_hidden_layers"] = Architecture.Layers,
             ["num_attention_heads"] = Architecture.Heads,
             ["num_key_value_heads"] = Architecture.ActualKeyValueHeads,

@@ -36,7 +36,8 @@ internal static class PeftFolder
         {
             bool isRotated = IsRotated(module.Name, network.Architecture);
             foreach ((string name, torch.Tensor tensor) in Names(module.Name, adapter))
-                tensors.Add(name, isRotated && !ReferenceEquals(tensor, adapter.A) ? HuggingFaceWeights.HalvesFromPairs(tensor, headSize) : tensor);
+                tensors.Add(
+                    name, isRotated && !ReferenceEquals(tensor, adapter.A) ? HuggingFaceWeights.HalvesFromPairs(tensor, headSize) : tensor);
         }
 
         Dictionary<string, Parameter> others = weights.Tensors.ToDictionary(t => t.Name, t => t.Parameter, StringComparer.Ordinal);
@@ -123,7 +124,8 @@ internal static class PeftFolder
 
     // Views of the adapter's tensors under the file's names, and those of them whose rows the file has in another order.
     private static Dictionary<string, torch.Tensor> DestinationsOf(
-        LoraWeights weights, ISafetensorsReader file, LanguageModelNetwork network, AdaptableNetwork modules, out List<torch.Tensor> rotated)
+        LoraWeights weights, ISafetensorsReader file, LanguageModelNetwork network, AdaptableNetwork modules,
+        out List<torch.Tensor> rotated)
     {
         Dictionary<string, string> foreign =
             modules.Modules.Where(m => m.ForeignName is not null).ToDictionary(m => m.Name, m => m.ForeignName!);
@@ -188,7 +190,8 @@ internal static class PeftFolder
                 continue;
             AdaptableModule[] same = [.. modules.Modules.Where(m => m.Layer == target.Layer)];
             AdaptableModule all = Array.Find(same, m => m.Part is null && m.ForeignName is not null) ?? throw new NotSupportedException(
-                $"transformers has no module like '{module.Name}', which has an adapter: save the model with mlContext.Model.Save instead.");
+                $"transformers has no module like '{module.Name}', which has an adapter: save the model with mlContext.Model.Save "
+                + "instead.");
             (LoraAdapter Adapter, LayerPart Part)[] parts =
                 [.. same.Where(m => m.Part is not null && own.ContainsKey(m.Name)).Select(m => (own[m.Name], m.Part!))];
             LoraAdapter joined = Join(parts, all);

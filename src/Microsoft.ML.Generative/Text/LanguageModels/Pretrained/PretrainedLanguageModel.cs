@@ -84,14 +84,16 @@ internal static class PretrainedLanguageModel
         return Make(host, new LanguageModelOptions { Architecture = file.Architecture }, codec, device, file.ReadInto);
     }
 
-    private static LanguageModelTransformer Make(IHost host, LanguageModelOptions options, TextCodec codec, torch.Device device, Action<LanguageModelNetwork> read)
+    private static LanguageModelTransformer Make(
+        IHost host, LanguageModelOptions options, TextCodec codec, torch.Device device, Action<LanguageModelNetwork> read)
     {
         LanguageModelNetwork network = TorchSeed.Initialize(0, () => new LanguageModelNetwork(options.Architecture));
         try
         {
             read(network);
             network.to(device);
-            return new LanguageModelTransformer(host, LanguageModelDefinition.Of(options, SeedSequence.Choose(host, null)), codec, network, device);
+            return new LanguageModelTransformer(
+                host, LanguageModelDefinition.Of(options, SeedSequence.Choose(host, null)), codec, network, device);
         }
         catch
         {
@@ -103,7 +105,10 @@ internal static class PretrainedLanguageModel
     private static void CheckVocabulary(TextCodec codec, string tokenizer, LanguageModelArchitecture architecture)
     {
         if (codec.VocabularySize > architecture.VocabularySize)
-            throw new InvalidDataException($"The tokenizer of '{tokenizer}' has {codec.VocabularySize} tokens; the model knows {architecture.VocabularySize}.");
+        {
+            throw new InvalidDataException(
+                $"The tokenizer of '{tokenizer}' has {codec.VocabularySize} tokens; the model knows {architecture.VocabularySize}.");
+        }
     }
 
     // llama2.c's own programs look for it beside the model.
@@ -112,7 +117,8 @@ internal static class PretrainedLanguageModel
         string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         string[] found = [.. _tokenizers.Select(name => Path.Combine(folder, name)).Where(File.Exists)];
         return found.Length > 0 ? found[0] : throw new FileNotFoundException(
-            $"There is no tokenizer ({string.Join(" or ", _tokenizers)}) beside '{path}': pass its path.", Path.Combine(folder, _tokenizers[0]));
+            $"There is no tokenizer ({string.Join(" or ", _tokenizers)}) beside '{path}': pass its path.",
+            Path.Combine(folder, _tokenizers[0]));
     }
 
     /// <summary>Writes a folder that transformers reads; a file appears under its name only when it is complete.</summary>

@@ -13,7 +13,9 @@ internal static class ModelJson
     /// </summary>
     public const string MergeRanks = "merge_ranks";
 
-    /// <summary>A member of our own in a Unigram model, which SentencePiece's files need: <see cref="UnigramSettings.SinglePrecision"/>.</summary>
+    /// <summary>
+    /// A member of our own in a Unigram model, which SentencePiece's files need: <see cref="UnigramSettings.SinglePrecision"/>.
+    /// </summary>
     public const string SinglePrecision = "single_precision";
 
     /// <exception cref="InvalidDataException">It is not valid or not supported.</exception>
