@@ -235,8 +235,12 @@ public sealed class GenerativeCatalog
         string generatedColumnName = ImageEvaluationOptions.Defaults.GeneratedColumnName) =>
         EvaluateImages(
             real, generated,
-            new ImageEvaluationOptions { Classifier = classifier, RealColumnName = realColumnName,
-                GeneratedColumnName = generatedColumnName });
+            new ImageEvaluationOptions
+            {
+                Classifier = classifier,
+                RealColumnName = realColumnName,
+                GeneratedColumnName = generatedColumnName
+            });
 
     /// <summary>Compares generated images with real ones, with all options: other features, classes asked for, neighbors.</summary>
     /// <param name="real">Real images, best those that the model has not learned.</param>

@@ -79,8 +79,11 @@ public sealed class FlowEstimator : IEstimator<FlowTransformer>
         FlowArchitecture architecture =
             _options.BaseModel?.Architecture ?? FlowArchitecture.Of(_options, row, classes.Count, isDequantized);
         BaseOptions.CheckRow(_options.InputColumnName, row, architecture.Row);
-        FlowColumns names = FlowColumns.Of(
-            _options) with { Classes = classes.Labels, Slots = SlotNames.ToKeep(input.Schema, _options.InputColumnName) };
+        FlowColumns names = FlowColumns.Of(_options) with
+        {
+            Classes = classes.Labels,
+            Slots = SlotNames.ToKeep(input.Schema, _options.InputColumnName),
+        };
         TensorColumn[] columns = FlowTransformer.InputTensors(input.Schema, architecture, names);
         TensorColumn[]? validationColumns = _options.OpenValidation(schema => FlowTransformer.InputTensors(schema, architecture, names));
 

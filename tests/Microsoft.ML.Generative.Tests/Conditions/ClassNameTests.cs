@@ -258,7 +258,10 @@ public sealed class ClassNameTests
             "vae" => catalog.Vae(new VaeOptions { InputColumnName = input, LabelColumnName = label, LatentSize = 2, HiddenSizes = [8] }.With(change)),
             "flow" => catalog.Flow(new FlowOptions
             {
-                InputColumnName = input, LabelColumnName = label, ConvolutionChannels = 4, CouplingLayers = 2,
+                InputColumnName = input,
+                LabelColumnName = label,
+                ConvolutionChannels = 4,
+                CouplingLayers = 2,
             }.With(change)),
             "gan" => catalog.Gan(new GanOptions { InputColumnName = input, LabelColumnName = label, LatentSize = 2, BaseChannels = 2 }.With(change)),
             _ => catalog.Diffusion(TinyDiffusion.Options().With(o => ((DiffusionOptions)o).LabelColumnName = label).With(change)),

@@ -111,17 +111,17 @@ public sealed class SubnormalStateTests
     {
         public const int Width = 19;
 
-        private readonly BatchNormalization normalization;
-        private readonly nn.Module<Tensor, Tensor> layer;
-        private readonly nn.Module<Tensor, Tensor> own;
+        private readonly BatchNormalization _normalization;
+        private readonly nn.Module<Tensor, Tensor> _layer;
+        private readonly nn.Module<Tensor, Tensor> _own;
 
         public DeadInputs()
             : base(nameof(DeadInputs))
         {
-            (normalization, layer, own) = (new BatchNormalization(Width), nn.Linear(Width, 3), nn.Linear(Width, 3));
+            (_normalization, _layer, _own) = (new BatchNormalization(Width), nn.Linear(Width, 3), nn.Linear(Width, 3));
             RegisterComponents();
         }
 
-        public override Tensor forward(Tensor x) => layer.call(normalization.call(x)).Plus(own.call(x));
+        public override Tensor forward(Tensor x) => _layer.call(_normalization.call(x)).Plus(_own.call(x));
     }
 }

@@ -95,13 +95,19 @@ internal sealed class TensorColumn
 
             case VectorDataViewType { IsKnownSize: true } vector when vector.ItemType == NumberDataViewType.Single:
                 return new TensorColumn(
-                    name, torch.ScalarType.Float32, rowShape, (c, row, index) => new VectorRowReader<float>(c, row, index)) { Range = range,
-                    Alternative = alternative };
+                    name, torch.ScalarType.Float32, rowShape, (c, row, index) => new VectorRowReader<float>(c, row, index))
+                {
+                    Range = range,
+                    Alternative = alternative
+                };
 
             case NumberDataViewType when column.Type == NumberDataViewType.Single && elements == 1:
                 return new TensorColumn(
-                    name, torch.ScalarType.Float32, rowShape, (c, row, index) => new SingleRowReader(c, row, index)) { Range = range,
-                    Alternative = alternative };
+                    name, torch.ScalarType.Float32, rowShape, (c, row, index) => new SingleRowReader(c, row, index))
+                {
+                    Range = range,
+                    Alternative = alternative
+                };
 
             default:
                 throw ColumnTypes.Mismatch($"Column '{name}' has type {column.Type}; expected {ColumnTypes.FeatureTypes}.");

@@ -147,7 +147,8 @@ internal sealed class DatasetDownloader(HttpClient client, TimeSpan stallTimeout
     private static HttpClient CreateClient()
     {
         HttpClient client = new(
-            new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(15) }) { Timeout = Timeout.InfiniteTimeSpan };
+            new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(15) })
+        { Timeout = Timeout.InfiniteTimeSpan };
         client.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("Microsoft.ML.Generative", null));
         return client;
     }

@@ -89,9 +89,11 @@ public sealed class ImageClassifierEstimator : IEstimator<ImageClassifierTransfo
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
-            ImageClassifierNetwork network = trainer.CreateNetwork(() => new ImageClassifierNetwork(definition.Architecture, _options.Dropout));
+            ImageClassifierNetwork network = trainer.CreateNetwork(
+                () => new ImageClassifierNetwork(definition.Architecture, _options.Dropout));
             TrainingData data = trainer.Read(input, columns, validationColumns);
-            var phase = new TrainingPhase(trainer.Prepare("classifier", network), data.Batches, new ImageClassifierObjective(network, _options).Losses);
+            var phase = new TrainingPhase(
+                trainer.Prepare("classifier", network), data.Batches, new ImageClassifierObjective(network, _options).Losses);
             trainer.Train([phase], data.ValidationBatches);
             return new ImageClassifierTransformer(_host, definition, network, trainer.Device);
         });

@@ -86,7 +86,8 @@ public sealed class ImageClassifierTransformer : ITransformer, IBaseModel, IDisp
             Annotations = ScoreAnnotations.ShapeOfPredictedLabel(labelType),
         };
         OutputColumn score = new(
-            columns.Score, NumberDataViewType.Single, IsVector: true) { Annotations = ScoreAnnotations.ShapeOfScores(labelType) };
+            columns.Score, NumberDataViewType.Single, IsVector: true)
+        { Annotations = ScoreAnnotations.ShapeOfScores(labelType) };
         return columns.Features is { } features
             ? [predicted, score, new OutputColumn(features, NumberDataViewType.Single, IsVector: true)]
             : [predicted, score];

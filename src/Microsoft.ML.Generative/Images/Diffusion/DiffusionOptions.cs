@@ -2,8 +2,8 @@ using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Diffusion;
-using Microsoft.ML.Generative.Images.Diffusion.Schedulers;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
+using Microsoft.ML.Generative.Images.Diffusion.Schedulers;
 using Microsoft.ML.Generative.Schedulers;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Training;
@@ -250,8 +250,13 @@ public sealed class DiffusionOptions : ImageTrainingOptions
 
     internal RowColumns Columns =>
         new(
-            InputColumnName, Channels, Height, Width) { Label = LabelColumnName, LabelCount = LabelCount, Seed = SeedColumnName,
-            AreImages = true };
+            InputColumnName, Channels, Height, Width)
+        {
+            Label = LabelColumnName,
+            LabelCount = LabelCount,
+            Seed = SeedColumnName,
+            AreImages = true
+        };
 
     /// <summary>Whether the network learns images without a class, so that it can be guided.</summary>
     internal bool HasNullLabel => LabelColumnName is not null && LabelDropout > 0;

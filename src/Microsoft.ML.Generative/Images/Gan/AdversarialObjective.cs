@@ -46,7 +46,8 @@ internal sealed class AdversarialObjective(
         if (options.Objective == GanObjective.WassersteinGradientPenalty)
         {
             Tensor position = context.Draw(batch.Rows, rows => rand([rows], generator: context.Generator)).to(context.Device);
-            total = Add("gradient penalty", GanLosses.GradientPenalty(x => discriminator.Forward(x, labels), seenReal, seenGenerated, position), options.GradientPenaltyWeight);
+            Tensor penalty = GanLosses.GradientPenalty(x => discriminator.Forward(x, labels), seenReal, seenGenerated, position);
+            total = Add("gradient penalty", penalty, options.GradientPenaltyWeight);
         }
 
         if (options.AdaptiveAugmentation)

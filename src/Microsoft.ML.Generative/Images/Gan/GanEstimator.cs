@@ -85,8 +85,11 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
         LabelClasses classes = _options.Columns.FindClasses(input, _options.BaseModel?.Definition.Columns.Classes);
         GanArchitecture architecture = _options.BaseModel?.Definition.Architecture ?? GanArchitecture.Of(_options, row, classes.Count);
         BaseOptions.CheckRow(_options.InputColumnName, row, architecture.Row);
-        GanColumns names = GanColumns.Of(
-            _options) with { Classes = classes.Labels, Slots = SlotNames.ToKeep(input.Schema, _options.InputColumnName) };
+        GanColumns names = GanColumns.Of(_options) with
+        {
+            Classes = classes.Labels,
+            Slots = SlotNames.ToKeep(input.Schema, _options.InputColumnName),
+        };
         TensorColumn[] columns = GanTransformer.TrainingTensors(input.Schema, architecture, names);
         TensorColumn[]? validationColumns = _options.OpenValidation(schema => GanTransformer.TrainingTensors(schema, architecture, names));
         architecture.Validate();
@@ -101,7 +104,8 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
             DiscriminatorNetwork discriminator = trainer.CreateTemporaryNetwork(discriminating.Create, stream: 1);
             TrainingData data = trainer.Read(input, columns, validationColumns);
             Train(trainer, architecture, generator, discriminator, data);
-            return new GanTransformer(_host, new GanDefinition(architecture, names, GanDefaults.Of(_options, trainer.Seed)), generator, trainer.Device);
+            var definition = new GanDefinition(architecture, names, GanDefaults.Of(_options, trainer.Seed));
+            return new GanTransformer(_host, definition, generator, trainer.Device);
         });
     }
 

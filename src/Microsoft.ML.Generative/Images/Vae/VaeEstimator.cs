@@ -90,8 +90,11 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
         LabelClasses classes = _options.Columns.FindClasses(input, _options.BaseModel?.Definition.Columns.Classes);
         VaeArchitecture architecture = _options.BaseModel?.Definition.Architecture ?? VaeArchitecture.Of(_options, row, classes.Count);
         BaseOptions.CheckRow(_options.InputColumnName, row, architecture.Row);
-        VaeColumns names = VaeColumns.Of(
-            _options) with { Classes = classes.Labels, Slots = SlotNames.ToKeep(input.Schema, _options.InputColumnName) };
+        VaeColumns names = VaeColumns.Of(_options) with
+        {
+            Classes = classes.Labels,
+            Slots = SlotNames.ToKeep(input.Schema, _options.InputColumnName),
+        };
         TensorColumn[] columns = VaeTransformer.TrainingTensors(input.Schema, architecture, names);
         TensorColumn[]? validationColumns = _options.OpenValidation(schema => VaeTransformer.TrainingTensors(schema, architecture, names));
 

@@ -139,9 +139,11 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
             : null;
 
         var phase = new TrainingPhase(
-            trainer.Prepare("prior", network.Prior, options), codes, (_, batch) => new Losses(network.Prior.NegativeLogLikelihood(batch[0]).mean()));
+            trainer.Prepare("prior", network.Prior, options), codes,
+            (_, batch) => new Losses(network.Prior.NegativeLogLikelihood(batch[0]).mean()));
         trainer.Train(
-            [phase], validationCodes, CodePriorPreview.Open(trainer.Run, network, grid), options, new TrainingStage("prior", LaterSteps: 0));
+            [phase], validationCodes, CodePriorPreview.Open(trainer.Run, network, grid), options,
+            new TrainingStage("prior", LaterSteps: 0));
     }
 
     private TensorBatches Codes(TrainingRun run, VqVaeAutoencoder autoencoder, TensorSource data, long? shuffleSeed) => new(

@@ -211,7 +211,8 @@ public sealed class VqVaeOptions : ImageTrainingOptions
 
     internal override IReadOnlyList<string> SizeOptions =>
     [
-        nameof(HiddenChannels), nameof(ResidualBlocks), nameof(ResidualChannels), nameof(CodebookSize), nameof(CodeSize), nameof(PriorLayers),
+        nameof(HiddenChannels), nameof(ResidualBlocks), nameof(ResidualChannels), nameof(CodebookSize), nameof(CodeSize),
+        nameof(PriorLayers),
         nameof(PriorEmbeddingSize),
     ];
 

@@ -70,8 +70,13 @@ internal ref struct SafetensorsHeaderParser(ReadOnlySpan<byte> json, string sour
         while (_json.NextName(tensor) is { } field)
         {
             bool again =
-                field switch { "dtype" =>
-                    type is not null, "shape" => shape is not null, "data_offsets" => offsets is not null, _ => false };
+                field switch
+                {
+                    "dtype" => type is not null,
+                    "shape" => shape is not null,
+                    "data_offsets" => offsets is not null,
+                    _ => false,
+                };
             if (again)
                 throw _json.Bad($"{tensor} has '{field}' twice");
 

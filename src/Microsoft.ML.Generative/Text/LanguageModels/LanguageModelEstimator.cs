@@ -88,9 +88,9 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
             using AdapterTraining? adapters = AdapterTraining.Open(trainer, options);
             LanguageModelNetwork network = adapters?.Network
                 ?? trainer.CreateNetwork(() => new LanguageModelNetwork(options.Architecture, options.Dropout)
-            {
-                UsesRecompute = options.GradientCheckpointing,
-            });
+                {
+                    UsesRecompute = options.GradientCheckpointing,
+                });
             var phase = new TrainingPhase(
                 trainer.Prepare("language-model", network, options), data.TrainingBatches,
                 (_, batch) => new Losses(network.Loss(batch[0], batch[1])))

@@ -104,7 +104,8 @@ internal sealed class TrainingMeter(long totalSteps, string device, string unit 
     public void ExcludeFromSpeed(TimeSpan duration) => _lastReport += duration;
 
     public TrainingProgress Report(
-        long step, int epoch, bool endsEpoch, double learningRate, double samplesPerSecond, double? gradientNorm, ValidationScores? validation)
+        long step, int epoch, bool endsEpoch, double learningRate, double samplesPerSecond, double? gradientNorm,
+        ValidationScores? validation)
     {
         TimeSpan elapsed = Elapsed;
         LossSums sums = endsEpoch ? _epoch : _recent;
@@ -144,7 +145,8 @@ internal sealed class TrainingMeter(long totalSteps, string device, string unit 
         string validation = report.ValidationLoss is { } loss ? string.Create(CultureInfo.InvariantCulture, $", validation {loss:G6}") : "";
         string end = string.Create(
             CultureInfo.InvariantCulture,
-            $", {report.SamplesPerSecond:N0} {report.SampleUnit}/s, {(long)report.Remaining.TotalHours:00}:{report.Remaining:mm\\:ss} left");
+            $", {report.SamplesPerSecond:N0} {report.SampleUnit}/s, "
+            + $"{(long)report.Remaining.TotalHours:00}:{report.Remaining:mm\\:ss} left");
         int room = WidestLine - begin.Length - validation.Length - end.Length;
         string validationTerms = Terms(report.ValidationTerms, room);
         return begin + Terms(report.LossTerms, room - validationTerms.Length) + validation + validationTerms + end;

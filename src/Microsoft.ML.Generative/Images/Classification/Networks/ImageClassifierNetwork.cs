@@ -98,10 +98,10 @@ internal sealed class ImageClassifierBlock : nn.Module<Tensor, Tensor>
 
     public static Module<Tensor, Tensor> Normalization(ImageClassifierArchitecture architecture, int channels) =>
         architecture.Normalization switch
-    {
-        ImageClassifierNormalization.Batch => new BatchNormalization(channels),
-        _ => new GroupNormalization(channels % ChannelsInGroup == 0 ? channels / ChannelsInGroup : 1, channels),
-    };
+        {
+            ImageClassifierNormalization.Batch => new BatchNormalization(channels),
+            _ => new GroupNormalization(channels % ChannelsInGroup == 0 ? channels / ChannelsInGroup : 1, channels),
+        };
 
     public override Tensor forward(Tensor input)
     {
