@@ -310,7 +310,8 @@ public sealed class GenerativeCatalog
     public ITransformer LoadModel(string path, out DataViewSchema? inputSchema)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
-        using FileStream stream = RegularFile.OpenRead(path);
+        // An empty file is told of as a model that was not written, and a pipe as an empty file.
+        using Stream stream = RegularFile.LengthOf(path) == 0 ? new MemoryStream() : File.OpenRead(path);
         return CheckedModelLoading.Load(Context, path, stream, out inputSchema);
     }
 

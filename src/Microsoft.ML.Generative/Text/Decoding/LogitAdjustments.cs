@@ -1,5 +1,3 @@
-using Microsoft.ML.Generative.Runtime;
-
 namespace Microsoft.ML.Generative.Text.Decoding;
 
 /// <summary>Bias and penalties: what changes a stream's logits before a token is chosen.</summary>
@@ -18,7 +16,6 @@ internal sealed class LogitAdjustments(TextGenerationOptions options, IEnumerabl
 
     public void Apply(Span<float> logits)
     {
-        FiniteValues.Check(logits, token => $"The logit of token {token}");
         foreach ((int token, float bias) in options.LogitBias ?? new Dictionary<int, float>())
             logits[token] += bias;
 

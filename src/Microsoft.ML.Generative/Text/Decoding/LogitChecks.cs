@@ -1,19 +1,17 @@
+using Microsoft.ML.Generative.Runtime;
+
 namespace Microsoft.ML.Generative.Text.Decoding;
 
-/// <summary>Checks that a token can be chosen by logits.</summary>
+/// <summary>Checks that a token can be chosen by logits. Single ones may be −∞: these tokens are ruled out.</summary>
 internal static class LogitChecks
 {
-    /// <param name="highest">The highest logit.</param>
-    /// <exception cref="InvalidOperationException">The logits are not finite, or all tokens are forbidden.</exception>
+    /// <param name="highest">The highest logit, or NaN if one is.</param>
+    /// <exception cref="InvalidOperationException">A logit is NaN or infinite, or all tokens are forbidden.</exception>
     public static void Check(float highest)
     {
         if (float.IsNegativeInfinity(highest))
             throw NothingLeft();
-        if (!float.IsFinite(highest))
-        {
-            throw new InvalidOperationException(
-                "The network's outputs are not finite: its weights are damaged, or its training diverged.");
-        }
+        FiniteValues.Check([highest], _ => "A logit");
     }
 
     public static InvalidOperationException NothingLeft() =>

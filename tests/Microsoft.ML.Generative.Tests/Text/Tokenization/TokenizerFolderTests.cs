@@ -112,7 +112,7 @@ public sealed class TokenizerFolderTests : IDisposable
     public void Two_files_of_a_tokenizer_that_works_otherwise_are_refused_by_its_name()
     {
         WriteByteVocabulary();
-        Write("merges.txt", "");
+        Write("merges.txt", "#version: 0.2\n");
         Write("tokenizer_config.json", """{"tokenizer_class": "RobertaTokenizerFast"}""");
 
         Assert.Contains("RobertaTokenizer", Assert.Throws<InvalidDataException>(Read).Message, StringComparison.Ordinal);
