@@ -17,10 +17,10 @@ internal static class TensorCounts
         return torch.Tensor.TotalCount - before;
     }
 
-    // What earlier tests dropped must not be counted, nor what only its finalizers let go.
+    // What earlier tests dropped must not be counted, nor what only its finalizers let go: those of what holds others come first.
     private static void Collect()
     {
-        for (int i = 0; i < 2; i++)
+        for (int i = 0; i < 4; i++)
         {
             GC.Collect();
             GC.WaitForPendingFinalizers();

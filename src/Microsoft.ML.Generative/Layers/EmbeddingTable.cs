@@ -24,5 +24,7 @@ internal sealed class EmbeddingTable : nn.Module<Tensor, Tensor>
     public Parameter Weight => weight;
 
     /// <summary>[..] to [.., size].</summary>
-    public override Tensor forward(Tensor classes) => weight.index(classes);
+    // Indexing does the same, with a slower way back.
+    public override Tensor forward(Tensor classes) =>
+        weight.index_select(0, classes.flatten()).view([.. classes.shape, weight.size(1)]); // [.., size]
 }
