@@ -310,7 +310,7 @@ public sealed class GenerativeCatalog
     public ITransformer LoadModel(string path, out DataViewSchema? inputSchema)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
-        // An empty file is told of as a model that was not written, and a pipe as an empty file.
+        // An empty file is reported like a model that was cut off. A pipe, which has no length, is taken for one and never opened.
         using Stream stream = RegularFile.LengthOf(path) == 0 ? new MemoryStream() : File.OpenRead(path);
         return CheckedModelLoading.Load(Context, path, stream, out inputSchema);
     }

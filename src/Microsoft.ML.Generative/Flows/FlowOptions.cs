@@ -37,7 +37,7 @@ public sealed class FlowOptions : ImageTrainingOptions
     /// <summary>The learning rate after the warm-up, above 0. Default: 0.002.</summary>
     public override double LearningRate { get; set; } = 0.002;
 
-    /// <summary>How the learning rate goes on after the warm-up. Default: <see cref="LearningRateSchedule.Cosine"/>.</summary>
+    /// <summary>How the learning rate changes after the warm-up. Default: <see cref="LearningRateSchedule.Cosine"/>.</summary>
     public override LearningRateSchedule LearningRateSchedule { get; set; } = LearningRateSchedule.Cosine;
 
     /// <summary>The norm above which a gradient is scaled down to it, above 0. Default: 10.</summary>

@@ -20,7 +20,7 @@ public enum OptimizerKind
     Sgd,
 }
 
-/// <summary>How the learning rate goes on after the warm-up.</summary>
+/// <summary>How the learning rate changes after the warm-up.</summary>
 public enum LearningRateSchedule
 {
     /// <summary>It stays.</summary>
@@ -123,7 +123,7 @@ public abstract class TrainingOptions
     /// <summary>Momentum of <see cref="OptimizerKind.Sgd"/>, 0 to 1. Default: 0.9.</summary>
     public double Momentum { get; set; } = Defaults.Momentum;
 
-    /// <summary>How the learning rate goes on after the warm-up. Default: <see cref="LearningRateSchedule.Constant"/>.</summary>
+    /// <summary>How the learning rate changes after the warm-up. Default: <see cref="LearningRateSchedule.Constant"/>.</summary>
     public virtual LearningRateSchedule LearningRateSchedule { get; set; } = Defaults.Schedule;
 
     /// <summary>
@@ -196,7 +196,7 @@ public abstract class TrainingOptions
     /// texts that the model generates at the end of each epoch. Each network has a folder of its own in it, shown as a run. Default: none.
     /// </summary>
     /// <remarks>
-    /// See them with <c>tensorboard --logdir folder</c>. A resumed training goes on at its step. The trained model does not depend on it.
+    /// See them with <c>tensorboard --logdir folder</c>. A resumed training continues at its step. The trained model does not depend on it.
     /// </remarks>
     [JsonIgnore]
     public string? TensorBoardDirectory { get; set; }

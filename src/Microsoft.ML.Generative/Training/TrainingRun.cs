@@ -75,7 +75,7 @@ internal sealed class TrainingRun : IDisposable
             if (earlier is not null && threads != earlier.Threads)
             {
                 channel.Warning(
-                    $"The training began with {earlier.Threads} threads and goes on with {threads}: sums may be rounded differently than "
+                    $"The training began with {earlier.Threads} threads and resumes with {threads}: sums may be rounded differently than "
                     + "without the interruption.");
             }
 

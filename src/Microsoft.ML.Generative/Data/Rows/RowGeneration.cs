@@ -37,7 +37,7 @@ internal static class RowGeneration
         return values;
     }
 
-    /// <summary>Checks that so many rows can be held.</summary>
+    /// <summary>Checks that the rows fit in memory.</summary>
     /// <param name="count">The rows.</param>
     /// <param name="width">Values of a row.</param>
     /// <param name="name">The parameter that asks for them.</param>

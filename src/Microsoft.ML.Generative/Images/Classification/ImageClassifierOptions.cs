@@ -77,7 +77,7 @@ public sealed class ImageClassifierOptions : TrainingOptions
     /// <summary>Weight decay, at least 0; of matrices only, not of biases and gains. Default: 0.01.</summary>
     public override double WeightDecay { get; set; } = 0.01;
 
-    /// <summary>How the learning rate goes on after the warm-up. Default: <see cref="LearningRateSchedule.Cosine"/>.</summary>
+    /// <summary>How the learning rate changes after the warm-up. Default: <see cref="LearningRateSchedule.Cosine"/>.</summary>
     public override LearningRateSchedule LearningRateSchedule { get; set; } = LearningRateSchedule.Cosine;
 
     /// <summary>Steps over which the learning rate rises from 0, at least 0. Default: 200, and at most a tenth of the training.</summary>

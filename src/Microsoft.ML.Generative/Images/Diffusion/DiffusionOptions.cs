@@ -55,7 +55,7 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     /// <summary>The learning rate after the warm-up, above 0. Default: 0.0005.</summary>
     public override double LearningRate { get; set; } = 0.0005;
 
-    /// <summary>How the learning rate goes on after the warm-up. Default: <see cref="LearningRateSchedule.Cosine"/>.</summary>
+    /// <summary>How the learning rate changes after the warm-up. Default: <see cref="LearningRateSchedule.Cosine"/>.</summary>
     public override LearningRateSchedule LearningRateSchedule { get; set; } = LearningRateSchedule.Cosine;
 
     /// <summary>The norm above which a gradient is scaled down to it, above 0. Default: 1.</summary>

@@ -74,7 +74,7 @@ public sealed class VqVaeOptions : ImageTrainingOptions
     /// <summary>Decay of Adam's second moment, 0 to 1. Default: 0.99.</summary>
     public override double Beta2 { get; set; } = 0.99;
 
-    /// <summary>How the learning rate goes on after the warm-up. Default: <see cref="LearningRateSchedule.Cosine"/>.</summary>
+    /// <summary>How the learning rate changes after the warm-up. Default: <see cref="LearningRateSchedule.Cosine"/>.</summary>
     public override LearningRateSchedule LearningRateSchedule { get; set; } = LearningRateSchedule.Cosine;
 
     /// <summary>Steps over which the learning rate rises from 0, at least 0. Default: 200, and at most a tenth of the training.</summary>

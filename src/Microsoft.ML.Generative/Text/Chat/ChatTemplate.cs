@@ -222,7 +222,7 @@ public sealed class ChatTemplate
         }
         catch (ArgumentException)
         {
-            // What is wrong with the template is told where it is used.
+            // An invalid template is reported where it is used.
             return null;
         }
     }

@@ -60,8 +60,8 @@ public sealed class TextGenerationOptions
     public double Temperature { get; set; } = 1;
 
     /// <summary>
-    /// Only so many of the most probable tokens, and those as probable as the last of them, are sampled, at least 1 (Fan, Lewis, Dauphin
-    /// 2018). Default: all.
+    /// The number of the most probable tokens that are sampled, with those as probable as the last of them, at least 1 (Fan, Lewis,
+    /// Dauphin 2018). Default: all.
     /// </summary>
     public int? TopK { get; set; }
 

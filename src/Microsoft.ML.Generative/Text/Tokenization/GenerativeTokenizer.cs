@@ -116,7 +116,7 @@ public sealed class GenerativeTokenizer : Tokenizer
         return sink.Ids;
     }
 
-    /// <summary>Encodes plain text that goes on where another ended: no space is put before it.</summary>
+    /// <summary>Encodes plain text that continues another one: no space is put before it.</summary>
     /// <inheritdoc cref="EncodeFragment" path="/exception"/>
     internal IReadOnlyList<int> EncodeContinuation(string text)
     {

@@ -21,7 +21,7 @@ internal readonly record struct PipelineSettings()
     /// <summary>Whether the text begins the input.</summary>
     public bool BeginsInput { get; init; } = true;
 
-    /// <summary>Whether the text goes on where another ended, so that nothing is put before it.</summary>
+    /// <summary>Whether the text continues another one, so that nothing is put before it.</summary>
     public bool IsContinuation { get; init; }
 
     /// <summary>Adds the tokens that begin and end a text.</summary>

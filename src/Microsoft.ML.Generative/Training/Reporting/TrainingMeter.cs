@@ -55,7 +55,7 @@ internal sealed class TrainingMeter(long totalSteps, string device, string unit 
         _before = _lastReport = _lastLine = TimeSpan.FromTicks(state.ElapsedTicks);
     }
 
-    /// <summary>Whether a report is due: after the first, second, fourth step and so on, every so many steps, and every second.</summary>
+    /// <summary>Whether a report is due: after the first, second, fourth step and so on, every n-th step, and every second.</summary>
     public bool IsReportDue(long step) => step % _interval == 0 || long.IsPow2(step) || Elapsed - _lastReport >= _reportPause;
 
     /// <summary>Whether a line in the log is due, which takes it as written: every half minute.</summary>

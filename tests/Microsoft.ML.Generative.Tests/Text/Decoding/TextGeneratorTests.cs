@@ -195,7 +195,7 @@ public sealed class TextGeneratorTests
         Assert.Equal("b", Generate(Next, options, "a").Text);
     }
 
-    // At the last step only as many candidates count as there are beams: here two ends, and not the text that goes on behind them.
+    // At the last step only as many candidates count as there are beams: here two ends, and not the text that continues.
     [Fact]
     public void The_last_step_of_a_beam_search_counts_the_best_candidates_only()
     {

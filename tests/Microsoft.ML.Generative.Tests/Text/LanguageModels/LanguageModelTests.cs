@@ -85,7 +85,7 @@ public sealed class LanguageModelTests
     public void An_answer_is_encoded_as_what_follows_its_prompt()
     {
         TextCodec codec = TextCodec.Of(GenerativeTokenizers.FromFile(DataFile.Find("llama-tokenizer/tokenizer.model")!));
-        // After "mea" and a space, other tokens would stand in the prompt: those stay, and the answer goes on behind them.
+        // After "mea" and a space, other tokens would stand in the prompt: those stay, and the answer continues behind them.
         foreach ((string prompt, string answer, string expected) in ((string, string, string)[])[
             ("The cat says:", " meow", " meow"), ("1+1=", "2", "2"), ("", "meow", "meow"), ("a\n", "b c", "b c"), ("mea", "ning", "ning"), ("says: ", "meow", "meow"), ("Capital of France: ", "Paris", "Paris"), ("Capital of France:", " Paris", " Paris")])
         {

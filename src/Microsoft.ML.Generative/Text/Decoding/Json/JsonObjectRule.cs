@@ -18,7 +18,7 @@ internal sealed class JsonObjectRule
     public JsonRule? Additional { get; set; }
 
     /// <summary>
-    /// For each of the literals that the first property may be, the rule that the object then goes on with: its first property is this one.
+    /// For each of the literals that the first property may be, the rule that continues the object: its first property is this one.
     /// Null where the first property decides nothing.
     /// </summary>
     public IReadOnlyList<JsonRule>? Variants { get; set; }

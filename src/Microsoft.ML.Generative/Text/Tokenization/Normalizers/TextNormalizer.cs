@@ -3,7 +3,7 @@ using Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
 namespace Microsoft.ML.Generative.Text.Tokenization.Normalizers;
 
 /// <summary>What a normalizer has to know besides the text.</summary>
-/// <param name="IsContinuation">Whether the text goes on where another ended.</param>
+/// <param name="IsContinuation">Whether the text continues another one.</param>
 /// <param name="Clock">The time for patterns.</param>
 internal readonly record struct NormalizerContext(bool IsContinuation, PatternClock Clock);
 
