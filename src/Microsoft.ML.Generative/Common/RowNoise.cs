@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 
 namespace Microsoft.ML.Generative.Common;
@@ -27,6 +28,16 @@ internal static class RowNoise
             if (i + 1 < values.Length)
                 values[i + 1] = (float)(radius * sin);
         }
+    }
+
+    /// <summary>Samples vectors from N(0, temperature²), [count · size]. The n-th depends on the seed and n alone.</summary>
+    public static float[] Vectors(long seed, int count, int size, double temperature)
+    {
+        float[] values = new float[count * size];
+        for (int i = 0; i < count; i++)
+            Fill(values.AsSpan(i * size, size), new RowRandom(seed, i));
+        TensorPrimitives.Multiply(values, (float)temperature, values);
+        return values;
     }
 
     /// <summary>Fills with standard normal values; those further from 0 than a bound are rejected and sampled again.</summary>

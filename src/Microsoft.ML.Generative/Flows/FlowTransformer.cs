@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
@@ -93,11 +92,7 @@ public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
 
         long seed = SeedSequence.Choose(_engine.Host, options.Seed);
         RowGeneration.CheckSize(count, RowSize);
-        float[] latents = new float[count * RowSize];
-        for (int i = 0; i < count; i++)
-            RowNoise.Fill(latents.AsSpan(i * RowSize, RowSize), new RowRandom(seed, i));
-        TensorPrimitives.Multiply(latents, (float)options.Temperature, latents);
-        return DecodeRows(latents, options.Conditions);
+        return DecodeRows(RowNoise.Vectors(seed, count, RowSize, options.Temperature), options.Conditions);
     }
 
     /// <summary>The latent values of one row.</summary>

@@ -100,12 +100,7 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
 
         long seed = SeedSequence.Choose(_engine.Host, options.Seed);
         RowGeneration.CheckSize(count, Math.Max(RowSize, LatentSize));
-        float[] latents = new float[count * LatentSize];
-        for (int i = 0; i < count; i++)
-            RowNoise.Fill(latents.AsSpan(i * LatentSize, LatentSize), new RowRandom(seed, i));
-        if (options.Temperature != 1)
-            System.Numerics.Tensors.TensorPrimitives.Multiply(latents, (float)options.Temperature, latents);
-        return DecodeRows(latents, options.Conditions);
+        return DecodeRows(RowNoise.Vectors(seed, count, LatentSize, options.Temperature), options.Conditions);
     }
 
     /// <summary>The mean of q(z|x) for one row.</summary>
