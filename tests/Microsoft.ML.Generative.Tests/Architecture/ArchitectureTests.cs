@@ -29,7 +29,8 @@ public sealed class ArchitectureTests
         ["Images/Vae"] = _model,
         ["Images/VqVae"] = _model,
         ["Images/Gan"] = _model,
-        ["Images/Diffusion"] = _model,
+        ["Images/Rewards"] = ["Data"],
+        ["Images/Diffusion"] = ["Images/Rewards", .. _model],
         ["Images/Classification"] = _model,
         ["Images/Evaluation"] = ["Images/Classification", "Data", "Training", "Layers", "Serialization"],
     };

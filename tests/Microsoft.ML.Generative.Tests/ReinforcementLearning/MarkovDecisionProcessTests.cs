@@ -121,18 +121,22 @@ public sealed class MarkovDecisionProcessTests
     [Fact]
     public void What_is_no_process_is_refused_by_name()
     {
-        var sum = Assert.Throws<ArgumentException>(() => Process((_, _) => [new StateTransition(0, 0.5, 0), new StateTransition(1, 0.4, 0)]));
-        Assert.Contains("0.9; expected 1", sum.Message);
-        Assert.Contains("action 0 in state 0", sum.Message);
-        Assert.Contains("no", Assert.Throws<ArgumentException>(() => Process((_, _) => [])).Message);
-        Assert.Contains("next state is 2; expected 0 to 1", Assert.Throws<ArgumentException>(() => Process((_, _) => [new StateTransition(2, 1, 0)])).Message);
-        Assert.Contains("finite", Assert.Throws<ArgumentException>(() => Process((_, _) => [new StateTransition(0, 1, double.NaN)])).Message);
-        Assert.Contains("-0.5", Assert.Throws<ArgumentException>(() => Process((_, _) => [new StateTransition(0, -0.5, 0), new StateTransition(0, 1.5, 0)])).Message);
-        Assert.Contains("discount", Assert.Throws<ArgumentOutOfRangeException>(() => new MarkovDecisionProcess(1, 1, 1.5, (_, _) => [])).Message);
-        Assert.Contains("[2, 1, 3]", Assert.Throws<ArgumentException>(() => new MarkovDecisionProcess(new double[2, 1, 3], new double[2, 1], 0.5)).Message);
-        Assert.Contains("[1, 1]", Assert.Throws<ArgumentException>(() => new MarkovDecisionProcess(new double[2, 1, 2], new double[1, 1], 0.5)).Message);
+        Refuse("0.9; expected 1", new(0, 0.5, 0), new(1, 0.4, 0));
+        Refuse("action 0 in state 0", new(0, 0.5, 0), new(1, 0.4, 0));
+        Refuse("found none");
+        Refuse("next state is 2; expected 0 to 1", new StateTransition(2, 1, 0));
+        Refuse("expected a finite number", new StateTransition(0, 1, double.NaN));
+        Refuse("-0.5", new(0, -0.5, 0), new(0, 1.5, 0));
+        RefuseTables("[2, 1, 3]", new double[2, 1, 3], new double[2, 1]);
+        RefuseTables("[1, 1]; expected [2, 1]", new double[2, 1, 2], new double[1, 1]);
+        var error = Assert.Throws<ArgumentOutOfRangeException>(() => new MarkovDecisionProcess(1, 1, 1.5, (_, _) => []));
+        Assert.Contains("discount is 1.5", error.Message);
 
-        static MarkovDecisionProcess Process(Func<int, int, IEnumerable<StateTransition>> outcomes) => new(2, 1, 0.5, outcomes);
+        static void Refuse(string text, params StateTransition[] outcomes) =>
+            Assert.Contains(text, Assert.Throws<ArgumentException>(() => new MarkovDecisionProcess(2, 1, 0.5, (_, _) => outcomes)).Message);
+
+        static void RefuseTables(string text, double[,,] transitions, double[,] rewards) =>
+            Assert.Contains(text, Assert.Throws<ArgumentException>(() => new MarkovDecisionProcess(transitions, rewards, 0.5)).Message);
     }
 
     [Fact]
@@ -140,7 +144,8 @@ public sealed class MarkovDecisionProcessTests
     {
         MarkovDecisionProcess process = Processes.LeftOrRight(0.5);
         Assert.Contains("[2, 2]; expected [3, 2]", Assert.Throws<ArgumentException>(() => process.Evaluate(new double[2, 2])).Message);
-        Assert.Contains("state 1", Assert.Throws<ArgumentException>(() => process.Evaluate(new[,] { { 1.0, 0 }, { 1, 1 }, { 1, 0 } })).Message);
+        double[,] twice = { { 1, 0 }, { 1, 1 }, { 1, 0 } };
+        Assert.Contains("state 1", Assert.Throws<ArgumentException>(() => process.Evaluate(twice)).Message);
         Assert.Contains("2 values; expected 3", Assert.Throws<ArgumentException>(() => process.ActionValues([1, 2])).Message);
         Assert.Throws<ArgumentOutOfRangeException>(() => process.IsTerminal(3));
         Assert.Throws<ArgumentOutOfRangeException>(() => process.Outcomes(0, 2));

@@ -44,7 +44,8 @@ public sealed class MultiArmedBanditTests
     [InlineData(BanditStrategy.ThompsonSampling)]
     public void The_best_of_normal_arms_is_found(BanditStrategy strategy)
     {
-        BanditResult result = MultiArmedBandit.Gaussian([0, 1, -1, 0.5]).Play(new BanditOptions { Strategy = strategy, Rounds = 3000, Seed = 2 });
+        BanditResult result = MultiArmedBandit.Gaussian([0, 1, -1, 0.5])
+            .Play(new BanditOptions { Strategy = strategy, Rounds = 3000, Seed = 2 });
         Assert.Equal(1, result.Pulls.Select((pulls, arm) => (pulls, arm)).Max().arm);
         Assert.Equal(1, result.Means[1], 0.1);
         Assert.Equal(3000, result.Pulls.Sum());
@@ -89,10 +90,13 @@ public sealed class MultiArmedBanditTests
         Assert.Contains("mean of arm 0", Assert.Throws<ArgumentException>(() => MultiArmedBandit.Gaussian([double.NaN])).Message);
         Assert.Contains("standardDeviation", Assert.ThrowsAny<ArgumentException>(() => MultiArmedBandit.Gaussian([1], 0)).Message);
         MultiArmedBandit bandit = MultiArmedBandit.Bernoulli(0.5);
-        Assert.Contains("Rounds", Assert.ThrowsAny<ArgumentException>(() => bandit.Play(new BanditOptions { Rounds = 0 })).Message);
-        Assert.Contains("Epsilon", Assert.ThrowsAny<ArgumentException>(() => bandit.Play(new BanditOptions { Epsilon = 1.1 })).Message);
-        Assert.Contains("Confidence", Assert.ThrowsAny<ArgumentException>(() => bandit.Play(new BanditOptions { Confidence = 0 })).Message);
-        Assert.Contains("Strategy", Assert.ThrowsAny<ArgumentException>(() => bandit.Play(new BanditOptions { Strategy = (BanditStrategy)9 })).Message);
+        Refuse("Rounds is 0", new BanditOptions { Rounds = 0 });
+        Refuse("Epsilon is 1.1", new BanditOptions { Epsilon = 1.1 });
+        Refuse("Confidence is 0", new BanditOptions { Confidence = 0 });
+        Refuse("Strategy is 9", new BanditOptions { Strategy = (BanditStrategy)9 });
+
+        void Refuse(string text, BanditOptions options) =>
+            Assert.Contains(text, Assert.ThrowsAny<ArgumentException>(() => bandit.Play(options)).Message);
     }
 
     private static double MeanRegret(BanditOptions options, int seeds)

@@ -42,8 +42,10 @@ public sealed class PolicyGradientTests
         double[,] mean = new double[3, 2];
         for (int seed = 0; seed < Episodes; seed++)
         {
-            PolicyGradientResult result = process.Reinforce(
-                new PolicyGradientOptions { Episodes = 1, LearningRate = 1, StartState = 0, InitialPreferences = preferences, Seed = seed });
+            PolicyGradientResult result = process.Reinforce(new PolicyGradientOptions
+            {
+                Episodes = 1, LearningRate = 1, StartState = 0, InitialPreferences = preferences, Seed = seed,
+            });
             for (int i = 0; i < 6; i++)
                 mean[i / 2, i % 2] += (result.Preferences[i / 2, i % 2] - preferences[i / 2, i % 2]) / Episodes;
         }
@@ -53,9 +55,10 @@ public sealed class PolicyGradientTests
             double[,] more = (double[,])preferences.Clone(), less = (double[,])preferences.Clone();
             more[i / 2, i % 2] += 1e-4;
             less[i / 2, i % 2] -= 1e-4;
-            double gradient = (process.Evaluate(new SoftmaxPolicy(more).Probabilities())[0] - process.Evaluate(new SoftmaxPolicy(less).Probabilities())[0]) / 2e-4;
-            Assert.Equal(gradient, mean[i / 2, i % 2], 0.02);
+            Assert.Equal((Value(more) - Value(less)) / 2e-4, mean[i / 2, i % 2], 0.02);
         }
+
+        double Value(double[,] table) => process.Evaluate(new SoftmaxPolicy(table).Probabilities())[0];
     }
 
     [Theory]
@@ -64,7 +67,10 @@ public sealed class PolicyGradientTests
     public void Both_methods_approach_the_exact_solution(bool isActorCritic)
     {
         MarkovDecisionProcess process = Processes.Example41();
-        var options = new PolicyGradientOptions { Episodes = 6000, LearningRate = isActorCritic ? 0.1 : 0.02, ValueLearningRate = 0.2, Seed = 1 };
+        var options = new PolicyGradientOptions
+        {
+            Episodes = 6000, LearningRate = isActorCritic ? 0.1 : 0.02, ValueLearningRate = 0.2, Seed = 1,
+        };
         PolicyGradientResult result = isActorCritic ? process.ActorCritic(options) : process.Reinforce(options);
         double[] values = process.Evaluate(result.Policy);
         IReadOnlyList<double> optimum = process.PolicyIteration().Values;
@@ -95,7 +101,8 @@ public sealed class PolicyGradientTests
         var options = new PolicyGradientOptions { Episodes = 20, Seed = 5 };
         Assert.Equal(process.Reinforce(options).Returns, process.Reinforce(options).Returns);
         Assert.Equal(process.ActorCritic(options).Preferences, process.ActorCritic(options).Preferences);
-        Assert.NotEqual(process.Reinforce(options).Returns, process.Reinforce(new PolicyGradientOptions { Episodes = 20, Seed = 6 }).Returns);
+        var other = new PolicyGradientOptions { Episodes = 20, Seed = 6 };
+        Assert.NotEqual(process.Reinforce(options).Returns, process.Reinforce(other).Returns);
     }
 
     [Fact]
@@ -120,7 +127,8 @@ public sealed class PolicyGradientTests
     public void An_endless_episode_is_cut_off()
     {
         MarkovDecisionProcess forever = Processes.LeftOrRight(0.9);
-        PolicyGradientResult result = forever.ActorCritic(new PolicyGradientOptions { Episodes = 300, MaxStepsPerEpisode = 50, LearningRate = 0.3, Seed = 1 });
+        PolicyGradientResult result = forever.ActorCritic(
+            new PolicyGradientOptions { Episodes = 300, MaxStepsPerEpisode = 50, LearningRate = 0.3, Seed = 1 });
         Assert.True(result.Policy[0, 1] > 0.9, $"{result.Policy[0, 1]}");
     }
 

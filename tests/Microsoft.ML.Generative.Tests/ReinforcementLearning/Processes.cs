@@ -20,7 +20,7 @@ internal static class Processes
         ? [new StateTransition(state, 1, 0)]
         : [new StateTransition(Move(state, action, side: 4) ?? state, 1, -1)]);
 
-    /// <summary>Sutton, Barto 2018, example 3.3 and exercise 3.22: two actions, of which the left pays 1 at once and the right 2 one step later.</summary>
+    /// <summary>Sutton, Barto 2018, exercise 3.22: two actions, of which the left pays 1 at once and the right 2 one step later.</summary>
     public static MarkovDecisionProcess LeftOrRight(double discount) => new(3, 2, discount, (state, action) => state switch
     {
         0 => [new StateTransition(action == 0 ? 1 : 2, 1, action == 0 ? 1 : 0)],
