@@ -19,10 +19,10 @@ public sealed class AlignmentLossesTests
     [InlineData(DpoLoss.Hinge, 0, 1, 0, 0)]
     [InlineData(DpoLoss.Robust, 0.1, 0.693147, 0.188262, -0.123072)]
     [InlineData(DpoLoss.Ipo, 0, 25, 25, 225)]
-    public void Losses_of_preferences_are_those_of_torchtune(DpoLoss loss, double smoothing, params double[] expected)
+    public void Losses_of_preferences_are_those_of_torchtune(DpoLoss loss, double smoothing, double first, double second, double third)
     {
         using DisposeScope scope = NewDisposeScope();
-        AssertClose(expected, PreferenceLosses.Dpo(tensor(_margins), loss, beta: 0.1, smoothing), 1e-4);
+        AssertClose([first, second, third], PreferenceLosses.Dpo(tensor(_margins), loss, beta: 0.1, smoothing), 1e-4);
     }
 
     [Fact]
