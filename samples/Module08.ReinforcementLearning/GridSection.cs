@@ -15,15 +15,14 @@ internal static class GridSection
         List<Chart> charts = [];
         foreach (double slip in (double[])[0, 0.2, 0.6])
         {
-            var world = new GridWorld(slip);
-            MarkovDecisionProcess process = world.Process;
+            MarkovDecisionProcess process = new GridWorld(slip).Process;
             MdpSolution byValues = process.ValueIteration();
             MdpSolution byPolicies = process.PolicyIteration();
             double[] random = process.Evaluate(process.UniformPolicy());
             lines.Add(new Line(
                 slip, random[GridWorld.Start], byPolicies.Values[GridWorld.Start], byValues.Iterations, byPolicies.Iterations,
                 byValues.Values.Zip(byPolicies.Values, (a, b) => Math.Abs(a - b)).Max()));
-            charts.Add(world.Draw($"Slips with probability {slip:P0}", byPolicies.Values, byPolicies.Policy));
+            charts.Add(GridWorld.Draw($"Slips with probability {slip:P0}", byPolicies.Values, byPolicies.Policy));
         }
 
         Chart.SavePanels(lesson.Output.File("grid-world.png", "values and optimal policies of the grid world"), charts, columns: 3);
@@ -42,8 +41,7 @@ internal static class GridSection
     // Bellman's equation, applied again and again.
     private static void DrawSweeps(Lesson lesson)
     {
-        var world = new GridWorld(slip: 0.2);
-        MarkovDecisionProcess process = world.Process;
+        MarkovDecisionProcess process = new GridWorld(slip: 0.2).Process;
         List<Chart> charts = [];
         IReadOnlyList<double> values = new double[process.StateCount];
         for (int sweep = 1; sweep <= 12; sweep++)
@@ -52,7 +50,7 @@ internal static class GridSection
             values = [.. Enumerable.Range(0, process.StateCount).Select(state =>
                 Enumerable.Range(0, process.ActionCount).Max(action => actionValues[state, action]))];
             if (sweep is 2 or 5 or 12)
-                charts.Add(world.Draw($"After {sweep} sweeps", values, actionValues));
+                charts.Add(GridWorld.Draw($"After {sweep} sweeps", values, actionValues));
         }
 
         Chart.SavePanels(lesson.Output.File("value-iteration.png", "value iteration, sweep by sweep"), charts, columns: 3);

@@ -9,10 +9,9 @@ internal sealed class GridWorld
     private static readonly string[] _map =
     [
         "........",
-        ".##..#..",
-        ".#...#.G",
-        ".#.###.X",
-        "S.....XX",
+        "..##....",
+        "........",
+        "SXXXXXXG",
     ];
 
     private static readonly (int Row, int Column)[] _moves = [(-1, 0), (1, 0), (0, -1), (0, 1)];
@@ -44,7 +43,7 @@ internal sealed class GridWorld
     public MarkovDecisionProcess Process { get; }
 
     /// <summary>Draws the value of each state, and where a policy goes most often.</summary>
-    public Chart Draw(string title, IReadOnlyList<double> values, double[,] policy)
+    public static Chart Draw(string title, IReadOnlyList<double> values, double[,] policy)
     {
         double[,] table = new double[Rows, Columns];
         for (int state = 0; state < values.Count; state++)

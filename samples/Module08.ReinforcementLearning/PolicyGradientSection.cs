@@ -13,8 +13,7 @@ internal static class PolicyGradientSection
     public static Result Run(Lesson lesson)
     {
         Lesson.Title("2. Policy gradients: learning by trying");
-        var world = new GridWorld(slip: 0.2);
-        MarkovDecisionProcess process = world.Process;
+        MarkovDecisionProcess process = new GridWorld(slip: 0.2).Process;
         double optimal = process.PolicyIteration().Values[GridWorld.Start];
         double random = process.Evaluate(process.UniformPolicy())[GridWorld.Start];
         int episodes = lesson.Quick ? 300 : 3_000, seeds = lesson.Quick ? 3 : 20;
@@ -67,7 +66,7 @@ internal static class PolicyGradientSection
 
         chart.Line("optimum", [(0, optimal), (episodes, optimal)], color: 7, dashed: true)
             .Save(lesson.Output.File("policy-gradient.png", "policy gradients approaching the exact solution"));
-        world.Draw("Learned by actor-critic: exact values of its policy", process.Evaluate(learned!.Policy), learned.Policy)
+        GridWorld.Draw("Learned by actor-critic: exact values of its policy", process.Evaluate(learned!.Policy), learned.Policy)
             .Save(lesson.Output.File("learned-policy.png", "the policy that actor-critic learned"));
         Console.WriteLine($"From the start, the random policy is worth {random:F3} and the optimal one {optimal:F3}.");
         Console.WriteLine($"After {episodes:N0} episodes, {seeds} seeds:");

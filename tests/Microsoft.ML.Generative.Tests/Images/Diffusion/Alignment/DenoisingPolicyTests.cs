@@ -82,7 +82,7 @@ public sealed class DenoisingPolicyTests
     [Fact]
     public void Advantages_are_those_of_the_tracker_of_ddpo_pytorch()
     {
-        // PerPromptStatTracker(buffer_size=4, min_count=4), by hand. First no class has four rewards: all have mean 3 and deviation 2. After
+        // PerPromptStatTracker(buffer_size=4, min_count=4), by hand. First no class has four rewards: all have mean 3 and deviation 2. In
         // the second roll-out class 0 has [1, 1, 5, 5], of mean 3 and deviation 2; class 1 has three: it is compared with [5, 0, 3].
         var tracker = new RewardStatistics(4);
         double[] first = tracker.Advantages([1, 1, 5, 5], [0, 0, 0, 1]);
