@@ -68,7 +68,7 @@ internal sealed record FlowColumns
     {
         OptionChecks.NotEmpty(Input);
         OptionChecks.NullOrNotEmpty(Label);
-        OptionChecks.DifferentNames(Latent, NegativeLogDensity);
+        OptionChecks.DifferentNames([Latent, NegativeLogDensity]);
     }
 }
 

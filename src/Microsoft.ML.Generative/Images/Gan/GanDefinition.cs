@@ -76,7 +76,7 @@ internal sealed record GanColumns
         OptionChecks.NotEmpty(Input);
         OptionChecks.NullOrNotEmpty(Label);
         OptionChecks.NullOrNotEmpty(Seed);
-        OptionChecks.DifferentNames([Generated, .. GeneratedImage is null ? [] : (string[])[GeneratedImage]]);
+        OptionChecks.DifferentNames([Generated], GeneratedImage);
     }
 }
 

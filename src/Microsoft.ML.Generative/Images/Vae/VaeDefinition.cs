@@ -81,10 +81,7 @@ internal sealed record VaeColumns
     {
         OptionChecks.NotEmpty(Input);
         OptionChecks.NullOrNotEmpty(Label);
-        OptionChecks.DifferentNames(
-            [Latent, Reconstruction, ReconstructionError, NegativeElbo, .. ReconstructionImage is null
-                ? []
-                : (string[])[ReconstructionImage]]);
+        OptionChecks.DifferentNames([Latent, Reconstruction, ReconstructionError, NegativeElbo], ReconstructionImage);
     }
 }
 
