@@ -24,6 +24,11 @@ public sealed class ArchitectureTests
         ["Text/Decoding"] = ["Text/Codec", "Text/Tokenization", "Layers", "Serialization"],
         ["Text/Chat"] = ["Text/Decoding", "Text/Codec", "Text/Tokenization", "Serialization"],
         ["Text/LanguageModels"] = ["Text/Chat", "Text/Decoding", "Text/Codec", "Text/Tokenization", .. _model],
+        ["Text/RewardModels"] = ["Text/LanguageModels", "Text/Codec", "Text/Tokenization", .. _model],
+        ["Text/Alignment"] =
+        [
+            "Text/RewardModels", "Text/LanguageModels", "Text/Decoding", "Text/Codec", "Text/Tokenization", .. _model,
+        ],
         ["Flows"] = _model,
         ["Images/Vae"] = _model,
         ["Images/VqVae"] = _model,
@@ -94,7 +99,8 @@ public sealed class ArchitectureTests
         using var references = new RoomReferences(typeof(GenerativeCatalog).Assembly.Location);
 
         Assert.Equal(_publicNamespaces.Order(StringComparer.Ordinal),
-            references.Types.Where(type => type.IsPublic && type.Name != nameof(GenerativeCatalogExtensions)).Select(type => type.Namespace).Distinct().Order(StringComparer.Ordinal));
+            references.Types.Where(type => type.IsPublic && type.Name != nameof(GenerativeCatalogExtensions)).Select(type => type.Namespace)
+                .Distinct().Order(StringComparer.Ordinal));
     }
 
     private static string RoomOf(string folder)

@@ -86,6 +86,8 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
 
     torch.nn.Module IBaseModel.Network => Network;
 
+    internal LanguageModelDefinition Definition => _definition;
+
     internal TextCodec Codec { get; }
 
     internal AdaptedNetwork Networks { get; }
