@@ -37,7 +37,7 @@ public sealed class PackageReferencesTests
     [Theory]
     [InlineData("linux-x64", "TorchSharp-cuda-linux")]
     [InlineData("win-x64", "TorchSharp-cuda-windows")]
-    public void The_package_for_GPUs_brings_each_system_the_natives_of_the_TorchSharp_that_the_library_is_built_with(string system, string package)
+    public void The_package_for_GPUs_brings_each_system_its_natives_in_the_version_of_TorchSharp(string system, string package)
     {
         XDocument packages = XDocument.Parse(Repository.Read("Directory.Packages.props"));
         string version = (string)packages.Descendants("PackageVersion")

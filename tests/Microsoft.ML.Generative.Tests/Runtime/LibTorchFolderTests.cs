@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.Versioning;
 using Microsoft.ML.Generative.Runtime;
 
 namespace Microsoft.ML.Generative.Tests;
@@ -115,12 +114,11 @@ public sealed class LibTorchFolderTests
     public void An_empty_variable_names_no_folder(string? value) => Assert.Null(TorchRuntime.FromEnvironment(value));
 
     // The managed libraries and TorchSharp's native one in one folder, libtorch in another.
-    [SupportedOSPlatform("linux")]
     private static string CopyWithoutLibTorch(TemporaryFolder application, TemporaryFolder installation)
     {
         string here = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar);
         string built = here.Replace("Microsoft.ML.Generative.Tests", "InterruptedTraining", StringComparison.Ordinal);
-        foreach (string file in Directory.GetFiles(built).Where(f => f.EndsWith(".dll", StringComparison.Ordinal) || f.EndsWith("runtimeconfig.json", StringComparison.Ordinal)))
+        foreach (string file in (string[])[.. Directory.GetFiles(built, "*.dll"), .. Directory.GetFiles(built, "*.runtimeconfig.json")])
             File.Copy(file, application.File(Path.GetFileName(file)));
 
         string native = Path.GetDirectoryName(LibTorchFolder.LoadedFile())!;
