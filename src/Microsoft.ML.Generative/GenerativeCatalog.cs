@@ -150,6 +150,37 @@ public sealed class GenerativeCatalog
         int? stride = null) =>
         LanguageModelEvaluator.Evaluate(Context, model, data, columnName, stride);
 
+    /// <summary>Evaluates a language model with its weights in several formats: what each saves, and what it costs.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="data">Rows with a text column, a document each.</param>
+    /// <param name="formats">The formats; <see cref="WeightFormat.Float32"/> among them is the model as it is computed with.</param>
+    /// <param name="columnName">The column.</param>
+    /// <param name="stride">As <see cref="EvaluateLanguageModel"/> takes it.</param>
+    /// <returns>Bytes of the weights, perplexity and more for each format, in their order.</returns>
+    /// <inheritdoc cref="EvaluateLanguageModel" path="/exception"/>
+    /// <example>
+    /// <code>
+    /// LanguageModelTransformer model = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
+    /// IDataView texts = mlContext.Data.LoadFromEnumerable([new { Text = File.ReadAllText("validation.txt") }]);
+    /// WeightFormat[] formats = [WeightFormat.Float32, WeightFormat.Q8_0, WeightFormat.Q4_0];
+    /// foreach (WeightFormatMetrics found in mlContext.Generative().CompareWeightFormats(model, texts, formats))
+    ///     Console.WriteLine($"{found.Format}: {found.WeightBytes} bytes, perplexity {found.Metrics.Perplexity:F2}");
+    /// </code>
+    /// </example>
+    public IReadOnlyList<WeightFormatMetrics> CompareWeightFormats(
+        LanguageModelTransformer model, IDataView data, IReadOnlyList<WeightFormat> formats,
+        string columnName = LanguageModelOptions.Defaults.InputColumnName, int? stride = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(formats);
+        return [.. formats.Select(format =>
+        {
+            using LanguageModelTransformer other = model.Quantize(format);
+            return new WeightFormatMetrics(
+                format, other.WeightBytes, LanguageModelEvaluator.Evaluate(Context, other, data, columnName, stride));
+        })];
+    }
+
     /// <summary>Loads a language model from a folder in the layout of Hugging Face, or from a file of llama2.c.</summary>
     /// <param name="path">
     /// The folder: <c>config.json</c> of a model of the kind gpt2, llama (SmolLM2 too), mistral or qwen2; <c>model.safetensors</c> or a
