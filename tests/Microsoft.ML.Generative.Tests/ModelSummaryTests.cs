@@ -7,7 +7,8 @@ public sealed class ModelSummaryTests
     {
         MLContext ml = new(seed: 1);
         IDataView data = ml.Data.LoadFromEnumerable([new Row { Image = [0, 0.5f, 1] }]);
-        using VaeTransformer model = ml.Transforms.Generative().Vae(new VaeOptions { HiddenSizes = [4], LatentSize = 2, MaxSteps = 1 }).Fit(data);
+        using VaeTransformer model = ml.Transforms.Generative().Vae(new VaeOptions { HiddenSizes = [4], LatentSize = 2, MaxSteps = 1 })
+            .Fit(data);
         string summary = model.Summary();
         string[] lines = summary.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         Assert.Equal("VaeTransformer", lines[0]);
@@ -30,10 +31,12 @@ public sealed class ModelSummaryTests
         MLContext ml = new(seed: 1);
         IDataView data = ml.Data.LoadFromEnumerable([new Row { Image = [0, 0.5f, 1] }]);
         Assert.Contains("CopyingTransformer is no generative model", Assert.Throws<ArgumentException>(
-            () => ml.Transforms.CopyColumns("Copy", "Image").Fit(data).Summary()).Message.Replace("ColumnCopyingTransformer", "CopyingTransformer"));
+            () => ml.Transforms.CopyColumns("Copy", "Image").Fit(data).Summary()).Message.Replace(
+                "ColumnCopyingTransformer", "CopyingTransformer"));
         using FlowTransformer flow = ml.Transforms.Generative().Flow(
-            new FlowOptions { InputColumnName = "Image", CouplingLayers = 2, HiddenSizes = [4], MaxSteps = 1 }).Fit(ml.Data.LoadFromEnumerable(
-                Enumerable.Range(0, 8).Select(i => new Row { Image = [i / 8f, i % 3, i % 2] }).ToArray()));
+            new FlowOptions { InputColumnName = "Image", CouplingLayers = 2, HiddenSizes = [4], MaxSteps = 1 }).Fit(
+                ml.Data.LoadFromEnumerable(
+                    Enumerable.Range(0, 8).Select(i => new Row { Image = [i / 8f, i % 3, i % 2] }).ToArray()));
         Assert.Contains(" other values, ", flow.Summary());
         flow.Dispose();
         var error = Assert.Throws<ObjectDisposedException>(() => flow.Summary());
