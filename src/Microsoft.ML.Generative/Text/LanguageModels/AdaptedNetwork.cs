@@ -94,6 +94,12 @@ internal sealed class AdaptedNetwork : IDisposable
         return new(Share(Base, Base.Architecture), [.. _adapters.Select(adapter => adapter.Share())], name);
     }
 
+    /// <summary>
+    /// The same, without an active adapter and without weights of an output layer, for those who read hidden states alone.
+    /// </summary>
+    public AdaptedNetwork WithoutHead() => new(
+        Share(Base, Base.Architecture with { TieEmbeddings = true }), [.. _adapters.Select(adapter => adapter.Share())], null);
+
     /// <summary>The same with another adapter, which is active. One of the same name is replaced.</summary>
     /// <param name="weights">The adapter, which belongs to the result.</param>
     public AdaptedNetwork With(LoraWeights weights) => new(

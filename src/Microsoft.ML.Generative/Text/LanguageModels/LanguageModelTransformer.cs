@@ -89,6 +89,8 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// <summary>Bytes of the weights, without those of adapters.</summary>
     internal long WeightBytes => ModuleWeights.Of(Networks.Base).Sum(t => t.Tensor.numel() * t.Tensor.element_size());
 
+    internal LanguageModelDefinition Definition => _definition;
+
     internal TextCodec Codec { get; }
 
     internal AdaptedNetwork Networks { get; }
