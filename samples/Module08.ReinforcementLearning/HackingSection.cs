@@ -26,7 +26,7 @@ internal static class HackingSection
         var rewards = new Chart("Reward of the roll-outs", "update", "ink");
         var divergences = new Chart("Divergence from the base model", "update", "nats per step and pixel");
         List<Line> lines = [Measure("before", lesson.Model, divergence: 0)];
-        foreach (double weight in (double[])[1e-6, 1, 10])
+        foreach (double weight in (double[])[1e-6, 1])
         {
             var (model, history) = ImageSection.Push(lesson, $"ink, KL weight {weight:0.######}", ink, weight);
             using var owned = model;

@@ -149,9 +149,10 @@ public sealed class DiffusionRewardOptions : ImageTrainingOptions
         base.ValidateForTraining();
         if (Reward is null)
             throw new ArgumentException($"{nameof(Reward)} is not set; expected what images are rewarded for.", nameof(Reward));
-        DiffusionArchitecture model = (BaseModel
-            ?? throw new ArgumentException($"{nameof(BaseModel)} is not set; expected a trained model.", nameof(BaseModel)))
-            .Definition.Architecture;
+        if (BaseModel is null)
+            throw new ArgumentException($"{nameof(BaseModel)} is not set; expected a trained model.", nameof(BaseModel));
+        OptionChecks.DifferentNames([GeneratedColumnName], BaseModel.Definition.Columns.GeneratedImage);
+        DiffusionArchitecture model = BaseModel.Definition.Architecture;
         if (model.Process != DiffusionProcess.Denoising)
         {
             throw new ArgumentException(
