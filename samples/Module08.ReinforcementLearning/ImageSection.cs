@@ -71,7 +71,7 @@ internal static class ImageSection
             Steps = lesson.Quick ? 4 : 10,
             BatchSize = 64,
             GradientAccumulationSteps = 2,
-            LearningRate = 1e-3,
+            LearningRate = 2e-4,
             Seed = 1,
             Threads = 1,
             Progress = progress,
