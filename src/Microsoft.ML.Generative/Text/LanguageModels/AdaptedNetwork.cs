@@ -52,7 +52,10 @@ internal sealed class AdaptedNetwork : IDisposable
         LanguageModelNetwork source, LanguageModelArchitecture architecture, double dropout = 0, bool usesRecompute = false)
     {
         LanguageModelNetwork network = ModuleTensors.WithoutValues(
-            () => new LanguageModelNetwork(architecture, dropout, source.Format) { UsesRecompute = usesRecompute });
+            () => new LanguageModelNetwork(architecture, dropout, source.Formats.For(architecture.Layers, architecture.TieEmbeddings))
+            {
+                UsesRecompute = usesRecompute,
+            });
         try
         {
             network.to(source.Tokens.Device);
@@ -149,7 +152,7 @@ internal sealed class AdaptedNetwork : IDisposable
     /// <exception cref="NotSupportedException">An adapter has trained a weight that would be stored in another form.</exception>
     public AdaptedNetwork Quantize(WeightFormat format)
     {
-        LanguageModelNetwork network = Convert(Base.Architecture, format);
+        LanguageModelNetwork network = Convert(Base.Architecture, format == Base.Format ? Base.Formats : format);
         HashSet<string> savable = [.. LanguageModelModules.Of(network).Savable.SelectMany(module => module.Parameters)];
         if (_adapters.FirstOrDefault(a => a.Shape.Tensors.Any(t => LanguageModelModules.IsTable(t) && !savable.Contains(t))) is { } own)
         {
@@ -163,13 +166,13 @@ internal sealed class AdaptedNetwork : IDisposable
     }
 
     // What both store in the same way is shared.
-    private LanguageModelNetwork Convert(LanguageModelArchitecture architecture, WeightFormat format)
+    private LanguageModelNetwork Convert(LanguageModelArchitecture architecture, WeightFormats formats)
     {
-        LanguageModelNetwork network = ModuleTensors.WithoutValues(() => new LanguageModelNetwork(architecture, format: format));
+        LanguageModelNetwork network = ModuleTensors.WithoutValues(() => new LanguageModelNetwork(architecture, 0, formats));
         HashSet<torch.nn.Module> converted = new(ReferenceEqualityComparer.Instance);
         using IDisposable noGradient = torch.no_grad();
         network.to(Base.Tokens.Device);
-        if (format != Base.Format)
+        if (formats.Common != Base.Format)
         {
             foreach (((torch.nn.Module layer, Weight own), (_, Weight source)) in network.Quantizable.Zip(Base.Quantizable))
             {
