@@ -109,9 +109,10 @@ public sealed class SpeculativeDecodingTests
                     Statistics = new Collector(s => found = s),
                 };
                 Assert.Equal(text, model.Generate("the cat", fast));
-                // A model that guesses its own tokens is always right.
+                Assert.Equal(found!.Tokens - 1, found.ModelSteps + found.AcceptedTokens);
+                // A model that guesses its own tokens is right.
                 if (speculation.Tokens == 5)
-                    Assert.Equal(found!.DraftedTokens, found.AcceptedTokens + (found.DraftedTokens + found.ModelSteps + 1 - found.Tokens));
+                    Assert.True(found.AcceptedTokens > 0);
                 Assert.Equal(text, string.Concat(model.Stream("the cat", fast)));
                 Assert.Equal(answer, Chat(fast));
             }
@@ -119,7 +120,7 @@ public sealed class SpeculativeDecodingTests
 
         string Chat(TextGenerationOptions generation)
         {
-            using IChatClient client = model.AsChatClient(ChatTemplate.Plain, generation);
+            using IChatClient client = model.AsChatClient(ChatTemplate.FromJinja("{{ messages[0].content }}"), generation);
             return client.GetResponseAsync("the cat").GetAwaiter().GetResult().Text;
         }
     }

@@ -232,7 +232,7 @@ internal static class GgufTokenizer
         }
 
         (string, int)? Frame(bool? isAdded, string? token) => isAdded == true && token is not null
-            ? (token, vocabulary.TryGetValue(token, out int id) ? id : added.First(a => a.Content == token).Id)
+            ? (token, vocabulary.TryGetValue(token, out int id) ? id : throw data.Bad($"{Quoted.Text(token)} is an unused token"))
             : null;
     }
 
