@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Numerics.Tensors;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.Decoding.Kernels;
@@ -53,8 +54,8 @@ internal static class DecodeWorkload
     {
         TorchRuntime.EnsureLoaded();
         int threads = settings.Threads ?? 1;
-        using var floats = new AdaptedNetwork(TorchSeed.Initialize(1, () => new LanguageModelNetwork(architecture)), [], null);
-        using AdaptedNetwork stored = floats.Quantize(format);
+        using var floats = new AdaptedNetwork<LanguageModelNetwork>(TorchSeed.Initialize(1, () => new LanguageModelNetwork(architecture)));
+        using AdaptedNetwork<LanguageModelNetwork> stored = LanguageModelCopies.Quantize(floats, format);
         long bytes = ModuleWeights.Of(stored.Base).Sum(t => t.Tensor.numel() * t.Tensor.element_size());
         using var session = new KernelDecodingSession(stored.Network, streams, architecture.ContextLength, threads);
         float[] logits = new float[streams * architecture.VocabularySize];

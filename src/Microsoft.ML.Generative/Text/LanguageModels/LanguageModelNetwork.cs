@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Layers.Weights;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -13,7 +14,8 @@ internal sealed class LanguageModelNetwork(
     LanguageModelArchitecture architecture, double dropout, WeightFormats formats)
     : DecoderStack(
         nameof(LanguageModelNetwork),
-        architecture.Shape with { Block = architecture.Shape.Block with { Format = formats.Common }, Formats = formats.Each }, dropout)
+        architecture.Shape with { Block = architecture.Shape.Block with { Format = formats.Common }, Formats = formats.Each }, dropout),
+        IAdaptable<LanguageModelNetwork>
 {
     /// <summary>The target of a position that is not to be learned.</summary>
     public const long NoTarget = -100;
@@ -30,6 +32,12 @@ internal sealed class LanguageModelNetwork(
     public WeightFormats Formats { get; } = formats;
 
     public WeightFormat Format => Formats.Common;
+
+    public AdaptableNetwork Adaptable => LanguageModelModules.Of(this);
+
+    public LanguageModelNetwork Share() => LanguageModelCopies.Share(this, Architecture);
+
+    public LanguageModelNetwork ShareForMerging(LoraWeights adapter) => LanguageModelCopies.ShareForMerging(this, adapter);
 
     /// <summary>
     /// The mean of −log p(target) over the targets that are not <see cref="NoTarget"/>, in nats, for sequences and targets [batch, time].

@@ -4,7 +4,6 @@ using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Layers.Weights;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.LanguageModels;
 
@@ -46,7 +45,9 @@ internal sealed record RewardModelDefinition(LanguageModelArchitecture Architect
 
     [JsonIgnore]
     public Component<LoraWeights>? AdapterComponent =>
-        AdapterShape is { } shape ? new("adapter", () => CreateAdapter(shape), ComponentKind.Adapter) : null;
+        AdapterShape is { } shape
+            ? new("adapter", () => LoraShapes.CreateWeights(shape, () => new LanguageModelNetwork(Architecture)), ComponentKind.Adapter)
+            : null;
 
     [JsonIgnore]
     public IReadOnlyList<Component> Components =>
@@ -63,14 +64,6 @@ internal sealed record RewardModelDefinition(LanguageModelArchitecture Architect
         OptionChecks.RowsAtOnce(TransformBatchSize);
         MixedFormats.Check(WeightFormat, EachWeightFormat, Architecture);
         AdapterShape?.Validate();
-    }
-
-    // The network has the sizes, and needs no memory for that.
-    private LoraWeights CreateAdapter(LoraShape shape)
-    {
-        using LanguageModelNetwork network = ModuleTensors.WithoutMemory(
-            long.MaxValue, int.MaxValue, () => new LanguageModelNetwork(Architecture));
-        return new LoraWeights(shape, network, LanguageModelModules.Of(network));
     }
 }
 

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using CsCheck;
 using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Layers.Weights;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Text.Codec;
@@ -48,7 +49,7 @@ public sealed class GgufTests : IDisposable
     public void A_saved_file_is_read_back_as_the_same_model(string name, GgufType type)
     {
         LanguageModelArchitecture architecture = Large(TinyLanguageModels.All[name]);
-        using var model = new AdaptedNetwork(TinyLanguageModels.Create(architecture), [], null);
+        using var model = new AdaptedNetwork<LanguageModelNetwork>(TinyLanguageModels.Create(architecture));
         GgufModel.Save(Path, model.Network, TextCodec.Of(_bytes.Value), type);
         using LanguageModelTransformer loaded = Load();
         // Pairs that are rotated are put into halves, as in files of Hugging Face.
@@ -60,7 +61,7 @@ public sealed class GgufTests : IDisposable
             _ => WeightFormat.Float32,
         };
         Assert.Equal(format, loaded.WeightFormat);
-        using AdaptedNetwork stored = model.Quantize(format);
+        using AdaptedNetwork<LanguageModelNetwork> stored = LanguageModelCopies.Quantize(model, format);
         double[] expected = Logits(stored.Network), found = Logits(loaded.Network);
         double tolerance = expected.Max(Math.Abs) * (type == GgufType.Float16 ? 0.05 : 1e-5);
         Assert.All(expected.Zip(found), pair => Assert.InRange(pair.Second - pair.First, -tolerance, tolerance));
