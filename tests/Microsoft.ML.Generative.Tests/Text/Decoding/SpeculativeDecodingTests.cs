@@ -172,7 +172,7 @@ public sealed class SpeculativeDecodingTests
         // The later of two; of a shorter match where there is no longer one.
         Assert.Equal([8, 1], Propose([1, 7, 1, 8, 1], 2));
         Assert.Empty(Propose([1, 2, 3], 4));
-        Assert.Equal([1, 1], Propose([1, 1, 1], 2).Take(2));
+        Assert.Equal([1], Propose([1, 1, 1], 2));
 
         static List<int> Propose(int[] tokens, int count)
         {
