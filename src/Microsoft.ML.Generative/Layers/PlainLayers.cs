@@ -55,10 +55,12 @@ internal sealed class PlainLayers
     private string? FindObstacle(WeightedLayer layer) => layer switch
     {
         { HasAdapter: true } when !layer.Adapters.All(a => _isKnown?.Invoke(a.Adapter) == true) => $"'{NameOf(layer)}' has an adapter",
-        { Weight.Plain: null } when _isRead?.Invoke(layer.Weight.Stored) != true => $"the weight of '{NameOf(layer)}' is {layer.Weight.Kind}",
+        { Weight.Plain: null } when _isRead?.Invoke(layer.Weight.Stored) != true =>
+            $"the weight of '{NameOf(layer)}' is {layer.Weight.Kind}",
         _ => null,
     };
 
     private NotSupportedException Refused(string obstacle) => new(
-        $"{obstacle}; {_reader} dense {(_isRead is null ? "" : "and quantized ")}weights {(_isKnown is null ? "without adapters" : "and low-rank adapters")} only.");
+        $"{obstacle}; {_reader} dense {(_isRead is null ? "" : "and quantized ")}weights "
+            + $"{(_isKnown is null ? "without adapters" : "and low-rank adapters")} only.");
 }

@@ -6,9 +6,9 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Layers.Weights;
 
 /// <summary>
-/// A weight in the blocks of ggml's Q8_0 or Q4_0, in another order: as decoding kernels read it. Sixteen outputs are together; of each block
-/// of 32 inputs there are four bytes of one output, four of the next, and so on. Scales are apart. Outputs and inputs that do not fill
-/// sixteen, or a block, are filled up with zeros.
+/// A weight in the blocks of ggml's Q8_0 or Q4_0, in another order: as decoding kernels read it. Sixteen outputs are together; of each
+/// block of 32 inputs there are four bytes of one output, four of the next, and so on. Scales are apart. Outputs and inputs that do not
+/// fill sixteen, or a block, are filled up with zeros.
 /// </summary>
 internal sealed unsafe class PackedBlockWeight : QuantizedWeight
 {
