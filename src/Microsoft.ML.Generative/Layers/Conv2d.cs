@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
@@ -9,24 +10,37 @@ internal sealed class Conv2d : WeightedLayer
     private readonly long[] _strides;
     private readonly long[] _padding;
     private readonly bool _isPointwise;
+    private readonly bool _keepsSize;
 
     public Conv2d(long inputs, long outputs, long kernelSize, long stride = 1, long padding = 0, bool hasBias = true)
         : base(nameof(Conv2d), [outputs, inputs, kernelSize, kernelSize], outputs, hasBias)
     {
         (_strides, _padding) = ([stride, stride], [padding, padding]);
         _isPointwise = kernelSize == 1 && stride == 1 && padding == 0;
+        _keepsSize = kernelSize == 3 && stride == 1 && padding == 1;
     }
 
-    protected override Tensor Compute(Tensor input)
+    public override Tensor Map(Tensor input, Tensor matrix) => Convolve(input, matrix, null);
+
+    protected override Tensor Compute(Tensor input) => Convolve(input, Weight.Dense(), CastBias());
+
+    private Tensor Convolve(Tensor input, Tensor kernel, Tensor? bias)
     {
-        Tensor x = MixedPrecision.Cast(input), weight = MixedPrecision.Cast(Weight.Dense());
-        return _isPointwise && MixedPrecision.IsBFloat16OnCpu(x)
-            ? Pointwise(x, weight, CastBias())
-            : F.conv2d(x, weight, CastBias(), _strides, _padding);
+        Tensor x = MixedPrecision.Cast(input), weight = MixedPrecision.Cast(kernel);
+        if (_keepsSize && TiledConvolution.CanUse(x, weight))
+            return TiledConvolution.Apply(x, weight, bias);
+        return _isPointwise ? Pointwise(x, weight, bias) : F.conv2d(x, weight, bias, _strides, _padding);
     }
+
+    /// <summary>A convolution by a 1×1 kernel.</summary>
+    /// <param name="x">[batch, inputs, height, width].</param>
+    /// <param name="weight">[outputs, inputs, 1, 1], of the same type.</param>
+    /// <param name="bias">[outputs], or <see langword="null"/>.</param>
+    public static Tensor Pointwise(Tensor x, Tensor weight, Tensor? bias) =>
+        x.device_type == DeviceType.CPU ? PerImage(x, weight, bias) : F.conv2d(x, weight, bias);
 
     // A matmul for each image: oneDNN's 1×1 convolution takes up to four times as long, most of it to bring images into its order and back.
-    private static Tensor Pointwise(Tensor x, Tensor weight, Tensor? bias)
+    private static Tensor PerImage(Tensor x, Tensor weight, Tensor? bias)
     {
         (long batch, long inputs, long height, long width) = (x.size(0), x.size(1), x.size(2), x.size(3));
         long outputs = weight.size(0);
