@@ -10,10 +10,13 @@ namespace Microsoft.ML.Generative.Layers;
 /// </summary>
 internal sealed class EmbeddingTable : AdaptableLayer
 {
-    public EmbeddingTable(long count, long size, WeightFormat format = WeightFormat.Float32)
+    /// <param name="count">Classes.</param>
+    /// <param name="size">Values of a vector.</param>
+    /// <param name="format">How the vectors are stored. Default: floats that are learned.</param>
+    public EmbeddingTable(long count, long size, BlockFormat? format = null)
         : base(nameof(EmbeddingTable))
     {
-        Table = format == WeightFormat.Float32 ? new DenseWeight(nn.Parameter(Normal())) : QuantizedWeight.Create([count, size], format);
+        Table = format is null ? new DenseWeight(nn.Parameter(Normal())) : QuantizedWeight.Create([count, size], format);
         Table.Register(this);
         RegisterComponents();
 

@@ -12,8 +12,16 @@ internal sealed class Linear : WeightedLayer
     private readonly long[] _partSizes = [];
     private bool _hasPartAdapter;
 
-    public Linear(long inputs, long outputs, bool hasBias = true, WeightFormat format = WeightFormat.Float32)
-        : base(nameof(Linear), [outputs, inputs], outputs, hasBias, format)
+    /// <param name="inputs">Inputs.</param>
+    /// <param name="outputs">Outputs.</param>
+    /// <param name="hasBias">Whether there is a bias.</param>
+    /// <param name="format">How the weight is stored.</param>
+    /// <param name="blocks">The format of ggml that the weight is stored in. Default: as <paramref name="format"/> says.</param>
+    public Linear(
+        long inputs, long outputs, bool hasBias = true, WeightFormat format = WeightFormat.Float32, BlockFormat? blocks = null)
+        : base(
+            nameof(Linear), [outputs, inputs], outputs, hasBias, format,
+            blocks is null ? null : () => QuantizedWeight.Create([outputs, inputs], blocks))
     {
     }
 
@@ -21,8 +29,14 @@ internal sealed class Linear : WeightedLayer
     /// <param name="parts">The outputs, in their order.</param>
     /// <param name="hasBias">Whether there is a bias.</param>
     /// <param name="format">How the weight is stored.</param>
-    public Linear(long inputs, LayerPart[] parts, bool hasBias = true, WeightFormat format = WeightFormat.Float32)
-        : this(inputs, parts.Sum(part => part.Outputs), hasBias, format)
+    /// <param name="blocks">
+    /// The format of ggml that the weight, or each of its parts, is stored in. Default: as <paramref name="format"/> says.
+    /// </param>
+    public Linear(
+        long inputs, LayerPart[] parts, bool hasBias = true, WeightFormat format = WeightFormat.Float32, BlockFormat[]? blocks = null)
+        : base(
+            nameof(Linear), [parts.Sum(part => (long)part.Outputs), inputs], parts.Sum(part => part.Outputs), hasBias, format,
+            blocks is null ? null : () => Create(inputs, [.. parts.Select(part => (long)part.Outputs)], blocks))
     {
         (Parts, _partAdapters, _partSizes) = (parts, new Adapter?[parts.Length], [.. parts.Select(part => (long)part.Outputs)]);
     }
@@ -103,6 +117,10 @@ internal sealed class Linear : WeightedLayer
             Remove(AdapterNameOf(Parts[i].Name), ref _partAdapters[i]);
         _hasPartAdapter = false;
     }
+
+    private static Weight Create(long inputs, long[] outputs, BlockFormat[] blocks) => blocks.Length == 1
+        ? QuantizedWeight.Create([outputs.Sum(), inputs], blocks[0])
+        : new PartedWeight(inputs, outputs, blocks);
 
     private Tensor? LearnedBias()
     {

@@ -22,12 +22,16 @@ internal abstract class WeightedLayer : AdaptableLayer
     /// <param name="outputs">Outputs, for the bias.</param>
     /// <param name="hasBias">Whether there is one.</param>
     /// <param name="format">How the weight is stored; its values are set only where it is floats.</param>
-    protected WeightedLayer(string name, long[] shape, long outputs, bool hasBias, WeightFormat format = WeightFormat.Float32)
+    /// <param name="create">Creates a weight of another form, whose values are not set. Default: none.</param>
+    protected WeightedLayer(
+        string name, long[] shape, long outputs, bool hasBias, WeightFormat format = WeightFormat.Float32, Func<Weight>? create = null)
         : base(name)
     {
         // Kaiming-uniform with a = √5, as PyTorch has it: both uniform in ±1/√fanIn.
         double bound = 1 / Math.Sqrt(shape[1..].Aggregate(1L, (product, size) => product * size));
-        _weight = format == WeightFormat.Float32 ? new DenseWeight(nn.Parameter(Uniform(shape))) : QuantizedWeight.Create(shape, format);
+        _weight = create is not null ? create()
+            : format == WeightFormat.Float32 ? new DenseWeight(nn.Parameter(Uniform(shape)))
+            : QuantizedWeight.Create(shape, format);
         if (hasBias)
             bias = nn.Parameter(Uniform(outputs));
         Register();

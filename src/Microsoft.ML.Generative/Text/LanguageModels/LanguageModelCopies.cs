@@ -20,7 +20,10 @@ internal static class LanguageModelCopies
         LanguageModelNetwork source, LanguageModelArchitecture architecture, double dropout = 0, bool usesRecompute = false)
     {
         LanguageModelNetwork network = ModuleTensors.WithoutValues(
-            () => new LanguageModelNetwork(architecture, dropout, source.Format) { UsesRecompute = usesRecompute });
+            () => new LanguageModelNetwork(architecture, dropout, source.Formats.For(architecture.Layers, architecture.TieEmbeddings))
+            {
+                UsesRecompute = usesRecompute,
+            });
         try
         {
             network.to(source.Tokens.Device);
@@ -85,7 +88,8 @@ internal static class LanguageModelCopies
     /// <exception cref="NotSupportedException">An adapter has trained a weight that would be stored in another form.</exception>
     public static AdaptedNetwork<LanguageModelNetwork> Quantize(AdaptedNetwork<LanguageModelNetwork> networks, WeightFormat format)
     {
-        LanguageModelNetwork network = Convert(networks.Base, networks.Base.Architecture, format);
+        WeightFormats formats = format == networks.Base.Format ? networks.Base.Formats : format;
+        LanguageModelNetwork network = Convert(networks.Base, networks.Base.Architecture, formats);
         HashSet<string> savable = [.. network.Adaptable.Savable.SelectMany(module => module.Parameters)];
         if (networks.Adapters.FirstOrDefault(
             a => a.Shape.Tensors.Any(t => LanguageModelModules.IsTable(t) && !savable.Contains(t))) is { } own)
@@ -100,13 +104,14 @@ internal static class LanguageModelCopies
     }
 
     // What both store in the same way is shared.
-    private static LanguageModelNetwork Convert(LanguageModelNetwork source, LanguageModelArchitecture architecture, WeightFormat format)
+    private static LanguageModelNetwork Convert(
+        LanguageModelNetwork source, LanguageModelArchitecture architecture, WeightFormats formats)
     {
-        LanguageModelNetwork network = ModuleTensors.WithoutValues(() => new LanguageModelNetwork(architecture, format: format));
+        LanguageModelNetwork network = ModuleTensors.WithoutValues(() => new LanguageModelNetwork(architecture, 0, formats));
         HashSet<torch.nn.Module> converted = new(ReferenceEqualityComparer.Instance);
         using IDisposable noGradient = torch.no_grad();
         network.to(source.Tokens.Device);
-        if (format != source.Format)
+        if (formats.Common != source.Format)
         {
             foreach (((torch.nn.Module layer, Weight own), (_, Weight from)) in network.Quantizable.Zip(source.Quantizable))
             {

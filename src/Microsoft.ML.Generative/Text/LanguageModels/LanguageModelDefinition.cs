@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Layers.Adapters;
+using Microsoft.ML.Generative.Layers.Weights;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.Chat;
 using Microsoft.ML.Generative.Text.Codec;
@@ -14,11 +15,21 @@ internal sealed record LanguageModelDefinition(
     : IModelDefinition<LanguageModelDefinition>
 {
     [JsonIgnore]
-    public Component<LanguageModelNetwork> Decoder => new("decoder", () => new LanguageModelNetwork(Architecture, format: WeightFormat));
+    public Component<LanguageModelNetwork> Decoder => new("decoder", () => new LanguageModelNetwork(Architecture, 0, Formats));
 
     /// <summary>How the weights of the blocks' linear layers are stored.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public WeightFormat WeightFormat { get; init; }
+
+    /// <summary>
+    /// The names of the formats of each large weight, or of each of its parts, for <see cref="WeightFormat.Mixed"/>;
+    /// <see langword="null"/>: they are the same.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string[][]? EachWeightFormat { get; init; }
+
+    [JsonIgnore]
+    public WeightFormats Formats => MixedFormats.Of(WeightFormat, EachWeightFormat);
 
     /// <summary>The adapters; <see langword="null"/>: there are none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -46,7 +57,7 @@ internal sealed record LanguageModelDefinition(
         OptionChecks.AtLeast(Architecture.VocabularySize, 1);
         Columns.Validate();
         Defaults.Validate(Architecture.VocabularySize);
-        OptionChecks.Defined(WeightFormat);
+        MixedFormats.Check(WeightFormat, EachWeightFormat, Architecture);
         LoraShapes.Validate(Adapters, ActiveAdapter);
     }
 }

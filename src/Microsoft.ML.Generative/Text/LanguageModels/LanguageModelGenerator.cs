@@ -167,6 +167,7 @@ internal sealed class LanguageModelGenerator(
     {
         options ??= Defaults;
         options.Validate(codec.VocabularySize);
+        options.Speculation?.Check(codec);
         return options;
     }
 

@@ -13,6 +13,7 @@ using Microsoft.ML.Generative.Text.Decoding;
 using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Generative.Text.LanguageModels.Chat;
 using Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
+using Microsoft.ML.Generative.Text.LanguageModels.Pretrained.Gguf;
 using Microsoft.ML.Generative.Text.Tokenization;
 using Microsoft.ML.Generative.Tokenizers;
 using Microsoft.ML.Generative.Training;
@@ -227,6 +228,7 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// The form of conversations in the model's training. Default: <see cref="LanguageModelOptions.ChatTemplate"/> of the training; else
     /// the template in the model's folder; <see cref="ChatTemplate.Plain"/> for a model without.
     /// </param>
+    /// <param name="options">How tokens are chosen where a call does not say. Default: the model's own options.</param>
     /// <returns>
     /// A client that may be used from several threads. It does not own the model: dispose of the model when no client is in use.
     /// </returns>
@@ -247,10 +249,20 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     ///     Console.Write(update.Text);
     /// </code>
     /// </example>
-    public IChatClient AsChatClient(ChatTemplate? template = null)
+    public IChatClient AsChatClient(ChatTemplate? template = null, TextGenerationOptions? options = null)
     {
         using IDisposable use = Use();
-        return new LanguageModelChatClient(this, template ?? Generator.Template);
+        return new LanguageModelChatClient(this, template ?? Generator.Template, options?.Copy() ?? Generator.Defaults);
+    }
+
+    /// <summary>Makes the model guess the tokens of a larger one, <see cref="TextGenerationOptions.Speculation"/>.</summary>
+    /// <param name="tokens">Tokens that are guessed at a time, 1 to 64: more where the models are alike.</param>
+    /// <returns>The guess, for models with the same tokenizer. It does not own the model.</returns>
+    /// <exception cref="ArgumentException"><paramref name="tokens"/> is out of its range.</exception>
+    public SpeculativeDecoding AsDraft(int tokens = 4)
+    {
+        using IDisposable use = Use();
+        return new DraftModel(this, tokens);
     }
 
     /// <summary>Makes the model available as a generator of embeddings: the mean of its last hidden states over a text's tokens.</summary>
@@ -280,6 +292,42 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
         PretrainedLanguageModel.Save(folder, Network, Codec, Generator.Defaults);
     }
 
+    /// <summary>
+    /// Writes the model as a GGUF file, which llama.cpp and the programs on top of it read: weights, tokenizer and chat template in one.
+    /// </summary>
+    /// <param name="path">The file; one that is there is replaced.</param>
+    /// <param name="type">
+    /// How matrices are stored. Default: Q8_0 or Q4_0 where the model's weights are, else 32-bit floats. Rows that do not fill the blocks
+    /// of a type are 16-bit floats.
+    /// </param>
+    /// <remarks>An active adapter is not written: <see cref="Merge"/> it. llama.cpp ignores a sliding window of these models.</remarks>
+    /// <exception cref="NotSupportedException">
+    /// llama.cpp has no model of this shape, or no tokenizer of this kind; nothing has been written then.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">The model uses an adapter.</exception>
+    /// <exception cref="ArgumentException">A weight is not finite, or too large for the type.</exception>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    /// <example>
+    /// <code>
+    /// LanguageModelTransformer model = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
+    /// model.SaveGguf("models/SmolLM2-135M-Q4_0.gguf", GgufType.Q4_0);
+    /// </code>
+    /// </example>
+    public void SaveGguf(string path, GgufType? type = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        if (type is { } named)
+            OptionChecks.Defined(named, nameof(type));
+        if (ActiveAdapter is not null)
+        {
+            throw new InvalidOperationException(
+                $"The model uses the adapter '{ActiveAdapter}', which GGUF files do not have: merge it before.");
+        }
+
+        using IDisposable use = Use();
+        GgufModel.Save(path, Networks.Base, Codec, type);
+    }
+
     /// <summary>Makes a model that stores its large weights in another format.</summary>
     /// <param name="format">
     /// The format, which says what it quantizes. Positions, normalizations and biases stay floats, as adapters do.
@@ -292,6 +340,9 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// <see cref="WeightFormat.Float32"/> gives the floats that a quantized model computes with. Generation on the CPU multiplies integers:
     /// except with <see cref="WeightFormat.Nf4"/>, inputs of linear layers are rounded to 8 bits in blocks of 32, as in llama.cpp.
     /// </remarks>
+    /// <exception cref="ArgumentException">
+    /// The format is <see cref="WeightFormat.Mixed"/>, and the model has another; or a weight is not finite.
+    /// </exception>
     /// <exception cref="NotSupportedException">
     /// An adapter has trained the token embedding or the output layer, and the format would quantize it.
     /// </exception>
@@ -305,6 +356,8 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     public LanguageModelTransformer Quantize(WeightFormat format)
     {
         OptionChecks.Defined(format);
+        if (format == WeightFormat.Mixed && WeightFormat != WeightFormat.Mixed)
+            throw new ArgumentException("Models have Mixed formats only where a file has; expected another format.", nameof(format));
         return Derive(networks => LanguageModelCopies.Quantize(networks, format));
     }
 
@@ -478,6 +531,7 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
                 Adapters = Networks.Shapes,
                 ActiveAdapter = ActiveAdapter,
                 WeightFormat = WeightFormat,
+                EachWeightFormat = MixedFormats.NamesOf(Networks.Base.Formats),
             },
             Networks.Modules,
             TokenizerFiles.Save(Tokenizer).ToDictionary(file => file.Key, file => (Action<Stream>)(stream => stream.Write(file.Value))));

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Layers.Adapters;
+using Microsoft.ML.Generative.Layers.Weights;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.LanguageModels;
 
@@ -16,7 +17,7 @@ internal sealed record RewardModelDefinition(LanguageModelArchitecture Architect
     : IModelDefinition<RewardModelDefinition>
 {
     [JsonIgnore]
-    public Component<LanguageModelNetwork> Decoder => new("decoder", () => new LanguageModelNetwork(Architecture, format: WeightFormat));
+    public Component<LanguageModelNetwork> Decoder => new("decoder", () => new LanguageModelNetwork(Architecture, 0, Formats));
 
     [JsonIgnore]
     public Component<Linear> Head => new("score-head", () => RewardNetwork.CreateHead(Architecture));
@@ -24,6 +25,16 @@ internal sealed record RewardModelDefinition(LanguageModelArchitecture Architect
     /// <summary>How the weights of the blocks' linear layers are stored.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public WeightFormat WeightFormat { get; init; }
+
+    /// <summary>
+    /// The names of the formats of each large weight, or of each of its parts, for <see cref="WeightFormat.Mixed"/>;
+    /// <see langword="null"/>: they are the same.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string[][]? EachWeightFormat { get; init; }
+
+    [JsonIgnore]
+    public WeightFormats Formats => MixedFormats.Of(WeightFormat, EachWeightFormat);
 
     /// <summary>The adapter; <see langword="null"/>: there is none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -51,7 +62,7 @@ internal sealed record RewardModelDefinition(LanguageModelArchitecture Architect
         OptionChecks.AtLeast(Architecture.VocabularySize, 1);
         Columns.Validate();
         OptionChecks.RowsAtOnce(TransformBatchSize);
-        OptionChecks.Defined(WeightFormat);
+        MixedFormats.Check(WeightFormat, EachWeightFormat, Architecture);
         AdapterShape?.Validate();
     }
 }

@@ -153,6 +153,7 @@ public sealed class RewardModelTransformer : ITransformer, IBaseModel, IDisposab
             {
                 AdapterShape = adapter?.Shape,
                 WeightFormat = Networks.Decoder.Base.Format,
+                EachWeightFormat = MixedFormats.NamesOf(Networks.Decoder.Base.Formats),
                 BeginsWithBos = Codec.BeginsWithBos,
             },
             [Networks.Decoder.Base, Networks.Head, .. adapter is null ? (torch.nn.Module[])[] : [adapter]],
