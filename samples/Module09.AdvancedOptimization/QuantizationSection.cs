@@ -20,7 +20,8 @@ internal static class QuantizationSection
     {
         Lesson.Title("4. Weights of fewer bits");
         List<Row> rows = [];
-        foreach (WeightFormat format in Enum.GetValues<WeightFormat>())
+        WeightFormat[] formats = [WeightFormat.Float32, WeightFormat.Int8, WeightFormat.Nf4, WeightFormat.Q8_0, WeightFormat.Q4_0];
+        foreach (WeightFormat format in formats)
         {
             using LanguageModelTransformer model = lesson.Base.Quantize(format);
             LoraOptions adapter = new() { Rank = 8, Alpha = 16 };
