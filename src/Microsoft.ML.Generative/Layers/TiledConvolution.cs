@@ -29,7 +29,8 @@ internal static class TiledConvolution
             return false;
         int scale = isEnlarged ? 2 : 1;
         (long height, long width) = (scale * input.size(2), scale * input.size(3));
-        long tiles = (height + WinogradTransforms.Tile - 1) / WinogradTransforms.Tile * ((width + WinogradTransforms.Tile - 1) / WinogradTransforms.Tile);
+        var shape = new WinogradShape(1, weight.size(1), weight.size(0), height, width);
+        long tiles = (long)shape.TileRows * shape.TilesInRow;
         // A single tile is not worth the transformation of the weights; where most of a tile is beyond the image, nothing is gained.
         return tiles >= 4 && 2 * height * width >= tiles * WinogradTransforms.Tile * WinogradTransforms.Tile;
     }

@@ -8,7 +8,9 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Generative.Tests;
 
-/// <summary>The layers that use the kernel, against libtorch's convolution in Float64. Without the instructions they are libtorch's own.</summary>
+/// <summary>
+/// The layers that use the kernel, against libtorch's convolution in Float64. Without the instructions they are libtorch's own.
+/// </summary>
 [Collection(GlobalTorchState.Name)]
 public class TiledConvolutionTests
 {

@@ -60,10 +60,11 @@ internal static unsafe class ChannelBlocks
     // 16 rows of 16 floats.
     private static void Transpose(float* from, nint fromRow, float* to, nint toRow)
     {
+        nint four = 4 * fromRow;
         Four(from, fromRow, out Vector512<float> a0, out Vector512<float> a1, out Vector512<float> a2, out Vector512<float> a3);
-        Four(from + 4 * fromRow, fromRow, out Vector512<float> b0, out Vector512<float> b1, out Vector512<float> b2, out Vector512<float> b3);
-        Four(from + 8 * fromRow, fromRow, out Vector512<float> c0, out Vector512<float> c1, out Vector512<float> c2, out Vector512<float> c3);
-        Four(from + 12 * fromRow, fromRow, out Vector512<float> d0, out Vector512<float> d1, out Vector512<float> d2, out Vector512<float> d3);
+        Four(from + four, fromRow, out Vector512<float> b0, out Vector512<float> b1, out Vector512<float> b2, out Vector512<float> b3);
+        Four(from + 2 * four, fromRow, out Vector512<float> c0, out Vector512<float> c1, out Vector512<float> c2, out Vector512<float> c3);
+        Four(from + 3 * four, fromRow, out Vector512<float> d0, out Vector512<float> d1, out Vector512<float> d2, out Vector512<float> d3);
         Columns(a0, b0, c0, d0, to, 4 * toRow);
         Columns(a1, b1, c1, d1, to + toRow, 4 * toRow);
         Columns(a2, b2, c2, d2, to + 2 * toRow, 4 * toRow);

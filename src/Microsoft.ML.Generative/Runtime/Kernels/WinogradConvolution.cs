@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics;
 namespace Microsoft.ML.Generative.Runtime.Kernels;
 
 /// <summary>
-/// A 3×3 convolution of stride 1 and padding 1 by Winograd's algorithm (<see cref="WinogradTransforms"/>): a quarter of the multiplications.
-/// A few dozen tiles at a time go through all of it, in the cache of one core.
+/// A 3×3 convolution of stride 1 and padding 1 by Winograd's algorithm (<see cref="WinogradTransforms"/>): a quarter of the
+/// multiplications. A few dozen tiles at a time go through all of it, in the cache of one core.
 /// </summary>
 internal static unsafe class WinogradConvolution
 {
@@ -123,8 +123,9 @@ internal static unsafe class WinogradConvolution
                 {
                     nint row = pixels.Read(segment, group, border: 1);
                     float* to = before + (nint)tiles * inputRow + group * Lanes;
-                    for (int tile = 0; tile < segment.Tiles; tile++, to += inputRow)
-                        WinogradTransforms.Input(pixels.First + tile * WinogradTransforms.Tile * Lanes, row, pixels.Between, to, inputPoint);
+                    float* from = pixels.First;
+                    for (int tile = 0; tile < segment.Tiles; tile++, to += inputRow, from += WinogradTransforms.Tile * Lanes)
+                        WinogradTransforms.Input(from, row, pixels.Between, to, inputPoint);
                 }
 
                 tiles += segment.Tiles;
@@ -143,7 +144,7 @@ internal static unsafe class WinogradConvolution
                     Padded(tiles), shape.Inputs, shape.OutputGroups, adds: false);
             }
 
-            float* from = after;
+            float* products = after;
             for (int i = first; i < last; i++)
             {
                 WinogradShape.Segment segment = shape[i];
@@ -154,14 +155,14 @@ internal static unsafe class WinogradConvolution
                     for (int tile = 0; tile < segment.Tiles; tile++)
                     {
                         WinogradTransforms.Output(
-                            from + (nint)tile * outputRow + group * Lanes, outputPoint, bias, pixels.Between,
+                            products + (nint)tile * outputRow + group * Lanes, outputPoint, bias, pixels.Between,
                             outputs.First + tile * WinogradTransforms.Tile * Lanes, row);
                     }
 
                     outputs.Write(segment, group);
                 }
 
-                from += (nint)segment.Tiles * outputRow;
+                products += (nint)segment.Tiles * outputRow;
             }
         }
 

@@ -30,7 +30,8 @@ internal static unsafe class WinogradWeightGradient
         int tiles = Math.Clamp(BlockBytes / (Points * sizeof(float) * (inputRow + outputRow)), FewestTiles, MostTiles);
         int segments = Math.Clamp(tiles / shape.TilesInSegment, 1, Math.Max(1, shape.Segments));
         tiles = segments * shape.TilesInSegment;
-        nint inputPoint = (nint)tiles * inputRow + Lanes, outputPoint = (nint)tiles * outputRow + Lanes, sumPoint = (nint)inputRow * outputRow;
+        nint inputPoint = (nint)tiles * inputRow + Lanes, outputPoint = (nint)tiles * outputRow + Lanes;
+        nint sumPoint = (nint)inputRow * outputRow;
         nint floats = Points * (inputPoint + outputPoint + sumPoint) + outputRow;
         float* memory = (float*)NativeMemory.AlignedAlloc((nuint)floats * sizeof(float), 64);
         try
@@ -87,16 +88,18 @@ internal static unsafe class WinogradWeightGradient
             {
                 nint row = inputs.Read(segment, group, border: 1);
                 float* to = work.Inputs + (nint)before * inputRow + group * Lanes;
-                for (int tile = 0; tile < segment.Tiles; tile++, to += inputRow)
-                    WinogradTransforms.Input(inputs.First + tile * WinogradTransforms.Tile * Lanes, row, inputs.Between, to, work.InputPoint);
+                float* from = inputs.First;
+                for (int tile = 0; tile < segment.Tiles; tile++, to += inputRow, from += WinogradTransforms.Tile * Lanes)
+                    WinogradTransforms.Input(from, row, inputs.Between, to, work.InputPoint);
             }
 
             for (int group = 0; group < shape.OutputGroups; group++)
             {
                 nint row = gradients.Read(segment, group, border: 0);
                 float* to = work.Gradients + (nint)before * outputRow + group * Lanes;
-                for (int tile = 0; tile < segment.Tiles; tile++, to += outputRow)
-                    WinogradTransforms.Gradient(gradients.First + tile * WinogradTransforms.Tile * Lanes, row, gradients.Between, to, work.OutputPoint);
+                float* from = gradients.First;
+                for (int tile = 0; tile < segment.Tiles; tile++, to += outputRow, from += WinogradTransforms.Tile * Lanes)
+                    WinogradTransforms.Gradient(from, row, gradients.Between, to, work.OutputPoint);
             }
 
             before += segment.Tiles;
