@@ -1,6 +1,5 @@
 using System.Buffers;
 using Microsoft.ML.Generative.Common;
-using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Serialization.Safetensors;
