@@ -26,7 +26,7 @@ internal static class NormalizedActivation
         {
             using IDisposable noGradient = no_grad();
             using DisposeScope scope = NewDisposeScope();
-            return Forward(input, added, gains, shifts, settings).Output.MoveToOuterDisposeScope();
+            return Forward(input, added, gains, shifts, settings, new Moments(input, settings)).MoveToOuterDisposeScope();
         }
 
         return added is null
@@ -55,33 +55,36 @@ internal static class NormalizedActivation
         return settings.HasSilu ? F.silu(y) : y;
     }
 
-    private static unsafe (Tensor Output, Tensor Means, Tensor Rests) Forward(
-        Tensor input, Tensor? added, Tensor gains, Tensor shifts, Settings settings)
+    private static unsafe Tensor Forward(
+        Tensor input, Tensor? added, Tensor gains, Tensor shifts, Settings settings, Moments moments)
     {
-        Tensor output = empty(input.shape), means = empty(input.size(0), settings.Groups), rests = empty(input.size(0), settings.Groups);
-        GroupNormalizationWork work = Work(input, added, gains, shifts, means, rests, settings);
+        Tensor output = empty(input.shape);
+        GroupNormalizationWork work = Work(input, added, gains, shifts, settings);
         work.Y = Start(output);
-        GroupNormalizationKernel.Forward(work);
-        return (output, means, rests);
+        fixed (float* means = moments.Means, rests = moments.Rests)
+        {
+            work.Means = means;
+            work.Rests = rests;
+            GroupNormalizationKernel.Forward(work);
+        }
+
+        return output;
     }
 
-    private static unsafe GroupNormalizationWork Work(
-        Tensor input, Tensor? added, Tensor gains, Tensor shifts, Tensor means, Tensor rests, Settings settings) => new()
-        {
-            X = Start(input),
-            Added = added is null ? null : Start(added),
-            Gains = Start(gains),
-            Shifts = Start(shifts),
-            Means = Start(means),
-            Rests = Start(rests),
-            Batch = (int)input.size(0),
-            Channels = (int)input.size(1),
-            Groups = settings.Groups,
-            Pixels = checked((int)(input.numel() / (input.size(0) * input.size(1)))),
-            HasParametersByImage = gains.size(0) > 1,
-            HasSilu = settings.HasSilu,
-            Epsilon = settings.Epsilon,
-        };
+    private static unsafe GroupNormalizationWork Work(Tensor input, Tensor? added, Tensor gains, Tensor shifts, Settings settings) => new()
+    {
+        X = Start(input),
+        Added = added is null ? null : Start(added),
+        Gains = Start(gains),
+        Shifts = Start(shifts),
+        Batch = (int)input.size(0),
+        Channels = (int)input.size(1),
+        Groups = settings.Groups,
+        Pixels = checked((int)(input.numel() / (input.size(0) * input.size(1)))),
+        HasParametersByImage = gains.size(0) > 1,
+        HasSilu = settings.HasSilu,
+        Epsilon = settings.Epsilon,
+    };
 
     // What the copy of a tensor that is not contiguous takes is released with the caller's scope.
     private static unsafe float* Start(Tensor values) => (float*)TensorMemory.Start(values.contiguous());
@@ -90,6 +93,15 @@ internal static class NormalizedActivation
     /// <param name="Epsilon">Added to the variance.</param>
     /// <param name="HasSilu">Whether SiLU follows.</param>
     public readonly record struct Settings(int Groups, double Epsilon, bool HasSilu);
+
+    // What the way back needs of each group of each image: its mean and the inverse of its deviation.
+    private readonly record struct Moments(float[] Means, float[] Rests)
+    {
+        public Moments(Tensor input, Settings settings)
+            : this(new float[input.size(0) * settings.Groups], new float[input.size(0) * settings.Groups])
+        {
+        }
+    }
 
     private sealed class Normalization : autograd.SingleTensorFunction<Normalization>
     {
@@ -103,21 +115,21 @@ internal static class NormalizedActivation
             var settings = (Settings)vars[3];
             Tensor? added = vars.Length > 4 ? (Tensor)vars[4] : null;
             using DisposeScope scope = NewDisposeScope();
-            (Tensor output, Tensor means, Tensor rests) = Forward(input, added, gains, shifts, settings);
-            ctx.save_for_backward(added is null ? [input, gains, shifts, means, rests] : [input, gains, shifts, means, rests, added]);
-            ctx.save_data(StateName, (settings, Needs(input, added, gains, shifts)));
-            return output.MoveToOuterDisposeScope();
+            var moments = new Moments(input, settings);
+            ctx.save_for_backward(added is null ? [input, gains, shifts] : [input, gains, shifts, added]);
+            ctx.save_data(StateName, (settings, Needs(input, added, gains, shifts), moments));
+            return Forward(input, added, gains, shifts, settings, moments).MoveToOuterDisposeScope();
         }
 
         public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
         {
-            (Settings settings, bool[] needs) = ((Settings, bool[]))ctx.get_data(StateName);
+            (Settings settings, bool[] needs, Moments moments) = ((Settings, bool[], Moments))ctx.get_data(StateName);
             List<Tensor> saved = ctx.get_saved_variables();
-            Tensor? added = saved.Count > 5 ? saved[5] : null;
+            Tensor? added = saved.Count > 3 ? saved[3] : null;
             using DisposeScope scope = NewDisposeScope();
             Tensor?[] found = is_grad_enabled()
                 ? Differentiable(saved[0], added, saved[1], saved[2], grad_output, settings, needs)
-                : Compute(saved, added, grad_output, settings);
+                : Compute(saved[0], added, saved[1], saved[2], grad_output, settings, moments);
             List<Tensor> gradients = [found[0]!, found[1]!, found[2]!, null!];
             if (added is not null)
                 gradients.Add(found[3]!);
@@ -126,19 +138,25 @@ internal static class NormalizedActivation
             return gradients;
         }
 
-        private static unsafe Tensor?[] Compute(List<Tensor> saved, Tensor? added, Tensor gradient, Settings settings)
+        private static unsafe Tensor?[] Compute(
+            Tensor input, Tensor? added, Tensor gains, Tensor shifts, Tensor gradient, Settings settings, Moments moments)
         {
-            (Tensor input, Tensor gains) = (saved[0], saved[1]);
             long[] perImage = [input.size(0), input.size(1)];
             Tensor inputs = empty(input.shape), gainGradients = empty(perImage), shiftGradients = empty(perImage);
             Tensor? addedGradients = added is null ? null : empty(perImage);
-            GroupNormalizationWork work = Work(input, added, gains, saved[2], saved[3], saved[4], settings);
+            GroupNormalizationWork work = Work(input, added, gains, shifts, settings);
             work.YGradient = Start(gradient);
             work.XGradient = Start(inputs);
             work.GainGradients = Start(gainGradients);
             work.ShiftGradients = Start(shiftGradients);
             work.AddedGradients = addedGradients is null ? null : Start(addedGradients);
-            GroupNormalizationKernel.Backward(work);
+            fixed (float* means = moments.Means, rests = moments.Rests)
+            {
+                work.Means = means;
+                work.Rests = rests;
+                GroupNormalizationKernel.Backward(work);
+            }
+
             return gains.size(0) > 1
                 ? [inputs, gainGradients, shiftGradients, addedGradients]
                 : [inputs, gainGradients.sum(0, keepdim: true), shiftGradients.sum(0, keepdim: true), addedGradients];

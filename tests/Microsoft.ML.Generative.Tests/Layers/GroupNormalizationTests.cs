@@ -65,6 +65,22 @@ public class GroupNormalizationTests
         Assert.True(alone.eq(one[0].narrow(0, 3, 1)).all().ToBoolean());
     }
 
+    [Fact]
+    public void What_is_between_may_be_released_before_the_way_back()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using GroupNormalization layer = Layer(2, 16);
+        using var convolution = new Layers.Conv2d(16, 16, 3, padding: 1);
+        Tensor x = randn(2, 16, 8, 8).requires_grad_(true);
+
+        Tensor Run() => convolution.call(layer.Forward(x.square(), hasSilu: true, x.mean([2L, 3])));
+        Tensor[] expected = [.. autograd.grad([Run().sum()], [x])];
+        Tensor sum;
+        using (NewDisposeScope())
+            sum = Run().sum().MoveToOuterDisposeScope();
+        Assert.True(autograd.grad([sum], [x])[0].eq(expected[0]).all().ToBoolean());
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
