@@ -45,7 +45,10 @@ internal static class LoraQualityWorkload
                 own[0]["steps_ratio"] = Math.Round(Median(own, "steps_per_s") / full, 2);
             }
 
-            return new { workload = "lora-quality", rounds = settings.Stream.Rounds, methods = runs.Values.Select(own => own[0]).ToArray() };
+            return new
+            {
+                workload = "lora-quality", rounds = settings.Stream.Rounds, methods = runs.Values.Select(own => own[0]).ToArray(),
+            };
         }
         finally
         {

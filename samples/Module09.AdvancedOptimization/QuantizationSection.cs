@@ -27,7 +27,8 @@ internal static class QuantizationSection
             using LanguageModelTransformer tuned =
                 lesson.FineTune($"LoRA over {format}", model, lesson.Names, adapter, lesson.Quick ? 40 : 150).Model;
             rows.Add(new Row(
-                format, FileBytes(lesson, model), Speed(model), lesson.Perplexity(model, lesson.Play), lesson.Perplexity(tuned, lesson.Names)));
+                format, FileBytes(lesson, model), Speed(model), lesson.Perplexity(model, lesson.Play),
+                lesson.Perplexity(tuned, lesson.Names)));
         }
 
         Console.WriteLine($"{"",-10}{"file",10}{"tokens/s",10}{"play",8}{"names, with LoRA",18}");

@@ -86,7 +86,8 @@ internal static class SwitchingSection
             return (weight, lesson.Perplexity(mixed, lesson.Names), lesson.Perplexity(mixed, lesson.Telegrams));
         })];
         foreach ((double weight, double names, double telegrams) in mixes)
-            Console.WriteLine($"{1 - weight:F2} names + {weight:F2} telegrams: perplexity {names:F1} on names, {telegrams:F1} on telegrams");
+            Console.WriteLine(
+                $"{1 - weight:F2} names + {weight:F2} telegrams: perplexity {names:F1} on names, {telegrams:F1} on telegrams");
         new Chart("A weighted sum of two adapters", "weight of the telegrams; the names have the rest", "perplexity", logY: true)
             .Line("on names", [.. mixes.Select(mix => (mix.Weight, mix.Names))])
             .Line("on telegrams", [.. mixes.Select(mix => (mix.Weight, mix.Telegrams))])

@@ -117,7 +117,8 @@ public sealed unsafe class QuantizedKernelTests : IDisposable
         {
             single.Prefill(0, prompt, alone);
             double[] expected = LanguageModelNetworkTests.Logits(quantized.Network, prompt)[^1];
-            double size = Math.Sqrt(expected.Average(e => e * e)), error = Math.Sqrt(expected.Zip(alone, (e, f) => Math.Pow(e - f, 2)).Average());
+            double size = Math.Sqrt(expected.Average(e => e * e)),
+                error = Math.Sqrt(expected.Zip(alone, (e, f) => Math.Pow(e - f, 2)).Average());
             // libtorch does not round the inputs of layers to 8 bits, which these weights, larger than those of trained models, amplify.
             Assert.InRange(error / size, 0, format == WeightFormat.Nf4 ? 1e-4 : 0.15);
             single.Append([0], [5], alone);
