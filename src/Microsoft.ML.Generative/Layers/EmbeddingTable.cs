@@ -26,5 +26,5 @@ internal sealed class EmbeddingTable : nn.Module<Tensor, Tensor>
     /// <summary>[..] to [.., size].</summary>
     // Indexing does the same, with a slower way back.
     public override Tensor forward(Tensor classes) =>
-        weight.index_select(0, classes.flatten()).view([.. classes.shape, weight.size(1)]); // [.., size]
+        OutputShapes.Note(this, weight.index_select(0, classes.flatten()).view([.. classes.shape, weight.size(1)])); // [.., size]
 }

@@ -26,7 +26,7 @@ internal sealed class GroupNormalization : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    public override Tensor forward(Tensor input) => F.group_norm(input, _groups, weight, bias, _epsilon);
+    public override Tensor forward(Tensor input) => OutputShapes.Note(this, F.group_norm(input, _groups, weight, bias, _epsilon));
 
     protected override void Dispose(bool disposing)
     {

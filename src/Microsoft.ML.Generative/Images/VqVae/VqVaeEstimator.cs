@@ -16,7 +16,7 @@ namespace Microsoft.ML.Generative;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Create with <see cref="GenerativeTransformsCatalog.VqVae(string, int, int)"/> or
+/// Create with <see cref="GenerativeTransformsCatalog.VqVae(string, int, int?)"/> or
 /// <see cref="GenerativeTransformsCatalog.VqVae(VqVaeOptions)"/>.
 /// </para>
 /// <list type="table">

@@ -10,7 +10,7 @@ namespace Microsoft.ML.Generative;
 /// <summary>Trains a language model on texts, or continues to train one: it completes prompts, generates texts, and answers.</summary>
 /// <remarks>
 /// <para>
-/// Create with <see cref="GenerativeTransformsCatalog.LanguageModel(string, int, int)"/> or
+/// Create with <see cref="GenerativeTransformsCatalog.LanguageModel(string, int, int?)"/> or
 /// <see cref="GenerativeTransformsCatalog.LanguageModel(LanguageModelOptions)"/>.
 /// </para>
 /// <list type="table">

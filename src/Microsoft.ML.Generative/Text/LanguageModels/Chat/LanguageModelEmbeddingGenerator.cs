@@ -57,8 +57,15 @@ internal sealed class LanguageModelEmbeddingGenerator(LanguageModelTransformer m
 
     private int[] Encode(string text, int index)
     {
-        int[] tokens = model.Codec.EncodeWhole(text ?? throw new ArgumentException($"Text {index} is null."));
-        return tokens.Length <= model.Architecture.ContextLength ? tokens : throw new ArgumentException(
-            $"Text {index} has {tokens.Length} tokens; the model's context has {model.Architecture.ContextLength}. Split it into parts.");
+        if (text is null)
+            throw new ArgumentException($"Text {index} is null.");
+        try
+        {
+            return model.Activations.Encode(text);
+        }
+        catch (ArgumentException e)
+        {
+            throw new ArgumentException($"Text {index} cannot be used. {e.Message}", e);
+        }
     }
 }
