@@ -12,7 +12,9 @@ internal static class ChildRun
     {
         string program = Environment.ProcessPath!;
         bool isHost = Path.GetFileNameWithoutExtension(program) == "dotnet";
-        var start = new ProcessStartInfo(program, isHost ? arguments.Prepend(Assembly.GetEntryAssembly()!.Location) : arguments) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(
+            program, isHost ? arguments.Prepend(Assembly.GetEntryAssembly()!.Location) : arguments)
+        { RedirectStandardOutput = true };
         using Process process = Process.Start(start)!;
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();

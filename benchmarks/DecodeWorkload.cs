@@ -24,10 +24,12 @@ internal static class DecodeWorkload
     });
 
     /// <summary>Random weights in the shape of stories15M.</summary>
-    public static object Run15M(BenchmarkSettings settings) => Run("decode-15m", settings, 1, LanguageModelArchitecture.LlamaNano with { VocabularySize = 32_000 });
+    public static object Run15M(BenchmarkSettings settings) =>
+        Run("decode-15m", settings, 1, LanguageModelArchitecture.LlamaNano with { VocabularySize = 32_000 });
 
     /// <summary>The same with 32 streams.</summary>
-    public static object RunBatch(BenchmarkSettings settings) => Run("decode-batch", settings, 32, LanguageModelArchitecture.LlamaNano with { VocabularySize = 32_000 });
+    public static object RunBatch(BenchmarkSettings settings) =>
+        Run("decode-batch", settings, 32, LanguageModelArchitecture.LlamaNano with { VocabularySize = 32_000 });
 
     private static object Run(string name, BenchmarkSettings settings, int streams, LanguageModelArchitecture architecture)
     {
@@ -80,7 +82,10 @@ internal static class DecodeWorkload
             {
                 session.Append(all, tokens, logits);
                 for (int stream = 0; stream < streams; stream++)
-                    tokens[stream] = TensorPrimitives.IndexOfMax(logits.AsSpan(stream * architecture.VocabularySize, architecture.VocabularySize));
+                {
+                    tokens[stream] = TensorPrimitives.IndexOfMax(
+                        logits.AsSpan(stream * architecture.VocabularySize, architecture.VocabularySize));
+                }
             }
 
             return Stopwatch.GetElapsedTime(start).TotalSeconds;

@@ -11,9 +11,9 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Benchmarks;
 
 /// <summary>
-/// Steps per second of a small diffusion model (32×32×1, batch 32, widths 32-64-128, one residual block a level down and two up, self-attention at the bottom level and
-/// in the middle, AdamW 2e-4, clip 1.0, ε loss) through the library's own loop, beside the bare forward and backward passes of the same network; and the
-/// images per second that it draws.
+/// Steps per second of a small diffusion model (32×32×1, batch 32, widths 32-64-128, one residual block a level down and two up,
+/// self-attention at the bottom level and in the middle, AdamW 2e-4, clip 1.0, ε loss) through the library's own loop, beside the bare
+/// forward and backward passes of the same network; and the images per second that it draws.
 /// </summary>
 internal static class DiffusionWorkload
 {
@@ -110,8 +110,10 @@ internal static class DiffusionWorkload
         using IDisposable threads = TorchThreads.Scope(settings.Threads);
         using IDisposable scoped = MixedPrecision.Scope(MixedPrecision.Choose(precision, DeviceType.CPU));
         var shape = new ImageShape(1, Side, Side);
-        using DenoiserNetwork network = DiffusionArchitecture.Of(Options(precision, null), shape, labelCount: 0, lowResolution: null).CreateNetwork();
-        using Tensor x = randn(BatchSize, 1, Side, Side), noise = randn(BatchSize, 1, Side, Side), time = randint(0, 1000, [BatchSize]).to(ScalarType.Float32);
+        using DenoiserNetwork network = DiffusionArchitecture.Of(
+            Options(precision, null), shape, labelCount: 0, lowResolution: null).CreateNetwork();
+        using Tensor x = randn(BatchSize, 1, Side, Side), noise = randn(BatchSize, 1, Side, Side),
+            time = randint(0, 1000, [BatchSize]).to(ScalarType.Float32);
 
         void Step()
         {

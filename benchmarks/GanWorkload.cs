@@ -10,8 +10,9 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Benchmarks;
 
 /// <summary>
-/// Steps per second of a DCGAN (32×32×1, base width 64, batch 64, Adam 2e-4 with β 0.5 and 0.999, non-saturating, batch normalization in both networks, one step
-/// of each) through the library's own loop, beside the bare forward and backward passes of the same networks without loop and optimizer.
+/// Steps per second of a DCGAN (32×32×1, base width 64, batch 64, Adam 2e-4 with β 0.5 and 0.999, non-saturating, batch normalization in
+/// both networks, one step of each) through the library's own loop, beside the bare forward and backward passes of the same networks
+/// without loop and optimizer.
 /// </summary>
 internal static class GanWorkload
 {
@@ -87,9 +88,11 @@ internal static class GanWorkload
             using (no_grad())
                 generated = generator.Forward(randn(BatchSize, options.LatentSize), null);
             SetLearning(true);
-            GanLosses.Discriminator(options.Objective, discriminator.Forward(real, null), discriminator.Forward(generated, null)).backward();
+            GanLosses.Discriminator(
+                options.Objective, discriminator.Forward(real, null), discriminator.Forward(generated, null)).backward();
             SetLearning(false);
-            GanLosses.Generator(options.Objective, discriminator.Forward(generator.Forward(randn(BatchSize, options.LatentSize), null), null)).backward();
+            GanLosses.Generator(
+                options.Objective, discriminator.Forward(generator.Forward(randn(BatchSize, options.LatentSize), null), null)).backward();
         }
 
         void SetLearning(bool isOn)

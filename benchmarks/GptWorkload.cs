@@ -9,8 +9,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Benchmarks;
 
 /// <summary>
-/// Steps per second of nanoGPT's small model (4 layers, 4 heads, 128 wide, context 64, batch 12, vocabulary 65, AdamW, clip 1.0) through the library's own
-/// loop, beside the bare forward and backward passes of the same network without loop and optimizer.
+/// Steps per second of nanoGPT's small model (4 layers, 4 heads, 128 wide, context 64, batch 12, vocabulary 65, AdamW, clip 1.0) through
+/// the library's own loop, beside the bare forward and backward passes of the same network without loop and optimizer.
 /// </summary>
 internal static class GptWorkload
 {

@@ -6,7 +6,9 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Generative.Benchmarks;
 
-/// <summary>Rows per second from an IDataView into tensors, beside a plain copy of the same bytes into memory that is already mapped.</summary>
+/// <summary>
+/// Rows per second from an IDataView into tensors, beside a plain copy of the same bytes into memory that is already mapped.
+/// </summary>
 internal static class IngestWorkload
 {
     private const int Rows = 60_000;

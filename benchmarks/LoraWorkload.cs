@@ -7,8 +7,9 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Benchmarks;
 
 /// <summary>
-/// Steps per second and peak memory of training low-rank adapters (rank 8 on queries and values) of nanoGPT's small model (4 layers, 4 heads, 128 wide,
-/// context 64, batch 12), beside those of training all of its weights. Each training has a process of its own, which keeps its peak of memory.
+/// Steps per second and peak memory of training low-rank adapters (rank 8 on queries and values) of nanoGPT's small model (4 layers, 4
+/// heads, 128 wide, context 64, batch 12), beside those of training all of its weights. Each training has a process of its own, which keeps
+/// its peak of memory.
 /// </summary>
 internal static class LoraWorkload
 {

@@ -26,10 +26,13 @@ internal static class MemoryWatch
         options.Progress = new StreamedTraining.Reports(report =>
         {
             bool isLast = report.Elapsed >= limit || report.Step == report.TotalSteps;
-            if (isLast || samples.Count == 0 || report.Elapsed - samples[^1].Elapsed >= interval || report.Step - samples[^1].Step >= stepsBetween)
+            if (isLast || samples.Count == 0 || report.Elapsed - samples[^1].Elapsed >= interval
+                || report.Step - samples[^1].Step >= stepsBetween)
             {
                 process.Refresh();
-                samples.Add(new Sample(report.Elapsed, report.Step, StreamedTraining.Mebibytes(process.WorkingSet64), StreamedTraining.Mebibytes(GC.GetTotalMemory(forceFullCollection: false))));
+                samples.Add(new Sample(
+                    report.Elapsed, report.Step, StreamedTraining.Mebibytes(process.WorkingSet64),
+                    StreamedTraining.Mebibytes(GC.GetTotalMemory(forceFullCollection: false))));
                 Console.Error.WriteLine(samples[^1]);
             }
 
@@ -40,7 +43,8 @@ internal static class MemoryWatch
 
         // The first part warms up: code is compiled, pools fill.
         Sample[] settled = [.. samples.Skip(samples.Count / 10)];
-        (double first, double last) = (Average(settled.Take(Math.Max(1, settled.Length / 10))), Average(settled.TakeLast(Math.Max(1, settled.Length / 10))));
+        (double first, double last) = (
+            Average(settled.Take(Math.Max(1, settled.Length / 10))), Average(settled.TakeLast(Math.Max(1, settled.Length / 10))));
         return new
         {
             workload = "stream",
@@ -62,6 +66,7 @@ internal static class MemoryWatch
     private sealed record Sample(TimeSpan Elapsed, long Step, double Resident, double Managed)
     {
         public override string ToString() => string.Create(
-            CultureInfo.InvariantCulture, $"{Elapsed.TotalMinutes:F1} min, step {Step}: {Resident:F1} MiB resident, {Managed:F1} MiB managed");
+            CultureInfo.InvariantCulture,
+            $"{Elapsed.TotalMinutes:F1} min, step {Step}: {Resident:F1} MiB resident, {Managed:F1} MiB managed");
     }
 }

@@ -5,8 +5,8 @@ using Microsoft.ML.Generative.Evaluation;
 namespace Microsoft.ML.Generative.Benchmarks;
 
 /// <summary>
-/// A conditional DCGAN on MNIST: the share of 1,000 samples that a classifier, which learns beside it, reads as the digit asked for; distance and coverage of
-/// 5,000 samples, beside those of as many training images, all against the same test images.
+/// A conditional DCGAN on MNIST: the share of 1,000 samples that a classifier, which learns beside it, reads as the digit asked for;
+/// distance and coverage of 5,000 samples, beside those of as many training images, all against the same test images.
 /// </summary>
 internal static class MnistGanWorkload
 {
@@ -38,7 +38,8 @@ internal static class MnistGanWorkload
         IDataView drawn = model.Generate(Compared, new() { Seed = 1, Labels = digits });
         IDataView test = ml.Data.TakeRows(data.TestSet, Compared);
         ImageGenerationMetrics generated = ml.Generative().EvaluateImages(test, drawn, classifier);
-        ImageGenerationMetrics real = ml.Generative().EvaluateImages(test, ml.Data.TakeRows(data.TrainSet, Compared), classifier, generatedColumnName: "Image");
+        ImageGenerationMetrics real = ml.Generative().EvaluateImages(
+            test, ml.Data.TakeRows(data.TrainSet, Compared), classifier, generatedColumnName: "Image");
         return new
         {
             workload = "mnist-gan",

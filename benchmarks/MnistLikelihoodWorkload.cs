@@ -65,7 +65,10 @@ internal static class MnistLikelihoodWorkload
         public void Report(TrainingProgress value)
         {
             if (value.ValidationLoss is { } loss)
-                Console.Error.WriteLine(FormattableString.Invariant($"epoch {value.Epoch} {value.Elapsed.TotalSeconds:F0} s: loss {value.Loss:F2} validation {loss:F2}"));
+            {
+                Console.Error.WriteLine(FormattableString.Invariant(
+                    $"epoch {value.Epoch} {value.Elapsed.TotalSeconds:F0} s: loss {value.Loss:F2} validation {loss:F2}"));
+            }
         }
     }
 }

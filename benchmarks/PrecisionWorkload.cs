@@ -1,6 +1,8 @@
 namespace Microsoft.ML.Generative.Benchmarks;
 
-/// <summary>Float32 against BFloat16 on real images: steps per second and the loss after the same steps, for the MLP VAE and a convolutional one.</summary>
+/// <summary>
+/// Float32 against BFloat16 on real images: steps per second and the loss after the same steps, for the MLP VAE and a convolutional one.
+/// </summary>
 internal static class PrecisionWorkload
 {
     private const int Epochs = 2;
@@ -8,7 +10,8 @@ internal static class PrecisionWorkload
     public static object Run(BenchmarkSettings settings)
     {
         var ml = new MLContext(seed: 1);
-        DataOperationsCatalog.TrainTestData data = settings.Data == "mnist" ? ml.Generative().Datasets.Mnist() : ml.Generative().Datasets.FashionMnist();
+        DataOperationsCatalog.TrainTestData data =
+            settings.Data == "mnist" ? ml.Generative().Datasets.Mnist() : ml.Generative().Datasets.FashionMnist();
 
         object Measure(VaeNetworkKind architecture)
         {
@@ -40,6 +43,13 @@ internal static class PrecisionWorkload
             };
         }
 
-        return new { workload = "precision", data = settings.Data, mlp = Measure(VaeNetworkKind.Mlp), convolutional = Measure(VaeNetworkKind.Convolutional) };
+        return new
+        {
+            workload = "precision",
+            data = settings.Data,
+            mlp = Measure(VaeNetworkKind.Mlp),
+            convolutional = Measure(
+            VaeNetworkKind.Convolutional)
+        };
     }
 }

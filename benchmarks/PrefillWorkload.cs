@@ -14,7 +14,8 @@ internal static class PrefillWorkload
     public static object Run15M(BenchmarkSettings settings)
     {
         TorchRuntime.EnsureLoaded();
-        LanguageModelArchitecture architecture = LanguageModelArchitecture.LlamaNano with { VocabularySize = 32_000, ContextLength = Length };
+        LanguageModelArchitecture architecture =
+            LanguageModelArchitecture.LlamaNano with { VocabularySize = 32_000, ContextLength = Length };
         int threads = settings.Threads ?? Environment.ProcessorCount;
         using var network = TorchSeed.Initialize(1, () => new LanguageModelNetwork(architecture));
         int[] prompt = [.. Enumerable.Range(0, Length).Select(i => i * 97 % architecture.VocabularySize)];

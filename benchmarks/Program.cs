@@ -34,21 +34,45 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
 
 Argument<string> workload = new("workload") { Description = $"One of: {string.Join(", ", workloads.Keys)}." };
 workload.AcceptOnlyFromAmong([.. workloads.Keys]);
-Option<int?> threads = new("--threads") { Description = "Threads of libtorch. Default: libtorch's own choice. decode-*: threads of the decoder; default: 1. prefill-*: the same; default: all." };
+Option<int?> threads = new("--threads")
+{
+    Description = "Threads of libtorch. Default: libtorch's own choice. decode-*: threads of the "
+    + "decoder; default: 1. prefill-*: the same; default: all."
+};
 Option<double> seconds = new("--seconds") { Description = "How long to measure.", DefaultValueFactory = _ => 10 };
 Option<string> data = new("--data") { Description = "elbo: mnist or fashion-mnist.", DefaultValueFactory = _ => "fashion-mnist" };
-Option<string> preset = new("--preset") { Description = "elbo: reference (784-400-20, Adam 1e-3, 10 epochs) or default (the library's defaults).", DefaultValueFactory = _ => "reference" };
+Option<string> preset = new("--preset")
+{
+    Description = "elbo: reference (784-400-20, Adam 1e-3, 10 epochs) or default (the library's defaults).",
+    DefaultValueFactory = _ => "reference",
+};
 Option<int> epochs = new("--epochs") { Description = "mnist-nll: epochs.", DefaultValueFactory = _ => 60 };
 Option<double> learningRate = new("--learning-rate") { Description = "mnist-nll: peak learning rate.", DefaultValueFactory = _ => 2e-3 };
 Option<int> batchSize = new("--batch-size") { Description = "mnist-nll: batch size.", DefaultValueFactory = _ => 128 };
-Option<int> samples = new("--importance-samples") { Description = "mnist-nll: draws of z for each row while training.", DefaultValueFactory = _ => 1 };
-Option<ComputePrecision> precision = new("--precision") { Description = "mnist-nll: what is multiplied in.", DefaultValueFactory = _ => ComputePrecision.Auto };
+Option<int> samples =
+    new("--importance-samples") { Description = "mnist-nll: draws of z for each row while training.", DefaultValueFactory = _ => 1 };
+Option<ComputePrecision> precision = new("--precision")
+{
+    Description = "mnist-nll: what is multiplied in.",
+    DefaultValueFactory = _ =>
+    ComputePrecision.Auto
+};
 Option<double?> ema = new("--ema-decay") { Description = "mnist-nll: decay of the moving average of the weights. Default: none." };
-Option<int[]> rows = new("--rows") { Description = "stream: numbers of rows. Default: 10000 100000 1000000; the last of them with --hours or --steps.", AllowMultipleArgumentsPerToken = true };
-Option<StreamMode?> mode = new("--mode") { Description = "stream: streamed or memory, in this process. Default: both, in processes of their own." };
-Option<int> rounds = new("--rounds") { Description = "stream: measurements of each mode, in turns; the median counts.", DefaultValueFactory = _ => 3 };
+Option<int[]> rows = new("--rows")
+{
+    Description = "stream: numbers of rows. Default: 10000 100000 1000000; the last of them with --hours or --steps.",
+    AllowMultipleArgumentsPerToken = true,
+};
+Option<StreamMode?> mode =
+    new("--mode") { Description = "stream: streamed or memory, in this process. Default: both, in processes of their own." };
+Option<int> rounds =
+    new("--rounds") { Description = "stream: measurements of each mode, in turns; the median counts.", DefaultValueFactory = _ => 3 };
 Option<double?> hours = new("--hours") { Description = "stream: goes on for so long, and prints its memory at least once a minute." };
-Option<long?> steps = new("--steps") { Description = "stream: goes on for so many steps, and prints its memory at least once a minute. mnist-gan: steps of the training; default: 8000." };
+Option<long?> steps = new("--steps")
+{
+    Description = "stream: goes on for so many steps, and prints its memory at least once a minute. "
+    + "mnist-gan: steps of the training; default: 8000."
+};
 
 RootCommand command = new("Measures the library; each workload prints one line of JSON.")
 {
@@ -60,8 +84,10 @@ command.SetAction(parsed =>
     NativeHeap.KeepFreedMemory();
     BenchmarkSettings settings = new(
         parsed.GetValue(threads), parsed.GetValue(seconds), parsed.GetValue(data)!, parsed.GetValue(preset)!,
-        parsed.GetValue(epochs), parsed.GetValue(learningRate), parsed.GetValue(batchSize), parsed.GetValue(samples), parsed.GetValue(precision), parsed.GetValue(ema),
-        new StreamSettings(parsed.GetValue(rows) ?? [], parsed.GetValue(mode), parsed.GetValue(rounds), parsed.GetValue(hours), parsed.GetValue(steps)));
+        parsed.GetValue(epochs), parsed.GetValue(learningRate), parsed.GetValue(batchSize), parsed.GetValue(samples),
+        parsed.GetValue(precision), parsed.GetValue(ema),
+        new StreamSettings(
+            parsed.GetValue(rows) ?? [], parsed.GetValue(mode), parsed.GetValue(rounds), parsed.GetValue(hours), parsed.GetValue(steps)));
     Console.WriteLine(JsonSerializer.Serialize(workloads[parsed.GetValue(workload)!](settings)));
 });
 return command.Parse(args).Invoke();

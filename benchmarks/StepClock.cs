@@ -4,13 +4,16 @@ namespace Microsoft.ML.Generative.Benchmarks;
 /// <param name="stopping">Cancelled when the time is up; by default the training goes to its end.</param>
 /// <param name="seconds">The time.</param>
 /// <param name="steps">Steps that have to be done before it is up.</param>
-internal sealed class StepClock(CancellationTokenSource? stopping = null, double seconds = double.PositiveInfinity, long steps = 0) : IProgress<TrainingProgress>
+internal sealed class StepClock(
+    CancellationTokenSource? stopping = null, double seconds = double.PositiveInfinity, long steps = 0) : IProgress<TrainingProgress>
 {
     private readonly List<(long Step, double Seconds)> _reports = [];
 
     public double StepsPerSecond => Rate(0, _reports.Count - 1);
 
-    /// <summary>Steps per second in the first quarter of the reports: a training that becomes slower shows in the difference to the last.</summary>
+    /// <summary>
+    /// Steps per second in the first quarter of the reports: a training that becomes slower shows in the difference to the last.
+    /// </summary>
     public double FirstQuarter => Rate(0, Quarter);
 
     /// <summary>Steps per second in the last quarter of the reports.</summary>

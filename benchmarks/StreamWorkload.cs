@@ -5,7 +5,8 @@ namespace Microsoft.ML.Generative.Benchmarks;
 
 /// <summary>
 /// Rows per second and peak memory of a training whose rows are streamed, beside the same from memory, for several numbers of rows. Each is
-/// measured in processes of its own, in turns. With <c>--hours</c> or <c>--steps</c> instead: the memory of one training as it goes on and on.
+/// measured in processes of its own, in turns. With <c>--hours</c> or <c>--steps</c> instead: the memory of one training as it goes on and
+/// on.
 /// </summary>
 internal static class StreamWorkload
 {
@@ -18,7 +19,12 @@ internal static class StreamWorkload
             return MemoryWatch.Run(settings, stream.Rows.FirstOrDefault(_rows[^1]), stream.Mode != StreamMode.Memory);
         if (stream.Mode is { } mode)
             return StreamedTraining.Run(settings, stream.Rows.FirstOrDefault(_rows[0]), mode == StreamMode.Streamed);
-        return new { workload = "stream", results = (stream.Rows.Length > 0 ? stream.Rows : _rows).Select(rows => Compare(settings, rows)).ToArray() };
+        return new
+        {
+            workload = "stream",
+            results = (stream.Rows.Length > 0 ? stream.Rows : _rows).Select(rows =>
+            Compare(settings, rows)).ToArray()
+        };
     }
 
     private static object Compare(BenchmarkSettings settings, int rows)
@@ -54,7 +60,8 @@ internal static class StreamWorkload
     {
         List<string> arguments =
         [
-            "stream", "--mode", mode.ToString(), "--rows", rows.ToString(CultureInfo.InvariantCulture), "--seconds", settings.Seconds.ToString(CultureInfo.InvariantCulture),
+            "stream", "--mode", mode.ToString(), "--rows", rows.ToString(CultureInfo.InvariantCulture), "--seconds",
+            settings.Seconds.ToString(CultureInfo.InvariantCulture),
         ];
         if (settings.Threads is { } threads)
             arguments.AddRange(["--threads", threads.ToString(CultureInfo.InvariantCulture)]);
@@ -63,7 +70,8 @@ internal static class StreamWorkload
         return result;
     }
 
-    private static double Median(List<JsonObject> results, string name) => results.Select(r => (double)r[name]!).Order().ElementAt(results.Count / 2);
+    private static double Median(List<JsonObject> results, string name) =>
+        results.Select(r => (double)r[name]!).Order().ElementAt(results.Count / 2);
 }
 
 internal enum StreamMode

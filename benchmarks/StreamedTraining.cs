@@ -5,7 +5,9 @@ using Microsoft.ML.Generative.Runtime;
 
 namespace Microsoft.ML.Generative.Benchmarks;
 
-/// <summary>One training of the MLP VAE of <see cref="VaeWorkload"/> on rows made on the fly, from memory or streamed, in this process.</summary>
+/// <summary>
+/// One training of the MLP VAE of <see cref="VaeWorkload"/> on rows made on the fly, from memory or streamed, in this process.
+/// </summary>
 internal static class StreamedTraining
 {
     private const long Mebibyte = 1 << 20;

@@ -12,7 +12,8 @@ internal static class TokenizeWorkload
 {
     private static readonly (string Name, string Path)[] _files =
     [
-        ("llama2", "llama-tokenizer/tokenizer.model"), ("t5", "t5-spiece/spiece.model"), ("tok512", "stories260K/tok512.bin"), ("bert", "bert-base-uncased/vocab.txt"),
+        ("llama2", "llama-tokenizer/tokenizer.model"), ("t5", "t5-spiece/spiece.model"), ("tok512", "stories260K/tok512.bin"),
+        ("bert", "bert-base-uncased/vocab.txt"),
     ];
 
     public static object Run(BenchmarkSettings settings)
@@ -27,7 +28,8 @@ internal static class TokenizeWorkload
 
         string vocabulary = File("gpt2-bpe/encoder.json");
         string merges = File("gpt2-bpe/vocab.bpe");
-        Dictionary<string, Tokenizer> tokenizers = new() { ["characters"] = GenerativeTokenizers.CharacterLevel([text]), ["trained"] = trained };
+        Dictionary<string, Tokenizer> tokenizers =
+            new() { ["characters"] = GenerativeTokenizers.CharacterLevel([text]), ["trained"] = trained };
         if (System.IO.File.Exists(vocabulary))
         {
             tokenizers["gpt2"] = GenerativeTokenizers.FromGpt2Files(vocabulary, merges);

@@ -32,7 +32,8 @@ float[] scores = [.. model.Transform(test).GetColumn<float>("NegativeLogDensity"
 foreach (float weight in (float[])[3.5f, 2.9f])
 {
     double score = -model.LogDensity([350, weight]);
-    Console.WriteLine($"350 mm and {weight:F1} kg: a higher score than {100 * scores.Average(s => score > s ? 1.0 : 0):F0} % of the test rows");
+    Console.WriteLine(
+        $"350 mm and {weight:F1} kg: a higher score than {100 * scores.Average(s => score > s ? 1.0 : 0):F0} % of the test rows");
 }
 
 foreach (float[] parcel in model.Generate(count: 3, new() { Seed = 7 }).GetColumn<float[]>("Generated"))

@@ -14,7 +14,9 @@ internal static class ClassesSection
     /// <param name="Generative">The accuracy of the generative model with Bayes' rule.</param>
     /// <param name="Both">The share of test images that both get right.</param>
     /// <param name="FewExamples">By the number of training images: the accuracy of logistic regression and of naive Bayes.</param>
-    public sealed record Result(double Discriminative, double Generative, double Both, IReadOnlyList<(int Count, double Discriminative, double Generative)> FewExamples);
+    public sealed record Result(
+        double Discriminative, double Generative, double Both,
+        IReadOnlyList<(int Count, double Discriminative, double Generative)> FewExamples);
 
     private static readonly int[] _counts = [20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
 
@@ -31,9 +33,11 @@ internal static class ClassesSection
 
         Evidence(lesson, joint);
         var few = FewExamples(lesson);
-        double both = direct.Zip(byBayes).Zip(labels).Average(row => row.First.First == row.Second && row.First.Second == row.Second ? 1.0 : 0.0);
+        double both = direct.Zip(byBayes).Zip(labels)
+            .Average(row => row.First.First == row.Second && row.First.Second == row.Second ? 1.0 : 0.0);
         var result = new Result(Numbers.Accuracy(direct, labels), Numbers.Accuracy(byBayes, labels), both, few);
-        Console.WriteLine($"Accuracy on {images.Length:N0} test images: {result.Discriminative:P1} by p(class | image), {result.Generative:P1} by p(image | class) and Bayes' rule; {result.Both:P1} are right by both.");
+        Console.WriteLine($"Accuracy on {images.Length:N0} test images: {result.Discriminative:P1} by p(class | image), "
+            + $"{result.Generative:P1} by p(image | class) and Bayes' rule; {result.Both:P1} are right by both.");
         foreach (var (count, discriminative, generative) in few)
             Console.WriteLine($"Trained on {count,6:N0} images: logistic regression {discriminative:P1}, naive Bayes {generative:P1}.");
         return result;
@@ -60,7 +64,8 @@ internal static class ClassesSection
     public static double[][] LogJoint(Lesson lesson, IReadOnlyList<float[]> images)
     {
         int[] labels = lesson.TrainImages.Labels;
-        double[] logPrior = [.. Enumerable.Range(0, Lesson.Classes).Select(label => Math.Log(labels.Count(other => other == label) / (double)labels.Length))];
+        double[] logPrior = [.. Enumerable.Range(0, Lesson.Classes)
+            .Select(label => Math.Log(labels.Count(other => other == label) / (double)labels.Length))];
         double[][] byClass = [.. Enumerable.Range(0, Lesson.Classes).Select(label =>
         {
             IDataView scored = lesson.Generator.Transform(lesson.Rows(images, label));
@@ -93,9 +98,11 @@ internal static class ClassesSection
     {
         const int shown = 4;
         var (images, labels) = (lesson.TestImages.Images, lesson.TestImages.Labels);
-        int[] chosen = [.. Enumerable.Range(0, images.Length).GroupBy(i => labels[i]).OrderBy(group => group.Key).Skip(2).Take(shown).Select(group => group.First())];
+        int[] chosen = [.. Enumerable.Range(0, images.Length).GroupBy(i => labels[i]).OrderBy(group => group.Key).Skip(2).Take(shown)
+            .Select(group => group.First())];
         var chart = new Chart("Four images by class: the lowest bar is the most probable class", "class", "−log p(image, class), nats")
-            .Bars(lesson.ClassNames, [.. chosen.Select(i => ((string?)$"an image of {lesson.ClassNames[labels[i]]}", (IReadOnlyList<double>)[.. joint[i].Select(value => -value)]))])
+            .Bars(lesson.ClassNames, [.. chosen.Select(i =>
+                ((string?)$"an image of {lesson.ClassNames[labels[i]]}", (IReadOnlyList<double>)[.. joint[i].Select(value => -value)]))])
             .LegendOutside();
         chart.Save(lesson.Output.File("classes-evidence.png", "the evidence of four images for each class"), 1100, 560);
     }
@@ -112,9 +119,11 @@ internal static class ClassesSection
             double discriminative = 0, generative = 0;
             for (int subset = 0; subset < subsets; subset++)
             {
-                IDataView data = lesson.Rows(lesson.TrainImages.Images.Skip(subset * count).Take(count), lesson.TrainImages.Labels.Skip(subset * count));
+                IDataView data = lesson.Rows(
+                    lesson.TrainImages.Images.Skip(subset * count).Take(count), lesson.TrainImages.Labels.Skip(subset * count));
                 discriminative += Accuracy(lesson, TrainClassifier(lesson, data)) / subsets;
-                generative += Accuracy(lesson, lesson.ML.MulticlassClassification.Trainers.NaiveBayes("Label", "Image").Fit(data)) / subsets;
+                generative += Accuracy(
+                    lesson, lesson.ML.MulticlassClassification.Trainers.NaiveBayes("Label", "Image").Fit(data)) / subsets;
             }
 
             points.Add((count, discriminative, generative));

@@ -19,7 +19,9 @@ internal sealed record Gaussian(double MeanX, double MeanY, double XX, double XY
     public static Gaussian Fit(IReadOnlyCollection<(double X, double Y)> points)
     {
         double x = points.Average(p => p.X), y = points.Average(p => p.Y);
-        return new Gaussian(x, y, points.Average(p => (p.X - x) * (p.X - x)), points.Average(p => (p.X - x) * (p.Y - y)), points.Average(p => (p.Y - y) * (p.Y - y)));
+        return new Gaussian(
+            x, y, points.Average(p => (p.X - x) * (p.X - x)), points.Average(p => (p.X - x) * (p.Y - y)),
+            points.Average(p => (p.Y - y) * (p.Y - y)));
     }
 
     /// <summary>log p(x, y).</summary>

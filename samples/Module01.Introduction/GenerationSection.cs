@@ -22,30 +22,38 @@ internal static class GenerationSection
         const int columns = 12;
         lesson.SaveImages(
             "generated-classes.png", "generated images, a row for each class",
-            Enumerable.Range(0, Lesson.Classes).SelectMany(label => Lesson.Images(lesson.Generator.Generate(columns, new() { Label = label, Seed = 3 }))),
+            Enumerable.Range(0, Lesson.Classes)
+                .SelectMany(label => Lesson.Images(lesson.Generator.Generate(columns, new() { Label = label, Seed = 3 }))),
             columns, rowCaptions: lesson.ClassNames);
 
         int perClass = lesson.Quick ? 20 : 100;
         (float[] Image, int Label)[] generated = [.. Enumerable.Range(0, Lesson.Classes)
-            .SelectMany(label => Lesson.Images(lesson.Generator.Generate(perClass, new() { Label = label, Seed = 4 })).Select(image => (image, label)))];
-        IEnumerable<int> predicted = ClassesSection.Classify(lesson, generated.Select(row => row.Image)).Select(scores => Numbers.IndexOfMax(scores));
+            .SelectMany(label =>
+                Lesson.Images(lesson.Generator.Generate(perClass, new() { Label = label, Seed = 4 })).Select(image => (image, label)))];
+        IEnumerable<int> predicted = ClassesSection.Classify(lesson, generated.Select(row => row.Image))
+            .Select(scores => Numbers.IndexOfMax(scores));
         double accuracy = Numbers.Accuracy(predicted, generated.Select(row => row.Label));
 
         // Is it a copy?
         var known = lesson.TrainImages.Images;
         (float[] Image, float Distance)[] Nearest(IEnumerable<float[]> images) =>
-            [.. images.AsParallel().AsOrdered().Select(image => known.Select(other => (other, TensorPrimitives.Distance(image, other))).MinBy(pair => pair.Item2))];
+            [.. images.AsParallel().AsOrdered()
+                .Select(image => known.Select(other => (other, TensorPrimitives.Distance(image, other))).MinBy(pair => pair.Item2))];
         float[][] some = [.. generated.Where((_, i) => i % perClass == i / perClass).Select(row => row.Image)];
         lesson.SaveImages(
-            "generated-nearest.png", "generated images and the nearest training images", some.Concat(Nearest(some).Select(pair => pair.Image)),
+            "generated-nearest.png", "generated images and the nearest training images",
+            some.Concat(Nearest(some).Select(pair => pair.Image)),
             some.Length, rowCaptions: ["generated", "nearest"]);
         double Distance(IEnumerable<float[]> images) => Nearest(images).Average(pair => pair.Distance);
         var result = new Result(
-            accuracy, Distance(generated.Select(row => row.Image).Where((_, i) => i % (perClass / 20) == 0)), Distance(lesson.TestImages.Images.Take(200)));
+            accuracy, Distance(generated.Select(row => row.Image).Where((_, i) => i % (perClass / 20) == 0)),
+            Distance(lesson.TestImages.Images.Take(200)));
 
         Interpolate(lesson);
-        Console.WriteLine($"The classifier predicts the requested class for {result.ClassAccuracy:P1} of {generated.Length:N0} generated images.");
-        Console.WriteLine($"Distance to the nearest training image: generated images {result.GeneratedDistance:F2}, test images {result.TestDistance:F2}.");
+        Console.WriteLine(
+            $"The classifier predicts the requested class for {result.ClassAccuracy:P1} of {generated.Length:N0} generated images.");
+        Console.WriteLine($"Distance to the nearest training image: generated images {result.GeneratedDistance:F2}, test images "
+            + $"{result.TestDistance:F2}.");
         return result;
     }
 

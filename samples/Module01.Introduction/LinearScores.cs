@@ -3,7 +3,9 @@ using Microsoft.ML.Trainers;
 
 namespace Module01;
 
-/// <summary>The parameters of ML.NET's classifier: weights and a bias for each class, whose scores softmax turns into probabilities.</summary>
+/// <summary>
+/// The parameters of ML.NET's classifier: weights and a bias for each class, whose scores softmax turns into probabilities.
+/// </summary>
 internal sealed class LinearScores
 {
     private readonly float[] _biases;

@@ -28,6 +28,9 @@ internal static class MapSection
     {
         Lesson.Title("6. The modules");
         foreach (var module in Modules)
-            Console.WriteLine($"{module.Number,2}  {module.Name,-32} {module.About,-52} {(module.Folder is null ? "not yet" : $"samples/{module.Folder}")}");
+        {
+            Console.WriteLine($"{module.Number,2}  {module.Name,-32} {module.About,-52} "
+                + $"{(module.Folder is null ? "not yet" : $"samples/{module.Folder}")}");
+        }
     }
 }

@@ -13,7 +13,8 @@ internal sealed record Storyteller(string Name, LanguageModelTransformer Model, 
     /// <summary>Loads or trains a model.</summary>
     /// <param name="lesson">The lesson.</param>
     /// <param name="name">
-    /// The path of a folder or file to load; made trains a model on stories that the program makes; auto loads stories260K where it is, else it trains.
+    /// The path of a folder or file to load; made trains a model on stories that the program makes; auto loads stories260K where it is,
+    /// else it trains.
     /// </param>
     public static Storyteller Load(Lesson lesson, string name)
     {
@@ -24,17 +25,26 @@ internal sealed record Storyteller(string Name, LanguageModelTransformer Model, 
             "auto" => File.Exists(stories) ? stories : null,
             _ => name,
         };
-        return path is null ? Train(lesson) : new Storyteller(Path.GetFileName(path), lesson.ML.Generative().LoadPretrainedLanguageModel(path), ReadsWords: true);
+        return path is null ? Train(lesson) : new Storyteller(
+            Path.GetFileName(path), lesson.ML.Generative().LoadPretrainedLanguageModel(path), ReadsWords: true);
     }
 
     private static Storyteller Train(Lesson lesson)
     {
-        IDataView text = lesson.ML.Data.LoadFromEnumerable([new TextRow { Text = MadeStories.Write(lesson.Quick ? 60_000 : 200_000, seed: 1) }]);
+        IDataView text = lesson.ML.Data.LoadFromEnumerable(
+            [new TextRow { Text = MadeStories.Write(lesson.Quick ? 60_000 : 200_000, seed: 1) }]);
         using var progress = new ConsoleProgress("p(text)");
         var model = lesson.ML.Transforms.Generative().LanguageModel(new LanguageModelOptions
         {
             InputColumnName = nameof(TextRow.Text),
-            Architecture = LanguageModelArchitecture.GptNano with { Layers = 2, Heads = 4, EmbeddingSize = 64, ContextLength = 64, Positions = PositionEncoding.Rotary },
+            Architecture = LanguageModelArchitecture.GptNano with
+            {
+                Layers = 2,
+                Heads = 4,
+                EmbeddingSize = 64,
+                ContextLength = 64,
+                Positions = PositionEncoding.Rotary,
+            },
             BatchSize = 12,
             MaxSteps = lesson.Quick ? 400 : 1_500,
             LearningRate = 3e-3,

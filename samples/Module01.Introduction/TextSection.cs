@@ -15,7 +15,8 @@ internal static class TextSection
     /// <param name="Samples">Texts at each temperature.</param>
     /// <param name="BitsPerByte">Of a sentence, of its words in another order, of its letters in another order.</param>
     public sealed record Result(
-        string Written, string Generated, double Probability, IReadOnlyList<double> Top, IReadOnlyList<string> Samples, IReadOnlyList<double> BitsPerByte);
+        string Written, string Generated, double Probability, IReadOnlyList<double> Top, IReadOnlyList<string> Samples,
+        IReadOnlyList<double> BitsPerByte);
 
     private const string Beginning = "Once upon a time, there was a little";
 
@@ -27,7 +28,8 @@ internal static class TextSection
         Lesson.Title("5. Text");
         using var storyteller = Storyteller.Load(lesson, modelName);
         var model = storyteller.Model;
-        Console.WriteLine($"The model: {storyteller.Name}, {model.Architecture.CountParameters():N0} parameters, {model.Architecture.VocabularySize} tokens.");
+        Console.WriteLine($"The model: {storyteller.Name}, {model.Architecture.CountParameters():N0} parameters, "
+            + $"{model.Architecture.VocabularySize} tokens.");
 
         Chart.SavePanels(
             lesson.Output.File("text-next.png", "probabilities of the next token"),
@@ -39,7 +41,8 @@ internal static class TextSection
         var samples = new List<string>();
         foreach (double temperature in new[] { 0, 0.7, 1, 1.5 })
         {
-            samples.Add(model.Generate(_prompts[0], new() { Temperature = temperature, MaxTokens = storyteller.ReadsWords ? 80 : 200, Seed = 2 }));
+            samples.Add(
+                model.Generate(_prompts[0], new() { Temperature = temperature, MaxTokens = storyteller.ReadsWords ? 80 : 200, Seed = 2 }));
             Console.WriteLine($"temperature {temperature}\n    {(_prompts[0] + samples[^1]).ReplaceLineEndings("\n    ")}\n");
         }
 
@@ -51,7 +54,10 @@ internal static class TextSection
         IReadOnlyList<TokenProbability> next = model.NextTokens(prompt, 8);
         Console.WriteLine($"{prompt.Trim()} …");
         foreach (var token in next)
-            Console.WriteLine($"    {Label(token),-10} {token.Probability,7:P1} {new string('#', (int)Math.Round(40 * token.Probability))}");
+        {
+            Console.WriteLine(
+                $"    {Label(token),-10} {token.Probability,7:P1} {new string('#', (int)Math.Round(40 * token.Probability))}");
+        }
         return new Chart($"{prompt.Trim()} …", "next token", "probability, %")
             .Bars([.. next.Select(Label)], (null, [.. next.Select(token => 100 * token.Probability)]))
             .Range(-0.6, next.Count - 0.4, 0, 105);
@@ -76,11 +82,13 @@ internal static class TextSection
     private static double[] Temperatures(Lesson lesson, Storyteller storyteller)
     {
         string prompt = storyteller.Before(Beginning);
-        IReadOnlyList<TokenProbability>[] next = [.. _temperatures.Select(temperature => storyteller.Model.NextTokens(prompt, int.MaxValue, new() { Temperature = temperature }))];
+        IReadOnlyList<TokenProbability>[] next = [.. _temperatures.Select(temperature =>
+            storyteller.Model.NextTokens(prompt, int.MaxValue, new() { Temperature = temperature }))];
         var shown = next[1].Take(10).ToArray();
         new Chart($"{prompt.Trim()} …", "next token", "probability, %")
             .Bars([.. shown.Select(Label)], [.. _temperatures.Zip(next, (temperature, tokens) => (
-                (string?)$"temperature {temperature}", (IReadOnlyList<double>)[.. shown.Select(token => 100 * tokens.FirstOrDefault(other => other.Id == token.Id).Probability)]))])
+                (string?)$"temperature {temperature}", (IReadOnlyList<double>)[.. shown.Select(token =>
+                    100 * tokens.FirstOrDefault(other => other.Id == token.Id).Probability)]))])
             .Range(-0.6, shown.Length - 0.4, 0, 105)
             .Save(lesson.Output.File("text-temperature.png", "probabilities by temperature"));
         return [.. next.Select(tokens => tokens[0].Probability)];

@@ -21,7 +21,8 @@ internal static class BackwardSection
 
         // Weights of pixels that are black in all images have the gradient 0, and so do those of a unit whose output is 0 for all images.
         var random = new Random(3);
-        int[] chosen = [.. Enumerable.Range(0, gradient.Length).Where(i => Math.Abs(gradient[i]) > 1e-5).OrderBy(_ => random.Next()).Take(Compared)];
+        int[] chosen = [.. Enumerable.Range(0, gradient.Length).Where(i => Math.Abs(gradient[i]) > 1e-5).OrderBy(_ => random.Next())
+            .Take(Compared)];
         (double X, double Y)[] pairs = [.. chosen.Select(i => (gradient[i], Difference(network, images, labels, i)))];
         double differenceError = pairs.Max(pair => Math.Abs(pair.X - pair.Y));
         double autogradError = gradient.Zip(Autograd(lesson, network, images, labels), (a, b) => Math.Abs(a - b)).Max();
@@ -30,7 +31,8 @@ internal static class BackwardSection
             .Line(null, [(gradient.Min(), gradient.Min()), (gradient.Max(), gradient.Max())], color: 7, dashed: true)
             .Points(null, pairs, size: 3)
             .Save(lesson.Output.File("backward-check.png", "the gradient against finite differences"));
-        Console.WriteLine($"{gradient.Length:N0} derivatives in one pass. The largest difference of {Compared} of them to central differences is {differenceError:0.0e+0}, of all to those of libtorch {autogradError:0.0e+0}.");
+        Console.WriteLine($"{gradient.Length:N0} derivatives in one pass. The largest difference of {Compared} of them to central "
+            + $"differences is {differenceError:0.0e+0}, of all to those of libtorch {autogradError:0.0e+0}.");
         return new Result(differenceError, autogradError);
     }
 

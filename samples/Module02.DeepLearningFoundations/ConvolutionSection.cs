@@ -17,11 +17,13 @@ internal static class ConvolutionSection
         Lesson.Title("4. Convolutions: networks for images");
         var (model, history) = Train(lesson);
         using var owned = model;
-        Charts.LossCurve(lesson.Output.File("convolution-loss.png", "the loss during training"), "Training of the convolutional network", history);
+        Charts.LossCurve(
+            lesson.Output.File("convolution-loss.png", "the loss during training"), "Training of the convolutional network", history);
 
         MulticlassClassificationMetrics metrics = lesson.ML.MulticlassClassification.Evaluate(model.Transform(lesson.Test));
         double mlp = lesson.Trained.Accuracy(lesson.TestVectors, lesson.TestLabels);
-        Console.WriteLine($"Test accuracy: MLP {mlp:P1}, convolutional network {metrics.MicroAccuracy:P1} (loss {metrics.LogLoss:F3} nats).");
+        Console.WriteLine(
+            $"Test accuracy: MLP {mlp:P1}, convolutional network {metrics.MicroAccuracy:P1} (loss {metrics.LogLoss:F3} nats).");
         Confusions(lesson, metrics.ConfusionMatrix);
 
         (int Shift, double Mlp, double Convolutional)[] shifted = [.. Enumerable.Range(0, LargestShift + 1).Select(shift =>
@@ -81,8 +83,10 @@ internal static class ConvolutionSection
 
     private static double Accuracy(Lesson lesson, ImageClassifierTransformer model, double[][] images)
     {
-        IDataView rows = lesson.ML.Data.LoadFromEnumerable(images.Select(image => new ImageRow { Image = Array.ConvertAll(image, pixel => (float)pixel) }).ToArray());
-        return model.Transform(rows).GetColumn<uint>("PredictedLabel").Zip(lesson.TestLabels, (key, label) => key - 1 == label ? 1.0 : 0).Average();
+        IDataView rows = lesson.ML.Data.LoadFromEnumerable(
+            images.Select(image => new ImageRow { Image = Array.ConvertAll(image, pixel => (float)pixel) }).ToArray());
+        return model.Transform(rows).GetColumn<uint>("PredictedLabel").Zip(lesson.TestLabels, (key, label) => key - 1 == label ? 1.0 : 0)
+            .Average();
     }
 
     private sealed class ImageRow

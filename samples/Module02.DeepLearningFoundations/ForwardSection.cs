@@ -16,8 +16,10 @@ internal static class ForwardSection
 
         double[] image = lesson.TestVectors[0];
         var (hidden, probabilities) = after.Forward(image);
-        Console.WriteLine($"{Lesson.Pixels} pixels to {after.Hidden} hidden units to {Lesson.Classes} classes: {after.Weights.Length:N0} parameters.");
-        Console.WriteLine($"The first test image is of class {lesson.ClassNames[lesson.TestLabels[0]]}. The output of {hidden.Count(h => h > 0)} hidden units is above 0.");
+        Console.WriteLine(
+            $"{Lesson.Pixels} pixels to {after.Hidden} hidden units to {Lesson.Classes} classes: {after.Weights.Length:N0} parameters.");
+        Console.WriteLine($"The first test image is of class {lesson.ClassNames[lesson.TestLabels[0]]}. The output of "
+            + $"{hidden.Count(h => h > 0)} hidden units is above 0.");
 
         double[] Percent(Mlp network) => [.. network.Forward(image).Probabilities.Select(p => 100 * p)];
         new Chart($"The first test image, of class {lesson.ClassNames[lesson.TestLabels[0]]}", "class", "probability, %")
@@ -37,9 +39,12 @@ internal static class ForwardSection
         double[][] outputs = [.. lesson.TestVectors.Select(vector => after.Forward(vector).Hidden)];
         int dead = Enumerable.Range(0, after.Hidden).Count(unit => outputs.All(values => values[unit] == 0));
         Console.WriteLine($"The output of {dead} of the {after.Hidden} hidden units is 0 for every test image.");
-        var (lossBefore, lossAfter) = (before.Loss(lesson.TestVectors, lesson.TestLabels), after.Loss(lesson.TestVectors, lesson.TestLabels));
+        var (lossBefore, lossAfter) = (
+            before.Loss(lesson.TestVectors, lesson.TestLabels), after.Loss(lesson.TestVectors, lesson.TestLabels));
         double accuracy = after.Accuracy(lesson.TestVectors, lesson.TestLabels);
-        Console.WriteLine($"Test loss before training {lossBefore:F3} nats (guessing: ln 10 = {Math.Log(10):F3}), after training {lossAfter:F3}; test accuracy {accuracy:P1}. The largest probability for the first test image is {probabilities.Max():P1}.");
+        Console.WriteLine(
+            $"Test loss before training {lossBefore:F3} nats (guessing: ln 10 = {Math.Log(10):F3}), after training {lossAfter:F3}; test "
+            + $"accuracy {accuracy:P1}. The largest probability for the first test image is {probabilities.Max():P1}.");
         return new Result(lossBefore, lossAfter, accuracy, dead);
     }
 }

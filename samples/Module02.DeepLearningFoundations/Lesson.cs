@@ -37,5 +37,6 @@ internal sealed class Lesson : ImageLesson
     public static (double X, double Y)[] Smooth(IReadOnlyList<double> values, int few) =>
         [.. values.Chunk(few).Select((part, i) => ((i + 0.5) * few, part.Average()))];
 
-    private static double[][] Doubles(LabeledImages images) => [.. images.Images.Select(image => Array.ConvertAll(image, pixel => (double)pixel))];
+    private static double[][] Doubles(LabeledImages images) =>
+        [.. images.Images.Select(image => Array.ConvertAll(image, pixel => (double)pixel))];
 }

@@ -59,7 +59,8 @@ internal sealed class Mlp
 
     /// <summary>The share of images whose most probable class is the label.</summary>
     public double Accuracy(IReadOnlyList<double[]> images, IReadOnlyList<int> labels) =>
-        images.Zip(labels, (image, label) => TensorPrimitives.IndexOfMax<double>(Forward(image).Probabilities) == label ? 1.0 : 0).Average();
+        images.Zip(
+            labels, (image, label) => TensorPrimitives.IndexOfMax<double>(Forward(image).Probabilities) == label ? 1.0 : 0).Average();
 
     /// <summary>The mean loss of a batch of images, and its derivative with respect to each of <see cref="Weights"/>.</summary>
     public (double Loss, double[] Gradient) Backward(IReadOnlyList<double[]> images, IReadOnlyList<int> labels)
@@ -95,7 +96,8 @@ internal sealed class Mlp
         return (loss, gradient);
     }
 
-    private static void AddScaled(ReadOnlySpan<double> values, double factor, Span<double> sum) => TensorPrimitives.MultiplyAdd(values, factor, sum, sum);
+    private static void AddScaled(ReadOnlySpan<double> values, double factor, Span<double> sum) =>
+        TensorPrimitives.MultiplyAdd(values, factor, sum, sum);
 
     private Span<double> W1(double[] all) => all.AsSpan(0, _hidden * _inputs);
 

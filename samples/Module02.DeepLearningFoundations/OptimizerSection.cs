@@ -10,7 +10,8 @@ internal static class OptimizerSection
     /// <param name="Losses">The loss of each batch with that rate.</param>
     /// <param name="Accuracy">The accuracy on the test images.</param>
     /// <param name="FinalLosses">The final loss with each learning rate.</param>
-    public sealed record Outcome(string Name, double BestRate, IReadOnlyList<double> Losses, double Accuracy, IReadOnlyList<(double Rate, double Loss)> FinalLosses)
+    public sealed record Outcome(
+        string Name, double BestRate, IReadOnlyList<double> Losses, double Accuracy, IReadOnlyList<(double Rate, double Loss)> FinalLosses)
     {
         public double FinalLoss => FinalLosses.Min(pair => pair.Loss);
     }
@@ -31,7 +32,8 @@ internal static class OptimizerSection
         Outcome[] outcomes = [.. _optimizers.Select(optimizer => Train(lesson, optimizer.Name, optimizer.New))];
 
         var losses = new Chart("The loss during training, each with its best learning rate", "batch", "loss, nats", logY: true);
-        var rates = new Chart("The final loss by learning rate", "learning rate", "loss of the last tenth of the batches, nats", logX: true, logY: true);
+        var rates = new Chart(
+            "The final loss by learning rate", "learning rate", "loss of the last tenth of the batches, nats", logX: true, logY: true);
         Console.WriteLine("optimizer           best rate        final loss   test accuracy");
         foreach (Outcome outcome in outcomes)
         {
@@ -69,7 +71,11 @@ internal static class OptimizerSection
         double F(double a, double b) => (a * a + 25 * b * b) / 2;
         List<Chart> panels = [];
         List<double> ends = [];
-        foreach (var (name, rate, optimizer) in ((string, double, IOptimizer)[])[("gradient descent", 0.07, new GradientDescent(0.07)), ("momentum", 0.02, new MomentumDescent(0.02)), ("Adam", 0.3, new Adam(0.3))])
+        foreach (var (name, rate, optimizer) in ((string, double, IOptimizer)[])
+        [
+            ("gradient descent", 0.07, new GradientDescent(0.07)), ("momentum", 0.02, new MomentumDescent(0.02)),
+            ("Adam", 0.3, new Adam(0.3)),
+        ])
         {
             double[] w = [-4, 1.2];
             List<(double, double)> path = [(w[0], w[1])];
@@ -86,8 +92,11 @@ internal static class OptimizerSection
                 .Range(-4.5, 3, -1.6, 1.6));
         }
 
-        Chart.SavePanels(lesson.Output.File("optimizer-paths.png", "three optimizers in a valley"), panels, columns: 3, panelWidth: 520, panelHeight: 480);
-        Console.WriteLine($"After {steps} steps in a valley with curvatures 1 and 25, from {F(-4, 1.2):F0} at the start: gradient descent {ends[0]:0.0e+0}, momentum {ends[1]:0.0e+0}, Adam {ends[2]:0.0e+0}.");
+        Chart.SavePanels(
+            lesson.Output.File("optimizer-paths.png", "three optimizers in a valley"), panels, columns: 3, panelWidth: 520,
+            panelHeight: 480);
+        Console.WriteLine($"After {steps} steps in a valley with curvatures 1 and 25, from {F(-4, 1.2):F0} at the start: gradient descent "
+            + $"{ends[0]:0.0e+0}, momentum {ends[1]:0.0e+0}, Adam {ends[2]:0.0e+0}.");
         return [.. ends];
     }
 }

@@ -33,7 +33,9 @@ internal sealed class MomentumDescent(double rate, double momentum = 0.9) : IOpt
     }
 }
 
-/// <summary>Adapts the step of each weight: the mean of its gradients, divided by the root of the mean of their squares (Kingma, Ba 2014).</summary>
+/// <summary>
+/// Adapts the step of each weight: the mean of its gradients, divided by the root of the mean of their squares (Kingma, Ba 2014).
+/// </summary>
 internal sealed class Adam(double rate, double beta1 = 0.9, double beta2 = 0.999) : IOptimizer
 {
     private double[] _mean = [];

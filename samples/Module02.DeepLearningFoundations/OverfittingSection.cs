@@ -36,14 +36,16 @@ internal static class OverfittingSection
                 .Line($"{variant.Name}: validation", [.. epochs.Select(e => ((double)e.Epoch, e.ValidationLoss!.Value))], color);
             double accuracy = lesson.ML.MulticlassClassification.Evaluate(model.Transform(lesson.Test)).MicroAccuracy;
             results.Add((variant.Name, epochs[^1].Loss, epochs[^1].ValidationLoss!.Value, accuracy));
-            Console.WriteLine($"{variant.Name}: in the last epoch training loss {epochs[^1].Loss:F3}, validation loss {epochs[^1].ValidationLoss:F3}; test accuracy {accuracy:P1}.");
+            Console.WriteLine($"{variant.Name}: in the last epoch training loss {epochs[^1].Loss:F3}, validation loss "
+                + $"{epochs[^1].ValidationLoss:F3}; test accuracy {accuracy:P1}.");
         }
 
         chart.Save(lesson.Output.File("overfitting.png", "training and validation losses with few images"));
         return new Result(results);
     }
 
-    private static (ImageClassifierTransformer Model, IReadOnlyList<TrainingProgress> History) Train(Lesson lesson, Variant variant, IDataView train, IDataView validation)
+    private static (ImageClassifierTransformer Model, IReadOnlyList<TrainingProgress> History) Train(
+        Lesson lesson, Variant variant, IDataView train, IDataView validation)
     {
         using var progress = new ConsoleProgress(variant.Name);
         ImageClassifierTransformer model = lesson.ML.Transforms.Generative().ImageClassifier(new ImageClassifierOptions

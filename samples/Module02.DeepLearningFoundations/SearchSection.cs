@@ -41,12 +41,16 @@ internal static class SearchSection
 
         Console.WriteLine("  rate   width   batch   validation loss   accuracy   seconds");
         foreach (Trial trial in trials.OrderBy(trial => trial.Loss))
-            Console.WriteLine($"{trial.Rate,6}   {trial.Width,5}   {trial.Batch,5}   {trial.Loss,15:F4}   {trial.Accuracy,8:P1}   {trial.Seconds,7:F1}");
+        {
+            Console.WriteLine(
+                $"{trial.Rate,6}   {trial.Width,5}   {trial.Batch,5}   {trial.Loss,15:F4}   {trial.Accuracy,8:P1}   {trial.Seconds,7:F1}");
+        }
         Plot(lesson, trials);
 
         Trial best = trials.MinBy(trial => trial.Loss)!;
         double test = Final(lesson, best);
-        Console.WriteLine($"Best on the validation images: rate {best.Rate}, width {best.Width}, batch {best.Batch}. Trained with these on all {lesson.TrainImages.Count:N0} images, its test accuracy is {test:P1}.");
+        Console.WriteLine($"Best on the validation images: rate {best.Rate}, width {best.Width}, batch {best.Batch}. Trained with these on "
+            + $"all {lesson.TrainImages.Count:N0} images, its test accuracy is {test:P1}.");
         return new Result(trials, best, test);
     }
 

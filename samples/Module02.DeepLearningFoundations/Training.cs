@@ -18,7 +18,8 @@ internal static class Training
             foreach (int[] batch in order.Chunk(batchSize))
             {
                 lesson.Cancellation.ThrowIfCancellationRequested();
-                var (loss, gradient) = network.Backward([.. batch.Select(i => lesson.TrainVectors[i])], [.. batch.Select(i => lesson.TrainLabels[i])]);
+                var (loss, gradient) = network.Backward(
+                    [.. batch.Select(i => lesson.TrainVectors[i])], [.. batch.Select(i => lesson.TrainLabels[i])]);
                 optimizer.Step(network.Weights, gradient);
                 losses.Add(loss);
             }

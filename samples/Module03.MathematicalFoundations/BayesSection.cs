@@ -42,7 +42,8 @@ internal static class BayesSection
         double[] checkedAt = [0.002, 0.005, 0.01, 0.03, 0.1, 0.3, 0.6];
         new Chart("P(ill) given the result of the test", "prevalence: P(ill) before the test", "P(ill | result)", logX: true)
             .Line("positive", [.. prevalences.Select(p => (p, Posterior(p, Sensitivity, FalsePositiveRate)))])
-            .Line("two positive", [.. prevalences.Select(p => (p, Posterior(Posterior(p, Sensitivity, FalsePositiveRate), Sensitivity, FalsePositiveRate)))])
+            .Line("two positive", [.. prevalences.Select(p =>
+                (p, Posterior(Posterior(p, Sensitivity, FalsePositiveRate), Sensitivity, FalsePositiveRate)))])
             .Line("negative", [.. prevalences.Select(p => (p, Posterior(p, 1 - Sensitivity, 1 - FalsePositiveRate)))])
             .Points("positive, simulated", [.. checkedAt.Select(p => (p, Simulate(p, people / 10, new Random(2))))], color: 0)
             .Line("no test", [.. prevalences.Select(p => (p, p))], color: 7, dashed: true)
@@ -73,8 +74,9 @@ internal static class BayesSection
         var right = posteriors.Zip(lesson.TestImages.Labels).Count(pair => ArgMax(pair.First) == pair.Second);
         var accuracy = (double)right / lesson.TestImages.Count;
         var confidence = posteriors.Average(p => p.Max());
+        int tested = lesson.TestImages.Count;
         Console.WriteLine($"""
-            Naive Bayes over {Lesson.Pixels} black or white pixels: an accuracy of {accuracy:P1} on {lesson.TestImages.Count:N0} test digits.
+            Naive Bayes over {Lesson.Pixels} black or white pixels: an accuracy of {accuracy:P1} on {tested:N0} test digits.
             Its mean confidence is {confidence:P1}: pixels are not independent, so it counts the same evidence many times.
             """);
 
@@ -88,7 +90,8 @@ internal static class BayesSection
             chart.Line($"{digit}", [.. path.Select((posterior, rows) => ((double)rows, posterior[digit]))]);
         chart.LegendOutside().Range(yLow: -0.03, yHigh: 1.03)
             .Save(lesson.Output.File("bayes-evidence.png", "the posterior while a digit is read"));
-        var changes = string.Join(", ", path.Index().Where(p => p.Index % 7 == 0).Select(p => $"after {p.Index} rows {ArgMax(p.Item)} with {p.Item.Max():P0}"));
+        var changes = string.Join(
+            ", ", path.Index().Where(p => p.Index % 7 == 0).Select(p => $"after {p.Index} rows {ArgMax(p.Item)} with {p.Item.Max():P0}"));
         Console.WriteLine($"Test digit {index} shows a {lesson.TestImages.Labels[index]}. Most probable: {changes}.");
         return (accuracy, confidence);
     }

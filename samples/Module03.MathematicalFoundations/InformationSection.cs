@@ -31,13 +31,19 @@ internal static class InformationSection
         double[] ps = [.. Enumerable.Range(0, 201).Select(i => i / 200.0)];
         new Chart("A coin, and a model that predicts 0.3", "probability p of heads", "bits")
             .Line("entropy H(p)", [.. ps.Select(p => (p, InformationTheory.Entropy([p, 1 - p], InformationUnit.Bits)))])
-            .Line("cross-entropy H(p, 0.3)", [.. ps.Select(p => (p, InformationTheory.CrossEntropy([p, 1 - p], [q, 1 - q], InformationUnit.Bits)))])
-            .Line("KL(p ‖ 0.3), the gap", [.. ps.Select(p => (p, InformationTheory.KlDivergence([p, 1 - p], [q, 1 - q], InformationUnit.Bits)))])
-            .Line("Jensen–Shannon", [.. ps.Select(p => (p, InformationTheory.JensenShannonDivergence([p, 1 - p], [q, 1 - q], InformationUnit.Bits)))], dashed: true)
+            .Line("cross-entropy H(p, 0.3)", [.. ps.Select(p =>
+                (p, InformationTheory.CrossEntropy([p, 1 - p], [q, 1 - q], InformationUnit.Bits)))])
+            .Line("KL(p ‖ 0.3), the gap", [.. ps.Select(p =>
+                (p, InformationTheory.KlDivergence([p, 1 - p], [q, 1 - q], InformationUnit.Bits)))])
+            .Line("Jensen–Shannon", [.. ps.Select(p =>
+                (p, InformationTheory.JensenShannonDivergence([p, 1 - p], [q, 1 - q], InformationUnit.Bits)))], dashed: true)
             .Save(lesson.Output.File("information-coin.png", "entropy, cross-entropy and KL of a coin"));
         double[] fair = [0.5, 0.5], biased = [0.9, 0.1];
-        Console.WriteLine($"A fair coin has {InformationTheory.Entropy(fair, InformationUnit.Bits):0.000} bit, one with P(heads) = 0.9 has {InformationTheory.Entropy(biased, InformationUnit.Bits):0.000}. "
-            + $"Expecting a fair coin where it is biased costs {InformationTheory.KlDivergence(biased, fair, InformationUnit.Bits):0.000} bits per toss, the reverse {InformationTheory.KlDivergence(fair, biased, InformationUnit.Bits):0.000}: KL is not symmetric.");
+        Console.WriteLine($"A fair coin has {InformationTheory.Entropy(fair, InformationUnit.Bits):0.000} bit, one with P(heads) = 0.9 has "
+            + $"{InformationTheory.Entropy(biased, InformationUnit.Bits):0.000}. "
+            + $"Expecting a fair coin where it is biased costs "
+            + $"{InformationTheory.KlDivergence(biased, fair, InformationUnit.Bits):0.000} bits per toss, the reverse "
+            + $"{InformationTheory.KlDivergence(fair, biased, InformationUnit.Bits):0.000}: KL is not symmetric.");
     }
 
     // One normal distribution q for a p with two peaks: the order of the arguments decides what a good fit is.
@@ -46,7 +52,8 @@ internal static class InformationSection
         var p = Probabilities(x => 0.6 * Density(x, -2, 0.7) + 0.4 * Density(x, 2.5, 0.9));
         var forward = Minimize(q => InformationTheory.KlDivergence(p, q), 0, 1);
         // The reverse divergence has a minimum at each peak; the deeper one counts.
-        var reverse = new[] { Minimize(q => InformationTheory.KlDivergence(q, p), -2, 1), Minimize(q => InformationTheory.KlDivergence(q, p), 2, 1) }.MinBy(fit => fit.Reverse)!;
+        var reverse = new[] { Minimize(q => InformationTheory.KlDivergence(q, p), -2, 1), Minimize(
+            q => InformationTheory.KlDivergence(q, p), 2, 1) }.MinBy(fit => fit.Reverse)!;
 
         new Chart("One normal distribution for two peaks", "x", "probability density")
             .Line("p", Curve(p))
@@ -56,14 +63,19 @@ internal static class InformationSection
 
         var mean = p.Zip(_line, (probability, x) => probability * x).Sum();
         var deviation = Math.Sqrt(p.Zip(_line, (probability, x) => probability * (x - mean) * (x - mean)).Sum());
-        Console.WriteLine($"A normal distribution q for a p with two peaks. The minimum of KL(p ‖ q) is {forward.Forward:0.000} nats at mean {forward.Mean:0.00}, standard deviation {forward.StandardDeviation:0.00}: the moments of p are {mean:0.00} and {deviation:0.00}. "
-            + $"The minimum of KL(q ‖ p) is {reverse.Reverse:0.000} at mean {reverse.Mean:0.00}, standard deviation {reverse.StandardDeviation:0.00}: one peak.");
+        Console.WriteLine($"A normal distribution q for a p with two peaks. The minimum of KL(p ‖ q) is {forward.Forward:0.000} nats at "
+            + $"mean {forward.Mean:0.00}, standard deviation {forward.StandardDeviation:0.00}: the moments of p are {mean:0.00} and "
+            + $"{deviation:0.00}. "
+            + $"The minimum of KL(q ‖ p) is {reverse.Reverse:0.000} at mean {reverse.Mean:0.00}, standard deviation "
+            + $"{reverse.StandardDeviation:0.00}: one peak.");
         return (forward, reverse);
 
         Fit Minimize(Func<double[], double> divergence, double startMean, double startDeviation)
         {
             var objective = ObjectiveFunction.Value(v => divergence(Normal(v[0], Math.Exp(v[1]))));
-            var found = NelderMeadSimplex.Minimum(objective, Vector<double>.Build.Dense([startMean, Math.Log(startDeviation)]), convergenceTolerance: 1e-10, maximumIterations: 2_000).MinimizingPoint;
+            var found = NelderMeadSimplex.Minimum(
+                objective, Vector<double>.Build.Dense([startMean, Math.Log(startDeviation)]), convergenceTolerance: 1e-10,
+                maximumIterations: 2_000).MinimizingPoint;
             var q = Normal(found[0], Math.Exp(found[1]));
             return new Fit(found[0], Math.Exp(found[1]), InformationTheory.KlDivergence(p, q), InformationTheory.KlDivergence(q, p));
         }
@@ -81,7 +93,8 @@ internal static class InformationSection
                 counts[NaiveBayes.IsWhite(image[pixel]) ? 1 : 0, label]++;
             var white = Enumerable.Range(0, Lesson.Classes).Sum(digit => counts[1, digit]);
             var (row, column) = (pixel / Lesson.Side, pixel % Lesson.Side);
-            entropy[row, column] = InformationTheory.EntropyFromCounts([white, lesson.TrainImages.Count - white], unit: InformationUnit.Bits);
+            entropy[row, column] = InformationTheory.EntropyFromCounts(
+                [white, lesson.TrainImages.Count - white], unit: InformationUnit.Bits);
             information[row, column] = InformationTheory.MutualInformationFromCounts(counts, unit: InformationUnit.Bits);
         }
 
@@ -94,7 +107,10 @@ internal static class InformationSection
         var labels = lesson.TrainImages.Labels.CountBy(label => label).Select(pair => (long)pair.Value).ToArray();
         var best = information.Cast<double>().Max();
         var place = information.Cast<double>().Index().MaxBy(cell => cell.Item).Index;
-        Console.WriteLine($"The digit has {InformationTheory.EntropyFromCounts(labels, unit: InformationUnit.Bits):0.00} bits. The pixel with the most mutual information, row {place / Lesson.Side}, column {place % Lesson.Side}, has {entropy[place / Lesson.Side, place % Lesson.Side]:0.00} bits of entropy and {best:0.00} of mutual information; a corner has {information[0, 0]:0.00}.");
+        Console.WriteLine($"The digit has {InformationTheory.EntropyFromCounts(labels, unit: InformationUnit.Bits):0.00} bits. The pixel "
+            + $"with the most mutual information, row {place / Lesson.Side}, column {place % Lesson.Side}, has "
+            + $"{entropy[place / Lesson.Side, place % Lesson.Side]:0.00} bits of entropy and {best:0.00} of mutual information; a corner "
+            + $"has {information[0, 0]:0.00}.");
         return best;
     }
 
@@ -110,8 +126,10 @@ internal static class InformationSection
         int[] counts = [10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000];
         var counted = counts.Select(n => Enumerable.Range(0, repeats).Select(_ => Counts(zipf, n, random)).ToArray()).ToArray();
         var entropies = new Chart("Entropy of 100 words (Zipf)", "samples", "nats, mean of the repeats", logX: true)
-            .Line("relative frequencies", [.. counts.Zip(counted, (n, sets) => ((double)n, sets.Average(c => InformationTheory.EntropyFromCounts(c, correctBias: false))))])
-            .Line("Miller–Madow", [.. counts.Zip(counted, (n, sets) => ((double)n, sets.Average(c => InformationTheory.EntropyFromCounts(c))))])
+            .Line("relative frequencies", [.. counts.Zip(
+                counted, (n, sets) => ((double)n, sets.Average(c => InformationTheory.EntropyFromCounts(c, correctBias: false))))])
+            .Line("Miller–Madow", [.. counts.Zip(
+                counted, (n, sets) => ((double)n, sets.Average(c => InformationTheory.EntropyFromCounts(c))))])
             .Line("truth", [.. counts.Select(n => ((double)n, entropy))], color: 7, dashed: true);
 
         var truth = -0.5 * Math.Log(1 - correlation * correlation);
@@ -125,7 +143,9 @@ internal static class InformationSection
         var estimates = sizes.Select(n => Enumerable.Range(0, 5).Select(_ => Estimate(n)).ToArray()).ToArray();
         var neighbors = new Chart("Mutual information at correlation 0.9", "samples", "nats", logX: true)
             .Line("mean of five", [.. sizes.Zip(estimates, (n, values) => ((double)n, values.Average()))])
-            .Points("nearest neighbors", [.. sizes.Zip(estimates).SelectMany(p => p.Second.Select(value => ((double)p.First, value)))], size: 3.5)
+            .Points(
+                "nearest neighbors", [.. sizes.Zip(estimates).SelectMany(p => p.Second.Select(value => ((double)p.First, value)))],
+                size: 3.5)
             .Line("truth: −½·ln(1 − 0.81)", [.. sizes.Select(n => ((double)n, truth))], color: 7, dashed: true);
 
         const double m0 = 0, s0 = 1, m1 = 1, s1 = 2;
@@ -136,14 +156,20 @@ internal static class InformationSection
         {
             var (x, _) = Correlated(samples[^1], 0, random);
             var ratios = x.Select(value => Math.Log(Density(value, m0, s0)) - Math.Log(Density(value, m1, s1))).ToArray();
-            monteCarlo.Line(run == 0 ? "mean of log p/q" : null, [.. samples.Select(n => ((double)n, ratios.Take(n).Average()))], color: run);
+            monteCarlo.Line(
+                run == 0 ? "mean of log p/q" : null, [.. samples.Select(n => ((double)n, ratios.Take(n).Average()))], color: run);
         }
         monteCarlo.Line("closed form", [.. samples.Select(n => ((double)n, kl))], color: 7, dashed: true);
-        Chart.SavePanels(lesson.Output.File("information-convergence.png", "estimates from samples"), [entropies, neighbors, monteCarlo], columns: 3, panelWidth: 560, panelHeight: 480);
+        Chart.SavePanels(
+            lesson.Output.File("information-convergence.png", "estimates from samples"), [entropies, neighbors, monteCarlo], columns: 3,
+            panelWidth: 560, panelHeight: 480);
 
-        var (plain, corrected) = (counted[3].Average(c => InformationTheory.EntropyFromCounts(c, correctBias: false)), counted[3].Average(c => InformationTheory.EntropyFromCounts(c)));
-        Console.WriteLine($"Entropy of 100 words, {entropy:0.000} nats: from 100 samples {plain:0.000} by relative frequencies, {corrected:0.000} with Miller's and Madow's correction.");
-        Console.WriteLine($"Mutual information at correlation {correlation}, {truth:0.000} nats: {estimates[^1].Average():0.000} from {sizes[^1]:N0} samples (nearest neighbors). KL(N(0, 1) ‖ N(1, 4)): {kl:0.0000} nats in closed form.");
+        var (plain, corrected) = (counted[3].Average(c => InformationTheory.EntropyFromCounts(c, correctBias: false)), counted[3]
+            .Average(c => InformationTheory.EntropyFromCounts(c)));
+        Console.WriteLine($"Entropy of 100 words, {entropy:0.000} nats: from 100 samples {plain:0.000} by relative frequencies, "
+            + $"{corrected:0.000} with Miller's and Madow's correction.");
+        Console.WriteLine($"Mutual information at correlation {correlation}, {truth:0.000} nats: {estimates[^1].Average():0.000} from "
+            + $"{sizes[^1]:N0} samples (nearest neighbors). KL(N(0, 1) ‖ N(1, 4)): {kl:0.0000} nats in closed form.");
         return (estimates[^1].Average(), truth);
     }
 

@@ -40,8 +40,10 @@ internal static class MatrixSection
             "matrix-operations.png", "matrix operations on an image",
             results.Select(result => result.Image.ToRowMajorArray().Select(value => (float)value).ToArray()),
             columns: 8, columnCaptions: [.. results.Select(result => result.Name)], scale: 4, padding: 8);
-        Console.WriteLine($"An image is a {Lesson.Side}×{Lesson.Side} matrix X: a matmul from the left combines rows (J·X flips vertically, S·X shifts down), from the right columns (X·J flips horizontally).");
-        Console.WriteLine($"Flipping twice changes nothing: |X·J·J − X| = {(x * reverse * reverse - x).FrobeniusNorm():0.0}. Order matters: |J·X − X·J| = {(reverse * x - x * reverse).FrobeniusNorm():0.00}.");
+        Console.WriteLine($"An image is a {Lesson.Side}×{Lesson.Side} matrix X: a matmul from the left combines rows (J·X flips "
+            + $"vertically, S·X shifts down), from the right columns (X·J flips horizontally).");
+        Console.WriteLine($"Flipping twice changes nothing: |X·J·J − X| = {(x * reverse * reverse - x).FrobeniusNorm():0.0}. Order "
+            + $"matters: |J·X − X·J| = {(reverse * x - x * reverse).FrobeniusNorm():0.00}.");
     }
 
     // One matmul compares every test image with the mean of every digit.
@@ -51,7 +53,8 @@ internal static class MatrixSection
         foreach (var digit in lesson.TrainImages.Labels.Index().GroupBy(pair => pair.Item))
         {
             foreach (var (index, _) in digit)
-                means.SetRow(digit.Key, means.Row(digit.Key) + Vector<double>.Build.Dense(Lesson.Pixels, i => lesson.TrainImages.Images[index][i]));
+                means.SetRow(
+                    digit.Key, means.Row(digit.Key) + Vector<double>.Build.Dense(Lesson.Pixels, i => lesson.TrainImages.Images[index][i]));
             means.SetRow(digit.Key, means.Row(digit.Key).Normalize(2));
         }
 
@@ -70,7 +73,8 @@ internal static class MatrixSection
             .Save(lesson.Output.File("matrix-cosines.png", "cosines between test digits and means"), 820, 700);
         var right = lesson.TestImages.Labels.Index().Count(pair => cosines.Row(pair.Index).MaximumIndex() == pair.Item);
         var accuracy = (double)right / lesson.TestImages.Count;
-        Console.WriteLine($"One matmul of the batch ({batch.RowCount}×{batch.ColumnCount}) with ten means ({means.ColumnCount}×{means.RowCount}) gives all cosines; the largest belongs to the right digit for {accuracy:P1}.");
+        Console.WriteLine($"One matmul of the batch ({batch.RowCount}×{batch.ColumnCount}) with ten means "
+            + $"({means.ColumnCount}×{means.RowCount}) gives all cosines; the largest belongs to the right digit for {accuracy:P1}.");
         return accuracy;
     }
 
@@ -104,9 +108,11 @@ internal static class MatrixSection
         var byTorch = Matrix<double>.Build.DenseOfRowMajor(batchSize, outputs, tensor.data<double>().ToArray());
 
         var difference = Math.Max((y - byLoops).InfinityNorm(), (y - byTorch).InfinityNorm());
-        Console.WriteLine($"A layer is tanh(X·W + b): {batchSize}×{Lesson.Pixels} times {Lesson.Pixels}×{outputs} gives {y.RowCount}×{y.ColumnCount}. Loops, MathNet and libtorch agree within {difference:0.0e+0}.");
+        Console.WriteLine($"A layer is tanh(X·W + b): {batchSize}×{Lesson.Pixels} times {Lesson.Pixels}×{outputs} gives "
+            + $"{y.RowCount}×{y.ColumnCount}. Loops, MathNet and libtorch agree within {difference:0.0e+0}.");
         return difference;
     }
 
-    private static Matrix<double> Rows(float[][] images) => Matrix<double>.Build.Dense(images.Length, Lesson.Pixels, (row, column) => images[row][column]);
+    private static Matrix<double> Rows(float[][] images) =>
+        Matrix<double>.Build.Dense(images.Length, Lesson.Pixels, (row, column) => images[row][column]);
 }

@@ -11,7 +11,8 @@ namespace Module03;
 internal static class PcaSection
 {
     public sealed record Result(
-        double EigenError, double VarianceOfTwo, double PcaError2, double VaeError2, double PcaNeighbors, double VaeNeighbors, double PcaBits, double VaeBits);
+        double EigenError, double VarianceOfTwo, double PcaError2, double VaeError2, double PcaNeighbors, double VaeNeighbors,
+        double PcaBits, double VaeBits);
 
     private static readonly int[] _componentCounts = [1, 2, 5, 10, 16, 25, 50, 100, 200, 784];
 
@@ -50,8 +51,11 @@ internal static class PcaSection
         var error = Enumerable.Range(0, 20).Max(k => (pca.Covariance * first.Column(k) - pca.Eigenvalues[k] * first.Column(k)).L2Norm());
         var angles = (first.TransposeThisAndMultiply(first) - Matrix<double>.Build.DenseIdentity(20)).Enumerate().Max(Math.Abs);
         var total = pca.Eigenvalues.Sum();
-        Console.WriteLine($"The covariance C of the {Lesson.Pixels} pixels has {Lesson.Pixels} eigenvectors v with C·v = λ·v: |C·v − λ·v| is at most {error:0.0e+0} for the first 20, their inner products differ from 0 or 1 by at most {angles:0.0e+0}.");
-        Console.WriteLine($"Share of the variance along the first 2: {pca.Eigenvalues.Take(2).Sum() / total:P1}, 16: {pca.Eigenvalues.Take(16).Sum() / total:P1}, 50: {pca.Eigenvalues.Take(50).Sum() / total:P1}, 100: {pca.Eigenvalues.Take(100).Sum() / total:P1}.");
+        Console.WriteLine($"The covariance C of the {Lesson.Pixels} pixels has {Lesson.Pixels} eigenvectors v with C·v = λ·v: |C·v − λ·v| "
+            + $"is at most {error:0.0e+0} for the first 20, their inner products differ from 0 or 1 by at most {angles:0.0e+0}.");
+        Console.WriteLine($"Share of the variance along the first 2: {pca.Eigenvalues.Take(2).Sum() / total:P1}, 16: "
+            + $"{pca.Eigenvalues.Take(16).Sum() / total:P1}, 50: {pca.Eigenvalues.Take(50).Sum() / total:P1}, 100: "
+            + $"{pca.Eigenvalues.Take(100).Sum() / total:P1}.");
 
         float[][] images = [Signed(pca.Mean), .. Enumerable.Range(0, 19).Select(k => Signed(pca.Components.Column(k)))];
         ImageSheet.Save(
@@ -82,13 +86,15 @@ internal static class PcaSection
             .Line("measured", angles)
             .Line("(λ₂/λ₁)^n", [.. angles.Select(p => (p.Item1, Math.Pow(ratio, p.Item1)))], dashed: true)
             .Save(lesson.Output.File("pca-power-iteration.png", "power iteration"));
-        Console.WriteLine($"λ₂/λ₁ is {ratio:0.000}: after 60 steps the sine of the angle to the first eigenvector is {angles[^1].Item2:0.0e+0}.");
+        Console.WriteLine(
+            $"λ₂/λ₁ is {ratio:0.000}: after 60 steps the sine of the angle to the first eigenvector is {angles[^1].Item2:0.0e+0}.");
     }
 
     private static (double Pca2, double Vae2) Reconstructions(Lesson lesson, Pca pca)
     {
         var tested = lesson.TestImages.Images[..500];
-        double[] errors = [.. _componentCounts.Select(count => MeanSquaredError(tested, tested.Select(image => pca.Reconstruct(pca.Project(image, count))).ToArray()))];
+        double[] errors = [.. _componentCounts.Select(count =>
+            MeanSquaredError(tested, tested.Select(image => pca.Reconstruct(pca.Project(image, count))).ToArray()))];
         float[][] vae2 = Lesson.Images(lesson.Vae2.Transform(lesson.Test), "Reconstruction", tested.Length);
         float[][] vae16 = Lesson.Images(lesson.Vae16.Transform(lesson.Test), "Reconstruction", tested.Length);
         var (error2, error16) = (MeanSquaredError(tested, vae2), MeanSquaredError(tested, vae16));
@@ -104,9 +110,12 @@ internal static class PcaSection
         var vaeRow16 = shown.Select(image => lesson.Vae16.Decode(lesson.Vae16.Encode(image)));
         lesson.SaveImages(
             "pca-reconstructions.png", "digits reconstructed by PCA and by VAEs",
-            [.. shown, .. vaeRow, .. vaeRow16, .. rows.SelectMany(count => shown.Select(image => pca.Reconstruct(pca.Project(image, count))))],
+            [.. shown, .. vaeRow, .. vaeRow16, .. rows.SelectMany(count =>
+                shown.Select(image => pca.Reconstruct(pca.Project(image, count))))],
             columns: 10, rowCaptions: ["original", "VAE 2", "VAE 16", .. rows.Select(count => $"PCA {count}")]);
-        Console.WriteLine($"Mean squared error per pixel of test images: PCA {errors[1]:0.0000} with 2 values, {errors[4]:0.0000} with 16, {errors[6]:0.0000} with 50, {errors[^1]:0.0e+0} with all {Lesson.Pixels}; VAE {error2:0.0000} with 2, {error16:0.0000} with 16.");
+        Console.WriteLine($"Mean squared error per pixel of test images: PCA {errors[1]:0.0000} with 2 values, {errors[4]:0.0000} with 16, "
+            + $"{errors[6]:0.0000} with 50, {errors[^1]:0.0e+0} with all {Lesson.Pixels}; VAE {error2:0.0000} with 2, "
+            + $"{error16:0.0000} with 16.");
         return (errors[1], error2);
     }
 
@@ -114,7 +123,8 @@ internal static class PcaSection
     {
         VaeTransformer vae = lesson.Vae2;
         var count = Math.Min(lesson.TestImages.Count, 2_000);
-        float[][] linear = [.. lesson.TestImages.Images.Take(count).Select(image => Array.ConvertAll(pca.Project(image, 2), value => (float)value))];
+        float[][] linear = [.. lesson.TestImages.Images.Take(count)
+            .Select(image => Array.ConvertAll(pca.Project(image, 2), value => (float)value))];
         float[][] latent = Lesson.Images(vae.Transform(lesson.Test), "Latent", count);
         var labels = lesson.TestImages.Labels[..count];
 
@@ -126,23 +136,29 @@ internal static class PcaSection
 
         const int side = 14;
         var (sd1, sd2) = (Math.Sqrt(pca.Eigenvalues[0]), Math.Sqrt(pca.Eigenvalues[1]));
-        var pcaGrid = Enumerable.Range(0, side * side).Select(i => pca.Reconstruct([Spread(i % side, side) * sd1, Spread(i / side, side) * sd2])).ToArray();
+        var pcaGrid = Enumerable.Range(0, side * side)
+            .Select(i => pca.Reconstruct([Spread(i % side, side) * sd1, Spread(i / side, side) * sd2])).ToArray();
         var vaeGrid = Lesson.Images(vae.LatentGrid(side, side));
         lesson.SaveImages("pca-grid.png", "images across the first two components", pcaGrid, side, padding: 0);
         lesson.SaveImages("vae-grid.png", "images across the latent space of the VAE", vaeGrid, side, padding: 0);
 
         float[][] trainLatent = Lesson.Images(vae.Transform(lesson.Train), "Latent", count);
-        float[][] trainLinear = [.. lesson.TrainImages.Images.Take(count).Select(image => Array.ConvertAll(pca.Project(image, 2), value => (float)value))];
-        var (pcaNear, vaeNear) = (Neighbors(trainLinear, lesson.TrainImages.Labels, linear, labels), Neighbors(trainLatent, lesson.TrainImages.Labels, latent, labels));
+        float[][] trainLinear = [.. lesson.TrainImages.Images.Take(count)
+            .Select(image => Array.ConvertAll(pca.Project(image, 2), value => (float)value))];
+        var (pcaNear, vaeNear) = (Neighbors(trainLinear, lesson.TrainImages.Labels, linear, labels), Neighbors(
+            trainLatent, lesson.TrainImages.Labels, latent, labels));
         var (pcaBits, vaeBits) = (Bits(lesson, linear, labels), Bits(lesson, latent, labels));
-        Console.WriteLine($"Mutual information of two values with the digit (nearest-neighbor estimate): {pcaBits:0.00} of {Math.Log2(10):0.00} bits with PCA, {vaeBits:0.00} with the VAE. The digit of the nearest training image is right for {pcaNear:P1} and {vaeNear:P1}.");
+        Console.WriteLine($"Mutual information of two values with the digit (nearest-neighbor estimate): {pcaBits:0.00} of "
+            + $"{Math.Log2(10):0.00} bits with PCA, {vaeBits:0.00} with the VAE. The digit of the nearest training image is right for "
+            + $"{pcaNear:P1} and {vaeNear:P1}.");
         return (pcaNear, vaeNear, pcaBits, vaeBits);
 
         (float, float, int)[] Points(float[][] coordinates) => [.. coordinates.Select((z, i) => (z[0], z[1], labels[i]))];
     }
 
     private static double Bits(Lesson lesson, float[][] coordinates, int[] labels) => InformationTheory.EstimateMutualInformation(
-        lesson.ML.Data.LoadFromEnumerable(coordinates.Zip(labels, (z, label) => new Place { Z = z, Digit = label })), "Z", "Digit", unit: InformationUnit.Bits);
+        lesson.ML.Data.LoadFromEnumerable(coordinates.Zip(labels, (z, label) => new Place { Z = z, Digit = label })), "Z", "Digit",
+        unit: InformationUnit.Bits);
 
     private static double Neighbors(float[][] known, int[] knownLabels, float[][] queries, int[] labels)
     {
@@ -173,7 +189,8 @@ internal static class PcaSection
     {
         var largest = values.AbsoluteMaximum();
         float[] scaled = [.. values.Select(value => (float)(value / largest))];
-        return [.. scaled.Select(v => 1 + Math.Min(0, v)), .. scaled.Select(v => 1 - Math.Abs(v)), .. scaled.Select(v => 1 - Math.Max(0, v))];
+        return [.. scaled.Select(v => 1 + Math.Min(0, v)), .. scaled.Select(v => 1 - Math.Abs(v)), .. scaled.Select(v =>
+            1 - Math.Max(0, v))];
     }
 
     private sealed class Place

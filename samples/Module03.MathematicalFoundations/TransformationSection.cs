@@ -38,13 +38,17 @@ internal static class TransformationSection
             // A rotation has no real eigenvector; every vector is one of the identity.
             if (map.Name is "rotation" or "identity")
                 return chart;
-            var arrows = Enumerable.Range(0, 2).Select(k => (Value: decomposition.EigenValues[k].Real, Vector: decomposition.EigenVectors.Column(k).Normalize(2)))
+            var arrows = Enumerable.Range(0, 2)
+                .Select(k => (Value: decomposition.EigenValues[k].Real, Vector: decomposition.EigenVectors.Column(k).Normalize(2)))
                 .Where(pair => Math.Abs(pair.Value) > 1e-9)
                 .Select(pair => (0.0, 0.0, pair.Value * pair.Vector[0], pair.Value * pair.Vector[1]));
             return chart.Arrows("λ·v for the eigenvectors v", arrows, color: 3, thickness: 3);
         });
-        Chart.SavePanels(lesson.Output.File("transformation-linear.png", "a grid under matrices"), [.. charts], columns: 3, panelWidth: 500, panelHeight: 520);
-        Console.WriteLine("A matrix maps lines to lines and keeps them parallel; it scales areas by its determinant, and eigenvectors keep their direction.");
+        Chart.SavePanels(
+            lesson.Output.File("transformation-linear.png", "a grid under matrices"), [.. charts], columns: 3, panelWidth: 500,
+            panelHeight: 520);
+        Console.WriteLine("A matrix maps lines to lines and keeps them parallel; it scales areas by its determinant, and eigenvectors keep "
+            + "their direction.");
     }
 
     private static void Nonlinear(Lesson lesson)
@@ -65,8 +69,10 @@ internal static class TransformationSection
             Grid("2 → 16 → 2 with tanh", p => w2 * (w1 * p + b1).PointwiseTanh()),
             Grid("2 → 16 → 2 with ReLU", p => 0.6 * (w2 * (w1 * p + b1).PointwiseMaximum(0))),
         ];
-        Chart.SavePanels(lesson.Output.File("transformation-layers.png", "a grid under layers"), charts, columns: 3, panelWidth: 500, panelHeight: 520);
-        Console.WriteLine("tanh maps the plane into a square, ReLU maps negative values to the axes. Two layers with either can approximate any continuous map; products of matrices stay linear.");
+        Chart.SavePanels(
+            lesson.Output.File("transformation-layers.png", "a grid under layers"), charts, columns: 3, panelWidth: 500, panelHeight: 520);
+        Console.WriteLine("tanh maps the plane into a square, ReLU maps negative values to the axes. Two layers with either can "
+            + "approximate any continuous map; products of matrices stay linear.");
     }
 
     // A straight grid of the latent space becomes a curved sheet among the images; seen along their first two principal components.
@@ -98,7 +104,8 @@ internal static class TransformationSection
         for (var column = 1; column < count; column++)
             length += Distance(images[count / 2, column - 1], images[count / 2, column]);
         var curvature = length / Distance(images[count / 2, 0], images[count / 2, count - 1]);
-        Console.WriteLine($"A straight line across the latent space becomes a path through the images that is {curvature:0.0} times as long as the distance of its ends: the decoder bends space.");
+        Console.WriteLine($"A straight line across the latent space becomes a path through the images that is {curvature:0.0} times as "
+            + $"long as the distance of its ends: the decoder bends space.");
         return curvature;
 
         static double At(int index) => -2.5 + 5.0 * index / (count - 1);
@@ -121,8 +128,10 @@ internal static class TransformationSection
         lesson.SaveImages(
             "transformation-between.png", "between two digits: pixels and latent vectors", rows.SelectMany(row => row), columns: steps,
             rowCaptions: [.. Enumerable.Range(0, 2 * pairs.Length).Select(row => row % 2 == 0 ? "pixels" : "latent")], scale: 3);
-        var (mixture, path) = (rows.Where((_, i) => i % 2 == 0).Average(row => Gray(row[steps / 2])), rows.Where((_, i) => i % 2 == 1).Average(row => Gray(row[steps / 2])));
-        Console.WriteLine($"Halfway between two digits {mixture:P1} of the pixels are gray (0.25 to 0.75) with mixed pixels, {path:P1} with mixed latent vectors.");
+        var (mixture, path) = (rows.Where((_, i) => i % 2 == 0).Average(row => Gray(row[steps / 2])), rows.Where((_, i) =>
+            i % 2 == 1).Average(row => Gray(row[steps / 2])));
+        Console.WriteLine($"Halfway between two digits {mixture:P1} of the pixels are gray (0.25 to 0.75) with mixed pixels, "
+            + $"{path:P1} with mixed latent vectors.");
         return (mixture, path);
     }
 

@@ -24,9 +24,11 @@ internal static class AnomalySection
             $"A VAE trained without class {name}", "anomaly score −ELBO, nats",
             [("known classes", Of(false, row => row.NegativeElbo)), ($"class {name}", Of(true, row => row.NegativeElbo))]);
 
-        var (elbo, reconstruction, kl) = (Area(lesson, scores, "NegativeElbo"), Area(lesson, scores, "ReconstructionError"), Area(lesson, scores, "Kl"));
+        var (elbo, reconstruction, kl) = (
+            Area(lesson, scores, "NegativeElbo"), Area(lesson, scores, "ReconstructionError"), Area(lesson, scores, "Kl"));
         var curve = Roc(scores, row => row.NegativeElbo);
-        new Chart($"Detection of class {name}", "false positives: known images above the threshold, %", "detected: unknown images above it, %")
+        new Chart(
+            $"Detection of class {name}", "false positives: known images above the threshold, %", "detected: unknown images above it, %")
             .Line($"−ELBO, area {elbo:0.000}", curve)
             .Line($"reconstruction alone, area {reconstruction:0.000}", Roc(scores, row => row.ReconstructionError))
             .Line($"KL alone, area {kl:0.000}", Roc(scores, row => row.Kl))
@@ -36,7 +38,8 @@ internal static class AnomalySection
         Extremes(lesson, scores, name);
         AllClasses(lesson, heldOut, scores);
         var detected = curve.Last(point => point.X <= 5).Y;
-        Console.WriteLine($"Area under the ROC curve for class {name}: {elbo:0.000} by −ELBO, {reconstruction:0.000} by the reconstruction error, {kl:0.000} by KL. With 5 % false positives, {detected:0.0} % are detected.");
+        Console.WriteLine($"Area under the ROC curve for class {name}: {elbo:0.000} by −ELBO, {reconstruction:0.000} by the reconstruction "
+            + $"error, {kl:0.000} by KL. With 5 % false positives, {detected:0.0} % are detected.");
         return new Result(name, elbo, reconstruction, kl, RocArea(curve), detected / 100);
     }
 
@@ -47,7 +50,8 @@ internal static class AnomalySection
         IDataView known = lesson.ML.Data.FilterByCustomPredicate<LabelRow>(lesson.Train, row => row.Label == heldOut + 1);
         using VaeTransformer vae = Train(lesson, known, $"VAE without class {lesson.ClassNames[heldOut]}");
 
-        Score[] scores = [.. lesson.ML.Data.CreateEnumerable<Score>(vae.Transform(lesson.Test), reuseRowObject: false, ignoreMissingColumns: true)];
+        Score[] scores = [.. lesson.ML.Data.CreateEnumerable<Score>(
+            vae.Transform(lesson.Test), reuseRowObject: false, ignoreMissingColumns: true)];
         foreach (var row in scores)
             row.Anomaly = row.Label == heldOut + 1;
         return scores;
@@ -92,7 +96,8 @@ internal static class AnomalySection
         var images = lesson.TestImages.Images;
         var byScore = scores.Index().OrderBy(row => row.Item.NegativeElbo).ToArray();
         float[][] Of(bool anomaly, bool highest) =>
-            [.. (highest ? byScore.Reverse() : byScore).Where(row => row.Item.Anomaly == anomaly).Take(count).Select(row => images[row.Index])];
+            [.. (highest ? byScore.Reverse() : byScore).Where(row => row.Item.Anomaly == anomaly).Take(count)
+                .Select(row => images[row.Index])];
         lesson.SaveImages(
             "anomaly-images.png", "images with the lowest and the highest scores",
             [.. Of(false, false), .. Of(false, true), .. Of(true, false), .. Of(true, true)], columns: count, scale: 3,
@@ -100,7 +105,8 @@ internal static class AnomalySection
     }
 
     private static double Area(Lesson lesson, Score[] scores, string scoreColumn) => lesson.ML.BinaryClassification.EvaluateNonCalibrated(
-        lesson.ML.Data.LoadFromEnumerable(scores), labelColumnName: "Anomaly", scoreColumnName: scoreColumn, predictedLabelColumnName: "Anomaly").AreaUnderRocCurve;
+        lesson.ML.Data.LoadFromEnumerable(scores), labelColumnName: "Anomaly", scoreColumnName: scoreColumn,
+        predictedLabelColumnName: "Anomaly").AreaUnderRocCurve;
 
     // One point per threshold, from the highest score down.
     private static (double X, double Y)[] Roc(Score[] scores, Func<Score, float> value)
@@ -118,7 +124,8 @@ internal static class AnomalySection
         return [.. points];
     }
 
-    private static double RocArea((double X, double Y)[] curve) => curve.Zip(curve.Skip(1), (a, b) => (b.X - a.X) * (a.Y + b.Y) / 2).Sum() / 1e4;
+    private static double RocArea((double X, double Y)[] curve) =>
+        curve.Zip(curve.Skip(1), (a, b) => (b.X - a.X) * (a.Y + b.Y) / 2).Sum() / 1e4;
 
     private sealed class LabelRow
     {

@@ -18,13 +18,15 @@ internal static class AutoencoderSection
         var image = lesson.TestImages.Images[0];
         float[] latent = vae.Encode(image);
         float[] reconstruction = vae.Decode(latent);
-        Console.WriteLine($"The encoder maps {image.Length} pixels to {latent.Length} values, for the first test image {string.Join(' ', latent.Select(z => $"{z:0.0}"))}; the decoder maps these to {reconstruction.Length} pixels.");
+        Console.WriteLine($"The encoder maps {image.Length} pixels to {latent.Length} values, for the first test image "
+            + $"{string.Join(' ', latent.Select(z => $"{z:0.0}"))}; the decoder maps these to {reconstruction.Length} pixels.");
 
         IDataView scored = vae.Transform(lesson.Test);
         float[][] reconstructions = Lesson.Images(scored, "Reconstruction", 30);
         lesson.SaveImages(
             "autoencoder-reconstructions.png", "test images and their reconstructions",
-            Enumerable.Range(0, 3).SelectMany(row => lesson.TestImages.Images.Skip(10 * row).Take(10).Concat(reconstructions.Skip(10 * row).Take(10))),
+            Enumerable.Range(0, 3)
+                .SelectMany(row => lesson.TestImages.Images.Skip(10 * row).Take(10).Concat(reconstructions.Skip(10 * row).Take(10))),
             columns: 10, scale: 3, rowCaptions: [.. Enumerable.Range(0, 6).Select(row => row % 2 == 0 ? "image" : "reconstruction")]);
 
         // Each column has the same z, closer and closer to the center of the prior.
@@ -36,7 +38,8 @@ internal static class AutoencoderSection
 
         VaeMetrics test = lesson.ML.Generative().EvaluateVae(scored);
         VaeMetrics train = lesson.ML.Generative().EvaluateVae(vae.Transform(lesson.ML.Data.TakeRows(lesson.Train, (int)test.Rows)));
-        Console.WriteLine($"Test images: −ELBO {test.NegativeElbo:F1} nats = reconstruction {test.ReconstructionError:F1} + KL {test.KlDivergence:F1}. Training images: −ELBO {train.NegativeElbo:F1}.");
+        Console.WriteLine($"Test images: −ELBO {test.NegativeElbo:F1} nats = reconstruction {test.ReconstructionError:F1} + KL "
+            + $"{test.KlDivergence:F1}. Training images: −ELBO {train.NegativeElbo:F1}.");
         var meanImage = MeanImageNats(lesson);
         Console.WriteLine($"A model without a latent vector, with the mean of each pixel alone, has {meanImage:F1} nats.");
         return new Result(test, test.NegativeElbo - train.NegativeElbo, meanImage);

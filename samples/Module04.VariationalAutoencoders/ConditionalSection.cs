@@ -32,13 +32,16 @@ internal static class ConditionalSection
         const int perClass = 50;
         var classifier = new Neighbors(lesson.KnownImages.Images, lesson.KnownImages.Labels);
         double Accuracy(double temperature) => Enumerable.Range(0, classes).Average(label => classifier.Accuracy(
-            Lesson.Images(vae.Generate(perClass, new() { Label = label, Seed = 4, Temperature = temperature })), [.. Enumerable.Repeat(label, perClass)]));
+            Lesson.Images(vae.Generate(perClass, new() { Label = label, Seed = 4, Temperature = temperature })),
+            [.. Enumerable.Repeat(label, perClass)]));
         var (generated, typical) = (Accuracy(1), Accuracy(0.7));
         var real = classifier.Accuracy(lesson.TestImages.Images, lesson.TestImages.Labels);
-        Console.WriteLine($"The nearest real images are of the requested class for {generated:P1} of {perClass * classes} generated images, {typical:P1} at temperature 0.7, and of the right class for {real:P1} of the test images.");
+        Console.WriteLine($"The nearest real images are of the requested class for {generated:P1} of {perClass * classes} generated "
+            + $"images, {typical:P1} at temperature 0.7, and of the right class for {real:P1} of the test images.");
 
         var (inPlain, inConditional) = (lesson.ClassFromLatent(lesson.Plain), lesson.ClassFromLatent(vae));
-        Console.WriteLine($"The class is predicted from the latent vector for {inConditional:P1} of the test images if the model is conditioned on the class, for {inPlain:P1} if not.");
+        Console.WriteLine($"The class is predicted from the latent vector for {inConditional:P1} of the test images if the model is "
+            + $"conditioned on the class, for {inPlain:P1} if not.");
         return new Result(generated, real, inPlain, inConditional);
     }
 

@@ -24,13 +24,18 @@ internal static class LatentSection
         Chart.SavePanels(lesson.Output.File("latent-scatter.png", "test images in a plane: PCA and VAE"),
         [
             new Chart("PCA: two components", "component 0", "component 1").Classes(Points(lesson, pca), lesson.ClassNames),
-            new Chart("VAE: two latent dimensions", "latent dimension 0", "latent dimension 1").Classes(Points(lesson, plane), lesson.ClassNames),
+            new Chart("VAE: two latent dimensions", "latent dimension 0", "latent dimension 1")
+                .Classes(Points(lesson, plane), lesson.ClassNames),
         ]);
 
         var result = new Result(
-            lesson.ClassFromLatent(pca), lesson.ClassFromLatent(plane), lesson.ClassFromLatent(Pca(lesson, 16)), lesson.ClassFromLatent(lesson.Plain),
-            new Neighbors(lesson.KnownImages.Images, lesson.KnownImages.Labels).Accuracy(lesson.TestImages.Images, lesson.TestImages.Labels));
-        Console.WriteLine($"Accuracy of the 5 nearest of {lesson.KnownImages.Count:N0} training images: PCA {result.PcaTwo:P1} and VAE {result.VaeTwo:P1} with 2 values, PCA {result.PcaSixteen:P1} and VAE {result.VaeSixteen:P1} with 16, {result.Pixels:P1} with all {Lesson.Pixels} pixels.");
+            lesson.ClassFromLatent(pca), lesson.ClassFromLatent(plane), lesson.ClassFromLatent(Pca(lesson, 16)),
+            lesson.ClassFromLatent(lesson.Plain),
+            new Neighbors(lesson.KnownImages.Images, lesson.KnownImages.Labels).Accuracy(
+                lesson.TestImages.Images, lesson.TestImages.Labels));
+        Console.WriteLine($"Accuracy of the 5 nearest of {lesson.KnownImages.Count:N0} training images: PCA {result.PcaTwo:P1} and VAE "
+            + $"{result.VaeTwo:P1} with 2 values, PCA {result.PcaSixteen:P1} and VAE {result.VaeSixteen:P1} with 16, "
+            + $"{result.Pixels:P1} with all {Lesson.Pixels} pixels.");
         return result;
     }
 

@@ -10,7 +10,8 @@ internal sealed class Lesson : ImageLesson
     private VaeTransformer? _plain;
 
     public Lesson(SampleArguments arguments)
-        : base(arguments, trainCount: arguments.Quick ? 10_000 : 20_000, testCount: arguments.Quick ? 1_000 : 2_000, "mnist", "fashion-mnist")
+        : base(
+            arguments, trainCount: arguments.Quick ? 10_000 : 20_000, testCount: arguments.Quick ? 1_000 : 2_000, "mnist", "fashion-mnist")
     {
         KnownImages = LabeledImages.Read(Train, 4_000);
     }
@@ -28,7 +29,9 @@ internal sealed class Lesson : ImageLesson
         set => _plain = Keep(value);
     }
 
-    /// <summary>The share of test images that get their class from the nearest training images, by the column Latent of a transformer.</summary>
+    /// <summary>
+    /// The share of test images that get their class from the nearest training images, by the column Latent of a transformer.
+    /// </summary>
     public double ClassFromLatent(ITransformer model) =>
         new Neighbors(Images(model.Transform(Train), "Latent", KnownImages.Count), KnownImages.Labels)
             .Accuracy(Images(model.Transform(Test), "Latent"), TestImages.Labels);

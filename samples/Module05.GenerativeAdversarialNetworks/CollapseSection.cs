@@ -42,7 +42,8 @@ internal static class CollapseSection
             diversity.Add((name, Curves.Term(history, "diversity")));
         }
 
-        lesson.SaveImages("collapse.png", "the plain GAN and stabilized ones", shown, Shown, [.. variants.SelectMany(variant => (string[])[variant.Name, ""])]);
+        lesson.SaveImages("collapse.png", "the plain GAN and stabilized ones", shown, Shown, [.. variants.SelectMany(variant =>
+            (string[])[variant.Name, ""])]);
         // Each beside the plain one: all in one chart hide each other.
         double highest = 1.05 * diversity.Max(variant => variant.Curve.Max(p => p.Y));
         Chart.SavePanels(
@@ -51,7 +52,8 @@ internal static class CollapseSection
                 .. diversity.Select((variant, i) =>
                 {
                     Chart chart = new Chart(variant.Name, "step", "variance, relative to real images").Range(yLow: 0, yHigh: highest);
-                    return (i == 0 ? chart : chart.Line("plain", diversity[0].Curve, color: 7)).Line(i == 0 ? "plain" : "with it", variant.Curve, color: i == 0 ? 7 : 0);
+                    return (i == 0 ? chart : chart.Line("plain", diversity[0].Curve, color: 7)).Line(
+                        i == 0 ? "plain" : "with it", variant.Curve, color: i == 0 ? 7 : 0);
                 }),
             ],
             columns: Math.Min(4, diversity.Count), panelWidth: 480, panelHeight: 400);
@@ -63,16 +65,19 @@ internal static class CollapseSection
         {
             var (label, count) = line.Quality.Predicted.CountBy(predicted => predicted).MaxBy(pair => pair.Value);
             Console.WriteLine(
-                $"{line.Quality.Name}: the most frequent class is {lesson.ClassNames[label]}, {count / (double)line.Quality.Predicted.Length:P1} of the images; "
+                $"{line.Quality.Name}: the most frequent class is {lesson.ClassNames[label]}, "
+                    + $"{count / (double)line.Quality.Predicted.Length:P1} of the images; "
                 + $"the variance of a batch in the second half of the training is {line.Diversity:F2} of that of real images.");
         }
 
         Line best = lines.MaxBy(line => line.Quality.Metrics.Coverage)!;
-        Console.WriteLine($"'{best.Quality.Name}' covers most test images, {best.Quality.Metrics.Coverage:P1}; the plain GAN covers {lines[0].Quality.Metrics.Coverage:P1}.");
+        Console.WriteLine($"'{best.Quality.Name}' covers most test images, {best.Quality.Metrics.Coverage:P1}; the plain GAN covers "
+            + $"{lines[0].Quality.Metrics.Coverage:P1}.");
         return lines;
     }
 
-    private static (GanTransformer Model, IReadOnlyList<TrainingProgress> History) Train(Lesson lesson, string name, Action<GanOptions> change)
+    private static (GanTransformer Model, IReadOnlyList<TrainingProgress> History) Train(
+        Lesson lesson, string name, Action<GanOptions> change)
     {
         using var progress = new ConsoleProgress(name);
         var options = new GanOptions

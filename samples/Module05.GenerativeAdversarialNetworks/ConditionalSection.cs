@@ -20,18 +20,21 @@ internal static class ConditionalSection
         const int rows = 5;
         lesson.SaveImages(
             "conditional.png", "one z per row, one class per column",
-            Enumerable.Range(0, rows).SelectMany(seed => Enumerable.Range(0, Lesson.Classes).Select(label => model.Decode(model.SampleLatent(seed), label))),
+            Enumerable.Range(0, rows)
+                .SelectMany(seed => Enumerable.Range(0, Lesson.Classes).Select(label => model.Decode(model.SampleLatent(seed), label))),
             Lesson.Classes, columnCaptions: lesson.ClassNames);
 
         int[] labels = [.. Enumerable.Range(0, lesson.GeneratedCount).Select(i => i % Lesson.Classes)];
         IDataView generated = model.Generate(lesson.GeneratedCount, new() { Seed = 1, Labels = labels });
         Quality quality = lesson.Evaluate("conditional", generated);
-        double[] byClass = [.. Enumerable.Range(0, Lesson.Classes).Select(label => Accuracy(Enumerable.Range(0, labels.Length).Where(i => labels[i] == label)))];
+        double[] byClass = [.. Enumerable.Range(0, Lesson.Classes)
+            .Select(label => Accuracy(Enumerable.Range(0, labels.Length).Where(i => labels[i] == label)))];
         double accuracy = Accuracy(Enumerable.Range(0, labels.Length));
 
         Quality.PrintHeader();
         quality.Print(Lesson.Classes);
-        Console.WriteLine($"The classifier predicts the requested class for {accuracy:P1} of {labels.Length:N0} images: {string.Join(", ", byClass.Select((share, label) => $"{lesson.ClassNames[label]} {share:P1}"))}.");
+        Console.WriteLine($"The classifier predicts the requested class for {accuracy:P1} of {labels.Length:N0} images: "
+            + $"{string.Join(", ", byClass.Select((share, label) => $"{lesson.ClassNames[label]} {share:P1}"))}.");
         return new Result(accuracy, byClass, quality);
 
         double Accuracy(IEnumerable<int> indices) => indices.Average(i => quality.Predicted[i] == labels[i] ? 1.0 : 0);

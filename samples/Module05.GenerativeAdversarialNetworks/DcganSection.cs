@@ -14,7 +14,8 @@ internal static class DcganSection
         Lesson.Title("2. Digits");
         lesson.Classifier = TrainClassifier(lesson);
         double accuracy = lesson.ML.MulticlassClassification.Evaluate(lesson.Classifier.Transform(lesson.Test)).MicroAccuracy;
-        Console.WriteLine($"The classifier has an accuracy of {accuracy:P1} on the test images; its {lesson.Classifier.FeatureSize} features describe images.");
+        Console.WriteLine($"The classifier has an accuracy of {accuracy:P1} on the test images; its "
+            + $"{lesson.Classifier.FeatureSize} features describe images.");
 
         var (model, history) = TrainGenerator(lesson);
         lesson.Generator = model;
@@ -29,7 +30,8 @@ internal static class DcganSection
         generated.Print(Lesson.Classes);
 
         double[] Percent(Quality quality) =>
-            [.. Enumerable.Range(0, Lesson.Classes).Select(label => 100.0 * quality.Predicted.Count(predicted => predicted == label) / quality.Predicted.Length)];
+            [.. Enumerable.Range(0, Lesson.Classes)
+                .Select(label => 100.0 * quality.Predicted.Count(predicted => predicted == label) / quality.Predicted.Length)];
         new Chart("Classes of the generated images", "class, as the classifier predicts it", "share of the images, %")
             .Bars(lesson.ClassNames, ("real", Percent(real)), ("generated", Percent(generated))).LegendOutside()
             .Save(lesson.Output.File("dcgan-classes.png", "classes of the generated images"));
@@ -89,10 +91,14 @@ internal static class DcganSection
         (double X, double Y)[] Term(string name) => Curves.Term(history, name);
         Chart.SavePanels(lesson.Output.File("dcgan-health.png", "reports during training"),
         [
-            new Chart("Losses", "step", "nats").Line("discriminator", Curves.Smooth([.. history.Select(p => ((double)p.Step, p.RecentLoss))])).Line("generator", Term("generator")),
-            new Chart("Accuracy of the discriminator", "step", "share").Line("on real images", Term("accuracy on real")).Line("on generated images", Term("accuracy on generated"))
+            new Chart("Losses", "step", "nats")
+                .Line("discriminator", Curves.Smooth([.. history.Select(p => ((double)p.Step, p.RecentLoss))]))
+                .Line("generator", Term("generator")),
+            new Chart("Accuracy of the discriminator", "step", "share").Line("on real images", Term("accuracy on real"))
+                .Line("on generated images", Term("accuracy on generated"))
                 .Range(yLow: 0, yHigh: 1.02),
-            new Chart("Diversity of generated images", "step", "variance, relative to real images").Line(null, Term("diversity")).Range(yLow: 0),
+            new Chart("Diversity of generated images", "step", "variance, relative to real images").Line(null, Term("diversity"))
+                .Range(yLow: 0),
             new Chart("Gradients", "step", "norm of the gradient", logY: true)
                 .Line("discriminator", Term("gradient of discriminator")).Line("generator", Term("gradient of generator")),
         ]);

@@ -44,13 +44,18 @@ internal static class LatentSection
             float[][] line = [.. Enumerable.Range(0, Frames).Select(i => model.Decode(Between(from, to, i / (Frames - 1f))))];
             shown.AddRange([.. sphere, .. line]);
             double whole = TensorPrimitives.Distance<float>(sphere[0], sphere[^1]);
-            largest = Math.Max(largest, Enumerable.Range(1, Frames - 1).Max(i => TensorPrimitives.Distance<float>(sphere[i - 1], sphere[i])) / whole);
+            largest = Math.Max(
+                largest, Enumerable.Range(1, Frames - 1).Max(i => TensorPrimitives.Distance<float>(sphere[i - 1], sphere[i])) / whole);
             norms.Line += TensorPrimitives.Norm<float>(Between(from, to, 0.5f)) / Mean(from, to) / 3;
             norms.Sphere += TensorPrimitives.Norm<float>(Middle(from, to)) / Mean(from, to) / 3;
         }
 
-        lesson.SaveImages("latent-interpolation.png", "from one z to another: on the sphere and on the straight line", shown, Frames, ["sphere", "line", "sphere", "line", "sphere", "line"]);
-        Console.WriteLine($"Halfway, the length of z relative to the ends is {norms.Sphere:F2} on the sphere, {norms.Line:F2} on the line. The largest of {Frames - 1} changes is {largest:P0} of the change from end to end.");
+        lesson.SaveImages("latent-interpolation.png", "from one z to another: on the sphere and on the straight line", shown, Frames,
+        [
+            "sphere", "line", "sphere", "line", "sphere", "line",
+        ]);
+        Console.WriteLine($"Halfway, the length of z relative to the ends is {norms.Sphere:F2} on the sphere, {norms.Line:F2} on the line. "
+            + $"The largest of {Frames - 1} changes is {largest:P0} of the change from end to end.");
         return (norms, largest);
 
         static float[] Between(float[] a, float[] b, float t) => [.. a.Zip(b, (x, y) => (1 - t) * x + t * y)];
@@ -80,7 +85,8 @@ internal static class LatentSection
             result.Add((bound, quality));
         }
 
-        lesson.SaveImages("truncation.png", "rising truncation of z", shown, 12, [.. bounds.Select(bound => bound is null ? "none" : $"{bound}")]);
+        lesson.SaveImages(
+            "truncation.png", "rising truncation of z", shown, 12, [.. bounds.Select(bound => bound is null ? "none" : $"{bound}")]);
         return result;
     }
 
@@ -93,16 +99,19 @@ internal static class LatentSection
             "projection.png", "test images and their negatives, with their projections",
             [.. images, .. projections, .. negatives, .. ofNegatives], images.Length, ["real", "projection", "negative", "projection"]);
         var (error, negativeError) = (Error(images, projections), Error(negatives, ofNegatives));
-        Console.WriteLine($"The projections of test images differ from them by {error:F3} (root mean square), those of their negatives by {negativeError:F3}.");
+        Console.WriteLine($"The projections of test images differ from them by {error:F3} (root mean square), those of their negatives by "
+            + $"{negativeError:F3}.");
         return (error, negativeError);
 
         float[] Nearest(float[] image)
         {
-            float[] z = model.Project(image, new GanProjectOptions { Seed = 1, Steps = lesson.Quick ? 50 : 300, CancellationToken = lesson.Cancellation });
+            float[] z = model.Project(
+                image, new GanProjectOptions { Seed = 1, Steps = lesson.Quick ? 50 : 300, CancellationToken = lesson.Cancellation });
             return model.Decode(z);
         }
 
-        static double Error(float[][] a, float[][] b) => Math.Sqrt(a.Zip(b).Average(pair => Math.Pow(TensorPrimitives.Distance<float>(pair.First, pair.Second), 2) / pair.First.Length));
+        static double Error(float[][] a, float[][] b) =>
+            Math.Sqrt(a.Zip(b).Average(pair => Math.Pow(TensorPrimitives.Distance<float>(pair.First, pair.Second), 2) / pair.First.Length));
     }
 
     private static (double Difference, long Size) SaveAndLoad(Lesson lesson, GanTransformer model)
@@ -116,7 +125,8 @@ internal static class LatentSection
             float[] z = model.SampleLatent(seed: 1);
             double difference = model.Decode(z).Zip(loaded.Decode(z), (a, b) => (double)Math.Abs(a - b)).Max();
             long size = new FileInfo(file).Length;
-            Console.WriteLine($"The file of the generator has {size / 1024.0:F0} KiB; the largest difference of a pixel after loading is {difference:F6}.");
+            Console.WriteLine($"The file of the generator has {size / 1024.0:F0} KiB; the largest difference of a pixel after loading is "
+                + $"{difference:F6}.");
             return (difference, size);
         }
         finally

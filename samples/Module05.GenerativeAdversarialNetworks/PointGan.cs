@@ -3,7 +3,9 @@ using static TorchSharp.torch.nn;
 
 namespace Module05;
 
-/// <summary>The GAN of Goodfellow et al. 2014 for points of the plane, written out: two networks, two optimizers, a step of each in turn.</summary>
+/// <summary>
+/// The GAN of Goodfellow et al. 2014 for points of the plane, written out: two networks, two optimizers, a step of each in turn.
+/// </summary>
 internal sealed class PointGan : IDisposable
 {
     private const int LatentSize = 2;

@@ -2,7 +2,9 @@ using Microsoft.ML.Data;
 
 namespace Module05;
 
-/// <summary>Eight normal distributions on a circle: two dimensions, many modes, so that it is visible which of them a generator covers.</summary>
+/// <summary>
+/// Eight normal distributions on a circle: two dimensions, many modes, so that it is visible which of them a generator covers.
+/// </summary>
 internal static class Ring
 {
     public const int Modes = 8;
@@ -16,12 +18,13 @@ internal static class Ring
     }
 
     /// <summary>Samples points of the modes in turn.</summary>
-    public static float[][] Sample(int count, Random random, double deviation = StandardDeviation) => [.. Enumerable.Range(0, count).Select(i =>
-    {
-        var (x, y) = Center(i % Modes);
-        var (dx, dy) = Normal(random);
-        return new[] { (float)(x + deviation * dx), (float)(y + deviation * dy) };
-    })];
+    public static float[][] Sample(int count, Random random, double deviation = StandardDeviation) =>
+        [.. Enumerable.Range(0, count).Select(i =>
+        {
+            var (x, y) = Center(i % Modes);
+            var (dx, dy) = Normal(random);
+            return new[] { (float)(x + deviation * dx), (float)(y + deviation * dy) };
+        })];
 
     /// <summary>The density of the mixture at a point.</summary>
     public static double Density(double x, double y, double deviation = StandardDeviation) => Enumerable.Range(0, Modes).Average(mode =>

@@ -61,10 +61,13 @@ internal static class RingSection
 
             lines.Add(new Line(name, runs));
             panels.Add(new Chart(name, "x₁", "x₂", equalScale: true)
-                .Points("real", Pairs(points[..800]), size: 2).Points("generated", Pairs(shown[..800]), size: 2).Range(-Edge, Edge, -Edge, Edge));
+                .Points("real", Pairs(points[..800]), size: 2).Points("generated", Pairs(shown[..800]), size: 2).Range(
+                    -Edge, Edge, -Edge, Edge));
         }
 
-        Chart.SavePanels(lesson.Output.File("ring-collapse.png", "the plain GAN and stabilized ones, on the ring"), panels, columns: Math.Min(3, panels.Count), panelWidth: 520, panelHeight: 540);
+        Chart.SavePanels(
+            lesson.Output.File("ring-collapse.png", "the plain GAN and stabilized ones, on the ring"), panels,
+            columns: Math.Min(3, panels.Count), panelWidth: 520, panelHeight: 540);
         foreach (Line line in lines)
         {
             Console.WriteLine(

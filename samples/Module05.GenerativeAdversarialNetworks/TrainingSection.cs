@@ -9,9 +9,13 @@ internal static class TrainingSection
     /// <param name="LowestLoss">The loss of the best possible discriminator.</param>
     /// <param name="Loss">The loss of the trained one on the same points.</param>
     /// <param name="Error">The mean difference of its probabilities to those of the best one.</param>
-    /// <param name="Stages">By the number of steps: the modes with at least a quarter of their share of the points, and the share of points near any mode.</param>
+    /// <param name="Stages">
+    /// By the number of steps: the modes with at least a quarter of their share of the points, and the share of points near any mode.
+    /// </param>
     /// <param name="LastLosses">Both losses at the end.</param>
-    public sealed record Result(double LowestLoss, double Loss, double Error, IReadOnlyList<(int Step, int Modes, double Good)> Stages, (double Discriminator, double Generator) LastLosses);
+    public sealed record Result(
+        double LowestLoss, double Loss, double Error, IReadOnlyList<(int Step, int Modes, double Good)> Stages,
+        (double Discriminator, double Generator) LastLosses);
 
     private const int Batch = 256;
     private const double Edge = 6;
@@ -42,7 +46,8 @@ internal static class TrainingSection
         const double wide = 0.8, spread = 3;
         var random = new Random(1);
         float[][] Real(int count) => Ring.Sample(count, random, wide);
-        float[][] Generated(int count) => [.. Enumerable.Range(0, count).Select(_ => Ring.Normal(random)).Select(p => new[] { (float)(spread * p.Item1), (float)(spread * p.Item2) })];
+        float[][] Generated(int count) => [.. Enumerable.Range(0, count).Select(_ => Ring.Normal(random))
+            .Select(p => new[] { (float)(spread * p.Item1), (float)(spread * p.Item2) })];
         double Best(double x, double y)
         {
             double p = Ring.Density(x, y, wide), g = Ring.NormalDensity(x, y, spread);
@@ -68,16 +73,20 @@ internal static class TrainingSection
             .Contours(d, (-Edge, Edge), (-Edge, Edge), _levels).Range(-Edge, Edge, -Edge, Edge);
         Chart.SavePanels(lesson.Output.File("best-discriminator.png", "the best discriminator and a trained one"),
             [Panel("p / (p + g)", Best), Panel("The trained discriminator", Landscape(gan))], panelWidth: 620, panelHeight: 620);
-        Console.WriteLine($"The loss of the best discriminator p / (p + g) is {lowest:F3} nats, of guessing 2 ln 2 = {2 * Math.Log(2):F3}, of the trained one {reached:F3}. Its probabilities differ from the best by {error:F3} on average.");
-        Console.WriteLine($"So the Jensen-Shannon divergence of the two distributions is {Math.Log(2) - lowest / 2:F3} nats; its maximum is ln 2 = {Math.Log(2):F3}.");
+        Console.WriteLine($"The loss of the best discriminator p / (p + g) is {lowest:F3} nats, of guessing 2 ln 2 = {2 * Math.Log(2):F3}, "
+            + $"of the trained one {reached:F3}. Its probabilities differ from the best by {error:F3} on average.");
+        Console.WriteLine($"So the Jensen-Shannon divergence of the two distributions is {Math.Log(2) - lowest / 2:F3} nats; its maximum "
+            + $"is ln 2 = {Math.Log(2):F3}.");
         return (lowest, reached, error);
 
-        static double Loss(double[] ofReal, double[] ofGenerated) => ofReal.Average(d => -Math.Log(d)) + ofGenerated.Average(d => -Math.Log(1 - d));
+        static double Loss(double[] ofReal, double[] ofGenerated) =>
+            ofReal.Average(d => -Math.Log(d)) + ofGenerated.Average(d => -Math.Log(1 - d));
     }
 
     private static void GeneratorLosses(Lesson lesson)
     {
-        (double X, double Y)[] Curve(Func<double, double> f) => [.. Enumerable.Range(0, 101).Select(i => (i / 10.0) - 5).Select(d => (d, f(d)))];
+        (double X, double Y)[] Curve(Func<double, double> f) =>
+            [.. Enumerable.Range(0, 101).Select(i => (i / 10.0) - 5).Select(d => (d, f(d)))];
         static double Sigmoid(double d) => 1 / (1 + Math.Exp(-d));
         Chart.SavePanels(lesson.Output.File("generator-losses.png", "two losses of the generator, and their gradients"),
         [
@@ -114,8 +123,11 @@ internal static class TrainingSection
                 .Contours(Landscape(gan), (-Edge, Edge), (-Edge, Edge), _levels).Range(-Edge, Edge, -Edge, Edge));
         }
 
-        Chart.SavePanels(lesson.Output.File("ring-training.png", "adversarial training on eight modes"), panels, columns: panels.Count / 2, panelWidth: 520, panelHeight: 540);
-        var losses = new Chart("The losses of adversarial training", "step", "loss, nats").Line("discriminator", Losses(discriminatorLosses)).Line("generator", Losses(generatorLosses));
+        Chart.SavePanels(
+            lesson.Output.File("ring-training.png", "adversarial training on eight modes"), panels, columns: panels.Count / 2,
+            panelWidth: 520, panelHeight: 540);
+        var losses = new Chart("The losses of adversarial training", "step", "loss, nats")
+            .Line("discriminator", Losses(discriminatorLosses)).Line("generator", Losses(generatorLosses));
         foreach (double level in (double[])[2 * Math.Log(2), Math.Log(2)])
             losses.Line(null, [(0, level), (discriminatorLosses.Count, level)], color: 7, dashed: true);
         losses.Text(0.94 * discriminatorLosses.Count, 2 * Math.Log(2), "2 ln 2").Text(0.94 * discriminatorLosses.Count, Math.Log(2), "ln 2")
@@ -123,7 +135,8 @@ internal static class TrainingSection
         foreach (var (step, modes, good) in stages)
             Console.WriteLine($"After {step,5} steps of each: {modes} of {Ring.Modes} modes, {good:P1} of the points near one.");
         var last = (discriminatorLosses.TakeLast(100).Average(), generatorLosses.TakeLast(100).Average());
-        Console.WriteLine($"Losses at the end: discriminator {last.Item1:F3} (2 ln 2 = {2 * Math.Log(2):F3}), generator {last.Item2:F3} (ln 2 = {Math.Log(2):F3}).");
+        Console.WriteLine($"Losses at the end: discriminator {last.Item1:F3} (2 ln 2 = {2 * Math.Log(2):F3}), generator "
+            + $"{last.Item2:F3} (ln 2 = {Math.Log(2):F3}).");
         return (stages, last);
 
         static (double X, double Y)[] Losses(List<double> values) => Curves.Smooth([.. values.Select((loss, i) => (i + 1.0, loss))]);
@@ -135,7 +148,8 @@ internal static class TrainingSection
         const int places = 101;
         static float At(int place) => (float)(-Edge + 2 * Edge * place / (places - 1));
         static int Place(double value) => (int)Math.Round((value + Edge) / (2 * Edge) * (places - 1));
-        double[] values = gan.Probabilities([.. Enumerable.Range(0, places * places).Select(i => new[] { At(i / places), At(i % places) })]);
+        double[] values = gan.Probabilities(
+            [.. Enumerable.Range(0, places * places).Select(i => new[] { At(i / places), At(i % places) })]);
         return (x, y) => values[(places * Place(x)) + Place(y)];
     }
 

@@ -20,7 +20,8 @@ internal static class AttentionSection
         string[] labels = Labels(Sentence);
         Chart.SavePanels(
             lesson.Output.File("attention-heads.png", "attention of each head"),
-            [.. layers.SelectMany((layer, l) => Enumerable.Range(0, layer.GetLength(0)).Select(head => Map(layer, head, $"layer {l + 1}, head {head + 1}", labels)))],
+            [.. layers.SelectMany((layer, l) =>
+                Enumerable.Range(0, layer.GetLength(0)).Select(head => Map(layer, head, $"layer {l + 1}, head {head + 1}", labels)))],
             columns: layers[0].GetLength(0), panelWidth: 480, panelHeight: 440);
 
         double[][,] distances = MeanByDistance(lesson);
@@ -30,14 +31,19 @@ internal static class AttentionSection
             {
                 var chart = new Chart($"Layer {l + 1}", "distance in characters", "mean attention, %");
                 for (int head = 0; head < layer.GetLength(0); head++)
-                    chart.Line($"head {head + 1}", [.. Enumerable.Range(0, Farthest).Select(back => ((double)back, 100 * layer[head, back]))]);
+                {
+                    chart.Line(
+                        $"head {head + 1}", [.. Enumerable.Range(0, Farthest).Select(back => ((double)back, 100 * layer[head, back]))]);
+                }
                 return chart.Range(yLow: 0);
             })],
             panelWidth: 640, panelHeight: 440);
 
-        double[][] previous = [.. distances.Select(layer => Enumerable.Range(0, layer.GetLength(0)).Select(head => layer[head, 1]).ToArray())];
+        double[][] previous =
+            [.. distances.Select(layer => Enumerable.Range(0, layer.GetLength(0)).Select(head => layer[head, 1]).ToArray())];
         foreach (var (l, heads) in previous.Index())
-            Console.WriteLine($"Layer {l + 1}: attention to the previous character, by head: {string.Join(", ", heads.Select(weight => weight.ToString("P0")))}.");
+            Console.WriteLine($"Layer {l + 1}: attention to the previous character, by head: "
+                + $"{string.Join(", ", heads.Select(weight => weight.ToString("P0")))}.");
         return new Result(LargestFuture(layers), previous);
     }
 
@@ -63,7 +69,8 @@ internal static class AttentionSection
         const int length = 60;
         string text = lesson.Text.Validation;
         int passages = Math.Min(lesson.Quick ? 10 : 50, text.Length / length);
-        double[][,] means = [.. Enumerable.Range(0, lesson.Base.Architecture.Layers).Select(_ => new double[lesson.Base.Architecture.Heads, Farthest])];
+        double[][,] means = [.. Enumerable.Range(0, lesson.Base.Architecture.Layers)
+            .Select(_ => new double[lesson.Base.Architecture.Heads, Farthest])];
         for (int passage = 0; passage < passages; passage++)
         {
             foreach (var (l, layer) in lesson.Base.Attention(text.Substring(passage * length, length)).Index())

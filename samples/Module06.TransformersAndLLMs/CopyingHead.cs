@@ -28,12 +28,15 @@ internal static class CopyingHead
             ],
             panelWidth: 720, panelHeight: 660);
         var result = (Copied(before[layer], head, answerStart, wordStart), Copied(after[layer], head, answerStart, wordStart));
-        Console.WriteLine($"Layer {layer + 1}, head {head + 1} has {result.Item1:P0} of its attention on the letter to be written next before fine-tuning, {result.Item2:P0} after.");
+        Console.WriteLine($"Layer {layer + 1}, head {head + 1} has {result.Item1:P0} of its attention on the letter to be written next "
+            + $"before fine-tuning, {result.Item2:P0} after.");
         return result;
     }
 
     private static IEnumerable<(int Layer, int Head)> Heads(LanguageModelTransformer model) =>
-        from layer in Enumerable.Range(0, model.Architecture.Layers) from head in Enumerable.Range(0, model.Architecture.Heads) select (layer, head);
+        from layer in Enumerable.Range(0, model.Architecture.Layers)
+        from head in Enumerable.Range(0, model.Architecture.Heads)
+        select (layer, head);
 
     private static double Copied(float[,,] layer, int head, int answerStart, int wordStart) =>
         Enumerable.Range(0, Word.Length).Average(letter => layer[head, answerStart + letter, wordStart + letter]);

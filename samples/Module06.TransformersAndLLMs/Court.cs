@@ -25,9 +25,12 @@ internal static class Court
 
     /// <summary>Every command with every word.</summary>
     public static Scene[] Scenes(IEnumerable<string> words) =>
-        [.. words.SelectMany(word => _commands.Select(command => new Scene { Prompt = Prompt($"{command.Verb} {word}"), Answer = command.Do(word) }))];
+        [.. words.SelectMany(word =>
+            _commands.Select(command => new Scene { Prompt = Prompt($"{command.Verb} {word}"), Answer = command.Do(word) }))];
 
-    /// <summary>An answer with each letter replaced by an a or A of the same case, without repetitions: A! for THUNDER!, a-a for k-i-n-g.</summary>
+    /// <summary>
+    /// An answer with each letter replaced by an a or A of the same case, without repetitions: A! for THUNDER!, a-a for k-i-n-g.
+    /// </summary>
     public static string Form(string answer) =>
         Regex.Replace(Regex.Replace(Regex.Replace(answer, "[a-z]", "a"), "[A-Z]", "A"), "(a-?|A)\\1+", "$1");
 
@@ -37,7 +40,8 @@ internal static class Court
     /// </summary>
     public static (string[] Train, string[] Test) Words(string text, int train, int test)
     {
-        string[] words = [.. TextData.Words(text).Where(word => word.Length is >= 3 and <= 8 && word.All(char.IsAsciiLetterLower)).Distinct().Order(StringComparer.Ordinal)];
+        string[] words = [.. TextData.Words(text).Where(word => word.Length is >= 3 and <= 8 && word.All(char.IsAsciiLetterLower))
+            .Distinct().Order(StringComparer.Ordinal)];
         var random = new Random(1);
         random.Shuffle(words);
         test = Math.Min(test, words.Length / 4);

@@ -39,7 +39,8 @@ internal static class DecodingSection
         var known = TextData.Words(lesson.Text.Train).ToHashSet();
         double[] temperatures = [0.1, 0.3, 0.5, 0.7, 0.85, 1, 1.25, 1.5];
         Dictionary<double, Score> scores = temperatures.ToDictionary(t => t, t => Measure(lesson, known, new() { Temperature = t }));
-        Dictionary<double, Score> filtered = temperatures.ToDictionary(t => t, t => Measure(lesson, known, new() { Temperature = t, TopP = 0.9 }));
+        Dictionary<double, Score> filtered = temperatures.ToDictionary(
+            t => t, t => Measure(lesson, known, new() { Temperature = t, TopP = 0.9 }));
 
         new Chart("Known and distinct words", "temperature", "words, %")
             .Line("known", [.. scores.Select(s => (s.Key, 100 * s.Value.Known))], color: 0)
@@ -50,7 +51,10 @@ internal static class DecodingSection
             .Save(lesson.Output.File("decoding-temperature.png", "known and distinct words by temperature"));
         var result = new Result(scores, filtered[1]);
         foreach (double t in new[] { 0.5, 1, 1.5 })
-            Console.WriteLine($"Temperature {t}: {scores[t].Known:P0} of the words are known, {scores[t].Distinct:P0} distinct; with top-p 0.9 {filtered[t].Known:P0} and {filtered[t].Distinct:P0}.");
+        {
+            Console.WriteLine($"Temperature {t}: {scores[t].Known:P0} of the words are known, {scores[t].Distinct:P0} distinct; with top-p "
+                + $"0.9 {filtered[t].Known:P0} and {filtered[t].Distinct:P0}.");
+        }
         return result;
     }
 

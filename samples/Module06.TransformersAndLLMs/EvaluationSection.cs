@@ -10,7 +10,8 @@ namespace Module06;
 /// <summary>Perplexity, and bits per byte, which compare models with different tokens and file compressors.</summary>
 internal static class EvaluationSection
 {
-    public sealed record Result(LanguageModelMetrics Characters, LanguageModelMetrics BytePairs, double Brotli, double ShortStride, double LongStride);
+    public sealed record Result(
+        LanguageModelMetrics Characters, LanguageModelMetrics BytePairs, double Brotli, double ShortStride, double LongStride);
 
     public static Result Run(Lesson lesson)
     {
@@ -28,7 +29,8 @@ internal static class EvaluationSection
         var passage = TextData.Rows(lesson.ML, lesson.Text.Validation[..Math.Min(lesson.Text.Validation.Length, 10_000)]);
         double longStride = lesson.ML.Generative().EvaluateLanguageModel(lesson.Base, passage, stride: 64).BitsPerByte;
         double shortStride = lesson.ML.Generative().EvaluateLanguageModel(lesson.Base, passage, stride: 8).BitsPerByte;
-        Console.WriteLine($"The first 10,000 characters: {longStride:F3} bits per byte with windows side by side, {shortStride:F3} with at least 56 characters before each character.");
+        Console.WriteLine($"The first 10,000 characters: {longStride:F3} bits per byte with windows side by side, {shortStride:F3} with at "
+            + $"least 56 characters before each character.");
         return new Result(characters, bytePairs, brotli, shortStride, longStride);
     }
 
@@ -66,5 +68,6 @@ internal static class EvaluationSection
     }
 
     private static void Print(string name, LanguageModelMetrics metrics) =>
-        Console.WriteLine($"{name}: {metrics.Tokens:N0} tokens, {metrics.NegativeLogLikelihood:F3} nats per token, perplexity {metrics.Perplexity:F2}, token accuracy {metrics.TokenAccuracy:P1}, {metrics.BitsPerByte:F3} bits per byte.");
+        Console.WriteLine($"{name}: {metrics.Tokens:N0} tokens, {metrics.NegativeLogLikelihood:F3} nats per token, perplexity "
+            + $"{metrics.Perplexity:F2}, token accuracy {metrics.TokenAccuracy:P1}, {metrics.BitsPerByte:F3} bits per byte.");
 }

@@ -10,13 +10,16 @@ internal static class FineTuningSection
 {
     /// <summary>The answers to commands with unseen words.</summary>
     /// <param name="Exact">The share of answers that are exactly right.</param>
-    /// <param name="Form">The share of answers of the right form: in lower case, in upper case with an exclamation mark, or with hyphens.</param>
+    /// <param name="Form">
+    /// The share of answers of the right form: in lower case, in upper case with an exclamation mark, or with hyphens.
+    /// </param>
     public readonly record struct Score(double Exact, double Form)
     {
         public override string ToString() => $"{Exact:P0} exactly right, {Form:P0} of the right form";
     }
 
-    public sealed record Result(Score Before, Score Tuned, Score Scratch, double TunedLoss, double ScratchLoss, double CopyingBefore, double CopyingAfter);
+    public sealed record Result(
+        Score Before, Score Tuned, Score Scratch, double TunedLoss, double ScratchLoss, double CopyingBefore, double CopyingAfter);
 
     private static readonly TextGenerationOptions _greedy = new() { Temperature = 0, MaxTokens = 20 };
 
@@ -40,13 +43,17 @@ internal static class FineTuningSection
             .Save(lesson.Output.File("finetuning-loss.png", "fine-tuning, and training from random weights"));
 
         foreach (var scene in test.Take(6))
-            Console.WriteLine($"{scene.Prompt.Split('\n')[1],-16} before: {Quote(lesson.Base.Generate(scene.Prompt, _greedy)),-28} after: {Quote(tuned.Generate(scene.Prompt, _greedy))}");
+        {
+            Console.WriteLine($"{scene.Prompt.Split('\n')[1],-16} before: {Quote(lesson.Base.Generate(scene.Prompt, _greedy)),-28} after: "
+                + $"{Quote(tuned.Generate(scene.Prompt, _greedy))}");
+        }
         var (copyingBefore, copyingAfter) = CopyingHead.Plot(lesson);
         var result = new Result(
             Compare(test.Select(scene => lesson.Base.Generate(scene.Prompt, _greedy)), test),
             Compare(Answers(lesson, tuned, test), test), Compare(Answers(lesson, scratch, test), test),
             tunedHistory[^1].Loss, scratchHistory[^1].Loss, copyingBefore, copyingAfter);
-        Console.WriteLine($"Commands with unseen words: before, {result.Before}; after fine-tuning, {result.Tuned}; after the same training from random weights, {result.Scratch}.");
+        Console.WriteLine($"Commands with unseen words: before, {result.Before}; after fine-tuning, {result.Tuned}; after the same "
+            + $"training from random weights, {result.Scratch}.");
         return result;
     }
 
@@ -70,7 +77,8 @@ internal static class FineTuningSection
         return (model, progress.History);
     }
 
-    private static (LanguageModelTransformer Model, IReadOnlyList<TrainingProgress> History) TrainFromScratch(Lesson lesson, IDataView train)
+    private static (LanguageModelTransformer Model, IReadOnlyList<TrainingProgress> History) TrainFromScratch(
+        Lesson lesson, IDataView train)
     {
         using var progress = new ConsoleProgress("the same from random weights");
         LanguageModelTransformer model = lesson.ML.Transforms.Generative().LanguageModel(new LanguageModelOptions

@@ -21,7 +21,8 @@ internal sealed class Lesson : SampleLesson
         Console.WriteLine($"Text: {Text.Name}, {Text.Train.Length:N0} characters to train on, {Text.Validation.Length:N0} for validation.");
         Train = TextData.Rows(ML, Text.Train);
         Validation = TextData.Rows(ML, Text.Validation);
-        Characters = GenerativeTokenizers.CharacterLevel([Text.Train, Text.Validation, Alphabet], new() { EndOfTextToken = "<|endoftext|>" });
+        Characters = GenerativeTokenizers.CharacterLevel(
+            [Text.Train, Text.Validation, Alphabet], new() { EndOfTextToken = "<|endoftext|>" });
     }
 
     public TextData Text { get; }
@@ -56,7 +57,8 @@ internal sealed class Lesson : SampleLesson
     public int Length => Quick ? 200 : 400;
 
     /// <summary>The losses of a training as the points of a line.</summary>
-    public static (double, double)[] Curve(IReadOnlyList<TrainingProgress> history) => [.. history.Select(report => ((double)report.Step, report.RecentLoss))];
+    public static (double, double)[] Curve(IReadOnlyList<TrainingProgress> history) =>
+        [.. history.Select(report => ((double)report.Step, report.RecentLoss))];
 
     /// <summary>Prints a generated text, indented.</summary>
     public static void Print(string caption, string text) =>

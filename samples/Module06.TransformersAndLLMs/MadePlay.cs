@@ -5,10 +5,14 @@ namespace Module06;
 /// <summary>An endless play from a small grammar: training data where there is no file.</summary>
 internal static class MadePlay
 {
-    private static readonly string[] _speakers = ["KING", "QUEEN", "FOOL", "GHOST", "FIRST LORD", "SECOND LORD", "JULIET", "VIOLA", "DUKE", "MESSENGER"];
-    private static readonly string[] _people = ["king", "queen", "fool", "ghost", "lord", "sister", "brother", "soldier", "friend", "stranger"];
-    private static readonly string[] _things = ["crown", "sword", "letter", "candle", "garden", "castle", "river", "shadow", "winter", "thunder", "silver", "mirror"];
-    private static readonly string[] _qualities = ["noble", "gentle", "bitter", "golden", "silent", "broken", "ancient", "honest", "cruel", "hollow"];
+    private static readonly string[] _speakers =
+        ["KING", "QUEEN", "FOOL", "GHOST", "FIRST LORD", "SECOND LORD", "JULIET", "VIOLA", "DUKE", "MESSENGER"];
+    private static readonly string[] _people =
+        ["king", "queen", "fool", "ghost", "lord", "sister", "brother", "soldier", "friend", "stranger"];
+    private static readonly string[] _things =
+        ["crown", "sword", "letter", "candle", "garden", "castle", "river", "shadow", "winter", "thunder", "silver", "mirror"];
+    private static readonly string[] _qualities =
+        ["noble", "gentle", "bitter", "golden", "silent", "broken", "ancient", "honest", "cruel", "hollow"];
     private static readonly string[] _actions = ["sees", "loves", "fears", "keeps", "breaks", "follows", "forgets", "praises"];
     private static readonly string[] _openings = ["Good morrow", "Alas", "Come", "Speak", "Nay", "Enough", "Behold", "Farewell"];
 
@@ -38,8 +42,10 @@ internal static class MadePlay
         1 => $"Who {Pick(random, _actions)} the {Thing(random)}?",
         2 => $"The {Person(random)} {Pick(random, _actions)} the {Thing(random)}.",
         3 => $"O {Pick(random, _things)}, {Pick(random, _things)}; the {Person(random)} {Pick(random, _actions)} thee.",
-        4 => $"{Pick(random, _openings)}: the {Thing(random)} is {Pick(random, _qualities)}, and the {Pick(random, _people)} is {Pick(random, _qualities)}.",
-        _ => $"If the {Pick(random, _people)} {Pick(random, _actions)} the {Pick(random, _things)}, the {Pick(random, _things)} {Pick(random, _actions)} the {Pick(random, _people)}.",
+        4 => $"{Pick(random, _openings)}: the {Thing(random)} is {Pick(random, _qualities)}, and the {Pick(random, _people)} is "
+            + $"{Pick(random, _qualities)}.",
+        _ => $"If the {Pick(random, _people)} {Pick(random, _actions)} the {Pick(random, _things)}, the {Pick(random, _things)} "
+            + $"{Pick(random, _actions)} the {Pick(random, _people)}.",
     };
 
     private static string Person(Random random) => Described(random, _people);

@@ -20,7 +20,8 @@ internal static class PartsSection
             ("one layer", architecture => architecture with { Layers = 1 }),
             ("one head", architecture => architecture with { Heads = 1 }),
             ("context of 8", architecture => architecture with { ContextLength = 8 }),
-            ("RMSNorm and SwiGLU", architecture => architecture with { Normalization = NormalizationKind.RmsNorm, FeedForward = FeedForwardKind.SwiGlu }),
+            ("RMSNorm and SwiGLU", architecture =>
+                architecture with { Normalization = NormalizationKind.RmsNorm, FeedForward = FeedForwardKind.SwiGlu }),
         ];
 
         var chart = new Chart($"One part changed, {steps} steps", "step", "−log p(character), nats");

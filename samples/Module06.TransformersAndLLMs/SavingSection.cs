@@ -18,7 +18,8 @@ internal static class SavingSection
         using var loaded = (LanguageModelTransformer)lesson.ML.Model.Load(path, out _);
         string prompt = Court.Prompt("shout thunder");
         var result = new Result(lesson.Tuned.Generate(prompt), loaded.Generate(prompt));
-        Console.WriteLine($"court.zip, {new FileInfo(path).Length / 1e6:F1} MB: the loaded model answers \"{result.After}\", the saved model \"{result.Before}\".");
+        Console.WriteLine($"court.zip, {new FileInfo(path).Length / 1e6:F1} MB: the loaded model answers \"{result.After}\", the saved "
+            + $"model \"{result.Before}\".");
         return result;
     }
 }

@@ -33,7 +33,8 @@ internal sealed record TextData(string Name, string Train, string Validation)
         text.ToLowerInvariant().Split([.. text.Where(c => !char.IsLetter(c)).Distinct()], StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>Texts as rows of data.</summary>
-    public static IDataView Rows(MLContext ml, params string[] texts) => ml.Data.LoadFromEnumerable(texts.Select(text => new TextRow { Text = text }));
+    public static IDataView Rows(MLContext ml, params string[] texts) =>
+        ml.Data.LoadFromEnumerable(texts.Select(text => new TextRow { Text = text }));
 
     private sealed class TextRow
     {

@@ -7,7 +7,8 @@ namespace Module06;
 /// <summary>Training by predicting the next token: the loss beside that of counting, and samples during training.</summary>
 internal static class TrainingSection
 {
-    public sealed record Result(double Uniform, IReadOnlyList<double> Counted, double FirstLoss, double Validation, IReadOnlyList<string> Samples);
+    public sealed record Result(
+        double Uniform, IReadOnlyList<double> Counted, double FirstLoss, double Validation, IReadOnlyList<string> Samples);
 
     public const string Prompt = "KING";
 
@@ -17,7 +18,8 @@ internal static class TrainingSection
         var (train, validation) = (lesson.Text.Train, lesson.Text.Validation);
         double uniform = Math.Log(lesson.Characters.VocabularySize);
         double[] counted = [.. Enumerable.Range(0, 5).Select(order => CountedModel.Loss(train, validation, order))];
-        Console.WriteLine($"Nats per character: {uniform:F2} by guessing; by counting, given the 0 to 4 characters before, {string.Join(", ", counted.Select(loss => loss.ToString("F2")))}.");
+        Console.WriteLine($"Nats per character: {uniform:F2} by guessing; by counting, given the 0 to 4 characters before, "
+            + $"{string.Join(", ", counted.Select(loss => loss.ToString("F2")))}.");
 
         List<string> samples = [];
         void KeepSample(object? sender, LoggingEventArgs message)
@@ -34,24 +36,30 @@ internal static class TrainingSection
         lesson.ML.Log -= KeepSample;
         lesson.Base = model;
 
-        string[] stages = ["after 20 steps", .. history.Where(report => report.ValidationLoss is not null).Select(report => $"after {report.Step:N0} steps, validation loss {report.ValidationLoss:F2}")];
+        string[] stages = ["after 20 steps", .. history.Where(report => report.ValidationLoss is not null)
+            .Select(report => $"after {report.Step:N0} steps, validation loss {report.ValidationLoss:F2}")];
         foreach (var (stage, sample) in stages.Zip(samples))
             Lesson.Print(stage, sample);
 
         var chart = new Chart("Training a language model", "step", "−log p(character), nats")
             .Line("training", Lesson.Curve(history))
-            .Points("validation", [.. history.Where(report => report.ValidationLoss is not null).Select(report => ((double)report.Step, report.ValidationLoss!.Value))]);
+            .Points("validation", [.. history.Where(report => report.ValidationLoss is not null)
+                .Select(report => ((double)report.Step, report.ValidationLoss!.Value))]);
         double last = history[^1].Step;
-        foreach (var (name, loss) in new[] { ("guessing", uniform), ("counting characters", counted[0]), ("counting pairs", counted[1]), ("counting threes", counted[2]), ("counting fives", counted[4]) })
+        foreach (var (name, loss) in new[] { ("guessing", uniform), ("counting characters", counted[0]), (
+            "counting pairs", counted[1]), ("counting threes", counted[2]), ("counting fives", counted[4]) })
             chart.Line(name, [(0, loss), (last, loss)], dashed: true);
-        chart.Range(yLow: 0).LegendOutside().Save(lesson.Output.File("training-loss.png", "the loss during training, beside that of counting"));
+        chart.Range(yLow: 0).LegendOutside().Save(
+            lesson.Output.File("training-loss.png", "the loss during training, beside that of counting"));
 
         double score = history.Last(report => report.ValidationLoss is not null).ValidationLoss!.Value;
-        Console.WriteLine($"{model.Architecture.CountParameters():N0} parameters, {history[^1].Step:N0} steps in {history[^1].Elapsed.TotalSeconds:F0} s; validation loss {score:F3} nats.");
+        Console.WriteLine($"{model.Architecture.CountParameters():N0} parameters, {history[^1].Step:N0} steps in "
+            + $"{history[^1].Elapsed.TotalSeconds:F0} s; validation loss {score:F3} nats.");
         return new Result(uniform, counted, earlyHistory[0].Loss, score, samples);
     }
 
-    private static (LanguageModelTransformer Model, IReadOnlyList<TrainingProgress> History) Train(Lesson lesson, string title, int steps, IDataView? validation)
+    private static (LanguageModelTransformer Model, IReadOnlyList<TrainingProgress> History) Train(
+        Lesson lesson, string title, int steps, IDataView? validation)
     {
         using var progress = new ConsoleProgress(title);
         LanguageModelTransformer model = lesson.ML.Transforms.Generative().LanguageModel(new LanguageModelOptions

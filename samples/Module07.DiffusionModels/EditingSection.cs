@@ -37,7 +37,8 @@ internal static class EditingSection
             "image-to-image.png", "variations of an image, by strength", changed, 8, [.. strengths.Select(s => $"strength {s}")],
             ["given", .. Enumerable.Repeat("generated", 7)], scale: 3);
 
-        float[] eight = lesson.Example(8), mask = [.. Enumerable.Range(0, eight.Length).Select(i => i / Lesson.Side < Lesson.Side / 2 ? 0f : 1f)];
+        float[] eight = lesson.Example(8),
+            mask = [.. Enumerable.Range(0, eight.Length).Select(i => i / Lesson.Side < Lesson.Side / 2 ? 0f : 1f)];
         float[] hidden = [.. eight.Zip(mask, (value, m) => m == 1 ? 0.5f : value)];
         options.Label = null;
         float[][] once = Lesson.Images(model.Inpaint(eight, mask, 6, options));
@@ -53,8 +54,10 @@ internal static class EditingSection
             "interpolation.png", "from one image to another by their noise", between, 10,
             columnCaptions: ["given", .. Enumerable.Repeat("generated", 8), "given"], scale: 3);
 
-        var result = new Result(changes, once.Max(d => d.Zip(eight).Where((_, i) => mask[i] == 0).Max(pair => Math.Abs(pair.First - pair.Second))));
-        Console.WriteLine($"Distances of variations with strength {string.Join(", ", strengths)} to the given image: {string.Join(", ", changes.Select(c => c.ToString("F1")))}.");
+        var result = new Result(
+            changes, once.Max(d => d.Zip(eight).Where((_, i) => mask[i] == 0).Max(pair => Math.Abs(pair.First - pair.Second))));
+        Console.WriteLine($"Distances of variations with strength {string.Join(", ", strengths)} to the given image: "
+            + $"{string.Join(", ", changes.Select(c => c.ToString("F1")))}.");
         Console.WriteLine($"The largest difference of a pixel that the mask keeps is {result.KeptDifference:F6}.");
         return result;
 

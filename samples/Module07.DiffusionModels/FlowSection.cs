@@ -35,24 +35,31 @@ internal static class FlowSection
         foreach (int n in steps)
         {
             float[][] fromDiffusion = Generate(lesson.Model, ddim, n), fromFlow = Generate(flow, null, n);
-            lines.Add(new Line(n, lesson.Classifier.Accuracy(fromDiffusion, labels), NearestNeighbors.Gray(fromDiffusion), lesson.Classifier.Accuracy(fromFlow, labels), NearestNeighbors.Gray(fromFlow)));
+            lines.Add(new Line(
+                n, lesson.Classifier.Accuracy(fromDiffusion, labels), NearestNeighbors.Gray(fromDiffusion),
+                lesson.Classifier.Accuracy(fromFlow, labels), NearestNeighbors.Gray(fromFlow)));
             shown.AddRange([.. fromDiffusion[..5], .. fromFlow[..5]]);
         }
 
-        lesson.SaveImages("flow-matching.png", "diffusion with DDIM (left) and flow matching (right) in few steps", shown, 10, [.. steps.Select(n => n == 1 ? "1 step" : $"{n} steps")]);
+        lesson.SaveImages("flow-matching.png", "diffusion with DDIM (left) and flow matching (right) in few steps", shown, 10, [
+            .. steps.Select(n => n == 1 ? "1 step" : $"{n} steps")]);
         foreach (Line line in lines)
-            Console.WriteLine($"{line.Steps,3} steps: {line.Diffusion,5:P0} of the requested class with DDIM ({line.DiffusionGray:P1} of the pixels gray), {line.Flow,5:P0} with flow matching ({line.FlowGray:P1})");
+        {
+            Console.WriteLine($"{line.Steps,3} steps: {line.Diffusion,5:P0} of the requested class with DDIM ({line.DiffusionGray:P1} of "
+                + $"the pixels gray), {line.Flow,5:P0} with flow matching ({line.FlowGray:P1})");
+        }
         return lines;
 
-        float[][] Generate(DiffusionTransformer model, NoiseScheduler? scheduler, int n) => Lesson.Images(model.Generate(count, new DiffusionGenerateOptions
-        {
-            Seed = 1,
-            Labels = labels,
-            GuidanceScale = 1,
-            Scheduler = scheduler,
-            Steps = n,
-            CancellationToken = lesson.Cancellation,
-        }));
+        float[][] Generate(DiffusionTransformer model, NoiseScheduler? scheduler, int n) =>
+            Lesson.Images(model.Generate(count, new DiffusionGenerateOptions
+            {
+                Seed = 1,
+                Labels = labels,
+                GuidanceScale = 1,
+                Scheduler = scheduler,
+                Steps = n,
+                CancellationToken = lesson.Cancellation,
+            }));
     }
 
     private static DiffusionTransformer Train(Lesson lesson)

@@ -15,10 +15,18 @@ internal static class FolderSection
         try
         {
             lesson.Model.SavePretrained(folder);
-            string[] files = [.. Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(folder, f).Replace('\\', '/')).Order(StringComparer.Ordinal)];
+            string[] files = [.. Directory.GetFiles(folder, "*", SearchOption.AllDirectories)
+                .Select(f => Path.GetRelativePath(folder, f).Replace('\\', '/')).Order(StringComparer.Ordinal)];
             using DiffusionTransformer loaded = lesson.ML.Generative().LoadPretrainedDiffusion(folder);
 
-            var options = new DiffusionGenerateOptions { Seed = 1, Label = 5, GuidanceScale = 1, Sampler = DiffusionSampler.Ddim, Steps = lesson.Steps(20) };
+            var options = new DiffusionGenerateOptions
+            {
+                Seed = 1,
+                Label = 5,
+                GuidanceScale = 1,
+                Sampler = DiffusionSampler.Ddim,
+                Steps = lesson.Steps(20),
+            };
             float[] ours = Lesson.Images(lesson.Model.Generate(1, options))[0], theirs = Lesson.Images(loaded.Generate(1, options))[0];
             var result = new Result(files, ours.Zip(theirs, (a, b) => Math.Abs(a - b)).Max());
             Console.WriteLine($"The folder has {string.Join(", ", files)}.");

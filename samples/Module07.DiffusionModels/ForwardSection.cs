@@ -25,13 +25,15 @@ internal static class ForwardSection
         var (linearBar, cosineBar) = (new NoiseSchedule(linear).AlphasCumulative, new NoiseSchedule(cosine).AlphasCumulative);
         Chart.SavePanels(lesson.Output.File("noise-schedules.png", "variance of the image and signal-to-noise ratio"),
         [
-            new Chart("Variance of the image", "timestep t", "share of the variance").Line("linear", Points(linearBar, a => a)).Line("cosine", Points(cosineBar, a => a)),
+            new Chart("Variance of the image", "timestep t", "share of the variance").Line("linear", Points(linearBar, a => a))
+                .Line("cosine", Points(cosineBar, a => a)),
             new Chart("Signal-to-noise ratio", "timestep t", "variance of the image / variance of the noise", logY: true)
                 .Line("linear", Points(linearBar, a => a / (1 - a))).Line("cosine", Points(cosineBar, a => a / (1 - a))),
         ]);
 
         var result = new Result(Half(linearBar), Half(cosineBar));
-        Console.WriteLine($"Half of the variance is noise at timestep {result.LinearHalf} of 1,000 with the linear schedule, at {result.CosineHalf} with the cosine schedule.");
+        Console.WriteLine($"Half of the variance is noise at timestep {result.LinearHalf} of 1,000 with the linear schedule, at "
+            + $"{result.CosineHalf} with the cosine schedule.");
         return result;
     }
 

@@ -31,9 +31,13 @@ internal static class GuidanceSection
             shown.AddRange(generated[..Lesson.Classes]);
         }
 
-        lesson.SaveImages("guidance.png", "the same noise with rising guidance", shown, Lesson.Classes, [.. scales.Select(s => $"guidance {s}")]);
+        lesson.SaveImages(
+            "guidance.png", "the same noise with rising guidance", shown, Lesson.Classes, [.. scales.Select(s => $"guidance {s}")]);
         foreach (Line line in lines)
-            Console.WriteLine($"guidance {line.Scale}: {line.ClassAccuracy:P0} of the requested class; two images of a class differ by {line.Diversity:F2}");
+        {
+            Console.WriteLine($"guidance {line.Scale}: {line.ClassAccuracy:P0} of the requested class; two images of a class differ by "
+                + $"{line.Diversity:F2}");
+        }
         return lines;
     }
 

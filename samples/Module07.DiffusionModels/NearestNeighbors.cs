@@ -17,5 +17,6 @@ internal sealed class NearestNeighbors(LabeledImages known)
         Enumerable.Range(0, images.Count).AsParallel().Count(i => ClassOf(images[i]) == labels[i]) / (double)images.Count;
 
     /// <summary>The share of pixels that are neither black nor white: the class of a blurred or grainy image can be right, too.</summary>
-    public static double Gray(IEnumerable<float[]> images) => images.Average(image => image.Average(pixel => pixel is > 0.1f and < 0.9f ? 1.0 : 0));
+    public static double Gray(IEnumerable<float[]> images) =>
+        images.Average(image => image.Average(pixel => pixel is > 0.1f and < 0.9f ? 1.0 : 0));
 }

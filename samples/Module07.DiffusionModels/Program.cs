@@ -4,14 +4,15 @@ using Module07;
 using Samples.Shared;
 
 string[] data = ["digits", "mnist", "fashion-mnist"];
-return await SampleProgram.RunAsync(args, "Diffusion models, trained and sampled.", data, "synthetic digits; mnist; or fashion-mnist.", arguments =>
-{
-    using var lesson = new Lesson(arguments);
-    ForwardSection.Run(lesson);
-    TrainingSection.Run(lesson);
-    SamplersSection.Run(lesson);
-    GuidanceSection.Run(lesson);
-    EditingSection.Run(lesson);
-    FolderSection.Run(lesson);
-    FlowSection.Run(lesson);
-});
+return await SampleProgram.RunAsync(
+    args, "Diffusion models, trained and sampled.", data, "synthetic digits; mnist; or fashion-mnist.", arguments =>
+    {
+        using var lesson = new Lesson(arguments);
+        ForwardSection.Run(lesson);
+        TrainingSection.Run(lesson);
+        SamplersSection.Run(lesson);
+        GuidanceSection.Run(lesson);
+        EditingSection.Run(lesson);
+        FolderSection.Run(lesson);
+        FlowSection.Run(lesson);
+    });

@@ -39,31 +39,41 @@ internal static class SamplersSection
         {
             var watch = Stopwatch.StartNew();
             float[][] generated = Generate(sampler, steps);
-            lines.Add(new Line(name, watch.Elapsed.TotalSeconds / Lesson.Classes, lesson.Classifier.Accuracy(generated, labels), Distance(generated, exact)));
+            lines.Add(new Line(
+                name, watch.Elapsed.TotalSeconds / Lesson.Classes, lesson.Classifier.Accuracy(generated, labels),
+                Distance(generated, exact)));
             images.AddRange(generated);
         }
 
         lesson.SaveImages("samplers.png", "the same noise with five samplers", images, Lesson.Classes, [.. samplers.Select(s => s.Name)]);
         foreach (Line line in lines)
-            Console.WriteLine($"{line.Name,-24} {1000 * line.SecondsPerImage,8:F0} ms per image, {line.ClassAccuracy,5:P0} of the requested class, {line.Distance:F3} from the exact trajectory");
+        {
+            Console.WriteLine($"{line.Name,-24} {1000 * line.SecondsPerImage,8:F0} ms per image, {line.ClassAccuracy,5:P0} of the "
+                + $"requested class, {line.Distance:F3} from the exact trajectory");
+        }
         return new Result(lines, Errors());
 
-        float[][] Generate(DiffusionSampler sampler, int steps) => Lesson.Images(lesson.Model.Generate(Lesson.Classes, new DiffusionGenerateOptions
-        {
-            Seed = 1,
-            Labels = labels,
-            Sampler = sampler,
-            Steps = lesson.Steps(steps),
-            GuidanceScale = 1,
-            CancellationToken = lesson.Cancellation,
-        }));
+        float[][] Generate(DiffusionSampler sampler, int steps) =>
+            Lesson.Images(lesson.Model.Generate(Lesson.Classes, new DiffusionGenerateOptions
+            {
+                Seed = 1,
+                Labels = labels,
+                Sampler = sampler,
+                Steps = lesson.Steps(steps),
+                GuidanceScale = 1,
+                CancellationToken = lesson.Cancellation,
+            }));
 
         Dictionary<string, (double Steps, double Distance)[]> Errors()
         {
             (string Name, DiffusionSampler Sampler)[] solvers =
-                [("DDIM", DiffusionSampler.Ddim), ("Euler", DiffusionSampler.Euler), ("DPM-Solver++", DiffusionSampler.DpmSolver), ("UniPC", DiffusionSampler.UniPc)];
+                [
+                    ("DDIM", DiffusionSampler.Ddim), ("Euler", DiffusionSampler.Euler), ("DPM-Solver++", DiffusionSampler.DpmSolver),
+                    ("UniPC", DiffusionSampler.UniPc),
+                ];
             int[] steps = lesson.Quick ? [20, 80] : [5, 10, 20, 40];
-            var errors = solvers.ToDictionary(s => s.Name, s => steps.Select(n => (Steps: (double)n, Distance: Distance(Generate(s.Sampler, n), exact))).ToArray());
+            var errors = solvers.ToDictionary(
+                s => s.Name, s => steps.Select(n => (Steps: (double)n, Distance: Distance(Generate(s.Sampler, n), exact))).ToArray());
             var chart = new Chart("Distance from the exact trajectory", "steps", "root mean square difference", logX: true, logY: true);
             foreach (var (name, points) in errors)
                 chart.Line(name, points);
@@ -75,5 +85,6 @@ internal static class SamplersSection
     }
 
     private static double Distance(float[][] images, float[][] others) =>
-        Math.Sqrt(images.Zip(others).Average(pair => Math.Pow(TensorPrimitives.Distance<float>(pair.First, pair.Second), 2) / pair.First.Length));
+        Math.Sqrt(
+            images.Zip(others).Average(pair => Math.Pow(TensorPrimitives.Distance<float>(pair.First, pair.Second), 2) / pair.First.Length));
 }

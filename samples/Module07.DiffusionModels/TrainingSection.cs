@@ -35,14 +35,19 @@ internal static class TrainingSection
             [.. clean[..(2 * Lesson.Classes)], .. grainy[..(2 * Lesson.Classes)]], Lesson.Classes, ["velocity", "", "noise", ""], classes);
 
         float[][] real = lesson.TestImages.Images[..200];
-        var result = new Result(ofVelocity, ofNoise, lesson.Classifier.Accuracy(real, lesson.TestImages.Labels[..200]), NearestNeighbors.Gray(real));
+        var result = new Result(
+            ofVelocity, ofNoise, lesson.Classifier.Accuracy(real, lesson.TestImages.Labels[..200]), NearestNeighbors.Gray(real));
         foreach (Line line in (Line[])[ofVelocity, ofNoise])
         {
-            Console.WriteLine($"Predicting the {line.Name}: {line.ClassAccuracy:P0} of {count} generated images are of the requested class, {line.Gray:P1} of their pixels are gray.");
-            Console.WriteLine($"  Test images: error of the noise {line.Metrics.NoiseLoss:F4} (by timestep {string.Join(", ", line.Metrics.NoiseLossByBand.Select(l => l.ToString("F4")))}), at most {line.Metrics.BitsPerDimension:F2} bits per pixel.");
+            Console.WriteLine($"Predicting the {line.Name}: {line.ClassAccuracy:P0} of {count} generated images are of the requested "
+                + $"class, {line.Gray:P1} of their pixels are gray.");
+            Console.WriteLine($"  Test images: error of the noise {line.Metrics.NoiseLoss:F4} (by timestep "
+                + $"{string.Join(", ", line.Metrics.NoiseLossByBand.Select(l => l.ToString("F4")))}), at most "
+                + $"{line.Metrics.BitsPerDimension:F2} bits per pixel.");
         }
 
-        Console.WriteLine($"The classifier has an accuracy of {result.TestAccuracy:P0} on real images, and {result.TestGray:P1} of their pixels are gray.");
+        Console.WriteLine($"The classifier has an accuracy of {result.TestAccuracy:P0} on real images, and {result.TestGray:P1} of their "
+            + $"pixels are gray.");
         return result;
 
         (Line Line, float[][] Images) Measure(string name, DiffusionTransformer model)
@@ -56,7 +61,8 @@ internal static class TrainingSection
                 Steps = lesson.Steps(50),
                 CancellationToken = lesson.Cancellation,
             }));
-            DiffusionMetrics metrics = lesson.ML.Generative().EvaluateDiffusion(model, lesson.ML.Data.TakeRows(lesson.Test, lesson.Quick ? 50 : 200), timesteps: 40, seed: 1);
+            DiffusionMetrics metrics = lesson.ML.Generative().EvaluateDiffusion(
+                model, lesson.ML.Data.TakeRows(lesson.Test, lesson.Quick ? 50 : 200), timesteps: 40, seed: 1);
             return (new Line(name, lesson.Classifier.Accuracy(images, labels), NearestNeighbors.Gray(images), metrics), images);
         }
     }
@@ -93,7 +99,10 @@ internal static class TrainingSection
     {
         var chart = new Chart(title, "step", "mean squared error", logY: true);
         foreach (string band in (string[])["t 0-25%", "t 25-50%", "t 50-75%", "t 75-100%"])
-            chart.Line(band, [.. history.Where(p => p.RecentLossTerms.ContainsKey(band)).Select(p => ((double)p.Step, p.RecentLossTerms[band]))]);
+        {
+            chart.Line(
+                band, [.. history.Where(p => p.RecentLossTerms.ContainsKey(band)).Select(p => ((double)p.Step, p.RecentLossTerms[band]))]);
+        }
         return chart;
     }
 }

@@ -112,7 +112,9 @@ public sealed class Chart
     }
 
     /// <summary>Adds points of the plane, such as latent means, each in the color of its class, with a legend beside the chart.</summary>
-    /// <param name="points">The points; <c>Class</c> is an index into <paramref name="classNames"/>. Points that are not finite are left out.</param>
+    /// <param name="points">
+    /// The points; <c>Class</c> is an index into <paramref name="classNames"/>. Points that are not finite are left out.
+    /// </param>
     /// <param name="classNames">The names of all classes.</param>
     /// <exception cref="ArgumentOutOfRangeException">A class has no name.</exception>
     public Chart Classes(IReadOnlyList<(float X, float Y, int Class)> points, IReadOnlyList<string> classNames)
@@ -122,7 +124,11 @@ public sealed class Chart
         foreach (var point in points)
         {
             if (point.Class < 0 || point.Class >= classNames.Count)
-                throw new ArgumentOutOfRangeException(nameof(points), $"A point has class {point.Class}, but the chart '{_model.Title}' names only {classNames.Count} classes.");
+            {
+                throw new ArgumentOutOfRangeException(
+                    nameof(points),
+                    $"A point has class {point.Class}, but the chart '{_model.Title}' names only {classNames.Count} classes.");
+            }
         }
 
         var finite = points.Where(p => float.IsFinite(p.X) && float.IsFinite(p.Y)).ToArray();
@@ -171,7 +177,8 @@ public sealed class Chart
         }
 
         var color = Color(name, null);
-        var series = new RectangleBarSeries { Title = name, FillColor = OxyColor.FromAColor(120, color), StrokeColor = color, StrokeThickness = 1 };
+        var series =
+            new RectangleBarSeries { Title = name, FillColor = OxyColor.FromAColor(120, color), StrokeColor = color, StrokeThickness = 1 };
         foreach (var (bin, count) in counts.Index())
         {
             if (count > 0)
@@ -197,7 +204,10 @@ public sealed class Chart
         foreach (var (place, (name, values)) in series.Index())
         {
             if (values.Count != labels.Count)
-                throw new ArgumentException($"The bars of the chart '{_model.Title}' have {values.Count} values; there are {labels.Count} names.", nameof(series));
+            {
+                throw new ArgumentException(
+                    $"The bars of the chart '{_model.Title}' have {values.Count} values; there are {labels.Count} names.", nameof(series));
+            }
             var bars = new RectangleBarSeries { Title = name, FillColor = Color(name, null), StrokeThickness = 0 };
             foreach (var (group, value) in values.Index())
             {
@@ -268,7 +278,8 @@ public sealed class Chart
     /// <param name="x">The horizontal range.</param>
     /// <param name="y">The vertical range.</param>
     /// <param name="levels">The values whose lines are drawn.</param>
-    public Chart Contours(Func<double, double, double> function, (double Low, double High) x, (double Low, double High) y, params double[] levels)
+    public Chart Contours(
+        Func<double, double, double> function, (double Low, double High) x, (double Low, double High) y, params double[] levels)
     {
         ArgumentNullException.ThrowIfNull(function);
         var xs = ArrayBuilder.CreateVector(x.Low, x.High, 101);
@@ -327,7 +338,8 @@ public sealed class Chart
     /// <param name="arrows">Where each begins, and how far it goes.</param>
     /// <param name="color">Their place in the palette; by default the next.</param>
     /// <param name="thickness">The line's thickness in pixels.</param>
-    public Chart Arrows(string? name, IEnumerable<(double X, double Y, double DX, double DY)> arrows, int? color = null, double thickness = 1.5)
+    public Chart Arrows(
+        string? name, IEnumerable<(double X, double Y, double DX, double DY)> arrows, int? color = null, double thickness = 1.5)
     {
         ArgumentNullException.ThrowIfNull(arrows);
         var paint = Color(name, color);
@@ -379,7 +391,14 @@ public sealed class Chart
     /// <summary>Adds a word at a point.</summary>
     public Chart Text(double x, double y, string text)
     {
-        _model.Annotations.Add(new TextAnnotation { TextPosition = new DataPoint(x, y), Text = text, FontSize = 14, Stroke = OxyColors.Undefined, TextColor = _ink });
+        _model.Annotations.Add(new TextAnnotation
+        {
+            TextPosition = new DataPoint(x, y),
+            Text = text,
+            FontSize = 14,
+            Stroke = OxyColors.Undefined,
+            TextColor = _ink,
+        });
         return this;
     }
 
@@ -400,7 +419,8 @@ public sealed class Chart
 
     /// <summary>Writes the chart as PNG; the file appears whole or not at all.</summary>
     /// <exception cref="ArgumentException">The chart has no finite point to draw.</exception>
-    public void Save(string path, int width = Width, int height = Height) => PlotCanvas.SavePng([Finished(width, height)], 1, path, width, height);
+    public void Save(string path, int width = Width, int height = Height) =>
+        PlotCanvas.SavePng([Finished(width, height)], 1, path, width, height);
 
     /// <summary>Writes several charts side by side, row by row, as one PNG.</summary>
     /// <param name="path">The file.</param>

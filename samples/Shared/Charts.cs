@@ -23,7 +23,8 @@ public static class Charts
     {
         ArgumentNullException.ThrowIfNull(history);
         (double X, double Y)[] training = [.. history.Select(p => ((double)p.Step, p.RecentLoss))];
-        (double X, double Y)[] validation = [.. history.Where(p => p.ValidationLoss is not null).Select(p => ((double)p.Step, p.ValidationLoss!.Value))];
+        (double X, double Y)[] validation = [.. history.Where(p => p.ValidationLoss is not null)
+            .Select(p => ((double)p.Step, p.ValidationLoss!.Value))];
         if (validation.Length == 0)
             Lines(path, title, "step", "loss", ("training", training));
         else
@@ -35,7 +36,9 @@ public static class Charts
     /// <param name="title">The title.</param>
     /// <param name="xAxis">What the horizontal axis shows.</param>
     /// <param name="yAxis">What the vertical axis shows.</param>
-    /// <param name="points">The points; <c>Class</c> is an index into <paramref name="classNames"/>. Points that are not finite are left out.</param>
+    /// <param name="points">
+    /// The points; <c>Class</c> is an index into <paramref name="classNames"/>. Points that are not finite are left out.
+    /// </param>
     /// <param name="classNames">The names of all classes.</param>
     /// <exception cref="ArgumentException">No point is finite.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A class has no name.</exception>
@@ -44,7 +47,9 @@ public static class Charts
         IReadOnlyList<(float X, float Y, int Class)> points, IReadOnlyList<string> classNames) =>
         new Chart(title, xAxis, yAxis).Classes(points, classNames).Save(path);
 
-    /// <summary>Draws overlapping histograms, such as the anomaly scores of two populations; the height is the share of each population.</summary>
+    /// <summary>
+    /// Draws overlapping histograms, such as the anomaly scores of two populations; the height is the share of each population.
+    /// </summary>
     /// <exception cref="ArgumentException">A population is empty or holds a value that is not finite.</exception>
     public static void Histogram(
         string path, string title, string xAxis, IReadOnlyList<(string Name, IReadOnlyList<float> Values)> populations, int bins = 50)
@@ -55,7 +60,11 @@ public static class Charts
         foreach (var (name, values) in populations)
         {
             if (values.Count == 0 || values.Any(v => !float.IsFinite(v)))
-                throw new ArgumentException($"The population '{name}' of the histogram '{title}' is empty or holds a value that is not finite.", nameof(populations));
+            {
+                throw new ArgumentException(
+                    $"The population '{name}' of the histogram '{title}' is empty or holds a value that is not finite.",
+                    nameof(populations));
+            }
         }
 
         double low = populations.Min(p => p.Values.Min());

@@ -20,13 +20,16 @@ public sealed record ImageData(string Name, IDataView Train, IDataView Test)
 
     /// <summary>Loads the first images of a data set.</summary>
     /// <param name="ml">The context.</param>
-    /// <param name="name">mnist, fashion-mnist or digits; auto is the first of <paramref name="preferred"/> whose files exist, else digits.</param>
+    /// <param name="name">
+    /// mnist, fashion-mnist or digits; auto is the first of <paramref name="preferred"/> whose files exist, else digits.
+    /// </param>
     /// <param name="trainCount">The number of training images.</param>
     /// <param name="testCount">The number of test images.</param>
     /// <param name="preferred">The data sets that auto looks for.</param>
     /// <param name="cancellation">Cancels a download.</param>
     public static ImageData Load(
-        MLContext ml, string name, int trainCount, int testCount, IEnumerable<string>? preferred = null, CancellationToken cancellation = default)
+        MLContext ml, string name, int trainCount, int testCount, IEnumerable<string>? preferred = null,
+        CancellationToken cancellation = default)
     {
         string[] folders = [ml.Generative().DataDirectory, "/usr/share/datasets"];
         if (name == "auto")
@@ -36,7 +39,8 @@ public sealed record ImageData(string Name, IDataView Train, IDataView Test)
         if (name == "digits")
             return new ImageData(name, datasets.Digits(trainCount, seed: 1), datasets.Digits(testCount, seed: 2));
 
-        var both = name == "mnist" ? datasets.Mnist(cancellationToken: cancellation) : datasets.FashionMnist(cancellationToken: cancellation);
+        var both = name == "mnist" ? datasets.Mnist(
+            cancellationToken: cancellation) : datasets.FashionMnist(cancellationToken: cancellation);
         return new ImageData(name, ml.Data.TakeRows(both.TrainSet, trainCount), ml.Data.TakeRows(both.TestSet, testCount));
     }
 }

@@ -3,7 +3,9 @@ using Microsoft.ML.Data;
 
 namespace Samples.Shared;
 
-/// <summary>What the sections of a lesson about images share: 28×28 bytes in the column Image, one of ten classes in the column Label.</summary>
+/// <summary>
+/// What the sections of a lesson about images share: 28×28 bytes in the column Image, one of ten classes in the column Label.
+/// </summary>
 public abstract class ImageLesson : SampleLesson
 {
     /// <summary>Height and width of an image in pixels.</summary>

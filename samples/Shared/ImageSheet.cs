@@ -26,7 +26,9 @@ public static class ImageSheet
     /// <param name="columnCaptions">Text above the columns.</param>
     /// <param name="rowCaptions">Text left of the rows.</param>
     /// <param name="title">Text above the sheet.</param>
-    /// <exception cref="ArgumentException">There is no image, or one has another length, a value that is not a number, or no place in a sheet of sensible size.</exception>
+    /// <exception cref="ArgumentException">
+    /// There is no image, or one has another length, a value that is not a number, or no place in a sheet of sensible size.
+    /// </exception>
     public static void Save(
         string path, IEnumerable<float[]> images, int channels, int height, int width,
         int columns = 10, int padding = 2, int scale = 2,
@@ -48,7 +50,8 @@ public static class ImageSheet
         var (cellWidth, cellHeight) = (width * scale, height * scale);
         using var paint = TextPaint.Create(LargestCaption, _captionColor);
         paint.TextSize = FittingSize(paint, columnCaptions?.MaxBy(text => paint.MeasureText(text)), cellWidth + padding);
-        var left = rowCaptions is { Count: > 0 } ? (int)MathF.Ceiling(rowCaptions.Max(text => paint.MeasureText(text))) + 2 * CaptionGap : 0;
+        var left = rowCaptions is { Count: > 0 } ? (int)MathF.Ceiling(rowCaptions.Max(text => paint.MeasureText(text)))
+            + 2 * CaptionGap : 0;
         var sheetWidth = left + padding + (long)columns * (cellWidth + padding);
         using var titlePaint = TextPaint.Create(LargestTitle, _captionColor);
         titlePaint.TextSize = FittingSize(titlePaint, title, sheetWidth - 2 * TitleGap);
@@ -56,7 +59,10 @@ public static class ImageSheet
         var top = titleHeight + (columnCaptions is { Count: > 0 } ? (int)MathF.Ceiling(paint.FontSpacing) + CaptionGap : 0);
         var sheetHeight = top + padding + (long)rows * (cellHeight + padding);
         if (sheetWidth * sheetHeight > MaximumPixels)
-            throw new ArgumentException($"A sheet of {sheetWidth}×{sheetHeight} pixels is too large; take fewer images or a smaller scale.", nameof(images));
+        {
+            throw new ArgumentException(
+                $"A sheet of {sheetWidth}×{sheetHeight} pixels is too large; take fewer images or a smaller scale.", nameof(images));
+        }
 
         using var bitmap = new SKBitmap(new SKImageInfo((int)sheetWidth, (int)sheetHeight, SKColorType.Rgba8888, SKAlphaType.Opaque));
         bitmap.Erase(SKColors.White);
@@ -73,18 +79,24 @@ public static class ImageSheet
         using (var canvas = new SKCanvas(bitmap))
         {
             if (title is not null)
-                canvas.DrawText(title, (sheetWidth - titlePaint.MeasureText(title)) / 2f, TitleGap / 2f - titlePaint.FontMetrics.Ascent, titlePaint);
+            {
+                canvas.DrawText(
+                    title, (sheetWidth - titlePaint.MeasureText(title)) / 2f, TitleGap / 2f - titlePaint.FontMetrics.Ascent, titlePaint);
+            }
             for (var column = 0; column < Math.Min(columns, columnCaptions?.Count ?? 0); column++)
             {
                 var text = columnCaptions![column];
                 var center = left + padding + column * (cellWidth + padding) + cellWidth / 2f;
-                canvas.DrawText(text, center - paint.MeasureText(text) / 2, titleHeight + CaptionGap / 2f - paint.FontMetrics.Ascent, paint);
+                canvas.DrawText(
+                    text, center - paint.MeasureText(text) / 2, titleHeight + CaptionGap / 2f - paint.FontMetrics.Ascent, paint);
             }
             for (var row = 0; row < Math.Min(rows, rowCaptions?.Count ?? 0); row++)
             {
                 var text = rowCaptions![row];
                 var center = top + padding + row * (cellHeight + padding) + cellHeight / 2f;
-                canvas.DrawText(text, left - CaptionGap - paint.MeasureText(text), center - (paint.FontMetrics.Ascent + paint.FontMetrics.Descent) / 2, paint);
+                canvas.DrawText(
+                    text, left - CaptionGap - paint.MeasureText(text), center - (paint.FontMetrics.Ascent + paint.FontMetrics.Descent) / 2,
+                    paint);
             }
         }
         AtomicFile.Write(path, stream => bitmap.Encode(stream, SKEncodedImageFormat.Png, 100));
@@ -97,7 +109,10 @@ public static class ImageSheet
         foreach (var (index, image) in images.Index())
         {
             if (image.Length != size)
-                throw new ArgumentException($"Image {index} has {image.Length} values; {shape.C}×{shape.H}×{shape.W} needs {size}.", nameof(images));
+            {
+                throw new ArgumentException(
+                    $"Image {index} has {image.Length} values; {shape.C}×{shape.H}×{shape.W} needs {size}.", nameof(images));
+            }
             if (image.Any(float.IsNaN))
                 throw new ArgumentException($"Image {index} holds a value that is not a number.", nameof(images));
         }

@@ -64,7 +64,8 @@ internal static class LegendPlace
         paths.AddRange(model.Annotations.OfType<TextAnnotation>().Select(text => new[] { (text.TextPosition.X, text.TextPosition.Y) }));
         paths.AddRange(model.Annotations.OfType<ArrowAnnotation>().Select(arrow =>
             new[] { (arrow.StartPoint.X, arrow.StartPoint.Y), (arrow.EndPoint.X, arrow.EndPoint.Y) }));
-        (double X, double Y)[][] finite = [.. paths.Select(path => path.Where(p => double.IsFinite(p.X) && double.IsFinite(p.Y)).ToArray())];
+        (double X, double Y)[][] finite =
+            [.. paths.Select(path => path.Where(p => double.IsFinite(p.X) && double.IsFinite(p.Y)).ToArray())];
         Func<double, double> across = Scale(model.Axes[0], finite.SelectMany(path => path).Select(p => p.X));
         Func<double, double> up = Scale(model.Axes[1], finite.SelectMany(path => path).Select(p => p.Y));
         return finite.SelectMany(path => Along([.. path.Select(p => (across(p.X), up(p.Y)))]));

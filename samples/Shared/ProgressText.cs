@@ -22,7 +22,8 @@ internal static class ProgressText
     }
 
     /// <summary>Rows per second, such as <c>12,345 rows/s</c>.</summary>
-    public static string Speed(TrainingProgress p) => string.Create(CultureInfo.InvariantCulture, $"{p.SamplesPerSecond:N0} {p.SampleUnit}/s");
+    public static string Speed(TrainingProgress p) =>
+        string.Create(CultureInfo.InvariantCulture, $"{p.SamplesPerSecond:N0} {p.SampleUnit}/s");
 
     /// <summary>A time as <c>m:ss</c> or <c>h:mm:ss</c>.</summary>
     public static string Time(TimeSpan time) => time.TotalHours >= 1

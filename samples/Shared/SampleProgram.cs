@@ -45,7 +45,8 @@ public static class SampleProgram
                 files.PrintFiles();
                 return 0;
             }
-            catch (Exception e) when (e is IOException or InvalidDataException or InvalidOperationException or NotSupportedException or OperationCanceledException)
+            catch (Exception e) when (e is IOException or InvalidDataException or InvalidOperationException or NotSupportedException
+                or OperationCanceledException)
             {
                 Console.Error.WriteLine(e.Message);
                 return 1;

@@ -439,7 +439,7 @@ public sealed class GenerativeTransformsCatalog
         return LanguageModel(options);
     }
 
-    /// <summary>A column of vectors that a trained or loaded language model computes of texts, for ML.NET's trainers, or to compare texts.</summary>
+    /// <summary>A column of vectors that a trained or loaded language model computes of texts, for trainers, or to compare texts.</summary>
     /// <param name="outputColumnName">The column of vectors to add.</param>
     /// <param name="inputColumnName">The text column. If <see langword="null"/>, <paramref name="outputColumnName"/>.</param>
     /// <param name="model">

@@ -39,7 +39,8 @@ internal sealed partial record CodeBlock(string File, int Line, string[] Lines, 
             while (lines[i].Trim() != "/// </code>")
                 i++;
             // The comment's prefix gives way to spaces, so that a compiler error has the column of the file.
-            string[] code = [.. lines[start..i].Select(line => WebUtility.HtmlDecode(line.Replace("///", "   ", StringComparison.Ordinal)))];
+            string[] code = [.. lines[start..i]
+                .Select(line => WebUtility.HtmlDecode(line.Replace("///", "   ", StringComparison.Ordinal)))];
             yield return new CodeBlock(file, start + 1, code, declaration?.Groups[1].Value, []);
         }
     }

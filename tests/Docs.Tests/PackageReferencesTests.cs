@@ -37,7 +37,8 @@ public sealed class PackageReferencesTests
     /// <summary>The package that each assembly beside the tests comes from.</summary>
     private static Dictionary<string, string> ReadPackages()
     {
-        using JsonDocument dependencies = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Docs.Tests.deps.json")));
+        using JsonDocument dependencies = JsonDocument.Parse(
+            File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Docs.Tests.deps.json")));
         var packages = new Dictionary<string, string>();
         foreach (JsonProperty package in dependencies.RootElement.GetProperty("targets").EnumerateObject().First().Value.EnumerateObject())
         {

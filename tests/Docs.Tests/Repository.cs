@@ -14,7 +14,12 @@ internal static class Repository
     /// <summary>The pages with code, as paths relative to the root; lessons are left out, because they quote their programs.</summary>
     public static IEnumerable<string> Pages() => [.. Find("docs", "*.md"), "README.md", PackageReadme];
 
-    public static IEnumerable<string> Sources() => Find("src", "*.cs")
+    public static IEnumerable<string> Sources() => CodeIn("src");
+
+    /// <summary>All code: the library, its tests, samples and benchmarks, and the tools of the build.</summary>
+    public static IEnumerable<string> AllCode() => CodeIn("src", "tests", "samples", "benchmarks", "eng");
+
+    private static IEnumerable<string> CodeIn(params IEnumerable<string> folders) => folders.SelectMany(folder => Find(folder, "*.cs"))
         .Where(file => !file.Contains("/obj/", StringComparison.Ordinal) && !file.Contains("/bin/", StringComparison.Ordinal));
 
     private static IEnumerable<string> Find(string folder, string pattern) =>

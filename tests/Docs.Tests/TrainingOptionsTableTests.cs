@@ -25,7 +25,8 @@ public sealed class TrainingOptionsTableTests
     {
         string[][] rows = [.. Table("| | `Vae`").Select(line => line.Trim('|').Split('|').Select(cell => cell.Trim()).ToArray())];
         object[] models = [.. rows[0][1..].Select(name =>
-            Activator.CreateInstance(typeof(TrainingOptions).Assembly.GetType($"Microsoft.ML.Generative.{name.Trim('`')}Options", throwOnError: true)!)!)];
+            Activator.CreateInstance(
+                typeof(TrainingOptions).Assembly.GetType($"Microsoft.ML.Generative.{name.Trim('`')}Options", throwOnError: true)!)!)];
         foreach (string[] row in rows[2..])
         {
             string[] found = [.. models.Select(model => Text(model.GetType().GetProperty(row[0].Trim('`'))!.GetValue(model)))];

@@ -13,11 +13,15 @@ public sealed class CatalogColumnTests
     [Fact]
     public void Output_columns_come_first_and_input_columns_second()
     {
-        MethodInfo[] flat = [.. typeof(GenerativeTransformsCatalog).GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
+        MethodInfo[] flat = [.. typeof(GenerativeTransformsCatalog)
+            .GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
             .Where(method => method.GetParameters().Any(p => p.Name == "outputColumnName"))];
         Assert.Equal(
-            ["Diffusion", "Flow", "Gan", "LanguageModel", "TextEmbedding", "ToImage", "Vae", "VqVae"], flat.Select(method => method.Name).Order());
-        Assert.All(flat, method => Assert.Equal(["outputColumnName", "inputColumnName"], method.GetParameters().Take(2).Select(p => p.Name)));
+            ["Diffusion", "Flow", "Gan", "LanguageModel", "TextEmbedding", "ToImage", "Vae", "VqVae"],
+            flat.Select(method => method.Name).Order());
+        Assert.All(
+            flat,
+            method => Assert.Equal(["outputColumnName", "inputColumnName"], method.GetParameters().Take(2).Select(p => p.Name)));
     }
 
     [Fact]
@@ -57,7 +61,8 @@ public sealed class CatalogColumnTests
         [.. estimator.GetOutputSchema(SchemaShapes.Of(Data().Schema)).Select(column => column.Name)];
 
     private IDataView Data() => _ml.Data.LoadFromEnumerable(
-        Enumerable.Range(0, 4).Select(i => new Row { Pixels = [.. Enumerable.Repeat(i / 4f, 64)], Text = "abc", Class = (uint)i % 2 + 1 }).ToArray());
+        Enumerable.Range(0, 4)
+            .Select(i => new Row { Pixels = [.. Enumerable.Repeat(i / 4f, 64)], Text = "abc", Class = (uint)i % 2 + 1 }).ToArray());
 
     private sealed class Row
     {

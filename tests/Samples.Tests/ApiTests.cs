@@ -7,7 +7,8 @@ public class ApiTests
 
     private static readonly string[] _headers = ["// Expected output:", "// Expected output (numbers depend on the processor):"];
 
-    public static TheoryData<string> Programs => [.. Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "Api"), "*.cs").Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal)];
+    public static TheoryData<string> Programs => [.. Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "Api"), "*.cs")
+        .Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal)];
 
     [Theory]
     [MemberData(nameof(Programs))]
@@ -23,7 +24,8 @@ public class ApiTests
         Assert.InRange(lines.Length - end - 1, 2, 20);
         Assert.All(lines[(end + 1)..], line => Assert.StartsWith("// ", line, StringComparison.Ordinal));
 
-        IEnumerable<string> code = lines[1..end].Select(line => line.Trim()).Where(line => line is not ("" or "{" or "}") && !line.StartsWith("//", StringComparison.Ordinal));
+        IEnumerable<string> code = lines[1..end].Select(line => line.Trim())
+            .Where(line => line is not ("" or "{" or "}") && !line.StartsWith("//", StringComparison.Ordinal));
         Assert.InRange(code.Count(), 20, 40);
         Assert.All(lines, line => Assert.True(line.Length <= 160 && line == line.TrimEnd(), $"{program}: {line}"));
     }

@@ -34,7 +34,8 @@ public class ConsoleTests
             for (var step = 1; step <= 9; step++)
                 progress.Report(At(step, seconds: step, total: 1000, stepsInEpoch: 1000));
         }
-        string[] steps = [.. text.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split("step ")[1].Split('/')[0])];
+        string[] steps = [.. text.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => line.Split("step ")[1].Split('/')[0])];
         Assert.Equal(["1", "4", "7", "9"], steps);
     }
 
@@ -55,7 +56,8 @@ public class ConsoleTests
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder.File("taken"), "");
-        Assert.Contains("--output", Assert.Throws<IOException>(() => new SampleOutput(folder.File("taken"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "--output", Assert.Throws<IOException>(() => new SampleOutput(folder.File("taken"))).Message, StringComparison.Ordinal);
     }
 
     private static TrainingProgress At(int step, int seconds, int total = 6, int stepsInEpoch = 3) => new()

@@ -99,8 +99,10 @@ public class ImageTests
         var path = folder.File("panels.png");
         Chart.SavePanels(path,
         [
-            new Chart("Curves", "x", "y", logX: true, logY: true).Line("a", [(1e-6, 1), (1, 10)]).Points("b", [(0.1, 2)]).Line(null, [(1e-6, 2), (1, 2)], color: 3, dashed: true),
-            new Chart("Plane", "x", "y", equalScale: true).Arrows("field", [(0, 0, 1, 1)], color: 3).Mesh(new[,] { { (0.0, 0.0), (1, 0) }, { (0, 1), (1, 1) } }).Text(0.5, 0.5, "here"),
+            new Chart("Curves", "x", "y", logX: true, logY: true).Line("a", [(1e-6, 1), (1, 10)]).Points("b", [(0.1, 2)])
+                .Line(null, [(1e-6, 2), (1, 2)], color: 3, dashed: true),
+            new Chart("Plane", "x", "y", equalScale: true).Arrows("field", [(0, 0, 1, 1)], color: 3)
+                .Mesh(new[,] { { (0.0, 0.0), (1, 0) }, { (0, 1), (1, 1) } }).Text(0.5, 0.5, "here"),
             new Chart("Valley", "x", "y").Contours((x, y) => x * x + y * y, (-1, 1), (-1, 1), 0.5),
         ], columns: 2, panelWidth: 400, panelHeight: 300);
 
@@ -132,18 +134,22 @@ public class ImageTests
         var path = folder.File("bars.png");
         new Chart("Bars", "name", "value").Bars(["one", "two"], ("a", [1, 4]), ("b", [2, 0])).Range(-0.6, 1.6, 0, 5).Save(path, 600, 600);
         using var sheet = SKBitmap.Decode(path);
-        int Pixels(int x0, int x1, SKColor color) => sheet.Pixels.Where((pixel, i) => i % 600 >= x0 && i % 600 < x1 && i / 600 > 150 && pixel == color).Count();
+        int Pixels(int x0, int x1, SKColor color) =>
+            sheet.Pixels.Where((pixel, i) => i % 600 >= x0 && i % 600 < x1 && i / 600 > 150 && pixel == color).Count();
         SKColor a = new(0x1F, 0x77, 0xB4), b = new(0xFF, 0x7F, 0x0E);
         Assert.Equal(4, (double)Pixels(300, 600, a) / Pixels(0, 300, a), 0.3);
         Assert.Equal(2, (double)Pixels(0, 300, b) / Pixels(0, 300, a), 0.2);
         Assert.Equal(0, Pixels(300, 600, b));
-        Assert.Contains("3 values; there are 2 names", Assert.Throws<ArgumentException>(() => new Chart("Bars", "x", "y").Bars(["one", "two"], (null, [1, 2, 3]))).Message, StringComparison.Ordinal);
+        Assert.Contains("3 values; there are 2 names", Assert.Throws<ArgumentException>(() =>
+            new Chart("Bars", "x", "y").Bars(["one", "two"], (null, [1, 2, 3]))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void An_empty_chart_is_refused()
     {
-        Assert.Contains("'Nothing'", Assert.Throws<ArgumentException>(() => new Chart("Nothing", "x", "y").Save("unused.png")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "'Nothing'", Assert.Throws<ArgumentException>(() => new Chart("Nothing", "x", "y").Save("unused.png")).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => new Chart("Nothing", "x", "y").Line("a", [(double.NaN, 1)]).Save("unused.png"));
         Assert.Throws<ArgumentException>(() => Chart.SavePanels("unused.png", []));
     }

@@ -36,7 +36,8 @@ internal static class LessonFiles
             string code = block.Groups[1].Value;
             int line = text.AsSpan(0, block.Groups[1].Index).Count('\n') + 1;
             Assert.True(IsBalanced(code), $"{lesson}/README.md:{line}: the brackets are not balanced:\n{code}");
-            Assert.True(program.Any(file => Contains(file, code)), $"{lesson}/README.md:{line}: no file of the program has these lines:\n{code}");
+            Assert.True(
+                program.Any(file => Contains(file, code)), $"{lesson}/README.md:{line}: no file of the program has these lines:\n{code}");
         });
     }
 

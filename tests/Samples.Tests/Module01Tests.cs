@@ -166,12 +166,14 @@ public class Module01Tests(Module01Run run) : IClassFixture<Module01Run>
         var root = new DirectoryInfo(AppContext.BaseDirectory);
         while (!File.Exists(Path.Combine(root.FullName, "GenAI.sln")))
             root = root.Parent ?? throw new InvalidOperationException("The tests do not lie in the repository.");
-        string[] there = [.. root.GetDirectories("samples/Module*").Where(folder => File.Exists(Path.Combine(folder.FullName, "README.md"))).Select(folder => folder.Name).Order(StringComparer.Ordinal)];
+        string[] there = [.. root.GetDirectories("samples/Module*").Where(folder => File.Exists(Path.Combine(folder.FullName, "README.md")))
+            .Select(folder => folder.Name).Order(StringComparer.Ordinal)];
 
         Assert.True(
             there.SequenceEqual(MapSection.Modules.Select(module => module.Folder).OfType<string>()),
             $"MapSection.Modules of samples/Module01.Introduction has to name these folders: {string.Join(", ", there)}");
         string lesson = File.ReadAllText(Path.Combine(root.FullName, "samples", "Module01.Introduction", "README.md"));
-        Assert.All(there.Where(name => name != "Module01.Introduction"), name => Assert.Contains($"](../{name}/README.md)", lesson, StringComparison.Ordinal));
+        Assert.All(there.Where(name => name != "Module01.Introduction"), name =>
+            Assert.Contains($"](../{name}/README.md)", lesson, StringComparison.Ordinal));
     }
 }

@@ -118,7 +118,9 @@ public class Module02Tests(Module02Run run) : IClassFixture<Module02Run>
         var (shift, mlp, convolutional) = run.Convolution.Shifted[^1];
         Assert.Equal(4, shift);
         Assert.True(convolutional > mlp + 0.3);
-        Assert.Equal((run.Convolution.Mlp, run.Convolution.Convolutional), (run.Convolution.Shifted[0].Mlp, run.Convolution.Shifted[0].Convolutional));
+        Assert.Equal(
+            (run.Convolution.Mlp, run.Convolution.Convolutional),
+            (run.Convolution.Shifted[0].Mlp, run.Convolution.Shifted[0].Convolutional));
     }
 
     [Fact]

@@ -72,7 +72,8 @@ public class Module04Tests(Module04Run run) : IClassFixture<Module04Run>
     }
 
     [Fact]
-    public void Mixed_pixels_are_grayer_than_mixed_latent_vectors() => Assert.True(run.Interpolation.GrayOfLatent < run.Interpolation.GrayOfPixels);
+    public void Mixed_pixels_are_grayer_than_mixed_latent_vectors() =>
+        Assert.True(run.Interpolation.GrayOfLatent < run.Interpolation.GrayOfPixels);
 
     [Fact]
     public void The_weight_of_the_KL_term_trades_rate_for_distortion_and_one_gives_the_best_bound()

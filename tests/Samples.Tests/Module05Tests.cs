@@ -112,7 +112,11 @@ public class Module05Tests(Module05Run run) : IClassFixture<Module05Run>
     [Fact]
     public void Reports_have_all_health_terms()
     {
-        foreach (string term in (string[])["generator", "accuracy on real", "accuracy on generated", "diversity", "gradient of discriminator", "gradient of generator", "R1"])
+        foreach (string term in (string[])
+        [
+            "generator", "accuracy on real", "accuracy on generated", "diversity", "gradient of discriminator", "gradient of generator",
+            "R1",
+        ])
             Assert.True(Curves.Term(run.Dcgan.History, term).Length > 10, term);
     }
 
@@ -165,7 +169,8 @@ public class Module05Tests(Module05Run run) : IClassFixture<Module05Run>
     }
 
     [Fact]
-    public void Projections_of_test_images_are_nearer_than_those_of_negatives() => Assert.True(run.Latent.Projected < 0.7 * run.Latent.ProjectedNegatives);
+    public void Projections_of_test_images_are_nearer_than_those_of_negatives() =>
+        Assert.True(run.Latent.Projected < 0.7 * run.Latent.ProjectedNegatives);
 
     [Fact]
     public void A_loaded_generator_generates_the_same()

@@ -97,7 +97,8 @@ public class Module06Tests(Module06Run run) : IClassFixture<Module06Run>
     }
 
     [Fact]
-    public void Rotary_positions_learn_faster_than_learned_ones() => Assert.True(run.Parts.Losses["baseline"] < run.Parts.Losses["learned positions"] - 0.05);
+    public void Rotary_positions_learn_faster_than_learned_ones() =>
+        Assert.True(run.Parts.Losses["baseline"] < run.Parts.Losses["learned positions"] - 0.05);
 
     [Fact]
     public void Low_temperatures_repeat_known_words_and_high_ones_make_up_new_ones()
@@ -130,7 +131,8 @@ public class Module06Tests(Module06Run run) : IClassFixture<Module06Run>
     }
 
     [Fact]
-    public void A_head_learns_to_copy_the_letters_of_the_command() => Assert.True(run.FineTuning.CopyingAfter > run.FineTuning.CopyingBefore + 0.05);
+    public void A_head_learns_to_copy_the_letters_of_the_command() =>
+        Assert.True(run.FineTuning.CopyingAfter > run.FineTuning.CopyingBefore + 0.05);
 
     [Fact]
     public void A_loaded_model_answers_as_the_saved_one()

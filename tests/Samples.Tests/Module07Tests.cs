@@ -79,7 +79,8 @@ public class Module07Tests(Module07Run run) : IClassFixture<Module07Run>
     }
 
     [Fact]
-    public void Few_steps_are_faster_than_many() => Assert.True(run.Samplers.Lines[^1].SecondsPerImage < run.Samplers.Lines[0].SecondsPerImage / 5);
+    public void Few_steps_are_faster_than_many() =>
+        Assert.True(run.Samplers.Lines[^1].SecondsPerImage < run.Samplers.Lines[0].SecondsPerImage / 5);
 
     [Fact]
     public void More_steps_come_nearer_to_the_exact_trajectory() =>
@@ -94,7 +95,12 @@ public class Module07Tests(Module07Run run) : IClassFixture<Module07Run>
     [Fact]
     public void A_folder_of_diffusers_generates_the_same()
     {
-        Assert.Equal(["README.md", "model_index.json", "scheduler/scheduler_config.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors"], run.Folder.Files);
+        Assert.Equal(
+            [
+                "README.md", "model_index.json", "scheduler/scheduler_config.json", "unet/config.json",
+                "unet/diffusion_pytorch_model.safetensors",
+            ],
+            run.Folder.Files);
         Assert.Equal(0, run.Folder.Difference);
     }
 }

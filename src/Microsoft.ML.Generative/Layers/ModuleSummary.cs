@@ -13,7 +13,8 @@ internal static class ModuleSummary
     private static readonly (int Rows, int Tokens) _second = (2, 3);
 
     /// <summary>
-    /// A line for each layer that computes or has parameters or buffers: name, type, shape of the output, weights, parameters; then the totals.
+    /// A line for each layer that computes or has parameters or buffers: name, type, shape of the output, weights, parameters; then the
+    /// totals.
     /// </summary>
     /// <param name="network">The network.</param>
     /// <param name="isTrained">Whether a training changes the parameter of a name.</param>
@@ -57,7 +58,8 @@ internal static class ModuleSummary
             {
                 lines.Add(
                 [
-                    name.Length > 0 ? name : "(network)", module.GetType().Name, OutputOf(module), string.Join(", ", weights), Number(count),
+                    name.Length > 0 ? name : "(network)", module.GetType().Name, OutputOf(module), string.Join(", ", weights),
+                    Number(count),
                 ]);
             }
         }

@@ -94,7 +94,8 @@ public sealed class ArchitectureTests
         using var references = new RoomReferences(typeof(GenerativeCatalog).Assembly.Location);
 
         Assert.Equal(_publicNamespaces.Order(StringComparer.Ordinal),
-            references.Types.Where(type => type.IsPublic && type.Name != nameof(GenerativeCatalogExtensions)).Select(type => type.Namespace).Distinct().Order(StringComparer.Ordinal));
+            references.Types.Where(type => type.IsPublic && type.Name != nameof(GenerativeCatalogExtensions)).Select(type => type.Namespace)
+                .Distinct().Order(StringComparer.Ordinal));
     }
 
     private static string RoomOf(string folder)

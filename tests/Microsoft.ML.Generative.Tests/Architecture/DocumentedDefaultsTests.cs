@@ -12,8 +12,9 @@ public sealed partial class DocumentedDefaultsTests
     // Of a property whose documentation is that of another member.
     private const string Inherited = "(inherited)";
 
-    private static readonly Dictionary<string, XElement> _members = XDocument.Load(Path.ChangeExtension(typeof(TrainingOptions).Assembly.Location, ".xml"))
-        .Descendants("member").ToDictionary(member => member.Attribute("name")!.Value);
+    private static readonly Dictionary<string, XElement> _members =
+        XDocument.Load(Path.ChangeExtension(typeof(TrainingOptions).Assembly.Location, ".xml"))
+            .Descendants("member").ToDictionary(member => member.Attribute("name")!.Value);
 
     public static TheoryData<string> Options => [.. typeof(TrainingOptions).Assembly.GetExportedTypes()
         .Where(type => type.IsSubclassOf(typeof(TrainingOptions)) && !type.IsAbstract).Select(type => type.FullName!)];
@@ -61,9 +62,12 @@ public sealed partial class DocumentedDefaultsTests
 
     private static bool IsSame(object value, string documented) => value switch
     {
-        bool flag => documented.StartsWith(flag ? "true" : "false", StringComparison.Ordinal) || documented.StartsWith(flag ? "yes" : "no", StringComparison.Ordinal),
+        bool flag => documented.StartsWith(flag ? "true" : "false", StringComparison.Ordinal)
+            || documented.StartsWith(flag ? "yes" : "no", StringComparison.Ordinal),
         Enum or string => string.Equals(documented.Split(' ', ',', ';')[0].Trim('"'), Text(value), StringComparison.OrdinalIgnoreCase),
-        _ => double.TryParse(documented.Split(' ', ';')[0].TrimEnd(','), NumberStyles.Float | NumberStyles.AllowThousands, CultureInfo.InvariantCulture, out double number)
+        _ => double.TryParse(
+            documented.Split(' ', ';')[0].TrimEnd(','), NumberStyles.Float | NumberStyles.AllowThousands, CultureInfo.InvariantCulture,
+            out double number)
             && number == Convert.ToDouble(value, CultureInfo.InvariantCulture),
     };
 

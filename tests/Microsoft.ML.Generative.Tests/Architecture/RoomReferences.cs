@@ -7,8 +7,8 @@ using System.Reflection.PortableExecutable;
 namespace Microsoft.ML.Generative.Tests.Architecture;
 
 /// <summary>
-/// Reads from the library's assembly which type uses which, and from its symbols in which folder each type's source stands. Method bodies count too;
-/// names that the compiler replaces by constants (<c>nameof</c>, <c>const</c>) do not.
+/// Reads from the library's assembly which type uses which, and from its symbols in which folder each type's source stands. Method bodies
+/// count too; names that the compiler replaces by constants (<c>nameof</c>, <c>const</c>) do not.
 /// </summary>
 internal sealed class RoomReferences : IDisposable
 {
@@ -72,7 +72,9 @@ internal sealed class RoomReferences : IDisposable
 
     private TypeDefinitionHandle TopLevel(TypeDefinitionHandle type)
     {
-        for (TypeDefinitionHandle outer = _metadata.GetTypeDefinition(type).GetDeclaringType(); !outer.IsNil; outer = _metadata.GetTypeDefinition(type).GetDeclaringType())
+        for (TypeDefinitionHandle outer = _metadata.GetTypeDefinition(type).GetDeclaringType();
+            !outer.IsNil;
+            outer = _metadata.GetTypeDefinition(type).GetDeclaringType())
             type = outer;
         return type;
     }
@@ -131,7 +133,8 @@ internal sealed class RoomReferences : IDisposable
     {
         if (!body.LocalSignature.IsNil)
         {
-            foreach (HashSet<TypeDefinitionHandle> local in _metadata.GetStandaloneSignature(body.LocalSignature).DecodeLocalSignature(_signatures, null))
+            foreach (HashSet<TypeDefinitionHandle> local in _metadata.GetStandaloneSignature(body.LocalSignature)
+                .DecodeLocalSignature(_signatures, null))
                 used.UnionWith(local);
         }
 
@@ -213,13 +216,16 @@ internal sealed class RoomReferences : IDisposable
     /// <summary>The library's types in a signature.</summary>
     private sealed class SignatureTypes(MetadataReader metadata) : ISignatureTypeProvider<HashSet<TypeDefinitionHandle>, object?>
     {
-        public HashSet<TypeDefinitionHandle> GetTypeFromDefinition(MetadataReader reader, TypeDefinitionHandle handle, byte rawTypeKind) => [handle];
+        public HashSet<TypeDefinitionHandle> GetTypeFromDefinition(MetadataReader reader, TypeDefinitionHandle handle, byte rawTypeKind) =>
+            [handle];
 
-        public HashSet<TypeDefinitionHandle> GetTypeFromSpecification(MetadataReader reader, object? context, TypeSpecificationHandle handle, byte rawTypeKind) =>
+        public HashSet<TypeDefinitionHandle> GetTypeFromSpecification(
+            MetadataReader reader, object? context, TypeSpecificationHandle handle, byte rawTypeKind) =>
             metadata.GetTypeSpecification(handle).DecodeSignature(this, context);
 
         public HashSet<TypeDefinitionHandle> GetGenericInstantiation(
-            HashSet<TypeDefinitionHandle> genericType, System.Collections.Immutable.ImmutableArray<HashSet<TypeDefinitionHandle>> typeArguments) =>
+            HashSet<TypeDefinitionHandle> genericType,
+            System.Collections.Immutable.ImmutableArray<HashSet<TypeDefinitionHandle>> typeArguments) =>
             [.. genericType, .. typeArguments.SelectMany(argument => argument)];
 
         public HashSet<TypeDefinitionHandle> GetFunctionPointerType(MethodSignature<HashSet<TypeDefinitionHandle>> signature) =>
@@ -238,7 +244,8 @@ internal sealed class RoomReferences : IDisposable
         public HashSet<TypeDefinitionHandle> GetModifiedType(
             HashSet<TypeDefinitionHandle> modifier, HashSet<TypeDefinitionHandle> unmodifiedType, bool isRequired) => unmodifiedType;
 
-        public HashSet<TypeDefinitionHandle> GetTypeFromReference(MetadataReader reader, TypeReferenceHandle handle, byte rawTypeKind) => [];
+        public HashSet<TypeDefinitionHandle> GetTypeFromReference(MetadataReader reader, TypeReferenceHandle handle, byte rawTypeKind) =>
+            [];
 
         public HashSet<TypeDefinitionHandle> GetPrimitiveType(PrimitiveTypeCode typeCode) => [];
 

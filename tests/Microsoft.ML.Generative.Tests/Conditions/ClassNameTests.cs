@@ -39,10 +39,13 @@ public sealed class ClassNameTests
         ITransformer model = Train(family, Keys(_trained));
         using var owned = (IDisposable)model;
         string message = Assert.ThrowsAny<ArgumentException>(() => model.Transform(Keys([.. _permuted, "bright"]))).Message;
-        Assert.Contains("Column 'Label' has the key values 'light', 'dark', 'mid', 'bright', but the classes of the model are 'dark', 'mid', 'light'", message);
+        Assert.Contains(
+            "Column 'Label' has the key values 'light', 'dark', 'mid', 'bright', but the classes of the model are 'dark', 'mid', 'light'",
+            message);
         Assert.Contains("'bright' is none of them", message);
 
-        message = Assert.ThrowsAny<ArgumentException>(() => model.Transform(Data((i, pixels) => new NamelessRow { Pixels = pixels, Label = (uint)i % 3 }))).Message;
+        message = Assert.ThrowsAny<ArgumentException>(() =>
+            model.Transform(Data((i, pixels) => new NamelessRow { Pixels = pixels, Label = (uint)i % 3 }))).Message;
         Assert.Contains("Column 'Label' has keys without values", message);
         Assert.Contains("'dark', 'mid', 'light'", message);
         Assert.Contains("MapValueToKey", message);
@@ -87,7 +90,8 @@ public sealed class ClassNameTests
         Assert.Equal(_trained, model.ClassNames);
 
         // By number none of the classes would be right.
-        Assert.Equal(1, model.Transform(Keys(_permuted)).GetColumn<uint>("PredictedLabel").Select((key, i) => key == (uint)(i % 3) + 1 ? 1.0 : 0).Average());
+        Assert.Equal(1, model.Transform(Keys(_permuted)).GetColumn<uint>("PredictedLabel")
+            .Select((key, i) => key == (uint)(i % 3) + 1 ? 1.0 : 0).Average());
         Assert.InRange(reports.All[^1].ValidationLoss!.Value, 0, 0.5);
     }
 
@@ -109,7 +113,8 @@ public sealed class ClassNameTests
         string message = Assert.Throws<ArgumentException>(() => Generate(model, "bright", null)).Message;
         Assert.Contains("LabelName is 'bright'; expected 'dark', 'mid', 'light'", message);
         Assert.Contains("LabelName are both given", Assert.Throws<ArgumentException>(() => Generate(model, "dark", 0)).Message);
-        Assert.Contains("expected 0 to 2 ('dark', 'mid', 'light')", Assert.Throws<ArgumentException>(() => Generate(model, null, 3)).Message);
+        Assert.Contains(
+            "expected 0 to 2 ('dark', 'mid', 'light')", Assert.Throws<ArgumentException>(() => Generate(model, null, 3)).Message);
     }
 
     [Fact]
@@ -119,11 +124,14 @@ public sealed class ClassNameTests
         using var flow = (FlowTransformer)Train("flow", Keys(_trained));
         using var gan = (GanTransformer)Train("gan", Keys(_trained));
         float[][] rows = [.. Keys(_trained).GetColumn<float[]>("Pixels").Take(2)];
-        Same(vae.Interpolate(rows[0], rows[1], 3, new() { Label = 2 }), vae.Interpolate(rows[0], rows[1], 3, new() { LabelName = "light" }));
-        Same(flow.Interpolate(rows[0], rows[1], 3, new() { Label = 2 }), flow.Interpolate(rows[0], rows[1], 3, new() { LabelName = "light" }));
+        Same(
+            vae.Interpolate(rows[0], rows[1], 3, new() { Label = 2 }), vae.Interpolate(rows[0], rows[1], 3, new() { LabelName = "light" }));
+        Same(flow.Interpolate(rows[0], rows[1], 3, new() { Label = 2 }), flow.Interpolate(
+            rows[0], rows[1], 3, new() { LabelName = "light" }));
         (float[] a, float[] b) = (gan.SampleLatent(1), gan.SampleLatent(2));
         Same(gan.Interpolate(a, b, 3, new() { Label = 2 }), gan.Interpolate(a, b, 3, new() { LabelName = "light" }));
-        Assert.Contains("'bright'", Assert.Throws<ArgumentException>(() => gan.Interpolate(a, b, 3, new() { LabelName = "bright" })).Message);
+        Assert.Contains(
+            "'bright'", Assert.Throws<ArgumentException>(() => gan.Interpolate(a, b, 3, new() { LabelName = "bright" })).Message);
 
         static void Same(IDataView expected, IDataView actual)
         {
@@ -144,7 +152,8 @@ public sealed class ClassNameTests
         Assert.NotEqual(z, vae.Encode(row, labelName: "dark"));
         Assert.Equal(vae.Decode(z, 2), vae.Decode(z, labelName: "light"));
         Assert.Equal(
-            vae.LatentGrid(2, 2, label: 2).GetColumn<float[]>("Generated"), vae.LatentGrid(2, 2, labelName: "light").GetColumn<float[]>("Generated"));
+            vae.LatentGrid(2, 2, label: 2).GetColumn<float[]>("Generated"),
+            vae.LatentGrid(2, 2, labelName: "light").GetColumn<float[]>("Generated"));
         float[] code = flow.Encode(row, 2);
         Assert.Equal(code, flow.Encode(row, labelName: "light"));
         Assert.Equal(flow.Decode(code, 2), flow.Decode(code, labelName: "light"));
@@ -155,7 +164,8 @@ public sealed class ClassNameTests
 
         foreach (Action call in (Action[])
             [
-                () => vae.Encode(row, labelName: "bright"), () => vae.Decode(z, labelName: "bright"), () => vae.LatentGrid(2, 2, labelName: "bright"),
+                () => vae.Encode(row, labelName: "bright"), () => vae.Decode(z, labelName: "bright"),
+                () => vae.LatentGrid(2, 2, labelName: "bright"),
                 () => flow.Encode(row, labelName: "bright"), () => flow.Decode(code, labelName: "bright"),
                 () => flow.LogDensity(row, labelName: "bright"), () => gan.Decode(noise, labelName: "bright"),
             ])
@@ -186,7 +196,8 @@ public sealed class ClassNameTests
         using DataViewRowCursor cursor = generated.GetRowCursor([generated.Schema["Label"]]);
         Assert.True(cursor.IsColumnActive(generated.Schema["Label"]));
         Assert.False(cursor.IsColumnActive(generated.Schema["Generated"]));
-        string message = Assert.Throws<InvalidOperationException>(() => cursor.GetGetter<VBuffer<float>>(generated.Schema["Generated"])).Message;
+        string message =
+            Assert.Throws<InvalidOperationException>(() => cursor.GetGetter<VBuffer<float>>(generated.Schema["Generated"])).Message;
         Assert.Contains("'Generated' is not active", message);
         Assert.Throws<InvalidOperationException>(() => cursor.GetGetter<int>(generated.Schema["Label"]));
     }
@@ -198,8 +209,10 @@ public sealed class ClassNameTests
         using var model = (VaeTransformer)Train("vae", keys);
         Assert.Equal(["9", "5", "7"], model.ClassNames);
         List<object?[]> expected = Outputs(model, keys);
-        Rows.AssertEqual(expected, Outputs(model, Data((i, pixels) => new IntegerRow { Pixels = pixels, Label = 5 + i % 3 * 2 })), tolerance: 0);
-        Rows.AssertEqual(expected, Outputs(model, Data((i, pixels) => new FloatRow { Pixels = pixels, Label = 5 + i % 3 * 2 })), tolerance: 0);
+        Rows.AssertEqual(
+            expected, Outputs(model, Data((i, pixels) => new IntegerRow { Pixels = pixels, Label = 5 + i % 3 * 2 })), tolerance: 0);
+        Rows.AssertEqual(
+            expected, Outputs(model, Data((i, pixels) => new FloatRow { Pixels = pixels, Label = 5 + i % 3 * 2 })), tolerance: 0);
         string message = Assert.Throws<InvalidDataException>(
             () => Outputs(model, Data((i, pixels) => new IntegerRow { Pixels = pixels, Label = i == 4 ? 6 : 5 }))).Message;
         Assert.Contains("Column 'Label', row 4: the label is 6; expected one of 9, 5, 7", message);
@@ -212,7 +225,8 @@ public sealed class ClassNameTests
         using var model = (VaeTransformer)Train("vae", numbers, options => ((VaeOptions)options).LabelCount = 3);
         List<object?[]> expected = Outputs(model, numbers);
         Rows.AssertEqual(expected, Outputs(model, Mapped(numbers, [2, 0, 1])), tolerance: 0);
-        Rows.AssertEqual(expected, Outputs(model, Data((i, pixels) => new NamelessRow { Pixels = pixels, Label = (uint)i % 3 })), tolerance: 0);
+        Rows.AssertEqual(
+            expected, Outputs(model, Data((i, pixels) => new NamelessRow { Pixels = pixels, Label = (uint)i % 3 })), tolerance: 0);
         Assert.Equal(["0", "1", "2"], model.ClassNames);
     }
 
@@ -222,7 +236,8 @@ public sealed class ClassNameTests
         IDataView numbers = Data((i, pixels) => new FloatRow { Pixels = pixels, Label = i % 3 });
         using var model = (VaeTransformer)Train("vae", numbers);
         Assert.Equal(3, model.LabelCount);
-        using var same = (VaeTransformer)Train("vae", Data((i, pixels) => new IntegerRow { Pixels = pixels, Label = i % 3 }), options => ((VaeOptions)options).LabelCount = 3);
+        using var same = (VaeTransformer)Train(
+            "vae", Data((i, pixels) => new IntegerRow { Pixels = pixels, Label = i % 3 }), options => ((VaeOptions)options).LabelCount = 3);
         Rows.AssertEqual(Outputs(same, numbers), Outputs(model, numbers), tolerance: 0);
 
         string Message(float label) => Assert.Throws<InvalidDataException>(
@@ -242,13 +257,16 @@ public sealed class ClassNameTests
         List<object?[]> expected = Outputs(model, flags);
         Rows.AssertEqual(expected, Outputs(model, Mapped(flags, [true, false])), tolerance: 0);
         IDataView generated = model.Generate(1, new() { LabelName = "True" });
-        Assert.Equal([true], _ml.Transforms.Conversion.MapKeyToValue("Name", "Label").Fit(generated).Transform(generated).GetColumn<bool>("Name"));
+        Assert.Equal(
+            [true], _ml.Transforms.Conversion.MapKeyToValue("Name", "Label").Fit(generated).Transform(generated).GetColumn<bool>("Name"));
 
         using ImageClassifierTransformer classifier = _ml.Transforms.Generative().ImageClassifier(
             new ImageClassifierOptions { InputColumnName = "Pixels", BaseChannels = 4, Epochs = 1 }).Fit(flags);
         IDataView scored = classifier.Transform(flags);
         Assert.Equal(2, ((VectorDataViewType)scored.Schema["Score"].Type).Size);
-        Assert.All(_ml.Transforms.Conversion.MapKeyToValue("Name", "PredictedLabel").Fit(scored).Transform(scored).GetColumn<bool>("Name"), _ => { });
+        Assert.All(
+            _ml.Transforms.Conversion.MapKeyToValue("Name", "PredictedLabel").Fit(scored).Transform(scored).GetColumn<bool>("Name"),
+            _ => { });
     }
 
     [Fact]
@@ -259,7 +277,9 @@ public sealed class ClassNameTests
             () => Estimator("gan", _ => { }, Texts())])
         {
             string message = Assert.ThrowsAny<ArgumentException>(attempt).Message;
-            Assert.Contains("Column 'Label' has type String; expected a key or an integer type, Boolean, or whole numbers of Single or Double", message);
+            Assert.Contains(
+                "Column 'Label' has type String; expected a key or an integer type, Boolean, or whole numbers of Single or Double",
+                message);
             Assert.Contains("MapValueToKey", message);
         }
     }
@@ -300,7 +320,8 @@ public sealed class ClassNameTests
         (string input, string label) = ("Pixels", "Label");
         IEstimator<ITransformer> estimator = family switch
         {
-            "vae" => catalog.Vae(new VaeOptions { InputColumnName = input, LabelColumnName = label, LatentSize = 2, HiddenSizes = [8] }.With(change)),
+            "vae" => catalog.Vae(
+                new VaeOptions { InputColumnName = input, LabelColumnName = label, LatentSize = 2, HiddenSizes = [8] }.With(change)),
             "flow" => catalog.Flow(new FlowOptions
             {
                 InputColumnName = input,
@@ -308,7 +329,8 @@ public sealed class ClassNameTests
                 ConvolutionChannels = 4,
                 CouplingLayers = 2,
             }.With(change)),
-            "gan" => catalog.Gan(new GanOptions { InputColumnName = input, LabelColumnName = label, LatentSize = 2, BaseChannels = 2 }.With(change)),
+            "gan" => catalog.Gan(
+                new GanOptions { InputColumnName = input, LabelColumnName = label, LatentSize = 2, BaseChannels = 2 }.With(change)),
             _ => catalog.Diffusion(TinyDiffusion.Options().With(o => ((DiffusionOptions)o).LabelColumnName = label).With(change)),
         };
         estimator.GetOutputSchema(SchemaShapes.Of(data.Schema));

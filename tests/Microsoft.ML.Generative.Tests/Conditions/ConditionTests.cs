@@ -51,8 +51,10 @@ public sealed class ConditionTests
     public void Conditions_that_the_model_does_not_have_are_refused()
     {
         var none = new ConditionSet();
-        Assert.Contains("Labels is 2", Assert.Throws<ArgumentException>(() => none.Check(new ConditionRequest(Labels: [2]), 1, "options")).Message);
-        Assert.Contains("LowResolution", Assert.Throws<ArgumentException>(() => none.Check(new ConditionRequest(Image: [1]), 1, "options")).Message);
+        Assert.Contains(
+            "Labels is 2", Assert.Throws<ArgumentException>(() => none.Check(new ConditionRequest(Labels: [2]), 1, "options")).Message);
+        Assert.Contains(
+            "LowResolution", Assert.Throws<ArgumentException>(() => none.Check(new ConditionRequest(Image: [1]), 1, "options")).Message);
         none.Check(new ConditionRequest(), 1, "options");
     }
 

@@ -55,10 +55,12 @@ public abstract partial class EstimatorConformity<TTransformer>
         AssertSingleRowsEqual(model, data);
 
         static PropertyInfo NameOf(TrainingOptions options, string output) =>
-            options.GetType().GetProperties().Single(p => p.Name.EndsWith("ColumnName", StringComparison.Ordinal) && Equals(p.GetValue(options), output));
+            options.GetType().GetProperties()
+                .Single(p => p.Name.EndsWith("ColumnName", StringComparison.Ordinal) && Equals(p.GetValue(options), output));
     }
 
-    private static string[] OutputsOf(TTransformer model, IDataView data) => [.. model.GetOutputSchema(data.Schema).Skip(data.Schema.Count).Select(c => c.Name)];
+    private static string[] OutputsOf(TTransformer model, IDataView data) =>
+        [.. model.GetOutputSchema(data.Schema).Skip(data.Schema.Count).Select(c => c.Name)];
 
     // The visible columns.
     private static Dictionary<string, List<object?>> Columns(IDataView data) =>

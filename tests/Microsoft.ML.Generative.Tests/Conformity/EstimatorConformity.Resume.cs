@@ -43,7 +43,8 @@ public abstract partial class EstimatorConformity<TTransformer>
 
         // What is measured by the clock differs.
         static string Essence(TrainingProgress p) =>
-            $"{p.Step}/{p.TotalSteps} {p.Epoch} {p.Loss:R} {string.Join(' ', p.LossTerms.Select(t => $"{t.Key} {t.Value:R}"))} {p.ValidationLoss:R} {p.LearningRate:R} {p.GradientNorm:R}";
+            $"{p.Step}/{p.TotalSteps} {p.Epoch} {p.Loss:R} {string.Join(' ', p.LossTerms.Select(t => $"{t.Key} {t.Value:R}"))} "
+                + $"{p.ValidationLoss:R} {p.LearningRate:R} {p.GradientNorm:R}";
     }
 
     [Fact]
@@ -61,7 +62,8 @@ public abstract partial class EstimatorConformity<TTransformer>
     {
         using var folders = new TemporaryFolder();
         Train(folders.File("a"), new Reports());
-        var error = Assert.Throws<InvalidOperationException>(() => Train(folders.File("a"), new Reports(), change: o => o.LearningRate *= 2));
+        var error = Assert.Throws<InvalidOperationException>(() =>
+            Train(folders.File("a"), new Reports(), change: o => o.LearningRate *= 2));
         Assert.Contains("LearningRate was ", error.Message);
         Assert.Contains(folders.Path, error.Message);
         error = Assert.Throws<InvalidOperationException>(() => Train(folders.File("a"), new Reports(), change: o => o.Seed = 77));
@@ -104,7 +106,8 @@ public abstract partial class EstimatorConformity<TTransformer>
         var state = new Dictionary<string, byte[]>();
         foreach (IGrouping<string, string> stage in Directory.GetFiles(folder, "*.checkpoint").GroupBy(f => f[..f.LastIndexOf('-')]))
         {
-            using System.IO.Compression.ZipArchive archive = System.IO.Compression.ZipFile.OpenRead(stage.Order(StringComparer.Ordinal).Last());
+            using System.IO.Compression.ZipArchive archive = System.IO.Compression.ZipFile.OpenRead(
+                stage.Order(StringComparer.Ordinal).Last());
             string copy = Path.Combine(folder, "copy.safetensors");
             using (Stream entry = archive.GetEntry("tensors.safetensors")!.Open())
             using (FileStream file = File.Create(copy))

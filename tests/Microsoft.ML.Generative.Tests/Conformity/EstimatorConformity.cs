@@ -151,7 +151,8 @@ public abstract partial class EstimatorConformity<TTransformer>
         IDataView output = model.Transform(data);
         List<object?[]> expected = Rows.Read(output);
 
-        Parallel.For(0, 4, new ParallelOptions { MaxDegreeOfParallelism = 4 }, _ => Rows.AssertEqual(expected, Rows.Read(output), tolerance: 0));
+        Parallel.For(
+            0, 4, new ParallelOptions { MaxDegreeOfParallelism = 4 }, _ => Rows.AssertEqual(expected, Rows.Read(output), tolerance: 0));
         DataViewRowCursor[] set = output.GetRowCursorSet(output.Schema, 3);
         Assert.Equal(expected.Count, set.Sum(cursor => Rows.Read(cursor).Count));
     }
@@ -192,7 +193,8 @@ public abstract partial class EstimatorConformity<TTransformer>
             Rows.AssertEqual(same, [.. row.Select((value, i) => i < data.Schema.Count ? same[i] : value)], Tolerance);
         }
 
-        static bool Equal(object? a, object? b) => a is Array x && b is Array y ? x.Cast<object>().SequenceEqual(y.Cast<object>()) : Equals(a, b);
+        static bool Equal(object? a, object? b) =>
+            a is Array x && b is Array y ? x.Cast<object>().SequenceEqual(y.Cast<object>()) : Equals(a, b);
     }
 
     [Fact]
@@ -257,5 +259,6 @@ public abstract partial class EstimatorConformity<TTransformer>
     private static SchemaShape ShapeOf(DataViewSchema schema) => SchemaShapes.Of(schema);
 
     private static string[] Describe(SchemaShape shape) =>
-        [.. shape.Select(c => $"{c.Name}: {c.Kind} of {c.ItemType}{(c.IsKey ? " (key)" : "")} [{string.Join(", ", Describe(c.Annotations))}]").Order()];
+        [.. shape.Select(c =>
+            $"{c.Name}: {c.Kind} of {c.ItemType}{(c.IsKey ? " (key)" : "")} [{string.Join(", ", Describe(c.Annotations))}]").Order()];
 }

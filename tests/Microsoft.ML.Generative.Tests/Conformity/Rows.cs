@@ -41,7 +41,11 @@ internal static class Rows
                 float[] right = actual[i] as float[] ?? [(float)actual[i]!];
                 Assert.Equal(left.Length, right.Length);
                 for (int k = 0; k < left.Length; k++)
-                    Assert.True(Math.Abs(left[k] - right[k]) <= tolerance * (1 + Math.Abs(left[k])), $"column {i}, value {k}: {left[k]} and {right[k]}");
+                {
+                    Assert.True(
+                        Math.Abs(left[k] - right[k]) <= tolerance * (1 + Math.Abs(left[k])),
+                        $"column {i}, value {k}: {left[k]} and {right[k]}");
+                }
             }
             else
             {
@@ -54,7 +58,8 @@ internal static class Rows
     {
         Type type = column.Type.RawType;
         bool isVector = column.Type is VectorDataViewType;
-        MethodInfo method = typeof(Rows).GetMethod(isVector ? nameof(VectorGetter) : nameof(ValueGetter), BindingFlags.NonPublic | BindingFlags.Static)!;
+        MethodInfo method = typeof(Rows).GetMethod(
+            isVector ? nameof(VectorGetter) : nameof(ValueGetter), BindingFlags.NonPublic | BindingFlags.Static)!;
         return (Func<object?>)method.MakeGenericMethod(isVector ? type.GetGenericArguments()[0] : type).Invoke(null, [row, column])!;
     }
 

@@ -18,7 +18,8 @@ public sealed class ImageShapeTests
     public void Pixels_extracted_by_MlNet_have_the_shape_of_their_images()
     {
         MLContext ml = new();
-        IDataView pixels = ml.Transforms.ExtractPixels("Pixels", "Image").Fit(TinyImages.AsImages(ml, 1)).Transform(TinyImages.AsImages(ml, 1));
+        IDataView pixels = ml.Transforms.ExtractPixels("Pixels", "Image").Fit(TinyImages.AsImages(ml, 1)).Transform(
+            TinyImages.AsImages(ml, 1));
         Assert.True(ImageShape.TryGet(pixels.Schema["Pixels"].Type, out ImageShape shape));
         Assert.Equal(new ImageShape(3, TinyImages.Height, TinyImages.Width), shape);
     }

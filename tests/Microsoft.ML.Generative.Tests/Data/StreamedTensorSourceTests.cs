@@ -23,7 +23,8 @@ public sealed class StreamedTensorSourceTests
     }
 
     private static TensorSource Open(IDataView data, long rowsInBudget, long labels = 100_000) => TensorSource.Read(
-        _host, data, [TensorColumn.Features(data.Schema, "Values", null, ValueRange.Finite), TensorColumn.Label(data.Schema, "Label", labels)],
+        _host, data,
+        [TensorColumn.Features(data.Schema, "Values", null, ValueRange.Finite), TensorColumn.Label(data.Schema, "Label", labels)],
         memoryBudget: rowsInBudget * 16);
 
     private static List<long> Labels(IBatchSource batches, int epoch, long skip = 0)
@@ -201,8 +202,10 @@ public sealed class StreamedTensorSourceTests
         public long? GetRowCount() => 200;
 
         public DataViewRowCursor GetRowCursor(IEnumerable<DataViewSchema.Column> columnsNeeded, Random? rand = null) =>
-            _passes++ == 0 ? first.GetRowCursor(columnsNeeded, rand) : later.GetRowCursor(later.Schema.Where(c => columnsNeeded.Any(n => n.Name == c.Name)), rand);
+            _passes++ == 0 ? first.GetRowCursor(columnsNeeded, rand) : later.GetRowCursor(
+                later.Schema.Where(c => columnsNeeded.Any(n => n.Name == c.Name)), rand);
 
-        public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random? rand = null) => [GetRowCursor(columnsNeeded, rand)];
+        public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random? rand = null) =>
+            [GetRowCursor(columnsNeeded, rand)];
     }
 }

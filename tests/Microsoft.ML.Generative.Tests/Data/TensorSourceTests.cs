@@ -38,7 +38,8 @@ public sealed class TensorSourceTests
     public void Single_columns_are_vectors_of_one()
     {
         IDataView data = _ml.Data.LoadFromEnumerable([new Scalars { Value = 3.5f }, new Scalars { Value = -1 }]);
-        using TensorSource source = TensorSource.Read(_host, data, [TensorColumn.Features(data.Schema, "Value", shape: null, ValueRange.Finite)]);
+        using TensorSource source = TensorSource.Read(
+            _host, data, [TensorColumn.Features(data.Schema, "Value", shape: null, ValueRange.Finite)]);
         torch.Tensor batch = NextBatch(source);
         Assert.Equal([2, 1], batch.shape);
         Assert.Equal([3.5f, -1f], batch.data<float>().ToArray());
@@ -134,7 +135,8 @@ public sealed class TensorSourceTests
         Assert.Contains("'Integer' has type Int32", Refused(() => TensorColumn.Features(data.Schema, "Integer", null, ValueRange.Unit)));
 
         IDataView bytes = _ml.Data.LoadFromEnumerable([new Bytes()]);
-        Assert.Contains("'Image' has 4 values per row; expected 12", Refused(() => TensorColumn.Features(bytes.Schema, "Image", new ImageShape(3, 2, 2), ValueRange.Unit)));
+        Assert.Contains("'Image' has 4 values per row; expected 12", Refused(() =>
+            TensorColumn.Features(bytes.Schema, "Image", new ImageShape(3, 2, 2), ValueRange.Unit)));
         Assert.Contains("'Image' has type Vector<Byte, 4>", Refused(() => TensorColumn.Label(bytes.Schema, "Image", 10)));
 
         static string Refused(Action action) => Assert.ThrowsAny<ArgumentException>(action).Message;
@@ -178,7 +180,8 @@ public sealed class TensorSourceTests
         // A filter does not know how many rows it lets through; the rows are more than the first buffer holds.
         const int count = 3000;
         IDataView data = _ml.Data.FilterRowsByColumn(
-            _ml.Data.LoadFromEnumerable(Enumerable.Range(0, count).Select(i => new Wide { Number = i, Values = [.. Enumerable.Repeat((float)i, 1000)] })),
+            _ml.Data.LoadFromEnumerable(
+                Enumerable.Range(0, count).Select(i => new Wide { Number = i, Values = [.. Enumerable.Repeat((float)i, 1000)] })),
             nameof(Wide.Number), lowerBound: 1);
         Assert.Null(data.GetRowCount());
         using TensorSource source = TensorSource.Read(_host, data, [TensorColumn.Features(data.Schema, "Values", null, ValueRange.Finite)]);
@@ -193,7 +196,8 @@ public sealed class TensorSourceTests
     {
         IDataView data = _ml.Data.LoadFromEnumerable([new Scalars()]);
         TensorColumn[] columns = [TensorColumn.Features(data.Schema, "Value", null, ValueRange.Finite)];
-        Assert.Throws<OperationCanceledException>(() => TensorSource.Read(_host, data, columns, cancellation: new CancellationToken(canceled: true)));
+        Assert.Throws<OperationCanceledException>(() =>
+            TensorSource.Read(_host, data, columns, cancellation: new CancellationToken(canceled: true)));
     }
 
     private static TensorSource Numbers(int count)

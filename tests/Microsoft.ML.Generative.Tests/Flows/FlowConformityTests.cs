@@ -6,8 +6,9 @@ public sealed class FlowConformityTests : EstimatorConformity<FlowTransformer>
 {
     protected override string InputColumn => "Features";
 
-    protected override IEstimator<FlowTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) => ml.Transforms.Generative().Flow(
-        new FlowOptions { CouplingLayers = 3, HiddenSizes = [8], Epochs = 2, BatchSize = 8, TransformBatchSize = 7 }.With(configure));
+    protected override IEstimator<FlowTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) =>
+        ml.Transforms.Generative().Flow(
+            new FlowOptions { CouplingLayers = 3, HiddenSizes = [8], Epochs = 2, BatchSize = 8, TransformBatchSize = 7 }.With(configure));
 
     protected override void CallAll(FlowTransformer model)
     {
@@ -22,7 +23,8 @@ public sealed class FlowConformityTests : EstimatorConformity<FlowTransformer>
     {
         var random = new Random(4);
         return ml.Data.LoadFromEnumerable(Enumerable.Range(0, 30)
-            .Select(_ => new FeatureRow { Features = [random.NextSingle() * 900 - 400, random.NextSingle(), random.NextSingle() / 100] }).ToArray());
+            .Select(_ => new FeatureRow { Features = [random.NextSingle() * 900 - 400, random.NextSingle(), random.NextSingle() / 100] })
+            .ToArray());
     }
 
     private sealed class FeatureRow
@@ -40,15 +42,16 @@ public sealed class FlowOnImagesConformityTests : EstimatorConformity<FlowTransf
 
     protected override bool CacheKeepsColumns => false;
 
-    protected override IEstimator<FlowTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) => ml.Transforms.Generative().Flow(new FlowOptions
-    {
-        InputColumnName = "Image",
-        CouplingLayers = 4,
-        ConvolutionChannels = 4,
-        Epochs = 1,
-        BatchSize = 8,
-        TransformBatchSize = 5,
-    }.With(configure));
+    protected override IEstimator<FlowTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) =>
+        ml.Transforms.Generative().Flow(new FlowOptions
+        {
+            InputColumnName = "Image",
+            CouplingLayers = 4,
+            ConvolutionChannels = 4,
+            Epochs = 1,
+            BatchSize = 8,
+            TransformBatchSize = 5,
+        }.With(configure));
 
     protected override IDataView CreateData(MLContext ml) => TinyImages.AsImages(ml, 23);
 }
@@ -57,16 +60,17 @@ public sealed class ConditionalFlowConformityTests : EstimatorConformity<FlowTra
 {
     protected override string InputColumn => "Pixels";
 
-    protected override IEstimator<FlowTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) => ml.Transforms.Generative().Flow(new FlowOptions
-    {
-        InputColumnName = "Pixels",
-        LabelColumnName = "Number",
-        LabelCount = 40,
-        CouplingLayers = 3,
-        ConvolutionChannels = 4,
-        Epochs = 1,
-        BatchSize = 8,
-    }.With(configure));
+    protected override IEstimator<FlowTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) =>
+        ml.Transforms.Generative().Flow(new FlowOptions
+        {
+            InputColumnName = "Pixels",
+            LabelColumnName = "Number",
+            LabelCount = 40,
+            CouplingLayers = 3,
+            ConvolutionChannels = 4,
+            Epochs = 1,
+            BatchSize = 8,
+        }.With(configure));
 
     protected override IDataView CreateData(MLContext ml) => TinyImages.AsVectors(ml, 40);
 }

@@ -15,20 +15,23 @@ public sealed class LayerTests
     {
         using DisposeScope scope = torch.NewDisposeScope();
         torch.Tensor x = kind == "linear" ? torch.randn(2, 7) : torch.randn(2, 3, 6, 5);
-        torch.nn.Module<torch.Tensor, torch.Tensor> expected = TorchSeed.Initialize<torch.nn.Module<torch.Tensor, torch.Tensor>>(3, () => kind switch
+        torch.nn.Module<torch.Tensor, torch.Tensor> expected = TorchSeed.Initialize<torch.nn.Module<torch.Tensor, torch.Tensor>>(
+            3, () => kind switch
         {
             "linear" => torch.nn.Linear(7, 4),
             "convolution" => torch.nn.Conv2d(3, 4, 3, stride: 2, padding: 1),
             _ => torch.nn.ConvTranspose2d(3, 4, 3, stride: 2, padding: 1, output_padding: 1),
         });
-        torch.nn.Module<torch.Tensor, torch.Tensor> actual = TorchSeed.Initialize<torch.nn.Module<torch.Tensor, torch.Tensor>>(3, () => kind switch
+        torch.nn.Module<torch.Tensor, torch.Tensor> actual = TorchSeed.Initialize<torch.nn.Module<torch.Tensor, torch.Tensor>>(
+            3, () => kind switch
         {
             "linear" => new Linear(7, 4),
             "convolution" => new Conv2d(3, 4, 3, stride: 2, padding: 1),
             _ => new ConvTranspose2d(3, 4, 3, stride: 2, padding: 1, outputPadding: 1),
         });
 
-        Assert.Equal(expected.named_parameters().Select(p => (p.name, string.Join('×', p.parameter.shape))), actual.named_parameters().Select(p => (p.name, string.Join('×', p.parameter.shape))));
+        Assert.Equal(expected.named_parameters().Select(p => (p.name, string.Join('×', p.parameter.shape))), actual.named_parameters()
+            .Select(p => (p.name, string.Join('×', p.parameter.shape))));
         Assert.True(expected.call(x).allclose(actual.call(x), 1e-5, 1e-6));
     }
 
@@ -74,7 +77,8 @@ public sealed class LayerTests
         Assert.Null(MixedPrecision.Choose(ComputePrecision.Float32, DeviceType.CUDA));
         Assert.Equal(torch.ScalarType.BFloat16, MixedPrecision.Choose(ComputePrecision.BFloat16, DeviceType.CPU));
         Assert.Equal(torch.ScalarType.BFloat16, MixedPrecision.Choose(ComputePrecision.Auto, DeviceType.CUDA));
-        bool hasInstructions = File.Exists("/proc/cpuinfo") && File.ReadAllText("/proc/cpuinfo").Split([' ', '\n', '\t']).Any(flag => flag is "avx512_bf16" or "amx_bf16");
+        bool hasInstructions = File.Exists("/proc/cpuinfo")
+            && File.ReadAllText("/proc/cpuinfo").Split([' ', '\n', '\t']).Any(flag => flag is "avx512_bf16" or "amx_bf16");
         if (OperatingSystem.IsLinux())
             Assert.Equal(hasInstructions, MixedPrecision.Choose(ComputePrecision.Auto, DeviceType.CPU) is not null);
     }

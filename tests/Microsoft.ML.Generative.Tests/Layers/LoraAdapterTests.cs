@@ -28,7 +28,10 @@ public sealed class LoraAdapterTests : IDisposable
         layer.Attach(Adapter(hasMagnitude: false));
         layer.MergeAdapters();
         AssertClose(
-            [[8.5, 10, 11.5, 13], [14.5, 18, 21.5, 25], [20.5, 26, 31.5, 37], [26.5, 34, 41.5, 49], [32.5, 42, 51.5, 61], [38.5, 50, 61.5, 73]],
+            [
+                [8.5, 10, 11.5, 13], [14.5, 18, 21.5, 25], [20.5, 26, 31.5, 37], [26.5, 34, 41.5, 49], [32.5, 42, 51.5, 61],
+                [38.5, 50, 61.5, 73],
+            ],
             layer.Weight.Dense(), 1e-5);
     }
 

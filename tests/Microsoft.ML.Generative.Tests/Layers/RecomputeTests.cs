@@ -14,7 +14,8 @@ public sealed class RecomputeTests
     {
         using DisposeScope scope = torch.NewDisposeScope();
         using IDisposable precision = MixedPrecision.Scope(inBFloat16 ? torch.ScalarType.BFloat16 : null);
-        using TorchSharp.Modules.Sequential network = torch.nn.Sequential(new Linear(5, 8), torch.nn.Tanh(), torch.nn.Dropout(0.4), new Linear(8, 3));
+        using TorchSharp.Modules.Sequential network = torch.nn.Sequential(
+            new Linear(5, 8), torch.nn.Tanh(), torch.nn.Dropout(0.4), new Linear(8, 3));
         torch.Tensor x = torch.randn([6, 5], requires_grad: inputNeedsGradient);
 
         (float[] Value, float[] Gradients, int Calls) Run(bool recompute)
@@ -38,7 +39,9 @@ public sealed class RecomputeTests
             IEnumerable<float> gradients = network.parameters().SelectMany(p => p.grad!.data<float>().ToArray());
             if (inputNeedsGradient)
                 gradients = gradients.Concat(x.grad!.data<float>().ToArray());
-            return ([.. y.AsFloat32().detach().data<float>().ToArray(), .. noise.data<float>().ToArray(), .. later.data<float>().ToArray()], [.. gradients], calls);
+            return (
+                [.. y.AsFloat32().detach().data<float>().ToArray(), .. noise.data<float>().ToArray(), .. later.data<float>().ToArray()],
+                [.. gradients], calls);
         }
 
         var plain = Run(recompute: false);

@@ -34,7 +34,8 @@ internal sealed class TestInt8Weight : Weight
 
     public override Tensor Multiply(Tensor input, Tensor? bias)
     {
-        Tensor output = F.linear(MixedPrecision.Cast(input), MixedPrecision.Cast(_codes.to(ScalarType.Float32))) * MixedPrecision.Cast(_scale.squeeze(1));
+        Tensor output = F.linear(
+            MixedPrecision.Cast(input), MixedPrecision.Cast(_codes.to(ScalarType.Float32))) * MixedPrecision.Cast(_scale.squeeze(1));
         return bias is null ? output : output + MixedPrecision.Cast(bias);
     }
 
@@ -61,7 +62,8 @@ internal sealed class TestAdapter : Adapter
         RegisterComponents();
     }
 
-    public override Tensor Apply(Tensor input, Tensor output, AdaptedRows rows) => output + F.linear(down.call(input), MixedPrecision.Cast(up));
+    public override Tensor Apply(Tensor input, Tensor output, AdaptedRows rows) =>
+        output + F.linear(down.call(input), MixedPrecision.Cast(up));
 
     public override Tensor Merge(Tensor weight) => weight + up.mm(down.Weight.Dense());
 

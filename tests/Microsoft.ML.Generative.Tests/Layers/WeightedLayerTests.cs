@@ -27,7 +27,8 @@ public sealed class WeightedLayerTests : IDisposable
 
         using IDisposable precision = MixedPrecision.Scope(ScalarType.BFloat16);
         Assert.Equal(ScalarType.BFloat16, layer.call(x).dtype);
-        Assert.Contains("[6, 15]; expected [6, 16]", Assert.Throws<ArgumentException>(() => layer.Weight = new Linear(15, 6).Weight).Message);
+        Assert.Contains(
+            "[6, 15]; expected [6, 16]", Assert.Throws<ArgumentException>(() => layer.Weight = new Linear(15, 6).Weight).Message);
     }
 
     [Fact]
@@ -82,17 +83,20 @@ public sealed class WeightedLayerTests : IDisposable
     {
         var layer = new Linear(8, LayerPart.QueryKeyValue(heads: 4, keyValueHeads: 2, headSize: 3));
         Assert.Equal(
-            [("query", 0, 12, 3), ("key", 12, 6, 3), ("value", 18, 6, 3)], layer.Parts.Select(p => (p.Name, p.Start, p.Outputs, p.HeadSize!.Value)));
+            [("query", 0, 12, 3), ("key", 12, 6, 3), ("value", 18, 6, 3)],
+            layer.Parts.Select(p => (p.Name, p.Start, p.Outputs, p.HeadSize!.Value)));
         Tensor x = randn(2, 7, 8), plain = layer.call(x);
         layer.Attach(new TestAdapter(8, 6), LayerPart.Value);
         layer.Attach(new TestAdapter(8, 12), LayerPart.Query);
         Tensor adapted = layer.call(x);
         Tensor difference = (adapted - plain).abs().amax([0, 1]); // [outputs]
-        Assert.All(layer.Parts, part => Assert.Equal(part.Name == LayerPart.Key, difference.narrow(0, part.Start, part.Outputs).max().ToDouble() == 0));
+        Assert.All(layer.Parts, part =>
+            Assert.Equal(part.Name == LayerPart.Key, difference.narrow(0, part.Start, part.Outputs).max().ToDouble() == 0));
         Assert.Contains("queryAdapter.up", layer.named_parameters().Select(p => p.name));
         Assert.Throws<InvalidOperationException>(() => layer.Attach(new TestAdapter(8, 6), LayerPart.Value));
         Assert.Throws<InvalidOperationException>(() => layer.Attach(new TestAdapter(8, 24)));
-        Assert.Contains("query, key, value", Assert.Throws<ArgumentException>(() => layer.Attach(new TestAdapter(8, 6), LayerPart.Up)).Message);
+        Assert.Contains(
+            "query, key, value", Assert.Throws<ArgumentException>(() => layer.Attach(new TestAdapter(8, 6), LayerPart.Up)).Message);
 
         layer.MergeAdapters();
         Assert.False(layer.HasAdapter);
@@ -119,7 +123,8 @@ public sealed class WeightedLayerTests : IDisposable
         Assert.Same(layer.Weight.Dense(), layers.WeightOf(layer));
         layer.Attach(new TestAdapter(3, 3));
         Assert.Equal(
-            "'2' has an adapter; the test reads dense weights without adapters only.", Assert.Throws<NotSupportedException>(layers.Check).Message);
+            "'2' has an adapter; the test reads dense weights without adapters only.",
+            Assert.Throws<NotSupportedException>(layers.Check).Message);
 
         var other = new Linear(3, 3);
         other.Weight = TestInt8Weight.Of(other.Weight.Dense());

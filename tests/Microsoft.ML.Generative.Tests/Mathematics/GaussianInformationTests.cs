@@ -16,7 +16,8 @@ public class GaussianInformationTests
         Assert.Equal(Math.Log(2) - 0.25, InformationTheory.DiagonalGaussianKlDivergence([0], [1], [1], [4]), 12);
         // The other way: ln ½ + (4 + 1)/2 − 1/2
         Assert.Equal(2 - Math.Log(2), InformationTheory.DiagonalGaussianKlDivergence([1], [4], [0], [1]), 12);
-        Assert.Equal((2 - Math.Log(2)) / Math.Log(2), InformationTheory.DiagonalGaussianKlDivergence([1], [4], [0], [1], InformationUnit.Bits), 12);
+        Assert.Equal(
+            (2 - Math.Log(2)) / Math.Log(2), InformationTheory.DiagonalGaussianKlDivergence([1], [4], [0], [1], InformationUnit.Bits), 12);
     }
 
     [Fact]
@@ -40,8 +41,10 @@ public class GaussianInformationTests
         for (int size = 1; size <= 8; size++)
         {
             Matrix<double> s0 = Covariance(random, size), s1 = Covariance(random, size);
-            Vector<double> m0 = Vector<double>.Build.Dense(size, _ => random.NextDouble()), m1 = Vector<double>.Build.Dense(size, _ => random.NextDouble());
-            double expected = ((s1.Inverse() * s0).Trace() + (m1 - m0) * s1.Inverse() * (m1 - m0) - size + Math.Log(s1.Determinant() / s0.Determinant())) / 2;
+            Vector<double> m0 = Vector<double>.Build.Dense(size, _ => random.NextDouble()),
+                m1 = Vector<double>.Build.Dense(size, _ => random.NextDouble());
+            double expected = ((s1.Inverse() * s0).Trace() + (m1 - m0) * s1.Inverse() * (m1 - m0) - size + Math.Log(
+                s1.Determinant() / s0.Determinant())) / 2;
             Assert.Equal(expected, InformationTheory.GaussianKlDivergence(m0.ToArray(), s0.ToArray(), m1.ToArray(), s1.ToArray()), 8);
             Assert.Equal(Math.Log((2 * Math.PI * Math.E * s0).Determinant()) / 2, InformationTheory.GaussianEntropy(s0.ToArray()), 8);
         }

@@ -10,7 +10,8 @@ public class InformationEstimateTests
     {
         Assert.Equal(1.75, InformationTheory.EntropyFromCounts([4, 2, 0, 1, 1], correctBias: false, InformationUnit.Bits), 12);
         Assert.Equal(1.75 + 3 / 16.0 / Math.Log(2), InformationTheory.EntropyFromCounts([4, 2, 0, 1, 1], unit: InformationUnit.Bits), 12);
-        Assert.Equal(Math.Log(2), InformationTheory.MutualInformationFromCounts(new long[,] { { 5, 0 }, { 0, 5 } }, correctBias: false), 12);
+        Assert.Equal(
+            Math.Log(2), InformationTheory.MutualInformationFromCounts(new long[,] { { 5, 0 }, { 0, 5 } }, correctBias: false), 12);
         Assert.Equal(0, InformationTheory.MutualInformationFromCounts(new long[,] { { 2, 4 }, { 3, 6 } }, correctBias: false), 12);
     }
 
@@ -45,7 +46,8 @@ public class InformationEstimateTests
         double expected = -0.5 * Math.Log(1 - correlation * correlation);
         // At 3,000 draws the estimator's standard deviation is about 0.015 nats (Kraskov et al. 2004, figure 4, scaled).
         Assert.Equal(expected, InformationTheory.MutualInformationFromSamples(x, y), 0.06);
-        Assert.Equal(expected / Math.Log(2), InformationTheory.MutualInformationFromSamples(x, y, neighbors: 5, InformationUnit.Bits), 0.08);
+        Assert.Equal(
+            expected / Math.Log(2), InformationTheory.MutualInformationFromSamples(x, y, neighbors: 5, InformationUnit.Bits), 0.08);
     }
 
     [Fact]
@@ -60,7 +62,8 @@ public class InformationEstimateTests
     [Fact]
     public void Columns_give_what_their_counts_give()
     {
-        IDataView data = Rows([.. Enumerable.Range(0, 60).Select(i => new Row { Text = (i % 3).ToString(System.Globalization.CultureInfo.InvariantCulture), Flag = i % 2 == 0, Number = i % 6 })]);
+        IDataView data = Rows([.. Enumerable.Range(0, 60).Select(i =>
+            new Row { Text = (i % 3).ToString(System.Globalization.CultureInfo.InvariantCulture), Flag = i % 2 == 0, Number = i % 6 })]);
         Assert.Equal(Math.Log(3), InformationTheory.EstimateEntropy(data, "Text", correctBias: false), 12);
         Assert.Equal(1, InformationTheory.EstimateEntropy(data, "Flag", correctBias: false, InformationUnit.Bits), 12);
         Assert.Equal(0, InformationTheory.EstimateMutualInformation(data, "Text", "Flag", correctBias: false), 12);
@@ -81,7 +84,9 @@ public class InformationEstimateTests
 
         IDataView known = Rows([new Row { Text = "a" }, new Row { Text = "b" }]);
         IDataView missing = ml.Transforms.Conversion.MapValueToKey("Key", "Text").Fit(known).Transform(raw);
-        Assert.Contains("Column 'Key', row 2", Assert.Throws<InvalidDataException>(() => InformationTheory.EstimateEntropy(missing, "Key")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Column 'Key', row 2", Assert.Throws<InvalidDataException>(() => InformationTheory.EstimateEntropy(missing, "Key")).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -89,10 +94,12 @@ public class InformationEstimateTests
     {
         // x is uniform in [0, 2) for one class and in [1, 3) for the other: in the middle half of the draws nothing is known.
         var random = new Random(7);
-        IDataView data = Rows([.. Enumerable.Range(0, 3_000).Select(i => new Row { Flag = i % 2 == 0, Value = (float)(2 * random.NextDouble() + i % 2) })]);
+        IDataView data = Rows(
+            [.. Enumerable.Range(0, 3_000).Select(i => new Row { Flag = i % 2 == 0, Value = (float)(2 * random.NextDouble() + i % 2) })]);
         Assert.Equal(Math.Log(2) / 2, InformationTheory.EstimateMutualInformation(data, "Value", "Flag"), 0.04);
         Assert.Equal(
-            InformationTheory.EstimateMutualInformation(data, "Flag", "Value"), InformationTheory.EstimateMutualInformation(data, "Value", "Flag"), 12);
+            InformationTheory.EstimateMutualInformation(data, "Flag", "Value"),
+            InformationTheory.EstimateMutualInformation(data, "Value", "Flag"), 12);
     }
 
     [Fact]
@@ -115,17 +122,21 @@ public class InformationEstimateTests
         // Two independent pairs with correlation 0.8 each: the information of both adds up.
         var random = new Random(9);
         (double[] x, double[] y) = Normal(random, 6_000, 0.8);
-        IDataView data = Rows([.. Enumerable.Range(0, 3_000).Select(i => new Row { Vector = [(float)x[i], (float)x[i + 3_000]], Other = [y[i], y[i + 3_000]] })]);
+        IDataView data = Rows([.. Enumerable.Range(0, 3_000)
+            .Select(i => new Row { Vector = [(float)x[i], (float)x[i + 3_000]], Other = [y[i], y[i + 3_000]] })]);
         Assert.Equal(-Math.Log(1 - 0.64), InformationTheory.EstimateMutualInformation(data, "Vector", "Other"), 0.1);
     }
 
     [Fact]
     public void Bad_columns_and_samples_are_refused_with_the_reason()
     {
-        IDataView data = Rows([.. Enumerable.Range(0, 20).Select(i => new Row { Number = i % 2, Value = i % 2, Text = i == 0 ? "once" : "often" })]);
+        IDataView data = Rows(
+            [.. Enumerable.Range(0, 20).Select(i => new Row { Number = i % 2, Value = i % 2, Text = i == 0 ? "once" : "often" })]);
         Refused("Column 'Nothing' is missing", () => InformationTheory.EstimateEntropy(data, "Nothing"));
-        Refused("Column 'Value' has type Single; expected a key, integer, Boolean or text column", () => InformationTheory.EstimateEntropy(data, "Value"));
-        Refused("More than 3 rows have equal values of Column 'Value'", () => InformationTheory.EstimateMutualInformation(data, "Value", "Number"));
+        Refused("Column 'Value' has type Single; expected a key, integer, Boolean or text column", () =>
+            InformationTheory.EstimateEntropy(data, "Value"));
+        Refused("More than 3 rows have equal values of Column 'Value'", () =>
+            InformationTheory.EstimateMutualInformation(data, "Value", "Number"));
         Refused("Column 'Text', row 0", () => InformationTheory.EstimateMutualInformation(data, "Value", "Text"));
         Refused("The data is empty", () => InformationTheory.EstimateEntropy(Rows([]), "Text"));
         Refused("The data is empty", () => InformationTheory.EstimateMutualInformation(Rows([]), "Value", "Vector"));

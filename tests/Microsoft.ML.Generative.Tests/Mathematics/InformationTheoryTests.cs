@@ -40,7 +40,8 @@ public class InformationTheoryTests
     [InlineData(0.11, 0.499916)]
     [InlineData(0.5, 1)]
     [InlineData(1, 0)]
-    public void Binary_entropy_in_bits(double p, double bits) => Assert.Equal(bits, InformationTheory.Entropy([p, 1 - p], InformationUnit.Bits), 6);
+    public void Binary_entropy_in_bits(double p, double bits) =>
+        Assert.Equal(bits, InformationTheory.Entropy([p, 1 - p], InformationUnit.Bits), 6);
 
     [Fact]
     public void Units_differ_by_the_base_of_the_logarithm()
@@ -144,7 +145,8 @@ public class InformationTheoryTests
     // Some values are impossible, as in life.
     private static double[] Draw(Random random, int size)
     {
-        double[] weights = [.. Enumerable.Range(0, size).Select(i => i > 0 && random.Next(4) == 0 ? 0 : -Math.Log(1 - random.NextDouble()) + 1e-9)];
+        double[] weights = [.. Enumerable.Range(0, size)
+            .Select(i => i > 0 && random.Next(4) == 0 ? 0 : -Math.Log(1 - random.NextDouble()) + 1e-9)];
         double sum = weights.Sum();
         return [.. weights.Select(w => w / sum)];
     }

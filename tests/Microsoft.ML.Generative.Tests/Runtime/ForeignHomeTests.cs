@@ -3,7 +3,9 @@ using System.Runtime.Versioning;
 
 namespace Microsoft.ML.Generative.Tests;
 
-/// <summary>The library starts in a process whose user has no folder of its own, as in a hardened container, and leaves nothing behind.</summary>
+/// <summary>
+/// The library starts in a process whose user has no folder of its own, as in a hardened container, and leaves nothing behind.
+/// </summary>
 [SupportedOSPlatform("linux")]
 public sealed class ForeignHomeTests
 {
@@ -26,7 +28,8 @@ public sealed class ForeignHomeTests
     {
         using var readOnly = new TemporaryFolder();
         using var temporary = new TemporaryFolder();
-        File.SetUnixFileMode(readOnly.Path, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+        File.SetUnixFileMode(
+            readOnly.Path, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
         File.SetUnixFileMode(temporary.Path, (UnixFileMode)0b111_111_111);
         var start = new ProcessStartInfo(
             "setpriv", [$"--reuid={Nobody}", $"--regid={Nobody}", "--clear-groups", Environment.ProcessPath!, "exec", _program])

@@ -16,7 +16,8 @@ public sealed class TorchDevicesTests
     [Fact]
     public void A_gpu_that_is_not_there_is_an_error_without_fallback()
     {
-        var error = Assert.Throws<InvalidOperationException>(() => TorchDevices.Choose(3, fallbackToCpu: false, gpuCount: 1, channel: null));
+        var error = Assert.Throws<InvalidOperationException>(() =>
+            TorchDevices.Choose(3, fallbackToCpu: false, gpuCount: 1, channel: null));
         Assert.Contains("GpuDeviceId is 3", error.Message);
         Assert.Contains("only GPU 0", error.Message);
         Assert.Contains("FallbackToCpu", error.Message);

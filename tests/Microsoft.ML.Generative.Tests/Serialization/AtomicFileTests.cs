@@ -47,7 +47,8 @@ public sealed class AtomicFileTests : IDisposable
     [Fact]
     public void A_folder_is_not_written_over_and_the_writer_not_called()
     {
-        var error = Assert.Throws<IOException>(() => AtomicFile.Write(_folder.Path, _ => Assert.Fail("The path should have been refused first.")));
+        var error = Assert.Throws<IOException>(() =>
+            AtomicFile.Write(_folder.Path, _ => Assert.Fail("The path should have been refused first.")));
         Assert.Contains("is a folder", error.Message);
     }
 }

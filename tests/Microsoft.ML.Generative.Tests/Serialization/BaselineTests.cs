@@ -10,7 +10,8 @@ public sealed class BaselineTests
     // One quarter is light, another one in each plane.
     private IDataView Images => _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 12).Select(row => new ImageRow
     {
-        Picture = [.. Enumerable.Range(0, 3 * 8 * 8).Select(i => (byte)((i / 32 % 2 * 2 + i / 4 % 2 == (row + i / 64) % 4 ? 180 : 20) + (i * 5 + row * 11) % 60))],
+        Picture = [.. Enumerable.Range(0, 3 * 8 * 8)
+            .Select(i => (byte)((i / 32 % 2 * 2 + i / 4 % 2 == (row + i / 64) % 4 ? 180 : 20) + (i * 5 + row * 11) % 60))],
         Kind = (uint)row % 3,
     }).ToArray());
 
@@ -19,7 +20,8 @@ public sealed class BaselineTests
     {
         // LatentSize 2, HiddenSizes 4, on digits.
         using var model = Load<VaeTransformer>("vae-format-1.zip", "Image", "Label");
-        Close([250.75824f, 176.15341f, 223.65508f], model.Transform(_ml.Generative().Datasets.Digits(3, seed: 2)).GetColumn<float>("NegativeElbo"));
+        Close([250.75824f, 176.15341f, 223.65508f], model.Transform(_ml.Generative().Datasets.Digits(3, seed: 2))
+            .GetColumn<float>("NegativeElbo"));
         Close([0.25940907f, 0.28851697f, 0.32717797f], model.Decode([0.5f, -1f])[400..403]);
     }
 
@@ -46,7 +48,8 @@ public sealed class BaselineTests
         Close([0.0049656364f, 0.0050077206f, 0.004359359f], output.GetColumn<float>("ReconstructionError").Take(3));
         Close([4.7114105f, 5.5385046f, 5.004529f], output.GetColumn<float>("NegativeLogPrior").Take(3));
         Close([0.1769431f, 0.1758097f, 0.34608972f], model.Decode([0, 1, 2, 3])[100..103]);
-        Close([0.13594458f, 0.11651076f, 0.20717034f], model.Generate(1, new() { Seed = 3 }).GetColumn<float[]>("Generated").Single()[100..103]);
+        Close([0.13594458f, 0.11651076f, 0.20717034f], model.Generate(1, new() { Seed = 3 }).GetColumn<float[]>("Generated")
+            .Single()[100..103]);
     }
 
     // Both ways of loading.

@@ -31,14 +31,16 @@ public sealed class ComponentTests : IDisposable
     public void Each_component_has_an_entry_and_is_read_without_the_others()
     {
         Write(new PairDefinition());
-        Assert.Equal(["checksums.json", "config.json", "decoder.safetensors", "encoder.safetensors"], _stored.All.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(["checksums.json", "config.json", "decoder.safetensors", "encoder.safetensors"], _stored.All.Keys.Order(
+            StringComparer.Ordinal));
 
         // Damage of one does not matter to the other.
         _stored.All["encoder.safetensors"] = [1, 2, 3];
         StoredModel<PairDefinition> model = Open();
         using TinyNetwork decoder = model.Read(model.Definition.Decoder);
         Assert.Equal(_decoder.Values, decoder.Values);
-        Assert.Contains("'encoder.safetensors' is damaged", Assert.Throws<InvalidDataException>(() => model.Read(model.Definition.Encoder)).Message);
+        Assert.Contains(
+            "'encoder.safetensors' is damaged", Assert.Throws<InvalidDataException>(() => model.Read(model.Definition.Encoder)).Message);
     }
 
     [Fact]
@@ -85,7 +87,8 @@ public sealed class ComponentTests : IDisposable
         Assert.Contains("component 'other'; supported values: encoder, decoder", Refusal());
         _stored.Change("config.json", "\"other\"", "\"encoder\"");
         Assert.Contains("component 'encoder' twice", Refusal());
-        _stored.Replace("config.json", """{"format":3,"model":"pair","components":[{"name":"encoder","kind":"Full"}],"decoderKind":"Full"}""");
+        _stored.Replace(
+            "config.json", """{"format":3,"model":"pair","components":[{"name":"encoder","kind":"Full"}],"decoderKind":"Full"}""");
         Assert.Contains("does not name the component 'decoder'", Refusal());
     }
 

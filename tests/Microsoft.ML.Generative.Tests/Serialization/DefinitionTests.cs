@@ -34,11 +34,16 @@ public sealed class DefinitionTests
         ["vq-vae"] = Family(VqVaeDefinition.Of(new VqVaeOptions { HiddenChannels = 4, CodebookSize = 5 }, _images)),
         ["gan"] = Family(GanDefinition.Of(new GanOptions { BaseChannels = 2 }, new RowShape(_images, 256), labelCount: 0, seed: 1)),
         ["diffusion"] = Family(DiffusionDefinition.Of(
-            new DiffusionOptions { BlockChannels = [8, 8], AttentionLevels = [1], AttentionHeadSize = 4 }, _images, labelCount: 0, lowResolution: null, seed: 1)),
-        ["image-classifier"] = Family(ImageClassifierDefinition.Of(new ImageClassifierOptions { BaseChannels = 4 }, _images, classCount: 3, classes: null)),
+            new DiffusionOptions { BlockChannels = [8, 8], AttentionLevels = [1], AttentionHeadSize = 4 }, _images, labelCount: 0,
+            lowResolution: null, seed: 1)),
+        ["image-classifier"] = Family(
+            ImageClassifierDefinition.Of(new ImageClassifierOptions { BaseChannels = 4 }, _images, classCount: 3, classes: null)),
         ["language-model"] = Family(LanguageModelDefinition.Of(new LanguageModelOptions { Architecture = Llama }, seed: 1)),
         ["language-model with learned positions"] = Family(LanguageModelDefinition.Of(
-            new LanguageModelOptions { Architecture = LanguageModelArchitecture.GptNano with { VocabularySize = 5, Layers = 1, Heads = 2, EmbeddingSize = 4 } }, seed: 1)),
+            new LanguageModelOptions
+            {
+                Architecture = LanguageModelArchitecture.GptNano with { VocabularySize = 5, Layers = 1, Heads = 2, EmbeddingSize = 4 },
+            }, seed: 1)),
     };
 
     public static TheoryData<string> Names => [.. Families.Keys];

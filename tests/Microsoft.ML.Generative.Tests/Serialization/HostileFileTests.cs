@@ -7,12 +7,15 @@ using Xunit.Abstractions;
 
 namespace Microsoft.ML.Generative.Tests;
 
-/// <summary>Damaged model files through ML.NET's own loading, which trusts more than <see cref="ModelArchiveMutationTests"/> allows.</summary>
+/// <summary>
+/// Damaged model files through ML.NET's own loading, which trusts more than <see cref="ModelArchiveMutationTests"/> allows.
+/// </summary>
 public sealed class HostileFileTests(ITestOutputHelper output)
 {
     private static readonly string[] _words =
     [
-        "F32", "F64", "I8", "BF16", "BOOL", "F8", "shape", "data_offsets", "dtype", "__metadata__", "[", "]", "{", "}", "[]", "-1", "0", "1", "1e9", "4294967296",
+        "F32", "F64", "I8", "BF16", "BOOL", "F8", "shape", "data_offsets", "dtype", "__metadata__", "[", "]", "{", "}", "[]", "-1", "0",
+        "1", "1e9", "4294967296",
         "9223372036854775807", "9223372036854775808", "null", "\"", ",", ":", "[[[[[[[[[[[[[[[[", "\\u0000", "\"a\":", "config", "true",
     ];
 
@@ -53,7 +56,8 @@ public sealed class HostileFileTests(ITestOutputHelper output)
         IDataView data = TinyImages.AsVectors(ml, 12);
         byte[] sound;
         List<object?[]> expected;
-        using (VaeTransformer model = ml.Transforms.Generative().Vae(new VaeOptions { InputColumnName = "Pixels", LatentSize = 2, HiddenSizes = [3], Epochs = 1, Seed = 1 }).Fit(data))
+        using (VaeTransformer model = ml.Transforms.Generative()
+            .Vae(new VaeOptions { InputColumnName = "Pixels", LatentSize = 2, HiddenSizes = [3], Epochs = 1, Seed = 1 }).Fit(data))
         {
             using var file = new MemoryStream();
             ml.Model.Save(model, data.Schema, file);
@@ -71,7 +75,8 @@ public sealed class HostileFileTests(ITestOutputHelper output)
                 using var stream = new MemoryStream(bytes);
                 ITransformer model = ml.Model.Load(stream, out _);
                 using var owned = model as IDisposable;
-                Assert.IsType<VaeTransformer>(model is Microsoft.ML.Data.TransformerChain<ITransformer> chain ? chain.LastTransformer : model);
+                Assert.IsType<VaeTransformer>(
+                    model is Microsoft.ML.Data.TransformerChain<ITransformer> chain ? chain.LastTransformer : model);
                 Rows.AssertEqual(expected, Rows.Read(model.Transform(data)), tolerance: 0);
                 loaded++;
             }
@@ -79,9 +84,11 @@ public sealed class HostileFileTests(ITestOutputHelper output)
             {
                 while (e is TargetInvocationException { InnerException: { } inner })
                     e = inner;
-                // What the loaders of ML.NET and of this library refuse with; a crash of the runtime's memory or an unexpected null is none of these.
+                // What the loaders of ML.NET and of this library refuse with; a crash of the runtime's memory or an unexpected null is none
+                // of these.
                 Assert.True(
-                    e is InvalidDataException or FormatException or IOException or InvalidOperationException or ArgumentException or NotSupportedException or OverflowException,
+                    e is InvalidDataException or FormatException or IOException or InvalidOperationException or ArgumentException
+                        or NotSupportedException or OverflowException,
                     e.ToString());
                 refusals[e.GetType().Name] = refusals.GetValueOrDefault(e.GetType().Name) + 1;
             }
@@ -93,7 +100,8 @@ public sealed class HostileFileTests(ITestOutputHelper output)
         byte[] packed = Pack(entries);
         _change.Sample(change => Try(Apply(packed, change)), iter: 1000, threads: 1);
         Gen.Select(_change, Gen.Int[0, entries.Length - 1]).Sample(
-            (change, entry) => Try(Pack([.. entries.Select((e, i) => i == entry ? (e.Name, Apply(e.Bytes, change)) : e)])), iter: 1000, threads: 1);
+            (change, entry) => Try(Pack([.. entries.Select((e, i) => i == entry ? (e.Name, Apply(e.Bytes, change)) : e)])), iter: 1000,
+            threads: 1);
 
         output.WriteLine($"{loaded} loaded, {string.Join(", ", refusals.Select(r => $"{r.Key} {r.Value}"))}");
         Assert.True(refusals.Values.Sum() > 500);
@@ -105,7 +113,8 @@ public sealed class HostileFileTests(ITestOutputHelper output)
         MLContext ml = new(seed: 1);
         IDataView data = TinyImages.AsVectors(ml, 12);
         byte[] sound;
-        using (VaeTransformer model = ml.Transforms.Generative().Vae(new VaeOptions { InputColumnName = "Pixels", LatentSize = 2, HiddenSizes = [3], Epochs = 1, Seed = 1 }).Fit(data))
+        using (VaeTransformer model = ml.Transforms.Generative()
+            .Vae(new VaeOptions { InputColumnName = "Pixels", LatentSize = 2, HiddenSizes = [3], Epochs = 1, Seed = 1 }).Fit(data))
         {
             using var file = new MemoryStream();
             ml.Model.Save(model, data.Schema, file);
@@ -113,18 +122,21 @@ public sealed class HostileFileTests(ITestOutputHelper output)
         }
 
         (string Name, byte[] Bytes)[] entries = Unpack(sound);
-        using (var stream = new MemoryStream(Pack([.. entries, ("../../escaped.txt", [1, 2]), ("/tmp/escaped.txt", [1]), ("TransformerChain/../escaped.txt", [3])])))
+        using (var stream = new MemoryStream(
+            Pack([.. entries, ("../../escaped.txt", [1, 2]), ("/tmp/escaped.txt", [1]), ("TransformerChain/../escaped.txt", [3])])))
             ((IDisposable)ml.Model.Load(stream, out _)).Dispose();
         Assert.False(File.Exists("/tmp/escaped.txt") || File.Exists("escaped.txt") || File.Exists("../../escaped.txt"));
 
-        foreach (var (name, _) in entries.Where(e => e.Name.Contains("safetensors", StringComparison.Ordinal) || e.Name.Contains("config", StringComparison.Ordinal)))
+        foreach (var (name, _) in entries.Where(e => e.Name.Contains("safetensors", StringComparison.Ordinal)
+            || e.Name.Contains("config", StringComparison.Ordinal)))
         {
             using var stream = new MemoryStream(Pack([.. entries.Where(e => e.Name != name)]));
             Assert.ThrowsAny<Exception>(() => ml.Model.Load(stream, out _));
         }
 
         // A configuration that unpacks to far more than it can be.
-        using (var stream = new MemoryStream(Pack([.. entries.Select(e => e.Name.EndsWith("config.json", StringComparison.Ordinal) ? (e.Name, new byte[64 << 20]) : e)])))
+        using (var stream = new MemoryStream(
+            Pack([.. entries.Select(e => e.Name.EndsWith("config.json", StringComparison.Ordinal) ? (e.Name, new byte[64 << 20]) : e)])))
         {
             long before = GC.GetAllocatedBytesForCurrentThread();
             Assert.ThrowsAny<Exception>(() => ml.Model.Load(stream, out _));

@@ -32,19 +32,24 @@ public sealed class ModelArchiveTests(SavedVae saved) : IClassFixture<SavedVae>,
         var builder = new DataViewSchema.Builder();
         PrimitiveDataViewType[] simple =
         [
-            NumberDataViewType.SByte, NumberDataViewType.Byte, NumberDataViewType.Int16, NumberDataViewType.UInt16, NumberDataViewType.Int32, NumberDataViewType.UInt32,
-            NumberDataViewType.Int64, NumberDataViewType.UInt64, NumberDataViewType.Single, NumberDataViewType.Double, BooleanDataViewType.Instance, TextDataViewType.Instance,
+            NumberDataViewType.SByte, NumberDataViewType.Byte, NumberDataViewType.Int16, NumberDataViewType.UInt16,
+            NumberDataViewType.Int32, NumberDataViewType.UInt32,
+            NumberDataViewType.Int64, NumberDataViewType.UInt64, NumberDataViewType.Single, NumberDataViewType.Double,
+            BooleanDataViewType.Instance, TextDataViewType.Instance,
             TimeSpanDataViewType.Instance, DateTimeDataViewType.Instance, DateTimeOffsetDataViewType.Instance, RowIdDataViewType.Instance,
         ];
         var key = new KeyDataViewType(typeof(uint), 7);
         DataViewType[] types =
         [
-            .. simple, key, new KeyDataViewType(typeof(byte), 3), new VectorDataViewType(key, 2), new VectorDataViewType(NumberDataViewType.Single),
+            .. simple, key, new KeyDataViewType(typeof(byte), 3), new VectorDataViewType(key, 2),
+            new VectorDataViewType(NumberDataViewType.Single),
             new VectorDataViewType(NumberDataViewType.Byte, 3, 6, 8), new VectorDataViewType(TextDataViewType.Instance, 5),
         ];
         foreach (DataViewType type in types)
             builder.AddColumn(type.ToString()!, type);
-        saved.Ml.Model.Save(saved.Ml.Transforms.CopyColumns("b", "Single").Fit(TypedView(builder.ToSchema())), builder.ToSchema(), _folder.File("typed.zip"));
+        saved.Ml.Model.Save(
+            saved.Ml.Transforms.CopyColumns("b", "Single").Fit(TypedView(builder.ToSchema())), builder.ToSchema(),
+            _folder.File("typed.zip"));
 
         saved.Ml.Generative().LoadModel(_folder.File("typed.zip"), out DataViewSchema? found);
         Assert.Equal(types, found!.Select(c => c.Type));
@@ -61,7 +66,8 @@ public sealed class ModelArchiveTests(SavedVae saved) : IClassFixture<SavedVae>,
     public void A_file_cannot_name_the_assembly_that_is_loaded()
     {
         // ML.NET itself asks for whatever is named, which is why there is a check before it.
-        byte[] zip = ZipBytes.With(saved.Zip, Ours + "Model.key", _ => ZipBytes.ModelKey("GenerativeVae", "Nobody.Knows.This, Version=1.0.0.0"));
+        byte[] zip = ZipBytes.With(
+            saved.Zip, Ours + "Model.key", _ => ZipBytes.ModelKey("GenerativeVae", "Nobody.Knows.This, Version=1.0.0.0"));
         var asked = new List<string>();
         ResolveEventHandler note = (_, args) =>
         {
@@ -89,7 +95,8 @@ public sealed class ModelArchiveTests(SavedVae saved) : IClassFixture<SavedVae>,
     [InlineData("Microsoft.ML.Data/../x")]
     [InlineData("a=b, c")]
     public void An_assembly_without_loaders_for_models_from_untrusted_sources_is_refused(string assembly) =>
-        Assert.Contains("assembly", Refused(ZipBytes.With(saved.Zip, Ours + "Model.key", _ => ZipBytes.ModelKey("GenerativeVae", assembly))));
+        Assert.Contains(
+            "assembly", Refused(ZipBytes.With(saved.Zip, Ours + "Model.key", _ => ZipBytes.ModelKey("GenerativeVae", assembly))));
 
     [Theory]
     [InlineData("CustomTransformer")]
@@ -127,13 +134,15 @@ public sealed class ModelArchiveTests(SavedVae saved) : IClassFixture<SavedVae>,
     {
         byte[] zeros = new byte[100_000_000];
         Assert.Contains("claim more than", Refused(ZipBytes.Of([.. ZipBytes.Entries(saved.Zip), ("TransformerChain/zeros", zeros)])));
-        Assert.Contains("claim more than", Refused(ZipBytes.WithDeclaredSize(saved.Zip, Ours + "autoencoder.safetensors", uint.MaxValue - 1)));
+        Assert.Contains(
+            "claim more than", Refused(ZipBytes.WithDeclaredSize(saved.Zip, Ours + "autoencoder.safetensors", uint.MaxValue - 1)));
     }
 
     [Fact]
     public void An_entry_that_unpacks_to_more_than_it_claims_is_refused()
     {
-        byte[] bomb = ZipBytes.Of([.. ZipBytes.Entries(saved.Zip).Where(e => e.Name != Ours + "autoencoder.safetensors"), (Ours + "autoencoder.safetensors", new byte[60_000_000])]);
+        byte[] bomb = ZipBytes.Of([.. ZipBytes.Entries(saved.Zip).Where(e => e.Name != Ours + "autoencoder.safetensors"), (
+            Ours + "autoencoder.safetensors", new byte[60_000_000])]);
         Assert.NotNull(Refused(ZipBytes.WithDeclaredSize(bomb, Ours + "autoencoder.safetensors", 1000)));
     }
 
@@ -148,7 +157,8 @@ public sealed class ModelArchiveTests(SavedVae saved) : IClassFixture<SavedVae>,
     public void Chains_in_chains_are_refused_before_they_exhaust_the_stack()
     {
         byte[] chain = ZipBytes.ModelKey("TransformerChain", "Microsoft.ML.Data", 1, 0, 0, 0, 0, 0, 0, 0);
-        var nested = Enumerable.Range(0, 600).Select(depth => ("TransformerChain/" + string.Concat(Enumerable.Repeat("Transform_000/", depth)) + "Model.key", chain));
+        var nested = Enumerable.Range(0, 600)
+            .Select(depth => ("TransformerChain/" + string.Concat(Enumerable.Repeat("Transform_000/", depth)) + "Model.key", chain));
         Assert.Contains("is not named as in a model file", Refused(ZipBytes.Of(nested)));
     }
 
@@ -179,7 +189,8 @@ public sealed class ModelArchiveTests(SavedVae saved) : IClassFixture<SavedVae>,
     public void A_file_that_is_no_archive_or_no_model_says_so()
     {
         Assert.Contains("has no entry 'TransformerChain/Model.key'", Refused(ZipBytes.Of([("a", [1])])));
-        Assert.Contains("a model under another name", Refused(ZipBytes.Of([.. ZipBytes.Entries(saved.Zip), ("Model.bin", ZipBytes.ModelKey("x", "y"))])));
+        Assert.Contains("a model under another name", Refused(ZipBytes.Of(
+            [.. ZipBytes.Entries(saved.Zip), ("Model.bin", ZipBytes.ModelKey("x", "y"))])));
         Assert.Throws<FileNotFoundException>(() => saved.Ml.Generative().LoadModel(_folder.File("none.zip"), out _));
     }
 
@@ -200,7 +211,8 @@ public sealed class ModelArchiveTests(SavedVae saved) : IClassFixture<SavedVae>,
     public void A_file_that_is_no_archive_says_so_and_what_to_do()
     {
         string message = Refused("ONNX or anything else"u8.ToArray());
-        Assert.StartsWith($"'{_folder.File("model.zip")}' is not a usable model file: it is not a zip archive, which is what mlContext.Model.Save writes. Get the file again", message);
+        Assert.StartsWith($"'{_folder.File("model.zip")}' is not a usable model file: it is not a zip archive, which is what "
+            + $"mlContext.Model.Save writes. Get the file again", message);
     }
 
     [Fact]
@@ -218,8 +230,10 @@ public sealed class ModelArchiveTests(SavedVae saved) : IClassFixture<SavedVae>,
         string path = typeof(VaeTransformer).Assembly.Location;
         using var file = new System.Reflection.PortableExecutable.PEReader(File.OpenRead(path));
         var metadata = System.Reflection.Metadata.PEReaderExtensions.GetMetadataReader(file);
-        string[] forbidden = ["Type.GetType", "Assembly.GetType", "Assembly.Load", "Assembly.LoadFrom", "Assembly.LoadFile", "Assembly.LoadWithPartialName", "Activator.CreateInstanceFrom",
-            "Assembly.CreateInstance", "AssemblyLoadContext.LoadFromAssemblyName", "AssemblyLoadContext.LoadFromAssemblyPath", "AssemblyLoadContext.LoadFromStream", "BinaryFormatter.Deserialize"];
+        string[] forbidden = ["Type.GetType", "Assembly.GetType", "Assembly.Load", "Assembly.LoadFrom", "Assembly.LoadFile",
+        "Assembly.LoadWithPartialName", "Activator.CreateInstanceFrom",
+            "Assembly.CreateInstance", "AssemblyLoadContext.LoadFromAssemblyName", "AssemblyLoadContext.LoadFromAssemblyPath",
+            "AssemblyLoadContext.LoadFromStream", "BinaryFormatter.Deserialize"];
 
         List<string> used = [];
         foreach (var handle in metadata.MemberReferences)
@@ -234,11 +248,13 @@ public sealed class ModelArchiveTests(SavedVae saved) : IClassFixture<SavedVae>,
         Assert.Contains("String.Concat", used);
         // object.GetType is another method.
         Assert.Empty(used.Intersect(forbidden));
-        Assert.DoesNotContain(typeof(VaeTransformer).Assembly.GetTypes(), t => t.GetCustomAttributes(typeof(System.Text.Json.Serialization.JsonPolymorphicAttribute), false).Length > 0);
+        Assert.DoesNotContain(typeof(VaeTransformer).Assembly.GetTypes(), t =>
+            t.GetCustomAttributes(typeof(System.Text.Json.Serialization.JsonPolymorphicAttribute), false).Length > 0);
     }
 
     private IDataView TypedView(DataViewSchema schema) =>
-        (IDataView)Activator.CreateInstance(typeof(TransformerChain<>).Assembly.GetType("Microsoft.ML.Data.EmptyDataView")!, saved.Ml, schema)!;
+        (IDataView)Activator.CreateInstance(
+            typeof(TransformerChain<>).Assembly.GetType("Microsoft.ML.Data.EmptyDataView")!, saved.Ml, schema)!;
 
     private ITransformer Load(byte[] zip, out DataViewSchema? schema)
     {

@@ -85,10 +85,13 @@ public sealed class ModelEntriesTests : IDisposable
     }
 
     [Theory]
-    [InlineData("""{"format":4,"model":"tiny","config":{},"new":1}""", "written by a newer version of Microsoft.ML.Generative (format 4, this version reads up to 3); update the package")]
+    [InlineData(
+        """{"format":4,"model":"tiny","config":{},"new":1}""",
+        "written by a newer version of Microsoft.ML.Generative (format 4, this version reads up to 3); update the package")]
     [InlineData("""{"format":3,"model":"tiny","components":[{"name":"network","kind":"Full"}],"latentSice":5}""", "latentSice")]
     [InlineData("""{"format":2,"model":"tiny","config":{"old":5}}""", "old")]
-    [InlineData("""{"format":3,"model":"tiny","components":[{"name":"network","kind":"Full"}],"latentSize":5,"latentSize":6}""", "latentSize")]
+    [InlineData(
+        """{"format":3,"model":"tiny","components":[{"name":"network","kind":"Full"}],"latentSize":5,"latentSize":6}""", "latentSize")]
     [InlineData("""{"format":3,"model":"tiny","components":[{"name":"network","kind":"Full"}],"latentSize":"five"}""", "latentSize")]
     [InlineData("""{"format":3,"model":"tiny","components":[{"name":"network","kind":"Full"}],"shape":1}""", "shape")]
     [InlineData("""{"format":3,"model":"tiny","components":[{"name":"network","kind":"Full"}],"shape":"Oval"}""", "shape")]
@@ -102,14 +105,16 @@ public sealed class ModelEntriesTests : IDisposable
     [InlineData("""{"format":2,"model":"tiny","config":null}""", "null")]
     [InlineData("""{"format":2,"model":"tiny","config":[]}""", "config.json")]
     [InlineData("""{"format":2,"model":"tiny","config":{},"extra":1}""", "unknown member 'extra'")]
-    [InlineData("""{"format":2,"model":"tiny","config":{"size":5,"latentSize":6}}""", "'size' and 'latentSize', which are two names of one")]
+    [InlineData(
+        """{"format":2,"model":"tiny","config":{"size":5,"latentSize":6}}""", "'size' and 'latentSize', which are two names of one")]
     [InlineData("""{"format":3,"model":"tiny","components":[{"name":"network","kind":"Full"}],"config":{}}""", "config")]
     [InlineData("""{"format":3,"model":5}""", "is of the model '5'")]
     [InlineData("""{"format":0,"model":"tiny","config":{}}""", "positive whole number")]
     [InlineData("""{"format":"3","model":"tiny"}""", "positive whole number")]
     [InlineData("""{"format":3,"format":3,"model":"tiny"}""", "format")]
     [InlineData("""{"format":3,"model":"tiny","components":[{"name":"network","kind":"Full"}],}""", "config.json")]
-    [InlineData("""{"format":3,"model":"tiny","components":[{"name":"network","kind":"Full"}],"$type":"System.Diagnostics.Process"}""", "$type")]
+    [InlineData(
+        """{"format":3,"model":"tiny","components":[{"name":"network","kind":"Full"}],"$type":"System.Diagnostics.Process"}""", "$type")]
     [InlineData("[]", "Array where an object was expected")]
     [InlineData("", "config.json")]
     public void A_configuration_that_is_not_understood_whole_is_refused_with_the_reason(string json, string reason)
@@ -181,7 +186,8 @@ public sealed class ModelEntriesTests : IDisposable
     public void Weights_of_another_network_are_refused_and_not_called_damaged()
     {
         Write(new TinyDefinition());
-        var error = Assert.Throws<InvalidDataException>(() => Open().Read(new Component<TinyNetwork>("network", () => new TinyNetwork(1, 4))));
+        var error = Assert.Throws<InvalidDataException>(() =>
+            Open().Read(new Component<TinyNetwork>("network", () => new TinyNetwork(1, 4))));
         Assert.Contains("'weight' (found F32 [3, 2], expected F32 [4, 1])", error.Message);
         Assert.Contains("'bias' (found F32 [3], expected F32 [4])", error.Message);
         Assert.DoesNotContain("damaged", error.Message);
@@ -192,7 +198,8 @@ public sealed class ModelEntriesTests : IDisposable
     public void A_network_of_more_than_the_file_holds_is_refused_before_it_takes_memory()
     {
         Write(new TinyDefinition());
-        var error = Assert.Throws<InvalidDataException>(() => Open().Read(new Component<TinyNetwork>("network", () => new TinyNetwork(1_000_000, 1_000_000))));
+        var error = Assert.Throws<InvalidDataException>(() =>
+            Open().Read(new Component<TinyNetwork>("network", () => new TinyNetwork(1_000_000, 1_000_000))));
         Assert.Contains("'network.safetensors' holds 36 bytes of tensors; the network of 'config.json' has more", error.Message);
     }
 
@@ -203,7 +210,8 @@ public sealed class ModelEntriesTests : IDisposable
     public void A_further_file_cannot_take_the_place_of_another_entry(string name)
     {
         var files = new Dictionary<string, Action<Stream>> { [name] = _ => { } };
-        var error = Assert.Throws<ArgumentException>(() => ModelEntries.Write(_stored.Save, _format, new TinyDefinition(), [_network], files));
+        var error = Assert.Throws<ArgumentException>(() =>
+            ModelEntries.Write(_stored.Save, _format, new TinyDefinition(), [_network], files));
         Assert.Contains($"'{name}'", error.Message);
         Assert.Empty(_stored.All);
     }

@@ -34,7 +34,11 @@ public sealed class ModelFileTests : IDisposable
     {
         byte[] zip = Saved(0x00010002);
         using (var archive = new ZipArchive(new MemoryStream(zip)))
-            Assert.Superset(new HashSet<string> { "config.json", "network.safetensors", "checksums.json", "vocab.txt" }, archive.Entries.Select(e => e.Name).ToHashSet());
+        {
+            Assert.Superset(
+                new HashSet<string> { "config.json", "network.safetensors", "checksums.json", "vocab.txt" },
+                archive.Entries.Select(e => e.Name).ToHashSet());
+        }
 
         AssertSound(zip);
     }
@@ -93,8 +97,10 @@ public sealed class ModelFileTests : IDisposable
     private byte[] Saved(uint version, int latentSize = 11)
     {
         var stream = new MemoryStream();
-        using var repository = (IDisposable)Call(_core.GetType("Microsoft.ML.RepositoryWriter", throwOnError: true)!, null, "CreateNew", stream, _ml, true)!;
-        var context = (ModelSaveContext)Activator.CreateInstance(typeof(ModelSaveContext), Any, null, [repository, "Model", "Model.key"], null)!;
+        using var repository = (IDisposable)Call(
+            _core.GetType("Microsoft.ML.RepositoryWriter", throwOnError: true)!, null, "CreateNew", stream, _ml, true)!;
+        var context = (ModelSaveContext)Activator.CreateInstance(
+            typeof(ModelSaveContext), Any, null, [repository, "Model", "Model.key"], null)!;
         var files = new Dictionary<string, Action<Stream>> { ["vocab.txt"] = s => s.Write([1, 2, 3]) };
         ModelFile.Save(context, Format(version), new TinyDefinition { LatentSize = latentSize }, [_network], files);
         Call(typeof(ModelSaveContext), context, "Done");
@@ -104,13 +110,17 @@ public sealed class ModelFileTests : IDisposable
 
     private Loaded Load(byte[] zip, uint version)
     {
-        using var repository = (IDisposable)Call(_core.GetType("Microsoft.ML.RepositoryReader", throwOnError: true)!, null, "Open", new MemoryStream(zip), _ml, true)!;
-        using var entry = (IDisposable)repository.GetType().GetMethod("OpenEntry", Any, [typeof(string), typeof(string)])!.Invoke(repository, ["Model", "Model.key"])!;
-        using var context = (IDisposable)Activator.CreateInstance(_core.GetType("Microsoft.ML.ModelLoadContext", throwOnError: true)!, Any, null, [repository, entry, "Model"], null)!;
+        using var repository = (IDisposable)Call(
+            _core.GetType("Microsoft.ML.RepositoryReader", throwOnError: true)!, null, "Open", new MemoryStream(zip), _ml, true)!;
+        using var entry = (IDisposable)repository.GetType().GetMethod("OpenEntry", Any, [typeof(string), typeof(string)])!.Invoke(
+            repository, ["Model", "Model.key"])!;
+        using var context = (IDisposable)Activator.CreateInstance(
+            _core.GetType("Microsoft.ML.ModelLoadContext", throwOnError: true)!, Any, null, [repository, entry, "Model"], null)!;
         Func<LoadedModel<TinyDefinition>, Loaded> create = file =>
             new Loaded(file.Definition, file.Read(file.Definition.Network), file.ReadFile("vocab.txt", 3));
         return (Loaded)Unwrapped(
-            typeof(ModelFile).GetMethod(nameof(ModelFile.Load))!.MakeGenericMethod(typeof(TinyDefinition), typeof(Loaded)), null, [_ml, context, Format(version), create])!;
+            typeof(ModelFile).GetMethod(nameof(ModelFile.Load))!.MakeGenericMethod(typeof(TinyDefinition), typeof(Loaded)), null,
+            [_ml, context, Format(version), create])!;
     }
 
     private sealed record Loaded(TinyDefinition Definition, TinyNetwork Network, byte[] File);

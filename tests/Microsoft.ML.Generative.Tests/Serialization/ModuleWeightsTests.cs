@@ -57,7 +57,8 @@ public sealed class ModuleWeightsTests : IDisposable
         ModuleWeights.Load(network, Saved(saved));
 
         var original = (Linear)saved[0];
-        Assert.Equal([.. original.weight!.detach().view(-1).data<float>(), .. original.bias!.detach().data<float>()], flat.data<float>().ToArray());
+        Assert.Equal(
+            [.. original.weight!.detach().view(-1).data<float>(), .. original.bias!.detach().data<float>()], flat.data<float>().ToArray());
         Assert.True(layer.weight.requires_grad);
     }
 
@@ -86,7 +87,8 @@ public sealed class ModuleWeightsTests : IDisposable
     public void Long_lists_are_cut_and_counted()
     {
         using var network = torch.nn.Sequential(("fc", torch.nn.Linear(1, 1)));
-        var error = Assert.Throws<InvalidDataException>(() => ModuleWeights.Load(network, Saved([.. Enumerable.Range(0, 500).Select(i => ($"n{i:D3}", torch.ones(1)))])));
+        var error = Assert.Throws<InvalidDataException>(() =>
+            ModuleWeights.Load(network, Saved([.. Enumerable.Range(0, 500).Select(i => ($"n{i:D3}", torch.ones(1)))])));
         Assert.Contains("500 unexpected", error.Message);
         Assert.Contains("'n009', …", error.Message);
         Assert.DoesNotContain("n010", error.Message);
@@ -98,7 +100,8 @@ public sealed class ModuleWeightsTests : IDisposable
         using Sequential saved = Blocks(), loaded = Blocks();
         (string Name, torch.Tensor Tensor)[] tensors = [.. ModuleWeights.Of(saved)];
         ModuleWeights.Load(loaded, Saved([.. tensors.Select(t => (t.Name.Replace("feedForward", "perceptron"), t.Tensor))]));
-        Assert.All(tensors.Zip(ModuleWeights.Of(loaded)), pair => Assert.Equal(pair.First.Tensor.bytes.ToArray(), pair.Second.Tensor.bytes.ToArray()));
+        Assert.All(tensors.Zip(ModuleWeights.Of(loaded)), pair =>
+            Assert.Equal(pair.First.Tensor.bytes.ToArray(), pair.Second.Tensor.bytes.ToArray()));
 
         // Not beside the present name, and not where no module states them.
         (string, torch.Tensor)[] both = [.. tensors, ("in.perceptronOut.bias", torch.ones(4)), ("perceptronOut.bias", torch.ones(4))];
@@ -116,7 +119,8 @@ public sealed class ModuleWeightsTests : IDisposable
         public Wrapped()
             : base(nameof(Wrapped)) => RegisterComponents();
 
-        public IReadOnlyDictionary<string, string> FormerNames { get; } = new Dictionary<string, string> { ["perceptronOut"] = nameof(feedForwardOut) };
+        public IReadOnlyDictionary<string, string> FormerNames { get; } =
+            new Dictionary<string, string> { ["perceptronOut"] = nameof(feedForwardOut) };
 
         public override torch.Tensor forward(torch.Tensor input) => feedForwardOut.call(input);
     }

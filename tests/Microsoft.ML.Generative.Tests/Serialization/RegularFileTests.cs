@@ -40,7 +40,8 @@ public sealed class RegularFileTests : IDisposable
             File.Delete(_folder.File("model.safetensors"));
         File.Delete(_folder.File(name));
         MakePipe(_folder.File(name));
-        Task<Exception> error = Task.Run(() => Assert.ThrowsAny<Exception>(() => new MLContext().Generative().LoadPretrainedLanguageModel(_folder.Path)));
+        Task<Exception> error = Task.Run(() =>
+            Assert.ThrowsAny<Exception>(() => new MLContext().Generative().LoadPretrainedLanguageModel(_folder.Path)));
         Assert.Contains(name, (await error.WaitAsync(TimeSpan.FromSeconds(20))).Message);
     }
 
@@ -56,7 +57,8 @@ public sealed class RegularFileTests : IDisposable
             ("model.bin", () => catalog.LoadPretrainedLanguageModel(_folder.File("model.bin"), _folder.File("tokenizer.json"))),
             ("model.bin", () => catalog.LoadModel(_folder.File("model.bin"), out _)),
             ("tokenizer.json", () => Tokenizers.GenerativeTokenizers.FromFile(_folder.File("tokenizer.json")))])
-            Assert.Contains(name, (await Task.Run(() => Assert.Throws<InvalidDataException>(load)).WaitAsync(TimeSpan.FromSeconds(20))).Message);
+            Assert.Contains(
+                name, (await Task.Run(() => Assert.Throws<InvalidDataException>(load)).WaitAsync(TimeSpan.FromSeconds(20))).Message);
     }
 
     [Fact]
@@ -65,7 +67,8 @@ public sealed class RegularFileTests : IDisposable
         if (OperatingSystem.IsWindows())
             return;
         File.CreateSymbolicLink(_folder.File("config.json"), "/dev/zero");
-        Assert.Contains("config.json", Assert.Throws<InvalidDataException>(() => RegularFile.OpenRead(_folder.File("config.json"))).Message);
+        Assert.Contains(
+            "config.json", Assert.Throws<InvalidDataException>(() => RegularFile.OpenRead(_folder.File("config.json"))).Message);
     }
 
     private static void MakePipe(string path)

@@ -8,8 +8,9 @@ public sealed class SavedVae
     public SavedVae()
     {
         IDataView data = TinyImages.AsVectors(Ml, 16);
-        using TransformerChain<VaeTransformer> chain = Ml.Transforms.CopyColumns("Features", "Pixels").Append(Ml.Transforms.Generative().Vae(
-            new VaeOptions { InputColumnName = "Features", LatentSize = 2, HiddenSizes = [4], Epochs = 1 })).Fit(data);
+        using TransformerChain<VaeTransformer> chain = Ml.Transforms.CopyColumns("Features", "Pixels")
+            .Append(Ml.Transforms.Generative().Vae(
+                new VaeOptions { InputColumnName = "Features", LatentSize = 2, HiddenSizes = [4], Epochs = 1 })).Fit(data);
         Expected = Rows(chain.LastTransformer);
         var stream = new MemoryStream();
         Ml.Model.Save(chain, data.Schema, stream);

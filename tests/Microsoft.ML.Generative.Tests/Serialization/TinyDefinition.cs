@@ -33,7 +33,8 @@ internal sealed class TinyDefinition : IModelDefinition<TinyDefinition>
     public static TinyDefinition ReadOldFormat(JsonObject config)
     {
         new MemberHistory(new MemberChange("size", "latentSize"), new MemberChange("epochs", null)).Apply(config, ModelEntries.Config);
-        return ModelConfigJson.Deserialize<TinyDefinition>(JsonSerializer.SerializeToElement(config, ModelConfigJson.Options), ModelEntries.Config);
+        return ModelConfigJson.Deserialize<TinyDefinition>(
+            JsonSerializer.SerializeToElement(config, ModelConfigJson.Options), ModelEntries.Config);
     }
 
     public void Validate() => OptionChecks.AtLeast(LatentSize, 1);

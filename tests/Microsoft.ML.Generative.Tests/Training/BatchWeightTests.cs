@@ -23,7 +23,8 @@ public sealed class BatchWeightTests
             Assert.InRange(Difference(whole, Assert.Single(Gradients(size))), 0, 1e-7);
 
         // A mean of the batches' means, each as if it had as many targets, is another gradient.
-        float[][] parts = [.. Enumerable.Range(0, 4).Where(i => _targets[2 * i] + _targets[2 * i + 1] > 0).Select(i => Gradients(2, 2 * i, 2)[0])];
+        float[][] parts = [.. Enumerable.Range(0, 4).Where(i => _targets[2 * i] + _targets[2 * i + 1] > 0)
+            .Select(i => Gradients(2, 2 * i, 2)[0])];
         float[] unweighted = [.. whole.Select((_, i) => parts.Average(p => p[i]))];
         Assert.True(Difference(whole, unweighted) > 1e-3);
     }
@@ -58,7 +59,8 @@ public sealed class BatchWeightTests
     {
         using var exchange = new TwoProcesses();
         var norms = new double[2];
-        OnTwoThreads(() => Gradients(4, 0, 4, exchange.Of(0), norm => norms[0] = norm), () => Gradients(4, 4, 4, exchange.Of(1), norm => norms[1] = norm));
+        OnTwoThreads(() => Gradients(4, 0, 4, exchange.Of(0), norm => norms[0] = norm), () =>
+            Gradients(4, 4, 4, exchange.Of(1), norm => norms[1] = norm));
         Assert.Equal(Math.Sqrt(Assert.Single(Gradients(8)).Sum(g => (double)g * g)), norms[0], 1e-5);
         Assert.Equal(norms[0], norms[1]);
     }
@@ -87,11 +89,13 @@ public sealed class BatchWeightTests
     {
         using DisposeScope scope = torch.NewDisposeScope();
         var reports = new Reports();
-        var options = new ToyOptions { BatchSize = 1, GradientAccumulationSteps = 3, MaxSteps = 1, LearningRate = 1e-12, Progress = reports };
+        var options =
+            new ToyOptions { BatchSize = 1, GradientAccumulationSteps = 3, MaxSteps = 1, LearningRate = 1e-12, Progress = reports };
         var linear = torch.nn.Linear(1, 1);
         using var network = new TrainedNetwork("n", linear, options);
         var rows = new WeighedRows(torch.tensor(new float[] { 1, 2, 5 }).view(3, 1), [1, 3, 0]);
-        var phase = new TrainingPhase(network, rows, (_, batch) => new Losses(linear.weight!.sum() * 0 + batch[0].sum(), ("value", batch[0].sum())));
+        var phase = new TrainingPhase(
+            network, rows, (_, batch) => new Losses(linear.weight!.sum() * 0 + batch[0].sum(), ("value", batch[0].sum())));
         Toys.Loop(options, [phase], validation: new WeighedRows(torch.tensor(new float[] { 4, 8, 9 }).view(3, 1), [3, 1, 0])).Run();
         TrainingProgress report = Assert.Single(reports.All);
         Assert.Equal((1 + 3 * 2) / 4.0, report.Loss, 1e-6);
@@ -101,7 +105,8 @@ public sealed class BatchWeightTests
     }
 
     // The gradients of one step over some of the sequences, as the exchange leaves them.
-    private static float[][] Gradients(int batchSize, int first = 0, int count = 8, IGradientExchange? exchange = null, Action<double>? onNorm = null)
+    private static float[][] Gradients(
+        int batchSize, int first = 0, int count = 8, IGradientExchange? exchange = null, Action<double>? onNorm = null)
     {
         using DisposeScope scope = torch.NewDisposeScope();
         var architecture = new LanguageModelArchitecture
@@ -123,7 +128,8 @@ public sealed class BatchWeightTests
             Progress = new Reports { OnReport = report => onNorm?.Invoke(report.GradientNorm!.Value) },
         };
         using var network = new TrainedNetwork("model", model, options);
-        var phase = new TrainingPhase(network, new Sequences(batchSize, first, count), (_, batch) => new Losses(model.Loss(batch[0], batch[1])));
+        var phase = new TrainingPhase(
+            network, new Sequences(batchSize, first, count), (_, batch) => new Losses(model.Loss(batch[0], batch[1])));
         var recorded = new RecordedGradients();
         (Toys.Loop(options, [phase]) with { Exchange = exchange is null ? recorded : new Chain(exchange, recorded) }).Run();
         return [.. recorded.All];

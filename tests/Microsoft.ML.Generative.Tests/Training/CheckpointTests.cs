@@ -12,7 +12,8 @@ public sealed class CheckpointTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private string[] Files(string pattern = "*.checkpoint") => [.. Directory.GetFiles(_folder.Path, pattern).Select(Path.GetFileName).Order()!];
+    private string[] Files(string pattern = "*.checkpoint") =>
+        [.. Directory.GetFiles(_folder.Path, pattern).Select(Path.GetFileName).Order()!];
 
     private ToyOptions Options(int keep = 3) => new()
     {
@@ -26,7 +27,8 @@ public sealed class CheckpointTests : IDisposable
     public void The_last_checkpoints_are_kept_and_the_final_one()
     {
         using Regression regression = new Regression(Options()).Train();
-        Assert.Equal(["regression-000000000008.checkpoint", "regression-000000000010.checkpoint", "regression-000000000012.checkpoint"], Files());
+        Assert.Equal(
+            ["regression-000000000008.checkpoint", "regression-000000000010.checkpoint", "regression-000000000012.checkpoint"], Files());
         Assert.Empty(Files("*.tmp"));
     }
 
@@ -84,7 +86,8 @@ public sealed class CheckpointTests : IDisposable
         using Regression resumed = new Regression(Options()).Train(ml: ml);
 
         Assert.Equal(expected, resumed.Weights);
-        Assert.Contains(warnings, w => w.Contains("regression-000000000012.checkpoint' is corrupt and was quarantined", StringComparison.Ordinal));
+        Assert.Contains(
+            warnings, w => w.Contains("regression-000000000012.checkpoint' is corrupt and was quarantined", StringComparison.Ordinal));
         Assert.Contains(warnings, w => w.Contains("resumes after step 10", StringComparison.Ordinal));
         Assert.Single(Files("*.damaged"));
     }
@@ -105,7 +108,8 @@ public sealed class CheckpointTests : IDisposable
             try
             {
                 // Some bytes, such as times in the zip's directory, mean nothing.
-                Assert.Equal(System.Text.Json.JsonSerializer.Serialize(expected), System.Text.Json.JsonSerializer.Serialize(CheckpointFile.ReadState(path)));
+                Assert.Equal(System.Text.Json.JsonSerializer.Serialize(expected), System.Text.Json.JsonSerializer.Serialize(
+                    CheckpointFile.ReadState(path)));
             }
             catch (Exception e) when (e is InvalidDataException or EndOfStreamException or ArgumentException)
             {
@@ -233,14 +237,17 @@ public sealed class CheckpointTests : IDisposable
 
             TrainingPhase[] phases =
             [
-                new(a, new NoiseBatches(6, 3, 5), (step, batch) => LossOf(step, (first.call(batch[0]) - torch.randn([6, 1], generator: step.Generator)).square().mean())),
+                new(a, new NoiseBatches(6, 3, 5), (step, batch) =>
+                    LossOf(step, (first.call(batch[0]) - torch.randn([6, 1], generator: step.Generator)).square().mean())),
                 new(b, own, (step, batch) => LossOf(step, (second.call(batch[0]) - torch.rand(4, 1)).square().mean())) { Repeats = 3 },
             ];
             if (cancelAt is null)
                 Toys.Loop(options, phases).Run();
             else
                 Assert.ThrowsAny<OperationCanceledException>(() => Toys.Loop(options, phases).Run());
-            return ([.. Toys.Numbers(first), .. Toys.Numbers(second)], [.. first.named_buffers().SelectMany(n => n.buffer.to(torch.float32).cpu().data<float>().ToArray())], own.Drawn);
+            return (
+                [.. Toys.Numbers(first), .. Toys.Numbers(second)],
+                [.. first.named_buffers().SelectMany(n => n.buffer.to(torch.float32).cpu().data<float>().ToArray())], own.Drawn);
         }
 
         var expected = Train("whole", null);
@@ -260,14 +267,16 @@ public sealed class CheckpointTests : IDisposable
         float[] Train(ToyOptions options, float frozenBias)
         {
             using DisposeScope scope = torch.NewDisposeScope();
-            TorchSharp.Modules.Sequential model = TorchSeed.Initialize(1, () => torch.nn.Sequential(torch.nn.Linear(2, 100), torch.nn.Linear(100, 1)));
+            TorchSharp.Modules.Sequential model = TorchSeed.Initialize(
+                1, () => torch.nn.Sequential(torch.nn.Linear(2, 100), torch.nn.Linear(100, 1)));
             TorchSharp.Modules.Parameter[] frozen = [.. model.parameters().Take(2)];
             using (torch.no_grad())
                 frozen[1].fill_(frozenBias);
             foreach (TorchSharp.Modules.Parameter parameter in frozen)
                 parameter.requires_grad = false;
             using var network = new TrainedNetwork("toy", model, options);
-            Toys.Loop(options, [new TrainingPhase(network, new NoiseBatches(4, 2, 6), (_, batch) => new Losses((model.call(batch[0]) - 1).square().mean()))]).Run();
+            Toys.Loop(options, [new TrainingPhase(
+                network, new NoiseBatches(4, 2, 6), (_, batch) => new Losses((model.call(batch[0]) - 1).square().mean()))]).Run();
             return Toys.Numbers(model);
         }
 

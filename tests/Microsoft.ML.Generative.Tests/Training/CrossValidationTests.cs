@@ -12,20 +12,22 @@ public sealed class CrossValidationTests
         {
             MLContext ml = new(seed: 1);
             var progress = new Reports();
-            var pipeline = ml.Transforms.CopyColumns("Copy", "Pixels").Append(ml.Transforms.Generative().ImageClassifier(new ImageClassifierOptions
-            {
-                LabelColumnName = "Side",
-                InputColumnName = "Pixels",
-                BaseChannels = 4,
-                Stages = 2,
-                MaxSteps = 3,
-                BatchSize = 4,
-                Seed = 1,
-                Threads = 1,
-                Progress = progress,
-                Checkpoints = new CheckpointOptions(folder.File("checkpoints")),
-            }));
-            var results = ml.MulticlassClassification.CrossValidate(LabeledImages.WithTextKeys(ml, 24), pipeline, numberOfFolds: 3, labelColumnName: "Side");
+            var pipeline = ml.Transforms.CopyColumns("Copy", "Pixels").Append(
+                ml.Transforms.Generative().ImageClassifier(new ImageClassifierOptions
+                {
+                    LabelColumnName = "Side",
+                    InputColumnName = "Pixels",
+                    BaseChannels = 4,
+                    Stages = 2,
+                    MaxSteps = 3,
+                    BatchSize = 4,
+                    Seed = 1,
+                    Threads = 1,
+                    Progress = progress,
+                    Checkpoints = new CheckpointOptions(folder.File("checkpoints")),
+                }));
+            var results = ml.MulticlassClassification.CrossValidate(
+                LabeledImages.WithTextKeys(ml, 24), pipeline, numberOfFolds: 3, labelColumnName: "Side");
             reports = progress.All.Count;
             return [.. results.Select(fold => fold.Metrics.LogLoss)];
         }

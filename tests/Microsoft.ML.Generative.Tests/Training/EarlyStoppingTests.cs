@@ -33,7 +33,15 @@ public sealed class EarlyStoppingTests : IDisposable
     public void Training_stops_after_patience_and_has_the_best_epochs_weights(double? emaDecay)
     {
         var reports = new Reports();
-        using var regression = new Regression(new ToyOptions { BatchSize = 16, Epochs = 50, EarlyStoppingPatience = 3, EmaDecay = emaDecay, Progress = reports, ValidationData = new MLContext().Data.LoadFromEnumerable<object>([]) });
+        using var regression = new Regression(new ToyOptions
+        {
+            BatchSize = 16,
+            Epochs = 50,
+            EarlyStoppingPatience = 3,
+            EmaDecay = emaDecay,
+            Progress = reports,
+            ValidationData = new MLContext().Data.LoadFromEnumerable<object>([]),
+        });
         var (phase, weights) = Scripted(regression, 5, 4, 2, 3, 2, 2.5, 1);
         Toys.Loop(regression.Options, [phase], validation: new RowBatches([regression.X, regression.Y], 64)).Run();
 
@@ -47,7 +55,13 @@ public sealed class EarlyStoppingTests : IDisposable
     [Fact]
     public void The_best_epoch_counts_also_when_no_patience_ran_out()
     {
-        using var regression = new Regression(new ToyOptions { BatchSize = 16, Epochs = 4, EarlyStoppingPatience = 9, ValidationData = new MLContext().Data.LoadFromEnumerable<object>([]) });
+        using var regression = new Regression(new ToyOptions
+        {
+            BatchSize = 16,
+            Epochs = 4,
+            EarlyStoppingPatience = 9,
+            ValidationData = new MLContext().Data.LoadFromEnumerable<object>([]),
+        });
         var (phase, weights) = Scripted(regression, 5, 1, 2, 3);
         Toys.Loop(regression.Options, [phase], validation: new RowBatches([regression.X, regression.Y], 64)).Run();
         Assert.Equal(weights[1], regression.Weights);
@@ -130,7 +144,8 @@ public sealed class EarlyStoppingTests : IDisposable
     [Fact]
     public void Cancelled_before_its_first_step_there_is_no_model_to_keep()
     {
-        var options = new ToyOptions { OnCancel = CancellationBehavior.KeepBest, CancellationToken = new CancellationToken(canceled: true) };
+        var options =
+            new ToyOptions { OnCancel = CancellationBehavior.KeepBest, CancellationToken = new CancellationToken(canceled: true) };
         using var regression = new Regression(options);
         Assert.ThrowsAny<OperationCanceledException>(() => regression.Train());
     }

@@ -30,7 +30,8 @@ public sealed class FrozenParametersTests
         TorchRuntime.EnsureLoaded();
         using torch.nn.Module network = torch.nn.Sequential(torch.nn.Linear(1, 2), torch.nn.Linear(2, 1));
         string message = Assert.Throws<ArgumentException>(() => FrozenParameters.Apply(network, ["0.weight", pattern])).Message;
-        Assert.Contains($"FrozenParameters has '{pattern}', which matches no parameter of the model. It has 4: '0.weight', '0.bias', '1.weight', '1.bias'.", message);
+        Assert.Contains($"FrozenParameters has '{pattern}', which matches no parameter of the model. It has 4: '0.weight', '0.bias', "
+            + $"'1.weight', '1.bias'.", message);
     }
 
     [Fact]
@@ -48,5 +49,6 @@ public sealed class FrozenParametersTests
 
     [Fact]
     public void An_empty_name_is_refused() =>
-        Assert.Contains("FrozenParameters is empty", Assert.Throws<ArgumentException>(() => new ToyOptions { FrozenParameters = [""] }.Validate()).Message);
+        Assert.Contains("FrozenParameters is empty", Assert.Throws<ArgumentException>(() =>
+            new ToyOptions { FrozenParameters = [""] }.Validate()).Message);
 }

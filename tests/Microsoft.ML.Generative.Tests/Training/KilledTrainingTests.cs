@@ -24,7 +24,10 @@ public sealed class KilledTrainingTests(ITestOutputHelper output)
         {
             using Process training = Start(folder.File("killed.zip"), checkpoints);
             for (int steps = random.Next(1, 9); steps > 0; steps--)
-                Note(seen, training.StandardOutput.ReadLine() ?? throw new InvalidOperationException($"It ended by itself: {training.StandardError.ReadToEnd()}"));
+            {
+                Note(seen, training.StandardOutput.ReadLine()
+                    ?? throw new InvalidOperationException($"It ended by itself: {training.StandardError.ReadToEnd()}"));
+            }
             // Between two steps most of the time goes into writing the checkpoint.
             Thread.Sleep(TimeSpan.FromMilliseconds(random.NextDouble() * 12));
             training.Kill();
@@ -69,7 +72,8 @@ public sealed class KilledTrainingTests(ITestOutputHelper output)
     {
         // Built beside this project, in the same configuration and for the same framework.
         string here = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar);
-        string program = Path.Combine(here.Replace("Microsoft.ML.Generative.Tests", "InterruptedTraining", StringComparison.Ordinal), "InterruptedTraining.dll");
+        string program = Path.Combine(
+            here.Replace("Microsoft.ML.Generative.Tests", "InterruptedTraining", StringComparison.Ordinal), "InterruptedTraining.dll");
         var start = new ProcessStartInfo("dotnet", checkpoints is null ? [program, model] : [program, model, checkpoints])
         {
             RedirectStandardOutput = true,

@@ -55,10 +55,12 @@ public sealed class SavedOptionsTests
         Assert.True(saved.Remove("network") && saved.Remove("ditLayers"));
         (saved["architecture"], saved["transformerLayers"]) = ("Transformer", 3);
         Check(saved, new DiffusionOptions { Network = DiffusionNetworkKind.Dit, DitLayers = 3 });
-        Assert.Contains("DitLayers was 3 and is 4", Refusal(saved, new DiffusionOptions { Network = DiffusionNetworkKind.Dit, DitLayers = 4 }));
+        Assert.Contains(
+            "DitLayers was 3 and is 4", Refusal(saved, new DiffusionOptions { Network = DiffusionNetworkKind.Dit, DitLayers = 4 }));
     }
 
-    private static void Check(JsonObject saved, TrainingOptions options) => SavedOptions.Check("a.checkpoint", State(saved), options, seed: null);
+    private static void Check(JsonObject saved, TrainingOptions options) =>
+        SavedOptions.Check("a.checkpoint", State(saved), options, seed: null);
 
     private static string Refusal(JsonObject saved, TrainingOptions options)
     {

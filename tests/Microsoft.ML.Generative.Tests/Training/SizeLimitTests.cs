@@ -28,8 +28,15 @@ public sealed class SizeLimitTests
             "BlockChannels" => catalog.Diffusion(
                 new DiffusionOptions { InputColumnName = "Pixels", BlockChannels = [Most], AttentionLevels = [], NormGroups = 1 }),
             "DitEmbeddingSize" => catalog.Diffusion(
-                new DiffusionOptions { InputColumnName = "Pixels", Network = DiffusionNetworkKind.Dit, DitEmbeddingSize = Most, DitHeads = 4 }),
-            "CouplingLayers" => catalog.Flow(new FlowOptions { InputColumnName = "Pixels", CouplingLayers = Most, ConvolutionChannels = 1 }),
+                new DiffusionOptions
+                {
+                    InputColumnName = "Pixels",
+                    Network = DiffusionNetworkKind.Dit,
+                    DitEmbeddingSize = Most,
+                    DitHeads = 4,
+                }),
+            "CouplingLayers" =>
+                catalog.Flow(new FlowOptions { InputColumnName = "Pixels", CouplingLayers = Most, ConvolutionChannels = 1 }),
             _ => catalog.LanguageModel(new LanguageModelOptions { InputColumnName = "Name", EmbeddingSize = Most, Heads = 4 }),
         };
         string message = Assert.ThrowsAny<ArgumentException>(() => estimator.Fit(TinyImages.AsVectors(_ml, 8))).Message;
@@ -54,7 +61,8 @@ public sealed class SizeLimitTests
         using VaeTransformer vae = catalog.Vae(
             new VaeOptions { InputColumnName = "Pixels", HiddenSizes = [2], LatentSize = 2, MaxSteps = 1 }).Fit(data);
         using GanTransformer gan = catalog.Gan(
-            new GanOptions { InputColumnName = "Pixels", Network = GanNetworkKind.Mlp, HiddenSizes = [2], LatentSize = 2, MaxSteps = 1 }).Fit(data);
+            new GanOptions { InputColumnName = "Pixels", Network = GanNetworkKind.Mlp, HiddenSizes = [2], LatentSize = 2, MaxSteps = 1 })
+            .Fit(data);
         using FlowTransformer flow = catalog.Flow(
             new FlowOptions { InputColumnName = "Pixels", CouplingLayers = 1, ConvolutionChannels = 2, MaxSteps = 1 }).Fit(data);
         DiffusionOptions diffusionOptions = TinyDiffusion.Options();

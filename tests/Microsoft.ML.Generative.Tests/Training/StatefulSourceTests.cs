@@ -59,7 +59,13 @@ public sealed class StatefulSourceTests : IDisposable
     private (float[] Weights, int Rollouts, int Restored) Train(string name, int? cancelAt)
     {
         using var stop = new CancellationTokenSource();
-        var options = new ToyOptions { MaxSteps = 11, LearningRate = 0.05, CancellationToken = stop.Token, Checkpoints = new CheckpointOptions(_folder.File(name)) };
+        var options = new ToyOptions
+        {
+            MaxSteps = 11,
+            LearningRate = 0.05,
+            CancellationToken = stop.Token,
+            Checkpoints = new CheckpointOptions(_folder.File(name)),
+        };
         using Linear policy = TorchSeed.Initialize(1, () => torch.nn.Linear(2, 1));
         using var network = new TrainedNetwork("policy", policy, options);
         var rollouts = new Rollouts(policy);
@@ -105,7 +111,11 @@ public sealed class StatefulSourceTests : IDisposable
 
         public BatchSourceState SaveState() => new(
             new JsonObject { ["next"] = _next, ["counter"] = _counter },
-            _states is null ? new Dictionary<string, torch.Tensor>() : new Dictionary<string, torch.Tensor> { ["states"] = _states, ["targets"] = _targets! });
+            _states is null ? new Dictionary<string, torch.Tensor>() : new Dictionary<string, torch.Tensor>
+            {
+                ["states"] = _states,
+                ["targets"] = _targets!,
+            });
 
         public void RestoreState(BatchSourceState state)
         {

@@ -91,7 +91,8 @@ public sealed class SubnormalStateTests
     public void Only_decayed_values_become_0(bool byVectors)
     {
         using DisposeScope scope = NewDisposeScope();
-        float[] values = [1e-37f, -1e-37f, 1e-39f, -1e-39f, float.Epsilon, 0, 1, -1, float.NaN, float.PositiveInfinity, float.NegativeInfinity];
+        float[] values =
+            [1e-37f, -1e-37f, 1e-39f, -1e-39f, float.Epsilon, 0, 1, -1, float.NaN, float.PositiveInfinity, float.NegativeInfinity];
         Tensor all = tensor(values);
         if (byVectors)
             OptimizerKernels.FlushSubnormals(all);

@@ -131,7 +131,8 @@ internal sealed class Regression : IDisposable
 }
 
 /// <summary>What an estimator's Fit does with its phases.</summary>
-internal sealed record ToyLoop(TrainingOptions Options, IReadOnlyList<TrainingPhase> Phases, int Seed, MLContext Ml, IBatchSource? Validation)
+internal sealed record ToyLoop(
+    TrainingOptions Options, IReadOnlyList<TrainingPhase> Phases, int Seed, MLContext Ml, IBatchSource? Validation)
 {
     public ITrainingPreview? Preview { get; init; }
 
@@ -162,7 +163,8 @@ internal sealed class RecordedGradients : IGradientExchange
 internal static class Toys
 {
     public static ToyLoop Loop(
-        TrainingOptions options, IReadOnlyList<TrainingPhase> phases, int seed = 1, MLContext? ml = null, IBatchSource? validation = null) =>
+        TrainingOptions options, IReadOnlyList<TrainingPhase> phases, int seed = 1, MLContext? ml = null,
+        IBatchSource? validation = null) =>
         new(options, phases, seed, ml ?? new MLContext(), validation);
 
     /// <summary>All parameters of a module, one after another.</summary>

@@ -118,7 +118,8 @@ public sealed class TrainedNetworkTests
         using Linear model = torch.nn.Linear(2, 1);
         foreach (Parameter parameter in model.parameters())
             parameter.requires_grad = false;
-        Assert.Contains("'frozen' has no parameters", Assert.Throws<ArgumentException>(() => new TrainedNetwork("frozen", model, new ToyOptions())).Message);
+        Assert.Contains("'frozen' has no parameters", Assert.Throws<ArgumentException>(() =>
+            new TrainedNetwork("frozen", model, new ToyOptions())).Message);
     }
 
     [Fact]

@@ -15,7 +15,8 @@ public sealed class TrainingLoopReportTests
 
         // 700 steps, a report every third, after steps 1, 2, 4, … and at each end of an epoch.
         Assert.Equal(
-            Enumerable.Range(1, 700).Where(s => s % 3 == 0 || s % 70 == 0 || int.IsPow2(s)).Select(s => (long)s), reports.All.Select(r => r.Step));
+            Enumerable.Range(1, 700).Where(s => s % 3 == 0 || s % 70 == 0 || int.IsPow2(s)).Select(s => (long)s),
+            reports.All.Select(r => r.Step));
         Assert.All(reports.All, r =>
         {
             Assert.Equal(700, r.TotalSteps);
@@ -38,7 +39,8 @@ public sealed class TrainingLoopReportTests
         // The weights hardly move; batches of 4 and 1 rows, so the average over rows is not that over batches.
         var reports = new Reports();
         using var regression = new Regression(
-            new ToyOptions { BatchSize = 4, GradientAccumulationSteps = 2, MaxSteps = 1, LearningRate = 1e-12, Progress = reports }, rows: 5);
+            new ToyOptions { BatchSize = 4, GradientAccumulationSteps = 2, MaxSteps = 1, LearningRate = 1e-12, Progress = reports },
+            rows: 5);
         using torch.Tensor expected = (regression.Model.call(regression.X) - regression.Y).square().mean();
         regression.Train();
         Assert.Equal(expected.item<float>(), Assert.Single(reports.All).Loss, 1e-5);
@@ -55,7 +57,8 @@ public sealed class TrainingLoopReportTests
         using TrainedNetwork network = new("n", linear, options);
         var rows = new RowBatches([torch.ones(21, 1)], 4);
         Toys.Loop(options,
-            [new TrainingPhase(network, rows, (step, _) => new Losses(linear.weight!.sum() * 0 + step.Step, ("step", torch.tensor((float)step.Step))))]).Run();
+            [new TrainingPhase(network, rows, (step, _) =>
+                new Losses(linear.weight!.sum() * 0 + step.Step, ("step", torch.tensor((float)step.Step))))]).Run();
 
         double sum = 0, weight = 0;
         foreach (int step in Enumerable.Range(1, 6_000))
@@ -111,7 +114,8 @@ public sealed class TrainingLoopReportTests
         using torch.Tensor x = torch.randn(5, 2), y = torch.randn(5, 1);
         Toys.Loop(options, [phase], validation: new RowBatches([x, y], 4)).Run();
 
-        Assert.Equal(Enumerable.Repeat(Enumerable.Repeat((true, true, true), 4).Concat(Enumerable.Repeat((false, false, false), 2)), 3).SelectMany(s => s), seen);
+        Assert.Equal(Enumerable.Repeat(Enumerable.Repeat((true, true, true), 4).Concat(Enumerable.Repeat((false, false, false), 2)), 3)
+            .SelectMany(s => s), seen);
         Assert.All(reports.All, r => Assert.Equal(r.Step % 4 == 0, r.ValidationLoss is not null));
         using torch.Tensor expected = (regression.Model.call(x) - y).square().mean();
         Assert.Equal(expected.item<float>(), reports.All[^1].ValidationLoss!.Value, 1e-5);
@@ -208,7 +212,8 @@ public sealed class TrainingLoopReportTests
         regression.Train(ml: ml, validation: new RowBatches([regression.X, regression.Y], 64));
 
         Assert.Contains(lines, l => l.Contains("'regression' on cpu") && l.Contains("3 parameters") && l.Contains("8 steps"));
-        Assert.Contains(lines, l => l.Contains("epoch 1, step 4/8") && l.Contains("squared ") && l.Contains("validation ") && l.Contains("rows/s"));
+        Assert.Contains(
+            lines, l => l.Contains("epoch 1, step 4/8") && l.Contains("squared ") && l.Contains("validation ") && l.Contains("rows/s"));
         Assert.Contains(lines, l => l.Contains("epoch 2, step 8/8") && l.Contains("00:00:00 left"));
     }
 
@@ -260,7 +265,8 @@ public sealed class TrainingLoopReportTests
         });
         Assert.Equal("autoencoder, epoch 12, step 123456/1234567: loss 0.333333, 12,345 tokens/s, 100:01:02 left", Line(0, false));
         Assert.Equal(
-            "autoencoder, epoch 12, step 123456/1234567: loss 0.333333, validation 0.666667, 12,345 tokens/s, 100:01:02 left", Line(12, true));
+            "autoencoder, epoch 12, step 123456/1234567: loss 0.333333, validation 0.666667, 12,345 tokens/s, 100:01:02 left",
+            Line(12, true));
         for (int count = 0; count <= 12; count++)
         {
             Assert.InRange(Line(count, false).Length, 80, 119);

@@ -73,7 +73,8 @@ public sealed class TrainingLoopStopTests
                 // The second batch of step 5.
                 last = regression.Weights;
                 Losses losses = regression.Phase.Losses(step, batch);
-                return ++calls < 10 ? losses : new Losses(losses.Total / 0, ("odd", losses.Total * double.NaN), ("even", torch.tensor(2.5)));
+                return ++calls < 10 ? losses : new Losses(
+                    losses.Total / 0, ("odd", losses.Total * double.NaN), ("even", torch.tensor(2.5)));
             },
         };
 
@@ -96,7 +97,8 @@ public sealed class TrainingLoopStopTests
         using var network = new TrainedNetwork("n", model, options);
 
         // The root is 0 with an infinite slope.
-        var phase = new TrainingPhase(network, new NoiseBatches(2, 1, 3), (_, batch) => new Losses((model.call(batch[0]) * 0).abs().sqrt().mean()));
+        var phase = new TrainingPhase(
+            network, new NoiseBatches(2, 1, 3), (_, batch) => new Losses((model.call(batch[0]) * 0).abs().sqrt().mean()));
         var error = Assert.Throws<InvalidOperationException>(() => Toys.Loop(options, [phase]).Run());
         Assert.Contains("The gradient of 'n' stopped being finite in step 1", error.Message);
         Assert.Equal(before, Toys.Numbers(model));
@@ -107,7 +109,8 @@ public sealed class TrainingLoopStopTests
     {
         var live = new Dictionary<long, long>();
         var memory = new Dictionary<long, long>();
-        var options = new ToyOptions { BatchSize = 64, MaxSteps = 2300, Threads = 1, EmaDecay = 0.99, GradientClipNorm = 1, WeightDecay = 0.1 };
+        var options =
+            new ToyOptions { BatchSize = 64, MaxSteps = 2300, Threads = 1, EmaDecay = 0.99, GradientClipNorm = 1, WeightDecay = 0.1 };
         using DisposeScope outer = torch.NewDisposeScope();
         Sequential model = torch.nn.Sequential(torch.nn.Linear(64, 512), torch.nn.ReLU(), torch.nn.Dropout(0.1), torch.nn.Linear(512, 8));
         using var network = new TrainedNetwork("n", model, options);

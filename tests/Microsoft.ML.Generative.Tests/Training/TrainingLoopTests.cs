@@ -13,7 +13,14 @@ public sealed class TrainingLoopTests
     [InlineData(OptimizerKind.AdamW, 0.1)]
     public void A_linear_regression_finds_its_coefficients(OptimizerKind optimizer, double rate)
     {
-        var options = new ToyOptions { Optimizer = optimizer, LearningRate = rate, BatchSize = 16, Epochs = 100, LearningRateSchedule = LearningRateSchedule.Cosine };
+        var options = new ToyOptions
+        {
+            Optimizer = optimizer,
+            LearningRate = rate,
+            BatchSize = 16,
+            Epochs = 100,
+            LearningRateSchedule = LearningRateSchedule.Cosine,
+        };
         using Regression regression = new Regression(options).Train();
         Assert.Equal(2, regression.Weights[0], 1e-3);
         Assert.Equal(-3, regression.Weights[1], 1e-3);
@@ -50,8 +57,10 @@ public sealed class TrainingLoopTests
     public void Rows_weigh_the_same_in_batches_of_different_sizes()
     {
         // Batches of 4 and 1 rows in one step, against all 5 at once.
-        using Regression parts = new Regression(new ToyOptions { Optimizer = OptimizerKind.Sgd, BatchSize = 4, GradientAccumulationSteps = 2, MaxSteps = 3 }, rows: 5).Train();
-        using Regression whole = new Regression(new ToyOptions { Optimizer = OptimizerKind.Sgd, BatchSize = 5, MaxSteps = 3 }, rows: 5).Train();
+        using Regression parts = new Regression(
+            new ToyOptions { Optimizer = OptimizerKind.Sgd, BatchSize = 4, GradientAccumulationSteps = 2, MaxSteps = 3 }, rows: 5).Train();
+        using Regression whole = new Regression(
+            new ToyOptions { Optimizer = OptimizerKind.Sgd, BatchSize = 5, MaxSteps = 3 }, rows: 5).Train();
         Close(whole.Weights, parts.Weights, 1e-6);
     }
 
@@ -78,7 +87,8 @@ public sealed class TrainingLoopTests
     {
         float[] Train(int seed, int? threads)
         {
-            using Regression regression = new Regression(new ToyOptions { BatchSize = 16, Epochs = 5, Threads = threads }, dropout: 0.3).Train(seed);
+            using Regression regression = new Regression(
+                new ToyOptions { BatchSize = 16, Epochs = 5, Threads = threads }, dropout: 0.3).Train(seed);
             return regression.Weights;
         }
 
@@ -127,7 +137,13 @@ public sealed class TrainingLoopTests
         using IDisposable noGradient = torch.no_grad();
         float[] expected = Draw(() => { });
         int during = 0;
-        using var regression = new Regression(new ToyOptions { MaxSteps = 5, Threads = threads + 1, Progress = new Reports { OnReport = _ => during = torch.get_num_threads() } }, dropout: 0.5);
+        using var regression = new Regression(new ToyOptions
+        {
+            MaxSteps = 5,
+            Threads = threads
+            + 1,
+            Progress = new Reports { OnReport = _ => during = torch.get_num_threads() }
+        }, dropout: 0.5);
         float[] before = regression.Weights;
         Assert.Equal(expected, Draw(() => regression.Train()));
         Assert.NotEqual(before, regression.Weights);
@@ -139,7 +155,8 @@ public sealed class TrainingLoopTests
     [Fact]
     public void An_epoch_is_every_batch_once_and_a_step_does_not_cross_it()
     {
-        using Regression regression = new Regression(new ToyOptions { BatchSize = 10, GradientAccumulationSteps = 2, Epochs = 3 }, rows: 50).Train();
+        using Regression regression = new Regression(
+            new ToyOptions { BatchSize = 10, GradientAccumulationSteps = 2, Epochs = 3 }, rows: 50).Train();
         Assert.Equal(9, regression.Network.Steps);
         Assert.Equal(15, regression.Batches.Drawn);
         Assert.Equal([0, 1, 2], regression.Batches.Epochs);
@@ -156,7 +173,15 @@ public sealed class TrainingLoopTests
     [Fact]
     public void The_weights_end_as_their_moving_average()
     {
-        var options = new ToyOptions { Optimizer = OptimizerKind.Sgd, Momentum = 0, BatchSize = 64, MaxSteps = 30, LearningRate = 0.1, EmaDecay = 0.8 };
+        var options = new ToyOptions
+        {
+            Optimizer = OptimizerKind.Sgd,
+            Momentum = 0,
+            BatchSize = 64,
+            MaxSteps = 30,
+            LearningRate = 0.1,
+            EmaDecay = 0.8,
+        };
         using var regression = new Regression(options);
         double[] average = [.. regression.Weights.Select(w => (double)w)];
 
@@ -197,7 +222,8 @@ public sealed class TrainingLoopTests
         float[][] before = [.. parameters.Select(p => p.detach().clone().data<float>().ToArray())];
         var options = new ToyOptions { MaxSteps = 5, Optimizer = OptimizerKind.AdamW, WeightDecay = 0.1, EmaDecay = 0.9 };
         using var network = new TrainedNetwork("n", model, options);
-        var phase = new TrainingPhase(network, new NoiseBatches(8, 2, 5), (_, batch) => new Losses((model.call(batch[0]) - 3).square().mean()));
+        var phase = new TrainingPhase(
+            network, new NoiseBatches(8, 2, 5), (_, batch) => new Losses((model.call(batch[0]) - 3).square().mean()));
         Toys.Loop(options, [phase]).Run();
 
         Assert.Equal(before[0], parameters[0].detach().clone().data<float>().ToArray());
@@ -254,7 +280,15 @@ public sealed class TrainingLoopTests
     public void Clipping_bounds_the_step()
     {
         var reports = new Reports();
-        var options = new ToyOptions { Optimizer = OptimizerKind.Sgd, Momentum = 0, MaxSteps = 1, LearningRate = 1, GradientClipNorm = 0.25, Progress = reports };
+        var options = new ToyOptions
+        {
+            Optimizer = OptimizerKind.Sgd,
+            Momentum = 0,
+            MaxSteps = 1,
+            LearningRate = 1,
+            GradientClipNorm = 0.25,
+            Progress = reports,
+        };
         using var regression = new Regression(options);
         float[] before = regression.Weights;
         regression.Train();

@@ -53,8 +53,10 @@ public class TrainingPhaseTests
         {
             using DisposeScope scope = torch.NewDisposeScope();
             using var source = new CancellationTokenSource();
-            var options = new ToyOptions { MaxSteps = 11, CancellationToken = source.Token, Checkpoints = new CheckpointOptions(folder.File(name)) };
-            torch.nn.Module<torch.Tensor, torch.Tensor> first = TorchSeed.Initialize(1, () => torch.nn.Linear(2, 1)), second = TorchSeed.Initialize(2, () => torch.nn.Linear(2, 1));
+            var options =
+                new ToyOptions { MaxSteps = 11, CancellationToken = source.Token, Checkpoints = new CheckpointOptions(folder.File(name)) };
+            torch.nn.Module<torch.Tensor, torch.Tensor> first = TorchSeed.Initialize(1, () => torch.nn.Linear(2, 1)),
+                second = TorchSeed.Initialize(2, () => torch.nn.Linear(2, 1));
             using var a = new TrainedNetwork("a", first, options);
             using var b = new TrainedNetwork("b", second, options);
             var batches = new NoiseBatches(4, 2, 5);
@@ -108,7 +110,8 @@ public class TrainingPhaseTests
     public void The_first_phase_runs_in_every_step()
     {
         using var one = new Regression(Sgd);
-        Assert.Contains("interval is 2", Assert.Throws<ArgumentException>(() => Toys.Loop(one.Options, [one.Phase with { Interval = 2 }]).Run()).Message);
+        Assert.Contains("interval is 2", Assert.Throws<ArgumentException>(() =>
+            Toys.Loop(one.Options, [one.Phase with { Interval = 2 }]).Run()).Message);
     }
 
     [Fact]
@@ -116,7 +119,8 @@ public class TrainingPhaseTests
     {
         using DisposeScope scope = torch.NewDisposeScope();
         var options = new ToyOptions { MaxSteps = 3 };
-        Sequential first = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 1)), second = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2));
+        Sequential first = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 1)),
+            second = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2));
         Parameter[] frozen = [.. first.parameters().Take(2), .. second.parameters().Take(2)];
         Parameter[] trained = [.. first.parameters().Skip(2), .. second.parameters().Skip(2)];
         foreach (Parameter parameter in frozen)
@@ -137,7 +141,8 @@ public class TrainingPhaseTests
             new(b, new NoiseBatches(4, 2, 5), (_, batch) => Look(-first.call(second.call(batch[0])).mean())),
         ]).Run();
 
-        bool[] firstLearns = [false, false, false, false, true, true, false, false], secondLearns = [false, false, false, false, false, false, true, true];
+        bool[] firstLearns = [false, false, false, false, true, true, false, false],
+            secondLearns = [false, false, false, false, false, false, true, true];
         Assert.Equal(Enumerable.Repeat<bool[][]>([firstLearns, firstLearns, secondLearns], 3).SelectMany(s => s), seen);
         Assert.All(trained, p => Assert.True(p.requires_grad));
         Assert.Equal(before, frozen.SelectMany(p => p.detach().clone().data<float>().ToArray()));

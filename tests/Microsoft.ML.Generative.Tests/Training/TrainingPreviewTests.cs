@@ -122,7 +122,8 @@ public sealed class TrainingPreviewTests : IDisposable
         MLContext ml = new(seed: 1);
         IDataView rows = ml.Data.LoadFromEnumerable(GanRows.Ring(8));
         var error = Assert.Throws<ArgumentException>(() => ml.Transforms.Generative().Vae(
-            new VaeOptions { InputColumnName = "Features", Likelihood = VaeLikelihood.Gaussian, SampleDirectory = _folder.Path }).Fit(rows));
+            new VaeOptions { InputColumnName = "Features", Likelihood = VaeLikelihood.Gaussian, SampleDirectory = _folder.Path })
+            .Fit(rows));
         Assert.Contains("SampleDirectory", error.Message);
         Assert.Contains("'Features'", error.Message);
     }

@@ -7,7 +7,8 @@ public sealed class ValidationDataTests
 {
     private readonly MLContext _ml = new(seed: 1);
 
-    private IDataView Rows => _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 8).Select(i => new Row { Length = i / 8f, Weight = i % 2 }).ToArray());
+    private IDataView Rows =>
+        _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 8).Select(i => new Row { Length = i / 8f, Weight = i % 2 }).ToArray());
 
     [Theory]
     [InlineData("vae")]
@@ -17,7 +18,8 @@ public sealed class ValidationDataTests
     {
         IDataView raw = Rows;
         IEstimator<ITransformer> model = Model(family, raw);
-        string message = Assert.Throws<ArgumentException>(() => _ml.Transforms.Concatenate("Features", "Length", "Weight").Append(model).Fit(raw)).Message;
+        string message = Assert.Throws<ArgumentException>(() =>
+            _ml.Transforms.Concatenate("Features", "Length", "Weight").Append(model).Fit(raw)).Message;
         Assert.StartsWith("ValidationData cannot be used. Column 'Features' is missing. The data has: Length, Weight.", message);
         Assert.Contains("In a pipeline, transform it by the steps before the model first", message);
 
@@ -35,7 +37,8 @@ public sealed class ValidationDataTests
         string message = Assert.Throws<InvalidDataException>(() => Model("vae", wrong).Fit(steps.Transform(Rows))).Message;
         Assert.StartsWith("ValidationData cannot be used. Column 'Features', row 1: value 1 is NaN", message);
         IDataView none = _ml.Data.SkipRows(steps.Transform(Rows), 100);
-        Assert.StartsWith("ValidationData cannot be used. The data is empty", Assert.Throws<ArgumentException>(() => Model("vae", none).Fit(steps.Transform(Rows))).Message);
+        Assert.StartsWith("ValidationData cannot be used. The data is empty", Assert.Throws<ArgumentException>(() =>
+            Model("vae", none).Fit(steps.Transform(Rows))).Message);
     }
 
     private IEstimator<ITransformer> Model(string family, IDataView validation)

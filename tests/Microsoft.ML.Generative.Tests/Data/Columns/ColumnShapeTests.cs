@@ -68,7 +68,8 @@ public sealed class ColumnShapeTests
                 Catalog.VqVae(column), Catalog.Diffusion(column), Catalog.ImageClassifier("Label", column)])
             {
                 // The types that ML.NET's own estimators throw.
-                Assert.Contains($"'{column}'", Assert.Throws<ArgumentOutOfRangeException>(() => estimator.GetOutputSchema(SchemaShapes.Of(table.Schema))).Message);
+                Assert.Contains($"'{column}'", Assert.Throws<ArgumentOutOfRangeException>(() =>
+                    estimator.GetOutputSchema(SchemaShapes.Of(table.Schema))).Message);
                 Assert.Contains($"'{column}'", Assert.Throws<ArgumentOutOfRangeException>(() => estimator.Fit(table)).Message);
             }
         }
@@ -77,7 +78,8 @@ public sealed class ColumnShapeTests
     [Fact]
     public void A_table_is_sent_to_the_models_that_learn_tables()
     {
-        string message = Assert.Throws<ArgumentOutOfRangeException>(() => Catalog.Diffusion("Vector").Fit(_ml.Data.LoadFromEnumerable([new TableRow()]))).Message;
+        string message = Assert.Throws<ArgumentOutOfRangeException>(() =>
+            Catalog.Diffusion("Vector").Fit(_ml.Data.LoadFromEnumerable([new TableRow()]))).Message;
         Assert.Contains("The shape of the images in column 'Vector' is unknown: set Height and Width", message);
         Assert.Contains("Vae, Gan and Flow", message);
     }
@@ -87,10 +89,18 @@ public sealed class ColumnShapeTests
     [InlineData("vae")]
     public void Unscaled_values_are_named_with_the_normalizer_before_the_training(string family)
     {
-        IDataView unscaled = _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 8).Select(i => new TableRow { Vector = [1, i == 5 ? 1_000 : 2, 3] }).ToArray());
+        IDataView unscaled = _ml.Data.LoadFromEnumerable(
+            Enumerable.Range(0, 8).Select(i => new TableRow { Vector = [1, i == 5 ? 1_000 : 2, 3] }).ToArray());
         IEstimator<ITransformer> estimator = family == "gan"
             ? Catalog.Gan(new GanOptions { InputColumnName = "Vector", HiddenSizes = [4], LatentSize = 2, MaxSteps = 2 })
-            : Catalog.Vae(new VaeOptions { InputColumnName = "Vector", Likelihood = VaeLikelihood.Gaussian, HiddenSizes = [4], LatentSize = 2, MaxSteps = 2 });
+            : Catalog.Vae(new VaeOptions
+            {
+                InputColumnName = "Vector",
+                Likelihood = VaeLikelihood.Gaussian,
+                HiddenSizes = [4],
+                LatentSize = 2,
+                MaxSteps = 2,
+            });
         string message = Assert.Throws<InvalidDataException>(() => estimator.Fit(unscaled)).Message;
         Assert.Contains("Column 'Vector', row 5: value 1 is 1000; expected -100 to 100", message);
         Assert.Contains("NormalizeMeanVariance", message);
@@ -106,7 +116,8 @@ public sealed class ColumnShapeTests
     public void A_normalized_column_under_the_likelihood_of_intensities_names_the_option()
     {
         IDataView normalized = _ml.Data.LoadFromEnumerable([new TableRow { Vector = [0, -0.5f, 1] }]);
-        string message = Assert.Throws<InvalidDataException>(() => Catalog.Vae(new VaeOptions { InputColumnName = "Vector", Epochs = 1 }).Fit(normalized)).Message;
+        string message = Assert.Throws<InvalidDataException>(() =>
+            Catalog.Vae(new VaeOptions { InputColumnName = "Vector", Epochs = 1 }).Fit(normalized)).Message;
         Assert.Contains("Column 'Vector', row 0: value 1 is -0.5; expected 0 to 1", message);
         Assert.Contains("set Likelihood to Gaussian", message);
         Assert.Contains("NormalizeMinMax", message);
@@ -129,7 +140,8 @@ public sealed class ColumnShapeTests
         Assert.Contains("VaeTransformer cannot be converted to ONNX", message);
 
         static bool CanSave(IDataView view) =>
-            (bool)view.GetType().GetInterface("ICanSaveOnnx")!.GetMethod("CanSaveOnnx")!.Invoke(view, BindingFlags.DoNotWrapExceptions, null, [null], null)!;
+            (bool)view.GetType().GetInterface("ICanSaveOnnx")!.GetMethod("CanSaveOnnx")!.Invoke(
+                view, BindingFlags.DoNotWrapExceptions, null, [null], null)!;
     }
 
     private sealed class InterleavedRow

@@ -54,7 +54,8 @@ public class ByteImageDataViewTests
         Assert.All(parts, part => Assert.NotEmpty(part));
         foreach (var part in parts)
             Assert.Equal(part.Select(row => row.Batch).Order(), part.Select(row => row.Batch));
-        Assert.Equal(Enumerable.Range(0, Count).Select(Expected), parts.SelectMany(part => part).OrderBy(row => row.Batch).Select(row => row.Text));
+        Assert.Equal(
+            Enumerable.Range(0, Count).Select(Expected), parts.SelectMany(part => part).OrderBy(row => row.Batch).Select(row => row.Text));
         Assert.Distinct(parts.SelectMany(part => part.Select(row => row.Batch).Distinct()));
     }
 
@@ -104,7 +105,9 @@ public class ByteImageDataViewTests
 
         Assert.True(cursor.IsColumnActive(_view.Schema["Label"]));
         Assert.False(cursor.IsColumnActive(_view.Schema["Image"]));
-        Assert.Contains("'Image'", Assert.Throws<InvalidOperationException>(() => cursor.GetGetter<VBuffer<byte>>(_view.Schema["Image"])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "'Image'", Assert.Throws<InvalidOperationException>(() => cursor.GetGetter<VBuffer<byte>>(_view.Schema["Image"])).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -112,8 +115,12 @@ public class ByteImageDataViewTests
     {
         using var cursor = _view.GetRowCursor(_view.Schema);
 
-        Assert.Contains("'Image'", Assert.Throws<InvalidOperationException>(() => cursor.GetGetter<VBuffer<float>>(_view.Schema["Image"])).Message, StringComparison.Ordinal);
-        Assert.Contains("'Label'", Assert.Throws<InvalidOperationException>(() => cursor.GetGetter<byte>(_view.Schema["Label"])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "'Image'", Assert.Throws<InvalidOperationException>(() => cursor.GetGetter<VBuffer<float>>(_view.Schema["Image"])).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "'Label'", Assert.Throws<InvalidOperationException>(() => cursor.GetGetter<byte>(_view.Schema["Label"])).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -156,7 +163,9 @@ public class ByteImageDataViewTests
             VBuffer<byte> pixels = default;
             uint key = 0;
             DataViewRowId id = default;
-            var (image, label, identity) = (cursor.GetGetter<VBuffer<byte>>(cursor.Schema["Image"]), cursor.GetGetter<uint>(cursor.Schema["Label"]), cursor.GetIdGetter());
+            var (image, label, identity) = (
+                cursor.GetGetter<VBuffer<byte>>(cursor.Schema["Image"]), cursor.GetGetter<uint>(cursor.Schema["Label"]),
+                cursor.GetIdGetter());
             while (cursor.MoveNext())
             {
                 image(ref pixels);

@@ -60,7 +60,9 @@ public sealed class CifarDatasetTests : IDisposable
 
         var error = Assert.Throws<FileNotFoundException>(() => Load());
 
-        Assert.Contains($"  {Path.Combine(Home, "tiny.tar.gz")}  (from {_nowhere}tiny.tar.gz, {_archive.Length:N0} bytes)", error.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"  {Path.Combine(Home, "tiny.tar.gz")}  (from {_nowhere}tiny.tar.gz, {_archive.Length:N0} bytes)", error.Message,
+            StringComparison.Ordinal);
         Assert.EndsWith("to the same folder: data_batch_2.bin, test_batch.bin", error.Message, StringComparison.Ordinal);
     }
 
@@ -72,7 +74,8 @@ public sealed class CifarDatasetTests : IDisposable
 
         Assert.True(ImageShape.TryGet(view.Schema["Image"].Type, out var shape));
         Assert.Equal(new ImageShape(3, 32, 32), shape);
-        Assert.Equal(["a", "b", "c", "d", "a", "b"], new MLContext().Transforms.Conversion.MapKeyToValue("Label").Fit(view).Transform(view).GetColumn<string>("Label"));
+        Assert.Equal(["a", "b", "c", "d", "a", "b"], new MLContext().Transforms.Conversion.MapKeyToValue("Label").Fit(view).Transform(view)
+            .GetColumn<string>("Label"));
     }
 
     [Theory]
@@ -113,11 +116,15 @@ public sealed class CifarDatasetTests : IDisposable
     {
         var lacking = TinyCifar.Archive((TinyCifar.Names[0], TinyCifar.File(0)), (TinyCifar.Names[2], TinyCifar.File(2)));
         Put("tiny.tar.gz", lacking);
-        Assert.Contains("data_batch_2.bin is not in it", Assert.Throws<InvalidDataException>(() => Load(archive: lacking)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "data_batch_2.bin is not in it", Assert.Throws<InvalidDataException>(() => Load(archive: lacking)).Message,
+            StringComparison.Ordinal);
 
         var bad = TinyCifar.Archive((TinyCifar.Names[0], TinyCifar.File(0)[1..]));
         Put("tiny.tar.gz", bad);
-        Assert.Contains("'cifar-10-batches-bin/data_batch_1.bin' in it: it is truncated", Assert.Throws<InvalidDataException>(() => Load(archive: bad)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "'cifar-10-batches-bin/data_batch_1.bin' in it: it is truncated",
+            Assert.Throws<InvalidDataException>(() => Load(archive: bad)).Message, StringComparison.Ordinal);
     }
 
     private void Refused(byte[] secondFile, string reason)
@@ -140,7 +147,8 @@ public sealed class CifarDatasetTests : IDisposable
     }
 
     private (StoredImages Train, StoredImages Test) Load(Uri? address = null, byte[]? archive = null) =>
-        new ImageDatasetLoader(_folder.Path, [], new DatasetDownloader(_client, TimeSpan.FromSeconds(20))).Load(TinyCifar.Source(address ?? _nowhere, archive ?? _archive), null, default);
+        new ImageDatasetLoader(_folder.Path, [], new DatasetDownloader(_client, TimeSpan.FromSeconds(20))).Load(
+            TinyCifar.Source(address ?? _nowhere, archive ?? _archive), null, default);
 
     private void Put(string name, byte[] content) => File.WriteAllBytes(Path.Combine(Home, name), content);
 }

@@ -61,7 +61,8 @@ public sealed class DatasetDownloaderTests : IDisposable
     [Fact]
     public async Task A_server_that_knows_no_ranges_sends_the_whole_file_again()
     {
-        await using ScriptedServer server = new((request, _, connection) => ScriptedServer.SendAsync(connection, request with { From = 0 }, Content));
+        await using ScriptedServer server = new((request, _, connection) =>
+            ScriptedServer.SendAsync(connection, request with { From = 0 }, Content));
         WritePartial(Content[..40]);
 
         await DownloadAsync(server);
@@ -74,7 +75,8 @@ public sealed class DatasetDownloaderTests : IDisposable
     {
         WritePartial(Content);
 
-        await new DatasetDownloader(_client, TimeSpan.FromSeconds(20)).DownloadAsync(new Uri("http://127.0.0.1:1/none"), _data.Describe(Name), Destination, null, default);
+        await new DatasetDownloader(_client, TimeSpan.FromSeconds(20)).DownloadAsync(
+            new Uri("http://127.0.0.1:1/none"), _data.Describe(Name), Destination, null, default);
 
         Assert.Equal(Content, File.ReadAllBytes(Destination));
     }
@@ -116,34 +118,40 @@ public sealed class DatasetDownloaderTests : IDisposable
             await connection.WriteAsync(new byte[Content.Length + 1]);
         });
 
-        Assert.Contains("more than", (await Assert.ThrowsAsync<DownloadException>(() => DownloadAsync(server))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "more than", (await Assert.ThrowsAsync<DownloadException>(() => DownloadAsync(server))).Message, StringComparison.Ordinal);
         AssertNothingIsLeft();
     }
 
     [Fact]
     public async Task Another_part_than_asked_for_is_refused()
     {
-        await using ScriptedServer server = new((request, _, connection) => ScriptedServer.SendAsync(connection, request with { From = request.From - 1 }, Content));
+        await using ScriptedServer server = new((request, _, connection) =>
+            ScriptedServer.SendAsync(connection, request with { From = request.From - 1 }, Content));
         WritePartial(Content[..40]);
 
-        Assert.Contains("another part", (await Assert.ThrowsAsync<DownloadException>(() => DownloadAsync(server))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "another part", (await Assert.ThrowsAsync<DownloadException>(() => DownloadAsync(server))).Message, StringComparison.Ordinal);
         AssertNothingIsLeft();
     }
 
     [Fact]
     public async Task A_server_that_refuses_is_quoted_and_what_had_arrived_is_kept()
     {
-        await using ScriptedServer server = new((_, _, connection) => ScriptedServer.WriteAsync(connection, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"));
+        await using ScriptedServer server = new((_, _, connection) =>
+            ScriptedServer.WriteAsync(connection, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"));
         WritePartial(Content[..40]);
 
-        Assert.Contains("403 Forbidden", (await Assert.ThrowsAsync<DownloadException>(() => DownloadAsync(server))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "403 Forbidden", (await Assert.ThrowsAsync<DownloadException>(() => DownloadAsync(server))).Message, StringComparison.Ordinal);
         Assert.Equal(Content[..40], File.ReadAllBytes(Partial));
     }
 
     [Fact]
     public async Task A_server_that_brings_nothing_more_ends_the_attempts()
     {
-        await using ScriptedServer server = new((request, _, connection) => ScriptedServer.SendAsync(connection, request, Content, stopAfter: request.From == 0 ? 50 : 0));
+        await using ScriptedServer server = new((request, _, connection) =>
+            ScriptedServer.SendAsync(connection, request, Content, stopAfter: request.From == 0 ? 50 : 0));
 
         await Assert.ThrowsAsync<DownloadException>(() => DownloadAsync(server));
 
@@ -161,7 +169,8 @@ public sealed class DatasetDownloaderTests : IDisposable
         });
 
         var error = await Assert.ThrowsAsync<DownloadException>(() =>
-            new DatasetDownloader(_client, TimeSpan.FromMilliseconds(200)).DownloadAsync(new Uri(server.Address, Name), _data.Describe(Name), Destination, null, default));
+            new DatasetDownloader(_client, TimeSpan.FromMilliseconds(200)).DownloadAsync(
+                new Uri(server.Address, Name), _data.Describe(Name), Destination, null, default));
 
         Assert.Contains("sent nothing", error.Message, StringComparison.Ordinal);
     }
@@ -195,8 +204,10 @@ public sealed class DatasetDownloaderTests : IDisposable
         Assert.Empty(server.Requests);
     }
 
-    private Task DownloadAsync(ScriptedServer server, IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default) =>
-        new DatasetDownloader(_client, TimeSpan.FromSeconds(20)).DownloadAsync(new Uri(server.Address, Name), _data.Describe(Name), Destination, progress, cancellationToken);
+    private Task DownloadAsync(
+        ScriptedServer server, IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        new DatasetDownloader(_client, TimeSpan.FromSeconds(20)).DownloadAsync(
+            new Uri(server.Address, Name), _data.Describe(Name), Destination, progress, cancellationToken);
 
     private void WritePartial(byte[] content)
     {

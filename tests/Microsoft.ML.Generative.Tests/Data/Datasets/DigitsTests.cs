@@ -55,7 +55,8 @@ public class DigitsTests
     public void The_ink_is_that_of_handwriting()
     {
         var pixels = Draw(1000, 3);
-        var inks = Enumerable.Range(0, 1000).Select(row => pixels.AsSpan(row * Size, Size).ToArray().Average(pixel => pixel / 255.0)).ToArray();
+        var inks = Enumerable.Range(0, 1000).Select(row => pixels.AsSpan(row * Size, Size).ToArray().Average(pixel => pixel / 255.0))
+            .ToArray();
 
         // MNIST: 0.13 on average.
         Assert.InRange(inks.Average(), 0.10, 0.18);
@@ -69,7 +70,8 @@ public class DigitsTests
     {
         var pixels = Draw(1000, 3);
         // What the edge holds is a sign of strokes cut off: a little of the softest edge is all that may reach it.
-        var edge = Enumerable.Range(0, pixels.Length).Where(i => i % Size / 28 is 0 or 27 || i % 28 is 0 or 27).Average(i => pixels[i] / 255.0);
+        var edge = Enumerable.Range(0, pixels.Length).Where(i => i % Size / 28 is 0 or 27 || i % 28 is 0 or 27)
+            .Average(i => pixels[i] / 255.0);
         Assert.InRange(edge, 0, 0.005);
     }
 
@@ -101,7 +103,8 @@ public class DigitsTests
     [InlineData(0)]
     [InlineData(-1)]
     public void A_count_below_one_is_refused(int count) =>
-        Assert.Equal("count", Assert.Throws<ArgumentOutOfRangeException>(() => new MLContext().Generative().Datasets.Digits(count)).ParamName);
+        Assert.Equal(
+            "count", Assert.Throws<ArgumentOutOfRangeException>(() => new MLContext().Generative().Datasets.Digits(count)).ParamName);
 
     [Fact]
     public void Every_shape_fits_the_painters_room_and_names_only_its_points()

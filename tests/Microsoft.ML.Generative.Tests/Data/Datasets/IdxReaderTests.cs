@@ -101,7 +101,8 @@ public sealed class IdxReaderTests : IDisposable
         var path = Write(bomb);
         var before = GC.GetAllocatedBytesForCurrentThread();
 
-        Assert.Contains("bytes after", Assert.Throws<InvalidDataException>(() => IdxReader.Read(path, 5, 4, 3)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "bytes after", Assert.Throws<InvalidDataException>(() => IdxReader.Read(path, 5, 4, 3)).Message, StringComparison.Ordinal);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
     }
 

@@ -34,7 +34,8 @@ public sealed class ImageDatasetLoaderTests : IDisposable
     public void Files_without_gzip_are_read_too()
     {
         _data.WriteTo(_data.Home, "train-labels.gz", "test-images.gz", "test-labels.gz");
-        File.WriteAllBytes(Path.Combine(_data.Home, "train-images"), TinyDataset.Idx([TinyDataset.TrainCount, 3, 2], new byte[TinyDataset.TrainCount * 6]));
+        File.WriteAllBytes(Path.Combine(_data.Home, "train-images"), TinyDataset.Idx(
+            [TinyDataset.TrainCount, 3, 2], new byte[TinyDataset.TrainCount * 6]));
 
         Assert.All(Load().Train.Pixels, pixel => Assert.Equal(0, pixel));
     }
@@ -56,7 +57,8 @@ public sealed class ImageDatasetLoaderTests : IDisposable
         var system = Path.Combine(_data.Folder, "system");
         _data.WriteTo(Path.Combine(system, "tiny"));
         _data.WriteTo(_data.Home);
-        File.WriteAllBytes(Path.Combine(_data.Home, "test-labels.gz"), TinyDataset.Idx([TinyDataset.TestCount], new byte[TinyDataset.TestCount]));
+        File.WriteAllBytes(
+            Path.Combine(_data.Home, "test-labels.gz"), TinyDataset.Idx([TinyDataset.TestCount], new byte[TinyDataset.TestCount]));
         File.Delete(Path.Combine(_data.Home, "train-labels.gz"));
 
         var (train, test) = Load(system);
@@ -88,7 +90,9 @@ public sealed class ImageDatasetLoaderTests : IDisposable
 
         foreach (var name in new[] { "train-labels.gz", "test-images.gz" })
         {
-            Assert.Contains($"  {Path.Combine(_data.Home, name)}  (from {_nowhere}{name}, {_data[name].Length:N0} bytes)", error.Message, StringComparison.Ordinal);
+            Assert.Contains(
+                $"  {Path.Combine(_data.Home, name)}  (from {_nowhere}{name}, {_data[name].Length:N0} bytes)", error.Message,
+                StringComparison.Ordinal);
         }
         Assert.DoesNotContain("train-images", error.Message, StringComparison.Ordinal);
         Assert.Contains($"{_nowhere}train-labels.gz could not be downloaded", error.Message, StringComparison.Ordinal);
@@ -99,7 +103,8 @@ public sealed class ImageDatasetLoaderTests : IDisposable
     public void Labels_and_images_of_different_number_are_refused()
     {
         _data.WriteTo(_data.Home);
-        File.WriteAllBytes(Path.Combine(_data.Home, "train-labels.gz"), TinyDataset.Idx([TinyDataset.TrainCount - 1], new byte[TinyDataset.TrainCount - 1]));
+        File.WriteAllBytes(Path.Combine(_data.Home, "train-labels.gz"), TinyDataset.Idx(
+            [TinyDataset.TrainCount - 1], new byte[TinyDataset.TrainCount - 1]));
 
         Assert.Contains("19, expected 20", Refusal("train-labels.gz"), StringComparison.Ordinal);
     }
@@ -108,7 +113,8 @@ public sealed class ImageDatasetLoaderTests : IDisposable
     public void A_label_without_a_class_is_refused_with_its_place()
     {
         _data.WriteTo(_data.Home);
-        File.WriteAllBytes(Path.Combine(_data.Home, "test-labels.gz"), TinyDataset.Idx([TinyDataset.TestCount], TinyDataset.Bytes(TinyDataset.TestCount, i => i == 7 ? 3 : 0)));
+        File.WriteAllBytes(Path.Combine(_data.Home, "test-labels.gz"), TinyDataset.Idx(
+            [TinyDataset.TestCount], TinyDataset.Bytes(TinyDataset.TestCount, i => i == 7 ? 3 : 0)));
 
         Assert.Contains("label 8 is 3, expected 0 to 2", Refusal("test-labels.gz"), StringComparison.Ordinal);
     }
@@ -126,7 +132,8 @@ public sealed class ImageDatasetLoaderTests : IDisposable
     public void A_cancelled_token_stops_before_anything_is_read()
     {
         _data.WriteTo(_data.Home);
-        Assert.Throws<OperationCanceledException>(() => Loader([]).Load(_data.Source(_nowhere), null, new CancellationToken(canceled: true)));
+        Assert.Throws<OperationCanceledException>(() =>
+            Loader([]).Load(_data.Source(_nowhere), null, new CancellationToken(canceled: true)));
     }
 
     [Fact]
@@ -141,7 +148,10 @@ public sealed class ImageDatasetLoaderTests : IDisposable
     [Fact]
     public void Pins_are_complete_and_encrypted()
     {
-        foreach (var source in new ImageDatasetSource[] { ImageDatasetSources.Mnist, ImageDatasetSources.FashionMnist, ImageDatasetSources.Kmnist, ImageDatasetSources.Cifar10 })
+        foreach (var source in new ImageDatasetSource[]
+        {
+            ImageDatasetSources.Mnist, ImageDatasetSources.FashionMnist, ImageDatasetSources.Kmnist, ImageDatasetSources.Cifar10,
+        })
         {
             Assert.Equal("https", source.BaseAddress.Scheme);
             Assert.EndsWith("/", source.BaseAddress.AbsoluteUri, StringComparison.Ordinal);
@@ -157,14 +167,16 @@ public sealed class ImageDatasetLoaderTests : IDisposable
         foreach (var file in ImageDatasetSources.Mnist.Files.Skip(1))
         {
             var content = File.ReadAllBytes(DataFile.Find($"mnist/{file.Name}")!);
-            Assert.Equal(file, new DatasetFile(file.Name, content.Length, Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(content))));
+            Assert.Equal(file, new DatasetFile(
+                file.Name, content.Length, Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(content))));
         }
     }
 
     private (StoredImages Train, StoredImages Test) Load(string? systemFolder = null, Uri? address = null) =>
         Loader(systemFolder is null ? [] : [systemFolder]).Load(_data.Source(address ?? _nowhere), null, default);
 
-    private ImageDatasetLoader Loader(string[] systemFolders) => new(_data.Folder, systemFolders, new DatasetDownloader(_client, TimeSpan.FromSeconds(20)));
+    private ImageDatasetLoader Loader(string[] systemFolders) =>
+        new(_data.Folder, systemFolders, new DatasetDownloader(_client, TimeSpan.FromSeconds(20)));
 
     private string Refusal(string name)
     {

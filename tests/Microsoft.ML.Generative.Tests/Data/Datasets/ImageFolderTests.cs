@@ -113,7 +113,8 @@ public sealed class ImageFolderTests : IDisposable
     [Fact]
     public void A_folder_that_is_not_there_or_has_no_images_is_refused_by_name()
     {
-        Assert.Contains(_folder.File("none"), Assert.Throws<DirectoryNotFoundException>(() => _ml.Generative().Datasets.ImageFolder(_folder.File("none"), 2, 2)).Message, StringComparison.Ordinal);
+        Assert.Contains(_folder.File("none"), Assert.Throws<DirectoryNotFoundException>(() =>
+            _ml.Generative().Datasets.ImageFolder(_folder.File("none"), 2, 2)).Message, StringComparison.Ordinal);
         File.WriteAllText(_folder.File("notes.txt"), "");
         var error = Assert.Throws<ArgumentException>(() => Read());
         Assert.Contains(_folder.Path, error.Message, StringComparison.Ordinal);
@@ -126,7 +127,8 @@ public sealed class ImageFolderTests : IDisposable
     [InlineData(2, 2, 2, "channels")]
     [InlineData(2, 2, 4, "channels")]
     public void Sizes_out_of_range_are_refused_by_name(int width, int height, int channels, string name) =>
-        Assert.Equal(name, Assert.Throws<ArgumentOutOfRangeException>(() => _ml.Generative().Datasets.ImageFolder(_folder.Path, width, height, channels)).ParamName);
+        Assert.Equal(name, Assert.Throws<ArgumentOutOfRangeException>(() =>
+            _ml.Generative().Datasets.ImageFolder(_folder.Path, width, height, channels)).ParamName);
 
     [Fact]
     public void A_image_is_decoded_when_it_is_asked_for_and_a_bad_one_is_named_then()
@@ -143,10 +145,12 @@ public sealed class ImageFolderTests : IDisposable
         getter(ref image);
         Assert.Equal(1, image.GetItemOrDefault(0));
         Assert.True(cursor.MoveNext());
-        Assert.Contains($"'{_folder.File("2.png")}'", Assert.Throws<InvalidDataException>(() => getter(ref image)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"'{_folder.File("2.png")}'", Assert.Throws<InvalidDataException>(() => getter(ref image)).Message, StringComparison.Ordinal);
         Assert.True(cursor.MoveNext());
         File.Delete(_folder.File("3.png"));
-        Assert.Contains(_folder.File("3.png"), Assert.Throws<FileNotFoundException>(() => getter(ref image)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            _folder.File("3.png"), Assert.Throws<FileNotFoundException>(() => getter(ref image)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -168,7 +172,8 @@ public sealed class ImageFolderTests : IDisposable
         Assert.Equal([7], Grays(Read()));
 
         File.Delete(elsewhere.File("x.png"));
-        Assert.Contains(_folder.File("a/1.png"), Assert.Throws<FileNotFoundException>(() => Grays(Read())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            _folder.File("a/1.png"), Assert.Throws<FileNotFoundException>(() => Grays(Read())).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -207,11 +212,13 @@ public sealed class ImageFolderTests : IDisposable
             < model.Generate(4, new() { Label = 1, Seed = 1 }).GetColumn<float[]>("Generated").SelectMany(v => v).Average());
     }
 
-    private IDataView Read(int channels = 3) => _ml.Generative().Datasets.ImageFolder(_folder.Path, imageWidth: 4, imageHeight: 2, channels);
+    private IDataView Read(int channels = 3) =>
+        _ml.Generative().Datasets.ImageFolder(_folder.Path, imageWidth: 4, imageHeight: 2, channels);
 
     private static byte[] Grays(IDataView view) => [.. view.GetColumn<byte[]>("Image").Select(image => Assert.Single(image.Distinct()))];
 
-    private static byte[] Gray(byte gray, SKEncodedImageFormat format = SKEncodedImageFormat.Png) => Images.Encode(5, 3, (_, _) => new SKColor(gray, gray, gray), format);
+    private static byte[] Gray(byte gray, SKEncodedImageFormat format = SKEncodedImageFormat.Png) =>
+        Images.Encode(5, 3, (_, _) => new SKColor(gray, gray, gray), format);
 
     private void Put(string name, byte gray, SKEncodedImageFormat format = SKEncodedImageFormat.Png)
     {

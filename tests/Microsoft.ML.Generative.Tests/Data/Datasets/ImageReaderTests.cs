@@ -45,11 +45,17 @@ public sealed class ImageReaderTests : IDisposable
 
     [Fact]
     public void A_BMP_file_is_read() =>
-        AssertColors(Read(Images.Bmp(5, 4, (x, y) => new SKColor((byte)x, (byte)y, 9)), new(3, 4, 5)), 5, [(0, 0, 0, 0, 9), (4, 0, 4, 0, 9), (3, 2, 3, 2, 9), (0, 3, 0, 3, 9)]);
+        AssertColors(Read(Images.Bmp(5, 4, (x, y) => new SKColor((byte)x, (byte)y, 9)), new(3, 4, 5)), 5,
+        [
+            (0, 0, 0, 0, 9), (4, 0, 4, 0, 9), (3, 2, 3, 2, 9), (0, 3, 0, 3, 9),
+        ]);
 
     [Fact]
     public void A_GIF_file_is_read() =>
-        AssertColors(Read(Images.Gif(), new(3, 10, 10)), 10, [(0, 0, 255, 0, 0), (9, 0, 0, 0, 255), (5, 5, 255, 255, 255), (0, 9, 0, 0, 255), (9, 9, 255, 0, 0)]);
+        AssertColors(Read(Images.Gif(), new(3, 10, 10)), 10,
+        [
+            (0, 0, 255, 0, 0), (9, 0, 0, 0, 255), (5, 5, 255, 255, 255), (0, 9, 0, 0, 255), (9, 9, 255, 0, 0),
+        ]);
 
     // What is at the top left, top right, bottom right and bottom left of a stored image with red, green, blue and white there.
     [Theory]
@@ -63,18 +69,21 @@ public sealed class ImageReaderTests : IDisposable
     [InlineData(8, "gbwr")]
     public void Images_are_turned_upright(byte orientation, string expected)
     {
-        var jpeg = Images.WithOrientation(Images.Encode(32, 16, (x, y) => Images.Quarters(x, y, 32, 16), SKEncodedImageFormat.Jpeg), orientation);
+        var jpeg = Images.WithOrientation(
+            Images.Encode(32, 16, (x, y) => Images.Quarters(x, y, 32, 16), SKEncodedImageFormat.Jpeg), orientation);
         var (width, height) = orientation < 5 ? (32, 16) : (16, 32);
 
         var planes = Read(jpeg, new(3, height, width));
 
         var corners = new[] { (2, 2), (width - 3, 2), (width - 3, height - 3), (2, height - 3) };
-        AssertColors(planes, width, [.. corners.Zip(expected, (at, name) => (at.Item1, at.Item2, name is 'r' or 'w' ? 255 : 0, name is 'g' or 'w' ? 255 : 0, name is 'b' or 'w' ? 255 : 0))], tolerance: 12);
+        AssertColors(planes, width, [.. corners.Zip(expected, (at, name) => (
+            at.Item1, at.Item2, name is 'r' or 'w' ? 255 : 0, name is 'g' or 'w' ? 255 : 0, name is 'b' or 'w' ? 255 : 0))], tolerance: 12);
     }
 
     [Fact]
     public void Transparent_parts_become_black() =>
-        Assert.Equal([0, 128, 255], Read(Images.Encode(3, 1, (x, _) => new SKColor(255, 255, 255, (byte)(x == 1 ? 128 : 255 * x / 2))), new(1, 1, 3)));
+        Assert.Equal([0, 128, 255], Read(
+            Images.Encode(3, 1, (x, _) => new SKColor(255, 255, 255, (byte)(x == 1 ? 128 : 255 * x / 2))), new(1, 1, 3)));
 
     // The image has 8×4 pixels: red columns 0 and 1, green ones up to 5, blue ones.
     [Theory]
@@ -91,7 +100,9 @@ public sealed class ImageReaderTests : IDisposable
     public void A_wide_image_is_padded_above_and_below()
     {
         var planes = Read(Striped(8, 4), new(3, 8, 8), ResizingKind.IsoPad);
-        Assert.Equal(["........", "........", "rrggggbb", "rrggggbb", "rrggggbb", "rrggggbb", "........", "........"], Enumerable.Range(0, 8).Select(y => Row(planes, 8, 8, y)));
+        Assert.Equal(
+            ["........", "........", "rrggggbb", "rrggggbb", "rrggggbb", "rrggggbb", "........", "........"],
+            Enumerable.Range(0, 8).Select(y => Row(planes, 8, 8, y)));
     }
 
     [Fact]
@@ -125,7 +136,8 @@ public sealed class ImageReaderTests : IDisposable
 
         using var scope = torch.NewDisposeScope();
         var source = torch.tensor(values, [1, 3, height, width]).to(torch.float32);
-        var expected = torch.nn.functional.interpolate(source, [newHeight, newWidth], mode: torch.InterpolationMode.Bilinear, align_corners: false, antialias: true);
+        var expected = torch.nn.functional.interpolate(
+            source, [newHeight, newWidth], mode: torch.InterpolationMode.Bilinear, align_corners: false, antialias: true);
         var differences = TensorMemory.ToArray<float>(expected.flatten()).Zip(planes, (e, p) => Math.Abs(e - p));
         Assert.InRange(differences.Max(), 0, 0.501);
     }
@@ -163,7 +175,8 @@ public sealed class ImageReaderTests : IDisposable
     [InlineData(40_000, 40_000)]
     [InlineData(100_000, 10)]
     public void A_file_that_claims_a_huge_image_is_refused_before_there_is_room_for_it(int width, int height) =>
-        Assert.Contains($"{width:N0}×{height:N0}", Assert.Throws<InvalidDataException>(() => Read(Images.PngHeader(width, height), new(3, 8, 8))).Message, StringComparison.Ordinal);
+        Assert.Contains($"{width:N0}×{height:N0}", Assert.Throws<InvalidDataException>(() =>
+            Read(Images.PngHeader(width, height), new(3, 8, 8))).Message, StringComparison.Ordinal);
 
     private byte[] Read(byte[] file, ImageShape shape, ResizingKind resizing = ResizingKind.IsoCrop)
     {
@@ -176,11 +189,13 @@ public sealed class ImageReaderTests : IDisposable
 
     private static byte[] Striped(int width, int height) => Images.Encode(width, height, (x, _) => Stripe(x, width));
 
-    private static SKColor Stripe(int place, int length) => place < length / 4 ? SKColors.Red : place < length * 3 / 4 ? new SKColor(0, 255, 0) : SKColors.Blue;
+    private static SKColor Stripe(int place, int length) =>
+        place < length / 4 ? SKColors.Red : place < length * 3 / 4 ? new SKColor(0, 255, 0) : SKColors.Blue;
 
     // Names the colors of a row by their letters, black by a dot. Only one of a pixel's three values is not small.
     private static string Row(byte[] planes, int width, int height, int y) => string.Concat(Enumerable.Range(0, width).Select(x =>
-        "rgb".Zip(Enumerable.Range(0, 3), (name, c) => (name, Value: planes[(c * height + y) * width + x])).Where(c => c.Value > 128).Select(c => c.name).Append('.').First()));
+        "rgb".Zip(Enumerable.Range(0, 3), (name, c) => (name, Value: planes[(c * height + y) * width + x])).Where(c => c.Value > 128)
+            .Select(c => c.name).Append('.').First()));
 
     private static void AssertColors(byte[] planes, int width, (int X, int Y, int Red, int Green, int Blue)[] expected, int tolerance = 0)
     {
@@ -188,7 +203,9 @@ public sealed class ImageReaderTests : IDisposable
         foreach (var (x, y, red, green, blue) in expected)
         {
             foreach (var (value, plane) in new[] { (red, 0), (green, 1), (blue, 2) })
-                Assert.True(Math.Abs(value - planes[plane * size + y * width + x]) <= tolerance, $"({x}, {y}), plane {plane}: {planes[plane * size + y * width + x]}, expected {value}");
+                Assert.True(
+                    Math.Abs(value - planes[plane * size + y * width + x]) <= tolerance,
+                    $"({x}, {y}), plane {plane}: {planes[plane * size + y * width + x]}, expected {value}");
         }
     }
 }

@@ -7,15 +7,21 @@ namespace Microsoft.ML.Generative.Tests;
 /// <summary>The means and deviations are those that everybody normalizes these data sets with.</summary>
 public class RealDatasetTests
 {
-    [DataFileFact("mnist/train-images-idx3-ubyte.gz", "mnist/train-labels-idx1-ubyte.gz", "mnist/t10k-images-idx3-ubyte.gz", "mnist/t10k-labels-idx1-ubyte.gz")]
+    [DataFileFact(
+        "mnist/train-images-idx3-ubyte.gz", "mnist/train-labels-idx1-ubyte.gz", "mnist/t10k-images-idx3-ubyte.gz",
+        "mnist/t10k-labels-idx1-ubyte.gz")]
     public void MNIST_is_what_everybody_knows() =>
         Check(new MLContext().Generative().Datasets.Mnist(), [5, 0, 4, 1, 9, 2, 1, 3, 1, 4], [7, 2, 1, 0, 4], 0.1307, 0.3081, "9");
 
-    [DataFileFact("fashion-mnist/train-images-idx3-ubyte.gz", "fashion-mnist/train-labels-idx1-ubyte.gz", "fashion-mnist/t10k-images-idx3-ubyte.gz", "fashion-mnist/t10k-labels-idx1-ubyte.gz")]
+    [DataFileFact(
+        "fashion-mnist/train-images-idx3-ubyte.gz", "fashion-mnist/train-labels-idx1-ubyte.gz", "fashion-mnist/t10k-images-idx3-ubyte.gz",
+        "fashion-mnist/t10k-labels-idx1-ubyte.gz")]
     public void Fashion_MNIST_is_what_everybody_knows() =>
         Check(new MLContext().Generative().Datasets.FashionMnist(), [9, 0, 0, 3, 0], [9, 2, 1, 1, 6], 0.2860, 0.3530, "Ankle boot");
 
-    [DataFileFact("kmnist/train-images-idx3-ubyte.gz", "kmnist/train-labels-idx1-ubyte.gz", "kmnist/t10k-images-idx3-ubyte.gz", "kmnist/t10k-labels-idx1-ubyte.gz")]
+    [DataFileFact(
+        "kmnist/train-images-idx3-ubyte.gz", "kmnist/train-labels-idx1-ubyte.gz", "kmnist/t10k-images-idx3-ubyte.gz",
+        "kmnist/t10k-labels-idx1-ubyte.gz")]
     public void KMNIST_is_what_everybody_knows() =>
         Check(new MLContext().Generative().Datasets.Kmnist(), [], [], 0.1918, 0.3483, "wo");
 
@@ -63,7 +69,8 @@ public class RealDatasetTests
         }
     }
 
-    private static void Check(DataOperationsCatalog.TrainTestData data, byte[] firstTrain, byte[] firstTest, double mean, double deviation, string lastClass)
+    private static void Check(
+        DataOperationsCatalog.TrainTestData data, byte[] firstTrain, byte[] firstTest, double mean, double deviation, string lastClass)
     {
         var (train, test) = ((ByteImageDataView)data.TrainSet, (ByteImageDataView)data.TestSet);
         Assert.Equal(60_000, train.GetRowCount());

@@ -25,7 +25,8 @@ internal sealed class ScriptedServer : IAsyncDisposable
 
     public List<Request> Requests { get; } = [];
 
-    public static ScriptedServer Of(Func<string, byte[]> files) => new((request, _, connection) => SendAsync(connection, request, files(request.Name)));
+    public static ScriptedServer Of(Func<string, byte[]> files) =>
+        new((request, _, connection) => SendAsync(connection, request, files(request.Name)));
 
     /// <summary>Answers as an honest server does, ranges included, and stops after so many bytes of the body.</summary>
     public static async Task SendAsync(Stream connection, Request request, byte[] file, int stopAfter = int.MaxValue)

@@ -13,9 +13,11 @@ internal static class TinyCifar
 
     /// <summary>The n-th record of all has the class n mod 4, and the value of pixel i of color c is n + 50·c + i, in a byte.</summary>
     public static byte[] File(int number) =>
-        [.. Enumerable.Range(number * RecordsInFile, RecordsInFile).SelectMany(n => TinyDataset.Bytes(3 * 1024, i => n + 50 * (i / 1024) + i % 1024).Prepend((byte)(n % 4)))];
+        [.. Enumerable.Range(number * RecordsInFile, RecordsInFile)
+            .SelectMany(n => TinyDataset.Bytes(3 * 1024, i => n + 50 * (i / 1024) + i % 1024).Prepend((byte)(n % 4)))];
 
-    public static byte[] Pixels(params int[] records) => [.. records.SelectMany(n => TinyDataset.Bytes(3 * 1024, i => n + 50 * (i / 1024) + i % 1024))];
+    public static byte[] Pixels(params int[] records) =>
+        [.. records.SelectMany(n => TinyDataset.Bytes(3 * 1024, i => n + 50 * (i / 1024) + i % 1024))];
 
     public static byte[] Archive(params (string Name, byte[] Content)[] files)
     {
@@ -24,14 +26,16 @@ internal static class TinyCifar
         {
             tar.WriteEntry(new UstarTarEntry(TarEntryType.Directory, "cifar-10-batches-bin/"));
             foreach (var (name, content) in files)
-                tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, $"cifar-10-batches-bin/{name}") { DataStream = new MemoryStream(content) });
+                tar.WriteEntry(
+                    new UstarTarEntry(TarEntryType.RegularFile, $"cifar-10-batches-bin/{name}") { DataStream = new MemoryStream(content) });
         }
         return TinyDataset.Gzip(stream.ToArray());
     }
 
     // As in the real archive, other files lie between, and the order is not the batches'.
     public static byte[] Archive() => Archive(
-        (Names[1], File(1)), ("batches.meta.txt", "airplane\n"u8.ToArray()), (Names[2], File(2)), (Names[0], File(0)), ("readme.html", "<html>"u8.ToArray()));
+        (Names[1], File(1)), ("batches.meta.txt", "airplane\n"u8.ToArray()), (Names[2], File(2)), (Names[0], File(0)),
+        ("readme.html", "<html>"u8.ToArray()));
 
     public static CifarDatasetSource Source(Uri address, byte[] archive) => new()
     {

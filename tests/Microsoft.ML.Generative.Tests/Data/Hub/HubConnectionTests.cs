@@ -142,7 +142,8 @@ public sealed class HubConnectionTests : IDisposable
         ScriptedServer.WriteAsync(connection, $"HTTP/1.1 {code} Moved\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
 
     private Task AnswerAsync(ScriptedServer.Request request, Stream connection) => ScriptedServer.SendAsync(
-        connection, request, request.Path.StartsWith(Listing, StringComparison.Ordinal) ? new HubServer(_files).Listing() : _files[request.Name]);
+        connection, request,
+        request.Path.StartsWith(Listing, StringComparison.Ordinal) ? new HubServer(_files).Listing() : _files[request.Name]);
 
     private static ScriptedServer Serve(Func<ScriptedServer.Request, Stream, Task> answer) =>
         new((request, _, connection) => answer(request, connection));

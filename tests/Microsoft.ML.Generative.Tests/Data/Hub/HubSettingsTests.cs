@@ -80,7 +80,8 @@ public sealed class HubSettingsTests
     public void A_relative_endpoint_is_refused_by_the_options_name()
     {
         var options = new HuggingFaceHubOptions { Endpoint = new Uri("hf-mirror.com", UriKind.Relative) };
-        Assert.StartsWith("Endpoint is 'hf-mirror.com'", Assert.Throws<ArgumentException>(() => HubSettings.Of(options, _ => null)).Message);
+        Assert.StartsWith(
+            "Endpoint is 'hf-mirror.com'", Assert.Throws<ArgumentException>(() => HubSettings.Of(options, _ => null)).Message);
     }
 
     [Fact]

@@ -19,7 +19,8 @@ public sealed class HuggingFaceHubTests : IDisposable
     {
         using var folder = new TemporaryFolder();
         PretrainedLanguageModel.Save(
-            folder.Path, _network, TextCodec.Of(GenerativeTokenizers.CharacterLevel(["abcdefghij"], new() { EndOfTextToken = "<end>" })), new() { MaxTokens = 3 });
+            folder.Path, _network, TextCodec.Of(GenerativeTokenizers.CharacterLevel(["abcdefghij"], new() { EndOfTextToken = "<end>" })),
+            new() { MaxTokens = 3 });
         _files = HubServer.FilesOf(folder.Path);
     }
 
@@ -45,14 +46,18 @@ public sealed class HuggingFaceHubTests : IDisposable
         Assert.Equal(Path.Combine(_cache.Path, "some--model", Commit), folder);
         Assert.Equal(_files.Keys.Order(), Directory.EnumerateFiles(folder).Select(Path.GetFileName).Order());
         using (LanguageModelTransformer model = new MLContext(seed: 1).Generative().LoadPretrainedLanguageModel(folder))
-            Assert.Equal(3, model.Codec.EncodePrompt(model.Generate("abc", new() { MaxTokens = 3, LogitBias = new Dictionary<int, float> { [10] = -100 } })).Length);
+        {
+            Assert.Equal(3, model.Codec.EncodePrompt(
+                model.Generate("abc", new() { MaxTokens = 3, LogitBias = new Dictionary<int, float> { [10] = -100 } })).Length);
+        }
 
         Assert.Equal(folder, await HuggingFaceHub.DownloadAsync("some/model", options: Options(new Uri("http://127.0.0.1:1"))));
         HuggingFaceHubOptions offline = Options(new Uri("http://127.0.0.1:1"));
         offline.Offline = true;
         Assert.Equal(folder, await HuggingFaceHub.DownloadAsync("some/model", options: offline));
         Assert.Equal(folder, await HuggingFaceHub.DownloadAsync("some/model", Commit, offline));
-        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => HuggingFaceHub.DownloadAsync("other/model", options: offline));
+        var error =
+            await Assert.ThrowsAsync<InvalidOperationException>(() => HuggingFaceHub.DownloadAsync("other/model", options: offline));
         Assert.Contains("'other/model'", error.Message);
     }
 
@@ -60,7 +65,8 @@ public sealed class HuggingFaceHubTests : IDisposable
     public async Task An_interrupted_download_goes_on_where_it_was_cut()
     {
         await using ScriptedServer server = Serve((request, connection, bytes) =>
-            ScriptedServer.SendAsync(connection, request, bytes, stopAfter: request.Name == "model.safetensors" && request.From == 0 ? 1_000 : int.MaxValue));
+            ScriptedServer.SendAsync(
+                connection, request, bytes, stopAfter: request.Name == "model.safetensors" && request.From == 0 ? 1_000 : int.MaxValue));
         string folder = await DownloadAsync(server);
         Assert.Equal(_files["model.safetensors"], File.ReadAllBytes(Path.Combine(folder, "model.safetensors")));
         Assert.Equal([0, 1_000], server.Requests.Where(r => r.Name == "model.safetensors").Select(r => r.From));
@@ -107,7 +113,8 @@ public sealed class HuggingFaceHubTests : IDisposable
         ]);
         string folder = await DownloadAsync(server);
         Assert.Equal(_files.Keys.Order(), Directory.EnumerateFiles(folder).Select(Path.GetFileName).Order());
-        Assert.DoesNotContain(Directory.EnumerateFiles(_cache.Path, "*", SearchOption.AllDirectories), p => p.Contains("evil", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            Directory.EnumerateFiles(_cache.Path, "*", SearchOption.AllDirectories), p => p.Contains("evil", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -120,7 +127,8 @@ public sealed class HuggingFaceHubTests : IDisposable
     [InlineData("not json")]
     public async Task An_answer_that_is_no_list_is_refused(string answer)
     {
-        await using ScriptedServer server = new((request, _, connection) => ScriptedServer.SendAsync(connection, request, Encoding.UTF8.GetBytes(answer)));
+        await using ScriptedServer server = new((request, _, connection) =>
+            ScriptedServer.SendAsync(connection, request, Encoding.UTF8.GetBytes(answer)));
         await Assert.ThrowsAsync<InvalidDataException>(() => DownloadAsync(server));
     }
 
@@ -136,7 +144,8 @@ public sealed class HuggingFaceHubTests : IDisposable
 
     [Fact]
     public async Task Only_https_is_spoken_to_other_machines() =>
-        await Assert.ThrowsAsync<ArgumentException>(() => HuggingFaceHub.DownloadAsync("a/b", options: Options(new Uri("http://example.org"))));
+        await Assert.ThrowsAsync<ArgumentException>(() =>
+            HuggingFaceHub.DownloadAsync("a/b", options: Options(new Uri("http://example.org"))));
 
     [Fact]
     public async Task A_file_on_the_disk_with_another_hash_is_downloaded_again_and_one_with_its_hash_is_not()
@@ -170,7 +179,8 @@ public sealed class HuggingFaceHubTests : IDisposable
         }
 
         await using ScriptedServer server = new((request, _, connection) => ScriptedServer.SendAsync(
-            connection, request, request.Path.Contains("/api/", StringComparison.Ordinal) ? Encoding.UTF8.GetBytes(listing.ToJsonString()) : _files[request.Name]));
+            connection, request, request.Path.Contains(
+                "/api/", StringComparison.Ordinal) ? Encoding.UTF8.GetBytes(listing.ToJsonString()) : _files[request.Name]));
         string folder = await DownloadAsync(server);
         Assert.Equal(Path.Combine(_cache.Path, "some--model", Commit), folder);
         HuggingFaceHubOptions offline = Options(server.Address);
@@ -187,7 +197,8 @@ public sealed class HuggingFaceHubTests : IDisposable
     public async Task A_size_that_is_none_is_refused_before_the_first_file_is_downloaded(string size)
     {
         string listing = Encoding.UTF8.GetString(new HubServer(_files).Listing());
-        string changed = System.Text.RegularExpressions.Regex.Replace(listing, "(\"tokenizer_config.json\",\"size\":)\\d+", $"${{1}}{size}");
+        string changed = System.Text.RegularExpressions.Regex.Replace(
+            listing, "(\"tokenizer_config.json\",\"size\":)\\d+", $"${{1}}{size}");
         Assert.NotEqual(listing, changed);
         await using ScriptedServer server = new((request, _, connection) =>
             ScriptedServer.SendAsync(connection, request, Encoding.UTF8.GetBytes(changed)));
@@ -214,9 +225,11 @@ public sealed class HuggingFaceHubTests : IDisposable
         Assert.Contains($"'{reference}' has no commit", error.Message);
     }
 
-    private Task<string> DownloadAsync(ScriptedServer server) => HuggingFaceHub.DownloadAsync("some/model", options: Options(server.Address));
+    private Task<string> DownloadAsync(ScriptedServer server) =>
+        HuggingFaceHub.DownloadAsync("some/model", options: Options(server.Address));
 
-    private HuggingFaceHubOptions Options(Uri address) => new() { CacheDirectory = _cache.Path, Endpoint = address, Token = null, Offline = false };
+    private HuggingFaceHubOptions Options(Uri address) =>
+        new() { CacheDirectory = _cache.Path, Endpoint = address, Token = null, Offline = false };
 
     private ScriptedServer Serve(
         Func<ScriptedServer.Request, Stream, byte[], Task>? send = null, bool needsToken = false, string[]? extra = null) =>

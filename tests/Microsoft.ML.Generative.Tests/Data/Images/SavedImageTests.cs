@@ -16,7 +16,8 @@ public sealed class SavedImageTests : IDisposable
         new GrayRow { Generated = [0, 0.2f, 0.4f, 0.6f, 0.8f, 1] },
         new GrayRow { Generated = [-1, 2, 0.5f, 0.1f, 1.0001f, -0.0001f] }]);
 
-    private IDataView Colors => _ml.Data.LoadFromEnumerable([new ColorRow { Generated = [10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120] }]);
+    private IDataView Colors =>
+        _ml.Data.LoadFromEnumerable([new ColorRow { Generated = [10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120] }]);
 
     [Fact]
     public void Gray_images_are_opaque_and_gray()
@@ -39,7 +40,8 @@ public sealed class SavedImageTests : IDisposable
     public void A_grid_has_the_images_row_by_row_on_white()
     {
         string path = _folder.File("sub/grid.PNG");
-        _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 3).Select(i => new GrayRow { Generated = [.. Enumerable.Repeat(i / 5f, 6)] }).ToArray())
+        _ml.Data.LoadFromEnumerable(
+            Enumerable.Range(0, 3).Select(i => new GrayRow { Generated = [.. Enumerable.Repeat(i / 5f, 6)] }).ToArray())
             .SaveImageGrid(path, columns: 2);
         using SKBitmap grid = SKBitmap.Decode(path);
         Assert.Equal((3 + 1 + 3, 2 + 1 + 2), (grid.Width, grid.Height));
@@ -51,7 +53,8 @@ public sealed class SavedImageTests : IDisposable
     public void A_generated_image_is_the_pixels_that_were_generated()
     {
         IDataView digits = _ml.Generative().Datasets.Digits(20, seed: 1);
-        using VaeTransformer model = _ml.Transforms.Generative().Vae(new VaeOptions { HiddenSizes = [4], LatentSize = 2, MaxSteps = 2, Seed = 1 }).Fit(digits);
+        using VaeTransformer model = _ml.Transforms.Generative()
+            .Vae(new VaeOptions { HiddenSizes = [4], LatentSize = 2, MaxSteps = 2, Seed = 1 }).Fit(digits);
         IDataView generated = model.Generate(2, new() { Seed = 1 });
         MLImage[] images = [.. generated.ToMLImages()];
         float[] first = generated.GetColumn<float[]>("Generated").First();
@@ -59,7 +62,8 @@ public sealed class SavedImageTests : IDisposable
         Assert.Equal((2, 28, 28), (images.Length, images[0].Width, images[0].Height));
 
         // Bytes and images of ML.NET, too.
-        Assert.Equal(digits.GetColumn<byte[]>("Image").First(), digits.ToMLImages("Image").First().Pixels.ToArray().Where((_, i) => i % 4 == 0));
+        Assert.Equal(
+            digits.GetColumn<byte[]>("Image").First(), digits.ToMLImages("Image").First().Pixels.ToArray().Where((_, i) => i % 4 == 0));
         IDataView converted = _ml.Transforms.Generative().ToImage("Picture", "Image").Fit(digits).Transform(digits);
         Assert.Equal(digits.ToMLImages("Image").First().Pixels.ToArray(), converted.ToMLImages("Picture").First().Pixels.ToArray());
     }
@@ -72,7 +76,8 @@ public sealed class SavedImageTests : IDisposable
     {
         IDataView data = _ml.Data.LoadFromEnumerable([new PlainRow { Label = 1, Plain = new float[4] }]);
         Assert.Contains(expected, Assert.ThrowsAny<ArgumentException>(() => data.SaveImages(_folder.File("none"), column)).Message);
-        Assert.Contains(expected, Assert.ThrowsAny<ArgumentException>(() => data.SaveImageGrid(_folder.File("none.png"), columnName: column)).Message);
+        Assert.Contains(
+            expected, Assert.ThrowsAny<ArgumentException>(() => data.SaveImageGrid(_folder.File("none.png"), columnName: column)).Message);
         Assert.Contains(expected, Assert.ThrowsAny<ArgumentException>(() => data.ToMLImages(column)).Message);
         Assert.False(Directory.Exists(_folder.File("none")));
     }
@@ -80,21 +85,25 @@ public sealed class SavedImageTests : IDisposable
     [Fact]
     public void What_no_grid_can_be_made_of_is_refused()
     {
-        Assert.Contains("'grid.jpg'; expected a name that ends in .png", Assert.Throws<ArgumentException>(() => Gray.SaveImageGrid("grid.jpg")).Message);
+        Assert.Contains("'grid.jpg'; expected a name that ends in .png", Assert.Throws<ArgumentException>(() =>
+            Gray.SaveImageGrid("grid.jpg")).Message);
         Assert.Throws<ArgumentOutOfRangeException>(() => Gray.SaveImageGrid(_folder.File("a.png"), columns: 0));
         IDataView none = _ml.Data.SkipRows(Gray, 9);
         Assert.Contains("empty", Assert.Throws<ArgumentException>(() => none.SaveImageGrid(_folder.File("a.png"))).Message);
         Assert.Empty(none.SaveImages(_folder.File("nothing")));
         IDataView wrong = _ml.Data.LoadFromEnumerable([new GrayRow { Generated = [0, 0, float.NaN, 0, 0, 0] }]);
-        Assert.Contains("Column 'Generated', row 0: value 2 is NaN", Assert.Throws<InvalidDataException>(() => wrong.SaveImages(_folder.Path)).Message);
+        Assert.Contains(
+            "Column 'Generated', row 0: value 2 is NaN", Assert.Throws<InvalidDataException>(() => wrong.SaveImages(_folder.Path)).Message);
     }
 
     [Fact]
     public void Vectors_become_images_in_a_pipeline_that_is_saved_and_loaded()
     {
-        IDataView plain = _ml.Data.LoadFromEnumerable([new PlainRow { Label = 1, Plain = [0, 0.2f, 0.4f, 1] }, new PlainRow { Label = 2, Plain = [1, 1, 0, 0] }]);
+        IDataView plain = _ml.Data.LoadFromEnumerable(
+            [new PlainRow { Label = 1, Plain = [0, 0.2f, 0.4f, 1] }, new PlainRow { Label = 2, Plain = [1, 1, 0, 0] }]);
         VectorToImageEstimator estimator = _ml.Transforms.Generative().ToImage("Picture", "Plain", height: 2, width: 2);
-        Assert.Contains(estimator.GetOutputSchema(SchemaShapes.Of(plain.Schema)), column => column.Name == "Picture" && column.ItemType is Microsoft.ML.Transforms.Image.ImageDataViewType);
+        Assert.Contains(estimator.GetOutputSchema(SchemaShapes.Of(plain.Schema)), column => column.Name == "Picture"
+            && column.ItemType is Microsoft.ML.Transforms.Image.ImageDataViewType);
         VectorToImageTransformer model = estimator.Fit(plain);
         using var file = new MemoryStream();
         _ml.Model.Save(model, plain.Schema, file);
@@ -108,8 +117,10 @@ public sealed class SavedImageTests : IDisposable
             Assert.Equal([1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0], second);
         }
 
-        Assert.Contains("'Plain' is unknown", Assert.ThrowsAny<ArgumentException>(() => _ml.Transforms.Generative().ToImage("Picture", "Plain").Fit(plain)).Message);
-        Assert.Contains("'Label'", Assert.ThrowsAny<ArgumentException>(() => _ml.Transforms.Generative().ToImage("Picture", "Label").Fit(plain)).Message);
+        Assert.Contains("'Plain' is unknown", Assert.ThrowsAny<ArgumentException>(() =>
+            _ml.Transforms.Generative().ToImage("Picture", "Plain").Fit(plain)).Message);
+        Assert.Contains("'Label'", Assert.ThrowsAny<ArgumentException>(() =>
+            _ml.Transforms.Generative().ToImage("Picture", "Label").Fit(plain)).Message);
 
         static ITransformer Loaded(MemoryStream file)
         {
@@ -138,13 +149,24 @@ public sealed class SavedImageTests : IDisposable
         GenerativeTransformsCatalog catalog = _ml.Transforms.Generative();
         IEstimator<ITransformer> estimator = family switch
         {
-            "vae" => catalog.Vae(new VaeOptions { ReconstructionImageColumnName = "Picture", HiddenSizes = [8], LatentSize = 2, MaxSteps = 2 }),
-            "vq-vae" => catalog.VqVae(new VqVaeOptions { ReconstructionImageColumnName = "Picture", HiddenChannels = 4, CodebookSize = 4, MaxSteps = 2, PriorEpochs = 1 }),
-            "gan" => catalog.Gan(new GanOptions { GeneratedImageColumnName = "Picture", BaseChannels = 2, LatentSize = 2, BatchSize = 3, MaxSteps = 2 }),
+            "vae" =>
+                catalog.Vae(new VaeOptions { ReconstructionImageColumnName = "Picture", HiddenSizes = [8], LatentSize = 2, MaxSteps = 2 }),
+            "vq-vae" => catalog.VqVae(new VqVaeOptions
+            {
+                ReconstructionImageColumnName = "Picture",
+                HiddenChannels = 4,
+                CodebookSize = 4,
+                MaxSteps = 2,
+                PriorEpochs = 1,
+            }),
+            "gan" => catalog.Gan(
+                new GanOptions { GeneratedImageColumnName = "Picture", BaseChannels = 2, LatentSize = 2, BatchSize = 3, MaxSteps = 2 }),
             _ => catalog.Diffusion(TinyDiffusion.Options().With(o =>
-                (o.MaxSteps, ((DiffusionOptions)o).InputColumnName, ((DiffusionOptions)o).GeneratedImageColumnName) = (2, "Image", "Picture"))),
+                (o.MaxSteps, ((DiffusionOptions)o).InputColumnName, ((DiffusionOptions)o).GeneratedImageColumnName) = (
+                    2, "Image", "Picture"))),
         };
-        Assert.Contains(estimator.GetOutputSchema(SchemaShapes.Of(colors.Schema)), c => c is { Name: "Picture", ItemType: Microsoft.ML.Transforms.Image.ImageDataViewType });
+        Assert.Contains(estimator.GetOutputSchema(SchemaShapes.Of(colors.Schema)), c =>
+            c is { Name: "Picture", ItemType: Microsoft.ML.Transforms.Image.ImageDataViewType });
         ITransformer model = estimator.Fit(colors);
         using var owned = (IDisposable)model;
         using var file = new MemoryStream();
@@ -159,7 +181,8 @@ public sealed class SavedImageTests : IDisposable
             Assert.Equal(6, images.Length);
             for (int i = 0; i < images.Length; i++)
             {
-                byte[] expected = [.. Enumerable.Range(0, 256).SelectMany(p => (byte[])[Level(vectors[i][p]), Level(vectors[i][256 + p]), Level(vectors[i][512 + p]), 255])];
+                byte[] expected = [.. Enumerable.Range(0, 256)
+                    .SelectMany(p => (byte[])[Level(vectors[i][p]), Level(vectors[i][256 + p]), Level(vectors[i][512 + p]), 255])];
                 Assert.Equal(expected, images[i].Pixels.ToArray(), (a, b) => Math.Abs(a - b) <= 1);
             }
         }
@@ -186,15 +209,19 @@ public sealed class SavedImageTests : IDisposable
     public void Images_that_pass_through_stay_alive(bool reuseRowObject)
     {
         MLImage[] originals = [.. Enumerable.Range(0, 20).Select(i => MLImage.CreateFromPixels(
-            2, 2, MLPixelFormat.Rgba32, [.. Enumerable.Repeat((byte[])[(byte)(i * 10), (byte)(i * 10), (byte)(i * 10), 255], 4).SelectMany(pixel => pixel)]))];
-        IDataView data = _ml.Data.LoadFromEnumerable(originals.Select(image => new ImageRow { Picture = image, Values = [0.5f, 0.25f] }).ToArray());
+            2, 2, MLPixelFormat.Rgba32,
+            [.. Enumerable.Repeat((byte[])[(byte)(i * 10), (byte)(i * 10), (byte)(i * 10), 255], 4).SelectMany(pixel => pixel)]))];
+        IDataView data = _ml.Data.LoadFromEnumerable(
+            originals.Select(image => new ImageRow { Picture = image, Values = [0.5f, 0.25f] }).ToArray());
         using VaeTransformer model = _ml.Transforms.Generative().Vae(
-            new VaeOptions { InputColumnName = "Values", HiddenSizes = [4], LatentSize = 2, MaxSteps = 1, TransformBatchSize = 3 }).Fit(data);
+            new VaeOptions { InputColumnName = "Values", HiddenSizes = [4], LatentSize = 2, MaxSteps = 1, TransformBatchSize = 3 })
+            .Fit(data);
         IDataView output = model.Transform(data);
 
         Assert.Equal(originals, Read(output, reuse: true));
         ImageRow[] rows = [.. _ml.Data.CreateEnumerable<ImageRow>(output, reuseRowObject)];
-        Assert.Equal(reuseRowObject ? originals.Select(_ => (byte)190) : originals.Select(i => i.Pixels[0]), rows.Select(row => row.Picture!.Pixels[0]));
+        Assert.Equal(reuseRowObject ? originals.Select(_ => (byte)190) : originals.Select(i => i.Pixels[0]), rows.Select(row =>
+            row.Picture!.Pixels[0]));
         Assert.All(originals, image => Assert.Equal(16, image.Pixels.Length));
 
         // Those that a transform makes, too.

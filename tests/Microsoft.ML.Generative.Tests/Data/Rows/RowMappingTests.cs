@@ -21,7 +21,8 @@ public sealed class RowMappingTests
         using TestTransformer model = Create(schema =>
         {
             var text = new TextInput(schema, "Text");
-            return new RowMapping([text], [RowOutput.Numbers("Vowels", new VectorDataViewType(NumberDataViewType.Single, 5), rows => Vowels(text.Of(rows)))]);
+            return new RowMapping(
+                [text], [RowOutput.Numbers("Vowels", new VectorDataViewType(NumberDataViewType.Single, 5), rows => Vowels(text.Of(rows)))]);
         });
 
         Sentence[] rows = Sentences("a banana", "", "queue", "Aeiou", "why");
@@ -47,7 +48,8 @@ public sealed class RowMappingTests
             [
                 RowOutput.Numbers("Score", NumberDataViewType.Single, score.Of),
                 RowOutput.Texts("Verdict", rows =>
-                    [.. text.Of(rows).Zip(score.Of(rows).data<float>().ToArray(), (asked, distance) => $"{asked}: {(distance == 0 ? "same" : "other")}")]),
+                    [.. text.Of(rows).Zip(
+                        score.Of(rows).data<float>().ToArray(), (asked, distance) => $"{asked}: {(distance == 0 ? "same" : "other")}")]),
             ]);
         });
 
@@ -66,7 +68,8 @@ public sealed class RowMappingTests
         using TestTransformer model = Create(schema =>
         {
             var text = new TextInput(schema, "Text");
-            var image = new RowValue<torch.Tensor>(rows => new KeyedNoise(rows.Keys(7, text), [3, 2, 4], torch.CPU).Next().Times(0.2).Plus(0.5));
+            var image = new RowValue<torch.Tensor>(rows =>
+                new KeyedNoise(rows.Keys(7, text), [3, 2, 4], torch.CPU).Next().Times(0.2).Plus(0.5));
             return new RowMapping([text],
             [
                 RowOutput.Images("Image", _shape, image.Of),
@@ -86,7 +89,8 @@ public sealed class RowMappingTests
 
         // From planes in 0..1.
         static byte[] Rgba(float[] planes) =>
-            [.. Enumerable.Range(0, 8).SelectMany(pixel => new[] { Level(planes[pixel]), Level(planes[8 + pixel]), Level(planes[16 + pixel]), byte.MaxValue })];
+            [.. Enumerable.Range(0, 8)
+                .SelectMany(pixel => new[] { Level(planes[pixel]), Level(planes[8 + pixel]), Level(planes[16 + pixel]), byte.MaxValue })];
 
         static byte Level(float value) => (byte)Math.Clamp(MathF.Round(255 * value), 0, 255);
     }
@@ -181,7 +185,8 @@ public sealed class RowMappingTests
     private TValue[] Predicted<TOutput, TValue>(TestTransformer model, Sentence[] rows, Func<TOutput, TValue> value)
         where TOutput : class, new()
     {
-        using var engine = _ml.Model.CreatePredictionEngine<Sentence, TOutput>(model, new PredictionEngineOptions { OwnsTransformer = false });
+        using var engine = _ml.Model.CreatePredictionEngine<Sentence, TOutput>(
+            model, new PredictionEngineOptions { OwnsTransformer = false });
         return [.. rows.Select(row => value(engine.Predict(row)))];
     }
 

@@ -18,7 +18,8 @@ public sealed class TakenNameTests
             ReconstructionError = 1,
             Last = 7,
         }).ToArray());
-        using VaeTransformer model = _ml.Transforms.Generative().Vae(new VaeOptions { HiddenSizes = [8], LatentSize = 2, MaxSteps = 3, Seed = 1 }).Fit(rows);
+        using VaeTransformer model = _ml.Transforms.Generative()
+            .Vae(new VaeOptions { HiddenSizes = [8], LatentSize = 2, MaxSteps = 3, Seed = 1 }).Fit(rows);
         IDataView plain = _ml.Transforms.SelectColumns("Image").Fit(rows).Transform(rows);
 
         VaeMetrics expected = _ml.Generative().EvaluateVae(model.Transform(plain));

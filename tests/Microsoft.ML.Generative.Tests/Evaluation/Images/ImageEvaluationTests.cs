@@ -12,7 +12,8 @@ public sealed class DigitClassifier : IDisposable
     public ImageClassifierTransformer Model { get; }
 
     public DigitClassifier() => Model = Context.Transforms.Generative().ImageClassifier(
-        new ImageClassifierOptions { BaseChannels = 8, Epochs = 3, BatchSize = 32, FeaturesColumnName = "Features", Seed = 1 }).Fit(Context.Generative().Datasets.Digits(1_200, seed: 1));
+        new ImageClassifierOptions { BaseChannels = 8, Epochs = 3, BatchSize = 32, FeaturesColumnName = "Features", Seed = 1 }).Fit(
+            Context.Generative().Datasets.Digits(1_200, seed: 1));
 
     public void Dispose() => Model.Dispose();
 }
@@ -37,7 +38,8 @@ public sealed class ImageEvaluationTests(DigitClassifier digits) : IClassFixture
     public void Between_halves_of_the_same_data_it_is_near_zero_and_grows_with_noise()
     {
         IDataView real = Digits(500, seed: 11);
-        ImageGenerationMetrics[] metrics = [.. new[] { 0, 0.1f, 0.25f, 0.5f }.Select(noise => _ml.Generative().EvaluateImages(real, Noisy(500, 12, noise), digits.Model))];
+        ImageGenerationMetrics[] metrics =
+            [.. new[] { 0, 0.1f, 0.25f, 0.5f }.Select(noise => _ml.Generative().EvaluateImages(real, Noisy(500, 12, noise), digits.Model))];
 
         Assert.InRange(Math.Abs(metrics[0].KernelDistance), 0, 3 * metrics[0].KernelDistanceStandardError);
         Assert.InRange(metrics[0].FrechetDistance, 0, 0.1 * metrics[^1].FrechetDistance);
@@ -58,13 +60,16 @@ public sealed class ImageEvaluationTests(DigitClassifier digits) : IClassFixture
     [Fact]
     public void Class_accuracy_is_the_classifiers_accuracy_on_the_labels_asked_for()
     {
-        IDataView noisy = _ml.Data.LoadFromEnumerable(Noisy(200, 12, 0.4f).GetColumn<float[]>("Generated").Zip(Digits(200, seed: 12).GetColumn<uint>("Label"))
+        IDataView noisy = _ml.Data.LoadFromEnumerable(
+            Noisy(200, 12, 0.4f).GetColumn<float[]>("Generated").Zip(Digits(200, seed: 12).GetColumn<uint>("Label"))
             .Select(row => new LabeledImage { Generated = row.First, Label = (int)row.Second - 1 }).ToArray());
-        int right = digits.Model.Transform(_ml.Transforms.CopyColumns("Image", "Generated").Fit(noisy).Transform(noisy)).GetColumn<uint>("PredictedLabel")
+        int right = digits.Model.Transform(_ml.Transforms.CopyColumns("Image", "Generated").Fit(noisy).Transform(noisy))
+            .GetColumn<uint>("PredictedLabel")
             .Zip(noisy.GetColumn<int>("Label")).Count(row => row.First - 1 == row.Second);
         Assert.InRange(right, 20, 195);
 
-        ImageGenerationMetrics metrics = _ml.Generative().EvaluateImages(Digits(100, seed: 11), noisy, new ImageEvaluationOptions { Classifier = digits.Model, LabelColumnName = "Label" });
+        ImageGenerationMetrics metrics = _ml.Generative().EvaluateImages(
+            Digits(100, seed: 11), noisy, new ImageEvaluationOptions { Classifier = digits.Model, LabelColumnName = "Label" });
         Assert.Equal(right / 200.0, metrics.ClassAccuracy);
     }
 
@@ -72,16 +77,19 @@ public sealed class ImageEvaluationTests(DigitClassifier digits) : IClassFixture
     public void Columns_of_features_and_images_give_the_same_metrics()
     {
         (IDataView first, IDataView second) = (Digits(80, seed: 11), Digits(70, seed: 12));
-        ImageGenerationMetrics images = _ml.Generative().EvaluateImages(first, second, new ImageEvaluationOptions { Classifier = digits.Model, GeneratedColumnName = "Image", Seed = 3 });
-        ImageGenerationMetrics columns = _ml.Generative().EvaluateImages(digits.Model.Transform(first), digits.Model.Transform(second), new ImageEvaluationOptions
-        {
-            RealColumnName = "Features",
-            GeneratedColumnName = "Features",
-            Features = ImageFeatureExtractor.Columns,
-            Seed = 3,
-        });
+        ImageGenerationMetrics images = _ml.Generative().EvaluateImages(
+            first, second, new ImageEvaluationOptions { Classifier = digits.Model, GeneratedColumnName = "Image", Seed = 3 });
+        ImageGenerationMetrics columns = _ml.Generative().EvaluateImages(
+            digits.Model.Transform(first), digits.Model.Transform(second), new ImageEvaluationOptions
+            {
+                RealColumnName = "Features",
+                GeneratedColumnName = "Features",
+                Features = ImageFeatureExtractor.Columns,
+                Seed = 3,
+            });
         Assert.Equal(images.FrechetDistance, columns.FrechetDistance, 1e-4 * images.FrechetDistance);
-        Assert.Equal(images.KernelDistance, columns.KernelDistance, 1e-4 * (Math.Abs(images.KernelDistance) + images.KernelDistanceStandardError));
+        Assert.Equal(
+            images.KernelDistance, columns.KernelDistance, 1e-4 * (Math.Abs(images.KernelDistance) + images.KernelDistanceStandardError));
         Assert.Equal(
             (images.RealRows, images.GeneratedRows, images.Precision, images.Recall, images.Density, images.Coverage),
             (columns.RealRows, columns.GeneratedRows, columns.Precision, columns.Recall, columns.Density, columns.Coverage));
@@ -123,16 +131,20 @@ public sealed class ImageEvaluationTests(DigitClassifier digits) : IClassFixture
         Assert.Contains("KernelSubsetSize is 1", Message(real, With(o => o.KernelSubsetSize = 1)));
         Assert.Contains("PrecisionNeighbors is 0", Message(real, With(o => o.PrecisionNeighbors = 0)));
         Assert.Contains("LabelColumnName is 'Label', but there is no Classifier", Message(real, With(o => o.LabelColumnName = "Label")));
-        Assert.Contains("Features takes columns of features", Message(real, With(o => (o.LabelColumnName, o.Classifier, o.Features) = ("Label", digits.Model, ImageFeatureExtractor.Columns))));
+        Assert.Contains("Features takes columns of features", Message(real, With(o =>
+            (o.LabelColumnName, o.Classifier, o.Features) = ("Label", digits.Model, ImageFeatureExtractor.Columns))));
         Assert.Contains("set Features to ImageFeatureExtractor.Columns", Assert.ThrowsAny<ArgumentException>(
             () => _ml.Generative().EvaluateImages(_ml.Data.LoadFromEnumerable([new Flat()]), real, realColumnName: "Generated")).Message);
-        Assert.Contains("Column 'Generated', row 0: value 0 is 255; expected -0.5 to 1.5", Message(_ml.Data.LoadFromEnumerable([new Image { Generated = [255, .. new float[783]] }])));
+        Assert.Contains("Column 'Generated', row 0: value 0 is 255; expected -0.5 to 1.5", Message(_ml.Data.LoadFromEnumerable(
+            [new Image { Generated = [255, .. new float[783]] }])));
         Assert.Contains("Column 'Image' holds images of", Message(_ml.Data.LoadFromEnumerable([new Small()]), Image()));
         Assert.Contains("holds images of", Assert.ThrowsAny<ArgumentException>(() => _ml.Generative().EvaluateImages(
-            _ml.Data.LoadFromEnumerable([new Small()]), real, new ImageEvaluationOptions { Classifier = digits.Model, GeneratedColumnName = "Image" })).Message);
+            _ml.Data.LoadFromEnumerable([new Small()]), real,
+            new ImageEvaluationOptions { Classifier = digits.Model, GeneratedColumnName = "Image" })).Message);
 
         IDataView otherKeys = LabeledDigits(i => i % 2 == 0 ? "odd" : "even");
-        Assert.Contains("Column 'Label' has the key values 'odd', 'even', but the classes of the model are", Message(otherKeys, new() { Classifier = digits.Model, LabelColumnName = "Label" }));
+        Assert.Contains("Column 'Label' has the key values 'odd', 'even', but the classes of the model are", Message(
+            otherKeys, new() { Classifier = digits.Model, LabelColumnName = "Label" }));
     }
 
     [Fact]
@@ -140,7 +152,8 @@ public sealed class ImageEvaluationTests(DigitClassifier digits) : IClassFixture
     {
         var ml = new MLContext(seed: 1);
         ml.CancelExecution();
-        Assert.ThrowsAny<OperationCanceledException>(() => ml.Generative().EvaluateImages(Digits(10, seed: 1), Digits(10, seed: 2), generatedColumnName: "Image"));
+        Assert.ThrowsAny<OperationCanceledException>(() =>
+            ml.Generative().EvaluateImages(Digits(10, seed: 1), Digits(10, seed: 2), generatedColumnName: "Image"));
     }
 
     private IDataView LabeledDigits(Func<int, string> label)

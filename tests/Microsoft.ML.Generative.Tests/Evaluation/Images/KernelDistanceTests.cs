@@ -50,7 +50,8 @@ public sealed class KernelDistanceTests
         for (int i = 0; i < Trials; i++)
         {
             using DisposeScope scope = NewDisposeScope();
-            (means[i], double error) = KernelDistance.Estimate(randn([60, 3], generator: generator), randn([60, 3], generator: generator), 6, i, () => { });
+            (means[i], double error) = KernelDistance.Estimate(
+                randn([60, 3], generator: generator), randn([60, 3], generator: generator), 6, i, () => { });
             errors += error / Trials;
             // The 97.5% point of Student's t with 9 degrees of freedom.
             beyond += Math.Abs(means[i]) > 2.262 * error ? 1 : 0;

@@ -7,16 +7,19 @@ namespace Microsoft.ML.Generative.Tests;
 
 public sealed class NeighborhoodMetricsTests
 {
-    private static NeighborhoodMetrics Of(double[] real, double[] generated, int precisionNeighbors, int densityNeighbors, long distancesAtOnce = 1 << 20)
+    private static NeighborhoodMetrics Of(
+        double[] real, double[] generated, int precisionNeighbors, int densityNeighbors, long distancesAtOnce = 1 << 20)
     {
         TorchRuntime.EnsureLoaded();
         using DisposeScope scope = NewDisposeScope();
         return NeighborhoodMetrics.Of(
-            tensor(real, [real.Length, 1]), tensor(generated, [generated.Length, 1]), precisionNeighbors, densityNeighbors, () => { }, distancesAtOnce);
+            tensor(real, [real.Length, 1]), tensor(generated, [generated.Length, 1]), precisionNeighbors, densityNeighbors, () => { },
+            distancesAtOnce);
     }
 
     // Precision, 1 neighbor: real balls of radius 1 hold 0.5 and 2.5. Recall: generated balls of radii 2, 2, 8, 8 hold all real rows.
-    // Density and coverage, 2 neighbors: real balls [−2, 2], [0, 2], [1, 3], [1, 5], [3, 17], [3, 19]: 0.5 is in two, 2.5 in two, 18 in one, 26 in none.
+    // Density and coverage, 2 neighbors: real balls [−2, 2], [0, 2], [1, 3], [1, 5], [3, 17], [3, 19]: 0.5 is in two, 2.5 in two, 18 in
+    // one, 26 in none.
     [Theory]
     [InlineData(1 << 20)]
     [InlineData(1)]
@@ -48,7 +51,8 @@ public sealed class NeighborhoodMetricsTests
         for (int i = 0; i < Trials; i++)
         {
             using DisposeScope scope = NewDisposeScope();
-            NeighborhoodMetrics metrics = NeighborhoodMetrics.Of(randn([N, 2], generator: generator), randn([M, 2], generator: generator), 3, 4, () => { });
+            NeighborhoodMetrics metrics = NeighborhoodMetrics.Of(
+                randn([N, 2], generator: generator), randn([M, 2], generator: generator), 3, 4, () => { });
             (density, coverage) = (density + metrics.Density / Trials, coverage + metrics.Coverage / Trials);
         }
 

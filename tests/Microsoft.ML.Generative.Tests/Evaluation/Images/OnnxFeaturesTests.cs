@@ -10,7 +10,8 @@ public sealed class OnnxFeaturesTests
 {
     private static readonly long[] _any = [-1, -1, -1, -1];
 
-    private static float[] Compute(Action<string> write, Func<Tensor> images, ImageFeatureOptions? options = null, string? outputName = null)
+    private static float[] Compute(
+        Action<string> write, Func<Tensor> images, ImageFeatureOptions? options = null, string? outputName = null)
     {
         TorchRuntime.EnsureLoaded();
         using var folder = new TemporaryFolder();
@@ -56,7 +57,8 @@ public sealed class OnnxFeaturesTests
         static void Write(string path) => OnnxFile.Write(path, "Identity", 1, _any, "logits", "pool");
         Assert.Equal([0f, 1, 2, 3, 4, 5], Compute(Write, ThreeImages, outputName: "pool"));
         Assert.Contains("has the outputs logits, pool", Assert.Throws<ArgumentException>(() => Compute(Write, ThreeImages)).Message);
-        Assert.Contains("has no output 'pol'; expected logits or pool", Assert.Throws<ArgumentException>(() => Compute(Write, ThreeImages, outputName: "pol")).Message);
+        Assert.Contains("has no output 'pol'; expected logits or pool", Assert.Throws<ArgumentException>(() =>
+            Compute(Write, ThreeImages, outputName: "pol")).Message);
     }
 
     [Fact]
@@ -64,17 +66,23 @@ public sealed class OnnxFeaturesTests
     {
         TorchRuntime.EnsureLoaded();
         Assert.Contains("extractor.onnx", Assert.Throws<FileNotFoundException>(() => Compute(_ => { }, ThreeImages)).Message);
-        Assert.Contains("extractor.onnx' is no ONNX file", Assert.Throws<InvalidDataException>(() => Compute(path => File.WriteAllText(path, "no graph"), ThreeImages)).Message);
+        Assert.Contains("extractor.onnx' is no ONNX file", Assert.Throws<InvalidDataException>(() =>
+            Compute(path => File.WriteAllText(path, "no graph"), ThreeImages)).Message);
         Assert.Contains("takes x: Single[?, 784]; expected one input, Single[batch, channels, height, width]",
-            Assert.Throws<InvalidDataException>(() => Compute(path => OnnxFile.Write(path, "Identity", 1, [-1, 784], "y"), ThreeImages)).Message);
+            Assert.Throws<InvalidDataException>(() =>
+                Compute(path => OnnxFile.Write(path, "Identity", 1, [-1, 784], "y"), ThreeImages)).Message);
         Assert.Contains("takes x: Single[?, 28, 28, 1]; expected one input, Single[batch, channels, height, width] of 1 to 4 channels",
-            Assert.Throws<InvalidDataException>(() => Compute(path => OnnxFile.Write(path, "Identity", 1, [-1, 28, 28, 1], "y"), ThreeImages)).Message);
+            Assert.Throws<InvalidDataException>(() =>
+                Compute(path => OnnxFile.Write(path, "Identity", 1, [-1, 28, 28, 1], "y"), ThreeImages)).Message);
         Assert.Contains("Channels is 1, but the images have 3",
-            Assert.Throws<ArgumentException>(() => Compute(path => OnnxFile.Write(path, "Identity", 1, [-1, 1, 1, 2], "y"), () => zeros(1, 3, 1, 2))).Message);
+            Assert.Throws<ArgumentException>(() =>
+                Compute(path => OnnxFile.Write(path, "Identity", 1, [-1, 1, 1, 2], "y"), () => zeros(1, 3, 1, 2))).Message);
         Assert.Contains("cannot compute with images of [3, 1, 1, 1]",
-            Assert.Throws<InvalidDataException>(() => Compute(path => OnnxFile.Write(path, "Identity", 1, [-1, 1, 1, 2], "y"), ThreeImages, new() { Width = 1 })).Message);
+            Assert.Throws<InvalidDataException>(() =>
+                Compute(path => OnnxFile.Write(path, "Identity", 1, [-1, 1, 1, 2], "y"), ThreeImages, new() { Width = 1 })).Message);
         Assert.Contains("made [1, 1, 1, 1] of 3 images; expected [3, features]",
-            Assert.Throws<InvalidDataException>(() => Compute(path => OnnxFile.Write(path, "ReduceSum", 1, _any, "y"), ThreeImages)).Message);
+            Assert.Throws<InvalidDataException>(() =>
+                Compute(path => OnnxFile.Write(path, "ReduceSum", 1, _any, "y"), ThreeImages)).Message);
     }
 
     [Fact]
@@ -85,9 +93,11 @@ public sealed class OnnxFeaturesTests
         using var folder = new TemporaryFolder();
         OnnxFile.Write(folder.File("same.onnx"), "Identity", 1, [16, 1, 28, 28], "y");
         ImageGenerationMetrics Evaluate(ImageFeatureExtractor features) =>
-            ml.Generative().EvaluateImages(a, b, new ImageEvaluationOptions { Features = features, GeneratedColumnName = "Image", Seed = 1 });
+            ml.Generative().EvaluateImages(
+                a, b, new ImageEvaluationOptions { Features = features, GeneratedColumnName = "Image", Seed = 1 });
 
-        ImageGenerationMetrics byFile = Evaluate(ImageFeatureExtractor.Onnx(folder.File("same.onnx"))), byPixels = Evaluate(ImageFeatureExtractor.Pixels);
+        ImageGenerationMetrics byFile = Evaluate(ImageFeatureExtractor.Onnx(folder.File("same.onnx"))),
+            byPixels = Evaluate(ImageFeatureExtractor.Pixels);
         Assert.Equal(784, byFile.FeatureSize);
         Assert.Equal(byPixels.FrechetDistance, byFile.FrechetDistance, 1e-9);
         Assert.Equal(byPixels.KernelDistance, byFile.KernelDistance, 1e-9);

@@ -44,14 +44,20 @@ public sealed class TorchScriptFeaturesTests
         TorchRuntime.EnsureLoaded();
         using var folder = new TemporaryFolder();
         string path = folder.File("extractor.pt");
-        Assert.Contains("extractor.pt", Assert.Throws<FileNotFoundException>(() => ImageFeatureExtractor.TorchScript(path).Open(CPU)).Message);
+        Assert.Contains(
+            "extractor.pt", Assert.Throws<FileNotFoundException>(() => ImageFeatureExtractor.TorchScript(path).Open(CPU)).Message);
 
         File.WriteAllText(path, "no archive");
-        Assert.Contains("extractor.pt' is no TorchScript file", Assert.Throws<InvalidDataException>(() => ImageFeatureExtractor.TorchScript(path).Open(CPU)).Message);
-        Assert.Contains("cannot compute with images of [1, 1, 1, 2]", Assert.Throws<InvalidDataException>(() => Compute("torch.mm(x, x)", () => zeros(1, 1, 1, 2))).Message);
-        Assert.Contains("made [2] of 1 images; expected [1, features]", Assert.Throws<InvalidDataException>(() => Compute("torch.flatten(x)", () => zeros(1, 1, 1, 2))).Message);
-        Assert.Contains("Channels is 1, but the images have 3", Assert.Throws<ArgumentException>(() => Compute("x", () => zeros(1, 3, 1, 2), new() { Channels = 1 })).Message);
-        Assert.Contains("Mean has 2 numbers", Assert.Throws<ArgumentException>(() => Compute("x", () => zeros(1, 3, 1, 2), new() { Mean = [0, 1] })).Message);
+        Assert.Contains("extractor.pt' is no TorchScript file", Assert.Throws<InvalidDataException>(() =>
+            ImageFeatureExtractor.TorchScript(path).Open(CPU)).Message);
+        Assert.Contains("cannot compute with images of [1, 1, 1, 2]", Assert.Throws<InvalidDataException>(() =>
+            Compute("torch.mm(x, x)", () => zeros(1, 1, 1, 2))).Message);
+        Assert.Contains("made [2] of 1 images; expected [1, features]", Assert.Throws<InvalidDataException>(() =>
+            Compute("torch.flatten(x)", () => zeros(1, 1, 1, 2))).Message);
+        Assert.Contains("Channels is 1, but the images have 3", Assert.Throws<ArgumentException>(() =>
+            Compute("x", () => zeros(1, 3, 1, 2), new() { Channels = 1 })).Message);
+        Assert.Contains("Mean has 2 numbers", Assert.Throws<ArgumentException>(() =>
+            Compute("x", () => zeros(1, 3, 1, 2), new() { Mean = [0, 1] })).Message);
     }
 
     [Theory]

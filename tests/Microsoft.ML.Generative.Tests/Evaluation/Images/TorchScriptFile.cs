@@ -33,10 +33,15 @@ internal static class TorchScriptFile
         }
     }
 
-    // An instance of __torch__.Extractor with training = True: protocol 2, GLOBAL, no arguments, NEWOBJ, a dictionary of one item, BUILD, STOP.
+    // An instance of __torch__.Extractor with training = True: protocol 2, GLOBAL, no arguments, NEWOBJ, a dictionary of one item, BUILD,
+    // STOP.
     private static byte[] ModulePickle()
     {
         byte[] key = Encoding.UTF8.GetBytes("training");
-        return [0x80, 2, .. "c__torch__\nExtractor\n"u8, (byte)')', 0x81, (byte)'}', (byte)'(', (byte)'X', .. BitConverter.GetBytes(key.Length), .. key, 0x88, (byte)'u', (byte)'b', (byte)'.'];
+        return
+        [
+            0x80, 2, .. "c__torch__\nExtractor\n"u8, (byte)')', 0x81, (byte)'}', (byte)'(', (byte)'X',
+            .. BitConverter.GetBytes(key.Length), .. key, 0x88, (byte)'u', (byte)'b', (byte)'.',
+        ];
     }
 }

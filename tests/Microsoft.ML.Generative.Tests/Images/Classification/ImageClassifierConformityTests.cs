@@ -9,22 +9,23 @@ public sealed class ImageClassifierConformityTests : EstimatorConformity<ImageCl
     // Batch normalization.
     protected override bool RowsAreIndependent => false;
 
-    protected override IEstimator<ImageClassifierTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) => ml.Transforms.Generative().ImageClassifier(
-        new ImageClassifierOptions
-        {
-            LabelColumnName = "Side",
-            InputColumnName = "Pixels",
-            BaseChannels = 4,
-            Stages = 2,
-            FeaturesColumnName = "Features",
-            LabelSmoothing = 0.1,
-            Dropout = 0.2,
-            MaxShift = 1,
-            FlipsHorizontally = true,
-            Epochs = 2,
-            BatchSize = 8,
-            TransformBatchSize = 7,
-        }.With(configure));
+    protected override IEstimator<ImageClassifierTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) =>
+        ml.Transforms.Generative().ImageClassifier(
+            new ImageClassifierOptions
+            {
+                LabelColumnName = "Side",
+                InputColumnName = "Pixels",
+                BaseChannels = 4,
+                Stages = 2,
+                FeaturesColumnName = "Features",
+                LabelSmoothing = 0.1,
+                Dropout = 0.2,
+                MaxShift = 1,
+                FlipsHorizontally = true,
+                Epochs = 2,
+                BatchSize = 8,
+                TransformBatchSize = 7,
+            }.With(configure));
 
     protected override IDataView CreateData(MLContext ml) => LabeledImages.WithTextKeys(ml, 40);
 }
@@ -38,20 +39,21 @@ public sealed class ImageClassifierOnImagesConformityTests : EstimatorConformity
 
     protected override bool CacheKeepsColumns => false;
 
-    protected override IEstimator<ImageClassifierTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) => ml.Transforms.Generative().ImageClassifier(
-        new ImageClassifierOptions
-        {
-            LabelColumnName = "Number",
-            LabelCount = 23,
-            InputColumnName = "Image",
-            Network = ImageClassifierNetworkKind.Plain,
-            Normalization = ImageClassifierNormalization.Group,
-            BaseChannels = 4,
-            Stages = 2,
-            Epochs = 1,
-            BatchSize = 8,
-            TransformBatchSize = 5,
-        }.With(configure));
+    protected override IEstimator<ImageClassifierTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) =>
+        ml.Transforms.Generative().ImageClassifier(
+            new ImageClassifierOptions
+            {
+                LabelColumnName = "Number",
+                LabelCount = 23,
+                InputColumnName = "Image",
+                Network = ImageClassifierNetworkKind.Plain,
+                Normalization = ImageClassifierNormalization.Group,
+                BaseChannels = 4,
+                Stages = 2,
+                Epochs = 1,
+                BatchSize = 8,
+                TransformBatchSize = 5,
+            }.With(configure));
 
     protected override IDataView CreateData(MLContext ml) => TinyImages.AsImages(ml, 23);
 }
@@ -63,7 +65,8 @@ internal static class LabeledImages
 
     public static IDataView WithKeys<T>(MLContext ml, int count, Func<int, T> label)
     {
-        IDataView rows = ml.Data.LoadFromEnumerable(Enumerable.Range(0, count).Select(i => new Row<T> { Pixels = TinyImages.Pixels(i, 1), Side = label(i), Number = i }).ToArray());
+        IDataView rows = ml.Data.LoadFromEnumerable(
+            Enumerable.Range(0, count).Select(i => new Row<T> { Pixels = TinyImages.Pixels(i, 1), Side = label(i), Number = i }).ToArray());
         return ml.Transforms.Conversion.MapValueToKey("Side").Fit(rows).Transform(rows);
     }
 

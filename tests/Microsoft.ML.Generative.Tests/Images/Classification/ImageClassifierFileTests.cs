@@ -16,7 +16,14 @@ public sealed class ImageClassifierFileTests
         var ml = new MLContext(seed: 1);
         IDataView data = TinyImages.AsVectors(ml, 16);
         using ImageClassifierTransformer model = ml.Transforms.Generative().ImageClassifier(
-            new ImageClassifierOptions { LabelColumnName = "Number", LabelCount = 16, InputColumnName = "Pixels", BaseChannels = 4, Epochs = 1 }).Fit(data);
+            new ImageClassifierOptions
+            {
+                LabelColumnName = "Number",
+                LabelCount = 16,
+                InputColumnName = "Pixels",
+                BaseChannels = 4,
+                Epochs = 1,
+            }).Fit(data);
         using var folder = new TemporaryFolder();
         ml.Model.Save(model, data.Schema, folder.File("classifier.zip"));
         ITransformer loaded = new MLContext().Generative().LoadModel(folder.File("classifier.zip"), out _);
@@ -50,7 +57,8 @@ public sealed class ImageClassifierFileTests
     [Fact]
     public void A_definition_of_images_beyond_counting_is_refused()
     {
-        ImageClassifierDefinition huge = _sound with { Architecture = _sound.Architecture with { Shape = new ImageShape(4, 30_000, 30_000) } };
+        ImageClassifierDefinition huge =
+            _sound with { Architecture = _sound.Architecture with { Shape = new ImageShape(4, 30_000, 30_000) } };
         Assert.Throws<InvalidDataException>(() => ModelFile.Check(huge.Validate));
     }
 }

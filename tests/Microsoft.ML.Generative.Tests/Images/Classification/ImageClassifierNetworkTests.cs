@@ -17,10 +17,18 @@ public sealed class ImageClassifierNetworkTests
     [InlineData(ImageClassifierNetworkKind.Residual, ImageClassifierNormalization.Group, 1)]
     [InlineData(ImageClassifierNetworkKind.Residual, ImageClassifierNormalization.Batch, 2)]
     [InlineData(ImageClassifierNetworkKind.Plain, ImageClassifierNormalization.Batch, 1)]
-    public void Its_numbers_are_counted_without_making_it(ImageClassifierNetworkKind architecture, ImageClassifierNormalization normalization, int blocks)
+    public void Its_numbers_are_counted_without_making_it(
+        ImageClassifierNetworkKind architecture, ImageClassifierNormalization normalization, int blocks)
     {
         TorchRuntime.EnsureLoaded();
-        var options = new ImageClassifierOptions { Network = architecture, Normalization = normalization, BlocksPerStage = blocks, BaseChannels = 6, Stages = 3 };
+        var options = new ImageClassifierOptions
+        {
+            Network = architecture,
+            Normalization = normalization,
+            BlocksPerStage = blocks,
+            BaseChannels = 6,
+            Stages = 3,
+        };
         ImageClassifierArchitecture shape = ImageClassifierArchitecture.Of(options, _shape, 5);
         using var network = new ImageClassifierNetwork(shape);
         Shapes.AssertLikeReal(() => new ImageClassifierNetwork(shape));
@@ -47,11 +55,13 @@ public sealed class ImageClassifierNetworkTests
         using var generator = new Generator(1);
         var batch = new TensorBatch(4, rand(4, 3, 9, 7), tensor([1L, 1, 1, 0]));
 
-        double Loss(bool isTraining) => new ImageClassifierObjective(network, options).Losses(new StepContext(1, 2, isTraining, generator, CPU), batch).Total.item<float>();
+        double Loss(bool isTraining) => new ImageClassifierObjective(network, options)
+            .Losses(new StepContext(1, 2, isTraining, generator, CPU), batch).Total.item<float>();
         double plain = -(3 * Math.Log(0.75) + Math.Log(0.25)) / 4;
         Assert.Equal(plain, Loss(isTraining: false), 1e-6);
         Assert.Equal(0.8 * plain - 0.2 * (Math.Log(0.25) + Math.Log(0.75)) / 2, Loss(isTraining: true), 1e-6);
-        (string name, Tensor accuracy) = Assert.Single(new ImageClassifierObjective(network, options).Losses(new StepContext(1, 2, false, generator, CPU), batch).Terms);
+        (string name, Tensor accuracy) = Assert.Single(
+            new ImageClassifierObjective(network, options).Losses(new StepContext(1, 2, false, generator, CPU), batch).Terms);
         Assert.Equal(("accuracy", 0.75f), (name, accuracy.item<float>()));
     }
 

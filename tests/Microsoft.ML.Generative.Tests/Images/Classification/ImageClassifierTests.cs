@@ -21,7 +21,8 @@ public sealed class ImageClassifierTests
     [Theory]
     [InlineData(ImageClassifierNetworkKind.Residual, ImageClassifierNormalization.Batch)]
     [InlineData(ImageClassifierNetworkKind.Plain, ImageClassifierNormalization.Group)]
-    public void It_learns_what_can_be_seen_and_evaluates_as_any_classifier_of_ML_NET(ImageClassifierNetworkKind architecture, ImageClassifierNormalization normalization)
+    public void It_learns_what_can_be_seen_and_evaluates_as_any_classifier_of_ML_NET(
+        ImageClassifierNetworkKind architecture, ImageClassifierNormalization normalization)
     {
         var ml = new MLContext(seed: 1);
         IDataView data = LabeledImages.WithTextKeys(ml, 128);
@@ -29,7 +30,8 @@ public sealed class ImageClassifierTests
         (options.Network, options.Normalization) = (architecture, normalization);
         using ImageClassifierTransformer model = Train(ml, ml.Data.TakeRows(data, 64), options);
 
-        MulticlassClassificationMetrics metrics = ml.MulticlassClassification.Evaluate(model.Transform(ml.Data.SkipRows(data, 64)), labelColumnName: "Side");
+        MulticlassClassificationMetrics metrics = ml.MulticlassClassification.Evaluate(
+            model.Transform(ml.Data.SkipRows(data, 64)), labelColumnName: "Side");
         Assert.Equal(1, metrics.MicroAccuracy);
         Assert.InRange(metrics.LogLoss, 0, 0.3);
         Assert.Equal(2, metrics.ConfusionMatrix.NumberOfClasses);
@@ -40,9 +42,11 @@ public sealed class ImageClassifierTests
     public void Handwriting_of_unseen_digits_is_read()
     {
         var ml = new MLContext(seed: 1);
-        using ImageClassifierTransformer model = ml.Transforms.Generative().ImageClassifier(new ImageClassifierOptions { BaseChannels = 8, Epochs = 3, BatchSize = 32 })
+        using ImageClassifierTransformer model = ml.Transforms.Generative()
+            .ImageClassifier(new ImageClassifierOptions { BaseChannels = 8, Epochs = 3, BatchSize = 32 })
             .Fit(ml.Generative().Datasets.Digits(1_500, seed: 1));
-        MulticlassClassificationMetrics metrics = ml.MulticlassClassification.Evaluate(model.Transform(ml.Generative().Datasets.Digits(500, seed: 2)));
+        MulticlassClassificationMetrics metrics = ml.MulticlassClassification.Evaluate(
+            model.Transform(ml.Generative().Datasets.Digits(500, seed: 2)));
         Assert.InRange(metrics.MicroAccuracy, 0.95, 1);
     }
 
@@ -52,7 +56,8 @@ public sealed class ImageClassifierTests
         var ml = new MLContext(seed: 1);
         IDataView data = LabeledImages.WithTextKeys(ml, 32);
         using ImageClassifierTransformer model = Train(ml, data);
-        IDataView scored = ml.Transforms.Conversion.MapKeyToValue("Read", "PredictedLabel").Fit(model.Transform(data)).Transform(model.Transform(data));
+        IDataView scored = ml.Transforms.Conversion.MapKeyToValue("Read", "PredictedLabel").Fit(model.Transform(data)).Transform(
+            model.Transform(data));
 
         VBuffer<ReadOnlyMemory<char>> names = default;
         scored.Schema["Score"].GetSlotNames(ref names);
@@ -109,7 +114,8 @@ public sealed class ImageClassifierTests
     public void Keys_without_values_need_none()
     {
         var ml = new MLContext(seed: 1);
-        IDataView data = ml.Data.LoadFromEnumerable(Enumerable.Range(0, 16).Select(i => new KeyRow { Pixels = TinyImages.Pixels(i, 1), Side = (uint)i % 2 }).ToArray());
+        IDataView data = ml.Data.LoadFromEnumerable(
+            Enumerable.Range(0, 16).Select(i => new KeyRow { Pixels = TinyImages.Pixels(i, 1), Side = (uint)i % 2 }).ToArray());
         using ImageClassifierTransformer model = Train(ml, data);
         Assert.Equal(1, ml.MulticlassClassification.Evaluate(model.Transform(data), labelColumnName: "Side").MicroAccuracy);
         Assert.Null(model.Transform(data).Schema["PredictedLabel"].Annotations.Schema.GetColumnOrNull("KeyValues"));
@@ -129,7 +135,8 @@ public sealed class ImageClassifierTests
     public void Labels_that_are_missing_unknown_or_of_another_type_are_named()
     {
         var ml = new MLContext(seed: 1);
-        string Message(IDataView data, ImageClassifierOptions options) => Assert.ThrowsAny<Exception>(() => Train(ml, data, options)).Message;
+        string Message(IDataView data, ImageClassifierOptions options) =>
+            Assert.ThrowsAny<Exception>(() => Train(ml, data, options)).Message;
         IDataView keys = ml.Data.LoadFromEnumerable([new KeyRow { Pixels = TinyImages.Pixels(0, 1), Side = 2 }]);
         IDataView numbers = TinyImages.AsVectors(ml, 9);
         ImageClassifierOptions numbered = Options("Number");
@@ -186,7 +193,8 @@ public sealed class ImageClassifierTests
             "Normalization" => new() { Normalization = (ImageClassifierNormalization)7 },
             _ => new() { FeaturesColumnName = "Score" },
         };
-        Assert.StartsWith(name, Assert.ThrowsAny<ArgumentException>(() => new MLContext().Transforms.Generative().ImageClassifier(options)).Message);
+        Assert.StartsWith(
+            name, Assert.ThrowsAny<ArgumentException>(() => new MLContext().Transforms.Generative().ImageClassifier(options)).Message);
     }
 
     [Fact]
@@ -195,7 +203,8 @@ public sealed class ImageClassifierTests
         var ml = new MLContext(seed: 1);
         ImageClassifierOptions options = Options();
         options.MaxShift = TinyImages.Height;
-        Assert.StartsWith("MaxShift is 6", Assert.Throws<ArgumentException>(() => Train(ml, LabeledImages.WithTextKeys(ml, 4), options)).Message);
+        Assert.StartsWith(
+            "MaxShift is 6", Assert.Throws<ArgumentException>(() => Train(ml, LabeledImages.WithTextKeys(ml, 4), options)).Message);
     }
 
     // Numbers from 0 below the count become keys from 1, others the missing key.
@@ -218,7 +227,15 @@ public sealed class ImageClassifierMemoryTests
         MLContext ml = new(seed: 1);
         IDataView rows = LabeledImages.WithTextKeys(ml, 50);
         using ImageClassifierTransformer model = ml.Transforms.Generative().ImageClassifier(
-            new ImageClassifierOptions { LabelColumnName = "Side", InputColumnName = "Pixels", BaseChannels = 4, Epochs = 1, MaxShift = 1, FeaturesColumnName = "Features" }).Fit(rows);
+            new ImageClassifierOptions
+            {
+                LabelColumnName = "Side",
+                InputColumnName = "Pixels",
+                BaseChannels = 4,
+                Epochs = 1,
+                MaxShift = 1,
+                FeaturesColumnName = "Features",
+            }).Fit(rows);
         Assert.Equal(0, TensorCounts.Growth(() => _ = model.Transform(rows).GetColumn<float[]>("Features").Count(), times: 20));
     }
 }

@@ -28,7 +28,8 @@ public sealed class GuidedDiffusionConformityTests : EstimatorConformity<Diffusi
     {
         DiffusionOptions options = TinyDiffusion.Options();
         (options.LabelColumnName, options.LabelCount, options.GuidanceScale, options.TransformStrength) = ("Number", 40, 2, 0.5);
-        (options.LabelConditioning, options.LearnsVariance, options.Sampler) = (DiffusionLabelConditioning.CrossAttention, true, DiffusionSampler.Ddpm);
+        (options.LabelConditioning, options.LearnsVariance, options.Sampler) = (
+            DiffusionLabelConditioning.CrossAttention, true, DiffusionSampler.Ddpm);
         (options.FlipsHorizontally, options.Dropout, options.Precision) = (true, 0.1, ComputePrecision.BFloat16);
         return ml.Transforms.Generative().Diffusion(options.With(configure));
     }

@@ -44,7 +44,13 @@ public class DiffusionObjectiveTests
         Tensor x0 = randn(3, 1, 2, 2), noise = randn(3, 1, 2, 2), times = tensor(new long[] { 0, 400, 900 });
         NoiseFactors factors = tables.Factors(times);
         Tensor noisy = factors.Sample(x0, noise);
-        Tensor output = prediction switch { PredictionType.Sample => x0, PredictionType.Velocity => factors.Velocity(x0, noise), _ => noise };
+        Tensor output = prediction switch
+        {
+            PredictionType.Sample => x0,
+            PredictionType.Velocity => factors.Velocity(x0, noise),
+            _ =>
+            noise
+        };
         Assert.True((factors.Image(noisy, output, prediction) - x0).abs().max().ToDouble() < 1e-2);
         Assert.True((factors.Epsilon(noisy, output, prediction) - noise).abs().max().ToDouble() < 1e-2);
     }
@@ -101,6 +107,7 @@ public class DiffusionObjectiveTests
 
     private sealed class OneNumber() : DenoiserNetwork(nameof(OneNumber))
     {
-        public override Tensor Forward(Tensor x, Tensor time, ConditionValues conditions) => x + conditions.Labels!.to(ScalarType.Float32).view(-1, 1, 1, 1);
+        public override Tensor Forward(Tensor x, Tensor time, ConditionValues conditions) =>
+            x + conditions.Labels!.to(ScalarType.Float32).view(-1, 1, 1, 1);
     }
 }

@@ -21,7 +21,8 @@ public sealed class DiffusionSamplersTests
         var schedule = new NoiseScheduleOptions { BetaSchedule = NoiseScheduleKind.Cosine };
         IReadOnlyList<float> bar = new NoiseSchedule(schedule).AlphasCumulative;
         DiffusionDefinition model = DiffusionDefinition.Of(
-            new DiffusionOptions { NoiseSchedule = schedule, Prediction = prediction }, new ImageShape(1, 4, 4), labelCount: 0, lowResolution: null, seed: 1);
+            new DiffusionOptions { NoiseSchedule = schedule, Prediction = prediction }, new ImageShape(1, 4, 4), labelCount: 0,
+            lowResolution: null, seed: 1);
         using NoiseScheduler sampler = DiffusionSamplers.Create(model, DiffusionSampler.Ddim, eta: 0, guidanceScale: 2);
         sampler.SetTimesteps(10);
         int t = (int)sampler.Timesteps[4], next = (int)sampler.Timesteps[5];

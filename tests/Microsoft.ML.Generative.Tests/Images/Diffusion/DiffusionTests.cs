@@ -38,7 +38,8 @@ public sealed class DiffusionTests
         }).Fit(_ml.Generative().Datasets.Digits(1_000, seed: 1));
 
         int[] labels = [.. Enumerable.Range(0, 60).Select(i => i % 10)];
-        float[][] drawn = [.. model.Generate(60, new() { Labels = labels, GuidanceScale = 3, Steps = 15, Seed = 2 }).GetColumn<float[]>("Generated")];
+        float[][] drawn = [.. model.Generate(60, new() { Labels = labels, GuidanceScale = 3, Steps = 15, Seed = 2 })
+            .GetColumn<float[]>("Generated")];
 
         // The nearest of many digits is mostly of the class that was asked for, which by chance one in ten is.
         IDataView known = _ml.Generative().Datasets.Digits(1_000, seed: 3);
@@ -62,13 +63,15 @@ public sealed class DiffusionTests
         Assert.NotEqual(all[0], Draw(model, 1, new() { Seed = 4, Label = 2, Sampler = DiffusionSampler.Ddpm })[0]);
     }
 
-    public static TheoryData<DiffusionSampler> Samplers => [.. Enum.GetValues<DiffusionSampler>().Where(s => s != DiffusionSampler.FlowMatchEuler)];
+    public static TheoryData<DiffusionSampler> Samplers =>
+        [.. Enum.GetValues<DiffusionSampler>().Where(s => s != DiffusionSampler.FlowMatchEuler)];
 
     [Theory]
     [MemberData(nameof(Samplers))]
     public void Every_sampler_draws_images(DiffusionSampler sampler)
     {
-        float[][] drawn = Draw(_labeled.Value, 2, new() { Seed = 1, Label = 1, Sampler = sampler, Steps = 20, GuidanceScale = 1.5, GuidanceRescale = 0.5 });
+        float[][] drawn = Draw(
+            _labeled.Value, 2, new() { Seed = 1, Label = 1, Sampler = sampler, Steps = 20, GuidanceScale = 1.5, GuidanceRescale = 0.5 });
         Assert.All(drawn, image => Assert.All(image, value => Assert.InRange(value, 0, 1)));
         Assert.NotEqual(drawn[0], drawn[1]);
     }
@@ -88,8 +91,9 @@ public sealed class DiffusionTests
     {
         DiffusionTransformer model = _labeled.Value;
         float[] image = Pixels(0);
-        double Distance(double strength) => model.ImageToImage(image, strength, 4, new() { Seed = 1, Label = 0, Steps = 20 }).GetColumn<float[]>("Generated")
-            .Average(drawn => (double)System.Numerics.Tensors.TensorPrimitives.Distance<float>(drawn, image));
+        double Distance(double strength) =>
+            model.ImageToImage(image, strength, 4, new() { Seed = 1, Label = 0, Steps = 20 }).GetColumn<float[]>("Generated")
+                .Average(drawn => (double)System.Numerics.Tensors.TensorPrimitives.Distance<float>(drawn, image));
         Assert.Equal(0, Distance(0), 1e-5);
         Assert.True(Distance(0.2) < Distance(0.7), $"{Distance(0.2)}, {Distance(0.7)}");
         _ = model.ImageToImage(image, 0.75, 1, new() { Seed = 1, Label = 0, Steps = 10, Sampler = DiffusionSampler.Heun });
@@ -103,7 +107,8 @@ public sealed class DiffusionTests
     public void What_is_not_masked_stays(DiffusionSampler sampler, int resamplings)
     {
         float[] image = Pixels(1), mask = [.. Enumerable.Range(0, Size).Select(i => i % TinyImages.Width < 4 ? 1f : 0f)];
-        foreach (float[] drawn in _labeled.Value.Inpaint(image, mask, 2, new() { Seed = 1, Label = 1, Sampler = sampler, Steps = 8 }, resamplings).GetColumn<float[]>("Generated"))
+        foreach (float[] drawn in _labeled.Value.Inpaint(
+            image, mask, 2, new() { Seed = 1, Label = 1, Sampler = sampler, Steps = 8 }, resamplings).GetColumn<float[]>("Generated"))
         {
             for (int i = 0; i < Size; i++)
             {
@@ -121,10 +126,13 @@ public sealed class DiffusionTests
         // A network that tells the noise of one value without a fault would come back exactly; this one nearly does.
         DiffusionTransformer model = _labeled.Value;
         float[] first = Pixels(0), last = Pixels(1);
-        float[][] between = [.. model.Interpolate(first, last, 5, new() { Label = 0, Steps = 250, BatchSize = 2 }).GetColumn<float[]>("Generated")];
+        float[][] between = [.. model.Interpolate(first, last, 5, new() { Label = 0, Steps = 250, BatchSize = 2 })
+            .GetColumn<float[]>("Generated")];
         Assert.Equal(5, between.Length);
-        Assert.True(Distance(between[0], first) < Distance(between[0], last) / 2, $"{Distance(between[0], first)}, {Distance(between[0], last)}");
-        Assert.True(Distance(between[4], last) < Distance(between[4], first) / 2, $"{Distance(between[4], last)}, {Distance(between[4], first)}");
+        Assert.True(
+            Distance(between[0], first) < Distance(between[0], last) / 2, $"{Distance(between[0], first)}, {Distance(between[0], last)}");
+        Assert.True(
+            Distance(between[4], last) < Distance(between[4], first) / 2, $"{Distance(between[4], last)}, {Distance(between[4], first)}");
 
         static double Distance(float[] a, float[] b) => System.Numerics.Tensors.TensorPrimitives.Distance<float>(a, b);
     }
@@ -143,14 +151,17 @@ public sealed class DiffusionTests
     public void Small_images_are_enlarged()
     {
         // Of each image only which half is bright is told.
-        IDataView rows = _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 24).Select(i => new SmallRow { Pixels = Pixels(i), Small = Small(i % 2) }).ToArray());
+        IDataView rows = _ml.Data.LoadFromEnumerable(
+            Enumerable.Range(0, 24).Select(i => new SmallRow { Pixels = Pixels(i), Small = Small(i % 2) }).ToArray());
         DiffusionOptions options = TinyDiffusion.Options();
-        (options.LowResolutionColumnName, options.Process, options.MaxSteps, options.LearningRate) = ("Small", DiffusionProcess.FlowMatching, 250, 5e-3);
+        (options.LowResolutionColumnName, options.Process, options.MaxSteps, options.LearningRate) = (
+            "Small", DiffusionProcess.FlowMatching, 250, 5e-3);
         using DiffusionTransformer model = _ml.Transforms.Generative().Diffusion(options).Fit(rows);
 
         foreach (int side in (int[])[0, 1])
         {
-            float[] drawn = model.Generate(8, new() { Seed = 1, LowResolution = Small(side), Steps = 10 }).GetColumn<float[]>("Generated").Aggregate((a, b) => [.. a.Zip(b, (x, y) => x + y)]);
+            float[] drawn = model.Generate(8, new() { Seed = 1, LowResolution = Small(side), Steps = 10 }).GetColumn<float[]>("Generated")
+                .Aggregate((a, b) => [.. a.Zip(b, (x, y) => x + y)]);
             double Half(int which) => Enumerable.Range(0, Size).Where(i => i % TinyImages.Width / 4 == which).Sum(i => drawn[i]);
             Assert.True(Half(side) > 1.5 * Half(1 - side), $"{Half(side)}, {Half(1 - side)}");
         }
@@ -164,7 +175,8 @@ public sealed class DiffusionTests
     {
         List<DiffusionProgress> reports = [];
         var progress = new DirectProgress<DiffusionProgress>(reports.Add);
-        float[] drawn = Draw(_labeled.Value, 3, new() { Seed = 1, Label = 1, Steps = 6, BatchSize = 2, PreviewInterval = 3, Progress = progress })[0];
+        float[] drawn = Draw(
+            _labeled.Value, 3, new() { Seed = 1, Label = 1, Steps = 6, BatchSize = 2, PreviewInterval = 3, Progress = progress })[0];
         Assert.Equal(12, reports.Count);
         Assert.Equal([(0, 2), (2, 1)], reports.Select(r => (r.FirstImage, r.Images)).Distinct());
         Assert.Equal([3, 6], reports.Take(6).Where(r => r.Preview is not null).Select(r => r.Step));
@@ -176,7 +188,8 @@ public sealed class DiffusionTests
     {
         using var stopping = new CancellationTokenSource();
         var progress = new DirectProgress<DiffusionProgress>(report => stopping.Cancel());
-        Assert.Throws<OperationCanceledException>(() => Draw(_labeled.Value, 1, new() { Label = 1, Progress = progress, CancellationToken = stopping.Token }));
+        Assert.Throws<OperationCanceledException>(() =>
+            Draw(_labeled.Value, 1, new() { Label = 1, Progress = progress, CancellationToken = stopping.Token }));
     }
 
     [Fact]
@@ -188,12 +201,14 @@ public sealed class DiffusionTests
         Refused("2 labels", () => model.Generate(1, new() { Labels = [1, 2] }));
         Refused("GuidanceScale", () => model.Generate(1, new() { GuidanceScale = 2 }));
         Refused("FlowMatchEuler", () => model.Generate(1, new() { Sampler = DiffusionSampler.FlowMatchEuler }));
-        Refused("Velocity", () => model.Generate(1, new() { Scheduler = new DdimScheduler(new() { PredictionType = PredictionType.Velocity }) }));
+        Refused("Velocity", () =>
+            model.Generate(1, new() { Scheduler = new DdimScheduler(new() { PredictionType = PredictionType.Velocity }) }));
         Refused("Steps", () => model.Generate(1, new() { Steps = 1001 }));
         Refused("Eta", () => model.Generate(1, new() { Eta = 0.5, Sampler = DiffusionSampler.Euler }));
         Refused("mask", () => model.Inpaint(Pixels(0), new float[3]));
         Refused("HeunScheduler", () => model.Inpaint(Pixels(0), new float[Size], options: new() { Sampler = DiffusionSampler.Heun }));
-        Refused("resamplings", () => model.Inpaint(Pixels(0), new float[Size], options: new() { Sampler = DiffusionSampler.Euler }, resamplings: 2));
+        Refused("resamplings", () =>
+            model.Inpaint(Pixels(0), new float[Size], options: new() { Sampler = DiffusionSampler.Euler }, resamplings: 2));
         Refused("value 2", () => model.ImageToImage([.. Pixels(0).Select(_ => 2f)], 0.5));
         Refused("strength", () => model.ImageToImage(Pixels(0), 1.5));
 
@@ -206,7 +221,8 @@ public sealed class DiffusionTests
         RefusedOptions("LabelConditioning", o => o.LabelConditioning = DiffusionLabelConditioning.CrossAttention);
         RefusedOptions("patches", o => (o.Network, o.PatchSize) = (DiffusionNetworkKind.Dit, 5));
         RefusedOptions("Sampler", o => o.Sampler = DiffusionSampler.FlowMatchEuler);
-        RefusedOptions("Sampler Pndm", o => (o.Sampler, o.Prediction, o.NoiseSchedule) = (DiffusionSampler.Pndm, PredictionType.Velocity, new() { RescaleBetasZeroSnr = true }));
+        RefusedOptions("Sampler Pndm", o => (o.Sampler, o.Prediction, o.NoiseSchedule) = (
+            DiffusionSampler.Pndm, PredictionType.Velocity, new() { RescaleBetasZeroSnr = true }));
         RefusedOptions("Sampler EulerAncestral", o => (o.Sampler, o.Prediction) = (DiffusionSampler.EulerAncestral, PredictionType.Sample));
         RefusedOptions("GuidanceScale", o => o.GuidanceScale = 2);
     }
@@ -233,11 +249,16 @@ public sealed class DiffusionTests
     public void All_samplers_but_PNDM_generate_with_a_model_that_ends_with_nothing_but_noise()
     {
         using DiffusionTransformer model = Fit(o =>
-            (o.MaxSteps, o.Prediction, o.NoiseSchedule) = (3, PredictionType.Velocity, new() { BetaSchedule = NoiseScheduleKind.Cosine, RescaleBetasZeroSnr = true }));
-        foreach (DiffusionSampler sampler in Enum.GetValues<DiffusionSampler>().Except([DiffusionSampler.FlowMatchEuler, DiffusionSampler.Pndm]))
+            (o.MaxSteps, o.Prediction, o.NoiseSchedule) = (
+                3, PredictionType.Velocity, new() { BetaSchedule = NoiseScheduleKind.Cosine, RescaleBetasZeroSnr = true }));
+        foreach (DiffusionSampler sampler in Enum.GetValues<DiffusionSampler>().Except(
+            [DiffusionSampler.FlowMatchEuler, DiffusionSampler.Pndm]))
         {
             foreach (int steps in (int[])[1, 4, 9])
-                Assert.Equal(2, Draw(model, 2, new() { Seed = 1, Sampler = sampler, Steps = steps, Eta = sampler == DiffusionSampler.Ddim ? 1 : 0 }).Length);
+            {
+                Assert.Equal(2, Draw(
+                    model, 2, new() { Seed = 1, Sampler = sampler, Steps = steps, Eta = sampler == DiffusionSampler.Ddim ? 1 : 0 }).Length);
+            }
         }
 
         string message = Assert.ThrowsAny<ArgumentException>(() => model.Generate(0, new() { Sampler = DiffusionSampler.Pndm })).Message;
@@ -250,14 +271,17 @@ public sealed class DiffusionTests
     {
         DiffusionTransformer model = _labeled.Value;
         foreach (NoiseScheduler sampler in (NoiseScheduler[])[
-            new DpmSolverMultistepScheduler(new() { UseKarrasSigmas = true }), new DpmSolverMultistepScheduler(new() { UseLuLambdas = true, SolverOrder = 3 }),
-            new UniPcScheduler(new() { UseExponentialSigmas = true }), new PndmScheduler(), new PndmScheduler(new() { SkipPrkSteps = true }), new LmsScheduler()])
+            new DpmSolverMultistepScheduler(new() { UseKarrasSigmas = true }),
+            new DpmSolverMultistepScheduler(new() { UseLuLambdas = true, SolverOrder = 3 }),
+            new UniPcScheduler(new() { UseExponentialSigmas = true }), new PndmScheduler(),
+            new PndmScheduler(new() { SkipPrkSteps = true }), new LmsScheduler()])
         {
             for (int steps = 0; steps <= 12; steps++)
             {
                 List<int> taken = [];
                 var progress = new DirectProgress<DiffusionProgress>(report => taken.Add(report.TotalSteps));
-                float[] found = model.ImageToImage(Pixels(0), steps / 12.0, 1, new() { Seed = 1, Label = 0, Steps = 12, Scheduler = sampler, Progress = progress })
+                float[] found = model.ImageToImage(
+                    Pixels(0), steps / 12.0, 1, new() { Seed = 1, Label = 0, Steps = 12, Scheduler = sampler, Progress = progress })
                     .GetColumn<float[]>("Generated").Single();
                 Assert.All(found, value => Assert.InRange(value, 0, 1));
                 Assert.Equal(taken.Count, taken.FirstOrDefault());
@@ -271,8 +295,10 @@ public sealed class DiffusionTests
     public void Samples_are_written_while_training()
     {
         using var folder = new TemporaryFolder();
-        using DiffusionTransformer model = Fit(options => (options.SampleDirectory, options.SampleInterval, options.MaxSteps) = (folder.Path, 2, 5));
-        Assert.Equal(["samples-000002.png", "samples-000004.png", "samples-000005.png"], Directory.GetFiles(folder.Path).Select(Path.GetFileName).Order());
+        using DiffusionTransformer model = Fit(options =>
+            (options.SampleDirectory, options.SampleInterval, options.MaxSteps) = (folder.Path, 2, 5));
+        Assert.Equal(["samples-000002.png", "samples-000004.png", "samples-000005.png"], Directory.GetFiles(folder.Path)
+            .Select(Path.GetFileName).Order());
     }
 
     [Fact]
@@ -287,7 +313,8 @@ public sealed class DiffusionTests
 
     private static float[] Small(int side) => side == 0 ? [0.6f, 0.05f] : [0.05f, 0.6f];
 
-    private static float[][] Draw(DiffusionTransformer model, int count, DiffusionGenerateOptions options) => [.. model.Generate(count, options).GetColumn<float[]>("Generated")];
+    private static float[][] Draw(DiffusionTransformer model, int count, DiffusionGenerateOptions options) =>
+        [.. model.Generate(count, options).GetColumn<float[]>("Generated")];
 
     private static void AssertNear(float[][] expected, float[][] found, double tolerance)
     {
@@ -333,7 +360,10 @@ public sealed class DiffusionMemoryTests
         long growth = TensorCounts.Growth(
             () =>
             {
-                foreach (DiffusionSampler sampler in (DiffusionSampler[])[DiffusionSampler.Ddpm, DiffusionSampler.DpmSolver, DiffusionSampler.Heun])
+                foreach (DiffusionSampler sampler in (DiffusionSampler[])
+                [
+                    DiffusionSampler.Ddpm, DiffusionSampler.DpmSolver, DiffusionSampler.Heun,
+                ])
                     _ = model.Generate(3, new() { Label = 1, GuidanceScale = 2, Sampler = sampler, Steps = 6, BatchSize = 2 });
                 _ = model.Transform(data).GetColumn<float[]>("Generated").Count();
                 _ = model.Inpaint(image, image, options: new() { Label = 1, Steps = 4 }, resamplings: 2);

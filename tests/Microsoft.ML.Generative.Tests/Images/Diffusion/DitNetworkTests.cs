@@ -45,7 +45,18 @@ public class DiffusionTransformerNetworkTests
     public void The_papers_small_network_has_its_number_of_parameters()
     {
         // Peebles, Xie 2023, table 1: DiT-S of 33 million, here with patches of 2 pixels and the classes of ImageNet.
-        DitArchitecture small = new DitArchitecture { InChannels = 4, OutChannels = 8, Height = 32, Width = 32, PatchSize = 2, HiddenSize = 384, Layers = 12, Heads = 6, ClassCount = 1001 };
+        DitArchitecture small = new DitArchitecture
+        {
+            InChannels = 4,
+            OutChannels = 8,
+            Height = 32,
+            Width = 32,
+            PatchSize = 2,
+            HiddenSize = 384,
+            Layers = 12,
+            Heads = 6,
+            ClassCount = 1001,
+        };
         Assert.Equal(33, ModuleTensors.CountElements(() => new DitNetwork(small)) / 1e6, 0.5);
     }
 
@@ -54,18 +65,21 @@ public class DiffusionTransformerNetworkTests
     {
         using DisposeScope scope = NewDisposeScope();
         using DitNetwork network = new DitNetwork(Tiny);
-        Assert.Equal(0, network.Forward(randn(1, 2, 4, 6), zeros(1), new ConditionValues(zeros(1, ScalarType.Int64))).abs().max().ToDouble());
+        Assert.Equal(
+            0, network.Forward(randn(1, 2, 4, 6), zeros(1), new ConditionValues(zeros(1, ScalarType.Int64))).abs().max().ToDouble());
     }
 
     // Figure 3, patch by patch.
     private static Tensor Reference(Dictionary<string, Tensor> w, Tensor x, Tensor time, Tensor labels)
     {
         Tensor Linear(Tensor v, string name) => v.matmul(w[$"{name}.weight"].t()) + w[$"{name}.bias"];
-        static Tensor Angles(Tensor t, int size) => t.unsqueeze(1) * exp(arange(size / 2, ScalarType.Float32) * (-Math.Log(10_000) / (size / 2)));
+        static Tensor Angles(Tensor t, int size) =>
+            t.unsqueeze(1) * exp(arange(size / 2, ScalarType.Float32) * (-Math.Log(10_000) / (size / 2)));
         static Tensor Norm(Tensor v) => (v - v.mean([-1], keepdim: true)) / (v.var(-1, unbiased: false, keepdim: true) + 1e-6).sqrt();
 
         Tensor angles = Angles(time, 256);
-        Tensor c = Linear(F.silu(Linear(cat([angles.cos(), angles.sin()], 1), "time.linear_1")), "time.linear_2") + w["classes.weight"][labels];
+        Tensor c = Linear(
+            F.silu(Linear(cat([angles.cos(), angles.sin()], 1), "time.linear_1")), "time.linear_2") + w["classes.weight"][labels];
         c = F.silu(c);
 
         List<Tensor> tokens = [];

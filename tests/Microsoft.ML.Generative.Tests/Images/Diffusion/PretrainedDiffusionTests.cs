@@ -33,7 +33,8 @@ public sealed class PretrainedDiffusionTests
         ["LMS, logistic"] = o => (o.Sampler, o.NoiseSchedule) = (DiffusionSampler.Lms, new() { BetaSchedule = NoiseScheduleKind.Sigmoid }),
         ["DPM-Solver"] = o => o.Sampler = DiffusionSampler.DpmSolver,
         ["UniPC"] = o => o.Sampler = DiffusionSampler.UniPc,
-        ["velocity"] = o => (o.Prediction, o.NoiseSchedule) = (PredictionType.Velocity, new NoiseScheduleOptions { BetaSchedule = NoiseScheduleKind.Cosine, RescaleBetasZeroSnr = true }),
+        ["velocity"] = o => (o.Prediction, o.NoiseSchedule) = (
+            PredictionType.Velocity, new NoiseScheduleOptions { BetaSchedule = NoiseScheduleKind.Cosine, RescaleBetasZeroSnr = true }),
         ["flow"] = o => o.Process = DiffusionProcess.FlowMatching,
     };
 
@@ -53,29 +54,51 @@ public sealed class PretrainedDiffusionTests
         // And once more, byte by byte.
         using var second = new TemporaryFolder();
         loaded.SavePretrained(second.Path);
-        foreach (string file in (string[])["README.md", "model_index.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors", "scheduler/scheduler_config.json"])
+        foreach (string file in (string[])
+        [
+            "README.md", "model_index.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors",
+            "scheduler/scheduler_config.json",
+        ])
             Assert.Equal(File.ReadAllBytes(folder.File(file)), File.ReadAllBytes(second.File(file)));
     }
 
     // What the constructors of diffusers' classes take, beside the schedule.
     private static readonly Dictionary<string, string[]> _members = new()
     {
-        ["DDPMScheduler"] = ["variance_type", "clip_sample", "prediction_type", "thresholding", "dynamic_thresholding_ratio", "clip_sample_range", "sample_max_value", "timestep_spacing", "steps_offset", "rescale_betas_zero_snr"],
-        ["DDIMScheduler"] = ["clip_sample", "set_alpha_to_one", "steps_offset", "prediction_type", "thresholding", "dynamic_thresholding_ratio", "clip_sample_range", "sample_max_value", "timestep_spacing", "rescale_betas_zero_snr"],
+        ["DDPMScheduler"] =
+        [
+            "variance_type", "clip_sample", "prediction_type", "thresholding", "dynamic_thresholding_ratio", "clip_sample_range",
+            "sample_max_value", "timestep_spacing", "steps_offset", "rescale_betas_zero_snr",
+        ],
+        ["DDIMScheduler"] =
+        [
+            "clip_sample", "set_alpha_to_one", "steps_offset", "prediction_type", "thresholding", "dynamic_thresholding_ratio",
+            "clip_sample_range", "sample_max_value", "timestep_spacing", "rescale_betas_zero_snr",
+        ],
         ["PNDMScheduler"] = ["skip_prk_steps", "set_alpha_to_one", "prediction_type", "timestep_spacing", "steps_offset"],
-        ["LMSDiscreteScheduler"] = ["use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "prediction_type", "timestep_spacing", "steps_offset"],
+        ["LMSDiscreteScheduler"] =
+        [
+            "use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "prediction_type", "timestep_spacing", "steps_offset",
+        ],
         ["DPMSolverMultistepScheduler"] =
         [
-            "solver_order", "prediction_type", "thresholding", "dynamic_thresholding_ratio", "sample_max_value", "algorithm_type", "solver_type", "lower_order_final",
-            "euler_at_final", "use_karras_sigmas", "use_exponential_sigmas", "use_lu_lambdas", "final_sigmas_type", "lambda_min_clipped", "variance_type", "timestep_spacing",
+            "solver_order", "prediction_type", "thresholding", "dynamic_thresholding_ratio", "sample_max_value", "algorithm_type",
+            "solver_type", "lower_order_final",
+            "euler_at_final", "use_karras_sigmas", "use_exponential_sigmas", "use_lu_lambdas", "final_sigmas_type", "lambda_min_clipped",
+            "variance_type", "timestep_spacing",
             "steps_offset", "rescale_betas_zero_snr",
         ],
         ["UniPCMultistepScheduler"] =
         [
-            "solver_order", "prediction_type", "thresholding", "dynamic_thresholding_ratio", "sample_max_value", "predict_x0", "solver_type", "lower_order_final",
-            "disable_corrector", "use_karras_sigmas", "use_exponential_sigmas", "timestep_spacing", "steps_offset", "final_sigmas_type", "rescale_betas_zero_snr",
+            "solver_order", "prediction_type", "thresholding", "dynamic_thresholding_ratio", "sample_max_value", "predict_x0",
+            "solver_type", "lower_order_final",
+            "disable_corrector", "use_karras_sigmas", "use_exponential_sigmas", "timestep_spacing", "steps_offset", "final_sigmas_type",
+            "rescale_betas_zero_snr",
         ],
-        ["FlowMatchEulerDiscreteScheduler"] = ["shift", "shift_terminal", "use_karras_sigmas", "use_exponential_sigmas", "stochastic_sampling"],
+        ["FlowMatchEulerDiscreteScheduler"] =
+        [
+            "shift", "shift_terminal", "use_karras_sigmas", "use_exponential_sigmas", "stochastic_sampling",
+        ],
     };
 
     [Theory]
@@ -101,9 +124,11 @@ public sealed class PretrainedDiffusionTests
         Assert.Equal($"[\"diffusers\",\"{scheduler}\"]", index["scheduler"]!.ToJsonString());
         Assert.Equal(scheduler, config["_class_name"]!.GetValue<string>());
         string[] schedule = ["num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas"];
-        Assert.Empty(config.Select(m => m.Key).Where(key => key[0] != '_' && key != "rescale_betas_zero_snr").Except([.. schedule, .. _members[scheduler]]));
+        Assert.Empty(config.Select(m => m.Key).Where(key => key[0] != '_' && key != "rescale_betas_zero_snr").Except(
+            [.. schedule, .. _members[scheduler]]));
         // Numbers and named values only: Python would take a text for the number that it does not name.
-        Assert.All(config.Where(m => m.Value is JsonValue v && v.GetValueKind() == System.Text.Json.JsonValueKind.String), m => Assert.DoesNotContain("inf", m.Value!.GetValue<string>()));
+        Assert.All(config.Where(m => m.Value is JsonValue v && v.GetValueKind() == System.Text.Json.JsonValueKind.String), m =>
+            Assert.DoesNotContain("inf", m.Value!.GetValue<string>()));
         if (name.StartsWith("learned", StringComparison.Ordinal))
             Assert.Equal("learned_range", config["variance_type"]!.GetValue<string>());
         if (name == "LMS, logistic")
@@ -118,7 +143,8 @@ public sealed class PretrainedDiffusionTests
     public void PNDM_has_its_pipeline_for_squares()
     {
         var shape = new Data.Columns.ImageShape(3, 32, 32);
-        Generative.Images.Diffusion.DiffusionArchitecture square = Generative.Images.Diffusion.DiffusionArchitecture.Of(new DiffusionOptions(), shape, 0, null);
+        Generative.Images.Diffusion.DiffusionArchitecture square = Generative.Images.Diffusion.DiffusionArchitecture.Of(
+            new DiffusionOptions(), shape, 0, null);
         Assert.Equal("PNDMPipeline", new DiffusersPipeline(square, "PNDMScheduler").ClassName);
     }
 
@@ -140,7 +166,8 @@ public sealed class PretrainedDiffusionTests
         model.SavePretrained(folder.Path);
         string path = folder.File("scheduler/scheduler_config.json");
         // As diffusers saves the class's default.
-        File.WriteAllText(path, File.ReadAllText(path).Replace("{", "{\n  \"lambda_min_clipped\": -Infinity,\n  \"_note\": \"a \\\" NaN\","));
+        File.WriteAllText(
+            path, File.ReadAllText(path).Replace("{", "{\n  \"lambda_min_clipped\": -Infinity,\n  \"_note\": \"a \\\" NaN\","));
         using DiffusionTransformer loaded = _ml.Generative().LoadPretrainedDiffusion(folder.Path);
         var options = new DiffusionGenerateOptions { Seed = 1, Steps = 4 };
         Assert.Equal(Draw(model, options), Draw(loaded, options));
@@ -161,8 +188,10 @@ public sealed class PretrainedDiffusionTests
         Assert.Equal("[6,8]", config["sample_size"]!.ToJsonString());
         Assert.Equal("DDIMScheduler", Json(folder.File("scheduler/scheduler_config.json"))["_class_name"]!.GetValue<string>());
         using var weights = SafetensorsFile.Open(folder.File("unet/diffusion_pytorch_model.safetensors"));
-        foreach (string name in (string[])["conv_in.weight", "time_embedding.linear_1.bias", "class_embedding.weight", "down_blocks.0.resnets.0.time_emb_proj.weight",
-            "down_blocks.0.downsamplers.0.conv.weight", "down_blocks.1.attentions.0.to_q.weight", "mid_block.attentions.0.to_out.0.bias", "mid_block.resnets.1.norm2.weight",
+        foreach (string name in (string[])["conv_in.weight", "time_embedding.linear_1.bias", "class_embedding.weight",
+        "down_blocks.0.resnets.0.time_emb_proj.weight",
+            "down_blocks.0.downsamplers.0.conv.weight", "down_blocks.1.attentions.0.to_q.weight", "mid_block.attentions.0.to_out.0.bias",
+            "mid_block.resnets.1.norm2.weight",
             "up_blocks.0.upsamplers.0.conv.weight", "up_blocks.1.resnets.1.conv_shortcut.weight", "conv_norm_out.weight", "conv_out.bias"])
             Assert.Contains(name, weights.Names);
     }
@@ -181,10 +210,12 @@ public sealed class PretrainedDiffusionTests
             {
                 foreach (string name in file.Names)
                 {
-                    string old = name.Replace(".to_out.0.", ".proj_attn.").Replace(".to_q.", ".query.").Replace(".to_k.", ".key.").Replace(".to_v.", ".value.");
+                    string old = name.Replace(".to_out.0.", ".proj_attn.").Replace(".to_q.", ".query.").Replace(".to_k.", ".key.").Replace(
+                        ".to_v.", ".value.");
                     torch.Tensor values = file.Read(name);
                     // Some were convolutions of one pixel.
-                    renamed.Add((old, old.EndsWith("query.weight", StringComparison.Ordinal) ? values.unsqueeze(-1).unsqueeze(-1) : values));
+                    renamed.Add(
+                        (old, old.EndsWith("query.weight", StringComparison.Ordinal) ? values.unsqueeze(-1).unsqueeze(-1) : values));
                 }
             }
 
@@ -247,7 +278,9 @@ public sealed class PretrainedDiffusionTests
         UNetConfigFile file = UNetConfigFile.Read(path, warnings.Add);
         Assert.Contains("'color'", Assert.Single(warnings));
         UNetArchitecture n = file.Network;
-        Assert.Equal((3, 3, 2, 8, 32, 1e-5, 1), (n.InChannels, n.OutChannels, n.LayersPerBlock, n.AttentionHeadSize, n.NormGroups, n.NormEpsilon, n.DownsamplePadding));
+        Assert.Equal(
+            (3, 3, 2, 8, 32, 1e-5, 1),
+            (n.InChannels, n.OutChannels, n.LayersPerBlock, n.AttentionHeadSize, n.NormGroups, n.NormEpsilon, n.DownsamplePadding));
         Assert.Equal([224, 448, 672, 896], n.BlockOutChannels);
         Assert.Equal(UNetBlockKind.Plain, n.DownBlocks[0]);
         Assert.Equal(UNetBlockKind.Attention, n.UpBlocks[0]);
@@ -278,14 +311,16 @@ public sealed class PretrainedDiffusionTests
     public void Missing_files_and_pickles_are_named()
     {
         using var folder = new TemporaryFolder();
-        Assert.Contains("model_index.json", Assert.Throws<FileNotFoundException>(() => _ml.Generative().LoadPretrainedDiffusion(folder.Path)).Message);
+        Assert.Contains(
+            "model_index.json", Assert.Throws<FileNotFoundException>(() => _ml.Generative().LoadPretrainedDiffusion(folder.Path)).Message);
         using (DiffusionTransformer model = Fit(_ => { }))
             model.SavePretrained(folder.Path);
         string weights = folder.File("unet/diffusion_pytorch_model.safetensors");
         File.Move(weights, folder.File("unet/diffusion_pytorch_model.bin"));
         Assert.Contains("pickle", Assert.Throws<InvalidDataException>(() => _ml.Generative().LoadPretrainedDiffusion(folder.Path)).Message);
         File.Delete(folder.File("unet/diffusion_pytorch_model.bin"));
-        Assert.Contains("safetensors", Assert.Throws<FileNotFoundException>(() => _ml.Generative().LoadPretrainedDiffusion(folder.Path)).Message);
+        Assert.Contains(
+            "safetensors", Assert.Throws<FileNotFoundException>(() => _ml.Generative().LoadPretrainedDiffusion(folder.Path)).Message);
     }
 
     [Fact]
@@ -302,11 +337,13 @@ public sealed class PretrainedDiffusionTests
         using var folder = new TemporaryFolder();
         using DiffusionTransformer model = Fit(_ => { });
         model.Network.modules().OfType<Layers.Linear>().First().Attach(new TestAdapter(1, 1));
-        Assert.Contains("'time_embedding.linear_1' has an adapter", Assert.Throws<NotSupportedException>(() => model.SavePretrained(folder.Path)).Message);
+        Assert.Contains("'time_embedding.linear_1' has an adapter", Assert.Throws<NotSupportedException>(() =>
+            model.SavePretrained(folder.Path)).Message);
         Assert.Empty(Directory.EnumerateFileSystemEntries(folder.Path));
     }
 
-    private static float[][] Draw(DiffusionTransformer model, DiffusionGenerateOptions options) => [.. model.Generate(2, options).GetColumn<float[]>("Generated")];
+    private static float[][] Draw(DiffusionTransformer model, DiffusionGenerateOptions options) =>
+        [.. model.Generate(2, options).GetColumn<float[]>("Generated")];
 
     private static void MoveToRoot(TemporaryFolder folder)
     {

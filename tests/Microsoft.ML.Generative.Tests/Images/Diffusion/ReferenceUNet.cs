@@ -6,8 +6,8 @@ using F = TorchSharp.torch.nn.functional;
 namespace Microsoft.ML.Generative.Tests;
 
 /// <summary>
-/// diffusers' UNet2DModel a second time, written down step by step over a dictionary of weights: sizes of images are doubled before they are convolved, products are
-/// plain matrices, and nothing is shared with the library's own network.
+/// diffusers' UNet2DModel a second time, written down step by step over a dictionary of weights: sizes of images are doubled before they
+/// are convolved, products are plain matrices, and nothing is shared with the library's own network.
 /// </summary>
 internal sealed class ReferenceUNet(UNetArchitecture config, IReadOnlyDictionary<string, Tensor> weights)
 {

@@ -33,7 +33,13 @@ public class UNetNetworkTests
         ["without attention in the middle"] = Tiny with { HasMidAttention = false },
         ["scale and shift"] = Tiny with { ScalesAndShifts = true },
         ["scale and shift with groups in the middle"] = Tiny with { ScalesAndShifts = true, MidAttentionNormGroups = 3 },
-        ["resampling by residual blocks"] = Tiny with { DownBlocks = [UNetBlockKind.Resampling, Attention, Plain], UpBlocks = [Attention, UNetBlockKind.Resampling, Plain], AttentionDownsamplesByResidual = true, AttentionUpsamplesByResidual = true },
+        ["resampling by residual blocks"] = Tiny with
+        {
+            DownBlocks = [UNetBlockKind.Resampling, Attention, Plain],
+            UpBlocks = [Attention, UNetBlockKind.Resampling, Plain],
+            AttentionDownsamplesByResidual = true,
+            AttentionUpsamplesByResidual = true,
+        },
         ["padding at the end only"] = Tiny with { DownsamplePadding = 0 },
         ["learned times"] = Tiny with { LearnedTimesteps = 1000 },
         ["sines first, shifted"] = Tiny with { FlipSinToCos = false, FrequencyShift = 1 },
@@ -58,7 +64,9 @@ public class UNetNetworkTests
 
         Tensor expected = new ReferenceUNet(config, network.state_dict()).Forward(x, time, labels);
         Tensor found = network.Forward(x, time, new ConditionValues(labels));
-        Assert.True((found - expected).abs().max().ToDouble() < 1e-4 * Math.Max(1, expected.abs().max().ToDouble()), $"{(found - expected).abs().max().ToDouble()}");
+        Assert.True(
+            (found - expected).abs().max().ToDouble() < 1e-4 * Math.Max(1, expected.abs().max().ToDouble()),
+            $"{(found - expected).abs().max().ToDouble()}");
     }
 
     // From diffusers' own UNet2DModel (commit 58eb52c) with the same weights and input.
@@ -75,7 +83,8 @@ public class UNetNetworkTests
         foreach ((string name, Tensor weight) in network.state_dict())
         {
             double scale = weight.dim() > 1 ? 1 / Math.Sqrt(weight.numel() / (double)weight.size(0)) : 0.3;
-            double shift = weight.dim() == 1 && name.Contains("norm", StringComparison.Ordinal) && name.EndsWith("weight", StringComparison.Ordinal) ? 1 : 0;
+            double shift = weight.dim() == 1 && name.Contains("norm", StringComparison.Ordinal)
+                && name.EndsWith("weight", StringComparison.Ordinal) ? 1 : 0;
             weight.copy_(Sines(weight.numel(), 0.7, name.Length, scale, shift).view(weight.shape));
         }
 
@@ -155,7 +164,8 @@ public class UNetNetworkTests
         // What is added to the time is the same for both classes: the difference comes by attention.
         network.get_parameter("class_embedding.weight")!.zero_();
         Tensor x = randn(1, 2, 8, 8);
-        Tensor first = network.Forward(x, zeros(1), new ConditionValues(tensor(new long[] { 0 }))), second = network.Forward(x, zeros(1), new ConditionValues(tensor(new long[] { 1 })));
+        Tensor first = network.Forward(x, zeros(1), new ConditionValues(tensor(new long[] { 0 }))),
+            second = network.Forward(x, zeros(1), new ConditionValues(tensor(new long[] { 1 })));
         Assert.True((first - second).abs().max().ToDouble() > 1e-3);
     }
 
@@ -163,7 +173,8 @@ public class UNetNetworkTests
     public void Numbers_that_do_not_go_together_are_refused_by_name()
     {
         Assert.Contains("norm groups", Assert.ThrowsAny<ArgumentException>(() => (Tiny with { NormGroups = 3 }).Validate()).Message);
-        Assert.Contains("attention head", Assert.ThrowsAny<ArgumentException>(() => (Tiny with { AttentionHeadSize = 5 }).Validate()).Message);
+        Assert.Contains(
+            "attention head", Assert.ThrowsAny<ArgumentException>(() => (Tiny with { AttentionHeadSize = 5 }).Validate()).Message);
         Assert.Contains("blocks down", Assert.ThrowsAny<ArgumentException>(() => (Tiny with { DownBlocks = [Plain] }).Validate()).Message);
         Assert.Contains("LayersPerBlock", Assert.ThrowsAny<ArgumentException>(() => (Tiny with { LayersPerBlock = 0 }).Validate()).Message);
     }

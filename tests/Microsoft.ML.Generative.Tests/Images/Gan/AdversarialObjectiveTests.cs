@@ -20,7 +20,8 @@ public class AdversarialObjectiveTests
         GanArchitecture architecture = GanArchitecture.Of(options, new RowShape(null, 2), 0);
         using GeneratorNetwork g = architecture.CreateGenerator();
         using DiscriminatorNetwork d = DiscriminatorArchitecture.Of(architecture, options).Create();
-        var objective = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        var objective = new AdversarialObjective(
+            architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
         using var discriminator = new TrainedNetwork("d", d, options);
         using var generator = new TrainedNetwork("g", g, options);
         float[] Gradients(nn.Module module) => [.. module.parameters().SelectMany(p => p.grad!.clone().data<float>().ToArray())];
@@ -46,7 +47,8 @@ public class AdversarialObjectiveTests
         GanArchitecture architecture = GanArchitecture.Of(options, new RowShape(null, 2), 0);
         using var g = new Always(zeros(4, 2));
         using var d = new Watching();
-        var objective = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        var objective = new AdversarialObjective(
+            architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
         StepContext validation = Step(1, generator) with { IsTraining = false };
         Losses losses = objective.GeneratorLosses(validation, new TensorBatch(4, randn(4, 2)));
         // −log σ(0), of rows without noise.
@@ -59,11 +61,19 @@ public class AdversarialObjectiveTests
     public void A_lazy_penalty_comes_every_nth_step_and_weighs_n_times_as_much()
     {
         using var generator = new Generator(1);
-        var options = new GanOptions { LatentSize = 2, HiddenSizes = [4], R1Weight = 0.5, PenaltyInterval = 4, DiscriminatorNormalization = GanNormalization.None };
+        var options = new GanOptions
+        {
+            LatentSize = 2,
+            HiddenSizes = [4],
+            R1Weight = 0.5,
+            PenaltyInterval = 4,
+            DiscriminatorNormalization = GanNormalization.None,
+        };
         GanArchitecture architecture = GanArchitecture.Of(options, new RowShape(null, 2), 0);
         using GeneratorNetwork g = architecture.CreateGenerator();
         using DiscriminatorNetwork d = DiscriminatorArchitecture.Of(architecture, options).Create();
-        var training = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        var training = new AdversarialObjective(
+            architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
         Tensor rows = randn(8, 2);
 
         Losses At(long step)
@@ -87,7 +97,10 @@ public class AdversarialObjectiveTests
         using GeneratorNetwork g = architecture.CreateGenerator();
         using DiscriminatorNetwork d = DiscriminatorArchitecture.Of(architecture, options).Create();
         using (no_grad())
-            new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options)).ClipWeights();
+        {
+            new AdversarialObjective(
+                architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options)).ClipWeights();
+        }
         Assert.All(d.parameters(), p => Assert.True(p.abs().max().ToDouble() <= 0.05f));
     }
 
@@ -98,11 +111,19 @@ public class AdversarialObjectiveTests
     public void Adaptive_augmentation_aims_at_the_target(double target, double expected)
     {
         using var generator = new Generator(1);
-        var options = new GanOptions { LatentSize = 2, Augmentation = GanAugmentations.Translation, AdaptiveAugmentation = true, AugmentationTarget = target, AugmentationRows = 20 };
+        var options = new GanOptions
+        {
+            LatentSize = 2,
+            Augmentation = GanAugmentations.Translation,
+            AdaptiveAugmentation = true,
+            AugmentationTarget = target,
+            AugmentationRows = 20,
+        };
         GanArchitecture architecture = GanArchitecture.Of(options, new RowShape(new ImageShape(1, 16, 16), 256), 0);
         using var g = new Always(zeros(4, 1, 16, 16));
         using var d = new Watching();
-        var training = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        var training = new AdversarialObjective(
+            architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
         training.DiscriminatorLosses(Step(1, generator), new TensorBatch(4, tensor([1f, 1, 1, 0]).view(4, 1, 1, 1).expand(4, 1, 16, 16)));
         Assert.Equal(0, d.AugmentationProbability.ToDouble());
         using (no_grad())
@@ -128,7 +149,8 @@ public class AdversarialObjectiveTests
         var seen = Seen(options, new ImageShape(1, 16, 16), ones(4, 1, 16, 16), ones(4, 1, 16, 16), 1);
         Assert.Equal(3, seen.Count);
         // Something of each image is cut out, and at most the half of each side.
-        Assert.All(seen, images => Assert.All(images.eq(0).to(ScalarType.Float32).mean([1L, 2, 3]).data<float>().ToArray(), part => Assert.InRange(part, 1 / 256f, 0.25f)));
+        Assert.All(seen, images => Assert.All(
+            images.eq(0).to(ScalarType.Float32).mean([1L, 2, 3]).data<float>().ToArray(), part => Assert.InRange(part, 1 / 256f, 0.25f)));
     }
 
     // What the discriminator is shown in a step of its own (real, then generated rows) and in one of the generator's.
@@ -138,7 +160,8 @@ public class AdversarialObjectiveTests
         GanArchitecture architecture = GanArchitecture.Of(options, new RowShape(shape, (int)real[0].numel()), 0);
         using var g = new Always(generated);
         using var d = new Watching();
-        var training = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        var training = new AdversarialObjective(
+            architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
         training.DiscriminatorLosses(Step(step, generator), new TensorBatch((int)real.size(0), real));
         training.GeneratorLosses(Step(step, generator), new TensorBatch((int)real.size(0)));
         return d.Rows;
@@ -202,18 +225,29 @@ public class AdversarialObjectiveTests
         Assert.Empty(warnings);
     }
 
-    // Karras et al. 2020, section 3.1: p rises while D takes all real images for real, and falls to 0 while it takes none. Least squares has 0.5 between the two.
+    // Karras et al. 2020, section 3.1: p rises while D takes all real images for real, and falls to 0 while it takes none. Least squares
+    // has 0.5 between the two.
     [Theory]
     [InlineData(GanObjective.NonSaturating, 100, -100)]
     [InlineData(GanObjective.LeastSquares, 0.6, 0.4)]
     public void Adaptive_augmentation_follows_the_sign_of_the_discriminators_results(GanObjective objective, double real, double generated)
     {
         using var generator = new Generator(1);
-        var options = new GanOptions { Objective = objective, DiscriminatorNormalization = GanNormalization.None, BaseChannels = 2, LatentSize = 2, Augmentation = GanAugmentations.Translation, AdaptiveAugmentation = true, AugmentationRows = 80 };
+        var options = new GanOptions
+        {
+            Objective = objective,
+            DiscriminatorNormalization = GanNormalization.None,
+            BaseChannels = 2,
+            LatentSize = 2,
+            Augmentation = GanAugmentations.Translation,
+            AdaptiveAugmentation = true,
+            AugmentationRows = 80,
+        };
         GanArchitecture architecture = GanArchitecture.Of(options, new RowShape(new ImageShape(1, 16, 16), 256), 0);
         using GeneratorNetwork g = architecture.CreateGenerator();
         using DiscriminatorNetwork d = DiscriminatorArchitecture.Of(architecture, options).Create();
-        var training = new AdversarialObjective(architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
+        var training = new AdversarialObjective(
+            architecture, options, g, d, new GanHealth(Hosts.Create(new MLContext()).Start("test"), options));
         var bias = d.named_parameters().Single(p => p.name.EndsWith("score.bias", StringComparison.Ordinal)).parameter;
 
         var weight = d.named_parameters().Single(p => p.name.EndsWith("score.weight", StringComparison.Ordinal)).parameter;

@@ -9,37 +9,41 @@ public class GanOptionEffectTests
     private static readonly GanNetworkKind[] _convolutions = [GanNetworkKind.Dcgan, GanNetworkKind.Residual];
 
     // By the option: what both trainings have, and what the second one has besides.
-    private static readonly Dictionary<string, (Action<GanOptions>? Both, Action<GanOptions> Change, GanNetworkKind[] Architectures)> _effects = new()
-    {
-        [nameof(GanOptions.Objective)] = (null, o => o.Objective = GanObjective.Hinge, _all),
-        [nameof(GanOptions.LatentSize)] = (null, o => o.LatentSize = 5, _all),
-        [nameof(GanOptions.BaseChannels)] = (null, o => o.BaseChannels = 3, _convolutions),
-        [nameof(GanOptions.HiddenSizes)] = (null, o => o.HiddenSizes = [9], [GanNetworkKind.Mlp]),
-        [nameof(GanOptions.DiscriminatorNormalization)] = (null, o => o.DiscriminatorNormalization = GanNormalization.None, _all),
-        ["DiscriminatorNormalization Batch"] = (o => o.DiscriminatorNormalization = GanNormalization.None, o => o.DiscriminatorNormalization = GanNormalization.Batch, [GanNetworkKind.Dcgan]),
-        [nameof(GanOptions.LabelColumnName)] = (null, Label, _all),
-        [nameof(GanOptions.LabelConditioning)] = (Label, o => o.LabelConditioning = GanLabelConditioning.Concatenation, _all),
-        [nameof(GanOptions.GeneratorConditioning)] = (
+    private static readonly Dictionary<string, (Action<GanOptions>? Both, Action<GanOptions> Change,
+        GanNetworkKind[] Architectures)> _effects = new()
+        {
+            [nameof(GanOptions.Objective)] = (null, o => o.Objective = GanObjective.Hinge, _all),
+            [nameof(GanOptions.LatentSize)] = (null, o => o.LatentSize = 5, _all),
+            [nameof(GanOptions.BaseChannels)] = (null, o => o.BaseChannels = 3, _convolutions),
+            [nameof(GanOptions.HiddenSizes)] = (null, o => o.HiddenSizes = [9], [GanNetworkKind.Mlp]),
+            [nameof(GanOptions.DiscriminatorNormalization)] = (null, o => o.DiscriminatorNormalization = GanNormalization.None, _all),
+            ["DiscriminatorNormalization Batch"] = (o => o.DiscriminatorNormalization = GanNormalization.None, o =>
+                o.DiscriminatorNormalization = GanNormalization.Batch, [GanNetworkKind.Dcgan]),
+            [nameof(GanOptions.LabelColumnName)] = (null, Label, _all),
+            [nameof(GanOptions.LabelConditioning)] = (Label, o => o.LabelConditioning = GanLabelConditioning.Concatenation, _all),
+            [nameof(GanOptions.GeneratorConditioning)] = (
             o => (o.LabelColumnName, o.LabelCount, o.GeneratorConditioning) = ("Label", 3, GanGeneratorConditioning.Concatenation),
             o => o.GeneratorConditioning = GanGeneratorConditioning.BatchNormalization, _convolutions),
-        [nameof(GanOptions.LabelEmbeddingSize)] = (Label, o => o.LabelEmbeddingSize = 4, _all),
-        [nameof(GanOptions.DiscriminatorSteps)] = (null, o => o.DiscriminatorSteps = 2, _all),
-        ["DiscriminatorSteps with clipping"] = (o => o.Objective = GanObjective.Wasserstein, o => o.DiscriminatorSteps = 2, _all),
-        [nameof(GanOptions.DiscriminatorLearningRate)] = (null, o => o.DiscriminatorLearningRate = 1e-2, _all),
-        [nameof(GanOptions.WeightClip)] = (o => o.Objective = GanObjective.Wasserstein, o => o.WeightClip = 0.1, _all),
-        [nameof(GanOptions.GradientPenaltyWeight)] = (o => o.Objective = GanObjective.WassersteinGradientPenalty, o => o.GradientPenaltyWeight = 100, _all),
-        [nameof(GanOptions.R1Weight)] = (null, o => o.R1Weight = 1, _all),
-        [nameof(GanOptions.R2Weight)] = (null, o => o.R2Weight = 1, _all),
-        [nameof(GanOptions.PenaltyInterval)] = (o => o.R1Weight = 1, o => o.PenaltyInterval = 2, _all),
-        [nameof(GanOptions.LabelSmoothing)] = (null, o => o.LabelSmoothing = 0.2, _all),
-        [nameof(GanOptions.InstanceNoise)] = (null, o => o.InstanceNoise = 0.5, _all),
-        [nameof(GanOptions.MinibatchStandardDeviation)] = (null, o => o.MinibatchStandardDeviation = true, _all),
-        [nameof(GanOptions.Augmentation)] = (null, o => o.Augmentation = GanAugmentations.Cutout, _all),
-        [nameof(GanOptions.AdaptiveAugmentation)] = (o => o.Augmentation = GanAugmentations.Cutout, o => o.AdaptiveAugmentation = true, _all),
-        [nameof(GanOptions.AugmentationRows)] = (Adaptive, o => o.AugmentationRows = 16, _all),
-        [nameof(GanOptions.EmaDecay)] = (null, o => o.EmaDecay = null, _all),
-        [nameof(GanOptions.Truncation)] = (null, o => o.Truncation = 0.1, _all),
-    };
+            [nameof(GanOptions.LabelEmbeddingSize)] = (Label, o => o.LabelEmbeddingSize = 4, _all),
+            [nameof(GanOptions.DiscriminatorSteps)] = (null, o => o.DiscriminatorSteps = 2, _all),
+            ["DiscriminatorSteps with clipping"] = (o => o.Objective = GanObjective.Wasserstein, o => o.DiscriminatorSteps = 2, _all),
+            [nameof(GanOptions.DiscriminatorLearningRate)] = (null, o => o.DiscriminatorLearningRate = 1e-2, _all),
+            [nameof(GanOptions.WeightClip)] = (o => o.Objective = GanObjective.Wasserstein, o => o.WeightClip = 0.1, _all),
+            [nameof(GanOptions.GradientPenaltyWeight)] = (
+            o => o.Objective = GanObjective.WassersteinGradientPenalty, o => o.GradientPenaltyWeight = 100, _all),
+            [nameof(GanOptions.R1Weight)] = (null, o => o.R1Weight = 1, _all),
+            [nameof(GanOptions.R2Weight)] = (null, o => o.R2Weight = 1, _all),
+            [nameof(GanOptions.PenaltyInterval)] = (o => o.R1Weight = 1, o => o.PenaltyInterval = 2, _all),
+            [nameof(GanOptions.LabelSmoothing)] = (null, o => o.LabelSmoothing = 0.2, _all),
+            [nameof(GanOptions.InstanceNoise)] = (null, o => o.InstanceNoise = 0.5, _all),
+            [nameof(GanOptions.MinibatchStandardDeviation)] = (null, o => o.MinibatchStandardDeviation = true, _all),
+            [nameof(GanOptions.Augmentation)] = (null, o => o.Augmentation = GanAugmentations.Cutout, _all),
+            [nameof(GanOptions.AdaptiveAugmentation)] = (
+            o => o.Augmentation = GanAugmentations.Cutout, o => o.AdaptiveAugmentation = true, _all),
+            [nameof(GanOptions.AugmentationRows)] = (Adaptive, o => o.AugmentationRows = 16, _all),
+            [nameof(GanOptions.EmaDecay)] = (null, o => o.EmaDecay = null, _all),
+            [nameof(GanOptions.Truncation)] = (null, o => o.Truncation = 0.1, _all),
+        };
 
     public static TheoryData<string> Effects => [.. _effects.Keys];
 
@@ -61,7 +65,8 @@ public class GanOptionEffectTests
     // A discriminator that is soon right, and a probability that goes all the way in one step.
     private static void Adaptive(GanOptions options)
     {
-        (options.Augmentation, options.AdaptiveAugmentation, options.AugmentationRows, options.AugmentationTarget) = (GanAugmentations.Cutout, true, 8, 0.001);
+        (options.Augmentation, options.AdaptiveAugmentation, options.AugmentationRows, options.AugmentationTarget) = (
+            GanAugmentations.Cutout, true, 8, 0.001);
         (options.DiscriminatorLearningRate, options.MaxSteps) = (0.02, 10);
     }
 

@@ -12,19 +12,24 @@ public class GanOptionsTests
         { nameof(GanOptions.R2Weight), o => (o.Objective, o.R2Weight) = (GanObjective.Wasserstein, 1) },
         { nameof(GanOptions.PenaltyInterval), o => o.PenaltyInterval = 16 },
         { nameof(GanOptions.DiscriminatorNormalization), o => (o.DiscriminatorNormalization, o.R1Weight) = (GanNormalization.Batch, 1) },
-        { nameof(GanOptions.DiscriminatorNormalization), o => (o.DiscriminatorNormalization, o.Objective) = (GanNormalization.Batch, GanObjective.WassersteinGradientPenalty) },
-        { nameof(GanOptions.DiscriminatorNormalization), o => (o.DiscriminatorNormalization, o.Objective) = (GanNormalization.Spectral, GanObjective.Wasserstein) },
-        { nameof(GanOptions.DiscriminatorNormalization), o => (o.DiscriminatorNormalization, o.Network) = (GanNormalization.Batch, GanNetworkKind.Mlp) },
+        { nameof(GanOptions.DiscriminatorNormalization), o =>
+            (o.DiscriminatorNormalization, o.Objective) = (GanNormalization.Batch, GanObjective.WassersteinGradientPenalty) },
+        { nameof(GanOptions.DiscriminatorNormalization), o =>
+            (o.DiscriminatorNormalization, o.Objective) = (GanNormalization.Spectral, GanObjective.Wasserstein) },
+        { nameof(GanOptions.DiscriminatorNormalization), o =>
+            (o.DiscriminatorNormalization, o.Network) = (GanNormalization.Batch, GanNetworkKind.Mlp) },
         { nameof(GanOptions.WeightClip), o => o.WeightClip = 0.1 },
         { nameof(GanOptions.GradientPenaltyWeight), o => o.GradientPenaltyWeight = 1 },
         { nameof(GanOptions.AdaptiveAugmentation), o => o.AdaptiveAugmentation = true },
         { nameof(GanOptions.MinibatchStandardDeviation), o => (o.MinibatchStandardDeviation, o.BatchSize) = (true, 1) },
         { nameof(GanOptions.EarlyStoppingPatience), o => o.EarlyStoppingPatience = 2 },
-        { nameof(GanOptions.AdaptiveAugmentation), o => (o.AdaptiveAugmentation, o.Augmentation, o.Objective) = (true, GanAugmentations.Color, GanObjective.Wasserstein) },
+        { nameof(GanOptions.AdaptiveAugmentation), o =>
+            (o.AdaptiveAugmentation, o.Augmentation, o.Objective) = (true, GanAugmentations.Color, GanObjective.Wasserstein) },
         { nameof(GanOptions.LabelCount), o => o.LabelCount = 3 },
         { nameof(GanOptions.LabelConditioning), o => o.LabelConditioning = GanLabelConditioning.Concatenation },
         { nameof(GanOptions.GeneratorConditioning), o => o.GeneratorConditioning = GanGeneratorConditioning.BatchNormalization },
-        { nameof(GanOptions.DiscriminatorNormalization), o => (o.DiscriminatorNormalization, o.Network) = (GanNormalization.Batch, GanNetworkKind.Residual) },
+        { nameof(GanOptions.DiscriminatorNormalization), o =>
+            (o.DiscriminatorNormalization, o.Network) = (GanNormalization.Batch, GanNetworkKind.Residual) },
         { nameof(GanOptions.AugmentationTarget), o => o.AugmentationTarget = 0.5 },
         { nameof(GanOptions.AugmentationRows), o => o.AugmentationRows = 1000 },
         { nameof(GanOptions.LabelEmbeddingSize), o => o.LabelEmbeddingSize = 8 },
@@ -69,7 +74,8 @@ public class GanOptionsTests
         IDataView data = ml.Data.LoadFromEnumerable(GanRows.Ring(8));
         Assert.StartsWith("Network is Dcgan", Refusal(o => o.Network = GanNetworkKind.Dcgan));
         Assert.StartsWith("Augmentation is Color", Refusal(o => o.Augmentation = GanAugmentations.Color));
-        Assert.StartsWith("GeneratorConditioning is BatchNormalization", Refusal(o => (o.GeneratorConditioning, o.LabelColumnName) = (GanGeneratorConditioning.BatchNormalization, "Label")));
+        Assert.StartsWith("GeneratorConditioning is BatchNormalization", Refusal(o =>
+            (o.GeneratorConditioning, o.LabelColumnName) = (GanGeneratorConditioning.BatchNormalization, "Label")));
 
         Assert.StartsWith("BaseChannels is 8", Refusal(o => o.BaseChannels = 8));
         Assert.StartsWith("DiscriminatorNormalization is Batch", Refusal(o => o.DiscriminatorNormalization = GanNormalization.Batch));

@@ -35,19 +35,30 @@ public class GanTests
     public static TheoryData<string, Action<GanOptions>> Games => new()
     {
         { "defaults", _ => { } },
-        { "least squares, smoothing, noise, two time-scales", o => (o.Objective, o.LabelSmoothing, o.InstanceNoise, o.DiscriminatorLearningRate) = (GanObjective.LeastSquares, 0.1, 0.1, 4e-4) },
-        { "hinge with adaptive augmentation", o => (o.Objective, o.Augmentation, o.AdaptiveAugmentation) = (GanObjective.Hinge, GanAugmentations.Color | GanAugmentations.Cutout | GanAugmentations.Translation, true) },
+        { "least squares, smoothing, noise, two time-scales", o =>
+            (o.Objective, o.LabelSmoothing, o.InstanceNoise, o.DiscriminatorLearningRate) = (GanObjective.LeastSquares, 0.1, 0.1, 4e-4) },
+        { "hinge with adaptive augmentation", o => (o.Objective, o.Augmentation, o.AdaptiveAugmentation) = (
+            GanObjective.Hinge, GanAugmentations.Color | GanAugmentations.Cutout | GanAugmentations.Translation, true) },
         { "wasserstein with several steps", o => (o.Objective, o.DiscriminatorSteps) = (GanObjective.Wasserstein, 3) },
         { "gradient penalty", o => o.Objective = GanObjective.WassersteinGradientPenalty },
-        { "R1 and R2, lazy, minibatch deviation", o => (o.R1Weight, o.R2Weight, o.PenaltyInterval, o.MinibatchStandardDeviation) = (1, 1, 2, true) },
+        { "R1 and R2, lazy, minibatch deviation", o =>
+            (o.R1Weight, o.R2Weight, o.PenaltyInterval, o.MinibatchStandardDeviation) = (1, 1, 2, true) },
         { "batch normalization", o => o.DiscriminatorNormalization = GanNormalization.Batch },
-        { "labels by projection and conditional batch normalization", o => (o.LabelColumnName, o.LabelCount, o.GeneratorConditioning) = ("Label", 3, GanGeneratorConditioning.BatchNormalization) },
-        { "labels by concatenation with R1", o => (o.LabelColumnName, o.LabelCount, o.LabelConditioning, o.R1Weight) = ("Label", 3, GanLabelConditioning.Concatenation, 1) },
-        { "residual networks with classes, R1 and spectral normalization", o => (o.Network, o.LabelColumnName, o.LabelCount, o.R1Weight) = (GanNetworkKind.Residual, "Label", 3, 1) },
-        { "residual networks with labels by concatenation in BFloat16", o => (o.Network, o.LabelColumnName, o.LabelCount, o.LabelConditioning, o.Precision) = (GanNetworkKind.Residual, "Label", 3, GanLabelConditioning.Concatenation, ComputePrecision.BFloat16) },
-        { "residual networks, gradient penalty, minibatch deviation", o => (o.Network, o.Objective, o.MinibatchStandardDeviation) = (GanNetworkKind.Residual, GanObjective.WassersteinGradientPenalty, true) },
-        { "fully connected, BFloat16", o => (o.Network, o.HiddenSizes, o.BaseChannels, o.Precision) = (GanNetworkKind.Mlp, [8], 64, ComputePrecision.BFloat16) },
-        { "gradient penalty in BFloat16", o => (o.Objective, o.Precision) = (GanObjective.WassersteinGradientPenalty, ComputePrecision.BFloat16) },
+        { "labels by projection and conditional batch normalization", o =>
+            (o.LabelColumnName, o.LabelCount, o.GeneratorConditioning) = ("Label", 3, GanGeneratorConditioning.BatchNormalization) },
+        { "labels by concatenation with R1", o =>
+            (o.LabelColumnName, o.LabelCount, o.LabelConditioning, o.R1Weight) = ("Label", 3, GanLabelConditioning.Concatenation, 1) },
+        { "residual networks with classes, R1 and spectral normalization", o =>
+            (o.Network, o.LabelColumnName, o.LabelCount, o.R1Weight) = (GanNetworkKind.Residual, "Label", 3, 1) },
+        { "residual networks with labels by concatenation in BFloat16", o =>
+            (o.Network, o.LabelColumnName, o.LabelCount, o.LabelConditioning, o.Precision) = (
+                GanNetworkKind.Residual, "Label", 3, GanLabelConditioning.Concatenation, ComputePrecision.BFloat16) },
+        { "residual networks, gradient penalty, minibatch deviation", o => (o.Network, o.Objective, o.MinibatchStandardDeviation) = (
+            GanNetworkKind.Residual, GanObjective.WassersteinGradientPenalty, true) },
+        { "fully connected, BFloat16", o =>
+            (o.Network, o.HiddenSizes, o.BaseChannels, o.Precision) = (GanNetworkKind.Mlp, [8], 64, ComputePrecision.BFloat16) },
+        { "gradient penalty in BFloat16", o =>
+            (o.Objective, o.Precision) = (GanObjective.WassersteinGradientPenalty, ComputePrecision.BFloat16) },
         { "accumulated gradients", o => (o.GradientAccumulationSteps, o.BatchSize) = (2, 4) },
     };
 
@@ -64,7 +75,11 @@ public class GanTests
         using GanTransformer model = ml.Transforms.Generative().Gan(options).Fit(Images(ml));
 
         Assert.Equal(3, reports.All[^1].Step);
-        foreach (string term in (string[])["generator", "gradient of discriminator", "gradient of generator", GanHealth.RealAccuracy, GanHealth.GeneratedAccuracy, GanHealth.Diversity])
+        foreach (string term in (string[])
+        [
+            "generator", "gradient of discriminator", "gradient of generator", GanHealth.RealAccuracy, GanHealth.GeneratedAccuracy,
+            GanHealth.Diversity,
+        ])
             Assert.True(double.IsFinite(reports.All[0].LossTerms[term]), term);
         float[][] drawn = Draw(model, 3, new() { Seed = 1, Label = options.LabelColumnName is null ? null : 1 });
         Assert.All(drawn.SelectMany(row => row), v => Assert.InRange(v, 0, 1));
@@ -76,7 +91,8 @@ public class GanTests
     {
         var ml = new MLContext();
         GanOptions options = Tiny();
-        (options.LabelColumnName, options.LabelCount, options.GeneratorConditioning) = ("Label", 3, GanGeneratorConditioning.BatchNormalization);
+        (options.LabelColumnName, options.LabelCount, options.GeneratorConditioning) = (
+            "Label", 3, GanGeneratorConditioning.BatchNormalization);
         IDataView data = Images(ml);
         using GanTransformer model = ml.Transforms.Generative().Gan(options).Fit(data);
         using var file = new MemoryStream();
@@ -86,7 +102,8 @@ public class GanTests
 
         float[] z = model.SampleLatent(7);
         Assert.Equal(model.Decode(z, 2), loaded.Decode(z, 2));
-        Assert.Equal(Draw(model, 5, new() { Seed = 3, Labels = [0, 1, 2, 0, 1] }), Draw(loaded, 5, new() { Seed = 3, Labels = [0, 1, 2, 0, 1] }));
+        Assert.Equal(
+            Draw(model, 5, new() { Seed = 3, Labels = [0, 1, 2, 0, 1] }), Draw(loaded, 5, new() { Seed = 3, Labels = [0, 1, 2, 0, 1] }));
     }
 
     [Fact]
@@ -171,8 +188,19 @@ public class GanTests
     public void Columns_of_a_table_are_learned_as_one_vector()
     {
         var ml = new MLContext();
-        IDataView rows = ml.Data.LoadFromEnumerable(Enumerable.Range(0, 40).Select(i => new TableRow { Length = i % 7, Width = i % 5, Kind = i % 2 }));
-        var options = new GanOptions { InputColumnName = "Features", LabelColumnName = "Kind", LabelCount = 2, LatentSize = 3, BatchSize = 8, MaxSteps = 3, Seed = 1, Threads = 1 };
+        IDataView rows = ml.Data.LoadFromEnumerable(
+            Enumerable.Range(0, 40).Select(i => new TableRow { Length = i % 7, Width = i % 5, Kind = i % 2 }));
+        var options = new GanOptions
+        {
+            InputColumnName = "Features",
+            LabelColumnName = "Kind",
+            LabelCount = 2,
+            LatentSize = 3,
+            BatchSize = 8,
+            MaxSteps = 3,
+            Seed = 1,
+            Threads = 1,
+        };
         var pipeline = ml.Transforms.Concatenate("Features", "Length", "Width")
             .Append(ml.Transforms.NormalizeMinMax("Features"))
             .Append(ml.Transforms.Generative().Gan(options));
@@ -191,9 +219,11 @@ public class GanTests
         (options.LabelColumnName, options.LabelCount) = ("Label", 3);
         using GanTransformer model = ml.Transforms.Generative().Gan(options).Fit(Images(ml));
         Assert.Contains("expected one of 0 to 2", Assert.Throws<ArgumentException>(() => model.Generate(1)).Message);
-        Assert.Contains("Label is 3; expected 0 to 2", Assert.Throws<ArgumentException>(() => model.Generate(1, new() { Label = 3 })).Message);
+        Assert.Contains(
+            "Label is 3; expected 0 to 2", Assert.Throws<ArgumentException>(() => model.Generate(1, new() { Label = 3 })).Message);
         Assert.Contains("Labels[1] is -1", Assert.Throws<ArgumentException>(() => model.Generate(2, new() { Labels = [0, -1] })).Message);
-        Assert.Contains("Labels has 3 values; expected 2", Assert.Throws<ArgumentException>(() => model.Generate(2, new() { Labels = [0, 1, 2] })).Message);
+        Assert.Contains("Labels has 3 values; expected 2", Assert.Throws<ArgumentException>(() =>
+            model.Generate(2, new() { Labels = [0, 1, 2] })).Message);
     }
 
     private static float[][] Draw(GanTransformer model, int count, GanGenerateOptions options) =>

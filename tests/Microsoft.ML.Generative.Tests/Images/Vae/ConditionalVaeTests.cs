@@ -6,22 +6,23 @@ public sealed class ConditionalVaeConformityTests : EstimatorConformity<VaeTrans
 {
     protected override string InputColumn => "Pixels";
 
-    protected override IEstimator<VaeTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) => ml.Transforms.Generative().Vae(new VaeOptions
-    {
-        InputColumnName = "Pixels",
-        LabelColumnName = "Number",
-        LabelCount = 40,
-        LatentSize = 3,
-        Network = VaeNetworkKind.Convolutional,
-        ConvolutionChannels = [4],
-        Likelihood = VaeLikelihood.DiscretizedLogistic,
-        KlAnnealing = KlAnnealing.Cyclical,
-        KlCycles = 2,
-        FreeBits = 0.1,
-        Epochs = 2,
-        BatchSize = 16,
-        TransformBatchSize = 7,
-    }.With(configure));
+    protected override IEstimator<VaeTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) =>
+        ml.Transforms.Generative().Vae(new VaeOptions
+        {
+            InputColumnName = "Pixels",
+            LabelColumnName = "Number",
+            LabelCount = 40,
+            LatentSize = 3,
+            Network = VaeNetworkKind.Convolutional,
+            ConvolutionChannels = [4],
+            Likelihood = VaeLikelihood.DiscretizedLogistic,
+            KlAnnealing = KlAnnealing.Cyclical,
+            KlCycles = 2,
+            FreeBits = 0.1,
+            Epochs = 2,
+            BatchSize = 16,
+            TransformBatchSize = 7,
+        }.With(configure));
 
     protected override IDataView CreateData(MLContext ml) => TinyImages.AsVectors(ml, 40);
 }
@@ -30,17 +31,18 @@ public sealed class ImportanceWeightedVaeConformityTests : EstimatorConformity<V
 {
     protected override string InputColumn => "Pixels";
 
-    protected override IEstimator<VaeTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) => ml.Transforms.Generative().Vae(new VaeOptions
-    {
-        InputColumnName = "Pixels",
-        LatentSize = 3,
-        HiddenSizes = [8],
-        DynamicBinarization = true,
-        ImportanceSamples = 3,
-        Precision = ComputePrecision.BFloat16,
-        Epochs = 2,
-        BatchSize = 16,
-    }.With(configure));
+    protected override IEstimator<VaeTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) =>
+        ml.Transforms.Generative().Vae(new VaeOptions
+        {
+            InputColumnName = "Pixels",
+            LatentSize = 3,
+            HiddenSizes = [8],
+            DynamicBinarization = true,
+            ImportanceSamples = 3,
+            Precision = ComputePrecision.BFloat16,
+            Epochs = 2,
+            BatchSize = 16,
+        }.With(configure));
 
     protected override IDataView CreateData(MLContext ml) => TinyImages.AsVectors(ml, 40);
 }
@@ -72,7 +74,8 @@ public sealed class ConditionalVaeTests
         const int Each = 20;
         for (int label = 0; label < 10; label++)
         {
-            IDataView drawn = ml.Data.LoadFromEnumerable(model.Generate(Each, new() { Label = label, Seed = label }).GetColumn<float[]>("Generated")
+            IDataView drawn = ml.Data.LoadFromEnumerable(
+                model.Generate(Each, new() { Label = label, Seed = label }).GetColumn<float[]>("Generated")
                 .Select(p => new Row { Image = [.. p.Select(v => (byte)Math.Round(v * 255))], Label = (uint)label + 1 }).ToArray());
             right += judge.Transform(drawn).GetColumn<uint>("PredictedLabel").Count(predicted => predicted == label + 1);
         }
@@ -106,18 +109,23 @@ public sealed class ConditionalVaeTests
         using VaeTransformer conditional = ml.Transforms.Generative().Vae(options).Fit(digits);
         using VaeTransformer plain = ml.Transforms.Generative().Vae(new VaeOptions { Epochs = 1 }).Fit(digits);
         Assert.Contains("expected one of 0 to 9", Assert.ThrowsAny<ArgumentException>(() => conditional.Generate(1)).Message);
-        Assert.Contains("Label is 10; expected 0 to 9", Assert.ThrowsAny<ArgumentException>(() => conditional.Generate(1, new() { Label = 10 })).Message);
+        Assert.Contains("Label is 10; expected 0 to 9", Assert.ThrowsAny<ArgumentException>(() =>
+            conditional.Generate(1, new() { Label = 10 })).Message);
         Assert.Contains("trained without labels", Assert.ThrowsAny<ArgumentException>(() => plain.Decode(new float[20], 1)).Message);
-        Assert.Contains("'Label' is missing", Assert.ThrowsAny<ArgumentException>(() => conditional.Transform(ml.Transforms.DropColumns("Label").Fit(digits).Transform(digits))).Message);
+        Assert.Contains("'Label' is missing", Assert.ThrowsAny<ArgumentException>(() =>
+            conditional.Transform(ml.Transforms.DropColumns("Label").Fit(digits).Transform(digits))).Message);
 
         options.LabelCount = 5;
-        Assert.Contains("'Label' has 10 classes; LabelCount is 5", Assert.ThrowsAny<ArgumentException>(() => ml.Transforms.Generative().Vae(options).Fit(digits)).Message);
+        Assert.Contains("'Label' has 10 classes; LabelCount is 5", Assert.ThrowsAny<ArgumentException>(() =>
+            ml.Transforms.Generative().Vae(options).Fit(digits)).Message);
 
         var numbered = new VaeOptions { InputColumnName = "Pixels", LabelColumnName = "Number", Epochs = 1 };
         IDataView tiny = TinyImages.AsVectors(ml, 9);
-        Assert.Contains("set LabelCount", Assert.ThrowsAny<ArgumentException>(() => ml.Transforms.Generative().Vae(numbered).Fit(tiny)).Message);
+        Assert.Contains(
+            "set LabelCount", Assert.ThrowsAny<ArgumentException>(() => ml.Transforms.Generative().Vae(numbered).Fit(tiny)).Message);
         numbered.LabelCount = 5;
-        Assert.Contains("Column 'Number', row 5: the label is 5", Assert.Throws<InvalidDataException>(() => ml.Transforms.Generative().Vae(numbered).Fit(tiny)).Message);
+        Assert.Contains("Column 'Number', row 5: the label is 5", Assert.Throws<InvalidDataException>(() =>
+            ml.Transforms.Generative().Vae(numbered).Fit(tiny)).Message);
     }
 
     [Theory]
@@ -148,7 +156,8 @@ public sealed class ConditionalVaeTests
         var ml = new MLContext(seed: 1);
         const uint HeldOut = 1;
         IDataView Without(IDataView data) => ml.Data.FilterByCustomPredicate<Row>(data, row => row.Label == HeldOut);
-        using VaeTransformer model = ml.Transforms.Generative().Vae(new VaeOptions { HiddenSizes = [256], LatentSize = 6, Epochs = 15, Seed = 1 })
+        using VaeTransformer model = ml.Transforms.Generative()
+            .Vae(new VaeOptions { HiddenSizes = [256], LatentSize = 6, Epochs = 15, Seed = 1 })
             .Fit(Without(ml.Generative().Datasets.Digits(4_000, seed: 1)));
 
         IDataView test = model.Transform(ml.Generative().Datasets.Digits(1_000, seed: 2));

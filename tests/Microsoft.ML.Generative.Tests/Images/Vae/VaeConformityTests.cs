@@ -7,8 +7,17 @@ public sealed class VaeConformityTests : EstimatorConformity<VaeTransformer>
 {
     protected override string InputColumn => "Pixels";
 
-    protected override IEstimator<VaeTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) => ml.Transforms.Generative().Vae(
-        new VaeOptions { InputColumnName = "Pixels", LatentSize = 3, HiddenSizes = [8], Epochs = 2, BatchSize = 8, TransformBatchSize = 7 }.With(configure));
+    protected override IEstimator<VaeTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) =>
+        ml.Transforms.Generative().Vae(
+            new VaeOptions
+            {
+                InputColumnName = "Pixels",
+                LatentSize = 3,
+                HiddenSizes = [8],
+                Epochs = 2,
+                BatchSize = 8,
+                TransformBatchSize = 7,
+            }.With(configure));
 
     protected override void CallAll(VaeTransformer model)
     {
@@ -28,17 +37,18 @@ public sealed class ConvolutionalVaeOnImagesConformityTests : EstimatorConformit
 
     protected override bool CacheKeepsColumns => false;
 
-    protected override IEstimator<VaeTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) => ml.Transforms.Generative().Vae(new VaeOptions
-    {
-        InputColumnName = "Image",
-        LatentSize = 3,
-        Network = VaeNetworkKind.Convolutional,
-        ConvolutionChannels = [4],
-        Likelihood = VaeLikelihood.Gaussian,
-        Epochs = 1,
-        BatchSize = 8,
-        TransformBatchSize = 5,
-    }.With(configure));
+    protected override IEstimator<VaeTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) =>
+        ml.Transforms.Generative().Vae(new VaeOptions
+        {
+            InputColumnName = "Image",
+            LatentSize = 3,
+            Network = VaeNetworkKind.Convolutional,
+            ConvolutionChannels = [4],
+            Likelihood = VaeLikelihood.Gaussian,
+            Epochs = 1,
+            BatchSize = 8,
+            TransformBatchSize = 5,
+        }.With(configure));
 
     protected override IDataView CreateData(MLContext ml) => TinyImages.AsImages(ml, 23);
 }
@@ -47,21 +57,23 @@ public sealed class VaeOnFeaturesConformityTests : EstimatorConformity<VaeTransf
 {
     protected override string InputColumn => "Features";
 
-    protected override IEstimator<VaeTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) => ml.Transforms.Generative().Vae(new VaeOptions
-    {
-        InputColumnName = "Features",
-        Likelihood = VaeLikelihood.Gaussian,
-        NoiseStandardDeviation = 1,
-        LatentSize = 1,
-        HiddenSizes = [],
-        Epochs = 2,
-        BatchSize = 16,
-    }.With(configure));
+    protected override IEstimator<VaeTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) =>
+        ml.Transforms.Generative().Vae(new VaeOptions
+        {
+            InputColumnName = "Features",
+            Likelihood = VaeLikelihood.Gaussian,
+            NoiseStandardDeviation = 1,
+            LatentSize = 1,
+            HiddenSizes = [],
+            Epochs = 2,
+            BatchSize = 16,
+        }.With(configure));
 
     protected override IDataView CreateData(MLContext ml)
     {
         var random = new Random(4);
-        return ml.Data.LoadFromEnumerable(Enumerable.Range(0, 30).Select(_ => new FeatureRow { Features = [random.NextSingle() * 9 - 4, random.NextSingle()] }).ToArray());
+        return ml.Data.LoadFromEnumerable(Enumerable.Range(0, 30)
+            .Select(_ => new FeatureRow { Features = [random.NextSingle() * 9 - 4, random.NextSingle()] }).ToArray());
     }
 
     private sealed class FeatureRow

@@ -80,7 +80,8 @@ public sealed class VaeLikelihoodTests : IDisposable
     {
         using VaeDecoderLikelihood likelihood = Create(VaeLikelihood.LearnedGaussian, noise: noise);
         // The bound from below moves it by less than log(1 + e^(−4)).
-        Tensor each = likelihood.NegativeLog(tensor(new[] { 0.1, -2 }).view(1, 2), tensor(new[] { 0.4, 1.0 }).view(1, 2), nn.Reduction.None);
+        Tensor each = likelihood.NegativeLog(
+            tensor(new[] { 0.1, -2 }).view(1, 2), tensor(new[] { 0.4, 1.0 }).view(1, 2), nn.Reduction.None);
         double sigma = Math.Exp(Math.Log(1 + Math.Exp(Math.Log(noise) + 6)) - 6);
         Assert.Equal(noise, sigma, 0.01 * noise);
         double Density(double difference) => 0.5 * Math.Pow(difference / sigma, 2) + Math.Log(sigma * Math.Sqrt(2 * Math.PI));

@@ -49,9 +49,9 @@ public sealed class VaeMemoryTests
             ((IDisposable)ml.Model.Load(file, out _)).Dispose();
         }
 
-        // TorchSharp counts a parameter twice when it is made and once when it is disposed of; the memory itself is released. There are four
-        // networks: the trained one, the loaded one, and two without memory, one whose size is weighed before the training and one whose
-        // shapes are compared with the file's.
+        // TorchSharp counts a parameter twice when it is made and once when it is disposed of; the memory itself is released. There are
+        // four networks: the trained one, the loaded one, and two without memory, one whose size is weighed before the training and one
+        // whose shapes are compared with the file's.
         long countedForNetworks = 4 * Growth(() => new VaeNetwork(VaeArchitecture.Of(_options, new RowShape(null, 48))).Dispose());
         Assert.Equal(countedForNetworks, Growth(Work));
     }

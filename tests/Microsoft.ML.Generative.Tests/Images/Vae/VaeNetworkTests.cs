@@ -54,13 +54,15 @@ public sealed class VaeNetworkTests : IDisposable
     public void Gaussian_likelihood_is_the_normal_density(double sigma)
     {
         using VaeNetwork network = Network(
-            new VaeOptions { LatentSize = 2, HiddenSizes = [4], Likelihood = VaeLikelihood.Gaussian, NoiseStandardDeviation = sigma }, shape: null, 2);
+            new VaeOptions { LatentSize = 2, HiddenSizes = [4], Likelihood = VaeLikelihood.Gaussian, NoiseStandardDeviation = sigma },
+            shape: null, 2);
         double[] mean = [0.5, -3];
         double[] x = [0.7, 1];
 
         Tensor each = network.NegativeLogLikelihood(tensor(mean).reshape(1, 2), tensor(x).reshape(1, 2), nn.Reduction.None);
         Tensor sum = network.NegativeLogLikelihood(tensor(mean).reshape(1, 2), tensor(x).reshape(1, 2), nn.Reduction.Sum);
-        double[] expected = [.. mean.Zip(x, (m, v) => -Math.Log(Math.Exp(-(v - m) * (v - m) / (2 * sigma * sigma)) / (sigma * Math.Sqrt(2 * Math.PI))))];
+        double[] expected = [.. mean.Zip(
+            x, (m, v) => -Math.Log(Math.Exp(-(v - m) * (v - m) / (2 * sigma * sigma)) / (sigma * Math.Sqrt(2 * Math.PI))))];
         if (sigma >= 1)
             Assert.Equal(expected[1], each[0, 1].ToDouble(), 10);
         Assert.Equal(expected[0], each[0, 0].ToDouble(), 10);
@@ -115,7 +117,16 @@ public sealed class VaeNetworkTests : IDisposable
         random.manual_seed(1);
         var shape = new ImageShape(1, 4, 4);
         using VaeNetwork network = Network(
-            new VaeOptions { LatentSize = 2, HiddenSizes = [6], ConvolutionChannels = [3], Network = architecture, Likelihood = likelihood, NoiseStandardDeviation = 0.7 },
+            new VaeOptions
+            {
+                LatentSize = 2,
+                HiddenSizes = [
+                6],
+                ConvolutionChannels = [3],
+                Network = architecture,
+                Likelihood = likelihood,
+                NoiseStandardDeviation = 0.7
+            },
             shape, shape.Size);
         Tensor x = rand([3, 1, 4, 4], dtype: float64);
         Tensor noise = randn([3, 2], dtype: float64);

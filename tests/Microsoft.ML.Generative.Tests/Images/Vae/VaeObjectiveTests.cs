@@ -40,7 +40,14 @@ public sealed class VaeObjectiveTests : IDisposable
     {
         Losses Compute(double freeBits, bool isTraining)
         {
-            var options = new VaeOptions { LatentSize = 3, HiddenSizes = [], Likelihood = VaeLikelihood.Gaussian, NoiseStandardDeviation = 1, FreeBits = freeBits };
+            var options = new VaeOptions
+            {
+                LatentSize = 3,
+                HiddenSizes = [],
+                Likelihood = VaeLikelihood.Gaussian,
+                NoiseStandardDeviation = 1,
+                FreeBits = freeBits,
+            };
             using VaeNetwork network = LinearGaussian(options, encoderMeans: [0.5, 0, 2]);
             using var generator = new Generator(1);
             return new VaeObjective(network, options).Losses(
@@ -80,7 +87,8 @@ public sealed class VaeObjectiveTests : IDisposable
         using VaeTransformer model = truth.Model(posteriorScale: 1.6, posteriorShift: 0.5);
         IDataView data = truth.Draw(300);
         double exact = truth.MeanNegativeLogDensity(data);
-        VaeMetrics[] metrics = [.. ((int[])[1, 5, 50, 2000]).Select(k => new MLContext(seed: 1).Generative().EvaluateVaeLikelihood(model, data, k))];
+        VaeMetrics[] metrics = [.. ((int[])[1, 5, 50, 2000])
+            .Select(k => new MLContext(seed: 1).Generative().EvaluateVaeLikelihood(model, data, k))];
         double[] bounds = [.. metrics.Select(m => m.NegativeLogLikelihood!.Value)];
 
         // One sample's bound is the ELBO; KL(q ‖ posterior) in closed form is what it lacks: per dimension ½ (s² − 1 − ln s² + shift²).
@@ -99,7 +107,8 @@ public sealed class VaeObjectiveTests : IDisposable
         VaeMetrics Evaluate(long? budget, int passes)
         {
             using VaeTransformer model = ml.Transforms.Generative()
-                .Vae(new VaeOptions { HiddenSizes = [8], LatentSize = 2, MaxSteps = 1, MemoryBudget = budget }).Fit(ml.Generative().Datasets.Digits(64, seed: 1));
+                .Vae(new VaeOptions { HiddenSizes = [8], LatentSize = 2, MaxSteps = 1, MemoryBudget = budget }).Fit(
+                    ml.Generative().Datasets.Digits(64, seed: 1));
             var data = new CountedPasses(ml.Generative().Datasets.Digits(1_500, seed: 1));
             VaeMetrics metrics = ml.Generative().EvaluateVaeLikelihood(model, data, importanceSamples: 3, seed: 2);
             Assert.Equal(passes, data.Passes);
@@ -171,7 +180,10 @@ public sealed class VaeObjectiveTests : IDisposable
                 Tensor z = mean[row] + (logVariance[row] / 2).exp() * noise[k, row];
                 Tensor probabilities = network.DecodeMean(z.unsqueeze(0))[0];
                 for (int i = 0; i < 3; i++)
-                    logWeight += Math.Log(probabilities[i].ToDouble()) * x[row, i].ToDouble() + Math.Log(1 - probabilities[i].ToDouble()) * (1 - x[row, i].ToDouble());
+                {
+                    logWeight += Math.Log(probabilities[i].ToDouble()) * x[row, i].ToDouble()
+                        + Math.Log(1 - probabilities[i].ToDouble()) * (1 - x[row, i].ToDouble());
+                }
                 for (int d = 0; d < 2; d++)
                 {
                     double variance = Math.Exp(logVariance[row, d].ToDouble());
@@ -225,7 +237,14 @@ public sealed class VaeObjectiveTests : IDisposable
         public VaeTransformer Model(double posteriorScale, double posteriorShift)
         {
             TorchRuntime.EnsureLoaded();
-            var options = new VaeOptions { InputColumnName = "Features", LatentSize = 2, HiddenSizes = [], Likelihood = VaeLikelihood.Gaussian, NoiseStandardDeviation = Sigma };
+            var options = new VaeOptions
+            {
+                InputColumnName = "Features",
+                LatentSize = 2,
+                HiddenSizes = [],
+                Likelihood = VaeLikelihood.Gaussian,
+                NoiseStandardDeviation = Sigma,
+            };
             var network = new VaeNetwork(VaeArchitecture.Of(options, new RowShape(null, 4)));
             using IDisposable noGradient = no_grad();
             using DisposeScope scope = NewDisposeScope();
@@ -250,7 +269,9 @@ public sealed class VaeObjectiveTests : IDisposable
             network.get_parameter("posterior.bias")!.copy_(tensor(bias));
             network.get_parameter("decoder.0.weight")!.copy_(tensor(_w.SelectMany(r => r).ToArray(), [4, 2]));
             network.get_parameter("decoder.0.bias")!.copy_(tensor(_b));
-            return new VaeTransformer(Hosts.Create(new MLContext(seed: 1)), VaeDefinition.Of(options, new RowShape(null, 4), labelCount: 0, seed: 1), network, CPU);
+            return new VaeTransformer(
+                Hosts.Create(new MLContext(seed: 1)), VaeDefinition.Of(options, new RowShape(null, 4), labelCount: 0, seed: 1), network,
+                CPU);
         }
 
         public IDataView Draw(int count)

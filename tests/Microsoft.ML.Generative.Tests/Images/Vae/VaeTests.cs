@@ -52,7 +52,8 @@ public sealed class VaeTests(VaeTests.TrainedModel trained) : IClassFixture<VaeT
     public void Rows_unlike_the_training_data_score_as_anomalies()
     {
         IDataView usual = TinyImages.AsVectors(_ml, 20);
-        IDataView unusual = _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 20).Select(i => new TinyImages.VectorRow { Pixels = Noise(i) }).ToArray());
+        IDataView unusual = _ml.Data.LoadFromEnumerable(
+            Enumerable.Range(0, 20).Select(i => new TinyImages.VectorRow { Pixels = Noise(i) }).ToArray());
         float[] usualScores = [.. _model.Transform(usual).GetColumn<float>("NegativeElbo")];
         float[] unusualScores = [.. _model.Transform(unusual).GetColumn<float>("NegativeElbo")];
         Assert.True(usualScores.Max() < unusualScores.Min());
@@ -64,7 +65,10 @@ public sealed class VaeTests(VaeTests.TrainedModel trained) : IClassFixture<VaeT
         IDataView output = _model.Transform(TinyImages.AsVectors(_ml, 2));
         float[][] reconstructions = [.. output.GetColumn<float[]>("Reconstruction")];
         for (int i = 0; i < 2; i++)
-            Assert.True(Distance(reconstructions[i], TinyImages.Pixels(i, 1)) < Distance(reconstructions[i], TinyImages.Pixels(1 - i, 1)) / 4);
+        {
+            Assert.True(
+                Distance(reconstructions[i], TinyImages.Pixels(i, 1)) < Distance(reconstructions[i], TinyImages.Pixels(1 - i, 1)) / 4);
+        }
     }
 
     [Fact]
@@ -155,7 +159,8 @@ public sealed class VaeTests(VaeTests.TrainedModel trained) : IClassFixture<VaeT
     public void A_prediction_engine_gives_the_scores_of_a_batch()
     {
         float[] expected = [.. _model.Transform(TinyImages.AsVectors(_ml, 5)).GetColumn<float>("NegativeElbo")];
-        var engine = _ml.Model.CreatePredictionEngine<TinyImages.VectorRow, Prediction>(_model, new PredictionEngineOptions { OwnsTransformer = false });
+        var engine = _ml.Model.CreatePredictionEngine<TinyImages.VectorRow, Prediction>(
+            _model, new PredictionEngineOptions { OwnsTransformer = false });
         for (int i = 0; i < 5; i++)
         {
             Prediction prediction = engine.Predict(new TinyImages.VectorRow { Pixels = TinyImages.Pixels(i, 1) });

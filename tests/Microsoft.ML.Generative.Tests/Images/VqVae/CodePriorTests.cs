@@ -97,9 +97,11 @@ public sealed class CodePriorTests : IDisposable
         using var generator = new Generator(2);
         Tensor half = randint(0, 3, [256, 2], generator: generator, dtype: int64);
         Tensor codes = cat([half, half], 1);
-        var options = new ToyOptions { MaxSteps = 300, LearningRate = 1e-2, BatchSize = 256, LearningRateSchedule = LearningRateSchedule.Cosine };
+        var options =
+            new ToyOptions { MaxSteps = 300, LearningRate = 1e-2, BatchSize = 256, LearningRateSchedule = LearningRateSchedule.Cosine };
         using var network = new TrainedNetwork("prior", prior, options);
-        Toys.Loop(options, [new TrainingPhase(network, new RowBatches([codes], 256), (_, batch) => new Losses(prior.NegativeLogLikelihood(batch[0]).mean()))]).Run();
+        Toys.Loop(options, [new TrainingPhase(
+            network, new RowBatches([codes], 256), (_, batch) => new Losses(prior.NegativeLogLikelihood(batch[0]).mean()))]).Run();
         using IDisposable noGradient = no_grad();
         Assert.Equal(2 * Math.Log(3), prior.NegativeLogLikelihood(codes).mean().ToDouble(), 0.1);
     }
@@ -108,7 +110,10 @@ public sealed class CodePriorTests : IDisposable
     public void Parameters_are_counted_without_making_the_network()
     {
         var shape = new ImageShape(2, 9, 14);
-        foreach (VqVaeOptions options in (VqVaeOptions[])[_options, new() { Downsamplings = 3, ResidualBlocks = 0, HiddenChannels = 7, CodebookSize = 5 }])
+        foreach (VqVaeOptions options in (VqVaeOptions[])
+        [
+            _options, new() { Downsamplings = 3, ResidualBlocks = 0, HiddenChannels = 7, CodebookSize = 5 },
+        ])
         {
             VqVaeArchitecture architecture = VqVaeArchitecture.Of(options, shape);
             Shapes.AssertLikeReal(() => new VqVaeNetwork(architecture));

@@ -43,7 +43,8 @@ public sealed class VqVaeTests
         Assert.Equal(decoded, model.DecodeCodes([codes]).GetColumn<float[]>("Generated").Single());
 
         float[][] drawn = [.. model.Generate(6, new() { Seed = 4 }).GetColumn<float[]>("Generated")];
-        Assert.Equal(drawn[..3], model.Generate(3, new() { Seed = 4 }).GetColumn<float[]>("Generated"), (a, b) => a.Zip(b).All(p => Math.Abs(p.First - p.Second) < 1e-4));
+        Assert.Equal(drawn[..3], model.Generate(3, new() { Seed = 4 }).GetColumn<float[]>("Generated"), (a, b) =>
+            a.Zip(b).All(p => Math.Abs(p.First - p.Second) < 1e-4));
         Assert.NotEqual(drawn[0], drawn[1]);
 
         // What it draws is as likely for its own prior as what it was trained on; noise is not.
@@ -69,8 +70,10 @@ public sealed class VqVaeTests
         using VqVaeTransformer again = ml.Transforms.Generative().VqVae(options).Fit(data);
         Assert.Equal(5, data.Passes);
 
-        Assert.Equal(model.Decode([.. Enumerable.Range(0, 49).Select(i => i % 32)]), again.Decode([.. Enumerable.Range(0, 49).Select(i => i % 32)]));
-        Assert.Equal(model.Generate(2, new() { Seed = 1 }).GetColumn<float[]>("Generated"), again.Generate(2, new() { Seed = 1 }).GetColumn<float[]>("Generated"));
+        Assert.Equal(
+            model.Decode([.. Enumerable.Range(0, 49).Select(i => i % 32)]), again.Decode([.. Enumerable.Range(0, 49).Select(i => i % 32)]));
+        Assert.Equal(model.Generate(2, new() { Seed = 1 }).GetColumn<float[]>("Generated"), again.Generate(2, new() { Seed = 1 })
+            .GetColumn<float[]>("Generated"));
     }
 
     [Fact]
@@ -80,11 +83,13 @@ public sealed class VqVaeTests
         VqVaeOptions options = Options();
         (options.Epochs, options.PriorEpochs) = (1, 1);
         using VqVaeTransformer model = ml.Transforms.Generative().VqVae(options).Fit(ml.Generative().Datasets.Digits(64, seed: 1));
-        Assert.Contains("Code 32 was given; expected 0 to 31", Assert.ThrowsAny<ArgumentException>(() => model.Decode([.. Enumerable.Repeat(32, 49)])).Message);
+        Assert.Contains("Code 32 was given; expected 0 to 31", Assert.ThrowsAny<ArgumentException>(() =>
+            model.Decode([.. Enumerable.Repeat(32, 49)])).Message);
         Assert.Contains("3 codes were given; expected 7 × 7", Assert.ThrowsAny<ArgumentException>(() => model.Decode([1, 2, 3])).Message);
         Assert.ThrowsAny<ArgumentException>(() => model.Generate(1, new() { Temperature = -1 }));
         foreach ((string name, Action<VqVaeOptions> change) in ((string, Action<VqVaeOptions>)[])[
-            ("CodebookSize", o => o.CodebookSize = 1), ("Downsamplings", o => o.Downsamplings = 0), ("PriorEmbeddingSize", o => o.PriorEmbeddingSize = 30), ("CodebookDecay", o => o.CodebookDecay = 1)])
+            ("CodebookSize", o => o.CodebookSize = 1), ("Downsamplings", o => o.Downsamplings = 0),
+            ("PriorEmbeddingSize", o => o.PriorEmbeddingSize = 30), ("CodebookDecay", o => o.CodebookDecay = 1)])
         {
             VqVaeOptions wrong = Options();
             wrong.PriorHeads = 4;

@@ -65,7 +65,12 @@ internal static partial class BaselineRecipes
         LabelConditioning = DiffusionLabelConditioning.CrossAttention,
         ContextTokens = 2,
         Prediction = PredictionType.Velocity,
-        NoiseSchedule = new NoiseScheduleOptions { BetaSchedule = NoiseScheduleKind.Cosine, RescaleBetasZeroSnr = true, TrainTimesteps = 200 },
+        NoiseSchedule = new NoiseScheduleOptions
+        {
+            BetaSchedule = NoiseScheduleKind.Cosine,
+            RescaleBetasZeroSnr = true,
+            TrainTimesteps = 200,
+        },
         Sampler = DiffusionSampler.Euler,
         LossWeighting = DiffusionLossWeighting.MinSnr,
     });

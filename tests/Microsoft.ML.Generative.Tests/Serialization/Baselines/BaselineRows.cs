@@ -16,7 +16,9 @@ internal static class BaselineRows
         "my cat eats the fish.", "the hen has my corn.", "a cat sees the dog.", "my dog eats a hat.",
     ];
 
-    /// <summary>Images of one light quarter, which is the class; the same with half the side; and six numbers that depend on the class.</summary>
+    /// <summary>
+    /// Images of one light quarter, which is the class; the same with half the side; and six numbers that depend on the class.
+    /// </summary>
     public static IDataView Images(MLContext ml, int count = 24) => ml.Data.LoadFromEnumerable(Enumerable.Range(0, count).Select(row =>
         new ImageRow
         {

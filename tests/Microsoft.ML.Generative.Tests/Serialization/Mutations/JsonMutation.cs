@@ -8,16 +8,22 @@ internal readonly partial record struct JsonMutation(JsonDamage Damage, uint Whe
 {
     private static readonly string[] _values =
     [
-        "0", "1", "2", "-1", "3", "8", "44", "45", "1.5", "1e3", "1e308", "-0", "2147483648", "4294967296", "9223372036854775807", "9223372036854775808",
-        "18446744073709551616", "99999999999999999999999999", "null", "true", "{}", "[]", "[0,0]", "[-1]", "[4294967296,4294967296]", "\"\"", "\"F32\"", "\"F64\"",
-        "\"BOOL\"", "\"BF16\"", "\"U64\"", "\"F8_E4M3\"", "\"\\ud800\"", "\"a\\u0000b\"", "\"dtype\"", "\"shape\"", "\"data_offsets\"", "\"__metadata__\"",
-        "\"total_size\"", "\"model-00001-of-00002.safetensors\"", "\"model-00002-of-00002.safetensors\"", "\"../outside/model-00001-of-00002.safetensors\"",
-        "\"..\\\\outside\\\\model-00001-of-00002.safetensors\"", "\"/etc/passwd\"", "\"/dev/zero.safetensors\"", "\"link.safetensors\"", "\"C:\\\\x.safetensors\"",
+        "0", "1", "2", "-1", "3", "8", "44", "45", "1.5", "1e3", "1e308", "-0", "2147483648", "4294967296", "9223372036854775807",
+        "9223372036854775808",
+        "18446744073709551616", "99999999999999999999999999", "null", "true", "{}", "[]", "[0,0]", "[-1]", "[4294967296,4294967296]",
+        "\"\"", "\"F32\"", "\"F64\"",
+        "\"BOOL\"", "\"BF16\"", "\"U64\"", "\"F8_E4M3\"", "\"\\ud800\"", "\"a\\u0000b\"", "\"dtype\"", "\"shape\"", "\"data_offsets\"",
+        "\"__metadata__\"",
+        "\"total_size\"", "\"model-00001-of-00002.safetensors\"", "\"model-00002-of-00002.safetensors\"",
+        "\"../outside/model-00001-of-00002.safetensors\"",
+        "\"..\\\\outside\\\\model-00001-of-00002.safetensors\"", "\"/etc/passwd\"", "\"/dev/zero.safetensors\"", "\"link.safetensors\"",
+        "\"C:\\\\x.safetensors\"",
         "\"CON.safetensors\"", "\".\"", "\"..\"", "\"model.safetensors.index.json\"",
     ];
 
     public static Gen<JsonMutation[]> Any { get; } =
-        Gen.Select(Gens.OneOf(Enum.GetValues<JsonDamage>()), Gen.UInt, Gen.UInt, (damage, where, how) => new JsonMutation(damage, where, how)).Array[1, 3];
+        Gen.Select(Gens.OneOf(Enum.GetValues<JsonDamage>()), Gen.UInt, Gen.UInt, (damage, where, how) =>
+            new JsonMutation(damage, where, how)).Array[1, 3];
 
     public static string Apply(string json, IEnumerable<JsonMutation> mutations) => mutations.Aggregate(json, (j, m) => m.Apply(j));
 

@@ -11,9 +11,12 @@ public sealed class ModelArchiveMutationTests(SavedVae saved) : IClassFixture<Sa
 
     private static readonly string[] _names =
     [
-        "Schema", "Model.key", "TransformerChain/Model.key", "TransformerChain/Transform_000/Model.key", "TransformerChain/Transform_001/Model.key",
-        "TransformerChain/Transform_001/config.json", "TransformerChain/Transform_001/autoencoder.safetensors", "TransformerChain/Transform_001/checksums.json",
-        "TransformerChain\\Transform_001\\config.json", "../x", "..\\x", "/x", "C:/x", "a/../../x", "x", " ", "a/b/c/d/e", "TransformerChain/Transform_002/Model.key",
+        "Schema", "Model.key", "TransformerChain/Model.key", "TransformerChain/Transform_000/Model.key",
+        "TransformerChain/Transform_001/Model.key",
+        "TransformerChain/Transform_001/config.json", "TransformerChain/Transform_001/autoencoder.safetensors",
+        "TransformerChain/Transform_001/checksums.json",
+        "TransformerChain\\Transform_001\\config.json", "../x", "..\\x", "/x", "C:/x", "a/../../x", "x", " ", "a/b/c/d/e",
+        "TransformerChain/Transform_002/Model.key",
     ];
 
     private readonly TemporaryFolder _folder = new();
@@ -33,7 +36,8 @@ public sealed class ModelArchiveMutationTests(SavedVae saved) : IClassFixture<Sa
     {
         var entries = ZipBytes.Entries(saved.Zip);
         Gen.Select(Gen.Int[0, entries.Count - 1], Mutation.Any).Sample(
-            (entry, mutations) => Check(ZipBytes.With(saved.Zip, entries[entry].Name, bytes => Mutation.Apply(bytes, mutations))), iter: 500, threads: 1);
+            (entry, mutations) => Check(ZipBytes.With(saved.Zip, entries[entry].Name, bytes => Mutation.Apply(bytes, mutations))),
+            iter: 500, threads: 1);
         Assert.InRange(_loaded, 1, 400);
     }
 
@@ -42,7 +46,9 @@ public sealed class ModelArchiveMutationTests(SavedVae saved) : IClassFixture<Sa
     {
         string[] files = ["TransformerChain/Transform_001/config.json", "TransformerChain/Transform_001/checksums.json"];
         Gen.Select(Gens.OneOf(files), JsonMutation.Any).Sample(
-            (file, mutations) => Check(ZipBytes.With(saved.Zip, file, json => Encoding.UTF8.GetBytes(JsonMutation.Apply(Encoding.UTF8.GetString(json), mutations)))), iter: 500, threads: 1);
+            (file, mutations) => Check(ZipBytes.With(
+                saved.Zip, file, json => Encoding.UTF8.GetBytes(JsonMutation.Apply(Encoding.UTF8.GetString(json), mutations)))),
+            iter: 500, threads: 1);
         Assert.InRange(_loaded, 1, 400);
     }
 
@@ -84,7 +90,8 @@ public sealed class ModelArchiveMutationTests(SavedVae saved) : IClassFixture<Sa
     {
         string path = _folder.File("model.zip");
         File.WriteAllBytes(path, zip);
-        using var model = (TransformerChain<ITransformer>?)Bounds.LoadedOrRefused(() => saved.Ml.Generative().LoadModel(path, out _), MaxBytes);
+        using var model = (TransformerChain<ITransformer>?)Bounds.LoadedOrRefused(
+            () => saved.Ml.Generative().LoadModel(path, out _), MaxBytes);
         Assert.Equal(["model.zip"], Directory.EnumerateFileSystemEntries(_folder.Path).Select(p => Path.GetFileName(p)));
         foreach (VaeTransformer ours in model?.OfType<VaeTransformer>() ?? [])
         {

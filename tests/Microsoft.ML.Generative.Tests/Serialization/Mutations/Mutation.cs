@@ -3,10 +3,13 @@ using CsCheck;
 
 namespace Microsoft.ML.Generative.Tests;
 
-/// <summary>One damage to bytes. Plain numbers, so that a failing case can be shrunk and shown; they are taken modulo what there is.</summary>
+/// <summary>
+/// One damage to bytes. Plain numbers, so that a failing case can be shrunk and shown; they are taken modulo what there is.
+/// </summary>
 internal readonly record struct Mutation(Damage Damage, uint Where, uint How)
 {
-    private static readonly ulong[] _lengths = [0, 1, 2, 7, 255, 65_536, 99_999_999, 100_000_000, int.MaxValue, 1UL << 32, long.MaxValue, 1UL << 63, ulong.MaxValue];
+    private static readonly ulong[] _lengths =
+        [0, 1, 2, 7, 255, 65_536, 99_999_999, 100_000_000, int.MaxValue, 1UL << 32, long.MaxValue, 1UL << 63, ulong.MaxValue];
 
     public static Gen<Mutation[]> Any { get; } = Some(Enum.GetValues<Damage>());
 
@@ -47,7 +50,8 @@ internal readonly record struct Mutation(Damage Damage, uint Where, uint How)
                 return result;
             case Damage.Length when bytes.Length >= sizeof(ulong):
                 // Near the true length or far from it.
-                ulong length = How % 2 == 0 ? _lengths[Where % (uint)_lengths.Length] : BinaryPrimitives.ReadUInt64LittleEndian(bytes) + Where % 16 - 8;
+                ulong length = How % 2 == 0 ? _lengths[Where % (uint)_lengths.Length] : BinaryPrimitives.ReadUInt64LittleEndian(bytes)
+                    + Where % 16 - 8;
                 BinaryPrimitives.WriteUInt64LittleEndian(result, length);
                 return result;
             default:

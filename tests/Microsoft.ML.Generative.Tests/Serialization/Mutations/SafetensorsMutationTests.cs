@@ -8,8 +8,8 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Tests;
 
 /// <summary>
-/// Damaged files load the tensors that an independent parser finds in them, or are refused with <see cref="InvalidDataException"/>. A failing case is
-/// shrunk and printed with its seed, which the environment variable CsCheck_Seed repeats.
+/// Damaged files load the tensors that an independent parser finds in them, or are refused with <see cref="InvalidDataException"/>. A
+/// failing case is shrunk and printed with its seed, which the environment variable CsCheck_Seed repeats.
 /// </summary>
 public sealed class SafetensorsMutationTests : IDisposable
 {
@@ -29,7 +29,8 @@ public sealed class SafetensorsMutationTests : IDisposable
     public void Four_thousand_files_with_damaged_bytes_load_what_they_hold_or_are_refused()
     {
         // In one file nearly every byte matters, in the other most are numbers.
-        byte[] large = SafetensorsBytes.Of("""{"w":{"dtype":"F16","shape":[25,20],"data_offsets":[0,1000]}}""", [.. Enumerable.Range(0, 1000).Select(i => (byte)(i * 37))]);
+        byte[] large = SafetensorsBytes.Of("""{"w":{"dtype":"F16","shape":[25,20],"data_offsets":[0,1000]}}""", [
+            .. Enumerable.Range(0, 1000).Select(i => (byte)(i * 37))]);
         Gen.Select(Gens.OneOf(_sound, large), Mutation.Any).Sample((bytes, m) => Check(Mutation.Apply(bytes, m)), iter: 4000, threads: 1);
         Assert.InRange(_loaded, 40, 3000);
     }
@@ -37,7 +38,9 @@ public sealed class SafetensorsMutationTests : IDisposable
     [Fact]
     public void Four_thousand_files_with_altered_headers_load_what_they_hold_or_are_refused()
     {
-        JsonMutation.Any.Sample(m => Check(SafetensorsBytes.Of(Encoding.UTF8.GetBytes(JsonMutation.Apply(_soundJson, m)), _sound[^44..])), iter: 4000, threads: 1);
+        JsonMutation.Any.Sample(
+            m => Check(SafetensorsBytes.Of(Encoding.UTF8.GetBytes(JsonMutation.Apply(_soundJson, m)), _sound[^44..])), iter: 4000,
+            threads: 1);
         Assert.InRange(_loaded, 40, 3000);
     }
 
@@ -50,7 +53,10 @@ public sealed class SafetensorsMutationTests : IDisposable
         foreach (var (name, bytes) in shards)
             File.WriteAllBytes(Path.Combine(folder, name), bytes);
         if (!OperatingSystem.IsWindows())
-            File.CreateSymbolicLink(Path.Combine(folder, "link.safetensors"), Path.Combine(_folder.File("outside"), "model-00001-of-00002.safetensors"));
+        {
+            File.CreateSymbolicLink(
+                Path.Combine(folder, "link.safetensors"), Path.Combine(_folder.File("outside"), "model-00001-of-00002.safetensors"));
+        }
         string index = Path.Combine(folder, "model.safetensors.index.json");
         string json = File.ReadAllText(_folder.File("model.safetensors.index.json"));
 
@@ -112,16 +118,19 @@ public sealed class SafetensorsMutationTests : IDisposable
         }
     }
 
-    private static Dictionary<string, (string Type, long[] Shape, byte[] Data)>? Read(Func<ISafetensorsReader> open) => Bounds.LoadedOrRefused(
-        () =>
-        {
-            using DisposeScope scope = torch.NewDisposeScope();
-            using ISafetensorsReader reader = open();
-            Dictionary<string, torch.Tensor> tensors = reader.Tensors.ToDictionary(t => t.Key, t => torch.empty(t.Value.Shape, t.Value.Type));
-            reader.ReadInto(tensors);
-            return tensors.ToDictionary(t => t.Key, t => (SafetensorsTypes.NameOf(t.Value.dtype)!, t.Value.shape, t.Value.NumberOfElements == 0 ? [] : t.Value.bytes.ToArray()));
-        },
-        MaxBytes);
+    private static Dictionary<string, (string Type, long[] Shape, byte[] Data)>? Read(Func<ISafetensorsReader> open) =>
+        Bounds.LoadedOrRefused(
+            () =>
+            {
+                using DisposeScope scope = torch.NewDisposeScope();
+                using ISafetensorsReader reader = open();
+                Dictionary<string, torch.Tensor> tensors = reader.Tensors.ToDictionary(
+                    t => t.Key, t => torch.empty(t.Value.Shape, t.Value.Type));
+                reader.ReadInto(tensors);
+                return tensors.ToDictionary(t => t.Key, t =>
+                    (SafetensorsTypes.NameOf(t.Value.dtype)!, t.Value.shape, t.Value.NumberOfElements == 0 ? [] : t.Value.bytes.ToArray()));
+            },
+            MaxBytes);
 
     private static void AssertSame((string Type, long[] Shape, byte[] Data) expected, (string Type, long[] Shape, byte[] Data) found)
     {
@@ -133,7 +142,8 @@ public sealed class SafetensorsMutationTests : IDisposable
     private static Dictionary<string, byte[]> WriteShards(string folder, int value = 1)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        SafetensorsShards.Write(folder, [("a", torch.full([64], value, torch.int32)), ("b", torch.full([64], value, torch.int32)), ("c", torch.full([64], value, torch.int32))], maxShardBytes: 512);
+        SafetensorsShards.Write(folder, [("a", torch.full([64], value, torch.int32)), ("b", torch.full(
+            [64], value, torch.int32)), ("c", torch.full([64], value, torch.int32))], maxShardBytes: 512);
         return Directory.EnumerateFiles(folder, "*.safetensors").ToDictionary(p => Path.GetFileName(p), File.ReadAllBytes);
     }
 }

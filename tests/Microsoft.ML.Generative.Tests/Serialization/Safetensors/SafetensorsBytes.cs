@@ -56,7 +56,9 @@ internal static class SafetensorsBytes
             p =>
             {
                 int[] offsets = [.. p.Value.GetProperty("data_offsets").EnumerateArray().Select(o => o.GetInt32())];
-                return (p.Value.GetProperty("dtype").GetString()!, p.Value.GetProperty("shape").EnumerateArray().Select(d => d.GetInt64()).ToArray(), data[offsets[0]..offsets[1]]);
+                return (
+                    p.Value.GetProperty("dtype").GetString()!,
+                    p.Value.GetProperty("shape").EnumerateArray().Select(d => d.GetInt64()).ToArray(), data[offsets[0]..offsets[1]]);
             });
     }
 

@@ -28,7 +28,8 @@ public sealed class SafetensorsHeaderTests
     [Fact]
     public void The_order_of_the_data_and_not_that_of_the_names_counts()
     {
-        byte[] file = SafetensorsBytes.Of("""{"b":{"dtype":"U8","shape":[1],"data_offsets":[1,2]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}  """, 1, 2);
+        byte[] file = SafetensorsBytes.Of(
+            """{"b":{"dtype":"U8","shape":[1],"data_offsets":[1,2]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}  """, 1, 2);
         Assert.Equal(["a", "b"], SafetensorsHeader.Read(file, "x", file.Length).Tensors.Select(t => t.Name));
     }
 
@@ -50,9 +51,13 @@ public sealed class SafetensorsHeaderTests
     [InlineData("{" + Good + ",\"__metadata__\":{\"k\":\"1\",\"k\":\"2\"}}", 8, "'k' stands in __metadata__ twice")]
     [InlineData("{" + Good + ",\"__metadata__\":{\"k\":1}}", 8, "'k' in __metadata__")]
     [InlineData("{" + Good + ",\"__metadata__\":null}", 8, "an object was expected, found 'null'")]
-    [InlineData("{\"a\":{\"dtype\":\"F8_E5M2\",\"shape\":[8],\"data_offsets\":[0,8]}}", 8, "'F8_E5M2', which is not supported; supported are BF16, BOOL")]
+    [InlineData(
+        "{\"a\":{\"dtype\":\"F8_E5M2\",\"shape\":[8],\"data_offsets\":[0,8]}}", 8,
+        "'F8_E5M2', which is not supported; supported are BF16, BOOL")]
     [InlineData("{\"a\":{\"dtype\":\"f32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "'f32', which is not supported")]
-    [InlineData("{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", 8, "'shape' of tensor 'a': whole numbers from 0 on were expected, found '-2'")]
+    [InlineData(
+        "{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", 8,
+        "'shape' of tensor 'a': whole numbers from 0 on were expected, found '-2'")]
     [InlineData("{\"a\":{\"dtype\":\"F32\",\"shape\":[2.0],\"data_offsets\":[0,8]}}", 8, "found '2.0'")]
     [InlineData("{\"a\":{\"dtype\":\"F32\",\"shape\":[99999999999999999999],\"data_offsets\":[0,8]}}", 8, "found '99999999999999999999'")]
     [InlineData("{\"a\":{\"dtype\":\"F32\",\"shape\":\"2\",\"data_offsets\":[0,8]}}", 8, "an array was expected")]
@@ -66,8 +71,12 @@ public sealed class SafetensorsHeaderTests
     [InlineData("{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", 8, "tensor 'a' lacks 'data_offsets'")]
     [InlineData("{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "tensor 'a' has 'dtype' twice")]
     [InlineData("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"strides\":[1]}}", 8, "unknown member 'strides'")]
-    [InlineData("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[7,11]}}", 11, "'b' begins at byte 7 and overlaps that of 'a'")]
-    [InlineData("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[9,10]}}", 10, "bytes 8 to 9 of the data, before tensor 'b'")]
+    [InlineData(
+        "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[7,11]}}",
+        11, "'b' begins at byte 7 and overlaps that of 'a'")]
+    [InlineData(
+        "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[9,10]}}",
+        10, "bytes 8 to 9 of the data, before tensor 'b'")]
     [InlineData("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 12, "bytes 0 to 4")]
     [InlineData("{" + Good + "}", 7, "ends at byte 8 where the file has 7 bytes of data: it is cut off")]
     [InlineData("{" + Good + "}", 9, "cover 8 bytes of data where the file has 9")]
@@ -77,7 +86,8 @@ public sealed class SafetensorsHeaderTests
         byte[] file = SafetensorsBytes.Of(json, new byte[dataBytes]);
 
         var fromSpan = Assert.Throws<InvalidDataException>(() => SafetensorsHeader.Read(file, "some.safetensors", file.Length));
-        var fromStream = Assert.Throws<InvalidDataException>(() => SafetensorsHeader.Read(new MemoryStream(file), "some.safetensors", file.Length));
+        var fromStream = Assert.Throws<InvalidDataException>(() =>
+            SafetensorsHeader.Read(new MemoryStream(file), "some.safetensors", file.Length));
 
         Assert.Contains("'some.safetensors'", fromSpan.Message);
         Assert.Contains(reason, fromSpan.Message);
@@ -88,7 +98,8 @@ public sealed class SafetensorsHeaderTests
     public void More_dimensions_than_libtorch_iterates_over_are_refused()
     {
         string ones = string.Join(',', Enumerable.Repeat("1", 65));
-        byte[] file = SafetensorsBytes.Of("""{"a":{"dtype":"U8","shape":[?],"data_offsets":[0,1]}}""".Replace("?", ones, StringComparison.Ordinal), 0);
+        byte[] file = SafetensorsBytes.Of(
+            """{"a":{"dtype":"U8","shape":[?],"data_offsets":[0,1]}}""".Replace("?", ones, StringComparison.Ordinal), 0);
         Assert.Contains("more than 64 numbers", Refused(file, file.Length));
     }
 

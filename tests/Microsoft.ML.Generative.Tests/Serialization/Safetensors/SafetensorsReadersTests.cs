@@ -53,7 +53,8 @@ public sealed class SafetensorsReadersTests : IDisposable
         using SafetensorsFile file = Open(bytes);
         using Stream stream = seekable ? new MemoryStream(bytes) : SafetensorsBytes.Forward(bytes);
         var reader = new SafetensorsStream(stream, "entry");
-        var destinations = file.Names.Where(n => n != "i32").ToDictionary(n => n, n => torch.full(file.Info(n).Shape, 9, file.Info(n).Type));
+        var destinations = file.Names.Where(n => n != "i32").ToDictionary(
+            n => n, n => torch.full(file.Info(n).Shape, 9, file.Info(n).Type));
         reader.ReadInto(destinations);
 
         foreach (var (name, tensor) in destinations)
@@ -81,7 +82,8 @@ public sealed class SafetensorsReadersTests : IDisposable
     public void A_stream_fills_transposed_destinations_too()
     {
         torch.Tensor transposed = torch.zeros(3, 2).t();
-        new SafetensorsStream(new MemoryStream(SixNumbers()), "entry").ReadInto(new Dictionary<string, torch.Tensor> { ["w"] = transposed });
+        new SafetensorsStream(new MemoryStream(SixNumbers()), "entry").ReadInto(
+            new Dictionary<string, torch.Tensor> { ["w"] = transposed });
         Assert.Equal([1, 2, 3, 4, 5, 6], Doubles(transposed));
     }
 
@@ -113,7 +115,8 @@ public sealed class SafetensorsReadersTests : IDisposable
         byte[] whole = SixNumbers();
         byte[] bytes = cut > 0 ? whole[..^cut] : [.. whole, 0];
         var reader = new SafetensorsStream(SafetensorsBytes.Forward(bytes), "entry");
-        var error = Assert.Throws<InvalidDataException>(() => reader.ReadInto(new Dictionary<string, torch.Tensor> { ["w"] = torch.zeros(2, 3) }));
+        var error = Assert.Throws<InvalidDataException>(() =>
+            reader.ReadInto(new Dictionary<string, torch.Tensor> { ["w"] = torch.zeros(2, 3) }));
         Assert.Contains(reason, error.Message);
     }
 
@@ -129,7 +132,8 @@ public sealed class SafetensorsReadersTests : IDisposable
     private static byte[] SixNumbers()
     {
         float[] numbers = [1, 2, 3, 4, 5, 6];
-        return SafetensorsBytes.Of("""{"w":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}""", [.. numbers.SelectMany(BitConverter.GetBytes)]);
+        return SafetensorsBytes.Of(
+            """{"w":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}""", [.. numbers.SelectMany(BitConverter.GetBytes)]);
     }
 
     private SafetensorsFile Open(byte[] bytes)

@@ -24,10 +24,15 @@ public sealed partial class SafetensorsShardsTests : IDisposable
     [Fact]
     public void Tensors_are_divided_by_size_under_the_published_names_with_an_index()
     {
-        SafetensorsShards.Write(_folder.Path, [("d", Bytes(3)), ("a", Bytes(10)), ("b", Bytes(4)), ("c", Bytes(4))], maxShardBytes: 8, new Dictionary<string, string> { ["format"] = "pt" });
+        SafetensorsShards.Write(
+            _folder.Path, [("d", Bytes(3)), ("a", Bytes(10)), ("b", Bytes(4)), ("c", Bytes(4))], maxShardBytes: 8,
+            new Dictionary<string, string> { ["format"] = "pt" });
 
         Assert.Equal(
-            ["model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors", "model.safetensors.index.json"],
+            [
+                "model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors",
+                "model.safetensors.index.json",
+            ],
             Files());
         using JsonDocument index = JsonDocument.Parse(File.ReadAllBytes(_folder.File("model.safetensors.index.json")));
         Assert.Equal(21, index.RootElement.GetProperty("metadata").GetProperty("total_size").GetInt64());
@@ -73,7 +78,8 @@ public sealed partial class SafetensorsShardsTests : IDisposable
     {
         Write("x.safetensors", """{"a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}""", 0x80, 0x3F, 0x00, 0xC0);
         Write("y.safetensors", """{"b":{"dtype":"I16","shape":[1],"data_offsets":[0,2]}}""", 0xFE, 0xFF);
-        using SafetensorsIndex index = Open("""{"weight_map":{"a":"x.safetensors","b":"y.safetensors"},"metadata":{"total_size":6,"total_parameters":3,"format":"pt"}}""");
+        using SafetensorsIndex index = Open(
+            """{"weight_map":{"a":"x.safetensors","b":"y.safetensors"},"metadata":{"total_size":6,"total_parameters":3,"format":"pt"}}""");
         torch.Tensor a = torch.zeros(2, torch.bfloat16);
         torch.Tensor b = torch.zeros(1, torch.int16);
         index.ReadInto(new Dictionary<string, torch.Tensor> { ["a"] = a, ["b"] = b });
@@ -130,12 +136,14 @@ public sealed partial class SafetensorsShardsTests : IDisposable
 
         string blobs = Directory.CreateDirectory(_folder.File("blobs")).FullName;
         string snapshot = Directory.CreateDirectory(_folder.File("snapshot")).FullName;
-        File.WriteAllBytes(Path.Combine(blobs, "1234"), SafetensorsBytes.Of("""{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}""", 7));
+        File.WriteAllBytes(
+            Path.Combine(blobs, "1234"), SafetensorsBytes.Of("""{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}""", 7));
         File.WriteAllText(Path.Combine(blobs, "5678"), """{"weight_map":{"a":"x.safetensors"}}""");
         File.CreateSymbolicLink(Path.Combine(snapshot, "x.safetensors"), "../blobs/1234");
         string index = Path.Combine(snapshot, "model.safetensors.index.json");
         File.Copy(Path.Combine(blobs, "5678"), index);
-        Assert.Contains("'x.safetensors' that it names is a link to another folder", Assert.Throws<InvalidDataException>(() => SafetensorsIndex.Open(index)).Message);
+        Assert.Contains("'x.safetensors' that it names is a link to another folder", Assert.Throws<InvalidDataException>(() =>
+            SafetensorsIndex.Open(index)).Message);
 
         File.Delete(index);
         File.CreateSymbolicLink(index, "../blobs/5678");
@@ -161,14 +169,16 @@ public sealed partial class SafetensorsShardsTests : IDisposable
         using ISafetensorsReader file = SafetensorsReader.Open(_folder.File("x.safetensors"));
         foreach (ISafetensorsReader reader in new[] { file, new SafetensorsStream(new MemoryStream(bytes), "x") })
         {
-            var error = Assert.Throws<InvalidDataException>(() => reader.ReadInto(new Dictionary<string, torch.Tensor> { ["a"] = torch.zeros(2, torch.@bool) }));
+            var error = Assert.Throws<InvalidDataException>(() =>
+                reader.ReadInto(new Dictionary<string, torch.Tensor> { ["a"] = torch.zeros(2, torch.@bool) }));
             Assert.Contains("'a' of type BOOL has a byte 2", error.Message);
         }
     }
 
     [Fact]
     public void A_folder_without_a_model_says_what_was_looked_for() =>
-        Assert.Contains("neither 'model.safetensors' nor 'model.safetensors.index.json'", Assert.Throws<FileNotFoundException>(() => SafetensorsReader.Open(_folder.Path)).Message);
+        Assert.Contains("neither 'model.safetensors' nor 'model.safetensors.index.json'", Assert.Throws<FileNotFoundException>(() =>
+            SafetensorsReader.Open(_folder.Path)).Message);
 
     [LibraryImport("libc", EntryPoint = "mkfifo", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int MakePipe(string path, uint mode);
@@ -177,7 +187,8 @@ public sealed partial class SafetensorsShardsTests : IDisposable
 
     private string[] Files() => [.. Directory.EnumerateFiles(_folder.Path).Select(p => Path.GetFileName(p)).Order(StringComparer.Ordinal)];
 
-    private void Write(string name, string json, params byte[] data) => File.WriteAllBytes(_folder.File(name), SafetensorsBytes.Of(json, data));
+    private void Write(string name, string json, params byte[] data) =>
+        File.WriteAllBytes(_folder.File(name), SafetensorsBytes.Of(json, data));
 
     private SafetensorsIndex Open(string json)
     {

@@ -79,11 +79,16 @@ public sealed class SafetensorsWriterTests : IDisposable
         using var folder = new TemporaryFolder();
         var random = new Random(5);
         using var generator = new torch.Generator(5);
-        torch.ScalarType[] types = [torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.int8, torch.uint8, torch.int16, torch.int32, torch.int64, torch.@bool];
+        torch.ScalarType[] types =
+        [
+            torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.int8, torch.uint8, torch.int16, torch.int32, torch.int64,
+            torch.@bool,
+        ];
         for (int round = 0; round < 30; round++)
         {
             using var scope = torch.NewDisposeScope();
-            (string Name, torch.Tensor Tensor)[] tensors = [.. Enumerable.Range(0, random.Next(6)).Select(i => ($"t.{i}", RandomTensor(random, generator, types[random.Next(types.Length)])))];
+            (string Name, torch.Tensor Tensor)[] tensors = [.. Enumerable.Range(0, random.Next(6))
+                .Select(i => ($"t.{i}", RandomTensor(random, generator, types[random.Next(types.Length)])))];
             string path = folder.File("round.safetensors");
             SafetensorsWriter.WriteFile(path, tensors);
 
@@ -107,7 +112,11 @@ public sealed class SafetensorsWriterTests : IDisposable
     public void Pieces_of_any_size_give_the_same_bytes_both_ways(int pieceBytes)
     {
         torch.Tensor plain = torch.arange(2 * 3 * 5, torch.float64).view(2, 3, 5);
-        torch.Tensor[] layouts = [plain, plain.permute(2, 0, 1), plain.transpose(0, 1), plain[torch.TensorIndex.Ellipsis, torch.TensorIndex.Slice(0, 5, 2)], plain.expand(4, 2, 3, 5), torch.tensor(7.0)];
+        torch.Tensor[] layouts =
+        [
+            plain, plain.permute(2, 0, 1), plain.transpose(0, 1), plain[torch.TensorIndex.Ellipsis, torch.TensorIndex.Slice(0, 5, 2)],
+            plain.expand(4, 2, 3, 5), torch.tensor(7.0),
+        ];
         foreach (torch.Tensor tensor in layouts)
         {
             var bytes = new List<byte>();
@@ -118,7 +127,8 @@ public sealed class SafetensorsWriterTests : IDisposable
 
             torch.Tensor back = torch.empty_like(tensor.contiguous()).transpose(0, -1).contiguous().transpose(0, -1);
             int read = 0;
-            TensorPieces.Read(back, piece => { bytes.GetRange(read, piece.Length).ToArray().CopyTo(piece); read += piece.Length; }, pieceBytes);
+            TensorPieces.Read(
+                back, piece => { bytes.GetRange(read, piece.Length).ToArray().CopyTo(piece); read += piece.Length; }, pieceBytes);
             Assert.Equal(bytes.Count, read);
             Assert.Equal(bytes, back.contiguous().bytes.ToArray());
         }

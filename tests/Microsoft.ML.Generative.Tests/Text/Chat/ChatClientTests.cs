@@ -53,7 +53,8 @@ public sealed class ChatClientTests : IClassFixture<ChatClientTests.Parrot>
         Assert.Equal(["zzz"], options.StopSequences);
         Assert.Equal(" m", (await chat.GetResponseAsync("cat?", new() { Temperature = 0, StopSequences = ["e"] })).Text);
 
-        async Task<string> Draw(long seed) => (await chat.GetResponseAsync("cat?", new() { Temperature = 3, Seed = seed, MaxOutputTokens = 20 })).Text;
+        async Task<string> Draw(long seed) =>
+            (await chat.GetResponseAsync("cat?", new() { Temperature = 3, Seed = seed, MaxOutputTokens = 20 })).Text;
         Assert.Equal(await Draw(5), await Draw(5));
         Assert.NotEqual(await Draw(5), await Draw(6));
     }
@@ -62,7 +63,8 @@ public sealed class ChatClientTests : IClassFixture<ChatClientTests.Parrot>
     public async Task Many_conversations_at_a_time_do_not_mix()
     {
         using IChatClient chat = _model.AsChatClient();
-        string[] answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(async i => (await chat.GetResponseAsync(i % 2 == 0 ? "cat?" : "dog?", new() { Temperature = 0 })).Text));
+        string[] answers = await Task.WhenAll(Enumerable.Range(0, 8)
+            .Select(async i => (await chat.GetResponseAsync(i % 2 == 0 ? "cat?" : "dog?", new() { Temperature = 0 })).Text));
         Assert.Equal(Enumerable.Range(0, 8).Select(i => i % 2 == 0 ? " meow" : " woof"), answers);
     }
 
@@ -74,7 +76,8 @@ public sealed class ChatClientTests : IClassFixture<ChatClientTests.Parrot>
             (new() { Tools = [AIFunctionFactory.Create(() => 1)] }, "Tools"), (new() { ConversationId = "1" }, "ConversationId"),
             (new() { ResponseFormat = JsonTexts.Schema("""{"type":"string","pattern":"a(?=b)"}""") }, "pattern")])
             Assert.Contains(name, (await Assert.ThrowsAsync<NotSupportedException>(() => chat.GetResponseAsync("cat?", options))).Message);
-        await Assert.ThrowsAsync<NotSupportedException>(() => chat.GetResponseAsync(new ChatMessage(ChatRole.User, [new UriContent("https://example.org/a.png", "image/png")])));
+        await Assert.ThrowsAsync<NotSupportedException>(() =>
+            chat.GetResponseAsync(new ChatMessage(ChatRole.User, [new UriContent("https://example.org/a.png", "image/png")])));
         await Assert.ThrowsAsync<ArgumentException>(() => chat.GetResponseAsync(Array.Empty<ChatMessage>()));
     }
 
@@ -82,9 +85,12 @@ public sealed class ChatClientTests : IClassFixture<ChatClientTests.Parrot>
     public void Missing_messages_are_an_error_of_the_call()
     {
         using IChatClient chat = _model.AsChatClient();
-        Assert.Equal("messages", Assert.Throws<ArgumentNullException>(() => { _ = chat.GetResponseAsync((IEnumerable<ChatMessage>)null!); }).ParamName);
-        Assert.Equal("messages", Assert.Throws<ArgumentNullException>(() => { _ = chat.GetStreamingResponseAsync((IEnumerable<ChatMessage>)null!); }).ParamName);
-        Assert.Equal("values", Assert.Throws<ArgumentNullException>(() => { _ = _model.AsEmbeddingGenerator().GenerateAsync(null!); }).ParamName);
+        Assert.Equal("messages", Assert.Throws<ArgumentNullException>(
+            () => { _ = chat.GetResponseAsync((IEnumerable<ChatMessage>)null!); }).ParamName);
+        Assert.Equal("messages", Assert.Throws<ArgumentNullException>(
+            () => { _ = chat.GetStreamingResponseAsync((IEnumerable<ChatMessage>)null!); }).ParamName);
+        Assert.Equal(
+            "values", Assert.Throws<ArgumentNullException>(() => { _ = _model.AsEmbeddingGenerator().GenerateAsync(null!); }).ParamName);
     }
 
     [Fact]
@@ -153,7 +159,8 @@ public sealed class ChatClientTests : IClassFixture<ChatClientTests.Parrot>
         Assert.Equal(both[0].Vector.ToArray(), (await generator.GenerateAsync(["cat?"]))[0].Vector.ToArray());
 
         using (TorchSharp.torch.no_grad())
-        using (TorchSharp.torch.Tensor hidden = _model.Network.Hidden(TorchSharp.torch.tensor(_model.Codec.EncodePrompt("cat?").Select(t => (long)t).ToArray(), [1, 4])))
+        using (TorchSharp.torch.Tensor hidden = _model.Network.Hidden(
+            TorchSharp.torch.tensor(_model.Codec.EncodePrompt("cat?").Select(t => (long)t).ToArray(), [1, 4])))
         {
             float[] values = hidden.data<float>().ToArray();
             int width = _model.Architecture.EmbeddingSize;
@@ -177,7 +184,8 @@ public sealed class ChatClientTests : IClassFixture<ChatClientTests.Parrot>
             (options.Epochs, options.LearningRate, options.BatchSize, options.Generation.MaxTokens) = (150, 5e-3, 2, 20);
             Model = ml.Transforms.Generative().LanguageModel(options).Fit(ml.Data.LoadFromEnumerable(
             [
-                new Turn { Question = "User: cat?\nAssistant:", Answer = " meow" }, new Turn { Question = "User: dog?\nAssistant:", Answer = " woof" },
+                new Turn { Question = "User: cat?\nAssistant:", Answer = " meow" },
+                new Turn { Question = "User: dog?\nAssistant:", Answer = " woof" },
             ]));
         }
 

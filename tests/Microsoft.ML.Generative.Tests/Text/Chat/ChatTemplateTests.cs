@@ -18,15 +18,22 @@ public sealed class ChatTemplateTests
     {
         {
             "ChatML",
-            "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi!<|im_end|>\n<|im_start|>assistant\nHello.<|im_end|>\n<|im_start|>user\nWho are you?<|im_end|>\n<|im_start|>assistant\n"
+            "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi!<|im_end|>\n<|im_start|>assistant\nHello.<|im_end|>\n"
+            + "<|im_start|>user\nWho are you?<|im_end|>\n<|im_start|>assistant\n"
         },
         { "Llama2", "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHi! [/INST] Hello. </s><s>[INST] Who are you? [/INST]" },
         {
             "Llama3",
-            "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nHi!<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nHello.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nWho are you?<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"
+            "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|>"
+            + "<|start_header_id|>user<|end_header_id|>\n\nHi!<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nHello.<|eot_id|>"
+            + "<|start_header_id|>user<|end_header_id|>\n\nWho are you?<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"
         },
         { "Mistral", "<s>[INST] Be brief.\n\nHi! [/INST] Hello.</s>[INST] Who are you? [/INST]" },
-        { "Zephyr", "<|system|>\nBe brief.</s>\n<|user|>\nHi!</s>\n<|assistant|>\nHello.</s>\n<|user|>\nWho are you?</s>\n<|assistant|>\n" },
+        {
+            "Zephyr",
+            "<|system|>\nBe brief.</s>\n<|user|>\nHi!</s>\n<|assistant|>\nHello.</s>\n"
+            + "<|user|>\nWho are you?</s>\n<|assistant|>\n"
+        },
         { "Plain", "System: Be brief.\nUser: Hi!\nAssistant: Hello.\nUser: Who are you?\nAssistant:" },
     };
 
@@ -37,13 +44,15 @@ public sealed class ChatTemplateTests
 
     [Fact]
     public void Instructions_of_the_call_come_before_those_of_the_messages() =>
-        Assert.Equal("System: First.\n\nBe brief.\nUser: Hi!\nAssistant:", ChatTemplate.Plain.Render(new Conversation(_messages[..2], "First.")));
+        Assert.Equal(
+            "System: First.\n\nBe brief.\nUser: Hi!\nAssistant:", ChatTemplate.Plain.Render(new Conversation(_messages[..2], "First.")));
 
     [Fact]
     public void A_token_that_the_tokenizer_lacks_is_named()
     {
         TextCodec codec = TextCodec.Of(GenerativeTokenizers.CharacterLevel(["abc"]));
-        var error = Assert.Throws<ArgumentException>(() => ChatTemplate.ChatML.Encode(new Conversation([new(ChatRole.User, "abc")], null), codec));
+        var error = Assert.Throws<ArgumentException>(() =>
+            ChatTemplate.ChatML.Encode(new Conversation([new(ChatRole.User, "abc")], null), codec));
         Assert.Contains("<|im_start|>", error.Message);
         Assert.Contains("ChatML", error.Message);
     }
@@ -53,14 +62,16 @@ public sealed class ChatTemplateTests
     [InlineData("Mistral")]
     public void Turns_that_a_template_cannot_say_are_refused(string name)
     {
-        var error = Assert.Throws<ArgumentException>(() => Template(name).Render(new Conversation([new(ChatRole.User, "a"), new(ChatRole.User, "b")], null)));
+        var error = Assert.Throws<ArgumentException>(() =>
+            Template(name).Render(new Conversation([new(ChatRole.User, "a"), new(ChatRole.User, "b")], null)));
         Assert.Contains($"The chat template {name} refuses the conversation: user and assistant have to take turns", error.Message);
     }
 
     [Fact]
     public void A_template_that_is_not_valid_is_refused_with_its_line()
     {
-        Assert.Contains("line 2: the filter 'nope' is not supported", Assert.Throws<ArgumentException>(() => ChatTemplate.FromJinja("a\n{{ 'b'|nope }}")).Message);
+        Assert.Contains("line 2: the filter 'nope' is not supported", Assert.Throws<ArgumentException>(() =>
+            ChatTemplate.FromJinja("a\n{{ 'b'|nope }}")).Message);
         ChatTemplate template = ChatTemplate.FromJinja("{{ raise_exception('System role not supported') }}");
         Assert.Equal(
             "The chat template Jinja refuses the conversation: System role not supported",
@@ -75,10 +86,12 @@ public sealed class ChatTemplateTests
         var options = new JsonSerializerOptions { Converters = { new ChatTemplateConverter() } };
         Assert.Equal("\"ChatML\"", JsonSerializer.Serialize(ChatTemplate.ChatML, options));
         Assert.Same(ChatTemplate.ChatML, JsonSerializer.Deserialize<ChatTemplate>("\"ChatML\"", options));
-        ChatTemplate copy = JsonSerializer.Deserialize<ChatTemplate>(JsonSerializer.Serialize(ChatTemplate.FromJinja("{{ messages[0].content }}"), options), options)!;
+        ChatTemplate copy = JsonSerializer.Deserialize<ChatTemplate>(
+            JsonSerializer.Serialize(ChatTemplate.FromJinja("{{ messages[0].content }}"), options), options)!;
         Assert.Equal("Be brief.", copy.Render(new Conversation(_messages, null)));
         Assert.Throws<JsonException>(() => JsonSerializer.Deserialize<ChatTemplate>("\"Nope\"", options));
-        Assert.Contains("'nope'", Assert.Throws<JsonException>(() => JsonSerializer.Deserialize<ChatTemplate>("""{"jinja": "{{ 1|nope }}"}""", options)).Message);
+        Assert.Contains("'nope'", Assert.Throws<JsonException>(() =>
+            JsonSerializer.Deserialize<ChatTemplate>("""{"jinja": "{{ 1|nope }}"}""", options)).Message);
     }
 
     private static ChatTemplate Template(string name) => ChatTemplate.Named(name)!;

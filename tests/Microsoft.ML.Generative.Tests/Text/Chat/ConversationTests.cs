@@ -9,13 +9,17 @@ public sealed class ConversationTests
 {
     private const string Llama = "llama-tokenizer/tokenizer.model";
 
-    private static readonly ChatTurn[] _turns = [new("system", "Be brief."), new("user", "Hi!"), new("assistant", "Hello."), new("user", "Who?"), new("assistant", "I.")];
+    private static readonly ChatTurn[] _turns =
+        [new("system", "Be brief."), new("user", "Hi!"), new("assistant", "Hello."), new("user", "Who?"), new("assistant", "I.")];
 
     private static readonly string[] _special =
         ["<|im_start|>", "<|im_end|>", "<s>", "</s>", "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"];
 
     private static readonly Lazy<TextCodec> _codec = new(() => TextCodec.Of(SpecialTokens.Add(GenerativeTokenizers.TrainBytePairEncoding(
-        ["User: Hi!\nAssistant: Hello.\nUser: Who? I.\n", "user\nHi! assistant\nHello. [INST] Who? [/INST] <|user|>\n<|assistant|>\nHello.\nUser:"],
+        [
+            "User: Hi!\nAssistant: Hello.\nUser: Who? I.\n",
+            "user\nHi! assistant\nHello. [INST] Who? [/INST] <|user|>\n<|assistant|>\nHello.\nUser:",
+        ],
         new BytePairEncodingOptions { VocabularySize = 320, EndOfTextToken = "<|endoftext|>" }), _special)));
 
     // Parts of a whole conversation in turn: what is read, and what has to be written.
@@ -32,12 +36,19 @@ public sealed class ConversationTests
         {
             "Llama3",
             [
-                "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nHi!<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
-                "Hello.<|eot_id|>", "<|start_header_id|>user<|end_header_id|>\n\nWho?<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n", "I.<|eot_id|>",
+                "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|>"
+                + "<|start_header_id|>user<|end_header_id|>\n\nHi!<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+                "Hello.<|eot_id|>",
+                "<|start_header_id|>user<|end_header_id|>\n\nWho?<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+                "I.<|eot_id|>",
             ]
         },
         { "Mistral", ["<s>[INST] Be brief.\n\nHi! [/INST]", " Hello.</s>", "[INST] Who? [/INST]", " I.</s>"] },
-        { "Zephyr", ["<|system|>\nBe brief.</s>\n<|user|>\nHi!</s>\n<|assistant|>\n", "Hello.</s>", "\n<|user|>\nWho?</s>\n<|assistant|>\n", "I.</s>"] },
+        { "Zephyr",
+        [
+            "<|system|>\nBe brief.</s>\n<|user|>\nHi!</s>\n<|assistant|>\n", "Hello.</s>", "\n<|user|>\nWho?</s>\n<|assistant|>\n",
+            "I.</s>",
+        ] },
         { "Plain", ["System: Be brief.\nUser: Hi!\nAssistant:", " Hello.\nUser:", " Who?\nAssistant:", " I.<|endoftext|>"] },
     };
 
@@ -45,7 +56,8 @@ public sealed class ConversationTests
     [MemberData(nameof(Parts))]
     public void Of_a_conversation_the_answers_and_their_ends_are_learned(string template, string[] parts)
     {
-        (int[] ids, bool[] isAnswer) = ChatTemplate.Named(template)!.EncodeAnswers(new Conversation(_turns, wantsAnswer: false), _codec.Value);
+        (int[] ids, bool[] isAnswer) = ChatTemplate.Named(template)!.EncodeAnswers(
+            new Conversation(_turns, wantsAnswer: false), _codec.Value);
         Assert.Equal(parts, Cut(ids, isAnswer));
     }
 
@@ -73,7 +85,8 @@ public sealed class ConversationTests
         {
             ChatTemplate template = ChatTemplate.Named((string)Parts.ElementAt(number)[0])!;
             var conversation = new Conversation(
-                pairs.SelectMany(p => new[] { new ChatTurn("user", UnicodeText.WellFormed(p.Item1)), new ChatTurn("assistant", UnicodeText.WellFormed(p.Item2)) }), wantsAnswer: false);
+                pairs.SelectMany(p => new[] { new ChatTurn("user", UnicodeText.WellFormed(p.Item1)), new ChatTurn(
+                    "assistant", UnicodeText.WellFormed(p.Item2)) }), wantsAnswer: false);
             (int[] ids, bool[] isAnswer) = template.EncodeAnswers(conversation, _codec.Value);
             int[] whole = template.Encode(conversation, _codec.Value);
             Assert.Equal(whole[..ids.Length], ids);
@@ -95,7 +108,8 @@ public sealed class ConversationTests
     public void A_sentence_piece_tokenizer_puts_no_second_space_before_an_answer()
     {
         GenerativeTokenizer tokenizer = GenerativeTokenizers.FromFile(DataFile.Find(Llama)!);
-        (int[] ids, bool[] isAnswer) = ChatTemplate.Llama2.EncodeAnswers(new Conversation(_turns[1..3], wantsAnswer: false), TextCodec.Of(tokenizer));
+        (int[] ids, bool[] isAnswer) = ChatTemplate.Llama2.EncodeAnswers(
+            new Conversation(_turns[1..3], wantsAnswer: false), TextCodec.Of(tokenizer));
         // As of "[INST] Hi! [/INST] Hello. " between its special tokens: ▁Hello . ▁ </s>
         Assert.Equal(["▁Hello", ".", "▁", "</s>"], ids.Where((_, i) => isAnswer[i]).Select(id => tokenizer.TokenOf(id)!));
     }

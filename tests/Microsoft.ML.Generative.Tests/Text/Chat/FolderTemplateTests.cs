@@ -24,7 +24,8 @@ public sealed class FolderTemplateTests : IDisposable
             {%- endif %}
         {%- endif %}
         {%- for message in messages %}
-            {%- if (message.role == "user") or (message.role == "system" and not loop.first) or (message.role == "assistant" and not message.tool_calls) %}
+            {%- if (message.role == "user") or (message.role == "system" and not loop.first)
+                or (message.role == "assistant" and not message.tool_calls) %}
                 {{- '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>' + '\n' }}
             {%- endif %}
         {%- endfor %}
@@ -34,31 +35,42 @@ public sealed class FolderTemplateTests : IDisposable
         """;
 
     private const string SmolLm2 =
-        "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n' }}{% endif %}"
-        + "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+        "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nYou are a helpful AI "
+            + "assistant named SmolLM, trained by Hugging Face<|im_end|>\n' }}{% endif %}"
+        + "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt "
+        + "%}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
     private const string Hermes =
-        "{{bos_token}}{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+        "{{bos_token}}{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + "
+            + "'\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
     private const string Phi3 =
-        "{% for message in messages %}{% if message['role'] == 'system' %}{{'<|system|>\n' + message['content'] + '<|end|>\n'}}{% elif message['role'] == 'user' %}{{'<|user|>\n' + message['content'] + '<|end|>\n'}}"
-        + "{% elif message['role'] == 'assistant' %}{{'<|assistant|>\n' + message['content'] + '<|end|>\n'}}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% else %}{{ eos_token }}{% endif %}";
+        "{% for message in messages %}{% if message['role'] == 'system' %}{{'<|system|>\n' + message['content'] + '<|end|>\n'}}{% elif "
+            + "message['role'] == 'user' %}{{'<|user|>\n' + message['content'] + '<|end|>\n'}}"
+        + "{% elif message['role'] == 'assistant' %}{{'<|assistant|>\n' + message['content'] + '<|end|>\n'}}{% endif %}{% endfor %}{% if "
+        + "add_generation_prompt %}{{ '<|assistant|>\n' }}{% else %}{{ eos_token }}{% endif %}";
 
     private const string Gemma =
-        "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}{% for message in messages %}"
-        + "{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}"
+        "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}{% for "
+            + "message in messages %}"
+        + "{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Conversation roles must alternate "
+        + "user/assistant/user/assistant/...') }}{% endif %}"
         + "{% if (message['role'] == 'assistant') %}{% set role = 'model' %}{% else %}{% set role = message['role'] %}{% endif %}"
-        + "{{ '<start_of_turn>' + role + '\n' + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}{% if add_generation_prompt %}{{'<start_of_turn>model\n'}}{% endif %}";
+        + "{{ '<start_of_turn>' + role + '\n' + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}{% if add_generation_prompt "
+        + "%}{{'<start_of_turn>model\n'}}{% endif %}";
 
     private const string Mistral3 =
-        "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'user' %}{{ '[INST] ' + message['content'] + '[/INST]' }}{% elif message['role'] == 'assistant' %}{{ ' ' + message['content'] + eos_token }}{% endif %}{% endfor %}";
+        "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'user' %}{{ '[INST] ' + message['content'] + '[/INST]' }}{% "
+            + "elif message['role'] == 'assistant' %}{{ ' ' + message['content'] + eos_token }}{% endif %}{% endfor %}";
 
     private readonly TemporaryFolder _folder = new();
 
     public static TheoryData<string, string> Written => new()
     {
-        { Qwen, "<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n<|im_start|>user\n Hi! <|im_end|>\n<|im_start|>assistant\n" },
-        { SmolLm2, "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n<|im_start|>user\n Hi! <|im_end|>\n<|im_start|>assistant\n" },
+        { Qwen, "<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n<|im_start|>user\n "
+            + "Hi! <|im_end|>\n<|im_start|>assistant\n" },
+        { SmolLm2, "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n<|im_start|>user\n "
+            + "Hi! <|im_end|>\n<|im_start|>assistant\n" },
         { Hermes, "<s><|im_start|>user\n Hi! <|im_end|>\n<|im_start|>assistant\n" },
         { Phi3, "<|user|>\n Hi! <|end|>\n<|assistant|>\n" },
         { Gemma, "<s><start_of_turn>user\nHi!<end_of_turn>\n<start_of_turn>model\n" },
@@ -96,13 +108,17 @@ public sealed class FolderTemplateTests : IDisposable
     [InlineData(Phi3, "Yes.<|end|>", "No.<|end|>")]
     [InlineData(Gemma, "Yes.<end_of_turn>", "No.<end_of_turn>")]
     [InlineData(Mistral3, " Yes.</s>", " No.</s>")]
-    [InlineData("{% for m in messages %}{% if m.role == 'assistant' %}Q{% generation %}{{ m.content }}</s>{% endgeneration %}{% else %}{{ m.content }}{% endif %}{% endfor %}", "Yes.</s>", "No.</s>")]
+    [InlineData("{% for m in messages %}{% if m.role == 'assistant' %}Q{% generation %}{{ m.content }}</s>{% endgeneration %}{% else %}{{ "
+        + "m.content }}{% endif %}{% endfor %}", "Yes.</s>", "No.</s>")]
     // The last turn has no end here, but a turn before another has.
-    [InlineData("{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content }}{% if (loop.last and add_generation_prompt) or not loop.last %}{{ '<|im_end|>\n' }}{% endif %}{% endfor %}{% if add_generation_prompt and messages[-1].role != 'assistant' %}{{ '<|im_start|>assistant\n' }}{% endif %}", "Yes.<|im_end|>", "No.<|im_end|>")]
+    [InlineData("{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content }}{% if (loop.last and add_generation_prompt) or not "
+        + "loop.last %}{{ '<|im_end|>\n' }}{% endif %}{% endfor %}{% if add_generation_prompt and messages[-1].role != 'assistant' %}{{ "
+        + "'<|im_start|>assistant\n' }}{% endif %}", "Yes.<|im_end|>", "No.<|im_end|>")]
     public void Answers_and_their_ends_are_learned(string template, params string[] expected)
     {
         TextCodec codec = Codec(template, Marks());
-        var conversation = new Conversation([new("user", "Yes?"), new("assistant", "Yes."), new("user", "No?"), new("assistant", "No.")], wantsAnswer: false);
+        var conversation = new Conversation(
+            [new("user", "Yes?"), new("assistant", "Yes."), new("user", "No?"), new("assistant", "No.")], wantsAnswer: false);
         (int[] ids, bool[] isAnswer) = ChatTemplate.Of(codec).EncodeAnswers(conversation, codec);
         List<List<int>> answers = [];
         for (int i = 0; i < ids.Length; i++)
@@ -120,7 +136,8 @@ public sealed class FolderTemplateTests : IDisposable
     public void A_template_s_refusal_is_told()
     {
         TextCodec codec = Codec(Gemma, Marks());
-        var error = Assert.Throws<ArgumentException>(() => ChatTemplate.Of(codec).Encode(new Conversation([new("system", "a"), new("user", "b")], wantsAnswer: true), codec));
+        var error = Assert.Throws<ArgumentException>(() =>
+            ChatTemplate.Of(codec).Encode(new Conversation([new("system", "a"), new("user", "b")], wantsAnswer: true), codec));
         Assert.Contains("System role not supported", error.Message);
     }
 
@@ -162,7 +179,8 @@ public sealed class FolderTemplateTests : IDisposable
             bool IsMark(int id) => Names.Contains(tokenizer.TokenOf(id));
         }
 
-        static bool Template(string template, string mark) => mark.StartsWith("<|", StringComparison.Ordinal) || mark is "<s>" or "</s>" || template.Contains(mark, StringComparison.Ordinal);
+        static bool Template(string template, string mark) =>
+            mark.StartsWith("<|", StringComparison.Ordinal) || mark is "<s>" or "</s>" || template.Contains(mark, StringComparison.Ordinal);
     }
 
     // Neither half of a mark that a user types becomes one with the template's other half.
@@ -196,7 +214,9 @@ public sealed class FolderTemplateTests : IDisposable
         Assert.Equal("from json", Template());
         Write("tokenizer_config.json", """{"chat_template": "from config"}""");
         Assert.Equal("from config", Template());
-        Write("tokenizer_config.json", """{"chat_template": [{"name": "tool_use", "template": "T"}, {"name": "default", "template": "D"}]}""");
+        Write(
+            "tokenizer_config.json",
+            """{"chat_template": [{"name": "tool_use", "template": "T"}, {"name": "default", "template": "D"}]}""");
         Assert.Equal("D", Template());
         Write("chat_template.jinja", "from jinja");
         Directory.CreateDirectory(_folder.File("additional_chat_templates"));
@@ -204,7 +224,8 @@ public sealed class FolderTemplateTests : IDisposable
         Assert.Equal("from jinja", Template());
         GenerativeTokenizer tokenizer = GenerativeTokenizers.FromFolder(_folder.Path);
         Assert.Equal(["default=from jinja", "rag=R", "tool_use=T"], tokenizer.ChatTemplates.Select(t => $"{t.Key}={t.Value}").Order());
-        GenerativeTokenizer copy = Microsoft.ML.Generative.Text.Tokenization.TokenizerFiles.Load(Microsoft.ML.Generative.Text.Tokenization.TokenizerFiles.Save(tokenizer));
+        GenerativeTokenizer copy = Microsoft.ML.Generative.Text.Tokenization.TokenizerFiles.Load(
+            Microsoft.ML.Generative.Text.Tokenization.TokenizerFiles.Save(tokenizer));
         Assert.Equal(tokenizer.ChatTemplates.OrderBy(t => t.Key), copy.ChatTemplates.OrderBy(t => t.Key));
 
         File.Delete(_folder.File("chat_template.jinja"));
@@ -222,7 +243,8 @@ public sealed class FolderTemplateTests : IDisposable
         Write("tokenizer_config.json", """
             {"tokenizer_class": "LlamaTokenizer", "legacy": false, "bos_token": "<s>", "eos_token": "</s>",
              "added_tokens_decoder": {"32000": {"content": "[INST]", "special": true}, "32001": {"content": "[/INST]", "special": true},
-                                      "32002": {"content": "<|im_start|>", "special": false, "normalized": false}, "32003": {"content": "<|im_end|>", "special": true}},
+                                      "32002": {"content": "<|im_start|>", "special": false, "normalized": false},
+                                      "32003": {"content": "<|im_end|>", "special": true}},
              "chat_template": "{{ bos_token }}{% for m in messages %}{{ '[INST] ' + m.content + '[/INST]' }}{% endfor %}"}
             """);
         TextCodec codec = TextCodec.Of(GenerativeTokenizers.FromFolder(_folder.Path));
@@ -231,11 +253,15 @@ public sealed class FolderTemplateTests : IDisposable
     }
 
     private static string[] Names { get; } =
-        ["<s>", "</s>", "<|im_start|>", "<|im_end|>", "<|user|>", "<|system|>", "<|assistant|>", "<|end|>", "<start_of_turn>", "<end_of_turn>", "[INST]", "[/INST]"];
+        [
+            "<s>", "</s>", "<|im_start|>", "<|im_end|>", "<|user|>", "<|system|>", "<|assistant|>", "<|end|>", "<start_of_turn>",
+            "<end_of_turn>", "[INST]", "[/INST]",
+        ];
 
     private static Conversation Ask(string text) => new([new ChatTurn(Conversation.User, text)], wantsAnswer: true);
 
-    private static JsonObject[] Marks(bool isSpecial = true) => [.. Names.Select(name => Added(name, isSpecial || name is "<s>" or "</s>"))];
+    private static JsonObject[] Marks(bool isSpecial = true) =>
+        [.. Names.Select(name => Added(name, isSpecial || name is "<s>" or "</s>"))];
 
     private static JsonObject Added(string content, bool isSpecial) => new()
     {
@@ -250,14 +276,16 @@ public sealed class FolderTemplateTests : IDisposable
     private TextCodec Codec(string template, JsonObject[] added)
     {
         WriteTokenizer(added);
-        Write("tokenizer_config.json", new JsonObject { ["bos_token"] = "<s>", ["eos_token"] = "</s>", ["chat_template"] = template }.ToJsonString());
+        Write("tokenizer_config.json", new JsonObject { ["bos_token"] = "<s>", ["eos_token"] = "</s>", ["chat_template"] = template }
+            .ToJsonString());
         return TextCodec.Of(GenerativeTokenizers.FromFolder(_folder.Path));
     }
 
     private void WriteTokenizer(JsonObject[] added)
     {
         GenerativeTokenizer bytes = GenerativeTokenizers.TrainBytePairEncoding(
-            ["system user assistant model Hi! You are a helpful assistant."], new BytePairEncodingOptions { VocabularySize = 300, EndOfTextToken = null });
+            ["system user assistant model Hi! You are a helpful assistant."],
+            new BytePairEncodingOptions { VocabularySize = 300, EndOfTextToken = null });
         JsonNode json = JsonNode.Parse(bytes.Json.Span)!;
         var tokens = new JsonArray();
         for (int i = 0; i < added.Length; i++)

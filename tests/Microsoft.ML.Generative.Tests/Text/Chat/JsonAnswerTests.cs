@@ -24,7 +24,8 @@ public sealed class JsonAnswerTests : IClassFixture<JsonAnswerTests.Beginner>
         }
 
         options.ResponseFormat = ChatResponseFormat.ForJsonSchema<Pet>();
-        Assert.NotNull(JsonSerializer.Deserialize<Pet>((await chat.GetResponseAsync("the cat?", options)).Text, AIJsonUtilities.DefaultOptions)!.Name);
+        Assert.NotNull(
+            JsonSerializer.Deserialize<Pet>((await chat.GetResponseAsync("the cat?", options)).Text, AIJsonUtilities.DefaultOptions)!.Name);
         options.ResponseFormat = ChatResponseFormat.Text;
         Assert.False(JsonTexts.CanParse(System.Text.Encoding.UTF8.GetBytes((await chat.GetResponseAsync("the cat?", options)).Text)));
     }
@@ -54,7 +55,12 @@ public sealed class JsonAnswerTests : IClassFixture<JsonAnswerTests.Beginner>
             LanguageModelOptions options = TinyText.Options();
             options.Architecture = options.Architecture with { ContextLength = 64 };
             (options.VocabularySize, options.MaxSteps) = (270, 1);
-            options.Generation = new() { MaxTokens = 20, ResponseFormat = JsonTexts.Schema("""{"type":"object","properties":{"a":{"type":"string","minLength":1}},"required":["a"]}""") };
+            options.Generation = new()
+            {
+                MaxTokens = 20,
+                ResponseFormat = JsonTexts.Schema(
+                """{"type":"object","properties":{"a":{"type":"string","minLength":1}},"required":["a"]}""")
+            };
             Model = ml.Transforms.Generative().LanguageModel(options).Fit(TinyText.Data(ml));
         }
 

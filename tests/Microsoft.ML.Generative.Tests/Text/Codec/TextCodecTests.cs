@@ -23,9 +23,15 @@ public sealed class TextCodecTests : IDisposable
     [InlineData("", null, "", "")]
     [InlineData("<s>", """{"bos_token": "<s>", "eos_token": "</s>"}""", "<s>", "")]
     [InlineData("<s> </s>", """{"bos_token": "<s>", "eos_token": "</s>"}""", "<s>", "</s>")]
-    [InlineData("<s>", """{"add_bos_token": false, "bos_token": "<s>", "eos_token": "</s>", "tokenizer_class": "LlamaTokenizerFast"}""", "", "")]
-    [InlineData("", """{"add_bos_token": true, "add_eos_token": true, "bos_token": "<s>", "eos_token": "</s>", "tokenizer_class": "LlamaTokenizer"}""", "<s>", "</s>")]
-    [InlineData("<s>", """{"add_bos_token": false, "bos_token": "<s>", "eos_token": "</s>", "tokenizer_class": "PreTrainedTokenizerFast"}""", "<s>", "")]
+    [InlineData(
+        "<s>", """{"add_bos_token": false, "bos_token": "<s>", "eos_token": "</s>", "tokenizer_class": "LlamaTokenizerFast"}""", "", "")]
+    [InlineData(
+        "",
+        """{"add_bos_token": true, "add_eos_token": true, "bos_token": "<s>", "eos_token": "</s>", "tokenizer_class": "LlamaTokenizer"}""",
+        "<s>", "</s>")]
+    [InlineData(
+        "<s>", """{"add_bos_token": false, "bos_token": "<s>", "eos_token": "</s>", "tokenizer_class": "PreTrainedTokenizerFast"}""", "<s>",
+        "")]
     public void Prompts_texts_and_documents_begin_and_end_as_the_tokenizer_says(string frame, string? config, string before, string after)
     {
         TextCodec codec = Codec(frame, config);
@@ -98,10 +104,21 @@ public sealed class TextCodecTests : IDisposable
                 single.Add(Place("SpecialToken", token));
                 if (tokens.Length == 1)
                     single.Add(Place("Sequence", "A"));
-                special[token] = new JsonObject { ["id"] = token, ["ids"] = new JsonArray(token == "<s>" ? Begin : End), ["tokens"] = new JsonArray(token) };
+                special[token] = new JsonObject
+                {
+                    ["id"] = token,
+                    ["ids"] = new JsonArray(token == "<s>" ? Begin : End),
+                    ["tokens"] = new JsonArray(token),
+                };
             }
 
-            processor = new JsonObject { ["type"] = "TemplateProcessing", ["single"] = single, ["pair"] = new JsonArray(), ["special_tokens"] = special };
+            processor = new JsonObject
+            {
+                ["type"] = "TemplateProcessing",
+                ["single"] = single,
+                ["pair"] = new JsonArray(),
+                ["special_tokens"] = special,
+            };
         }
 
         File.WriteAllText(_folder.File("tokenizer.json"), new JsonObject

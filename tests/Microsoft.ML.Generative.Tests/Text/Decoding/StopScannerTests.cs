@@ -10,8 +10,10 @@ public sealed class StopScannerTests
         Gen.Select(Gen.String[Gen.Char['a', 'c'], 0, 12], Gen.String[Gen.Char['a', 'c'], 1, 3].List[0, 3], Gen.Int[1, 4].List[0, 12])
             .Sample((text, stops, lengths) =>
             {
-                int complete = Enumerable.Range(0, text.Length + 1).FirstOrDefault(end => stops.Exists(stop => text[..end].EndsWith(stop, StringComparison.Ordinal)), -1);
-                string expected = complete < 0 ? text : text[..(complete - stops.Where(stop => text[..complete].EndsWith(stop, StringComparison.Ordinal)).Max(stop => stop.Length))];
+                int complete = Enumerable.Range(0, text.Length + 1).FirstOrDefault(
+                    end => stops.Exists(stop => text[..end].EndsWith(stop, StringComparison.Ordinal)), -1);
+                string expected = complete < 0 ? text : text[..(complete
+                    - stops.Where(stop => text[..complete].EndsWith(stop, StringComparison.Ordinal)).Max(stop => stop.Length))];
 
                 var scanner = new StopScanner(stops);
                 string passed = "";

@@ -15,7 +15,11 @@ internal sealed class TableModel(int vocabularySize, int contextLength, Func<IRe
 
     public IDecodingSession Open(int streams)
     {
-        var session = new TableModel(vocabularySize, contextLength, next) { _streams = [.. Enumerable.Range(0, streams).Select(_ => new List<int>())] };
+        var session = new TableModel(vocabularySize, contextLength, next)
+        {
+            _streams = [.. Enumerable.Range(0, streams)
+            .Select(_ => new List<int>())]
+        };
         return session;
     }
 

@@ -57,14 +57,16 @@ public sealed class TextGeneratorTests
     [Fact]
     public void A_bias_can_forbid_a_token()
     {
-        var options = new TextGenerationOptions { Temperature = 0, LogitBias = new Dictionary<int, float> { [1] = float.NegativeInfinity } };
+        var options =
+            new TextGenerationOptions { Temperature = 0, LogitBias = new Dictionary<int, float> { [1] = float.NegativeInfinity } };
         Assert.DoesNotContain("b", Generate(Cycle, options, "a").Text);
     }
 
     [Fact]
     public void The_same_seed_gives_the_same_texts_however_many_are_written_at_a_time()
     {
-        GenerationRequest[] requests = [.. Enumerable.Range(0, 9).Select(i => new GenerationRequest(_codec.EncodePrompt("abcd"[..(i % 4 + 1)]), 100 + i))];
+        GenerationRequest[] requests = [.. Enumerable.Range(0, 9)
+            .Select(i => new GenerationRequest(_codec.EncodePrompt("abcd"[..(i % 4 + 1)]), 100 + i))];
         var options = new TextGenerationOptions { MaxTokens = 12 };
         string[] alone = [.. requests.Select(r => Generator(Wander).GenerateAll([r], options, 1, () => { })[0].Text)];
 
@@ -87,12 +89,14 @@ public sealed class TextGeneratorTests
         GeneratedText text = Generate(Next, new() { Temperature = 0, MaxTokens = 30 }, "a", contextLength: 6);
         Assert.Equal(string.Concat(Enumerable.Range(1, 30).Select(i => "abcd"[i % 4])), text.Text);
         Assert.Equal(6, longest);
-        Assert.Equal(text.Text, string.Concat(Generator(Next, 6).Stream(new(_codec.EncodePrompt("a"), 1), new() { Temperature = 0, MaxTokens = 30 })));
+        Assert.Equal(text.Text, string.Concat(Generator(Next, 6).Stream(
+            new(_codec.EncodePrompt("a"), 1), new() { Temperature = 0, MaxTokens = 30 })));
     }
 
     [Fact]
     public void A_prompt_longer_than_the_context_begins_with_its_end() =>
-        Assert.Equal("a", Generate(tokens => OneHot((tokens[^1] + 1) % 4), new() { Temperature = 0, MaxTokens = 1 }, "abcdabcd", contextLength: 4).Text);
+        Assert.Equal("a", Generate(
+            tokens => OneHot((tokens[^1] + 1) % 4), new() { Temperature = 0, MaxTokens = 1 }, "abcdabcd", contextLength: 4).Text);
 
     [Fact]
     public void A_text_that_might_outgrow_the_context_is_refused_where_that_is_an_error()
@@ -249,9 +253,11 @@ public sealed class TextGeneratorTests
     private static TextGenerator Generator(Func<IReadOnlyList<int>, float[]> next, int contextLength = 64) =>
         new(_codec, contextLength, new TableModel(5, contextLength, next).Open);
 
-    private static GeneratedText Generate(Func<IReadOnlyList<int>, float[]> next, TextGenerationOptions options, string prompt, int contextLength = 64)
+    private static GeneratedText Generate(
+        Func<IReadOnlyList<int>, float[]> next, TextGenerationOptions options, string prompt, int contextLength = 64)
     {
         options.Validate(5);
-        return Generator(next, contextLength).GenerateAll([new GenerationRequest(_codec.EncodePrompt(prompt), 1)], options, 4, () => { })[0];
+        return Generator(next, contextLength)
+            .GenerateAll([new GenerationRequest(_codec.EncodePrompt(prompt), 1)], options, 4, () => { })[0];
     }
 }

@@ -116,18 +116,26 @@ public sealed class TokenSamplerTests
     public void Options_out_of_range_are_named()
     {
         foreach ((TextGenerationOptions options, string name) in ((TextGenerationOptions, string)[])[
-            (new() { MaxTokens = 0 }, "MaxTokens"), (new() { Temperature = -1 }, "Temperature"), (new() { TopK = 0 }, "TopK"), (new() { TopP = 0 }, "TopP"),
-            (new() { MinP = 2 }, "MinP"), (new() { TypicalP = double.NaN }, "TypicalP"), (new() { RepetitionPenalty = 0 }, "RepetitionPenalty"),
+            (new() { MaxTokens = 0 }, "MaxTokens"), (new() { Temperature = -1 }, "Temperature"), (new() { TopK = 0 }, "TopK"),
+            (new() { TopP = 0 }, "TopP"),
+            (new() { MinP = 2 }, "MinP"), (new() { TypicalP = double.NaN }, "TypicalP"),
+            (new() { RepetitionPenalty = 0 }, "RepetitionPenalty"),
             (new() { LogitBias = new Dictionary<int, float> { [9] = 1 } }, "LogitBias"), (new() { StopStrings = [""] }, "StopStrings"),
-            (new() { Beams = 2, Temperature = 0.5 }, "Beams"), (new() { LengthPenalty = 2 }, "LengthPenalty"), (new() { Beams = 0 }, "Beams"),
-            (new() { Temperature = 1e-320 }, "Temperature"), (new() { Temperature = 1e300 }, "Temperature"), (new() { Temperature = double.NaN }, "Temperature"),
-            (new() { Temperature = double.PositiveInfinity }, "Temperature"), (new() { TopP = double.NaN }, "TopP"), (new() { MinP = double.NaN }, "MinP"),
-            (new() { RepetitionPenalty = 1e-320 }, "RepetitionPenalty"), (new() { RepetitionPenalty = double.MaxValue }, "RepetitionPenalty"),
+            (new() { Beams = 2, Temperature = 0.5 }, "Beams"), (new() { LengthPenalty = 2 }, "LengthPenalty"),
+            (new() { Beams = 0 }, "Beams"),
+            (new() { Temperature = 1e-320 }, "Temperature"), (new() { Temperature = 1e300 }, "Temperature"),
+            (new() { Temperature = double.NaN }, "Temperature"),
+            (new() { Temperature = double.PositiveInfinity }, "Temperature"), (new() { TopP = double.NaN }, "TopP"),
+            (new() { MinP = double.NaN }, "MinP"),
+            (new() { RepetitionPenalty = 1e-320 }, "RepetitionPenalty"),
+            (new() { RepetitionPenalty = double.MaxValue }, "RepetitionPenalty"),
             (new() { FrequencyPenalty = double.NaN }, "FrequencyPenalty"), (new() { PresencePenalty = -1e300 }, "PresencePenalty"),
-            (new() { Beams = 2, LengthPenalty = 1e300 }, "LengthPenalty"), (new() { Beams = 2, LengthPenalty = double.NaN }, "LengthPenalty"),
+            (new() { Beams = 2, LengthPenalty = 1e300 }, "LengthPenalty"),
+            (new() { Beams = 2, LengthPenalty = double.NaN }, "LengthPenalty"),
             (new() { LogitBias = Bias(float.MaxValue) }, "LogitBias"), (new() { LogitBias = Bias(float.MinValue) }, "LogitBias"),
             (new() { LogitBias = Bias(float.NaN) }, "LogitBias"), (new() { LogitBias = Bias(float.PositiveInfinity) }, "LogitBias"),
-            (new() { LogitBias = Enumerable.Range(0, 4).ToDictionary(t => t, _ => float.NegativeInfinity) }, "LogitBias forbids all 4 tokens")])
+            (new() { LogitBias = Enumerable.Range(0, 4)
+                .ToDictionary(t => t, _ => float.NegativeInfinity) }, "LogitBias forbids all 4 tokens")])
         {
             ArgumentException error = Assert.ThrowsAny<ArgumentException>(() => options.Validate(4));
             Assert.Contains(name, error.Message);

@@ -333,7 +333,8 @@ public sealed class AdapterTrainingTests : IDisposable
         Assert.Equal(["blocks.0.attention.output", "blocks.1.attention.output"], Find("attn.c_proj"));
         Assert.Contains("part of it", Assert.Throws<ArgumentException>(() => Find("c_attn", "query")).Message);
         Assert.Contains(
-            "'blocks.0.attention.queryKeyValue' ('transformer.h.0.attn.c_attn')", Assert.Throws<ArgumentException>(() => Find("q_proj")).Message);
+            "'blocks.0.attention.queryKeyValue' ('transformer.h.0.attn.c_attn')",
+            Assert.Throws<ArgumentException>(() => Find("q_proj")).Message);
     }
 
     private static LanguageModelOptions Options(Action<LanguageModelOptions>? configure = null)

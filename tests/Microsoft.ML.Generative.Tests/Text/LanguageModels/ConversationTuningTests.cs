@@ -19,7 +19,8 @@ public sealed class ConversationTuningTests
         TensorBatch batch = TokenBatches.Make(corpus, [.. corpus.Examples], TorchSharp.torch.CPU);
         Assert.Equal(2 + 4 + 2, batch.Weight);
         Assert.Equal([4, 5, 6, 7, 8, 9, 10], batch[0].data<long>().ToArray()[7..14]);
-        Assert.Equal([2, 3, -100, -100, -100, -100, -100, -100, 6, 7, -100, -100, 10, 11, 13, -100, 15, -100, -100, -100, -100], batch[1].data<long>().ToArray());
+        Assert.Equal([2, 3, -100, -100, -100, -100, -100, -100, 6, 7, -100, -100, 10, 11, 13, -100, 15, -100, -100, -100, -100], batch[1]
+            .data<long>().ToArray());
 
         var other = new TokenCorpus(20, long.MaxValue);
         other.AddExample([1, 2, 3], prompt: 1);
@@ -38,8 +39,14 @@ public sealed class ConversationTuningTests
         (options.Epochs, options.LearningRate, options.BatchSize) = (120, 5e-3, 2);
         // The second answer depends on the first question.
         IDataView data = Data(ml,
-            """[{"role":"user","content":"cat"},{"role":"assistant","content":"meow"},{"role":"user","content":"again"},{"role":"assistant","content":"meow meow"}]""",
-            """{"messages":[{"role":"user","content":"dog"},{"role":"assistant","content":"woof"},{"role":"user","content":"again"},{"role":"assistant","content":"woof woof"}]}""");
+            """
+            [{"role":"user","content":"cat"},{"role":"assistant","content":"meow"},
+             {"role":"user","content":"again"},{"role":"assistant","content":"meow meow"}]
+            """,
+            """
+            {"messages":[{"role":"user","content":"dog"},{"role":"assistant","content":"woof"},
+                         {"role":"user","content":"again"},{"role":"assistant","content":"woof woof"}]}
+            """);
         using LanguageModelTransformer trained = ml.Transforms.Generative().LanguageModel(options).Fit(data);
 
         using var folder = new TemporaryFolder();
@@ -47,7 +54,8 @@ public sealed class ConversationTuningTests
         ml.Model.Save(trained, data.Schema, path);
         using var model = (LanguageModelTransformer)ml.Model.Load(path, out _);
         IDataView questions = Data(ml,
-            """[{"role":"user","content":"dog"}]""", """[{"role":"user","content":"cat"},{"role":"assistant","content":"meow"},{"role":"user","content":"again"}]""");
+            """[{"role":"user","content":"dog"}]""",
+            """[{"role":"user","content":"cat"},{"role":"assistant","content":"meow"},{"role":"user","content":"again"}]""");
         Assert.Equal(["woof", "meow meow"], model.Transform(questions).GetColumn<string>("Completion"));
 
         using IChatClient chat = model.AsChatClient();
@@ -64,7 +72,10 @@ public sealed class ConversationTuningTests
         List<string> log = [];
         ml.Log += (_, e) => log.Add(e.Message);
         IDataView data = Data(ml,
-            """[{"role":"user","content":"cat"},{"role":"assistant","content":"meow"},{"role":"user","content":"so"},{"role":"assistant","content":"purr"}]""",
+            """
+            [{"role":"user","content":"cat"},{"role":"assistant","content":"meow"},
+             {"role":"user","content":"so"},{"role":"assistant","content":"purr"}]
+            """,
             """[{"role":"user","content":"dog"},{"role":"assistant","content":"woof"}]""");
         using LanguageModelTransformer model = ml.Transforms.Generative().LanguageModel(options).Fit(data);
         IDataView questions = Data(ml, """[{"role":"user","content":"cat"}]""", """[{"role":"user","content":"dog"}]""");
@@ -91,7 +102,8 @@ public sealed class ConversationTuningTests
         MLContext ml = new(seed: 1);
         LanguageModelOptions options = Options();
         options.MaxSteps = 1;
-        using LanguageModelTransformer model = ml.Transforms.Generative().LanguageModel(options).Fit(Data(ml, """[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]"""));
+        using LanguageModelTransformer model = ml.Transforms.Generative().LanguageModel(options).Fit(
+            Data(ml, """[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]"""));
         IDataView questions = Data(ml, """[{"role":"user","content":"a"}]""", """{"role":"user"}""");
         Exception error = Assert.ThrowsAny<Exception>(() => model.Transform(questions).GetColumn<string>("Completion").ToArray());
         Assert.Contains("Column 'Messages', row 1: Object where a list", error.ToString());
@@ -106,11 +118,15 @@ public sealed class ConversationTuningTests
             (o => o.MessagesColumnName = "Missing", ["'Missing' is missing"]),
             (o => o.MessagesColumnName = "Number", ["'Number'", "expected text"]),
             (o => o.MessagesColumnName = " ", ["MessagesColumnName is empty"]),
-            (o => (o.Tokenizer, o.ChatTemplate) = (GenerativeTokenizers.TrainBytePairEncoding(["a"], 270), ChatTemplate.ChatML), ["ChatML", "<|im_start|>"])])
+            (o => (o.Tokenizer, o.ChatTemplate) = (GenerativeTokenizers.TrainBytePairEncoding(["a"], 270), ChatTemplate.ChatML),
+            [
+                "ChatML", "<|im_start|>",
+            ])])
         {
             LanguageModelOptions options = Options();
             change(options);
-            ArgumentException error = Assert.ThrowsAny<ArgumentException>(() => ml.Transforms.Generative().LanguageModel(options).Fit(Data(ml, "not read")));
+            ArgumentException error = Assert.ThrowsAny<ArgumentException>(() =>
+                ml.Transforms.Generative().LanguageModel(options).Fit(Data(ml, "not read")));
             Assert.All(words, word => Assert.Contains(word, error.Message));
         }
     }
@@ -123,7 +139,8 @@ public sealed class ConversationTuningTests
         return options;
     }
 
-    private static IDataView Data(MLContext ml, params string[] conversations) => ml.Data.LoadFromEnumerable(conversations.Select(json => new Row { Messages = json }));
+    private static IDataView Data(MLContext ml, params string[] conversations) =>
+        ml.Data.LoadFromEnumerable(conversations.Select(json => new Row { Messages = json }));
 
     private sealed class Row
     {

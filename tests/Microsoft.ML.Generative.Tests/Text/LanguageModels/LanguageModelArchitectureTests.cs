@@ -10,7 +10,10 @@ public sealed class LanguageModelArchitectureTests
         { LanguageModelArchitecture.Gpt2Xl, 1_557_611_200 },
         { LanguageModelArchitecture.GptNano with { VocabularySize = 65 }, 10_745_088 },
         { LanguageModelArchitecture.LlamaNano with { VocabularySize = 32_000 }, 15_191_712 },
-        { LanguageModelArchitecture.LlamaNano with { VocabularySize = 512, Layers = 5, Heads = 8, KeyValueHeads = 4, EmbeddingSize = 64, FeedForwardSize = 172 }, 260_032 },
+        { LanguageModelArchitecture.LlamaNano with
+        {
+            VocabularySize = 512, Layers = 5, Heads = 8, KeyValueHeads = 4, EmbeddingSize = 64, FeedForwardSize = 172,
+        }, 260_032 },
         { LanguageModelArchitecture.Llama2, 6_738_415_616 },
         { LanguageModelArchitecture.Llama3, 1_235_814_400 },
         { LanguageModelArchitecture.SmolLm2, 134_515_008 },
@@ -36,7 +39,8 @@ public sealed class LanguageModelArchitectureTests
             (gpt with { Positions = PositionEncoding.Rotary, HeadSize = 3 }, nameof(gpt.HeadSize)),
             (gpt with { NormEpsilon = 0 }, nameof(gpt.NormEpsilon)),
             (gpt with { SlidingWindow = 0 }, nameof(gpt.SlidingWindow)),
-            (gpt with { Positions = PositionEncoding.Rotary, RotaryScaling = new(RotaryScalingKind.Llama3, 2, 4, 1) }, nameof(RotaryScaling.HighFrequencyFactor))])
+            (gpt with { Positions = PositionEncoding.Rotary, RotaryScaling = new(RotaryScalingKind.Llama3, 2, 4, 1) }, nameof(
+                RotaryScaling.HighFrequencyFactor))])
         {
             ArgumentException error = Assert.ThrowsAny<ArgumentException>(wrong.Validate);
             Assert.Contains(name, error.Message);

@@ -35,11 +35,19 @@ internal static class TinyText
     public static string[] Sentences { get; } =
         [.. _subjects.SelectMany(s => _verbs.SelectMany(v => _objects.Select(o => $"{s} {v} {o}")))];
 
-    public static IDataView Data(MLContext ml) => ml.Data.LoadFromEnumerable(Sentences.Select((text, i) => new TextRow { Text = text, Number = i }));
+    public static IDataView Data(MLContext ml) =>
+        ml.Data.LoadFromEnumerable(Sentences.Select((text, i) => new TextRow { Text = text, Number = i }));
 
     public static LanguageModelOptions Options() => new()
     {
-        Architecture = LanguageModelArchitecture.LlamaNano with { Layers = 1, Heads = 2, EmbeddingSize = 16, FeedForwardSize = 16, ContextLength = 24 },
+        Architecture = LanguageModelArchitecture.LlamaNano with
+        {
+            Layers = 1,
+            Heads = 2,
+            EmbeddingSize = 16,
+            FeedForwardSize = 16,
+            ContextLength = 24,
+        },
         Epochs = 2,
         BatchSize = 4,
         TransformBatchSize = 7,

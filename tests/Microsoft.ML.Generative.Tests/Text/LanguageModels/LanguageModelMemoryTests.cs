@@ -45,7 +45,8 @@ public sealed class LanguageModelMemoryTests
     private static LanguageModelTransformer Train(MLContext ml, IDataView rows, int epochs = 1)
     {
         LanguageModelOptions options = TinyText.Options();
-        (options.Epochs, options.Dropout, options.EmaDecay, options.ValidationFraction, options.SamplePrompt) = (epochs, 0.1, 0.9, 0.2, "the");
+        (options.Epochs, options.Dropout, options.EmaDecay, options.ValidationFraction, options.SamplePrompt) = (
+            epochs, 0.1, 0.9, 0.2, "the");
         return ml.Transforms.Generative().LanguageModel(options).Fit(rows);
     }
 }

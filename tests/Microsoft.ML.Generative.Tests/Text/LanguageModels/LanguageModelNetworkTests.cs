@@ -55,7 +55,8 @@ public sealed class LanguageModelNetworkTests
     [InlineData("llama, stretched linearly, with a window")]
     public void A_prompt_goes_through_in_blocks_with_the_logits_of_the_whole(string name)
     {
-        LanguageModelArchitecture architecture = TinyLanguageModels.All[name] with { ContextLength = TorchDecodingSession.BlockLength + 40 };
+        LanguageModelArchitecture architecture =
+            TinyLanguageModels.All[name] with { ContextLength = TorchDecodingSession.BlockLength + 40 };
         using LanguageModelNetwork network = TinyLanguageModels.Create(architecture);
         using var session = new TorchDecodingSession(network, 2, architecture.ContextLength, torch.CPU);
         int[] tokens = [.. Enumerable.Range(0, architecture.ContextLength).Select(i => i * i % 11)];
@@ -191,7 +192,8 @@ public sealed class LanguageModelNetworkTests
     public void Short_sequences_attend_as_long_ones_do()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        torch.Tensor[] parts = [.. Enumerable.Range(0, 3).Select(i => torch.randn([2, 3, 20, 8], generator: new torch.Generator((ulong)i)))];
+        torch.Tensor[] parts = [.. Enumerable.Range(0, 3)
+            .Select(i => torch.randn([2, 3, 20, 8], generator: new torch.Generator((ulong)i)))];
         torch.Tensor expected = torch.nn.functional.scaled_dot_product_attention(parts[0], parts[1], parts[2], is_casual: true);
         torch.Tensor found = DotProductAttention.Causal(parts[0], parts[1], parts[2], null, 0);
         Assert.True((expected - found).abs().max().ToDouble() < 1e-5);
@@ -213,7 +215,8 @@ public sealed class LanguageModelNetworkTests
         using IDisposable noGradient = torch.no_grad();
         using torch.Tensor input = torch.tensor(Array.ConvertAll(tokens, t => (long)t), [1, tokens.Length]);
         using torch.Tensor logits = network.Logits(input);
-        return [.. logits.data<float>().ToArray().Chunk(network.Architecture.VocabularySize).Select(row => Array.ConvertAll(row, v => (double)v))];
+        return [.. logits.data<float>().ToArray().Chunk(network.Architecture.VocabularySize)
+            .Select(row => Array.ConvertAll(row, v => (double)v))];
     }
 
     private static void AssertClose(double[][] expected, IEnumerable<IReadOnlyList<float>> found, double tolerance) =>

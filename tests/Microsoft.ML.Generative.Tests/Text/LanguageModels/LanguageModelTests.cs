@@ -15,7 +15,8 @@ public sealed class LanguageModelTests
     public void A_model_learns_its_grammar_and_writes_by_it()
     {
         MLContext ml = new(seed: 1);
-        using LanguageModelTransformer model = Train(ml, o => (o.Epochs, o.LearningRate, ((LanguageModelOptions)o).EmbeddingSize) = (80, 5e-3, 32), layers: 2);
+        using LanguageModelTransformer model = Train(
+            ml, o => (o.Epochs, o.LearningRate, ((LanguageModelOptions)o).EmbeddingSize) = (80, 5e-3, 32), layers: 2);
 
         Assert.Equal("h.", model.Generate("the cat sees a fis", new() { Temperature = 0 }));
         string[] written = [.. model.Generate(40, new() { Seed = 3, Temperature = 0.3 }).GetColumn<string>("Completion")];
@@ -68,7 +69,8 @@ public sealed class LanguageModelTests
     public void Fine_tuning_learns_answers_and_their_end_and_nothing_of_the_prompts()
     {
         MLContext ml = new(seed: 1);
-        IDataView data = ml.Data.LoadFromEnumerable(Enumerable.Range(0, 10).Select(i => new Pair { Question = $"after {i}?", Answer = $"{(i + 1) % 10}" }));
+        IDataView data = ml.Data.LoadFromEnumerable(
+            Enumerable.Range(0, 10).Select(i => new Pair { Question = $"after {i}?", Answer = $"{(i + 1) % 10}" }));
         using LanguageModelTransformer model = ml.Transforms.Generative().LanguageModel(TinyText.Options().With(o =>
         {
             var options = (LanguageModelOptions)o;
@@ -87,7 +89,8 @@ public sealed class LanguageModelTests
         TextCodec codec = TextCodec.Of(GenerativeTokenizers.FromFile(DataFile.Find("llama-tokenizer/tokenizer.model")!));
         // After "mea" and a space, other tokens would stand in the prompt: those stay, and the answer continues behind them.
         foreach ((string prompt, string answer, string expected) in ((string, string, string)[])[
-            ("The cat says:", " meow", " meow"), ("1+1=", "2", "2"), ("", "meow", "meow"), ("a\n", "b c", "b c"), ("mea", "ning", "ning"), ("says: ", "meow", "meow"), ("Capital of France: ", "Paris", "Paris"), ("Capital of France:", " Paris", " Paris")])
+            ("The cat says:", " meow", " meow"), ("1+1=", "2", "2"), ("", "meow", "meow"), ("a\n", "b c", "b c"), ("mea", "ning", "ning"),
+            ("says: ", "meow", "meow"), ("Capital of France: ", "Paris", "Paris"), ("Capital of France:", " Paris", " Paris")])
         {
             (int[] ids, int promptTokens) = codec.EncodeExample(prompt, answer);
             int[] before = ids[..promptTokens], after = ids[promptTokens..];
@@ -271,7 +274,8 @@ public sealed class LanguageModelTests
         {
             LanguageModelOptions options = TinyText.Options();
             change(options);
-            ArgumentException error = Assert.ThrowsAny<ArgumentException>(() => ml.Transforms.Generative().LanguageModel(options).Fit(TinyText.Data(ml)));
+            ArgumentException error = Assert.ThrowsAny<ArgumentException>(() =>
+                ml.Transforms.Generative().LanguageModel(options).Fit(TinyText.Data(ml)));
             Assert.All(words, word => Assert.Contains(word, error.Message));
         }
     }
@@ -282,7 +286,8 @@ public sealed class LanguageModelTests
         MLContext ml = new(seed: 1);
         var error = Assert.Throws<InvalidDataException>(() =>
         {
-            using var _ = Train(ml, o => o.ValidationData = ml.Data.LoadFromEnumerable([new TextRow { Text = "cat" }, new TextRow { Text = "Zebra" }]));
+            using var _ = Train(
+                ml, o => o.ValidationData = ml.Data.LoadFromEnumerable([new TextRow { Text = "cat" }, new TextRow { Text = "Zebra" }]));
         });
         Assert.Contains("'Text', row 1", error.Message);
     }

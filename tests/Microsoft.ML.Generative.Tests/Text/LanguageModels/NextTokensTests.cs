@@ -40,9 +40,11 @@ public sealed class NextTokensTests
     public void A_temperature_raises_the_probabilities_to_its_inverse()
     {
         using LanguageModelTransformer model = Train();
-        IReadOnlyList<TokenProbability> plain = model.NextTokens(Prompt, int.MaxValue, _plain), cold = model.NextTokens(Prompt, int.MaxValue, new() { Temperature = 0.5 });
+        IReadOnlyList<TokenProbability> plain = model.NextTokens(Prompt, int.MaxValue, _plain),
+            cold = model.NextTokens(Prompt, int.MaxValue, new() { Temperature = 0.5 });
         double squares = plain.Sum(token => token.Probability * token.Probability);
-        Assert.All(cold.Zip(plain), pair => Assert.Equal(pair.Second.Probability * pair.Second.Probability / squares, pair.First.Probability, 6));
+        Assert.All(
+            cold.Zip(plain), pair => Assert.Equal(pair.Second.Probability * pair.Second.Probability / squares, pair.First.Probability, 6));
         Assert.Equal(1, Assert.Single(model.NextTokens(Prompt, 5, new() { Temperature = 0 })).Probability);
     }
 
@@ -51,7 +53,8 @@ public sealed class NextTokensTests
     {
         using LanguageModelTransformer model = Train();
         int forbidden = model.NextTokens(Prompt, 1, _plain)[0].Id;
-        IReadOnlyList<TokenProbability> next = model.NextTokens(Prompt, int.MaxValue, new() { LogitBias = new Dictionary<int, float> { [forbidden] = float.NegativeInfinity } });
+        IReadOnlyList<TokenProbability> next = model.NextTokens(
+            Prompt, int.MaxValue, new() { LogitBias = new Dictionary<int, float> { [forbidden] = float.NegativeInfinity } });
         Assert.DoesNotContain(next, token => token.Id == forbidden);
         Assert.Equal(1, next.Sum(token => token.Probability), 9);
         Assert.All(next, token => Assert.Equal(token.Id == model.Codec.End ? "" : model.Tokenizer.Decode([token.Id]), token.Text));

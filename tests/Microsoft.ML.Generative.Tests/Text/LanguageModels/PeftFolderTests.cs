@@ -31,7 +31,8 @@ public sealed class PeftFolderTests : IDisposable
     public void A_saved_adapter_is_read_back_as_the_same(string name, string target, bool usesDora)
     {
         LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All[name]);
-        LoraOptions options = new() { TargetModules = [target], UseDora = usesDora, Bias = LoraBias.All, ModulesToSave = ["norm", "tokens"] };
+        LoraOptions options =
+            new() { TargetModules = [target], UseDora = usesDora, Bias = LoraBias.All, ModulesToSave = ["norm", "tokens"] };
         LoraWeights weights = Create(network, options);
         PeftFolder.Save(_folder.Path, network, weights);
         LoraWeights read = PeftFolder.Load(_folder.Path, "again", network);
@@ -79,7 +80,8 @@ public sealed class PeftFolderTests : IDisposable
         Assert.Equal(["q_proj", "down_proj"], config["target_modules"]!.AsArray().Select(n => (string?)n));
         Assert.Equal((2, 5, "all"), ((int)config["r"]!, (int)config["lora_alpha"]!, (string?)config["bias"]));
         Assert.Equal((true, true, false), ((bool)config["use_rslora"]!, (bool)config["use_dora"]!, (bool)config["fan_in_fan_out"]!));
-        Assert.Equal(["model.layers.0.mlp.down_proj", "model.layers.1.mlp.down_proj"], config["rank_pattern"]!.AsObject().Select(m => m.Key));
+        Assert.Equal(
+            ["model.layers.0.mlp.down_proj", "model.layers.1.mlp.down_proj"], config["rank_pattern"]!.AsObject().Select(m => m.Key));
         Assert.Equal("model.layers.1.self_attn.q_proj", config["alpha_pattern"]!.AsObject().Single().Key);
         Assert.Equal(["lm_head"], config["modules_to_save"]!.AsArray().Select(n => (string?)n));
     }
@@ -142,16 +144,25 @@ public sealed class PeftFolderTests : IDisposable
     [InlineData("""{"r": 2}""", "'peft_type' is 'missing'; expected 'LORA'")]
     [InlineData("""{"peft_type": "IA3"}""", "'peft_type' is 'IA3'")]
     [InlineData("""{"peft_type": "LORA", "r": 2}""", "'target_modules' is missing")]
-    [InlineData("""{"peft_type": "LORA", "r": 2, "target_modules": ["c_attn"]}""", "TargetModules has 'c_attn', which is no module of the network")]
+    [InlineData(
+        """{"peft_type": "LORA", "r": 2, "target_modules": ["c_attn"]}""", "TargetModules has 'c_attn', which is no module of the network")]
     [InlineData("""{"peft_type": "LORA", "r": 2, "target_modules": "(?!x).*"}""", "not a regular expression that is supported")]
     [InlineData("""{"peft_type": "LORA", "r": 0, "target_modules": ["q_proj"]}""", "Rank is 0")]
     [InlineData("""{"peft_type": "LORA", "r": 10000000, "target_modules": ["q_proj"]}""", "expected F32 [10000000, 16]")]
     [InlineData("""{"peft_type": "LORA", "r": 3, "target_modules": ["q_proj"]}""", "found F32 [2, 16], expected F32 [3, 16]", true)]
-    [InlineData("""{"peft_type": "LORA", "r": 2, "target_modules": ["q_proj", "v_proj"]}""", "4 missing: base_model.model.model.layers.0.self_attn.v_proj.lora_A.weight, base_model.model.model.layers.0.self_attn.v_proj.lora_B.weight", true)]
-    [InlineData("""{"peft_type": "LORA", "r": 2, "target_modules": ["q_proj"], "layers_to_transform": 1}""", "2 unexpected: 'base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight'", true)]
-    [InlineData("""{"peft_type": "LORA", "r": 2, "target_modules": ["q_proj"], "init_lora_weights": "pissa_niter_16"}""", "'pissa_niter_16', which changes the base model")]
+    [InlineData("""{"peft_type": "LORA", "r": 2, "target_modules": ["q_proj", "v_proj"]}""", "4 missing: "
+        + "base_model.model.model.layers.0.self_attn.v_proj.lora_A.weight, "
+        + "base_model.model.model.layers.0.self_attn.v_proj.lora_B.weight", true)]
+    [InlineData(
+        """{"peft_type": "LORA", "r": 2, "target_modules": ["q_proj"], "layers_to_transform": 1}""",
+        "2 unexpected: 'base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight'", true)]
+    [InlineData(
+        """{"peft_type": "LORA", "r": 2, "target_modules": ["q_proj"], "init_lora_weights": "pissa_niter_16"}""",
+        "'pissa_niter_16', which changes the base model")]
     [InlineData("""{"peft_type": "LORA", "r": 2, "target_modules": ["q_proj"], "lora_bias": true}""", "'lora_bias' is true")]
-    [InlineData("""{"peft_type": "LORA", "r": 2, "target_modules": ["q_proj"], "trainable_token_indices": [1]}""", "'trainable_token_indices' is set")]
+    [InlineData(
+        """{"peft_type": "LORA", "r": 2, "target_modules": ["q_proj"], "trainable_token_indices": [1]}""",
+        "'trainable_token_indices' is set")]
     public void What_does_not_fit_is_listed(string config, string expected, bool isFilled = false)
     {
         LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All["llama"]);
@@ -166,10 +177,13 @@ public sealed class PeftFolderTests : IDisposable
     public void A_folder_without_its_files_is_named()
     {
         LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All["llama"]);
-        Assert.Contains("no 'adapter_config.json'", Assert.Throws<FileNotFoundException>(() => PeftFolder.Load(_folder.Path, "x", network)).Message);
-        File.WriteAllText(Path.Combine(_folder.Path, "adapter_config.json"), """{"peft_type": "LORA", "r": 2, "target_modules": ["q_proj"]}""");
+        Assert.Contains(
+            "no 'adapter_config.json'", Assert.Throws<FileNotFoundException>(() => PeftFolder.Load(_folder.Path, "x", network)).Message);
+        File.WriteAllText(
+            Path.Combine(_folder.Path, "adapter_config.json"), """{"peft_type": "LORA", "r": 2, "target_modules": ["q_proj"]}""");
         File.WriteAllText(Path.Combine(_folder.Path, "adapter_model.bin"), "pickle");
-        Assert.Contains("'adapter_model.bin', a Python pickle", Assert.Throws<InvalidDataException>(() => PeftFolder.Load(_folder.Path, "x", network)).Message);
+        Assert.Contains("'adapter_model.bin', a Python pickle", Assert.Throws<InvalidDataException>(() =>
+            PeftFolder.Load(_folder.Path, "x", network)).Message);
     }
 
     [Fact]

@@ -37,7 +37,8 @@ public sealed class PretrainedFolderTests : IDisposable
 
         string again = Path.Combine(_folder.Path, "again");
         loaded.SavePretrained(again);
-        Assert.Equal(File.ReadAllBytes(Path.Combine(_folder.Path, "model.safetensors")), File.ReadAllBytes(Path.Combine(again, "model.safetensors")));
+        Assert.Equal(File.ReadAllBytes(Path.Combine(_folder.Path, "model.safetensors")), File.ReadAllBytes(Path.Combine(
+            again, "model.safetensors")));
     }
 
     // Names and layouts as the published checkpoints have them, put together by hand.
@@ -51,10 +52,12 @@ public sealed class PretrainedFolderTests : IDisposable
         LanguageModelArchitecture a = TinyLanguageModels.All["gpt, tanh gelu"];
         Dictionary<string, torch.Tensor> own = Random(a, type);
         string p = hasPrefix ? "transformer." : "";
-        var file = new Dictionary<string, torch.Tensor> { [p + "wte.weight"] = own["tokens.weight"], [p + "wpe.weight"] = own["positions"] };
+        var file =
+            new Dictionary<string, torch.Tensor> { [p + "wte.weight"] = own["tokens.weight"], [p + "wpe.weight"] = own["positions"] };
         for (int i = 0; i < a.Layers; i++)
         {
-            foreach ((string theirs, string ours) in ((string, string)[])[("ln_1", "attentionNorm"), ("ln_2", "feedForwardNorm"), ("attn.c_attn", "queriesKeysValues"),
+            foreach ((string theirs, string ours) in ((string, string)[])[("ln_1", "attentionNorm"), ("ln_2", "feedForwardNorm"),
+            ("attn.c_attn", "queriesKeysValues"),
                 ("attn.c_proj", "attentionOut"), ("mlp.c_fc", "feedForwardIn"), ("mlp.c_proj", "feedForwardOut")])
             {
                 torch.Tensor weight = own[$"blocks.{i}.{ours}.weight"];
@@ -143,7 +146,8 @@ public sealed class PretrainedFolderTests : IDisposable
         LanguageModelArchitecture a = TinyLanguageModels.All["llama"];
         using LanguageModelNetwork network = TinyLanguageModels.Create(a);
         Save(network);
-        Dictionary<string, torch.Tensor> file = HuggingFaceWeights.Of(network, HuggingFaceConfig.Of(a)).ToDictionary(t => t.Name, t => t.Tensor);
+        Dictionary<string, torch.Tensor> file = HuggingFaceWeights.Of(network, HuggingFaceConfig.Of(a)).ToDictionary(
+            t => t.Name, t => t.Tensor);
         file.Remove("model.norm.weight");
         file["model.extra.weight"] = torch.zeros(16);
         file["model.layers.1.mlp.down_proj.weight"] = torch.zeros(24, 16);
@@ -179,7 +183,8 @@ public sealed class PretrainedFolderTests : IDisposable
     {
         using LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All[name]);
         Save(network);
-        Replace(Tensors(network).ToDictionary(t => t.Key.StartsWith(prefix, StringComparison.Ordinal) ? t.Key[prefix.Length..] : t.Key, t => t.Value));
+        Replace(Tensors(network).ToDictionary(
+            t => t.Key.StartsWith(prefix, StringComparison.Ordinal) ? t.Key[prefix.Length..] : t.Key, t => t.Value));
         using LanguageModelTransformer loaded = new MLContext(seed: 1).Generative().LoadPretrainedLanguageModel(_folder.Path);
         AssertSameLogits(network, loaded.Network);
     }
@@ -197,7 +202,10 @@ public sealed class PretrainedFolderTests : IDisposable
         file.Remove(embedding, out torch.Tensor? weight);
         file.Add("lm_head.weight", weight!);
         if (!hasPrefix)
-            file = file.ToDictionary(t => t.Key[(t.Key.StartsWith("lm_head", StringComparison.Ordinal) ? 0 : t.Key.IndexOf('.') + 1)..], t => t.Value);
+        {
+            file = file.ToDictionary(
+                t => t.Key[(t.Key.StartsWith("lm_head", StringComparison.Ordinal) ? 0 : t.Key.IndexOf('.') + 1)..], t => t.Value);
+        }
         Replace(file);
         using LanguageModelTransformer loaded = new MLContext(seed: 1).Generative().LoadPretrainedLanguageModel(_folder.Path);
         AssertSameLogits(network, loaded.Network);
@@ -228,7 +236,9 @@ public sealed class PretrainedFolderTests : IDisposable
         using LanguageModelNetwork network = TinyLanguageModels.Create(
             TinyLanguageModels.All["llama, biases of queries, large heads, untied"] with { SlidingWindow = 4 });
         Save(network);
-        Assert.Equal(("qwen2", true, 0), ((string?)Config()["model_type"], (bool?)Config()["use_sliding_window"], (int?)Config()["max_window_layers"]));
+        Assert.Equal(
+            ("qwen2", true, 0),
+            ((string?)Config()["model_type"], (bool?)Config()["use_sliding_window"], (int?)Config()["max_window_layers"]));
         using LanguageModelTransformer loaded = new MLContext(seed: 1).Generative().LoadPretrainedLanguageModel(_folder.Path);
         Assert.Equal(4, loaded.Architecture.SlidingWindow);
         AssertSameLogits(network, loaded.Network);
@@ -303,7 +313,8 @@ public sealed class PretrainedFolderTests : IDisposable
     public void A_folder_without_a_model_says_what_is_missing()
     {
         Assert.Contains("config.json", Refused<FileNotFoundException>());
-        Assert.Throws<DirectoryNotFoundException>(() => new MLContext().Generative().LoadPretrainedLanguageModel(Path.Combine(_folder.Path, "nowhere")));
+        Assert.Throws<DirectoryNotFoundException>(() =>
+            new MLContext().Generative().LoadPretrainedLanguageModel(Path.Combine(_folder.Path, "nowhere")));
     }
 
     [Fact]
@@ -352,7 +363,8 @@ public sealed class PretrainedFolderTests : IDisposable
         using LanguageModelTransformer model = ml.Generative().LoadPretrainedLanguageModel(_folder.Path);
         Assert.Equal([.. ends, .. Codec.Ends], model.Codec.Ends);
         // Not the end that the tokenizer tells of.
-        string text = model.Generate("abc", new() { MaxTokens = 400, Seed = 1, LogitBias = Codec.Ends.ToDictionary(end => end, _ => float.NegativeInfinity) });
+        string text = model.Generate(
+            "abc", new() { MaxTokens = 400, Seed = 1, LogitBias = Codec.Ends.ToDictionary(end => end, _ => float.NegativeInfinity) });
         Assert.DoesNotContain(ends.SelectMany(end => Codec.Tokenizer.Decode([end])), text.Contains);
         Assert.True(text.Length < 200);
 
@@ -372,7 +384,10 @@ public sealed class PretrainedFolderTests : IDisposable
     {
         using LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All["llama"]);
         Save(network);
-        foreach ((string end, string words) in ((string, string)[])[("[2, 11]", "eos_token_id 2, 11; the model knows tokens up to 10"), ("-1", "'eos_token_id'"), ("[\"a\"]", "eos_token_id")])
+        foreach ((string end, string words) in ((string, string)[])
+        [
+            ("[2, 11]", "eos_token_id 2, 11; the model knows tokens up to 10"), ("-1", "'eos_token_id'"), ("[\"a\"]", "eos_token_id"),
+        ])
         {
             JsonObject json = Json("generation_config.json");
             json["eos_token_id"] = JsonNode.Parse(end);
@@ -428,7 +443,8 @@ public sealed class PretrainedFolderTests : IDisposable
 
     private void AssertLoads(LanguageModelArchitecture architecture, Dictionary<string, torch.Tensor> own)
     {
-        double[][] expected = new ReferenceDecoder(architecture, own.Select(o => (o.Key, o.Value.to(torch.ScalarType.Float32)))).Logits(TinyLanguageModels.Tokens);
+        double[][] expected = new ReferenceDecoder(architecture, own.Select(o => (o.Key, o.Value.to(torch.ScalarType.Float32)))).Logits(
+            TinyLanguageModels.Tokens);
         using LanguageModelTransformer loaded = new MLContext(seed: 1).Generative().LoadPretrainedLanguageModel(_folder.Path);
         double[][] found = LanguageModelNetworkTests.Logits(loaded.Network, TinyLanguageModels.Tokens);
         for (int t = 0; t < expected.Length; t++)

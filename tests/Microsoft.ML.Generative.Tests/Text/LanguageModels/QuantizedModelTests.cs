@@ -24,7 +24,8 @@ public sealed class QuantizedModelTests : IDisposable
     {
         double[][] plain = Logits(_base);
         using LanguageModelTransformer quantized = _base.Quantize(format), floats = quantized.Quantize(WeightFormat.Float32);
-        Assert.Equal((WeightFormat.Float32, format, WeightFormat.Float32), (_base.WeightFormat, quantized.WeightFormat, floats.WeightFormat));
+        Assert.Equal(
+            (WeightFormat.Float32, format, WeightFormat.Float32), (_base.WeightFormat, quantized.WeightFormat, floats.WeightFormat));
         Assert.Equal(plain, Logits(_base));
         AssertClose(Logits(floats), Logits(quantized), 1e-4);
         AssertClose(plain, Logits(quantized), format == WeightFormat.Int8 ? 0.1 : 1.5);
@@ -59,7 +60,8 @@ public sealed class QuantizedModelTests : IDisposable
     {
         using LanguageModelTransformer quantized = _base.Quantize(format);
         LanguageModelOptions options = Options();
-        (options.Architecture, options.BaseModel, options.Adapter) = (LanguageModelArchitecture.GptNano, quantized, new LoraOptions { Rank = 4 });
+        (options.Architecture, options.BaseModel, options.Adapter) = (
+            LanguageModelArchitecture.GptNano, quantized, new LoraOptions { Rank = 4 });
         using LanguageModelTransformer tuned = Fit(options), plain = tuned.WithAdapter(null);
         Assert.Equal(format, tuned.WeightFormat);
         Assert.Equal(Bytes(quantized.Network), Bytes(tuned.Networks.Base));

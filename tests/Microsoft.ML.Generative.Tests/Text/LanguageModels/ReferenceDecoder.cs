@@ -2,7 +2,9 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;
 
-/// <summary>A decoder-only transformer in plain loops over doubles, written from the papers' formulas: slow, and easy to check by eye.</summary>
+/// <summary>
+/// A decoder-only transformer in plain loops over doubles, written from the papers' formulas: slow, and easy to check by eye.
+/// </summary>
 internal sealed class ReferenceDecoder
 {
     private readonly LanguageModelArchitecture _a;
@@ -11,7 +13,8 @@ internal sealed class ReferenceDecoder
     public ReferenceDecoder(LanguageModelArchitecture architecture, IEnumerable<(string Name, torch.Tensor Tensor)> weights)
     {
         _a = architecture;
-        _weights = weights.ToDictionary(w => w.Name, w => (Array.ConvertAll(w.Tensor.data<float>().ToArray(), v => (double)v), w.Tensor.shape));
+        _weights = weights.ToDictionary(
+            w => w.Name, w => (Array.ConvertAll(w.Tensor.data<float>().ToArray(), v => (double)v), w.Tensor.shape));
     }
 
     /// <summary>Logits of the token after each position: [time][vocabulary].</summary>
@@ -52,7 +55,8 @@ internal sealed class ReferenceDecoder
             double[] hidden = Linear($"{name}.feedForwardIn", Norm($"{name}.feedForwardNorm", middle));
             double[] active = _a.FeedForward switch
             {
-                FeedForwardKind.SwiGlu => [.. hidden[..(hidden.Length / 2)].Zip(hidden[(hidden.Length / 2)..], (gate, up) => gate / (1 + Math.Exp(-gate)) * up)],
+                FeedForwardKind.SwiGlu =>
+                    [.. hidden[..(hidden.Length / 2)].Zip(hidden[(hidden.Length / 2)..], (gate, up) => gate / (1 + Math.Exp(-gate)) * up)],
                 FeedForwardKind.Gelu => [.. hidden.Select(v => v * MathNet.Numerics.Distributions.Normal.CDF(0, 1, v))],
                 _ => [.. hidden.Select(v => 0.5 * v * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (v + 0.044715 * v * v * v))))],
             };

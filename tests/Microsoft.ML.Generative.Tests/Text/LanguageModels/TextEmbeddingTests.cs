@@ -11,7 +11,10 @@ public sealed class TextEmbeddingTests : IDisposable
 
     public TextEmbeddingTests() => _model = _ml.Transforms.Generative().LanguageModel(new LanguageModelOptions
     {
-        Architecture = LanguageModelArchitecture.LlamaNano with { Layers = 2, Heads = 2, EmbeddingSize = 16, FeedForwardSize = 32, ContextLength = 16 },
+        Architecture = LanguageModelArchitecture.LlamaNano with
+        {
+            Layers = 2, Heads = 2, EmbeddingSize = 16, FeedForwardSize = 32, ContextLength = 16,
+        },
         TransformBatchSize = 3,
         MaxSteps = 1,
         Seed = 1,
@@ -57,7 +60,8 @@ public sealed class TextEmbeddingTests : IDisposable
             _ml.Model.Save(pipeline, rows.Schema, path);
             _model.Dispose();
             Assert.Equal(expected, pipeline.Transform(rows).GetColumn<float[]>("Copy"));
-            foreach (ITransformer loaded in (ITransformer[])[new MLContext().Model.Load(path, out _), new MLContext().Generative().LoadModel(path, out _)])
+            MLContext other = new();
+            foreach (ITransformer loaded in (ITransformer[])[other.Model.Load(path, out _), other.Generative().LoadModel(path, out _)])
             {
                 using var owned = (IDisposable)loaded;
                 Assert.Equal(expected, loaded.Transform(rows).GetColumn<float[]>("Copy"));
@@ -81,12 +85,14 @@ public sealed class TextEmbeddingTests : IDisposable
         string message = Assert.ThrowsAny<InvalidDataException>(
             () => embedding.Transform(Texts("a", "the cat eats a fish the cat")).GetColumn<float[]>("Embedding").ToArray()).Message;
         Assert.Contains("Column 'Text', row 1: The text has 27 tokens; the model's context has 16", message);
+        IDataView numbers = _ml.Data.LoadFromEnumerable([new { Text = 1f }]);
         Assert.Contains("'Text'", Assert.ThrowsAny<ArgumentException>(
-            () => _ml.Transforms.Generative().TextEmbedding("E", "Text", _model).Fit(_ml.Data.LoadFromEnumerable([new { Text = 1f }]))).Message);
+            () => _ml.Transforms.Generative().TextEmbedding("E", "Text", _model).Fit(numbers)).Message);
         Assert.Throws<ArgumentNullException>(() => _ml.Transforms.Generative().TextEmbedding("E", "Text", null!));
         Assert.Throws<ArgumentException>(() => _ml.Transforms.Generative().TextEmbedding("", "Text", _model));
         // Over its input.
-        Assert.Equal(16, _ml.Transforms.Generative().TextEmbedding("Text", null, _model).Fit(Texts("a")).Transform(Texts("a")).GetColumn<float[]>("Text").Single().Length);
+        using TextEmbeddingTransformer over = _ml.Transforms.Generative().TextEmbedding("Text", null, _model).Fit(Texts("a"));
+        Assert.Equal(16, over.Transform(Texts("a")).GetColumn<float[]>("Text").Single().Length);
     }
 
     private static void Close(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual)

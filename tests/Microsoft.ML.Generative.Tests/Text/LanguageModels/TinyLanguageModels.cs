@@ -36,8 +36,18 @@ internal static class TinyLanguageModels
         ["gpt with a window and grouped keys"] = _gpt with { SlidingWindow = 3, KeyValueHeads = 2 },
         ["llama"] = _llama,
         ["llama, pairs side by side, grouped keys"] = _llama with { Positions = PositionEncoding.RotaryInterleaved, KeyValueHeads = 1 },
-        ["llama, biases of queries, large heads, untied"] = _llama with { HasQueryKeyValueBias = true, HeadSize = 6, KeyValueHeads = 2, TieEmbeddings = false },
-        ["llama, stretched linearly, with a window"] = _llama with { RotaryScaling = new RotaryScaling(RotaryScalingKind.Linear, 4), SlidingWindow = 4 },
+        ["llama, biases of queries, large heads, untied"] = _llama with
+        {
+            HasQueryKeyValueBias = true,
+            HeadSize = 6,
+            KeyValueHeads = 2,
+            TieEmbeddings = false,
+        },
+        ["llama, stretched linearly, with a window"] = _llama with
+        {
+            RotaryScaling = new RotaryScaling(RotaryScalingKind.Linear, 4),
+            SlidingWindow = 4,
+        },
         ["llama 3.1's stretching"] = _llama with
         {
             RotaryBase = 50,

@@ -9,8 +9,10 @@ namespace Microsoft.ML.Generative.Tests;
 
 public sealed class BytePairTrainingTests(ITestOutputHelper output)
 {
-    private static GenerativeTokenizer Train(string text, int merges, int minimumFrequency = 1) => GenerativeTokenizers.TrainBytePairEncoding(
-        [text], new BytePairEncodingOptions { VocabularySize = 256 + merges, MinimumFrequency = minimumFrequency, EndOfTextToken = null });
+    private static GenerativeTokenizer Train(string text, int merges, int minimumFrequency = 1) =>
+        GenerativeTokenizers.TrainBytePairEncoding(
+            [text],
+            new BytePairEncodingOptions { VocabularySize = 256 + merges, MinimumFrequency = minimumFrequency, EndOfTextToken = null });
 
     private static IEnumerable<string?> Merged(GenerativeTokenizer tokenizer) =>
         Enumerable.Range(256, tokenizer.VocabularySize - 256).Select(tokenizer.TokenOf);
@@ -27,7 +29,8 @@ public sealed class BytePairTrainingTests(ITestOutputHelper output)
 
     [Fact]
     public void Words_are_not_merged_with_each_other() =>
-        Assert.DoesNotContain(Merged(Train(string.Concat(Enumerable.Repeat("ab ab", 50)), 20)), token => token!.IndexOf('Ġ', StringComparison.Ordinal) > 0);
+        Assert.DoesNotContain(
+            Merged(Train(string.Concat(Enumerable.Repeat("ab ab", 50)), 20)), token => token!.IndexOf('Ġ', StringComparison.Ordinal) > 0);
 
     [Fact]
     public void Where_no_pair_is_frequent_enough_the_vocabulary_stays_smaller()
@@ -70,9 +73,11 @@ public sealed class BytePairTrainingTests(ITestOutputHelper output)
     [Theory]
     [InlineData(256, 2, "VocabularySize")]
     [InlineData(300, 0, "MinimumFrequency")]
-    public void Options_out_of_range_are_named(int size, int frequency, string name) => Assert.Contains(name, Assert.ThrowsAny<ArgumentException>(
-        () => GenerativeTokenizers.TrainBytePairEncoding(["abc"], new BytePairEncodingOptions { VocabularySize = size, MinimumFrequency = frequency })).Message,
-        StringComparison.Ordinal);
+    public void Options_out_of_range_are_named(int size, int frequency, string name) =>
+        Assert.Contains(name, Assert.ThrowsAny<ArgumentException>(
+            () => GenerativeTokenizers.TrainBytePairEncoding(
+                ["abc"], new BytePairEncodingOptions { VocabularySize = size, MinimumFrequency = frequency })).Message,
+            StringComparison.Ordinal);
 
     [DataFileFact("tinyshakespeare/input.txt")]
     public void A_megabyte_of_text_makes_4096_tokens_in_seconds_and_comes_back()
@@ -88,7 +93,8 @@ public sealed class BytePairTrainingTests(ITestOutputHelper output)
 
         Assert.Equal(4096, tokenizer.VocabularySize);
         Assert.Equal(text, tokenizer.Decode(ids));
-        Assert.Equal(TokenizerFiles.Fingerprint(tokenizer), TokenizerFiles.Fingerprint(GenerativeTokenizers.TrainBytePairEncoding(text.Split('\0'), 4096)));
+        Assert.Equal(TokenizerFiles.Fingerprint(tokenizer), TokenizerFiles.Fingerprint(GenerativeTokenizers.TrainBytePairEncoding(
+            text.Split('\0'), 4096)));
         Assert.InRange(watch.Elapsed.TotalSeconds, 0, 20);
     }
 
@@ -97,12 +103,14 @@ public sealed class BytePairTrainingTests(ITestOutputHelper output)
     {
         List<(int Start, int Length)> places = [];
         KnownPatterns.Gpt2.Find(text, 0, text.Length, places, new PatternClock(text.Length));
-        List<List<string>> words = [.. places.Select(place => text.Substring(place.Start, place.Length).Select(c => c == ' ' ? "Ġ" : c.ToString()).ToList())];
+        List<List<string>> words =
+            [.. places.Select(place => text.Substring(place.Start, place.Length).Select(c => c == ' ' ? "Ġ" : c.ToString()).ToList())];
         List<string> tokens = [.. Enumerable.Range(0, 256).Select(value => ByteAlphabet.CharacterOf((byte)value).ToString())];
         while (tokens.Count < 256 + merges)
         {
             var best = words.SelectMany(word => word.Zip(word.Skip(1))).GroupBy(pair => pair)
-                .OrderByDescending(group => group.Count()).ThenBy(group => tokens.IndexOf(group.Key.First)).ThenBy(group => tokens.IndexOf(group.Key.Second))
+                .OrderByDescending(group => group.Count()).ThenBy(group => tokens.IndexOf(group.Key.First))
+                .ThenBy(group => tokens.IndexOf(group.Key.Second))
                 .FirstOrDefault();
             if (best is null)
                 break;

@@ -35,7 +35,8 @@ public sealed class CharacterLevelTests
     [Fact]
     public void With_a_token_for_it_an_unknown_character_is_that_token()
     {
-        GenerativeTokenizer tokenizer = GenerativeTokenizers.CharacterLevel(["ab"], new CharacterLevelOptions { UnknownToken = "<unk>", EndOfTextToken = "<end>" });
+        GenerativeTokenizer tokenizer = GenerativeTokenizers.CharacterLevel(
+            ["ab"], new CharacterLevelOptions { UnknownToken = "<unk>", EndOfTextToken = "<end>" });
 
         Assert.Equal((2, 3, 4), (tokenizer.UnknownId, tokenizer.EndOfTextId, tokenizer.VocabularySize));
         Assert.Equal([0, 2, 2, 1], tokenizer.EncodeToIds("axyb"));
@@ -47,7 +48,8 @@ public sealed class CharacterLevelTests
     [Fact]
     public void What_reads_like_a_special_token_is_text_where_it_is_not_to_be_recognized()
     {
-        GenerativeTokenizer tokenizer = GenerativeTokenizers.CharacterLevel(["ab<end>"], new CharacterLevelOptions { EndOfTextToken = "<end>" });
+        GenerativeTokenizer tokenizer = GenerativeTokenizers.CharacterLevel(
+            ["ab<end>"], new CharacterLevelOptions { EndOfTextToken = "<end>" });
 
         Assert.Equal([tokenizer.EndOfTextId!.Value], tokenizer.EncodeFragment("<end>"));
         Assert.Equal("<end>", tokenizer.Decode(tokenizer.EncodeFragment("<end>", recognizeSpecialTokens: false)));
@@ -71,8 +73,12 @@ public sealed class CharacterLevelTests
         MLContext ml = new();
         IDataView data = ml.Data.LoadFromEnumerable([new { Number = 1f }]);
 
-        Assert.Contains("'Text'", Assert.ThrowsAny<ArgumentException>(() => GenerativeTokenizers.CharacterLevel(data, "Text")).Message, StringComparison.Ordinal);
-        Assert.Contains("'Number'", Assert.ThrowsAny<ArgumentException>(() => GenerativeTokenizers.CharacterLevel(data, "Number")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "'Text'", Assert.ThrowsAny<ArgumentException>(() => GenerativeTokenizers.CharacterLevel(data, "Text")).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "'Number'", Assert.ThrowsAny<ArgumentException>(() => GenerativeTokenizers.CharacterLevel(data, "Number")).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -80,7 +86,8 @@ public sealed class CharacterLevelTests
     [InlineData("a")]
     public void A_special_token_is_neither_empty_nor_a_character_of_the_texts(string token) =>
         Assert.Contains("UnknownToken", Assert.Throws<ArgumentException>(
-            () => GenerativeTokenizers.CharacterLevel(["abc"], new CharacterLevelOptions { UnknownToken = token })).Message, StringComparison.Ordinal);
+            () => GenerativeTokenizers.CharacterLevel(["abc"], new CharacterLevelOptions { UnknownToken = token })).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void Texts_without_a_character_are_refused() =>

@@ -7,10 +7,12 @@ namespace Microsoft.ML.Generative.Tests;
 /// <summary>A tokenizer of a user's own: its tokens are UTF-8 bytes, the first of which is dropped where it is a space.</summary>
 internal sealed class ForeignTokenizer : Tokenizer
 {
-    protected override EncodeResults<EncodedToken> EncodeToTokens(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings) => new()
-    {
-        Tokens = [.. Encoding.UTF8.GetBytes(text ?? textSpan.ToString()).Select(value => new EncodedToken(value, value.ToString(provider: null), default))],
-    };
+    protected override EncodeResults<EncodedToken> EncodeToTokens(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings) =>
+        new()
+        {
+            Tokens = [.. Encoding.UTF8.GetBytes(text ?? textSpan.ToString())
+                .Select(value => new EncodedToken(value, value.ToString(provider: null), default))],
+        };
 
     public override OperationStatus Decode(IEnumerable<int> ids, Span<char> destination, out int idsConsumed, out int charsWritten)
     {

@@ -11,7 +11,8 @@ public sealed class Gpt2FilesTests
     private const string Vocabulary = "gpt2-bpe/encoder.json";
     private const string Merges = "gpt2-bpe/vocab.bpe";
 
-    private static readonly Lazy<GenerativeTokenizer> _gpt2 = new(() => GenerativeTokenizers.FromGpt2Files(DataFile.Find(Vocabulary)!, DataFile.Find(Merges)!));
+    private static readonly Lazy<GenerativeTokenizer> _gpt2 = new(() =>
+        GenerativeTokenizers.FromGpt2Files(DataFile.Find(Vocabulary)!, DataFile.Find(Merges)!));
 
     [DataFileFact(Vocabulary, Merges)]
     public void The_ids_are_those_of_GPT2()
@@ -64,7 +65,8 @@ public sealed class Gpt2FilesTests
         int[] ids = [.. _gpt2.Value.EncodeToIds("ab 🤗!")];
         var buffer = new char[16];
 
-        Assert.Equal(System.Buffers.OperationStatus.DestinationTooSmall, _gpt2.Value.Decode(ids, buffer.AsSpan(0, 4), out int used, out int written));
+        Assert.Equal(System.Buffers.OperationStatus.DestinationTooSmall, _gpt2.Value.Decode(
+            ids, buffer.AsSpan(0, 4), out int used, out int written));
         Assert.Equal(("ab", 1), (new string(buffer, 0, written), used));
         Assert.Equal(System.Buffers.OperationStatus.Done, _gpt2.Value.Decode(ids.Skip(used), buffer, out _, out written));
         Assert.Equal(" 🤗!", new string(buffer, 0, written));
@@ -91,6 +93,7 @@ public sealed class Gpt2FilesTests
     [InlineData("{\"a\": 0}", "a b\n", "lacks 'b'")]
     public void What_is_wrong_in_a_file_is_named(string vocabulary, string merges, string named) =>
         Assert.Contains(named, Assert.Throws<InvalidDataException>(() => Gpt2Files.Create(
-            ("v.json", Encoding.UTF8.GetBytes(vocabulary)), ("m.txt", Encoding.UTF8.GetBytes(merges)), new Gpt2Files.Settings(), [], TokenizerConfig.Empty)).Message,
+            ("v.json", Encoding.UTF8.GetBytes(vocabulary)), ("m.txt", Encoding.UTF8.GetBytes(merges)), new Gpt2Files.Settings(), [],
+            TokenizerConfig.Empty)).Message,
             StringComparison.Ordinal);
 }

@@ -32,10 +32,12 @@ public sealed class Llama2CTokenizerFileTests
             [1, 3439, 17632, 1925, 29892, 278, 6368, 310, 14215, 537, 5922, 393, 29871],
             _llama.Value.EncodeToIds("Simply put, the theory of relativity states that "));
         Assert.Equal(
-            [1, 4103, 9632, 4223, 304, 5176, 29901, 13, 13, 4706, 7205, 4932, 357, 1149, 301, 449, 276, 316, 2778, 13, 4706, 1236, 407, 837, 524, 1149, 6042, 354,
+            [1, 4103, 9632, 4223, 304, 5176, 29901, 13, 13, 4706, 7205, 4932, 357, 1149, 301, 449, 276, 316, 2778, 13, 4706, 1236, 407, 837,
+            524, 1149, 6042, 354,
              772, 440, 29878, 1318, 13, 4706, 715, 1878, 330, 3055, 1725, 1149, 330, 3055, 1725, 4639, 28754, 13, 4706, 923, 968, 1149],
             _llama.Value.EncodeToIds(
-                "Translate English to French:\n\n        sea otter => loutre de mer\n        peppermint => menthe poivrée\n        plush girafe => girafe peluche\n        cheese =>"));
+                "Translate English to French:\n\n        sea otter => loutre de mer\n        peppermint => menthe poivrée\n        plush "
+                    + "girafe => girafe peluche\n        cheese =>"));
     }
 
     [DataFileFact(Tiny)]

@@ -68,7 +68,8 @@ public sealed class SentencePieceFileTests
         Assert.Equal([8774, 6, 149, 33, 25, 58], _t5.Value.EncodeToIds("Hello, how are you?"));
         // Translated to NFKC, and unknown characters in a row are one token.
         Assert.Equal([14213, 361, 209, 2, 357, 209, 2], _t5.Value.EncodeToIds("ＡＢＣ ﬁ ½ ①日本"));
-        Assert.Equal([30355, 15, 1566, 12, 2968, 10, 37, 629, 19, 1627, 5], _t5.Value.EncodeToIds("Translate English to German: The house is wonderful."));
+        Assert.Equal([30355, 15, 1566, 12, 2968, 10, 37, 629, 19, 1627, 5], _t5.Value.EncodeToIds(
+            "Translate English to German: The house is wonderful."));
         Assert.Equal(new SpecialTokenIds(Eos: 1, Unk: 2, Pad: 0), _t5.Value.SpecialTokens);
     }
 
@@ -78,7 +79,8 @@ public sealed class SentencePieceFileTests
     public void Of_equally_probable_ways_rounding_decides_as_in_SentencePiece()
     {
         Assert.Equal([139, 3, 14817, 18, 3, 55], _t5.Value.EncodeFragment("into ---- !"));
-        Assert.Equal([335, 3707, 4591, 3097, 2773, 112, 3, 58, 8665, 3, 8546, 3, 834, 834, 586, 4560, 4433], _t5.Value.EncodeFragment("104883 3523 his ???? ?? __ 120785"));
+        Assert.Equal([335, 3707, 4591, 3097, 2773, 112, 3, 58, 8665, 3, 8546, 3, 834, 834, 586, 4560, 4433], _t5.Value.EncodeFragment(
+            "104883 3523 his ???? ?? __ 120785"));
     }
 
     [DataFileFact(T5)]
@@ -103,12 +105,17 @@ public sealed class SentencePieceFileTests
     public void Pieces_of_the_user_are_tokens_whatever_stands_around_them()
     {
         (string, float, PieceKind)[] pieces =
-            [("<unk>", 0, PieceKind.Unknown), ("▁", -2, PieceKind.Normal), ("a", -2, PieceKind.Normal), ("<b>", 0, PieceKind.UserDefined), ("▁▁", 0, PieceKind.UserDefined)];
+            [
+                ("<unk>", 0, PieceKind.Unknown), ("▁", -2, PieceKind.Normal), ("a", -2, PieceKind.Normal),
+                ("<b>", 0, PieceKind.UserDefined), ("▁▁", 0, PieceKind.UserDefined),
+            ];
         GenerativeTokenizer tokenizer = Create(SentencePieceModel.BytePairs, keepSpaces: true, pieces);
 
         Assert.Equal([2, 3, 2, 1, 3, 4, 2], tokenizer.EncodeToIds("a<b>a <b>  a"));
         Assert.Equal("a<b>a <b>  a", tokenizer.Decode([2, 3, 2, 1, 3, 4, 2]));
-        Assert.Contains("add_dummy_prefix", Assert.Throws<InvalidDataException>(() => Create(SentencePieceModel.BytePairs, pieces)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "add_dummy_prefix", Assert.Throws<InvalidDataException>(() => Create(SentencePieceModel.BytePairs, pieces)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -116,8 +123,10 @@ public sealed class SentencePieceFileTests
     {
         // ab|c: -1.5 -1.0; a|bc: -1.1 -1.3; abc: -2.6; a|b|c: -3.5.
         GenerativeTokenizer tokenizer = Create(
-            SentencePieceModel.Unigram, ("<unk>", 0, PieceKind.Unknown), ("▁", -0.1f, PieceKind.Normal), ("a", -1.1f, PieceKind.Normal), ("b", -1.4f, PieceKind.Normal),
-            ("c", -1.0f, PieceKind.Normal), ("ab", -1.5f, PieceKind.Normal), ("bc", -1.3f, PieceKind.Normal), ("abc", -2.6f, PieceKind.Normal));
+            SentencePieceModel.Unigram, ("<unk>", 0, PieceKind.Unknown), ("▁", -0.1f, PieceKind.Normal), ("a", -1.1f, PieceKind.Normal),
+            ("b", -1.4f, PieceKind.Normal),
+            ("c", -1.0f, PieceKind.Normal), ("ab", -1.5f, PieceKind.Normal), ("bc", -1.3f, PieceKind.Normal),
+            ("abc", -2.6f, PieceKind.Normal));
 
         Assert.Equal([1, 2, 6], tokenizer.EncodeToIds("abc"));
         Assert.Equal([1, 5], tokenizer.EncodeToIds("ab"));
@@ -128,14 +137,18 @@ public sealed class SentencePieceFileTests
     [InlineData(3, "type 3")]
     [InlineData(4, "type 4")]
     public void Models_of_words_and_characters_are_refused(int type, string named) =>
-        Assert.Contains(named, Assert.Throws<InvalidDataException>(() => Create(type, ("<unk>", 0, PieceKind.Unknown))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            named, Assert.Throws<InvalidDataException>(() => Create(type, ("<unk>", 0, PieceKind.Unknown))).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void A_piece_without_a_finite_score_is_refused() =>
         Assert.Contains("finite", Assert.Throws<InvalidDataException>(
-            () => Create(SentencePieceModel.BytePairs, ("<unk>", 0, PieceKind.Unknown), ("a", float.NaN, PieceKind.Normal))).Message, StringComparison.Ordinal);
+            () => Create(SentencePieceModel.BytePairs, ("<unk>", 0, PieceKind.Unknown), ("a", float.NaN, PieceKind.Normal))).Message,
+            StringComparison.Ordinal);
 
-    private static GenerativeTokenizer Create(int type, params (string Piece, float Score, PieceKind Kind)[] pieces) => Create(type, keepSpaces: false, pieces);
+    private static GenerativeTokenizer Create(int type, params (string Piece, float Score, PieceKind Kind)[] pieces) =>
+        Create(type, keepSpaces: false, pieces);
 
     private static GenerativeTokenizer Create(int type, bool keepSpaces, (string Piece, float Score, PieceKind Kind)[] pieces)
     {

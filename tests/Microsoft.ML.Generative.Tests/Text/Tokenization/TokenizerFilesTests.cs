@@ -46,7 +46,8 @@ public sealed class TokenizerFilesTests
         GenerativeTokenizer shared = TokenizerFiles.Load(TokenizerFiles.Save(one));
         string[] texts = [.. Enumerable.Range(0, 20_000).Select(i => $"{i * 7919 % 3000} {i} {i * 31 % 5000}")];
 
-        var found = texts.AsParallel().AsOrdered().WithDegreeOfParallelism(4).Select(text => shared.Decode(shared.EncodeToIds(text))).ToArray();
+        var found = texts.AsParallel().AsOrdered().WithDegreeOfParallelism(4).Select(text => shared.Decode(shared.EncodeToIds(text)))
+            .ToArray();
 
         Assert.Equal(texts, found);
         Assert.Equal(texts.Select(text => one.CountTokens(text)), texts.Select(text => shared.CountTokens(text)));

@@ -12,8 +12,10 @@ public sealed class TokenizerFolderTests : IDisposable
     private void Write(string name, string text) => File.WriteAllText(_folder.File(name), text);
 
     private void WriteTokenizer() => Write("tokenizer.json", """
-        {"version": "1.0", "added_tokens": [{"id": 2, "content": "<s>", "special": true, "normalized": false, "single_word": false, "lstrip": false, "rstrip": false}],
-         "model": {"type": "WordLevel", "vocab": {"a": 0, "<unk>": 1, "<e>": 3, "<p>": 4}, "unk_token": "<unk>"}, "decoder": {"type": "Fuse"}}
+        {"version": "1.0", "added_tokens": [{"id": 2, "content": "<s>", "special": true, "normalized": false, "single_word": false,
+         "lstrip": false, "rstrip": false}],
+         "model": {"type": "WordLevel", "vocab": {"a": 0, "<unk>": 1, "<e>": 3, "<p>": 4}, "unk_token": "<unk>"},
+            "decoder": {"type": "Fuse"}}
         """);
 
     private GenerativeTokenizer Read() => GenerativeTokenizers.FromFolder(_folder.Path);
@@ -23,7 +25,8 @@ public sealed class TokenizerFolderTests : IDisposable
     {
         WriteTokenizer();
         Write("tokenizer_config.json", """
-            {"bos_token": "<s>", "eos_token": {"content": "<e>", "lstrip": false}, "pad_token": null, "model_max_length": 1e30, "chat_template": "{{ messages }}"}
+            {"bos_token": "<s>", "eos_token": {"content": "<e>", "lstrip": false}, "pad_token": null, "model_max_length": 1e30,
+             "chat_template": "{{ messages }}"}
             """);
 
         Assert.Equal(new SpecialTokenIds(Bos: 2, Eos: 3, Unk: 1), Read().SpecialTokens);
@@ -48,7 +51,9 @@ public sealed class TokenizerFolderTests : IDisposable
     public void The_default_of_several_chat_templates_is_taken()
     {
         WriteTokenizer();
-        Write("tokenizer_config.json", """{"chat_template": [{"name": "tool_use", "template": "T"}, {"name": "default", "template": "D"}]}""");
+        Write(
+            "tokenizer_config.json",
+            """{"chat_template": [{"name": "tool_use", "template": "T"}, {"name": "default", "template": "D"}]}""");
 
         Assert.Equal("D", Read().Config.ChatTemplate);
     }
@@ -71,12 +76,15 @@ public sealed class TokenizerFolderTests : IDisposable
         Assert.Throws<DirectoryNotFoundException>(() => GenerativeTokenizers.FromFolder(_folder.File("none")));
         Assert.Throws<FileNotFoundException>(() => GenerativeTokenizers.FromFile(_folder.File("none.json")));
         Write("a.xyz", "");
-        Assert.Contains("*.model", Assert.Throws<NotSupportedException>(() => GenerativeTokenizers.FromFile(_folder.File("a.xyz"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "*.model", Assert.Throws<NotSupportedException>(() => GenerativeTokenizers.FromFile(_folder.File("a.xyz"))).Message,
+            StringComparison.Ordinal);
     }
 
     private void WriteByteVocabulary(params string[] others) => Write(
         "vocab.json",
-        System.Text.Json.JsonSerializer.Serialize(Enumerable.Range(0, 256).Select(value => ByteAlphabet.CharacterOf((byte)value).ToString()).Concat(others)
+        System.Text.Json.JsonSerializer.Serialize(
+            Enumerable.Range(0, 256).Select(value => ByteAlphabet.CharacterOf((byte)value).ToString()).Concat(others)
             .Index().ToDictionary(token => token.Item, token => token.Index)));
 
     [Fact]
@@ -97,8 +105,10 @@ public sealed class TokenizerFolderTests : IDisposable
         Write("merges.txt", "1 2\n");
         Write("tokenizer_config.json", """
             {"tokenizer_class": "Qwen2Tokenizer", "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>", "added_tokens_decoder": {
-              "300": {"content": "<|endoftext|>", "special": true, "normalized": false, "single_word": false, "lstrip": false, "rstrip": false},
-              "301": {"content": "<|im_end|>", "special": true, "normalized": false, "single_word": false, "lstrip": false, "rstrip": false}}}
+              "300": {"content": "<|endoftext|>", "special": true, "normalized": false, "single_word": false, "lstrip": false,
+                 "rstrip": false},
+              "301": {"content": "<|im_end|>", "special": true, "normalized": false, "single_word": false, "lstrip": false,
+                 "rstrip": false}}}
             """);
 
         GenerativeTokenizer tokenizer = Read();
@@ -122,7 +132,9 @@ public sealed class TokenizerFolderTests : IDisposable
     public void A_SentencePiece_model_is_read_with_the_settings_beside_it()
     {
         File.Copy(DataFile.Find("llama-tokenizer/tokenizer.model")!, _folder.File("tokenizer.model"));
-        Write("tokenizer_config.json", """{"tokenizer_class": "LlamaTokenizer", "add_bos_token": false, "add_eos_token": true, "legacy": false}""");
+        Write(
+            "tokenizer_config.json",
+            """{"tokenizer_class": "LlamaTokenizer", "add_bos_token": false, "add_eos_token": true, "legacy": false}""");
         Write("added_tokens.json", """{"<pad>": 32000}""");
 
         GenerativeTokenizer tokenizer = Read();

@@ -9,7 +9,8 @@ namespace Microsoft.ML.Generative.Tests;
 /// <summary>Parts of a tokenizer.json. The expected texts are what Hugging Face's tokenizers 0.22 make of the same JSON.</summary>
 public sealed class TokenizerJsonTests
 {
-    private const string Cl100k = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+    private const string Cl100k =
+        @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
     private static GenerativeTokenizer Load(string json) =>
         TokenizerFiles.Load(new Dictionary<string, byte[]> { ["tokenizer.json"] = Encoding.UTF8.GetBytes(json) });
@@ -21,13 +22,25 @@ public sealed class TokenizerJsonTests
         """);
 
     private static string Split(string pattern, string behavior, bool invert = false, string kind = "Regex") =>
-        new JsonObject { ["type"] = "Split", ["pattern"] = new JsonObject { [kind] = pattern }, ["behavior"] = behavior, ["invert"] = invert }.ToJsonString();
+        new JsonObject
+        {
+            ["type"] = "Split",
+            ["pattern"] = new JsonObject { [kind] = pattern },
+            ["behavior"] = behavior,
+            ["invert"] = invert,
+        }.ToJsonString();
 
     public static TheoryData<string, string> PreTokenizers => new()
     {
-        { """{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true}""", "▁I'm|▁naïve:|▁12½|▁(x.y)|▁🤗s\n|▁𝐀b" },
+        {
+            """{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true}""",
+            "▁I'm|▁naïve:|▁12½|▁(x.y)|▁🤗s\n|▁𝐀b"
+        },
         { """{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": false}""", "▁I'm▁naïve:▁12½▁(x.y)▁🤗s\n▁𝐀b" },
-        { """{"type": "Metaspace", "replacement": "_", "prepend_scheme": "never", "split": true}""", "I'm|_naïve:|_12½|_(x.y)|_🤗s\n|_𝐀b" },
+        {
+            """{"type": "Metaspace", "replacement": "_", "prepend_scheme": "never", "split": true}""",
+            "I'm|_naïve:|_12½|_(x.y)|_🤗s\n|_𝐀b"
+        },
         { """{"type": "Whitespace"}""", "I|'|m|naïve|:|12|½|(|x|.|y|)|🤗|s|𝐀b" },
         { """{"type": "WhitespaceSplit"}""", "I'm|naïve:|12½|(x.y)|🤗s|𝐀b" },
         { """{"type": "BertPreTokenizer"}""", "I|'|m|naïve|:|12½|(|x|.|y|)|🤗s|𝐀b" },
@@ -36,7 +49,9 @@ public sealed class TokenizerJsonTests
         { """{"type": "CharDelimiterSplit", "delimiter": "e"}""", "I'm naïv|: 12½ (x.y) 🤗s\n 𝐀b" },
         { """{"type": "Punctuation", "behavior": "Contiguous"}""", "I|'|m naïve|:| 12½ |(|x|.|y|)| 🤗s\n 𝐀b" },
         { Split(Cl100k, "Isolated"), "I|'m| naïve|:| |12½| (|x|.y|)| 🤗|s|\n| 𝐀b" },
-        { Split(@"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+", "Removed", invert: true), "I|'m|naïve|:|1|2|½|(|x|.|y|)|🤗|s|𝐀b" },
+        { Split(
+            @"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+", "Removed",
+            invert: true), "I|'m|naïve|:|1|2|½|(|x|.|y|)|🤗|s|𝐀b" },
         { Split(@"\w++| ?+[^\w\s]*+|\s{2,3}|\s", "Isolated"), "I|'|m| |naïve|:| |12½| (|x|.|y|)| 🤗|s|\n| |𝐀b" },
         { Split(@"^\s*.|.$", "Isolated"), "I|'m naïve: 12½ (x.y) 🤗|s|\n| 𝐀|b" },
         { Split(@"[\w']+|\W", "Isolated"), "I'm| |naïve|:| |12|½| |(|x|.|y|)| |🤗|s|\n| |𝐀b" },
@@ -49,8 +64,13 @@ public sealed class TokenizerJsonTests
         { Split(@"[a-m]\d?|\s", "MergedWithNext", invert: true), "I'm| |na|ïve|: |12½ |(x.y) |🤗s\n| |𝐀b" },
         { Split(@"[a-m]\d?|\s", "Contiguous"), "I'|m |n|a|ïv|e|:| |12½| |(x.y)| |🤗s|\n |𝐀|b" },
         { Split("x.y", "Isolated", kind: "String"), "I'm naïve: 12½ (|x.y|) 🤗s\n 𝐀b" },
-        { """{"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always"}]}""",
-            "▁I'm|▁naïve:|▁12½|▁(x.y)|▁🤗s|▁𝐀b" },
+        {
+            """
+            {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"},
+                {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always"}]}
+            """,
+            "▁I'm|▁naïve:|▁12½|▁(x.y)|▁🤗s|▁𝐀b"
+        },
     };
 
     [Theory]
@@ -72,8 +92,12 @@ public sealed class TokenizerJsonTests
     [InlineData("""{"type": "Prepend", "prepend": "XY"}""", "XY  ÀÉ ﬁ\t中İx\0 ")]
     [InlineData("""{"type": "Replace", "pattern": {"Regex": " {2,}|x"}, "content": "$0"}""", "$0ÀÉ ﬁ\t中İ$0\0 ")]
     [InlineData("""{"type": "Replace", "pattern": {"String": " "}, "content": ""}""", "ÀÉﬁ\t中İx\0")]
-    [InlineData("""{"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true}""", "  ae ﬁ  中 ix ")]
-    [InlineData("""{"type": "BertNormalizer", "clean_text": false, "handle_chinese_chars": false, "strip_accents": true, "lowercase": false}""", "  AE ﬁ\t中Ix\0 ")]
+    [InlineData(
+        """{"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true}""",
+        "  ae ﬁ  中 ix ")]
+    [InlineData(
+        """{"type": "BertNormalizer", "clean_text": false, "handle_chinese_chars": false, "strip_accents": true, "lowercase": false}""",
+        "  AE ﬁ\t中Ix\0 ")]
     public void Normalizers_change_texts_as_Hugging_Face_s(string json, string expected)
     {
         WithPart("normalizer", json).EncodeToTokens("  ÀÉ ﬁ\t中İx\0 ", out string? text);
@@ -93,7 +117,8 @@ public sealed class TokenizerJsonTests
     public void Added_tokens_are_found_as_Hugging_Face_finds_them(string text, string expected)
     {
         GenerativeTokenizer tokenizer = Load("""
-            {"version": "1.0", "normalizer": {"type": "Lowercase"}, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "[\\s\\S]"}, "behavior": "Isolated", "invert": false},
+            {"version": "1.0", "normalizer": {"type": "Lowercase"},
+             "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "[\\s\\S]"}, "behavior": "Isolated", "invert": false},
              "added_tokens": [
               {"id": 10, "content": "<x>", "special": true, "normalized": false, "single_word": false, "lstrip": false, "rstrip": false},
               {"id": 11, "content": "<xy>", "special": false, "normalized": false, "single_word": false, "lstrip": false, "rstrip": false},
@@ -108,14 +133,28 @@ public sealed class TokenizerJsonTests
     }
 
     [Theory]
-    [InlineData("""{"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}], "pair": [], "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}}}""", "1 0")]
+    [InlineData(
+        """
+        {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+         "pair": [], "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}}}
+        """,
+        "1 0")]
     [InlineData("""{"type": "BertProcessing", "sep": ["</s>", 2], "cls": ["<s>", 1]}""", "1 0 2")]
-    [InlineData("""{"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 1], "trim_offsets": true, "add_prefix_space": false}""", "1 0 2")]
-    [InlineData("""{"type": "Sequence", "processors": [{"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": false, "use_regex": true}, {"type": "BertProcessing", "sep": ["</s>", 2], "cls": ["<s>", 1]}]}""", "1 0 2")]
+    [InlineData(
+        """{"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 1], "trim_offsets": true, "add_prefix_space": false}""",
+        "1 0 2")]
+    [InlineData(
+        """
+        {"type": "Sequence", "processors": [
+            {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": false, "use_regex": true},
+            {"type": "BertProcessing", "sep": ["</s>", 2], "cls": ["<s>", 1]}]}
+        """,
+        "1 0 2")]
     public void Post_processors_put_tokens_round_a_text_but_not_round_a_part_of_one(string json, string expected)
     {
         GenerativeTokenizer tokenizer = Load($$$"""
-            {"version": "1.0", "post_processor": {{{json}}}, "model": {"type": "WordLevel", "vocab": {"a": 0, "<s>": 1, "</s>": 2}, "unk_token": "?"}}
+            {"version": "1.0", "post_processor": {{{json}}}, "model": {"type": "WordLevel", "vocab": {"a": 0, "<s>": 1, "</s>": 2},
+             "unk_token": "?"}}
             """);
 
         Assert.Equal(expected, string.Join(' ', tokenizer.EncodeToIds("a")));
@@ -131,7 +170,12 @@ public sealed class TokenizerJsonTests
     [InlineData("""{"type": "WordPiece", "prefix": "##", "cleanup": false}""", "▁a bc <0x41>")]
     [InlineData("""{"type": "Replace", "pattern": {"String": "b"}, "content": "xx"}""", "▁axx##c<0x41>")]
     [InlineData("""{"type": "Strip", "content": "#", "start": 1, "stop": 0}""", "▁ab#c<0x41>")]
-    [InlineData("""{"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}""", "ab##cA")]
+    [InlineData(
+        """
+        {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "},
+            {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}
+        """,
+        "ab##cA")]
     public void Decoders_put_tokens_together_as_Hugging_Face_s(string json, string expected)
     {
         GenerativeTokenizer tokenizer = Load($$$"""
@@ -154,7 +198,9 @@ public sealed class TokenizerJsonTests
     [InlineData("""{"type": "Unigram", "vocab": [["a", 1e999]], "unk_id": 0}""", "finite")]
     [InlineData("""{"type": "WordPiece", "vocab": {"a": 0}, "unk_token": "[UNK]", "max_input_chars_per_word": 100}""", "[UNK]")]
     public void What_is_wrong_in_a_model_is_named(string model, string named) =>
-        Assert.Contains(named, Assert.Throws<InvalidDataException>(() => Load($$$"""{"version": "1.0", "model": {{{model}}}}""")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            named, Assert.Throws<InvalidDataException>(() => Load($$$"""{"version": "1.0", "model": {{{model}}}}""")).Message,
+            StringComparison.Ordinal);
 
     [Theory]
     [InlineData(@"\p{Han}", "'Han'")]
@@ -171,7 +217,9 @@ public sealed class TokenizerJsonTests
     [InlineData(@"\x{1F600}", "1F600")]
     [InlineData("🤗", "Basic Multilingual Plane")]
     public void What_a_pattern_has_that_is_not_supported_is_named(string pattern, string named) =>
-        Assert.Contains(named, Assert.Throws<InvalidDataException>(() => WithPart("pre_tokenizer", Split(pattern, "Isolated"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            named, Assert.Throws<InvalidDataException>(() => WithPart("pre_tokenizer", Split(pattern, "Isolated"))).Message,
+            StringComparison.Ordinal);
 
     [DataFileFact("gpt2-bpe/encoder.json", "gpt2-bpe/vocab.bpe")]
     public void GPT2_as_a_tokenizer_json_gives_the_same_ids_as_its_two_files()
@@ -184,7 +232,10 @@ public sealed class TokenizerJsonTests
             ["truncation"] = null,
             ["padding"] = null,
             ["added_tokens"] = JsonNode.Parse(
-                """[{"id": 50256, "special": true, "content": "<|endoftext|>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": true}]"""),
+                """
+                [{"id": 50256, "special": true, "content": "<|endoftext|>", "single_word": false, "lstrip": false, "rstrip": false,
+                  "normalized": true}]
+                """),
             ["normalizer"] = null,
             ["pre_tokenizer"] = JsonNode.Parse("""{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true}"""),
             ["post_processor"] = JsonNode.Parse("""{"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": false}"""),
@@ -201,7 +252,8 @@ public sealed class TokenizerJsonTests
             },
         };
         GenerativeTokenizer fromJson = Load(json.ToJsonString());
-        GenerativeTokenizer fromFiles = GenerativeTokenizers.FromGpt2Files(DataFile.Find("gpt2-bpe/encoder.json")!, DataFile.Find("gpt2-bpe/vocab.bpe")!);
+        GenerativeTokenizer fromFiles = GenerativeTokenizers.FromGpt2Files(
+            DataFile.Find("gpt2-bpe/encoder.json")!, DataFile.Find("gpt2-bpe/vocab.bpe")!);
 
         UnicodeText.Any.Sample(text => Assert.Equal(fromFiles.EncodeToIds(text), fromJson.EncodeToIds(text)));
     }
@@ -210,7 +262,11 @@ public sealed class TokenizerJsonTests
     [Theory]
     [InlineData("""{"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": [], "unk_token": ""}""")]
     [InlineData("""{"type": "WordLevel", "vocab": {"a": 0, "b": 1}, "unk_token": ""}""")]
-    [InlineData("""{"type": "WordPiece", "vocab": {"a": 0, "b": 1}, "unk_token": "", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100}""")]
+    [InlineData(
+        """
+        {"type": "WordPiece", "vocab": {"a": 0, "b": 1}, "unk_token": "", "continuing_subword_prefix": "##",
+         "max_input_chars_per_word": 100}
+        """)]
     public void An_empty_unknown_token_is_none(string model)
     {
         using var folder = new TemporaryFolder();
@@ -225,10 +281,13 @@ public sealed class TokenizerJsonTests
     [Fact]
     public void Very_long_tokens_of_a_unigram_model_cost_no_time()
     {
-        var pieces = new JsonArray(new JsonArray("<unk>", 0.0), new JsonArray("b", -1.0), new JsonArray("a", -2.0), new JsonArray("aa", -3.0));
+        var pieces = new JsonArray(
+            new JsonArray("<unk>", 0.0), new JsonArray("b", -1.0), new JsonArray("a", -2.0), new JsonArray("aa", -3.0));
         pieces.Add(new JsonArray(new string('a', 20_000) + "b", -5.0));
-        var json = new JsonObject { ["version"] = "1.0", ["model"] = new JsonObject { ["type"] = "Unigram", ["unk_id"] = 0, ["vocab"] = pieces } };
-        GenerativeTokenizer tokenizer = TokenizerFiles.Create(System.Text.Encoding.UTF8.GetBytes(json.ToJsonString()), TokenizerConfig.Empty);
+        var json =
+            new JsonObject { ["version"] = "1.0", ["model"] = new JsonObject { ["type"] = "Unigram", ["unk_id"] = 0, ["vocab"] = pieces } };
+        GenerativeTokenizer tokenizer = TokenizerFiles.Create(
+            System.Text.Encoding.UTF8.GetBytes(json.ToJsonString()), TokenizerConfig.Empty);
         var watch = System.Diagnostics.Stopwatch.StartNew();
         Assert.Equal(Enumerable.Repeat(3, 10_000), tokenizer.EncodeToIds(new string('a', 20_000)));
         Assert.Equal([4], tokenizer.EncodeToIds(new string('a', 20_000) + "b"));

@@ -38,7 +38,10 @@ public sealed class TokenizerPatternTests
     [Fact]
     public void Both_engines_find_the_same_matches()
     {
-        foreach (string pattern in (string[])[@"\p{N}{1,3}|\p{L}+|[^\s\p{L}\p{N}]+", @"(?i:'s|'t|'re)|\w+?\d*| ?\p{P}", @"a|ab|abc|\s*[\r\n]+|\s+", @"(?m:^)a+(?m:$)|b*"])
+        foreach (string pattern in (string[])
+        [
+            @"\p{N}{1,3}|\p{L}+|[^\s\p{L}\p{N}]+", @"(?i:'s|'t|'re)|\w+?\d*| ?\p{P}", @"a|ab|abc|\s*[\r\n]+|\s+", @"(?m:^)a+(?m:$)|b*",
+        ])
         {
             var linear = new UnicodePattern(pattern);
             Assert.True(linear.IsLinear);
@@ -60,7 +63,8 @@ public sealed class TokenizerPatternTests
         // Needs a look-ahead, and takes exponential time for each word of the text.
         GenerativeTokenizer tokenizer = Tokenizer(@"(a|aa)+(?=\p{N})");
         var watch = Stopwatch.StartNew();
-        var error = Assert.Throws<InvalidOperationException>(() => tokenizer.EncodeToIds(string.Join(' ', Enumerable.Repeat(new string('a', 80) + "!", 1000))));
+        var error = Assert.Throws<InvalidOperationException>(() =>
+            tokenizer.EncodeToIds(string.Join(' ', Enumerable.Repeat(new string('a', 80) + "!", 1000))));
         Assert.Contains("'(?:a|aa)+(?=\\p{N})' takes too long on a text", error.Message);
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(30), $"{watch.Elapsed}");
     }
@@ -86,8 +90,18 @@ public sealed class TokenizerPatternTests
     [InlineData("\u200B", false)]
     public void A_token_that_is_a_word_is_none_beside_a_word_s_characters(string character, bool isWord)
     {
-        JsonNode json = JsonNode.Parse(GenerativeTokenizers.CharacterLevel(["word" + character], new CharacterLevelOptions { UnknownToken = "?" }).Json.Span)!;
-        json["added_tokens"]!.AsArray().Add(new JsonObject { ["id"] = 99, ["content"] = "wor", ["single_word"] = true, ["normalized"] = false, ["special"] = false, ["lstrip"] = false, ["rstrip"] = false });
+        JsonNode json = JsonNode.Parse(
+            GenerativeTokenizers.CharacterLevel(["word" + character], new CharacterLevelOptions { UnknownToken = "?" }).Json.Span)!;
+        json["added_tokens"]!.AsArray().Add(new JsonObject
+        {
+            ["id"] = 99,
+            ["content"] = "wor",
+            ["single_word"] = true,
+            ["normalized"] = false,
+            ["special"] = false,
+            ["lstrip"] = false,
+            ["rstrip"] = false,
+        });
         GenerativeTokenizer tokenizer = TokenizerFiles.Create(JsonSerializer.SerializeToUtf8Bytes(json), TokenizerConfig.Empty);
         Assert.Equal(!isWord, tokenizer.EncodeToIds("wor" + character).Contains(99));
         Assert.Equal(!isWord, tokenizer.EncodeToIds(character + "wor").Contains(99));
@@ -119,7 +133,13 @@ public sealed class TokenizerPatternTests
                 ["type"] = "Sequence",
                 ["pretokenizers"] = new JsonArray(
                     new JsonObject { ["type"] = "WhitespaceSplit" },
-                    new JsonObject { ["type"] = "Split", ["pattern"] = new JsonObject { ["Regex"] = pattern }, ["behavior"] = "Isolated", ["invert"] = false }),
+                    new JsonObject
+                    {
+                        ["type"] = "Split",
+                        ["pattern"] = new JsonObject { ["Regex"] = pattern },
+                        ["behavior"] = "Isolated",
+                        ["invert"] = false,
+                    }),
             },
             ["model"] = new JsonObject { ["type"] = "WordLevel", ["vocab"] = new JsonObject { ["a"] = 0 }, ["unk_token"] = "a" },
         };

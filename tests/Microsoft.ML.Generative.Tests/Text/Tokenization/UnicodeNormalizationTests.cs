@@ -32,7 +32,8 @@ public sealed class UnicodeNormalizationTests
     public void Composing_what_was_decomposed_is_composing() => UnicodeText.Any.Select(UnicodeText.WellFormed).Sample(text =>
     {
         string composed = UnicodeNormalization.Normalize(text, NormalizationForm.FormC);
-        Assert.Equal(composed, UnicodeNormalization.Normalize(UnicodeNormalization.Normalize(text, NormalizationForm.FormD), NormalizationForm.FormC));
+        Assert.Equal(composed, UnicodeNormalization.Normalize(
+            UnicodeNormalization.Normalize(text, NormalizationForm.FormD), NormalizationForm.FormC));
         Assert.Equal(composed, UnicodeNormalization.Normalize(composed, NormalizationForm.FormC));
     });
 
@@ -40,10 +41,12 @@ public sealed class UnicodeNormalizationTests
     [DataFileFact("unicode/NormalizationTest.txt")]
     public void The_standard_s_own_test_passes()
     {
-        foreach (string line in File.ReadLines(DataFile.Find("unicode/NormalizationTest.txt")!).Where(line => line.Length > 0 && line[0] is not ('#' or '@')))
+        foreach (string line in File.ReadLines(DataFile.Find("unicode/NormalizationTest.txt")!)
+            .Where(line => line.Length > 0 && line[0] is not ('#' or '@')))
         {
             string[] columns = [.. line.Split(';')[..5].Select(column => string.Concat(
-                column.Split(' ').Select(code => char.ConvertFromUtf32(int.Parse(code, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture)))))];
+                column.Split(' ').Select(code =>
+                    char.ConvertFromUtf32(int.Parse(code, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture)))))];
             Assert.All(columns[..3], text => Assert.Equal(columns[1], UnicodeNormalization.Normalize(text, NormalizationForm.FormC)));
             Assert.All(columns[3..], text => Assert.Equal(columns[3], UnicodeNormalization.Normalize(text, NormalizationForm.FormC)));
             Assert.All(columns[..3], text => Assert.Equal(columns[2], UnicodeNormalization.Normalize(text, NormalizationForm.FormD)));

@@ -56,7 +56,8 @@ public sealed class WordPieceFileTests
     [Fact]
     public void A_vocabulary_with_upper_case_keeps_it()
     {
-        GenerativeTokenizer cased = WordPieceFile.Create("vocab.txt", "[UNK]\nThe\nthe\n##é\n"u8.ToArray(), new WordPieceFile.Settings(), TokenizerConfig.Empty);
+        GenerativeTokenizer cased = WordPieceFile.Create(
+            "vocab.txt", "[UNK]\nThe\nthe\n##é\n"u8.ToArray(), new WordPieceFile.Settings(), TokenizerConfig.Empty);
 
         Assert.Equal([1, 2, 2, 3], cased.EncodeToIds("The the theé"));
     }
@@ -66,5 +67,6 @@ public sealed class WordPieceFileTests
     [InlineData("[UNK]\na\na\n", "'a' twice")]
     public void What_is_wrong_in_the_file_is_named(string text, string named) =>
         Assert.Contains(named, Assert.Throws<InvalidDataException>(() => WordPieceFile.Create(
-            "vocab.txt", System.Text.Encoding.UTF8.GetBytes(text), new WordPieceFile.Settings(), TokenizerConfig.Empty)).Message, StringComparison.Ordinal);
+            "vocab.txt", System.Text.Encoding.UTF8.GetBytes(text), new WordPieceFile.Settings(), TokenizerConfig.Empty)).Message,
+            StringComparison.Ordinal);
 }

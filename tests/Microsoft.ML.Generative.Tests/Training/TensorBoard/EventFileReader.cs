@@ -4,10 +4,13 @@ using Tensorboard;
 
 namespace Microsoft.ML.Generative.Tests;
 
-/// <summary>Reads event files without the library: records by hand, a checksum bit by bit, messages with TorchSharp's protocol-buffer classes.</summary>
+/// <summary>
+/// Reads event files without the library: records by hand, a checksum bit by bit, messages with TorchSharp's protocol-buffer classes.
+/// </summary>
 internal static class EventFileReader
 {
-    public static List<Event> Read(string folder) => [.. Directory.GetFiles(folder, "events.out.tfevents.*").Order(StringComparer.Ordinal).SelectMany(ReadFile)];
+    public static List<Event> Read(string folder) =>
+        [.. Directory.GetFiles(folder, "events.out.tfevents.*").Order(StringComparer.Ordinal).SelectMany(ReadFile)];
 
     public static List<Event> ReadFile(string path)
     {
@@ -27,10 +30,12 @@ internal static class EventFileReader
 
     /// <summary>The values of a name by their steps, in the order of the file.</summary>
     public static (long Step, float Value)[] Scalars(this List<Event> events, string name) =>
-        [.. events.Where(e => e.Summary is not null).SelectMany(e => e.Summary.Value.Where(v => v.Tag == name).Select(v => (e.Step, v.SimpleValue)))];
+        [.. events.Where(e => e.Summary is not null)
+            .SelectMany(e => e.Summary.Value.Where(v => v.Tag == name).Select(v => (e.Step, v.SimpleValue)))];
 
     public static (long Step, Summary.Types.Image Image)[] Images(this List<Event> events, string name) =>
-        [.. events.Where(e => e.Summary is not null).SelectMany(e => e.Summary.Value.Where(v => v.Tag == name).Select(v => (e.Step, v.Image)))];
+        [.. events.Where(e => e.Summary is not null)
+            .SelectMany(e => e.Summary.Value.Where(v => v.Tag == name).Select(v => (e.Step, v.Image)))];
 
     // Castagnoli's polynomial, reflected.
     public static uint Crc(ReadOnlySpan<byte> data)

@@ -37,8 +37,10 @@ public sealed class TensorBoardTests : IDisposable
         Assert.All(events, e => Assert.InRange(e.WallTime, before - 1, before + 600));
         (string Name, Func<TrainingProgress, double?> Value)[] numbers =
         [
-            ("loss/training", r => r.RecentLoss), ("loss/validation", r => r.ValidationLoss), ("loss_terms/squared", r => r.RecentLossTerms["squared"]), ("loss_terms/bias", r => r.RecentLossTerms["bias"]),
-            ("training/learning_rate", r => r.LearningRate), ("training/gradient_norm", r => r.GradientNorm), ("training/rows_per_second", r => r.SamplesPerSecond),
+            ("loss/training", r => r.RecentLoss), ("loss/validation", r => r.ValidationLoss),
+            ("loss_terms/squared", r => r.RecentLossTerms["squared"]), ("loss_terms/bias", r => r.RecentLossTerms["bias"]),
+            ("training/learning_rate", r => r.LearningRate), ("training/gradient_norm", r => r.GradientNorm),
+            ("training/rows_per_second", r => r.SamplesPerSecond),
         ];
         foreach (var (name, value) in numbers)
             Assert.Equal(reports.All.Where(r => value(r) is not null).Select(r => (r.Step, (float)value(r)!.Value)), events.Scalars(name));
@@ -74,7 +76,8 @@ public sealed class TensorBoardTests : IDisposable
         Assert.Equal(SessionLog.Types.SessionStatus.Start, restart.SessionLog.Status);
         Assert.Equal(8, restart.Step);
         Assert.Equal(8, second.Scalars("loss/training")[0].Step);
-        Assert.Equal(Enumerable.Range(1, 12).Select(i => (long)i), EventFileReader.Read(Run).Scalars("loss/training").Select(s => s.Step).Order());
+        Assert.Equal(
+            Enumerable.Range(1, 12).Select(i => (long)i), EventFileReader.Read(Run).Scalars("loss/training").Select(s => s.Step).Order());
     }
 
     [Fact]
@@ -100,7 +103,8 @@ public sealed class TensorBoardTests : IDisposable
         using var regression = new Regression(Options(o => o.TensorBoardDirectory = _folder.File("file")));
         Assert.Contains("TensorBoardDirectory", Assert.Throws<IOException>(() => regression.Train()).Message);
         Assert.Equal(0, regression.Batches.Drawn);
-        Assert.Contains("TensorBoardDirectory", Assert.ThrowsAny<ArgumentException>(() => new ToyOptions { TensorBoardDirectory = "" }.Validate()).Message);
+        Assert.Contains("TensorBoardDirectory", Assert.ThrowsAny<ArgumentException>(() =>
+            new ToyOptions { TensorBoardDirectory = "" }.Validate()).Message);
     }
 
     [Fact]
@@ -146,7 +150,8 @@ public sealed class TensorBoardTests : IDisposable
             using SKBitmap image = SKBitmap.Decode(images[1].Image.EncodedImageString.ToByteArray());
             // Enlarged to at most 64 pixels.
             const int scale = 64 / TinyImages.Width;
-            Assert.Equal((columns * (scale * TinyImages.Width + 1) - 1, rows * (scale * TinyImages.Height + 1) - 1), (image.Width, image.Height));
+            Assert.Equal(
+                (columns * (scale * TinyImages.Width + 1) - 1, rows * (scale * TinyImages.Height + 1) - 1), (image.Width, image.Height));
             Assert.Equal((image.Width, image.Height), (images[1].Image.Width, images[1].Image.Height));
             Assert.NotEqual(images[0].Image.EncodedImageString, images[1].Image.EncodedImageString);
         }
@@ -191,8 +196,10 @@ public sealed class TensorBoardTests : IDisposable
     public void Values_that_are_no_colors_are_clamped()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using SKBitmap png = SKBitmap.Decode(ImageSheet.Of(torch.tensor(new[] { -1f, 2, float.NaN, float.PositiveInfinity }).view(1, 1, 2, 2), 1).Png);
-        Assert.Equal([0, 255, 0, 255], new[] { png.GetPixel(0, 0), png.GetPixel(1, 0), png.GetPixel(0, 1), png.GetPixel(1, 1) }.Select(c => (int)c.Red));
+        using SKBitmap png = SKBitmap.Decode(
+            ImageSheet.Of(torch.tensor(new[] { -1f, 2, float.NaN, float.PositiveInfinity }).view(1, 1, 2, 2), 1).Png);
+        Assert.Equal([0, 255, 0, 255], new[] { png.GetPixel(0, 0), png.GetPixel(1, 0), png.GetPixel(0, 1), png.GetPixel(1, 1) }.Select(c =>
+            (int)c.Red));
     }
 
     private ToyOptions Options(Action<ToyOptions> configure)

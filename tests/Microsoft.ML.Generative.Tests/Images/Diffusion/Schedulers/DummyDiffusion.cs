@@ -38,7 +38,8 @@ internal static class DummyDiffusion
         return (sample.abs().sum().ToDouble(), sample.abs().mean().ToDouble());
     }
 
-    public static void Check(NoiseScheduler scheduler, double? sum, double mean, int start = 0, double tolerance = 0.01, bool isLine = false)
+    public static void Check(
+        NoiseScheduler scheduler, double? sum, double mean, int start = 0, double tolerance = 0.01, bool isLine = false)
     {
         using (scheduler)
         {

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Tests;
 
 /// <summary>
-/// Where the data is normal with mean and deviation known, the best possible predictor is known too, and so is what the probability flow makes of each noise: all samplers
-/// have to come there.
+/// Where the data is normal with mean and deviation known, the best possible predictor is known too, and so is what the probability flow
+/// makes of each noise: all samplers have to come there.
 /// </summary>
 public class GaussianDataTests
 {
@@ -22,7 +22,8 @@ public class GaussianDataTests
             var data = new TheoryData<string, PredictionType>();
             foreach (string name in _deterministic.Keys)
             {
-                foreach (PredictionType prediction in Enum.GetValues<PredictionType>().Where(p => p != PredictionType.Sample || !name.StartsWith("Pndm", StringComparison.Ordinal)))
+                foreach (PredictionType prediction in Enum.GetValues<PredictionType>()
+                    .Where(p => p != PredictionType.Sample || !name.StartsWith("Pndm", StringComparison.Ordinal)))
                     data.Add(name, prediction);
             }
 
@@ -43,10 +44,12 @@ public class GaussianDataTests
         ["Dpm 2"] = p => new DpmSolverMultistepScheduler(new() { PredictionType = p }),
         ["Dpm 2, Heun"] = p => new DpmSolverMultistepScheduler(new() { PredictionType = p, SolverType = DpmSolverType.Heun }),
         ["Dpm 3"] = p => new DpmSolverMultistepScheduler(new() { PredictionType = p, SolverOrder = 3 }),
-        ["Dpm of noise"] = p => new DpmSolverMultistepScheduler(new() { PredictionType = p, AlgorithmType = DpmAlgorithmType.DpmSolver, FinalSigmasType = FinalSigmasType.SigmaMin }),
+        ["Dpm of noise"] = p => new DpmSolverMultistepScheduler(
+            new() { PredictionType = p, AlgorithmType = DpmAlgorithmType.DpmSolver, FinalSigmasType = FinalSigmasType.SigmaMin }),
         ["UniPc"] = p => new UniPcScheduler(new() { PredictionType = p }),
         ["UniPc 3, bh1"] = p => new UniPcScheduler(new() { PredictionType = p, SolverOrder = 3, SolverType = UniPcSolverType.Bh1 }),
-        ["UniPc of noise"] = p => new UniPcScheduler(new() { PredictionType = p, PredictX0 = false, FinalSigmasType = FinalSigmasType.SigmaMin }),
+        ["UniPc of noise"] = p =>
+            new UniPcScheduler(new() { PredictionType = p, PredictX0 = false, FinalSigmasType = FinalSigmasType.SigmaMin }),
     };
 
     [Theory]
@@ -61,7 +64,8 @@ public class GaussianDataTests
     [Fact]
     public void Higher_orders_come_nearer_in_as_many_steps()
     {
-        double first = Error(_deterministic["Dpm 1"](PredictionType.Epsilon), 20), second = Error(_deterministic["Dpm 2"](PredictionType.Epsilon), 20);
+        double first = Error(_deterministic["Dpm 1"](PredictionType.Epsilon), 20),
+            second = Error(_deterministic["Dpm 2"](PredictionType.Epsilon), 20);
         Assert.True(second < first / 2, $"{first}, {second}");
     }
 
@@ -75,7 +79,8 @@ public class GaussianDataTests
     {
         foreach (double strength in (double[])[0.1, 0.2, 0.5, 0.9])
         {
-            double found = ErrorFrom(_deterministic[name](PredictionType.Epsilon), strength), plain = ErrorFrom(_deterministic["Ddim"](PredictionType.Epsilon), strength);
+            double found = ErrorFrom(_deterministic[name](PredictionType.Epsilon), strength),
+                plain = ErrorFrom(_deterministic["Ddim"](PredictionType.Epsilon), strength);
             Assert.True(found < plain, $"strength {strength}: {found}, and {plain} without a memory");
         }
     }
@@ -91,7 +96,8 @@ public class GaussianDataTests
         ["Euler ancestral"] = (() => new EulerAncestralScheduler(), 200),
         ["Euler, churn"] = (() => new EulerScheduler(new() { Churn = 20 }), 200),
         ["Sde Dpm"] = (() => new DpmSolverMultistepScheduler(new() { AlgorithmType = DpmAlgorithmType.SdeDpmSolverPlusPlus }), 100),
-        ["Sde Dpm of noise"] = (() => new DpmSolverMultistepScheduler(new() { AlgorithmType = DpmAlgorithmType.SdeDpmSolver, FinalSigmasType = FinalSigmasType.SigmaMin }), 200),
+        ["Sde Dpm of noise"] = (() => new DpmSolverMultistepScheduler(
+            new() { AlgorithmType = DpmAlgorithmType.SdeDpmSolver, FinalSigmasType = FinalSigmasType.SigmaMin }), 200),
     };
 
     [Theory]
@@ -141,7 +147,8 @@ public class GaussianDataTests
             scheduler.SetTimesteps(50);
             int start = scheduler.StepStarts[^(int)(strength * scheduler.StepStarts.Count)];
             double first = scheduler.Timesteps[start];
-            Tensor noise = linspace(-2, 2, 41, ScalarType.Float32).view(1, 1, 1, 41), image = linspace(1, -0.5, 41, ScalarType.Float32).view(1, 1, 1, 41);
+            Tensor noise = linspace(-2, 2, 41, ScalarType.Float32).view(1, 1, 1, 41),
+                image = linspace(1, -0.5, 41, ScalarType.Float32).view(1, 1, 1, 41);
             Tensor noisy = scheduler.AddNoise(image, noise, tensor(new[] { first }));
             Tensor drawn = Continue(scheduler, noisy, start, null);
             bool isScaled = scheduler.InitialNoiseSigma != 1;
@@ -158,7 +165,8 @@ public class GaussianDataTests
         foreach (double t in scheduler.Timesteps.Skip(start))
         {
             Tensor x = scheduler.ScaleModelInput(sample, t);
-            sample = scheduler.Step(_predictor.Predict(scheduler, x, t), t, sample, () => randn(sample.shape, generator: generator!)).Previous;
+            sample = scheduler.Step(
+                _predictor.Predict(scheduler, x, t), t, sample, () => randn(sample.shape, generator: generator!)).Previous;
         }
 
         return sample;

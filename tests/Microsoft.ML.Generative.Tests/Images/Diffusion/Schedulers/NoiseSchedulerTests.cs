@@ -15,10 +15,12 @@ public class NoiseSchedulerTests
         () => new PndmScheduler(new() { SkipPrkSteps = true, PredictionType = PredictionType.Velocity }),
         () => new LmsScheduler(new() { UseKarrasSigmas = true }),
         () => new EulerScheduler(new() { TimestepSpacing = TimestepSpacing.Trailing, FinalSigmasType = FinalSigmasType.SigmaMin }),
-        () => new EulerAncestralScheduler(new() { Schedule = new() { BetaStart = 0.00085, BetaEnd = 0.012, BetaSchedule = NoiseScheduleKind.ScaledLinear } }),
+        () => new EulerAncestralScheduler(
+            new() { Schedule = new() { BetaStart = 0.00085, BetaEnd = 0.012, BetaSchedule = NoiseScheduleKind.ScaledLinear } }),
         () => new HeunScheduler(new() { UseExponentialSigmas = true }),
         () => new DpmSolverMultistepScheduler(new() { SolverOrder = 3, UseKarrasSigmas = true, LambdaMinClipped = -5.1 }),
-        () => new DpmSolverMultistepScheduler(new() { AlgorithmType = DpmAlgorithmType.DpmSolver, FinalSigmasType = FinalSigmasType.SigmaMin }),
+        () => new DpmSolverMultistepScheduler(
+            new() { AlgorithmType = DpmAlgorithmType.DpmSolver, FinalSigmasType = FinalSigmasType.SigmaMin }),
         () => new UniPcScheduler(new() { SolverOrder = 3, DisableCorrector = [0, 1] }),
         () => new FlowMatchEulerScheduler(new() { Shift = 3 }),
     ];
@@ -84,10 +86,13 @@ public class NoiseSchedulerTests
         using NoiseScheduler scheduler = _all[which]();
         scheduler.SetTimesteps(10);
         Tensor sample = zeros(1, 2, 3, 3);
-        Assert.Contains("[1, 1, 1, 1]", Assert.Throws<ArgumentException>(() => scheduler.Step(zeros(1, 1, 1, 1), scheduler.Timesteps[0], sample)).Message);
-        Assert.Contains("[1, 4, 3, 3]", Assert.Throws<ArgumentException>(() => scheduler.Step(zeros(1, 4, 3, 3), scheduler.Timesteps[0], sample)).Message);
+        Assert.Contains("[1, 1, 1, 1]", Assert.Throws<ArgumentException>(() =>
+            scheduler.Step(zeros(1, 1, 1, 1), scheduler.Timesteps[0], sample)).Message);
+        Assert.Contains("[1, 4, 3, 3]", Assert.Throws<ArgumentException>(() =>
+            scheduler.Step(zeros(1, 4, 3, 3), scheduler.Timesteps[0], sample)).Message);
         Assert.Contains("5000", Assert.Throws<ArgumentException>(() => scheduler.Step(sample, 5000, sample)).Message);
-        Assert.Contains("5000", Assert.Throws<ArgumentException>(() => scheduler.AddNoise(sample, sample, tensor(new[] { 5000f }))).Message);
+        Assert.Contains(
+            "5000", Assert.Throws<ArgumentException>(() => scheduler.AddNoise(sample, sample, tensor(new[] { 5000f }))).Message);
     }
 
     [Fact]
@@ -130,10 +135,12 @@ public class NoiseSchedulerTests
     public void Absent_members_have_the_defaults_of_their_class_and_unknown_ones_warn()
     {
         List<string> warnings = [];
-        using var heun = NoiseScheduler.FromConfig(new JsonObject { ["_class_name"] = "HeunDiscreteScheduler", ["_diffusers_version"] = "0.1", ["color"] = "blue" }, warnings.Add);
+        using var heun = NoiseScheduler.FromConfig(
+            new JsonObject { ["_class_name"] = "HeunDiscreteScheduler", ["_diffusers_version"] = "0.1", ["color"] = "blue" }, warnings.Add);
         Assert.Equal(0.00085, heun.Schedule.BetaStart);
         Assert.Contains("'color'", Assert.Single(warnings));
-        using var ddpm = NoiseScheduler.FromConfig(new JsonObject { ["_class_name"] = "DDPMScheduler", ["trained_betas"] = null, ["beta_schedule"] = "squaredcos_cap_v2" });
+        using var ddpm = NoiseScheduler.FromConfig(
+            new JsonObject { ["_class_name"] = "DDPMScheduler", ["trained_betas"] = null, ["beta_schedule"] = "squaredcos_cap_v2" });
         Assert.Equal((0.0001, NoiseScheduleKind.Cosine), (ddpm.Schedule.BetaStart, ddpm.Schedule.BetaSchedule));
     }
 
@@ -153,10 +160,13 @@ public class NoiseSchedulerTests
     [Fact]
     public void Options_that_do_not_go_together_are_refused_by_name()
     {
-        Assert.Contains("FinalSigmasType", Assert.ThrowsAny<ArgumentException>(() => new DpmSolverMultistepScheduler(new() { AlgorithmType = DpmAlgorithmType.DpmSolver })).Message);
+        Assert.Contains("FinalSigmasType", Assert.ThrowsAny<ArgumentException>(() =>
+            new DpmSolverMultistepScheduler(new() { AlgorithmType = DpmAlgorithmType.DpmSolver })).Message);
         Assert.Contains("SolverOrder", Assert.ThrowsAny<ArgumentException>(() => new UniPcScheduler(new() { SolverOrder = 4 })).Message);
-        Assert.Contains("UseKarrasSigmas", Assert.ThrowsAny<ArgumentException>(() => new LmsScheduler(new() { UseKarrasSigmas = true, UseExponentialSigmas = true })).Message);
-        Assert.Contains("TrainedBetas", Assert.ThrowsAny<ArgumentException>(() => new NoiseSchedule(new() { TrainedBetas = [0.1f] })).Message);
+        Assert.Contains("UseKarrasSigmas", Assert.ThrowsAny<ArgumentException>(() =>
+            new LmsScheduler(new() { UseKarrasSigmas = true, UseExponentialSigmas = true })).Message);
+        Assert.Contains(
+            "TrainedBetas", Assert.ThrowsAny<ArgumentException>(() => new NoiseSchedule(new() { TrainedBetas = [0.1f] })).Message);
         using var ddpm = new DdpmScheduler();
         Assert.ThrowsAny<ArgumentException>(() => ddpm.SetTimesteps([100, 87, 50, 51, 0]));
         Assert.ThrowsAny<ArgumentException>(() => ddpm.SetTimesteps([1000]));
@@ -168,7 +178,8 @@ public class NoiseSchedulerTests
         using DisposeScope scope = NewDisposeScope();
         using var scheduler = new DdpmScheduler(new() { VarianceType = DdpmVarianceType.LearnedRange, ClipSample = false });
         Tensor sample = zeros(1, 1, 2, 2);
-        double Deviation(float said) => scheduler.Step(cat([zeros(1, 1, 2, 2), full([1, 1, 2, 2], said)], 1), 500, sample, () => ones(1, 1, 2, 2)).Previous.mean().ToDouble();
+        double Deviation(float said) => scheduler.Step(
+            cat([zeros(1, 1, 2, 2), full([1, 1, 2, 2], said)], 1), 500, sample, () => ones(1, 1, 2, 2)).Previous.mean().ToDouble();
         float beta = new NoiseSchedule(new NoiseScheduleOptions()).Betas[500];
         Assert.Equal(Math.Sqrt(beta), Deviation(1), 1e-5);
         Assert.Equal(Math.Sqrt(scheduler.SmallVariance(500)), Deviation(-1), 1e-5);
@@ -195,7 +206,8 @@ public class NoiseSchedulerTests
             Assert.Equal(F(t + 1) / F(0), cosine[t], 1e-4);
 
         // Rombach et al. 2021.
-        IReadOnlyList<float> scaled = new NoiseSchedule(new() { BetaSchedule = NoiseScheduleKind.ScaledLinear, BetaStart = 0.0004, BetaEnd = 0.0196 }).Betas;
+        IReadOnlyList<float> scaled = new NoiseSchedule(
+            new() { BetaSchedule = NoiseScheduleKind.ScaledLinear, BetaStart = 0.0004, BetaEnd = 0.0196 }).Betas;
         Assert.Equal(Math.Pow(0.02 + (0.14 - 0.02) * 333 / 999, 2), scaled[333], 1e-6);
 
         // A logistic function of −6 to 6.
@@ -203,7 +215,8 @@ public class NoiseSchedulerTests
         Assert.Equal(1e-4 + (0.02 - 1e-4) / (1 + Math.Exp(6)), sigmoid[0], 1e-7);
 
         // Lin et al. 2023, algorithm 1: the first keeps its size, and nothing is left at the last.
-        IReadOnlyList<float> plain = new NoiseSchedule(new()).AlphasCumulative, rescaled = new NoiseSchedule(new() { RescaleBetasZeroSnr = true }).AlphasCumulative;
+        IReadOnlyList<float> plain = new NoiseSchedule(new()).AlphasCumulative,
+            rescaled = new NoiseSchedule(new() { RescaleBetasZeroSnr = true }).AlphasCumulative;
         Assert.Equal((0f, plain[0]), (rescaled[^1], rescaled[0]));
         double first = Math.Sqrt(plain[0]), last = Math.Sqrt(plain[^1]);
         Assert.Equal(Math.Pow((Math.Sqrt(plain[500]) - last) * first / (first - last), 2), rescaled[500], 1e-4);
@@ -222,7 +235,8 @@ public class NoiseSchedulerTests
             Tensor x = full([20_000], 0.8f);
             foreach (float beta in new NoiseSchedule(new()).Betas.Take(t + 1))
                 x = x * MathF.Sqrt(1 - beta) + MathF.Sqrt(beta) * randn(20_000, generator: generator);
-            Tensor atOnce = scheduler.AddNoise(full([20_000, 1], 0.8f), randn([20_000, 1], generator: generator), tensor(new[] { (long)t }));
+            Tensor atOnce = scheduler.AddNoise(
+                full([20_000, 1], 0.8f), randn([20_000, 1], generator: generator), tensor(new[] { (long)t }));
             foreach (Tensor found in (Tensor[])[x, atOnce])
             {
                 Assert.Equal(0.8 * Math.Sqrt(cumulative[t]), found.mean().ToDouble(), 0.03);

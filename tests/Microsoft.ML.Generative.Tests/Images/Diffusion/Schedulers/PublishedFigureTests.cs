@@ -57,7 +57,8 @@ public class PublishedFigureTests
     [Theory]
     [InlineData(PredictionType.Epsilon, 1006.388, 1.31, 0)]
     [InlineData(PredictionType.Velocity, 0.0017, 2.2676e-06, 0)]
-    // diffusers' own class weighs the first direction as if there were three before it (27663.6895); this is the figure of its formula with the order that there is.
+    // diffusers' own class weighs the first direction as if there were three before it (27663.6895); this is the figure of its formula with
+    // the order that there is.
     [InlineData(PredictionType.Epsilon, 57074.7578, 74.3161, 8)]
     public void Lms(PredictionType prediction, double sum, double mean, int start) =>
         Check(With(new LmsScheduler(new() { Schedule = Longer, PredictionType = prediction }), 10), sum, mean, start);
@@ -101,11 +102,13 @@ public class PublishedFigureTests
     [InlineData(PredictionType.Velocity, true, false, 0.2096)]
     [InlineData(PredictionType.Velocity, false, true, 0.1554)]
     public void Dpm_solver(PredictionType prediction, bool usesKarras, bool usesLu, double mean) =>
-        Check(With(new DpmSolverMultistepScheduler(Dpm with { PredictionType = prediction, UseKarrasSigmas = usesKarras, UseLuLambdas = usesLu }), 10), null, mean);
+        Check(With(new DpmSolverMultistepScheduler(
+            Dpm with { PredictionType = prediction, UseKarrasSigmas = usesKarras, UseLuLambdas = usesLu }), 10), null, mean);
 
     [Fact]
     public void Dpm_solver_with_dynamic_thresholding() =>
-        Check(With(new DpmSolverMultistepScheduler(Dpm with { Thresholding = true, DynamicThresholdingRatio = 0.87, SampleMaxValue = 0.5 }), 10), null, 1.1364);
+        Check(With(new DpmSolverMultistepScheduler(
+            Dpm with { Thresholding = true, DynamicThresholdingRatio = 0.87, SampleMaxValue = 0.5 }), 10), null, 1.1364);
 
     [Fact]
     public void Dpm_solver_from_the_middle() =>
@@ -129,7 +132,9 @@ public class PublishedFigureTests
     [InlineData(PredictionType.Velocity, true, null, 0.1944, 0)]
     [InlineData(PredictionType.Epsilon, false, 39.0870, 0.4072, 8)]
     public void Uni_pc_of_lines(PredictionType prediction, bool usesKarras, double? sum, double mean, int start) =>
-        Check(With(new UniPcScheduler(UniPc with { PredictionType = prediction, UseKarrasSigmas = usesKarras }), 10), sum, mean, start, isLine: true);
+        Check(
+            With(new UniPcScheduler(UniPc with { PredictionType = prediction, UseKarrasSigmas = usesKarras }), 10), sum, mean, start,
+            isLine: true);
 
     [Theory]
     [InlineData(420, 400, 0.14771)]

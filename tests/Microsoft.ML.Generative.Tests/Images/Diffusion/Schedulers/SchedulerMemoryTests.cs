@@ -11,8 +11,10 @@ public class SchedulerMemoryTests
     public void A_step_leaves_nothing_but_its_two_results()
     {
         foreach (Func<NoiseScheduler> create in (Func<NoiseScheduler>[])[
-            () => new DdpmScheduler(), () => new DdimScheduler(), () => new PndmScheduler(new() { SkipPrkSteps = true }), () => new LmsScheduler(), () => new HeunScheduler(),
-            () => new DpmSolverMultistepScheduler(new() { SolverOrder = 3 }), () => new UniPcScheduler(), () => new FlowMatchEulerScheduler()])
+            () => new DdpmScheduler(), () => new DdimScheduler(), () => new PndmScheduler(new() { SkipPrkSteps = true }),
+            () => new LmsScheduler(), () => new HeunScheduler(),
+            () => new DpmSolverMultistepScheduler(new() { SolverOrder = 3 }), () => new UniPcScheduler(),
+            () => new FlowMatchEulerScheduler()])
         {
             long growth = TensorCounts.Growth(
                 () =>

@@ -14,7 +14,8 @@ public class TimestepTests
     {
         Func<NoiseScheduler>[] all =
         [
-            () => new DdimScheduler(), () => new DdpmScheduler(), () => new DdimInverseScheduler(), () => new PndmScheduler(new() { SkipPrkSteps = true }),
+            () => new DdimScheduler(), () => new DdpmScheduler(), () => new DdimInverseScheduler(),
+            () => new PndmScheduler(new() { SkipPrkSteps = true }),
             () => new EulerScheduler(new() { TimestepSpacing = TimestepSpacing.Leading }),
             () => new EulerAncestralScheduler(new() { TimestepSpacing = TimestepSpacing.Leading }),
             () => new HeunScheduler(new() { TimestepSpacing = TimestepSpacing.Leading }),
@@ -70,7 +71,8 @@ public class TimestepTests
         var schedule = new NoiseSchedule(_zeroSnr);
         foreach (int steps in (int[])[3, 7, 60, 500, 600, 999])
         {
-            using var scheduler = new DdimScheduler(new() { Schedule = _zeroSnr, TimestepSpacing = spacing, PredictionType = PredictionType.Sample, ClipSample = false });
+            using var scheduler = new DdimScheduler(
+                new() { Schedule = _zeroSnr, TimestepSpacing = spacing, PredictionType = PredictionType.Sample, ClipSample = false });
             scheduler.SetTimesteps(steps);
             Tensor image = full(new long[] { 1, 1, 1, 1 }, 0.7f), noise = full(new long[] { 1, 1, 1, 1 }, -1.3f);
             for (int i = 0; i < steps; i += Math.Max(1, steps / 7))
@@ -80,7 +82,8 @@ public class TimestepTests
                 Assert.Equal(expected.item<float>(), found.item<float>(), 1e-4f);
             }
 
-            Tensor At(double t) => Math.Sqrt(schedule.AlphasCumulative[(int)t]) * image + Math.Sqrt(1 - schedule.AlphasCumulative[(int)t]) * noise;
+            Tensor At(double t) =>
+                Math.Sqrt(schedule.AlphasCumulative[(int)t]) * image + Math.Sqrt(1 - schedule.AlphasCumulative[(int)t]) * noise;
         }
     }
 
@@ -114,7 +117,8 @@ public class TimestepTests
     public void The_last_step_of_DDPM_adds_no_noise(DdpmVarianceType variance)
     {
         using DisposeScope scope = NewDisposeScope();
-        using var scheduler = new DdpmScheduler(new() { TimestepSpacing = TimestepSpacing.Trailing, VarianceType = variance, PredictionType = PredictionType.Sample });
+        using var scheduler = new DdpmScheduler(
+            new() { TimestepSpacing = TimestepSpacing.Trailing, VarianceType = variance, PredictionType = PredictionType.Sample });
         scheduler.SetTimesteps(50);
         Assert.Equal(19, scheduler.Timesteps[^1]);
         Tensor image = full(new long[] { 1, 1, 1, 1 }, 0.7f);
@@ -128,11 +132,13 @@ public class TimestepTests
     private static readonly Dictionary<string, Func<NoiseScheduler>> _equal = new()
     {
         ["Karras"] = () => new DpmSolverMultistepScheduler(new() { UseKarrasSigmas = true }),
-        ["Karras, cosine"] = () => new DpmSolverMultistepScheduler(new() { Schedule = new() { BetaSchedule = NoiseScheduleKind.Cosine }, UseKarrasSigmas = true }),
+        ["Karras, cosine"] = () =>
+            new DpmSolverMultistepScheduler(new() { Schedule = new() { BetaSchedule = NoiseScheduleKind.Cosine }, UseKarrasSigmas = true }),
         ["exponential"] = () => new DpmSolverMultistepScheduler(new() { UseExponentialSigmas = true, SolverOrder = 3 }),
         ["Lu"] = () => new DpmSolverMultistepScheduler(new() { UseLuLambdas = true }),
         ["UniPC, Karras"] = () => new UniPcScheduler(new() { UseKarrasSigmas = true }),
-        ["UniPC, exponential, cosine"] = () => new UniPcScheduler(new() { Schedule = new() { BetaSchedule = NoiseScheduleKind.Cosine }, UseExponentialSigmas = true }),
+        ["UniPC, exponential, cosine"] = () =>
+            new UniPcScheduler(new() { Schedule = new() { BetaSchedule = NoiseScheduleKind.Cosine }, UseExponentialSigmas = true }),
     };
 
     [Theory]
@@ -149,7 +155,8 @@ public class TimestepTests
             {
                 using DisposeScope scope = NewDisposeScope();
                 scheduler.SetBeginIndex(start);
-                Tensor image = full(new long[] { 1, 1, 1, 1 }, 0.4f), sample = scheduler.AddNoise(image, zeros_like(image), tensor(new[] { scheduler.Timesteps[start] }));
+                Tensor image = full(new long[] { 1, 1, 1, 1 }, 0.4f),
+                    sample = scheduler.AddNoise(image, zeros_like(image), tensor(new[] { scheduler.Timesteps[start] }));
                 foreach (double t in scheduler.Timesteps.Skip(start))
                     sample = scheduler.Step(zeros_like(sample), t, sample).Previous;
                 Assert.Equal(0.4, sample.item<float>(), 1e-3);

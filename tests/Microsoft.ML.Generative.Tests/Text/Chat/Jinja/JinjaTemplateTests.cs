@@ -44,7 +44,10 @@ public sealed class JinjaTemplateTests
             Exception? error = Record.Exception(() => JinjaJsonValues.Render("\n" + template.GetString()!, Variables));
             Assert.True(error is JinjaException or JinjaRefusal, $"{template}: {error}");
             if (error is JinjaException)
-                Assert.True(error.Message.Contains("line 2", StringComparison.Ordinal) || error.Message.Contains("namespace", StringComparison.Ordinal), $"{template}: {error.Message}");
+            {
+                Assert.True(error.Message.Contains("line 2", StringComparison.Ordinal)
+                    || error.Message.Contains("namespace", StringComparison.Ordinal), $"{template}: {error.Message}");
+            }
         }
     }
 
@@ -64,22 +67,27 @@ public sealed class JinjaTemplateTests
     [
         "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
         "{% for a in range(99999) %}{% for b in range(99999) %}{{ b }}{% endfor %}{% endfor %}",
-        "{{ 'x' * 9999999999 }}", "{{ [0] * 9999999999 }}", "{{ 'x'|center(9999999999) }}", "{{ 'x'.ljust(9999999999) }}", "{{ '%999999999d' % 1 }}",
-        "{{ 'a\\nb'|indent(9999999999) }}", "{{ {'a': 1}|tojson(indent=9999999999) }}", "{{ 9**9**9**9 }}", "{{ 99999999999 * 99999999999 }}",
+        "{{ 'x' * 9999999999 }}", "{{ [0] * 9999999999 }}", "{{ 'x'|center(9999999999) }}", "{{ 'x'.ljust(9999999999) }}",
+        "{{ '%999999999d' % 1 }}",
+        "{{ 'a\\nb'|indent(9999999999) }}", "{{ {'a': 1}|tojson(indent=9999999999) }}", "{{ 9**9**9**9 }}",
+        "{{ 99999999999 * 99999999999 }}",
         "{% set ns = namespace(t='x') %}{% for i in range(99) %}{% set ns.t = ns.t + ns.t %}{% endfor %}",
         "{% set ns = namespace(t='x') %}{% for i in range(99) %}{% set ns.t = ns.t.replace('x', 'xx') %}{% endfor %}",
         "{% set ns = namespace(t=[1]) %}{% for i in range(99) %}{% set ns.t = [ns.t, ns.t] %}{% endfor %}{{ ns.t }}",
         "{% set ns = namespace(t=[1]) %}{% for i in range(99999) %}{% set ns.t = [ns.t] %}{% endfor %}{{ ns.t }}",
         "{% set ns = namespace(t=[1]) %}{% for i in range(99999) %}{% set ns.t = [ns.t] %}{% endfor %}{{ ns.t|tojson }}",
-        "{% set ns = namespace(t=[1]) %}{% for i in range(99) %}{% set ns.t = [ns.t, ns.t] %}{% endfor %}{{ ns.t == [ns.t] or [ns.t] == ns.t or ns.t < ns.t }}",
-        "{% set ns = namespace(t=[1], u=[1]) %}{% for i in range(99) %}{% set ns.t = [ns.t, ns.t] %}{% set ns.u = [ns.u, ns.u] %}{% endfor %}{{ ns.t == ns.u }}",
+        "{% set ns = namespace(t=[1]) %}{% for i in range(99) %}{% set ns.t = [ns.t, ns.t] %}{% endfor %}{{ ns.t == [ns.t] or [ns.t] == "
+            + "ns.t or ns.t < ns.t }}",
+        "{% set ns = namespace(t=[1], u=[1]) %}{% for i in range(99) %}{% set ns.t = [ns.t, ns.t] %}{% set ns.u = [ns.u, ns.u] %}{% endfor "
+            + "%}{{ ns.t == ns.u }}",
         "{% set ns = namespace(t=(1,)) %}{% for i in range(99) %}{% set ns.t = (ns.t, ns.t) %}{% endfor %}{{ {ns.t: 1} }}",
         "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
         "{% macro m() %}{{ m() }}{{ m() }}{% endmacro %}{{ m() }}",
         "{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}",
         "{% set ns = namespace() %}{% set ns.x = ns %}{{ ns }}{{ [ns]|tojson }}",
         "{% for i in range(99999) %}{{ 'abc' in text }}{% endfor %}",
-        "{{ (range(99999)|list) * 99999 }}", "{{ range(99999)|batch(1, 'x')|list|sum(start=[]) }}", "{{ range(1, 9223372036854775807, 1)|list }}",
+        "{{ (range(99999)|list) * 99999 }}", "{{ range(99999)|batch(1, 'x')|list|sum(start=[]) }}",
+        "{{ range(1, 9223372036854775807, 1)|list }}",
     ];
 
     [Theory]
@@ -88,7 +96,8 @@ public sealed class JinjaTemplateTests
     {
         var watch = Stopwatch.StartNew();
         long before = GC.GetAllocatedBytesForCurrentThread();
-        Assert.Throws<JinjaException>(() => JinjaJsonValues.Render(template, JsonSerializer.Serialize(new { text = new string('x', 10_000) })));
+        Assert.Throws<JinjaException>(() =>
+            JinjaJsonValues.Render(template, JsonSerializer.Serialize(new { text = new string('x', 10_000) })));
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(20), $"{watch.Elapsed}");
         Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 10L << 30);
     }
@@ -97,19 +106,29 @@ public sealed class JinjaTemplateTests
     public void Nesting_is_bounded_while_a_template_is_read()
     {
         foreach (string template in (string[])[
-            "{{ " + new string('(', 100_000) + "1" + new string(')', 100_000) + " }}", "{{ " + new string('[', 100_000), "{{ " + new string('-', 100_001) + "1 }}",
-            "{{ " + string.Concat(Enumerable.Repeat("not ", 100_000)) + "1 }}", "{{ 1" + string.Concat(Enumerable.Repeat(" + 1", 100_000)) + " }}",
-            "{{ a" + string.Concat(Enumerable.Repeat(".a", 100_000)) + " }}", "{{ a" + string.Concat(Enumerable.Repeat("|trim", 100_000)) + " }}",
-            string.Concat(Enumerable.Repeat("{% if 1 %}", 50_000)), "{{ a" + string.Concat(Enumerable.Repeat(" if a else a", 80_000)) + " }}", new string(' ', 2_000_000)])
+            "{{ " + new string('(', 100_000) + "1" + new string(')', 100_000) + " }}", "{{ " + new string('[', 100_000),
+            "{{ " + new string('-', 100_001) + "1 }}",
+            "{{ " + string.Concat(Enumerable.Repeat("not ", 100_000)) + "1 }}",
+            "{{ 1" + string.Concat(Enumerable.Repeat(" + 1", 100_000)) + " }}",
+            "{{ a" + string.Concat(Enumerable.Repeat(".a", 100_000)) + " }}",
+            "{{ a" + string.Concat(Enumerable.Repeat("|trim", 100_000)) + " }}",
+            string.Concat(Enumerable.Repeat("{% if 1 %}", 50_000)),
+            "{{ a" + string.Concat(Enumerable.Repeat(" if a else a", 80_000)) + " }}", new string(' ', 2_000_000)])
             Assert.Throws<JinjaException>(() => JinjaJsonValues.Render(template));
     }
 
     [Fact]
     public void A_long_conversation_stays_far_within_the_bounds()
     {
-        string messages = JsonSerializer.Serialize(new { messages = Enumerable.Range(0, 5000).Select(i => new { role = i % 2 == 0 ? "user" : "assistant", content = new string('x', 500) }) });
+        string messages = JsonSerializer.Serialize(new
+        {
+            messages = Enumerable.Range(0, 5000).Select(i =>
+            new { role = i % 2 == 0 ? "user" : "assistant", content = new string('x', 500) })
+        });
         string text = JinjaJsonValues.Render(
-            "{% set ns = namespace(n=0) %}{% for m in messages %}{% if m.content is string and m['role'] != 'system' %}{% set ns.n = ns.n + 1 %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] | trim + '<|im_end|>' + '\n' }}{% endif %}{% endfor %}", messages);
+            "{% set ns = namespace(n=0) %}{% for m in messages %}{% if m.content is string and m['role'] != 'system' %}{% set ns.n = ns.n "
+                + "+ 1 %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] | trim + '<|im_end|>' + '\n' }}{% endif %}{% endfor %}",
+            messages);
         Assert.Equal(5000, text.Split("<|im_end|>").Length - 1);
     }
 
@@ -130,7 +149,8 @@ public sealed class JinjaTemplateTests
             {
                 (string template, string other) = (templates[first], templates[second]);
                 int at = (int)(place * template.Length), start = (int)(from * other.Length);
-                string changed = template[..at] + other[start..Math.Min(start + taken, other.Length)] + template[Math.Min(at + left, template.Length)..];
+                string changed = template[..at] + other[start..Math.Min(start + taken, other.Length)]
+                    + template[Math.Min(at + left, template.Length)..];
                 try
                 {
                     JinjaJsonValues.Render(changed, Variables);
@@ -166,7 +186,8 @@ public sealed class JinjaTemplateTests
     [Fact]
     public void Blocks_of_generation_are_known_by_their_places()
     {
-        JinjaRendering rendering = JinjaJsonValues.Run("{% for m in l %}Q{% generation %}{{ m }}!{% endgeneration %}{% endfor %}", """{"l": ["a", "bc"]}""");
+        JinjaRendering rendering = JinjaJsonValues.Run(
+            "{% for m in l %}Q{% generation %}{{ m }}!{% endgeneration %}{% endfor %}", """{"l": ["a", "bc"]}""");
         Assert.Equal("Qa!Qbc!", rendering.Text.Value);
         Assert.Equal([(1, 3), (4, 7)], rendering.Generations);
     }

@@ -11,11 +11,13 @@ public sealed class JsonAutomatonTests
 
     [Fact]
     public void What_a_json_writer_writes_is_allowed() =>
-        JsonTexts.Documents.Sample(json => JsonTexts.Allows(JsonTexts.Anything, json), iter: 2_000, print: json => Encoding.UTF8.GetString(json));
+        JsonTexts.Documents.Sample(
+            json => JsonTexts.Allows(JsonTexts.Anything, json), iter: 2_000, print: json => Encoding.UTF8.GetString(json));
 
     [Fact]
     public void What_is_allowed_can_be_parsed() =>
-        Gen.Select(JsonTexts.Documents, Gen.Select(Gen.Int[0, 1000], Gen.Int[0, 2], Gen.OneOf(Gen.Byte, Gen.Int[0, Structure.Length - 1].Select(i => (byte)Structure[i]))).Array[1, 3])
+        Gen.Select(JsonTexts.Documents, Gen.Select(Gen.Int[0, 1000], Gen.Int[0, 2], Gen.OneOf(Gen.Byte, Gen.Int[0, Structure.Length - 1]
+            .Select(i => (byte)Structure[i]))).Array[1, 3])
             .Sample((json, changes) =>
             {
                 List<byte> changed = [.. json];
@@ -43,7 +45,8 @@ public sealed class JsonAutomatonTests
             foreach (byte value in json)
             {
                 int cost = automaton.Cost(state);
-                Assert.True(cost == 0 || Enumerable.Range(0, 256).Any(b => automaton.TryStep(state, (byte)b, out JsonState next) && automaton.Cost(next) < cost));
+                Assert.True(cost == 0 || Enumerable.Range(0, 256)
+                    .Any(b => automaton.TryStep(state, (byte)b, out JsonState next) && automaton.Cost(next) < cost));
                 Assert.True(automaton.TryStep(state, value, out state));
             }
 

@@ -28,12 +28,15 @@ public sealed class JsonGenerationTests
 
     private static readonly string[] _schemas =
     [
-        """{"type":"object"}""", """{"type":"array","items":{"type":"string","maxLength":3}}""", """{"properties":{"日本":{},"日":{}}, "additionalProperties":{}}""",
+        """{"type":"object"}""", """{"type":"array","items":{"type":"string","maxLength":3}}""",
+        """{"properties":{"日本":{},"日":{}}, "additionalProperties":{}}""",
     ];
 
     // Of several scripts, so that some tokens are two thirds of a character; and of JSON, so that some go over the ends of strings.
     private static readonly Lazy<TextCodec> _bytePairs = new(() => TextCodec.Of(GenerativeTokenizers.TrainBytePairEncoding(
-        [.. Enumerable.Range(0, 40).Select(i => "{\"name\": \"日本語の文\", \"größe\": [NN, true, null], \"x\": {\"🤗🤗\": \"\\u00e9\\\\\"}}]} 日月火水木金土 🤗🤘🤙".Replace("NN", $"{i}", StringComparison.Ordinal))],
+        [.. Enumerable.Range(0, 40).Select(i =>
+            "{\"name\": \"日本語の文\", \"größe\": [NN, true, null], \"x\": {\"🤗🤗\": \"\\u00e9\\\\\"}}]} 日月火水木金土 🤗🤘🤙".Replace(
+                "NN", $"{i}", StringComparison.Ordinal))],
         new BytePairEncodingOptions { VocabularySize = 400, EndOfTextToken = "<|end|>" })));
 
     private static readonly Lazy<TextCodec> _characters = new(() => TextCodec.Of(
@@ -47,13 +50,15 @@ public sealed class JsonGenerationTests
         TextCodec codec = isCharacters ? _characters.Value : _bytePairs.Value;
         Assert.True(isCharacters || Enumerable.Range(0, codec.VocabularySize).Any(t => codec.NewDecoder([0]).Append(t).Length == 0));
         int shortened = 0, whole = 0;
-        Gen.Select(Gen.Long, Gen.Int[2, 80], Gen.Int[0, 2].Select(i => i / 2.0), Gen.Float[0, 6]).Sample((seed, most, temperature, spread) =>
-        {
-            GeneratedText text = Generate(codec, seed, spread, new() { MaxTokens = most, Temperature = temperature, ResponseFormat = ChatResponseFormat.Json });
-            Assert.Equal(JsonValueKind.Object, JsonTexts.Parse(text.Text).ValueKind);
-            Assert.True(text.Tokens <= most);
-            Interlocked.Increment(ref text.End == GenerationEnd.Stop ? ref whole : ref shortened);
-        }, iter: 1_500);
+        Gen.Select(Gen.Long, Gen.Int[2, 80], Gen.Int[0, 2].Select(i => i / 2.0), Gen.Float[0, 6]).Sample(
+            (seed, most, temperature, spread) =>
+            {
+                GeneratedText text = Generate(
+                    codec, seed, spread, new() { MaxTokens = most, Temperature = temperature, ResponseFormat = ChatResponseFormat.Json });
+                Assert.Equal(JsonValueKind.Object, JsonTexts.Parse(text.Text).ValueKind);
+                Assert.True(text.Tokens <= most);
+                Interlocked.Increment(ref text.End == GenerationEnd.Stop ? ref whole : ref shortened);
+            }, iter: 1_500);
         Assert.True(whole > 10 && shortened > 10, $"{whole} {shortened}");
     }
 
@@ -76,7 +81,8 @@ public sealed class JsonGenerationTests
     {
         var format = ChatResponseFormat.ForJsonSchema<Branch>(_strict);
         Gen.Select(Gen.Long, Gen.Int[60, 300]).Sample((seed, most) =>
-            Assert.NotNull(JsonSerializer.Deserialize<Branch>(Generate(_bytePairs.Value, seed, 3, new() { MaxTokens = most, ResponseFormat = format }).Text, _strict)!.Twigs), iter: 300);
+            Assert.NotNull(JsonSerializer.Deserialize<Branch>(
+                Generate(_bytePairs.Value, seed, 3, new() { MaxTokens = most, ResponseFormat = format }).Text, _strict)!.Twigs), iter: 300);
     }
 
     [Fact]
@@ -124,11 +130,14 @@ public sealed class JsonGenerationTests
     {
         // After {"a": the model writes a's forever.
         float[] Next(IReadOnlyList<int> tokens) => Likely(_characters.Value, tokens.Count <= 6 ? "{\"a\":\""[tokens.Count - 1] : 'a');
-        GeneratedText text = Generate(_characters.Value, Next, new() { Temperature = 0, MaxTokens = 12, ResponseFormat = ChatResponseFormat.Json });
+        GeneratedText text = Generate(
+            _characters.Value, Next, new() { Temperature = 0, MaxTokens = 12, ResponseFormat = ChatResponseFormat.Json });
         Assert.Equal(("{\"a\":\"aaaa\"}", GenerationEnd.Length), (text.Text, text.End));
 
         const string whole = "{\"a\":12}";
-        text = Generate(_characters.Value, tokens => Likely(_characters.Value, whole[Math.Min(tokens.Count - 1, 7)]), new() { Temperature = 0, MaxTokens = 12, ResponseFormat = ChatResponseFormat.Json });
+        text = Generate(
+            _characters.Value, tokens => Likely(_characters.Value, whole[Math.Min(tokens.Count - 1, 7)]),
+            new() { Temperature = 0, MaxTokens = 12, ResponseFormat = ChatResponseFormat.Json });
         Assert.Equal((whole, GenerationEnd.Stop, 8), (text.Text, text.End, text.Tokens));
     }
 
@@ -137,7 +146,8 @@ public sealed class JsonGenerationTests
     {
         TextCodec codec = _characters.Value;
         float[] Next(IReadOnlyList<int> tokens) => Likely(codec, tokens.Count < 4 ? '7' : null);
-        GeneratedText text = Generate(codec, Next, new() { Temperature = 0, MaxTokens = 12, ResponseFormat = JsonTexts.Schema("""{"type":"integer"}""") });
+        GeneratedText text = Generate(
+            codec, Next, new() { Temperature = 0, MaxTokens = 12, ResponseFormat = JsonTexts.Schema("""{"type":"integer"}""") });
         Assert.Equal(("777", GenerationEnd.Stop, 4), (text.Text, text.End, text.Tokens));
     }
 
@@ -178,7 +188,8 @@ public sealed class JsonGenerationTests
         TextCodec codec = _characters.Value;
         var options = new TextGenerationOptions
         {
-            LogitBias = Characters.EnumerateRunes().Where(r => r.Value is '{' or ' ' or '\n' or '\t').ToDictionary(r => codec.IdOf(r.ToString())!.Value, _ => float.NegativeInfinity),
+            LogitBias = Characters.EnumerateRunes().Where(r => r.Value is '{' or ' ' or '\n' or '\t').ToDictionary(
+                r => codec.IdOf(r.ToString())!.Value, _ => float.NegativeInfinity),
             ResponseFormat = ChatResponseFormat.Json,
         };
         Assert.Contains("LogitBias", Assert.Throws<InvalidOperationException>(() => Generate(codec, 1, 1, options)).Message);
@@ -193,7 +204,9 @@ public sealed class JsonGenerationTests
         {
             // Nothing but the token that begins texts: the first piece loses its space.
             int[] prompt = seed % 2 == 0 ? [1] : [.. codec.EncodePrompt("So:")];
-            GeneratedText text = Generate(codec, tokens => Random(codec, seed, 3, tokens), new() { MaxTokens = 60, ResponseFormat = JsonTexts.Schema(schema) }, prompt, seed);
+            GeneratedText text = Generate(
+                codec, tokens => Random(codec, seed, 3, tokens), new() { MaxTokens = 60, ResponseFormat = JsonTexts.Schema(schema) },
+                prompt, seed);
             Assert.Equal(JsonValueKind.Array, JsonTexts.Parse(text.Text).GetProperty("a b").ValueKind);
         }
     }
@@ -201,7 +214,8 @@ public sealed class JsonGenerationTests
     private static GeneratedText Generate(TextCodec codec, long seed, float spread, TextGenerationOptions options) =>
         Generate(codec, tokens => Random(codec, seed, spread, tokens), options, codec.EncodePrompt("a"), seed);
 
-    private static GeneratedText Generate(TextCodec codec, Func<IReadOnlyList<int>, float[]> next, TextGenerationOptions options, int[]? prompt = null, long seed = 0)
+    private static GeneratedText Generate(
+        TextCodec codec, Func<IReadOnlyList<int>, float[]> next, TextGenerationOptions options, int[]? prompt = null, long seed = 0)
     {
         options.Validate(codec.VocabularySize);
         var generator = new TextGenerator(codec, 500, new TableModel(codec.VocabularySize, 500, next).Open);

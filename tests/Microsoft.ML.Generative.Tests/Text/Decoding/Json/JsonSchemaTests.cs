@@ -22,10 +22,26 @@ public sealed class JsonSchemaTests
         }
         """;
 
-    private const string Open = """{"properties": {"a": {"type": "integer"}, "ab": {"type": "null"}}, "type": "object", "additionalProperties": {"type": "boolean"}, "required": ["ab"]}""";
+    private const string Open = """
+        {
+          "properties": {"a": {"type": "integer"}, "ab": {"type": "null"}},
+          "type": "object",
+          "additionalProperties": {"type": "boolean"},
+          "required": ["ab"]
+        }
+        """;
 
     private const string Tree = """
-        {"$ref": "#/$defs/node", "$defs": {"node": {"type": "object", "properties": {"left": {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]}, "v": {"const": "x\"y"}}, "required": ["left", "v"]}}}
+        {
+          "$ref": "#/$defs/node",
+          "$defs": {
+            "node": {
+              "type": "object",
+              "properties": {"left": {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]}, "v": {"const": "x\"y"}},
+              "required": ["left", "v"]
+            }
+          }
+        }
         """;
 
     [Theory]

@@ -17,7 +17,9 @@ internal static class JsonTexts
     public static Gen<byte[]> Documents { get; } = Gen.Select(Value(4), Gen.Bool, Gen.Bool).Select((value, isIndented, isRelaxed) =>
     {
         using var stream = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = isIndented, Encoder = isRelaxed ? JavaScriptEncoder.UnsafeRelaxedJsonEscaping : null }))
+        using (var writer = new Utf8JsonWriter(
+            stream,
+            new JsonWriterOptions { Indented = isIndented, Encoder = isRelaxed ? JavaScriptEncoder.UnsafeRelaxedJsonEscaping : null }))
             Write(writer, value);
         return stream.ToArray();
     });
@@ -51,7 +53,8 @@ internal static class JsonTexts
     public static JsonAutomaton Automaton(ChatResponseFormat format)
     {
         JsonGrammar grammar = JsonGrammar.Of(format)!;
-        return new JsonAutomaton(grammar, new JsonCosts(grammar, new TokenTable([.. Enumerable.Range(0, 256).Select(value => new[] { (byte)value })])));
+        return new JsonAutomaton(
+            grammar, new JsonCosts(grammar, new TokenTable([.. Enumerable.Range(0, 256).Select(value => new[] { (byte)value })])));
     }
 
     /// <summary>Whether a format allows a text, whatever the tokenizer.</summary>
@@ -73,7 +76,8 @@ internal static class JsonTexts
     private static Gen<object?> Value(int depth)
     {
         Gen<object?> scalar = Gen.OneOf(
-            Gen.Const((object?)null), Gen.Bool.Select(b => (object?)b), Gen.Int.Select(i => (object?)i), Gen.Int.Select(i => (object?)(i / 1000m)),
+            Gen.Const((object?)null), Gen.Bool.Select(b => (object?)b), Gen.Int.Select(i => (object?)i),
+            Gen.Int.Select(i => (object?)(i / 1000m)),
             UnicodeText.Any.Select(s => (object?)UnicodeText.WellFormed(s)));
         return depth == 0 ? scalar : Gen.OneOf(
             scalar,

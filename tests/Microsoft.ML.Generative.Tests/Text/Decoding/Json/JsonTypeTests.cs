@@ -21,7 +21,8 @@ public sealed class JsonTypeTests
     // Tokens of several characters, across the ends of values.
     private static readonly Lazy<TextCodec> _codec = new(() => TextCodec.Of(GenerativeTokenizers.TrainBytePairEncoding(
         [.. Enumerable.Range(0, 60).Select(i =>
-            $"{{\"data\": {i * 37}, \"$type\":\"cat\", \"id\": \"2024-1{i % 3}-0{i % 9 + 1}T1{i % 10}:{i % 50 + 10}:00Z\", \"x\":[-{i}.{i}, \"1.0{i % 10}:00:00.{i}\"]}}")],
+            $"{{\"data\": {i * 37}, \"$type\":\"cat\", \"id\": \"2024-1{i % 3}-0{i % 9 + 1}T1{i % 10}:{i % 50 + 10}:00Z\", "
+                + $"\"x\":[-{i}.{i}, \"1.0{i % 10}:00:00.{i}\"]}}")],
         new BytePairEncodingOptions { VocabularySize = 380, EndOfTextToken = "<|end|>" })));
 
     [Fact]
@@ -95,7 +96,8 @@ public sealed class JsonTypeTests
     }
 
     [Fact]
-    public void Recursive_types_may_be_in_a_list() => Assert.All(All<List<Node>>(), list => Assert.All(list, node => Assert.NotNull(node.Name)));
+    public void Recursive_types_may_be_in_a_list() =>
+        Assert.All(All<List<Node>>(), list => Assert.All(list, node => Assert.NotNull(node.Name)));
 
     private static T[] All<T>()
     {
@@ -119,8 +121,10 @@ public sealed class JsonTypeTests
     private static ChatResponseFormatJson FormatOf<T>(out bool isWrapped)
     {
         JsonElement schema = AIJsonUtilities.CreateJsonSchema(
-            typeof(T), serializerOptions: AIJsonUtilities.DefaultOptions, inferenceOptions: new AIJsonSchemaCreateOptions { IncludeSchemaKeyword = true });
-        isWrapped = !(schema.TryGetProperty("type", out JsonElement type) && type.ValueKind == JsonValueKind.String && type.GetString() == "object");
+            typeof(T), serializerOptions: AIJsonUtilities.DefaultOptions,
+            inferenceOptions: new AIJsonSchemaCreateOptions { IncludeSchemaKeyword = true });
+        isWrapped = !(schema.TryGetProperty("type", out JsonElement type) && type.ValueKind == JsonValueKind.String
+            && type.GetString() == "object");
         if (isWrapped)
         {
             schema = JsonSerializer.SerializeToElement(new JsonObject
@@ -205,7 +209,8 @@ public sealed class JsonTypeTests
 
     internal sealed record Node(string Name, Node? Next, List<Node> Children);
 
-    internal sealed record Holder(Animal Pet, Animal[] Others, Guid Id, DateTime When, TimeSpan Long, DateOnly? Day, TimeOnly Time, Uri Link, Guid? Other);
+    internal sealed record Holder(
+        Animal Pet, Animal[] Others, Guid Id, DateTime When, TimeSpan Long, DateOnly? Day, TimeOnly Time, Uri Link, Guid? Other);
 
     internal sealed class Ranged
     {

@@ -239,7 +239,8 @@ public sealed class KernelDecodingSessionTests
         network.Blocks[1].QueriesKeysValues.Attach(new TestAdapter(16, 16), LayerPart.Value);
         Assert.False(KernelDecodingSession.CanDecode(network));
         Assert.Contains(
-            "'blocks.1.queriesKeysValues' has an adapter", Assert.Throws<NotSupportedException>(() => new KernelDecodingSession(network, 1, 5)).Message);
+            "'blocks.1.queriesKeysValues' has an adapter",
+            Assert.Throws<NotSupportedException>(() => new KernelDecodingSession(network, 1, 5)).Message);
 
         using IDecodingSession session = LanguageModelSessions.Open(network, 1, 12, torch.CPU);
         AssertDecodes(network, session);

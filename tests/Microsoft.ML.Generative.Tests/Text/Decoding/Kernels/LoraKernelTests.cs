@@ -51,7 +51,8 @@ public sealed class LoraKernelTests : IDisposable
     [InlineData(true)]
     public void Logits_do_not_depend_on_the_batch_or_the_threads(bool usesDora)
     {
-        LanguageModelArchitecture architecture = TinyLanguageModels.All["llama"] with { EmbeddingSize = 64, FeedForwardSize = 96, VocabularySize = 300, ContextLength = 40 };
+        LanguageModelArchitecture architecture =
+            TinyLanguageModels.All["llama"] with { EmbeddingSize = 64, FeedForwardSize = 96, VocabularySize = 300, ContextLength = 40 };
         LanguageModelNetwork network = TinyLanguageModels.Create(architecture);
         Adapt(network, usesDora, 5, "query", "value", "gate", "down");
         int[] prompt = [.. Enumerable.Range(0, 37).Select(i => i * 7 % 300)];
@@ -82,7 +83,8 @@ public sealed class LoraKernelTests : IDisposable
         weights.Initialize(LoraInitialization.Pissa, network, modules);
         weights.AttachTo(network, modules);
         Assert.False(KernelDecodingSession.CanDecode(network));
-        Assert.Contains("'blocks.0.queriesKeysValues' has an adapter", Assert.Throws<NotSupportedException>(() => new KernelDecodingSession(network, 1, 5)).Message);
+        Assert.Contains("'blocks.0.queriesKeysValues' has an adapter", Assert.Throws<NotSupportedException>(() =>
+            new KernelDecodingSession(network, 1, 5)).Message);
     }
 
     private static LanguageModelNetwork Create(string name, bool usesDora, int rank, params string[] targets)

@@ -24,7 +24,8 @@ public sealed class VectorMathTests
         {
             float value = (float)x;
             AssertRelative(value * 0.5 * SpecialFunctions.Erfc(-value / Math.Sqrt(2)), VectorMath.Gelu(new Vector<float>(value))[0], 4e-6);
-            Assert.Equal(value * 0.5 * SpecialFunctions.Erfc(-value / Math.Sqrt(2)), VectorMath.Gelu(new Vector<float>(value))[0], 2e-7 * (1 + Math.Abs(value)));
+            Assert.Equal(value * 0.5 * SpecialFunctions.Erfc(-value / Math.Sqrt(2)), VectorMath.Gelu(new Vector<float>(value))[0], 2e-7 * (1
+                + Math.Abs(value)));
         }
     }
 
@@ -39,7 +40,10 @@ public sealed class VectorMathTests
             Assert.Equal(tanh, VectorMath.GeluTanh(new Vector<float>(value))[0], 3e-7 * (1 + Math.Abs(value)));
         }
 
-        foreach (Func<Vector<float>, Vector<float>> activation in (Func<Vector<float>, Vector<float>>[])[VectorMath.Silu, VectorMath.Gelu, VectorMath.GeluTanh])
+        foreach (Func<Vector<float>, Vector<float>> activation in (Func<Vector<float>, Vector<float>>[])
+        [
+            VectorMath.Silu, VectorMath.Gelu, VectorMath.GeluTanh,
+        ])
         {
             Assert.Equal(1e4f, activation(new Vector<float>(1e4f))[0]);
             Assert.Equal(0, activation(new Vector<float>(-1e4f))[0]);
@@ -53,7 +57,8 @@ public sealed class VectorMathTests
         var random = new Random(3);
         for (int round = 0; round < 100; round++)
         {
-            Vector<float>[] x = [.. Enumerable.Range(0, 4).Select(_ => new Vector<float>([.. Enumerable.Range(0, Vector<float>.Count).Select(_ => random.NextSingle())]))];
+            Vector<float>[] x = [.. Enumerable.Range(0, 4)
+                .Select(_ => new Vector<float>([.. Enumerable.Range(0, Vector<float>.Count).Select(_ => random.NextSingle())]))];
             var sums = VectorMath.Sums(x[0], x[1], x[2], x[3]);
             for (int i = 0; i < 4; i++)
             {

@@ -37,7 +37,8 @@ public sealed class HuggingFaceConfigTests : IDisposable
     public void Null_is_not_the_same_as_missing()
     {
         Assert.Equal(32, Read("""{"model_type":"mistral","num_key_value_heads":null}""").Architecture.ActualKeyValueHeads);
-        Assert.Equal(8, Read("""{"model_type":"qwen2","num_attention_heads":8,"num_key_value_heads":null}""").Architecture.ActualKeyValueHeads);
+        Assert.Equal(
+            8, Read("""{"model_type":"qwen2","num_attention_heads":8,"num_key_value_heads":null}""").Architecture.ActualKeyValueHeads);
         Assert.Null(Read("""{"model_type":"mistral","sliding_window":null}""").Architecture.SlidingWindow);
         Assert.Empty(Read("""{"model_type":"llama","eos_token_id":null}""").Ends);
         Assert.Empty(Read("""{"model_type":"gpt2","vocab_size":100}""").Ends);
@@ -63,8 +64,12 @@ public sealed class HuggingFaceConfigTests : IDisposable
     [Theory]
     [InlineData("\"use_sliding_window\":true", "'max_window_layers' 28 gives 4 of 32 layers a window")]
     [InlineData("\"use_sliding_window\":true,\"max_window_layers\":1", "31 of 32 layers")]
-    [InlineData("\"use_sliding_window\":true,\"num_hidden_layers\":2,\"layer_types\":[\"full_attention\",\"sliding_attention\"]", "'layer_types' gives 1 of 2 layers")]
-    [InlineData("\"use_sliding_window\":true,\"num_hidden_layers\":2,\"layer_types\":[\"chunked_attention\",\"full_attention\"]", "'chunked_attention'")]
+    [InlineData(
+        "\"use_sliding_window\":true,\"num_hidden_layers\":2,\"layer_types\":[\"full_attention\",\"sliding_attention\"]",
+        "'layer_types' gives 1 of 2 layers")]
+    [InlineData(
+        "\"use_sliding_window\":true,\"num_hidden_layers\":2,\"layer_types\":[\"chunked_attention\",\"full_attention\"]",
+        "'chunked_attention'")]
     public void A_window_of_some_layers_is_refused(string keys, string words)
     {
         string message = Assert.Throws<InvalidDataException>(() => Read($$"""{"model_type":"qwen2",{{keys}}}""")).Message;
@@ -87,7 +92,9 @@ public sealed class HuggingFaceConfigTests : IDisposable
     public void GPT2_takes_the_common_names()
     {
         LanguageModelArchitecture a = Read(
-            """{"model_type":"gpt2","hidden_size":64,"num_hidden_layers":3,"num_attention_heads":4,"max_position_embeddings":77}""").Architecture;
+            """
+            {"model_type":"gpt2","hidden_size":64,"num_hidden_layers":3,"num_attention_heads":4,"max_position_embeddings":77}
+            """).Architecture;
         Assert.Equal((64, 3, 4, 77, 256), (a.EmbeddingSize, a.Layers, a.Heads, a.ContextLength, a.ActualFeedForwardSize));
     }
 
@@ -112,7 +119,8 @@ public sealed class HuggingFaceConfigTests : IDisposable
         Assert.Equal(2048, Original($$"""{{{scaling}}}"""));
         Assert.Equal(99, Original($$"""{{{scaling}}},"original_max_position_embeddings":99"""));
 
-        int Original(string rest) => Read($$"""{"model_type":"llama","rope_scaling":{{rest}}}""").Architecture.RotaryScaling!.OriginalContextLength;
+        int Original(string rest) =>
+            Read($$"""{"model_type":"llama","rope_scaling":{{rest}}}""").Architecture.RotaryScaling!.OriginalContextLength;
     }
 
     [Fact]

@@ -34,13 +34,13 @@ public sealed class Llama2CFileTests
 
         // What llama2.c's own test expects of the same 200 steps.
         const string Story =
-            """
-            Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, red ball. She wanted to play with it, but it was too high.
-            Lily's mom said, "Lily, let's go to the park." Lily was sad and didn't know what to do. She said, "I want to play with your ball, but I can't find it."
-            Lily was sad and didn't know what to do. She said, "I'm sorry, Lily. I didn't know what to do."
-            Lily didn't want to help her mom, so she
-            """;
-        Assert.Equal(Story.ReplaceLineEndings("\n"), text.Replace("<0x0A>", "\n").ToString().TrimStart());
+            "Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, red "
+            + "ball. She wanted to play with it, but it was too high.\n"
+            + "Lily's mom said, \"Lily, let's go to the park.\" Lily was sad and didn't know what to do. She said, \"I want to play with "
+            + "your ball, but I can't find it.\"\n"
+            + "Lily was sad and didn't know what to do. She said, \"I'm sorry, Lily. I didn't know what to do.\"\n"
+            + "Lily didn't want to help her mom, so she";
+        Assert.Equal(Story, text.Replace("<0x0A>", "\n").ToString().TrimStart());
     }
 
     [Theory]
@@ -54,7 +54,9 @@ public sealed class Llama2CFileTests
         Write(path, isTied ? _header : [.. _header[..5], -5, 6], Floats(isTied));
         Llama2CFile file = Llama2CFile.Open(path);
         Assert.Equal(isTied, file.Architecture.TieEmbeddings);
-        Assert.Equal((PositionEncoding.RotaryInterleaved, 1e-5, 6), (file.Architecture.Positions, file.Architecture.NormEpsilon, file.Architecture.ContextLength));
+        Assert.Equal(
+            (PositionEncoding.RotaryInterleaved, 1e-5, 6),
+            (file.Architecture.Positions, file.Architecture.NormEpsilon, file.Architecture.ContextLength));
         using var network = new LanguageModelNetwork(file.Architecture);
         file.ReadInto(network);
 
@@ -123,7 +125,8 @@ public sealed class Llama2CFileTests
         Write(path, _header, Floats(true));
         using (FileStream stream = File.OpenWrite(path))
             stream.SetLength(stream.Length + difference);
-        Assert.Contains($"has {28 + 4 * Floats(true) + difference} bytes", Assert.Throws<InvalidDataException>(() => Llama2CFile.Open(path)).Message);
+        Assert.Contains(
+            $"has {28 + 4 * Floats(true) + difference} bytes", Assert.Throws<InvalidDataException>(() => Llama2CFile.Open(path)).Message);
 
         File.WriteAllBytes(path, new byte[20]);
         Assert.Contains("header alone has 28", Assert.Throws<InvalidDataException>(() => Llama2CFile.Open(path)).Message);
@@ -148,7 +151,8 @@ public sealed class Llama2CFileTests
         Llama2CFile file = Llama2CFile.Open(path);
         using var network = new LanguageModelNetwork(file.Architecture);
         network.Blocks[1].AttentionOut.Attach(new TestAdapter(8, 8));
-        Assert.Contains("'blocks.1.attentionOut' has an adapter", Assert.Throws<NotSupportedException>(() => file.ReadInto(network)).Message);
+        Assert.Contains(
+            "'blocks.1.attentionOut' has an adapter", Assert.Throws<NotSupportedException>(() => file.ReadInto(network)).Message);
     }
 
     private static int Floats(bool isTied) => 5 * 8 + 2 * (8 + 64 + 32 + 32 + 64 + 8 + 96 + 96 + 96) + 8 + 12 + (isTied ? 0 : 5 * 8);
