@@ -85,7 +85,7 @@ public sealed class ModelSummaryTests
         using LanguageModelTransformer tuned = ml.Transforms.Generative().LanguageModel(new LanguageModelOptions
         {
             BaseModel = model,
-            Adapter = new LoraOptions { Rank = 2, TargetModules = ["attentionOut"] },
+            Adapter = new LoraOptions { Rank = 2, TargetModules = ["attention.output"] },
             MaxSteps = 1,
         }).Fit(ml.Data.LoadFromEnumerable([new { Text = "abcdefgh" }]));
         // Two matrices of rank 2 over 8 inputs and 8 outputs.
@@ -162,7 +162,7 @@ public sealed class ModelSummaryTests
             Assert.DoesNotContain("?", summary);
             // Each layer with a matmul or convolution has an output.
             Assert.All(
-                summary.Split('\n').Where(line => line.Contains(" Conv2d ") || line.Contains(" Linear ") || line.Contains("ConvTranspose2d")),
+                summary.Split('\n').Where(line => line.Contains(" Conv2d ") || line.Contains(" Linear ") || line.Contains("Transpose2d")),
                 line => Assert.Contains("  [", line));
         }
     }
