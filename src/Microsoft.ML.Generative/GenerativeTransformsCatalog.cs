@@ -463,4 +463,42 @@ public sealed class GenerativeTransformsCatalog
     /// <param name="options">The options; later changes to the object have no effect.</param>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public LanguageModelEstimator LanguageModel(LanguageModelOptions options) => new(_env, options);
+
+    /// <summary>A reward model: learns from pairs of texts which one is better, and gives texts a score.</summary>
+    /// <param name="outputColumnName">The column with the score.</param>
+    /// <param name="chosenColumnName">The text column with the better text of each pair; what the trained model scores.</param>
+    /// <param name="rejectedColumnName">The text column with the worse text of each pair.</param>
+    /// <param name="baseModel">The language model that the training begins with.</param>
+    /// <param name="epochs">Passes over the data.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// LanguageModelTransformer languageModel = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
+    /// // And many more pairs.
+    /// IDataView pairs = mlContext.Data.LoadFromEnumerable([new { Chosen = "Happy to help!", Rejected = "Go away." }]);
+    /// RewardModelTransformer model = mlContext.Transforms.Generative()
+    ///     .RewardModel("Score", "Chosen", "Rejected", languageModel).Fit(pairs);
+    /// Console.WriteLine(model.Score("With pleasure."));
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public RewardModelEstimator RewardModel(
+        string outputColumnName,
+        string chosenColumnName,
+        string rejectedColumnName,
+        LanguageModelTransformer baseModel,
+        int epochs = LanguageModelTuningOptions.Defaults.Epochs) =>
+        RewardModel(new RewardModelOptions
+        {
+            OutputColumnName = outputColumnName,
+            ChosenColumnName = chosenColumnName,
+            RejectedColumnName = rejectedColumnName,
+            BaseModel = baseModel,
+            Epochs = epochs,
+        });
+
+    /// <summary>A reward model with all its options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public RewardModelEstimator RewardModel(RewardModelOptions options) => new(_env, options);
 }

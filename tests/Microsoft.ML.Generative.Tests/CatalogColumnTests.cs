@@ -15,7 +15,7 @@ public sealed class CatalogColumnTests
     {
         MethodInfo[] flat = [.. typeof(GenerativeTransformsCatalog)
             .GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
-            .Where(method => method.GetParameters().Any(p => p.Name == "outputColumnName"))];
+            .Where(method => ((string[])["inputColumnName", "outputColumnName"]).All(name => method.GetParameters().Any(p => p.Name == name)))];
         Assert.Equal(
             ["Diffusion", "Flow", "Gan", "LanguageModel", "TextEmbedding", "ToImage", "Vae", "VqVae"],
             flat.Select(method => method.Name).Order());

@@ -24,6 +24,11 @@ public sealed class ArchitectureTests
         ["Text/Decoding"] = ["Text/Codec", "Text/Tokenization", "Layers", "Serialization"],
         ["Text/Chat"] = ["Text/Decoding", "Text/Codec", "Text/Tokenization", "Serialization"],
         ["Text/LanguageModels"] = ["Text/Chat", "Text/Decoding", "Text/Codec", "Text/Tokenization", .. _model],
+        ["Text/RewardModels"] = ["Text/LanguageModels", "Text/Codec", "Text/Tokenization", .. _model],
+        ["Text/Alignment"] =
+        [
+            "Text/RewardModels", "Text/LanguageModels", "Text/Decoding", "Text/Codec", "Text/Tokenization", .. _model,
+        ],
         ["Flows"] = _model,
         ["Images/Vae"] = _model,
         ["Images/VqVae"] = _model,

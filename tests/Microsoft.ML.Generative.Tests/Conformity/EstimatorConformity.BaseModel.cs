@@ -12,6 +12,9 @@ public abstract partial class EstimatorConformity<TTransformer>
     /// <summary>Parameters that get no gradient from the data of the suite, such as embeddings of classes that do not occur.</summary>
     protected virtual bool IsLearned(string parameter) => true;
 
+    /// <summary>The option with a model of the same kind that the training continues from.</summary>
+    protected virtual string BaseModelOption => "BaseModel";
+
     [Fact]
     public void Training_changes_every_parameter_but_the_frozen_ones_to_the_bit()
     {
@@ -122,9 +125,9 @@ public abstract partial class EstimatorConformity<TTransformer>
         }
     }
 
-    private static void SetBase(TrainingOptions options, TTransformer model, string[] frozen)
+    private void SetBase(TrainingOptions options, TTransformer model, string[] frozen)
     {
-        options.GetType().GetProperty("BaseModel")!.SetValue(options, model);
+        options.GetType().GetProperty(BaseModelOption)!.SetValue(options, model);
         options.FrozenParameters = frozen;
     }
 

@@ -55,6 +55,19 @@ internal static class ColumnTypes
             throw Mismatch($"Column '{name}' has type {column.GetTypeString()}; expected text.");
     }
 
+    /// <summary>That a schema promises a column of numbers, one per row.</summary>
+    public static void CheckNumber(SchemaShape schema, string name) => CheckScalar(schema, name, NumberDataViewType.Single, "Single");
+
+    /// <summary>That a schema promises a column of Booleans, one per row.</summary>
+    public static void CheckBoolean(SchemaShape schema, string name) => CheckScalar(schema, name, BooleanDataViewType.Instance, "Boolean");
+
+    private static void CheckScalar(SchemaShape schema, string name, DataViewType type, string expected)
+    {
+        SchemaShape.Column column = Find(schema, name);
+        if (column.Kind != SchemaShape.Column.VectorKind.Scalar || column.IsKey || column.ItemType != type)
+            throw Mismatch($"Column '{name}' has type {column.GetTypeString()}; expected {expected}.");
+    }
+
     /// <summary>That a schema promises a column of labels.</summary>
     public static void CheckLabel(SchemaShape schema, string name)
     {

@@ -28,18 +28,30 @@ internal sealed class AdapterTraining : IDisposable
     /// <summary>Creates the network, or returns <see langword="null"/> if all parameters are to be trained.</summary>
     public static AdapterTraining? Open(Trainer trainer, LanguageModelOptions options)
     {
-        if (options.BaseModel is not { } model || (options.Adapter is null && model.ActiveAdapter is null))
+        if (!options.TrainsAdapter)
             return null;
-        using IDisposable use = model.Use();
-        AdaptedNetwork shared = model.Networks.Select(null);
+        using IDisposable use = options.BaseModel!.Use();
+        return Open(
+            trainer, options.BaseModel.Networks.Select(null), options.Adapter, options.BaseModel.Networks.Active, options.Dropout,
+            options.GradientCheckpointing);
+    }
+
+    /// <summary>Creates the network.</summary>
+    /// <param name="trainer">The training.</param>
+    /// <param name="shared">The base model with no adapter active, which belongs to the result.</param>
+    /// <param name="adapter">The adapter to create; <see langword="null"/>: <paramref name="earlier"/> is trained further.</param>
+    /// <param name="earlier">The active adapter of the base model.</param>
+    /// <param name="dropout">The part of the values that is dropped at random while training.</param>
+    /// <param name="usesRecompute">Whether blocks keep only their input for the backward pass.</param>
+    public static AdapterTraining Open(
+        Trainer trainer, AdaptedNetwork shared, LoraOptions? adapter, LoraWeights? earlier, double dropout, bool usesRecompute)
+    {
         try
         {
             LanguageModelNetwork network = trainer.CreateTemporaryNetwork(
-                () => AdaptedNetwork.Share(shared.Base, shared.Base.Architecture, options.Dropout, options.GradientCheckpointing),
-                NetworkStream);
+                () => AdaptedNetwork.Share(shared.Base, shared.Base.Architecture, dropout, usesRecompute), NetworkStream);
             AdaptableNetwork modules = LanguageModelModules.Of(network);
-            LoraWeights weights = trainer.CreateTemporaryNetwork(
-                () => Create(options.Adapter, model.Networks.Active, network, modules), AdapterStream);
+            LoraWeights weights = trainer.CreateTemporaryNetwork(() => Create(adapter, earlier, network, modules), AdapterStream);
             foreach ((string name, Parameter parameter) in network.named_parameters())
                 parameter.requires_grad = weights.Shape.Tensors.Contains(name);
             weights.AttachTo(network, modules);
@@ -67,7 +79,7 @@ internal sealed class AdapterTraining : IDisposable
         if (options is null)
             return earlier!.Share();
         var weights = new LoraWeights(LoraTargets.Find(options, network, modules), network, modules, options.Dropout);
-        weights.to(network.Tokens.Weight.device);
+        weights.to(network.Tokens.Device);
         weights.Initialize(options.Initialization, network, modules);
         return weights;
     }

@@ -113,6 +113,14 @@ internal sealed class TokenCorpus
             System.Numerics.Tensors.TensorPrimitives.ConvertTruncating(MemoryMarshal.Cast<byte, ushort>(bytes), destination);
     }
 
+    /// <summary>The tokens of a sequence, with the last target.</summary>
+    public int[] TokensOf(TokenSpan span)
+    {
+        long[] tokens = new long[span.Length + 1];
+        CopyTo(span.Start, tokens);
+        return Array.ConvertAll(tokens, token => (int)token);
+    }
+
     private void Reserve(long bytes)
     {
         long needed = _used + bytes;

@@ -1,0 +1,82 @@
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Layers.Adapters;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Text.LanguageModels;
+
+namespace Microsoft.ML.Generative.Text.RewardModels;
+
+/// <summary>A reward model without its weights and its tokenizer.</summary>
+/// <param name="Architecture">The decoder.</param>
+/// <param name="Columns">The columns.</param>
+/// <param name="TransformBatchSize">Rows that a transform computes at once.</param>
+internal sealed record RewardModelDefinition(LanguageModelArchitecture Architecture, RewardModelColumns Columns, int TransformBatchSize)
+    : IModelDefinition<RewardModelDefinition>
+{
+    [JsonIgnore]
+    public Component<LanguageModelNetwork> Decoder => new("decoder", () => new LanguageModelNetwork(Architecture, format: WeightFormat));
+
+    [JsonIgnore]
+    public Component<Linear> Head => new("score-head", () => RewardNetwork.CreateHead(Architecture));
+
+    /// <summary>How the weights of the blocks' linear layers are stored.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public WeightFormat WeightFormat { get; init; }
+
+    /// <summary>The adapter; <see langword="null"/>: there is none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public LoraShape? AdapterShape { get; init; }
+
+    /// <summary>Whether texts begin with the token for that even where the tokenizer puts none before a text.</summary>
+    public bool BeginsWithBos { get; init; }
+
+    [JsonIgnore]
+    public Component<LoraWeights>? AdapterComponent =>
+        AdapterShape is { } shape ? new("adapter", () => CreateAdapter(shape), ComponentKind.Adapter) : null;
+
+    [JsonIgnore]
+    public IReadOnlyList<Component> Components =>
+        [Decoder, Head, .. AdapterComponent is { } adapter ? (Component[])[adapter] : []];
+
+    public static RewardModelDefinition ReadOldFormat(JsonObject config) =>
+        throw new InvalidDataException("Reward models have no format of that version.");
+
+    public void Validate()
+    {
+        Architecture.Validate();
+        OptionChecks.AtLeast(Architecture.VocabularySize, 1);
+        Columns.Validate();
+        OptionChecks.RowsAtOnce(TransformBatchSize);
+        OptionChecks.Defined(WeightFormat);
+        AdapterShape?.Validate();
+    }
+
+    // The network has the sizes, and needs no memory for that.
+    private LoraWeights CreateAdapter(LoraShape shape)
+    {
+        using LanguageModelNetwork network = ModuleTensors.WithoutMemory(
+            long.MaxValue, int.MaxValue, () => new LanguageModelNetwork(Architecture));
+        return new LoraWeights(shape, network, LanguageModelModules.Of(network));
+    }
+}
+
+/// <summary>The columns that a reward model reads and adds.</summary>
+/// <param name="Input">The texts that are scored.</param>
+/// <param name="Prompt">The prompts that they answer, if there are any.</param>
+/// <param name="Output">The scores.</param>
+internal sealed record RewardModelColumns(string Input, string? Prompt, string Output)
+{
+    public static RewardModelColumns Of(RewardModelOptions options) =>
+        new(options.InputColumnName ?? options.ChosenColumnName, options.PromptColumnName, options.OutputColumnName);
+
+    /// <exception cref="ArgumentException">A name is empty.</exception>
+    public void Validate()
+    {
+        OptionChecks.NotEmpty(Input);
+        OptionChecks.NullOrNotEmpty(Prompt);
+        OptionChecks.NotEmpty(Output);
+    }
+}
