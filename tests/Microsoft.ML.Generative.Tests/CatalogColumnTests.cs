@@ -15,7 +15,8 @@ public sealed class CatalogColumnTests
     {
         MethodInfo[] flat = [.. typeof(GenerativeTransformsCatalog)
             .GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
-            .Where(method => ((string[])["inputColumnName", "outputColumnName"]).All(name => method.GetParameters().Any(p => p.Name == name)))];
+            .Where(method => method.GetParameters().Any(p => p.Name == "inputColumnName")
+                && method.GetParameters().Any(p => p.Name == "outputColumnName"))];
         Assert.Equal(
             ["Diffusion", "Flow", "Gan", "LanguageModel", "TextEmbedding", "ToImage", "Vae", "VqVae"],
             flat.Select(method => method.Name).Order());
