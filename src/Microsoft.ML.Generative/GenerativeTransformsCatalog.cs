@@ -388,7 +388,9 @@ public sealed class GenerativeTransformsCatalog
     /// <param name="inputColumnName">
     /// The text column to learn, a document a row; the prompts where the trained model transforms rows.
     /// </param>
-    /// <param name="contextLength">Tokens that the model sees at once.</param>
+    /// <param name="contextLength">
+    /// Tokens that the model sees at once. Default: that of <see cref="LanguageModelOptions.ContextLength"/>.
+    /// </param>
     /// <param name="epochs">Passes over the data. Default: that of <see cref="LanguageModelOptions.Epochs"/>.</param>
     /// <example>
     /// <code>
@@ -401,7 +403,7 @@ public sealed class GenerativeTransformsCatalog
     /// <exception cref="ArgumentException">An argument is out of its range.</exception>
     public LanguageModelEstimator LanguageModel(
         string inputColumnName = LanguageModelOptions.Defaults.InputColumnName,
-        int contextLength = LanguageModelOptions.Defaults.ContextLength,
+        int? contextLength = null,
         int? epochs = null) =>
         LanguageModel(LanguageModelOptions.Defaults.OutputColumnName, inputColumnName, contextLength, epochs);
 
@@ -410,10 +412,12 @@ public sealed class GenerativeTransformsCatalog
     /// The column of completions, <see cref="LanguageModelOptions.OutputColumnName"/>.
     /// </param>
     /// <param name="inputColumnName">
-    /// The column to learn, as in <see cref="LanguageModel(string, int, int?)"/>; <see langword="null"/>:
+    /// The column to learn, as in <see cref="LanguageModel(string, int?, int?)"/>; <see langword="null"/>:
     /// <paramref name="outputColumnName"/>.
     /// </param>
-    /// <param name="contextLength">Tokens that the model sees at once.</param>
+    /// <param name="contextLength">
+    /// Tokens that the model sees at once. Default: that of <see cref="LanguageModelOptions.ContextLength"/>.
+    /// </param>
     /// <param name="epochs">Passes over the data. Default: that of <see cref="LanguageModelOptions.Epochs"/>.</param>
     /// <example>
     /// <code>
@@ -425,15 +429,15 @@ public sealed class GenerativeTransformsCatalog
     /// </example>
     /// <exception cref="ArgumentException">An argument is out of its range.</exception>
     public LanguageModelEstimator LanguageModel(
-        string outputColumnName, string? inputColumnName, int contextLength = LanguageModelOptions.Defaults.ContextLength,
-        int? epochs = null)
+        string outputColumnName, string? inputColumnName, int? contextLength = null, int? epochs = null)
     {
         var options = new LanguageModelOptions
         {
             OutputColumnName = outputColumnName,
             InputColumnName = inputColumnName ?? outputColumnName,
-            ContextLength = contextLength,
         };
+        if (contextLength is { } length)
+            options.ContextLength = length;
         if (epochs is { } given)
             options.Epochs = given;
         return LanguageModel(options);

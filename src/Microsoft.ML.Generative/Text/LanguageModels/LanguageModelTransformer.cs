@@ -273,7 +273,7 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         using IDisposable use = Use();
-        PretrainedLanguageModel.Save(folder, Network, Codec, Generator.Defaults);
+        PretrainedLanguageModel.Save(folder, Network, Codec, Generator.Defaults, _definition.Defaults.ChatTemplate);
     }
 
     /// <summary>Makes a model that stores its large weights in another format.</summary>

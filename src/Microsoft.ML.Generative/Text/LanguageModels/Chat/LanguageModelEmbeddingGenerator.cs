@@ -1,4 +1,5 @@
 using Microsoft.Extensions.AI;
+using Microsoft.ML.Generative.Text.Tokenization;
 
 namespace Microsoft.ML.Generative.Text.LanguageModels.Chat;
 
@@ -42,6 +43,7 @@ internal sealed class LanguageModelEmbeddingGenerator(LanguageModelTransformer m
 
     private GeneratedEmbeddings<Embedding<float>> Embed(string[] texts, string modelId, CancellationToken cancellation)
     {
+        using IDisposable stop = EncodingStop.By(cancellation);
         int[][] tokens = [.. texts.Select((text, i) => Encode(text, i))];
         var results = new GeneratedEmbeddings<Embedding<float>>(texts.Length);
         foreach (int[] text in tokens)
