@@ -42,7 +42,8 @@ internal sealed class GroupNormalization : nn.Module<Tensor, Tensor>
             (gains, shifts) = (gains * factor, (shifts * factor).Plus(shift)); // [batch, channels]
         }
 
-        return NormalizedActivation.Apply(input, added, gains, shifts, new NormalizedActivation.Settings(_groups, _epsilon, hasSilu));
+        var settings = new NormalizedActivation.Settings(_groups, _epsilon, hasSilu);
+        return OutputShapes.Note(this, NormalizedActivation.Apply(input, added, gains, shifts, settings));
     }
 
     protected override void Dispose(bool disposing)

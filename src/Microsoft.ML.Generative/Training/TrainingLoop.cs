@@ -32,6 +32,7 @@ internal sealed class TrainingLoop
     private TensorBoardLog? _log;
     private double? _gradientNorm;
     private long _step;
+    private long _firstStep;
     private bool _isWholeStep = true;
     private bool _isFinished;
 
@@ -65,7 +66,7 @@ internal sealed class TrainingLoop
         _feedOfPhase = [.. phases.Select(p => _feeds.First(f => f.Source == p.Batches))];
         _networks = [.. phases.Select(p => p.Network).Distinct()];
         _stepsPerEpoch = StepsPerEpoch(phases, _options.GradientAccumulationSteps);
-        _totalSteps = _options.MaxSteps ?? checked(_options.Epochs * _stepsPerEpoch);
+        _totalSteps = _options.StepsIn(_stepsPerEpoch);
         _meter = new TrainingMeter(_totalSteps, run.Device.ToString(), phases[0].Unit, stage);
         if (validation is not null
             && _options.ValidationChoosesModel
@@ -169,6 +170,7 @@ internal sealed class TrainingLoop
                 feed.Start(default);
         }
 
+        _firstStep = _step;
         _meter.Start();
     }
 
@@ -189,6 +191,8 @@ internal sealed class TrainingLoop
         bool endsEpoch = _step % _stepsPerEpoch == 0 || _isFinished;
         if (endsEpoch || _meter.IsReportDue(_step))
             WriteReport(channel, progress, learningRate, endsEpoch);
+        if (_step == _firstStep + TrainingEstimate.Steps && !_isFinished)
+            channel.Info(TrainingEstimate.Describe(_meter.Remaining(_step), _run.Options, _run.Device.type));
         if (_preview is not null && (_options.PreviewInterval is { } interval ? _step % interval == 0 || _isFinished : endsEpoch))
             WritePreview(channel, _preview);
 
@@ -203,7 +207,7 @@ internal sealed class TrainingLoop
     private void WriteReport(IChannel channel, IProgressChannel progress, double learningRate, bool endsEpoch)
     {
         // Taken before validation, which trains nothing.
-        double samplesPerSecond = _meter.SamplesPerSecond();
+        double samplesPerSecond = _meter.SamplesPerSecond(endsEpoch);
         ValidationScores? validation = null;
         if (endsEpoch && _validator is not null)
         {

@@ -68,15 +68,21 @@ public abstract class TrainingOptions
 
     private const long LowestMemoryBudget = 1 << 20;
 
+    private int? _epochs;
     private double? _learningRate;
     private double? _weightDecay;
+    private long? _stepLimit;
 
     private protected TrainingOptions()
     {
     }
 
     /// <summary>Passes over the data, at least 1. Default: 20.</summary>
-    public virtual int Epochs { get; set; } = Defaults.Epochs;
+    public virtual int Epochs
+    {
+        get => _epochs ?? DefaultEpochs;
+        set => _epochs = value;
+    }
 
     /// <summary>Optimizer steps, at least 1, instead of <see cref="Epochs"/>. Default: none.</summary>
     public long? MaxSteps { get; set; }
@@ -239,6 +245,36 @@ public abstract class TrainingOptions
                 e);
         }
     }
+
+    /// <summary>Whether the training is on a GPU, whose defaults are larger. Known when <c>Fit</c> begins.</summary>
+    internal bool IsOnGpu { get; set; }
+
+    /// <summary>
+    /// The steps that the training takes at most, because its options name neither epochs nor steps. Checkpoints keep it.
+    /// </summary>
+    [JsonInclude]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    internal long? StepLimit
+    {
+        get => _stepLimit ?? (_epochs is null && MaxSteps is null && !IsOnGpu ? StepsOnCpu : null);
+        set => _stepLimit = value;
+    }
+
+    /// <summary>The epochs of a training whose options name none.</summary>
+    internal virtual int DefaultEpochs => Defaults.Epochs;
+
+    /// <summary>
+    /// The most steps on a CPU of a training whose options name neither epochs nor steps, which make a fair model within minutes;
+    /// <see langword="null"/>: as many as the epochs have.
+    /// </summary>
+    internal virtual long? StepsOnCpu => null;
+
+    /// <summary>The names of the options that the length of the training follows from.</summary>
+    internal virtual IReadOnlyList<string> LengthOptions => [MaxSteps is null ? nameof(Epochs) : nameof(MaxSteps)];
+
+    /// <summary>The optimizer steps of the training.</summary>
+    internal long StepsIn(long stepsPerEpoch) =>
+        MaxSteps ?? Math.Min(checked(Epochs * stepsPerEpoch), StepLimit ?? long.MaxValue);
 
     /// <summary>The learning rate of a training whose options name none.</summary>
     internal virtual double DefaultLearningRate => Defaults.LearningRate;

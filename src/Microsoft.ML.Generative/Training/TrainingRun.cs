@@ -57,6 +57,7 @@ internal sealed class TrainingRun : IDisposable
         if (options.PreviewDirectory is { } samples)
             WritableFolder.Prepare(samples, nameof(ImageTrainingOptions.SampleDirectory));
         torch.Device device = TorchDevices.Choose(env, channel);
+        options.IsOnGpu = device.type != DeviceType.CPU;
         foreach (string setting in SlowSettings.Find(options, device.type))
             channel.Warning(setting);
         long? seedAskedFor = options.Seed ?? (host as IHostEnvironmentInternal)?.Seed;

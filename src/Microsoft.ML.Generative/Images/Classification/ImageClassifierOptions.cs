@@ -66,7 +66,11 @@ public sealed class ImageClassifierOptions : TrainingOptions, IImageShapeOptions
     private const int WidestStage = 1 << 16;
 
     /// <summary>Passes over the data, at least 1. Default: 5.</summary>
-    public override int Epochs { get; set; } = Defaults.Epochs;
+    public override int Epochs
+    {
+        get => base.Epochs;
+        set => base.Epochs = value;
+    }
 
     /// <summary>The optimizer. Default: <see cref="OptimizerKind.AdamW"/>.</summary>
     public override OptimizerKind Optimizer { get; set; } = OptimizerKind.AdamW;
@@ -161,6 +165,8 @@ public sealed class ImageClassifierOptions : TrainingOptions, IImageShapeOptions
     /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it. Default: 256.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
+
+    internal override int DefaultEpochs => Defaults.Epochs;
 
     internal override MemberHistory History => ImageClassifierOldFormats.Options;
 

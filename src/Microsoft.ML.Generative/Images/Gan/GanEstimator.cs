@@ -15,7 +15,7 @@ namespace Microsoft.ML.Generative;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Create with <see cref="GenerativeTransformsCatalog.Gan(string, string, int)"/> or
+/// Create with <see cref="GenerativeTransformsCatalog.Gan(string, int?, string?)"/> or
 /// <see cref="GenerativeTransformsCatalog.Gan(GanOptions)"/>.
 /// </para>
 /// <list type="table">

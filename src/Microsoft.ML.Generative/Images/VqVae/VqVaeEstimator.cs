@@ -16,7 +16,7 @@ namespace Microsoft.ML.Generative;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Create with <see cref="GenerativeTransformsCatalog.VqVae(string, int, int)"/> or
+/// Create with <see cref="GenerativeTransformsCatalog.VqVae(string, int, int?)"/> or
 /// <see cref="GenerativeTransformsCatalog.VqVae(VqVaeOptions)"/>.
 /// </para>
 /// <list type="table">
@@ -123,7 +123,7 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         VqVaeOptions options = _options.ForPrior();
         long batches = (rows + options.BatchSize - 1) / options.BatchSize;
         long steps = (batches + options.GradientAccumulationSteps - 1) / options.GradientAccumulationSteps;
-        return options.MaxSteps ?? options.Epochs * steps;
+        return options.StepsIn(steps);
     }
 
     // In the latent space of a trained autoencoder, which stays as it is.
