@@ -3,6 +3,7 @@
 # that README.md names. One process trains and saves; a second one only calls
 # MLContext.Model.Load and transforms. Both must give the same scores.
 # Publishing it for a system whose libtorch is missing must give a warning.
+# The package for GPUs must bring the natives of each system, and no others; packages without content stand for these, 3 GB each.
 # Then the same application without libtorch must fail with one sentence that says what to add.
 # Usage: eng/check-package.sh [runtime identifier of libtorch, default linux-x64]
 set -euo pipefail
@@ -66,6 +67,86 @@ $dependencies
 but expected was
 $expected"
 rm -f "$nuspec"
+
+# --- the package for GPUs ---
+
+dotnet pack "$repository/src/Microsoft.ML.Generative.Gpu" -c Release -o "$work/feed" --version-suffix "$suffix"
+gpu=$(find "$work/feed" -name "Microsoft.ML.Generative.Gpu.*-$suffix.nupkg")
+[[ -n $gpu ]] || fail "no package for GPUs was written to $work/feed"
+for entry in README.md runtime.json lib/net10.0/_._ buildTransitive/Microsoft.ML.Generative.Gpu.targets; do
+  grep -aqF "$entry" "$gpu" || fail "the package for GPUs lacks $entry"
+done
+! grep -aqF .dll "$gpu" || fail "the package for GPUs contains a library"
+nuspec=$repository/src/Microsoft.ML.Generative.Gpu/obj/Release/Microsoft.ML.Generative.Gpu.$version.nuspec
+dependencies=$(sed -nE 's/.*<dependency id="([^"]+)" version="([^"]+)".*/\1 \2/p' "$nuspec" | LC_ALL=C sort)
+[[ $dependencies == "Microsoft.ML.Generative $version" ]] || fail "the package for GPUs depends on
+$dependencies
+but expected was the library alone: what a system needs stands in runtime.json"
+rm -f "$nuspec"
+
+mkdir "$work/gpu"
+cd "$work/gpu"
+cat > nuget.config <<XML
+<configuration>
+  <packageSources>
+    <clear />
+    <add key="local" value="../feed" />
+    <add key="nuget.org" value="https://api.nuget.org/v3/index.json" protocolVersion="3" />
+  </packageSources>
+  <packageSourceMapping>
+    <clear />
+    <packageSource key="local"><package pattern="Microsoft.ML.Generative*" /><package pattern="TorchSharp-cuda-*" /></packageSource>
+    <packageSource key="nuget.org"><package pattern="*" /></packageSource>
+  </packageSourceMapping>
+</configuration>
+XML
+for system in linux windows; do
+  mkdir "stub-$system"
+  cat > "stub-$system/TorchSharp-cuda-$system.csproj" <<XML
+<Project Sdk="Microsoft.NET.Sdk">
+  <PropertyGroup>
+    <TargetFramework>netstandard2.0</TargetFramework>
+    <Version>0.107.0</Version>
+    <IncludeBuildOutput>false</IncludeBuildOutput>
+    <NoWarn>NU5128</NoWarn>
+  </PropertyGroup>
+</Project>
+XML
+  dotnet pack "stub-$system" -o "$work/feed"
+done
+cat > Gpu.csproj <<XML
+<Project Sdk="Microsoft.NET.Sdk">
+  <PropertyGroup>
+    <OutputType>Exe</OutputType>
+    <TargetFramework>net10.0</TargetFramework>
+    <UseAppHost>false</UseAppHost>
+    <EnableDefaultItems>false</EnableDefaultItems>
+    <!-- The packages without content must not be found by other projects of this machine. -->
+    <RestorePackagesPath>packages</RestorePackagesPath>
+    <RestoreFallbackFolders>${NUGET_PACKAGES:-$HOME/.nuget/packages}</RestoreFallbackFolders>
+  </PropertyGroup>
+  <ItemGroup>
+    <Compile Include="Program.cs" />
+    <PackageReference Include="Microsoft.ML.Generative.Gpu" Version="$version" />
+  </ItemGroup>
+</Project>
+XML
+echo 'System.Console.WriteLine(typeof(Microsoft.ML.Generative.GenerativeCatalog).FullName);' > Program.cs
+gpu_backends() { # gpu_backends <runtime identifier, or nothing>
+  rm -rf obj bin
+  # What follows from NuGet's graph alone: natives are downloaded by no build here.
+  log=$(dotnet build Gpu.csproj -c Release ${1:+-r "$1" --self-contained false}) || fail "an application with the package for GPUs does not build: $log"
+  sed -nE 's/^ +"(TorchSharp-cuda-[a-z]+)\/([0-9.]+)": \{$/\1 \2/p' obj/project.assets.json | LC_ALL=C sort -u | paste -sd ,
+}
+[[ $(gpu_backends linux-x64) == "TorchSharp-cuda-linux 0.107.0" ]] || fail "for linux-x64 the package for GPUs brings '$(gpu_backends linux-x64)'"
+[[ $(gpu_backends win-x64) == "TorchSharp-cuda-windows 0.107.0" ]] || fail "for win-x64 the package for GPUs brings '$(gpu_backends win-x64)'"
+[[ $(gpu_backends) == "" ]] || fail "without a runtime identifier the package for GPUs brings '$(gpu_backends)'"
+rm -rf obj bin
+log=$(dotnet build Gpu.csproj -c Release)
+grep -qF "MLGEN0002: Microsoft.ML.Generative.Gpu brings CUDA for the runtime identifiers linux-x64 and win-x64" <<< "$log" \
+  || fail "without a runtime identifier the package for GPUs gives no warning: $log"
+log=$(dotnet build Gpu.csproj -c Release -r linux-x64 --self-contained false)
+! grep -qF MLGEN0002 <<< "$log" || fail "for linux-x64 the package for GPUs gives a warning: $log"
 
 # --- the application ---
 

@@ -151,6 +151,37 @@ public sealed class GenerativeCatalog
         int? stride = null) =>
         LanguageModelEvaluator.Evaluate(Context, model, data, columnName, stride);
 
+    /// <summary>Evaluates a language model with its weights in several formats: what each saves, and what it costs.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="data">Rows with a text column, a document each.</param>
+    /// <param name="formats">The formats; <see cref="WeightFormat.Float32"/> among them is the model as it is computed with.</param>
+    /// <param name="columnName">The column.</param>
+    /// <param name="stride">As <see cref="EvaluateLanguageModel"/> takes it.</param>
+    /// <returns>Bytes of the weights, perplexity and more for each format, in their order.</returns>
+    /// <inheritdoc cref="EvaluateLanguageModel" path="/exception"/>
+    /// <example>
+    /// <code>
+    /// LanguageModelTransformer model = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
+    /// IDataView texts = mlContext.Data.LoadFromEnumerable([new { Text = File.ReadAllText("validation.txt") }]);
+    /// WeightFormat[] formats = [WeightFormat.Float32, WeightFormat.Q8_0, WeightFormat.Q4_0];
+    /// foreach (WeightFormatMetrics found in mlContext.Generative().CompareWeightFormats(model, texts, formats))
+    ///     Console.WriteLine($"{found.Format}: {found.WeightBytes} bytes, perplexity {found.Metrics.Perplexity:F2}");
+    /// </code>
+    /// </example>
+    public IReadOnlyList<WeightFormatMetrics> CompareWeightFormats(
+        LanguageModelTransformer model, IDataView data, IReadOnlyList<WeightFormat> formats,
+        string columnName = LanguageModelOptions.Defaults.InputColumnName, int? stride = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(formats);
+        return [.. formats.Select(format =>
+        {
+            using LanguageModelTransformer other = model.Quantize(format);
+            return new WeightFormatMetrics(
+                format, other.WeightBytes, LanguageModelEvaluator.Evaluate(Context, other, data, columnName, stride));
+        })];
+    }
+
     /// <summary>Evaluates a reward model on pairs of texts: how often and by how much it scores the better one higher.</summary>
     /// <param name="model">The model.</param>
     /// <param name="data">Rows with the columns of texts, and the model's column of prompts if it has one.</param>

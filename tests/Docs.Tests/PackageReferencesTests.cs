@@ -34,6 +34,21 @@ public sealed class PackageReferencesTests
         Assert.Contains($"libtorch-cpu-$(RuntimeIdentifier) {version} ", targets, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("linux-x64", "TorchSharp-cuda-linux")]
+    [InlineData("win-x64", "TorchSharp-cuda-windows")]
+    public void The_package_for_GPUs_brings_each_system_its_natives_in_the_version_of_TorchSharp(string system, string package)
+    {
+        XDocument packages = XDocument.Parse(Repository.Read("Directory.Packages.props"));
+        string version = (string)packages.Descendants("PackageVersion")
+            .Single(item => (string?)item.Attribute("Include") == "TorchSharp").Attribute("Version")!;
+        using JsonDocument natives = JsonDocument.Parse(Repository.Read("src/Microsoft.ML.Generative.Gpu/runtime.json"));
+        JsonElement systems = natives.RootElement.GetProperty("runtimes");
+        Assert.Equal(2, systems.EnumerateObject().Count());
+        JsonProperty native = Assert.Single(systems.GetProperty(system).GetProperty("Microsoft.ML.Generative.Gpu").EnumerateObject());
+        Assert.Equal((package, version), (native.Name, native.Value.GetString()));
+    }
+
     /// <summary>The package that each assembly beside the tests comes from.</summary>
     private static Dictionary<string, string> ReadPackages()
     {

@@ -12,6 +12,10 @@ namespace Microsoft.ML.Generative.Layers;
 internal sealed record DecoderShape(
     TransformerBlockShape Block, int Layers, int VocabularySize, int ContextLength, RotaryShape? Rotary, bool TiesEmbeddings)
 {
+    /// <summary>How the token embedding and the output layer are stored.</summary>
+    public WeightFormat TableFormat =>
+        Block.Format is WeightFormat.Q8_0 or WeightFormat.Q4_0 ? WeightFormat.Q8_0 : WeightFormat.Float32;
+
     /// <summary>Parameters of all layers; a shared weight counts once.</summary>
     public Int128 CountParameters()
     {

@@ -26,7 +26,7 @@ internal abstract class DecoderStack : nn.Module
     {
         (Shape, _dropout) = (shape, dropout);
         int width = shape.Block.EmbeddingSize;
-        tokens = new EmbeddingTable(shape.VocabularySize, width);
+        tokens = new EmbeddingTable(shape.VocabularySize, width, shape.TableFormat);
         if (shape.Rotary is null)
             positions = new Parameter(ModuleTensors.Empty(shape.ContextLength, width));
         else
@@ -34,7 +34,9 @@ internal abstract class DecoderStack : nn.Module
         _blocks = [.. ModuleTensors.Repeat(shape.Layers, () => new TransformerBlock(shape.Block, dropout))];
         blocks = new ModuleList<TransformerBlock>(_blocks);
         norm = Normalization.Of(shape.Block);
-        head = shape.TiesEmbeddings ? new Linear(new SharedWeight(tokens)) : new Linear(width, shape.VocabularySize, hasBias: false);
+        head = shape.TiesEmbeddings
+            ? new Linear(new SharedWeight(tokens))
+            : new Linear(width, shape.VocabularySize, hasBias: false, shape.TableFormat);
         RegisterComponents();
         if (ModuleTensors.HasValues)
             Initialize();
@@ -59,6 +61,14 @@ internal abstract class DecoderStack : nn.Module
 
     /// <summary>The linear layers of all blocks.</summary>
     public IEnumerable<Linear> LinearLayers => _blocks.SelectMany(block => block.LinearLayers);
+
+    /// <summary>The layers with weights that may be stored in other formats, with these; a tied output layer is not among them.</summary>
+    public IEnumerable<(nn.Module Layer, Weight Weight)> Quantizable =>
+    [
+        (tokens, tokens.Table),
+        .. LinearLayers.Select(layer => ((nn.Module)layer, layer.Weight)),
+        .. Shape.TiesEmbeddings ? ((nn.Module, Weight)[])[] : [(head, head.Weight)],
+    ];
 
     /// <summary>Logits of the token that follows each position: [batch, time] to [batch, time, vocabulary].</summary>
     public Tensor Logits(Tensor sequences) => head.call(Hidden(sequences)).AsFloat32();
@@ -143,13 +153,13 @@ internal abstract class DecoderStack : nn.Module
     {
         if (_rotary is null)
             return null;
-        (Tensor cosine, Tensor sine) = _rotary.Tables(length, tokens.Weight.device); // [length, headSize / 2]
+        (Tensor cosine, Tensor sine) = _rotary.Tables(length, tokens.Device); // [length, headSize / 2]
         return new RotaryPositions(_rotary, cosine, sine);
     }
 
     // [time, time]
     private Tensor Mask(long time) =>
-        MixedPrecision.Cast(Shape.Block.Window.Mask(TensorFactory.Range(time, device: tokens.Weight.device), time));
+        MixedPrecision.Cast(Shape.Block.Window.Mask(TensorFactory.Range(time, device: tokens.Device), time));
 
     // As GPT-2 begins: 0.02 everywhere, less where residuals add up, so that their sum does not grow with the depth.
     private void Initialize()

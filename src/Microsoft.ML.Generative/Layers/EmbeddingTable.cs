@@ -1,5 +1,5 @@
+using Microsoft.ML.Generative.Layers.Weights;
 using Microsoft.ML.Generative.Runtime;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Layers;
@@ -10,21 +10,38 @@ namespace Microsoft.ML.Generative.Layers;
 /// </summary>
 internal sealed class EmbeddingTable : nn.Module<Tensor, Tensor>
 {
-    private readonly Parameter weight;
-
-    public EmbeddingTable(long count, long size)
+    public EmbeddingTable(long count, long size, WeightFormat format = WeightFormat.Float32)
         : base(nameof(EmbeddingTable))
     {
-        Tensor values = ModuleTensors.Empty(count, size);
-        weight = nn.Parameter(ModuleTensors.HasValues ? nn.init.normal_(values) : values);
+        Table = format == WeightFormat.Float32 ? new DenseWeight(nn.Parameter(Normal())) : QuantizedWeight.Create([count, size], format);
+        Table.Register(this);
         RegisterComponents();
+
+        Tensor Normal()
+        {
+            Tensor values = ModuleTensors.Empty(count, size);
+            return ModuleTensors.HasValues ? nn.init.normal_(values) : values;
+        }
     }
 
+    /// <summary>The vectors as they are stored, [count, size].</summary>
+    public Weight Table { get; }
+
     /// <summary>[count, size].</summary>
-    public Parameter Weight => weight;
+    /// <exception cref="NotSupportedException">The vectors are stored in another form.</exception>
+    public Tensor Weight =>
+        Table.Plain ?? throw new NotSupportedException($"The embedding is {Table.Kind}; only floats are supported here.");
+
+    public Device Device => (Table as QuantizedWeight)?.Tensors[0].device ?? Weight.device;
 
     /// <summary>[..] to [.., size].</summary>
     // Indexing does the same, with a slower way back.
     public override Tensor forward(Tensor classes) =>
-        weight.index_select(0, classes.flatten()).view([.. classes.shape, weight.size(1)]); // [.., size]
+        Table.Rows(classes.flatten()).view([.. classes.shape, Table.Shape[1]]); // [.., size]
+
+    protected override void _toEpilog(ScalarType? dtype, Device? device, bool non_blocking)
+    {
+        base._toEpilog(dtype, device, non_blocking);
+        Table.Rebind(this);
+    }
 }

@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Layers.Adapters;
+using Microsoft.ML.Generative.Layers.Weights;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Layers;
@@ -12,13 +13,15 @@ internal sealed class PlainLayers
     private readonly Dictionary<nn.Module, string> _names = new(ReferenceEqualityComparer.Instance);
     private readonly string _reader;
     private readonly Predicate<Adapter>? _isKnown;
+    private readonly Predicate<Weight>? _isRead;
 
     /// <param name="network">The network.</param>
     /// <param name="reader">Who reads, with a verb: files of llama2.c hold.</param>
     /// <param name="isKnown">The adapters that the reader knows. Default: none.</param>
-    public PlainLayers(nn.Module network, string reader, Predicate<Adapter>? isKnown = null)
+    /// <param name="isRead">The weights that the reader knows beside dense ones. Default: none.</param>
+    public PlainLayers(nn.Module network, string reader, Predicate<Adapter>? isKnown = null, Predicate<Weight>? isRead = null)
     {
-        (_reader, _isKnown) = (reader, isKnown);
+        (_reader, _isKnown, _isRead) = (reader, isKnown, isRead);
         foreach ((string name, nn.Module module) in network.named_modules())
             _names.TryAdd(module, name);
     }
@@ -52,10 +55,10 @@ internal sealed class PlainLayers
     private string? FindObstacle(WeightedLayer layer) => layer switch
     {
         { HasAdapter: true } when !layer.Adapters.All(a => _isKnown?.Invoke(a.Adapter) == true) => $"'{NameOf(layer)}' has an adapter",
-        { Weight.Plain: null } => $"the weight of '{NameOf(layer)}' is {layer.Weight.Kind}",
+        { Weight.Plain: null } when _isRead?.Invoke(layer.Weight.Stored) != true => $"the weight of '{NameOf(layer)}' is {layer.Weight.Kind}",
         _ => null,
     };
 
     private NotSupportedException Refused(string obstacle) => new(
-        $"{obstacle}; {_reader} dense weights {(_isKnown is null ? "without adapters" : "and low-rank adapters")} only.");
+        $"{obstacle}; {_reader} dense {(_isRead is null ? "" : "and quantized ")}weights {(_isKnown is null ? "without adapters" : "and low-rank adapters")} only.");
 }

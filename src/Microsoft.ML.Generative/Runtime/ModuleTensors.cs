@@ -84,9 +84,10 @@ internal static class ModuleTensors
 
     public static Tensor Empty(params long[] shape) => empty(shape, device: DeviceFor(shape));
 
-    /// <param name="type">Byte or Int8.</param>
+    /// <param name="type">Byte, Int8 or Float16.</param>
     /// <param name="shape">The shape.</param>
-    public static Tensor EmptyBytes(ScalarType type, params long[] shape) => empty(shape, type, DeviceFor(shape, sizeof(byte)));
+    public static Tensor Empty(ScalarType type, params long[] shape) =>
+        empty(shape, type, DeviceFor(shape, type == ScalarType.Float16 ? 2 : 1));
 
     public static Tensor Zeros(params long[] shape) => zeros(shape, device: DeviceFor(shape));
 

@@ -11,7 +11,7 @@ namespace Microsoft.ML.Generative.Runtime;
 /// <summary>
 /// Loads TorchSharp's native library where the system's libstdc++ is older than GCC 13's (Debian 12, Ubuntu 22.04, RHEL 9).
 /// The library names the version GLIBCXX_3.4.32 among its needs although none of its relocations uses it, so a copy in which
-/// that one need is weak loads and runs.
+/// that one need is weak loads and runs. Where a folder of an existing libtorch is named, what TorchSharp does not find comes from there.
 /// </summary>
 internal static class TorchNativeLoader
 {
@@ -23,21 +23,30 @@ internal static class TorchNativeLoader
     [SuppressMessage("Usage", "CA2255", Justification = "The handler must stand before the first use of TorchSharp, whoever makes it.")]
     internal static void Register()
     {
-        if (OperatingSystem.IsLinux())
+        if (OperatingSystem.IsLinux() || OperatingSystem.IsWindows())
             AssemblyLoadContext.Default.ResolvingUnmanagedDll += Resolve;
+    }
+
+    /// <summary>The folders in which the runtime itself looks for native libraries of the application, existing ones only.</summary>
+    public static IEnumerable<string> OwnFolders()
+    {
+        string searched = AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "";
+        return searched.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
+            .Append(AppContext.BaseDirectory)
+            .Where(Directory.Exists)
+            .Distinct();
     }
 
     /// <summary>The folders in which native libraries are looked for, existing ones only.</summary>
     public static IEnumerable<string> SearchFolders()
     {
-        string searched = AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "";
-        string[] own =
+        string[] others =
         [
-            AppContext.BaseDirectory,
             Path.Combine(AppContext.BaseDirectory, "runtimes", RuntimeInformation.RuntimeIdentifier, "native"),
             .. PackageFolders(typeof(torch).Assembly.Location),
         ];
-        return searched.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries).Concat(own).Where(Directory.Exists).Distinct();
+        IEnumerable<string> named = TorchRuntime.Folder is { } folder ? [folder.FullPath] : [];
+        return named.Concat(OwnFolders()).Concat(others).Where(Directory.Exists).Distinct();
     }
 
     /// <summary>
@@ -64,10 +73,13 @@ internal static class TorchNativeLoader
         ];
     }
 
-    [SupportedOSPlatform("linux")]
     private static nint Resolve(Assembly assembly, string name)
     {
+        if (assembly != typeof(torch).Assembly)
+            return 0;
         if (name is not (Library or FileName or "lib" + Library))
+            return TorchRuntime.Folder?.Resolve(name, OwnFolders()) ?? 0;
+        if (!OperatingSystem.IsLinux())
             return 0;
         string? path = SearchFolders().Select(folder => Path.Combine(folder, FileName)).FirstOrDefault(File.Exists);
         return path is null ? 0 : Load(path);
@@ -77,7 +89,16 @@ internal static class TorchNativeLoader
     private static nint Load(string path)
     {
         // Its dependencies first: otherwise their absence, and not the version, may be what the loader reports.
-        LoadDependencies(Path.GetDirectoryName(path)!);
+        if (TorchRuntime.Folder is { } folder)
+        {
+            if (folder.Load(OwnFolders()) is not null)
+                return 0;
+        }
+        else
+        {
+            LoadDependencies(Path.GetDirectoryName(path)!);
+        }
+
         try
         {
             return NativeLibrary.Load(path);

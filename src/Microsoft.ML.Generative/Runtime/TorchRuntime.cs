@@ -1,24 +1,74 @@
 using System.Runtime.InteropServices;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative.Runtime;
+namespace Microsoft.ML.Generative;
 
-/// <summary>Makes sure, before the first tensor, that libtorch is there, and says in one sentence what to do when it is not.</summary>
-internal static class TorchRuntime
+/// <summary>The native library libtorch, which computes everything: where it is loaded from.</summary>
+/// <example>
+/// <code>
+/// // Before the first model, tensor or data set of the process:
+/// TorchRuntime.LibTorchDirectory = "/opt/venv/lib/python3.12/site-packages/torch/lib";
+/// </code>
+/// </example>
+public static class TorchRuntime
 {
     internal const string LibTorchVersion = "2.10.0";
 
     private static readonly Lazy<string?> _problem = new(Load);
+    private static LibTorchFolder? _folder = FromEnvironment(Environment.GetEnvironmentVariable(LibTorchFolder.Variable));
 
-    /// <exception cref="InvalidOperationException">libtorch is missing or does not fit; the message says which package to add.</exception>
-    public static void EnsureLoaded()
+    /// <summary>
+    /// The folder of an existing libtorch 2.10, with CUDA or without, that is used in place of a NuGet package: <c>torch/lib</c> of a
+    /// Python environment, or <c>lib</c> of a download of libtorch. On Linux and Windows. Default: the environment variable
+    /// <c>GENERATIVE_LIBTORCH</c>; without it <see langword="null"/>, the libtorch that the application brings.
+    /// </summary>
+    /// <remarks>
+    /// Version and files of the folder are checked where libtorch is needed first, as in <c>Fit</c> or when a model is loaded: that throws
+    /// <see cref="InvalidOperationException"/> with a sentence that says what is wrong. An application that names a folder brings no
+    /// libtorch of its own.
+    /// </remarks>
+    /// <exception cref="ArgumentException">The value set is empty or blank.</exception>
+    /// <exception cref="InvalidOperationException">Another value is set after libtorch was loaded.</exception>
+    public static string? LibTorchDirectory
+    {
+        get => _folder?.FullPath;
+        set
+        {
+            if (value is not null)
+                ArgumentException.ThrowIfNullOrWhiteSpace(value);
+            var folder = value is null ? null : new LibTorchFolder(value, $"{nameof(TorchRuntime)}.{nameof(LibTorchDirectory)}");
+            if (folder?.FullPath == _folder?.FullPath)
+                return;
+            if (LibTorchFolder.LoadedFile() is { } loaded)
+            {
+                throw new InvalidOperationException(
+                    $"libtorch is already loaded, from '{Path.GetDirectoryName(loaded)}': set {nameof(TorchRuntime)}."
+                    + $"{nameof(LibTorchDirectory)} at the start of the program, before the first tensor, model or training.");
+            }
+
+            _folder = folder;
+        }
+    }
+
+    /// <summary>The folder, if one is named.</summary>
+    internal static LibTorchFolder? Folder => _folder;
+
+    /// <summary>Makes sure, before the first tensor, that libtorch is there.</summary>
+    /// <exception cref="InvalidOperationException">libtorch is missing or does not fit; the message says what to do.</exception>
+    internal static void EnsureLoaded()
     {
         if (_problem.Value is { } problem)
             throw new InvalidOperationException(problem);
     }
 
+    internal static LibTorchFolder? FromEnvironment(string? value) =>
+        string.IsNullOrWhiteSpace(value) ? null : new LibTorchFolder(value, LibTorchFolder.Variable);
+
     private static string? Load()
     {
+        if (_folder?.Load(TorchNativeLoader.OwnFolders()) is { } problem)
+            return problem;
         try
         {
             NativeLibrary.Load("LibTorchSharp", typeof(torch).Assembly, null);
@@ -33,12 +83,11 @@ internal static class TorchRuntime
     internal static string Explain(IEnumerable<string> folders, string loaderMessage)
     {
         string rid = OperatingSystem.IsWindows() ? "win-x64" : OperatingSystem.IsMacOS() ? "osx-arm64" : "linux-x64";
-        string file = OperatingSystem.IsWindows() ? "torch_cpu.dll" : OperatingSystem.IsMacOS() ? "libtorch_cpu.dylib" : "libtorch_cpu.so";
         string package =
             $"Add the NuGet package libtorch-cpu-{rid} {LibTorchVersion} to the application (or a CUDA build of the same version, for a "
             + "GPU).";
 
-        string? found = folders.Select(f => Path.Combine(f, file)).FirstOrDefault(File.Exists);
+        string? found = folders.Select(f => Path.Combine(f, LibTorchFolder.FileName("torch_cpu"))).FirstOrDefault(File.Exists);
         if (found is null)
             return $"The native library libtorch was not found. {package}";
 

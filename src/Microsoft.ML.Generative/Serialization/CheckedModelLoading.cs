@@ -1,5 +1,4 @@
 using System.Reflection;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Generative.Serialization;

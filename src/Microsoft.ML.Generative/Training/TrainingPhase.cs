@@ -61,7 +61,7 @@ internal readonly record struct StepContext(long Step, long TotalSteps, bool IsT
     public StepDraws? Draws { get; init; }
 
     /// <summary>
-    /// Noise for the rows of a batch. Where several batches make the step, it is drawn for the rows of all at once: they are as if in one
+    /// Noise for the rows of a batch. Where several batches make the step, it is sampled for the rows of all at once: they are as if in one
     /// batch.
     /// </summary>
     /// <param name="rows">The rows of the batch.</param>

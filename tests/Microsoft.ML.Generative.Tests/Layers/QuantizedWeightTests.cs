@@ -17,7 +17,7 @@ public sealed class QuantizedWeightTests : IDisposable
 
     public QuantizedWeightTests() => manual_seed(7).Dispose();
 
-    public static TheoryData<string> Kinds => ["int8", "nf4"];
+    public static TheoryData<string> Kinds => ["int8", "nf4", "Q8_0", "Q4_0"];
 
     public void Dispose() => _scope.Dispose();
 
@@ -79,7 +79,7 @@ public sealed class QuantizedWeightTests : IDisposable
         Assert.Null(layer.Weight.Plain);
         Tensor dense = layer.Weight.Dense();
         double largest = original.abs().max().item<float>();
-        Assert.InRange((dense - original).abs().max().item<float>(), 1e-6, largest * (kind == "nf4" ? 0.17 : 0.005));
+        Assert.InRange((dense - original).abs().max().item<float>(), 1e-6, largest * (kind switch { "nf4" => 0.17, "Q4_0" => 0.13, _ => 0.005 }));
         Tensor x = randn([5, 72], requires_grad: true), y = layer.call(x);
         Assert.True(y.allclose(x.mm(dense.t()) + layer.Bias!, 1e-4, 1e-5));
         using (no_grad())
@@ -133,6 +133,8 @@ public sealed class QuantizedWeightTests : IDisposable
     [Theory]
     [InlineData("int8", 300 * 200 + 300 * 4)]
     [InlineData("nf4", 300 * 200 / 2 + 938 + 4 * 4 + 4)]
+    [InlineData("Q8_0", 304 * 7 * 34)]
+    [InlineData("Q4_0", 304 * 7 * 18)]
     public void Tensors_have_the_bytes_of_the_format_and_are_read_into_an_empty_weight(string kind, long bytes)
     {
         var layer = new Linear(200, 300, hasBias: false);
@@ -147,6 +149,48 @@ public sealed class QuantizedWeightTests : IDisposable
         Assert.True(other.Weight.Dense().allclose(layer.Weight.Dense(), 0, 0));
     }
 
+    [Theory]
+    [InlineData("Q8_0", 33, 70)]
+    [InlineData("Q4_0", 16, 32)]
+    [InlineData("Q4_0", 5, 100)]
+    public void Packed_blocks_are_those_of_ggml_in_another_order(string kind, int outputs, int inputs)
+    {
+        Tensor dense = randn(outputs, inputs);
+        var weight = (PackedBlockWeight)Quantize(kind, dense);
+        BlockFormat format = weight.Format;
+        int padded = (inputs + 31) / 32 * 32;
+        float[] values = new float[padded];
+        float[] all = TensorMemory.ToArray<float>(weight.Dense()), original = TensorMemory.ToArray<float>(dense);
+        var found = new List<byte[]>();
+        weight.GiveRows((output, blocks) =>
+        {
+            format.Dequantize(blocks, values);
+            Assert.Equal(values[..inputs], all.AsSpan((int)output * inputs, inputs).ToArray());
+            byte[] expected = new byte[blocks.Length];
+            float[] row = new float[padded];
+            original.AsSpan((int)output * inputs, inputs).CopyTo(row);
+            format.Quantize(row, expected);
+            Assert.Equal(expected, blocks.ToArray());
+            found.Add(expected);
+        });
+        Assert.Equal(outputs, found.Count);
+
+        var other = new PackedBlockWeight([outputs, inputs], weight.IsFourBits);
+        other.TakeRows((output, blocks) => found[(int)output].CopyTo(blocks));
+        Assert.True(other.Dense().equal(weight.Dense()).all().item<bool>());
+        Tensor some = tensor(new long[] { outputs - 1, 0, outputs / 2 });
+        Assert.True(weight.Rows(some).equal(weight.Dense().index_select(0, some)).all().item<bool>());
+    }
+
+    [Fact]
+    public void A_scale_that_is_not_finite_is_refused()
+    {
+        var weight = new PackedBlockWeight([1, 32], isFourBits: false);
+        Assert.Throws<InvalidDataException>(() => weight.TakeRows((_, blocks) => (blocks[0], blocks[1]) = (0, 0x7C)));
+        Assert.Throws<ArgumentException>(() => weight.Take(full(1, 32, 1e9f)));
+        Assert.Throws<ArgumentException>(() => weight.Take(full(1, 32, float.NaN)));
+    }
+
     private static QuantizedWeight Quantize(string kind, Tensor dense)
     {
         QuantizedWeight weight = Create(kind, dense.shape);
@@ -155,5 +199,5 @@ public sealed class QuantizedWeightTests : IDisposable
     }
 
     private static QuantizedWeight Create(string kind, long[] shape) =>
-        QuantizedWeight.Create(shape, kind == "nf4" ? WeightFormat.Nf4 : WeightFormat.Int8);
+        QuantizedWeight.Create(shape, Enum.Parse<WeightFormat>(kind, ignoreCase: true));
 }

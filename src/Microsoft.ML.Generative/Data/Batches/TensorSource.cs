@@ -1,5 +1,4 @@
 using Microsoft.ML.Generative.Data.Columns;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 

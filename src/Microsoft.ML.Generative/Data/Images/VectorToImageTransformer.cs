@@ -6,7 +6,6 @@ using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Data.Images;
 using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Interop;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Runtime;
 

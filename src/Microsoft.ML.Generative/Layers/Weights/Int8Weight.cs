@@ -20,10 +20,18 @@ internal sealed class Int8Weight : QuantizedWeight
     public Int8Weight(long[] shape)
         : base(shape)
     {
-        (_codes, _scales) = (Frozen(ModuleTensors.EmptyBytes(ScalarType.Int8, shape)), Frozen(ModuleTensors.Empty(shape[0])));
+        (_codes, _scales) = (Frozen(ModuleTensors.Empty(ScalarType.Int8, shape)), Frozen(ModuleTensors.Empty(shape[0])));
     }
 
     public override string Kind => "int8";
+
+    public override IReadOnlyList<Tensor> Tensors => [_codes, _scales];
+
+    /// <summary>Int8, [outputs, inputs].</summary>
+    public Tensor Codes => _codes;
+
+    /// <summary>[outputs].</summary>
+    public Tensor Scales => _scales;
 
     public override void Take(Tensor dense)
     {

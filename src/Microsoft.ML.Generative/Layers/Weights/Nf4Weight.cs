@@ -11,8 +11,12 @@ namespace Microsoft.ML.Generative.Layers.Weights;
 /// </summary>
 internal sealed class Nf4Weight : QuantizedWeight
 {
-    private const int BlockSize = 64;
-    private const int ScalesInBlock = 256;
+    /// <summary>Numbers of a block.</summary>
+    public const int BlockSize = 64;
+
+    /// <summary>Scales of a block of scales.</summary>
+    public const int ScalesInBlock = 256;
+
     private const int Largest = 127;
     private const double SmallestScale = 1e-38;
     private const string ScalesName = DenseWeight.Name + "_scale";
@@ -32,13 +36,16 @@ internal sealed class Nf4Weight : QuantizedWeight
     {
         _count = shape.Aggregate(1L, (product, size) => checked(product * size));
         long blocks = Nf4.BlocksOf(_count, BlockSize);
-        _codes = Frozen(ModuleTensors.EmptyBytes(ScalarType.Byte, Nf4.BytesOf(_count)));
-        _scales = Frozen(ModuleTensors.EmptyBytes(ScalarType.Int8, blocks));
+        _codes = Frozen(ModuleTensors.Empty(ScalarType.Byte, Nf4.BytesOf(_count)));
+        _scales = Frozen(ModuleTensors.Empty(ScalarType.Int8, blocks));
         _scaleScales = Frozen(ModuleTensors.Empty(Nf4.BlocksOf(blocks, ScalesInBlock)));
         _mean = Frozen(ModuleTensors.Empty(1));
     }
 
     public override string Kind => "nf4";
+
+    /// <summary>Codes, scales, the scales of the scales, and their mean.</summary>
+    public override IReadOnlyList<Tensor> Tensors => [_codes, _scales, _scaleScales, _mean];
 
     public override void Take(Tensor dense)
     {

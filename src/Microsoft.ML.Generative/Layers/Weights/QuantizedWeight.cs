@@ -15,8 +15,17 @@ internal abstract class QuantizedWeight(long[] shape) : Weight(shape)
     /// <summary>Creates a weight whose values are not set.</summary>
     /// <param name="shape">[outputs, inputs].</param>
     /// <param name="format">Another format than floats.</param>
-    public static QuantizedWeight Create(long[] shape, WeightFormat format) =>
-        format == WeightFormat.Int8 ? new Int8Weight(shape) : new Nf4Weight(shape);
+    public static QuantizedWeight Create(long[] shape, WeightFormat format) => format switch
+    {
+        WeightFormat.Int8 => new Int8Weight(shape),
+        WeightFormat.Nf4 => new Nf4Weight(shape),
+        WeightFormat.Q8_0 => new PackedBlockWeight(shape, isFourBits: false),
+        WeightFormat.Q4_0 => new PackedBlockWeight(shape, isFourBits: true),
+        _ => throw new ArgumentOutOfRangeException(nameof(format), format, "Not a format of quantized weights."),
+    };
+
+    /// <summary>The tensors that the weight is stored in.</summary>
+    public abstract IReadOnlyList<Tensor> Tensors { get; }
 
     /// <summary>Quantizes a weight into the tensors of this one.</summary>
     public abstract void Take(Tensor dense);

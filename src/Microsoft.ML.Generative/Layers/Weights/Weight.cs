@@ -18,8 +18,14 @@ internal abstract class Weight(params long[] shape)
     /// <summary>The one Float32 tensor in which the weight is stored; <see langword="null"/>: it is stored in another form.</summary>
     public virtual Tensor? Plain => null;
 
+    /// <summary>The weight that has the tensors: another one where this one is shared.</summary>
+    public virtual Weight Stored => this;
+
     /// <summary>The weight as one Float32 tensor. Gradients flow through it to whatever is trained.</summary>
     public abstract Tensor Dense();
+
+    /// <summary>The rows of some outputs, [outputs] → [outputs, inputs].</summary>
+    public virtual Tensor Rows(Tensor outputs) => Dense().index_select(0, outputs);
 
     /// <summary>input · weightᵀ + bias in the type of <see cref="MixedPrecision"/>: [.., inputs] → [.., outputs].</summary>
     public virtual Tensor Multiply(Tensor input, Tensor? bias) =>

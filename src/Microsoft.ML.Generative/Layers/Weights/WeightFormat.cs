@@ -1,17 +1,29 @@
 namespace Microsoft.ML.Generative;
 
-/// <summary>How a model stores the weights of its linear layers.</summary>
+/// <summary>How a model stores its large weights.</summary>
 public enum WeightFormat
 {
     /// <summary>32-bit floats.</summary>
     Float32,
 
-    /// <summary>8-bit integers with a scale for each output: a quarter of the bytes.</summary>
+    /// <summary>8-bit integers with a scale for each output, of the linear layers in the blocks: a quarter of the bytes.</summary>
     Int8,
 
     /// <summary>
-    /// 4-bit quantiles of the normal distribution with a scale for each block of 64, itself quantized (NF4; Dettmers et al. 2023): an
-    /// eighth of the bytes.
+    /// 4-bit quantiles of the normal distribution with a scale for each block of 64, itself quantized (NF4; Dettmers et al. 2023), of the
+    /// linear layers in the blocks: an eighth of the bytes.
     /// </summary>
     Nf4,
+
+    /// <summary>
+    /// 8-bit integers with a 16-bit scale for each block of 32, as in files of llama.cpp: 8.5 bits an element. The token embedding and the
+    /// output layer have them too.
+    /// </summary>
+    Q8_0,
+
+    /// <summary>
+    /// 4-bit integers with a 16-bit scale for each block of 32, as in files of llama.cpp: 4.5 bits an element. The token embedding and the
+    /// output layer, which need more, are stored as <see cref="Q8_0"/>.
+    /// </summary>
+    Q4_0,
 }

@@ -1,5 +1,4 @@
 using System.IO.MemoryMappedFiles;
-using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Serialization.Safetensors;

@@ -55,11 +55,11 @@ internal sealed class AdaptedNetwork : IDisposable
             () => new LanguageModelNetwork(architecture, dropout, source.Format) { UsesRecompute = usesRecompute });
         try
         {
-            network.to(source.Tokens.Weight.device);
+            network.to(source.Tokens.Device);
             Dictionary<string, torch.Tensor> tensors =
                 ModuleWeights.Of(source).ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal);
             foreach ((string name, torch.Tensor tensor) in ModuleWeights.Of(network))
-                ModuleWeights.Share(tensors.GetValueOrDefault(name, source.Tokens.Weight), tensor);
+                ModuleWeights.Share(tensors.TryGetValue(name, out torch.Tensor? own) ? own : source.Tokens.Weight, tensor);
             return network;
         }
         catch
@@ -146,46 +146,59 @@ internal sealed class AdaptedNetwork : IDisposable
     }
 
     /// <summary>The same with the weights of linear layers in another format.</summary>
-    public AdaptedNetwork Quantize(WeightFormat format) =>
-        new(Convert(Base.Architecture, format), [.. _adapters.Select(adapter => adapter.Share())], Active?.Shape.Name);
+    /// <exception cref="NotSupportedException">An adapter has trained a weight that would be stored in another form.</exception>
+    public AdaptedNetwork Quantize(WeightFormat format)
+    {
+        LanguageModelNetwork network = Convert(Base.Architecture, format);
+        HashSet<string> savable = [.. LanguageModelModules.Of(network).Savable.SelectMany(module => module.Parameters)];
+        if (_adapters.FirstOrDefault(a => a.Shape.Tensors.Any(t => LanguageModelModules.IsTable(t) && !savable.Contains(t))) is { } own)
+        {
+            network.Dispose();
+            throw new NotSupportedException(
+                $"The adapter {Quoted.Text(own.Shape.Name)} has a token embedding or output layer of its own, which stays floats; "
+                + $"{format} would quantize the model's. Merge the adapter before, or use {WeightFormat.Int8} or {WeightFormat.Nf4}.");
+        }
+
+        return new(network, [.. _adapters.Select(adapter => adapter.Share())], Active?.Shape.Name);
+    }
 
     // What both store in the same way is shared.
     private LanguageModelNetwork Convert(LanguageModelArchitecture architecture, WeightFormat format)
     {
         LanguageModelNetwork network = ModuleTensors.WithoutValues(() => new LanguageModelNetwork(architecture, format: format));
+        HashSet<torch.nn.Module> converted = new(ReferenceEqualityComparer.Instance);
         using IDisposable noGradient = torch.no_grad();
-        network.to(Base.Tokens.Weight.device);
+        network.to(Base.Tokens.Device);
         if (format != Base.Format)
         {
-            foreach ((Linear own, Linear source) in network.LinearLayers.Zip(Base.LinearLayers))
+            foreach (((torch.nn.Module layer, Weight own), (_, Weight source)) in network.Quantizable.Zip(Base.Quantizable))
             {
+                if (own.Kind == source.Kind)
+                    continue;
+                converted.Add(layer);
                 // One at a time, so that no floats of a whole network are in memory.
                 using DisposeScope scope = torch.NewDisposeScope();
-                torch.Tensor dense = source.Weight.Dense().detach();
-                if (own.Weight is QuantizedWeight quantized)
+                torch.Tensor dense = source.Dense().detach();
+                if (own is QuantizedWeight quantized)
                     quantized.Take(dense);
                 else
-                    own.Weight.Plain!.copy_(dense);
+                    own.Plain!.copy_(dense);
             }
         }
 
+        HashSet<string> names = [.. network.named_modules().Where(m => converted.Contains(m.module)).SelectMany(WeightNames)];
         Dictionary<string, torch.Tensor> tensors = ModuleWeights.Of(Base).ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal);
-        HashSet<string> converted = format == Base.Format ? [] : [.. WeightNames(network), .. WeightNames(Base)];
         foreach ((string name, torch.Tensor tensor) in ModuleWeights.Of(network))
         {
-            if (!converted.Contains(name) && tensors.TryGetValue(name, out torch.Tensor? own))
+            if (!names.Contains(name) && tensors.TryGetValue(name, out torch.Tensor? own))
                 ModuleWeights.Share(own, tensor);
         }
 
         return network;
     }
 
-    private static IEnumerable<string> WeightNames(LanguageModelNetwork network)
-    {
-        HashSet<torch.nn.Module> layers = new(network.LinearLayers, ReferenceEqualityComparer.Instance);
-        return network.named_modules().Where(m => layers.Contains(m.module))
-            .SelectMany(m => m.module.named_parameters(recurse: false).Where(p => p.name != "bias").Select(p => $"{m.name}.{p.name}"));
-    }
+    private static IEnumerable<string> WeightNames((string name, torch.nn.Module module) layer) =>
+        layer.module.named_parameters(recurse: false).Where(p => p.name != "bias").Select(p => $"{layer.name}.{p.name}");
 
     public void Dispose()
     {

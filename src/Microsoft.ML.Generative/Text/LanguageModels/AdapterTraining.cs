@@ -79,7 +79,7 @@ internal sealed class AdapterTraining : IDisposable
         if (options is null)
             return earlier!.Share();
         var weights = new LoraWeights(LoraTargets.Find(options, network, modules), network, modules, options.Dropout);
-        weights.to(network.Tokens.Weight.device);
+        weights.to(network.Tokens.Device);
         weights.Initialize(options.Initialization, network, modules);
         return weights;
     }

@@ -8,13 +8,18 @@ internal static class LanguageModelModules
 {
     public const string Head = "head";
 
+    private const string TokensWeight = "tokens.weight";
+    private const string HeadWeight = "head.weight";
+
     public static AdaptableNetwork Of(LanguageModelNetwork network)
     {
         bool isGpt = network.Shape.Rotary is null;
         List<AdaptableModule> modules = [];
         List<SavableModule> savable =
         [
-            new("tokens", isGpt ? "transformer.wte" : "model.embed_tokens", ["tokens.weight"]),
+            .. network.Tokens.Table.Plain is null
+                ? (SavableModule[])[]
+                : [new("tokens", isGpt ? "transformer.wte" : "model.embed_tokens", [TokensWeight])],
             .. isGpt ? (SavableModule[])[new("positions", "transformer.wpe", ["positions"])] : [],
         ];
         for (int i = 0; i < network.Blocks.Count; i++)
@@ -30,10 +35,13 @@ internal static class LanguageModelModules
         savable.Add(NormOf("norm", isGpt ? "transformer.ln_f" : "model.norm", network.Norm));
         modules.Add(new AdaptableModule(Head, "lm_head", network.Head, null, IsInBlock: false));
         // The weight of a tied output layer is that of the tokens.
-        if (!network.Shape.TiesEmbeddings)
-            savable.Add(new(Head, "lm_head", ["head.weight"]));
+        if (!network.Shape.TiesEmbeddings && network.Head.Weight.Plain is not null)
+            savable.Add(new(Head, "lm_head", [HeadWeight]));
         return new AdaptableNetwork(modules, savable);
     }
+
+    /// <summary>Whether a tensor is the token embedding or the weight of the output layer, which some formats quantize.</summary>
+    public static bool IsTable(string tensor) => tensor is TokensWeight or HeadWeight;
 
     private static SavableModule NormOf(string own, string foreign, Normalization norm) =>
         new(own, foreign, norm.Bias is null ? [$"{own}.weight"] : [$"{own}.weight", $"{own}.bias"]);

@@ -68,7 +68,7 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// <summary>The tokenizer.</summary>
     public Tokenizer Tokenizer => Codec.Tokenizer;
 
-    /// <summary>How the weights of the linear layers of the model's blocks are stored.</summary>
+    /// <summary>How the model's large weights are stored.</summary>
     public WeightFormat WeightFormat => Networks.Base.Format;
 
     /// <summary>The names of the model's adapters.</summary>
@@ -85,6 +85,9 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     internal string ModelId => $"{_format.Name}-{Architecture.CountParameters()}";
 
     torch.nn.Module IBaseModel.Network => Network;
+
+    /// <summary>Bytes of the weights, without those of adapters.</summary>
+    internal long WeightBytes => ModuleWeights.Of(Networks.Base).Sum(t => t.Tensor.numel() * t.Tensor.element_size());
 
     internal LanguageModelDefinition Definition => _definition;
 
@@ -265,16 +268,21 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
         PretrainedLanguageModel.Save(folder, Network, Codec, Generator.Defaults);
     }
 
-    /// <summary>Makes a model that stores the weights of its blocks' linear layers in another format.</summary>
-    /// <param name="format">The format. Embeddings, normalizations, biases and the output layer stay floats, as adapters do.</param>
+    /// <summary>Makes a model that stores its large weights in another format.</summary>
+    /// <param name="format">
+    /// The format, which says what it quantizes. Positions, normalizations and biases stay floats, as adapters do.
+    /// </param>
     /// <returns>
     /// A model that shares the memory of this one's other weights. Each may be disposed of before the other. Adapters can be trained over
     /// it (QLoRA), its own weights cannot.
     /// </returns>
     /// <remarks>
-    /// <see cref="WeightFormat.Float32"/> gives the floats that a quantized model computes with. Generation with quantized weights makes
-    /// floats of them layer by layer in each step: it saves memory, not time.
+    /// <see cref="WeightFormat.Float32"/> gives the floats that a quantized model computes with. Generation on the CPU multiplies integers:
+    /// except with <see cref="WeightFormat.Nf4"/>, inputs of linear layers are rounded to 8 bits in blocks of 32, as in llama.cpp.
     /// </remarks>
+    /// <exception cref="NotSupportedException">
+    /// An adapter has trained the token embedding or the output layer, and the format would quantize it.
+    /// </exception>
     /// <example>
     /// <code>
     /// LanguageModelTransformer model = mlContext.Generative()

@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using Microsoft.ML.Generative.Evaluation;
 using Microsoft.ML.Generative.Layers.Weights;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.LanguageModels;
@@ -14,7 +15,7 @@ public sealed class QuantizedModelTests : IDisposable
 
     public QuantizedModelTests() => _base = Fit(Options());
 
-    public static TheoryData<WeightFormat> Formats => [WeightFormat.Int8, WeightFormat.Nf4];
+    public static TheoryData<WeightFormat> Formats => [WeightFormat.Int8, WeightFormat.Nf4, WeightFormat.Q8_0, WeightFormat.Q4_0];
 
     public void Dispose() => _base.Dispose();
 
@@ -28,13 +29,14 @@ public sealed class QuantizedModelTests : IDisposable
             (WeightFormat.Float32, format, WeightFormat.Float32), (_base.WeightFormat, quantized.WeightFormat, floats.WeightFormat));
         Assert.Equal(plain, Logits(_base));
         AssertClose(Logits(floats), Logits(quantized), 1e-4);
-        AssertClose(plain, Logits(quantized), format == WeightFormat.Int8 ? 0.1 : 1.5);
+        AssertClose(plain, Logits(quantized), format is WeightFormat.Int8 or WeightFormat.Q8_0 ? 0.1 : 1.5);
         Assert.NotEqual(plain, Logits(quantized));
         var greedy = new TextGenerationOptions { Temperature = 0, MaxTokens = 8 };
         Assert.Equal(floats.Generate("the cat", greedy), quantized.Generate("the cat", greedy));
+        Assert.Equal(format is WeightFormat.Q8_0 or WeightFormat.Q4_0, quantized.Network.Tokens.Table is PackedBlockWeight);
         Assert.Contains(
-            format == WeightFormat.Int8 ? "is int8" : "is nf4",
-            Assert.Throws<NotSupportedException>(() => quantized.SavePretrained(Path.GetTempPath())).Message);
+            format == WeightFormat.Q4_0 ? "is Q8_0" : $"is {format}",
+            Assert.Throws<NotSupportedException>(() => quantized.SavePretrained(Path.GetTempPath())).Message, StringComparison.OrdinalIgnoreCase);
     }
 
     [Theory]
@@ -51,6 +53,36 @@ public sealed class QuantizedModelTests : IDisposable
         using ZipArchive archive = ZipFile.OpenRead(folder.File("model.zip"));
         long bytes = archive.Entries.Single(e => e.Name == "decoder.safetensors").Length;
         Assert.InRange(bytes, 0, ModuleWeights.Of(quantized.Network).Sum(t => t.Tensor.numel() * t.Tensor.element_size()) + 4000);
+    }
+
+    [Fact]
+    public void Formats_are_compared_by_size_and_perplexity()
+    {
+        IReadOnlyList<WeightFormatMetrics> all = _ml.Generative().CompareWeightFormats(
+            _base, TinyText.Data(_ml), [WeightFormat.Float32, WeightFormat.Q8_0, WeightFormat.Q4_0]);
+        Assert.Equal([WeightFormat.Float32, WeightFormat.Q8_0, WeightFormat.Q4_0], all.Select(m => m.Format));
+        double perplexity = _ml.Generative().EvaluateLanguageModel(_base, TinyText.Data(_ml)).Perplexity;
+        Assert.Equal(perplexity, all[0].Metrics.Perplexity);
+        Assert.InRange(all[1].Metrics.Perplexity / perplexity, 0.98, 1.02);
+        Assert.NotEqual(perplexity, all[1].Metrics.Perplexity);
+        Assert.True(all[2].WeightBytes < all[1].WeightBytes && all[1].WeightBytes < all[0].WeightBytes);
+        Assert.Equal(4 * _base.Architecture.CountParameters(), all[0].WeightBytes);
+    }
+
+    // An embedding of its own has the adapter's values as floats.
+    [Fact]
+    public void An_adapter_with_an_embedding_of_its_own_refuses_formats_that_quantize_it()
+    {
+        LanguageModelOptions options = Options();
+        (options.Architecture, options.BaseModel) = (LanguageModelArchitecture.GptNano, _base);
+        options.Adapter = new LoraOptions { Rank = 2, ModulesToSave = ["tokens"] };
+        options.MaxSteps = 1;
+        using LanguageModelTransformer tuned = Fit(options);
+        Assert.Contains("embedding", Assert.Throws<NotSupportedException>(() => tuned.Quantize(WeightFormat.Q8_0)).Message);
+        tuned.Quantize(WeightFormat.Int8).Dispose();
+        using LanguageModelTransformer quantized = _base.Quantize(WeightFormat.Q4_0);
+        options.BaseModel = quantized;
+        Assert.Contains("tokens", Assert.Throws<ArgumentException>(() => Fit(options)).Message);
     }
 
     // QLoRA.

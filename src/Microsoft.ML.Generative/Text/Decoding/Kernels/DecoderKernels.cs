@@ -1,5 +1,6 @@
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Layers.Adapters;
+using Microsoft.ML.Generative.Layers.Weights;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
@@ -23,7 +24,7 @@ internal sealed unsafe class DecoderKernels : IDisposable
         _layers.Check();
         try
         {
-            Tokens = Find(_layers.NameOf(network.Tokens) + ".weight", network.Tokens.Weight);
+            Tokens = KernelOf(network.Tokens.Table, _layers.NameOf(network.Tokens), null);
             if (network.Positions is { } positions)
                 Positions = Find("positions", positions);
             Blocks = [.. network.Blocks.Select(block => new TransformerBlockKernels(
@@ -43,8 +44,8 @@ internal sealed unsafe class DecoderKernels : IDisposable
         }
     }
 
-    /// <summary>[vocabulary, width].</summary>
-    public float* Tokens { get; }
+    /// <summary>The token embedding: a row for each token.</summary>
+    public WeightKernel Tokens { get; }
 
     /// <summary>[context, width], or null.</summary>
     public float* Positions { get; }
@@ -61,8 +62,21 @@ internal sealed unsafe class DecoderKernels : IDisposable
     /// <summary>The outputs of the largest layer whose outputs an adapter rescales.</summary>
     public int MaxRescaled { get; private set; }
 
+    /// <summary>The largest input that is quantized; 0: none is.</summary>
+    public int MaxQuantizedInputs { get; private set; }
+
+    /// <summary>Floats that a thread needs to compute.</summary>
+    public int FreeFloats { get; private set; }
+
     /// <summary>Whether the kernels know all layers of a network, and its parameters are where they can read them.</summary>
-    public static bool CanRead(DecoderStack network) => LayersOf(network).FindObstacle() is null && network.parameters().All(CanRead);
+    public static bool CanRead(DecoderStack network)
+    {
+        if (LayersOf(network).FindObstacle() is not null || !IsKnown(network.Tokens.Table))
+            return false;
+        HashSet<nint> quantized = [.. network.Quantizable.Select(q => q.Weight).OfType<QuantizedWeight>()
+            .SelectMany(weight => weight.Tensors).Select(tensor => tensor.Handle)];
+        return network.parameters().All(p => quantized.Contains(p.Handle) ? IsHere(p) : CanRead(p));
+    }
 
     public void Dispose()
     {
@@ -75,19 +89,27 @@ internal sealed unsafe class DecoderKernels : IDisposable
     }
 
     private static PlainLayers LayersOf(DecoderStack network) =>
-        new(network, "the decoding kernels read", adapter => adapter is LoraAdapter { HasInitial: false });
+        new(network, "the decoding kernels read", adapter => adapter is LoraAdapter { HasInitial: false }, IsKnown);
 
-    private static bool CanRead(torch.Tensor tensor) =>
-        tensor.device_type == DeviceType.CPU && tensor.dtype == torch.ScalarType.Float32 && tensor.is_contiguous();
+    private static bool IsKnown(Weight weight) => weight.Plain is not null || weight is Int8Weight or Nf4Weight or PackedBlockWeight;
+
+    private static bool IsHere(torch.Tensor tensor) => tensor.device_type == DeviceType.CPU && tensor.is_contiguous();
+
+    private static bool CanRead(torch.Tensor tensor) => IsHere(tensor) && tensor.dtype == torch.ScalarType.Float32;
 
     private LayerKernel LayerOf(Linear layer)
     {
-        LinearKernel linear = KernelOf(layer);
-        var kernel = new LayerKernel(linear, [.. layer.Adapters.Select(a => KernelOf(layer, (LoraAdapter)a.Adapter, a.Part))]);
+        string name = _layers.NameOf(layer);
+        float* bias = layer.Bias is { } values ? Find(name + ".bias", values) : null;
+        WeightKernel weight = KernelOf(layer.Weight.Stored, name, bias);
+        if (weight.QuantizesInput)
+            MaxQuantizedInputs = Math.Max(MaxQuantizedInputs, weight.Inputs);
+        FreeFloats = Math.Max(FreeFloats, weight.FreeFloats);
+        var kernel = new LayerKernel(weight, [.. layer.Adapters.Select(a => KernelOf(layer, (LoraAdapter)a.Adapter, a.Part))]);
         foreach (LoraKernel adapter in kernel.Adapters)
             MaxRank = Math.Max(MaxRank, adapter.Rank);
         if (kernel.Rescales)
-            MaxRescaled = Math.Max(MaxRescaled, linear.Outputs);
+            MaxRescaled = Math.Max(MaxRescaled, weight.Outputs);
         return kernel;
     }
 
@@ -115,12 +137,20 @@ internal sealed unsafe class DecoderKernels : IDisposable
         return buffer.Start;
     }
 
-    private LinearKernel KernelOf(Linear layer)
+    private WeightKernel KernelOf(Weight weight, string name, float* bias)
     {
-        string name = _layers.NameOf(layer);
-        float* weight = Find(name + ".weight", _layers.WeightOf(layer));
-        float* bias = layer.Bias is { } values ? Find(name + ".bias", values) : null;
-        return new LinearKernel(weight, bias, outputs: (int)layer.Weight.Shape[0], inputs: (int)layer.Weight.Shape[1]);
+        (int outputs, int inputs) = (checked((int)weight.Shape[0]), checked((int)weight.Shape[1]));
+        IntegerPath path = IntegerPaths.Best;
+        name += "." + DenseWeight.Name;
+        return weight switch
+        {
+            Int8Weight w => new Int8Kernel((sbyte*)Find(name, w, 0), (float*)Find(name, w, 1), bias, outputs, inputs, path),
+            PackedBlockWeight w => new BlockKernel(
+                Find(name, w, 0), (Half*)Find(name, w, 1), w.IsFourBits, bias, outputs, inputs, path),
+            Nf4Weight w => new Nf4Kernel(
+                Find(name, w, 0), (sbyte*)Find(name, w, 1), (float*)Find(name, w, 2), *(float*)Find(name, w, 3), bias, outputs, inputs),
+            _ => new FloatKernel(Find(name, weight.Plain!), bias, outputs, inputs),
+        };
     }
 
     private NormalizationKernel KernelOf(Normalization layer)
@@ -140,10 +170,24 @@ internal sealed unsafe class DecoderKernels : IDisposable
                 + $"expected contiguous {SafetensorsTypes.Describe(torch.ScalarType.Float32, parameter.shape)} on the CPU.");
         }
 
-        // A reference of its own keeps the memory, even where the network is disposed first.
+        return (float*)Hold(parameter);
+    }
+
+    // A tensor of a quantized weight.
+    private byte* Find(string name, QuantizedWeight weight, int tensor)
+    {
+        torch.Tensor parameter = weight.Tensors[tensor];
+        return IsHere(parameter)
+            ? Hold(parameter)
+            : throw new ArgumentException($"'{name}' is on {parameter.device}; expected contiguous elements on the CPU.");
+    }
+
+    // A reference of its own keeps the memory, even where the network is disposed first.
+    private byte* Hold(torch.Tensor parameter)
+    {
         torch.Tensor held = parameter.detach().DetachFromDisposeScope();
         _held.Add(held);
-        return (float*)TensorMemory.Start(held);
+        return TensorMemory.Start(held);
     }
 }
 

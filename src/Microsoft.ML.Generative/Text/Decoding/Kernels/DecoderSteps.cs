@@ -44,6 +44,8 @@ internal sealed unsafe class DecoderSteps : IDisposable
     private readonly float* _reduced;
     private readonly float* _unscaled;
     private readonly float* _scores;
+    private readonly float* _free;
+    private readonly QuantizedRows? _quantized;
     private readonly int _scoresLength;
 
     // What the threads are at.
@@ -77,7 +79,7 @@ internal sealed unsafe class DecoderSteps : IDisposable
             long perRow = 2L * Padded(width) + Padded(block.QueryKeyValueSize) + Padded(block.AttendedSize)
                 + Padded(block.FeedForwardInSize) + Padded(block.FeedForwardSize) + 2 * Padded(half)
                 + Padded(_kernels.MaxRank) + Padded(_kernels.MaxRescaled);
-            _memory = new FloatBuffer(checked(perRow * rows + (long)threads * _scoresLength));
+            _memory = new FloatBuffer(checked(perRow * rows + (long)threads * (Padded(_scoresLength) + Padded(_kernels.FreeFloats))));
             float* free = _memory.Start;
             _x = Take(width, rows);
             _normed = Take(width, rows);
@@ -90,6 +92,9 @@ internal sealed unsafe class DecoderSteps : IDisposable
             _reduced = Take(_kernels.MaxRank, rows);
             _unscaled = Take(_kernels.MaxRescaled, rows);
             _scores = Take(_scoresLength, threads);
+            _free = Take(_kernels.FreeFloats, threads);
+            if (_kernels.MaxQuantizedInputs > 0)
+                _quantized = new QuantizedRows(rows, _kernels.MaxQuantizedInputs);
 
             float* Take(int length, int count)
             {
@@ -100,6 +105,7 @@ internal sealed unsafe class DecoderSteps : IDisposable
         }
         catch
         {
+            _memory?.Dispose();
             _cache?.Dispose();
             _kernels.Dispose();
             throw;
@@ -190,6 +196,7 @@ internal sealed unsafe class DecoderSteps : IDisposable
     public void Dispose()
     {
         _team.Dispose();
+        _quantized?.Dispose();
         _memory.Dispose();
         _cache.Dispose();
         _kernels.Dispose();
@@ -198,8 +205,7 @@ internal sealed unsafe class DecoderSteps : IDisposable
     private void Embed(int row, float* x)
     {
         int width = _block.EmbeddingSize;
-        var target = new Span<float>(x, width);
-        new ReadOnlySpan<float>(_kernels.Tokens + (long)_rowTokens[row] * width, width).CopyTo(target);
+        _kernels.Tokens.ReadRow(_rowTokens[row], x);
         if (_kernels.Positions is null)
             return;
         float* position = _kernels.Positions + (long)_rowPositions[row] * width;
@@ -262,14 +268,14 @@ internal sealed unsafe class DecoderSteps : IDisposable
     {
         if (!layer.Rescales)
         {
-            Multiply(layer.Linear, x, xStride, y, yStride, rows, isAdded);
+            Multiply(layer.Weight, x, xStride, y, yStride, rows, isAdded);
             Adapt(layer, x, xStride, y, yStride, rows);
             return;
         }
 
         // What an adapter rescales must not have been added to something else.
-        int outputs = layer.Linear.Outputs, stride = Padded(outputs);
-        Multiply(layer.Linear, x, xStride, _unscaled, stride, rows, isAdded: false);
+        int outputs = layer.Weight.Outputs, stride = Padded(outputs);
+        Multiply(layer.Weight, x, xStride, _unscaled, stride, rows, isAdded: false);
         Adapt(layer, x, xStride, _unscaled, stride, rows);
         for (int row = 0; row < rows; row++)
         {
@@ -288,21 +294,23 @@ internal sealed unsafe class DecoderSteps : IDisposable
             adapter.Apply(x, xStride, y, yStride, rows, _reduced);
     }
 
-    private void Multiply(in LinearKernel kernel, float* x, int xStride, float* y, int yStride, int rows, bool isAdded)
+    private void Multiply(WeightKernel kernel, float* x, int xStride, float* y, int yStride, int rows, bool isAdded)
     {
+        if (kernel.QuantizesInput)
+            _quantized!.Take(x, xStride, rows, kernel.Inputs);
+        var input = new KernelInput(x, xStride, _quantized);
         long work = (long)kernel.Inputs * rows;
         if (!_isSharing || work * kernel.Outputs < WorthSharing)
         {
-            kernel.Apply(x, xStride, y, yStride, rows, 0, kernel.Outputs, isAdded);
+            kernel.Apply(input, y, yStride, rows, 0, kernel.Outputs, isAdded, _free);
             return;
         }
 
-        int outputs = (int)Math.Max(1, PieceSize / (work * LinearKernel.Together)) * LinearKernel.Together;
+        int outputs = (int)Math.Max(1, PieceSize / (work * kernel.Together)) * kernel.Together;
         _product = new Product
         {
             Kernel = kernel,
-            X = x,
-            XStride = xStride,
+            Input = input,
             Y = y,
             YStride = yStride,
             Rows = rows,
@@ -316,7 +324,9 @@ internal sealed unsafe class DecoderSteps : IDisposable
     {
         ref readonly Product p = ref _product;
         int from = piece * p.OutputsOfPiece;
-        p.Kernel.Apply(p.X, p.XStride, p.Y, p.YStride, p.Rows, from, Math.Min(from + p.OutputsOfPiece, p.Kernel.Outputs), p.IsAdded);
+        p.Kernel.Apply(
+            p.Input, p.Y, p.YStride, p.Rows, from, Math.Min(from + p.OutputsOfPiece, p.Kernel.Outputs), p.IsAdded,
+            _free + (long)Padded(_kernels.FreeFloats) * worker);
     }
 
     private void Attend(int rows)
@@ -357,9 +367,8 @@ internal sealed unsafe class DecoderSteps : IDisposable
 
     private struct Product
     {
-        public LinearKernel Kernel;
-        public float* X;
-        public int XStride;
+        public WeightKernel Kernel;
+        public KernelInput Input;
         public float* Y;
         public int YStride;
         public int Rows;

@@ -69,9 +69,9 @@ internal readonly unsafe struct LoraKernel(LinearKernel down, float* up, float* 
 }
 
 /// <summary>A layer and its adapters.</summary>
-/// <param name="Linear">The layer without them.</param>
+/// <param name="Weight">The layer without them.</param>
 /// <param name="Adapters">The adapters, of different outputs.</param>
-internal readonly record struct LayerKernel(LinearKernel Linear, LoraKernel[] Adapters)
+internal readonly record struct LayerKernel(WeightKernel Weight, LoraKernel[] Adapters)
 {
     public bool Rescales => Array.Exists(Adapters, adapter => adapter.Rescales);
 }

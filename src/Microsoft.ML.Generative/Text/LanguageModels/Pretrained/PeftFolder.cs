@@ -80,7 +80,7 @@ internal static class PeftFolder
         try
         {
             Read(weights, file, network, modules);
-            weights.to(network.Tokens.Weight.device);
+            weights.to(network.Tokens.Device);
             return weights;
         }
         catch

@@ -1,0 +1,176 @@
+using Microsoft.ML.Generative.Runtime;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative.Layers.Weights;
+
+/// <summary>
+/// A weight in the blocks of ggml's Q8_0 or Q4_0, in another order: as decoding kernels read it. Sixteen outputs are together; of each block
+/// of 32 inputs there are four bytes of one output, four of the next, and so on. Scales are apart. Outputs and inputs that do not fill
+/// sixteen, or a block, are filled up with zeros.
+/// </summary>
+internal sealed unsafe class PackedBlockWeight : QuantizedWeight
+{
+    /// <summary>Inputs of a block.</summary>
+    public const int BlockSize = 32;
+
+    /// <summary>Outputs that are together.</summary>
+    public const int Together = 16;
+
+    private const int Step = 4;
+    private const int ScaleBytes = 2;
+    private const string ScalesName = DenseWeight.Name + "_scale";
+
+    private readonly long _groups;
+    private readonly long _blocks;
+    private Parameter _codes;
+    private Parameter _scales;
+
+    /// <summary>A weight whose values are not set.</summary>
+    /// <param name="shape">[outputs, inputs].</param>
+    /// <param name="isFourBits">Whether the blocks are those of Q4_0.</param>
+    public PackedBlockWeight(long[] shape, bool isFourBits)
+        : base(shape)
+    {
+        IsFourBits = isFourBits;
+        (_groups, _blocks) = ((shape[0] + Together - 1) / Together, (shape[1] + BlockSize - 1) / BlockSize);
+        _codes = Frozen(ModuleTensors.Empty(ScalarType.Byte, _groups, _blocks, CodeBytes / Step, Together, Step));
+        _scales = Frozen(ModuleTensors.Empty(ScalarType.Float16, _groups, _blocks, Together));
+    }
+
+    /// <summary>Puts the blocks of an output, in ggml's order, into a buffer.</summary>
+    public delegate void ReadRow(long output, Span<byte> blocks);
+
+    /// <summary>Takes the blocks of an output, in ggml's order.</summary>
+    public delegate void WriteRow(long output, ReadOnlySpan<byte> blocks);
+
+    public bool IsFourBits { get; }
+
+    public BlockFormat Format => IsFourBits ? BlockFormat.Q4_0 : BlockFormat.Q8_0;
+
+    public override string Kind => Format.Name;
+
+    public override IReadOnlyList<Tensor> Tensors => [_codes, _scales];
+
+    /// <summary>[groups of outputs, blocks, four bytes of each output, outputs of the group, bytes].</summary>
+    public Tensor Codes => _codes;
+
+    /// <summary>Float16, [groups of outputs, blocks, outputs of the group].</summary>
+    public Tensor Scales => _scales;
+
+    private int CodeBytes => Format.BlockBytes - ScaleBytes;
+
+    public override void Take(Tensor dense)
+    {
+        using IDisposable noGradient = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        Tensor values = dense.detach().to(ScalarType.Float32).cpu().contiguous();
+        int inputs = checked((int)Shape[1]);
+        float* all = (float*)TensorMemory.Start(values);
+        float[] row = new float[_blocks * BlockSize];
+        TakeRows((output, blocks) =>
+        {
+            new ReadOnlySpan<float>(all + output * inputs, inputs).CopyTo(row);
+            Format.Quantize(row, blocks);
+        });
+        GC.KeepAlive(values);
+    }
+
+    /// <summary>Takes the blocks of all outputs.</summary>
+    /// <exception cref="InvalidDataException">A scale is not finite.</exception>
+    public void TakeRows(ReadRow read)
+    {
+        using IDisposable noGradient = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        Tensor codes = _codes.cpu().zero_(), scales = _scales.cpu().zero_();
+        byte* allCodes = TensorMemory.Start(codes);
+        var allScales = (Half*)TensorMemory.Start(scales);
+        byte[] blocks = new byte[_blocks * Format.BlockBytes];
+        for (long output = 0; output < Shape[0]; output++)
+        {
+            read(output, blocks);
+            for (int b = 0; b < _blocks; b++)
+            {
+                ReadOnlySpan<byte> block = blocks.AsSpan(b * Format.BlockBytes, Format.BlockBytes);
+                Half scale = System.Runtime.InteropServices.MemoryMarshal.Read<Half>(block);
+                if (!Half.IsFinite(scale))
+                    throw new InvalidDataException($"The scale of a block of {Kind} is {scale}; expected a finite number.");
+                allScales[(output / Together * _blocks + b) * Together + output % Together] = scale;
+                for (int i = 0; i < CodeBytes; i += Step)
+                    block.Slice(ScaleBytes + i, Step).CopyTo(new Span<byte>(allCodes + PlaceOf(output, b, i), Step));
+            }
+        }
+
+        if (_codes.device_type != DeviceType.CPU)
+        {
+            _codes.copy_(codes);
+            _scales.copy_(scales);
+        }
+    }
+
+    /// <summary>Gives the blocks of all outputs.</summary>
+    public void GiveRows(WriteRow write)
+    {
+        using IDisposable noGradient = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        Tensor codes = _codes.cpu(), scales = _scales.cpu();
+        byte* allCodes = TensorMemory.Start(codes);
+        var allScales = (Half*)TensorMemory.Start(scales);
+        byte[] blocks = new byte[_blocks * Format.BlockBytes];
+        for (long output = 0; output < Shape[0]; output++)
+        {
+            for (int b = 0; b < _blocks; b++)
+            {
+                Span<byte> block = blocks.AsSpan(b * Format.BlockBytes, Format.BlockBytes);
+                System.Runtime.InteropServices.MemoryMarshal.Write(
+                    block, in allScales[(output / Together * _blocks + b) * Together + output % Together]);
+                for (int i = 0; i < CodeBytes; i += Step)
+                    new ReadOnlySpan<byte>(allCodes + PlaceOf(output, b, i), Step).CopyTo(block[(ScaleBytes + i)..]);
+            }
+
+            write(output, blocks);
+        }
+    }
+
+    public override Tensor Dense()
+    {
+        Tensor codes = _codes.permute(0, 3, 1, 2, 4).reshape(_groups * Together, _blocks, CodeBytes); // [outputs, blocks, bytes]
+        Tensor scales = _scales.permute(0, 2, 1).reshape(_groups * Together, _blocks); // [outputs, blocks]
+        return Values(codes, scales).narrow(0, 0, Shape[0]).contiguous();
+    }
+
+    public override Tensor Rows(Tensor outputs)
+    {
+        Tensor group = outputs.div(TensorFactory.Constant([], Together, outputs.device), RoundingMode.floor);
+        Tensor within = outputs.Remainder(Together);
+        Tensor codes = _codes.permute(0, 3, 1, 2, 4).index(group, within).flatten(2); // [outputs, blocks, bytes]
+        return Values(codes, _scales.permute(0, 2, 1).index(group, within)); // [outputs, inputs]
+    }
+
+    public override void Register(nn.Module layer)
+    {
+        layer.register_parameter(DenseWeight.Name, _codes);
+        layer.register_parameter(ScalesName, _scales);
+    }
+
+    public override void Rebind(nn.Module layer) =>
+        (_codes, _scales) = (layer.get_parameter(DenseWeight.Name)!, layer.get_parameter(ScalesName)!);
+
+    private long PlaceOf(long output, int block, int i) =>
+        ((output / Together * _blocks + block) * (CodeBytes / Step) + i / Step) * Together * Step + output % Together * Step;
+
+    // [outputs, blocks, bytes] and [outputs, blocks] → [outputs, inputs].
+    private Tensor Values(Tensor codes, Tensor scales)
+    {
+        Tensor values = IsFourBits
+            ? Halves(codes.device).index_select(0, codes.flatten().to(ScalarType.Int32)).view(-1, _blocks, CodeBytes, 2)
+                .transpose(2, 3).flatten(2) // [outputs, blocks, block size]
+            : codes.to(ScalarType.Int8).to(ScalarType.Float32);
+        return (values * scales.to(ScalarType.Float32).unsqueeze(-1)).flatten(1).narrow(1, 0, Shape[1]);
+    }
+
+    // What the halves of each byte stand for, [256, 2].
+    private static Tensor Halves(Device device) => tensor(
+        Enumerable.Range(0, 256).SelectMany(code => (float[])[(code & 15) - 8, (code >> 4) - 8]).ToArray(), [256, 2], device: device);
+}
