@@ -13,6 +13,7 @@ internal sealed class PpoMethod(
     // As Ziegler et al. have it.
     private const double MostKlError = 0.2;
 
+    private readonly PpoOptions _options = options;
     private double _klCoefficient = options.KlCoefficient;
 
     public override IReadOnlyList<TokenValue> Kinds { get; } =
@@ -33,19 +34,19 @@ internal sealed class PpoMethod(
         float[][] ratios = rollout.LogRatios(), values = rollout[TokenValue.Value];
         float[][] rewards = [.. scores.Select((score, row) =>
             RewardShaping.WithKl(score, ratios[row], AllReal(ratios[row].Length), _klCoefficient))];
-        if (options.WhitenRewards)
+        if (_options.WhitenRewards)
             Whiten(rewards, keepsMean: true);
         float[][] advantages = [.. rewards.Select((reward, row) =>
-            Advantages.Generalized(reward, values[row], AllReal(reward.Length), options.Discount, options.Lambda))];
+            Advantages.Generalized(reward, values[row], AllReal(reward.Length), _options.Discount, _options.Lambda))];
         rollout[TokenValue.Return] = [.. advantages.Zip(values, (a, v) => a.Zip(v, (x, y) => x + y).ToArray())];
-        if (options.WhitenAdvantages)
+        if (_options.WhitenAdvantages)
             Whiten(advantages, keepsMean: false);
         rollout[TokenValue.Advantage] = advantages;
         rollout.Figures.Add(("kl coefficient", _klCoefficient));
-        if (options.KlTarget is { } target)
+        if (_options.KlTarget is { } target)
         {
             double error = Math.Clamp(Advantages.Mean(Sums(ratios)) / target - 1, -MostKlError, MostKlError);
-            _klCoefficient *= 1 + error * rollout.Count / options.KlHorizon;
+            _klCoefficient *= 1 + error * rollout.Count / _options.KlHorizon;
         }
     }
 
@@ -59,9 +60,9 @@ internal sealed class PpoMethod(
         TokenLogProbabilities tokens = Score(logits, batch);
         Tensor policyLoss = PolicyLosses.Mean(ClippedLoss(tokens.Values, batch), batch.Mask);
         Tensor valueLoss = PolicyLosses.Mean(
-            PolicyLosses.ClippedValue(values, batch[TokenValue.Value], batch[TokenValue.Return], options.ValueClipRange), batch.Mask);
+            PolicyLosses.ClippedValue(values, batch[TokenValue.Value], batch[TokenValue.Return], _options.ValueClipRange), batch.Mask);
         return (
-            policyLoss.Plus(valueLoss, options.ValueCoefficient), tokens.Values, tokens.Entropy!,
+            policyLoss.Plus(valueLoss, _options.ValueCoefficient), tokens.Values, tokens.Entropy!,
             [("policy loss", policyLoss.detach()), ("value loss", valueLoss.detach())]);
     }
 

@@ -10,13 +10,15 @@ namespace Microsoft.ML.Generative.Text.Alignment;
 internal sealed class RlooMethod(LanguageModelNetwork network, RlooOptions options, int vocabulary, AlignmentWatch watch)
     : RolloutMethod(network, options, vocabulary, watch)
 {
+    private readonly RlooOptions _options = options;
+
     public override void Judge(Rollout rollout, float[] scores)
     {
         float[] divergences = Sums(rollout.LogRatios());
-        float[] rewards = [.. scores.Zip(divergences, (score, kl) => (float)(score - options.KlCoefficient * kl))];
+        float[] rewards = [.. scores.Zip(divergences, (score, kl) => (float)(score - _options.KlCoefficient * kl))];
         double mean = Advantages.Mean(rewards);
-        rollout.SetAll(TokenValue.Advantage, options.Baseline == RlooBaseline.LeaveOneOut
-            ? Advantages.LeaveOneOut(rewards, options.GroupSize)
+        rollout.SetAll(TokenValue.Advantage, _options.Baseline == RlooBaseline.LeaveOneOut
+            ? Advantages.LeaveOneOut(rewards, _options.GroupSize)
             : [.. rewards.Select(reward => (float)(reward - mean))]);
     }
 

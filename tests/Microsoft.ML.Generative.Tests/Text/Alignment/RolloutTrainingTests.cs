@@ -131,7 +131,7 @@ public sealed class RolloutTrainingTests
     {
         IDataView texts = _ml.Data.LoadFromEnumerable(
             TinyText.Sentences.Select(s => new JudgedRow { Text = s, Label = s.Contains("fish") }));
-        ITransformer classifier = _ml.Transforms.Text.FeaturizeText("Features", "Text")
+        var classifier = _ml.Transforms.Text.FeaturizeText("Features", "Text")
             .Append(_ml.BinaryClassification.Trainers.SdcaLogisticRegression()).Fit(texts);
         float[] expected = [.. classifier.Transform(texts).GetColumn<float>("Probability")];
         TextReward reward = TextReward.FromTransformer(classifier, "Text", "Probability");
