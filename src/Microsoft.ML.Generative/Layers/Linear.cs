@@ -1,6 +1,7 @@
 using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Layers.Weights;
 using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Generative.Layers;
 
@@ -34,6 +35,11 @@ internal sealed class Linear : WeightedLayer
 
     /// <summary>The parts of the outputs; empty: the layer does a single work.</summary>
     public IReadOnlyList<LayerPart> Parts { get; } = [];
+
+    /// <summary>
+    /// Whether gradients reach the bias only in the parts that have adapters. Default: they reach all of it.
+    /// </summary>
+    public bool LearnsBiasOfAdaptersAlone { get; set; }
 
     public override bool HasAdapter => base.HasAdapter || _hasPartAdapter;
 
@@ -73,17 +79,19 @@ internal sealed class Linear : WeightedLayer
         return cat(parts, -1);
     }
 
-    protected override Tensor Compute(Tensor input) => Weight.Multiply(input, Bias);
+    public override Tensor Map(Tensor input, Tensor matrix) => F.linear(MixedPrecision.Cast(input), MixedPrecision.Cast(matrix));
 
-    protected override IEnumerable<(Tensor Rows, Tensor Merged)> Merge(Tensor weight)
+    protected override Tensor Compute(Tensor input) => Weight.Multiply(input, training ? LearnedBias() : Bias);
+
+    protected override IEnumerable<(Tensor Rows, Tensor Merged)> Merge(Tensor matrix)
     {
-        foreach ((Tensor Rows, Tensor Merged) merged in base.Merge(weight))
+        foreach ((Tensor Rows, Tensor Merged) merged in base.Merge(matrix))
             yield return merged;
         for (int i = 0; i < _partAdapters.Length; i++)
         {
             if (_partAdapters[i] is not { } adapter)
                 continue;
-            Tensor rows = weight.narrow(0, Parts[i].Start, Parts[i].Outputs); // [outputs of the part, inputs]
+            Tensor rows = matrix.narrow(0, Parts[i].Start, Parts[i].Outputs); // [outputs of the part, inputs]
             yield return (rows, adapter.Merge(rows));
         }
     }
@@ -94,6 +102,17 @@ internal sealed class Linear : WeightedLayer
         for (int i = 0; i < _partAdapters.Length; i++)
             Remove(AdapterNameOf(Parts[i].Name), ref _partAdapters[i]);
         _hasPartAdapter = false;
+    }
+
+    private Tensor? LearnedBias()
+    {
+        if (Bias is not { } bias || !LearnsBiasOfAdaptersAlone || !_hasPartAdapter)
+            return Bias;
+        return cat([.. Parts.Select((part, i) =>
+        {
+            Tensor own = bias.narrow(0, part.Start, part.Outputs); // [outputs of the part]
+            return _partAdapters[i] is null ? own.detach() : own;
+        })]);
     }
 
     private static string AdapterNameOf(string part) => part + "Adapter";

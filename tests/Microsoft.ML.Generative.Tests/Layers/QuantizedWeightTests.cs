@@ -122,8 +122,8 @@ public sealed class QuantizedWeightTests : IDisposable
 
             LoraAdapter Attach(Linear layer)
             {
-                var adapter = new LoraAdapter(24, 16, rank: 4, scale: 2, hasMagnitude);
-                LoraInitializer.Initialize(adapter, LoraInitialization.Default, layer.Weight.Dense());
+                var adapter = new LoraAdapter([16, 24], rank: 4, scale: 2, hasMagnitude);
+                LoraInitializer.Initialize(adapter, LoraInitialization.Default, new AdaptedRows(layer));
                 layer.Attach(adapter);
                 return adapter;
             }

@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Interop;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Generative.Training;
@@ -13,11 +14,12 @@ namespace Microsoft.ML.Generative.Text.Alignment;
 internal sealed class PolicyTraining : IDisposable
 {
     private readonly AlignmentOptions _options;
-    private readonly AdapterTraining? _adapters;
+    private readonly AdapterTraining<LanguageModelNetwork>? _adapters;
     private readonly IDisposable _use;
 
     private PolicyTraining(
-        AlignmentOptions options, LanguageModelNetwork network, AdapterTraining? adapters, IDisposable use, ReferenceModel reference)
+        AlignmentOptions options, LanguageModelNetwork network, AdapterTraining<LanguageModelNetwork>? adapters, IDisposable use,
+        ReferenceModel reference)
     {
         (_options, Network, _adapters, _use, Reference) = (options, network, adapters, use, reference);
     }
@@ -33,10 +35,16 @@ internal sealed class PolicyTraining : IDisposable
     {
         LanguageModelTransformer model = options.BaseModel!;
         IDisposable use = model.Use();
-        AdapterTraining? adapters = null;
+        AdapterTraining<LanguageModelNetwork>? adapters = null;
         try
         {
-            adapters = AdapterTraining.Open(trainer, options.ForLanguageModel());
+            if (options.TrainsAdapter)
+            {
+                adapters = LanguageModelCopies.OpenTraining(
+                    trainer, model.Networks.Select(null), options.Adapter, model.Networks.Active, options.Dropout,
+                    options.GradientCheckpointing);
+            }
+
             LanguageModelNetwork network = adapters?.Network ?? trainer.CreateNetwork(
                 () => new LanguageModelNetwork(model.Architecture, options.Dropout) { UsesRecompute = options.GradientCheckpointing });
             return new PolicyTraining(options, network, adapters, use, new ReferenceModel(model, temperature));
@@ -51,7 +59,8 @@ internal sealed class PolicyTraining : IDisposable
 
     /// <summary>The trained model.</summary>
     public LanguageModelTransformer Finish(IHost host, Trainer trainer) => new(
-        host, _options.Define(trainer.Seed), Codec, _adapters?.Finish() ?? new AdaptedNetwork(Network, [], null), trainer.Device);
+        host, _options.Define(trainer.Seed), Codec, _adapters?.Finish() ?? new AdaptedNetwork<LanguageModelNetwork>(Network),
+        trainer.Device);
 
     /// <summary>Shows how the policy completes a prompt.</summary>
     public LanguageModelPreview? Preview(TrainingRun run) =>

@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Layers.Adapters;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
@@ -11,7 +12,8 @@ namespace Microsoft.ML.Generative.Text.LanguageModels;
 internal sealed class LanguageModelNetwork(
     LanguageModelArchitecture architecture, double dropout = 0, WeightFormat format = WeightFormat.Float32)
     : DecoderStack(
-        nameof(LanguageModelNetwork), architecture.Shape with { Block = architecture.Shape.Block with { Format = format } }, dropout)
+        nameof(LanguageModelNetwork), architecture.Shape with { Block = architecture.Shape.Block with { Format = format } }, dropout),
+        IAdaptable<LanguageModelNetwork>
 {
     /// <summary>The target of a position that is not to be learned.</summary>
     public const long NoTarget = -100;
@@ -20,6 +22,12 @@ internal sealed class LanguageModelNetwork(
 
     /// <summary>How the weights of the blocks' linear layers are stored.</summary>
     public WeightFormat Format => Shape.Block.Format;
+
+    public AdaptableNetwork Adaptable => LanguageModelModules.Of(this);
+
+    public LanguageModelNetwork Share() => LanguageModelCopies.Share(this, Architecture);
+
+    public LanguageModelNetwork ShareForMerging(LoraWeights adapter) => LanguageModelCopies.ShareForMerging(this, adapter);
 
     /// <summary>
     /// The mean of −log p(target) over the targets that are not <see cref="NoTarget"/>, in nats, for sequences and targets [batch, time].

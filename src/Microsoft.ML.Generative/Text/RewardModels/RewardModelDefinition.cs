@@ -3,7 +3,6 @@ using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Layers.Adapters;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.LanguageModels;
 
@@ -35,7 +34,9 @@ internal sealed record RewardModelDefinition(LanguageModelArchitecture Architect
 
     [JsonIgnore]
     public Component<LoraWeights>? AdapterComponent =>
-        AdapterShape is { } shape ? new("adapter", () => CreateAdapter(shape), ComponentKind.Adapter) : null;
+        AdapterShape is { } shape
+            ? new("adapter", () => LoraShapes.CreateWeights(shape, () => new LanguageModelNetwork(Architecture)), ComponentKind.Adapter)
+            : null;
 
     [JsonIgnore]
     public IReadOnlyList<Component> Components =>
@@ -52,14 +53,6 @@ internal sealed record RewardModelDefinition(LanguageModelArchitecture Architect
         OptionChecks.RowsAtOnce(TransformBatchSize);
         OptionChecks.Defined(WeightFormat);
         AdapterShape?.Validate();
-    }
-
-    // The network has the sizes, and needs no memory for that.
-    private LoraWeights CreateAdapter(LoraShape shape)
-    {
-        using LanguageModelNetwork network = ModuleTensors.WithoutMemory(
-            long.MaxValue, int.MaxValue, () => new LanguageModelNetwork(Architecture));
-        return new LoraWeights(shape, network, LanguageModelModules.Of(network));
     }
 }
 

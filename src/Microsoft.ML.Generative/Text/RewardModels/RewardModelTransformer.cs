@@ -176,6 +176,7 @@ public sealed class RewardModelTransformer : ITransformer, IBaseModel, IDisposab
             LoraWeights[] adapters = definition.AdapterComponent is { } component ? [file.Read(component)] : [];
             return new RewardModelTransformer(
                 file.Host, definition, codec,
-                new RewardModelNetworks(new AdaptedNetwork(decoder, adapters, definition.AdapterShape?.Name), head), file.Device);
+                new RewardModelNetworks(
+                    new AdaptedNetwork<LanguageModelNetwork>(decoder, adapters, definition.AdapterShape?.Name), head), file.Device);
         });
 }
