@@ -29,16 +29,11 @@ internal sealed class KtoObjective(LanguageModelNetwork network, KtoOptions opti
             ratios, batch[2], kl, options.Beta, options.DesirableWeight, options.UndesirableWeight).mean();
 
         using IDisposable noGradient = no_grad();
-        Tensor rewards = ratios.detach().Times(options.Beta), good = batch[2];
-        Tensor bad = good.SubtractedFrom(1);
-        List<(string, Tensor)> terms = [("kl", kl.clone())];
-        if (good.sum().ToDouble() > 0)
-            terms.Add(("chosen reward", PolicyLosses.Mean(rewards, good)));
-        if (bad.sum().ToDouble() > 0)
-            terms.Add(("rejected reward", PolicyLosses.Mean(rewards, bad)));
-        if (terms.Count == 3)
-            terms.Add(("reward margin", terms[1].Item2.sub(terms[2].Item2)));
-        return new Losses(loss, [.. terms]);
+        Tensor sign = batch[2].Times(2).Plus(-1); // 1 or −1
+        Tensor isRight = ratios.detach().sub(kl).mul(sign).GreaterThan(0).to(ScalarType.Float32);
+        return new Losses(
+            loss, ("kl", kl.mean()), ("signed reward", ratios.detach().mul(sign).mean().Times(options.Beta)),
+            ("reward accuracy", isRight.mean()));
     }
 
     private Tensor MismatchedLogRatios(TensorBatch batch)

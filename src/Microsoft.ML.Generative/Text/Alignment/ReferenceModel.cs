@@ -13,7 +13,8 @@ internal sealed class ReferenceModel(LanguageModelTransformer model, double temp
     private string? _fingerprint;
 
     /// <summary>Identifies the weights.</summary>
-    public string Fingerprint => _fingerprint ??= FrozenParameters.Hash([.. ModuleWeights.Of(model.Network)])!;
+    public string Fingerprint =>
+        _fingerprint ??= $"frozen weights of the reference {FrozenParameters.Hash([.. ModuleWeights.Of(model.Network)])}";
 
     /// <summary>log π_ref of each target, 0 where there is none, [rows, time], on the device of the targets.</summary>
     public torch.Tensor LogProbabilities(torch.Tensor sequences, torch.Tensor targets)

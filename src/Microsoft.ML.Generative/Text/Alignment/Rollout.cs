@@ -112,15 +112,12 @@ internal sealed class Rollout
             kinds.Zip(values).ToDictionary(v => v.First, v => torch.tensor(v.Second, shape, device: device)));
     }
 
-    /// <summary>The numbers of completions' tokens out of a tensor as <see cref="Batch"/> makes them.</summary>
-    public void Take(TokenValue value, ReadOnlySpan<int> rows, torch.Tensor values)
+    /// <summary>The numbers of the tokens of some completions, out of a tensor [rows, time] as <see cref="Batch"/> makes them.</summary>
+    public IEnumerable<float[]> Cut(int[] rows, torch.Tensor values)
     {
-        if (!_values.TryGetValue(value, out float[][]? all))
-            this[value] = all = new float[Count][];
         int time = (int)values.size(1);
-        float[] taken = TensorMemory.ToArray<float>(values);
-        for (int i = 0; i < rows.Length; i++)
-            all[rows[i]] = taken.AsSpan(i * time + PromptTokens[rows[i]] - 1, TokensOf(rows[i])).ToArray();
+        float[] all = TensorMemory.ToArray<float>(values);
+        return rows.Select((row, i) => all.AsSpan(i * time + PromptTokens[row] - 1, TokensOf(row)).ToArray());
     }
 
     /// <summary>All of it, for a checkpoint.</summary>

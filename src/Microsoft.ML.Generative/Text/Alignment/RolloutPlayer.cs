@@ -89,18 +89,23 @@ internal sealed class RolloutPlayer(TrainingRun run, PolicyTraining policy, Roll
     private void Describe(Rollout rollout, RolloutMethod method) => WithoutDropout(() =>
     {
         using IDisposable noGradient = torch.no_grad();
+        List<float[]> old = [], reference = [], expected = [];
         foreach (int[] rows in Enumerable.Range(0, rollout.Count).Chunk(options.BatchSize))
         {
             run.StopIfCancelled();
             using DisposeScope scope = torch.NewDisposeScope();
             RolloutBatch batch = rollout.Batch(rows, run.Device);
             (torch.Tensor logProbabilities, torch.Tensor? values) = method.Describe(batch);
-            rollout.Take(TokenValue.Old, rows, logProbabilities);
-            rollout.Take(TokenValue.Reference, rows, policy.Reference.LogProbabilities(batch.Sequences, batch.Targets));
+            old.AddRange(rollout.Cut(rows, logProbabilities));
+            reference.AddRange(rollout.Cut(rows, policy.Reference.LogProbabilities(batch.Sequences, batch.Targets)));
             if (values is not null)
-                rollout.Take(TokenValue.Value, rows, values);
+                expected.AddRange(rollout.Cut(rows, values));
         }
 
+        rollout[TokenValue.Old] = [.. old];
+        rollout[TokenValue.Reference] = [.. reference];
+        if (expected.Count > 0)
+            rollout[TokenValue.Value] = [.. expected];
         return true;
     });
 

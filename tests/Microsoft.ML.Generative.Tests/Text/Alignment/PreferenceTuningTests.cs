@@ -85,7 +85,8 @@ public sealed class PreferenceTuningTests
         // With all ratios at 1, each completion is at the reference point.
         Assert.Equal(0.5, reports.All[0].Loss, 4);
         Assert.Equal(0, reports.All[0].LossTerms["kl"], 5);
-        Assert.True(reports.All[^1].RecentLossTerms["reward margin"] > 0.05);
+        Assert.True(reports.All[^1].RecentLossTerms["signed reward"] > 0.025);
+        Assert.True(reports.All[^1].RecentLossTerms["reward accuracy"] > 0.7);
         string prompt = TinyAlignment.Preferences[0].Prompt;
         Assert.True(LogProbability(model, prompt, "a fish.") > LogProbability(TinyPreferences.Model, prompt, "a fish."));
         Assert.True(LogProbability(model, prompt, "corn.") < LogProbability(TinyPreferences.Model, prompt, "corn."));
