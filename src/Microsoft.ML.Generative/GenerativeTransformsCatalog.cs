@@ -505,4 +505,180 @@ public sealed class GenerativeTransformsCatalog
     /// <param name="options">The options; later changes to the object have no effect.</param>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public RewardModelEstimator RewardModel(RewardModelOptions options) => new(_env, options);
+
+    /// <summary>Direct preference optimization: a language model learns from pairs of completions of which one is better.</summary>
+    /// <param name="baseModel">The language model that the training begins with, which is also the reference.</param>
+    /// <param name="promptColumnName">The text column with the prompts.</param>
+    /// <param name="chosenColumnName">The text column with the better completion of each prompt.</param>
+    /// <param name="rejectedColumnName">The text column with the worse completion of each prompt.</param>
+    /// <param name="beta">How strongly the model is held to what it was: smaller moves further away.</param>
+    /// <param name="epochs">Passes over the data.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// LanguageModelTransformer languageModel = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M-Instruct");
+    /// // And many more pairs.
+    /// IDataView pairs = mlContext.Data.LoadFromEnumerable(
+    ///     [new { Prompt = "Can you help me?", Chosen = " With pleasure.", Rejected = " No." }]);
+    /// LanguageModelTransformer model = mlContext.Transforms.Generative().Dpo(languageModel).Fit(pairs);
+    /// Console.WriteLine(model.Generate("Can you help me?"));
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public DpoEstimator Dpo(
+        LanguageModelTransformer baseModel,
+        string promptColumnName = AlignmentOptions.Defaults.PromptColumnName,
+        string chosenColumnName = DpoOptions.Defaults.ChosenColumnName,
+        string rejectedColumnName = DpoOptions.Defaults.RejectedColumnName,
+        double beta = AlignmentOptions.Defaults.Beta,
+        int epochs = LanguageModelTuningOptions.Defaults.Epochs) =>
+        Dpo(new DpoOptions
+        {
+            BaseModel = baseModel,
+            PromptColumnName = promptColumnName,
+            ChosenColumnName = chosenColumnName,
+            RejectedColumnName = rejectedColumnName,
+            Beta = beta,
+            Epochs = epochs,
+        });
+
+    /// <summary>Direct preference optimization with all its options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range, or two cannot be combined; the message names them.</exception>
+    public DpoEstimator Dpo(DpoOptions options) => new(_env, options);
+
+    /// <summary>Kahneman–Tversky optimization: a language model learns from completions that are good or bad in themselves.</summary>
+    /// <param name="baseModel">The language model that the training begins with, which is also the reference.</param>
+    /// <param name="promptColumnName">The text column with the prompts.</param>
+    /// <param name="completionColumnName">The text column with a completion of each prompt.</param>
+    /// <param name="labelColumnName">The Boolean column that says whether the completion is good.</param>
+    /// <param name="beta">How strongly the model is held to what it was: smaller moves further away.</param>
+    /// <param name="epochs">Passes over the data.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// LanguageModelTransformer languageModel = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M-Instruct");
+    /// // And many more rows.
+    /// IDataView rows = mlContext.Data.LoadFromEnumerable(
+    /// [
+    ///     new { Prompt = "Can you help me?", Completion = " With pleasure.", Label = true },
+    ///     new { Prompt = "Where is it?", Completion = " Look for yourself.", Label = false },
+    /// ]);
+    /// LanguageModelTransformer model = mlContext.Transforms.Generative().Kto(languageModel).Fit(rows);
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public KtoEstimator Kto(
+        LanguageModelTransformer baseModel,
+        string promptColumnName = AlignmentOptions.Defaults.PromptColumnName,
+        string completionColumnName = KtoOptions.Defaults.CompletionColumnName,
+        string labelColumnName = KtoOptions.Defaults.LabelColumnName,
+        double beta = AlignmentOptions.Defaults.Beta,
+        int epochs = LanguageModelTuningOptions.Defaults.Epochs) =>
+        Kto(new KtoOptions
+        {
+            BaseModel = baseModel,
+            PromptColumnName = promptColumnName,
+            CompletionColumnName = completionColumnName,
+            LabelColumnName = labelColumnName,
+            Beta = beta,
+            Epochs = epochs,
+        });
+
+    /// <summary>Kahneman–Tversky optimization with all its options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public KtoEstimator Kto(KtoOptions options) => new(_env, options);
+
+    /// <summary>
+    /// Group relative policy optimization: a language model learns from rewards of its own completions, compared with others of the same
+    /// prompt.
+    /// </summary>
+    /// <param name="baseModel">The language model that the training begins with, which is also the reference.</param>
+    /// <param name="reward">What completions are scored by.</param>
+    /// <param name="promptColumnName">The text column with the prompts.</param>
+    /// <param name="epochs">Passes over the prompts.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// LanguageModelTransformer languageModel = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
+    /// // And many more prompts.
+    /// IDataView prompts = mlContext.Data.LoadFromEnumerable([new { Prompt = "Once upon a time" }, new { Prompt = "The sea" }]);
+    /// TextReward reward = TextReward.FromFunction((prompt, completion) => completion.Contains("happy") ? 1 : 0);
+    /// LanguageModelTransformer model = mlContext.Transforms.Generative().Grpo(languageModel, reward).Fit(prompts);
+    /// Console.WriteLine(model.Generate("Once upon a time"));
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public GrpoEstimator Grpo(
+        LanguageModelTransformer baseModel,
+        TextReward reward,
+        string promptColumnName = AlignmentOptions.Defaults.PromptColumnName,
+        int epochs = LanguageModelTuningOptions.Defaults.Epochs) =>
+        Grpo(new GrpoOptions { BaseModel = baseModel, Rewards = [reward], PromptColumnName = promptColumnName, Epochs = epochs });
+
+    /// <summary>Group relative policy optimization with all its options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range, or two cannot be combined; the message names them.</exception>
+    public GrpoEstimator Grpo(GrpoOptions options) => new(_env, options);
+
+    /// <summary>REINFORCE with a baseline that leaves one out: a language model learns from rewards of its own completions.</summary>
+    /// <param name="baseModel">The language model that the training begins with, which is also the reference.</param>
+    /// <param name="reward">What completions are scored by.</param>
+    /// <param name="promptColumnName">The text column with the prompts.</param>
+    /// <param name="epochs">Passes over the prompts.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// LanguageModelTransformer languageModel = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
+    /// // And many more prompts.
+    /// IDataView prompts = mlContext.Data.LoadFromEnumerable([new { Prompt = "Once upon a time" }, new { Prompt = "The sea" }]);
+    /// TextReward reward = TextReward.FromFunction((prompt, completion) => completion.Contains("happy") ? 1 : 0);
+    /// LanguageModelTransformer model = mlContext.Transforms.Generative().Rloo(languageModel, reward).Fit(prompts);
+    /// Console.WriteLine(model.Generate("Once upon a time"));
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public RlooEstimator Rloo(
+        LanguageModelTransformer baseModel,
+        TextReward reward,
+        string promptColumnName = AlignmentOptions.Defaults.PromptColumnName,
+        int epochs = LanguageModelTuningOptions.Defaults.Epochs) =>
+        Rloo(new RlooOptions { BaseModel = baseModel, Rewards = [reward], PromptColumnName = promptColumnName, Epochs = epochs });
+
+    /// <summary>REINFORCE with a baseline that leaves one out with all its options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range, or two cannot be combined; the message names them.</exception>
+    public RlooEstimator Rloo(RlooOptions options) => new(_env, options);
+
+    /// <summary>
+    /// Proximal policy optimization: a language model learns from rewards of its own completions, with a value for each token.
+    /// </summary>
+    /// <param name="baseModel">The language model that the training begins with, which is also the reference.</param>
+    /// <param name="reward">What completions are scored by.</param>
+    /// <param name="promptColumnName">The text column with the prompts.</param>
+    /// <param name="epochs">Passes over the prompts.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// LanguageModelTransformer languageModel = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
+    /// // And many more prompts.
+    /// IDataView prompts = mlContext.Data.LoadFromEnumerable([new { Prompt = "Once upon a time" }, new { Prompt = "The sea" }]);
+    /// TextReward reward = TextReward.FromFunction((prompt, completion) => completion.Contains("happy") ? 1 : 0);
+    /// LanguageModelTransformer model = mlContext.Transforms.Generative().Ppo(languageModel, reward).Fit(prompts);
+    /// Console.WriteLine(model.Generate("Once upon a time"));
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public PpoEstimator Ppo(
+        LanguageModelTransformer baseModel,
+        TextReward reward,
+        string promptColumnName = AlignmentOptions.Defaults.PromptColumnName,
+        int epochs = LanguageModelTuningOptions.Defaults.Epochs) =>
+        Ppo(new PpoOptions { BaseModel = baseModel, Rewards = [reward], PromptColumnName = promptColumnName, Epochs = epochs });
+
+    /// <summary>Proximal policy optimization with all its options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range, or two cannot be combined; the message names them.</exception>
+    public PpoEstimator Ppo(PpoOptions options) => new(_env, options);
 }
