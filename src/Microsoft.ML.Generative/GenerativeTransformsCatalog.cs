@@ -199,6 +199,29 @@ public sealed class GenerativeTransformsCatalog
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public DiffusionEstimator Diffusion(DiffusionOptions options) => new(_env, options);
 
+    /// <summary>Trains a diffusion model towards a reward, such as what an image classifier says of its images.</summary>
+    /// <param name="baseModel">The trained model to continue from; it stays as it is.</param>
+    /// <param name="reward">What images are rewarded for.</param>
+    /// <param name="epochs">Roll-outs: generated images with their rewards, from which the model then learns.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// IDataView digits = mlContext.Generative().Datasets.Digits(10_000);
+    /// DiffusionTransformer model = mlContext.Transforms.Generative().Diffusion("Image").Fit(digits);
+    /// ImageReward ink = ImageReward.FromFunction(image => image.Values.ToArray().Average());
+    /// DiffusionTransformer bold = mlContext.Transforms.Generative().DiffusionReward(model, ink).Fit(digits);
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range, or the model cannot be trained so.</exception>
+    public DiffusionRewardEstimator DiffusionReward(
+        DiffusionTransformer baseModel, ImageReward reward, int epochs = DiffusionRewardOptions.Defaults.Epochs) =>
+        DiffusionReward(new DiffusionRewardOptions { BaseModel = baseModel, Reward = reward, Epochs = epochs });
+
+    /// <summary>Trains a diffusion model towards a reward, with all options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range, or does not fit the base model; the message names it.</exception>
+    public DiffusionRewardEstimator DiffusionReward(DiffusionRewardOptions options) => new(_env, options);
+
     /// <summary>A generative adversarial network: one network learns to generate what another cannot distinguish from real rows.</summary>
     /// <param name="inputColumnName">
     /// The column to learn: images of one size, a known-size vector of Single or Byte with values in 0..1 and an image's shape, or any

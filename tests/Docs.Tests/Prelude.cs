@@ -23,6 +23,7 @@ internal static class Prelude
         global using Microsoft.ML.Generative;
         global using Microsoft.ML.Generative.Evaluation;
         global using Microsoft.ML.Generative.Schedulers;
+        global using Microsoft.ML.Generative.ReinforcementLearning;
         global using Microsoft.ML.Generative.Statistics;
         global using Microsoft.ML.Generative.Tokenizers;
         global using static Prelude;

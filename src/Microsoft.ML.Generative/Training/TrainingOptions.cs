@@ -95,7 +95,7 @@ public abstract class TrainingOptions
     /// dropout. What looks at a batch as a whole (batch normalization, minibatch standard deviation, free bits) still does so in each
     /// batch. Default: 1.
     /// </summary>
-    public int GradientAccumulationSteps { get; set; } = Defaults.GradientAccumulationSteps;
+    public virtual int GradientAccumulationSteps { get; set; } = Defaults.GradientAccumulationSteps;
 
     /// <summary>Whether each epoch has its own order of rows. Default: true.</summary>
     public bool Shuffle { get; set; } = Defaults.Shuffle;

@@ -16,6 +16,7 @@ public sealed class ArchitectureTests
         ["Serialization"] = [],
         ["Data"] = ["Interop", "Serialization"],
         ["Statistics"] = ["Data"],
+        ["ReinforcementLearning"] = ["Statistics"],
         ["Layers"] = ["Serialization"],
         ["Conditions"] = ["Data", "Layers", "Serialization"],
         ["Training"] = ["Data", "Layers", "Serialization"],
@@ -33,14 +34,15 @@ public sealed class ArchitectureTests
         ["Images/Vae"] = _model,
         ["Images/VqVae"] = _model,
         ["Images/Gan"] = _model,
-        ["Images/Diffusion"] = _model,
+        ["Images/Rewards"] = ["Data"],
+        ["Images/Diffusion"] = ["Images/Rewards", .. _model],
         ["Images/Classification"] = _model,
         ["Images/Evaluation"] = ["Images/Classification", "Data", "Training", "Layers", "Serialization"],
     };
 
     // Public types of these rooms have a namespace that users name; all others are in the root namespace.
     private static readonly string[] _publicNamespaces =
-        [Root, $"{Root}.Schedulers", $"{Root}.Tokenizers", $"{Root}.Evaluation", $"{Root}.Statistics"];
+        [Root, $"{Root}.Schedulers", $"{Root}.Tokenizers", $"{Root}.Evaluation", $"{Root}.Statistics", $"{Root}.ReinforcementLearning"];
 
     private static string[] _model => ["Training", "Conditions", "Layers", "Data", "Serialization", "Interop"];
 

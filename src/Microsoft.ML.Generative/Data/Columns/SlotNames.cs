@@ -11,9 +11,12 @@ internal static class SlotNames
     private const int MaxBytes = ModelConfigJson.MaxBytes / 4;
 
     /// <summary>The names, or <see langword="null"/> for a column that is missing or without.</summary>
-    public static string[]? Of(DataViewSchema schema, string name)
+    public static string[]? Of(DataViewSchema schema, string name) => schema.GetColumnOrNull(name) is { } column ? Of(column) : null;
+
+    /// <summary>The names, or <see langword="null"/> for a column without.</summary>
+    public static string[]? Of(DataViewSchema.Column column)
     {
-        if (schema.GetColumnOrNull(name) is not { Type: VectorDataViewType } column || !column.HasSlotNames())
+        if (column.Type is not VectorDataViewType || !column.HasSlotNames())
             return null;
         VBuffer<ReadOnlyMemory<char>> names = default;
         column.GetSlotNames(ref names);

@@ -14,6 +14,16 @@ internal sealed class MemoryColumn(DataViewSchema.DetachedColumn column, int row
 
     public Delegate MakeGetter(Func<int> row) => open(row);
 
+    /// <summary>The column with some of the rows.</summary>
+    /// <param name="places">Which.</param>
+    public MemoryColumn Take(int[] places) => new(Column, places.Length, row => open(() => places[row()]));
+
+    /// <summary>Numbers.</summary>
+    /// <param name="name">The column.</param>
+    /// <param name="values">The values.</param>
+    public static MemoryColumn Singles(string name, float[] values) => new(
+        new(name, NumberDataViewType.Single), values.Length, row => (ValueGetter<float>)((ref float value) => value = values[row()]));
+
     /// <summary>Vectors.</summary>
     /// <param name="name">The column.</param>
     /// <param name="type">Its type.</param>

@@ -26,6 +26,15 @@ internal sealed class MemoryDataView : IDataView
 
     public DataViewSchema Schema { get; }
 
+    /// <summary>Some of the rows, in any order and as often as they are named.</summary>
+    /// <param name="places">Which.</param>
+    /// <param name="more">Further columns, with as many rows as there are here.</param>
+    public MemoryDataView Take(int[] places, params MemoryColumn[] more)
+    {
+        MemoryColumn[] taken = [.. _columns.Concat(more).Select(column => column.Take(places))];
+        return new MemoryDataView(_host, taken[0], taken[1..]);
+    }
+
     public bool CanShuffle => true;
 
     public long? GetRowCount() => _rows;

@@ -21,23 +21,26 @@ internal sealed class GuidedDenoiser(
     /// <param name="time">In the unit of timesteps.</param>
     /// <param name="withVariance">Whether to keep the variance, where the network predicts it, in as many further channels.</param>
     /// <returns>[images, channels or 2 · channels, height, width].</returns>
-    public Tensor Predict(Tensor noisy, double time, bool withVariance)
+    public Tensor Predict(Tensor noisy, double time, bool withVariance) =>
+        Predict(noisy, TensorFactory.Constant([noisy.size(0)], time, ScalarType.Float32, noisy.device), withVariance);
+
+    /// <summary>The same for images of different times.</summary>
+    /// <param name="noisy">[images, channels, height, width].</param>
+    /// <param name="times">In the unit of timesteps, [images], Float32.</param>
+    /// <param name="withVariance">As for one time.</param>
+    public Tensor Predict(Tensor noisy, Tensor times, bool withVariance)
     {
-        Tensor output = scale == 1 ? Conditional(noisy, time) : Guided(noisy, time);
+        Tensor output = scale == 1 ? network.Forward(noisy, times, values) : Guided(noisy, times);
         return withVariance || output.size(1) == noisy.size(1) ? output : output.narrow(1, 0, noisy.size(1));
     }
 
     /// <summary>The same for other images, all with the conditions of the first.</summary>
     public GuidedDenoiser OfFirst(int count) => new(network, conditions, values.OfFirst(count), scale, rescale);
 
-    private Tensor Conditional(Tensor noisy, double time) =>
-        network.Forward(noisy, TensorFactory.Constant([noisy.size(0)], time, ScalarType.Float32, noisy.device), values);
-
-    private Tensor Guided(Tensor noisy, double time)
+    private Tensor Guided(Tensor noisy, Tensor times)
     {
-        (long count, long channels) = (noisy.size(0), noisy.size(1));
-        Tensor times = TensorFactory.Constant([2 * count], time, ScalarType.Float32, noisy.device);
-        Tensor[] outputs = network.Forward(cat([noisy, noisy], 0), times, conditions.WithNull(values)).chunk(2, 0);
+        long channels = noisy.size(1);
+        Tensor[] outputs = network.Forward(cat([noisy, noisy], 0), cat([times, times], 0), conditions.WithNull(values)).chunk(2, 0);
         Tensor conditional = outputs[0].narrow(1, 0, channels), unconditional = outputs[1].narrow(1, 0, channels);
 
         // Ho, Salimans 2022, eq. 6, with w counted as the guided models of the field count it.
