@@ -125,6 +125,8 @@ public sealed class FlowOptions : ImageTrainingOptions
         return copy;
     }
 
+    internal override string? WhyNotDistributed => null;
+
     internal override IReadOnlyList<string> SizeOptions =>
         [nameof(CouplingLayers), nameof(HiddenSizes), nameof(ConvolutionChannels), nameof(LabelCount)];
 

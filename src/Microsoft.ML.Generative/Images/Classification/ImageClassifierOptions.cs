@@ -171,6 +171,8 @@ public sealed class ImageClassifierOptions : TrainingOptions
 
     internal override ImageClassifierOptions Copy() => (ImageClassifierOptions)base.Copy();
 
+    internal override string? WhyNotDistributed => null;
+
     internal override IReadOnlyList<string> SizeOptions =>
         [nameof(BaseChannels), nameof(Stages), nameof(BlocksPerStage), nameof(LabelCount)];
 

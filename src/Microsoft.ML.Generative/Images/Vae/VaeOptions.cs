@@ -238,6 +238,8 @@ public sealed class VaeOptions : ImageTrainingOptions
         return copy;
     }
 
+    internal override string? WhyNotDistributed => null;
+
     internal override IReadOnlyList<string> SizeOptions =>
         [nameof(HiddenSizes), nameof(ConvolutionChannels), nameof(LatentSize), nameof(LabelCount)];
 

@@ -209,6 +209,8 @@ public sealed class VqVaeOptions : ImageTrainingOptions
         return copy;
     }
 
+    internal override string? WhyNotDistributed => null;
+
     internal override IReadOnlyList<string> SizeOptions =>
     [
         nameof(HiddenChannels), nameof(ResidualBlocks), nameof(ResidualChannels), nameof(CodebookSize), nameof(CodeSize),
