@@ -33,7 +33,7 @@ internal static class InformationSection
             .Line("entropy H(p)", [.. ps.Select(p => (p, InformationTheory.Entropy([p, 1 - p], InformationUnit.Bits)))])
             .Line("cross-entropy H(p, 0.3)", [.. ps.Select(p =>
                 (p, InformationTheory.CrossEntropy([p, 1 - p], [q, 1 - q], InformationUnit.Bits)))])
-            .Line("KL(p ‖ 0.3), the gap", [.. ps.Select(p =>
+            .Line("KL(p || 0.3), the gap", [.. ps.Select(p =>
                 (p, InformationTheory.KlDivergence([p, 1 - p], [q, 1 - q], InformationUnit.Bits)))])
             .Line("Jensen–Shannon", [.. ps.Select(p =>
                 (p, InformationTheory.JensenShannonDivergence([p, 1 - p], [q, 1 - q], InformationUnit.Bits)))], dashed: true)
@@ -57,8 +57,8 @@ internal static class InformationSection
 
         new Chart("One normal distribution for two peaks", "x", "probability density")
             .Line("p", Curve(p))
-            .Line("minimum of KL(p ‖ q): covers both", Curve(Normal(forward.Mean, forward.StandardDeviation)))
-            .Line("minimum of KL(q ‖ p): covers one", Curve(Normal(reverse.Mean, reverse.StandardDeviation)))
+            .Line("minimum of KL(p || q): covers both", Curve(Normal(forward.Mean, forward.StandardDeviation)))
+            .Line("minimum of KL(q || p): covers one", Curve(Normal(reverse.Mean, reverse.StandardDeviation)))
             .Save(lesson.Output.File("information-kl-fits.png", "both directions of KL"));
 
         var mean = p.Zip(_line, (probability, x) => probability * x).Sum();
@@ -151,7 +151,7 @@ internal static class InformationSection
         const double m0 = 0, s0 = 1, m1 = 1, s1 = 2;
         var kl = InformationTheory.DiagonalGaussianKlDivergence([m0], [s0 * s0], [m1], [s1 * s1]);
         int[] samples = [10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000];
-        var monteCarlo = new Chart("KL(N(0, 1) ‖ N(1, 4))", "samples", "nats", logX: true);
+        var monteCarlo = new Chart("KL(N(0, 1) || N(1, 4))", "samples", "nats", logX: true);
         for (var run = 0; run < 3; run++)
         {
             var (x, _) = Correlated(samples[^1], 0, random);

@@ -22,9 +22,9 @@ return await SampleProgram.RunAsync(
         // Load it, and score the test images.
         using var model = (VaeTransformer)mlContext.Model.Load(modelFile, out _);
         IDataView scored = model.Transform(data.Test);
-        VaeMetrics metrics = mlContext.Generative().EvaluateVae(scored);
-        Console.WriteLine($"Test data: -ELBO {metrics.NegativeElbo:F1} nats = reconstruction {metrics.ReconstructionError:F1} + KL "
-            + $"{metrics.KlDivergence:F1}");
+        VaeMetrics test = mlContext.Generative().EvaluateVae(scored);
+        Console.WriteLine(
+            $"Test data: -ELBO {test.NegativeElbo:F1} nats = reconstruction {test.ReconstructionError:F1} + KL {test.KlDivergence:F1}");
         float[][] images = LabeledImages.Read(data.Test, 20).Images, rebuilt = [.. scored.GetColumn<float[]>("Reconstruction").Take(20)];
         float[][] rows = [.. images[..10], .. rebuilt[..10], .. images[10..], .. rebuilt[10..]];
         ImageSheet.Save(output.File("reconstructions.png", "test images and their reconstructions"), rows, 1, size, size, scale: 3);
@@ -37,13 +37,10 @@ return await SampleProgram.RunAsync(
         using VaeTransformer plane = Train(latentSize: 2);
         IDataView encoded = plane.Transform(data.Test);
         var points = encoded.GetColumn<float[]>("Latent").Zip(encoded.GetColumn<uint>("Label"), (z, key) => (z[0], z[1], (int)key - 1));
-        Charts.Scatter(
-            output.File("latent-space.png", "latent space by class"), "Latent means", "dimension 0", "dimension 1", [.. points],
-            data.ClassNames());
-        IDataView grid = plane.LatentGrid(20, 20);
-        ImageSheet.Save(
-            output.File("latent-grid.png", "images across the latent space"), grid.GetColumn<float[]>("Generated"), 1, size, size,
-            columns: 20, padding: 0);
+        string spaceChart = output.File("latent-space.png", "latent space by class");
+        Charts.Scatter(spaceChart, "Latent means", "dimension 0", "dimension 1", [.. points], data.ClassNames());
+        float[][] grid = [.. plane.LatentGrid(20, 20).GetColumn<float[]>("Generated")];
+        ImageSheet.Save(output.File("latent-grid.png", "images across the latent space"), grid, 1, size, size, columns: 20, padding: 0);
 
         VaeTransformer Train(int latentSize, string? lossChart = null)
         {

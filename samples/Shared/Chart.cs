@@ -494,16 +494,18 @@ public sealed class Chart
         if (!logarithmic)
             return NewAxis<LinearAxis>(position, title);
         var axis = NewAxis<LogarithmicAxis>(position, title);
-        axis.LabelFormatter = value => Power(value, axis.ActualMaximum / axis.ActualMinimum);
+        axis.LabelFormatter = value => Power(value, axis.ActualMaximum / axis.ActualMinimum, axis.IsHorizontal());
         return axis;
     }
 
-    // Powers of ten far from 1 as such: 10⁻⁶, not 1e-06. Over more than two of them, others have no room.
-    private static string Power(double value, double range)
+    // Powers of ten far from 1 as such: 10⁻⁶, not 1e-06. Over more than two of them, others have no room; beside each other, 1, 2 and 4 have.
+    private static string Power(double value, double range, bool isHorizontal)
     {
         var exponent = Math.Round(Math.Log10(value));
         var isPower = Math.Abs(Math.Log10(value) - exponent) < 1e-9;
         if (!isPower && range > 100)
+            return "";
+        if (isHorizontal && range >= 8 && Math.Round(value / Math.Pow(10, Math.Floor(Math.Log10(value) + 1e-9))) is not (1 or 2 or 4))
             return "";
         return !isPower || Math.Abs(exponent) < 4
             ? value.ToString("0.######", CultureInfo.InvariantCulture)

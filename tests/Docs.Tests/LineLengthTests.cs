@@ -14,4 +14,11 @@ public sealed class LineLengthTests
             .Select(line => $"{line.Place} has {line.Line.Length} characters"))];
         Assert.True(found.Length == 0, $"Expected at most {Most} characters in a line:\n{string.Join('\n', found)}");
     }
+
+    [Fact]
+    public void The_Quickstart_is_at_most_60_lines()
+    {
+        int lines = Repository.ReadLines("samples/Quickstart/Program.cs").Length;
+        Assert.True(lines <= 60, $"It has {lines} lines.");
+    }
 }

@@ -119,8 +119,9 @@ internal static class OptionChecks
     }
 
     /// <summary>Checks that output columns have names, and different ones.</summary>
-    public static void DifferentNames(params string[] outputs)
+    public static void DifferentNames(string[] required, params string?[] optional)
     {
+        string[] outputs = [.. required, .. optional.OfType<string>()];
         foreach (string output in outputs)
             NotEmpty(output, "output column names");
         if (outputs.Distinct().Count() < outputs.Length)

@@ -43,10 +43,10 @@ internal sealed class ConvolutionalConditioner : Module<Tensor, Tensor?, Tensor>
 
     public override Tensor forward(Tensor x, Tensor? classes)
     {
-        Tensor images = x.view(-1, _shape.Channels, _shape.Height, _shape.Width);
+        Tensor images = x.view(-1, _shape.Channels, _shape.Height, _shape.Width); // [batch, channels, height, width]
         Tensor hidden = first.call(F.pixel_unshuffle(images, _cell)); // [batch, channels, height / cell, width / cell]
         if (label is not null)
-            hidden = hidden.Plus(label.call(classes!).unsqueeze(2).unsqueeze(3));
+            hidden = hidden.Plus(label.call(classes!).unsqueeze(2).unsqueeze(3)); // [batch, channels, 1, 1]
         Tensor outputs = third.call(F.silu(second.call(F.silu(hidden)))); // [batch, 2 · values of a cell, height / cell, width / cell]
         return F.pixel_shuffle(outputs, _cell).flatten(1); // [batch, 2 · channels · height · width]
     }

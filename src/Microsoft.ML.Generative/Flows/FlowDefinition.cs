@@ -35,18 +35,8 @@ internal sealed record FlowDefinition(FlowArchitecture Architecture, FlowColumns
 }
 
 /// <summary>The columns that a normalizing flow reads and adds.</summary>
-internal sealed record FlowColumns
+internal sealed record FlowColumns : RowModelColumns
 {
-    public required string Input { get; init; }
-
-    public string? Label { get; init; }
-
-    /// <summary>What the classes stand for; <see langword="null"/>: their numbers alone.</summary>
-    public ClassLabels? Classes { get; init; }
-
-    /// <summary>The names of a row's values, if they have some.</summary>
-    public string[]? Slots { get; init; }
-
     public required string Latent { get; init; }
 
     public required string NegativeLogDensity { get; init; }
@@ -59,16 +49,10 @@ internal sealed record FlowColumns
         NegativeLogDensity = options.NegativeLogDensityColumnName,
     };
 
-    /// <summary>The model's conditions, in these columns.</summary>
-    /// <exception cref="ArgumentException">There are classes without a column, or a column without classes.</exception>
-    public ConditionSet Conditions(int labelCount) => new(LabelCondition.Create(Label, labelCount, classes: Classes));
-
-    /// <exception cref="ArgumentException">A name is empty, or two outputs have the same.</exception>
-    public void Validate()
+    public override void Validate()
     {
-        OptionChecks.NotEmpty(Input);
-        OptionChecks.NullOrNotEmpty(Label);
-        OptionChecks.DifferentNames(Latent, NegativeLogDensity);
+        base.Validate();
+        OptionChecks.DifferentNames([Latent, NegativeLogDensity]);
     }
 }
 

@@ -17,7 +17,7 @@ namespace Microsoft.ML.Generative;
 /// });
 /// </code>
 /// </example>
-public sealed class FlowOptions : ImageTrainingOptions
+public sealed class FlowOptions : ImageTrainingOptions, IImageShapeOptions, ILabelOptions
 {
     internal static new class Defaults
     {
@@ -137,14 +137,10 @@ public sealed class FlowOptions : ImageTrainingOptions
         if (BaseModel?.Architecture is not { } network)
             return;
         var own = new BaseOptions<FlowOptions>(this, new FlowOptions());
-        BaseOptions.CheckLabelColumn(nameof(LabelColumnName), LabelColumnName, network.LabelCount);
-        if (network.LabelCount > 0)
-            LabelCount = own.Take(o => o.LabelCount, network.LabelCount);
+        own.TakeLabels(network.LabelCount);
         if (network.Row.Image is { } image)
         {
-            Channels = own.Take(o => o.Channels, image.Channels);
-            Height = own.Take(o => o.Height, image.Height);
-            Width = own.Take(o => o.Width, image.Width);
+            own.TakeShape(image);
             ConvolutionChannels = own.Take(o => o.ConvolutionChannels, network.ConvolutionChannels);
         }
         else
@@ -161,7 +157,7 @@ public sealed class FlowOptions : ImageTrainingOptions
     {
         base.Validate();
         Columns.Validate();
-        OptionChecks.DifferentNames(LatentColumnName, NegativeLogDensityColumnName);
+        OptionChecks.DifferentNames([LatentColumnName, NegativeLogDensityColumnName]);
         OptionChecks.AtLeast(CouplingLayers, 1);
         OptionChecks.AllAtLeast(HiddenSizes, 1);
         OptionChecks.AtLeast(ConvolutionChannels, 1);

@@ -34,7 +34,8 @@ internal sealed class FlowPreview : ITrainingPreview
     {
         torch.Tensor z = torch.randn([Samples, _shape.Size], generator: generator).to(_device);
         torch.Tensor? classes = _definition.Conditions.Label?.InTurn(Samples, _device);
-        torch.Tensor samples = _network.Decode(z, classes).view(Samples, _shape.Channels, _shape.Height, _shape.Width);
+        torch.Tensor samples = _network.Decode(z, classes)
+            .view(Samples, _shape.Channels, _shape.Height, _shape.Width); // [batch, channels, height, width]
         return [new ImagePreview("samples", samples, SamplesInRow)];
     }
 

@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
@@ -9,18 +10,22 @@ internal sealed class Conv2d : WeightedLayer
     private readonly long[] _strides;
     private readonly long[] _padding;
     private readonly bool _isPointwise;
+    private readonly bool _keepsSize;
 
     public Conv2d(long inputs, long outputs, long kernelSize, long stride = 1, long padding = 0, bool hasBias = true)
         : base(nameof(Conv2d), [outputs, inputs, kernelSize, kernelSize], outputs, hasBias)
     {
         (_strides, _padding) = ([stride, stride], [padding, padding]);
         _isPointwise = kernelSize == 1 && stride == 1 && padding == 0;
+        _keepsSize = kernelSize == 3 && stride == 1 && padding == 1;
     }
 
     protected override Tensor Compute(Tensor input)
     {
         Tensor x = MixedPrecision.Cast(input), weight = MixedPrecision.Cast(Weight.Dense());
-        return _isPointwise && MixedPrecision.IsBFloat16OnCpu(x)
+        if (_keepsSize && TiledConvolution.CanUse(x, weight))
+            return TiledConvolution.Apply(x, weight, CastBias());
+        return _isPointwise && x.device_type == DeviceType.CPU
             ? Pointwise(x, weight, CastBias())
             : F.conv2d(x, weight, CastBias(), _strides, _padding);
     }

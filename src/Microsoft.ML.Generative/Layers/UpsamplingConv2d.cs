@@ -6,8 +6,8 @@ namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
 /// A 3×3 convolution of an image enlarged twice by nearest neighbors, [batch, inputs, height, width] → [batch, outputs, 2 height, 2
-/// width], without enlarging it: a transposed convolution whose 4×4 kernel is the 3×3 one spread over 2×2 pixels; less than half of the
-/// multiplications.
+/// width], without enlarging it: by <see cref="TiledConvolution"/>, or a transposed convolution whose 4×4 kernel is the 3×3 one spread over
+/// 2×2 pixels, less than half of the multiplications.
 /// </summary>
 internal sealed class UpsamplingConv2d : WeightedLayer
 {
@@ -21,7 +21,10 @@ internal sealed class UpsamplingConv2d : WeightedLayer
 
     protected override Tensor Compute(Tensor input)
     {
-        Tensor x = MixedPrecision.Cast(input), kernel = Spread(MixedPrecision.Cast(Weight.Dense()));
+        Tensor x = MixedPrecision.Cast(input), weight = MixedPrecision.Cast(Weight.Dense());
+        if (TiledConvolution.CanUse(x, weight, isEnlarged: true))
+            return TiledConvolution.Apply(x, weight, CastBias(), isEnlarged: true);
+        Tensor kernel = Spread(weight);
         if (!MixedPrecision.IsBFloat16OnCpu(x))
             return F.conv_transpose2d(x, kernel, CastBias(), _strides, _padding);
         // oneDNN adds up the bias's gradient value by value in BFloat16, which takes longer than the weight's.

@@ -143,7 +143,7 @@ internal sealed class ModelArchive
             claimed += entry.Length;
         }
 
-        // Without this entry ML.NET goes on to formats of the past.
+        // Without this entry ML.NET tries formats of the past.
         if (!_archive.Entries.Any(e => e.FullName.Replace('\\', '/') == $"{ChainLoader}/{ModelEntry}"))
             throw Bad($"it has no entry '{ChainLoader}/{ModelEntry}'");
         foreach (ZipArchiveEntry entry in _archive.Entries)

@@ -22,6 +22,9 @@ internal sealed class BaseOptions<TOptions>(TOptions options, TOptions defaults)
         BaseOptions.Check(expression[(expression.LastIndexOf('.') + 1)..], option(options), option(defaults), ofBase);
         return ofBase;
     }
+
+    /// <summary>The options, to be set.</summary>
+    public TOptions Options => options;
 }
 
 /// <summary>Checks options and data against the model that a training continues from.</summary>
@@ -42,8 +45,29 @@ internal static class BaseOptions
             Check(property.Name, property.GetValue(value), property.GetValue(defaultValue), property.GetValue(ofBase));
     }
 
-    /// <exception cref="ArgumentException">A label column is set for a model without classes, or missing for one with classes.</exception>
-    public static void CheckLabelColumn(string option, string? column, int labelCountOfBase)
+    /// <summary>Takes the shape of the base model's images.</summary>
+    /// <inheritdoc cref="Check" path="/exception"/>
+    public static void TakeShape<TOptions>(this BaseOptions<TOptions> own, ImageShape shape)
+        where TOptions : TrainingOptions, IImageShapeOptions
+    {
+        own.Options.Channels = own.Take(o => o.Channels, shape.Channels);
+        own.Options.Height = own.Take(o => o.Height, shape.Height);
+        own.Options.Width = own.Take(o => o.Width, shape.Width);
+    }
+
+    /// <summary>Takes the base model's number of classes.</summary>
+    /// <exception cref="ArgumentException">
+    /// A label column is set for a model without classes, or missing for one with classes; or there is another number of classes.
+    /// </exception>
+    public static void TakeLabels<TOptions>(this BaseOptions<TOptions> own, int labelCountOfBase)
+        where TOptions : TrainingOptions, ILabelOptions
+    {
+        CheckLabelColumn(nameof(own.Options.LabelColumnName), own.Options.LabelColumnName, labelCountOfBase);
+        if (labelCountOfBase > 0)
+            own.Options.LabelCount = own.Take(o => o.LabelCount, labelCountOfBase);
+    }
+
+    private static void CheckLabelColumn(string option, string? column, int labelCountOfBase)
     {
         if (column is null != (labelCountOfBase == 0))
         {

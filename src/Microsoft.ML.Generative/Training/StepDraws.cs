@@ -30,7 +30,7 @@ internal sealed class StepDraws(long rows) : IDisposable
         return _drawn[_next++].narrow(dimension, _first, batchRows);
     }
 
-    /// <summary>Goes on with the next batch.</summary>
+    /// <summary>Continues with the next batch.</summary>
     public void EndBatch(int batchRows)
     {
         _first += batchRows;

@@ -67,7 +67,7 @@ internal readonly record struct StepContext(long Step, long TotalSteps, bool IsT
     public long FirstRow => Draws?.FirstRow ?? 0;
 
     /// <summary>
-    /// Noise for the rows of a batch. Where several batches make the step, it is drawn for the rows of all at once: they are as if in one
+    /// Noise for the rows of a batch. Where several batches make the step, it is sampled for the rows of all at once: they are as if in one
     /// batch.
     /// </summary>
     /// <param name="rows">The rows of the batch.</param>

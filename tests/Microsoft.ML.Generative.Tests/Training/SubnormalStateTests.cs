@@ -10,7 +10,8 @@ namespace Microsoft.ML.Generative.Tests;
 /// <summary>State of a training that decays where gradients are 0.</summary>
 public sealed class SubnormalStateTests
 {
-    private const int Steps = 2_000;
+    // Decayed by 0.9 a step, 1 is subnormal after 830.
+    private const int Steps = 1_000;
 
     public static TheoryData<OptimizerKind, double?, double> Cases()
     {
@@ -19,7 +20,7 @@ public sealed class SubnormalStateTests
         {
             cases.Add(optimizer, null, 0);
             cases.Add(optimizer, 0.9, 0);
-            cases.Add(optimizer, 0.9, 0.5);
+            cases.Add(optimizer, 0.9, 1);
         }
 
         return cases;

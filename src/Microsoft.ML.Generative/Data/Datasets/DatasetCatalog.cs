@@ -16,7 +16,7 @@ namespace Microsoft.ML.Generative;
 /// Files are looked for in the data set's folder within <see cref="GenerativeCatalog.DataDirectory"/>, with or without
 /// <c>.gz</c>, then in the same folder within <c>/usr/share/datasets</c> on Linux, where Debian's packages put them. A file that is in
 /// neither place is downloaded to the first, over HTTPS, and taken only with the size and SHA-256 that its authors' file has; an
-/// interrupted download goes on where it stopped.
+/// interrupted download resumes where it stopped.
 /// </remarks>
 /// <example>
 /// <code>

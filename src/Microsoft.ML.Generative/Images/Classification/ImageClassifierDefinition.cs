@@ -69,7 +69,7 @@ internal sealed record ImageClassifierColumns
     public void Validate()
     {
         OptionChecks.NotEmpty(Input);
-        OptionChecks.DifferentNames([PredictedLabel, Score, .. Features is null ? [] : (string[])[Features]]);
+        OptionChecks.DifferentNames([PredictedLabel, Score], Features);
     }
 }
 

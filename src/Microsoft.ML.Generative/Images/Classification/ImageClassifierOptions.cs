@@ -46,7 +46,7 @@ public enum ImageClassifierNormalization
 /// });
 /// </code>
 /// </example>
-public sealed class ImageClassifierOptions : TrainingOptions
+public sealed class ImageClassifierOptions : TrainingOptions, IImageShapeOptions
 {
     internal static new class Defaults
     {
@@ -184,9 +184,7 @@ public sealed class ImageClassifierOptions : TrainingOptions
             return;
         var own = new BaseOptions<ImageClassifierOptions>(this, new ImageClassifierOptions());
         LabelCount = own.Take(o => o.LabelCount, network.ClassCount);
-        Channels = own.Take(o => o.Channels, network.Shape.Channels);
-        Height = own.Take(o => o.Height, network.Shape.Height);
-        Width = own.Take(o => o.Width, network.Shape.Width);
+        own.TakeShape(network.Shape);
         Network = own.Take(o => o.Network, network.Network);
         BaseChannels = own.Take(o => o.BaseChannels, network.BaseChannels);
         Stages = own.Take(o => o.Stages, network.Stages);
@@ -199,8 +197,7 @@ public sealed class ImageClassifierOptions : TrainingOptions
         base.Validate();
         OptionChecks.NotEmpty(LabelColumnName);
         Columns.Validate();
-        OptionChecks.DifferentNames(
-            [PredictedLabelColumnName, ScoreColumnName, .. FeaturesColumnName is null ? [] : (string[])[FeaturesColumnName]]);
+        OptionChecks.DifferentNames([PredictedLabelColumnName, ScoreColumnName], FeaturesColumnName);
         OptionChecks.AtLeast(LabelCount, 2);
         OptionChecks.Defined(Network);
         OptionChecks.Defined(Normalization);

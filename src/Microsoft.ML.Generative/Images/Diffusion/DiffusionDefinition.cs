@@ -87,7 +87,7 @@ internal sealed record DiffusionColumns
         OptionChecks.NullOrNotEmpty(Label);
         OptionChecks.NullOrNotEmpty(LowResolution);
         OptionChecks.NullOrNotEmpty(Seed);
-        OptionChecks.DifferentNames([Generated, .. GeneratedImage is null ? [] : (string[])[GeneratedImage]]);
+        OptionChecks.DifferentNames([Generated], GeneratedImage);
     }
 }
 

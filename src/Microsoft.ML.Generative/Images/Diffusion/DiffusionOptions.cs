@@ -23,7 +23,7 @@ namespace Microsoft.ML.Generative;
 /// });
 /// </code>
 /// </example>
-public sealed class DiffusionOptions : ImageTrainingOptions
+public sealed class DiffusionOptions : ImageTrainingOptions, IImageShapeOptions, ILabelOptions
 {
     internal static new class Defaults
     {
@@ -286,9 +286,7 @@ public sealed class DiffusionOptions : ImageTrainingOptions
             return;
         var own = new BaseOptions<DiffusionOptions>(this, new DiffusionOptions());
         TakeConditions(own, model);
-        Channels = own.Take(o => o.Channels, model.Shape.Channels);
-        Height = own.Take(o => o.Height, model.Shape.Height);
-        Width = own.Take(o => o.Width, model.Shape.Width);
+        own.TakeShape(model.Shape);
         Process = own.Take(o => o.Process, model.Process);
         NoiseSchedule = own.Take(o => o.NoiseSchedule, model.NoiseSchedule);
         Prediction = own.Take(o => o.Prediction, model.Prediction);
@@ -302,9 +300,7 @@ public sealed class DiffusionOptions : ImageTrainingOptions
 
     private void TakeConditions(BaseOptions<DiffusionOptions> own, DiffusionArchitecture model)
     {
-        BaseOptions.CheckLabelColumn(nameof(LabelColumnName), LabelColumnName, model.LabelCount);
-        if (model.LabelCount > 0)
-            LabelCount = own.Take(o => o.LabelCount, model.LabelCount);
+        own.TakeLabels(model.LabelCount);
         // A network without the class of images without one cannot learn it; one that has it can leave it as it is.
         if (LabelColumnName is not null && !model.HasNullLabel)
             LabelDropout = own.Take(o => o.LabelDropout, 0);
@@ -345,8 +341,7 @@ public sealed class DiffusionOptions : ImageTrainingOptions
     {
         base.Validate();
         Columns.Validate();
-        OptionChecks.DifferentNames(
-            [GeneratedColumnName, .. GeneratedImageColumnName is null ? [] : (string[])[GeneratedImageColumnName]]);
+        OptionChecks.DifferentNames([GeneratedColumnName], GeneratedImageColumnName);
         OptionChecks.NullOrNotEmpty(LowResolutionColumnName);
         OptionChecks.Below(LabelDropout, 1);
         OptionChecks.Defined(Network);

@@ -19,10 +19,5 @@ internal sealed record DiscriminatorArchitecture(
         new(generator, options.Normalization, options.LabelConditioning, options.MinibatchStandardDeviation);
 
     /// <summary>Creates a discriminator, with weights from libtorch's own generator.</summary>
-    public DiscriminatorNetwork Create() => Generator.Network switch
-    {
-        GanNetworkKind.Mlp => new MlpDiscriminator(this),
-        GanNetworkKind.Residual => new ResidualDiscriminator(this),
-        _ => new DcganDiscriminator(this),
-    };
+    public DiscriminatorNetwork Create() => GanNetworks.Of(Generator.Network).CreateDiscriminator(this);
 }

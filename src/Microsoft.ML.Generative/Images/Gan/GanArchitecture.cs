@@ -42,27 +42,22 @@ internal sealed record GanArchitecture
     /// <param name="labelCount">The classes of the data; 0: none.</param>
     public static GanArchitecture Of(GanOptions options, RowShape row, int labelCount)
     {
-        GanNetworkKind network = options.Network ?? (row.Image is null ? GanNetworkKind.Mlp : GanNetworkKind.Dcgan);
+        GanNetworks networks = GanNetworks.Of(options, row);
         return new GanArchitecture
         {
-            Network = network,
+            Network = networks.Kind,
             Row = row,
             LabelCount = labelCount,
             LatentSize = options.LatentSize,
             BaseChannels = options.BaseChannels,
-            HiddenSizes = network == GanNetworkKind.Mlp ? options.HiddenSizes : [],
+            HiddenSizes = networks.HiddenSizes(options),
             Conditioning = labelCount == 0 ? null : options.GeneratorConditioning,
             LabelEmbeddingSize = options.LabelEmbeddingSize,
         };
     }
 
     /// <summary>Creates a generator, with weights from libtorch's own generator.</summary>
-    public GeneratorNetwork CreateGenerator() => Network switch
-    {
-        GanNetworkKind.Mlp => new MlpGenerator(this),
-        GanNetworkKind.Residual => new ResidualGenerator(this),
-        _ => new DcganGenerator(this),
-    };
+    public GeneratorNetwork CreateGenerator() => GanNetworks.Of(Network).CreateGenerator(this);
 
     /// <summary>Samples classes, [rows], or returns <see langword="null"/> if there are none.</summary>
     public Tensor? SampleLabels(long rows, Generator generator) =>
@@ -81,15 +76,6 @@ internal sealed record GanArchitecture
         OptionChecks.AtLeast(LabelEmbeddingSize, 1);
         if (Conditioning is null != (LabelCount == 0))
             throw new ArgumentException($"{nameof(Conditioning)} is '{Conditioning}' for {LabelCount} classes");
-        if (Network == GanNetworkKind.Mlp)
-        {
-            OptionChecks.Between(HiddenSizes.Length, 1, 64, nameof(HiddenSizes));
-            GanOptions.Refuse(
-                Conditioning == GanGeneratorConditioning.BatchNormalization, nameof(Conditioning), Conditioning,
-                $"{Network} has no batch normalization");
-            return;
-        }
-
-        _ = HalvedMaps.Of(Row.Image ?? throw new ArgumentException($"{Network} needs the shape of its images"), Network);
+        GanNetworks.Of(Network).Check(this);
     }
 }

@@ -38,18 +38,8 @@ internal sealed record GanDefinition(GanArchitecture Architecture, GanColumns Co
 }
 
 /// <summary>The columns that a generator reads and adds.</summary>
-internal sealed record GanColumns
+internal sealed record GanColumns : RowModelColumns
 {
-    public required string Input { get; init; }
-
-    public string? Label { get; init; }
-
-    /// <summary>What the classes stand for; <see langword="null"/>: their numbers alone.</summary>
-    public ClassLabels? Classes { get; init; }
-
-    /// <summary>The names of a row's values, if they have some.</summary>
-    public string[]? Slots { get; init; }
-
     public string? Seed { get; init; }
 
     public required string Generated { get; init; }
@@ -66,17 +56,11 @@ internal sealed record GanColumns
         GeneratedImage = options.GeneratedImageColumnName,
     };
 
-    /// <summary>The model's conditions, in these columns.</summary>
-    /// <exception cref="ArgumentException">There are classes without a column, or a column without classes.</exception>
-    public ConditionSet Conditions(int labelCount) => new(LabelCondition.Create(Label, labelCount, classes: Classes));
-
-    /// <exception cref="ArgumentException">A name is empty.</exception>
-    public void Validate()
+    public override void Validate()
     {
-        OptionChecks.NotEmpty(Input);
-        OptionChecks.NullOrNotEmpty(Label);
+        base.Validate();
         OptionChecks.NullOrNotEmpty(Seed);
-        OptionChecks.DifferentNames([Generated, .. GeneratedImage is null ? [] : (string[])[GeneratedImage]]);
+        OptionChecks.DifferentNames([Generated], GeneratedImage);
     }
 }
 

@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Gan;
+using Microsoft.ML.Generative.Images.Gan.Networks;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Training;
 
@@ -21,7 +22,7 @@ namespace Microsoft.ML.Generative;
 /// });
 /// </code>
 /// </example>
-public sealed class GanOptions : ImageTrainingOptions
+public sealed class GanOptions : ImageTrainingOptions, IImageShapeOptions, ILabelOptions
 {
     internal const double LowestTruncation = 0.01;
 
@@ -267,26 +268,18 @@ public sealed class GanOptions : ImageTrainingOptions
         if (BaseModel?.Definition.Architecture is not { } network)
             return;
         var own = new BaseOptions<GanOptions>(this, new GanOptions());
-        BaseOptions.CheckLabelColumn(nameof(LabelColumnName), LabelColumnName, network.LabelCount);
+        own.TakeLabels(network.LabelCount);
         if (network.LabelCount > 0)
         {
-            LabelCount = own.Take(o => o.LabelCount, network.LabelCount);
             GeneratorConditioning = own.Take(o => o.GeneratorConditioning, network.Conditioning!.Value);
             LabelEmbeddingSize = own.Take(o => o.LabelEmbeddingSize, network.LabelEmbeddingSize);
         }
 
         if (network.Row.Image is { } image)
-        {
-            Channels = own.Take(o => o.Channels, image.Channels);
-            Height = own.Take(o => o.Height, image.Height);
-            Width = own.Take(o => o.Width, image.Width);
-        }
+            own.TakeShape(image);
 
         Network = own.Take(o => o.Network, network.Network);
-        if (Network == GanNetworkKind.Mlp)
-            HiddenSizes = own.Take(o => o.HiddenSizes, network.HiddenSizes);
-        else
-            BaseChannels = own.Take(o => o.BaseChannels, network.BaseChannels);
+        GanNetworks.Of(network.Network).TakeSizes(this, own, network);
         LatentSize = own.Take(o => o.LatentSize, network.LatentSize);
     }
 
@@ -294,8 +287,7 @@ public sealed class GanOptions : ImageTrainingOptions
     {
         base.Validate();
         Columns.Validate();
-        OptionChecks.DifferentNames(
-            [GeneratedColumnName, .. GeneratedImageColumnName is null ? [] : (string[])[GeneratedImageColumnName]]);
+        OptionChecks.DifferentNames([GeneratedColumnName], GeneratedImageColumnName);
         OptionChecks.Defined(Network);
         OptionChecks.AtLeast(LatentSize, 1);
         OptionChecks.AtLeast(BaseChannels, 1);
@@ -335,6 +327,7 @@ public sealed class GanOptions : ImageTrainingOptions
 
     private void CheckCombinations()
     {
+        GanNetworks? networks = Network is { } kind ? GanNetworks.Of(kind) : null;
         Refuse(
             LabelConditioning != GanLabelConditioning.Projection && LabelColumnName is null, nameof(LabelConditioning), LabelConditioning,
             $"there is no {nameof(LabelColumnName)}");
@@ -342,9 +335,8 @@ public sealed class GanOptions : ImageTrainingOptions
             GeneratorConditioning != GanGeneratorConditioning.Concatenation && LabelColumnName is null, nameof(GeneratorConditioning),
             GeneratorConditioning, $"there is no {nameof(LabelColumnName)}");
         Refuse(
-            GeneratorConditioning == GanGeneratorConditioning.BatchNormalization && Network == GanNetworkKind.Mlp,
-            nameof(GeneratorConditioning), GeneratorConditioning,
-            $"{nameof(Network)} {GanNetworkKind.Mlp} has no batch normalization");
+            GeneratorConditioning == GanGeneratorConditioning.BatchNormalization && networks?.GeneratorHasBatchNormalization == false,
+            nameof(GeneratorConditioning), GeneratorConditioning, $"{nameof(Network)} {Network} has no batch normalization");
         Refuse(
             LabelSmoothing > 0 && Objective is not (GanObjective.NonSaturating or GanObjective.LeastSquares), nameof(LabelSmoothing),
             LabelSmoothing,
@@ -366,7 +358,7 @@ public sealed class GanOptions : ImageTrainingOptions
             nameof(DiscriminatorNormalization), Normalization,
             "penalties of a gradient are of each row alone, and batch normalization mixes rows");
         Refuse(
-            Normalization == GanNormalization.Batch && Network is GanNetworkKind.Mlp or GanNetworkKind.Residual,
+            Normalization == GanNormalization.Batch && networks?.DiscriminatorHasBatchNormalization == false,
             nameof(DiscriminatorNormalization), Normalization,
             $"the discriminator of {nameof(Network)} {Network} has no batch normalization");
         Refuse(

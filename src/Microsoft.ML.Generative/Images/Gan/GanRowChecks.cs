@@ -11,10 +11,7 @@ internal static class GanRowChecks
     /// </exception>
     public static void Check(GanOptions options, RowShape row)
     {
-        GanNetworkKind network = options.Network ?? (row.Image is null ? GanNetworkKind.Mlp : GanNetworkKind.Dcgan);
-        bool isMlp = network == GanNetworkKind.Mlp;
-        if (row.Image is null && !isMlp)
-            throw ColumnTypes.UnknownShape(options.InputColumnName, nameof(GanOptions.Network), network, GanNetworkKind.Mlp);
+        GanNetworks.Of(options, row).Check(options, row);
         string noImages = $"column '{options.InputColumnName}' holds no images";
         Refuse(
             row.Image is null && options.Augmentation != GanAugmentations.None, nameof(GanOptions.Augmentation), options.Augmentation,
@@ -25,20 +22,6 @@ internal static class GanRowChecks
         Refuse(
             row.Image is null && options.GeneratedImageColumnName is not null, nameof(GanOptions.GeneratedImageColumnName),
             options.GeneratedImageColumnName, noImages);
-        string noConvolutions = $"networks of kind {GanNetworkKind.Mlp} have neither convolutions nor batch normalization";
-        Refuse(
-            isMlp && options.BaseChannels != GanOptions.Defaults.BaseChannels, nameof(GanOptions.BaseChannels), options.BaseChannels,
-            noConvolutions);
-        Refuse(
-            isMlp && options.LabelColumnName is not null && options.GeneratorConditioning == GanGeneratorConditioning.BatchNormalization,
-            nameof(GanOptions.GeneratorConditioning), options.GeneratorConditioning, noConvolutions);
-        Refuse(
-            isMlp && options.Normalization == GanNormalization.Batch, nameof(GanOptions.DiscriminatorNormalization), options.Normalization,
-            noConvolutions);
-        Refuse(!isMlp && !options.HiddenSizes.SequenceEqual(GanOptions.Defaults.HiddenSizes), nameof(GanOptions.HiddenSizes),
-            $"[{string.Join(", ", options.HiddenSizes)}]", $"networks of kind {network} have {nameof(GanOptions.BaseChannels)} instead");
-        if (!isMlp)
-            _ = HalvedMaps.Of(row.Image!.Value, network);
     }
 
     private static void Refuse(bool isWrong, string option, object? value, string reason) =>

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Images.Vae.Networks;
 
 namespace Microsoft.ML.Generative.Images.Vae;
 
@@ -39,18 +40,20 @@ internal sealed record VaeArchitecture
     /// <param name="options">Checked options.</param>
     /// <param name="row">The rows of the data.</param>
     /// <param name="labelCount">The classes of the data; 0: none.</param>
-    public static VaeArchitecture Of(VaeOptions options, RowShape row, int labelCount = 0) => new()
+    public static VaeArchitecture Of(VaeOptions options, RowShape row, int labelCount = 0)
     {
-        Network = options.Network,
-        Row = row,
-        LabelCount = labelCount,
-        LatentSize = options.LatentSize,
-        HiddenSizes = options.Network == VaeNetworkKind.Mlp ? options.HiddenSizes : [],
-        ConvolutionChannels = options.Network == VaeNetworkKind.Convolutional ? options.ConvolutionChannels : [],
-        Likelihood = options.Likelihood,
-        NoiseStandardDeviation = options.NoiseStandardDeviation,
-        BinarizesRows = options.DynamicBinarization,
-    };
+        var architecture = new VaeArchitecture
+        {
+            Network = options.Network,
+            Row = row,
+            LabelCount = labelCount,
+            LatentSize = options.LatentSize,
+            Likelihood = options.Likelihood,
+            NoiseStandardDeviation = options.NoiseStandardDeviation,
+            BinarizesRows = options.DynamicBinarization,
+        };
+        return VaeLayers.Of(options.Network).WithSizes(architecture, options);
+    }
 
     /// <exception cref="ArgumentException">There is no such network; the message names the member.</exception>
     public void Validate()
@@ -63,11 +66,6 @@ internal sealed record VaeArchitecture
         OptionChecks.AllAtLeast(HiddenSizes, 1);
         OptionChecks.AllAtLeast(ConvolutionChannels, 1);
         OptionChecks.Positive(NoiseStandardDeviation);
-        if (Network != VaeNetworkKind.Convolutional)
-            return;
-        if (Row.Image is null)
-            throw new ArgumentException("a convolutional network needs the shape of its images");
-        if (ConvolutionChannels.Length == 0)
-            throw new ArgumentException($"{nameof(ConvolutionChannels)} is empty; expected at least one convolution.");
+        VaeLayers.Of(Network).Check(this);
     }
 }

@@ -38,18 +38,8 @@ internal sealed record VaeDefinition(VaeArchitecture Architecture, VaeColumns Co
 }
 
 /// <summary>The columns that a variational autoencoder reads and adds.</summary>
-internal sealed record VaeColumns
+internal sealed record VaeColumns : RowModelColumns
 {
-    public required string Input { get; init; }
-
-    public string? Label { get; init; }
-
-    /// <summary>What the classes stand for; <see langword="null"/>: their numbers alone.</summary>
-    public ClassLabels? Classes { get; init; }
-
-    /// <summary>The names of a row's values, if they have some.</summary>
-    public string[]? Slots { get; init; }
-
     public required string Latent { get; init; }
 
     public required string Reconstruction { get; init; }
@@ -72,19 +62,10 @@ internal sealed record VaeColumns
         NegativeElbo = options.NegativeElboColumnName,
     };
 
-    /// <summary>The model's conditions, in these columns.</summary>
-    /// <exception cref="ArgumentException">There are classes without a column, or a column without classes.</exception>
-    public ConditionSet Conditions(int labelCount) => new(LabelCondition.Create(Label, labelCount, classes: Classes));
-
-    /// <exception cref="ArgumentException">A name is empty, or two outputs have the same.</exception>
-    public void Validate()
+    public override void Validate()
     {
-        OptionChecks.NotEmpty(Input);
-        OptionChecks.NullOrNotEmpty(Label);
-        OptionChecks.DifferentNames(
-            [Latent, Reconstruction, ReconstructionError, NegativeElbo, .. ReconstructionImage is null
-                ? []
-                : (string[])[ReconstructionImage]]);
+        base.Validate();
+        OptionChecks.DifferentNames([Latent, Reconstruction, ReconstructionError, NegativeElbo], ReconstructionImage);
     }
 }
 

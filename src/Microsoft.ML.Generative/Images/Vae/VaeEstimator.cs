@@ -72,7 +72,7 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
     {
         ArgumentNullException.ThrowIfNull(input);
         RowShape row = _options.Columns.FindRow(input);
-        if (row.Image is null && _options.Network == VaeNetworkKind.Convolutional)
+        if (row.Image is null && VaeLayers.Of(_options.Network).NeedsImages)
             throw ColumnTypes.UnknownShape(_options.InputColumnName, nameof(VaeOptions.Network), _options.Network, VaeNetworkKind.Mlp);
         if (row.Image is null && _options.SampleDirectory is { } samples)
         {

@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Vae;
+using Microsoft.ML.Generative.Images.Vae.Networks;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Training;
 
@@ -73,7 +74,7 @@ public enum KlAnnealing
 /// });
 /// </code>
 /// </example>
-public sealed class VaeOptions : ImageTrainingOptions
+public sealed class VaeOptions : ImageTrainingOptions, IImageShapeOptions, ILabelOptions
 {
     internal static new class Defaults
     {
@@ -250,21 +251,12 @@ public sealed class VaeOptions : ImageTrainingOptions
         if (BaseModel?.Definition.Architecture is not { } network)
             return;
         var own = new BaseOptions<VaeOptions>(this, new VaeOptions());
-        BaseOptions.CheckLabelColumn(nameof(LabelColumnName), LabelColumnName, network.LabelCount);
-        if (network.LabelCount > 0)
-            LabelCount = own.Take(o => o.LabelCount, network.LabelCount);
+        own.TakeLabels(network.LabelCount);
         if (network.Row.Image is { } image)
-        {
-            Channels = own.Take(o => o.Channels, image.Channels);
-            Height = own.Take(o => o.Height, image.Height);
-            Width = own.Take(o => o.Width, image.Width);
-        }
+            own.TakeShape(image);
 
         Network = own.Take(o => o.Network, network.Network);
-        if (Network == VaeNetworkKind.Mlp)
-            HiddenSizes = own.Take(o => o.HiddenSizes, network.HiddenSizes);
-        else
-            ConvolutionChannels = own.Take(o => o.ConvolutionChannels, network.ConvolutionChannels);
+        VaeLayers.Of(network.Network).TakeSizes(this, own, network);
         LatentSize = own.Take(o => o.LatentSize, network.LatentSize);
         Likelihood = own.Take(o => o.Likelihood, network.Likelihood);
         NoiseStandardDeviation = own.Take(o => o.NoiseStandardDeviation, network.NoiseStandardDeviation);
@@ -276,8 +268,8 @@ public sealed class VaeOptions : ImageTrainingOptions
         base.Validate();
         Columns.Validate();
         OptionChecks.DifferentNames(
-            [LatentColumnName, ReconstructionColumnName, ReconstructionErrorColumnName, NegativeElboColumnName,
-                .. ReconstructionImageColumnName is null ? [] : (string[])[ReconstructionImageColumnName]]);
+            [LatentColumnName, ReconstructionColumnName, ReconstructionErrorColumnName, NegativeElboColumnName],
+            ReconstructionImageColumnName);
 
         OptionChecks.AtLeast(LatentSize, 1);
         OptionChecks.Positive(NoiseStandardDeviation);
@@ -305,7 +297,6 @@ public sealed class VaeOptions : ImageTrainingOptions
                 nameof(ImportanceSamples));
         OptionChecks.AllAtLeast(HiddenSizes, 1);
         OptionChecks.AllAtLeast(ConvolutionChannels, 1);
-        if (Network == VaeNetworkKind.Convolutional && ConvolutionChannels.Length == 0)
-            throw new ArgumentException($"{nameof(ConvolutionChannels)} is empty; expected at least one convolution.");
+        VaeLayers.Of(Network).Check(this);
     }
 }

@@ -63,10 +63,7 @@ internal sealed record VqVaeColumns
     public void Validate()
     {
         OptionChecks.NotEmpty(Input);
-        OptionChecks.DifferentNames(
-            [Codes, Reconstruction, ReconstructionError, NegativeLogPrior, .. ReconstructionImage is null
-                ? []
-                : (string[])[ReconstructionImage]]);
+        OptionChecks.DifferentNames([Codes, Reconstruction, ReconstructionError, NegativeLogPrior], ReconstructionImage);
     }
 }
 

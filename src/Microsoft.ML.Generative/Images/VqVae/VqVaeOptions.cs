@@ -38,7 +38,7 @@ namespace Microsoft.ML.Generative;
 /// });
 /// </code>
 /// </example>
-public sealed class VqVaeOptions : ImageTrainingOptions
+public sealed class VqVaeOptions : ImageTrainingOptions, IImageShapeOptions
 {
     internal static new class Defaults
     {
@@ -225,9 +225,7 @@ public sealed class VqVaeOptions : ImageTrainingOptions
         if (BaseModel?.Definition.Architecture is not { } network)
             return;
         var own = new BaseOptions<VqVaeOptions>(this, new VqVaeOptions());
-        Channels = own.Take(o => o.Channels, network.Shape.Channels);
-        Height = own.Take(o => o.Height, network.Shape.Height);
-        Width = own.Take(o => o.Width, network.Shape.Width);
+        own.TakeShape(network.Shape);
         CodebookSize = own.Take(o => o.CodebookSize, network.CodebookSize);
         CodeSize = own.Take(o => o.CodeSize, network.CodeSize);
         Downsamplings = own.Take(o => o.Downsamplings, network.Downsamplings);
@@ -244,8 +242,8 @@ public sealed class VqVaeOptions : ImageTrainingOptions
         base.Validate();
         Columns.Validate();
         OptionChecks.DifferentNames(
-            [CodesColumnName, ReconstructionColumnName, ReconstructionErrorColumnName, NegativeLogPriorColumnName,
-                .. ReconstructionImageColumnName is null ? [] : (string[])[ReconstructionImageColumnName]]);
+            [CodesColumnName, ReconstructionColumnName, ReconstructionErrorColumnName, NegativeLogPriorColumnName],
+            ReconstructionImageColumnName);
 
         OptionChecks.Between(CodebookSize, 2, 1 << 15);
         OptionChecks.AtLeast(CodeSize, 1);

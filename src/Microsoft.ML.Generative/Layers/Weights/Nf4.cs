@@ -47,9 +47,10 @@ internal static class Nf4
         Tensor values = Pairs(codes.device).index_select(0, codes.to(ScalarType.Int32)).flatten().narrow(0, 0, count); // [count]
         long whole = count / blockSize * blockSize;
         if (whole == count)
-            return (values.view(-1, blockSize) * scales.unsqueeze(1)).flatten();
+            return (values.view(-1, blockSize) * scales.unsqueeze(1)).flatten(); // [blocks, block size] → [count]
+        // [whole blocks, block size]
         Tensor first = values.narrow(0, 0, whole).view(-1, blockSize) * scales.narrow(0, 0, scales.size(0) - 1).unsqueeze(1);
-        return cat([first.flatten(), values.narrow(0, whole, count - whole) * scales.narrow(0, scales.size(0) - 1, 1)]);
+        return cat([first.flatten(), values.narrow(0, whole, count - whole) * scales.narrow(0, scales.size(0) - 1, 1)]); // [count]
     }
 
     public static long BlocksOf(long count, int blockSize) => (count + blockSize - 1) / blockSize;

@@ -53,7 +53,7 @@ internal sealed class SafetensorsStream : ISafetensorsReader
         }
 
         if (!_lengthKnown && _stream.ReadByte() >= 0)
-            throw SafetensorsHeader.Bad(Source, $"it goes on after the {Header.DataLength} bytes of data that its tensors cover");
+            throw SafetensorsHeader.Bad(Source, $"it continues after the {Header.DataLength} bytes of data that its tensors cover");
     }
 
     /// <summary>Does nothing: the stream is the caller's.</summary>

@@ -32,7 +32,7 @@ internal ref struct StrictJson(ReadOnlySpan<byte> json, string source, string su
     public void ExpectEnd()
     {
         if (_reader.Read())
-            throw Bad($"its {subject} goes on after the closing brace");
+            throw Bad($"its {subject} continues after the closing brace");
     }
 
     public void Expect(JsonTokenType type, string what)

@@ -8,7 +8,7 @@ namespace Microsoft.ML.Generative;
 /// <summary>What happens when a text outgrows the tokens that a model sees at once.</summary>
 public enum ContextOverflow
 {
-    /// <summary>The model goes on with the newer half of what it sees.</summary>
+    /// <summary>The model continues with the newer half of what it sees.</summary>
     SlidingWindow,
 
     /// <summary>A prompt that leaves no room for <see cref="TextGenerationOptions.MaxTokens"/> is refused.</summary>

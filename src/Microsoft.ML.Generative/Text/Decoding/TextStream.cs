@@ -41,7 +41,7 @@ internal sealed class TextStream
     /// <summary>Prompt and text.</summary>
     public IReadOnlyList<int> Tokens => _tokens;
 
-    /// <summary>Why the text has ended; <see langword="null"/> as long as it goes on.</summary>
+    /// <summary>Why the text has ended; <see langword="null"/> as long as it continues.</summary>
     public GenerationEnd? End { get; private set; }
 
     public GeneratedText Result => new(_text.ToString(), _request.Tokens.Length, _generated, End ?? GenerationEnd.Length);

@@ -17,7 +17,7 @@ namespace Microsoft.ML.Generative;
 ///     Seed = 1,
 ///     Checkpoints = new CheckpointOptions("checkpoints/digits") { Interval = TimeSpan.FromMinutes(5) },
 /// });
-/// using VaeTransformer model = vae.Fit(data);   // run the program again after a crash: it goes on
+/// using VaeTransformer model = vae.Fit(data);   // run the program again after a crash: it resumes
 /// </code>
 /// </example>
 public sealed class CheckpointOptions

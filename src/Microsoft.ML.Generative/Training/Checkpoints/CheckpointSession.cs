@@ -122,7 +122,7 @@ internal sealed class CheckpointSession
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // A full disk must not end a training of days; the next checkpoint may find room.
-            channel.Warning($"The checkpoint of step {step} could not be written, the training goes on without it: {e.Message}");
+            channel.Warning($"The checkpoint of step {step} could not be written, the training continues without it: {e.Message}");
         }
     }
 

@@ -15,7 +15,7 @@ internal sealed class TensorBoardLog(string folder) : IDisposable
     public static TensorBoardLog? Open(string? directory, string name) =>
         directory is null ? null : new TensorBoardLog(Path.Combine(directory, name));
 
-    /// <summary>Goes on after a step: reports of later ones are from a training that was interrupted.</summary>
+    /// <summary>Resumes after a step: reports of later ones are from a training that was interrupted.</summary>
     public void Resume(long step) => _firstStep = step + 1;
 
     public void Write(IChannel channel, TrainingProgress report)

@@ -50,7 +50,7 @@ public class GanOfImagesConformityTests : EstimatorConformity<GanTransformer>
             BaseChannels = 2,
             LatentSize = 3,
             BatchSize = 8,
-            MaxSteps = 8,
+            MaxSteps = 5,
             Augmentation = GanAugmentations.Translation,
             AdaptiveAugmentation = true,
             AugmentationRows = 100,

@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -14,8 +15,14 @@ internal sealed record BaselineRecipe(
     /// <summary>The step after which the training of the checkpoints was interrupted, in the middle of the second epoch.</summary>
     public const long InterruptedStep = 5;
 
-    /// <summary>The format that is written today; files keep that of their time in their names.</summary>
-    public int Format { get; init; } = 1;
+    /// <summary>
+    /// The format that is written today, as the header of a model file has it; files keep that of their time in their names (the first ones
+    /// counted by family: 1 and 2).
+    /// </summary>
+    public static string CurrentFormat { get; } = $"{ModelFormat.FirstDefinition >> 16}.{ModelFormat.FirstDefinition & 0xFFFF}";
+
+    /// <summary>Whether there is a file of today's format: of each family one or two, so that there are few.</summary>
+    public bool IsCurrent { get; init; }
 
     /// <summary>
     /// The stages of a training, if one that was interrupted in the last of them is kept: its checkpoints begin with these names.

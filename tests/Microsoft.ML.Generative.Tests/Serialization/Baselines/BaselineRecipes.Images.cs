@@ -50,7 +50,7 @@ internal static partial class BaselineRecipes
             AugmentationRows = 100,
         }).With(configure)).Fit(BaselineRows.Images(ml)),
         MeasureGan)
-    { Stages = ["discriminator"] };
+    { IsCurrent = true, Stages = ["discriminator"] };
 
     private static BaselineRecipe UNet => Diffusion(["diffusion"], () => new DiffusionOptions
     {
@@ -129,7 +129,7 @@ internal static partial class BaselineRecipes
             MaxShift = 1,
         }).With(configure).With(o => o.ValidationData = BaselineRows.ImagesWithTextKeys(ml))).Fit(BaselineRows.ImagesWithTextKeys(ml)),
         MeasureClassifier)
-    { Stages = ["classifier"] };
+    { IsCurrent = true, Stages = ["classifier"] };
 
     private static BaselineRecipe PlainClassifier => new(
         ml => BaselineRows.Images(ml),
@@ -155,7 +155,7 @@ internal static partial class BaselineRecipes
             FreeBits = 0.01,
         }).With(configure)).Fit(BaselineRows.Images(ml)),
         MeasureVae)
-    { Format = 2 };
+    { IsCurrent = true };
 
     // The best weights so far are part of its checkpoints.
     private static BaselineRecipe ConvolutionalVae => new(
@@ -171,7 +171,31 @@ internal static partial class BaselineRecipes
             EarlyStoppingPatience = 20,
         }).With(configure).With(o => o.ValidationData = BaselineRows.Images(ml, 6))).Fit(BaselineRows.Images(ml)),
         MeasureVae)
-    { Format = 2, Stages = ["vae"] };
+    { IsCurrent = true, Stages = ["vae"] };
+
+    private static BaselineRecipe VectorFlow => new(
+        ml => BaselineRows.Images(ml),
+        (ml, configure) => ml.Transforms.Generative().Flow(Brief(new FlowOptions
+        {
+            LabelColumnName = "Label",
+            CouplingLayers = 3,
+            HiddenSizes = [6],
+            MaxLogScale = 1.5,
+        }).With(configure)).Fit(BaselineRows.Images(ml)),
+        MeasureFlow)
+    { IsCurrent = true, Stages = ["flow"] };
+
+    private static BaselineRecipe ImageFlow => new(
+        ml => BaselineRows.Images(ml),
+        (ml, configure) => ml.Transforms.Generative().Flow(Brief(new FlowOptions
+        {
+            InputColumnName = "Small",
+            LabelColumnName = "Label",
+            CouplingLayers = 2,
+            ConvolutionChannels = 3,
+        }).With(configure)).Fit(BaselineRows.Images(ml)),
+        MeasureFlow)
+    { IsCurrent = true };
 
     private static BaselineRecipe VqVae => new(
         ml => BaselineRows.Images(ml),
@@ -188,11 +212,11 @@ internal static partial class BaselineRecipes
             PriorHeads = 2,
         }).With(configure)).Fit(BaselineRows.Images(ml)),
         MeasureVqVae)
-    { Stages = ["vqvae", "prior"] };
+    { IsCurrent = true, Stages = ["vqvae", "prior"] };
 
     private static BaselineRecipe Diffusion(string[]? stages, Func<DiffusionOptions> options) => new(
         ml => BaselineRows.Images(ml), (ml, configure) => FitDiffusion(ml, options(), configure), MeasureDiffusion)
-    { Stages = stages };
+    { IsCurrent = stages is not null, Stages = stages };
 
     private static DiffusionTransformer FitDiffusion(MLContext ml, DiffusionOptions options, Action<TrainingOptions> configure)
     {
@@ -255,6 +279,17 @@ internal static partial class BaselineRecipes
         outputs.Add("Description", Vectors(scored, "Description"));
         IDataView named = ml.Transforms.Conversion.MapKeyToValue("Named", "PredictedLabel").Fit(scored).Transform(scored);
         outputs.Add("Named", named.GetColumn<string>("Named"));
+    }
+
+    private static void MeasureFlow(MLContext ml, ITransformer transformer, BaselineOutputs outputs)
+    {
+        var model = (FlowTransformer)transformer;
+        IDataView scored = model.Transform(BaselineRows.Images(ml, 4));
+        outputs.Add("Sizes", [model.LabelCount, model.RowSize]);
+        outputs.Add("Latent", Vectors(scored, "Latent"));
+        outputs.Add("NegativeLogDensity", Values(scored, "NegativeLogDensity"));
+        outputs.Add("Generated", Vectors(model.Generate(2, new() { Seed = 3, Label = 2 }), "Generated"));
+        outputs.Add("Decoded", model.Decode([.. Enumerable.Range(0, model.RowSize).Select(i => i % 5 / 4f - 0.5f)], label: 1));
     }
 
     private static void MeasureVae(MLContext ml, ITransformer transformer, BaselineOutputs outputs)

@@ -104,7 +104,7 @@ internal static partial class BaselineRecipes
             Brief(options()).With(o => (o.MaxSteps, o.BatchSize, o.LearningRate) = (40, 4, 0.02)).With(configure))
             .Fit(BaselineRows.Texts(ml)),
         MeasureLanguageModel)
-    { Stages = stages };
+    { IsCurrent = stages is not null, Stages = stages };
 
     // Words of the texts, most probable first, and their characters.
     private static GenerativeTokenizer UnigramTokenizer()

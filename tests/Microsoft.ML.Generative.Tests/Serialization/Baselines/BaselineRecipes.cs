@@ -23,6 +23,8 @@ internal static partial class BaselineRecipes
         ["vae-mlp"] = MlpVae,
         ["vae-convolutional"] = ConvolutionalVae,
         ["vq-vae-grey"] = VqVae,
+        ["flow-vectors"] = VectorFlow,
+        ["flow-images"] = ImageFlow,
         ["language-model-gpt"] = Gpt,
         ["language-model-llama"] = Llama,
         ["language-model-characters"] = Characters,

@@ -10,10 +10,10 @@ namespace Microsoft.ML.Generative.Tests;
 public sealed class BaselineWriter(ITestOutputHelper log)
 {
     [BaselineFolderFact]
-    public void Models() => Assert.All(BaselineRecipes.All, named =>
+    public void Models() => Assert.All(BaselineRecipes.All.Where(named => named.Value.IsCurrent), named =>
     {
         (string name, BaselineRecipe recipe) = named;
-        string file = $"{name}-format-{recipe.Format}";
+        string file = $"{name}-format-{BaselineRecipe.CurrentFormat}";
         if (IsThere(file + ".zip"))
             return;
         MLContext ml = new(seed: 1);

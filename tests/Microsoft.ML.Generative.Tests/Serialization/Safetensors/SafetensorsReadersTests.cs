@@ -109,7 +109,7 @@ public sealed class SafetensorsReadersTests : IDisposable
 
     [Theory]
     [InlineData(1, "ends within the 24 bytes of tensor 'w'")]
-    [InlineData(-1, "goes on after the 24 bytes")]
+    [InlineData(-1, "continues after the 24 bytes")]
     public void A_stream_of_unknown_length_that_is_cut_off_or_too_long_is_refused(int cut, string reason)
     {
         byte[] whole = SixNumbers();

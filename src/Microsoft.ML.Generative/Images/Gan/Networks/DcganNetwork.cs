@@ -10,6 +10,16 @@ using Linear = Microsoft.ML.Generative.Layers.Linear;
 
 namespace Microsoft.ML.Generative.Images.Gan.Networks;
 
+/// <summary>The networks of Radford et al. 2015.</summary>
+internal sealed class DcganNetworks() : ConvolutionalGanNetworks(GanNetworkKind.Dcgan)
+{
+    public override bool DiscriminatorHasBatchNormalization => true;
+
+    public override GeneratorNetwork CreateGenerator(GanArchitecture architecture) => new DcganGenerator(architecture);
+
+    public override DiscriminatorNetwork CreateDiscriminator(DiscriminatorArchitecture architecture) => new DcganDiscriminator(architecture);
+}
+
 /// <summary>
 /// The generator of Radford et al. 2015: z is projected to small maps, which transposed convolutions double; batch normalization and ReLU
 /// between them.

@@ -1,119 +1,50 @@
-using Microsoft.ML.Generative.Layers;
-using Microsoft.ML.Generative.Layers.Weights;
-using Microsoft.ML.Generative.Runtime;
-using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
+using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Training;
 
 namespace Microsoft.ML.Generative.Images.Gan.Networks;
 
-/// <summary>z becomes a row.</summary>
-internal abstract class GeneratorNetwork(string name) : nn.Module(name)
+/// <summary>
+/// One kind of networks: generator and discriminator, the options that size them, and the rows that they take. A new kind is a class derived
+/// from this, and an entry in <see cref="Of(GanNetworkKind)"/>.
+/// </summary>
+internal abstract class GanNetworks(GanNetworkKind kind)
 {
-    /// <param name="z">[batch, latent].</param>
-    /// <param name="labels">[batch], classes from 0; for networks with labels.</param>
-    /// <returns>[batch, ..row shape]; images in −1..1.</returns>
-    public abstract Tensor Forward(Tensor z, Tensor? labels);
-}
+    private static readonly Dictionary<GanNetworkKind, GanNetworks> _all =
+        ((GanNetworks[])[new DcganNetworks(), new ResidualGanNetworks(), new MlpGanNetworks()]).ToDictionary(networks => networks.Kind);
 
-/// <summary>A row becomes a logit: how real it looks.</summary>
-internal abstract class DiscriminatorNetwork : nn.Module
-{
-    public const double LeakySlope = 0.2;
+    public GanNetworkKind Kind => kind;
 
-    private const string Probability = "augmentation_probability";
+    /// <summary>Whether the generator has batch normalization, which may be conditioned on the class.</summary>
+    public abstract bool GeneratorHasBatchNormalization { get; }
 
-    protected DiscriminatorNetwork(string name)
-        : base(name) => register_buffer(Probability, ModuleTensors.Zeros(1));
+    /// <summary>Whether the discriminator may have batch normalization.</summary>
+    public abstract bool DiscriminatorHasBatchNormalization { get; }
 
-    /// <summary>The probability of adaptive augmentation, [1]: kept with the weights, so that a resumed training has it.</summary>
-    public Tensor AugmentationProbability => get_buffer(Probability)!;
+    public static GanNetworks Of(GanNetworkKind kind) => _all[kind];
 
-    /// <param name="rows">[batch, ..row shape]; images in −1..1.</param>
-    /// <param name="labels">[batch], classes from 0; for networks with labels.</param>
-    /// <returns>[batch].</returns>
-    public abstract Tensor Forward(Tensor rows, Tensor? labels);
+    /// <summary>The kind that the options name, or that suits the rows.</summary>
+    public static GanNetworks Of(GanOptions options, RowShape row) =>
+        Of(options.Network ?? (row.Image is null ? GanNetworkKind.Mlp : GanNetworkKind.Dcgan));
 
-    /// <summary>
-    /// Rows with one further feature or channel: how much the batch's rows differ, on average over everything (Karras et al. 2017,
-    /// section 3).
-    /// </summary>
-    /// <param name="features">[batch, features] or [batch, channels, height, width].</param>
-    public static Tensor WithDeviation(Tensor features)
-    {
-        Tensor centered = features - features.mean([0], keepdim: true);
-        Tensor deviation = centered.square().mean([0]).Plus(1e-8).sqrt().mean();
-        long[] shape = features.shape;
-        shape[1] = 1;
-        return cat([features, deviation.expand(shape)], 1); // [batch, features + 1, ..]
-    }
-}
+    /// <summary>Creates a generator, with weights from libtorch's own generator.</summary>
+    public abstract GeneratorNetwork CreateGenerator(GanArchitecture architecture);
 
-/// <summary>Layers that several of the networks have.</summary>
-internal static class GanLayers
-{
-    // Radford et al. 2015, section 4.
-    public const double InitialDeviation = 0.02;
+    /// <summary>Creates a discriminator, with weights from libtorch's own generator.</summary>
+    public abstract DiscriminatorNetwork CreateDiscriminator(DiscriminatorArchitecture architecture);
 
-    /// <summary>What makes up for a ReLU, which halves the mean square.</summary>
-    public const double ReluGain = 1.4142135623730951;
+    /// <summary>Hidden sizes that the networks take from the options.</summary>
+    public abstract int[] HiddenSizes(GanOptions options);
 
-    /// <summary>A layer with the initial weights of Radford et al. 2015: normal, biases 0.</summary>
-    public static TLayer Initialized<TLayer>(TLayer layer)
-        where TLayer : WeightedLayer
-    {
-        foreach (var (name, parameter) in layer.named_parameters())
-        {
-            if (name == "weight")
-                nn.init.normal_(parameter, 0, InitialDeviation);
-            else
-                nn.init.zeros_(parameter);
-        }
+    /// <summary>Takes the options that size the networks from the model that a training continues from.</summary>
+    public abstract void TakeSizes(GanOptions options, BaseOptions<GanOptions> own, GanArchitecture architecture);
 
-        return layer;
-    }
+    /// <summary>Checks the options that only some kinds have, and the rows.</summary>
+    /// <exception cref="ArgumentException">
+    /// An option has no effect on these networks, or they do not take such rows; the message names it.
+    /// </exception>
+    public abstract void Check(GanOptions options, RowShape row);
 
-    /// <summary>A layer with the initial weights of Miyato et al. 2018 (Glorot, Bengio 2010): uniform, biases 0.</summary>
-    public static TLayer Xavier<TLayer>(TLayer layer, double gain = 1)
-        where TLayer : WeightedLayer
-    {
-        foreach (var (name, parameter) in layer.named_parameters())
-        {
-            if (name == "weight")
-                nn.init.xavier_uniform_(parameter, gain);
-            else
-                nn.init.zeros_(parameter);
-        }
-
-        return layer;
-    }
-
-    /// <summary>A discriminator's layer, spectrally normalized if its architecture asks for it.</summary>
-    public static TLayer OfDiscriminator<TLayer>(DiscriminatorArchitecture architecture, TLayer layer)
-        where TLayer : WeightedLayer
-    {
-        if (architecture.Normalization == GanNormalization.Spectral)
-            SpectralWeight.Normalize(layer);
-        return layer;
-    }
-
-    public static Tensor OneHot(Tensor labels, int classCount) => F.one_hot(labels, classCount).to(ScalarType.Float32);
-
-    /// <summary>A generator's table of classes, or <see langword="null"/> if it has none.</summary>
-    public static Linear? Embedding(GanArchitecture architecture)
-    {
-        if (architecture.LabelCount == 0)
-            return null;
-        Linear table = new Linear(architecture.LabelCount, architecture.LabelEmbeddingSize, hasBias: false);
-        // Beside z an embedding is as long as one value of z: what weighs more is learned first, and z left out.
-        bool isBesideLatent = architecture.Conditioning == GanGeneratorConditioning.Concatenation;
-        nn.init.normal_(table.Weight.Dense(), 0, isBesideLatent ? 1 / Math.Sqrt(architecture.LabelEmbeddingSize) : 1);
-        return table;
-    }
-
-    /// <summary>
-    /// Builds the input of a generator's first layer: z, [batch, latent], and beside it the embedding of the class where the generator is
-    /// conditioned on it that way.
-    /// </summary>
-    public static Tensor BesideLatent(GanArchitecture architecture, Tensor z, Tensor? condition) =>
-        architecture.Conditioning == GanGeneratorConditioning.Concatenation ? cat([z, condition!], 1) : z;
+    /// <summary>Checks what a model file says.</summary>
+    /// <exception cref="ArgumentException">There is no such network; the message names the member.</exception>
+    public abstract void Check(GanArchitecture architecture);
 }

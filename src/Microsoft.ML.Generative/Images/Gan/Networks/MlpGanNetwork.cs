@@ -1,11 +1,51 @@
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Training;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 using Linear = Microsoft.ML.Generative.Layers.Linear;
 
 namespace Microsoft.ML.Generative.Images.Gan.Networks;
+
+/// <summary>Networks of fully connected layers, sized by <see cref="GanOptions.HiddenSizes"/>.</summary>
+internal sealed class MlpGanNetworks() : GanNetworks(GanNetworkKind.Mlp)
+{
+    public override bool GeneratorHasBatchNormalization => false;
+
+    public override bool DiscriminatorHasBatchNormalization => false;
+
+    public override GeneratorNetwork CreateGenerator(GanArchitecture architecture) => new MlpGenerator(architecture);
+
+    public override DiscriminatorNetwork CreateDiscriminator(DiscriminatorArchitecture architecture) => new MlpDiscriminator(architecture);
+
+    public override int[] HiddenSizes(GanOptions options) => options.HiddenSizes;
+
+    public override void TakeSizes(GanOptions options, BaseOptions<GanOptions> own, GanArchitecture architecture) =>
+        options.HiddenSizes = own.Take(o => o.HiddenSizes, architecture.HiddenSizes);
+
+    public override void Check(GanOptions options, RowShape row)
+    {
+        string reason = $"networks of kind {Kind} have neither convolutions nor batch normalization";
+        GanOptions.Refuse(
+            options.BaseChannels != GanOptions.Defaults.BaseChannels, nameof(GanOptions.BaseChannels), options.BaseChannels, reason);
+        GanOptions.Refuse(
+            options.LabelColumnName is not null && options.GeneratorConditioning == GanGeneratorConditioning.BatchNormalization,
+            nameof(GanOptions.GeneratorConditioning), options.GeneratorConditioning, reason);
+        GanOptions.Refuse(
+            options.Normalization == GanNormalization.Batch, nameof(GanOptions.DiscriminatorNormalization), options.Normalization, reason);
+    }
+
+    public override void Check(GanArchitecture architecture)
+    {
+        OptionChecks.Between(architecture.HiddenSizes.Length, 1, 64, nameof(architecture.HiddenSizes));
+        GanOptions.Refuse(
+            architecture.Conditioning == GanGeneratorConditioning.BatchNormalization, nameof(architecture.Conditioning),
+            architecture.Conditioning, $"{Kind} has no batch normalization");
+    }
+}
 
 /// <summary>A generator of fully connected layers; its values are in −1..1 for images, without bounds for other rows.</summary>
 internal sealed class MlpGenerator : GeneratorNetwork

@@ -10,6 +10,17 @@ using Linear = Microsoft.ML.Generative.Layers.Linear;
 
 namespace Microsoft.ML.Generative.Images.Gan.Networks;
 
+/// <summary>The residual networks of Miyato et al. 2018, appendix B.4.</summary>
+internal sealed class ResidualGanNetworks() : ConvolutionalGanNetworks(GanNetworkKind.Residual)
+{
+    public override bool DiscriminatorHasBatchNormalization => false;
+
+    public override GeneratorNetwork CreateGenerator(GanArchitecture architecture) => new ResidualGenerator(architecture);
+
+    public override DiscriminatorNetwork CreateDiscriminator(DiscriminatorArchitecture architecture) =>
+        new ResidualDiscriminator(architecture);
+}
+
 /// <summary>
 /// The residual generator of Miyato et al. 2018, appendix B.4: z is projected to small maps, which residual blocks double.
 /// </summary>

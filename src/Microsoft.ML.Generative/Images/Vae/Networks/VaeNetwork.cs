@@ -1,4 +1,3 @@
-using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
 using static TorchSharp.torch;
@@ -26,9 +25,7 @@ internal sealed class VaeNetwork : nn.Module
         _latentSize = architecture.LatentSize;
         _labelCount = architecture.LabelCount;
 
-        (encoder, int encodedSize, decoder) = architecture.Network == VaeNetworkKind.Convolutional
-            ? ConvolutionalLayers(architecture.Row.Image!.Value, architecture.ConvolutionChannels, checked(_latentSize + _labelCount))
-            : MlpLayers(architecture.Row.Size, architecture.HiddenSizes, checked(_latentSize + _labelCount));
+        (encoder, int encodedSize, decoder) = VaeLayers.Of(architecture.Network).Create(architecture, checked(_latentSize + _labelCount));
         posterior = new Linear((long)encodedSize + _labelCount, 2L * _latentSize);
         likelihood = VaeDecoderLikelihood.Create(architecture);
         RegisterComponents();
@@ -67,71 +64,4 @@ internal sealed class VaeNetwork : nn.Module
     private Tensor WithLabels(Tensor values, Tensor? labels) => _labelCount == 0
         ? values
         : cat([values, F.one_hot(labels!, _labelCount).to(values.dtype)], 1);
-
-    // From [batch, ..row shape] to [batch, encoded size], and from [batch, latent + labels] to the row shape or its flattened form.
-    private static (Module<Tensor, Tensor> Encoder, int EncodedSize, Module<Tensor, Tensor> Decoder) MlpLayers(
-        int inputSize, int[] hiddenSizes, int latentSize)
-    {
-        List<Module<Tensor, Tensor>> encoder = [Flatten()];
-        List<Module<Tensor, Tensor>> decoder = [];
-
-        int[] sizes = [inputSize, .. hiddenSizes];
-        for (int i = 0; i + 1 < sizes.Length; i++)
-        {
-            encoder.Add(new Linear(sizes[i], sizes[i + 1]));
-            encoder.Add(ReLU());
-        }
-
-        int size = latentSize;
-        foreach (int next in hiddenSizes.Reverse())
-        {
-            decoder.Add(new Linear(size, next));
-            decoder.Add(ReLU());
-            size = next;
-        }
-
-        decoder.Add(new Linear(size, inputSize));
-        return (Sequential(encoder), sizes[^1], Sequential(decoder));
-    }
-
-    private static (Module<Tensor, Tensor> Encoder, int EncodedSize, Module<Tensor, Tensor> Decoder) ConvolutionalLayers(
-        ImageShape shape, int[] channels, int latentSize)
-    {
-        // Each convolution (3×3, stride 2, padding 1) makes ceil(size / 2) of a size.
-        var sizes = new List<(int Height, int Width)> { (shape.Height, shape.Width) };
-        List<Module<Tensor, Tensor>> encoder = [];
-        int inputs = shape.Channels;
-        foreach (int outputs in channels)
-        {
-            encoder.Add(new Conv2d(inputs, outputs, 3, stride: 2, padding: 1));
-            encoder.Add(ReLU());
-            inputs = outputs;
-            sizes.Add(((sizes[^1].Height + 1) / 2, (sizes[^1].Width + 1) / 2));
-        }
-
-        (int height, int width) = sizes[^1];
-        int encodedSize = checked(inputs * height * width);
-        encoder.Add(Flatten());
-
-        List<Module<Tensor, Tensor>> decoder = [new Linear(latentSize, encodedSize), ReLU(), Unflatten(1, [inputs, height, width])];
-        for (int i = channels.Length - 1; i >= 0; i--)
-        {
-            int outputs = i > 0 ? channels[i - 1] : shape.Channels;
-            (int Height, int Width) target = sizes[i];
-            decoder.Add(new ConvTranspose2d(inputs, outputs, 3, stride: 2, padding: 1, outputPadding: 1));
-            if (target.Height % 2 == 1 || target.Width % 2 == 1)
-                decoder.Add(new Crop(target.Height, target.Width));
-            if (i > 0)
-                decoder.Add(ReLU());
-            inputs = outputs;
-        }
-
-        return (Sequential(encoder), encodedSize, Sequential(decoder));
-    }
-
-    // In place of an output padding that differs between height and width, which TorchSharp 0.107 does not pass on.
-    private sealed class Crop(int height, int width) : Module<Tensor, Tensor>(nameof(Crop))
-    {
-        public override Tensor forward(Tensor input) => input.narrow(2, 0, height).narrow(3, 0, width); // [batch, channels, height, width]
-    }
 }

@@ -14,7 +14,7 @@ internal sealed class JinjaTokens(IReadOnlyList<JinjaToken> tokens)
 
     public JinjaToken Following => tokens[Math.Min(_place + 1, tokens.Count - 1)];
 
-    /// <summary>Goes on, and returns the token that was current.</summary>
+    /// <summary>Advances, and returns the token that was current.</summary>
     public JinjaToken Next()
     {
         JinjaToken token = Current;

@@ -135,7 +135,7 @@ internal sealed class JsonFormat
             kept.CopyTo(logits);
         }
 
-        /// <summary>Goes on with a token that was allowed.</summary>
+        /// <summary>Continues with a token that was allowed.</summary>
         public void Accept(int token)
         {
             foreach (byte value in Texts.All.BytesOf(token))

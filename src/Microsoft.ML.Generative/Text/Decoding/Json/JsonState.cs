@@ -92,14 +92,14 @@ internal struct JsonState
     /// <summary>Whether it is before or in the value that decides what the other properties of its object are.</summary>
     public readonly bool IsDecidingVariant => Frame is { IsObject: true, Next: 1, Rule.Object.Variants: not null };
 
-    /// <summary>Goes on to a phase that has counted nothing.</summary>
+    /// <summary>Continues with a phase that has counted nothing.</summary>
     public bool Go(JsonPhase phase)
     {
         (Phase, Count) = (phase, 0);
         return true;
     }
 
-    /// <summary>Goes on after a value.</summary>
+    /// <summary>Continues after a value.</summary>
     public bool EndValue()
     {
         if (IsDecidingVariant)

@@ -1,0 +1,152 @@
+using System.Runtime.Intrinsics.X86;
+using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
+using TorchSharp;
+using static TorchSharp.torch;
+using Conv2d = Microsoft.ML.Generative.Layers.Conv2d;
+using F = TorchSharp.torch.nn.functional;
+
+namespace Microsoft.ML.Generative.Tests;
+
+/// <summary>
+/// The layers that use the kernel, against libtorch's convolution in Float64. Without the instructions they are libtorch's own.
+/// </summary>
+[Collection(GlobalTorchState.Name)]
+public class TiledConvolutionTests
+{
+    // Of the values' root mean square. Float32 has 6e-8; Winograd's matrices lose about two digits of it.
+    private const double Tolerance = 1e-4;
+
+    [Theory]
+    [InlineData(2, 16, 16, 8, 8)]
+    [InlineData(1, 16, 1, 5, 8)]
+    [InlineData(2, 33, 17, 13, 6)]
+    [InlineData(3, 32, 48, 28, 28)]
+    [InlineData(1, 17, 16, 7, 131)]
+    [InlineData(5, 64, 20, 7, 7)]
+    [InlineData(0, 16, 16, 8, 8)]
+    public void Values_and_gradients_are_those_of_the_convolution(int batch, int inputs, int outputs, int height, int width)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using var layer = new Conv2d(inputs, outputs, 3, padding: 1);
+        Tensor x = randn(batch, inputs, height, width);
+        Assert.Equal(Avx512F.IsSupported, TiledConvolution.CanUse(x, layer.Weight.Dense()));
+        Check(layer, x, (input, weight, bias) => F.conv2d(input, weight, bias, padding: [1, 1]));
+    }
+
+    [Theory]
+    [InlineData(2, 16, 16, 4, 4)]
+    [InlineData(2, 33, 17, 6, 5)]
+    [InlineData(1, 20, 33, 3, 40)]
+    [InlineData(2, 16, 3, 16, 14)]
+    public void An_enlarged_image_is_as_if_its_pixels_were_repeated(int batch, int inputs, int outputs, int height, int width)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using var layer = new UpsamplingConv2d(inputs, outputs);
+        Tensor x = randn(batch, inputs, height, width);
+        Assert.Equal(Avx512F.IsSupported, TiledConvolution.CanUse(x, layer.Weight.Dense(), isEnlarged: true));
+        Check(layer, x, (input, weight, bias) => F.conv2d(
+            input.repeat_interleave(2, 2).repeat_interleave(2, 3), weight, bias, padding: [1, 1]));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Results_depend_on_neither_threads_nor_the_rest_of_the_batch(bool isEnlarged)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using WeightedLayer layer = isEnlarged ? new UpsamplingConv2d(48, 40) : new Conv2d(48, 40, 3, padding: 1);
+        Tensor x = randn(5, 48, 20, 20).requires_grad_(true);
+
+        (Tensor Values, Tensor[] Gradients) Run(int threads)
+        {
+            using IDisposable limited = TorchThreads.Scope(threads);
+            Tensor y = layer.call(x);
+            return (y.detach(), [.. autograd.grad([y.square().sum()], [x, layer.Weight.Dense(), layer.Bias!])]);
+        }
+
+        (Tensor Values, Tensor[] Gradients) one = Run(1), two = Run(2);
+        AssertEqual(one.Values, two.Values);
+        if (!Avx512F.IsSupported)
+            return;
+        Assert.All(one.Gradients.Zip(two.Gradients), pair => AssertEqual(pair.First, pair.Second));
+        using IDisposable noGradient = no_grad();
+        AssertEqual(one.Values.narrow(0, 3, 1), layer.call(x.narrow(0, 3, 1)));
+    }
+
+    [Fact]
+    public void Gradients_have_gradients()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using var layer = new Conv2d(16, 16, 3, padding: 1);
+        using var enlarging = new UpsamplingConv2d(16, 16);
+        Tensor x = randn(2, 16, 8, 8);
+        Tensor[] weights = [layer.Weight.Dense(), enlarging.Weight.Dense()];
+
+        // The gradient of a penalty of the input's gradient (Gulrajani et al. 2017), in whose way both layers are.
+        Tensor[] found = Penalty(x, weights, (input, _) => enlarging.call(layer.call(input).square()));
+        Tensor[] doubles = [.. weights.Select(w => w.detach().to(float64).requires_grad_(true))];
+        Tensor bias = layer.Bias!.detach().to(float64), secondBias = enlarging.Bias!.detach().to(float64);
+        Tensor[] expected = Penalty(x.to(float64), doubles, (input, w) => F.conv2d(
+            F.conv2d(input, w[0], bias, padding: [1, 1]).square().repeat_interleave(2, 2).repeat_interleave(2, 3), w[1], secondBias,
+            padding: [1, 1]));
+        Assert.All(found.Zip(expected), pair => AssertClose(pair.Second, pair.First));
+
+        static Tensor[] Penalty(Tensor x, Tensor[] weights, Func<Tensor, Tensor[], Tensor> network)
+        {
+            Tensor input = x.detach().requires_grad_(true);
+            Tensor gradient = autograd.grad([network(input, weights).sum()], [input], create_graph: true, retain_graph: true)[0];
+            return [.. autograd.grad([gradient.square().sum()], weights)];
+        }
+    }
+
+    [Fact]
+    public void What_is_frozen_gets_no_gradient()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using var layer = new Conv2d(16, 24, 3, padding: 1);
+        Tensor x = randn(2, 16, 8, 8);
+
+        layer.call(x).sum().backward();
+        Assert.Null(x.grad);
+        AssertClose(full(24, 128.0, dtype: float64), layer.Bias!.grad!);
+
+        layer.Bias!.grad = null;
+        layer.Weight.Dense().requires_grad = layer.Bias.requires_grad = false;
+        layer.Weight.Dense().grad = null;
+        Tensor input = x.clone().requires_grad_(true);
+        layer.call(input).sum().backward();
+        Assert.NotNull(input.grad);
+        Assert.Null(layer.Weight.Dense().grad);
+        Assert.Null(layer.Bias.grad);
+    }
+
+    private static void Check(WeightedLayer layer, Tensor x, Func<Tensor, Tensor, Tensor, Tensor> convolve)
+    {
+        Tensor weight = layer.Weight.Dense(), bias = layer.Bias!;
+        Tensor[] inputs = [x.requires_grad_(true), weight, bias];
+        Tensor[] doubles = [.. inputs.Select(t => t.detach().to(float64).requires_grad_(true))];
+        Tensor expected = convolve(doubles[0], doubles[1], doubles[2]), found = layer.call(x);
+        Assert.Equal(expected.shape, found.shape);
+        if (x.numel() == 0)
+            return;
+        AssertClose(expected, found);
+        using (no_grad())
+            AssertEqual(found, layer.call(x));
+
+        // Read in another order than the kernel's.
+        Tensor direction = randn(found.size(0), found.size(1), found.size(3), found.size(2)).transpose(2, 3);
+        Tensor[] wanted = [.. autograd.grad([(expected * direction.to(float64)).sum()], doubles)];
+        Tensor[] gradients = [.. autograd.grad([(found * direction).sum()], inputs)];
+        Assert.All(wanted.Zip(gradients), pair => AssertClose(pair.First, pair.Second));
+    }
+
+    private static void AssertEqual(Tensor expected, Tensor found) => Assert.True(expected.eq(found).all().ToBoolean());
+
+    private static void AssertClose(Tensor expected, Tensor found)
+    {
+        Assert.Equal(expected.shape, found.shape);
+        double error = (found.to(float64) - expected).abs().max().ToDouble(), size = expected.square().mean().sqrt().ToDouble();
+        Assert.True(error <= Tolerance * size, $"{error} beside {size}");
+    }
+}
