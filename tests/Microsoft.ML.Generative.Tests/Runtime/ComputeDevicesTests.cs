@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Runtime.Devices;
@@ -7,6 +8,7 @@ using TorchSharp;
 namespace Microsoft.ML.Generative.Tests;
 
 /// <summary>The devices of a system, and why one of them cannot be used.</summary>
+[SuppressMessage("Usage", "CA2201", Justification = "The errors of libtorch have this type.")]
 public sealed class ComputeDevicesTests
 {
     private static readonly CudaGpu _h100 = new("NVIDIA H100", 80L << 30, 70L << 30, new Version(9, 0));
@@ -20,7 +22,6 @@ public sealed class ComputeDevicesTests
         Assert.Equal(("cpu", true, null), (cpu.Id, cpu.IsUsable, cpu.ComputeCapability));
         Assert.NotEmpty(cpu.Name);
         Assert.True(cpu.TotalMemory > 0);
-        Assert.Equal(devices.Count, devices.Count());
         // With a usable GPU there is no reason, and without one there is.
         Assert.Equal(devices.Skip(1).Any(d => d.IsUsable), devices.CudaProblem is null);
         Assert.Equal(torch.cuda.is_available(), devices.CudaProblem is null);
