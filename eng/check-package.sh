@@ -107,8 +107,6 @@ for system in linux windows; do
   <PropertyGroup>
     <TargetFramework>netstandard2.0</TargetFramework>
     <Version>0.107.0</Version>
-    <IncludeBuildOutput>false</IncludeBuildOutput>
-    <NoWarn>NU5128</NoWarn>
   </PropertyGroup>
 </Project>
 XML

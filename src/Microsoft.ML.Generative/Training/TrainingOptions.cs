@@ -182,6 +182,13 @@ public abstract class TrainingOptions
     public CheckpointOptions? Checkpoints { get; set; }
 
     /// <summary>
+    /// One training in several processes, on one machine or many, that were started together, as by <c>mpirun -n 4 dotnet train.dll</c>.
+    /// Default: none, this process trains alone.
+    /// </summary>
+    [JsonIgnore]
+    public DistributedOptions? Distributed { get; set; }
+
+    /// <summary>
     /// Bytes of memory that the rows of training and validation data may take, at least 1 MiB. Rows that do not fit are read again in each
     /// epoch, while the training computes, and shuffled in a pool of this size instead of all at once. Default: half of the memory that the
     /// process may use.
@@ -297,8 +304,14 @@ public abstract class TrainingOptions
     /// <summary>The names of the options that the size of the network follows from.</summary>
     internal virtual IReadOnlyList<string> SizeOptions => [];
 
+    /// <summary>The names of options that are not set, and with which a step takes less memory.</summary>
+    internal virtual IReadOnlyList<string> MemoryOptions => [];
+
     /// <summary>The model that the training continues from, if there is one.</summary>
     internal virtual IBaseModel? Base => null;
+
+    /// <summary>Why the model cannot be trained in several processes; <see langword="null"/> if it can.</summary>
+    internal virtual string? WhyNotDistributed => $"{GetType().Name} do not support it yet";
 
     /// <summary>Whether there is something to score the model on that it does not learn.</summary>
     internal virtual bool HasValidation => ValidationData is not null;
@@ -331,6 +344,7 @@ public abstract class TrainingOptions
         OptionChecks.Defined(OnCancel);
         OptionChecks.AtLeast(MemoryBudget, LowestMemoryBudget);
         Checkpoints?.Validate();
+        Distributed?.Validate();
         OptionChecks.AtLeast<int>(EarlyStoppingPatience, 1);
         ArgumentNullException.ThrowIfNull(FrozenParameters);
         foreach (string pattern in FrozenParameters)
@@ -343,6 +357,8 @@ public abstract class TrainingOptions
     internal virtual void ValidateForTraining()
     {
         Validate();
+        if (Distributed is not null && WhyNotDistributed is { } reason)
+            throw new ArgumentException($"{nameof(Distributed)} cannot be used: {reason}.", nameof(Distributed));
         if (EarlyStoppingPatience is not null && !HasValidation)
         {
             throw new ArgumentException(
@@ -374,6 +390,7 @@ public abstract class TrainingOptions
     {
         var copy = (TrainingOptions)MemberwiseClone();
         copy.Checkpoints = Checkpoints?.Copy();
+        copy.Distributed = Distributed?.Copy();
         copy.FrozenParameters = [.. FrozenParameters ?? []];
         return copy;
     }

@@ -265,6 +265,8 @@ public sealed class GanOptions : ImageTrainingOptions, IImageShapeOptions, ILabe
         return copy;
     }
 
+    internal override string? WhyNotDistributed => null;
+
     internal override IReadOnlyList<string> SizeOptions =>
         [nameof(HiddenSizes), nameof(BaseChannels), nameof(LatentSize), nameof(LabelEmbeddingSize), nameof(LabelCount)];
 

@@ -107,7 +107,7 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         // A training that has finished does without this pass over the data.
         var variance = new Lazy<double>(() =>
             Variance(trainer.Run, data.Rows.Batches(_options.TransformBatchSize, shuffle: false, trainer.Seed, trainer.Device)));
-        var objective = new VqVaeObjective(autoencoder, grid, _options, variance);
+        var objective = new VqVaeObjective(autoencoder, grid, _options, variance, trainer.Run.Group);
         var phase = new TrainingPhase(trainer.Prepare("vqvae", autoencoder), data.Batches, objective.Losses)
         {
             BeforeLosses = objective.InitializeCodebook,

@@ -278,6 +278,10 @@ public sealed class LanguageModelOptions : TrainingOptions
         return copy;
     }
 
+    internal override string? WhyNotDistributed => null;
+
+    internal override IReadOnlyList<string> MemoryOptions => GradientCheckpointing ? [] : [nameof(GradientCheckpointing)];
+
     internal override IReadOnlyList<string> SizeOptions =>
         [nameof(Layers), nameof(EmbeddingSize), nameof(ContextLength), nameof(VocabularySize)];
 

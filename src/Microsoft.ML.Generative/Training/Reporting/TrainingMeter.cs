@@ -83,15 +83,18 @@ internal sealed class TrainingMeter(long totalSteps, string device, string unit 
     {
         Step = step;
         if (isFirstPhase)
-        {
-            _recent.Add(total, weight);
-            _epoch.Add(total, weight);
-            _weightSinceReport += weight;
-            _weightInEpoch += weight;
-        }
-
+            AddLoss(total, weight);
         foreach ((string name, torch.Tensor value) in losses.Terms)
             Add(name, value.ToDouble(), weight);
+    }
+
+    /// <summary>Adds a loss of the first phase.</summary>
+    public void AddLoss(double loss, long weight)
+    {
+        _recent.Add(loss, weight);
+        _epoch.Add(loss, weight);
+        _weightSinceReport += weight;
+        _weightInEpoch += weight;
     }
 
     /// <summary>Adds a number that is reported beside the losses.</summary>
