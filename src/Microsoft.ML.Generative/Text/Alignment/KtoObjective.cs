@@ -13,16 +13,13 @@ internal sealed class KtoObjective(LanguageModelNetwork network, KtoOptions opti
     private double _kl;
 
     /// <summary>Computes the reference point of a step from all of its batches.</summary>
-    public void BeginStep(StepContext context, IReadOnlyList<TensorBatch> batches)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        _kl = PreferenceLosses.KtoReference(cat([.. batches.Select(MismatchedLogRatios)])).ToDouble();
-    }
+    public void BeginStep(StepContext context, IReadOnlyList<StepBatch> batches) =>
+        MeasureReference(batches.Select(b => b.Batch).OfType<TensorBatch>());
 
     public Losses Losses(StepContext context, TensorBatch batch)
     {
         if (!context.IsTraining)
-            BeginStep(context, [batch]);
+            MeasureReference([batch]);
         Tensor ratios = LogRatios(batch[0], batch[1]).sub(batch[5]); // [rows]
         using Tensor kl = TensorFactory.Constant([1], _kl, ScalarType.Float32, context.Device);
         Tensor loss = PreferenceLosses.Kto(
@@ -34,6 +31,12 @@ internal sealed class KtoObjective(LanguageModelNetwork network, KtoOptions opti
         return new Losses(
             loss, ("kl", kl.mean()), ("signed reward", ratios.detach().mul(sign).mean().Times(options.Beta)),
             ("reward accuracy", isRight.mean()));
+    }
+
+    private void MeasureReference(IEnumerable<TensorBatch> batches)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        _kl = PreferenceLosses.KtoReference(cat([.. batches.Select(MismatchedLogRatios)])).ToDouble();
     }
 
     private Tensor MismatchedLogRatios(TensorBatch batch)
