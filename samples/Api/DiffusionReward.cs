@@ -30,7 +30,7 @@ using DiffusionTransformer bold = mlContext.Transforms.Generative().DiffusionRew
     Epochs = 5,
     ImagesPerEpoch = 16,
     Steps = 10,
-    LearningRate = 1e-3,
+    LearningRate = 3e-4,
     GradientAccumulationSteps = 1,
     Threads = 1,
 }).Fit(digits);
