@@ -79,9 +79,12 @@ done
 ! grep -aqF .dll "$gpu" || fail "the package for GPUs contains a library"
 nuspec=$repository/src/Microsoft.ML.Generative.Gpu/obj/Release/Microsoft.ML.Generative.Gpu.$version.nuspec
 dependencies=$(sed -nE 's/.*<dependency id="([^"]+)" version="([^"]+)".*/\1 \2/p' "$nuspec" | LC_ALL=C sort)
-[[ $dependencies == "Microsoft.ML.Generative $version" ]] || fail "the package for GPUs depends on
+# The library, and the pins for what it brings along; what a system needs stands in runtime.json.
+expected_gpu=$(LC_ALL=C sort <<< "$expected"$'\n'"Microsoft.ML.Generative $version")
+[[ $dependencies == "$expected_gpu" ]] || fail "the package for GPUs depends on
 $dependencies
-but expected was the library alone: what a system needs stands in runtime.json"
+but expected was
+$expected_gpu"
 rm -f "$nuspec"
 
 mkdir "$work/gpu"
