@@ -24,7 +24,7 @@ internal static class BaseSection
                 ContextLength = 64,
             },
             BatchSize = 16,
-            MaxSteps = lesson.Quick ? 300 : 2_000,
+            MaxSteps = lesson.Quick ? 300 : 1_500,
             EmaDecay = 0.99,
             Generation = new TextGenerationOptions { MaxTokens = 160, Temperature = 0.8, Seed = 1 },
             Threads = 1,

@@ -52,7 +52,7 @@ internal sealed class Lesson : SampleLesson
     }
 
     /// <summary>Steps of a fine-tuning.</summary>
-    public int Steps => Quick ? 60 : 300;
+    public int Steps => Quick ? 60 : 200;
 
     /// <summary>Texts as rows of data.</summary>
     public IDataView Rows(string text) => TextData.Rows(ML, text);

@@ -20,12 +20,13 @@ internal static class QuantizationSection
     {
         Lesson.Title("4. Weights of fewer bits");
         List<Row> rows = [];
-        foreach (WeightFormat format in (WeightFormat[])[WeightFormat.Float32, WeightFormat.Int8, WeightFormat.Nf4])
+        WeightFormat[] formats = [WeightFormat.Float32, WeightFormat.Int8, WeightFormat.Nf4, WeightFormat.Q8_0, WeightFormat.Q4_0];
+        foreach (WeightFormat format in formats)
         {
             using LanguageModelTransformer model = lesson.Base.Quantize(format);
             LoraOptions adapter = new() { Rank = 8, Alpha = 16 };
             using LanguageModelTransformer tuned =
-                lesson.FineTune($"LoRA over {format}", model, lesson.Names, adapter, lesson.Quick ? 40 : 150).Model;
+                lesson.FineTune($"LoRA over {format}", model, lesson.Names, adapter, lesson.Quick ? 40 : 100).Model;
             rows.Add(new Row(
                 format, FileBytes(lesson, model), Speed(model), lesson.Perplexity(model, lesson.Play),
                 lesson.Perplexity(tuned, lesson.Names)));

@@ -11,7 +11,7 @@ internal static class RankSection
     public static Result Run(Lesson lesson)
     {
         Lesson.Title("3. Ranks and layers");
-        int[] ranks = lesson.Quick ? [1, 8] : [1, 2, 4, 8, 16, 32];
+        int[] ranks = lesson.Quick ? [1, 8] : [1, 2, 4, 8, 16];
         List<(int Rank, double Attention, double All)> results = [];
         foreach (int rank in ranks)
         {
@@ -33,7 +33,7 @@ internal static class RankSection
             // With α = 2 · rank, all ranks have the same scale.
             LoraOptions options = new() { Rank = rank, Alpha = 2 * rank, TargetModules = modules };
             using LanguageModelTransformer model =
-                lesson.FineTune(title, lesson.Base, lesson.Names, options, lesson.Quick ? 40 : 150).Model;
+                lesson.FineTune(title, lesson.Base, lesson.Names, options, lesson.Quick ? 40 : 100).Model;
             return lesson.Perplexity(model, lesson.Names);
         }
     }

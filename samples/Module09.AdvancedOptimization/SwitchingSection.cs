@@ -31,7 +31,7 @@ internal static class SwitchingSection
         foreach (string? name in (string?[])[null, "names", "telegrams"])
         {
             using LanguageModelTransformer chosen = both.WithAdapter(name);
-            Lesson.Print($"{name ?? "the base model"}:", chosen.Generate("", new() { MaxTokens = 90, Temperature = 0.7, Seed = 5 }));
+            Lesson.Print($"{name ?? "the base model"}:", chosen.Generate("\n", new() { MaxTokens = 90, Temperature = 0.7, Seed = 5 }));
         }
 
         double milliseconds = SwitchTime(both);
