@@ -42,6 +42,19 @@ public sealed class GenerativeCatalog
     public DatasetCatalog Datasets { get; }
 
     /// <summary>
+    /// The CPU and the GPUs of this system, with their memory, and the reason where a GPU cannot be used; read anew each time.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">libtorch is missing or does not fit; the message says what to do.</exception>
+    /// <example>
+    /// <code>
+    /// foreach (ComputeDevice device in mlContext.Generative().Devices)
+    ///     Console.WriteLine($"{device.Id}: {device.Name}, {device.TotalMemory >> 20} MiB, {device.Problem ?? "usable"}");
+    /// </code>
+    /// </example>
+    [SuppressMessage("Performance", "CA1822", Justification = "Users find it where they find the context's other settings.")]
+    public ComputeDevices Devices => ComputeDevices.Find();
+
+    /// <summary>
     /// The full path of the folder where data sets are looked for and downloaded to. Each has a folder of its own in it, made
     /// when first needed. Unless set, it is the environment variable <c>GENERATIVE_DATA</c>, and without that a folder
     /// <c>Microsoft.ML.Generative</c> in the user's folder for local application data.

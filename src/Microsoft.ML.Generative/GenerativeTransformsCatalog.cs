@@ -1,8 +1,17 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Generative;
 
 /// <summary>The generative models as estimators: what <c>mlContext.Transforms.Generative()</c> offers.</summary>
+/// <remarks>
+/// Each model can be created in three ways: with the column to learn alone, as ML.NET's trainers are, where the columns that it adds have
+/// their default names; as ML.NET's transforms are, with the output column first and the input column second; and with an object of all its
+/// options. The image classifier has the order of ML.NET's trainers, whose first column is the label.
+/// </remarks>
+[SuppressMessage(
+    "ApiDesign", "RS0026:Do not add multiple overloads with optional parameters",
+    Justification = "The second of two strings, the input column, is required in the one and impossible in the other.")]
 public sealed class GenerativeTransformsCatalog
 {
     private readonly IHostEnvironment _env;
@@ -17,7 +26,7 @@ public sealed class GenerativeTransformsCatalog
     /// The column to learn: images of one size, or a known-size vector of Single or Byte with values in 0..1.
     /// </param>
     /// <param name="latentSize">Dimensions of the latent space; 2 to plot it, 10 to 50 for good images.</param>
-    /// <param name="epochs">Passes over the data.</param>
+    /// <param name="epochs">Passes over the data. Default: that of <see cref="VaeOptions.Epochs"/>.</param>
     /// <example>
     /// <code>
     /// var mlContext = new MLContext(seed: 1);
@@ -30,8 +39,43 @@ public sealed class GenerativeTransformsCatalog
     public VaeEstimator Vae(
         string inputColumnName = VaeOptions.Defaults.InputColumnName,
         int latentSize = VaeOptions.Defaults.LatentSize,
-        int epochs = VaeOptions.Defaults.Epochs) =>
-        Vae(new VaeOptions { InputColumnName = inputColumnName, LatentSize = latentSize, Epochs = epochs });
+        int? epochs = null) =>
+        Vae(VaeOptions.Defaults.LatentColumnName, inputColumnName, latentSize, epochs);
+
+    /// <summary>A variational autoencoder as a transform, which adds a column of latent means.</summary>
+    /// <param name="outputColumnName">
+    /// The column of latent means, <see cref="VaeOptions.LatentColumnName"/>; the other columns that the model adds have their default
+    /// names.
+    /// </param>
+    /// <param name="inputColumnName">
+    /// The column to learn, as in <see cref="Vae(string, int, int?)"/>; <see langword="null"/>:
+    /// <paramref name="outputColumnName"/>.
+    /// </param>
+    /// <param name="latentSize">Dimensions of the latent space.</param>
+    /// <param name="epochs">Passes over the data. Default: that of <see cref="VaeOptions.Epochs"/>.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// IDataView digits = mlContext.Generative().Datasets.Digits(10_000);
+    /// var pipeline = mlContext.Transforms.Generative().Vae("Features", "Image", latentSize: 8)
+    ///     .Append(mlContext.MulticlassClassification.Trainers.SdcaMaximumEntropy());
+    /// ITransformer model = pipeline.Fit(digits);
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public VaeEstimator Vae(
+        string outputColumnName, string? inputColumnName, int latentSize = VaeOptions.Defaults.LatentSize, int? epochs = null)
+    {
+        var options = new VaeOptions
+        {
+            LatentColumnName = outputColumnName,
+            InputColumnName = inputColumnName ?? outputColumnName,
+            LatentSize = latentSize,
+        };
+        if (epochs is { } given)
+            options.Epochs = given;
+        return Vae(options);
+    }
 
     /// <summary>A variational autoencoder with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
@@ -45,7 +89,7 @@ public sealed class GenerativeTransformsCatalog
     /// The column to learn: images of one size, or a known-size vector of Single or Byte with values in 0..1 and an image's shape.
     /// </param>
     /// <param name="codebookSize">How many codes there are to choose from.</param>
-    /// <param name="epochs">The autoencoder's passes over the data.</param>
+    /// <param name="epochs">The autoencoder's passes over the data. Default: that of <see cref="VqVaeOptions.Epochs"/>.</param>
     /// <example>
     /// <code>
     /// var mlContext = new MLContext(seed: 1);
@@ -58,8 +102,40 @@ public sealed class GenerativeTransformsCatalog
     public VqVaeEstimator VqVae(
         string inputColumnName = VqVaeOptions.Defaults.InputColumnName,
         int codebookSize = VqVaeOptions.Defaults.CodebookSize,
-        int epochs = VqVaeOptions.Defaults.Epochs) =>
-        VqVae(new VqVaeOptions { InputColumnName = inputColumnName, CodebookSize = codebookSize, Epochs = epochs });
+        int? epochs = null) =>
+        VqVae(VqVaeOptions.Defaults.CodesColumnName, inputColumnName, codebookSize, epochs);
+
+    /// <summary>A vector-quantized autoencoder as a transform, which adds a column of codes.</summary>
+    /// <param name="outputColumnName">
+    /// The column of codes, <see cref="VqVaeOptions.CodesColumnName"/>; the other columns that the model adds have their default names.
+    /// </param>
+    /// <param name="inputColumnName">
+    /// The column to learn, as in <see cref="VqVae(string, int, int?)"/>; <see langword="null"/>:
+    /// <paramref name="outputColumnName"/>.
+    /// </param>
+    /// <param name="codebookSize">How many codes there are to choose from.</param>
+    /// <param name="epochs">Passes over the data. Default: that of <see cref="VqVaeOptions.Epochs"/>.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// IDataView digits = mlContext.Generative().Datasets.Digits(10_000);
+    /// IDataView codes = mlContext.Transforms.Generative().VqVae("Codes", "Image").Fit(digits).Transform(digits);
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public VqVaeEstimator VqVae(
+        string outputColumnName, string? inputColumnName, int codebookSize = VqVaeOptions.Defaults.CodebookSize, int? epochs = null)
+    {
+        var options = new VqVaeOptions
+        {
+            CodesColumnName = outputColumnName,
+            InputColumnName = inputColumnName ?? outputColumnName,
+            CodebookSize = codebookSize,
+        };
+        if (epochs is { } given)
+            options.Epochs = given;
+        return VqVae(options);
+    }
 
     /// <summary>A vector-quantized autoencoder with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
@@ -70,8 +146,8 @@ public sealed class GenerativeTransformsCatalog
     /// <param name="inputColumnName">
     /// The column to learn: images of one size, or a known-size vector of Single or Byte with values in 0..1 and an image's shape.
     /// </param>
+    /// <param name="epochs">Passes over the data. Default: that of <see cref="DiffusionOptions.Epochs"/>.</param>
     /// <param name="labelColumnName">A key column of classes to condition on, or none.</param>
-    /// <param name="epochs">Passes over the data.</param>
     /// <example>
     /// <code>
     /// var mlContext = new MLContext(seed: 1);
@@ -82,10 +158,41 @@ public sealed class GenerativeTransformsCatalog
     /// </example>
     /// <exception cref="ArgumentException">An argument is out of its range.</exception>
     public DiffusionEstimator Diffusion(
-        string inputColumnName = DiffusionOptions.Defaults.InputColumnName,
-        string? labelColumnName = null,
-        int epochs = DiffusionOptions.Defaults.Epochs) =>
-        Diffusion(new DiffusionOptions { InputColumnName = inputColumnName, LabelColumnName = labelColumnName, Epochs = epochs });
+        string inputColumnName = DiffusionOptions.Defaults.InputColumnName, int? epochs = null, string? labelColumnName = null) =>
+        Diffusion(DiffusionOptions.Defaults.GeneratedColumnName, inputColumnName, labelColumnName, epochs);
+
+    /// <summary>A diffusion model as a transform, which adds a column of generated images.</summary>
+    /// <param name="outputColumnName">
+    /// The column of generated images, <see cref="DiffusionOptions.GeneratedColumnName"/>.
+    /// </param>
+    /// <param name="inputColumnName">
+    /// The column to learn, as in <see cref="Diffusion(string, int?, string?)"/>; <see langword="null"/>:
+    /// <paramref name="outputColumnName"/>.
+    /// </param>
+    /// <param name="labelColumnName">A key column of classes to condition on, or none.</param>
+    /// <param name="epochs">Passes over the data. Default: that of <see cref="DiffusionOptions.Epochs"/>.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// IDataView digits = mlContext.Generative().Datasets.Digits(10_000);
+    /// DiffusionTransformer model = mlContext.Transforms.Generative().Diffusion("Generated", "Image", "Label").Fit(digits);
+    /// IDataView generated = model.Transform(digits);   // with an image of each row's class in the column Generated
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public DiffusionEstimator Diffusion(
+        string outputColumnName, string? inputColumnName, string? labelColumnName = null, int? epochs = null)
+    {
+        var options = new DiffusionOptions
+        {
+            GeneratedColumnName = outputColumnName,
+            InputColumnName = inputColumnName ?? outputColumnName,
+            LabelColumnName = labelColumnName,
+        };
+        if (epochs is { } given)
+            options.Epochs = given;
+        return Diffusion(options);
+    }
 
     /// <summary>A diffusion model with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
@@ -120,8 +227,8 @@ public sealed class GenerativeTransformsCatalog
     /// The column to learn: images of one size, a known-size vector of Single or Byte with values in 0..1 and an image's shape, or any
     /// known-size vector of Single.
     /// </param>
+    /// <param name="epochs">Passes over the data. Default: that of <see cref="GanOptions.Epochs"/>.</param>
     /// <param name="labelColumnName">A key column of classes to condition on, or none.</param>
-    /// <param name="epochs">Passes over the data.</param>
     /// <example>
     /// <code>
     /// var mlContext = new MLContext(seed: 1);
@@ -132,10 +239,41 @@ public sealed class GenerativeTransformsCatalog
     /// </example>
     /// <exception cref="ArgumentException">An argument is out of its range.</exception>
     public GanEstimator Gan(
-        string inputColumnName = GanOptions.Defaults.InputColumnName,
-        string? labelColumnName = null,
-        int epochs = GanOptions.Defaults.Epochs) =>
-        Gan(new GanOptions { InputColumnName = inputColumnName, LabelColumnName = labelColumnName, Epochs = epochs });
+        string inputColumnName = GanOptions.Defaults.InputColumnName, int? epochs = null, string? labelColumnName = null) =>
+        Gan(GanOptions.Defaults.GeneratedColumnName, inputColumnName, labelColumnName, epochs);
+
+    /// <summary>A generative adversarial network as a transform, which adds a column of generated rows.</summary>
+    /// <param name="outputColumnName">
+    /// The column of generated rows, <see cref="GanOptions.GeneratedColumnName"/>.
+    /// </param>
+    /// <param name="inputColumnName">
+    /// The column to learn, as in <see cref="Gan(string, int?, string?)"/>; <see langword="null"/>:
+    /// <paramref name="outputColumnName"/>.
+    /// </param>
+    /// <param name="labelColumnName">A key column of classes to condition on, or none.</param>
+    /// <param name="epochs">Passes over the data. Default: that of <see cref="GanOptions.Epochs"/>.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// IDataView digits = mlContext.Generative().Datasets.Digits(10_000);
+    /// GanTransformer model = mlContext.Transforms.Generative().Gan("Generated", "Image", "Label").Fit(digits);
+    /// IDataView generated = model.Transform(digits);   // with a row of each row's class in the column Generated
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public GanEstimator Gan(
+        string outputColumnName, string? inputColumnName, string? labelColumnName = null, int? epochs = null)
+    {
+        var options = new GanOptions
+        {
+            GeneratedColumnName = outputColumnName,
+            InputColumnName = inputColumnName ?? outputColumnName,
+            LabelColumnName = labelColumnName,
+        };
+        if (epochs is { } given)
+            options.Epochs = given;
+        return Gan(options);
+    }
 
     /// <summary>A generative adversarial network with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
@@ -146,8 +284,8 @@ public sealed class GenerativeTransformsCatalog
     /// <param name="inputColumnName">
     /// The column to learn: a known-size vector of Single or Byte, Single, or images of one size. Values need no scaling.
     /// </param>
+    /// <param name="epochs">Passes over the data. Default: that of <see cref="FlowOptions.Epochs"/>.</param>
     /// <param name="labelColumnName">A key column of classes to condition on, or none.</param>
-    /// <param name="epochs">Passes over the data.</param>
     /// <example>
     /// <code>
     /// var mlContext = new MLContext(seed: 1);
@@ -161,10 +299,42 @@ public sealed class GenerativeTransformsCatalog
     /// </example>
     /// <exception cref="ArgumentException">An argument is out of its range.</exception>
     public FlowEstimator Flow(
-        string inputColumnName = FlowOptions.Defaults.InputColumnName,
-        string? labelColumnName = null,
-        int epochs = FlowOptions.Defaults.Epochs) =>
-        Flow(new FlowOptions { InputColumnName = inputColumnName, LabelColumnName = labelColumnName, Epochs = epochs });
+        string inputColumnName = FlowOptions.Defaults.InputColumnName, int? epochs = null, string? labelColumnName = null) =>
+        Flow(FlowOptions.Defaults.NegativeLogDensityColumnName, inputColumnName, labelColumnName, epochs);
+
+    /// <summary>A normalizing flow as a transform, which adds a column of −log p(x), high for unusual rows.</summary>
+    /// <param name="outputColumnName">
+    /// The column of densities, <see cref="FlowOptions.NegativeLogDensityColumnName"/>; the other column that the model adds has its
+    /// default name.
+    /// </param>
+    /// <param name="inputColumnName">
+    /// The column to learn, as in <see cref="Flow(string, int?, string?)"/>; <see langword="null"/>:
+    /// <paramref name="outputColumnName"/>.
+    /// </param>
+    /// <param name="labelColumnName">A key column of classes to condition on, or none.</param>
+    /// <param name="epochs">Passes over the data. Default: that of <see cref="FlowOptions.Epochs"/>.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// IDataView digits = mlContext.Generative().Datasets.Digits(10_000);
+    /// FlowTransformer model = mlContext.Transforms.Generative().Flow("Score", "Image").Fit(digits);
+    /// IDataView scored = model.Transform(digits);   // with a column Score, high for unusual rows
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public FlowEstimator Flow(
+        string outputColumnName, string? inputColumnName, string? labelColumnName = null, int? epochs = null)
+    {
+        var options = new FlowOptions
+        {
+            NegativeLogDensityColumnName = outputColumnName,
+            InputColumnName = inputColumnName ?? outputColumnName,
+            LabelColumnName = labelColumnName,
+        };
+        if (epochs is { } given)
+            options.Epochs = given;
+        return Flow(options);
+    }
 
     /// <summary>A normalizing flow with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
@@ -178,7 +348,9 @@ public sealed class GenerativeTransformsCatalog
     /// <param name="inputColumnName">
     /// The column with the images: images of one size, or a known-size vector of Single in 0..1 or Byte with an image's shape.
     /// </param>
-    /// <param name="epochs">Passes over the data.</param>
+    /// <param name="scoreColumnName">The column of probabilities to add, one for each class.</param>
+    /// <param name="predictedLabelColumnName">The column of the most probable class to add.</param>
+    /// <param name="epochs">Passes over the data. Default: that of <see cref="ImageClassifierOptions.Epochs"/>.</param>
     /// <example>
     /// <code>
     /// var mlContext = new MLContext(seed: 1);
@@ -192,9 +364,21 @@ public sealed class GenerativeTransformsCatalog
     public ImageClassifierEstimator ImageClassifier(
         string labelColumnName = ImageClassifierOptions.Defaults.LabelColumnName,
         string inputColumnName = ImageClassifierOptions.Defaults.InputColumnName,
-        int epochs = ImageClassifierOptions.Defaults.Epochs) =>
-        ImageClassifier(
-            new ImageClassifierOptions { LabelColumnName = labelColumnName, InputColumnName = inputColumnName, Epochs = epochs });
+        string scoreColumnName = ImageClassifierOptions.Defaults.ScoreColumnName,
+        string predictedLabelColumnName = ImageClassifierOptions.Defaults.PredictedLabelColumnName,
+        int? epochs = null)
+    {
+        var options = new ImageClassifierOptions
+        {
+            LabelColumnName = labelColumnName,
+            InputColumnName = inputColumnName,
+            ScoreColumnName = scoreColumnName,
+            PredictedLabelColumnName = predictedLabelColumnName,
+        };
+        if (epochs is { } given)
+            options.Epochs = given;
+        return ImageClassifier(options);
+    }
 
     /// <summary>An image classifier with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
@@ -227,8 +411,10 @@ public sealed class GenerativeTransformsCatalog
     /// <param name="inputColumnName">
     /// The text column to learn, a document a row; the prompts where the trained model transforms rows.
     /// </param>
-    /// <param name="contextLength">Tokens that the model sees at once.</param>
-    /// <param name="epochs">Passes over the data.</param>
+    /// <param name="contextLength">
+    /// Tokens that the model sees at once. Default: that of <see cref="LanguageModelOptions.ContextLength"/>.
+    /// </param>
+    /// <param name="epochs">Passes over the data. Default: that of <see cref="LanguageModelOptions.Epochs"/>.</param>
     /// <example>
     /// <code>
     /// var mlContext = new MLContext(seed: 1);
@@ -240,9 +426,65 @@ public sealed class GenerativeTransformsCatalog
     /// <exception cref="ArgumentException">An argument is out of its range.</exception>
     public LanguageModelEstimator LanguageModel(
         string inputColumnName = LanguageModelOptions.Defaults.InputColumnName,
-        int contextLength = LanguageModelOptions.Defaults.ContextLength,
-        int epochs = LanguageModelOptions.Defaults.Epochs) =>
-        LanguageModel(new LanguageModelOptions { InputColumnName = inputColumnName, ContextLength = contextLength, Epochs = epochs });
+        int? contextLength = null,
+        int? epochs = null) =>
+        LanguageModel(LanguageModelOptions.Defaults.OutputColumnName, inputColumnName, contextLength, epochs);
+
+    /// <summary>A language model as a transform, which adds a column of completed prompts.</summary>
+    /// <param name="outputColumnName">
+    /// The column of completions, <see cref="LanguageModelOptions.OutputColumnName"/>.
+    /// </param>
+    /// <param name="inputColumnName">
+    /// The column to learn, as in <see cref="LanguageModel(string, int?, int?)"/>; <see langword="null"/>:
+    /// <paramref name="outputColumnName"/>.
+    /// </param>
+    /// <param name="contextLength">
+    /// Tokens that the model sees at once. Default: that of <see cref="LanguageModelOptions.ContextLength"/>.
+    /// </param>
+    /// <param name="epochs">Passes over the data. Default: that of <see cref="LanguageModelOptions.Epochs"/>.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// IDataView text = mlContext.Data.LoadFromEnumerable([new { Text = File.ReadAllText("shakespeare.txt") }]);
+    /// LanguageModelTransformer model = mlContext.Transforms.Generative().LanguageModel("Completion", "Text").Fit(text);
+    /// IDataView completed = model.Transform(text);   // with a column Completion
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public LanguageModelEstimator LanguageModel(
+        string outputColumnName, string? inputColumnName, int? contextLength = null, int? epochs = null)
+    {
+        var options = new LanguageModelOptions
+        {
+            OutputColumnName = outputColumnName,
+            InputColumnName = inputColumnName ?? outputColumnName,
+        };
+        if (contextLength is { } length)
+            options.ContextLength = length;
+        if (epochs is { } given)
+            options.Epochs = given;
+        return LanguageModel(options);
+    }
+
+    /// <summary>A column of vectors that a trained or loaded language model computes of texts, for trainers, or to compare texts.</summary>
+    /// <param name="outputColumnName">The column of vectors to add.</param>
+    /// <param name="inputColumnName">The text column. If <see langword="null"/>, <paramref name="outputColumnName"/>.</param>
+    /// <param name="model">
+    /// The language model. The transform, and a file that it is saved to, have the model inside; this one stays as it is, and may be
+    /// disposed of after <c>Fit</c>.
+    /// </param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// LanguageModelTransformer model = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
+    /// IDataView texts = mlContext.Data.LoadFromEnumerable([new { Text = "a blue car" }, new { Text = "the cat eats" }]);
+    /// var pipeline = mlContext.Transforms.Generative().TextEmbedding("Embedding", "Text", model);
+    /// IDataView embedded = pipeline.Fit(texts).Transform(texts);
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">A name is empty.</exception>
+    public TextEmbeddingEstimator TextEmbedding(string outputColumnName, string? inputColumnName, LanguageModelTransformer model) =>
+        new(_env, outputColumnName, inputColumnName ?? outputColumnName, model);
 
     /// <summary>A language model with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
@@ -286,4 +528,180 @@ public sealed class GenerativeTransformsCatalog
     /// <param name="options">The options; later changes to the object have no effect.</param>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public RewardModelEstimator RewardModel(RewardModelOptions options) => new(_env, options);
+
+    /// <summary>Direct preference optimization: a language model learns from pairs of completions of which one is better.</summary>
+    /// <param name="baseModel">The language model that the training begins with, which is also the reference.</param>
+    /// <param name="promptColumnName">The text column with the prompts.</param>
+    /// <param name="chosenColumnName">The text column with the better completion of each prompt.</param>
+    /// <param name="rejectedColumnName">The text column with the worse completion of each prompt.</param>
+    /// <param name="beta">How strongly the model is held to what it was: smaller moves further away.</param>
+    /// <param name="epochs">Passes over the data.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// LanguageModelTransformer languageModel = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M-Instruct");
+    /// // And many more pairs.
+    /// IDataView pairs = mlContext.Data.LoadFromEnumerable(
+    ///     [new { Prompt = "Can you help me?", Chosen = " With pleasure.", Rejected = " No." }]);
+    /// LanguageModelTransformer model = mlContext.Transforms.Generative().Dpo(languageModel).Fit(pairs);
+    /// Console.WriteLine(model.Generate("Can you help me?"));
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public DpoEstimator Dpo(
+        LanguageModelTransformer baseModel,
+        string promptColumnName = AlignmentOptions.Defaults.PromptColumnName,
+        string chosenColumnName = DpoOptions.Defaults.ChosenColumnName,
+        string rejectedColumnName = DpoOptions.Defaults.RejectedColumnName,
+        double beta = AlignmentOptions.Defaults.Beta,
+        int epochs = LanguageModelTuningOptions.Defaults.Epochs) =>
+        Dpo(new DpoOptions
+        {
+            BaseModel = baseModel,
+            PromptColumnName = promptColumnName,
+            ChosenColumnName = chosenColumnName,
+            RejectedColumnName = rejectedColumnName,
+            Beta = beta,
+            Epochs = epochs,
+        });
+
+    /// <summary>Direct preference optimization with all its options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range, or two cannot be combined; the message names them.</exception>
+    public DpoEstimator Dpo(DpoOptions options) => new(_env, options);
+
+    /// <summary>Kahneman–Tversky optimization: a language model learns from completions that are good or bad in themselves.</summary>
+    /// <param name="baseModel">The language model that the training begins with, which is also the reference.</param>
+    /// <param name="promptColumnName">The text column with the prompts.</param>
+    /// <param name="completionColumnName">The text column with a completion of each prompt.</param>
+    /// <param name="labelColumnName">The Boolean column that says whether the completion is good.</param>
+    /// <param name="beta">How strongly the model is held to what it was: smaller moves further away.</param>
+    /// <param name="epochs">Passes over the data.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// LanguageModelTransformer languageModel = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M-Instruct");
+    /// // And many more rows.
+    /// IDataView rows = mlContext.Data.LoadFromEnumerable(
+    /// [
+    ///     new { Prompt = "Can you help me?", Completion = " With pleasure.", Label = true },
+    ///     new { Prompt = "Where is it?", Completion = " Look for yourself.", Label = false },
+    /// ]);
+    /// LanguageModelTransformer model = mlContext.Transforms.Generative().Kto(languageModel).Fit(rows);
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public KtoEstimator Kto(
+        LanguageModelTransformer baseModel,
+        string promptColumnName = AlignmentOptions.Defaults.PromptColumnName,
+        string completionColumnName = KtoOptions.Defaults.CompletionColumnName,
+        string labelColumnName = KtoOptions.Defaults.LabelColumnName,
+        double beta = AlignmentOptions.Defaults.Beta,
+        int epochs = LanguageModelTuningOptions.Defaults.Epochs) =>
+        Kto(new KtoOptions
+        {
+            BaseModel = baseModel,
+            PromptColumnName = promptColumnName,
+            CompletionColumnName = completionColumnName,
+            LabelColumnName = labelColumnName,
+            Beta = beta,
+            Epochs = epochs,
+        });
+
+    /// <summary>Kahneman–Tversky optimization with all its options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public KtoEstimator Kto(KtoOptions options) => new(_env, options);
+
+    /// <summary>
+    /// Group relative policy optimization: a language model learns from rewards of its own completions, compared with others of the same
+    /// prompt.
+    /// </summary>
+    /// <param name="baseModel">The language model that the training begins with, which is also the reference.</param>
+    /// <param name="reward">What completions are scored by.</param>
+    /// <param name="promptColumnName">The text column with the prompts.</param>
+    /// <param name="epochs">Passes over the prompts.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// LanguageModelTransformer languageModel = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
+    /// // And many more prompts.
+    /// IDataView prompts = mlContext.Data.LoadFromEnumerable([new { Prompt = "Once upon a time" }, new { Prompt = "The sea" }]);
+    /// TextReward reward = TextReward.FromFunction((prompt, completion) => completion.Contains("happy") ? 1 : 0);
+    /// LanguageModelTransformer model = mlContext.Transforms.Generative().Grpo(languageModel, reward).Fit(prompts);
+    /// Console.WriteLine(model.Generate("Once upon a time"));
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public GrpoEstimator Grpo(
+        LanguageModelTransformer baseModel,
+        TextReward reward,
+        string promptColumnName = AlignmentOptions.Defaults.PromptColumnName,
+        int epochs = LanguageModelTuningOptions.Defaults.Epochs) =>
+        Grpo(new GrpoOptions { BaseModel = baseModel, Rewards = [reward], PromptColumnName = promptColumnName, Epochs = epochs });
+
+    /// <summary>Group relative policy optimization with all its options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range, or two cannot be combined; the message names them.</exception>
+    public GrpoEstimator Grpo(GrpoOptions options) => new(_env, options);
+
+    /// <summary>REINFORCE with a baseline that leaves one out: a language model learns from rewards of its own completions.</summary>
+    /// <param name="baseModel">The language model that the training begins with, which is also the reference.</param>
+    /// <param name="reward">What completions are scored by.</param>
+    /// <param name="promptColumnName">The text column with the prompts.</param>
+    /// <param name="epochs">Passes over the prompts.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// LanguageModelTransformer languageModel = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
+    /// // And many more prompts.
+    /// IDataView prompts = mlContext.Data.LoadFromEnumerable([new { Prompt = "Once upon a time" }, new { Prompt = "The sea" }]);
+    /// TextReward reward = TextReward.FromFunction((prompt, completion) => completion.Contains("happy") ? 1 : 0);
+    /// LanguageModelTransformer model = mlContext.Transforms.Generative().Rloo(languageModel, reward).Fit(prompts);
+    /// Console.WriteLine(model.Generate("Once upon a time"));
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public RlooEstimator Rloo(
+        LanguageModelTransformer baseModel,
+        TextReward reward,
+        string promptColumnName = AlignmentOptions.Defaults.PromptColumnName,
+        int epochs = LanguageModelTuningOptions.Defaults.Epochs) =>
+        Rloo(new RlooOptions { BaseModel = baseModel, Rewards = [reward], PromptColumnName = promptColumnName, Epochs = epochs });
+
+    /// <summary>REINFORCE with a baseline that leaves one out with all its options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range, or two cannot be combined; the message names them.</exception>
+    public RlooEstimator Rloo(RlooOptions options) => new(_env, options);
+
+    /// <summary>
+    /// Proximal policy optimization: a language model learns from rewards of its own completions, with a value for each token.
+    /// </summary>
+    /// <param name="baseModel">The language model that the training begins with, which is also the reference.</param>
+    /// <param name="reward">What completions are scored by.</param>
+    /// <param name="promptColumnName">The text column with the prompts.</param>
+    /// <param name="epochs">Passes over the prompts.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// LanguageModelTransformer languageModel = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
+    /// // And many more prompts.
+    /// IDataView prompts = mlContext.Data.LoadFromEnumerable([new { Prompt = "Once upon a time" }, new { Prompt = "The sea" }]);
+    /// TextReward reward = TextReward.FromFunction((prompt, completion) => completion.Contains("happy") ? 1 : 0);
+    /// LanguageModelTransformer model = mlContext.Transforms.Generative().Ppo(languageModel, reward).Fit(prompts);
+    /// Console.WriteLine(model.Generate("Once upon a time"));
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public PpoEstimator Ppo(
+        LanguageModelTransformer baseModel,
+        TextReward reward,
+        string promptColumnName = AlignmentOptions.Defaults.PromptColumnName,
+        int epochs = LanguageModelTuningOptions.Defaults.Epochs) =>
+        Ppo(new PpoOptions { BaseModel = baseModel, Rewards = [reward], PromptColumnName = promptColumnName, Epochs = epochs });
+
+    /// <summary>Proximal policy optimization with all its options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range, or two cannot be combined; the message names them.</exception>
+    public PpoEstimator Ppo(PpoOptions options) => new(_env, options);
 }

@@ -7,8 +7,15 @@ namespace Microsoft.ML.Generative;
 /// <summary>Describes what models are made of.</summary>
 public static class ModelSummaryExtensions
 {
-    /// <summary>The layers of a model as a table: name, type, shapes of weights, number of parameters; and the totals.</summary>
+    /// <summary>
+    /// The layers of a model as a table: name, type, shape of the output, shapes of weights, number of parameters; and the totals.
+    /// </summary>
     /// <param name="model">A model of this library, or a pipeline with some.</param>
+    /// <remarks>
+    /// In the shapes, <c>batch</c> stands for the number of rows and <c>tokens</c> for the length of a text. Frozen are parameters that no
+    /// training of the model changes: quantized weights, all but the adapter of a model that uses one, and, in a model that comes from
+    /// <c>Fit</c>, its <see cref="TrainingOptions.FrozenParameters"/>.
+    /// </remarks>
     /// <exception cref="ArgumentException">It is no model of this library, and has none.</exception>
     /// <exception cref="ObjectDisposedException">The model has been disposed of.</exception>
     /// <example>
@@ -30,7 +37,7 @@ public static class ModelSummaryExtensions
         foreach ((ITransformer transformer, IBaseModel part) in models)
         {
             using IDisposable use = part.Use();
-            text.AppendLine(transformer.GetType().Name).Append(ModuleSummary.Of(part.Network));
+            text.AppendLine(transformer.GetType().Name).Append(ModuleSummary.Of(part.Network, part.IsTrained, part.RunExample));
         }
 
         return text.ToString();

@@ -1,5 +1,6 @@
 // A training for a test to kill: it says each step that it has done, and goes on where an earlier one was killed.
 // Arguments: the file for the model, and optionally the folder for checkpoints. Without arguments it only uses libtorch once.
+// Or 'distributed', the beginning of a file's name, and what happens: the training is then one of several processes.
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
@@ -9,6 +10,21 @@ if (args.Length == 0)
 {
     using var scheduler = new EulerScheduler();
     Console.WriteLine(scheduler.Timesteps.Count);
+    return;
+}
+
+if (args[0] == "distributed")
+{
+    try
+    {
+        DistributedTraining.Run(args[1], args[2]);
+    }
+    catch (Exception e)
+    {
+        Console.Error.WriteLine(e.Message);
+        Environment.ExitCode = 1;
+    }
+
     return;
 }
 

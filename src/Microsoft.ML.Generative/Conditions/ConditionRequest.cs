@@ -15,8 +15,19 @@ internal readonly record struct ConditionRequest(int? Label = null, IReadOnlyLis
     /// <summary>Whether a class is asked for.</summary>
     public bool HasLabel => Label is not null || Labels is { Count: > 0 } || LabelName is not null || LabelNames is { Count: > 0 };
 
-    /// <summary>The first class that is asked for.</summary>
-    public string? FirstLabel =>
-        Label?.ToString()
-        ?? LabelName ?? (Labels is { Count: > 0 } labels ? labels[0].ToString() : LabelNames is { Count: > 0 } names ? names[0] : null);
+    /// <summary>What is asked for as a class: the options that are given, and the values of each.</summary>
+    public IEnumerable<(string Option, object[] Values, bool IsPerRow)> GivenLabels
+    {
+        get
+        {
+            if (Label is { } label)
+                yield return (nameof(Label), [label], false);
+            if (Labels is { } labels)
+                yield return (nameof(Labels), [.. labels], true);
+            if (LabelName is { } name)
+                yield return (nameof(LabelName), [name], false);
+            if (LabelNames is { } names)
+                yield return (nameof(LabelNames), [.. names], true);
+        }
+    }
 }

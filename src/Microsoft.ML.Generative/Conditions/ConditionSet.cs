@@ -29,8 +29,9 @@ internal sealed record ConditionSet(LabelCondition? Label = null, ImageCondition
     {
         if (Label is null && request.HasLabel)
         {
+            (string option, object[] values, _) = request.GivenLabels.First(given => given.Values.Length > 0);
             throw new ArgumentException(
-                $"The label {request.FirstLabel} was given, but the model was trained without labels.", parameterName);
+                $"{option} is {LabelCondition.Describe(values[0])}, but the model was trained without labels.", parameterName);
         }
 
         if (Image is null && request.Image is not null)
@@ -48,6 +49,10 @@ internal sealed record ConditionSet(LabelCondition? Label = null, ImageCondition
     /// <param name="device">Where the values are wanted.</param>
     public ConditionValues Encode(ConditionRequest request, int first, int count, torch.Device device) =>
         Encode(condition => condition.ValuesOf(request, first, count, device));
+
+    /// <summary>Encodes the first class and a black image for each of a number of rows.</summary>
+    public ConditionValues Example(int rows, torch.Device device) =>
+        Encode(new ConditionRequest(Label: 0, Image: Image is null ? null : new float[Image.Shape.Size]), 0, rows, device);
 
     /// <summary>The conditions that a caller asks for as columns of the generated rows: the classes, where the model has classes.</summary>
     /// <param name="request">What the caller asks for; checked.</param>

@@ -20,7 +20,8 @@ internal sealed record ImageCondition(string ColumnName, ImageShape Shape, Image
     {
         if (columnName is null != shape is null)
             throw new ArgumentException(
-                $"low-resolution images of {shape?.ToString() ?? "no shape"} cannot be combined with the column '{columnName}'");
+                $"low-resolution images of {shape?.ToString() ?? "no shape"} cannot be combined with "
+                + (columnName is null ? "no column" : $"the column {Quoted.Text(columnName)}"));
         if (shape is not { } small)
             return null;
         if (!small.IsPossible || small.Channels != target.Channels || target.Height % small.Height != 0 || target.Width % small.Width != 0)

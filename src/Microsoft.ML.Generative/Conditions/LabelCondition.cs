@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Runtime;
@@ -27,7 +28,13 @@ internal sealed record LabelCondition(string ColumnName, int Count, bool HasNull
     public static LabelCondition? Create(string? columnName, int count, bool hasNull = false, ClassLabels? classes = null)
     {
         if (count < 0 || count > 0 != columnName is not null)
-            throw new ArgumentException($"{count} labels cannot be combined with the label column '{columnName}'");
+        {
+            throw new ArgumentException(
+                $"{count} labels cannot be combined with "
+                + (columnName is null ? "no label column" : $"the label column {Quoted.Text(columnName)}"));
+        }
+
+
         classes?.Check(count);
         return columnName is null ? null : new LabelCondition(columnName, count, hasNull, classes);
     }
@@ -38,36 +45,38 @@ internal sealed record LabelCondition(string ColumnName, int Count, bool HasNull
     /// <inheritdoc/>
     public void Check(ConditionRequest request, int count, string parameterName)
     {
-        (string Name, object? Value, int? Rows)[] all =
-        [
-            (nameof(request.Label), request.Label, null),
-            (nameof(request.Labels), request.Labels, request.Labels?.Count),
-            (nameof(request.LabelName), request.LabelName, null),
-            (nameof(request.LabelNames), request.LabelNames, request.LabelNames?.Count),
-        ];
-        (string Name, object? Value, int? Rows)[] given = [.. all.Where(option => option.Value is not null)];
+        (string Option, object[] Values, bool IsPerRow)[] given = [.. request.GivenLabels];
         if (given.Length > 1)
-            throw new ArgumentException($"{given[0].Name} and {given[1].Name} are both given; expected one of them.", parameterName);
-        if (given is [{ Rows: { } rows }] && rows != count)
-            throw new ArgumentException($"{rows} labels were given for {count} rows.", parameterName);
-        if (!request.HasLabel && !HasNull && count > 0)
-            throw new ArgumentException($"The model was trained with labels: expected one of {Expected}.", parameterName);
-        foreach (int label in request.Labels ?? (request.Label is { } one ? [one] : []))
+            throw new ArgumentException($"{given[0].Option} and {given[1].Option} are both given; expected one of them.", parameterName);
+        if (given is [{ IsPerRow: true } perRow] && perRow.Values.Length != count)
         {
-            if (label < 0 || label >= Count)
-                throw new ArgumentException($"The label is {label}; expected {Expected}.", parameterName);
+            throw new ArgumentException(
+                $"{perRow.Option} has {perRow.Values.Length} values; expected {count}, one for each row.", parameterName);
         }
 
-        foreach (string name in request.LabelNames ?? (request.LabelName is { } only ? [only] : []))
+        if (!request.HasLabel && !HasNull && count > 0)
         {
-            if (IndexOf(name) < 0)
+            throw new ArgumentException(
+                $"The model was trained with labels: expected one of {Expected} as {nameof(request.Label)}"
+                + $"{(Classes is null ? "" : $", or its name as {nameof(request.LabelName)}")}.", parameterName);
+        }
+
+        foreach ((string option, object[] values, bool isPerRow) in given)
+        {
+            for (int row = 0; row < values.Length; row++)
             {
+                if (values[row] is string name ? IndexOf(name) >= 0 : values[row] is int label && label >= 0 && label < Count)
+                    continue;
+                string expected = values[row] is int ? Expected
+                    : Classes?.ToString() ?? $"'0' to '{Count - 1}', since the model's classes have no names";
                 throw new ArgumentException(
-                    $"The label is '{name}'; expected "
-                    + $"{Classes?.ToString() ?? $"'0' to '{Count - 1}', since the model's classes have no names"}.", parameterName);
+                    $"{option}{(isPerRow ? $"[{row}]" : "")} is {Describe(values[row])}; expected {expected}.", parameterName);
             }
         }
     }
+
+    /// <summary>A class that a caller asks for, as messages show it.</summary>
+    public static string Describe(object? value) => value is string name ? Quoted.Text(name) : value?.ToString() ?? "null";
 
     /// <inheritdoc/>
     public Tensor ValuesOf(ConditionRequest request, int first, int count, Device device) =>

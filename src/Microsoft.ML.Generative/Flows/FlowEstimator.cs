@@ -11,7 +11,7 @@ namespace Microsoft.ML.Generative;
 /// <summary>Trains a normalizing flow: it computes the exact density of rows, which finds unusual ones, and generates new rows.</summary>
 /// <remarks>
 /// <para>
-/// Create with <see cref="GenerativeTransformsCatalog.Flow(string, string, int)"/> or
+/// Create with <see cref="GenerativeTransformsCatalog.Flow(string, int?, string?)"/> or
 /// <see cref="GenerativeTransformsCatalog.Flow(FlowOptions)"/>.
 /// </para>
 /// <list type="table">

@@ -32,7 +32,11 @@ public sealed class FlowOptions : ImageTrainingOptions, IImageShapeOptions, ILab
     }
 
     /// <summary>Passes over the data, at least 1. Default: 50.</summary>
-    public override int Epochs { get; set; } = Defaults.Epochs;
+    public override int Epochs
+    {
+        get => base.Epochs;
+        set => base.Epochs = value;
+    }
 
     /// <summary>The learning rate after the warm-up, above 0. Default: 0.002.</summary>
     public override double LearningRate { get; set; } = 0.002;
@@ -125,8 +129,12 @@ public sealed class FlowOptions : ImageTrainingOptions, IImageShapeOptions, ILab
         return copy;
     }
 
+    internal override string? WhyNotDistributed => null;
+
     internal override IReadOnlyList<string> SizeOptions =>
         [nameof(CouplingLayers), nameof(HiddenSizes), nameof(ConvolutionChannels), nameof(LabelCount)];
+
+    internal override int DefaultEpochs => Defaults.Epochs;
 
     internal override IBaseModel? Base => BaseModel;
 

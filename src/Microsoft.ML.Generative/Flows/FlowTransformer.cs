@@ -21,7 +21,7 @@ namespace Microsoft.ML.Generative;
 /// <remarks>Its columns are listed at <see cref="FlowEstimator"/>. All methods may be called from several threads.</remarks>
 /// <example>
 /// <code>
-/// FlowTransformer model = mlContext.Transforms.Generative().Flow("Image", "Label", epochs: 5).Fit(data);
+/// FlowTransformer model = mlContext.Transforms.Generative().Flow("Image", labelColumnName: "Label", epochs: 5).Fit(data);
 /// IDataView sevens = model.Generate(64, new() { Seed = 7, Label = 7 });
 /// mlContext.Model.Save(model, data.Schema, "flow.zip");
 /// </code>
@@ -72,6 +72,9 @@ public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
 
     IDisposable IBaseModel.Use() => _engine.Use();
 
+    void IBaseModel.RunExample(int rows, int tokens) =>
+        _network.Encode(torch.zeros([rows, RowSize], device: _device), _definition.Conditions.Example(rows, _device).Labels);
+
     /// <summary>Generates new rows: latent values from N(0, 1), decoded.</summary>
     /// <param name="count">The number of rows.</param>
     /// <param name="options">Seed, temperature and class.</param>
@@ -92,32 +95,39 @@ public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
 
         long seed = SeedSequence.Choose(_engine.Host, options.Seed);
         RowGeneration.CheckSize(count, RowSize);
+        _definition.Conditions.Check(options.Conditions, count, nameof(options));
         return DecodeRows(RowNoise.Vectors(seed, count, RowSize, options.Temperature), options.Conditions);
     }
 
     /// <summary>The latent values of one row.</summary>
     /// <param name="row"><see cref="RowSize"/> values, bytes as 0..1.</param>
     /// <param name="label">The class, from 0; for models with labels, which need it.</param>
+    /// <param name="labelName">The class by its name, one of <see cref="ClassNames"/>, in place of <paramref name="label"/>.</param>
     /// <returns><see cref="RowSize"/> values.</returns>
     /// <exception cref="ArgumentException">
     /// The row has another size or values out of range, or the label is missing, too high or not wanted.
     /// </exception>
-    public float[] Encode(ReadOnlySpan<float> row, int? label = null) => EncodeRow(row, new ConditionRequest(label)).Latent;
+    public float[] Encode(ReadOnlySpan<float> row, int? label = null, string? labelName = null) =>
+        EncodeRow(row, new ConditionRequest(label) { LabelName = labelName }, nameof(row), nameof(label)).Latent;
 
     /// <summary>log p(x) of one row in nats, the negative of the column <see cref="FlowOptions.NegativeLogDensityColumnName"/>.</summary>
     /// <inheritdoc cref="Encode" path="/param"/>
     /// <inheritdoc cref="Encode" path="/exception"/>
-    public double LogDensity(ReadOnlySpan<float> row, int? label = null) => EncodeRow(row, new ConditionRequest(label)).LogDensity;
+    public double LogDensity(ReadOnlySpan<float> row, int? label = null, string? labelName = null) =>
+        EncodeRow(row, new ConditionRequest(label) { LabelName = labelName }, nameof(row), nameof(label)).LogDensity;
 
     /// <summary>The row of one latent vector: the inverse of <see cref="Encode"/>.</summary>
     /// <param name="latent"><see cref="RowSize"/> values.</param>
     /// <param name="label">The class, from 0; for models with labels, which need it.</param>
+    /// <param name="labelName">The class by its name, one of <see cref="ClassNames"/>, in place of <paramref name="label"/>.</param>
     /// <returns><see cref="RowSize"/> values.</returns>
     /// <exception cref="ArgumentException">The vector has another size, or the label is missing, too high or not wanted.</exception>
-    public float[] Decode(ReadOnlySpan<float> latent, int? label = null)
+    public float[] Decode(ReadOnlySpan<float> latent, int? label = null, string? labelName = null)
     {
         RowChecks.HasSize(latent, RowSize, nameof(latent));
-        return DecodeValues(latent.ToArray(), new ConditionRequest(label));
+        var request = new ConditionRequest(label) { LabelName = labelName };
+        _definition.Conditions.Check(request, 1, nameof(label));
+        return DecodeValues(latent.ToArray(), request);
     }
 
     /// <summary>Rows on the straight line between two rows' latent values, both ends included.</summary>
@@ -131,14 +141,12 @@ public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
     /// <exception cref="ArgumentException">
     /// A row has another size, <paramref name="count"/> is below 2, or the label is missing, too high or not wanted.
     /// </exception>
-    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, FlowGenerateOptions? options = null) =>
-        Interpolate(from, to, count, (options ?? new FlowGenerateOptions()).Conditions);
-
-    private MemoryDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, ConditionRequest request)
+    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, FlowGenerateOptions? options = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
-        float[] start = EncodeRow(from, request).Latent;
-        float[] end = EncodeRow(to, request).Latent;
+        ConditionRequest request = (options ?? new FlowGenerateOptions()).Conditions;
+        float[] start = EncodeRow(from, request, nameof(from), nameof(options)).Latent;
+        float[] end = EncodeRow(to, request, nameof(to), nameof(options)).Latent;
         RowGeneration.CheckSize(count, RowSize);
         float[] latents = new float[count * RowSize];
         for (int i = 0; i < latents.Length; i++)
@@ -189,11 +197,12 @@ public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
         ]);
     }
 
-    private (float[] Latent, double LogDensity) EncodeRow(ReadOnlySpan<float> row, ConditionRequest request)
+    private (float[] Latent, double LogDensity) EncodeRow(
+        ReadOnlySpan<float> row, ConditionRequest request, string rowParameter, string labelParameter)
     {
-        RowChecks.HasSize(row, RowSize, nameof(row));
-        RowChecks.IsWithin(row, Architecture.RangeOfValues(), nameof(row));
-        _definition.Conditions.Check(request, 1, "label");
+        RowChecks.HasSize(row, RowSize, rowParameter);
+        RowChecks.IsWithin(row, Architecture.RangeOfValues(), rowParameter);
+        _definition.Conditions.Check(request, 1, labelParameter);
         using IDisposable use = Use();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
@@ -216,7 +225,6 @@ public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
     private float[] DecodeValues(float[] latents, ConditionRequest request)
     {
         int count = latents.Length / RowSize;
-        _definition.Conditions.Check(request, count, "label");
         using IDisposable use = Use();
         return RowGeneration.Compute(_engine.Host, count, RowSize, _engine.RowsAtOnce, (start, rows) =>
         {

@@ -42,7 +42,7 @@ internal abstract class AdaptableLayer(string name) : nn.Module<Tensor, Tensor>(
     public override Tensor forward(Tensor input)
     {
         Tensor output = Compute(input);
-        return _adapter is null ? output : _adapter.Apply(input, output, new AdaptedRows(this));
+        return OutputShapes.Note(this, _adapter is null ? output : _adapter.Apply(input, output, new AdaptedRows(this)));
     }
 
     /// <summary>Changes the output by an adapter, which belongs to the layer from now on.</summary>

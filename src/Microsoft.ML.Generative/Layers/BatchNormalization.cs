@@ -105,7 +105,8 @@ internal sealed class BatchNormalization : nn.Module<Tensor, Tensor>, IFormerNam
         // A single value a channel has no variance.
         bool learns = training && input.numel() > input.size(1);
         double momentum = learns ? NextMomentum() : 0;
-        Tensor normal = F.batch_norm(input, running_mean, running_var, weight, bias, learns, momentum, Epsilon);
+        Tensor normal = OutputShapes.Note(
+            this, F.batch_norm(input, running_mean, running_var, weight, bias, learns, momentum, Epsilon));
         if (gains is null)
             return normal;
         // [batch, channels] → [batch, channels, 1, ..]

@@ -1,7 +1,6 @@
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Generative.Layers;
 
@@ -26,7 +25,26 @@ internal sealed class GroupNormalization : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    public override Tensor forward(Tensor input) => F.group_norm(input, _groups, weight, bias, _epsilon);
+    public override Tensor forward(Tensor input) => Forward(input, hasSilu: false);
+
+    /// <summary>The normalization with what is before and after it in residual blocks.</summary>
+    /// <param name="input">[batch, channels, ..].</param>
+    /// <param name="hasSilu">Whether SiLU follows.</param>
+    /// <param name="added">What is added to the input's channels before, [batch, channels].</param>
+    /// <param name="scale">What is added to 1 and multiplied with the normalized values, [batch, channels].</param>
+    /// <param name="shift">What is added to them then, [batch, channels]; given with <paramref name="scale"/>.</param>
+    public Tensor Forward(Tensor input, bool hasSilu, Tensor? added = null, Tensor? scale = null, Tensor? shift = null)
+    {
+        Tensor gains = weight.unsqueeze(0), shifts = bias.unsqueeze(0); // [1, channels]
+        if (scale is not null && shift is not null)
+        {
+            Tensor factor = scale.Plus(1);
+            (gains, shifts) = (gains * factor, (shifts * factor).Plus(shift)); // [batch, channels]
+        }
+
+        var settings = new NormalizedActivation.Settings(_groups, _epsilon, hasSilu);
+        return OutputShapes.Note(this, NormalizedActivation.Apply(input, added, gains, shifts, settings));
+    }
 
     protected override void Dispose(bool disposing)
     {

@@ -41,7 +41,9 @@ internal sealed class Normalization : nn.Module<Tensor, Tensor>
     /// <summary>[width], or <see langword="null"/>.</summary>
     public Parameter? Bias => bias;
 
-    public override Tensor forward(Tensor input)
+    public override Tensor forward(Tensor input) => OutputShapes.Note(this, Normalize(input));
+
+    private Tensor Normalize(Tensor input)
     {
         Tensor x = input.AsFloat32();
         if (_kind == NormalizationKind.LayerNorm)

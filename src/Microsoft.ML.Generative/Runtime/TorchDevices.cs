@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -12,13 +13,26 @@ internal static class TorchDevices
     /// <exception cref="InvalidOperationException">
     /// libtorch cannot be loaded, or the GPU named is not there and <see cref="MLContext.FallbackToCpu"/> is false.
     /// </exception>
-    public static torch.Device Choose(IHostEnvironment env, IChannel? channel = null)
+    /// <param name="env">The environment of the context.</param>
+    /// <param name="channel">Receives a warning where the CPU takes the place of the GPU named.</param>
+    /// <param name="isShared">
+    /// Whether other processes of the machine train with this one: unless a GPU is named, each takes the one of its number.
+    /// </param>
+    public static torch.Device Choose(IHostEnvironment env, IChannel? channel = null, bool isShared = false)
     {
         TorchRuntime.EnsureLoaded();
         int gpuCount = torch.cuda.is_available() ? torch.cuda.device_count() : 0;
         var settings = env as IHostEnvironmentInternal;
-        return new torch.Device(Choose(settings?.GpuDeviceId, settings?.FallbackToCpu ?? true, gpuCount, channel));
+        int? id = settings?.GpuDeviceId ?? (isShared && gpuCount > 0 ? LocalRank(Environment.GetEnvironmentVariable) % gpuCount : null);
+        return new torch.Device(Choose(id, settings?.FallbackToCpu ?? true, gpuCount, channel));
     }
+
+    /// <summary>The number of this process among those of its machine, as its launcher says: Open MPI, MPICH, Slurm.</summary>
+    internal static int LocalRank(Func<string, string?> variable) =>
+        ((string[])["OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID"])
+            .Select(variable)
+            .Select(text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int rank) ? rank : (int?)null)
+            .FirstOrDefault(rank => rank is not null) ?? 0;
 
     internal static string Choose(int? gpuDeviceId, bool fallbackToCpu, int gpuCount, IChannel? channel)
     {

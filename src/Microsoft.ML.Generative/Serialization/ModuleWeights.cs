@@ -143,6 +143,15 @@ internal static class ModuleWeights
             $"{t.Name} {SafetensorsTypes.Describe(t.Tensor.dtype, t.Tensor.shape)}";
     }
 
+    /// <summary>Copies the tensors that a network has from another, which may have more.</summary>
+    public static void CopyShared(torch.nn.Module source, torch.nn.Module destination)
+    {
+        using IDisposable noGradient = torch.no_grad();
+        Dictionary<string, torch.Tensor> tensors = Of(source).ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal);
+        foreach ((string name, torch.Tensor tensor) in Of(destination))
+            tensor.copy_(tensors[name]);
+    }
+
     /// <summary>Tensors under the names that a file has for them.</summary>
     /// <param name="names">The file's names.</param>
     /// <param name="presentName">The present name for each of these.</param>

@@ -6,7 +6,7 @@ namespace Microsoft.ML.Generative.Training;
 /// <summary>A source as the loop reads it: epoch after epoch, and never two epochs in one gradient.</summary>
 internal sealed class BatchFeed(IBatchSource source)
 {
-    private readonly List<TensorBatch> _taken = [];
+    private readonly List<StepBatch> _taken = [];
     private int _epoch;
     private long _position;
 
@@ -30,16 +30,26 @@ internal sealed class BatchFeed(IBatchSource source)
         ((IStatefulBatchSource)source).RestoreState(state);
     }
 
-    /// <summary>Up to <paramref name="count"/> batches, at least one; fewer where the epoch ends.</summary>
-    public List<TensorBatch> Take(int count)
+    /// <summary>
+    /// Up to <paramref name="count"/> batches, at least one; fewer where the epoch ends. Several processes deal them out: each knows of the
+    /// batches of the others only their rows.
+    /// </summary>
+    /// <param name="count">The batches of a step.</param>
+    /// <param name="rank">The number of this process, from 0.</param>
+    /// <param name="processes">The processes.</param>
+    public List<StepBatch> Take(int count, int rank = 0, int processes = 1)
     {
         if (_position == source.BatchesPerEpoch)
             Start(new FeedPosition(_epoch + 1, 0));
 
         _taken.Clear();
-        while (_taken.Count < count && _position < source.BatchesPerEpoch)
+        long taken = Math.Min(count, source.BatchesPerEpoch - _position);
+        for (int i = 0; i < taken; i++)
         {
-            _taken.Add(source.Next());
+            bool isOwn = i % processes == rank;
+            // A process that has none computes another's losses, so that it takes as much noise as the others.
+            TensorBatch? batch = isOwn || (i == 0 && rank >= taken) ? source.Next() : null;
+            _taken.Add(new StepBatch(batch?.Rows ?? source.Skip(), isOwn, batch));
             _position++;
         }
 

@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Training.Distributed;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Training;
@@ -36,14 +37,15 @@ internal sealed class StepBuffers : IDisposable
         _weight += weight;
     }
 
-    /// <summary>Gives the layers the mean.</summary>
-    public void EndStep()
+    /// <summary>Gives the layers the mean, over all processes of the training if there are several.</summary>
+    public void EndStep(ProcessGroup? group)
     {
         using IDisposable noGradient = torch.no_grad();
-        if (_weight == 0)
-            return;
-        foreach (var (live, _, sum) in _buffers)
-            live.copy_(sum.TimesInPlace(1 / _weight));
+        double weight = group is null || _buffers.Length == 0
+            ? _weight
+            : group.Sum("the averages of layers", _buffers.Select(b => b.Sum), _weight);
+        foreach (var (live, before, sum) in _buffers)
+            live.copy_(weight == 0 ? before : sum.TimesInPlace(1 / weight));
     }
 
     public void Dispose()

@@ -13,6 +13,9 @@ internal sealed class StepDraws(long rows) : IDisposable
     private long _first;
     private int _next;
 
+    /// <summary>The place of the next batch's first row among the rows of all batches.</summary>
+    public long FirstRow => _first;
+
     /// <summary>The part of the step's rows that a batch has.</summary>
     public double Share(int batchRows) => (double)batchRows / rows;
 

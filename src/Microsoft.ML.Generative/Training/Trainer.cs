@@ -43,9 +43,15 @@ internal sealed class Trainer
         try
         {
             TModel model = train(trainer);
+            run.Group?.End();
             isTrained = true;
             options.Checkpoints?.CountModel();
             return model;
+        }
+        catch (Exception e)
+        {
+            run.Group?.Fail(e);
+            throw;
         }
         finally
         {

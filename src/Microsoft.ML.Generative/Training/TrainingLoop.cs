@@ -4,6 +4,7 @@ using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training.Checkpoints;
+using Microsoft.ML.Generative.Training.Distributed;
 using Microsoft.ML.Generative.Training.Reporting;
 using Microsoft.ML.Runtime;
 using TorchSharp;
@@ -29,11 +30,16 @@ internal sealed class TrainingLoop
     private readonly long _stepsPerEpoch;
     private readonly long _totalSteps;
     private readonly ITrainingPreview? _preview;
+    private readonly ProcessGroup? _group;
+    private readonly SharedReports? _shared;
+    private readonly int _batchesPerStep;
     private TensorBoardLog? _log;
     private double? _gradientNorm;
     private long _step;
+    private long _firstStep;
     private bool _isWholeStep = true;
     private bool _isFinished;
+    private int _takes;
 
     /// <param name="run">The call of <c>Fit</c>: device, seed, options, checkpoints.</param>
     /// <param name="phases">
@@ -53,10 +59,13 @@ internal sealed class TrainingLoop
         TrainingRun run, IReadOnlyList<TrainingPhase> phases, IBatchSource? validation, TrainingOptions? options = null,
         ITrainingPreview? preview = null, TrainingStage stage = default)
     {
-        _preview = preview;
         _run = run;
         _options = options ?? run.Options;
         _phases = phases;
+        _group = run.Group;
+        _shared = _group is null ? null : new SharedReports(_group);
+        _preview = run.IsLeader ? preview : null;
+        _batchesPerStep = checked(_options.GradientAccumulationSteps * run.Processes);
         _validator = validation is null ? null : new Validator(run, phases, validation);
         if (phases[0].Interval != 1)
             throw new ArgumentException($"The first phase runs in every step; its interval is {phases[0].Interval}.", nameof(phases));
@@ -64,13 +73,14 @@ internal sealed class TrainingLoop
         _feeds = [.. phases.Select(p => p.Batches).Distinct().Select(source => new BatchFeed(source))];
         _feedOfPhase = [.. phases.Select(p => _feeds.First(f => f.Source == p.Batches))];
         _networks = [.. phases.Select(p => p.Network).Distinct()];
-        _stepsPerEpoch = StepsPerEpoch(phases, _options.GradientAccumulationSteps);
-        _totalSteps = _options.MaxSteps ?? checked(_options.Epochs * _stepsPerEpoch);
+        _stepsPerEpoch = StepsPerEpoch(phases, _batchesPerStep);
+        _totalSteps = _options.StepsIn(_stepsPerEpoch);
         _meter = new TrainingMeter(_totalSteps, run.Device.ToString(), phases[0].Unit, stage);
         if (validation is not null
             && _options.ValidationChoosesModel
             && (_options.EarlyStoppingPatience is not null || _options.OnCancel == CancellationBehavior.KeepBest))
             _best = new BestWeights(_networks);
+        _group?.CheckSources(_feeds.Select(f => f.Source), validation);
         if (run.Checkpoints is { } folder)
             _checkpoints = new CheckpointSession(run, folder, _networks[0].Name, _networks, _feeds, validation, _meter, _best);
     }
@@ -95,7 +105,8 @@ internal sealed class TrainingLoop
         using var dropout = new torch.Generator((ulong)_run.Seed);
         using IDisposable seededDropout = SeededDropout.Scope(_run.Device.type == DeviceType.CPU ? dropout : null);
 
-        using TensorBoardLog? log = TensorBoardLog.Open(_run.Options.TensorBoardDirectory, _networks[0].Name);
+        using TensorBoardLog? log =
+            TensorBoardLog.Open(_run.IsLeader ? _run.Options.TensorBoardDirectory : null, _networks[0].Name);
         _log = log;
 
         progress.SetHeader(new ProgressHeader(["Loss"], ["steps"]), entry => entry.SetProgress(0, _meter.Step, _totalSteps));
@@ -120,7 +131,7 @@ internal sealed class TrainingLoop
         {
             while (!_isFinished)
             {
-                _run.StopIfCancelled();
+                StopIfCancelled();
                 _isWholeStep = false;
                 RunStep(generator, out double learningRate);
                 Report(channel, progress, learningRate);
@@ -130,19 +141,34 @@ internal sealed class TrainingLoop
 
             return true;
         }
+        catch (Exception e) when (OutOfMemory.Is(e))
+        {
+            throw OutOfMemory.Explain(e, _options, _run.Device, _step + 1);
+        }
         catch (OperationCanceledException)
         {
+            _group?.Cancel();
             // In the middle of a step or a validation there is no state to go on from.
             if (_isWholeStep)
                 _checkpoints?.Save(channel, _step, _gradientNorm, isFinished: false);
-            if (_options.OnCancel != CancellationBehavior.KeepBest || !_options.CancellationToken.IsCancellationRequested || _step == 0)
+            bool isAskedFor = _options.CancellationToken.IsCancellationRequested || _group is not null;
+            if (_options.OnCancel != CancellationBehavior.KeepBest || !isAskedFor || _step == 0)
                 throw;
             string model = _best?.Score is { } score
                 ? $"that of step {score.Step}, with validation loss {Text(score.Loss)}"
                 : "that of this step";
-            channel.Info($"Canceled after step {_step}: the model is {model}.");
+            Inform(channel, $"Canceled after step {_step}: the model is {model}.");
             return false;
         }
+    }
+
+    // Where one of several processes was canceled, all stop before the same step.
+    private void StopIfCancelled()
+    {
+        if (_group is null)
+            _run.StopIfCancelled();
+        else if (_group.IsCanceled)
+            throw new OperationCanceledException("The training was canceled.", _options.CancellationToken);
     }
 
     private void Start(IChannel channel)
@@ -150,6 +176,8 @@ internal sealed class TrainingLoop
         foreach (TrainedNetwork network in _networks)
         {
             network.Module.train();
+            if (!_run.IsLeader)
+                continue;
             channel.Info(
                 $"Training '{network.Name}' on {_run.Device} with {_run.Threads.Threads} threads in "
                 + $"{MixedPrecision.Current ?? torch.ScalarType.Float32}: "
@@ -163,19 +191,29 @@ internal sealed class TrainingLoop
             _log?.Resume(_step);
             channel.Info(_isFinished ? $"The training had finished with step {_step}." : $"The training resumes after step {_step}.");
         }
-        else
+        else if (_run.IsLeader)
         {
             foreach (BatchFeed feed in _feeds)
                 feed.Start(default);
         }
 
+        if (_group is not null)
+        {
+            (_step, _gradientNorm, _isFinished) =
+                new SharedStart(_group, _networks, _feeds, _best, _meter).Share(_step, _gradientNorm, _isFinished);
+        }
+
+        _firstStep = _step;
         _meter.Start();
+        _shared?.Exchange(_meter, _step, _run.IsCanceled());
     }
 
     private void Finish(bool keepsBest)
     {
         if (keepsBest && _best?.Score is not null)
             _best.Restore();
+        // To the bit, also where the processors of the processes round differently.
+        _group?.Broadcast("the trained weights", _networks.SelectMany(n => n.EvaluationState).Select(s => s.Values));
         foreach (TrainedNetwork network in _networks)
         {
             network.SwapEma();
@@ -187,15 +225,20 @@ internal sealed class TrainingLoop
     {
         _isFinished = _step == _totalSteps;
         bool endsEpoch = _step % _stepsPerEpoch == 0 || _isFinished;
-        if (endsEpoch || _meter.IsReportDue(_step))
+        if (_run.IsLeader && (endsEpoch || _meter.IsReportDue(_step)))
             WriteReport(channel, progress, learningRate, endsEpoch);
+        else if (endsEpoch && _validator is not null)
+            _best?.Offer(ShareValidation(0), _step);
+        if (_run.IsLeader && _step == _firstStep + TrainingEstimate.Steps && !_isFinished)
+            channel.Info(TrainingEstimate.Describe(_meter.Remaining(_step), _run.Options, _run.Device.type));
         if (_preview is not null && (_options.PreviewInterval is { } interval ? _step % interval == 0 || _isFinished : endsEpoch))
             WritePreview(channel, _preview);
 
         if (_best?.Score is { } best && best.EpochsSince >= _options.EarlyStoppingPatience && !_isFinished)
         {
             _isFinished = true;
-            channel.Info(
+            Inform(
+                channel,
                 $"Stopped early: no validation loss below {Text(best.Loss)}, that of step {best.Step}, for {best.EpochsSince} epochs.");
         }
     }
@@ -203,12 +246,12 @@ internal sealed class TrainingLoop
     private void WriteReport(IChannel channel, IProgressChannel progress, double learningRate, bool endsEpoch)
     {
         // Taken before validation, which trains nothing.
-        double samplesPerSecond = _meter.SamplesPerSecond();
+        double samplesPerSecond = _meter.SamplesPerSecond(endsEpoch);
         ValidationScores? validation = null;
         if (endsEpoch && _validator is not null)
         {
             validation = Validate(_validator);
-            _best?.Offer(validation.Loss, _step);
+            _best?.Offer(ShareValidation(validation.Loss), _step);
         }
 
         TrainingProgress report =
@@ -218,6 +261,17 @@ internal sealed class TrainingLoop
         _log?.Write(channel, report);
         if (_meter.TakeLine(endsEpoch))
             channel.Info(TrainingMeter.Describe(report));
+    }
+
+    // Process 0 validates, so that all of them decide alike when to stop.
+    private double ShareValidation(double loss) => _group is null
+        ? loss
+        : BitConverter.ToDouble(_group.FromLeader("the end of a validation", BitConverter.GetBytes(loss)));
+
+    private void Inform(IChannel channel, string message)
+    {
+        if (_run.IsLeader)
+            channel.Info(message);
     }
 
     // Where a phase that shares the first one's batches runs in some steps only, its share of them is counted on average.
@@ -236,6 +290,7 @@ internal sealed class TrainingLoop
     {
         long step = _step + 1;
         _meter.BeginStep();
+        _takes = 0;
         if (step > 1 && (step - 1) % _stepsPerEpoch == 0)
             _feeds[0].Start(new FeedPosition(EpochOf(step), 0));
 
@@ -253,7 +308,7 @@ internal sealed class TrainingLoop
             for (int repeat = 0; repeat < _phases[i].Repeats; repeat++)
             {
                 using DisposeScope scope = torch.NewDisposeScope();
-                List<TensorBatch> batches = _feedOfPhase[i].Take(_options.GradientAccumulationSteps);
+                List<StepBatch> batches = _feedOfPhase[i].Take(_batchesPerStep, _group?.Rank ?? 0, _group?.Size ?? 1);
                 using IDisposable turn = _run.Threads.Turn();
                 RunPhase(i, batches, context, learningRate);
             }
@@ -263,6 +318,7 @@ internal sealed class TrainingLoop
             network.FlushAverages();
         _step = step;
         _meter.EndStep(step);
+        _shared?.Exchange(_meter, step, _run.IsCanceled());
     }
 
     // The gradients of the others would be thrown away.
@@ -272,23 +328,23 @@ internal sealed class TrainingLoop
             network.IsLearning = network == learning;
     }
 
-    private void RunPhase(int index, List<TensorBatch> batches, StepContext context, double learningRate)
+    private void RunPhase(int index, List<StepBatch> batches, StepContext context, double learningRate)
     {
         TrainingPhase phase = _phases[index];
         TrainedNetwork network = phase.Network;
         network.ClearGradients();
 
         long weight = 0;
-        foreach (TensorBatch batch in batches)
-            weight += batch.Weight;
-        if (weight > 0 && phase.BeforeLosses is { } beforeLosses)
+        foreach (StepBatch batch in batches)
+            weight += batch.IsOwn ? batch.Batch!.Value.Weight : 0;
+        if ((weight > 0 || _group is not null) && phase.BeforeLosses is { } beforeLosses)
         {
             using IDisposable noGradient = torch.no_grad();
             beforeLosses(context, batches);
         }
 
-        if (batches.Count == 1)
-            Learn(index, batches[0], weight, context, learningRate);
+        if (batches.Count == 1 && _group is null)
+            Learn(index, batches[0].Batch!.Value, weight, context, learningRate);
         else
             LearnAsOne(index, batches, weight, context, learningRate);
 
@@ -315,19 +371,47 @@ internal sealed class TrainingLoop
     }
 
     // A step sees the rows of several batches as if in one.
-    private void LearnAsOne(int index, List<TensorBatch> batches, long weight, StepContext context, double learningRate)
+    private void LearnAsOne(int index, List<StepBatch> batches, long weight, StepContext context, double learningRate)
     {
         using var draws = new StepDraws(batches.Sum(b => (long)b.Rows));
         using var buffers = new StepBuffers(_networks.SelectMany(n => n.Averages));
-        foreach (TensorBatch batch in batches)
+        _takes++;
+        for (int i = 0; i < batches.Count; i++)
         {
-            buffers.BeginBatch();
-            Learn(index, batch, weight, context with { Draws = draws }, learningRate);
-            draws.EndBatch(batch.Rows);
-            buffers.EndBatch(batch.Weight);
+            (int rows, bool isOwn, TensorBatch? batch) = batches[i];
+            if (batch is { } present)
+            {
+                SeedDropout(context.Step, i);
+                buffers.BeginBatch();
+                if (isOwn)
+                    Learn(index, present, weight, context with { Draws = draws }, learningRate);
+                else
+                    ComputeOnly(index, present, context with { Draws = draws, IsDiscarded = true });
+                if (isOwn)
+                    buffers.EndBatch(present.Weight);
+            }
+
+            draws.EndBatch(rows);
         }
 
-        buffers.EndStep();
+        buffers.EndStep(_group);
+    }
+
+    // Each batch of a step has dropout of its own, whatever process computes it. The first one has that of a step of one batch.
+    private void SeedDropout(long step, int batch)
+    {
+        if (batch == 0 && _takes == 1)
+            return;
+        long seed = SeedSequence.Derive(SeedSequence.Derive(_run.Seed, 2 * step), (long)_takes * int.MaxValue + batch);
+        TorchSeed.Reseed(seed);
+        SeededDropout.Current?.manual_seed(seed);
+    }
+
+    // For the noise that it takes from the generator. With gradients, which losses may contain.
+    private void ComputeOnly(int index, TensorBatch batch, StepContext context)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        _phases[index].Losses(context, batch);
     }
 
     private void Learn(int index, TensorBatch batch, long weight, StepContext context, double learningRate)
@@ -341,6 +425,7 @@ internal sealed class TrainingLoop
         if (!double.IsFinite(total))
             throw Diverged(_phases[index].Network, context.Step, learningRate, "loss", LossText(losses, total));
         _meter.Add(losses, total, batch.Weight, context.Step, isFirstPhase: index == 0);
+        _shared?.Add(losses, total, batch.Weight, isFirstPhase: index == 0);
 
         // Each value weighs the same, whatever batch it is in.
         torch.Tensor part = batch.Weight == weight ? losses.Total : losses.Total.Times((double)batch.Weight / weight);

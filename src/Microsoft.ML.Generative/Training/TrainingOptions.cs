@@ -68,15 +68,21 @@ public abstract class TrainingOptions
 
     private const long LowestMemoryBudget = 1 << 20;
 
+    private int? _epochs;
     private double? _learningRate;
     private double? _weightDecay;
+    private long? _stepLimit;
 
     private protected TrainingOptions()
     {
     }
 
     /// <summary>Passes over the data, at least 1. Default: 20.</summary>
-    public virtual int Epochs { get; set; } = Defaults.Epochs;
+    public virtual int Epochs
+    {
+        get => _epochs ?? DefaultEpochs;
+        set => _epochs = value;
+    }
 
     /// <summary>Optimizer steps, at least 1, instead of <see cref="Epochs"/>. Default: none.</summary>
     public long? MaxSteps { get; set; }
@@ -176,6 +182,13 @@ public abstract class TrainingOptions
     public CheckpointOptions? Checkpoints { get; set; }
 
     /// <summary>
+    /// One training in several processes, on one machine or many, that were started together, as by <c>mpirun -n 4 dotnet train.dll</c>.
+    /// Default: none, this process trains alone.
+    /// </summary>
+    [JsonIgnore]
+    public DistributedOptions? Distributed { get; set; }
+
+    /// <summary>
     /// Bytes of memory that the rows of training and validation data may take, at least 1 MiB. Rows that do not fit are read again in each
     /// epoch, while the training computes, and shuffled in a pool of this size instead of all at once. Default: half of the memory that the
     /// process may use.
@@ -240,6 +253,36 @@ public abstract class TrainingOptions
         }
     }
 
+    /// <summary>Whether the training is on a GPU, whose defaults are larger. Known when <c>Fit</c> begins.</summary>
+    internal bool IsOnGpu { get; set; }
+
+    /// <summary>
+    /// The steps that the training takes at most, because its options name neither epochs nor steps. Checkpoints keep it.
+    /// </summary>
+    [JsonInclude]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    internal long? StepLimit
+    {
+        get => _stepLimit ?? (_epochs is null && MaxSteps is null && !IsOnGpu ? StepsOnCpu : null);
+        set => _stepLimit = value;
+    }
+
+    /// <summary>The epochs of a training whose options name none.</summary>
+    internal virtual int DefaultEpochs => Defaults.Epochs;
+
+    /// <summary>
+    /// The most steps on a CPU of a training whose options name neither epochs nor steps, which make a fair model within minutes;
+    /// <see langword="null"/>: as many as the epochs have.
+    /// </summary>
+    internal virtual long? StepsOnCpu => null;
+
+    /// <summary>The names of the options that the length of the training follows from.</summary>
+    internal virtual IReadOnlyList<string> LengthOptions => [MaxSteps is null ? nameof(Epochs) : nameof(MaxSteps)];
+
+    /// <summary>The optimizer steps of the training.</summary>
+    internal long StepsIn(long stepsPerEpoch) =>
+        MaxSteps ?? Math.Min(checked(Epochs * stepsPerEpoch), StepLimit ?? long.MaxValue);
+
     /// <summary>The learning rate of a training whose options name none.</summary>
     internal virtual double DefaultLearningRate => Defaults.LearningRate;
 
@@ -261,8 +304,14 @@ public abstract class TrainingOptions
     /// <summary>The names of the options that the size of the network follows from.</summary>
     internal virtual IReadOnlyList<string> SizeOptions => [];
 
+    /// <summary>The names of options that are not set, and with which a step takes less memory.</summary>
+    internal virtual IReadOnlyList<string> MemoryOptions => [];
+
     /// <summary>The model that the training continues from, if there is one.</summary>
     internal virtual IBaseModel? Base => null;
+
+    /// <summary>Why the model cannot be trained in several processes; <see langword="null"/> if it can.</summary>
+    internal virtual string? WhyNotDistributed => $"{GetType().Name} do not support it yet";
 
     /// <summary>Whether there is something to score the model on that it does not learn.</summary>
     internal virtual bool HasValidation => ValidationData is not null;
@@ -295,6 +344,7 @@ public abstract class TrainingOptions
         OptionChecks.Defined(OnCancel);
         OptionChecks.AtLeast(MemoryBudget, LowestMemoryBudget);
         Checkpoints?.Validate();
+        Distributed?.Validate();
         OptionChecks.AtLeast<int>(EarlyStoppingPatience, 1);
         ArgumentNullException.ThrowIfNull(FrozenParameters);
         foreach (string pattern in FrozenParameters)
@@ -307,6 +357,8 @@ public abstract class TrainingOptions
     internal virtual void ValidateForTraining()
     {
         Validate();
+        if (Distributed is not null && WhyNotDistributed is { } reason)
+            throw new ArgumentException($"{nameof(Distributed)} cannot be used: {reason}.", nameof(Distributed));
         if (EarlyStoppingPatience is not null && !HasValidation)
         {
             throw new ArgumentException(
@@ -338,6 +390,7 @@ public abstract class TrainingOptions
     {
         var copy = (TrainingOptions)MemberwiseClone();
         copy.Checkpoints = Checkpoints?.Copy();
+        copy.Distributed = Distributed?.Copy();
         copy.FrozenParameters = [.. FrozenParameters ?? []];
         return copy;
     }

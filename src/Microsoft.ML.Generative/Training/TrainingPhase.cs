@@ -38,9 +38,9 @@ internal sealed record TrainingPhase(TrainedNetwork Network, IBatchSource Batche
 
     /// <summary>
     /// Called with all batches of a step before the losses of the first, without gradients; for state that the losses need and that
-    /// depends on all rows.
+    /// depends on all rows. Of several processes, each calls it with the batches that it has itself.
     /// </summary>
-    public Action<StepContext, IReadOnlyList<TensorBatch>>? BeforeLosses { get; init; }
+    public Action<StepContext, IReadOnlyList<StepBatch>>? BeforeLosses { get; init; }
 
     /// <summary>
     /// Called after each update of the weights, without gradients; keeps weights in bounds, or moves what else follows the rows. Losses
@@ -59,6 +59,12 @@ internal readonly record struct StepContext(long Step, long TotalSteps, bool IsT
 {
     /// <summary>The noise of all rows, where several batches make the step.</summary>
     public StepDraws? Draws { get; init; }
+
+    /// <summary>Whether the losses are computed for the noise that they take alone, and nothing learns from them.</summary>
+    public bool IsDiscarded { get; init; }
+
+    /// <summary>The place of the batch's first row among the rows of the step.</summary>
+    public long FirstRow => Draws?.FirstRow ?? 0;
 
     /// <summary>
     /// Noise for the rows of a batch. Where several batches make the step, it is sampled for the rows of all at once: they are as if in one

@@ -15,13 +15,18 @@ namespace Microsoft.ML.Generative.Training;
 /// </summary>
 internal sealed class TrainingRun : IDisposable
 {
-    private TrainingRun(IHost host, TrainingOptions options, torch.Device device, long seed, int? threads, CheckpointFolder? checkpoints)
+    private TrainingRun(
+        IHost host, TrainingOptions options, torch.Device device, long seed, int? threads, CheckpointFolder? checkpoints,
+        ProcessGroup? group, int processes)
     {
         Host = host;
         Options = options;
         Device = device;
         Seed = seed;
         Checkpoints = checkpoints;
+        Group = group;
+        Processes = processes;
+        Exchange = group is null ? SingleProcess.Instance : group;
         Threads = TorchThreads.Scope(threads);
     }
 
@@ -39,28 +44,58 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>The number of threads that the training computes with, in turns with trainings that have another.</summary>
     public ThreadCount Threads { get; }
 
+    /// <summary>The processes of the training, if it has several.</summary>
+    public ProcessGroup? Group { get; }
+
+    /// <summary>Whether this process validates, reports and writes files.</summary>
+    public bool IsLeader => Group?.IsLeader ?? true;
+
+    /// <summary>
+    /// The processes that the training began with. A step has their batches, whatever number of processes resumes it and shares them.
+    /// </summary>
+    public int Processes { get; }
+
     /// <summary>Exchanges gradients with the other processes of the training, if there are any.</summary>
-    public IGradientExchange Exchange { get; set; } = SingleProcess.Instance;
+    public IGradientExchange Exchange { get; set; }
 
     /// <param name="env">The environment of the context, which knows its GPU.</param>
     /// <param name="host">The estimator's host.</param>
     /// <param name="options">Checked options.</param>
+    /// <param name="processes">The processes of the training. Default: those that the options name.</param>
     /// <exception cref="InvalidOperationException">
-    /// libtorch or the GPU asked for is missing, or the checkpoints are of a training with other options.
+    /// libtorch, the GPU or the processes asked for are missing, or the checkpoints are of a training with other options.
     /// </exception>
     /// <exception cref="IOException">The checkpoint folder or TensorBoard's cannot be used.</exception>
-    public static TrainingRun Open(IHostEnvironment env, IHost host, TrainingOptions options)
+    public static TrainingRun Open(IHostEnvironment env, IHost host, TrainingOptions options, ProcessGroup? processes = null)
+    {
+        TorchRuntime.EnsureLoaded();
+        ProcessGroup? group = processes ?? ProcessGroup.Join(options.Distributed);
+        try
+        {
+            return Prepare(env, host, options, group, group?.IsLeader ?? true);
+        }
+        catch (Exception e)
+        {
+            group?.Fail(e);
+            group?.Dispose();
+            throw;
+        }
+    }
+
+    private static TrainingRun Prepare(
+        IHostEnvironment env, IHost host, TrainingOptions options, ProcessGroup? group, bool isLeader)
     {
         using IChannel channel = host.Start("Preparing");
-        if (options.TensorBoardDirectory is { } directory)
+        if (isLeader && options.TensorBoardDirectory is { } directory)
             WritableFolder.Prepare(directory, nameof(TrainingOptions.TensorBoardDirectory));
-        if (options.PreviewDirectory is { } samples)
+        if (isLeader && options.PreviewDirectory is { } samples)
             WritableFolder.Prepare(samples, nameof(ImageTrainingOptions.SampleDirectory));
-        torch.Device device = TorchDevices.Choose(env, channel);
+        torch.Device device = TorchDevices.Choose(env, channel, isShared: group is not null);
+        options.IsOnGpu = device.type != DeviceType.CPU;
         foreach (string setting in SlowSettings.Find(options, device.type))
             channel.Warning(setting);
         long? seedAskedFor = options.Seed ?? (host as IHostEnvironmentInternal)?.Seed;
-        CheckpointFolder? checkpoints = options.Checkpoints is null ? null : new CheckpointFolder(options.Checkpoints);
+        CheckpointFolder? checkpoints = options.Checkpoints is null || !isLeader ? null : new CheckpointFolder(options.Checkpoints);
         try
         {
             CheckpointState? earlier = null;
@@ -83,8 +118,22 @@ internal sealed class TrainingRun : IDisposable
             // timing.
             if (threads is null && seedAskedFor is null && device.type == DeviceType.CPU)
                 threads = TorchThreads.Measure();
-            return new TrainingRun(
-                host, options, device, seedAskedFor ?? earlier?.Seed ?? SeedSequence.Choose(host, null), threads, checkpoints);
+            long seed = seedAskedFor ?? earlier?.Seed ?? SeedSequence.Choose(host, null);
+            int processes = earlier is null ? group?.Size ?? 1 : earlier.Processes ?? 1;
+            if (group is not null)
+            {
+                var shared = new SharedOptions(seed, processes, SavedOptions.Of(options), options.OnCancel);
+                (seed, processes) = shared.Share(group, seedAskedFor);
+            }
+
+            if (isLeader && group?.Size > processes * options.GradientAccumulationSteps)
+            {
+                channel.Warning(
+                    $"The training began with {processes} processes, and a step has {processes * options.GradientAccumulationSteps} "
+                    + $"batches: of the {group.Size} processes that resume it, some have nothing to compute.");
+            }
+
+            return new TrainingRun(host, options, device, seed, threads, checkpoints, group, processes);
         }
         catch
         {
@@ -123,6 +172,20 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Bytes that the rows to validate on may take.</summary>
     public long ValidationBudget => Options.RowMemory / 4;
 
+    /// <summary>Whether the context or the token was canceled.</summary>
+    public bool IsCanceled()
+    {
+        try
+        {
+            StopIfCancelled();
+            return false;
+        }
+        catch (OperationCanceledException)
+        {
+            return true;
+        }
+    }
+
     /// <exception cref="OperationCanceledException">The context or the token was canceled.</exception>
     public void StopIfCancelled()
     {
@@ -149,6 +212,7 @@ internal sealed class TrainingRun : IDisposable
     {
         Threads.Dispose();
         Checkpoints?.Dispose();
+        Group?.Dispose();
         NativeHeap.ReturnFreedMemory();
     }
 

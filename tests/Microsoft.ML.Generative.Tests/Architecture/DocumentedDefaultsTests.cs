@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Reflection;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using Microsoft.ML.Generative.Schedulers;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -34,6 +35,22 @@ public sealed partial class DocumentedDefaultsTests
                 Assert.False(documented is not null && double.TryParse(documented, CultureInfo.InvariantCulture, out _), of);
             else if (documented != Inherited && value is (string or Enum or bool or int or long or float or double))
                 Assert.True(documented is not null && IsSame(value, documented), of);
+        }
+    }
+
+    [Fact]
+    public void Samplers_document_the_spacing_of_each_class()
+    {
+        string documented = Default(typeof(NoiseSchedulerOptions).GetProperty(nameof(NoiseSchedulerOptions.TimestepSpacing))!)!;
+        int others = documented.IndexOf("; Linspace", StringComparison.Ordinal);
+        Type[] options = [.. typeof(NoiseSchedulerOptions).Assembly.GetExportedTypes()
+            .Where(type => type.IsSubclassOf(typeof(NoiseSchedulerOptions)) && !type.IsAbstract)];
+        Assert.NotEmpty(options);
+        foreach (Type type in options)
+        {
+            var value = (NoiseSchedulerOptions)Activator.CreateInstance(type)!;
+            bool isLeading = documented[..others].Contains(type.Name, StringComparison.Ordinal);
+            Assert.Equal(isLeading ? TimestepSpacing.Leading : TimestepSpacing.Linspace, value.TimestepSpacing);
         }
     }
 

@@ -111,7 +111,7 @@ public sealed class ClassNameTests
         Assert.Equal(new VectorDataViewType(NumberDataViewType.Single, 1, 16, 16), named.Schema["Generated"].Type);
 
         string message = Assert.Throws<ArgumentException>(() => Generate(model, "bright", null)).Message;
-        Assert.Contains("The label is 'bright'; expected 'dark', 'mid', 'light'", message);
+        Assert.Contains("LabelName is 'bright'; expected 'dark', 'mid', 'light'", message);
         Assert.Contains("LabelName are both given", Assert.Throws<ArgumentException>(() => Generate(model, "dark", 0)).Message);
         Assert.Contains(
             "expected 0 to 2 ('dark', 'mid', 'light')", Assert.Throws<ArgumentException>(() => Generate(model, null, 3)).Message);
@@ -138,6 +138,53 @@ public sealed class ClassNameTests
             Assert.Equal(expected.GetColumn<float[]>("Generated"), actual.GetColumn<float[]>("Generated"));
             Assert.Equal([3u, 3, 3], actual.GetColumn<uint>("Label"));
         }
+    }
+
+    [Fact]
+    public void Single_rows_are_encoded_and_decoded_by_the_name_of_their_class()
+    {
+        using var vae = (VaeTransformer)Train("vae", Keys(_trained));
+        using var flow = (FlowTransformer)Train("flow", Keys(_trained));
+        using var gan = (GanTransformer)Train("gan", Keys(_trained));
+        float[] row = Keys(_trained).GetColumn<float[]>("Pixels").First();
+        float[] z = vae.Encode(row, 2);
+        Assert.Equal(z, vae.Encode(row, labelName: "light"));
+        Assert.NotEqual(z, vae.Encode(row, labelName: "dark"));
+        Assert.Equal(vae.Decode(z, 2), vae.Decode(z, labelName: "light"));
+        Assert.Equal(
+            vae.LatentGrid(2, 2, label: 2).GetColumn<float[]>("Generated"),
+            vae.LatentGrid(2, 2, labelName: "light").GetColumn<float[]>("Generated"));
+        float[] code = flow.Encode(row, 2);
+        Assert.Equal(code, flow.Encode(row, labelName: "light"));
+        Assert.Equal(flow.Decode(code, 2), flow.Decode(code, labelName: "light"));
+        Assert.Equal(flow.LogDensity(row, 2), flow.LogDensity(row, labelName: "light"));
+        Assert.NotEqual(flow.LogDensity(row, 2), flow.LogDensity(row, labelName: "mid"));
+        float[] noise = gan.SampleLatent(1);
+        Assert.Equal(gan.Decode(noise, 2), gan.Decode(noise, labelName: "light"));
+
+        foreach (Action call in (Action[])
+            [
+                () => vae.Encode(row, labelName: "bright"), () => vae.Decode(z, labelName: "bright"),
+                () => vae.LatentGrid(2, 2, labelName: "bright"),
+                () => flow.Encode(row, labelName: "bright"), () => flow.Decode(code, labelName: "bright"),
+                () => flow.LogDensity(row, labelName: "bright"), () => gan.Decode(noise, labelName: "bright"),
+            ])
+        {
+            ArgumentException error = Assert.Throws<ArgumentException>(call);
+            Assert.Contains("LabelName is 'bright'; expected 'dark', 'mid', 'light'", error.Message);
+            Assert.Equal("label", error.ParamName);
+        }
+
+        ArgumentException missing = Assert.Throws<ArgumentException>(() => vae.Interpolate(row, row, 2));
+        Assert.Contains("expected one of 0 to 2 ('dark', 'mid', 'light') as Label, or its name as LabelName", missing.Message);
+        Assert.Equal("options", missing.ParamName);
+        Assert.Contains("Label and LabelName are both given", Assert.Throws<ArgumentException>(() => vae.Encode(row, 1, "dark")).Message);
+
+        using VaeTransformer plain = _ml.Transforms.Generative().Vae(
+            new VaeOptions { InputColumnName = "Pixels", HiddenSizes = [4], LatentSize = 2, MaxSteps = 1 }).Fit(Keys(_trained));
+        Assert.Contains(
+            "LabelName is 'cat', but the model was trained without labels",
+            Assert.Throws<ArgumentException>(() => plain.Generate(1, new() { LabelName = "cat" })).Message);
     }
 
     [Fact]

@@ -25,10 +25,10 @@ public sealed class ConditionTests
 
     [Theory]
     [InlineData(null, null, "0 to 2")]
-    [InlineData(3, null, "The label is 3")]
-    [InlineData(-1, null, "The label is -1")]
-    [InlineData(null, new[] { 0, 1 }, "2 labels were given for 3 rows")]
-    [InlineData(null, new[] { 0, 1, 5 }, "The label is 5")]
+    [InlineData(3, null, "Label is 3")]
+    [InlineData(-1, null, "Label is -1")]
+    [InlineData(null, new[] { 0, 1 }, "Labels has 2 values; expected 3")]
+    [InlineData(null, new[] { 0, 1, 5 }, "Labels[2] is 5")]
     [InlineData(1, new[] { 0, 1, 2 }, "both given")]
     public void Labels_that_cannot_be_used_are_refused(int? label, int[]? labels, string expected)
     {
@@ -52,7 +52,7 @@ public sealed class ConditionTests
     {
         var none = new ConditionSet();
         Assert.Contains(
-            "The label 2", Assert.Throws<ArgumentException>(() => none.Check(new ConditionRequest(Labels: [2]), 1, "options")).Message);
+            "Labels is 2", Assert.Throws<ArgumentException>(() => none.Check(new ConditionRequest(Labels: [2]), 1, "options")).Message);
         Assert.Contains(
             "LowResolution", Assert.Throws<ArgumentException>(() => none.Check(new ConditionRequest(Image: [1]), 1, "options")).Message);
         none.Check(new ConditionRequest(), 1, "options");

@@ -1,3 +1,5 @@
+using TorchSharp;
+
 namespace Microsoft.ML.Generative.Data.Batches;
 
 /// <summary>Where batches come from: rows of data, or generated on the spot (noise, roll-outs of a policy).</summary>
@@ -20,4 +22,11 @@ internal interface IBatchSource
 
     /// <summary>The next batch of the epoch, on the training device. Its tensors belong to the caller's dispose scope.</summary>
     TensorBatch Next();
+
+    /// <summary>Passes over the next batch of the epoch; returns its rows.</summary>
+    int Skip()
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        return Next().Rows;
+    }
 }

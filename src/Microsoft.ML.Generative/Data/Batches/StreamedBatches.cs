@@ -75,6 +75,14 @@ internal sealed class StreamedBatches : IBatchSource, IDisposable
         return new TensorBatch(size, columns);
     }
 
+    public int Skip()
+    {
+        torch.Tensor[] rows = (_reader ?? throw new InvalidOperationException("No epoch has been started.")).Take();
+        int size = (int)rows[0].size(0);
+        DisposeAll(rows);
+        return size;
+    }
+
     public void Dispose()
     {
         _reader?.Dispose();

@@ -74,6 +74,15 @@ internal sealed class TensorBatches : IBatchSource, IDisposable
         return new TensorBatch((int)size, columns);
     }
 
+    public int Skip()
+    {
+        if (_position >= _count)
+            throw new InvalidOperationException("The epoch has no more batches.");
+        long size = Math.Min(_batchSize, _count - _position);
+        _position += size;
+        return (int)size;
+    }
+
     public void Dispose()
     {
         _order?.Dispose();

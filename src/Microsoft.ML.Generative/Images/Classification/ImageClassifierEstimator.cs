@@ -10,7 +10,7 @@ namespace Microsoft.ML.Generative;
 /// <summary>Trains a small convolutional network to predict the class of an image.</summary>
 /// <remarks>
 /// <para>
-/// Create with <see cref="GenerativeTransformsCatalog.ImageClassifier(string, string, int)"/> or
+/// Create with <see cref="GenerativeTransformsCatalog.ImageClassifier(string, string, string, string, int?)"/> or
 /// <see cref="GenerativeTransformsCatalog.ImageClassifier(ImageClassifierOptions)"/>.
 /// </para>
 /// <list type="table">

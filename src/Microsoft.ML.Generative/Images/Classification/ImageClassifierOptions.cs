@@ -66,7 +66,11 @@ public sealed class ImageClassifierOptions : TrainingOptions, IImageShapeOptions
     private const int WidestStage = 1 << 16;
 
     /// <summary>Passes over the data, at least 1. Default: 5.</summary>
-    public override int Epochs { get; set; } = Defaults.Epochs;
+    public override int Epochs
+    {
+        get => base.Epochs;
+        set => base.Epochs = value;
+    }
 
     /// <summary>The optimizer. Default: <see cref="OptimizerKind.AdamW"/>.</summary>
     public override OptimizerKind Optimizer { get; set; } = OptimizerKind.AdamW;
@@ -162,6 +166,8 @@ public sealed class ImageClassifierOptions : TrainingOptions, IImageShapeOptions
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
 
+    internal override int DefaultEpochs => Defaults.Epochs;
+
     internal override MemberHistory History => ImageClassifierOldFormats.Options;
 
     internal RowColumns Columns =>
@@ -170,6 +176,8 @@ public sealed class ImageClassifierOptions : TrainingOptions, IImageShapeOptions
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
 
     internal override ImageClassifierOptions Copy() => (ImageClassifierOptions)base.Copy();
+
+    internal override string? WhyNotDistributed => null;
 
     internal override IReadOnlyList<string> SizeOptions =>
         [nameof(BaseChannels), nameof(Stages), nameof(BlocksPerStage), nameof(LabelCount)];

@@ -70,6 +70,9 @@ public sealed class ImageClassifierTransformer : ITransformer, IBaseModel, IDisp
 
     IDisposable IBaseModel.Use() => _engine.Use();
 
+    void IBaseModel.RunExample(int rows, int tokens) => _network.Logits(_network.Features(
+        torch.zeros([rows, .. _definition.Architecture.Shape.Dimensions], device: _device)));
+
     internal ImageClassifierDefinition Definition => _definition;
 
     internal ImageClassifierNetwork Network => _network;

@@ -11,7 +11,7 @@ namespace Microsoft.ML.Generative;
 /// <summary>Trains a diffusion model on images: it learns to remove noise, and generates new images from noise alone.</summary>
 /// <remarks>
 /// <para>
-/// Create with <see cref="GenerativeTransformsCatalog.Diffusion(string, string, int)"/> or
+/// Create with <see cref="GenerativeTransformsCatalog.Diffusion(string, int?, string?)"/> or
 /// <see cref="GenerativeTransformsCatalog.Diffusion(DiffusionOptions)"/>.
 /// </para>
 /// <list type="table">

@@ -7,7 +7,7 @@ namespace Microsoft.ML.Generative;
 /// <summary>Options of generation with a trained diffusion model.</summary>
 /// <example>
 /// <code>
-/// DiffusionTransformer model = mlContext.Transforms.Generative().Diffusion("Image", "Label").Fit(data);
+/// DiffusionTransformer model = mlContext.Transforms.Generative().Diffusion("Image", labelColumnName: "Label").Fit(data);
 /// var options = new DiffusionGenerateOptions { Seed = 7, Label = 3, GuidanceScale = 3, Sampler = DiffusionSampler.UniPc, Steps = 10 };
 /// IDataView threes = model.Generate(16, options);
 /// </code>

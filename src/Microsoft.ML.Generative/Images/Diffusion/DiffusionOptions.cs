@@ -30,7 +30,9 @@ public sealed class DiffusionOptions : ImageTrainingOptions, IImageShapeOptions,
         public const string InputColumnName = "Image";
         public const string GeneratedColumnName = "Generated";
         public const int Epochs = 50;
-        public const int BatchSize = 64;
+        public const int StepsOnCpu = 2500;
+        public const int BatchSizeOnCpu = 32;
+        public const int BatchSizeOnGpu = 64;
         public const double LearningRate = 0.0005;
         public const double LabelDropout = 0.1;
         public const int LayersPerBlock = 1;
@@ -45,13 +47,28 @@ public sealed class DiffusionOptions : ImageTrainingOptions, IImageShapeOptions,
         public const double MinSnrGamma = 5;
         public const int Steps = 50;
         public const int TransformBatchSize = 32;
+
+        public static int[] BlockChannelsOnCpu => [16, 32, 64];
+
+        public static int[] BlockChannelsOnGpu => [32, 64, 128];
     }
 
-    /// <summary>Passes over the data, at least 1. Default: 50.</summary>
-    public override int Epochs { get; set; } = Defaults.Epochs;
+    private int? _batchSize;
+    private int[]? _blockChannels;
 
-    /// <summary>Rows that go through the network at once, at least 1. Default: 64.</summary>
-    public override int BatchSize { get; set; } = Defaults.BatchSize;
+    /// <summary>Passes over the data, at least 1. Default: 50; on a CPU no more than 2,500 steps.</summary>
+    public override int Epochs
+    {
+        get => base.Epochs;
+        set => base.Epochs = value;
+    }
+
+    /// <summary>Rows that go through the network at once, at least 1. Default: 32 on a CPU, 64 on a GPU.</summary>
+    public override int BatchSize
+    {
+        get => _batchSize ?? (IsOnGpu ? Defaults.BatchSizeOnGpu : Defaults.BatchSizeOnCpu);
+        set => _batchSize = value;
+    }
 
     /// <summary>The learning rate after the warm-up, above 0. Default: 0.0005, or 0.005 where an adapter is trained.</summary>
     public override double LearningRate
@@ -157,9 +174,13 @@ public sealed class DiffusionOptions : ImageTrainingOptions, IImageShapeOptions,
 
     /// <summary>
     /// Channels of the U-Net's levels, from the finest; each further level halves height and width, which have to be divisible as often.
-    /// Default: 32, 64, 128.
+    /// Default: 16, 32, 64 on a CPU, 32, 64, 128 on a GPU.
     /// </summary>
-    public int[] BlockChannels { get; set; } = [32, 64, 128];
+    public int[] BlockChannels
+    {
+        get => _blockChannels ?? (IsOnGpu ? Defaults.BlockChannelsOnGpu : Defaults.BlockChannelsOnCpu);
+        set => _blockChannels = value ?? [];
+    }
 
     /// <summary>Residual blocks of a level in the encoder, at least 1; the decoder has one more. Default: 1.</summary>
     public int LayersPerBlock { get; set; } = Defaults.LayersPerBlock;
@@ -274,6 +295,10 @@ public sealed class DiffusionOptions : ImageTrainingOptions, IImageShapeOptions,
     /// <summary>Whether the network learns images without a class, so that it can be guided.</summary>
     internal bool HasNullLabel => LabelColumnName is not null && LabelDropout > 0;
 
+    internal override int DefaultEpochs => Defaults.Epochs;
+
+    internal override long? StepsOnCpu => Defaults.StepsOnCpu;
+
     internal override double DefaultLearningRate => TrainsAdapter ? 10 * Defaults.LearningRate : Defaults.LearningRate;
 
     internal bool TrainsAdapter => Adapter is not null || BaseModel?.ActiveAdapter is not null;
@@ -285,11 +310,13 @@ public sealed class DiffusionOptions : ImageTrainingOptions, IImageShapeOptions,
     internal override DiffusionOptions Copy()
     {
         var copy = (DiffusionOptions)base.Copy();
-        copy.BlockChannels = [.. BlockChannels ?? []];
+        copy._blockChannels = _blockChannels is null ? null : [.. _blockChannels];
         copy.AttentionLevels = [.. AttentionLevels ?? []];
         copy.Adapter = Adapter?.Copy();
         return copy;
     }
+
+    internal override string? WhyNotDistributed => null;
 
     internal override IReadOnlyList<string> SizeOptions =>
         [nameof(BlockChannels), nameof(LayersPerBlock), nameof(DitLayers), nameof(DitEmbeddingSize), nameof(LabelCount)];

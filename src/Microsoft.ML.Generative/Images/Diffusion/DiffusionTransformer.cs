@@ -25,7 +25,7 @@ namespace Microsoft.ML.Generative;
 /// <remarks>Its columns are listed at <see cref="DiffusionEstimator"/>. All methods may be called from several threads.</remarks>
 /// <example>
 /// <code>
-/// DiffusionTransformer model = mlContext.Transforms.Generative().Diffusion("Image", "Label").Fit(data);
+/// DiffusionTransformer model = mlContext.Transforms.Generative().Diffusion("Image", labelColumnName: "Label").Fit(data);
 /// IDataView images = model.Generate(16, new() { Seed = 7, Label = 3, GuidanceScale = 3, Steps = 50 });
 /// mlContext.Model.Save(model, data.Schema, "diffusion.zip");
 /// </code>
@@ -89,6 +89,13 @@ public sealed class DiffusionTransformer : ITransformer, IBaseModel, IDisposable
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
 
     IDisposable IBaseModel.Use() => _engine.Use();
+
+    // An adapter is trained while all else of its network is frozen.
+    bool IBaseModel.IsTrained(string parameter) => Networks.Active?.Shape.Tensors.Contains(parameter) ?? true;
+
+    void IBaseModel.RunExample(int rows, int tokens) => Network.Forward(
+        torch.zeros([rows, .. _definition.Architecture.Shape.Dimensions], device: Device), torch.zeros([rows], device: Device),
+        _definition.Conditions.Example(rows, Device));
 
     /// <summary>Generates new images from noise.</summary>
     /// <param name="count">The number of images.</param>

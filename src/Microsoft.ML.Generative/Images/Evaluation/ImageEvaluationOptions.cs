@@ -5,7 +5,7 @@ namespace Microsoft.ML.Generative.Evaluation;
 /// <summary>Options of <see cref="GenerativeCatalog.EvaluateImages(IDataView, IDataView, ImageEvaluationOptions)"/>.</summary>
 /// <example>
 /// <code>
-/// DiffusionTransformer model = mlContext.Transforms.Generative().Diffusion("Image", "Label").Fit(data);
+/// DiffusionTransformer model = mlContext.Transforms.Generative().Diffusion("Image", labelColumnName: "Label").Fit(data);
 /// ImageClassifierTransformer classifier = mlContext.Transforms.Generative().ImageClassifier("Label", "Image").Fit(data);
 /// ImageGenerationMetrics metrics = mlContext.Generative().EvaluateImages(testData, model.Transform(testData), new ImageEvaluationOptions
 /// {

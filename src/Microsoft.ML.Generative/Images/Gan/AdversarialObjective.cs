@@ -3,6 +3,7 @@ using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Images.Gan.Networks;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
+using Microsoft.ML.Generative.Training.Distributed;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -10,7 +11,8 @@ namespace Microsoft.ML.Generative.Images.Gan;
 
 /// <summary>The losses of discriminator and generator.</summary>
 internal sealed class AdversarialObjective(
-    GanArchitecture architecture, GanOptions options, GeneratorNetwork generator, DiscriminatorNetwork discriminator, GanHealth health)
+    GanArchitecture architecture, GanOptions options, GeneratorNetwork generator, DiscriminatorNetwork discriminator, GanHealth health,
+    ProcessGroup? group = null)
 {
     private readonly List<(Tensor Sum, int Rows)> _signs = [];
 
@@ -50,7 +52,7 @@ internal sealed class AdversarialObjective(
             total = Add("gradient penalty", penalty, options.GradientPenaltyWeight);
         }
 
-        if (options.AdaptiveAugmentation)
+        if (options.AdaptiveAugmentation && !context.IsDiscarded)
             ObserveOverfitting(realScores, batch.Rows, terms);
         terms.AddRange(health.Observe(context, real, generated, labels, realScores.detach(), generatedScores.detach()));
         return new Losses(total, [.. terms]);
@@ -81,7 +83,7 @@ internal sealed class AdversarialObjective(
     {
         if (options.Objective == GanObjective.Wasserstein)
             ClipWeights();
-        if (_signs.Count > 0)
+        if (_signs.Count > 0 || (group is not null && options.AdaptiveAugmentation))
             AdaptAugmentation();
     }
 
@@ -138,13 +140,21 @@ internal sealed class AdversarialObjective(
     private void AdaptAugmentation()
     {
         using DisposeScope scope = NewDisposeScope();
-        int rows = _signs.Sum(s => s.Rows);
-        Tensor overfitting = stack(_signs.Select(s => s.Sum)).sum().Over(rows);
-        Tensor direction = overfitting.Plus(-options.AugmentationTarget).sign();
+        double rows = _signs.Sum(s => s.Rows);
+        Tensor sum = _signs.Count == 0
+            ? zeros_like(discriminator.AugmentationProbability).sum()
+            : stack(_signs.Select(s => s.Sum)).sum();
+        if (group is not null)
+        {
+            double[] ofAll = group.Sum("the signs of adaptive augmentation", sum.ToDouble(), rows);
+            (sum, rows) = (zeros_like(sum).Plus(ofAll[0]), ofAll[1]);
+        }
+
+        Tensor direction = sum.Over(rows).Plus(-options.AugmentationTarget).sign();
         discriminator.AugmentationProbability
-            .PlusInPlace(direction, (double)rows / options.AugmentationRows).WithinInPlace(0, 1);
-        foreach ((Tensor sum, _) in _signs)
-            sum.Dispose();
+            .PlusInPlace(direction, rows / options.AugmentationRows).WithinInPlace(0, 1);
+        foreach ((Tensor ofBatch, _) in _signs)
+            ofBatch.Dispose();
         _signs.Clear();
     }
 }

@@ -15,7 +15,7 @@ namespace Microsoft.ML.Generative;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Create with <see cref="GenerativeTransformsCatalog.Gan(string, string, int)"/> or
+/// Create with <see cref="GenerativeTransformsCatalog.Gan(string, int?, string?)"/> or
 /// <see cref="GenerativeTransformsCatalog.Gan(GanOptions)"/>.
 /// </para>
 /// <list type="table">
@@ -122,7 +122,8 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
         Trainer trainer, GanArchitecture architecture, GeneratorNetwork generator, DiscriminatorNetwork discriminator, TrainingData data)
     {
         using IChannel channel = _host.Start("Adversarial training");
-        var objective = new AdversarialObjective(architecture, _options, generator, discriminator, new GanHealth(channel, _options));
+        var objective = new AdversarialObjective(
+            architecture, _options, generator, discriminator, new GanHealth(channel, _options), trainer.Run.Group);
         TrainingPhase[] phases =
         [
             new(trainer.Prepare("discriminator", discriminator, _options.OfDiscriminator()), data.Batches, objective.DiscriminatorLosses)

@@ -6,7 +6,7 @@ namespace Microsoft.ML.Generative;
 /// <summary>Options of generation with a trained generator.</summary>
 /// <example>
 /// <code>
-/// GanTransformer model = mlContext.Transforms.Generative().Gan("Image", "Label").Fit(data);
+/// GanTransformer model = mlContext.Transforms.Generative().Gan("Image", labelColumnName: "Label").Fit(data);
 /// IDataView threes = model.Generate(16, new() { Seed = 7, Label = 3, Truncation = 1 });
 /// </code>
 /// </example>

@@ -31,6 +31,7 @@ public sealed class GanOptions : ImageTrainingOptions, IImageShapeOptions, ILabe
         public const string InputColumnName = "Image";
         public const string GeneratedColumnName = "Generated";
         public const int Epochs = 50;
+        public const int StepsOnCpu = 2500;
         public const int BatchSize = 64;
         public const double LearningRate = 2e-4;
         public const double EmaDecay = 0.999;
@@ -47,8 +48,12 @@ public sealed class GanOptions : ImageTrainingOptions, IImageShapeOptions, ILabe
         public static int[] HiddenSizes => [128, 128];
     }
 
-    /// <summary>Passes over the data, at least 1. Default: 50.</summary>
-    public override int Epochs { get; set; } = Defaults.Epochs;
+    /// <summary>Passes over the data, at least 1. Default: 50; on a CPU no more than 2,500 steps.</summary>
+    public override int Epochs
+    {
+        get => base.Epochs;
+        set => base.Epochs = value;
+    }
 
     /// <summary>Rows that go through the network at once, at least 1. Default: 64.</summary>
     public override int BatchSize { get; set; } = Defaults.BatchSize;
@@ -236,6 +241,10 @@ public sealed class GanOptions : ImageTrainingOptions, IImageShapeOptions, ILabe
 
     internal bool IsWasserstein => Objective is GanObjective.Wasserstein or GanObjective.WassersteinGradientPenalty;
 
+    internal override int DefaultEpochs => Defaults.Epochs;
+
+    internal override long? StepsOnCpu => Defaults.StepsOnCpu;
+
     internal override MemberHistory History => GanOldFormats.Options;
 
     // The epoch of the best discriminator is not that of the best generator.
@@ -255,6 +264,8 @@ public sealed class GanOptions : ImageTrainingOptions, IImageShapeOptions, ILabe
         copy.EmaDecay = null;
         return copy;
     }
+
+    internal override string? WhyNotDistributed => null;
 
     internal override IReadOnlyList<string> SizeOptions =>
         [nameof(HiddenSizes), nameof(BaseChannels), nameof(LatentSize), nameof(LabelEmbeddingSize), nameof(LabelCount)];

@@ -24,7 +24,7 @@ namespace Microsoft.ML.Generative;
 /// <remarks>Its columns are listed at <see cref="GanEstimator"/>. All methods may be called from several threads.</remarks>
 /// <example>
 /// <code>
-/// GanTransformer model = mlContext.Transforms.Generative().Gan("Image", "Label").Fit(data);
+/// GanTransformer model = mlContext.Transforms.Generative().Gan("Image", labelColumnName: "Label").Fit(data);
 /// IDataView images = model.Generate(16, new() { Seed = 7, Label = 3 });
 /// mlContext.Model.Save(model, data.Schema, "gan.zip");
 /// </code>
@@ -80,6 +80,9 @@ public sealed class GanTransformer : ITransformer, IBaseModel, IDisposable
 
     IDisposable IBaseModel.Use() => _engine.Use();
 
+    void IBaseModel.RunExample(int rows, int tokens) =>
+        _network.Forward(torch.zeros([rows, LatentSize], device: _device), _definition.Conditions.Example(rows, _device).Labels);
+
     /// <summary>Generates new rows.</summary>
     /// <param name="count">The number of rows.</param>
     /// <param name="options">Seed, class, truncation.</param>
@@ -110,12 +113,13 @@ public sealed class GanTransformer : ITransformer, IBaseModel, IDisposable
     /// <summary>Generates the row of one z.</summary>
     /// <param name="latent"><see cref="LatentSize"/> values.</param>
     /// <param name="label">The class, from 0; for models with labels, which need it.</param>
+    /// <param name="labelName">The class by its name, one of <see cref="ClassNames"/>, in place of <paramref name="label"/>.</param>
     /// <returns><see cref="RowSize"/> values; images are in 0..1, plane by plane.</returns>
     /// <exception cref="ArgumentException">The vector has another size, or the label is missing, too high or not wanted.</exception>
-    public float[] Decode(ReadOnlySpan<float> latent, int? label = null)
+    public float[] Decode(ReadOnlySpan<float> latent, int? label = null, string? labelName = null)
     {
         using IDisposable use = _engine.Use();
-        return _generator.Decode(latent, label);
+        return _generator.Decode(latent, label, labelName);
     }
 
     /// <summary>Generates rows between two z, along the sphere that samples of z lie near (White 2016).</summary>

@@ -12,7 +12,7 @@ namespace Microsoft.ML.Generative;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Create with <see cref="GenerativeTransformsCatalog.Vae(string, int, int)"/> or
+/// Create with <see cref="GenerativeTransformsCatalog.Vae(string, int, int?)"/> or
 /// <see cref="GenerativeTransformsCatalog.Vae(VaeOptions)"/>.
 /// </para>
 /// <list type="table">

@@ -96,7 +96,11 @@ public sealed class VaeOptions : ImageTrainingOptions, IImageShapeOptions, ILabe
     }
 
     /// <summary>Passes over the data, at least 1. Default: 10.</summary>
-    public override int Epochs { get; set; } = Defaults.Epochs;
+    public override int Epochs
+    {
+        get => base.Epochs;
+        set => base.Epochs = value;
+    }
 
     /// <summary>The learning rate after the warm-up, above 0. Default: 0.007.</summary>
     public override double LearningRate { get; set; } = 0.007;
@@ -225,6 +229,8 @@ public sealed class VaeOptions : ImageTrainingOptions, IImageShapeOptions, ILabe
     /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it. Default: 256.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
+    internal override int DefaultEpochs => Defaults.Epochs;
+
     internal override MemberHistory History => VaeOldFormats.Options;
 
     internal RowColumns Columns => new(InputColumnName, Channels, Height, Width) { Label = LabelColumnName, LabelCount = LabelCount };
@@ -238,6 +244,8 @@ public sealed class VaeOptions : ImageTrainingOptions, IImageShapeOptions, ILabe
         copy.ConvolutionChannels = [.. ConvolutionChannels ?? []];
         return copy;
     }
+
+    internal override string? WhyNotDistributed => null;
 
     internal override IReadOnlyList<string> SizeOptions =>
         [nameof(HiddenSizes), nameof(ConvolutionChannels), nameof(LatentSize), nameof(LabelCount)];

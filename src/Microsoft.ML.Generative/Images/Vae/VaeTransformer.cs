@@ -81,6 +81,13 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
 
     IDisposable IBaseModel.Use() => _engine.Use();
 
+    void IBaseModel.RunExample(int rows, int tokens)
+    {
+        torch.Tensor? labels = _conditions.Example(rows, _device).Labels;
+        torch.Tensor x = torch.zeros([rows, .. _definition.Architecture.Row.Dimensions], device: _device);
+        _network.Decode(_network.Encode(x, labels).Mean, labels);
+    }
+
     /// <summary>Generates new rows: z from the prior N(0, 1), decoded.</summary>
     /// <param name="count">How many.</param>
     /// <param name="options">Seed and temperature.</param>
@@ -100,20 +107,26 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
 
         long seed = SeedSequence.Choose(_engine.Host, options.Seed);
         RowGeneration.CheckSize(count, Math.Max(RowSize, LatentSize));
+        _conditions.Check(options.Conditions, count, nameof(options));
         return DecodeRows(RowNoise.Vectors(seed, count, LatentSize, options.Temperature), options.Conditions);
     }
 
     /// <summary>The mean of q(z|x) for one row.</summary>
     /// <param name="row"><see cref="RowSize"/> values, pixels in 0..1.</param>
     /// <param name="label">The class, from 0; for models with labels, which need it.</param>
+    /// <param name="labelName">The class by its name, one of <see cref="ClassNames"/>, in place of <paramref name="label"/>.</param>
     /// <returns><see cref="LatentSize"/> values.</returns>
     /// <exception cref="ArgumentException">The row has another size, or the label is missing, too high or not wanted.</exception>
-    public float[] Encode(ReadOnlySpan<float> row, int? label = null) => Encode(row, new ConditionRequest(label));
+    public float[] Encode(ReadOnlySpan<float> row, int? label = null, string? labelName = null)
+    {
+        RowChecks.HasSize(row, RowSize, nameof(row));
+        var request = new ConditionRequest(label) { LabelName = labelName };
+        _conditions.Check(request, 1, nameof(label));
+        return Encode(row, request);
+    }
 
     private float[] Encode(ReadOnlySpan<float> row, ConditionRequest request)
     {
-        RowChecks.HasSize(row, RowSize, nameof(row));
-        _conditions.Check(request, 1, "label");
         using IDisposable use = _engine.Use();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
@@ -124,12 +137,15 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
     /// <summary>The decoder's mean for one latent vector.</summary>
     /// <param name="latent"><see cref="LatentSize"/> values.</param>
     /// <param name="label">The class, from 0; for models with labels, which need it.</param>
+    /// <param name="labelName">The class by its name, one of <see cref="ClassNames"/>, in place of <paramref name="label"/>.</param>
     /// <returns><see cref="RowSize"/> values.</returns>
     /// <exception cref="ArgumentException">The vector has another size, or the label is missing, too high or not wanted.</exception>
-    public float[] Decode(ReadOnlySpan<float> latent, int? label = null)
+    public float[] Decode(ReadOnlySpan<float> latent, int? label = null, string? labelName = null)
     {
         RowChecks.HasSize(latent, LatentSize, nameof(latent));
-        return DecodeValues(latent.ToArray(), new ConditionRequest(label));
+        var request = new ConditionRequest(label) { LabelName = labelName };
+        _conditions.Check(request, 1, nameof(label));
+        return DecodeValues(latent.ToArray(), request);
     }
 
     /// <summary>Rows on the straight line between two rows' latent means, both ends included.</summary>
@@ -143,12 +159,13 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
     /// <exception cref="ArgumentException">
     /// A row has another size, <paramref name="count"/> is below 2, or the label is missing, too high or not wanted.
     /// </exception>
-    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, VaeGenerateOptions? options = null) =>
-        Interpolate(from, to, count, (options ?? new VaeGenerateOptions()).Conditions);
-
-    private MemoryDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, ConditionRequest request)
+    public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, VaeGenerateOptions? options = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
+        RowChecks.HasSize(from, RowSize, nameof(from));
+        RowChecks.HasSize(to, RowSize, nameof(to));
+        ConditionRequest request = (options ?? new VaeGenerateOptions()).Conditions;
+        _conditions.Check(request, count, nameof(options));
         float[] start = Encode(from, request);
         float[] end = Encode(to, request);
         RowGeneration.CheckSize(count, Math.Max(RowSize, LatentSize));
@@ -167,10 +184,11 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
     /// <param name="dimensionX">The latent dimension that changes from left to right.</param>
     /// <param name="dimensionY">The latent dimension that changes from top to bottom.</param>
     /// <param name="label">The class of all rows, from 0; for models with labels, which need it.</param>
+    /// <param name="labelName">The class by its name, one of <see cref="ClassNames"/>, in place of <paramref name="label"/>.</param>
     /// <returns>A column Generated as <see cref="Generate"/> has: the grid row by row.</returns>
     /// <exception cref="ArgumentOutOfRangeException">A size is below 1, or there is no such dimension.</exception>
     /// <exception cref="ArgumentException">The label is missing, too high or not wanted.</exception>
-    public IDataView LatentGrid(int rows, int columns, int dimensionX = 0, int dimensionY = 1, int? label = null)
+    public IDataView LatentGrid(int rows, int columns, int dimensionX = 0, int dimensionY = 1, int? label = null, string? labelName = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(columns, 1);
@@ -184,6 +202,8 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
         }
 
         RowGeneration.CheckSize((long)rows * columns, Math.Max(RowSize, LatentSize), nameof(rows));
+        var request = new ConditionRequest(label) { LabelName = labelName };
+        _conditions.Check(request, rows * columns, nameof(label));
         float[] latents = new float[rows * columns * LatentSize];
         float[] x = PriorQuantiles(columns);
         float[] y = PriorQuantiles(rows);
@@ -193,7 +213,7 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
             latents[i * LatentSize + dimensionY] = y[i / columns];
         }
 
-        return DecodeRows(latents, new ConditionRequest(label));
+        return DecodeRows(latents, request);
     }
 
     // The middles of equally probable parts of N(0, 1).
@@ -217,7 +237,6 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
     private float[] DecodeValues(float[] latents, ConditionRequest request)
     {
         int count = latents.Length / LatentSize;
-        _conditions.Check(request, count, "label");
         using IDisposable use = _engine.Use();
         return RowGeneration.Compute(_engine.Host, count, RowSize, _engine.RowsAtOnce, (start, rows) =>
         {

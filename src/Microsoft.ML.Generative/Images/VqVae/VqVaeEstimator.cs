@@ -16,7 +16,7 @@ namespace Microsoft.ML.Generative;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Create with <see cref="GenerativeTransformsCatalog.VqVae(string, int, int)"/> or
+/// Create with <see cref="GenerativeTransformsCatalog.VqVae(string, int, int?)"/> or
 /// <see cref="GenerativeTransformsCatalog.VqVae(VqVaeOptions)"/>.
 /// </para>
 /// <list type="table">
@@ -107,7 +107,7 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         // A training that has finished does without this pass over the data.
         var variance = new Lazy<double>(() =>
             Variance(trainer.Run, data.Rows.Batches(_options.TransformBatchSize, shuffle: false, trainer.Seed, trainer.Device)));
-        var objective = new VqVaeObjective(autoencoder, grid, _options, variance);
+        var objective = new VqVaeObjective(autoencoder, grid, _options, variance, trainer.Run.Group);
         var phase = new TrainingPhase(trainer.Prepare("vqvae", autoencoder), data.Batches, objective.Losses)
         {
             BeforeLosses = objective.InitializeCodebook,
@@ -123,7 +123,7 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         VqVaeOptions options = _options.ForPrior();
         long batches = (rows + options.BatchSize - 1) / options.BatchSize;
         long steps = (batches + options.GradientAccumulationSteps - 1) / options.GradientAccumulationSteps;
-        return options.MaxSteps ?? options.Epochs * steps;
+        return options.StepsIn(steps);
     }
 
     // In the latent space of a trained autoencoder, which stays as it is.

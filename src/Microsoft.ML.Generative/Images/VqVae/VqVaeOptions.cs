@@ -44,6 +44,7 @@ public sealed class VqVaeOptions : ImageTrainingOptions, IImageShapeOptions
     {
         public const string InputColumnName = "Image";
         public const int Epochs = 10;
+        public const int StepsOnCpu = 1000;
         public const string CodesColumnName = "Codes";
         public const string ReconstructionColumnName = "Reconstruction";
         public const string ReconstructionErrorColumnName = "ReconstructionError";
@@ -58,6 +59,7 @@ public sealed class VqVaeOptions : ImageTrainingOptions, IImageShapeOptions
         public const double CodebookDecay = 0.99;
         public const double DeadCodeThreshold = 0.02;
         public const int PriorEpochs = 20;
+        public const int PriorStepsOnCpu = 1_500;
         public const double PriorLearningRate = 2e-3;
         public const int PriorLayers = 4;
         public const int PriorWidth = 64;
@@ -65,8 +67,15 @@ public sealed class VqVaeOptions : ImageTrainingOptions, IImageShapeOptions
         public const int TransformBatchSize = 256;
     }
 
-    /// <summary>Passes over the data, at least 1. Default: 10.</summary>
-    public override int Epochs { get; set; } = Defaults.Epochs;
+    private int? _priorEpochs;
+    private long? _priorStepLimit;
+
+    /// <summary>Passes over the data, at least 1. Default: 10; on a CPU no more than 1,000 steps.</summary>
+    public override int Epochs
+    {
+        get => base.Epochs;
+        set => base.Epochs = value;
+    }
 
     /// <summary>The learning rate after the warm-up, above 0. Default: 0.002.</summary>
     public override double LearningRate { get; set; } = 0.002;
@@ -170,8 +179,12 @@ public sealed class VqVaeOptions : ImageTrainingOptions, IImageShapeOptions
     /// </summary>
     public double DeadCodeThreshold { get; set; } = Defaults.DeadCodeThreshold;
 
-    /// <summary>The prior's passes over the data, at least 1. Default: 20.</summary>
-    public int PriorEpochs { get; set; } = Defaults.PriorEpochs;
+    /// <summary>The prior's passes over the data, at least 1. Default: 20; on a CPU no more than 1,500 steps.</summary>
+    public int PriorEpochs
+    {
+        get => _priorEpochs ?? Defaults.PriorEpochs;
+        set => _priorEpochs = value;
+    }
 
     /// <summary>The prior's optimizer steps, at least 1, instead of <see cref="PriorEpochs"/>. Default: none.</summary>
     public long? PriorMaxSteps { get; set; }
@@ -193,6 +206,22 @@ public sealed class VqVaeOptions : ImageTrainingOptions, IImageShapeOptions
     /// </summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
 
+    /// <inheritdoc cref="TrainingOptions.StepLimit"/>
+    [JsonInclude]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    internal long? PriorStepLimit
+    {
+        get => _priorStepLimit ?? (_priorEpochs is null && PriorMaxSteps is null && !IsOnGpu ? Defaults.PriorStepsOnCpu : null);
+        set => _priorStepLimit = value;
+    }
+
+    internal override IReadOnlyList<string> LengthOptions =>
+        [.. base.LengthOptions, PriorMaxSteps is null ? nameof(PriorEpochs) : nameof(PriorMaxSteps)];
+
+    internal override int DefaultEpochs => Defaults.Epochs;
+
+    internal override long? StepsOnCpu => Defaults.StepsOnCpu;
+
     internal override MemberHistory History => VqVaeOldFormats.Options;
 
     internal RowColumns Columns => new(InputColumnName, Channels, Height, Width) { AreImages = true };
@@ -206,8 +235,11 @@ public sealed class VqVaeOptions : ImageTrainingOptions, IImageShapeOptions
     {
         VqVaeOptions copy = Copy();
         (copy.Epochs, copy.MaxSteps, copy.LearningRate) = (PriorEpochs, PriorMaxSteps, PriorLearningRate);
+        copy.StepLimit = PriorStepLimit;
         return copy;
     }
+
+    internal override string? WhyNotDistributed => null;
 
     internal override IReadOnlyList<string> SizeOptions =>
     [

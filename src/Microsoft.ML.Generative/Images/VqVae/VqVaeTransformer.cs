@@ -76,6 +76,14 @@ public sealed class VqVaeTransformer : ITransformer, IBaseModel, IDisposable
 
     IDisposable IBaseModel.Use() => _engine.Use();
 
+    void IBaseModel.RunExample(int rows, int tokens)
+    {
+        torch.Tensor codes = _network.Autoencoder.EncodeCodes(
+            torch.zeros([rows, .. _definition.Architecture.Shape.Dimensions], device: _device));
+        DecodeMean(codes);
+        _network.Prior.NegativeLogLikelihood(codes);
+    }
+
     /// <summary>Generates new images: codes from the prior, decoded.</summary>
     /// <param name="count">How many.</param>
     /// <param name="options">Seed and temperature.</param>

@@ -102,7 +102,8 @@ public sealed class ChatTemplate
 
         try
         {
-            return FromJinja(source);
+            // Other than its source, it has strings that end an answer.
+            return source == Plain.Source ? Plain : FromJinja(source);
         }
         catch (ArgumentException e)
         {

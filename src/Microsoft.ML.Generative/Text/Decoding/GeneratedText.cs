@@ -15,7 +15,11 @@ internal enum GenerationEnd
 /// <param name="PromptTokens">Tokens of the prompt.</param>
 /// <param name="Tokens">Tokens that were generated, the one that ends texts included.</param>
 /// <param name="End">Why it ended.</param>
-internal sealed record GeneratedText(string Text, int PromptTokens, int Tokens, GenerationEnd End);
+internal sealed record GeneratedText(string Text, int PromptTokens, int Tokens, GenerationEnd End)
+{
+    /// <summary>The tokens of the prompt and those that were sampled; empty for beam search.</summary>
+    public int[] Ids { get; init; } = [];
+}
 
 /// <summary>A prompt to go on from.</summary>
 /// <param name="Tokens">Its tokens, at least one.</param>

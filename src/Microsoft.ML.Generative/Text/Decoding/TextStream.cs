@@ -21,6 +21,7 @@ internal sealed class TextStream
     private readonly List<int> _tokens;
     private readonly StringBuilder _text = new();
     private int _generated;
+    private int? _end;
 
     /// <param name="request">The prompt.</param>
     /// <param name="options">How tokens are chosen.</param>
@@ -47,7 +48,10 @@ internal sealed class TextStream
     /// <summary>Why the text has ended; <see langword="null"/> as long as it continues.</summary>
     public GenerationEnd? End { get; private set; }
 
-    public GeneratedText Result => new(_text.ToString(), _request.Tokens.Length, _generated, End ?? GenerationEnd.Length);
+    public GeneratedText Result => new(_text.ToString(), _request.Tokens.Length, _generated, End ?? GenerationEnd.Length)
+    {
+        Ids = _end is { } end ? [.. _tokens, end] : [.. _tokens],
+    };
 
     /// <summary>Chooses the next token.</summary>
     /// <param name="logits">The model's logits; they are changed.</param>
@@ -62,7 +66,10 @@ internal sealed class TextStream
         int token = _sampler.Choose(logits, new RowRandom(_request.Seed, _generated).NextDouble());
         _generated++;
         if (_codec.IsEnd(token))
+        {
+            _end = token;
             return Finish(_json is { IsShortened: true } ? GenerationEnd.Length : GenerationEnd.Stop);
+        }
 
         _tokens.Add(token);
         _adjustments.Add(token);

@@ -30,13 +30,38 @@ internal sealed class LanguageModelActivations(
         }
     }
 
-    /// <summary>The mean of the last hidden states over tokens.</summary>
-    public float[] Embed(int[] tokens)
+    /// <summary>The tokens of a text that is to be embedded.</summary>
+    /// <exception cref="ArgumentException">
+    /// The text is empty and no token begins a text, has characters that the tokenizer lacks, or is longer than the context.
+    /// </exception>
+    public int[] Encode(string text)
+    {
+        int[] tokens = codec.EncodeWhole(text);
+        return tokens.Length <= contextLength ? tokens : throw new ArgumentException(
+            $"The text has {tokens.Length} tokens; the model's context has {contextLength}. Split it into parts.");
+    }
+
+    /// <summary>The mean of the last hidden states over a text's tokens.</summary>
+    public float[] Embed(int[] text)
     {
         using IDisposable use = engine.Use();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        return FiniteValues.ToArray(network.Hidden(Input(tokens)).mean([1]), "The embedding");
+        return FiniteValues.ToArray(Embed([text]), "The embedding");
+    }
+
+    /// <summary>The mean of the last hidden states over the tokens of each text, [texts, width].</summary>
+    /// <param name="texts">Their tokens. No position attends to those behind it, so that padding at the end changes nothing.</param>
+    public torch.Tensor Embed(IReadOnlyList<int[]> texts)
+    {
+        int longest = texts.Max(text => text.Length);
+        long[] padded = new long[texts.Count * longest];
+        foreach ((int row, int[] text) in texts.Index())
+            text.Select(token => (long)token).ToArray().CopyTo(padded, row * longest);
+        torch.Tensor lengths = torch.tensor([.. texts.Select(text => (long)text.Length)], device: device).unsqueeze(1); // [texts, 1]
+        torch.Tensor isText = TensorFactory.Range(longest, device: device).unsqueeze(0) < lengths; // [texts, time]
+        torch.Tensor hidden = network.Hidden(torch.tensor(padded, [texts.Count, longest], device: device)); // [texts, time, width]
+        return (hidden * isText.unsqueeze(2).to(hidden.dtype)).sum(1) / lengths.to(hidden.dtype);
     }
 
     // [1, time]

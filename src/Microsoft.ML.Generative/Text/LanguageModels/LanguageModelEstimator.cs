@@ -3,6 +3,7 @@ using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Text.Chat;
 using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Text.LanguageModels;
+using Microsoft.ML.Generative.Text.Tokenization;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 
@@ -11,7 +12,7 @@ namespace Microsoft.ML.Generative;
 /// <summary>Trains a language model on texts, or continues to train one: it completes prompts, generates texts, and answers.</summary>
 /// <remarks>
 /// <para>
-/// Create with <see cref="GenerativeTransformsCatalog.LanguageModel(string, int, int)"/> or
+/// Create with <see cref="GenerativeTransformsCatalog.LanguageModel(string, int?, int?)"/> or
 /// <see cref="GenerativeTransformsCatalog.LanguageModel(LanguageModelOptions)"/>.
 /// </para>
 /// <list type="table">
@@ -82,6 +83,7 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
             CheckSize(trainer);
+            using IDisposable stop = EncodingStop.By(trainer.Run.StopIfCancelled);
             LanguageModelOptions options = Resolve(trainer.Run, texts, input, out TextCodec codec);
             var data = new LanguageModelData(trainer.Run, options, codec, texts);
             data.Read(input);

@@ -39,12 +39,15 @@ internal sealed class LanguageModelGenerator(
         ArgumentNullException.ThrowIfNull(prompt);
         options = Checked(options);
         using IDisposable use = engine.Use();
+        using IDisposable stop = EncodingStop.By(Check);
         var request = new GenerationRequest(codec.EncodePrompt(prompt), SeedSequence.Choose(engine.Host, options.Seed));
-        return GeneratorOf(codec).GenerateAll([request], options, 1, () =>
+        return GeneratorOf(codec).GenerateAll([request], options, 1, Check)[0].Text;
+
+        void Check()
         {
             engine.Host.CheckAlive();
             cancellation.ThrowIfCancellationRequested();
-        })[0].Text;
+        }
     }
 
     /// <summary>Completes the prompts of rows. A row's text depends on its prompt and the model alone.</summary>
@@ -57,6 +60,7 @@ internal sealed class LanguageModelGenerator(
         IReadOnlyList<string> texts, IReadOnlyList<long> rows, IReadOnlyList<string>? adapters = null)
     {
         using IDisposable use = engine.Use();
+        using IDisposable stop = EncodingStop.By(engine.Host.CheckAlive);
         (TextCodec answers, TextGenerationOptions options) = (codec, Defaults);
         ChatTemplate? template = definition.Columns.HasConversations ? Template : null;
         if (template is not null)
@@ -115,6 +119,7 @@ internal sealed class LanguageModelGenerator(
     public IEnumerable<string> Stream(string prompt, TextGenerationOptions? options, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(prompt);
+        using IDisposable stop = EncodingStop.By(cancellation);
         return Stream(codec.EncodePrompt(prompt), options, codec, null, cancellation);
     }
 

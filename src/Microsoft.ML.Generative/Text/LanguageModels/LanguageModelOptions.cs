@@ -36,13 +36,28 @@ public sealed class LanguageModelOptions : TrainingOptions
         public const string InputColumnName = "Text";
         public const string OutputColumnName = "Completion";
         public const int Epochs = 10;
+        public const int StepsOnCpu = 2000;
         public const int BatchSize = 16;
-        public const int ContextLength = 256;
         public const int TransformBatchSize = 32;
+
+        public static LanguageModelArchitecture ArchitectureOnCpu { get; } =
+            LanguageModelArchitecture.GptNano with { Layers = 4, Heads = 4, EmbeddingSize = 128, ContextLength = 128 };
+
+        public static LanguageModelArchitecture ArchitectureOnGpu => LanguageModelArchitecture.GptNano;
     }
 
-    /// <summary>Passes over the data, at least 1. Default: 10.</summary>
-    public override int Epochs { get; set; } = Defaults.Epochs;
+    private LanguageModelArchitecture? _architecture;
+    private int? _layers;
+    private int? _heads;
+    private int? _embeddingSize;
+    private int? _contextLength;
+
+    /// <summary>Passes over the data, at least 1. Default: 10; on a CPU no more than 2,000 steps.</summary>
+    public override int Epochs
+    {
+        get => base.Epochs;
+        set => base.Epochs = value;
+    }
 
     /// <summary>Rows that go through the network at once, at least 1. Default: 16.</summary>
     public override int BatchSize { get; set; } = Defaults.BatchSize;
@@ -120,39 +135,63 @@ public sealed class LanguageModelOptions : TrainingOptions
     /// <summary>The output column with the text that the model adds to a prompt. Default: Completion.</summary>
     public string OutputColumnName { get; set; } = Defaults.OutputColumnName;
 
-    /// <summary>The network. Default: <see cref="LanguageModelArchitecture.GptNano"/>.</summary>
-    public LanguageModelArchitecture Architecture { get; set; } = LanguageModelArchitecture.GptNano;
+    /// <summary>
+    /// The network. Default: <see cref="LanguageModelArchitecture.GptNano"/>, on a CPU with the values of the four options below.
+    /// </summary>
+    public LanguageModelArchitecture Architecture
+    {
+        get
+        {
+            LanguageModelArchitecture start = _architecture ?? (IsOnGpu ? Defaults.ArchitectureOnGpu : Defaults.ArchitectureOnCpu);
+            return start with
+            {
+                Layers = _layers ?? start.Layers,
+                Heads = _heads ?? start.Heads,
+                EmbeddingSize = _embeddingSize ?? start.EmbeddingSize,
+                ContextLength = _contextLength ?? start.ContextLength,
+            };
+        }
 
-    /// <inheritdoc cref="LanguageModelArchitecture.Layers"/>
+        set
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            _architecture = value;
+            _layers = _heads = _embeddingSize = _contextLength = null;
+        }
+    }
+
+    /// <summary>Transformer blocks of <see cref="Architecture"/>, at least 1. Default: 4 on a CPU, 6 on a GPU.</summary>
     [JsonIgnore]
     public int Layers
     {
         get => Architecture.Layers;
-        set => Architecture = Architecture with { Layers = value };
+        set => _layers = value;
     }
 
-    /// <inheritdoc cref="LanguageModelArchitecture.Heads"/>
+    /// <summary>Attention heads in a block of <see cref="Architecture"/>, at least 1. Default: 4 on a CPU, 6 on a GPU.</summary>
     [JsonIgnore]
     public int Heads
     {
         get => Architecture.Heads;
-        set => Architecture = Architecture with { Heads = value };
+        set => _heads = value;
     }
 
-    /// <inheritdoc cref="LanguageModelArchitecture.EmbeddingSize"/>
+    /// <summary>Values that a token is described by in <see cref="Architecture"/>. Default: 128 on a CPU, 384 on a GPU.</summary>
     [JsonIgnore]
     public int EmbeddingSize
     {
         get => Architecture.EmbeddingSize;
-        set => Architecture = Architecture with { EmbeddingSize = value };
+        set => _embeddingSize = value;
     }
 
-    /// <inheritdoc cref="LanguageModelArchitecture.ContextLength"/>
+    /// <summary>
+    /// Tokens that the model of <see cref="Architecture"/> sees at once, at least 1. Default: 128 on a CPU, 256 on a GPU.
+    /// </summary>
     [JsonIgnore]
     public int ContextLength
     {
         get => Architecture.ContextLength;
-        set => Architecture = Architecture with { ContextLength = value };
+        set => _contextLength = value;
     }
 
     /// <summary>What turns text into tokens. Default: made from the data, as <see cref="VocabularySize"/> says.</summary>
@@ -221,6 +260,10 @@ public sealed class LanguageModelOptions : TrainingOptions
 
     internal bool TrainsAdapter => Adapter is not null || BaseModel?.ActiveAdapter is not null;
 
+    internal override int DefaultEpochs => Defaults.Epochs;
+
+    internal override long? StepsOnCpu => Defaults.StepsOnCpu;
+
     internal override MemberHistory History => LanguageModelOldFormats.Options;
 
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(100, totalSteps / 10);
@@ -235,6 +278,10 @@ public sealed class LanguageModelOptions : TrainingOptions
         return copy;
     }
 
+    internal override string? WhyNotDistributed => null;
+
+    internal override IReadOnlyList<string> MemoryOptions => GradientCheckpointing ? [] : [nameof(GradientCheckpointing)];
+
     internal override IReadOnlyList<string> SizeOptions =>
         [nameof(Layers), nameof(EmbeddingSize), nameof(ContextLength), nameof(VocabularySize)];
 
@@ -242,10 +289,9 @@ public sealed class LanguageModelOptions : TrainingOptions
 
     internal override void TakeFromBase()
     {
-        ArgumentNullException.ThrowIfNull(Architecture);
         // A checkpoint keeps the options as they were given; the network is the base model's in any case.
         if (BaseModel is not null)
-            BaseOptions.CheckProperties(Architecture, LanguageModelArchitecture.GptNano, BaseModel.Architecture);
+            BaseOptions.CheckProperties(Architecture, Defaults.ArchitectureOnCpu, BaseModel.Architecture);
     }
 
     internal override void Validate()
@@ -262,7 +308,6 @@ public sealed class LanguageModelOptions : TrainingOptions
                 + "one of them.", nameof(MessagesColumnName));
         }
 
-        ArgumentNullException.ThrowIfNull(Architecture);
         Architecture.Validate();
         ArgumentNullException.ThrowIfNull(Generation);
         Generation.Validate(Architecture.VocabularySize == 0 ? int.MaxValue : Architecture.VocabularySize);

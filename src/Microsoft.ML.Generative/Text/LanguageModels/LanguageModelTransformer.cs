@@ -99,6 +99,8 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
 
     torch.nn.Module IBaseModel.Network => Network;
 
+    internal int TransformBatchSize => _definition.Defaults.TransformBatchSize;
+
     /// <summary>Bytes of the weights, without those of adapters.</summary>
     internal long WeightBytes => ModuleWeights.Of(Networks.Base).Sum(t => t.Tensor.numel() * t.Tensor.element_size());
 
@@ -125,6 +127,12 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
 
     IDisposable IBaseModel.Use() => _engine.Use();
+
+    // An adapter is trained while all else of its network is frozen.
+    bool IBaseModel.IsTrained(string parameter) => Networks.Active?.Shape.Tensors.Contains(parameter) ?? true;
+
+    void IBaseModel.RunExample(int rows, int tokens) =>
+        Network.Logits(torch.zeros([rows, Math.Min(tokens, Architecture.ContextLength)], torch.int64, Device));
 
     /// <summary>Completes a prompt with the model's own options, <see cref="LanguageModelOptions.Generation"/>.</summary>
     /// <param name="prompt">The beginning of the text; may be empty where the tokenizer has a token that begins a text.</param>
@@ -289,7 +297,7 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         using IDisposable use = Use();
-        PretrainedLanguageModel.Save(folder, Network, Codec, Generator.Defaults);
+        PretrainedLanguageModel.Save(folder, Network, Codec, Generator.Defaults, _definition.Defaults.ChatTemplate);
     }
 
     /// <summary>

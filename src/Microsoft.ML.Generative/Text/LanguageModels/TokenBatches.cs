@@ -59,6 +59,15 @@ internal sealed class TokenBatches : IBatchSource
         return Make(_corpus, spans, _device);
     }
 
+    public int Skip()
+    {
+        if (_position >= _sequences.Count)
+            throw new InvalidOperationException("The epoch has no more batches.");
+        int size = (int)Math.Min(_batchSize, _sequences.Count - _position);
+        _position += size;
+        return size;
+    }
+
     /// <summary>A batch of these sequences; the shorter are filled up at the end with tokens 0 that are no targets.</summary>
     public static TensorBatch Make(TokenCorpus corpus, ReadOnlySpan<TokenSpan> spans, torch.Device device)
     {

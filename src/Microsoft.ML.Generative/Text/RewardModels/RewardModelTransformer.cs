@@ -80,6 +80,15 @@ public sealed class RewardModelTransformer : ITransformer, IBaseModel, IDisposab
 
     IDisposable IBaseModel.Use() => _engine.Use();
 
+    // The head, and the whole decoder where it has no adapter.
+    bool IBaseModel.IsTrained(string parameter) =>
+        Networks.Decoder.Active is not { } adapter
+        || parameter.StartsWith(RewardNetwork.HeadName + ".", StringComparison.Ordinal)
+        || adapter.Shape.Tensors.Any(name => parameter.EndsWith("." + name, StringComparison.Ordinal));
+
+    void IBaseModel.RunExample(int rows, int tokens) =>
+        ScoresOf([.. Enumerable.Repeat(new int[Math.Min(tokens, Architecture.ContextLength)], rows)]);
+
     /// <summary>Scores a text, or the completion of a prompt.</summary>
     /// <param name="text">The text.</param>
     /// <param name="prompt">The prompt that the text completes; <see langword="null"/>: the text stands alone.</param>

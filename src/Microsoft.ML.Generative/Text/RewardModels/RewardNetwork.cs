@@ -8,6 +8,9 @@ namespace Microsoft.ML.Generative.Text.RewardModels;
 /// <summary>A decoder whose last hidden state a linear layer makes a score of.</summary>
 internal sealed class RewardNetwork : nn.Module
 {
+    /// <summary>The name of the score head in those of its parameters.</summary>
+    public const string HeadName = nameof(score);
+
     private readonly LanguageModelNetwork decoder;
     private readonly Linear score;
 

@@ -40,7 +40,7 @@ internal sealed class RewardTraining : IDisposable
                 new LanguageModelNetwork(architecture, options.Dropout) { UsesRecompute = options.GradientCheckpointing },
                 RewardNetwork.CreateHead(architecture)));
             if (options.RewardModel is null)
-                CopyDecoder(networks.Base, network.Decoder);
+                ModuleWeights.CopyShared(networks.Base, network.Decoder);
             return new RewardTraining(network, null);
         }
 
@@ -74,14 +74,4 @@ internal sealed class RewardTraining : IDisposable
     }
 
     public void Dispose() => _adapters?.Dispose();
-
-    // The output layer of an untied network is left out.
-    private static void CopyDecoder(LanguageModelNetwork source, LanguageModelNetwork destination)
-    {
-        using IDisposable noGradient = torch.no_grad();
-        Dictionary<string, torch.Tensor> tensors =
-            ModuleWeights.Of(source).ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal);
-        foreach ((string name, torch.Tensor tensor) in ModuleWeights.Of(destination))
-            tensor.copy_(tensors[name]);
-    }
 }

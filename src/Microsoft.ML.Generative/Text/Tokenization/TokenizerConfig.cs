@@ -49,6 +49,10 @@ internal sealed record TokenizerConfig
     /// <summary>The template that is taken where none is asked for.</summary>
     public string? ChatTemplate => ChatTemplates.GetValueOrDefault(DefaultTemplate);
 
+    /// <summary>The same with another template that is taken where none is asked for.</summary>
+    public TokenizerConfig WithTemplate(string template) =>
+        this with { ChatTemplates = new Dictionary<string, string>(ChatTemplates) { [DefaultTemplate] = template } };
+
     /// <summary>Reads these members and leaves the others.</summary>
     /// <exception cref="InvalidDataException">One of them is of another type.</exception>
     public static TokenizerConfig Read(JsonElement root, string source)

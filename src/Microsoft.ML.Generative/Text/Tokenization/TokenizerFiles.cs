@@ -26,8 +26,10 @@ internal static class TokenizerFiles
     /// <summary>The names of the files in a model file.</summary>
     public static IReadOnlyList<string> Names { get; } = [TokenizerName, ConfigName];
 
+    /// <param name="tokenizer">The tokenizer.</param>
+    /// <param name="chatTemplate">A chat template in place of the tokenizer's own; <see langword="null"/>: its own.</param>
     /// <exception cref="NotSupportedException">The type of the tokenizer is not supported.</exception>
-    public static IReadOnlyDictionary<string, byte[]> Save(Tokenizer tokenizer)
+    public static IReadOnlyDictionary<string, byte[]> Save(Tokenizer tokenizer, string? chatTemplate = null)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         if (tokenizer is not GenerativeTokenizer own)
@@ -41,7 +43,7 @@ internal static class TokenizerFiles
         return new SortedDictionary<string, byte[]>(StringComparer.Ordinal)
         {
             [TokenizerName] = own.Json.ToArray(),
-            [ConfigName] = own.Config.Write(),
+            [ConfigName] = (chatTemplate is null ? own.Config : own.Config.WithTemplate(chatTemplate)).Write(),
         };
     }
 

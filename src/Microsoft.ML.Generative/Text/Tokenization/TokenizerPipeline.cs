@@ -186,6 +186,7 @@ internal sealed class TokenizerPipeline
         {
             if (sink.IsFull)
                 break;
+            EncodingStop.Check();
             _model.Encode(pieces.Text.AsSpan(start, length), offset + start, sink);
         }
 

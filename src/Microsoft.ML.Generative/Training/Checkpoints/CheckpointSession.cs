@@ -100,6 +100,7 @@ internal sealed class CheckpointSession
             Step = step,
             Seed = _run.Seed,
             Threads = _run.Threads.Threads,
+            Processes = _run.Processes,
             Options = SavedOptions.Of(_run.Options),
             Data = _data,
             Feeds = [.. _feeds.Select(f => f.Position)],

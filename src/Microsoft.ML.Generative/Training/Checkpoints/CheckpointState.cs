@@ -21,6 +21,9 @@ internal sealed record CheckpointState
     /// <summary>Threads of libtorch: other numbers round sums differently.</summary>
     public required int Threads { get; init; }
 
+    /// <summary>The processes whose batches make a step. Missing in checkpoints of earlier versions, which had one.</summary>
+    public int? Processes { get; init; }
+
     /// <summary>The model's options as JSON.</summary>
     public required JsonObject Options { get; init; }
 

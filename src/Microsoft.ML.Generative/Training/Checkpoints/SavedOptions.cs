@@ -28,14 +28,19 @@ internal static class SavedOptions
     public static void Check(string path, CheckpointState earlier, TrainingOptions options, long? seed)
     {
         JsonObject before = Completed(path, earlier.Options, options), now = Of(options);
-        List<string> differences = [.. now.Select(m => m.Key).Union(before.Select(m => m.Key))
-            .Where(name => !JsonNode.DeepEquals(now[name], before[name]))
-            .Select(name => TrainingRun.Difference(OptionName(name), Text(before[name]), Text(now[name])))];
+        List<string> differences = [.. Differences(before, now)
+            .Select(d => TrainingRun.Difference(d.Option, d.Before, d.Now))];
         if (seed is { } wanted && wanted != earlier.Seed)
             differences.Insert(0, TrainingRun.Difference(nameof(TrainingOptions.Seed), Text(earlier.Seed), Text(wanted)));
         if (differences.Count > 0)
             throw TrainingRun.Refuse(path, string.Join("; ", differences));
     }
+
+    /// <summary>The options that differ, with both values as text.</summary>
+    public static IEnumerable<(string Option, string Before, string Now)> Differences(JsonObject before, JsonObject now) =>
+        now.Select(m => m.Key).Union(before.Select(m => m.Key))
+            .Where(name => !JsonNode.DeepEquals(now[name], before[name]))
+            .Select(name => (OptionName(name), Text(before[name]), Text(now[name])));
 
     // With today's names, and the defaults of what was not known then.
     private static JsonObject Completed(string path, JsonObject stored, TrainingOptions options)

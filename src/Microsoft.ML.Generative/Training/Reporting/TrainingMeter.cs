@@ -23,6 +23,8 @@ internal sealed class TrainingMeter(long totalSteps, string device, string unit 
     private readonly StepPace _pace = new();
     private readonly Stopwatch _watch = new();
     private TimeSpan _before;
+    private TimeSpan _epochStart;
+    private long _weightInEpoch;
     private TimeSpan _lastReport;
     private TimeSpan _lastLine;
     private long _weightSinceReport;
@@ -42,6 +44,7 @@ internal sealed class TrainingMeter(long totalSteps, string device, string unit 
     public void Start()
     {
         _watch.Start();
+        _epochStart = Elapsed;
         _pace.Begin(Step, Elapsed);
     }
 
@@ -80,14 +83,18 @@ internal sealed class TrainingMeter(long totalSteps, string device, string unit 
     {
         Step = step;
         if (isFirstPhase)
-        {
-            _recent.Add(total, weight);
-            _epoch.Add(total, weight);
-            _weightSinceReport += weight;
-        }
-
+            AddLoss(total, weight);
         foreach ((string name, torch.Tensor value) in losses.Terms)
             Add(name, value.ToDouble(), weight);
+    }
+
+    /// <summary>Adds a loss of the first phase.</summary>
+    public void AddLoss(double loss, long weight)
+    {
+        _recent.Add(loss, weight);
+        _epoch.Add(loss, weight);
+        _weightSinceReport += weight;
+        _weightInEpoch += weight;
     }
 
     /// <summary>Adds a number that is reported beside the losses.</summary>
@@ -97,11 +104,25 @@ internal sealed class TrainingMeter(long totalSteps, string device, string unit 
         _epoch.Terms.Add(name, value, weight);
     }
 
-    /// <summary>Rows, or target tokens, per second since the last report, or since the training was resumed.</summary>
-    public double SamplesPerSecond() => _weightSinceReport / Math.Max(1e-9, (Elapsed - _lastReport).TotalSeconds);
+    /// <summary>
+    /// Rows, or target tokens, per second: at the end of an epoch over the epoch, else since the last report; in both cases at most since
+    /// the training was resumed.
+    /// </summary>
+    public double SamplesPerSecond(bool endsEpoch)
+    {
+        (long weight, TimeSpan start) = endsEpoch ? (_weightInEpoch, _epochStart) : (_weightSinceReport, _lastReport);
+        return weight / Math.Max(1e-9, (Elapsed - start).TotalSeconds);
+    }
+
+    /// <summary>The time that the training will take after a step, that of later stages too.</summary>
+    public TimeSpan Remaining(long step) => _pace.TimeOf(totalSteps - step + stage.LaterSteps);
 
     /// <summary>Leaves time in which nothing was trained out of the next <see cref="SamplesPerSecond"/>.</summary>
-    public void ExcludeFromSpeed(TimeSpan duration) => _lastReport += duration;
+    public void ExcludeFromSpeed(TimeSpan duration)
+    {
+        _lastReport += duration;
+        _epochStart += duration;
+    }
 
     public TrainingProgress Report(
         long step, int epoch, bool endsEpoch, double learningRate, double samplesPerSecond, double? gradientNorm,
@@ -126,13 +147,17 @@ internal sealed class TrainingMeter(long totalSteps, string device, string unit 
             SamplesPerSecond = samplesPerSecond,
             SampleUnit = unit,
             Elapsed = elapsed,
-            Remaining = _pace.TimeOf(totalSteps - step + stage.LaterSteps),
+            Remaining = Remaining(step),
             Device = device,
         };
         _lastReport = elapsed;
         _weightSinceReport = 0;
         if (endsEpoch)
+        {
             _epoch.Clear();
+            (_weightInEpoch, _epochStart) = (0, elapsed);
+        }
+
         return report;
     }
 

@@ -58,7 +58,10 @@ public sealed record TrainingProgress
     /// </summary>
     public double? GradientNorm { get; init; }
 
-    /// <summary>Rows, or what <see cref="SampleUnit"/> says, per second since the last report.</summary>
+    /// <summary>
+    /// Rows, or what <see cref="SampleUnit"/> says, per second: over the epoch in a report that closes one, since the last report in
+    /// others.
+    /// </summary>
     public required double SamplesPerSecond { get; init; }
 
     /// <summary>What <see cref="SamplesPerSecond"/> counts: <c>rows</c>, or <c>tokens</c> of texts.</summary>

@@ -220,9 +220,9 @@ public class GanTests
         using GanTransformer model = ml.Transforms.Generative().Gan(options).Fit(Images(ml));
         Assert.Contains("expected one of 0 to 2", Assert.Throws<ArgumentException>(() => model.Generate(1)).Message);
         Assert.Contains(
-            "The label is 3; expected 0 to 2", Assert.Throws<ArgumentException>(() => model.Generate(1, new() { Label = 3 })).Message);
-        Assert.Contains("The label is -1", Assert.Throws<ArgumentException>(() => model.Generate(2, new() { Labels = [0, -1] })).Message);
-        Assert.Contains("3 labels were given for 2 rows", Assert.Throws<ArgumentException>(() =>
+            "Label is 3; expected 0 to 2", Assert.Throws<ArgumentException>(() => model.Generate(1, new() { Label = 3 })).Message);
+        Assert.Contains("Labels[1] is -1", Assert.Throws<ArgumentException>(() => model.Generate(2, new() { Labels = [0, -1] })).Message);
+        Assert.Contains("Labels has 3 values; expected 2", Assert.Throws<ArgumentException>(() =>
             model.Generate(2, new() { Labels = [0, 1, 2] })).Message);
     }
 

@@ -109,7 +109,7 @@ public sealed class ConditionalVaeTests
         using VaeTransformer conditional = ml.Transforms.Generative().Vae(options).Fit(digits);
         using VaeTransformer plain = ml.Transforms.Generative().Vae(new VaeOptions { Epochs = 1 }).Fit(digits);
         Assert.Contains("expected one of 0 to 9", Assert.ThrowsAny<ArgumentException>(() => conditional.Generate(1)).Message);
-        Assert.Contains("The label is 10; expected 0 to 9", Assert.ThrowsAny<ArgumentException>(() =>
+        Assert.Contains("Label is 10; expected 0 to 9", Assert.ThrowsAny<ArgumentException>(() =>
             conditional.Generate(1, new() { Label = 10 })).Message);
         Assert.Contains("trained without labels", Assert.ThrowsAny<ArgumentException>(() => plain.Decode(new float[20], 1)).Message);
         Assert.Contains("'Label' is missing", Assert.ThrowsAny<ArgumentException>(() =>

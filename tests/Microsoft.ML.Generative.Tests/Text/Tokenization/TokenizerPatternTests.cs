@@ -69,6 +69,46 @@ public sealed class TokenizerPatternTests
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(30), $"{watch.Elapsed}");
     }
 
+    [Fact]
+    public void A_fit_stops_in_the_middle_of_a_slow_text_when_it_is_canceled()
+    {
+        // Each word takes some milliseconds, all of them more than the text may take.
+        GenerativeTokenizer tokenizer = Tokenizer(@"(a|aa)+(?=\p{N})");
+        MLContext ml = new(seed: 1);
+        IDataView data = ml.Data.LoadFromEnumerable(
+            [new { Text = string.Join(' ', Enumerable.Repeat(new string('a', 26) + "!", 4_000)) }]);
+        using var cancellation = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
+        LanguageModelEstimator estimator = ml.Transforms.Generative().LanguageModel(new LanguageModelOptions
+        {
+            Tokenizer = tokenizer,
+            Layers = 1,
+            Heads = 1,
+            EmbeddingSize = 8,
+            MaxSteps = 1,
+            CancellationToken = cancellation.Token,
+        });
+        var watch = Stopwatch.StartNew();
+        Assert.ThrowsAny<OperationCanceledException>(() => estimator.Fit(data));
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(6), $"{watch.Elapsed}");
+    }
+
+    [Fact]
+    public void What_stops_an_encoding_belongs_to_its_thread_and_scope()
+    {
+        GenerativeTokenizer tokenizer = Tokenizer("a");
+        using (EncodingStop.By(() => throw new OperationCanceledException()))
+        {
+            Assert.Throws<OperationCanceledException>(() => tokenizer.EncodeToIds("aaa"));
+            Exception? elsewhere = null;
+            var thread = new Thread(() => elsewhere = Record.Exception(() => tokenizer.EncodeToIds("aaa")));
+            thread.Start();
+            thread.Join();
+            Assert.Null(elsewhere);
+        }
+
+        Assert.NotEmpty(tokenizer.EncodeToIds("aaa"));
+    }
+
     // As Rust's regular expressions have it: alphabetic characters, marks, digits, connectors, joiners.
     [Theory]
     [InlineData("\u200C", true)]

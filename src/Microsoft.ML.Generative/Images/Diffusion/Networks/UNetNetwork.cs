@@ -78,7 +78,7 @@ internal sealed class UNetNetwork : DenoiserNetwork
             x = mid_block.Middle(x, embedding, context);
         foreach (UNetLevelBlock block in up_blocks)
             x = block.Up(x, embedding, context, shortcuts);
-        return conv_out.call(UNetMath.Activate(conv_norm_out.call(x), Config.OutputActivation)).AsFloat32();
+        return conv_out.call(UNetMath.Normalize(conv_norm_out, x, Config.OutputActivation)).AsFloat32();
     }
 
     protected override DenoiserNetwork CreateAlike(double dropout) => new UNetNetwork(Config, dropout);

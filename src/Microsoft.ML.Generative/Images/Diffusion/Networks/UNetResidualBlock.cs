@@ -54,22 +54,20 @@ internal sealed class UNetResidualBlock : nn.Module
     /// <param name="embedding">The time's vector after the activation, [batch, embedding size].</param>
     public Tensor Forward(Tensor x, Tensor embedding)
     {
-        Tensor h = Resample(UNetMath.Activate(norm1.call(x), _config.Activation));
+        Tensor h = conv1.call(Resample(UNetMath.Normalize(norm1, x, _config.Activation)));
         x = Resample(x);
-        h = conv1.call(h);
 
-        Tensor time = time_emb_proj.call(embedding).unsqueeze(-1).unsqueeze(-1); // [batch, channels out (twice for scale and shift), 1, 1]
+        Tensor time = time_emb_proj.call(embedding); // [batch, channels out (twice for scale and shift)]
         if (_config.ScalesAndShifts)
         {
-            Tensor[] parts = time.chunk(2, 1); // scale and shift, [batch, channels out, 1, 1] each
-            h = (norm2.call(h) * parts[0].Plus(1)).Plus(parts[1]);
+            Tensor[] parts = time.chunk(2, 1); // scale and shift, [batch, channels out] each
+            h = UNetMath.Normalize(norm2, h, _config.Activation, scale: parts[0], shift: parts[1]);
         }
         else
         {
-            h = norm2.call(h.Plus(time));
+            h = UNetMath.Normalize(norm2, h, _config.Activation, added: time);
         }
 
-        h = UNetMath.Activate(h, _config.Activation);
         if (_dropout > 0)
             h = SeededDropout.Apply(h, _dropout, training);
         h = conv2.call(h);
@@ -88,6 +86,15 @@ internal sealed class UNetResidualBlock : nn.Module
 /// <summary>What the parts of a U-Net share.</summary>
 internal static class UNetMath
 {
+    /// <summary>A normalization and the activation after it.</summary>
+    /// <inheritdoc cref="GroupNormalization.Forward"/>
+    public static Tensor Normalize(
+        GroupNormalization norm, Tensor input, UNetActivation activation,
+        Tensor? added = null, Tensor? scale = null, Tensor? shift = null) =>
+        activation == UNetActivation.Silu
+            ? norm.Forward(input, hasSilu: true, added, scale, shift)
+            : Activate(norm.Forward(input, hasSilu: false, added, scale, shift), activation);
+
     public static Tensor Activate(Tensor x, UNetActivation activation) => activation switch
     {
         UNetActivation.Mish => F.mish(x),

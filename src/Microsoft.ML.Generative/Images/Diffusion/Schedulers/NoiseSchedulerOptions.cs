@@ -23,7 +23,11 @@ public abstract record NoiseSchedulerOptions
     [JsonPropertyName("prediction_type")]
     public PredictionType PredictionType { get; init; } = PredictionType.Epsilon;
 
-    /// <summary>Which of the training's timesteps are taken.</summary>
+    /// <summary>
+    /// Which of the training's timesteps are taken. Default: <see cref="TimestepSpacing.Leading"/> in
+    /// <see cref="DdimSchedulerOptions"/>, <see cref="DdimInverseSchedulerOptions"/>, <see cref="DdpmSchedulerOptions"/> and
+    /// <see cref="PndmSchedulerOptions"/>; <see cref="TimestepSpacing.Linspace"/> in all others.
+    /// </summary>
     [JsonPropertyName("timestep_spacing")]
     public TimestepSpacing TimestepSpacing { get; init; }
 

@@ -44,10 +44,10 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
     }
 
     /// <inheritdoc cref="GanTransformer.Decode"/>
-    public float[] Decode(ReadOnlySpan<float> latent, int? label)
+    public float[] Decode(ReadOnlySpan<float> latent, int? label, string? labelName)
     {
         RowChecks.HasSize(latent, LatentSize, nameof(latent));
-        var request = new ConditionRequest(label);
+        var request = new ConditionRequest(label) { LabelName = labelName };
         _conditions.Check(request, 1, nameof(label));
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
@@ -63,7 +63,7 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
         RowChecks.HasSize(from, LatentSize, nameof(from));
         RowChecks.HasSize(to, LatentSize, nameof(to));
-        _conditions.Check(request, count, "label");
+        _conditions.Check(request, count, "options");
         float[] first = from.ToArray(), last = to.ToArray();
         return Rows(count, request, batchSize, (start, rows) =>
         {

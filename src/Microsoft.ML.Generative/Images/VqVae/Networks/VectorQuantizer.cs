@@ -32,6 +32,9 @@ internal sealed class VectorQuantizer : nn.Module
         RegisterComponents();
     }
 
+    /// <summary>The dimensions of a code.</summary>
+    public long CodeSize => codebook.size(1);
+
     /// <summary>The vectors of codes: [..] to [.., size].</summary>
     public Tensor Vectors(Tensor codes) => codebook.index_select(0, codes.flatten()).view([.. codes.shape, codebook.size(1)]);
 

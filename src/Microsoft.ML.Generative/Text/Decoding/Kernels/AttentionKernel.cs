@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Microsoft.ML.Generative.Runtime.Kernels;
 
 namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using Microsoft.ML.Generative.Runtime.Kernels;
 
 namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 

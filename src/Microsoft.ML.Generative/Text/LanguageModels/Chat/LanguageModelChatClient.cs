@@ -3,6 +3,7 @@ using Microsoft.Extensions.AI;
 using Microsoft.ML.Generative.Text.Chat;
 using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Text.Decoding;
+using Microsoft.ML.Generative.Text.Tokenization;
 
 namespace Microsoft.ML.Generative.Text.LanguageModels.Chat;
 
@@ -97,6 +98,7 @@ internal sealed class LanguageModelChatClient(
     private IEnumerable<string> Pieces(
         Conversation conversation, ChatOptions? options, Action<GeneratedText> finished, CancellationToken cancellation)
     {
+        using IDisposable stop = EncodingStop.By(cancellation);
         int[] prompt = template.Encode(conversation, model.Codec);
         (TextCodec codec, TextGenerationOptions generation) = template.ForAnswers(model.Codec, Translate(options));
         return model.Generator.Stream(prompt, generation, codec, finished, cancellation);

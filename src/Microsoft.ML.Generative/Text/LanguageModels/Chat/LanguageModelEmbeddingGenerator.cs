@@ -1,4 +1,5 @@
 using Microsoft.Extensions.AI;
+using Microsoft.ML.Generative.Text.Tokenization;
 
 namespace Microsoft.ML.Generative.Text.LanguageModels.Chat;
 
@@ -42,6 +43,7 @@ internal sealed class LanguageModelEmbeddingGenerator(LanguageModelTransformer m
 
     private GeneratedEmbeddings<Embedding<float>> Embed(string[] texts, string modelId, CancellationToken cancellation)
     {
+        using IDisposable stop = EncodingStop.By(cancellation);
         int[][] tokens = [.. texts.Select((text, i) => Encode(text, i))];
         var results = new GeneratedEmbeddings<Embedding<float>>(texts.Length);
         foreach (int[] text in tokens)
@@ -57,8 +59,15 @@ internal sealed class LanguageModelEmbeddingGenerator(LanguageModelTransformer m
 
     private int[] Encode(string text, int index)
     {
-        int[] tokens = model.Codec.EncodeWhole(text ?? throw new ArgumentException($"Text {index} is null."));
-        return tokens.Length <= model.Architecture.ContextLength ? tokens : throw new ArgumentException(
-            $"Text {index} has {tokens.Length} tokens; the model's context has {model.Architecture.ContextLength}. Split it into parts.");
+        if (text is null)
+            throw new ArgumentException($"Text {index} is null.");
+        try
+        {
+            return model.Activations.Encode(text);
+        }
+        catch (ArgumentException e)
+        {
+            throw new ArgumentException($"Text {index} cannot be used. {e.Message}", e);
+        }
     }
 }

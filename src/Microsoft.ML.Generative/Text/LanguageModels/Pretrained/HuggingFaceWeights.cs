@@ -26,6 +26,33 @@ internal static class HuggingFaceWeights
         HuggingFaceFolder.CopyWeights(file, ViewsUnderNamesOf(file, network, config), IsIgnored);
     }
 
+    /// <summary>
+    /// What is wrong where a file has weights of the output layer that a network, which ties it to the embedding, leaves out;
+    /// <see langword="null"/>: nothing is, since they are the embedding's.
+    /// </summary>
+    /// <param name="network">The network, with the file's weights.</param>
+    /// <param name="config">Its configuration.</param>
+    /// <param name="file">The file.</param>
+    public static string? FindOtherHead(LanguageModelNetwork network, HuggingFaceConfig config, ISafetensorsReader file)
+    {
+        if (!config.Architecture.TieEmbeddings || !file.Tensors.TryGetValue(HeadName, out SafetensorsInfo? head))
+            return null;
+        torch.Tensor embedding = network.Tokens.Weight;
+        if (head.Shape.AsSpan().SequenceEqual(embedding.shape) && head.Type.IsFloat())
+        {
+            using IDisposable noGradient = torch.no_grad();
+            using DisposeScope scope = torch.NewDisposeScope();
+            torch.Tensor read = torch.empty(head.Shape, head.Type);
+            file.ReadInto(new Dictionary<string, torch.Tensor> { [HeadName] = read });
+            if ((read.to(embedding.dtype).to(embedding.device) == embedding).all().ToBoolean())
+                return null;
+        }
+
+        return $"'{file.Source}' has '{HeadName}' with other values than the token embedding, but tie_word_embeddings of "
+            + $"'{HuggingFaceConfig.FileName}' is true: the output layer has the weights of the embedding, as in transformers. If it was "
+            + "trained with weights of its own, set tie_word_embeddings to false.";
+    }
+
     /// <summary>Checks that a file has the network's tensors, which need no memory.</summary>
     /// <inheritdoc cref="Load" path="/exception"/>
     public static void Check(LanguageModelNetwork network, HuggingFaceConfig config, ISafetensorsReader file)

@@ -71,7 +71,12 @@ internal static class PretrainedLanguageModel
         HuggingFaceFolder.CheckSize(
             weights, configPath, () => new LanguageModelNetwork(config.Architecture),
             network => HuggingFaceWeights.Check(network, config, weights));
-        return Make(host, options, codec, device, network => HuggingFaceWeights.Load(network, config, weights));
+        return Make(host, options, codec, device, network =>
+        {
+            HuggingFaceWeights.Load(network, config, weights);
+            if (HuggingFaceWeights.FindOtherHead(network, config, weights) is { } warning)
+                Warn(warning);
+        });
 
         void Warn(string warning) => channel.Warning(warning);
     }
@@ -154,11 +159,20 @@ internal static class PretrainedLanguageModel
     }
 
     /// <summary>Writes a folder that transformers reads; a file appears under its name only when it is complete.</summary>
-    public static void Save(string path, LanguageModelNetwork network, TextCodec codec, TextGenerationOptions generation)
+    /// <param name="path">The folder.</param>
+    /// <param name="network">The network.</param>
+    /// <param name="codec">The tokenizer.</param>
+    /// <param name="generation">How texts are generated.</param>
+    /// <param name="template">The model's chat template; <see langword="null"/>: the tokenizer's own, if it has one.</param>
+    public static void Save(
+        string path, LanguageModelNetwork network, TextCodec codec, TextGenerationOptions generation,
+        ChatTemplate? template = null)
     {
         HuggingFaceConfig config = HuggingFaceConfig.Of(network.Architecture);
-        IReadOnlyDictionary<string, byte[]> tokenizer = TokenizerFiles.Save(codec.Tokenizer);
+        IReadOnlyDictionary<string, byte[]> tokenizer = TokenizerFiles.Save(codec.Tokenizer, template?.Source);
         HuggingFaceFolder folder = HuggingFaceFolder.Create(path, Layout);
+        // An earlier model's, which would be read in place of the one in the tokenizer's configuration.
+        File.Delete(folder.PathOf(TokenizerFolder.ChatTemplateName));
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         folder.WriteWeights(HuggingFaceWeights.Of(network, config));

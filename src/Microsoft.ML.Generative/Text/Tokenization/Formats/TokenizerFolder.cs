@@ -11,7 +11,7 @@ internal static class TokenizerFolder
 {
     private const string SpecialTokensName = "special_tokens_map.json";
     private const string AddedTokensName = "added_tokens.json";
-    private const string ChatTemplateName = "chat_template.jinja";
+    public const string ChatTemplateName = "chat_template.jinja";
     private const string ChatTemplateJsonName = "chat_template.json";
     private const string MoreTemplatesName = "additional_chat_templates";
     private const string TemplateExtension = ".jinja";

@@ -6,7 +6,7 @@ namespace Microsoft.ML.Generative.Text.Tokenization.PreTokenizers;
 internal sealed class PatternClock
 {
     /// <summary>The time that one match may take.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     // Known patterns take a millisecond for ten thousand characters.
     private const long Least = 10_000;
@@ -23,8 +23,10 @@ internal sealed class PatternClock
     }
 
     /// <exception cref="InvalidOperationException">The time is up.</exception>
+    /// <exception cref="OperationCanceledException">The encoding was canceled.</exception>
     public void Check(string pattern)
     {
+        EncodingStop.Check();
         if (Environment.TickCount64 > _end)
             throw TooLong(pattern, null);
     }

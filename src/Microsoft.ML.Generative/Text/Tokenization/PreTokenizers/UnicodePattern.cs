@@ -56,6 +56,8 @@ internal sealed class UnicodePattern
         }
         catch (RegexMatchTimeoutException e)
         {
+            // A match cannot be canceled: who canceled has waited for its end.
+            EncodingStop.Check();
             throw clock.TooLong(_pattern, e);
         }
     }

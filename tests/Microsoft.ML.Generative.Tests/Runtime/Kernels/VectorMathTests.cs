@@ -1,6 +1,6 @@
 using System.Numerics;
 using MathNet.Numerics;
-using Microsoft.ML.Generative.Text.Decoding.Kernels;
+using Microsoft.ML.Generative.Runtime.Kernels;
 
 namespace Microsoft.ML.Generative.Tests;
 

@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 
-namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
+namespace Microsoft.ML.Generative.Runtime.Kernels;
 
 /// <summary>
 /// Functions of vectors of floats. Each element's result depends on that element alone, wherever in the vector it stands.

@@ -1,0 +1,131 @@
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Text.Decoding;
+using Microsoft.ML.Generative.Text.LanguageModels;
+using Microsoft.ML.Generative.Training;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative.Text.Alignment;
+
+/// <summary>Lets the policy complete prompts, and scores the completions.</summary>
+internal sealed class RolloutPlayer(TrainingRun run, PolicyTraining policy, RolloutOptions options, AlignmentWatch watch)
+{
+    private readonly TextGenerationOptions _generation = new()
+    {
+        MaxTokens = options.MaxTokens,
+        Temperature = options.Temperature,
+        ContextOverflow = ContextOverflow.Error,
+    };
+
+    /// <summary>Plays a roll-out.</summary>
+    /// <param name="prompts">The prompts.</param>
+    /// <param name="number">The number of the roll-out, from 1, for messages.</param>
+    /// <param name="seed">What the choices of tokens depend on beside the policy.</param>
+    /// <param name="method">Makes advantages of scores.</param>
+    public Rollout Play(IReadOnlyList<Prompt> prompts, long number, long seed, RolloutMethod method)
+    {
+        Prompt[] each = [.. prompts.SelectMany(prompt => Enumerable.Repeat(prompt, options.Completions))];
+        GeneratedText[] texts = Complete(each, seed);
+        float[][] rewards = Reward(each, texts, out float[] scores);
+        var rollout = new Rollout(
+            [.. texts.Select(text => text.Ids)], [.. each.Select(prompt => prompt.Tokens.Length)],
+            [.. texts.Select(text => text.End == GenerationEnd.Stop || method.LearnsTruncated)]);
+        using (run.Threads.Turn())
+            Describe(rollout, method);
+
+        double[] divergences = [.. rollout.LogRatios().Select(ratios => ratios.Sum(r => (double)r))];
+        double truncated = texts.Count(text => text.End != GenerationEnd.Stop) / (double)texts.Length;
+        rollout.Figures.AddRange(
+        [
+            ("score", Advantages.Mean(scores)), ("score std", Advantages.Spread(scores)), ("kl", divergences.Average()),
+            ("length", texts.Average(text => text.Tokens)), ("truncated", truncated),
+        ]);
+        if (options.Rewards.Count > 1)
+            rollout.Figures.AddRange(options.Rewards.Select((reward, i) => ($"reward {reward.Name}", Advantages.Mean(rewards[i]))));
+        method.Judge(rollout, scores);
+        if (options.Completions > 1)
+            rollout.Figures.Add(("flat groups", FlatGroups(scores)));
+        watch.CheckRollout(number, divergences.Average(), truncated, options.Completions > 1 ? FlatGroups(scores) : 0);
+        return rollout;
+    }
+
+    /// <summary>The scores of one completion of each prompt.</summary>
+    public float[] Scores(IReadOnlyList<Prompt> prompts, long seed)
+    {
+        Reward(prompts, Complete(prompts, seed), out float[] scores);
+        return scores;
+    }
+
+    private GeneratedText[] Complete(IReadOnlyList<Prompt> prompts, long seed)
+    {
+        GenerationRequest[] requests =
+            [.. prompts.Select((prompt, i) => new GenerationRequest(prompt.Tokens, SeedSequence.Derive(seed, i)))];
+        int context = policy.Network.Architecture.ContextLength;
+        var generator = new TextGenerator(
+            policy.Codec, context, streams => LanguageModelSessions.Open(policy.Network, streams, context, run.Device));
+        using IDisposable turn = run.Threads.Turn();
+        return WithoutDropout(() => generator.GenerateAll(requests, _generation, options.BatchSize, run.StopIfCancelled));
+    }
+
+    // Code of users, which may take turns of its own.
+    private float[][] Reward(IReadOnlyList<Prompt> prompts, GeneratedText[] texts, out float[] scores)
+    {
+        RolloutText[] all = [.. prompts.Zip(texts, (prompt, text) => new RolloutText(prompt.Text, text.Text, text.Tokens))];
+        double[] sums = [.. texts.Select(text => text.End == GenerationEnd.Stop ? 0 : -options.MissingEndPenalty)];
+        var each = new float[options.Rewards.Count][];
+        for (int i = 0; i < each.Length; i++)
+        {
+            run.StopIfCancelled();
+            double[] values = options.Rewards[i].Score(run.Host, all);
+            for (int row = 0; row < sums.Length; row++)
+                sums[row] += options.Rewards[i].Weight * values[row];
+            each[i] = Array.ConvertAll(values, value => (float)value);
+        }
+
+        scores = Array.ConvertAll(sums, sum => (float)sum);
+        return each;
+    }
+
+    // In batches as those of the training, so that with unchanged weights its ratios are 1.
+    private void Describe(Rollout rollout, RolloutMethod method) => WithoutDropout(() =>
+    {
+        using IDisposable noGradient = torch.no_grad();
+        List<float[]> old = [], reference = [], expected = [];
+        foreach (int[] rows in Enumerable.Range(0, rollout.Count).Chunk(options.BatchSize))
+        {
+            run.StopIfCancelled();
+            using DisposeScope scope = torch.NewDisposeScope();
+            RolloutBatch batch = rollout.Batch(rows, run.Device);
+            (torch.Tensor logProbabilities, torch.Tensor? values) = method.Describe(batch);
+            old.AddRange(rollout.Cut(rows, logProbabilities));
+            reference.AddRange(rollout.Cut(rows, policy.Reference.LogProbabilities(batch.Sequences, batch.Targets)));
+            if (values is not null)
+                expected.AddRange(rollout.Cut(rows, values));
+        }
+
+        rollout[TokenValue.Old] = [.. old];
+        rollout[TokenValue.Reference] = [.. reference];
+        if (expected.Count > 0)
+            rollout[TokenValue.Value] = [.. expected];
+        return true;
+    });
+
+    private T WithoutDropout<T>(Func<T> act)
+    {
+        bool isTraining = policy.Network.training;
+        policy.Network.eval();
+        try
+        {
+            return act();
+        }
+        finally
+        {
+            policy.Network.train(isTraining);
+        }
+    }
+
+    private double FlatGroups(float[] scores)
+    {
+        float[][] groups = [.. scores.Chunk(options.Completions)];
+        return groups.Count(group => group.Max() == group.Min()) / (double)groups.Length;
+    }
+}

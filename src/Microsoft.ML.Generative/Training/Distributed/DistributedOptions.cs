@@ -1,0 +1,54 @@
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Training.Distributed;
+
+namespace Microsoft.ML.Generative;
+
+/// <summary>What the processes of a training exchange their gradients with.</summary>
+public enum DistributedEngine
+{
+    /// <summary>
+    /// The Message Passing Interface: Open MPI, MPICH, or a library with the standard binary interface of MPI 5, as found on the machine.
+    /// </summary>
+    Mpi,
+}
+
+/// <summary>
+/// One training in several processes, on one machine or many: each learns from its part of the rows of a step, and all take the same step.
+/// </summary>
+/// <remarks>
+/// The same program is started several times by <c>mpirun -n 4 dotnet train.dll</c>, Slurm's <c>srun</c> or the Kubernetes MPI Operator.
+/// <see cref="TrainingOptions.BatchSize"/> is that of one process. A step of n processes sees the rows that one process would see with n
+/// times as many <see cref="TrainingOptions.GradientAccumulationSteps"/>, with the same noise. All processes read the same data and return
+/// the same model; process 0 alone validates, reports and writes files. An error, a cancellation or a process that no longer answers ends
+/// the training in all of them.
+/// </remarks>
+/// <example>
+/// <code>
+/// var options = new VaeOptions { Seed = 1, Distributed = new DistributedOptions() };
+/// using VaeTransformer model = mlContext.Transforms.Generative().Vae(options).Fit(data);   // in each of the processes
+/// </code>
+/// </example>
+public sealed class DistributedOptions
+{
+    internal static readonly TimeSpan DefaultTimeout = TimeSpan.FromMinutes(30);
+
+    /// <summary>The engine. Default: <see cref="DistributedEngine.Mpi"/>.</summary>
+    public DistributedEngine Engine { get; set; } = DistributedEngine.Mpi;
+
+    /// <summary>
+    /// How long a process waits for the others, above 0, before it ends the training with an error that names those that do not answer.
+    /// What only process 0 does (validation, previews, checkpoints) has to be faster. Default: 30 minutes.
+    /// </summary>
+    public TimeSpan Timeout { get; set; } = DefaultTimeout;
+
+    /// <summary>What carries bytes between the processes, in place of the engine.</summary>
+    internal IProcessTransport? Transport { get; set; }
+
+    internal void Validate()
+    {
+        OptionChecks.Defined(Engine, $"{nameof(TrainingOptions.Distributed)}.{nameof(Engine)}");
+        OptionChecks.Positive(Timeout.TotalSeconds, $"{nameof(TrainingOptions.Distributed)}.{nameof(Timeout)}");
+    }
+
+    internal DistributedOptions Copy() => (DistributedOptions)MemberwiseClone();
+}

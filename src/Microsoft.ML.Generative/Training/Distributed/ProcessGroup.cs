@@ -1,0 +1,329 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Runtime;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative.Training.Distributed;
+
+/// <summary>
+/// The processes of one training. Before anything is exchanged, all meet: each tells process 0 whether it continues, and learns from it
+/// whether all do. So an error or a cancellation in one of them ends all at the same place, and one that does not come is named.
+/// </summary>
+internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout) : IGradientExchange, IDisposable
+{
+    // MPI's reductions are fastest in pieces that fit the caches.
+    private const int PieceLength = 1 << 20;
+
+    private static readonly TimeSpan _afterTimeout = TimeSpan.FromMilliseconds(10);
+
+    private bool _hasEnded;
+
+    /// <summary>The number of this process, from 0.</summary>
+    public int Rank => transport.Rank;
+
+    /// <summary>The processes.</summary>
+    public int Size => transport.Size;
+
+    /// <summary>Whether this process validates, reports and writes files.</summary>
+    public bool IsLeader => Rank == 0;
+
+    /// <summary>Whether the training was canceled, in this process or another.</summary>
+    public bool IsCanceled { get; private set; }
+
+    /// <summary>Joins the processes that the options name, or none.</summary>
+    /// <inheritdoc cref="MpiTransport.Acquire" path="/exception"/>
+    public static ProcessGroup? Join(DistributedOptions? options) =>
+        options is null ? null : new ProcessGroup(options.Transport ?? MpiTransport.Acquire(), options.Timeout);
+
+    /// <inheritdoc/>
+    public double Average(torch.Tensor gradients, double weight)
+    {
+        double total = Sum("gradients", weight)[0];
+        if (total == 0 || Size == 1)
+            return total;
+        using IDisposable noGradient = torch.no_grad();
+        gradients.TimesInPlace(weight / total);
+        Sum(gradients);
+        return total;
+    }
+
+    /// <summary>The sums of values over all processes.</summary>
+    /// <inheritdoc cref="Meet" path="/exception"/>
+    public double[] Sum(string operation, params double[] values) => Meet(operation, values, []).Result.Sums;
+
+    /// <summary>
+    /// Weighted means over all processes of tensors that all have, in place; with a total weight of 0 they stay as they are.
+    /// </summary>
+    /// <param name="operation">What is averaged.</param>
+    /// <param name="sums">The weighted sums of this process.</param>
+    /// <param name="weight">Their weight.</param>
+    /// <returns>The total weight.</returns>
+    /// <inheritdoc cref="Meet" path="/exception"/>
+    public double Sum(string operation, IEnumerable<torch.Tensor> sums, double weight)
+    {
+        double total = Sum(operation, weight)[0];
+        foreach (torch.Tensor sum in Size == 1 ? [] : sums)
+            Sum(sum);
+        return total;
+    }
+
+    /// <summary>The rows of all processes, in the order of the step.</summary>
+    /// <param name="operation">What is joined.</param>
+    /// <param name="own">Rows of this process, [rows, values] each, and the place of the first.</param>
+    /// <param name="rows">The rows of all.</param>
+    /// <param name="values">The values of a row.</param>
+    /// <param name="device">The device of the rows.</param>
+    /// <returns>[rows, values].</returns>
+    /// <inheritdoc cref="Meet" path="/exception"/>
+    public torch.Tensor Join(
+        string operation, IEnumerable<(long First, torch.Tensor Rows)> own, long rows, long values, torch.Device device)
+    {
+        torch.Tensor all = torch.zeros([rows, values], device: device);
+        foreach ((long first, torch.Tensor part) in own)
+            all.narrow(0, first, part.size(0)).copy_(part);
+        // Each row is of one process, and the others add 0 to it.
+        Sum(operation, [all], 1);
+        return all;
+    }
+
+    /// <summary>Bytes of process 0 in all processes.</summary>
+    /// <inheritdoc cref="Meet" path="/exception"/>
+    public byte[] FromLeader(string operation, byte[] bytes) => Meet(operation, [], IsLeader ? bytes : []).Result.Payload;
+
+    /// <summary>Bytes of the other processes in process 0, in the order of their numbers; nothing in the others.</summary>
+    /// <param name="operation">What is gathered.</param>
+    /// <param name="bytes">Those of this process.</param>
+    /// <param name="isCanceled">Whether this process is asked to stop: then <see cref="IsCanceled"/> is true in all of them.</param>
+    /// <inheritdoc cref="Meet" path="/exception"/>
+    public byte[][] ToLeader(string operation, byte[] bytes, bool isCanceled)
+    {
+        (ProcessNote result, byte[][] others) = Meet(operation, [isCanceled ? 1 : 0], IsLeader ? [] : bytes);
+        IsCanceled |= result.Sums[0] > 0;
+        return others;
+    }
+
+    /// <summary>Gives all processes the values that tensors have in process 0.</summary>
+    /// <inheritdoc cref="Meet" path="/exception"/>
+    public void Broadcast(string operation, IEnumerable<torch.Tensor> tensors)
+    {
+        Meet(operation, [], []);
+        if (Size == 1)
+            return;
+        using IDisposable noGradient = torch.no_grad();
+        foreach (torch.Tensor tensor in tensors)
+        {
+            using DisposeScope scope = torch.NewDisposeScope();
+            torch.Tensor values = tensor.detach().cpu().contiguous();
+            ForEachPiece(values, static (t, piece, limit) => t.TryBroadcast(piece, limit));
+            if (!IsLeader)
+                tensor.copy_(values);
+        }
+    }
+
+    public void Dispose() => transport.Release();
+
+    /// <summary>Checks that all processes learn from the same data.</summary>
+    /// <exception cref="InvalidOperationException">They do not, or a source cannot be shared.</exception>
+    public void CheckSources(IEnumerable<IBatchSource> sources, IBatchSource? validation)
+    {
+        IBatchSource[] all = [.. sources];
+        if (all.Any(s => s is IStatefulBatchSource))
+            throw new InvalidOperationException("A source of batches that has a state cannot be shared by several processes yet.");
+        string[] own = [.. all.Append(validation).Select(s => s?.Fingerprint ?? "none")];
+        string[] leader = JsonSerializer.Deserialize<string[]>(FromLeader("the data", JsonSerializer.SerializeToUtf8Bytes(own)))!;
+        if (!own.AsSpan(0, all.Length).SequenceEqual(leader.AsSpan(0, all.Length)))
+        {
+            throw new InvalidOperationException(
+                $"Process {Number(Rank)} has other training data than process 0: all have to read the same rows.");
+        }
+
+        if (own[^1] != leader[^1])
+        {
+            throw new InvalidOperationException(
+                $"Process {Number(Rank)} has other {nameof(TrainingOptions.ValidationData)} than process 0: "
+                + "all have to read the same rows.");
+        }
+    }
+
+    /// <summary>Waits for all processes to have their model.</summary>
+    /// <inheritdoc cref="Meet" path="/exception"/>
+    public void End()
+    {
+        Meet("the end of the training", [], []);
+        _hasEnded = true;
+    }
+
+    /// <summary>Tells the others that this process does not continue, unless they know it.</summary>
+    public void Fail(Exception reason)
+    {
+        bool isCanceled = reason is OperationCanceledException;
+        if (_hasEnded || (isCanceled && IsCanceled))
+            return;
+        try
+        {
+            Meet(
+                "an error", [], [], isCanceled ? ProcessState.Canceled : ProcessState.Failed,
+                isCanceled ? "" : $"Process {Number(Rank)} of {Number(Size)} has failed: {reason.Message}");
+        }
+        catch (Exception e) when (e is InvalidOperationException or OperationCanceledException or TimeoutException)
+        {
+            // The caller throws its own.
+        }
+
+        _hasEnded = !isCanceled;
+    }
+
+    /// <summary>Cancels all processes, unless they are.</summary>
+    /// <exception cref="InvalidOperationException">Another has failed meanwhile.</exception>
+    /// <exception cref="TimeoutException">A process does not answer; the message names it.</exception>
+    public void Cancel()
+    {
+        if (IsCanceled || _hasEnded)
+            return;
+        try
+        {
+            Meet("a cancellation", [], [], ProcessState.Canceled);
+        }
+        catch (OperationCanceledException)
+        {
+            // Now all know it.
+        }
+    }
+
+    /// <exception cref="InvalidOperationException">A process has failed, or is elsewhere in its program.</exception>
+    /// <exception cref="OperationCanceledException">A process was canceled.</exception>
+    /// <exception cref="TimeoutException">A process does not answer; the message names it.</exception>
+    private (ProcessNote Result, byte[][] Others) Meet(
+        string operation, double[] sums, byte[] payload, ProcessState state = ProcessState.Continues, string text = "")
+    {
+        var own = new ProcessNote(state, operation, text, sums, payload);
+        (ProcessNote result, byte[][] others) = IsLeader ? Lead(own) : (Follow(own), []);
+        switch (result.State)
+        {
+            case ProcessState.Failed:
+                _hasEnded = true;
+                throw new InvalidOperationException(result.Text);
+            case ProcessState.Canceled:
+                IsCanceled = true;
+                throw new OperationCanceledException("The training was canceled in one of its processes.");
+            default:
+                return (result, others);
+        }
+    }
+
+    private (ProcessNote Result, byte[][] Others) Lead(ProcessNote own)
+    {
+        var notes = new ProcessNote?[Size];
+        notes[0] = own;
+        var watch = Stopwatch.StartNew();
+        for (int rank = 1; rank < Size; rank++)
+        {
+            // Those that have come are heard also where an earlier one has not.
+            TimeSpan left = timeout - watch.Elapsed;
+            notes[rank] = Receive(rank, left > _afterTimeout ? left : _afterTimeout);
+        }
+
+        ProcessNote result = Decide(own, notes);
+        byte[] bytes = result.ToBytes();
+        for (int rank = 1; rank < Size; rank++)
+        {
+            if (notes[rank] is not null)
+                Send(rank, bytes);
+        }
+
+        if (notes.Contains(null))
+            throw Ended(result.Text);
+        return (result, [.. notes.Skip(1).Select(n => n!.Payload)]);
+    }
+
+    private ProcessNote Decide(ProcessNote own, ProcessNote?[] notes)
+    {
+        int[] missing = [.. Enumerable.Range(0, notes.Length).Where(r => notes[r] is null)];
+        if (missing.Length > 0)
+            return Failed(NoAnswer(missing));
+        if (notes.FirstOrDefault(n => n!.State == ProcessState.Failed) is { } failed)
+            return Failed(failed.Text);
+        if (notes.Any(n => n!.State == ProcessState.Canceled))
+            return own with { State = ProcessState.Canceled, Text = "", Sums = [], Payload = [] };
+        int other = Array.FindIndex(notes, n => n!.Operation != own.Operation || n.Sums.Length != own.Sums.Length);
+        if (other >= 0)
+        {
+            return Failed(
+                $"The processes of the training do different things: process {Number(other)} is at {notes[other]!.Operation}, process 0 at "
+                + $"{own.Operation}. All have to run the same program with the same options and data.");
+        }
+
+        // In the order of the processes, so that the sums are the same in each run.
+        return own with { Sums = [.. own.Sums.Select((_, i) => notes.Sum(n => n!.Sums[i]))] };
+
+        ProcessNote Failed(string reason) => own with { State = ProcessState.Failed, Text = reason, Sums = [], Payload = [] };
+    }
+
+    private ProcessNote Follow(ProcessNote own)
+    {
+        Send(0, own.ToBytes());
+        // Process 0 waits as long for the last of the others, and is to be the one that names it.
+        return Receive(0, timeout + timeout / 2) ?? throw Ended(NoAnswer([0]));
+    }
+
+    private void Send(int rank, byte[] bytes)
+    {
+        byte[] header = BitConverter.GetBytes(bytes.Length);
+        if (!transport.TrySend(rank, header, timeout) || !transport.TrySend(rank, bytes, timeout))
+            throw Ended(NoAnswer([rank]));
+    }
+
+    private ProcessNote? Receive(int rank, TimeSpan limit)
+    {
+        var header = new byte[ProcessNote.HeaderBytes];
+        if (!transport.TryReceive(rank, header, limit))
+            return null;
+        var bytes = new byte[BitConverter.ToInt32(header)];
+        return transport.TryReceive(rank, bytes, limit) ? ProcessNote.FromBytes(bytes) : null;
+    }
+
+    private void Sum(torch.Tensor tensor)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        // Of a contiguous tensor on the CPU this is the tensor itself.
+        torch.Tensor values = tensor.detach().cpu().contiguous();
+        ForEachPiece(values, static (t, piece, limit) => t.TrySum(MemoryMarshal.Cast<byte, float>(piece), limit));
+        if (values.device_type != tensor.device_type || !tensor.is_contiguous())
+            tensor.copy_(values);
+    }
+
+    private unsafe void ForEachPiece(torch.Tensor values, PieceAction act)
+    {
+        long bytes = values.numel() * values.element_size();
+        if (bytes == 0)
+            return;
+        byte* start = TensorMemory.Start(values.view(-1));
+        for (long done = 0; done < bytes; done += PieceLength * sizeof(float))
+        {
+            var piece = new Span<byte>(start + done, (int)Math.Min(PieceLength * sizeof(float), bytes - done));
+            if (!act(transport, piece, timeout))
+                throw Ended($"A process of the training has not answered for {Seconds(timeout)} while values were exchanged.");
+        }
+    }
+
+    private TimeoutException Ended(string text)
+    {
+        _hasEnded = true;
+        transport.Abandon();
+        return new TimeoutException(text);
+    }
+
+    private string NoAnswer(int[] ranks) =>
+        $"Process{(ranks.Length == 1 ? "" : "es")} {string.Join(", ", ranks.Select(Number))} of {Number(Size)} did not answer for "
+        + $"{Seconds(timeout)} ({nameof(TrainingOptions.Distributed)}.{nameof(DistributedOptions.Timeout)}): the training cannot continue "
+        + "without. It can be resumed from its last checkpoint.";
+
+    private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.###} s");
+
+    private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
+
+    private delegate bool PieceAction(IProcessTransport transport, Span<byte> piece, TimeSpan timeout);
+}

@@ -1,0 +1,69 @@
+using System.Text;
+using Microsoft.ML.Generative.Training.Reporting;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative.Training.Distributed;
+
+/// <summary>Brings the losses of all processes into the reports of process 0.</summary>
+internal sealed class SharedReports(ProcessGroup group)
+{
+    // The loss of the first phase has no name of its own.
+    private const string Loss = "";
+
+    private readonly Dictionary<string, (double Sum, long Weight)> _sums = [];
+
+    /// <summary>Adds a batch's losses, as <see cref="TrainingMeter.Add(Losses, double, long, long, bool)"/> does.</summary>
+    public void Add(Losses losses, double total, long weight, bool isFirstPhase)
+    {
+        if (group.IsLeader)
+            return;
+        if (isFirstPhase)
+            Add(Loss, total, weight);
+        foreach ((string name, torch.Tensor value) in losses.Terms)
+            Add(name, value.ToDouble(), weight);
+    }
+
+    /// <summary>Adds to the reports of process 0 what the others have computed since they met last.</summary>
+    /// <param name="meter">The meter of this process.</param>
+    /// <param name="step">The last step.</param>
+    /// <param name="isCanceled">Whether this process is asked to stop.</param>
+    public void Exchange(TrainingMeter meter, long step, bool isCanceled)
+    {
+        byte[] own = ToBytes();
+        _sums.Clear();
+        foreach (byte[] bytes in group.ToLeader($"the end of step {step}", own, isCanceled))
+        {
+            using var reader = new BinaryReader(new MemoryStream(bytes), Encoding.UTF8);
+            for (int count = reader.ReadInt32(); count > 0; count--)
+            {
+                string name = reader.ReadString();
+                (double sum, long weight) = (reader.ReadDouble(), reader.ReadInt64());
+                if (name == Loss)
+                    meter.AddLoss(sum / weight, weight);
+                else
+                    meter.Add(name, sum / weight, weight);
+            }
+        }
+    }
+
+    private void Add(string name, double value, long weight)
+    {
+        (double sum, long before) = _sums.GetValueOrDefault(name);
+        _sums[name] = (sum + value * weight, before + weight);
+    }
+
+    private byte[] ToBytes()
+    {
+        using var stream = new MemoryStream();
+        using var writer = new BinaryWriter(stream, Encoding.UTF8);
+        writer.Write(_sums.Count);
+        foreach (var (name, (sum, weight)) in _sums)
+        {
+            writer.Write(name);
+            writer.Write(sum);
+            writer.Write(weight);
+        }
+
+        return stream.ToArray();
+    }
+}

@@ -1,0 +1,179 @@
+using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Training;
+using Microsoft.ML.Generative.Training.Distributed;
+
+namespace Microsoft.ML.Generative.Tests;
+
+/// <summary>Trainings in several processes, which are threads here.</summary>
+[Collection(GlobalTorchState.Name)]
+public sealed class DistributedTrainingTests
+{
+    private const int Size = 12;
+
+    [Fact]
+    public void All_processes_have_the_same_weights_to_the_bit_after_a_hundred_steps()
+    {
+        float[][] models = ThreadProcesses.Results(3, transport => Train(transport, o => o.MaxSteps = 100));
+        Assert.All(models, m => Assert.Equal(models[0], m));
+    }
+
+    [Fact]
+    public void Streamed_rows_are_seen_once_each()
+    {
+        // 1 MiB holds the least of them.
+        Action<VaeOptions> configure = o => (o.MemoryBudget, o.Epochs, o.BatchSize, o.Optimizer) = (1 << 20, 2, 5000, OptimizerKind.Sgd);
+        float[] one = Train(null, o =>
+        {
+            configure(o);
+            o.GradientAccumulationSteps = 2;
+        }, rows: 33_000);
+        float[][] two = ThreadProcesses.Results(2, transport => Train(transport, configure, rows: 33_000));
+        AssertNear(one, two[0], 1e-5);
+        Assert.Equal(two[0], two[1]);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(4)]
+    public void A_training_that_two_processes_began_is_resumed_by_any_number(int processes)
+    {
+        using var folder = new TemporaryFolder();
+        Action<VaeOptions> configure = o => (o.Epochs, o.EmaDecay, o.Optimizer) = (3, 0.9, OptimizerKind.Sgd);
+        float[] whole = ThreadProcesses.Results(2, transport => Train(transport, configure))[0];
+
+        (float[]?, Exception? Error)[] interrupted = ThreadProcesses.Run(2, transport =>
+        {
+            using var source = new CancellationTokenSource();
+            return Train(transport, o =>
+            {
+                configure(o);
+                o.Checkpoints = new CheckpointOptions(folder.Path);
+                o.CancellationToken = source.Token;
+                o.Progress = new Reports
+                {
+                    OnReport = report =>
+                    {
+                        if (report.Step == 4)
+                            source.Cancel();
+                    },
+                };
+            });
+        });
+        Assert.All(interrupted, r => Assert.IsAssignableFrom<OperationCanceledException>(r.Error));
+
+        void Resume(VaeOptions o)
+        {
+            configure(o);
+            o.Checkpoints = new CheckpointOptions(folder.Path);
+        }
+
+        float[][] models = processes == 1
+            ? [Train(null, Resume)]
+            : ThreadProcesses.Results(processes, transport => Train(transport, Resume));
+        AssertNear(whole, models[0], 1e-5);
+        Assert.All(models, m => Assert.Equal(models[0], m));
+    }
+
+    [Fact]
+    public void A_canceled_training_that_keeps_its_best_model_has_one_model_in_all_processes()
+    {
+        float[][] models = ThreadProcesses.Results(2, transport =>
+        {
+            using var source = new CancellationTokenSource();
+            return Train(transport, o =>
+            {
+                (o.Epochs, o.OnCancel, o.CancellationToken) = (1000, CancellationBehavior.KeepBest, source.Token);
+                o.Progress = new Reports { OnReport = _ => source.Cancel() };
+            });
+        });
+        Assert.Equal(models[0], models[1]);
+    }
+
+    [Fact]
+    public void All_processes_stop_early_together()
+    {
+        var reports = new Reports();
+        float[][] models = ThreadProcesses.Results(2, transport => Train(transport, o =>
+        {
+            (o.Epochs, o.EarlyStoppingPatience, o.LearningRate, o.Progress) = (200, 1, 0.5, reports);
+            o.ValidationData = Data(new MLContext(), 20, seed: 7);
+        }));
+        Assert.Equal(models[0], models[1]);
+        Assert.True(reports.All[^1].Step < reports.All[^1].TotalSteps);
+    }
+
+    [Fact]
+    public void An_error_in_one_process_is_the_error_of_all()
+    {
+        (float[]?, Exception? Error)[] results = ThreadProcesses.Run(2, transport =>
+            Train(transport, o => o.LearningRate = 0.01, broken: transport.Rank == 1 ? 17 : null));
+        Assert.IsType<InvalidDataException>(results[1].Error);
+        Assert.Equal($"Process 1 of 2 has failed: {results[1].Error!.Message}", results[0].Error!.Message);
+    }
+
+    [Fact]
+    public void Options_seeds_and_data_that_differ_are_named()
+    {
+        Assert.Contains("LatentSize is 3 in process 0 and 4 in this one", Message(o => o.LatentSize = 4, 40));
+        Assert.Contains("Seed is 1 in process 0 and 2 in this one", Message(o => o.Seed = 2, 40));
+        Assert.Contains("Process 1 has other training data than process 0", Message(o => { }, 41));
+
+        static string Message(Action<VaeOptions> configure, int rows) => ThreadProcesses.Run(2, transport => Train(
+            transport, o => (transport.Rank == 0 ? _ => { } : configure)(o), rows: transport.Rank == 0 ? 40 : rows))[1].Error!.Message;
+    }
+
+    [Fact]
+    public void A_checkpoint_says_how_many_processes_a_step_is_of()
+    {
+        using var folder = new TemporaryFolder();
+        ThreadProcesses.Results(2, transport => Train(transport, o =>
+        {
+            (o.MaxSteps, o.Checkpoints) = (2, new CheckpointOptions(folder.Path));
+        }));
+        string file = Assert.Single(Directory.GetFiles(folder.Path, "*.checkpoint"));
+        Assert.Equal(2, Microsoft.ML.Generative.Training.Checkpoints.CheckpointFile.ReadStateOnly(file).Processes);
+    }
+
+    private static float[] Train(IProcessTransport? transport, Action<VaeOptions> configure, int rows = 40, int? broken = null)
+    {
+        var ml = new MLContext();
+        var options = new VaeOptions
+        {
+            InputColumnName = nameof(Row.Features),
+            HiddenSizes = [6],
+            LatentSize = 3,
+            BatchSize = 6,
+            LearningRate = 0.01,
+            WarmupSteps = 0,
+            Seed = 1,
+            Threads = 1,
+        };
+        configure(options);
+        if (transport is not null)
+            options.Distributed = new DistributedOptions { Transport = transport, Timeout = TimeSpan.FromSeconds(30) };
+        using VaeTransformer model = ml.Transforms.Generative().Vae(options).Fit(Data(ml, rows, seed: 1, broken));
+        return [.. ModuleWeights.Of(((IBaseModel)model).Network).SelectMany(t => TensorMemory.ToArray<float>(t.Tensor))];
+    }
+
+    private static IDataView Data(MLContext ml, int rows, int seed, int? broken = null) =>
+        ml.Data.LoadFromEnumerable(Enumerable.Range(0, rows).Select(i =>
+        {
+            var random = new Random(seed * 100_000 + i);
+            return new Row { Features = [.. Enumerable.Range(0, Size).Select(_ => i == broken ? float.NaN : random.NextSingle())] };
+        }).ToArray());
+
+    private static void AssertNear(float[] expected, float[] actual, double tolerance)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        Assert.InRange(expected.Zip(actual, (a, b) => Math.Abs((double)a - b)).Max(), 0, tolerance);
+    }
+
+    private sealed class Row
+    {
+        [VectorType(Size)]
+        public float[] Features { get; set; } = [];
+    }
+}

@@ -1,0 +1,151 @@
+using System.Diagnostics;
+using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Training;
+using Microsoft.ML.Generative.Training.Checkpoints;
+using Microsoft.ML.Generative.Training.Reporting;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative.Tests;
+
+/// <summary>Defaults that a processor trains within minutes, and what the log says of the time.</summary>
+public sealed class TrainingDefaultsTests
+{
+    [Fact]
+    public void A_training_without_epochs_and_steps_is_bounded_on_a_cpu_alone()
+    {
+        Assert.Equal(2_500, new DiffusionOptions().StepsIn(1_000));
+        Assert.Equal(50, new DiffusionOptions().StepsIn(1));
+        Assert.Equal(50_000, new DiffusionOptions { IsOnGpu = true }.StepsIn(1_000));
+        Assert.Equal(3_000, new DiffusionOptions { Epochs = 3 }.StepsIn(1_000));
+        Assert.Equal(50_000, new DiffusionOptions { Epochs = 50 }.StepsIn(1_000));
+        Assert.Equal(9_000, new DiffusionOptions { MaxSteps = 9_000 }.StepsIn(1_000));
+        Assert.Equal(10_000, new VaeOptions().StepsIn(1_000));
+
+        // The prior of a VQ-VAE has a bound of its own.
+        Assert.Equal(1_000, new VqVaeOptions().StepsIn(1_000));
+        Assert.Equal(1_500, new VqVaeOptions().ForPrior().StepsIn(1_000));
+        Assert.Equal(2_000, new VqVaeOptions { PriorEpochs = 2 }.ForPrior().StepsIn(1_000));
+        Assert.Equal(1_500, new VqVaeOptions { Epochs = 7 }.ForPrior().StepsIn(1_000));
+        Assert.Equal(20_000, new VqVaeOptions { IsOnGpu = true }.ForPrior().StepsIn(1_000));
+    }
+
+    [Fact]
+    public void Sizes_follow_from_the_device_where_they_are_not_set()
+    {
+        DiffusionOptions diffusion = new();
+        Assert.Equal(([16, 32, 64], 32), (diffusion.BlockChannels, diffusion.BatchSize), Same);
+        DiffusionOptions onGpu = diffusion.Copy();
+        onGpu.IsOnGpu = true;
+        Assert.Equal(([32, 64, 128], 64), (onGpu.BlockChannels, onGpu.BatchSize), Same);
+        onGpu.BlockChannels = [8, 8];
+        Assert.Equal([8, 8], onGpu.Copy().BlockChannels);
+
+        LanguageModelOptions text = new();
+        Assert.Equal((4, 4, 128, 128), (text.Layers, text.Heads, text.EmbeddingSize, text.ContextLength));
+        text.Layers = 2;
+        text.IsOnGpu = true;
+        Assert.Equal(LanguageModelArchitecture.GptNano with { Layers = 2 }, text.Architecture);
+        text.Architecture = LanguageModelArchitecture.LlamaNano;
+        text.ContextLength = 32;
+        Assert.Equal(LanguageModelArchitecture.LlamaNano with { ContextLength = 32 }, text.Architecture);
+
+        static bool Same((int[] Channels, int Batch) a, (int[] Channels, int Batch) b) =>
+            a.Batch == b.Batch && a.Channels.SequenceEqual(b.Channels);
+    }
+
+    [Fact]
+    public void A_checkpoint_of_a_bounded_training_is_not_one_of_all_epochs()
+    {
+        Assert.Equal(2_500, SavedOptions.Of(new DiffusionOptions())["stepLimit"]!.GetValue<long>());
+        Assert.False(SavedOptions.Of(new DiffusionOptions { Epochs = 50 }).ContainsKey("stepLimit"));
+        Assert.False(SavedOptions.Of(new DiffusionOptions { MaxSteps = 9 }).ContainsKey("stepLimit"));
+        Assert.False(SavedOptions.Of(new DiffusionOptions { IsOnGpu = true }).ContainsKey("stepLimit"));
+        Assert.Equal(1_500, SavedOptions.Of(new VqVaeOptions())["priorStepLimit"]!.GetValue<long>());
+
+        // It is resumed by the same options.
+        string folder = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        try
+        {
+            MLContext ml = new(seed: 1);
+            IDataView data = ml.Data.LoadFromEnumerable(Enumerable.Range(0, 4).Select(i => new Row { Image = [i / 4f, 0, 1] }).ToArray());
+            GanOptions options = new() { HiddenSizes = [4], LatentSize = 2, Checkpoints = new CheckpointOptions(folder) };
+            ml.Transforms.Generative().Gan(options).Fit(data).Dispose();
+            ml.Transforms.Generative().Gan(options).Fit(data).Dispose();
+            options.Epochs = 50;
+            Assert.Contains(
+                "StepLimit",
+                Assert.Throws<InvalidOperationException>(() => ml.Transforms.Generative().Gan(options).Fit(data)).Message);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void A_long_training_on_a_cpu_tells_what_makes_it_shorter()
+    {
+        DiffusionOptions options = new() { LabelCount = 10 };
+        Assert.Equal("The training will take about 40 seconds.", Describe(TimeSpan.FromSeconds(40), DeviceType.CPU));
+        Assert.Equal("The training will take about 8 minutes.", Describe(TimeSpan.FromMinutes(8.2), DeviceType.CPU));
+        Assert.Equal("The training will take about 17 hours.", Describe(TimeSpan.FromHours(17), DeviceType.CUDA));
+        string advice = Describe(TimeSpan.FromHours(17), DeviceType.CPU);
+        Assert.StartsWith(
+            "The training will take about 17 hours. To make it shorter, lower Epochs (50), BlockChannels ([16, 32, 64]), ", advice);
+        Assert.Contains("LayersPerBlock (1)", advice);
+        options.MaxSteps = 100_000;
+        Assert.Contains("lower MaxSteps (100000), BlockChannels", Describe(TimeSpan.FromHours(17), DeviceType.CPU));
+        // What is not set cannot be lowered.
+        string text = TrainingEstimate.Describe(TimeSpan.FromHours(2), new LanguageModelOptions(), DeviceType.CPU);
+        Assert.DoesNotContain("VocabularySize", text);
+
+        string Describe(TimeSpan time, DeviceType device) => TrainingEstimate.Describe(time, options, device);
+    }
+
+    [Fact]
+    public void The_log_says_after_ten_steps_how_long_the_training_takes()
+    {
+        MLContext ml = new(seed: 1);
+        List<string> log = [];
+        ml.Log += (_, e) => log.Add(e.Message);
+        IDataView data = ml.Data.LoadFromEnumerable(Enumerable.Range(0, 8).Select(i => new Row { Image = [i / 8f, 0, 1] }).ToArray());
+        VaeOptions options = new() { HiddenSizes = [4], LatentSize = 2, BatchSize = 2, MaxSteps = 12 };
+        ml.Transforms.Generative().Vae(options).Fit(data).Dispose();
+        Assert.Contains("The training will take about 1 second.", Assert.Single(log, line => line.Contains("will take")));
+        log.Clear();
+        options.MaxSteps = 10;
+        ml.Transforms.Generative().Vae(options).Fit(data).Dispose();
+        Assert.DoesNotContain(log, line => line.Contains("will take"));
+    }
+
+    [Fact]
+    public void The_line_that_closes_an_epoch_has_its_mean_speed()
+    {
+        TrainingMeter meter = new(4, "cpu");
+        using torch.Tensor loss = torch.tensor(1f);
+        var watch = Stopwatch.StartNew();
+        meter.Start();
+        meter.Add(new Losses(loss), 1, weight: 1_000, step: 1, isFirstPhase: true);
+        meter.Report(1, 1, endsEpoch: false, 0.1, meter.SamplesPerSecond(endsEpoch: false), null, null);
+        meter.Add(new Losses(loss), 1, weight: 1, step: 2, isFirstPhase: true);
+        Thread.Sleep(20);
+        Assert.InRange(meter.SamplesPerSecond(endsEpoch: false), 0, 1 / 0.02);
+        double ofEpoch = meter.SamplesPerSecond(endsEpoch: true);
+        Assert.InRange(ofEpoch, 1_001 / watch.Elapsed.TotalSeconds, 1_001 / 0.02);
+
+        // The next epoch begins anew, and what is not training does not count.
+        meter.Report(2, 1, endsEpoch: true, 0.1, ofEpoch, null, null);
+        meter.Add(new Losses(loss), 1, weight: 10, step: 3, isFirstPhase: true);
+        Thread.Sleep(40);
+        double slow = meter.SamplesPerSecond(endsEpoch: true);
+        Assert.InRange(slow, 0, 10 / 0.04);
+        meter.ExcludeFromSpeed(TimeSpan.FromMilliseconds(30));
+        Assert.True(meter.SamplesPerSecond(endsEpoch: true) > slow);
+    }
+
+    private sealed class Row
+    {
+        [VectorType(3)]
+        public float[] Image { get; set; } = [];
+    }
+}
