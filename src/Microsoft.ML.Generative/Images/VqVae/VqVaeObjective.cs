@@ -49,7 +49,8 @@ internal sealed class VqVaeObjective(
         long size = autoencoder.Quantizer.CodeSize;
         // Codes are exact as floats: a codebook does not come near 2²⁴ of them.
         torch.Tensor all = OfAllProcesses(
-            [.. _encoded.Select(e => (e.FirstRow, torch.cat([e.Vectors, e.Codes.unsqueeze(1).to(e.Vectors.dtype)], 1)))], size + 1, _device);
+            [.. _encoded.Select(e => (e.FirstRow, torch.cat([e.Vectors, e.Codes.unsqueeze(1).to(e.Vectors.dtype)], 1)))], size + 1,
+            _device);
         autoencoder.Quantizer.Learn(
             all.narrow(1, 0, size).contiguous(), all.select(1, size).to(torch.int64), options.CodebookDecay, options.DeadCodeThreshold,
             _generator!);
