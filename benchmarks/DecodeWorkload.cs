@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Numerics.Tensors;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.Decoding.Kernels;
 using Microsoft.ML.Generative.Text.LanguageModels;
 
@@ -27,16 +29,35 @@ internal static class DecodeWorkload
     public static object Run15M(BenchmarkSettings settings) =>
         Run("decode-15m", settings, 1, LanguageModelArchitecture.LlamaNano with { VocabularySize = 32_000 });
 
+    /// <summary>The same with weights of 8-bit integers, a scale for each output.</summary>
+    public static object Run15MInt8(BenchmarkSettings settings) => Run15M("decode-15m-int8", settings, WeightFormat.Int8);
+
+    /// <summary>The same with weights of 8-bit integers in blocks of 32.</summary>
+    public static object Run15MQ8(BenchmarkSettings settings) => Run15M("decode-15m-q8", settings, WeightFormat.Q8_0);
+
+    /// <summary>The same with weights of 4-bit integers in blocks of 32.</summary>
+    public static object Run15MQ4(BenchmarkSettings settings) => Run15M("decode-15m-q4", settings, WeightFormat.Q4_0);
+
+    /// <summary>The same with weights of 4-bit quantiles.</summary>
+    public static object Run15MNf4(BenchmarkSettings settings) => Run15M("decode-15m-nf4", settings, WeightFormat.Nf4);
+
     /// <summary>The same with 32 streams.</summary>
     public static object RunBatch(BenchmarkSettings settings) =>
         Run("decode-batch", settings, 32, LanguageModelArchitecture.LlamaNano with { VocabularySize = 32_000 });
 
-    private static object Run(string name, BenchmarkSettings settings, int streams, LanguageModelArchitecture architecture)
+    private static object Run15M(string name, BenchmarkSettings settings, WeightFormat format) =>
+        Run(name, settings, 1, LanguageModelArchitecture.LlamaNano with { VocabularySize = 32_000 }, format);
+
+    private static object Run(
+        string name, BenchmarkSettings settings, int streams, LanguageModelArchitecture architecture,
+        WeightFormat format = WeightFormat.Float32)
     {
         TorchRuntime.EnsureLoaded();
         int threads = settings.Threads ?? 1;
-        using var network = TorchSeed.Initialize(1, () => new LanguageModelNetwork(architecture));
-        using var session = new KernelDecodingSession(network, streams, architecture.ContextLength, threads);
+        using var floats = new AdaptedNetwork<LanguageModelNetwork>(TorchSeed.Initialize(1, () => new LanguageModelNetwork(architecture)));
+        using AdaptedNetwork<LanguageModelNetwork> stored = LanguageModelCopies.Quantize(floats, format);
+        long bytes = ModuleWeights.Of(stored.Base).Sum(t => t.Tensor.numel() * t.Tensor.element_size());
+        using var session = new KernelDecodingSession(stored.Network, streams, architecture.ContextLength, threads);
         float[] logits = new float[streams * architecture.VocabularySize];
         int[] all = [.. Enumerable.Range(0, streams)], tokens = new int[streams];
 
@@ -63,12 +84,13 @@ internal static class DecodeWorkload
         {
             workload = name,
             parameters = architecture.CountParameters(),
+            weight_bytes = bytes,
             streams,
             threads,
             tokens_per_s = Math.Round(rates.Order().ElementAt(rates.Count / 2)),
             best_tokens_per_s = Math.Round(rates.Max()),
             tokens_per_processor_s = Math.Round(rates.Count * streams * Length / processorSeconds),
-            weights_gb_per_s = Math.Round(rates.Max() / streams * architecture.CountParameters() * sizeof(float) / 1e9, 1),
+            weights_gb_per_s = Math.Round(rates.Max() / streams * bytes / 1e9, 1),
             prompt_tokens_per_s = Math.Round(prefills.Max()),
         };
 

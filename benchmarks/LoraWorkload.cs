@@ -29,10 +29,42 @@ internal static class LoraWorkload
         };
     }
 
-    public static object RunAdapter(BenchmarkSettings settings) =>
-        Train("lora-adapter", settings, new LoraOptions { Rank = 8, TargetModules = ["query", "value"] });
+    /// <summary>
+    /// The same adapters over weights in NF4, beside those over floats; of a model that is ten times wider, where weights matter.
+    /// </summary>
+    public static object RunQuantized(BenchmarkSettings settings)
+    {
+        JsonObject quantized = Measure("qlora-nf4", settings), floats = Measure("qlora-float", settings);
+        return new
+        {
+            workload = "qlora",
+            nf4 = quantized,
+            floats,
+            steps_ratio = Math.Round((double)quantized["steps_per_s"]! / (double)floats["steps_per_s"]!, 2),
+            memory_ratio = Math.Round((double)quantized["peak_mib"]! / (double)floats["peak_mib"]!, 3),
+            weights_ratio = Math.Round((double)quantized["weight_bytes"]! / (double)floats["weight_bytes"]!, 3),
+        };
+    }
 
-    public static object RunFull(BenchmarkSettings settings) => Train("lora-full", settings, null);
+    public static object RunAdapter(BenchmarkSettings settings) => Train("lora-adapter", settings, Adapter, _small);
+
+    public static object RunFull(BenchmarkSettings settings) => Train("lora-full", settings, null, _small);
+
+    public static object RunNf4(BenchmarkSettings settings) => Train("qlora-nf4", settings, Adapter, _wide, WeightFormat.Nf4);
+
+    public static object RunFloat(BenchmarkSettings settings) => Train("qlora-float", settings, Adapter, _wide);
+
+    private static readonly LanguageModelArchitecture _small = LanguageModelArchitecture.GptNano with
+    {
+        Layers = 4,
+        Heads = 4,
+        EmbeddingSize = 128,
+        ContextLength = 64,
+    };
+
+    private static readonly LanguageModelArchitecture _wide = _small with { Heads = 16, EmbeddingSize = 1280 };
+
+    private static LoraOptions Adapter => new() { Rank = 8, TargetModules = ["query", "value"] };
 
     private static JsonObject Measure(string workload, BenchmarkSettings settings)
     {
@@ -42,15 +74,17 @@ internal static class LoraWorkload
         return ChildRun.Measure(arguments);
     }
 
-    private static object Train(string name, BenchmarkSettings settings, LoraOptions? adapter)
+    private static object Train(
+        string name, BenchmarkSettings settings, LoraOptions? adapter, LanguageModelArchitecture architecture,
+        WeightFormat format = WeightFormat.Float32)
     {
         var ml = new MLContext(seed: 1);
         var random = new Random(1);
         string text = new([.. Enumerable.Range(0, 1_000_000).Select(_ => (char)('!' + random.Next(65)))]);
         IDataView data = ml.Data.LoadFromEnumerable([new Document { Text = text }]);
-        LanguageModelTransformer model = ml.Transforms.Generative().LanguageModel(new LanguageModelOptions
+        LanguageModelTransformer trainedBase = ml.Transforms.Generative().LanguageModel(new LanguageModelOptions
         {
-            Architecture = LanguageModelArchitecture.GptNano with { Layers = 4, Heads = 4, EmbeddingSize = 128, ContextLength = 64 },
+            Architecture = architecture,
             BatchSize = BatchSize,
             Tokenizer = GenerativeTokenizers.CharacterLevel([text]),
             MaxSteps = 1,
@@ -58,6 +92,8 @@ internal static class LoraWorkload
             Threads = settings.Threads,
         }).Fit(data);
 
+        LanguageModelTransformer model = trainedBase.Quantize(format);
+        trainedBase.Dispose();
         var stopping = new CancellationTokenSource();
         var clock = new StepClock(stopping, settings.Seconds);
         var options = new LanguageModelOptions
@@ -79,6 +115,7 @@ internal static class LoraWorkload
             workload = name,
             steps_per_s = Math.Round(clock.StepsPerSecond, 1),
             peak_mib = Math.Round(process.PeakWorkingSet64 / 1048576.0, 1),
+            weight_bytes = model.WeightBytes,
             trained_parameters = adapter is null ? model.Architecture.CountParameters() : AdapterParameters(trained),
             threads = settings.Threads ?? torch.get_num_threads(),
         };

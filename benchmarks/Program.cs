@@ -19,11 +19,20 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["lora"] = LoraWorkload.Run,
     ["lora-adapter"] = LoraWorkload.RunAdapter,
     ["lora-full"] = LoraWorkload.RunFull,
+    ["qlora"] = LoraWorkload.RunQuantized,
+    ["qlora-nf4"] = LoraWorkload.RunNf4,
+    ["qlora-float"] = LoraWorkload.RunFloat,
+    ["lora-quality"] = LoraQualityWorkload.Run,
+    ["lora-method"] = LoraQualityWorkload.RunMethod,
     ["dcgan"] = GanWorkload.RunFloat32,
     ["dcgan-bf16"] = GanWorkload.RunBFloat16,
     ["mnist-gan"] = MnistGanWorkload.Run,
     ["decode-260k"] = DecodeWorkload.Run260K,
     ["decode-15m"] = DecodeWorkload.Run15M,
+    ["decode-15m-int8"] = DecodeWorkload.Run15MInt8,
+    ["decode-15m-q8"] = DecodeWorkload.Run15MQ8,
+    ["decode-15m-q4"] = DecodeWorkload.Run15MQ4,
+    ["decode-15m-nf4"] = DecodeWorkload.Run15MNf4,
     ["decode-batch"] = DecodeWorkload.RunBatch,
     ["prefill-15m"] = PrefillWorkload.Run15M,
     ["tokenize"] = TokenizeWorkload.Run,
@@ -40,7 +49,12 @@ Option<int?> threads = new("--threads")
     + "decoder; default: 1. prefill-*: the same; default: all."
 };
 Option<double> seconds = new("--seconds") { Description = "How long to measure.", DefaultValueFactory = _ => 10 };
-Option<string> data = new("--data") { Description = "elbo: mnist or fashion-mnist.", DefaultValueFactory = _ => "fashion-mnist" };
+Option<string> data = new("--data")
+{
+    Description = "elbo: mnist or fashion-mnist. lora-method: full, lora, dora or another method of lora-quality.",
+    DefaultValueFactory = _ => "fashion-mnist",
+};
+Option<string?> model = new("--model") { Description = "lora-method: the file of the base model." };
 Option<string> preset = new("--preset")
 {
     Description = "elbo: reference (784-400-20, Adam 1e-3, 10 epochs) or default (the library's defaults).",
@@ -66,7 +80,11 @@ Option<int[]> rows = new("--rows")
 Option<StreamMode?> mode =
     new("--mode") { Description = "stream: streamed or memory, in this process. Default: both, in processes of their own." };
 Option<int> rounds =
-    new("--rounds") { Description = "stream: measurements of each mode, in turns; the median counts.", DefaultValueFactory = _ => 3 };
+    new("--rounds")
+    {
+        Description = "stream, lora-quality: measurements of each mode, in turns; the median counts.",
+        DefaultValueFactory = _ => 3,
+    };
 Option<double?> hours = new("--hours") { Description = "stream: goes on for so long, and prints its memory at least once a minute." };
 Option<long?> steps = new("--steps")
 {
@@ -77,6 +95,7 @@ Option<long?> steps = new("--steps")
 RootCommand command = new("Measures the library; each workload prints one line of JSON.")
 {
     workload, threads, seconds, data, preset, epochs, learningRate, batchSize, samples, precision, ema, rows, mode, rounds, hours, steps,
+    model,
 };
 command.SetAction(parsed =>
 {
@@ -87,11 +106,12 @@ command.SetAction(parsed =>
         parsed.GetValue(epochs), parsed.GetValue(learningRate), parsed.GetValue(batchSize), parsed.GetValue(samples),
         parsed.GetValue(precision), parsed.GetValue(ema),
         new StreamSettings(
-            parsed.GetValue(rows) ?? [], parsed.GetValue(mode), parsed.GetValue(rounds), parsed.GetValue(hours), parsed.GetValue(steps)));
+            parsed.GetValue(rows) ?? [], parsed.GetValue(mode), parsed.GetValue(rounds), parsed.GetValue(hours), parsed.GetValue(steps)),
+        parsed.GetValue(model));
     Console.WriteLine(JsonSerializer.Serialize(workloads[parsed.GetValue(workload)!](settings)));
 });
 return command.Parse(args).Invoke();
 
 internal sealed record BenchmarkSettings(int? Threads, double Seconds, string Data, string Preset,
     int Epochs, double LearningRate, int BatchSize, int ImportanceSamples, ComputePrecision Precision, double? EmaDecay,
-    StreamSettings Stream);
+    StreamSettings Stream, string? Model = null);

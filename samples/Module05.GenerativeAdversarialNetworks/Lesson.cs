@@ -6,7 +6,10 @@ using Samples.Shared;
 
 namespace Module05;
 
-/// <summary>The images, the models that <see cref="DcganSection"/> trains, and the evaluation of generated images.</summary>
+/// <summary>
+/// The images, the models that <see cref="ConditionalSection"/> and <see cref="DcganSection"/> train, and the evaluation of generated
+/// images.
+/// </summary>
 internal sealed class Lesson(SampleArguments arguments)
     : ImageLesson(arguments, trainCount: arguments.Quick ? 1_500 : 10_000, testCount: arguments.Quick ? 300 : 2_000, "mnist")
 {

@@ -10,9 +10,9 @@ return await SampleProgram.RunAsync(
     {
         using var lesson = new Lesson(arguments);
         TrainingSection.Run(lesson);
+        ConditionalSection.Run(lesson);
         DcganSection.Run(lesson);
         RingSection.Run(lesson);
         CollapseSection.Run(lesson);
-        ConditionalSection.Run(lesson);
         LatentSection.Run(lesson);
     });

@@ -37,7 +37,7 @@ internal static class RingSection
 
     public static IReadOnlyList<Line> Run(Lesson lesson)
     {
-        Lesson.Title("3. Mode collapse, counted");
+        Lesson.Title("4. Mode collapse, counted");
         float[][] points = Ring.Sample(8_192, new Random(3));
         IDataView data = lesson.ML.Data.LoadFromEnumerable(points.Select(point => new Ring.Point { Features = point }).ToArray());
         var variants = lesson.Quick ? [_variants[0], _variants[^1]] : _variants;

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Samples.Shared;
 
 namespace Module06;
 

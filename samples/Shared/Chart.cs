@@ -498,7 +498,7 @@ public sealed class Chart
         return axis;
     }
 
-    // Powers of ten far from 1 as such: 10⁻⁶, not 1e-06. Over more than two of them, others have no room; beside each other, 1, 2 and 4 have.
+    // Powers of ten far from 1 as such: 10⁻⁶, not 1e-06. Over more than two of them, others have no room; beside each other only 2 and 4.
     private static string Power(double value, double range, bool isHorizontal)
     {
         var exponent = Math.Round(Math.Log10(value));

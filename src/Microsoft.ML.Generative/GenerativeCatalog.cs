@@ -219,17 +219,22 @@ public sealed class GenerativeCatalog
         string rejectedColumnName = RewardModelOptions.Defaults.RejectedColumnName) =>
         RewardModelEvaluator.Evaluate(Context, model, data, chosenColumnName, rejectedColumnName);
 
-    /// <summary>Loads a language model from a folder in the layout of Hugging Face, or from a file of llama2.c.</summary>
+    /// <summary>Loads a language model from a folder in the layout of Hugging Face, or from a file of llama.cpp or llama2.c.</summary>
     /// <param name="path">
     /// The folder: <c>config.json</c> of a model of the kind gpt2, llama (SmolLM2 too), mistral or qwen2; <c>model.safetensors</c> or a
-    /// sharded index; the tokenizer's files; <c>generation_config.json</c> if there is one. Or a file <c>.bin</c> in llama2.c's format
+    /// sharded index; the tokenizer's files; <c>generation_config.json</c> if there is one. Or a GGUF file of llama (Mistral too) or qwen2
+    /// with tensors in F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K. Or a file <c>.bin</c> in llama2.c's format
     /// (version 0).
     /// </param>
     /// <param name="tokenizerPath">
-    /// The tokenizer's file. Default: those in the folder; for llama2.c <c>tokenizer.bin</c> or <c>tok512.bin</c> beside the file.
+    /// The tokenizer's file. Default: those in the folder; that in the GGUF file; for llama2.c <c>tokenizer.bin</c> or <c>tok512.bin</c>
+    /// beside the file.
     /// </param>
     /// <returns>The model. Its transform completes the prompts of a text column Text.</returns>
-    /// <remarks>Weights in Float16 or BFloat16 become Float32. Nothing in the folder is run, and Python pickles are refused.</remarks>
+    /// <remarks>
+    /// Weights in Float16 or BFloat16 become Float32; those of GGUF files in fewer bits stay as they are, so that no more memory is taken
+    /// than for them and one layer. Nothing in the folder is run, and Python pickles are refused.
+    /// </remarks>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="FileNotFoundException">A file is missing; the message names it.</exception>
     /// <exception cref="InvalidDataException">
@@ -335,7 +340,10 @@ public sealed class GenerativeCatalog
     /// folder itself, as older repositories have them, where <c>model_index.json</c> may be missing.
     /// </param>
     /// <returns>The model. Its transform generates an image for each row; one with classes reads them from a column Label.</returns>
-    /// <remarks>Weights in Float16 or BFloat16 become Float32. Nothing in the folder is run, and Python pickles are refused.</remarks>
+    /// <remarks>
+    /// Weights in Float16 or BFloat16 become Float32; those of GGUF files in fewer bits stay as they are, so that no more memory is taken
+    /// than for them and one layer. Nothing in the folder is run, and Python pickles are refused.
+    /// </remarks>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="FileNotFoundException">A file is missing; the message names it.</exception>
     /// <exception cref="InvalidDataException">

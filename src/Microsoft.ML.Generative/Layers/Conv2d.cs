@@ -20,18 +20,27 @@ internal sealed class Conv2d : WeightedLayer
         _keepsSize = kernelSize == 3 && stride == 1 && padding == 1;
     }
 
-    protected override Tensor Compute(Tensor input)
+    public override Tensor Map(Tensor input, Tensor matrix) => Convolve(input, matrix, null);
+
+    protected override Tensor Compute(Tensor input) => Convolve(input, Weight.Dense(), CastBias());
+
+    private Tensor Convolve(Tensor input, Tensor kernel, Tensor? bias)
     {
-        Tensor x = MixedPrecision.Cast(input), weight = MixedPrecision.Cast(Weight.Dense());
+        Tensor x = MixedPrecision.Cast(input), weight = MixedPrecision.Cast(kernel);
         if (_keepsSize && TiledConvolution.CanUse(x, weight))
-            return TiledConvolution.Apply(x, weight, CastBias());
-        return _isPointwise && x.device_type == DeviceType.CPU
-            ? Pointwise(x, weight, CastBias())
-            : F.conv2d(x, weight, CastBias(), _strides, _padding);
+            return TiledConvolution.Apply(x, weight, bias);
+        return _isPointwise ? Pointwise(x, weight, bias) : F.conv2d(x, weight, bias, _strides, _padding);
     }
 
+    /// <summary>A convolution by a 1×1 kernel.</summary>
+    /// <param name="x">[batch, inputs, height, width].</param>
+    /// <param name="weight">[outputs, inputs, 1, 1], of the same type.</param>
+    /// <param name="bias">[outputs], or <see langword="null"/>.</param>
+    public static Tensor Pointwise(Tensor x, Tensor weight, Tensor? bias) =>
+        x.device_type == DeviceType.CPU ? PerImage(x, weight, bias) : F.conv2d(x, weight, bias);
+
     // A matmul for each image: oneDNN's 1×1 convolution takes up to four times as long, most of it to bring images into its order and back.
-    private static Tensor Pointwise(Tensor x, Tensor weight, Tensor? bias)
+    private static Tensor PerImage(Tensor x, Tensor weight, Tensor? bias)
     {
         (long batch, long inputs, long height, long width) = (x.size(0), x.size(1), x.size(2), x.size(3));
         long outputs = weight.size(0);

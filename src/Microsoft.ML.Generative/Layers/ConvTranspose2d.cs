@@ -20,6 +20,14 @@ internal sealed class ConvTranspose2d : WeightedLayer
         (_strides, _padding, _outputPadding) = ([stride, stride], [padding, padding], [outputPadding, outputPadding]);
     }
 
-    protected override Tensor Compute(Tensor input) => F.conv_transpose2d(
-        MixedPrecision.Cast(input), MixedPrecision.Cast(Weight.Dense()), CastBias(), _strides, _padding, _outputPadding);
+    public override long[] MatrixShape => [Weight.Shape[1], Weight.Shape[0], .. Weight.Shape[2..]];
+
+    public override Tensor Matrix() => base.Matrix().transpose(0, 1);
+
+    public override Tensor Map(Tensor input, Tensor matrix) => Convolve(input, matrix.transpose(0, 1), null);
+
+    protected override Tensor Compute(Tensor input) => Convolve(input, Weight.Dense(), CastBias());
+
+    private Tensor Convolve(Tensor input, Tensor kernel, Tensor? bias) => F.conv_transpose2d(
+        MixedPrecision.Cast(input), MixedPrecision.Cast(kernel), bias, _strides, _padding, _outputPadding);
 }

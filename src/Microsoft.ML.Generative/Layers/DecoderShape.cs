@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Layers.Weights;
+
 namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>The form of a <see cref="DecoderStack"/>.</summary>
@@ -12,9 +14,27 @@ namespace Microsoft.ML.Generative.Layers;
 internal sealed record DecoderShape(
     TransformerBlockShape Block, int Layers, int VocabularySize, int ContextLength, RotaryShape? Rotary, bool TiesEmbeddings)
 {
-    /// <summary>How the token embedding and the output layer are stored.</summary>
-    public WeightFormat TableFormat =>
-        Block.Format is WeightFormat.Q8_0 or WeightFormat.Q4_0 ? WeightFormat.Q8_0 : WeightFormat.Float32;
+    /// <summary>
+    /// The format of each large weight, in the order of <see cref="DecoderStack.Quantizable"/>; <see langword="null"/>: all are as the form
+    /// of the blocks says.
+    /// </summary>
+    public BlockFormat[][]? Formats { get; init; }
+
+    /// <summary>How the token embedding is stored; <see langword="null"/>: as floats that are learned.</summary>
+    public BlockFormat? TokenFormat => Formats?[0][0] ?? TableFormat;
+
+    /// <summary>How the output layer is stored; <see langword="null"/>: as floats that are learned.</summary>
+    public BlockFormat? HeadFormat => Formats?[^1][0] ?? TableFormat;
+
+    private BlockFormat? TableFormat =>
+        WeightFormats.TableFormat(Block.Format) == WeightFormat.Q8_0 ? BlockFormat.Q8_0 : null;
+
+    /// <summary>The form of a block.</summary>
+    public TransformerBlockShape BlockAt(int index)
+    {
+        int first = 1 + index * WeightFormats.WeightsOfBlock;
+        return Formats is null ? Block : Block with { Formats = Formats[first..(first + WeightFormats.WeightsOfBlock)] };
+    }
 
     /// <summary>Parameters of all layers; a shared weight counts once.</summary>
     public Int128 CountParameters()

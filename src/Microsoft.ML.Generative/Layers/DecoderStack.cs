@@ -26,17 +26,17 @@ internal abstract class DecoderStack : nn.Module
     {
         (Shape, _dropout) = (shape, dropout);
         int width = shape.Block.EmbeddingSize;
-        tokens = new EmbeddingTable(shape.VocabularySize, width, shape.TableFormat);
+        tokens = new EmbeddingTable(shape.VocabularySize, width, shape.TokenFormat);
         if (shape.Rotary is null)
             positions = new Parameter(ModuleTensors.Empty(shape.ContextLength, width));
         else
             _rotary = new RotaryEmbedding(shape.Rotary);
-        _blocks = [.. ModuleTensors.Repeat(shape.Layers, () => new TransformerBlock(shape.Block, dropout))];
+        _blocks = [.. ModuleTensors.Repeat(shape.Layers, i => new TransformerBlock(shape.BlockAt(i), dropout))];
         blocks = new ModuleList<TransformerBlock>(_blocks);
         norm = Normalization.Of(shape.Block);
         head = shape.TiesEmbeddings
             ? new Linear(new SharedWeight(tokens))
-            : new Linear(width, shape.VocabularySize, hasBias: false, shape.TableFormat);
+            : new Linear(width, shape.VocabularySize, hasBias: false, blocks: shape.HeadFormat);
         RegisterComponents();
         if (ModuleTensors.HasValues)
             Initialize();

@@ -1,6 +1,7 @@
 using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Layers.Weights;
 using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Generative.Layers;
 
@@ -11,8 +12,16 @@ internal sealed class Linear : WeightedLayer
     private readonly long[] _partSizes = [];
     private bool _hasPartAdapter;
 
-    public Linear(long inputs, long outputs, bool hasBias = true, WeightFormat format = WeightFormat.Float32)
-        : base(nameof(Linear), [outputs, inputs], outputs, hasBias, format)
+    /// <param name="inputs">Inputs.</param>
+    /// <param name="outputs">Outputs.</param>
+    /// <param name="hasBias">Whether there is a bias.</param>
+    /// <param name="format">How the weight is stored.</param>
+    /// <param name="blocks">The format of ggml that the weight is stored in. Default: as <paramref name="format"/> says.</param>
+    public Linear(
+        long inputs, long outputs, bool hasBias = true, WeightFormat format = WeightFormat.Float32, BlockFormat? blocks = null)
+        : base(
+            nameof(Linear), [outputs, inputs], outputs, hasBias, format,
+            blocks is null ? null : () => QuantizedWeight.Create([outputs, inputs], blocks))
     {
     }
 
@@ -20,8 +29,14 @@ internal sealed class Linear : WeightedLayer
     /// <param name="parts">The outputs, in their order.</param>
     /// <param name="hasBias">Whether there is a bias.</param>
     /// <param name="format">How the weight is stored.</param>
-    public Linear(long inputs, LayerPart[] parts, bool hasBias = true, WeightFormat format = WeightFormat.Float32)
-        : this(inputs, parts.Sum(part => part.Outputs), hasBias, format)
+    /// <param name="blocks">
+    /// The format of ggml that the weight, or each of its parts, is stored in. Default: as <paramref name="format"/> says.
+    /// </param>
+    public Linear(
+        long inputs, LayerPart[] parts, bool hasBias = true, WeightFormat format = WeightFormat.Float32, BlockFormat[]? blocks = null)
+        : base(
+            nameof(Linear), [parts.Sum(part => (long)part.Outputs), inputs], parts.Sum(part => part.Outputs), hasBias, format,
+            blocks is null ? null : () => Create(inputs, [.. parts.Select(part => (long)part.Outputs)], blocks))
     {
         (Parts, _partAdapters, _partSizes) = (parts, new Adapter?[parts.Length], [.. parts.Select(part => (long)part.Outputs)]);
     }
@@ -34,6 +49,11 @@ internal sealed class Linear : WeightedLayer
 
     /// <summary>The parts of the outputs; empty: the layer does a single work.</summary>
     public IReadOnlyList<LayerPart> Parts { get; } = [];
+
+    /// <summary>
+    /// Whether gradients reach the bias only in the parts that have adapters. Default: they reach all of it.
+    /// </summary>
+    public bool LearnsBiasOfAdaptersAlone { get; set; }
 
     public override bool HasAdapter => base.HasAdapter || _hasPartAdapter;
 
@@ -73,17 +93,19 @@ internal sealed class Linear : WeightedLayer
         return cat(parts, -1);
     }
 
-    protected override Tensor Compute(Tensor input) => Weight.Multiply(input, Bias);
+    public override Tensor Map(Tensor input, Tensor matrix) => F.linear(MixedPrecision.Cast(input), MixedPrecision.Cast(matrix));
 
-    protected override IEnumerable<(Tensor Rows, Tensor Merged)> Merge(Tensor weight)
+    protected override Tensor Compute(Tensor input) => Weight.Multiply(input, training ? LearnedBias() : Bias);
+
+    protected override IEnumerable<(Tensor Rows, Tensor Merged)> Merge(Tensor matrix)
     {
-        foreach ((Tensor Rows, Tensor Merged) merged in base.Merge(weight))
+        foreach ((Tensor Rows, Tensor Merged) merged in base.Merge(matrix))
             yield return merged;
         for (int i = 0; i < _partAdapters.Length; i++)
         {
             if (_partAdapters[i] is not { } adapter)
                 continue;
-            Tensor rows = weight.narrow(0, Parts[i].Start, Parts[i].Outputs); // [outputs of the part, inputs]
+            Tensor rows = matrix.narrow(0, Parts[i].Start, Parts[i].Outputs); // [outputs of the part, inputs]
             yield return (rows, adapter.Merge(rows));
         }
     }
@@ -94,6 +116,21 @@ internal sealed class Linear : WeightedLayer
         for (int i = 0; i < _partAdapters.Length; i++)
             Remove(AdapterNameOf(Parts[i].Name), ref _partAdapters[i]);
         _hasPartAdapter = false;
+    }
+
+    private static Weight Create(long inputs, long[] outputs, BlockFormat[] blocks) => blocks.Length == 1
+        ? QuantizedWeight.Create([outputs.Sum(), inputs], blocks[0])
+        : new PartedWeight(inputs, outputs, blocks);
+
+    private Tensor? LearnedBias()
+    {
+        if (Bias is not { } bias || !LearnsBiasOfAdaptersAlone || !_hasPartAdapter)
+            return Bias;
+        return cat([.. Parts.Select((part, i) =>
+        {
+            Tensor own = bias.narrow(0, part.Start, part.Outputs); // [outputs of the part]
+            return _partAdapters[i] is null ? own.detach() : own;
+        })]);
     }
 
     private static string AdapterNameOf(string part) => part + "Adapter";

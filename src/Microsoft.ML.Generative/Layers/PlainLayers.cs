@@ -50,15 +50,18 @@ internal sealed class PlainLayers
     /// The first layer that is more than a stored weight and a bias, and what it is; <see langword="null"/>: there is none.
     /// </summary>
     public string? FindObstacle() =>
-        _names.Keys.OfType<WeightedLayer>().Select(FindObstacle).FirstOrDefault(obstacle => obstacle is not null);
+        _names.Keys.OfType<AdaptableLayer>().Select(FindObstacle).FirstOrDefault(obstacle => obstacle is not null);
 
-    private string? FindObstacle(WeightedLayer layer) => layer switch
+    private string? FindObstacle(AdaptableLayer layer) => layer switch
     {
+        EmbeddingTable { HasAdapter: true } => $"'{NameOf(layer)}' has an adapter",
         { HasAdapter: true } when !layer.Adapters.All(a => _isKnown?.Invoke(a.Adapter) == true) => $"'{NameOf(layer)}' has an adapter",
-        { Weight.Plain: null } when _isRead?.Invoke(layer.Weight.Stored) != true => $"the weight of '{NameOf(layer)}' is {layer.Weight.Kind}",
+        WeightedLayer { Weight.Plain: null } weighted when _isRead?.Invoke(weighted.Weight.Stored) != true =>
+            $"the weight of '{NameOf(layer)}' is {layer.WeightKind}",
         _ => null,
     };
 
     private NotSupportedException Refused(string obstacle) => new(
-        $"{obstacle}; {_reader} dense {(_isRead is null ? "" : "and quantized ")}weights {(_isKnown is null ? "without adapters" : "and low-rank adapters")} only.");
+        $"{obstacle}; {_reader} dense {(_isRead is null ? "" : "and quantized ")}weights "
+        + $"{(_isKnown is null ? "without adapters" : "and low-rank adapters")} only.");
 }

@@ -36,13 +36,14 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
         int width = shape.EmbeddingSize;
         attentionNorm = Normalization.Of(shape);
         queriesKeysValues = new Linear(
-            width, LayerPart.QueryKeyValue(shape.Heads, shape.KeyValueHeads, shape.HeadSize), shape.HasQueryKeyValueBias, shape.Format);
-        attentionOut = new Linear(shape.AttendedSize, width, shape.HasBias, shape.Format);
+            width, LayerPart.QueryKeyValue(shape.Heads, shape.KeyValueHeads, shape.HeadSize), shape.HasQueryKeyValueBias, shape.Format,
+            shape.Formats?[0]);
+        attentionOut = new Linear(shape.AttendedSize, width, shape.HasBias, shape.Format, shape.Formats?[1][0]);
         feedForwardNorm = Normalization.Of(shape);
         feedForwardIn = shape.FeedForward == FeedForwardKind.SwiGlu
-            ? new Linear(width, LayerPart.GateUp(shape.FeedForwardSize), shape.HasBias, shape.Format)
-            : new Linear(width, shape.FeedForwardSize, shape.HasBias, shape.Format);
-        feedForwardOut = new Linear(shape.FeedForwardSize, width, shape.HasBias, shape.Format);
+            ? new Linear(width, LayerPart.GateUp(shape.FeedForwardSize), shape.HasBias, shape.Format, shape.Formats?[2])
+            : new Linear(width, shape.FeedForwardSize, shape.HasBias, shape.Format, shape.Formats?[2][0]);
+        feedForwardOut = new Linear(shape.FeedForwardSize, width, shape.HasBias, shape.Format, shape.Formats?[3][0]);
         RegisterComponents();
     }
 

@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Layers.Weights;
+
 namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>The form of a <see cref="TransformerBlock"/>.</summary>
@@ -28,6 +30,11 @@ internal sealed record TransformerBlockShape
 
     /// <summary>How the weights of linear layers are stored.</summary>
     public WeightFormat Format { get; init; }
+
+    /// <summary>
+    /// The formats of each linear layer's weight, or of its parts; <see langword="null"/>: all are as <see cref="Format"/> says.
+    /// </summary>
+    public BlockFormat[][]? Formats { get; init; }
 
     /// <summary>What a position attends to.</summary>
     public AttentionWindow Window { get; init; }

@@ -19,17 +19,20 @@ internal sealed class UpsamplingConv2d : WeightedLayer
     {
     }
 
-    protected override Tensor Compute(Tensor input)
+    public override Tensor Map(Tensor input, Tensor matrix) => Convolve(input, matrix, null);
+
+    protected override Tensor Compute(Tensor input) => Convolve(input, Weight.Dense(), CastBias());
+
+    private static Tensor Convolve(Tensor input, Tensor matrix, Tensor? bias)
     {
-        Tensor x = MixedPrecision.Cast(input), weight = MixedPrecision.Cast(Weight.Dense());
+        Tensor x = MixedPrecision.Cast(input), weight = MixedPrecision.Cast(matrix);
         if (TiledConvolution.CanUse(x, weight, isEnlarged: true))
-            return TiledConvolution.Apply(x, weight, CastBias(), isEnlarged: true);
+            return TiledConvolution.Apply(x, weight, bias, isEnlarged: true);
         Tensor kernel = Spread(weight);
-        if (!MixedPrecision.IsBFloat16OnCpu(x))
-            return F.conv_transpose2d(x, kernel, CastBias(), _strides, _padding);
+        if (bias is null || !MixedPrecision.IsBFloat16OnCpu(x))
+            return F.conv_transpose2d(x, kernel, bias, _strides, _padding);
         // oneDNN adds up the bias's gradient value by value in BFloat16, which takes longer than the weight's.
-        Tensor bias = CastBias()!.view(1, -1, 1, 1); // [1, outputs, 1, 1]
-        return F.conv_transpose2d(x, kernel, null, _strides, _padding).Plus(bias);
+        return F.conv_transpose2d(x, kernel, null, _strides, _padding).Plus(bias.view(1, -1, 1, 1));
     }
 
     // [outputs, inputs, 3, 3] → [inputs, outputs, 4, 4]; a transposed convolution reads its kernel backwards.

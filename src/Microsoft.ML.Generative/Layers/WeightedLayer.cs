@@ -1,7 +1,5 @@
-using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Layers.Weights;
 using Microsoft.ML.Generative.Runtime;
-using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -11,27 +9,29 @@ namespace Microsoft.ML.Generative.Layers;
 /// A layer with a weight, perhaps a bias, and perhaps an adapter. It has PyTorch's names and initial weights, and computes in the type of
 /// <see cref="MixedPrecision"/>. Every matmul and convolution of the networks is one of these.
 /// </summary>
-internal abstract class WeightedLayer : nn.Module<Tensor, Tensor>
+internal abstract class WeightedLayer : AdaptableLayer
 {
     private const string BiasName = "bias";
-    private const string AdapterName = "adapter";
 
     private Parameter? bias;
 
     private Weight _weight;
-    private Adapter? _adapter;
 
     /// <param name="name">The layer's name.</param>
     /// <param name="shape">The weight's shape.</param>
     /// <param name="outputs">Outputs, for the bias.</param>
     /// <param name="hasBias">Whether there is one.</param>
     /// <param name="format">How the weight is stored; its values are set only where it is floats.</param>
-    protected WeightedLayer(string name, long[] shape, long outputs, bool hasBias, WeightFormat format = WeightFormat.Float32)
+    /// <param name="create">Creates a weight of another form, whose values are not set. Default: none.</param>
+    protected WeightedLayer(
+        string name, long[] shape, long outputs, bool hasBias, WeightFormat format = WeightFormat.Float32, Func<Weight>? create = null)
         : base(name)
     {
         // Kaiming-uniform with a = √5, as PyTorch has it: both uniform in ±1/√fanIn.
         double bound = 1 / Math.Sqrt(shape[1..].Aggregate(1L, (product, size) => product * size));
-        _weight = format == WeightFormat.Float32 ? new DenseWeight(nn.Parameter(Uniform(shape))) : QuantizedWeight.Create(shape, format);
+        _weight = create is not null ? create()
+            : format == WeightFormat.Float32 ? new DenseWeight(nn.Parameter(Uniform(shape)))
+            : QuantizedWeight.Create(shape, format);
         if (hasBias)
             bias = nn.Parameter(Uniform(outputs));
         Register();
@@ -75,74 +75,18 @@ internal abstract class WeightedLayer : nn.Module<Tensor, Tensor>
         }
     }
 
-    /// <summary>[outputs], or <see langword="null"/>.</summary>
-    public Parameter? Bias => bias;
+    public override Parameter? Bias => bias;
 
-    /// <summary>Whether the layer is more than its weight and bias.</summary>
-    public virtual bool HasAdapter => _adapter is not null;
+    public override long[] MatrixShape => _weight.Shape;
 
-    /// <summary>The adapters, each with the part of the layer that it sits on, or <see langword="null"/> for the whole layer.</summary>
-    public virtual IEnumerable<(Adapter Adapter, LayerPart? Part)> Adapters => _adapter is null ? [] : [(_adapter, null)];
+    public override Tensor? StoredWeight => _weight.Plain;
 
-    public override Tensor forward(Tensor input)
-    {
-        Tensor output = Compute(input);
-        return _adapter is null ? output : _adapter.Apply(input, output, new AdaptedRows(this));
-    }
+    public override string WeightKind => _weight.Kind;
 
-    /// <summary>Changes the output by an adapter, which belongs to the layer from now on.</summary>
-    /// <exception cref="InvalidOperationException">The layer has an adapter.</exception>
-    public void Attach(Adapter adapter)
-    {
-        if (HasAdapter)
-            throw new InvalidOperationException("The layer has an adapter already.");
-        register_module(AdapterName, adapter);
-        _adapter = adapter;
-    }
-
-    /// <summary>Makes the adapters' changes in the weight, in place, and disposes of the adapters.</summary>
-    /// <exception cref="NotSupportedException">The weight is stored in a form that cannot be changed in place.</exception>
-    /// <exception cref="InvalidOperationException">The merged weight is not finite; weight and adapters stay as they are.</exception>
-    public void MergeAdapters()
-    {
-        if (!HasAdapter)
-            return;
-        if (_weight.Plain is not { } plain)
-            throw new NotSupportedException($"An adapter cannot be merged into a weight that is {_weight.Kind}.");
-        using IDisposable noGradient = no_grad();
-        using DisposeScope scope = NewDisposeScope();
-        (Tensor Rows, Tensor Merged)[] all = [.. Merge(plain)];
-        if (all.Any(rows => !rows.Merged.isfinite().all().item<bool>()))
-        {
-            throw new InvalidOperationException(
-                "An adapter has values that are not finite: it is not merged, and the weight stays as it is.");
-        }
-
-        foreach ((Tensor rows, Tensor merged) in all)
-            rows.copy_(merged);
-        RemoveAdapters();
-    }
-
-    /// <summary>The output without adapters.</summary>
-    protected abstract Tensor Compute(Tensor input);
+    public override Tensor Matrix() => _weight.Dense();
 
     /// <summary>The bias in the type of <see cref="MixedPrecision"/>.</summary>
     protected Tensor? CastBias() => bias is null ? null : MixedPrecision.Cast(bias);
-
-    /// <summary>The rows of the weight that adapters change, and what they become.</summary>
-    protected virtual IEnumerable<(Tensor Rows, Tensor Merged)> Merge(Tensor weight) =>
-        _adapter is null ? [] : [(weight, _adapter.Merge(weight))];
-
-    protected virtual void RemoveAdapters() => Remove(AdapterName, ref _adapter);
-
-    protected void Remove(string name, ref Adapter? adapter)
-    {
-        if (adapter is null)
-            return;
-        register_module(name, null!);
-        adapter.Dispose();
-        adapter = null;
-    }
 
     protected override void _toEpilog(ScalarType? dtype, Device? device, bool non_blocking)
     {

@@ -65,11 +65,17 @@ internal static class ModuleTensors
 
     /// <summary>Creates modules one after the other, without room for all in advance: there may be far more than are allowed.</summary>
     public static List<TModule> Repeat<TModule>(int count, Func<TModule> create)
+        where TModule : nn.Module => Repeat(count, _ => create());
+
+    /// <inheritdoc cref="Repeat{TModule}(int, Func{TModule})"/>
+    /// <param name="count">Modules.</param>
+    /// <param name="create">Creates the module of a place.</param>
+    public static List<TModule> Repeat<TModule>(int count, Func<int, TModule> create)
         where TModule : nn.Module
     {
         List<TModule> modules = [];
         for (int i = 0; i < count; i++)
-            modules.Add(create());
+            modules.Add(create(i));
         return modules;
     }
 

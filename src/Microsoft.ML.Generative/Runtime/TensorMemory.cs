@@ -15,6 +15,19 @@ internal static class TensorMemory
         return (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
     }
 
+    /// <summary>Writes the elements of a row of a contiguous matrix on the CPU.</summary>
+    public static unsafe void WriteRow<T>(torch.Tensor matrix, long row, ReadOnlySpan<T> values)
+        where T : unmanaged =>
+        values.CopyTo(new Span<T>((T*)Start(matrix) + row * values.Length, values.Length));
+
+    /// <summary>Reads the elements of a row of a contiguous matrix on the CPU.</summary>
+    public static unsafe T[] ReadRow<T>(torch.Tensor matrix, long row)
+        where T : unmanaged
+    {
+        int length = checked((int)matrix.size(1));
+        return new ReadOnlySpan<T>((T*)Start(matrix) + row * length, length).ToArray();
+    }
+
     /// <summary>The elements of a tensor on the CPU, copied into an array.</summary>
     public static T[] ToArray<T>(torch.Tensor tensor)
         where T : unmanaged

@@ -79,8 +79,15 @@ internal sealed class HuggingFaceFolder
     public void WriteFile(string file, byte[] bytes) => AtomicFile.Write(PathOf(file), stream => stream.Write(bytes));
 
     /// <summary>Writes weights as one safetensors file, or as shards with an index where they are large.</summary>
-    public void WriteWeights(IEnumerable<(string Name, torch.Tensor Tensor)> tensors, string name = SafetensorsReader.DefaultName) =>
-        SafetensorsShards.Write(Path, tensors, metadata: _metadata, name: name);
+    /// <param name="tensors">The weights.</param>
+    /// <param name="name">The beginning of the files' names.</param>
+    /// <param name="metadata">What else is noted in the file's header. Default: nothing.</param>
+    public void WriteWeights(
+        IEnumerable<(string Name, torch.Tensor Tensor)> tensors, string name = SafetensorsReader.DefaultName,
+        IReadOnlyDictionary<string, string>? metadata = null) =>
+        SafetensorsShards.Write(
+            Path, tensors, metadata: metadata is null ? _metadata : _metadata.Concat(metadata).ToDictionary(m => m.Key, m => m.Value),
+            name: name);
 
     /// <summary>Opens weights: <c>{name}.safetensors</c>, or its index and the shards.</summary>
     /// <param name="name">The beginning of the files' names.</param>

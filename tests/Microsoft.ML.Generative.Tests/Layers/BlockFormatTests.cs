@@ -88,14 +88,18 @@ public sealed class BlockFormatTests
         BlockFormat format = Find(name);
         var random = new Random(bits);
         int[] codes = [.. Enumerable.Range(0, 256).Select(_ => random.Next(1 << bits))];
-        int[] scales = [.. Enumerable.Range(0, 8).Select(_ => random.Next(64))], minima = [.. Enumerable.Range(0, 8).Select(_ => random.Next(64))];
+        int[] scales = [.. Enumerable.Range(0, 8).Select(_ => random.Next(64))],
+            minima = [.. Enumerable.Range(0, 8).Select(_ => random.Next(64))];
         List<byte> block = [.. Half(0.5f), .. Half(0.25f)];
         // 6-bit numbers: 0 to 3 with the two high bits of 4 to 7 above them; then the low halves of 4 to 7, scales below minima.
         block.AddRange(Enumerable.Range(0, 4).Select(i => (byte)(scales[i] + scales[i + 4] / 16 * 64)));
         block.AddRange(Enumerable.Range(0, 4).Select(i => (byte)(minima[i] + minima[i + 4] / 16 * 64)));
         block.AddRange(Enumerable.Range(4, 4).Select(i => (byte)(scales[i] % 16 + minima[i] % 16 * 16)));
         if (bits == 5)
-            block.AddRange(Enumerable.Range(0, 32).Select(i => (byte)Enumerable.Range(0, 8).Sum(part => codes[32 * part + i] / 16 << part)));
+        {
+            block.AddRange(
+                Enumerable.Range(0, 32).Select(i => (byte)Enumerable.Range(0, 8).Sum(part => codes[32 * part + i] / 16 << part)));
+        }
         for (int pair = 0; pair < 4; pair++)
             block.AddRange(Enumerable.Range(0, 32).Select(i => (byte)(codes[64 * pair + i] % 16 + codes[64 * pair + 32 + i] % 16 * 16)));
         Assert.Equal(bits == 4 ? 144 : 176, block.Count);

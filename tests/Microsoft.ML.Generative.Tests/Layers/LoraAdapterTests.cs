@@ -108,8 +108,8 @@ public sealed class LoraAdapterTests : IDisposable
         Linear layer = new(3, 3);
         using (no_grad())
             layer.Weight.Dense().copy_(tensor(new float[,] { { 4, 0, 0 }, { 0, 2, 0 }, { 0, 0, 1 } }));
-        var adapter = new LoraAdapter(3, 3, rank: 2, scale: 0.5);
-        LoraInitializer.Initialize(adapter, LoraInitialization.Pissa, layer.Weight.Dense());
+        var adapter = new LoraAdapter([3, 3], rank: 2, scale: 0.5);
+        LoraInitializer.Initialize(adapter, LoraInitialization.Pissa, new AdaptedRows(layer));
         AssertClose([[4, 0, 0], [0, 2, 0], [0, 0, 0]], adapter.B.mm(adapter.A) * 0.5, 1e-5);
         AssertClose([[Math.Sqrt(8), 0, 0], [0, 2, 0]], adapter.A.abs(), 1e-5);
     }
@@ -118,8 +118,8 @@ public sealed class LoraAdapterTests : IDisposable
     public void OLoRA_takes_an_orthonormal_basis_of_the_weight()
     {
         Linear layer = new(6, 5);
-        var adapter = new LoraAdapter(6, 5, rank: 3, scale: 2);
-        LoraInitializer.Initialize(adapter, LoraInitialization.Olora, layer.Weight.Dense());
+        var adapter = new LoraAdapter([5, 6], rank: 3, scale: 2);
+        LoraInitializer.Initialize(adapter, LoraInitialization.Olora, new AdaptedRows(layer));
         AssertClose([[1, 0, 0], [0, 1, 0], [0, 0, 1]], adapter.B.t().mm(adapter.B), 1e-5);
         // What Q R and W have in common: the first columns of R that are complete.
         Assert.True(adapter.B.mm(adapter.A).narrow(1, 0, 3).allclose(layer.Weight.Dense().narrow(1, 0, 3), 1e-4, 1e-5));
@@ -128,17 +128,17 @@ public sealed class LoraAdapterTests : IDisposable
     [Fact]
     public void Random_initial_matrices_have_the_published_spread()
     {
-        var adapter = new LoraAdapter(400, 300, rank: 16, scale: 1);
-        LoraInitializer.Initialize(adapter, LoraInitialization.Default, zeros(300, 400));
+        var adapter = new LoraAdapter([300, 400], rank: 16, scale: 1);
+        LoraInitializer.Initialize(adapter, LoraInitialization.Default, new AdaptedRows(new Linear(400, 300)));
         Assert.InRange(adapter.A.abs().max().item<float>(), 0.0499f, 0.05f);
         Assert.InRange(adapter.A.std().item<float>(), 0.95 * 0.05 / Math.Sqrt(3), 1.05 * 0.05 / Math.Sqrt(3));
         Assert.Equal(0, adapter.B.abs().max().item<float>());
 
-        LoraInitializer.Initialize(adapter, LoraInitialization.Gaussian, zeros(300, 400));
+        LoraInitializer.Initialize(adapter, LoraInitialization.Gaussian, new AdaptedRows(new Linear(400, 300)));
         Assert.InRange(adapter.A.std().item<float>(), 0.95 / 16, 1.05 / 16);
         Assert.Equal(0, adapter.B.abs().max().item<float>());
 
-        LoraInitializer.Initialize(adapter, LoraInitialization.Orthogonal, zeros(300, 400));
+        LoraInitializer.Initialize(adapter, LoraInitialization.Orthogonal, new AdaptedRows(new Linear(400, 300)));
         // A sum of eight squares of normal numbers over one of sixteen orthonormal columns, a tenth of it.
         Assert.InRange(adapter.A.std().item<float>(), 0.9 * 0.1 / Math.Sqrt(2), 1.1 * 0.1 / Math.Sqrt(2));
         Assert.InRange(adapter.B.std().item<float>(), 0.9 * 0.1 / Math.Sqrt(2), 1.1 * 0.1 / Math.Sqrt(2));
@@ -168,8 +168,8 @@ public sealed class LoraAdapterTests : IDisposable
     public void Dropout_acts_in_training_alone()
     {
         Linear layer = new(8, 6);
-        var adapter = new LoraAdapter(8, 6, rank: 2, scale: 1, dropout: 0.5);
-        LoraInitializer.Initialize(adapter, LoraInitialization.Default, layer.Weight.Dense());
+        var adapter = new LoraAdapter([6, 8], rank: 2, scale: 1, dropout: 0.5);
+        LoraInitializer.Initialize(adapter, LoraInitialization.Default, new AdaptedRows(layer));
         Disturb(adapter);
         layer.Attach(adapter);
         layer.eval();
@@ -209,6 +209,127 @@ public sealed class LoraAdapterTests : IDisposable
         Assert.True(found.to(ScalarType.Float32).allclose(expected, 0.05, 0.1));
     }
 
+    public static TheoryData<string, LoraInitialization, bool> Convolutions
+    {
+        get
+        {
+            var all = new TheoryData<string, LoraInitialization, bool>();
+            foreach (string layer in (string[])["3x3", "3x3, halving", "1x1", "enlarging", "transposed"])
+            {
+                foreach (LoraInitialization kind in _all)
+                {
+                    all.Add(layer, kind, false);
+                    all.Add(layer, kind, true);
+                }
+            }
+
+            return all;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Convolutions))]
+    public void An_adapter_of_a_convolution_gives_what_the_merged_kernel_gives(string name, LoraInitialization kind, bool hasMagnitude)
+    {
+        WeightedLayer layer = name switch
+        {
+            "3x3" => new Layers.Conv2d(5, 4, 3, padding: 1),
+            "3x3, halving" => new Layers.Conv2d(5, 4, 3, stride: 2, padding: 1),
+            "1x1" => new Layers.Conv2d(5, 4, 1),
+            "enlarging" => new UpsamplingConv2d(5, 4),
+            _ => new Layers.ConvTranspose2d(5, 4, 4, stride: 2, padding: 1),
+        };
+        Tensor x = randn(2, 5, 6, 8), plain = layer.call(x).detach();
+        var adapter = new LoraAdapter(layer.MatrixShape, rank: 2, scale: 3, hasMagnitude);
+        LoraInitializer.Initialize(adapter, kind, new AdaptedRows(layer));
+        layer.Attach(adapter);
+        Assert.True(layer.call(x).allclose(plain, 1e-4, 1e-5), "unchanged at the start");
+        Disturb(adapter);
+        Tensor adapted = layer.call(x).detach();
+        Assert.False(adapted.allclose(plain, 1e-2, 1e-2));
+        using (MixedPrecision.Scope(ScalarType.BFloat16))
+            Assert.True(layer.call(x).to(ScalarType.Float32).allclose(adapted, 0.1, 0.5));
+        layer.MergeAdapters();
+        Assert.True(layer.call(x).allclose(adapted, 1e-4, 1e-4));
+    }
+
+    // PEFT's Conv2d: A is a convolution of the same form with rank outputs, B one of 1 × 1.
+    [Fact]
+    public void The_change_of_a_convolution_is_one_of_its_form_and_a_pointwise_one()
+    {
+        var layer = new Layers.Conv2d(3, 4, 3, stride: 2, padding: 1);
+        Tensor x = randn(2, 3, 6, 6), plain = layer.call(x);
+        var adapter = new LoraAdapter(layer.MatrixShape, rank: 2, scale: 0.5);
+        Assert.Equal([2, 3, 3, 3], adapter.A.shape);
+        Assert.Equal([4, 2, 1, 1], adapter.B.shape);
+        Disturb(adapter);
+        Tensor inner = nn.functional.conv2d(x, adapter.A, strides: [2, 2], padding: [1, 1]);
+        Tensor expected = plain + 0.5 * nn.functional.conv2d(inner, adapter.B);
+        layer.Attach(adapter);
+        Assert.True(layer.call(x).allclose(expected, 1e-4, 1e-5));
+
+        // Kaiming uniform with a = √5: ±1/√(inputs · 3 · 3).
+        var wide = new Layers.Conv2d(64, 8, 3);
+        var other = new LoraAdapter(wide.MatrixShape, rank: 8, scale: 1);
+        LoraInitializer.Initialize(other, LoraInitialization.Default, new AdaptedRows(wide));
+        Assert.InRange(other.A.abs().max().item<float>(), 0.98 / 24, 1.0 / 24);
+    }
+
+    // PEFT's Embedding: x → W[x] + s (B A[:, x])ᵀ with A zero and B normal at the start.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void An_adapter_of_an_embedding_changes_the_rows_that_are_looked_up(bool hasMagnitude)
+    {
+        var table = new EmbeddingTable(300, 40);
+        Tensor classes = tensor([7L, 0, 299, 7]).view(2, 2), plain = table.call(classes).detach();
+        var adapter = new LoraAdapter(table.MatrixShape, rank: 16, scale: 0.5, hasMagnitude, dropout: 0.5);
+        Assert.Equal([16, 300], adapter.A.shape);
+        Assert.Equal([40, 16], adapter.B.shape);
+        foreach (LoraInitialization kind in _all)
+        {
+            LoraInitializer.Initialize(adapter, kind, new AdaptedRows(table));
+            Assert.Equal(0, adapter.A.abs().max().item<float>());
+            Assert.InRange(adapter.B.std().item<float>(), 0.9, 1.1);
+        }
+
+        table.Attach(adapter);
+        table.train();
+        Assert.True(table.call(classes).allclose(plain, 0, 0));
+        Disturb(adapter);
+        Tensor adapted = table.call(classes);
+        if (!hasMagnitude)
+        {
+            Tensor expected = table.Weight + 0.5 * adapter.B.mm(adapter.A).t();
+            Assert.True(adapted[0, 0].allclose(expected[7], 1e-4, 1e-5));
+        }
+
+        adapted.sum().backward();
+        Assert.True(adapter.A.grad!.abs().sum().item<float>() > 0);
+        Assert.Equal(0, adapter.A.grad!.select(1, 8).abs().sum().item<float>());
+        Tensor found = adapted.detach();
+        table.MergeAdapters();
+        Assert.True(table.call(classes).allclose(found, 1e-4, 1e-4));
+        Assert.Equal(["weight"], table.named_parameters().Select(p => p.name));
+    }
+
+    [Fact]
+    public void A_row_of_zeros_has_no_direction_and_stays()
+    {
+        Linear layer = new(4, 3);
+        using (no_grad())
+            layer.Weight.Dense()[1] = zeros(4);
+        Tensor x = randn(5, 4), plain = layer.call(x).detach();
+        var adapter = new LoraAdapter([3, 4], rank: 2, scale: 1, hasMagnitude: true);
+        LoraInitializer.Initialize(adapter, LoraInitialization.Default, new AdaptedRows(layer));
+        layer.Attach(adapter);
+        Assert.True(layer.call(x).allclose(plain, 0, 0));
+        layer.call(x).sum().backward();
+        Assert.All(adapter.parameters(), p => Assert.True(p.grad!.isfinite().all().item<bool>()));
+        layer.MergeAdapters();
+        Assert.True(layer.call(x).allclose(plain, 1e-5, 1e-6));
+    }
+
     private static Linear Layer()
     {
         Linear layer = new(4, 6);
@@ -219,7 +340,7 @@ public sealed class LoraAdapterTests : IDisposable
 
     private static LoraAdapter Adapter(bool hasMagnitude)
     {
-        var adapter = new LoraAdapter(4, 6, rank: 2, scale: 1.0 / 2, hasMagnitude);
+        var adapter = new LoraAdapter([6, 4], rank: 2, scale: 1.0 / 2, hasMagnitude);
         using IDisposable noGradient = no_grad();
         adapter.A.copy_(tensor(new float[,] { { 1, 2, 3, 4 }, { 5, 6, 7, 8 } }));
         adapter.B.copy_(tensor(new float[,] { { 1, 2 }, { 3, 4 }, { 5, 6 }, { 7, 8 }, { 9, 10 }, { 11, 12 } }));
@@ -231,8 +352,8 @@ public sealed class LoraAdapterTests : IDisposable
     private static LoraAdapter Attach(Linear layer, string name, LoraInitialization kind, bool hasMagnitude)
     {
         LayerPart part = layer.Parts.Single(p => p.Name == name);
-        var adapter = new LoraAdapter(8, part.Outputs, rank: 4, scale: 2, hasMagnitude);
-        LoraInitializer.Initialize(adapter, kind, new AdaptedRows(layer, part).Weight());
+        var adapter = new LoraAdapter([part.Outputs, 8], rank: 4, scale: 2, hasMagnitude);
+        LoraInitializer.Initialize(adapter, kind, new AdaptedRows(layer, part));
         layer.Attach(adapter, name);
         return adapter;
     }

@@ -5,6 +5,7 @@ using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Images.Diffusion.Sampling;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Schedulers;
 using Microsoft.ML.Generative.Serialization;
 
@@ -21,8 +22,20 @@ internal sealed record DiffusionDefinition(DiffusionArchitecture Architecture, D
     [JsonIgnore]
     public Component<DenoiserNetwork> Denoiser => new("denoiser", () => Architecture.CreateNetwork());
 
+    /// <summary>The adapters; <see langword="null"/>: there are none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public LoraShape[]? Adapters { get; init; }
+
+    /// <summary>The name of the active adapter; <see langword="null"/>: none is.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? ActiveAdapter { get; init; }
+
     [JsonIgnore]
-    public IReadOnlyList<Component> Components => [Denoiser];
+    public IReadOnlyList<Component<LoraWeights>> AdapterComponents =>
+        LoraShapes.Components(Adapters, () => Architecture.CreateNetwork());
+
+    [JsonIgnore]
+    public IReadOnlyList<Component> Components => [Denoiser, .. AdapterComponents];
 
     public static DiffusionDefinition Of(
         DiffusionOptions options, ImageShape shape, int labelCount, ImageShape? lowResolution, long seed) => new(
@@ -37,6 +50,7 @@ internal sealed record DiffusionDefinition(DiffusionArchitecture Architecture, D
         Architecture.Validate();
         Columns.Validate();
         Defaults.Validate();
+        LoraShapes.Validate(Adapters, ActiveAdapter);
         _ = Conditions;
         if (Defaults.GuidanceScale != 1 && !Architecture.HasNullLabel)
             throw new ArgumentException(

@@ -2,6 +2,7 @@ using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Images.Diffusion;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Interop;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 
@@ -92,12 +93,15 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
             {
                 Scheduler = _options.BaseModel?.Definition.Defaults.Scheduler,
             });
-            DenoiserNetwork network = trainer.CreateNetwork(() => architecture.CreateNetwork(_options.Dropout));
+            using AdapterTraining<DenoiserNetwork>? adapters = _options.TrainsAdapter ? OpenAdapters(trainer) : null;
+            DenoiserNetwork network =
+                adapters?.Network ?? trainer.CreateNetwork(() => architecture.CreateNetwork(_options.Dropout));
             TrainingData data = trainer.Read(input, columns, validationColumns);
             using var objective = new DiffusionObjective(architecture, definition.Conditions, _options, network, trainer.Device);
             var phase = new TrainingPhase(trainer.Prepare("diffusion", network), data.Batches, objective.Losses);
             trainer.Train([phase], data.ValidationBatches, DiffusionPreview.Open(trainer.Run, definition, network, data.PreviewRows));
-            return new DiffusionTransformer(_host, definition, network, trainer.Device);
+            return new DiffusionTransformer(
+                _host, definition, adapters?.Finish() ?? new AdaptedNetwork<DenoiserNetwork>(network), trainer.Device);
         });
     }
 
@@ -109,6 +113,14 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
         if (_options.LowResolutionColumnName is { } low)
             ColumnTypes.CheckFeatures(inputSchema, low);
         return OutputColumn.Promise(inputSchema, DiffusionTransformer.OutputColumns(DiffusionColumns.Of(_options)));
+    }
+
+    private AdapterTraining<DenoiserNetwork> OpenAdapters(Trainer trainer)
+    {
+        DiffusionTransformer model = _options.BaseModel!;
+        using IDisposable use = model.Use();
+        return AdapterTraining<DenoiserNetwork>.Open(
+            trainer, model.Networks.Select(null), _options.Adapter, model.Networks.Active, network => network.Share(_options.Dropout));
     }
 
     private static ImageShape FindLowResolution(IDataView input, string name, ImageShape shape) =>

@@ -31,6 +31,7 @@ public sealed class DiffusionOptions : ImageTrainingOptions, IImageShapeOptions,
         public const string GeneratedColumnName = "Generated";
         public const int Epochs = 50;
         public const int BatchSize = 64;
+        public const double LearningRate = 0.0005;
         public const double LabelDropout = 0.1;
         public const int LayersPerBlock = 1;
         public const int AttentionHeadSize = 64;
@@ -52,8 +53,12 @@ public sealed class DiffusionOptions : ImageTrainingOptions, IImageShapeOptions,
     /// <summary>Rows that go through the network at once, at least 1. Default: 64.</summary>
     public override int BatchSize { get; set; } = Defaults.BatchSize;
 
-    /// <summary>The learning rate after the warm-up, above 0. Default: 0.0005.</summary>
-    public override double LearningRate { get; set; } = 0.0005;
+    /// <summary>The learning rate after the warm-up, above 0. Default: 0.0005, or 0.005 where an adapter is trained.</summary>
+    public override double LearningRate
+    {
+        get => base.LearningRate;
+        set => base.LearningRate = value;
+    }
 
     /// <summary>How the learning rate changes after the warm-up. Default: <see cref="LearningRateSchedule.Cosine"/>.</summary>
     public override LearningRateSchedule LearningRateSchedule { get; set; } = LearningRateSchedule.Cosine;
@@ -138,6 +143,14 @@ public sealed class DiffusionOptions : ImageTrainingOptions, IImageShapeOptions,
     /// </summary>
     [JsonIgnore]
     public DiffusionTransformer? BaseModel { get; set; }
+
+    /// <summary>
+    /// Trains low-rank adapters on top of <see cref="BaseModel"/> in place of its weights, which stay as they are and are shared in memory.
+    /// The model has the adapter beside the base. <see cref="LearningRate"/> is then 0.005 where it is not set, ten times that of other
+    /// trainings. Default: none, all weights are trained; of a base model that uses an adapter, the adapter.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public LoraOptions? Adapter { get; set; }
 
     /// <summary>The network. Default: <see cref="DiffusionNetworkKind.UNet"/>.</summary>
     public DiffusionNetworkKind Network { get; set; }
@@ -261,6 +274,10 @@ public sealed class DiffusionOptions : ImageTrainingOptions, IImageShapeOptions,
     /// <summary>Whether the network learns images without a class, so that it can be guided.</summary>
     internal bool HasNullLabel => LabelColumnName is not null && LabelDropout > 0;
 
+    internal override double DefaultLearningRate => TrainsAdapter ? 10 * Defaults.LearningRate : Defaults.LearningRate;
+
+    internal bool TrainsAdapter => Adapter is not null || BaseModel?.ActiveAdapter is not null;
+
     internal override MemberHistory History => DiffusionOldFormats.Options;
 
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(200, totalSteps / 10);
@@ -270,6 +287,7 @@ public sealed class DiffusionOptions : ImageTrainingOptions, IImageShapeOptions,
         var copy = (DiffusionOptions)base.Copy();
         copy.BlockChannels = [.. BlockChannels ?? []];
         copy.AttentionLevels = [.. AttentionLevels ?? []];
+        copy.Adapter = Adapter?.Copy();
         return copy;
     }
 
@@ -337,10 +355,18 @@ public sealed class DiffusionOptions : ImageTrainingOptions, IImageShapeOptions,
         DitHeads = own.Take(o => o.DitHeads, dit.Heads);
     }
 
+    internal override void ValidateForTraining()
+    {
+        base.ValidateForTraining();
+        using (BaseModel?.Use())
+            AdapterOptions.Check(this, Adapter, BaseModel?.Networks);
+    }
+
     internal override void Validate()
     {
         base.Validate();
         Columns.Validate();
+        Adapter?.Validate();
         OptionChecks.DifferentNames([GeneratedColumnName], GeneratedImageColumnName);
         OptionChecks.NullOrNotEmpty(LowResolutionColumnName);
         OptionChecks.Below(LabelDropout, 1);

@@ -9,6 +9,8 @@ using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Images.Diffusion.Pretrained;
 using Microsoft.ML.Generative.Images.Diffusion.Sampling;
 using Microsoft.ML.Generative.Interop;
+using Microsoft.ML.Generative.Layers.Adapters;
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
@@ -36,19 +38,22 @@ public sealed class DiffusionTransformer : ITransformer, IBaseModel, IDisposable
     private static readonly ModelFormat _format = new("diffusion", "GEN DIFF", LoaderSignature);
 
     private readonly DiffusionDefinition _definition;
-    private readonly DenoiserNetwork _network;
-    private readonly torch.Device _device;
     private readonly DiffusionGenerator _generator;
     private readonly RowEngine _engine;
 
     internal DiffusionTransformer(IHost host, DiffusionDefinition definition, DenoiserNetwork network, torch.Device device)
+        : this(host, definition, new AdaptedNetwork<DenoiserNetwork>(network), device)
     {
-        _definition = definition;
-        _network = network;
-        _device = device;
-        _generator = new DiffusionGenerator(host, definition, network, device);
-        _network.eval();
-        _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, network);
+    }
+
+    internal DiffusionTransformer(
+        IHost host, DiffusionDefinition definition, AdaptedNetwork<DenoiserNetwork> networks, torch.Device device)
+    {
+        (_definition, Networks, Device) = (definition, networks, device);
+        Network.eval();
+        _generator = new DiffusionGenerator(host, definition, Network, device);
+        _engine = new RowEngine(
+            host, this, Bind, definition.Defaults.TransformBatchSize, new NativeFootprint(networks, networks.Base));
     }
 
     /// <summary>Values of a row: channels × height × width.</summary>
@@ -65,9 +70,15 @@ public sealed class DiffusionTransformer : ITransformer, IBaseModel, IDisposable
     /// <summary>Timesteps that the model was trained with: the most steps that a sampler can take.</summary>
     public int TrainTimesteps => _definition.Architecture.NoiseSchedule.TrainTimesteps;
 
+    /// <summary>The names of the model's adapters.</summary>
+    public IReadOnlyList<string> Adapters => Networks.Names;
+
+    /// <summary>The name of the adapter that the model uses; <see langword="null"/>: none.</summary>
+    public string? ActiveAdapter => Networks.Active?.Shape.Name;
+
     bool ITransformer.IsRowToRowMapper => true;
 
-    torch.nn.Module IBaseModel.Network => _network;
+    torch.nn.Module IBaseModel.Network => Network;
 
     /// <inheritdoc/>
     public IDataView Transform(IDataView input) => _engine.Transform(input);
@@ -168,14 +179,113 @@ public sealed class DiffusionTransformer : ITransformer, IBaseModel, IDisposable
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         using IDisposable use = _engine.Use();
-        PretrainedDiffusion.Save(folder, _definition, _network);
+        PretrainedDiffusion.Save(folder, _definition, Network);
     }
+
+    /// <summary>Counts the parameters of the active adapter, which are those that a training of it trains.</summary>
+    /// <returns>The number; 0 where the model uses no adapter.</returns>
+    public long CountAdapterParameters()
+    {
+        using IDisposable use = Use();
+        return Networks.CountActive();
+    }
+
+    /// <summary>Makes a model that uses another of its adapters, or none.</summary>
+    /// <param name="name">
+    /// The adapter's name; <see langword="null"/>: the base model, exactly as it was before adapters were trained.
+    /// </param>
+    /// <returns>A model that shares the memory of this one's weights. Each may be disposed of before the other.</returns>
+    /// <exception cref="ArgumentException">The model has no such adapter.</exception>
+    public DiffusionTransformer WithAdapter(string? name) => Derive(networks => networks.Select(name));
+
+    /// <summary>Makes a model that also has the active adapter of another, and uses it.</summary>
+    /// <param name="name">The adapter's name in the new model.</param>
+    /// <param name="source">A model with the same network.</param>
+    /// <returns>A model that shares the memory of both models' weights. Each may be disposed of before the others.</returns>
+    /// <exception cref="ArgumentException">
+    /// The name is taken, the other model uses no adapter, or it has another network.
+    /// </exception>
+    public DiffusionTransformer AddAdapter(string name, DiffusionTransformer source)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        using IDisposable use = source.Use();
+        return Derive(networks => networks.Add(name, source.Networks, source.Networks.Base.IsAlike(Networks.Base)));
+    }
+
+    /// <summary>Makes a model that also has a weighted combination of its adapters, and uses it.</summary>
+    /// <param name="name">The name of the combination.</param>
+    /// <param name="weights">The weight of each adapter, by its name. It may be negative.</param>
+    /// <param name="combination">How the adapters are combined.</param>
+    /// <returns>A model that shares the memory of this one's weights. Each may be disposed of before the other.</returns>
+    /// <exception cref="ArgumentException">
+    /// The name is taken, an adapter is missing, or the adapters have ranks that do not fit.
+    /// </exception>
+    /// <exception cref="NotSupportedException">An adapter is DoRA's, or has trained parameters of the network itself.</exception>
+    public DiffusionTransformer CombineAdapters(
+        string name, IReadOnlyDictionary<string, double> weights, LoraCombination combination = LoraCombination.Concatenation) =>
+        Derive(networks => networks.Combine(name, weights, combination));
+
+    /// <summary>
+    /// Writes the active adapter as diffusers does: <c>pytorch_lora_weights.safetensors</c>, with the names of a <c>UNet2DModel</c> or of a
+    /// <c>DiTTransformer2DModel</c>.
+    /// </summary>
+    /// <param name="folder">The folder; it is created if it does not exist, and a file of an earlier adapter is replaced.</param>
+    /// <exception cref="InvalidOperationException">The model uses no adapter.</exception>
+    /// <exception cref="NotSupportedException">
+    /// diffusers has no module like one that has an adapter, or the adapter has trained parameters of the network itself; nothing has been
+    /// written then.
+    /// </exception>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public void SaveAdapter(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        using IDisposable use = Use();
+        DiffusersLora.Save(folder, Networks.Base, Networks.RequireActive());
+    }
+
+    /// <summary>
+    /// Makes a model that also has an adapter from a folder with diffusers' <c>pytorch_lora_weights.safetensors</c>, and uses it.
+    /// </summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="name">The adapter's name in the new model.</param>
+    /// <returns>A model that shares the memory of this one's weights. Each may be disposed of before the other.</returns>
+    /// <exception cref="ArgumentException">The name is taken.</exception>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="FileNotFoundException">The folder lacks the file.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The file is damaged, or not of this network: names that are missing or match nothing are listed.
+    /// </exception>
+    /// <example>
+    /// <code>
+    /// DiffusionTransformer model = mlContext.Generative().LoadPretrainedDiffusion("models/ddpm-digits");
+    /// DiffusionTransformer bold = model.LoadAdapter("adapters/bold");
+    /// IDataView images = bold.Generate(16, new() { Seed = 7 });
+    /// </code>
+    /// </example>
+    public DiffusionTransformer LoadAdapter(string folder, string name = LoraOptions.Defaults.Name)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        Networks.CheckIsNew(name);
+        return Derive(networks => networks.With(DiffusersLora.Load(folder, name, networks.Base)));
+    }
+
+    /// <summary>
+    /// Makes a model without adapters whose weights have the active adapter's changes in them: it gives the same outputs.
+    /// </summary>
+    /// <returns>
+    /// A model with weights of its own where the adapter changes them; it shares the memory of the others. This model stays as it is, so
+    /// that nothing has to be unmerged.
+    /// </returns>
+    /// <exception cref="InvalidOperationException">The adapter has values that are not finite.</exception>
+    public DiffusionTransformer Merge() => Derive(networks => networks.Merge());
 
     internal DiffusionDefinition Definition => _definition;
 
-    internal DenoiserNetwork Network => _network;
+    internal AdaptedNetwork<DenoiserNetwork> Networks { get; }
 
-    internal torch.Device Device => _device;
+    internal DenoiserNetwork Network => Networks.Network;
+
+    internal torch.Device Device { get; }
 
     internal IDisposable Use() => _engine.Use();
 
@@ -195,10 +305,10 @@ public sealed class DiffusionTransformer : ITransformer, IBaseModel, IDisposable
         // The image is read only where the generated one depends on it.
         bool readsImage = _definition.Defaults.TransformStrength < 1 || (columns.Seed is null && columns.LowResolution is null);
         TensorInput? image = readsImage
-            ? new(TensorColumn.Features(schema, columns.Input, architecture.Shape, ValueRange.Unit), _device)
+            ? new(TensorColumn.Features(schema, columns.Input, architecture.Shape, ValueRange.Unit), Device)
             : null;
-        TensorInput[] conditions = TensorInput.All(_definition.Conditions.OpenColumns(schema), _device);
-        TensorInput? seeds = columns.Seed is { } seed ? new(TensorColumn.Seed(schema, seed), _device) : null;
+        TensorInput[] conditions = TensorInput.All(_definition.Conditions.OpenColumns(schema), Device);
+        TensorInput? seeds = columns.Seed is { } seed ? new(TensorColumn.Seed(schema, seed), Device) : null;
         TensorInput?[] sources = seeds is null ? [image, .. conditions] : [seeds];
         var generated = new RowValue<torch.Tensor>(rows => _generator.GenerateForRows(
             _definition.Conditions.Encode([.. conditions.Select(c => c.Of(rows))], first: 0), image?.Of(rows),
@@ -213,13 +323,25 @@ public sealed class DiffusionTransformer : ITransformer, IBaseModel, IDisposable
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         using IDisposable use = _engine.Use();
-        ModelFile.Save(ctx, _format, _definition, [_network]);
+        ModelFile.Save(ctx, _format, _definition with { Adapters = Networks.Shapes, ActiveAdapter = ActiveAdapter }, Networks.Modules);
     }
 
     // ML.NET finds the loader by this name and signature.
     private static DiffusionTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
-        ModelFile.Load<DiffusionDefinition, DiffusionTransformer>(env, ctx, _format, file => new DiffusionTransformer(
-            file.Host, file.Definition, file.Read(file.Definition.Denoiser), file.Device));
+        ModelFile.Load<DiffusionDefinition, DiffusionTransformer>(env, ctx, _format, file =>
+        {
+            DenoiserNetwork network = file.Read(file.Definition.Denoiser);
+            LoraWeights[] adapters = [.. file.Definition.AdapterComponents.Select(file.Read)];
+            return new DiffusionTransformer(
+                file.Host, file.Definition, new AdaptedNetwork<DenoiserNetwork>(network, adapters, file.Definition.ActiveAdapter),
+                file.Device);
+        });
+
+    private DiffusionTransformer Derive(Func<AdaptedNetwork<DenoiserNetwork>, AdaptedNetwork<DenoiserNetwork>> change)
+    {
+        using IDisposable use = Use();
+        return new DiffusionTransformer(_engine.Host, _definition, change(Networks), Device);
+    }
 
     /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
     public void Dispose() => _engine.Dispose();

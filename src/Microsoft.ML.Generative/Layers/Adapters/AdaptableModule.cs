@@ -1,27 +1,29 @@
 namespace Microsoft.ML.Generative.Layers.Adapters;
 
-/// <summary>A linear layer of a network, or a part of one, that can have an adapter.</summary>
+/// <summary>A layer of a network, or a part of one, that can have an adapter.</summary>
 /// <param name="Name">The name that users see.</param>
 /// <param name="ForeignName">The name in libraries of others, or <see langword="null"/>: they have no such module.</param>
 /// <param name="Layer">The layer.</param>
 /// <param name="Part">The part; <see langword="null"/>: the whole layer.</param>
-/// <param name="IsInBlock">Whether <see cref="LoraOptions.AllLinear"/> means it.</param>
-internal sealed record AdaptableModule(string Name, string? ForeignName, Linear Layer, LayerPart? Part, bool IsInBlock)
+/// <param name="Keyword">
+/// The word in <see cref="LoraOptions.TargetModules"/> that means it and others; <see langword="null"/>: there is none.
+/// </param>
+internal sealed record AdaptableModule(
+    string Name, string? ForeignName, AdaptableLayer Layer, LayerPart? Part = null, string? Keyword = null)
 {
     public AdaptedRows Rows => new(Layer, Part);
 
-    public long Inputs => Layer.Weight.Shape[1];
+    /// <summary>The shape of the weight, [outputs, inputs, ..].</summary>
+    public long[] Shape => Part is null ? Layer.MatrixShape : [Part.Outputs, .. Layer.MatrixShape[1..]];
 
-    public long Outputs => Part?.Outputs ?? Layer.Weight.Shape[0];
-
-    public IEnumerable<string> Names => ForeignName is null ? [Name] : [Name, ForeignName];
+    public IEnumerable<string> Names => ForeignName is null || ForeignName == Name ? [Name] : [Name, ForeignName];
 
     public void Attach(Adapter adapter)
     {
         if (Part is null)
             Layer.Attach(adapter);
         else
-            Layer.Attach(adapter, Part.Name);
+            ((Linear)Layer).Attach(adapter, Part.Name);
     }
 }
 

@@ -49,7 +49,8 @@ internal static class LoraCombiner
             LoraCombination.Concatenation => (
                 cat([.. parts.Select(p => p.Adapter.A.Times(p.Weight * p.Adapter.Scale))]),
                 cat([.. parts.Select(p => (Tensor)p.Adapter.B)], 1)),
-            LoraCombination.Svd => Closest(Sum(parts.Select(p => p.Adapter.Delta().Times(p.Weight))), parts.Max(p => p.Adapter.Rank)),
+            LoraCombination.Svd => Closest(
+                Sum(parts.Select(p => p.Adapter.Delta().Times(p.Weight))), parts.Max(p => p.Adapter.Rank), parts[0].Adapter),
             _ => AddUp(module, parts),
         };
         return new LoraAdapter(a.DetachFromDisposeScope(), b.DetachFromDisposeScope(), null, 1);
@@ -73,12 +74,13 @@ internal static class LoraCombiner
         static double Root((LoraAdapter Adapter, double Weight) part) => Math.Sqrt(Math.Abs(part.Weight) * part.Adapter.Scale);
     }
 
-    private static (Tensor A, Tensor B) Closest(Tensor delta, int rank)
+    private static (Tensor A, Tensor B) Closest(Tensor delta, int rank, LoraAdapter like)
     {
-        (Tensor left, Tensor values, Tensor right) = linalg.svd(delta, fullMatrices: false); // [outputs, n], [n], [n, inputs]
+        (Tensor left, Tensor values, Tensor right) = linalg.svd(delta.flatten(1), fullMatrices: false); // [outputs, n], [n], [n, inputs]
         rank = (int)Math.Min(rank, values.size(0));
         Tensor root = values.narrow(0, 0, rank).sqrt(); // [rank]
-        return (right.narrow(0, 0, rank) * root.unsqueeze(1), left.narrow(1, 0, rank) * root.unsqueeze(0));
+        Tensor a = right.narrow(0, 0, rank) * root.unsqueeze(1), b = left.narrow(1, 0, rank) * root.unsqueeze(0);
+        return (a.reshape([rank, .. like.A.shape[1..]]), b.reshape([b.size(0), rank, .. like.B.shape[2..]]));
     }
 
     private static Tensor Sum(IEnumerable<Tensor> all) => all.Aggregate((sum, next) => sum.Plus(next));

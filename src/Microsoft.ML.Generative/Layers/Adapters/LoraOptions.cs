@@ -5,15 +5,12 @@ namespace Microsoft.ML.Generative;
 
 /// <summary>
 /// Options of low-rank adaptation (LoRA; Hu et al. 2021): the weights of the base model stay as they are, and a pair of small matrices
-/// beside each
-/// chosen weight is trained, W + s B A.
+/// beside each chosen weight is trained, W + s B A.
 /// </summary>
 /// <remarks>
-/// The names of modules are those that the model's page lists, such as <c>blocks.0.attention.query</c>, or those that transformers and
-/// PEFT have for
-/// the same network, such as <c>model.layers.0.self_attn.q_proj</c>. The end of a name from a dot on stands for all that end like it:
-/// <c>query</c> or
-/// <c>q_proj</c> are the queries of all blocks.
+/// The names of modules are those that the page on adapters lists, such as <c>blocks.0.attention.query</c>, or those that transformers,
+/// diffusers and PEFT have for the same network, such as <c>model.layers.0.self_attn.q_proj</c>. The end of a name from a dot on stands
+/// for all that end like it: <c>query</c> or <c>q_proj</c> are the queries of all blocks.
 /// </remarks>
 /// <example>
 /// <code>
@@ -29,8 +26,14 @@ public sealed class LoraOptions
         public const double Alpha = 16;
     }
 
-    /// <summary>Stands in <see cref="TargetModules"/> for all linear layers of the blocks.</summary>
+    /// <summary>
+    /// Stands in <see cref="TargetModules"/> for all linear layers of the blocks: not for those before and after them, such as the output
+    /// layer.
+    /// </summary>
     public const string AllLinear = "all-linear";
+
+    /// <summary>Stands in <see cref="TargetModules"/> for all convolutions of the blocks of a U-Net.</summary>
+    public const string AllConvolutions = "all-convolutions";
 
     /// <summary>The adapter's name, which distinguishes it from others of the same model. Default: default.</summary>
     public string Name { get; set; } = Defaults.Name;
@@ -41,7 +44,9 @@ public sealed class LoraOptions
     /// <summary>The scale of the change times the rank: s = α / rank, above 0. Default: 16.</summary>
     public double Alpha { get; set; } = Defaults.Alpha;
 
-    /// <summary>The part of an adapter's inputs that is dropped at random while training, 0 to below 1. Default: 0.</summary>
+    /// <summary>
+    /// The part of an adapter's inputs that is dropped at random while training, 0 to below 1; not of embeddings. Default: 0.
+    /// </summary>
     public double Dropout { get; set; }
 
     /// <summary>The names of the modules that get an adapter. Default: <see cref="AllLinear"/>.</summary>
@@ -49,8 +54,7 @@ public sealed class LoraOptions
 
     /// <summary>
     /// A regular expression in place of <see cref="TargetModules"/>: the modules whose whole name it matches get an adapter. It may not
-    /// look ahead or
-    /// behind or refer back. Default: none.
+    /// look ahead or behind or refer back. Default: none.
     /// </summary>
     public string? TargetPattern { get; set; }
 
@@ -67,8 +71,7 @@ public sealed class LoraOptions
 
     /// <summary>
     /// Whether the lengths of a weight's rows are learned apart from their directions (DoRA; Liu et al. 2024). Better with low ranks,
-    /// slower in
-    /// training. Default: false.
+    /// slower in training. Default: false.
     /// </summary>
     public bool UseDora { get; set; }
 
@@ -83,12 +86,14 @@ public sealed class LoraOptions
 
     /// <summary>
     /// The names of modules that are trained as a whole beside the adapters, and saved with them: the token embedding (<c>tokens</c>),
-    /// the output
-    /// layer (<c>head</c>), a normalization (<c>norm</c>). Default: none.
+    /// the output layer (<c>head</c>), a normalization (<c>norm</c>). Default: none.
     /// </summary>
     public string[] ModulesToSave { get; set; } = [];
 
-    /// <summary>How the matrices begin. Default: <see cref="LoraInitialization.Default"/>.</summary>
+    /// <summary>
+    /// How the matrices begin. For an embedding, A is always zero and B normal at first. Default:
+    /// <see cref="LoraInitialization.Default"/>.
+    /// </summary>
     public LoraInitialization Initialization { get; set; }
 
     internal LoraOptions Copy()

@@ -1,4 +1,7 @@
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
+using TorchSharp;
 
 namespace Microsoft.ML.Generative.Layers.Adapters;
 
@@ -42,6 +45,42 @@ internal sealed record LoraShape
             OptionChecks.AtLeast<int>(module.Rank, 1);
             OptionChecks.Positive(module.Alpha);
         }
+    }
+}
+
+/// <summary>The forms of all adapters of a model, as its definition holds them.</summary>
+internal static class LoraShapes
+{
+    /// <summary>The components of the adapters.</summary>
+    /// <param name="shapes">The adapters; <see langword="null"/>: there are none.</param>
+    /// <param name="create">Creates the network that they are for, of which only the sizes are used.</param>
+    public static IReadOnlyList<Component<LoraWeights>> Components<TNetwork>(LoraShape[]? shapes, Func<TNetwork> create)
+        where TNetwork : torch.nn.Module, IAdaptable<TNetwork> =>
+        [.. (shapes ?? []).Select(
+            (shape, i) => new Component<LoraWeights>($"adapter-{i + 1}", () => CreateWeights(shape, create), ComponentKind.Adapter))];
+
+    /// <param name="shapes">The adapters; <see langword="null"/>: there are none.</param>
+    /// <param name="active">The name of the active one, or <see langword="null"/>.</param>
+    /// <exception cref="ArgumentException">A value is out of its range, a name twice, or none of the active one.</exception>
+    public static void Validate(LoraShape[]? shapes, string? active)
+    {
+        foreach (LoraShape shape in shapes ?? [])
+            shape.Validate();
+        string[] names = [.. (shapes ?? []).Select(shape => shape.Name)];
+        if (names.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw new ArgumentException($"Two adapters have the name {Quoted.Text(twice.Key)}.");
+        if (active is not null && !names.Contains(active))
+            throw new ArgumentException($"The active adapter is {Quoted.Text(active)}, which the model does not have.");
+    }
+
+    /// <summary>Creates weights whose values are not set.</summary>
+    /// <param name="shape">The form.</param>
+    /// <param name="create">Creates the network that they are for, which needs no memory for its sizes.</param>
+    public static LoraWeights CreateWeights<TNetwork>(LoraShape shape, Func<TNetwork> create)
+        where TNetwork : torch.nn.Module, IAdaptable<TNetwork>
+    {
+        using TNetwork network = ModuleTensors.WithoutMemory(long.MaxValue, int.MaxValue, create);
+        return new LoraWeights(shape, network, network.Adaptable);
     }
 }
 

@@ -51,11 +51,12 @@ internal static class LoraTargets
             return;
         foreach ((LoraModuleShape module, AdaptableModule target) in shape.Modules.Zip(targets))
         {
-            if (module.Rank > Math.Min(target.Inputs, target.Outputs))
+            long outputs = target.Shape[0], inputs = target.Shape[1..].Aggregate(1L, (product, size) => product * size);
+            if (target.Layer is not EmbeddingTable && module.Rank > Math.Min(inputs, outputs))
             {
                 throw new ArgumentException(
                     $"The rank of '{module.Name}' is {module.Rank}; {nameof(LoraInitialization)}.{options.Initialization} takes it from a "
-                    + $"weight of {target.Outputs} × {target.Inputs}, which has at most {Math.Min(target.Inputs, target.Outputs)}.",
+                    + $"weight of {outputs} × {inputs}, which has at most {Math.Min(inputs, outputs)}.",
                     nameof(options));
             }
         }
@@ -74,9 +75,12 @@ internal static class LoraTargets
         {
             foreach (string target in options.TargetModules)
             {
-                found.UnionWith(target == LoraOptions.AllLinear
-                    ? all.Where(module => module.IsInBlock)
-                    : Named(nameof(LoraOptions.TargetModules), target, all));
+                AdaptableModule[] meant = target is LoraOptions.AllLinear or LoraOptions.AllConvolutions
+                    ? [.. all.Where(module => module.Keyword == target)]
+                    : Named(nameof(LoraOptions.TargetModules), target, all);
+                if (meant.Length == 0)
+                    throw Unknown(nameof(LoraOptions.TargetModules), target, all);
+                found.UnionWith(meant);
             }
         }
 
@@ -137,7 +141,8 @@ internal static class LoraTargets
             option);
     }
 
-    private static T Choose<T>(IDictionary<string, T> patterns, AdaptableModule module, T otherwise)
+    /// <summary>The value of the first pattern that matches the end of a module's names, or another one.</summary>
+    public static T Choose<T>(IDictionary<string, T> patterns, AdaptableModule module, T otherwise)
     {
         foreach ((string pattern, T value) in patterns)
         {
@@ -154,6 +159,6 @@ internal static class LoraTargets
 
     // Blocks are alike: the first stands for all.
     private static string List(IEnumerable<(string Name, string? ForeignName)> modules) => string.Join(", ", modules
-        .Where(m => !m.Name.StartsWith("blocks.", StringComparison.Ordinal) || m.Name.StartsWith("blocks.0.", StringComparison.Ordinal))
-        .Select(m => m.ForeignName is null ? $"'{m.Name}'" : $"'{m.Name}' ('{m.ForeignName}')"));
+        .DistinctBy(m => string.Join('.', m.Name.Split('.').Select(part => int.TryParse(part, out _) ? "0" : part)))
+        .Select(m => m.ForeignName is null || m.ForeignName == m.Name ? $"'{m.Name}'" : $"'{m.Name}' ('{m.ForeignName}')"));
 }

@@ -1,5 +1,7 @@
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
+using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -29,7 +31,7 @@ internal sealed class LoraWeights : nn.Module
         foreach (LoraModuleShape module in shape.Modules)
         {
             AdaptableModule target = TargetOf(module.Name, adaptable);
-            Add(module, new LoraAdapter(target.Inputs, target.Outputs, module.Rank, shape.ScaleOf(module), shape.UseDora, dropout));
+            Add(module, new LoraAdapter(target.Shape, module.Rank, shape.ScaleOf(module), shape.UseDora, dropout));
         }
 
         Dictionary<string, Parameter> parameters =
@@ -73,10 +75,30 @@ internal sealed class LoraWeights : nn.Module
     public void Initialize(LoraInitialization kind, nn.Module network, AdaptableNetwork adaptable)
     {
         foreach ((string name, LoraAdapter adapter) in _adapters)
-            LoraInitializer.Initialize(adapter, kind, TargetOf(name, adaptable).Rows.Weight());
+            LoraInitializer.Initialize(adapter, kind, TargetOf(name, adaptable).Rows);
+        CopyTensorsOf(network);
+    }
+
+    /// <summary>Sets the parameters of the network to its own.</summary>
+    public void CopyTensorsOf(nn.Module network)
+    {
         using IDisposable noGradient = no_grad();
         foreach ((string name, Parameter parameter) in Others(network))
             TensorOf(name).copy_(parameter);
+    }
+
+    /// <summary>Checks that all values are finite.</summary>
+    /// <exception cref="InvalidOperationException">One is not; the message names its tensor.</exception>
+    public void CheckFinite()
+    {
+        using IDisposable noGradient = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        foreach ((string name, Parameter parameter) in named_parameters())
+        {
+            if (!parameter.isfinite().all().item<bool>())
+                throw new InvalidOperationException(
+                    $"The adapter {Quoted.Text(Shape.Name)} has values in '{name}' that are not finite: it is not merged.");
+        }
     }
 
     /// <summary>Puts adapters and parameters into the network, which shares their memory from now on.</summary>
@@ -85,7 +107,12 @@ internal sealed class LoraWeights : nn.Module
         foreach ((string name, Parameter parameter) in Others(network))
             ModuleWeights.Share(TensorOf(name), parameter);
         foreach ((string name, LoraAdapter adapter) in _adapters)
-            TargetOf(name, adaptable).Attach(adapter);
+        {
+            AdaptableModule target = TargetOf(name, adaptable);
+            target.Attach(adapter);
+            if (Shape.Bias == LoraBias.LoraOnly && target.Layer is Linear linear)
+                linear.LearnsBiasOfAdaptersAlone = true;
+        }
     }
 
     /// <summary>Shares the memory of the network's parameters, which a training has moved.</summary>

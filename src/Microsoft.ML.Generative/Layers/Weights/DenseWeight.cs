@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Layers.Weights;
 
 /// <summary>A weight in Float32.</summary>
-internal sealed class DenseWeight(Parameter values) : Weight(values.shape)
+/// <param name="values">The floats.</param>
+/// <param name="name">The name of the tensor in the layer.</param>
+internal sealed class DenseWeight(Parameter values, string name = DenseWeight.Name) : Weight(values.shape)
 {
     /// <summary>The name of a weight in files.</summary>
     public const string Name = "weight";
@@ -17,7 +19,7 @@ internal sealed class DenseWeight(Parameter values) : Weight(values.shape)
 
     public override Tensor Dense() => _values;
 
-    public override void Register(nn.Module layer) => layer.register_parameter(Name, _values);
+    public override void Register(nn.Module layer) => layer.register_parameter(name, _values);
 
-    public override void Rebind(nn.Module layer) => _values = layer.get_parameter(Name)!;
+    public override void Rebind(nn.Module layer) => _values = layer.get_parameter(name)!;
 }

@@ -6,11 +6,11 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Layers.Weights;
 
 /// <summary>
-/// A weight in the blocks of ggml's Q8_0 or Q4_0, in another order: as decoding kernels read it. Sixteen outputs are together; of each block
-/// of 32 inputs there are four bytes of one output, four of the next, and so on. Scales are apart. Outputs and inputs that do not fill
-/// sixteen, or a block, are filled up with zeros.
+/// A weight in the blocks of ggml's Q8_0 or Q4_0, in another order: as decoding kernels read it. Sixteen outputs are together; of each
+/// block of 32 inputs there are four bytes of one output, four of the next, and so on. Scales are apart. Outputs and inputs that do not
+/// fill sixteen, or a block, are filled up with zeros.
 /// </summary>
-internal sealed unsafe class PackedBlockWeight : QuantizedWeight
+internal sealed unsafe class PackedBlockWeight : QuantizedWeight, IBlockRows
 {
     /// <summary>Inputs of a block.</summary>
     public const int BlockSize = 32;
@@ -20,8 +20,9 @@ internal sealed unsafe class PackedBlockWeight : QuantizedWeight
 
     private const int Step = 4;
     private const int ScaleBytes = 2;
-    private const string ScalesName = DenseWeight.Name + "_scale";
+    private const string ScalesEnding = "_scale";
 
+    private readonly string _name;
     private readonly long _groups;
     private readonly long _blocks;
     private Parameter _codes;
@@ -30,20 +31,15 @@ internal sealed unsafe class PackedBlockWeight : QuantizedWeight
     /// <summary>A weight whose values are not set.</summary>
     /// <param name="shape">[outputs, inputs].</param>
     /// <param name="isFourBits">Whether the blocks are those of Q4_0.</param>
-    public PackedBlockWeight(long[] shape, bool isFourBits)
+    /// <param name="name">The name of the codes in the layer.</param>
+    public PackedBlockWeight(long[] shape, bool isFourBits, string name = DenseWeight.Name)
         : base(shape)
     {
-        IsFourBits = isFourBits;
+        (IsFourBits, _name) = (isFourBits, name);
         (_groups, _blocks) = ((shape[0] + Together - 1) / Together, (shape[1] + BlockSize - 1) / BlockSize);
         _codes = Frozen(ModuleTensors.Empty(ScalarType.Byte, _groups, _blocks, CodeBytes / Step, Together, Step));
         _scales = Frozen(ModuleTensors.Empty(ScalarType.Float16, _groups, _blocks, Together));
     }
-
-    /// <summary>Puts the blocks of an output, in ggml's order, into a buffer.</summary>
-    public delegate void ReadRow(long output, Span<byte> blocks);
-
-    /// <summary>Takes the blocks of an output, in ggml's order.</summary>
-    public delegate void WriteRow(long output, ReadOnlySpan<byte> blocks);
 
     public bool IsFourBits { get; }
 
@@ -77,9 +73,7 @@ internal sealed unsafe class PackedBlockWeight : QuantizedWeight
         GC.KeepAlive(values);
     }
 
-    /// <summary>Takes the blocks of all outputs.</summary>
-    /// <exception cref="InvalidDataException">A scale is not finite.</exception>
-    public void TakeRows(ReadRow read)
+    public void TakeRows(ReadBlocks read)
     {
         using IDisposable noGradient = no_grad();
         using DisposeScope scope = NewDisposeScope();
@@ -109,8 +103,7 @@ internal sealed unsafe class PackedBlockWeight : QuantizedWeight
         }
     }
 
-    /// <summary>Gives the blocks of all outputs.</summary>
-    public void GiveRows(WriteRow write)
+    public void GiveRows(long start, long count, WriteBlocks write)
     {
         using IDisposable noGradient = no_grad();
         using DisposeScope scope = NewDisposeScope();
@@ -118,7 +111,7 @@ internal sealed unsafe class PackedBlockWeight : QuantizedWeight
         byte* allCodes = TensorMemory.Start(codes);
         var allScales = (Half*)TensorMemory.Start(scales);
         byte[] blocks = new byte[_blocks * Format.BlockBytes];
-        for (long output = 0; output < Shape[0]; output++)
+        for (long output = start; output < start + count; output++)
         {
             for (int b = 0; b < _blocks; b++)
             {
@@ -150,12 +143,12 @@ internal sealed unsafe class PackedBlockWeight : QuantizedWeight
 
     public override void Register(nn.Module layer)
     {
-        layer.register_parameter(DenseWeight.Name, _codes);
-        layer.register_parameter(ScalesName, _scales);
+        layer.register_parameter(_name, _codes);
+        layer.register_parameter(_name + ScalesEnding, _scales);
     }
 
     public override void Rebind(nn.Module layer) =>
-        (_codes, _scales) = (layer.get_parameter(DenseWeight.Name)!, layer.get_parameter(ScalesName)!);
+        (_codes, _scales) = (layer.get_parameter(_name)!, layer.get_parameter(_name + ScalesEnding)!);
 
     private long PlaceOf(long output, int block, int i) =>
         ((output / Together * _blocks + block) * (CodeBytes / Step) + i / Step) * Together * Step + output % Together * Step;

@@ -24,6 +24,15 @@ internal abstract class QuantizedWeight(long[] shape) : Weight(shape)
         _ => throw new ArgumentOutOfRangeException(nameof(format), format, "Not a format of quantized weights."),
     };
 
+    /// <summary>Creates a weight in a format of ggml, whose values are not set: one of floats is frozen as all others.</summary>
+    /// <param name="shape">[outputs, inputs].</param>
+    /// <param name="format">The format.</param>
+    /// <param name="name">The name of its tensor in the layer.</param>
+    public static Weight Create(long[] shape, BlockFormat format, string name = DenseWeight.Name) =>
+        format.BlockSize == 1 ? new DenseWeight(Frozen(ModuleTensors.Empty(shape)), name)
+        : format == BlockFormat.Q8_0 || format == BlockFormat.Q4_0 ? new PackedBlockWeight(shape, format == BlockFormat.Q4_0, name)
+        : new BlockWeight(shape, format, name);
+
     /// <summary>The tensors that the weight is stored in.</summary>
     public abstract IReadOnlyList<Tensor> Tensors { get; }
 

@@ -26,4 +26,9 @@ public enum WeightFormat
     /// output layer, which need more, are stored as <see cref="Q8_0"/>.
     /// </summary>
     Q4_0,
+
+    /// <summary>
+    /// Several formats, as a file of llama.cpp had them: such a model can be loaded and saved, and quantized into the others.
+    /// </summary>
+    Mixed,
 }

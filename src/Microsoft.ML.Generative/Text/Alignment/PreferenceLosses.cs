@@ -50,6 +50,8 @@ internal static class PreferenceLosses
         return loss.mul(weights);
     }
 
-    /// <summary>The reference point of <see cref="Kto"/>: the mean of the log-ratios of mismatched texts, at least 0, without gradient.</summary>
+    /// <summary>
+    /// The reference point of <see cref="Kto"/>: the mean of the log-ratios of mismatched texts, at least 0, without gradient.
+    /// </summary>
     public static Tensor KtoReference(Tensor mismatchedLogRatio) => mismatchedLogRatio.detach().mean().AtLeast(0);
 }

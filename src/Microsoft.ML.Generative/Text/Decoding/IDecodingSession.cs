@@ -21,6 +21,22 @@ internal interface IDecodingSession : IDisposable
     /// <exception cref="InvalidOperationException">The stream has no room for them.</exception>
     void Prefill(int stream, ReadOnlySpan<int> tokens, Span<float> logits);
 
+    /// <summary>Appends tokens to a stream, and writes the logits after each of them: the same as one after the other.</summary>
+    /// <param name="stream">The stream.</param>
+    /// <param name="tokens">At most 1 + <see cref="SpeculativeDecoding.MostTokens"/>.</param>
+    /// <param name="logits">[tokens, <see cref="VocabularySize"/>].</param>
+    /// <exception cref="InvalidOperationException">The stream has no room for them.</exception>
+    void Extend(int stream, ReadOnlySpan<int> tokens, Span<float> logits)
+    {
+        for (int i = 0; i < tokens.Length; i++)
+            Append([stream], tokens.Slice(i, 1), logits.Slice(i * VocabularySize, VocabularySize));
+    }
+
+    /// <summary>Takes the last tokens from a stream, as many as <see cref="Extend"/> takes at most.</summary>
+    /// <param name="stream">The stream.</param>
+    /// <param name="length">Tokens that it keeps.</param>
+    void Truncate(int stream, int length) => throw new NotSupportedException("The session keeps all tokens.");
+
     /// <summary>Makes one stream a copy of another.</summary>
     void Copy(int from, int to);
 

@@ -134,6 +134,19 @@ public sealed class TextGenerationOptions
     /// <summary>What happens when the text outgrows the model's context. Default: <see cref="ContextOverflow.SlidingWindow"/>.</summary>
     public ContextOverflow ContextOverflow { get; set; }
 
+    /// <summary>
+    /// Guesses tokens ahead, which the model checks all at once: the same text in less time. It is not saved with a model. Default: none.
+    /// </summary>
+    [JsonIgnore]
+    public SpeculativeDecoding? Speculation { get; set; }
+
+    /// <summary>
+    /// Receives tokens, time and guesses of each text when it ends, on the thread that generates it; beam search reports none. It is not
+    /// saved with a model. Default: nobody.
+    /// </summary>
+    [JsonIgnore]
+    public IProgress<TextGenerationStatistics>? Statistics { get; set; }
+
     internal TextGenerationOptions Copy()
     {
         var copy = (TextGenerationOptions)MemberwiseClone();
@@ -173,6 +186,8 @@ public sealed class TextGenerationOptions
             throw new ArgumentException(
                 $"{nameof(Beams)} is {Beams}: beam search samples nothing, so {nameof(Temperature)}, {nameof(TopK)}, {nameof(TopP)}, "
                 + $"{nameof(MinP)} and {nameof(TypicalP)} have to be left as they are.");
+        if (Beams > 1 && Speculation is not null)
+            throw new ArgumentException($"{nameof(Beams)} is {Beams}: beam search cannot be combined with {nameof(Speculation)}.");
         if (Beams == 1 && LengthPenalty != 1)
             throw new ArgumentException($"{nameof(LengthPenalty)} is {LengthPenalty}, but there is no beam search: set {nameof(Beams)}.");
     }

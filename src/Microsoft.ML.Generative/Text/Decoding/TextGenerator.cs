@@ -28,8 +28,8 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
             using IDecodingSession session = open(1);
             float[] logits = new float[session.VocabularySize];
             var stream = new TextStream(request, options, codec, new TokenSampler(options, codec.VocabularySize), format);
-            var window = new ContextWindow(session, 0, contextLength);
-            window.Start(stream.Tokens, logits);
+            using var text = new TextInProgress(session, 0, contextLength, stream, request, options);
+            text.Start(logits);
             while (stream.End is null)
             {
                 cancellation.ThrowIfCancellationRequested();
@@ -37,10 +37,11 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
                 string piece = stream.Accept(logits);
                 if (piece.Length > 0)
                     yield return piece;
-                if (stream.End is null && stream.Tokens.Count > before && !window.TrySlide(stream.Tokens, logits))
+                if (stream.End is null && stream.Tokens.Count > before && !text.TryNext(logits))
                     session.Append([0], [stream.Tokens[^1]], logits);
             }
 
+            text.Report();
             finished?.Invoke(stream.Result);
         }
     }
@@ -101,10 +102,22 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
         private readonly TokenSampler _sampler = new(options, codec.VocabularySize);
         private readonly JsonFormat? _format = JsonFormat.Of(options, codec);
         private readonly float[] _logits = new float[session.Streams * session.VocabularySize];
-        private readonly (TextStream Stream, int Number, ContextWindow Window)?[] _places =
-            new (TextStream, int, ContextWindow)?[session.Streams];
+        private readonly (TextInProgress Text, int Number)?[] _places = new (TextInProgress, int)?[session.Streams];
 
         public void Run(IReadOnlyList<GenerationRequest> requests, GeneratedText[] results, Action checkAlive)
+        {
+            try
+            {
+                RunAll(requests, results, checkAlive);
+            }
+            finally
+            {
+                foreach (var place in _places)
+                    place?.Text.Dispose();
+            }
+        }
+
+        private void RunAll(IReadOnlyList<GenerationRequest> requests, GeneratedText[] results, Action checkAlive)
         {
             int next = 0;
             int[] streams = new int[session.Streams], tokens = new int[session.Streams];
@@ -123,17 +136,20 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
                             break;
                         if (isNew)
                             Begin(place, requests[next], next++);
-                        (TextStream stream, int number, ContextWindow window) = _places[place]!.Value;
+                        (TextInProgress text, int number) = _places[place]!.Value;
+                        TextStream stream = text.Stream;
                         stream.Accept(LogitsOf(place));
                         if (stream.End is not null)
                         {
+                            text.Report();
+                            text.Dispose();
                             results[number] = stream.Result;
                             _places[place] = null;
                             continue;
                         }
 
-                        // A stream that slides has its logits already; it is appended to again in the next round.
-                        if (window.TrySlide(stream.Tokens, LogitsOf(place)))
+                        // A stream that has its logits already is appended to again in the next round.
+                        if (text.TryNext(LogitsOf(place)))
                             break;
                         (streams[waiting], tokens[waiting]) = (place, stream.Tokens[^1]);
                         waiting++;
@@ -157,9 +173,9 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
         private void Begin(int place, GenerationRequest request, int number)
         {
             var stream = new TextStream(request, options, codec, _sampler, _format);
-            var window = new ContextWindow(session, place, contextLength);
-            window.Start(stream.Tokens, LogitsOf(place));
-            _places[place] = (stream, number, window);
+            var text = new TextInProgress(session, place, contextLength, stream, request, options);
+            _places[place] = (text, number);
+            text.Start(LogitsOf(place));
         }
     }
 }
@@ -167,14 +183,15 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
 /// <summary>What a stream of a session holds of a text that may be longer than it.</summary>
 internal sealed class ContextWindow(IDecodingSession session, int stream, int contextLength)
 {
-    private int _start;
+    /// <summary>The first of the text's tokens that the stream holds.</summary>
+    public int First { get; private set; }
 
     /// <summary>Begins with a prompt, or with its end.</summary>
     public void Start(IReadOnlyList<int> tokens, Span<float> logits)
     {
-        _start = 0;
+        First = 0;
         if (tokens.Count > contextLength)
-            _start = tokens.Count - Math.Max(1, contextLength / 2);
+            First = tokens.Count - Math.Max(1, contextLength / 2);
         Fill(tokens, logits);
     }
 
@@ -183,9 +200,9 @@ internal sealed class ContextWindow(IDecodingSession session, int stream, int co
     /// </summary>
     public bool TrySlide(IReadOnlyList<int> tokens, Span<float> logits)
     {
-        if (tokens.Count - _start <= contextLength)
+        if (tokens.Count - First <= contextLength)
             return false;
-        _start = tokens.Count - Math.Max(1, contextLength / 2);
+        First = tokens.Count - Math.Max(1, contextLength / 2);
         Fill(tokens, logits);
         return true;
     }
@@ -193,6 +210,6 @@ internal sealed class ContextWindow(IDecodingSession session, int stream, int co
     private void Fill(IReadOnlyList<int> tokens, Span<float> logits)
     {
         session.Reset(stream);
-        session.Prefill(stream, [.. tokens.Skip(_start)], logits);
+        session.Prefill(stream, [.. tokens.Skip(First)], logits);
     }
 }

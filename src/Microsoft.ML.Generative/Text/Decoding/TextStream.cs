@@ -41,6 +41,9 @@ internal sealed class TextStream
     /// <summary>Prompt and text.</summary>
     public IReadOnlyList<int> Tokens => _tokens;
 
+    /// <summary>Tokens that were generated.</summary>
+    public int Generated => _generated;
+
     /// <summary>Why the text has ended; <see langword="null"/> as long as it continues.</summary>
     public GenerationEnd? End { get; private set; }
 

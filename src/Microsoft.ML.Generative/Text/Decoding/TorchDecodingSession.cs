@@ -99,6 +99,8 @@ internal sealed class TorchDecodingSession : IDecodingSession
         _lengths[to] = _lengths[from];
     }
 
+    public void Truncate(int stream, int length) => _lengths[stream] = Math.Min(length, _lengths[stream]);
+
     public void Reset(int stream) => _lengths[stream] = 0;
 
     public void Dispose()

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Layers.Adapters;
-using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Layers.Weights;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.Chat;
 using Microsoft.ML.Generative.Text.Codec;
@@ -15,11 +15,21 @@ internal sealed record LanguageModelDefinition(
     : IModelDefinition<LanguageModelDefinition>
 {
     [JsonIgnore]
-    public Component<LanguageModelNetwork> Decoder => new("decoder", () => new LanguageModelNetwork(Architecture, format: WeightFormat));
+    public Component<LanguageModelNetwork> Decoder => new("decoder", () => new LanguageModelNetwork(Architecture, 0, Formats));
 
     /// <summary>How the weights of the blocks' linear layers are stored.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public WeightFormat WeightFormat { get; init; }
+
+    /// <summary>
+    /// The names of the formats of each large weight, or of each of its parts, for <see cref="WeightFormat.Mixed"/>;
+    /// <see langword="null"/>: they are the same.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string[][]? EachWeightFormat { get; init; }
+
+    [JsonIgnore]
+    public WeightFormats Formats => MixedFormats.Of(WeightFormat, EachWeightFormat);
 
     /// <summary>The adapters; <see langword="null"/>: there are none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -31,8 +41,7 @@ internal sealed record LanguageModelDefinition(
 
     [JsonIgnore]
     public IReadOnlyList<Component<LoraWeights>> AdapterComponents =>
-        [.. (Adapters ?? []).Select(
-            (shape, i) => new Component<LoraWeights>($"adapter-{i + 1}", () => CreateAdapter(shape), ComponentKind.Adapter))];
+        LoraShapes.Components(Adapters, () => new LanguageModelNetwork(Architecture));
 
     [JsonIgnore]
     public IReadOnlyList<Component> Components => [Decoder, .. AdapterComponents];
@@ -48,22 +57,8 @@ internal sealed record LanguageModelDefinition(
         OptionChecks.AtLeast(Architecture.VocabularySize, 1);
         Columns.Validate();
         Defaults.Validate(Architecture.VocabularySize);
-        OptionChecks.Defined(WeightFormat);
-        foreach (LoraShape adapter in Adapters ?? [])
-            adapter.Validate();
-        string[] names = [.. (Adapters ?? []).Select(adapter => adapter.Name)];
-        if (names.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
-            throw new ArgumentException($"Two adapters have the name {Quoted.Text(twice.Key)}.");
-        if (ActiveAdapter is not null && !names.Contains(ActiveAdapter))
-            throw new ArgumentException($"The active adapter is {Quoted.Text(ActiveAdapter)}, which the model does not have.");
-    }
-
-    // The network has the sizes, and needs no memory for that.
-    private LoraWeights CreateAdapter(LoraShape shape)
-    {
-        using LanguageModelNetwork network = ModuleTensors.WithoutMemory(
-            long.MaxValue, int.MaxValue, () => new LanguageModelNetwork(Architecture));
-        return new LoraWeights(shape, network, LanguageModelModules.Of(network));
+        MixedFormats.Check(WeightFormat, EachWeightFormat, Architecture);
+        LoraShapes.Validate(Adapters, ActiveAdapter);
     }
 }
 
@@ -78,6 +73,10 @@ internal sealed record LanguageModelColumns
 
     public required string Output { get; init; }
 
+    /// <summary>The column that names the adapter of each row; <see langword="null"/>: all rows have the active one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Adapter { get; init; }
+
     public static LanguageModelColumns Of(LanguageModelOptions options) => new()
     {
         Input = options.MessagesColumnName ?? options.PromptColumnName ?? options.InputColumnName,
@@ -90,6 +89,7 @@ internal sealed record LanguageModelColumns
     {
         OptionChecks.NotEmpty(Input);
         OptionChecks.NotEmpty(Output);
+        OptionChecks.NullOrNotEmpty(Adapter);
     }
 }
 

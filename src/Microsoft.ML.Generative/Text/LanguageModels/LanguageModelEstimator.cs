@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Interop;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Text.Chat;
 using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Text.LanguageModels;
@@ -85,7 +86,7 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
             var data = new LanguageModelData(trainer.Run, options, codec, texts);
             data.Read(input);
 
-            using AdapterTraining? adapters = AdapterTraining.Open(trainer, options);
+            using AdapterTraining<LanguageModelNetwork>? adapters = options.TrainsAdapter ? OpenAdapters(trainer, options) : null;
             LanguageModelNetwork network = adapters?.Network
                 ?? trainer.CreateNetwork(() => new LanguageModelNetwork(options.Architecture, options.Dropout)
                 {
@@ -100,7 +101,7 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
             trainer.Train([phase], data.ValidationBatches, LanguageModelPreview.Open(trainer.Run, options, codec, network));
             return new LanguageModelTransformer(
                 _host, LanguageModelDefinition.Of(options, trainer.Seed), codec,
-                adapters?.Finish() ?? new AdaptedNetwork(network, [], null), trainer.Device);
+                adapters?.Finish() ?? new AdaptedNetwork<LanguageModelNetwork>(network), trainer.Device);
         });
     }
 
@@ -110,6 +111,14 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
         ArgumentNullException.ThrowIfNull(inputSchema);
         new TextColumns(_options).Check(inputSchema);
         return OutputColumn.Promise(inputSchema, LanguageModelTransformer.OutputColumns(LanguageModelColumns.Of(_options)));
+    }
+
+    private static AdapterTraining<LanguageModelNetwork> OpenAdapters(Trainer trainer, LanguageModelOptions options)
+    {
+        LanguageModelTransformer model = options.BaseModel!;
+        using IDisposable use = model.Use();
+        return LanguageModelCopies.OpenTraining(
+            trainer, model.Networks.Select(null), options.Adapter, model.Networks.Active, options.Dropout, options.GradientCheckpointing);
     }
 
     // As far as the size is known before the tokenizer. An adapter needs the weights of its base model once.

@@ -16,8 +16,13 @@ namespace Microsoft.ML.Generative.Text.LanguageModels;
 /// <param name="definition">Columns and defaults.</param>
 /// <param name="codec">Text to tokens and back.</param>
 /// <param name="open">Opens a session of a number of streams.</param>
+/// <param name="openWith">
+/// Finds an adapter, or <see langword="null"/> for none, and opens sessions with it. It throws an <see cref="ArgumentException"/> where
+/// there is no such adapter.
+/// </param>
 internal sealed class LanguageModelGenerator(
-    RowEngine engine, LanguageModelDefinition definition, TextCodec codec, Func<int, IDecodingSession> open)
+    RowEngine engine, LanguageModelDefinition definition, TextCodec codec, Func<int, IDecodingSession> open,
+    Func<string?, Func<int, IDecodingSession>> openWith)
 {
     // Streams of the seed of a model's rows.
     private const long RowStream = 201;
@@ -45,7 +50,11 @@ internal sealed class LanguageModelGenerator(
     /// <summary>Completes the prompts of rows. A row's text depends on its prompt and the model alone.</summary>
     /// <param name="texts">The prompts, or conversations in JSON.</param>
     /// <param name="rows">The rows' numbers, for errors.</param>
-    public IReadOnlyList<string> CompleteRows(IReadOnlyList<string> texts, IReadOnlyList<long> rows)
+    /// <param name="adapters">
+    /// The adapter of each row, empty where there is none; <see langword="null"/>: all rows have the active one.
+    /// </param>
+    public IReadOnlyList<string> CompleteRows(
+        IReadOnlyList<string> texts, IReadOnlyList<long> rows, IReadOnlyList<string>? adapters = null)
     {
         using IDisposable use = engine.Use();
         (TextCodec answers, TextGenerationOptions options) = (codec, Defaults);
@@ -54,7 +63,26 @@ internal sealed class LanguageModelGenerator(
             (answers, options) = template.ForAnswers(codec, options);
 
         long seed = SeedSequence.Derive(options.Seed ?? definition.Defaults.Seed, RowStream);
-        return TextsOf(GeneratorOf(answers).GenerateAll([.. texts.Select(Request)], options, engine.RowsAtOnce, engine.Host.CheckAlive));
+        GenerationRequest[] requests = [.. texts.Select(Request)];
+        if (adapters is null)
+            return Generate(requests, open);
+
+        // Rows with the same adapter go through its network together.
+        string[] all = new string[requests.Length];
+        foreach (IGrouping<string, int> group in Enumerable.Range(0, requests.Length).GroupBy(i => adapters[i]))
+        {
+            string? name = group.Key.Length == 0 ? null : group.Key;
+            Func<int, IDecodingSession> openOwn =
+                RowErrors.Name(definition.Columns.Adapter!, rows[group.First()], () => openWith(name));
+            foreach ((int row, string text) in group.Zip(Generate([.. group.Select(i => requests[i])], openOwn)))
+                all[row] = text;
+        }
+
+        return all;
+
+        string[] Generate(GenerationRequest[] some, Func<int, IDecodingSession> openSome) => TextsOf(
+            new TextGenerator(answers, definition.Architecture.ContextLength, openSome)
+                .GenerateAll(some, options, engine.RowsAtOnce, engine.Host.CheckAlive));
 
         GenerationRequest Request(string text, int i)
         {
@@ -139,6 +167,7 @@ internal sealed class LanguageModelGenerator(
     {
         options ??= Defaults;
         options.Validate(codec.VocabularySize);
+        options.Speculation?.Check(codec);
         return options;
     }
 

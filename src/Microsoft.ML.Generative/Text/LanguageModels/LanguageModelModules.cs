@@ -7,6 +7,7 @@ namespace Microsoft.ML.Generative.Text.LanguageModels;
 internal static class LanguageModelModules
 {
     public const string Head = "head";
+    public const string Tokens = "tokens";
 
     private const string TokensWeight = "tokens.weight";
     private const string HeadWeight = "head.weight";
@@ -14,12 +15,11 @@ internal static class LanguageModelModules
     public static AdaptableNetwork Of(LanguageModelNetwork network)
     {
         bool isGpt = network.Shape.Rotary is null;
+        string tokens = isGpt ? "transformer.wte" : "model.embed_tokens";
         List<AdaptableModule> modules = [];
         List<SavableModule> savable =
         [
-            .. network.Tokens.Table.Plain is null
-                ? (SavableModule[])[]
-                : [new("tokens", isGpt ? "transformer.wte" : "model.embed_tokens", [TokensWeight])],
+            .. network.Tokens.Table.Plain is null ? (SavableModule[])[] : [new(Tokens, tokens, [TokensWeight])],
             .. isGpt ? (SavableModule[])[new("positions", "transformer.wpe", ["positions"])] : [],
         ];
         for (int i = 0; i < network.Blocks.Count; i++)
@@ -33,7 +33,8 @@ internal static class LanguageModelModules
         }
 
         savable.Add(NormOf("norm", isGpt ? "transformer.ln_f" : "model.norm", network.Norm));
-        modules.Add(new AdaptableModule(Head, "lm_head", network.Head, null, IsInBlock: false));
+        modules.Add(new AdaptableModule(Head, "lm_head", network.Head));
+        modules.Add(new AdaptableModule(Tokens, tokens, network.Tokens));
         // The weight of a tied output layer is that of the tokens.
         if (!network.Shape.TiesEmbeddings && network.Head.Weight.Plain is not null)
             savable.Add(new(Head, "lm_head", [HeadWeight]));
@@ -55,7 +56,7 @@ internal static class LanguageModelModules
         foreach (LayerPart part in attention.Parts)
         {
             string? name = isGpt ? null : $"{foreign}.self_attn.{part.Name[0]}_proj";
-            yield return new AdaptableModule($"{own}.attention.{part.Name}", name, attention, part, IsInBlock: !isGpt);
+            yield return new AdaptableModule($"{own}.attention.{part.Name}", name, attention, part, isGpt ? null : LoraOptions.AllLinear);
         }
 
         yield return Whole("attention.output", isGpt ? "attn.c_proj" : "self_attn.o_proj", block.AttentionOut);
@@ -63,10 +64,10 @@ internal static class LanguageModelModules
             yield return Whole("feedForward.up", isGpt ? "mlp.c_fc" : "mlp.up_proj", feedForward);
         foreach (LayerPart part in feedForward.Parts)
             yield return new AdaptableModule(
-                $"{own}.feedForward.{part.Name}", $"{foreign}.mlp.{part.Name}_proj", feedForward, part, IsInBlock: true);
+                $"{own}.feedForward.{part.Name}", $"{foreign}.mlp.{part.Name}_proj", feedForward, part, LoraOptions.AllLinear);
         yield return Whole("feedForward.down", isGpt ? "mlp.c_proj" : "mlp.down_proj", block.FeedForwardOut);
 
         AdaptableModule Whole(string name, string foreignName, Linear layer) =>
-            new($"{own}.{name}", $"{foreign}.{foreignName}", layer, null, IsInBlock: true);
+            new($"{own}.{name}", $"{foreign}.{foreignName}", layer, null, LoraOptions.AllLinear);
     }
 }

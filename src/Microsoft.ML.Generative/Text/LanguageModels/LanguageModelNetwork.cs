@@ -1,4 +1,6 @@
 using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Layers.Adapters;
+using Microsoft.ML.Generative.Layers.Weights;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
@@ -9,17 +11,33 @@ namespace Microsoft.ML.Generative.Text.LanguageModels;
 /// architecture says.
 /// </summary>
 internal sealed class LanguageModelNetwork(
-    LanguageModelArchitecture architecture, double dropout = 0, WeightFormat format = WeightFormat.Float32)
+    LanguageModelArchitecture architecture, double dropout, WeightFormats formats)
     : DecoderStack(
-        nameof(LanguageModelNetwork), architecture.Shape with { Block = architecture.Shape.Block with { Format = format } }, dropout)
+        nameof(LanguageModelNetwork),
+        architecture.Shape with { Block = architecture.Shape.Block with { Format = formats.Common }, Formats = formats.Each }, dropout),
+        IAdaptable<LanguageModelNetwork>
 {
     /// <summary>The target of a position that is not to be learned.</summary>
     public const long NoTarget = -100;
 
+    public LanguageModelNetwork(
+        LanguageModelArchitecture architecture, double dropout = 0, WeightFormat format = WeightFormat.Float32)
+        : this(architecture, dropout, new WeightFormats(format))
+    {
+    }
+
     public LanguageModelArchitecture Architecture { get; } = architecture;
 
-    /// <summary>How the weights of the blocks' linear layers are stored.</summary>
-    public WeightFormat Format => Shape.Block.Format;
+    /// <summary>How the large weights are stored.</summary>
+    public WeightFormats Formats { get; } = formats;
+
+    public WeightFormat Format => Formats.Common;
+
+    public AdaptableNetwork Adaptable => LanguageModelModules.Of(this);
+
+    public LanguageModelNetwork Share() => LanguageModelCopies.Share(this, Architecture);
+
+    public LanguageModelNetwork ShareForMerging(LoraWeights adapter) => LanguageModelCopies.ShareForMerging(this, adapter);
 
     /// <summary>
     /// The mean of −log p(target) over the targets that are not <see cref="NoTarget"/>, in nats, for sequences and targets [batch, time].

@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
-using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.Chat;
 using Microsoft.ML.Generative.Text.LanguageModels;
@@ -301,16 +300,8 @@ public sealed class LanguageModelOptions : TrainingOptions
                 nameof(VocabularySize));
         }
 
-        if (Adapter is not null)
-            CheckAdapter();
-        if (TrainsAdapter && FrozenParameters.Length > 0)
-        {
-            throw new ArgumentException(
-                $"{nameof(FrozenParameters)} has '{FrozenParameters[0]}'; where an adapter is trained, all parameters of the base model "
-                + "are frozen.",
-                nameof(FrozenParameters));
-        }
-
+        using (BaseModel?.Use())
+            AdapterOptions.Check(this, Adapter, BaseModel?.Networks);
         if (BaseModel is null)
             return;
         if (BaseModel.WeightFormat != WeightFormat.Float32 && !TrainsAdapter)
@@ -326,29 +317,5 @@ public sealed class LanguageModelOptions : TrainingOptions
                 $"{nameof(BaseModel)} brings its own tokenizer: set neither {nameof(Tokenizer)} nor {nameof(VocabularySize)}.",
                 nameof(BaseModel));
         }
-    }
-
-    // Before the data is read.
-    private void CheckAdapter()
-    {
-        if (BaseModel is null)
-        {
-            throw new ArgumentException(
-                $"{nameof(Adapter)} is set, but there is no {nameof(BaseModel)} whose weights it could adapt.", nameof(Adapter));
-        }
-
-        if (BaseModel.ActiveAdapter is { } active)
-        {
-            throw new ArgumentException(
-                $"{nameof(BaseModel)} uses the adapter '{active}', and {nameof(Adapter)} asks for another: leave {nameof(Adapter)} out to "
-                + $"train '{active}' further, "
-                + $"or take the base model by {nameof(LanguageModelTransformer.WithAdapter)}(null) or "
-                + $"{nameof(LanguageModelTransformer.Merge)}().",
-                nameof(Adapter));
-        }
-
-        using IDisposable use = BaseModel.Use();
-        BaseModel.Networks.CheckIsNew(Adapter!.Name);
-        LoraTargets.Find(Adapter, BaseModel.Network, LanguageModelModules.Of(BaseModel.Network));
     }
 }

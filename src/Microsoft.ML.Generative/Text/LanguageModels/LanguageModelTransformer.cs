@@ -9,9 +9,11 @@ using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.Codec;
+using Microsoft.ML.Generative.Text.Decoding;
 using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Generative.Text.LanguageModels.Chat;
 using Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
+using Microsoft.ML.Generative.Text.LanguageModels.Pretrained.Gguf;
 using Microsoft.ML.Generative.Text.Tokenization;
 using Microsoft.ML.Generative.Tokenizers;
 using Microsoft.ML.Generative.Training;
@@ -44,22 +46,27 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
 
     internal LanguageModelTransformer(
         IHost host, LanguageModelDefinition definition, TextCodec codec, LanguageModelNetwork network, torch.Device device)
-        : this(host, definition, codec, new AdaptedNetwork(network, [], null), device)
+        : this(host, definition, codec, new AdaptedNetwork<LanguageModelNetwork>(network), device)
     {
     }
 
     internal LanguageModelTransformer(
-        IHost host, LanguageModelDefinition definition, TextCodec codec, AdaptedNetwork networks, torch.Device device)
+        IHost host, LanguageModelDefinition definition, TextCodec codec, AdaptedNetwork<LanguageModelNetwork> networks,
+        torch.Device device)
     {
         (_definition, Codec, Networks, Device) =
             (definition with { Architecture = networks.Network.Architecture }, codec, networks, device);
         LanguageModelNetwork network = networks.Network;
         network.eval();
+        if (definition.Columns.Adapter is not null)
+            networks.AttachAll();
         _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, new NativeFootprint(networks, networks.Base));
         int context = definition.Architecture.ContextLength;
-        Generator = new LanguageModelGenerator(
-            _engine, definition, codec, streams => LanguageModelSessions.Open(network, streams, context, device));
+        Generator = new LanguageModelGenerator(_engine, definition, codec, Sessions(network), name => Sessions(networks.NetworkOf(name)));
         Activations = new LanguageModelActivations(_engine, network, codec, context, device);
+
+        Func<int, IDecodingSession> Sessions(LanguageModelNetwork own) =>
+            streams => LanguageModelSessions.Open(own, streams, context, device);
     }
 
     /// <summary>The shape of the network.</summary>
@@ -77,6 +84,12 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// <summary>The name of the adapter that the model uses; <see langword="null"/>: none.</summary>
     public string? ActiveAdapter => Networks.Active?.Shape.Name;
 
+    /// <summary>
+    /// The column that names the adapter of each row that is transformed; <see langword="null"/>: there is none. See
+    /// <see cref="WithAdapterColumn"/>.
+    /// </summary>
+    public string? AdapterColumnName => _definition.Columns.Adapter;
+
     bool ITransformer.IsRowToRowMapper => true;
 
     /// <summary>
@@ -93,7 +106,7 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
 
     internal TextCodec Codec { get; }
 
-    internal AdaptedNetwork Networks { get; }
+    internal AdaptedNetwork<LanguageModelNetwork> Networks { get; }
 
     internal LanguageModelNetwork Network => Networks.Network;
 
@@ -215,6 +228,7 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// The form of conversations in the model's training. Default: <see cref="LanguageModelOptions.ChatTemplate"/> of the training; else
     /// the template in the model's folder; <see cref="ChatTemplate.Plain"/> for a model without.
     /// </param>
+    /// <param name="options">How tokens are chosen where a call does not say. Default: the model's own options.</param>
     /// <returns>
     /// A client that may be used from several threads. It does not own the model: dispose of the model when no client is in use.
     /// </returns>
@@ -235,10 +249,20 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     ///     Console.Write(update.Text);
     /// </code>
     /// </example>
-    public IChatClient AsChatClient(ChatTemplate? template = null)
+    public IChatClient AsChatClient(ChatTemplate? template = null, TextGenerationOptions? options = null)
     {
         using IDisposable use = Use();
-        return new LanguageModelChatClient(this, template ?? Generator.Template);
+        return new LanguageModelChatClient(this, template ?? Generator.Template, options?.Copy() ?? Generator.Defaults);
+    }
+
+    /// <summary>Makes the model guess the tokens of a larger one, <see cref="TextGenerationOptions.Speculation"/>.</summary>
+    /// <param name="tokens">Tokens that are guessed at a time, 1 to 64: more where the models are alike.</param>
+    /// <returns>The guess, for models with the same tokenizer. It does not own the model.</returns>
+    /// <exception cref="ArgumentException"><paramref name="tokens"/> is out of its range.</exception>
+    public SpeculativeDecoding AsDraft(int tokens = 4)
+    {
+        using IDisposable use = Use();
+        return new DraftModel(this, tokens);
     }
 
     /// <summary>Makes the model available as a generator of embeddings: the mean of its last hidden states over a text's tokens.</summary>
@@ -268,6 +292,42 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
         PretrainedLanguageModel.Save(folder, Network, Codec, Generator.Defaults);
     }
 
+    /// <summary>
+    /// Writes the model as a GGUF file, which llama.cpp and the programs on top of it read: weights, tokenizer and chat template in one.
+    /// </summary>
+    /// <param name="path">The file; one that is there is replaced.</param>
+    /// <param name="type">
+    /// How matrices are stored. Default: Q8_0 or Q4_0 where the model's weights are, else 32-bit floats. Rows that do not fill the blocks
+    /// of a type are 16-bit floats.
+    /// </param>
+    /// <remarks>An active adapter is not written: <see cref="Merge"/> it. llama.cpp ignores a sliding window of these models.</remarks>
+    /// <exception cref="NotSupportedException">
+    /// llama.cpp has no model of this shape, or no tokenizer of this kind; nothing has been written then.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">The model uses an adapter.</exception>
+    /// <exception cref="ArgumentException">A weight is not finite, or too large for the type.</exception>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    /// <example>
+    /// <code>
+    /// LanguageModelTransformer model = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
+    /// model.SaveGguf("models/SmolLM2-135M-Q4_0.gguf", GgufType.Q4_0);
+    /// </code>
+    /// </example>
+    public void SaveGguf(string path, GgufType? type = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        if (type is { } named)
+            OptionChecks.Defined(named, nameof(type));
+        if (ActiveAdapter is not null)
+        {
+            throw new InvalidOperationException(
+                $"The model uses the adapter '{ActiveAdapter}', which GGUF files do not have: merge it before.");
+        }
+
+        using IDisposable use = Use();
+        GgufModel.Save(path, Networks.Base, Codec, type);
+    }
+
     /// <summary>Makes a model that stores its large weights in another format.</summary>
     /// <param name="format">
     /// The format, which says what it quantizes. Positions, normalizations and biases stay floats, as adapters do.
@@ -280,6 +340,9 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// <see cref="WeightFormat.Float32"/> gives the floats that a quantized model computes with. Generation on the CPU multiplies integers:
     /// except with <see cref="WeightFormat.Nf4"/>, inputs of linear layers are rounded to 8 bits in blocks of 32, as in llama.cpp.
     /// </remarks>
+    /// <exception cref="ArgumentException">
+    /// The format is <see cref="WeightFormat.Mixed"/>, and the model has another; or a weight is not finite.
+    /// </exception>
     /// <exception cref="NotSupportedException">
     /// An adapter has trained the token embedding or the output layer, and the format would quantize it.
     /// </exception>
@@ -293,7 +356,17 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     public LanguageModelTransformer Quantize(WeightFormat format)
     {
         OptionChecks.Defined(format);
-        return Derive(networks => networks.Quantize(format));
+        if (format == WeightFormat.Mixed && WeightFormat != WeightFormat.Mixed)
+            throw new ArgumentException("Models have Mixed formats only where a file has; expected another format.", nameof(format));
+        return Derive(networks => LanguageModelCopies.Quantize(networks, format));
+    }
+
+    /// <summary>Counts the parameters of the active adapter, which are those that a training of it trains.</summary>
+    /// <returns>The number; 0 where the model uses no adapter.</returns>
+    public long CountAdapterParameters()
+    {
+        using IDisposable use = Use();
+        return Networks.CountActive();
     }
 
     /// <summary>Makes a model that uses another of its adapters, or none.</summary>
@@ -303,6 +376,32 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// <returns>A model that shares the memory of this one's weights. Each may be disposed of before the other.</returns>
     /// <exception cref="ArgumentException">The model has no such adapter.</exception>
     public LanguageModelTransformer WithAdapter(string? name) => Derive(networks => networks.Select(name));
+
+    /// <summary>Makes a model that reads from a column which adapter completes a row, where it transforms rows.</summary>
+    /// <param name="columnName">
+    /// The text column with the names of adapters; an empty text stands for the base model. <see langword="null"/>: there is no such
+    /// column, and all rows are completed with <see cref="ActiveAdapter"/>.
+    /// </param>
+    /// <returns>A model that shares the memory of this one's weights. Each may be disposed of before the other.</returns>
+    /// <remarks>
+    /// A row's text is the one that the model with this adapter alone gives. The rows of a batch that have the same adapter are computed
+    /// together. A name that the model does not have is an error that names the row.
+    /// </remarks>
+    /// <example>
+    /// <code>
+    /// LanguageModelTransformer model = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M")
+    ///     .LoadAdapter("adapters/poet", "poet").LoadAdapter("adapters/pirate", "pirate").WithAdapterColumn("Style");
+    /// IDataView texts = model.Transform(mlContext.Data.LoadFromEnumerable([
+    ///     new { Text = "The sea", Style = "poet" }, new { Text = "The sea", Style = "pirate" }, new { Text = "The sea", Style = "" }]));
+    /// </code>
+    /// </example>
+    public LanguageModelTransformer WithAdapterColumn(string? columnName)
+    {
+        OptionChecks.NullOrNotEmpty(columnName);
+        return Derive(
+            networks => networks.Select(ActiveAdapter),
+            _definition with { Columns = _definition.Columns with { Adapter = columnName } });
+    }
 
     /// <summary>Makes a model that also has the active adapter of another, and uses it.</summary>
     /// <param name="name">The adapter's name in the new model.</param>
@@ -322,13 +421,9 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     public LanguageModelTransformer AddAdapter(string name, LanguageModelTransformer source)
     {
         ArgumentNullException.ThrowIfNull(source);
-        Networks.CheckIsNew(name);
-        if (source.Networks.Active is not { } adapter)
-            throw new ArgumentException("The other model uses no adapter.", nameof(source));
-        if (source.Networks.Base.Architecture != Networks.Base.Architecture)
-            throw new ArgumentException("The other model's network has another architecture.", nameof(source));
         using IDisposable use = source.Use();
-        return Derive(networks => networks.With(adapter.Share(name)));
+        bool isAlike = source.Networks.Base.Architecture == Networks.Base.Architecture;
+        return Derive(networks => networks.Add(name, source.Networks, isAlike));
     }
 
     /// <summary>Makes a model that also has a weighted combination of its adapters, and uses it.</summary>
@@ -341,22 +436,8 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// </exception>
     /// <exception cref="NotSupportedException">An adapter is DoRA's, or has trained parameters of the network itself.</exception>
     public LanguageModelTransformer CombineAdapters(
-        string name, IReadOnlyDictionary<string, double> weights, LoraCombination combination = LoraCombination.Concatenation)
-    {
-        ArgumentNullException.ThrowIfNull(weights);
-        OptionChecks.Defined(combination);
-        Networks.CheckIsNew(name);
-        if (weights.Count == 0)
-            throw new ArgumentException("No adapter is named.", nameof(weights));
-        foreach ((string adapter, double weight) in weights)
-        {
-            if (!double.IsFinite(weight))
-                throw new ArgumentException($"The weight of '{adapter}' is {weight}; expected a finite number.", nameof(weights));
-        }
-
-        (LoraWeights, double)[] parts = [.. weights.Select(w => (Networks.Find(w.Key), w.Value))];
-        return Derive(networks => networks.With(LoraCombiner.Combine(name, parts, combination)));
-    }
+        string name, IReadOnlyDictionary<string, double> weights, LoraCombination combination = LoraCombination.Concatenation) =>
+        Derive(networks => networks.Combine(name, weights, combination));
 
     /// <summary>
     /// Writes the active adapter as a folder in the layout of PEFT, <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>, which
@@ -372,7 +453,7 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         using IDisposable use = Use();
-        PeftFolder.Save(folder, Networks.Base, Networks.Active ?? throw new InvalidOperationException("The model uses no adapter."));
+        PeftFolder.Save(folder, Networks.Base, Networks.RequireActive());
     }
 
     /// <summary>Makes a model that also has an adapter from a folder in the layout of PEFT, and uses it.</summary>
@@ -408,17 +489,19 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// that nothing has to be unmerged.
     /// </returns>
     /// <exception cref="InvalidOperationException">The adapter has values that are not finite.</exception>
-    public LanguageModelTransformer Merge() => Derive(networks => networks.Merge());
+    public LanguageModelTransformer Merge() => Derive(
+        networks => networks.Merge(), _definition with { Columns = _definition.Columns with { Adapter = null } });
 
     /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
     public void Dispose() => _engine.Dispose();
 
     internal IDisposable Use() => _engine.Use();
 
-    private LanguageModelTransformer Derive(Func<AdaptedNetwork, AdaptedNetwork> change)
+    private LanguageModelTransformer Derive(
+        Func<AdaptedNetwork<LanguageModelNetwork>, AdaptedNetwork<LanguageModelNetwork>> change, LanguageModelDefinition? definition = null)
     {
         using IDisposable use = Use();
-        return new LanguageModelTransformer(_engine.Host, _definition, Codec, change(Networks), Device);
+        return new LanguageModelTransformer(_engine.Host, definition ?? _definition, Codec, change(Networks), Device);
     }
 
     internal static OutputColumn[] OutputColumns(LanguageModelColumns columns) =>
@@ -427,8 +510,14 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     private RowMapping Bind(DataViewSchema schema)
     {
         var prompts = new TextInput(schema, _definition.Columns.Input);
+        TextInput? adapters = AdapterColumnName is { } column ? new(schema, column) : null;
         return new RowMapping(
-            [prompts], [RowOutput.Texts(_definition.Columns.Output, rows => Generator.CompleteRows(prompts.Of(rows), rows.Positions))]);
+            [prompts, adapters],
+            [
+                RowOutput.Texts(
+                    _definition.Columns.Output,
+                    rows => Generator.CompleteRows(prompts.Of(rows), rows.Positions, adapters?.Of(rows))),
+            ]);
     }
 
     void ICanSaveModel.Save(ModelSaveContext ctx)
@@ -439,11 +528,12 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
             _definition with
             {
                 Defaults = _definition.Defaults with { OtherEnds = [.. Codec.OtherEnds], BeginsWithBos = Codec.BeginsWithBos },
-                Adapters = Networks.Adapters.Count == 0 ? null : [.. Networks.Adapters.Select(adapter => adapter.Shape)],
+                Adapters = Networks.Shapes,
                 ActiveAdapter = ActiveAdapter,
                 WeightFormat = WeightFormat,
+                EachWeightFormat = MixedFormats.NamesOf(Networks.Base.Formats),
             },
-            [Networks.Base, .. Networks.Adapters],
+            Networks.Modules,
             TokenizerFiles.Save(Tokenizer).ToDictionary(file => file.Key, file => (Action<Stream>)(stream => stream.Write(file.Value))));
     }
 
@@ -466,6 +556,7 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
             LanguageModelNetwork network = file.Read(definition.Decoder);
             LoraWeights[] adapters = [.. definition.AdapterComponents.Select(file.Read)];
             return new LanguageModelTransformer(
-                file.Host, definition, codec, new AdaptedNetwork(network, adapters, definition.ActiveAdapter), file.Device);
+                file.Host, definition, codec,
+                new AdaptedNetwork<LanguageModelNetwork>(network, adapters, definition.ActiveAdapter), file.Device);
         });
 }

@@ -60,7 +60,10 @@ internal sealed record PreferenceColumns(string? Prompt, string Chosen, string R
             float least = 0;
             margin?.Invoke(ref least);
             if (!float.IsFinite(least))
-                throw new InvalidDataException($"Column '{Margin}', row {cursor.Position}: the margin is {least}; expected a finite number.");
+            {
+                throw new InvalidDataException(
+                    $"Column '{Margin}', row {cursor.Position}: the margin is {least}; expected a finite number.");
+            }
             yield return new Preference(cursor.Position, prompt?.Invoke(), chosen(), rejected(), least);
         }
 

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Layers.Adapters;
-using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Layers.Weights;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.LanguageModels;
 
@@ -17,7 +17,7 @@ internal sealed record RewardModelDefinition(LanguageModelArchitecture Architect
     : IModelDefinition<RewardModelDefinition>
 {
     [JsonIgnore]
-    public Component<LanguageModelNetwork> Decoder => new("decoder", () => new LanguageModelNetwork(Architecture, format: WeightFormat));
+    public Component<LanguageModelNetwork> Decoder => new("decoder", () => new LanguageModelNetwork(Architecture, 0, Formats));
 
     [JsonIgnore]
     public Component<Linear> Head => new("score-head", () => RewardNetwork.CreateHead(Architecture));
@@ -25,6 +25,16 @@ internal sealed record RewardModelDefinition(LanguageModelArchitecture Architect
     /// <summary>How the weights of the blocks' linear layers are stored.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public WeightFormat WeightFormat { get; init; }
+
+    /// <summary>
+    /// The names of the formats of each large weight, or of each of its parts, for <see cref="WeightFormat.Mixed"/>;
+    /// <see langword="null"/>: they are the same.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string[][]? EachWeightFormat { get; init; }
+
+    [JsonIgnore]
+    public WeightFormats Formats => MixedFormats.Of(WeightFormat, EachWeightFormat);
 
     /// <summary>The adapter; <see langword="null"/>: there is none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -35,7 +45,9 @@ internal sealed record RewardModelDefinition(LanguageModelArchitecture Architect
 
     [JsonIgnore]
     public Component<LoraWeights>? AdapterComponent =>
-        AdapterShape is { } shape ? new("adapter", () => CreateAdapter(shape), ComponentKind.Adapter) : null;
+        AdapterShape is { } shape
+            ? new("adapter", () => LoraShapes.CreateWeights(shape, () => new LanguageModelNetwork(Architecture)), ComponentKind.Adapter)
+            : null;
 
     [JsonIgnore]
     public IReadOnlyList<Component> Components =>
@@ -50,16 +62,8 @@ internal sealed record RewardModelDefinition(LanguageModelArchitecture Architect
         OptionChecks.AtLeast(Architecture.VocabularySize, 1);
         Columns.Validate();
         OptionChecks.RowsAtOnce(TransformBatchSize);
-        OptionChecks.Defined(WeightFormat);
+        MixedFormats.Check(WeightFormat, EachWeightFormat, Architecture);
         AdapterShape?.Validate();
-    }
-
-    // The network has the sizes, and needs no memory for that.
-    private LoraWeights CreateAdapter(LoraShape shape)
-    {
-        using LanguageModelNetwork network = ModuleTensors.WithoutMemory(
-            long.MaxValue, int.MaxValue, () => new LanguageModelNetwork(Architecture));
-        return new LoraWeights(shape, network, LanguageModelModules.Of(network));
     }
 }
 

@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Text.LanguageModels;
 
 namespace Microsoft.ML.Generative.Text.RewardModels;
@@ -8,14 +9,14 @@ internal sealed class RewardModelNetworks : IDisposable
 {
     /// <param name="decoder">The decoder; it belongs to this object from now on.</param>
     /// <param name="head">The score head; it belongs to this object from now on.</param>
-    public RewardModelNetworks(AdaptedNetwork decoder, Linear head)
+    public RewardModelNetworks(AdaptedNetwork<LanguageModelNetwork> decoder, Linear head)
     {
         (Decoder, Head) = (decoder, head);
         Network = new RewardNetwork(decoder.Network, head);
         Network.eval();
     }
 
-    public AdaptedNetwork Decoder { get; }
+    public AdaptedNetwork<LanguageModelNetwork> Decoder { get; }
 
     public Linear Head { get; }
 

@@ -107,8 +107,8 @@ public sealed class RewardModelOptions : LanguageModelTuningOptions
         if (BaseModel is null == RewardModel is null)
         {
             throw new ArgumentException(
-                $"{nameof(BaseModel)} and {nameof(RewardModel)} are {(BaseModel is null ? "not set" : "both set")}; expected one of them: a "
-                + "language model that gets a score head, or a reward model.", nameof(BaseModel));
+                $"{nameof(BaseModel)} and {nameof(RewardModel)} are {(BaseModel is null ? "not set" : "both set")}; expected one of them: "
+                + "a language model that gets a score head, or a reward model.", nameof(BaseModel));
         }
 
         if (RewardModel is null)
@@ -120,8 +120,8 @@ public sealed class RewardModelOptions : LanguageModelTuningOptions
         if (Adapter is not null)
         {
             throw new ArgumentException(
-                $"{nameof(Adapter)} cannot be combined with {nameof(RewardModel)}, which is trained as it is: its adapter where it has one, "
-                + "else all its weights.", nameof(Adapter));
+                $"{nameof(Adapter)} cannot be combined with {nameof(RewardModel)}, which is trained as it is: its adapter where it has "
+                + "one, else all its weights.", nameof(Adapter));
         }
 
         if (TrainsAdapter && FrozenParameters.Length > 0)

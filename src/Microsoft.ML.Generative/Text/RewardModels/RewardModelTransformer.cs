@@ -153,6 +153,7 @@ public sealed class RewardModelTransformer : ITransformer, IBaseModel, IDisposab
             {
                 AdapterShape = adapter?.Shape,
                 WeightFormat = Networks.Decoder.Base.Format,
+                EachWeightFormat = MixedFormats.NamesOf(Networks.Decoder.Base.Formats),
                 BeginsWithBos = Codec.BeginsWithBos,
             },
             [Networks.Decoder.Base, Networks.Head, .. adapter is null ? (torch.nn.Module[])[] : [adapter]],
@@ -176,6 +177,7 @@ public sealed class RewardModelTransformer : ITransformer, IBaseModel, IDisposab
             LoraWeights[] adapters = definition.AdapterComponent is { } component ? [file.Read(component)] : [];
             return new RewardModelTransformer(
                 file.Host, definition, codec,
-                new RewardModelNetworks(new AdaptedNetwork(decoder, adapters, definition.AdapterShape?.Name), head), file.Device);
+                new RewardModelNetworks(
+                    new AdaptedNetwork<LanguageModelNetwork>(decoder, adapters, definition.AdapterShape?.Name), head), file.Device);
         });
 }

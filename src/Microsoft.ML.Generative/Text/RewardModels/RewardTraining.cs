@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.LanguageModels;
@@ -14,9 +15,10 @@ internal sealed class RewardTraining : IDisposable
     // The stream of the training's seed that the score head comes from.
     private const long HeadStream = 311;
 
-    private readonly AdapterTraining? _adapters;
+    private readonly AdapterTraining<LanguageModelNetwork>? _adapters;
 
-    private RewardTraining(RewardNetwork network, AdapterTraining? adapters) => (Network, _adapters) = (network, adapters);
+    private RewardTraining(RewardNetwork network, AdapterTraining<LanguageModelNetwork>? adapters) =>
+        (Network, _adapters) = (network, adapters);
 
     public RewardNetwork Network { get; }
 
@@ -24,7 +26,7 @@ internal sealed class RewardTraining : IDisposable
     {
         IBaseModel source = (IBaseModel?)options.RewardModel ?? options.BaseModel!;
         using IDisposable use = source.Use();
-        AdaptedNetwork networks = options.RewardModel?.Networks.Decoder ?? options.BaseModel!.Networks;
+        AdaptedNetwork<LanguageModelNetwork> networks = options.RewardModel?.Networks.Decoder ?? options.BaseModel!.Networks;
         LanguageModelArchitecture architecture = networks.Base.Architecture with { TieEmbeddings = true };
         if (options.RewardModel is null)
         {
@@ -42,8 +44,9 @@ internal sealed class RewardTraining : IDisposable
             return new RewardTraining(network, null);
         }
 
-        AdapterTraining adapters = AdapterTraining.Open(
-            trainer, networks.WithoutHead(), options.Adapter, networks.Active, options.Dropout, options.GradientCheckpointing);
+        AdaptedNetwork<LanguageModelNetwork> shared = networks.OnBase(LanguageModelCopies.ShareWithoutHead(networks.Base), active: null);
+        AdapterTraining<LanguageModelNetwork> adapters = LanguageModelCopies.OpenTraining(
+            trainer, shared, options.Adapter, networks.Active, options.Dropout, options.GradientCheckpointing);
         try
         {
             Linear head = trainer.CreateTemporaryNetwork(() => RewardNetwork.CreateHead(architecture), HeadStream);
@@ -62,7 +65,7 @@ internal sealed class RewardTraining : IDisposable
     public RewardModelNetworks Finish()
     {
         if (_adapters is null)
-            return new RewardModelNetworks(new AdaptedNetwork(Network.Decoder, [], null), Network.Score);
+            return new RewardModelNetworks(new AdaptedNetwork<LanguageModelNetwork>(Network.Decoder), Network.Score);
         // The training's own head is released with it.
         Linear head = ModuleTensors.WithoutValues(() => RewardNetwork.CreateHead(Network.Decoder.Architecture));
         head.to(Network.Score.Weight.Plain!.device);

@@ -4,6 +4,7 @@ using Microsoft.ML.Generative.Images.Diffusion;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Images.Diffusion.Sampling;
 using Microsoft.ML.Generative.Images.Diffusion.Schedulers;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Schedulers;
 using TorchSharp;
@@ -107,6 +108,10 @@ public class DiffusionObjectiveTests
 
     private sealed class OneNumber() : DenoiserNetwork(nameof(OneNumber))
     {
+        public override AdaptableNetwork Adaptable => new([], []);
+
+        protected override DenoiserNetwork CreateAlike(double dropout) => new OneNumber();
+
         public override Tensor Forward(Tensor x, Tensor time, ConditionValues conditions) =>
             x + conditions.Labels!.to(ScalarType.Float32).view(-1, 1, 1, 1);
     }

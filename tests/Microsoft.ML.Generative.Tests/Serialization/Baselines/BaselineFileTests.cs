@@ -87,7 +87,8 @@ public sealed class BaselineFileTests
     public void Every_family_has_a_file_of_the_format_that_is_written_today()
     {
         string[] families = ["diffusion", "flow", "gan", "image-classifier", "language-model", "vae", "vq-vae"];
-        string[] current = [.. ModelNames.Where(name => name.EndsWith($"-format-{BaselineRecipe.CurrentFormat}", StringComparison.Ordinal))];
+        string[] current =
+            [.. ModelNames.Where(name => name.EndsWith($"-format-{BaselineRecipe.CurrentFormat}", StringComparison.Ordinal))];
         Assert.All(families, family => Assert.Contains(current, name => name.StartsWith(family + "-", StringComparison.Ordinal)));
         Assert.Equal(BaselineRecipes.All.Where(r => r.Value.IsCurrent).Select(r => r.Key).Order(), current.Select(RecipeName).Order());
     }

@@ -39,6 +39,12 @@ internal sealed class TableModel(int vocabularySize, int contextLength, Func<IRe
 
     public void Copy(int from, int to) => _streams[to] = [.. _streams[from]];
 
+    public void Truncate(int stream, int length)
+    {
+        if (length < _streams[stream].Count)
+            _streams[stream].RemoveRange(length, _streams[stream].Count - length);
+    }
+
     public void Reset(int stream) => _streams[stream].Clear();
 
     public void Dispose()

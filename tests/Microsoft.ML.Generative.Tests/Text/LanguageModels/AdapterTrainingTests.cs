@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.LanguageModels;
@@ -183,6 +184,60 @@ public sealed class AdapterTrainingTests : IDisposable
     }
 
     [Fact]
+    public void A_token_embedding_with_an_adapter_leaves_a_tied_output_layer_as_it_is()
+    {
+        Assert.True(_base.Architecture.TieEmbeddings);
+        using LanguageModelTransformer tuned = Fit(Tuning(new LoraOptions { Rank = 4, TargetModules = ["tokens", "value"] }));
+        Assert.NotEqual(Logits(_base), Logits(tuned));
+        Assert.Equal(Bytes(_base.Network), Bytes(tuned.Networks.Base));
+        using LanguageModelTransformer merged = tuned.Merge();
+        Assert.False(merged.Architecture.TieEmbeddings);
+        AssertClose(Logits(tuned), Logits(merged), 1e-4);
+        Assert.Equal(Address(_base.Network.Tokens.Weight), Address(merged.Network.Head.Weight.Plain!));
+
+        // In the kernels or beside them: the same text.
+        var greedy = new TextGenerationOptions { Temperature = 0, MaxTokens = 8 };
+        Assert.Equal(merged.Generate("the cat", greedy), tuned.Generate("the cat", greedy));
+    }
+
+    [Fact]
+    public void Only_the_biases_of_the_targets_learn_where_the_options_say_so()
+    {
+        LanguageModelOptions options = Options();
+        options.Architecture = LanguageModelArchitecture.GptNano with
+        {
+            Layers = 1,
+            Heads = 2,
+            EmbeddingSize = 16,
+            ContextLength = 24,
+            HasBias = true,
+            HasQueryKeyValueBias = true,
+        };
+        using LanguageModelTransformer model = Fit(options);
+        LanguageModelOptions tuning = Tuning(new LoraOptions { Rank = 2, TargetModules = ["query", "up"], Bias = LoraBias.LoraOnly });
+        tuning.BaseModel = model;
+        using LanguageModelTransformer tuned = Fit(tuning);
+        TransformerBlock own = tuned.Network.Blocks[0], before = model.Network.Blocks[0];
+        torch.Tensor change = (own.QueriesKeysValues.Bias! - before.QueriesKeysValues.Bias!).abs();
+        Assert.True(change.narrow(0, 0, 16).min().item<float>() > 0);
+        Assert.Equal(0, change.narrow(0, 16, 32).max().item<float>());
+        Assert.False(own.FeedForwardIn.Bias!.allclose(before.FeedForwardIn.Bias!, 0, 0));
+        Assert.True(own.FeedForwardOut.Bias!.allclose(before.FeedForwardOut.Bias!, 0, 0));
+        Assert.True(own.AttentionNorm.Bias!.allclose(before.AttentionNorm.Bias!, 0, 0));
+    }
+
+    [Fact]
+    public void A_damaged_parameter_that_is_saved_as_a_whole_is_not_merged()
+    {
+        using LanguageModelTransformer tuned = Fit(Tuning(new LoraOptions { Name = "poet", Rank = 2, ModulesToSave = ["norm"] }));
+        using (torch.no_grad())
+            tuned.Networks.Active!.Tensors.First().Parameter[0] = float.NaN;
+        string message = Assert.Throws<InvalidOperationException>(tuned.Merge).Message;
+        Assert.Contains("'poet'", message);
+        Assert.Contains("norm.weight", message);
+    }
+
+    [Fact]
     public void A_damaged_adapter_is_not_merged_and_nothing_changes()
     {
         byte[][] before = Bytes(_base.Network);
@@ -269,6 +324,7 @@ public sealed class AdapterTrainingTests : IDisposable
         Refused("Dropout is 1", new() { Dropout = 1 });
         Refused("needs an even one", new() { Rank = 3, Initialization = LoraInitialization.Orthogonal });
         Refused("16 × 16", new() { Rank = 17, Initialization = LoraInitialization.Pissa });
+        Refused("TargetModules has 'all-convolutions', which is no module", new() { TargetModules = ["all-convolutions"] });
         Refused("TargetModules is empty", new() { TargetModules = [] });
 
         LanguageModelOptions frozen = Tuning(new LoraOptions());
@@ -314,6 +370,7 @@ public sealed class AdapterTrainingTests : IDisposable
         Assert.Equal(17.0 / 9, Scale(patterned, "blocks.1.attention.query"));
         Assert.Equal(13.0 / 16, Scale(patterned, "blocks.0.feedForward.down"));
         Assert.Equal(14, Find(new()).Modules.Length);
+        Assert.DoesNotContain(Find(new()).Modules, m => m.Name is "head" or "tokens");
         Assert.Equal(["blocks.1.attention.value"], Names(new() { TargetPattern = @"model\.layers\.1\..*v_proj" }));
         Assert.Equal(["blocks.1.attention.value"], Names(new() { TargetModules = ["blocks.1.attention.value"] }));
     }

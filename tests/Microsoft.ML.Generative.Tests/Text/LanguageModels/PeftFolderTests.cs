@@ -86,6 +86,56 @@ public sealed class PeftFolderTests : IDisposable
         Assert.Equal(["lm_head"], config["modules_to_save"]!.AsArray().Select(n => (string?)n));
     }
 
+    // Keys of PEFT's lora.Embedding, and the weights that save_embedding_layers adds to them.
+    [Theory]
+    [InlineData("llama", "model.embed_tokens", false)]
+    [InlineData("llama, biases of queries, large heads, untied", "embed_tokens", true)]
+    [InlineData("gpt, tanh gelu", "wte", false)]
+    public void Adapters_of_the_token_embedding_have_keys_of_their_own(string name, string target, bool usesDora)
+    {
+        LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All[name]);
+        LoraWeights weights = Create(network, new LoraOptions { Rank = 3, TargetModules = [target], UseDora = usesDora });
+        PeftFolder.Save(_folder.Path, network, weights);
+        string module = name.StartsWith("gpt", StringComparison.Ordinal) ? "transformer.wte" : "model.embed_tokens";
+        string p = $"base_model.model.{module}";
+        Assert.Equal(
+            [
+                $"{p}.lora_embedding_A [3, 11]", $"{p}.lora_embedding_B [16, 3]",
+                .. usesDora ? (string[])[$"{p}.lora_magnitude_vector [16]"] : [],
+            ],
+            Keys());
+        double[][] expected = Logits(network, weights);
+        AssertClose(expected, Logits(network, PeftFolder.Load(_folder.Path, "again", network)));
+
+        Dictionary<string, torch.Tensor> all = Read();
+        all.Add($"{p}.base_layer.weight", network.Tokens.Weight.detach());
+        all.Add("base_model.model.lm_head.weight", network.Head.Matrix().detach());
+        Write(File.ReadAllText(Path.Combine(_folder.Path, "adapter_config.json")), [.. all.Select(t => (t.Key, t.Value))]);
+        AssertClose(expected, Logits(network, PeftFolder.Load(_folder.Path, "again", network)));
+    }
+
+    [Fact]
+    public void The_bias_of_a_target_alone_is_saved_where_only_those_are_trained()
+    {
+        LanguageModelNetwork network = TinyLanguageModels.Create(TinyLanguageModels.All["llama, biases of queries, large heads, untied"]);
+        LoraWeights weights = Create(network, new LoraOptions { Rank = 2, TargetModules = ["query"], Bias = LoraBias.LoraOnly });
+        torch.Tensor own = network.Blocks[0].QueriesKeysValues.Bias!;
+        torch.Tensor learned = weights.Tensors.First().Parameter;
+        using (torch.no_grad())
+        {
+            own.copy_(torch.randn(own.shape));
+            learned.narrow(0, 24, 24).copy_(own.narrow(0, 24, 24));
+        }
+
+        PeftFolder.Save(_folder.Path, network, weights);
+        Assert.Equal("lora_only", (string?)Config()["bias"]);
+        Assert.Equal(
+            ((int[])[0, 1]).Select(i => $"base_model.model.model.layers.{i}.self_attn.q_proj.base_layer.bias [24]"),
+            Keys().Where(key => key.Contains("bias", StringComparison.Ordinal)));
+        LoraWeights read = PeftFolder.Load(_folder.Path, "again", network);
+        Assert.True(read.Tensors.First().Parameter.allclose(learned, 0, 0));
+    }
+
     [Fact]
     public void Adapters_of_parts_of_GPT2s_module_are_one_in_the_file()
     {
@@ -242,7 +292,7 @@ public sealed class PeftFolderTests : IDisposable
 
     private static double[][] Logits(LanguageModelNetwork network, LoraWeights weights)
     {
-        using LanguageModelNetwork own = AdaptedNetwork.Share(network, network.Architecture);
+        using LanguageModelNetwork own = network.Share();
         LoraWeights shared = weights.Share();
         shared.AttachTo(own, LanguageModelModules.Of(own));
         own.eval();
@@ -253,6 +303,14 @@ public sealed class PeftFolderTests : IDisposable
     {
         File.WriteAllText(Path.Combine(_folder.Path, "adapter_config.json"), config);
         SafetensorsWriter.WriteFile(Path.Combine(_folder.Path, "adapter_model.safetensors"), tensors);
+    }
+
+    private Dictionary<string, torch.Tensor> Read()
+    {
+        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(_folder.Path, "adapter_model.safetensors"));
+        Dictionary<string, torch.Tensor> all = file.Tensors.Values.ToDictionary(t => t.Name, t => torch.empty(t.Shape, t.Type));
+        file.ReadInto(all);
+        return all;
     }
 
     private List<string> Keys()

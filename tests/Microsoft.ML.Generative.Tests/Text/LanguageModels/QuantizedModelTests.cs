@@ -36,7 +36,8 @@ public sealed class QuantizedModelTests : IDisposable
         Assert.Equal(format is WeightFormat.Q8_0 or WeightFormat.Q4_0, quantized.Network.Tokens.Table is PackedBlockWeight);
         Assert.Contains(
             format == WeightFormat.Q4_0 ? "is Q8_0" : $"is {format}",
-            Assert.Throws<NotSupportedException>(() => quantized.SavePretrained(Path.GetTempPath())).Message, StringComparison.OrdinalIgnoreCase);
+            Assert.Throws<NotSupportedException>(() => quantized.SavePretrained(Path.GetTempPath())).Message,
+            StringComparison.OrdinalIgnoreCase);
     }
 
     [Theory]

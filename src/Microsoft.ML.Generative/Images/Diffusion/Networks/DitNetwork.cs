@@ -1,5 +1,6 @@
 using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using TorchSharp.Modules;
@@ -37,7 +38,29 @@ internal sealed class DitNetwork : DenoiserNetwork
         modulation = new Linear(width, 2 * width);
         head = new Linear(width, checked((long)patch * patch * config.OutChannels));
         RegisterComponents();
-        Initialize();
+        if (ModuleTensors.HasValues)
+            Initialize();
+    }
+
+    // diffusers' DiTTransformer2DModel has the same modules in its blocks and at its end.
+    public override AdaptableNetwork Adaptable
+    {
+        get
+        {
+            List<AdaptableModule> modules =
+            [
+                new("patches", null, patches),
+                new("time.linear_1", null, time.First),
+                new("time.linear_2", null, time.Second),
+                .. classes is null ? (AdaptableModule[])[] : [new("classes", null, classes)],
+                .. blocks.SelectMany((block, i) => block.Modules($"blocks.{i}", $"transformer_blocks.{i}")),
+                new("outputModulation", "proj_out_1", modulation),
+                new("head", "proj_out_2", head),
+            ];
+            string[] savable = ["patches", "time.linear_1", "time.linear_2", .. classes is null ? (string[])[] : ["classes"], "head"];
+            return new AdaptableNetwork(modules, [.. savable.Select(name => new SavableModule(
+                name, name, name == "classes" ? [$"{name}.weight"] : [$"{name}.weight", $"{name}.bias"]))]);
+        }
     }
 
     public override Tensor Forward(Tensor x, Tensor time, ConditionValues conditions)
@@ -62,6 +85,8 @@ internal sealed class DitNetwork : DenoiserNetwork
             .permute(0, 3, 1, 4, 2, 5) // [batch, channels, rows, patch, columns, patch]
             .reshape(-1, _config.OutChannels, _config.Height, _config.Width); // [batch, channels, height, width]
     }
+
+    protected override DenoiserNetwork CreateAlike(double dropout) => new DitNetwork(_config, dropout);
 
     // Fixed sines and cosines, half of the vector of the row, half of the column (section 4): [1, patches, width].
     private Tensor Positions(long rows, long columns, Device device)
@@ -122,6 +147,26 @@ internal sealed class DitBlock : nn.Module, IFormerNames
     }
 
     public IReadOnlyDictionary<string, string> FormerNames => _formerNames;
+
+    /// <summary>The layers that adapters can change.</summary>
+    /// <param name="own">The block's name.</param>
+    /// <param name="foreign">The block's name in diffusers.</param>
+    public IEnumerable<AdaptableModule> Modules(string own, string foreign)
+    {
+        foreach (LayerPart part in queriesKeysValues.Parts)
+        {
+            yield return new AdaptableModule(
+                $"{own}.attention.{part.Name}", $"{foreign}.attn1.to_{part.Name[0]}", queriesKeysValues, part, LoraOptions.AllLinear);
+        }
+
+        yield return Whole("attention.output", "attn1.to_out.0", attentionOut);
+        yield return Whole("feedForward.up", "ff.net.0.proj", feedForwardIn);
+        yield return Whole("feedForward.down", "ff.net.2", feedForwardOut);
+        yield return Whole("modulation", "norm1.linear", modulation);
+
+        AdaptableModule Whole(string name, string foreignName, Linear layer) =>
+            new($"{own}.{name}", $"{foreign}.{foreignName}", layer, null, LoraOptions.AllLinear);
+    }
 
     /// <param name="x">[batch, patches, width].</param>
     /// <param name="condition">Time and class after the activation, [batch, 1, width].</param>

@@ -18,5 +18,9 @@ internal sealed class EmbeddingBlock : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
+    public Linear First => linear_1;
+
+    public Linear Second => linear_2;
+
     public override Tensor forward(Tensor input) => linear_2.call(F.silu(linear_1.call(input)));
 }

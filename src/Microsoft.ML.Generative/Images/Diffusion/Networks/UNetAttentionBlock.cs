@@ -38,7 +38,8 @@ internal sealed class UNetAttentionBlock : nn.Module
         to_v = new Linear(seen, channels);
         to_out = new ModuleList<Linear>(new Linear(channels, channels));
         RegisterComponents();
-        nn.init.zeros_(to_out[0].Weight.Dense());
+        if (ModuleTensors.HasValues)
+            nn.init.zeros_(to_out[0].Weight.Dense());
     }
 
     /// <param name="x">[batch, channels, height, width].</param>

@@ -1,5 +1,6 @@
 using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -46,10 +47,13 @@ internal sealed class UNetNetwork : DenoiserNetwork
         conv_norm_out = new GroupNormalization(config.NormGroups, channels, config.NormEpsilon);
         conv_out = new Conv2d(channels, config.OutChannels, 3, padding: 1);
         RegisterComponents();
-        nn.init.zeros_(conv_out.Weight.Dense());
+        if (ModuleTensors.HasValues)
+            nn.init.zeros_(conv_out.Weight.Dense());
     }
 
     public UNetArchitecture Config { get; }
+
+    public override AdaptableNetwork Adaptable => UNetModules.Of(this);
 
     public override Tensor Forward(Tensor x, Tensor time, ConditionValues conditions)
     {
@@ -76,4 +80,6 @@ internal sealed class UNetNetwork : DenoiserNetwork
             x = block.Up(x, embedding, context, shortcuts);
         return conv_out.call(UNetMath.Activate(conv_norm_out.call(x), Config.OutputActivation)).AsFloat32();
     }
+
+    protected override DenoiserNetwork CreateAlike(double dropout) => new UNetNetwork(Config, dropout);
 }

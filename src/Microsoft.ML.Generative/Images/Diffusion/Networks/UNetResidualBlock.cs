@@ -46,7 +46,8 @@ internal sealed class UNetResidualBlock : nn.Module
         RegisterComponents();
 
         // What the block adds begins with nothing, so that a deep network begins as a shallow one.
-        nn.init.zeros_(conv2.Weight.Dense());
+        if (ModuleTensors.HasValues)
+            nn.init.zeros_(conv2.Weight.Dense());
     }
 
     /// <param name="x">[batch, channels in, height, width].</param>

@@ -17,7 +17,8 @@ internal sealed class DcganNetworks() : ConvolutionalGanNetworks(GanNetworkKind.
 
     public override GeneratorNetwork CreateGenerator(GanArchitecture architecture) => new DcganGenerator(architecture);
 
-    public override DiscriminatorNetwork CreateDiscriminator(DiscriminatorArchitecture architecture) => new DcganDiscriminator(architecture);
+    public override DiscriminatorNetwork CreateDiscriminator(DiscriminatorArchitecture architecture) =>
+        new DcganDiscriminator(architecture);
 }
 
 /// <summary>

@@ -4,8 +4,8 @@ using Microsoft.ML.Generative.Training;
 namespace Microsoft.ML.Generative.Images.Gan.Networks;
 
 /// <summary>
-/// One kind of networks: generator and discriminator, the options that size them, and the rows that they take. A new kind is a class derived
-/// from this, and an entry in <see cref="Of(GanNetworkKind)"/>.
+/// One kind of networks: generator and discriminator, the options that size them, and the rows that they take. A new kind is a class
+/// derived from this, and an entry in <see cref="Of(GanNetworkKind)"/>.
 /// </summary>
 internal abstract class GanNetworks(GanNetworkKind kind)
 {

@@ -5,8 +5,8 @@ using Microsoft.ML.Generative.Layers.Weights;
 namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
 /// <summary>
-/// A <see cref="PackedBlockWeight"/> times <see cref="QuantizedRows"/>. An output is Σ (d Σ q q') d' over its blocks, from the first to the
-/// last, in fused multiplications and additions of floats; the inner sums are exact.
+/// A <see cref="PackedBlockWeight"/> times <see cref="QuantizedRows"/>. An output is Σ (d Σ q q') d' over its blocks, from the first to
+/// the last, in fused multiplications and additions of floats; the inner sums are exact.
 /// </summary>
 /// <param name="codes">The weight's codes.</param>
 /// <param name="scales">The weight's scales.</param>
@@ -244,6 +244,13 @@ internal sealed unsafe class BlockKernel(
     // The outputs from a group's first that are asked for.
     private void Put(float* results, float* y, int first, int from, int to, bool isAdded)
     {
+        if (from <= first && first + Width <= to)
+        {
+            Put(Vector256.Load(results), y + first, first, isAdded);
+            Put(Vector256.Load(results + 8), y + first + 8, first + 8, isAdded);
+            return;
+        }
+
         int end = Math.Min(first + Width, to);
         for (int o = Math.Max(first, from); o < end; o++)
         {
@@ -252,6 +259,16 @@ internal sealed unsafe class BlockKernel(
                 value += bias[o];
             y[o] = isAdded ? value + y[o] : value;
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Put(Vector256<float> values, float* y, int output, bool isAdded)
+    {
+        if (bias is not null)
+            values += Vector256.Load(bias + output);
+        if (isAdded)
+            values += Vector256.Load(y);
+        values.Store(y);
     }
 
     // The same four values of x for all outputs.

@@ -91,7 +91,11 @@ internal sealed unsafe class DecoderKernels : IDisposable
     private static PlainLayers LayersOf(DecoderStack network) =>
         new(network, "the decoding kernels read", adapter => adapter is LoraAdapter { HasInitial: false }, IsKnown);
 
-    private static bool IsKnown(Weight weight) => weight.Plain is not null || weight is Int8Weight or Nf4Weight or PackedBlockWeight;
+    private static bool IsKnown(Weight weight) => weight switch
+    {
+        PartedWeight parted => parted.Parts.All(IsKnown),
+        _ => weight.Plain is not null || weight is Int8Weight or Nf4Weight or PackedBlockWeight or BlockWeight,
+    };
 
     private static bool IsHere(torch.Tensor tensor) => tensor.device_type == DeviceType.CPU && tensor.is_contiguous();
 
@@ -147,10 +151,24 @@ internal sealed unsafe class DecoderKernels : IDisposable
             Int8Weight w => new Int8Kernel((sbyte*)Find(name, w, 0), (float*)Find(name, w, 1), bias, outputs, inputs, path),
             PackedBlockWeight w => new BlockKernel(
                 Find(name, w, 0), (Half*)Find(name, w, 1), w.IsFourBits, bias, outputs, inputs, path),
+            BlockWeight w => new BlockRowsKernel(Find(name, w, 0), w.Format, bias, outputs, inputs),
+            PartedWeight w => PartsOf(w, name, bias),
             Nf4Weight w => new Nf4Kernel(
                 Find(name, w, 0), (sbyte*)Find(name, w, 1), (float*)Find(name, w, 2), *(float*)Find(name, w, 3), bias, outputs, inputs),
             _ => new FloatKernel(Find(name, weight.Plain!), bias, outputs, inputs),
         };
+    }
+
+    private PartedKernel PartsOf(PartedWeight weight, string name, float* bias)
+    {
+        var parts = new WeightKernel[weight.Parts.Count];
+        for (int i = 0; i < parts.Length; i++)
+        {
+            parts[i] = KernelOf(weight.Parts[i], name, bias);
+            bias = bias is null ? null : bias + parts[i].Outputs;
+        }
+
+        return new PartedKernel(parts);
     }
 
     private NormalizationKernel KernelOf(Normalization layer)

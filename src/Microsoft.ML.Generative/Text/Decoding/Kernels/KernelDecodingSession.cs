@@ -97,6 +97,34 @@ internal sealed class KernelDecodingSession : IDecodingSession
         GC.KeepAlive(this);
     }
 
+    public void Extend(int stream, ReadOnlySpan<int> tokens, Span<float> logits)
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens.Length, DecoderSteps.BlockLength, nameof(tokens));
+        CheckLogits(logits, tokens.Length);
+        CheckTokens(tokens);
+        CheckRoom(stream, tokens.Length);
+        if (tokens.IsEmpty)
+            return;
+        for (int row = 0; row < tokens.Length; row++)
+            _steps.Set(row, stream, tokens[row], _lengths[stream] + row);
+        long begun = _steps.Begin(tokens.Length);
+        _steps.Forward(tokens.Length);
+        _steps.WriteLogits(0, tokens.Length, logits);
+        _steps.End(tokens.Length, begun);
+        _lengths[stream] += tokens.Length;
+        GC.KeepAlive(this);
+    }
+
+    // What was put into the cache stays there until it is overwritten, and nobody looks at it: where a window limits the cache, it has
+    // room for a block more.
+    public void Truncate(int stream, int length)
+    {
+        CheckStream(stream);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        _lengths[stream] = Math.Min(length, _lengths[stream]);
+    }
+
     public void Copy(int from, int to)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);

@@ -7,7 +7,8 @@ using Microsoft.ML.Generative.Text.Decoding;
 namespace Microsoft.ML.Generative.Text.LanguageModels.Chat;
 
 /// <summary>Answers conversations with a language model: one call is one answer, and calls may overlap.</summary>
-internal sealed class LanguageModelChatClient(LanguageModelTransformer model, ChatTemplate template) : IChatClient
+internal sealed class LanguageModelChatClient(
+    LanguageModelTransformer model, ChatTemplate template, TextGenerationOptions defaults) : IChatClient
 {
     private const string ProviderName = "microsoft.ml.generative";
 
@@ -104,7 +105,7 @@ internal sealed class LanguageModelChatClient(LanguageModelTransformer model, Ch
     // A copy of the model's own options, with those of the call in their places.
     private TextGenerationOptions Translate(ChatOptions? chat)
     {
-        TextGenerationOptions options = model.Generator.Defaults.Copy();
+        TextGenerationOptions options = defaults.Copy();
         if (chat is null)
             return options;
 

@@ -5,7 +5,6 @@ using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Serialization.Safetensors;
 using TorchSharp;
 using TorchSharp.Modules;
-using Linear = Microsoft.ML.Generative.Layers.Linear;
 
 namespace Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
 
@@ -34,10 +33,10 @@ internal static class PeftFolder
         var tensors = new Dictionary<string, torch.Tensor>(StringComparer.Ordinal);
         foreach ((LoraModuleShape module, LoraAdapter adapter) in shape.Modules.Zip(adapters))
         {
-            bool isRotated = IsRotated(module.Name, network.Architecture);
-            foreach ((string name, torch.Tensor tensor) in Names(module.Name, adapter))
+            AdaptableLayer layer = modules.Modules.First(m => m.ForeignName == module.Name).Layer;
+            foreach ((string name, torch.Tensor tensor) in PeftConfig.Tensors(Prefix + module.Name, layer, adapter))
                 tensors.Add(
-                    name, isRotated && !ReferenceEquals(tensor, adapter.A) ? HuggingFaceWeights.HalvesFromPairs(tensor, headSize) : tensor);
+                    name, IsRotated(name, network.Architecture) ? HuggingFaceWeights.HalvesFromPairs(tensor, headSize) : tensor);
         }
 
         Dictionary<string, Parameter> others = weights.Tensors.ToDictionary(t => t.Name, t => t.Parameter, StringComparer.Ordinal);
@@ -51,7 +50,9 @@ internal static class PeftFolder
         string[] saved = [.. modules.Savable.Where(m => shape.ModulesToSave.Contains(m.Name)).Select(m => m.ForeignName)];
         HuggingFaceFolder folder = HuggingFaceFolder.Create(path, Layout);
         folder.WriteWeights(tensors.Select(t => (t.Key, t.Value)), WeightsName);
-        folder.WriteJson(PeftConfig.FileName, PeftConfig.ToJson(shape, Targets(shape, modules), saved, config.IsGpt2));
+        string[] targets = PeftConfig.ShortestNames(
+            [.. shape.Modules.Select(m => m.Name)], modules.Modules.Select(m => m.ForeignName).OfType<string>());
+        folder.WriteJson(PeftConfig.FileName, PeftConfig.ToJson("CAUSAL_LM", shape, targets, saved, config.IsGpt2));
     }
 
     /// <summary>Reads an adapter for a network.</summary>
@@ -75,10 +76,12 @@ internal static class PeftFolder
         LoraShape shape = ShapeOf(configPath, options, blocks, file, network, modules);
         using (LoraWeights sizes = ModuleTensors.WithoutMemory(long.MaxValue, int.MaxValue, () => new LoraWeights(shape, network, modules)))
         using (torch.NewDisposeScope())
-            HuggingFaceFolder.CheckWeights(file, DestinationsOf(sizes, file, network, modules, out _));
+            HuggingFaceFolder.CheckWeights(file, DestinationsOf(sizes, file, network, modules, out _), IsIgnored(shape, modules));
         var weights = new LoraWeights(shape, network, modules);
         try
         {
+            // Of the bias of a layer, the file may have that of one part.
+            weights.CopyTensorsOf(network);
             Read(weights, file, network, modules);
             weights.to(network.Tokens.Device);
             return weights;
@@ -117,7 +120,8 @@ internal static class PeftFolder
     {
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        HuggingFaceFolder.CopyWeights(file, DestinationsOf(weights, file, network, modules, out List<torch.Tensor> rotated));
+        HuggingFaceFolder.CopyWeights(
+            file, DestinationsOf(weights, file, network, modules, out List<torch.Tensor> rotated), IsIgnored(weights.Shape, modules));
         foreach (torch.Tensor tensor in rotated)
             tensor.copy_(HuggingFaceWeights.PairsFromHalves(tensor, network.Architecture.ActualHeadSize));
     }
@@ -127,21 +131,24 @@ internal static class PeftFolder
         LoraWeights weights, ISafetensorsReader file, LanguageModelNetwork network, AdaptableNetwork modules,
         out List<torch.Tensor> rotated)
     {
-        Dictionary<string, string> foreign =
-            modules.Modules.Where(m => m.ForeignName is not null).ToDictionary(m => m.Name, m => m.ForeignName!);
+        Dictionary<string, AdaptableModule> foreign = modules.Modules.Where(m => m.ForeignName is not null).ToDictionary(m => m.Name);
         var destinations = new Dictionary<string, torch.Tensor>(StringComparer.Ordinal);
         rotated = [];
         foreach ((string module, LoraAdapter adapter) in weights.Adapters)
         {
-            foreach ((string name, torch.Tensor tensor) in Names(foreign[module], adapter))
+            foreach ((string name, torch.Tensor tensor) in PeftConfig.Tensors(
+                Prefix + foreign[module].ForeignName, foreign[module].Layer, adapter))
             {
-                destinations.Add(name, tensor.detach());
-                if (IsRotated(foreign[module], network.Architecture) && !ReferenceEquals(tensor, adapter.A))
-                    rotated.Add(tensor.detach());
+                destinations.Add(name, tensor);
+                if (IsRotated(name, network.Architecture))
+                    rotated.Add(tensor);
             }
         }
 
-        LoraShape shape = weights.Shape with { Modules = [.. weights.Shape.Modules.Select(m => m with { Name = foreign[m.Name] })] };
+        LoraShape shape = weights.Shape with
+        {
+            Modules = [.. weights.Shape.Modules.Select(m => m with { Name = foreign[m.Name].ForeignName! })],
+        };
         Dictionary<string, Parameter> others = weights.Tensors.ToDictionary(t => t.Name, t => t.Parameter, StringComparer.Ordinal);
         foreach (ForeignTensor other in Others(shape, network, modules))
         {
@@ -156,18 +163,21 @@ internal static class PeftFolder
         return destinations;
     }
 
-    private static IEnumerable<(string Name, torch.Tensor Tensor)> Names(string module, LoraAdapter adapter)
+    // Beside the adapters of embedding or output layer, PEFT saves the weights of both as the base has them.
+    private static Predicate<string> IsIgnored(LoraShape shape, AdaptableNetwork modules)
     {
-        yield return ($"{Prefix}{module}.lora_A.weight", adapter.A);
-        yield return ($"{Prefix}{module}.lora_B.weight", adapter.B);
-        if (adapter.Magnitude is { } magnitude)
-            yield return ($"{Prefix}{module}.lora_magnitude_vector", magnitude);
+        string[] outside = [LanguageModelModules.Tokens, LanguageModelModules.Head];
+        if (!shape.Modules.Any(module => outside.Contains(module.Name)))
+            return _ => false;
+        HashSet<string> names = [.. modules.Modules.Where(m => outside.Contains(m.Name))
+            .SelectMany(m => (string[])[$"{Prefix}{m.ForeignName}.weight", $"{Prefix}{m.ForeignName}.base_layer.weight"])];
+        return names.Contains;
     }
 
-    // llama2.c has the pairs of a head side by side, transformers in its halves.
-    private static bool IsRotated(string module, LanguageModelArchitecture architecture) =>
-        architecture.Positions == PositionEncoding.RotaryInterleaved
-        && (module.Contains(".q_proj", StringComparison.Ordinal) || module.Contains(".k_proj", StringComparison.Ordinal));
+    // llama2.c has the pairs of a head side by side, transformers in its halves; A has no heads.
+    private static bool IsRotated(string name, LanguageModelArchitecture architecture) =>
+        architecture.Positions == PositionEncoding.RotaryInterleaved && !name.Contains(".lora_A.", StringComparison.Ordinal)
+        && (name.Contains(".q_proj", StringComparison.Ordinal) || name.Contains(".k_proj", StringComparison.Ordinal));
 
     // The adapters by the modules of transformers.
     private static (LoraShape Shape, IReadOnlyList<LoraAdapter> Adapters) Foreign(LoraWeights weights, AdaptableNetwork modules)
@@ -175,7 +185,7 @@ internal static class PeftFolder
         List<LoraModuleShape> shapes = [];
         List<LoraAdapter> adapters = [];
         Dictionary<string, LoraAdapter> own = weights.Adapters.ToDictionary(a => a.Name, a => a.Adapter, StringComparer.Ordinal);
-        HashSet<Linear> whole = [];
+        HashSet<AdaptableLayer> whole = [];
         foreach (LoraModuleShape module in weights.Shape.Modules)
         {
             AdaptableModule target = modules.Modules.First(m => m.Name == module.Name);
@@ -208,7 +218,7 @@ internal static class PeftFolder
     private static LoraAdapter Join((LoraAdapter Adapter, LayerPart Part)[] parts, AdaptableModule all)
     {
         torch.Tensor a = torch.cat([.. parts.Select(p => (torch.Tensor)p.Adapter.A)]); // [ranks, inputs]
-        torch.Tensor b = torch.zeros([all.Outputs, a.size(0)], device: a.device); // [outputs, ranks]
+        torch.Tensor b = torch.zeros([all.Shape[0], a.size(0)], device: a.device); // [outputs, ranks]
         torch.Tensor? magnitude = parts[0].Adapter.Magnitude is null ? null : all.Rows.Weight().square().sum([1]).sqrt(); // [outputs]
         long column = 0;
         foreach ((LoraAdapter adapter, LayerPart part) in parts)
@@ -219,21 +229,6 @@ internal static class PeftFolder
         }
 
         return new LoraAdapter(a, b, magnitude, scale: 1);
-    }
-
-    // The shortest names that mean these modules and no others.
-    private static IEnumerable<string> Targets(LoraShape shape, AdaptableNetwork modules)
-    {
-        string[] wanted = [.. shape.Modules.Select(m => m.Name)];
-        string[] others = [.. modules.Modules.Select(m => m.ForeignName).OfType<string>().Except(wanted)];
-        return wanted.Select(Shortest).Distinct();
-
-        string Shortest(string module)
-        {
-            string[] parts = module.Split('.');
-            return Enumerable.Range(1, parts.Length).Select(length => string.Join('.', parts[^length..]))
-                .First(name => !others.Any(other => ModuleNames.Ends(other, name)));
-        }
     }
 
     // The parameters of the network that an adapter has others of, by the names of transformers.
@@ -257,7 +252,7 @@ internal static class PeftFolder
         foreach (AdaptableModule module in modules.Modules.Where(m => m.ForeignName is not null))
         {
             string name = names[module.Layer] + ".bias", target = targets.Contains(module.ForeignName!) ? ".base_layer" : "";
-            if (wanted.Contains(name))
+            if (wanted.Contains(name) && (shape.Bias != LoraBias.LoraOnly || target.Length > 0))
                 yield return new ForeignTensor(name, $"{Prefix}{module.ForeignName}{target}.bias", module.Part);
         }
     }

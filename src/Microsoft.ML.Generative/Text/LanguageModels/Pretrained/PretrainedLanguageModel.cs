@@ -1,9 +1,11 @@
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Hub;
+using Microsoft.ML.Generative.Layers.Weights;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Serialization.Safetensors;
 using Microsoft.ML.Generative.Text.Codec;
+using Microsoft.ML.Generative.Text.LanguageModels.Pretrained.Gguf;
 using Microsoft.ML.Generative.Text.Tokenization;
 using Microsoft.ML.Generative.Text.Tokenization.Formats;
 using Microsoft.ML.Generative.Tokenizers;
@@ -30,6 +32,8 @@ internal static class PretrainedLanguageModel
     /// <inheritdoc cref="GenerativeCatalog.LoadPretrainedLanguageModel"/>
     public static LanguageModelTransformer Load(IHostEnvironment env, string path, string? tokenizerPath)
     {
+        if (File.Exists(path) && GgufFile.IsOne(path))
+            return LoadGguf(env, path, tokenizerPath);
         if (File.Exists(path))
             return LoadLlama2C(env, path, tokenizerPath ?? FindTokenizer(path));
         return LoadFolder(env, path, tokenizerPath);
@@ -72,6 +76,29 @@ internal static class PretrainedLanguageModel
         void Warn(string warning) => channel.Warning(warning);
     }
 
+    private static LanguageModelTransformer LoadGguf(IHostEnvironment env, string path, string? tokenizerPath)
+    {
+        IHost host = env.Register(nameof(PretrainedLanguageModel));
+        using IChannel channel = host.Start("Loading");
+        using GgufFile file = GgufFile.Open(path);
+        (string name, LanguageModelArchitecture architecture) = GgufArchitecture.Read(file);
+        var weights = new GgufWeights(name, architecture);
+        WeightFormats formats = GgufModel.FormatsOf(weights.Check(file));
+        (GenerativeTokenizer tokenizer, int[] ends) = tokenizerPath is null
+            ? GgufTokenizer.Read(file.Metadata)
+            : (GenerativeTokenizers.FromFile(tokenizerPath), []);
+        TextCodec codec = TextCodec.Of(tokenizer);
+        codec = codec with { OtherEnds = [.. ends.Where(end => end != codec.End)] };
+        CheckVocabulary(codec, tokenizerPath ?? path, architecture);
+        TorchRuntime.EnsureLoaded();
+        torch.Device device = TorchDevices.Choose(host, channel);
+        var options = new LanguageModelOptions { Architecture = architecture };
+        return Make(
+            host, LanguageModelDefinition.Of(options, SeedSequence.Choose(host, null)), codec, device,
+            () => ModuleTensors.WithoutValues(() => new LanguageModelNetwork(architecture, 0, formats)),
+            network => weights.Load(network, file));
+    }
+
     private static LanguageModelTransformer LoadLlama2C(IHostEnvironment env, string path, string tokenizerPath)
     {
         IHost host = env.Register(nameof(PretrainedLanguageModel));
@@ -85,15 +112,20 @@ internal static class PretrainedLanguageModel
     }
 
     private static LanguageModelTransformer Make(
-        IHost host, LanguageModelOptions options, TextCodec codec, torch.Device device, Action<LanguageModelNetwork> read)
+        IHost host, LanguageModelOptions options, TextCodec codec, torch.Device device, Action<LanguageModelNetwork> read) => Make(
+        host, LanguageModelDefinition.Of(options, SeedSequence.Choose(host, null)), codec, device,
+        () => TorchSeed.Initialize(0, () => new LanguageModelNetwork(options.Architecture)), read);
+
+    private static LanguageModelTransformer Make(
+        IHost host, LanguageModelDefinition definition, TextCodec codec, torch.Device device, Func<LanguageModelNetwork> create,
+        Action<LanguageModelNetwork> read)
     {
-        LanguageModelNetwork network = TorchSeed.Initialize(0, () => new LanguageModelNetwork(options.Architecture));
+        LanguageModelNetwork network = create();
         try
         {
             read(network);
             network.to(device);
-            return new LanguageModelTransformer(
-                host, LanguageModelDefinition.Of(options, SeedSequence.Choose(host, null)), codec, network, device);
+            return new LanguageModelTransformer(host, definition, codec, network, device);
         }
         catch
         {

@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Layers.Weights;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Text.Decoding.Kernels;
@@ -107,8 +108,8 @@ public sealed unsafe class QuantizedKernelTests : IDisposable
             VocabularySize = 300,
             ContextLength = 40,
         };
-        using var dense = new AdaptedNetwork(TinyLanguageModels.Create(architecture), [], null);
-        using AdaptedNetwork quantized = dense.Quantize(format);
+        using var dense = new AdaptedNetwork<LanguageModelNetwork>(TinyLanguageModels.Create(architecture));
+        using AdaptedNetwork<LanguageModelNetwork> quantized = LanguageModelCopies.Quantize(dense, format);
         Assert.True(KernelDecodingSession.CanDecode(quantized.Network));
         int[] prompt = [.. Enumerable.Range(0, 37).Select(i => i * 7 % 300)];
         float[] alone = new float[300], logits = new float[3 * 300];
@@ -116,7 +117,8 @@ public sealed unsafe class QuantizedKernelTests : IDisposable
         {
             single.Prefill(0, prompt, alone);
             double[] expected = LanguageModelNetworkTests.Logits(quantized.Network, prompt)[^1];
-            double size = Math.Sqrt(expected.Average(e => e * e)), error = Math.Sqrt(expected.Zip(alone, (e, f) => Math.Pow(e - f, 2)).Average());
+            double size = Math.Sqrt(expected.Average(e => e * e)),
+                error = Math.Sqrt(expected.Zip(alone, (e, f) => Math.Pow(e - f, 2)).Average());
             // libtorch does not round the inputs of layers to 8 bits, which these weights, larger than those of trained models, amplify.
             Assert.InRange(error / size, 0, format == WeightFormat.Nf4 ? 1e-4 : 0.15);
             single.Append([0], [5], alone);

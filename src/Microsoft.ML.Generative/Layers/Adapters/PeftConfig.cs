@@ -1,11 +1,11 @@
 using System.Text.Json.Nodes;
 using Microsoft.ML.Generative.Common;
-using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Serialization;
+using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
+namespace Microsoft.ML.Generative.Layers.Adapters;
 
-/// <summary>The <c>adapter_config.json</c> of PEFT.</summary>
+/// <summary>The configuration of PEFT, <c>adapter_config.json</c>, and its names of tensors.</summary>
 internal static class PeftConfig
 {
     public const string FileName = "adapter_config.json";
@@ -70,19 +70,53 @@ internal static class PeftConfig
     private static Dictionary<string, T> Pattern<T>(ConfigReader json, string name, Func<ConfigReader, string, T> read) =>
         json.Object(name) is { } pattern ? pattern.Names.ToDictionary(module => module, module => read(pattern, module)) : [];
 
+    /// <summary>The tensors of an adapter under PEFT's names and in its shapes, as views.</summary>
+    /// <param name="module">The module's name, with what stands before it.</param>
+    /// <param name="layer">The layer.</param>
+    /// <param name="adapter">The adapter.</param>
+    public static IEnumerable<(string Name, Tensor Tensor)> Tensors(string module, AdaptableLayer layer, LoraAdapter adapter)
+    {
+        bool isEmbedding = layer is EmbeddingTable;
+        yield return (module + (isEmbedding ? ".lora_embedding_A" : ".lora_A.weight"), adapter.A.detach());
+        yield return (module + (isEmbedding ? ".lora_embedding_B" : ".lora_B.weight"), adapter.B.detach());
+        if (adapter.Magnitude is { } magnitude)
+        {
+            bool isConvolution = adapter.B.dim() > 2;
+            yield return ($"{module}.lora_magnitude_vector", isConvolution ? magnitude.detach().view(1, -1, 1, 1) : magnitude.detach());
+        }
+    }
+
+    /// <summary>The shortest names that mean some modules and no others.</summary>
+    /// <param name="wanted">The names of the modules.</param>
+    /// <param name="all">Those of all modules.</param>
+    public static string[] ShortestNames(IReadOnlyCollection<string> wanted, IEnumerable<string> all)
+    {
+        string[] others = [.. all.Except(wanted)];
+        return [.. wanted.Select(Shortest).Distinct()];
+
+        string Shortest(string module)
+        {
+            string[] parts = module.Split('.');
+            return Enumerable.Range(1, parts.Length).Select(length => string.Join('.', parts[^length..]))
+                .First(name => !others.Any(other => ModuleNames.Ends(other, name)));
+        }
+    }
+
     /// <summary>The file's content.</summary>
+    /// <param name="task">PEFT's name of the task, or <see langword="null"/>.</param>
     /// <param name="shape">The form of the adapters, whose modules have PEFT's names.</param>
     /// <param name="targets">What PEFT finds these modules by.</param>
     /// <param name="saved">PEFT's names of the modules that are saved as a whole.</param>
     /// <param name="isTransposed">Whether the network has its weights as [inputs, outputs].</param>
-    public static JsonObject ToJson(LoraShape shape, IEnumerable<string> targets, IReadOnlyList<string> saved, bool isTransposed)
+    public static JsonObject ToJson(
+        string? task, LoraShape shape, IEnumerable<string> targets, IReadOnlyList<string> saved, bool isTransposed)
     {
         int rank = MostFrequent(shape.Modules.Select(m => m.Rank));
         double alpha = MostFrequent(shape.Modules.Select(m => m.Alpha));
         return new JsonObject
         {
             ["peft_type"] = Lora,
-            ["task_type"] = "CAUSAL_LM",
+            ["task_type"] = task,
             ["base_model_name_or_path"] = null,
             ["inference_mode"] = true,
             ["r"] = rank,

@@ -2,13 +2,13 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
 
-namespace Module06;
+namespace Samples.Shared;
 
-/// <summary>The text of the lesson.</summary>
+/// <summary>The text of lessons about language models.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Train">The training text.</param>
 /// <param name="Validation">The validation text: the last tenth.</param>
-internal sealed record TextData(string Name, string Train, string Validation)
+public sealed record TextData(string Name, string Train, string Validation)
 {
     /// <summary>Loads Tiny Shakespeare, or makes a play.</summary>
     /// <param name="ml">The context, with the data directory.</param>

@@ -1,9 +1,9 @@
 using System.Text;
 
-namespace Module06;
+namespace Samples.Shared;
 
 /// <summary>An endless play from a small grammar: training data where there is no file.</summary>
-internal static class MadePlay
+public static class MadePlay
 {
     private static readonly string[] _speakers =
         ["KING", "QUEEN", "FOOL", "GHOST", "FIRST LORD", "SECOND LORD", "JULIET", "VIOLA", "DUKE", "MESSENGER"];

@@ -1,0 +1,84 @@
+using Microsoft.ML.Generative.Runtime;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative.Layers.Weights;
+
+/// <summary>A weight in blocks of ggml, as a file has them: of formats that are read only.</summary>
+internal sealed unsafe class BlockWeight : QuantizedWeight, IBlockRows
+{
+    private readonly string _name;
+    private Parameter _blocks;
+
+    /// <summary>A weight whose values are not set.</summary>
+    /// <param name="shape">[outputs, inputs].</param>
+    /// <param name="format">The format; inputs fill its blocks.</param>
+    /// <param name="name">The name of the tensor in the layer.</param>
+    public BlockWeight(long[] shape, BlockFormat format, string name = DenseWeight.Name)
+        : base(shape)
+    {
+        if (shape[1] % format.BlockSize != 0)
+        {
+            throw new ArgumentException(
+                $"A weight of {shape[1]} inputs does not fill the blocks of {format.BlockSize} of {format.Name}.", nameof(shape));
+        }
+
+        (Format, _name) = (format, name);
+        _blocks = Frozen(ModuleTensors.Empty(ScalarType.Byte, shape[0], format.BytesOf(shape[1])));
+    }
+
+    public BlockFormat Format { get; }
+
+    public override string Kind => Format.Name;
+
+    public override IReadOnlyList<Tensor> Tensors => [_blocks];
+
+    public override void Take(Tensor dense) => throw new NotSupportedException($"{Kind} can be read, not written.");
+
+    public void TakeRows(ReadBlocks read)
+    {
+        using IDisposable noGradient = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        Tensor blocks = _blocks.cpu();
+        byte* all = TensorMemory.Start(blocks);
+        int rowBytes = checked((int)_blocks.size(1));
+        for (long output = 0; output < Shape[0]; output++)
+            read(output, new Span<byte>(all + output * rowBytes, rowBytes));
+        if (_blocks.device_type != DeviceType.CPU)
+            _blocks.copy_(blocks);
+    }
+
+    public void GiveRows(long start, long count, WriteBlocks write)
+    {
+        using Tensor blocks = _blocks.cpu();
+        byte* all = TensorMemory.Start(blocks);
+        int rowBytes = checked((int)_blocks.size(1));
+        for (long output = start; output < start + count; output++)
+            write(output, new ReadOnlySpan<byte>(all + output * rowBytes, rowBytes));
+        GC.KeepAlive(blocks);
+    }
+
+    public override Tensor Dense() => Values(_blocks);
+
+    public override Tensor Rows(Tensor outputs) => Values(_blocks.index_select(0, outputs));
+
+    public override void Register(nn.Module layer) => layer.register_parameter(_name, _blocks);
+
+    public override void Rebind(nn.Module layer) => _blocks = layer.get_parameter(_name)!;
+
+    // [outputs, bytes] → [outputs, inputs].
+    private Tensor Values(Tensor rows)
+    {
+        Tensor blocks = rows.cpu().contiguous(), values = empty(rows.size(0), Shape[1]);
+        if (rows.size(0) == 0)
+            return values.to(rows.device);
+        byte* from = TensorMemory.Start(blocks);
+        var to = (float*)TensorMemory.Start(values);
+        (int rowBytes, int inputs) = (checked((int)rows.size(1)), checked((int)Shape[1]));
+        for (long row = 0; row < rows.size(0); row++)
+            Format.Dequantize(new ReadOnlySpan<byte>(from + row * rowBytes, rowBytes), new Span<float>(to + row * inputs, inputs));
+        GC.KeepAlive(blocks);
+        return values.to(rows.device);
+    }
+}

@@ -1,0 +1,145 @@
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Layers.Adapters;
+using Microsoft.ML.Generative.Layers.Weights;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Training;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative.Text.LanguageModels;
+
+/// <summary>Language models with the memory of others, as far as they store the same.</summary>
+internal static class LanguageModelCopies
+{
+    /// <summary>A network with the weights of another.</summary>
+    /// <param name="source">The other network, without adapters.</param>
+    /// <param name="architecture">The architecture; a tied output layer may be one of its own.</param>
+    /// <param name="dropout">The part of the values that is dropped at random while training.</param>
+    /// <param name="usesRecompute">Whether blocks keep only their input for the backward pass.</param>
+    public static LanguageModelNetwork Share(
+        LanguageModelNetwork source, LanguageModelArchitecture architecture, double dropout = 0, bool usesRecompute = false)
+    {
+        LanguageModelNetwork network = ModuleTensors.WithoutValues(
+            () => new LanguageModelNetwork(architecture, dropout, source.Formats.For(architecture.Layers, architecture.TieEmbeddings))
+            {
+                UsesRecompute = usesRecompute,
+            });
+        try
+        {
+            network.to(source.Tokens.Device);
+            Dictionary<string, torch.Tensor> tensors =
+                ModuleWeights.Of(source).ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal);
+            foreach ((string name, torch.Tensor tensor) in ModuleWeights.Of(network))
+                ModuleWeights.Share(tensors.TryGetValue(name, out torch.Tensor? own) ? own : source.Tokens.Weight, tensor);
+            return network;
+        }
+        catch
+        {
+            network.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A network without weights of an output layer, for those who read hidden states alone.</summary>
+    public static LanguageModelNetwork ShareWithoutHead(LanguageModelNetwork source) =>
+        Share(source, source.Architecture with { TieEmbeddings = true });
+
+    /// <summary>The network of a training of adapters.</summary>
+    /// <param name="trainer">The training.</param>
+    /// <param name="shared">The base model with no adapter active, which belongs to the result.</param>
+    /// <param name="adapter">The adapter to create; <see langword="null"/>: <paramref name="earlier"/> is trained further.</param>
+    /// <param name="earlier">The active adapter of the base model.</param>
+    /// <param name="dropout">The part of the values that is dropped at random while training.</param>
+    /// <param name="usesRecompute">Whether blocks keep only their input for the backward pass.</param>
+    public static AdapterTraining<LanguageModelNetwork> OpenTraining(
+        Trainer trainer, AdaptedNetwork<LanguageModelNetwork> shared, LoraOptions? adapter, LoraWeights? earlier, double dropout,
+        bool usesRecompute) =>
+        AdapterTraining<LanguageModelNetwork>.Open(
+            trainer, shared, adapter, earlier, network => Share(network, network.Architecture, dropout, usesRecompute));
+
+    /// <inheritdoc cref="IAdaptable{TSelf}.ShareForMerging"/>
+    /// <remarks>
+    /// An output layer and a token embedding of which one has an adapter are no longer tied to each other.
+    /// </remarks>
+    public static LanguageModelNetwork ShareForMerging(LanguageModelNetwork source, LoraWeights adapter)
+    {
+        LanguageModelArchitecture architecture = source.Architecture;
+        if (adapter.Shape.Modules.Any(module => module.Name is LanguageModelModules.Head or LanguageModelModules.Tokens))
+            architecture = architecture with { TieEmbeddings = false };
+        // Weights of few bits would round the change away.
+        LanguageModelNetwork network = source.Format == WeightFormat.Float32
+            ? Share(source, architecture)
+            : Convert(source, architecture, WeightFormat.Float32);
+        try
+        {
+            adapter.Share().AttachTo(network, network.Adaptable);
+            if (architecture != source.Architecture)
+                ModuleWeights.Share(network.Tokens.Weight, network.Head.Weight.Plain!);
+            return network;
+        }
+        catch
+        {
+            network.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The same models with the large weights in another format.</summary>
+    /// <exception cref="NotSupportedException">An adapter has trained a weight that would be stored in another form.</exception>
+    public static AdaptedNetwork<LanguageModelNetwork> Quantize(AdaptedNetwork<LanguageModelNetwork> networks, WeightFormat format)
+    {
+        WeightFormats formats = format == networks.Base.Format ? networks.Base.Formats : format;
+        LanguageModelNetwork network = Convert(networks.Base, networks.Base.Architecture, formats);
+        HashSet<string> savable = [.. network.Adaptable.Savable.SelectMany(module => module.Parameters)];
+        if (networks.Adapters.FirstOrDefault(
+            a => a.Shape.Tensors.Any(t => LanguageModelModules.IsTable(t) && !savable.Contains(t))) is { } own)
+        {
+            network.Dispose();
+            throw new NotSupportedException(
+                $"The adapter {Quoted.Text(own.Shape.Name)} has a token embedding or output layer of its own, which stays floats; "
+                + $"{format} would quantize the model's. Merge the adapter before, or use {WeightFormat.Int8} or {WeightFormat.Nf4}.");
+        }
+
+        return networks.OnBase(network, networks.Active?.Shape.Name);
+    }
+
+    // What both store in the same way is shared.
+    private static LanguageModelNetwork Convert(
+        LanguageModelNetwork source, LanguageModelArchitecture architecture, WeightFormats formats)
+    {
+        LanguageModelNetwork network = ModuleTensors.WithoutValues(() => new LanguageModelNetwork(architecture, 0, formats));
+        HashSet<torch.nn.Module> converted = new(ReferenceEqualityComparer.Instance);
+        using IDisposable noGradient = torch.no_grad();
+        network.to(source.Tokens.Device);
+        if (formats.Common != source.Format)
+        {
+            foreach (((torch.nn.Module layer, Weight own), (_, Weight from)) in network.Quantizable.Zip(source.Quantizable))
+            {
+                if (own.Kind == from.Kind)
+                    continue;
+                converted.Add(layer);
+                // One at a time, so that no floats of a whole network are in memory.
+                using DisposeScope scope = torch.NewDisposeScope();
+                torch.Tensor dense = from.Dense().detach();
+                if (own is QuantizedWeight quantized)
+                    quantized.Take(dense);
+                else
+                    own.Plain!.copy_(dense);
+            }
+        }
+
+        HashSet<string> names = [.. network.named_modules().Where(m => converted.Contains(m.module)).SelectMany(WeightNames)];
+        Dictionary<string, torch.Tensor> tensors =
+            ModuleWeights.Of(source).ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal);
+        foreach ((string name, torch.Tensor tensor) in ModuleWeights.Of(network))
+        {
+            if (!names.Contains(name) && tensors.TryGetValue(name, out torch.Tensor? own))
+                ModuleWeights.Share(own, tensor);
+        }
+
+        return network;
+    }
+
+    private static IEnumerable<string> WeightNames((string name, torch.nn.Module module) layer) =>
+        layer.module.named_parameters(recurse: false).Where(p => p.name != "bias").Select(p => $"{layer.name}.{p.name}");
+}
