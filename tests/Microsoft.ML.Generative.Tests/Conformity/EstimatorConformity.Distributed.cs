@@ -15,7 +15,7 @@ public abstract partial class EstimatorConformity<TTransformer>
             using TTransformer model = CreateEstimator(ml, o =>
             {
                 (o.BatchSize, o.GradientAccumulationSteps, o.Epochs, o.MaxSteps, o.Seed) = (7, batches, 2, null, 3);
-                (o.Precision, o.EmaDecay, o.Threads) = (ComputePrecision.Float32, 0.5, 1);
+                (o.Precision, o.EmaDecay, o.Threads, o.GradientClipNorm) = (ComputePrecision.Float32, 0.5, 1, 1);
                 // Adam would turn the rounding of gradients next to 0 into whole steps.
                 (o.Optimizer, o.LearningRate, o.WarmupSteps) = (OptimizerKind.Sgd, 0.01, 0);
                 (o.ValidationData, o.Distributed, o.Progress) = (data, distributed, reports);

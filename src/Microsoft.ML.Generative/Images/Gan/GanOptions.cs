@@ -265,7 +265,7 @@ public sealed class GanOptions : ImageTrainingOptions, IImageShapeOptions, ILabe
         return copy;
     }
 
-    internal override string? WhyNotDistributed => null;
+    internal override string? WhyNotDistributed => "adversarial training does not support it yet";
 
     internal override IReadOnlyList<string> SizeOptions =>
         [nameof(HiddenSizes), nameof(BaseChannels), nameof(LatentSize), nameof(LabelEmbeddingSize), nameof(LabelCount)];
