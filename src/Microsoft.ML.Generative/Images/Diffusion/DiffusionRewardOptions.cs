@@ -8,7 +8,7 @@ namespace Microsoft.ML.Generative;
 /// <summary>Options of <see cref="DiffusionRewardEstimator"/>.</summary>
 /// <example>
 /// <code>
-/// DiffusionTransformer model = mlContext.Transforms.Generative().Diffusion("Image", "Label").Fit(data);
+/// DiffusionTransformer model = mlContext.Transforms.Generative().Diffusion("Image", labelColumnName: "Label").Fit(data);
 /// var estimator = mlContext.Transforms.Generative().DiffusionReward(new DiffusionRewardOptions
 /// {
 ///     BaseModel = model,
