@@ -47,7 +47,9 @@ internal static class LoraQualityWorkload
 
             return new
             {
-                workload = "lora-quality", rounds = settings.Stream.Rounds, methods = runs.Values.Select(own => own[0]).ToArray(),
+                workload = "lora-quality",
+                rounds = settings.Stream.Rounds,
+                methods = runs.Values.Select(own => own[0]).ToArray(),
             };
         }
         finally

@@ -73,7 +73,11 @@ public sealed class ModelSummaryTests
         {
             Architecture = LanguageModelArchitecture.LlamaNano with
             {
-                Layers = 1, Heads = 2, EmbeddingSize = 8, FeedForwardSize = 16, ContextLength = 8,
+                Layers = 1,
+                Heads = 2,
+                EmbeddingSize = 8,
+                FeedForwardSize = 16,
+                ContextLength = 8,
             },
             MaxSteps = 1,
         }).Fit(ml.Data.LoadFromEnumerable([new { Text = "abcdefgh" }]));

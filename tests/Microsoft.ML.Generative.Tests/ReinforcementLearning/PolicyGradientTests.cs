@@ -44,7 +44,11 @@ public sealed class PolicyGradientTests
         {
             PolicyGradientResult result = process.Reinforce(new PolicyGradientOptions
             {
-                Episodes = 1, LearningRate = 1, StartState = 0, InitialPreferences = preferences, Seed = seed,
+                Episodes = 1,
+                LearningRate = 1,
+                StartState = 0,
+                InitialPreferences = preferences,
+                Seed = seed,
             });
             for (int i = 0; i < 6; i++)
                 mean[i / 2, i % 2] += (result.Preferences[i / 2, i % 2] - preferences[i / 2, i % 2]) / Episodes;
@@ -69,7 +73,10 @@ public sealed class PolicyGradientTests
         MarkovDecisionProcess process = Processes.Example41();
         var options = new PolicyGradientOptions
         {
-            Episodes = 6000, LearningRate = isActorCritic ? 0.1 : 0.02, ValueLearningRate = 0.2, Seed = 1,
+            Episodes = 6000,
+            LearningRate = isActorCritic ? 0.1 : 0.02,
+            ValueLearningRate = 0.2,
+            Seed = 1,
         };
         PolicyGradientResult result = isActorCritic ? process.ActorCritic(options) : process.Reinforce(options);
         double[] values = process.Evaluate(result.Policy);
@@ -112,7 +119,10 @@ public sealed class PolicyGradientTests
         List<PolicyGradientProgress> reports = [];
         var options = new PolicyGradientOptions
         {
-            Episodes = 10, ReportInterval = 4, Seed = 1, CancellationToken = stop.Token,
+            Episodes = 10,
+            ReportInterval = 4,
+            Seed = 1,
+            CancellationToken = stop.Token,
             Progress = new Reports<PolicyGradientProgress>(reports.Add),
         };
         PolicyGradientResult result = Processes.OneDecision(_rewards).Reinforce(options);

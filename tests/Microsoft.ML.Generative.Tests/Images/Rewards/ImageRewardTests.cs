@@ -89,7 +89,12 @@ public sealed class ImageRewardTests
         IDataView data = LabeledImages.WithTextKeys(ml, 12);
         using ImageClassifierTransformer classifier = ml.Transforms.Generative().ImageClassifier(new ImageClassifierOptions
         {
-            LabelColumnName = "Side", InputColumnName = "Pixels", BaseChannels = 4, Stages = 2, Epochs = 1, BatchSize = 8,
+            LabelColumnName = "Side",
+            InputColumnName = "Pixels",
+            BaseChannels = 4,
+            Stages = 2,
+            Epochs = 1,
+            BatchSize = 8,
         }).Fit(data);
         IDataView scored = classifier.Transform(data);
         float[][] probabilities = [.. scored.GetColumn<float[]>("Score")];

@@ -67,7 +67,11 @@ public sealed class SavedTemplateTests : IDisposable
     {
         Architecture = LanguageModelArchitecture.LlamaNano with
         {
-            Layers = 1, Heads = 2, EmbeddingSize = 8, FeedForwardSize = 16, ContextLength = 16,
+            Layers = 1,
+            Heads = 2,
+            EmbeddingSize = 8,
+            FeedForwardSize = 16,
+            ContextLength = 16,
         },
         ChatTemplate = template,
         MaxSteps = 1,

@@ -13,7 +13,11 @@ public sealed class TextEmbeddingTests : IDisposable
     {
         Architecture = LanguageModelArchitecture.LlamaNano with
         {
-            Layers = 2, Heads = 2, EmbeddingSize = 16, FeedForwardSize = 32, ContextLength = 16,
+            Layers = 2,
+            Heads = 2,
+            EmbeddingSize = 16,
+            FeedForwardSize = 32,
+            ContextLength = 16,
         },
         TransformBatchSize = 3,
         MaxSteps = 1,
