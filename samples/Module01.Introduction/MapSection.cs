@@ -19,8 +19,8 @@ internal static class MapSection
         new(5, "Generative adversarial networks", "a generator and a discriminator", "Module05.GenerativeAdversarialNetworks"),
         new(6, "Transformers and LLMs", "text, token by token", "Module06.TransformersAndLLMs"),
         new(7, "Diffusion models", "images from noise, step by step", "Module07.DiffusionModels"),
-        new(8, "Fine-tuning and alignment", "LoRA, learning from preferences"),
-        new(9, "Not named yet", ""),
+        new(8, "Reinforcement learning", "rewards, from a grid world to images", "Module08.ReinforcementLearning"),
+        new(9, "Advanced optimization", "adapters, and weights of fewer bits", "Module09.AdvancedOptimization"),
         new(10, "Capstone project", "all of it in one application"),
     ];
 
