@@ -199,7 +199,7 @@ public sealed class DiffusionTests
         DiffusionTransformer model = _labeled.Value;
         void Refused(string named, Action action) => Assert.Contains(named, Assert.ThrowsAny<ArgumentException>(action).Message);
         Refused("0 to 23", () => model.Generate(1, new() { Label = 24 }));
-        Refused("2 labels", () => model.Generate(1, new() { Labels = [1, 2] }));
+        Refused("Labels has 2 values; expected 1", () => model.Generate(1, new() { Labels = [1, 2] }));
         Refused("GuidanceScale", () => model.Generate(1, new() { GuidanceScale = 2 }));
         Refused("FlowMatchEuler", () => model.Generate(1, new() { Sampler = DiffusionSampler.FlowMatchEuler }));
         Refused("Velocity", () =>
