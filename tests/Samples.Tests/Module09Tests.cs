@@ -59,7 +59,8 @@ public class Module09Tests(Module09Run run) : IClassFixture<Module09Run>
         Assert.Equal(1, full.Share);
         Assert.All(run.Lora.Ways.Skip(1), way =>
         {
-            Assert.InRange(way.Share, 0.001, 0.6);
+            // A rank of 32 is half of the small model's width.
+            Assert.InRange(way.Share, 0.001, way.Name.Contains("rank 32", StringComparison.Ordinal) ? 0.8 : 0.3);
             Assert.True(way.Style < run.Base.Names / 2, $"{way.Name}: {way.Style}");
             Assert.True(way.SavedBytes < full.SavedBytes && way.TrainingBytes < full.TrainingBytes, way.Name);
         });
