@@ -290,8 +290,11 @@ public sealed class LanguageModelOptions : TrainingOptions
     internal override void TakeFromBase()
     {
         // A checkpoint keeps the options as they were given; the network is the base model's in any case.
-        if (BaseModel is not null)
-            BaseOptions.CheckProperties(Architecture, Defaults.ArchitectureOnCpu, BaseModel.Architecture);
+        if (BaseModel is null)
+            return;
+        LanguageModelArchitecture defaults =
+            Architecture == Defaults.ArchitectureOnGpu ? Defaults.ArchitectureOnGpu : Defaults.ArchitectureOnCpu;
+        BaseOptions.CheckProperties(Architecture, defaults, BaseModel.Architecture);
     }
 
     internal override void Validate()

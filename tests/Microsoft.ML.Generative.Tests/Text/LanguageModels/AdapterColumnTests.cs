@@ -75,7 +75,7 @@ public sealed class AdapterColumnTests : IDisposable
     {
         lora.Name = name;
         LanguageModelOptions options = TinyText.Options();
-        (options.Architecture, options.BaseModel, options.Adapter) = (new LanguageModelOptions().Architecture, _base, lora);
+        (options.Architecture, options.BaseModel, options.Adapter) = (LanguageModelArchitecture.GptNano, _base, lora);
         (options.Epochs, options.LearningRate) = (6, 0.05);
         return Fit(options);
     }
