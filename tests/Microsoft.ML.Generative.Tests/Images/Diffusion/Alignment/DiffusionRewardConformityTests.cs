@@ -11,8 +11,12 @@ public sealed class DiffusionRewardConformityTests : EstimatorConformity<Diffusi
     // A softmax does not depend on what is added to all keys.
     protected override bool IsLearned(string parameter) => !parameter.EndsWith("to_k.bias", StringComparison.Ordinal);
 
-    protected override IEstimator<DiffusionTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) =>
-        ml.Transforms.Generative().DiffusionReward(TinyRewards.Options(_base.Value).With(configure));
+    protected override IEstimator<DiffusionTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure)
+    {
+        DiffusionRewardOptions options = TinyRewards.Options(_base.Value);
+        options.Steps = 3;
+        return ml.Transforms.Generative().DiffusionReward(options.With(configure));
+    }
 
     protected override void CallAll(DiffusionTransformer model) => model.Generate(1, new() { Seed = 1, Steps = 2 });
 

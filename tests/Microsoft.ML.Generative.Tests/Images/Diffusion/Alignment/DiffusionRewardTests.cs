@@ -95,7 +95,8 @@ public sealed class DiffusionRewardTests
     {
         using var folders = new TemporaryFolder();
         float[][] whole = Train("whole", null);
-        for (int step = 1; step < 12; step++)
+        // The first step and the last, before and after a checkpoint, and within an epoch.
+        foreach (int step in (int[])[1, 5, 6, 8, 11])
         {
             Assert.Empty(Train($"cut-{step}", step));
             Assert.Equal(whole, Train($"cut-{step}", null));
