@@ -13,20 +13,22 @@ IDataView sentences = mlContext.Data.LoadFromEnumerable(
 IDataView pairs = mlContext.Data.LoadFromEnumerable(animals.SelectMany(animal =>
     foods.Skip(1).Select(food => new { Prompt = $"the {animal} eats ", Chosen = "fish", Rejected = food })));
 
-var options = new LanguageModelOptions { MaxSteps = 300, BatchSize = 8, LearningRate = 5e-3, Seed = 1, Threads = 1 };
+var options = new LanguageModelOptions { MaxSteps = 300, BatchSize = 9, LearningRate = 2e-3, Seed = 1, Threads = 1 };
 options.Architecture = LanguageModelArchitecture.LlamaNano with { Layers = 2, Heads = 2, EmbeddingSize = 32, ContextLength = 32 };
 options.Tokenizer = GenerativeTokenizers.CharacterLevel(
     ["abcdefghijklmnopqrstuvwxyz "], new CharacterLevelOptions { EndOfTextToken = "<|endoftext|>" });
 using LanguageModelTransformer model = mlContext.Transforms.Generative().LanguageModel(options).Fit(sentences);
 
-// The base model is the reference; with Adapter = new LoraOptions() the two would share all weights.
+// The base model is the reference; with Adapter = new LoraOptions() the two would share all weights. The margin that Ipo seeks is
+// bounded: a model as small and as certain as this one would unlearn its words for a larger one.
 using LanguageModelTransformer aligned = mlContext.Transforms.Generative().Dpo(new DpoOptions
 {
     BaseModel = model,
-    Beta = 0.1,
+    Loss = DpoLoss.Ipo,
+    Beta = 1,
     BatchSize = 6,
     MaxSteps = 60,
-    LearningRate = 1e-3,
+    LearningRate = 1e-4,
     Generation = new TextGenerationOptions { Temperature = 0, MaxTokens = 8 },
     Seed = 1,
     Threads = 1,
@@ -53,4 +55,4 @@ Console.WriteLine($"accuracy of the reward model: {metrics.Accuracy:P0}");
 // the cat eats fish
 // the dog eats fish
 // the hen eats fish
-// accuracy of the reward model: 100%
+// accuracy of the reward model: 100 %
