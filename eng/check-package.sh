@@ -26,6 +26,23 @@ fail() {
   exit 1
 }
 
+local_feed() { # local_feed <pattern>...: packages that match come from the folder with those made here, all others from nuget.org
+  cat > nuget.config <<XML
+<configuration>
+  <packageSources>
+    <clear />
+    <add key="local" value="../feed" />
+    <add key="nuget.org" value="https://api.nuget.org/v3/index.json" protocolVersion="3" />
+  </packageSources>
+  <packageSourceMapping>
+    <clear />
+    <packageSource key="local">$(printf '<package pattern="%s" />' "$@")</packageSource>
+    <packageSource key="nuget.org"><package pattern="*" /></packageSource>
+  </packageSourceMapping>
+</configuration>
+XML
+}
+
 # --- the package ---
 
 dotnet pack "$repository/src/Microsoft.ML.Generative" -c Release -o "$work/feed" --version-suffix "$suffix"
@@ -89,20 +106,7 @@ rm -f "$nuspec"
 
 mkdir "$work/gpu"
 cd "$work/gpu"
-cat > nuget.config <<XML
-<configuration>
-  <packageSources>
-    <clear />
-    <add key="local" value="../feed" />
-    <add key="nuget.org" value="https://api.nuget.org/v3/index.json" protocolVersion="3" />
-  </packageSources>
-  <packageSourceMapping>
-    <clear />
-    <packageSource key="local"><package pattern="Microsoft.ML.Generative*" /><package pattern="TorchSharp-cuda-*" /></packageSource>
-    <packageSource key="nuget.org"><package pattern="*" /></packageSource>
-  </packageSourceMapping>
-</configuration>
-XML
+local_feed 'Microsoft.ML.Generative*' 'TorchSharp-cuda-*'
 for system in linux windows; do
   mkdir "stub-$system"
   cat > "stub-$system/TorchSharp-cuda-$system.csproj" <<XML
@@ -153,20 +157,7 @@ log=$(dotnet build Gpu.csproj -c Release -r linux-x64 --self-contained false)
 
 mkdir "$work/app"
 cd "$work/app"
-cat > nuget.config <<XML
-<configuration>
-  <packageSources>
-    <clear />
-    <add key="local" value="../feed" />
-    <add key="nuget.org" value="https://api.nuget.org/v3/index.json" protocolVersion="3" />
-  </packageSources>
-  <packageSourceMapping>
-    <clear />
-    <packageSource key="local"><package pattern="Microsoft.ML.Generative" /></packageSource>
-    <packageSource key="nuget.org"><package pattern="*" /></packageSource>
-  </packageSourceMapping>
-</configuration>
-XML
+local_feed Microsoft.ML.Generative
 cat > App.csproj <<XML
 <Project Sdk="Microsoft.NET.Sdk">
   <PropertyGroup>
