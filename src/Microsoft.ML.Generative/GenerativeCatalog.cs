@@ -42,7 +42,7 @@ public sealed class GenerativeCatalog
     public DatasetCatalog Datasets { get; }
 
     /// <summary>
-    /// The CPU and the GPUs of this system, with their memory, and the reason where a GPU cannot be used; read anew each time.
+    /// The CPU and the GPUs of this system, with their memory, and the reason where a GPU cannot be used; read again each time.
     /// </summary>
     /// <exception cref="InvalidOperationException">libtorch is missing or does not fit; the message says what to do.</exception>
     /// <example>

@@ -133,7 +133,7 @@ public sealed class TrainingDefaultsTests
         double ofEpoch = meter.SamplesPerSecond(endsEpoch: true);
         Assert.InRange(ofEpoch, 1_001 / watch.Elapsed.TotalSeconds, 1_001 / 0.02);
 
-        // The next epoch begins anew, and what is not training does not count.
+        // The next epoch is measured alone, and what is not training does not count.
         meter.Report(2, 1, endsEpoch: true, 0.1, ofEpoch, null, null);
         meter.Add(new Losses(loss), 1, weight: 10, step: 3, isFirstPhase: true);
         Thread.Sleep(40);
