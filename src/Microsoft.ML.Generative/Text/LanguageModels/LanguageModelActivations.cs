@@ -54,13 +54,10 @@ internal sealed class LanguageModelActivations(
     /// <param name="texts">Their tokens. No position attends to those behind it, so that padding at the end changes nothing.</param>
     public torch.Tensor Embed(IReadOnlyList<int[]> texts)
     {
-        int longest = texts.Max(text => text.Length);
-        long[] padded = new long[texts.Count * longest];
-        foreach ((int row, int[] text) in texts.Index())
-            text.Select(token => (long)token).ToArray().CopyTo(padded, row * longest);
-        torch.Tensor lengths = torch.tensor([.. texts.Select(text => (long)text.Length)], device: device).unsqueeze(1); // [texts, 1]
-        torch.Tensor isText = TensorFactory.Range(longest, device: device).unsqueeze(0) < lengths; // [texts, time]
-        torch.Tensor hidden = network.Hidden(torch.tensor(padded, [texts.Count, longest], device: device)); // [texts, time, width]
+        (torch.Tensor sequences, torch.Tensor last) = TokenRows.Pad(texts, device);
+        torch.Tensor lengths = last.unsqueeze(1).Plus(1); // [texts, 1]
+        torch.Tensor isText = TensorFactory.Range(sequences.size(1), device: device).unsqueeze(0) < lengths; // [texts, time]
+        torch.Tensor hidden = network.Hidden(sequences); // [texts, time, width]
         return (hidden * isText.unsqueeze(2).to(hidden.dtype)).sum(1) / lengths.to(hidden.dtype);
     }
 

@@ -1,6 +1,7 @@
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Interop;
 using Microsoft.ML.Generative.Text.Codec;
+using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Generative.Text.RewardModels;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;

@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Interop;
 using Microsoft.ML.Generative.Layers;
@@ -130,7 +131,7 @@ public sealed class RewardModelTransformer : ITransformer, IBaseModel, IDisposab
         int[] tokens = PreferencePairs.Encode(Codec, promptColumn, column, row, prompt, text).Ids;
         return tokens.Length <= Architecture.ContextLength
             ? tokens
-            : throw new InvalidDataException($"Column '{column}', row {row}: {LengthError(tokens.Length)}");
+            : throw new InvalidDataException($"Column {Quoted.Text(column)}, row {row}: {LengthError(tokens.Length)}");
     }
 
     private string LengthError(int tokens) =>

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using TorchSharp;
 
-namespace Microsoft.ML.Generative.Text.RewardModels;
+namespace Microsoft.ML.Generative.Text.LanguageModels;
 
 /// <summary>Makes tensors of sequences.</summary>
 internal static class TokenRows
