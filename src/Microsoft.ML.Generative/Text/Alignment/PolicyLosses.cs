@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Training;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Text.Alignment;
@@ -6,18 +7,9 @@ namespace Microsoft.ML.Generative.Text.Alignment;
 /// <summary>Losses of policies on roll-outs.</summary>
 internal static class PolicyLosses
 {
-    /// <summary>The clipped loss of PPO (Schulman et al. 2017): the pessimistic of −A·ratio and −A·clip(ratio).</summary>
-    /// <param name="ratio">π / π_old.</param>
-    /// <param name="advantages">A, of the ratio's shape or one that expands to it.</param>
-    /// <param name="clipLow">The ratio counts down to 1 − this.</param>
-    /// <param name="clipHigh">The ratio counts up to 1 + this.</param>
-    public static Tensor Clipped(Tensor ratio, Tensor advantages, double clipLow, double clipHigh)
-    {
-        Tensor negative = advantages.negative();
-        return maximum(negative.mul(ratio), negative.mul(ratio.Within(1 - clipLow, 1 + clipHigh)));
-    }
-
-    /// <summary>Whether the clipping is what counts: as far as the advantage pushes the ratio, it has gone already.</summary>
+    /// <summary>
+    /// Whether <see cref="ClippedPolicyLoss"/> has no gradient: as far as the advantage pushes the ratio, it has gone already.
+    /// </summary>
     public static Tensor IsClipped(Tensor ratio, Tensor advantages, double clipLow, double clipHigh)
     {
         Tensor isGood = advantages.GreaterThan(0);

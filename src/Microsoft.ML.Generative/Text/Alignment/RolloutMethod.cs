@@ -103,7 +103,7 @@ internal abstract class RolloutMethod(LanguageModelNetwork network, RolloutOptio
     protected Tensor ClippedLoss(Tensor logProbabilities, RolloutBatch batch)
     {
         Tensor ratio = RatioOf(logProbabilities.sub(batch[TokenValue.Old]), batch.Mask);
-        return PolicyLosses.Clipped(ratio, batch[TokenValue.Advantage], options.ClipRange, ClipRangeHigh);
+        return ClippedPolicyLoss.Of(ratio, batch[TokenValue.Advantage], options.ClipRange, ClipRangeHigh);
     }
 
     /// <summary>The mean over completions of the sum over their tokens.</summary>

@@ -1,6 +1,7 @@
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Text.Alignment;
 using Microsoft.ML.Generative.Text.LanguageModels;
+using Microsoft.ML.Generative.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -55,8 +56,8 @@ public sealed class AlignmentLossesTests
         using DisposeScope scope = NewDisposeScope();
         Tensor ratio = tensor(new[] { MathF.E, 1 / MathF.E, MathF.E, 1 / MathF.E });
         Tensor advantages = tensor(new[] { 1f, 1f, -1f, -1f });
-        AssertClose([-1.2, -1 / Math.E, Math.E, 0.8], PolicyLosses.Clipped(ratio, advantages, 0.2, 0.2), 1e-5);
-        AssertClose([-1.4, -1 / Math.E, Math.E, 0.8], PolicyLosses.Clipped(ratio, advantages, 0.2, 0.4), 1e-5);
+        AssertClose([-1.2, -1 / Math.E, Math.E, 0.8], ClippedPolicyLoss.Of(ratio, advantages, 0.2, 0.2), 1e-5);
+        AssertClose([-1.4, -1 / Math.E, Math.E, 0.8], ClippedPolicyLoss.Of(ratio, advantages, 0.2, 0.4), 1e-5);
         AssertClose([1, 0, 0, 1], PolicyLosses.IsClipped(ratio, advantages, 0.2, 0.2).to(float32), 0);
         AssertClose([0], PolicyLosses.IsClipped(tensor(new[] { 5f }), tensor(new[] { 0f }), 0.2, 0.2).to(float32), 0);
     }

@@ -1,9 +1,10 @@
 using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Training;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Images.Diffusion.Alignment;
 
-/// <summary>The clipped loss of policies (Schulman et al. 2017, eq. 7), and what is reported of it.</summary>
+/// <summary>The clipped loss of a batch, and what is reported of it.</summary>
 /// <param name="Total">The mean over the batch, to be minimized.</param>
 /// <param name="Ratio">The mean ratio of the new to the old probability.</param>
 /// <param name="ClippedPart">The part of the batch whose ratio is beyond the range.</param>
@@ -17,10 +18,9 @@ internal readonly record struct PolicyLoss(Tensor Total, Tensor Ratio, Tensor Cl
     public static PolicyLoss Of(Tensor logProbabilities, Tensor oldLogProbabilities, Tensor advantages, double clipRange)
     {
         Tensor difference = logProbabilities - oldLogProbabilities, ratio = difference.exp();
-        Tensor unclipped = -advantages * ratio, clipped = -advantages * ratio.Within(1 - clipRange, 1 + clipRange);
         Tensor seen = ratio.detach();
         return new PolicyLoss(
-            maximum(unclipped, clipped).mean(), seen.mean(),
+            ClippedPolicyLoss.Of(ratio, advantages, clipRange, clipRange).mean(), seen.mean(),
             seen.Plus(-1).abs().GreaterThan(clipRange).to(ScalarType.Float32).mean(),
             difference.detach().square().mean().Times(0.5));
     }
