@@ -21,6 +21,6 @@ internal sealed record LayerPart(string Name, int Start, int Outputs, int? HeadS
         new(Value, checked((heads + keyValueHeads) * headSize), checked(keyValueHeads * headSize), headSize),
     ];
 
-    /// <summary>The parts of SwiGLU's first layer (Shazeer 2020): the gate, then what it is multiplied with.</summary>
+    /// <summary>The parts of a gated block's first layer (Shazeer 2020): the gate, then what it is multiplied with.</summary>
     public static LayerPart[] GateUp(int size) => [new(Gate, 0, size), new(Up, size, size)];
 }

@@ -7,8 +7,8 @@ using F = TorchSharp.torch.nn.functional;
 namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
-/// A block of a decoder-only transformer (Radford et al. 2019; Touvron et al. 2023): causal self-attention and a feed-forward block, each
-/// with its normalization before it and a shortcut around it.
+/// A block of a transformer: self-attention, causal (Radford et al. 2019; Touvron et al. 2023) or to both sides (Devlin et al. 2018), and a
+/// feed-forward block, each with a shortcut around it and a normalization before it or behind the shortcut's sum.
 /// </summary>
 internal sealed class TransformerBlock : nn.Module, IFormerNames
 {
@@ -40,7 +40,7 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
             shape.Formats?[0]);
         attentionOut = new Linear(shape.AttendedSize, width, shape.HasBias, shape.Format, shape.Formats?[1][0]);
         feedForwardNorm = Normalization.Of(shape);
-        feedForwardIn = shape.FeedForward == FeedForwardKind.SwiGlu
+        feedForwardIn = shape.FeedForward.IsGated()
             ? new Linear(width, LayerPart.GateUp(shape.FeedForwardSize), shape.HasBias, shape.Format, shape.Formats?[2])
             : new Linear(width, shape.FeedForwardSize, shape.HasBias, shape.Format, shape.Formats?[2][0]);
         feedForwardOut = new Linear(shape.FeedForwardSize, width, shape.HasBias, shape.Format, shape.Formats?[3][0]);
@@ -66,11 +66,17 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
     /// <summary>All positions of whole sequences: [batch, time, width].</summary>
     /// <param name="x">The output of the block before.</param>
     /// <param name="positions">How queries and keys learn where they are, if they do.</param>
-    /// <param name="mask">What may attend to what, [time, time]; <see langword="null"/>: each position to itself and all before it.</param>
+    /// <param name="mask">
+    /// What may attend to what: 0, or a large negative number where not, [time, time] of causal attention, else [batch, 1, 1 or time, time].
+    /// <see langword="null"/>: each position to itself and all before it, or to all.
+    /// </param>
     public Tensor Forward(Tensor x, RotaryPositions? positions = null, Tensor? mask = null)
     {
         (Tensor queries, Tensor keys, Tensor values) = Split(x, positions);
-        return Finish(x, DotProductAttention.Causal(queries, Repeat(keys), Repeat(values), mask, training ? _dropout : 0));
+        double dropout = training ? _dropout : 0;
+        return Finish(x, _shape.IsCausal
+            ? DotProductAttention.Causal(queries, Repeat(keys), Repeat(values), mask, dropout)
+            : DotProductAttention.Full(queries, Repeat(keys), Repeat(values), mask, dropout));
     }
 
     /// <summary>More positions of each sequence: [batch, added, width].</summary>
@@ -90,8 +96,11 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
     }
 
     /// <summary>
-    /// The probabilities with which positions attend to those before them: [batch, time, width] to [batch, heads, time, time].
+    /// The probabilities with which positions attend to others: [batch, time, width] to [batch, heads, time, time].
     /// </summary>
+    /// <param name="x">The output of the block before.</param>
+    /// <param name="positions">How queries and keys learn where they are, if they do.</param>
+    /// <param name="mask">What may attend to what, as <see cref="Forward"/> takes it, but never left out.</param>
     public Tensor Attention(Tensor x, RotaryPositions? positions, Tensor mask)
     {
         (Tensor queries, Tensor keys, _) = Split(x, positions);
@@ -110,7 +119,7 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
     private (Tensor Queries, Tensor Keys, Tensor Values) Split(Tensor x, RotaryPositions? positions)
     {
         int heads = _shape.Heads, keyHeads = _shape.KeyValueHeads;
-        Tensor[] parts = queriesKeysValues.call(attentionNorm.call(x))
+        Tensor[] parts = queriesKeysValues.call(_shape.NormalizesSums ? x : attentionNorm.call(x))
             .view(x.size(0), x.size(1), heads + 2 * keyHeads, _shape.HeadSize).transpose(1, 2) // [batch, all heads, time, headSize]
             .split([heads, keyHeads, keyHeads], 1); // [batch, heads of the part, time, headSize] each
         return positions is { } p ? (p.Rotate(parts[0]), p.Rotate(parts[1]), parts[2]) : (parts[0], parts[1], parts[2]);
@@ -124,16 +133,31 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
     {
         Tensor heads = attended.transpose(1, 2).flatten(2); // [batch, time, heads · headSize]
         x = x.Plus(Drop(attentionOut.call(heads)));
-        return x.Plus(Drop(feedForwardOut.call(Activate(feedForwardIn.call(feedForwardNorm.call(x))))));
+        if (_shape.NormalizesSums)
+        {
+            x = attentionNorm.call(x);
+            return feedForwardNorm.call(x.Plus(Drop(FeedForward(x))));
+        }
+
+        return x.Plus(Drop(FeedForward(feedForwardNorm.call(x))));
     }
 
-    private Tensor Activate(Tensor hidden)
+    private Tensor FeedForward(Tensor x)
     {
-        if (_shape.FeedForward != FeedForwardKind.SwiGlu)
-            return F.gelu(hidden, _shape.FeedForward == FeedForwardKind.Gelu ? GELU.Approximate.none : GELU.Approximate.tanh);
+        Tensor hidden = feedForwardIn.call(x);
+        if (!_shape.FeedForward.IsGated())
+            return feedForwardOut.call(Activate(hidden));
         Tensor[] parts = hidden.chunk(2, -1); // [batch, time, feed-forward size] each
-        return F.silu(parts[0]) * parts[1];
+        return feedForwardOut.call(Activate(parts[0]) * parts[1]);
     }
+
+    private Tensor Activate(Tensor x) => _shape.FeedForward switch
+    {
+        FeedForwardKind.Gelu or FeedForwardKind.GeGlu => F.gelu(x, GELU.Approximate.none),
+        FeedForwardKind.GeluTanh or FeedForwardKind.GeGluTanh => F.gelu(x, GELU.Approximate.tanh),
+        FeedForwardKind.Relu => F.relu(x),
+        _ => F.silu(x),
+    };
 
     private Tensor Drop(Tensor x) => SeededDropout.Apply(x, _dropout, training);
 }

@@ -28,6 +28,14 @@ internal sealed record TransformerBlockShape
     /// <summary>Whether the other layers, and <see cref="NormalizationKind.LayerNorm"/>, have a bias.</summary>
     public bool HasBias { get; init; } = true;
 
+    /// <summary>Whether a position attends to those before it alone, and not to those behind it.</summary>
+    public bool IsCausal { get; init; } = true;
+
+    /// <summary>
+    /// Whether sums are normalized (Vaswani et al. 2017; Devlin et al. 2018), and not what goes into attention and feed-forward layers.
+    /// </summary>
+    public bool NormalizesSums { get; init; }
+
     /// <summary>How the weights of linear layers are stored.</summary>
     public WeightFormat Format { get; init; }
 
@@ -48,7 +56,7 @@ internal sealed record TransformerBlockShape
     public int QueryKeyValueSize => checked((Heads + 2 * KeyValueHeads) * HeadSize);
 
     /// <summary>Outputs of the first feed-forward layer.</summary>
-    public int FeedForwardInSize => FeedForward == FeedForwardKind.SwiGlu ? checked(2 * FeedForwardSize) : FeedForwardSize;
+    public int FeedForwardInSize => FeedForward.IsGated() ? checked(2 * FeedForwardSize) : FeedForwardSize;
 
     /// <summary>Parameters of a block.</summary>
     public Int128 CountParameters()
@@ -56,7 +64,7 @@ internal sealed record TransformerBlockShape
         Int128 width = EmbeddingSize, bias = HasBias ? 1 : 0;
         Int128 attention = ((Int128)Heads + 2 * (Int128)KeyValueHeads) * HeadSize * (width + (HasQueryKeyValueBias ? 1 : 0))
             + width * ((Int128)Heads * HeadSize + bias);
-        Int128 feedForward = (FeedForward == FeedForwardKind.SwiGlu ? 2 : 1) * (Int128)FeedForwardSize * (width + bias)
+        Int128 feedForward = (FeedForward.IsGated() ? 2 : 1) * (Int128)FeedForwardSize * (width + bias)
             + width * (FeedForwardSize + bias);
         return 2 * CountNormParameters() + attention + feedForward;
     }
