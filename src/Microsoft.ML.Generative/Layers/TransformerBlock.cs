@@ -15,6 +15,7 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
     private readonly Normalization attentionNorm;
     private readonly Linear queriesKeysValues;
     private readonly Linear attentionOut;
+    private readonly CrossAttention? cross;
     private readonly Normalization feedForwardNorm;
     private readonly Linear feedForwardIn;
     private readonly Linear feedForwardOut;
@@ -39,6 +40,8 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
             width, LayerPart.QueryKeyValue(shape.Heads, shape.KeyValueHeads, shape.HeadSize), shape.HasQueryKeyValueBias, shape.Format,
             shape.Formats?[0]);
         attentionOut = new Linear(shape.AttendedSize, width, shape.HasBias, shape.Format, shape.Formats?[1][0]);
+        if (shape.HasCrossAttention)
+            cross = new CrossAttention(shape, dropout);
         feedForwardNorm = Normalization.Of(shape);
         feedForwardIn = shape.FeedForward.IsGated()
             ? new Linear(width, LayerPart.GateUp(shape.FeedForwardSize), shape.HasBias, shape.Format, shape.Formats?[2])
@@ -55,13 +58,16 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
 
     public Linear AttentionOut => attentionOut;
 
+    /// <summary>Attention to another sequence; <see langword="null"/>: there is none.</summary>
+    public CrossAttention? Cross => cross;
+
     public Normalization FeedForwardNorm => feedForwardNorm;
 
     public Linear FeedForwardIn => feedForwardIn;
 
     public Linear FeedForwardOut => feedForwardOut;
 
-    public IEnumerable<Linear> LinearLayers => [queriesKeysValues, attentionOut, feedForwardIn, feedForwardOut];
+    public IEnumerable<Linear> LinearLayers => [queriesKeysValues, attentionOut, .. cross?.LinearLayers ?? [], feedForwardIn, feedForwardOut];
 
     /// <summary>All positions of whole sequences: [batch, time, width].</summary>
     /// <param name="x">The output of the block before.</param>
@@ -70,13 +76,20 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
     /// What may attend to what: 0, or a large negative number where not; of causal attention [time, time], else [batch, 1, 1 or time, time].
     /// <see langword="null"/>: each position to itself and all before it, or to all.
     /// </param>
-    public Tensor Forward(Tensor x, RotaryPositions? positions = null, Tensor? mask = null)
+    /// <param name="bias">
+    /// What is added to scores in place of a mask: [batch or 1, heads, time, time]; of causal attention, with what hides later positions.
+    /// </param>
+    /// <param name="source">What <see cref="Cross"/> attends to.</param>
+    public Tensor Forward(
+        Tensor x, RotaryPositions? positions = null, Tensor? mask = null, Tensor? bias = null, CrossSource? source = null)
     {
         (Tensor queries, Tensor keys, Tensor values) = Split(x, positions);
+        (keys, values) = (_shape.Repeat(keys), _shape.Repeat(values));
         double dropout = training ? _dropout : 0;
-        return Finish(x, _shape.IsCausal
-            ? DotProductAttention.Causal(queries, Repeat(keys), Repeat(values), mask, dropout)
-            : DotProductAttention.Full(queries, Repeat(keys), Repeat(values), mask, dropout));
+        Tensor attended = _shape.IsCausal && bias is null
+            ? DotProductAttention.Causal(queries, keys, values, mask, dropout)
+            : DotProductAttention.Full(queries, keys, values, bias ?? mask, dropout);
+        return Finish(x, attended, source);
     }
 
     /// <summary>More positions of each sequence: [batch, added, width].</summary>
@@ -86,13 +99,18 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
     /// Puts the new keys or values, [batch, key heads, added, headSize], into those of the cache and returns all to attend to.
     /// </param>
     /// <param name="positions">Where the sequences are.</param>
-    /// <param name="mask">What the new positions may attend to, [batch, 1, added, cached]; not needed where it is all.</param>
+    /// <param name="mask">
+    /// What the new positions may attend to, or what is added to their scores, [batch, heads or 1, added, cached]; not needed where it is
+    /// all.
+    /// </param>
+    /// <param name="source">What <see cref="Cross"/> attends to.</param>
     public Tensor Next(
-        Tensor x, AttentionCache cache, Func<Tensor, Tensor, Tensor> store, RotaryPositions? positions = null, Tensor? mask = null)
+        Tensor x, AttentionCache cache, Func<Tensor, Tensor, Tensor> store, RotaryPositions? positions = null, Tensor? mask = null,
+        CrossSource? source = null)
     {
         (Tensor queries, Tensor keys, Tensor values) = Split(x, positions);
-        (Tensor allKeys, Tensor allValues) = (Repeat(store(cache.Keys, keys)), Repeat(store(cache.Values, values)));
-        return Finish(x, F.scaled_dot_product_attention(queries, allKeys, allValues, mask));
+        (keys, values) = (_shape.Repeat(store(cache.Keys, keys)), _shape.Repeat(store(cache.Values, values)));
+        return Finish(x, F.scaled_dot_product_attention(queries, keys, values, mask), source);
     }
 
     /// <summary>
@@ -104,7 +122,7 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
     public Tensor Attention(Tensor x, RotaryPositions? positions, Tensor mask)
     {
         (Tensor queries, Tensor keys, _) = Split(x, positions);
-        Tensor scores = queries.matmul(Repeat(keys).transpose(-2, -1)); // [batch, heads, time, time]
+        Tensor scores = queries.matmul(_shape.Repeat(keys).transpose(-2, -1)); // [batch, heads, time, time]
         return scores.Times(1 / Math.Sqrt(queries.size(-1))).Plus(mask).softmax(-1);
     }
 
@@ -122,14 +140,12 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
         Tensor[] parts = queriesKeysValues.call(_shape.NormalizesSums ? x : attentionNorm.call(x))
             .view(x.size(0), x.size(1), heads + 2 * keyHeads, _shape.HeadSize).transpose(1, 2) // [batch, all heads, time, headSize]
             .split([heads, keyHeads, keyHeads], 1); // [batch, heads of the part, time, headSize] each
-        return positions is { } p ? (p.Rotate(parts[0]), p.Rotate(parts[1]), parts[2]) : (parts[0], parts[1], parts[2]);
+        return positions is { } p
+            ? (_shape.Scale(p.Rotate(parts[0])), p.Rotate(parts[1]), parts[2])
+            : (_shape.Scale(parts[0]), parts[1], parts[2]);
     }
 
-    // [batch, key heads, time, headSize] → [batch, heads, time, headSize]
-    private Tensor Repeat(Tensor keys) =>
-        _shape.KeyValueHeads == _shape.Heads ? keys : keys.repeat_interleave(_shape.Heads / _shape.KeyValueHeads, 1);
-
-    private Tensor Finish(Tensor x, Tensor attended)
+    private Tensor Finish(Tensor x, Tensor attended, CrossSource? source)
     {
         Tensor heads = attended.transpose(1, 2).flatten(2); // [batch, time, heads · headSize]
         x = x.Plus(Drop(attentionOut.call(heads)));
@@ -139,6 +155,8 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
             return feedForwardNorm.call(x.Plus(Drop(FeedForward(x))));
         }
 
+        if (cross is not null)
+            x = cross.Forward(x, source ?? throw new InvalidOperationException("The block attends to another sequence; there is none."));
         return x.Plus(Drop(FeedForward(feedForwardNorm.call(x))));
     }
 

@@ -1,4 +1,6 @@
 using Microsoft.ML.Generative.Layers.Weights;
+using Microsoft.ML.Generative.Runtime;
+using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Layers;
 
@@ -36,6 +38,15 @@ internal sealed record TransformerBlockShape
     /// </summary>
     public bool NormalizesSums { get; init; }
 
+    /// <summary>
+    /// Whether scores of attention are divided by the root of <see cref="HeadSize"/> (Vaswani et al. 2017). T5 begins with smaller weights
+    /// of queries instead.
+    /// </summary>
+    public bool ScalesAttention { get; init; } = true;
+
+    /// <summary>Whether the block also attends to another sequence, between its own attention and the feed-forward block.</summary>
+    public bool HasCrossAttention { get; init; }
+
     /// <summary>How the weights of linear layers are stored.</summary>
     public WeightFormat Format { get; init; }
 
@@ -58,15 +69,22 @@ internal sealed record TransformerBlockShape
     /// <summary>Outputs of the first feed-forward layer.</summary>
     public int FeedForwardInSize => FeedForward.IsGated() ? checked(2 * FeedForwardSize) : FeedForwardSize;
 
+    /// <summary>Makes queries whose scores will be divided by the root of <see cref="HeadSize"/>.</summary>
+    public Tensor Scale(Tensor queries) => ScalesAttention ? queries : queries.Times(Math.Sqrt(HeadSize));
+
+    /// <summary>Keys or values for each head: [batch, key heads, time, headSize] → [batch, heads, time, headSize].</summary>
+    public Tensor Repeat(Tensor keys) => KeyValueHeads == Heads ? keys : keys.repeat_interleave(Heads / KeyValueHeads, 1);
+
     /// <summary>Parameters of a block.</summary>
     public Int128 CountParameters()
     {
         Int128 width = EmbeddingSize, bias = HasBias ? 1 : 0;
         Int128 attention = ((Int128)Heads + 2 * (Int128)KeyValueHeads) * HeadSize * (width + (HasQueryKeyValueBias ? 1 : 0))
             + width * ((Int128)Heads * HeadSize + bias);
+        int attentions = HasCrossAttention ? 2 : 1;
         Int128 feedForward = (FeedForward.IsGated() ? 2 : 1) * (Int128)FeedForwardSize * (width + bias)
             + width * (FeedForwardSize + bias);
-        return 2 * CountNormParameters() + attention + feedForward;
+        return (attentions + 1) * CountNormParameters() + attentions * attention + feedForward;
     }
 
     /// <summary>Parameters of a normalization of the block's kind.</summary>
