@@ -6,8 +6,8 @@ using Microsoft.ML.Generative.Images.Diffusion.Pretrained;
 using Microsoft.ML.Generative.Images.Evaluation;
 using Microsoft.ML.Generative.Images.Vae;
 using Microsoft.ML.Generative.Serialization;
-using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Generative.Text.Encoders.Pretrained;
+using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
 using Microsoft.ML.Generative.Text.RewardModels;
 
@@ -256,8 +256,8 @@ public sealed class GenerativeCatalog
 
     /// <summary>Loads an encoder of texts from a folder in the layout of sentence-transformers or Hugging Face.</summary>
     /// <param name="folder">
-    /// The folder: <c>config.json</c> of a model of the kind bert, roberta, xlm-roberta or distilbert; <c>model.safetensors</c> or a sharded
-    /// index; the tokenizer's files; of sentence-transformers <c>modules.json</c> with the pooling that it names, and
+    /// The folder: <c>config.json</c> of a model of the kind bert, roberta, xlm-roberta or distilbert; <c>model.safetensors</c> or a
+    /// sharded index; the tokenizer's files; of sentence-transformers <c>modules.json</c> with the pooling that it names, and
     /// <c>sentence_bert_config.json</c>.
     /// </param>
     /// <returns>
@@ -289,8 +289,8 @@ public sealed class GenerativeCatalog
 
     /// <summary>Loads a masked language model from a folder in the layout of Hugging Face.</summary>
     /// <param name="folder">
-    /// The folder: <c>config.json</c> of a model of the kind bert, roberta, xlm-roberta or distilbert; <c>model.safetensors</c> or a sharded
-    /// index, with the head that predicts masked tokens; the tokenizer's files.
+    /// The folder: <c>config.json</c> of a model of the kind bert, roberta, xlm-roberta or distilbert; <c>model.safetensors</c> or a
+    /// sharded index, with the head that predicts masked tokens; the tokenizer's files.
     /// </param>
     /// <returns>The model. Its transform fills the masks of a text column Text.</returns>
     /// <inheritdoc cref="LoadPretrainedEncoder" path="/exception"/>

@@ -131,8 +131,8 @@ public sealed record EncoderArchitecture
     {
         TransformerBlockShape block = Block;
         Int128 width = EmbeddingSize, rows = (Int128)VocabularySize + PositionRows + SegmentCount;
-        Int128 pooler = HasPooler ? width * (width + 1) : 0;
-        return checked((long)(rows * width + (IsPreNorm ? 2 : 1) * block.CountNormParameters() + Layers * block.CountParameters() + pooler));
+        Int128 norms = (IsPreNorm ? 2 : 1) * block.CountNormParameters(), pooler = HasPooler ? width * (width + 1) : 0;
+        return checked((long)(rows * width + norms + Layers * block.CountParameters() + pooler));
     }
 
     /// <exception cref="ArgumentException">A value is out of its range; the message names it.</exception>

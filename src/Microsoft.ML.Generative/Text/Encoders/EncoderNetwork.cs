@@ -2,8 +2,8 @@ using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
-using Linear = Microsoft.ML.Generative.Layers.Linear;
 using static TorchSharp.torch;
+using Linear = Microsoft.ML.Generative.Layers.Linear;
 
 namespace Microsoft.ML.Generative.Text.Encoders;
 
@@ -94,7 +94,7 @@ internal sealed class EncoderNetwork : nn.Module, IAdaptable<EncoderNetwork>
         }
     }
 
-    /// <summary>The output of the last block for each position, [batch, time, width]. What is behind a text's end is of no meaning.</summary>
+    /// <summary>The output of the last block for each position, [batch, time, width]; behind a text's end, of no meaning.</summary>
     public Tensor Hidden(EncoderInput input)
     {
         (Tensor x, RotaryPositions? rotary) = Embed(input);

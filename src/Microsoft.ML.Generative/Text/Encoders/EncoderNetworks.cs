@@ -23,8 +23,7 @@ internal sealed class EncoderNetworks : IDisposable
     public EncoderModel Model { get; }
 
     /// <summary>All modules in the order of the model's components.</summary>
-    public torch.nn.Module[] Modules =>
-        [Encoder.Base, .. Head is null ? (torch.nn.Module[])[] : [Head], .. Encoder.Active is { } adapter ? (torch.nn.Module[])[adapter] : []];
+    public torch.nn.Module[] Modules => [.. new torch.nn.Module?[] { Encoder.Base, Head, Encoder.Active }.OfType<torch.nn.Module>()];
 
     public void Dispose()
     {

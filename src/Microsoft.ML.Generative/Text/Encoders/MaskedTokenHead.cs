@@ -1,9 +1,10 @@
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
-using Linear = Microsoft.ML.Generative.Layers.Linear;
-using Parameter = TorchSharp.Modules.Parameter;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
+using GELU = TorchSharp.Modules.GELU;
+using Linear = Microsoft.ML.Generative.Layers.Linear;
+using Parameter = TorchSharp.Modules.Parameter;
 
 namespace Microsoft.ML.Generative.Text.Encoders;
 
@@ -43,7 +44,7 @@ internal sealed class MaskedTokenHead : nn.Module
     /// <param name="tokens">The embedding of the encoder.</param>
     public Tensor Logits(Tensor hidden, EmbeddingTable tokens)
     {
-        Tensor x = norm.call(F.gelu(dense.call(hidden), _isTanh ? TorchSharp.Modules.GELU.Approximate.tanh : TorchSharp.Modules.GELU.Approximate.none));
+        Tensor x = norm.call(F.gelu(dense.call(hidden), _isTanh ? GELU.Approximate.tanh : GELU.Approximate.none));
         return F.linear(MixedPrecision.Cast(x), MixedPrecision.Cast(tokens.Weight), MixedPrecision.Cast(bias)).AsFloat32();
     }
 

@@ -12,7 +12,8 @@ namespace Microsoft.ML.Generative;
 /// negatives ranking; Henderson et al. 2017), and to the texts of <see cref="NegativeColumnName"/>, if there are any. Large batches make
 /// this harder, and the embeddings better.
 /// </item>
-/// <item>With <see cref="ScoreColumnName"/> too, the cosine of a text and its pair is to be the score; the loss is their squared difference.
+/// <item>
+/// With <see cref="ScoreColumnName"/> too, the cosine of a text and its pair is to be the score; the loss is their squared difference.
 /// </item>
 /// <item>With neither, a text is its own pair, in which dropout leaves out other values (SimCSE; Gao et al. 2021).</item>
 /// </list>
@@ -105,8 +106,8 @@ public sealed class SentenceEmbeddingOptions : EncoderTrainingOptions
         if (PairColumnName is null && (NegativeColumnName ?? ScoreColumnName) is { } column)
         {
             throw new ArgumentException(
-                $"{(NegativeColumnName is null ? nameof(ScoreColumnName) : nameof(NegativeColumnName))} is {Quoted.Text(column)}, but there "
-                + $"is no {nameof(PairColumnName)}.", nameof(PairColumnName));
+                $"{(NegativeColumnName is null ? nameof(ScoreColumnName) : nameof(NegativeColumnName))} is {Quoted.Text(column)}, but "
+                + $"there is no {nameof(PairColumnName)}.", nameof(PairColumnName));
         }
 
         if (NegativeColumnName is not null && ScoreColumnName is not null)
@@ -125,7 +126,7 @@ public sealed class SentenceEmbeddingOptions : EncoderTrainingOptions
         if (PairColumnName is null && Dropout == 0)
         {
             throw new ArgumentException(
-                $"{nameof(Dropout)} is 0, and there is no {nameof(PairColumnName)}: a text and its copy would be the same. Set one of them.",
+                $"{nameof(Dropout)} is 0, and there is no {nameof(PairColumnName)}: a text and its copy would be the same. Set one.",
                 nameof(Dropout));
         }
     }

@@ -62,7 +62,9 @@ public sealed class SentenceEmbeddingTransformer : EncoderTransformer, IEmbeddin
     /// <summary>The vectors of texts. Those of similar lengths are computed together.</summary>
     /// <param name="texts">The texts, cut where they have more than <see cref="EncoderTransformer.MaxTokens"/> tokens.</param>
     /// <returns><see cref="EmbeddingSize"/> values for each.</returns>
-    /// <exception cref="ArgumentException">A text is null or has characters that the tokenizer lacks; the message has its number.</exception>
+    /// <exception cref="ArgumentException">
+    /// A text is null or has characters that the tokenizer lacks; the message has its number.
+    /// </exception>
     public float[][] Embed(IReadOnlyList<string> texts)
     {
         ArgumentNullException.ThrowIfNull(texts);

@@ -5,7 +5,7 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;
 
-/// <summary>BERT by the formulas of the papers (Vaswani et al. 2017; Devlin et al. 2018), in double precision, one value at a time.</summary>
+/// <summary>BERT by the formulas of the papers (Vaswani et al. 2017; Devlin et al. 2018), in double precision.</summary>
 internal sealed class ReferenceEncoder(EncoderNetwork network)
 {
     private readonly Dictionary<string, (float[] Values, long[] Shape)> _weights =

@@ -51,7 +51,9 @@ internal sealed class EncoderWeights
 
     /// <summary>Whether a file has what predicts masked tokens.</summary>
     public static bool HasTokenHead(ISafetensorsReader file, EncoderConfig config) => file.Tensors.ContainsKey(
-        config.IsDistilBert ? "vocab_transform.weight" : config.IsRoberta ? "lm_head.dense.weight" : "cls.predictions.transform.dense.weight");
+        config.IsDistilBert ? "vocab_transform.weight"
+        : config.IsRoberta ? "lm_head.dense.weight"
+        : "cls.predictions.transform.dense.weight");
 
     /// <summary>Copies a file's tensors into the network, from whatever type of float they have.</summary>
     /// <exception cref="InvalidDataException">
