@@ -241,8 +241,8 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// A client that may be used from several threads. It does not own the model: dispose of the model when no client is in use.
     /// </returns>
     /// <remarks>
-    /// Instructions, temperature, top-p, top-k, maximum of tokens, stop sequences, seed, penalties and response format of
-    /// <see cref="ChatOptions"/> are followed; what cannot be, such as tools that are not switched off, is refused. For JSON, and JSON of a
+    /// Instructions, temperature, top-p, top-k, maximum of tokens, stop sequences, seed, penalties, response format and tools of
+    /// <see cref="ChatOptions"/> are followed, tools where the template writes them; what cannot be is refused. For JSON, and JSON of a
     /// schema, see <see cref="TextGenerationOptions.ResponseFormat"/>. With a seed in the call, in the model's own options or in the
     /// <see cref="MLContext"/>, the same conversation gets the same answer each time; a context without a seed gives another one.
     /// </remarks>
