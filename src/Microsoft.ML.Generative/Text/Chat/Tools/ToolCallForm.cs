@@ -31,7 +31,8 @@ internal sealed class ToolCallForm
         var question = new ChatTurn(Conversation.User, "a");
         string prompt = write(new Conversation([question], wantsAnswer: true) { Tools = tools }).Value;
         JinjaText whole = write(new Conversation(
-            [question, new ChatTurn(Conversation.Assistant, "") { Calls = [_sample] }], wantsAnswer: false) { Tools = tools });
+            [question, new ChatTurn(Conversation.Assistant, "") { Calls = [_sample] }], wantsAnswer: false)
+        { Tools = tools });
         int start = prompt.AsSpan().CommonPrefixLength(whole.Value);
         JinjaText answer = whole.Slice(start, whole.Length - start);
         foreach (ToolMarkup markup in ToolMarkup.All)

@@ -179,7 +179,7 @@ internal sealed class ToolMarkup
         }
 
         string id = json.TryGetProperty(IdGroup, out JsonElement own) && own.ValueKind == JsonValueKind.String && own.GetString() is
-            { Length: > 0 } given ? given : ToolCall.NewId();
+        { Length: > 0 } given ? given : ToolCall.NewId();
         return arguments.ValueKind switch
         {
             JsonValueKind.Object => new ToolCall(id, name.GetString()!, arguments),

@@ -55,8 +55,8 @@ internal sealed class LanguageModelChatClient(
         Conversation conversation = ConversationOf(messages, options);
         var answer = new Answer();
         var text = new StringBuilder();
-        await Task.Run(() => text.AppendJoin("", Pieces(conversation, options, answer, cancellationToken)), cancellationToken)
-            .ConfigureAwait(false);
+        await foreach (string piece in Pieces(conversation, options, answer, cancellationToken).ConfigureAwait(false))
+            text.Append(piece);
         IEnumerable<AIContent> contents = text.Length > 0 || answer.Calls.Count == 0 ? [new TextContent(text.ToString())] : [];
         return new ChatResponse(new ChatMessage(ChatRole.Assistant, [.. contents, .. answer.Calls]) { MessageId = NewId() })
         {
@@ -73,8 +73,8 @@ internal sealed class LanguageModelChatClient(
     {
         string response = NewId(), message = NewId();
         var answer = new Answer();
-        IEnumerable<string> pieces = Pieces(ConversationOf(messages, options), options, answer, cancellationToken);
-        await foreach (string piece in WorkerSequence.Enumerate(pieces, cancellationToken).ConfigureAwait(false))
+        Conversation conversation = ConversationOf(messages, options);
+        await foreach (string piece in Pieces(conversation, options, answer, cancellationToken).ConfigureAwait(false))
             yield return Update([new TextContent(piece)]);
 
         foreach (FunctionCallContent call in answer.Calls)
@@ -100,7 +100,26 @@ internal sealed class LanguageModelChatClient(
     }
 
     // Pieces of text; the answer has the rest when they have ended.
-    private IEnumerable<string> Pieces(
+    private async IAsyncEnumerable<string> Pieces(
+        Conversation conversation, ChatOptions? options, Answer answer, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        (IAsyncEnumerable<string> pieces, ToolCallScanner? scanner) =
+            await Task.Run(() => Begin(conversation, options, answer, cancellation), cancellation).ConfigureAwait(false);
+        await foreach (string piece in pieces.ConfigureAwait(false))
+        {
+            if ((scanner is null ? piece : scanner.Append(piece)) is { Length: > 0 } certain)
+                yield return certain;
+        }
+
+        if (scanner is null)
+            yield break;
+        (string rest, IReadOnlyList<ToolCall> calls) = scanner.Finish();
+        answer.Calls = [.. calls.Take(options!.AllowMultipleToolCalls == false ? 1 : int.MaxValue).Select(ContentOf)];
+        if (rest.Length > 0)
+            yield return rest;
+    }
+
+    private (IAsyncEnumerable<string> Pieces, ToolCallScanner? Scanner) Begin(
         Conversation conversation, ChatOptions? options, Answer answer, CancellationToken cancellation)
     {
         using IDisposable stop = EncodingStop.By(cancellation);
@@ -108,7 +127,7 @@ internal sealed class LanguageModelChatClient(
         if (conversation.Tools.Count == 0)
         {
             int[] ids = template.Encode(conversation, model.Codec);
-            return model.Generator.Stream(ids, generation, codec, answer.End, cancellation);
+            return (model.Generator.StreamAsync(ids, generation, codec, answer.End, cancellation), null);
         }
 
         if (generation.ResponseFormat is ChatResponseFormatJson)
@@ -118,22 +137,7 @@ internal sealed class LanguageModelChatClient(
         ToolPrompt prompt = template.EncodeWithTools(conversation, model.Codec, options!.ToolMode);
         generation.ResponseFormat = prompt.Format;
         codec = codec with { Shown = [.. prompt.Scanner.Markup.Tokens.Select(codec.IdOf).OfType<int>()] };
-        int calls = options.AllowMultipleToolCalls == false ? 1 : int.MaxValue;
-        return Scan(model.Generator.Stream(prompt.Ids, generation, codec, answer.End, cancellation));
-
-        IEnumerable<string> Scan(IEnumerable<string> pieces)
-        {
-            foreach (string piece in pieces)
-            {
-                if (prompt.Scanner.Append(piece) is { Length: > 0 } certain)
-                    yield return certain;
-            }
-
-            (string rest, IReadOnlyList<ToolCall> found) = prompt.Scanner.Finish();
-            answer.Calls = [.. found.Take(calls).Select(ContentOf)];
-            if (rest.Length > 0)
-                yield return rest;
-        }
+        return (model.Generator.StreamAsync(prompt.Ids, generation, codec, answer.End, cancellation), prompt.Scanner);
     }
 
     private static FunctionCallContent ContentOf(ToolCall call) =>
