@@ -4,7 +4,9 @@ using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Text.Chat;
 
-/// <summary>Writes templates to model files: the library's own by their names, others as <c>{"jinja": source}</c>, those for tools beside them.</summary>
+/// <summary>
+/// Writes templates to model files: the library's own by their names, others as <c>{"jinja": source}</c>, those for tools beside them.
+/// </summary>
 internal sealed class ChatTemplateConverter : JsonConverter<ChatTemplate>
 {
     private const string SourceName = "jinja";
@@ -42,7 +44,8 @@ internal sealed class ChatTemplateConverter : JsonConverter<ChatTemplate>
         try
         {
             ChatTemplate template = ChatTemplate.FromJinja(source.GetString()!);
-            return document.RootElement.TryGetProperty(ChatTemplate.ToolUse, out JsonElement tools) && tools.ValueKind == JsonValueKind.String
+            return document.RootElement.TryGetProperty(ChatTemplate.ToolUse, out JsonElement tools)
+                && tools.ValueKind == JsonValueKind.String
                 ? template.With(ChatTemplate.FromJinja(tools.GetString()!))
                 : template;
         }

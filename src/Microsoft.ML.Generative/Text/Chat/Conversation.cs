@@ -108,7 +108,8 @@ internal sealed class Conversation
     private static IEnumerable<ChatTurn> Results(ChatMessage message, Dictionary<string, ToolCall> calls)
     {
         if (message.Contents.FirstOrDefault(c => c is FunctionCallContent || (c is TextContent && message.Text.Length > 0)) is { } other)
-            throw new ArgumentException($"A message of the role tool holds {other.GetType().Name}; expected {nameof(FunctionResultContent)}.");
+            throw new ArgumentException(
+                $"A message of the role tool holds {other.GetType().Name}; expected {nameof(FunctionResultContent)}.");
         foreach (FunctionResultContent result in message.Contents.OfType<FunctionResultContent>())
         {
             ToolCall call = calls.GetValueOrDefault(result.CallId) ?? throw new ArgumentException(

@@ -57,7 +57,8 @@ public sealed class ToolPromptTests
     private static readonly ChatMessage[] _answered =
     [
         .. _asked,
-        new(ChatRole.Assistant, [new FunctionCallContent("abc123XYZ", "get_weather", new Dictionary<string, object?> { ["city"] = "Rome" })]),
+        new(ChatRole.Assistant, [new FunctionCallContent(
+            "abc123XYZ", "get_weather", new Dictionary<string, object?> { ["city"] = "Rome" })]),
         new(ChatRole.Tool, [new FunctionResultContent("abc123XYZ", "22 °C")]),
     ];
 
@@ -80,8 +81,8 @@ public sealed class ToolPromptTests
         },
         {
             ToolTemplates.Phi4,
-            "<|system|>You are a helpful assistant with some tools.<|tool|>[{\"name\": \"get_weather\", \"description\": \"The weather in a "
-                + "city\", \"parameters\": " + Schema + "}]<|/tool|><|end|><|user|>Rome?<|end|><|assistant|><|tool_call|>[{\"name\": "
+            "<|system|>You are a helpful assistant with some tools.<|tool|>[{\"name\": \"get_weather\", \"description\": \"The "
+                + "weather in a city\", \"parameters\": " + Schema + "}]<|/tool|><|end|><|user|>Rome?<|end|><|assistant|><|tool_call|>[{\"name\": "
                 + "\"get_weather\", \"arguments\": {\"city\": \"Rome\"}}]<|/tool_call|><|end|><|tool_response|>22 °C<|end|><|assistant|>"
         },
         {
@@ -134,7 +135,8 @@ public sealed class ToolPromptTests
         TextCodec codec = Codec(ToolTemplates.Llama31);
         string text = Decode(codec, ChatTemplate.Of(codec).Encode(Conversation(_answered), codec));
         Assert.StartsWith("<s><|start_header_id|>system<|end_header_id|>\n\nEnvironment: ipython\n<|eot_id|><|start_header_id|>user", text);
-        Assert.Contains("Do not use variables.\n\n{\n    \"type\": \"function\",\n    \"function\": {\n        \"name\": \"get_weather\",", text);
+        Assert.Contains(
+            "Do not use variables.\n\n{\n    \"type\": \"function\",\n    \"function\": {\n        \"name\": \"get_weather\",", text);
         Assert.EndsWith(
             "Rome?<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n{\"name\": \"get_weather\", \"parameters\": {\"city\": "
             + "\"Rome\"}}<|eot_id|><|start_header_id|>ipython<|end_header_id|>\n\n\"22 °C\"<|eot_id|>"
@@ -324,7 +326,8 @@ public sealed class ToolPromptTests
     private static Conversation Conversation(IEnumerable<ChatMessage> messages, AIFunction? tool = null) =>
         new(new Conversation(messages, null).Turns, wantsAnswer: true) { Tools = [ToolDefinition.Of(tool ?? _weather)] };
 
-    private static string Decode(TextCodec codec, int[] ids) => ((GenerativeTokenizer)codec.Tokenizer).Decode(ids, skipSpecialTokens: false);
+    private static string Decode(TextCodec codec, int[] ids) =>
+        ((GenerativeTokenizer)codec.Tokenizer).Decode(ids, skipSpecialTokens: false);
 
     private static TextCodec Codec(string template, string? forTools = null)
     {

@@ -80,7 +80,9 @@ internal sealed class ToolMarkup
         return calls.Count > 0 ? (calls, string.IsNullOrWhiteSpace(rest.ToString()) ? "" : rest.ToString().Trim()) : null;
     }
 
-    /// <summary>Whether a template wrote a call in this markup: what it wrote before the JSON, and the names of the JSON's members.</summary>
+    /// <summary>
+    /// Whether a template wrote a call in this markup: what it wrote before the JSON, and the names of the JSON's members.
+    /// </summary>
     /// <param name="answer">What the template wrote.</param>
     /// <param name="call">The call.</param>
     public ToolOpening? FindOpening(string answer, ToolCall call)
