@@ -141,14 +141,18 @@ internal sealed class Trainer
     /// <summary>Checks that a batch fits the memory that the process may use.</summary>
     /// <param name="rows">The rows of the batch.</param>
     /// <param name="values">The values of a row.</param>
-    /// <exception cref="ArgumentException">It does not; the message names <see cref="TrainingOptions.BatchSize"/>.</exception>
-    public void CheckBatch(long rows, long values)
+    /// <param name="times">An option that multiplies them.</param>
+    /// <exception cref="ArgumentException">
+    /// It does not; the message names <see cref="TrainingOptions.BatchSize"/>, and the other option.
+    /// </exception>
+    public void CheckBatch(long rows, long values, (string Option, int Count)? times = null)
     {
-        Int128 bytes = (Int128)rows * values * sizeof(float);
+        Int128 bytes = (Int128)rows * values * (times?.Count ?? 1) * sizeof(float);
         if (bytes > MemoryLimit.Bytes)
         {
+            string other = times is { } given ? $" and {given.Option} {given.Count}" : "";
             throw new ArgumentException(
-                $"{nameof(TrainingOptions.BatchSize)} is {Run.Options.BatchSize}: a batch takes {MemoryLimit.Describe(bytes)}, "
+                $"{nameof(TrainingOptions.BatchSize)} is {Run.Options.BatchSize}{other}: a batch takes {MemoryLimit.Describe(bytes)}, "
                 + $"and the process may use {MemoryLimit.Describe(MemoryLimit.Bytes)}.");
         }
     }

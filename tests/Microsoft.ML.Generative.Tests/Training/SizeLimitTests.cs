@@ -50,7 +50,26 @@ public sealed class SizeLimitTests
         IDataView data = TinyImages.AsVectors(_ml, 8);
         GanOptions options = new() { InputColumnName = "Pixels", Network = GanNetworkKind.Mlp, BatchSize = Most, LatentSize = 1 << 20 };
         string message = Assert.ThrowsAny<ArgumentException>(() => _ml.Transforms.Generative().Gan(options).Fit(data)).Message;
-        Assert.Contains("BatchSize is 16777216: a batch takes 70.4 TB, and the process may use", message);
+        Assert.Contains("BatchSize is 16777216", message);
+        Assert.Contains(": a batch takes 70.4 TB, and the process may use", message);
+    }
+
+    [Fact]
+    public void What_multiplies_the_rows_of_a_batch_is_named_with_it()
+    {
+        IDataView data = TinyImages.AsVectors(_ml, 8);
+        var catalog = _ml.Transforms.Generative();
+        string latent = Assert.ThrowsAny<ArgumentException>(() => catalog.Gan(new GanOptions
+        {
+            InputColumnName = "Pixels",
+            Network = GanNetworkKind.Mlp,
+            BatchSize = 1 << 20,
+            LatentSize = 1 << 20,
+        }).Fit(data)).Message;
+        Assert.Contains("BatchSize is 1048576 and LatentSize 1048576: a batch takes 4.4 TB, and the process may use", latent);
+        string samples = Assert.ThrowsAny<ArgumentException>(() => catalog.Vae(
+            new VaeOptions { InputColumnName = "Pixels", HiddenSizes = [4], LatentSize = 2, ImportanceSamples = Most }).Fit(data)).Message;
+        Assert.Matches("BatchSize is \\d+ and ImportanceSamples 16777216: a batch takes .* GB, and the process may use", samples);
     }
 
     [Fact]
