@@ -114,6 +114,9 @@ internal sealed unsafe class DecoderSteps : IDisposable
         _team = new WorkerTeam(threads);
     }
 
+    /// <summary>Keys and values of the streams.</summary>
+    public KeyValueCache Cache => _cache;
+
     // What is done for each row alone.
     private enum RowWork
     {
@@ -153,6 +156,7 @@ internal sealed unsafe class DecoderSteps : IDisposable
         int hiddenIn = Padded(_block.FeedForwardInSize), hidden = Padded(_block.FeedForwardSize), half = Padded(size / 2);
         for (int row = 0; row < rows; row++)
         {
+            _cache.Prepare(_rowStreams[row], _rowPositions[row]);
             Embed(row, _x + width * row);
             _rotary?.Angles(_rowPositions[row], _cosines + half * row, _sines + half * row);
         }
@@ -189,9 +193,6 @@ internal sealed unsafe class DecoderSteps : IDisposable
         fixed (float* start = logits)
             Multiply(_kernels.Head, _normed, width, start, _shape.VocabularySize, rows);
     }
-
-    /// <summary>Copies a stream that has so many positions.</summary>
-    public void Copy(int from, int to, int length) => _cache.Copy(from, to, length);
 
     public void Dispose()
     {
@@ -351,11 +352,12 @@ internal sealed unsafe class DecoderSteps : IDisposable
         (int row, int keyHead) = Math.DivRem(piece, keyHeads);
         float* queries = _queriesKeysValues + Padded(_block.QueryKeyValueSize) * row;
         float* output = _attended + Padded(_block.AttendedSize) * row;
-        float* keys = _cache.Keys(_layer, _rowStreams[row], keyHead), values = _cache.Values(_layer, _rowStreams[row], keyHead);
+        nint keys = _cache.Keys(_layer, keyHead), values = _cache.Values(_layer, keyHead);
+        float** pages = _cache.PagesOf(_rowStreams[row]);
         for (int head = keyHead * group; head < (keyHead + 1) * group; head++)
         {
             AttentionKernel.Attend(
-                queries + head * size, keys, values, _cache.Pages, FirstSeen(row), _rowPositions[row], size,
+                queries + head * size, pages, _cache.Pages, keys, values, FirstSeen(row), _rowPositions[row], size,
                 _scores + (long)Padded(_scoresLength) * worker, output + head * size);
         }
     }
