@@ -18,7 +18,8 @@ internal static class GenAiFolder
 
     public static void Write(string path, LanguageModelTransformer model)
     {
-        IReadOnlyDictionary<string, byte[]> tokenizer = TokenizerFiles.Save(model.Codec.Tokenizer, model.Definition.Defaults.ChatTemplate?.Source);
+        IReadOnlyDictionary<string, byte[]> tokenizer = TokenizerFiles.Save(
+            model.Codec.Tokenizer, model.Definition.Defaults.ChatTemplate?.Source);
         OnnxGraph graph = LanguageModelGraph.Of(model.Network);
         HuggingFaceFolder folder = HuggingFaceFolder.Create(path, "onnxruntime-genai");
         OnnxModelFile.Write(folder.PathOf(ModelName), graph);
