@@ -16,6 +16,8 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["stream"] = StreamWorkload.Run,
     ["gpt"] = GptWorkload.RunFloat32,
     ["gpt-bf16"] = GptWorkload.RunBFloat16,
+    ["bert"] = EncoderWorkload.RunMasked,
+    ["embed"] = EncoderWorkload.RunEmbed,
     ["lora"] = LoraWorkload.Run,
     ["lora-adapter"] = LoraWorkload.RunAdapter,
     ["lora-full"] = LoraWorkload.RunFull,
@@ -59,7 +61,7 @@ Option<string> data = new("--data")
     + "lora-method: full, lora, dora or another method of lora-quality.",
     DefaultValueFactory = _ => "fashion-mnist",
 };
-Option<string?> model = new("--model") { Description = "lora-method: the file of the base model." };
+Option<string?> model = new("--model") { Description = "lora-method: the file of the base model. embed: the folder of the encoder." };
 Option<string> preset = new("--preset")
 {
     Description = "elbo: reference (784-400-20, Adam 1e-3, 10 epochs) or default (the library's defaults).",

@@ -278,7 +278,7 @@ public sealed class GenerativeCatalog
     /// <code>
     /// SentenceEmbeddingTransformer encoder = mlContext.Generative().LoadPretrainedEncoder("models/all-MiniLM-L6-v2");
     /// var pipeline = mlContext.Transforms.Generative().TextEmbedding("Features", "Text", encoder)
-    ///     .Append(mlContext.BinaryClassification.Trainers.LbfgsLogisticRegression());
+    ///     .Append(mlContext.BinaryClassification.Trainers.LbfgsLogisticRegression(l1Regularization: 0, l2Regularization: 0.01f));
     /// </code>
     /// </example>
     public SentenceEmbeddingTransformer LoadPretrainedEncoder(string folder)
