@@ -125,6 +125,14 @@ internal sealed class KernelDecodingSession : IDecodingSession
         _lengths[stream] = Math.Min(length, _lengths[stream]);
     }
 
+    public void SetSource(int stream, SourceStates source)
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        CheckStream(stream);
+        _steps.SetSource(stream, source);
+        GC.KeepAlive(this);
+    }
+
     public void Copy(int from, int to)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
