@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Module06;
 
-/// <summary>Two tasks that a text-to-text model is told apart by their prefixes: dates in words, and commands for a small machine.</summary>
+/// <summary>Two tasks, which a prefix names: dates in words, and commands for a small machine.</summary>
 internal static class Transduction
 {
     /// <summary>A source and its target.</summary>

@@ -44,7 +44,8 @@ internal sealed class CorruptedBatches(
             int[] window = Array.ConvertAll(all[(row * time)..((row + 1) * time)], token => (int)token);
             bool[] mask = corruption.Mask(time, SeedSequence.Derive(_epochSeed, _row++));
             sources[row] = [.. SpanCorruption.Replace(window, mask, tokens.Sentinel), .. End()];
-            targets[row] = [.. SpanCorruption.Replace(window, Array.ConvertAll(mask, isReplaced => !isReplaced), tokens.Sentinel), .. End()];
+            bool[] isKept = Array.ConvertAll(mask, isReplaced => !isReplaced);
+            targets[row] = [.. SpanCorruption.Replace(window, isKept, tokens.Sentinel), .. End()];
         }
 
         TensorBatch pairs = SequenceBatch.Make(sources, targets, tokens.Start, device);

@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Text.Codec;
@@ -33,10 +34,9 @@ internal sealed class SequenceToSequenceData(TrainingRun run, SequenceToSequence
         {
             throw new ArgumentException(
                 $"{nameof(options.SpanCorruption)} leaves {spans} spans out of {nameof(options.MaxSourceTokens)} "
-                + $"{options.MaxSourceTokens}, each with a sentinel; the model has {SequenceTokens.MostSentinels} at most, and a vocabulary "
-                + $"of {options.Architecture.VocabularySize}. Lower {nameof(options.MaxSourceTokens)} or "
-                + $"{nameof(SpanCorruptionOptions.Density)}, or raise {nameof(SpanCorruptionOptions.MeanSpanLength)}.",
-                nameof(options.SpanCorruption));
+                + $"{options.MaxSourceTokens}, each with a sentinel; the model has {SequenceTokens.MostSentinels} at most, and a "
+                + $"vocabulary of {options.Architecture.VocabularySize}. Lower {nameof(options.MaxSourceTokens)} or "
+                + $"{nameof(SpanCorruptionOptions.Density)}, or raise {nameof(SpanCorruptionOptions.MeanSpanLength)}.");
         }
 
         using IChannel channel = run.Host.Start("Reading");
@@ -56,7 +56,7 @@ internal sealed class SequenceToSequenceData(TrainingRun run, SequenceToSequence
         var windows = new TokenBatches(
             corpus, new TokenWindows(new TokenRange(0, corpus.Count), length, run.Seed), options.BatchSize, shuffleSeed, run.Device);
         return new CorruptedBatches(
-            windows, options.BatchSize, corruption, tokens, codec.End, Common.SeedSequence.Derive(run.Seed, SpanStream), run.Device);
+            windows, options.BatchSize, corruption, tokens, codec.End, SeedSequence.Derive(run.Seed, SpanStream), run.Device);
 
         // Not all of a long text's tokens at once.
         int Add(string text)

@@ -21,12 +21,17 @@ internal sealed class SequenceToSequenceGenerator(
     // Tokens, with padding, that are encoded together: more take more memory for what attends to what, and no less time.
     private const int MostTokensTogether = 4096;
 
+    // Room for all tokens of an output is taken when it begins.
+    private const int MostOutputTokens = 1 << 16;
+
     /// <summary>The options of the model.</summary>
     public TextGenerationOptions Defaults => definition.Defaults.Generation;
 
-    /// <exception cref="ArgumentException">The options ask for speculation.</exception>
-    public static void CheckSpeculation(TextGenerationOptions options)
+    /// <summary>Checks what models with an encoder do not support.</summary>
+    /// <exception cref="ArgumentException">The options ask for it; the message names the option.</exception>
+    public static void Check(TextGenerationOptions options)
     {
+        OptionChecks.Between(options.MaxTokens, 1, MostOutputTokens, nameof(options.MaxTokens));
         if (options.Speculation is not null)
         {
             throw new ArgumentException(
@@ -40,11 +45,11 @@ internal sealed class SequenceToSequenceGenerator(
         ArgumentNullException.ThrowIfNull(texts);
         options = Checked(options);
         using IDisposable use = engine.Use();
-        using IDisposable stop = EncodingStop.By(Check);
+        using IDisposable stop = EncodingStop.By(CheckAlive);
         long seed = SeedSequence.Choose(engine.Host, options.Seed);
-        return Run([.. texts.Select(Encode)], seed, options, Check);
+        return Run([.. texts.Select(Encode)], seed, options, CheckAlive);
 
-        void Check()
+        void CheckAlive()
         {
             engine.Host.CheckAlive();
             cancellation.ThrowIfCancellationRequested();
@@ -165,7 +170,7 @@ internal sealed class SequenceToSequenceGenerator(
     {
         options ??= Defaults;
         options.Validate(codec.VocabularySize);
-        CheckSpeculation(options);
+        Check(options);
         return options;
     }
 }

@@ -94,7 +94,7 @@ public sealed class SequenceToSequenceOptions : TrainingOptions
 
     /// <summary>
     /// What is put before each source, in the training and by the trained model: names the task of a model that knows several, such as
-    /// "summarize: ". Default: nothing.
+    /// "summarize: ". Default: "", nothing.
     /// </summary>
     public string Prefix { get; set; } = "";
 
@@ -130,7 +130,9 @@ public sealed class SequenceToSequenceOptions : TrainingOptions
         }
     }
 
-    /// <summary>Blocks of the encoder, and of the decoder, of <see cref="Architecture"/>, at least 1. Default: 3 on a CPU, 8 on a GPU.</summary>
+    /// <summary>
+    /// Blocks of the encoder, and of the decoder, of <see cref="Architecture"/>, at least 1. Default: 3 on a CPU, 8 on a GPU.
+    /// </summary>
     [JsonIgnore]
     public int Layers
     {
@@ -239,7 +241,7 @@ public sealed class SequenceToSequenceOptions : TrainingOptions
         Architecture.Validate();
         ArgumentNullException.ThrowIfNull(Generation);
         Generation.Validate(Architecture.VocabularySize == 0 ? int.MaxValue : Architecture.VocabularySize);
-        SequenceToSequenceGenerator.CheckSpeculation(Generation);
+        SequenceToSequenceGenerator.Check(Generation);
         OptionChecks.AtLeast(VocabularySize, 257);
         OptionChecks.AtLeast(MaxSourceTokens, 8);
         OptionChecks.AtLeast(MaxTargetTokens, 1);

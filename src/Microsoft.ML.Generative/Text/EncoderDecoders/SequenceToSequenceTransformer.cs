@@ -107,12 +107,18 @@ public sealed class SequenceToSequenceTransformer : ITransformer, IBaseModel, ID
     /// </example>
     public string Generate(string text, TextGenerationOptions options) => _generator.Generate([text], options)[0];
 
+    /// <summary>Writes the texts for several sources at a time, with the model's own options.</summary>
+    /// <param name="texts">The sources.</param>
+    /// <returns>The texts, each as <see cref="Generate(string)"/> writes it.</returns>
+    /// <exception cref="ArgumentException">A source is too long, or has characters that the tokenizer lacks.</exception>
+    public IReadOnlyList<string> Generate(IReadOnlyList<string> texts) => _generator.Generate(texts, null);
+
     /// <summary>Writes the texts for several sources at a time.</summary>
     /// <param name="texts">The sources.</param>
-    /// <param name="options">How tokens are chosen. Default: the model's own options.</param>
+    /// <param name="options">How tokens are chosen.</param>
     /// <returns>The texts, each as <see cref="Generate(string, TextGenerationOptions)"/> writes it.</returns>
     /// <inheritdoc cref="Generate(string, TextGenerationOptions)" path="/exception"/>
-    public IReadOnlyList<string> Generate(IReadOnlyList<string> texts, TextGenerationOptions? options = null) =>
+    public IReadOnlyList<string> Generate(IReadOnlyList<string> texts, TextGenerationOptions options) =>
         _generator.Generate(texts, options);
 
     /// <inheritdoc cref="Generate(string, TextGenerationOptions)"/>

@@ -165,9 +165,13 @@ public sealed class SequenceToSequenceTests : IClassFixture<ReversingModel>, IDi
     }
 
     [Fact]
-    public void Speculation_is_refused() => Assert.Contains(
-        "Speculation is set", Assert.Throws<ArgumentException>(
+    public void Options_that_models_with_an_encoder_do_not_support_are_named()
+    {
+        Assert.Contains("Speculation is set", Assert.Throws<ArgumentException>(
             () => _model.Generate("a", new TextGenerationOptions { Speculation = SpeculativeDecoding.PromptLookup() })).Message);
+        Assert.Contains("MaxTokens is 100000", Assert.ThrowsAny<ArgumentException>(
+            () => _model.Generate("a", new TextGenerationOptions { MaxTokens = 100_000 })).Message);
+    }
 
     // T5's own tokenizer: no token begins a text, </s> ends it, padding begins outputs, and 100 sentinels follow.
     [DataFileFact("t5-spiece/spiece.model")]

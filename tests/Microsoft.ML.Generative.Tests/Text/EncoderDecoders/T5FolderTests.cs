@@ -24,7 +24,7 @@ public sealed class T5FolderTests : IDisposable
     {
         using DisposeScope scope = torch.NewDisposeScope();
         SequenceToSequenceArchitecture a = TinyEncoderDecoders.Architecture(
-            isTied ? FeedForwardKind.Relu : FeedForwardKind.GeGluTanh, isTied) with { VocabularySize = 14 };
+            isTied ? FeedForwardKind.Relu : FeedForwardKind.GeGluTanh, isTied, vocabularySize: 14);
         Dictionary<string, torch.Tensor> file = FileOf(a, embedding, type);
         Write(file, ConfigOf(a, isTied ? "t5" : "mt5"));
 
@@ -74,7 +74,7 @@ public sealed class T5FolderTests : IDisposable
     public void What_does_not_fit_is_named(string key, string value, string message)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        SequenceToSequenceArchitecture a = TinyEncoderDecoders.Architecture(FeedForwardKind.Relu, isTied: true) with { VocabularySize = 14 };
+        SequenceToSequenceArchitecture a = TinyEncoderDecoders.Architecture(FeedForwardKind.Relu, isTied: true, vocabularySize: 14);
         JsonObject config = ConfigOf(a, "t5");
         config[key] = JsonNode.Parse(value);
         Write(FileOf(a, "shared.weight", torch.ScalarType.Float32), config);
@@ -87,7 +87,7 @@ public sealed class T5FolderTests : IDisposable
     public void A_missing_tensor_is_named()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        SequenceToSequenceArchitecture a = TinyEncoderDecoders.Architecture(FeedForwardKind.Relu, isTied: true) with { VocabularySize = 14 };
+        SequenceToSequenceArchitecture a = TinyEncoderDecoders.Architecture(FeedForwardKind.Relu, isTied: true, vocabularySize: 14);
         Dictionary<string, torch.Tensor> file = FileOf(a, "shared.weight", torch.ScalarType.Float32);
         file.Remove("decoder.block.1.layer.1.EncDecAttention.k.weight");
         Write(file, ConfigOf(a, "t5"));
@@ -177,7 +177,8 @@ public sealed class T5FolderTests : IDisposable
     {
         SafetensorsShards.Write(_folder.Path, file.Select(tensor => (tensor.Key, tensor.Value)));
         File.WriteAllText(Path.Combine(_folder.Path, "config.json"), config.ToJsonString());
-        GenerativeTokenizer tokenizer = GenerativeTokenizers.CharacterLevel(["abcdefgh"], new CharacterLevelOptions { EndOfTextToken = "</s>" });
+        GenerativeTokenizer tokenizer = GenerativeTokenizers.CharacterLevel(
+            ["abcdefgh"], new CharacterLevelOptions { EndOfTextToken = "</s>" });
         File.WriteAllBytes(Path.Combine(_folder.Path, "tokenizer.json"), tokenizer.Json.ToArray());
     }
 

@@ -93,9 +93,9 @@ public sealed class TextMetricsTests
         var ml = new MLContext();
         IDataView data = ml.Data.LoadFromEnumerable(new List<TwoReferences>());
 
-        Assert.Contains("'Missing'", Assert.Throws<ArgumentException>(() => ml.Generative().EvaluateText(data, "Missing")).Message);
-        Assert.Contains("'Gold'", Assert.Throws<ArgumentException>(() => ml.Generative().EvaluateText(data, "Output", "Gold")).Message);
-        Assert.Throws<ArgumentException>(() => ml.Generative().EvaluateText(data));
+        Assert.Contains("'Missing'", Assert.ThrowsAny<ArgumentException>(() => ml.Generative().EvaluateText(data, "Missing")).Message);
+        Assert.Contains("'Gold'", Assert.ThrowsAny<ArgumentException>(() => ml.Generative().EvaluateText(data, "Output", "Gold")).Message);
+        Assert.ThrowsAny<ArgumentException>(() => ml.Generative().EvaluateText(data));
     }
 
     private static TextMetrics Evaluate((string Output, string Target)[] rows)

@@ -7,8 +7,8 @@ using Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
 namespace Microsoft.ML.Generative.Text.EncoderDecoders.Pretrained;
 
 /// <summary>
-/// The <c>config.json</c> of a T5 model as transformers writes it (<c>T5Config</c>, <c>MT5Config</c>). A key that is missing has the default
-/// of these classes.
+/// The <c>config.json</c> of a T5 model as transformers writes it (<c>T5Config</c>, <c>MT5Config</c>). A key that is missing has the
+/// default of these classes.
 /// </summary>
 /// <param name="Architecture">The network.</param>
 /// <param name="StartToken">The token that begins outputs.</param>
