@@ -139,6 +139,7 @@ public sealed class SequenceToSequenceNetworkTests
         Tensor labels = tensor(new long[] { 2, 7, 5, 1 }, [1, 4]);
         foreach (RelativePositionBias bias in (RelativePositionBias[])[network.Encoder.Relative, network.Decoder.Relative!])
         {
+            network.zero_grad();
             Loss().backward();
             float gradient = bias.Buckets.Weight.grad![1, 2].item<float>();
             const float Step = 0.02f;
