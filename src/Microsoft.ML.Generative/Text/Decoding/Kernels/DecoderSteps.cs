@@ -125,6 +125,9 @@ internal sealed unsafe class DecoderSteps : IDisposable
         _team = new WorkerTeam(threads);
     }
 
+    /// <summary>Keys and values of the streams.</summary>
+    public KeyValueCache Cache => _cache;
+
     // What is done for each row alone.
     private enum RowWork
     {
@@ -166,6 +169,7 @@ internal sealed unsafe class DecoderSteps : IDisposable
         int hiddenIn = Padded(_block.FeedForwardInSize), hidden = Padded(_block.FeedForwardSize), half = Padded(size / 2);
         for (int row = 0; row < rows; row++)
         {
+            _cache.Prepare(_rowStreams[row], _rowPositions[row]);
             Embed(row, _x + width * row);
             _rotary?.Angles(_rowPositions[row], _cosines + half * row, _sines + half * row);
         }
@@ -213,7 +217,11 @@ internal sealed unsafe class DecoderSteps : IDisposable
         {
             int rows = Math.Min(BlockLength, source.Length - start);
             for (int row = 0; row < rows; row++)
+            {
+                cache.Prepare(0, start + row);
                 source.Values.AsSpan((start + row) * _block.EmbeddingSize, _block.EmbeddingSize).CopyTo(new(_normed + width * row, width));
+            }
+
             for (int layer = 0; layer < _shape.Layers; layer++)
             {
                 Multiply(_kernels.Blocks[layer].Cross!.KeysValues, _normed, width, _queriesKeysValues, all, rows);
@@ -243,12 +251,8 @@ internal sealed unsafe class DecoderSteps : IDisposable
             Multiply(_kernels.Head, _normed, width, start, _shape.VocabularySize, rows);
     }
 
-    /// <summary>Copies a stream that has so many positions.</summary>
-    public void Copy(int from, int to, int length)
-    {
-        _cache.Copy(from, to, length);
-        _sources?.Copy(from, to);
-    }
+    /// <summary>Makes a stream attend to the source of another.</summary>
+    public void ShareSource(int from, int to) => _sources?.Copy(from, to);
 
     public void Dispose()
     {
@@ -424,11 +428,12 @@ internal sealed unsafe class DecoderSteps : IDisposable
         (int row, int keyHead) = Math.DivRem(piece, keyHeads);
         float* queries = _queriesKeysValues + Padded(_block.QueryKeyValueSize) * row;
         float* output = _attended + Padded(_block.AttendedSize) * row;
-        float* keys = _cache.Keys(_layer, _rowStreams[row], keyHead), values = _cache.Values(_layer, _rowStreams[row], keyHead);
+        nint keys = _cache.Keys(_layer, keyHead), values = _cache.Values(_layer, keyHead);
+        float** pages = _cache.PagesOf(_rowStreams[row]);
         for (int head = keyHead * group; head < (keyHead + 1) * group; head++)
         {
             AttentionKernel.Attend(
-                queries + head * size, keys, values, _cache.Pages, FirstSeen(row), _rowPositions[row], size,
+                queries + head * size, pages, _cache.Pages, keys, values, FirstSeen(row), _rowPositions[row], size,
                 _scores + (long)Padded(_scoresLength) * worker, output + head * size,
                 _bias is null ? null : _bias.Of(head, _rowPositions[row], FirstSeen(row)));
         }
@@ -459,7 +464,7 @@ internal sealed unsafe class DecoderSteps : IDisposable
         for (int head = keyHead * group; head < (keyHead + 1) * group; head++)
         {
             AttentionKernel.Attend(
-                queries + head * size, cache.Keys(_layer, 0, keyHead), cache.Values(_layer, 0, keyHead), cache.Pages, 0,
+                queries + head * size, cache.PagesOf(0), cache.Pages, cache.Keys(_layer, keyHead), cache.Values(_layer, keyHead), 0,
                 _sources.LengthOf(_rowStreams[row]) - 1, size, _sources.Scores(worker), output + head * size);
         }
     }
