@@ -44,6 +44,7 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["ddpm"] = DiffusionWorkload.RunFloat32,
     ["ddpm-bf16"] = DiffusionWorkload.RunBFloat16,
     ["sample"] = DiffusionWorkload.RunSample,
+    ["defaults"] = DefaultsWorkload.Run,
 };
 
 Argument<string> workload = new("workload") { Description = $"One of: {string.Join(", ", workloads.Keys)}." };
@@ -56,7 +57,8 @@ Option<int?> threads = new("--threads")
 Option<double> seconds = new("--seconds") { Description = "How long to measure.", DefaultValueFactory = _ => 10 };
 Option<string> data = new("--data")
 {
-    Description = "elbo: mnist or fashion-mnist. lora-method: full, lora, dora or another method of lora-quality.",
+    Description = "elbo: mnist or fashion-mnist. defaults: one model, such as gan. "
+    + "lora-method: full, lora, dora or another method of lora-quality.",
     DefaultValueFactory = _ => "fashion-mnist",
 };
 Option<string?> model = new("--model") { Description = "lora-method: the file of the base model." };

@@ -25,7 +25,7 @@ internal sealed class LanguageModelActivations(
         static float[,,] Copy(torch.Tensor attention)
         {
             var copy = new float[attention.size(1), attention.size(2), attention.size(3)];
-            Buffer.BlockCopy(TensorMemory.ToArray<float>(attention.cpu()), 0, copy, 0, copy.Length * sizeof(float));
+            Buffer.BlockCopy(FiniteValues.ToArray(attention.cpu(), "The attention"), 0, copy, 0, copy.Length * sizeof(float));
             return copy;
         }
     }
