@@ -7,6 +7,7 @@ using Microsoft.ML.Generative.Images.Evaluation;
 using Microsoft.ML.Generative.Images.Vae;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.EncoderDecoders.Pretrained;
+using Microsoft.ML.Generative.Text.Encoders.Pretrained;
 using Microsoft.ML.Generative.Text.Evaluation;
 using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
@@ -306,6 +307,58 @@ public sealed class GenerativeCatalog
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         return PretrainedLanguageModel.Load(Context, path, tokenizerPath);
+    }
+
+    /// <summary>Loads an encoder of texts from a folder in the layout of sentence-transformers or Hugging Face.</summary>
+    /// <param name="folder">
+    /// The folder: <c>config.json</c> of a model of the kind bert, roberta, xlm-roberta or distilbert; <c>model.safetensors</c> or a
+    /// sharded index; the tokenizer's files; of sentence-transformers <c>modules.json</c> with the pooling that it names, and
+    /// <c>sentence_bert_config.json</c>.
+    /// </param>
+    /// <returns>
+    /// The encoder. Its transform adds a vector Embedding of a text column Text. Of a folder without <c>modules.json</c>, it is the mean of
+    /// the tokens' vectors, not normalized, as in sentence-transformers.
+    /// </returns>
+    /// <remarks>
+    /// Weights in Float16 or BFloat16 become Float32. Heads for other tasks in the file are left out. Nothing in the folder is run, and
+    /// Python pickles are refused.
+    /// </remarks>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="FileNotFoundException">A file is missing; the message names it.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file is damaged, or asks for what is not supported; the message names it, and tensors that are missing, unexpected or of another
+    /// shape.
+    /// </exception>
+    /// <example>
+    /// <code>
+    /// SentenceEmbeddingTransformer encoder = mlContext.Generative().LoadPretrainedEncoder("models/all-MiniLM-L6-v2");
+    /// var pipeline = mlContext.Transforms.Generative().TextEmbedding("Features", "Text", encoder)
+    ///     .Append(mlContext.BinaryClassification.Trainers.LbfgsLogisticRegression());
+    /// </code>
+    /// </example>
+    public SentenceEmbeddingTransformer LoadPretrainedEncoder(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        return PretrainedEncoder.Load(Context, folder);
+    }
+
+    /// <summary>Loads a masked language model from a folder in the layout of Hugging Face.</summary>
+    /// <param name="folder">
+    /// The folder: <c>config.json</c> of a model of the kind bert, roberta, xlm-roberta or distilbert; <c>model.safetensors</c> or a
+    /// sharded index, with the head that predicts masked tokens; the tokenizer's files.
+    /// </param>
+    /// <returns>The model. Its transform fills the masks of a text column Text.</returns>
+    /// <inheritdoc cref="LoadPretrainedEncoder" path="/exception"/>
+    /// <example>
+    /// <code>
+    /// var model = mlContext.Generative().LoadPretrainedMaskedLanguageModel("models/bert-base-uncased");
+    /// Console.WriteLine(model.FillMask("The capital of [MASK] is Paris.")[0].Text);
+    /// </code>
+    /// </example>
+    public MaskedLanguageModelTransformer LoadPretrainedMaskedLanguageModel(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        return PretrainedEncoder.LoadMasked(Context, folder);
     }
 
     /// <summary>

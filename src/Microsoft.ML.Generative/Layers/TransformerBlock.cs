@@ -74,8 +74,8 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
     /// <param name="x">The output of the block before.</param>
     /// <param name="positions">How queries and keys learn where they are, if they do.</param>
     /// <param name="mask">
-    /// What may attend to what: 0, or a large negative number where not, [time, time] of causal attention, else [batch, 1, 1 or time,
-    /// time]. <see langword="null"/>: each position to itself and all before it, or to all.
+    /// What may attend to what: 0, or a large negative number where not; causal [time, time], else [batch, 1, 1 or time, time].
+    /// <see langword="null"/>: each position to itself and all before it, or to all.
     /// </param>
     /// <param name="bias">
     /// What is added to scores in place of a mask: [batch or 1, heads, time, time]; of causal attention, with what hides later positions.

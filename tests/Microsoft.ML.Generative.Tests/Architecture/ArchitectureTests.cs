@@ -25,6 +25,7 @@ public sealed class ArchitectureTests
         ["Text/Decoding"] = ["Text/Codec", "Text/Tokenization", "Layers", "Serialization"],
         ["Text/Chat"] = ["Text/Decoding", "Text/Codec", "Text/Tokenization", "Serialization"],
         ["Text/LanguageModels"] = ["Text/Chat", "Text/Decoding", "Text/Codec", "Text/Tokenization", .. _model],
+        ["Text/Encoders"] = ["Text/LanguageModels", "Text/Codec", "Text/Tokenization", .. _model],
         ["Text/RewardModels"] = ["Text/LanguageModels", "Text/Codec", "Text/Tokenization", .. _model],
         ["Text/Alignment"] =
         [
