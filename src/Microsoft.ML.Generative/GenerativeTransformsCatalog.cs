@@ -622,6 +622,40 @@ public sealed class GenerativeTransformsCatalog
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public LanguageModelEstimator LanguageModel(LanguageModelOptions options) => new(_env, options);
 
+    /// <summary>An encoder–decoder: learns from pairs of texts to write the second one when it reads the first.</summary>
+    /// <param name="outputColumnName">The text column that the trained model writes.</param>
+    /// <param name="inputColumnName">The text column with the sources.</param>
+    /// <param name="targetColumnName">The text column with the target of each source, read by the training.</param>
+    /// <param name="epochs">Passes over the data.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// // And many more pairs.
+    /// IDataView dates = mlContext.Data.LoadFromEnumerable([new { Words = "the third of May 2024", Date = "2024-05-03" }]);
+    /// SequenceToSequenceTransformer model =
+    ///     mlContext.Transforms.Generative().SequenceToSequence("Iso", "Words", "Date").Fit(dates);
+    /// Console.WriteLine(model.Generate("the third of May 2024"));
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public SequenceToSequenceEstimator SequenceToSequence(
+        string outputColumnName,
+        string inputColumnName,
+        string targetColumnName = SequenceToSequenceOptions.Defaults.TargetColumnName,
+        int epochs = SequenceToSequenceOptions.Defaults.Epochs) =>
+        SequenceToSequence(new SequenceToSequenceOptions
+        {
+            OutputColumnName = outputColumnName,
+            InputColumnName = inputColumnName,
+            TargetColumnName = targetColumnName,
+            Epochs = epochs,
+        });
+
+    /// <summary>An encoder–decoder with all its options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public SequenceToSequenceEstimator SequenceToSequence(SequenceToSequenceOptions options) => new(_env, options);
+
     /// <summary>A reward model: learns from pairs of texts which one is better, and gives texts a score.</summary>
     /// <param name="outputColumnName">The column with the score.</param>
     /// <param name="chosenColumnName">The text column with the better text of each pair; what the trained model scores.</param>

@@ -26,8 +26,9 @@ public static class HuggingFaceHub
     /// <param name="options">Cache folder, access token and progress.</param>
     /// <param name="cancellationToken">Stops the download; a later call resumes it.</param>
     /// <returns>
-    /// A folder for <see cref="GenerativeCatalog.LoadPretrainedLanguageModel"/>, <see cref="GenerativeCatalog.LoadPretrainedEncoder"/> or
-    /// <see cref="GenerativeCatalog.LoadPretrainedDiffusion"/>, whichever kind of model it is.
+    /// A folder for <see cref="GenerativeCatalog.LoadPretrainedLanguageModel"/>, <see cref="GenerativeCatalog.LoadPretrainedEncoder"/>,
+    /// <see cref="GenerativeCatalog.LoadPretrainedSequenceToSequence"/> or <see cref="GenerativeCatalog.LoadPretrainedDiffusion"/>,
+    /// whichever kind of model it is.
     /// </returns>
     /// <remarks>
     /// Files keep their sub-folders. Python pickles, code and weights of other frameworks are not downloaded. Each file, also one that is

@@ -140,7 +140,8 @@ public static class GenerativeTokenizers
     /// <summary>Reads the tokenizer in a folder of a model, as Hugging Face lays it out.</summary>
     /// <param name="folder">
     /// The folder, with a <c>tokenizer.json</c>; else a SentencePiece model (<c>tokenizer.model</c> or <c>spiece.model</c>), GPT-2's or
-    /// Qwen2's <c>vocab.json</c> and <c>merges.txt</c>, or BERT's <c>vocab.txt</c>. Special tokens and the chat template are read from
+    /// Qwen2's <c>vocab.json</c> and <c>merges.txt</c>, or BERT's <c>vocab.txt</c>; ByT5 needs none. Special tokens and the chat template
+    /// are read from
     /// <c>tokenizer_config.json</c>, <c>special_tokens_map.json</c>, <c>chat_template.jinja</c>, <c>generation_config.json</c> and
     /// <c>config.json</c>, where they are.
     /// </param>
