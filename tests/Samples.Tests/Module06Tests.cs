@@ -21,6 +21,7 @@ public sealed class Module06Run : IDisposable
         FineTuning = FineTuningSection.Run(lesson);
         Saving = SavingSection.Run(lesson);
         Transduction = TransductionSection.Run(lesson);
+        Encoders = EncodersSection.Run(lesson);
         Images = Directory.GetFiles(_folder.Path, "*.png");
 
         using var chat = new StringWriter();
@@ -46,6 +47,8 @@ public sealed class Module06Run : IDisposable
 
     internal TransductionSection.Result Transduction { get; }
 
+    internal EncodersSection.Result Encoders { get; }
+
     public string[] Images { get; }
 
     public string Conversation { get; }
@@ -58,7 +61,7 @@ public class Module06Tests(Module06Run run) : IClassFixture<Module06Run>
     [Fact]
     public void Every_file_is_an_image_with_something_on_it()
     {
-        Assert.Equal(9, run.Images.Length);
+        Assert.Equal(11, run.Images.Length);
         LessonFiles.AreImages(run.Images);
     }
 
@@ -151,6 +154,16 @@ public class Module06Tests(Module06Run run) : IClassFixture<Module06Run>
         Assert.Equal(2, answers.Length);
         Assert.Matches("^[A-Za-z]", answers[0]);
         Assert.StartsWith("(", answers[1]);
+    }
+
+    [Fact]
+    public void An_encoder_fills_masks_with_words_that_fit_sees_both_sides_and_brings_texts_of_a_kind_together()
+    {
+        Assert.True(run.Encoders.Judgments >= 3);
+        Assert.True(run.Encoders.Forward > 0.05);
+        Assert.InRange(run.Encoders.BagOfWords, 0.4, 0.6);
+        Assert.True(run.Encoders.Pretrained > 0.4);
+        Assert.True(run.Encoders.SameTopic > 0.8);
     }
 
     [Fact]
