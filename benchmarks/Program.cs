@@ -38,6 +38,8 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["decode-15m-nf4"] = DecodeWorkload.Run15MNf4,
     ["decode-batch"] = DecodeWorkload.RunBatch,
     ["prefill-15m"] = PrefillWorkload.Run15M,
+    ["t5-decode"] = SequenceDecodeWorkload.Run,
+    ["t5-decode-batch"] = SequenceDecodeWorkload.RunBatch,
     ["tokenize"] = TokenizeWorkload.Run,
     ["ddpm"] = DiffusionWorkload.RunFloat32,
     ["ddpm-bf16"] = DiffusionWorkload.RunBFloat16,
@@ -49,8 +51,8 @@ Argument<string> workload = new("workload") { Description = $"One of: {string.Jo
 workload.AcceptOnlyFromAmong([.. workloads.Keys]);
 Option<int?> threads = new("--threads")
 {
-    Description = "Threads of libtorch. Default: libtorch's own choice. decode-*: threads of the "
-    + "decoder; default: 1. prefill-*: the same; default: all."
+    Description = "Threads of libtorch. Default: libtorch's own choice. decode-*, t5-decode*: threads "
+    + "of the decoder; default: 1. prefill-*: the same; default: all."
 };
 Option<double> seconds = new("--seconds") { Description = "How long to measure.", DefaultValueFactory = _ => 10 };
 Option<string> data = new("--data")

@@ -56,8 +56,8 @@ public sealed class TrainingOptionsTests
         Func<TrainingOptions>[] all =
         [
             () => new VaeOptions(), () => new VqVaeOptions(), () => new GanOptions(), () => new DiffusionOptions(), () => new FlowOptions(),
-            () => new ImageClassifierOptions(), () => new LanguageModelOptions(), TinyAlignment.Dpo, TinyAlignment.Kto, TinyAlignment.Grpo,
-            TinyAlignment.Rloo, TinyAlignment.Ppo,
+            () => new ImageClassifierOptions(), () => new LanguageModelOptions(), () => new SequenceToSequenceOptions(), TinyAlignment.Dpo,
+            TinyAlignment.Kto, TinyAlignment.Grpo, TinyAlignment.Rloo, TinyAlignment.Ppo,
         ];
         int checkedOptions = 0;
         foreach (Func<TrainingOptions> create in all)
