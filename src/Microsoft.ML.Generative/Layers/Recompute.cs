@@ -47,6 +47,7 @@ internal static class Recompute
         public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
         {
             var saved = (Saved)ctx.get_data(State);
+            using Tensor upstream = grad_output;
             using DisposeScope scope = NewDisposeScope();
             using IDisposable gradients = enable_grad();
             using IDisposable precision = MixedPrecision.Scope(saved.Type);
@@ -67,8 +68,8 @@ internal static class Recompute
             }
 
             // Adds to the gradients of the parameters directly.
-            output.backward([grad_output]);
-            return [original.requires_grad ? input.grad!.MoveToOuterDisposeScope() : null!, null!, null!];
+            output.backward([upstream]);
+            return [original.requires_grad ? BackwardResult.Keep(input.grad!) : null!, null!, null!];
         }
     }
 
