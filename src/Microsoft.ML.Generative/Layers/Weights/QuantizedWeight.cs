@@ -59,7 +59,7 @@ internal abstract class QuantizedWeight(long[] shape) : Weight(shape)
         // A bias that is learned has a gradient, which takes another tensor of outputs.
         bool learnsBias = is_grad_enabled() && added is { requires_grad: true };
         Tensor? frozen = learnsBias ? null : added;
-        Tensor output = is_grad_enabled() && x.requires_grad ? Matmul.apply(x, new Operands(this, frozen)) : Compute(x, frozen);
+        Tensor output = is_grad_enabled() && x.requires_grad ? Matmul.Call(x, new Operands(this, frozen)) : Compute(x, frozen);
         return learnsBias ? output.Plus(added!) : output;
     }
 
@@ -95,26 +95,23 @@ internal abstract class QuantizedWeight(long[] shape) : Weight(shape)
 
     private sealed record Operands(QuantizedWeight Weight, Tensor? Bias);
 
-    private sealed class Matmul : autograd.SingleTensorFunction<Matmul>
+    private sealed class Matmul : GradientFunction<Matmul>
     {
         private const string WeightName = "weight";
 
         public override string Name => nameof(QuantizedWeight);
 
-        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        protected override Tensor Compute(autograd.AutogradContext ctx, object[] vars)
         {
             (QuantizedWeight weight, Tensor? bias) = (Operands)vars[1];
             ctx.save_data(WeightName, weight);
             return weight.Compute((Tensor)vars[0], bias);
         }
 
-        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+        protected override List<Tensor> Gradients(autograd.AutogradContext ctx, List<Tensor> saved, Tensor gradient)
         {
             var weight = (QuantizedWeight)ctx.get_data(WeightName);
-            using Tensor upstream = grad_output;
-            using DisposeScope scope = NewDisposeScope();
-            Tensor gradient = weight.WithFloats(floats => F.linear(upstream, floats.to(upstream.dtype).t())); // [.., inputs]
-            return [BackwardResult.Keep(gradient), null!];
+            return [weight.WithFloats(floats => F.linear(gradient, floats.to(gradient.dtype).t())), null!]; // [.., inputs]
         }
     }
 }
