@@ -24,4 +24,8 @@ internal sealed record GeneratedText(string Text, int PromptTokens, int Tokens, 
 /// <summary>A prompt to go on from.</summary>
 /// <param name="Tokens">Its tokens, at least one.</param>
 /// <param name="Seed">What the choices depend on beside the model.</param>
-internal sealed record GenerationRequest(int[] Tokens, long Seed);
+internal sealed record GenerationRequest(int[] Tokens, long Seed)
+{
+    /// <summary>Receives how probable the tokens are; null: nobody asks.</summary>
+    public TokenScores? Scores { get; init; }
+}
