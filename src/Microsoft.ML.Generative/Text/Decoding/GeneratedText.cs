@@ -28,4 +28,18 @@ internal sealed record GenerationRequest(int[] Tokens, long Seed)
 {
     /// <summary>Receives how probable the tokens are; null: nobody asks.</summary>
     public TokenScores? Scores { get; init; }
+
+    /// <summary>What the text is written from beside its tokens; <see langword="null"/>: nothing, the model has no encoder.</summary>
+    public SourceStates? Source { get; init; }
+
+    /// <summary>The tokens whose text comes before the text; those that begin the output of an encoder–decoder have none.</summary>
+    public IReadOnlyList<int> Context => Source is null ? Tokens : [];
+
+    /// <summary>Tokens that were read.</summary>
+    public int PromptTokens => Source?.Length ?? Tokens.Length;
 }
+
+/// <summary>The output of an encoder for a source.</summary>
+/// <param name="Values">[length, width].</param>
+/// <param name="Length">Its tokens, at least one.</param>
+internal sealed record SourceStates(float[] Values, int Length);

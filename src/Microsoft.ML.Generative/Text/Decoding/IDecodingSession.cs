@@ -56,6 +56,9 @@ internal interface IDecodingSession : IDisposable
     /// <param name="length">Tokens that it keeps.</param>
     void Truncate(int stream, int length) => throw new NotSupportedException("The session keeps all tokens.");
 
+    /// <summary>Sets what a stream attends to beside its tokens, until another is set: in a model with an encoder.</summary>
+    void SetSource(int stream, SourceStates source) => throw new NotSupportedException("The model has no encoder.");
+
     /// <summary>Makes one stream a copy of another.</summary>
     void Copy(int from, int to);
 

@@ -35,7 +35,7 @@ namespace Microsoft.ML.Generative;
 /// mlContext.Model.Save(model, data.Schema, "language-model.zip");
 /// </code>
 /// </example>
-public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDisposable
+public sealed class LanguageModelTransformer : ITransformer, IEmbeddingModel
 {
     internal const string LoaderSignature = "GenerativeLanguageModel";
 
@@ -92,6 +92,12 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// </summary>
     public string? AdapterColumnName => _definition.Columns.Adapter;
 
+    string IEmbeddingModel.ModelId => ModelId;
+
+    int IEmbeddingModel.EmbeddingSize => Architecture.EmbeddingSize;
+
+    int IEmbeddingModel.RowsAtOnce => TransformBatchSize;
+
     bool ITransformer.IsRowToRowMapper => true;
 
     /// <summary>
@@ -132,6 +138,18 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
 
     // An adapter is trained while all else of its network is frozen.
     bool IBaseModel.IsTrained(string parameter) => Networks.Active?.Shape.Tensors.Contains(parameter) ?? true;
+
+    int[] IEmbeddingModel.Encode(string text) => Activations.Encode(text);
+
+    torch.Tensor IEmbeddingModel.Embed(IReadOnlyList<int[]> texts) => Activations.Embed(texts);
+
+    float[][] IEmbeddingModel.Embed(IReadOnlyList<int[]> texts, CancellationToken cancellation) => [.. texts.Select(text =>
+    {
+        cancellation.ThrowIfCancellationRequested();
+        return Activations.Embed(text);
+    })];
+
+    IEmbeddingModel IEmbeddingModel.Share() => WithAdapter(ActiveAdapter);
 
     void IBaseModel.RunExample(int rows, int tokens) =>
         Network.Logits(torch.zeros([rows, Math.Min(tokens, Architecture.ContextLength)], torch.int64, Device));
@@ -283,7 +301,7 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     public IEmbeddingGenerator<string, Embedding<float>> AsEmbeddingGenerator()
     {
         using IDisposable use = Use();
-        return new LanguageModelEmbeddingGenerator(this);
+        return new TextEmbeddingGenerator(this);
     }
 
     /// <summary>

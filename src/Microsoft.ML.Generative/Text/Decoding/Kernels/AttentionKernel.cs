@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Microsoft.ML.Generative.Runtime.Kernels;
@@ -20,9 +21,13 @@ internal static unsafe class AttentionKernel
     /// <param name="headSize">Values of a head.</param>
     /// <param name="scores">Room for the positions of all pages that are attended to.</param>
     /// <param name="output">[head size].</param>
+    /// <param name="bias">
+    /// What is added to the scores of the positions from <paramref name="first"/> on; or null.
+    /// </param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Attend(
-        float* query, float** ring, int pages, nint keys, nint values, int first, int position, int headSize, float* scores, float* output)
+        float* query, float** ring, int pages, nint keys, nint values, int first, int position, int headSize, float* scores, float* output,
+        float* bias = null)
     {
         int width = Vector<float>.Count, pageLength = 4 * width;
         int firstPage = first / pageLength, lastPage = position / pageLength, start = firstPage * pageLength;
@@ -46,6 +51,12 @@ internal static unsafe class AttentionKernel
             s1.Store(next + width);
             s2.Store(next + 2 * width);
             s3.Store(next + 3 * width);
+        }
+
+        if (bias is not null)
+        {
+            Span<float> biased = new(scores + (first - start), position + 1 - first);
+            TensorPrimitives.Add(biased, new ReadOnlySpan<float>(bias, biased.Length), biased);
         }
 
         new Span<float>(scores, first - start).Fill(float.NegativeInfinity);

@@ -140,6 +140,14 @@ internal sealed class KernelDecodingSession : IDecodingSession
         _lengths[stream] = Math.Min(length, _lengths[stream]);
     }
 
+    public void SetSource(int stream, SourceStates source)
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        CheckStream(stream);
+        _steps.SetSource(stream, source);
+        GC.KeepAlive(this);
+    }
+
     public void Copy(int from, int to)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
@@ -148,6 +156,7 @@ internal sealed class KernelDecodingSession : IDecodingSession
         if (from == to)
             return;
         _steps.Cache.Share(from, to, _lengths[from]);
+        _steps.ShareSource(from, to);
         (_lengths[to], _reached[to]) = (_lengths[from], _reached[from]);
     }
 
@@ -161,6 +170,7 @@ internal sealed class KernelDecodingSession : IDecodingSession
         if (from != to)
         {
             _steps.Cache.Share(from, to, length);
+            _steps.ShareSource(from, to);
             _reached[to] = length;
         }
 
