@@ -132,7 +132,7 @@ internal sealed partial class RequestGate : IDisposable
             case BadHttpRequestException bad:
                 return new OpenAIException(bad.StatusCode, bad.StatusCode == StatusCodes.Status413PayloadTooLarge
                     ? $"The body has more than {_options.MaxRequestBytes} bytes." : bad.Message);
-            case ContextLengthException:
+            case ArgumentException when ContextLengthError.Is(error):
                 return new OpenAIException(400, error.Message, "messages", "context_length_exceeded");
             case ArgumentException or NotSupportedException:
                 return new OpenAIException(400, error.Message);
