@@ -107,7 +107,6 @@ internal sealed class TrainingLoop
         using IDisposable precision = MixedPrecision.Scope(MixedPrecision.Choose(_options.Precision, _run.Device.type));
         using IDisposable? products =
             _options.Precision == ComputePrecision.TensorFloat32 && _run.Device.type == DeviceType.CUDA ? TensorFloat32.Scope() : null;
-        using TensorReads reads = _reads;
         using var generator = new torch.Generator((ulong)_run.Seed);
         // A GPU's dropout has libtorch's own generator.
         using var dropout = new torch.Generator((ulong)_run.Seed);
@@ -127,6 +126,7 @@ internal sealed class TrainingLoop
         finally
         {
             _best?.Release();
+            _reads.Clear();
             foreach (TrainedNetwork network in _networks)
                 network.IsLearning = true;
         }

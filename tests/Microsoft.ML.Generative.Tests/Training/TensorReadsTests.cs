@@ -11,7 +11,7 @@ public class TensorReadsTests
     [InlineData(true)]
     public void Numbers_come_in_their_order_and_outlive_the_scope_that_made_them(bool areDeferred)
     {
-        using var reads = new TensorReads(areDeferred);
+        var reads = new TensorReads(areDeferred);
         List<double> seen = [];
         using (NewDisposeScope())
         {

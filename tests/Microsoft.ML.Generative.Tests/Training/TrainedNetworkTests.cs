@@ -53,7 +53,7 @@ public sealed class TrainedNetworkTests
 
         // The gradient is (2, 2, 1): norm 3.
         model.call(torch.full(1, 2, 2f)).sum().backward();
-        using var reads = new TensorReads(areDeferred: false);
+        var reads = new TensorReads(areDeferred: false);
         List<double> norms = [];
         network.ClipGradients(100, reads, norms.Add);
         network.ClipGradients(0.3, reads, norms.Add);

@@ -9,7 +9,7 @@ namespace Microsoft.ML.Generative.Training.Reporting;
 /// wait for it at each number: there, those of many steps are read together when a report is due.
 /// </summary>
 /// <param name="areDeferred">Whether numbers wait until all are asked for.</param>
-internal sealed class TensorReads(bool areDeferred) : IDisposable
+internal sealed class TensorReads(bool areDeferred)
 {
     private readonly List<(int Count, Action<double[]> Use)> _waiting = [];
     private readonly List<Tensor> _values = [];
@@ -45,7 +45,14 @@ internal sealed class TensorReads(bool areDeferred) : IDisposable
         }
     }
 
-    public void Dispose() => Clear();
+    /// <summary>Forgets what waits.</summary>
+    public void Clear()
+    {
+        foreach (Tensor value in _values)
+            value.Dispose();
+        _values.Clear();
+        _waiting.Clear();
+    }
 
     // One copy from the device.
     private double[] Read()
@@ -59,13 +66,5 @@ internal sealed class TensorReads(bool areDeferred) : IDisposable
             : TensorMemory.ToArray<float>(stack(onDevice.Select(v => v.to(ScalarType.Float32).reshape([]))));
         int next = 0;
         return [.. _values.Select(v => v.device_type == DeviceType.CPU ? v.ToDouble() : read[next++])];
-    }
-
-    private void Clear()
-    {
-        foreach (Tensor value in _values)
-            value.Dispose();
-        _values.Clear();
-        _waiting.Clear();
     }
 }
