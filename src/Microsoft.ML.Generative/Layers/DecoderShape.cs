@@ -8,12 +8,21 @@ namespace Microsoft.ML.Generative.Layers;
 /// <param name="VocabularySize">Tokens.</param>
 /// <param name="ContextLength">Positions of a sequence, at most.</param>
 /// <param name="Rotary">
-/// How positions rotate queries and keys; <see langword="null"/>: a learned vector for each position is added to the token's.
+/// How positions rotate queries and keys; <see langword="null"/>: they do not.
 /// </param>
 /// <param name="TiesEmbeddings">Whether the output layer shares the weight of the token embedding.</param>
 internal sealed record DecoderShape(
     TransformerBlockShape Block, int Layers, int VocabularySize, int ContextLength, RotaryShape? Rotary, bool TiesEmbeddings)
 {
+    /// <summary>What distances of positions add to the scores of attention, in all blocks; <see langword="null"/>: nothing.</summary>
+    public RelativePositionShape? Relative { get; init; }
+
+    /// <summary>What hidden states are multiplied with before the output layer.</summary>
+    public double HeadScale { get; init; } = 1;
+
+    /// <summary>Whether a learned vector for each position is added to the token's.</summary>
+    public bool HasLearnedPositions => Rotary is null && Relative is null;
+
     /// <summary>
     /// The format of each large weight, in the order of <see cref="DecoderStack.Quantizable"/>; <see langword="null"/>: all are as the form
     /// of the blocks says.
@@ -40,7 +49,8 @@ internal sealed record DecoderShape(
     public Int128 CountParameters()
     {
         Int128 width = Block.EmbeddingSize;
-        return VocabularySize * width * (TiesEmbeddings ? 1 : 2) + (Rotary is null ? ContextLength * width : 0)
+        return VocabularySize * width * (TiesEmbeddings ? 1 : 2) + (HasLearnedPositions ? ContextLength * width : 0)
+            + (Relative?.CountParameters() ?? 0)
             + Layers * Block.CountParameters() + Block.CountNormParameters();
     }
 }

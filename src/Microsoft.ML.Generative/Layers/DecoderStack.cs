@@ -6,13 +6,15 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
-/// A decoder-only transformer (Radford et al. 2019; Touvron et al. 2023): embedding, blocks, normalization and output layer. Its layers
-/// are public, for those who compute with them in another way or exchange their weights.
+/// A decoder (Radford et al. 2019; Touvron et al. 2023; Raffel et al. 2020): embedding, blocks, normalization and output layer. Its blocks
+/// may attend to what an encoder made of another sequence. Its layers are public, for those who compute with them in another way or
+/// exchange their weights.
 /// </summary>
 internal abstract class DecoderStack : nn.Module
 {
     private readonly EmbeddingTable tokens;
     private readonly Parameter? positions;
+    private readonly RelativePositionBias? relative;
     private readonly ModuleList<TransformerBlock> blocks;
     private readonly Normalization norm;
     private readonly Linear head;
@@ -27,10 +29,12 @@ internal abstract class DecoderStack : nn.Module
         (Shape, _dropout) = (shape, dropout);
         int width = shape.Block.EmbeddingSize;
         tokens = new EmbeddingTable(shape.VocabularySize, width, shape.TokenFormat);
-        if (shape.Rotary is null)
+        if (shape.HasLearnedPositions)
             positions = new Parameter(ModuleTensors.Empty(shape.ContextLength, width));
-        else
-            _rotary = new RotaryEmbedding(shape.Rotary);
+        if (shape.Rotary is { } rotary)
+            _rotary = new RotaryEmbedding(rotary);
+        if (shape.Relative is { } distances)
+            relative = new RelativePositionBias(distances);
         _blocks = [.. ModuleTensors.Repeat(shape.Layers, i => new TransformerBlock(shape.BlockAt(i), dropout))];
         blocks = new ModuleList<TransformerBlock>(_blocks);
         norm = Normalization.Of(shape.Block);
@@ -49,6 +53,9 @@ internal abstract class DecoderStack : nn.Module
 
     /// <summary>[context length, width], or <see langword="null"/>.</summary>
     public Parameter? Positions => positions;
+
+    /// <summary>What distances add to scores, or <see langword="null"/>.</summary>
+    public RelativePositionBias? Relative => relative;
 
     public IReadOnlyList<TransformerBlock> Blocks => _blocks;
 
@@ -71,17 +78,26 @@ internal abstract class DecoderStack : nn.Module
     ];
 
     /// <summary>Logits of the token that follows each position: [batch, time] to [batch, time, vocabulary].</summary>
-    public Tensor Logits(Tensor sequences) => head.call(Hidden(sequences)).AsFloat32();
+    /// <param name="sequences">The tokens.</param>
+    /// <param name="source">What blocks attend to beside them, where they do.</param>
+    public Tensor Logits(Tensor sequences, EncodedSource? source = null) => Output(Hidden(sequences, source));
 
     /// <summary>The output of the last block for each position, normalized: [batch, time] to [batch, time, width].</summary>
-    public Tensor Hidden(Tensor sequences)
+    /// <inheritdoc cref="Logits" path="/param"/>
+    public Tensor Hidden(Tensor sequences, EncodedSource? source = null)
     {
         long time = sequences.size(1);
         Tensor x = Embed(sequences, positions?.narrow(0, 0, time)); // [batch, time, width]
         RotaryPositions? rotary = Rotary(time);
-        Tensor? mask = Shape.Block.Window.Limits(time) ? Mask(time) : null;
+        Tensor? mask = Shape.Block.Window.Limits(time) || relative is not null ? Mask(time) : null;
+        Tensor? bias = relative is null ? null : MixedPrecision.Cast(relative.Bias(time).Plus(mask!)); // [1, heads, time, time]
         foreach (TransformerBlock block in _blocks)
-            x = UsesRecompute ? Recompute.Call(input => block.Forward(input, rotary, mask), x) : block.Forward(x, rotary, mask);
+        {
+            x = UsesRecompute ? Recompute.Call(Forward, x) : Forward(x);
+
+            Tensor Forward(Tensor input) => block.Forward(input, rotary, mask, bias, source?.For(block));
+        }
+
         return norm.call(x);
     }
 
@@ -91,7 +107,10 @@ internal abstract class DecoderStack : nn.Module
     /// <param name="caches">Keys and values of each block.</param>
     /// <param name="store">As <see cref="TransformerBlock.Next"/> takes it.</param>
     /// <param name="mask">As <see cref="TransformerBlock.Next"/> takes it.</param>
-    public Tensor Next(Tensor added, Tensor where, AttentionCache[] caches, Func<Tensor, Tensor, Tensor> store, Tensor mask)
+    /// <param name="sources">What each block attends to beside the tokens, where it does.</param>
+    public Tensor Next(
+        Tensor added, Tensor where, AttentionCache[] caches, Func<Tensor, Tensor, Tensor> store, Tensor mask,
+        CrossSource[]? sources = null)
     {
         Tensor x = Embed(added, positions is null ? null : At(positions));
         RotaryPositions? rotary = null;
@@ -101,10 +120,12 @@ internal abstract class DecoderStack : nn.Module
             rotary = new RotaryPositions(_rotary, At(cosine).unsqueeze(1), At(sine).unsqueeze(1)); // [batch, 1, added, headSize / 2]
         }
 
+        if (relative is not null)
+            mask = relative.Bias(where, mask.size(-1)).Plus(mask); // [batch, heads, added, seen]
         for (int i = 0; i < caches.Length; i++)
-            x = _blocks[i].Next(x, caches[i], store, rotary, mask);
+            x = _blocks[i].Next(x, caches[i], store, rotary, mask, sources?[i]);
         Tensor last = norm.call(x.narrow(1, x.size(1) - 1, 1)); // [batch, 1, width]
-        return head.call(last).AsFloat32().squeeze(1); // [batch, vocabulary]
+        return Output(last).squeeze(1); // [batch, vocabulary]
 
         // [positions, size] → [batch, added, size]
         Tensor At(Tensor table) => table.index_select(0, where.flatten()).view(where.size(0), where.size(1), -1);
@@ -148,6 +169,10 @@ internal abstract class DecoderStack : nn.Module
             x = x.Plus(where);
         return SeededDropout.Apply(x, _dropout, training);
     }
+
+    // [.., width] → [.., vocabulary]
+    private Tensor Output(Tensor hidden) =>
+        head.call(Shape.HeadScale == 1 ? hidden : hidden.Times(Shape.HeadScale)).AsFloat32();
 
     private RotaryPositions? Rotary(long length)
     {

@@ -12,6 +12,9 @@ internal static class DotProductAttention
     private const long ShortInFloat32 = 128;
     private const long ShortInBFloat16 = 512;
 
+    // Of Float32, and with room for rounding of BFloat16, whose lowest number is a little higher.
+    private const double LowestScore = -3.3e38;
+
     /// <summary>Each position attends to itself and all before it, or to those that a mask allows.</summary>
     /// <param name="queries">[batch, heads, time, headSize].</param>
     /// <param name="keys">The same for keys.</param>
@@ -34,17 +37,37 @@ internal static class DotProductAttention
         return weights.bmm(values.flatten(0, 1)).view(queries.shape); // [batch, heads, time, headSize]
     }
 
-    /// <summary>Each query attends to all keys.</summary>
+    /// <summary>Each query attends to all keys, or to those that a mask allows.</summary>
     /// <param name="queries">[batch, heads, time, headSize].</param>
     /// <param name="keys">[batch, heads, keys, headSize].</param>
     /// <param name="values">The same for values.</param>
-    public static Tensor Full(Tensor queries, Tensor keys, Tensor values)
+    /// <param name="mask">
+    /// What may attend to what, of a shape that broadcasts to [batch, heads, time, keys]: 0, or a large negative number where not, as
+    /// <see cref="PaddingMask"/> makes it. <see langword="null"/>: all to all.
+    /// </param>
+    /// <param name="dropout">The probability with which an attention is dropped.</param>
+    public static Tensor Full(Tensor queries, Tensor keys, Tensor values, Tensor? mask = null, double dropout = 0)
     {
-        if (!IsShort(queries))
-            return F.scaled_dot_product_attention(queries, keys, values);
+        if (!IsShort(queries) && (dropout == 0 || queries.device_type != DeviceType.CPU))
+            return F.scaled_dot_product_attention(queries, keys, values, mask, dropout);
         // [batch · heads, time, keys]
         Tensor scores = queries.flatten(0, 1).Times(Scale(queries)).bmm(keys.flatten(0, 1).transpose(1, 2));
-        return scores.softmax(-1).bmm(values.flatten(0, 1)).view(queries.shape); // [batch, heads, time, headSize]
+        if (mask is not null)
+            scores = scores.view(queries.size(0), queries.size(1), queries.size(2), keys.size(2)).Plus(mask).flatten(0, 1);
+        Tensor weights = SeededDropout.Apply(scores.softmax(-1), dropout, isTraining: true);
+        return weights.bmm(values.flatten(0, 1)).view(queries.shape); // [batch, heads, time, headSize]
+    }
+
+    /// <summary>
+    /// 0 where a sequence has a token, and the lowest finite number behind its end: [batch, time] to [batch, 1, 1, time]. With −∞, a
+    /// sequence without tokens would be no number.
+    /// </summary>
+    /// <param name="isToken">Where the sequences have tokens, [batch, time], Boolean.</param>
+    public static Tensor PaddingMask(Tensor isToken)
+    {
+        Tensor isPadding = isToken.logical_not();
+        Tensor mask = zeros(isToken.shape, device: isToken.device).Masked(isPadding, LowestScore);
+        return MixedPrecision.Cast(mask).unsqueeze(1).unsqueeze(1);
     }
 
     private static bool IsShort(Tensor queries) => queries.device_type == DeviceType.CPU

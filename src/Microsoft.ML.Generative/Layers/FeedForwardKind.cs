@@ -11,4 +11,13 @@ public enum FeedForwardKind
 
     /// <summary>A second layer gates the first: silu(gate) · up (Shazeer 2020).</summary>
     SwiGlu,
+
+    /// <summary>max(x, 0) (Nair, Hinton 2010).</summary>
+    Relu,
+
+    /// <summary>As <see cref="SwiGlu"/>, with <see cref="Gelu"/> of the gate.</summary>
+    GeGlu,
+
+    /// <summary>As <see cref="SwiGlu"/>, with <see cref="GeluTanh"/> of the gate.</summary>
+    GeGluTanh,
 }

@@ -21,6 +21,13 @@ internal sealed record LayerPart(string Name, int Start, int Outputs, int? HeadS
         new(Value, checked((heads + keyValueHeads) * headSize), checked(keyValueHeads * headSize), headSize),
     ];
 
-    /// <summary>The parts of SwiGLU's first layer (Shazeer 2020): the gate, then what it is multiplied with.</summary>
+    /// <summary>The parts of a layer that computes keys and values.</summary>
+    public static LayerPart[] KeyValue(int heads, int headSize)
+    {
+        int size = checked(heads * headSize);
+        return [new(Key, 0, size, headSize), new(Value, size, size, headSize)];
+    }
+
+    /// <summary>The parts of a gated block's first layer (Shazeer 2020): the gate, then what it is multiplied with.</summary>
     public static LayerPart[] GateUp(int size) => [new(Gate, 0, size), new(Up, size, size)];
 }

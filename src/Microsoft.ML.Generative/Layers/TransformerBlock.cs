@@ -7,14 +7,15 @@ using F = TorchSharp.torch.nn.functional;
 namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
-/// A block of a decoder-only transformer (Radford et al. 2019; Touvron et al. 2023): causal self-attention and a feed-forward block, each
-/// with its normalization before it and a shortcut around it.
+/// A block of a transformer: self-attention, causal (Radford et al. 2019; Touvron et al. 2023) or to both sides (Devlin et al. 2018), and a
+/// feed-forward block, each with a shortcut around it and a normalization before it or behind the shortcut's sum.
 /// </summary>
 internal sealed class TransformerBlock : nn.Module, IFormerNames
 {
     private readonly Normalization attentionNorm;
     private readonly Linear queriesKeysValues;
     private readonly Linear attentionOut;
+    private readonly CrossAttention? cross;
     private readonly Normalization feedForwardNorm;
     private readonly Linear feedForwardIn;
     private readonly Linear feedForwardOut;
@@ -39,8 +40,10 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
             width, LayerPart.QueryKeyValue(shape.Heads, shape.KeyValueHeads, shape.HeadSize), shape.HasQueryKeyValueBias, shape.Format,
             shape.Formats?[0]);
         attentionOut = new Linear(shape.AttendedSize, width, shape.HasBias, shape.Format, shape.Formats?[1][0]);
+        if (shape.HasCrossAttention)
+            cross = new CrossAttention(shape, dropout);
         feedForwardNorm = Normalization.Of(shape);
-        feedForwardIn = shape.FeedForward == FeedForwardKind.SwiGlu
+        feedForwardIn = shape.FeedForward.IsGated()
             ? new Linear(width, LayerPart.GateUp(shape.FeedForwardSize), shape.HasBias, shape.Format, shape.Formats?[2])
             : new Linear(width, shape.FeedForwardSize, shape.HasBias, shape.Format, shape.Formats?[2][0]);
         feedForwardOut = new Linear(shape.FeedForwardSize, width, shape.HasBias, shape.Format, shape.Formats?[3][0]);
@@ -55,22 +58,38 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
 
     public Linear AttentionOut => attentionOut;
 
+    /// <summary>Attention to another sequence; <see langword="null"/>: there is none.</summary>
+    public CrossAttention? Cross => cross;
+
     public Normalization FeedForwardNorm => feedForwardNorm;
 
     public Linear FeedForwardIn => feedForwardIn;
 
     public Linear FeedForwardOut => feedForwardOut;
 
-    public IEnumerable<Linear> LinearLayers => [queriesKeysValues, attentionOut, feedForwardIn, feedForwardOut];
+    public IEnumerable<Linear> LinearLayers => [queriesKeysValues, attentionOut, .. cross?.LinearLayers ?? [], feedForwardIn, feedForwardOut];
 
     /// <summary>All positions of whole sequences: [batch, time, width].</summary>
     /// <param name="x">The output of the block before.</param>
     /// <param name="positions">How queries and keys learn where they are, if they do.</param>
-    /// <param name="mask">What may attend to what, [time, time]; <see langword="null"/>: each position to itself and all before it.</param>
-    public Tensor Forward(Tensor x, RotaryPositions? positions = null, Tensor? mask = null)
+    /// <param name="mask">
+    /// What may attend to what: 0, or a large negative number where not, [time, time] of causal attention, else [batch, 1, 1 or time, time].
+    /// <see langword="null"/>: each position to itself and all before it, or to all.
+    /// </param>
+    /// <param name="bias">
+    /// What is added to scores in place of a mask: [batch or 1, heads, time, time]; of causal attention, with what hides later positions.
+    /// </param>
+    /// <param name="source">What <see cref="Cross"/> attends to.</param>
+    public Tensor Forward(
+        Tensor x, RotaryPositions? positions = null, Tensor? mask = null, Tensor? bias = null, CrossSource? source = null)
     {
         (Tensor queries, Tensor keys, Tensor values) = Split(x, positions);
-        return Finish(x, DotProductAttention.Causal(queries, Repeat(keys), Repeat(values), mask, training ? _dropout : 0));
+        (keys, values) = (_shape.Repeat(keys), _shape.Repeat(values));
+        double dropout = training ? _dropout : 0;
+        Tensor attended = _shape.IsCausal && bias is null
+            ? DotProductAttention.Causal(queries, keys, values, mask, dropout)
+            : DotProductAttention.Full(queries, keys, values, bias ?? mask, dropout);
+        return Finish(x, attended, source);
     }
 
     /// <summary>More positions of each sequence: [batch, added, width].</summary>
@@ -80,22 +99,30 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
     /// Puts the new keys or values, [batch, key heads, added, headSize], into those of the cache and returns all to attend to.
     /// </param>
     /// <param name="positions">Where the sequences are.</param>
-    /// <param name="mask">What the new positions may attend to, [batch, 1, added, cached]; not needed where it is all.</param>
+    /// <param name="mask">
+    /// What the new positions may attend to, or what is added to their scores, [batch, heads or 1, added, cached]; not needed where it is
+    /// all.
+    /// </param>
+    /// <param name="source">What <see cref="Cross"/> attends to.</param>
     public Tensor Next(
-        Tensor x, AttentionCache cache, Func<Tensor, Tensor, Tensor> store, RotaryPositions? positions = null, Tensor? mask = null)
+        Tensor x, AttentionCache cache, Func<Tensor, Tensor, Tensor> store, RotaryPositions? positions = null, Tensor? mask = null,
+        CrossSource? source = null)
     {
         (Tensor queries, Tensor keys, Tensor values) = Split(x, positions);
-        (Tensor allKeys, Tensor allValues) = (Repeat(store(cache.Keys, keys)), Repeat(store(cache.Values, values)));
-        return Finish(x, F.scaled_dot_product_attention(queries, allKeys, allValues, mask));
+        (keys, values) = (_shape.Repeat(store(cache.Keys, keys)), _shape.Repeat(store(cache.Values, values)));
+        return Finish(x, F.scaled_dot_product_attention(queries, keys, values, mask), source);
     }
 
     /// <summary>
-    /// The probabilities with which positions attend to those before them: [batch, time, width] to [batch, heads, time, time].
+    /// The probabilities with which positions attend to others: [batch, time, width] to [batch, heads, time, time].
     /// </summary>
+    /// <param name="x">The output of the block before.</param>
+    /// <param name="positions">How queries and keys learn where they are, if they do.</param>
+    /// <param name="mask">What may attend to what, as <see cref="Forward"/> takes it, but never left out.</param>
     public Tensor Attention(Tensor x, RotaryPositions? positions, Tensor mask)
     {
         (Tensor queries, Tensor keys, _) = Split(x, positions);
-        Tensor scores = queries.matmul(Repeat(keys).transpose(-2, -1)); // [batch, heads, time, time]
+        Tensor scores = queries.matmul(_shape.Repeat(keys).transpose(-2, -1)); // [batch, heads, time, time]
         return scores.Times(1 / Math.Sqrt(queries.size(-1))).Plus(mask).softmax(-1);
     }
 
@@ -110,30 +137,45 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
     private (Tensor Queries, Tensor Keys, Tensor Values) Split(Tensor x, RotaryPositions? positions)
     {
         int heads = _shape.Heads, keyHeads = _shape.KeyValueHeads;
-        Tensor[] parts = queriesKeysValues.call(attentionNorm.call(x))
+        Tensor[] parts = queriesKeysValues.call(_shape.NormalizesSums ? x : attentionNorm.call(x))
             .view(x.size(0), x.size(1), heads + 2 * keyHeads, _shape.HeadSize).transpose(1, 2) // [batch, all heads, time, headSize]
             .split([heads, keyHeads, keyHeads], 1); // [batch, heads of the part, time, headSize] each
-        return positions is { } p ? (p.Rotate(parts[0]), p.Rotate(parts[1]), parts[2]) : (parts[0], parts[1], parts[2]);
+        return positions is { } p
+            ? (_shape.Scale(p.Rotate(parts[0])), p.Rotate(parts[1]), parts[2])
+            : (_shape.Scale(parts[0]), parts[1], parts[2]);
     }
 
-    // [batch, key heads, time, headSize] → [batch, heads, time, headSize]
-    private Tensor Repeat(Tensor keys) =>
-        _shape.KeyValueHeads == _shape.Heads ? keys : keys.repeat_interleave(_shape.Heads / _shape.KeyValueHeads, 1);
-
-    private Tensor Finish(Tensor x, Tensor attended)
+    private Tensor Finish(Tensor x, Tensor attended, CrossSource? source)
     {
         Tensor heads = attended.transpose(1, 2).flatten(2); // [batch, time, heads · headSize]
         x = x.Plus(Drop(attentionOut.call(heads)));
-        return x.Plus(Drop(feedForwardOut.call(Activate(feedForwardIn.call(feedForwardNorm.call(x))))));
+        if (_shape.NormalizesSums)
+        {
+            x = attentionNorm.call(x);
+            return feedForwardNorm.call(x.Plus(Drop(FeedForward(x))));
+        }
+
+        if (cross is not null)
+            x = cross.Forward(x, source ?? throw new InvalidOperationException("The block attends to another sequence; there is none."));
+        return x.Plus(Drop(FeedForward(feedForwardNorm.call(x))));
     }
 
-    private Tensor Activate(Tensor hidden)
+    private Tensor FeedForward(Tensor x)
     {
-        if (_shape.FeedForward != FeedForwardKind.SwiGlu)
-            return F.gelu(hidden, _shape.FeedForward == FeedForwardKind.Gelu ? GELU.Approximate.none : GELU.Approximate.tanh);
+        Tensor hidden = feedForwardIn.call(x);
+        if (!_shape.FeedForward.IsGated())
+            return feedForwardOut.call(Activate(hidden));
         Tensor[] parts = hidden.chunk(2, -1); // [batch, time, feed-forward size] each
-        return F.silu(parts[0]) * parts[1];
+        return feedForwardOut.call(Activate(parts[0]) * parts[1]);
     }
+
+    private Tensor Activate(Tensor x) => _shape.FeedForward switch
+    {
+        FeedForwardKind.Gelu or FeedForwardKind.GeGlu => F.gelu(x, GELU.Approximate.none),
+        FeedForwardKind.GeluTanh or FeedForwardKind.GeGluTanh => F.gelu(x, GELU.Approximate.tanh),
+        FeedForwardKind.Relu => F.relu(x),
+        _ => F.silu(x),
+    };
 
     private Tensor Drop(Tensor x) => SeededDropout.Apply(x, _dropout, training);
 }

@@ -1,4 +1,6 @@
 using Microsoft.ML.Generative.Layers.Weights;
+using Microsoft.ML.Generative.Runtime;
+using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Layers;
 
@@ -28,6 +30,23 @@ internal sealed record TransformerBlockShape
     /// <summary>Whether the other layers, and <see cref="NormalizationKind.LayerNorm"/>, have a bias.</summary>
     public bool HasBias { get; init; } = true;
 
+    /// <summary>Whether a position attends to those before it alone, and not to those behind it.</summary>
+    public bool IsCausal { get; init; } = true;
+
+    /// <summary>
+    /// Whether sums are normalized (Vaswani et al. 2017; Devlin et al. 2018), and not what goes into attention and feed-forward layers.
+    /// </summary>
+    public bool NormalizesSums { get; init; }
+
+    /// <summary>
+    /// Whether scores of attention are divided by the root of <see cref="HeadSize"/> (Vaswani et al. 2017). T5 begins with smaller weights
+    /// of queries instead.
+    /// </summary>
+    public bool ScalesAttention { get; init; } = true;
+
+    /// <summary>Whether the block also attends to another sequence, between its own attention and the feed-forward block.</summary>
+    public bool HasCrossAttention { get; init; }
+
     /// <summary>How the weights of linear layers are stored.</summary>
     public WeightFormat Format { get; init; }
 
@@ -48,7 +67,13 @@ internal sealed record TransformerBlockShape
     public int QueryKeyValueSize => checked((Heads + 2 * KeyValueHeads) * HeadSize);
 
     /// <summary>Outputs of the first feed-forward layer.</summary>
-    public int FeedForwardInSize => FeedForward == FeedForwardKind.SwiGlu ? checked(2 * FeedForwardSize) : FeedForwardSize;
+    public int FeedForwardInSize => FeedForward.IsGated() ? checked(2 * FeedForwardSize) : FeedForwardSize;
+
+    /// <summary>Makes queries whose scores will be divided by the root of <see cref="HeadSize"/>.</summary>
+    public Tensor Scale(Tensor queries) => ScalesAttention ? queries : queries.Times(Math.Sqrt(HeadSize));
+
+    /// <summary>Keys or values for each head: [batch, key heads, time, headSize] → [batch, heads, time, headSize].</summary>
+    public Tensor Repeat(Tensor keys) => KeyValueHeads == Heads ? keys : keys.repeat_interleave(Heads / KeyValueHeads, 1);
 
     /// <summary>Parameters of a block.</summary>
     public Int128 CountParameters()
@@ -56,9 +81,10 @@ internal sealed record TransformerBlockShape
         Int128 width = EmbeddingSize, bias = HasBias ? 1 : 0;
         Int128 attention = ((Int128)Heads + 2 * (Int128)KeyValueHeads) * HeadSize * (width + (HasQueryKeyValueBias ? 1 : 0))
             + width * ((Int128)Heads * HeadSize + bias);
-        Int128 feedForward = (FeedForward == FeedForwardKind.SwiGlu ? 2 : 1) * (Int128)FeedForwardSize * (width + bias)
+        int attentions = HasCrossAttention ? 2 : 1;
+        Int128 feedForward = (FeedForward.IsGated() ? 2 : 1) * (Int128)FeedForwardSize * (width + bias)
             + width * (FeedForwardSize + bias);
-        return 2 * CountNormParameters() + attention + feedForward;
+        return (attentions + 1) * CountNormParameters() + attentions * attention + feedForward;
     }
 
     /// <summary>Parameters of a normalization of the block's kind.</summary>

@@ -30,6 +30,7 @@ public sealed class ArchitectureTests
         [
             "Text/RewardModels", "Text/LanguageModels", "Text/Decoding", "Text/Codec", "Text/Tokenization", .. _model,
         ],
+        ["Text/EncoderDecoders"] = ["Text/LanguageModels", "Text/Decoding", "Text/Codec", "Text/Tokenization", .. _model],
         ["Flows"] = _model,
         ["Images/Vae"] = _model,
         ["Images/VqVae"] = _model,

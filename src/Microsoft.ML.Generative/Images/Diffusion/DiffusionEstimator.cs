@@ -93,7 +93,8 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
             {
                 Scheduler = _options.BaseModel?.Definition.Defaults.Scheduler,
             });
-            using AdapterTraining<DenoiserNetwork>? adapters = _options.TrainsAdapter ? OpenAdapters(trainer) : null;
+            using AdapterTraining<DenoiserNetwork>? adapters =
+                _options.TrainsAdapter ? _options.BaseModel!.OpenAdapters(trainer, _options.Adapter, _options.Dropout) : null;
             DenoiserNetwork network =
                 adapters?.Network ?? trainer.CreateNetwork(() => architecture.CreateNetwork(_options.Dropout));
             TrainingData data = trainer.Read(input, columns, validationColumns);
@@ -113,14 +114,6 @@ public sealed class DiffusionEstimator : IEstimator<DiffusionTransformer>
         if (_options.LowResolutionColumnName is { } low)
             ColumnTypes.CheckFeatures(inputSchema, low);
         return OutputColumn.Promise(inputSchema, DiffusionTransformer.OutputColumns(DiffusionColumns.Of(_options)));
-    }
-
-    private AdapterTraining<DenoiserNetwork> OpenAdapters(Trainer trainer)
-    {
-        DiffusionTransformer model = _options.BaseModel!;
-        using IDisposable use = model.Use();
-        return AdapterTraining<DenoiserNetwork>.Open(
-            trainer, model.Networks.Select(null), _options.Adapter, model.Networks.Active, network => network.Share(_options.Dropout));
     }
 
     private static ImageShape FindLowResolution(IDataView input, string name, ImageShape shape) =>

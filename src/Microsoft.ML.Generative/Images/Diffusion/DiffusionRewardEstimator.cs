@@ -3,7 +3,7 @@ using Microsoft.ML.Generative.Images.Diffusion;
 using Microsoft.ML.Generative.Images.Diffusion.Alignment;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Interop;
-using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
@@ -50,9 +50,6 @@ namespace Microsoft.ML.Generative;
 /// <seealso cref="ImageReward"/>
 public sealed class DiffusionRewardEstimator : IEstimator<DiffusionTransformer>
 {
-    // A stream of the training's seed, beside those of the loop and of the roll-outs.
-    private const long ReferenceStream = 203;
-
     private readonly IHostEnvironment _env;
     private readonly IHost _host;
     private readonly DiffusionRewardOptions _options;
@@ -92,15 +89,20 @@ public sealed class DiffusionRewardEstimator : IEstimator<DiffusionTransformer>
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
             DiffusionDefinition definition = Definition(trainer.Seed);
-            DenoiserNetwork network = trainer.CreateNetwork(() => Base.Architecture.CreateNetwork());
+            using AdapterTraining<DenoiserNetwork>? adapters =
+                _options.TrainsAdapter ? _options.BaseModel!.OpenAdapters(trainer, _options.Adapter) : null;
+            DenoiserNetwork network = adapters?.Network ?? trainer.CreateNetwork(() => Base.Architecture.CreateNetwork());
             TrainingData data = trainer.Read(input, columns, validationColumns);
+            using AdaptedNetwork<DenoiserNetwork>? baseNetworks = _options.KlWeight == 0 ? null : Reference(trainer.Device);
             using DenoisingPolicy policy = Policy(definition, network, trainer.Device);
-            using DenoisingPolicy? reference = _options.KlWeight == 0 ? null : Policy(definition, Reference(trainer), trainer.Device);
-            using var rollouts = new DenoisingRollouts(trainer.Run, definition, policy, data.Rows);
+            using DenoisingPolicy? reference =
+                baseNetworks is null ? null : Policy(definition, baseNetworks.Network, trainer.Device);
+            using var rollouts = new DenoisingRollouts(trainer.Run, definition, policy, data.Rows, baseNetworks?.Network);
             var objective = new DiffusionRewardObjective(trainer.Run, definition, policy, reference, rollouts);
             var phase = new TrainingPhase(trainer.Prepare("diffusion", network), rollouts, objective.Losses) { Unit = "denoising steps" };
             trainer.Train([phase], data.ValidationBatches, DiffusionPreview.Open(trainer.Run, definition, network, data.PreviewRows));
-            return new DiffusionTransformer(_host, definition, network, trainer.Device);
+            return new DiffusionTransformer(
+                _host, definition, adapters?.Finish() ?? new AdaptedNetwork<DenoiserNetwork>(network), trainer.Device);
         });
     }
 
@@ -146,12 +148,14 @@ public sealed class DiffusionRewardEstimator : IEstimator<DiffusionTransformer>
     private DenoisingPolicy Policy(DiffusionDefinition definition, DenoiserNetwork network, torch.Device device) =>
         new(definition, network, _options.Steps, _options.GuidanceScale, device);
 
-    private DenoiserNetwork Reference(Trainer trainer)
+    // On the base model's device, without a copy.
+    private AdaptedNetwork<DenoiserNetwork> Reference(torch.Device device)
     {
-        DenoiserNetwork network = trainer.CreateTemporaryNetwork(() => Base.Architecture.CreateNetwork(), ReferenceStream);
-        using IDisposable use = _options.BaseModel!.Use();
-        ModuleWeights.Copy(((IBaseModel)_options.BaseModel).Network, network);
-        network.eval();
-        return network;
+        DiffusionTransformer model = _options.BaseModel!;
+        using IDisposable use = model.Use();
+        AdaptedNetwork<DenoiserNetwork> reference = model.Networks.Select(model.ActiveAdapter);
+        reference.Network.to(device);
+        reference.Network.eval();
+        return reference;
     }
 }

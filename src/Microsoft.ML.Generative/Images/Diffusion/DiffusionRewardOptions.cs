@@ -25,6 +25,7 @@ public sealed class DiffusionRewardOptions : ImageTrainingOptions
     {
         public const string GeneratedColumnName = "Generated";
         public const int Epochs = 50;
+        public const double LearningRate = 1e-4;
         public const int BatchSize = 64;
         public const int GradientAccumulationSteps = 25;
         public const int ImagesPerEpoch = 64;
@@ -50,8 +51,12 @@ public sealed class DiffusionRewardOptions : ImageTrainingOptions
     /// </summary>
     public override int GradientAccumulationSteps { get; set; } = Defaults.GradientAccumulationSteps;
 
-    /// <summary>The learning rate after the warm-up, above 0. Default: 0.0001.</summary>
-    public override double LearningRate { get; set; } = 1e-4;
+    /// <summary>The learning rate after the warm-up, above 0. Default: 0.0001, or 0.001 where an adapter is trained.</summary>
+    public override double LearningRate
+    {
+        get => base.LearningRate;
+        set => base.LearningRate = value;
+    }
 
     /// <summary>The optimizer. Default: <see cref="OptimizerKind.AdamW"/>.</summary>
     public override OptimizerKind Optimizer { get; set; } = OptimizerKind.AdamW;
@@ -68,6 +73,14 @@ public sealed class DiffusionRewardOptions : ImageTrainingOptions
     /// </summary>
     [JsonIgnore]
     public DiffusionTransformer? BaseModel { get; set; }
+
+    /// <summary>
+    /// Trains low-rank adapters on top of <see cref="BaseModel"/> in place of its weights, which stay as they are and are shared in memory;
+    /// without dropout, whose noise is far above <see cref="ClipRange"/>. Default: none, all weights are trained; of a base model that uses
+    /// an adapter, the adapter.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public LoraOptions? Adapter { get; set; }
 
     /// <summary>What images are rewarded for; required.</summary>
     [JsonIgnore]
@@ -114,7 +127,7 @@ public sealed class DiffusionRewardOptions : ImageTrainingOptions
 
     /// <summary>
     /// Weight of the divergence from the base model, at least 0 (Fan et al. 2023, DPOK): it keeps images from becoming anything that the
-    /// reward likes. Above 0 a copy of the base model is kept, and each batch goes through it too. Default: 0.
+    /// reward likes. Above 0 each batch goes through the base model too. Default: 0.
     /// </summary>
     public double KlWeight { get; set; }
 
@@ -125,9 +138,28 @@ public sealed class DiffusionRewardOptions : ImageTrainingOptions
 
     internal override IBaseModel? Base => BaseModel;
 
+    internal bool TrainsAdapter => Adapter is not null || BaseModel?.ActiveAdapter is not null;
+
+    internal override double DefaultLearningRate => TrainsAdapter ? 10 * Defaults.LearningRate : Defaults.LearningRate;
+
+    internal override DiffusionRewardOptions Copy()
+    {
+        var copy = (DiffusionRewardOptions)base.Copy();
+        copy.Adapter = Adapter?.Copy();
+        return copy;
+    }
+
     internal override void Validate()
     {
         base.Validate();
+        Adapter?.Validate();
+        if (Adapter is { Dropout: not 0 })
+        {
+            throw new ArgumentException(
+                $"{nameof(Adapter)}.{nameof(LoraOptions.Dropout)} is {Adapter.Dropout}; expected 0: its noise would be far above "
+                + $"{nameof(ClipRange)}.", nameof(Adapter));
+        }
+
         OptionChecks.NotEmpty(GeneratedColumnName);
         OptionChecks.AtLeast(ImagesPerEpoch, 2);
         OptionChecks.AtLeast(EpochsPerRollout, 1);
@@ -151,6 +183,8 @@ public sealed class DiffusionRewardOptions : ImageTrainingOptions
             throw new ArgumentException($"{nameof(Reward)} is not set; expected what images are rewarded for.", nameof(Reward));
         if (BaseModel is null)
             throw new ArgumentException($"{nameof(BaseModel)} is not set; expected a trained model.", nameof(BaseModel));
+        using (BaseModel.Use())
+            AdapterOptions.Check(this, Adapter, BaseModel.Networks);
         OptionChecks.DifferentNames([GeneratedColumnName], BaseModel.Definition.Columns.GeneratedImage);
         DiffusionArchitecture model = BaseModel.Definition.Architecture;
         if (model.Process != DiffusionProcess.Denoising)

@@ -296,6 +296,17 @@ public sealed class DiffusionTransformer : ITransformer, IBaseModel, IDisposable
 
     internal IDisposable Use() => _engine.Use();
 
+    /// <summary>Opens a training of an adapter of this model.</summary>
+    /// <param name="trainer">The training.</param>
+    /// <param name="adapter">The adapter to create; <see langword="null"/>: the active one is trained further.</param>
+    /// <param name="dropout">The part of the values that is dropped at random while training.</param>
+    internal AdapterTraining<DenoiserNetwork> OpenAdapters(Trainer trainer, LoraOptions? adapter, double dropout = 0)
+    {
+        using IDisposable use = Use();
+        return AdapterTraining<DenoiserNetwork>.Open(
+            trainer, Networks.Select(null), adapter, Networks.Active, network => network.Share(dropout));
+    }
+
     /// <summary>The columns that a training reads: images, then their conditions.</summary>
     internal static TensorColumn[] TrainingTensors(DataViewSchema schema, DiffusionArchitecture architecture, DiffusionColumns names)
     {

@@ -103,13 +103,17 @@ public abstract class RolloutOptions : AlignmentOptions
                 + $"({nameof(BatchSize)} {BatchSize} × {nameof(GradientAccumulationSteps)} {GradientAccumulationSteps}).",
                 nameof(BatchSize));
         }
+    }
 
-        if (BaseModel!.Architecture.ContextLength < MaxTokens + 1)
-        {
-            throw new ArgumentException(
-                $"{nameof(MaxTokens)} is {MaxTokens}; expected at most {BaseModel.Architecture.ContextLength - 1}, so that a prompt has "
-                + $"room in the context of {BaseModel.Architecture.ContextLength} tokens.", nameof(MaxTokens));
-        }
+    /// <summary>Checks that the base model's context has room for a prompt and its completion.</summary>
+    /// <returns>Tokens of a prompt at most.</returns>
+    /// <exception cref="ArgumentException">It has not; the message names <see cref="MaxTokens"/>.</exception>
+    internal int CheckRoom()
+    {
+        int context = BaseModel!.Architecture.ContextLength;
+        return MaxTokens < context ? context - MaxTokens : throw new ArgumentException(
+            $"{nameof(MaxTokens)} is {MaxTokens}; expected at most {context - 1}, so that a prompt has room in the context of "
+            + $"{context} tokens.", nameof(MaxTokens));
     }
 
     internal virtual string DescribeRollout() => $"{nameof(RolloutPrompts)} {RolloutPrompts}";

@@ -23,6 +23,10 @@ internal static class RolloutTraining
         ColumnTypes.CheckText(SchemaShape.Create(input.Schema), options.PromptColumnName);
         if (options.ValidationData is { } validation)
             ColumnTypes.CheckText(SchemaShape.Create(validation.Schema), options.PromptColumnName);
+        // An empty table is the plainer fault.
+        if (!TextColumn.Read(input, options.PromptColumnName).Any())
+            throw TensorSource.Empty();
+        int mostTokens = options.CheckRoom();
         foreach (TextReward reward in options.Rewards)
             reward.Check(host);
 
@@ -30,7 +34,6 @@ internal static class RolloutTraining
         {
             TrainingRun run = trainer.Run;
             using PolicyTraining policy = PolicyTraining.Open(trainer, options, options.Temperature);
-            int mostTokens = options.BaseModel!.Architecture.ContextLength - options.MaxTokens;
             PromptCorpus prompts = PromptCorpus.Read(run, input, options.PromptColumnName, policy.Codec, mostTokens, run.DataBudget);
             var watch = new AlignmentWatch(host);
             var player = new RolloutPlayer(run, policy, options, watch);

@@ -38,8 +38,8 @@ public sealed record LanguageModelArchitecture
     public int? HeadSize { get; init; }
 
     /// <summary>
-    /// Values between the two layers of a feed-forward block. Default: 4 × <see cref="EmbeddingSize"/>, for
-    /// <see cref="FeedForwardKind.SwiGlu"/> two thirds of that, rounded up to a multiple of 32.
+    /// Values between the two layers of a feed-forward block. Default: 4 × <see cref="EmbeddingSize"/>, for a gated block, such as
+    /// <see cref="FeedForwardKind.SwiGlu"/>, two thirds of that, rounded up to a multiple of 32.
     /// </summary>
     public int? FeedForwardSize { get; init; }
 
@@ -179,7 +179,7 @@ public sealed record LanguageModelArchitecture
 
     [JsonIgnore]
     internal int ActualFeedForwardSize => FeedForwardSize
-        ?? checked(FeedForward == FeedForwardKind.SwiGlu ? (EmbeddingSize * 8 / 3 + 31) / 32 * 32 : 4 * EmbeddingSize);
+        ?? FeedForward.UsualSize(EmbeddingSize);
 
     /// <summary>The network's form.</summary>
     [JsonIgnore]

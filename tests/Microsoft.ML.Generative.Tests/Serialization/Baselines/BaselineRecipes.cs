@@ -30,6 +30,8 @@ internal static partial class BaselineRecipes
         ["language-model-characters"] = Characters,
         ["language-model-unigram"] = Unigram,
         ["language-model-chat"] = Chat,
+        ["reward-model-gpt"] = RewardModel,
+        ["reward-model-adapter"] = RewardModelWithAdapter,
     };
 
     // What all have in common: three steps are an epoch of the images.

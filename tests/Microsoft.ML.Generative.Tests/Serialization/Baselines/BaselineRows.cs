@@ -44,6 +44,15 @@ internal static class BaselineRows
         Messages = $$"""[{"role":"user","content":"{{text.Split(' ')[1]}}"},{"role":"assistant","content":"{{text.Split(' ')[^1]}}"}]""",
     }).ToArray());
 
+    /// <summary>Prompts with the better end, which is that of <see cref="Texts"/>, and a worse one.</summary>
+    public static IDataView Preferences(MLContext ml) => ml.Data.LoadFromEnumerable(_texts.Select((text, i) => new PreferencesRow
+    {
+        Prompt = text[..(text.LastIndexOf(' ') + 1)],
+        Chosen = text.Split(' ')[^1],
+        Rejected = _texts[(i + 5) % _texts.Length].Split(' ')[1],
+        Margin = i % 3 / 2f,
+    }).ToArray());
+
     public static IReadOnlyList<string> AllTexts => _texts;
 
     private static byte[] Pixels(int row, int side) => [.. Enumerable.Range(0, side * side).Select(i =>
@@ -67,6 +76,17 @@ internal static class BaselineRows
         public uint Label { get; set; }
 
         public string Corner { get; set; } = "";
+    }
+
+    private sealed class PreferencesRow
+    {
+        public string Prompt { get; set; } = "";
+
+        public string Chosen { get; set; } = "";
+
+        public string Rejected { get; set; } = "";
+
+        public float Margin { get; set; }
     }
 
     private sealed class TextsRow

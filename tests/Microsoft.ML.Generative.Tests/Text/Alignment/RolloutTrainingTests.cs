@@ -189,6 +189,66 @@ public sealed class RolloutTrainingTests
     }
 
     [Fact]
+    public void PPO_with_an_adapter_a_network_of_values_and_an_adaptive_coefficient_resumes_exactly()
+    {
+        using var folders = new TemporaryFolder();
+        List<string> whole = [];
+        float[] expected = Train("whole", null, whole);
+        string[] coefficients = [.. whole.Select(line => line.Split(" coefficient ")[1])];
+        Assert.NotEqual(coefficients[0], coefficients[^1]);
+        // Within the first roll-out, between two, and within the second.
+        foreach (int step in (int[])[1, 4, 6])
+        {
+            List<string> reports = [];
+            Assert.Empty(Train($"cut-{step}", step, reports));
+            Assert.Equal(expected, Train($"cut-{step}", null, reports));
+            Assert.Equal(whole, reports);
+        }
+
+        float[] Train(string name, int? cancelAt, List<string> reports)
+        {
+            using var stop = new CancellationTokenSource();
+            PpoOptions options = TinyAlignment.Ppo();
+            (options.Adapter, options.UsesValueNetwork, options.Seed) = (new LoraOptions { Rank = 2 }, true, 3);
+            (options.LearningRate, options.CancellationToken) = (0.01, stop.Token);
+            options.Checkpoints = new CheckpointOptions(folders.File(name)) { Steps = 5 };
+            options.Progress = new Reports
+            {
+                OnReport = report =>
+                {
+                    reports.Add(
+                        $"{report.Step} {report.Loss:R} {report.LossTerms["value loss"]:R} coefficient "
+                        + $"{report.LossTerms["kl coefficient"]:R}");
+                    if (report.Step == cancelAt)
+                        stop.Cancel();
+                },
+            };
+            try
+            {
+                using LanguageModelTransformer model = Fit(options);
+                return [.. model.Networks.Active!.parameters().SelectMany(p => TensorMemory.ToArray<float>(p))];
+            }
+            catch (OperationCanceledException)
+            {
+                return [];
+            }
+        }
+    }
+
+    [Fact]
+    public void An_empty_table_is_refused_as_such_whatever_the_room_for_completions()
+    {
+        IDataView none = _ml.Data.SkipRows(TinyAlignment.Prompts(_ml), 100);
+        foreach (RolloutOptions options in (RolloutOptions[])[TinyAlignment.Grpo(), TinyAlignment.Rloo(), TinyAlignment.Ppo()])
+        {
+            // More than the context of the model.
+            options.MaxTokens = RolloutOptions.Defaults.MaxTokens;
+            Assert.Contains("The data is empty", Assert.ThrowsAny<ArgumentException>(() => Fit(options, none)).Message);
+            Assert.Contains("MaxTokens is 64; expected at most 23", Assert.ThrowsAny<ArgumentException>(() => Fit(options)).Message);
+        }
+    }
+
+    [Fact]
     public void A_score_that_is_no_number_is_named_with_its_reward_and_text()
     {
         GrpoOptions options = TinyAlignment.Grpo();
@@ -240,7 +300,7 @@ public sealed class RolloutTrainingTests
         }
     }
 
-    private static LanguageModelTransformer Fit(RolloutOptions options)
+    private static LanguageModelTransformer Fit(RolloutOptions options, IDataView? data = null)
     {
         GenerativeTransformsCatalog catalog = _ml.Transforms.Generative();
         IEstimator<LanguageModelTransformer> estimator = options switch
@@ -249,7 +309,7 @@ public sealed class RolloutTrainingTests
             RlooOptions rloo => catalog.Rloo(rloo),
             _ => catalog.Ppo((PpoOptions)options),
         };
-        return estimator.Fit(TinyAlignment.Prompts(_ml));
+        return estimator.Fit(data ?? TinyAlignment.Prompts(_ml));
     }
 
     private static float[] Weights(LanguageModelTransformer model) =>

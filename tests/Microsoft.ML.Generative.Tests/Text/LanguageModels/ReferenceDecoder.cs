@@ -53,13 +53,17 @@ internal sealed class ReferenceDecoder
 
             double[] middle = Add(row, Linear($"{name}.attentionOut", [.. attended]));
             double[] hidden = Linear($"{name}.feedForwardIn", Norm($"{name}.feedForwardNorm", middle));
-            double[] active = _a.FeedForward switch
+            Func<double, double> activation = _a.FeedForward switch
             {
-                FeedForwardKind.SwiGlu =>
-                    [.. hidden[..(hidden.Length / 2)].Zip(hidden[(hidden.Length / 2)..], (gate, up) => gate / (1 + Math.Exp(-gate)) * up)],
-                FeedForwardKind.Gelu => [.. hidden.Select(v => v * MathNet.Numerics.Distributions.Normal.CDF(0, 1, v))],
-                _ => [.. hidden.Select(v => 0.5 * v * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (v + 0.044715 * v * v * v))))],
+                FeedForwardKind.SwiGlu => v => v / (1 + Math.Exp(-v)),
+                FeedForwardKind.Gelu or FeedForwardKind.GeGlu => v => v * MathNet.Numerics.Distributions.Normal.CDF(0, 1, v),
+                FeedForwardKind.Relu => v => Math.Max(v, 0),
+                _ => v => 0.5 * v * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (v + 0.044715 * v * v * v))),
             };
+            bool isGated = _a.FeedForward is FeedForwardKind.SwiGlu or FeedForwardKind.GeGlu or FeedForwardKind.GeGluTanh;
+            double[] active = isGated
+                ? [.. hidden[..(hidden.Length / 2)].Zip(hidden[(hidden.Length / 2)..], (gate, up) => activation(gate) * up)]
+                : [.. hidden.Select(activation)];
             return Add(middle, Linear($"{name}.feedForwardOut", active));
         })];
     }

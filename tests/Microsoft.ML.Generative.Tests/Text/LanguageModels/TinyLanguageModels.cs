@@ -32,6 +32,9 @@ internal static class TinyLanguageModels
     {
         ["gpt, exact gelu"] = _gpt,
         ["gpt, tanh gelu"] = _gpt with { FeedForward = FeedForwardKind.GeluTanh },
+        ["gpt, relu"] = _gpt with { FeedForward = FeedForwardKind.Relu },
+        ["gpt, gated exact gelu"] = _gpt with { FeedForward = FeedForwardKind.GeGlu, FeedForwardSize = 20 },
+        ["gpt, gated tanh gelu"] = _gpt with { FeedForward = FeedForwardKind.GeGluTanh, FeedForwardSize = 20 },
         ["gpt without biases, untied"] = _gpt with { HasBias = false, HasQueryKeyValueBias = false, TieEmbeddings = false },
         ["gpt with a window and grouped keys"] = _gpt with { SlidingWindow = 3, KeyValueHeads = 2 },
         ["llama"] = _llama,

@@ -4,6 +4,7 @@ using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Images.Rewards;
 using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Training;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -35,6 +36,7 @@ internal sealed class DenoisingRollouts : IStatefulBatchSource, IDisposable
     private readonly TensorSource _rows;
     private readonly IBatchSource _conditionRows;
     private readonly RewardStatistics _statistics;
+    private readonly Lazy<string> _fingerprint;
     private readonly Dictionary<string, Tensor> _tensors = [];
     private Tensor? _order;
     private int _epoch;
@@ -44,17 +46,22 @@ internal sealed class DenoisingRollouts : IStatefulBatchSource, IDisposable
     /// <param name="definition">The model.</param>
     /// <param name="policy">Its policy.</param>
     /// <param name="rows">Rows with the conditions of the images to generate.</param>
-    public DenoisingRollouts(TrainingRun run, DiffusionDefinition definition, DenoisingPolicy policy, TensorSource rows)
+    /// <param name="reference">The network whose divergence counts in the loss, if there is one.</param>
+    public DenoisingRollouts(
+        TrainingRun run, DiffusionDefinition definition, DenoisingPolicy policy, TensorSource rows, nn.Module? reference = null)
     {
         (_run, _definition, _policy, _rows) = (run, definition, policy, rows);
         _options = (DiffusionRewardOptions)run.Options;
         _conditionRows = rows.Batches(1, _options.Shuffle, run.Seed, run.Device);
         _statistics = new RewardStatistics(_options.ClassStatisticsSize);
+        _fingerprint = new(() => reference is null
+            ? rows.Fingerprint
+            : $"{rows.Fingerprint}, weights of the reference {FrozenParameters.Hash([.. ModuleWeights.Of(reference)])}");
     }
 
     public long BatchesPerEpoch => _options.EpochsPerRollout * Parts;
 
-    public string Fingerprint => _rows.Fingerprint;
+    public string Fingerprint => _fingerprint.Value;
 
     /// <summary>The mean reward of the roll-out's images.</summary>
     public double MeanReward { get; private set; }

@@ -8,7 +8,7 @@ namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 internal static unsafe class ActivationKernel
 {
     /// <param name="kind">The non-linearity.</param>
-    /// <param name="x">[hidden], for <see cref="FeedForwardKind.SwiGlu"/> [2, hidden]: the gate first.</param>
+    /// <param name="x">[hidden], of a gated block [2, hidden]: the gate first.</param>
     /// <param name="y">[hidden].</param>
     /// <param name="hidden">Values.</param>
     public static void Apply(FeedForwardKind kind, float* x, float* y, int hidden)
@@ -16,45 +16,77 @@ internal static unsafe class ActivationKernel
         switch (kind)
         {
             case FeedForwardKind.SwiGlu:
-                Gate(x, x + hidden, y, hidden);
+                Gate<Silu>(x, x + hidden, y, hidden);
+                break;
+            case FeedForwardKind.GeGlu:
+                Gate<Gelu>(x, x + hidden, y, hidden);
+                break;
+            case FeedForwardKind.GeGluTanh:
+                Gate<GeluTanh>(x, x + hidden, y, hidden);
                 break;
             case FeedForwardKind.Gelu:
-                Gelu(x, y, hidden);
+                Each<Gelu>(x, y, hidden);
+                break;
+            case FeedForwardKind.GeluTanh:
+                Each<GeluTanh>(x, y, hidden);
                 break;
             default:
-                GeluTanh(x, y, hidden);
+                Each<Relu>(x, y, hidden);
                 break;
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Gate(float* gate, float* up, float* y, int count)
+    private interface IActivation
     {
-        int i = 0;
-        for (; i <= count - Vector<float>.Count; i += Vector<float>.Count)
-            (VectorMath.Silu(Vector.Load(gate + i)) * Vector.Load(up + i)).Store(y + i);
-        if (i < count)
-            Finish(VectorMath.Silu(Begin(gate + i, count - i)) * Begin(up + i, count - i), y + i, count - i);
+        static abstract Vector<float> Of(Vector<float> x);
+    }
+
+    private readonly struct Silu : IActivation
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector<float> Of(Vector<float> x) => VectorMath.Silu(x);
+    }
+
+    private readonly struct Gelu : IActivation
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector<float> Of(Vector<float> x) => VectorMath.Gelu(x);
+    }
+
+    private readonly struct GeluTanh : IActivation
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector<float> Of(Vector<float> x) => VectorMath.GeluTanh(x);
+    }
+
+    private readonly struct Relu : IActivation
+    {
+        // A NaN is not below 0, and stays one.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector<float> Of(Vector<float> x) =>
+            Vector.ConditionalSelect(Vector.LessThan(x, Vector<float>.Zero), Vector<float>.Zero, x);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Gelu(float* x, float* y, int count)
+    private static void Gate<TActivation>(float* gate, float* up, float* y, int count)
+        where TActivation : struct, IActivation
     {
         int i = 0;
         for (; i <= count - Vector<float>.Count; i += Vector<float>.Count)
-            VectorMath.Gelu(Vector.Load(x + i)).Store(y + i);
+            (TActivation.Of(Vector.Load(gate + i)) * Vector.Load(up + i)).Store(y + i);
         if (i < count)
-            Finish(VectorMath.Gelu(Begin(x + i, count - i)), y + i, count - i);
+            Finish(TActivation.Of(Begin(gate + i, count - i)) * Begin(up + i, count - i), y + i, count - i);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void GeluTanh(float* x, float* y, int count)
+    private static void Each<TActivation>(float* x, float* y, int count)
+        where TActivation : struct, IActivation
     {
         int i = 0;
         for (; i <= count - Vector<float>.Count; i += Vector<float>.Count)
-            VectorMath.GeluTanh(Vector.Load(x + i)).Store(y + i);
+            TActivation.Of(Vector.Load(x + i)).Store(y + i);
         if (i < count)
-            Finish(VectorMath.GeluTanh(Begin(x + i, count - i)), y + i, count - i);
+            Finish(TActivation.Of(Begin(x + i, count - i)), y + i, count - i);
     }
 
     // What is left over after whole vectors, padded.

@@ -60,7 +60,7 @@ internal sealed record HuggingFaceConfig(string ModelType, LanguageModelArchitec
             obstacle = a switch
             {
                 { Normalization: NormalizationKind.RmsNorm } => "RmsNorm",
-                { FeedForward: FeedForwardKind.SwiGlu } => "SwiGlu",
+                { FeedForward: not (FeedForwardKind.Gelu or FeedForwardKind.GeluTanh) } => a.FeedForward.ToString(),
                 _ when a.ActualKeyValueHeads != a.Heads => "grouped keys and values",
                 _ when a.Heads * a.ActualHeadSize != a.EmbeddingSize => "heads of another size",
                 { SlidingWindow: not null } => "a sliding window",

@@ -1,4 +1,7 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Microsoft.ML.Data;
+using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -30,6 +33,85 @@ public sealed class DiffusionRewardTests
         Assert.True(first.LossTerms["reward std"] > 0);
         // Advantages of mean 0 at a ratio of 1: nothing but rounding.
         Assert.Equal(0, first.Loss, 1e-5);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Images_of_the_trained_model_have_more_reward(bool trainsAdapter)
+    {
+        DiffusionOptions ofBase = TinyDiffusion.Options();
+        (ofBase.Network, ofBase.Epochs, ofBase.LearningRate) = (DiffusionNetworkKind.Dit, 20, 5e-3);
+        using DiffusionTransformer start = TinyRewards.Train(ofBase);
+        DiffusionRewardOptions options = TinyRewards.Options(start);
+        (options.Epochs, options.ImagesPerEpoch, options.BatchSize, options.Steps) = (6, 32, 32, 3);
+        (options.LearningRate, options.ClipRange, options.Seed) = (0.03, 1e-2, 1);
+        options.Adapter = trainsAdapter ? new LoraOptions { Rank = 4, TargetModules = ["all-linear"] } : null;
+        (DiffusionTransformer model, Reports reports) = Fit(options);
+        using (model)
+        {
+            // From the same noise by the same steps: the differences of pairs have little spread.
+            double[] before = Rewards(start), after = Rewards(model);
+            double[] gains = [.. after.Zip(before, (a, b) => a - b)];
+            double mean = gains.Average(), error = Math.Sqrt(gains.Average(g => (g - mean) * (g - mean)) / (gains.Length - 1));
+            Assert.True(mean > 0.02 && mean > 4 * error, $"{before.Average()} + {mean} ± {error}");
+        }
+
+        Assert.True(reports.All[^1].LossTerms["reward"] > reports.All[0].LossTerms["reward"]);
+
+        static double[] Rewards(DiffusionTransformer of) => TinyRewards.Left.Score(
+            of.Generate(64, new() { Seed = 5, Sampler = DiffusionSampler.Ddpm, Steps = 3 }), "Generated").ToArray();
+    }
+
+    [Fact]
+    public void An_adapter_learns_beside_the_weights_of_its_base_which_is_the_reference()
+    {
+        using var folder = new TemporaryFolder();
+        DiffusionRewardOptions options = TinyRewards.Options(_base.Value);
+        options.Adapter = new LoraOptions { Name = "left", Rank = 2, TargetModules = ["all-linear"] };
+        (options.KlWeight, options.Seed) = (0.1, 1);
+        Assert.Equal(1e-3, options.LearningRate);
+        float[][] before = Generated(_base.Value.Generate(3, new() { Seed = 2 }));
+        (DiffusionTransformer model, Reports reports) = Fit(options);
+        using DiffusionTransformer disposing = model;
+        Assert.Equal((1.0, 0.0), (reports.All[0].LossTerms["ratio"], reports.All[0].LossTerms["kl"]));
+        Assert.True(reports.All[^1].LossTerms["kl"] > 0);
+        Assert.Equal("left", model.ActiveAdapter);
+        foreach ((torch.Tensor own, torch.Tensor shared) in _base.Value.Network.parameters().Zip(model.Networks.Base.parameters()))
+            Assert.True(Unsafe.AreSame(ref MemoryMarshal.GetReference(own.bytes), ref MemoryMarshal.GetReference(shared.bytes)));
+        Assert.Equal(before, Generated(_base.Value.Generate(3, new() { Seed = 2 })));
+
+        MLContext ml = new(seed: 1);
+        ml.Model.Save(model, null, folder.File("model.zip"));
+        using var loaded = (DiffusionTransformer)ml.Model.Load(folder.File("model.zip"), out _);
+        Assert.Equal("left", loaded.ActiveAdapter);
+        Assert.Equal(Generated(model.Generate(2, new() { Seed = 2 })), Generated(loaded.Generate(2, new() { Seed = 2 })));
+
+        // The adapter alone is trained further; its reference is the model as it was.
+        DiffusionRewardOptions further = TinyRewards.Options(loaded);
+        (further.MaxSteps, further.KlWeight) = (1, 1);
+        (DiffusionTransformer second, Reports secondReports) = Fit(further);
+        second.Dispose();
+        Assert.Equal((1.0, 0.0), (secondReports.All[0].LossTerms["ratio"], secondReports.All[0].LossTerms["kl"]));
+
+        further.Adapter = new LoraOptions { Name = "right" };
+        Assert.Contains("BaseModel uses the adapter 'left'", Assert.ThrowsAny<ArgumentException>(() => Fit(further)).Message);
+        further.Adapter = new LoraOptions { Dropout = 0.1 };
+        Assert.Contains("Adapter.Dropout is 0.1; expected 0", Assert.ThrowsAny<ArgumentException>(() => Fit(further)).Message);
+    }
+
+    [Fact]
+    public void Resuming_towards_another_reference_is_refused()
+    {
+        using var folder = new TemporaryFolder();
+        DiffusionRewardOptions options = TinyRewards.Options(_base.Value);
+        (options.KlWeight, options.MaxSteps, options.Checkpoints) = (0.1, 2, new CheckpointOptions(folder.Path));
+        Fit(options).Model.Dispose();
+        DiffusionOptions other = TinyDiffusion.Options();
+        other.Seed = 77;
+        using DiffusionTransformer another = TinyRewards.Train(other);
+        options.BaseModel = another;
+        Assert.Contains("weights of the reference", Assert.Throws<InvalidOperationException>(() => Fit(options)).Message);
     }
 
     [Fact]
@@ -102,12 +184,17 @@ public sealed class DiffusionRewardTests
             Assert.Equal(whole, Train($"cut-{step}", null));
         }
 
-        float[][] Train(string name, int? cancelAt)
+        LoraOptions adapter = new() { Rank = 1 };
+        whole = Train("adapter", null, adapter);
+        Assert.Empty(Train("adapter-cut", 6, adapter));
+        Assert.Equal(whole, Train("adapter-cut", null, adapter));
+
+        float[][] Train(string name, int? cancelAt, LoraOptions? adapter = null)
         {
             using var stop = new CancellationTokenSource();
             DiffusionRewardOptions options = TinyRewards.Options(_labeled.Value);
             (options.GuidanceScale, options.KlWeight, options.EpochsPerRollout, options.ClassStatisticsSize) = (2, 0.1, 2, 2);
-            (options.Seed, options.CancellationToken) = (1, stop.Token);
+            (options.Seed, options.CancellationToken, options.Adapter) = (1, stop.Token, adapter);
             options.Checkpoints = new CheckpointOptions(folders.File(name)) { Steps = 5 };
             options.Progress = new Reports { OnReport = report => { if (report.Step == cancelAt) stop.Cancel(); } };
             // Fewer rows than classes, and than images of a roll-out: they come up again.
