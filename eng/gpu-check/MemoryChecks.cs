@@ -12,15 +12,20 @@ internal static class MemoryChecks
         using LanguageModelTransformer model = Families.Base(ml, o =>
         {
             (o.MaxSteps, o.Precision) = (isSmall ? 150 : 3000, ComputePrecision.Auto);
-            o.Progress = new Reports(report => samples.Add((report.Step, report.DeviceMemory, Environment.WorkingSet)));
+            o.Progress = new Reports(report =>
+            {
+                if (samples.Count > 0 && report.Step - samples[^1].Step < report.TotalSteps / 12)
+                    return;
+                // What nobody uses any more is no growth.
+                GC.Collect();
+                samples.Add((report.Step, report.DeviceMemory, Environment.WorkingSet));
+            });
         });
         // What was compiled and pooled once is there after a third.
         (long Step, long? OnDevice, long Resident) early = samples.First(s => s.Step >= samples[^1].Step / 3), last = samples[^1];
         var figures = new
         {
-            resident_mib_by_step = Enumerable.Range(1, 6).Select(i => samples.First(s => s.Step >= last.Step * i / 6))
-                .Select(s => $"{s.Step}: {Mebibytes(s.Resident)}"),
-            managed_mib = Mebibytes(GC.GetTotalMemory(forceFullCollection: true)),
+            resident_mib_by_step = samples.ToDictionary(s => s.Step, s => Mebibytes(s.Resident)),
             steps = last.Step,
             device_mib = Mebibytes(last.OnDevice),
             device_growth_mib = Mebibytes(last.OnDevice - early.OnDevice),

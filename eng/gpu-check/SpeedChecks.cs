@@ -79,7 +79,7 @@ internal static class SpeedChecks
                     LearningRateSchedule = LearningRateSchedule.Constant,
                     WarmupSteps = 0,
                 };
-                return (vae, () => ml.Transforms.Generative().Vae(vae).Fit(ml.Generative().Datasets.Digits(2_560, seed: 1)));
+                return (vae, () => ml.Transforms.Generative().Vae(vae).Fit(ml.Generative().Datasets.Digits(10_240, seed: 1)));
             case "gpt":
                 LanguageModelOptions gpt = Gpt(
                     LanguageModelArchitecture.GptNano with { Layers = 4, Heads = 4, EmbeddingSize = 128, ContextLength = 64 }, 12, precision);
@@ -103,7 +103,7 @@ internal static class SpeedChecks
                     EmaDecay = null,
                     Precision = precision,
                 };
-                return (ddpm, () => ml.Transforms.Generative().Diffusion(ddpm).Fit(Pixels(ml, 640)));
+                return (ddpm, () => ml.Transforms.Generative().Diffusion(ddpm).Fit(Pixels(ml, 3_200)));
             default:
                 var dcgan = new GanOptions
                 {
@@ -112,7 +112,7 @@ internal static class SpeedChecks
                     BatchSize = 64,
                     Precision = precision,
                 };
-                return (dcgan, () => ml.Transforms.Generative().Gan(dcgan).Fit(Pixels(ml, 1_280)));
+                return (dcgan, () => ml.Transforms.Generative().Gan(dcgan).Fit(Pixels(ml, 6_400)));
         }
     }
 

@@ -132,7 +132,7 @@ internal static class TrainingChecks
     }
 
     // Convolutions of libtorch round their factors on a GPU, as PyTorch's do, unless they are told not to.
-    private static IDisposable Exactly()
+    private static Undo Exactly()
     {
         bool before = torch.backends.cudnn.allow_tf32;
         torch.backends.cudnn.allow_tf32 = false;

@@ -28,7 +28,7 @@ def vae():
     e1, mean, logvar, d1, d2 = (nn.Linear(a, b, device=device) for a, b in ((784, 400), (400, 20), (400, 20), (20, 400), (400, 784)))
     parameters = [p for m in (e1, mean, logvar, d1, d2) for p in m.parameters()]
     opt = optimizer(torch.optim.Adam, parameters, 1e-3)
-    rows = torch.randint(0, 256, (2560, 784), dtype=torch.uint8)
+    rows = torch.randint(0, 256, (10240, 784), dtype=torch.uint8)
 
     def step():
         x = rows[torch.randint(0, len(rows), (128,))].to(device, non_blocking=True).float() / 255
@@ -153,7 +153,7 @@ class UNet(nn.Module):
 def ddpm(dtype=None):
     net = UNet().to(device)
     opt = optimizer(torch.optim.AdamW, net.parameters(), 2e-4, decay=0.01)
-    rows = torch.randint(0, 256, (640, 1, 32, 32), dtype=torch.uint8)
+    rows = torch.randint(0, 256, (3200, 1, 32, 32), dtype=torch.uint8)
     cumulative = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, device=device), 0)
 
     def step():
@@ -183,7 +183,7 @@ def dcgan(width=64, latent=100, batch=64):
         nn.Conv2d(width * 2, width * 4, 4, 2, 1, bias=False), nn.BatchNorm2d(width * 4), nn.LeakyReLU(0.2, True),
         nn.Conv2d(width * 4, 1, 4, 1, 0, bias=False)).to(device)
     og, od = (optimizer(torch.optim.Adam, n.parameters(), 2e-4, (0.5, 0.999)) for n in (g, d))
-    rows = torch.randint(0, 256, (1280, 1, 32, 32), dtype=torch.uint8)
+    rows = torch.randint(0, 256, (6400, 1, 32, 32), dtype=torch.uint8)
 
     def step():
         x = rows[torch.randint(0, len(rows), (batch,))].to(device, non_blocking=True).float() / 127.5 - 1

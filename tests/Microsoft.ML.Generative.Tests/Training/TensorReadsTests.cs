@@ -2,7 +2,7 @@ using Microsoft.ML.Generative.Training.Reporting;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative.Tests.Training;
+namespace Microsoft.ML.Generative.Tests;
 
 public class TensorReadsTests
 {
