@@ -38,23 +38,27 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["decode-15m-nf4"] = DecodeWorkload.Run15MNf4,
     ["decode-batch"] = DecodeWorkload.RunBatch,
     ["prefill-15m"] = PrefillWorkload.Run15M,
+    ["t5-decode"] = SequenceDecodeWorkload.Run,
+    ["t5-decode-batch"] = SequenceDecodeWorkload.RunBatch,
     ["tokenize"] = TokenizeWorkload.Run,
     ["ddpm"] = DiffusionWorkload.RunFloat32,
     ["ddpm-bf16"] = DiffusionWorkload.RunBFloat16,
     ["sample"] = DiffusionWorkload.RunSample,
+    ["defaults"] = DefaultsWorkload.Run,
 };
 
 Argument<string> workload = new("workload") { Description = $"One of: {string.Join(", ", workloads.Keys)}." };
 workload.AcceptOnlyFromAmong([.. workloads.Keys]);
 Option<int?> threads = new("--threads")
 {
-    Description = "Threads of libtorch. Default: libtorch's own choice. decode-*: threads of the "
-    + "decoder; default: 1. prefill-*: the same; default: all."
+    Description = "Threads of libtorch. Default: libtorch's own choice. decode-*, t5-decode*: threads "
+    + "of the decoder; default: 1. prefill-*: the same; default: all."
 };
 Option<double> seconds = new("--seconds") { Description = "How long to measure.", DefaultValueFactory = _ => 10 };
 Option<string> data = new("--data")
 {
-    Description = "elbo: mnist or fashion-mnist. lora-method: full, lora, dora or another method of lora-quality.",
+    Description = "elbo: mnist or fashion-mnist. defaults: one model, such as gan. "
+    + "lora-method: full, lora, dora or another method of lora-quality.",
     DefaultValueFactory = _ => "fashion-mnist",
 };
 Option<string?> model = new("--model") { Description = "lora-method: the file of the base model." };

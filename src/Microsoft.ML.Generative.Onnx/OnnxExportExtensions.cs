@@ -100,6 +100,35 @@ public static class OnnxExportExtensions
     /// </example>
     public static void ExportOnnx(this DiffusionTransformer model, string path) => Export(model, path, UNetGraph.Of);
 
+    /// <summary>
+    /// Writes a language model as a folder that onnxruntime-genai reads: <c>model.onnx</c>, <c>genai_config.json</c> and the tokenizer.
+    /// </summary>
+    /// <param name="model">The model; its weights are dense, and its active adapter, if there is one, has to be merged first.</param>
+    /// <param name="folder">The folder; it is created if it does not exist, and files of an earlier model are replaced.</param>
+    /// <remarks>
+    /// Inputs of the network: <c>input_ids</c> and <c>position_ids</c>, [batch, tokens], <c>attention_mask</c>, [batch, cached and new
+    /// tokens], 0 for padding, all Int64; and <c>past_key_values.n.key</c> and <c>.value</c>, [batch, key heads, cached tokens, head size].
+    /// Outputs: <c>logits</c>, [batch, tokens, vocabulary], and <c>present.n.key</c> and <c>.value</c>, the cache with the new tokens.
+    /// </remarks>
+    /// <exception cref="NotSupportedException">
+    /// The weights are quantized, an adapter is not merged, or the tokenizer cannot be saved; nothing has been written then.
+    /// </exception>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    /// <exception cref="ObjectDisposedException">The model has been disposed of.</exception>
+    /// <example>
+    /// <code>
+    /// LanguageModelTransformer model = mlContext.Generative().LoadPretrainedLanguageModel("models/SmolLM2-135M");
+    /// model.ExportOnnx("models/SmolLM2-135M-onnx");
+    /// </code>
+    /// </example>
+    public static void ExportOnnx(this LanguageModelTransformer model, string folder)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        using IDisposable use = ((IBaseModel)model).Use();
+        GenAiFolder.Write(folder, model);
+    }
+
     private static void Export<TModel>(TModel model, string path, Func<TModel, OnnxGraph> graphOf)
         where TModel : IBaseModel
     {

@@ -11,15 +11,15 @@ internal sealed class OnnxGraph
     /// <summary>The version of the operations: the first with a group normalization by channels.</summary>
     public const int Opset = 21;
 
-    private readonly List<(string Name, OnnxType Type, long[] Row)> _inputs = [];
-    private readonly List<(string Name, OnnxType Type, long[] Row)> _outputs = [];
+    private readonly List<(string Name, OnnxType Type, OnnxSize[] Row)> _inputs = [];
+    private readonly List<(string Name, OnnxType Type, OnnxSize[] Row)> _outputs = [];
     private readonly List<ProtoMessage> _nodes = [];
     private readonly Dictionary<string, OnnxTensor> _tensors = [];
     private int _values;
 
-    public IEnumerable<(string Name, OnnxType Type, long[] Row)> Inputs => _inputs;
+    public IEnumerable<(string Name, OnnxType Type, OnnxSize[] Row)> Inputs => _inputs;
 
-    public IEnumerable<(string Name, OnnxType Type, long[] Row)> Outputs => _outputs;
+    public IEnumerable<(string Name, OnnxType Type, OnnxSize[] Row)> Outputs => _outputs;
 
     public IEnumerable<ProtoMessage> Nodes => _nodes;
 
@@ -31,13 +31,22 @@ internal sealed class OnnxGraph
     /// <param name="name">Its name.</param>
     /// <param name="type">The type of its values.</param>
     /// <param name="row">The shape after the batch.</param>
-    public OnnxValue Input(string name, OnnxType type, params long[] row)
+    public OnnxValue Input(string name, OnnxType type, params OnnxSize[] row)
     {
         _inputs.Add((name, type, row));
         return new OnnxValue(name);
     }
 
-    public void Output(string name, OnnxValue value, params long[] row)
+    /// <inheritdoc cref="Input(string, OnnxType, OnnxSize[])"/>
+    public OnnxValue Input(string name, OnnxType type, long[] row) => Input(name, type, Sized(row));
+
+    /// <param name="name">Its name.</param>
+    /// <param name="value">What it puts out.</param>
+    /// <param name="row">The shape after the batch.</param>
+    public void Output(string name, OnnxValue value, long[] row) => Output(name, value, Sized(row));
+
+    /// <inheritdoc cref="Output(string, OnnxValue, long[])"/>
+    public void Output(string name, OnnxValue value, params OnnxSize[] row)
     {
         _outputs.Add((name, OnnxType.Float32, row));
         _nodes.Add(OnnxNode.Message("Identity", [value], name, []));
@@ -67,10 +76,20 @@ internal sealed class OnnxGraph
 
     public OnnxValue Constant(float value) => Constant([value], []);
 
+    /// <summary>A whole number without dimensions.</summary>
+    public OnnxValue Whole(long value)
+    {
+        string name = $"whole_{_values++}";
+        _tensors.Add(name, OnnxTensor.Of(name, [value], []));
+        return new OnnxValue(name);
+    }
+
     public OnnxValue Sizes(params long[] values)
     {
         string name = $"sizes_{_values++}";
-        _tensors.Add(name, OnnxTensor.Of(name, values));
+        _tensors.Add(name, OnnxTensor.Of(name, values, [values.Length]));
         return new OnnxValue(name);
     }
+
+    private static OnnxSize[] Sized(long[] row) => [.. row.Select(size => (OnnxSize)size)];
 }

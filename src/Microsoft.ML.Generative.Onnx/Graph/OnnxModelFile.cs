@@ -82,19 +82,19 @@ internal static class OnnxModelFile
         message.Text(NameField, "model");
         foreach (ProtoMessage tensor in tensors)
             message.Message(InitializerField, tensor);
-        foreach ((string name, OnnxType type, long[] row) in graph.Inputs)
+        foreach ((string name, OnnxType type, OnnxSize[] row) in graph.Inputs)
             message.Message(InputField, Value(name, type, row));
-        foreach ((string name, OnnxType type, long[] row) in graph.Outputs)
+        foreach ((string name, OnnxType type, OnnxSize[] row) in graph.Outputs)
             message.Message(OutputField, Value(name, type, row));
         return message;
     }
 
     // ValueInfoProto, TypeProto.Tensor and TensorShapeProto
-    private static ProtoMessage Value(string name, OnnxType type, long[] row)
+    private static ProtoMessage Value(string name, OnnxType type, OnnxSize[] row)
     {
-        ProtoMessage shape = new ProtoMessage().Message(1, new ProtoMessage().Text(2, "batch"));
-        foreach (long size in row)
-            shape.Message(1, new ProtoMessage().Number(1, size));
+        var shape = new ProtoMessage();
+        foreach (OnnxSize size in (OnnxSize[])["batch", .. row])
+            shape.Message(1, size.ToMessage());
         ProtoMessage tensor = new ProtoMessage().Number(1, (int)type).Message(2, shape);
         return new ProtoMessage().Text(1, name).Message(2, new ProtoMessage().Message(1, tensor));
     }

@@ -39,10 +39,10 @@ internal sealed record OnnxTensor(string Name, OnnxType Type, long[] Shape, Acti
         return new OnnxTensor(name, OnnxType.Float32, shape, stream => stream.Write(bytes));
     }
 
-    public static OnnxTensor Of(string name, ReadOnlySpan<long> values)
+    public static OnnxTensor Of(string name, ReadOnlySpan<long> values, long[] shape)
     {
         byte[] bytes = MemoryMarshal.AsBytes(values).ToArray();
-        return new OnnxTensor(name, OnnxType.Int64, [values.Length], stream => stream.Write(bytes));
+        return new OnnxTensor(name, OnnxType.Int64, shape, stream => stream.Write(bytes));
     }
 
     /// <summary>The tensor with its values in it.</summary>

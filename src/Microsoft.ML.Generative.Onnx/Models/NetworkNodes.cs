@@ -8,14 +8,20 @@ namespace Microsoft.ML.Generative.Onnx.Models;
 /// <exception cref="NotSupportedException">
 /// A layer has an adapter, or its weight is stored in another form; the message names it.
 /// </exception>
-internal sealed class NetworkNodes(OnnxGraph graph, nn.Module network)
+internal sealed class NetworkNodes
 {
-    private readonly Dictionary<string, nn.Module> _modules =
-        network.named_modules().ToDictionary(module => module.name, module => module.module);
+    private readonly Dictionary<string, nn.Module> _modules;
+    private readonly PlainLayers _layers;
 
-    private readonly PlainLayers _layers = new(network, "ONNX files hold");
+    public NetworkNodes(OnnxGraph graph, nn.Module network)
+    {
+        Graph = graph;
+        _modules = network.named_modules().ToDictionary(module => module.name, module => module.module);
+        _layers = new PlainLayers(network, "ONNX files hold");
+        _layers.Check();
+    }
 
-    public OnnxGraph Graph => graph;
+    public OnnxGraph Graph { get; }
 
     /// <summary>Whether the network has a part.</summary>
     public bool Has(string name) => _modules.ContainsKey(name);
@@ -30,27 +36,27 @@ internal sealed class NetworkNodes(OnnxGraph graph, nn.Module network)
     public OnnxValue Linear(OnnxValue x, string name)
     {
         var layer = (Linear)_modules[name];
-        OnnxValue product = graph.Node("MatMul", [x, graph.Weight($"{name}.weight", _layers.WeightOf(layer).t())]);
-        return layer.Bias is { } bias ? Add(product, graph.Weight($"{name}.bias", bias)) : product;
+        OnnxValue product = Graph.Node("MatMul", [x, Graph.Weight($"{name}.weight", _layers.WeightOf(layer).t())]);
+        return layer.Bias is { } bias ? Add(product, Graph.Weight($"{name}.bias", bias)) : product;
     }
 
     /// <summary>[batch, inputs, height, width] to [batch, outputs, ..].</summary>
     public OnnxValue Convolution(OnnxValue x, string name)
     {
         var layer = (WeightedLayer)_modules[name];
-        OnnxValue weight = graph.Weight($"{name}.weight", _layers.WeightOf(layer));
-        OnnxValue[] inputs = layer.Bias is { } bias ? [x, weight, graph.Weight($"{name}.bias", bias)] : [x, weight];
+        OnnxValue weight = Graph.Weight($"{name}.weight", _layers.WeightOf(layer));
+        OnnxValue[] inputs = layer.Bias is { } bias ? [x, weight, Graph.Weight($"{name}.bias", bias)] : [x, weight];
         switch (layer)
         {
             case Conv2d convolution:
-                return graph.Node("Conv", inputs, Strides(convolution.Stride), Pads(convolution.Padding));
+                return Graph.Node("Conv", inputs, Strides(convolution.Stride), Pads(convolution.Padding));
             case ConvTranspose2d transposed:
-                return graph.Node(
+                return Graph.Node(
                     "ConvTranspose", inputs, Strides(transposed.Stride), Pads(transposed.Padding),
                     ("output_padding", new[] { transposed.OutputPadding, transposed.OutputPadding }));
             case UpsamplingConv2d:
                 inputs[0] = Twice(x);
-                return graph.Node("Conv", inputs, Pads(1));
+                return Graph.Node("Conv", inputs, Pads(1));
             default:
                 throw new NotSupportedException($"'{name}' is {layer.GetType().Name}, which is not supported in ONNX files.");
         }
@@ -60,8 +66,8 @@ internal sealed class NetworkNodes(OnnxGraph graph, nn.Module network)
     }
 
     /// <summary>Twice the height and width by nearest neighbors.</summary>
-    public OnnxValue Twice(OnnxValue x) => graph.Node(
-        "Resize", [x, default, graph.Constant([1, 1, 2, 2], 4)],
+    public OnnxValue Twice(OnnxValue x) => Graph.Node(
+        "Resize", [x, default, Graph.Constant([1, 1, 2, 2], 4)],
         ("mode", "nearest"), ("coordinate_transformation_mode", "asymmetric"), ("nearest_mode", "floor"));
 
     /// <summary>The layer as it is after the training, [batch, channels, ..] of the same shape.</summary>
@@ -75,18 +81,18 @@ internal sealed class NetworkNodes(OnnxGraph graph, nn.Module network)
         Tensor mean = tensors["running_mean"];
         bool isConditional = Has($"{name}.gains");
         OnnxValue scale = isConditional
-            ? graph.Constant([.. Enumerable.Repeat(1f, (int)mean.numel())], mean.numel())
-            : graph.Weight($"{name}.weight", tensors["weight"]);
+            ? Graph.Constant([.. Enumerable.Repeat(1f, (int)mean.numel())], mean.numel())
+            : Graph.Weight($"{name}.weight", tensors["weight"]);
         OnnxValue shift = isConditional
-            ? graph.Constant(new float[mean.numel()], mean.numel())
-            : graph.Weight($"{name}.bias", tensors["bias"]);
-        OnnxValue normal = graph.Node(
+            ? Graph.Constant(new float[mean.numel()], mean.numel())
+            : Graph.Weight($"{name}.bias", tensors["bias"]);
+        OnnxValue normal = Graph.Node(
             "BatchNormalization",
-            [x, scale, shift, graph.Weight($"{name}.running_mean", mean), graph.Weight($"{name}.running_var", tensors["running_var"])],
+            [x, scale, shift, Graph.Weight($"{name}.running_mean", mean), Graph.Weight($"{name}.running_var", tensors["running_var"])],
             ("epsilon", (float)Layers.BatchNormalization.Epsilon));
         if (!isConditional)
             return normal;
-        OnnxValue gains = PerChannel(Add(Linear(condition!.Value, $"{name}.gains"), graph.Constant(1)));
+        OnnxValue gains = PerChannel(Add(Linear(condition!.Value, $"{name}.gains"), Graph.Constant(1)));
         return Add(Times(normal, gains), PerChannel(Linear(condition.Value, $"{name}.biases")));
     }
 
@@ -95,8 +101,8 @@ internal sealed class NetworkNodes(OnnxGraph graph, nn.Module network)
     {
         var layer = (GroupNormalization)_modules[name];
         Dictionary<string, Tensor> tensors = layer.state_dict();
-        return graph.Node(
-            "GroupNormalization", [x, graph.Weight($"{name}.weight", tensors["weight"]), graph.Weight($"{name}.bias", tensors["bias"])],
+        return Graph.Node(
+            "GroupNormalization", [x, Graph.Weight($"{name}.weight", tensors["weight"]), Graph.Weight($"{name}.bias", tensors["bias"])],
             ("epsilon", (float)layer.Epsilon), ("num_groups", (long)layer.Groups));
     }
 
@@ -106,49 +112,49 @@ internal sealed class NetworkNodes(OnnxGraph graph, nn.Module network)
 
     /// <summary>The vectors of classes, [batch] to [batch, size].</summary>
     public OnnxValue Lookup(OnnxValue classes, string name) =>
-        graph.Node("Gather", [graph.Weight($"{name}.weight", ((EmbeddingTable)_modules[name]).Weight), classes]);
+        Graph.Node("Gather", [Graph.Weight($"{name}.weight", ((EmbeddingTable)_modules[name]).Weight), classes]);
 
     /// <summary>[batch] to [batch, classes], with a one in the place of the class.</summary>
     public OnnxValue OneHot(OnnxValue classes, int count) =>
-        graph.Node("OneHot", [classes, graph.Sizes(count), graph.Constant([0, 1], 2)], ("axis", -1L));
+        Graph.Node("OneHot", [classes, Graph.Sizes(count), Graph.Constant([0, 1], 2)], ("axis", -1L));
 
     /// <summary>Another shape, in which 0 stands for the size that is there.</summary>
-    public OnnxValue Reshape(OnnxValue x, params long[] sizes) => graph.Node("Reshape", [x, graph.Sizes(sizes)]);
+    public OnnxValue Reshape(OnnxValue x, params long[] sizes) => Graph.Node("Reshape", [x, Graph.Sizes(sizes)]);
 
-    public OnnxValue Transpose(OnnxValue x, params long[] order) => graph.Node("Transpose", [x], ("perm", order));
+    public OnnxValue Transpose(OnnxValue x, params long[] order) => Graph.Node("Transpose", [x], ("perm", order));
 
-    public OnnxValue Join(params OnnxValue[] values) => graph.Node("Concat", values, ("axis", 1L));
+    public OnnxValue Join(params OnnxValue[] values) => Graph.Node("Concat", values, ("axis", 1L));
 
     /// <summary>The first two halves of dimension 1.</summary>
     public (OnnxValue First, OnnxValue Second) Halves(OnnxValue x, long size) => (Slice(x, 1, 0, size), Slice(x, 1, size, 2 * size));
 
     public OnnxValue Slice(OnnxValue x, long dimension, long start, long end) =>
-        graph.Node("Slice", [x, graph.Sizes(start), graph.Sizes(end), graph.Sizes(dimension)]);
+        Graph.Node("Slice", [x, Graph.Sizes(start), Graph.Sizes(end), Graph.Sizes(dimension)]);
 
-    public OnnxValue Add(OnnxValue a, OnnxValue b) => graph.Node("Add", [a, b]);
+    public OnnxValue Add(OnnxValue a, OnnxValue b) => Graph.Node("Add", [a, b]);
 
-    public OnnxValue Times(OnnxValue a, OnnxValue b) => graph.Node("Mul", [a, b]);
+    public OnnxValue Times(OnnxValue a, OnnxValue b) => Graph.Node("Mul", [a, b]);
 
-    public OnnxValue Times(OnnxValue a, double factor) => factor == 1 ? a : Times(a, graph.Constant((float)factor));
+    public OnnxValue Times(OnnxValue a, double factor) => factor == 1 ? a : Times(a, Graph.Constant((float)factor));
 
-    public OnnxValue Plus(OnnxValue a, double term) => Add(a, graph.Constant((float)term));
+    public OnnxValue Plus(OnnxValue a, double term) => Add(a, Graph.Constant((float)term));
 
-    public OnnxValue Relu(OnnxValue x) => graph.Node("Relu", [x]);
+    public OnnxValue Relu(OnnxValue x) => Graph.Node("Relu", [x]);
 
-    public OnnxValue LeakyRelu(OnnxValue x, double slope) => graph.Node("LeakyRelu", [x], ("alpha", (float)slope));
+    public OnnxValue LeakyRelu(OnnxValue x, double slope) => Graph.Node("LeakyRelu", [x], ("alpha", (float)slope));
 
-    public OnnxValue Sigmoid(OnnxValue x) => graph.Node("Sigmoid", [x]);
+    public OnnxValue Sigmoid(OnnxValue x) => Graph.Node("Sigmoid", [x]);
 
     public OnnxValue Silu(OnnxValue x) => Times(x, Sigmoid(x));
 
-    public OnnxValue Tanh(OnnxValue x) => graph.Node("Tanh", [x]);
+    public OnnxValue Tanh(OnnxValue x) => Graph.Node("Tanh", [x]);
 
-    public OnnxValue Softmax(OnnxValue x) => graph.Node("Softmax", [x], ("axis", -1L));
+    public OnnxValue Softmax(OnnxValue x) => Graph.Node("Softmax", [x], ("axis", -1L));
 
     /// <summary>From −1..1 to 0..1; values beyond become 0 or 1.</summary>
     public OnnxValue ToUnit(OnnxValue x) =>
-        graph.Node("Clip", [Plus(Times(x, 0.5), 0.5), graph.Constant(0), graph.Constant(1)]);
+        Graph.Node("Clip", [Plus(Times(x, 0.5), 0.5), Graph.Constant(0), Graph.Constant(1)]);
 
     /// <summary>[batch, channels] to [batch, channels, 1, 1].</summary>
-    public OnnxValue PerChannel(OnnxValue x) => graph.Node("Unsqueeze", [x, graph.Sizes(2, 3)]);
+    public OnnxValue PerChannel(OnnxValue x) => Graph.Node("Unsqueeze", [x, Graph.Sizes(2, 3)]);
 }

@@ -25,42 +25,40 @@ internal static class Recompute
 
         // The parameters are hidden inside the segment: the graph needs an input that asks for a gradient, or it would not come back here.
         Tensor anchor = zeros(0, device: input.device, requires_grad: true);
-        return Segment.apply(input, anchor, segment);
+        return Segment.Call(input, anchor, segment);
     }
 
-    private sealed class Segment : autograd.SingleTensorFunction<Segment>
+    private sealed class Segment : GradientFunction<Segment>
     {
         private const string State = "state";
 
         public override string Name => nameof(Recompute);
 
-        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        protected override Tensor Compute(autograd.AutogradContext ctx, object[] vars)
         {
             var input = (Tensor)vars[0];
             var segment = (Func<Tensor, Tensor>)vars[2];
             ctx.save_for_backward([input]);
-            using DisposeScope scope = NewDisposeScope();
             INoise noise = input.device_type == DeviceType.CPU ? new GeneratorNoise(SeededDropout.Current) : new DeviceNoise();
             ctx.save_data(State, new Saved(segment, MixedPrecision.Current, SeededDropout.Current, noise));
-            return segment(input.detach()).MoveToOuterDisposeScope();
+            return segment(input.detach());
         }
 
-        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+        protected override List<Tensor> Gradients(autograd.AutogradContext ctx, List<Tensor> tensors, Tensor gradient)
         {
             var saved = (Saved)ctx.get_data(State);
-            using DisposeScope scope = NewDisposeScope();
             using IDisposable gradients = enable_grad();
             using IDisposable precision = MixedPrecision.Scope(saved.Type);
             using IDisposable dropout = SeededDropout.Scope(saved.Generator);
-            Tensor original = ctx.get_saved_variables()[0];
+            Tensor original = tensors[0];
             Tensor input = original.detach().requires_grad_(original.is_floating_point());
             Tensor output;
             using (saved.Noise.Again())
                 output = saved.Segment(input);
 
             // Adds to the gradients of the parameters directly.
-            output.backward([grad_output]);
-            return [original.requires_grad ? input.grad!.MoveToOuterDisposeScope() : null!, null!, null!];
+            output.backward([gradient]);
+            return [original.requires_grad ? input.grad! : null!, null!, null!];
         }
     }
 

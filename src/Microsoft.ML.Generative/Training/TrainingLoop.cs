@@ -187,6 +187,13 @@ internal sealed class TrainingLoop
             throw new OperationCanceledException("The training was canceled.", _options.CancellationToken);
     }
 
+    // A step of many batches may take long. Several processes all end their steps.
+    private void StopIfCancelledInStep()
+    {
+        if (_group is null)
+            _run.StopIfCancelled();
+    }
+
     private void Start(IChannel channel)
     {
         foreach (TrainedNetwork network in _networks)
@@ -326,6 +333,7 @@ internal sealed class TrainingLoop
             LetLearn(_phases[i].Network);
             for (int repeat = 0; repeat < _phases[i].Repeats; repeat++)
             {
+                StopIfCancelledInStep();
                 using DisposeScope scope = torch.NewDisposeScope();
                 List<StepBatch> batches = _feedOfPhase[i].Take(_batchesPerStep, _group?.Rank ?? 0, _group?.Size ?? 1);
                 using IDisposable turn = _run.Threads.Turn();
@@ -399,6 +407,7 @@ internal sealed class TrainingLoop
         _takes++;
         for (int i = 0; i < batches.Count; i++)
         {
+            StopIfCancelledInStep();
             (int rows, bool isOwn, TensorBatch? batch) = batches[i];
             if (batch is { } present)
             {

@@ -409,6 +409,25 @@ public sealed class DiffusionOptions : ImageTrainingOptions, IImageShapeOptions,
 
         OptionChecks.AtLeast(AttentionHeadSize, 1);
         OptionChecks.AtLeast(ContextTokens, 1);
+        OptionChecks.AtLeast(NormGroups, 1);
+        if (Network == DiffusionNetworkKind.UNet && Array.Find(BlockChannels, channels => channels % NormGroups != 0) is > 0 and var odd)
+        {
+            throw new ArgumentException(
+                $"{nameof(NormGroups)} is {NormGroups}; expected a number that divides {odd} and the other {nameof(BlockChannels)}.",
+                nameof(NormGroups));
+        }
+
+        OptionChecks.AtLeast(PatchSize, 1);
+        OptionChecks.AtLeast(DitLayers, 1);
+        OptionChecks.AtLeast(DitHeads, 1);
+        OptionChecks.AtLeast(DitEmbeddingSize, 1);
+        if (Network == DiffusionNetworkKind.Dit && (DitEmbeddingSize % 4 != 0 || DitEmbeddingSize % DitHeads != 0))
+        {
+            throw new ArgumentException(
+                $"{nameof(DitEmbeddingSize)} is {DitEmbeddingSize}; expected a multiple of 4, and of {nameof(DitHeads)}, {DitHeads}.",
+                nameof(DitEmbeddingSize));
+        }
+
         if (LabelConditioning == DiffusionLabelConditioning.CrossAttention
             && (LabelColumnName is null || Network != DiffusionNetworkKind.UNet))
         {

@@ -42,7 +42,7 @@ internal abstract class QuantizedWeight(long[] shape) : Weight(shape)
     public override Tensor Multiply(Tensor input, Tensor? bias)
     {
         Tensor x = MixedPrecision.Cast(input);
-        Tensor output = is_grad_enabled() && x.requires_grad ? Matmul.apply(x, this) : Multiply(x);
+        Tensor output = is_grad_enabled() && x.requires_grad ? Matmul.Call(x, this) : Multiply(x);
         return bias is null ? output : output.Plus(MixedPrecision.Cast(bias));
     }
 
@@ -56,24 +56,22 @@ internal abstract class QuantizedWeight(long[] shape) : Weight(shape)
         return F.linear(x, Dense().to(x.dtype)).MoveToOuterDisposeScope();
     }
 
-    private sealed class Matmul : autograd.SingleTensorFunction<Matmul>
+    private sealed class Matmul : GradientFunction<Matmul>
     {
         private const string WeightName = "weight";
 
         public override string Name => nameof(QuantizedWeight);
 
-        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        protected override Tensor Compute(autograd.AutogradContext ctx, object[] vars)
         {
             ctx.save_data(WeightName, vars[1]);
             return ((QuantizedWeight)vars[1]).Multiply((Tensor)vars[0]);
         }
 
-        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+        protected override List<Tensor> Gradients(autograd.AutogradContext ctx, List<Tensor> saved, Tensor gradient)
         {
             var weight = (QuantizedWeight)ctx.get_data(WeightName);
-            using DisposeScope scope = NewDisposeScope();
-            Tensor gradient = F.linear(grad_output, weight.Dense().to(grad_output.dtype).t()); // [.., inputs]
-            return [gradient.MoveToOuterDisposeScope(), null!];
+            return [F.linear(gradient, weight.Dense().to(gradient.dtype).t()), null!]; // [.., inputs]
         }
     }
 }

@@ -21,6 +21,9 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
     /// <summary>Tokens that end a generated text besides <see cref="End"/>.</summary>
     public IReadOnlyList<int> OtherEnds { get; init; } = [];
 
+    /// <summary>Special tokens whose text is part of a generated text, as other special tokens' is not.</summary>
+    public IReadOnlyList<int> Shown { get; init; } = [];
+
     /// <summary>
     /// Whether texts begin with the token for that even where the tokenizer puts none before a text: models of earlier versions were
     /// trained so.
@@ -160,7 +163,7 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
     /// <summary>Whether a token ends a generated text.</summary>
     public bool IsEnd(int token) => token == End || OtherEnds.Contains(token);
 
-    public IncrementalDecoder NewDecoder(IReadOnlyList<int> context) => IncrementalDecoder.Create(Tokenizer, context);
+    public IncrementalDecoder NewDecoder(IReadOnlyList<int> context) => IncrementalDecoder.Create(Tokenizer, context, shown: Shown);
 
     private IReadOnlyList<int> EncodeContinuation(string text) =>
         Tokenizer is GenerativeTokenizer own ? own.EncodeContinuation(text) : EncodeText(text);

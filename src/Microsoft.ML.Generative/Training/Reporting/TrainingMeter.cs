@@ -116,7 +116,7 @@ internal sealed class TrainingMeter(
     }
 
     /// <summary>The time that the training will take after a step, that of later stages too.</summary>
-    public TimeSpan Remaining(long step) => _pace.TimeOf(totalSteps - step + stage.LaterSteps);
+    public TimeSpan Remaining(long step) => _pace.TimeOf((double)totalSteps - step + stage.LaterSteps);
 
     /// <summary>Leaves time in which nothing was trained out of the next <see cref="SamplesPerSecond"/>.</summary>
     public void ExcludeFromSpeed(TimeSpan duration)

@@ -31,6 +31,10 @@ internal sealed unsafe class DecoderKernels : IDisposable
                 KernelOf(block.AttentionNorm),
                 LayerOf(block.QueriesKeysValues),
                 LayerOf(block.AttentionOut),
+                block.Cross is { } cross
+                    ? new CrossAttentionKernels(
+                        KernelOf(cross.Norm), LayerOf(cross.Queries), LayerOf(cross.KeysValues), LayerOf(cross.Output))
+                    : null,
                 KernelOf(block.FeedForwardNorm),
                 LayerOf(block.FeedForwardIn),
                 LayerOf(block.FeedForwardOut)))];
@@ -211,5 +215,9 @@ internal sealed unsafe class DecoderKernels : IDisposable
 
 /// <summary>The kernels of a <see cref="TransformerBlock"/>.</summary>
 internal readonly record struct TransformerBlockKernels(
-    NormalizationKernel AttentionNorm, LayerKernel QueriesKeysValues, LayerKernel AttentionOut,
+    NormalizationKernel AttentionNorm, LayerKernel QueriesKeysValues, LayerKernel AttentionOut, CrossAttentionKernels? Cross,
     NormalizationKernel FeedForwardNorm, LayerKernel FeedForwardIn, LayerKernel FeedForwardOut);
+
+/// <summary>The kernels of a <see cref="CrossAttention"/>.</summary>
+internal sealed record CrossAttentionKernels(
+    NormalizationKernel Norm, LayerKernel Queries, LayerKernel KeysValues, LayerKernel Output);
