@@ -20,7 +20,8 @@ internal sealed record Check(string Name, double Limit, Func<object> Run)
             .. families.All.Select(f => new Check($"train/{f.Name}", 60, () => TrainingChecks.Train(f))),
             .. families.All.Where(f => f.HasBFloat16 && !isSmall).Select(
                 f => new Check($"bf16/{f.Name}", 60, () => TrainingChecks.TrainInBFloat16(f))),
-            .. families.All.Where(f => !isSmall || f.Name is "vae" or "gan" or "language-model").Select(f => new Check($"resume/{f.Name}", 60, () => TrainingChecks.Resume(f))),
+            .. families.All.Where(f => !isSmall || f.Name is "vae" or "gan" or "language-model").Select(
+                f => new Check($"resume/{f.Name}", 60, () => TrainingChecks.Resume(f))),
             new Check("language/decoding", 60, () => LanguageChecks.Decode(isSmall)),
             new Check("language/adapters", 60, LanguageChecks.Adapters),
             .. LanguageChecks.Formats.Select(f => new Check($"language/{f}", 60, () => LanguageChecks.Quantized(f))),

@@ -201,7 +201,8 @@ internal sealed class Families
             model => ((GanTransformer)model).Generate(3, new GanGenerateOptions { Seed = 1 }));
         yield return new Family(
             "flow", Points,
-            (ml, set) => Set(ml.Transforms.Generative().Flow, new FlowOptions { CouplingLayers = 4, HiddenSizes = [32], BatchSize = 32 }, set),
+            (ml, set) => Set(
+                ml.Transforms.Generative().Flow, new FlowOptions { CouplingLayers = 4, HiddenSizes = [32], BatchSize = 32 }, set),
             model => ((FlowTransformer)model).Generate(3, new FlowGenerateOptions { Seed = 1 }));
         yield return new Family(
             "flow-of-images", Digits,
@@ -231,7 +232,14 @@ internal sealed class Families
             "language-model-checkpointed", Sentences,
             (ml, set) => Set(ml.Transforms.Generative().LanguageModel, new LanguageModelOptions
             {
-                Architecture = LanguageModelArchitecture.LlamaNano with { Layers = 2, Heads = 4, KeyValueHeads = 2, EmbeddingSize = 64, ContextLength = 64 },
+                Architecture = LanguageModelArchitecture.LlamaNano with
+                {
+                    Layers = 2,
+                    Heads = 4,
+                    KeyValueHeads = 2,
+                    EmbeddingSize = 64,
+                    ContextLength = 64,
+                },
                 Tokenizer = Tokenizer(),
                 GradientCheckpointing = true,
                 GradientAccumulationSteps = 2,
@@ -273,7 +281,8 @@ internal sealed class Families
                 PromptColumnName = "Prompt",
                 BatchSize = 8,
             }, set),
-            model => model.Transform(Outputs.Context().Data.LoadFromEnumerable([new { Prompt = "the cat eats ", Chosen = "fish", Text = "fish" }])));
+            model => model.Transform(
+                Outputs.Context().Data.LoadFromEnumerable([new { Prompt = "the cat eats ", Chosen = "fish", Text = "fish" }])));
         yield return new Family(
             "dpo", Pairs,
             (ml, set) => Set(ml.Transforms.Generative().Dpo, new DpoOptions

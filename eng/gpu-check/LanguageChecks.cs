@@ -54,7 +54,8 @@ internal static class LanguageChecks
         {
             adapted.SaveAdapter(folder);
             using LanguageModelTransformer loaded = before.LoadAdapter(folder, "again");
-            string[] texts = [.. ((LanguageModelTransformer[])[before, plain, adapted, merged, loaded]).Select(m => m.Generate(Prompt, _greedy))];
+            LanguageModelTransformer[] models = [before, plain, adapted, merged, loaded];
+            string[] texts = [.. models.Select(m => m.Generate(Prompt, _greedy))];
             if (texts[0] != texts[1] || texts[2] != texts[3] || texts[2] != texts[4])
                 throw new CheckFailedException("Models that are the same write different texts.", new { texts });
             return new { texts };

@@ -81,8 +81,9 @@ internal static class SpeedChecks
                 };
                 return (vae, () => ml.Transforms.Generative().Vae(vae).Fit(ml.Generative().Datasets.Digits(10_240, seed: 1)));
             case "gpt":
-                LanguageModelOptions gpt = Gpt(
-                    LanguageModelArchitecture.GptNano with { Layers = 4, Heads = 4, EmbeddingSize = 128, ContextLength = 64 }, 12, precision);
+                LanguageModelArchitecture small =
+                    LanguageModelArchitecture.GptNano with { Layers = 4, Heads = 4, EmbeddingSize = 128, ContextLength = 64 };
+                LanguageModelOptions gpt = Gpt(small, 12, precision);
                 gpt.Tokenizer = GenerativeTokenizers.CharacterLevel([Characters(65, 1_000)]);
                 return (gpt, () => ml.Transforms.Generative().LanguageModel(gpt).Fit(Text(ml, Characters(65, 500_000))));
             case "gpt2":

@@ -104,7 +104,8 @@ internal static class Supervisor
         bool isHost = Path.GetFileNameWithoutExtension(program) == "dotnet";
         List<string> arguments = isHost ? [typeof(Supervisor).Assembly.Location] : [];
         arguments.AddRange([
-            "--worker", "--seconds", options.Seconds.ToString(CultureInfo.InvariantCulture), "--exactly", string.Join(',', left.Select(c => c.Name))]);
+            "--worker", "--seconds", options.Seconds.ToString(CultureInfo.InvariantCulture),
+            "--exactly", string.Join(',', left.Select(c => c.Name))]);
         if (options.IsSmall)
             arguments.Add("--small");
         return Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
