@@ -15,6 +15,9 @@ internal static class OptionChecks
     private const double LeastReal = 1e-30;
     private const double MostReal = 1e30;
 
+    // Beyond it, noise is all that there is.
+    private const double MostNoise = 100;
+
     private const int MaxRowsAtOnce = 65_536;
 
     public static void AtLeast<T>(T value, T lowest, [CallerArgumentExpression(nameof(value))] string name = "")
@@ -93,6 +96,10 @@ internal static class OptionChecks
         if (value is { } given)
             Between(given, lowest, highest, name);
     }
+
+    /// <summary>Checks what latent noise is multiplied by.</summary>
+    public static void NoiseScale(double value, double lowest = 0, [CallerArgumentExpression(nameof(value))] string name = "") =>
+        Between(value, lowest, MostNoise, name);
 
     /// <summary>Checks that a value is at least 0 and below a bound.</summary>
     public static void Below(double value, double bound, [CallerArgumentExpression(nameof(value))] string name = "")

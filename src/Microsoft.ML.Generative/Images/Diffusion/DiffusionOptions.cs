@@ -266,7 +266,7 @@ public sealed class DiffusionOptions : ImageTrainingOptions, IImageShapeOptions,
     public int Steps { get; set; } = Defaults.Steps;
 
     /// <summary>
-    /// Scale of classifier-free guidance where the trained model transforms rows, at least 0: 1 is none, more fits the class more clearly
+    /// Scale of classifier-free guidance where the trained model transforms rows, 0 to 1,000: 1 is none, more fits the class more clearly
     /// and varies less. Default: 1.
     /// </summary>
     public double GuidanceScale { get; set; } = 1;
@@ -472,7 +472,7 @@ public sealed class DiffusionOptions : ImageTrainingOptions, IImageShapeOptions,
         if (Sampler != DiffusionSampler.Default)
             SchedulerKinds.Of(Sampler).Check(NoiseSchedule, Prediction);
         OptionChecks.AtLeast(Steps, 1);
-        OptionChecks.AtLeast(GuidanceScale, 0);
+        OptionChecks.Between(GuidanceScale, 0, DiffusionGenerateOptions.MostGuidance);
         if (GuidanceScale != 1 && !HasNullLabel)
         {
             throw new ArgumentException(

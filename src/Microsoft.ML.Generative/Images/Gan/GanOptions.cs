@@ -223,7 +223,7 @@ public sealed class GanOptions : ImageTrainingOptions, IImageShapeOptions, ILabe
     public int AugmentationRows { get; set; } = Defaults.AugmentationRows;
 
     /// <summary>
-    /// How far the values of z may be from 0 where the trained model transforms rows, at least 0.01; those beyond are sampled again (the
+    /// How far the values of z may be from 0 where the trained model transforms rows, 0.01 to 100; those beyond are sampled again (the
     /// truncation trick; Brock et al. 2018, section 3.1). Default: none.
     /// </summary>
     public double? Truncation { get; set; }
@@ -323,7 +323,7 @@ public sealed class GanOptions : ImageTrainingOptions, IImageShapeOptions, ILabe
         OptionChecks.Positive(AugmentationTarget);
         OptionChecks.Below(AugmentationTarget, 1);
         OptionChecks.AtLeast(AugmentationRows, 1);
-        OptionChecks.AtLeast(Truncation, LowestTruncation);
+        OptionChecks.NoiseScale(Truncation ?? 1, LowestTruncation, nameof(Truncation));
         OptionChecks.RowsAtOnce(TransformBatchSize);
         CheckCombinations();
     }

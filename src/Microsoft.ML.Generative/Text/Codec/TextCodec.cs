@@ -73,6 +73,14 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
     /// <exception cref="ArgumentException">The text has characters that the tokenizer lacks.</exception>
     public int[] EncodeDocument(string text) => [.. EncodeDocumentInParts(text).SelectMany(part => part)];
 
+    /// <summary>
+    /// Encodes a whole text, as <see cref="EncodeDocument"/>; but what reads like a special token is that token, as in transformers: the
+    /// sentinels of a T5 model say where it is to fill in text.
+    /// </summary>
+    /// <inheritdoc cref="EncodeDocument" path="/exception"/>
+    public int[] EncodeWithSpecialTokens(string text) =>
+        Tokenizer is GenerativeTokenizer own ? [.. Before, .. own.EncodeFragment(text), .. Ending()] : EncodeDocument(text);
+
     /// <summary>Encodes a text to learn, as <see cref="EncodeDocument"/>, without ever holding all tokens of a long one.</summary>
     /// <inheritdoc cref="EncodeDocument" path="/exception"/>
     public IEnumerable<IReadOnlyList<int>> EncodeDocumentInParts(string text)

@@ -36,7 +36,7 @@ internal sealed record GenerationRequest(int[] Tokens, long Seed)
     public int PromptTokens => Source?.Length ?? Tokens.Length;
 }
 
-/// <summary>What an encoder made of a source.</summary>
+/// <summary>The output of an encoder for a source.</summary>
 /// <param name="Values">[length, width].</param>
 /// <param name="Length">Its tokens, at least one.</param>
 internal sealed record SourceStates(float[] Values, int Length);

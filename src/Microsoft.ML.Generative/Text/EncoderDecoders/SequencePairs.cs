@@ -58,7 +58,7 @@ internal sealed class SequencePairs
 
         int[] Encode(string column, long row, string text)
         {
-            int[] tokens = RowErrors.Name(column, row, () => codec.EncodeDocument(text));
+            int[] tokens = RowErrors.Name(column, row, () => codec.EncodeWithSpecialTokens(text));
             return tokens.Length > 0 ? tokens : throw new InvalidDataException(
                 $"Column {Quoted.Text(column)}, row {row}: the text has no token, and the tokenizer none that ends a text.");
         }

@@ -134,7 +134,7 @@ public sealed record SequenceToSequenceArchitecture
         ScalesAttention = false,
     };
 
-    /// <summary>What distances add to the scores of attention.</summary>
+    /// <summary>The form of the bias of relative positions.</summary>
     internal RelativePositionShape Relative(bool isBidirectional) => new(Heads, PositionBuckets, MaxPositionDistance, isBidirectional);
 
     /// <summary>The form of the decoder.</summary>

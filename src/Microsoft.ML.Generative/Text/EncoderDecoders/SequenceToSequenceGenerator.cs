@@ -93,7 +93,7 @@ internal sealed class SequenceToSequenceGenerator(
     public int[] Encode(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        int[] tokens = codec.EncodeDocument(definition.Defaults.Prefix + text);
+        int[] tokens = codec.EncodeWithSpecialTokens(definition.Defaults.Prefix + text);
         int most = definition.Defaults.MaxSourceTokens;
         return tokens.Length >= 1 && tokens.Length <= most
             ? tokens

@@ -8,8 +8,8 @@ namespace Microsoft.ML.Generative.Tests;
 
 public sealed class SequenceDecodingTests
 {
-    private static readonly int[] _longSource = [.. Enumerable.Range(0, 150).Select(i => i * i % 11)];
-    private static readonly int[] _longTarget = [0, .. Enumerable.Range(0, 80).Select(i => i * 7 % 11)];
+    private static readonly int[] _longSource = [.. Enumerable.Range(0, 75).Select(i => i * i % 11)];
+    private static readonly int[] _longTarget = [0, .. Enumerable.Range(0, 40).Select(i => i * 7 % 11)];
 
     public static TheoryData<string, FeedForwardKind, bool> Sessions => new()
     {
@@ -77,7 +77,7 @@ public sealed class SequenceDecodingTests
                 VocabularySize = 1001,
             }));
         network.eval();
-        SourceStates[] sources = [.. Enumerable.Range(1, 5).Select(i => StatesOf(network, [.. _longSource.Take(29 * i)]))];
+        SourceStates[] sources = [.. Enumerable.Range(1, 5).Select(i => StatesOf(network, [.. _longSource.Take(15 * i)]))];
         float[][] alone = [.. sources.Select(source =>
         {
             using var session = new KernelDecodingSession(network.Decoder, 1, 20);

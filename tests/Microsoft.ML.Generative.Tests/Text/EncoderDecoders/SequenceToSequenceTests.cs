@@ -126,6 +126,23 @@ public sealed class SequenceToSequenceTests : IClassFixture<ReversingModel>, IDi
     }
 
     [Fact]
+    public void A_training_multiplies_in_BFloat16_where_it_is_asked_to()
+    {
+        var ml = new MLContext(seed: 1);
+        SequenceToSequenceOptions options = TinyPairs.Options();
+        options.Precision = ComputePrecision.BFloat16;
+        options.Dropout = 0.1;
+        options.MaxSteps = 20;
+        options.LearningRate = 0.02;
+        List<double> losses = [];
+        options.Progress = new Reports(losses);
+
+        using SequenceToSequenceTransformer model = ml.Transforms.Generative().SequenceToSequence(options).Fit(TinyPairs.Data(ml));
+
+        Assert.True(losses[^1] < 0.8 * losses[0], $"{losses[0]} → {losses[^1]}");
+    }
+
+    [Fact]
     public void More_spans_than_there_are_sentinels_are_an_error_before_the_training()
     {
         var ml = new MLContext(seed: 1);

@@ -111,6 +111,7 @@ public sealed class T5FolderTests : IDisposable
         Assert.Equal(384, codec.VocabularySize);
         Assert.Equal(0, SequenceTokens.Of(codec).Start);
         Assert.Equal(259, codec.IdOf("<extra_id_0>"));
+        Assert.Equal([100, 259, 101, 260, 1], codec.EncodeWithSpecialTokens("a<extra_id_0>b<extra_id_1>"));
     }
 
     private static Dictionary<string, torch.Tensor> FileOf(SequenceToSequenceArchitecture a, string embedding, torch.ScalarType type)

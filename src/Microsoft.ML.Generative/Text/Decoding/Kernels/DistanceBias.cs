@@ -4,7 +4,7 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
-/// <summary>What the distance between two positions adds to scores of attention, as a table.</summary>
+/// <summary>The bias of relative positions of a decoder as a table of distances.</summary>
 internal sealed unsafe class DistanceBias : IDisposable
 {
     // For each head the largest distance first, so that a position's keys are neighbors.
