@@ -20,13 +20,12 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["lora-adapter"] = LoraWorkload.RunAdapter,
     ["lora-full"] = LoraWorkload.RunFull,
     ["qlora"] = LoraWorkload.RunQuantized,
-    ["qlora-nf4"] = LoraWorkload.RunNf4,
-    ["qlora-float"] = LoraWorkload.RunFloat,
     ["lora-quality"] = LoraQualityWorkload.Run,
     ["lora-method"] = LoraQualityWorkload.RunMethod,
     ["ppo"] = AlignmentWorkload.RunPpo,
     ["grpo"] = AlignmentWorkload.RunGrpo,
     ["dpo"] = AlignmentWorkload.RunDpo,
+    ["alignment-quality"] = AlignmentQualityWorkload.Run,
     ["dcgan"] = GanWorkload.RunFloat32,
     ["dcgan-bf16"] = GanWorkload.RunBFloat16,
     ["mnist-gan"] = MnistGanWorkload.Run,
@@ -61,7 +60,7 @@ Option<string> data = new("--data")
     + "lora-method: full, lora, dora or another method of lora-quality.",
     DefaultValueFactory = _ => "fashion-mnist",
 };
-Option<string?> model = new("--model") { Description = "lora-method: the file of the base model." };
+Option<string?> model = new("--model") { Description = "lora-adapter, lora-full, lora-method: the file of the base model." };
 Option<string> preset = new("--preset")
 {
     Description = "elbo: reference (784-400-20, Adam 1e-3, 10 epochs) or default (the library's defaults).",
@@ -89,7 +88,8 @@ Option<StreamMode?> mode =
 Option<int> rounds =
     new("--rounds")
     {
-        Description = "stream, lora-quality: measurements of each mode, in turns; the median counts.",
+        Description = "stream, lora, qlora, lora-quality: measurements of each mode, in turns; the median counts. "
+        + "alignment-quality: seeds.",
         DefaultValueFactory = _ => 3,
     };
 Option<double?> hours = new("--hours") { Description = "stream: goes on for so long, and prints its memory at least once a minute." };

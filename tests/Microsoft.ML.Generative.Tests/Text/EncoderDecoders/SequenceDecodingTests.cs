@@ -1,6 +1,6 @@
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Text.Decoding;
 using Microsoft.ML.Generative.Text.Decoding.Kernels;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Text.EncoderDecoders;
 using TorchSharp;
 

@@ -158,7 +158,8 @@ internal sealed unsafe class DecoderKernels : IDisposable
             BlockWeight w => new BlockRowsKernel(Find(name, w, 0), w.Format, bias, outputs, inputs),
             PartedWeight w => PartsOf(w, name, bias),
             Nf4Weight w => new Nf4Kernel(
-                Find(name, w, 0), (sbyte*)Find(name, w, 1), (float*)Find(name, w, 2), *(float*)Find(name, w, 3), bias, outputs, inputs),
+                new Nf4Reader(Find(name, w, 0), (sbyte*)Find(name, w, 1), (float*)Find(name, w, 2), *(float*)Find(name, w, 3)),
+                bias, outputs, inputs),
             _ => new FloatKernel(Find(name, weight.Plain!), bias, outputs, inputs),
         };
     }
