@@ -43,7 +43,8 @@ internal sealed class DiffusionObjective : DiffusionError
 
         if (_options.FlipsHorizontally)
         {
-            Tensor flips = step.Draw(batch.Rows, rows => rand([rows, 1, 1, 1], generator: step.Generator)).OnDevice(step.Device).LessThan(0.5);
+            Tensor flips = step.Draw(batch.Rows, rows => rand([rows, 1, 1, 1], generator: step.Generator))
+                .OnDevice(step.Device).LessThan(0.5);
             ConditionValues conditions = inputs.Conditions;
             inputs = new DiffusionInputs(
                 Flip(inputs.Images), conditions with { Image = conditions.Image is { } image ? Flip(image) : null });
@@ -54,7 +55,8 @@ internal sealed class DiffusionObjective : DiffusionError
         if (_conditions.Label is { HasNull: true } label)
         {
             Tensor isDropped =
-                step.Draw(batch.Rows, rows => rand([rows], generator: step.Generator)).OnDevice(step.Device).LessThan(_options.LabelDropout);
+                step.Draw(batch.Rows, rows => rand([rows], generator: step.Generator))
+                    .OnDevice(step.Device).LessThan(_options.LabelDropout);
             inputs = inputs with { Conditions = inputs.Conditions with { Labels = label.Drop(inputs.Conditions.Labels!, isDropped) } };
         }
 

@@ -148,7 +148,8 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
     }
 
     private TensorBatches Codes(TrainingRun run, VqVaeAutoencoder autoencoder, TensorSource data, long? shuffleSeed) => new(
-        [codes => codes.OnDevice(run.Device).to(torch.int64)], () => [Codes(run, autoencoder, data)], data.Count, _options.BatchSize, shuffleSeed,
+        [codes => codes.OnDevice(run.Device).to(torch.int64)],
+            () => [Codes(run, autoencoder, data)], data.Count, _options.BatchSize, shuffleSeed,
         // A checkpoint does not hold a frozen autoencoder, whose codes would be others.
         () => FrozenParameters.AnyTrained(autoencoder)
             ? data.Fingerprint
