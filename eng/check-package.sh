@@ -101,6 +101,22 @@ but not on $dependency"
 done
 rm -f "$nuspec"
 
+# --- the package for ASP.NET ---
+
+dotnet pack "$repository/src/Microsoft.ML.Generative.AspNetCore" -c Release -o "$work/feed" --version-suffix "$suffix"
+server=$(find "$work/feed" -name "Microsoft.ML.Generative.AspNetCore.*-$suffix.nupkg")
+[[ -n $server ]] || fail "no package for ASP.NET was written to $work/feed"
+for entry in README.md lib/net10.0/Microsoft.ML.Generative.AspNetCore.dll lib/net10.0/Microsoft.ML.Generative.AspNetCore.xml; do
+  grep -aqF "$entry" "$server" || fail "the package for ASP.NET lacks $entry"
+done
+nuspec=$repository/src/Microsoft.ML.Generative.AspNetCore/obj/Release/Microsoft.ML.Generative.AspNetCore.$version.nuspec
+dependencies=$(sed -nE 's/.*<dependency id="([^"]+)" version="([^"]+)".*/\1 \2/p' "$nuspec" | LC_ALL=C sort)
+grep -qxF "Microsoft.ML.Generative $version" <<< "$dependencies" || fail "the package for ASP.NET depends on
+$dependencies
+but not on Microsoft.ML.Generative $version"
+grep -qF 'frameworkReference name="Microsoft.AspNetCore.App"' "$nuspec" || fail "the package for ASP.NET does not name its framework"
+rm -f "$nuspec"
+
 # --- the package for GPUs ---
 
 dotnet pack "$repository/src/Microsoft.ML.Generative.Gpu" -c Release -o "$work/feed" --version-suffix "$suffix"

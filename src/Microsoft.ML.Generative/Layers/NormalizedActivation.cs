@@ -42,6 +42,9 @@ internal static class NormalizedActivation
         long[] perChannel = [-1, input.size(1), .. Enumerable.Repeat(1L, (int)input.dim() - 2)];
         Tensor x = added is null ? input : input.Plus(added.view(perChannel)); // [batch, channels, ..]
         Tensor y;
+        // On a GPU, libtorch's kernel has one type for all.
+        if (x.dtype != gains.dtype && x.device_type != DeviceType.CPU)
+            (gains, shifts) = (gains.to(x.dtype), shifts.to(x.dtype));
         if (gains.size(0) == 1)
         {
             y = F.group_norm(x, settings.Groups, gains.view(-1), shifts.view(-1), settings.Epsilon);

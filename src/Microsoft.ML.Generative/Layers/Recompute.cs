@@ -1,3 +1,5 @@
+using Microsoft.ML.Generative.Runtime;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Layers;
@@ -22,7 +24,7 @@ internal static class Recompute
             return segment(input);
 
         // The parameters are hidden inside the segment: the graph needs an input that asks for a gradient, or it would not come back here.
-        Tensor anchor = zeros(0, requires_grad: true);
+        Tensor anchor = zeros(0, device: input.device, requires_grad: true);
         return Segment.Call(input, anchor, segment);
     }
 
@@ -37,8 +39,8 @@ internal static class Recompute
             var input = (Tensor)vars[0];
             var segment = (Func<Tensor, Tensor>)vars[2];
             ctx.save_for_backward([input]);
-            Tensor state = StateOf(SeededDropout.Current).DetachFromDisposeScope();
-            ctx.save_data(State, new Saved(segment, MixedPrecision.Current, SeededDropout.Current, state));
+            INoise noise = input.device_type == DeviceType.CPU ? new GeneratorNoise(SeededDropout.Current) : new DeviceNoise();
+            ctx.save_data(State, new Saved(segment, MixedPrecision.Current, SeededDropout.Current, noise));
             return segment(input.detach());
         }
 
@@ -48,20 +50,11 @@ internal static class Recompute
             using IDisposable gradients = enable_grad();
             using IDisposable precision = MixedPrecision.Scope(saved.Type);
             using IDisposable dropout = SeededDropout.Scope(saved.Generator);
-            using Tensor state = StateOf(saved.Generator);
             Tensor original = tensors[0];
             Tensor input = original.detach().requires_grad_(original.is_floating_point());
             Tensor output;
-            try
-            {
-                SetState(saved.Generator, saved.State);
+            using (saved.Noise.Again())
                 output = saved.Segment(input);
-            }
-            finally
-            {
-                SetState(saved.Generator, state);
-                saved.State.Dispose();
-            }
 
             // Adds to the gradients of the parameters directly.
             output.backward([gradient]);
@@ -69,15 +62,67 @@ internal static class Recompute
         }
     }
 
-    private static Tensor StateOf(Generator? generator) => generator?.get_state() ?? random.get_rng_state();
-
-    private static void SetState(Generator? generator, Tensor state)
+    // The noise of a segment, which is to be drawn a second time.
+    private interface INoise
     {
-        if (generator is null)
-            random.set_rng_state(state);
-        else
-            generator.set_state(state);
+        IDisposable? Again();
     }
 
-    private sealed record Saved(Func<Tensor, Tensor> Segment, ScalarType? Type, Generator? Generator, Tensor State);
+    /// <summary>The noise of a generator on the CPU: its state is put back, and afterwards the one that it had come to.</summary>
+    private sealed class GeneratorNoise(Generator? generator) : INoise
+    {
+        private readonly Tensor _state = StateOf(generator).DetachFromDisposeScope();
+
+        public IDisposable? Again()
+        {
+            var later = new Later(generator, StateOf(generator).DetachFromDisposeScope());
+            SetState(generator, _state);
+            _state.Dispose();
+            return later;
+        }
+
+        private static Tensor StateOf(Generator? generator) => generator?.get_state() ?? random.get_rng_state();
+
+        private static void SetState(Generator? generator, Tensor state)
+        {
+            if (generator is null)
+                random.set_rng_state(state);
+            else
+                generator.set_state(state);
+        }
+
+        private sealed class Later(Generator? generator, Tensor state) : IDisposable
+        {
+            public void Dispose()
+            {
+                SetState(generator, state);
+                state.Dispose();
+            }
+        }
+    }
+
+    /// <summary>
+    /// The noise of a GPU, whose generator's state TorchSharp cannot read: the segment begins with a seed of its own, which follows from
+    /// the training's.
+    /// </summary>
+    private sealed class DeviceNoise : INoise
+    {
+        private readonly long _seed;
+
+        public DeviceNoise()
+        {
+            using Tensor drawn = randint(0, long.MaxValue, [1], ScalarType.Int64);
+            _seed = drawn.ToInt64();
+            TorchSeed.Reseed(_seed);
+        }
+
+        // What is drawn after the backward pass has seeds of its own.
+        public IDisposable? Again()
+        {
+            TorchSeed.Reseed(_seed);
+            return null;
+        }
+    }
+
+    private sealed record Saved(Func<Tensor, Tensor> Segment, ScalarType? Type, Generator? Generator, INoise Noise);
 }

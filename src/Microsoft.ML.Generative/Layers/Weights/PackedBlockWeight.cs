@@ -175,15 +175,15 @@ internal sealed unsafe class PackedBlockWeight : QuantizedWeight, IBlockRows
     private Tensor Values(Tensor codes, Tensor scales)
     {
         Tensor values = IsFourBits
-            ? Halves(codes.device).index_select(0, codes.flatten().to(ScalarType.Int32)).view(-1, _blocks, CodeBytes, 2)
+            ? _halves.On(codes.device).index_select(0, codes.flatten().to(ScalarType.Int32)).view(-1, _blocks, CodeBytes, 2)
                 .transpose(2, 3).flatten(2) // [outputs, blocks, block size]
             : codes.to(ScalarType.Int8).to(ScalarType.Float32);
         return (values * scales.to(ScalarType.Float32).unsqueeze(-1)).flatten(1).narrow(1, 0, Shape[1]);
     }
 
     // What the halves of each byte stand for, [256, 2].
-    private static Tensor Halves(Device device) => tensor(
-        Enumerable.Range(0, 256).SelectMany(code => (float[])[(code & 15) - 8, (code >> 4) - 8]).ToArray(), [256, 2], device: device);
+    private static readonly DeviceConstant _halves = new(device => tensor(
+        Enumerable.Range(0, 256).SelectMany(code => (float[])[(code & 15) - 8, (code >> 4) - 8]).ToArray(), [256, 2], device: device));
 
     // The items are outputs.
     private static void Read(void* state, long start, long end)

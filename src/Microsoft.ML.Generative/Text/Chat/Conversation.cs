@@ -13,6 +13,8 @@ internal sealed class Conversation
     public const string Assistant = "assistant";
     public const string Tool = "tool";
 
+    private static readonly JsonSerializerOptions _compact = new(AIJsonUtilities.DefaultOptions) { WriteIndented = false };
+
     /// <param name="turns">The messages; those of the system are joined and moved to the beginning.</param>
     /// <param name="wantsAnswer">Whether the next message is the assistant's.</param>
     /// <exception cref="ArgumentException">There are no messages but those of the system.</exception>
@@ -124,6 +126,6 @@ internal sealed class Conversation
         string text => text,
         JsonElement { ValueKind: JsonValueKind.String } json => json.GetString()!,
         TextContent text => text.Text,
-        _ => JsonSerializer.Serialize(result, AIJsonUtilities.DefaultOptions),
+        _ => JsonSerializer.Serialize(result, _compact),
     };
 }

@@ -26,6 +26,9 @@ internal sealed record GeneratedText(string Text, int PromptTokens, int Tokens, 
 /// <param name="Seed">What the choices depend on beside the model.</param>
 internal sealed record GenerationRequest(int[] Tokens, long Seed)
 {
+    /// <summary>Receives how probable the tokens are; null: nobody asks.</summary>
+    public TokenScores? Scores { get; init; }
+
     /// <summary>What the text is written from beside its tokens; <see langword="null"/>: nothing, the model has no encoder.</summary>
     public SourceStates? Source { get; init; }
 

@@ -92,7 +92,7 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
     {
         int prompt = request.Tokens.Length;
         if (options.ContextOverflow == ContextOverflow.Error && prompt + options.MaxTokens > contextLength)
-            throw new ArgumentException(
+            throw ContextLengthError.Create(
                 $"The prompt has {prompt} tokens; with {nameof(options.MaxTokens)} {options.MaxTokens} they outgrow the model's context of "
                 + $"{contextLength}. Shorten one of them, or set {nameof(options.ContextOverflow)} to {ContextOverflow.SlidingWindow}.");
     }

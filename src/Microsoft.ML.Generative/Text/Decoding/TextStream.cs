@@ -59,12 +59,14 @@ internal sealed class TextStream
     public string Accept(Span<float> logits)
     {
         logits = logits[.._codec.VocabularySize];
+        _request.Scores?.Take(logits);
         _adjustments.Apply(logits);
         _json?.Mask(logits, _options.MaxTokens - _generated);
         LogitChecks.Check(TensorPrimitives.Max<float>(logits));
         // A position's number depends on the seed and the position alone, so that no other text changes it.
         int token = _sampler.Choose(logits, new RowRandom(_request.Seed, _generated).NextDouble());
         _generated++;
+        _request.Scores?.Add(token, _codec);
         if (_codec.IsEnd(token))
         {
             _end = token;

@@ -134,6 +134,8 @@ internal sealed class TorchDecodingSession : IDecodingSession
         Func<torch.Tensor, torch.Tensor, torch.Tensor> store,
         Span<float> logits)
     {
+        // Also where a training that has another type decodes: keys and values are kept in Float32.
+        using IDisposable precision = MixedPrecision.Scope(null);
         torch.Tensor added = torch.tensor(Array.ConvertAll(tokens.ToArray(), t => (long)t), positions.shape, device: _device);
         torch.Tensor mask = _network.Shape.Block.Window.Mask(positions, seen).unsqueeze(1); // [rows, 1, added, seen]
         torch.Tensor next = _network.Next(added, positions, _caches, store, mask, _sources?.Of(streams)); // [rows, vocabulary]

@@ -174,12 +174,19 @@ internal sealed class LanguageModelGenerator(
     }
 
     /// <summary>Completes a prompt piece by piece on another thread.</summary>
-    /// <inheritdoc cref="Stream(int[], TextGenerationOptions?, TextCodec, Action{GeneratedText}?, CancellationToken)"/>
+    /// <param name="prompt">The prompt's tokens.</param>
+    /// <param name="options">Options without beam search.</param>
+    /// <param name="answers">The codec whose tokens end the text.</param>
+    /// <param name="finished">Receives the whole text when it ends.</param>
+    /// <param name="cancellation">Stops between two tokens.</param>
+    /// <param name="scores">Receives how probable the tokens are.</param>
     public IAsyncEnumerable<string> StreamAsync(
-        int[] prompt, TextGenerationOptions? options, TextCodec answers, Action<GeneratedText>? finished, CancellationToken cancellation)
+        int[] prompt, TextGenerationOptions? options, TextCodec answers, Action<GeneratedText>? finished, CancellationToken cancellation,
+        TokenScores? scores = null)
     {
         using IDisposable use = engine.Use();
         (GenerationRequest request, options) = RequestOf(prompt, options);
+        request = request with { Scores = scores };
         return SchedulerFor(options) is { } scheduler
             ? ScheduledAsync(scheduler, request, options, answers, finished, cancellation)
             : WorkerSequence.Enumerate(WhileInUse(GeneratorOf(answers).Stream(request, options, finished, cancellation)), cancellation);

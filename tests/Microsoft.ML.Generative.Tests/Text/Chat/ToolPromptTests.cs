@@ -82,7 +82,8 @@ public sealed class ToolPromptTests
         {
             ToolTemplates.Phi4,
             "<|system|>You are a helpful assistant with some tools.<|tool|>[{\"name\": \"get_weather\", \"description\": \"The "
-                + "weather in a city\", \"parameters\": " + Schema + "}]<|/tool|><|end|><|user|>Rome?<|end|><|assistant|><|tool_call|>[{\"name\": "
+                + "weather in a city\", "
+                + "\"parameters\": " + Schema + "}]<|/tool|><|end|><|user|>Rome?<|end|><|assistant|><|tool_call|>[{\"name\": "
                 + "\"get_weather\", \"arguments\": {\"city\": \"Rome\"}}]<|/tool_call|><|end|><|tool_response|>22 °C<|end|><|assistant|>"
         },
         {

@@ -14,7 +14,20 @@ namespace Microsoft.ML.Generative.Text.LanguageModels.Chat;
 internal sealed class LanguageModelChatClient(
     LanguageModelTransformer model, ChatTemplate template, TextGenerationOptions defaults) : IChatClient
 {
+    /// <summary>
+    /// The name of a number in <see cref="ChatOptions.AdditionalProperties"/>: the most probable tokens at each place that are asked for.
+    /// </summary>
+    public const string TopScores = "top_logprobs";
+
+    /// <summary>The name of the list of <see cref="TokenScore"/> in the additional properties of responses and updates.</summary>
+    public const string Scores = "logprobs";
+
     private const string ProviderName = "microsoft.ml.generative";
+
+    /// <summary>
+    /// Whether an answer without <see cref="ChatOptions.MaxOutputTokens"/> may fill the context, instead of having the defaults' number.
+    /// </summary>
+    public bool FillsContext { get; init; }
 
     private readonly ChatClientMetadata _metadata = new(ProviderName, defaultModelId: model.ModelId);
 
@@ -53,7 +66,7 @@ internal sealed class LanguageModelChatClient(
         IEnumerable<ChatMessage> messages, ChatOptions? options, CancellationToken cancellationToken)
     {
         Conversation conversation = ConversationOf(messages, options);
-        var answer = new Answer();
+        var answer = new Answer(options);
         var text = new StringBuilder();
         await foreach (string piece in Pieces(conversation, options, answer, cancellationToken).ConfigureAwait(false))
             text.Append(piece);
@@ -65,6 +78,7 @@ internal sealed class LanguageModelChatClient(
             CreatedAt = DateTimeOffset.UtcNow,
             FinishReason = answer.Reason,
             Usage = answer.Usage,
+            AdditionalProperties = answer.DrainScores(),
         };
     }
 
@@ -72,7 +86,7 @@ internal sealed class LanguageModelChatClient(
         IEnumerable<ChatMessage> messages, ChatOptions? options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         string response = NewId(), message = NewId();
-        var answer = new Answer();
+        var answer = new Answer(options);
         Conversation conversation = ConversationOf(messages, options);
         await foreach (string piece in Pieces(conversation, options, answer, cancellationToken).ConfigureAwait(false))
             yield return Update([new TextContent(piece)]);
@@ -89,6 +103,7 @@ internal sealed class LanguageModelChatClient(
             MessageId = message,
             ModelId = ModelId(options),
             CreatedAt = DateTimeOffset.UtcNow,
+            AdditionalProperties = answer.DrainScores(),
         };
     }
 
@@ -126,8 +141,7 @@ internal sealed class LanguageModelChatClient(
         (TextCodec codec, TextGenerationOptions generation) = template.ForAnswers(model.Codec, Translate(options));
         if (conversation.Tools.Count == 0)
         {
-            int[] ids = template.Encode(conversation, model.Codec);
-            return (model.Generator.StreamAsync(ids, generation, codec, answer.End, cancellation), null);
+            return (Stream(template.Encode(conversation, model.Codec)), null);
         }
 
         if (generation.ResponseFormat is ChatResponseFormatJson)
@@ -137,7 +151,14 @@ internal sealed class LanguageModelChatClient(
         ToolPrompt prompt = template.EncodeWithTools(conversation, model.Codec, options!.ToolMode);
         generation.ResponseFormat = prompt.Format;
         codec = codec with { Shown = [.. prompt.Scanner.Markup.Tokens.Select(codec.IdOf).OfType<int>()] };
-        return (model.Generator.StreamAsync(prompt.Ids, generation, codec, answer.End, cancellation), prompt.Scanner);
+        return (Stream(prompt.Ids), prompt.Scanner);
+
+        IAsyncEnumerable<string> Stream(int[] ids)
+        {
+            if (FillsContext && options?.MaxOutputTokens is null)
+                generation.MaxTokens = Math.Max(1, model.Architecture.ContextLength - ids.Length);
+            return model.Generator.StreamAsync(ids, generation, codec, answer.End, cancellation, answer.Scores);
+        }
     }
 
     private static FunctionCallContent ContentOf(ToolCall call) =>
@@ -172,9 +193,12 @@ internal sealed class LanguageModelChatClient(
     private static string NewId() => Guid.NewGuid().ToString("N");
 
     /// <summary>What is known of an answer when it has ended.</summary>
-    private sealed class Answer
+    private sealed class Answer(ChatOptions? options)
     {
         private GeneratedText? _text;
+
+        public TokenScores? Scores { get; } =
+            options?.AdditionalProperties?.TryGetValue(TopScores, out int top) == true ? new TokenScores(top) : null;
 
         public IReadOnlyList<FunctionCallContent> Calls { get; set; } = [];
 
@@ -190,5 +214,8 @@ internal sealed class LanguageModelChatClient(
         };
 
         public void End(GeneratedText text) => _text = text;
+
+        public AdditionalPropertiesDictionary? DrainScores() =>
+            Scores?.Drain() is { Count: > 0 } drained ? new() { [LanguageModelChatClient.Scores] = drained } : null;
     }
 }
