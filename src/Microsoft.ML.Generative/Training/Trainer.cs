@@ -157,8 +157,8 @@ internal sealed class Trainer
             string several = batches > 1 ? $" and {nameof(TrainingOptions.GradientAccumulationSteps)} {batches}" : "";
             string other = times is { } given ? $" and {given.Option} {given.Count}" : "";
             throw new ArgumentException(
-                $"{nameof(TrainingOptions.BatchSize)} is {Run.Options.BatchSize}{several}{other}: a batch takes {MemoryLimit.Describe(bytes)}, "
-                + $"and the process may use {MemoryLimit.Describe(MemoryLimit.Bytes)}.");
+                $"{nameof(TrainingOptions.BatchSize)} is {Run.Options.BatchSize}{several}{other}: "
+                + $"a batch takes {MemoryLimit.Describe(bytes)}, and the process may use {MemoryLimit.Describe(MemoryLimit.Bytes)}.");
         }
     }
 

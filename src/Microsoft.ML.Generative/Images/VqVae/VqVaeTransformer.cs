@@ -220,8 +220,8 @@ public sealed class VqVaeGenerateOptions
     public int? Seed { get; set; }
 
     /// <summary>
-    /// What the prior's logits are divided by, 0, or 0.000001 to 100: below 1 generates more typical images, 0 always the most probable code. Default:
-    /// 1.
+    /// What the prior's logits are divided by, 0, or 0.000001 to 100: below 1 generates more typical images, 0 always the most probable
+    /// code. Default: 1.
     /// </summary>
     public double Temperature { get; set; } = 1;
 }

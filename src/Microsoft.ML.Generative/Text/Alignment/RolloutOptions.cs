@@ -103,8 +103,8 @@ public abstract class RolloutOptions : AlignmentOptions
         if (RolloutSize > int.MaxValue || (Int128)RolloutSize * (LeastBytes + (long)MaxTokens * BytesPerToken) > MemoryLimit.Bytes)
         {
             throw new ArgumentException(
-                $"A roll-out has {RolloutSize:N0} completions ({DescribeRollout()}) of up to {MaxTokens} tokens ({nameof(MaxTokens)}), which "
-                + $"take more memory than the {MemoryLimit.Describe(MemoryLimit.Bytes)} that the process may use.", nameof(RolloutPrompts));
+                $"A roll-out has {RolloutSize:N0} completions ({DescribeRollout()}) of up to {MaxTokens} tokens ({nameof(MaxTokens)}), "
+                + $"which take more memory than the {MemoryLimit.Describe(MemoryLimit.Bytes)} that the process may use.", nameof(RolloutPrompts));
         }
 
         long ofStep = (long)BatchSize * GradientAccumulationSteps;
