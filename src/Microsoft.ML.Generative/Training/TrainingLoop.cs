@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Batches;
@@ -18,6 +19,9 @@ namespace Microsoft.ML.Generative.Training;
 /// </summary>
 internal sealed class TrainingLoop
 {
+    // What a canceled training may take to end its step, from where it can go on.
+    private static readonly TimeSpan _timeToEndStep = TimeSpan.FromSeconds(10);
+
     private readonly TrainingRun _run;
     private readonly TrainingOptions _options;
     private readonly IReadOnlyList<TrainingPhase> _phases;
@@ -42,6 +46,7 @@ internal sealed class TrainingLoop
     private bool _isWholeStep = true;
     private bool _isFinished;
     private int _takes;
+    private long? _canceledAt;
 
     /// <param name="run">The call of <c>Fit</c>: device, seed, options, checkpoints.</param>
     /// <param name="phases">
@@ -187,11 +192,21 @@ internal sealed class TrainingLoop
             throw new OperationCanceledException("The training was canceled.", _options.CancellationToken);
     }
 
-    // A step of many batches may take long. Several processes all end their steps.
-    private void StopIfCancelledInStep()
+    // A step of many batches may take too long to be waited for, and is lost then. Several processes all end their steps.
+    private void StopIfStepTakesLong()
     {
-        if (_group is null)
+        if (_group is not null)
+            return;
+        try
+        {
             _run.StopIfCancelled();
+        }
+        catch (OperationCanceledException)
+        {
+            _canceledAt ??= Stopwatch.GetTimestamp();
+            if (Stopwatch.GetElapsedTime(_canceledAt.Value) > _timeToEndStep)
+                throw;
+        }
     }
 
     private void Start(IChannel channel)
@@ -333,7 +348,7 @@ internal sealed class TrainingLoop
             LetLearn(_phases[i].Network);
             for (int repeat = 0; repeat < _phases[i].Repeats; repeat++)
             {
-                StopIfCancelledInStep();
+                StopIfStepTakesLong();
                 using DisposeScope scope = torch.NewDisposeScope();
                 List<StepBatch> batches = _feedOfPhase[i].Take(_batchesPerStep, _group?.Rank ?? 0, _group?.Size ?? 1);
                 using IDisposable turn = _run.Threads.Turn();
@@ -407,7 +422,7 @@ internal sealed class TrainingLoop
         _takes++;
         for (int i = 0; i < batches.Count; i++)
         {
-            StopIfCancelledInStep();
+            StopIfStepTakesLong();
             (int rows, bool isOwn, TensorBatch? batch) = batches[i];
             if (batch is { } present)
             {

@@ -3,6 +3,7 @@ using System.Reflection.Metadata;
 using System.Reflection.Metadata.Ecma335;
 using System.Reflection.PortableExecutable;
 using Microsoft.ML.Generative.Images.Vae;
+using Microsoft.ML.Generative.Layers;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -15,8 +16,11 @@ public sealed class InternalsOfMlNetTests
     {
         using var pe = new PEReader(File.OpenRead(_library.Location));
         MetadataReader metadata = pe.GetMetadataReader();
-        // Type parameters may be constrained: a value type, or a definition of a model.
-        Type[][] anyArguments = [[.. Enumerable.Repeat(typeof(int), 8)], [.. Enumerable.Repeat(typeof(VaeDefinition), 8)]];
+        // Type parameters may be constrained: a value type, a definition of a model, or an operation with gradients.
+        Type operation = _library.GetTypes().First(type => type is { IsAbstract: false, BaseType: { IsGenericType: true } parent }
+            && parent.GetGenericTypeDefinition() == typeof(GradientFunction<>));
+        Type[][] anyArguments =
+            [.. ((Type[])[typeof(int), typeof(VaeDefinition), operation]).Select(type => Enumerable.Repeat(type, 8).ToArray())];
 
         List<string> moved = [];
         IEnumerable<EntityHandle> members = metadata.MemberReferences.Where(m => !IsOwn(metadata, m)).Select(h => (EntityHandle)h);

@@ -81,7 +81,8 @@ public abstract class EncoderTrainingOptions : TrainingOptions
     public GenerativeTokenizer? Tokenizer { get; set; }
 
     /// <summary>
-    /// Tokens of the WordPiece tokenizer that is made from the data where there is no <see cref="Tokenizer"/>, at least 6. Default: 4,096.
+    /// Tokens of the WordPiece tokenizer that is made from the data where there is no <see cref="Tokenizer"/>, at least 6. Default: as many
+    /// as the data needs, up to 4,096.
     /// </summary>
     public int? VocabularySize { get; set; }
 
