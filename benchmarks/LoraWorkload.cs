@@ -8,51 +8,12 @@ namespace Microsoft.ML.Generative.Benchmarks;
 
 /// <summary>
 /// Steps per second and peak memory of training low-rank adapters (rank 8 on queries and values) of nanoGPT's small model (4 layers, 4
-/// heads, 128 wide, context 64, batch 12), beside those of training all of its weights. Each training has a process of its own, which keeps
-/// its peak of memory.
+/// heads, 128 wide, context 64, batch 12), beside those of training all of its weights. Each training has a process of its own, which
+/// loads its base model from a file and keeps its peak of memory; the trainings take turns, and the median of their rates counts.
 /// </summary>
 internal static class LoraWorkload
 {
     private const int BatchSize = 12;
-
-    public static object Run(BenchmarkSettings settings)
-    {
-        JsonObject adapter = Measure("lora-adapter", settings), full = Measure("lora-full", settings);
-        return new
-        {
-            workload = "lora",
-            lora = adapter,
-            full,
-            steps_ratio = Math.Round((double)adapter["steps_per_s"]! / (double)full["steps_per_s"]!, 2),
-            memory_ratio = Math.Round((double)adapter["peak_mib"]! / (double)full["peak_mib"]!, 3),
-            trained_share = Math.Round((double)adapter["trained_parameters"]! / (double)full["trained_parameters"]!, 4),
-        };
-    }
-
-    /// <summary>
-    /// The same adapters over weights in NF4, beside those over floats; of a model that is ten times wider, where weights matter.
-    /// </summary>
-    public static object RunQuantized(BenchmarkSettings settings)
-    {
-        JsonObject quantized = Measure("qlora-nf4", settings), floats = Measure("qlora-float", settings);
-        return new
-        {
-            workload = "qlora",
-            nf4 = quantized,
-            floats,
-            steps_ratio = Math.Round((double)quantized["steps_per_s"]! / (double)floats["steps_per_s"]!, 2),
-            memory_ratio = Math.Round((double)quantized["peak_mib"]! / (double)floats["peak_mib"]!, 3),
-            weights_ratio = Math.Round((double)quantized["weight_bytes"]! / (double)floats["weight_bytes"]!, 3),
-        };
-    }
-
-    public static object RunAdapter(BenchmarkSettings settings) => Train("lora-adapter", settings, Adapter, _small);
-
-    public static object RunFull(BenchmarkSettings settings) => Train("lora-full", settings, null, _small);
-
-    public static object RunNf4(BenchmarkSettings settings) => Train("qlora-nf4", settings, Adapter, _wide, WeightFormat.Nf4);
-
-    public static object RunFloat(BenchmarkSettings settings) => Train("qlora-float", settings, Adapter, _wide);
 
     private static readonly LanguageModelArchitecture _small = LanguageModelArchitecture.GptNano with
     {
@@ -64,39 +25,84 @@ internal static class LoraWorkload
 
     private static readonly LanguageModelArchitecture _wide = _small with { Heads = 16, EmbeddingSize = 1280 };
 
-    private static LoraOptions Adapter => new() { Rank = 8, TargetModules = ["query", "value"] };
-
-    private static JsonObject Measure(string workload, BenchmarkSettings settings)
+    public static object Run(BenchmarkSettings settings)
     {
-        List<string> arguments = [workload, "--seconds", settings.Seconds.ToString(CultureInfo.InvariantCulture)];
-        if (settings.Threads is { } threads)
-            arguments.AddRange(["--threads", threads.ToString(CultureInfo.InvariantCulture)]);
-        return ChildRun.Measure(arguments);
+        using var bases = new Bases(_small, settings);
+        JsonObject[] runs = Measure(
+            settings, ("lora-adapter", bases.Save(WeightFormat.Float32)), ("lora-full", bases.Save(WeightFormat.Float32)));
+        return new
+        {
+            workload = "lora",
+            rounds = settings.Stream.Rounds,
+            lora = runs[0],
+            full = runs[1],
+            steps_ratio = Ratio(runs[0], runs[1], "steps_per_s"),
+            memory_ratio = Ratio(runs[0], runs[1], "peak_mib"),
+            trained_share = Ratio(runs[0], runs[1], "trained_parameters"),
+        };
     }
 
-    private static object Train(
-        string name, BenchmarkSettings settings, LoraOptions? adapter, LanguageModelArchitecture architecture,
-        WeightFormat format = WeightFormat.Float32)
+    /// <summary>
+    /// The same adapters over weights in NF4, beside those over floats and beside the training of all weights; of a model that is ten times
+    /// wider, where weights matter.
+    /// </summary>
+    public static object RunQuantized(BenchmarkSettings settings)
+    {
+        using var bases = new Bases(_wide, settings);
+        string floats = bases.Save(WeightFormat.Float32);
+        JsonObject[] runs = Measure(
+            settings, ("lora-adapter", bases.Save(WeightFormat.Nf4)), ("lora-adapter", floats), ("lora-full", floats));
+        return new
+        {
+            workload = "qlora",
+            rounds = settings.Stream.Rounds,
+            nf4 = runs[0],
+            floats = runs[1],
+            full = runs[2],
+            steps_ratio = Ratio(runs[0], runs[1], "steps_per_s"),
+            memory_ratio = Ratio(runs[0], runs[1], "peak_mib"),
+            memory_ratio_to_full = Ratio(runs[0], runs[2], "peak_mib"),
+            weights_ratio = Ratio(runs[0], runs[1], "weight_bytes"),
+        };
+    }
+
+    public static object RunAdapter(BenchmarkSettings settings) =>
+        Train("lora-adapter", settings, new LoraOptions { Rank = 8, TargetModules = ["query", "value"] });
+
+    public static object RunFull(BenchmarkSettings settings) => Train("lora-full", settings, null);
+
+    private static double Ratio(JsonObject one, JsonObject other, string name) =>
+        Math.Round((double)one[name]! / (double)other[name]!, 4);
+
+    // In turns.
+    private static JsonObject[] Measure(BenchmarkSettings settings, params (string Workload, string Model)[] trainings)
+    {
+        List<JsonObject>[] runs = [.. trainings.Select(_ => new List<JsonObject>())];
+        for (int round = 0; round < settings.Stream.Rounds; round++)
+        {
+            foreach (((string workload, string model), List<JsonObject> own) in trainings.Zip(runs))
+            {
+                List<string> arguments =
+                    [workload, "--model", model, "--seconds", settings.Seconds.ToString(CultureInfo.InvariantCulture)];
+                if (settings.Threads is { } threads)
+                    arguments.AddRange(["--threads", threads.ToString(CultureInfo.InvariantCulture)]);
+                own.Add(ChildRun.Measure(arguments));
+            }
+        }
+
+        return [.. runs.Select(own => own.OrderBy(run => (double)run["steps_per_s"]!).ElementAt(own.Count / 2))];
+    }
+
+    private static object Train(string name, BenchmarkSettings settings, LoraOptions? adapter)
     {
         var ml = new MLContext(seed: 1);
-        var random = new Random(1);
-        string text = new([.. Enumerable.Range(0, 1_000_000).Select(_ => (char)('!' + random.Next(65)))]);
-        IDataView data = ml.Data.LoadFromEnumerable([new Document { Text = text }]);
-        LanguageModelTransformer trainedBase = ml.Transforms.Generative().LanguageModel(new LanguageModelOptions
-        {
-            Architecture = architecture,
-            BatchSize = BatchSize,
-            Tokenizer = GenerativeTokenizers.CharacterLevel([text]),
-            MaxSteps = 1,
-            Precision = ComputePrecision.Float32,
-            Threads = settings.Threads,
-        }).Fit(data);
-
-        LanguageModelTransformer model = trainedBase.Quantize(format);
-        trainedBase.Dispose();
+        using var model = (LanguageModelTransformer)ml.Model.Load(
+            settings.Model ?? throw new InvalidOperationException($"{name} needs the base model's file: --model."), out _);
+        using Process process = Process.GetCurrentProcess();
+        double loaded = process.WorkingSet64 / 1048576.0;
         var stopping = new CancellationTokenSource();
         var clock = new StepClock(stopping, settings.Seconds);
-        var options = new LanguageModelOptions
+        using LanguageModelTransformer trained = ml.Transforms.Generative().LanguageModel(new LanguageModelOptions
         {
             BaseModel = model,
             Adapter = adapter,
@@ -107,21 +113,64 @@ internal static class LoraWorkload
             Progress = clock,
             CancellationToken = stopping.Token,
             OnCancel = CancellationBehavior.KeepBest,
-        };
-        using LanguageModelTransformer trained = ml.Transforms.Generative().LanguageModel(options).Fit(data);
-        using Process process = Process.GetCurrentProcess();
+        }).Fit(Bases.Rows(ml));
+        process.Refresh();
         return new
         {
             workload = name,
-            steps_per_s = Math.Round(clock.StepsPerSecond, 1),
+            format = model.WeightFormat.ToString(),
+            steps_per_s = Math.Round(clock.StepsPerSecond, 2),
+            loaded_mib = Math.Round(loaded, 1),
             peak_mib = Math.Round(process.PeakWorkingSet64 / 1048576.0, 1),
             weight_bytes = model.WeightBytes,
-            trained_parameters = adapter is null ? model.Architecture.CountParameters() : AdapterParameters(trained),
+            trained_parameters = adapter is null ? model.Architecture.CountParameters() : trained.CountAdapterParameters(),
             threads = settings.Threads ?? torch.get_num_threads(),
         };
     }
 
-    private static long AdapterParameters(LanguageModelTransformer model) => model.Networks.Active!.parameters().Sum(p => p.numel());
+    /// <summary>Files of a model whose weights are random.</summary>
+    private sealed class Bases : IDisposable
+    {
+        private readonly MLContext _ml = new(seed: 1);
+        private readonly string _folder = Directory.CreateTempSubdirectory("lora-").FullName;
+        private readonly LanguageModelTransformer _model;
+
+        public Bases(LanguageModelArchitecture architecture, BenchmarkSettings settings) =>
+            _model = _ml.Transforms.Generative().LanguageModel(new LanguageModelOptions
+            {
+                Architecture = architecture,
+                BatchSize = BatchSize,
+                Tokenizer = GenerativeTokenizers.CharacterLevel([Text]),
+                MaxSteps = 1,
+                Optimizer = OptimizerKind.Sgd,
+                Precision = ComputePrecision.Float32,
+                Threads = settings.Threads,
+            }).Fit(Rows(_ml));
+
+        private static string Text { get; } = Random();
+
+        public static IDataView Rows(MLContext ml) => ml.Data.LoadFromEnumerable([new Document { Text = Text }]);
+
+        public string Save(WeightFormat format)
+        {
+            string file = Path.Combine(_folder, $"{format}.zip");
+            using LanguageModelTransformer stored = _model.Quantize(format);
+            _ml.Model.Save(stored, Rows(_ml).Schema, file);
+            return file;
+        }
+
+        public void Dispose()
+        {
+            _model.Dispose();
+            Directory.Delete(_folder, recursive: true);
+        }
+
+        private static string Random()
+        {
+            var random = new Random(1);
+            return new([.. Enumerable.Range(0, 1_000_000).Select(_ => (char)('!' + random.Next(65)))]);
+        }
+    }
 
     private sealed class Document
     {

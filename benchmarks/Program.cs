@@ -16,17 +16,18 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["stream"] = StreamWorkload.Run,
     ["gpt"] = GptWorkload.RunFloat32,
     ["gpt-bf16"] = GptWorkload.RunBFloat16,
+    ["bert"] = EncoderWorkload.RunMasked,
+    ["embed"] = EncoderWorkload.RunEmbed,
     ["lora"] = LoraWorkload.Run,
     ["lora-adapter"] = LoraWorkload.RunAdapter,
     ["lora-full"] = LoraWorkload.RunFull,
     ["qlora"] = LoraWorkload.RunQuantized,
-    ["qlora-nf4"] = LoraWorkload.RunNf4,
-    ["qlora-float"] = LoraWorkload.RunFloat,
     ["lora-quality"] = LoraQualityWorkload.Run,
     ["lora-method"] = LoraQualityWorkload.RunMethod,
     ["ppo"] = AlignmentWorkload.RunPpo,
     ["grpo"] = AlignmentWorkload.RunGrpo,
     ["dpo"] = AlignmentWorkload.RunDpo,
+    ["alignment-quality"] = AlignmentQualityWorkload.Run,
     ["dcgan"] = GanWorkload.RunFloat32,
     ["dcgan-bf16"] = GanWorkload.RunBFloat16,
     ["mnist-gan"] = MnistGanWorkload.Run,
@@ -38,26 +39,33 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["decode-15m-nf4"] = DecodeWorkload.Run15MNf4,
     ["decode-batch"] = DecodeWorkload.RunBatch,
     ["prefill-15m"] = PrefillWorkload.Run15M,
+    ["t5-decode"] = SequenceDecodeWorkload.Run,
+    ["t5-decode-batch"] = SequenceDecodeWorkload.RunBatch,
     ["tokenize"] = TokenizeWorkload.Run,
     ["ddpm"] = DiffusionWorkload.RunFloat32,
     ["ddpm-bf16"] = DiffusionWorkload.RunBFloat16,
     ["sample"] = DiffusionWorkload.RunSample,
+    ["defaults"] = DefaultsWorkload.Run,
 };
 
 Argument<string> workload = new("workload") { Description = $"One of: {string.Join(", ", workloads.Keys)}." };
 workload.AcceptOnlyFromAmong([.. workloads.Keys]);
 Option<int?> threads = new("--threads")
 {
-    Description = "Threads of libtorch. Default: libtorch's own choice. decode-*: threads of the "
-    + "decoder; default: 1. prefill-*: the same; default: all."
+    Description = "Threads of libtorch. Default: libtorch's own choice. decode-*, t5-decode*: threads "
+    + "of the decoder; default: 1. prefill-*: the same; default: all."
 };
 Option<double> seconds = new("--seconds") { Description = "How long to measure.", DefaultValueFactory = _ => 10 };
 Option<string> data = new("--data")
 {
-    Description = "elbo: mnist or fashion-mnist. lora-method: full, lora, dora or another method of lora-quality.",
+    Description = "elbo: mnist or fashion-mnist. defaults: one model, such as gan. "
+    + "lora-method: full, lora, dora or another method of lora-quality.",
     DefaultValueFactory = _ => "fashion-mnist",
 };
-Option<string?> model = new("--model") { Description = "lora-method: the file of the base model." };
+Option<string?> model = new("--model")
+{
+    Description = "lora-adapter, lora-full, lora-method: the file of the base model. embed: the folder of the encoder.",
+};
 Option<string> preset = new("--preset")
 {
     Description = "elbo: reference (784-400-20, Adam 1e-3, 10 epochs) or default (the library's defaults).",
@@ -85,7 +93,8 @@ Option<StreamMode?> mode =
 Option<int> rounds =
     new("--rounds")
     {
-        Description = "stream, lora-quality: measurements of each mode, in turns; the median counts.",
+        Description = "stream, lora, qlora, lora-quality: measurements of each mode, in turns; the median counts. "
+        + "alignment-quality: seeds.",
         DefaultValueFactory = _ => 3,
     };
 Option<double?> hours = new("--hours") { Description = "stream: goes on for so long, and prints its memory at least once a minute." };

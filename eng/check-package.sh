@@ -72,7 +72,6 @@ Microsoft.ML [5.0.1, 6.0.0)
 Microsoft.ML.CpuMath [5.0.1, 6.0.0)
 Microsoft.ML.DataView [5.0.1, 6.0.0)
 Microsoft.ML.ImageAnalytics [5.0.1, 6.0.0)
-Microsoft.ML.OnnxRuntime.Managed 1.31.1
 Microsoft.ML.Tokenizers [2.0.1, 3.0.0)
 SharpZipLib 1.4.2
 SkiaSharp [2.88.9, 3.0.0)
@@ -83,6 +82,39 @@ TorchSharp 0.107.0'
 $dependencies
 but expected was
 $expected"
+rm -f "$nuspec"
+
+# --- the package for ONNX ---
+
+dotnet pack "$repository/src/Microsoft.ML.Generative.Onnx" -c Release -o "$work/feed" --version-suffix "$suffix"
+onnx=$(find "$work/feed" -name "Microsoft.ML.Generative.Onnx.*-$suffix.nupkg")
+[[ -n $onnx ]] || fail "no package for ONNX was written to $work/feed"
+for entry in README.md lib/net10.0/Microsoft.ML.Generative.Onnx.dll lib/net10.0/Microsoft.ML.Generative.Onnx.xml; do
+  grep -aqF "$entry" "$onnx" || fail "the package for ONNX lacks $entry"
+done
+nuspec=$repository/src/Microsoft.ML.Generative.Onnx/obj/Release/Microsoft.ML.Generative.Onnx.$version.nuspec
+dependencies=$(sed -nE 's/.*<dependency id="([^"]+)" version="([^"]+)".*/\1 \2/p' "$nuspec" | LC_ALL=C sort)
+for dependency in "Microsoft.ML.Generative $version" "Microsoft.ML.OnnxRuntime.Managed 1.31.1"; do
+  grep -qxF "$dependency" <<< "$dependencies" || fail "the package for ONNX depends on
+$dependencies
+but not on $dependency"
+done
+rm -f "$nuspec"
+
+# --- the package for ASP.NET ---
+
+dotnet pack "$repository/src/Microsoft.ML.Generative.AspNetCore" -c Release -o "$work/feed" --version-suffix "$suffix"
+server=$(find "$work/feed" -name "Microsoft.ML.Generative.AspNetCore.*-$suffix.nupkg")
+[[ -n $server ]] || fail "no package for ASP.NET was written to $work/feed"
+for entry in README.md lib/net10.0/Microsoft.ML.Generative.AspNetCore.dll lib/net10.0/Microsoft.ML.Generative.AspNetCore.xml; do
+  grep -aqF "$entry" "$server" || fail "the package for ASP.NET lacks $entry"
+done
+nuspec=$repository/src/Microsoft.ML.Generative.AspNetCore/obj/Release/Microsoft.ML.Generative.AspNetCore.$version.nuspec
+dependencies=$(sed -nE 's/.*<dependency id="([^"]+)" version="([^"]+)".*/\1 \2/p' "$nuspec" | LC_ALL=C sort)
+grep -qxF "Microsoft.ML.Generative $version" <<< "$dependencies" || fail "the package for ASP.NET depends on
+$dependencies
+but not on Microsoft.ML.Generative $version"
+grep -qF 'frameworkReference name="Microsoft.AspNetCore.App"' "$nuspec" || fail "the package for ASP.NET does not name its framework"
 rm -f "$nuspec"
 
 # --- the package for GPUs ---

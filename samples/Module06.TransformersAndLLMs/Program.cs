@@ -19,6 +19,8 @@ return await SampleProgram.RunAsync(
         EvaluationSection.Run(lesson);
         FineTuningSection.Run(lesson);
         SavingSection.Run(lesson);
+        TransductionSection.Run(lesson);
+        EncodersSection.Run(lesson);
         if (arguments.Value(chat))
             Chat.Run(lesson.Tuned, Console.In, Console.Out);
     }, chat);

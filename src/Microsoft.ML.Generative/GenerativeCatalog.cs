@@ -6,6 +6,9 @@ using Microsoft.ML.Generative.Images.Diffusion.Pretrained;
 using Microsoft.ML.Generative.Images.Evaluation;
 using Microsoft.ML.Generative.Images.Vae;
 using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Text.EncoderDecoders.Pretrained;
+using Microsoft.ML.Generative.Text.Encoders.Pretrained;
+using Microsoft.ML.Generative.Text.Evaluation;
 using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
 using Microsoft.ML.Generative.Text.RewardModels;
@@ -219,6 +222,59 @@ public sealed class GenerativeCatalog
         string rejectedColumnName = RewardModelOptions.Defaults.RejectedColumnName) =>
         RewardModelEvaluator.Evaluate(Context, model, data, chosenColumnName, rejectedColumnName);
 
+    /// <summary>Compares texts, such as summaries that a model wrote, with references: ROUGE, BLEU and exact matches.</summary>
+    /// <param name="data">The rows.</param>
+    /// <param name="predictedColumnName">The text column with the texts.</param>
+    /// <param name="referenceColumnNames">
+    /// The text columns with their references. Of several, ROUGE takes the nearest to each text. Default: Target.
+    /// </param>
+    /// <returns>The metrics.</returns>
+    /// <exception cref="ArgumentException">A column is missing or not of type text, or the data is empty.</exception>
+    /// <example>
+    /// <code>
+    /// SequenceToSequenceTransformer model =
+    ///     mlContext.Transforms.Generative().SequenceToSequence("Output", "Text", "Target").Fit(data);
+    /// TextMetrics metrics = mlContext.Generative().EvaluateText(model.Transform(testData), "Output", "Target");
+    /// Console.WriteLine($"ROUGE-L {metrics.RougeL.F1:F3}, BLEU {metrics.Bleu:F1}, exact {metrics.ExactMatch:P0}");
+    /// </code>
+    /// </example>
+    public TextMetrics EvaluateText(
+        IDataView data, string predictedColumnName = SequenceToSequenceOptions.Defaults.OutputColumnName,
+        params string[] referenceColumnNames)
+    {
+        ArgumentNullException.ThrowIfNull(referenceColumnNames);
+        return TextEvaluator.Evaluate(
+            Context, data, predictedColumnName,
+            referenceColumnNames.Length == 0 ? [SequenceToSequenceOptions.Defaults.TargetColumnName] : referenceColumnNames);
+    }
+
+    /// <summary>Loads an encoder–decoder of the T5 family from a folder in the layout of Hugging Face: t5, Flan-T5 or mT5.</summary>
+    /// <param name="folder">
+    /// The folder, with <c>config.json</c>, weights as safetensors and a tokenizer, such as <see cref="HuggingFaceHub.DownloadAsync"/>
+    /// returns.
+    /// </param>
+    /// <returns>
+    /// The model. It reads the column Text and adds Output; where the folder does not say otherwise, it chooses the most probable tokens.
+    /// </returns>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="FileNotFoundException">The folder lacks a file.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file is damaged, or of another kind of model, or asks for what is not supported; the message names it.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">libtorch or the GPU asked for is missing.</exception>
+    /// <example>
+    /// <code>
+    /// string folder = await HuggingFaceHub.DownloadAsync("google/flan-t5-small");
+    /// SequenceToSequenceTransformer model = mlContext.Generative().LoadPretrainedSequenceToSequence(folder);
+    /// Console.WriteLine(model.Generate("Translate to German: My name is Arthur"));
+    /// </code>
+    /// </example>
+    public SequenceToSequenceTransformer LoadPretrainedSequenceToSequence(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        return PretrainedSequenceToSequence.Load(Context, folder);
+    }
+
     /// <summary>Loads a language model from a folder in the layout of Hugging Face, or from a file of llama.cpp or llama2.c.</summary>
     /// <param name="path">
     /// The folder: <c>config.json</c> of a model of the kind gpt2, llama (SmolLM2 too), mistral or qwen2; <c>model.safetensors</c> or a
@@ -251,6 +307,58 @@ public sealed class GenerativeCatalog
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         return PretrainedLanguageModel.Load(Context, path, tokenizerPath);
+    }
+
+    /// <summary>Loads an encoder of texts from a folder in the layout of sentence-transformers or Hugging Face.</summary>
+    /// <param name="folder">
+    /// The folder: <c>config.json</c> of a model of the kind bert, roberta, xlm-roberta or distilbert; <c>model.safetensors</c> or a
+    /// sharded index; the tokenizer's files; of sentence-transformers <c>modules.json</c> with the pooling that it names, and
+    /// <c>sentence_bert_config.json</c>.
+    /// </param>
+    /// <returns>
+    /// The encoder. Its transform adds a vector Embedding of a text column Text. Of a folder without <c>modules.json</c>, it is the mean of
+    /// the tokens' vectors, not normalized, as in sentence-transformers.
+    /// </returns>
+    /// <remarks>
+    /// Weights in Float16 or BFloat16 become Float32. Heads for other tasks in the file are left out. Nothing in the folder is run, and
+    /// Python pickles are refused.
+    /// </remarks>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="FileNotFoundException">A file is missing; the message names it.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file is damaged, or asks for what is not supported; the message names it, and tensors that are missing, unexpected or of another
+    /// shape.
+    /// </exception>
+    /// <example>
+    /// <code>
+    /// SentenceEmbeddingTransformer encoder = mlContext.Generative().LoadPretrainedEncoder("models/all-MiniLM-L6-v2");
+    /// var pipeline = mlContext.Transforms.Generative().TextEmbedding("Features", "Text", encoder)
+    ///     .Append(mlContext.BinaryClassification.Trainers.LbfgsLogisticRegression(l1Regularization: 0, l2Regularization: 0.01f));
+    /// </code>
+    /// </example>
+    public SentenceEmbeddingTransformer LoadPretrainedEncoder(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        return PretrainedEncoder.Load(Context, folder);
+    }
+
+    /// <summary>Loads a masked language model from a folder in the layout of Hugging Face.</summary>
+    /// <param name="folder">
+    /// The folder: <c>config.json</c> of a model of the kind bert, roberta, xlm-roberta or distilbert; <c>model.safetensors</c> or a
+    /// sharded index, with the head that predicts masked tokens; the tokenizer's files.
+    /// </param>
+    /// <returns>The model. Its transform fills the masks of a text column Text.</returns>
+    /// <inheritdoc cref="LoadPretrainedEncoder" path="/exception"/>
+    /// <example>
+    /// <code>
+    /// var model = mlContext.Generative().LoadPretrainedMaskedLanguageModel("models/bert-base-uncased");
+    /// Console.WriteLine(model.FillMask("The capital of [MASK] is Paris.")[0].Text);
+    /// </code>
+    /// </example>
+    public MaskedLanguageModelTransformer LoadPretrainedMaskedLanguageModel(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        return PretrainedEncoder.LoadMasked(Context, folder);
     }
 
     /// <summary>

@@ -486,10 +486,175 @@ public sealed class GenerativeTransformsCatalog
     public TextEmbeddingEstimator TextEmbedding(string outputColumnName, string? inputColumnName, LanguageModelTransformer model) =>
         new(_env, outputColumnName, inputColumnName ?? outputColumnName, model);
 
+    /// <summary>A column of vectors that an encoder computes of texts, for trainers, or to compare texts.</summary>
+    /// <param name="outputColumnName">The column of vectors to add.</param>
+    /// <param name="inputColumnName">The text column. If <see langword="null"/>, <paramref name="outputColumnName"/>.</param>
+    /// <param name="encoder">
+    /// The encoder. The transform, and a file that it is saved to, have it inside; this one stays as it is, and may be disposed of after
+    /// <c>Fit</c>.
+    /// </param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// SentenceEmbeddingTransformer encoder = mlContext.Generative().LoadPretrainedEncoder("models/all-MiniLM-L6-v2");
+    /// IDataView texts = mlContext.Data.LoadFromEnumerable([new { Text = "a blue car" }, new { Text = "the cat eats" }]);
+    /// var pipeline = mlContext.Transforms.Generative().TextEmbedding("Embedding", "Text", encoder);
+    /// IDataView embedded = pipeline.Fit(texts).Transform(texts);
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">A name is empty.</exception>
+    public TextEmbeddingEstimator TextEmbedding(string outputColumnName, string? inputColumnName, SentenceEmbeddingTransformer encoder) =>
+        new(_env, outputColumnName, inputColumnName ?? outputColumnName, encoder);
+
+    /// <summary>An embedding of texts: learns to bring texts that mean the same near to each other.</summary>
+    /// <param name="outputColumnName">The column of vectors to add.</param>
+    /// <param name="inputColumnName">The text column.</param>
+    /// <param name="pairColumnName">
+    /// The text column with what is to be near to each text. If <see langword="null"/>, each text is its own pair, made another by dropout.
+    /// </param>
+    /// <param name="baseModel">The model that the training begins with. If <see langword="null"/>, random weights.</param>
+    /// <param name="epochs">Passes over the data. Default: 3; on a CPU no more than 2,000 steps.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// SentenceEmbeddingTransformer encoder = mlContext.Generative().LoadPretrainedEncoder("models/all-MiniLM-L6-v2");
+    /// IDataView pairs = mlContext.Data.LoadFromEnumerable([new { Text = "How tall is it?", Pair = "What is its height?" }]);
+    /// var pipeline = mlContext.Transforms.Generative().SentenceEmbedding("Embedding", "Text", "Pair", encoder);
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">A name is empty, or two are the same.</exception>
+    public SentenceEmbeddingEstimator SentenceEmbedding(
+        string outputColumnName, string inputColumnName, string? pairColumnName = null, EncoderTransformer? baseModel = null,
+        int? epochs = null)
+    {
+        var options = new SentenceEmbeddingOptions
+        {
+            OutputColumnName = outputColumnName,
+            InputColumnName = inputColumnName,
+            PairColumnName = pairColumnName,
+            BaseModel = baseModel,
+        };
+        if (epochs is { } given)
+            options.Epochs = given;
+        return SentenceEmbedding(options);
+    }
+
+    /// <summary>An embedding of texts with all its options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public SentenceEmbeddingEstimator SentenceEmbedding(SentenceEmbeddingOptions options) => new(_env, options);
+
+    /// <summary>A masked language model: learns to predict tokens of texts from those before and behind them.</summary>
+    /// <param name="columnName">The text column; the output column is called Filled.</param>
+    /// <param name="epochs">Passes over the data. Default: 10; on a CPU no more than 2,000 steps.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// IDataView texts = mlContext.Data.LoadFromEnumerable(File.ReadLines("book.txt").Select(line => new { Text = line }));
+    /// MaskedLanguageModelTransformer model = mlContext.Transforms.Generative().MaskedLanguageModel("Text").Fit(texts);
+    /// Console.WriteLine(model.FillMask("It was the best of [MASK].")[0].Text);
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">The name is empty, or a number out of its range.</exception>
+    public MaskedLanguageModelEstimator MaskedLanguageModel(
+        string columnName = MaskedLanguageModelOptions.Defaults.InputColumnName, int? epochs = null)
+    {
+        var options = new MaskedLanguageModelOptions { InputColumnName = columnName };
+        if (epochs is { } given)
+            options.Epochs = given;
+        return MaskedLanguageModel(options);
+    }
+
+    /// <summary>A masked language model with all its options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public MaskedLanguageModelEstimator MaskedLanguageModel(MaskedLanguageModelOptions options) => new(_env, options);
+
+    /// <summary>A classifier of texts, with the names of columns and arguments of Microsoft.ML.TorchSharp's.</summary>
+    /// <param name="labelColumnName">The column of classes, a key, Boolean or whole number from 0.</param>
+    /// <param name="sentence1ColumnName">The text column.</param>
+    /// <param name="sentence2ColumnName">The text column of second texts, classified together with the first. Default: none.</param>
+    /// <param name="scoreColumnName">The column with the probability of each class.</param>
+    /// <param name="outputColumnName">The column with the most probable class.</param>
+    /// <param name="batchSize">Rows that go through the network at once. Default: 32.</param>
+    /// <param name="maxEpochs">Passes over the data. Default: 10; on a CPU no more than 2,000 steps.</param>
+    /// <param name="baseModel">The model that the training begins with. If <see langword="null"/>, random weights.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// SentenceEmbeddingTransformer encoder = mlContext.Generative().LoadPretrainedEncoder("models/all-MiniLM-L6-v2");
+    /// var pipeline = mlContext.Transforms.Conversion.MapValueToKey("Label")
+    ///     .Append(mlContext.Transforms.Generative().TextClassification("Label", "Text", baseModel: encoder))
+    ///     .Append(mlContext.Transforms.Conversion.MapKeyToValue("PredictedLabel"));
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">A name is empty or twice there, or a number out of its range.</exception>
+    public TextClassificationEstimator TextClassification(
+        string labelColumnName = TextClassificationOptions.Defaults.LabelColumnName,
+        string sentence1ColumnName = TextClassificationOptions.Defaults.Sentence1ColumnName, string? sentence2ColumnName = null,
+        string scoreColumnName = TextClassificationOptions.Defaults.ScoreColumnName,
+        string outputColumnName = TextClassificationOptions.Defaults.PredictionColumnName, int? batchSize = null, int? maxEpochs = null,
+        EncoderTransformer? baseModel = null)
+    {
+        var options = new TextClassificationOptions
+        {
+            LabelColumnName = labelColumnName,
+            Sentence1ColumnName = sentence1ColumnName,
+            Sentence2ColumnName = sentence2ColumnName,
+            ScoreColumnName = scoreColumnName,
+            PredictionColumnName = outputColumnName,
+            BaseModel = baseModel,
+        };
+        if (batchSize is { } size)
+            options.BatchSize = size;
+        if (maxEpochs is { } given)
+            options.Epochs = given;
+        return TextClassification(options);
+    }
+
+    /// <summary>A classifier of texts with all its options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public TextClassificationEstimator TextClassification(TextClassificationOptions options) => new(_env, options);
+
     /// <summary>A language model with all its options.</summary>
     /// <param name="options">The options; later changes to the object have no effect.</param>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public LanguageModelEstimator LanguageModel(LanguageModelOptions options) => new(_env, options);
+
+    /// <summary>An encoder–decoder: learns from pairs of texts to write the second one when it reads the first.</summary>
+    /// <param name="outputColumnName">The text column that the trained model writes.</param>
+    /// <param name="inputColumnName">The text column with the sources.</param>
+    /// <param name="targetColumnName">The text column with the target of each source, read by the training.</param>
+    /// <param name="epochs">Passes over the data.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// // And many more pairs.
+    /// IDataView dates = mlContext.Data.LoadFromEnumerable([new { Words = "the third of May 2024", Date = "2024-05-03" }]);
+    /// SequenceToSequenceTransformer model =
+    ///     mlContext.Transforms.Generative().SequenceToSequence("Iso", "Words", "Date").Fit(dates);
+    /// Console.WriteLine(model.Generate("the third of May 2024"));
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">An argument is out of its range.</exception>
+    public SequenceToSequenceEstimator SequenceToSequence(
+        string outputColumnName,
+        string inputColumnName,
+        string targetColumnName = SequenceToSequenceOptions.Defaults.TargetColumnName,
+        int epochs = SequenceToSequenceOptions.Defaults.Epochs) =>
+        SequenceToSequence(new SequenceToSequenceOptions
+        {
+            OutputColumnName = outputColumnName,
+            InputColumnName = inputColumnName,
+            TargetColumnName = targetColumnName,
+            Epochs = epochs,
+        });
+
+    /// <summary>An encoder–decoder with all its options.</summary>
+    /// <param name="options">The options; later changes to the object have no effect.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public SequenceToSequenceEstimator SequenceToSequence(SequenceToSequenceOptions options) => new(_env, options);
 
     /// <summary>A reward model: learns from pairs of texts which one is better, and gives texts a score.</summary>
     /// <param name="outputColumnName">The column with the score.</param>

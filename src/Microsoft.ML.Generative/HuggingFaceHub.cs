@@ -1,5 +1,6 @@
 using Microsoft.ML.Generative.Data.Hub;
 using Microsoft.ML.Generative.Images.Diffusion.Pretrained;
+using Microsoft.ML.Generative.Text.Encoders.Pretrained;
 using Microsoft.ML.Generative.Text.LanguageModels.Pretrained;
 
 namespace Microsoft.ML.Generative;
@@ -16,7 +17,8 @@ namespace Microsoft.ML.Generative;
 public static class HuggingFaceHub
 {
     // Each kind of model says what it is loaded from.
-    private static readonly HubFiles[] _kinds = [PretrainedLanguageModel.Files, PretrainedDiffusion.Files, PretrainedDiffusion.RootFiles];
+    private static readonly HubFiles[] _kinds =
+        [PretrainedLanguageModel.Files, PretrainedEncoder.Files, PretrainedDiffusion.Files, PretrainedDiffusion.RootFiles];
 
     /// <summary>Downloads the files that a model is loaded from: configurations, weights as safetensors, tokenizer.</summary>
     /// <param name="repository">The model, such as <c>openai-community/gpt2</c>.</param>
@@ -24,8 +26,9 @@ public static class HuggingFaceHub
     /// <param name="options">Cache folder, access token and progress.</param>
     /// <param name="cancellationToken">Stops the download; a later call resumes it.</param>
     /// <returns>
-    /// A folder for <see cref="GenerativeCatalog.LoadPretrainedLanguageModel"/> or
-    /// <see cref="GenerativeCatalog.LoadPretrainedDiffusion"/>, whichever kind of model it is.
+    /// A folder for <see cref="GenerativeCatalog.LoadPretrainedLanguageModel"/>, <see cref="GenerativeCatalog.LoadPretrainedEncoder"/>,
+    /// <see cref="GenerativeCatalog.LoadPretrainedSequenceToSequence"/> or <see cref="GenerativeCatalog.LoadPretrainedDiffusion"/>,
+    /// whichever kind of model it is.
     /// </returns>
     /// <remarks>
     /// Files keep their sub-folders. Python pickles, code and weights of other frameworks are not downloaded. Each file, also one that is

@@ -10,17 +10,18 @@ namespace Docs.Tests;
 /// </summary>
 public sealed class PackageReferencesTests
 {
-    private static readonly XDocument _project = XDocument.Parse(
-        Repository.Read("src/Microsoft.ML.Generative/Microsoft.ML.Generative.csproj"));
-
-    [Fact]
-    public void Each_package_with_an_assembly_that_the_library_uses_is_referenced_by_its_project()
+    [Theory]
+    [InlineData(typeof(GenerativeTransformsCatalog))]
+    [InlineData(typeof(OnnxExportExtensions))]
+    public void Each_package_with_an_assembly_that_a_library_uses_is_referenced_by_its_project(Type type)
     {
+        string name = type.Assembly.GetName().Name!;
+        XDocument project = XDocument.Parse(Repository.Read($"src/{name}/{name}.csproj"));
         Dictionary<string, string> packageOf = ReadPackages();
-        string[] used = [.. typeof(GenerativeTransformsCatalog).Assembly.GetReferencedAssemblies()
+        string[] used = [.. type.Assembly.GetReferencedAssemblies()
             .Select(name => packageOf.GetValueOrDefault(name.Name!)).OfType<string>().Distinct().Order()];
         Assert.Contains("TorchSharp", used);
-        string[] referenced = [.. _project.Descendants("PackageReference").Select(item => (string)item.Attribute("Include")!)];
+        string[] referenced = [.. project.Descendants("PackageReference").Select(item => (string)item.Attribute("Include")!)];
         Assert.Empty(used.Except(referenced, StringComparer.OrdinalIgnoreCase));
     }
 
@@ -58,7 +59,8 @@ public sealed class PackageReferencesTests
         foreach (JsonProperty package in dependencies.RootElement.GetProperty("targets").EnumerateObject().First().Value.EnumerateObject())
         {
             string id = package.Name[..package.Name.IndexOf('/', StringComparison.Ordinal)];
-            if (id == "Microsoft.ML.Generative" || !package.Value.TryGetProperty("runtime", out JsonElement assemblies))
+            bool isOwn = id.StartsWith("Microsoft.ML.Generative", StringComparison.Ordinal);
+            if (isOwn || !package.Value.TryGetProperty("runtime", out JsonElement assemblies))
                 continue;
             foreach (JsonProperty assembly in assemblies.EnumerateObject())
                 packages[Path.GetFileNameWithoutExtension(assembly.Name)] = id;

@@ -12,7 +12,7 @@ internal static class Repository
     public static string[] ReadLines(string file) => File.ReadAllLines(Path.Combine(Root, file));
 
     /// <summary>The pages with code, as paths relative to the root; lessons are left out, because they quote their programs.</summary>
-    public static IEnumerable<string> Pages() => [.. Find("docs", "*.md"), "README.md", PackageReadme];
+    public static IEnumerable<string> Pages() => [.. Find("docs", "*.md"), "README.md", .. Find("src", "README.md")];
 
     public static IEnumerable<string> Sources() => CodeIn("src");
 

@@ -20,6 +20,8 @@ public sealed class Module06Run : IDisposable
         Evaluation = EvaluationSection.Run(lesson);
         FineTuning = FineTuningSection.Run(lesson);
         Saving = SavingSection.Run(lesson);
+        Transduction = TransductionSection.Run(lesson);
+        Encoders = EncodersSection.Run(lesson);
         Images = Directory.GetFiles(_folder.Path, "*.png");
 
         using var chat = new StringWriter();
@@ -43,6 +45,10 @@ public sealed class Module06Run : IDisposable
 
     internal SavingSection.Result Saving { get; }
 
+    internal TransductionSection.Result Transduction { get; }
+
+    internal EncodersSection.Result Encoders { get; }
+
     public string[] Images { get; }
 
     public string Conversation { get; }
@@ -55,7 +61,7 @@ public class Module06Tests(Module06Run run) : IClassFixture<Module06Run>
     [Fact]
     public void Every_file_is_an_image_with_something_on_it()
     {
-        Assert.Equal(8, run.Images.Length);
+        Assert.Equal(11, run.Images.Length);
         LessonFiles.AreImages(run.Images);
     }
 
@@ -149,4 +155,31 @@ public class Module06Tests(Module06Run run) : IClassFixture<Module06Run>
         Assert.Matches("^[A-Za-z]", answers[0]);
         Assert.StartsWith("(", answers[1]);
     }
+
+    [Fact]
+    public void An_encoder_fills_masks_with_words_that_fit_sees_both_sides_and_brings_texts_of_a_kind_together()
+    {
+        Assert.True(run.Encoders.Judgments >= 3);
+        Assert.True(run.Encoders.Forward > 0.05);
+        Assert.InRange(run.Encoders.BagOfWords, 0.4, 0.6);
+        Assert.True(run.Encoders.Pretrained > 0.4);
+        Assert.True(run.Encoders.SameTopic > 0.8);
+    }
+
+    [Fact]
+    public void An_encoder_decoder_learns_two_tasks_at_a_time()
+    {
+        Assert.True(run.Transduction.LastLoss < run.Transduction.FirstLoss / 2);
+        Assert.True(run.Transduction.Results >= run.Transduction.Programs);
+        Assert.InRange(run.Transduction.GreedyRouge, 0.05, 1);
+        Assert.InRange(run.Transduction.BeamRouge, 0.05, 1);
+    }
+
+    [Theory]
+    [InlineData("7 3 + 2 *", 20)]
+    [InlineData("3 dup * 4 -", 5)]
+    [InlineData("1 2", null)]
+    [InlineData("+", null)]
+    [InlineData("1 x", null)]
+    public void Programs_are_carried_out(string program, int? result) => Assert.Equal(result, Transduction.Execute(program));
 }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Common;
@@ -34,6 +35,6 @@ internal sealed class KeyedNoise(IReadOnlyList<long> keys, long[] rowShape, torc
         }
 
         _samples++;
-        return noise.to(device);
+        return noise.OnDevice(device);
     }
 }

@@ -11,6 +11,13 @@ internal static class OptionChecks
     /// <summary>The most that a whole number may be which memory, loops or native code follow.</summary>
     public const int Most = 1 << 24;
 
+    // Beyond these, Single holds 0 or infinity, or products of a few do.
+    private const double LeastReal = 1e-30;
+    private const double MostReal = 1e30;
+
+    // Beyond it, noise is all that there is.
+    private const double MostNoise = 100;
+
     private const int MaxRowsAtOnce = 65_536;
 
     public static void AtLeast<T>(T value, T lowest, [CallerArgumentExpression(nameof(value))] string name = "")
@@ -35,6 +42,20 @@ internal static class OptionChecks
             AtLeast(given, lowest, name);
     }
 
+    /// <summary>Checks a real number, which native code takes as Single.</summary>
+    public static void AtLeast(double value, double lowest, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        if (!(value >= lowest && value <= MostReal))
+            throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}; expected {lowest} or more, up to {MostReal}.");
+    }
+
+    /// <inheritdoc cref="AtLeast(double, double, string)"/>
+    public static void AtLeast(double? value, double lowest, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        if (value is { } given)
+            AtLeast(given, lowest, name);
+    }
+
     public static void AtLeast<T>(T? value, T lowest, [CallerArgumentExpression(nameof(value))] string name = "")
         where T : struct, INumber<T>
     {
@@ -44,8 +65,11 @@ internal static class OptionChecks
 
     public static void Positive(double value, [CallerArgumentExpression(nameof(value))] string name = "")
     {
-        if (!(value > 0) || double.IsPositiveInfinity(value))
-            throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}; expected more than 0.");
+        if (!(value >= LeastReal && value <= MostReal))
+        {
+            throw new ArgumentOutOfRangeException(
+                name, value, $"{name} is {value}; expected more than 0, from {LeastReal} to {MostReal}.");
+        }
     }
 
     public static void Positive(double? value, [CallerArgumentExpression(nameof(value))] string name = "")
@@ -72,6 +96,10 @@ internal static class OptionChecks
         if (value is { } given)
             Between(given, lowest, highest, name);
     }
+
+    /// <summary>Checks what latent noise is multiplied by.</summary>
+    public static void NoiseScale(double value, double lowest = 0, [CallerArgumentExpression(nameof(value))] string name = "") =>
+        Between(value, lowest, MostNoise, name);
 
     /// <summary>Checks that a value is at least 0 and below a bound.</summary>
     public static void Below(double value, double bound, [CallerArgumentExpression(nameof(value))] string name = "")
@@ -119,11 +147,20 @@ internal static class OptionChecks
     }
 
     /// <summary>Checks that output columns have names, and different ones.</summary>
-    public static void DifferentNames(string[] required, params string?[] optional)
+    /// <param name="required">The columns, as a collection expression of the options.</param>
+    /// <param name="optional">A column that need not be there.</param>
+    /// <param name="requiredNames">The compiler's: the options.</param>
+    /// <param name="optionalName">The compiler's: the option.</param>
+    public static void DifferentNames(
+        string[] required, string? optional = null,
+        [CallerArgumentExpression(nameof(required))] string requiredNames = "",
+        [CallerArgumentExpression(nameof(optional))] string optionalName = "")
     {
-        string[] outputs = [.. required, .. optional.OfType<string>()];
-        foreach (string output in outputs)
-            NotEmpty(output, "output column names");
+        string[] names = requiredNames.Trim('[', ']').Split(',', StringSplitOptions.TrimEntries);
+        foreach ((string output, string name) in required.Zip(names))
+            NotEmpty(output, name);
+        NullOrNotEmpty(optional, optionalName);
+        string[] outputs = optional is null ? required : [.. required, optional];
         if (outputs.Distinct().Count() < outputs.Length)
             throw new ArgumentException($"The output columns need different names; found {string.Join(", ", outputs)}.");
     }

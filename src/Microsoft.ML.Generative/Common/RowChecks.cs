@@ -10,6 +10,13 @@ internal static class RowChecks
             throw new ArgumentException($"{values.Length} values were given; expected {expected}.", name);
     }
 
+    /// <exception cref="ArgumentException">There are more or fewer values, or one is out of its range or not a number.</exception>
+    public static void HasValues(ReadOnlySpan<float> values, int expected, ValueRange range, string name)
+    {
+        HasSize(values, expected, name);
+        IsWithin(values, range, name);
+    }
+
     /// <exception cref="ArgumentException">A value is out of its range, or not a number.</exception>
     public static void IsWithin(ReadOnlySpan<float> values, ValueRange range, string name)
     {

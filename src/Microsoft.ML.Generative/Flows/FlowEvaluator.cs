@@ -32,7 +32,7 @@ internal static class FlowEvaluator
             host.CheckAlive();
             using DisposeScope scope = NewDisposeScope();
             Tensor each = FlowObjective.NegativeLogDensity(model.Network, model.Architecture, batches.Next(), generator);
-            foreach (float value in TensorMemory.ToArray<float>(each))
+            foreach (float value in FiniteValues.ToArray(each, "A row's density"))
             {
                 double distance = value - mean;
                 mean += distance / ++rows;

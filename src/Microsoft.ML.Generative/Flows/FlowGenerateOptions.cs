@@ -8,7 +8,7 @@ public sealed class FlowGenerateOptions
     /// <summary>The same seed generates the same rows. Default: the context's seed, or a new one each time.</summary>
     public int? Seed { get; set; }
 
-    /// <summary>Scale of the latent noise, at least 0: below 1 generates more typical rows. Default: 1.</summary>
+    /// <summary>Scale of the latent noise, 0 to 100: below 1 generates more typical rows. Default: 1.</summary>
     public double Temperature { get; set; } = 1;
 
     /// <summary>

@@ -12,7 +12,7 @@ internal sealed class FlowObjective(FlowNetwork network, FlowArchitecture archit
     public Losses Losses(StepContext step, TensorBatch batch)
     {
         Tensor? noise = architecture.IsDequantized
-            ? step.Draw(batch.Rows, rows => Noise(architecture, rows, step.Generator)).to(step.Device)
+            ? step.Draw(batch.Rows, rows => Noise(architecture, rows, step.Generator)).OnDevice(step.Device)
             : null;
         Tensor loss = NegativeLogDensity(network, architecture, batch, noise).mean();
         return architecture.IsDequantized
@@ -34,7 +34,7 @@ internal sealed class FlowObjective(FlowNetwork network, FlowArchitecture archit
 
     /// <summary>The place of each byte within its level, [batch, values] from 0 to 1, if the rows are bytes.</summary>
     public static Tensor? Noise(FlowArchitecture architecture, Tensor x, Generator generator) =>
-        architecture.IsDequantized ? Noise(architecture, x.size(0), generator).to(x.device) : null;
+        architecture.IsDequantized ? Noise(architecture, x.size(0), generator).OnDevice(x.device) : null;
 
     private static Tensor Noise(FlowArchitecture architecture, long rows, Generator generator) =>
         rand([rows, architecture.Row.Size], generator: generator);

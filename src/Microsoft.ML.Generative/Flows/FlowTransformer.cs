@@ -91,7 +91,7 @@ public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         options ??= new FlowGenerateOptions();
-        OptionChecks.AtLeast(options.Temperature, 0);
+        OptionChecks.NoiseScale(options.Temperature);
 
         long seed = SeedSequence.Choose(_engine.Host, options.Seed);
         RowGeneration.CheckSize(count, RowSize);
@@ -124,7 +124,7 @@ public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
     /// <exception cref="ArgumentException">The vector has another size, or the label is missing, too high or not wanted.</exception>
     public float[] Decode(ReadOnlySpan<float> latent, int? label = null, string? labelName = null)
     {
-        RowChecks.HasSize(latent, RowSize, nameof(latent));
+        RowChecks.HasValues(latent, RowSize, ValueRange.Finite, nameof(latent));
         var request = new ConditionRequest(label) { LabelName = labelName };
         _definition.Conditions.Check(request, 1, nameof(label));
         return DecodeValues(latent.ToArray(), request);
@@ -144,7 +144,9 @@ public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
     public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, FlowGenerateOptions? options = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
-        ConditionRequest request = (options ?? new FlowGenerateOptions()).Conditions;
+        options ??= new FlowGenerateOptions();
+        OptionChecks.NoiseScale(options.Temperature);
+        ConditionRequest request = options.Conditions;
         float[] start = EncodeRow(from, request, nameof(from), nameof(options)).Latent;
         float[] end = EncodeRow(to, request, nameof(to), nameof(options)).Latent;
         RowGeneration.CheckSize(count, RowSize);

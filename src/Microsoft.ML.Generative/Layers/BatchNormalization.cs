@@ -15,8 +15,10 @@ namespace Microsoft.ML.Generative.Layers;
 /// </summary>
 internal sealed class BatchNormalization : nn.Module<Tensor, Tensor>, IFormerNames
 {
+    /// <summary>Added to the variance.</summary>
+    public const double Epsilon = 1e-5;
+
     private const int BatchesInAverage = 10;
-    private const double Epsilon = 1e-5;
     private const double ConditionDeviation = 0.02;
 
     private static readonly Dictionary<string, string> _formerNames = new() { ["batches_seen"] = nameof(num_batches_tracked) };

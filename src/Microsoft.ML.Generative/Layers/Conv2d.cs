@@ -20,6 +20,10 @@ internal sealed class Conv2d : WeightedLayer
         _keepsSize = kernelSize == 3 && stride == 1 && padding == 1;
     }
 
+    public long Stride => _strides[0];
+
+    public long Padding => _padding[0];
+
     public override Tensor Map(Tensor input, Tensor matrix) => Convolve(input, matrix, null);
 
     protected override Tensor Compute(Tensor input) => Convolve(input, Weight.Dense(), CastBias());

@@ -20,6 +20,12 @@ internal sealed class ConvTranspose2d : WeightedLayer
         (_strides, _padding, _outputPadding) = ([stride, stride], [padding, padding], [outputPadding, outputPadding]);
     }
 
+    public long Stride => _strides[0];
+
+    public long Padding => _padding[0];
+
+    public long OutputPadding => _outputPadding[0];
+
     public override long[] MatrixShape => [Weight.Shape[1], Weight.Shape[0], .. Weight.Shape[2..]];
 
     public override Tensor Matrix() => base.Matrix().transpose(0, 1);

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
-/// Attention of a decoder to what an encoder made of another sequence (Vaswani et al. 2017, section 3.2.3), with its normalization before
-/// it and a shortcut around it.
+/// Attention of a decoder to the output of an encoder (Vaswani et al. 2017, section 3.2.3), with its normalization before it and a shortcut
+/// around it.
 /// </summary>
 internal sealed class CrossAttention : nn.Module
 {
@@ -42,7 +42,7 @@ internal sealed class CrossAttention : nn.Module
     public IEnumerable<Linear> LinearLayers => [queries, keysValues, output];
 
     /// <summary>
-    /// Keys and values of what the encoder made: [batch, length, width] → [batch, key heads, length, headSize] each. They are the same for
+    /// Keys and values of the encoder's output: [batch, length, width] → [batch, key heads, length, headSize] each. They are the same for
     /// all positions that attend to them.
     /// </summary>
     public AttentionCache KeysAndValues(Tensor states)
@@ -69,7 +69,7 @@ internal sealed class CrossAttention : nn.Module
         queries.call(norm.call(x)).view(x.size(0), x.size(1), _shape.Heads, _shape.HeadSize).transpose(1, 2));
 }
 
-/// <summary>What a block attends to beside its own sequence.</summary>
+/// <summary>Keys and values of the sequence that <see cref="CrossAttention"/> reads.</summary>
 /// <param name="Cache">Keys and values, [batch, key heads, length, headSize].</param>
 /// <param name="Mask">What is added to scores, [batch, 1, 1, length]; <see langword="null"/>: nothing.</param>
 internal readonly record struct CrossSource(AttentionCache Cache, Tensor? Mask);

@@ -14,7 +14,7 @@ namespace Microsoft.ML.Generative.Layers;
 internal sealed record DecoderShape(
     TransformerBlockShape Block, int Layers, int VocabularySize, int ContextLength, RotaryShape? Rotary, bool TiesEmbeddings)
 {
-    /// <summary>What distances of positions add to the scores of attention, in all blocks; <see langword="null"/>: nothing.</summary>
+    /// <summary>The bias of relative positions, the same in all blocks; <see langword="null"/>: there is none.</summary>
     public RelativePositionShape? Relative { get; init; }
 
     /// <summary>What hidden states are multiplied with before the output layer.</summary>

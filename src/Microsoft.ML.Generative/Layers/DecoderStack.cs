@@ -7,8 +7,7 @@ namespace Microsoft.ML.Generative.Layers;
 
 /// <summary>
 /// A decoder (Radford et al. 2019; Touvron et al. 2023; Raffel et al. 2020): embedding, blocks, normalization and output layer. Its blocks
-/// may attend to what an encoder made of another sequence. Its layers are public, for those who compute with them in another way or
-/// exchange their weights.
+/// may attend to the output of an encoder. Its layers are public, for those who compute with them in another way or exchange their weights.
 /// </summary>
 internal abstract class DecoderStack : nn.Module
 {
@@ -54,7 +53,7 @@ internal abstract class DecoderStack : nn.Module
     /// <summary>[context length, width], or <see langword="null"/>.</summary>
     public Parameter? Positions => positions;
 
-    /// <summary>What distances add to scores, or <see langword="null"/>.</summary>
+    /// <summary>The bias of relative positions, or <see langword="null"/>.</summary>
     public RelativePositionBias? Relative => relative;
 
     public IReadOnlyList<TransformerBlock> Blocks => _blocks;

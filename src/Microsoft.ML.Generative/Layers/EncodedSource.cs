@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Layers;
 
-/// <summary>What an encoder made of sequences.</summary>
+/// <summary>The output of an encoder for sequences.</summary>
 /// <param name="States">[batch, length, width].</param>
 /// <param name="Mask">What is added to scores, [batch, 1, 1, length]: padding is not attended to. <see langword="null"/>: nothing.</param>
 internal sealed record EncodedSource(Tensor States, Tensor? Mask)

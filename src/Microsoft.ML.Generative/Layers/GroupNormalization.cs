@@ -13,17 +13,18 @@ internal sealed class GroupNormalization : nn.Module<Tensor, Tensor>
     private readonly Parameter weight;
     private readonly Parameter bias;
 
-    private readonly int _groups;
-    private readonly double _epsilon;
-
     public GroupNormalization(int groups, long channels, double epsilon = 1e-5)
         : base(nameof(GroupNormalization))
     {
-        (_groups, _epsilon) = (groups, epsilon);
+        (Groups, Epsilon) = (groups, epsilon);
         weight = nn.Parameter(ModuleTensors.Ones(channels));
         bias = nn.Parameter(ModuleTensors.Zeros(channels));
         RegisterComponents();
     }
+
+    public int Groups { get; }
+
+    public double Epsilon { get; }
 
     public override Tensor forward(Tensor input) => Forward(input, hasSilu: false);
 
@@ -42,7 +43,7 @@ internal sealed class GroupNormalization : nn.Module<Tensor, Tensor>
             (gains, shifts) = (gains * factor, (shifts * factor).Plus(shift)); // [batch, channels]
         }
 
-        var settings = new NormalizedActivation.Settings(_groups, _epsilon, hasSilu);
+        var settings = new NormalizedActivation.Settings(Groups, Epsilon, hasSilu);
         return OutputShapes.Note(this, NormalizedActivation.Apply(input, added, gains, shifts, settings));
     }
 

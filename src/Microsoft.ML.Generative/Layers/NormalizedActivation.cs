@@ -30,8 +30,8 @@ internal static class NormalizedActivation
         }
 
         return added is null
-            ? Normalization.apply(input, gains, shifts, settings)
-            : Normalization.apply(input, gains, shifts, settings, added);
+            ? Normalization.Call(input, gains, shifts, settings)
+            : Normalization.Call(input, gains, shifts, settings, added);
     }
 
     private static bool[] Needs(Tensor input, Tensor? added, Tensor gains, Tensor shifts) =>
@@ -42,6 +42,9 @@ internal static class NormalizedActivation
         long[] perChannel = [-1, input.size(1), .. Enumerable.Repeat(1L, (int)input.dim() - 2)];
         Tensor x = added is null ? input : input.Plus(added.view(perChannel)); // [batch, channels, ..]
         Tensor y;
+        // On a GPU, libtorch's kernel has one type for all.
+        if (x.dtype != gains.dtype && x.device_type != DeviceType.CPU)
+            (gains, shifts) = (gains.to(x.dtype), shifts.to(x.dtype));
         if (gains.size(0) == 1)
         {
             y = F.group_norm(x, settings.Groups, gains.view(-1), shifts.view(-1), settings.Epsilon);
@@ -103,38 +106,33 @@ internal static class NormalizedActivation
         }
     }
 
-    private sealed class Normalization : autograd.SingleTensorFunction<Normalization>
+    private sealed class Normalization : GradientFunction<Normalization>
     {
         private const string StateName = "state";
 
         public override string Name => nameof(NormalizedActivation);
 
-        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        protected override Tensor Compute(autograd.AutogradContext ctx, object[] vars)
         {
             (Tensor input, Tensor gains, Tensor shifts) = ((Tensor)vars[0], (Tensor)vars[1], (Tensor)vars[2]);
             var settings = (Settings)vars[3];
             Tensor? added = vars.Length > 4 ? (Tensor)vars[4] : null;
-            using DisposeScope scope = NewDisposeScope();
             var moments = new Moments(input, settings);
             ctx.save_for_backward(added is null ? [input, gains, shifts] : [input, gains, shifts, added]);
             ctx.save_data(StateName, (settings, Needs(input, added, gains, shifts), moments));
-            return Forward(input, added, gains, shifts, settings, moments).MoveToOuterDisposeScope();
+            return Forward(input, added, gains, shifts, settings, moments);
         }
 
-        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+        protected override List<Tensor> Gradients(autograd.AutogradContext ctx, List<Tensor> saved, Tensor gradient)
         {
             (Settings settings, bool[] needs, Moments moments) = ((Settings, bool[], Moments))ctx.get_data(StateName);
-            List<Tensor> saved = ctx.get_saved_variables();
             Tensor? added = saved.Count > 3 ? saved[3] : null;
-            using DisposeScope scope = NewDisposeScope();
             Tensor?[] found = is_grad_enabled()
-                ? Differentiable(saved[0], added, saved[1], saved[2], grad_output, settings, needs)
-                : Compute(saved[0], added, saved[1], saved[2], grad_output, settings, moments);
+                ? Differentiable(saved[0], added, saved[1], saved[2], gradient, settings, needs)
+                : Compute(saved[0], added, saved[1], saved[2], gradient, settings, moments);
             List<Tensor> gradients = [found[0]!, found[1]!, found[2]!, null!];
             if (added is not null)
                 gradients.Add(found[3]!);
-            foreach (Tensor? gradient in gradients)
-                gradient?.MoveToOuterDisposeScope();
             return gradients;
         }
 

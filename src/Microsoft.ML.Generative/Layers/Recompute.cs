@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -23,64 +24,105 @@ internal static class Recompute
             return segment(input);
 
         // The parameters are hidden inside the segment: the graph needs an input that asks for a gradient, or it would not come back here.
-        Tensor anchor = zeros(0, requires_grad: true);
-        return Segment.apply(input, anchor, segment);
+        Tensor anchor = zeros(0, device: input.device, requires_grad: true);
+        return Segment.Call(input, anchor, segment);
     }
 
-    private sealed class Segment : autograd.SingleTensorFunction<Segment>
+    private sealed class Segment : GradientFunction<Segment>
     {
         private const string State = "state";
 
         public override string Name => nameof(Recompute);
 
-        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        protected override Tensor Compute(autograd.AutogradContext ctx, object[] vars)
         {
             var input = (Tensor)vars[0];
             var segment = (Func<Tensor, Tensor>)vars[2];
             ctx.save_for_backward([input]);
-            Tensor state = StateOf(SeededDropout.Current).DetachFromDisposeScope();
-            ctx.save_data(State, new Saved(segment, MixedPrecision.Current, SeededDropout.Current, state));
-            using DisposeScope scope = NewDisposeScope();
-            return segment(input.detach()).MoveToOuterDisposeScope();
+            INoise noise = input.device_type == DeviceType.CPU ? new GeneratorNoise(SeededDropout.Current) : new DeviceNoise();
+            ctx.save_data(State, new Saved(segment, MixedPrecision.Current, SeededDropout.Current, noise));
+            return segment(input.detach());
         }
 
-        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+        protected override List<Tensor> Gradients(autograd.AutogradContext ctx, List<Tensor> tensors, Tensor gradient)
         {
             var saved = (Saved)ctx.get_data(State);
-            using DisposeScope scope = NewDisposeScope();
             using IDisposable gradients = enable_grad();
             using IDisposable precision = MixedPrecision.Scope(saved.Type);
             using IDisposable dropout = SeededDropout.Scope(saved.Generator);
-            using Tensor state = StateOf(saved.Generator);
-            Tensor original = ctx.get_saved_variables()[0];
+            Tensor original = tensors[0];
             Tensor input = original.detach().requires_grad_(original.is_floating_point());
             Tensor output;
-            try
-            {
-                SetState(saved.Generator, saved.State);
+            using (saved.Noise.Again())
                 output = saved.Segment(input);
-            }
-            finally
-            {
-                SetState(saved.Generator, state);
-                saved.State.Dispose();
-            }
 
             // Adds to the gradients of the parameters directly.
-            output.backward([grad_output]);
-            return [original.requires_grad ? input.grad!.MoveToOuterDisposeScope() : null!, null!, null!];
+            output.backward([gradient]);
+            return [original.requires_grad ? input.grad! : null!, null!, null!];
         }
     }
 
-    private static Tensor StateOf(Generator? generator) => generator?.get_state() ?? random.get_rng_state();
-
-    private static void SetState(Generator? generator, Tensor state)
+    // The noise of a segment, which is to be drawn a second time.
+    private interface INoise
     {
-        if (generator is null)
-            random.set_rng_state(state);
-        else
-            generator.set_state(state);
+        IDisposable? Again();
     }
 
-    private sealed record Saved(Func<Tensor, Tensor> Segment, ScalarType? Type, Generator? Generator, Tensor State);
+    /// <summary>The noise of a generator on the CPU: its state is put back, and afterwards the one that it had come to.</summary>
+    private sealed class GeneratorNoise(Generator? generator) : INoise
+    {
+        private readonly Tensor _state = StateOf(generator).DetachFromDisposeScope();
+
+        public IDisposable? Again()
+        {
+            var later = new Later(generator, StateOf(generator).DetachFromDisposeScope());
+            SetState(generator, _state);
+            _state.Dispose();
+            return later;
+        }
+
+        private static Tensor StateOf(Generator? generator) => generator?.get_state() ?? random.get_rng_state();
+
+        private static void SetState(Generator? generator, Tensor state)
+        {
+            if (generator is null)
+                random.set_rng_state(state);
+            else
+                generator.set_state(state);
+        }
+
+        private sealed class Later(Generator? generator, Tensor state) : IDisposable
+        {
+            public void Dispose()
+            {
+                SetState(generator, state);
+                state.Dispose();
+            }
+        }
+    }
+
+    /// <summary>
+    /// The noise of a GPU, whose generator's state TorchSharp cannot read: the segment begins with a seed of its own, which follows from
+    /// the training's.
+    /// </summary>
+    private sealed class DeviceNoise : INoise
+    {
+        private readonly long _seed;
+
+        public DeviceNoise()
+        {
+            using Tensor drawn = randint(0, long.MaxValue, [1], ScalarType.Int64);
+            _seed = drawn.ToInt64();
+            TorchSeed.Reseed(_seed);
+        }
+
+        // What is drawn after the backward pass has seeds of its own.
+        public IDisposable? Again()
+        {
+            TorchSeed.Reseed(_seed);
+            return null;
+        }
+    }
+
+    private sealed record Saved(Func<Tensor, Tensor> Segment, ScalarType? Type, Generator? Generator, INoise Noise);
 }

@@ -44,7 +44,7 @@ internal static class TiledConvolution
         var needs = new Settings(input.requires_grad, weight.requires_grad, bias?.requires_grad ?? false, isEnlarged);
         if (!is_grad_enabled() || !(needs.Input || needs.Weight || needs.Bias))
             return Forward(input, weight, bias, isEnlarged);
-        return bias is null ? Convolution.apply(input, weight, needs) : Convolution.apply(input, weight, needs, bias);
+        return bias is null ? Convolution.Call(input, weight, needs) : Convolution.Call(input, weight, needs, bias);
     }
 
     private static unsafe Tensor Forward(Tensor input, Tensor weight, Tensor? bias, bool isEnlarged)
@@ -88,13 +88,13 @@ internal static class TiledConvolution
     // Which of the tensors need a gradient, and how they are read.
     private readonly record struct Settings(bool Input, bool Weight, bool Bias, bool IsEnlarged);
 
-    private sealed class Convolution : autograd.SingleTensorFunction<Convolution>
+    private sealed class Convolution : GradientFunction<Convolution>
     {
         private const string SettingsName = "settings";
 
         public override string Name => nameof(TiledConvolution);
 
-        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        protected override Tensor Compute(autograd.AutogradContext ctx, object[] vars)
         {
             (Tensor input, Tensor weight, var settings) = ((Tensor)vars[0], (Tensor)vars[1], (Settings)vars[2]);
             ctx.save_for_backward([input, weight]);
@@ -102,13 +102,12 @@ internal static class TiledConvolution
             return Forward(input, weight, vars.Length > 3 ? (Tensor)vars[3] : null, settings.IsEnlarged);
         }
 
-        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+        protected override List<Tensor> Gradients(autograd.AutogradContext ctx, List<Tensor> saved, Tensor gradient)
         {
             (Settings needs, int count) = ((Settings, int))ctx.get_data(SettingsName);
-            List<Tensor> saved = ctx.get_saved_variables();
             (Tensor? input, Tensor? weight, Tensor? bias) = is_grad_enabled()
-                ? Differentiable(needs, saved[0], saved[1], grad_output)
-                : Compute(needs, saved[0], saved[1], grad_output);
+                ? Differentiable(needs, saved[0], saved[1], gradient)
+                : Compute(needs, saved[0], saved[1], gradient);
             return [.. new[] { input!, weight!, null!, bias! }.Take(count)];
         }
 

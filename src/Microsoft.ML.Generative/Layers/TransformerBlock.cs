@@ -67,13 +67,14 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
 
     public Linear FeedForwardOut => feedForwardOut;
 
-    public IEnumerable<Linear> LinearLayers => [queriesKeysValues, attentionOut, .. cross?.LinearLayers ?? [], feedForwardIn, feedForwardOut];
+    public IEnumerable<Linear> LinearLayers =>
+        [queriesKeysValues, attentionOut, .. cross?.LinearLayers ?? [], feedForwardIn, feedForwardOut];
 
     /// <summary>All positions of whole sequences: [batch, time, width].</summary>
     /// <param name="x">The output of the block before.</param>
     /// <param name="positions">How queries and keys learn where they are, if they do.</param>
     /// <param name="mask">
-    /// What may attend to what: 0, or a large negative number where not, [time, time] of causal attention, else [batch, 1, 1 or time, time].
+    /// What may attend to what: 0, or a large negative number where not; causal [time, time], else [batch, 1, 1 or time, time].
     /// <see langword="null"/>: each position to itself and all before it, or to all.
     /// </param>
     /// <param name="bias">

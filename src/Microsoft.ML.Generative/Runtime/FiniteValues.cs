@@ -17,11 +17,14 @@ internal static class FiniteValues
         int index = 0;
         while (float.IsFinite(values[index]))
             index++;
-        throw new InvalidOperationException(
-            $"{describe(index)} has the value {values[index]}; expected finite numbers. The model's weights are not finite or very large, "
-            + "or its inputs or the options "
-            + "of this call are far from those of its training.");
+        throw NotFinite(describe(index), values[index]);
     }
+
+    /// <summary>The same value, a sum or mean over rows.</summary>
+    /// <param name="value">The value.</param>
+    /// <param name="what">What it is, as the beginning of a sentence: "The loss".</param>
+    /// <exception cref="InvalidOperationException">It is NaN or infinite.</exception>
+    public static double Checked(double value, string what) => double.IsFinite(value) ? value : throw NotFinite(what, (float)value);
 
     /// <summary>The same tensor, from which whole numbers follow that do not show what they come from.</summary>
     /// <inheritdoc cref="ToArray"/>
@@ -42,4 +45,8 @@ internal static class FiniteValues
         Check(values, _ => what);
         return values;
     }
+
+    private static InvalidOperationException NotFinite(string what, float value) => new(
+        $"{what} has the value {value}; expected finite numbers. The model's weights are not finite or very large, or its inputs or the "
+        + "options of this call are far from those of its training.");
 }

@@ -118,12 +118,11 @@ internal sealed partial class LibTorchFolder(string path, string source)
     internal string? DescribeMismatch(string version)
     {
         // A patch release keeps the binary interface.
-        string wanted = TorchRuntime.LibTorchVersion[..(TorchRuntime.LibTorchVersion.LastIndexOf('.') + 1)];
-        return version.StartsWith(wanted, StringComparison.Ordinal)
+        return TorchRuntime.LibTorchReleases.Any(release => version.StartsWith($"{release}.", StringComparison.Ordinal))
             ? null
             : $"The libtorch in '{FullPath}', which {source} names, has version {version}, but TorchSharp was built for "
-                + $"{TorchRuntime.LibTorchVersion}, and other versions have other binary interfaces: name a folder of that version, as "
-                + $"'pip install torch=={TorchRuntime.LibTorchVersion}' installs.";
+                + $"{TorchRuntime.LibTorchVersion}, runs on {string.Join(" and ", TorchRuntime.LibTorchReleases)}, and other versions "
+                + $"have other binary interfaces: name a folder of these, as 'pip install torch=={TorchRuntime.LibTorchVersion}' installs.";
     }
 
     private static unsafe string LoadedVersion(nint torch) => NativeLibrary.TryGetExport(torch, "aoti_torch_abi_version", out nint function)

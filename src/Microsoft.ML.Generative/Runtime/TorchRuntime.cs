@@ -15,12 +15,15 @@ public static class TorchRuntime
 {
     internal const string LibTorchVersion = "2.10.0";
 
+    // TorchSharp's native library, built for the version above, also runs on these.
+    internal static readonly string[] LibTorchReleases = ["2.10", "2.11"];
+
     private static readonly Lazy<string?> _problem = new(Load);
     private static LibTorchFolder? _folder = FromEnvironment(Environment.GetEnvironmentVariable(LibTorchFolder.Variable));
 
     /// <summary>
-    /// The folder of an existing libtorch 2.10, with CUDA or without, that is used in place of a NuGet package: <c>torch/lib</c> of a
-    /// Python environment, or <c>lib</c> of a download of libtorch. On Linux and Windows. Default: the environment variable
+    /// The folder of an existing libtorch 2.10 or 2.11, with CUDA or without, that is used in place of a NuGet package: <c>torch/lib</c>
+    /// of a Python environment, or <c>lib</c> of a download of libtorch. On Linux and Windows. Default: the environment variable
     /// <c>GENERATIVE_LIBTORCH</c>; without it <see langword="null"/>, the libtorch that the application brings.
     /// </summary>
     /// <remarks>

@@ -20,6 +20,21 @@ internal sealed class ConfigReader(string source, JsonElement json)
         return read(new ConfigReader(path, document.RootElement));
     }
 
+    /// <summary>Reads the objects of an array.</summary>
+    /// <exception cref="InvalidDataException">
+    /// The file is not an array of objects in well-formed JSON, too long, empty, or a pipe or device.
+    /// </exception>
+    public static IReadOnlyList<ConfigReader> ReadArray(string path)
+    {
+        using FileStream stream = RegularFile.OpenRead(path);
+        using JsonDocument document = ModelConfigJson.ParseDocument(PythonJson.QuoteWords(ModelConfigJson.ReadBytes(stream, path)), path);
+        if (document.RootElement.ValueKind != JsonValueKind.Array)
+            throw new InvalidDataException($"'{path}' holds {document.RootElement.ValueKind} where an array was expected.");
+        return [.. document.RootElement.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Object
+            ? new ConfigReader(path, item.Clone())
+            : throw new InvalidDataException($"'{path}' has {item.ValueKind} in its array where an object was expected."))];
+    }
+
     /// <summary>The names of all members.</summary>
     public IEnumerable<string> Names => json.EnumerateObject().Select(member => member.Name);
 

@@ -2,6 +2,7 @@ using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Runtime.Kernels;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Training.Distributed;
+using Microsoft.ML.Generative.Training.Reporting;
 using TorchSharp;
 using TorchSharp.Modules;
 
@@ -136,13 +137,24 @@ internal sealed class TrainedNetwork : IDisposable
     /// <inheritdoc cref="IGradientExchange.Average"/>
     public double ExchangeGradients(IGradientExchange exchange, double weight) => exchange.Average(_gradients, weight);
 
-    /// <summary>Scales the gradient down to a norm; returns the norm before.</summary>
-    public double ClipGradients(double maxNorm)
+    /// <summary>Scales the gradient down to a norm.</summary>
+    /// <param name="maxNorm">The norm, or infinity.</param>
+    /// <param name="reads">Reads the norm before.</param>
+    /// <param name="use">Receives it.</param>
+    public void ClipGradients(double maxNorm, TensorReads reads, Action<double> use)
     {
+        using IDisposable noGradient = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        if (_gradients.device_type != DeviceType.CPU)
+        {
+            reads.Add([OptimizerKernels.ClipOnDevice(_gradients, maxNorm)], read => use(read[0]));
+            return;
+        }
+
         double norm = OptimizerKernels.Norm(_gradients);
+        use(norm);
         if (norm > maxNorm)
             _gradients.TimesInPlace(maxNorm / (norm + 1e-6));
-        return norm;
     }
 
     /// <summary>One optimizer step along the gradients.</summary>

@@ -72,7 +72,7 @@ internal sealed class Trainer
         TensorSource rows = Own(Run.ReadData(input, columns));
         TensorSource? validationRows = validationColumns is null ? null : Own(Run.ReadValidationData(validationColumns));
         TrainingOptions options = Run.Options;
-        CheckBatch(Math.Min(options.BatchSize, rows.Count), columns.Sum(c => (long)c.Elements));
+        CheckBatch(Math.Min(RowsOfStep, rows.Count), columns.Sum(c => (long)c.Elements));
         return new TrainingData(
             rows, validationRows,
             rows.Batches(options.BatchSize, options.Shuffle, Seed, Device),
@@ -138,18 +138,27 @@ internal sealed class Trainer
         Release([.. phases.Select(p => p.Network).Distinct(), .. preview is null ? (IDisposable[])[] : [preview]]);
     }
 
-    /// <summary>Checks that a batch fits the memory that the process may use.</summary>
-    /// <param name="rows">The rows of the batch.</param>
+    /// <summary>The rows of a step, if the data has as many: all its batches are there at once.</summary>
+    public long RowsOfStep => (long)Run.Options.BatchSize * Run.Options.GradientAccumulationSteps;
+
+    /// <summary>Checks that the rows of a step fit the memory that the process may use.</summary>
+    /// <param name="rows">The rows.</param>
     /// <param name="values">The values of a row.</param>
-    /// <exception cref="ArgumentException">It does not; the message names <see cref="TrainingOptions.BatchSize"/>.</exception>
-    public void CheckBatch(long rows, long values)
+    /// <param name="times">An option that multiplies them.</param>
+    /// <exception cref="ArgumentException">
+    /// It does not; the message names <see cref="TrainingOptions.BatchSize"/>, and the other option.
+    /// </exception>
+    public void CheckBatch(long rows, long values, (string Option, int Count)? times = null)
     {
-        Int128 bytes = (Int128)rows * values * sizeof(float);
+        Int128 bytes = (Int128)rows * values * (times?.Count ?? 1) * sizeof(float);
         if (bytes > MemoryLimit.Bytes)
         {
+            int batches = Run.Options.GradientAccumulationSteps;
+            string several = batches > 1 ? $" and {nameof(TrainingOptions.GradientAccumulationSteps)} {batches}" : "";
+            string other = times is { } given ? $" and {given.Option} {given.Count}" : "";
             throw new ArgumentException(
-                $"{nameof(TrainingOptions.BatchSize)} is {Run.Options.BatchSize}: a batch takes {MemoryLimit.Describe(bytes)}, "
-                + $"and the process may use {MemoryLimit.Describe(MemoryLimit.Bytes)}.");
+                $"{nameof(TrainingOptions.BatchSize)} is {Run.Options.BatchSize}{several}{other}: "
+                + $"a batch takes {MemoryLimit.Describe(bytes)}, and the process may use {MemoryLimit.Describe(MemoryLimit.Bytes)}.");
         }
     }
 

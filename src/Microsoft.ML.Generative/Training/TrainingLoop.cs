@@ -3,6 +3,7 @@ using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Runtime.Devices;
 using Microsoft.ML.Generative.Training.Checkpoints;
 using Microsoft.ML.Generative.Training.Distributed;
 using Microsoft.ML.Generative.Training.Reporting;
@@ -33,6 +34,7 @@ internal sealed class TrainingLoop
     private readonly ProcessGroup? _group;
     private readonly SharedReports? _shared;
     private readonly int _batchesPerStep;
+    private readonly TensorReads _reads;
     private TensorBoardLog? _log;
     private double? _gradientNorm;
     private long _step;
@@ -75,7 +77,9 @@ internal sealed class TrainingLoop
         _networks = [.. phases.Select(p => p.Network).Distinct()];
         _stepsPerEpoch = StepsPerEpoch(phases, _batchesPerStep);
         _totalSteps = _options.StepsIn(_stepsPerEpoch);
-        _meter = new TrainingMeter(_totalSteps, run.Device.ToString(), phases[0].Unit, stage);
+        _meter = new TrainingMeter(_totalSteps, run.Device.ToString(), phases[0].Unit, stage, () => DeviceMemory.InUse(run.Device));
+        // Several processes tell each other their losses in each step.
+        _reads = new TensorReads(areDeferred: run.Device.type != DeviceType.CPU && _group is null);
         if (validation is not null
             && _options.ValidationChoosesModel
             && (_options.EarlyStoppingPatience is not null || _options.OnCancel == CancellationBehavior.KeepBest))
@@ -91,7 +95,8 @@ internal sealed class TrainingLoop
     /// </summary>
     /// <exception cref="OperationCanceledException">The training was canceled.</exception>
     /// <exception cref="InvalidOperationException">
-    /// A loss stopped being finite; its network keeps the weights it had before that step.
+    /// A loss stopped being finite; on a CPU its network keeps the weights it had before that step, on a GPU this is found out with the
+    /// next report.
     /// </exception>
     public void Run()
     {
@@ -100,6 +105,8 @@ internal sealed class TrainingLoop
         using IDisposable gradients = torch.enable_grad();
         using IDisposable seeded = TorchSeed.Scope(_run.Seed);
         using IDisposable precision = MixedPrecision.Scope(MixedPrecision.Choose(_options.Precision, _run.Device.type));
+        using IDisposable? products =
+            _options.Precision == ComputePrecision.TensorFloat32 && _run.Device.type == DeviceType.CUDA ? TensorFloat32.Scope() : null;
         using var generator = new torch.Generator((ulong)_run.Seed);
         // A GPU's dropout has libtorch's own generator.
         using var dropout = new torch.Generator((ulong)_run.Seed);
@@ -119,6 +126,7 @@ internal sealed class TrainingLoop
         finally
         {
             _best?.Release();
+            _reads.Clear();
             foreach (TrainedNetwork network in _networks)
                 network.IsLearning = true;
         }
@@ -136,7 +144,11 @@ internal sealed class TrainingLoop
                 RunStep(generator, out double learningRate);
                 Report(channel, progress, learningRate);
                 _isWholeStep = true;
-                _checkpoints?.SaveIfDue(channel, _step, _gradientNorm, _isFinished);
+                if (_checkpoints?.IsDue(_step, _isFinished) == true)
+                {
+                    _reads.Complete();
+                    _checkpoints.Save(channel, _step, _gradientNorm, _isFinished);
+                }
             }
 
             return true;
@@ -150,7 +162,11 @@ internal sealed class TrainingLoop
             _group?.Cancel();
             // In the middle of a step or a validation there is no state to go on from.
             if (_isWholeStep)
+            {
+                _reads.Complete();
                 _checkpoints?.Save(channel, _step, _gradientNorm, isFinished: false);
+            }
+
             bool isAskedFor = _options.CancellationToken.IsCancellationRequested || _group is not null;
             if (_options.OnCancel != CancellationBehavior.KeepBest || !isAskedFor || _step == 0)
                 throw;
@@ -169,6 +185,13 @@ internal sealed class TrainingLoop
             _run.StopIfCancelled();
         else if (_group.IsCanceled)
             throw new OperationCanceledException("The training was canceled.", _options.CancellationToken);
+    }
+
+    // A step of many batches may take long. Several processes all end their steps.
+    private void StopIfCancelledInStep()
+    {
+        if (_group is null)
+            _run.StopIfCancelled();
     }
 
     private void Start(IChannel channel)
@@ -225,7 +248,10 @@ internal sealed class TrainingLoop
     {
         _isFinished = _step == _totalSteps;
         bool endsEpoch = _step % _stepsPerEpoch == 0 || _isFinished;
-        if (_run.IsLeader && (endsEpoch || _meter.IsReportDue(_step)))
+        bool isDue = endsEpoch || _meter.IsReportDue(_step);
+        if (isDue)
+            _reads.Complete();
+        if (_run.IsLeader && isDue)
             WriteReport(channel, progress, learningRate, endsEpoch);
         else if (endsEpoch && _validator is not null)
             _best?.Offer(ShareValidation(0), _step);
@@ -289,7 +315,7 @@ internal sealed class TrainingLoop
     private void RunStep(torch.Generator generator, out double learningRate)
     {
         long step = _step + 1;
-        _meter.BeginStep();
+        _reads.Add([], _ => _meter.BeginStep());
         _takes = 0;
         if (step > 1 && (step - 1) % _stepsPerEpoch == 0)
             _feeds[0].Start(new FeedPosition(EpochOf(step), 0));
@@ -307,6 +333,7 @@ internal sealed class TrainingLoop
             LetLearn(_phases[i].Network);
             for (int repeat = 0; repeat < _phases[i].Repeats; repeat++)
             {
+                StopIfCancelledInStep();
                 using DisposeScope scope = torch.NewDisposeScope();
                 List<StepBatch> batches = _feedOfPhase[i].Take(_batchesPerStep, _group?.Rank ?? 0, _group?.Size ?? 1);
                 using IDisposable turn = _run.Threads.Turn();
@@ -353,13 +380,15 @@ internal sealed class TrainingLoop
             return;
         if (_options.GradientClipNorm is not null || phase.ReportsGradientNorm)
         {
-            double norm = network.ClipGradients(_options.GradientClipNorm ?? double.PositiveInfinity);
-            if (!double.IsFinite(norm))
-                throw Diverged(network, context.Step, learningRate, "gradient", $"norm {Text(norm)}");
-            if (index == 0)
-                _gradientNorm = norm;
-            if (phase.ReportsGradientNorm)
-                _meter.Add($"gradient of {network.Name}", norm, Math.Max(1, weight));
+            network.ClipGradients(_options.GradientClipNorm ?? double.PositiveInfinity, _reads, norm =>
+            {
+                if (!double.IsFinite(norm))
+                    throw Diverged(network, context.Step, learningRate, "gradient", $"norm {Text(norm)}");
+                if (index == 0)
+                    _gradientNorm = norm;
+                if (phase.ReportsGradientNorm)
+                    _meter.Add($"gradient of {network.Name}", norm, Math.Max(1, weight));
+            });
         }
 
         network.Update(learningRate * phase.LearningRateFactor);
@@ -378,6 +407,7 @@ internal sealed class TrainingLoop
         _takes++;
         for (int i = 0; i < batches.Count; i++)
         {
+            StopIfCancelledInStep();
             (int rows, bool isOwn, TensorBatch? batch) = batches[i];
             if (batch is { } present)
             {
@@ -421,11 +451,17 @@ internal sealed class TrainingLoop
         // Its own scope, so that only one batch's activations are alive: that is what accumulation is for.
         using DisposeScope scope = torch.NewDisposeScope();
         Losses losses = _phases[index].Losses(context, batch);
-        double total = losses.Total.ToDouble();
-        if (!double.IsFinite(total))
-            throw Diverged(_phases[index].Network, context.Step, learningRate, "loss", LossText(losses, total));
-        _meter.Add(losses, total, batch.Weight, context.Step, isFirstPhase: index == 0);
-        _shared?.Add(losses, total, batch.Weight, isFirstPhase: index == 0);
+        (string[] names, long weightOfBatch) = ([.. losses.Terms.Select(t => t.Name)], batch.Weight);
+        _reads.Add([losses.Total, .. losses.Terms.Select(t => t.Value)], read =>
+        {
+            // A term that is no number has no rows of its kind in the batch.
+            (string Name, double Value)[] terms = [.. names.Zip(read.Skip(1))];
+            if (!double.IsFinite(read[0]))
+                throw Diverged(_phases[index].Network, context.Step, learningRate, "loss", LossText(read[0], terms));
+            terms = [.. terms.Where(t => !double.IsNaN(t.Value))];
+            _meter.Add(read[0], terms, weightOfBatch, context.Step, isFirstPhase: index == 0);
+            _shared?.Add(read[0], terms, weightOfBatch, isFirstPhase: index == 0);
+        });
 
         // Each value weighs the same, whatever batch it is in.
         torch.Tensor part = batch.Weight == weight ? losses.Total : losses.Total.Times((double)batch.Weight / weight);
@@ -438,8 +474,8 @@ internal sealed class TrainingLoop
         $"{(_options.GradientClipNorm is null ? "set" : "lower")} {nameof(TrainingOptions.GradientClipNorm)}." +
         (_checkpoints?.LastSaved is { } saved ? $" The last checkpoint is '{saved}'." : ""));
 
-    private static string LossText(Losses losses, double total) =>
-        string.Join(", ", [$"total {Text(total)}", .. losses.Terms.Select(t => $"{t.Name} {Text(t.Value.ToDouble())}")]);
+    private static string LossText(double total, IEnumerable<(string Name, double Value)> terms) =>
+        string.Join(", ", [$"total {Text(total)}", .. terms.Select(t => $"{t.Name} {Text(t.Value)}")]);
 
     private static string Text(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
 

@@ -82,6 +82,6 @@ internal readonly record struct StepContext(long Step, long TotalSteps, bool IsT
 
 /// <summary>
 /// The losses of one batch: the scalar to minimize, a mean over as many values as <see cref="TensorBatch.Weight"/> says, and its parts for
-/// the report.
+/// the report. A part that is no number says nothing of the batch, and is left out.
 /// </summary>
 internal readonly record struct Losses(torch.Tensor Total, params (string Name, torch.Tensor Value)[] Terms);

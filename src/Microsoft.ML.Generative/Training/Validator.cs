@@ -50,7 +50,10 @@ internal sealed class Validator(TrainingRun run, IReadOnlyList<TrainingPhase> ph
                 if (_phases.Length > 1)
                     terms.Add($"{prefix}loss", total, batch.Weight);
                 foreach ((string name, torch.Tensor value) in losses.Terms)
-                    terms.Add(prefix + name, value.ToDouble(), batch.Weight);
+                {
+                    if (value.ToDouble() is var term && !double.IsNaN(term))
+                        terms.Add(prefix + name, term, batch.Weight);
+                }
             }
 
             weight += batch.Weight;

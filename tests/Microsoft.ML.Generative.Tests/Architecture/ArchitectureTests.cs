@@ -25,12 +25,14 @@ public sealed class ArchitectureTests
         ["Text/Decoding"] = ["Text/Codec", "Text/Tokenization", "Layers", "Serialization"],
         ["Text/Chat"] = ["Text/Decoding", "Text/Codec", "Text/Tokenization", "Serialization"],
         ["Text/LanguageModels"] = ["Text/Chat", "Text/Decoding", "Text/Codec", "Text/Tokenization", .. _model],
+        ["Text/Encoders"] = ["Text/LanguageModels", "Text/Codec", "Text/Tokenization", .. _model],
         ["Text/RewardModels"] = ["Text/LanguageModels", "Text/Codec", "Text/Tokenization", .. _model],
         ["Text/Alignment"] =
         [
             "Text/RewardModels", "Text/LanguageModels", "Text/Decoding", "Text/Codec", "Text/Tokenization", .. _model,
         ],
         ["Text/EncoderDecoders"] = ["Text/LanguageModels", "Text/Decoding", "Text/Codec", "Text/Tokenization", .. _model],
+        ["Text/Evaluation"] = ["Data"],
         ["Flows"] = _model,
         ["Images/Vae"] = _model,
         ["Images/VqVae"] = _model,

@@ -131,6 +131,43 @@ public sealed class QuantizedWeightTests : IDisposable
         }
     }
 
+    // QLoRA's memory: no layer's floats live longer than its matmul, in the forward pass and in the backward pass.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Floats_are_made_again_for_the_backward_pass_and_kept_nowhere(bool hasMagnitude)
+    {
+        Tensor first = randn(16, 24), second = randn(16, 24);
+        var weight = new RecordedWeight(first);
+        var layer = new Linear(24, 16) { Weight = weight };
+        var adapter = new LoraAdapter([16, 24], rank: 2, scale: 1, hasMagnitude);
+        LoraInitializer.Initialize(adapter, LoraInitialization.Default, new AdaptedRows(layer));
+        layer.Attach(adapter);
+        weight.Made.Clear();
+        Tensor x = randn([3, 24], requires_grad: true), y = layer.call(x);
+        Assert.NotEmpty(weight.Made);
+        Assert.All(weight.Made, floats => Assert.True(floats.IsInvalid));
+
+        // B is 0, so that the input's gradient is that of the weight as it is in the backward pass.
+        weight.Take(second);
+        weight.Made.Clear();
+        Tensor upstream = randn(3, 16);
+        y.backward([upstream]);
+        Assert.Single(weight.Made);
+        Assert.True(weight.Made[0].IsInvalid);
+        Assert.True(x.grad!.allclose(upstream.mm(second), 1e-4, 1e-5));
+    }
+
+    [Theory]
+    [InlineData(40, 72)]
+    [InlineData(7, 13)]
+    [InlineData(300, 333)]
+    public void Vectors_make_the_same_floats_of_NF4_as_tensors(int outputs, int inputs)
+    {
+        var weight = (Nf4Weight)Quantize("nf4", randn(outputs, inputs));
+        Assert.Equal(TensorMemory.ToArray<float>(weight.ByTensors()), TensorMemory.ToArray<float>(weight.Dense()));
+    }
+
     [Theory]
     [InlineData("int8", 300 * 200 + 300 * 4)]
     [InlineData("nf4", 300 * 200 / 2 + 938 + 4 * 4 + 4)]
@@ -190,6 +227,33 @@ public sealed class QuantizedWeightTests : IDisposable
         Assert.Throws<InvalidDataException>(() => weight.TakeRows((_, blocks) => (blocks[0], blocks[1]) = (0, 0x7C)));
         Assert.Throws<ArgumentException>(() => weight.Take(full(1, 32, 1e9f)));
         Assert.Throws<ArgumentException>(() => weight.Take(full(1, 32, float.NaN)));
+    }
+
+    private sealed class RecordedWeight(Tensor values) : QuantizedWeight(values.shape)
+    {
+        private Tensor _values = values;
+
+        public List<Tensor> Made { get; } = [];
+
+        public override string Kind => "recorded";
+
+        public override IReadOnlyList<Tensor> Tensors => [_values];
+
+        public override void Take(Tensor dense) => _values = dense;
+
+        public override void Write(Tensor floats)
+        {
+            floats.copy_(_values);
+            Made.Add(floats);
+        }
+
+        public override void Register(nn.Module layer)
+        {
+        }
+
+        public override void Rebind(nn.Module layer)
+        {
+        }
     }
 
     private static QuantizedWeight Quantize(string kind, Tensor dense)

@@ -23,11 +23,11 @@ public sealed class LibTorchFolderTests
         Assert.True(code == 0, errors);
         Assert.Equal("1000", output.Trim());
 
-        File.WriteAllText(Path.Combine(installation.Path, "torch", "version.py"), "__version__ = '2.11.0+cu130'\n");
+        File.WriteAllText(Path.Combine(installation.Path, "torch", "version.py"), "__version__ = '2.12.0+cu130'\n");
         (code, _, errors) = Run(program, lib);
         Assert.NotEqual(0, code);
         Assert.Contains(
-            $"The libtorch in '{lib}', which GENERATIVE_LIBTORCH names, has version 2.11.0+cu130, but TorchSharp was built for 2.10.0",
+            $"The libtorch in '{lib}', which GENERATIVE_LIBTORCH names, has version 2.12.0+cu130, but TorchSharp was built for 2.10.0",
             errors, StringComparison.Ordinal);
     }
 
@@ -61,9 +61,10 @@ public sealed class LibTorchFolderTests
     [InlineData("2.10.1+cu128", true)]
     [InlineData("2.1.0", false)]
     [InlineData("2.100.0", false)]
-    [InlineData("2.11.0", false)]
+    [InlineData("2.11.0+cu130", true)]
+    [InlineData("2.12.0", false)]
     [InlineData("1.13.1", false)]
-    public void Only_the_release_that_TorchSharp_was_built_for_fits(string version, bool fits) =>
+    public void Only_the_releases_that_TorchSharp_runs_on_fit(string version, bool fits) =>
         Assert.Equal(fits, new LibTorchFolder("/x", "S").DescribeMismatch(version) is null);
 
     [Fact]

@@ -50,7 +50,61 @@ public sealed class SizeLimitTests
         IDataView data = TinyImages.AsVectors(_ml, 8);
         GanOptions options = new() { InputColumnName = "Pixels", Network = GanNetworkKind.Mlp, BatchSize = Most, LatentSize = 1 << 20 };
         string message = Assert.ThrowsAny<ArgumentException>(() => _ml.Transforms.Generative().Gan(options).Fit(data)).Message;
-        Assert.Contains("BatchSize is 16777216: a batch takes 70.4 TB, and the process may use", message);
+        Assert.Contains("BatchSize is 16777216", message);
+        Assert.Contains(": a batch takes 70.4 TB, and the process may use", message);
+    }
+
+    [Fact]
+    public void What_multiplies_the_rows_of_a_batch_is_named_with_it()
+    {
+        IDataView data = TinyImages.AsVectors(_ml, 8);
+        var catalog = _ml.Transforms.Generative();
+        string latent = Assert.ThrowsAny<ArgumentException>(() => catalog.Gan(new GanOptions
+        {
+            InputColumnName = "Pixels",
+            Network = GanNetworkKind.Mlp,
+            BatchSize = 1 << 20,
+            LatentSize = 1 << 20,
+        }).Fit(data)).Message;
+        Assert.Contains("BatchSize is 1048576 and LatentSize 1048576: a batch takes 4.4 TB, and the process may use", latent);
+        string batches = Assert.ThrowsAny<ArgumentException>(() => catalog.Gan(new GanOptions
+        {
+            InputColumnName = "Pixels",
+            Network = GanNetworkKind.Mlp,
+            GradientAccumulationSteps = Most,
+        }).Fit(data)).Message;
+        Assert.Contains("BatchSize is 64 and GradientAccumulationSteps 16777216: a batch takes", batches);
+        string samples = Assert.ThrowsAny<ArgumentException>(() => catalog.Vae(
+            new VaeOptions { InputColumnName = "Pixels", HiddenSizes = [4], LatentSize = 2, ImportanceSamples = Most }).Fit(data)).Message;
+        Assert.Matches("BatchSize is \\d+ and ImportanceSamples 16777216: a batch takes .* GB, and the process may use", samples);
+    }
+
+    [Fact]
+    public void A_rollout_larger_than_memory_is_refused_with_its_options()
+    {
+        var catalog = _ml.Transforms.Generative();
+        GrpoOptions grpo = TinyAlignment.Grpo();
+        // Their product is 0 in 32 bits.
+        (grpo.RolloutPrompts, grpo.GroupSize) = (Most, Most);
+        string message = Assert.ThrowsAny<ArgumentException>(() => catalog.Grpo(grpo)).Message;
+        Assert.Contains("RolloutPrompts 16777216", message);
+        Assert.Contains("GroupSize 16777216", message);
+        Assert.Contains("that the process may use", message);
+    }
+
+    [Theory]
+    [InlineData(nameof(DiffusionOptions.DitEmbeddingSize), 0)]
+    [InlineData(nameof(DiffusionOptions.DitEmbeddingSize), 6)]
+    [InlineData(nameof(DiffusionOptions.DitEmbeddingSize), int.MaxValue)]
+    [InlineData(nameof(DiffusionOptions.DitLayers), -1)]
+    [InlineData(nameof(DiffusionOptions.DitHeads), int.MaxValue)]
+    [InlineData(nameof(DiffusionOptions.DitHeads), 7)]
+    [InlineData(nameof(DiffusionOptions.PatchSize), 0)]
+    public void Sizes_of_a_diffusion_transformer_are_refused_by_their_options(string option, int value)
+    {
+        var options = new DiffusionOptions { Network = DiffusionNetworkKind.Dit };
+        typeof(DiffusionOptions).GetProperty(option)!.SetValue(options, value);
+        Assert.Contains(option, Assert.ThrowsAny<ArgumentException>(() => _ml.Transforms.Generative().Diffusion(options)).Message);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text.Json;
 
 namespace Microsoft.ML.Generative.Tests;
@@ -14,6 +15,9 @@ public sealed class TrainingOptionsTests
         { nameof(TrainingOptions.LearningRate), 0.0, "more than 0" },
         { nameof(TrainingOptions.LearningRate), double.NaN, "more than 0" },
         { nameof(TrainingOptions.LearningRate), double.PositiveInfinity, "more than 0" },
+        { nameof(TrainingOptions.LearningRate), 1e300, "1E-30 to 1E+30" },
+        { nameof(TrainingOptions.LearningRate), 1e-320, "1E-30 to 1E+30" },
+        { nameof(TrainingOptions.WeightDecay), 1e39, "0 or more, up to 1E+30" },
         { nameof(TrainingOptions.Beta1), 1.0, "0 to below 1" },
         { nameof(TrainingOptions.Beta2), -0.1, "0 to below 1" },
         { nameof(TrainingOptions.Epsilon), 0.0, "more than 0" },
@@ -43,6 +47,36 @@ public sealed class TrainingOptionsTests
         Assert.Equal(option, error.ParamName);
         Assert.StartsWith($"{option} is {value}; expected ", error.Message);
         Assert.Contains(range, error.Message);
+    }
+
+    // Native code takes them as Single, and its own complaint names nothing.
+    [Fact]
+    public void No_option_takes_a_number_that_Single_cannot_hold()
+    {
+        Func<TrainingOptions>[] all =
+        [
+            () => new VaeOptions(), () => new VqVaeOptions(), () => new GanOptions(), () => new DiffusionOptions(), () => new FlowOptions(),
+            () => new ImageClassifierOptions(), () => new LanguageModelOptions(), () => new SequenceToSequenceOptions(), TinyAlignment.Dpo,
+            TinyAlignment.Kto, TinyAlignment.Grpo, TinyAlignment.Rloo, TinyAlignment.Ppo,
+        ];
+        int checkedOptions = 0;
+        foreach (Func<TrainingOptions> create in all)
+        {
+            foreach (PropertyInfo option in create().GetType().GetProperties()
+                .Where(p => p.CanWrite && (Nullable.GetUnderlyingType(p.PropertyType) ?? p.PropertyType) == typeof(double)))
+            {
+                foreach (double value in (double[])[1e300, 1e39, double.NaN, double.PositiveInfinity, double.NegativeInfinity])
+                {
+                    TrainingOptions options = create();
+                    option.SetValue(options, value);
+                    Assert.Contains(option.Name, Assert.ThrowsAny<ArgumentException>(options.Validate).Message);
+                }
+
+                checkedOptions++;
+            }
+        }
+
+        Assert.InRange(checkedOptions, 100, int.MaxValue);
     }
 
     [Fact]

@@ -24,9 +24,12 @@ internal sealed class IndexBatches(
 
     public string Fingerprint => fingerprint();
 
+    /// <summary>The epoch of the next batch.</summary>
+    public int Epoch { get; private set; }
+
     public void StartEpoch(int epoch, long skipBatches = 0)
     {
-        (_batch, _position) = (skipBatches, skipBatches * batchSize);
+        (Epoch, _batch, _position) = (epoch, skipBatches, skipBatches * batchSize);
         if (shuffleSeed is not { } seed)
             return;
         using var generator = new torch.Generator((ulong)SeedSequence.Derive(seed, epoch));

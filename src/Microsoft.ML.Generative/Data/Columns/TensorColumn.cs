@@ -1,5 +1,6 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Transforms.Image;
 using TorchSharp;
 
@@ -50,7 +51,7 @@ internal sealed class TensorColumn
     public torch.Tensor ToNetworkInput(torch.Tensor rows, torch.Device device)
     {
         // Bytes cross to the device first: they are a quarter of the size.
-        torch.Tensor moved = device.type == DeviceType.CPU ? rows : rows.to(device);
+        torch.Tensor moved = device.type == DeviceType.CPU ? rows : rows.OnDevice(device);
         torch.Tensor values = Type == torch.ScalarType.Byte ? moved.to(torch.ScalarType.Float32).div_(_levels.Value) : moved;
         return RowShape.Length == 1 ? values : values.view([rows.size(0), .. RowShape]);
     }

@@ -22,8 +22,8 @@ internal static class ImageAugmentation
 
         // Where in the padded image each row and column of the new one comes from.
         Tensor columns = TensorFactory.Range(width).unsqueeze(0);
-        Tensor fromX = where(mirrored, columns.flip(1), columns).Plus(right).to(x.device);
-        Tensor fromY = TensorFactory.Range(height).unsqueeze(0).Plus(down).to(x.device);
+        Tensor fromX = where(mirrored, columns.flip(1), columns).Plus(right).OnDevice(x.device);
+        Tensor fromY = TensorFactory.Range(height).unsqueeze(0).Plus(down).OnDevice(x.device);
         Tensor padded = maxShift == 0 ? x : nn.functional.pad(x, [maxShift, maxShift, maxShift, maxShift]);
         Tensor shifted = padded.gather(2, fromY.view(rows, 1, height, 1).expand(rows, channels, height, padded.size(3)));
         return shifted.gather(3, fromX.view(rows, 1, 1, width).expand(rows, channels, height, width));

@@ -145,7 +145,7 @@ internal sealed record DiffusionDefaults
     {
         OptionChecks.Defined(Sampler);
         OptionChecks.AtLeast(Steps, 1);
-        OptionChecks.AtLeast(GuidanceScale, 0);
+        OptionChecks.Between(GuidanceScale, 0, DiffusionGenerateOptions.MostGuidance);
         OptionChecks.Between(TransformStrength, 0, 1);
         OptionChecks.RowsAtOnce(TransformBatchSize);
     }

@@ -2,6 +2,7 @@ using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Conditions;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Evaluation;
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -74,11 +75,13 @@ internal static class DiffusionEvaluator
         public DiffusionMetrics Metrics(long rows, bool isDenoising, int timesteps)
         {
             double all = (double)rows * timesteps;
-            return new DiffusionMetrics(rows, _losses.Sum() / all, isDenoising ? _noiseLosses.Sum() / all : double.NaN)
+            double loss = FiniteValues.Checked(_losses.Sum(), "The loss") / all;
+            double bits = FiniteValues.Checked(Bits, "The bound of the likelihood") / rows / Math.Log(2);
+            return new DiffusionMetrics(rows, loss, isDenoising ? _noiseLosses.Sum() / all : double.NaN)
             {
                 LossByBand = [.. _losses.Zip(_counts, (sum, count) => sum / count)],
                 NoiseLossByBand = isDenoising ? [.. _noiseLosses.Zip(_counts, (sum, count) => sum / count)] : [],
-                BitsPerDimension = isDenoising ? Bits / rows / Math.Log(2) : double.NaN,
+                BitsPerDimension = isDenoising ? bits : double.NaN,
             };
         }
     }

@@ -14,6 +14,8 @@ namespace Microsoft.ML.Generative;
 /// </example>
 public sealed class DiffusionGenerateOptions
 {
+    internal const double MostGuidance = 1000;
+
     /// <summary>The same seed generates the same images. Default: the context's seed, or a new one each time.</summary>
     public int? Seed { get; set; }
 
@@ -36,7 +38,7 @@ public sealed class DiffusionGenerateOptions
     public IReadOnlyList<string>? LabelNames { get; set; }
 
     /// <summary>
-    /// Scale of classifier-free guidance (Ho, Salimans 2022), at least 0: 1 is none, more fits the class more clearly and varies less.
+    /// Scale of classifier-free guidance (Ho, Salimans 2022), 0 to 1,000: 1 is none, more fits the class more clearly and varies less.
     /// Costs a second pass through the network. Default: 1.
     /// </summary>
     public double GuidanceScale { get; set; } = 1;
@@ -88,7 +90,7 @@ public sealed class DiffusionGenerateOptions
 
     internal void Validate()
     {
-        OptionChecks.AtLeast(GuidanceScale, 0);
+        OptionChecks.Between(GuidanceScale, 0, MostGuidance);
         OptionChecks.Between(GuidanceRescale, 0, 1);
         OptionChecks.AtLeast(Steps, 1);
         OptionChecks.Defined(Sampler);

@@ -4,7 +4,6 @@ using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Images.Diffusion.Networks;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Images.Diffusion;
@@ -29,8 +28,8 @@ internal sealed class DiffusionObjective : DiffusionError
     {
         DiffusionInputs inputs = Prepare(step, batch);
         long[] shape = inputs.Images.shape;
-        Tensor noise = step.Draw(batch.Rows, rows => randn([rows, .. shape[1..]], generator: step.Generator)).to(step.Device);
-        Tensor positions = step.Draw(batch.Rows, rows => Stratified(rows, step.Generator)).to(step.Device);
+        Tensor noise = step.Draw(batch.Rows, rows => randn([rows, .. shape[1..]], generator: step.Generator)).OnDevice(step.Device);
+        Tensor positions = step.Draw(batch.Rows, rows => Stratified(rows, step.Generator)).OnDevice(step.Device);
         DiffusionTerms terms = Tables is null ? FlowLoss(inputs, noise, positions) : DenoisingLoss(inputs, noise, positions);
         return new Losses(terms.Weighted.mean(), [.. BandLosses(terms.Squares, terms.Position)]);
     }
@@ -44,7 +43,8 @@ internal sealed class DiffusionObjective : DiffusionError
 
         if (_options.FlipsHorizontally)
         {
-            Tensor flips = step.Draw(batch.Rows, rows => rand([rows, 1, 1, 1], generator: step.Generator)).to(step.Device).LessThan(0.5);
+            Tensor flips = step.Draw(batch.Rows, rows => rand([rows, 1, 1, 1], generator: step.Generator))
+                .OnDevice(step.Device).LessThan(0.5);
             ConditionValues conditions = inputs.Conditions;
             inputs = new DiffusionInputs(
                 Flip(inputs.Images), conditions with { Image = conditions.Image is { } image ? Flip(image) : null });
@@ -55,7 +55,8 @@ internal sealed class DiffusionObjective : DiffusionError
         if (_conditions.Label is { HasNull: true } label)
         {
             Tensor isDropped =
-                step.Draw(batch.Rows, rows => rand([rows], generator: step.Generator)).to(step.Device).LessThan(_options.LabelDropout);
+                step.Draw(batch.Rows, rows => rand([rows], generator: step.Generator))
+                    .OnDevice(step.Device).LessThan(_options.LabelDropout);
             inputs = inputs with { Conditions = inputs.Conditions with { Labels = label.Drop(inputs.Conditions.Labels!, isDropped) } };
         }
 
@@ -98,8 +99,8 @@ internal sealed class DiffusionObjective : DiffusionError
         for (int band = 0; band < Bands; band++)
         {
             Tensor inside = bands.EqualTo(band);
-            if (inside.any().ToBoolean())
-                yield return (BandName(band), losses.masked_select(inside).mean());
+            // Of no rows it is no number, which reports leave out.
+            yield return (BandName(band), losses.Masked(inside.logical_not(), 0.0).sum() / inside.sum());
         }
     }
 

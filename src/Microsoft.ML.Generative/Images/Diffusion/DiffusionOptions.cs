@@ -266,7 +266,7 @@ public sealed class DiffusionOptions : ImageTrainingOptions, IImageShapeOptions,
     public int Steps { get; set; } = Defaults.Steps;
 
     /// <summary>
-    /// Scale of classifier-free guidance where the trained model transforms rows, at least 0: 1 is none, more fits the class more clearly
+    /// Scale of classifier-free guidance where the trained model transforms rows, 0 to 1,000: 1 is none, more fits the class more clearly
     /// and varies less. Default: 1.
     /// </summary>
     public double GuidanceScale { get; set; } = 1;
@@ -409,6 +409,25 @@ public sealed class DiffusionOptions : ImageTrainingOptions, IImageShapeOptions,
 
         OptionChecks.AtLeast(AttentionHeadSize, 1);
         OptionChecks.AtLeast(ContextTokens, 1);
+        OptionChecks.AtLeast(NormGroups, 1);
+        if (Network == DiffusionNetworkKind.UNet && Array.Find(BlockChannels, channels => channels % NormGroups != 0) is > 0 and var odd)
+        {
+            throw new ArgumentException(
+                $"{nameof(NormGroups)} is {NormGroups}; expected a number that divides {odd} and the other {nameof(BlockChannels)}.",
+                nameof(NormGroups));
+        }
+
+        OptionChecks.AtLeast(PatchSize, 1);
+        OptionChecks.AtLeast(DitLayers, 1);
+        OptionChecks.AtLeast(DitHeads, 1);
+        OptionChecks.AtLeast(DitEmbeddingSize, 1);
+        if (Network == DiffusionNetworkKind.Dit && (DitEmbeddingSize % 4 != 0 || DitEmbeddingSize % DitHeads != 0))
+        {
+            throw new ArgumentException(
+                $"{nameof(DitEmbeddingSize)} is {DitEmbeddingSize}; expected a multiple of 4, and of {nameof(DitHeads)}, {DitHeads}.",
+                nameof(DitEmbeddingSize));
+        }
+
         if (LabelConditioning == DiffusionLabelConditioning.CrossAttention
             && (LabelColumnName is null || Network != DiffusionNetworkKind.UNet))
         {
@@ -453,7 +472,7 @@ public sealed class DiffusionOptions : ImageTrainingOptions, IImageShapeOptions,
         if (Sampler != DiffusionSampler.Default)
             SchedulerKinds.Of(Sampler).Check(NoiseSchedule, Prediction);
         OptionChecks.AtLeast(Steps, 1);
-        OptionChecks.AtLeast(GuidanceScale, 0);
+        OptionChecks.Between(GuidanceScale, 0, DiffusionGenerateOptions.MostGuidance);
         if (GuidanceScale != 1 && !HasNullLabel)
         {
             throw new ArgumentException(

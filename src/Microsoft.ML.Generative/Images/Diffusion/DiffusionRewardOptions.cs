@@ -164,7 +164,7 @@ public sealed class DiffusionRewardOptions : ImageTrainingOptions
         OptionChecks.AtLeast(ImagesPerEpoch, 2);
         OptionChecks.AtLeast(EpochsPerRollout, 1);
         OptionChecks.AtLeast(Steps, FewestSteps);
-        OptionChecks.AtLeast(GuidanceScale, 0);
+        OptionChecks.Between(GuidanceScale, 0, DiffusionGenerateOptions.MostGuidance);
         OptionChecks.AtLeast(ClassStatisticsSize, 0);
         if (ClassStatisticsSize == 1)
             throw new ArgumentOutOfRangeException(

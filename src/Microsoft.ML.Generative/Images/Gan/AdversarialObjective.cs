@@ -47,7 +47,7 @@ internal sealed class AdversarialObjective(
             total = Add("R2", GanLosses.SquaredGradient(generatedScores, seenGenerated), options.R2Weight * options.PenaltyInterval);
         if (options.Objective == GanObjective.WassersteinGradientPenalty)
         {
-            Tensor position = context.Draw(batch.Rows, rows => rand([rows], generator: context.Generator)).to(context.Device);
+            Tensor position = context.Draw(batch.Rows, rows => rand([rows], generator: context.Generator)).OnDevice(context.Device);
             Tensor penalty = GanLosses.GradientPenalty(x => discriminator.Forward(x, labels), seenReal, seenGenerated, position);
             total = Add("gradient penalty", penalty, options.GradientPenaltyWeight);
         }
@@ -69,7 +69,7 @@ internal sealed class AdversarialObjective(
     {
         Tensor? labels = architecture.LabelCount == 0
             ? null
-            : context.Draw(batch.Rows, rows => architecture.SampleLabels(rows, context.Generator)!).to(context.Device);
+            : context.Draw(batch.Rows, rows => architecture.SampleLabels(rows, context.Generator)!).OnDevice(context.Device);
         Tensor generated = Generate(context, batch.Rows, labels);
         Tensor seen = context.IsTraining ? Seen(context, generated) : generated;
         Tensor loss = GanLosses.Generator(options.Objective, discriminator.Forward(seen, labels));
@@ -105,7 +105,7 @@ internal sealed class AdversarialObjective(
     }
 
     private Tensor Latents(StepContext context, int rows) =>
-        context.Draw(rows, count => randn([count, options.LatentSize], generator: context.Generator)).to(context.Device);
+        context.Draw(rows, count => randn([count, options.LatentSize], generator: context.Generator)).OnDevice(context.Device);
 
     // Rows as the discriminator sees them.
     private Tensor Seen(StepContext context, Tensor rows)
@@ -122,7 +122,7 @@ internal sealed class AdversarialObjective(
             return seen;
         long[] shape = rows.shape;
         Tensor normal = context.Draw(shape[0], count => randn([count, .. shape[1..]], generator: context.Generator));
-        return seen.Plus(normal.to(context.Device), noise);
+        return seen.Plus(normal.OnDevice(context.Device), noise);
     }
 
     private void ObserveOverfitting(Tensor realScores, int rows, List<(string, Tensor)> terms)

@@ -36,7 +36,7 @@ internal static class GanAugmentation
             x = Cut(x, Uniform(), Uniform(), IsChanged());
         return x;
 
-        Tensor Uniform() => step.Draw(images.size(0), rows => rand([rows], generator: step.Generator)).to(images.device);
+        Tensor Uniform() => step.Draw(images.size(0), rows => rand([rows], generator: step.Generator)).OnDevice(images.device);
 
         Tensor IsChanged() => probability is null ? ones_like(Uniform(), ScalarType.Bool) : Uniform().lt(probability);
 

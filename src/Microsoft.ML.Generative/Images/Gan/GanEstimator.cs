@@ -97,7 +97,8 @@ public sealed class GanEstimator : IEstimator<GanTransformer>
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
             // Of generated rows, a batch has as many as the options say, also where there are fewer real ones.
-            trainer.CheckBatch(_options.BatchSize, Math.Max(row.Size, architecture.LatentSize));
+            trainer.CheckBatch(trainer.RowsOfStep, row.Size);
+            trainer.CheckBatch(trainer.RowsOfStep, 1, (nameof(GanOptions.LatentSize), architecture.LatentSize));
             GeneratorNetwork generator = trainer.CreateNetwork(architecture.CreateGenerator);
             DiscriminatorArchitecture discriminating = DiscriminatorArchitecture.Of(architecture, _options);
             trainer.CheckSize(discriminating.Create);

@@ -33,7 +33,7 @@ public sealed class GanGenerateOptions
     public IReadOnlyList<string>? LabelNames { get; set; }
 
     /// <summary>
-    /// How far the values of z may be from 0, at least 0.01; those beyond are sampled again (the truncation trick; Brock et al. 2018,
+    /// How far the values of z may be from 0, 0.01 to 100; those beyond are sampled again (the truncation trick; Brock et al. 2018,
     /// section 3.1): lower values generate rows that are more typical and vary less. Default: none.
     /// </summary>
     public double? Truncation { get; set; }
@@ -51,7 +51,7 @@ public sealed class GanGenerateOptions
 
     internal void Validate()
     {
-        OptionChecks.AtLeast(Truncation, GanOptions.LowestTruncation);
+        OptionChecks.NoiseScale(Truncation ?? 1, GanOptions.LowestTruncation, nameof(Truncation));
         OptionChecks.AtLeast(BatchSize, 1);
     }
 }

@@ -32,6 +32,9 @@ internal sealed class GanHealth(IChannel channel, GanOptions options)
     private const double LowestDiversity = 0.1;
     private const double HighestScore = 1000;
 
+    // The program would wait for a GPU at each of them.
+    private const int StepsBetweenReads = 16;
+
     private readonly Dictionary<string, long> _warnedAt = [];
     private double _accuracy = 0.5;
     private double _diversity = 1;
@@ -50,16 +53,22 @@ internal sealed class GanHealth(IChannel channel, GanOptions options)
     {
         // Scores of Wasserstein's objectives have no zero: the middle between both means takes its place.
         Tensor bound = options.IsWasserstein ? realScores.mean().Plus(generatedScores.mean()).Times(0.5)
-            : options.Objective == GanObjective.LeastSquares ? tensor(0.5f, device: context.Device) : tensor(0f, device: context.Device);
+            : TensorFactory.Constant([], options.Objective == GanObjective.LeastSquares ? 0.5 : 0, ScalarType.Float32, context.Device);
         Tensor onReal = realScores.gt(bound).to(ScalarType.Float32).mean(),
             onGenerated = generatedScores.le(bound).to(ScalarType.Float32).mean();
         Tensor diversity = Variance(generated, labels) / Variance(real, labels).AtLeast(1e-12);
-        double decay = Math.Pow(AverageDecay, context.Share((int)real.size(0)));
-        Average(ref _accuracy, Math.Min(onReal.ToDouble(), onGenerated.ToDouble()), decay);
-        Average(ref _diversity, diversity.ToDouble(), decay);
-        Average(ref _score, realScores.abs().mean().ToDouble(), decay);
-        if (context.Step >= FirstSteps)
-            Warn(context);
+        int interval = context.Device.type == DeviceType.CPU ? 1 : StepsBetweenReads;
+        if (context.Step % interval == 0)
+        {
+            double decay = Math.Pow(AverageDecay, interval * context.Share((int)real.size(0)));
+            float[] read = TensorMemory.ToArray<float>(stack([onReal, onGenerated, diversity, realScores.abs().mean().AsFloat32()]));
+            Average(ref _accuracy, Math.Min(read[0], read[1]), decay);
+            Average(ref _diversity, read[2], decay);
+            Average(ref _score, read[3], decay);
+            if (context.Step >= FirstSteps)
+                Warn(context);
+        }
+
         return [(RealAccuracy, onReal), (GeneratedAccuracy, onGenerated), (Diversity, diversity)];
     }
 
@@ -109,13 +118,11 @@ internal sealed class GanHealth(IChannel channel, GanOptions options)
         Tensor values = rows.detach().flatten(1).AsFloat32();
         if (labels is null)
             return (values - values.mean([0], keepdim: true)).square().mean();
-        Tensor isOfClass = nn.functional.one_hot(labels).to(ScalarType.Float32); // [batch, classes]
-        Tensor rowsOfClass = isOfClass.sum([0]);
+        Tensor isOfClass = labels.unsqueeze(1).eq(labels.unsqueeze(0)).to(ScalarType.Float32); // [batch, batch]
+        Tensor rowsOfClass = isOfClass.sum(1);
+        Tensor withinClasses = (values - mm(isOfClass, values) / rowsOfClass.unsqueeze(1)).square().mean();
         // Where no class occurs twice, rows of one class cannot be compared.
-        if (rowsOfClass.max().ToDouble() < 2)
-            return Variance(rows, null);
-        Tensor means = mm(isOfClass.t(), values) / rowsOfClass.AtLeast(1).unsqueeze(1); // [classes, values]
-        return (values - mm(isOfClass, means)).square().mean();
+        return where(rowsOfClass.max().LessThan(2), Variance(rows, null), withinClasses);
     }
 
     private static void Average(ref double average, double value, double decay) => average = decay * average + (1 - decay) * value;

@@ -25,6 +25,7 @@ namespace Microsoft.ML.Generative;
 public sealed class GanOptions : ImageTrainingOptions, IImageShapeOptions, ILabelOptions
 {
     internal const double LowestTruncation = 0.01;
+    private const int MostDiscriminatorSteps = 1000;
 
     internal static new class Defaults
     {
@@ -156,7 +157,7 @@ public sealed class GanOptions : ImageTrainingOptions, IImageShapeOptions, ILabe
     /// <summary>Dimensions of the generator's embedding of the class, at least 1. Default: 32.</summary>
     public int LabelEmbeddingSize { get; set; } = Defaults.LabelEmbeddingSize;
 
-    /// <summary>Steps of the discriminator before each of the generator, at least 1; each takes its own batch. Default: 1.</summary>
+    /// <summary>Steps of the discriminator before each of the generator, 1 to 1,000; each takes its own batch. Default: 1.</summary>
     public int DiscriminatorSteps { get; set; } = 1;
 
     /// <summary>
@@ -222,7 +223,7 @@ public sealed class GanOptions : ImageTrainingOptions, IImageShapeOptions, ILabe
     public int AugmentationRows { get; set; } = Defaults.AugmentationRows;
 
     /// <summary>
-    /// How far the values of z may be from 0 where the trained model transforms rows, at least 0.01; those beyond are sampled again (the
+    /// How far the values of z may be from 0 where the trained model transforms rows, 0.01 to 100; those beyond are sampled again (the
     /// truncation trick; Brock et al. 2018, section 3.1). Default: none.
     /// </summary>
     public double? Truncation { get; set; }
@@ -307,7 +308,7 @@ public sealed class GanOptions : ImageTrainingOptions, IImageShapeOptions, ILabe
         OptionChecks.Defined(LabelConditioning);
         OptionChecks.Defined(GeneratorConditioning);
         OptionChecks.AtLeast(LabelEmbeddingSize, 1);
-        OptionChecks.AtLeast(DiscriminatorSteps, 1);
+        OptionChecks.Between(DiscriminatorSteps, 1, MostDiscriminatorSteps);
         OptionChecks.Positive(DiscriminatorLearningRate);
         OptionChecks.Positive(WeightClip);
         OptionChecks.Positive(GradientPenaltyWeight);
@@ -322,7 +323,7 @@ public sealed class GanOptions : ImageTrainingOptions, IImageShapeOptions, ILabe
         OptionChecks.Positive(AugmentationTarget);
         OptionChecks.Below(AugmentationTarget, 1);
         OptionChecks.AtLeast(AugmentationRows, 1);
-        OptionChecks.AtLeast(Truncation, LowestTruncation);
+        OptionChecks.NoiseScale(Truncation ?? 1, LowestTruncation, nameof(Truncation));
         OptionChecks.RowsAtOnce(TransformBatchSize);
         CheckCombinations();
     }

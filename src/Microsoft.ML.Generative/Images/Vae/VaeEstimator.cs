@@ -102,6 +102,9 @@ public sealed class VaeEstimator : IEstimator<VaeTransformer>
         {
             VaeNetwork network = trainer.CreateNetwork(() => new VaeNetwork(architecture));
             TrainingData data = trainer.Read(input, columns, validationColumns);
+            trainer.CheckBatch(
+                Math.Min(trainer.RowsOfStep, data.Rows.Count), row.Size,
+                (nameof(VaeOptions.ImportanceSamples), _options.ImportanceSamples));
             var phase = new TrainingPhase(trainer.Prepare("vae", network), data.Batches, new VaeObjective(network, _options).Losses);
             trainer.Train([phase], data.ValidationBatches, VaePreview.Open(trainer.Run, architecture, network, data.PreviewRows));
             return new VaeTransformer(

@@ -69,9 +69,10 @@ internal static class VaeEvaluator
 
         long rows = source.Count;
         Tensor variance = squares.Over(rows) - sum.Over(rows).square();
-        return new VaeMetrics(rows, -elbo / rows, reconstruction / rows)
+        return new VaeMetrics(
+            rows, FiniteValues.Checked(-elbo, "The ELBO") / rows, FiniteValues.Checked(reconstruction, "The reconstruction error") / rows)
         {
-            NegativeLogLikelihood = -bound / rows,
+            NegativeLogLikelihood = FiniteValues.Checked(-bound, "The likelihood") / rows,
             ImportanceSamples = importanceSamples,
             ActiveUnits = (int)variance.GreaterThan(ActiveVariance).sum().ToInt64(),
         };

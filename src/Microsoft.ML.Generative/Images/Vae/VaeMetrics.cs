@@ -54,14 +54,17 @@ public sealed class VaeMetrics
         for (float value = 0; cursor.MoveNext(); rows++)
         {
             getElbo(ref value);
-            elboSum += value;
+            elboSum += Finite(value, negativeElbo);
             getError(ref value);
-            errorSum += value;
+            errorSum += Finite(value, reconstructionError);
         }
 
         return rows > 0
             ? new VaeMetrics(rows, elboSum / rows, errorSum / rows)
             : throw new ArgumentException("The data is empty: no row to evaluate.");
+
+        float Finite(float value, DataViewSchema.Column column) => float.IsFinite(value) ? value : throw new InvalidDataException(
+            $"Column '{column.Name}', row {rows}: the value is {value}; expected a finite number, as VaeTransformer.Transform makes it.");
 
         DataViewSchema.Column Score(string name)
         {

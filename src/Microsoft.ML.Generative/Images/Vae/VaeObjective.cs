@@ -52,7 +52,7 @@ internal sealed class VaeObjective(VaeNetwork network, VaeOptions options)
     private static Tensor Binarize(Tensor x, StepContext step) =>
         Binarize(x, step.Draw(x.size(0), rows => rand([rows, .. x.shape[1..]], generator: step.Generator)));
 
-    private static Tensor Binarize(Tensor x, Tensor uniform) => uniform.to(x.device).lt(x).to(x.dtype);
+    private static Tensor Binarize(Tensor x, Tensor uniform) => uniform.OnDevice(x.device).lt(x).to(x.dtype);
 
     /// <summary>The weight of the KL term in a step, from 1.</summary>
     public static double BetaAt(VaeOptions options, long step, long totalSteps)
@@ -69,7 +69,7 @@ internal sealed class VaeObjective(VaeNetwork network, VaeOptions options)
     // −ELBO of Kingma, Welling, eq. 10, with one sample of z, averaged over the rows.
     private Losses NegativeElbo(StepContext step, Tensor x, Tensor? labels, Tensor mean, Tensor logVariance)
     {
-        Tensor noise = step.Draw(mean.size(0), rows => randn([rows, mean.size(1)], generator: step.Generator)).to(step.Device);
+        Tensor noise = step.Draw(mean.size(0), rows => randn([rows, mean.size(1)], generator: step.Generator)).OnDevice(step.Device);
         Tensor decoded = network.Decode(VaeNetwork.Reparameterize(mean, logVariance, noise), labels);
 
         double perRow = 1.0 / x.size(0);
@@ -91,7 +91,7 @@ internal sealed class VaeObjective(VaeNetwork network, VaeOptions options)
     {
         int samples = options.ImportanceSamples;
         Tensor noise = step.Draw(
-            mean.size(0), rows => randn([samples, rows, mean.size(1)], generator: step.Generator), dimension: 1).to(step.Device);
+            mean.size(0), rows => randn([samples, rows, mean.size(1)], generator: step.Generator), dimension: 1).OnDevice(step.Device);
         (Tensor logWeights, Tensor logLikelihood) = LogWeights(network, x, labels, mean, logVariance, noise);
         Tensor bound = logWeights.logsumexp(0).Plus(-Math.Log(samples)); // [batch]
         return new Losses(

@@ -103,7 +103,7 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         options ??= new VaeGenerateOptions();
-        OptionChecks.AtLeast(options.Temperature, 0);
+        OptionChecks.NoiseScale(options.Temperature);
 
         long seed = SeedSequence.Choose(_engine.Host, options.Seed);
         RowGeneration.CheckSize(count, Math.Max(RowSize, LatentSize));
@@ -119,7 +119,7 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
     /// <exception cref="ArgumentException">The row has another size, or the label is missing, too high or not wanted.</exception>
     public float[] Encode(ReadOnlySpan<float> row, int? label = null, string? labelName = null)
     {
-        RowChecks.HasSize(row, RowSize, nameof(row));
+        RowChecks.HasValues(row, RowSize, ValueRange.Finite, nameof(row));
         var request = new ConditionRequest(label) { LabelName = labelName };
         _conditions.Check(request, 1, nameof(label));
         return Encode(row, request);
@@ -142,7 +142,7 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
     /// <exception cref="ArgumentException">The vector has another size, or the label is missing, too high or not wanted.</exception>
     public float[] Decode(ReadOnlySpan<float> latent, int? label = null, string? labelName = null)
     {
-        RowChecks.HasSize(latent, LatentSize, nameof(latent));
+        RowChecks.HasValues(latent, LatentSize, ValueRange.Finite, nameof(latent));
         var request = new ConditionRequest(label) { LabelName = labelName };
         _conditions.Check(request, 1, nameof(label));
         return DecodeValues(latent.ToArray(), request);
@@ -162,9 +162,11 @@ public sealed class VaeTransformer : ITransformer, IBaseModel, IDisposable
     public IDataView Interpolate(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int count, VaeGenerateOptions? options = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
-        RowChecks.HasSize(from, RowSize, nameof(from));
-        RowChecks.HasSize(to, RowSize, nameof(to));
-        ConditionRequest request = (options ?? new VaeGenerateOptions()).Conditions;
+        RowChecks.HasValues(from, RowSize, ValueRange.Finite, nameof(from));
+        RowChecks.HasValues(to, RowSize, ValueRange.Finite, nameof(to));
+        options ??= new VaeGenerateOptions();
+        OptionChecks.NoiseScale(options.Temperature);
+        ConditionRequest request = options.Conditions;
         _conditions.Check(request, count, nameof(options));
         float[] start = Encode(from, request);
         float[] end = Encode(to, request);
@@ -334,7 +336,7 @@ public sealed class VaeGenerateOptions
     /// <summary>The same seed generates the same rows. Default: the context's seed, or a new one each time.</summary>
     public int? Seed { get; set; }
 
-    /// <summary>Scale of the latent noise, at least 0: below 1 generates more typical rows. Default: 1.</summary>
+    /// <summary>Scale of the latent noise, 0 to 100: below 1 generates more typical rows. Default: 1.</summary>
     public double Temperature { get; set; } = 1;
 
     /// <summary>

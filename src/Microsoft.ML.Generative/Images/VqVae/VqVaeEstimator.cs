@@ -5,6 +5,7 @@ using Microsoft.ML.Generative.Images.VqVae;
 using Microsoft.ML.Generative.Images.VqVae.Networks;
 using Microsoft.ML.Generative.Interop;
 using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
@@ -147,7 +148,8 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
     }
 
     private TensorBatches Codes(TrainingRun run, VqVaeAutoencoder autoencoder, TensorSource data, long? shuffleSeed) => new(
-        [codes => codes.to(run.Device).to(torch.int64)], () => [Codes(run, autoencoder, data)], data.Count, _options.BatchSize, shuffleSeed,
+        [codes => codes.OnDevice(run.Device).to(torch.int64)],
+            () => [Codes(run, autoencoder, data)], data.Count, _options.BatchSize, shuffleSeed,
         // A checkpoint does not hold a frozen autoencoder, whose codes would be others.
         () => FrozenParameters.AnyTrained(autoencoder)
             ? data.Fingerprint

@@ -96,7 +96,7 @@ public sealed class VqVaeTransformer : ITransformer, IBaseModel, IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         options ??= new VqVaeGenerateOptions();
-        OptionChecks.AtLeast(options.Temperature, 0);
+        OptionChecks.ZeroOrBetween(options.Temperature, 1e-6, 100);
 
         long seed = SeedSequence.Choose(_engine.Host, options.Seed);
         using IDisposable use = _engine.Use();
@@ -110,7 +110,7 @@ public sealed class VqVaeTransformer : ITransformer, IBaseModel, IDisposable
     /// <exception cref="ArgumentException">The row has another size.</exception>
     public int[] Encode(ReadOnlySpan<float> row)
     {
-        RowChecks.HasSize(row, RowSize, nameof(row));
+        RowChecks.HasValues(row, RowSize, ValueRange.Unit, nameof(row));
         using IDisposable use = _engine.Use();
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
@@ -220,8 +220,8 @@ public sealed class VqVaeGenerateOptions
     public int? Seed { get; set; }
 
     /// <summary>
-    /// What the prior's logits are divided by, at least 0: below 1 generates more typical images, 0 always the most probable code. Default:
-    /// 1.
+    /// What the prior's logits are divided by, 0, or 0.000001 to 100: below 1 generates more typical images, 0 always the most probable
+    /// code. Default: 1.
     /// </summary>
     public double Temperature { get; set; } = 1;
 }

@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Runtime;
+using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -102,7 +103,7 @@ internal sealed class LoraAdapter : Adapter
             return output.Plus(change);
 
         // The form of PEFT: exactly the output where the factor is 1 and the change 0.
-        Tensor factor = PerOutput(Factor(rows.Weight()));
+        Tensor factor = PerOutput(Factor(rows));
         Tensor unbiased = rows.Bias() is { } bias ? output - MixedPrecision.Cast(PerOutput(bias)) : output;
         return output.Plus((unbiased * MixedPrecision.Cast(factor.Plus(-1))).Plus(change * MixedPrecision.Cast(factor)));
     }
@@ -144,6 +145,13 @@ internal sealed class LoraAdapter : Adapter
         using (no_grad())
             lengths = LengthsOf(weight.Plus(Delta())).AtLeast(ShortestRow);
         return magnitude! / lengths;
+    }
+
+    // A weight in few bits makes floats for this, which are not kept until the end of a step.
+    private Tensor Factor(AdaptedRows rows)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        return Factor(rows.Weight()).MoveToOuterDisposeScope();
     }
 
     protected override void Dispose(bool disposing)

@@ -22,10 +22,10 @@ internal static class LoraInitializer
         {
             case var _ when rows.Layer is EmbeddingTable:
                 adapter.A.zero_();
-                nn.init.normal_(adapter.B);
+                Draw(adapter.B, values => nn.init.normal_(values));
                 break;
             case LoraInitialization.Gaussian:
-                nn.init.normal_(adapter.A, 0, 1.0 / adapter.Rank);
+                Draw(adapter.A, values => nn.init.normal_(values, 0, 1.0 / adapter.Rank));
                 break;
             case LoraInitialization.Pissa:
                 TakePrincipal(adapter, weight.flatten(1));
@@ -41,11 +41,19 @@ internal static class LoraInitializer
             default:
                 // Kaiming-uniform with a = √5: uniform in ±1/√inputs.
                 double bound = 1 / Math.Sqrt(adapter.A[0].numel());
-                nn.init.uniform_(adapter.A, -bound, bound);
+                Draw(adapter.A, values => nn.init.uniform_(values, -bound, bound));
                 break;
         }
 
         adapter.TakeMagnitude(weight);
+    }
+
+    // On the CPU, so that a seed gives the same numbers on every device.
+    private static void Draw(Tensor target, Action<Tensor> draw)
+    {
+        Tensor values = empty(target.shape);
+        draw(values);
+        target.copy_(values);
     }
 
     // s B A are the largest singular values with their vectors, divided evenly between A and B.

@@ -59,26 +59,34 @@ internal sealed unsafe class BlockWeight : QuantizedWeight, IBlockRows
         GC.KeepAlive(blocks);
     }
 
-    public override Tensor Dense() => Values(_blocks);
+    public override void Write(Tensor floats) => Write(_blocks, floats);
 
-    public override Tensor Rows(Tensor outputs) => Values(_blocks.index_select(0, outputs));
+    public override Tensor Rows(Tensor outputs)
+    {
+        Tensor floats = empty(outputs.size(0), Shape[1], device: outputs.device);
+        Write(_blocks.index_select(0, outputs), floats);
+        return floats;
+    }
 
     public override void Register(nn.Module layer) => layer.register_parameter(_name, _blocks);
 
     public override void Rebind(nn.Module layer) => _blocks = layer.get_parameter(_name)!;
 
     // [outputs, bytes] → [outputs, inputs].
-    private Tensor Values(Tensor rows)
+    private void Write(Tensor rows, Tensor floats)
     {
-        Tensor blocks = rows.cpu().contiguous(), values = empty(rows.size(0), Shape[1]);
         if (rows.size(0) == 0)
-            return values.to(rows.device);
+            return;
+        using DisposeScope scope = NewDisposeScope();
+        Tensor blocks = rows.cpu().contiguous();
+        Tensor values = floats.device_type == DeviceType.CPU ? floats : empty(floats.shape);
         byte* from = TensorMemory.Start(blocks);
         var to = (float*)TensorMemory.Start(values);
         (int rowBytes, int inputs) = (checked((int)rows.size(1)), checked((int)Shape[1]));
         for (long row = 0; row < rows.size(0); row++)
             Format.Dequantize(new ReadOnlySpan<byte>(from + row * rowBytes, rowBytes), new Span<float>(to + row * inputs, inputs));
         GC.KeepAlive(blocks);
-        return values.to(rows.device);
+        if (!ReferenceEquals(values, floats))
+            floats.copy_(values);
     }
 }

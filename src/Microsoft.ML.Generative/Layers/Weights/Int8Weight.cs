@@ -41,7 +41,7 @@ internal sealed class Int8Weight : QuantizedWeight
         _codes.copy_((dense / _scales.unsqueeze(1)).round());
     }
 
-    public override Tensor Dense() => _codes.to(ScalarType.Float32) * _scales.unsqueeze(1);
+    public override void Write(Tensor floats) => floats.copy_(_codes).mul_(_scales.unsqueeze(1));
 
     public override void Register(nn.Module layer)
     {

@@ -31,7 +31,7 @@ internal static class Nf4
         rows.narrow(0, 0, count).copy_(values.flatten());
         rows = rows.view(blocks, blockSize); // [blocks, block size]
         Tensor scales = rows.abs().amax([1]).AtLeast(SmallestScale); // [blocks]
-        Tensor nearest = bucketize(rows / scales.unsqueeze(1), Borders(values.device)); // [blocks, block size]
+        Tensor nearest = bucketize(rows / scales.unsqueeze(1), _borders.On(values.device)); // [blocks, block size]
         Tensor pairs = nearest.view(-1, 2); // [half of all, 2]
         Tensor codes = pairs.select(1, 0).Times(16).Plus(pairs.select(1, 1)).to(ScalarType.Byte);
         return (codes.narrow(0, 0, BytesOf(count)).clone(), scales);
@@ -44,7 +44,7 @@ internal static class Nf4
     /// <param name="blockSize">Numbers in a block.</param>
     public static Tensor Dequantize(Tensor codes, Tensor scales, long count, int blockSize)
     {
-        Tensor values = Pairs(codes.device).index_select(0, codes.to(ScalarType.Int32)).flatten().narrow(0, 0, count); // [count]
+        Tensor values = _pairs.On(codes.device).index_select(0, codes.to(ScalarType.Int32)).flatten().narrow(0, 0, count); // [count]
         long whole = count / blockSize * blockSize;
         if (whole == count)
             return (values.view(-1, blockSize) * scales.unsqueeze(1)).flatten(); // [blocks, block size] → [count]
@@ -57,13 +57,11 @@ internal static class Nf4
 
     public static long BytesOf(long count) => (count + 1) / 2;
 
-    // Halfway between neighbors.
-    private static Tensor Borders(Device device) =>
-        tensor(Values.Zip(Values.Skip(1), (low, high) => (low + high) / 2).ToArray(), device: device); // [15]
+    // Halfway between neighbors, [15].
+    private static readonly DeviceConstant _borders = new(
+        device => tensor(Values.Zip(Values.Skip(1), (low, high) => (low + high) / 2).ToArray(), device: device));
 
     // The two values of each byte, [256, 2].
-    private static Tensor Pairs(Device device) =>
-        tensor(
-            Enumerable.Range(0, 256).SelectMany(code => (float[])[Values[code >> 4], Values[code & 15]]).ToArray(), [256, 2],
-            device: device);
+    private static readonly DeviceConstant _pairs = new(device => tensor(
+        Enumerable.Range(0, 256).SelectMany(code => (float[])[Values[code >> 4], Values[code & 15]]).ToArray(), [256, 2], device: device));
 }

@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Runtime.Kernels;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -63,7 +64,32 @@ internal sealed class Nf4Weight : QuantizedWeight
         _scales.copy_((rows / scaleScales.unsqueeze(1)).round().flatten().narrow(0, 0, count));
     }
 
-    public override Tensor Dense()
+    public override void Write(Tensor floats)
+    {
+        if (floats.device_type != DeviceType.CPU)
+        {
+            floats.copy_(ByTensors());
+            return;
+        }
+
+        unsafe
+        {
+            var work = new Work
+            {
+                Reader = new Nf4Reader(
+                    TensorMemory.Start(_codes), (sbyte*)TensorMemory.Start(_scales), (float*)TensorMemory.Start(_scaleScales),
+                    *(float*)TensorMemory.Start(_mean)),
+                Values = (float*)TensorMemory.Start(floats),
+                Count = _count,
+            };
+            ThreadTeam.Run(Nf4.BlocksOf(_count, BlockSize), BlockSize, &work, &Read);
+        }
+
+        GC.KeepAlive(this);
+    }
+
+    /// <summary>The floats by operations of tensors, on any device.</summary>
+    public Tensor ByTensors()
     {
         Tensor scales = _scaleScales.repeat_interleave(ScalesInBlock).narrow(0, 0, _scales.numel());
         scales = (_scales.to(ScalarType.Float32) * scales).Plus(_mean).AtLeast(0.0); // [blocks]
@@ -82,5 +108,20 @@ internal sealed class Nf4Weight : QuantizedWeight
     {
         (_codes, _scales) = (layer.get_parameter(DenseWeight.Name)!, layer.get_parameter(ScalesName)!);
         (_scaleScales, _mean) = (layer.get_parameter(ScaleScalesName)!, layer.get_parameter(MeanName)!);
+    }
+
+    // The items are blocks.
+    private static unsafe void Read(void* state, long start, long end)
+    {
+        var work = (Work*)state;
+        long first = start * BlockSize, last = Math.Min(work->Count, end * BlockSize);
+        work->Reader.Read(first, last, work->Values + first);
+    }
+
+    private unsafe struct Work
+    {
+        public Nf4Reader Reader;
+        public float* Values;
+        public long Count;
     }
 }

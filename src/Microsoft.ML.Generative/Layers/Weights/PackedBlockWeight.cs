@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Runtime.Kernels;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -126,11 +127,28 @@ internal sealed unsafe class PackedBlockWeight : QuantizedWeight, IBlockRows
         }
     }
 
-    public override Tensor Dense()
+    public override void Write(Tensor floats)
     {
-        Tensor codes = _codes.permute(0, 3, 1, 2, 4).reshape(_groups * Together, _blocks, CodeBytes); // [outputs, blocks, bytes]
-        Tensor scales = _scales.permute(0, 2, 1).reshape(_groups * Together, _blocks); // [outputs, blocks]
-        return Values(codes, scales).narrow(0, 0, Shape[0]).contiguous();
+        if (floats.device_type != DeviceType.CPU)
+        {
+            Tensor codes = _codes.permute(0, 3, 1, 2, 4).reshape(_groups * Together, _blocks, CodeBytes); // [outputs, blocks, bytes]
+            Tensor scales = _scales.permute(0, 2, 1).reshape(_groups * Together, _blocks); // [outputs, blocks]
+            floats.copy_(Values(codes, scales).narrow(0, 0, Shape[0]));
+            return;
+        }
+
+        var work = new Work
+        {
+            Codes = TensorMemory.Start(_codes),
+            Scales = (Half*)TensorMemory.Start(_scales),
+            Values = (float*)TensorMemory.Start(floats),
+            Blocks = _blocks,
+            Inputs = Shape[1],
+            CodeBytes = CodeBytes,
+            IsFourBits = IsFourBits,
+        };
+        ThreadTeam.Run(Shape[0], checked((int)Shape[1]), &work, &Read);
+        GC.KeepAlive(this);
     }
 
     public override Tensor Rows(Tensor outputs)
@@ -157,13 +175,60 @@ internal sealed unsafe class PackedBlockWeight : QuantizedWeight, IBlockRows
     private Tensor Values(Tensor codes, Tensor scales)
     {
         Tensor values = IsFourBits
-            ? Halves(codes.device).index_select(0, codes.flatten().to(ScalarType.Int32)).view(-1, _blocks, CodeBytes, 2)
+            ? _halves.On(codes.device).index_select(0, codes.flatten().to(ScalarType.Int32)).view(-1, _blocks, CodeBytes, 2)
                 .transpose(2, 3).flatten(2) // [outputs, blocks, block size]
             : codes.to(ScalarType.Int8).to(ScalarType.Float32);
         return (values * scales.to(ScalarType.Float32).unsqueeze(-1)).flatten(1).narrow(1, 0, Shape[1]);
     }
 
     // What the halves of each byte stand for, [256, 2].
-    private static Tensor Halves(Device device) => tensor(
-        Enumerable.Range(0, 256).SelectMany(code => (float[])[(code & 15) - 8, (code >> 4) - 8]).ToArray(), [256, 2], device: device);
+    private static readonly DeviceConstant _halves = new(device => tensor(
+        Enumerable.Range(0, 256).SelectMany(code => (float[])[(code & 15) - 8, (code >> 4) - 8]).ToArray(), [256, 2], device: device));
+
+    // The items are outputs.
+    private static void Read(void* state, long start, long end)
+    {
+        var work = (Work*)state;
+        for (long output = start; output < end; output++)
+        {
+            float* row = work->Values + output * work->Inputs;
+            for (long block = 0; block < work->Blocks; block++)
+            {
+                long place = output / Together * work->Blocks + block, first = block * BlockSize;
+                float scale = (float)work->Scales[place * Together + output % Together];
+                byte* codes = work->Codes + place * work->CodeBytes * Together + output % Together * Step;
+                float* values = row + first;
+                long count = Math.Min(BlockSize, work->Inputs - first);
+                for (int i = 0; i < work->CodeBytes; i++)
+                {
+                    int code = codes[i / Step * Together * Step + i % Step];
+                    if (!work->IsFourBits)
+                    {
+                        Put(i, (sbyte)code);
+                        continue;
+                    }
+
+                    Put(i, (code & 15) - 8);
+                    Put(i + BlockSize / 2, (code >> 4) - 8);
+                }
+
+                void Put(int i, int number)
+                {
+                    if (i < count)
+                        values[i] = number * scale;
+                }
+            }
+        }
+    }
+
+    private struct Work
+    {
+        public byte* Codes;
+        public Half* Scales;
+        public float* Values;
+        public long Blocks;
+        public long Inputs;
+        public int CodeBytes;
+        public bool IsFourBits;
+    }
 }

@@ -24,7 +24,19 @@ internal sealed class PartedWeight : QuantizedWeight
 
     public override void Take(Tensor dense) => throw new NotSupportedException($"{Kind} can be read, not written.");
 
-    public override Tensor Dense() => cat([.. Parts.Select(part => part.Dense())]);
+    public override void Write(Tensor floats)
+    {
+        long start = 0;
+        foreach (Weight part in Parts)
+        {
+            using Tensor own = floats.narrow(0, start, part.Shape[0]); // [outputs of the part, inputs]
+            start += part.Shape[0];
+            if (part is QuantizedWeight quantized)
+                quantized.Write(own);
+            else
+                own.copy_(part.Plain!);
+        }
+    }
 
     public override void Register(nn.Module layer)
     {

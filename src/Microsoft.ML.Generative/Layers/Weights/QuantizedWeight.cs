@@ -1,3 +1,4 @@
+using System.Buffers;
 using Microsoft.ML.Generative.Runtime;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -39,41 +40,78 @@ internal abstract class QuantizedWeight(long[] shape) : Weight(shape)
     /// <summary>Quantizes a weight into the tensors of this one.</summary>
     public abstract void Take(Tensor dense);
 
+    /// <summary>Writes the weight as floats, on the device of the weight.</summary>
+    /// <param name="floats">Float32, contiguous, [outputs, inputs].</param>
+    public abstract void Write(Tensor floats);
+
+    public override Tensor Dense()
+    {
+        Tensor floats = empty(Shape, device: Tensors[0].device);
+        using IDisposable noGradient = no_grad();
+        Write(floats);
+        return floats;
+    }
+
     public override Tensor Multiply(Tensor input, Tensor? bias)
     {
         Tensor x = MixedPrecision.Cast(input);
-        Tensor output = is_grad_enabled() && x.requires_grad ? Matmul.apply(x, this) : Multiply(x);
-        return bias is null ? output : output.Plus(MixedPrecision.Cast(bias));
+        Tensor? added = bias is null ? null : MixedPrecision.Cast(bias);
+        // A bias that is learned has a gradient, which takes another tensor of outputs.
+        bool learnsBias = is_grad_enabled() && added is { requires_grad: true };
+        Tensor? frozen = learnsBias ? null : added;
+        Tensor output = is_grad_enabled() && x.requires_grad ? Matmul.Call(x, new Operands(this, frozen)) : Compute(x, frozen);
+        return learnsBias ? output.Plus(added!) : output;
     }
 
     /// <summary>A tensor of the weight as a parameter, which is saved and moved with the layer, and never trained.</summary>
     protected static Parameter Frozen(Tensor values) => nn.Parameter(values, requires_grad: false);
 
-    private Tensor Multiply(Tensor x)
+    private Tensor Compute(Tensor x, Tensor? bias)
     {
         using IDisposable noGradient = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        return F.linear(x, Dense().to(x.dtype)).MoveToOuterDisposeScope();
+        return WithFloats(floats => F.linear(x, floats.to(x.dtype), bias)).MoveToOuterDisposeScope();
     }
 
-    private sealed class Matmul : autograd.SingleTensorFunction<Matmul>
+    // Memory that is used again and again: from the heap, each layer's floats would leave a hole, of which what is kept for the backward
+    // pass takes a part, so that those of the next layer need another one.
+    private Tensor WithFloats(Func<Tensor, Tensor> use)
+    {
+        long count = Shape[0] * Shape[1];
+        if (Tensors[0].device_type != DeviceType.CPU || count > Array.MaxLength)
+            return use(Dense());
+        float[] memory = ArrayPool<float>.Shared.Rent((int)count);
+        try
+        {
+            using Tensor all = frombuffer(memory, ScalarType.Float32, count), floats = all.view(Shape); // [outputs, inputs]
+            Write(floats);
+            return use(floats);
+        }
+        finally
+        {
+            ArrayPool<float>.Shared.Return(memory);
+        }
+    }
+
+    private sealed record Operands(QuantizedWeight Weight, Tensor? Bias);
+
+    private sealed class Matmul : GradientFunction<Matmul>
     {
         private const string WeightName = "weight";
 
         public override string Name => nameof(QuantizedWeight);
 
-        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        protected override Tensor Compute(autograd.AutogradContext ctx, object[] vars)
         {
-            ctx.save_data(WeightName, vars[1]);
-            return ((QuantizedWeight)vars[1]).Multiply((Tensor)vars[0]);
+            (QuantizedWeight weight, Tensor? bias) = (Operands)vars[1];
+            ctx.save_data(WeightName, weight);
+            return weight.Compute((Tensor)vars[0], bias);
         }
 
-        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+        protected override List<Tensor> Gradients(autograd.AutogradContext ctx, List<Tensor> saved, Tensor gradient)
         {
             var weight = (QuantizedWeight)ctx.get_data(WeightName);
-            using DisposeScope scope = NewDisposeScope();
-            Tensor gradient = F.linear(grad_output, weight.Dense().to(grad_output.dtype).t()); // [.., inputs]
-            return [gradient.MoveToOuterDisposeScope(), null!];
+            return [weight.WithFloats(floats => F.linear(gradient, floats.to(gradient.dtype).t())), null!]; // [.., inputs]
         }
     }
 }

@@ -1,5 +1,4 @@
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Generative.Layers.Weights;
 
@@ -29,7 +28,7 @@ internal abstract class Weight(params long[] shape)
 
     /// <summary>input · weightᵀ + bias in the type of <see cref="MixedPrecision"/>: [.., inputs] → [.., outputs].</summary>
     public virtual Tensor Multiply(Tensor input, Tensor? bias) =>
-        F.linear(MixedPrecision.Cast(input), MixedPrecision.Cast(Dense()), bias is null ? null : MixedPrecision.Cast(bias));
+        AlignedProducts.Linear(MixedPrecision.Cast(input), MixedPrecision.Cast(Dense()), bias is null ? null : MixedPrecision.Cast(bias));
 
     /// <summary>Adds the tensors to the layer's, under their names in files.</summary>
     public abstract void Register(nn.Module layer);

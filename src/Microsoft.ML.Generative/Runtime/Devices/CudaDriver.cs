@@ -27,6 +27,38 @@ internal static unsafe class CudaDriver
         }
     }
 
+    /// <summary>Bytes of a GPU's memory that are in use; <see langword="null"/> if the driver does not say.</summary>
+    /// <param name="ordinal">A GPU that this process computes on.</param>
+    public static long? MemoryInUse(int ordinal)
+    {
+        string library = OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1";
+        if (!NativeLibrary.TryLoad(library, out nint cuda))
+            return null;
+        var get = (delegate* unmanaged<int*, int, int>)NativeLibrary.GetExport(cuda, "cuDeviceGet");
+        var retain = (delegate* unmanaged<nint*, int, int>)NativeLibrary.GetExport(cuda, "cuDevicePrimaryCtxRetain");
+        var release = (delegate* unmanaged<int, int>)NativeLibrary.GetExport(cuda, "cuDevicePrimaryCtxRelease_v2");
+        var push = (delegate* unmanaged<nint, int>)NativeLibrary.GetExport(cuda, "cuCtxPushCurrent_v2");
+        var pop = (delegate* unmanaged<nint*, int>)NativeLibrary.GetExport(cuda, "cuCtxPopCurrent_v2");
+        var getInfo = (delegate* unmanaged<nuint*, nuint*, int>)NativeLibrary.GetExport(cuda, "cuMemGetInfo_v2");
+        int device = 0;
+        nint context = 0;
+        nuint free = 0, total = 0;
+        if (get(&device, ordinal) != 0 || retain(&context, device) != 0)
+            return null;
+        try
+        {
+            if (push(context) != 0)
+                return null;
+            bool isRead = getInfo(&free, &total) == 0;
+            _ = pop(&context);
+            return isRead ? (long)(total - free) : null;
+        }
+        finally
+        {
+            _ = release(device);
+        }
+    }
+
     private static CudaFacts Read(nint cuda)
     {
         var initialize = (delegate* unmanaged<uint, int>)NativeLibrary.GetExport(cuda, "cuInit");

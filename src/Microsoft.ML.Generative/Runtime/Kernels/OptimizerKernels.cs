@@ -22,8 +22,8 @@ internal readonly record struct AdamStep(
 internal readonly record struct SgdStep(double LearningRate, double Momentum, double WeightDecay, long Step);
 
 /// <summary>
-/// Optimizers over flat buffers of floats: one pass in vector instructions on the CPU, a few operations elsewhere. State that has decayed
-/// becomes 0 (<see cref="TinyValues"/>).
+/// Optimizers over flat buffers of floats: one pass in vector instructions on the CPU, one kernel of libtorch on a GPU, a few operations
+/// elsewhere. On the CPU, state that has decayed becomes 0 (<see cref="TinyValues"/>).
 /// </summary>
 internal static class OptimizerKernels
 {
@@ -31,6 +31,8 @@ internal static class OptimizerKernels
     {
         if (CpuKernels.CanUse(weights))
             CpuKernels.Adam(weights, gradients, m, v, step);
+        else if (FusedKernels.CanUse(weights))
+            FusedKernels.Adam(weights, gradients, m, v, step);
         else
             AdamByOperations(weights, gradients, m, v, step);
     }
@@ -39,6 +41,8 @@ internal static class OptimizerKernels
     {
         if (CpuKernels.CanUse(weights))
             CpuKernels.Sgd(weights, gradients, momentum, step);
+        else if (FusedKernels.CanUse(weights))
+            FusedKernels.Sgd(weights, gradients, momentum, step);
         else
             SgdByOperations(weights, gradients, momentum, step);
     }
@@ -48,17 +52,33 @@ internal static class OptimizerKernels
     {
         if (CpuKernels.CanUse(weights))
             CpuKernels.Ema(average, weights, decay);
+        else if (FusedKernels.CanUse(weights))
+            FusedKernels.Ema(average, weights, decay);
         else
             EmaByOperations(average, weights, decay);
     }
 
-    /// <summary>Sets the subnormal elements of a contiguous tensor to 0.</summary>
+    /// <summary>Sets the subnormal elements of a contiguous tensor to 0, where computing with them is slow: not on a GPU.</summary>
     public static void FlushSubnormals(torch.Tensor values)
     {
         if (CpuKernels.CanUse(values))
             CpuKernels.FlushSubnormals(values);
-        else
+        else if (values.device_type == DeviceType.CPU)
             FlushByOperations(values, TinyValues.SmallestNormal);
+    }
+
+    /// <summary>
+    /// Scales values down to a Euclidean norm, where theirs is larger. A GPU does so without anybody waiting for it.
+    /// </summary>
+    /// <param name="values">A contiguous tensor.</param>
+    /// <param name="maxNorm">The norm, or infinity.</param>
+    /// <returns>The norm before.</returns>
+    public static torch.Tensor ClipOnDevice(torch.Tensor values, double maxNorm)
+    {
+        torch.Tensor norm = values.norm();
+        if (!double.IsPositiveInfinity(maxNorm))
+            values.mul_(norm.Plus(1e-6).reciprocal().Times(maxNorm).AtMost(1));
+        return norm;
     }
 
     /// <summary>The Euclidean norm.</summary>

@@ -2,7 +2,6 @@ using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Text.LanguageModels;
-using Microsoft.ML.Generative.Text.RewardModels;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 

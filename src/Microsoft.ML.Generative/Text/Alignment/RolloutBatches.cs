@@ -64,7 +64,7 @@ internal sealed class RolloutBatches(
         if (_position % BatchesPerRollout == 0)
             _rollout = player.Play(ChoosePrompts(), Number + 1, Seed(TokenStream, Number), method);
         (long pass, long batch) = Math.DivRem(_position % BatchesPerRollout, BatchesPerPass);
-        long[] order = Order(options.RolloutSize, OrderStream, Number * options.RolloutEpochs + pass);
+        long[] order = Order((int)options.RolloutSize, OrderStream, Number * options.RolloutEpochs + pass);
         int[] rows = [.. order.Skip((int)batch * options.BatchSize).Take(options.BatchSize).Select(row => (int)row)];
         _position++;
         return method.Batch(_rollout!, rows, run.Device);

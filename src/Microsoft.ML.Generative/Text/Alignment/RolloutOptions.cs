@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Runtime;
 
 namespace Microsoft.ML.Generative;
 
@@ -21,6 +22,10 @@ public abstract class RolloutOptions : AlignmentOptions
 
     private const double LowestTemperature = 1e-3;
     private const double HighestTemperature = 100;
+
+    // What a completion takes at least, with its text, and each of its tokens, with its probabilities.
+    private const int LeastBytes = 200;
+    private const int BytesPerToken = 16;
 
     private protected RolloutOptions()
     {
@@ -69,7 +74,7 @@ public abstract class RolloutOptions : AlignmentOptions
     internal abstract int Completions { get; }
 
     /// <summary>Completions of a roll-out.</summary>
-    internal int RolloutSize => RolloutPrompts * Completions;
+    internal long RolloutSize => (long)RolloutPrompts * Completions;
 
     internal override RolloutOptions Copy()
     {
@@ -95,6 +100,13 @@ public abstract class RolloutOptions : AlignmentOptions
         base.ValidateForTraining();
         if (Rewards.Count == 0 || Rewards.Any(reward => reward is null))
             throw new ArgumentException($"{nameof(Rewards)} is empty or has no reward at a place; expected at least one.", nameof(Rewards));
+        if (RolloutSize > int.MaxValue || (Int128)RolloutSize * (LeastBytes + (long)MaxTokens * BytesPerToken) > MemoryLimit.Bytes)
+        {
+            throw new ArgumentException(
+                $"A roll-out has {RolloutSize:N0} completions ({DescribeRollout()}) of up to {MaxTokens} tokens ({nameof(MaxTokens)}), "
+                + $"which take more memory than the {MemoryLimit.Describe(MemoryLimit.Bytes)} that the process may use.", nameof(RolloutPrompts));
+        }
+
         long ofStep = (long)BatchSize * GradientAccumulationSteps;
         if (RolloutSize % ofStep != 0)
         {

@@ -1,5 +1,7 @@
+using Microsoft.Extensions.AI;
 using Microsoft.ML.Generative.Text.Chat;
 using Microsoft.ML.Generative.Text.Chat.Jinja;
+using Microsoft.ML.Generative.Text.Chat.Tools;
 using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Tokenizers;
 
@@ -13,11 +15,19 @@ namespace Microsoft.ML.Generative;
 /// </para>
 /// <para>
 /// The marks that the template writes, such as <c>&lt;|im_start|&gt;</c>, become the tokenizer's tokens; messages are plain text: a message
-/// that reads like a mark does not become one, so that no user can write messages of another role.
+/// that reads like a mark does not become one, so that no user can write messages of another role. That holds for the results of tools,
+/// too.
+/// </para>
+/// <para>
+/// Templates that write tools make models call them, <see cref="ChatOptions.Tools"/>. How the answer names a call is read from how the
+/// template writes one: known are the forms of Hermes and Qwen, Mistral, Llama 3.1, Phi-4, Granite and DeepSeek.
 /// </para>
 /// </remarks>
 public sealed class ChatTemplate
 {
+    /// <summary>The name of the template in a folder that is used where there are tools.</summary>
+    internal const string ToolUse = "tool_use";
+
     private const string Custom = "Jinja";
 
     private readonly JinjaTemplate _template;
@@ -60,6 +70,9 @@ public sealed class ChatTemplate
     /// <summary>The template in Jinja's language.</summary>
     public string Source => _template.Source;
 
+    /// <summary>The template that is used where there are tools, if it is another one.</summary>
+    internal ChatTemplate? ForTools { get; private init; }
+
     /// <summary>Whether the template is none of this library's own.</summary>
     internal bool IsCustom => Name == Custom;
 
@@ -83,6 +96,9 @@ public sealed class ChatTemplate
         }
     }
 
+    /// <summary>The template with another one that is used where there are tools.</summary>
+    internal ChatTemplate With(ChatTemplate forTools) => new(Name, _template, _marks, _stopStrings) { ForTools = forTools };
+
     /// <summary>The template of a name, or <see langword="null"/>.</summary>
     internal static ChatTemplate? Named(string name) => _all.FirstOrDefault(t => t.Name == name);
 
@@ -103,7 +119,8 @@ public sealed class ChatTemplate
         try
         {
             // Other than its source, it has strings that end an answer.
-            return source == Plain.Source ? Plain : FromJinja(source);
+            ChatTemplate template = source == Plain.Source ? Plain : FromJinja(source);
+            return templates.TryGetValue(ToolUse, out string? forTools) ? template.With(FromJinja(forTools)) : template;
         }
         catch (ArgumentException e)
         {
@@ -115,7 +132,29 @@ public sealed class ChatTemplate
 
     /// <summary>Encodes a conversation as the prompt of its next message.</summary>
     /// <exception cref="ArgumentException">The tokenizer lacks a token of the template, or the conversation does not fit it.</exception>
-    internal int[] Encode(Conversation conversation, TextCodec codec) => Encode(Write(conversation, codec), codec).Ids;
+    /// <exception cref="NotSupportedException">The template writes no calls of tools, and the conversation has some.</exception>
+    internal int[] Encode(Conversation conversation, TextCodec codec) => ForTools is not null && conversation.Tools.Count > 0
+        ? ForTools.Encode(conversation, codec)
+        : Encode(Write(conversation, codec), codec).Ids;
+
+    /// <summary>Encodes a conversation with tools as the prompt of its next message, which may call them.</summary>
+    /// <param name="conversation">The conversation.</param>
+    /// <param name="codec">The model's codec.</param>
+    /// <param name="mode">Whether a tool has to be called.</param>
+    /// <exception cref="NotSupportedException">The template writes no tools, or calls in a form that is not supported.</exception>
+    /// <inheritdoc cref="Encode(Conversation, TextCodec)" path="/exception"/>
+    internal ToolPrompt EncodeWithTools(Conversation conversation, TextCodec codec, ChatToolMode? mode)
+    {
+        if (ForTools is not null)
+            return ForTools.EncodeWithTools(conversation, codec, mode);
+        ChatText prompt = Write(conversation, codec);
+        ToolCallForm form = ToolCallForm.Find(Name, conversation.Tools, part => Write(part, codec).Text);
+        if (mode is not RequiredChatToolMode required)
+            return new ToolPrompt(Encode(prompt, codec).Ids, new ToolCallScanner(form.Markup, conversation.Tools), null);
+        (JinjaText begin, ChatResponseFormat format) = form.Require(required.RequiredFunctionName);
+        return new ToolPrompt(
+            Encode(prompt.With(begin), codec).Ids, new ToolCallScanner(form.Markup, conversation.Tools, begin.Value), format);
+    }
 
     /// <summary>
     /// Encodes a conversation up to the end of its last answer, with the information which tokens are answers or end an answer.
@@ -155,7 +194,7 @@ public sealed class ChatTemplate
     {
         try
         {
-            return ChatText.Write(_template, conversation, codec);
+            return conversation.HasTools ? WriteWithTools(conversation, codec) : ChatText.Write(_template, conversation, codec, default);
         }
         catch (JinjaRefusal e)
         {
@@ -165,6 +204,36 @@ public sealed class ChatTemplate
         {
             throw new ArgumentException($"The chat template {Name} fails at the conversation: {e.Message}.", e);
         }
+    }
+
+    // Templates want calls in one of a few forms.
+    private ChatText WriteWithTools(Conversation conversation, TextCodec? codec)
+    {
+        JinjaException? failure = null;
+        ChatText? written = null;
+        foreach (MessageForm form in MessageForm.All)
+        {
+            if (form.HasToolsInSystem && (codec?.IdOf(ChatVariables.CallBegin) is null || !_template.Source.Contains("tools")))
+                continue;
+            try
+            {
+                written = ChatText.Write(_template, conversation, codec, form);
+                if (written.HasTools && written.HasCalls)
+                    return written;
+            }
+            catch (JinjaException e)
+            {
+                failure ??= e;
+            }
+        }
+
+        if (written is null)
+            throw failure!;
+        throw new NotSupportedException(conversation.Tools.Count > 0 && !written.HasTools
+            ? $"{nameof(ChatOptions)}.{nameof(ChatOptions.Tools)} are set, and the chat template {Name} writes no tools: remove them, set "
+                + $"{nameof(ChatOptions.ToolMode)} to {nameof(ChatToolMode.None)}, or pass a template that does."
+            : $"The conversation has calls of tools or their results, and the chat template {Name} does not write them: pass a template "
+                + "that does.");
     }
 
     private MarkedEncoding Encode(ChatText text, TextCodec codec)

@@ -4,7 +4,9 @@ using Microsoft.ML.Generative.Common;
 
 namespace Microsoft.ML.Generative.Text.Chat;
 
-/// <summary>Writes templates to model files: the library's own by their names, others as <c>{"jinja": source}</c>.</summary>
+/// <summary>
+/// Writes templates to model files: the library's own by their names, others as <c>{"jinja": source}</c>, those for tools beside them.
+/// </summary>
 internal sealed class ChatTemplateConverter : JsonConverter<ChatTemplate>
 {
     private const string SourceName = "jinja";
@@ -29,6 +31,8 @@ internal sealed class ChatTemplateConverter : JsonConverter<ChatTemplate>
 
         writer.WriteStartObject();
         writer.WriteString(SourceName, value.Source);
+        if (value.ForTools is { } forTools)
+            writer.WriteString(ChatTemplate.ToolUse, forTools.Source);
         writer.WriteEndObject();
     }
 
@@ -39,7 +43,11 @@ internal sealed class ChatTemplateConverter : JsonConverter<ChatTemplate>
             throw new JsonException($"The chat template has no '{SourceName}'.");
         try
         {
-            return ChatTemplate.FromJinja(source.GetString()!);
+            ChatTemplate template = ChatTemplate.FromJinja(source.GetString()!);
+            return document.RootElement.TryGetProperty(ChatTemplate.ToolUse, out JsonElement tools)
+                && tools.ValueKind == JsonValueKind.String
+                ? template.With(ChatTemplate.FromJinja(tools.GetString()!))
+                : template;
         }
         catch (ArgumentException e)
         {

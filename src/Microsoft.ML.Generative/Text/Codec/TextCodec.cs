@@ -21,6 +21,9 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
     /// <summary>Tokens that end a generated text besides <see cref="End"/>.</summary>
     public IReadOnlyList<int> OtherEnds { get; init; } = [];
 
+    /// <summary>Special tokens whose text is part of a generated text, as other special tokens' is not.</summary>
+    public IReadOnlyList<int> Shown { get; init; } = [];
+
     /// <summary>
     /// Whether texts begin with the token for that even where the tokenizer puts none before a text: models of earlier versions were
     /// trained so.
@@ -69,6 +72,14 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
     /// </summary>
     /// <exception cref="ArgumentException">The text has characters that the tokenizer lacks.</exception>
     public int[] EncodeDocument(string text) => [.. EncodeDocumentInParts(text).SelectMany(part => part)];
+
+    /// <summary>
+    /// Encodes a whole text, as <see cref="EncodeDocument"/>; but what reads like a special token is that token, as in transformers: the
+    /// sentinels of a T5 model say where it is to fill in text.
+    /// </summary>
+    /// <inheritdoc cref="EncodeDocument" path="/exception"/>
+    public int[] EncodeWithSpecialTokens(string text) =>
+        Tokenizer is GenerativeTokenizer own ? [.. Before, .. own.EncodeFragment(text), .. Ending()] : EncodeDocument(text);
 
     /// <summary>Encodes a text to learn, as <see cref="EncodeDocument"/>, without ever holding all tokens of a long one.</summary>
     /// <inheritdoc cref="EncodeDocument" path="/exception"/>
@@ -160,7 +171,7 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
     /// <summary>Whether a token ends a generated text.</summary>
     public bool IsEnd(int token) => token == End || OtherEnds.Contains(token);
 
-    public IncrementalDecoder NewDecoder(IReadOnlyList<int> context) => IncrementalDecoder.Create(Tokenizer, context);
+    public IncrementalDecoder NewDecoder(IReadOnlyList<int> context) => IncrementalDecoder.Create(Tokenizer, context, shown: Shown);
 
     private IReadOnlyList<int> EncodeContinuation(string text) =>
         Tokenizer is GenerativeTokenizer own ? own.EncodeContinuation(text) : EncodeText(text);

@@ -31,6 +31,8 @@ internal sealed class BeamSearch(TextCodec codec, int contextLength, TextGenerat
         int vocabulary = session.VocabularySize;
         float[] logits = new float[_beams * vocabulary];
         session.Reset(0);
+        if (request.Source is { } source)
+            session.SetSource(0, source);
         session.Prefill(0, request.Tokens, logits.AsSpan(0, vocabulary));
         List<Beam> running = [new Beam([], 0, 0, new LogitAdjustments(options, request.Tokens))];
         List<Hypothesis> finished = [];
@@ -77,7 +79,7 @@ internal sealed class BeamSearch(TextCodec codec, int contextLength, TextGenerat
     {
         if (options.StopStrings.Count == 0)
             return false;
-        IncrementalDecoder decoder = codec.NewDecoder(request.Tokens);
+        IncrementalDecoder decoder = codec.NewDecoder(request.Context);
         var scanner = new StopScanner(options.StopStrings);
         foreach (int one in before)
             scanner.Append(decoder.Append(one));
@@ -131,13 +133,13 @@ internal sealed class BeamSearch(TextCodec codec, int contextLength, TextGenerat
 
     private GeneratedText Finish(GenerationRequest request, Hypothesis best)
     {
-        IncrementalDecoder decoder = codec.NewDecoder(request.Tokens);
+        IncrementalDecoder decoder = codec.NewDecoder(request.Context);
         var scanner = new StopScanner(options.StopStrings);
         string text = string.Concat(best.Tokens.Select(token => scanner.Append(decoder.Append(token))));
         text += scanner.Append(decoder.Flush()) + scanner.Flush();
         bool isStopped = best.IsEnded || scanner.HasStopped;
         return new GeneratedText(
-            text, request.Tokens.Length, best.Tokens.Count + (best.IsEnded ? 1 : 0), isStopped ? GenerationEnd.Stop : GenerationEnd.Length);
+            text, request.PromptTokens, best.Tokens.Count + (best.IsEnded ? 1 : 0), isStopped ? GenerationEnd.Stop : GenerationEnd.Length);
     }
 
     private sealed record Beam(IReadOnlyList<int> Tokens, double LogProbability, int Stream, LogitAdjustments Adjustments)

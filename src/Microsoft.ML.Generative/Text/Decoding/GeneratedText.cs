@@ -24,4 +24,22 @@ internal sealed record GeneratedText(string Text, int PromptTokens, int Tokens, 
 /// <summary>A prompt to go on from.</summary>
 /// <param name="Tokens">Its tokens, at least one.</param>
 /// <param name="Seed">What the choices depend on beside the model.</param>
-internal sealed record GenerationRequest(int[] Tokens, long Seed);
+internal sealed record GenerationRequest(int[] Tokens, long Seed)
+{
+    /// <summary>Receives how probable the tokens are; null: nobody asks.</summary>
+    public TokenScores? Scores { get; init; }
+
+    /// <summary>What the text is written from beside its tokens; <see langword="null"/>: nothing, the model has no encoder.</summary>
+    public SourceStates? Source { get; init; }
+
+    /// <summary>The tokens whose text comes before the text; those that begin the output of an encoder–decoder have none.</summary>
+    public IReadOnlyList<int> Context => Source is null ? Tokens : [];
+
+    /// <summary>Tokens that were read.</summary>
+    public int PromptTokens => Source?.Length ?? Tokens.Length;
+}
+
+/// <summary>The output of an encoder for a source.</summary>
+/// <param name="Values">[length, width].</param>
+/// <param name="Length">Its tokens, at least one.</param>
+internal sealed record SourceStates(float[] Values, int Length);

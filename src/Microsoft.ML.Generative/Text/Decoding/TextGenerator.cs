@@ -19,7 +19,7 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
         GenerationRequest request, TextGenerationOptions options, Action<GeneratedText>? finished = null,
         CancellationToken cancellation = default)
     {
-        Check(request, options);
+        Check(request, options, contextLength);
         JsonFormat? format = JsonFormat.Of(options, codec);
         return Pieces();
 
@@ -55,7 +55,7 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
         IReadOnlyList<GenerationRequest> requests, TextGenerationOptions options, int streams, Action checkAlive)
     {
         foreach (GenerationRequest request in requests)
-            Check(request, options);
+            Check(request, options, contextLength);
         if (options.Beams > 1)
         {
             var search = new BeamSearch(codec, contextLength, options);
@@ -77,7 +77,7 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
     /// <param name="options">Checked options.</param>
     public double[] Next(int[] prompt, TextGenerationOptions options)
     {
-        Check(new GenerationRequest(prompt, 0), options);
+        Check(new GenerationRequest(prompt, 0), options, contextLength);
         using IDecodingSession session = open(1);
         float[] logits = new float[session.VocabularySize];
         new ContextWindow(session, 0, contextLength).Start(prompt, logits);
@@ -87,11 +87,12 @@ internal sealed class TextGenerator(TextCodec codec, int contextLength, Func<int
         return new TokenSampler(options, codec.VocabularySize).Distribution(known);
     }
 
-    private void Check(GenerationRequest request, TextGenerationOptions options)
+    /// <exception cref="ArgumentException">The text outgrows the context, and the options do not allow that.</exception>
+    public static void Check(GenerationRequest request, TextGenerationOptions options, int contextLength)
     {
         int prompt = request.Tokens.Length;
         if (options.ContextOverflow == ContextOverflow.Error && prompt + options.MaxTokens > contextLength)
-            throw new ArgumentException(
+            throw ContextLengthError.Create(
                 $"The prompt has {prompt} tokens; with {nameof(options.MaxTokens)} {options.MaxTokens} they outgrow the model's context of "
                 + $"{contextLength}. Shorten one of them, or set {nameof(options.ContextOverflow)} to {ContextOverflow.SlidingWindow}.");
     }

@@ -5,6 +5,8 @@ namespace Microsoft.ML.Generative.Text.Decoding;
 /// <summary>A text that is generated in a stream of a session.</summary>
 internal sealed class TextInProgress : IDisposable
 {
+    private readonly IDecodingSession _session;
+    private readonly int _place;
     private readonly ContextWindow _window;
     private readonly TokenSpeculator? _speculator;
     private readonly GenerationRequest _request;
@@ -21,7 +23,7 @@ internal sealed class TextInProgress : IDisposable
     public TextInProgress(
         IDecodingSession session, int place, int contextLength, TextStream stream, GenerationRequest request, TextGenerationOptions options)
     {
-        (Stream, _request, _options) = (stream, request, options);
+        (_session, _place, Stream, _request, _options) = (session, place, stream, request, options);
         _window = new ContextWindow(session, place, contextLength);
         if (options.Speculation is { } speculation)
             _speculator = new TokenSpeculator(session, place, _window, speculation.Open(options, request.Seed), speculation.Tokens);
@@ -32,6 +34,8 @@ internal sealed class TextInProgress : IDisposable
     /// <summary>Computes the logits after the prompt.</summary>
     public void Start(Span<float> logits)
     {
+        if (_request.Source is { } source)
+            _session.SetSource(_place, source);
         _window.Start(Stream.Tokens, logits);
         _started = Stopwatch.GetTimestamp();
     }
@@ -60,7 +64,7 @@ internal sealed class TextInProgress : IDisposable
 
     /// <summary>Reports a text that has ended.</summary>
     public void Report() => _options.Statistics?.Report(new TextGenerationStatistics(
-        _request.Tokens.Length, Stream.Generated, Stopwatch.GetElapsedTime(_started), _steps + (_speculator?.Steps ?? 0),
+        _request.PromptTokens, Stream.Generated, Stopwatch.GetElapsedTime(_started), _steps + (_speculator?.Steps ?? 0),
         _speculator?.Drafted ?? 0, _speculator?.Accepted ?? 0));
 
     public void Dispose() => _speculator?.Dispose();

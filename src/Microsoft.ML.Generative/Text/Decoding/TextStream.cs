@@ -34,9 +34,9 @@ internal sealed class TextStream
         (_request, _options, _codec, _sampler) = (request, options, codec, sampler);
         _tokens = [.. request.Tokens];
         _adjustments = new LogitAdjustments(options, request.Tokens);
-        _decoder = codec.NewDecoder(request.Tokens);
+        _decoder = codec.NewDecoder(request.Context);
         _scanner = new StopScanner(options.StopStrings);
-        _json = format?.Begin(request.Tokens);
+        _json = format?.Begin(request.Context);
     }
 
     /// <summary>Prompt and text.</summary>
@@ -48,7 +48,7 @@ internal sealed class TextStream
     /// <summary>Why the text has ended; <see langword="null"/> as long as it continues.</summary>
     public GenerationEnd? End { get; private set; }
 
-    public GeneratedText Result => new(_text.ToString(), _request.Tokens.Length, _generated, End ?? GenerationEnd.Length)
+    public GeneratedText Result => new(_text.ToString(), _request.PromptTokens, _generated, End ?? GenerationEnd.Length)
     {
         Ids = _end is { } end ? [.. _tokens, end] : [.. _tokens],
     };
@@ -59,12 +59,14 @@ internal sealed class TextStream
     public string Accept(Span<float> logits)
     {
         logits = logits[.._codec.VocabularySize];
+        _request.Scores?.Take(logits);
         _adjustments.Apply(logits);
         _json?.Mask(logits, _options.MaxTokens - _generated);
         LogitChecks.Check(TensorPrimitives.Max<float>(logits));
         // A position's number depends on the seed and the position alone, so that no other text changes it.
         int token = _sampler.Choose(logits, new RowRandom(_request.Seed, _generated).NextDouble());
         _generated++;
+        _request.Scores?.Add(token, _codec);
         if (_codec.IsEnd(token))
         {
             _end = token;

@@ -14,6 +14,7 @@ internal sealed class TorchDecodingSession : IDecodingSession
     private readonly torch.Device _device;
     private readonly AttentionCache[] _caches;
     private readonly int[] _lengths;
+    private readonly TorchSources? _sources;
 
     /// <param name="network">The network, which has to outlive the session.</param>
     /// <param name="streams">Streams.</param>
@@ -23,6 +24,8 @@ internal sealed class TorchDecodingSession : IDecodingSession
     {
         (_network, _device, ContextLength) = (network, device, contextLength);
         _lengths = new int[streams];
+        if (network.Shape.Block.HasCrossAttention)
+            _sources = new TorchSources(network, streams, device);
         using DisposeScope scope = torch.NewDisposeScope();
         _caches = network.NewCaches(streams, contextLength);
         foreach (AttentionCache cache in _caches)
@@ -49,7 +52,7 @@ internal sealed class TorchDecodingSession : IDecodingSession
         long[] where = Array.ConvertAll(rows, s => (long)_lengths[s]);
         torch.Tensor index = torch.tensor(rows, device: _device); // [rows]
         long seen = where.Max() + 1;
-        Run(tokens, torch.tensor(where, [rows.Length, 1], device: _device), seen, Store, logits);
+        Run(streams, tokens, torch.tensor(where, [rows.Length, 1], device: _device), seen, Store, logits);
         foreach (int stream in streams)
             _lengths[stream]++;
 
@@ -74,7 +77,7 @@ internal sealed class TorchDecodingSession : IDecodingSession
             using DisposeScope scope = torch.NewDisposeScope();
             int start = _lengths[stream], count = Math.Min(BlockLength, tokens.Length);
             torch.Tensor positions = TensorFactory.Range(start, start + count, device: _device).unsqueeze(0); // [1, added]
-            Run(tokens[..count], positions, start + count, Store, tokens.Length == count ? logits : []);
+            Run([stream], tokens[..count], positions, start + count, Store, tokens.Length == count ? logits : []);
             _lengths[stream] += count;
             tokens = tokens[count..];
 
@@ -84,6 +87,13 @@ internal sealed class TorchDecodingSession : IDecodingSession
                 return cached.narrow(0, stream, 1).narrow(2, 0, start + count); // [1, key heads, seen, headSize]
             }
         }
+    }
+
+    public void SetSource(int stream, SourceStates source)
+    {
+        if (_sources is null)
+            throw new NotSupportedException("The model has no encoder.");
+        _sources.Set(stream, source);
     }
 
     public void Copy(int from, int to)
@@ -97,6 +107,7 @@ internal sealed class TorchDecodingSession : IDecodingSession
         }
 
         _lengths[to] = _lengths[from];
+        _sources?.Copy(from, to);
     }
 
     public void Truncate(int stream, int length) => _lengths[stream] = Math.Min(length, _lengths[stream]);
@@ -110,19 +121,24 @@ internal sealed class TorchDecodingSession : IDecodingSession
             cache.Keys.Dispose();
             cache.Values.Dispose();
         }
+
+        _sources?.Dispose();
     }
 
     // Positions are [rows, added]; each attends to what its stream has seen.
     private void Run(
+        ReadOnlySpan<int> streams,
         ReadOnlySpan<int> tokens,
         torch.Tensor positions,
         long seen,
         Func<torch.Tensor, torch.Tensor, torch.Tensor> store,
         Span<float> logits)
     {
+        // Also where a training that has another type decodes: keys and values are kept in Float32.
+        using IDisposable precision = MixedPrecision.Scope(null);
         torch.Tensor added = torch.tensor(Array.ConvertAll(tokens.ToArray(), t => (long)t), positions.shape, device: _device);
         torch.Tensor mask = _network.Shape.Block.Window.Mask(positions, seen).unsqueeze(1); // [rows, 1, added, seen]
-        torch.Tensor next = _network.Next(added, positions, _caches, store, mask); // [rows, vocabulary]
+        torch.Tensor next = _network.Next(added, positions, _caches, store, mask, _sources?.Of(streams)); // [rows, vocabulary]
         if (!logits.IsEmpty)
             TensorMemory.ToArray<float>(next.cpu()).CopyTo(logits);
     }

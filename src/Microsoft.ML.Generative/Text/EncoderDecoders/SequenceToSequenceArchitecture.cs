@@ -134,7 +134,7 @@ public sealed record SequenceToSequenceArchitecture
         ScalesAttention = false,
     };
 
-    /// <summary>What distances add to the scores of attention.</summary>
+    /// <summary>The form of the bias of relative positions.</summary>
     internal RelativePositionShape Relative(bool isBidirectional) => new(Heads, PositionBuckets, MaxPositionDistance, isBidirectional);
 
     /// <summary>The form of the decoder.</summary>
@@ -176,7 +176,11 @@ public sealed record SequenceToSequenceArchitecture
         OptionChecks.AtLeast<int>(MaxPositionDistance, PositionBuckets / 2 + 1);
         OptionChecks.Positive(NormEpsilon);
         if (PositionBuckets % 2 != 0)
-            throw new ArgumentException($"{nameof(PositionBuckets)} is {PositionBuckets}; expected an even number.", nameof(PositionBuckets));
+        {
+            throw new ArgumentException(
+                $"{nameof(PositionBuckets)} is {PositionBuckets}; expected an even number.", nameof(PositionBuckets));
+        }
+
         if (HeadSize is null && EmbeddingSize % Heads != 0)
         {
             throw new ArgumentException(

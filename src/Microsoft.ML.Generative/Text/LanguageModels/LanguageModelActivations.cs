@@ -20,14 +20,7 @@ internal sealed class LanguageModelActivations(
 
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        return [.. network.Attention(Input(tokens)).Select(Copy)];
-
-        static float[,,] Copy(torch.Tensor attention)
-        {
-            var copy = new float[attention.size(1), attention.size(2), attention.size(3)];
-            Buffer.BlockCopy(TensorMemory.ToArray<float>(attention.cpu()), 0, copy, 0, copy.Length * sizeof(float));
-            return copy;
-        }
+        return [.. network.Attention(Input(tokens)).Select(AttentionWeights.Copy)];
     }
 
     /// <summary>The tokens of a text that is to be embedded.</summary>

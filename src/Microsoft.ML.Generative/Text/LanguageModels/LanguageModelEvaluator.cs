@@ -2,6 +2,7 @@ using System.Text;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Evaluation;
+using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -47,7 +48,9 @@ internal static class LanguageModelEvaluator
         if (scores.Tokens == 0)
             throw new ArgumentException(
                 $"Column '{columnName}' has no text to predict: each of the {documents} documents has less than two tokens.");
-        return new LanguageModelMetrics(documents, scores.Tokens, bytes, scores.Sum / scores.Tokens, scores.Hits / scores.Tokens);
+        return new LanguageModelMetrics(
+            documents, scores.Tokens, bytes, FiniteValues.Checked(scores.Sum, "The likelihood") / scores.Tokens,
+            scores.Hits / scores.Tokens);
     }
 
     /// <summary>Collects windows until they make a batch.</summary>

@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Text;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Rows;
@@ -20,12 +22,18 @@ namespace Microsoft.ML.Generative.Text.LanguageModels;
 /// Finds an adapter, or <see langword="null"/> for none, and opens sessions with it. It throws an <see cref="ArgumentException"/> where
 /// there is no such adapter.
 /// </param>
+/// <param name="schedule">Makes what generates the texts of concurrent calls together, or <see langword="null"/>.</param>
 internal sealed class LanguageModelGenerator(
     RowEngine engine, LanguageModelDefinition definition, TextCodec codec, Func<int, IDecodingSession> open,
-    Func<string?, Func<int, IDecodingSession>> openWith)
+    Func<string?, Func<int, IDecodingSession>> openWith, Func<DecodingScheduler?> schedule) : IDisposable
 {
     // Streams of the seed of a model's rows.
     private const long RowStream = 201;
+
+    private readonly Lazy<DecodingScheduler?> _scheduler = new(schedule);
+
+    /// <summary>What generates the texts of concurrent calls together, if there is such a thing.</summary>
+    public DecodingScheduler? Scheduler => _scheduler.Value;
 
     /// <summary>The options of the model.</summary>
     public TextGenerationOptions Defaults => definition.Defaults.Generation;
@@ -41,12 +49,30 @@ internal sealed class LanguageModelGenerator(
         using IDisposable use = engine.Use();
         using IDisposable stop = EncodingStop.By(Check);
         var request = new GenerationRequest(codec.EncodePrompt(prompt), SeedSequence.Choose(engine.Host, options.Seed));
-        return GeneratorOf(codec).GenerateAll([request], options, 1, Check)[0].Text;
+        return SchedulerFor(options) is { } scheduler
+            ? string.Concat(Scheduled(scheduler, request, options, codec, null, Check))
+            : GeneratorOf(codec).GenerateAll([request], options, 1, Check)[0].Text;
 
         void Check()
         {
             engine.Host.CheckAlive();
             cancellation.ThrowIfCancellationRequested();
+        }
+    }
+
+    /// <inheritdoc cref="LanguageModelTransformer.GenerateAsync"/>
+    public Task<string> CompleteAsync(string prompt, TextGenerationOptions? options, CancellationToken cancellation)
+    {
+        return SchedulerFor(options ?? Defaults) is null
+            ? Task.Run(() => Complete(prompt, options, cancellation), cancellation)
+            : Task.Run(() => Await(StreamAsync(prompt, options, cancellation)), cancellation);
+
+        static async Task<string> Await(IAsyncEnumerable<string> pieces)
+        {
+            var text = new StringBuilder();
+            await foreach (string piece in pieces.ConfigureAwait(false))
+                text.Append(piece);
+            return text.ToString();
         }
     }
 
@@ -123,6 +149,14 @@ internal sealed class LanguageModelGenerator(
         return Stream(codec.EncodePrompt(prompt), options, codec, null, cancellation);
     }
 
+    /// <inheritdoc cref="LanguageModelTransformer.StreamAsync"/>
+    public IAsyncEnumerable<string> StreamAsync(string prompt, TextGenerationOptions? options, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        using IDisposable stop = EncodingStop.By(cancellation);
+        return StreamAsync(codec.EncodePrompt(prompt), options, codec, null, cancellation);
+    }
+
     /// <summary>Completes a prompt piece by piece.</summary>
     /// <param name="prompt">The prompt's tokens.</param>
     /// <param name="options">Options without beam search.</param>
@@ -133,16 +167,35 @@ internal sealed class LanguageModelGenerator(
         int[] prompt, TextGenerationOptions? options, TextCodec answers, Action<GeneratedText>? finished, CancellationToken cancellation)
     {
         using IDisposable use = engine.Use();
-        options = Checked(options);
-        if (options.Beams > 1)
-        {
-            throw new ArgumentException(
-                $"{nameof(options.Beams)} is {options.Beams}: beam search has its text only at the end, so that it cannot be streamed.",
-                nameof(options));
-        }
+        (GenerationRequest request, options) = RequestOf(prompt, options);
+        return SchedulerFor(options) is { } scheduler
+            ? Scheduled(scheduler, request, options, answers, finished, cancellation.ThrowIfCancellationRequested)
+            : WhileInUse(GeneratorOf(answers).Stream(request, options, finished, cancellation));
+    }
 
-        var request = new GenerationRequest(prompt, SeedSequence.Choose(engine.Host, options.Seed));
-        return WhileInUse(GeneratorOf(answers).Stream(request, options, finished, cancellation));
+    /// <summary>Completes a prompt piece by piece on another thread.</summary>
+    /// <param name="prompt">The prompt's tokens.</param>
+    /// <param name="options">Options without beam search.</param>
+    /// <param name="answers">The codec whose tokens end the text.</param>
+    /// <param name="finished">Receives the whole text when it ends.</param>
+    /// <param name="cancellation">Stops between two tokens.</param>
+    /// <param name="scores">Receives how probable the tokens are.</param>
+    public IAsyncEnumerable<string> StreamAsync(
+        int[] prompt, TextGenerationOptions? options, TextCodec answers, Action<GeneratedText>? finished, CancellationToken cancellation,
+        TokenScores? scores = null)
+    {
+        using IDisposable use = engine.Use();
+        (GenerationRequest request, options) = RequestOf(prompt, options);
+        request = request with { Scores = scores };
+        return SchedulerFor(options) is { } scheduler
+            ? ScheduledAsync(scheduler, request, options, answers, finished, cancellation)
+            : WorkerSequence.Enumerate(WhileInUse(GeneratorOf(answers).Stream(request, options, finished, cancellation)), cancellation);
+    }
+
+    public void Dispose()
+    {
+        if (_scheduler.IsValueCreated)
+            _scheduler.Value?.Dispose();
     }
 
     /// <inheritdoc cref="LanguageModelTransformer.NextTokens"/>
@@ -156,6 +209,70 @@ internal sealed class LanguageModelGenerator(
         return [.. GeneratorOf(codec).Next(tokens, options).Index()
             .Where(token => token.Item > 0).OrderByDescending(token => token.Item).Take(count)
             .Select(token => new TokenProbability(token.Index, TextAfter(tokens, token.Index), token.Item))];
+    }
+
+    private (GenerationRequest Request, TextGenerationOptions Options) RequestOf(int[] prompt, TextGenerationOptions? options)
+    {
+        options = Checked(options);
+        if (options.Beams > 1)
+        {
+            throw new ArgumentException(
+                $"{nameof(options.Beams)} is {options.Beams}: beam search has its text only at the end, so that it cannot be streamed.",
+                nameof(options));
+        }
+
+        var request = new GenerationRequest(prompt, SeedSequence.Choose(engine.Host, options.Seed));
+        TextGenerator.Check(request, options, definition.Architecture.ContextLength);
+        return (request, options);
+    }
+
+    // Guesses and beams need streams of their own.
+    private DecodingScheduler? SchedulerFor(TextGenerationOptions options) =>
+        options is { Beams: 1, Speculation: null } ? Scheduler : null;
+
+    private IEnumerable<string> Scheduled(
+        DecodingScheduler scheduler, GenerationRequest request, TextGenerationOptions options, TextCodec answers,
+        Action<GeneratedText>? finished, Action checkAlive)
+    {
+        TextGenerator.Check(request, options, definition.Architecture.ContextLength);
+        return Pieces();
+
+        IEnumerable<string> Pieces()
+        {
+            checkAlive();
+            ScheduledText text = Begin(scheduler, request, options, answers, isAsynchronous: false);
+            foreach (string piece in scheduler.Enumerate(text, checkAlive))
+                yield return piece;
+            finished?.Invoke(text.Stream.Result);
+        }
+    }
+
+    private async IAsyncEnumerable<string> ScheduledAsync(
+        DecodingScheduler scheduler, GenerationRequest request, TextGenerationOptions options, TextCodec answers,
+        Action<GeneratedText>? finished, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        ScheduledText text = Begin(scheduler, request, options, answers, isAsynchronous: true);
+        await foreach (string piece in scheduler.EnumerateAsync(text, cancellation).ConfigureAwait(false))
+            yield return piece;
+        finished?.Invoke(text.Stream.Result);
+    }
+
+    private ScheduledText Begin(
+        DecodingScheduler scheduler, GenerationRequest request, TextGenerationOptions options, TextCodec answers, bool isAsynchronous)
+    {
+        IDisposable use = engine.Use();
+        try
+        {
+            var text = new ScheduledText(request, options, answers, use) { IsAsynchronous = isAsynchronous };
+            scheduler.Add(text);
+            return text;
+        }
+        catch
+        {
+            use.Dispose();
+            throw;
+        }
     }
 
     // Between two pieces the stream's session holds the network's memory.

@@ -35,7 +35,7 @@ namespace Microsoft.ML.Generative;
 /// mlContext.Model.Save(model, data.Schema, "language-model.zip");
 /// </code>
 /// </example>
-public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDisposable
+public sealed class LanguageModelTransformer : ITransformer, IEmbeddingModel
 {
     internal const string LoaderSignature = "GenerativeLanguageModel";
 
@@ -62,7 +62,9 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
             networks.AttachAll();
         _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, new NativeFootprint(networks, networks.Base));
         int context = definition.Architecture.ContextLength;
-        Generator = new LanguageModelGenerator(_engine, definition, codec, Sessions(network), name => Sessions(networks.NetworkOf(name)));
+        Generator = new LanguageModelGenerator(
+            _engine, definition, codec, Sessions(network), name => Sessions(networks.NetworkOf(name)),
+            () => LanguageModelSessions.Schedule(network, context, device));
         Activations = new LanguageModelActivations(_engine, network, codec, context, device);
 
         Func<int, IDecodingSession> Sessions(LanguageModelNetwork own) =>
@@ -89,6 +91,12 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// <see cref="WithAdapterColumn"/>.
     /// </summary>
     public string? AdapterColumnName => _definition.Columns.Adapter;
+
+    string IEmbeddingModel.ModelId => ModelId;
+
+    int IEmbeddingModel.EmbeddingSize => Architecture.EmbeddingSize;
+
+    int IEmbeddingModel.RowsAtOnce => TransformBatchSize;
 
     bool ITransformer.IsRowToRowMapper => true;
 
@@ -130,6 +138,18 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
 
     // An adapter is trained while all else of its network is frozen.
     bool IBaseModel.IsTrained(string parameter) => Networks.Active?.Shape.Tensors.Contains(parameter) ?? true;
+
+    int[] IEmbeddingModel.Encode(string text) => Activations.Encode(text);
+
+    torch.Tensor IEmbeddingModel.Embed(IReadOnlyList<int[]> texts) => Activations.Embed(texts);
+
+    float[][] IEmbeddingModel.Embed(IReadOnlyList<int[]> texts, CancellationToken cancellation) => [.. texts.Select(text =>
+    {
+        cancellation.ThrowIfCancellationRequested();
+        return Activations.Embed(text);
+    })];
+
+    IEmbeddingModel IEmbeddingModel.Share() => WithAdapter(ActiveAdapter);
 
     void IBaseModel.RunExample(int rows, int tokens) =>
         Network.Logits(torch.zeros([rows, Math.Min(tokens, Architecture.ContextLength)], torch.int64, Device));
@@ -176,7 +196,7 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// <param name="cancellationToken">Stops between two tokens.</param>
     public Task<string> GenerateAsync(
         string prompt, TextGenerationOptions? options = null, CancellationToken cancellationToken = default) =>
-        Task.Run(() => Generator.Complete(prompt, options, cancellationToken), cancellationToken);
+        Generator.CompleteAsync(prompt, options, cancellationToken);
 
     /// <summary>Completes a prompt piece by piece.</summary>
     /// <param name="prompt">The beginning of the text.</param>
@@ -193,7 +213,7 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// <param name="cancellationToken">Stops between two tokens.</param>
     public IAsyncEnumerable<string> StreamAsync(
         string prompt, TextGenerationOptions? options = null, CancellationToken cancellationToken = default) =>
-        WorkerSequence.Enumerate(Generator.Stream(prompt, options, cancellationToken), cancellationToken);
+        Generator.StreamAsync(prompt, options, cancellationToken);
 
     /// <summary>Predicts the most probable tokens after a prompt.</summary>
     /// <param name="prompt">The beginning of the text; may be empty where the tokenizer has a token that begins a text.</param>
@@ -241,8 +261,8 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     /// A client that may be used from several threads. It does not own the model: dispose of the model when no client is in use.
     /// </returns>
     /// <remarks>
-    /// Instructions, temperature, top-p, top-k, maximum of tokens, stop sequences, seed, penalties and response format of
-    /// <see cref="ChatOptions"/> are followed; what cannot be, such as tools that are not switched off, is refused. For JSON, and JSON of a
+    /// Instructions, temperature, top-p, top-k, maximum of tokens, stop sequences, seed, penalties, response format and tools of
+    /// <see cref="ChatOptions"/> are followed, tools where the template writes them; what cannot be is refused. For JSON, and JSON of a
     /// schema, see <see cref="TextGenerationOptions.ResponseFormat"/>. With a seed in the call, in the model's own options or in the
     /// <see cref="MLContext"/>, the same conversation gets the same answer each time; a context without a seed gives another one.
     /// </remarks>
@@ -281,7 +301,7 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
     public IEmbeddingGenerator<string, Embedding<float>> AsEmbeddingGenerator()
     {
         using IDisposable use = Use();
-        return new LanguageModelEmbeddingGenerator(this);
+        return new TextEmbeddingGenerator(this);
     }
 
     /// <summary>
@@ -501,7 +521,11 @@ public sealed class LanguageModelTransformer : ITransformer, IBaseModel, IDispos
         networks => networks.Merge(), _definition with { Columns = _definition.Columns with { Adapter = null } });
 
     /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
-    public void Dispose() => _engine.Dispose();
+    public void Dispose()
+    {
+        _engine.Dispose();
+        Generator.Dispose();
+    }
 
     internal IDisposable Use() => _engine.Use();
 

@@ -7,17 +7,20 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>Adds vectors that a language model computes of texts. There is nothing to train.</summary>
+/// <summary>Adds vectors that an encoder or a language model computes of texts. There is nothing to train.</summary>
 /// <remarks>
-/// <para>Create with <see cref="GenerativeTransformsCatalog.TextEmbedding"/>.</para>
+/// <para>
+/// Create with <see cref="GenerativeTransformsCatalog.TextEmbedding(string, string, SentenceEmbeddingTransformer)"/> or
+/// <see cref="GenerativeTransformsCatalog.TextEmbedding(string, string, LanguageModelTransformer)"/>.
+/// </para>
 /// <list type="table">
 /// <listheader><term>column</term><description>type and meaning</description></listheader>
-/// <item><term>input</term><description>text, of at most as many tokens as the model's context has.</description></item>
+/// <item><term>input</term><description>text; of a language model, of at most as many tokens as its context has.</description></item>
 /// <item>
 /// <term>output</term>
 /// <description>
-/// vector of Single of <see cref="LanguageModelArchitecture.EmbeddingSize"/> values: the mean of the model's last hidden states over the
-/// text's tokens, as <see cref="LanguageModelTransformer.AsEmbeddingGenerator"/> gives it.
+/// vector of Single with the model's number of values: of an encoder as <see cref="SentenceEmbeddingTransformer"/> computes it, of a
+/// language model the mean of its last hidden states over the text's tokens.
 /// </description>
 /// </item>
 /// </list>
@@ -27,10 +30,10 @@ public sealed class TextEmbeddingEstimator : IEstimator<TextEmbeddingTransformer
 {
     private readonly IHost _host;
     private readonly TextEmbeddingDefinition _columns;
-    private readonly LanguageModelTransformer _model;
+    private readonly IEmbeddingModel _model;
 
     internal TextEmbeddingEstimator(
-        IHostEnvironment env, string outputColumnName, string inputColumnName, LanguageModelTransformer model)
+        IHostEnvironment env, string outputColumnName, string inputColumnName, IEmbeddingModel model)
     {
         OptionChecks.NotEmpty(outputColumnName);
         OptionChecks.NotEmpty(inputColumnName);
@@ -42,15 +45,15 @@ public sealed class TextEmbeddingEstimator : IEstimator<TextEmbeddingTransformer
     /// <summary>Checks the column of texts.</summary>
     /// <param name="input">Data with it.</param>
     /// <returns>
-    /// The transformer. It shares the memory of the language model's weights; each may be disposed of before the other.
+    /// The transformer. It shares the memory of the model's weights; each may be disposed of before the other.
     /// </returns>
     /// <exception cref="ArgumentException">The column is missing or is no text.</exception>
-    /// <exception cref="ObjectDisposedException">The language model has been disposed of.</exception>
+    /// <exception cref="ObjectDisposedException">The model has been disposed of.</exception>
     public TextEmbeddingTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
         ColumnTypes.CheckText(SchemaShape.Create(input.Schema), _columns.Input);
-        return new TextEmbeddingTransformer(_host, _columns, _model.WithAdapter(_model.ActiveAdapter));
+        return new TextEmbeddingTransformer(_host, _columns, _model.Share());
     }
 
     /// <inheritdoc/>

@@ -14,33 +14,33 @@ using TorchSharp;
 
 namespace Microsoft.ML.Generative;
 
-/// <summary>Adds vectors that a language model computes of texts.</summary>
+/// <summary>Adds vectors that an encoder or a language model computes of texts.</summary>
 /// <remarks>Its columns are listed at <see cref="TextEmbeddingEstimator"/>. All methods may be called from several threads.</remarks>
 public sealed class TextEmbeddingTransformer : ITransformer, IBaseModel, IDisposable
 {
     internal const string LoaderSignature = "GenerativeTextEmbedding";
 
-    // The language model's folder in the model file.
+    // The model's folder in the model file, whatever kind of model it is.
     private const string ModelFolder = "language-model";
 
     private static readonly ModelFormat _format = new(
         "text-embedding", "GEN TEMB", LoaderSignature, OldestVersion: ModelFormat.FirstDefinition);
 
     private readonly TextEmbeddingDefinition _columns;
-    private readonly LanguageModelTransformer _model;
+    private readonly IEmbeddingModel _model;
     private readonly RowEngine _engine;
 
     /// <param name="host">The host.</param>
     /// <param name="columns">The columns.</param>
-    /// <param name="model">The language model, which belongs to this object from now on.</param>
-    internal TextEmbeddingTransformer(IHost host, TextEmbeddingDefinition columns, LanguageModelTransformer model)
+    /// <param name="model">The model, which belongs to this object from now on.</param>
+    internal TextEmbeddingTransformer(IHost host, TextEmbeddingDefinition columns, IEmbeddingModel model)
     {
         (_columns, _model) = (columns, model);
-        _engine = new RowEngine(host, this, Bind, model.TransformBatchSize, model);
+        _engine = new RowEngine(host, this, Bind, model.RowsAtOnce, model);
     }
 
     /// <summary>The number of values in a vector.</summary>
-    public int EmbeddingSize => _model.Architecture.EmbeddingSize;
+    public int EmbeddingSize => _model.EmbeddingSize;
 
     bool ITransformer.IsRowToRowMapper => true;
 
@@ -56,9 +56,9 @@ public sealed class TextEmbeddingTransformer : ITransformer, IBaseModel, IDispos
 
     IDisposable IBaseModel.Use() => _engine.Use();
 
-    bool IBaseModel.IsTrained(string parameter) => ((IBaseModel)_model).IsTrained(parameter);
+    bool IBaseModel.IsTrained(string parameter) => _model.IsTrained(parameter);
 
-    void IBaseModel.RunExample(int rows, int tokens) => ((IBaseModel)_model).RunExample(rows, tokens);
+    void IBaseModel.RunExample(int rows, int tokens) => _model.RunExample(rows, tokens);
 
     private RowMapping Bind(DataViewSchema schema)
     {
@@ -66,8 +66,8 @@ public sealed class TextEmbeddingTransformer : ITransformer, IBaseModel, IDispos
         return new RowMapping([texts],
         [
             RowOutput.Numbers(_columns.Output, new VectorDataViewType(NumberDataViewType.Single, EmbeddingSize), rows =>
-                _model.Activations.Embed([.. texts.Of(rows).Select((text, i) =>
-                    RowErrors.Name(_columns.Input, rows.Positions[i], () => _model.Activations.Encode(text)))])),
+                _model.Embed([.. texts.Of(rows).Select((text, i) =>
+                    RowErrors.Name(_columns.Input, rows.Positions[i], () => _model.Encode(text)))])),
         ]);
     }
 
@@ -82,10 +82,10 @@ public sealed class TextEmbeddingTransformer : ITransformer, IBaseModel, IDispos
     private static TextEmbeddingTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
         ModelFile.Load<TextEmbeddingDefinition, TextEmbeddingTransformer>(env, ctx, _format, file =>
         {
-            ctx.LoadModel<LanguageModelTransformer, SignatureLoadModel>(env, out LanguageModelTransformer model, ModelFolder);
+            ctx.LoadModel<IEmbeddingModel, SignatureLoadModel>(env, out IEmbeddingModel model, ModelFolder);
             return new TextEmbeddingTransformer(file.Host, file.Definition, model);
         });
 
-    /// <summary>Releases the language model's memory when the last call that uses it has returned.</summary>
+    /// <summary>Releases the model's memory when the last call that uses it has returned.</summary>
     public void Dispose() => _engine.Dispose();
 }

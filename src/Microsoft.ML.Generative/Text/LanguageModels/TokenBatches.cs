@@ -93,7 +93,7 @@ internal sealed class TokenBatches : IBatchSource
             }
         }
 
-        return new TensorBatch(spans.Length, inputs.to(device), targets.to(device)) { Weight = targetCount };
+        return new TensorBatch(spans.Length, inputs.OnDevice(device), targets.OnDevice(device)) { Weight = targetCount };
     }
 }
 

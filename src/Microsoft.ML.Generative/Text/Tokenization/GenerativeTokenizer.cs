@@ -26,6 +26,9 @@ namespace Microsoft.ML.Generative.Tokenizers;
 /// </remarks>
 public sealed class GenerativeTokenizer : Tokenizer
 {
+    // Of BERT and RoBERTa, where the file that names it is not there.
+    private static readonly string[] _maskNames = ["[MASK]", "<mask>"];
+
     private readonly TokenizerPipeline _pipeline;
     private readonly Lazy<TokenTexts> _texts;
     private readonly Lazy<TokenTexts> _firstTexts;
@@ -70,6 +73,14 @@ public sealed class GenerativeTokenizer : Tokenizer
     /// </summary>
     public IReadOnlyDictionary<string, string> ChatTemplates => Config.ChatTemplates;
 
+    /// <summary>Id of the token that stands where a masked language model is to predict one, or <see langword="null"/>.</summary>
+    public int? MaskId => Config.MaskToken is { } named
+        ? _pipeline.IdOf(named)
+        : _maskNames.Select(_pipeline.IdOf).FirstOrDefault(id => id is not null);
+
+    /// <summary>Whether an id is one that controls the model, and no text.</summary>
+    internal bool IsSpecial(int id) => _pipeline.Find(id) is not { } token || token.IsSpecial || _marks.Value.Contains(id);
+
     /// <summary>Ids that begin a text.</summary>
     internal IReadOnlyList<int> Before => _pipeline.Before;
 
@@ -113,6 +124,19 @@ public sealed class GenerativeTokenizer : Tokenizer
         ArgumentNullException.ThrowIfNull(text);
         var sink = new TokenSink(int.MaxValue, withPlaces: false);
         _pipeline.Encode(text, sink, recognizeSpecialTokens ? new PipelineSettings() : new PipelineSettings { TextOnly = _marks.Value });
+        return sink.Ids;
+    }
+
+    /// <summary>Encodes plain text, without the tokens round it: what reads like a special token in it is text.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="mostTokens">Tokens at most; the rest is left out.</param>
+    /// <param name="recognized">The one special token that is not text.</param>
+    /// <inheritdoc cref="EncodeFragment" path="/exception"/>
+    internal IReadOnlyList<int> EncodeText(string text, int mostTokens, int? recognized = null)
+    {
+        var sink = new TokenSink(mostTokens, withPlaces: false);
+        FrozenSet<int> marks = recognized is { } id ? _marks.Value.Where(mark => mark != id).ToFrozenSet() : _marks.Value;
+        _pipeline.Encode(text, sink, new PipelineSettings { TextOnly = marks });
         return sink.Ids;
     }
 

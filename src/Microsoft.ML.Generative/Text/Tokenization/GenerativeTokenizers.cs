@@ -83,6 +83,44 @@ public static class GenerativeTokenizers
     public static GenerativeTokenizer TrainBytePairEncoding(IDataView data, string columnName, BytePairEncodingOptions? options = null) =>
         BytePairTrainer.Train(TextColumn.Read(data, columnName), options?.Copy() ?? new BytePairEncodingOptions());
 
+    /// <summary>Makes a WordPiece tokenizer, as BERT's is, of texts.</summary>
+    /// <param name="texts">The texts, read once.</param>
+    /// <param name="vocabularySize">The number of tokens, at least 6: five special ones, characters, and merged ones.</param>
+    /// <returns>
+    /// The tokenizer, of lower case, with the special tokens [PAD], [UNK], [CLS], [SEP] and [MASK]. The same texts give the same one.
+    /// </returns>
+    /// <exception cref="ArgumentException">There is no word in the texts, or the size is out of range.</exception>
+    /// <example>
+    /// <code>
+    /// GenerativeTokenizer tokenizer = GenerativeTokenizers.TrainWordPiece(File.ReadLines("book.txt"), vocabularySize: 8000);
+    /// </code>
+    /// </example>
+    public static GenerativeTokenizer TrainWordPiece(IEnumerable<string> texts, int vocabularySize) =>
+        TrainWordPiece(texts, new WordPieceOptions { VocabularySize = vocabularySize });
+
+    /// <summary>Makes a WordPiece tokenizer, as BERT's is, of texts.</summary>
+    /// <param name="texts">The texts, read once.</param>
+    /// <param name="options">Size, least frequency and case.</param>
+    /// <returns>The tokenizer, with the special tokens [PAD], [UNK], [CLS], [SEP] and [MASK]. The same texts give the same one.</returns>
+    /// <exception cref="ArgumentException">There is no word in the texts, or an option is out of range.</exception>
+    public static GenerativeTokenizer TrainWordPiece(IEnumerable<string> texts, WordPieceOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        ArgumentNullException.ThrowIfNull(options);
+        return WordPieceTrainer.Train(texts, options.Copy());
+    }
+
+    /// <summary>Makes a WordPiece tokenizer, as BERT's is, of a text column.</summary>
+    /// <param name="data">The rows, read once, one at a time.</param>
+    /// <param name="columnName">The column, of type text.</param>
+    /// <param name="options">Size, least frequency and case. Default: 4,096 tokens of lower case.</param>
+    /// <returns>The tokenizer.</returns>
+    /// <exception cref="ArgumentException">
+    /// The column is missing, not of type text or without a word, or an option is out of range.
+    /// </exception>
+    public static GenerativeTokenizer TrainWordPiece(IDataView data, string columnName, WordPieceOptions? options = null) =>
+        WordPieceTrainer.Train(TextColumn.Read(data, columnName), options?.Copy() ?? new WordPieceOptions());
+
     /// <summary>Reads GPT-2's two files, or those of a model that kept its scheme.</summary>
     /// <param name="vocabularyPath">The tokens and their ids, as a JSON object: <c>vocab.json</c> or <c>encoder.json</c>.</param>
     /// <param name="mergesPath">The merges, one a line: <c>merges.txt</c> or <c>vocab.bpe</c>.</param>
@@ -102,7 +140,8 @@ public static class GenerativeTokenizers
     /// <summary>Reads the tokenizer in a folder of a model, as Hugging Face lays it out.</summary>
     /// <param name="folder">
     /// The folder, with a <c>tokenizer.json</c>; else a SentencePiece model (<c>tokenizer.model</c> or <c>spiece.model</c>), GPT-2's or
-    /// Qwen2's <c>vocab.json</c> and <c>merges.txt</c>, or BERT's <c>vocab.txt</c>. Special tokens and the chat template are read from
+    /// Qwen2's <c>vocab.json</c> and <c>merges.txt</c>, or BERT's <c>vocab.txt</c>; ByT5 needs none. Special tokens and the chat template
+    /// are read from
     /// <c>tokenizer_config.json</c>, <c>special_tokens_map.json</c>, <c>chat_template.jinja</c>, <c>generation_config.json</c> and
     /// <c>config.json</c>, where they are.
     /// </param>

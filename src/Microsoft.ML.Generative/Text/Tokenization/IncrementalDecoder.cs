@@ -12,9 +12,11 @@ internal abstract class IncrementalDecoder
     /// <param name="skipSpecialTokens">
     /// Whether special tokens give no text; for other types, their own <c>Decode</c> decides.
     /// </param>
-    public static IncrementalDecoder Create(Tokenizer tokenizer, IReadOnlyList<int>? context = null, bool skipSpecialTokens = true) =>
+    /// <param name="shown">Special tokens that give text nevertheless.</param>
+    public static IncrementalDecoder Create(
+        Tokenizer tokenizer, IReadOnlyList<int>? context = null, bool skipSpecialTokens = true, IReadOnlyList<int>? shown = null) =>
         tokenizer is GenerativeTokenizer own
-            ? new StreamDecoder(own, context ?? [], skipSpecialTokens)
+            ? new StreamDecoder(own, context ?? [], skipSpecialTokens, shown ?? [])
             : new WindowDecoder(tokenizer, context ?? []);
 
     /// <summary>Takes a token and returns what text is now certain; often none.</summary>
@@ -27,9 +29,10 @@ internal abstract class IncrementalDecoder
     {
         private readonly TokenTextStream _stream;
 
-        public StreamDecoder(GenerativeTokenizer tokenizer, IReadOnlyList<int> context, bool skipSpecialTokens)
+        public StreamDecoder(
+            GenerativeTokenizer tokenizer, IReadOnlyList<int> context, bool skipSpecialTokens, IReadOnlyList<int> shown)
         {
-            _stream = new TokenTextStream(tokenizer.Decoder, skipSpecialTokens);
+            _stream = new TokenTextStream(tokenizer.Decoder, skipSpecialTokens, shown);
             foreach (int id in context)
                 _stream.Append(id);
             _stream.Take();

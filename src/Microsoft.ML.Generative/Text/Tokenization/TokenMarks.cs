@@ -17,7 +17,10 @@ internal static class TokenMarks
     /// <param name="config">Names of special tokens, and templates.</param>
     public static FrozenSet<int> Find(IEnumerable<AddedToken> added, TokenizerConfig config)
     {
-        string?[] named = [config.BosToken, config.EosToken, config.UnkToken, config.PadToken, .. config.AdditionalSpecialTokens];
+        string?[] named =
+        [
+            config.BosToken, config.EosToken, config.UnkToken, config.PadToken, config.MaskToken, .. config.AdditionalSpecialTokens,
+        ];
         return added.Where(token => token.IsSpecial || named.Contains(token.Content)
                 || (token.Content.StartsWith("<|", StringComparison.Ordinal) && token.Content.EndsWith("|>", StringComparison.Ordinal))
                 || config.ChatTemplates.Values.Any(template => IsIn(token, template)))

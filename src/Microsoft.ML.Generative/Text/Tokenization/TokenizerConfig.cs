@@ -12,6 +12,7 @@ internal sealed record TokenizerConfig
     public const string EosName = "eos_token";
     public const string UnkName = "unk_token";
     public const string PadName = "pad_token";
+    public const string MaskName = "mask_token";
 
     /// <summary>The name of the template that is taken where none is asked for.</summary>
     public const string DefaultTemplate = "default";
@@ -30,6 +31,9 @@ internal sealed record TokenizerConfig
     public string? UnkToken { get; init; }
 
     public string? PadToken { get; init; }
+
+    /// <summary>The token that stands where a masked language model is to predict one.</summary>
+    public string? MaskToken { get; init; }
 
     /// <summary>Other special tokens.</summary>
     public IReadOnlyList<string> AdditionalSpecialTokens { get; init; } = [];
@@ -65,6 +69,7 @@ internal sealed record TokenizerConfig
             EosToken = Token(members, EosName),
             UnkToken = Token(members, UnkName),
             PadToken = Token(members, PadName),
+            MaskToken = Token(members, MaskName),
             AdditionalSpecialTokens = members.Optional(AdditionalName) is { ValueKind: JsonValueKind.Array } others
                 && others.GetArrayLength() > 0
                 ? [.. others.EnumerateArray().Select((token, i) => Token(token, $"{members.Path}.{AdditionalName}[{i}]"))]
@@ -84,7 +89,7 @@ internal sealed record TokenizerConfig
             writer.WriteString("tokenizer_class", "PreTrainedTokenizerFast");
             writer.WriteBoolean("clean_up_tokenization_spaces", false);
             foreach (var (name, value) in ((string, string?)[])[
-                (BosName, BosToken), (EosName, EosToken), (UnkName, UnkToken), (PadName, PadToken)])
+                (BosName, BosToken), (EosName, EosToken), (UnkName, UnkToken), (PadName, PadToken), (MaskName, MaskToken)])
             {
                 if (value is not null)
                     writer.WriteString(name, value);

@@ -80,11 +80,11 @@ internal sealed class CheckpointSession
         return state;
     }
 
-    public void SaveIfDue(IChannel channel, long step, double? gradientNorm, bool isFinished)
+    /// <summary>Whether a checkpoint is due after a step.</summary>
+    public bool IsDue(long step, bool isFinished)
     {
         TimeSpan? interval = _options.Interval ?? (_options.Steps is null ? CheckpointOptions.DefaultInterval : null);
-        if (isFinished || step % _options.Steps == 0 || _sinceSaved.Elapsed >= interval)
-            Save(channel, step, gradientNorm, isFinished);
+        return isFinished || step % _options.Steps == 0 || _sinceSaved.Elapsed >= interval;
     }
 
     public void Save(IChannel channel, long step, double? gradientNorm, bool isFinished)

@@ -1,6 +1,5 @@
 using System.Text;
 using Microsoft.ML.Generative.Training.Reporting;
-using TorchSharp;
 
 namespace Microsoft.ML.Generative.Training.Distributed;
 
@@ -12,15 +11,15 @@ internal sealed class SharedReports(ProcessGroup group)
 
     private readonly Dictionary<string, (double Sum, long Weight)> _sums = [];
 
-    /// <summary>Adds a batch's losses, as <see cref="TrainingMeter.Add(Losses, double, long, long, bool)"/> does.</summary>
-    public void Add(Losses losses, double total, long weight, bool isFirstPhase)
+    /// <summary>Adds a batch's losses, as the meter of process 0 adds its own.</summary>
+    public void Add(double total, IEnumerable<(string Name, double Value)> terms, long weight, bool isFirstPhase)
     {
         if (group.IsLeader)
             return;
         if (isFirstPhase)
             Add(Loss, total, weight);
-        foreach ((string name, torch.Tensor value) in losses.Terms)
-            Add(name, value.ToDouble(), weight);
+        foreach ((string name, double value) in terms)
+            Add(name, value, weight);
     }
 
     /// <summary>Adds to the reports of process 0 what the others have computed since they met last.</summary>

@@ -31,7 +31,7 @@ internal sealed class StepPace
     }
 
     /// <summary>The time that a number of steps will take.</summary>
-    public TimeSpan TimeOf(long steps)
+    public TimeSpan TimeOf(double steps)
     {
         (long step, TimeSpan elapsed) = _marks.Count > 0 && _marks.Peek().Step < _newest.Step ? _marks.Peek() : _begin;
         if (_newest.Step == step)

@@ -2,7 +2,6 @@ using System.Collections.ObjectModel;
 using System.Diagnostics;
 using System.Globalization;
 using Microsoft.ML.Generative.Training.Checkpoints;
-using TorchSharp;
 
 namespace Microsoft.ML.Generative.Training.Reporting;
 
@@ -11,7 +10,9 @@ namespace Microsoft.ML.Generative.Training.Reporting;
 /// <param name="device">The device that trains.</param>
 /// <param name="unit">What the weights of the first phase's batches count, as in "rows".</param>
 /// <param name="stage">The loop's part of a training of several, and the steps of the parts after it.</param>
-internal sealed class TrainingMeter(long totalSteps, string device, string unit = "rows", TrainingStage stage = default)
+/// <param name="usedMemory">Bytes of the device's memory that are in use, where it has its own.</param>
+internal sealed class TrainingMeter(
+    long totalSteps, string device, string unit = "rows", TrainingStage stage = default, Func<long?>? usedMemory = null)
 {
     private const int WidestLine = 119;
     private static readonly TimeSpan _reportPause = TimeSpan.FromSeconds(1);
@@ -79,13 +80,13 @@ internal sealed class TrainingMeter(long totalSteps, string device, string unit 
     /// <summary>
     /// Adds a batch's losses. The first phase's total is the loss that is reported, and the weights of its batches make the speed.
     /// </summary>
-    public void Add(Losses losses, double total, long weight, long step, bool isFirstPhase)
+    public void Add(double total, IEnumerable<(string Name, double Value)> terms, long weight, long step, bool isFirstPhase)
     {
         Step = step;
         if (isFirstPhase)
             AddLoss(total, weight);
-        foreach ((string name, torch.Tensor value) in losses.Terms)
-            Add(name, value.ToDouble(), weight);
+        foreach ((string name, double value) in terms)
+            Add(name, value, weight);
     }
 
     /// <summary>Adds a loss of the first phase.</summary>
@@ -115,7 +116,7 @@ internal sealed class TrainingMeter(long totalSteps, string device, string unit 
     }
 
     /// <summary>The time that the training will take after a step, that of later stages too.</summary>
-    public TimeSpan Remaining(long step) => _pace.TimeOf(totalSteps - step + stage.LaterSteps);
+    public TimeSpan Remaining(long step) => _pace.TimeOf((double)totalSteps - step + stage.LaterSteps);
 
     /// <summary>Leaves time in which nothing was trained out of the next <see cref="SamplesPerSecond"/>.</summary>
     public void ExcludeFromSpeed(TimeSpan duration)
@@ -149,6 +150,7 @@ internal sealed class TrainingMeter(long totalSteps, string device, string unit 
             Elapsed = elapsed,
             Remaining = Remaining(step),
             Device = device,
+            DeviceMemory = usedMemory?.Invoke(),
         };
         _lastReport = elapsed;
         _weightSinceReport = 0;

@@ -75,4 +75,10 @@ public sealed record TrainingProgress
 
     /// <summary>The device that trains, such as <c>cpu</c> or <c>cuda:0</c>.</summary>
     public required string Device { get; init; }
+
+    /// <summary>
+    /// Bytes of the GPU's memory that are in use, by this training and all others on it, memory that libtorch keeps for later included;
+    /// <see langword="null"/> on a CPU.
+    /// </summary>
+    public long? DeviceMemory { get; init; }
 }

@@ -25,6 +25,8 @@ public class UNetNetworkTests
 
     public static TheoryData<string> Forms => [.. _forms.Keys];
 
+    internal static IReadOnlyDictionary<string, UNetArchitecture> FormsByName => _forms;
+
     private static readonly Dictionary<string, UNetArchitecture> _forms = new()
     {
         ["plain"] = Tiny,

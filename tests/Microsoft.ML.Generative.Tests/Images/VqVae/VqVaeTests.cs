@@ -54,6 +54,20 @@ public sealed class VqVaeTests
     }
 
     [Fact]
+    public void A_training_without_an_end_can_be_stopped_and_has_a_remaining_time()
+    {
+        var ml = new MLContext(seed: 1);
+        using var stopping = new CancellationTokenSource();
+        VqVaeOptions options = Options();
+        var reports = new Reports { OnReport = _ => stopping.Cancel() };
+        (options.MaxSteps, options.PriorMaxSteps, options.Epochs) = (long.MaxValue, long.MaxValue, int.MaxValue);
+        (options.Progress, options.CancellationToken) = (reports, stopping.Token);
+        Assert.ThrowsAny<OperationCanceledException>(
+            () => ml.Transforms.Generative().VqVae(options).Fit(ml.Generative().Datasets.Digits(64, seed: 1)));
+        Assert.All(reports.All, report => Assert.True(report.Remaining >= TimeSpan.Zero));
+    }
+
+    [Fact]
     public void A_training_that_has_finished_reads_its_data_once_to_know_it_again()
     {
         using var folder = new TemporaryFolder();

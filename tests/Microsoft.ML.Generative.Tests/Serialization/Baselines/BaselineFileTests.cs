@@ -86,7 +86,10 @@ public sealed class BaselineFileTests
     [Fact]
     public void Every_family_has_a_file_of_the_format_that_is_written_today()
     {
-        string[] families = ["diffusion", "flow", "gan", "image-classifier", "language-model", "reward-model", "vae", "vq-vae"];
+        string[] families =
+        [
+            "diffusion", "flow", "gan", "image-classifier", "language-model", "reward-model", "sequence-to-sequence", "vae", "vq-vae",
+        ];
         string[] current =
             [.. ModelNames.Where(name => name.EndsWith($"-format-{BaselineRecipe.CurrentFormat}", StringComparison.Ordinal))];
         Assert.All(families, family => Assert.Contains(current, name => name.StartsWith(family + "-", StringComparison.Ordinal)));

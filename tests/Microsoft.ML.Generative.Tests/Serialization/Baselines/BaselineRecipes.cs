@@ -32,6 +32,8 @@ internal static partial class BaselineRecipes
         ["language-model-chat"] = Chat,
         ["reward-model-gpt"] = RewardModel,
         ["reward-model-adapter"] = RewardModelWithAdapter,
+        ["sequence-to-sequence-pairs"] = Sequences,
+        ["sequence-to-sequence-spans"] = CorruptedSpans,
     };
 
     // What all have in common: three steps are an epoch of the images.

@@ -127,6 +127,37 @@ public sealed class SequenceToSequenceNetworkTests
         Assert.Equal(expected, loss.item<float>(), 1e-4);
     }
 
+    // Long sequences go through libtorch's fused kernels.
+    [Theory]
+    [InlineData(12)]
+    [InlineData(140)]
+    public void What_distances_add_has_the_gradient_of_differences(int length)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using SequenceToSequenceNetwork network = TinyEncoderDecoders.Create(FeedForwardKind.Relu, isTied: true);
+        Tensor source = Row([.. Enumerable.Range(0, length).Select(i => i * i % 11)]), target = Row(TinyEncoderDecoders.Target);
+        Tensor labels = tensor(new long[] { 2, 7, 5, 1 }, [1, 4]);
+        foreach (RelativePositionBias bias in (RelativePositionBias[])[network.Encoder.Relative, network.Decoder.Relative!])
+        {
+            network.zero_grad();
+            Loss().backward();
+            float gradient = bias.Buckets.Weight.grad![1, 2].item<float>();
+            const float Step = 0.02f;
+            double difference = (LossWith(Step) - LossWith(-2 * Step)) / (2 * Step);
+            LossWith(Step);
+            Assert.Equal(difference, gradient, 0.02 * Math.Abs(difference) + 1e-3);
+
+            double LossWith(float change)
+            {
+                using IDisposable noGradient = no_grad();
+                bias.Buckets.Weight[1, 2].add_(tensor(change));
+                return Loss().item<float>();
+            }
+        }
+
+        Tensor Loss() => network.Score(source, null, target, labels).Loss;
+    }
+
     [Fact]
     public void Dropout_is_of_the_training_alone()
     {

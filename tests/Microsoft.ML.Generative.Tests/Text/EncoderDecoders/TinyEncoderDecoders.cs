@@ -11,9 +11,9 @@ internal static class TinyEncoderDecoders
 
     public static int[] Target { get; } = [0, 2, 7, 5];
 
-    public static SequenceToSequenceArchitecture Architecture(FeedForwardKind feedForward, bool isTied) => new()
+    public static SequenceToSequenceArchitecture Architecture(FeedForwardKind feedForward, bool isTied, int vocabularySize = 11) => new()
     {
-        VocabularySize = 11,
+        VocabularySize = vocabularySize,
         Layers = 2,
         DecoderLayers = 3,
         Heads = 3,

@@ -92,7 +92,7 @@ public sealed class TextEmbeddingTests : IDisposable
         IDataView numbers = _ml.Data.LoadFromEnumerable([new { Text = 1f }]);
         Assert.Contains("'Text'", Assert.ThrowsAny<ArgumentException>(
             () => _ml.Transforms.Generative().TextEmbedding("E", "Text", _model).Fit(numbers)).Message);
-        Assert.Throws<ArgumentNullException>(() => _ml.Transforms.Generative().TextEmbedding("E", "Text", null!));
+        Assert.Throws<ArgumentNullException>(() => _ml.Transforms.Generative().TextEmbedding("E", "Text", (LanguageModelTransformer)null!));
         Assert.Throws<ArgumentException>(() => _ml.Transforms.Generative().TextEmbedding("", "Text", _model));
         // Over its input.
         using TextEmbeddingTransformer over = _ml.Transforms.Generative().TextEmbedding("Text", null, _model).Fit(Texts("a"));

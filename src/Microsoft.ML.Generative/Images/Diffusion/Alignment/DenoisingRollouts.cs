@@ -213,7 +213,7 @@ internal sealed class DenoisingRollouts : IStatefulBatchSource, IDisposable
     private Tensor Order()
     {
         using var generator = new Generator((ulong)SeedSequence.Derive(SeedSequence.Derive(_run.Seed, OrderStream), _epoch));
-        return randperm(Pairs, generator: generator).to(_run.Device).DetachFromDisposeScope();
+        return randperm(Pairs, generator: generator).OnDevice(_run.Device).DetachFromDisposeScope();
     }
 
     private Tensor PairsOf(long part)
@@ -239,7 +239,7 @@ internal sealed class DenoisingRollouts : IStatefulBatchSource, IDisposable
     private Tensor Moved(Tensor onCpu)
     {
         using (onCpu)
-            return onCpu.to(_run.Device);
+            return onCpu.OnDevice(_run.Device);
     }
 
     private Tensor StepsToLearn() => tensor(_policy.Steps - 1L, device: _run.Device);

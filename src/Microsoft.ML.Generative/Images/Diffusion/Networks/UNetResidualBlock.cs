@@ -27,7 +27,6 @@ internal sealed class UNetResidualBlock : nn.Module
 
     private readonly UNetArchitecture _config;
     private readonly double _dropout;
-    private readonly Resampling _resampling;
     private readonly double _scale;
 
     public UNetResidualBlock(
@@ -35,7 +34,7 @@ internal sealed class UNetResidualBlock : nn.Module
         double scale = 1)
         : base(nameof(UNetResidualBlock))
     {
-        (_config, _dropout, _resampling, _scale) = (config, dropout, resampling, scale);
+        (_config, _dropout, Resampling, _scale) = (config, dropout, resampling, scale);
         norm1 = new GroupNormalization(config.NormGroups, inChannels, config.NormEpsilon);
         conv1 = new Conv2d(inChannels, outChannels, 3, padding: 1);
         time_emb_proj = new Linear(config.EmbeddingSize, config.ScalesAndShifts ? 2 * outChannels : outChannels);
@@ -49,6 +48,8 @@ internal sealed class UNetResidualBlock : nn.Module
         if (ModuleTensors.HasValues)
             nn.init.zeros_(conv2.Weight.Dense());
     }
+
+    public Resampling Resampling { get; }
 
     /// <param name="x">[batch, channels in, height, width].</param>
     /// <param name="embedding">The time's vector after the activation, [batch, embedding size].</param>
@@ -75,7 +76,7 @@ internal sealed class UNetResidualBlock : nn.Module
         return _scale == 1 ? sum : sum.Times(1 / _scale);
     }
 
-    private Tensor Resample(Tensor x) => _resampling switch
+    private Tensor Resample(Tensor x) => Resampling switch
     {
         Resampling.Down => F.avg_pool2d(x, 2),
         Resampling.Up => Upsampling.Nearest(x),

@@ -38,7 +38,7 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
     /// <inheritdoc cref="GanTransformer.SampleLatent"/>
     public float[] SampleLatent(int seed, double? truncation)
     {
-        OptionChecks.AtLeast(truncation, GanOptions.LowestTruncation);
+        OptionChecks.NoiseScale(truncation ?? 1, GanOptions.LowestTruncation, nameof(truncation));
         using torch.Tensor z = SampleLatents(SeedSequence.DeriveMany(seed, 0, 1), truncation);
         return TensorMemory.ToArray<float>(z);
     }
@@ -46,7 +46,7 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
     /// <inheritdoc cref="GanTransformer.Decode"/>
     public float[] Decode(ReadOnlySpan<float> latent, int? label, string? labelName)
     {
-        RowChecks.HasSize(latent, LatentSize, nameof(latent));
+        RowChecks.HasValues(latent, LatentSize, ValueRange.Finite, nameof(latent));
         var request = new ConditionRequest(label) { LabelName = labelName };
         _conditions.Check(request, 1, nameof(label));
         using IDisposable noGradient = torch.no_grad();
@@ -61,8 +61,8 @@ internal sealed class GanGenerator(IHost host, GanDefinition definition, Generat
         CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
-        RowChecks.HasSize(from, LatentSize, nameof(from));
-        RowChecks.HasSize(to, LatentSize, nameof(to));
+        RowChecks.HasValues(from, LatentSize, ValueRange.Finite, nameof(from));
+        RowChecks.HasValues(to, LatentSize, ValueRange.Finite, nameof(to));
         _conditions.Check(request, count, "options");
         float[] first = from.ToArray(), last = to.ToArray();
         return Rows(count, request, batchSize, (start, rows) =>

@@ -71,10 +71,4 @@ internal sealed class ConvolutionalVaeLayers() : VaeLayers(VaeNetworkKind.Convol
         if (channels.Length == 0)
             throw new ArgumentException($"{nameof(VaeOptions.ConvolutionChannels)} is empty; expected at least one convolution.");
     }
-
-    // In place of an output padding that differs between height and width, which TorchSharp 0.107 does not pass on.
-    private sealed class Crop(int height, int width) : Module<Tensor, Tensor>(nameof(Crop))
-    {
-        public override Tensor forward(Tensor input) => input.narrow(2, 0, height).narrow(3, 0, width); // [batch, channels, height, width]
-    }
 }

@@ -81,7 +81,7 @@ internal sealed class VectorQuantizer : nn.Module
 
         long rows = vectors.size(0);
         Tensor order = randperm(rows, generator: generator);
-        Tensor chosen = order.index_select(0, TensorFactory.Range(_codebookSize).Remainder(rows)).to(vectors.device);
+        Tensor chosen = order.index_select(0, TensorFactory.Range(_codebookSize).Remainder(rows)).OnDevice(vectors.device);
         usage.FillInPlace((double)rows / _codebookSize);
         codebook.copy_(vectors.index_select(0, chosen));
         sums.copy_(codebook * usage.unsqueeze(1));
@@ -115,7 +115,7 @@ internal sealed class VectorQuantizer : nn.Module
     {
         Tensor average = usage.mean();
         Tensor isDead = usage < average.Times(deadCodeThreshold);
-        Tensor chosen = randint(0, vectors.size(0), [_codebookSize], generator: generator, dtype: int64).to(vectors.device);
+        Tensor chosen = randint(0, vectors.size(0), [_codebookSize], generator: generator, dtype: int64).OnDevice(vectors.device);
         Tensor replacements = vectors.index_select(0, chosen);
         codebook.copy_(where(isDead.unsqueeze(1), replacements, codebook));
         sums.copy_(where(isDead.unsqueeze(1), replacements * average, sums));

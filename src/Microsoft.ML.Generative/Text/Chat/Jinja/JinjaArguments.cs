@@ -42,6 +42,8 @@ internal sealed record JinjaArgumentList(
 /// <summary>The arguments of a call.</summary>
 internal sealed record JinjaArguments(IReadOnlyList<object?> Positional, IReadOnlyDictionary<string, object?> Named)
 {
+    public static JinjaArguments None { get; } = new([], new Dictionary<string, object?>());
+
     public JinjaArguments With(string name, object? value) =>
         this with { Named = new Dictionary<string, object?>(Named, StringComparer.Ordinal) { [name] = value } };
 

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Microsoft.ML.Generative.Runtime.Kernels;
@@ -11,20 +12,24 @@ namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 internal static unsafe class AttentionKernel
 {
     /// <param name="query">[head size], already divided by its root.</param>
-    /// <param name="keys">Pages of keys.</param>
-    /// <param name="values">Pages of values.</param>
+    /// <param name="ring">The pages, which are used in a ring.</param>
     /// <param name="pages">Pages in the ring.</param>
+    /// <param name="keys">Where the head's keys are in a page.</param>
+    /// <param name="values">Where the head's values are in a page.</param>
     /// <param name="first">The first position that is attended to.</param>
     /// <param name="position">The last, which is the position's own.</param>
     /// <param name="headSize">Values of a head.</param>
     /// <param name="scores">Room for the positions of all pages that are attended to.</param>
     /// <param name="output">[head size].</param>
+    /// <param name="bias">
+    /// What is added to the scores of the positions from <paramref name="first"/> on; or null.
+    /// </param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Attend(
-        float* query, float* keys, float* values, int pages, int first, int position, int headSize, float* scores, float* output)
+        float* query, float** ring, int pages, nint keys, nint values, int first, int position, int headSize, float* scores, float* output,
+        float* bias = null)
     {
         int width = Vector<float>.Count, pageLength = 4 * width;
-        nint pageFloats = (nint)headSize * pageLength;
         int firstPage = first / pageLength, lastPage = position / pageLength, start = firstPage * pageLength;
         int count = (lastPage - firstPage + 1) * pageLength, firstSlot = firstPage % pages;
 
@@ -32,7 +37,7 @@ internal static unsafe class AttentionKernel
         for (int page = firstPage, slot = firstSlot; page <= lastPage; page++, slot = slot + 1 == pages ? 0 : slot + 1, next += pageLength)
         {
             Vector<float> s0 = default, s1 = default, s2 = default, s3 = default;
-            float* k = keys + slot * pageFloats;
+            float* k = ring[slot] + keys;
             for (int i = 0; i < headSize; i++, k += pageLength)
             {
                 var q = new Vector<float>(query[i]);
@@ -48,6 +53,12 @@ internal static unsafe class AttentionKernel
             s3.Store(next + 3 * width);
         }
 
+        if (bias is not null)
+        {
+            Span<float> biased = new(scores + (first - start), position + 1 - first);
+            TensorPrimitives.Add(biased, new ReadOnlySpan<float>(bias, biased.Length), biased);
+        }
+
         new Span<float>(scores, first - start).Fill(float.NegativeInfinity);
         new Span<float>(scores + (position + 1 - start), count - (position + 1 - start)).Fill(float.NegativeInfinity);
         var scale = new Vector<float>(1 / Softmax(scores, count));
@@ -59,7 +70,7 @@ internal static unsafe class AttentionKernel
             next = scores;
             for (int page = firstPage, slot = firstSlot; page <= lastPage; page++, slot = slot + 1 == pages ? 0 : slot + 1)
             {
-                float* v = values + slot * pageFloats + (nint)o * pageLength;
+                float* v = ring[slot] + values + (nint)o * pageLength;
                 for (int i = 0; i < 4; i++, v += width, next += width)
                 {
                     Vector<float> p = Vector.Load(next);
@@ -79,7 +90,7 @@ internal static unsafe class AttentionKernel
             next = scores;
             for (int page = firstPage, slot = firstSlot; page <= lastPage; page++, slot = slot + 1 == pages ? 0 : slot + 1)
             {
-                float* v = values + slot * pageFloats + (nint)o * pageLength;
+                float* v = ring[slot] + values + (nint)o * pageLength;
                 for (int i = 0; i < 4; i++, v += width, next += width)
                     a = Vector.FusedMultiplyAdd(Vector.Load(next), Vector.Load(v), a);
             }

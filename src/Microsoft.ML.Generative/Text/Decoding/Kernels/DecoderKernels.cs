@@ -31,6 +31,10 @@ internal sealed unsafe class DecoderKernels : IDisposable
                 KernelOf(block.AttentionNorm),
                 LayerOf(block.QueriesKeysValues),
                 LayerOf(block.AttentionOut),
+                block.Cross is { } cross
+                    ? new CrossAttentionKernels(
+                        KernelOf(cross.Norm), LayerOf(cross.Queries), LayerOf(cross.KeysValues), LayerOf(cross.Output))
+                    : null,
                 KernelOf(block.FeedForwardNorm),
                 LayerOf(block.FeedForwardIn),
                 LayerOf(block.FeedForwardOut)))];
@@ -154,7 +158,8 @@ internal sealed unsafe class DecoderKernels : IDisposable
             BlockWeight w => new BlockRowsKernel(Find(name, w, 0), w.Format, bias, outputs, inputs),
             PartedWeight w => PartsOf(w, name, bias),
             Nf4Weight w => new Nf4Kernel(
-                Find(name, w, 0), (sbyte*)Find(name, w, 1), (float*)Find(name, w, 2), *(float*)Find(name, w, 3), bias, outputs, inputs),
+                new Nf4Reader(Find(name, w, 0), (sbyte*)Find(name, w, 1), (float*)Find(name, w, 2), *(float*)Find(name, w, 3)),
+                bias, outputs, inputs),
             _ => new FloatKernel(Find(name, weight.Plain!), bias, outputs, inputs),
         };
     }
@@ -211,5 +216,9 @@ internal sealed unsafe class DecoderKernels : IDisposable
 
 /// <summary>The kernels of a <see cref="TransformerBlock"/>.</summary>
 internal readonly record struct TransformerBlockKernels(
-    NormalizationKernel AttentionNorm, LayerKernel QueriesKeysValues, LayerKernel AttentionOut,
+    NormalizationKernel AttentionNorm, LayerKernel QueriesKeysValues, LayerKernel AttentionOut, CrossAttentionKernels? Cross,
     NormalizationKernel FeedForwardNorm, LayerKernel FeedForwardIn, LayerKernel FeedForwardOut);
+
+/// <summary>The kernels of a <see cref="CrossAttention"/>.</summary>
+internal sealed record CrossAttentionKernels(
+    NormalizationKernel Norm, LayerKernel Queries, LayerKernel KeysValues, LayerKernel Output);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Numerics.Tensors;
 using Microsoft.ML.Generative.Layers;
 
 namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
@@ -24,6 +25,8 @@ internal sealed unsafe class DecoderSteps : IDisposable
     private readonly DecoderKernels _kernels;
     private readonly KeyValueCache _cache;
     private readonly RotaryKernel? _rotary;
+    private readonly DistanceBias? _bias;
+    private readonly KernelSources? _sources;
     private readonly WorkerTeam _team;
     private readonly SharingChoice _choice;
     private readonly FloatBuffer _memory;
@@ -51,6 +54,7 @@ internal sealed unsafe class DecoderSteps : IDisposable
     // What the threads are at.
     private readonly Action<int, int> _multiplyPiece;
     private readonly Action<int, int> _attendPiece;
+    private readonly Action<int, int> _attendSourcePiece;
     private readonly Action<int, int> _rowsPiece;
     private Product _product;
     private RowWork _rowWork;
@@ -66,7 +70,8 @@ internal sealed unsafe class DecoderSteps : IDisposable
         int rows = Math.Max(BlockLength, streams);
         _choice = new SharingChoice(rows + 1);
         (_rowStreams, _rowTokens, _rowPositions) = (new int[rows], new int[rows], new int[rows]);
-        (_multiplyPiece, _attendPiece, _rowsPiece) = (MultiplyPiece, AttendPiece, RowsPiece);
+        (_multiplyPiece, _rowsPiece) = (MultiplyPiece, RowsPiece);
+        (_attendPiece, _attendSourcePiece) = (AttendPiece, AttendSourcePiece);
         if (_shape.Rotary is { } rotary)
             _rotary = new RotaryKernel(rotary);
 
@@ -74,6 +79,10 @@ internal sealed unsafe class DecoderSteps : IDisposable
         try
         {
             _cache = new KeyValueCache(_shape, streams, contextLength, BlockLength);
+            if (network.Relative is { } relative)
+                _bias = new DistanceBias(relative, block.Heads, contextLength);
+            if (block.HasCrossAttention)
+                _sources = new KernelSources(_shape, streams, threads);
             _scoresLength = _cache.Pages * KeyValueCache.PageLength;
             int width = block.EmbeddingSize, half = block.HeadSize / 2;
             long perRow = 2L * Padded(width) + Padded(block.QueryKeyValueSize) + Padded(block.AttendedSize)
@@ -106,6 +115,8 @@ internal sealed unsafe class DecoderSteps : IDisposable
         catch
         {
             _memory?.Dispose();
+            _sources?.Dispose();
+            _bias?.Dispose();
             _cache?.Dispose();
             _kernels.Dispose();
             throw;
@@ -114,11 +125,16 @@ internal sealed unsafe class DecoderSteps : IDisposable
         _team = new WorkerTeam(threads);
     }
 
+    /// <summary>Keys and values of the streams.</summary>
+    public KeyValueCache Cache => _cache;
+
     // What is done for each row alone.
     private enum RowWork
     {
         NormalizeForAttention,
         Rotate,
+        NormalizeForSource,
+        ScaleForSource,
         NormalizeForFeedForward,
         Activate,
     }
@@ -153,6 +169,7 @@ internal sealed unsafe class DecoderSteps : IDisposable
         int hiddenIn = Padded(_block.FeedForwardInSize), hidden = Padded(_block.FeedForwardSize), half = Padded(size / 2);
         for (int row = 0; row < rows; row++)
         {
+            _cache.Prepare(_rowStreams[row], _rowPositions[row]);
             Embed(row, _x + width * row);
             _rotary?.Angles(_rowPositions[row], _cosines + half * row, _sines + half * row);
         }
@@ -172,10 +189,48 @@ internal sealed unsafe class DecoderSteps : IDisposable
 
             Attend(rows);
             Multiply(block.AttentionOut, _attended, attended, _x, width, rows, isAdded: true);
+            if (block.Cross is { } cross)
+            {
+                ForRows(RowWork.NormalizeForSource, rows);
+                Multiply(cross.Queries, _normed, width, _queriesKeysValues, all, rows);
+                ForRows(RowWork.ScaleForSource, rows);
+                AttendSources(rows);
+                Multiply(cross.Output, _attended, attended, _x, width, rows, isAdded: true);
+            }
+
             ForRows(RowWork.NormalizeForFeedForward, rows);
             Multiply(block.FeedForwardIn, _normed, width, _hidden, hiddenIn, rows);
             ForRows(RowWork.Activate, rows);
             Multiply(block.FeedForwardOut, _active, hidden, _x, width, rows, isAdded: true);
+        }
+    }
+
+    /// <summary>Computes keys and values of what a stream attends to beside its tokens.</summary>
+    public void SetSource(int stream, SourceStates source)
+    {
+        if (_sources is null)
+            throw new NotSupportedException("The model has no encoder.");
+        int width = Padded(_block.EmbeddingSize), all = Padded(_block.QueryKeyValueSize);
+        KeyValueCache cache = _sources.Open(stream, source.Length);
+        _isSharing = _team.Size > 1;
+        for (int start = 0; start < source.Length; start += BlockLength)
+        {
+            int rows = Math.Min(BlockLength, source.Length - start);
+            for (int row = 0; row < rows; row++)
+            {
+                cache.Prepare(0, start + row);
+                source.Values.AsSpan((start + row) * _block.EmbeddingSize, _block.EmbeddingSize).CopyTo(new(_normed + width * row, width));
+            }
+
+            for (int layer = 0; layer < _shape.Layers; layer++)
+            {
+                Multiply(_kernels.Blocks[layer].Cross!.KeysValues, _normed, width, _queriesKeysValues, all, rows);
+                for (int row = 0; row < rows; row++)
+                {
+                    float* keys = _queriesKeysValues + all * row;
+                    cache.Store(layer, 0, start + row, keys, keys + _block.KeyValueHeads * _block.HeadSize);
+                }
+            }
         }
     }
 
@@ -185,19 +240,27 @@ internal sealed unsafe class DecoderSteps : IDisposable
         int width = Padded(_block.EmbeddingSize);
         float* x = _x + width * first;
         for (int row = 0; row < rows; row++)
-            _kernels.Normalization.Apply(x + width * row, _normed + width * row);
+        {
+            float* normed = _normed + width * row;
+            _kernels.Normalization.Apply(x + width * row, normed);
+            if (_shape.HeadScale != 1)
+                TensorPrimitives.Multiply(new(normed, _block.EmbeddingSize), (float)_shape.HeadScale, new(normed, _block.EmbeddingSize));
+        }
+
         fixed (float* start = logits)
             Multiply(_kernels.Head, _normed, width, start, _shape.VocabularySize, rows);
     }
 
-    /// <summary>Copies a stream that has so many positions.</summary>
-    public void Copy(int from, int to, int length) => _cache.Copy(from, to, length);
+    /// <summary>Makes a stream attend to the source of another.</summary>
+    public void ShareSource(int from, int to) => _sources?.Copy(from, to);
 
     public void Dispose()
     {
         _team.Dispose();
         _quantized?.Dispose();
         _memory.Dispose();
+        _sources?.Dispose();
+        _bias?.Dispose();
         _cache.Dispose();
         _kernels.Dispose();
     }
@@ -238,6 +301,12 @@ internal sealed unsafe class DecoderSteps : IDisposable
                 case RowWork.NormalizeForAttention:
                     block.AttentionNorm.Apply(_x + width * row, _normed + width * row);
                     break;
+                case RowWork.NormalizeForSource:
+                    block.Cross!.Norm.Apply(_x + width * row, _normed + width * row);
+                    break;
+                case RowWork.ScaleForSource:
+                    Scale(row);
+                    break;
                 case RowWork.NormalizeForFeedForward:
                     block.FeedForwardNorm.Apply(_x + width * row, _normed + width * row);
                     break;
@@ -256,11 +325,19 @@ internal sealed unsafe class DecoderSteps : IDisposable
 
     private void Rotate(int row)
     {
-        int size = _block.HeadSize, heads = _block.Heads, half = Padded(size / 2);
-        float scale = (float)(1 / Math.Sqrt(size));
+        int half = Padded(_block.HeadSize / 2);
         float* queries = _queriesKeysValues + Padded(_block.QueryKeyValueSize) * row;
-        _rotary?.Rotate(queries, heads + _block.KeyValueHeads, _cosines + half * row, _sines + half * row);
-        for (int i = 0; i < heads * size; i++)
+        _rotary?.Rotate(queries, _block.Heads + _block.KeyValueHeads, _cosines + half * row, _sines + half * row);
+        Scale(row);
+    }
+
+    private void Scale(int row)
+    {
+        if (!_block.ScalesAttention)
+            return;
+        float scale = (float)(1 / Math.Sqrt(_block.HeadSize));
+        float* queries = _queriesKeysValues + Padded(_block.QueryKeyValueSize) * row;
+        for (int i = 0; i < _block.AttendedSize; i++)
             queries[i] *= scale;
     }
 
@@ -282,7 +359,7 @@ internal sealed unsafe class DecoderSteps : IDisposable
             Span<float> target = new(y + (long)row * yStride, outputs);
             ReadOnlySpan<float> values = new(_unscaled + (long)row * stride, outputs);
             if (isAdded)
-                System.Numerics.Tensors.TensorPrimitives.Add(target, values, target);
+                TensorPrimitives.Add(target, values, target);
             else
                 values.CopyTo(target);
         }
@@ -351,12 +428,44 @@ internal sealed unsafe class DecoderSteps : IDisposable
         (int row, int keyHead) = Math.DivRem(piece, keyHeads);
         float* queries = _queriesKeysValues + Padded(_block.QueryKeyValueSize) * row;
         float* output = _attended + Padded(_block.AttendedSize) * row;
-        float* keys = _cache.Keys(_layer, _rowStreams[row], keyHead), values = _cache.Values(_layer, _rowStreams[row], keyHead);
+        nint keys = _cache.Keys(_layer, keyHead), values = _cache.Values(_layer, keyHead);
+        float** pages = _cache.PagesOf(_rowStreams[row]);
         for (int head = keyHead * group; head < (keyHead + 1) * group; head++)
         {
             AttentionKernel.Attend(
-                queries + head * size, keys, values, _cache.Pages, FirstSeen(row), _rowPositions[row], size,
-                _scores + (long)Padded(_scoresLength) * worker, output + head * size);
+                queries + head * size, pages, _cache.Pages, keys, values, FirstSeen(row), _rowPositions[row], size,
+                _scores + (long)Padded(_scoresLength) * worker, output + head * size,
+                _bias is null ? null : _bias.Of(head, _rowPositions[row], FirstSeen(row)));
+        }
+    }
+
+    private void AttendSources(int rows)
+    {
+        long work = 0;
+        for (int row = 0; row < rows; row++)
+            work += 2L * _block.AttendedSize * _sources!.LengthOf(_rowStreams[row]);
+        if (_isSharing && work >= WorthSharing)
+        {
+            _team.Run(rows * _block.KeyValueHeads, _attendSourcePiece);
+            return;
+        }
+
+        for (int piece = 0; piece < rows * _block.KeyValueHeads; piece++)
+            AttendSourcePiece(piece, 0);
+    }
+
+    private void AttendSourcePiece(int piece, int worker)
+    {
+        int keyHeads = _block.KeyValueHeads, size = _block.HeadSize, group = _block.Heads / keyHeads;
+        (int row, int keyHead) = Math.DivRem(piece, keyHeads);
+        float* queries = _queriesKeysValues + Padded(_block.QueryKeyValueSize) * row;
+        float* output = _attended + Padded(_block.AttendedSize) * row;
+        KeyValueCache cache = _sources!.CacheOf(_rowStreams[row]);
+        for (int head = keyHead * group; head < (keyHead + 1) * group; head++)
+        {
+            AttentionKernel.Attend(
+                queries + head * size, cache.PagesOf(0), cache.Pages, cache.Keys(_layer, keyHead), cache.Values(_layer, keyHead), 0,
+                _sources.LengthOf(_rowStreams[row]) - 1, size, _sources.Scores(worker), output + head * size);
         }
     }
 

@@ -5,7 +5,8 @@ namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 /// <summary>Floats outside the managed heap, as many as memory allows, at the beginning of a cache line.</summary>
 internal sealed unsafe class FloatBuffer : IDisposable
 {
-    private const nuint CacheLine = 64;
+    /// <summary>Bytes of a cache line.</summary>
+    public const nuint CacheLine = 64;
 
     /// <param name="count">Floats, which are not initialized.</param>
     /// <exception cref="OutOfMemoryException">There is not so much memory.</exception>

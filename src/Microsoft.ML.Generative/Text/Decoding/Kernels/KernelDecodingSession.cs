@@ -13,6 +13,9 @@ internal sealed class KernelDecodingSession : IDecodingSession
 
     private readonly DecoderSteps _steps;
     private readonly int[] _lengths;
+
+    // Where pages are used in a ring, a stream that has been longer has lost its beginning.
+    private readonly int[] _reached;
     private readonly bool[] _isNamed;
     private bool _isDisposed;
 
@@ -35,7 +38,7 @@ internal sealed class KernelDecodingSession : IDecodingSession
         ArgumentOutOfRangeException.ThrowIfGreaterThan(contextLength, network.Shape.ContextLength);
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         (VocabularySize, ContextLength) = (network.Shape.VocabularySize, contextLength);
-        (_lengths, _isNamed) = (new int[streams], new bool[streams]);
+        (_lengths, _reached, _isNamed) = (new int[streams], new int[streams], new bool[streams]);
         _steps = new DecoderSteps(network, streams, contextLength, threads);
     }
 
@@ -44,6 +47,16 @@ internal sealed class KernelDecodingSession : IDecodingSession
     public int VocabularySize { get; }
 
     public int ContextLength { get; }
+
+    public bool IsExact => true;
+
+    public int Pages => _steps.Cache.Pages;
+
+    public int UsedPages => _steps.Cache.UsedPages;
+
+    public long PageBytes => _steps.Cache.PageBytes;
+
+    public int PageLength => KeyValueCache.PageLength;
 
     /// <summary>Whether the kernels know all layers of a network, and its parameters are floats in the CPU's memory.</summary>
     public static bool CanDecode(DecoderStack network) => DecoderKernels.CanRead(network);
@@ -66,7 +79,7 @@ internal sealed class KernelDecodingSession : IDecodingSession
         _steps.WriteLogits(0, streams.Length, logits);
         _steps.End(streams.Length, begun);
         foreach (int stream in streams)
-            _lengths[stream]++;
+            Grow(stream, 1);
         GC.KeepAlive(this);
     }
 
@@ -75,7 +88,8 @@ internal sealed class KernelDecodingSession : IDecodingSession
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         if (tokens.IsEmpty)
             throw new ArgumentException("No tokens are given, and only they have logits.", nameof(tokens));
-        CheckLogits(logits, 1);
+        if (!logits.IsEmpty)
+            CheckLogits(logits, 1);
         CheckTokens(tokens);
         CheckRoom(stream, tokens.Length);
 
@@ -92,8 +106,9 @@ internal sealed class KernelDecodingSession : IDecodingSession
                 _steps.End(Block, begun, (double)rows / DecoderSteps.BlockLength);
         }
 
-        _steps.WriteLogits(rows - 1, 1, logits);
-        _lengths[stream] += tokens.Length;
+        if (!logits.IsEmpty)
+            _steps.WriteLogits(rows - 1, 1, logits);
+        Grow(stream, tokens.Length);
         GC.KeepAlive(this);
     }
 
@@ -112,7 +127,7 @@ internal sealed class KernelDecodingSession : IDecodingSession
         _steps.Forward(tokens.Length);
         _steps.WriteLogits(0, tokens.Length, logits);
         _steps.End(tokens.Length, begun);
-        _lengths[stream] += tokens.Length;
+        Grow(stream, tokens.Length);
         GC.KeepAlive(this);
     }
 
@@ -125,6 +140,14 @@ internal sealed class KernelDecodingSession : IDecodingSession
         _lengths[stream] = Math.Min(length, _lengths[stream]);
     }
 
+    public void SetSource(int stream, SourceStates source)
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        CheckStream(stream);
+        _steps.SetSource(stream, source);
+        GC.KeepAlive(this);
+    }
+
     public void Copy(int from, int to)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
@@ -132,15 +155,35 @@ internal sealed class KernelDecodingSession : IDecodingSession
         CheckStream(to);
         if (from == to)
             return;
-        _steps.Copy(from, to, _lengths[from]);
-        _lengths[to] = _lengths[from];
-        GC.KeepAlive(this);
+        _steps.Cache.Share(from, to, _lengths[from]);
+        _steps.ShareSource(from, to);
+        (_lengths[to], _reached[to]) = (_lengths[from], _reached[from]);
+    }
+
+    public bool TryShare(int from, int to, int length)
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        CheckStream(from);
+        CheckStream(to);
+        if (length > _lengths[from] || !_steps.Cache.HasBeginning(_reached[from]))
+            return false;
+        if (from != to)
+        {
+            _steps.Cache.Share(from, to, length);
+            _steps.ShareSource(from, to);
+            _reached[to] = length;
+        }
+
+        _lengths[to] = length;
+        return true;
     }
 
     public void Reset(int stream)
     {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
         CheckStream(stream);
-        _lengths[stream] = 0;
+        _steps.Cache.Release(stream);
+        _lengths[stream] = _reached[stream] = 0;
     }
 
     public void Dispose()
@@ -149,6 +192,12 @@ internal sealed class KernelDecodingSession : IDecodingSession
             return;
         _isDisposed = true;
         _steps.Dispose();
+    }
+
+    private void Grow(int stream, int tokens)
+    {
+        _lengths[stream] += tokens;
+        _reached[stream] = Math.Max(_reached[stream], _lengths[stream]);
     }
 
     private void CheckStreams(ReadOnlySpan<int> streams)

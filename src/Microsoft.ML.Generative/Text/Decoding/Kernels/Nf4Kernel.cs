@@ -1,60 +1,17 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using Microsoft.ML.Generative.Layers.Weights;
 
 namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
 /// <summary>A weight of <see cref="Nf4"/> numbers, whose blocks follow each other from row to row.</summary>
-/// <param name="codes">Two numbers in a byte, the first in its high half.</param>
-/// <param name="scales">The scale of each block, of 8 bits.</param>
-/// <param name="scaleScales">The scale of each block of scales.</param>
-/// <param name="mean">What is added to the scales.</param>
+/// <param name="reader">The numbers.</param>
 /// <param name="bias">[outputs], or null.</param>
 /// <param name="outputs">Values of y.</param>
 /// <param name="inputs">Values of x.</param>
-internal sealed unsafe class Nf4Kernel(
-    byte* codes, sbyte* scales, float* scaleScales, float mean, float* bias, int outputs, int inputs)
-    : DecodedKernel(bias, outputs, inputs)
+internal sealed unsafe class Nf4Kernel(Nf4Reader reader, float* bias, int outputs, int inputs) : DecodedKernel(bias, outputs, inputs)
 {
-    private static readonly float[] _values = [.. Nf4.Values];
-
     public override void ReadRow(int output, float* values)
     {
-        long start = (long)output * Inputs, end = start + Inputs;
-        for (long i = start; i < end;)
-        {
-            long block = i / Nf4Weight.BlockSize, next = Math.Min(end, (block + 1) * Nf4Weight.BlockSize);
-            float scale = MathF.Max(0, scales[block] * scaleScales[block / Nf4Weight.ScalesInBlock] + mean);
-            ReadBlock(i, (int)(next - i), scale, values + (i - start));
-            i = next;
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void ReadBlock(long start, int count, float scale, float* values)
-    {
-        ref float table = ref MemoryMarshal.GetArrayDataReference(_values);
-        int i = 0;
-        if (Avx512F.IsSupported && (start & 1) == 0)
-        {
-            Vector512<float> all = Vector512.LoadUnsafe(ref table);
-            for (; i + 16 <= count; i += 16)
-            {
-                Vector128<byte> pairs = Vector128.CreateScalar(*(ulong*)(codes + (start + i) / 2)).AsByte();
-                Vector128<byte> high = Vector128.ShiftRightLogical(pairs.AsUInt16(), 4).AsByte() & Vector128.Create((byte)15);
-                Vector128<byte> both = Sse2.UnpackLow(high, pairs & Vector128.Create((byte)15));
-                Vector512<int> indices = Avx512F.ConvertToVector512Int32(both);
-                (Avx512F.PermuteVar16x32(all, indices) * scale).Store(values + i);
-            }
-        }
-
-        for (; i < count; i++)
-        {
-            long place = start + i;
-            int code = codes[place / 2] >> ((place & 1) == 0 ? 4 : 0) & 15;
-            values[i] = Unsafe.Add(ref table, code) * scale;
-        }
+        long start = (long)output * Inputs;
+        reader.Read(start, start + Inputs, values);
     }
 }

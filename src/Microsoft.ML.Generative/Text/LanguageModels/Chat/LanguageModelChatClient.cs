@@ -1,6 +1,9 @@
 using System.Runtime.CompilerServices;
+using System.Text;
+using System.Text.Json;
 using Microsoft.Extensions.AI;
 using Microsoft.ML.Generative.Text.Chat;
+using Microsoft.ML.Generative.Text.Chat.Tools;
 using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Text.Decoding;
 using Microsoft.ML.Generative.Text.Tokenization;
@@ -11,7 +14,20 @@ namespace Microsoft.ML.Generative.Text.LanguageModels.Chat;
 internal sealed class LanguageModelChatClient(
     LanguageModelTransformer model, ChatTemplate template, TextGenerationOptions defaults) : IChatClient
 {
+    /// <summary>
+    /// The name of a number in <see cref="ChatOptions.AdditionalProperties"/>: the most probable tokens at each place that are asked for.
+    /// </summary>
+    public const string TopScores = "top_logprobs";
+
+    /// <summary>The name of the list of <see cref="TokenScore"/> in the additional properties of responses and updates.</summary>
+    public const string Scores = "logprobs";
+
     private const string ProviderName = "microsoft.ml.generative";
+
+    /// <summary>
+    /// Whether an answer without <see cref="ChatOptions.MaxOutputTokens"/> may fill the context, instead of having the defaults' number.
+    /// </summary>
+    public bool FillsContext { get; init; }
 
     private readonly ChatClientMetadata _metadata = new(ProviderName, defaultModelId: model.ModelId);
 
@@ -49,16 +65,20 @@ internal sealed class LanguageModelChatClient(
     private async Task<ChatResponse> RespondAsync(
         IEnumerable<ChatMessage> messages, ChatOptions? options, CancellationToken cancellationToken)
     {
-        var conversation = new Conversation(messages, options?.Instructions);
-        GeneratedText answer = await Task.Run(() => Answer(conversation, options, cancellationToken), cancellationToken)
-            .ConfigureAwait(false);
-        return new ChatResponse(new ChatMessage(ChatRole.Assistant, answer.Text) { MessageId = NewId() })
+        Conversation conversation = ConversationOf(messages, options);
+        var answer = new Answer(options);
+        var text = new StringBuilder();
+        await foreach (string piece in Pieces(conversation, options, answer, cancellationToken).ConfigureAwait(false))
+            text.Append(piece);
+        IEnumerable<AIContent> contents = text.Length > 0 || answer.Calls.Count == 0 ? [new TextContent(text.ToString())] : [];
+        return new ChatResponse(new ChatMessage(ChatRole.Assistant, [.. contents, .. answer.Calls]) { MessageId = NewId() })
         {
             ModelId = ModelId(options),
             ResponseId = NewId(),
             CreatedAt = DateTimeOffset.UtcNow,
-            FinishReason = Reason(answer),
-            Usage = Usage(answer),
+            FinishReason = answer.Reason,
+            Usage = answer.Usage,
+            AdditionalProperties = answer.DrainScores(),
         };
     }
 
@@ -66,14 +86,15 @@ internal sealed class LanguageModelChatClient(
         IEnumerable<ChatMessage> messages, ChatOptions? options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         string response = NewId(), message = NewId();
-        GeneratedText? whole = null;
-        IEnumerable<string> pieces = Pieces(
-            new Conversation(messages, options?.Instructions), options, text => whole = text, cancellationToken);
-        await foreach (string piece in WorkerSequence.Enumerate(pieces, cancellationToken).ConfigureAwait(false))
+        var answer = new Answer(options);
+        Conversation conversation = ConversationOf(messages, options);
+        await foreach (string piece in Pieces(conversation, options, answer, cancellationToken).ConfigureAwait(false))
             yield return Update([new TextContent(piece)]);
 
-        ChatResponseUpdate last = Update([new UsageContent(Usage(whole!))]);
-        last.FinishReason = Reason(whole!);
+        foreach (FunctionCallContent call in answer.Calls)
+            yield return Update([call]);
+        ChatResponseUpdate last = Update([new UsageContent(answer.Usage)]);
+        last.FinishReason = answer.Reason;
         yield return last;
 
         ChatResponseUpdate Update(IList<AIContent> contents) => new(ChatRole.Assistant, contents)
@@ -82,27 +103,66 @@ internal sealed class LanguageModelChatClient(
             MessageId = message,
             ModelId = ModelId(options),
             CreatedAt = DateTimeOffset.UtcNow,
+            AdditionalProperties = answer.DrainScores(),
         };
     }
 
-    private GeneratedText Answer(Conversation conversation, ChatOptions? options, CancellationToken cancellation)
+    private static Conversation ConversationOf(IEnumerable<ChatMessage> messages, ChatOptions? options)
     {
-        GeneratedText? whole = null;
-        foreach (string _ in Pieces(conversation, options, text => whole = text, cancellation))
+        var conversation = new Conversation(messages, options?.Instructions);
+        return options is not { Tools: { Count: > 0 } tools, ToolMode: not NoneChatToolMode } ? conversation
+            : new Conversation(conversation.Turns, wantsAnswer: true) { Tools = [.. tools.Select(ToolDefinition.Of)] };
+    }
+
+    // Pieces of text; the answer has the rest when they have ended.
+    private async IAsyncEnumerable<string> Pieces(
+        Conversation conversation, ChatOptions? options, Answer answer, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        (IAsyncEnumerable<string> pieces, ToolCallScanner? scanner) =
+            await Task.Run(() => Begin(conversation, options, answer, cancellation), cancellation).ConfigureAwait(false);
+        await foreach (string piece in pieces.ConfigureAwait(false))
         {
+            if ((scanner is null ? piece : scanner.Append(piece)) is { Length: > 0 } certain)
+                yield return certain;
         }
 
-        return whole!;
+        if (scanner is null)
+            yield break;
+        (string rest, IReadOnlyList<ToolCall> calls) = scanner.Finish();
+        answer.Calls = [.. calls.Take(options!.AllowMultipleToolCalls == false ? 1 : int.MaxValue).Select(ContentOf)];
+        if (rest.Length > 0)
+            yield return rest;
     }
 
-    private IEnumerable<string> Pieces(
-        Conversation conversation, ChatOptions? options, Action<GeneratedText> finished, CancellationToken cancellation)
+    private (IAsyncEnumerable<string> Pieces, ToolCallScanner? Scanner) Begin(
+        Conversation conversation, ChatOptions? options, Answer answer, CancellationToken cancellation)
     {
         using IDisposable stop = EncodingStop.By(cancellation);
-        int[] prompt = template.Encode(conversation, model.Codec);
         (TextCodec codec, TextGenerationOptions generation) = template.ForAnswers(model.Codec, Translate(options));
-        return model.Generator.Stream(prompt, generation, codec, finished, cancellation);
+        if (conversation.Tools.Count == 0)
+        {
+            return (Stream(template.Encode(conversation, model.Codec)), null);
+        }
+
+        if (generation.ResponseFormat is ChatResponseFormatJson)
+            throw new NotSupportedException(
+                $"{nameof(ChatOptions)}.{nameof(ChatOptions.Tools)} and a JSON {nameof(ChatOptions.ResponseFormat)} are set; an answer "
+                + $"cannot be both: remove one, or set {nameof(ChatOptions.ToolMode)} to {nameof(ChatToolMode.None)}.");
+        ToolPrompt prompt = template.EncodeWithTools(conversation, model.Codec, options!.ToolMode);
+        generation.ResponseFormat = prompt.Format;
+        codec = codec with { Shown = [.. prompt.Scanner.Markup.Tokens.Select(codec.IdOf).OfType<int>()] };
+        return (Stream(prompt.Ids), prompt.Scanner);
+
+        IAsyncEnumerable<string> Stream(int[] ids)
+        {
+            if (FillsContext && options?.MaxOutputTokens is null)
+                generation.MaxTokens = Math.Max(1, model.Architecture.ContextLength - ids.Length);
+            return model.Generator.StreamAsync(ids, generation, codec, answer.End, cancellation, answer.Scores);
+        }
     }
+
+    private static FunctionCallContent ContentOf(ToolCall call) =>
+        new(call.Id, call.Name, call.Arguments.Deserialize<Dictionary<string, object?>>());
 
     // A copy of the model's own options, with those of the call in their places.
     private TextGenerationOptions Translate(ChatOptions? chat)
@@ -110,13 +170,6 @@ internal sealed class LanguageModelChatClient(
         TextGenerationOptions options = defaults.Copy();
         if (chat is null)
             return options;
-
-        if (chat.Tools is { Count: > 0 } && chat.ToolMode is not NoneChatToolMode)
-        {
-            throw new NotSupportedException(
-                $"{nameof(ChatOptions)}.{nameof(ChatOptions.Tools)} are set; this model calls no tools: remove them, or set "
-                + $"{nameof(ChatOptions.ToolMode)} to {nameof(ChatToolMode.None)}.");
-        }
 
         if (chat.ConversationId is not null)
             throw new NotSupportedException(
@@ -137,15 +190,32 @@ internal sealed class LanguageModelChatClient(
 
     private string ModelId(ChatOptions? options) => options?.ModelId ?? model.ModelId;
 
-    private static ChatFinishReason Reason(GeneratedText text) =>
-        text.End == GenerationEnd.Stop ? ChatFinishReason.Stop : ChatFinishReason.Length;
-
-    private static UsageDetails Usage(GeneratedText text) => new()
-    {
-        InputTokenCount = text.PromptTokens,
-        OutputTokenCount = text.Tokens,
-        TotalTokenCount = text.PromptTokens + text.Tokens,
-    };
-
     private static string NewId() => Guid.NewGuid().ToString("N");
+
+    /// <summary>What is known of an answer when it has ended.</summary>
+    private sealed class Answer(ChatOptions? options)
+    {
+        private GeneratedText? _text;
+
+        public TokenScores? Scores { get; } =
+            options?.AdditionalProperties?.TryGetValue(TopScores, out int top) == true ? new TokenScores(top) : null;
+
+        public IReadOnlyList<FunctionCallContent> Calls { get; set; } = [];
+
+        public ChatFinishReason Reason => Calls.Count > 0 ? ChatFinishReason.ToolCalls
+            : _text!.End == GenerationEnd.Stop ? ChatFinishReason.Stop
+            : ChatFinishReason.Length;
+
+        public UsageDetails Usage => new()
+        {
+            InputTokenCount = _text!.PromptTokens,
+            OutputTokenCount = _text.Tokens,
+            TotalTokenCount = _text.PromptTokens + _text.Tokens,
+        };
+
+        public void End(GeneratedText text) => _text = text;
+
+        public AdditionalPropertiesDictionary? DrainScores() =>
+            Scores?.Drain() is { Count: > 0 } drained ? new() { [LanguageModelChatClient.Scores] = drained } : null;
+    }
 }

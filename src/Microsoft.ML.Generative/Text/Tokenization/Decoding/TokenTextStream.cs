@@ -7,7 +7,7 @@ namespace Microsoft.ML.Generative.Text.Tokenization.Decoding;
 /// The text of tokens, one after the other. A character whose bytes are in several tokens comes with the last of them; bytes
 /// that are no UTF-8 become U+FFFD, as in .NET's decoding of all of them at once.
 /// </summary>
-internal sealed class TokenTextStream(TokenDecoder decoder, bool skipSpecialTokens)
+internal sealed class TokenTextStream(TokenDecoder decoder, bool skipSpecialTokens, IReadOnlyList<int>? shown = null)
 {
     private readonly Decoder _utf8 = Encoding.UTF8.GetDecoder();
     private readonly ArrayBufferWriter<char> _output = new();
@@ -22,7 +22,7 @@ internal sealed class TokenTextStream(TokenDecoder decoder, bool skipSpecialToke
 
     public void Append(int id)
     {
-        if (skipSpecialTokens && decoder.IsSpecial(id))
+        if (skipSpecialTokens && decoder.IsSpecial(id) && shown?.Contains(id) != true)
             return;
         Write(decoder.BytesOf(id, _first), flush: false);
         _first = false;

@@ -56,6 +56,13 @@ internal static class PreTokenizerJson
         members.Close();
     }
 
+    /// <summary>BERT's: at whitespace, and before and behind each punctuation mark.</summary>
+    public static TextPreTokenizer[] Bert() =>
+    [
+        new CharacterPreTokenizer(Rune.IsWhiteSpace, SplitKind.Removed),
+        new CharacterPreTokenizer(CharacterKinds.IsPunctuation, SplitKind.Isolated),
+    ];
+
     private static TextPreTokenizer[] ReadOne(JsonMembers members, string type) => type switch
     {
         "ByteLevel" => [ReadByteLevel(members)],
@@ -65,11 +72,7 @@ internal static class PreTokenizerJson
             Behavior(members, null), members.Bool("invert", missing: false))],
         "Whitespace" => [new PatternPreTokenizer(new UnicodePattern(KnownPatterns.WhitespaceText), SplitKind.Removed, invert: true)],
         "WhitespaceSplit" => [new CharacterPreTokenizer(Rune.IsWhiteSpace, SplitKind.Removed)],
-        "BertPreTokenizer" =>
-        [
-            new CharacterPreTokenizer(Rune.IsWhiteSpace, SplitKind.Removed),
-            new CharacterPreTokenizer(CharacterKinds.IsPunctuation, SplitKind.Isolated),
-        ],
+        "BertPreTokenizer" => Bert(),
         "Punctuation" => [new CharacterPreTokenizer(CharacterKinds.IsPunctuation, Behavior(members, SplitKind.Isolated))],
         "Digits" => [new CharacterPreTokenizer(
             CharacterKinds.IsNumber, members.Bool("individual_digits", missing: false) ? SplitKind.Isolated : SplitKind.Contiguous)],

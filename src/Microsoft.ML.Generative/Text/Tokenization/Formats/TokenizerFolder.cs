@@ -92,6 +92,8 @@ internal static class TokenizerFolder
             return Gpt2(Named(pair.Vocabulary), Named(pair.Merges), settings, config);
         if (File.Exists(Full(WordPieceName)))
             return WordPiece(Named(WordPieceName), settings, config);
+        if (settings.TokenizerClass == ByteTokenizerFile.ClassName)
+            return ByteTokenizerFile.Create(config);
         throw new FileNotFoundException(
             $"The folder '{folder}' has no tokenizer: expected {TokenizerFiles.TokenizerName}, "
             + $"one of {string.Join(", ", _sentencePieceNames)}, vocab.json with merges.txt, or {WordPieceName}.",

@@ -13,8 +13,11 @@ internal static class WordPieceFile
     private const string End = "[SEP]";
     private const string Padding = "[PAD]";
     private const string Mask = "[MASK]";
-    private const string Continuation = "##";
+    public const string Continuation = "##";
     private const int LongestWord = 100;
+
+    /// <summary>The special tokens of a new vocabulary, in the order of their ids.</summary>
+    public static IReadOnlyList<string> SpecialTokens { get; } = [Padding, Unknown, Begin, End, Mask];
 
     /// <summary>The settings in a folder's other files.</summary>
     public sealed record Settings
@@ -47,7 +50,7 @@ internal static class WordPieceFile
         {
             AddedTokens = settings.Added.Count > 0
                 ? settings.Added
-                : [.. new[] { Padding, Unknown, Begin, End, Mask }.Select(Special).OfType<AddedToken>()],
+                : [.. SpecialTokens.Select(Special).OfType<AddedToken>()],
             Normalizer = writer =>
             {
                 writer.WriteString("type", "BertNormalizer");
@@ -79,6 +82,7 @@ internal static class WordPieceFile
             BosToken = config.BosToken ?? Known(Begin),
             EosToken = config.EosToken ?? Known(End),
             PadToken = config.PadToken ?? Known(Padding),
+            MaskToken = config.MaskToken ?? Known(Mask),
         });
     }
 

@@ -161,7 +161,8 @@ public sealed unsafe class QuantizedKernelTests : IDisposable
             {
                 Int8Weight => new Int8Kernel((sbyte*)t[0], (float*)t[1], biasStart, outputs, inputs, path),
                 PackedBlockWeight b => new BlockKernel(t[0], (Half*)t[1], b.IsFourBits, biasStart, outputs, inputs, path),
-                _ => new Nf4Kernel(t[0], (sbyte*)t[1], (float*)t[2], *(float*)t[3], biasStart, outputs, inputs),
+                _ => new Nf4Kernel(
+                    new Nf4Reader(t[0], (sbyte*)t[1], (float*)t[2], *(float*)t[3]), biasStart, outputs, inputs),
             };
             if (kernel.QuantizesInput)
             {

@@ -1,10 +1,11 @@
 using Microsoft.ML.Generative.Evaluation;
+using Microsoft.ML.Generative.Images.Evaluation;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.OnnxRuntime;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.Generative.Images.Evaluation;
+namespace Microsoft.ML.Generative.Onnx.Features;
 
 /// <summary>Runs an ONNX file on images, on the CPU.</summary>
 internal sealed class OnnxFeatures(string path, ImageFeatureOptions options, string? outputName) : FileFeatures(path)

@@ -1,0 +1,28 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http;
+
+namespace Microsoft.ML.Generative.AspNetCore.Http;
+
+/// <summary>Server-sent events; the response begins with the first.</summary>
+internal sealed class EventStream(ServerRequest request)
+{
+    public Task SendAsync(JsonObject data, string? name = null) =>
+        WriteAsync(name is null ? $"data: {data.ToJsonString()}\n\n" : $"event: {name}\ndata: {data.ToJsonString()}\n\n");
+
+    public Task SendDoneAsync() => WriteAsync("data: [DONE]\n\n");
+
+    private async Task WriteAsync(string text)
+    {
+        HttpResponse response = request.Context.Response;
+        if (!response.HasStarted)
+        {
+            response.ContentType = "text/event-stream; charset=utf-8";
+            response.Headers.CacheControl = "no-cache";
+            response.Headers["X-Accel-Buffering"] = "no";
+        }
+
+        await response.Body.WriteAsync(Encoding.UTF8.GetBytes(text), request.Cancellation).ConfigureAwait(false);
+        await response.Body.FlushAsync(request.Cancellation).ConfigureAwait(false);
+    }
+}

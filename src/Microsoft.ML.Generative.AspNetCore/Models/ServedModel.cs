@@ -1,0 +1,91 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.AI;
+using Microsoft.ML.Generative.AspNetCore.Http;
+using Microsoft.ML.Generative.Text.LanguageModels.Chat;
+
+namespace Microsoft.ML.Generative.AspNetCore.Models;
+
+/// <summary>A model that is loaded, or one with an adapter.</summary>
+/// <param name="name">The name in requests.</param>
+/// <param name="transformer">The model.</param>
+internal sealed class ServedModel(string name, ITransformer transformer)
+{
+    private readonly Lazy<LanguageModelChatClient> _chat = new(() => Chat(new TextGenerationOptionsChange(null), transformer));
+    private readonly ConcurrentDictionary<string, ServedModel> _adapted = new(StringComparer.Ordinal);
+
+    public string Name => name;
+
+    public DateTimeOffset Created { get; } = DateTimeOffset.UtcNow;
+
+    /// <exception cref="OpenAIException">The model is of another kind.</exception>
+    public LanguageModelTransformer LanguageModel => transformer as LanguageModelTransformer ?? throw Unsuited("generate no texts");
+
+    /// <exception cref="OpenAIException">The model is of another kind.</exception>
+    public DiffusionTransformer ImageModel => transformer as DiffusionTransformer ?? throw Unsuited("generate no images");
+
+    public IEmbeddingGenerator<string, Embedding<float>> Embeddings => LanguageModel.AsEmbeddingGenerator();
+
+    public IReadOnlyList<string> Adapters => transformer switch
+    {
+        LanguageModelTransformer model => model.Adapters,
+        DiffusionTransformer model => model.Adapters,
+        _ => [],
+    };
+
+    /// <summary>Texts that are generated, and those that wait.</summary>
+    public (int Running, int Waiting) Load => transformer is LanguageModelTransformer model
+        ? model.Generator.Scheduler?.Load ?? default
+        : default;
+
+    /// <summary>The chat client.</summary>
+    /// <param name="bias">What is added to logits; null: nothing.</param>
+    public LanguageModelChatClient ChatClient(IReadOnlyDictionary<int, float>? bias)
+    {
+        _ = LanguageModel;
+        return bias is null ? _chat.Value : Chat(new TextGenerationOptionsChange(bias), transformer);
+    }
+
+    /// <summary>The model with one of its adapters; null if it has no such one.</summary>
+    public ServedModel? WithAdapter(string adapter) => !Adapters.Contains(adapter) ? null
+        : _adapted.GetOrAdd(adapter, _ => new ServedModel($"{name}:{adapter}", transformer switch
+        {
+            LanguageModelTransformer model => model.WithAdapter(adapter),
+            DiffusionTransformer model => model.WithAdapter(adapter),
+            _ => transformer,
+        }));
+
+    /// <summary>Options of a text where a request says nothing else.</summary>
+    public TextGenerationOptions NewOptions(IReadOnlyDictionary<int, float>? bias) =>
+        new TextGenerationOptionsChange(bias).Apply(LanguageModel);
+
+    /// <summary>Disposes of models with adapters, and of the model itself.</summary>
+    /// <param name="isOwned">Whether the model itself is disposed of.</param>
+    public void Dispose(bool isOwned)
+    {
+        foreach (ServedModel adapted in _adapted.Values)
+            adapted.Dispose(isOwned: true);
+        if (isOwned)
+            (transformer as IDisposable)?.Dispose();
+    }
+
+    private static LanguageModelChatClient Chat(TextGenerationOptionsChange change, ITransformer transformer)
+    {
+        var model = (LanguageModelTransformer)transformer;
+        return new LanguageModelChatClient(model, model.Generator.Template, change.Apply(model)) { FillsContext = true };
+    }
+
+    private OpenAIException Unsuited(string what) =>
+        new(400, $"The model {name} can {what}: ask for another model.", "model");
+
+    private readonly record struct TextGenerationOptionsChange(IReadOnlyDictionary<int, float>? Bias)
+    {
+        // A prompt that is too long is an error here, as callers expect.
+        public TextGenerationOptions Apply(LanguageModelTransformer model)
+        {
+            TextGenerationOptions options = model.Generator.Defaults.Copy();
+            options.ContextOverflow = ContextOverflow.Error;
+            options.LogitBias = Bias ?? options.LogitBias;
+            return options;
+        }
+    }
+}

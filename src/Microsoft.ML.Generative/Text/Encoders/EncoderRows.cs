@@ -1,0 +1,76 @@
+using System.Runtime.InteropServices;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative.Text.Encoders;
+
+/// <summary>Makes tensors of encoded texts.</summary>
+internal static class EncoderRows
+{
+    // Tokens of a group of texts, padding included: enough for matmuls to be fast, few enough for what they return to stay in caches.
+    private const int TokensAtOnce = 2048;
+
+    /// <summary>Texts, filled up behind their last tokens.</summary>
+    /// <param name="texts">The texts, each of at least one token.</param>
+    /// <param name="device">Where the tensors go.</param>
+    public static EncoderInput Pad(IReadOnlyList<EncodedText> texts, torch.Device device)
+    {
+        int time = texts.Max(text => text.Ids.Length);
+        bool isPadded = texts.Any(text => text.Ids.Length < time), hasSegments = texts.Any(text => text.First < text.Ids.Length);
+        torch.Tensor tokens = torch.zeros([texts.Count, time], dtype: torch.int64);
+        torch.Tensor? segments = hasSegments ? torch.zeros([texts.Count, time], dtype: torch.int64) : null;
+        torch.Tensor? isToken = isPadded ? torch.zeros([texts.Count, time], dtype: torch.@bool) : null;
+        Span<long> ids = MemoryMarshal.Cast<byte, long>(tokens.bytes);
+        Span<long> kinds = segments is null ? [] : MemoryMarshal.Cast<byte, long>(segments.bytes);
+        Span<byte> marks = isToken is null ? [] : isToken.bytes;
+        for (int row = 0; row < texts.Count; row++)
+        {
+            (int[] text, int first) = texts[row];
+            for (int i = 0; i < text.Length; i++)
+                ids[row * time + i] = text[i];
+            if (segments is not null)
+                kinds[(row * time + first)..(row * time + text.Length)].Fill(1);
+            if (isToken is not null)
+                marks[(row * time)..(row * time + text.Length)].Fill(1);
+        }
+
+        return new EncoderInput(tokens.to(device), isToken?.to(device), segments?.to(device));
+    }
+
+    /// <summary>Texts, filled up behind their last tokens, and where they are, [texts, time] each.</summary>
+    /// <inheritdoc cref="Pad" path="/param"/>
+    public static (torch.Tensor Tokens, torch.Tensor IsToken) PadWithMask(IReadOnlyList<EncodedText> texts, torch.Device device)
+    {
+        EncoderInput input = Pad(texts, device);
+        return (input.Tokens, input.IsToken ?? torch.ones_like(input.Tokens, torch.@bool));
+    }
+
+    /// <summary>
+    /// Computes something of texts, [texts, values]: those of similar lengths together, so that little is computed for padding.
+    /// </summary>
+    /// <param name="texts">The texts.</param>
+    /// <param name="device">Where they are computed.</param>
+    /// <param name="compute">Computes [texts, values] of some texts.</param>
+    /// <param name="check">Called before each computation; may throw.</param>
+    public static torch.Tensor Compute(
+        IReadOnlyList<EncodedText> texts, torch.Device device, Func<EncoderInput, torch.Tensor> compute, Action? check = null)
+    {
+        int[] order = [.. Enumerable.Range(0, texts.Count).OrderByDescending(i => texts[i].Ids.Length)];
+        List<torch.Tensor> results = [];
+        for (int start = 0; start < order.Length;)
+        {
+            check?.Invoke();
+            int count = Math.Clamp(TokensAtOnce / texts[order[start]].Ids.Length, 1, order.Length - start);
+            EncodedText[] group = [.. order.AsSpan(start, count).ToArray().Select(i => texts[i])];
+            using (DisposeScope scope = torch.NewDisposeScope())
+                results.Add(compute(Pad(group, device)).MoveToOuterDisposeScope());
+            start += count;
+        }
+
+        // The n-th result is that of the text order[n].
+        long[] places = new long[order.Length];
+        for (int i = 0; i < order.Length; i++)
+            places[order[i]] = i;
+        torch.Tensor sorted = results.Count == 1 ? results[0] : torch.cat(results, 0);
+        return sorted.index_select(0, torch.tensor(places, device: device));
+    }
+}

@@ -1,0 +1,156 @@
+using System.Text.Json.Nodes;
+using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Tokenizers;
+
+namespace Microsoft.ML.Generative.Text.Encoders.Pretrained;
+
+/// <summary>The <c>config.json</c> of an encoder as transformers writes it, and the architecture that it describes.</summary>
+/// <param name="ModelType">bert, roberta, xlm-roberta or distilbert.</param>
+/// <param name="Architecture">The network, without a pooler.</param>
+internal sealed record EncoderConfig(string ModelType, EncoderArchitecture Architecture)
+{
+    public const string FileName = "config.json";
+
+    private const string Bert = "bert";
+    private const string Roberta = "roberta";
+    private const string XlmRoberta = "xlm-roberta";
+    private const string DistilBert = "distilbert";
+
+    // RoBERTa's positions begin behind that of the padding.
+    private const int RobertaPadding = 1;
+
+    private static readonly Dictionary<string, FeedForwardKind> _activations = new()
+    {
+        ["gelu"] = FeedForwardKind.Gelu,
+        ["gelu_python"] = FeedForwardKind.Gelu,
+        ["gelu_new"] = FeedForwardKind.GeluTanh,
+        ["gelu_pytorch_tanh"] = FeedForwardKind.GeluTanh,
+        ["gelu_fast"] = FeedForwardKind.GeluTanh,
+        ["relu"] = FeedForwardKind.Relu,
+    };
+
+    public bool IsRoberta => ModelType is Roberta or XlmRoberta;
+
+    public bool IsDistilBert => ModelType == DistilBert;
+
+    /// <summary>Tokens between two texts.</summary>
+    public int Separators => IsRoberta ? 2 : 1;
+
+    /// <exception cref="InvalidDataException">
+    /// It is damaged, of another kind of model, or asks for what this library does not have; the message names it.
+    /// </exception>
+    public static EncoderConfig Read(string path) => ConfigReader.ReadFile(path, Read);
+
+    /// <summary>How transformers would call an architecture.</summary>
+    /// <exception cref="NotSupportedException">None of its models has such a network; the message says what is in the way.</exception>
+    public static EncoderConfig Of(EncoderArchitecture a)
+    {
+        string? obstacle = a switch
+        {
+            { Positions: not PositionEncoding.Learned } => "rotary positions",
+            { IsPreNorm: true } => "normalization before layers",
+            { HasBias: false } => "layers without biases",
+            _ when !_activations.ContainsValue(a.FeedForward) => a.FeedForward.ToString(),
+            { FirstPosition: not 0 and not (RobertaPadding + 1) } => $"a first position of {a.FirstPosition}",
+            { SegmentCount: 0, FirstPosition: not 0 } => "RoBERTa's positions without segments",
+            { SegmentCount: 0, HasPooler: true } => "a pooler without segments",
+            { SegmentCount: 0, NormEpsilon: not 1e-12 } => $"an epsilon of {a.NormEpsilon} without segments",
+            _ => null,
+        };
+        if (obstacle is not null)
+        {
+            throw new NotSupportedException(
+                $"bert, roberta and distilbert of transformers have no {obstacle}: save the model with mlContext.Model.Save instead.");
+        }
+
+        return new EncoderConfig(a.SegmentCount == 0 ? DistilBert : a.FirstPosition > 0 ? Roberta : Bert, a);
+    }
+
+    /// <summary>The file's content.</summary>
+    /// <param name="architectures">The class of transformers: what follows the kind's name, such as Model.</param>
+    /// <param name="tokenizer">The tokenizer.</param>
+    public JsonObject ToJson(string architectures, GenerativeTokenizer tokenizer)
+    {
+        string activation = _activations.First(known => known.Value == Architecture.FeedForward).Key;
+        JsonObject json = IsDistilBert
+            ? new()
+            {
+                ["dim"] = Architecture.EmbeddingSize,
+                ["n_layers"] = Architecture.Layers,
+                ["n_heads"] = Architecture.Heads,
+                ["hidden_dim"] = Architecture.ActualFeedForwardSize,
+                ["activation"] = activation,
+                ["sinusoidal_pos_embds"] = false,
+            }
+            : new()
+            {
+                ["hidden_size"] = Architecture.EmbeddingSize,
+                ["num_hidden_layers"] = Architecture.Layers,
+                ["num_attention_heads"] = Architecture.Heads,
+                ["intermediate_size"] = Architecture.ActualFeedForwardSize,
+                ["hidden_act"] = activation,
+                ["type_vocab_size"] = Architecture.SegmentCount,
+                ["layer_norm_eps"] = Architecture.NormEpsilon,
+            };
+        json["architectures"] = new JsonArray((IsDistilBert ? "DistilBert" : IsRoberta ? "Roberta" : "Bert") + architectures);
+        json["model_type"] = ModelType;
+        json["vocab_size"] = Architecture.VocabularySize;
+        json["max_position_embeddings"] = Architecture.PositionRows;
+        json["pad_token_id"] = IsRoberta ? RobertaPadding : tokenizer.PaddingId ?? 0;
+        json["torch_dtype"] = "float32";
+        return json;
+    }
+
+    private static EncoderConfig Read(ConfigReader json)
+    {
+        string type = json.Text("model_type") ?? throw json.Bad("'model_type' is missing: this is no configuration of an encoder");
+        EncoderArchitecture architecture = type switch
+        {
+            Bert => ReadBert(json, 30_522, 0),
+            Roberta => ReadBert(json, 50_265, (json.Count("pad_token_id") ?? RobertaPadding) + 1),
+            XlmRoberta => ReadBert(json, 30_522, (json.Count("pad_token_id") ?? RobertaPadding) + 1),
+            DistilBert => new EncoderArchitecture
+            {
+                VocabularySize = json.Count("vocab_size") ?? 30_522,
+                ContextLength = json.Count("max_position_embeddings") ?? 512,
+                Layers = json.Count("n_layers") ?? 6,
+                Heads = json.Count("n_heads") ?? 12,
+                EmbeddingSize = json.Count("dim") ?? 768,
+                FeedForwardSize = json.Count("hidden_dim") ?? 3072,
+                FeedForward = json.Choose("activation", "gelu", _activations),
+                SegmentCount = 0,
+            },
+            _ => throw json.Bad(
+                $"'model_type' is {Quoted.Text(type)}; supported values: {Bert}, {Roberta}, {XlmRoberta}, {DistilBert}"),
+        };
+        json.Check(architecture.Validate);
+        if (architecture.VocabularySize == 0)
+            throw json.Bad("'vocab_size' is 0");
+        return new EncoderConfig(type, architecture);
+    }
+
+    private static EncoderArchitecture ReadBert(ConfigReader json, int vocabulary, int firstPosition)
+    {
+        json.Require("is_decoder", false);
+        json.Require("add_cross_attention", false);
+        if (json.Text("position_embedding_type") is { } positions and not "absolute")
+            throw json.Bad($"'position_embedding_type' is {Quoted.Text(positions)}; supported values: absolute");
+        int rows = json.Count("max_position_embeddings") ?? 512;
+        if (rows <= firstPosition)
+            throw json.Bad($"'max_position_embeddings' is {rows}; expected more than the {firstPosition} that are no token's");
+        return new EncoderArchitecture
+        {
+            VocabularySize = json.Count("vocab_size") ?? vocabulary,
+            ContextLength = rows - firstPosition,
+            FirstPosition = firstPosition,
+            Layers = json.Count("num_hidden_layers") ?? 12,
+            Heads = json.Count("num_attention_heads") ?? 12,
+            EmbeddingSize = json.Count("hidden_size") ?? 768,
+            FeedForwardSize = json.Count("intermediate_size") ?? 3072,
+            FeedForward = json.Choose("hidden_act", "gelu", _activations),
+            SegmentCount = json.Count("type_vocab_size") ?? 2,
+            NormEpsilon = json.Number("layer_norm_eps") ?? 1e-12,
+        };
+    }
+}

@@ -1,0 +1,175 @@
+using System.Text.Json.Nodes;
+using Microsoft.ML.Generative.Data.Hub;
+using Microsoft.ML.Generative.Layers.Adapters;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Serialization.Safetensors;
+using Microsoft.ML.Generative.Text.Tokenization;
+using Microsoft.ML.Generative.Text.Tokenization.Formats;
+using Microsoft.ML.Generative.Tokenizers;
+using Microsoft.ML.Runtime;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative.Text.Encoders.Pretrained;
+
+/// <summary>Encoders as folders in the layouts of transformers and sentence-transformers.</summary>
+internal static class PretrainedEncoder
+{
+    private const string Layout = "Hugging Face";
+
+    /// <summary>The files of an encoder of sentences on the Hub; those of other encoders are those of language models.</summary>
+    public static HubFiles Files { get; } = new("an encoder of sentences")
+    {
+        Required = [EncoderConfig.FileName, SentenceTransformersFiles.ModulesName],
+        Weights = [SafetensorsReader.DefaultName],
+        Optional =
+        [
+            $"{SentenceTransformersFiles.PoolingFolder}/{EncoderConfig.FileName}", SentenceTransformersFiles.SentenceName,
+            .. TokenizerFolder.FileNames,
+        ],
+    };
+
+    /// <inheritdoc cref="GenerativeCatalog.LoadPretrainedEncoder"/>
+    public static SentenceEmbeddingTransformer Load(IHostEnvironment env, string path)
+    {
+        HuggingFaceFolder folder = HuggingFaceFolder.Open(path, Layout);
+        SentenceTransformersFiles files = SentenceTransformersFiles.Read(folder);
+        HuggingFaceFolder inner =
+            files.EncoderPath.Length == 0 ? folder : HuggingFaceFolder.Open(folder.PathOf(files.EncoderPath), Layout);
+        return Load(env, inner, files.MaxTokens, needsHead: false, (host, core, codec, networks, device) =>
+            new SentenceEmbeddingTransformer(
+                host,
+                new SentenceEmbeddingDefinition(
+                    core, SentenceEmbeddingOptions.Defaults.InputColumnName, SentenceEmbeddingOptions.Defaults.OutputColumnName,
+                    files.Pooling, files.Normalizes, EncoderTrainingOptions.Defaults.TransformBatchSize),
+                codec, networks, device));
+    }
+
+    /// <inheritdoc cref="GenerativeCatalog.LoadPretrainedMaskedLanguageModel"/>
+    public static MaskedLanguageModelTransformer LoadMasked(IHostEnvironment env, string path) =>
+        Load(env, HuggingFaceFolder.Open(path, Layout), null, needsHead: true, (host, core, codec, networks, device) =>
+            new MaskedLanguageModelTransformer(
+                host,
+                new MaskedLanguageModelDefinition(
+                    core, MaskedLanguageModelOptions.Defaults.InputColumnName, MaskedLanguageModelOptions.Defaults.OutputColumnName,
+                    EncoderTrainingOptions.Defaults.TransformBatchSize),
+                codec, networks, device));
+
+    /// <summary>Writes an embedding as a folder that sentence-transformers reads.</summary>
+    /// <exception cref="NotSupportedException">transformers has no such model; nothing has been written then.</exception>
+    public static void Save(string path, SentenceEmbeddingTransformer model, SentenceEmbeddingDefinition definition)
+    {
+        if (definition.Pooling == EmbeddingPooling.Pooler)
+        {
+            throw new NotSupportedException(
+                $"sentence-transformers has no {nameof(EmbeddingPooling)}.{definition.Pooling}: save the model with mlContext.Model.Save "
+                + "instead.");
+        }
+
+        SentenceTransformersFiles.Write(Save(path, model, "Model", null), definition);
+    }
+
+    /// <summary>Writes a masked language model as a folder that transformers reads.</summary>
+    /// <inheritdoc cref="Save(string, SentenceEmbeddingTransformer, SentenceEmbeddingDefinition)" path="/exception"/>
+    public static void Save(string path, MaskedLanguageModelTransformer model) => Save(path, model, "ForMaskedLM", null);
+
+    /// <summary>Writes a classifier as a folder that transformers reads.</summary>
+    /// <inheritdoc cref="Save(string, SentenceEmbeddingTransformer, SentenceEmbeddingDefinition)" path="/exception"/>
+    public static void Save(string path, TextClassificationTransformer model)
+    {
+        string? obstacle = model.Definition.Pooling != EmbeddingPooling.FirstToken ? $"{model.Definition.Pooling} pooling"
+            : EncoderConfig.Of(model.Architecture).IsDistilBert ? "DistilBERT with BERT's classifier"
+            : null;
+        if (obstacle is not null)
+        {
+            throw new NotSupportedException(
+                $"transformers has no classifier of sequences with {obstacle}: save the model with mlContext.Model.Save instead.");
+        }
+
+        IReadOnlyList<string> names = model.ClassNames;
+        string[] labels = [.. Enumerable.Range(0, model.ClassCount).Select(i => i < names.Count ? names[i] : $"LABEL_{i}")];
+        Save(path, model, "ForSequenceClassification", json =>
+        {
+            json["id2label"] = new JsonObject(labels.Select((label, i) => KeyValuePair.Create($"{i}", (JsonNode?)label)));
+            json["label2id"] = new JsonObject(labels.Select((label, i) => KeyValuePair.Create(label, (JsonNode?)i)));
+        });
+    }
+
+    private static HuggingFaceFolder Save(string path, EncoderTransformer model, string kind, Action<JsonObject>? addTo)
+    {
+        EncoderConfig config = EncoderConfig.Of(model.Architecture);
+        IReadOnlyDictionary<string, byte[]> tokenizer = TokenizerFiles.Save(model.Tokenizer);
+        HuggingFaceFolder folder = HuggingFaceFolder.Create(path, Layout);
+        using IDisposable noGradient = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        using AdaptedNetwork<EncoderNetwork> merged = model.Merged();
+        // The head belongs to the model.
+        folder.WriteWeights(EncoderWeights.Of(new EncoderModel(merged.Network, model.Networks.Head), config));
+        foreach ((string name, byte[] bytes) in tokenizer)
+            folder.WriteFile(name, bytes);
+        JsonObject json = config.ToJson(kind, model.Tokenizer);
+        addTo?.Invoke(json);
+        folder.WriteJson(EncoderConfig.FileName, json);
+        return folder;
+    }
+
+    private static TModel Load<TModel>(
+        IHostEnvironment env, HuggingFaceFolder folder, int? maxTokens, bool needsHead,
+        Func<IHost, EncoderCore, EncoderCodec, EncoderNetworks, torch.Device, TModel> create)
+        where TModel : EncoderTransformer
+    {
+        string configPath = folder.Existing(EncoderConfig.FileName);
+        IHost host = env.Register(nameof(PretrainedEncoder));
+        using IChannel channel = host.Start("Loading");
+        EncoderConfig config = EncoderConfig.Read(configPath);
+        GenerativeTokenizer tokenizer = GenerativeTokenizers.FromFolder(folder.Path);
+        if (tokenizer.VocabularySize > config.Architecture.VocabularySize)
+        {
+            throw new InvalidDataException(
+                $"The tokenizer of '{folder.Path}' has {tokenizer.VocabularySize} tokens; the model knows "
+                + $"{config.Architecture.VocabularySize}.");
+        }
+
+        if (maxTokens > config.Architecture.ContextLength)
+        {
+            throw new InvalidDataException(
+                $"'{folder.PathOf(SentenceTransformersFiles.SentenceName)}' has a max_seq_length of {maxTokens}; the network of "
+                + $"'{configPath}' takes {config.Architecture.ContextLength} tokens.");
+        }
+
+        using ISafetensorsReader weights = folder.OpenWeights(warn: warning => channel.Warning(warning));
+        if (needsHead && !EncoderWeights.HasTokenHead(weights, config))
+        {
+            throw new InvalidDataException(
+                $"'{weights.Source}' has no head that predicts masked tokens: {nameof(GenerativeCatalog.LoadPretrainedEncoder)} loads the "
+                + "encoder.");
+        }
+
+        EncoderArchitecture architecture =
+            config.Architecture with { HasPooler = !needsHead && !config.IsDistilBert && EncoderWeights.HasPooler(weights) };
+        config = config with { Architecture = architecture };
+        TorchRuntime.EnsureLoaded();
+        torch.Device device = TorchDevices.Choose(host, channel);
+        HuggingFaceFolder.CheckSize(weights, configPath, CreateModel, model => EncoderWeights.Check(model, config, weights));
+        var core = new EncoderCore(architecture, maxTokens ?? architecture.ContextLength, config.Separators);
+        var codec = new EncoderCodec(tokenizer, core.MaxTokens, core.Separators);
+        ModelFile.Check(codec.Validate);
+        EncoderModel network = ModuleTensors.WithoutValues(CreateModel);
+        try
+        {
+            EncoderWeights.Load(network, config, weights);
+            network.to(device);
+            network.eval();
+            return create(
+                host, core, codec, new EncoderNetworks(new AdaptedNetwork<EncoderNetwork>(network.Encoder), network.Head), device);
+        }
+        catch
+        {
+            network.Dispose();
+            throw;
+        }
+
+        EncoderModel CreateModel() =>
+            new(new EncoderNetwork(architecture), needsHead ? new MaskedTokenHead(architecture) : null);
+    }
+}

@@ -1,0 +1,102 @@
+using Microsoft.ML.Generative.Tokenizers;
+
+namespace Microsoft.ML.Generative.AspNetCore.Tests;
+
+/// <summary>Tiny models: one that has learned some answers by heart, one that writes for long, one of images.</summary>
+public sealed class ServedModels : IDisposable
+{
+    public const string Call = """<tool_call>{"name": "sky", "arguments": {"city": "Rome"}}</tool_call>""";
+
+    private const string Template =
+        "{% for t in tools or [] %}{{ t.function.name }} {% endfor %}{% for m in messages %}{{ m.content }}"
+        + "{% for c in m.tool_calls or [] %}<tool_call>{{ {'name': c.function.name, 'arguments': c.function.arguments}|tojson }}"
+        + "</tool_call>{% endfor %}{{ '|' if m.role != 'assistant' }}{% endfor %}";
+
+    public ServedModels()
+    {
+        var ml = new MLContext(seed: 1);
+        LanguageModelOptions options = Options(128);
+        options.ChatTemplate = ChatTemplate.FromJinja(Template);
+        (options.Epochs, options.LearningRate, options.BatchSize, options.Generation.Temperature) = (150, 5e-3, 4, 0);
+        Parrot = ml.Transforms.Generative().LanguageModel(options).Fit(ml.Data.LoadFromEnumerable(
+        [
+            new Turn { Question = "cat?|", Answer = "meow" },
+            new Turn { Question = "sky Rome?|", Answer = Call },
+            new Turn { Question = $"sky Rome?|{Call}sun|", Answer = "It has sun" },
+            new Turn { Question = "x|", Answer = "[b]0123456789-" },
+        ]));
+
+        options = Options(4096);
+        options.ChatTemplate = ChatTemplate.FromJinja(Template);
+        GenerativeTokenizer tokenizer = GenerativeTokenizers.CharacterLevel(
+            ["abcdefghijklmnopqrstuvwxyz?|"], new CharacterLevelOptions { EndOfTextToken = "<|endoftext|>" });
+        options.Tokenizer = tokenizer;
+        options.Generation.LogitBias = new Dictionary<int, float> { [tokenizer.EndOfTextId!.Value] = float.NegativeInfinity };
+        options.Epochs = 1;
+        Long = ml.Transforms.Generative().LanguageModel(options).Fit(
+            ml.Data.LoadFromEnumerable([new Turn { Question = "cat?|", Answer = "abcdefghijklmnopqrstuvwxyz" }]));
+
+        var images = ml.Data.LoadFromEnumerable(Enumerable.Range(0, 8).Select(i => new Picture
+        {
+            Image = [.. Enumerable.Range(0, 64).Select(p => (p + i) % 2 * 1f)],
+            Label = i % 2 == 0 ? "even" : "odd",
+        }));
+        Images = ml.Transforms.Conversion.MapValueToKey("Label").Append(ml.Transforms.Generative().Diffusion(new DiffusionOptions
+        {
+            InputColumnName = nameof(Picture.Image),
+            LabelColumnName = nameof(Picture.Label),
+            Height = 8,
+            Width = 8,
+            BlockChannels = [4, 8],
+            AttentionLevels = [1],
+            AttentionHeadSize = 4,
+            NormGroups = 2,
+            Steps = 4,
+            Epochs = 1,
+            BatchSize = 8,
+        })).Fit(images);
+    }
+
+    internal LanguageModelTransformer Parrot { get; }
+
+    internal LanguageModelTransformer Long { get; }
+
+    internal ITransformer Images { get; }
+
+    public void Dispose()
+    {
+        Parrot.Dispose();
+        Long.Dispose();
+        (Images as IDisposable)?.Dispose();
+    }
+
+    private static LanguageModelOptions Options(int context) => new()
+    {
+        PromptColumnName = nameof(Turn.Question),
+        InputColumnName = nameof(Turn.Answer),
+        Architecture = LanguageModelArchitecture.LlamaNano with
+        {
+            Layers = 1,
+            Heads = 2,
+            EmbeddingSize = 32,
+            FeedForwardSize = 32,
+            ContextLength = context,
+        },
+        Precision = ComputePrecision.Float32,
+    };
+
+    private sealed class Turn
+    {
+        public string Question { get; set; } = "";
+
+        public string Answer { get; set; } = "";
+    }
+
+    private sealed class Picture
+    {
+        [Microsoft.ML.Data.VectorType(64)]
+        public float[] Image { get; set; } = [];
+
+        public string Label { get; set; } = "";
+    }
+}

@@ -1,0 +1,134 @@
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Text.Encoders;
+using TorchSharp;
+
+namespace Microsoft.ML.Generative.Tests;
+
+public sealed class EncoderNetworkTests
+{
+    // Published: transformers' BertModel, RobertaModel and DistilBertModel; all-MiniLM-L6-v2's card; BERT's repository.
+    public static TheoryData<string, EncoderArchitecture, long> Published => new()
+    {
+        { "bert-base-uncased", EncoderArchitecture.BertBase, 109_482_240 },
+        { "bert-tiny", EncoderArchitecture.BertTiny, 4_385_920 },
+        { "all-MiniLM-L6-v2", EncoderArchitecture.MiniLm, 22_713_216 },
+        { "distilbert-base-uncased", EncoderArchitecture.DistilBert, 66_362_880 },
+        { "roberta-base", EncoderArchitecture.RobertaBase, 124_645_632 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Published))]
+    public void Presets_have_the_published_number_of_parameters(string name, EncoderArchitecture architecture, long expected)
+    {
+        Assert.NotEmpty(name);
+        Assert.Equal(expected, architecture.CountParameters());
+        Assert.Equal(expected, ModuleTensors.CountElements(() => new EncoderNetwork(architecture)));
+    }
+
+    [Fact]
+    public void Bert_with_its_token_head_has_the_published_number_of_parameters()
+    {
+        EncoderArchitecture architecture = EncoderArchitecture.BertBase with { HasPooler = false };
+        Assert.Equal(
+            109_514_298,
+            ModuleTensors.CountElements(() => new EncoderModel(new EncoderNetwork(architecture), new MaskedTokenHead(architecture))));
+    }
+
+    [Theory]
+    [InlineData(false, PositionEncoding.Learned, FeedForwardKind.Gelu)]
+    [InlineData(false, PositionEncoding.Learned, FeedForwardKind.GeluTanh)]
+    [InlineData(true, PositionEncoding.Rotary, FeedForwardKind.GeGlu)]
+    [InlineData(true, PositionEncoding.Learned, FeedForwardKind.GeGluTanh)]
+    public void Padding_never_changes_what_stands_before_it(bool isPreNorm, PositionEncoding positions, FeedForwardKind feedForward)
+    {
+        EncoderArchitecture architecture = TinyEncoders.Architecture with
+        {
+            VocabularySize = 30,
+            Layers = 2,
+            IsPreNorm = isPreNorm,
+            Positions = positions,
+            FeedForward = feedForward,
+        };
+        Assert.Equal(architecture.CountParameters(), ModuleTensors.CountElements(() => new EncoderNetwork(architecture)));
+        using EncoderNetwork network = Create(architecture);
+        using IDisposable noGradient = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        EncodedText text = new([3, 4, 5], 3), longer = new([1, 2, 3, 4, 5, 6, 7, 8, 9], 9);
+        foreach (EmbeddingPooling pooling in (EmbeddingPooling[])[EmbeddingPooling.Mean, EmbeddingPooling.FirstToken, EmbeddingPooling.Max])
+        {
+            float[] alone = Embed(text);
+            Close(alone, Embed(text, longer)[..16]);
+            EncoderInput padded = EncoderRows.Pad([text, longer], torch.CPU);
+            // Whatever the padding is.
+            torch.Tensor tokens = padded.Tokens.clone();
+            tokens[0, 5] = torch.tensor(17L);
+            Close(alone, TensorMemory.ToArray<float>(
+                Pooling.Embed(network, padded with { Tokens = tokens }, pooling, normalizes: true))[..16]);
+
+            float[] Embed(params EncodedText[] texts) => TensorMemory.ToArray<float>(Pooling.Embed(
+                network, EncoderRows.Pad(texts, torch.CPU), pooling, normalizes: true));
+        }
+    }
+
+    [Fact]
+    public void Mean_first_token_and_maximum_are_those_of_the_tokens_alone()
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        torch.Tensor hidden = torch.tensor(new float[] { 1, -5, 3, -1, 9, 9 }, [1, 3, 2]);
+        torch.Tensor isToken = torch.tensor(new[] { true, true, false }, [1, 3]);
+        Assert.Equal([2f, -3f], Pool(EmbeddingPooling.Mean));
+        Assert.Equal([1f, -5f], Pool(EmbeddingPooling.FirstToken));
+        Assert.Equal([3f, -1f], Pool(EmbeddingPooling.Max));
+
+        float[] Pool(EmbeddingPooling kind) => TensorMemory.ToArray<float>(Pooling.Pool(hidden, isToken, kind));
+    }
+
+    [Fact]
+    public void The_second_of_two_texts_has_segments_of_its_own()
+    {
+        EncoderArchitecture architecture = TinyEncoders.Architecture with { VocabularySize = 30, SegmentCount = 2 };
+        using EncoderNetwork network = Create(architecture);
+        using IDisposable noGradient = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        float[] one = Hidden(new EncodedText([1, 2, 3], 3)), two = Hidden(new EncodedText([1, 2, 3], 2));
+        Assert.NotEqual(one, two);
+        network.Segments!.Weight.zero_();
+        Close(Hidden(new EncodedText([1, 2, 3], 3)), Hidden(new EncodedText([1, 2, 3], 2)));
+
+        float[] Hidden(EncodedText text) => TensorMemory.ToArray<float>(network.Hidden(EncoderRows.Pad([text], torch.CPU)));
+    }
+
+    [Fact]
+    public void A_block_of_Bert_is_that_of_the_papers_formulas()
+    {
+        EncoderArchitecture architecture = TinyEncoders.Architecture with { VocabularySize = 30 };
+        using EncoderNetwork network = Create(architecture);
+        using IDisposable noGradient = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        EncoderInput input = EncoderRows.Pad([new EncodedText([7, 3, 21, 4], 4)], torch.CPU);
+        double[][] expected = new ReferenceEncoder(network).Hidden([7, 3, 21, 4]);
+        Close([.. expected.SelectMany(row => row.Select(value => (float)value))], TensorMemory.ToArray<float>(network.Hidden(input)));
+    }
+
+    private static EncoderNetwork Create(EncoderArchitecture architecture)
+    {
+        EncoderNetwork network = TorchSeed.Initialize(5, () => new EncoderNetwork(architecture));
+        using IDisposable noGradient = torch.no_grad();
+        using var generator = new torch.Generator(17);
+        foreach (TorchSharp.Modules.Parameter parameter in network.parameters())
+        {
+            using torch.Tensor noise = torch.randn(parameter.shape, generator: generator);
+            parameter.add_(noise, 0.3);
+        }
+
+        network.eval();
+        return network;
+    }
+
+    private static void Close(float[] expected, float[] found)
+    {
+        Assert.Equal(expected.Length, found.Length);
+        for (int i = 0; i < expected.Length; i++)
+            Assert.Equal(expected[i], found[i], 2e-5 * (1 + Math.Abs(expected[i])));
+    }
+}
