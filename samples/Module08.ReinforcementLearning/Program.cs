@@ -1,4 +1,4 @@
-// Reinforcement learning: from a grid world that is solved exactly to images and texts that are pushed towards a reward. README.md is the lesson.
+// Reinforcement learning: from a grid world that is solved exactly to images and texts that are rewarded. README.md is the lesson.
 
 using Module08;
 using Samples.Shared;

@@ -36,7 +36,7 @@ internal static class TextSection
         double[] rewards = [.. own.Select(RewardOf)];
         (double Kl, double Reward)[] best = [.. Enumerable.Range(0, 6).Select(i => BestOf(1 << i, rewards))];
         List<Line> lines = [Measure("before", model, kl: 0)];
-        var curves = new Chart("Reward of the roll-outs", "roll-out", "0.25 · valence of the words");
+        var curves = new Chart("Reward of the roll-outs", "roll-out", "reward");
         var divergences = new Chart("Divergence from the base model", "roll-out", "nats per review");
         var frontier = new Chart("Reward for its divergence", "nats per review", "reward").Line("best of n", best);
 
