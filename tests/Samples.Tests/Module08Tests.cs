@@ -17,6 +17,7 @@ public sealed class Module08Run : IDisposable
         Bandits = BanditSection.Run(lesson);
         Images = ImageSection.Run(lesson);
         Hacking = HackingSection.Run(lesson);
+        Texts = TextSection.Run(lesson);
         Files = Directory.GetFiles(_folder.Path);
     }
 
@@ -30,6 +31,8 @@ public sealed class Module08Run : IDisposable
 
     internal IReadOnlyList<HackingSection.Line> Hacking { get; }
 
+    internal TextSection.Result Texts { get; }
+
     public string[] Files { get; }
 
     public void Dispose() => _folder.Dispose();
@@ -40,7 +43,7 @@ public class Module08Tests(Module08Run run) : IClassFixture<Module08Run>
     [Fact]
     public void Every_file_is_an_image_with_something_on_it()
     {
-        Assert.Equal(9, run.Files.Length);
+        Assert.Equal(11, run.Files.Length);
         LessonFiles.AreImages(run.Files);
     }
 
@@ -70,6 +73,18 @@ public class Module08Tests(Module08Run run) : IClassFixture<Module08Run>
 
     [Fact]
     public void The_best_of_several_has_more_reward() => Assert.True(run.Images[1].Reward > run.Images[0].Reward);
+
+    [Fact]
+    public void Policies_of_texts_are_measured_beside_the_best_of_n()
+    {
+        Assert.Equal(6, run.Texts.Lines.Count);
+        Assert.All(run.Texts.Lines, line => Assert.InRange(line.Positive, 0, 1));
+        Assert.All(run.Texts.Lines, line => Assert.True(double.IsFinite(line.Reward) && double.IsFinite(line.Kl)));
+        Assert.Equal(0, run.Texts.BestOfN[0].Kl);
+        Assert.Equal(Math.Log(32) - 31 / 32.0, run.Texts.BestOfN[^1].Kl, 12);
+        double[] rewards = [.. run.Texts.BestOfN.Select(best => best.Reward)];
+        Assert.Equal(rewards.Order(), rewards);
+    }
 
     [Fact]
     public void Weights_of_the_divergence_are_reported() => Assert.Equal(3, run.Hacking.Count);
