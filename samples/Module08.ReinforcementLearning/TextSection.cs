@@ -28,7 +28,13 @@ internal static class TextSection
         string[] reviews = [.. MadeReviews.Write(lesson.Quick ? 500 : 4_000, seed: 1)];
         IReadOnlyDictionary<string, int> lexicon = Lexicon(lesson);
         using LanguageModelTransformer model = TrainModel(lesson, reviews);
-        ITransformer classifier = TrainClassifier(lesson, reviews, lexicon);
+
+        // An ordinary pipeline of ML.NET: words, and a logistic regression over them.
+        IDataView labeled = lesson.ML.Data.LoadFromEnumerable(
+            reviews.Select(text => new Review { Text = text, Label = MadeReviews.Valence(text, lexicon) > 0 }));
+        var pipeline = lesson.ML.Transforms.Text.FeaturizeText("Features", "Text")
+            .Append(lesson.ML.BinaryClassification.Trainers.SdcaLogisticRegression());
+        var classifier = pipeline.Fit(labeled);
         TextReward words = TextReward.FromFunction((prompt, completion) => 0.25 * MadeReviews.Valence(completion, lexicon));
         TextReward opinion = TextReward.FromTransformer(classifier, "Text", "Probability", weight: 3, name: "opinion");
 
@@ -110,16 +116,6 @@ internal static class TextSection
             Progress = progress,
             CancellationToken = lesson.Cancellation,
         }).Fit(TextData.Rows(lesson.ML, reviews));
-    }
-
-    // An ordinary pipeline of ML.NET: words, and a logistic regression over them.
-    private static ITransformer TrainClassifier(Lesson lesson, string[] reviews, IReadOnlyDictionary<string, int> lexicon)
-    {
-        IDataView labeled = lesson.ML.Data.LoadFromEnumerable(
-            reviews.Select(text => new Review { Text = text, Label = MadeReviews.Valence(text, lexicon) > 0 }));
-        var pipeline = lesson.ML.Transforms.Text.FeaturizeText("Features", "Text")
-            .Append(lesson.ML.BinaryClassification.Trainers.SdcaLogisticRegression());
-        return pipeline.Fit(labeled);
     }
 
     private static (LanguageModelTransformer Model, IReadOnlyList<TrainingProgress> History) Grpo(
