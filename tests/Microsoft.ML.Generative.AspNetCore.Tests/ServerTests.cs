@@ -1,5 +1,4 @@
 using System.Net;
-using System.Text;
 using System.Text.Json;
 using CsCheck;
 using Microsoft.AspNetCore.Hosting;
@@ -104,13 +103,7 @@ public sealed class ServerTests(ServedModels models) : IClassFixture<ServedModel
     {
         await using TestServer server = await StartAsync(options =>
             (options.MaxRequestBytes, options.MaxOutputTokens, options.RequestTimeout) = (2000, 3, TimeSpan.FromMinutes(1)));
-        // A client that sends all of a refused body may find the connection closed before it has read the answer.
-        using var large = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions")
-        {
-            Content = new StringContent(Chat + new string(' ', 3000), Encoding.UTF8, "application/json"),
-            Headers = { ExpectContinue = true },
-        };
-        await AssertErrorAsync(await server.Http.SendAsync(large), 413, null);
+        await AssertErrorAsync(await server.PostAsync("/v1/chat/completions", Chat + new string(' ', 3000)), 413, null);
         JsonElement answer = await JsonAsync(await server.PostAsync("/v1/chat/completions", Chat));
         Assert.Equal("meo", answer.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString());
 

@@ -57,10 +57,9 @@ internal sealed partial class RequestGate : IDisposable
         _metrics.Enter();
         try
         {
-            if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
-                size.MaxRequestBodySize = _options.MaxRequestBytes;
             string caller = Authenticate(context);
             Limit(caller);
+            LimitBody(context);
             await run(request).ConfigureAwait(false);
         }
         catch (Exception e)
@@ -122,6 +121,19 @@ internal sealed partial class RequestGate : IDisposable
         }
     }
 
+    // A body whose length is known is refused before the server's own limit is set, which closes the connection, and with it what of the
+    // answer has not arrived.
+    private void LimitBody(HttpContext context)
+    {
+        if (context.Request.ContentLength > _options.MaxRequestBytes)
+            throw TooLarge();
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+            size.MaxRequestBodySize = _options.MaxRequestBytes;
+    }
+
+    private OpenAIException TooLarge() =>
+        new(StatusCodes.Status413PayloadTooLarge, $"The body has more than {_options.MaxRequestBytes} bytes.");
+
     // Null where nobody is there any more to read it.
     private OpenAIException? Translate(Exception error, HttpContext context)
     {
@@ -130,8 +142,8 @@ internal sealed partial class RequestGate : IDisposable
             case OpenAIException own:
                 return own;
             case BadHttpRequestException bad:
-                return new OpenAIException(bad.StatusCode, bad.StatusCode == StatusCodes.Status413PayloadTooLarge
-                    ? $"The body has more than {_options.MaxRequestBytes} bytes." : bad.Message);
+                return bad.StatusCode == StatusCodes.Status413PayloadTooLarge
+                    ? TooLarge() : new OpenAIException(bad.StatusCode, bad.Message);
             case ArgumentException when ContextLengthError.Is(error):
                 return new OpenAIException(400, error.Message, "messages", "context_length_exceeded");
             case ArgumentException or NotSupportedException:

@@ -104,7 +104,8 @@ public abstract class RolloutOptions : AlignmentOptions
         {
             throw new ArgumentException(
                 $"A roll-out has {RolloutSize:N0} completions ({DescribeRollout()}) of up to {MaxTokens} tokens ({nameof(MaxTokens)}), "
-                + $"which take more memory than the {MemoryLimit.Describe(MemoryLimit.Bytes)} that the process may use.", nameof(RolloutPrompts));
+                + $"which take more memory than the {MemoryLimit.Describe(MemoryLimit.Bytes)} that the process may use.",
+                nameof(RolloutPrompts));
         }
 
         long ofStep = (long)BatchSize * GradientAccumulationSteps;
