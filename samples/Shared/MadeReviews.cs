@@ -14,9 +14,24 @@ public static class MadeReviews
     /// <summary>Positive and negative words with their valence, −5 to 5, as the lexicon AFINN has them.</summary>
     public static IReadOnlyDictionary<string, int> Valences { get; } = new Dictionary<string, int>
     {
-        ["good"] = 3, ["great"] = 3, ["wonderful"] = 4, ["charming"] = 3, ["brilliant"] = 4, ["funny"] = 4, ["lovely"] = 3,
-        ["loved"] = 3, ["enjoyed"] = 2, ["bad"] = -3, ["boring"] = -3, ["awful"] = -3, ["stupid"] = -2, ["sad"] = -2,
-        ["terrible"] = -3, ["poor"] = -2, ["hated"] = -3, ["disliked"] = -2,
+        ["good"] = 3,
+        ["great"] = 3,
+        ["wonderful"] = 4,
+        ["charming"] = 3,
+        ["brilliant"] = 4,
+        ["funny"] = 4,
+        ["lovely"] = 3,
+        ["loved"] = 3,
+        ["enjoyed"] = 2,
+        ["bad"] = -3,
+        ["boring"] = -3,
+        ["awful"] = -3,
+        ["stupid"] = -2,
+        ["sad"] = -2,
+        ["terrible"] = -3,
+        ["poor"] = -2,
+        ["hated"] = -3,
+        ["disliked"] = -2,
     };
 
     /// <summary>Writes reviews of one or two sentences; the same seed gives the same.</summary>
