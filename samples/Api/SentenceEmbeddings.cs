@@ -35,10 +35,10 @@ DataOperationsCatalog.TrainTestData split = mlContext.Data.TrainTestSplit(data, 
 var pipeline = mlContext.Transforms.Generative().TextEmbedding("Features", "Text", encoder)
     .Append(mlContext.BinaryClassification.Trainers.LbfgsLogisticRegression(l1Regularization: 0, l2Regularization: 0.01f));
 using var classifier = pipeline.Fit(split.TrainSet);
-Console.WriteLine($"accuracy {mlContext.BinaryClassification.Evaluate(classifier.Transform(split.TestSet)).Accuracy:P0}");
+Console.WriteLine($"accuracy {mlContext.BinaryClassification.Evaluate(classifier.Transform(split.TestSet)).Accuracy:F2}");
 
 internal sealed record Review(string Text, string Pair, bool Label);
 
 // Expected output (numbers depend on the processor):
 // nearest to 'I had a terrible soup.': 'The soup was terrible.'
-// accuracy 100%
+// accuracy 1.00
