@@ -81,6 +81,41 @@ public static class OnnxExportExtensions
     /// </example>
     public static void ExportOnnx(this GanTransformer model, string path) => Export(model, path, GeneratorGraph.Of);
 
+    /// <summary>Writes a normalizing flow in the direction that scores rows.</summary>
+    /// <param name="model">The flow.</param>
+    /// <param name="path">The file.</param>
+    /// <remarks>
+    /// Inputs: the model's input column, [batch, ..row shape], bytes as 0..1, and of a model with labels its label column, [batch] Int64
+    /// from 0. Outputs: its latent column, [batch, values], and its column of −log p(x), [batch].
+    /// </remarks>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    /// <exception cref="ObjectDisposedException">The model has been disposed of.</exception>
+    /// <example>
+    /// <code>
+    /// FlowTransformer model = mlContext.Transforms.Generative().Flow("Image").Fit(data);
+    /// model.ExportEncoderOnnx("density.onnx");
+    /// model.ExportDecoderOnnx("generator.onnx");
+    /// </code>
+    /// </example>
+    public static void ExportEncoderOnnx(this FlowTransformer model, string path) => Export(model, path, FlowGraph.Encoder);
+
+    /// <summary>Writes a normalizing flow in the direction that generates rows.</summary>
+    /// <param name="model">The flow.</param>
+    /// <param name="path">The file.</param>
+    /// <remarks>
+    /// Inputs: the model's latent column, z of N(0, 1), [batch, values], and of a model with labels its label column, [batch] Int64 from 0.
+    /// Output: <c>Generated</c>, [batch, ..row shape], bytes as 0..1.
+    /// </remarks>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    /// <exception cref="ObjectDisposedException">The model has been disposed of.</exception>
+    /// <example>
+    /// <code>
+    /// FlowTransformer model = mlContext.Transforms.Generative().Flow("Image").Fit(data);
+    /// model.ExportDecoderOnnx("generator.onnx");
+    /// </code>
+    /// </example>
+    public static void ExportDecoderOnnx(this FlowTransformer model, string path) => Export(model, path, FlowGraph.Decoder);
+
     /// <summary>Writes the U-Net of a diffusion model: one step of a sampler needs it once.</summary>
     /// <param name="model">The model; its active adapter, if there is one, has to be merged first.</param>
     /// <param name="path">The file.</param>
@@ -127,6 +162,100 @@ public static class OnnxExportExtensions
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         using IDisposable use = ((IBaseModel)model).Use();
         GenAiFolder.Write(folder, model);
+    }
+
+    /// <summary>Writes an encoder of sentences as a folder: <c>model.onnx</c> and the tokenizer.</summary>
+    /// <param name="model">The model; its adapter, if there is one, has to be merged first.</param>
+    /// <param name="folder">The folder; it is created if it does not exist, and files of an earlier model are replaced.</param>
+    /// <remarks>
+    /// Inputs, with optimum's names, [batch, tokens] Int64 each: <c>input_ids</c>, the tokens with those round a text;
+    /// <c>attention_mask</c>, 0 for padding; of a model with more than one kind of segments <c>token_type_ids</c>. Outputs:
+    /// <c>token_embeddings</c>, [batch, tokens, size], and <c>sentence_embedding</c>, [batch, size], pooled and normalized as the model
+    /// does it.
+    /// </remarks>
+    /// <exception cref="NotSupportedException">
+    /// An adapter is not merged, or the tokenizer cannot be saved; nothing has been written then.
+    /// </exception>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    /// <exception cref="ObjectDisposedException">The model has been disposed of.</exception>
+    /// <example>
+    /// <code>
+    /// SentenceEmbeddingTransformer encoder = mlContext.Generative().LoadPretrainedEncoder("models/all-MiniLM-L6-v2");
+    /// encoder.ExportOnnx("models/all-MiniLM-L6-v2-onnx");
+    /// </code>
+    /// </example>
+    public static void ExportOnnx(this SentenceEmbeddingTransformer model, string folder) =>
+        ExportText(model, folder, encoder => [(TextModelFolder.ModelName, EncoderGraph.Of(encoder))]);
+
+    /// <summary>Writes a classifier of texts as a folder: <c>model.onnx</c> and the tokenizer.</summary>
+    /// <inheritdoc cref="ExportOnnx(SentenceEmbeddingTransformer, string)" path="/param"/>
+    /// <remarks>
+    /// Inputs: as those of an encoder of sentences. Output: <c>logits</c>, [batch, classes]; the model's scores are their softmax.
+    /// </remarks>
+    /// <inheritdoc cref="ExportOnnx(SentenceEmbeddingTransformer, string)" path="/exception"/>
+    /// <example>
+    /// <code>
+    /// TextClassificationTransformer model = mlContext.Transforms.Generative().TextClassification("Label", "Text").Fit(data);
+    /// model.ExportOnnx("models/topics-onnx");
+    /// </code>
+    /// </example>
+    public static void ExportOnnx(this TextClassificationTransformer model, string folder) =>
+        ExportText(model, folder, classifier => [(TextModelFolder.ModelName, EncoderGraph.Of(classifier))]);
+
+    /// <summary>Writes a masked language model as a folder: <c>model.onnx</c> and the tokenizer.</summary>
+    /// <inheritdoc cref="ExportOnnx(SentenceEmbeddingTransformer, string)" path="/param"/>
+    /// <remarks>
+    /// Inputs: as those of an encoder of sentences. Output: <c>logits</c>, [batch, tokens, vocabulary], of the token in each place.
+    /// </remarks>
+    /// <inheritdoc cref="ExportOnnx(SentenceEmbeddingTransformer, string)" path="/exception"/>
+    /// <example>
+    /// <code>
+    /// MaskedLanguageModelTransformer model = mlContext.Generative().LoadPretrainedMaskedLanguageModel("models/bert-base-uncased");
+    /// model.ExportOnnx("models/bert-base-uncased-onnx");
+    /// </code>
+    /// </example>
+    public static void ExportOnnx(this MaskedLanguageModelTransformer model, string folder) =>
+        ExportText(model, folder, masked => [(TextModelFolder.ModelName, EncoderGraph.Of(masked))]);
+
+    /// <summary>
+    /// Writes an encoder–decoder as a folder: <c>encoder_model.onnx</c>, <c>decoder_model.onnx</c> and the tokenizer.
+    /// </summary>
+    /// <param name="model">The model; its weights are dense, and its active adapter, if there is one, has to be merged first.</param>
+    /// <param name="folder">The folder; it is created if it does not exist, and files of an earlier model are replaced.</param>
+    /// <remarks>
+    /// The names are optimum's, tokens and masks Int64. Inputs of the encoder: <c>input_ids</c> and <c>attention_mask</c>, 0 for padding,
+    /// [batch, source]; output: <c>last_hidden_state</c>, [batch, source, size]. Inputs of the decoder: <c>encoder_hidden_states</c>, that
+    /// output; <c>encoder_attention_mask</c>, [batch, source]; <c>input_ids</c>, [batch, tokens], the output so far behind
+    /// <see cref="SequenceToSequenceTransformer.StartTokenId"/>; output: <c>logits</c>, [batch, tokens, vocabulary]. There is no cache.
+    /// </remarks>
+    /// <exception cref="NotSupportedException">
+    /// The weights are quantized, an adapter is not merged, or the tokenizer cannot be saved; nothing has been written then.
+    /// </exception>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    /// <exception cref="ObjectDisposedException">The model has been disposed of.</exception>
+    /// <example>
+    /// <code>
+    /// SequenceToSequenceTransformer model = mlContext.Generative().LoadPretrainedSequenceToSequence("models/flan-t5-small");
+    /// model.ExportOnnx("models/flan-t5-small-onnx");
+    /// </code>
+    /// </example>
+    public static void ExportOnnx(this SequenceToSequenceTransformer model, string folder)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        using IDisposable use = ((IBaseModel)model).Use();
+        TextModelFolder.Write(
+            folder, model.Codec.Tokenizer, (TextModelFolder.EncoderName, SequenceToSequenceGraph.Encoder(model.Network)),
+            (TextModelFolder.DecoderName, SequenceToSequenceGraph.Decoder(model.Network)));
+    }
+
+    private static void ExportText<TModel>(TModel model, string folder, Func<TModel, (string, OnnxGraph)[]> networksOf)
+        where TModel : EncoderTransformer
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        using IDisposable use = ((IBaseModel)model).Use();
+        TextModelFolder.Write(folder, model.Tokenizer, networksOf(model));
     }
 
     private static void Export<TModel>(TModel model, string path, Func<TModel, OnnxGraph> graphOf)

@@ -311,9 +311,9 @@ public sealed class GenerativeCatalog
 
     /// <summary>Loads an encoder of texts from a folder in the layout of sentence-transformers or Hugging Face.</summary>
     /// <param name="folder">
-    /// The folder: <c>config.json</c> of a model of the kind bert, roberta, xlm-roberta or distilbert; <c>model.safetensors</c> or a
-    /// sharded index; the tokenizer's files; of sentence-transformers <c>modules.json</c> with the pooling that it names, and
-    /// <c>sentence_bert_config.json</c>.
+    /// The folder: <c>config.json</c> of a model of the kind bert, roberta, xlm-roberta, distilbert or modernbert;
+    /// <c>model.safetensors</c> or a sharded index; the tokenizer's files; of sentence-transformers <c>modules.json</c> with the pooling
+    /// that it names, and <c>sentence_bert_config.json</c>.
     /// </param>
     /// <returns>
     /// The encoder. Its transform adds a vector Embedding of a text column Text. Of a folder without <c>modules.json</c>, it is the mean of
@@ -344,8 +344,8 @@ public sealed class GenerativeCatalog
 
     /// <summary>Loads a masked language model from a folder in the layout of Hugging Face.</summary>
     /// <param name="folder">
-    /// The folder: <c>config.json</c> of a model of the kind bert, roberta, xlm-roberta or distilbert; <c>model.safetensors</c> or a
-    /// sharded index, with the head that predicts masked tokens; the tokenizer's files.
+    /// The folder: <c>config.json</c> of a model of the kind bert, roberta, xlm-roberta, distilbert or modernbert;
+    /// <c>model.safetensors</c> or a sharded index, with the head that predicts masked tokens; the tokenizer's files.
     /// </param>
     /// <returns>The model. Its transform fills the masks of a text column Text.</returns>
     /// <inheritdoc cref="LoadPretrainedEncoder" path="/exception"/>
@@ -359,6 +359,29 @@ public sealed class GenerativeCatalog
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         return PretrainedEncoder.LoadMasked(Context, folder);
+    }
+
+    /// <summary>Loads a classifier of texts from a folder in the layout of Hugging Face.</summary>
+    /// <param name="folder">
+    /// The folder: <c>config.json</c> of a model of the kind bert, roberta, xlm-roberta, distilbert or modernbert for the classification
+    /// of sequences; <c>model.safetensors</c> or a sharded index, with the head that scores the classes; the tokenizer's files.
+    /// </param>
+    /// <returns>
+    /// The classifier. Its transform adds PredictedLabel and Score of a text column Sentence1; the classes have the names of
+    /// <c>id2label</c>.
+    /// </returns>
+    /// <inheritdoc cref="LoadPretrainedEncoder" path="/exception"/>
+    /// <example>
+    /// <code>
+    /// var model = mlContext.Generative().LoadPretrainedTextClassification("models/distilbert-base-uncased-finetuned-sst-2-english");
+    /// IDataView reviews = mlContext.Data.LoadFromEnumerable([new { Sentence1 = "A film that never ends soon enough." }]);
+    /// ITransformer names = mlContext.Transforms.Conversion.MapKeyToValue("PredictedLabel").Fit(model.Transform(reviews));
+    /// </code>
+    /// </example>
+    public TextClassificationTransformer LoadPretrainedTextClassification(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        return PretrainedEncoder.LoadClassifier(Context, folder);
     }
 
     /// <summary>

@@ -9,10 +9,13 @@ namespace Microsoft.ML.Generative.Flows;
 /// </summary>
 internal static class Dequantization
 {
-    private const int Levels = 256;
+    public const int Levels = 256;
 
     // α of the paper: the part of 0..1 that is kept free at either end, where logits are infinite.
-    private const double Margin = 0.05;
+    public const double Margin = 0.05;
+
+    /// <summary>What the change of scale to 0..1 without the margins adds to the log-determinant, per value.</summary>
+    public static readonly double LogScalePerValue = Math.Log(1 - 2 * Margin) - Math.Log(Levels);
 
     /// <summary>Real values, [batch, values], and the log-determinant of their change by the level, [batch].</summary>
     /// <param name="x">[batch, values], bytes as 0..1.</param>
@@ -23,8 +26,7 @@ internal static class Dequantization
         Tensor unit = (noise is null ? levels.Plus(0.5) : levels.Plus(noise)).Times(1.0 / Levels);
         Tensor inside = unit.Times(1 - 2 * Margin).Plus(Margin);
         Tensor log = inside.log(), logRest = (-inside).log1p();
-        double perValue = Math.Log(1 - 2 * Margin) - Math.Log(Levels);
-        return (log - logRest, (-log - logRest).sum(1).Plus(perValue * x.size(1)));
+        return (log - logRest, (-log - logRest).sum(1).Plus(LogScalePerValue * x.size(1)));
     }
 
     /// <summary>The bytes, as 0..1, whose levels hold the values.</summary>

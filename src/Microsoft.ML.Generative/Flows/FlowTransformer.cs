@@ -29,7 +29,7 @@ namespace Microsoft.ML.Generative;
 public sealed class FlowTransformer : ITransformer, IBaseModel, IDisposable
 {
     internal const string LoaderSignature = "GenerativeFlow";
-    private const string GeneratedColumnName = "Generated";
+    internal const string GeneratedColumnName = "Generated";
 
     private static readonly ModelFormat _format = new("flow", "GEN FLOW", LoaderSignature, OldestVersion: ModelFormat.FirstDefinition);
 

@@ -25,9 +25,10 @@ internal sealed class CrossAttention : nn.Module
         (_shape, _dropout) = (shape, dropout);
         int width = shape.EmbeddingSize;
         norm = Normalization.Of(shape);
-        queries = new Linear(width, shape.AttendedSize, shape.HasQueryKeyValueBias);
-        keysValues = new Linear(width, LayerPart.KeyValue(shape.KeyValueHeads, shape.HeadSize), shape.HasQueryKeyValueBias);
-        output = new Linear(shape.AttendedSize, width, shape.HasBias);
+        queries = new Linear(width, shape.AttendedSize, shape.HasQueryKeyValueBias, shape.Format);
+        keysValues = new Linear(
+            width, LayerPart.KeyValue(shape.KeyValueHeads, shape.HeadSize), shape.HasQueryKeyValueBias, shape.Format);
+        output = new Linear(shape.AttendedSize, width, shape.HasBias, shape.Format);
         RegisterComponents();
     }
 

@@ -90,11 +90,17 @@ internal abstract class DecoderStack : nn.Module
         RotaryPositions? rotary = Rotary(time);
         Tensor? mask = Shape.Block.Window.Limits(time) || relative is not null ? Mask(time) : null;
         Tensor? bias = relative is null ? null : MixedPrecision.Cast(relative.Bias(time).Plus(mask!)); // [1, heads, time, time]
+        // What all blocks use and has gradients.
+        Tensor[] shared = [.. new[] { bias, source?.States }.OfType<Tensor>()];
         foreach (TransformerBlock block in _blocks)
         {
-            x = UsesRecompute ? Recompute.Call(Forward, x) : Forward(x);
+            x = UsesRecompute ? Recompute.Call(Again, [x, .. shared]) : Forward(x, bias, source);
 
-            Tensor Forward(Tensor input) => block.Forward(input, rotary, mask, bias, source?.For(block));
+            Tensor Again(IReadOnlyList<Tensor> inputs) =>
+                Forward(inputs[0], bias is null ? null : inputs[1], source is null ? null : source with { States = inputs[^1] });
+
+            Tensor Forward(Tensor input, Tensor? added, EncodedSource? read) =>
+                block.Forward(input, rotary, mask, added, read?.For(block));
         }
 
         return norm.call(x);

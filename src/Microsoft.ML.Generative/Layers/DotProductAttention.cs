@@ -63,12 +63,26 @@ internal static class DotProductAttention
     /// sequence without tokens would be no number.
     /// </summary>
     /// <param name="isToken">Where the sequences have tokens, [batch, time], Boolean.</param>
-    public static Tensor PaddingMask(Tensor isToken)
+    public static Tensor PaddingMask(Tensor isToken) => Hide(isToken.logical_not()).unsqueeze(1).unsqueeze(1);
+
+    /// <summary>
+    /// As <see cref="PaddingMask"/>, where each position attends to its neighbors alone (Beltagy et al. 2020): [batch or 1, 1, time, time].
+    /// </summary>
+    /// <param name="time">Positions.</param>
+    /// <param name="reach">Neighbors on each side.</param>
+    /// <param name="isToken">Where the sequences have tokens, [batch, time], Boolean; <see langword="null"/>: everywhere.</param>
+    /// <param name="device">The device.</param>
+    public static Tensor LocalMask(long time, long reach, Tensor? isToken, Device device)
     {
-        Tensor isPadding = isToken.logical_not();
-        Tensor mask = zeros(isToken.shape, device: isToken.device).Masked(isPadding, LowestScore);
-        return MixedPrecision.Cast(mask).unsqueeze(1).unsqueeze(1);
+        Tensor positions = TensorFactory.Range(time, device: device);
+        Tensor isHidden = (positions.unsqueeze(1) - positions).abs().GreaterThan(reach).unsqueeze(0); // [1, time, time]
+        if (isToken is not null)
+            isHidden = isHidden.logical_or(isToken.logical_not().unsqueeze(1)); // [batch, time, time]
+        return Hide(isHidden).unsqueeze(1);
     }
+
+    private static Tensor Hide(Tensor isHidden) =>
+        MixedPrecision.Cast(zeros(isHidden.shape, device: isHidden.device).Masked(isHidden, LowestScore));
 
     private static bool IsShort(Tensor queries) => queries.device_type == DeviceType.CPU
         && queries.size(2) <= (queries.dtype == ScalarType.BFloat16 ? ShortInBFloat16 : ShortInFloat32);

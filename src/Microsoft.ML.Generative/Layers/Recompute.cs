@@ -18,14 +18,22 @@ internal static class Recompute
     /// second time, but no other; and it must not change buffers, for it would change them twice.
     /// </param>
     /// <param name="input">Its input.</param>
-    public static Tensor Call(Func<Tensor, Tensor> segment, Tensor input)
+    public static Tensor Call(Func<Tensor, Tensor> segment, Tensor input) => Call(inputs => segment(inputs[0]), [input]);
+
+    /// <summary>
+    /// The value of <paramref name="segment"/>, with gradients for its inputs and for the parameters that it uses. What else it uses that
+    /// has a gradient, such as the output of another part of the network, has to be among the inputs.
+    /// </summary>
+    /// <param name="segment">As the other overload takes it.</param>
+    /// <param name="inputs">Its inputs.</param>
+    public static Tensor Call(Func<IReadOnlyList<Tensor>, Tensor> segment, Tensor[] inputs)
     {
         if (!is_grad_enabled())
-            return segment(input);
+            return segment(inputs);
 
         // The parameters are hidden inside the segment: the graph needs an input that asks for a gradient, or it would not come back here.
-        Tensor anchor = zeros(0, device: input.device, requires_grad: true);
-        return Segment.Call(input, anchor, segment);
+        Tensor anchor = zeros(0, device: inputs[0].device, requires_grad: true);
+        return Segment.Call([anchor, segment, .. inputs]);
     }
 
     private sealed class Segment : GradientFunction<Segment>
@@ -36,12 +44,12 @@ internal static class Recompute
 
         protected override Tensor Compute(autograd.AutogradContext ctx, object[] vars)
         {
-            var input = (Tensor)vars[0];
-            var segment = (Func<Tensor, Tensor>)vars[2];
-            ctx.save_for_backward([input]);
-            INoise noise = input.device_type == DeviceType.CPU ? new GeneratorNoise(SeededDropout.Current) : new DeviceNoise();
+            var segment = (Func<IReadOnlyList<Tensor>, Tensor>)vars[1];
+            Tensor[] inputs = [.. vars.Skip(2).Cast<Tensor>()];
+            ctx.save_for_backward([.. inputs]);
+            INoise noise = inputs[0].device_type == DeviceType.CPU ? new GeneratorNoise(SeededDropout.Current) : new DeviceNoise();
             ctx.save_data(State, new Saved(segment, MixedPrecision.Current, SeededDropout.Current, noise));
-            return segment(input.detach());
+            return segment([.. inputs.Select(input => input.detach())]);
         }
 
         protected override List<Tensor> Gradients(autograd.AutogradContext ctx, List<Tensor> tensors, Tensor gradient)
@@ -50,15 +58,14 @@ internal static class Recompute
             using IDisposable gradients = enable_grad();
             using IDisposable precision = MixedPrecision.Scope(saved.Type);
             using IDisposable dropout = SeededDropout.Scope(saved.Generator);
-            Tensor original = tensors[0];
-            Tensor input = original.detach().requires_grad_(original.is_floating_point());
+            Tensor[] inputs = [.. tensors.Select(original => original.detach().requires_grad_(original.is_floating_point()))];
             Tensor output;
             using (saved.Noise.Again())
-                output = saved.Segment(input);
+                output = saved.Segment(inputs);
 
             // Adds to the gradients of the parameters directly.
             output.backward([gradient]);
-            return [original.requires_grad ? input.grad! : null!, null!, null!];
+            return [null!, null!, .. tensors.Zip(inputs, (original, input) => original.requires_grad ? input.grad! : null!)];
         }
     }
 
@@ -124,5 +131,5 @@ internal static class Recompute
         }
     }
 
-    private sealed record Saved(Func<Tensor, Tensor> Segment, ScalarType? Type, Generator? Generator, INoise Noise);
+    private sealed record Saved(Func<IReadOnlyList<Tensor>, Tensor> Segment, ScalarType? Type, Generator? Generator, INoise Noise);
 }

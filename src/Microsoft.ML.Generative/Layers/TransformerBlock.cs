@@ -12,7 +12,7 @@ namespace Microsoft.ML.Generative.Layers;
 /// </summary>
 internal sealed class TransformerBlock : nn.Module, IFormerNames
 {
-    private readonly Normalization attentionNorm;
+    private readonly Normalization? attentionNorm;
     private readonly Linear queriesKeysValues;
     private readonly Linear attentionOut;
     private readonly CrossAttention? cross;
@@ -35,7 +35,8 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
     {
         (_shape, _dropout) = (shape, dropout);
         int width = shape.EmbeddingSize;
-        attentionNorm = Normalization.Of(shape);
+        if (shape.HasAttentionNorm)
+            attentionNorm = Normalization.Of(shape);
         queriesKeysValues = new Linear(
             width, LayerPart.QueryKeyValue(shape.Heads, shape.KeyValueHeads, shape.HeadSize), shape.HasQueryKeyValueBias, shape.Format,
             shape.Formats?[0]);
@@ -52,7 +53,11 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
 
     public IReadOnlyDictionary<string, string> FormerNames => _formerNames;
 
-    public Normalization AttentionNorm => attentionNorm;
+    public bool HasAttentionNorm => attentionNorm is not null;
+
+    /// <exception cref="InvalidOperationException">The block has none.</exception>
+    public Normalization AttentionNorm =>
+        attentionNorm ?? throw new InvalidOperationException("The block has no normalization of its attention.");
 
     public Linear QueriesKeysValues => queriesKeysValues;
 
@@ -130,7 +135,7 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
     public AttentionCache NewCache(int batch, int positions)
     {
         long[] shape = [batch, _shape.KeyValueHeads, positions, _shape.HeadSize];
-        Device device = attentionNorm.Gain.device;
+        Device device = feedForwardNorm.Gain.device;
         return new AttentionCache(zeros(shape, device: device), zeros(shape, device: device));
     }
 
@@ -138,7 +143,7 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
     private (Tensor Queries, Tensor Keys, Tensor Values) Split(Tensor x, RotaryPositions? positions)
     {
         int heads = _shape.Heads, keyHeads = _shape.KeyValueHeads;
-        Tensor[] parts = queriesKeysValues.call(_shape.NormalizesSums ? x : attentionNorm.call(x))
+        Tensor[] parts = queriesKeysValues.call(_shape.NormalizesSums || attentionNorm is null ? x : attentionNorm.call(x))
             .view(x.size(0), x.size(1), heads + 2 * keyHeads, _shape.HeadSize).transpose(1, 2) // [batch, all heads, time, headSize]
             .split([heads, keyHeads, keyHeads], 1); // [batch, heads of the part, time, headSize] each
         return positions is { } p
@@ -152,7 +157,7 @@ internal sealed class TransformerBlock : nn.Module, IFormerNames
         x = x.Plus(Drop(attentionOut.call(heads)));
         if (_shape.NormalizesSums)
         {
-            x = attentionNorm.call(x);
+            x = AttentionNorm.call(x);
             return feedForwardNorm.call(x.Plus(Drop(FeedForward(x))));
         }
 

@@ -38,6 +38,9 @@ internal sealed record TransformerBlockShape
     /// </summary>
     public bool NormalizesSums { get; init; }
 
+    /// <summary>Whether attention has a normalization. A block whose input is normalized already may lack it.</summary>
+    public bool HasAttentionNorm { get; init; } = true;
+
     /// <summary>
     /// Whether scores of attention are divided by the root of <see cref="HeadSize"/> (Vaswani et al. 2017). T5 begins with smaller weights
     /// of queries instead.
@@ -81,10 +84,10 @@ internal sealed record TransformerBlockShape
         Int128 width = EmbeddingSize, bias = HasBias ? 1 : 0;
         Int128 attention = ((Int128)Heads + 2 * (Int128)KeyValueHeads) * HeadSize * (width + (HasQueryKeyValueBias ? 1 : 0))
             + width * ((Int128)Heads * HeadSize + bias);
-        int attentions = HasCrossAttention ? 2 : 1;
+        int attentions = HasCrossAttention ? 2 : 1, norms = attentions + (HasAttentionNorm ? 1 : 0);
         Int128 feedForward = (FeedForward.IsGated() ? 2 : 1) * (Int128)FeedForwardSize * (width + bias)
             + width * (FeedForwardSize + bias);
-        return (attentions + 1) * CountNormParameters() + attentions * attention + feedForward;
+        return norms * CountNormParameters() + attentions * attention + feedForward;
     }
 
     /// <summary>Parameters of a normalization of the block's kind.</summary>

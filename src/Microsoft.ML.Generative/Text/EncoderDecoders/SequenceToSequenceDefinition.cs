@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Serialization;
 
 namespace Microsoft.ML.Generative.Text.EncoderDecoders;
@@ -11,10 +12,27 @@ internal sealed record SequenceToSequenceDefinition(
     : IModelDefinition<SequenceToSequenceDefinition>
 {
     [JsonIgnore]
-    public Component<SequenceToSequenceNetwork> Network => new("encoder-decoder", () => new SequenceToSequenceNetwork(Architecture));
+    public Component<SequenceToSequenceNetwork> Network =>
+        new("encoder-decoder", () => new SequenceToSequenceNetwork(Architecture, 0, WeightFormat));
+
+    /// <summary>How the weights of the blocks' linear layers are stored.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public WeightFormat WeightFormat { get; init; }
+
+    /// <summary>The adapters; <see langword="null"/>: there are none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public LoraShape[]? Adapters { get; init; }
+
+    /// <summary>The name of the active adapter; <see langword="null"/>: none is.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? ActiveAdapter { get; init; }
 
     [JsonIgnore]
-    public IReadOnlyList<Component> Components => [Network];
+    public IReadOnlyList<Component<LoraWeights>> AdapterComponents =>
+        LoraShapes.Components(Adapters, () => new SequenceToSequenceNetwork(Architecture));
+
+    [JsonIgnore]
+    public IReadOnlyList<Component> Components => [Network, .. AdapterComponents];
 
     public static SequenceToSequenceDefinition ReadOldFormat(JsonObject config) =>
         throw new InvalidDataException("Encoder–decoders have no format of that version.");
@@ -25,6 +43,10 @@ internal sealed record SequenceToSequenceDefinition(
         OptionChecks.AtLeast(Architecture.VocabularySize, 1);
         Columns.Validate();
         Defaults.Validate(Architecture.VocabularySize);
+        OptionChecks.Defined(WeightFormat);
+        if (WeightFormat == WeightFormat.Mixed)
+            throw new ArgumentException($"The weights' format is {WeightFormat}, which encoder–decoders do not have.");
+        LoraShapes.Validate(Adapters, ActiveAdapter);
     }
 }
 

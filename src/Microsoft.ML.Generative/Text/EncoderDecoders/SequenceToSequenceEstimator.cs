@@ -1,6 +1,7 @@
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Interop;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Text.EncoderDecoders;
@@ -72,8 +73,13 @@ public sealed class SequenceToSequenceEstimator : IEstimator<SequenceToSequenceT
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
             SequenceToSequenceArchitecture asked = _options.BaseModel?.Architecture ?? _options.Architecture;
-            trainer.CheckSize(
-                () => new SequenceToSequenceNetwork(asked with { VocabularySize = Math.Max(1, asked.VocabularySize) }));
+            // An adapter needs the weights of its base model once.
+            if (!_options.TrainsAdapter)
+            {
+                trainer.CheckSize(
+                    () => new SequenceToSequenceNetwork(asked with { VocabularySize = Math.Max(1, asked.VocabularySize) }));
+            }
+
             TrainingRun run = trainer.Run;
             using IDisposable stop = EncodingStop.By(run.StopIfCancelled);
             SequenceToSequenceOptions options = _options.Copy();
@@ -86,8 +92,10 @@ public sealed class SequenceToSequenceEstimator : IEstimator<SequenceToSequenceT
             IBatchSource batches = data.Read(input, run.DataBudget, isTraining: true);
             IBatchSource? validationBatches =
                 options.ValidationData is { } other ? data.Read(other, run.ValidationBudget, isTraining: false) : null;
-            SequenceToSequenceNetwork network =
-                trainer.CreateNetwork(() => new SequenceToSequenceNetwork(options.Architecture, options.Dropout));
+            using AdapterTraining<SequenceToSequenceNetwork>? adapters = options.TrainsAdapter ? OpenAdapters(trainer, options) : null;
+            SequenceToSequenceNetwork network = adapters?.Network
+                ?? trainer.CreateNetwork(() => new SequenceToSequenceNetwork(
+                    options.Architecture, options.Dropout, usesRecompute: options.GradientCheckpointing));
             var phase = new TrainingPhase(
                 trainer.Prepare("encoder-decoder", network, options), batches, (_, batch) => LossesOf(network, batch))
             {
@@ -106,7 +114,8 @@ public sealed class SequenceToSequenceEstimator : IEstimator<SequenceToSequenceT
                     TransformBatchSize = options.TransformBatchSize,
                     Seed = trainer.Seed,
                 });
-            return new SequenceToSequenceTransformer(_host, definition, codec, network, trainer.Device);
+            return new SequenceToSequenceTransformer(
+                _host, definition, codec, adapters?.Finish() ?? new AdaptedNetwork<SequenceToSequenceNetwork>(network), trainer.Device);
         });
     }
 
@@ -117,6 +126,15 @@ public sealed class SequenceToSequenceEstimator : IEstimator<SequenceToSequenceT
         CheckColumns(inputSchema);
         return OutputColumn.Promise(inputSchema, SequenceToSequenceTransformer.OutputColumns(
             new SequenceToSequenceColumns(_options.InputColumnName, _options.OutputColumnName)));
+    }
+
+    private static AdapterTraining<SequenceToSequenceNetwork> OpenAdapters(Trainer trainer, SequenceToSequenceOptions options)
+    {
+        SequenceToSequenceTransformer model = options.BaseModel!;
+        using IDisposable use = model.Use();
+        return AdapterTraining<SequenceToSequenceNetwork>.Open(
+            trainer, model.Networks.Select(null), options.Adapter, model.Networks.Active,
+            network => SequenceToSequenceCopies.Share(network, options.Dropout, options.GradientCheckpointing));
     }
 
     private static Losses LossesOf(SequenceToSequenceNetwork network, TensorBatch batch)

@@ -1,4 +1,6 @@
 using Microsoft.ML.Generative.Layers;
+using Microsoft.ML.Generative.Layers.Adapters;
+using Microsoft.ML.Generative.Layers.Weights;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Text.LanguageModels;
 using static TorchSharp.torch;
@@ -7,31 +9,54 @@ using F = TorchSharp.torch.nn.functional;
 namespace Microsoft.ML.Generative.Text.EncoderDecoders;
 
 /// <summary>T5 (Raffel et al. 2020): p(target | source) = Π p(token | tokens before it, source).</summary>
-internal sealed class SequenceToSequenceNetwork : nn.Module
+internal sealed class SequenceToSequenceNetwork : nn.Module, IAdaptable<SequenceToSequenceNetwork>
 {
     private readonly SourceEncoder encoder;
     private readonly TargetDecoder decoder;
 
     private readonly double _dropout;
 
-    public SequenceToSequenceNetwork(SequenceToSequenceArchitecture architecture, double dropout = 0)
+    /// <param name="architecture">The shape.</param>
+    /// <param name="dropout">The part of the values that is dropped at random while training.</param>
+    /// <param name="format">How the large weights are stored.</param>
+    /// <param name="usesRecompute">Whether blocks keep only their input for the backward pass.</param>
+    public SequenceToSequenceNetwork(
+        SequenceToSequenceArchitecture architecture, double dropout = 0, WeightFormat format = WeightFormat.Float32,
+        bool usesRecompute = false)
         : base(nameof(SequenceToSequenceNetwork))
     {
-        (Architecture, _dropout) = (architecture, dropout);
-        decoder = new TargetDecoder(architecture.Decoder, dropout);
-        encoder = new SourceEncoder(architecture, dropout);
+        (Architecture, Format, _dropout) = (architecture, format, dropout);
+        DecoderShape shape = architecture.Decoder;
+        decoder = new TargetDecoder(shape with { Block = shape.Block with { Format = format } }, dropout) { UsesRecompute = usesRecompute };
+        encoder = new SourceEncoder(architecture, dropout, format) { UsesRecompute = usesRecompute };
         RegisterComponents();
-        if (ModuleTensors.HasValues)
+        if (ModuleTensors.HasValues && format == WeightFormat.Float32)
             Initialize();
     }
 
     public SequenceToSequenceArchitecture Architecture { get; }
+
+    /// <summary>How the large weights are stored.</summary>
+    public WeightFormat Format { get; }
 
     public SourceEncoder Encoder => encoder;
 
     public TargetDecoder Decoder => decoder;
 
     public Device Device => decoder.Tokens.Device;
+
+    public AdaptableNetwork Adaptable => SequenceToSequenceModules.Of(this);
+
+    /// <summary>The layers with weights that may be stored in other formats, with these.</summary>
+    public IEnumerable<(nn.Module Layer, Weight Weight)> Quantizable =>
+    [
+        .. decoder.Quantizable,
+        .. encoder.Blocks.SelectMany(block => block.LinearLayers).Select(layer => ((nn.Module)layer, layer.Weight)),
+    ];
+
+    public SequenceToSequenceNetwork Share() => SequenceToSequenceCopies.Share(this);
+
+    public SequenceToSequenceNetwork ShareForMerging(LoraWeights adapter) => SequenceToSequenceCopies.ShareForMerging(this, adapter);
 
     /// <summary>Encodes sequences, [batch, time] Int64.</summary>
     /// <param name="sources">The sequences, padded behind their ends.</param>

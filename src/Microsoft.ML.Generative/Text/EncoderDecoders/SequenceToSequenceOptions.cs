@@ -62,6 +62,13 @@ public sealed class SequenceToSequenceOptions : TrainingOptions
     /// <summary>The optimizer. Default: <see cref="OptimizerKind.AdamW"/>.</summary>
     public override OptimizerKind Optimizer { get; set; } = OptimizerKind.AdamW;
 
+    /// <summary>The learning rate after the warm-up, above 0. Default: 0.001, or 0.01 where an adapter is trained.</summary>
+    public override double LearningRate
+    {
+        get => base.LearningRate;
+        set => base.LearningRate = value;
+    }
+
     /// <summary>How the learning rate changes after the warm-up. Default: <see cref="LearningRateSchedule.Cosine"/>.</summary>
     public override LearningRateSchedule LearningRateSchedule { get; set; } = LearningRateSchedule.Cosine;
 
@@ -187,9 +194,24 @@ public sealed class SequenceToSequenceOptions : TrainingOptions
     public int MaxTargetTokens { get; set; } = Defaults.MaxTokens;
 
     /// <summary>
+    /// Trains low-rank adapters on top of <see cref="BaseModel"/> in place of its weights, which stay as they are and are shared in memory.
+    /// The model has the adapter beside the base. <see cref="TrainingOptions.LearningRate"/> is then 0.01 where it is not set, ten times
+    /// that of other trainings, and <see cref="TrainingOptions.WeightDecay"/> 0. Default: none, all weights are trained; of a base model
+    /// that uses an adapter, the adapter.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public LoraOptions? Adapter { get; set; }
+
+    /// <summary>
     /// The part of the values that is dropped at random while training, 0 to below 1 (Srivastava et al. 2014). Default: 0.
     /// </summary>
     public double Dropout { get; set; }
+
+    /// <summary>
+    /// Whether the training computes each block a second time instead of keeping what happened inside of it: a third more time for a
+    /// fraction of the memory. Default: false.
+    /// </summary>
+    public bool GradientCheckpointing { get; set; }
 
     /// <summary>
     /// How the trained model chooses tokens where no other options are given. Default: always the most probable one,
@@ -199,6 +221,14 @@ public sealed class SequenceToSequenceOptions : TrainingOptions
 
     /// <summary>Rows that a transform computes at once, 1 to 65,536. The results do not depend on it. Default: 32.</summary>
     public int TransformBatchSize { get; set; } = Defaults.TransformBatchSize;
+
+    internal override double DefaultLearningRate => TrainsAdapter ? 10 * base.DefaultLearningRate : base.DefaultLearningRate;
+
+    internal override double DefaultWeightDecay => TrainsAdapter ? 0 : base.DefaultWeightDecay;
+
+    internal bool TrainsAdapter => Adapter is not null || BaseModel?.ActiveAdapter is not null;
+
+    internal override IReadOnlyList<string> MemoryOptions => GradientCheckpointing ? [] : [nameof(GradientCheckpointing)];
 
     internal override int DefaultEpochs => Defaults.Epochs;
 
@@ -217,6 +247,7 @@ public sealed class SequenceToSequenceOptions : TrainingOptions
         var copy = (SequenceToSequenceOptions)base.Copy();
         copy.Generation = Generation?.Copy()!;
         copy.SpanCorruption = SpanCorruption?.Copy();
+        copy.Adapter = Adapter?.Copy();
         return copy;
     }
 
@@ -245,6 +276,7 @@ public sealed class SequenceToSequenceOptions : TrainingOptions
         OptionChecks.AtLeast(VocabularySize, 257);
         OptionChecks.AtLeast(MaxSourceTokens, 8);
         OptionChecks.AtLeast(MaxTargetTokens, 1);
+        Adapter?.Validate();
         OptionChecks.Below(Dropout, 1);
         OptionChecks.RowsAtOnce(TransformBatchSize);
         if (TargetColumnName == InputColumnName && SpanCorruption is null)
@@ -263,6 +295,15 @@ public sealed class SequenceToSequenceOptions : TrainingOptions
             throw new ArgumentException(
                 $"{nameof(VocabularySize)} is {VocabularySize}, but the {nameof(Tokenizer)} has a vocabulary already.",
                 nameof(VocabularySize));
+        }
+
+        using (BaseModel?.Use())
+            AdapterOptions.Check(this, Adapter, BaseModel?.Networks);
+        if (BaseModel is { WeightFormat: not WeightFormat.Float32 } && !TrainsAdapter)
+        {
+            throw new ArgumentException(
+                $"{nameof(BaseModel)} stores its weights as {BaseModel.WeightFormat}, which cannot be trained: set {nameof(Adapter)}.",
+                nameof(BaseModel));
         }
 
         if (BaseModel is not null && (Tokenizer is not null || VocabularySize is not null))

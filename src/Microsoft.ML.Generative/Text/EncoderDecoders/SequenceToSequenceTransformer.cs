@@ -1,8 +1,10 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Rows;
 using Microsoft.ML.Generative.Interop;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.Codec;
@@ -44,12 +46,13 @@ public sealed class SequenceToSequenceTransformer : ITransformer, IBaseModel, ID
     private readonly SequenceToSequenceGenerator _generator;
 
     internal SequenceToSequenceTransformer(
-        IHost host, SequenceToSequenceDefinition definition, TextCodec codec, SequenceToSequenceNetwork network, torch.Device device)
+        IHost host, SequenceToSequenceDefinition definition, TextCodec codec, AdaptedNetwork<SequenceToSequenceNetwork> networks,
+        torch.Device device)
     {
-        (_definition, Codec, Network, Device) = (definition, codec, network, device);
-        network.eval();
-        _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, new NativeFootprint(network, network));
-        _generator = new SequenceToSequenceGenerator(_engine, definition, codec, network, device);
+        (_definition, Codec, Networks, Device) = (definition, codec, networks, device);
+        networks.Network.eval();
+        _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, new NativeFootprint(networks, networks.Base));
+        _generator = new SequenceToSequenceGenerator(_engine, definition, codec, networks.Network, device);
     }
 
     /// <summary>The shape of the network.</summary>
@@ -61,6 +64,15 @@ public sealed class SequenceToSequenceTransformer : ITransformer, IBaseModel, ID
     /// <summary>The token that begins outputs, before the first that the model chooses.</summary>
     public int StartTokenId => _definition.Defaults.StartToken;
 
+    /// <summary>How the model's large weights are stored.</summary>
+    public WeightFormat WeightFormat => Networks.Base.Format;
+
+    /// <summary>The names of the model's adapters.</summary>
+    public IReadOnlyList<string> Adapters => Networks.Names;
+
+    /// <summary>The name of the adapter that the model uses; <see langword="null"/>: none.</summary>
+    public string? ActiveAdapter => Networks.Active?.Shape.Name;
+
     bool ITransformer.IsRowToRowMapper => true;
 
     torch.nn.Module IBaseModel.Network => Network;
@@ -69,7 +81,9 @@ public sealed class SequenceToSequenceTransformer : ITransformer, IBaseModel, ID
 
     internal TextCodec Codec { get; }
 
-    internal SequenceToSequenceNetwork Network { get; }
+    internal AdaptedNetwork<SequenceToSequenceNetwork> Networks { get; }
+
+    internal SequenceToSequenceNetwork Network => Networks.Network;
 
     internal torch.Device Device { get; }
 
@@ -82,6 +96,9 @@ public sealed class SequenceToSequenceTransformer : ITransformer, IBaseModel, ID
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _engine.GetRowToRowMapper(inputSchema);
 
     IDisposable IBaseModel.Use() => _engine.Use();
+
+    // An adapter is trained while all else of its network is frozen.
+    bool IBaseModel.IsTrained(string parameter) => Networks.Active?.Shape.Tensors.Contains(parameter) ?? true;
 
     void IBaseModel.RunExample(int rows, int tokens) => Network.Logits(
         torch.zeros([rows, tokens], torch.int64, Device), null, torch.zeros([rows, tokens], torch.int64, Device));
@@ -146,21 +163,113 @@ public sealed class SequenceToSequenceTransformer : ITransformer, IBaseModel, ID
         string text, TextGenerationOptions? options = null, CancellationToken cancellationToken = default) =>
         WorkerSequence.Enumerate(_generator.Stream(text, options, cancellationToken), cancellationToken);
 
-    /// <summary>Writes the model as a folder in the layout of Hugging Face, which transformers reads as a T5 model.</summary>
+    /// <summary>Makes a model that stores its large weights in another format.</summary>
+    /// <param name="format">
+    /// The format, which says what it quantizes. Biases of positions and normalizations stay floats, as adapters do.
+    /// </param>
+    /// <returns>
+    /// A model that shares the memory of this one's other weights. Each may be disposed of before the other. Adapters can be trained over
+    /// it (QLoRA), its own weights cannot.
+    /// </returns>
+    /// <exception cref="ArgumentException">
+    /// The format is <see cref="WeightFormat.Mixed"/>, which these models do not have; or a weight is not finite.
+    /// </exception>
+    /// <example>
+    /// <code>
+    /// SequenceToSequenceTransformer model = mlContext.Generative()
+    ///     .LoadPretrainedSequenceToSequence("models/flan-t5-small").Quantize(WeightFormat.Int8);
+    /// Console.WriteLine(model.Generate("translate English to German: How old are you?"));
+    /// </code>
+    /// </example>
+    public SequenceToSequenceTransformer Quantize(WeightFormat format)
+    {
+        OptionChecks.Defined(format);
+        if (format == WeightFormat.Mixed)
+            throw new ArgumentException($"Encoder–decoders have no {format} formats; expected another format.", nameof(format));
+        return Derive(networks => SequenceToSequenceCopies.Quantize(networks, format));
+    }
+
+    /// <summary>Counts the parameters of the active adapter, which are those that a training of it trains.</summary>
+    /// <returns>The number; 0 where the model uses no adapter.</returns>
+    public long CountAdapterParameters()
+    {
+        using IDisposable use = Use();
+        return Networks.CountActive();
+    }
+
+    /// <summary>Makes a model that uses another of its adapters, or none.</summary>
+    /// <param name="name">
+    /// The adapter's name; <see langword="null"/>: the base model, exactly as it was before adapters were trained.
+    /// </param>
+    /// <returns>A model that shares the memory of this one's weights. Each may be disposed of before the other.</returns>
+    /// <exception cref="ArgumentException">The model has no such adapter.</exception>
+    public SequenceToSequenceTransformer WithAdapter(string? name) => Derive(networks => networks.Select(name));
+
+    /// <summary>Makes a model that also has the active adapter of another, and uses it.</summary>
+    /// <param name="name">The adapter's name in the new model.</param>
+    /// <param name="source">A model with the same network.</param>
+    /// <returns>A model that shares the memory of both models' weights. Each may be disposed of before the others.</returns>
+    /// <exception cref="ArgumentException">
+    /// The name is taken, the other model uses no adapter, or it has another network.
+    /// </exception>
+    public SequenceToSequenceTransformer AddAdapter(string name, SequenceToSequenceTransformer source)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        using IDisposable use = source.Use();
+        return Derive(networks => networks.Add(name, source.Networks, source.Architecture == Architecture));
+    }
+
+    /// <summary>Makes a model that also has a weighted combination of its adapters, and uses it.</summary>
+    /// <param name="name">The name of the combination.</param>
+    /// <param name="weights">The weight of each adapter, by its name. It may be negative.</param>
+    /// <param name="combination">How the adapters are combined.</param>
+    /// <returns>A model that shares the memory of this one's weights. Each may be disposed of before the other.</returns>
+    /// <exception cref="ArgumentException">
+    /// The name is taken, an adapter is missing, or the adapters have ranks that do not fit.
+    /// </exception>
+    /// <exception cref="NotSupportedException">An adapter is DoRA's, or has trained parameters of the network itself.</exception>
+    public SequenceToSequenceTransformer CombineAdapters(
+        string name, IReadOnlyDictionary<string, double> weights, LoraCombination combination = LoraCombination.Concatenation) =>
+        Derive(networks => networks.Combine(name, weights, combination));
+
+    /// <summary>
+    /// Makes a model without adapters whose weights have the active adapter's changes in them: it gives the same outputs.
+    /// </summary>
+    /// <returns>
+    /// A model with weights of its own where the adapter changes them; it shares the memory of the others. This model stays as it is, so
+    /// that nothing has to be unmerged.
+    /// </returns>
+    /// <exception cref="InvalidOperationException">The adapter has values that are not finite.</exception>
+    public SequenceToSequenceTransformer Merge() => Derive(networks => networks.Merge());
+
+    /// <summary>
+    /// Writes the model as a folder in the layout of Hugging Face, which transformers reads as a T5 model. An adapter is merged into the
+    /// weights written.
+    /// </summary>
     /// <param name="folder">The folder; it is created if it does not exist, and files of an earlier model are replaced.</param>
-    /// <exception cref="NotSupportedException">The tokenizer cannot be saved; nothing has been written then.</exception>
+    /// <exception cref="NotSupportedException">
+    /// The weights are quantized, or the tokenizer cannot be saved; nothing has been written then.
+    /// </exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
     public void SavePretrained(string folder)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         using IDisposable use = Use();
-        PretrainedSequenceToSequence.Save(folder, Network, Codec, _definition.Defaults);
+        using AdaptedNetwork<SequenceToSequenceNetwork> merged = Networks.Merge();
+        PretrainedSequenceToSequence.Save(folder, merged.Network, Codec, _definition.Defaults);
     }
 
     /// <summary>Releases the network's memory when the last call that uses it has returned.</summary>
     public void Dispose() => _engine.Dispose();
 
     internal IDisposable Use() => _engine.Use();
+
+    private SequenceToSequenceTransformer Derive(
+        Func<AdaptedNetwork<SequenceToSequenceNetwork>, AdaptedNetwork<SequenceToSequenceNetwork>> change)
+    {
+        using IDisposable use = Use();
+        return new SequenceToSequenceTransformer(_engine.Host, _definition, Codec, change(Networks), Device);
+    }
 
     internal static OutputColumn[] OutputColumns(SequenceToSequenceColumns columns) =>
         [new(columns.Output, TextDataViewType.Instance, IsVector: false)];
@@ -176,7 +285,10 @@ public sealed class SequenceToSequenceTransformer : ITransformer, IBaseModel, ID
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         using IDisposable use = Use();
-        ModelFile.Save(ctx, _format, _definition, [Network], TokenizerFiles.Entries(Tokenizer));
+        ModelFile.Save(
+            ctx, _format,
+            _definition with { WeightFormat = WeightFormat, Adapters = Networks.Shapes, ActiveAdapter = ActiveAdapter }, Networks.Modules,
+            TokenizerFiles.Entries(Tokenizer));
     }
 
     // ML.NET finds the loader by this name and signature.
@@ -192,6 +304,9 @@ public sealed class SequenceToSequenceTransformer : ITransformer, IBaseModel, ID
                     $"The tokenizer has {codec.VocabularySize} tokens; the network of '{ModelEntries.Config}' knows "
                     + $"{definition.Architecture.VocabularySize}.");
             SequenceToSequenceNetwork network = file.Read(definition.Network);
-            return new SequenceToSequenceTransformer(file.Host, definition, codec, network, file.Device);
+            LoraWeights[] adapters = [.. definition.AdapterComponents.Select(file.Read)];
+            return new SequenceToSequenceTransformer(
+                file.Host, definition, codec,
+                new AdaptedNetwork<SequenceToSequenceNetwork>(network, adapters, definition.ActiveAdapter), file.Device);
         });
 }

@@ -14,10 +14,10 @@ internal sealed class SourceEncoder : nn.Module
 
     private readonly TransformerBlock[] _blocks;
 
-    public SourceEncoder(SequenceToSequenceArchitecture architecture, double dropout)
+    public SourceEncoder(SequenceToSequenceArchitecture architecture, double dropout, WeightFormat format)
         : base(nameof(SourceEncoder))
     {
-        TransformerBlockShape shape = architecture.EncoderBlock;
+        TransformerBlockShape shape = architecture.EncoderBlock with { Format = format };
         relative = new RelativePositionBias(architecture.Relative(isBidirectional: true));
         _blocks = [.. ModuleTensors.Repeat(architecture.Layers, () => new TransformerBlock(shape, dropout))];
         blocks = new ModuleList<TransformerBlock>(_blocks);
@@ -31,6 +31,9 @@ internal sealed class SourceEncoder : nn.Module
 
     public Normalization Norm => norm;
 
+    /// <summary>Whether blocks keep only their input for the backward pass.</summary>
+    public bool UsesRecompute { get; init; }
+
     /// <summary>[batch, time, width] to the same.</summary>
     /// <param name="x">Embedded tokens.</param>
     /// <param name="mask">What is added to scores so that nobody attends to padding, [batch, 1, 1, time]; or nothing.</param>
@@ -39,7 +42,9 @@ internal sealed class SourceEncoder : nn.Module
         Tensor bias = relative.Bias(x.size(1)); // [1, heads, time, time]
         bias = MixedPrecision.Cast(mask is null ? bias : bias.Plus(mask)); // [batch or 1, heads, time, time]
         foreach (TransformerBlock block in _blocks)
-            x = block.Forward(x, bias: bias);
+            x = UsesRecompute
+                ? Recompute.Call(inputs => block.Forward(inputs[0], bias: inputs[1]), [x, bias])
+                : block.Forward(x, bias: bias);
         return norm.call(x);
     }
 }

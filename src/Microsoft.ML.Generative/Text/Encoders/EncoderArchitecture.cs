@@ -48,6 +48,23 @@ public sealed record EncoderArchitecture
     public double RotaryBase { get; init; } = 10_000;
 
     /// <summary>
+    /// Tokens that a token attends to in blocks with local attention, half of them before and half behind it, beside itself (transformers'
+    /// <c>local_attention</c>), at least 2. Default: none, all blocks attend to all tokens.
+    /// </summary>
+    public int? LocalAttention { get; init; }
+
+    /// <summary>
+    /// Of so many blocks, the first attends to all tokens and the others have <see cref="LocalAttention"/>, if that is set; at least 1.
+    /// Default: 3.
+    /// </summary>
+    public int GlobalAttentionInterval { get; init; } = 3;
+
+    /// <summary>
+    /// Base of the rotary frequencies of blocks with <see cref="LocalAttention"/>, above 1. Default: <see cref="RotaryBase"/>.
+    /// </summary>
+    public double? LocalRotaryBase { get; init; }
+
+    /// <summary>
     /// Kinds of segments, such as the first and the second of two texts (token types), each with a learned vector; 0: none. Default: 2.
     /// </summary>
     public int SegmentCount { get; init; } = 2;
@@ -56,6 +73,12 @@ public sealed record EncoderArchitecture
     /// Whether what goes into attention and feed-forward layers is normalized, and not the sums behind them. Default: false, as in BERT.
     /// </summary>
     public bool IsPreNorm { get; init; }
+
+    /// <summary>
+    /// Whether, with <see cref="IsPreNorm"/>, also the first block normalizes what goes into its attention, the embeddings, which have been
+    /// normalized. Default: true; false in ModernBERT.
+    /// </summary>
+    public bool HasFirstNorm { get; init; } = true;
 
     /// <summary>What is added to the variance in a layer normalization, above 0. Default: 1e-12.</summary>
     public double NormEpsilon { get; init; } = 1e-12;
@@ -97,6 +120,27 @@ public sealed record EncoderArchitecture
         NormEpsilon = 1e-5,
     };
 
+    /// <summary>ModernBERT base: 149 million parameters (Warner et al. 2024).</summary>
+    public static EncoderArchitecture ModernBertBase { get; } = new()
+    {
+        VocabularySize = 50_368,
+        ContextLength = 8192,
+        Layers = 22,
+        Heads = 12,
+        EmbeddingSize = 768,
+        FeedForwardSize = 1152,
+        FeedForward = FeedForwardKind.GeGlu,
+        Positions = PositionEncoding.Rotary,
+        RotaryBase = 160_000,
+        LocalAttention = 128,
+        LocalRotaryBase = 10_000,
+        SegmentCount = 0,
+        IsPreNorm = true,
+        HasFirstNorm = false,
+        NormEpsilon = 1e-5,
+        HasBias = false,
+    };
+
     [JsonIgnore]
     internal int ActualFeedForwardSize => FeedForwardSize ?? FeedForward.UsualSize(EmbeddingSize);
 
@@ -121,9 +165,17 @@ public sealed record EncoderArchitecture
     };
 
     [JsonIgnore]
-    internal RotaryShape? Rotary => Positions == PositionEncoding.Learned
-        ? null
-        : new RotaryShape(EmbeddingSize / Heads, RotaryBase, null, Positions == PositionEncoding.RotaryInterleaved);
+    internal RotaryShape? Rotary => RotaryOf(RotaryBase);
+
+    /// <summary>How positions rotate queries and keys in blocks with local attention.</summary>
+    [JsonIgnore]
+    internal RotaryShape? LocalRotary => RotaryOf(LocalRotaryBase ?? RotaryBase);
+
+    /// <summary>The form of a block.</summary>
+    internal TransformerBlockShape BlockAt(int index) => Block with { HasAttentionNorm = index > 0 || HasFirstNorm };
+
+    /// <summary>Whether a block has local attention.</summary>
+    internal bool IsLocal(int block) => LocalAttention is not null && block % GlobalAttentionInterval != 0;
 
     /// <summary>Parameters of the network, without those of a head on top of it.</summary>
     /// <exception cref="OverflowException">There is no such number.</exception>
@@ -132,6 +184,8 @@ public sealed record EncoderArchitecture
         TransformerBlockShape block = Block;
         Int128 width = EmbeddingSize, rows = (Int128)VocabularySize + PositionRows + SegmentCount;
         Int128 norms = (IsPreNorm ? 2 : 1) * block.CountNormParameters(), pooler = HasPooler ? width * (width + 1) : 0;
+        if (!HasFirstNorm)
+            norms -= block.CountNormParameters();
         return checked((long)(rows * width + norms + Layers * block.CountParameters() + pooler));
     }
 
@@ -149,15 +203,32 @@ public sealed record EncoderArchitecture
         OptionChecks.AtLeast(FirstPosition, 0);
         OptionChecks.AtLeast(SegmentCount, 0);
         OptionChecks.Positive(NormEpsilon);
+        OptionChecks.AtLeast(LocalAttention, 2);
+        OptionChecks.AtLeast(GlobalAttentionInterval, 1);
+        if (!HasFirstNorm && !IsPreNorm)
+        {
+            throw new ArgumentException(
+                $"{nameof(HasFirstNorm)} is false, but {nameof(IsPreNorm)} is false too: sums are normalized in all blocks.",
+                nameof(HasFirstNorm));
+        }
+
         if (EmbeddingSize % Heads != 0)
         {
             throw new ArgumentException(
                 $"{nameof(EmbeddingSize)} is {EmbeddingSize}, which is not a multiple of {nameof(Heads)}, {Heads}.", nameof(EmbeddingSize));
         }
 
+        if (LocalRotaryBase is not null && (LocalAttention is null || Positions == PositionEncoding.Learned))
+        {
+            throw new ArgumentException(
+                $"{nameof(LocalRotaryBase)} is {LocalRotaryBase}, which needs {nameof(LocalAttention)} and rotary {nameof(Positions)}.",
+                nameof(LocalRotaryBase));
+        }
+
         if (Positions == PositionEncoding.Learned)
             return;
         OptionChecks.AtLeast(RotaryBase, 1);
+        OptionChecks.AtLeast(LocalRotaryBase, 1);
         if (FirstPosition != 0)
         {
             throw new ArgumentException(
@@ -171,4 +242,8 @@ public sealed record EncoderArchitecture
                 $"A head has {EmbeddingSize / Heads} values; rotary {nameof(Positions)} need an even number.", nameof(Heads));
         }
     }
+
+    private RotaryShape? RotaryOf(double rotaryBase) => Positions == PositionEncoding.Learned
+        ? null
+        : new RotaryShape(EmbeddingSize / Heads, rotaryBase, null, Positions == PositionEncoding.RotaryInterleaved);
 }

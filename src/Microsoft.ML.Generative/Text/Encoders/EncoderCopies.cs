@@ -1,5 +1,4 @@
 using Microsoft.ML.Generative.Layers.Adapters;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using TorchSharp;
 
@@ -14,41 +13,13 @@ internal static class EncoderCopies
     /// <param name="dropout">The part of the values that is dropped at random while training.</param>
     /// <param name="usesRecompute">Whether blocks keep only their input for the backward pass.</param>
     public static EncoderNetwork Share(
-        EncoderNetwork source, EncoderArchitecture architecture, double dropout = 0, bool usesRecompute = false)
-    {
-        EncoderNetwork network = ModuleTensors.WithoutValues(
-            () => new EncoderNetwork(architecture, dropout) { UsesRecompute = usesRecompute });
-        try
-        {
-            network.to(source.Tokens.Device);
-            Dictionary<string, torch.Tensor> tensors =
-                ModuleWeights.Of(source).ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal);
-            foreach ((string name, torch.Tensor tensor) in ModuleWeights.Of(network))
-                ModuleWeights.Share(tensors[name], tensor);
-            return network;
-        }
-        catch
-        {
-            network.Dispose();
-            throw;
-        }
-    }
+        EncoderNetwork source, EncoderArchitecture architecture, double dropout = 0, bool usesRecompute = false) =>
+        NetworkCopies.Share(
+            source, source.Tokens.Device, () => new EncoderNetwork(architecture, dropout) { UsesRecompute = usesRecompute });
 
     /// <inheritdoc cref="IAdaptable{TSelf}.ShareForMerging"/>
-    public static EncoderNetwork ShareForMerging(EncoderNetwork source, LoraWeights adapter)
-    {
-        EncoderNetwork network = Share(source, source.Architecture);
-        try
-        {
-            adapter.Share().AttachTo(network, network.Adaptable);
-            return network;
-        }
-        catch
-        {
-            network.Dispose();
-            throw;
-        }
-    }
+    public static EncoderNetwork ShareForMerging(EncoderNetwork source, LoraWeights adapter) =>
+        NetworkCopies.WithAdapter(Share(source, source.Architecture), adapter);
 
     /// <summary>Copies the tensors that both networks have.</summary>
     public static void CopyCommon(torch.nn.Module source, torch.nn.Module destination)

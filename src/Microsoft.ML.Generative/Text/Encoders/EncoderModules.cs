@@ -22,8 +22,13 @@ internal static class EncoderModules
             foreach (LayerPart part in block.FeedForwardIn.Parts)
                 Add($"feedForward.{part.Name}", null, block.FeedForwardIn, part);
             Add("feedForward.down", "output.dense", block.FeedForwardOut);
-            savable.Add(new(
-                $"{own}.attentionNorm", $"{foreign}.attention.output.LayerNorm", NamesOf($"{own}.attentionNorm", block.AttentionNorm)));
+            if (block.HasAttentionNorm)
+            {
+                savable.Add(new(
+                    $"{own}.attentionNorm", $"{foreign}.attention.output.LayerNorm",
+                    NamesOf($"{own}.attentionNorm", block.AttentionNorm)));
+            }
+
             savable.Add(new(
                 $"{own}.feedForwardNorm", $"{foreign}.output.LayerNorm", NamesOf($"{own}.feedForwardNorm", block.FeedForwardNorm)));
 

@@ -25,6 +25,7 @@ internal sealed class EncoderNetwork : nn.Module, IAdaptable<EncoderNetwork>
 
     private readonly TransformerBlock[] _blocks;
     private readonly RotaryEmbedding? _rotary;
+    private readonly RotaryEmbedding? _localRotary;
     private readonly double _dropout;
 
     public EncoderNetwork(EncoderArchitecture architecture, double dropout = 0)
@@ -35,13 +36,13 @@ internal sealed class EncoderNetwork : nn.Module, IAdaptable<EncoderNetwork>
         int width = architecture.EmbeddingSize;
         tokens = new EmbeddingTable(architecture.VocabularySize, width);
         if (architecture.Rotary is { } rotary)
-            _rotary = new RotaryEmbedding(rotary);
+            (_rotary, _localRotary) = (new RotaryEmbedding(rotary), new RotaryEmbedding(architecture.LocalRotary!));
         else
             positions = new Parameter(ModuleTensors.Empty(architecture.PositionRows, width));
         if (architecture.SegmentCount > 0)
             segments = new EmbeddingTable(architecture.SegmentCount, width);
         embeddingNorm = Normalization.Of(block);
-        _blocks = [.. ModuleTensors.Repeat(architecture.Layers, () => new TransformerBlock(block, dropout))];
+        _blocks = [.. ModuleTensors.Repeat(architecture.Layers, i => new TransformerBlock(architecture.BlockAt(i), dropout))];
         blocks = new ModuleList<TransformerBlock>(_blocks);
         if (architecture.IsPreNorm)
             norm = Normalization.Of(block);
@@ -97,10 +98,16 @@ internal sealed class EncoderNetwork : nn.Module, IAdaptable<EncoderNetwork>
     /// <summary>The output of the last block for each position, [batch, time, width]; behind a text's end, of no meaning.</summary>
     public Tensor Hidden(EncoderInput input)
     {
-        (Tensor x, RotaryPositions? rotary) = Embed(input);
-        Tensor? mask = input.IsToken is null ? null : DotProductAttention.PaddingMask(input.IsToken);
-        foreach (TransformerBlock block in _blocks)
+        Tensor x = Embed(input);
+        Tensor? padding = input.IsToken is null ? null : DotProductAttention.PaddingMask(input.IsToken);
+        Surroundings[] surroundings = SurroundingsOf(input, padding);
+        for (int i = 0; i < _blocks.Length; i++)
+        {
+            TransformerBlock block = _blocks[i];
+            (RotaryPositions? rotary, Tensor? mask) = surroundings[i];
             x = UsesRecompute ? Recompute.Call(before => block.Forward(before, rotary, mask), x) : block.Forward(x, rotary, mask);
+        }
+
         return norm?.call(x) ?? x;
     }
 
@@ -111,12 +118,12 @@ internal sealed class EncoderNetwork : nn.Module, IAdaptable<EncoderNetwork>
     /// <summary>The attention of each block, [batch, heads, time, time].</summary>
     public IReadOnlyList<Tensor> Attention(EncoderInput input)
     {
-        (Tensor x, RotaryPositions? rotary) = Embed(input);
-        Tensor mask = DotProductAttention.PaddingMask(input.IsToken ?? ones_like(input.Tokens, ScalarType.Bool));
+        Tensor x = Embed(input);
+        Tensor padding = DotProductAttention.PaddingMask(input.IsToken ?? ones_like(input.Tokens, ScalarType.Bool));
         List<Tensor> attention = [];
-        foreach (TransformerBlock block in _blocks)
+        foreach ((TransformerBlock block, (RotaryPositions? rotary, Tensor? mask)) in _blocks.Zip(SurroundingsOf(input, padding)))
         {
-            attention.Add(block.Attention(x, rotary, mask));
+            attention.Add(block.Attention(x, rotary, mask!));
             x = block.Forward(x, rotary, mask);
         }
 
@@ -128,13 +135,14 @@ internal sealed class EncoderNetwork : nn.Module, IAdaptable<EncoderNetwork>
         if (disposing)
         {
             _rotary?.Dispose();
+            _localRotary?.Dispose();
             positions?.Dispose();
         }
 
         base.Dispose(disposing);
     }
 
-    private (Tensor X, RotaryPositions? Rotary) Embed(EncoderInput input)
+    private Tensor Embed(EncoderInput input)
     {
         long time = input.Tokens.size(1);
         Tensor x = tokens.call(input.Tokens); // [batch, time, width]
@@ -142,12 +150,30 @@ internal sealed class EncoderNetwork : nn.Module, IAdaptable<EncoderNetwork>
             x = x.Plus(positions.narrow(0, Architecture.FirstPosition, time));
         if (segments is not null)
             x = x.Plus(input.Segments is null ? segments.call(zeros(1, ScalarType.Int64, tokens.Device)) : segments.call(input.Segments));
-        x = SeededDropout.Apply(embeddingNorm.call(x), _dropout, training);
-        if (_rotary is null)
-            return (x, null);
-        (Tensor cosine, Tensor sine) = _rotary.Tables(time, tokens.Device); // [time, headSize / 2]
-        return (x, new RotaryPositions(_rotary, cosine, sine));
+        return SeededDropout.Apply(embeddingNorm.call(x), _dropout, training);
     }
+
+    // What each block knows beside its input.
+    private Surroundings[] SurroundingsOf(EncoderInput input, Tensor? padding)
+    {
+        long time = input.Tokens.size(1), reach = (Architecture.LocalAttention ?? 0) / 2;
+        bool isLocal = Architecture.LocalAttention is not null;
+        var all = new Surroundings(At(_rotary, time), padding);
+        Surroundings near = !isLocal ? all : new Surroundings(
+            At(_localRotary, time), time - 1 > reach ? DotProductAttention.LocalMask(time, reach, input.IsToken, tokens.Device) : padding);
+        return [.. Enumerable.Range(0, _blocks.Length).Select(i => Architecture.IsLocal(i) ? near : all)];
+    }
+
+    private RotaryPositions? At(RotaryEmbedding? rotary, long time)
+    {
+        if (rotary is null)
+            return null;
+        (Tensor cosine, Tensor sine) = rotary.Tables(time, tokens.Device); // [time, headSize / 2]
+        return new RotaryPositions(rotary, cosine, sine);
+    }
+
+    // What stands at the positions of a sequence, and what attends to what: 0, or a large negative number where not.
+    private readonly record struct Surroundings(RotaryPositions? Positions, Tensor? Mask);
 }
 
 /// <summary>Texts for an encoder.</summary>

@@ -17,20 +17,21 @@ internal sealed class MaskedTokenHead : nn.Module
     private readonly Normalization norm;
     private readonly Parameter bias;
 
-    private readonly bool _isTanh;
-
     public MaskedTokenHead(EncoderArchitecture architecture)
         : base(nameof(MaskedTokenHead))
     {
         int width = architecture.EmbeddingSize;
-        _isTanh = architecture.FeedForward is FeedForwardKind.GeluTanh or FeedForwardKind.GeGluTanh;
-        dense = new Linear(width, width);
-        norm = new Normalization(NormalizationKind.LayerNorm, width, architecture.NormEpsilon, hasBias: true);
+        IsTanh = architecture.FeedForward is FeedForwardKind.GeluTanh or FeedForwardKind.GeGluTanh;
+        dense = new Linear(width, width, architecture.HasBias);
+        norm = Normalization.Of(architecture.Block);
         bias = new Parameter(ModuleTensors.Zeros(architecture.VocabularySize));
         RegisterComponents();
         if (ModuleTensors.HasValues)
             EncoderNetwork.InitializeAll(this);
     }
+
+    /// <summary>Whether GELU is approximated by a hyperbolic tangent, as in the encoder.</summary>
+    public bool IsTanh { get; }
 
     public Linear Dense => dense;
 
@@ -44,7 +45,7 @@ internal sealed class MaskedTokenHead : nn.Module
     /// <param name="tokens">The embedding of the encoder.</param>
     public Tensor Logits(Tensor hidden, EmbeddingTable tokens)
     {
-        Tensor x = norm.call(F.gelu(dense.call(hidden), _isTanh ? GELU.Approximate.tanh : GELU.Approximate.none));
+        Tensor x = norm.call(F.gelu(dense.call(hidden), IsTanh ? GELU.Approximate.tanh : GELU.Approximate.none));
         return F.linear(MixedPrecision.Cast(x), MixedPrecision.Cast(tokens.Weight), MixedPrecision.Cast(bias)).AsFloat32();
     }
 

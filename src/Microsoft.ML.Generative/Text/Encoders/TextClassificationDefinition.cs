@@ -16,9 +16,13 @@ internal sealed record TextClassificationDefinition(
     EncoderCore Encoder, TextClassificationColumns Columns, int ClassCount, EmbeddingPooling Pooling, int TransformBatchSize)
     : IModelDefinition<TextClassificationDefinition>
 {
+    /// <summary>What the head is made of.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public ClassificationHeadKind HeadKind { get; init; }
+
     [JsonIgnore]
     public Component<ClassificationHead> Head =>
-        new("class-head", () => new ClassificationHead(Encoder.Architecture.EmbeddingSize, ClassCount));
+        new("class-head", () => new ClassificationHead(Encoder.Architecture, ClassCount, HeadKind));
 
     [JsonIgnore]
     public IReadOnlyList<Component> Components => Encoder.Components(Head);
@@ -32,6 +36,7 @@ internal sealed record TextClassificationDefinition(
         Columns.Validate();
         OptionChecks.AtLeast(ClassCount, 2);
         OptionChecks.Defined(Pooling);
+        OptionChecks.Defined(HeadKind);
         if (Pooling == EmbeddingPooling.Pooler)
             throw new ArgumentException($"{nameof(Pooling)} is {Pooling}; expected another one.", nameof(Pooling));
         OptionChecks.RowsAtOnce(TransformBatchSize);

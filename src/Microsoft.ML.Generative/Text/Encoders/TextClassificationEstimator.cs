@@ -96,9 +96,10 @@ public sealed class TextClassificationEstimator : IEstimator<TextClassificationT
                 ? Read(run, data, classes, codec, run.ValidationBudget, null)
                 : null;
 
+            ClassificationHeadKind head = earlier?.Head.Kind ?? ClassificationHead.UsualKind(architecture);
             using EncoderTraining training = EncoderTraining.Open(
                 trainer, _options, architecture,
-                () => new ClassificationHead(architecture.EmbeddingSize, classes.Count, _options.Dropout), FillHead);
+                () => new ClassificationHead(architecture, classes.Count, head, _options.Dropout), FillHead);
             var phase = new TrainingPhase(
                 trainer.Prepare("classifier", training.Model), batches,
                 new TextClassificationObjective(training.Model, _options.ActualPooling).Losses);
@@ -109,7 +110,8 @@ public sealed class TextClassificationEstimator : IEstimator<TextClassificationT
                 _host,
                 new TextClassificationDefinition(
                     core, TextClassificationColumns.Of(_options) with { Classes = classes.Labels }, classes.Count, _options.ActualPooling,
-                    _options.TransformBatchSize),
+                    _options.TransformBatchSize)
+                { HeadKind = head },
                 codec, networks, trainer.Device);
         });
     }

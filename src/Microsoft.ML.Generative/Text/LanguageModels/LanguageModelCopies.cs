@@ -1,10 +1,8 @@
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Layers.Weights;
-using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Training;
-using TorchSharp;
 
 namespace Microsoft.ML.Generative.Text.LanguageModels;
 
@@ -17,28 +15,14 @@ internal static class LanguageModelCopies
     /// <param name="dropout">The part of the values that is dropped at random while training.</param>
     /// <param name="usesRecompute">Whether blocks keep only their input for the backward pass.</param>
     public static LanguageModelNetwork Share(
-        LanguageModelNetwork source, LanguageModelArchitecture architecture, double dropout = 0, bool usesRecompute = false)
-    {
-        LanguageModelNetwork network = ModuleTensors.WithoutValues(
+        LanguageModelNetwork source, LanguageModelArchitecture architecture, double dropout = 0, bool usesRecompute = false) =>
+        NetworkCopies.Share(
+            source, source.Tokens.Device,
             () => new LanguageModelNetwork(architecture, dropout, source.Formats.For(architecture.Layers, architecture.TieEmbeddings))
             {
                 UsesRecompute = usesRecompute,
-            });
-        try
-        {
-            network.to(source.Tokens.Device);
-            Dictionary<string, torch.Tensor> tensors =
-                ModuleWeights.Of(source).ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal);
-            foreach ((string name, torch.Tensor tensor) in ModuleWeights.Of(network))
-                ModuleWeights.Share(tensors.TryGetValue(name, out torch.Tensor? own) ? own : source.Tokens.Weight, tensor);
-            return network;
-        }
-        catch
-        {
-            network.Dispose();
-            throw;
-        }
-    }
+            },
+            _ => source.Tokens.Weight);
 
     /// <summary>A network without weights of an output layer, for those who read hidden states alone.</summary>
     public static LanguageModelNetwork ShareWithoutHead(LanguageModelNetwork source) =>
@@ -67,21 +51,12 @@ internal static class LanguageModelCopies
         if (adapter.Shape.Modules.Any(module => module.Name is LanguageModelModules.Head or LanguageModelModules.Tokens))
             architecture = architecture with { TieEmbeddings = false };
         // Weights of few bits would round the change away.
-        LanguageModelNetwork network = source.Format == WeightFormat.Float32
-            ? Share(source, architecture)
-            : Convert(source, architecture, WeightFormat.Float32);
-        try
-        {
-            adapter.Share().AttachTo(network, network.Adaptable);
-            if (architecture != source.Architecture)
-                ModuleWeights.Share(network.Tokens.Weight, network.Head.Weight.Plain!);
-            return network;
-        }
-        catch
-        {
-            network.Dispose();
-            throw;
-        }
+        LanguageModelNetwork network = NetworkCopies.WithAdapter(
+            source.Format == WeightFormat.Float32 ? Share(source, architecture) : Convert(source, architecture, WeightFormat.Float32),
+            adapter);
+        if (architecture != source.Architecture)
+            ModuleWeights.Share(network.Tokens.Weight, network.Head.Weight.Plain!);
+        return network;
     }
 
     /// <summary>The same models with the large weights in another format.</summary>
@@ -103,43 +78,10 @@ internal static class LanguageModelCopies
         return networks.OnBase(network, networks.Active?.Shape.Name);
     }
 
-    // What both store in the same way is shared.
     private static LanguageModelNetwork Convert(
-        LanguageModelNetwork source, LanguageModelArchitecture architecture, WeightFormats formats)
-    {
-        LanguageModelNetwork network = ModuleTensors.WithoutValues(() => new LanguageModelNetwork(architecture, 0, formats));
-        HashSet<torch.nn.Module> converted = new(ReferenceEqualityComparer.Instance);
-        using IDisposable noGradient = torch.no_grad();
-        network.to(source.Tokens.Device);
-        if (formats.Common != source.Format)
-        {
-            foreach (((torch.nn.Module layer, Weight own), (_, Weight from)) in network.Quantizable.Zip(source.Quantizable))
-            {
-                if (own.Kind == from.Kind)
-                    continue;
-                converted.Add(layer);
-                // One at a time, so that no floats of a whole network are in memory.
-                using DisposeScope scope = torch.NewDisposeScope();
-                torch.Tensor dense = from.Dense().detach();
-                if (own is QuantizedWeight quantized)
-                    quantized.Take(dense);
-                else
-                    own.Plain!.copy_(dense);
-            }
-        }
-
-        HashSet<string> names = [.. network.named_modules().Where(m => converted.Contains(m.module)).SelectMany(WeightNames)];
-        Dictionary<string, torch.Tensor> tensors =
-            ModuleWeights.Of(source).ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal);
-        foreach ((string name, torch.Tensor tensor) in ModuleWeights.Of(network))
-        {
-            if (!names.Contains(name) && tensors.TryGetValue(name, out torch.Tensor? own))
-                ModuleWeights.Share(own, tensor);
-        }
-
-        return network;
-    }
-
-    private static IEnumerable<string> WeightNames((string name, torch.nn.Module module) layer) =>
-        layer.module.named_parameters(recurse: false).Where(p => p.name != "bias").Select(p => $"{layer.name}.{p.name}");
+        LanguageModelNetwork source, LanguageModelArchitecture architecture, WeightFormats formats) =>
+        NetworkCopies.Convert(
+            source, source.Tokens.Device, () => new LanguageModelNetwork(architecture, 0, formats),
+            // Each of a mixture may be of another kind and still be the same.
+            network => formats.Common == source.Format ? [] : network.Quantizable);
 }

@@ -88,7 +88,8 @@ public sealed class BaselineFileTests
     {
         string[] families =
         [
-            "diffusion", "flow", "gan", "image-classifier", "language-model", "reward-model", "sequence-to-sequence", "vae", "vq-vae",
+            "diffusion", "flow", "gan", "image-classifier", "language-model", "masked-language-model", "reward-model",
+            "sentence-embedding", "sequence-to-sequence", "text-classification", "vae", "vq-vae",
         ];
         string[] current =
             [.. ModelNames.Where(name => name.EndsWith($"-format-{BaselineRecipe.CurrentFormat}", StringComparison.Ordinal))];

@@ -34,6 +34,11 @@ internal static partial class BaselineRecipes
         ["reward-model-adapter"] = RewardModelWithAdapter,
         ["sequence-to-sequence-pairs"] = Sequences,
         ["sequence-to-sequence-spans"] = CorruptedSpans,
+        ["masked-language-model-bert"] = MaskedBert,
+        ["sentence-embedding-pairs"] = SentencePairs,
+        ["sentence-embedding-modern"] = ModernSentences,
+        ["text-classification-pairs"] = TextPairs,
+        ["text-classification-adapter"] = ClassesWithAdapter,
     };
 
     // What all have in common: three steps are an epoch of the images.

@@ -14,6 +14,7 @@ public sealed class EncoderNetworkTests
         { "all-MiniLM-L6-v2", EncoderArchitecture.MiniLm, 22_713_216 },
         { "distilbert-base-uncased", EncoderArchitecture.DistilBert, 66_362_880 },
         { "roberta-base", EncoderArchitecture.RobertaBase, 124_645_632 },
+        { "ModernBERT-base", EncoderArchitecture.ModernBertBase, 149_014_272 },
     };
 
     [Theory]
@@ -32,6 +33,56 @@ public sealed class EncoderNetworkTests
         Assert.Equal(
             109_514_298,
             ModuleTensors.CountElements(() => new EncoderModel(new EncoderNetwork(architecture), new MaskedTokenHead(architecture))));
+        // Published: the elements of ModernBERT-base's file.
+        EncoderArchitecture modern = EncoderArchitecture.ModernBertBase;
+        Assert.Equal(
+            149_655_232, ModuleTensors.CountElements(() => new EncoderModel(new EncoderNetwork(modern), new MaskedTokenHead(modern))));
+    }
+
+    // Padding behind a text, and a window that reaches beyond both ends.
+    [Fact]
+    public void Local_attention_has_the_same_result_in_a_batch_as_alone()
+    {
+        EncoderArchitecture architecture = TinyEncoders.Architecture with
+        {
+            VocabularySize = 30,
+            Layers = 3,
+            IsPreNorm = true,
+            HasFirstNorm = false,
+            HasBias = false,
+            Positions = PositionEncoding.Rotary,
+            LocalAttention = 4,
+            GlobalAttentionInterval = 2,
+            LocalRotaryBase = 500,
+        };
+        Assert.Equal(architecture.CountParameters(), ModuleTensors.CountElements(() => new EncoderNetwork(architecture)));
+        using EncoderNetwork network = Create(architecture);
+        using IDisposable noGradient = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        EncodedText text = new([3, 4, 5], 3), longer = new([1, 2, 3, 4, 5, 6, 7, 8, 9], 9);
+        Close(Embed(text), Embed(text, longer)[..16]);
+        Close(Embed(longer), Embed(text, longer)[16..]);
+
+        float[] Embed(params EncodedText[] texts) => TensorMemory.ToArray<float>(Pooling.Embed(
+            network, EncoderRows.Pad(texts, torch.CPU), EmbeddingPooling.Mean, normalizes: false));
+    }
+
+    [Theory]
+    [InlineData("HasFirstNorm")]
+    [InlineData("LocalRotaryBase")]
+    [InlineData("LocalAttention")]
+    [InlineData("GlobalAttentionInterval")]
+    public void Options_of_ModernBert_that_do_not_fit_are_named(string option)
+    {
+        EncoderArchitecture architecture = TinyEncoders.Architecture;
+        architecture = option switch
+        {
+            "HasFirstNorm" => architecture with { HasFirstNorm = false },
+            "LocalRotaryBase" => architecture with { LocalRotaryBase = 500 },
+            "LocalAttention" => architecture with { LocalAttention = 1 },
+            _ => architecture with { GlobalAttentionInterval = 0 },
+        };
+        Assert.Contains(option, Assert.ThrowsAny<ArgumentException>(architecture.Validate).Message);
     }
 
     [Theory]

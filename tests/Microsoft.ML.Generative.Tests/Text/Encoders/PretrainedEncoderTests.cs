@@ -127,7 +127,9 @@ public sealed class PretrainedEncoderTests
         using SentenceEmbeddingTransformer model = _ml.Transforms.Generative().SentenceEmbedding(options).Fit(TinyEncoders.Data(_ml));
         using var folder = new TemporaryFolder();
         model.SavePretrained(folder.Path);
-        Refused("config.json", "\"bert\"", "\"gpt2\"", "'model_type' is 'gpt2'; supported values: bert, roberta, xlm-roberta, distilbert");
+        Refused(
+            "config.json", "\"bert\"", "\"gpt2\"",
+            "'model_type' is 'gpt2'; supported values: bert, roberta, xlm-roberta, distilbert, modernbert");
         Refused("config.json", "\"gelu\"", "\"mish\"", "'hidden_act' is 'mish'");
         Refused("config.json", "\"hidden_size\": 16", "\"hidden_size\": 18", "tensors");
         Refused("1_Pooling/config.json", "\"pooling_mode_max_tokens\": false", "\"pooling_mode_max_tokens\": true", "it pools by");

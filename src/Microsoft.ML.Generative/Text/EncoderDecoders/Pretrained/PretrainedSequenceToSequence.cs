@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Microsoft.ML.Generative.Common;
+using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Serialization.Safetensors;
@@ -64,7 +65,8 @@ internal static class PretrainedSequenceToSequence
         {
             T5Weights.Load(network, weights);
             network.to(device);
-            return new SequenceToSequenceTransformer(host, definition, codec, network, device);
+            return new SequenceToSequenceTransformer(
+                host, definition, codec, new AdaptedNetwork<SequenceToSequenceNetwork>(network), device);
         }
         catch
         {
@@ -81,10 +83,11 @@ internal static class PretrainedSequenceToSequence
         var config = new T5Config(network.Architecture, defaults.StartToken);
         JsonObject json = config.ToJson(codec);
         IReadOnlyDictionary<string, byte[]> tokenizer = TokenizerFiles.Save(codec.Tokenizer);
-        HuggingFaceFolder folder = HuggingFaceFolder.Create(path, Layout);
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        folder.WriteWeights(T5Weights.Of(network).Select(tensor => (tensor.Key, tensor.Value)));
+        IReadOnlyDictionary<string, torch.Tensor> weights = T5Weights.Of(network);
+        HuggingFaceFolder folder = HuggingFaceFolder.Create(path, Layout);
+        folder.WriteWeights(weights.Select(tensor => (tensor.Key, tensor.Value)));
         foreach ((string name, byte[] bytes) in tokenizer)
             folder.WriteFile(name, bytes);
         JsonObject generation = GenerationConfigFile.Make(codec, defaults.Generation);

@@ -26,7 +26,7 @@ internal sealed class EncoderWeights
     private static readonly string[] _otherModules =
     [
         "embeddings.position_ids", "pooler.", "cls.", "lm_head.", "vocab_transform.", "vocab_layer_norm.", "vocab_projector.",
-        "classifier.", "pre_classifier.", "qa_outputs.",
+        "classifier.", "pre_classifier.", "qa_outputs.", "head.", "decoder.",
     ];
 
     private readonly PlainLayers _layers;
@@ -51,9 +51,14 @@ internal sealed class EncoderWeights
 
     /// <summary>Whether a file has what predicts masked tokens.</summary>
     public static bool HasTokenHead(ISafetensorsReader file, EncoderConfig config) => file.Tensors.ContainsKey(
-        config.IsDistilBert ? "vocab_transform.weight"
+        config.IsModernBert ? "decoder.bias"
+        : config.IsDistilBert ? "vocab_transform.weight"
         : config.IsRoberta ? "lm_head.dense.weight"
         : "cls.predictions.transform.dense.weight");
+
+    /// <summary>Whether a file has what scores classes.</summary>
+    public static bool HasClassHead(ISafetensorsReader file, EncoderConfig config) =>
+        file.Tensors.ContainsKey(config.IsRoberta ? "classifier.out_proj.weight" : "classifier.weight");
 
     /// <summary>Copies a file's tensors into the network, from whatever type of float they have.</summary>
     /// <exception cref="InvalidDataException">
@@ -81,11 +86,12 @@ internal sealed class EncoderWeights
         return [.. new EncoderWeights(model, config, prefix)._views.Select(view => (view.Key, view.Value))];
     }
 
-    private static string PrefixOf(EncoderConfig config) => config.IsDistilBert ? "distilbert." : config.IsRoberta ? "roberta." : "bert.";
+    private static string PrefixOf(EncoderConfig config) =>
+        config.IsModernBert ? "model." : config.IsDistilBert ? "distilbert." : config.IsRoberta ? "roberta." : "bert.";
 
     private static bool IsIgnored(string name)
     {
-        string[] prefixes = ["", "bert.", "roberta.", "distilbert."];
+        string[] prefixes = ["", "bert.", "roberta.", "distilbert.", "model."];
         return prefixes.Any(prefix => _otherModules.Any(other => name.StartsWith(prefix + other, StringComparison.Ordinal)));
     }
 
@@ -109,6 +115,34 @@ internal sealed class EncoderWeights
     }
 
     private void AddEncoder(EncoderNetwork network)
+    {
+        if (_config.IsModernBert)
+            AddModernEncoder(network);
+        else
+            AddBertEncoder(network);
+    }
+
+    private void AddModernEncoder(EncoderNetwork network)
+    {
+        Add($"{_prefix}embeddings.tok_embeddings.weight", network.Tokens.Weight);
+        Add($"{_prefix}embeddings.norm", network.EmbeddingNorm);
+        for (int i = 0; i < network.Blocks.Count; i++)
+        {
+            string name = $"{_prefix}layers.{i}";
+            TransformerBlock block = network.Blocks[i];
+            if (block.HasAttentionNorm)
+                Add($"{name}.attn_norm", block.AttentionNorm);
+            Add($"{name}.attn.Wqkv", block.QueriesKeysValues);
+            Add($"{name}.attn.Wo", block.AttentionOut);
+            Add($"{name}.mlp_norm", block.FeedForwardNorm);
+            Add($"{name}.mlp.Wi", block.FeedForwardIn);
+            Add($"{name}.mlp.Wo", block.FeedForwardOut);
+        }
+
+        Add($"{_prefix}final_norm", network.Norm!);
+    }
+
+    private void AddBertEncoder(EncoderNetwork network)
     {
         string blocks = _config.IsDistilBert ? "transformer.layer" : "encoder.layer";
         Add($"{_prefix}embeddings.word_embeddings.weight", network.Tokens.Weight);
@@ -144,7 +178,8 @@ internal sealed class EncoderWeights
 
     private void AddMasked(MaskedTokenHead head)
     {
-        (string dense, string norm, string bias) = _config.IsDistilBert ? ("vocab_transform", "vocab_layer_norm", "vocab_projector.bias")
+        (string dense, string norm, string bias) = _config.IsModernBert ? ("head.dense", "head.norm", "decoder.bias")
+            : _config.IsDistilBert ? ("vocab_transform", "vocab_layer_norm", "vocab_projector.bias")
             : _config.IsRoberta ? ("lm_head.dense", "lm_head.layer_norm", "lm_head.bias")
             : ("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.bias");
         Add(dense, head.Dense);
@@ -154,20 +189,28 @@ internal sealed class EncoderWeights
 
     private void AddClasses(ClassificationHead head)
     {
-        Add(_config.IsRoberta ? "classifier.dense" : $"{_prefix}pooler.dense", head.Dense);
+        Add(
+            _config.IsModernBert ? "head.dense"
+            : _config.IsDistilBert ? "pre_classifier"
+            : _config.IsRoberta ? "classifier.dense"
+            : $"{_prefix}pooler.dense", head.Dense);
+        if (head.Norm is { } norm)
+            Add("head.norm", norm);
         Add(_config.IsRoberta ? "classifier.out_proj" : "classifier", head.Output);
     }
 
     private void Add(string name, Linear layer)
     {
         Add($"{name}.weight", _layers.WeightOf(layer));
-        Add($"{name}.bias", layer.Bias!);
+        if (layer.Bias is { } bias)
+            Add($"{name}.bias", bias);
     }
 
     private void Add(string name, Normalization norm)
     {
         Add($"{name}.weight", norm.Gain);
-        Add($"{name}.bias", norm.Bias!);
+        if (norm.Bias is { } bias)
+            Add($"{name}.bias", bias);
     }
 
     private void Add(string name, torch.Tensor tensor) => _views.Add(name, tensor.detach());

@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using Microsoft.ML.Data;
+using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Data.Hub;
 using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Runtime;
@@ -36,7 +38,7 @@ internal static class PretrainedEncoder
         SentenceTransformersFiles files = SentenceTransformersFiles.Read(folder);
         HuggingFaceFolder inner =
             files.EncoderPath.Length == 0 ? folder : HuggingFaceFolder.Open(folder.PathOf(files.EncoderPath), Layout);
-        return Load(env, inner, files.MaxTokens, needsHead: false, (host, core, codec, networks, device) =>
+        return Load(env, inner, files.MaxTokens, null, (host, core, codec, networks, device, _) =>
             new SentenceEmbeddingTransformer(
                 host,
                 new SentenceEmbeddingDefinition(
@@ -47,13 +49,28 @@ internal static class PretrainedEncoder
 
     /// <inheritdoc cref="GenerativeCatalog.LoadPretrainedMaskedLanguageModel"/>
     public static MaskedLanguageModelTransformer LoadMasked(IHostEnvironment env, string path) =>
-        Load(env, HuggingFaceFolder.Open(path, Layout), null, needsHead: true, (host, core, codec, networks, device) =>
+        Load(env, HuggingFaceFolder.Open(path, Layout), null, PretrainedHead.Tokens, (host, core, codec, networks, device, _) =>
             new MaskedLanguageModelTransformer(
                 host,
                 new MaskedLanguageModelDefinition(
                     core, MaskedLanguageModelOptions.Defaults.InputColumnName, MaskedLanguageModelOptions.Defaults.OutputColumnName,
                     EncoderTrainingOptions.Defaults.TransformBatchSize),
                 codec, networks, device));
+
+    /// <inheritdoc cref="GenerativeCatalog.LoadPretrainedTextClassification"/>
+    public static TextClassificationTransformer LoadClassifier(IHostEnvironment env, string path) =>
+        Load(env, HuggingFaceFolder.Open(path, Layout), null, PretrainedHead.Classes, (host, core, codec, networks, device, config) =>
+        {
+            var columns = TextClassificationColumns.Of(new TextClassificationOptions());
+            string[] labels = config.Classifier.Labels;
+            return new TextClassificationTransformer(
+                host,
+                new TextClassificationDefinition(
+                    core, columns with { Classes = new ClassLabels(DataKind.String, labels) }, labels.Length, config.Classifier.Pooling,
+                    EncoderTrainingOptions.Defaults.TransformBatchSize)
+                { HeadKind = ((ClassificationHead)networks.Head!).Kind },
+                codec, networks, device);
+        });
 
     /// <summary>Writes an embedding as a folder that sentence-transformers reads.</summary>
     /// <exception cref="NotSupportedException">transformers has no such model; nothing has been written then.</exception>
@@ -77,8 +94,12 @@ internal static class PretrainedEncoder
     /// <inheritdoc cref="Save(string, SentenceEmbeddingTransformer, SentenceEmbeddingDefinition)" path="/exception"/>
     public static void Save(string path, TextClassificationTransformer model)
     {
-        string? obstacle = model.Definition.Pooling != EmbeddingPooling.FirstToken ? $"{model.Definition.Pooling} pooling"
-            : EncoderConfig.Of(model.Architecture).IsDistilBert ? "DistilBERT with BERT's classifier"
+        EncoderConfig config = EncoderConfig.Of(model.Architecture);
+        EmbeddingPooling pooling = model.Definition.Pooling;
+        ClassificationHeadKind expected = PretrainedHead.KindOf(config);
+        string? obstacle = pooling != EmbeddingPooling.FirstToken && !(config.IsModernBert && pooling == EmbeddingPooling.Mean)
+            ? $"{pooling} pooling"
+            : model.Head.Kind != expected ? $"{config.ModelType} and {model.Head.Kind} in the classifier in place of {expected}"
             : null;
         if (obstacle is not null)
         {
@@ -90,6 +111,8 @@ internal static class PretrainedEncoder
         string[] labels = [.. Enumerable.Range(0, model.ClassCount).Select(i => i < names.Count ? names[i] : $"LABEL_{i}")];
         Save(path, model, "ForSequenceClassification", json =>
         {
+            if (config.IsModernBert)
+                json["classifier_pooling"] = pooling == EmbeddingPooling.Mean ? "mean" : "cls";
             json["id2label"] = new JsonObject(labels.Select((label, i) => KeyValuePair.Create($"{i}", (JsonNode?)label)));
             json["label2id"] = new JsonObject(labels.Select((label, i) => KeyValuePair.Create(label, (JsonNode?)i)));
         });
@@ -114,8 +137,8 @@ internal static class PretrainedEncoder
     }
 
     private static TModel Load<TModel>(
-        IHostEnvironment env, HuggingFaceFolder folder, int? maxTokens, bool needsHead,
-        Func<IHost, EncoderCore, EncoderCodec, EncoderNetworks, torch.Device, TModel> create)
+        IHostEnvironment env, HuggingFaceFolder folder, int? maxTokens, PretrainedHead? head,
+        Func<IHost, EncoderCore, EncoderCodec, EncoderNetworks, torch.Device, EncoderConfig, TModel> create)
         where TModel : EncoderTransformer
     {
         string configPath = folder.Existing(EncoderConfig.FileName);
@@ -138,15 +161,11 @@ internal static class PretrainedEncoder
         }
 
         using ISafetensorsReader weights = folder.OpenWeights(warn: warning => channel.Warning(warning));
-        if (needsHead && !EncoderWeights.HasTokenHead(weights, config))
+        head?.Check(weights, config);
+        EncoderArchitecture architecture = config.Architecture with
         {
-            throw new InvalidDataException(
-                $"'{weights.Source}' has no head that predicts masked tokens: {nameof(GenerativeCatalog.LoadPretrainedEncoder)} loads the "
-                + "encoder.");
-        }
-
-        EncoderArchitecture architecture =
-            config.Architecture with { HasPooler = !needsHead && !config.IsDistilBert && EncoderWeights.HasPooler(weights) };
+            HasPooler = head is null && !config.IsDistilBert && !config.IsModernBert && EncoderWeights.HasPooler(weights),
+        };
         config = config with { Architecture = architecture };
         TorchRuntime.EnsureLoaded();
         torch.Device device = TorchDevices.Choose(host, channel);
@@ -161,7 +180,7 @@ internal static class PretrainedEncoder
             network.to(device);
             network.eval();
             return create(
-                host, core, codec, new EncoderNetworks(new AdaptedNetwork<EncoderNetwork>(network.Encoder), network.Head), device);
+                host, core, codec, new EncoderNetworks(new AdaptedNetwork<EncoderNetwork>(network.Encoder), network.Head), device, config);
         }
         catch
         {
@@ -170,6 +189,6 @@ internal static class PretrainedEncoder
         }
 
         EncoderModel CreateModel() =>
-            new(new EncoderNetwork(architecture), needsHead ? new MaskedTokenHead(architecture) : null);
+            new(new EncoderNetwork(architecture), head?.Create(config));
     }
 }
