@@ -34,24 +34,6 @@ internal static class NetworkCopies
         }
     }
 
-    /// <summary>Attaches an adapter to a network, which is disposed of where that fails.</summary>
-    /// <param name="network">The network.</param>
-    /// <param name="adapter">The adapter, which stays as it is.</param>
-    public static TNetwork WithAdapter<TNetwork>(TNetwork network, LoraWeights adapter)
-        where TNetwork : torch.nn.Module, IAdaptable<TNetwork>
-    {
-        try
-        {
-            adapter.Share().AttachTo(network, network.Adaptable);
-            return network;
-        }
-        catch
-        {
-            network.Dispose();
-            throw;
-        }
-    }
-
     /// <summary>A network whose large weights may be in other formats. What both store in the same way is shared.</summary>
     /// <param name="source">The other network, without adapters.</param>
     /// <param name="device">Its device.</param>

@@ -16,8 +16,7 @@ internal static class SequenceToSequenceCopies
     /// <inheritdoc cref="IAdaptable{TSelf}.ShareForMerging"/>
     public static SequenceToSequenceNetwork ShareForMerging(SequenceToSequenceNetwork source, LoraWeights adapter) =>
         // Weights of few bits would round the change away.
-        NetworkCopies.WithAdapter(
-            source.Format == WeightFormat.Float32 ? Share(source) : Convert(source, WeightFormat.Float32), adapter);
+        adapter.ShareInto(source.Format == WeightFormat.Float32 ? Share(source) : Convert(source, WeightFormat.Float32));
 
     /// <summary>The same models with the large weights in another format.</summary>
     public static AdaptedNetwork<SequenceToSequenceNetwork> Quantize(

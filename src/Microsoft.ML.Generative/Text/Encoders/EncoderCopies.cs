@@ -17,10 +17,6 @@ internal static class EncoderCopies
         NetworkCopies.Share(
             source, source.Tokens.Device, () => new EncoderNetwork(architecture, dropout) { UsesRecompute = usesRecompute });
 
-    /// <inheritdoc cref="IAdaptable{TSelf}.ShareForMerging"/>
-    public static EncoderNetwork ShareForMerging(EncoderNetwork source, LoraWeights adapter) =>
-        NetworkCopies.WithAdapter(Share(source, source.Architecture), adapter);
-
     /// <summary>Copies the tensors that both networks have.</summary>
     public static void CopyCommon(torch.nn.Module source, torch.nn.Module destination)
     {

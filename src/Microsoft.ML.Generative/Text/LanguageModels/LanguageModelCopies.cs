@@ -51,9 +51,8 @@ internal static class LanguageModelCopies
         if (adapter.Shape.Modules.Any(module => module.Name is LanguageModelModules.Head or LanguageModelModules.Tokens))
             architecture = architecture with { TieEmbeddings = false };
         // Weights of few bits would round the change away.
-        LanguageModelNetwork network = NetworkCopies.WithAdapter(
-            source.Format == WeightFormat.Float32 ? Share(source, architecture) : Convert(source, architecture, WeightFormat.Float32),
-            adapter);
+        LanguageModelNetwork network = adapter.ShareInto(
+            source.Format == WeightFormat.Float32 ? Share(source, architecture) : Convert(source, architecture, WeightFormat.Float32));
         if (architecture != source.Architecture)
             ModuleWeights.Share(network.Tokens.Weight, network.Head.Weight.Plain!);
         return network;
