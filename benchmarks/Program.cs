@@ -18,7 +18,6 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["gpt-bf16"] = GptWorkload.RunBFloat16,
     ["bert"] = EncoderWorkload.RunMasked,
     ["embed"] = EncoderWorkload.RunEmbed,
-    ["polarity"] = PolarityWorkload.Run,
     ["lora"] = LoraWorkload.Run,
     ["lora-adapter"] = LoraWorkload.RunAdapter,
     ["lora-full"] = LoraWorkload.RunFull,
@@ -47,6 +46,8 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["ddpm-bf16"] = DiffusionWorkload.RunBFloat16,
     ["sample"] = DiffusionWorkload.RunSample,
     ["defaults"] = DefaultsWorkload.Run,
+    ["startup"] = StartupWorkload.Run,
+    ["startup-once"] = StartupWorkload.RunOnce,
 };
 
 Argument<string> workload = new("workload") { Description = $"One of: {string.Join(", ", workloads.Keys)}." };
@@ -65,7 +66,7 @@ Option<string> data = new("--data")
 };
 Option<string?> model = new("--model")
 {
-    Description = "lora-adapter, lora-full, lora-method: the file of the base model. embed, polarity: the folder of the encoder.",
+    Description = "lora-adapter, lora-full, lora-method: the file of the base model. embed: the folder of the encoder.",
 };
 Option<string> preset = new("--preset")
 {
@@ -95,7 +96,7 @@ Option<int> rounds =
     new("--rounds")
     {
         Description = "stream, lora, qlora, lora-quality: measurements of each mode, in turns; the median counts. "
-        + "alignment-quality: seeds.",
+        + "startup: processes. alignment-quality: seeds.",
         DefaultValueFactory = _ => 3,
     };
 Option<double?> hours = new("--hours") { Description = "stream: goes on for so long, and prints its memory at least once a minute." };
