@@ -18,6 +18,7 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["gpt-bf16"] = GptWorkload.RunBFloat16,
     ["bert"] = EncoderWorkload.RunMasked,
     ["embed"] = EncoderWorkload.RunEmbed,
+    ["polarity"] = PolarityWorkload.Run,
     ["lora"] = LoraWorkload.Run,
     ["lora-adapter"] = LoraWorkload.RunAdapter,
     ["lora-full"] = LoraWorkload.RunFull,
@@ -66,7 +67,7 @@ Option<string> data = new("--data")
 };
 Option<string?> model = new("--model")
 {
-    Description = "lora-adapter, lora-full, lora-method: the file of the base model. embed: the folder of the encoder.",
+    Description = "lora-adapter, lora-full, lora-method: the file of the base model. embed, polarity: the folder of the encoder.",
 };
 Option<string> preset = new("--preset")
 {

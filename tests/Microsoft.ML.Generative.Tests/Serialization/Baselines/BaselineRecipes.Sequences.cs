@@ -25,6 +25,30 @@ internal static partial class BaselineRecipes
         Generation = new TextGenerationOptions { MaxTokens = 8, Beams = 2 },
     });
 
+    // An adapter over weights of 8 bits.
+    private static BaselineRecipe SequencesWithAdapter => new(
+        ml => BaselineRows.Texts(ml),
+        (ml, configure) =>
+        {
+            using var floats = (SequenceToSequenceTransformer)Sequences.Fit(ml, _ => { });
+            using SequenceToSequenceTransformer integers = floats.Quantize(WeightFormat.Int8);
+            return ml.Transforms.Generative().SequenceToSequence(Brief(new SequenceToSequenceOptions
+            {
+                InputColumnName = "Text",
+                TargetColumnName = "Prompt",
+                BaseModel = integers,
+                Adapter = new LoraOptions { Name = "shorter", Rank = 2, TargetModules = ["q", "v", "cross.output"] },
+                Generation = new TextGenerationOptions { MaxTokens = 8, Temperature = 0 },
+            }).With(o => o.BatchSize = 4).With(configure)).Fit(BaselineRows.Texts(ml));
+        },
+        (ml, transformer, outputs) =>
+        {
+            var model = (SequenceToSequenceTransformer)transformer;
+            MeasureSequences(ml, model, outputs);
+            outputs.Add("Adapters", model.Adapters.Append($"{model.ActiveAdapter} over {model.WeightFormat}"));
+        })
+    { IsCurrent = true };
+
     private static SequenceToSequenceArchitecture TinySequences => SequenceToSequenceArchitecture.T5Small with
     {
         VocabularySize = 0,

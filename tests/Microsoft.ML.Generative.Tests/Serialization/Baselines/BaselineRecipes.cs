@@ -34,6 +34,7 @@ internal static partial class BaselineRecipes
         ["reward-model-adapter"] = RewardModelWithAdapter,
         ["sequence-to-sequence-pairs"] = Sequences,
         ["sequence-to-sequence-spans"] = CorruptedSpans,
+        ["sequence-to-sequence-adapter"] = SequencesWithAdapter,
         ["masked-language-model-bert"] = MaskedBert,
         ["sentence-embedding-pairs"] = SentencePairs,
         ["sentence-embedding-modern"] = ModernSentences,
