@@ -60,7 +60,9 @@ public sealed class ImageProvenance
 
     /// <summary>Reads what a PNG file says of its source.</summary>
     /// <param name="path">The file.</param>
-    /// <returns>What <see cref="ImageDataViewExtensions.SaveImages"/> was given; <see langword="null"/> where the file says nothing.</returns>
+    /// <returns>
+    /// What <see cref="ImageDataViewExtensions.SaveImages"/> was given; <see langword="null"/> where the file says nothing.
+    /// </returns>
     /// <exception cref="InvalidDataException">The file is no PNG file, or damaged.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static ImageProvenance? Read(string path)

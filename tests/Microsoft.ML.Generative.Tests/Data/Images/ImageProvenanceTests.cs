@@ -31,7 +31,8 @@ public sealed class ImageProvenanceTests : IDisposable
         string grid = _folder.File("grid.png");
         Digits.SaveImageGrid(grid, columnName: "Image", provenance: new() { DigitalSourceType = "urn:other", Software = "mine" });
         ImageProvenance other = ImageProvenance.Read(grid)!;
-        Assert.Equal(("urn:other", "mine", null, null, null), (other.DigitalSourceType, other.Software, other.Model, other.Seed, other.Prompt));
+        Assert.Equal(("urn:other", "mine"), (other.DigitalSourceType, other.Software));
+        Assert.Equal((null, null, null), (other.Model, other.Seed, other.Prompt));
     }
 
     // By the specifications of PNG and XMP, read without the library.
@@ -50,7 +51,8 @@ public sealed class ImageProvenanceTests : IDisposable
         XNamespace iptc = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/", rdf = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";
         XElement description = XDocument.Parse(texts["XML:com.adobe.xmp"]).Root!.Element(rdf + "RDF")!.Element(rdf + "Description")!;
         Assert.Equal(
-            "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia", description.Attribute(iptc + "DigitalSourceType")!.Value);
+            "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia",
+            description.Attribute(iptc + "DigitalSourceType")!.Value);
         Assert.Equal("digits-vae", description.Attribute(iptc + "AISystemUsed")!.Value);
         Assert.Equal("seven", description.Attribute(iptc + "AIPromptInformation")!.Value);
         Assert.Equal(texts["Software"], description.Attribute(iptc + "AISystemVersionUsed")!.Value);

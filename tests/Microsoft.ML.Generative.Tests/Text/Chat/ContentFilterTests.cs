@@ -119,14 +119,16 @@ public sealed class ContentFilterTests
         Assert.Equal(("I cannot help with that.", ChatFinishReason.ContentFilter), (response.Text, response.FinishReason));
         Assert.Contains("'Other'", Assert.Throws<ArgumentException>(() => ContentFilterOptions.ScoreOf(ml, classifier, "Other")).Message);
         Assert.Contains(
-            "no column 'Share'", Assert.Throws<ArgumentException>(() => ContentFilterOptions.ScoreOf(ml, classifier, "Text", "Share")).Message);
+            "no column 'Share'",
+            Assert.Throws<ArgumentException>(() => ContentFilterOptions.ScoreOf(ml, classifier, "Text", "Share")).Message);
     }
 
     [Fact]
     public async Task What_is_wrong_with_the_options_is_named()
     {
         using var echo = new Echo("");
-        Assert.Contains("Score", Assert.Throws<ArgumentException>(() => new ContentFilterChatClient(echo, new() { Score = null! })).Message);
+        Assert.Contains(
+            "Score", Assert.Throws<ArgumentException>(() => new ContentFilterChatClient(echo, new() { Score = null! })).Message);
         Assert.Contains("Threshold", Assert.Throws<ArgumentException>(
             () => new ContentFilterChatClient(echo, new() { Score = _options.Score, Threshold = double.NaN })).Message);
         Assert.Contains("Refusal", Assert.Throws<ArgumentException>(

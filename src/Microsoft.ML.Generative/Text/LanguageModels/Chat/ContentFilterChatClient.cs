@@ -11,8 +11,8 @@ namespace Microsoft.ML.Generative;
 /// <remarks>
 /// Texts are scored sentence by sentence, so that a long harmless text hides no short one. Of requests, those of the user since the last
 /// answer are checked. A refused answer is <see cref="ContentFilterOptions.Refusal"/> with the finish reason
-/// <see cref="ChatFinishReason.ContentFilter"/>. A stream passes a sentence on when it is complete and was checked; at the first one that is
-/// refused it ends with the refusal, and the model stops. Calls of tools are passed on with the text before them.
+/// <see cref="ChatFinishReason.ContentFilter"/>. A stream passes a sentence on when it is complete and was checked; at the first one that
+/// is refused it ends with the refusal, and the model stops. Calls of tools are passed on with the text before them.
 /// <para>With the package Microsoft.Extensions.AI: <c>builder.Use(inner => new ContentFilterChatClient(inner, options))</c>.</para>
 /// </remarks>
 /// <example>
