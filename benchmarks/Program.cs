@@ -45,6 +45,11 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["ddpm"] = DiffusionWorkload.RunFloat32,
     ["ddpm-bf16"] = DiffusionWorkload.RunBFloat16,
     ["sample"] = DiffusionWorkload.RunSample,
+    ["music"] = MusicWorkload.Run,
+    ["music-lm"] = MusicWorkload.RunLanguageModel,
+    ["music-harmony"] = MusicWorkload.RunHarmony,
+    ["music-vae"] = MusicWorkload.RunVae,
+    ["music-diffusion"] = MusicWorkload.RunDiffusion,
     ["defaults"] = DefaultsWorkload.Run,
 };
 
@@ -101,7 +106,7 @@ Option<double?> hours = new("--hours") { Description = "stream: goes on for so l
 Option<long?> steps = new("--steps")
 {
     Description = "stream: goes on for so many steps, and prints its memory at least once a minute. "
-    + "mnist-gan: steps of the training; default: 8000."
+    + "mnist-gan: steps of the training; default: 8000. music, music-*: steps of each training; default: 1500."
 };
 
 RootCommand command = new("Measures the library; each workload prints one line of JSON.")

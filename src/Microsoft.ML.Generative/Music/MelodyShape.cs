@@ -9,16 +9,14 @@ internal static class MelodyShape
     public static string Of(NoteSequence piece)
     {
         List<int> melody = [];
-        long end = 0;
-        foreach (IGrouping<long, Note> chord in piece.Notes.Where(note => !note.IsDrum).GroupBy(note => note.Start))
+        // Not the notes' starts: a melody that goes to a pitch of another voice has no start of its own in files without voices.
+        foreach ((IReadOnlyList<Note> notes, _) in Chord.Sounding([.. piece.Notes.Where(note => !note.IsDrum && note.Duration > 0)]))
         {
-            // A chord below a note of the melody that still sounds is no part of it.
-            Note highest = chord.MaxBy(note => note.Pitch)!;
-            if (melody.Count > 0 && highest.Start < end && highest.Pitch < melody[^1])
+            if (notes.Count == 0)
                 continue;
-            end = highest.End;
-            if (melody.Count == 0 || melody[^1] != highest.Pitch)
-                melody.Add(highest.Pitch);
+            int highest = notes.Max(note => note.Pitch);
+            if (melody.Count == 0 || melody[^1] != highest)
+                melody.Add(highest);
             if (melody.Count > Intervals)
                 break;
         }

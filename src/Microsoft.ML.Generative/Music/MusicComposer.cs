@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Music.Tokens;
 
 namespace Microsoft.ML.Generative.Music;
@@ -43,6 +44,7 @@ public sealed class MusicComposer
     /// <param name="options">Key, tempo, length and more. Default: a piece that the model ends, in a key that it chooses.</param>
     /// <returns>The piece.</returns>
     /// <exception cref="ArgumentException">An option is out of its range or does not fit the model; the message names it.</exception>
+    /// <exception cref="InvalidOperationException">The model has learned so little that it does not go on in time.</exception>
     /// <exception cref="OperationCanceledException">The composition was canceled.</exception>
     public NoteSequence Compose(ComposeOptions? options = null) => Compose(null, options ?? new ComposeOptions());
 
@@ -53,6 +55,7 @@ public sealed class MusicComposer
     /// <exception cref="ArgumentException">
     /// The beginning has no note, one that the words lack, or is as long as the piece is to be; or an option is out of its range.
     /// </exception>
+    /// <exception cref="InvalidOperationException">The model has learned so little that it does not go on in time.</exception>
     /// <exception cref="OperationCanceledException">The composition was canceled.</exception>
     public NoteSequence Continue(NoteSequence start, ComposeOptions? options = null)
     {
@@ -86,8 +89,8 @@ public sealed class MusicComposer
         }
 
         AddWords(words, total - steps, options);
-        NoteSequence piece = Tokens.Decode(
-            string.Join(' ', words), Tokens.HasRelativePitches && start is not null ? MusicTokens.ReferenceOf(start) : MusicTokens.ReferencePitch);
+        int reference = Tokens.HasRelativePitches && start is not null ? MusicTokens.ReferenceOf(start) : MusicTokens.ReferencePitch;
+        NoteSequence piece = Tokens.Decode(string.Join(' ', words), reference);
         double tempo = options.Tempo ?? (start?.Tempos is [.., { } last] ? last.QuartersPerMinute : UsualTempo);
         piece = piece.Slice(0, total * Tokens.TicksPerStep);
         return new NoteSequence(
@@ -112,15 +115,20 @@ public sealed class MusicComposer
                 done += added;
                 if (added > 0)
                     options.Progress?.Report(new MusicProgress(Math.Min(done, steps), steps));
-                if (done >= steps || sinceStep >= MostWordsOfStep)
+                if (done >= steps)
                     return;
+                if (sinceStep >= MostWordsOfStep)
+                {
+                    throw new InvalidOperationException(
+                        $"The model wrote {MostWordsOfStep} words without going on in time: it has learned too little of music.");
+                }
             }
         }
     }
 
     private static TextGenerationOptions Generation(ComposeOptions options) => new()
     {
-        MaxTokens = int.MaxValue / 2,
+        MaxTokens = OptionChecks.Most,
         Temperature = options.Temperature,
         TopP = options.Temperature == 0 ? 1 : options.TopP,
         Seed = options.Seed,

@@ -74,8 +74,8 @@ public sealed class MusicHarmonizer
         if (given.Notes.Count == 0)
         {
             throw new ArgumentException(
-                $"The piece has no note of the voices {string.Join(", ", options.GivenVoices)}, which {nameof(options.GivenVoices)} says to "
-                + "keep.", nameof(piece));
+                $"The piece has no note of the voices {string.Join(", ", options.GivenVoices)}, which {nameof(options.GivenVoices)} says "
+                + "to keep.", nameof(piece));
         }
 
         string[] grid = _tokens.GridOf(given);
@@ -147,8 +147,8 @@ public sealed class MusicHarmonizer
             : window > bar ? window - random.Next(window / bar) * bar
             : window;
         List<(int Start, int End)> windows = [];
-        for (int start = 0, end = Math.Min(first, cells.Length); start < cells.Length; (start, end) = (end, Math.Min(end + window, cells.Length)))
-            windows.Add((start, end));
+        for (int start = 0, length = first; start < cells.Length; (start, length) = (start + length, window))
+            windows.Add((start, Math.Min(start + length, cells.Length)));
         (int Start, int End)[] active = [.. windows.Where(w => Enumerable.Range(w.Start, w.End - w.Start).Any(masked.Contains))];
         if (active.Length == 0)
             return;

@@ -1,5 +1,6 @@
 using Microsoft.ML.Generative.Evaluation;
 using Microsoft.ML.Generative.Music.Tokens;
+using Microsoft.ML.Generative.Text.LanguageModels;
 
 namespace Microsoft.ML.Generative.Music;
 
@@ -70,7 +71,7 @@ public sealed class MusicLikelihood
             throw new ArgumentException("The data is empty: no step to predict.");
         IDataView texts = context.Data.LoadFromEnumerable(
             pieces.Select(words => new Row { Text = string.Concat(words.Select(word => word + MusicVocabulary.WordEnd)) }));
-        LanguageModelMetrics metrics = context.Generative().EvaluateLanguageModel(model, texts, nameof(Row.Text), stride);
+        LanguageModelMetrics metrics = LanguageModelEvaluator.Evaluate(context, model, texts, nameof(Row.Text), stride);
         return new MusicLikelihood(pieces.Length, steps, metrics.NegativeLogLikelihood * metrics.Tokens);
     }
 

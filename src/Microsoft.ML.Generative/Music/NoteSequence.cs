@@ -2,7 +2,9 @@ using System.Text.Json.Serialization;
 
 namespace Microsoft.ML.Generative.Music;
 
-/// <summary>A piece of music: its notes with tempo, meter and key. It never changes, compares by value, and goes to JSON and back.</summary>
+/// <summary>
+/// A piece of music: its notes with tempo, meter and key. It never changes, compares by value, and goes to JSON and back.
+/// </summary>
 /// <remarks>
 /// Times are ticks, of which <see cref="TicksPerQuarter"/> are a quarter note. Notes are in the order of their starts, then of their
 /// pitches from the highest down.

@@ -47,7 +47,11 @@ public static class PianoRollModelExtensions
         Check(roll, model.RowSize);
         int kept = Microsoft.ML.Generative.Music.Tokens.Grid.StepOf(start, start.EndTick, roll.StepsPerQuarter);
         if (kept >= roll.Steps)
-            throw new ArgumentException($"The beginning has {kept} steps; expected less than the {roll.Steps} of a piano roll.", nameof(start));
+        {
+            throw new ArgumentException(
+                $"The beginning has {kept} steps; expected less than the {roll.Steps} of a piano roll.", nameof(start));
+        }
+
         float[] mask = [.. Enumerable.Range(0, roll.Pitches * roll.Steps).Select(i => i % roll.Steps < kept ? 0f : 1f)];
         return Decode(roll, model.Inpaint(roll.Encode(start), mask, 1, options))[0];
     }
@@ -125,7 +129,8 @@ public static class PianoRollModelExtensions
         if (roll.Size != rowSize)
         {
             throw new ArgumentException(
-                $"The piano roll has {roll.Channels} × {roll.Pitches} × {roll.Steps} values; the model's rows have {rowSize}.", nameof(roll));
+                $"The piano roll has {roll.Channels} × {roll.Pitches} × {roll.Steps} values; the model's rows have {rowSize}.",
+                nameof(roll));
         }
     }
 }

@@ -118,7 +118,9 @@ public sealed class MidiFileTests
 
         IDataView data = new MLContext().Generative().Datasets.MidiFolder(folder.Path);
         Assert.Equal([_piece.Transpose(1), _piece], data.ReadMusic());
-        Assert.Equal([$"a.mid", Path.Combine("b", "one.MIDI")], new MLContext().Data.CreateEnumerable<MusicRow>(data, false).Select(r => r.Name));
+        Assert.Equal(
+            ["a.mid", Path.Combine("b", "one.MIDI")],
+            new MLContext().Data.CreateEnumerable<MusicRow>(data, reuseRowObject: false).Select(row => row.Name));
 
         File.WriteAllText(folder.File("broken.mid"), "no music");
         Assert.Contains(

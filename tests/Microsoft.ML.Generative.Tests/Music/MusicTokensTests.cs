@@ -75,8 +75,12 @@ public sealed class MusicTokensTests
 
             // Of notes of a pitch that do not overlap, as on a piano.
             List<Note> apart = [];
-            foreach (Note one in notes.Where(one => !one.IsDrum && apart.All(o => o.Pitch != one.Pitch || o.End <= one.Start || one.End <= o.Start)))
-                apart.Add(new Note(one.Pitch, one.Start, one.Duration));
+            foreach (Note one in notes.Where(one => !one.IsDrum))
+            {
+                if (apart.All(other => other.Pitch != one.Pitch || other.End <= one.Start || one.End <= other.Start))
+                    apart.Add(new Note(one.Pitch, one.Start, one.Duration));
+            }
+
             var piano = new NoteSequence(480, apart, keys: piece.Keys);
             MusicTokens roll = MusicTokens.PianoRoll(stepsPerQuarter: 12);
             Assert.Equal(piano, roll.Decode(roll.Encode(piano)));
@@ -98,7 +102,8 @@ public sealed class MusicTokensTests
             // 1,024 ticks a quarter note are not a multiple of the grid's 96 steps: rounded to the next of them.
             long Rounded(long tick) => (2 * tick * 96 + 1024) / 2048 * 5;
             Assert.Equal(
-                tune.Notes.Select(note => (note.Pitch, note.Velocity, Rounded(note.Start), Rounded(note.End) - Rounded(note.Start))).Order(),
+                tune.Notes.Select(
+                    note => (note.Pitch, note.Velocity, Rounded(note.Start), Rounded(note.End) - Rounded(note.Start))).Order(),
                 back.Notes.Select(note => (note.Pitch, note.Velocity, note.Start, note.Duration)).Order());
         }
     }
@@ -107,8 +112,8 @@ public sealed class MusicTokensTests
     public void The_tokenizer_has_a_token_for_each_word_and_says_what_they_mean()
     {
         foreach (MusicTokens tokens in (MusicTokens[])[
-            MusicTokens.PianoRoll(3, marksHeld: false, 30, 90), MusicTokens.PianoRoll(hasRelativePitches: true), MusicTokens.Voices(4, 40, 80),
-            MusicTokens.Events(6, 8), MusicTokens.Events(hasRelativePitches: true)])
+            MusicTokens.PianoRoll(3, marksHeld: false, 30, 90), MusicTokens.PianoRoll(hasRelativePitches: true),
+            MusicTokens.Voices(4, 40, 80), MusicTokens.Events(6, 8), MusicTokens.Events(hasRelativePitches: true)])
         {
             MusicTokens again = MusicTokens.Of(tokens.Tokenizer);
             Assert.Equal(tokens.Tokenizer.VocabularySize, again.Tokenizer.VocabularySize);
@@ -156,7 +161,7 @@ public sealed class MusicTokensTests
     {
         MusicTokens events = MusicTokens.Events(stepsPerQuarter: 4);
         Assert.Equal([(62, 480L, 120L)],
-            events.Decode("d4 n60 t4 n62 d1 n64 key:C v64 ").Notes.Select(note => (note.Pitch, note.Start, note.Duration)));
+            events.Decode("d4 n60 t4 n62 d1 n64 key:C v2 ").Notes.Select(note => (note.Pitch, note.Start, note.Duration)));
         MusicTokens roll = MusicTokens.PianoRoll(stepsPerQuarter: 4);
         Assert.Equal([(60, 0L, 240L), (60, 240L, 120L)],
             roll.Decode("60~ 60~ | 60~ | 60").Notes.Select(note => (note.Pitch, note.Start, note.Duration)));

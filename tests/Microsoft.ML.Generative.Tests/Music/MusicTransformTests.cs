@@ -79,7 +79,7 @@ public sealed class MusicTransformTests
         using MusicToPianoRollTransformer roll = _ml.Transforms.Generative()
             .MusicToPianoRoll("Image", "Music", _roll).Fit(_ml.ToRows(pieces));
         IDataView images = roll.Transform(_ml.ToRows(pieces));
-        Assert.Equal([2, 25, 8], ((VectorDataViewType)images.Schema["Image"].Type).Dimensions);
+        Assert.Equal([2, 25, 8], ((VectorDataViewType)images.Schema["Image"].Type).Dimensions.ToArray());
         Assert.Equal(pieces.Select(_roll.Encode), images.GetColumn<float[]>("Image"));
         Assert.Equal(_roll, roll.Roll);
     }

@@ -11,7 +11,8 @@ public sealed class NoteSequenceTests
             new Note(60, 0, 960), new Note(67, 0, 480) { Velocity = 100, Instrument = 40, Channel = 3, Voice = 1 },
             new Note(36, 960, 10) { Channel = 9, Voice = 2 },
         ],
-        [new TempoChange(0, 500_000), new TempoChange(960, 250_000)], [new MeterChange(0, 6, 8)], [new KeyChange(0, new MusicKey(9, true))]);
+        [new TempoChange(0, 500_000), new TempoChange(960, 250_000)], [new MeterChange(0, 6, 8)],
+        [new KeyChange(0, new MusicKey(9, true))]);
 
     [Fact]
     public void A_piece_goes_to_json_and_back()
@@ -60,7 +61,8 @@ public sealed class NoteSequenceTests
     public void A_slice_cuts_notes_and_keeps_what_holds_at_its_start()
     {
         NoteSequence slice = Full.Slice(240, 970);
-        Assert.Equal([(67, 0L, 240L), (60, 0L, 720L), (36, 720L, 10L)], slice.Notes.Select(note => (note.Pitch, note.Start, note.Duration)));
+        Assert.Equal(
+            [(67, 0L, 240L), (60, 0L, 720L), (36, 720L, 10L)], slice.Notes.Select(note => (note.Pitch, note.Start, note.Duration)));
         Assert.Equal([new TempoChange(0, 500_000), new TempoChange(720, 250_000)], slice.Tempos);
         Assert.Equal([new MeterChange(0, 6, 8)], slice.Meters);
         Assert.Empty(Full.Slice(2000, 3000).Notes);
@@ -126,6 +128,6 @@ public sealed class NoteSequenceTests
         Assert.Equal([58, 59, 60, 61], new[] { piece }.InKeys(-2, 2, highestPitch: 68).Select(higher => higher.Notes[0].Pitch));
     }
 
-    private static void AssertError(string expected, Action attempt) =>
+    private static void AssertError(string expected, Func<object> attempt) =>
         Assert.Contains(expected, Assert.ThrowsAny<ArgumentException>(attempt).Message);
 }
