@@ -127,18 +127,6 @@ public sealed class MusicComposerTests
     }
 
     [Fact]
-    public void A_harmonizer_learns_chords_that_are_always_the_same()
-    {
-        using MaskedLanguageModelTransformer model = TrainMasked(steps: 200);
-        NoteSequence chorale = new MusicHarmonizer(model).Harmonize(
-            Pieces.Melody(480, 72, 71, 69, 72), new HarmonizeOptions { Seed = 1, Temperature = 0.1 });
-        int?[] PitchesAt(int step) => [.. Enumerable.Range(0, 4).Select(voice => chorale.OfVoice(voice).Notes
-            .FirstOrDefault(note => note.Start <= step * 480 && note.End > step * 480)?.Pitch)];
-        int?[][] chords = [.. Enumerable.Range(0, 4).Select(PitchesAt)];
-        Assert.Equal([[72, 67, 64, 48], [71, 67, 62, 55], [69, 65, 60, 53], [72, 67, 64, 48]], chords);
-    }
-
-    [Fact]
     public void Harmonizing_can_be_canceled_and_bad_arguments_are_named()
     {
         using MaskedLanguageModelTransformer model = TrainMasked();
@@ -192,7 +180,7 @@ public sealed class MusicComposerTests
             .Append(_ml.Transforms.Generative().LanguageModel(Tiny(tokens.Tokenizer))).Fit(music).LastTransformer;
     }
 
-    private MaskedLanguageModelTransformer TrainMasked(int steps = 3)
+    private MaskedLanguageModelTransformer TrainMasked()
     {
         MusicTokens tokens = MusicTokens.Voices(1);
         IDataView music = _ml.ToRows(Pieces.Chorales(6, 4));
@@ -206,7 +194,7 @@ public sealed class MusicComposerTests
                 },
                 MaxTokens = 17,
                 MaskProbability = 0.5,
-                MaxSteps = steps,
+                MaxSteps = 3,
                 LearningRate = 0.01,
                 Seed = 1,
                 Threads = 1,
