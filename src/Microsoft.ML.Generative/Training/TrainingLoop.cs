@@ -448,7 +448,7 @@ internal sealed class TrainingLoop
     private void LearnAsOne(int index, List<StepBatch> batches, double total, StepContext context, double learningRate)
     {
         using var draws = new StepDraws(batches.Sum(b => (long)b.Rows));
-        using var buffers = new StepBuffers(_networks.SelectMany(n => n.Averages));
+        using var buffers = new StepBuffers(_networks.SelectMany(n => n.Averages), total);
         for (int i = 0; i < batches.Count; i++)
         {
             StopIfStepTakesLong();
@@ -461,7 +461,7 @@ internal sealed class TrainingLoop
                     Learn(index, present, total, context with { Draws = draws }, learningRate);
                 else
                     ComputeOnly(index, present, context with { Draws = draws, IsDiscarded = true });
-                if (isOwn)
+                if (isOwn && present.Weight > 0)
                     buffers.EndBatch(present.Weight);
             }
 

@@ -9,7 +9,7 @@ internal interface IProcessConformity
     /// <summary>Trains, and returns the model's weights.</summary>
     /// <param name="distributed">The processes; <see langword="null"/>: this one alone.</param>
     /// <param name="batches">The batches of this process in a step.</param>
-    /// <param name="steps">Steps; <see langword="null"/>: two epochs.</param>
+    /// <param name="steps">Steps by AdamW; <see langword="null"/>: two epochs by stochastic gradient descent.</param>
     /// <param name="reports">Receives the reports.</param>
     Dictionary<string, float[]> Train(DistributedOptions? distributed, int batches, long? steps = null, Reports? reports = null);
 }
@@ -60,6 +60,8 @@ public abstract partial class EstimatorConformity<TTransformer> : IProcessConfor
             (o.Precision, o.EmaDecay, o.Threads, o.GradientClipNorm) = (ComputePrecision.Float32, 0.5, 1, 1);
             // Adam would turn the rounding of gradients next to 0 into whole steps.
             (o.Optimizer, o.LearningRate, o.WarmupSteps) = (OptimizerKind.Sgd, 0.01, 0);
+            if (steps is not null)
+                (o.Optimizer, o.LearningRate) = (OptimizerKind.AdamW, 1e-3);
             (o.ValidationData, o.Distributed, o.Progress) = (data, distributed, reports);
             foreach (PropertyInfo prior in o.GetType().GetProperties().Where(p => p.Name == "PriorMaxSteps"))
                 prior.SetValue(o, steps ?? 2);
