@@ -121,8 +121,7 @@ public abstract class RolloutOptions : AlignmentOptions
         string several = processes == 1 ? "" : $" × {processes} processes";
         throw new ArgumentException(
             $"A roll-out has {RolloutSize} completions ({DescribeRollout()}), which is not a multiple of the {ofStep} of a step "
-            + $"({nameof(BatchSize)} {BatchSize} × {nameof(GradientAccumulationSteps)} {GradientAccumulationSteps}{several}).",
-            nameof(BatchSize));
+            + $"({nameof(BatchSize)} {BatchSize} × {nameof(GradientAccumulationSteps)} {GradientAccumulationSteps}{several}).");
     }
 
     /// <summary>Checks that the base model's context has room for a prompt and its completion.</summary>
