@@ -38,7 +38,7 @@ public sealed class ChatTests(CapstoneServer server) : IDisposable
         using var other = new Visitor(server.Address);
         Assert.Equal(HttpStatusCode.NotFound, (await other.FailAsync("/api/chat/reply", request)).Status);
         Assert.Empty((await other.Http.GetFromJsonAsync<string[]>("/api/chat/adapters"))!);
-        Assert.Equal(["my dog"], await _visitor.Http.GetFromJsonAsync<string[]>("/api/chat/adapters"));
+        Assert.Equal(["my dog"], (await _visitor.Http.GetFromJsonAsync<string[]>("/api/chat/adapters"))!);
 
         Assert.Equal(HttpStatusCode.NotFound, (await other.Http.DeleteAsync("/api/chat/adapters/my%20dog")).StatusCode);
         Assert.Equal(HttpStatusCode.NoContent, (await _visitor.Http.DeleteAsync("/api/chat/adapters/my%20dog")).StatusCode);

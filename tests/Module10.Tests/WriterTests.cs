@@ -20,16 +20,16 @@ public sealed class WriterTests(CapstoneServer server) : IDisposable
         Assert.False((bool)JsonNode.Parse(await _visitor.Http.GetStringAsync("/api/writer"))!["hasLearned"]!);
         var events = await _visitor.RunAsync("/api/writer/learn", _recipes);
         Assert.Equal(["before", "after", "done"], events.Select(e => e.Name).Where(name => name is "before" or "after" or "done"));
-        Assert.NotEmpty(events.Where(e => e.Name == "progress"));
+        Assert.Contains(events, e => e.Name == "progress");
         Assert.All(events.Where(e => e.Name == "sample"), e => Assert.StartsWith("Pour", (string)e.Data["text"]!, StringComparison.Ordinal));
-        Assert.NotEmpty(events.Where(e => e.Name == "sample"));
+        Assert.Contains(events, e => e.Name == "sample");
         double Perplexity(string name) => (double)events.Single(e => e.Name == name).Data["perplexity"]!;
         Assert.True(Perplexity("after") < Perplexity("before"), $"{Perplexity("before")}, {Perplexity("after")}");
 
         Assert.True((bool)JsonNode.Parse(await _visitor.Http.GetStringAsync("/api/writer"))!["hasLearned"]!);
         var written = await _visitor.RunAsync("/api/writer/continue", new { prompt = "Pour", tokens = 8 });
         Assert.Equal("done", written[^1].Name);
-        Assert.NotEmpty(written.Where(e => e.Name == "text"));
+        Assert.Contains(written, e => e.Name == "text");
 
         using var other = new Visitor(server.Address);
         (HttpStatusCode status, string error) = await other.FailAsync("/api/writer/continue", new { prompt = "Pour" });
