@@ -21,7 +21,8 @@ internal static class CapstoneApplication
     public static WebApplication Build(CapstoneOptions options)
     {
         // The page lies beside the program, whatever the working directory.
-        WebApplicationBuilder builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        WebApplicationBuilder builder = WebApplication.CreateBuilder(
+            new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.WebHost.UseUrls(options.Urls);
         builder.WebHost.ConfigureKestrel(server => server.Limits.MaxRequestBodySize = Guard.MostBytes);
         builder.Logging.SetMinimumLevel(LogLevel.Warning);

@@ -15,9 +15,15 @@ Option<string> urls = new("--urls")
     Description = "Where to listen. Only requests for this machine's own names are answered unless --any-host is given.",
     DefaultValueFactory = _ => "http://localhost:5010",
 };
-Option<bool> anyHost = new("--any-host") { Description = "Answers requests for any host name, such as those of a phone in the same network." };
+Option<bool> anyHost = new("--any-host")
+{
+    Description = "Answers requests for any host name, such as those of a phone in the same network.",
+};
 
-RootCommand command = new("Four rooms of generative models, which are trained at the first start, as a web page.") { quick, models, urls, anyHost };
+RootCommand command = new("Rooms of generative models, which are trained at the first start, as a web page.")
+{
+    quick, models, urls, anyHost,
+};
 command.SetAction(async (parsed, cancellation) =>
 {
     var options = new CapstoneOptions

@@ -37,9 +37,11 @@ public sealed class ArtTests(CapstoneServer server) : IDisposable
     {
         float[] star = DrawnShapes.DrawOne(3, seed: 1);
         string image = PngImage.Write(star, 24);
-        float[] near = PngImage.Read(await One(new { image, prompt = "red star", strength = 0.1, steps = 20, count = 1, size = DrawnShapes.Side }, "vary"));
-        float[] far = PngImage.Read(await One(new { image, prompt = "red star", strength = 1, steps = 20, count = 1, size = DrawnShapes.Side }, "vary"));
+        float[] near = await VaryAsync(0.1), far = await VaryAsync(1);
         Assert.True(Distance(near, star) < Distance(far, star) / 2, $"{Distance(near, star)}, {Distance(far, star)}");
+
+        async Task<float[]> VaryAsync(double strength) => PngImage.Read(
+            await One(new { image, prompt = "red star", strength, steps = 20, count = 1, size = DrawnShapes.Side }, "vary"));
     }
 
     [Theory]
@@ -110,8 +112,8 @@ public sealed class ArtTests(CapstoneServer server) : IDisposable
     {
         var events = await _visitor.RunAsync("/api/art/generate", new { prompt = "a dragon" });
         Assert.Equal(
-            "The model knows the colors red, orange, yellow, green, blue, purple and the shapes circle, square, triangle, star, heart, moon: "
-            + "name one of them, or nothing.", (string)events[^1].Data["message"]!);
+            "The model knows the colors red, orange, yellow, green, blue, purple and the shapes circle, square, triangle, star, heart, "
+            + "moon: name one of them, or nothing.", (string)events[^1].Data["message"]!);
     }
 
     public void Dispose() => _visitor.Dispose();

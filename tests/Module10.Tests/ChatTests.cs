@@ -15,7 +15,8 @@ public sealed class ChatTests(CapstoneServer server) : IDisposable
     [Fact]
     public async Task An_answer_comes_in_pieces_and_the_same_seed_gives_the_same()
     {
-        object request = new { messages = new[] { new { role = "user", content = "Grüß dich 👋" } }, system = "You are a pirate.", seed = 4 };
+        object[] messages = [new { role = "user", content = "Grüß dich 👋" }];
+        object request = new { messages, system = "You are a pirate.", seed = 4 };
         var events = await _visitor.RunAsync("/api/chat/reply", request);
         Assert.Equal("started", events[0].Name);
         Assert.Equal(["answer", "done"], events.TakeLast(2).Select(e => e.Name));

@@ -24,7 +24,8 @@ public sealed class OpenAITests(CapstoneServer server) : IDisposable
         Assert.Equal("assistant", (string)answer["choices"]![0]!["message"]!["role"]!);
         JsonNode text = await PostAsync("/v1/completions", new { model = "writer", prompt = "Once", max_tokens = 4 });
         Assert.Equal("text_completion", (string)text["object"]!);
-        JsonNode image = await PostAsync("/v1/images/generations", new { model = "art", prompt = "red star", response_format = "b64_json" });
+        JsonNode image = await PostAsync(
+            "/v1/images/generations", new { model = "art", prompt = "red star", response_format = "b64_json" });
         Assert.NotEmpty((string)image["data"]![0]!["b64_json"]!);
     }
 

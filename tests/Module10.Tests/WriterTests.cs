@@ -21,7 +21,8 @@ public sealed class WriterTests(CapstoneServer server) : IDisposable
         var events = await _visitor.RunAsync("/api/writer/learn", _recipes);
         Assert.Equal(["before", "after", "done"], events.Select(e => e.Name).Where(name => name is "before" or "after" or "done"));
         Assert.Contains(events, e => e.Name == "progress");
-        Assert.All(events.Where(e => e.Name == "sample"), e => Assert.StartsWith("Pour", (string)e.Data["text"]!, StringComparison.Ordinal));
+        Assert.All(
+            events.Where(e => e.Name == "sample"), e => Assert.StartsWith("Pour", (string)e.Data["text"]!, StringComparison.Ordinal));
         Assert.Contains(events, e => e.Name == "sample");
         double Perplexity(string name) => (double)events.Single(e => e.Name == name).Data["perplexity"]!;
         Assert.True(Perplexity("after") < Perplexity("before"), $"{Perplexity("before")}, {Perplexity("after")}");

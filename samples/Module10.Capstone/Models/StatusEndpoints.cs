@@ -16,18 +16,20 @@ internal static class StatusEndpoints
     public static void MapStatus(this IEndpointRouteBuilder endpoints)
     {
         endpoints.MapGet("/api/status", (IEnumerable<RoomModel> models) => Describe(models));
-        endpoints.MapGet("/api/status/events", async (HttpContext context, IEnumerable<RoomModel> models, IHostApplicationLifetime lifetime) =>
+        endpoints.MapGet("/api/status/events", Watch);
+    }
+
+    private static async Task Watch(HttpContext context, IEnumerable<RoomModel> models, IHostApplicationLifetime lifetime)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
+        try
         {
-            using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
-            try
-            {
-                await ServerSentEvents.WriteAsync(context.Response, Changes([.. models], end.Token), end.Token);
-            }
-            catch (OperationCanceledException)
-            {
-                // The page was closed, or the application stops.
-            }
-        });
+            await ServerSentEvents.WriteAsync(context.Response, Changes([.. models], end.Token), end.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // The page was closed, or the application stops.
+        }
     }
 
     private static object[] Describe(IEnumerable<RoomModel> models) => [.. models.Select(model => model.Status).Select(status => new

@@ -13,7 +13,7 @@ internal sealed class SessionStore(TimeProvider time) : IDisposable
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Session> _sessions = new(StringComparer.Ordinal);
 
-    /// <summary>Finds the visitor of an identifier, or begins a session where it is not known. Call <see cref="Leave"/> afterwards.</summary>
+    /// <summary>Finds the visitor of an identifier, or begins a session where it is not known. <see cref="Leave"/> ends it.</summary>
     public Session Enter(string? id)
     {
         List<Session> dropped;

@@ -11,7 +11,8 @@ public class AccessibilityTests(CapstoneServer server)
     public async Task No_room_has_a_violation_in_light_or_dark_on_desktop_or_phone()
     {
         List<string> violations = [];
-        foreach ((ViewportSize size, ColorScheme scheme) in new[] { (Browser.Desktop, ColorScheme.Light), (Browser.Phone, ColorScheme.Dark) })
+        (ViewportSize, ColorScheme)[] looks = [(Browser.Desktop, ColorScheme.Light), (Browser.Phone, ColorScheme.Dark)];
+        foreach ((ViewportSize size, ColorScheme scheme) in looks)
         {
             await using Browser browser = await Browser.OpenAsync(server.Address, "/", size, scheme);
             foreach (string room in _rooms)

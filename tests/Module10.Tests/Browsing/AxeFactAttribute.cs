@@ -28,8 +28,8 @@ public sealed class AxeFactAttribute : FactAttribute
             if (!File.Exists(script))
             {
                 Directory.CreateDirectory(folder);
-                using Process? npm = Process.Start(new ProcessStartInfo(
-                    "npm", ["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder, $"axe-core@{Version}"])
+                string[] install = ["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder];
+                using Process? npm = Process.Start(new ProcessStartInfo("npm", [.. install, $"axe-core@{Version}"])
                 {
                     RedirectStandardOutput = true,
                     RedirectStandardError = true,

@@ -21,7 +21,12 @@ internal sealed class Browser : IAsyncDisposable
                 _errors.Add(message.Text);
         };
         page.PageError += (_, error) => _errors.Add(error);
-        page.RequestFailed += (_, request) => _errors.Add($"{request.Url}: {request.Failure}");
+        page.RequestFailed += (_, request) =>
+        {
+            // A stream of events that the page itself closes is aborted, too.
+            if (request.Failure?.Contains("ERR_ABORTED", StringComparison.Ordinal) != true)
+                _errors.Add($"{request.Url}: {request.Failure}");
+        };
         page.Request += (_, request) =>
         {
             if (!request.Url.StartsWith(new Uri(page.Url).GetLeftPart(UriPartial.Authority), StringComparison.Ordinal)

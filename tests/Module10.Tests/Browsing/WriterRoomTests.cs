@@ -21,18 +21,20 @@ public class WriterRoomTests(CapstoneServer server)
         await page.WaitForFunctionAsync("document.getElementById('learn-text').value.startsWith('Article 1.')");
         await page.GetByRole(AriaRole.Button, new() { Name = "Learn" }).ClickAsync();
         await browser.WaitForTextAsync("#learn-status", "Your text is learned.");
-        double Number(string id) => double.Parse(page.Locator(id).InnerTextAsync().Result, System.Globalization.CultureInfo.InvariantCulture);
-        Assert.True(Number("#after-perplexity") < Number("#before-perplexity"));
+        Assert.True(await NumberAsync("#after-perplexity") < await NumberAsync("#before-perplexity"));
         Assert.NotEqual(0, await page.Locator("#learn-samples li").CountAsync());
 
         await page.GetByLabel("Beginning").FillAsync("Article");
-        Assert.Equal("learned", await page.GetByLabel("Writer").InputValueAsync());
+        Assert.Equal("learned", await page.Locator("#continue-form [name=writer]").InputValueAsync());
         await page.GetByLabel("Tokens").FillAsync("20");
         await page.GetByRole(AriaRole.Button, new() { Name = "Write" }).ClickAsync();
         await page.WaitForFunctionAsync("document.getElementById('continue-result').textContent.length > 10");
         await page.Locator("#continue-stop").WaitForAsync(new() { State = WaitForSelectorState.Hidden });
         await browser.ScreenshotAsync("writer-desktop-dark");
         await browser.CheckAsync();
+
+        async Task<double> NumberAsync(string selector) =>
+            double.Parse(await page.Locator(selector).InnerTextAsync(), System.Globalization.CultureInfo.InvariantCulture);
     }
 
     [BrowserFact]

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.ML.Generative;
 using Module10.Jobs;
 
 namespace Module10.Rooms.Art;
@@ -23,12 +24,15 @@ internal static class ArtEndpoints
         Map("/inpaint", (studio, request) => studio.Inpaint(request));
         Map("/walk", (studio, request) => studio.Walk(request));
 
-        void Map(string path, Action<ArtStudio, ArtRequest> paint) => room.MapPost(path, (HttpContext context, ArtRequest request, ArtModel art) =>
-        {
-            // Errors come before the visitor waits.
-            request.Validate();
-            var model = art.Model;
-            return JobStream.RunAsync(context, JobKind.Generation, events => paint(new ArtStudio(model, events), request));
-        });
+        void Map(string path, Action<ArtStudio, ArtRequest> paint) => room.MapPost(
+            path, (HttpContext context, ArtRequest request, ArtModel art) => Run(context, request, art, paint));
+    }
+
+    private static Task Run(HttpContext context, ArtRequest request, ArtModel art, Action<ArtStudio, ArtRequest> paint)
+    {
+        // Errors come before the visitor waits.
+        request.Validate();
+        DiffusionTransformer model = art.Model;
+        return JobStream.RunAsync(context, JobKind.Generation, events => paint(new ArtStudio(model, events), request));
     }
 }

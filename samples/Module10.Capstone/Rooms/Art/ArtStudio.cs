@@ -55,8 +55,9 @@ internal sealed class ArtStudio(DiffusionTransformer model, JobEvents events)
         events.Send("prompt", new { understood = prompt.Description, prompt.Ignored });
         if (prompt.IsEmpty && prompt.Ignored.Count > 0)
         {
-            throw new VisitorException(400, $"The model knows the colors {string.Join(", ", DrawnShapes.Colors.Select(color => color.Name))} "
-                + $"and the shapes {string.Join(", ", DrawnShapes.Shapes)}: name one of them, or nothing.");
+            string colors = string.Join(", ", DrawnShapes.Colors.Select(color => color.Name));
+            throw new VisitorException(400, $"The model knows the colors {colors} and the shapes {string.Join(", ", DrawnShapes.Shapes)}: "
+                + "name one of them, or nothing.");
         }
 
         DiffusionGenerateOptions options = Free(request.Steps);

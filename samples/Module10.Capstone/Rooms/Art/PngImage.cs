@@ -75,7 +75,11 @@ internal static class PngImage
         if (codec is null || codec.EncodedFormat != SKEncodedImageFormat.Png)
             throw new VisitorException(400, "The image is not a PNG.");
         if ((long)codec.Info.Width * codec.Info.Height > MostPixels)
-            throw new VisitorException(413, $"The image has {codec.Info.Width}×{codec.Info.Height} pixels; expected at most {MostPixels}.");
+        {
+            throw new VisitorException(
+                413, $"The image has {codec.Info.Width}×{codec.Info.Height} pixels; expected at most {MostPixels}.");
+        }
+
         return SKBitmap.Decode(codec) ?? throw new VisitorException(400, "The image is damaged.");
     }
 }

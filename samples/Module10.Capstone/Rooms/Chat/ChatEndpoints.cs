@@ -43,7 +43,8 @@ internal static class ChatEndpoints
                 Temperature = (float)request.Temperature,
                 Seed = request.Seed,
             };
-            await foreach (ChatResponseUpdate update in client.GetStreamingResponseAsync(request.Conversation(), options, events.Cancellation))
+            var updates = client.GetStreamingResponseAsync(request.Conversation(), options, events.Cancellation);
+            await foreach (ChatResponseUpdate update in updates)
             {
                 if (update.Text.Length > 0)
                     events.Send("text", new { update.Text });

@@ -18,12 +18,14 @@ async function load(url) {
 /** An image, and the part of it that is marked with a brush. */
 export class Easel {
   #canvas;
+  #context;
   #brush;
   #source = null;
   #marks = new Uint8Array(Side * Side);
 
   constructor(canvas, brush) {
     this.#canvas = canvas;
+    this.#context = canvas.getContext('2d', { willReadFrequently: true });
     this.#brush = brush;
     canvas.addEventListener('pointerdown', event => {
       canvas.setPointerCapture(event.pointerId);
@@ -88,7 +90,7 @@ export class Easel {
   }
 
   #draw() {
-    const context = this.#canvas.getContext('2d');
+    const context = this.#context;
     context.drawImage(this.#source, 0, 0);
     const pixels = context.getImageData(0, 0, Side, Side);
     this.#marks.forEach((mark, i) => {
