@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.ML.Generative.Tests;
 using Module10.Models;
+using Module10.Tests.Browsing;
 
 namespace Module10.Tests;
 
@@ -14,6 +15,9 @@ public sealed class CapstoneServer : IAsyncLifetime, IDisposable
     public Uri Address { get; private set; } = new("http://localhost");
 
     internal CapstoneOptions Options => new() { ModelFolder = _folder.Path, TrainingShare = 0.004, Urls = "http://127.0.0.1:0" };
+
+    /// <summary>The browser, which is started for the first test that needs one.</summary>
+    internal Lazy<Task<ChromiumProcess>> Chromium { get; } = new(ChromiumProcess.StartAsync);
 
     internal IServiceProvider Services => _application!.Services;
 
@@ -28,6 +32,8 @@ public sealed class CapstoneServer : IAsyncLifetime, IDisposable
 
     public async Task DisposeAsync()
     {
+        if (Chromium.IsValueCreated)
+            await (await Chromium.Value).DisposeAsync();
         await _application!.StopAsync();
         await _application.DisposeAsync();
     }

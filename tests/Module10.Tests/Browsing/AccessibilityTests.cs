@@ -14,7 +14,7 @@ public class AccessibilityTests(CapstoneServer server)
         (ViewportSize, ColorScheme)[] looks = [(Browser.Desktop, ColorScheme.Light), (Browser.Phone, ColorScheme.Dark)];
         foreach ((ViewportSize size, ColorScheme scheme) in looks)
         {
-            await using Browser browser = await Browser.OpenAsync(server.Address, "/", size, scheme);
+            await using Browser browser = await Browser.OpenAsync(server, "/", size, scheme);
             foreach (string room in _rooms)
             {
                 await browser.Page.Locator($"nav a[href='#{room}']").ClickAsync();
@@ -31,7 +31,7 @@ public class AccessibilityTests(CapstoneServer server)
     [BrowserFact]
     public async Task The_keyboard_alone_is_enough_to_make_an_image()
     {
-        await using Browser browser = await Browser.OpenAsync(server.Address, "/");
+        await using Browser browser = await Browser.OpenAsync(server, "/");
         await browser.Page.Keyboard.PressAsync("Tab");
         Assert.Equal("Skip to the room", await Focused());
         await browser.Page.Keyboard.PressAsync("Enter");

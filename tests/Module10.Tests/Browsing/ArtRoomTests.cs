@@ -8,7 +8,7 @@ public class ArtRoomTests(CapstoneServer server)
     [BrowserFact]
     public async Task A_visitor_generates_varies_inpaints_and_keeps_images()
     {
-        await using Browser browser = await Browser.OpenAsync(server.Address, "/#art");
+        await using Browser browser = await Browser.OpenAsync(server, "/#art");
         IPage page = browser.Page;
         await page.Locator("#art-form summary").ClickAsync();
         await page.GetByLabel("Steps").FillAsync("3");
@@ -46,7 +46,7 @@ public class ArtRoomTests(CapstoneServer server)
     public async Task A_shared_link_makes_the_same_image_on_a_phone()
     {
         await using Browser browser = await Browser.OpenAsync(
-            server.Address, "/?prompt=green+heart&seed=7&steps=2&guidance=2&sampler=DpmSolver&size=120&count=2#art",
+            server, "/?prompt=green+heart&seed=7&steps=2&guidance=2&sampler=DpmSolver&size=120&count=2#art",
             Browser.Phone, ColorScheme.Dark);
         await browser.WaitForTextAsync("#art-status", "2 images of green, heart, seed 7.");
         string first = (await browser.Page.Locator("#art-images img").First.GetAttributeAsync("src"))!;
@@ -60,7 +60,7 @@ public class ArtRoomTests(CapstoneServer server)
     [BrowserFact]
     public async Task An_error_is_said_in_the_room()
     {
-        await using Browser browser = await Browser.OpenAsync(server.Address, "/#art");
+        await using Browser browser = await Browser.OpenAsync(server, "/#art");
         await browser.Page.GetByLabel("Prompt", new() { Exact = true }).FillAsync("a <img src=x onerror=alert(1)> dragon");
         await browser.Page.Keyboard.PressAsync("Enter");
         await browser.WaitForTextAsync("#art-error", "The model knows the colors");

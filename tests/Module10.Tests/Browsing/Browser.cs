@@ -3,18 +3,17 @@ using Microsoft.Playwright;
 
 namespace Module10.Tests.Browsing;
 
-/// <summary>A page of the application in a browser of its own, which remembers what went wrong.</summary>
+/// <summary>A page of the application, with cookies and storage of its own, which remembers what went wrong.</summary>
 internal sealed class Browser : IAsyncDisposable
 {
     public static readonly ViewportSize Desktop = new() { Width = 1280, Height = 900 }, Phone = new() { Width = 390, Height = 844 };
 
-    private readonly IPlaywright _playwright;
-    private readonly IBrowser _browser;
+    private readonly IBrowserContext _context;
     private readonly List<string> _errors = [];
 
-    private Browser(IPlaywright playwright, IBrowser browser, IPage page)
+    private Browser(IBrowserContext context, IPage page)
     {
-        (_playwright, _browser, Page) = (playwright, browser, page);
+        (_context, Page) = (context, page);
         page.Console += (_, message) =>
         {
             if (message.Type is "error" or "warning")
@@ -40,15 +39,9 @@ internal sealed class Browser : IAsyncDisposable
 
     /// <summary>Opens the page.</summary>
     public static async Task<Browser> OpenAsync(
-        Uri address, string path, ViewportSize? size = null, ColorScheme scheme = ColorScheme.Light)
+        CapstoneServer server, string path, ViewportSize? size = null, ColorScheme scheme = ColorScheme.Light)
     {
-        IPlaywright playwright = await Playwright.CreateAsync();
-        IBrowser browser = await playwright.Chromium.LaunchAsync(new()
-        {
-            ExecutablePath = BrowserFactAttribute.BrowserPath,
-            Args = ["--no-sandbox"],
-        });
-        IBrowserContext context = await browser.NewContextAsync(new()
+        IBrowserContext context = await (await server.Chromium.Value).Browser.NewContextAsync(new()
         {
             ViewportSize = size ?? Desktop,
             ColorScheme = scheme,
@@ -56,8 +49,8 @@ internal sealed class Browser : IAsyncDisposable
             HasTouch = size == Phone,
         });
         context.SetDefaultTimeout(20_000);
-        var opened = new Browser(playwright, browser, await context.NewPageAsync());
-        await opened.Page.GotoAsync(new Uri(address, path).ToString());
+        var opened = new Browser(context, await context.NewPageAsync());
+        await opened.Page.GotoAsync(new Uri(server.Address, path).ToString());
         return opened;
     }
 
@@ -98,9 +91,5 @@ internal sealed class Browser : IAsyncDisposable
                 $"{violation.GetProperty("id").GetString()}: {node.GetProperty("html").GetString()}"))];
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await _browser.DisposeAsync();
-        _playwright.Dispose();
-    }
+    public ValueTask DisposeAsync() => _context.DisposeAsync();
 }

@@ -8,7 +8,7 @@ public class ChatRoomTests(CapstoneServer server)
     [BrowserFact]
     public async Task A_visitor_talks_edits_regenerates_and_starts_again()
     {
-        await using Browser browser = await Browser.OpenAsync(server.Address, "/#chat", Browser.Phone);
+        await using Browser browser = await Browser.OpenAsync(server, "/#chat", Browser.Phone);
         IPage page = browser.Page;
         await page.GetByLabel("Your message").FillAsync("<b>hello</b>");
         await page.Keyboard.PressAsync("Enter");
@@ -31,7 +31,7 @@ public class ChatRoomTests(CapstoneServer server)
     [BrowserFact]
     public async Task A_visitor_uploads_examples_trains_an_adapter_and_switches_it()
     {
-        await using Browser browser = await Browser.OpenAsync(server.Address, "/#chat", scheme: ColorScheme.Dark);
+        await using Browser browser = await Browser.OpenAsync(server, "/#chat", scheme: ColorScheme.Dark);
         IPage page = browser.Page;
         await page.GetByLabel("Upload examples").SetInputFilesAsync(new FilePayload
         {

@@ -9,7 +9,7 @@ public class WriterRoomTests(CapstoneServer server)
     [BrowserFact]
     public async Task A_visitor_uploads_a_text_sees_it_learned_and_has_it_continued()
     {
-        await using Browser browser = await Browser.OpenAsync(server.Address, "/#writer", scheme: ColorScheme.Dark);
+        await using Browser browser = await Browser.OpenAsync(server, "/#writer", scheme: ColorScheme.Dark);
         IPage page = browser.Page;
         string text = string.Concat(Enumerable.Range(1, 60).Select(i => $"Article {i}. Who takes part {i} takes part {i + 1} as well.\n"));
         await page.GetByLabel("Upload a file").SetInputFilesAsync(new FilePayload
@@ -40,7 +40,7 @@ public class WriterRoomTests(CapstoneServer server)
     [BrowserFact]
     public async Task What_is_no_text_is_said_in_the_room()
     {
-        await using Browser browser = await Browser.OpenAsync(server.Address, "/#writer", Browser.Phone);
+        await using Browser browser = await Browser.OpenAsync(server, "/#writer", Browser.Phone);
         IPage page = browser.Page;
         await page.GetByLabel("Upload a file").SetInputFilesAsync(new FilePayload
         {
