@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 
 namespace Module10.Tests.Browsing;
@@ -18,7 +19,7 @@ public class WriterRoomTests(CapstoneServer server)
             MimeType = "text/plain",
             Buffer = Encoding.UTF8.GetBytes(text),
         });
-        await page.WaitForFunctionAsync("document.getElementById('learn-text').value.startsWith('Article 1.')");
+        await Assertions.Expect(page.Locator("#learn-text")).ToHaveValueAsync(new Regex("^Article 1\\."));
         await page.GetByRole(AriaRole.Button, new() { Name = "Learn" }).ClickAsync();
         await browser.WaitForTextAsync("#learn-status", "Your text is learned.");
         Assert.True(await NumberAsync("#after-perplexity") < await NumberAsync("#before-perplexity"));
@@ -28,7 +29,7 @@ public class WriterRoomTests(CapstoneServer server)
         Assert.Equal("learned", await page.Locator("#continue-form [name=writer]").InputValueAsync());
         await page.GetByLabel("Tokens").FillAsync("20");
         await page.GetByRole(AriaRole.Button, new() { Name = "Write" }).ClickAsync();
-        await page.WaitForFunctionAsync("document.getElementById('continue-result').textContent.length > 10");
+        await Assertions.Expect(page.Locator("#continue-result")).ToHaveTextAsync(new Regex("Article.{3,}", RegexOptions.Singleline));
         await page.Locator("#continue-stop").WaitForAsync(new() { State = WaitForSelectorState.Hidden });
         await browser.ScreenshotAsync("writer-desktop-dark");
         await browser.CheckAsync();
