@@ -23,7 +23,7 @@ internal sealed class ArtModel(CapstoneOptions options) : RoomModel(options, "ar
             Prediction = PredictionType.Velocity,
             Sampler = DiffusionSampler.DpmSolver,
             Steps = 20,
-            MaxSteps = Options.Steps(1_500),
+            MaxSteps = Options.Steps(1_800),
             BatchSize = 32,
             LearningRate = 2e-3,
             EmaDecay = 0.99,
