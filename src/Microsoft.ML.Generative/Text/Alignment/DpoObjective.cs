@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Text.LanguageModels;
@@ -53,7 +54,10 @@ internal sealed class DpoObjective(LanguageModelNetwork network, DpoOptions opti
                 float[] ofBatch = [.. chosen.SelectMany(pair => known.Skip(2 * (int)pair).Take(2))];
                 return new TensorBatch(
                     chosen.Length, tokens[0].view(chosen.Length, 2, -1), tokens[1].view(chosen.Length, 2, -1),
-                    tensor(ofBatch, [chosen.Length, 2], device: run.Device));
+                    tensor(ofBatch, [chosen.Length, 2], device: run.Device))
+                {
+                    Samples = tokens.Weight,
+                };
             });
     }
 
@@ -61,9 +65,11 @@ internal sealed class DpoObjective(LanguageModelNetwork network, DpoOptions opti
     private float[] OfReference(TrainingRun run, PreferencePairs pairs, ReferenceModel reference)
     {
         var values = new List<float>(2 * pairs.Count);
+        var lines = new TimedLines(run.Host, "Scoring by the reference");
         foreach (long[] chosen in Enumerable.Range(0, pairs.Count).Select(pair => (long)pair).Chunk(options.BatchSize))
         {
             run.StopIfCancelled();
+            lines.Write(values.Count / 2, pairs.Count, "pairs");
             using DisposeScope scope = NewDisposeScope();
             using IDisposable turn = run.Threads.Turn();
             TensorBatch tokens = TokenBatches.Make(pairs.Corpus, pairs.SpansOf(chosen), run.Device);
