@@ -105,7 +105,7 @@ public sealed class TextClassificationEstimator : IEstimator<TextClassificationT
             };
             trainer.Train([phase], validation);
             EncoderNetworks networks = training.Finish();
-            var core = new EncoderCore(networks.Encoder.Base.Architecture, codec.MaxTokens, codec.Separators);
+            EncoderCore core = EncoderCore.Of(networks, codec);
             return new TextClassificationTransformer(
                 _host,
                 new TextClassificationDefinition(
