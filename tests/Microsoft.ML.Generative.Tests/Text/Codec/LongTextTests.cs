@@ -54,7 +54,7 @@ public sealed class LongTextTests
     {
         var codec = new EncoderCodec(TinyEncoders.Tokenizer, 24);
         string text = string.Concat(Enumerable.Repeat("the cat sees a fish. my hen has corn. ", 50_000));
-        Assert.Equal(1, codec.EncodeParts("the cat").Count());
+        Assert.Single(codec.EncodeParts("the cat"));
         long before = GC.GetAllocatedBytesForCurrentThread();
         Assert.Equal(24, codec.EncodeParts(text).First().Ids.Length);
         long taken = GC.GetAllocatedBytesForCurrentThread() - before;
