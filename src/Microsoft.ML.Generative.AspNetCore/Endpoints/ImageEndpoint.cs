@@ -29,7 +29,8 @@ internal static class ImageEndpoint
         var options = new DiffusionGenerateOptions { LabelName = LabelOf(images, prompt.Trim(), body) };
         if (body.Long("seed") is { } seed)
             options.Seed = (int)(seed ^ seed >> 32);
-        (string Size, string[] Images) made = await Task.Run(() => Generate(images, count, options), request.Cancellation)
+        var provenance = new ImageProvenance { Model = model.Name, Seed = options.Seed, Prompt = options.LabelName };
+        (string Size, string[] Images) made = await Task.Run(() => Generate(images, count, options, provenance), request.Cancellation)
             .ConfigureAwait(false);
         if (body.Text("size") is { } size && size != "auto" && size != made.Size)
             throw body.Unsupported("size", $"auto or {made.Size}, which is the size of the model's images");
@@ -45,7 +46,8 @@ internal static class ImageEndpoint
         : model.ClassNames.FirstOrDefault(name => string.Equals(name, prompt, StringComparison.OrdinalIgnoreCase))
             ?? throw body.Unsupported("prompt", $"one of the classes {string.Join(", ", model.ClassNames.Select(n => Quoted.Text(n)))}");
 
-    private static (string Size, string[] Images) Generate(DiffusionTransformer model, int count, DiffusionGenerateOptions options)
+    private static (string Size, string[] Images) Generate(
+        DiffusionTransformer model, int count, DiffusionGenerateOptions options, ImageProvenance provenance)
     {
         List<string> images = [];
         string size = "";
@@ -54,7 +56,7 @@ internal static class ImageEndpoint
             using (image)
             {
                 size = string.Create(CultureInfo.InvariantCulture, $"{image.Width}x{image.Height}");
-                images.Add(Convert.ToBase64String(ImageGrid.ToPng(image)));
+                images.Add(Convert.ToBase64String(provenance.AddTo(ImageGrid.ToPng(image))));
             }
         }
 
