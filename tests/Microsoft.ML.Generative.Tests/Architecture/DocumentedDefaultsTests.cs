@@ -88,6 +88,7 @@ public sealed partial class DocumentedDefaultsTests
     {
         bool flag => documented.StartsWith(flag ? "true" : "false", StringComparison.Ordinal)
             || documented.StartsWith(flag ? "yes" : "no", StringComparison.Ordinal),
+        string { Length: > 0 } text when text.Contains(' ') => documented.Trim('"', '.') == text.TrimEnd('.'),
         Enum or string => string.Equals(documented.Split(' ', ',', ';')[0].Trim('"'), Text(value), StringComparison.OrdinalIgnoreCase),
         _ => double.TryParse(
             documented.Split(' ', ';')[0].TrimEnd(','), NumberStyles.Float | NumberStyles.AllowThousands, CultureInfo.InvariantCulture,

@@ -5,8 +5,8 @@ internal static class TextFamilies
 {
     public static TheoryData<string> Names =>
     [
-        "LanguageModel", "MaskedLanguageModel", "SentenceEmbedding", "TextClassification", "SequenceToSequence", "RewardModel", "Dpo", "Kto",
-        "Grpo", "Rloo", "Ppo",
+        "LanguageModel", "MaskedLanguageModel", "SentenceEmbedding", "TextClassification", "SequenceToSequence", "RewardModel", "Dpo",
+        "Kto", "Grpo", "Rloo", "Ppo",
     ];
 
     public static IDataView Data(MLContext ml) => ml.Data.LoadFromEnumerable(TinyAlignment.Preferences.Select(Row));

@@ -134,8 +134,8 @@ public sealed class TextReward
         if (scores.Length != texts.Count)
         {
             throw new InvalidOperationException(
-                $"The reward '{Name}' has {scores.Length} scores for {texts.Count} completions; expected one for each. A pipeline must keep "
-                + "all rows.");
+                $"The reward '{Name}' has {scores.Length} scores for {texts.Count} completions; expected one for each. A pipeline "
+                + "must keep all rows.");
         }
 
         int wrong = Array.FindIndex(scores, score => !double.IsFinite(score));

@@ -73,7 +73,11 @@ internal sealed class PreferencePairs
 
         tooLong.Report(channel, pairs.Corpus.Rows, "pairs", $"more than {mostTokens} tokens, for which the model's context has room");
         if (pairs.Count == 0)
-            throw new ArgumentException($"None of the {pairs.Corpus.Rows} pairs has at most {mostTokens} tokens, for which the model's context has room.");
+        {
+            throw new ArgumentException(
+                $"None of the {pairs.Corpus.Rows} pairs has at most {mostTokens} tokens, for which the model's context has room.");
+        }
+
         channel.Info($"Read {pairs.Count:N0} pairs of {pairs.Corpus.Count:N0} tokens.");
         return pairs;
     }

@@ -230,7 +230,7 @@ public sealed class AlignmentFaultTests
         var reports = new Reports();
         GrpoOptions options = TinyAlignment.Grpo();
         (options.MaxSteps, options.Progress) = (1, reports);
-        options.Rewards = [TextReward.FromFunction((_, _) => 3), TextReward.FromFunction((_, _) => 5), TextReward.FromFunction((_, _) => 7)];
+        options.Rewards = [.. new[] { 3, 5, 7 }.Select(score => TextReward.FromFunction((_, _) => score))];
         _ml.Transforms.Generative().Grpo(options).Fit(TinyAlignment.Prompts(_ml)).Dispose();
         IReadOnlyDictionary<string, double> terms = reports.All[0].LossTerms;
         Assert.Equal((3.0, 5.0, 7.0), (terms["reward reward"], terms["reward reward 2"], terms["reward reward 3"]));
