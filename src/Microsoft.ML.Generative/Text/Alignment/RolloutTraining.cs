@@ -34,6 +34,7 @@ internal static class RolloutTraining
         {
             TrainingRun run = trainer.Run;
             using IDisposable stop = EncodingStop.By(run.StopIfCancelled);
+            options.CheckSteps(run.Processes);
             using PolicyTraining policy =
                 PolicyTraining.Open(trainer, options, options.Temperature, options.BaseModel!.Codec.VocabularySize);
             PromptCorpus prompts = PromptCorpus.Read(run, input, options.PromptColumnName, policy.Codec, mostTokens, run.DataBudget);
