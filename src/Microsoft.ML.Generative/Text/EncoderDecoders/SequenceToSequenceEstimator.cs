@@ -67,8 +67,7 @@ public sealed class SequenceToSequenceEstimator : IEstimator<SequenceToSequenceT
     {
         ArgumentNullException.ThrowIfNull(input);
         CheckColumns(SchemaShape.Create(input.Schema));
-        if (_options.ValidationData is { } validation)
-            CheckColumns(SchemaShape.Create(validation.Schema));
+        _options.CheckValidation(CheckColumns);
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
@@ -90,8 +89,7 @@ public sealed class SequenceToSequenceEstimator : IEstimator<SequenceToSequenceT
 
             var data = new SequenceToSequenceData(run, options, codec, tokens with { Start = start });
             IBatchSource batches = data.Read(input, run.DataBudget, isTraining: true);
-            IBatchSource? validationBatches =
-                options.ValidationData is { } other ? data.Read(other, run.ValidationBudget, isTraining: false) : null;
+            IBatchSource? validationBatches = run.ReadValidation(other => data.Read(other, run.ValidationBudget, isTraining: false));
             using AdapterTraining<SequenceToSequenceNetwork>? adapters = options.TrainsAdapter ? OpenAdapters(trainer, options) : null;
             SequenceToSequenceNetwork network = adapters?.Network
                 ?? trainer.CreateNetwork(() => new SequenceToSequenceNetwork(
