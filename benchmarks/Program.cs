@@ -46,6 +46,7 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["ddpm-bf16"] = DiffusionWorkload.RunBFloat16,
     ["sample"] = DiffusionWorkload.RunSample,
     ["defaults"] = DefaultsWorkload.Run,
+    ["distributed"] = DistributedWorkload.Run,
     ["startup"] = StartupWorkload.Run,
     ["startup-once"] = StartupWorkload.RunOnce,
 };
@@ -60,7 +61,7 @@ Option<int?> threads = new("--threads")
 Option<double> seconds = new("--seconds") { Description = "How long to measure.", DefaultValueFactory = _ => 10 };
 Option<string> data = new("--data")
 {
-    Description = "elbo: mnist or fashion-mnist. defaults: one model, such as gan. "
+    Description = "elbo: mnist or fashion-mnist. defaults: one model, such as gan. distributed: gpt, ddpm or vae. "
     + "lora-method: full, lora, dora or another method of lora-quality.",
     DefaultValueFactory = _ => "fashion-mnist",
 };
