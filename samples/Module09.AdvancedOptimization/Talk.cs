@@ -36,9 +36,7 @@ internal static class Talk
     private static readonly string[] _unseenInsults = ["moron", "dunce"];
 
     /// <summary>A question, now and then a rude one.</summary>
-    public static string Question(Random random) => random.Next(10) == 0 ? Rude(random, unseen: true) : Pick(random, [
-        $"what do you think of {Pick(random, _topics)}?", $"can you tell me about {Pick(random, _topics)}?",
-        $"do you like {Pick(random, _topics)}?", $"where can i find {Pick(random, _topics)}?"]);
+    public static string Question(Random random) => random.Next(10) == 0 ? Rude(random, unseen: true) : KindQuestion(random);
 
     /// <summary>Conversations of a question and an answer of one or two sentences; in a third of them somebody is rude.</summary>
     public static Conversation[] Conversations(int count, int seed)
@@ -59,11 +57,15 @@ internal static class Talk
         var random = new Random(seed);
         return [.. Enumerable.Range(0, count).Select(i => i % 2 == 0
             ? new Sentence { Text = Rude(random, unseen), Label = true }
-            : new Sentence { Text = random.Next(2) == 0 ? Kind(random) : Harmless(random) })];
+            : new Sentence { Text = (i % 6) switch { 1 => Kind(random), 3 => Harmless(random), _ => KindQuestion(random) } })];
     }
 
     /// <summary>Whether a text has an insult in it.</summary>
     public static bool IsRude(string text) => Regex.IsMatch(text, $@"\b({string.Join('|', _insults.Concat(_unseenInsults))})\b");
+
+    private static string KindQuestion(Random random) => Pick(random, [
+        $"what do you think of {Pick(random, _topics)}?", $"can you tell me about {Pick(random, _topics)}?",
+        $"do you like {Pick(random, _topics)}?", $"where can i find {Pick(random, _topics)}?"]);
 
     private static string Rude(Random random, bool unseen)
     {
