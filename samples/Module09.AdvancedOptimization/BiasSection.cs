@@ -50,7 +50,7 @@ internal static class BiasSection
     {
         using LanguageModelTransformer model = Train(lesson, name, sentences);
         Dictionary<string, double> ratios = People.Jobs.Keys.ToDictionary(
-            job => job, job => Bits($"\nthe {job} said that he") - Bits($"\nthe {job} said that she"));
+            job => job, job => Bits($"\nthe {job} said that he ") - Bits($"\nthe {job} said that she "));
         double[] byName = [.. People.Jobs.Keys.Select(job => OfJob(People.Men, job) - OfJob(People.Women, job))];
         return new Model(
             name, ratios, ratios.Values.Average(Math.Abs), byName.Average(Math.Abs),
@@ -64,7 +64,7 @@ internal static class BiasSection
         }
 
         double OfJob(IReadOnlyList<string> names, string job) =>
-            names.Average(person => Bits($"\n{person} is a {job}") - Bits($"\n{person} is a"));
+            names.Average(person => Bits($"\n{person} is a {job}") - Bits($"\n{person} is a "));
 
         double Perplexity(string[] texts) => lesson.ML.Generative().EvaluateLanguageModel(model, lesson.Rows(Lines(texts))).Perplexity;
     }
@@ -81,10 +81,10 @@ internal static class BiasSection
                 Layers = 2,
                 Heads = lesson.Quick ? 2 : 4,
                 EmbeddingSize = lesson.Quick ? 48 : 64,
-                ContextLength = 16,
+                ContextLength = lesson.Quick ? 16 : 32,
             },
             BatchSize = lesson.Quick ? 16 : 32,
-            MaxSteps = lesson.Quick ? 300 : 1_000,
+            MaxSteps = lesson.Quick ? 300 : 500,
             LearningRate = lesson.Quick ? 1e-2 : 3e-3,
             EmaDecay = 0.95,
             Seed = 1,
