@@ -11,6 +11,7 @@ namespace Module08;
 internal static class TextSection
 {
     private const int MaxTokens = 32;
+    private const double MissingEndPenalty = 1;
 
     /// <summary>A trained policy.</summary>
     /// <param name="Name">How it was trained.</param>
@@ -20,7 +21,12 @@ internal static class TextSection
     /// <param name="Text">One of them.</param>
     public sealed record Line(string Name, double Reward, double Kl, double Positive, string Text);
 
-    public sealed record Result(IReadOnlyList<Line> Lines, IReadOnlyList<(double Kl, double Reward)> BestOfN);
+    /// <param name="Lines">The trained policies.</param>
+    /// <param name="BestOfN">The best of 1, 2, 4 and so on.</param>
+    /// <param name="AtEqualKl">The reward of each method at the divergence of the last of them, where it went that far.</param>
+    public sealed record Result(
+        IReadOnlyList<Line> Lines, IReadOnlyList<(double Kl, double Reward)> BestOfN,
+        IReadOnlyList<(string Name, double? Reward)> AtEqualKl);
 
     public static Result Run(Lesson lesson)
     {
@@ -45,20 +51,31 @@ internal static class TextSection
         var curves = new Chart("Reward of the roll-outs", "roll-out", "reward");
         var divergences = new Chart("Divergence from the base model", "roll-out", "nats per review");
         var frontier = new Chart("Reward for its divergence", "nats per review", "reward").Line("best of n", best);
+        double equalKl = best[^1].Kl;
+        List<(string Name, double? Reward)> atEqualKl = [($"best of {1 << (best.Length - 1)}", best[^1].Reward)];
 
         Learn("GRPO", Grpo(lesson, model, words, klCoefficient: 0.3));
         Learn("PPO", Ppo(lesson, model, words));
         Learn("GRPO without KL", Grpo(lesson, model, words, klCoefficient: 0));
         Learn("GRPO, classifier", Grpo(lesson, model, opinion, klCoefficient: 0.3));
-        (LanguageModelTransformer dpo, double dpoKl) = Dpo(lesson, model, own, RewardOf);
-        using (dpo)
-            lines.Add(Measure("DPO", dpo, dpoKl));
+        // From the base model on, the later it is stopped, the farther.
+        List<Line> ofDpo = [lines[0]];
+        foreach (int steps in lesson.Quick ? (int[])[1, 3] : [5, 10, 20, 40, 120])
+        {
+            using LanguageModelTransformer dpo = Dpo(lesson, model, own, RewardOf, steps, out double kl);
+            ofDpo.Add(Measure("DPO", dpo, kl));
+        }
 
-        frontier.Points("DPO", [(lines[^1].Kl, lines[^1].Reward)]).Save(lesson.Output.File("text-frontier.png", "reward by divergence"));
+        lines.Add(ofDpo[^1]);
+        (double Kl, double Reward)[] stopped = [.. ofDpo.Select(line => (line.Kl, line.Reward))];
+        frontier.Line("DPO, stopped early", stopped).Save(lesson.Output.File("text-frontier.png", "reward by divergence"));
+        atEqualKl.Add(("DPO", Between(stopped, equalKl)));
         Chart.SavePanels(lesson.Output.File("text-reward.png", "reward and divergence of the policies of texts"), [curves, divergences]);
         foreach (Line line in lines)
             Console.WriteLine($"{line.Name,-18} reward {line.Reward,5:F2}, KL {line.Kl,5:F2}, positive {line.Positive,4:P0}: {line.Text}");
-        return new Result(lines, best);
+        Console.WriteLine($"Reward at {equalKl:F1} nats: " + string.Join(", ", atEqualKl.Select(
+            method => $"{method.Name} {(method.Reward is { } reward ? $"{reward:F2}" : "–")}")));
+        return new Result(lines, best, atEqualKl);
 
         double RewardOf(string text) => 0.25 * MadeReviews.Valence(text, lexicon);
 
@@ -70,7 +87,14 @@ internal static class TextSection
             curves.Line(name, Term(rollouts, "score"));
             divergences.Line(name, Term(rollouts, "kl"));
             if (name is "GRPO" or "PPO")
-                frontier.Line(name, [.. rollouts.Select(p => (p.RecentLossTerms["kl"], p.RecentLossTerms["score"]))]);
+            {
+                // The reward alone, without the penalty of reviews that do not end.
+                (double Kl, double Reward)[] curve = [.. rollouts.Select(p => (
+                    p.RecentLossTerms["kl"], p.RecentLossTerms["score"] + MissingEndPenalty * p.RecentLossTerms["truncated"]))];
+                frontier.Line(name, curve);
+                atEqualKl.Add((name, Near(curve, equalKl)));
+            }
+
             lines.Add(Measure(name, policy, rollouts[^1].RecentLossTerms["kl"]));
         }
 
@@ -80,6 +104,26 @@ internal static class TextSection
             IEnumerable<float> positive = classifier.Transform(TextData.Rows(lesson.ML, texts)).GetColumn<float>("Probability");
             return new Line(name, texts.Average(RewardOf), kl, positive.Average(), texts[0]);
         }
+    }
+
+    // A roll-out has 64 reviews: the mean of those that are within half a nat.
+    private static double? Near((double Kl, double Reward)[] curve, double kl)
+    {
+        double[] near = [.. curve.Where(p => Math.Abs(p.Kl - kl) < 0.5).Select(p => p.Reward)];
+        return near.Length == 0 ? null : near.Average();
+    }
+
+    // On the straight line between the points before and behind.
+    private static double? Between(IReadOnlyList<(double Kl, double Reward)> curve, double kl)
+    {
+        for (int i = 1; i < curve.Count; i++)
+        {
+            (double from, double to) = (curve[i - 1].Kl, curve[i].Kl);
+            if (from <= kl && kl < to)
+                return curve[i - 1].Reward + (kl - from) / (to - from) * (curve[i].Reward - curve[i - 1].Reward);
+        }
+
+        return null;
     }
 
     private static int MeasuredReviews(Lesson lesson) => lesson.Quick ? 16 : 256;
@@ -133,7 +177,7 @@ internal static class TextSection
             GroupSize = 16,
             BatchSize = lesson.Quick ? 16 : 64,
             MaxTokens = MaxTokens,
-            MissingEndPenalty = 1,
+            MissingEndPenalty = MissingEndPenalty,
             MaxSteps = lesson.Quick ? 3 : 60,
             LearningRate = 1e-3,
             Seed = 1,
@@ -157,7 +201,7 @@ internal static class TextSection
             RolloutEpochs = 2,
             BatchSize = lesson.Quick ? 16 : 32,
             MaxTokens = MaxTokens,
-            MissingEndPenalty = 1,
+            MissingEndPenalty = MissingEndPenalty,
             MaxSteps = lesson.Quick ? 4 : 240,
             LearningRate = 1e-3,
             Seed = 1,
@@ -169,10 +213,10 @@ internal static class TextSection
     }
 
     // Of each two reviews of the base model, the better one by the same reward.
-    private static (LanguageModelTransformer Model, double Kl) Dpo(
-        Lesson lesson, LanguageModelTransformer model, string[] texts, Func<string, double> reward)
+    private static LanguageModelTransformer Dpo(
+        Lesson lesson, LanguageModelTransformer model, string[] texts, Func<string, double> reward, int steps, out double kl)
     {
-        using var progress = new ConsoleProgress("DPO");
+        using var progress = new ConsoleProgress($"DPO, {steps} steps");
         Preference[] pairs =
         [
             .. texts.Chunk(2).Where(two => reward(two[0]) != reward(two[1]))
@@ -183,7 +227,7 @@ internal static class TextSection
             BaseModel = model,
             Beta = 0.3,
             BatchSize = lesson.Quick ? 8 : 32,
-            MaxSteps = lesson.Quick ? 3 : 120,
+            MaxSteps = steps,
             LearningRate = 1e-3,
             Seed = 1,
             Threads = 1,
@@ -193,7 +237,8 @@ internal static class TextSection
 
         // KL(π ‖ π_ref) is the mean of log π − log π_ref over reviews of π.
         IDataView own = TextData.Rows(lesson.ML, Sample(lesson, policy, MeasuredReviews(lesson), seed: 11));
-        return (policy, NatsPerReview(model) - NatsPerReview(policy));
+        kl = NatsPerReview(model) - NatsPerReview(policy);
+        return policy;
 
         double NatsPerReview(LanguageModelTransformer of)
         {

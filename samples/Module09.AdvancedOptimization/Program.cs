@@ -1,11 +1,11 @@
-// Small files for large models: low-rank adapters and weights of few bits. README.md is the lesson.
+// What comes after training: adapters, fewer bits, prompts, bias, filters, watermarks, privacy, deployment. README.md is the lesson.
 
 using Module09;
 using Samples.Shared;
 
 string[] data = ["auto", "shakespeare", "made"];
 return await SampleProgram.RunAsync(
-    args, "Advanced optimization: low-rank adapters, quantized weights, and adapters switched while a model runs.", data,
+    args, "Advanced optimization: adapters, quantized weights, prompting, bias, filters, watermarks, privacy, and deployment.", data,
     "shakespeare; made, a play that the program makes; or auto: Tiny Shakespeare where its file is, else made.", arguments =>
     {
         using var lesson = new Lesson(arguments);
@@ -14,4 +14,11 @@ return await SampleProgram.RunAsync(
         RankSection.Run(lesson);
         QuantizationSection.Run(lesson);
         SwitchingSection.Run(lesson);
+        PromptSection.Run(lesson);
+        BiasSection.Run(lesson);
+        FilterSection.Run(lesson);
+        WatermarkSection.Run(lesson);
+        ProvenanceSection.Run(lesson);
+        PrivacySection.Run(lesson);
+        DeploymentSection.Run(lesson);
     });

@@ -222,7 +222,8 @@ public sealed class Chart
         NameUnits(_model.Axes[0], labels);
         _model.Axes[0].MajorGridlineStyle = LineStyle.None;
         (_model.Axes[0].Minimum, _model.Axes[0].Maximum) = (-0.6, labels.Count - 0.4);
-        _model.Axes[1].AbsoluteMinimum = 0;
+        if (series.All(one => one.Values.All(value => value >= 0)))
+            _model.Axes[1].AbsoluteMinimum = 0;
         return this;
     }
 

@@ -82,6 +82,9 @@ public class Module08Tests(Module08Run run) : IClassFixture<Module08Run>
         Assert.All(run.Texts.Lines, line => Assert.True(double.IsFinite(line.Reward) && double.IsFinite(line.Kl)));
         Assert.Equal(0, run.Texts.BestOfN[0].Kl);
         Assert.Equal(Math.Log(32) - 31 / 32.0, run.Texts.BestOfN[^1].Kl, 12);
+        Assert.Equal(["best of 32", "GRPO", "PPO", "DPO"], run.Texts.AtEqualKl.Select(method => method.Name));
+        Assert.Equal(run.Texts.BestOfN[^1].Reward, run.Texts.AtEqualKl[0].Reward);
+        Assert.All(run.Texts.AtEqualKl, method => Assert.True(method.Reward is not { } reward || double.IsFinite(reward)));
         double[] rewards = [.. run.Texts.BestOfN.Select(best => best.Reward)];
         Assert.Equal(rewards.Order(), rewards);
     }

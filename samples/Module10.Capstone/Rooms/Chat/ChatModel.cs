@@ -50,7 +50,7 @@ internal sealed class ChatModel(CapstoneOptions options) : RoomModel(options, "c
             Tokenizer = GenerativeTokenizers.TrainBytePairEncoding(conversations.Take(4_000), Vocabulary),
             Architecture = LanguageModelArchitecture.LlamaNano with { Layers = 4, Heads = 4, EmbeddingSize = 128, ContextLength = 192 },
             BatchSize = 16,
-            MaxSteps = Options.Steps(700),
+            MaxSteps = Options.Steps(1_000),
             LearningRate = 2e-3,
             EmaDecay = 0.99,
             Generation = new TextGenerationOptions { MaxTokens = 80, Temperature = 0.5 },
