@@ -121,18 +121,15 @@ internal sealed partial class RequestGate : IDisposable
         }
     }
 
-    // A body whose length is known is refused before the server's own limit is set, which closes the connection, and with it what of the
-    // answer has not arrived.
+    // The server's own limit is lifted: what follows the bytes that were read it discards for a few seconds, so that the answer arrives.
     private void LimitBody(HttpContext context)
     {
         if (context.Request.ContentLength > _options.MaxRequestBytes)
-            throw TooLarge();
+            throw LimitedBody.TooLarge(_options.MaxRequestBytes);
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
-            size.MaxRequestBodySize = _options.MaxRequestBytes;
+            size.MaxRequestBodySize = null;
+        context.Request.Body = new LimitedBody(context.Request.Body, _options.MaxRequestBytes);
     }
-
-    private OpenAIException TooLarge() =>
-        new(StatusCodes.Status413PayloadTooLarge, $"The body has more than {_options.MaxRequestBytes} bytes.");
 
     // Null where nobody is there any more to read it.
     private OpenAIException? Translate(Exception error, HttpContext context)
@@ -142,8 +139,7 @@ internal sealed partial class RequestGate : IDisposable
             case OpenAIException own:
                 return own;
             case BadHttpRequestException bad:
-                return bad.StatusCode == StatusCodes.Status413PayloadTooLarge
-                    ? TooLarge() : new OpenAIException(bad.StatusCode, bad.Message);
+                return new OpenAIException(bad.StatusCode, bad.Message);
             case ArgumentException when ContextLengthError.Is(error):
                 return new OpenAIException(400, error.Message, "messages", "context_length_exceeded");
             case ArgumentException or NotSupportedException:

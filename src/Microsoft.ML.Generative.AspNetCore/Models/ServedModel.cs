@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
-using Microsoft.Extensions.AI;
 using Microsoft.ML.Generative.AspNetCore.Http;
+using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Generative.Text.LanguageModels.Chat;
 
 namespace Microsoft.ML.Generative.AspNetCore.Models;
@@ -12,6 +12,8 @@ internal sealed class ServedModel(string name, ITransformer transformer)
 {
     private readonly Lazy<LanguageModelChatClient> _chat = new(() => Chat(new TextGenerationOptionsChange(null), transformer));
     private readonly ConcurrentDictionary<string, ServedModel> _adapted = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim _turn = new(1);
+    private int _inTurn;
 
     public string Name => name;
 
@@ -23,7 +25,9 @@ internal sealed class ServedModel(string name, ITransformer transformer)
     /// <exception cref="OpenAIException">The model is of another kind.</exception>
     public DiffusionTransformer ImageModel => transformer as DiffusionTransformer ?? throw Unsuited("generate no images");
 
-    public IEmbeddingGenerator<string, Embedding<float>> Embeddings => LanguageModel.AsEmbeddingGenerator();
+    /// <exception cref="OpenAIException">The model is of another kind.</exception>
+    public TextEmbeddingGenerator Embeddings => transformer is IEmbeddingModel model
+        ? new TextEmbeddingGenerator(model) : throw Unsuited("compute no vectors of texts");
 
     public IReadOnlyList<string> Adapters => transformer switch
     {
@@ -32,10 +36,19 @@ internal sealed class ServedModel(string name, ITransformer transformer)
         _ => [],
     };
 
-    /// <summary>Texts that are generated, and those that wait.</summary>
-    public (int Running, int Waiting) Load => transformer is LanguageModelTransformer model
-        ? model.Generator.Scheduler?.Load ?? default
-        : default;
+    /// <summary>Texts, and requests of images and vectors, that are worked on, and those that wait, with adapters and without.</summary>
+    public (int Running, int Waiting) Load
+    {
+        get
+        {
+            int inTurn = Volatile.Read(ref _inTurn);
+            List<(int Running, int Waiting)> all = [(Math.Min(inTurn, 1), Math.Max(inTurn - 1, 0))];
+            if (transformer is LanguageModelTransformer { Generator.Scheduler: { } scheduler })
+                all.Add(scheduler.Load);
+            all.AddRange(_adapted.Values.Select(model => model.Load));
+            return (all.Sum(load => load.Running), all.Sum(load => load.Waiting));
+        }
+    }
 
     /// <summary>The chat client.</summary>
     /// <param name="bias">What is added to logits; null: nothing.</param>
@@ -43,6 +56,28 @@ internal sealed class ServedModel(string name, ITransformer transformer)
     {
         _ = LanguageModel;
         return bias is null ? _chat.Value : Chat(new TextGenerationOptionsChange(bias), transformer);
+    }
+
+    /// <summary>Computes when nobody else does: what takes all cores and much memory, and gains nothing beside others.</summary>
+    public async Task<T> InTurnAsync<T>(Func<Task<T>> compute, CancellationToken cancellation)
+    {
+        Interlocked.Increment(ref _inTurn);
+        try
+        {
+            await _turn.WaitAsync(cancellation).ConfigureAwait(false);
+            try
+            {
+                return await compute().ConfigureAwait(false);
+            }
+            finally
+            {
+                _turn.Release();
+            }
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _inTurn);
+        }
     }
 
     /// <summary>The model with one of its adapters; null if it has no such one.</summary>

@@ -17,6 +17,9 @@ internal sealed record EncoderConfig(string ModelType, EncoderArchitecture Archi
     private const string XlmRoberta = "xlm-roberta";
     private const string DistilBert = "distilbert";
 
+    /// <summary>What <c>model_type</c> may be.</summary>
+    public static readonly string[] ModelTypes = [Bert, Roberta, XlmRoberta, DistilBert];
+
     // RoBERTa's positions begin behind that of the padding.
     private const int RobertaPadding = 1;
 
