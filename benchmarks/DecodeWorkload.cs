@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Numerics.Tensors;
 using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
@@ -58,19 +57,19 @@ internal static class DecodeWorkload
         using AdaptedNetwork<LanguageModelNetwork> stored = LanguageModelCopies.Quantize(floats, format);
         long bytes = ModuleWeights.Of(stored.Base).Sum(t => t.Tensor.numel() * t.Tensor.element_size());
         using var session = new KernelDecodingSession(stored.Network, streams, architecture.ContextLength, threads);
-        float[] logits = new float[streams * architecture.VocabularySize];
-        int[] all = [.. Enumerable.Range(0, streams)], tokens = new int[streams];
+        var decoding = new GreedyDecoding(streams, architecture.VocabularySize, Length);
 
-        Decode();
+        decoding.Run(session);
         var rates = new List<double>();
         TimeSpan processorTime = Environment.CpuUsage.TotalTime;
         var watch = Stopwatch.StartNew();
         while (watch.Elapsed.TotalSeconds < settings.Seconds || rates.Count < 3)
-            rates.Add(streams * Length / Decode());
+            rates.Add(streams * Length / decoding.Run(session));
 
         double processorSeconds = (Environment.CpuUsage.TotalTime - processorTime).TotalSeconds;
 
         int[] prompt = [.. Enumerable.Range(0, Length).Select(i => i % architecture.VocabularySize)];
+        float[] logits = new float[architecture.VocabularySize];
         var prefills = new List<double>();
         for (int i = 0; i < 5; i++)
         {
@@ -93,24 +92,5 @@ internal static class DecodeWorkload
             weights_gb_per_s = Math.Round(rates.Max() / streams * bytes / 1e9, 1),
             prompt_tokens_per_s = Math.Round(prefills.Max()),
         };
-
-        double Decode()
-        {
-            foreach (int stream in all)
-                session.Reset(stream);
-            Array.Copy(all, tokens, streams);
-            long start = Stopwatch.GetTimestamp();
-            for (int i = 0; i < Length; i++)
-            {
-                session.Append(all, tokens, logits);
-                for (int stream = 0; stream < streams; stream++)
-                {
-                    tokens[stream] = TensorPrimitives.IndexOfMax(
-                        logits.AsSpan(stream * architecture.VocabularySize, architecture.VocabularySize));
-                }
-            }
-
-            return Stopwatch.GetElapsedTime(start).TotalSeconds;
-        }
     }
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Numerics.Tensors;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Text.Decoding;
 using Microsoft.ML.Generative.Text.Decoding.Kernels;
@@ -32,17 +31,15 @@ internal static class SequenceDecodeWorkload
         network.eval();
         using var kernels = new KernelDecodingSession(network.Decoder, streams, Length, threads);
         using var tensors = new TorchDecodingSession(network.Decoder, streams, Length, torch.CPU);
-        int vocabulary = architecture.VocabularySize;
-        float[] logits = new float[streams * vocabulary];
-        int[] all = [.. Enumerable.Range(0, streams)], tokens = new int[streams];
+        var decoding = new GreedyDecoding(streams, architecture.VocabularySize, Length);
 
         var encodings = new List<double>();
         SourceStates source = Encode();
         foreach (IDecodingSession session in (IDecodingSession[])[kernels, tensors])
         {
-            foreach (int stream in all)
+            for (int stream = 0; stream < streams; stream++)
                 session.SetSource(stream, source);
-            Decode(session);
+            decoding.Run(session);
         }
 
         List<double> kernelRates = [], tensorRates = [];
@@ -50,8 +47,8 @@ internal static class SequenceDecodeWorkload
         while (watch.Elapsed.TotalSeconds < settings.Seconds || kernelRates.Count < 3)
         {
             Encode();
-            kernelRates.Add(streams * Length / Decode(kernels));
-            tensorRates.Add(streams * Length / Decode(tensors));
+            kernelRates.Add(streams * Length / decoding.Run(kernels));
+            tensorRates.Add(streams * Length / decoding.Run(tensors));
         }
 
         return new
@@ -75,22 +72,6 @@ internal static class SequenceDecodeWorkload
             float[] states = TensorMemory.ToArray<float>(network.Encode(ids, null).States.contiguous());
             encodings.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
             return new SourceStates(states, SourceLength);
-        }
-
-        double Decode(IDecodingSession session)
-        {
-            foreach (int stream in all)
-                session.Reset(stream);
-            Array.Copy(all, tokens, streams);
-            long start = Stopwatch.GetTimestamp();
-            for (int i = 0; i < Length; i++)
-            {
-                session.Append(all, tokens, logits);
-                for (int stream = 0; stream < streams; stream++)
-                    tokens[stream] = TensorPrimitives.IndexOfMax(logits.AsSpan(stream * vocabulary, vocabulary));
-            }
-
-            return Stopwatch.GetElapsedTime(start).TotalSeconds;
         }
     }
 

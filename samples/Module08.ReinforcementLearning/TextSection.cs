@@ -76,11 +76,13 @@ internal static class TextSection
 
         Line Measure(string name, LanguageModelTransformer policy, double kl)
         {
-            string[] texts = Sample(lesson, policy, lesson.Quick ? 16 : 256, seed: 9);
+            string[] texts = Sample(lesson, policy, MeasuredReviews(lesson), seed: 9);
             IEnumerable<float> positive = classifier.Transform(TextData.Rows(lesson.ML, texts)).GetColumn<float>("Probability");
             return new Line(name, texts.Average(RewardOf), kl, positive.Average(), texts[0]);
         }
     }
+
+    private static int MeasuredReviews(Lesson lesson) => lesson.Quick ? 16 : 256;
 
     private static IReadOnlyList<(double X, double Y)> Term(TrainingProgress[] rollouts, string name) =>
         [.. rollouts.Select((p, i) => ((double)i, p.RecentLossTerms[name]))];
@@ -190,13 +192,13 @@ internal static class TextSection
         }).Fit(lesson.ML.Data.LoadFromEnumerable(pairs));
 
         // KL(π ‖ π_ref) is the mean of log π − log π_ref over reviews of π.
-        IDataView own = TextData.Rows(lesson.ML, Sample(lesson, policy, lesson.Quick ? 16 : 256, seed: 11));
+        IDataView own = TextData.Rows(lesson.ML, Sample(lesson, policy, MeasuredReviews(lesson), seed: 11));
         return (policy, NatsPerReview(model) - NatsPerReview(policy));
 
         double NatsPerReview(LanguageModelTransformer of)
         {
             LanguageModelMetrics metrics = lesson.ML.Generative().EvaluateLanguageModel(of, own);
-            return metrics.NegativeLogLikelihood * metrics.Tokens / (lesson.Quick ? 16 : 256);
+            return metrics.NegativeLogLikelihood * metrics.Tokens / MeasuredReviews(lesson);
         }
     }
 

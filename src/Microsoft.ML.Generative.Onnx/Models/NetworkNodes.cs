@@ -125,7 +125,7 @@ internal sealed class NetworkNodes
 
     public OnnxValue Join(params OnnxValue[] values) => Graph.Node("Concat", values, ("axis", 1L));
 
-    /// <summary>The first two halves of dimension 1.</summary>
+    /// <summary>The two halves of dimension 1, each of a size.</summary>
     public (OnnxValue First, OnnxValue Second) Halves(OnnxValue x, long size) => (Slice(x, 1, 0, size), Slice(x, 1, size, 2 * size));
 
     public OnnxValue Slice(OnnxValue x, long dimension, long start, long end) =>

@@ -134,7 +134,7 @@ public sealed class OnnxExportTests : IDisposable
     [Fact]
     public void Weights_beyond_the_limit_of_one_file_stand_beside_it()
     {
-        using UNetNetwork network = Randomized(UNetNetworkTests.Tiny);
+        using UNetNetwork network = RandomNetworks.Create(() => new UNetNetwork(UNetNetworkTests.Tiny));
         OnnxGraph graph = UNetGraph.Of(network, new ImageShape(2, 16, 16), []);
         OnnxModelFile.Write(Path, graph);
         byte[] whole = File.ReadAllBytes(Path);
@@ -182,7 +182,7 @@ public sealed class OnnxExportTests : IDisposable
 
     private void AssertUNet(UNetArchitecture config)
     {
-        using UNetNetwork network = Randomized(config);
+        using UNetNetwork network = RandomNetworks.Create(() => new UNetNetwork(config));
         using DisposeScope scope = NewDisposeScope();
         using IDisposable noGradient = no_grad();
         OnnxModelFile.Write(Path, UNetGraph.Of(network, new ImageShape(config.InChannels, 16, 12), []));
@@ -193,19 +193,6 @@ public sealed class OnnxExportTests : IDisposable
             OnnxRun.Of(Path, [(UNetGraph.SampleName, x), (UNetGraph.TimestepName, time), .. classes]);
         Tensor expected = network.Forward(x, time, new ConditionValues(labels));
         Assert.InRange(OnnxRun.Difference(found[UNetGraph.OutputName], expected), 0, Tolerance * expected.abs().max().item<float>());
-    }
-
-    // Some layers begin with nothing, which would hide what is before them.
-    private static UNetNetwork Randomized(UNetArchitecture config)
-    {
-        TorchRuntime.EnsureLoaded();
-        random.manual_seed(5);
-        var network = new UNetNetwork(config);
-        network.eval();
-        using IDisposable noGradient = no_grad();
-        foreach (var (_, parameter) in network.named_parameters())
-            parameter.normal_(0, 0.3);
-        return network;
     }
 
     private IDataView Images(int count, int height = 16, int width = 16)

@@ -101,6 +101,22 @@ internal sealed class LoraWeights : nn.Module
         }
     }
 
+    /// <summary>Puts a share of these into a network, which is disposed of if that fails.</summary>
+    public TNetwork ShareInto<TNetwork>(TNetwork network)
+        where TNetwork : nn.Module, IAdaptable<TNetwork>
+    {
+        try
+        {
+            Share().AttachTo(network, network.Adaptable);
+            return network;
+        }
+        catch
+        {
+            network.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Puts adapters and parameters into the network, which shares their memory from now on.</summary>
     public void AttachTo(nn.Module network, AdaptableNetwork adaptable)
     {

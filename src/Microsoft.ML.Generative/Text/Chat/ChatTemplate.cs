@@ -20,7 +20,7 @@ namespace Microsoft.ML.Generative;
 /// </para>
 /// <para>
 /// Templates that write tools make models call them, <see cref="ChatOptions.Tools"/>. How the answer names a call is read from how the
-/// template writes one: known are the forms of Hermes and Qwen, Mistral, Llama 3.1, Phi-4, Granite and DeepSeek.
+/// template writes one; supported forms: those of Hermes and Qwen, Mistral, Llama 3.1, Phi-4, Granite and DeepSeek.
 /// </para>
 /// </remarks>
 public sealed class ChatTemplate

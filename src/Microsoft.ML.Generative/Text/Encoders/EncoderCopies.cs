@@ -1,4 +1,3 @@
-using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using TorchSharp;
@@ -25,22 +24,6 @@ internal static class EncoderCopies
                 ModuleWeights.Of(source).ToDictionary(t => t.Name, t => t.Tensor, StringComparer.Ordinal);
             foreach ((string name, torch.Tensor tensor) in ModuleWeights.Of(network))
                 ModuleWeights.Share(tensors[name], tensor);
-            return network;
-        }
-        catch
-        {
-            network.Dispose();
-            throw;
-        }
-    }
-
-    /// <inheritdoc cref="IAdaptable{TSelf}.ShareForMerging"/>
-    public static EncoderNetwork ShareForMerging(EncoderNetwork source, LoraWeights adapter)
-    {
-        EncoderNetwork network = Share(source, source.Architecture);
-        try
-        {
-            adapter.Share().AttachTo(network, network.Adaptable);
             return network;
         }
         catch

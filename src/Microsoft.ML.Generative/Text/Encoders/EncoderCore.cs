@@ -19,6 +19,10 @@ internal sealed record EncoderCore(EncoderArchitecture Architecture, int MaxToke
     [JsonIgnore]
     public Component<EncoderNetwork> Encoder => new("encoder", () => new EncoderNetwork(Architecture));
 
+    /// <summary>The core of a model that was trained.</summary>
+    public static EncoderCore Of(EncoderNetworks networks, EncoderCodec codec) =>
+        new(networks.Encoder.Base.Architecture, codec.MaxTokens, codec.Separators);
+
     /// <summary>The components of a model.</summary>
     /// <param name="head">What stands on the encoder, if anything does.</param>
     public IReadOnlyList<Component> Components(Component? head = null) =>

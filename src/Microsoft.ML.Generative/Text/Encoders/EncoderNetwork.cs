@@ -79,7 +79,7 @@ internal sealed class EncoderNetwork : nn.Module, IAdaptable<EncoderNetwork>
 
     public EncoderNetwork Share() => EncoderCopies.Share(this, Architecture);
 
-    public EncoderNetwork ShareForMerging(LoraWeights adapter) => EncoderCopies.ShareForMerging(this, adapter);
+    public EncoderNetwork ShareForMerging(LoraWeights adapter) => adapter.ShareInto(Share());
 
     /// <summary>The initial values of BERT: normal with standard deviation 0.02, biases 0.</summary>
     public static void InitializeAll(nn.Module module)

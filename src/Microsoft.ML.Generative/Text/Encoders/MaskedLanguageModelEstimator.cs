@@ -100,7 +100,7 @@ public sealed class MaskedLanguageModelEstimator : IEstimator<MaskedLanguageMode
             };
             trainer.Train([phase], validation);
             EncoderNetworks networks = training.Finish();
-            var core = new EncoderCore(networks.Encoder.Base.Architecture, codec.MaxTokens, codec.Separators);
+            EncoderCore core = EncoderCore.Of(networks, codec);
             return new MaskedLanguageModelTransformer(
                 _host,
                 new MaskedLanguageModelDefinition(

@@ -98,7 +98,7 @@ public sealed class SentenceEmbeddingEstimator : IEstimator<SentenceEmbeddingTra
                 new SentenceEmbeddingObjective(training.Model.Encoder, _options).Losses);
             trainer.Train([phase], validation);
             EncoderNetworks networks = training.Finish();
-            var core = new EncoderCore(networks.Encoder.Base.Architecture, codec.MaxTokens, codec.Separators);
+            EncoderCore core = EncoderCore.Of(networks, codec);
             var definition = new SentenceEmbeddingDefinition(
                 core, _options.InputColumnName, _options.OutputColumnName, _options.ActualPooling, _options.Normalize,
                 _options.TransformBatchSize);

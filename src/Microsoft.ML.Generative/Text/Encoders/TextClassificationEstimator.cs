@@ -104,7 +104,7 @@ public sealed class TextClassificationEstimator : IEstimator<TextClassificationT
                 new TextClassificationObjective(training.Model, _options.ActualPooling).Losses);
             trainer.Train([phase], validation);
             EncoderNetworks networks = training.Finish();
-            var core = new EncoderCore(networks.Encoder.Base.Architecture, codec.MaxTokens, codec.Separators);
+            EncoderCore core = EncoderCore.Of(networks, codec);
             return new TextClassificationTransformer(
                 _host,
                 new TextClassificationDefinition(

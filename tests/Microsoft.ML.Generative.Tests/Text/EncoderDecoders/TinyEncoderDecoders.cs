@@ -26,20 +26,7 @@ internal static class TinyEncoderDecoders
         TieEmbeddings = isTied,
     };
 
-    /// <summary>A network with random weights that are large enough for differences to show, gains included.</summary>
-    public static SequenceToSequenceNetwork Create(FeedForwardKind feedForward, bool isTied)
-    {
-        SequenceToSequenceNetwork network =
-            TorchSeed.Initialize(5, () => new SequenceToSequenceNetwork(Architecture(feedForward, isTied)));
-        using IDisposable noGradient = torch.no_grad();
-        using var generator = new torch.Generator(17);
-        foreach (TorchSharp.Modules.Parameter parameter in network.parameters())
-        {
-            using torch.Tensor noise = torch.randn(parameter.shape, generator: generator);
-            parameter.add_(noise, 0.3);
-        }
-
-        network.eval();
-        return network;
-    }
+    /// <inheritdoc cref="RandomNetworks.Create"/>
+    public static SequenceToSequenceNetwork Create(FeedForwardKind feedForward, bool isTied) =>
+        RandomNetworks.Create(() => new SequenceToSequenceNetwork(Architecture(feedForward, isTied)));
 }

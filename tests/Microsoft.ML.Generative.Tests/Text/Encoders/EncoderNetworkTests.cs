@@ -110,20 +110,8 @@ public sealed class EncoderNetworkTests
         Close([.. expected.SelectMany(row => row.Select(value => (float)value))], TensorMemory.ToArray<float>(network.Hidden(input)));
     }
 
-    private static EncoderNetwork Create(EncoderArchitecture architecture)
-    {
-        EncoderNetwork network = TorchSeed.Initialize(5, () => new EncoderNetwork(architecture));
-        using IDisposable noGradient = torch.no_grad();
-        using var generator = new torch.Generator(17);
-        foreach (TorchSharp.Modules.Parameter parameter in network.parameters())
-        {
-            using torch.Tensor noise = torch.randn(parameter.shape, generator: generator);
-            parameter.add_(noise, 0.3);
-        }
-
-        network.eval();
-        return network;
-    }
+    private static EncoderNetwork Create(EncoderArchitecture architecture) =>
+        RandomNetworks.Create(() => new EncoderNetwork(architecture));
 
     private static void Close(float[] expected, float[] found)
     {

@@ -60,19 +60,7 @@ internal static class TinyLanguageModels
 
     public static int[] Tokens { get; } = [3, 1, 4, 1, 5, 9, 2, 6, 10, 0];
 
-    /// <summary>A network with random weights that are large enough for differences to show, biases and gains included.</summary>
-    public static LanguageModelNetwork Create(LanguageModelArchitecture architecture, double dropout = 0)
-    {
-        LanguageModelNetwork network = TorchSeed.Initialize(5, () => new LanguageModelNetwork(architecture, dropout));
-        using IDisposable noGradient = torch.no_grad();
-        using var generator = new torch.Generator(17);
-        foreach (TorchSharp.Modules.Parameter parameter in network.parameters())
-        {
-            using torch.Tensor noise = torch.randn(parameter.shape, generator: generator);
-            parameter.add_(noise, 0.3);
-        }
-
-        network.eval();
-        return network;
-    }
+    /// <inheritdoc cref="RandomNetworks.Create"/>
+    public static LanguageModelNetwork Create(LanguageModelArchitecture architecture, double dropout = 0) =>
+        RandomNetworks.Create(() => new LanguageModelNetwork(architecture, dropout));
 }

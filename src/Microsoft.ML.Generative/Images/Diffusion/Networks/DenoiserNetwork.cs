@@ -41,20 +41,7 @@ internal abstract class DenoiserNetwork(string name) : nn.Module(name), IAdaptab
         }
     }
 
-    public DenoiserNetwork ShareForMerging(LoraWeights adapter)
-    {
-        DenoiserNetwork network = Share();
-        try
-        {
-            adapter.Share().AttachTo(network, network.Adaptable);
-            return network;
-        }
-        catch
-        {
-            network.Dispose();
-            throw;
-        }
-    }
+    public DenoiserNetwork ShareForMerging(LoraWeights adapter) => adapter.ShareInto(Share());
 
     private static IEnumerable<string> Sizes(DenoiserNetwork network) =>
         ModuleWeights.Of(network).Select(t => $"{t.Name} {string.Join(' ', t.Tensor.shape)}");

@@ -84,7 +84,7 @@ internal sealed class TokenMerger
     /// <summary>The merges in their order.</summary>
     public IReadOnlyList<TokenMerge> Merges => _merges;
 
-    /// <summary>Merges until there are so many tokens, or no pair is so frequent.</summary>
+    /// <summary>Merges until the vocabulary has this size, or no pair is frequent enough.</summary>
     public void Merge(int size, int minimumFrequency)
     {
         while (_tokens.Count < size && _queue.TryDequeue(out var pair, out var priority))
