@@ -45,6 +45,9 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["ddpm"] = DiffusionWorkload.RunFloat32,
     ["ddpm-bf16"] = DiffusionWorkload.RunBFloat16,
     ["sample"] = DiffusionWorkload.RunSample,
+    ["serve"] = ServeWorkload.Run,
+    ["soak"] = SoakWorkload.Run,
+    ["schedule"] = ScheduleWorkload.Run,
     ["defaults"] = DefaultsWorkload.Run,
 };
 
@@ -101,7 +104,7 @@ Option<double?> hours = new("--hours") { Description = "stream: goes on for so l
 Option<long?> steps = new("--steps")
 {
     Description = "stream: goes on for so many steps, and prints its memory at least once a minute. "
-    + "mnist-gan: steps of the training; default: 8000."
+    + "mnist-gan: steps of the training; default: 8000. soak: requests; default: 10000."
 };
 
 RootCommand command = new("Measures the library; each workload prints one line of JSON.")

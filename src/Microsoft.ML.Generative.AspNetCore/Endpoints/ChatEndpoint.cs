@@ -27,9 +27,10 @@ internal static class ChatEndpoint
         ChatOptions options = Options(body, request.Options);
         LanguageModelChatClient chat = model.ChatClient(Bias(body));
         int choices = body.Integer("n", 1, MostChoices) ?? 1;
+        options.Seed ??= model.LanguageModel.Generator.Defaults.Seed;
         if (body.Bool("stream") == true)
         {
-            var stream = new ChatStream(request, model);
+            using var stream = new ChatStream(request, model);
             UsageDetails[] usages = await Together.RunAsync(
                 choices, (i, stop) => stream.SendAsync(i, chat.GetStreamingResponseAsync(messages, OfChoice(options, i), stop)),
                 request.Cancellation).ConfigureAwait(false);

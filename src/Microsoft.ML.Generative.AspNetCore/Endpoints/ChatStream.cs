@@ -6,7 +6,7 @@ using Microsoft.ML.Generative.AspNetCore.Models;
 namespace Microsoft.ML.Generative.AspNetCore.Endpoints;
 
 /// <summary>The chunks of a chat's answers, whose choices may come at a time.</summary>
-internal sealed class ChatStream(ServerRequest request, ServedModel model)
+internal sealed class ChatStream(ServerRequest request, ServedModel model) : IDisposable
 {
     private readonly EventStream _stream = new(request);
     private readonly string _id = $"chatcmpl-{Guid.NewGuid():N}";
@@ -89,6 +89,8 @@ internal sealed class ChatStream(ServerRequest request, ServedModel model)
 
         await _stream.SendDoneAsync().ConfigureAwait(false);
     }
+
+    public void Dispose() => _stream.Dispose();
 
     private JsonObject Chunk(JsonObject? choice) => new()
     {

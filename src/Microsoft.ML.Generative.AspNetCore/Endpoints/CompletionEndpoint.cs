@@ -59,7 +59,7 @@ internal static class CompletionEndpoint
     private static async Task StreamAsync(
         ServerRequest request, ServedModel model, Text[] texts, TextGenerationOptions options, bool echoes, bool includesUsage)
     {
-        var stream = new EventStream(request);
+        using var stream = new EventStream(request);
         string id = NewId();
         await Together.RunAsync(texts.Length, SendTextAsync, request.Cancellation).ConfigureAwait(false);
         UsageDetails usage = Usage(texts);

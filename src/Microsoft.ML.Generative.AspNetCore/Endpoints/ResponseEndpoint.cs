@@ -111,7 +111,7 @@ internal static class ResponseEndpoint
 
     private static async Task StreamAsync(ServerRequest request, IAsyncEnumerable<ChatResponseUpdate> updates, ResponseAnswer answer)
     {
-        var stream = new EventStream(request);
+        using var stream = new EventStream(request);
         int number = 0;
         bool isFirst = true;
         await foreach (ChatResponseUpdate update in updates.ConfigureAwait(false))

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Http;
 namespace Microsoft.ML.Generative.AspNetCore.Http;
 
 /// <summary>Server-sent events; the response begins with the first. Several may be sent at a time.</summary>
-internal sealed class EventStream(ServerRequest request)
+internal sealed class EventStream(ServerRequest request) : IDisposable
 {
     private readonly SemaphoreSlim _turn = new(1);
 
@@ -13,6 +13,8 @@ internal sealed class EventStream(ServerRequest request)
         WriteAsync(name is null ? $"data: {data.ToJsonString()}\n\n" : $"event: {name}\ndata: {data.ToJsonString()}\n\n");
 
     public Task SendDoneAsync() => WriteAsync("data: [DONE]\n\n");
+
+    public void Dispose() => _turn.Dispose();
 
     private async Task WriteAsync(string text)
     {

@@ -91,7 +91,7 @@ internal sealed class ServerRequest(HttpContext context, GenerativeServerOptions
         return context.Response.WriteAsync(body.ToJsonString(), cancellation);
     }
 
-    private static JsonNode Field(string value, bool isNumber) =>
+    private static JsonValue Field(string value, bool isNumber) =>
         isNumber && double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number)
             ? number == Math.Floor(number) && Math.Abs(number) < long.MaxValue ? JsonValue.Create((long)number) : JsonValue.Create(number)
             : JsonValue.Create(value);

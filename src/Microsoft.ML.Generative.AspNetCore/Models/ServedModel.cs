@@ -8,7 +8,8 @@ namespace Microsoft.ML.Generative.AspNetCore.Models;
 /// <summary>A model that is loaded, or one with an adapter.</summary>
 /// <param name="name">The name in requests.</param>
 /// <param name="transformer">The model.</param>
-internal sealed class ServedModel(string name, ITransformer transformer)
+/// <param name="isOwned">Whether the model is disposed of with this object.</param>
+internal sealed class ServedModel(string name, ITransformer transformer, bool isOwned) : IDisposable
 {
     private readonly Lazy<LanguageModelChatClient> _chat = new(() => Chat(new TextGenerationOptionsChange(null), transformer));
     private readonly ConcurrentDictionary<string, ServedModel> _adapted = new(StringComparer.Ordinal);
@@ -87,18 +88,17 @@ internal sealed class ServedModel(string name, ITransformer transformer)
             LanguageModelTransformer model => model.WithAdapter(adapter),
             DiffusionTransformer model => model.WithAdapter(adapter),
             _ => transformer,
-        }));
+        }, isOwned: true));
 
     /// <summary>Options of a text where a request says nothing else.</summary>
     public TextGenerationOptions NewOptions(IReadOnlyDictionary<int, float>? bias) =>
         new TextGenerationOptionsChange(bias).Apply(LanguageModel);
 
-    /// <summary>Disposes of models with adapters, and of the model itself.</summary>
-    /// <param name="isOwned">Whether the model itself is disposed of.</param>
-    public void Dispose(bool isOwned)
+    public void Dispose()
     {
         foreach (ServedModel adapted in _adapted.Values)
-            adapted.Dispose(isOwned: true);
+            adapted.Dispose();
+        _turn.Dispose();
         if (isOwned)
             (transformer as IDisposable)?.Dispose();
     }

@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.ML.Generative.AspNetCore;
+using Microsoft.ML.Generative.AspNetCore.Models;
 using CliCommand = System.CommandLine.Command;
 
 namespace Microsoft.ML.Generative.Tool.Commands;
@@ -116,7 +117,8 @@ internal sealed class ServeCommand
         int equals = model.IndexOf('=', StringComparison.Ordinal);
         if (equals > 0)
             return (model[..equals], model[(equals + 1)..]);
-        string last = Path.GetFileName(model.Split('@')[0].TrimEnd('/', '\\'));
+        bool isOnHub = model.StartsWith(ModelLoader.HubPrefix, StringComparison.Ordinal);
+        string last = Path.GetFileName((isOnHub ? model.Split('@')[0] : model).TrimEnd('/', '\\'));
         return (Path.GetExtension(last) is ".zip" or ".gguf" ? Path.GetFileNameWithoutExtension(last) : last, model);
     }
 }
