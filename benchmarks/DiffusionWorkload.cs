@@ -81,6 +81,7 @@ internal static class DiffusionWorkload
         DiffusionEstimator estimator = ml.Transforms.Generative().Diffusion(options);
         IDataView images = DigitRows.Bytes(ml, 20 * BatchSize, Side);
 
+        double rateBefore = MatmulWorkload.Float32Rate(settings);
         double bareBefore = BareStepsPerSecond(settings, precision);
         try
         {
@@ -92,6 +93,7 @@ internal static class DiffusionWorkload
         }
 
         double bare = (bareBefore + BareStepsPerSecond(settings, precision)) / 2;
+        double rate = (rateBefore + MatmulWorkload.Float32Rate(settings)) / 2, flops = FlopsOfStep();
         return new
         {
             workload = name,
@@ -99,10 +101,22 @@ internal static class DiffusionWorkload
             first_quarter_steps_per_s = Math.Round(clock.FirstQuarter, 2),
             last_quarter_steps_per_s = Math.Round(clock.LastQuarter, 2),
             steps = clock.Steps,
+            processor_ms_per_step = Math.Round(clock.ProcessorMilliseconds, 2),
             threads = settings.Threads ?? get_num_threads(),
             bare_forward_backward_per_s = Math.Round(bare, 2),
             share_of_step_beyond_forward_backward = Math.Round(1 - clock.StepsPerSecond / bare, 3),
+            gflop_per_step = Math.Round(flops / 1e9, 2),
+            matmul_gflops = Math.Round(rate, 1),
+            share_of_matmul_rate = Math.Round(flops / 1e9 * clock.StepsPerSecond / rate, 3),
         };
+    }
+
+    private static double FlopsOfStep()
+    {
+        using DenoiserNetwork network = DiffusionArchitecture.Of(
+            Options(ComputePrecision.Float32, null), new ImageShape(1, Side, Side), labelCount: 0, lowResolution: null).CreateNetwork();
+        return LayerFlops.ForwardAndBackward(
+            () => network.Forward(zeros(BatchSize, 1, Side, Side), zeros(BatchSize), new ConditionValues()), isInputLearned: false);
     }
 
     private static double BareStepsPerSecond(BenchmarkSettings settings, ComputePrecision precision)

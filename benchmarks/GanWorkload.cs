@@ -46,6 +46,7 @@ internal static class GanWorkload
         GanEstimator estimator = ml.Transforms.Generative().Gan(options);
         IDataView data = DigitRows.Bytes(ml, Rows, Side);
 
+        double rateBefore = MatmulWorkload.Float32Rate(settings);
         double bareBefore = BareStepsPerSecond(settings, precision);
         try
         {
@@ -57,6 +58,7 @@ internal static class GanWorkload
         }
 
         double bare = (bareBefore + BareStepsPerSecond(settings, precision)) / 2;
+        double rate = (rateBefore + MatmulWorkload.Float32Rate(settings)) / 2, flops = FlopsOfStep();
         return new
         {
             workload = name,
@@ -64,11 +66,28 @@ internal static class GanWorkload
             first_quarter_steps_per_s = Math.Round(clock.FirstQuarter, 2),
             last_quarter_steps_per_s = Math.Round(clock.LastQuarter, 2),
             steps = clock.Steps,
+            processor_ms_per_step = Math.Round(clock.ProcessorMilliseconds, 2),
             threads = settings.Threads ?? get_num_threads(),
             batch = BatchSize,
             bare_forward_backward_per_s = Math.Round(bare, 2),
             share_of_step_beyond_forward_backward = Math.Round(1 - clock.StepsPerSecond / bare, 3),
+            gflop_per_step = Math.Round(flops / 1e9, 2),
+            matmul_gflops = Math.Round(rate, 1),
+            share_of_matmul_rate = Math.Round(flops / 1e9 * clock.StepsPerSecond / rate, 3),
         };
+    }
+
+    // Generated rows twice, once without gradients; the discriminator learns from two batches, and passes on the gradient of a third.
+    private static double FlopsOfStep()
+    {
+        GanOptions options = Options(ComputePrecision.Float32);
+        GanArchitecture architecture = GanArchitecture.Of(options, new RowShape(new ImageShape(1, Side, Side), Side * Side), labelCount: 0);
+        using GeneratorNetwork generator = architecture.CreateGenerator();
+        using DiscriminatorNetwork discriminator = DiscriminatorArchitecture.Of(architecture, options).Create();
+        void Generate() => generator.Forward(zeros(BatchSize, options.LatentSize), null);
+        void Discriminate() => discriminator.Forward(zeros(BatchSize, 1, Side, Side), null);
+        return LayerFlops.Forward(Generate) + LayerFlops.ForwardAndBackward(Generate, isInputLearned: false)
+            + 2 * LayerFlops.ForwardAndBackward(Discriminate, isInputLearned: false) + 2 * LayerFlops.Forward(Discriminate);
     }
 
     private static double BareStepsPerSecond(BenchmarkSettings settings, ComputePrecision precision)

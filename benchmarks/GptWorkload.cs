@@ -46,6 +46,7 @@ internal static class GptWorkload
         };
         LanguageModelEstimator estimator = ml.Transforms.Generative().LanguageModel(options);
 
+        double rateBefore = MatmulWorkload.Float32Rate(settings);
         double bareBefore = BareStepsPerSecond(settings, precision);
         try
         {
@@ -57,6 +58,7 @@ internal static class GptWorkload
         }
 
         double bare = (bareBefore + BareStepsPerSecond(settings, precision)) / 2;
+        double rate = (rateBefore + MatmulWorkload.Float32Rate(settings)) / 2, flops = FlopsOfStep();
         return new
         {
             workload = name,
@@ -64,11 +66,24 @@ internal static class GptWorkload
             first_quarter_steps_per_s = Math.Round(clock.FirstQuarter, 1),
             last_quarter_steps_per_s = Math.Round(clock.LastQuarter, 1),
             steps = clock.Steps,
+            processor_ms_per_step = Math.Round(clock.ProcessorMilliseconds, 2),
             tokens_per_s = Math.Round(clock.StepsPerSecond * BatchSize * Architecture.ContextLength),
             threads = settings.Threads ?? get_num_threads(),
             bare_forward_backward_per_s = Math.Round(bare, 1),
             share_of_step_beyond_forward_backward = Math.Round(1 - clock.StepsPerSecond / bare, 3),
+            gflop_per_step = Math.Round(flops / 1e9, 2),
+            matmul_gflops = Math.Round(rate, 1),
+            share_of_matmul_rate = Math.Round(flops / 1e9 * clock.StepsPerSecond / rate, 3),
         };
+    }
+
+    // With the products of queries, keys and values, which no layer computes.
+    private static double FlopsOfStep()
+    {
+        using var network = new LanguageModelNetwork(Architecture with { VocabularySize = Characters });
+        using Tensor tokens = zeros([BatchSize, Architecture.ContextLength], ScalarType.Int64);
+        double attention = 4.0 * BatchSize * Architecture.ContextLength * Architecture.ContextLength * Architecture.EmbeddingSize;
+        return LayerFlops.ForwardAndBackward(() => network.Logits(tokens), isInputLearned: true) + 3 * Architecture.Layers * attention;
     }
 
     private static double BareStepsPerSecond(BenchmarkSettings settings, ComputePrecision precision)

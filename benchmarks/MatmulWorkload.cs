@@ -24,6 +24,14 @@ internal static class MatmulWorkload
         };
     }
 
+    /// <summary>GFLOP/s in Float32 with the threads of the settings; takes a second.</summary>
+    public static double Float32Rate(BenchmarkSettings settings)
+    {
+        TorchRuntime.EnsureLoaded();
+        using IDisposable threads = TorchThreads.Scope(settings.Threads);
+        return GigaFlops(float32, 1);
+    }
+
     private static double GigaFlops(ScalarType type, double seconds)
     {
         using Tensor a = rand(Size, Size).to(type);

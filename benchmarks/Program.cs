@@ -49,6 +49,8 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["soak"] = SoakWorkload.Run,
     ["schedule"] = ScheduleWorkload.Run,
     ["defaults"] = DefaultsWorkload.Run,
+    ["startup"] = StartupWorkload.Run,
+    ["startup-once"] = StartupWorkload.RunOnce,
 };
 
 Argument<string> workload = new("workload") { Description = $"One of: {string.Join(", ", workloads.Keys)}." };
@@ -97,7 +99,7 @@ Option<int> rounds =
     new("--rounds")
     {
         Description = "stream, lora, qlora, lora-quality: measurements of each mode, in turns; the median counts. "
-        + "alignment-quality: seeds.",
+        + "startup: processes. alignment-quality: seeds.",
         DefaultValueFactory = _ => 3,
     };
 Option<double?> hours = new("--hours") { Description = "stream: goes on for so long, and prints its memory at least once a minute." };

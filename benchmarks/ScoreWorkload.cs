@@ -48,7 +48,6 @@ internal static class ScoreWorkload
             bare_network_rows_per_s = Math.Round(bare / rounds),
             share_beyond_network = Math.Round(1 - batched / bare, 3),
             single_rows_per_s = Math.Round(single / rounds),
-            ratio = Math.Round(batched / single, 1),
         };
     }
 

@@ -34,6 +34,7 @@ internal static class VaeWorkload
         options.CancellationToken = stopping.Token;
         VaeEstimator estimator = ml.Transforms.Generative().Vae(options);
 
+        double rateBefore = MatmulWorkload.Float32Rate(settings);
         double bareBefore = BareStepsPerSecond(settings);
         try
         {
@@ -45,6 +46,7 @@ internal static class VaeWorkload
         }
 
         double bare = (bareBefore + BareStepsPerSecond(settings)) / 2;
+        double rate = (rateBefore + MatmulWorkload.Float32Rate(settings)) / 2, flops = FlopsOfStep();
         return new
         {
             workload = "vae",
@@ -52,11 +54,23 @@ internal static class VaeWorkload
             first_quarter_steps_per_s = Math.Round(clock.FirstQuarter, 1),
             last_quarter_steps_per_s = Math.Round(clock.LastQuarter, 1),
             steps = clock.Steps,
+            processor_ms_per_step = Math.Round(clock.ProcessorMilliseconds, 2),
             threads = settings.Threads ?? get_num_threads(),
             batch = BatchSize,
             bare_forward_backward_per_s = Math.Round(bare, 1),
             share_of_step_beyond_forward_backward = Math.Round(1 - clock.StepsPerSecond / bare, 3),
+            gflop_per_step = Math.Round(flops / 1e9, 2),
+            matmul_gflops = Math.Round(rate, 1),
+            share_of_matmul_rate = Math.Round(flops / 1e9 * clock.StepsPerSecond / rate, 3),
         };
+    }
+
+    private static double FlopsOfStep()
+    {
+        var options = new VaeOptions { LatentSize = 20, HiddenSizes = [400] };
+        using var network = new VaeNetwork(VaeArchitecture.Of(options, new RowShape(null, 784)));
+        return LayerFlops.ForwardAndBackward(
+            () => network.Decode(network.Encode(zeros(BatchSize, 784)).Mean), isInputLearned: false);
     }
 
     private static double BareStepsPerSecond(BenchmarkSettings settings)

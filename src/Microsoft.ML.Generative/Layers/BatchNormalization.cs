@@ -102,19 +102,31 @@ internal sealed class BatchNormalization : nn.Module<Tensor, Tensor>, IFormerNam
 
     /// <param name="input">[batch, channels, ..].</param>
     /// <param name="condition">[batch, condition size], for a layer with one.</param>
-    public Tensor Forward(Tensor input, Tensor? condition)
+    /// <param name="slope">
+    /// The slope below 0 of a leaky ReLU that follows, 0 for ReLU. Default: none follows.
+    /// </param>
+    public Tensor Forward(Tensor input, Tensor? condition, double? slope = null)
     {
         // A single value a channel has no variance.
         bool learns = training && input.numel() > input.size(1);
         double momentum = learns ? NextMomentum() : 0;
+        if (learns && weight is not null && BatchNormalizedActivation.CanUse(input, weight))
+        {
+            var settings = new BatchNormalizedActivation.Settings(Epsilon, momentum, slope);
+            return OutputShapes.Note(
+                this, BatchNormalizedActivation.Apply(input, weight, bias!, running_mean, running_var, settings));
+        }
+
         Tensor normal = OutputShapes.Note(
             this, F.batch_norm(input, running_mean, running_var, weight, bias, learns, momentum, Epsilon));
         if (gains is null)
-            return normal;
+            return Activated(normal);
         // [batch, channels] → [batch, channels, 1, ..]
         long[] perRow = [input.size(0), input.size(1), .. Enumerable.Repeat(1L, (int)input.dim() - 2)];
         Tensor gain = gains.call(condition!).Plus(1).view(perRow), shift = biases!.call(condition!).view(perRow);
-        return (normal * gain.to(normal.dtype)).Plus(shift.to(normal.dtype));
+        return Activated((normal * gain.to(normal.dtype)).Plus(shift.to(normal.dtype)));
+
+        Tensor Activated(Tensor x) => slope is { } s ? BatchNormalizedActivation.Activate(x, s) : x;
     }
 
     // What the next batch counts in the averages.

@@ -11,6 +11,7 @@ internal sealed class Conv2d : WeightedLayer
     private readonly long[] _padding;
     private readonly bool _isPointwise;
     private readonly bool _keepsSize;
+    private readonly bool _halvesSize;
 
     public Conv2d(long inputs, long outputs, long kernelSize, long stride = 1, long padding = 0, bool hasBias = true)
         : base(nameof(Conv2d), [outputs, inputs, kernelSize, kernelSize], outputs, hasBias)
@@ -18,6 +19,8 @@ internal sealed class Conv2d : WeightedLayer
         (_strides, _padding) = ([stride, stride], [padding, padding]);
         _isPointwise = kernelSize == 1 && stride == 1 && padding == 0;
         _keepsSize = kernelSize == 3 && stride == 1 && padding == 1;
+        _halvesSize = kernelSize == StridedConvolution.Side && stride == StridedConvolution.Stride
+            && padding == StridedConvolution.Padding;
     }
 
     public long Stride => _strides[0];
@@ -33,6 +36,8 @@ internal sealed class Conv2d : WeightedLayer
         Tensor x = MixedPrecision.Cast(input), weight = MixedPrecision.Cast(kernel);
         if (_keepsSize && TiledConvolution.CanUse(x, weight))
             return TiledConvolution.Apply(x, weight, bias);
+        if (_halvesSize && training && StridedConvolution.CanUse(x, weight, isTransposed: false))
+            return StridedConvolution.Apply(x, weight, bias, isTransposed: false);
         return _isPointwise ? Pointwise(x, weight, bias) : F.conv2d(x, weight, bias, _strides, _padding);
     }
 

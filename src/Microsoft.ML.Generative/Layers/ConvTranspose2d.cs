@@ -12,12 +12,15 @@ internal sealed class ConvTranspose2d : WeightedLayer
     private readonly long[] _strides;
     private readonly long[] _padding;
     private readonly long[] _outputPadding;
+    private readonly bool _doublesSize;
 
     public ConvTranspose2d(
         long inputs, long outputs, long kernelSize, long stride = 1, long padding = 0, long outputPadding = 0, bool hasBias = true)
         : base(nameof(ConvTranspose2d), [inputs, outputs, kernelSize, kernelSize], outputs, hasBias)
     {
         (_strides, _padding, _outputPadding) = ([stride, stride], [padding, padding], [outputPadding, outputPadding]);
+        _doublesSize = kernelSize == StridedConvolution.Side && stride == StridedConvolution.Stride
+            && padding == StridedConvolution.Padding && outputPadding == 0;
     }
 
     public long Stride => _strides[0];
@@ -34,6 +37,11 @@ internal sealed class ConvTranspose2d : WeightedLayer
 
     protected override Tensor Compute(Tensor input) => Convolve(input, Weight.Dense(), CastBias());
 
-    private Tensor Convolve(Tensor input, Tensor kernel, Tensor? bias) => F.conv_transpose2d(
-        MixedPrecision.Cast(input), MixedPrecision.Cast(kernel), bias, _strides, _padding, _outputPadding);
+    private Tensor Convolve(Tensor input, Tensor kernel, Tensor? bias)
+    {
+        Tensor x = MixedPrecision.Cast(input), weight = MixedPrecision.Cast(kernel);
+        return _doublesSize && training && StridedConvolution.CanUse(x, weight, isTransposed: true)
+            ? StridedConvolution.Apply(x, weight, bias, isTransposed: true)
+            : F.conv_transpose2d(x, weight, bias, _strides, _padding, _outputPadding);
+    }
 }

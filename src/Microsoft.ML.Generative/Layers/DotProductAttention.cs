@@ -26,6 +26,8 @@ internal static class DotProductAttention
     public static Tensor Causal(Tensor queries, Tensor keys, Tensor values, Tensor? mask, double dropout)
     {
         long time = queries.size(2);
+        if (mask is null && dropout == 0 && ShortAttention.CanUse(queries, keys, values))
+            return ShortAttention.Apply(queries, keys, values, Scale(queries));
         // The fused kernels of the CPU have no dropout.
         if (!IsShort(queries) && (dropout == 0 || queries.device_type != DeviceType.CPU))
             return F.scaled_dot_product_attention(queries, keys, values, mask, dropout, is_casual: mask is null);

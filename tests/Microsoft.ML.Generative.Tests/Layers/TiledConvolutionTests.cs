@@ -14,9 +14,6 @@ namespace Microsoft.ML.Generative.Tests;
 [Collection(GlobalTorchState.Name)]
 public class TiledConvolutionTests
 {
-    // Of the values' root mean square. Float32 has 6e-8; Winograd's matrices lose about two digits of it.
-    private const double Tolerance = 1e-4;
-
     [Theory]
     [InlineData(2, 16, 16, 8, 8)]
     [InlineData(1, 16, 1, 5, 8)]
@@ -31,7 +28,7 @@ public class TiledConvolutionTests
         using var layer = new Conv2d(inputs, outputs, 3, padding: 1);
         Tensor x = randn(batch, inputs, height, width);
         Assert.Equal(Avx512F.IsSupported, TiledConvolution.CanUse(x, layer.Weight.Dense()));
-        Check(layer, x, (input, weight, bias) => F.conv2d(input, weight, bias, padding: [1, 1]));
+        ConvolutionChecks.Check(layer, x, (input, weight, bias) => F.conv2d(input, weight, bias, padding: [1, 1]));
     }
 
     [Theory]
@@ -45,7 +42,7 @@ public class TiledConvolutionTests
         using var layer = new UpsamplingConv2d(inputs, outputs);
         Tensor x = randn(batch, inputs, height, width);
         Assert.Equal(Avx512F.IsSupported, TiledConvolution.CanUse(x, layer.Weight.Dense(), isEnlarged: true));
-        Check(layer, x, (input, weight, bias) => F.conv2d(
+        ConvolutionChecks.Check(layer, x, (input, weight, bias) => F.conv2d(
             input.repeat_interleave(2, 2).repeat_interleave(2, 3), weight, bias, padding: [1, 1]));
     }
 
@@ -66,12 +63,12 @@ public class TiledConvolutionTests
         }
 
         (Tensor Values, Tensor[] Gradients) one = Run(1), two = Run(2);
-        AssertEqual(one.Values, two.Values);
+        ConvolutionChecks.AssertEqual(one.Values, two.Values);
         if (!Avx512F.IsSupported)
             return;
-        Assert.All(one.Gradients.Zip(two.Gradients), pair => AssertEqual(pair.First, pair.Second));
+        Assert.All(one.Gradients.Zip(two.Gradients), pair => ConvolutionChecks.AssertEqual(pair.First, pair.Second));
         using IDisposable noGradient = no_grad();
-        AssertEqual(one.Values.narrow(0, 3, 1), layer.call(x.narrow(0, 3, 1)));
+        ConvolutionChecks.AssertEqual(one.Values.narrow(0, 3, 1), layer.call(x.narrow(0, 3, 1)));
     }
 
     [Fact]
@@ -90,7 +87,7 @@ public class TiledConvolutionTests
         Tensor[] expected = Penalty(x.to(float64), doubles, (input, w) => F.conv2d(
             F.conv2d(input, w[0], bias, padding: [1, 1]).square().repeat_interleave(2, 2).repeat_interleave(2, 3), w[1], secondBias,
             padding: [1, 1]));
-        Assert.All(found.Zip(expected), pair => AssertClose(pair.Second, pair.First));
+        Assert.All(found.Zip(expected), pair => ConvolutionChecks.AssertClose(pair.Second, pair.First));
 
         static Tensor[] Penalty(Tensor x, Tensor[] weights, Func<Tensor, Tensor[], Tensor> network)
         {
@@ -109,7 +106,7 @@ public class TiledConvolutionTests
 
         layer.call(x).sum().backward();
         Assert.Null(x.grad);
-        AssertClose(full(24, 128.0, dtype: float64), layer.Bias!.grad!);
+        ConvolutionChecks.AssertClose(full(24, 128.0, dtype: float64), layer.Bias!.grad!);
 
         layer.Bias!.grad = null;
         layer.Weight.Dense().requires_grad = layer.Bias.requires_grad = false;
@@ -119,34 +116,5 @@ public class TiledConvolutionTests
         Assert.NotNull(input.grad);
         Assert.Null(layer.Weight.Dense().grad);
         Assert.Null(layer.Bias.grad);
-    }
-
-    private static void Check(WeightedLayer layer, Tensor x, Func<Tensor, Tensor, Tensor, Tensor> convolve)
-    {
-        Tensor weight = layer.Weight.Dense(), bias = layer.Bias!;
-        Tensor[] inputs = [x.requires_grad_(true), weight, bias];
-        Tensor[] doubles = [.. inputs.Select(t => t.detach().to(float64).requires_grad_(true))];
-        Tensor expected = convolve(doubles[0], doubles[1], doubles[2]), found = layer.call(x);
-        Assert.Equal(expected.shape, found.shape);
-        if (x.numel() == 0)
-            return;
-        AssertClose(expected, found);
-        using (no_grad())
-            AssertEqual(found, layer.call(x));
-
-        // Read in another order than the kernel's.
-        Tensor direction = randn(found.size(0), found.size(1), found.size(3), found.size(2)).transpose(2, 3);
-        Tensor[] wanted = [.. autograd.grad([(expected * direction.to(float64)).sum()], doubles)];
-        Tensor[] gradients = [.. autograd.grad([(found * direction).sum()], inputs)];
-        Assert.All(wanted.Zip(gradients), pair => AssertClose(pair.First, pair.Second));
-    }
-
-    private static void AssertEqual(Tensor expected, Tensor found) => Assert.True(expected.eq(found).all().ToBoolean());
-
-    private static void AssertClose(Tensor expected, Tensor found)
-    {
-        Assert.Equal(expected.shape, found.shape);
-        double error = (found.to(float64) - expected).abs().max().ToDouble(), size = expected.square().mean().sqrt().ToDouble();
-        Assert.True(error <= Tolerance * size, $"{error} beside {size}");
     }
 }

@@ -29,12 +29,12 @@ internal static unsafe class GroupNormalizationKernel
             long first = item * channels;
             double sum = 0;
             for (long channel = first; channel < first + channels; channel++)
-                sum += Sum(work.X + channel * pixels, pixels) + (double)pixels * Added(work, channel);
+                sum += PlaneSums.Sum(work.X + channel * pixels, pixels) + (double)pixels * Added(work, channel);
             float mean = (float)(sum / work.GroupSize);
 
             double squares = 0;
             for (long channel = first; channel < first + channels; channel++)
-                squares += SquareSum(work.X + channel * pixels, pixels, Added(work, channel) - mean);
+                squares += PlaneSums.SquareSum(work.X + channel * pixels, pixels, Added(work, channel) - mean);
             float rest = (float)(1 / Math.Sqrt(squares / work.GroupSize + work.Epsilon));
             (work.Means[item], work.Rests[item]) = (mean, rest);
 
@@ -86,39 +86,6 @@ internal static unsafe class GroupNormalizationKernel
 
     private static long Parameter(in GroupNormalizationWork work, long channel) =>
         work.HasParametersByImage ? channel : channel % work.Channels;
-
-    private static double Sum(float* x, int count)
-    {
-        Vector<float> a = Vector<float>.Zero, b = Vector<float>.Zero;
-        int i = 0;
-        for (; i <= count - 2 * Lanes; i += 2 * Lanes)
-        {
-            a += Vector.Load(x + i);
-            b += Vector.Load(x + i + Lanes);
-        }
-
-        double sum = Vector.Sum(a + b);
-        for (; i < count; i++)
-            sum += x[i];
-        return sum;
-    }
-
-    private static double SquareSum(float* x, int count, float shift)
-    {
-        Vector<float> a = Vector<float>.Zero, b = Vector<float>.Zero, shifts = new(shift);
-        int i = 0;
-        for (; i <= count - 2 * Lanes; i += 2 * Lanes)
-        {
-            Vector<float> first = Vector.Load(x + i) + shifts, second = Vector.Load(x + i + Lanes) + shifts;
-            a += first * first;
-            b += second * second;
-        }
-
-        double sum = Vector.Sum(a + b);
-        for (; i < count; i++)
-            sum += (double)(x[i] + shift) * (x[i] + shift);
-        return sum;
-    }
 
     private static void Apply(float* x, float* y, int count, float scale, float shift, bool hasSilu)
     {

@@ -42,6 +42,12 @@ internal unsafe ref struct WinogradPixels
         int rows = WinogradTransforms.Tile + 2 * border, columns = WinogradTransforms.Tile * segment.Tiles + 2 * border;
         int left = segment.Left - border, first = Math.Max(0, left), end = Math.Min(_width, left + columns);
         float* plane = Plane(segment.Image, group);
+        if (!_isEnlarged)
+        {
+            ChannelWindow.Read(plane, Channels(group), (_height, _width), (segment.Top - border, left, rows, columns), First);
+            return (nint)columns * Lanes;
+        }
+
         for (int i = 0; i < rows; i++)
         {
             float* to = First + (nint)i * columns * Lanes;
@@ -54,9 +60,7 @@ internal unsafe ref struct WinogradPixels
 
             new Span<float>(to, (first - left) * Lanes).Clear();
             new Span<float>(to + (end - left) * Lanes, (left + columns - end) * Lanes).Clear();
-            if (!_isEnlarged)
-                ChannelBlocks.Read(plane + (nint)y * _width + first, Distance, Channels(group), end - first, to + (first - left) * Lanes);
-            else if (i > 0 && y % 2 == 1)
+            if (i > 0 && y % 2 == 1)
                 new Span<float>(to - columns * Lanes, columns * Lanes).CopyTo(new Span<float>(to, columns * Lanes));
             else
                 Enlarge(plane + (nint)(y / 2) * (_width / 2), group, first, end, to + (first - left) * Lanes);
@@ -72,23 +76,17 @@ internal unsafe ref struct WinogradPixels
     /// <param name="group">Which sixteen of channels.</param>
     public readonly void Write(in WinogradShape.Segment segment, int group)
     {
-        int rows = Math.Min(WinogradTransforms.Tile, _height - segment.Top), columns = WinogradTransforms.Tile * segment.Tiles;
-        int width = Math.Min(columns, _width - segment.Left);
+        int columns = WinogradTransforms.Tile * segment.Tiles;
         if (_isEnlarged)
         {
+            int rows = Math.Min(WinogradTransforms.Tile, _height - segment.Top), width = Math.Min(columns, _width - segment.Left);
             Reduce(segment, group, rows / 2, width / 2, (nint)columns * Lanes);
             return;
         }
 
-        float* first = Plane(segment.Image, group) + (nint)segment.Top * _width + segment.Left;
-        if (columns == _width)
-        {
-            ChannelBlocks.Write(First, rows * columns, first, Distance, Channels(group));
-            return;
-        }
-
-        for (int i = 0; i < rows; i++)
-            ChannelBlocks.Write(First + (nint)i * columns * Lanes, width, first + (nint)i * _width, Distance, Channels(group));
+        ChannelWindow.Write(
+            First, Plane(segment.Image, group), Channels(group), (_height, _width),
+            (segment.Top, segment.Left, WinogradTransforms.Tile, columns));
     }
 
     public readonly void Dispose() => NativeMemory.AlignedFree(First);

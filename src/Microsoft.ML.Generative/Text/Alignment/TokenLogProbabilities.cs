@@ -1,7 +1,7 @@
+using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Text.LanguageModels;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Generative.Text.Alignment;
 
@@ -24,8 +24,7 @@ internal readonly record struct TokenLogProbabilities(Tensor Values, Tensor? Ent
         if (temperature != 1)
             logits = logits.Times(1 / temperature);
         Tensor rows = logits.flatten(0, 1); // [rows · time, vocabulary]
-        Tensor losses = F.cross_entropy(
-            rows, targets.flatten(), reduction: nn.Reduction.None, ignore_index: LanguageModelNetwork.NoTarget); // [rows · time]
+        Tensor losses = CrossEntropy.PerRow(rows, targets.flatten()); // [rows · time]
         Tensor values = losses.negative().view(targets.shape); // [rows, time]
         if (!withEntropy)
             return new(values, null);

@@ -2,7 +2,6 @@ using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Text.LanguageModels;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Generative.Text.EncoderDecoders;
 
@@ -68,7 +67,7 @@ internal sealed class SequenceToSequenceNetwork : nn.Module
     public (Tensor Loss, Tensor IsMostProbable) Score(Tensor sources, Tensor? lengths, Tensor targets, Tensor labels)
     {
         Tensor logits = Logits(sources, lengths, targets); // [batch, time, vocabulary]
-        Tensor loss = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index: LanguageModelNetwork.NoTarget);
+        Tensor loss = CrossEntropy.Mean(logits.flatten(0, 1), labels.flatten());
         return (loss, logits.detach().argmax(-1) == labels);
     }
 

@@ -123,7 +123,7 @@ public sealed class SequenceToSequenceTransformer : ITransformer, IBaseModel, ID
     public IReadOnlyList<string> Generate(IReadOnlyList<string> texts, TextGenerationOptions options) =>
         _generator.Generate(texts, options);
 
-    /// <inheritdoc cref="Generate(string, TextGenerationOptions)"/>
+    /// <inheritdoc cref="Generate(string, TextGenerationOptions)" path="/*[not(self::param)]"/>
     /// <param name="text">The source.</param>
     /// <param name="options">How tokens are chosen. Default: the model's own options.</param>
     /// <param name="cancellationToken">Stops between two tokens.</param>
@@ -140,7 +140,7 @@ public sealed class SequenceToSequenceTransformer : ITransformer, IBaseModel, ID
     /// <inheritdoc cref="Generate(string, TextGenerationOptions)" path="/exception"/>
     public IEnumerable<string> Stream(string text, TextGenerationOptions? options = null) => _generator.Stream(text, options);
 
-    /// <inheritdoc cref="Stream(string, TextGenerationOptions?)"/>
+    /// <inheritdoc cref="Stream(string, TextGenerationOptions?)" path="/*[not(self::param)]"/>
     /// <param name="text">The source.</param>
     /// <param name="options">How tokens are chosen, without beam search. Default: the model's own options.</param>
     /// <param name="cancellationToken">Stops between two tokens.</param>

@@ -1,8 +1,8 @@
 using Microsoft.ML.Generative.Data.Batches;
+using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Training;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Generative.Text.Encoders;
 
@@ -19,6 +19,6 @@ internal sealed class MaskedLanguageModelObjective(EncoderModel model)
         Tensor logits = ((MaskedTokenHead)model.Head!).Logits(hidden.index_select(0, chosen), model.Encoder.Tokens);
         Tensor learned = targets.index_select(0, chosen);
         return new Losses(
-            F.cross_entropy(logits, learned), ("accuracy", logits.detach().argmax(1).eq(learned).to(ScalarType.Float32).mean()));
+            CrossEntropy.Mean(logits, learned), ("accuracy", logits.detach().argmax(1).eq(learned).to(ScalarType.Float32).mean()));
     }
 }

@@ -2,7 +2,6 @@ using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Layers.Weights;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.Generative.Text.LanguageModels;
 
@@ -18,7 +17,7 @@ internal sealed class LanguageModelNetwork(
         IAdaptable<LanguageModelNetwork>
 {
     /// <summary>The target of a position that is not to be learned.</summary>
-    public const long NoTarget = -100;
+    public const long NoTarget = CrossEntropy.NoTarget;
 
     public LanguageModelNetwork(
         LanguageModelArchitecture architecture, double dropout = 0, WeightFormat format = WeightFormat.Float32)
@@ -43,7 +42,7 @@ internal sealed class LanguageModelNetwork(
     /// The mean of −log p(target) over the targets that are not <see cref="NoTarget"/>, in nats, for sequences and targets [batch, time].
     /// </summary>
     public Tensor Loss(Tensor sequences, Tensor targets) =>
-        F.cross_entropy(Logits(sequences).flatten(0, 1), targets.flatten(), ignore_index: NoTarget); // [batch · time, vocabulary]
+        CrossEntropy.Mean(Logits(sequences).flatten(0, 1), targets.flatten()); // [batch · time, vocabulary]
 
     /// <summary>
     /// −log p(target) of each position, [batch, time], 0 where there is no target; and whether the target was the most probable token.
@@ -51,7 +50,7 @@ internal sealed class LanguageModelNetwork(
     public (Tensor NegativeLogLikelihood, Tensor IsMostProbable) Score(Tensor sequences, Tensor targets)
     {
         Tensor logits = Logits(sequences).flatten(0, 1); // [batch · time, vocabulary]
-        Tensor losses = F.cross_entropy(logits, targets.flatten(), reduction: nn.Reduction.None, ignore_index: NoTarget); // [batch · time]
+        Tensor losses = CrossEntropy.PerRow(logits, targets.flatten()); // [batch · time]
         Tensor isMostProbable = logits.argmax(-1).view(targets.shape) == targets; // [batch, time]
         return (losses.view(targets.shape), isMostProbable.to(ScalarType.Float32)); // [batch, time] each
     }

@@ -179,7 +179,7 @@ public sealed class LanguageModelTransformer : ITransformer, IEmbeddingModel
     /// <summary>Generates texts without prompts, with the model's own options.</summary>
     /// <param name="count">The number of texts.</param>
     /// <returns>A text column of the name that <see cref="Transform"/> gives its column.</returns>
-    /// <inheritdoc cref="Generate(int, TextGenerationOptions)"/>
+    /// <inheritdoc cref="Generate(int, TextGenerationOptions)" path="/remarks|/exception"/>
     public IDataView Generate(int count) => Generator.Generate(count, Generator.Defaults);
 
     /// <summary>Generates texts without prompts.</summary>
@@ -190,7 +190,7 @@ public sealed class LanguageModelTransformer : ITransformer, IEmbeddingModel
     /// <exception cref="ArgumentException">An option is out of its range, or the tokenizer has no token that begins a text.</exception>
     public IDataView Generate(int count, TextGenerationOptions options) => Generator.Generate(count, options);
 
-    /// <inheritdoc cref="Generate(string, TextGenerationOptions)"/>
+    /// <inheritdoc cref="Generate(string, TextGenerationOptions)" path="/*[not(self::param)]"/>
     /// <param name="prompt">The beginning of the text.</param>
     /// <param name="options">How tokens are chosen. Default: the model's own options.</param>
     /// <param name="cancellationToken">Stops between two tokens.</param>
@@ -207,7 +207,7 @@ public sealed class LanguageModelTransformer : ITransformer, IEmbeddingModel
     /// <inheritdoc cref="Generate(string, TextGenerationOptions)" path="/exception"/>
     public IEnumerable<string> Stream(string prompt, TextGenerationOptions? options = null) => Generator.Stream(prompt, options);
 
-    /// <inheritdoc cref="Stream(string, TextGenerationOptions?)"/>
+    /// <inheritdoc cref="Stream(string, TextGenerationOptions?)" path="/*[not(self::param)]"/>
     /// <param name="prompt">The beginning of the text.</param>
     /// <param name="options">How tokens are chosen, without beam search. Default: the model's own options.</param>
     /// <param name="cancellationToken">Stops between two tokens.</param>

@@ -41,7 +41,7 @@ internal sealed class ImageClassifierNetwork : nn.Module
         Tensor h = stem.call(x.Times(2).Plus(-1));
         foreach (ImageClassifierBlock block in blocks)
             h = block.call(h);
-        return F.relu(norm.call(h)).AsFloat32().mean([2, 3]);
+        return ImageClassifierBlock.Activated(norm, h).AsFloat32().mean([2, 3]);
     }
 
     /// <summary>From features to [batch, classes], unnormalized logarithms of probabilities.</summary>
@@ -103,10 +103,14 @@ internal sealed class ImageClassifierBlock : nn.Module<Tensor, Tensor>
             _ => new GroupNormalization(channels % ChannelsInGroup == 0 ? channels / ChannelsInGroup : 1, channels),
         };
 
+    /// <summary>A normalization with the ReLU after it.</summary>
+    public static Tensor Activated(Module<Tensor, Tensor> norm, Tensor x) =>
+        norm is BatchNormalization batch ? batch.Forward(x, null, slope: 0) : F.relu(norm.call(x));
+
     public override Tensor forward(Tensor input)
     {
-        Tensor h = F.relu(norm1.call(input));
-        Tensor added = conv2.call(F.relu(norm2.call(conv1.call(h))));
+        Tensor h = Activated(norm1, input);
+        Tensor added = conv2.call(Activated(norm2, conv1.call(h)));
         if (!_isResidual)
             return added;
         return (shortcut is null ? input : shortcut.call(h)).Plus(added);

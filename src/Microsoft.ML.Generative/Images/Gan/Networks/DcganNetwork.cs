@@ -56,7 +56,7 @@ internal sealed class DcganGenerator : GeneratorNetwork
         Tensor x = projection.call(GanLayers.BesideLatent(_architecture, z, condition))
             .view(z.size(0), -1, _maps.Height, _maps.Width); // [batch, channels, height, width] of the smallest maps
         for (int i = 0; i < layers.Count; i++)
-            x = layers[i].call(F.relu(norms[i].Forward(x, condition)));
+            x = layers[i].call(norms[i].Forward(x, condition, slope: 0));
         return x.AsFloat32().tanh();
     }
 
@@ -117,9 +117,7 @@ internal sealed class DcganDiscriminator : DiscriminatorNetwork
         for (int i = 0; i < layers.Count; i++)
         {
             x = layers[i].call(x);
-            if (i > 0 && norms.Count > 0)
-                x = norms[i - 1].Forward(x, null);
-            x = F.leaky_relu(x, LeakySlope);
+            x = i > 0 && norms.Count > 0 ? norms[i - 1].Forward(x, null, LeakySlope) : F.leaky_relu(x, LeakySlope);
         }
 
         Tensor features = (_architecture.SeesStandardDeviation ? WithDeviation(x) : x).flatten(1); // [batch, channels · places]

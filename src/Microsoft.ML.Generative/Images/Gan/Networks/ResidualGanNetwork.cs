@@ -60,7 +60,7 @@ internal sealed class ResidualGenerator : GeneratorNetwork, IFormerNames
             .view(z.size(0), -1, _maps.Height, _maps.Width); // [batch, channels, height, width] of the smallest maps
         foreach (DoublingBlock block in blocks)
             x = block.Forward(x, condition);
-        return output.call(F.relu(norm.Forward(x, condition))).AsFloat32().tanh();
+        return output.call(norm.Forward(x, condition, slope: 0)).AsFloat32().tanh();
     }
 
     // From the smallest maps to those of the image's size.
@@ -145,8 +145,8 @@ internal sealed class DoublingBlock : nn.Module
 
     public Tensor Forward(Tensor x, Tensor? condition)
     {
-        Tensor h = conv1.call(F.relu(norm1.Forward(x, condition)));
-        h = conv2.call(F.relu(norm2.Forward(h, condition)));
+        Tensor h = conv1.call(norm1.Forward(x, condition, slope: 0));
+        h = conv2.call(norm2.Forward(h, condition, slope: 0));
         // A convolution of single pixels gives the same before the doubling as after it.
         return h.Plus(Upsampling.Nearest(shortcut.call(x)));
     }

@@ -3,7 +3,6 @@ using Microsoft.ML.Generative.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
-using F = TorchSharp.torch.nn.functional;
 using Linear = Microsoft.ML.Generative.Layers.Linear;
 
 namespace Microsoft.ML.Generative.Images.VqVae.Networks;
@@ -60,7 +59,7 @@ internal sealed class CodePriorNetwork : nn.Module
 
     /// <summary>−log p of grids in nats: [batch, codes] to [batch].</summary>
     public Tensor NegativeLogLikelihood(Tensor grid) =>
-        F.cross_entropy(Logits(grid).flatten(0, 1), grid.flatten(), reduction: Reduction.None).view(grid.shape).sum(1);
+        CrossEntropy.PerRow(Logits(grid).flatten(0, 1), grid.flatten()).view(grid.shape).sum(1);
 
     /// <summary>Logits of the next code, [batch, codebook], given the codes before it one by one.</summary>
     /// <param name="previous">The code before, [batch]; <see langword="null"/> at the first position.</param>

@@ -1,0 +1,149 @@
+using System.Runtime.Intrinsics.X86;
+using Microsoft.ML.Generative.Runtime;
+using Microsoft.ML.Generative.Runtime.Kernels;
+using TorchSharp;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace Microsoft.ML.Generative.Layers;
+
+/// <summary>
+/// A 4×4 convolution of stride 2 and padding 1, or its transpose, by <see cref="StridedWinogradConvolution"/>, with gradients.
+/// </summary>
+internal static class StridedConvolution
+{
+    /// <summary>The side of the kernel.</summary>
+    public const long Side = 4;
+
+    /// <summary>The stride.</summary>
+    public const long Stride = 2;
+
+    /// <summary>The padding.</summary>
+    public const long Padding = 1;
+
+    // With fewer there is too little to multiply.
+    private const long FewestChannels = MatrixKernel.Lanes;
+
+    private static readonly long[] _strides = [Stride, Stride];
+    private static readonly long[] _padding = [Padding, Padding];
+
+    /// <summary>
+    /// Whether the kernel is faster than libtorch's for a batch of images; for a single image, the transformation of the weights takes
+    /// longer than it saves.
+    /// </summary>
+    /// <param name="input">[batch, channels, height, width].</param>
+    /// <param name="weight">[outputs, inputs, 4, 4] of the convolution, or that whose transpose it is.</param>
+    /// <param name="isTransposed">Whether it is the transpose.</param>
+    public static bool CanUse(Tensor input, Tensor weight, bool isTransposed)
+    {
+        if (!Avx512F.IsSupported || !CpuKernels.CanUse(input) || !CpuKernels.CanUse(weight) || input.dim() != 4 || input.numel() == 0
+            || input.size(1) != weight.size(isTransposed ? 0 : 1) || Math.Min(weight.size(0), weight.size(1)) < FewestChannels
+            || (!isTransposed && (input.size(2) % Stride != 0 || input.size(3) % Stride != 0)))
+            return false;
+        WinogradShape shape = Shape(input, weight, isTransposed);
+        long tiles = (long)shape.TileRows * shape.TilesInRow;
+        // Where most of a tile is beyond the image, nothing is gained.
+        return 2 * shape.Height * shape.Width >= tiles * StridedWinogradTransforms.Tile * StridedWinogradTransforms.Tile;
+    }
+
+    /// <inheritdoc cref="CanUse" path="/param"/>
+    /// <param name="input">[batch, channels, height, width].</param>
+    /// <param name="weight">[outputs, inputs, 4, 4] of the convolution, or that whose transpose it is.</param>
+    /// <param name="bias">One value for each channel of the result, or <see langword="null"/>.</param>
+    /// <param name="isTransposed">Whether it is the transpose.</param>
+    public static Tensor Apply(Tensor input, Tensor weight, Tensor? bias, bool isTransposed)
+    {
+        var settings = new Settings(input.requires_grad, weight.requires_grad, bias?.requires_grad ?? false, isTransposed);
+        if (!is_grad_enabled() || !(settings.Input || settings.Weight || settings.Bias))
+            return Forward(input, weight, bias, isTransposed);
+        return bias is null
+            ? Convolution.Call(input, weight, settings)
+            : Convolution.Call(input, weight, settings, bias);
+    }
+
+    /// <summary>The same by libtorch's operations.</summary>
+    /// <inheritdoc cref="Apply" path="/param"/>
+    public static Tensor ByOperations(Tensor input, Tensor weight, Tensor? bias, bool isTransposed) => isTransposed
+        ? F.conv_transpose2d(input, weight, bias, _strides, _padding)
+        : F.conv2d(input, weight, bias, _strides, _padding);
+
+    private static unsafe Tensor Forward(Tensor input, Tensor weight, Tensor? bias, bool isTransposed)
+    {
+        using IDisposable noGradient = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        WinogradShape shape = Shape(input, weight, isTransposed);
+        float* from = Start(input), weights = Start(weight), biases = bias is null ? null : Start(bias);
+        Tensor output;
+        if (isTransposed)
+        {
+            output = empty(shape.Batch, shape.Inputs, 2L * shape.Height, 2L * shape.Width);
+            StridedWinogradConvolution.Double(from, weights, biases, Start(output), shape);
+        }
+        else
+        {
+            output = empty(shape.Batch, shape.Outputs, shape.Height, shape.Width);
+            StridedWinogradConvolution.Halve(from, weights, biases, Start(output), shape);
+        }
+
+        return output.MoveToOuterDisposeScope();
+    }
+
+    private static unsafe Tensor WeightGradient(Tensor input, Tensor weight, Tensor gradient, bool isTransposed)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor output = empty(weight.shape);
+        (Tensor large, Tensor small) = isTransposed ? (gradient, input) : (input, gradient);
+        StridedWinogradWeightGradient.Run(Start(large), Start(small), Start(output), Shape(input, weight, isTransposed));
+        return output.MoveToOuterDisposeScope();
+    }
+
+    // The small images, with the channels of the large ones as inputs.
+    private static WinogradShape Shape(Tensor input, Tensor weight, bool isTransposed)
+    {
+        long scale = isTransposed ? 1 : Stride;
+        return new(input.size(0), weight.size(1), weight.size(0), input.size(2) / scale, input.size(3) / scale);
+    }
+
+    // What the copy of a tensor that is not contiguous takes is released with the caller's scope.
+    private static unsafe float* Start(Tensor values) => (float*)TensorMemory.Start(values.contiguous());
+
+    // Which of the tensors need a gradient, and the direction.
+    private readonly record struct Settings(bool Input, bool Weight, bool Bias, bool IsTransposed);
+
+    private sealed class Convolution : GradientFunction<Convolution>
+    {
+        private const string SettingsName = "settings";
+
+        public override string Name => nameof(StridedConvolution);
+
+        protected override Tensor Compute(autograd.AutogradContext ctx, object[] vars)
+        {
+            (Tensor input, Tensor weight, var settings) = ((Tensor)vars[0], (Tensor)vars[1], (Settings)vars[2]);
+            ctx.save_for_backward([input, weight]);
+            ctx.save_data(SettingsName, (settings, vars.Length));
+            return Forward(input, weight, vars.Length > 3 ? (Tensor)vars[3] : null, settings.IsTransposed);
+        }
+
+        protected override List<Tensor> Gradients(autograd.AutogradContext ctx, List<Tensor> saved, Tensor gradient)
+        {
+            (Settings settings, int count) = ((Settings, int))ctx.get_data(SettingsName);
+            (Tensor input, Tensor weight) = (saved[0], saved[1]);
+            (Tensor? inputs, Tensor? weights) = is_grad_enabled()
+                ? Differentiable(settings, input, weight, gradient)
+                : (settings.Input ? Forward(gradient, weight, null, !settings.IsTransposed) : null,
+                    settings.Weight ? WeightGradient(input, weight, gradient, settings.IsTransposed) : null);
+            Tensor? biases = settings.Bias ? gradient.sum([0L, 2, 3]) : null;
+            return [.. new[] { inputs!, weights!, null!, biases! }.Take(count)];
+        }
+
+        // For gradients of gradients: what libtorch can derive again.
+        private static (Tensor? Input, Tensor? Weight) Differentiable(Settings settings, Tensor input, Tensor weight, Tensor gradient)
+        {
+            Tensor? inputs = settings.Input ? ByOperations(gradient, weight, null, !settings.IsTransposed) : null;
+            if (!settings.Weight)
+                return (inputs, null);
+            Tensor output = ByOperations(input, weight, null, settings.IsTransposed);
+            return (inputs, autograd.grad([output], [weight], [gradient], retain_graph: true, create_graph: true)[0]);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+namespace Microsoft.ML.Generative.Runtime.Kernels;
+
+/// <summary>What <see cref="AttentionKernel"/> works on.</summary>
+internal unsafe struct AttentionWork
+{
+    /// <summary>Queries, keys and values, [batch, heads, time, head size].</summary>
+    public Rows Queries, Keys, Values;
+
+    /// <summary>The result, and the gradient of it.</summary>
+    public Rows Output, OutputGradient;
+
+    /// <summary>The gradients of queries, keys and values.</summary>
+    public Rows QueryGradients, KeyGradients, ValueGradients;
+
+    /// <summary>The logarithm of each row's sum of exponentials, [batch, heads, time].</summary>
+    public float* LogSums;
+
+    public int Batch, Heads, Time, HeadSize;
+
+    /// <summary>What scores are multiplied by.</summary>
+    public float Scale;
+
+    /// <summary>A tensor of [batch, heads, time, head size], whose last dimension is contiguous.</summary>
+    /// <param name="start">Its first element.</param>
+    /// <param name="batch">Floats between rows of the batch.</param>
+    /// <param name="head">Floats between heads.</param>
+    /// <param name="time">Floats between positions.</param>
+    public readonly struct Rows(float* start, long batch, long head, long time)
+    {
+        /// <summary>Floats between positions.</summary>
+        public readonly nint Time = (nint)time;
+
+        private readonly float* _start = start;
+        private readonly nint _batch = (nint)batch;
+        private readonly nint _head = (nint)head;
+
+        /// <summary>The first position of a head.</summary>
+        public float* this[long batch, long head] => _start + batch * _batch + head * _head;
+    }
+}

@@ -1,0 +1,45 @@
+using Microsoft.ML.Generative.Layers;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.Generative.Tests;
+
+/// <summary>What holds for layers that use kernels of Winograd's algorithm, against libtorch's convolutions in Float64.</summary>
+internal static class ConvolutionChecks
+{
+    // Of the values' root mean square. Float32 has 6e-8; Winograd's matrices lose about two digits of it.
+    private const double Tolerance = 1e-4;
+
+    /// <summary>Checks a layer's values and gradients.</summary>
+    /// <param name="layer">The layer, with a bias.</param>
+    /// <param name="x">Its input.</param>
+    /// <param name="convolve">The same in Float64, of input, weight and bias.</param>
+    public static void Check(WeightedLayer layer, Tensor x, Func<Tensor, Tensor, Tensor, Tensor> convolve)
+    {
+        Tensor weight = layer.Weight.Dense(), bias = layer.Bias!;
+        Tensor[] inputs = [x.requires_grad_(true), weight, bias];
+        Tensor[] doubles = [.. inputs.Select(t => t.detach().to(float64).requires_grad_(true))];
+        Tensor expected = convolve(doubles[0], doubles[1], doubles[2]), found = layer.call(x);
+        Assert.Equal(expected.shape, found.shape);
+        if (x.numel() == 0)
+            return;
+        AssertClose(expected, found);
+        using (no_grad())
+            AssertEqual(found, layer.call(x));
+
+        // Read in another order than the kernel's.
+        Tensor direction = randn(found.size(0), found.size(1), found.size(3), found.size(2)).transpose(2, 3);
+        Tensor[] wanted = [.. autograd.grad([(expected * direction.to(float64)).sum()], doubles)];
+        Tensor[] gradients = [.. autograd.grad([(found * direction).sum()], inputs)];
+        Assert.All(wanted.Zip(gradients), pair => AssertClose(pair.First, pair.Second));
+    }
+
+    public static void AssertEqual(Tensor expected, Tensor found) => Assert.True(expected.eq(found).all().ToBoolean());
+
+    public static void AssertClose(Tensor expected, Tensor found)
+    {
+        Assert.Equal(expected.shape, found.shape);
+        double error = (found.to(float64) - expected).abs().max().ToDouble(), size = expected.square().mean().sqrt().ToDouble();
+        Assert.True(error <= Tolerance * size, $"{error} beside {size}");
+    }
+}
