@@ -30,7 +30,8 @@ internal sealed class BenchmarkServer : IDisposable
 
     /// <summary>Has a text streamed.</summary>
     /// <returns>Its tokens, and the time to the first.</returns>
-    public async Task<(int Tokens, TimeSpan First)> StreamAsync(string prompt, int tokens, int seed, CancellationToken cancellation = default)
+    public async Task<(int Tokens, TimeSpan First)> StreamAsync(
+        string prompt, int tokens, int seed, CancellationToken cancellation = default)
     {
         long begin = Stopwatch.GetTimestamp();
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/completions")

@@ -173,8 +173,8 @@ internal static class ResponseEndpoint
                 JsonObject done = Place();
                 (done["text"], done["logprobs"]) = (text, answer.Scores.DeepClone());
                 await SendAsync("response.output_text.done", done).ConfigureAwait(false);
-                await SendAsync(
-                    "response.content_part.done", Part(ResponseAnswer.TextPart(text, (JsonArray)answer.Scores.DeepClone()))).ConfigureAwait(false);
+                JsonObject part = ResponseAnswer.TextPart(text, (JsonArray)answer.Scores.DeepClone());
+                await SendAsync("response.content_part.done", Part(part)).ConfigureAwait(false);
                 await SendAsync("response.output_item.done", new()
                 {
                     ["output_index"] = 0,

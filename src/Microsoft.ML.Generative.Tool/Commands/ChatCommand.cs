@@ -72,7 +72,7 @@ internal sealed class ChatCommand
     }
 
     private static async Task<ChatResponse> AnswerAsync(
-        IChatClient chat, List<ChatMessage> messages, ChatOptions options, TextWriter output, CancellationToken cancellation)
+        LanguageModelChatClient chat, List<ChatMessage> messages, ChatOptions options, TextWriter output, CancellationToken cancellation)
     {
         List<ChatResponseUpdate> updates = [];
         await foreach (ChatResponseUpdate update in chat.GetStreamingResponseAsync(messages, options, cancellation).ConfigureAwait(false))

@@ -19,7 +19,8 @@ public sealed partial class PublishedServerTests(ServedModels models) : IClassFi
     [OtherUserFact]
     public async Task It_serves_and_drains_as_a_user_without_rights_in_a_folder_that_it_cannot_write_to()
     {
-        string published = Path.Combine(_folder, "app"), temporary = Path.Combine(_folder, "tmp"), model = Path.Combine(_folder, "parrot.zip");
+        string published = Path.Combine(_folder, "app"), temporary = Path.Combine(_folder, "tmp");
+        string model = Path.Combine(_folder, "parrot.zip");
         new MLContext().Model.Save(models.Parrot, null, model);
         Directory.CreateDirectory(temporary);
         await PublishAsync(published);
@@ -85,7 +86,8 @@ public sealed partial class PublishedServerTests(ServedModels models) : IClassFi
         var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (string argument in (string[])
             [
-                "publish", Path.Combine(RepositoryFolder.Root, "samples/Server/Server.csproj"), "-c", Configuration, "--no-build", "-o", folder,
+                "publish", Path.Combine(RepositoryFolder.Root, "samples/Server/Server.csproj"), "-c", Configuration, "--no-build", "-o",
+                folder,
                 "-p:CreateHardLinksForPublishFilesIfPossible=true",
             ])
             start.ArgumentList.Add(argument);

@@ -67,7 +67,8 @@ public sealed partial class GenerativeToolTests(ServedModels models) : IClassFix
     [Fact]
     public async Task A_model_goes_through_all_forms_and_stays_the_same()
     {
-        string zip = Save(models.Parrot, "parrot.zip"), folder = Path.Combine(_folder, "folder"), again = Path.Combine(_folder, "again.zip");
+        string zip = Save(models.Parrot, "parrot.zip"), folder = Path.Combine(_folder, "folder");
+        string again = Path.Combine(_folder, "again.zip");
         Assert.Equal((0, folder + "\n", ""), await RunAsync("", "convert", zip, folder));
         Assert.Equal((0, again + "\n", ""), await RunAsync("", "convert", folder, again));
         Assert.Equal((0, "meow\n", ""), await RunAsync("", "generate", again, "-p", "cat?|", "--temperature", "0"));
