@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using System.Runtime.Versioning;
 using System.Text;
 using System.Text.RegularExpressions;
 
@@ -17,6 +18,7 @@ public sealed partial class PublishedServerTests(ServedModels models) : IClassFi
 
     // The user owns nothing but the folder for temporary files, has one processor, and half of the deployment's memory is the heap's.
     [OtherUserFact]
+    [SupportedOSPlatform("linux")]
     public async Task It_serves_and_drains_as_a_user_without_rights_in_a_folder_that_it_cannot_write_to()
     {
         string published = Path.Combine(_folder, "app"), temporary = Path.Combine(_folder, "tmp");
