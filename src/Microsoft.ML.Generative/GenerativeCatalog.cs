@@ -198,6 +198,33 @@ public sealed class GenerativeCatalog
         })];
     }
 
+    /// <summary>
+    /// Measures how far a language model has memorized texts: canaries, which were put into its training data to find out (Carlini et al.
+    /// 2019).
+    /// </summary>
+    /// <param name="model">The model.</param>
+    /// <param name="canaries">The canaries, each chosen at random from <paramref name="candidates"/>.</param>
+    /// <param name="candidates">
+    /// All texts that could have been a canary, with the canaries themselves: the same form with all fillings, such as numbers of four
+    /// digits. A text may begin with what came before it in the data, such as the end of a line.
+    /// </param>
+    /// <returns>The exposure of each canary, in their order.</returns>
+    /// <exception cref="ArgumentException">
+    /// A canary is not among the candidates, or a candidate has characters that the tokenizer lacks, less than two tokens, or more than the
+    /// model sees at once.
+    /// </exception>
+    /// <example>
+    /// <code>
+    /// LanguageModelTransformer model = mlContext.Generative().LoadPretrainedLanguageModel("models/tuned");
+    /// IEnumerable&lt;string&gt; candidates = Enumerable.Range(0, 10_000).Select(i => $"My code is {i:D4}.");
+    /// foreach (ExposureMetrics found in mlContext.Generative().EvaluateExposure(model, ["My code is 4821."], candidates))
+    ///     Console.WriteLine($"{found.Canary} rank {found.Rank} of {found.Candidates}: {found.Exposure:F1} bits");
+    /// </code>
+    /// </example>
+    public IReadOnlyList<ExposureMetrics> EvaluateExposure(
+        LanguageModelTransformer model, IReadOnlyList<string> canaries, IEnumerable<string> candidates) =>
+        ExposureEvaluator.Evaluate(Context, model, canaries, candidates);
+
     /// <summary>Evaluates a reward model on pairs of texts: how often and by how much it scores the better one higher.</summary>
     /// <param name="model">The model.</param>
     /// <param name="data">Rows with the columns of texts, and the model's column of prompts if it has one.</param>

@@ -29,11 +29,13 @@ public static class ImageDataViewExtensions
     /// <param name="data">The rows.</param>
     /// <param name="folder">The folder; made where it is missing.</param>
     /// <param name="columnName">The column of images.</param>
+    /// <param name="provenance">What the files say of their source: that a model generated them. Default: nothing.</param>
     /// <returns>The paths of the files, in the order of the rows.</returns>
     /// <exception cref="ArgumentException">The column is missing or holds no images.</exception>
     /// <exception cref="InvalidDataException">A row has no image, or values that are not finite.</exception>
     /// <exception cref="IOException">The folder cannot be written to.</exception>
-    public static IReadOnlyList<string> SaveImages(this IDataView data, string folder, string columnName = DefaultColumnName)
+    public static IReadOnlyList<string> SaveImages(
+        this IDataView data, string folder, string columnName = DefaultColumnName, ImageProvenance? provenance = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         IEnumerable<MLImage> images = ImageRows.Read(data, columnName);
@@ -44,7 +46,7 @@ public static class ImageDataViewExtensions
             using (image)
             {
                 string path = Path.Combine(folder, $"{paths.Count.ToString("D5", CultureInfo.InvariantCulture)}.png");
-                AtomicFile.Write(path, stream => stream.Write(ImageGrid.ToPng(image)));
+                AtomicFile.Write(path, stream => stream.Write(With(provenance, ImageGrid.ToPng(image))));
                 paths.Add(path);
             }
         }
@@ -57,13 +59,15 @@ public static class ImageDataViewExtensions
     /// <param name="path">The file, which ends in .png; its folder is made where it is missing.</param>
     /// <param name="columns">Images in a row, at least 1.</param>
     /// <param name="columnName">The column of images.</param>
+    /// <param name="provenance">What the file says of its source: that a model generated it. Default: nothing.</param>
     /// <exception cref="ArgumentException">
     /// The column is missing or holds no images, the images have different sizes, there are none or too many, or an argument is out of its
     /// range.
     /// </exception>
     /// <exception cref="InvalidDataException">A row has no image, or values that are not finite.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public static void SaveImageGrid(this IDataView data, string path, int columns = 8, string columnName = DefaultColumnName)
+    public static void SaveImageGrid(
+        this IDataView data, string path, int columns = 8, string columnName = DefaultColumnName, ImageProvenance? provenance = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         ArgumentOutOfRangeException.ThrowIfLessThan(columns, 1);
@@ -73,7 +77,7 @@ public static class ImageDataViewExtensions
         try
         {
             images.AddRange(ImageRows.Read(data, columnName));
-            byte[] png = ImageGrid.ToPng(images, columns).Png;
+            byte[] png = With(provenance, ImageGrid.ToPng(images, columns).Png);
             Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
             AtomicFile.Write(path, stream => stream.Write(png));
         }
@@ -89,4 +93,6 @@ public static class ImageDataViewExtensions
     /// <exception cref="ArgumentException">The column is missing or holds no images.</exception>
     public static IEnumerable<MLImage> ToMLImages(this IDataView data, string columnName = DefaultColumnName) =>
         ImageRows.Read(data, columnName);
+
+    private static byte[] With(ImageProvenance? provenance, byte[] png) => provenance?.AddTo(png) ?? png;
 }

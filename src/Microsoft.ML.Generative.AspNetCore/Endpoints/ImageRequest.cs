@@ -47,8 +47,9 @@ internal sealed class ImageRequest
     public async Task AnswerAsync(ServerRequest request, Func<DiffusionTransformer, int, DiffusionGenerateOptions, IDataView> generate)
     {
         _options.CancellationToken = request.Cancellation;
+        var provenance = new ImageProvenance { Model = _served.Name, Seed = _options.Seed, Prompt = _options.LabelName };
         string[] images = await _served.InTurnAsync(
-            () => Task.Run(() => Encode(generate(Model, _count, _options)), request.Cancellation), request.Cancellation)
+            () => Task.Run(() => Encode(generate(Model, _count, _options), provenance), request.Cancellation), request.Cancellation)
             .ConfigureAwait(false);
         await request.WriteAsync(new JsonObject
         {
@@ -62,13 +63,13 @@ internal sealed class ImageRequest
         : model.ClassNames.FirstOrDefault(name => string.Equals(name, prompt, StringComparison.OrdinalIgnoreCase))
             ?? throw body.Unsupported("prompt", $"one of the classes {string.Join(", ", model.ClassNames.Select(n => Quoted.Text(n)))}");
 
-    private static string[] Encode(IDataView rows)
+    private static string[] Encode(IDataView rows, ImageProvenance provenance)
     {
         List<string> images = [];
         foreach (MLImage image in rows.ToMLImages())
         {
             using (image)
-                images.Add(Convert.ToBase64String(ImageGrid.ToPng(image)));
+                images.Add(Convert.ToBase64String(provenance.AddTo(ImageGrid.ToPng(image))));
         }
 
         return [.. images];

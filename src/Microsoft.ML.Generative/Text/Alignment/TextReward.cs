@@ -1,6 +1,6 @@
-using Microsoft.ML.Data;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Text.Alignment;
+using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Generative;
@@ -73,41 +73,11 @@ public sealed class TextReward
         ArgumentNullException.ThrowIfNull(transformer);
         OptionChecks.NotEmpty(inputColumnName);
         OptionChecks.NotEmpty(scoreColumnName);
-        return new(name, weight, Score, host => Transform(host, [""]));
-
-        double[] Score(IHost host, IReadOnlyList<RolloutText> texts)
-        {
-            string[] all = [.. texts.Select(t => includesPrompt ? t.Prompt + t.Completion : t.Completion)];
-            return [.. Transform(host, all).GetColumn<float>(scoreColumnName)];
-        }
-
-        IDataView Transform(IHost host, string[] texts)
-        {
-            var rows = new ArrayDataViewBuilder(host);
-            rows.AddColumn(inputColumnName, texts);
-            IDataView scored;
-            try
-            {
-                scored = transformer.Transform(rows.GetDataView(texts.Length));
-            }
-            catch (Exception e) when (e is ArgumentException or InvalidOperationException)
-            {
-                throw new ArgumentException(
-                    $"The model of the reward '{name}' cannot score rows that have the text column '{inputColumnName}' alone: "
-                    + e.Message, e);
-            }
-
-            DataViewSchema.Column? column = scored.Schema.GetColumnOrNull(scoreColumnName);
-            if (column?.Type != NumberDataViewType.Single)
-            {
-                throw new ArgumentException(
-                    $"The model of the reward '{name}' has "
-                    + $"{(column is { } found ? $"a column '{scoreColumnName}' of type {found.Type}" : $"no column '{scoreColumnName}'")}; "
-                    + "expected a column of Single.");
-            }
-
-            return scored;
-        }
+        var scores = new TextScores(transformer, inputColumnName, scoreColumnName, $"the reward '{name}'");
+        return new(
+            name, weight,
+            (host, texts) => scores.Of(host, [.. texts.Select(t => includesPrompt ? t.Prompt + t.Completion : t.Completion)]),
+            scores.Check);
     }
 
     /// <summary>Scores by a reward model.</summary>

@@ -1,10 +1,13 @@
+using System.Runtime.InteropServices;
+
 namespace Microsoft.ML.Generative.Text.Decoding;
 
-/// <summary>Bias and penalties: what changes a stream's logits before a token is chosen.</summary>
+/// <summary>Bias, penalties and watermark: what changes a stream's logits before a token is chosen.</summary>
 internal sealed class LogitAdjustments(TextGenerationOptions options, IEnumerable<int> prompt)
 {
     private readonly HashSet<int> _seen = options.RepetitionPenalty == 1 ? [] : [.. prompt];
     private readonly Dictionary<int, int> _generated = [];
+    private readonly List<int> _last = options.Watermark is { } watermark ? [.. prompt.TakeLast(watermark.ContextWidth)] : [];
 
     private bool CountsTokens => options.FrequencyPenalty != 0 || options.PresencePenalty != 0;
 
@@ -12,6 +15,7 @@ internal sealed class LogitAdjustments(TextGenerationOptions options, IEnumerabl
         : this(options, other._seen)
     {
         _generated = new Dictionary<int, int>(other._generated);
+        _last = [.. other._last];
     }
 
     public void Apply(Span<float> logits)
@@ -25,6 +29,8 @@ internal sealed class LogitAdjustments(TextGenerationOptions options, IEnumerabl
 
         foreach ((int token, int count) in _generated)
             logits[token] -= (float)(count * options.FrequencyPenalty + options.PresencePenalty);
+
+        options.Watermark?.Apply(CollectionsMarshal.AsSpan(_last), logits, options.Temperature);
     }
 
     public void Add(int token)
@@ -33,5 +39,10 @@ internal sealed class LogitAdjustments(TextGenerationOptions options, IEnumerabl
             _seen.Add(token);
         if (CountsTokens)
             _generated[token] = _generated.GetValueOrDefault(token) + 1;
+        if (options.Watermark is not { } watermark)
+            return;
+        _last.Add(token);
+        if (_last.Count > watermark.ContextWidth)
+            _last.RemoveAt(0);
     }
 }

@@ -17,8 +17,9 @@ public enum ContextOverflow
 
 /// <summary>How a language model chooses tokens.</summary>
 /// <remarks>
-/// The parts act in the order of transformers: bias, penalties, temperature, top-k, top-p, min-p, typical. With <see cref="Seed"/>, a text
-/// depends on the seed, the prompt and the model alone, not on the texts that are generated at the same time.
+/// The parts act in the order of transformers: bias, penalties, temperature, top-k, top-p, min-p, typical; a watermark comes between
+/// penalties and temperature. With <see cref="Seed"/>, a text depends on the seed, the prompt and the model alone, not on the texts that
+/// are generated at the same time.
 /// <para>
 /// With a JSON <see cref="ResponseFormat"/>, only tokens with which the text can still become complete within <see cref="MaxTokens"/> are
 /// sampled, and the text ends where it is complete: it can always be parsed, unless a stop string cuts it. Where it would grow too long,
@@ -128,6 +129,13 @@ public sealed class TextGenerationOptions
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ChatResponseFormat? ResponseFormat { get; set; }
 
+    /// <summary>
+    /// Marks texts so that whoever has the key can tell that the model wrote them. It is not saved with a model, since its key is a secret.
+    /// Default: none.
+    /// </summary>
+    [JsonIgnore]
+    public TextWatermark? Watermark { get; set; }
+
     /// <summary>The same seed gives the same text. Default: the context's seed, else a new one.</summary>
     public int? Seed { get; set; }
 
@@ -182,6 +190,7 @@ public sealed class TextGenerationOptions
         if (StopStrings is null || StopStrings.Any(string.IsNullOrEmpty))
             throw new ArgumentException($"{nameof(StopStrings)} holds an empty text; expected texts of at least a character.");
         CheckBias(vocabularySize);
+        Watermark?.Validate();
         if (Beams > 1 && (Temperature != 1 || TopK is not null || TopP != 1 || MinP != 0 || TypicalP != 1))
             throw new ArgumentException(
                 $"{nameof(Beams)} is {Beams}: beam search samples nothing, so {nameof(Temperature)}, {nameof(TopK)}, {nameof(TopP)}, "

@@ -227,6 +227,22 @@ public sealed class DiffusionAdapterTests : IDisposable
         }
     }
 
+    [Fact]
+    public void Kohyas_names_are_read()
+    {
+        using DiffusionTransformer model = Base(DiffusionNetworkKind.UNet);
+        torch.Tensor a = torch.randn(2, 8), b = torch.randn(8, 2);
+        const string module = "lora_unet_mid_block_attentions_0_to_out_0";
+        WriteFile(new() { [$"{module}.lora_down.weight"] = a, [$"{module}.lora_up.weight"] = b, [$"{module}.alpha"] = torch.tensor(3f) });
+        using DiffusionTransformer loaded = model.LoadAdapter(_folder.Path);
+        (string name, LoraAdapter adapter) = loaded.Networks.Active!.Adapters.Single();
+        Assert.Equal("mid_block.attentions.0.to_out.0", name);
+        Assert.True(adapter.Delta().allclose(b.mm(a) * 1.5, 1e-4, 1e-5));
+
+        WriteFile(new() { ["lora_unet_other.lora_down.weight"] = a, ["lora_unet_other.lora_up.weight"] = b });
+        Assert.Contains("no adapter of a module", Assert.Throws<InvalidDataException>(() => model.LoadAdapter(_folder.Path)).Message);
+    }
+
     [Theory]
     [InlineData("unet.x.lora_A.weight", "no adapter of a module of this network")]
     [InlineData("unet.conv_in.lora_A.weight", "1 missing: conv_in.lora_B.weight")]

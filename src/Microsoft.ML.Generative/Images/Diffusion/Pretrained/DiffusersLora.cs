@@ -36,6 +36,9 @@ internal static class DiffusersLora
         (".proj_attn.lora_", ".to_out.0.lora_"),
     ];
 
+    // kohya's trainers write underscores for the dots in a module's name: lora_unet_mid_block_attentions_0_to_q.lora_down.weight.
+    private const string KohyaPrefix = "lora_unet_";
+
     private static readonly string[] _prefixes = [$"{UNetPrefix}.", $"{TransformerPrefix}.", "base_model.model."];
 
     /// <summary>Writes an adapter; the file appears under its name only when it is complete.</summary>
@@ -92,7 +95,7 @@ internal static class DiffusersLora
         using ISafetensorsReader file = HuggingFaceFolder.Open(path, Layout).OpenWeights(WeightsName);
         AdaptableNetwork modules = network.Adaptable;
         Dictionary<string, string> keys =
-            file.Tensors.Keys.GroupBy(PresentName).ToDictionary(g => g.Key, g => g.First(), StringComparer.Ordinal);
+            file.Tensors.Keys.GroupBy(key => PresentName(key, modules)).ToDictionary(g => g.Key, g => g.First(), StringComparer.Ordinal);
         LoraShape shape = ShapeOf(file, keys, name, PrefixOf(network), modules);
         var weights = new LoraWeights(shape, network, modules);
         try
@@ -113,8 +116,14 @@ internal static class DiffusersLora
 
     private static string PrefixOf(DenoiserNetwork network) => network is UNetNetwork ? UNetPrefix : TransformerPrefix;
 
-    private static string PresentName(string key)
+    private static string PresentName(string key, AdaptableNetwork modules)
     {
+        if (key.StartsWith(KohyaPrefix, StringComparison.Ordinal) && key.IndexOf('.') is > 0 and var end)
+        {
+            string flat = key[KohyaPrefix.Length..end];
+            key = (modules.Modules.FirstOrDefault(m => m.ForeignName?.Replace('.', '_') == flat)?.ForeignName ?? flat) + key[end..];
+        }
+
         string prefix = _prefixes.FirstOrDefault(p => key.StartsWith(p, StringComparison.Ordinal)) ?? "";
         return _renamed.Aggregate(
             key[prefix.Length..], (name, change) => name.Replace(change.Former, change.Present, StringComparison.Ordinal));
@@ -219,7 +228,7 @@ internal static class DiffusersLora
 
     private static bool IsAlpha(string key, LoraShape shape, AdaptableNetwork modules)
     {
-        string name = PresentName(key);
+        string name = PresentName(key, modules);
         return name.EndsWith(AlphaEnding, StringComparison.Ordinal)
             && modules.Modules.FirstOrDefault(m => m.ForeignName == name[..^AlphaEnding.Length]) is { } module
             && shape.Modules.Any(m => m.Name == module.Name);

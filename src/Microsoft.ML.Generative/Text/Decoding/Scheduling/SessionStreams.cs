@@ -8,23 +8,26 @@ internal sealed class SessionStreams(int count)
     private long _clock;
 
     /// <summary>
-    /// Finds a free stream: the one that holds most of the prompt's beginning; else the one that was used longest ago.
+    /// Finds a free stream: the one whose whole content the prompt begins with, the longest first, so that nothing is lost; else the one
+    /// that was used longest ago. What another stream holds of the prompt can be shared.
     /// </summary>
     /// <returns>Its number, or -1 where all are taken.</returns>
     public int FindFree(ScheduledText text)
     {
-        int best = -1, most = 0;
+        int longest = -1, oldest = -1;
         for (int i = 0; i < _streams.Length; i++)
         {
             SessionStream stream = _streams[i];
             if (stream.Text is not null)
                 continue;
-            int common = stream.CommonLength(text);
-            if (best < 0 || common > most || (common == most && stream.LastUse < _streams[best].LastUse))
-                (best, most) = (i, common);
+            if (oldest < 0 || stream.LastUse < _streams[oldest].LastUse)
+                oldest = i;
+            int kept = stream.Kept.Length;
+            if ((longest < 0 || kept > _streams[longest].Kept.Length) && stream.CommonLength(text) == kept)
+                longest = i;
         }
 
-        return best;
+        return longest >= 0 ? longest : oldest;
     }
 
     public void Enter(int stream, ScheduledText text)
