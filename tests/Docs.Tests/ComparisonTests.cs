@@ -28,7 +28,7 @@ public sealed partial class ComparisonTests
             .SelectMany(right => Code().Matches(right).Select(match => match.Value))
             .SelectMany(code => Name().Matches(code).Select(match => match.Value)).Distinct()];
         Assert.True(named.Length > 80, $"{named.Length} names");
-        Assert.Empty(named.Where(name => !members.Contains(name) && !_others.Contains(name)));
+        Assert.DoesNotContain(named, name => !members.Contains(name) && !_others.Contains(name));
     }
 
     [GeneratedRegex("`[^`]+`")]
