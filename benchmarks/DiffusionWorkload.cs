@@ -55,6 +55,10 @@ internal static class DiffusionWorkload
         };
     }
 
+    /// <summary>The model and its images.</summary>
+    public static (DiffusionOptions Options, IDataView Data) Training(MLContext ml) =>
+        (Options(ComputePrecision.Float32, threads: null), DigitRows.Bytes(ml, 20 * BatchSize, Side));
+
     private static DiffusionOptions Options(ComputePrecision precision, int? threads) => new()
     {
         BlockChannels = [32, 64, 128],

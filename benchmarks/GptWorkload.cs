@@ -27,30 +27,18 @@ internal static class GptWorkload
     private static object Run(string name, BenchmarkSettings settings, ComputePrecision precision)
     {
         var ml = new MLContext(seed: 1);
-        var random = new Random(1);
-        // As in a language, the n-th character is about as frequent as 1 / n.
-        string text = new([.. Enumerable.Range(0, 1_000_000)
-            .Select(_ => (char)('!' + (int)Math.Pow(Characters + 1, random.NextDouble()) - 1))]);
         var stopping = new CancellationTokenSource();
         var clock = new StepClock(stopping, settings.Seconds);
-        var options = new LanguageModelOptions
-        {
-            Architecture = Architecture,
-            BatchSize = BatchSize,
-            Tokenizer = GenerativeTokenizers.CharacterLevel([text]),
-            MaxSteps = long.MaxValue / 1000,
-            Precision = precision,
-            Threads = settings.Threads,
-            Progress = clock,
-            CancellationToken = stopping.Token,
-        };
+        (LanguageModelOptions options, IDataView data) = Training(ml);
+        (options.MaxSteps, options.Precision, options.Threads) = (long.MaxValue / 1000, precision, settings.Threads);
+        (options.Progress, options.CancellationToken) = (clock, stopping.Token);
         LanguageModelEstimator estimator = ml.Transforms.Generative().LanguageModel(options);
 
         double rateBefore = MatmulWorkload.Float32Rate(settings);
         double bareBefore = BareStepsPerSecond(settings, precision);
         try
         {
-            estimator.Fit(ml.Data.LoadFromEnumerable([new Document { Text = text }])).Dispose();
+            estimator.Fit(data).Dispose();
         }
         catch (OperationCanceledException)
         {
@@ -84,6 +72,22 @@ internal static class GptWorkload
         using Tensor tokens = zeros([BatchSize, Architecture.ContextLength], ScalarType.Int64);
         double attention = 4.0 * BatchSize * Architecture.ContextLength * Architecture.ContextLength * Architecture.EmbeddingSize;
         return LayerFlops.ForwardAndBackward(() => network.Logits(tokens), isInputLearned: true) + 3 * Architecture.Layers * attention;
+    }
+
+    /// <summary>The model and its text.</summary>
+    public static (LanguageModelOptions Options, IDataView Data) Training(MLContext ml)
+    {
+        var random = new Random(1);
+        // As in a language, the n-th character is about as frequent as 1 / n.
+        string text = new([.. Enumerable.Range(0, 1_000_000)
+            .Select(_ => (char)('!' + (int)Math.Pow(Characters + 1, random.NextDouble()) - 1))]);
+        var options = new LanguageModelOptions
+        {
+            Architecture = Architecture,
+            BatchSize = BatchSize,
+            Tokenizer = GenerativeTokenizers.CharacterLevel([text]),
+        };
+        return (options, ml.Data.LoadFromEnumerable([new Document { Text = text }]));
     }
 
     private static double BareStepsPerSecond(BenchmarkSettings settings, ComputePrecision precision)

@@ -48,7 +48,13 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["serve"] = ServeWorkload.Run,
     ["soak"] = SoakWorkload.Run,
     ["schedule"] = ScheduleWorkload.Run,
+    ["music"] = MusicWorkload.Run,
+    ["music-lm"] = MusicWorkload.RunLanguageModel,
+    ["music-harmony"] = MusicWorkload.RunHarmony,
+    ["music-vae"] = MusicWorkload.RunVae,
+    ["music-diffusion"] = MusicWorkload.RunDiffusion,
     ["defaults"] = DefaultsWorkload.Run,
+    ["distributed"] = DistributedWorkload.Run,
     ["startup"] = StartupWorkload.Run,
     ["startup-once"] = StartupWorkload.RunOnce,
 };
@@ -63,7 +69,7 @@ Option<int?> threads = new("--threads")
 Option<double> seconds = new("--seconds") { Description = "How long to measure.", DefaultValueFactory = _ => 10 };
 Option<string> data = new("--data")
 {
-    Description = "elbo: mnist or fashion-mnist. defaults: one model, such as gan. "
+    Description = "elbo: mnist or fashion-mnist. defaults: one model, such as gan. distributed: gpt, ddpm or vae. "
     + "lora-method: full, lora, dora or another method of lora-quality.",
     DefaultValueFactory = _ => "fashion-mnist",
 };
@@ -106,7 +112,8 @@ Option<double?> hours = new("--hours") { Description = "stream: goes on for so l
 Option<long?> steps = new("--steps")
 {
     Description = "stream: goes on for so many steps, and prints its memory at least once a minute. "
-    + "mnist-gan: steps of the training; default: 8000. soak: requests; default: 10000."
+    + "mnist-gan: steps of the training; default: 8000. music, music-*: steps of each training; default: 1500. "
+    + "soak: requests; default: 10000."
 };
 
 RootCommand command = new("Measures the library; each workload prints one line of JSON.")

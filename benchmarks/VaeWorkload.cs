@@ -73,6 +73,9 @@ internal static class VaeWorkload
             () => network.Decode(network.Encode(zeros(BatchSize, 784)).Mean), isInputLearned: false);
     }
 
+    /// <summary>The model and its images.</summary>
+    public static (VaeOptions Options, IDataView Data) Training(MLContext ml) => (ElboWorkload.Reference(), DigitRows.Bytes(ml, Rows));
+
     private static double BareStepsPerSecond(BenchmarkSettings settings)
     {
         using IDisposable threads = TorchThreads.Scope(settings.Threads);

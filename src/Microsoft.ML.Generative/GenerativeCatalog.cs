@@ -5,6 +5,8 @@ using Microsoft.ML.Generative.Images.Diffusion;
 using Microsoft.ML.Generative.Images.Diffusion.Pretrained;
 using Microsoft.ML.Generative.Images.Evaluation;
 using Microsoft.ML.Generative.Images.Vae;
+using Microsoft.ML.Generative.Music;
+using Microsoft.ML.Generative.Music.Columns;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Text.EncoderDecoders.Pretrained;
 using Microsoft.ML.Generative.Text.Encoders.Pretrained;
@@ -166,6 +168,38 @@ public sealed class GenerativeCatalog
         LanguageModelTransformer model, IDataView data, string columnName = LanguageModelOptions.Defaults.InputColumnName,
         int? stride = null) =>
         LanguageModelEvaluator.Evaluate(Context, model, data, columnName, stride);
+
+    /// <summary>Measures pieces of music: pitch classes, consonance and faults of voice leading.</summary>
+    /// <param name="data">Rows with a column of music.</param>
+    /// <param name="reference">Rows of music to compare the pitch classes with. Default: none.</param>
+    /// <param name="columnName">The column, of both.</param>
+    /// <returns>The measures.</returns>
+    /// <exception cref="ArgumentException">The column is missing or holds no music, or the data is empty.</exception>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// MusicMetrics bach = mlContext.Generative().EvaluateMusic(mlContext.Generative().Datasets.JsbChorales().TestSet);
+    /// Console.WriteLine($"consonance {bach.Consonance:P1}, parallels {bach.VoiceLeading.ParallelShare:P2}");
+    /// </code>
+    /// </example>
+    public MusicMetrics EvaluateMusic(IDataView data, IDataView? reference = null, string columnName = MusicRow.ColumnName) =>
+        MusicEvaluator.Evaluate(
+            Context, MusicInput.Read(data, columnName), reference is null ? null : MusicInput.Read(reference, columnName));
+
+    /// <summary>Evaluates a language model on music: how well it predicts each time step from those before it.</summary>
+    /// <param name="model">A model of words of music, such as those of <see cref="MusicTokens.PianoRoll"/>.</param>
+    /// <param name="data">Rows with a column of music.</param>
+    /// <param name="columnName">The column.</param>
+    /// <param name="stride">As <see cref="EvaluateLanguageModel"/> takes it.</param>
+    /// <returns>
+    /// Nats per step. The key that a piece may begin with and the end of each piece are predicted, too, and counted.
+    /// </returns>
+    /// <exception cref="ArgumentException">
+    /// The column is missing or holds no music, the data is empty, the model is not one of music, or a piece has what its words lack.
+    /// </exception>
+    public MusicLikelihood EvaluateMusicLikelihood(
+        LanguageModelTransformer model, IDataView data, string columnName = MusicRow.ColumnName, int? stride = null) =>
+        MusicLikelihood.Evaluate(Context, model, MusicInput.Read(data, columnName), stride);
 
     /// <summary>Evaluates a language model with its weights in several formats: what each saves, and what it costs.</summary>
     /// <param name="model">The model.</param>

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Microsoft.ML.Generative.Music;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Generative;
@@ -406,6 +407,42 @@ public sealed class GenerativeTransformsCatalog
     public VectorToImageEstimator ToImage(
         string outputColumnName, string? inputColumnName = null, int? channels = null, int? height = null, int? width = null) =>
         new(_env, outputColumnName, inputColumnName ?? outputColumnName, channels, height, width);
+
+    /// <summary>Writes music as words, for language models.</summary>
+    /// <param name="outputColumnName">The text column to add.</param>
+    /// <param name="inputColumnName">The column of <see cref="NoteSequence"/>.</param>
+    /// <param name="tokens">The words; the language model takes their <see cref="MusicTokens.Tokenizer"/>.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// MusicTokens tokens = MusicTokens.PianoRoll();
+    /// var pipeline = mlContext.Transforms.Generative().MusicToText("Text", "Music", tokens)
+    ///     .Append(mlContext.Transforms.Generative().LanguageModel(new LanguageModelOptions { Tokenizer = tokens.Tokenizer }));
+    /// var model = pipeline.Fit(mlContext.Generative().Datasets.JsbChorales().TrainSet);
+    /// NoteSequence chorale = new MusicComposer(model.LastTransformer).Compose();
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">A name is empty.</exception>
+    public MusicToTextEstimator MusicToText(string outputColumnName, string inputColumnName, MusicTokens tokens) =>
+        new(_env, outputColumnName, inputColumnName, tokens);
+
+    /// <summary>Makes images of the beginnings of pieces of music, for models of images.</summary>
+    /// <param name="outputColumnName">The column of vectors to add, planes × pitches × steps.</param>
+    /// <param name="inputColumnName">The column of <see cref="NoteSequence"/>.</param>
+    /// <param name="roll">What the images are. Default: a plane of four octaves and two bars of sixteenth notes.</param>
+    /// <example>
+    /// <code>
+    /// var mlContext = new MLContext(seed: 1);
+    /// var roll = new PianoRoll { Steps = 32 };
+    /// var pipeline = mlContext.Transforms.Generative().MusicToPianoRoll("Image", "Music", roll)
+    ///     .Append(mlContext.Transforms.Generative().Diffusion("Image"));
+    /// var model = pipeline.Fit(mlContext.Generative().Datasets.JsbChorales().TrainSet);
+    /// NoteSequence bars = model.LastTransformer.Compose(roll, count: 1)[0];
+    /// </code>
+    /// </example>
+    /// <exception cref="ArgumentException">A name is empty, or a value of <paramref name="roll"/> is out of its range.</exception>
+    public MusicToPianoRollEstimator MusicToPianoRoll(string outputColumnName, string inputColumnName, PianoRoll? roll = null) =>
+        new(_env, outputColumnName, inputColumnName, roll ?? new PianoRoll());
 
     /// <summary>A language model: learns from texts, completes prompts, writes new texts.</summary>
     /// <param name="inputColumnName">

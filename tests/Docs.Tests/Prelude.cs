@@ -22,6 +22,7 @@ internal static class Prelude
         global using Microsoft.ML;
         global using Microsoft.ML.Generative;
         global using Microsoft.ML.Generative.Evaluation;
+        global using Microsoft.ML.Generative.Music;
         global using Microsoft.ML.Generative.Schedulers;
         global using Microsoft.ML.Generative.ReinforcementLearning;
         global using Microsoft.ML.Generative.Statistics;

@@ -11,7 +11,9 @@ internal static class DistributedTraining
     /// <summary>Trains on rows that are read in each epoch.</summary>
     /// <param name="file">The file for what the trained model computes, without the process's number.</param>
     /// <param name="action">What process 1 does in its second epoch, <c>throw</c> or <c>kill</c>, or <c>train</c>.</param>
-    public static void Run(string file, string action)
+    /// <param name="checkpoints">The folder for checkpoints after each step, or <see langword="null"/>.</param>
+    /// <param name="epochs">The epochs.</param>
+    public static void Run(string file, string action, string? checkpoints, int epochs)
     {
         string? number = Environment.GetEnvironmentVariable("OMPI_COMM_WORLD_RANK") ?? Environment.GetEnvironmentVariable("PMI_RANK");
         int rank = int.Parse(number ?? "0", CultureInfo.InvariantCulture);
@@ -35,13 +37,14 @@ internal static class DistributedTraining
             HiddenSizes = [16],
             LatentSize = 4,
             BatchSize = 250,
-            Epochs = 3,
+            Epochs = epochs,
             Seed = 4,
             Threads = 1,
             Shuffle = false,
             Optimizer = OptimizerKind.Sgd,
             LearningRate = 1e-3,
             MemoryBudget = 1 << 20,
+            Checkpoints = checkpoints is null ? null : new CheckpointOptions(checkpoints) { Steps = 1, Keep = 2 },
             GradientAccumulationSteps = number is null ? 2 : 1,
             Distributed = number is null ? null : new DistributedOptions { Timeout = TimeSpan.FromSeconds(30) },
         };

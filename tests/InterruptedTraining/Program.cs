@@ -1,6 +1,8 @@
 // A training for a test to kill: it says each step that it has done, and goes on where an earlier one was killed.
-// Arguments: the file for the model, and optionally the folder for checkpoints. Without arguments it only uses libtorch once.
-// Or 'distributed', the beginning of a file's name, and what happens: the training is then one of several processes.
+// Arguments: the file for the model, and optionally the folder for checkpoints and the steps between them. Without arguments it only uses
+// libtorch once.
+// Or 'distributed', the beginning of a file's name, what happens, and optionally the folder for checkpoints and the epochs: the training
+// is then one of several processes.
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Generative;
@@ -17,7 +19,7 @@ if (args[0] == "distributed")
 {
     try
     {
-        DistributedTraining.Run(args[1], args[2]);
+        DistributedTraining.Run(args[1], args[2], args.ElementAtOrDefault(3), int.Parse(args.ElementAtOrDefault(4) ?? "3"));
     }
     catch (Exception e)
     {
@@ -44,7 +46,8 @@ var options = new VaeOptions
     EmaDecay = 0.99,
     Threads = 1,
     ValidationData = ml.Data.TakeRows(rows, 50),
-    Checkpoints = args.Length > 1 ? new CheckpointOptions(args[1]) { Steps = 1, Keep = 2 } : null,
+    Checkpoints =
+        args.Length > 1 ? new CheckpointOptions(args[1]) { Steps = long.Parse(args.ElementAtOrDefault(2) ?? "1"), Keep = 2 } : null,
     Progress = new StepLines(),
 };
 using VaeTransformer model = ml.Transforms.Generative().Vae(options).Fit(rows);

@@ -17,6 +17,40 @@ internal static class RowNoise
         return hash;
     }
 
+    /// <summary>
+    /// Hashes rows of one size, each with its key in place of the seed. A hash is a chain of steps that wait for each other: those of four
+    /// rows go side by side.
+    /// </summary>
+    /// <param name="rows">The contents, one after the other.</param>
+    /// <param name="keys">The keys, which the hashes replace.</param>
+    public static void Hash(ReadOnlySpan<byte> rows, Span<ulong> keys)
+    {
+        if (keys.Length == 0)
+            return;
+        int size = rows.Length / keys.Length, row = 0;
+        for (; size % sizeof(ulong) == 0 && row + 4 <= keys.Length; row += 4)
+        {
+            ReadOnlySpan<ulong> a = Words(rows, row), b = Words(rows, row + 1), c = Words(rows, row + 2), d = Words(rows, row + 3);
+            (ulong w, ulong x, ulong y, ulong z) = (First(keys[row]), First(keys[row + 1]), First(keys[row + 2]), First(keys[row + 3]));
+            for (int i = 0; i < a.Length; i++)
+            {
+                w = SplitMix64.Mix(w ^ a[i]);
+                x = SplitMix64.Mix(x ^ b[i]);
+                y = SplitMix64.Mix(y ^ c[i]);
+                z = SplitMix64.Mix(z ^ d[i]);
+            }
+
+            (keys[row], keys[row + 1], keys[row + 2], keys[row + 3]) = (w, x, y, z);
+        }
+
+        for (; row < keys.Length; row++)
+            keys[row] = Hash(rows.Slice(row * size, size), keys[row]);
+
+        ReadOnlySpan<ulong> Words(ReadOnlySpan<byte> all, int number) => MemoryMarshal.Cast<byte, ulong>(all.Slice(number * size, size));
+
+        ulong First(ulong seed) => new SplitMix64(seed + (ulong)size).Next();
+    }
+
     /// <summary>Fills with standard normal values (Box, Muller 1958).</summary>
     public static void Fill(Span<float> values, RowRandom random)
     {

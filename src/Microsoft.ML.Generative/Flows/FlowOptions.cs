@@ -129,8 +129,6 @@ public sealed class FlowOptions : ImageTrainingOptions, IImageShapeOptions, ILab
         return copy;
     }
 
-    internal override string? WhyNotDistributed => null;
-
     internal override IReadOnlyList<string> SizeOptions =>
         [nameof(CouplingLayers), nameof(HiddenSizes), nameof(ConvolutionChannels), nameof(LabelCount)];
 

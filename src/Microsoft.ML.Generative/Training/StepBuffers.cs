@@ -12,10 +12,13 @@ namespace Microsoft.ML.Generative.Training;
 internal sealed class StepBuffers : IDisposable
 {
     private readonly (torch.Tensor Live, torch.Tensor Before, torch.Tensor Sum)[] _buffers;
-    private double _weight;
+    private readonly double _total;
 
-    public StepBuffers(IEnumerable<torch.Tensor> buffers)
+    /// <param name="buffers">The state.</param>
+    /// <param name="total">The weight of the step.</param>
+    public StepBuffers(IEnumerable<torch.Tensor> buffers, double total)
     {
+        _total = total;
         using IDisposable noGradient = torch.no_grad();
         _buffers = [.. buffers.Select(b => (b, b.clone().DetachFromDisposeScope(), torch.zeros_like(b).DetachFromDisposeScope()))];
     }
@@ -33,19 +36,21 @@ internal sealed class StepBuffers : IDisposable
     {
         using IDisposable noGradient = torch.no_grad();
         foreach (var (live, _, sum) in _buffers)
-            sum.PlusInPlace(live, weight);
-        _weight += weight;
+        {
+            // Rounded before it is added, as it is where another process adds it.
+            using torch.Tensor part = live.Times(weight / _total);
+            sum.PlusInPlace(part);
+        }
     }
 
     /// <summary>Gives the layers the mean, over all processes of the training if there are several.</summary>
     public void EndStep(ProcessGroup? group)
     {
         using IDisposable noGradient = torch.no_grad();
-        double weight = group is null || _buffers.Length == 0
-            ? _weight
-            : group.Sum("the averages of layers", _buffers.Select(b => b.Sum), _weight);
+        if (_buffers.Length > 0)
+            group?.Sum("the averages of layers", _buffers.Select(b => b.Sum), 0);
         foreach (var (live, before, sum) in _buffers)
-            live.copy_(weight == 0 ? before : sum.TimesInPlace(1 / weight));
+            live.copy_(_total == 0 ? before : sum);
     }
 
     public void Dispose()

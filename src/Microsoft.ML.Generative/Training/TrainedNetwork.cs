@@ -20,11 +20,15 @@ internal sealed class TrainedNetwork : IDisposable
     private readonly torch.Tensor _weights;
     private readonly torch.Tensor _gradients;
     private readonly torch.Tensor[] _moments;
+    private readonly OptimizerShards? _shards;
     private readonly torch.Tensor? _ema;
     private readonly Parameter[] _parameters;
     private readonly (string Name, torch.Tensor Values)[] _frozen;
     private readonly torch.Tensor[] _averages;
     private bool _isLearning = true;
+
+    // All moments, in the process that reads or writes a checkpoint meanwhile.
+    private torch.Tensor[]? _wholeMoments;
 
     // Weight decay acts on matrices; these come first in the buffers.
     private readonly (torch.Tensor Weights, torch.Tensor Gradients, torch.Tensor[] Moments, double Decay)[] _segments;
@@ -34,7 +38,8 @@ internal sealed class TrainedNetwork : IDisposable
     /// The network, already on its device. The parameters that require no gradient are frozen: they stay as they are.
     /// </param>
     /// <param name="options">The optimizer's options.</param>
-    public TrainedNetwork(string name, torch.nn.Module module, TrainingOptions options)
+    /// <param name="shards">The processes that share the optimizer's state, if they do.</param>
+    public TrainedNetwork(string name, torch.nn.Module module, TrainingOptions options, ProcessGroup? shards = null)
     {
         Name = name;
         Module = module;
@@ -59,8 +64,10 @@ internal sealed class TrainedNetwork : IDisposable
         _gradients = torch.zeros(ParameterCount, device: device).DetachFromDisposeScope();
         Flatten(ordered);
 
+        _shards = shards is null ? null : new OptimizerShards(shards, ParameterCount);
         int moments = options.Optimizer == OptimizerKind.Sgd ? 1 : 2;
-        _moments = [.. Enumerable.Range(0, moments).Select(_ => torch.zeros(ParameterCount, device: device).DetachFromDisposeScope())];
+        long updated = _shards?.Length ?? ParameterCount;
+        _moments = [.. Enumerable.Range(0, moments).Select(_ => torch.zeros(updated, device: device).DetachFromDisposeScope())];
         _ema = options.EmaDecay is null ? null : _weights.clone().DetachFromDisposeScope();
         _segments = options.WeightDecay == 0
             ? [Segment(0, ParameterCount, 0)]
@@ -99,21 +106,18 @@ internal sealed class TrainedNetwork : IDisposable
 
     /// <summary>
     /// Everything that a later step depends on beside <see cref="Steps"/>: the trainable weights (matrices first), the optimizer's moments
-    /// and the moving average if there is one, each one flat buffer, and the module's own buffers. The tensors belong to the network.
+    /// and the moving average if there is one, each one flat buffer, and the module's own buffers. The tensors belong to the network. Where
+    /// processes share the moments, they are there between <see cref="OpenMoments"/> or <see cref="GatherMoments"/> and
+    /// <see cref="CloseMoments"/>.
     /// </summary>
-    public IEnumerable<(string Name, torch.Tensor Values)> State
-    {
-        get
-        {
-            yield return ("weights", _weights);
-            for (int i = 0; i < _moments.Length; i++)
-                yield return ($"moment{i + 1}", _moments[i]);
-            if (_ema is not null)
-                yield return ("average", _ema);
-            foreach (var buffer in Buffers)
-                yield return buffer;
-        }
-    }
+    public IEnumerable<(string Name, torch.Tensor Values)> State =>
+        StateWith(_shards is null ? _moments : _wholeMoments ?? throw new InvalidOperationException("The moments are not gathered."));
+
+    /// <summary>The part of <see cref="State"/> that is the same in all processes.</summary>
+    public IEnumerable<(string Name, torch.Tensor Values)> CommonState => StateWith(_shards is null ? _moments : []);
+
+    /// <summary>Bytes of the optimizer's state in this process.</summary>
+    public long OptimizerBytes => _moments.Sum(m => m.numel() * m.element_size());
 
     /// <summary>What the model is made of: the moving average, or the weights if there is none, and the module's own buffers.</summary>
     public IEnumerable<(string Name, torch.Tensor Values)> EvaluationState => [("weights", _ema ?? _weights), .. Buffers];
@@ -134,8 +138,45 @@ internal sealed class TrainedNetwork : IDisposable
     /// <summary>What layers change while they compute: the module's buffers of Float32.</summary>
     public IReadOnlyList<torch.Tensor> Averages => _averages;
 
-    /// <inheritdoc cref="IGradientExchange.Average"/>
-    public double ExchangeGradients(IGradientExchange exchange, double weight) => exchange.Average(_gradients, weight);
+    /// <inheritdoc cref="IGradientExchange.Sum"/>
+    public void ExchangeGradients(IGradientExchange exchange)
+    {
+        if (_shards is null)
+            exchange.Sum(_gradients);
+        else
+            _shards.Reduce(_gradients);
+    }
+
+    /// <summary>Makes room for all moments, which a checkpoint is to be read into.</summary>
+    public void OpenMoments()
+    {
+        if (_shards is not null)
+            _wholeMoments = [.. _moments.Select(m => torch.zeros(ParameterCount, device: m.device).DetachFromDisposeScope())];
+    }
+
+    /// <summary>Gives each process its part of the moments that process 0 has read; all take part.</summary>
+    public void ScatterMoments()
+    {
+        for (int i = 0; i < _moments.Length; i++)
+            _shards?.FromLeader(_wholeMoments?[i], _moments[i]);
+    }
+
+    /// <summary>Gathers all moments in process 0; all take part.</summary>
+    public void GatherMoments()
+    {
+        if (_shards is null)
+            return;
+        torch.Tensor?[] whole = [.. _moments.Select(_shards.ToLeader)];
+        _wholeMoments = whole.OfType<torch.Tensor>().ToArray() is { Length: > 0 } all ? all : null;
+    }
+
+    /// <summary>Lets go of the moments of other processes.</summary>
+    public void CloseMoments()
+    {
+        foreach (torch.Tensor moment in _wholeMoments ?? [])
+            moment.Dispose();
+        _wholeMoments = null;
+    }
 
     /// <summary>Scales the gradient down to a norm.</summary>
     /// <param name="maxNorm">The norm, or infinity.</param>
@@ -145,16 +186,18 @@ internal sealed class TrainedNetwork : IDisposable
     {
         using IDisposable noGradient = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        if (_gradients.device_type != DeviceType.CPU)
+        if (_gradients.device_type != DeviceType.CPU && _shards is null)
         {
             reads.Add([OptimizerKernels.ClipOnDevice(_gradients, maxNorm)], read => use(read[0]));
             return;
         }
 
-        double norm = OptimizerKernels.Norm(_gradients);
+        torch.Tensor own = _shards is null ? _gradients : _gradients.narrow(0, _shards.First, _shards.Length);
+        double norm = OptimizerKernels.Norm(own);
+        norm = _shards?.Norm(norm) ?? norm;
         use(norm);
         if (norm > maxNorm)
-            _gradients.TimesInPlace(maxNorm / (norm + 1e-6));
+            own.TimesInPlace(maxNorm / (norm + 1e-6));
     }
 
     /// <summary>One optimizer step along the gradients.</summary>
@@ -172,6 +215,7 @@ internal sealed class TrainedNetwork : IDisposable
                     Steps));
         }
 
+        _shards?.Gather(_weights);
         if (_ema is not null)
             OptimizerKernels.Ema(_ema, _weights, Math.Min(_options.EmaDecay!.Value, (1.0 + Steps) / (10.0 + Steps)));
     }
@@ -197,6 +241,7 @@ internal sealed class TrainedNetwork : IDisposable
     /// <summary>Releases the training's buffers. The module keeps its weights.</summary>
     public void Dispose()
     {
+        CloseMoments();
         foreach (Parameter parameter in _parameters.Where(p => !p.IsInvalid))
             parameter.grad = null;
         foreach (var segment in _segments)
@@ -212,12 +257,23 @@ internal sealed class TrainedNetwork : IDisposable
         _ema?.Dispose();
     }
 
+    private IEnumerable<(string Name, torch.Tensor Values)> StateWith(torch.Tensor[] moments) =>
+    [
+        ("weights", _weights),
+        .. moments.Select((moment, i) => ($"moment{i + 1}", moment)),
+        .. _ema is null ? ((string, torch.Tensor)[])[] : [("average", _ema)],
+        .. Buffers,
+    ];
+
+    // Of those that this process updates.
     private (torch.Tensor Weights, torch.Tensor Gradients, torch.Tensor[] Moments, double Decay) Segment(
         long start, long length, double decay)
     {
-        return (Part(_weights), Part(_gradients), [.. _moments.Select(Part)], decay);
+        long first = _shards?.First ?? 0, end = first + (_shards?.Length ?? ParameterCount);
+        (start, end) = (Math.Clamp(start, first, end), Math.Clamp(start + length, first, end));
+        return (Part(_weights, start), Part(_gradients, start), [.. _moments.Select(m => Part(m, start - first))], decay);
 
-        torch.Tensor Part(torch.Tensor buffer) => buffer.narrow(0, start, length).DetachFromDisposeScope();
+        torch.Tensor Part(torch.Tensor buffer, long from) => buffer.narrow(0, from, end - start).DetachFromDisposeScope();
     }
 
     private void Flatten(Parameter[] parameters)

@@ -122,7 +122,7 @@ internal sealed class Trainer
     /// <param name="module">The network, on its device.</param>
     /// <param name="options">The optimizer's options. Default: the training's.</param>
     public TrainedNetwork Prepare(string name, torch.nn.Module module, TrainingOptions? options = null) =>
-        Own(new TrainedNetwork(name, module, options ?? Run.Options));
+        Own(new TrainedNetwork(name, module, options ?? Run.Options, Run.Shards));
 
     /// <summary>Runs one loop. Afterwards the networks hold their final weights, and the preview is disposed of.</summary>
     /// <inheritdoc cref="TrainingLoop" path="/param"/>

@@ -148,12 +148,10 @@ internal sealed class TrainingLoop
                 _isWholeStep = false;
                 RunStep(generator, out double learningRate);
                 Report(channel, progress, learningRate);
+                bool isCheckpointDue = IsCheckpointDue();
                 _isWholeStep = true;
-                if (_checkpoints?.IsDue(_step, _isFinished) == true)
-                {
-                    _reads.Complete();
-                    _checkpoints.Save(channel, _step, _gradientNorm, _isFinished);
-                }
+                if (isCheckpointDue)
+                    SaveCheckpoint(channel, _isFinished);
             }
 
             return true;
@@ -164,14 +162,14 @@ internal sealed class TrainingLoop
         }
         catch (OperationCanceledException)
         {
-            _group?.Cancel();
+            _group?.Cancel(_run.IsTerminating);
             // In the middle of a step or a validation there is no state to go on from.
-            if (_isWholeStep)
-            {
-                _reads.Complete();
-                _checkpoints?.Save(channel, _step, _gradientNorm, isFinished: false);
-            }
+            if (_isWholeStep && _run.Options.Checkpoints is not null)
+                SaveCheckpoint(channel, isFinished: false);
 
+            // A process that has to end has no use for a model that is not done.
+            if (_group?.IsTerminating ?? _run.IsTerminating)
+                throw;
             bool isAskedFor = _options.CancellationToken.IsCancellationRequested || _group is not null;
             if (_options.OnCancel != CancellationBehavior.KeepBest || !isAskedFor || _step == 0)
                 throw;
@@ -183,13 +181,35 @@ internal sealed class TrainingLoop
         }
     }
 
+    // Process 0 knows when; where processes share the optimizer's state, all take part.
+    private bool IsCheckpointDue()
+    {
+        bool isDue = _checkpoints?.IsDue(_step, _isFinished) == true;
+        return _run.Shards is { } group && _run.Options.Checkpoints is not null
+            ? group.FromLeader("the end of a step", [isDue ? (byte)1 : (byte)0])[0] != 0
+            : isDue;
+    }
+
+    private void SaveCheckpoint(IChannel channel, bool isFinished)
+    {
+        _reads.Complete();
+        foreach (TrainedNetwork network in _networks)
+            network.GatherMoments();
+        _checkpoints?.Save(channel, _step, _gradientNorm, isFinished);
+        foreach (TrainedNetwork network in _networks)
+            network.CloseMoments();
+    }
+
     // Where one of several processes was canceled, all stop before the same step.
     private void StopIfCancelled()
     {
         if (_group is null)
             _run.StopIfCancelled();
         else if (_group.IsCanceled)
-            throw new OperationCanceledException("The training was canceled.", _options.CancellationToken);
+        {
+            throw new OperationCanceledException(
+                _group.IsTerminating ? TerminationRequest.Message : "The training was canceled.", _options.CancellationToken);
+        }
     }
 
     // A step of many batches may take too long to be waited for, and is lost then. Several processes all end their steps.
@@ -223,6 +243,8 @@ internal sealed class TrainingLoop
                 + $"parameters{(network.FrozenCount == 0 ? "" : $", {network.FrozenCount:N0} more are frozen")}, {_totalSteps:N0} steps.");
         }
 
+        foreach (TrainedNetwork network in _checkpoints is null ? [] : _networks)
+            network.OpenMoments();
         if (_checkpoints?.Resume(channel) is { } state)
         {
             (_step, _gradientNorm, _isFinished) = (state.Step, state.GradientNorm, state.IsFinished);
@@ -243,7 +265,7 @@ internal sealed class TrainingLoop
 
         _firstStep = _step;
         _meter.Start();
-        _shared?.Exchange(_meter, _step, _run.IsCanceled());
+        _shared?.Exchange(_meter, _step, _run);
     }
 
     private void Finish(bool keepsBest)
@@ -360,7 +382,7 @@ internal sealed class TrainingLoop
             network.FlushAverages();
         _step = step;
         _meter.EndStep(step);
-        _shared?.Exchange(_meter, step, _run.IsCanceled());
+        _shared?.Exchange(_meter, step, _run);
     }
 
     // The gradients of the others would be thrown away.
@@ -379,20 +401,28 @@ internal sealed class TrainingLoop
         long weight = 0;
         foreach (StepBatch batch in batches)
             weight += batch.IsOwn ? batch.Batch!.Value.Weight : 0;
+        double total = _run.Exchange.TotalWeight(weight);
         if ((weight > 0 || _group is not null) && phase.BeforeLosses is { } beforeLosses)
         {
             using IDisposable noGradient = torch.no_grad();
             beforeLosses(context, batches);
         }
 
+        _takes++;
         if (batches.Count == 1 && _group is null)
-            Learn(index, batches[0].Batch!.Value, weight, context, learningRate);
+        {
+            SeedDropout(context.Step, 0);
+            Learn(index, batches[0].Batch!.Value, total, context, learningRate);
+        }
         else
-            LearnAsOne(index, batches, weight, context, learningRate);
+        {
+            LearnAsOne(index, batches, total, context, learningRate);
+        }
 
         // A step in which no process has anything to learn moves no weights.
-        if (network.ExchangeGradients(_run.Exchange, weight) == 0)
+        if (total == 0)
             return;
+        network.ExchangeGradients(_run.Exchange);
         if (_options.GradientClipNorm is not null || phase.ReportsGradientNorm)
         {
             network.ClipGradients(_options.GradientClipNorm ?? double.PositiveInfinity, _reads, norm =>
@@ -415,11 +445,10 @@ internal sealed class TrainingLoop
     }
 
     // A step sees the rows of several batches as if in one.
-    private void LearnAsOne(int index, List<StepBatch> batches, long weight, StepContext context, double learningRate)
+    private void LearnAsOne(int index, List<StepBatch> batches, double total, StepContext context, double learningRate)
     {
         using var draws = new StepDraws(batches.Sum(b => (long)b.Rows));
-        using var buffers = new StepBuffers(_networks.SelectMany(n => n.Averages));
-        _takes++;
+        using var buffers = new StepBuffers(_networks.SelectMany(n => n.Averages), total);
         for (int i = 0; i < batches.Count; i++)
         {
             StopIfStepTakesLong();
@@ -429,10 +458,10 @@ internal sealed class TrainingLoop
                 SeedDropout(context.Step, i);
                 buffers.BeginBatch();
                 if (isOwn)
-                    Learn(index, present, weight, context with { Draws = draws }, learningRate);
+                    Learn(index, present, total, context with { Draws = draws }, learningRate);
                 else
                     ComputeOnly(index, present, context with { Draws = draws, IsDiscarded = true });
-                if (isOwn)
+                if (isOwn && present.Weight > 0)
                     buffers.EndBatch(present.Weight);
             }
 
@@ -459,7 +488,7 @@ internal sealed class TrainingLoop
         _phases[index].Losses(context, batch);
     }
 
-    private void Learn(int index, TensorBatch batch, long weight, StepContext context, double learningRate)
+    private void Learn(int index, TensorBatch batch, double total, StepContext context, double learningRate)
     {
         if (batch.Weight == 0)
             return;
@@ -479,7 +508,7 @@ internal sealed class TrainingLoop
         });
 
         // Each value weighs the same, whatever batch it is in.
-        torch.Tensor part = batch.Weight == weight ? losses.Total : losses.Total.Times((double)batch.Weight / weight);
+        torch.Tensor part = batch.Weight == total ? losses.Total : losses.Total.Times(batch.Weight / total);
         part.backward();
     }
 

@@ -310,9 +310,6 @@ public abstract class TrainingOptions
     /// <summary>The model that the training continues from, if there is one.</summary>
     internal virtual IBaseModel? Base => null;
 
-    /// <summary>Why the model cannot be trained in several processes; <see langword="null"/> if it can.</summary>
-    internal virtual string? WhyNotDistributed => $"{GetType().Name} do not support it yet";
-
     /// <summary>Whether there is something to score the model on that it does not learn.</summary>
     internal virtual bool HasValidation => ValidationData is not null;
 
@@ -357,8 +354,6 @@ public abstract class TrainingOptions
     internal virtual void ValidateForTraining()
     {
         Validate();
-        if (Distributed is not null && WhyNotDistributed is { } reason)
-            throw new ArgumentException($"{nameof(Distributed)} cannot be used: {reason}.", nameof(Distributed));
         if (EarlyStoppingPatience is not null && !HasValidation)
         {
             throw new ArgumentException(

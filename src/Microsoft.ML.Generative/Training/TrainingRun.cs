@@ -15,6 +15,8 @@ namespace Microsoft.ML.Generative.Training;
 /// </summary>
 internal sealed class TrainingRun : IDisposable
 {
+    private readonly TerminationRequest? _termination;
+
     private TrainingRun(
         IHost host, TrainingOptions options, torch.Device device, long seed, int? threads, CheckpointFolder? checkpoints,
         ProcessGroup? group, int processes)
@@ -28,6 +30,7 @@ internal sealed class TrainingRun : IDisposable
         Processes = processes;
         Exchange = group is null ? SingleProcess.Instance : group;
         Threads = TorchThreads.Scope(threads);
+        _termination = options.Checkpoints is null ? null : new TerminationRequest();
     }
 
     public IHost Host { get; }
@@ -46,6 +49,9 @@ internal sealed class TrainingRun : IDisposable
 
     /// <summary>The processes of the training, if it has several.</summary>
     public ProcessGroup? Group { get; }
+
+    /// <summary>The processes that share the state of optimizers, if they do.</summary>
+    public ProcessGroup? Shards => Options.Distributed?.ShardOptimizer == true ? Group : null;
 
     /// <summary>Whether this process validates, reports and writes files.</summary>
     public bool IsLeader => Group?.IsLeader ?? true;
@@ -122,7 +128,8 @@ internal sealed class TrainingRun : IDisposable
             int processes = earlier is null ? group?.Size ?? 1 : earlier.Processes ?? 1;
             if (group is not null)
             {
-                var shared = new SharedOptions(seed, processes, SavedOptions.Of(options), options.OnCancel);
+                var shared = new SharedOptions(
+                    seed, processes, SavedOptions.Of(options), options.OnCancel, options.Distributed!.ShardOptimizer);
                 (seed, processes) = shared.Share(group, seedAskedFor);
             }
 
@@ -172,7 +179,10 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Bytes that the rows to validate on may take.</summary>
     public long ValidationBudget => Options.RowMemory / 4;
 
-    /// <summary>Whether the context or the token was canceled.</summary>
+    /// <summary>Whether the system has asked this process to end, which a training with checkpoints does in order.</summary>
+    public bool IsTerminating => _termination?.IsReceived == true;
+
+    /// <summary>Whether the context or the token was canceled, or the process is to end.</summary>
     public bool IsCanceled()
     {
         try
@@ -186,9 +196,13 @@ internal sealed class TrainingRun : IDisposable
         }
     }
 
-    /// <exception cref="OperationCanceledException">The context or the token was canceled.</exception>
+    /// <exception cref="OperationCanceledException">
+    /// The context or the token was canceled, or the process is to end.
+    /// </exception>
     public void StopIfCancelled()
     {
+        if (IsTerminating)
+            throw new OperationCanceledException(TerminationRequest.Message);
         Host.CheckAlive();
         Options.CancellationToken.ThrowIfCancellationRequested();
     }
@@ -210,6 +224,7 @@ internal sealed class TrainingRun : IDisposable
 
     public void Dispose()
     {
+        _termination?.Dispose();
         Threads.Dispose();
         Checkpoints?.Dispose();
         Group?.Dispose();

@@ -1,46 +1,34 @@
 using System.Reflection;
+using Microsoft.ML.Generative.Training.Distributed;
 
 namespace Microsoft.ML.Generative.Tests;
 
-/// <summary>What every estimator promises of a training in several processes.</summary>
-public abstract partial class EstimatorConformity<TTransformer>
+/// <summary>A training that one or several processes take part in.</summary>
+internal interface IProcessConformity
 {
+    /// <summary>Trains, and returns the model's weights.</summary>
+    /// <param name="distributed">The processes; <see langword="null"/>: this one alone.</param>
+    /// <param name="batches">The batches of this process in a step.</param>
+    /// <param name="steps">Steps by AdamW; <see langword="null"/>: two epochs by stochastic gradient descent.</param>
+    /// <param name="reports">Receives the reports.</param>
+    Dictionary<string, float[]> Train(DistributedOptions? distributed, int batches, long? steps = null, Reports? reports = null);
+}
+
+/// <summary>What every estimator promises of a training in several processes.</summary>
+public abstract partial class EstimatorConformity<TTransformer> : IProcessConformity
+{
+    /// <summary>The rows of a batch: the last step of an epoch has fewer batches than there are processes, or a short one.</summary>
+    protected virtual int BatchSizeOfProcess => 7;
+
     [Fact]
     public void Two_processes_train_as_one_with_twice_as_many_batches_in_a_step()
     {
-        // Of 7 rows each: the last step of an epoch has fewer batches than there are processes, or a short one.
-        Dictionary<string, float[]> Train(MLContext ml, DistributedOptions? distributed, int batches, Reports? reports)
-        {
-            IDataView data = CreateData(ml);
-            using TTransformer model = CreateEstimator(ml, o =>
-            {
-                (o.BatchSize, o.GradientAccumulationSteps, o.Epochs, o.MaxSteps, o.Seed) = (7, batches, 2, null, 3);
-                (o.Precision, o.EmaDecay, o.Threads, o.GradientClipNorm) = (ComputePrecision.Float32, 0.5, 1, 1);
-                // Adam would turn the rounding of gradients next to 0 into whole steps.
-                (o.Optimizer, o.LearningRate, o.WarmupSteps) = (OptimizerKind.Sgd, 0.01, 0);
-                (o.ValidationData, o.Distributed, o.Progress) = (data, distributed, reports);
-                foreach (PropertyInfo steps in o.GetType().GetProperties().Where(p => p.Name == "PriorMaxSteps"))
-                    steps.SetValue(o, 2L);
-            }).Fit(data);
-            return State(model);
-        }
-
-        string? refusal = null;
-        CreateEstimator(new MLContext(), o => refusal = o.WhyNotDistributed);
-        if (refusal is not null)
-        {
-            var error = Assert.Throws<ArgumentException>(
-                () => CreateEstimator(new MLContext(), o => o.Distributed = new DistributedOptions()));
-            Assert.Contains($"{nameof(TrainingOptions.Distributed)} cannot be used: {refusal}", error.Message);
-            return;
-        }
-
+        IProcessConformity training = this;
         var one = new Reports();
         Reports[] reports = [new(), new()];
-        Dictionary<string, float[]> expected = Train(new MLContext(seed: 1), null, 2, one);
-        Dictionary<string, float[]>[] models = ThreadProcesses.Results(2, transport => Train(
-            new MLContext(seed: 1), new DistributedOptions { Transport = transport, Timeout = TimeSpan.FromMinutes(1) }, 1,
-            reports[transport.Rank]));
+        Dictionary<string, float[]> expected = training.Train(null, 2, reports: one);
+        Dictionary<string, float[]>[] models = ThreadProcesses.Results(2, transport => training.Train(
+            new DistributedOptions { Transport = transport, Timeout = TimeSpan.FromMinutes(1) }, 1, reports: reports[transport.Rank]));
         Assert.Empty(reports[1].All);
         Assert.Equal(one.All.Where(r => r.ValidationLoss is not null).Select(r => r.Step), Validated().Select(r => r.Step));
         foreach ((TrainingProgress a, TrainingProgress b) in one.All.Where(r => r.ValidationLoss is not null).Zip(Validated()))
@@ -59,5 +47,25 @@ public abstract partial class EstimatorConformity<TTransformer>
         }
 
         IEnumerable<TrainingProgress> Validated() => reports[0].All.Where(r => r.ValidationLoss is not null);
+    }
+
+    Dictionary<string, float[]> IProcessConformity.Train(
+        DistributedOptions? distributed, int batches, long? steps, Reports? reports)
+    {
+        MLContext ml = new(seed: 1);
+        IDataView data = CreateData(ml);
+        using TTransformer model = CreateEstimator(ml, o =>
+        {
+            (o.BatchSize, o.GradientAccumulationSteps, o.Epochs, o.MaxSteps, o.Seed) = (BatchSizeOfProcess, batches, 2, steps, 3);
+            (o.Precision, o.EmaDecay, o.Threads, o.GradientClipNorm) = (ComputePrecision.Float32, 0.5, 1, 1);
+            // Adam would turn the rounding of gradients next to 0 into whole steps.
+            (o.Optimizer, o.LearningRate, o.WarmupSteps) = (OptimizerKind.Sgd, 0.01, 0);
+            if (steps is not null)
+                (o.Optimizer, o.LearningRate) = (OptimizerKind.AdamW, 1e-3);
+            (o.ValidationData, o.Distributed, o.Progress) = (data, distributed, reports);
+            foreach (PropertyInfo prior in o.GetType().GetProperties().Where(p => p.Name == "PriorMaxSteps"))
+                prior.SetValue(o, steps ?? 2);
+        }).Fit(data);
+        return State(model);
     }
 }

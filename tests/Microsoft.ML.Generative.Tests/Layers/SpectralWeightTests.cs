@@ -71,3 +71,23 @@ public class SpectralWeightTests
         Assert.Equal(["u"], layer.named_buffers().Select(b => b.name));
     }
 }
+
+/// <summary>What is created without memory disturbs no weights that another training samples meanwhile.</summary>
+[Collection(GlobalTorchState.Name)]
+public sealed class UnsampledSpectralWeightTests
+{
+    [Fact]
+    public void Weighing_the_size_of_a_network_takes_no_noise()
+    {
+        using var seeded = TorchSeed.Scope(3);
+        using Tensor before = random.get_rng_state();
+        ModuleTensors.WithoutMemory(long.MaxValue, int.MaxValue, () =>
+        {
+            var layer = new Conv2d(3, 4, 3);
+            SpectralWeight.Normalize(layer);
+            return layer;
+        }).Dispose();
+        using Tensor after = random.get_rng_state();
+        Assert.Equal(before.bytes.ToArray(), after.bytes.ToArray());
+    }
+}

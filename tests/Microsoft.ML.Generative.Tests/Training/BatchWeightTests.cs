@@ -200,14 +200,21 @@ public sealed class BatchWeightTests
 
     private sealed class Chain(IGradientExchange exchange, IGradientExchange then) : IGradientExchange
     {
-        public double Average(torch.Tensor gradients, double weight) => then.Average(gradients, exchange.Average(gradients, weight));
+        public double TotalWeight(double weight) => exchange.TotalWeight(weight);
+
+        public void Sum(torch.Tensor gradients)
+        {
+            exchange.Sum(gradients);
+            then.Sum(gradients);
+        }
     }
 
     /// <summary>Two processes simulated by two threads.</summary>
     private sealed class TwoProcesses : IDisposable
     {
         private readonly Barrier _barrier = new(2);
-        private readonly (torch.Tensor Gradients, double Weight)[] _parts = new (torch.Tensor, double)[2];
+        private readonly torch.Tensor[] _parts = new torch.Tensor[2];
+        private readonly double[] _weights = new double[2];
 
         public void Dispose() => _barrier.Dispose();
 
@@ -215,17 +222,23 @@ public sealed class BatchWeightTests
 
         private sealed class Rank(TwoProcesses owner, int rank) : IGradientExchange
         {
-            public double Average(torch.Tensor gradients, double weight)
+            public double TotalWeight(double weight)
+            {
+                owner._weights[rank] = weight;
+                owner._barrier.SignalAndWait();
+                double total = owner._weights.Sum();
+                owner._barrier.SignalAndWait();
+                return total;
+            }
+
+            public void Sum(torch.Tensor gradients)
             {
                 using DisposeScope scope = torch.NewDisposeScope();
-                owner._parts[rank] = (gradients, weight);
+                owner._parts[rank] = gradients;
                 owner._barrier.SignalAndWait();
-                ((torch.Tensor first, double firstWeight), (torch.Tensor second, double secondWeight)) = (owner._parts[0], owner._parts[1]);
-                double total = firstWeight + secondWeight;
-                torch.Tensor mean = (first * firstWeight + second * secondWeight) / total;
+                torch.Tensor sum = owner._parts[0] + owner._parts[1];
                 owner._barrier.SignalAndWait();
-                gradients.copy_(mean);
-                return total;
+                gradients.copy_(sum);
             }
         }
     }

@@ -48,6 +48,32 @@ public sealed class KilledTrainingTests(ITestOutputHelper output)
         Assert.Empty(Directory.GetFiles(checkpoints, "*.damaged"));
     }
 
+    [LinuxFact]
+    public void A_training_that_the_system_asks_to_end_writes_a_checkpoint_and_resumes_from_it()
+    {
+        using var folder = new TemporaryFolder();
+        string checkpoints = folder.File("checkpoints");
+        long last = 0;
+        using (Process training = Start(folder.File("model.zip"), checkpoints, "1000000"))
+        {
+            for (int steps = 0; steps < 3; steps++)
+                training.StandardOutput.ReadLine();
+            using (Process kill = Process.Start("kill", ["-TERM", $"{training.Id}"]))
+                kill.WaitForExit();
+            while (training.StandardOutput.ReadLine() is { } line)
+                last = long.Parse(line.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
+            string errors = training.StandardError.ReadToEnd();
+            training.WaitForExit();
+            Assert.NotEqual(0, training.ExitCode);
+            Assert.Contains("SIGTERM", errors, StringComparison.Ordinal);
+        }
+
+        Assert.False(File.Exists(folder.File("model.zip")));
+        Dictionary<long, string> rest = Complete(folder.File("model.zip"), checkpoints);
+        Assert.InRange(last, 3, rest.Keys.Max() - 1);
+        Assert.Equal(last + 1, rest.Keys.Min());
+    }
+
     // A step that was done again after a kill must report what it reported before.
     private static void Note(Dictionary<long, string> seen, string line, long? step = null)
     {
@@ -68,13 +94,13 @@ public sealed class KilledTrainingTests(ITestOutputHelper output)
         return lines;
     }
 
-    private static Process Start(string model, string? checkpoints)
+    private static Process Start(string model, string? checkpoints, string steps = "1")
     {
         // Built beside this project, in the same configuration and for the same framework.
         string here = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar);
         string program = Path.Combine(
             here.Replace("Microsoft.ML.Generative.Tests", "InterruptedTraining", StringComparison.Ordinal), "InterruptedTraining.dll");
-        var start = new ProcessStartInfo("dotnet", checkpoints is null ? [program, model] : [program, model, checkpoints])
+        var start = new ProcessStartInfo("dotnet", checkpoints is null ? [program, model] : [program, model, checkpoints, steps])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

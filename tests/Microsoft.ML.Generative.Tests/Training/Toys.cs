@@ -153,11 +153,9 @@ internal sealed class RecordedGradients : IGradientExchange
 {
     public List<float[]> All { get; } = [];
 
-    public double Average(torch.Tensor gradients, double weight)
-    {
-        All.Add(TensorMemory.ToArray<float>(gradients));
-        return weight;
-    }
+    public double TotalWeight(double weight) => weight;
+
+    public void Sum(torch.Tensor gradients) => All.Add(TensorMemory.ToArray<float>(gradients));
 }
 
 internal static class Toys

@@ -39,13 +39,20 @@ internal sealed class IndexBatches(
 
     public TensorBatch Next()
     {
+        long first = _position;
+        long[] chosen = new long[Skip()];
+        for (int i = 0; i < chosen.Length; i++)
+            chosen[i] = _order?[first + i] ?? first + i;
+        return make(chosen);
+    }
+
+    public int Skip()
+    {
         if (_position >= count)
             throw new InvalidOperationException("The epoch has no more batches.");
         bool isLast = ++_batch == BatchesPerEpoch;
-        long[] chosen = new long[isLast ? count - _position : batchSize];
-        for (int i = 0; i < chosen.Length; i++)
-            chosen[i] = _order?[_position + i] ?? _position + i;
-        _position += chosen.Length;
-        return make(chosen);
+        long examples = isLast ? count - _position : batchSize;
+        _position += examples;
+        return (int)examples;
     }
 }

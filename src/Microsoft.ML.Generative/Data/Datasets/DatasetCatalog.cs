@@ -42,6 +42,10 @@ public sealed class DatasetCatalog
         _dataDirectory = dataDirectory;
     }
 
+    internal MLContext Context => _context;
+
+    internal string DataDirectory => _dataDirectory();
+
     /// <summary>
     /// Synthetic handwritten digits: strokes of each digit's shape, in several styles, with slant, size, place,
     /// thickness and wobble at random. Needs no files.

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Microsoft.ML.Generative.Data.Rows;
 
 /// <summary>The rows that are computed together.</summary>
@@ -32,10 +34,10 @@ internal sealed class RowBatch(IReadOnlyList<long> positions, IReadOnlyDictionar
     /// </summary>
     public long[] Keys(long seed, params IEnumerable<RowInput?> columns)
     {
-        InputBuffer[] buffers = [.. columns.OfType<RowInput>().Select(BufferOf)];
         long[] keys = new long[Count];
-        for (int row = 0; row < keys.Length; row++)
-            keys[row] = (long)buffers.Aggregate((ulong)seed, (key, buffer) => buffer.Hash(row, key));
+        Array.Fill(keys, seed);
+        foreach (RowInput column in columns.OfType<RowInput>())
+            BufferOf(column).Hash(MemoryMarshal.Cast<long, ulong>(keys.AsSpan()));
         return keys;
     }
 }

@@ -29,6 +29,13 @@ internal abstract class InputBuffer
 
     /// <summary>A number that depends on the value in a slot and on the seed.</summary>
     public abstract ulong Hash(int slot, ulong seed);
+
+    /// <summary>The same for the first slots, each with its own seed, which the number replaces.</summary>
+    public virtual void Hash(Span<ulong> seeds)
+    {
+        for (int slot = 0; slot < seeds.Length; slot++)
+            seeds[slot] = Hash(slot, seeds[slot]);
+    }
 }
 
 /// <inheritdoc/>

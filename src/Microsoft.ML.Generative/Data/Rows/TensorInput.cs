@@ -22,6 +22,8 @@ internal sealed class TensorInput(TensorColumn column, torch.Device device) : Ro
 
         public override ulong Hash(int slot, ulong seed) => RowNoise.Hash(Row(slot), seed);
 
+        public override void Hash(Span<ulong> seeds) => RowNoise.Hash(_bytes.AsSpan(0, seeds.Length * column.RowBytes), seeds);
+
         public override torch.Tensor Take(int count)
         {
             torch.Tensor rows = torch.empty([count, column.Elements], dtype: column.Type);

@@ -177,8 +177,6 @@ public sealed class ImageClassifierOptions : TrainingOptions, IImageShapeOptions
 
     internal override ImageClassifierOptions Copy() => (ImageClassifierOptions)base.Copy();
 
-    internal override string? WhyNotDistributed => null;
-
     internal override IReadOnlyList<string> SizeOptions =>
         [nameof(BaseChannels), nameof(Stages), nameof(BlocksPerStage), nameof(LabelCount)];
 

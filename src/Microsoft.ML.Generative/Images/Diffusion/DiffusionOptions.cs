@@ -316,8 +316,6 @@ public sealed class DiffusionOptions : ImageTrainingOptions, IImageShapeOptions,
         return copy;
     }
 
-    internal override string? WhyNotDistributed => null;
-
     internal override IReadOnlyList<string> SizeOptions =>
         [nameof(BlockChannels), nameof(LayersPerBlock), nameof(DitLayers), nameof(DitEmbeddingSize), nameof(LabelCount)];
 

@@ -266,8 +266,6 @@ public sealed class GanOptions : ImageTrainingOptions, IImageShapeOptions, ILabe
         return copy;
     }
 
-    internal override string? WhyNotDistributed => "adversarial training does not support it yet";
-
     internal override IReadOnlyList<string> SizeOptions =>
         [nameof(HiddenSizes), nameof(BaseChannels), nameof(LatentSize), nameof(LabelEmbeddingSize), nameof(LabelCount)];
 

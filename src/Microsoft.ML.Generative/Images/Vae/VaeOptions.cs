@@ -245,8 +245,6 @@ public sealed class VaeOptions : ImageTrainingOptions, IImageShapeOptions, ILabe
         return copy;
     }
 
-    internal override string? WhyNotDistributed => null;
-
     internal override IReadOnlyList<string> SizeOptions =>
         [nameof(HiddenSizes), nameof(ConvolutionChannels), nameof(LatentSize), nameof(LabelCount)];
 

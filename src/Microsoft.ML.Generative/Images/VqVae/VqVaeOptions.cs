@@ -239,8 +239,6 @@ public sealed class VqVaeOptions : ImageTrainingOptions, IImageShapeOptions
         return copy;
     }
 
-    internal override string? WhyNotDistributed => null;
-
     internal override IReadOnlyList<string> SizeOptions =>
     [
         nameof(HiddenChannels), nameof(ResidualBlocks), nameof(ResidualChannels), nameof(CodebookSize), nameof(CodeSize),

@@ -27,7 +27,8 @@ internal sealed class SpectralWeight : Weight
         (_layer, _values) = (layer, values);
         using IDisposable noGradient = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        _u = Unit(randn(Shape[0])).DetachFromDisposeScope();
+        // Without memory, nothing is sampled: other trainings take from the same generator.
+        _u = Unit(nn.init.normal_(ModuleTensors.Empty(Shape[0]))).DetachFromDisposeScope();
         for (int i = 0; i < FirstIterations; i++)
             Iterate();
     }

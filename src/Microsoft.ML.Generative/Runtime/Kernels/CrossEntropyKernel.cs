@@ -3,8 +3,8 @@ using System.Numerics;
 namespace Microsoft.ML.Generative.Runtime.Kernels;
 
 /// <summary>
-/// Cross-entropy of rows of logits, −log softmax(x)[target], with nothing kept but each row's largest logit and the logarithm of its sum of exponentials: the
-/// backward pass computes the probabilities again, into the gradient. A row is one thread's work.
+/// Cross-entropy of rows of logits, −log softmax(x)[target]. Nothing is kept but each row's largest logit and the logarithm of its sum of
+/// exponentials: the backward pass computes the probabilities again, into the gradient. A row is one thread's work.
 /// </summary>
 internal static unsafe class CrossEntropyKernel
 {

@@ -55,7 +55,8 @@ internal static unsafe class StridedWinogradConvolution
         // The additional sixteen spread the points over the cache's sets.
         nint point = (nint)rows * row + Lanes;
         int groups = isDoubling ? shape.InputGroups : shape.OutputGroups;
-        nint floats = windows * Points * point + groups * Lanes;
+        nint kernels = isDoubling ? (nint)groups * shape.Outputs * Kernel * Lanes : 0;
+        nint floats = windows * Points * point + groups * Lanes + kernels;
         float* memory = (float*)NativeMemory.AlignedAlloc((nuint)floats * sizeof(float), 64);
         try
         {
@@ -66,6 +67,7 @@ internal static unsafe class StridedWinogradConvolution
                 To = to,
                 Tiles = memory,
                 Biases = memory + windows * Points * point,
+                Kernels = memory + windows * Points * point + groups * Lanes,
                 Shape = shape,
                 Row = row,
                 Point = point,
@@ -76,6 +78,8 @@ internal static unsafe class StridedWinogradConvolution
             new Span<float>(work.Biases, groups * Lanes).Clear();
             if (bias != null)
                 new Span<float>(bias, outputs).CopyTo(new Span<float>(work.Biases, outputs));
+            if (isDoubling)
+                ThreadTeam.Run(shape.Outputs, groups * Kernel * Lanes, &work, &TurnKernels);
             // Products are computed of rows in eights.
             for (int i = 0; i < windows * Points; i++)
             {
@@ -105,15 +109,34 @@ internal static unsafe class StridedWinogradConvolution
     private static void TransformLarge(void* state, long start, long end)
     {
         Work work = *(Work*)state;
-        new StridedWinogradTiles(work.Shape, work.First).Large(work.From, start, end, work.Tiles, work.Point);
+        new StridedWinogradTiles(work.Shape, work.First).Large(work.From, start, end, work.Tiles, work.Distances);
     }
 
     // Here the elements are segments of the block.
     private static void TransformSmall(void* state, long start, long end)
     {
         Work work = *(Work*)state;
-        new StridedWinogradTiles(work.Shape, work.First).Small(work.From, start, end, work.Tiles, work.Point);
+        new StridedWinogradTiles(work.Shape, work.First).Small(work.From, start, end, work.Tiles, work.Distances);
     }
+
+    // Here the elements are outputs of the convolution.
+    private static void TurnKernels(void* state, long start, long end)
+    {
+        Work work = *(Work*)state;
+        WinogradShape shape = work.Shape;
+        for (int output = (int)start; output < end; output++)
+        {
+            for (int group = 0; group < work.Groups; group++)
+            {
+                ChannelBlocks.Read(
+                    work.Weights + ((nint)output * shape.Inputs + group * Lanes) * Kernel, Kernel,
+                    StridedWinogradTiles.Channels(shape.Inputs, group), Kernel, KernelOf(work, group, output));
+            }
+        }
+    }
+
+    private static float* KernelOf(in Work work, int group, int output) =>
+        work.Kernels + ((nint)group * work.Shape.Outputs + output) * Kernel * Lanes;
 
     // Here the elements are parts of the block, for each pair of sixteens of outputs.
     private static void ComputeSmall(void* state, long start, long end)
@@ -237,18 +260,13 @@ internal static unsafe class StridedWinogradConvolution
     // Turned around, as the transpose of a convolution has its kernels.
     private static void FilterForLarge(in Work work, int pair, int groups, int phase, in Scratch memory)
     {
-        WinogradShape shape = work.Shape;
-        float* kernel = stackalloc float[Kernel * Lanes];
         for (int group = 0; group < groups; group++)
         {
-            int first = (pair * Together + group) * Lanes;
-            for (int input = 0; input < shape.Outputs; input++)
+            for (int input = 0; input < work.Shape.Outputs; input++)
             {
-                float* from = work.Weights + ((nint)input * shape.Inputs + first) * Kernel;
-                ChannelBlocks.Read(from, Kernel, Math.Min(Lanes, shape.Inputs - first), Kernel, kernel);
+                float* last = KernelOf(work, pair * Together + group, input) + ((2 + phase / 2) * Side + 2 + phase % 2) * Lanes;
                 StridedWinogradTransforms.Filter(
-                    kernel + ((2 + phase / 2) * Side + 2 + phase % 2) * Lanes, -2 * Side * Lanes, -2 * Lanes, memory.Between,
-                    memory.Filter(input, group), memory.FilterPoint);
+                    last, -2 * Side * Lanes, -2 * Lanes, memory.Between, memory.Filter(input, group), memory.FilterPoint);
             }
         }
     }
@@ -262,6 +280,9 @@ internal static unsafe class StridedWinogradConvolution
         public float* From, Weights, To, Tiles, Biases;
         public WinogradShape Shape;
 
+        // Of doublings: the kernels with the 16 values of an element beside each other, [sixteens of inputs, outputs, 16, 16].
+        public float* Kernels;
+
         // Floats of a tile's channels, and between points.
         public int Row;
         public nint Point;
@@ -269,6 +290,8 @@ internal static unsafe class StridedWinogradConvolution
         // Sixteens of outputs.
         public int Groups;
         public int First, Segments, SegmentsInPart, Parts;
+
+        public readonly StridedWinogradTiles.Distances Distances => new(Point, Row, Lanes);
     }
 
     // What a thread needs for one part: filters [25, 2, inputs, 16], products [25, tiles, 2 · 16], and the pixels of the outputs.

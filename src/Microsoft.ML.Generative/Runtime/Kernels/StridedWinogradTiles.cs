@@ -3,8 +3,7 @@ using System.Runtime.InteropServices;
 namespace Microsoft.ML.Generative.Runtime.Kernels;
 
 /// <summary>
-/// The tiles of images as <see cref="StridedWinogradTransforms"/> makes numbers of them: those of a tile are at a row, its channels beside
-/// each other, and those of another point at a distance.
+/// The tiles of images as <see cref="StridedWinogradTransforms"/> makes numbers of them, in vectors of 16 channels.
 /// </summary>
 /// <param name="shape">The sizes of the small images; the large ones have twice their height and width.</param>
 /// <param name="first">The segment that the rows begin with; each has as many rows as the longest.</param>
@@ -24,9 +23,11 @@ internal readonly unsafe ref struct StridedWinogradTiles(WinogradShape shape, in
     /// <param name="images">[batch, inputs, 2 height, 2 width].</param>
     /// <param name="start">The first segment, counted from the one that the rows begin with.</param>
     /// <param name="end">The segment behind the last.</param>
-    /// <param name="tiles">[25, rows, 4, sixteens of inputs, 16], with a distance between points.</param>
-    /// <param name="point">Floats between points.</param>
-    public void Large(float* images, long start, long end, float* tiles, nint point)
+    /// <param name="tiles">Where the first vector belongs.</param>
+    /// <param name="distances">
+    /// Floats between points, between tiles, and between sixteens of channels; the inputs of a phase follow those of the one before.
+    /// </param>
+    public void Large(float* images, long start, long end, float* tiles, in Distances distances)
     {
         int columns = 2 * Tile * _shape.TilesInSegment + 2, rows = 2 * Tile + 2, groups = _shape.InputGroups;
         nint row = (nint)columns * Lanes;
@@ -42,13 +43,13 @@ internal readonly unsafe ref struct StridedWinogradTiles(WinogradShape shape, in
                     (2 * segment.Top - 1, 2 * segment.Left - 1, rows, columns), pixels);
                 for (int tile = 0; tile < _shape.TilesInSegment; tile++)
                 {
-                    float* to = tiles + (((nint)i * _shape.TilesInSegment + tile) * Phases * groups + group) * Lanes;
+                    float* to = tiles + ((nint)i * _shape.TilesInSegment + tile) * distances.Tile + group * distances.Group;
                     float* from = pixels + 2 * Tile * tile * Lanes;
                     for (int phase = 0; phase < Phases; phase++)
                     {
                         StridedWinogradTransforms.Input(
-                            from + phase / 2 * row + phase % 2 * Lanes, 2 * row, 2 * Lanes, between, to + (nint)phase * groups * Lanes,
-                            point);
+                            from + phase / 2 * row + phase % 2 * Lanes, 2 * row, 2 * Lanes, between,
+                            to + phase * groups * distances.Group, distances.Point);
                     }
                 }
             }
@@ -61,9 +62,11 @@ internal readonly unsafe ref struct StridedWinogradTiles(WinogradShape shape, in
     /// <param name="images">[batch, outputs, height, width].</param>
     /// <param name="start">The first segment, counted from the one that the rows begin with.</param>
     /// <param name="end">The segment behind the last.</param>
-    /// <param name="tiles">[4, 25, rows, sixteens of outputs, 16], with a distance between points.</param>
-    /// <param name="point">Floats between points.</param>
-    public void Small(float* images, long start, long end, float* tiles, nint point)
+    /// <param name="tiles">Where the first vector belongs.</param>
+    /// <param name="distances">
+    /// Floats between points, between tiles, and between sixteens of channels; the points of a phase follow those of the one before.
+    /// </param>
+    public void Small(float* images, long start, long end, float* tiles, in Distances distances)
     {
         int columns = Tile * _shape.TilesInSegment + 2, rows = Tile + 2, groups = _shape.OutputGroups;
         nint row = (nint)columns * Lanes;
@@ -76,13 +79,13 @@ internal readonly unsafe ref struct StridedWinogradTiles(WinogradShape shape, in
                 Read(images, segment, group, (segment.Top - 1, segment.Left - 1, rows, columns), pixels);
                 for (int tile = 0; tile < _shape.TilesInSegment; tile++)
                 {
-                    float* to = tiles + (((nint)i * _shape.TilesInSegment + tile) * groups + group) * Lanes;
+                    float* to = tiles + ((nint)i * _shape.TilesInSegment + tile) * distances.Tile + group * distances.Group;
                     float* from = pixels + Tile * tile * Lanes;
                     for (int phase = 0; phase < Phases; phase++)
                     {
                         StridedWinogradTransforms.Input(
-                            from + (1 - phase / 2) * row + (1 - phase % 2) * Lanes, row, Lanes, between, to + phase * Points * point,
-                            point);
+                            from + (1 - phase / 2) * row + (1 - phase % 2) * Lanes, row, Lanes, between,
+                            to + phase * Points * distances.Point, distances.Point);
                     }
                 }
             }
@@ -95,9 +98,9 @@ internal readonly unsafe ref struct StridedWinogradTiles(WinogradShape shape, in
     /// <param name="images">[batch, outputs, height, width].</param>
     /// <param name="start">The first segment, counted from the one that the rows begin with.</param>
     /// <param name="end">The segment behind the last.</param>
-    /// <param name="tiles">[25, rows, sixteens of outputs, 16], with a distance between points.</param>
-    /// <param name="point">Floats between points.</param>
-    public void Gradient(float* images, long start, long end, float* tiles, nint point)
+    /// <param name="tiles">Where the first vector belongs.</param>
+    /// <param name="distances">Floats between points, between tiles, and between sixteens of channels.</param>
+    public void Gradient(float* images, long start, long end, float* tiles, in Distances distances)
     {
         int columns = Tile * _shape.TilesInSegment, groups = _shape.OutputGroups;
         nint row = (nint)columns * Lanes;
@@ -112,7 +115,7 @@ internal readonly unsafe ref struct StridedWinogradTiles(WinogradShape shape, in
                 {
                     StridedWinogradTransforms.Gradient(
                         pixels + Tile * tile * Lanes, row, between,
-                        tiles + (((nint)i * _shape.TilesInSegment + tile) * groups + group) * Lanes, point);
+                        tiles + ((nint)i * _shape.TilesInSegment + tile) * distances.Tile + group * distances.Group, distances.Point);
                 }
             }
         }
@@ -131,6 +134,9 @@ internal readonly unsafe ref struct StridedWinogradTiles(WinogradShape shape, in
         ChannelWindow.Read(
             Plane(images, segment.Image, _shape.Outputs, group, _shape.Height * _shape.Width), Channels(_shape.Outputs, group),
             (_shape.Height, _shape.Width), window, pixels);
+
+    /// <summary>Floats from a vector to the next in one of three directions.</summary>
+    public readonly record struct Distances(nint Point, nint Tile, nint Group);
 
     // For pixels, and for what is between the two steps of a transformation.
     private static float* Allocate(int pixels) =>

@@ -27,7 +27,9 @@ internal static unsafe class StridedWinogradWeightGradient
         int tiles = Math.Max(FewestTiles, BlockBytes / (Points * (largeRow + smallRow) * sizeof(float)));
         int segments = Math.Clamp(tiles / shape.TilesInSegment, 1, shape.Segments);
         tiles = segments * shape.TilesInSegment;
-        nint largePoint = (nint)tiles * largeRow + Lanes, smallPoint = (nint)tiles * smallRow + Lanes;
+        // The tiles of 16 channels are beside each other, as they are added up.
+        nint group = (nint)tiles * Lanes;
+        nint largePoint = Phases * shape.InputGroups * group + Lanes, smallPoint = shape.OutputGroups * group + Lanes;
         float* memory = (float*)NativeMemory.AlignedAlloc((nuint)(Points * (largePoint + smallPoint)) * sizeof(float), 64);
         try
         {
@@ -41,6 +43,7 @@ internal static unsafe class StridedWinogradWeightGradient
                 Shape = shape,
                 LargePoint = largePoint,
                 SmallPoint = smallPoint,
+                Group = group,
             };
             int pairs = (shape.OutputGroups + Together - 1) / Together;
             for (work.First = 0; work.First < shape.Segments; work.First += segments)
@@ -62,8 +65,8 @@ internal static unsafe class StridedWinogradWeightGradient
     {
         Work work = *(Work*)state;
         var tiles = new StridedWinogradTiles(work.Shape, work.First);
-        tiles.Large(work.Large, start, end, work.LargeTiles, work.LargePoint);
-        tiles.Gradient(work.Small, start, end, work.SmallTiles, work.SmallPoint);
+        tiles.Large(work.Large, start, end, work.LargeTiles, new(work.LargePoint, Lanes, work.Group));
+        tiles.Gradient(work.Small, start, end, work.SmallTiles, new(work.SmallPoint, Lanes, work.Group));
     }
 
     // Here the elements are sixteens of inputs, for each pair of sixteens of outputs.
@@ -72,7 +75,6 @@ internal static unsafe class StridedWinogradWeightGradient
         const int Sum = Lanes * Together * Lanes;
         Work work = *(Work*)state;
         WinogradShape shape = work.Shape;
-        int largeRow = Phases * shape.InputGroups * Lanes, smallRow = shape.OutputGroups * Lanes;
         // [4, 25, 16, 2 · 16]
         float* sums = (float*)NativeMemory.AlignedAlloc(Phases * Points * Sum * sizeof(float), 64);
         float* kernel = stackalloc float[Kernel * Lanes], before = stackalloc float[Kernel * Lanes];
@@ -85,10 +87,10 @@ internal static unsafe class StridedWinogradWeightGradient
             {
                 for (int point = 0; point < Points; point++)
                 {
-                    float* inputs = work.LargeTiles + point * work.LargePoint + (phase * shape.InputGroups + inputGroup) * Lanes;
+                    float* inputs = work.LargeTiles + point * work.LargePoint + (phase * shape.InputGroups + inputGroup) * work.Group;
                     MatrixKernel.Multiply(
-                        ((nint)inputs, 1, largeRow),
-                        ((nint)(work.SmallTiles + point * work.SmallPoint + pair * Together * Lanes), smallRow, Lanes),
+                        ((nint)inputs, 1, Lanes),
+                        ((nint)(work.SmallTiles + point * work.SmallPoint + pair * Together * work.Group), Lanes, work.Group),
                         ((nint)(sums + (phase * Points + point) * Sum), Together * Lanes),
                         Lanes, work.Tiles, groups, adds: false);
                 }
@@ -128,7 +130,7 @@ internal static unsafe class StridedWinogradWeightGradient
     {
         public float* Large, Small, Weights, LargeTiles, SmallTiles;
         public WinogradShape Shape;
-        public nint LargePoint, SmallPoint;
+        public nint LargePoint, SmallPoint, Group;
         public int First, Tiles;
     }
 }

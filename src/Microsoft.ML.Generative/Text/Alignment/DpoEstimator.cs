@@ -77,9 +77,9 @@ public sealed class DpoEstimator : IEstimator<LanguageModelTransformer>
             using PolicyTraining policy = PolicyTraining.Open(trainer, _options);
             var objective = new DpoObjective(policy.Network, _options, new AlignmentWatch(_host));
             IBatchSource batches = objective.Batches(
-                run, Read(policy, run, input, run.DataBudget), policy.Reference, _options.Shuffle ? run.Seed : null);
+                run, Read(policy, run, input, run.DataBudget), policy.Reference, _options.Shuffle ? run.Seed : null, run.Group);
             IBatchSource? validationBatches = _options.ValidationData is { } data
-                ? objective.Batches(run, Read(policy, run, data, run.ValidationBudget), policy.Reference, null)
+                ? objective.Batches(run, Read(policy, run, data, run.ValidationBudget), policy.Reference, null, group: null)
                 : null;
             var phase = new TrainingPhase(trainer.Prepare("policy", policy.Network), batches, objective.Losses) { Unit = "pairs" };
             trainer.Train([phase], validationBatches, policy.Preview(run));

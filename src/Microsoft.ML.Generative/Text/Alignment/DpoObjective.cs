@@ -3,6 +3,7 @@ using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Generative.Text.RewardModels;
 using Microsoft.ML.Generative.Training;
+using Microsoft.ML.Generative.Training.Distributed;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -42,13 +43,15 @@ internal sealed class DpoObjective(LanguageModelNetwork network, DpoOptions opti
     /// <param name="pairs">The pairs.</param>
     /// <param name="reference">The reference, whose log-probabilities are computed once.</param>
     /// <param name="shuffleSeed">The seed of the order, or <see langword="null"/> for the pairs' own.</param>
-    public IBatchSource Batches(TrainingRun run, PreferencePairs pairs, ReferenceModel reference, long? shuffleSeed)
+    /// <param name="group">The processes that compute the reference's log-probabilities together.</param>
+    public IBatchSource Batches(
+        TrainingRun run, PreferencePairs pairs, ReferenceModel reference, long? shuffleSeed, ProcessGroup? group)
     {
         float[]? known = null;
         return new IndexBatches(
             pairs.Count, options.BatchSize, shuffleSeed, () => $"{pairs.Fingerprint} {reference.Fingerprint}", chosen =>
             {
-                known ??= options.IsReferenceFree ? new float[2 * pairs.Count] : OfReference(run, pairs, reference);
+                known ??= options.IsReferenceFree ? new float[2 * pairs.Count] : OfReference(run, pairs, reference, group);
                 TensorBatch tokens = TokenBatches.Make(pairs.Corpus, pairs.SpansOf(chosen), run.Device);
                 float[] ofBatch = [.. chosen.SelectMany(pair => known.Skip(2 * (int)pair).Take(2))];
                 return new TensorBatch(
@@ -58,19 +61,27 @@ internal sealed class DpoObjective(LanguageModelNetwork network, DpoOptions opti
     }
 
     // Of all pairs in their order, so that a training that resumes has the same numbers.
-    private float[] OfReference(TrainingRun run, PreferencePairs pairs, ReferenceModel reference)
+    private float[] OfReference(TrainingRun run, PreferencePairs pairs, ReferenceModel reference, ProcessGroup? group)
     {
-        var values = new List<float>(2 * pairs.Count);
-        foreach (long[] chosen in Enumerable.Range(0, pairs.Count).Select(pair => (long)pair).Chunk(options.BatchSize))
+        float[] values = new float[2 * pairs.Count];
+        foreach ((int i, long[] chosen) in Enumerable.Range(0, pairs.Count).Select(pair => (long)pair).Chunk(options.BatchSize).Index())
         {
+            if (group is not null && i % group.Size != group.Rank)
+                continue;
             run.StopIfCancelled();
             using DisposeScope scope = NewDisposeScope();
             using IDisposable turn = run.Threads.Turn();
             TensorBatch tokens = TokenBatches.Make(pairs.Corpus, pairs.SpansOf(chosen), run.Device);
-            values.AddRange(TensorMemory.ToArray<float>(OfSequences(reference.LogProbabilities(tokens[0], tokens[1]), tokens[1])));
+            TensorMemory.ToArray<float>(OfSequences(reference.LogProbabilities(tokens[0], tokens[1]), tokens[1]))
+                .CopyTo(values, 2 * (int)chosen[0]);
         }
 
-        return [.. values];
+        if (group is null)
+            return values;
+        // Each is of one process, and the others add 0 to it.
+        using Tensor all = tensor(values);
+        group.Sum("the log-probabilities of the reference", [all], 1);
+        return TensorMemory.ToArray<float>(all);
     }
 
     // The sum, or mean, over the targets of each sequence, [rows].

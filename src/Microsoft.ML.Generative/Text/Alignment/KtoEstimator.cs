@@ -75,7 +75,7 @@ public sealed class KtoEstimator : IEstimator<LanguageModelTransformer>
             IBatchSource batches = Batches(policy, run, input, run.DataBudget, _options.Shuffle ? run.Seed : null);
             IBatchSource? validationBatches =
                 _options.ValidationData is { } data ? Batches(policy, run, data, run.ValidationBudget, null) : null;
-            var objective = new KtoObjective(policy.Network, _options);
+            var objective = new KtoObjective(policy.Network, _options, run.Group);
             var phase = new TrainingPhase(trainer.Prepare("policy", policy.Network), batches, objective.Losses)
             {
                 BeforeLosses = objective.BeginStep,

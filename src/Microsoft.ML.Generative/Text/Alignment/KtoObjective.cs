@@ -2,19 +2,29 @@ using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Generative.Training;
+using Microsoft.ML.Generative.Training.Distributed;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.Generative.Text.Alignment;
 
 /// <summary>Kahneman–Tversky optimization (Ethayarajh et al. 2024), on batches of <see cref="KtoData"/>.</summary>
-internal sealed class KtoObjective(LanguageModelNetwork network, KtoOptions options)
+/// <param name="network">The policy.</param>
+/// <param name="options">The options.</param>
+/// <param name="group">The processes of the training, if it has several.</param>
+internal sealed class KtoObjective(LanguageModelNetwork network, KtoOptions options, ProcessGroup? group)
 {
     private double _kl;
 
     /// <summary>Computes the reference point of a step from all of its batches.</summary>
-    public void BeginStep(StepContext context, IReadOnlyList<StepBatch> batches) =>
-        MeasureReference(batches.Select(b => b.Batch).OfType<TensorBatch>());
+    public void BeginStep(StepContext context, IReadOnlyList<StepBatch> batches)
+    {
+        TensorBatch[] own = [.. batches.Where(b => b.IsOwn).Select(b => b.Batch!.Value)];
+        if (group is null)
+            MeasureReference(own);
+        else
+            MeasureReference(own, group);
+    }
 
     public Losses Losses(StepContext context, TensorBatch batch)
     {
@@ -37,6 +47,14 @@ internal sealed class KtoObjective(LanguageModelNetwork network, KtoOptions opti
     {
         using DisposeScope scope = NewDisposeScope();
         _kl = PreferenceLosses.KtoReference(cat([.. batches.Select(MismatchedLogRatios)])).ToDouble();
+    }
+
+    private void MeasureReference(TensorBatch[] own, ProcessGroup group)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        double sum = own.Sum(batch => MismatchedLogRatios(batch).sum().ToDouble());
+        double[] ofAll = group.Sum("the reference point", sum, own.Sum(batch => (double)batch.Rows));
+        _kl = Math.Max(0, ofAll[0] / ofAll[1]);
     }
 
     private Tensor MismatchedLogRatios(TensorBatch batch)

@@ -46,8 +46,8 @@ internal sealed class RolloutBatches(
 
     private long BatchesPerRollout => BatchesPerPass * options.RolloutEpochs;
 
-    // The roll-out of the next batch.
-    private long Number => _epoch * RolloutsPerEpoch + _position / BatchesPerRollout;
+    // The roll-out of a batch of the epoch.
+    private long NumberOf(long position) => _epoch * RolloutsPerEpoch + position / BatchesPerRollout;
 
     public void StartEpoch(int epoch, long skipBatches = 0)
     {
@@ -59,15 +59,17 @@ internal sealed class RolloutBatches(
 
     public TensorBatch Next()
     {
-        if (_position >= BatchesPerEpoch)
-            throw new InvalidOperationException("The epoch has no more batches.");
-        if (_position % BatchesPerRollout == 0)
-            _rollout = player.Play(ChoosePrompts(), Number + 1, Seed(TokenStream, Number), method);
-        (long pass, long batch) = Math.DivRem(_position % BatchesPerRollout, BatchesPerPass);
-        long[] order = Order((int)options.RolloutSize, OrderStream, Number * options.RolloutEpochs + pass);
+        Rollout rollout = Advance();
+        (long pass, long batch) = Math.DivRem((_position - 1) % BatchesPerRollout, BatchesPerPass);
+        long[] order = Order((int)options.RolloutSize, OrderStream, NumberOf(_position - 1) * options.RolloutEpochs + pass);
         int[] rows = [.. order.Skip((int)batch * options.BatchSize).Take(options.BatchSize).Select(row => (int)row)];
-        _position++;
-        return method.Batch(_rollout!, rows, run.Device);
+        return method.Batch(rollout, rows, run.Device);
+    }
+
+    public int Skip()
+    {
+        Advance();
+        return options.BatchSize;
     }
 
     public BatchSourceState SaveState()
@@ -100,6 +102,18 @@ internal sealed class RolloutBatches(
             foreach (torch.Tensor tensor in state.Tensors.Values)
                 tensor.Dispose();
         }
+    }
+
+    // Passes over the next batch, whose roll-out is played if it is the first. All processes play together.
+    private Rollout Advance()
+    {
+        if (_position >= BatchesPerEpoch)
+            throw new InvalidOperationException("The epoch has no more batches.");
+        long number = NumberOf(_position);
+        if (_position % BatchesPerRollout == 0)
+            _rollout = player.Play(ChoosePrompts(), number + 1, Seed(TokenStream, number), method);
+        _position++;
+        return _rollout!;
     }
 
     // Where an epoch has no more prompts, its first ones come again: all roll-outs have one size.

@@ -108,14 +108,20 @@ public abstract class RolloutOptions : AlignmentOptions
                 nameof(RolloutPrompts));
         }
 
-        long ofStep = (long)BatchSize * GradientAccumulationSteps;
-        if (RolloutSize % ofStep != 0)
-        {
-            throw new ArgumentException(
-                $"A roll-out has {RolloutSize} completions ({DescribeRollout()}), which is not a multiple of the {ofStep} of a step "
-                + $"({nameof(BatchSize)} {BatchSize} × {nameof(GradientAccumulationSteps)} {GradientAccumulationSteps}).",
-                nameof(BatchSize));
-        }
+        CheckSteps(processes: 1);
+    }
+
+    /// <summary>Checks that the steps of a training have all of a roll-out.</summary>
+    /// <exception cref="ArgumentException">They have not; the message names the options.</exception>
+    internal void CheckSteps(int processes)
+    {
+        long ofStep = checked((long)BatchSize * GradientAccumulationSteps * processes);
+        if (RolloutSize % ofStep == 0)
+            return;
+        string several = processes == 1 ? "" : $" × {processes} processes";
+        throw new ArgumentException(
+            $"A roll-out has {RolloutSize} completions ({DescribeRollout()}), which is not a multiple of the {ofStep} of a step "
+            + $"({nameof(BatchSize)} {BatchSize} × {nameof(GradientAccumulationSteps)} {GradientAccumulationSteps}{several}).");
     }
 
     /// <summary>Checks that the base model's context has room for a prompt and its completion.</summary>

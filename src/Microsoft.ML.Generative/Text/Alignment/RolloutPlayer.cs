@@ -23,24 +23,22 @@ internal sealed class RolloutPlayer(TrainingRun run, PolicyTraining policy, Roll
     /// <param name="method">Makes advantages of scores.</param>
     public Rollout Play(IReadOnlyList<Prompt> prompts, long number, long seed, RolloutMethod method)
     {
-        Prompt[] each = [.. prompts.SelectMany(prompt => Enumerable.Repeat(prompt, options.Completions))];
-        GeneratedText[] texts = Complete(each, seed);
-        float[][] rewards = Reward(each, texts, out float[] scores);
-        var rollout = new Rollout(
-            [.. texts.Select(text => text.Ids)], [.. each.Select(prompt => prompt.Tokens.Length)],
-            [.. texts.Select(text => text.End == GenerationEnd.Stop || method.LearnsTruncated)]);
-        using (run.Threads.Turn())
-            Describe(rollout, method);
-
+        PlayedTexts played = PlayTogether(prompts, seed, method);
+        Rollout rollout = played.ToRollout(method.LearnsTruncated);
+        float[] scores = played.Scores;
         double[] divergences = [.. rollout.LogRatios().Select(ratios => ratios.Sum(r => (double)r))];
-        double truncated = texts.Count(text => text.End != GenerationEnd.Stop) / (double)texts.Length;
+        double truncated = played.HaveEnded.Count(hasEnded => !hasEnded) / (double)rollout.Count;
         rollout.Figures.AddRange(
         [
             ("score", Advantages.Mean(scores)), ("score std", Advantages.Spread(scores)), ("kl", divergences.Average()),
-            ("length", texts.Average(text => text.Tokens)), ("truncated", truncated),
+            ("length", played.Lengths.Average()), ("truncated", truncated),
         ]);
         if (options.Rewards.Count > 1)
-            rollout.Figures.AddRange(options.Rewards.Select((reward, i) => ($"reward {reward.Name}", Advantages.Mean(rewards[i]))));
+        {
+            rollout.Figures.AddRange(
+                options.Rewards.Select((reward, i) => ($"reward {reward.Name}", Advantages.Mean(played.Rewards[i]))));
+        }
+
         method.Judge(rollout, scores);
         if (options.Completions > 1)
             rollout.Figures.Add(("flat groups", FlatGroups(scores)));
@@ -51,14 +49,38 @@ internal sealed class RolloutPlayer(TrainingRun run, PolicyTraining policy, Roll
     /// <summary>The scores of one completion of each prompt.</summary>
     public float[] Scores(IReadOnlyList<Prompt> prompts, long seed)
     {
-        Reward(prompts, Complete(prompts, seed), out float[] scores);
+        Reward(prompts, Complete(prompts, seed, first: 0), out float[] scores);
         return scores;
     }
 
-    private GeneratedText[] Complete(IReadOnlyList<Prompt> prompts, long seed)
+    // Each of several processes completes its part of the prompts, and all know all completions afterwards.
+    private PlayedTexts PlayTogether(IReadOnlyList<Prompt> prompts, long seed, RolloutMethod method)
+    {
+        if (run.Group is not { } group)
+            return Play(prompts, 0, seed, method);
+        int first = prompts.Count * group.Rank / group.Size, end = prompts.Count * (group.Rank + 1) / group.Size;
+        PlayedTexts own = Play([.. prompts.Take(end).Skip(first)], first, seed, method);
+        return PlayedTexts.Join([.. group.Gather("a roll-out", own.ToBytes()).Select(PlayedTexts.FromBytes)]);
+    }
+
+    private PlayedTexts Play(IReadOnlyList<Prompt> prompts, int first, long seed, RolloutMethod method)
+    {
+        Prompt[] each = [.. prompts.SelectMany(prompt => Enumerable.Repeat(prompt, options.Completions))];
+        GeneratedText[] texts = each.Length == 0 ? [] : Complete(each, seed, first * options.Completions);
+        float[][] rewards = Reward(each, texts, out float[] scores);
+        var played = new PlayedTexts(
+            [.. texts.Select(text => text.Ids)], [.. each.Select(prompt => prompt.Tokens.Length)], [.. texts.Select(text => text.Tokens)],
+            [.. texts.Select(text => text.End == GenerationEnd.Stop)], scores, rewards, []);
+        using (run.Threads.Turn())
+            Describe(played, method);
+        return played;
+    }
+
+    // What a completion depends on beside the policy is its place among those of all prompts.
+    private GeneratedText[] Complete(IReadOnlyList<Prompt> prompts, long seed, int first)
     {
         GenerationRequest[] requests =
-            [.. prompts.Select((prompt, i) => new GenerationRequest(prompt.Tokens, SeedSequence.Derive(seed, i)))];
+            [.. prompts.Select((prompt, i) => new GenerationRequest(prompt.Tokens, SeedSequence.Derive(seed, first + i)))];
         int context = policy.Network.Architecture.ContextLength;
         var generator = new TextGenerator(
             policy.Codec, context, streams => LanguageModelSessions.Open(policy.Network, streams, context, run.Device));
@@ -75,7 +97,7 @@ internal sealed class RolloutPlayer(TrainingRun run, PolicyTraining policy, Roll
         for (int i = 0; i < each.Length; i++)
         {
             run.StopIfCancelled();
-            double[] values = options.Rewards[i].Score(run.Host, all);
+            double[] values = all.Length == 0 ? [] : options.Rewards[i].Score(run.Host, all);
             for (int row = 0; row < sums.Length; row++)
                 sums[row] += options.Rewards[i].Weight * values[row];
             each[i] = Array.ConvertAll(values, value => (float)value);
@@ -86,9 +108,10 @@ internal sealed class RolloutPlayer(TrainingRun run, PolicyTraining policy, Roll
     }
 
     // In batches as those of the training, so that with unchanged weights its ratios are 1.
-    private void Describe(Rollout rollout, RolloutMethod method) => WithoutDropout(() =>
+    private void Describe(PlayedTexts played, RolloutMethod method) => WithoutDropout(() =>
     {
         using IDisposable noGradient = torch.no_grad();
+        Rollout rollout = played.ToRollout(method.LearnsTruncated);
         List<float[]> old = [], reference = [], expected = [];
         foreach (int[] rows in Enumerable.Range(0, rollout.Count).Chunk(options.BatchSize))
         {
@@ -102,10 +125,10 @@ internal sealed class RolloutPlayer(TrainingRun run, PolicyTraining policy, Roll
                 expected.AddRange(rollout.Cut(rows, values));
         }
 
-        rollout[TokenValue.Old] = [.. old];
-        rollout[TokenValue.Reference] = [.. reference];
+        played.Values[TokenValue.Old] = [.. old];
+        played.Values[TokenValue.Reference] = [.. reference];
         if (expected.Count > 0)
-            rollout[TokenValue.Value] = [.. expected];
+            played.Values[TokenValue.Value] = [.. expected];
         return true;
     });
 

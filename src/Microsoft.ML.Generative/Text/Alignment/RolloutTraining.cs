@@ -33,6 +33,7 @@ internal static class RolloutTraining
         return Trainer.Fit(env, host, options, trainer =>
         {
             TrainingRun run = trainer.Run;
+            options.CheckSteps(run.Processes);
             using PolicyTraining policy = PolicyTraining.Open(trainer, options, options.Temperature);
             PromptCorpus prompts = PromptCorpus.Read(run, input, options.PromptColumnName, policy.Codec, mostTokens, run.DataBudget);
             var watch = new AlignmentWatch(host);

@@ -206,8 +206,6 @@ public sealed class SequenceToSequenceOptions : TrainingOptions
 
     internal override long DefaultWarmupSteps(long totalSteps) => Math.Min(100, totalSteps / 10);
 
-    internal override string? WhyNotDistributed => null;
-
     internal override IReadOnlyList<string> SizeOptions => [nameof(Layers), nameof(EmbeddingSize), nameof(VocabularySize)];
 
     internal override IBaseModel? Base => BaseModel;

@@ -137,8 +137,6 @@ public abstract class EncoderTrainingOptions : TrainingOptions
 
     internal override long? StepsOnCpu => Defaults.StepsOnCpu;
 
-    internal override string? WhyNotDistributed => null;
-
     internal override IReadOnlyList<string> MemoryOptions => GradientCheckpointing ? [] : [nameof(GradientCheckpointing)];
 
     internal override IReadOnlyList<string> SizeOptions => [nameof(Architecture), nameof(VocabularySize)];

@@ -98,6 +98,21 @@ public sealed class MaskedLanguageModelTransformer : EncoderTransformer
         PretrainedEncoder.Save(folder, this);
     }
 
+    /// <summary>Predicts the tokens of all masks of texts.</summary>
+    /// <param name="texts">The texts' tokens, without those round them, at most <see cref="EncoderCodec.MostInside"/>.</param>
+    /// <returns>For each mask in the order of the texts, the probability of each token.</returns>
+    internal float[] MaskProbabilities(IReadOnlyList<int[]> texts)
+    {
+        using IDisposable use = Use();
+        using IDisposable noGradient = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        EncodedText[] encoded = [.. texts.Select(text => Codec.Frame(text))];
+        int time = encoded.Max(text => text.Ids.Length);
+        long[] places = [.. encoded.SelectMany((text, row) => PlacesOf(text).Select(place => (long)row * time + place))];
+        return places.Length == 0 ? []
+            : TensorMemory.ToArray<float>(Probabilities(EncoderRows.Pad(encoded, Device), places).cpu());
+    }
+
     private protected override RowMapping Bind(DataViewSchema schema)
     {
         var texts = new TextInput(schema, _definition.Input);

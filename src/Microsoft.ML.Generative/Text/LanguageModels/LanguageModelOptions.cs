@@ -278,8 +278,6 @@ public sealed class LanguageModelOptions : TrainingOptions
         return copy;
     }
 
-    internal override string? WhyNotDistributed => null;
-
     internal override IReadOnlyList<string> MemoryOptions => GradientCheckpointing ? [] : [nameof(GradientCheckpointing)];
 
     internal override IReadOnlyList<string> SizeOptions =>

@@ -7,8 +7,9 @@ namespace Microsoft.ML.Generative;
 /// A training that finds checkpoints of its own in the folder resumes from the newest valid one; on the CPU, with the same number of
 /// threads, it ends with the very weights of a training that was never interrupted. One that has finished returns its model at once.
 /// Checkpoints of a training with other options, another seed or other data are refused with an error that names the difference.
-/// A training saves itself when it is canceled, too. An estimator that has trained a model and is fit again, as in a cross-validation, uses
-/// folders of their own in this one: <c>fit-2</c>, <c>fit-3</c> and so on.
+/// A training saves itself when it is canceled, too, and when the system asks the process to end (SIGTERM): then <c>Fit</c> throws an
+/// <see cref="OperationCanceledException"/> after the step. An estimator that has trained a model and is fit again, as in a
+/// cross-validation, uses folders of their own in this one: <c>fit-2</c>, <c>fit-3</c> and so on.
 /// </remarks>
 /// <example>
 /// <code>

@@ -41,6 +41,13 @@ public sealed class DistributedOptions
     /// </summary>
     public TimeSpan Timeout { get; set; } = DefaultTimeout;
 
+    /// <summary>
+    /// Whether each process updates a part of the weights, and keeps the optimizer's state of that part alone (ZeRO, stage 1): with n
+    /// processes, 1/n of the memory. The weights are the same. Process 0 gathers the state while it writes a checkpoint. Default: false,
+    /// each process updates all weights.
+    /// </summary>
+    public bool ShardOptimizer { get; set; }
+
     /// <summary>What carries bytes between the processes, in place of the engine.</summary>
     internal IProcessTransport? Transport { get; set; }
 

@@ -21,9 +21,13 @@ internal interface IProcessTransport
     /// <returns>Whether all processes have taken part within the time.</returns>
     bool TrySum(Span<float> values, TimeSpan timeout);
 
-    /// <summary>Replaces bytes by those of process 0.</summary>
-    /// <returns>Whether all processes have taken part within the time.</returns>
-    bool TryBroadcast(Span<byte> bytes, TimeSpan timeout);
+    /// <summary>Replaces the values of one process by their sums over all processes; those of the others stay as they are.</summary>
+    /// <returns>Whether this process has done its part within the time.</returns>
+    bool TrySumInto(int rank, Span<float> values, TimeSpan timeout);
+
+    /// <summary>Replaces bytes by those of one process.</summary>
+    /// <returns>Whether this process has done its part within the time.</returns>
+    bool TryBroadcast(int rank, Span<byte> bytes, TimeSpan timeout);
 
     /// <summary>Nothing that was begun can be ended: the processes end when this one does.</summary>
     void Abandon();

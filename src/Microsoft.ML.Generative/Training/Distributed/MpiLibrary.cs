@@ -11,6 +11,7 @@ internal sealed unsafe class MpiLibrary
     private readonly delegate* unmanaged[Cdecl]<void*, int, nint, int, int, nint, nint*, int> _send;
     private readonly delegate* unmanaged[Cdecl]<void*, int, nint, int, int, nint, nint*, int> _receive;
     private readonly delegate* unmanaged[Cdecl]<nint, void*, int, nint, nint, nint, nint*, int> _allReduce;
+    private readonly delegate* unmanaged[Cdecl]<nint, void*, int, nint, nint, int, nint, nint*, int> _reduce;
     private readonly delegate* unmanaged[Cdecl]<void*, int, nint, int, nint, nint*, int> _broadcast;
     private readonly delegate* unmanaged[Cdecl]<nint, int, int> _abort;
     private readonly delegate* unmanaged[Cdecl]<int> _finalize;
@@ -28,6 +29,8 @@ internal sealed unsafe class MpiLibrary
         _receive = (delegate* unmanaged[Cdecl]<void*, int, nint, int, int, nint, nint*, int>)NativeLibrary.GetExport(library, "MPI_Irecv");
         _allReduce = (delegate* unmanaged[Cdecl]<nint, void*, int, nint, nint, nint, nint*, int>)
             NativeLibrary.GetExport(library, "MPI_Iallreduce");
+        _reduce = (delegate* unmanaged[Cdecl]<nint, void*, int, nint, nint, int, nint, nint*, int>)
+            NativeLibrary.GetExport(library, "MPI_Ireduce");
         _broadcast = (delegate* unmanaged[Cdecl]<void*, int, nint, int, nint, nint*, int>)NativeLibrary.GetExport(library, "MPI_Ibcast");
         _abort = (delegate* unmanaged[Cdecl]<nint, int, int>)NativeLibrary.GetExport(library, "MPI_Abort");
         _finalize = (delegate* unmanaged[Cdecl]<int>)NativeLibrary.GetExport(library, "MPI_Finalize");
@@ -109,10 +112,19 @@ internal sealed unsafe class MpiLibrary
         return request;
     }
 
-    public nint Broadcast(byte* bytes, int count)
+    public nint SumInto(int rank, float* values, int count)
     {
         nint request = 0;
-        Check(_broadcast(bytes, count, _abi.Byte, 0, _world, &request));
+        Check(rank == Rank
+            ? _reduce(_abi.InPlace, values, count, _abi.Float, _abi.Sum, rank, _world, &request)
+            : _reduce((nint)values, null, count, _abi.Float, _abi.Sum, rank, _world, &request));
+        return request;
+    }
+
+    public nint Broadcast(int rank, byte* bytes, int count)
+    {
+        nint request = 0;
+        Check(_broadcast(bytes, count, _abi.Byte, rank, _world, &request));
         return request;
     }
 

@@ -75,10 +75,16 @@ internal sealed unsafe class MpiTransport : IProcessTransport
             return TryWait(_library.Sum(start, values.Length), timeout);
     }
 
-    public bool TryBroadcast(Span<byte> bytes, TimeSpan timeout)
+    public bool TrySumInto(int rank, Span<float> values, TimeSpan timeout)
+    {
+        fixed (float* start = values)
+            return TryWait(_library.SumInto(rank, start, values.Length), timeout);
+    }
+
+    public bool TryBroadcast(int rank, Span<byte> bytes, TimeSpan timeout)
     {
         fixed (byte* start = bytes)
-            return TryWait(_library.Broadcast(start, bytes.Length), timeout);
+            return TryWait(_library.Broadcast(rank, start, bytes.Length), timeout);
     }
 
     public void Abandon() => _isAbandoned = true;

@@ -33,21 +33,25 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
     /// <summary>Whether the training was canceled, in this process or another.</summary>
     public bool IsCanceled { get; private set; }
 
+    /// <summary>Whether it was canceled because the system has asked one of the processes to end.</summary>
+    public bool IsTerminating { get; private set; }
+
     /// <summary>Joins the processes that the options name, or none.</summary>
     /// <inheritdoc cref="MpiTransport.Acquire" path="/exception"/>
     public static ProcessGroup? Join(DistributedOptions? options) =>
         options is null ? null : new ProcessGroup(options.Transport ?? MpiTransport.Acquire(), options.Timeout);
 
     /// <inheritdoc/>
-    public double Average(torch.Tensor gradients, double weight)
+    public double TotalWeight(double weight) => Sum("a part of a step", weight)[0];
+
+    /// <inheritdoc/>
+    public void Sum(torch.Tensor gradients)
     {
-        double total = Sum("gradients", weight)[0];
-        if (total == 0 || Size == 1)
-            return total;
+        Meet("gradients", [], []);
+        if (Size == 1)
+            return;
         using IDisposable noGradient = torch.no_grad();
-        gradients.TimesInPlace(weight / total);
-        Sum(gradients);
-        return total;
+        SumOfAll(gradients);
     }
 
     /// <summary>The sums of values over all processes.</summary>
@@ -66,7 +70,7 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
     {
         double total = Sum(operation, weight)[0];
         foreach (torch.Tensor sum in Size == 1 ? [] : sums)
-            Sum(sum);
+            SumOfAll(sum);
         return total;
     }
 
@@ -89,6 +93,15 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
         return all;
     }
 
+    /// <summary>Bytes of all processes in all of them, in the order of their numbers.</summary>
+    /// <inheritdoc cref="Meet" path="/exception"/>
+    public byte[][] Gather(string operation, byte[] own)
+    {
+        (_, byte[][] others) = Meet(operation, [], IsLeader ? [] : own);
+        byte[] all = IsLeader ? JsonSerializer.SerializeToUtf8Bytes<byte[][]>([own, .. others]) : [];
+        return JsonSerializer.Deserialize<byte[][]>(FromLeader(operation, all))!;
+    }
+
     /// <summary>Bytes of process 0 in all processes.</summary>
     /// <inheritdoc cref="Meet" path="/exception"/>
     public byte[] FromLeader(string operation, byte[] bytes) => Meet(operation, [], IsLeader ? bytes : []).Result.Payload;
@@ -97,11 +110,14 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
     /// <param name="operation">What is gathered.</param>
     /// <param name="bytes">Those of this process.</param>
     /// <param name="isCanceled">Whether this process is asked to stop: then <see cref="IsCanceled"/> is true in all of them.</param>
+    /// <param name="isTerminating">Whether it is so because it has to end.</param>
     /// <inheritdoc cref="Meet" path="/exception"/>
-    public byte[][] ToLeader(string operation, byte[] bytes, bool isCanceled)
+    public byte[][] ToLeader(string operation, byte[] bytes, bool isCanceled, bool isTerminating)
     {
-        (ProcessNote result, byte[][] others) = Meet(operation, [isCanceled ? 1 : 0], IsLeader ? [] : bytes);
+        (ProcessNote result, byte[][] others) =
+            Meet(operation, [isCanceled ? 1 : 0, isTerminating ? 1 : 0], IsLeader ? [] : bytes);
         IsCanceled |= result.Sums[0] > 0;
+        IsTerminating |= result.Sums[1] > 0;
         return others;
     }
 
@@ -117,21 +133,32 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
         {
             using DisposeScope scope = torch.NewDisposeScope();
             torch.Tensor values = tensor.detach().cpu().contiguous();
-            ForEachPiece(values, static (t, piece, limit) => t.TryBroadcast(piece, limit));
+            ForEachPiece(values, static (t, piece, limit) => t.TryBroadcast(0, piece, limit));
             if (!IsLeader)
                 tensor.copy_(values);
         }
     }
 
+    /// <summary>Sums tensors over all processes, each in the process that owns it; in the others it loses its values.</summary>
+    /// <param name="operation">What is summed.</param>
+    /// <param name="parts">A tensor of each process, in the order of their numbers.</param>
+    /// <inheritdoc cref="Meet" path="/exception"/>
+    public void SumIntoOwners(string operation, IReadOnlyList<torch.Tensor> parts) =>
+        ForEachOwner(operation, parts, isSource: false, (t, owner, piece, limit) =>
+            t.TrySumInto(owner, MemoryMarshal.Cast<byte, float>(piece), limit));
+
+    /// <summary>Gives all processes the values that tensors have in the processes that own them.</summary>
+    /// <inheritdoc cref="SumIntoOwners"/>
+    public void FromOwners(string operation, IReadOnlyList<torch.Tensor> parts) =>
+        ForEachOwner(operation, parts, isSource: true, (t, owner, piece, limit) => t.TryBroadcast(owner, piece, limit));
+
     public void Dispose() => transport.Release();
 
     /// <summary>Checks that all processes learn from the same data.</summary>
-    /// <exception cref="InvalidOperationException">They do not, or a source cannot be shared.</exception>
+    /// <exception cref="InvalidOperationException">They do not.</exception>
     public void CheckSources(IEnumerable<IBatchSource> sources, IBatchSource? validation)
     {
         IBatchSource[] all = [.. sources];
-        if (all.Any(s => s is IStatefulBatchSource))
-            throw new InvalidOperationException("A source of batches that has a state cannot be shared by several processes yet.");
         string[] own = [.. all.Append(validation).Select(s => s?.Fingerprint ?? "none")];
         string[] leader = JsonSerializer.Deserialize<string[]>(FromLeader("the data", JsonSerializer.SerializeToUtf8Bytes(own)))!;
         if (!own.AsSpan(0, all.Length).SequenceEqual(leader.AsSpan(0, all.Length)))
@@ -177,15 +204,16 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
     }
 
     /// <summary>Cancels all processes, unless they are.</summary>
+    /// <param name="isTerminating">Whether this process has to end.</param>
     /// <exception cref="InvalidOperationException">Another has failed meanwhile.</exception>
     /// <exception cref="TimeoutException">A process does not answer; the message names it.</exception>
-    public void Cancel()
+    public void Cancel(bool isTerminating = false)
     {
         if (IsCanceled || _hasEnded)
             return;
         try
         {
-            Meet("a cancellation", [], [], ProcessState.Canceled);
+            Meet("a cancellation", [], [], ProcessState.Canceled, isTerminating ? TerminationRequest.Message : "");
         }
         catch (OperationCanceledException)
         {
@@ -208,6 +236,7 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
                 throw new InvalidOperationException(result.Text);
             case ProcessState.Canceled:
                 IsCanceled = true;
+                IsTerminating |= result.Text.Length > 0;
                 throw new OperationCanceledException("The training was canceled in one of its processes.");
             default:
                 return (result, others);
@@ -246,8 +275,8 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
             return Failed(NoAnswer(missing));
         if (notes.FirstOrDefault(n => n!.State == ProcessState.Failed) is { } failed)
             return Failed(failed.Text);
-        if (notes.Any(n => n!.State == ProcessState.Canceled))
-            return own with { State = ProcessState.Canceled, Text = "", Sums = [], Payload = [] };
+        if (notes.Where(n => n!.State == ProcessState.Canceled).MaxBy(n => n!.Text.Length) is { } canceled)
+            return canceled with { Sums = [], Payload = [] };
         int other = Array.FindIndex(notes, n => n!.Operation != own.Operation || n.Sums.Length != own.Sums.Length);
         if (other >= 0)
         {
@@ -285,7 +314,24 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
         return transport.TryReceive(rank, bytes, limit) ? ProcessNote.FromBytes(bytes) : null;
     }
 
-    private void Sum(torch.Tensor tensor)
+    private void ForEachOwner(string operation, IReadOnlyList<torch.Tensor> parts, bool isSource, OwnerAction act)
+    {
+        Meet(operation, [], []);
+        if (Size == 1)
+            return;
+        using IDisposable noGradient = torch.no_grad();
+        for (int owner = 0; owner < parts.Count; owner++)
+        {
+            using DisposeScope scope = torch.NewDisposeScope();
+            torch.Tensor part = parts[owner], values = part.detach().cpu().contiguous();
+            int of = owner;
+            ForEachPiece(values, (t, piece, limit) => act(t, of, piece, limit));
+            if (values.device_type != part.device_type && (owner == Rank) != isSource)
+                part.copy_(values);
+        }
+    }
+
+    private void SumOfAll(torch.Tensor tensor)
     {
         using DisposeScope scope = torch.NewDisposeScope();
         // Of a contiguous tensor on the CPU this is the tensor itself.
@@ -326,4 +372,6 @@ internal sealed class ProcessGroup(IProcessTransport transport, TimeSpan timeout
     private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
 
     private delegate bool PieceAction(IProcessTransport transport, Span<byte> piece, TimeSpan timeout);
+
+    private delegate bool OwnerAction(IProcessTransport transport, int owner, Span<byte> piece, TimeSpan timeout);
 }

@@ -10,7 +10,9 @@ namespace Microsoft.ML.Generative.Training.Distributed;
 /// <param name="Processes">The processes that the training began with.</param>
 /// <param name="Options">The options that decide about a training.</param>
 /// <param name="OnCancel">What a cancellation does.</param>
-internal sealed record SharedOptions(long Seed, int Processes, JsonObject Options, CancellationBehavior OnCancel)
+/// <param name="ShardsOptimizer">Whether the processes share the optimizer's state.</param>
+internal sealed record SharedOptions(
+    long Seed, int Processes, JsonObject Options, CancellationBehavior OnCancel, bool ShardsOptimizer)
 {
     /// <summary>Takes the values of process 0, and compares its options.</summary>
     /// <param name="group">The processes.</param>
@@ -30,6 +32,13 @@ internal sealed record SharedOptions(long Seed, int Processes, JsonObject Option
 
         if (OnCancel != leader.OnCancel)
             differences.Add($"{nameof(TrainingOptions.OnCancel)} is {leader.OnCancel} in process 0 and {OnCancel} in this one");
+        if (ShardsOptimizer != leader.ShardsOptimizer)
+        {
+            differences.Add(
+                $"{nameof(TrainingOptions.Distributed)}.{nameof(DistributedOptions.ShardOptimizer)} is {leader.ShardsOptimizer} in "
+                + $"process 0 and {ShardsOptimizer} in this one");
+        }
+
         return differences.Count == 0
             ? (leader.Seed, leader.Processes)
             : throw new InvalidOperationException($"The processes of the training have other options: {string.Join("; ", differences)}.");

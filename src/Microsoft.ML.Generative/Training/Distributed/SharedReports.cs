@@ -25,12 +25,12 @@ internal sealed class SharedReports(ProcessGroup group)
     /// <summary>Adds to the reports of process 0 what the others have computed since they met last.</summary>
     /// <param name="meter">The meter of this process.</param>
     /// <param name="step">The last step.</param>
-    /// <param name="isCanceled">Whether this process is asked to stop.</param>
-    public void Exchange(TrainingMeter meter, long step, bool isCanceled)
+    /// <param name="run">Says whether this process is asked to stop.</param>
+    public void Exchange(TrainingMeter meter, long step, TrainingRun run)
     {
         byte[] own = ToBytes();
         _sums.Clear();
-        foreach (byte[] bytes in group.ToLeader($"the end of step {step}", own, isCanceled))
+        foreach (byte[] bytes in group.ToLeader($"the end of step {step}", own, run.IsCanceled(), run.IsTerminating))
         {
             using var reader = new BinaryReader(new MemoryStream(bytes), Encoding.UTF8);
             for (int count = reader.ReadInt32(); count > 0; count--)

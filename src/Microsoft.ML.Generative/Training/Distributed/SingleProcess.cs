@@ -11,5 +11,9 @@ internal sealed class SingleProcess : IGradientExchange
 
     public static SingleProcess Instance { get; } = new();
 
-    public double Average(torch.Tensor gradients, double weight) => weight;
+    public double TotalWeight(double weight) => weight;
+
+    public void Sum(torch.Tensor gradients)
+    {
+    }
 }

@@ -30,6 +30,9 @@ public sealed class GrpoConformityTests : EstimatorConformity<LanguageModelTrans
     protected override IEstimator<LanguageModelTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) =>
         ml.Transforms.Generative().Grpo(TinyAlignment.Grpo().With(configure));
 
+    // Steps have all of a roll-out.
+    protected override int BatchSizeOfProcess => 4;
+
     protected override IDataView CreateData(MLContext ml) => TinyAlignment.Prompts(ml);
 }
 
@@ -40,6 +43,9 @@ public sealed class RlooConformityTests : EstimatorConformity<LanguageModelTrans
     protected override IEstimator<LanguageModelTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) =>
         ml.Transforms.Generative().Rloo(TinyAlignment.Rloo().With(configure));
 
+    // Steps have all of a roll-out.
+    protected override int BatchSizeOfProcess => 4;
+
     protected override IDataView CreateData(MLContext ml) => TinyAlignment.Prompts(ml);
 }
 
@@ -49,6 +55,9 @@ public sealed class PpoConformityTests : EstimatorConformity<LanguageModelTransf
 
     protected override IEstimator<LanguageModelTransformer> CreateEstimator(MLContext ml, Action<TrainingOptions> configure) =>
         ml.Transforms.Generative().Ppo(TinyAlignment.Ppo().With(configure));
+
+    // Steps have all of a roll-out.
+    protected override int BatchSizeOfProcess => 2;
 
     protected override IDataView CreateData(MLContext ml) => TinyAlignment.Prompts(ml);
 }

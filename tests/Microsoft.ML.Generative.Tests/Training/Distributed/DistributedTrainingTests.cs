@@ -77,6 +77,72 @@ public sealed class DistributedTrainingTests
         Assert.All(models, m => Assert.Equal(models[0], m));
     }
 
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void Processes_that_share_the_optimizers_state_train_the_same_weights(int processes)
+    {
+        static void Configure(VaeOptions o) =>
+            (o.MaxSteps, o.Optimizer, o.WeightDecay, o.GradientClipNorm, o.EmaDecay) = (30, OptimizerKind.AdamW, 0.1, 0.5, 0.9);
+        float[] whole = ThreadProcesses.Results(processes, transport => Train(transport, Configure))[0];
+        float[][] shared = ThreadProcesses.Results(processes, transport => Train(transport, Configure, shards: true));
+        Assert.All(shared, m => Assert.Equal(whole, m));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void A_shared_state_of_the_optimizer_is_whole_in_a_checkpoint(int processes)
+    {
+        using var folder = new TemporaryFolder();
+        Action<VaeOptions> configure = o => (o.Epochs, o.EmaDecay, o.Optimizer, o.Momentum) = (3, 0.9, OptimizerKind.Sgd, 0.8);
+        float[] whole = ThreadProcesses.Results(2, transport => Train(transport, configure))[0];
+        void Resume(VaeOptions o)
+        {
+            configure(o);
+            o.Checkpoints = new CheckpointOptions(folder.Path) { Steps = 2 };
+        }
+
+        (float[]?, Exception? Error)[] interrupted = ThreadProcesses.Run(2, transport =>
+        {
+            using var source = new CancellationTokenSource();
+            return Train(transport, o =>
+            {
+                Resume(o);
+                o.CancellationToken = source.Token;
+                o.Progress = new Reports
+                {
+                    OnReport = report =>
+                    {
+                        if (report.Step == 5)
+                            source.Cancel();
+                    },
+                };
+            }, shards: true);
+        });
+        Assert.All(interrupted, r => Assert.IsAssignableFrom<OperationCanceledException>(r.Error));
+        float[][] models = processes == 1
+            ? [Train(null, Resume)]
+            : ThreadProcesses.Results(processes, transport => Train(transport, Resume, shards: true));
+        AssertNear(whole, models[0], processes == 2 ? 0 : 1e-5);
+    }
+
+    [Fact]
+    public void A_process_keeps_its_part_of_the_optimizers_state()
+    {
+        long[] bytes = ThreadProcesses.Results(3, transport =>
+        {
+            using var module = TorchSharp.torch.nn.Linear(100, 100);
+            using var network = new TrainedNetwork(
+                "n", module, new ToyOptions { Optimizer = OptimizerKind.AdamW },
+                new ProcessGroup(transport, TimeSpan.FromSeconds(20)));
+            return network.OptimizerBytes;
+        });
+        Assert.Equal(10_100 * 2 * sizeof(float), bytes.Sum());
+        Assert.All(bytes, b => Assert.InRange(b, 10_100 * 2 * sizeof(float) / 3 - 512, 10_100 * 2 * sizeof(float) / 3 + 1024));
+    }
+
     [Fact]
     public void A_canceled_training_that_keeps_its_best_model_has_one_model_in_all_processes()
     {
@@ -119,10 +185,13 @@ public sealed class DistributedTrainingTests
     {
         Assert.Contains("LatentSize is 3 in process 0 and 4 in this one", Message(o => o.LatentSize = 4, 40));
         Assert.Contains("Seed is 1 in process 0 and 2 in this one", Message(o => o.Seed = 2, 40));
+        Assert.Contains(
+            "Distributed.ShardOptimizer is False in process 0 and True in this one", Message(o => { }, 40, shards: true));
         Assert.Contains("Process 1 has other training data than process 0", Message(o => { }, 41));
 
-        static string Message(Action<VaeOptions> configure, int rows) => ThreadProcesses.Run(2, transport => Train(
-            transport, o => (transport.Rank == 0 ? _ => { } : configure)(o), rows: transport.Rank == 0 ? 40 : rows))[1].Error!.Message;
+        static string Message(Action<VaeOptions> configure, int rows, bool shards = false) => ThreadProcesses.Run(2, transport => Train(
+            transport, o => (transport.Rank == 0 ? _ => { } : configure)(o), rows: transport.Rank == 0 ? 40 : rows,
+            shards: shards && transport.Rank == 1))[1].Error!.Message;
     }
 
     [Fact]
@@ -137,7 +206,8 @@ public sealed class DistributedTrainingTests
         Assert.Equal(2, Microsoft.ML.Generative.Training.Checkpoints.CheckpointFile.ReadStateOnly(file).Processes);
     }
 
-    private static float[] Train(IProcessTransport? transport, Action<VaeOptions> configure, int rows = 40, int? broken = null)
+    private static float[] Train(
+        IProcessTransport? transport, Action<VaeOptions> configure, int rows = 40, int? broken = null, bool shards = false)
     {
         var ml = new MLContext();
         var options = new VaeOptions
@@ -153,7 +223,15 @@ public sealed class DistributedTrainingTests
         };
         configure(options);
         if (transport is not null)
-            options.Distributed = new DistributedOptions { Transport = transport, Timeout = TimeSpan.FromSeconds(30) };
+        {
+            options.Distributed = new DistributedOptions
+            {
+                Transport = transport,
+                Timeout = TimeSpan.FromSeconds(30),
+                ShardOptimizer = shards,
+            };
+        }
+
         using VaeTransformer model = ml.Transforms.Generative().Vae(options).Fit(Data(ml, rows, seed: 1, broken));
         return [.. ModuleWeights.Of(((IBaseModel)model).Network).SelectMany(t => TensorMemory.ToArray<float>(t.Tensor))];
     }

@@ -19,9 +19,11 @@ public sealed class ProcessGroupTests
         float[][] results = ThreadProcesses.Results(size, transport =>
         {
             using DisposeScope scope = torch.NewDisposeScope();
-            torch.Tensor gradients = torch.arange(length, torch.float32).remainder(7) * (transport.Rank + 1);
-            double total = new ProcessGroup(transport, _limit).Average(gradients, transport.Rank + 1);
+            var group = new ProcessGroup(transport, _limit);
+            double weight = transport.Rank + 1, total = group.TotalWeight(weight);
             Assert.Equal(size * (size + 1) / 2, total);
+            torch.Tensor gradients = torch.arange(length, torch.float32).remainder(7) * weight * (weight / total);
+            group.Sum(gradients);
             return TensorMemory.ToArray<float>(gradients);
         });
         // Σ r² / Σ r over the processes r = 1..n.
@@ -38,12 +40,21 @@ public sealed class ProcessGroupTests
         {
             using DisposeScope scope = torch.NewDisposeScope();
             var group = new ProcessGroup(transport, _limit);
+            double total = group.TotalWeight(transport.Rank == 1 ? 7 : 0);
             torch.Tensor gradients = torch.ones(3) * (transport.Rank == 1 ? 4 : 0);
-            double total = group.Average(gradients, transport.Rank == 1 ? 7 : 0);
-            Assert.Equal(0, group.Average(torch.zeros(3), 0));
+            group.Sum(gradients);
+            Assert.Equal(0, group.TotalWeight(0));
             return (total, gradients[2].item<float>());
         });
         Assert.All(results, r => Assert.Equal((7, 4f), r));
+    }
+
+    [Fact]
+    public void Bytes_of_all_processes_reach_all_in_the_order_of_their_numbers()
+    {
+        byte[][][] results = ThreadProcesses.Results(3, transport =>
+            new ProcessGroup(transport, _limit).Gather("bytes", [.. Enumerable.Repeat((byte)transport.Rank, transport.Rank)]));
+        Assert.All(results, r => Assert.Equal([[], [1], [2, 2]], r));
     }
 
     [Fact]

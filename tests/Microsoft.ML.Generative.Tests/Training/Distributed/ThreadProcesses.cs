@@ -78,12 +78,21 @@ internal sealed class ThreadProcesses(int size) : IDisposable
             return owner._barrier.SignalAndWait(timeout);
         }
 
-        public bool TryBroadcast(Span<byte> bytes, TimeSpan timeout)
+        public bool TrySumInto(int to, Span<float> values, TimeSpan timeout)
+        {
+            float[] own = values.ToArray();
+            bool hasAll = TrySum(values, timeout);
+            if (to != rank)
+                own.CopyTo(values);
+            return hasAll;
+        }
+
+        public bool TryBroadcast(int from, Span<byte> bytes, TimeSpan timeout)
         {
             owner._parts[rank] = bytes.ToArray();
             if (!owner._barrier.SignalAndWait(timeout))
                 return false;
-            owner._parts[0].CopyTo(bytes);
+            owner._parts[from].CopyTo(bytes);
             return owner._barrier.SignalAndWait(timeout);
         }
 

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Conditions;
@@ -84,14 +85,7 @@ internal sealed class DenoisingRollouts : IStatefulBatchSource, IDisposable
 
     public TensorBatch Next()
     {
-        if (_tensors.Count == 0)
-        {
-            using IDisposable turn = _run.Threads.Turn();
-            using IDisposable noGradient = no_grad();
-            RollOut();
-        }
-
-        long part = _next++ % Parts;
+        long part = Advance();
         Tensor pairs = PairsOf(part);
         Tensor[] columns = Columns(pairs);
         return new TensorBatch((int)pairs.size(0), [
@@ -99,6 +93,12 @@ internal sealed class DenoisingRollouts : IStatefulBatchSource, IDisposable
             _tensors[LogDensities].narrow(0, part * _options.BatchSize, pairs.size(0)),
             _tensors[Advantages].index_select(0, ImagesOf(pairs)),
             .. columns[3..]]);
+    }
+
+    public int Skip()
+    {
+        long part = Advance();
+        return (int)Math.Min(_options.BatchSize, Pairs - part * _options.BatchSize);
     }
 
     public BatchSourceState SaveState() => new(
@@ -128,47 +128,89 @@ internal sealed class DenoisingRollouts : IStatefulBatchSource, IDisposable
 
     public void Dispose() => Release();
 
+    // The next part, after the roll-out if it is the first. Several processes make the roll-out together.
+    private long Advance()
+    {
+        if (_tensors.Count == 0)
+        {
+            using IDisposable turn = _run.Threads.Turn();
+            using IDisposable noGradient = no_grad();
+            RollOut();
+        }
+
+        return _next++ % Parts;
+    }
+
     private void RollOut()
     {
         using DisposeScope scope = NewDisposeScope();
         int count = _options.ImagesPerEpoch;
+        (int rank, int processes) = (_run.Group?.Rank ?? 0, _run.Group?.Size ?? 1);
+        int first = (int)((long)count * rank / processes), end = (int)((long)count * (rank + 1) / processes);
         Tensor[] conditions = ReadConditions(count);
         for (int i = 0; i < conditions.Length; i++)
             Keep($"{Condition}{i}", conditions[i]);
-        float[] images = new float[count * _definition.Architecture.Shape.Size];
+        float[] images = new float[(end - first) * _definition.Architecture.Shape.Size];
         List<Tensor> samples = [];
-        for (int start = 0; start < count; start += _options.TransformBatchSize)
+        for (int start = first; start < end; start += _options.TransformBatchSize)
         {
-            int rows = Math.Min(_options.TransformBatchSize, count - start);
-            samples.Add(Generate(start, rows, [.. conditions.Select(c => c.narrow(0, start, rows))], images));
+            int rows = Math.Min(_options.TransformBatchSize, end - start);
+            float[] ofBatch = Generate(start, rows, [.. conditions.Select(c => c.narrow(0, start, rows))], samples);
+            ofBatch.CopyTo(images, (start - first) * _definition.Architecture.Shape.Size);
         }
 
-        Keep(Samples, cat(samples, 0));
-        Score(images, conditions);
+        long size = _definition.Architecture.Shape.Size;
+        Keep(Samples, _run.Group is { } group
+            ? group.Join(
+                "the samples of a roll-out", samples.Count == 0 ? [] : [(first, cat(samples, 0).flatten(1))], count, _policy.Steps * size,
+                _run.Device).view([count, _policy.Steps, .. _definition.Architecture.Shape.Dimensions])
+            : cat(samples, 0));
+        Score(images, [.. conditions.Select(c => c.narrow(0, first, end - first))], conditions);
         _order = Order();
-        Keep(LogDensities, cat([.. Enumerable.Range(0, (int)Parts).Select(part => LogDensitiesOf(part))], 0));
+        Keep(LogDensities, AllLogDensities());
     }
 
-    // The samples that steps begin with, [images, steps, channels, height, width], and the images.
-    private Tensor Generate(int start, int rows, Tensor[] conditions, float[] images)
+    // Of the parts in their order; each process computes those that it learns first.
+    private Tensor AllLogDensities()
+    {
+        if (_run.Group is not { } group)
+            return cat([.. Enumerable.Range(0, (int)Parts).Select(part => LogDensitiesOf(part))], 0);
+        IEnumerable<(long, Tensor)> own = Enumerable.Range(0, (int)Parts).Where(part => part % group.Size == group.Rank)
+            .Select(part => ((long)part * _options.BatchSize, LogDensitiesOf(part).unsqueeze(1)));
+        return group.Join("the probabilities of a roll-out", own, Pairs, 1, _run.Device).squeeze(1);
+    }
+
+    // The images, after the samples that steps begin with: [images, steps, channels, height, width].
+    private float[] Generate(int start, int rows, Tensor[] conditions, List<Tensor> startOfSteps)
     {
         using DisposeScope scope = NewDisposeScope();
         long[] keys = SeedSequence.DeriveMany(SeedSequence.Derive(_run.Seed, NoiseStream), _epoch * _options.ImagesPerEpoch + start, rows);
         var noise = new KeyedNoise(keys, _definition.Architecture.Shape.Dimensions, _run.Device);
         Tensor[] samples = _policy.Run(noise.Next, Encode(conditions), _run.StopIfCancelled);
-        TensorMemory.ToArray<float>(PixelScale.Unsigned(samples[^1])).CopyTo(images, start * _definition.Architecture.Shape.Size);
-        return stack(samples[..^1], 1).MoveToOuterDisposeScope();
+        startOfSteps.Add(stack(samples[..^1], 1).MoveToOuterDisposeScope());
+        return TensorMemory.ToArray<float>(PixelScale.Unsigned(samples[^1]));
     }
 
-    private void Score(float[] images, Tensor[] conditions)
+    // Own images, with their conditions and those of all.
+    private void Score(float[] images, Tensor[] ownConditions, Tensor[] conditions)
     {
-        long[]? labels = _definition.Conditions.Label is null ? null : TensorMemory.ToArray<long>(conditions[0]);
-        double[] rewards = _options.Reward!.Score(_run.Host, ImagesOf(_definition, images, labels));
+        long[]? labels = LabelsOf(conditions);
+        double[] rewards =
+            images.Length == 0 ? [] : _options.Reward!.Score(_run.Host, ImagesOf(_definition, images, LabelsOf(ownConditions)));
+        if (_run.Group is { } group)
+        {
+            rewards = [.. group.Gather("the rewards of a roll-out", MemoryMarshal.AsBytes<double>(rewards).ToArray())
+                .SelectMany(part => MemoryMarshal.Cast<byte, double>(part).ToArray())];
+        }
+
         (MeanReward, RewardDeviation) = RewardStatistics.Moments(rewards);
         double highest = _options.AdvantageClip;
         Keep(Advantages, tensor(
             [.. _statistics.Advantages(rewards, labels).Select(a => (float)Math.Clamp(a, -highest, highest))], device: _run.Device));
     }
+
+    private long[]? LabelsOf(Tensor[] conditions) =>
+        _definition.Conditions.Label is null ? null : TensorMemory.ToArray<long>(conditions[0]);
 
     /// <summary>Images as rewards take them.</summary>
     public static RewardedImages ImagesOf(DiffusionDefinition definition, float[] images, IReadOnlyList<long>? labels) => new(
