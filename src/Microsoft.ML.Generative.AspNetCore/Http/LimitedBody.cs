@@ -1,9 +1,6 @@
 namespace Microsoft.ML.Generative.AspNetCore.Http;
 
-/// <summary>
-/// The body of a request up to a number of bytes. The server's own limit would close the connection, and with it what of the answer has
-/// not arrived; this one leaves it open.
-/// </summary>
+/// <summary>The body of a request up to a number of bytes.</summary>
 /// <param name="body">The body.</param>
 /// <param name="most">Bytes at most.</param>
 internal sealed class LimitedBody(Stream body, long most) : Stream

@@ -18,6 +18,8 @@ internal sealed partial class RequestGate : IDisposable
 {
     private const string Bearer = "Bearer ";
 
+    private static readonly TimeSpan _discardTime = TimeSpan.FromSeconds(5);
+
     private readonly GenerativeServerOptions _options;
     private readonly byte[][] _keys;
     private readonly ServerMetrics _metrics;
@@ -52,6 +54,7 @@ internal sealed partial class RequestGate : IDisposable
         using CancellationTokenSource time = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         time.CancelAfter(_options.RequestTimeout);
         var request = new ServerRequest(context, _options, time.Token);
+        Stream body = context.Request.Body;
         int status = StatusCodes.Status200OK;
         Interlocked.Increment(ref _active);
         _metrics.Enter();
@@ -68,6 +71,8 @@ internal sealed partial class RequestGate : IDisposable
             status = error?.Status ?? 499;
             if (error is not null)
                 await WriteErrorAsync(context, error).ConfigureAwait(false);
+            if (status == StatusCodes.Status413PayloadTooLarge)
+                await DiscardAsync(context, body).ConfigureAwait(false);
         }
         finally
         {
@@ -121,14 +126,30 @@ internal sealed partial class RequestGate : IDisposable
         }
     }
 
-    // The server's own limit is lifted: what follows the bytes that were read it discards for a few seconds, so that the answer arrives.
+    // The server's own limit is lifted: it would close the connection, and with it what of the answer has not arrived.
     private void LimitBody(HttpContext context)
     {
-        if (context.Request.ContentLength > _options.MaxRequestBytes)
-            throw LimitedBody.TooLarge(_options.MaxRequestBytes);
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
             size.MaxRequestBodySize = null;
+        if (context.Request.ContentLength > _options.MaxRequestBytes)
+            throw LimitedBody.TooLarge(_options.MaxRequestBytes);
         context.Request.Body = new LimitedBody(context.Request.Body, _options.MaxRequestBytes);
+    }
+
+    // For some seconds: a caller that still sends may only then read the answer.
+    private static async Task DiscardAsync(HttpContext context, Stream body)
+    {
+        using CancellationTokenSource time = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        time.CancelAfter(_discardTime);
+        try
+        {
+            await context.Response.CompleteAsync().ConfigureAwait(false);
+            await body.CopyToAsync(Stream.Null, time.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException)
+        {
+            // The caller has left, or takes too long.
+        }
     }
 
     // Null where nobody is there any more to read it.
