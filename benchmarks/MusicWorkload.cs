@@ -54,7 +54,7 @@ internal static class MusicWorkload
                 },
                 MaxTokens = 129,
                 MaskProbability = 0.5,
-                LearningRate = 2e-3,
+                LearningRate = 1e-3,
                 BatchSize = 32,
                 MaxSteps = Steps(settings),
                 Seed = Seed,
@@ -99,7 +99,7 @@ internal static class MusicWorkload
             {
                 HiddenSizes = [512],
                 LatentSize = 64,
-                Beta = 0.5,
+                Beta = 0.1,
                 BatchSize = 128,
                 LearningRate = 2e-3,
                 MaxSteps = Steps(settings),

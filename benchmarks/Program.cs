@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Microsoft.ML.Generative;
 using Microsoft.ML.Generative.Benchmarks;
+using Microsoft.ML.Generative.Benchmarks.Results;
 using Microsoft.ML.Generative.Runtime;
 
 Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
@@ -54,6 +56,7 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["music-vae"] = MusicWorkload.RunVae,
     ["music-diffusion"] = MusicWorkload.RunDiffusion,
     ["defaults"] = DefaultsWorkload.Run,
+    ["results"] = WriteResults,
     ["distributed"] = DistributedWorkload.Run,
     ["startup"] = StartupWorkload.Run,
     ["startup-once"] = StartupWorkload.RunOnce,
@@ -115,11 +118,12 @@ Option<long?> steps = new("--steps")
     + "mnist-gan: steps of the training; default: 8000. music, music-*: steps of each training; default: 1500. "
     + "soak: requests; default: 10000."
 };
+Option<string?> save = new("--save") { Description = "Also writes the line to a file of this folder, for the page of results." };
 
 RootCommand command = new("Measures the library; each workload prints one line of JSON.")
 {
     workload, threads, seconds, data, preset, epochs, learningRate, batchSize, samples, precision, ema, rows, mode, rounds, hours, steps,
-    model,
+    model, save,
 };
 command.SetAction(parsed =>
 {
@@ -132,9 +136,21 @@ command.SetAction(parsed =>
         new StreamSettings(
             parsed.GetValue(rows) ?? [], parsed.GetValue(mode), parsed.GetValue(rounds), parsed.GetValue(hours), parsed.GetValue(steps)),
         parsed.GetValue(model));
-    Console.WriteLine(JsonSerializer.Serialize(workloads[parsed.GetValue(workload)!](settings)));
+    string name = parsed.GetValue(workload)!;
+    JsonNode result = JsonSerializer.SerializeToNode(workloads[name](settings))!;
+    Console.WriteLine(result.ToJsonString());
+    if (parsed.GetValue(save) is { } folder)
+        SavedResults.Write(folder, name, args, result);
 });
 return command.Parse(args).Invoke();
+
+// docs/results.md of benchmarks/results, in the repository that is the current folder.
+static object WriteResults(BenchmarkSettings settings)
+{
+    string page = Path.Combine("docs", "results.md");
+    File.WriteAllText(page, ResultsPage.Write(Path.Combine("benchmarks", "results")));
+    return new { workload = "results", page };
+}
 
 internal sealed record BenchmarkSettings(int? Threads, double Seconds, string Data, string Preset,
     int Epochs, double LearningRate, int BatchSize, int ImportanceSamples, ComputePrecision Precision, double? EmaDecay,

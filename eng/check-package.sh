@@ -2,6 +2,7 @@
 # Packs the library and uses it as a user would: a new console application outside the repository, with the package references
 # that README.md names. One process trains and saves; a second one only calls
 # MLContext.Model.Load and transforms. Both must give the same scores.
+# The templates of dotnet new must make projects that build and run with the packages.
 # Publishing it for a system whose libtorch is missing must give a warning.
 # The package for GPUs must bring the natives of each system, and no others; packages without content stand for these, 3 GB each.
 # The tool is installed and describes the model.
@@ -196,6 +197,42 @@ grep -qF "MLGEN0002: Microsoft.ML.Generative.Gpu brings CUDA for the runtime ide
   || fail "without a runtime identifier the package for GPUs gives no warning: $log"
 log=$(dotnet build Gpu.csproj -c Release -r linux-x64 --self-contained false)
 ! grep -qF MLGEN0002 <<< "$log" || fail "for linux-x64 the package for GPUs gives a warning: $log"
+
+# --- the templates ---
+
+dotnet pack "$repository/src/Microsoft.ML.Generative.Templates" -c Release -o "$work/feed" --version-suffix "$suffix"
+mkdir "$work/templates"
+cd "$work/templates"
+local_feed 'Microsoft.ML.Generative*'
+hive=(--debug:custom-hive "$work/hive")
+dotnet new install "$work/feed/Microsoft.ML.Generative.Templates.$version.nupkg" "${hive[@]}"
+for model in vae diffusion language; do
+  dotnet new generative-console -o "Console_$model" --model "$model" --no-restore "${hive[@]}"
+  dotnet build "Console_$model" -c Release -warnaserror -p:CreateHardLinksForCopyLocalIfPossible=true
+done
+cd Console_vae
+dotnet bin/Release/net10.0/Console_vae.dll
+[[ $(head -c 8 digits.png | od -An -tx1 | tr -d ' \n') == 89504e470d0a1a0a ]] || fail "the console template writes no PNG file"
+[[ -s model.zip ]] || fail "the console template saves no model"
+cd ..
+dotnet new generative-web -o Web --no-restore "${hive[@]}"
+cd Web
+dotnet build -c Release -warnaserror -p:CreateHardLinksForCopyLocalIfPossible=true
+dotnet bin/Release/net10.0/Web.dll --urls http://127.0.0.1:0 > log 2>&1 &
+web=$!
+for ((i = 0; i < 1200; i++)); do
+  address=$(sed -nE 's/.*Now listening on: (http:.*)/\1/p' log)
+  [[ -z $address ]] || ! curl -fs "$address/health/ready" > /dev/null || break
+  kill -0 $web 2> /dev/null || fail "the web template's server ended: $(tail -n 20 log)"
+  sleep 0.5
+done
+curl -fs "$address/" | grep -qF '<form id="form">' || fail "the web template's server has no page: $(tail -n 20 log)"
+written=$(curl -fs "$address/v1/completions" -H 'Content-Type: application/json' \
+  -d '{"model": "writer", "prompt": "The small ", "max_tokens": 40, "seed": 1}') || fail "the web template's server writes nothing: $(tail -n 20 log)"
+grep -qE '"text": ?"[a-z]+ ' <<< "$written" || fail "the web template's server writes $written"
+kill $web
+wait $web || true
+rm -rf "$work/templates" "$work/hive"
 
 # --- the application ---
 

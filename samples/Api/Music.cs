@@ -45,3 +45,9 @@ NoteSequence Tune(int number)
     IEnumerable<Note> bass = chords.Select((chord, bar) => new Note(chord[0] - 12, 1920L * bar, 1920));
     return new NoteSequence(480, [.. melody, .. bass]);
 }
+
+// Expected output (numbers depend on the processor):
+// The first words: 60 48 | 64 48~ | 67 48~ | 60 48~ | 64 48…
+// -log p 1.76 nats a step; without music 61
+// A piece of 8 s in C major
+// MIDI True, WAV True, PNG True

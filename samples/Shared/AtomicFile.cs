@@ -1,8 +1,11 @@
 namespace Samples.Shared;
 
-internal static class AtomicFile
+/// <summary>Files that appear whole or not at all.</summary>
+public static class AtomicFile
 {
     /// <summary>Writes a file so that a reader sees the old content or the new, never a part; makes its folder.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="write">Writes the content.</param>
     public static void Write(string path, Action<Stream> write)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);

@@ -38,6 +38,24 @@ public static class GenerativeServiceCollectionExtensions
         return Add(services, new ModelRegistration(name, () => model, IsOwned: false));
     }
 
+    /// <summary>Serves a model that the application makes when it starts, such as one that is trained first.</summary>
+    /// <param name="services">The services.</param>
+    /// <param name="name">The name by which requests ask for the model. One of its adapters is <c>name:adapter</c>.</param>
+    /// <param name="load">
+    /// Gives the model, on a thread of its own beside the start of the application. It may take as long as it has to: until then requests
+    /// are told to try again later, and models that were added after this one wait. The model is not disposed of.
+    /// </param>
+    /// <returns>The services.</returns>
+    public static IServiceCollection AddGenerativeModel(
+        this IServiceCollection services, string name, Func<IServiceProvider, ITransformer> load)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        ArgumentNullException.ThrowIfNull(load);
+        AddServer(services);
+        return services.AddSingleton(provider => new ModelRegistration(name, () => load(provider), IsOwned: false));
+    }
+
     /// <summary>Sets keys and limits of the server.</summary>
     /// <param name="services">The services.</param>
     /// <param name="configure">Sets the options.</param>

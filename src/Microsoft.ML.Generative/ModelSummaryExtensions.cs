@@ -29,8 +29,7 @@ public static class ModelSummaryExtensions
     {
         ArgumentNullException.ThrowIfNull(model);
         (ITransformer Transformer, IBaseModel Model)[] models =
-            [.. (model is IEnumerable<ITransformer> chain ? chain : [model]).Where(part => part is IBaseModel)
-                .Select(part => (part, (IBaseModel)part))];
+            [.. Parts(model).Where(part => part is IBaseModel).Select(part => (part, (IBaseModel)part))];
         if (models.Length == 0)
             throw new ArgumentException($"{model.GetType().Name} is no generative model, and has none in it.", nameof(model));
         var text = new StringBuilder();
@@ -41,5 +40,9 @@ public static class ModelSummaryExtensions
         }
 
         return text.ToString();
+
+        // A pipeline may be a step of another.
+        static IEnumerable<ITransformer> Parts(ITransformer model) =>
+            model is IEnumerable<ITransformer> chain ? chain.SelectMany(Parts) : [model];
     }
 }

@@ -20,10 +20,13 @@ public sealed class TrainingOptionsTableTests
         Assert.All(options, option => Assert.Contains($"`{option}`", table, StringComparison.Ordinal));
     }
 
-    [Fact]
-    public void The_defaults_of_each_model_are_those_of_its_options()
+    [Theory]
+    [InlineData("Vae")]
+    [InlineData("MaskedLanguageModel")]
+    [InlineData("RewardModel")]
+    public void The_defaults_of_each_model_are_those_of_its_options(string first)
     {
-        string[][] rows = [.. Table("| | `Vae`").Select(line => line.Trim('|').Split('|').Select(cell => cell.Trim()).ToArray())];
+        string[][] rows = [.. Table($"| | `{first}`").Select(line => line.Trim('|').Split('|').Select(cell => cell.Trim()).ToArray())];
         object[] models = [.. rows[0][1..].Select(name =>
             Activator.CreateInstance(
                 typeof(TrainingOptions).Assembly.GetType($"Microsoft.ML.Generative.{name.Trim('`')}Options", throwOnError: true)!)!)];
@@ -32,6 +35,17 @@ public sealed class TrainingOptionsTableTests
             string[] found = [.. models.Select(model => Text(model.GetType().GetProperty(row[0].Trim('`'))!.GetValue(model)))];
             Assert.Equal(row[1..], found);
         }
+    }
+
+    [Fact]
+    public void Every_model_is_in_a_table()
+    {
+        string[] named = [.. _lines.Where(line => line.StartsWith("| | `", StringComparison.Ordinal))
+            .SelectMany(line => line.Split('`').Where((_, i) => i % 2 == 1)).Select(name => $"{name}Options")];
+        Type[] models = [.. typeof(TrainingOptions).Assembly.GetExportedTypes()
+            .Where(type => type.IsSubclassOf(typeof(TrainingOptions)) && !type.IsAbstract)];
+        Assert.NotEmpty(models);
+        Assert.All(models, model => Assert.Contains(model.Name, named));
     }
 
     private static string Text(object? value) => value switch

@@ -24,6 +24,7 @@ public sealed class ModelSummaryTests
         using var chain = ml.Transforms.CopyColumns("Copy", "Image").Append(ml.Transforms.Generative().Vae(
             new VaeOptions { HiddenSizes = [4], LatentSize = 2, MaxSteps = 1 })).Fit(data);
         Assert.Equal(summary, chain.Summary());
+        Assert.Equal(summary, ml.Transforms.CopyColumns("Other", "Image").Fit(data).Append((ITransformer)chain).Summary());
     }
 
     [Fact]

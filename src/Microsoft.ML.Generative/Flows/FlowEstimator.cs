@@ -67,6 +67,7 @@ public sealed class FlowEstimator : IEstimator<FlowTransformer>
     {
         ArgumentNullException.ThrowIfNull(input);
         RowShape row = _options.Columns.FindRow(input);
+        _options.LearnsImages = row.Image is not null;
         if (row.Image is null && _options.SampleDirectory is { } samples)
         {
             throw new ArgumentException(

@@ -23,6 +23,7 @@ public sealed class FlowOptions : ImageTrainingOptions, IImageShapeOptions, ILab
     {
         public const string InputColumnName = "Features";
         public const int Epochs = 50;
+        public const int ImageStepsOnCpu = 1000;
         public const int CouplingLayers = 8;
         public const int ConvolutionChannels = 64;
         public const double MaxLogScale = 2;
@@ -31,7 +32,7 @@ public sealed class FlowOptions : ImageTrainingOptions, IImageShapeOptions, ILab
         public const int TransformBatchSize = 256;
     }
 
-    /// <summary>Passes over the data, at least 1. Default: 50.</summary>
+    /// <summary>Passes over the data, at least 1. Default: 50; of images on a CPU no more than 1,000 steps.</summary>
     public override int Epochs
     {
         get => base.Epochs;
@@ -133,6 +134,11 @@ public sealed class FlowOptions : ImageTrainingOptions, IImageShapeOptions, ILab
         [nameof(CouplingLayers), nameof(HiddenSizes), nameof(ConvolutionChannels), nameof(LabelCount)];
 
     internal override int DefaultEpochs => Defaults.Epochs;
+
+    /// <summary>Whether the rows are images, whose steps take a hundred times as long. Known when <c>Fit</c> begins.</summary>
+    internal bool LearnsImages { get; set; }
+
+    internal override long? StepsOnCpu => LearnsImages ? Defaults.ImageStepsOnCpu : null;
 
     internal override IBaseModel? Base => BaseModel;
 

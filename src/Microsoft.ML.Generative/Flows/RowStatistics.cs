@@ -30,7 +30,7 @@ internal static class RowStatistics
         // Sums of the distances from a row: squares of the values themselves would lose a small spread round a large mean.
         Tensor? origin = null;
         Tensor sum = zeros(size, float64), squares = zeros(size, float64);
-        run.ForEachBatch(batches, batch =>
+        run.ForEachBatch("Standardizing", batches, batch =>
         {
             Tensor? noise = FlowObjective.Noise(architecture, batch[0], generator);
             Tensor values = network.Prepare(batch[0], noise).Values.cpu().to(float64); // [batch, values]

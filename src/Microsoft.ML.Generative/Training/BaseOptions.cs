@@ -87,9 +87,13 @@ internal static class BaseOptions
     }
 
     /// <summary>Names options with their values.</summary>
-    public static string Describe(TrainingOptions options, IReadOnlyList<string> names)
+    /// <param name="options">The options.</param>
+    /// <param name="names">The names.</param>
+    /// <param name="before">Others that are described already, to be named first.</param>
+    public static string Describe(TrainingOptions options, IReadOnlyList<string> names, IReadOnlyList<string>? before = null)
     {
-        string[] described = [.. names.Select(name => $"{name} ({Text(options.GetType().GetProperty(name)!.GetValue(options))})")];
+        string[] described =
+            [.. before ?? [], .. names.Select(name => $"{name} ({Text(options.GetType().GetProperty(name)!.GetValue(options))})")];
         return described.Length < 2 ? string.Concat(described) : $"{string.Join(", ", described[..^1])} or {described[^1]}";
     }
 

@@ -70,7 +70,7 @@ internal sealed class Trainer
     public TrainingData Read(IDataView input, IReadOnlyList<TensorColumn> columns, IReadOnlyList<TensorColumn>? validationColumns)
     {
         TensorSource rows = Own(Run.ReadData(input, columns));
-        TensorSource? validationRows = validationColumns is null ? null : Own(Run.ReadValidationData(validationColumns));
+        TensorSource? validationRows = validationColumns is null ? null : Own(Run.ReadValidationData(validationColumns)!);
         TrainingOptions options = Run.Options;
         CheckBatch(Math.Min(RowsOfStep, rows.Count), columns.Sum(c => (long)c.Elements));
         return new TrainingData(

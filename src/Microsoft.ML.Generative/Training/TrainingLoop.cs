@@ -293,7 +293,7 @@ internal sealed class TrainingLoop
         else if (endsEpoch && _validator is not null)
             _best?.Offer(ShareValidation(0), _step);
         if (_run.IsLeader && _step == _firstStep + TrainingEstimate.Steps && !_isFinished)
-            channel.Info(TrainingEstimate.Describe(_meter.Remaining(_step), _run.Options, _run.Device.type));
+            channel.Info(TrainingEstimate.Describe(_meter.Remaining(_step), _totalSteps, _run.Options, _run.Device.type));
         if (_preview is not null && (_options.PreviewInterval is { } interval ? _step % interval == 0 || _isFinished : endsEpoch))
             WritePreview(channel, _preview);
 
@@ -495,7 +495,7 @@ internal sealed class TrainingLoop
         // Its own scope, so that only one batch's activations are alive: that is what accumulation is for.
         using DisposeScope scope = torch.NewDisposeScope();
         Losses losses = _phases[index].Losses(context, batch);
-        (string[] names, long weightOfBatch) = ([.. losses.Terms.Select(t => t.Name)], batch.Weight);
+        (string[] names, long weightOfBatch, long samples) = ([.. losses.Terms.Select(t => t.Name)], batch.Weight, batch.Samples);
         _reads.Add([losses.Total, .. losses.Terms.Select(t => t.Value)], read =>
         {
             // A term that is no number has no rows of its kind in the batch.
@@ -503,8 +503,8 @@ internal sealed class TrainingLoop
             if (!double.IsFinite(read[0]))
                 throw Diverged(_phases[index].Network, context.Step, learningRate, "loss", LossText(read[0], terms));
             terms = [.. terms.Where(t => !double.IsNaN(t.Value))];
-            _meter.Add(read[0], terms, weightOfBatch, context.Step, isFirstPhase: index == 0);
-            _shared?.Add(read[0], terms, weightOfBatch, isFirstPhase: index == 0);
+            _meter.Add(read[0], terms, weightOfBatch, context.Step, isFirstPhase: index == 0, samples);
+            _shared?.Add(read[0], terms, weightOfBatch, isFirstPhase: index == 0, samples);
         });
 
         // Each value weighs the same, whatever batch it is in.

@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
-using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
 using Microsoft.ML.Generative.Training;
@@ -239,7 +238,8 @@ public abstract class TrainingOptions
 
     /// <summary>Opens the columns of <see cref="ValidationData"/>, if there is some.</summary>
     /// <exception cref="ArgumentException">A column is missing or cannot be used; the message names the option.</exception>
-    internal TensorColumn[]? OpenValidation(Func<DataViewSchema, TensorColumn[]> open)
+    internal TColumns? OpenValidation<TColumns>(Func<DataViewSchema, TColumns> open)
+        where TColumns : class
     {
         try
         {
@@ -252,6 +252,15 @@ public abstract class TrainingOptions
                 e);
         }
     }
+
+    /// <summary>Checks the columns of <see cref="ValidationData"/>, if there is some.</summary>
+    /// <inheritdoc cref="OpenValidation" path="/exception"/>
+    internal void CheckValidation(Action<SchemaShape> check) => OpenValidation(schema =>
+    {
+        var shape = SchemaShape.Create(schema);
+        check(shape);
+        return shape;
+    });
 
     /// <summary>Whether the training is on a GPU, whose defaults are larger. Known when <c>Fit</c> begins.</summary>
     internal bool IsOnGpu { get; set; }
@@ -276,8 +285,14 @@ public abstract class TrainingOptions
     /// </summary>
     internal virtual long? StepsOnCpu => null;
 
-    /// <summary>The names of the options that the length of the training follows from.</summary>
-    internal virtual IReadOnlyList<string> LengthOptions => [MaxSteps is null ? nameof(Epochs) : nameof(MaxSteps)];
+    /// <summary>What the length of the training follows from: options with their values.</summary>
+    /// <param name="steps">The steps that the training has, the first part of one with several.</param>
+    internal virtual IReadOnlyList<string> DescribeLength(long steps) =>
+        [DescribeLength(nameof(Epochs), Epochs, nameof(MaxSteps), MaxSteps ?? (StepLimit <= steps ? StepLimit : null))];
+
+    /// <summary>Epochs alone would lift a limit of steps: where there is one, it is what can be lowered.</summary>
+    private protected static string DescribeLength(string epochsOption, int epochs, string stepsOption, long? steps) =>
+        steps is { } known ? $"{stepsOption} ({known})" : $"{epochsOption} ({epochs})";
 
     /// <summary>The optimizer steps of the training.</summary>
     internal long StepsIn(long stepsPerEpoch) =>

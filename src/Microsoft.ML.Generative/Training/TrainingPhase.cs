@@ -24,7 +24,7 @@ internal sealed record TrainingPhase(TrainedNetwork Network, IBatchSource Batche
     /// </summary>
     public int Interval { get; init; } = 1;
 
-    /// <summary>What the weight of a batch counts.</summary>
+    /// <summary>What <see cref="TensorBatch.Samples"/> counts.</summary>
     public string Unit { get; init; } = "rows";
 
     /// <summary>Whether validation batches are scored with the phase's losses, too; the first phase's always are.</summary>

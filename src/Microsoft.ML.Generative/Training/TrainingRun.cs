@@ -156,12 +156,20 @@ internal sealed class TrainingRun : IDisposable
 
     /// <summary>Reads the rows to validate on, within their part of the memory budget.</summary>
     /// <inheritdoc cref="TensorSource.Read" path="/exception"/>
-    public TensorSource ReadValidationData(IReadOnlyList<TensorColumn> columns)
+    public TensorSource? ReadValidationData(IReadOnlyList<TensorColumn> columns) =>
+        ReadValidation(data => TensorSource.Read(Host, data, columns, ValidationBudget, Options.CancellationToken));
+
+    /// <summary>Reads the rows to validate on, if there are some; errors name the option.</summary>
+    /// <param name="read">Reads them, within <see cref="ValidationBudget"/>.</param>
+    /// <exception cref="ArgumentException">There is no row, or none that can be used.</exception>
+    /// <exception cref="InvalidDataException">A row cannot be used.</exception>
+    public TRows? ReadValidation<TRows>(Func<IDataView, TRows> read)
+        where TRows : class
     {
         const string Option = nameof(Options.ValidationData);
         try
         {
-            return TensorSource.Read(Host, Options.ValidationData!, columns, ValidationBudget, Options.CancellationToken);
+            return Options.ValidationData is { } data ? read(data) : null;
         }
         catch (InvalidDataException e)
         {
@@ -208,13 +216,18 @@ internal sealed class TrainingRun : IDisposable
     }
 
     /// <summary>Visits a source's batches once, in the order of its first epoch, each in a dispose scope of its own.</summary>
+    /// <param name="name">What is done, for the log, where it takes long.</param>
+    /// <param name="batches">The batches.</param>
+    /// <param name="visit">Called with each.</param>
     /// <exception cref="OperationCanceledException">The context or the token was canceled.</exception>
-    public void ForEachBatch(IBatchSource batches, Action<TensorBatch> visit)
+    public void ForEachBatch(string name, IBatchSource batches, Action<TensorBatch> visit)
     {
+        var lines = new TimedLines(Host, name);
         batches.StartEpoch(0);
         for (long i = 0; i < batches.BatchesPerEpoch; i++)
         {
             StopIfCancelled();
+            lines.Write(i, batches.BatchesPerEpoch, "batches");
             using DisposeScope scope = torch.NewDisposeScope();
             TensorBatch batch = batches.Next();
             using IDisposable turn = Threads.Turn();

@@ -35,7 +35,7 @@ internal sealed class Validator(TrainingRun run, IReadOnlyList<TrainingPhase> ph
     {
         (double sum, long weight) = (0, 0);
         var terms = new WeightedMeans();
-        run.ForEachBatch(batches, batch =>
+        run.ForEachBatch("Validating", batches, batch =>
         {
             if (batch.Weight == 0)
                 return;

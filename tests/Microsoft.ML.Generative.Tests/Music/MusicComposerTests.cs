@@ -126,6 +126,19 @@ public sealed class MusicComposerTests
         Assert.True(harmonizer.Compose(bars: 2, options).EndTick <= 8 * 480);
     }
 
+    // Of pieces of one chord, of which there are three, any note tells the others.
+    [Fact]
+    public void A_harmonizer_learns_chords_that_are_always_the_same()
+    {
+        using MaskedLanguageModelTransformer model = TrainMasked(chords: 1, size: 64, steps: 350, learningRate: 0.001);
+        NoteSequence chorale = new MusicHarmonizer(model).Harmonize(
+            Pieces.Melody(480, 72, 71, 69, 72), new HarmonizeOptions { Seed = 1, Temperature = 0.1 });
+        int?[] PitchesAt(int step) => [.. Enumerable.Range(0, 4).Select(voice => chorale.OfVoice(voice).Notes
+            .FirstOrDefault(note => note.Start <= step * 480 && note.End > step * 480)?.Pitch)];
+        int?[][] chords = [.. Enumerable.Range(0, 4).Select(PitchesAt)];
+        Assert.Equal([[72, 67, 64, 48], [71, 67, 62, 55], [69, 65, 60, 53], [72, 67, 64, 48]], chords);
+    }
+
     [Fact]
     public void Harmonizing_can_be_canceled_and_bad_arguments_are_named()
     {
@@ -180,22 +193,23 @@ public sealed class MusicComposerTests
             .Append(_ml.Transforms.Generative().LanguageModel(Tiny(tokens.Tokenizer))).Fit(music).LastTransformer;
     }
 
-    private MaskedLanguageModelTransformer TrainMasked()
+    private MaskedLanguageModelTransformer TrainMasked(
+        int chords = 4, int size = 32, int steps = 3, double learningRate = 0.01)
     {
         MusicTokens tokens = MusicTokens.Voices(1);
-        IDataView music = _ml.ToRows(Pieces.Chorales(6, 4));
+        IDataView music = _ml.ToRows(Pieces.Chorales(6, chords));
         return _ml.Transforms.Generative().MusicToText("Text", "Music", tokens)
             .Append(_ml.Transforms.Generative().MaskedLanguageModel(new MaskedLanguageModelOptions
             {
                 Tokenizer = tokens.Tokenizer,
                 Architecture = new EncoderArchitecture
                 {
-                    Layers = 1, Heads = 2, EmbeddingSize = 32, ContextLength = 17, SegmentCount = 0, IsPreNorm = true,
+                    Layers = 1, Heads = 2, EmbeddingSize = size, ContextLength = 4 * chords + 1, SegmentCount = 0, IsPreNorm = true,
                 },
-                MaxTokens = 17,
+                MaxTokens = 4 * chords + 1,
                 MaskProbability = 0.5,
-                MaxSteps = 3,
-                LearningRate = 0.01,
+                MaxSteps = steps,
+                LearningRate = learningRate,
                 Seed = 1,
                 Threads = 1,
             })).Fit(music).LastTransformer;

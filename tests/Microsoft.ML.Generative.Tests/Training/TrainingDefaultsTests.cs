@@ -20,6 +20,15 @@ public sealed class TrainingDefaultsTests
         Assert.Equal(50_000, new DiffusionOptions { Epochs = 50 }.StepsIn(1_000));
         Assert.Equal(9_000, new DiffusionOptions { MaxSteps = 9_000 }.StepsIn(1_000));
         Assert.Equal(10_000, new VaeOptions().StepsIn(1_000));
+        Assert.Equal(2_000, new TextClassificationOptions().StepsIn(1_000));
+        Assert.Equal(2_000, new SequenceToSequenceOptions().StepsIn(1_000));
+
+        // A flow of images; tables are learned in seconds.
+        Assert.Equal(50_000, new FlowOptions().StepsIn(1_000));
+        Assert.Equal(1_000, new FlowOptions { LearnsImages = true }.StepsIn(1_000));
+        Assert.Equal(50, new FlowOptions { LearnsImages = true }.StepsIn(1));
+        Assert.Equal(2_000, new FlowOptions { LearnsImages = true, Epochs = 2 }.StepsIn(1_000));
+        Assert.Equal(50_000, new FlowOptions { LearnsImages = true, IsOnGpu = true }.StepsIn(1_000));
 
         // The prior of a VQ-VAE has a bound of its own.
         Assert.Equal(1_000, new VqVaeOptions().StepsIn(1_000));
@@ -27,6 +36,32 @@ public sealed class TrainingDefaultsTests
         Assert.Equal(2_000, new VqVaeOptions { PriorEpochs = 2 }.ForPrior().StepsIn(1_000));
         Assert.Equal(1_500, new VqVaeOptions { Epochs = 7 }.ForPrior().StepsIn(1_000));
         Assert.Equal(20_000, new VqVaeOptions { IsOnGpu = true }.ForPrior().StepsIn(1_000));
+    }
+
+    [Theory]
+    [InlineData(false, 1_500 * 50)]
+    [InlineData(true, 1_000)]
+    public void A_flow_is_bounded_where_its_column_holds_images(bool areImages, long expected)
+    {
+        MLContext ml = new(seed: 1);
+        using var stop = new CancellationTokenSource();
+        var reports = new Reports { OnReport = _ => stop.Cancel() };
+        SchemaDefinition schema = SchemaDefinition.Create(typeof(Square));
+        if (!areImages)
+            schema[nameof(Square.Features)].ColumnType = new VectorDataViewType(NumberDataViewType.Single, 4);
+        IDataView data = ml.Data.LoadFromEnumerable(
+            Enumerable.Range(0, 1_500).Select(i => new Square { Features = [i % 7, i % 5, i % 3, i % 2] }), schema);
+        FlowOptions options = new()
+        {
+            CouplingLayers = 1,
+            HiddenSizes = [2],
+            ConvolutionChannels = 2,
+            BatchSize = 1,
+            Progress = reports,
+            CancellationToken = stop.Token,
+        };
+        Assert.Throws<OperationCanceledException>(() => ml.Transforms.Generative().Flow(options).Fit(data));
+        Assert.Equal(expected, reports.All[0].TotalSteps);
     }
 
     [Fact]
@@ -93,13 +128,20 @@ public sealed class TrainingDefaultsTests
         Assert.StartsWith(
             "The training will take about 17 hours. To make it shorter, lower Epochs (50), BlockChannels ([16, 32, 64]), ", advice);
         Assert.Contains("LayersPerBlock (1)", advice);
+        // Any number of epochs would lift the limit of steps, and make the training longer.
+        Assert.Contains("lower MaxSteps (2500), BlockChannels", Describe(TimeSpan.FromHours(17), DeviceType.CPU, steps: 2_500));
+        options.Epochs = 49;
+        Assert.Contains("lower Epochs (49), BlockChannels", Describe(TimeSpan.FromHours(17), DeviceType.CPU, steps: 2_500));
+        string vqVae = TrainingEstimate.Describe(TimeSpan.FromHours(1), 1_000, new VqVaeOptions(), DeviceType.CPU);
+        Assert.Contains("lower MaxSteps (1000), PriorMaxSteps (1500), HiddenChannels", vqVae);
         options.MaxSteps = 100_000;
         Assert.Contains("lower MaxSteps (100000), BlockChannels", Describe(TimeSpan.FromHours(17), DeviceType.CPU));
         // What is not set cannot be lowered.
-        string text = TrainingEstimate.Describe(TimeSpan.FromHours(2), new LanguageModelOptions(), DeviceType.CPU);
+        string text = TrainingEstimate.Describe(TimeSpan.FromHours(2), 2_000, new LanguageModelOptions(), DeviceType.CPU);
         Assert.DoesNotContain("VocabularySize", text);
 
-        string Describe(TimeSpan time, DeviceType device) => TrainingEstimate.Describe(time, options, device);
+        string Describe(TimeSpan time, DeviceType device, long steps = 1_000) =>
+            TrainingEstimate.Describe(time, steps, options, device);
     }
 
     [Fact]
@@ -140,6 +182,12 @@ public sealed class TrainingDefaultsTests
         Assert.InRange(slow, 0, 10 / 0.04);
         meter.ExcludeFromSpeed(TimeSpan.FromMilliseconds(30));
         Assert.True(meter.SamplesPerSecond(endsEpoch: true) > slow);
+    }
+
+    private sealed class Square
+    {
+        [VectorType(1, 2, 2)]
+        public float[] Features { get; set; } = [];
     }
 
     private sealed class Row

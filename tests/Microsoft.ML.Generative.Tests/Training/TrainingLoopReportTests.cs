@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Generative.Training.Reporting;
 using TorchSharp;
@@ -7,6 +8,21 @@ namespace Microsoft.ML.Generative.Tests;
 [Collection(GlobalTorchState.Name)]
 public sealed class TrainingLoopReportTests
 {
+    [Fact]
+    public void Long_work_that_trains_nothing_says_how_far_it_is()
+    {
+        List<string> log = [];
+        MLContext ml = new();
+        ml.Log += (_, e) => log.Add(e.Message);
+        var often = new TimedLines(Hosts.Create(ml), "Validating", TimeSpan.Zero);
+        often.Write(2, 5, "batches");
+        often.Write(5, 5, "batches");
+        Assert.EndsWith("Validating: 2 of 5 batches.", Assert.Single(log, line => line.Contains("Validating: ")));
+        log.Clear();
+        new TimedLines(Hosts.Create(ml), "Validating").Write(2, 5, "batches");
+        Assert.DoesNotContain(log, line => line.Contains("Validating: "));
+    }
+
     [Fact]
     public void Reports_go_up_to_the_last_step_and_name_the_terms()
     {

@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Runtime;
 using TorchSharp;
@@ -48,7 +49,7 @@ internal sealed class StreamedTensorSource : TensorSource
             }
 
             return true;
-        }, cancellation);
+        }, cancellation, new TimedLines(host, "Reading"));
         return count == 0
             ? throw Empty()
             : new StreamedTensorSource(host, data, columns, rowsInBudget, count, fingerprint.Finish(count), cancellation);

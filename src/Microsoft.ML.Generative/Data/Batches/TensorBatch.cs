@@ -6,6 +6,7 @@ namespace Microsoft.ML.Generative.Data.Batches;
 internal readonly record struct TensorBatch(int Rows, params torch.Tensor[] Columns)
 {
     private readonly long? _weight;
+    private readonly long? _samples;
 
     /// <summary>
     /// How much the batch counts in the gradient of a step and in averages: the number of values that its loss is the mean of. By default
@@ -15,6 +16,13 @@ internal readonly record struct TensorBatch(int Rows, params torch.Tensor[] Colu
     {
         get => _weight ?? Rows;
         init => _weight = value;
+    }
+
+    /// <summary>What speeds count: by default what the batch weighs; for texts their tokens.</summary>
+    public long Samples
+    {
+        get => _samples ?? Weight;
+        init => _samples = value;
     }
 
     public torch.Tensor this[int column] => Columns[column];

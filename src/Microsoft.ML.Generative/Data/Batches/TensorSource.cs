@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
 using Microsoft.ML.Runtime;
 using TorchSharp;
@@ -10,7 +11,7 @@ namespace Microsoft.ML.Generative.Data.Batches;
 /// </summary>
 internal abstract class TensorSource : IDisposable
 {
-    private const int RowsBetweenChecks = 4096;
+    private const int RowsBetweenChecks = 256;
 
     /// <summary>Rows.</summary>
     public abstract long Count { get; }
@@ -48,7 +49,8 @@ internal abstract class TensorSource : IDisposable
 
     /// <summary>Calls for each row, and asks now and then whether to stop.</summary>
     /// <returns>The number of rows; less than there are if the action returned false.</returns>
-    internal static long ReadRows(IHost host, DataViewRowCursor cursor, Func<bool> readRow, CancellationToken cancellation)
+    internal static long ReadRows(
+        IHost host, DataViewRowCursor cursor, Func<bool> readRow, CancellationToken cancellation, TimedLines? lines = null)
     {
         long count = 0;
         while (cursor.MoveNext())
@@ -57,6 +59,7 @@ internal abstract class TensorSource : IDisposable
             {
                 host.CheckAlive();
                 cancellation.ThrowIfCancellationRequested();
+                lines?.Write(() => $"{count:N0} rows.");
             }
 
             if (!readRow())
@@ -98,7 +101,7 @@ internal abstract class TensorSource : IDisposable
                 }
 
                 return fits;
-            }, cancellation);
+            }, cancellation, new TimedLines(host, "Reading"));
             if (!fits)
                 return null;
             if (count == 0)

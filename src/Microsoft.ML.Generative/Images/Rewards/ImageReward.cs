@@ -97,7 +97,7 @@ public abstract class ImageReward
     /// <param name="labelColumnName">A key column with the classes of the images, if they have some.</param>
     /// <returns>The reward of each row.</returns>
     /// <exception cref="ArgumentException">A column is missing or of another type, or the reward does not fit the images.</exception>
-    /// <exception cref="InvalidOperationException">A reward is not finite.</exception>
+    /// <exception cref="InvalidOperationException">A reward is not finite, or a model does not score each image.</exception>
     public IReadOnlyList<double> Score(IDataView data, string imageColumnName = "Generated", string? labelColumnName = null)
     {
         ArgumentNullException.ThrowIfNull(data);

@@ -23,31 +23,33 @@ internal sealed class ModelReward(ITransformer model, string? className, string 
     {
         IDataView scored = model.Transform(images.ToDataView(host, imageColumn));
         DataViewSchema.Column score = FindScores(scored.Schema);
-        double[] scores = new double[images.Count];
+        List<double> scores = new(images.Count);
         using DataViewRowCursor cursor = scored.GetRowCursor([score]);
         if (score.Type is VectorDataViewType)
         {
             int[] slots = FindSlots(score, images);
             ValueGetter<VBuffer<float>> getter = cursor.GetGetter<VBuffer<float>>(score);
             VBuffer<float> values = default;
-            for (int row = 0; cursor.MoveNext(); row++)
+            while (cursor.MoveNext())
             {
                 getter(ref values);
-                scores[row] = values.GetItemOrDefault(slots[row]);
+                scores.Add(scores.Count < slots.Length ? values.GetItemOrDefault(slots[scores.Count]) : 0);
             }
         }
         else
         {
             ValueGetter<float> getter = cursor.GetGetter<float>(score);
             float value = 0;
-            for (int row = 0; cursor.MoveNext(); row++)
+            while (cursor.MoveNext())
             {
                 getter(ref value);
-                scores[row] = value;
+                scores.Add(value);
             }
         }
 
-        return scores;
+        return scores.Count == images.Count ? [.. scores] : throw new InvalidOperationException(
+            $"The model of the reward has {scores.Count} scores for {images.Count} images; expected one for each. A pipeline must keep all "
+            + "rows.");
     }
 
     private DataViewSchema.Column FindScores(DataViewSchema schema)

@@ -80,7 +80,8 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         ArgumentNullException.ThrowIfNull(input);
         VqVaeDefinition definition = VqVaeDefinition.Of(_options, _options.Columns.FindImages(input));
         TensorColumn column = VqVaeTransformer.InputColumn(input.Schema, definition);
-        TensorColumn[]? validationColumns = _options.OpenValidation(schema => [VqVaeTransformer.InputColumn(schema, definition)]);
+        TensorColumn[]? validationColumns =
+            _options.OpenValidation<TensorColumn[]>(schema => [VqVaeTransformer.InputColumn(schema, definition)]);
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
@@ -167,7 +168,7 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
         try
         {
             run.ForEachBatch(
-                data.Batches(_options.TransformBatchSize, shuffle: false, seed: 0, run.Device),
+                "Encoding", data.Batches(_options.TransformBatchSize, shuffle: false, seed: 0, run.Device),
                 batch => parts.Add(autoencoder.EncodeCodes(batch[0]).to(torch.int16).cpu().DetachFromDisposeScope()));
             return torch.cat(parts, 0).DetachFromDisposeScope();
         }
@@ -182,7 +183,7 @@ public sealed class VqVaeEstimator : IEstimator<VqVaeTransformer>
     private static double Variance(TrainingRun run, IBatchSource batches)
     {
         (double sum, double squares, double count) = (0, 0, 0);
-        run.ForEachBatch(batches, batch =>
+        run.ForEachBatch("Measuring the variance", batches, batch =>
         {
             sum += batch[0].sum(torch.float64).ToDouble();
             squares += batch[0].square().sum(torch.float64).ToDouble();

@@ -215,8 +215,11 @@ public sealed class VqVaeOptions : ImageTrainingOptions, IImageShapeOptions
         set => _priorStepLimit = value;
     }
 
-    internal override IReadOnlyList<string> LengthOptions =>
-        [.. base.LengthOptions, PriorMaxSteps is null ? nameof(PriorEpochs) : nameof(PriorMaxSteps)];
+    internal override IReadOnlyList<string> DescribeLength(long steps) =>
+    [
+        .. base.DescribeLength(steps),
+        DescribeLength(nameof(PriorEpochs), PriorEpochs, nameof(PriorMaxSteps), PriorMaxSteps ?? PriorStepLimit),
+    ];
 
     internal override int DefaultEpochs => Defaults.Epochs;
 

@@ -1,6 +1,7 @@
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Text.Alignment;
 using Microsoft.ML.Generative.Text.RewardModels;
+using Microsoft.ML.Generative.Text.Tokenization;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 
@@ -68,20 +69,19 @@ public sealed class DpoEstimator : IEstimator<LanguageModelTransformer>
     {
         ArgumentNullException.ThrowIfNull(input);
         _options.Columns.Check(SchemaShape.Create(input.Schema));
-        if (_options.ValidationData is { } validation)
-            _options.Columns.Check(SchemaShape.Create(validation.Schema));
+        _options.CheckValidation(_options.Columns.Check);
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
             TrainingRun run = trainer.Run;
+            using IDisposable stop = EncodingStop.By(run.StopIfCancelled);
             using PolicyTraining policy = PolicyTraining.Open(trainer, _options);
             var objective = new DpoObjective(policy.Network, _options, new AlignmentWatch(_host));
             IBatchSource batches = objective.Batches(
                 run, Read(policy, run, input, run.DataBudget), policy.Reference, _options.Shuffle ? run.Seed : null, run.Group);
-            IBatchSource? validationBatches = _options.ValidationData is { } data
-                ? objective.Batches(run, Read(policy, run, data, run.ValidationBudget), policy.Reference, null, group: null)
-                : null;
-            var phase = new TrainingPhase(trainer.Prepare("policy", policy.Network), batches, objective.Losses) { Unit = "pairs" };
+            IBatchSource? validationBatches = run.ReadValidation(
+                data => objective.Batches(run, Read(policy, run, data, run.ValidationBudget), policy.Reference, null, group: null));
+            var phase = new TrainingPhase(trainer.Prepare("policy", policy.Network), batches, objective.Losses) { Unit = "tokens" };
             trainer.Train([phase], validationBatches, policy.Preview(run));
             return policy.Finish(_host, trainer);
         });

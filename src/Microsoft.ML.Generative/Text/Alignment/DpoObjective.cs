@@ -1,3 +1,4 @@
+using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Text.LanguageModels;
@@ -56,7 +57,10 @@ internal sealed class DpoObjective(LanguageModelNetwork network, DpoOptions opti
                 float[] ofBatch = [.. chosen.SelectMany(pair => known.Skip(2 * (int)pair).Take(2))];
                 return new TensorBatch(
                     chosen.Length, tokens[0].view(chosen.Length, 2, -1), tokens[1].view(chosen.Length, 2, -1),
-                    tensor(ofBatch, [chosen.Length, 2], device: run.Device));
+                    tensor(ofBatch, [chosen.Length, 2], device: run.Device))
+                {
+                    Samples = tokens.Weight,
+                };
             });
     }
 
@@ -64,11 +68,13 @@ internal sealed class DpoObjective(LanguageModelNetwork network, DpoOptions opti
     private float[] OfReference(TrainingRun run, PreferencePairs pairs, ReferenceModel reference, ProcessGroup? group)
     {
         float[] values = new float[2 * pairs.Count];
+        var lines = new TimedLines(run.Host, "Scoring by the reference");
         foreach ((int i, long[] chosen) in Enumerable.Range(0, pairs.Count).Select(pair => (long)pair).Chunk(options.BatchSize).Index())
         {
             if (group is not null && i % group.Size != group.Rank)
                 continue;
             run.StopIfCancelled();
+            lines.Write(chosen[0], pairs.Count, "pairs");
             using DisposeScope scope = NewDisposeScope();
             using IDisposable turn = run.Threads.Turn();
             TensorBatch tokens = TokenBatches.Make(pairs.Corpus, pairs.SpansOf(chosen), run.Device);

@@ -10,8 +10,6 @@ internal sealed class GrpoMethod(LanguageModelNetwork network, GrpoOptions optio
 {
     private readonly GrpoOptions _options = options;
 
-    public override string Unit => _options.LossReduction == LossReduction.Dapo ? "tokens" : base.Unit;
-
     public override bool LearnsTruncated => !_options.MaskTruncated;
 
     protected override double ClipRangeHigh => _options.ClipRangeHigh ?? _options.ClipRange;

@@ -80,7 +80,10 @@ internal sealed class KtoData
             float[] labels = Array.ConvertAll(chosen, i => (float)_labels[(int)i]);
             return new TensorBatch(
                 chosen.Length, own[0], own[1], torch.tensor(labels, device: run.Device), mismatched[0], mismatched[1],
-                reference.LogProbabilities(own[0], own[1]).sum(1), reference.LogProbabilities(mismatched[0], mismatched[1]).sum(1));
+                reference.LogProbabilities(own[0], own[1]).sum(1), reference.LogProbabilities(mismatched[0], mismatched[1]).sum(1))
+            {
+                Samples = own.Weight,
+            };
         })
     {
         Fewest = 2,

@@ -1,5 +1,6 @@
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Text.Alignment;
+using Microsoft.ML.Generative.Text.Tokenization;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 
@@ -65,20 +66,20 @@ public sealed class KtoEstimator : IEstimator<LanguageModelTransformer>
     {
         ArgumentNullException.ThrowIfNull(input);
         _options.Columns.Check(SchemaShape.Create(input.Schema));
-        if (_options.ValidationData is { } validation)
-            _options.Columns.Check(SchemaShape.Create(validation.Schema));
+        _options.CheckValidation(_options.Columns.Check);
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
             TrainingRun run = trainer.Run;
+            using IDisposable stop = EncodingStop.By(run.StopIfCancelled);
             using PolicyTraining policy = PolicyTraining.Open(trainer, _options);
             IBatchSource batches = Batches(policy, run, input, run.DataBudget, _options.Shuffle ? run.Seed : null);
-            IBatchSource? validationBatches =
-                _options.ValidationData is { } data ? Batches(policy, run, data, run.ValidationBudget, null) : null;
+            IBatchSource? validationBatches = run.ReadValidation(data => Batches(policy, run, data, run.ValidationBudget, null));
             var objective = new KtoObjective(policy.Network, _options, run.Group);
             var phase = new TrainingPhase(trainer.Prepare("policy", policy.Network), batches, objective.Losses)
             {
                 BeforeLosses = objective.BeginStep,
+                Unit = "tokens",
             };
             trainer.Train([phase], validationBatches, policy.Preview(run));
             return policy.Finish(_host, trainer);

@@ -39,18 +39,4 @@ internal static class MaskedValues
         for (int i = 0; i < values.Length; i++)
             values[i] = isReal[i] ? (float)((values[i] - mean) * scale + (keepsMean ? mean : 0)) : 0;
     }
-
-    /// <summary>Which tokens are real: those up to the first that ends the text, which counts itself.</summary>
-    public static bool[] UpToStop(ReadOnlySpan<int> tokens, Predicate<int> isStop)
-    {
-        bool[] isReal = new bool[tokens.Length];
-        for (int i = 0; i < tokens.Length; i++)
-        {
-            isReal[i] = true;
-            if (isStop(tokens[i]))
-                break;
-        }
-
-        return isReal;
-    }
 }

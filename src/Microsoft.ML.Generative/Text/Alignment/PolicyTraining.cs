@@ -31,7 +31,11 @@ internal sealed class PolicyTraining : IDisposable
     public TextCodec Codec => _options.BaseModel!.Codec;
 
     /// <summary>Creates the policy, which begins as the base model.</summary>
-    public static PolicyTraining Open(Trainer trainer, AlignmentOptions options, double temperature = 1)
+    /// <param name="trainer">The training.</param>
+    /// <param name="options">Checked options.</param>
+    /// <param name="temperature">The temperature of the reference's log-probabilities.</param>
+    /// <param name="vocabulary">The tokens that they are over. Default: all that the network has.</param>
+    public static PolicyTraining Open(Trainer trainer, AlignmentOptions options, double temperature = 1, int? vocabulary = null)
     {
         LanguageModelTransformer model = options.BaseModel!;
         IDisposable use = model.Use();
@@ -47,7 +51,8 @@ internal sealed class PolicyTraining : IDisposable
 
             LanguageModelNetwork network = adapters?.Network ?? trainer.CreateNetwork(
                 () => new LanguageModelNetwork(model.Architecture, options.Dropout) { UsesRecompute = options.GradientCheckpointing });
-            return new PolicyTraining(options, network, adapters, use, new ReferenceModel(model, temperature));
+            var reference = new ReferenceModel(model, temperature, vocabulary ?? model.Architecture.VocabularySize);
+            return new PolicyTraining(options, network, adapters, use, reference);
         }
         catch
         {

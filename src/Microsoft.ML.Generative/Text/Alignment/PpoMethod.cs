@@ -19,8 +19,6 @@ internal sealed class PpoMethod(
     public override IReadOnlyList<TokenValue> Kinds { get; } =
         [TokenValue.Old, TokenValue.Reference, TokenValue.Advantage, TokenValue.Value, TokenValue.Return];
 
-    public override string Unit => "tokens";
-
     public override long WeightOf(IReadOnlyList<int> tokens) => PolicyLosses.WeightOf(tokens, LossReduction.Dapo);
 
     public override (Tensor LogProbabilities, Tensor? Values) Describe(RolloutBatch batch)
@@ -46,7 +44,8 @@ internal sealed class PpoMethod(
         if (_options.KlTarget is { } target)
         {
             double error = Math.Clamp(Advantages.Mean(Sums(ratios)) / target - 1, -MostKlError, MostKlError);
-            _klCoefficient *= 1 + error * rollout.Count / _options.KlHorizon;
+            // Of a roll-out that is longer than the horizon, one horizon counts.
+            _klCoefficient *= 1 + error * Math.Min(1, (double)rollout.Count / _options.KlHorizon);
         }
     }
 

@@ -63,7 +63,8 @@ public sealed class PpoOptions : RolloutOptions
     public double? KlTarget { get; set; }
 
     /// <summary>
-    /// Completions over which the coefficient may change by a factor of about 1.2, at least 1; with <see cref="KlTarget"/>. Default: 10000.
+    /// Completions over which the coefficient may change by a factor of about 1.2, at least 1; with <see cref="KlTarget"/>. After one
+    /// roll-out it changes by no more than that factor. Default: 10000.
     /// </summary>
     public int KlHorizon { get; set; } = 10_000;
 

@@ -8,7 +8,8 @@ namespace Microsoft.ML.Generative.Text.Alignment;
 /// <summary>The model that a policy is held near to: the one it begins as, without dropout.</summary>
 /// <param name="model">The model, which is in use as long as this object.</param>
 /// <param name="temperature">The temperature of log-probabilities.</param>
-internal sealed class ReferenceModel(LanguageModelTransformer model, double temperature)
+/// <param name="vocabulary">The tokens that they are over, as those of the policy.</param>
+internal sealed class ReferenceModel(LanguageModelTransformer model, double temperature, int vocabulary)
 {
     private string? _fingerprint;
 
@@ -23,7 +24,7 @@ internal sealed class ReferenceModel(LanguageModelTransformer model, double temp
         using IDisposable precision = MixedPrecision.Scope(null);
         using DisposeScope scope = torch.NewDisposeScope();
         torch.Tensor values = TokenLogProbabilities.Of(
-            model.Network, sequences.to(model.Device), targets.to(model.Device), temperature, model.Codec.VocabularySize);
+            model.Network, sequences.to(model.Device), targets.to(model.Device), temperature, vocabulary);
         return values.to(targets.device).MoveToOuterDisposeScope();
     }
 }

@@ -194,10 +194,12 @@ internal sealed record RolloutBatch(
     /// <summary>As the training loop takes it; which numbers there are is the same in all batches of a training.</summary>
     /// <param name="figures">What is reported, [figures].</param>
     /// <param name="weight">What the batch counts.</param>
-    public TensorBatch ToBatch(torch.Tensor figures, long weight) => new(
+    /// <param name="tokens">The tokens that are learned.</param>
+    public TensorBatch ToBatch(torch.Tensor figures, long weight, long tokens) => new(
         (int)Sequences.size(0), [Sequences, Targets, Mask, figures, .. _kinds.Where(Values.ContainsKey).Select(kind => Values[kind])])
     {
         Weight = weight,
+        Samples = tokens,
     };
 
     /// <param name="batch">What <see cref="ToBatch"/> made.</param>

@@ -21,9 +21,6 @@ internal abstract class RolloutMethod(LanguageModelNetwork network, RolloutOptio
     /// <summary>The numbers of tokens that the batches have, in the order of <see cref="TokenValue"/>.</summary>
     public virtual IReadOnlyList<TokenValue> Kinds { get; } = [TokenValue.Old, TokenValue.Reference, TokenValue.Advantage];
 
-    /// <summary>What the weight of a batch counts.</summary>
-    public virtual string Unit => "completions";
-
     /// <summary>Whether a completion that did not end is learned.</summary>
     public virtual bool LearnsTruncated => true;
 
@@ -52,9 +49,9 @@ internal abstract class RolloutMethod(LanguageModelNetwork network, RolloutOptio
     public TensorBatch Batch(Rollout rollout, int[] rows, Device device)
     {
         _figures = [.. rollout.Figures.Select(figure => figure.Name)];
-        long weight = WeightOf([.. rows.Select(row => rollout.IsLearned[row] ? rollout.TokensOf(row) : 0)]);
+        int[] tokens = [.. rows.Select(row => rollout.IsLearned[row] ? rollout.TokensOf(row) : 0)];
         Tensor figures = tensor(rollout.Figures.Select(figure => (float)figure.Value).ToArray(), device: device);
-        return rollout.Batch(rows, device).ToBatch(figures, weight);
+        return rollout.Batch(rows, device).ToBatch(figures, WeightOf(tokens), tokens.Sum(count => (long)count));
     }
 
     /// <summary>The losses of a batch of a roll-out, or of the scores of validation prompts.</summary>

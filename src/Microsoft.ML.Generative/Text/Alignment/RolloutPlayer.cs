@@ -16,6 +16,12 @@ internal sealed class RolloutPlayer(TrainingRun run, PolicyTraining policy, Roll
         ContextOverflow = ContextOverflow.Error,
     };
 
+    // Rewards of one name are told apart by numbers.
+    private readonly string[] _rewardNames = [.. options.Rewards.Select((reward, i) =>
+        options.Rewards.Take(i).Count(earlier => earlier.Name == reward.Name) is > 0 and var before
+            ? $"reward {reward.Name} {before + 1}"
+            : $"reward {reward.Name}")];
+
     /// <summary>Plays a roll-out.</summary>
     /// <param name="prompts">The prompts.</param>
     /// <param name="number">The number of the roll-out, from 1, for messages.</param>
@@ -34,11 +40,7 @@ internal sealed class RolloutPlayer(TrainingRun run, PolicyTraining policy, Roll
             ("length", played.Lengths.Average()), ("truncated", truncated),
         ]);
         if (options.Rewards.Count > 1)
-        {
-            rollout.Figures.AddRange(
-                options.Rewards.Select((reward, i) => ($"reward {reward.Name}", Advantages.Mean(played.Rewards[i]))));
-        }
-
+            rollout.Figures.AddRange(_rewardNames.Select((name, i) => (name, Advantages.Mean(played.Rewards[i]))));
         method.Judge(rollout, scores);
         if (options.Completions > 1)
             rollout.Figures.Add(("flat groups", FlatGroups(scores)));
@@ -84,8 +86,13 @@ internal sealed class RolloutPlayer(TrainingRun run, PolicyTraining policy, Roll
         int context = policy.Network.Architecture.ContextLength;
         var generator = new TextGenerator(
             policy.Codec, context, streams => LanguageModelSessions.Open(policy.Network, streams, context, run.Device));
+        var lines = new TimedLines(run.Host, "Roll-out");
         using IDisposable turn = run.Threads.Turn();
-        return WithoutDropout(() => generator.GenerateAll(requests, _generation, options.BatchSize, run.StopIfCancelled));
+        return WithoutDropout(() => generator.GenerateAll(requests, _generation, options.BatchSize, () =>
+        {
+            run.StopIfCancelled();
+            lines.Write(() => $"completing {requests.Length:N0} prompts.");
+        }));
     }
 
     // Code of users, which may take turns of its own.

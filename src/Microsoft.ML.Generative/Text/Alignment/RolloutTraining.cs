@@ -1,5 +1,6 @@
 using Microsoft.ML.Generative.Data.Batches;
 using Microsoft.ML.Generative.Data.Columns;
+using Microsoft.ML.Generative.Text.Tokenization;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
@@ -21,8 +22,7 @@ internal static class RolloutTraining
     {
         ArgumentNullException.ThrowIfNull(input);
         ColumnTypes.CheckText(SchemaShape.Create(input.Schema), options.PromptColumnName);
-        if (options.ValidationData is { } validation)
-            ColumnTypes.CheckText(SchemaShape.Create(validation.Schema), options.PromptColumnName);
+        options.CheckValidation(schema => ColumnTypes.CheckText(schema, options.PromptColumnName));
         // An empty table is the plainer fault.
         if (!TextColumn.Read(input, options.PromptColumnName).Any())
             throw TensorSource.Empty();
@@ -33,19 +33,19 @@ internal static class RolloutTraining
         return Trainer.Fit(env, host, options, trainer =>
         {
             TrainingRun run = trainer.Run;
+            using IDisposable stop = EncodingStop.By(run.StopIfCancelled);
             options.CheckSteps(run.Processes);
-            using PolicyTraining policy = PolicyTraining.Open(trainer, options, options.Temperature);
+            using PolicyTraining policy =
+                PolicyTraining.Open(trainer, options, options.Temperature, options.BaseModel!.Codec.VocabularySize);
             PromptCorpus prompts = PromptCorpus.Read(run, input, options.PromptColumnName, policy.Codec, mostTokens, run.DataBudget);
             var watch = new AlignmentWatch(host);
             var player = new RolloutPlayer(run, policy, options, watch);
             (torch.nn.Module trained, RolloutMethod method) = create(trainer, policy, watch);
             var batches = new RolloutBatches(run, options, player, method, prompts, policy.Reference);
-            IBatchSource? validationBatches = options.ValidationData is { } data
-                ? new ValidationRollouts(
-                    run, options, player,
-                    PromptCorpus.Read(run, data, options.PromptColumnName, policy.Codec, mostTokens, run.ValidationBudget))
-                : null;
-            var phase = new TrainingPhase(trainer.Prepare("policy", trained), batches, method.Losses) { Unit = method.Unit };
+            IBatchSource? validationBatches = run.ReadValidation(data => new ValidationRollouts(
+                run, options, player,
+                PromptCorpus.Read(run, data, options.PromptColumnName, policy.Codec, mostTokens, run.ValidationBudget)));
+            var phase = new TrainingPhase(trainer.Prepare("policy", trained), batches, method.Losses) { Unit = "tokens" };
             trainer.Train([phase], validationBatches, policy.Preview(run));
             return policy.Finish(host, trainer);
         });

@@ -127,10 +127,17 @@ public sealed class TextReward
     internal void Check(IHost host) => _check?.Invoke(host);
 
     /// <summary>Scores completions.</summary>
-    /// <exception cref="InvalidOperationException">A score is not finite.</exception>
+    /// <exception cref="InvalidOperationException">A score is not finite, or there are not as many as texts.</exception>
     internal double[] Score(IHost host, IReadOnlyList<RolloutText> texts)
     {
         double[] scores = _score(host, texts);
+        if (scores.Length != texts.Count)
+        {
+            throw new InvalidOperationException(
+                $"The reward '{Name}' has {scores.Length} scores for {texts.Count} completions; expected one for each. A pipeline "
+                + "must keep all rows.");
+        }
+
         int wrong = Array.FindIndex(scores, score => !double.IsFinite(score));
         return wrong < 0 ? scores : throw new InvalidOperationException(
             $"The reward '{Name}' of the completion {Quoted.Text(texts[wrong].Completion)} of {Quoted.Text(texts[wrong].Prompt)} is "

@@ -79,7 +79,9 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
     /// </summary>
     /// <inheritdoc cref="EncodeDocument" path="/exception"/>
     public int[] EncodeWithSpecialTokens(string text) =>
-        Tokenizer is GenerativeTokenizer own ? [.. Before, .. own.EncodeFragment(text), .. Ending()] : EncodeDocument(text);
+        Tokenizer is GenerativeTokenizer own
+            ? [.. Before, .. InParts(text, part => own.EncodeFragment(part)), .. Ending()]
+            : EncodeDocument(text);
 
     /// <summary>Encodes a text to learn, as <see cref="EncodeDocument"/>, without ever holding all tokens of a long one.</summary>
     /// <inheritdoc cref="EncodeDocument" path="/exception"/>
@@ -131,7 +133,7 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
     public IReadOnlyList<int> EncodeText(string text)
     {
         if (Tokenizer is GenerativeTokenizer own)
-            return own.EncodeFragment(text, recognizeSpecialTokens: false);
+            return InParts(text, part => own.EncodeFragment(part, recognizeSpecialTokens: false));
         // Other types put the tokens that begin and end a text round it by themselves.
         IEnumerable<int> ids = WithoutEnd(Tokenizer.EncodeToIds(text));
         return [.. ids.FirstOrDefault(-1) == Special.Bos ? ids.Skip(1) : ids];
@@ -172,6 +174,10 @@ internal sealed record TextCodec(Tokenizer Tokenizer, int VocabularySize, Specia
     public bool IsEnd(int token) => token == End || OtherEnds.Contains(token);
 
     public IncrementalDecoder NewDecoder(IReadOnlyList<int> context) => IncrementalDecoder.Create(Tokenizer, context, shown: Shown);
+
+    // Without ever holding more than the tokens of a long text.
+    private static IReadOnlyList<int> InParts(string text, Func<string, IReadOnlyList<int>> encode) =>
+        text.Length <= LongText.PartLength ? encode(text) : [.. LongText.Encode(text, encode).SelectMany(part => part)];
 
     private IReadOnlyList<int> EncodeContinuation(string text) =>
         Tokenizer is GenerativeTokenizer own ? own.EncodeContinuation(text) : EncodeText(text);

@@ -66,8 +66,7 @@ public sealed class SequenceToSequenceEstimator : IEstimator<SequenceToSequenceT
     {
         ArgumentNullException.ThrowIfNull(input);
         CheckColumns(SchemaShape.Create(input.Schema));
-        if (_options.ValidationData is { } validation)
-            CheckColumns(SchemaShape.Create(validation.Schema));
+        _options.CheckValidation(CheckColumns);
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
@@ -84,8 +83,7 @@ public sealed class SequenceToSequenceEstimator : IEstimator<SequenceToSequenceT
 
             var data = new SequenceToSequenceData(run, options, codec, tokens with { Start = start });
             IBatchSource batches = data.Read(input, run.DataBudget, isTraining: true);
-            IBatchSource? validationBatches =
-                options.ValidationData is { } other ? data.Read(other, run.ValidationBudget, isTraining: false) : null;
+            IBatchSource? validationBatches = run.ReadValidation(other => data.Read(other, run.ValidationBudget, isTraining: false));
             SequenceToSequenceNetwork network =
                 trainer.CreateNetwork(() => new SequenceToSequenceNetwork(options.Architecture, options.Dropout));
             var phase = new TrainingPhase(

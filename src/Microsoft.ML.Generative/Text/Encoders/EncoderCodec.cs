@@ -1,4 +1,5 @@
 using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Text.Tokenization;
 using Microsoft.ML.Generative.Tokenizers;
 
@@ -45,7 +46,8 @@ internal sealed record EncoderCodec(GenerativeTokenizer Tokenizer, int MaxTokens
     /// <summary>Encodes a text of any length as sequences, each with the tokens round a text.</summary>
     /// <inheritdoc cref="Encode(string)" path="/exception"/>
     public IEnumerable<EncodedText> EncodeParts(string text) =>
-        Tokenizer.EncodeText(text, int.MaxValue).Chunk(MostInside).Select(part => Frame(part));
+        LongText.Encode(text, part => Tokenizer.EncodeText(part, int.MaxValue)).SelectMany(ids => ids).Chunk(MostInside)
+            .Select(part => Frame(part));
 
     /// <exception cref="ArgumentException">The tokenizer cannot be used with the model; the message says why.</exception>
     public void Validate()

@@ -49,8 +49,7 @@ internal sealed record EncoderColumns(string[] Texts)
     public void Check(IDataView input, TrainingOptions options)
     {
         Check(SchemaShape.Create(input.Schema));
-        if (options.ValidationData is { } validation)
-            Check(SchemaShape.Create(validation.Schema));
+        options.CheckValidation(Check);
     }
 
     /// <summary>The texts of all rows, one after the other.</summary>

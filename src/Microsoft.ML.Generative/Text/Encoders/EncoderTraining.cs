@@ -1,6 +1,7 @@
 using Microsoft.ML.Generative.Layers.Adapters;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Serialization;
+using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Tokenizers;
 using Microsoft.ML.Generative.Training;
 using TorchSharp;
@@ -36,7 +37,8 @@ internal sealed class EncoderTraining : IDisposable
         else
         {
             GenerativeTokenizer tokenizer = options.Tokenizer ?? GenerativeTokenizers.TrainWordPiece(
-                texts, new WordPieceOptions { VocabularySize = options.VocabularySize ?? EncoderTrainingOptions.Defaults.VocabularySize });
+                texts.SelectMany(LongText.Parts),
+                new WordPieceOptions { VocabularySize = options.VocabularySize ?? EncoderTrainingOptions.Defaults.VocabularySize });
             codec = new EncoderCodec(tokenizer, options.MaxTokens ?? options.Architecture.ContextLength);
             int known = options.Architecture.VocabularySize;
             if (known != 0 && known < codec.VocabularySize)

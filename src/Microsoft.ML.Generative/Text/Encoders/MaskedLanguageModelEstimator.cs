@@ -82,9 +82,8 @@ public sealed class MaskedLanguageModelEstimator : IEstimator<MaskedLanguageMode
             var masking = new TokenMasking(codec.Tokenizer, _options.MaskProbability, _options.WholeWords);
             EncoderArchitecture architecture = EncoderTraining.ArchitectureOf(_options, codec);
             IndexBatches batches = Batches(run, Read(run, input, codec, run.DataBudget), masking, isTraining: true);
-            IndexBatches? validation = _options.ValidationData is { } data
-                ? Batches(run, Read(run, data, codec, run.ValidationBudget), masking, isTraining: false)
-                : null;
+            IndexBatches? validation = run.ReadValidation(
+                data => Batches(run, Read(run, data, codec, run.ValidationBudget), masking, isTraining: false));
 
             using EncoderTraining training = EncoderTraining.Open(
                 trainer, _options, architecture, () => new MaskedTokenHead(architecture),
@@ -169,6 +168,7 @@ public sealed class MaskedLanguageModelEstimator : IEstimator<MaskedLanguageMode
                 return new TensorBatch(texts.Length, tokens, isToken, torch.tensor(targets, [texts.Length, time], device: run.Device))
                 {
                     Weight = count,
+                    Samples = texts.Sum(text => (long)text.Ids.Length),
                 };
             });
         return batches;

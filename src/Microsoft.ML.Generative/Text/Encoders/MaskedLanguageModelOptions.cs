@@ -6,7 +6,8 @@ namespace Microsoft.ML.Generative;
 /// <summary>Options of <see cref="MaskedLanguageModelEstimator"/>.</summary>
 /// <remarks>
 /// The loss is −log p(token) in nats, averaged over the tokens to predict; a model that knows nothing begins at the logarithm of its
-/// vocabulary. Each epoch masks other tokens of the same texts. The rows of speeds and reports are tokens to predict.
+/// vocabulary. Each epoch masks other tokens of the same texts. Losses count the tokens to predict, speeds all
+/// tokens of the texts.
 /// </remarks>
 /// <example>
 /// <code>

@@ -88,14 +88,16 @@ public sealed class SentenceEmbeddingEstimator : IEstimator<SentenceEmbeddingTra
             EncoderCodec codec = EncoderTraining.CodecOf(_options, columns.ReadTexts(trainer.Run, input));
             EncoderArchitecture architecture = EncoderTraining.ArchitectureOf(_options, codec);
             IBatchSource batches = Read(trainer.Run, input, columns, codec, trainer.Run.DataBudget, isTraining: true);
-            IBatchSource? validation = _options.ValidationData is { } data
-                ? Read(trainer.Run, data, columns, codec, trainer.Run.ValidationBudget, isTraining: false)
-                : null;
+            IBatchSource? validation = trainer.Run.ReadValidation(
+                data => Read(trainer.Run, data, columns, codec, trainer.Run.ValidationBudget, isTraining: false));
 
             using EncoderTraining training = EncoderTraining.Open(trainer, _options, architecture);
             var phase = new TrainingPhase(
                 trainer.Prepare("encoder", training.Model), batches,
-                new SentenceEmbeddingObjective(training.Model.Encoder, _options).Losses);
+                new SentenceEmbeddingObjective(training.Model.Encoder, _options).Losses)
+            {
+                Unit = "tokens",
+            };
             trainer.Train([phase], validation);
             EncoderNetworks networks = training.Finish();
             EncoderCore core = EncoderCore.Of(networks, codec);
@@ -145,7 +147,10 @@ public sealed class SentenceEmbeddingEstimator : IEstimator<SentenceEmbeddingTra
                 (torch.Tensor tokens, torch.Tensor isToken) = EncoderRows.PadWithMask(all, run.Device);
                 return new TensorBatch(
                     chosen.Length, tokens.view(chosen.Length, texts, -1), isToken.view(chosen.Length, texts, -1),
-                    torch.tensor(Array.ConvertAll(chosen, row => (float)examples.NumberOf(row)), device: run.Device));
+                    torch.tensor(Array.ConvertAll(chosen, row => (float)examples.NumberOf(row)), device: run.Device))
+                {
+                    Samples = all.Sum(text => (long)text.Ids.Length),
+                };
             })
         {
             Fewest = ranks && isTraining ? 2 : 1,

@@ -92,16 +92,17 @@ public sealed class TextClassificationEstimator : IEstimator<TextClassificationT
             EncoderCodec codec = EncoderTraining.CodecOf(_options, columns.ReadTexts(run, input));
             EncoderArchitecture architecture = EncoderTraining.ArchitectureOf(_options, codec);
             IndexBatches batches = Read(run, input, classes, codec, run.DataBudget, _options.Shuffle ? run.Seed : null);
-            IndexBatches? validation = _options.ValidationData is { } data
-                ? Read(run, data, classes, codec, run.ValidationBudget, null)
-                : null;
+            IndexBatches? validation = run.ReadValidation(data => Read(run, data, classes, codec, run.ValidationBudget, null));
 
             using EncoderTraining training = EncoderTraining.Open(
                 trainer, _options, architecture,
                 () => new ClassificationHead(architecture.EmbeddingSize, classes.Count, _options.Dropout), FillHead);
             var phase = new TrainingPhase(
                 trainer.Prepare("classifier", training.Model), batches,
-                new TextClassificationObjective(training.Model, _options.ActualPooling).Losses);
+                new TextClassificationObjective(training.Model, _options.ActualPooling).Losses)
+            {
+                Unit = "tokens",
+            };
             trainer.Train([phase], validation);
             EncoderNetworks networks = training.Finish();
             EncoderCore core = EncoderCore.Of(networks, codec);
@@ -150,11 +151,15 @@ public sealed class TextClassificationEstimator : IEstimator<TextClassificationT
         channel.Info($"Read {examples.Count:N0} rows of {examples.Tokens:N0} tokens.");
         return new IndexBatches(examples.Count, _options.BatchSize, shuffleSeed, () => examples.Fingerprint, chosen =>
         {
-            EncoderInput input = EncoderRows.Pad([.. chosen.Select(row => examples.TextOf(row))], run.Device);
+            EncodedText[] texts = [.. chosen.Select(row => examples.TextOf(row))];
+            EncoderInput input = EncoderRows.Pad(texts, run.Device);
             return new TensorBatch(
                 chosen.Length, input.Tokens, input.IsToken ?? torch.ones_like(input.Tokens, torch.@bool),
                 input.Segments ?? torch.zeros_like(input.Tokens),
-                torch.tensor(Array.ConvertAll(chosen, row => (long)examples.NumberOf(row)), device: run.Device));
+                torch.tensor(Array.ConvertAll(chosen, row => (long)examples.NumberOf(row)), device: run.Device))
+            {
+                Samples = texts.Sum(text => (long)text.Ids.Length),
+            };
         });
     }
 }

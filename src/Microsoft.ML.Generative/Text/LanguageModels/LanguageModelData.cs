@@ -25,8 +25,7 @@ internal sealed class LanguageModelData(TrainingRun run, LanguageModelOptions op
         long? seed = options.Shuffle ? run.Seed : null;
         TokenCorpus corpus = ReadCorpus(channel, input, run.DataBudget);
         channel.Info($"Read {corpus.Count:N0} tokens of a vocabulary of {codec.VocabularySize:N0}.");
-        if (options.ValidationData is { } data)
-            ValidationBatches = Batches(ReadCorpus(channel, data, run.ValidationBudget), Part.All, null);
+        ValidationBatches = run.ReadValidation(data => Batches(ReadCorpus(channel, data, run.ValidationBudget), Part.All, null));
 
         bool isSplit = options.ValidationFraction > 0;
         _training = Batches(corpus, isSplit ? Part.First : Part.All, seed);

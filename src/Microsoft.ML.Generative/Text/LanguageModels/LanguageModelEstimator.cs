@@ -77,8 +77,7 @@ public sealed class LanguageModelEstimator : IEstimator<LanguageModelTransformer
         ArgumentNullException.ThrowIfNull(input);
         var texts = new TextColumns(_options);
         texts.Check(input.Schema);
-        if (_options.ValidationData is { } v)
-            texts.Check(v.Schema);
+        _options.CheckValidation(texts.Check);
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {

@@ -30,7 +30,7 @@ internal sealed class LanguageModelPreview : ITrainingPreview
         int[] tokens;
         if (options.MessagesColumnName is null)
         {
-            tokens = codec.EncodePrompt(prompt);
+            tokens = Encode(codec, prompt);
         }
         else
         {
@@ -41,6 +41,18 @@ internal sealed class LanguageModelPreview : ITrainingPreview
         int context = options.Architecture.ContextLength;
         var generator = new TextGenerator(codec, context, streams => LanguageModelSessions.Open(network, streams, context, run.Device));
         return new LanguageModelPreview(run, prompt, tokens, generation, generator);
+    }
+
+    private static int[] Encode(TextCodec codec, string prompt)
+    {
+        try
+        {
+            return codec.EncodePrompt(prompt);
+        }
+        catch (ArgumentException e)
+        {
+            throw new ArgumentException($"{nameof(LanguageModelOptions.SamplePrompt)} cannot be used. {e.Message}", e);
+        }
     }
 
     public IReadOnlyList<PreviewItem> Make(torch.Generator generator)

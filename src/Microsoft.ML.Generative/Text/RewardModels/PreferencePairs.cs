@@ -71,9 +71,13 @@ internal sealed class PreferencePairs
             pairs._margins.Add(row.Margin);
         }
 
-        tooLong.Report(channel, pairs.Corpus.Rows, "pairs", $"more tokens than the model's context, {mostTokens}");
+        tooLong.Report(channel, pairs.Corpus.Rows, "pairs", $"more than {mostTokens} tokens, for which the model's context has room");
         if (pairs.Count == 0)
-            throw new ArgumentException($"None of the {pairs.Corpus.Rows} pairs has at most {mostTokens} tokens, the model's context.");
+        {
+            throw new ArgumentException(
+                $"None of the {pairs.Corpus.Rows} pairs has at most {mostTokens} tokens, for which the model's context has room.");
+        }
+
         channel.Info($"Read {pairs.Count:N0} pairs of {pairs.Corpus.Count:N0} tokens.");
         return pairs;
     }

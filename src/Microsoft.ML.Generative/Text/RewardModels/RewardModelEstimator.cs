@@ -3,6 +3,7 @@ using Microsoft.ML.Generative.Interop;
 using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Generative.Text.RewardModels;
+using Microsoft.ML.Generative.Text.Tokenization;
 using Microsoft.ML.Generative.Training;
 using Microsoft.ML.Runtime;
 using TorchSharp;
@@ -75,26 +76,25 @@ public sealed class RewardModelEstimator : IEstimator<RewardModelTransformer>
     {
         ArgumentNullException.ThrowIfNull(input);
         _options.Columns.Check(SchemaShape.Create(input.Schema));
-        if (_options.ValidationData is { } validation)
-            _options.Columns.Check(SchemaShape.Create(validation.Schema));
+        _options.CheckValidation(_options.Columns.Check);
 
         return Trainer.Fit(_env, _host, _options, trainer =>
         {
             TextCodec codec = _options.RewardModel?.Codec ?? _options.BaseModel!.Codec;
             int context = (_options.RewardModel?.Architecture ?? _options.BaseModel!.Architecture).ContextLength;
             TrainingRun run = trainer.Run;
+            using IDisposable stop = EncodingStop.By(run.StopIfCancelled);
             PreferencePairs pairs = PreferencePairs.Read(run, input, _options.Columns, codec, context, run.DataBudget);
             IBatchSource batches = Batches(run, pairs, _options.Shuffle ? run.Seed : null);
-            IBatchSource? validationBatches = _options.ValidationData is { } data
-                ? Batches(run, PreferencePairs.Read(run, data, _options.Columns, codec, context, run.ValidationBudget), null)
-                : null;
+            IBatchSource? validationBatches = run.ReadValidation(
+                data => Batches(run, PreferencePairs.Read(run, data, _options.Columns, codec, context, run.ValidationBudget), null));
 
             using RewardTraining training = RewardTraining.Open(trainer, _options);
             var phase = new TrainingPhase(
                 trainer.Prepare("reward-model", training.Network), batches,
                 new RewardObjective(training.Network, _options.CenteringCoefficient).Losses)
             {
-                Unit = "pairs",
+                Unit = "tokens",
             };
             trainer.Train([phase], validationBatches);
             RewardModelNetworks networks = training.Finish();
@@ -119,6 +119,9 @@ public sealed class RewardModelEstimator : IEstimator<RewardModelTransformer>
             int[][] rows = [.. pairs.SpansOf(chosen).Select(pairs.Corpus.TokensOf)];
             (torch.Tensor sequences, torch.Tensor last) = TokenRows.Pad(rows, run.Device);
             torch.Tensor margins = torch.tensor(Array.ConvertAll(chosen, pair => pairs.Margins[(int)pair]), device: run.Device);
-            return new TensorBatch(chosen.Length, sequences.view(chosen.Length, 2, -1), last.view(-1, 2), margins);
+            return new TensorBatch(chosen.Length, sequences.view(chosen.Length, 2, -1), last.view(-1, 2), margins)
+            {
+                Samples = rows.Sum(row => (long)row.Length),
+            };
         });
 }

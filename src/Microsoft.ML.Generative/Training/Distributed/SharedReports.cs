@@ -10,14 +10,19 @@ internal sealed class SharedReports(ProcessGroup group)
     private const string Loss = "";
 
     private readonly Dictionary<string, (double Sum, long Weight)> _sums = [];
+    private long _samples;
 
     /// <summary>Adds a batch's losses, as the meter of process 0 adds its own.</summary>
-    public void Add(double total, IEnumerable<(string Name, double Value)> terms, long weight, bool isFirstPhase)
+    public void Add(double total, IEnumerable<(string Name, double Value)> terms, long weight, bool isFirstPhase, long samples)
     {
         if (group.IsLeader)
             return;
         if (isFirstPhase)
+        {
             Add(Loss, total, weight);
+            _samples += samples;
+        }
+
         foreach ((string name, double value) in terms)
             Add(name, value, weight);
     }
@@ -30,15 +35,17 @@ internal sealed class SharedReports(ProcessGroup group)
     {
         byte[] own = ToBytes();
         _sums.Clear();
+        _samples = 0;
         foreach (byte[] bytes in group.ToLeader($"the end of step {step}", own, run.IsCanceled(), run.IsTerminating))
         {
             using var reader = new BinaryReader(new MemoryStream(bytes), Encoding.UTF8);
+            long samples = reader.ReadInt64();
             for (int count = reader.ReadInt32(); count > 0; count--)
             {
                 string name = reader.ReadString();
                 (double sum, long weight) = (reader.ReadDouble(), reader.ReadInt64());
                 if (name == Loss)
-                    meter.AddLoss(sum / weight, weight);
+                    meter.AddLoss(sum / weight, weight, samples);
                 else
                     meter.Add(name, sum / weight, weight);
             }
@@ -55,6 +62,7 @@ internal sealed class SharedReports(ProcessGroup group)
     {
         using var stream = new MemoryStream();
         using var writer = new BinaryWriter(stream, Encoding.UTF8);
+        writer.Write(_samples);
         writer.Write(_sums.Count);
         foreach (var (name, (sum, weight)) in _sums)
         {

@@ -12,15 +12,17 @@ internal static class TrainingEstimate
     private static readonly TimeSpan _long = TimeSpan.FromMinutes(10);
 
     /// <param name="remaining">The time that the training will take from now on.</param>
+    /// <param name="steps">The steps that it has, the first part of one with several.</param>
     /// <param name="options">Its options.</param>
     /// <param name="device">Where it computes.</param>
-    public static string Describe(TimeSpan remaining, TrainingOptions options, DeviceType device)
+    public static string Describe(TimeSpan remaining, long steps, TrainingOptions options, DeviceType device)
     {
         string time = $"The training will take about {Text(remaining)}.";
         if (remaining <= _long || device != DeviceType.CPU)
             return time;
-        string[] set = [.. options.LengthOptions, .. options.SizeOptions.Where(name => ValueOf(options, name) is not null)];
-        return $"{time} To make it shorter, lower {BaseOptions.Describe(options, set)}, learn fewer rows, or use a GPU.";
+        string[] set = [.. options.SizeOptions.Where(name => ValueOf(options, name) is not null)];
+        string lower = BaseOptions.Describe(options, set, options.DescribeLength(steps));
+        return $"{time} To make it shorter, lower {lower}, learn fewer rows, or use a GPU.";
     }
 
     private static object? ValueOf(TrainingOptions options, string name) => options.GetType().GetProperty(name)!.GetValue(options);

@@ -8,7 +8,7 @@ namespace Microsoft.ML.Generative.Training.Reporting;
 /// <summary>Averages losses, measures speed, and knows when a report is due.</summary>
 /// <param name="totalSteps">The steps of the loop.</param>
 /// <param name="device">The device that trains.</param>
-/// <param name="unit">What the weights of the first phase's batches count, as in "rows".</param>
+/// <param name="unit">What the samples of the first phase's batches are, as in "rows".</param>
 /// <param name="stage">The loop's part of a training of several, and the steps of the parts after it.</param>
 /// <param name="usedMemory">Bytes of the device's memory that are in use, where it has its own.</param>
 internal sealed class TrainingMeter(
@@ -25,10 +25,10 @@ internal sealed class TrainingMeter(
     private readonly Stopwatch _watch = new();
     private TimeSpan _before;
     private TimeSpan _epochStart;
-    private long _weightInEpoch;
+    private long _samplesInEpoch;
     private TimeSpan _lastReport;
     private TimeSpan _lastLine;
-    private long _weightSinceReport;
+    private long _samplesSinceReport;
 
     /// <summary>The last step that was measured.</summary>
     public long Step { get; private set; }
@@ -78,24 +78,26 @@ internal sealed class TrainingMeter(
     public void EndStep(long step) => _pace.Add(step, Elapsed);
 
     /// <summary>
-    /// Adds a batch's losses. The first phase's total is the loss that is reported, and the weights of its batches make the speed.
+    /// Adds a batch's losses. The first phase's total is the loss that is reported, and the samples of its batches, by default what they
+    /// weigh, make the speed.
     /// </summary>
-    public void Add(double total, IEnumerable<(string Name, double Value)> terms, long weight, long step, bool isFirstPhase)
+    public void Add(
+        double total, IEnumerable<(string Name, double Value)> terms, long weight, long step, bool isFirstPhase, long? samples = null)
     {
         Step = step;
         if (isFirstPhase)
-            AddLoss(total, weight);
+            AddLoss(total, weight, samples ?? weight);
         foreach ((string name, double value) in terms)
             Add(name, value, weight);
     }
 
     /// <summary>Adds a loss of the first phase.</summary>
-    public void AddLoss(double loss, long weight)
+    public void AddLoss(double loss, long weight, long samples)
     {
         _recent.Add(loss, weight);
         _epoch.Add(loss, weight);
-        _weightSinceReport += weight;
-        _weightInEpoch += weight;
+        _samplesSinceReport += samples;
+        _samplesInEpoch += samples;
     }
 
     /// <summary>Adds a number that is reported beside the losses.</summary>
@@ -106,13 +108,13 @@ internal sealed class TrainingMeter(
     }
 
     /// <summary>
-    /// Rows, or target tokens, per second: at the end of an epoch over the epoch, else since the last report; in both cases at most since
+    /// Rows, or tokens, per second: at the end of an epoch over the epoch, else since the last report; in both cases at most since
     /// the training was resumed.
     /// </summary>
     public double SamplesPerSecond(bool endsEpoch)
     {
-        (long weight, TimeSpan start) = endsEpoch ? (_weightInEpoch, _epochStart) : (_weightSinceReport, _lastReport);
-        return weight / Math.Max(1e-9, (Elapsed - start).TotalSeconds);
+        (long samples, TimeSpan start) = endsEpoch ? (_samplesInEpoch, _epochStart) : (_samplesSinceReport, _lastReport);
+        return samples / Math.Max(1e-9, (Elapsed - start).TotalSeconds);
     }
 
     /// <summary>The time that the training will take after a step, that of later stages too.</summary>
@@ -153,11 +155,11 @@ internal sealed class TrainingMeter(
             DeviceMemory = usedMemory?.Invoke(),
         };
         _lastReport = elapsed;
-        _weightSinceReport = 0;
+        _samplesSinceReport = 0;
         if (endsEpoch)
         {
             _epoch.Clear();
-            (_weightInEpoch, _epochStart) = (0, elapsed);
+            (_samplesInEpoch, _epochStart) = (0, elapsed);
         }
 
         return report;

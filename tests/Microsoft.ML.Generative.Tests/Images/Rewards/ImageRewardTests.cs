@@ -55,6 +55,14 @@ public sealed class ImageRewardTests
     }
 
     [Fact]
+    public void A_model_that_drops_rows_is_refused()
+    {
+        ImageReward reward = ImageReward.FromModel(new FirstRow(), scoreColumnName: "Score");
+        var error = Assert.Throws<InvalidOperationException>(() => reward.Score(Grays(new MLContext(), 0.1f, 0.9f), "Image"));
+        Assert.Contains("1 scores for 2 images", error.Message);
+    }
+
+    [Fact]
     public void Weighted_rewards_are_summed()
     {
         ImageReward first = ImageReward.FromFunction(image => image[0, 0, 0]), two = ImageReward.FromFunction(_ => 2);
@@ -139,5 +147,26 @@ public sealed class ImageRewardTests
         public float Brightness { get; set; }
 
         public string Text { get; set; } = "";
+    }
+
+    // A transformer may drop rows.
+    private sealed class FirstRow : ITransformer
+    {
+        private readonly MLContext _ml = new();
+
+        public bool IsRowToRowMapper => false;
+
+        public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => throw new NotSupportedException();
+
+        public IRowToRowMapper GetRowToRowMapper(DataViewSchema inputSchema) => throw new NotSupportedException();
+
+        public void Save(ModelSaveContext ctx) => throw new NotSupportedException();
+
+        public IDataView Transform(IDataView input) => _ml.Data.LoadFromEnumerable([new OneScore()]);
+    }
+
+    private sealed class OneScore
+    {
+        public float Score { get; set; }
     }
 }

@@ -33,15 +33,6 @@ public sealed class AdvantagesTests
     }
 
     [Fact]
-    public void Behind_the_token_that_ends_a_text_all_is_padding_even_where_padding_is_that_token()
-    {
-        const int End = 2;
-        Assert.Equal([true, true, true, false, false], MaskedValues.UpToStop([5, 6, End, End, End], t => t == End));
-        Assert.Equal([true, false], MaskedValues.UpToStop([End, 5], t => t == End));
-        Assert.Equal([true, true], MaskedValues.UpToStop([5, 6], t => t == End));
-    }
-
-    [Fact]
     public void Generalized_advantages_are_those_of_torchtune()
     {
         float[] values = [0, 0, 0, 1], rewards = [0, 0, 0, 1];

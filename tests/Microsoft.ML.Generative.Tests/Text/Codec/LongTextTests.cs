@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.ML.Generative.Text.Codec;
+using Microsoft.ML.Generative.Text.Encoders;
 using Microsoft.ML.Generative.Tokenizers;
 
 namespace Microsoft.ML.Generative.Tests;
@@ -47,6 +48,23 @@ public sealed class LongTextTests
         Assert.True(parts.Length >= 3, $"{parts.Length} {calls} {codec.VocabularySize}");
     }
 
+    // 90 bytes a character where all of it is encoded at once.
+    [Fact]
+    public void An_encoder_reads_a_long_text_part_by_part()
+    {
+        var codec = new EncoderCodec(TinyEncoders.Tokenizer, 24);
+        string text = string.Concat(Enumerable.Repeat("the cat sees a fish. my hen has corn. ", 50_000));
+        Assert.Single(codec.EncodeParts("the cat"));
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Equal(24, codec.EncodeParts(text).First().Ids.Length);
+        long taken = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.True(taken < 20_000_000, $"{taken:N0} bytes for the first part of {text.Length:N0} characters");
+
+        text = text[..150_000];
+        int[][] whole = [.. codec.Tokenizer.EncodeText(text, int.MaxValue).Chunk(codec.MostInside)];
+        Assert.Equal(whole, codec.EncodeParts(text).Select(part => part.Ids[codec.Before.Count..^codec.After.Count]));
+    }
+
     [Fact]
     public void Parts_for_training_a_tokenizer_are_the_text()
     {
@@ -60,7 +78,11 @@ public sealed class LongTextTests
     private static void AssertSame(TextCodec codec, string text, int parts)
     {
         IReadOnlyList<int>[] found = [.. LongText.Encode(text, codec.EncodeText)];
-        Assert.Equal(codec.EncodeText(text), found.SelectMany(part => part));
+        IReadOnlyList<int> whole = ((GenerativeTokenizer)codec.Tokenizer).EncodeFragment(text, recognizeSpecialTokens: false);
+        Assert.Equal(whole, found.SelectMany(part => part));
+        Assert.Equal(whole, codec.EncodeText(text));
+        (int[] ids, int promptTokens) = codec.EncodeExample(text, "a");
+        Assert.Equal(codec.EncodePrompt(text), ids[..promptTokens]);
         Assert.InRange(found.Length, parts - 1, parts);
     }
 

@@ -15,7 +15,7 @@ public sealed class ContentFilterOptions
     /// <summary>Sentences with this score or a higher one are refused. Default: 0.5.</summary>
     public double Threshold { get; init; } = 0.5;
 
-    /// <summary>The answer in place of one that is refused, or to a request that is. Default: a sentence in English.</summary>
+    /// <summary>The answer in place of one that is refused, or to a request that is. Default: "I cannot help with that."</summary>
     public string Refusal { get; init; } = "I cannot help with that.";
 
     /// <summary>Whether what the user writes is checked, before the model sees it. Default: true.</summary>

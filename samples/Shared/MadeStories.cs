@@ -1,9 +1,9 @@
 using System.Text;
 
-namespace Module01;
+namespace Samples.Shared;
 
 /// <summary>Short stories from a small grammar: training data where there is no file.</summary>
-internal static class MadeStories
+public static class MadeStories
 {
     private static readonly string[] _girls = ["Lily", "Mia", "Anna", "Sue"];
     private static readonly string[] _boys = ["Tom", "Ben", "Max", "Sam"];

@@ -1,0 +1,66 @@
+using Microsoft.ML;
+using Microsoft.ML.Generative;
+using Microsoft.ML.Generative.Tokenizers;
+using Module10.Models;
+
+namespace Module10.Rooms.Chat;
+
+/// <summary>A language model of small talk, which visitors' examples personalize.</summary>
+internal sealed class ChatModel(CapstoneOptions options) : RoomModel(options, "chat")
+{
+    private const int Vocabulary = 768;
+
+    public LanguageModelTransformer Model => Require<LanguageModelTransformer>();
+
+    /// <summary>Conversations as rows of the column Messages.</summary>
+    public static IDataView Rows(MLContext ml, IEnumerable<string> conversations) =>
+        ml.Data.LoadFromEnumerable(conversations.Select(messages => new Row { Messages = messages }));
+
+    /// <summary>Trains a low-rank adapter on a visitor's examples, between others so that the model does not forget how to talk.</summary>
+    public LanguageModelTransformer Personalize(
+        IReadOnlyList<ChatExample> examples, IProgress<TrainingProgress> progress, CancellationToken cancellation)
+    {
+        var ml = new MLContext(seed: 1);
+        IEnumerable<string> own = examples.Select(example => MadeConversations.Json(
+            [new ChatTurn(ChatTurn.User, example.Question), new ChatTurn(ChatTurn.Assistant, example.Answer)]));
+        IEnumerable<string> others = MadeConversations.Write(examples.Count, seed: 2);
+        return ml.Transforms.Generative().LanguageModel(new LanguageModelOptions
+        {
+            BaseModel = Model,
+            Adapter = new LoraOptions { Name = "visitor", Rank = 8, Alpha = 16 },
+            MessagesColumnName = nameof(Row.Messages),
+            BatchSize = Math.Min(8, 2 * examples.Count),
+            MaxSteps = Options.Steps(Math.Clamp(60 + 4 * examples.Count, 60, 200)),
+            LearningRate = 5e-3,
+            Progress = progress,
+            CancellationToken = cancellation,
+        }).Fit(Rows(ml, own.Concat(others)));
+    }
+
+    protected override (ITransformer Model, IDataView Data) Train(
+        MLContext ml, IProgress<TrainingProgress> progress, CancellationToken cancellation)
+    {
+        IReadOnlyList<string> conversations = MadeConversations.Write(Math.Max(200, Options.Steps(12_000)), seed: 1);
+        IDataView rows = Rows(ml, conversations);
+        return (ml.Transforms.Generative().LanguageModel(new LanguageModelOptions
+        {
+            MessagesColumnName = nameof(Row.Messages),
+            ChatTemplate = ChatTemplate.Plain,
+            // Of bytes, so that whatever a visitor types has tokens.
+            Tokenizer = GenerativeTokenizers.TrainBytePairEncoding(conversations.Take(4_000), Vocabulary),
+            Architecture = LanguageModelArchitecture.LlamaNano with { Layers = 4, Heads = 4, EmbeddingSize = 128, ContextLength = 192 },
+            BatchSize = 16,
+            MaxSteps = Options.Steps(700),
+            LearningRate = 2e-3,
+            EmaDecay = 0.99,
+            Generation = new TextGenerationOptions { MaxTokens = 80, Temperature = 0.5 },
+            Progress = progress,
+            CancellationToken = cancellation,
+        }).Fit(rows), rows);
+    }
+
+    private sealed class Row
+    {
+        public string Messages { get; set; } = "";
+    }
+}
