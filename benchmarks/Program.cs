@@ -47,6 +47,9 @@ Dictionary<string, Func<BenchmarkSettings, object>> workloads = new()
     ["ddpm"] = DiffusionWorkload.RunFloat32,
     ["ddpm-bf16"] = DiffusionWorkload.RunBFloat16,
     ["sample"] = DiffusionWorkload.RunSample,
+    ["serve"] = ServeWorkload.Run,
+    ["soak"] = SoakWorkload.Run,
+    ["schedule"] = ScheduleWorkload.Run,
     ["music"] = MusicWorkload.Run,
     ["music-lm"] = MusicWorkload.RunLanguageModel,
     ["music-harmony"] = MusicWorkload.RunHarmony,
@@ -112,7 +115,8 @@ Option<double?> hours = new("--hours") { Description = "stream: goes on for so l
 Option<long?> steps = new("--steps")
 {
     Description = "stream: goes on for so many steps, and prints its memory at least once a minute. "
-    + "mnist-gan: steps of the training; default: 8000. music, music-*: steps of each training; default: 1500."
+    + "mnist-gan: steps of the training; default: 8000. music, music-*: steps of each training; default: 1500. "
+    + "soak: requests; default: 10000."
 };
 Option<string?> save = new("--save") { Description = "Also writes the line to a file of this folder, for the page of results." };
 

@@ -5,6 +5,7 @@
 # The templates of dotnet new must make projects that build and run with the packages.
 # Publishing it for a system whose libtorch is missing must give a warning.
 # The package for GPUs must bring the natives of each system, and no others; packages without content stand for these, 3 GB each.
+# The tool is installed and describes the model.
 # Then the same application without libtorch must fail with one sentence that says what to add.
 # Usage: eng/check-package.sh [runtime identifier of libtorch, default linux-x64]
 set -euo pipefail
@@ -118,6 +119,17 @@ but not on Microsoft.ML.Generative $version"
 grep -qF 'frameworkReference name="Microsoft.AspNetCore.App"' "$nuspec" || fail "the package for ASP.NET does not name its framework"
 rm -f "$nuspec"
 
+# --- the tool ---
+
+dotnet pack "$repository/src/Microsoft.ML.Generative.Tool" -c Release -o "$work/feed" --version-suffix "$suffix"
+tool=$(find "$work/feed" -name "Microsoft.ML.Generative.Tool.*-$suffix.nupkg")
+[[ -n $tool ]] || fail "no package of the tool was written to $work/feed"
+for entry in README.md tools/net10.0/any/DotnetToolSettings.xml tools/net10.0/any/Microsoft.ML.Generative.Tool.dll \
+  tools/net10.0/any/Microsoft.ML.Generative.Onnx.dll; do
+  grep -aqF "$entry" "$tool" || fail "the package of the tool lacks $entry"
+done
+! grep -aqF libtorch_cpu "$tool" || fail "the package of the tool contains libtorch"
+
 # --- the package for GPUs ---
 
 dotnet pack "$repository/src/Microsoft.ML.Generative.Gpu" -c Release -o "$work/feed" --version-suffix "$suffix"
@@ -226,7 +238,7 @@ rm -rf "$work/templates" "$work/hive"
 
 mkdir "$work/app"
 cd "$work/app"
-local_feed Microsoft.ML.Generative
+local_feed Microsoft.ML.Generative Microsoft.ML.Generative.Tool
 cat > App.csproj <<XML
 <Project Sdk="Microsoft.NET.Sdk">
   <PropertyGroup>
@@ -305,6 +317,15 @@ trained=$(dotnet bin/Release/net10.0/App.dll train)
 loaded=$(dotnet bin/Release/net10.0/App.dll load)
 [[ $trained =~ ^sum\ [0-9.]+$ ]] || fail "training printed '$trained'; expected one sum"
 [[ $trained == "$loaded" ]] || fail "the model trained gives '$trained', the model loaded '$loaded'"
+
+# --- the tool, installed; it finds the libtorch that the build above has left in NuGet's cache ---
+
+dotnet tool install Microsoft.ML.Generative.Tool --version "$version" --tool-path "$work/tools" --configfile nuget.config
+described=$("$work/tools/generative" info vae.zip)
+grep -qxF "LatentSize: 4" <<< "$described" || fail "the tool describes the model as: $described"
+code=0
+"$work/tools/generative" info none.zip 2> error.txt || code=$?
+[[ $code == 1 ]] && grep -qF none.zip error.txt || fail "for a missing file the tool ended with $code, printing: $(cat error.txt)"
 
 # --- published ---
 

@@ -16,8 +16,9 @@ public static class GenerativeServiceCollectionExtensions
     /// <param name="services">The services.</param>
     /// <param name="name">The name by which requests ask for the model. One of its adapters is <c>name:adapter</c>.</param>
     /// <param name="path">
-    /// A model file (.zip), which is loaded with the checks for files from untrusted sources, a folder in the layout of transformers or
-    /// diffusers, such as one of the Hub's cache, or a .gguf file. It is loaded when the application starts.
+    /// A model file (.zip), which is loaded with the checks for files from untrusted sources; a folder in the layout of transformers,
+    /// sentence-transformers or diffusers; a .gguf file; or <c>hf:organization/name</c>, perhaps with <c>@revision</c>, of the Hugging Face
+    /// Hub, which is downloaded once. It is loaded when the application starts.
     /// </param>
     /// <returns>The services.</returns>
     public static IServiceCollection AddGenerativeModel(this IServiceCollection services, string name, string path)

@@ -38,7 +38,8 @@ public static class OpenAIEndpointExtensions
         group.MapPost("/chat/completions", (HttpContext context) => gate.Serve(context, ChatEndpoint.Run));
         group.MapPost("/completions", (HttpContext context) => gate.Serve(context, CompletionEndpoint.Run));
         group.MapPost("/embeddings", (HttpContext context) => gate.Serve(context, EmbeddingEndpoint.Run));
-        group.MapPost("/images/generations", (HttpContext context) => gate.Serve(context, ImageEndpoint.Run));
+        group.MapPost("/images/generations", (HttpContext context) => gate.Serve(context, ImageGenerationEndpoint.Run));
+        group.MapPost("/images/edits", (HttpContext context) => gate.Serve(context, ImageEditEndpoint.Run));
         group.MapPost("/responses", (HttpContext context) => gate.Serve(context, ResponseEndpoint.Run));
         group.MapFallback("{**path}", (HttpContext context) => gate.Serve(
             context, _ => throw new OpenAIException(404, "There is no such endpoint.", code: "unknown_url")));

@@ -225,6 +225,20 @@ public sealed class OpenAIClientTests(ServedModels models) : IClassFixture<Serve
     }
 
     [Fact]
+    public async Task Embeddings_of_an_encoder_are_the_encoder_s()
+    {
+        await using TestServer server = await (await TestServer.StartAsync(
+            services => services.AddGenerativeModel("encoder", models.Encoder))).ReadyAsync();
+        OpenAIEmbeddingCollection embeddings =
+            await server.Client().GetEmbeddingClient("encoder").GenerateEmbeddingsAsync(["red cat", "blue dog"]);
+        float[][] expected = models.Encoder.Embed(["red cat", "blue dog"]);
+        for (int i = 0; i < 2; i++)
+            Assert.Equal(expected[i], embeddings[i].ToFloats().ToArray());
+        Assert.Equal(400, (await Assert.ThrowsAsync<ClientResultException>(
+            () => server.Client().GetChatClient("encoder").CompleteChatAsync(new UserChatMessage("cat?")))).Status);
+    }
+
+    [Fact]
     public async Task Images_are_generated_for_the_name_of_a_class()
     {
         ImageClient client = _server.Client().GetImageClient("images");
@@ -237,6 +251,152 @@ public sealed class OpenAIClientTests(ServedModels models) : IClassFixture<Serve
         var error = await Assert.ThrowsAsync<ClientResultException>(() => client.GenerateImagesAsync("green", 1));
         Assert.Equal(400, error.Status);
         Assert.Contains("even", error.Message);
+    }
+
+    [Fact]
+    public async Task A_part_of_an_image_is_generated_again_and_the_rest_is_kept()
+    {
+        ImageClient client = _server.Client().GetImageClient("images");
+        byte[] image = TestImages.Png((x, y) => (byte)(8 * (8 * y + x) % 256));
+        // The right half is transparent.
+        byte[] mask = TestImages.Png((_, _) => 255, (x, _) => (byte)(x < 4 ? 255 : 0));
+        GeneratedImageCollection edited = await client.GenerateImageEditsAsync(
+            new MemoryStream(image), "image.png", "odd", new MemoryStream(mask), "mask.png", 2);
+        Assert.Equal(2, edited.Count);
+        byte[] before = TestImages.Gray(image);
+        foreach (OpenAI.Images.GeneratedImage one in edited)
+        {
+            byte[] after = TestImages.Gray(one.ImageBytes.ToArray());
+            Assert.All(Enumerable.Range(0, 64).Where(i => i % 8 < 4), i => Assert.Equal(before[i], after[i]));
+            Assert.Contains(Enumerable.Range(0, 64).Where(i => i % 8 >= 4), i => before[i] != after[i]);
+        }
+
+        // Without a mask, the image's own transparent part is meant.
+        edited = await client.GenerateImageEditsAsync(
+            new MemoryStream(TestImages.Png((x, y) => before[8 * y + x], (_, y) => (byte)(y < 4 ? 255 : 0))), "image.png", "even", 1);
+        Assert.Equal(before[..32], TestImages.Gray(edited[0].ImageBytes.ToArray())[..32]);
+
+        var error = await Assert.ThrowsAsync<ClientResultException>(() => client.GenerateImageEditAsync(
+            new MemoryStream(TestImages.Png((_, _) => 0, size: 9)), "image.png", "odd"));
+        Assert.Equal(400, error.Status);
+        Assert.Contains("9x9", error.Message);
+        Assert.Contains("8x8", error.Message);
+    }
+
+    [Fact]
+    public async Task Variations_of_an_image_are_as_far_from_it_as_asked()
+    {
+        byte[] image = TestImages.Png((x, y) => (byte)(x < 4 == y < 4 ? 255 : 0));
+        byte[] before = TestImages.Gray(image);
+        double[] distances = [.. await Task.WhenAll(((string[])["0", "1"]).Select(async strength =>
+        {
+            using var form = new MultipartFormDataContent
+            {
+                { new ByteArrayContent(image), "image", "image.png" },
+                { new StringContent("images"), "model" },
+                { new StringContent("odd"), "prompt" },
+                { new StringContent(strength), "strength" },
+                { new StringContent("7"), "seed" },
+            };
+            HttpResponseMessage response = await _server.Http.PostAsync("/v1/images/edits", form);
+            using JsonDocument json = JsonDocument.Parse(await response.Content.ReadAsStringAsync());
+            byte[] after = TestImages.Gray(json.RootElement.GetProperty("data")[0].GetProperty("b64_json").GetBytesFromBase64());
+            return before.Zip(after).Average(pair => Math.Abs(pair.First - pair.Second));
+        }))];
+        Assert.Equal(0, distances[0]);
+        Assert.True(distances[1] > 5);
+    }
+
+    [Fact]
+    public async Task Forms_that_are_none_and_files_that_are_no_images_are_errors_of_the_caller()
+    {
+        await AssertRefusedAsync(new StringContent("{}", Encoding.UTF8, "application/json"), "form");
+        await AssertRefusedAsync(new StringContent("--x\r\n", Encoding.UTF8, "multipart/form-data"), "form");
+        await AssertRefusedAsync(Form(("model", "images")), "image");
+        await AssertRefusedAsync(Form(("model", "images"), ("image", null)), "no image");
+        await AssertRefusedAsync(Form(("model", "images"), ("image", "x"), ("n", "many")), "n is a text");
+        await AssertRefusedAsync(Form(("model", "parrot"), ("image", "x")), "parrot");
+
+        static MultipartFormDataContent Form(params (string Name, string? Value)[] fields)
+        {
+            var form = new MultipartFormDataContent();
+            foreach ((string name, string? value) in fields)
+            {
+                if (name == "image")
+                    form.Add(new ByteArrayContent([1, 2, 3]), name, "image.png");
+                else
+                    form.Add(new StringContent(value!), name);
+            }
+
+            return form;
+        }
+
+        async Task AssertRefusedAsync(HttpContent content, string word)
+        {
+            using HttpResponseMessage response = await _server.Http.PostAsync("/v1/images/edits", content);
+            string text = await response.Content.ReadAsStringAsync();
+            Assert.True((int)response.StatusCode == 400, text);
+            using JsonDocument json = JsonDocument.Parse(text);
+            Assert.Contains(word, json.RootElement.GetProperty("error").GetProperty("message").GetString());
+        }
+    }
+
+    [Fact]
+    public async Task Choices_are_streamed_at_a_time_and_are_those_of_an_answer_that_is_not_streamed()
+    {
+        const string Body = "\"model\":\"parrot\",\"n\":3,\"seed\":5,\"temperature\":2,\"max_tokens\":20";
+        foreach ((string path, string prompt, string[] members) in new[]
+        {
+            ("/v1/chat/completions", "\"messages\":[{\"role\":\"user\",\"content\":\"cat?\"}]", (string[])["message", "delta", "content"]),
+            ("/v1/completions", "\"prompt\":\"cat?|\"", ["", "", "text"]),
+        })
+        {
+            using JsonDocument whole = JsonDocument.Parse(
+                await (await _server.PostAsync(path, $"{{{Body},{prompt}}}")).Content.ReadAsStringAsync());
+            string[] expected = [.. whole.RootElement.GetProperty("choices").EnumerateArray().Select(
+                choice => (members[0].Length > 0 ? choice.GetProperty(members[0]) : choice).GetProperty(members[2]).GetString()!)];
+            Assert.Equal(3, expected.Distinct().Count());
+
+            string stream = await (await _server.PostAsync(
+                path, $"{{{Body},{prompt},\"stream\":true,\"stream_options\":{{\"include_usage\":true}}}}")).Content.ReadAsStringAsync();
+            string[] events = stream.Split("\n\n", StringSplitOptions.RemoveEmptyEntries);
+            Assert.Equal("data: [DONE]", events[^1]);
+            string[] texts = ["", "", ""];
+            var ends = new HashSet<int>();
+            JsonElement[] chunks = [.. events[..^1].Select(e => JsonDocument.Parse(e[6..]).RootElement)];
+            foreach (JsonElement choice in chunks.SelectMany(chunk => chunk.GetProperty("choices").EnumerateArray()))
+            {
+                int index = choice.GetProperty("index").GetInt32();
+                Assert.DoesNotContain(index, ends);
+                JsonElement piece = members[1].Length > 0 ? choice.GetProperty(members[1]) : choice;
+                if (piece.TryGetProperty(members[2], out JsonElement text))
+                    texts[index] += text.GetString();
+                if (choice.GetProperty("finish_reason").ValueKind == JsonValueKind.String)
+                    ends.Add(index);
+            }
+
+            Assert.Equal(expected, texts);
+            Assert.Equal(3, ends.Count);
+            JsonElement usage = chunks[^1].GetProperty("usage");
+            Assert.Equal(5, usage.GetProperty("prompt_tokens").GetInt32());
+            Assert.Equal(whole.RootElement.GetProperty("usage").ToString(), usage.ToString());
+        }
+    }
+
+    [Fact]
+    public async Task Responses_have_the_probabilities_of_chats()
+    {
+        using JsonDocument chat = JsonDocument.Parse(await (await _server.PostAsync(
+            "/v1/chat/completions",
+            """{"model":"parrot","messages":[{"role":"user","content":"cat?"}],"logprobs":true,"top_logprobs":2}"""))
+            .Content.ReadAsStringAsync());
+        string expected = chat.RootElement.GetProperty("choices")[0].GetProperty("logprobs").GetProperty("content").ToString();
+        using JsonDocument response = JsonDocument.Parse(await (await _server.PostAsync(
+            "/v1/responses", """{"model":"parrot","input":"cat?","include":["message.output_text.logprobs"],"top_logprobs":2}"""))
+            .Content.ReadAsStringAsync());
+        Assert.Equal(
+            expected,
+            response.RootElement.GetProperty("output")[0].GetProperty("content")[0].GetProperty("logprobs").ToString());
     }
 
     [Fact]

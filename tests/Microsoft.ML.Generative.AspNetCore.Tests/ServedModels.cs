@@ -57,17 +57,33 @@ public sealed class ServedModels : IDisposable
         })).Fit(images);
     }
 
+    private readonly Lazy<SentenceEmbeddingTransformer> _encoder = new(() =>
+    {
+        var ml = new MLContext(seed: 1);
+        return ml.Transforms.Generative().SentenceEmbedding(new SentenceEmbeddingOptions
+        {
+            Architecture = new EncoderArchitecture { Layers = 1, Heads = 2, EmbeddingSize = 8, ContextLength = 16 },
+            PairColumnName = nameof(Pair.Other),
+            MaxSteps = 1,
+            Seed = 1,
+        }).Fit(ml.Data.LoadFromEnumerable([new Pair("red cat", "cat in red"), new Pair("blue dog", "dog in blue")]));
+    });
+
     internal LanguageModelTransformer Parrot { get; }
 
     internal LanguageModelTransformer Long { get; }
 
     internal ITransformer Images { get; }
 
+    internal SentenceEmbeddingTransformer Encoder => _encoder.Value;
+
     public void Dispose()
     {
         Parrot.Dispose();
         Long.Dispose();
         (Images as IDisposable)?.Dispose();
+        if (_encoder.IsValueCreated)
+            _encoder.Value.Dispose();
     }
 
     private static LanguageModelOptions Options(int context) => new()
@@ -84,6 +100,8 @@ public sealed class ServedModels : IDisposable
         },
         Precision = ComputePrecision.Float32,
     };
+
+    private sealed record Pair(string Text, string Other);
 
     private sealed class Turn
     {

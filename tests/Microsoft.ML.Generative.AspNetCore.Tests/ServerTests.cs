@@ -104,6 +104,17 @@ public sealed class ServerTests(ServedModels models) : IClassFixture<ServedModel
         await using TestServer server = await StartAsync(options =>
             (options.MaxRequestBytes, options.MaxOutputTokens, options.RequestTimeout) = (2000, 3, TimeSpan.FromMinutes(1)));
         await AssertErrorAsync(await server.PostAsync("/v1/chat/completions", Chat + new string(' ', 3000)), 413, null);
+        // In chunks, so that its length is not known before.
+        foreach (int bytes in (int[])[3000, 3_000_000])
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions")
+            {
+                Content = new StringContent(Chat + new string(' ', bytes), System.Text.Encoding.UTF8, "application/json"),
+                Headers = { TransferEncodingChunked = true },
+            };
+            await AssertErrorAsync(await server.Http.SendAsync(request), 413, null);
+        }
+
         JsonElement answer = await JsonAsync(await server.PostAsync("/v1/chat/completions", Chat));
         Assert.Equal("meo", answer.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString());
 
@@ -206,7 +217,7 @@ public sealed class ServerTests(ServedModels models) : IClassFixture<ServedModel
         [
             "model", "messages", "prompt", "input", "stream", "temperature", "top_p", "max_tokens", "max_completion_tokens", "stop", "seed",
             "n", "tools", "tool_choice", "response_format", "logprobs", "top_logprobs", "logit_bias", "stream_options", "size",
-            "encoding_format", "dimensions", "max_output_tokens", "instructions", "text", "frequency_penalty", "echo",
+            "encoding_format", "dimensions", "max_output_tokens", "instructions", "text", "frequency_penalty", "echo", "include", "best_of",
         ];
         string[] paths =
             ["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/images/generations", "/v1/responses"];

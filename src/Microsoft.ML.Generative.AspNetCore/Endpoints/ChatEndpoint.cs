@@ -15,8 +15,7 @@ internal static class ChatEndpoint
 {
     public const int MostStops = 4;
     public const int MostTopScores = 20;
-
-    private const int MostChoices = 8;
+    public const int MostChoices = 8;
 
     private static readonly JsonSerializerOptions _compact = new(AIJsonUtilities.DefaultOptions) { WriteIndented = false };
 
@@ -28,19 +27,23 @@ internal static class ChatEndpoint
         ChatOptions options = Options(body, request.Options);
         LanguageModelChatClient chat = model.ChatClient(Bias(body));
         int choices = body.Integer("n", 1, MostChoices) ?? 1;
-        if (body.Bool("stream") != true)
+        options.Seed ??= model.LanguageModel.Generator.Defaults.Seed;
+        if (body.Bool("stream") == true)
         {
-            ChatResponse[] answers = await Task.WhenAll(Enumerable.Range(0, choices).Select(i => chat.GetResponseAsync(
-                messages, OfChoice(options, i), request.Cancellation))).ConfigureAwait(false);
-            request.Metrics.FirstToken(request);
-            await request.WriteAsync(Whole(request, model, answers)).ConfigureAwait(false);
+            using var stream = new ChatStream(request, model);
+            UsageDetails[] usages = await Together.RunAsync(
+                choices, (i, stop) => stream.SendAsync(i, chat.GetStreamingResponseAsync(messages, OfChoice(options, i), stop)),
+                request.Cancellation).ConfigureAwait(false);
+            UsageDetails sum = Sum(usages);
+            request.Metrics.Answered(request, sum);
+            await stream.EndAsync(body.Object("stream_options")?.Bool("include_usage") == true ? sum : null).ConfigureAwait(false);
             return;
         }
 
-        if (choices > 1)
-            throw body.Unsupported("n", "1 where the answer is streamed");
-        await StreamAsync(request, model, chat.GetStreamingResponseAsync(messages, options, request.Cancellation),
-            body.Object("stream_options")?.Bool("include_usage") == true).ConfigureAwait(false);
+        ChatResponse[] answers = await Together.RunAsync(
+            choices, (i, stop) => chat.GetResponseAsync(messages, OfChoice(options, i), stop), request.Cancellation).ConfigureAwait(false);
+        request.Metrics.FirstToken(request);
+        await request.WriteAsync(Whole(request, model, answers)).ConfigureAwait(false);
     }
 
     /// <summary>What is added to logits, by the ids of tokens.</summary>
@@ -105,16 +108,31 @@ internal static class ChatEndpoint
         return own;
     }
 
+    /// <summary>The same for a text without a conversation.</summary>
+    public static TextGenerationOptions OfChoice(TextGenerationOptions options, int choice)
+    {
+        if (choice == 0 || options.Seed is not { } seed)
+            return options;
+        TextGenerationOptions own = options.Copy();
+        own.Seed = unchecked(seed + choice);
+        return own;
+    }
+
+    // The prompt counts once.
+    private static UsageDetails Sum(UsageDetails[] choices)
+    {
+        long? answers = choices.Sum(choice => choice.OutputTokenCount);
+        return new UsageDetails
+        {
+            InputTokenCount = choices[0].InputTokenCount,
+            OutputTokenCount = answers,
+            TotalTokenCount = choices[0].InputTokenCount + answers,
+        };
+    }
+
     private static JsonObject Whole(ServerRequest request, ServedModel model, ChatResponse[] answers)
     {
-        var usage = new UsageDetails();
-        usage.Add(answers[0].Usage!);
-        foreach (ChatResponse answer in answers[1..])
-        {
-            usage.OutputTokenCount += answer.Usage?.OutputTokenCount;
-            usage.TotalTokenCount += answer.Usage?.OutputTokenCount;
-        }
-
+        UsageDetails usage = Sum([.. answers.Select(answer => answer.Usage!)]);
         request.Metrics.Answered(request, usage);
         return new JsonObject
         {
@@ -147,107 +165,30 @@ internal static class ChatEndpoint
         return json;
     }
 
-    private static JsonObject Call(FunctionCallContent call, string arguments) => new()
+    /// <summary>A call with some of its arguments.</summary>
+    public static JsonObject Call(FunctionCallContent call, string arguments) => new()
     {
         ["id"] = call.CallId,
         ["type"] = "function",
         ["function"] = new JsonObject { ["name"] = call.Name, ["arguments"] = arguments },
     };
 
+    /// <summary>The arguments of a call as JSON.</summary>
     public static string Arguments(FunctionCallContent call) => JsonSerializer.Serialize(call.Arguments, _compact);
 
-    private static async Task StreamAsync(
-        ServerRequest request, ServedModel model, IAsyncEnumerable<ChatResponseUpdate> updates, bool includesUsage)
-    {
-        var stream = new EventStream(request);
-        string id = $"chatcmpl-{Guid.NewGuid():N}";
-        long created = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
-        bool isFirst = true;
-        int calls = 0;
-        UsageDetails? usage = null;
-        ChatFinishReason? reason = null;
-        JsonObject? scores = null;
-        await foreach (ChatResponseUpdate update in updates.ConfigureAwait(false))
+    /// <summary>How probable the tokens of a response or an update are, if that was asked for.</summary>
+    public static JsonObject? Scores(AdditionalPropertiesDictionary? properties) =>
+        ScoreList(properties) is { } scores ? new JsonObject { ["content"] = scores, ["refusal"] = null } : null;
+
+    /// <summary>The same as a list.</summary>
+    public static JsonArray? ScoreList(AdditionalPropertiesDictionary? properties) =>
+        properties?.TryGetValue(LanguageModelChatClient.Scores, out IReadOnlyList<TokenScore>? scores) != true ? null
+        : new JsonArray([.. scores!.Select(score =>
         {
-            if (isFirst)
-            {
-                request.Metrics.FirstToken(request);
-                await stream.SendAsync(Chunk(new JsonObject { ["role"] = "assistant", ["content"] = "" })).ConfigureAwait(false);
-                isFirst = false;
-            }
-
-            reason ??= update.FinishReason;
-            scores = Scores(update.AdditionalProperties);
-            foreach (AIContent content in update.Contents)
-            {
-                switch (content)
-                {
-                    case TextContent { Text.Length: > 0 } text:
-                        await stream.SendAsync(Chunk(new JsonObject { ["content"] = text.Text }, scores)).ConfigureAwait(false);
-                        scores = null;
-                        break;
-                    case FunctionCallContent call:
-                        // The name, and then the arguments.
-                        JsonObject begin = Call(call, "");
-                        begin["index"] = calls;
-                        await stream.SendAsync(Chunk(new JsonObject { ["tool_calls"] = new JsonArray(begin) })).ConfigureAwait(false);
-                        var arguments = new JsonObject
-                        {
-                            ["index"] = calls++,
-                            ["function"] = new JsonObject { ["arguments"] = Arguments(call) },
-                        };
-                        await stream.SendAsync(Chunk(new JsonObject { ["tool_calls"] = new JsonArray(arguments) })).ConfigureAwait(false);
-                        break;
-                    case UsageContent used:
-                        usage = used.Details;
-                        break;
-                }
-            }
-        }
-
-        request.Metrics.Answered(request, usage);
-        await stream.SendAsync(Chunk([], scores, reason?.Value)).ConfigureAwait(false);
-        if (includesUsage)
-        {
-            JsonObject last = Chunk([]);
-            last["choices"] = new JsonArray();
-            last["usage"] = Usage(usage);
-            await stream.SendAsync(last).ConfigureAwait(false);
-        }
-
-        await stream.SendDoneAsync().ConfigureAwait(false);
-
-        JsonObject Chunk(JsonObject delta, JsonObject? own = null, string? finish = null) => new()
-        {
-            ["id"] = id,
-            ["object"] = "chat.completion.chunk",
-            ["created"] = created,
-            ["model"] = model.Name,
-            ["choices"] = new JsonArray(new JsonObject
-            {
-                ["index"] = 0,
-                ["delta"] = delta,
-                ["logprobs"] = own,
-                ["finish_reason"] = finish,
-            }),
-        };
-    }
-
-    private static JsonObject? Scores(AdditionalPropertiesDictionary? properties)
-    {
-        if (properties?.TryGetValue(LanguageModelChatClient.Scores, out IReadOnlyList<TokenScore>? scores) != true)
-            return null;
-        return new JsonObject
-        {
-            ["content"] = new JsonArray([.. scores!.Select(score =>
-            {
-                JsonObject json = Score(score);
-                json["top_logprobs"] = new JsonArray([.. score.Top.Select(Score)]);
-                return json;
-            })]),
-            ["refusal"] = null,
-        };
-    }
+            JsonObject json = Score(score);
+            json["top_logprobs"] = new JsonArray([.. score.Top.Select(Score)]);
+            return json;
+        })]);
 
     private static JsonObject Score(TokenScore score) => new()
     {

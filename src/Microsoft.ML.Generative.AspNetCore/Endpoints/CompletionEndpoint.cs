@@ -21,14 +21,18 @@ internal static class CompletionEndpoint
         IReadOnlyList<string> prompts = body.Find("prompt") is null ? [""] : body.Texts("prompt", MostPrompts);
         if (prompts.Count == 0)
             throw new OpenAIException(400, "prompt is empty; expected at least one text.", "prompt");
-        if (body.Integer("n", 1) is > 1)
-            throw body.Unsupported("n", "1");
+        int choices = body.Integer("n", 1, ChatEndpoint.MostChoices) ?? 1;
+        if (prompts.Count * choices > MostPrompts)
+            throw body.Unsupported("n", $"at most {MostPrompts} texts, of all prompts together");
+        if (body.Integer("best_of", 1) is { } best && best != choices)
+            throw body.Unsupported("best_of", "n");
         int[][] ids = await Task.Run(() => prompts.Select(model.LanguageModel.Codec.EncodePrompt).ToArray(), request.Cancellation)
             .ConfigureAwait(false);
         TextGenerationOptions options = Options(body, model, request.Options);
         int? top = body.Integer("logprobs", 0, MostTop);
         bool echoes = body.Bool("echo") == true;
-        Text[] texts = [.. ids.Select((prompt, i) => new Text(prompts[i], prompt, top is { } n ? new TokenScores(n) : null))];
+        Text[] texts = [.. ids.SelectMany((prompt, i) => Enumerable.Range(0, choices).Select(
+            choice => new Text(prompts[i], prompt, choice, top is { } n ? new TokenScores(n) : null)))];
         if (body.Bool("stream") == true)
         {
             await StreamAsync(request, model, texts, options, echoes, body.Object("stream_options")?.Bool("include_usage") == true)
@@ -36,11 +40,12 @@ internal static class CompletionEndpoint
             return;
         }
 
-        await Task.WhenAll(texts.Select(async text =>
+        await Together.RunAsync(texts.Length, async (i, stop) =>
         {
-            await foreach (string piece in text.Start(model, options, request.Cancellation).ConfigureAwait(false))
-                text.Written.Append(piece);
-        })).ConfigureAwait(false);
+            await foreach (string piece in texts[i].Start(model, options, stop).ConfigureAwait(false))
+                texts[i].Written.Append(piece);
+            return texts[i];
+        }, request.Cancellation).ConfigureAwait(false);
         request.Metrics.FirstToken(request);
         UsageDetails usage = Usage(texts);
         request.Metrics.Answered(request, usage);
@@ -54,23 +59,9 @@ internal static class CompletionEndpoint
     private static async Task StreamAsync(
         ServerRequest request, ServedModel model, Text[] texts, TextGenerationOptions options, bool echoes, bool includesUsage)
     {
-        var stream = new EventStream(request);
+        using var stream = new EventStream(request);
         string id = NewId();
-        for (int i = 0; i < texts.Length; i++)
-        {
-            Text text = texts[i];
-            bool isFirst = true;
-            await foreach (string piece in text.Start(model, options, request.Cancellation).ConfigureAwait(false))
-            {
-                if (isFirst && i == 0)
-                    request.Metrics.FirstToken(request);
-                await SendAsync(Choice(i, (isFirst && echoes ? text.Prompt : "") + piece, text.Scores, null)).ConfigureAwait(false);
-                isFirst = false;
-            }
-
-            await SendAsync(Choice(i, isFirst && echoes ? text.Prompt : "", text.Scores, text.Reason)).ConfigureAwait(false);
-        }
-
+        await Together.RunAsync(texts.Length, SendTextAsync, request.Cancellation).ConfigureAwait(false);
         UsageDetails usage = Usage(texts);
         request.Metrics.Answered(request, usage);
         if (includesUsage)
@@ -82,6 +73,21 @@ internal static class CompletionEndpoint
         }
 
         await stream.SendDoneAsync().ConfigureAwait(false);
+
+        async Task<Text> SendTextAsync(int i, CancellationToken stop)
+        {
+            Text text = texts[i];
+            bool isFirst = true;
+            await foreach (string piece in text.Start(model, options, stop).ConfigureAwait(false))
+            {
+                request.Metrics.FirstToken(request);
+                await SendAsync(Choice(i, (isFirst && echoes ? text.Prompt : "") + piece, text.Scores, null)).ConfigureAwait(false);
+                isFirst = false;
+            }
+
+            await SendAsync(Choice(i, isFirst && echoes ? text.Prompt : "", text.Scores, text.Reason)).ConfigureAwait(false);
+            return text;
+        }
 
         Task SendAsync(JsonObject choice)
         {
@@ -148,23 +154,26 @@ internal static class CompletionEndpoint
 
     private static string Name(TokenScore score) => Encoding.UTF8.GetString(score.Bytes);
 
-    private static UsageDetails Usage(Text[] texts) => new()
+    // A prompt counts once, however many texts continue it.
+    private static UsageDetails Usage(Text[] texts)
     {
-        InputTokenCount = texts.Sum(text => text.Ids.Length),
-        OutputTokenCount = texts.Sum(text => text.Tokens),
-        TotalTokenCount = texts.Sum(text => text.Ids.Length + text.Tokens),
-    };
+        long prompts = texts.Where(text => text.Number == 0).Sum(text => text.Ids.Length), answers = texts.Sum(text => text.Tokens);
+        return new UsageDetails { InputTokenCount = prompts, OutputTokenCount = answers, TotalTokenCount = prompts + answers };
+    }
 
     private static string NewId() => $"cmpl-{Guid.NewGuid():N}";
 
     /// <summary>A text in the making.</summary>
-    private sealed class Text(string prompt, int[] ids, TokenScores? scores)
+    private sealed class Text(string prompt, int[] ids, int number, TokenScores? scores)
     {
         private GeneratedText? _whole;
 
         public string Prompt => prompt;
 
         public int[] Ids => ids;
+
+        /// <summary>Which of the texts of the prompt it is.</summary>
+        public int Number => number;
 
         public TokenScores? Scores => scores;
 
@@ -176,6 +185,6 @@ internal static class CompletionEndpoint
 
         public IAsyncEnumerable<string> Start(ServedModel model, TextGenerationOptions options, CancellationToken cancellation) =>
             model.LanguageModel.Generator.StreamAsync(
-                ids, options, model.LanguageModel.Codec, whole => _whole = whole, cancellation, scores);
+                ids, ChatEndpoint.OfChoice(options, number), model.LanguageModel.Codec, whole => _whole = whole, cancellation, scores);
     }
 }

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.AI;
 using Microsoft.ML.Generative.AspNetCore.Http;
 using Microsoft.ML.Generative.AspNetCore.Models;
+using Microsoft.ML.Generative.Text.LanguageModels.Chat;
 
 namespace Microsoft.ML.Generative.AspNetCore.Endpoints;
 
@@ -26,9 +27,10 @@ internal static class EmbeddingEndpoint
             null or "float" => false,
             _ => throw body.Unsupported("encoding_format", "float or base64"),
         };
-        GeneratedEmbeddings<Embedding<float>> embeddings = await model.Embeddings.GenerateAsync(
-            texts, new EmbeddingGenerationOptions { Dimensions = body.Integer("dimensions", 1) }, request.Cancellation)
-            .ConfigureAwait(false);
+        TextEmbeddingGenerator generator = model.Embeddings;
+        var options = new EmbeddingGenerationOptions { Dimensions = body.Integer("dimensions", 1) };
+        GeneratedEmbeddings<Embedding<float>> embeddings = await model.InTurnAsync(
+            () => generator.GenerateAsync(texts, options, request.Cancellation), request.Cancellation).ConfigureAwait(false);
         request.Metrics.Answered(request, embeddings.Usage);
         await request.WriteAsync(new JsonObject
         {

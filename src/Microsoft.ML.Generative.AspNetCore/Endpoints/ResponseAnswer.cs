@@ -15,6 +15,9 @@ internal sealed class ResponseAnswer(string model, JsonBody request)
 
     public StringBuilder Text { get; } = new();
 
+    /// <summary>How probable the text's tokens are, if that was asked for.</summary>
+    public JsonArray Scores { get; } = [];
+
     public List<FunctionCallContent> Calls { get; } = [];
 
     public UsageDetails? Usage { get; set; }
@@ -53,7 +56,7 @@ internal sealed class ResponseAnswer(string model, JsonBody request)
         ["id"] = MessageId,
         ["status"] = status,
         ["role"] = "assistant",
-        ["content"] = text is null ? new JsonArray() : new JsonArray(TextPart(text)),
+        ["content"] = text is null ? new JsonArray() : new JsonArray(TextPart(text, (JsonArray)Scores.DeepClone())),
     };
 
     public JsonObject Call(int index) => new()
@@ -66,13 +69,22 @@ internal sealed class ResponseAnswer(string model, JsonBody request)
         ["status"] = "completed",
     };
 
-    public static JsonObject TextPart(string text) => new()
+    public static JsonObject TextPart(string text, JsonArray scores) => new()
     {
         ["type"] = "output_text",
         ["text"] = text,
         ["annotations"] = new JsonArray(),
-        ["logprobs"] = new JsonArray(),
+        ["logprobs"] = scores,
     };
+
+    /// <summary>Adds the probabilities of a response or an update, and returns them.</summary>
+    public JsonArray AddScores(AdditionalPropertiesDictionary? properties)
+    {
+        JsonArray scores = ChatEndpoint.ScoreList(properties) ?? [];
+        foreach (JsonNode? score in scores)
+            Scores.Add(score!.DeepClone());
+        return scores;
+    }
 
     private JsonObject Frame(string status, JsonArray output) => new()
     {
@@ -90,13 +102,13 @@ internal sealed class ResponseAnswer(string model, JsonBody request)
         ["previous_response_id"] = null,
         ["store"] = false,
         ["temperature"] = request.Number("temperature", 0, 2),
-        ["text"] = new JsonObject { ["format"] = new JsonObject { ["type"] = "text" } },
+        ["text"] = Copy("text") ?? new JsonObject { ["format"] = new JsonObject { ["type"] = "text" } },
         ["tool_choice"] = Copy("tool_choice") ?? "auto",
         ["tools"] = Copy("tools") ?? new JsonArray(),
         ["top_p"] = request.Number("top_p", 0, 1),
         ["truncation"] = "disabled",
         ["usage"] = null,
-        ["metadata"] = new JsonObject(),
+        ["metadata"] = Copy("metadata") ?? new JsonObject(),
     };
 
     private JsonNode? Copy(string name) => request.Find(name) is { } value ? JsonNode.Parse(value.GetRawText()) : null;

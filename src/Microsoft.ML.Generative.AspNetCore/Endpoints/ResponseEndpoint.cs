@@ -10,6 +10,8 @@ namespace Microsoft.ML.Generative.AspNetCore.Endpoints;
 /// <summary>/v1/responses: conversations in OpenAI's newer form; nothing is stored.</summary>
 internal static class ResponseEndpoint
 {
+    private const string Scores = "message.output_text.logprobs";
+
     public static async Task Run(ServerRequest request)
     {
         JsonBody body = await request.ReadBodyAsync().ConfigureAwait(false);
@@ -35,6 +37,7 @@ internal static class ResponseEndpoint
         request.Metrics.FirstToken(request);
         request.Metrics.Answered(request, response.Usage);
         answer.Text.Append(response.Text);
+        answer.AddScores(response.AdditionalProperties);
         answer.Calls.AddRange(response.Messages.SelectMany(message => message.Contents).OfType<FunctionCallContent>());
         (answer.Usage, answer.Reason) = (response.Usage, response.FinishReason);
         await request.WriteAsync(answer.Whole()).ConfigureAwait(false);
@@ -86,7 +89,7 @@ internal static class ResponseEndpoint
     private static ChatOptions Options(JsonBody body, GenerativeServerOptions server)
     {
         IReadOnlyList<JsonBody> tools = body.Objects("tools") ?? [];
-        return new ChatOptions
+        var options = new ChatOptions
         {
             ModelId = body.Text("model"),
             Instructions = body.Text("instructions"),
@@ -99,11 +102,16 @@ internal static class ResponseEndpoint
             Tools = tools.Count == 0 ? null : [.. tools.Select(tool => tool.RequiredText("type") == "function"
                 ? ChatMessageReader.Tool(tool) : throw tool.Unsupported("type", "function"))],
         };
+        int? top = body.Integer("top_logprobs", 0, ChatEndpoint.MostTopScores);
+        IReadOnlyList<JsonElement> included = body.Items("include") ?? [];
+        if (top is not null || included.Any(item => item.ValueKind == JsonValueKind.String && item.ValueEquals(Scores)))
+            options.AdditionalProperties = new() { [LanguageModelChatClient.TopScores] = top ?? 0 };
+        return options;
     }
 
     private static async Task StreamAsync(ServerRequest request, IAsyncEnumerable<ChatResponseUpdate> updates, ResponseAnswer answer)
     {
-        var stream = new EventStream(request);
+        using var stream = new EventStream(request);
         int number = 0;
         bool isFirst = true;
         await foreach (ChatResponseUpdate update in updates.ConfigureAwait(false))
@@ -116,12 +124,13 @@ internal static class ResponseEndpoint
                 isFirst = false;
             }
 
+            JsonArray scores = answer.AddScores(update.AdditionalProperties);
             foreach (AIContent content in update.Contents)
             {
                 switch (content)
                 {
                     case TextContent { Text.Length: > 0 } text:
-                        await SendTextAsync(text.Text).ConfigureAwait(false);
+                        await SendTextAsync(text.Text, scores).ConfigureAwait(false);
                         break;
                     case FunctionCallContent call:
                         answer.Calls.Add(call);
@@ -138,7 +147,7 @@ internal static class ResponseEndpoint
         request.Metrics.Answered(request, answer.Usage);
         await EndAsync().ConfigureAwait(false);
 
-        async Task SendTextAsync(string text)
+        async Task SendTextAsync(string text, JsonArray scores)
         {
             if (answer.Text.Length == 0)
             {
@@ -147,12 +156,12 @@ internal static class ResponseEndpoint
                     ["output_index"] = 0,
                     ["item"] = answer.Message("in_progress", null),
                 }).ConfigureAwait(false);
-                await SendAsync("response.content_part.added", Part(ResponseAnswer.TextPart(""))).ConfigureAwait(false);
+                await SendAsync("response.content_part.added", Part(ResponseAnswer.TextPart("", []))).ConfigureAwait(false);
             }
 
             answer.Text.Append(text);
             JsonObject delta = Place();
-            (delta["delta"], delta["logprobs"]) = (text, new JsonArray());
+            (delta["delta"], delta["logprobs"]) = (text, scores);
             await SendAsync("response.output_text.delta", delta).ConfigureAwait(false);
         }
 
@@ -162,9 +171,10 @@ internal static class ResponseEndpoint
             {
                 string text = answer.Text.ToString();
                 JsonObject done = Place();
-                (done["text"], done["logprobs"]) = (text, new JsonArray());
+                (done["text"], done["logprobs"]) = (text, answer.Scores.DeepClone());
                 await SendAsync("response.output_text.done", done).ConfigureAwait(false);
-                await SendAsync("response.content_part.done", Part(ResponseAnswer.TextPart(text))).ConfigureAwait(false);
+                JsonObject part = ResponseAnswer.TextPart(text, (JsonArray)answer.Scores.DeepClone());
+                await SendAsync("response.content_part.done", Part(part)).ConfigureAwait(false);
                 await SendAsync("response.output_item.done", new()
                 {
                     ["output_index"] = 0,

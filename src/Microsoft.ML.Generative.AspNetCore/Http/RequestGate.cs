@@ -18,6 +18,8 @@ internal sealed partial class RequestGate : IDisposable
 {
     private const string Bearer = "Bearer ";
 
+    private static readonly TimeSpan _discardTime = TimeSpan.FromSeconds(5);
+
     private readonly GenerativeServerOptions _options;
     private readonly byte[][] _keys;
     private readonly ServerMetrics _metrics;
@@ -52,6 +54,7 @@ internal sealed partial class RequestGate : IDisposable
         using CancellationTokenSource time = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         time.CancelAfter(_options.RequestTimeout);
         var request = new ServerRequest(context, _options, time.Token);
+        Stream body = context.Request.Body;
         int status = StatusCodes.Status200OK;
         Interlocked.Increment(ref _active);
         _metrics.Enter();
@@ -68,6 +71,8 @@ internal sealed partial class RequestGate : IDisposable
             status = error?.Status ?? 499;
             if (error is not null)
                 await WriteErrorAsync(context, error).ConfigureAwait(false);
+            if (status == StatusCodes.Status413PayloadTooLarge)
+                await DiscardAsync(context, body).ConfigureAwait(false);
         }
         finally
         {
@@ -121,18 +126,31 @@ internal sealed partial class RequestGate : IDisposable
         }
     }
 
-    // A body whose length is known is refused before the server's own limit is set, which closes the connection, and with it what of the
-    // answer has not arrived.
+    // The server's own limit is lifted: it would close the connection, and with it what of the answer has not arrived.
     private void LimitBody(HttpContext context)
     {
-        if (context.Request.ContentLength > _options.MaxRequestBytes)
-            throw TooLarge();
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
-            size.MaxRequestBodySize = _options.MaxRequestBytes;
+            size.MaxRequestBodySize = null;
+        if (context.Request.ContentLength > _options.MaxRequestBytes)
+            throw LimitedBody.TooLarge(_options.MaxRequestBytes);
+        context.Request.Body = new LimitedBody(context.Request.Body, _options.MaxRequestBytes);
     }
 
-    private OpenAIException TooLarge() =>
-        new(StatusCodes.Status413PayloadTooLarge, $"The body has more than {_options.MaxRequestBytes} bytes.");
+    // For some seconds: a caller that still sends may only then read the answer.
+    private static async Task DiscardAsync(HttpContext context, Stream body)
+    {
+        using CancellationTokenSource time = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        time.CancelAfter(_discardTime);
+        try
+        {
+            await context.Response.CompleteAsync().ConfigureAwait(false);
+            await body.CopyToAsync(Stream.Null, time.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException)
+        {
+            // The caller has left, or takes too long.
+        }
+    }
 
     // Null where nobody is there any more to read it.
     private OpenAIException? Translate(Exception error, HttpContext context)
@@ -142,8 +160,7 @@ internal sealed partial class RequestGate : IDisposable
             case OpenAIException own:
                 return own;
             case BadHttpRequestException bad:
-                return bad.StatusCode == StatusCodes.Status413PayloadTooLarge
-                    ? TooLarge() : new OpenAIException(bad.StatusCode, bad.Message);
+                return new OpenAIException(bad.StatusCode, bad.Message);
             case ArgumentException when ContextLengthError.Is(error):
                 return new OpenAIException(400, error.Message, "messages", "context_length_exceeded");
             case ArgumentException or NotSupportedException:

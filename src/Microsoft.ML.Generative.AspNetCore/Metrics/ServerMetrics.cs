@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.AI;
 using Microsoft.ML.Generative.AspNetCore.Http;
 using Microsoft.ML.Generative.AspNetCore.Models;
+using Microsoft.ML.Generative.Runtime;
 
 namespace Microsoft.ML.Generative.AspNetCore.Metrics;
 
@@ -37,10 +38,13 @@ internal sealed class ServerMetrics : IDisposable
         _speed = _meter.CreateHistogram<double>("generative_tokens_per_second", null, "Tokens of an answer in a second of its request.");
         _meter.CreateObservableGauge(
             "generative_texts_running", () => models.Loaded.Select(m => new Measurement<long>(m.Load.Running, Tag("model", m.Name))), null,
-            "Texts that are generated.");
+            "Texts that are generated, and requests of images and vectors that are worked on.");
         _meter.CreateObservableGauge(
             "generative_texts_waiting", () => models.Loaded.Select(m => new Measurement<long>(m.Load.Waiting, Tag("model", m.Name))), null,
-            "Texts that wait for a place.");
+            "Texts that wait for a place, and requests of images and vectors that wait for their turn.");
+        _meter.CreateObservableGauge(
+            "generative_threads", () => models.Loaded.Take(1).Select(_ => new Measurement<long>(TorchThreads.Now)), null,
+            "Threads that libtorch computes with.");
         _text = new PrometheusText(_meter);
     }
 
@@ -59,8 +63,12 @@ internal sealed class ServerMetrics : IDisposable
         _duration.Record(request.Elapsed.TotalSeconds, Tag("route", route), Tag("model", model));
     }
 
-    public void FirstToken(ServerRequest request) =>
-        _firstToken.Record(request.Elapsed.TotalSeconds, Tag("model", request.Model?.Name ?? NoModel));
+    /// <summary>Counts the first text of a request; those of its other choices do not count.</summary>
+    public void FirstToken(ServerRequest request)
+    {
+        if (request.TryBeginAnswer())
+            _firstToken.Record(request.Elapsed.TotalSeconds, Tag("model", request.Model?.Name ?? NoModel));
+    }
 
     public void Answered(ServerRequest request, UsageDetails? usage)
     {

@@ -36,7 +36,8 @@ internal sealed partial class ModelRegistry : IDisposable
         {
             try
             {
-                entry.Model = new ServedModel(entry.Registration.Name, ModelLoader.Unwrap(entry.Registration.Load()));
+                ModelRegistration registration = entry.Registration;
+                entry.Model = new ServedModel(registration.Name, ModelLoader.Unwrap(registration.Load()), registration.IsOwned);
                 LogLoaded(entry.Registration.Name);
             }
             catch (Exception e)
@@ -62,7 +63,7 @@ internal sealed partial class ModelRegistry : IDisposable
     public void Dispose()
     {
         foreach (Entry entry in _entries.Values)
-            entry.Model?.Dispose(entry.Registration.IsOwned);
+            entry.Model?.Dispose();
     }
 
     private static ServedModel Require(Entry entry) => entry.Model ?? throw new OpenAIException(

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
-using Microsoft.Extensions.AI;
 using Microsoft.ML.Generative.AspNetCore.Http;
+using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Generative.Text.LanguageModels.Chat;
 
 namespace Microsoft.ML.Generative.AspNetCore.Models;
@@ -8,10 +8,13 @@ namespace Microsoft.ML.Generative.AspNetCore.Models;
 /// <summary>A model that is loaded, or one with an adapter.</summary>
 /// <param name="name">The name in requests.</param>
 /// <param name="transformer">The model.</param>
-internal sealed class ServedModel(string name, ITransformer transformer)
+/// <param name="isOwned">Whether the model is disposed of with this object.</param>
+internal sealed class ServedModel(string name, ITransformer transformer, bool isOwned) : IDisposable
 {
     private readonly Lazy<LanguageModelChatClient> _chat = new(() => Chat(new TextGenerationOptionsChange(null), transformer));
     private readonly ConcurrentDictionary<string, ServedModel> _adapted = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim _turn = new(1);
+    private int _inTurn;
 
     public string Name => name;
 
@@ -23,7 +26,9 @@ internal sealed class ServedModel(string name, ITransformer transformer)
     /// <exception cref="OpenAIException">The model is of another kind.</exception>
     public DiffusionTransformer ImageModel => transformer as DiffusionTransformer ?? throw Unsuited("generate no images");
 
-    public IEmbeddingGenerator<string, Embedding<float>> Embeddings => LanguageModel.AsEmbeddingGenerator();
+    /// <exception cref="OpenAIException">The model is of another kind.</exception>
+    public TextEmbeddingGenerator Embeddings => transformer is IEmbeddingModel model
+        ? new TextEmbeddingGenerator(model) : throw Unsuited("compute no vectors of texts");
 
     public IReadOnlyList<string> Adapters => transformer switch
     {
@@ -32,10 +37,19 @@ internal sealed class ServedModel(string name, ITransformer transformer)
         _ => [],
     };
 
-    /// <summary>Texts that are generated, and those that wait.</summary>
-    public (int Running, int Waiting) Load => transformer is LanguageModelTransformer model
-        ? model.Generator.Scheduler?.Load ?? default
-        : default;
+    /// <summary>Texts, and requests of images and vectors, that are worked on, and those that wait, with adapters and without.</summary>
+    public (int Running, int Waiting) Load
+    {
+        get
+        {
+            int inTurn = Volatile.Read(ref _inTurn);
+            List<(int Running, int Waiting)> all = [(Math.Min(inTurn, 1), Math.Max(inTurn - 1, 0))];
+            if (transformer is LanguageModelTransformer { Generator.Scheduler: { } scheduler })
+                all.Add(scheduler.Load);
+            all.AddRange(_adapted.Values.Select(model => model.Load));
+            return (all.Sum(load => load.Running), all.Sum(load => load.Waiting));
+        }
+    }
 
     /// <summary>The chat client.</summary>
     /// <param name="bias">What is added to logits; null: nothing.</param>
@@ -45,6 +59,28 @@ internal sealed class ServedModel(string name, ITransformer transformer)
         return bias is null ? _chat.Value : Chat(new TextGenerationOptionsChange(bias), transformer);
     }
 
+    /// <summary>Computes when nobody else does: what takes all cores and much memory, and gains nothing beside others.</summary>
+    public async Task<T> InTurnAsync<T>(Func<Task<T>> compute, CancellationToken cancellation)
+    {
+        Interlocked.Increment(ref _inTurn);
+        try
+        {
+            await _turn.WaitAsync(cancellation).ConfigureAwait(false);
+            try
+            {
+                return await compute().ConfigureAwait(false);
+            }
+            finally
+            {
+                _turn.Release();
+            }
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _inTurn);
+        }
+    }
+
     /// <summary>The model with one of its adapters; null if it has no such one.</summary>
     public ServedModel? WithAdapter(string adapter) => !Adapters.Contains(adapter) ? null
         : _adapted.GetOrAdd(adapter, _ => new ServedModel($"{name}:{adapter}", transformer switch
@@ -52,18 +88,17 @@ internal sealed class ServedModel(string name, ITransformer transformer)
             LanguageModelTransformer model => model.WithAdapter(adapter),
             DiffusionTransformer model => model.WithAdapter(adapter),
             _ => transformer,
-        }));
+        }, isOwned: true));
 
     /// <summary>Options of a text where a request says nothing else.</summary>
     public TextGenerationOptions NewOptions(IReadOnlyDictionary<int, float>? bias) =>
         new TextGenerationOptionsChange(bias).Apply(LanguageModel);
 
-    /// <summary>Disposes of models with adapters, and of the model itself.</summary>
-    /// <param name="isOwned">Whether the model itself is disposed of.</param>
-    public void Dispose(bool isOwned)
+    public void Dispose()
     {
         foreach (ServedModel adapted in _adapted.Values)
-            adapted.Dispose(isOwned: true);
+            adapted.Dispose();
+        _turn.Dispose();
         if (isOwned)
             (transformer as IDisposable)?.Dispose();
     }

@@ -75,6 +75,7 @@ public static class TorchRuntime
         try
         {
             NativeLibrary.Load("LibTorchSharp", typeof(torch).Assembly, null);
+            TorchThreads.LimitToProcessors();
             return null;
         }
         catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)

@@ -12,7 +12,30 @@ internal static class TorchThreads
     // Two threads for less than this are two cores for nothing.
     private const double WorthwhileSpeedup = 1.1;
 
+    // Whoever sets it has chosen.
+    private const string ThreadsVariable = "OMP_NUM_THREADS";
+
     private static readonly Lock _measuring = new();
+
+    /// <summary>The number that this thread computes with.</summary>
+    public static int Now => torch.get_num_threads();
+
+    /// <summary>
+    /// libtorch takes as many threads as the machine has cores. In a container that may use fewer, the others only wait: there it gets as
+    /// many as .NET counts.
+    /// </summary>
+    public static void LimitToProcessors()
+    {
+        int most = Limit(torch.get_num_threads(), Environment.ProcessorCount, Environment.GetEnvironmentVariable(ThreadsVariable));
+        if (most < torch.get_num_threads())
+            torch.set_num_threads(most);
+    }
+
+    /// <param name="threads">What libtorch takes.</param>
+    /// <param name="processors">What the process may use.</param>
+    /// <param name="chosen">What the environment asks for.</param>
+    internal static int Limit(int threads, int processors, string? chosen) =>
+        string.IsNullOrWhiteSpace(chosen) ? Math.Min(threads, processors) : threads;
 
     /// <summary>
     /// Computes with a number of threads until the result is disposed of; by default with the one that libtorch has while nobody asks for

@@ -7,6 +7,14 @@ namespace Microsoft.ML.Generative.Tests;
 public sealed class TorchThreadsTests
 {
     [Theory]
+    [InlineData(64, 2, null, 2)]
+    [InlineData(2, 64, "", 2)]
+    [InlineData(64, 2, "16", 64)]
+    public void In_a_container_there_are_no_more_threads_than_processors_unless_somebody_asks(
+        int threads, int processors, string? chosen, int expected) =>
+        Assert.Equal(expected, TorchThreads.Limit(threads, processors, chosen));
+
+    [Theory]
     [InlineData(1.0, 1.9, 4.0, 4)]
     [InlineData(1.0, 1.05, 1.9, 2)]
     [InlineData(9.0, 3.0, 1.0, 1)]

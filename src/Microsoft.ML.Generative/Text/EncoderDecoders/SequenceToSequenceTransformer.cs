@@ -37,6 +37,8 @@ namespace Microsoft.ML.Generative;
 /// </example>
 public sealed class SequenceToSequenceTransformer : ITransformer, IBaseModel, IDisposable
 {
+    internal TextGenerationOptions GenerationDefaults => _definition.Defaults.Generation;
+
     internal const string LoaderSignature = "GenerativeSequenceToSeq";
 
     private static readonly ModelFormat _format = new("sequence-to-sequence", "GEN SEQ2", LoaderSignature);

@@ -8,6 +8,7 @@ using Microsoft.ML.Generative.Interop;
 using Microsoft.ML.Generative.Text.Chat;
 using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Text.Decoding;
+using Microsoft.ML.Generative.Text.Decoding.Scheduling;
 using Microsoft.ML.Generative.Text.Tokenization;
 using Microsoft.ML.Runtime;
 

@@ -2,6 +2,7 @@ using Microsoft.ML.Generative.Layers;
 using Microsoft.ML.Generative.Runtime;
 using Microsoft.ML.Generative.Text.Decoding;
 using Microsoft.ML.Generative.Text.Decoding.Kernels;
+using Microsoft.ML.Generative.Text.Decoding.Scheduling;
 using TorchSharp;
 
 namespace Microsoft.ML.Generative.Text.LanguageModels;

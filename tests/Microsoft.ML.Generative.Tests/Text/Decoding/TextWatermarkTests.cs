@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Text.Decoding;
 using Microsoft.ML.Generative.Text.Decoding.Kernels;
+using Microsoft.ML.Generative.Text.Decoding.Scheduling;
 using Microsoft.ML.Generative.Text.LanguageModels;
 using Microsoft.ML.Generative.Tokenizers;
 using TorchSharp;

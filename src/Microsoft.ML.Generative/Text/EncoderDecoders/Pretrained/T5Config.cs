@@ -20,6 +20,9 @@ internal sealed record T5Config(SequenceToSequenceArchitecture Architecture, int
     private const string T5 = "t5";
     private const string Mt5 = "mt5";
 
+    /// <summary>What <c>model_type</c> may be.</summary>
+    public static readonly string[] ModelTypes = [T5, Mt5];
+
     private static readonly Dictionary<string, FeedForwardKind> _feedForwards = new()
     {
         ["relu"] = FeedForwardKind.Relu,

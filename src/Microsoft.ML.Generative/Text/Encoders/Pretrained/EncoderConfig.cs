@@ -18,6 +18,9 @@ internal sealed record EncoderConfig(string ModelType, EncoderArchitecture Archi
     private const string DistilBert = "distilbert";
     private const string ModernBert = "modernbert";
 
+    /// <summary>What <c>model_type</c> may be.</summary>
+    public static readonly string[] ModelTypes = [Bert, Roberta, XlmRoberta, DistilBert];
+
     // RoBERTa's positions begin behind that of the padding.
     private const int RobertaPadding = 1;
 

@@ -3,7 +3,7 @@ using System.Threading.Channels;
 using Microsoft.ML.Generative.Text.Codec;
 using Microsoft.ML.Generative.Text.Decoding.Json;
 
-namespace Microsoft.ML.Generative.Text.Decoding;
+namespace Microsoft.ML.Generative.Text.Decoding.Scheduling;
 
 /// <summary>A text that a <see cref="DecodingScheduler"/> generates beside others.</summary>
 internal sealed class ScheduledText
@@ -83,6 +83,13 @@ internal sealed class ScheduledText
             // One text fails alone.
             Fail(e);
         }
+    }
+
+    /// <summary>Begins again with the newer half of the text, as there is no room for all of it.</summary>
+    public void Slide(int contextLength)
+    {
+        First = Stream.Tokens.Count - Math.Max(1, contextLength / 2);
+        Held = 0;
     }
 
     public void Fail(Exception error)
