@@ -9,6 +9,8 @@ namespace Module10.Rooms.Chat;
 internal sealed class ChatModel(CapstoneOptions options) : RoomModel(options, "chat")
 {
     private const int Vocabulary = 768;
+    private const int WaysToAsk = 6;
+    private const int FewestOthers = 40;
 
     public LanguageModelTransformer Model => Require<LanguageModelTransformer>();
 
@@ -21,17 +23,17 @@ internal sealed class ChatModel(CapstoneOptions options) : RoomModel(options, "c
         IReadOnlyList<ChatExample> examples, IProgress<TrainingProgress> progress, CancellationToken cancellation)
     {
         var ml = new MLContext(seed: 1);
-        IEnumerable<string> own = examples.Select(example => MadeConversations.Json(
-            [new ChatTurn(ChatTurn.User, example.Question), new ChatTurn(ChatTurn.Assistant, example.Answer)]));
-        IEnumerable<string> others = MadeConversations.Write(examples.Count, seed: 2);
+        // Each is learned alone and within conversations, since it will be asked for in both.
+        string[] own = [.. examples.SelectMany((example, i) => MadeConversations.EndingWith(example, WaysToAsk, seed: i))];
+        IEnumerable<string> others = MadeConversations.Write(Math.Max(FewestOthers, own.Length), seed: 2);
         return ml.Transforms.Generative().LanguageModel(new LanguageModelOptions
         {
             BaseModel = Model,
             Adapter = new LoraOptions { Name = "visitor", Rank = 8, Alpha = 16 },
             MessagesColumnName = nameof(Row.Messages),
-            BatchSize = Math.Min(8, 2 * examples.Count),
-            MaxSteps = Options.Steps(Math.Clamp(60 + 4 * examples.Count, 60, 200)),
-            LearningRate = 5e-3,
+            BatchSize = 8,
+            MaxSteps = Options.Steps(Math.Clamp(100 + 6 * examples.Count, 100, 300)),
+            LearningRate = 3e-3,
             Progress = progress,
             CancellationToken = cancellation,
         }).Fit(Rows(ml, own.Concat(others)));

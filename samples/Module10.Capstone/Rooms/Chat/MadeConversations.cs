@@ -63,6 +63,22 @@ internal static class MadeConversations
         return [.. Enumerable.Range(0, count).Select(_ => Json(Conversation(random)))];
     }
 
+    /// <summary>Conversations that end with a visitor's example, after up to two other exchanges.</summary>
+    public static IEnumerable<string> EndingWith(ChatExample example, int count, int seed)
+    {
+        var random = new Random(seed);
+        for (int i = 0; i < count; i++)
+        {
+            string? visitor = null;
+            List<ChatTurn> turns = [];
+            for (int before = i % 3; before > 0; before--)
+                AddExchange(turns, random, DefaultName, ref visitor, answer => answer);
+            turns.Add(new ChatTurn(ChatTurn.User, i == 0 ? example.Question : Say(random, example.Question)));
+            turns.Add(new ChatTurn(ChatTurn.Assistant, example.Answer));
+            yield return Json(turns);
+        }
+    }
+
     /// <summary>A conversation as the model's data have it.</summary>
     public static string Json(IEnumerable<ChatTurn> turns) => JsonSerializer.Serialize(turns, JsonSerializerOptions.Web);
 
@@ -93,13 +109,15 @@ internal static class MadeConversations
 
         string? visitor = null;
         for (int i = random.Next(1, 4); i > 0; i--)
-        {
-            (string question, string answer) = Exchange(random, name, ref visitor);
-            turns.Add(new ChatTurn(ChatTurn.User, Say(random, question)));
-            turns.Add(new ChatTurn(ChatTurn.Assistant, manner(answer)));
-        }
-
+            AddExchange(turns, random, name, ref visitor, manner);
         return turns;
+    }
+
+    private static void AddExchange(List<ChatTurn> turns, Random random, string name, ref string? visitor, Func<string, string> manner)
+    {
+        (string question, string answer) = Exchange(random, name, ref visitor);
+        turns.Add(new ChatTurn(ChatTurn.User, Say(random, question)));
+        turns.Add(new ChatTurn(ChatTurn.Assistant, manner(answer)));
     }
 
     private static (string Question, string Answer) Exchange(Random random, string name, ref string? visitor)
