@@ -50,7 +50,12 @@ internal static class MusicWorkload
                 Tokenizer = tokens.Tokenizer,
                 Architecture = new EncoderArchitecture
                 {
-                    Layers = 3, Heads = 4, EmbeddingSize = 96, ContextLength = 129, SegmentCount = 0, IsPreNorm = true,
+                    Layers = 3,
+                    Heads = 4,
+                    EmbeddingSize = 96,
+                    ContextLength = 129,
+                    SegmentCount = 0,
+                    IsPreNorm = true,
                 },
                 MaxTokens = 129,
                 MaskProbability = 0.5,
@@ -163,7 +168,10 @@ internal static class MusicWorkload
                 Tokenizer = tokens.Tokenizer,
                 Architecture = LanguageModelArchitecture.GptNano with
                 {
-                    Layers = 3, Heads = 4, EmbeddingSize = 96, ContextLength = 192,
+                    Layers = 3,
+                    Heads = 4,
+                    EmbeddingSize = 96,
+                    ContextLength = 192,
                 },
                 Dropout = 0.1,
                 LearningRate = 3e-3,

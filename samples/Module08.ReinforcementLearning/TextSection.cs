@@ -114,9 +114,9 @@ internal static class TextSection
     }
 
     // On the straight line between the points before and behind.
-    private static double? Between(IReadOnlyList<(double Kl, double Reward)> curve, double kl)
+    private static double? Between((double Kl, double Reward)[] curve, double kl)
     {
-        for (int i = 1; i < curve.Count; i++)
+        for (int i = 1; i < curve.Length; i++)
         {
             (double from, double to) = (curve[i - 1].Kl, curve[i].Kl);
             if (from <= kl && kl < to)

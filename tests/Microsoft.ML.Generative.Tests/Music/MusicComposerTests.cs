@@ -163,7 +163,11 @@ public sealed class MusicComposerTests
         IDataView images = toRoll.Transform(music);
         using VaeTransformer vae = _ml.Transforms.Generative().Vae(new VaeOptions
         {
-            HiddenSizes = [32], LatentSize = 3, MaxSteps = 150, Seed = 1, Threads = 1,
+            HiddenSizes = [32],
+            LatentSize = 3,
+            MaxSteps = 150,
+            Seed = 1,
+            Threads = 1,
         }).Fit(images);
         NoteSequence[] pieces = [.. music.ReadMusic().Take(2)];
         IReadOnlyList<NoteSequence> between = vae.Interpolate(roll, pieces[0], pieces[1], count: 4);
@@ -176,7 +180,13 @@ public sealed class MusicComposerTests
 
         using DiffusionTransformer diffusion = _ml.Transforms.Generative().Diffusion(new DiffusionOptions
         {
-            BlockChannels = [8, 8], AttentionLevels = [], MaxSteps = 2, BatchSize = 4, Seed = 1, Threads = 1, Steps = 2,
+            BlockChannels = [8, 8],
+            AttentionLevels = [],
+            MaxSteps = 2,
+            BatchSize = 4,
+            Seed = 1,
+            Threads = 1,
+            Steps = 2,
         }).Fit(images);
         Assert.Equal(3, diffusion.Compose(roll, 3, new DiffusionGenerateOptions { Seed = 1 }).Count);
         NoteSequence start = pieces[0].Slice(0, 960);
@@ -204,7 +214,12 @@ public sealed class MusicComposerTests
                 Tokenizer = tokens.Tokenizer,
                 Architecture = new EncoderArchitecture
                 {
-                    Layers = 1, Heads = 2, EmbeddingSize = size, ContextLength = 4 * chords + 1, SegmentCount = 0, IsPreNorm = true,
+                    Layers = 1,
+                    Heads = 2,
+                    EmbeddingSize = size,
+                    ContextLength = 4 * chords + 1,
+                    SegmentCount = 0,
+                    IsPreNorm = true,
                 },
                 MaxTokens = 4 * chords + 1,
                 MaskProbability = 0.5,
