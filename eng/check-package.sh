@@ -228,7 +228,7 @@ for ((i = 0; i < 1200; i++)); do
 done
 curl -fs "$address/" | grep -qF '<form id="form">' || fail "the web template's server has no page: $(tail -n 20 log)"
 written=$(curl -fs "$address/v1/completions" -H 'Content-Type: application/json' \
-  -d '{"model": "writer", "prompt": "The small ", "max_tokens": 40, "seed": 1}') || fail "the web template's server writes nothing: $(tail -n 20 log)"
+  -d '{"model": "writer", "prompt": "The ", "max_tokens": 40, "seed": 1}') || fail "the web template's server writes nothing: $(tail -n 20 log)"
 grep -qE '"text": ?"[a-z]+ ' <<< "$written" || fail "the web template's server writes $written"
 kill $web
 wait $web || true

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -33,8 +34,9 @@ internal static class SavedResults
     {
         const string Information = "/proc/cpuinfo";
         string? processor = File.Exists(Information)
-            ? File.ReadLines(Information).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim()
+            ? File.ReadLines(Information).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))
             : null;
-        return $"{Environment.ProcessorCount} cores of {processor ?? System.Runtime.InteropServices.RuntimeInformation.OSArchitecture.ToString()}";
+        string name = processor?.Split(':')[1].Trim() ?? RuntimeInformation.OSArchitecture.ToString();
+        return $"{Environment.ProcessorCount} cores of {name}";
     }
 }

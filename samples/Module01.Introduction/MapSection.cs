@@ -21,7 +21,7 @@ internal static class MapSection
         new(7, "Diffusion models", "images from noise, step by step", "Module07.DiffusionModels"),
         new(8, "Reinforcement learning", "rewards, from a grid world to images", "Module08.ReinforcementLearning"),
         new(9, "Advanced optimization", "adapters, and weights of fewer bits", "Module09.AdvancedOptimization"),
-        new(10, "Capstone project", "all of it in one application"),
+        new(10, "Capstone", "all of it in one application", "Module10.Capstone"),
     ];
 
     public static void Run()

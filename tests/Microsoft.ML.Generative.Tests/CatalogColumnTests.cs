@@ -19,8 +19,8 @@ public sealed class CatalogColumnTests
                 && method.GetParameters().Any(p => p.Name == "outputColumnName"))];
         Assert.Equal(
             [
-                "Diffusion", "Flow", "Gan", "LanguageModel", "SentenceEmbedding", "SequenceToSequence", "TextEmbedding", "ToImage", "Vae",
-                "VqVae",
+                "Diffusion", "Flow", "Gan", "LanguageModel", "MusicToPianoRoll", "MusicToText", "SentenceEmbedding", "SequenceToSequence",
+                "TextEmbedding", "ToImage", "Vae", "VqVae",
             ],
             flat.Select(method => method.Name).Distinct().Order());
         Assert.All(

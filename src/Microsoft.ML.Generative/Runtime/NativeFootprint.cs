@@ -4,7 +4,8 @@ namespace Microsoft.ML.Generative.Runtime;
 
 /// <summary>
 /// The native memory of a network, of which the garbage collector knows: it does not see libtorch's, and would let networks that nobody
-/// disposes of fill the memory before it looks for the few bytes of their objects.
+/// disposes of fill the memory before it looks for the few bytes of their objects. Nor does it end with the caller's dispose scope: a model
+/// that was trained or loaded within one belongs to whoever has it.
 /// </summary>
 internal sealed class NativeFootprint : IDisposable
 {
@@ -12,13 +13,14 @@ internal sealed class NativeFootprint : IDisposable
     private long _bytes;
 
     /// <param name="owner">What is disposed of.</param>
-    /// <param name="network">Its network.</param>
-    public NativeFootprint(IDisposable owner, torch.nn.Module network)
+    /// <param name="modules">Its networks.</param>
+    public NativeFootprint(IDisposable owner, params IReadOnlyList<torch.nn.Module> modules)
     {
         _owner = owner;
-        _bytes = network.parameters().Concat(network.buffers())
-            .Where(t => t.device_type == DeviceType.CPU)
-            .Sum(t => t.numel() * t.element_size());
+        torch.Tensor[] tensors = [.. modules.SelectMany(module => module.parameters().Concat(module.buffers())).Distinct()];
+        foreach (torch.Tensor tensor in tensors)
+            tensor.DetachFromDisposeScope();
+        _bytes = tensors.Where(t => t.device_type == DeviceType.CPU).Sum(t => t.numel() * t.element_size());
         if (_bytes > 0)
             GC.AddMemoryPressure(_bytes);
     }

@@ -1,4 +1,5 @@
 using Microsoft.ML.Data;
+using TorchSharp;
 
 namespace Microsoft.ML.Generative.Tests;
 
@@ -224,6 +225,18 @@ public abstract partial class EstimatorConformity<TTransformer>
         };
         Assert.ThrowsAny<OperationCanceledException>(() => CreateEstimator(ml).Fit(data));
         Assert.True(started);
+    }
+
+    [Fact]
+    public void A_model_outlives_the_dispose_scope_that_it_was_trained_in()
+    {
+        MLContext ml = new(seed: 1);
+        IDataView data = CreateData(ml);
+        TTransformer model;
+        using (torch.NewDisposeScope())
+            model = CreateEstimator(ml).Fit(data);
+        using (model)
+            Assert.NotEmpty(Rows.Read(model.Transform(data)));
     }
 
     [Fact]

@@ -53,7 +53,7 @@ public sealed class DiffusionTransformer : ITransformer, IBaseModel, IDisposable
         Network.eval();
         _generator = new DiffusionGenerator(host, definition, Network, device);
         _engine = new RowEngine(
-            host, this, Bind, definition.Defaults.TransformBatchSize, new NativeFootprint(networks, networks.Base));
+            host, this, Bind, definition.Defaults.TransformBatchSize, new NativeFootprint(networks, networks.All));
     }
 
     /// <summary>Values of a row: channels × height × width.</summary>

@@ -47,6 +47,9 @@ internal sealed class AdaptedNetwork<TNetwork> : IDisposable
     /// <summary>All modules in the order of the model's components: the base, then the adapters.</summary>
     public IReadOnlyList<torch.nn.Module> Modules => [Base, .. _adapters];
 
+    /// <summary>These modules and the network with the active adapter, whose tensors share memory with theirs.</summary>
+    public IReadOnlyList<torch.nn.Module> All => [Base, Network, .. _adapters];
+
     /// <summary>Creates the networks with each of the adapters, for <see cref="NetworkOf"/>.</summary>
     public void AttachAll()
     {

@@ -3,7 +3,9 @@ using System.Text.Json.Serialization;
 
 namespace Microsoft.ML.Generative.Text.Alignment;
 
-/// <summary>Completions with their scores, and what policy and reference say of them: one process's part of a roll-out, or all of it.</summary>
+/// <summary>
+/// Completions with their scores, and what policy and reference say of them: one process's part of a roll-out, or all of it.
+/// </summary>
 /// <param name="Tokens">Of each completion, the tokens with those of its prompt.</param>
 /// <param name="PromptTokens">The tokens of the prompts.</param>
 /// <param name="Lengths">The tokens of the texts.</param>

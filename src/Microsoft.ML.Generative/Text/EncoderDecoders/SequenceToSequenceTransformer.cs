@@ -53,7 +53,7 @@ public sealed class SequenceToSequenceTransformer : ITransformer, IBaseModel, ID
     {
         (_definition, Codec, Networks, Device) = (definition, codec, networks, device);
         networks.Network.eval();
-        _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, new NativeFootprint(networks, networks.Base));
+        _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, new NativeFootprint(networks, networks.All));
         _generator = new SequenceToSequenceGenerator(_engine, definition, codec, networks.Network, device);
     }
 

@@ -25,7 +25,8 @@ public abstract class EncoderTransformer : ITransformer, IBaseModel, IDisposable
         IHost host, EncoderCore core, EncoderCodec codec, EncoderNetworks networks, torch.Device device, int transformBatchSize)
     {
         (Core, Codec, Networks, Device) = (core, codec, networks, device);
-        _engine = new RowEngine(host, this, Bind, transformBatchSize, new NativeFootprint(networks, networks.Encoder.Base));
+        _engine = new RowEngine(
+            host, this, Bind, transformBatchSize, new NativeFootprint(networks, [.. networks.Encoder.All, networks.Model]));
     }
 
     /// <summary>The shape of the encoder.</summary>

@@ -60,7 +60,7 @@ public sealed class LanguageModelTransformer : ITransformer, IEmbeddingModel
         network.eval();
         if (definition.Columns.Adapter is not null)
             networks.AttachAll();
-        _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, new NativeFootprint(networks, networks.Base));
+        _engine = new RowEngine(host, this, Bind, definition.Defaults.TransformBatchSize, new NativeFootprint(networks, networks.All));
         int context = definition.Architecture.ContextLength;
         Generator = new LanguageModelGenerator(
             _engine, definition, codec, Sessions(network), name => Sessions(networks.NetworkOf(name)),

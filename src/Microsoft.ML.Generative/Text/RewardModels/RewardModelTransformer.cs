@@ -47,7 +47,9 @@ public sealed class RewardModelTransformer : ITransformer, IBaseModel, IDisposab
         IHost host, RewardModelDefinition definition, TextCodec codec, RewardModelNetworks networks, torch.Device device)
     {
         (_definition, Codec, Networks, Device) = (definition, codec, networks, device);
-        _engine = new RowEngine(host, this, Bind, definition.TransformBatchSize, new NativeFootprint(networks, networks.Decoder.Base));
+        _engine = new RowEngine(
+            host, this, Bind, definition.TransformBatchSize,
+            new NativeFootprint(networks, [.. networks.Decoder.All, networks.Network]));
     }
 
     /// <summary>The shape of the decoder.</summary>
