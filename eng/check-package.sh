@@ -75,6 +75,8 @@ Microsoft.ML.CpuMath [5.0.1, 6.0.0)
 Microsoft.ML.DataView [5.0.1, 6.0.0)
 Microsoft.ML.ImageAnalytics [5.0.1, 6.0.0)
 Microsoft.ML.Tokenizers [2.0.1, 3.0.0)
+NAudio.Core 3.3.0
+NAudio.Midi 3.3.0
 SharpZipLib 1.4.2
 SkiaSharp [2.88.9, 3.0.0)
 SkiaSharp.NativeAssets.Linux.NoDependencies 2.88.9
