@@ -46,20 +46,13 @@ internal static class StridedConvolution
         return 2 * shape.Height * shape.Width >= tiles * StridedWinogradTransforms.Tile * StridedWinogradTransforms.Tile;
     }
 
-    /// <inheritdoc cref="CanUse" path="/param"/>
+    /// <summary>Convolves images.</summary>
     /// <param name="input">[batch, channels, height, width].</param>
     /// <param name="weight">[outputs, inputs, 4, 4] of the convolution, or that whose transpose it is.</param>
     /// <param name="bias">One value for each channel of the result, or <see langword="null"/>.</param>
     /// <param name="isTransposed">Whether it is the transpose.</param>
-    public static Tensor Apply(Tensor input, Tensor weight, Tensor? bias, bool isTransposed)
-    {
-        var settings = new Settings(input.requires_grad, weight.requires_grad, bias?.requires_grad ?? false, isTransposed);
-        if (!is_grad_enabled() || !(settings.Input || settings.Weight || settings.Bias))
-            return Forward(input, weight, bias, isTransposed);
-        return bias is null
-            ? Convolution.Call(input, weight, settings)
-            : Convolution.Call(input, weight, settings, bias);
-    }
+    public static Tensor Apply(Tensor input, Tensor weight, Tensor? bias, bool isTransposed) =>
+        Convolution.Apply(input, weight, bias, isTransposed);
 
     /// <summary>The same by libtorch's operations.</summary>
     /// <inheritdoc cref="Apply" path="/param"/>
@@ -107,43 +100,35 @@ internal static class StridedConvolution
     // What the copy of a tensor that is not contiguous takes is released with the caller's scope.
     private static unsafe float* Start(Tensor values) => (float*)TensorMemory.Start(values.contiguous());
 
-    // Which of the tensors need a gradient, and the direction.
-    private readonly record struct Settings(bool Input, bool Weight, bool Bias, bool IsTransposed);
-
-    private sealed class Convolution : GradientFunction<Convolution>
+    // The variant is the transpose.
+    private sealed class Convolution : ConvolutionFunction<Convolution>, IConvolution
     {
-        private const string SettingsName = "settings";
-
         public override string Name => nameof(StridedConvolution);
 
-        protected override Tensor Compute(autograd.AutogradContext ctx, object[] vars)
+        public static Tensor Forward(Tensor input, Tensor weight, Tensor? bias, bool isVariant) =>
+            StridedConvolution.Forward(input, weight, bias, isVariant);
+
+        public static (Tensor? Input, Tensor? Weight, Tensor? Bias) Gradients(
+            ConvolutionNeeds needs, Tensor input, Tensor weight, Tensor gradient) => (
+            needs.Input ? Forward(gradient, weight, null, !needs.IsVariant) : null,
+            needs.Weight ? WeightGradient(input, weight, gradient, needs.IsVariant) : null,
+            BiasGradient(needs, gradient));
+
+        public static (Tensor? Input, Tensor? Weight, Tensor? Bias) DifferentiableGradients(
+            ConvolutionNeeds needs, Tensor input, Tensor weight, Tensor gradient)
         {
-            (Tensor input, Tensor weight, var settings) = ((Tensor)vars[0], (Tensor)vars[1], (Settings)vars[2]);
-            ctx.save_for_backward([input, weight]);
-            ctx.save_data(SettingsName, (settings, vars.Length));
-            return Forward(input, weight, vars.Length > 3 ? (Tensor)vars[3] : null, settings.IsTransposed);
+            Tensor? inputs = needs.Input ? ByOperations(gradient, weight, null, !needs.IsVariant) : null;
+            Tensor? weights = null;
+            if (needs.Weight)
+            {
+                Tensor output = ByOperations(input, weight, null, needs.IsVariant);
+                weights = autograd.grad([output], [weight], [gradient], retain_graph: true, create_graph: true)[0];
+            }
+
+            return (inputs, weights, BiasGradient(needs, gradient));
         }
 
-        protected override List<Tensor> Gradients(autograd.AutogradContext ctx, List<Tensor> saved, Tensor gradient)
-        {
-            (Settings settings, int count) = ((Settings, int))ctx.get_data(SettingsName);
-            (Tensor input, Tensor weight) = (saved[0], saved[1]);
-            (Tensor? inputs, Tensor? weights) = is_grad_enabled()
-                ? Differentiable(settings, input, weight, gradient)
-                : (settings.Input ? Forward(gradient, weight, null, !settings.IsTransposed) : null,
-                    settings.Weight ? WeightGradient(input, weight, gradient, settings.IsTransposed) : null);
-            Tensor? biases = settings.Bias ? gradient.sum([0L, 2, 3]) : null;
-            return [.. new[] { inputs!, weights!, null!, biases! }.Take(count)];
-        }
-
-        // For gradients of gradients: what libtorch can derive again.
-        private static (Tensor? Input, Tensor? Weight) Differentiable(Settings settings, Tensor input, Tensor weight, Tensor gradient)
-        {
-            Tensor? inputs = settings.Input ? ByOperations(gradient, weight, null, !settings.IsTransposed) : null;
-            if (!settings.Weight)
-                return (inputs, null);
-            Tensor output = ByOperations(input, weight, null, settings.IsTransposed);
-            return (inputs, autograd.grad([output], [weight], [gradient], retain_graph: true, create_graph: true)[0]);
-        }
+        private static Tensor? BiasGradient(ConvolutionNeeds needs, Tensor gradient) =>
+            needs.Bias ? gradient.sum([0L, 2, 3]) : null;
     }
 }

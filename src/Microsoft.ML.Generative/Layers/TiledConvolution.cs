@@ -39,13 +39,8 @@ internal static class TiledConvolution
     /// <param name="weight">[outputs, inputs, 3, 3].</param>
     /// <param name="bias">[outputs], or <see langword="null"/>.</param>
     /// <param name="isEnlarged">Whether the images are enlarged twice by nearest neighbors before.</param>
-    public static Tensor Apply(Tensor input, Tensor weight, Tensor? bias, bool isEnlarged = false)
-    {
-        var needs = new Settings(input.requires_grad, weight.requires_grad, bias?.requires_grad ?? false, isEnlarged);
-        if (!is_grad_enabled() || !(needs.Input || needs.Weight || needs.Bias))
-            return Forward(input, weight, bias, isEnlarged);
-        return bias is null ? Convolution.Call(input, weight, needs) : Convolution.Call(input, weight, needs, bias);
-    }
+    public static Tensor Apply(Tensor input, Tensor weight, Tensor? bias, bool isEnlarged = false) =>
+        Convolution.Apply(input, weight, bias, isEnlarged);
 
     private static unsafe Tensor Forward(Tensor input, Tensor weight, Tensor? bias, bool isEnlarged)
     {
@@ -85,49 +80,31 @@ internal static class TiledConvolution
     private static unsafe float* Start(Tensor? values) =>
         values is null || values.numel() == 0 ? null : (float*)TensorMemory.Start(values.contiguous());
 
-    // Which of the tensors need a gradient, and how they are read.
-    private readonly record struct Settings(bool Input, bool Weight, bool Bias, bool IsEnlarged);
-
-    private sealed class Convolution : GradientFunction<Convolution>
+    // The variant enlarges the images before.
+    private sealed class Convolution : ConvolutionFunction<Convolution>, IConvolution
     {
-        private const string SettingsName = "settings";
-
         public override string Name => nameof(TiledConvolution);
 
-        protected override Tensor Compute(autograd.AutogradContext ctx, object[] vars)
-        {
-            (Tensor input, Tensor weight, var settings) = ((Tensor)vars[0], (Tensor)vars[1], (Settings)vars[2]);
-            ctx.save_for_backward([input, weight]);
-            ctx.save_data(SettingsName, (settings, vars.Length));
-            return Forward(input, weight, vars.Length > 3 ? (Tensor)vars[3] : null, settings.IsEnlarged);
-        }
+        public static Tensor Forward(Tensor input, Tensor weight, Tensor? bias, bool isVariant) =>
+            TiledConvolution.Forward(input, weight, bias, isVariant);
 
-        protected override List<Tensor> Gradients(autograd.AutogradContext ctx, List<Tensor> saved, Tensor gradient)
+        public static (Tensor? Input, Tensor? Weight, Tensor? Bias) Gradients(
+            ConvolutionNeeds needs, Tensor input, Tensor weight, Tensor gradient)
         {
-            (Settings needs, int count) = ((Settings, int))ctx.get_data(SettingsName);
-            (Tensor? input, Tensor? weight, Tensor? bias) = is_grad_enabled()
-                ? Differentiable(needs, saved[0], saved[1], gradient)
-                : Compute(needs, saved[0], saved[1], gradient);
-            return [.. new[] { input!, weight!, null!, bias! }.Take(count)];
-        }
-
-        private static (Tensor? Input, Tensor? Weight, Tensor? Bias) Compute(Settings needs, Tensor input, Tensor weight, Tensor gradient)
-        {
-            Tensor? inputs = needs.Input ? InputGradient(input, weight, gradient, needs.IsEnlarged) : null;
+            Tensor? inputs = needs.Input ? InputGradient(input, weight, gradient, needs.IsVariant) : null;
             if (!needs.Weight && !needs.Bias)
                 return (inputs, null, null);
-            (Tensor weights, Tensor biases) = WeightGradients(input, weight, gradient, needs.IsEnlarged);
+            (Tensor weights, Tensor biases) = WeightGradients(input, weight, gradient, needs.IsVariant);
             return (inputs, needs.Weight ? weights : null, needs.Bias ? biases : null);
         }
 
-        // For gradients of gradients: what libtorch can derive again.
-        private static (Tensor? Input, Tensor? Weight, Tensor? Bias) Differentiable(
-            Settings needs, Tensor input, Tensor weight, Tensor gradient)
+        public static (Tensor? Input, Tensor? Weight, Tensor? Bias) DifferentiableGradients(
+            ConvolutionNeeds needs, Tensor input, Tensor weight, Tensor gradient)
         {
             long[] one = [1, 1];
             using DisposeScope scope = NewDisposeScope();
             Tensor? inputs = needs.Input ? F.conv_transpose2d(gradient, weight, strides: one, padding: one) : null;
-            if (needs.IsEnlarged)
+            if (needs.IsVariant)
             {
                 inputs = inputs is null ? null : F.avg_pool2d(inputs, 2).Times(4);
                 input = Upsampling.Nearest(input);

@@ -34,6 +34,31 @@ internal static class ConvolutionChecks
         Assert.All(wanted.Zip(gradients), pair => AssertClose(pair.First, pair.Second));
     }
 
+    /// <summary>
+    /// Checks the gradient of a penalty of the input's gradient (Gulrajani et al. 2017), in whose way two layers are.
+    /// </summary>
+    /// <param name="layers">The layers, with biases.</param>
+    /// <param name="x">The input.</param>
+    /// <param name="network">The network of the layers.</param>
+    /// <param name="convolve">The same in Float64, of input, weights and biases.</param>
+    public static void CheckSecondGradients(
+        WeightedLayer[] layers, Tensor x, Func<Tensor, Tensor> network, Func<Tensor, Tensor[], Tensor[], Tensor> convolve)
+    {
+        Tensor[] weights = [.. layers.Select(layer => layer.Weight.Dense())];
+        Tensor[] doubles = [.. weights.Select(w => w.detach().to(float64).requires_grad_(true))];
+        Tensor[] biases = [.. layers.Select(layer => layer.Bias!.detach().to(float64))];
+        Tensor[] found = Penalty(x, weights, network);
+        Tensor[] expected = Penalty(x.to(float64), doubles, input => convolve(input, doubles, biases));
+        Assert.All(found.Zip(expected), pair => AssertClose(pair.Second, pair.First));
+
+        static Tensor[] Penalty(Tensor x, Tensor[] weights, Func<Tensor, Tensor> network)
+        {
+            Tensor input = x.detach().requires_grad_(true);
+            Tensor gradient = autograd.grad([network(input).sum()], [input], create_graph: true, retain_graph: true)[0];
+            return [.. autograd.grad([gradient.square().sum()], weights)];
+        }
+    }
+
     public static void AssertEqual(Tensor expected, Tensor found) => Assert.True(expected.eq(found).all().ToBoolean());
 
     public static void AssertClose(Tensor expected, Tensor found)

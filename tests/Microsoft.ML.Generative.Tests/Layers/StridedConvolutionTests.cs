@@ -84,23 +84,10 @@ public class StridedConvolutionTests
         using DisposeScope scope = NewDisposeScope();
         using var halving = new Conv2d(16, 16, 4, stride: 2, padding: 1);
         using var doubling = new ConvTranspose2d(16, 16, 4, stride: 2, padding: 1);
-        Tensor x = randn(2, 16, 8, 8);
-        Tensor[] weights = [halving.Weight.Dense(), doubling.Weight.Dense()];
-
-        // The gradient of a penalty of the input's gradient (Gulrajani et al. 2017), in whose way both layers are.
-        Tensor[] found = Penalty(x, weights, (input, _) => doubling.call(halving.call(input).square()));
-        Tensor[] doubles = [.. weights.Select(w => w.detach().to(float64).requires_grad_(true))];
-        Tensor bias = halving.Bias!.detach().to(float64), secondBias = doubling.Bias!.detach().to(float64);
-        Tensor[] expected = Penalty(x.to(float64), doubles, (input, w) => F.conv_transpose2d(
-            F.conv2d(input, w[0], bias, _strides, _padding).square(), w[1], secondBias, _strides, _padding));
-        Assert.All(found.Zip(expected), pair => ConvolutionChecks.AssertClose(pair.Second, pair.First));
-
-        static Tensor[] Penalty(Tensor x, Tensor[] weights, Func<Tensor, Tensor[], Tensor> network)
-        {
-            Tensor input = x.detach().requires_grad_(true);
-            Tensor gradient = autograd.grad([network(input, weights).sum()], [input], create_graph: true, retain_graph: true)[0];
-            return [.. autograd.grad([gradient.square().sum()], weights)];
-        }
+        ConvolutionChecks.CheckSecondGradients(
+            [halving, doubling], randn(2, 16, 8, 8), input => doubling.call(halving.call(input).square()),
+            (input, w, b) => F.conv_transpose2d(
+                F.conv2d(input, w[0], b[0], _strides, _padding).square(), w[1], b[1], _strides, _padding));
     }
 
     [Fact]

@@ -77,24 +77,11 @@ public class TiledConvolutionTests
         using DisposeScope scope = NewDisposeScope();
         using var layer = new Conv2d(16, 16, 3, padding: 1);
         using var enlarging = new UpsamplingConv2d(16, 16);
-        Tensor x = randn(2, 16, 8, 8);
-        Tensor[] weights = [layer.Weight.Dense(), enlarging.Weight.Dense()];
-
-        // The gradient of a penalty of the input's gradient (Gulrajani et al. 2017), in whose way both layers are.
-        Tensor[] found = Penalty(x, weights, (input, _) => enlarging.call(layer.call(input).square()));
-        Tensor[] doubles = [.. weights.Select(w => w.detach().to(float64).requires_grad_(true))];
-        Tensor bias = layer.Bias!.detach().to(float64), secondBias = enlarging.Bias!.detach().to(float64);
-        Tensor[] expected = Penalty(x.to(float64), doubles, (input, w) => F.conv2d(
-            F.conv2d(input, w[0], bias, padding: [1, 1]).square().repeat_interleave(2, 2).repeat_interleave(2, 3), w[1], secondBias,
-            padding: [1, 1]));
-        Assert.All(found.Zip(expected), pair => ConvolutionChecks.AssertClose(pair.Second, pair.First));
-
-        static Tensor[] Penalty(Tensor x, Tensor[] weights, Func<Tensor, Tensor[], Tensor> network)
-        {
-            Tensor input = x.detach().requires_grad_(true);
-            Tensor gradient = autograd.grad([network(input, weights).sum()], [input], create_graph: true, retain_graph: true)[0];
-            return [.. autograd.grad([gradient.square().sum()], weights)];
-        }
+        ConvolutionChecks.CheckSecondGradients(
+            [layer, enlarging], randn(2, 16, 8, 8), input => enlarging.call(layer.call(input).square()),
+            (input, w, b) => F.conv2d(
+                F.conv2d(input, w[0], b[0], padding: [1, 1]).square().repeat_interleave(2, 2).repeat_interleave(2, 3), w[1], b[1],
+                padding: [1, 1]));
     }
 
     [Fact]
