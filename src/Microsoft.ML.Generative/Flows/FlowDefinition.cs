@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Conditions;
@@ -19,10 +18,6 @@ internal sealed record FlowDefinition(FlowArchitecture Architecture, FlowColumns
 
     [JsonIgnore]
     public ConditionSet Conditions => Columns.Conditions(Architecture.LabelCount);
-
-    /// <summary>Refuses: the first formats are older than the flow.</summary>
-    public static FlowDefinition ReadOldFormat(JsonObject config) =>
-        throw new InvalidDataException($"'{ModelEntries.Config}' has a format that normalizing flows never had.");
 
     public void Validate()
     {

@@ -16,8 +16,12 @@ internal interface IModelDefinition<TSelf>
     /// <exception cref="ArgumentException">They do.</exception>
     void Validate();
 
-    /// <summary>Reads the form that it had in files of the first formats, which held the options of the training.</summary>
+    /// <summary>
+    /// Reads the form that it had in files of the first formats, which held the options of the training. Refuses, where the kind of model
+    /// is younger than these.
+    /// </summary>
     /// <param name="config">The member "config" of the file's <c>config.json</c>.</param>
     /// <exception cref="InvalidDataException">A member is missing, unknown, or has a value that is not possible.</exception>
-    static abstract TSelf ReadOldFormat(JsonObject config);
+    static virtual TSelf ReadOldFormat(JsonObject config) =>
+        throw new InvalidDataException($"'{ModelEntries.Config}' has a format that models of this kind never had.");
 }

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
@@ -15,10 +14,6 @@ internal sealed record ImageConversionDefinition(string Input, string Output, Im
 {
     [JsonIgnore]
     public IReadOnlyList<Component> Components => [];
-
-    /// <summary>Refuses: the first formats are older than the conversion.</summary>
-    public static ImageConversionDefinition ReadOldFormat(JsonObject config) =>
-        throw new InvalidDataException($"'{ModelEntries.Config}' has a format that conversions to images never had.");
 
     public void Validate()
     {

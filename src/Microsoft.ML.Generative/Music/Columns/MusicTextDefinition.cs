@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Music.Tokens;
@@ -14,10 +13,6 @@ internal sealed record MusicTextDefinition(string Input, string Output, MusicVoc
 {
     [JsonIgnore]
     public IReadOnlyList<Component> Components => [];
-
-    /// <summary>Refuses: the first formats are older than the conversion.</summary>
-    public static MusicTextDefinition ReadOldFormat(JsonObject config) =>
-        throw new InvalidDataException($"'{ModelEntries.Config}' has a format that conversions of music never had.");
 
     public void Validate()
     {

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Serialization;
@@ -13,10 +12,6 @@ internal sealed record PianoRollDefinition(string Input, string Output, PianoRol
 {
     [JsonIgnore]
     public IReadOnlyList<Component> Components => [];
-
-    /// <summary>Refuses: the first formats are older than the conversion.</summary>
-    public static PianoRollDefinition ReadOldFormat(JsonObject config) =>
-        throw new InvalidDataException($"'{ModelEntries.Config}' has a format that conversions of music never had.");
 
     public void Validate()
     {

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Layers.Adapters;
@@ -33,9 +32,6 @@ internal sealed record SequenceToSequenceDefinition(
 
     [JsonIgnore]
     public IReadOnlyList<Component> Components => [Network, .. AdapterComponents];
-
-    public static SequenceToSequenceDefinition ReadOldFormat(JsonObject config) =>
-        throw new InvalidDataException("Encoder–decoders have no format of that version.");
 
     public void Validate()
     {

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Serialization;
@@ -18,9 +17,6 @@ internal sealed record MaskedLanguageModelDefinition(EncoderCore Encoder, string
 
     [JsonIgnore]
     public IReadOnlyList<Component> Components => Encoder.Components(Head);
-
-    public static MaskedLanguageModelDefinition ReadOldFormat(JsonObject config) =>
-        throw new InvalidDataException("Masked language models have no format of that version.");
 
     public void Validate()
     {

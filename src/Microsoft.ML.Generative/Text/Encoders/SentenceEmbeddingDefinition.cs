@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Serialization;
@@ -18,9 +17,6 @@ internal sealed record SentenceEmbeddingDefinition(
 {
     [JsonIgnore]
     public IReadOnlyList<Component> Components => Encoder.Components();
-
-    public static SentenceEmbeddingDefinition ReadOldFormat(JsonObject config) =>
-        throw new InvalidDataException("Embeddings of sentences have no format of that version.");
 
     public void Validate()
     {

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Data.Columns;
@@ -26,9 +25,6 @@ internal sealed record TextClassificationDefinition(
 
     [JsonIgnore]
     public IReadOnlyList<Component> Components => Encoder.Components(Head);
-
-    public static TextClassificationDefinition ReadOldFormat(JsonObject config) =>
-        throw new InvalidDataException("Classifiers of texts have no format of that version.");
 
     public void Validate()
     {

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Serialization;
@@ -12,10 +11,6 @@ internal sealed record TextEmbeddingDefinition(string Input, string Output) : IM
 {
     [JsonIgnore]
     public IReadOnlyList<Component> Components => [];
-
-    /// <summary>Refuses: the first formats are older than the embedding.</summary>
-    public static TextEmbeddingDefinition ReadOldFormat(JsonObject config) =>
-        throw new InvalidDataException($"'{ModelEntries.Config}' has a format that embeddings of texts never had.");
 
     public void Validate()
     {

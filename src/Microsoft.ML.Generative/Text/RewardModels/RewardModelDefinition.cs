@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Generative.Common;
 using Microsoft.ML.Generative.Layers;
@@ -52,9 +51,6 @@ internal sealed record RewardModelDefinition(LanguageModelArchitecture Architect
     [JsonIgnore]
     public IReadOnlyList<Component> Components =>
         [Decoder, Head, .. AdapterComponent is { } adapter ? (Component[])[adapter] : []];
-
-    public static RewardModelDefinition ReadOldFormat(JsonObject config) =>
-        throw new InvalidDataException("Reward models have no format of that version.");
 
     public void Validate()
     {
