@@ -169,15 +169,35 @@ internal sealed class ConvertCommand
             case ImageClassifierTransformer classifier:
                 classifier.ExportOnnx(output);
                 break;
+            case SentenceEmbeddingTransformer encoder:
+                encoder.ExportOnnx(output);
+                break;
+            case MaskedLanguageModelTransformer encoder:
+                encoder.ExportOnnx(output);
+                break;
+            case TextClassificationTransformer classifier:
+                classifier.ExportOnnx(output);
+                break;
+            case SequenceToSequenceTransformer sequence:
+                sequence.ExportOnnx(output);
+                break;
             case VaeTransformer vae:
-                // Two networks, each a file of its own.
-                Directory.CreateDirectory(output);
-                vae.ExportEncoderOnnx(Path.Combine(output, "encoder.onnx"));
-                vae.ExportDecoderOnnx(Path.Combine(output, "decoder.onnx"));
+                ExportTwo(output, vae.ExportEncoderOnnx, vae.ExportDecoderOnnx);
+                break;
+            case FlowTransformer flow:
+                ExportTwo(output, flow.ExportEncoderOnnx, flow.ExportDecoderOnnx);
                 break;
             default:
                 throw Unsuited(model, ModelForm.Onnx);
         }
+    }
+
+    // Two networks, each a file of its own.
+    private static void ExportTwo(string folder, Action<string> exportEncoder, Action<string> exportDecoder)
+    {
+        Directory.CreateDirectory(folder);
+        exportEncoder(Path.Combine(folder, "encoder.onnx"));
+        exportDecoder(Path.Combine(folder, "decoder.onnx"));
     }
 
     private static LanguageModelTransformer RequireLanguageModel(ITransformer model, ModelForm form) =>

@@ -82,6 +82,9 @@ public sealed partial class GenerativeToolTests(ServedModels models) : IClassFix
         Assert.Equal(0, (await RunAsync("", "convert", zip, onnx, "--to", "onnx")).Code);
         Assert.True(File.Exists(Path.Combine(onnx, "model.onnx")));
         Assert.Equal(0, (await RunAsync("", "convert", Save(models.Images, "images.zip"), Path.Combine(_folder, "unet.onnx"))).Code);
+        string encoder = Path.Combine(_folder, "encoder");
+        Assert.Equal(0, (await RunAsync("", "convert", Save(models.Encoder, "encoder.zip"), encoder, "--to", "onnx")).Code);
+        Assert.True(File.Exists(Path.Combine(encoder, "model.onnx")));
     }
 
     [Fact]
