@@ -10,7 +10,7 @@ internal sealed class VisitorException(int status, string message) : Exception(m
 {
     public int Status => status;
 
-    /// <summary>What to tell the visitor about an error; null: nothing, since it is the application's fault.</summary>
+    /// <summary>The message about an error for the visitor; null: nothing, since it is the application's fault.</summary>
     public static string? MessageFor(Exception error) => error switch
     {
         VisitorException or ArgumentException or NotSupportedException => error.Message,

@@ -13,7 +13,7 @@ internal sealed class ChatCommand
 
     private readonly TextReader _input;
     private readonly Argument<string> _model = ModelArgument.New();
-    private readonly Option<string?> _system = new("--system") { Description = "What the model is told before the conversation." };
+    private readonly Option<string?> _system = new("--system") { Description = "The system message, before the conversation." };
     private readonly Option<string?> _adapter = new("--adapter") { Description = "The adapter to use." };
     private readonly TextOptions _text = new();
 

@@ -9,7 +9,7 @@ internal sealed class TextOptions
     private readonly Option<int?> _maxTokens = new("--max-tokens") { Description = "Tokens of a text at most." };
     private readonly Option<double?> _temperature = new("--temperature") { Description = "How much chance there is; 0: none." };
     private readonly Option<double?> _topP = new("--top-p") { Description = "Sample from the most probable tokens of this sum." };
-    private readonly Option<int?> _topK = new("--top-k") { Description = "Sample from so many of the most probable tokens." };
+    private readonly Option<int?> _topK = new("--top-k") { Description = "Sample from this number of the most probable tokens." };
     private readonly Option<string[]> _stop = new("--stop") { Description = "A text before which the answer ends; repeatable." };
 
     /// <summary>The seed, of texts and of images.</summary>

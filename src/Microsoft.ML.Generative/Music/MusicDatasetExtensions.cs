@@ -14,7 +14,7 @@ public static class MusicDatasetExtensions
     /// <remarks>
     /// <para>
     /// Read from the folder <c>jsb-chorales</c> within <see cref="GenerativeCatalog.DataDirectory"/>. The files do not say where a pitch is
-    /// struck again: what lasts over several steps is one note. Only <see cref="JsbFile.SixteenthVoices"/> tells the voices apart.
+    /// struck again: what lasts over several steps is one note. Only <see cref="JsbFile.SixteenthVoices"/> keeps the voices separate.
     /// </para>
     /// <para>
     /// Many pieces of the test part are a training piece in another key: <see cref="MusicSplit.KeepTranspositionsTogether"/> makes a split

@@ -126,7 +126,7 @@ public sealed class MusicComposerTests
         Assert.True(harmonizer.Compose(bars: 2, options).EndTick <= 8 * 480);
     }
 
-    // Of pieces of one chord, of which there are three, any note tells the others.
+    // Of pieces of one chord, of which there are three, the others follow from any note.
     [Fact]
     public void A_harmonizer_learns_chords_that_are_always_the_same()
     {

@@ -58,7 +58,7 @@ internal sealed class Browser : IAsyncDisposable
     public async Task WaitForTextAsync(string selector, string text) =>
         await Page.Locator(selector, new() { HasTextString = text }).First.WaitForAsync();
 
-    /// <summary>Keeps a picture of the whole page where the environment variable CAPSTONE_SCREENSHOTS names a folder.</summary>
+    /// <summary>Keeps an image of the whole page where the environment variable CAPSTONE_SCREENSHOTS names a folder.</summary>
     public async Task ScreenshotAsync(string name)
     {
         byte[] image = await Page.ScreenshotAsync(new() { FullPage = true });
