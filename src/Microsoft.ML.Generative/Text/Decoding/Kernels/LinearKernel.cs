@@ -10,14 +10,15 @@ namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 /// y = W x + b for several x at once, so that each weight is read once. An output is always the same sum in the same order, whatever other
 /// rows and outputs are computed with it: products are added up in the lanes of one vector, and the lanes at the end.
 /// </summary>
+/// <typeparam name="T">What weights are stored as: one of the types of <see cref="FloatWeights"/>.</typeparam>
 /// <param name="weights">[outputs, inputs].</param>
 /// <param name="bias">[outputs], or null.</param>
 /// <param name="outputs">Values of y.</param>
 /// <param name="inputs">Values of x.</param>
-internal readonly unsafe struct LinearKernel(float* weights, float* bias, int outputs, int inputs)
+internal readonly unsafe struct LinearKernel<T>(T* weights, float* bias, int outputs, int inputs)
+    where T : unmanaged
 {
-    /// <summary>Outputs that are computed together.</summary>
-    public const int Together = 8;
+    private const int Together = FloatWeights.Together;
 
     // This number of weights is not in the nearest caches any more when they are read again.
     private const int FarWeights = 1 << 16;
@@ -67,14 +68,14 @@ internal readonly unsafe struct LinearKernel(float* weights, float* bias, int ou
     private void OneRow(float* x, float* y, int output, int count, bool isAdded, nint ahead)
     {
         int last = count - 1, length = inputs;
-        float* w0 = weights + (long)output * length;
-        float* w1 = w0 + (long)Math.Min(1, last) * length;
-        float* w2 = w0 + (long)Math.Min(2, last) * length, w3 = w0 + (long)Math.Min(3, last) * length;
-        float* w4 = w0 + (long)Math.Min(4, last) * length, w5 = w0 + (long)Math.Min(5, last) * length;
-        float* w6 = w0 + (long)Math.Min(6, last) * length, w7 = w0 + (long)Math.Min(7, last) * length;
+        T* w0 = weights + (long)output * length;
+        T* w1 = w0 + (long)Math.Min(1, last) * length;
+        T* w2 = w0 + (long)Math.Min(2, last) * length, w3 = w0 + (long)Math.Min(3, last) * length;
+        T* w4 = w0 + (long)Math.Min(4, last) * length, w5 = w0 + (long)Math.Min(5, last) * length;
+        T* w6 = w0 + (long)Math.Min(6, last) * length, w7 = w0 + (long)Math.Min(7, last) * length;
         Vector<float> s0 = default, s1 = default, s2 = default, s3 = default, s4 = default, s5 = default, s6 = default, s7 = default;
         int end = length - Vector<float>.Count;
-        float* next = w0 + ahead;
+        T* next = w0 + ahead;
         nint i = 0;
         for (; i <= end; i += Vector<float>.Count)
         {
@@ -82,31 +83,32 @@ internal readonly unsafe struct LinearKernel(float* weights, float* bias, int ou
             if (ahead > 0)
             {
                 FetchAhead(next);
-                FetchAhead(next + 4 * Vector<float>.Count);
+                if (sizeof(T) == sizeof(float))
+                    FetchAhead(next + 4 * Vector<float>.Count);
                 next += Together * Vector<float>.Count;
             }
 
-            s0 = Vector.FusedMultiplyAdd(Vector.Load(w0 + i), v, s0);
-            s1 = Vector.FusedMultiplyAdd(Vector.Load(w1 + i), v, s1);
-            s2 = Vector.FusedMultiplyAdd(Vector.Load(w2 + i), v, s2);
-            s3 = Vector.FusedMultiplyAdd(Vector.Load(w3 + i), v, s3);
-            s4 = Vector.FusedMultiplyAdd(Vector.Load(w4 + i), v, s4);
-            s5 = Vector.FusedMultiplyAdd(Vector.Load(w5 + i), v, s5);
-            s6 = Vector.FusedMultiplyAdd(Vector.Load(w6 + i), v, s6);
-            s7 = Vector.FusedMultiplyAdd(Vector.Load(w7 + i), v, s7);
+            s0 = Vector.FusedMultiplyAdd(FloatWeights.Load(w0 + i), v, s0);
+            s1 = Vector.FusedMultiplyAdd(FloatWeights.Load(w1 + i), v, s1);
+            s2 = Vector.FusedMultiplyAdd(FloatWeights.Load(w2 + i), v, s2);
+            s3 = Vector.FusedMultiplyAdd(FloatWeights.Load(w3 + i), v, s3);
+            s4 = Vector.FusedMultiplyAdd(FloatWeights.Load(w4 + i), v, s4);
+            s5 = Vector.FusedMultiplyAdd(FloatWeights.Load(w5 + i), v, s5);
+            s6 = Vector.FusedMultiplyAdd(FloatWeights.Load(w6 + i), v, s6);
+            s7 = Vector.FusedMultiplyAdd(FloatWeights.Load(w7 + i), v, s7);
         }
 
         if (i < length)
         {
             Vector<float> v = Rest(x, end, (int)i);
-            s0 = Vector.FusedMultiplyAdd(Vector.Load(w0 + end), v, s0);
-            s1 = Vector.FusedMultiplyAdd(Vector.Load(w1 + end), v, s1);
-            s2 = Vector.FusedMultiplyAdd(Vector.Load(w2 + end), v, s2);
-            s3 = Vector.FusedMultiplyAdd(Vector.Load(w3 + end), v, s3);
-            s4 = Vector.FusedMultiplyAdd(Vector.Load(w4 + end), v, s4);
-            s5 = Vector.FusedMultiplyAdd(Vector.Load(w5 + end), v, s5);
-            s6 = Vector.FusedMultiplyAdd(Vector.Load(w6 + end), v, s6);
-            s7 = Vector.FusedMultiplyAdd(Vector.Load(w7 + end), v, s7);
+            s0 = Vector.FusedMultiplyAdd(FloatWeights.Load(w0 + end), v, s0);
+            s1 = Vector.FusedMultiplyAdd(FloatWeights.Load(w1 + end), v, s1);
+            s2 = Vector.FusedMultiplyAdd(FloatWeights.Load(w2 + end), v, s2);
+            s3 = Vector.FusedMultiplyAdd(FloatWeights.Load(w3 + end), v, s3);
+            s4 = Vector.FusedMultiplyAdd(FloatWeights.Load(w4 + end), v, s4);
+            s5 = Vector.FusedMultiplyAdd(FloatWeights.Load(w5 + end), v, s5);
+            s6 = Vector.FusedMultiplyAdd(FloatWeights.Load(w6 + end), v, s6);
+            s7 = Vector.FusedMultiplyAdd(FloatWeights.Load(w7 + end), v, s7);
         }
 
         Put(VectorMath.Sums(s0, s1, s2, s3), y, output, Math.Min(count, 4), isAdded);
@@ -118,9 +120,9 @@ internal readonly unsafe struct LinearKernel(float* weights, float* bias, int ou
     private void FourRows(float* x, int xStride, float* y, int yStride, int output, int count, bool isAdded, nint ahead)
     {
         int last = count - 1, length = inputs;
-        float* w0 = weights + (long)output * length;
-        float* w1 = w0 + (long)Math.Min(1, last) * length;
-        float* w2 = w0 + (long)Math.Min(2, last) * length, w3 = w0 + (long)Math.Min(3, last) * length;
+        T* w0 = weights + (long)output * length;
+        T* w1 = w0 + (long)Math.Min(1, last) * length;
+        T* w2 = w0 + (long)Math.Min(2, last) * length, w3 = w0 + (long)Math.Min(3, last) * length;
         float* x1 = x + xStride, x2 = x1 + xStride, x3 = x2 + xStride;
         Vector<float> a0 = default, a1 = default, a2 = default, a3 = default, b0 = default, b1 = default, b2 = default, b3 = default;
         Vector<float> c0 = default, c1 = default, c2 = default, c3 = default, d0 = default, d1 = default, d2 = default, d3 = default;
@@ -131,22 +133,22 @@ internal readonly unsafe struct LinearKernel(float* weights, float* bias, int ou
             Vector<float> a = Vector.Load(x + i), b = Vector.Load(x1 + i), c = Vector.Load(x2 + i), d = Vector.Load(x3 + i);
             if (ahead > 0)
                 FetchAhead(w0 + ahead + 4 * i);
-            Vector<float> w = Vector.Load(w0 + i);
+            Vector<float> w = FloatWeights.Load(w0 + i);
             a0 = Vector.FusedMultiplyAdd(w, a, a0);
             b0 = Vector.FusedMultiplyAdd(w, b, b0);
             c0 = Vector.FusedMultiplyAdd(w, c, c0);
             d0 = Vector.FusedMultiplyAdd(w, d, d0);
-            w = Vector.Load(w1 + i);
+            w = FloatWeights.Load(w1 + i);
             a1 = Vector.FusedMultiplyAdd(w, a, a1);
             b1 = Vector.FusedMultiplyAdd(w, b, b1);
             c1 = Vector.FusedMultiplyAdd(w, c, c1);
             d1 = Vector.FusedMultiplyAdd(w, d, d1);
-            w = Vector.Load(w2 + i);
+            w = FloatWeights.Load(w2 + i);
             a2 = Vector.FusedMultiplyAdd(w, a, a2);
             b2 = Vector.FusedMultiplyAdd(w, b, b2);
             c2 = Vector.FusedMultiplyAdd(w, c, c2);
             d2 = Vector.FusedMultiplyAdd(w, d, d2);
-            w = Vector.Load(w3 + i);
+            w = FloatWeights.Load(w3 + i);
             a3 = Vector.FusedMultiplyAdd(w, a, a3);
             b3 = Vector.FusedMultiplyAdd(w, b, b3);
             c3 = Vector.FusedMultiplyAdd(w, c, c3);
@@ -157,22 +159,22 @@ internal readonly unsafe struct LinearKernel(float* weights, float* bias, int ou
         {
             int known = (int)i;
             Vector<float> a = Rest(x, end, known), b = Rest(x1, end, known), c = Rest(x2, end, known), d = Rest(x3, end, known);
-            Vector<float> w = Vector.Load(w0 + end);
+            Vector<float> w = FloatWeights.Load(w0 + end);
             a0 = Vector.FusedMultiplyAdd(w, a, a0);
             b0 = Vector.FusedMultiplyAdd(w, b, b0);
             c0 = Vector.FusedMultiplyAdd(w, c, c0);
             d0 = Vector.FusedMultiplyAdd(w, d, d0);
-            w = Vector.Load(w1 + end);
+            w = FloatWeights.Load(w1 + end);
             a1 = Vector.FusedMultiplyAdd(w, a, a1);
             b1 = Vector.FusedMultiplyAdd(w, b, b1);
             c1 = Vector.FusedMultiplyAdd(w, c, c1);
             d1 = Vector.FusedMultiplyAdd(w, d, d1);
-            w = Vector.Load(w2 + end);
+            w = FloatWeights.Load(w2 + end);
             a2 = Vector.FusedMultiplyAdd(w, a, a2);
             b2 = Vector.FusedMultiplyAdd(w, b, b2);
             c2 = Vector.FusedMultiplyAdd(w, c, c2);
             d2 = Vector.FusedMultiplyAdd(w, d, d2);
-            w = Vector.Load(w3 + end);
+            w = FloatWeights.Load(w3 + end);
             a3 = Vector.FusedMultiplyAdd(w, a, a3);
             b3 = Vector.FusedMultiplyAdd(w, b, b3);
             c3 = Vector.FusedMultiplyAdd(w, c, c3);
@@ -189,14 +191,14 @@ internal readonly unsafe struct LinearKernel(float* weights, float* bias, int ou
     // while a vector of each is read, as much of those to come is asked for.
     private nint FloatsAhead => (long)outputs * inputs < FarWeights ? 0 : (nint)Together * inputs * (inputs <= 2048 ? 2 : 1);
 
-    // Four vectors: two cache lines where a vector has eight floats.
+    // Two cache lines where a vector has eight floats: four vectors of floats, or eight of halves.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void FetchAhead(float* next)
+    private static void FetchAhead(T* next)
     {
         if (!Sse.IsSupported)
             return;
         Sse.Prefetch0(next);
-        Sse.Prefetch0(next + 2 * Vector<float>.Count);
+        Sse.Prefetch0((float*)next + 2 * Vector<float>.Count);
     }
 
     // The last whole vector of x, 0 where it was before.
@@ -238,7 +240,7 @@ internal readonly unsafe struct LinearKernel(float* weights, float* bias, int ou
             {
                 float sum = 0;
                 for (int i = 0; i < inputs; i++)
-                    sum += weights[(long)o * inputs + i] * x[(long)row * xStride + i];
+                    sum += FloatWeights.Value(weights[(long)o * inputs + i]) * x[(long)row * xStride + i];
                 if (bias is not null)
                     sum += bias[o];
                 float* target = y + (long)row * yStride + o;
