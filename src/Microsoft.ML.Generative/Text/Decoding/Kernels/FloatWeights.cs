@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Microsoft.ML.Generative.Text.Decoding.Kernels;
 
@@ -28,6 +29,17 @@ internal static unsafe class FloatWeights
         for (int i = 0; i < Vector<uint>.Count; i++)
             bits = bits.WithElement(i, (uint)halves[i] << HalfBits);
         return bits.As<uint, float>();
+    }
+
+    /// <summary>Reads the weights of half a vector into both halves.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LoadTwice<T>(T* weights)
+        where T : unmanaged
+    {
+        if (typeof(T) == typeof(float) && Avx512DQ.IsSupported)
+            return Avx512DQ.BroadcastVector256ToVector512((float*)weights);
+        Vector256<float> half = Load(weights).AsVector256();
+        return Vector512.Create(half, half);
     }
 
     /// <summary>The value of a weight.</summary>

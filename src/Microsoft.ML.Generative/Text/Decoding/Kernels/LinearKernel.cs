@@ -49,9 +49,17 @@ internal readonly unsafe struct LinearKernel<T>(T* weights, float* bias, int out
         for (int o = from; o < to; o += Together)
         {
             int count = Math.Min(Together, to - o), row = 0;
+            for (; HasEightRows && row + 8 <= rows; row += 8)
+            {
+                nint asked = row == 0 ? ahead : 0;
+                EightRows(x + (long)row * xStride, xStride, y + (long)row * yStride, yStride, o, Math.Min(count, 4), isAdded, asked);
+                if (count > 4)
+                    EightRows(x + (long)row * xStride, xStride, y + (long)row * yStride, yStride, o + 4, count - 4, isAdded, asked);
+            }
+
             for (; row + 4 <= rows; row += 4)
             {
-                // The first four rows wait for the weights, so they ask for the next.
+                // The first rows wait for the weights, so they ask for the next.
                 nint asked = row == 0 ? ahead : 0;
                 FourRows(x + (long)row * xStride, xStride, y + (long)row * yStride, yStride, o, Math.Min(count, 4), isAdded, asked);
                 if (count > 4)
@@ -187,6 +195,82 @@ internal readonly unsafe struct LinearKernel<T>(T* weights, float* bias, int out
         Put(VectorMath.Sums(d0, d1, d2, d3), y + 3L * yStride, output, count, isAdded);
     }
 
+    // Two rows share a vector, so that the sums are those of one row alone.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void EightRows(float* x, int xStride, float* y, int yStride, int output, int count, bool isAdded, nint ahead)
+    {
+        int last = count - 1, length = inputs;
+        T* w0 = weights + (long)output * length;
+        T* w1 = w0 + (long)Math.Min(1, last) * length;
+        T* w2 = w0 + (long)Math.Min(2, last) * length, w3 = w0 + (long)Math.Min(3, last) * length;
+        float* x1 = x + xStride, x2 = x1 + xStride, x3 = x2 + xStride;
+        float* x4 = x3 + xStride, x5 = x4 + xStride, x6 = x5 + xStride, x7 = x6 + xStride;
+        Vector512<float> a0 = default, a1 = default, a2 = default, a3 = default, b0 = default, b1 = default, b2 = default, b3 = default;
+        Vector512<float> c0 = default, c1 = default, c2 = default, c3 = default, d0 = default, d1 = default, d2 = default, d3 = default;
+        int end = length - Vector<float>.Count;
+        nint i = 0;
+        for (; i <= end; i += Vector<float>.Count)
+        {
+            if (ahead > 0)
+                FetchAhead(w0 + ahead + 4 * i);
+            Vector512<float> a = Both(x + i, x1 + i), b = Both(x2 + i, x3 + i), c = Both(x4 + i, x5 + i), d = Both(x6 + i, x7 + i);
+            Vector512<float> w = FloatWeights.LoadTwice(w0 + i);
+            a0 = Vector512.FusedMultiplyAdd(w, a, a0);
+            b0 = Vector512.FusedMultiplyAdd(w, b, b0);
+            c0 = Vector512.FusedMultiplyAdd(w, c, c0);
+            d0 = Vector512.FusedMultiplyAdd(w, d, d0);
+            w = FloatWeights.LoadTwice(w1 + i);
+            a1 = Vector512.FusedMultiplyAdd(w, a, a1);
+            b1 = Vector512.FusedMultiplyAdd(w, b, b1);
+            c1 = Vector512.FusedMultiplyAdd(w, c, c1);
+            d1 = Vector512.FusedMultiplyAdd(w, d, d1);
+            w = FloatWeights.LoadTwice(w2 + i);
+            a2 = Vector512.FusedMultiplyAdd(w, a, a2);
+            b2 = Vector512.FusedMultiplyAdd(w, b, b2);
+            c2 = Vector512.FusedMultiplyAdd(w, c, c2);
+            d2 = Vector512.FusedMultiplyAdd(w, d, d2);
+            w = FloatWeights.LoadTwice(w3 + i);
+            a3 = Vector512.FusedMultiplyAdd(w, a, a3);
+            b3 = Vector512.FusedMultiplyAdd(w, b, b3);
+            c3 = Vector512.FusedMultiplyAdd(w, c, c3);
+            d3 = Vector512.FusedMultiplyAdd(w, d, d3);
+        }
+
+        if (i < length)
+        {
+            int known = (int)i;
+            Vector512<float> a = BothRests(x, x1, end, known), b = BothRests(x2, x3, end, known);
+            Vector512<float> c = BothRests(x4, x5, end, known), d = BothRests(x6, x7, end, known);
+            Vector512<float> w = FloatWeights.LoadTwice(w0 + end);
+            a0 = Vector512.FusedMultiplyAdd(w, a, a0);
+            b0 = Vector512.FusedMultiplyAdd(w, b, b0);
+            c0 = Vector512.FusedMultiplyAdd(w, c, c0);
+            d0 = Vector512.FusedMultiplyAdd(w, d, d0);
+            w = FloatWeights.LoadTwice(w1 + end);
+            a1 = Vector512.FusedMultiplyAdd(w, a, a1);
+            b1 = Vector512.FusedMultiplyAdd(w, b, b1);
+            c1 = Vector512.FusedMultiplyAdd(w, c, c1);
+            d1 = Vector512.FusedMultiplyAdd(w, d, d1);
+            w = FloatWeights.LoadTwice(w2 + end);
+            a2 = Vector512.FusedMultiplyAdd(w, a, a2);
+            b2 = Vector512.FusedMultiplyAdd(w, b, b2);
+            c2 = Vector512.FusedMultiplyAdd(w, c, c2);
+            d2 = Vector512.FusedMultiplyAdd(w, d, d2);
+            w = FloatWeights.LoadTwice(w3 + end);
+            a3 = Vector512.FusedMultiplyAdd(w, a, a3);
+            b3 = Vector512.FusedMultiplyAdd(w, b, b3);
+            c3 = Vector512.FusedMultiplyAdd(w, c, c3);
+            d3 = Vector512.FusedMultiplyAdd(w, d, d3);
+        }
+
+        Put(a0, a1, a2, a3, y, yStride, output, count, isAdded);
+        Put(b0, b1, b2, b3, y + 2L * yStride, yStride, output, count, isAdded);
+        Put(c0, c1, c2, c3, y + 4L * yStride, yStride, output, count, isAdded);
+        Put(d0, d1, d2, d3, y + 6L * yStride, yStride, output, count, isAdded);
+    }
+
+    private static bool HasEightRows => Vector512.IsHardwareAccelerated && Vector<float>.Count == Vector256<float>.Count;
+
     // Eight rows in turn are no sequence that the processor would see by itself, yet what follows them in memory are the next eight:
     // while a vector of each is read, as much of those to come is asked for.
     private nint FloatsAhead => (long)outputs * inputs < FarWeights ? 0 : (nint)Together * inputs * (inputs <= 2048 ? 2 : 1);
@@ -207,6 +291,29 @@ internal readonly unsafe struct LinearKernel<T>(T* weights, float* bias, int out
     {
         Vector<int> isNew = Vector.GreaterThanOrEqual(Vector.CreateSequence(start, 1), new Vector<int>(known));
         return Vector.ConditionalSelect(isNew, Vector.Load(x + start), Vector<float>.Zero);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Both(float* x0, float* x1) => Vector512.Create(Vector256.Load(x0), Vector256.Load(x1));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> BothRests(float* x0, float* x1, int start, int known) =>
+        Vector512.Create(Rest(x0, start, known).AsVector256(), Rest(x1, start, known).AsVector256());
+
+    // Of two rows.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Put(
+        Vector512<float> s0, Vector512<float> s1, Vector512<float> s2, Vector512<float> s3, float* y, int yStride, int output, int count,
+        bool isAdded)
+    {
+        Put(
+            VectorMath.Sums(
+                s0.GetLower().AsVector(), s1.GetLower().AsVector(), s2.GetLower().AsVector(), s3.GetLower().AsVector()),
+            y, output, count, isAdded);
+        Put(
+            VectorMath.Sums(
+                s0.GetUpper().AsVector(), s1.GetUpper().AsVector(), s2.GetUpper().AsVector(), s3.GetUpper().AsVector()),
+            y + yStride, output, count, isAdded);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
