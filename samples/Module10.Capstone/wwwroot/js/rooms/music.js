@@ -48,6 +48,7 @@ class Player {
   #sound = byId('piece-sound');
   #place = byId('piece-place');
   #piece = null;
+  #frame = 0;
 
   constructor() {
     this.#sound.addEventListener('play', () => this.#follow());
@@ -81,11 +82,12 @@ class Player {
 
   // A line on the piano roll is where the sound is.
   #follow() {
+    cancelAnimationFrame(this.#frame);
     const roll = byId('piece-roll');
     const x = this.#sound.currentTime / this.#piece.seconds * byId('piece-image').width;
     this.#place.hidden = x > byId('piece-image').width;
     this.#place.style.left = `${x}px`;
     if (x < roll.scrollLeft || x > roll.scrollLeft + roll.clientWidth) roll.scrollLeft = x - roll.clientWidth / 8;
-    if (!this.#sound.paused) requestAnimationFrame(() => this.#follow());
+    if (!this.#sound.paused) this.#frame = requestAnimationFrame(() => this.#follow());
   }
 }
