@@ -1,6 +1,6 @@
 namespace Module10.Tests.Browsing;
 
-/// <summary>Makes the screenshots of the documentation, where the environment variable CAPSTONE_SCREENSHOTS names a folder for them.</summary>
+/// <summary>Makes the documentation's screenshots where the environment variable CAPSTONE_SCREENSHOTS names a folder for them.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class ScreenshotFactAttribute : FactAttribute
 {

@@ -12,6 +12,7 @@ internal static class Instruments
     {
         int number = All.First(instrument => instrument.Name == name).Number;
         return new NoteSequence(
-            piece.TicksPerQuarter, [.. piece.Notes.Select(note => note with { Instrument = number })], piece.Tempos, piece.Meters, piece.Keys);
+            piece.TicksPerQuarter, [.. piece.Notes.Select(note => note with { Instrument = number })], piece.Tempos, piece.Meters,
+            piece.Keys);
     }
 }

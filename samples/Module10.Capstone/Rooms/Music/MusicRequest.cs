@@ -79,7 +79,7 @@ internal sealed record MusicRequest
         return new NoteSequence(Ticks, notes).WithTempo(Tempo);
     }
 
-    /// <summary>The visitor's melody as the beginning of a piece, in the key that was asked for, or the one that it seems to have.</summary>
+    /// <summary>The visitor's melody as the beginning of a piece, in the key that was asked for, or that it seems to have.</summary>
     /// <exception cref="VisitorException">It has no note, or fills the piece.</exception>
     public NoteSequence Beginning()
     {

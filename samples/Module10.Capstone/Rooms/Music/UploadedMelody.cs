@@ -29,7 +29,7 @@ internal static class UploadedMelody
         }
     }
 
-    /// <summary>The highest note of each eighth from the first tone on, as many as a melody may have, in the range of the keyboard.</summary>
+    /// <summary>The highest note of each eighth from the first tone on, as many as a melody may have, in the keyboard's range.</summary>
     /// <exception cref="VisitorException">The piece has no tone.</exception>
     public static IReadOnlyList<VisitorNote> Of(NoteSequence piece)
     {

@@ -79,7 +79,7 @@ public sealed class MaskedLanguageModelOptions : EncoderTrainingOptions
         if (Masking != MaskingKind.Bert && MaskProbability != Defaults.MaskProbability)
         {
             throw new ArgumentException(
-                $"{nameof(MaskProbability)} is {MaskProbability}, but {nameof(Masking)} is {Masking}, which masks other parts in each text.",
+                $"{nameof(MaskProbability)} is {MaskProbability}, but {nameof(Masking)} is {Masking}, which masks other parts each time.",
                 nameof(MaskProbability));
         }
     }
