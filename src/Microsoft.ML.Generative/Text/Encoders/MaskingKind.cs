@@ -5,7 +5,7 @@ public enum MaskingKind
 {
     /// <summary>
     /// A part of the tokens, <see cref="MaskedLanguageModelOptions.MaskProbability"/>, of which 80% are masked, 10% replaced and 10% left
-    /// as they are: for encoders that are a base of other models (BERT; Devlin et al. 2018, <see href="https://arxiv.org/abs/1810.04805"/>).
+    /// as they are: for encoders that other models are made of (BERT; Devlin et al. 2018, <see href="https://arxiv.org/abs/1810.04805"/>).
     /// </summary>
     Bert,
 
