@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Microsoft.ML.Generative.Runtime.Kernels;
 
 /// <summary>
-/// Working memory of kernels, in large pages where the system has them: a kernel that writes to dozens of places in turn otherwise waits for
-/// the addresses of their pages. A thread keeps what it has used for its next kernels.
+/// Working memory of kernels, in large pages where the system has them: a kernel that writes to dozens of places in turn otherwise waits
+/// for the addresses of their pages. A thread keeps what it has used for its next kernels.
 /// </summary>
 internal static unsafe class KernelMemory
 {

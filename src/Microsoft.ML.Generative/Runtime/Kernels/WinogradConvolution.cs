@@ -52,7 +52,8 @@ internal static unsafe class WinogradConvolution
             SegmentsInBlock = segments,
             Point = point,
         };
-        ThreadTeam.Run(Quotient(shape.Segments, segments), segments * shape.TilesInSegment * Points * Lanes * shape.InputGroups, &work, &RunBlocks);
+        int size = segments * shape.TilesInSegment * Points * Lanes * shape.InputGroups;
+        ThreadTeam.Run(Quotient(shape.Segments, segments), size, &work, &RunBlocks);
     }
 
     // Here the elements are inputs: each sixteen of outputs has its [inputs, 16] numbers in a row.
