@@ -63,6 +63,7 @@ public sealed class GradientBucketsTests
             alone.Learn(() => Loss(alone.Layers, use));
             alone.Buckets.Finish();
             expected = [.. alone.Gradients.Select(g => 2 * g)];
+            Assert.NotEqual(0, expected.Sum(g => Math.Abs(g)));
         }
 
         float[][] sums = ThreadProcesses.Results(2, transport =>
@@ -152,13 +153,13 @@ public sealed class GradientBucketsTests
     private sealed class Chain : IDisposable
     {
         private readonly DisposeScope _scope = NewDisposeScope();
-        private readonly ModuleList<Linear> _module;
+        private readonly Sequential _module;
         private readonly Tensor _gradients;
 
         public Chain(IProcessTransport? transport)
         {
             Layers = TorchSeed.Initialize(1, () => Enumerable.Range(0, 4).Select(_ => new Linear(4, 4)).ToArray());
-            _module = new ModuleList<Linear>(Layers);
+            _module = nn.Sequential(Layers);
             Parameter[] ordered =
                 [.. _module.parameters().Where(p => p.dim() == 2), .. _module.parameters().Where(p => p.dim() == 1)];
             _gradients = zeros(4 * 20);
